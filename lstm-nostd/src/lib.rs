@@ -1,0 +1,3 @@
+//! Quantised peephole LSTM inference for microcontrollers.
+#![no_std]
+#![deny(unsafe_code)]

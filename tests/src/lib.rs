@@ -1,0 +1,1 @@
+//! Integration tests: host against emulated Cortex-M cores.

@@ -1,0 +1,2 @@
+//! The `trainer-host` command line.
+fn main() {}
