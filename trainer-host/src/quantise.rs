@@ -1,0 +1,370 @@
+//! Post-training quantisation: an f32 network and its calibration in, the integers of scheme
+//! w8a16 out.
+//!
+//! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices.
+//!
+//! ```text
+//! s_r  = max(max_j |W_h[r,j]|, max_j |W_x[r,j]| S_j 2^−k) / 127      row scale          (Q1)
+//! w_h  = round(W_h / s_r),   w_x = round(W_x S_j 2^−k / s_r)         int8 weights       (Q2)
+//! bias = round(b 2¹⁵ / s_r), p = round(P 2^m / s_r)                  accumulator units  (Q3)
+//! E_k  = Σ_r s_r² (4^k Σ_j E[x_j²]/S_j² + Σ_j E[h_j²])               rounding noise     (Q4)
+//! ```
+//!
+//! * `S_j`, the range of input channel j, starts as the largest calibrated magnitude and is then
+//!   widened as far as no row scale grows: int16 inputs have bits to spare, int8 weights have not,
+//!   and a wider `S_j` gives column j larger weights, hence less rounding noise (Q4).
+//! * `k`, the layer's `x_shift`, is the one with the least noise `E_k`.
+//! * `m`, the cell's integer bits, covers twice the largest cell of the calibration.
+//! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.
+
+use ndarray::ArrayView1;
+
+use crate::calibrate::{Calibration, LstmRanges};
+use crate::network::{DenseLayer, LstmLayer, Network};
+
+/// Largest magnitude of an int8 weight.
+const WEIGHT_MAX: f64 = 127.0;
+/// Units of Q0.15 in one.
+const Q15: f64 = 32_768.0;
+/// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
+const GATE_GAIN: f64 = 536_870_912.0;
+/// Head-room of a range over the calibrated maximum.
+const RANGE_MARGIN: f64 = 1.25;
+/// Head-room of the cell's range over the calibrated maximum.
+const CELL_MARGIN: f64 = 2.0;
+/// An input range is widened by at most this factor: 10 of the input's 15 bits stay in use.
+const WIDEST_RANGE: f64 = 32.0;
+/// The largest `x_shift` that is tried.
+const MAX_X_SHIFT: u8 = 10;
+/// The largest `output_shift` that the engine takes.
+const MAX_OUTPUT_SHIFT: u8 = 15;
+/// Smaller row scales would leave the 32-bit multiplier fewer than 13 significant bits.
+const SMALLEST_SCALE: f64 = 1.0 / 65_536.0;
+/// The bound on a row's accumulator, `docs/numerics.md`.
+const ACCUMULATOR_BOUND: f64 = 2_147_483_648.0;
+
+/// Why a network cannot be quantised.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum QuantiseError {
+    /// A weight's magnitude is beyond what the integer formats hold.
+    #[error(
+        "{layer}, row {row}: its weights reach {largest:.3e}, and scheme w8a16 holds less than \
+         {limit:.0}; train with weight decay, gradient clipping or a smaller learning rate"
+    )]
+    WeightTooLarge {
+        /// The layer, as in `lstm.0` or `dense.1`.
+        layer: String,
+        /// The row in gate order i, f, g, o, from 0.
+        row: usize,
+        /// The largest scaled magnitude of the row.
+        largest: f64,
+        /// The limit on it.
+        limit: f64,
+    },
+    /// A cell grows beyond the widest format.
+    #[error(
+        "{layer}: its cell reaches {largest:.3e} on the calibration sequences, and the widest cell format ends at 32768; shorten the sequences or train with weight decay"
+    )]
+    CellTooLarge {
+        /// The layer, as in `lstm.0`.
+        layer: String,
+        /// The largest cell seen.
+        largest: f64,
+    },
+}
+
+/// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedLstm {
+    /// Input range of each channel: `x_real = x · S_j / 2¹⁵`, `[I]`.
+    pub input_range: Vec<f64>,
+    /// Left shift of the input products, `k`.
+    pub x_shift: u8,
+    /// Integer bits of the cell, `m`.
+    pub cell_int_bits: u8,
+    /// Input weights, `[4H][I]`.
+    pub w_x: Vec<Vec<i8>>,
+    /// Recurrent weights, `[4H][H]`.
+    pub w_h: Vec<Vec<i8>>,
+    /// Biases in accumulator units, `[4H]`.
+    pub bias: Vec<i32>,
+    /// Multipliers from accumulator units to Q3.12, `[4H]`.
+    pub mult: Vec<i32>,
+    /// Peepholes in the order i, f, o, `[3][H]`; empty without.
+    pub peephole: Vec<Vec<i16>>,
+}
+
+/// The integers of one dense layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedDense {
+    /// Weights, `[O][I]`.
+    pub weight: Vec<Vec<i8>>,
+    /// Biases in accumulator units, `[O]`.
+    pub bias: Vec<i32>,
+    /// Multipliers from accumulator units to the output's format, `[O]`.
+    pub mult: Vec<i32>,
+    /// Left shift after the multiplication (output layer), so that large gains fit.
+    pub output_shift: u8,
+}
+
+/// The integers of a whole network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedNetwork {
+    /// LSTM layers, first to last.
+    pub lstm: Vec<QuantisedLstm>,
+    /// Dense layers, first to last.
+    pub dense: Vec<QuantisedDense>,
+}
+
+/// Picks every format of `network` from its `calibration` and rounds its parameters.
+///
+/// `smallest_input_range[j]` is a lower bound on the first layer's `S_j` (`[I]`, normalised
+/// units), which the input stage's multiplier may need.
+pub fn quantise(
+    network: &Network,
+    calibration: &Calibration,
+    smallest_input_range: &[f64],
+) -> Result<QuantisedNetwork, QuantiseError> {
+    let mut lstm = Vec::new();
+    for (l, (layer, ranges)) in network.lstm.iter().zip(&calibration.lstm).enumerate() {
+        let name = format!("lstm.{l}");
+        lstm.push(if l == 0 {
+            let floor: Vec<f64> = (ranges.input_max.iter().zip(smallest_input_range))
+                .map(|(max, floor)| (max * RANGE_MARGIN).max(*floor).max(1e-3))
+                .collect();
+            let ceiling = floor.iter().map(|range| range * WIDEST_RANGE).collect();
+            quantise_lstm(&name, layer, ranges, floor, ceiling)?
+        } else {
+            // The layer below hands over its hidden state as it is, in Q0.15.
+            let one = vec![1.0; layer.w_x.ncols()];
+            quantise_lstm(&name, layer, ranges, one.clone(), one)?
+        });
+    }
+    let mut dense = Vec::new();
+    let mut input_range = 1.0;
+    for (l, layer) in network.dense.iter().enumerate() {
+        let relu_max = calibration.dense_max.get(l).copied();
+        let (quantised, output_range) =
+            quantise_dense(&format!("dense.{l}"), layer, input_range, relu_max)?;
+        dense.push(quantised);
+        input_range = output_range;
+    }
+    Ok(QuantisedNetwork { lstm, dense })
+}
+
+fn quantise_lstm(
+    name: &str,
+    layer: &LstmLayer,
+    ranges: &LstmRanges,
+    narrowest: Vec<f64>,
+    widest: Vec<f64>,
+) -> Result<QuantisedLstm, QuantiseError> {
+    let m = cell_int_bits(ranges.cell_max).ok_or_else(|| QuantiseError::CellTooLarge {
+        layer: name.to_owned(),
+        largest: ranges.cell_max,
+    })?;
+    let (x_shift, input_range, scales) = (0..=MAX_X_SHIFT)
+        .map(|k| {
+            let scales = row_scales(layer, &narrowest, k, m);
+            let range = widen(layer, &narrowest, &widest, k, &scales);
+            // Wider weights may cost accumulator head-room; the scales see the final ranges.
+            let scales = row_scales(layer, &range, k, m);
+            (k, range, scales)
+        })
+        .min_by(|a, b| noise(ranges, a).total_cmp(&noise(ranges, b)))
+        .expect("at least one shift is tried");
+
+    let hidden = layer.w_h.ncols();
+    let rows = 4 * hidden;
+    let mut quantised = QuantisedLstm {
+        input_range,
+        x_shift,
+        cell_int_bits: m,
+        w_x: Vec::with_capacity(rows),
+        w_h: Vec::with_capacity(rows),
+        bias: Vec::with_capacity(rows),
+        mult: Vec::with_capacity(rows),
+        peephole: Vec::new(),
+    };
+    for (r, &wanted) in scales.iter().enumerate() {
+        let (mult, scale) =
+            multiplier(wanted, GATE_GAIN).ok_or_else(|| too_large(name, r, wanted, 4.0))?;
+        let input_gain: Vec<f64> = (quantised.input_range.iter())
+            .map(|range| range * 0.5f64.powi(i32::from(x_shift)))
+            .collect();
+        quantised
+            .w_x
+            .push(round_row(layer.w_x.row(r), |j| input_gain[j] / scale));
+        quantised
+            .w_h
+            .push(round_row(layer.w_h.row(r), |_| 1.0 / scale));
+        quantised
+            .bias
+            .push((f64::from(layer.bias[r]) * Q15 / scale).round() as i32);
+        quantised.mult.push(mult);
+    }
+    if let Some(peephole) = &layer.peephole {
+        for (p, gate) in [0, 1, 3].into_iter().enumerate() {
+            let row = (0..hidden).map(|u| {
+                let scale = f64::from(quantised.mult[gate * hidden + u]) / GATE_GAIN;
+                let value = f64::from(peephole[[p, u]]) * 2f64.powi(i32::from(m)) / scale;
+                value.round().clamp(-32_767.0, 32_767.0) as i16
+            });
+            quantised.peephole.push(row.collect());
+        }
+    }
+    Ok(quantised)
+}
+
+/// (Q1), made larger where the bias, the peephole or the accumulator bound asks for it.
+fn row_scales(layer: &LstmLayer, input_range: &[f64], k: u8, m: u8) -> Vec<f64> {
+    let hidden = layer.w_h.ncols();
+    let shrink = 0.5f64.powi(i32::from(k));
+    (0..4 * hidden)
+        .map(|r| {
+            let scaled = |(w, range): (&f32, &f64)| f64::from(*w).abs() * range * shrink;
+            let x = layer.w_x.row(r);
+            let x_max = x.iter().zip(input_range).map(scaled).fold(0.0, f64::max);
+            let x_sum: f64 = x.iter().zip(input_range).map(scaled).sum();
+            let h_max = layer
+                .w_h
+                .row(r)
+                .iter()
+                .fold(0.0, |max, w| f64::from(w.abs()).max(max));
+            let h_sum: f64 = layer.w_h.row(r).iter().map(|w| f64::from(w.abs())).sum();
+            let peephole = match (
+                &layer.peephole,
+                [Some(0), Some(1), None, Some(2)][r / hidden],
+            ) {
+                (Some(peephole), Some(p)) => f64::from(peephole[[p, r % hidden]]).abs(),
+                _ => 0.0,
+            } * 2f64.powi(i32::from(m));
+            let bias = f64::from(layer.bias[r]).abs();
+            // Everything the accumulator may hold, in real units; rounding adds up to half a unit
+            // a weight.
+            let reach = x_sum / shrink + h_sum + peephole + bias;
+            let rounding = 0.5 * Q15 * (x.len() as f64 / shrink + hidden as f64 + 2.0);
+            (x_max.max(h_max) / WEIGHT_MAX)
+                .max(peephole / 32_767.0)
+                .max(reach * Q15 / (ACCUMULATOR_BOUND - rounding).max(1.0))
+                .max(SMALLEST_SCALE)
+        })
+        .collect()
+}
+
+/// Widens each `S_j` as far as every row keeps its scale.
+fn widen(layer: &LstmLayer, narrowest: &[f64], widest: &[f64], k: u8, scales: &[f64]) -> Vec<f64> {
+    let grow = 2f64.powi(i32::from(k));
+    (narrowest.iter().zip(widest).enumerate())
+        .map(|(j, (&from, &to))| {
+            let column = layer.w_x.column(j);
+            let room = (column.iter().zip(scales))
+                .map(|(w, scale)| WEIGHT_MAX * scale * grow / f64::from(w.abs()).max(1e-30))
+                .fold(f64::INFINITY, f64::min);
+            room.clamp(from, to)
+        })
+        .collect()
+}
+
+/// (Q4)
+fn noise(ranges: &LstmRanges, (k, input_range, scales): &(u8, Vec<f64>, Vec<f64>)) -> f64 {
+    let x: f64 = (ranges.input_square.iter().zip(input_range))
+        .map(|(square, range)| square / (range * range))
+        .sum();
+    let h: f64 = ranges.hidden_square.iter().sum();
+    let per_row = x * 4f64.powi(i32::from(*k)) + h;
+    scales.iter().map(|scale| scale * scale * per_row).sum()
+}
+
+/// Integer bits that cover [`CELL_MARGIN`] times the largest cell; none beyond 15.
+fn cell_int_bits(cell_max: f64) -> Option<u8> {
+    (1..=15u8).find(|&m| {
+        cell_max * CELL_MARGIN < 2f64.powi(i32::from(m)) || (m == 15 && cell_max < 32_768.0)
+    })
+}
+
+/// Quantises one dense layer: a hidden one with ReLU whose outputs reach `relu_max`, or the output
+/// layer. Also returns the range of its outputs, the next layer's input range.
+fn quantise_dense(
+    name: &str,
+    layer: &DenseLayer,
+    input_range: f64,
+    relu_max: Option<f64>,
+) -> Result<(QuantisedDense, f64), QuantiseError> {
+    let scales: Vec<f64> = (layer.weight.rows().into_iter().zip(&layer.bias))
+        .map(|(row, bias)| {
+            let max = row.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max)) * input_range;
+            let sum: f64 = row.iter().map(|w| f64::from(w.abs())).sum::<f64>() * input_range;
+            let rounding = 0.5 * Q15 * (row.len() as f64 + 2.0);
+            (max / WEIGHT_MAX)
+                .max((sum + f64::from(bias.abs())) * Q15 / (ACCUMULATOR_BOUND - rounding))
+                .max(SMALLEST_SCALE)
+        })
+        .collect();
+    let largest = scales.iter().copied().fold(0.0, f64::max);
+    // One accumulator unit is s_r·2⁻¹⁵, and the rounded high word drops 32 bits. A hidden layer's
+    // outputs are int16 with y_real = y · range / 2¹⁵, the last layer's are Q15.16.
+    let output_range = relu_max.map_or(1.0, |max| (max * RANGE_MARGIN).max(largest * 2.5));
+    let units_per_one = if relu_max.is_some() {
+        Q15 / output_range
+    } else {
+        65_536.0
+    };
+    let full_gain = 2f64.powi(32) / Q15 * units_per_one;
+    let output_shift = (0..=MAX_OUTPUT_SHIFT)
+        .find(|&shift| {
+            (largest * full_gain * 0.5f64.powi(i32::from(shift))).ceil() < ACCUMULATOR_BOUND
+        })
+        .ok_or_else(|| {
+            let row = scales
+                .iter()
+                .position(|scale| *scale == largest)
+                .unwrap_or(0);
+            let limit = ACCUMULATOR_BOUND / full_gain * 2f64.powi(i32::from(MAX_OUTPUT_SHIFT));
+            too_large(name, row, largest, limit)
+        })?;
+    let gain = full_gain * 0.5f64.powi(i32::from(output_shift));
+    let mut quantised = QuantisedDense {
+        weight: Vec::new(),
+        bias: Vec::new(),
+        mult: Vec::new(),
+        output_shift,
+    };
+    for (r, &wanted) in scales.iter().enumerate() {
+        let (mult, scale) =
+            multiplier(wanted, gain).ok_or_else(|| too_large(name, r, wanted, largest))?;
+        quantised
+            .weight
+            .push(round_row(layer.weight.row(r), |_| input_range / scale));
+        quantised
+            .bias
+            .push((f64::from(layer.bias[r]) * Q15 / scale).round() as i32);
+        quantised.mult.push(mult);
+    }
+    Ok((quantised, output_range))
+}
+
+/// The integer multiplier of a scale, rounded up, and the scale that it stands for exactly.
+fn multiplier(scale: f64, gain: f64) -> Option<(i32, f64)> {
+    let mult = (scale * gain).ceil();
+    (mult < ACCUMULATOR_BOUND).then(|| (mult as i32, mult / gain))
+}
+
+fn round_row(row: ArrayView1<'_, f32>, gain: impl Fn(usize) -> f64) -> Vec<i8> {
+    (row.iter().enumerate())
+        .map(|(j, w)| {
+            (f64::from(*w) * gain(j))
+                .round()
+                .clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8
+        })
+        .collect()
+}
+
+fn too_large(layer: &str, row: usize, scale: f64, limit: f64) -> QuantiseError {
+    QuantiseError::WeightTooLarge {
+        layer: layer.to_owned(),
+        row,
+        largest: scale * WEIGHT_MAX,
+        limit: limit * WEIGHT_MAX,
+    }
+}

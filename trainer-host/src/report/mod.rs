@@ -1,0 +1,7 @@
+//! Pictures of a run: one self-contained HTML page (no network) with its curves and confusion matrix.
+
+mod curve;
+mod page;
+
+pub use curve::{Curve, curves_svg};
+pub use page::{Page, confusion_table};
