@@ -233,6 +233,17 @@ pub enum Problem {
         /// Steps of this one.
         found: usize,
     },
+    /// A sequence of another length where all should be equally long.
+    #[error(
+        "{found} steps, but the header says that all sequences are equally long and the first one has {expected}; \
+             correct it, or write @equalLength false"
+    )]
+    SequenceLength {
+        /// Steps of the first sequence.
+        expected: usize,
+        /// Steps of this one.
+        found: usize,
+    },
     /// A sequence without a single step.
     #[error("a sequence of length zero; leave it out")]
     ZeroLength,

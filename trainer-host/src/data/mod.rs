@@ -4,13 +4,29 @@
 //! [`open`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
 //! refuses with a [`DataError`] that says where, what, and what to do.
 
+mod built_in;
 mod dataset;
+mod digits;
 mod error;
+mod format;
+pub mod generated;
+mod long_csv;
+mod normalise;
 mod npz;
 mod npz_element;
 mod open;
 mod records;
+mod sktime_ts;
+mod split;
+mod summary;
+mod text;
+mod ucr_tsv;
 
+pub use built_in::BuiltIn;
 pub use dataset::{Dataset, Schema, Targets, Task};
 pub use error::{DataError, Place, Problem};
+pub use long_csv::{Columns, to_long_csv};
+pub use normalise::Normalisation;
 pub use open::{Options, Parts, open, open_test};
+pub use split::{Split, SplitError, split};
+pub use summary::{Lengths, Output, Summary};

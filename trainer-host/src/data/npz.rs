@@ -19,7 +19,7 @@ use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError, ReadableElement};
 
 use super::error::{DataError, Place, Problem};
 use super::npz_element::{Cell, Real};
-use super::records::{Labels, Record, Records, Target};
+use super::records::{Labels, Record, Records, Target, numbered_channels};
 
 /// Which half of an archive to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +80,14 @@ impl<R: Read + Seek> Archive<R> {
             self.require_finite(steps.into_dyn(), &half.member("X"), i)?;
             records.push(Record {
                 place: self.element(&y_name, i),
+                step_lines: Vec::new(),
                 steps: steps.to_owned(),
                 target,
                 group: groups.as_ref().map(|groups| groups[i].clone()),
             });
         }
         Ok(Records {
-            channels: (0..f).map(|j| format!("x{j}")).collect(),
+            channels: numbered_channels(f),
             labels,
             declared: None,
             outputs,

@@ -41,8 +41,10 @@ pub(super) enum Target {
 
 /// One sequence as read.
 pub(super) struct Record {
-    /// Where it begins; a step of a text file with one row a step is as many lines further.
+    /// Where its label is, or its first one.
     pub(super) place: Place,
+    /// The line of each step, in a format with one row a step.
+    pub(super) step_lines: Vec<u64>,
     /// `[T, I]`, finite, `T ≥ 1`.
     pub(super) steps: Array2<f32>,
     pub(super) target: Target,
@@ -75,6 +77,7 @@ impl Records {
         if self.rows_repeat && like.is_none_or(|schema| !schema.task.is_per_step()) {
             self.merge_repeated();
         }
+        self.adopt_channel_names(like);
         let outputs = self.classes(file, like)?;
         let groups = self.records.iter().map(|r| r.group.clone()).collect();
         let targets = match self.records[0].target {
@@ -92,6 +95,17 @@ impl Records {
             data.require(schema, file)?;
         }
         Ok(data)
+    }
+
+    /// Numbered channels, of a format without names, are those of the training part in its order.
+    fn adopt_channel_names(&mut self, like: Option<&Schema>) {
+        let numbered = numbered_channels(self.channels.len());
+        if let Some(schema) = like
+            && schema.channels.len() == numbered.len()
+            && (self.channels == numbered || schema.channels == numbered)
+        {
+            self.channels.clone_from(&schema.channels);
+        }
     }
 
     /// Replaces targets for each step by one a sequence, where no sequence has two.
@@ -144,11 +158,11 @@ impl Records {
         let index: Vec<Option<usize>> = (self.labels.names.iter())
             .map(|name| classes.iter().position(|class| class == name))
             .collect();
-        let class = |number: usize, place: &Place, step: usize| {
+        let class = |number: usize, record: &Record, step: usize| {
             index[number].ok_or_else(|| {
                 let (found, known) = (self.labels.names[number].clone(), classes.to_vec());
-                let mut place = place.clone();
-                place.line = place.line.map(|line| line + step as u64);
+                let mut place = record.place.clone();
+                place.line = record.step_lines.get(step).copied().or(place.line);
                 place.refuse(match is_test {
                     true => Problem::UnknownLabel { found, known },
                     false => Problem::UndeclaredLabel { found, known },
@@ -159,10 +173,10 @@ impl Records {
         let mut each = Vec::new();
         for record in &self.records {
             match &record.target {
-                Target::Label(label) => one.push(class(*label, &record.place, 0)?),
+                Target::Label(label) => one.push(class(*label, record, 0)?),
                 Target::Labels(labels) => each.push(
                     (labels.iter().enumerate())
-                        .map(|(step, label)| class(*label, &record.place, step))
+                        .map(|(step, label)| class(*label, record, step))
                         .collect::<Result<Vec<usize>, DataError>>()?,
                 ),
                 Target::Values(_) | Target::ValuesPerStep(_) => {}
@@ -189,6 +203,11 @@ impl Records {
             false => Targets::ValuePerStep(each),
         }
     }
+}
+
+/// Names of channels in a format that gives them none.
+pub(super) fn numbered_channels(channels: usize) -> Vec<String> {
+    (0..channels).map(|j| format!("x{j}")).collect()
 }
 
 /// Whole numbers by value, everything else by name.
