@@ -5,5 +5,11 @@
 //! ```text
 //! data → network → bptt → optimiser → train → checkpoint → quantise → export → evaluate → report → cli
 //! ```
+pub mod bptt;
+pub mod compute;
 pub mod data;
+mod dropout;
+pub mod forward;
+pub mod loss;
 pub mod network;
+pub mod optimiser;

@@ -1,0 +1,399 @@
+//! Long CSV: a header, then one row a time step, `series_id,t,<channels...>,label`.
+//!
+//! The rows of a series are next to each other, with `t` increasing. A `label` that repeats over
+//! every series names one class a sequence; one that changes within any series names a class for
+//! each step. Targets of a regression are named by [`Columns::targets`], and follow the same rule.
+//! A `group` column, if there is one, keeps the series of one person or machine together in splits.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+use csv::StringRecord;
+use ndarray::Array2;
+
+use super::error::{DataError, Place, Problem};
+use super::records::{Labels, Record, Records, Target};
+use super::text;
+use super::{Dataset, Targets};
+
+/// Which columns of a long CSV mean what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The series that a row belongs to.
+    pub series: String,
+    /// A number that increases from row to row of a series.
+    pub time: String,
+    /// The class.
+    pub label: String,
+    /// The person or machine; optional in the file.
+    pub group: String,
+    /// Targets of a regression. With them the label column is left out.
+    pub targets: Vec<String>,
+    /// Input channels in their order; `None` takes every other column.
+    pub channels: Option<Vec<String>>,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self {
+            series: "series_id".into(),
+            time: "t".into(),
+            label: "label".into(),
+            group: "group".into(),
+            targets: Vec::new(),
+            channels: None,
+        }
+    }
+}
+
+/// Reads all of a file.
+pub(super) fn read(
+    input: impl Read,
+    place: &Place,
+    columns: &Columns,
+) -> Result<Records, DataError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(input);
+    let header = reader.headers().map_err(|e| syntax(place, &e))?.clone();
+    let layout = Layout::find(&header, columns).map_err(|problem| {
+        let place = place.clone();
+        match problem {
+            Problem::Empty => place.refuse(problem),
+            _ => place.line(1).refuse(problem),
+        }
+    })?;
+    let mut file = Builder::new(layout, place);
+    let mut row = StringRecord::new();
+    while reader
+        .read_record(&mut row)
+        .map_err(|e| syntax(place, &e))?
+    {
+        file.push(&row)?;
+    }
+    file.finish()
+}
+
+fn syntax(place: &Place, error: &csv::Error) -> DataError {
+    let place = match error.position() {
+        Some(position) => place.clone().line(position.line()),
+        None => place.clone(),
+    };
+    place.refuse(Problem::Syntax {
+        format: "CSV",
+        detail: format!("{error}; save it as UTF-8 with commas between the fields"),
+    })
+}
+
+/// Where each column is.
+struct Layout {
+    names: Vec<String>,
+    series: usize,
+    time: usize,
+    label: Option<usize>,
+    group: Option<usize>,
+    targets: Vec<usize>,
+    channels: Vec<usize>,
+}
+
+impl Layout {
+    fn find(header: &StringRecord, columns: &Columns) -> Result<Self, Problem> {
+        // A byte order mark belongs to no name.
+        let names: Vec<String> = (header.iter())
+            .map(|name| name.trim_start_matches('\u{feff}').to_owned())
+            .collect();
+        if names.is_empty() {
+            return Err(Problem::Empty);
+        }
+        if let ([only], Some(separator)) = (
+            names.as_slice(),
+            [';', '\t', '|'].iter().find(|c| header[0].contains(**c)),
+        ) {
+            return Err(Problem::Syntax {
+                format: "CSV",
+                detail: format!(
+                    "the header {only:?} has {separator:?} between its names; use commas"
+                ),
+            });
+        }
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(Problem::DuplicateColumn { name: name.clone() });
+        }
+        let optional = |name: &String| names.iter().position(|known| known == name);
+        let needed = |name: &String| {
+            optional(name).ok_or_else(|| Problem::MissingColumn {
+                name: name.clone(),
+                have: names.clone(),
+            })
+        };
+        let all = |names: &[String]| names.iter().map(needed).collect::<Result<Vec<_>, _>>();
+        let (series, time) = (needed(&columns.series)?, needed(&columns.time)?);
+        let targets = all(&columns.targets)?;
+        let label = optional(&columns.label);
+        let group = optional(&columns.group);
+        if targets.is_empty() {
+            needed(&columns.label)?;
+        }
+        let channels = match &columns.channels {
+            Some(chosen) => all(chosen)?,
+            None => (0..names.len())
+                .filter(|at| ![Some(series), Some(time), label, group].contains(&Some(*at)))
+                .filter(|at| !targets.contains(at))
+                .collect(),
+        };
+        if channels.is_empty() {
+            return Err(Problem::NoChannels);
+        }
+        Ok(Self {
+            names,
+            series,
+            time,
+            label: label.filter(|_| columns.targets.is_empty()),
+            group,
+            targets,
+            channels,
+        })
+    }
+
+    fn names_of(&self, columns: &[usize]) -> Vec<String> {
+        columns.iter().map(|at| self.names[*at].clone()).collect()
+    }
+}
+
+/// The series that rows are being added to.
+#[derive(Default)]
+struct Series {
+    id: String,
+    lines: Vec<u64>,
+    /// Time of the last row, as a number and as it stands in the file.
+    time: (f64, String),
+    group: Option<String>,
+    labels: Vec<usize>,
+    targets: Vec<f32>,
+    values: Vec<f32>,
+}
+
+struct Builder<'a> {
+    layout: Layout,
+    place: &'a Place,
+    labels: Labels,
+    ended: HashSet<String>,
+    current: Option<Series>,
+    records: Vec<Record>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(layout: Layout, place: &'a Place) -> Self {
+        Self {
+            layout,
+            place,
+            labels: Labels::default(),
+            ended: HashSet::new(),
+            current: None,
+            records: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, row: &StringRecord) -> Result<(), DataError> {
+        let line = row.position().map_or(0, csv::Position::line);
+        let here = self.place.clone().line(line);
+        let expected = self.layout.names.len();
+        if row.len() != expected {
+            let found = row.len();
+            return Err(here.refuse(Problem::Ragged { expected, found }));
+        }
+        let id = self.text(row, self.layout.series, &here)?;
+        if self.current.as_ref().is_some_and(|series| series.id != id) {
+            self.end_series();
+        }
+        let seconds = self.field(row, self.layout.time, &here, text::wide_number)?;
+        let time = (seconds, row[self.layout.time].to_owned());
+        let group = (self.layout.group)
+            .map(|column| self.text(row, column, &here))
+            .transpose()?;
+        self.continue_series(id, time, group, &here)?;
+        let label = (self.layout.label)
+            .map(|column| self.text(row, column, &here))
+            .transpose()?
+            .map(|label| self.labels.number(label));
+        let values = self.numbers(row, &self.layout.channels, &here)?;
+        let targets = self.numbers(row, &self.layout.targets, &here)?;
+        if let Some(series) = &mut self.current {
+            series.lines.push(line);
+            series.labels.extend(label);
+            series.values.extend(values);
+            series.targets.extend(targets);
+        }
+        Ok(())
+    }
+
+    /// One field, converted; an error names its column.
+    fn field<T>(
+        &self,
+        row: &StringRecord,
+        column: usize,
+        here: &Place,
+        convert: fn(&str) -> Result<T, Problem>,
+    ) -> Result<T, DataError> {
+        convert(&row[column]).map_err(|problem| {
+            let part = format!("column {}", self.layout.names[column]);
+            here.clone().part(part).refuse(problem)
+        })
+    }
+
+    fn text<'r>(
+        &self,
+        row: &'r StringRecord,
+        column: usize,
+        here: &Place,
+    ) -> Result<&'r str, DataError> {
+        let filled = |field: &str| match field.is_empty() {
+            true => Err(Problem::MissingValue),
+            false => Ok(()),
+        };
+        self.field(row, column, here, filled)?;
+        Ok(&row[column])
+    }
+
+    fn numbers(
+        &self,
+        row: &StringRecord,
+        columns: &[usize],
+        here: &Place,
+    ) -> Result<Vec<f32>, DataError> {
+        (columns.iter())
+            .map(|column| self.field(row, *column, here, text::number))
+            .collect()
+    }
+
+    /// Begins a series, or checks that a row goes on with the current one.
+    fn continue_series(
+        &mut self,
+        id: &str,
+        time: (f64, String),
+        group: Option<&str>,
+        here: &Place,
+    ) -> Result<(), DataError> {
+        let Some(series) = &mut self.current else {
+            if self.ended.contains(id) {
+                let series = id.to_owned();
+                return Err(here.clone().refuse(Problem::SeriesResumed { series }));
+            }
+            self.current = Some(Series {
+                id: id.to_owned(),
+                time,
+                group: group.map(str::to_owned),
+                ..Series::default()
+            });
+            return Ok(());
+        };
+        if time.0 <= series.time.0 {
+            return Err(here.clone().refuse(Problem::TimeNotIncreasing {
+                series: id.to_owned(),
+                previous: series.time.1.clone(),
+                found: time.1,
+            }));
+        }
+        series.time = time;
+        match (&series.group, group) {
+            (Some(expected), Some(found)) if expected != found => {
+                Err(here.clone().refuse(Problem::GroupChanges {
+                    expected: expected.clone(),
+                    found: found.to_owned(),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_series(&mut self) {
+        let Some(series) = self.current.take() else {
+            return;
+        };
+        let matrix = |values: Vec<f32>, columns: usize| {
+            Array2::from_shape_fn((series.lines.len(), columns), |(t, j)| {
+                values[t * columns + j]
+            })
+        };
+        let place = self.place.clone().line(series.lines[0]);
+        let (target, place) = match self.layout.label {
+            Some(column) => (
+                Target::Labels(series.labels),
+                place.part(format!("column {}", self.layout.names[column])),
+            ),
+            None => (
+                Target::ValuesPerStep(matrix(series.targets, self.layout.targets.len())),
+                place,
+            ),
+        };
+        self.records.push(Record {
+            place,
+            steps: matrix(series.values, self.layout.channels.len()),
+            target,
+            group: series.group,
+            step_lines: series.lines,
+        });
+        self.ended.insert(series.id);
+    }
+
+    fn finish(mut self) -> Result<Records, DataError> {
+        self.end_series();
+        Ok(Records {
+            channels: self.layout.names_of(&self.layout.channels),
+            labels: self.labels,
+            declared: None,
+            outputs: self.layout.names_of(&self.layout.targets),
+            records: self.records,
+            rows_repeat: true,
+        })
+    }
+}
+
+/// A data set as long CSV: what [`open`](super::open) reads back, given its outputs as
+/// [`Columns::targets`] where it is a regression.
+///
+/// Refuses names of channels, outputs or the four leading columns that are not all different.
+pub fn to_long_csv(data: &Dataset) -> Result<Vec<u8>, DataError> {
+    let place = Place::file(Path::new("long CSV"));
+    let columns = Columns::default();
+    let mut header = vec![columns.series, columns.time];
+    header.extend(data.groups.as_ref().map(|_| columns.group));
+    header.extend(data.channels.iter().cloned());
+    match data.targets.task().is_class() {
+        true => header.push(columns.label),
+        false => header.extend(data.outputs.iter().cloned()),
+    }
+    let mut seen = HashSet::new();
+    if let Some(name) = header.iter().find(|name| !seen.insert(name.as_str())) {
+        return Err(place.refuse(Problem::DuplicateColumn { name: name.clone() }));
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let write = |writer: &mut csv::Writer<Vec<u8>>, row: &[String]| {
+        writer
+            .write_record(row)
+            .map_err(|error| syntax(&place, &error))
+    };
+    write(&mut writer, &header)?;
+    for (i, steps) in data.sequences.iter().enumerate() {
+        for (t, values) in steps.rows().into_iter().enumerate() {
+            let mut row = vec![i.to_string(), t.to_string()];
+            row.extend(data.groups.as_ref().map(|groups| groups[i].clone()));
+            row.extend(values.iter().map(f32::to_string));
+            match &data.targets {
+                Targets::Class(classes) => row.push(data.outputs[classes[i]].clone()),
+                Targets::ClassPerStep(classes) => row.push(data.outputs[classes[i][t]].clone()),
+                Targets::Value(values) => row.extend(values[i].iter().map(f32::to_string)),
+                Targets::ValuePerStep(values) => {
+                    row.extend(values[i].row(t).iter().map(f32::to_string));
+                }
+            }
+            write(&mut writer, &row)?;
+        }
+    }
+    writer
+        .into_inner()
+        .map_err(|error| place.refuse(Problem::Unreadable(error.into_error())))
+}

@@ -1,0 +1,155 @@
+//! Elements of NumPy arrays, whatever their type: numbers of any width and byte order, and text.
+//!
+//! Elements are decoded as their bytes arrive, so a damaged header that claims more elements than
+//! there are costs no memory.
+
+use std::fmt;
+use std::io::{BufReader, Read};
+
+use ndarray_npy::{ReadDataError, ReadableElement};
+use py_literal::Value as PyValue;
+
+/// An element of an array of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Real(pub(super) f32);
+
+/// An element of an array of numbers or of text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// Of an integer or truth value.
+    Whole(i64),
+    /// Of a float.
+    Real(f64),
+    /// Of text.
+    Text(String),
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(value) => write!(f, "{value}"),
+            Self::Real(value) => write!(f, "{value}"),
+            Self::Text(text) => write!(f, "{text}"),
+        }
+    }
+}
+
+impl ReadableElement for Cell {
+    fn read_to_end_exact_vec<R: Read>(
+        reader: R,
+        descriptor: &PyValue,
+        len: usize,
+    ) -> Result<Vec<Self>, ReadDataError> {
+        read(reader, descriptor, len, Some)
+    }
+}
+
+impl ReadableElement for Real {
+    fn read_to_end_exact_vec<R: Read>(
+        reader: R,
+        descriptor: &PyValue,
+        len: usize,
+    ) -> Result<Vec<Self>, ReadDataError> {
+        read(reader, descriptor, len, |cell| match cell {
+            Cell::Whole(value) => Some(Self(value as f32)),
+            Cell::Real(value) => Some(Self(value as f32)),
+            Cell::Text(_) => None,
+        })
+    }
+}
+
+/// Reads `len` elements and nothing more, each turned into what `keep` makes of it.
+fn read<T>(
+    reader: impl Read,
+    descriptor: &PyValue,
+    len: usize,
+    keep: impl Fn(Cell) -> Option<T>,
+) -> Result<Vec<T>, ReadDataError> {
+    let wrong = || ReadDataError::WrongDescriptor(descriptor.clone());
+    let element = Element::parse(descriptor).ok_or_else(wrong)?;
+    let mut reader = BufReader::new(reader);
+    let mut bytes = vec![0; element.bytes];
+    let mut elements = Vec::with_capacity(len.min(1 << 16));
+    for _ in 0..len {
+        reader
+            .read_exact(&mut bytes)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => ReadDataError::MissingData,
+                _ => ReadDataError::Io(error),
+            })?;
+        let cell = element.decode(&mut bytes).ok_or_else(wrong)?;
+        elements.push(keep(cell).ok_or_else(wrong)?);
+    }
+    // The archive's checksum is compared when its end is read.
+    match reader.read(&mut [0]) {
+        Ok(0) => Ok(elements),
+        Ok(extra) => Err(ReadDataError::ExtraBytes(extra)),
+        Err(error) => Err(ReadDataError::Io(error)),
+    }
+}
+
+/// A NumPy element type such as `<f4`: byte order, kind, bytes.
+struct Element {
+    big_endian: bool,
+    kind: u8,
+    bytes: usize,
+}
+
+/// Text longer than this is not a label.
+const MAX_TEXT: usize = 1 << 16;
+
+impl Element {
+    fn parse(descriptor: &PyValue) -> Option<Self> {
+        let text = descriptor.as_string()?;
+        let (order, rest) = (text.get(..1)?, text.get(1..)?);
+        let (kind, size) = (rest.bytes().next()?, rest.get(1..)?.parse::<usize>().ok()?);
+        let bytes = match (kind, size) {
+            (b'f', 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) => size,
+            (b'S', 1..=MAX_TEXT) => size,
+            // UTF-32.
+            (b'U', 1..=MAX_TEXT) => 4 * size,
+            _ => return None,
+        };
+        Some(Self {
+            big_endian: order == ">",
+            kind,
+            bytes,
+        })
+    }
+
+    fn decode(&self, bytes: &mut [u8]) -> Option<Cell> {
+        if self.big_endian {
+            let unit = if self.kind == b'U' { 4 } else { self.bytes };
+            if self.kind != b'S' {
+                bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+            }
+        }
+        match self.kind {
+            b'S' => {
+                let text = String::from_utf8(bytes.to_vec()).ok()?;
+                return Some(Cell::Text(text.trim_end_matches('\0').to_owned()));
+            }
+            b'U' => {
+                let text: Option<String> = (bytes.chunks_exact(4))
+                    .map(|c| char::from_u32(u32::from_le_bytes([c[0], c[1], c[2], c[3]])))
+                    .collect();
+                return Some(Cell::Text(text?.trim_end_matches('\0').to_owned()));
+            }
+            _ => {}
+        }
+        // Widened to eight bytes with the sign where there is one.
+        let negative = self.kind == b'i' && bytes.last().is_some_and(|high| *high >= 128);
+        let mut wide = [if negative { 255 } else { 0 }; 8];
+        wide[..bytes.len()].copy_from_slice(bytes);
+        Some(match (self.kind, self.bytes) {
+            (b'f', 4) => {
+                Cell::Real(f32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]).into())
+            }
+            (b'f', _) => Cell::Real(f64::from_le_bytes(wide)),
+            _ => match i64::from_le_bytes(wide) {
+                large if large < 0 && self.kind == b'u' => Cell::Real(large as u64 as f64),
+                value => Cell::Whole(value),
+            },
+        })
+    }
+}
