@@ -73,7 +73,11 @@ fn golden_steps(
     steps
         .into_iter()
         .map(|raw| {
-            let outputs = stream.step(&model, &raw).iter().map(|y| y.to_bits()).collect();
+            let outputs = stream
+                .step(&model, &raw)
+                .iter()
+                .map(|y| y.to_bits())
+                .collect();
             (raw, outputs)
         })
         .collect()

@@ -74,7 +74,9 @@ impl InputFormat {
         let mult = 2f64.powi(47) / (self.units() * f64::from(deviation) * range);
         InputChannel {
             // A float-to-int cast saturates.
-            mean: (f64::from(mean) * self.units()).round().clamp(-limit, limit) as i32,
+            mean: (f64::from(mean) * self.units())
+                .round()
+                .clamp(-limit, limit) as i32,
             mult: mult.round().min(limit) as i32,
             shift: self.shift,
             frac_bits: self.frac_bits,

@@ -35,7 +35,12 @@ impl Stream {
     /// When the stream is another model's or `raw` has fewer channels than the model.
     pub fn step(&mut self, model: &Model<'_>, raw: &[i32]) -> &[I16F16] {
         model
-            .step((&mut self.hidden, &mut self.cell), &mut self.scratch, raw, &mut self.outputs)
+            .step(
+                (&mut self.hidden, &mut self.cell),
+                &mut self.scratch,
+                raw,
+                &mut self.outputs,
+            )
             .expect("the stream was made for this model");
         &self.outputs
     }
@@ -45,14 +50,20 @@ impl Stream {
 pub fn input_formats(model: &Model<'_>) -> Vec<InputFormat> {
     (0..model.inputs())
         .filter_map(|j| model.input_channel(j))
-        .map(|channel| InputFormat { frac_bits: channel.frac_bits, shift: channel.shift })
+        .map(|channel| InputFormat {
+            frac_bits: channel.frac_bits,
+            shift: channel.shift,
+        })
         .collect()
 }
 
 /// The raw integers of a sequence `[T, I]` of real values, step by step.
 pub fn raw_sequence(formats: &[InputFormat], sequence: ArrayView2<'_, f32>) -> Vec<Vec<i32>> {
     let step = |row: ndarray::ArrayView1<'_, f32>| {
-        row.iter().zip(formats).map(|(value, format)| format.raw(*value)).collect()
+        row.iter()
+            .zip(formats)
+            .map(|(value, format)| format.raw(*value))
+            .collect()
     };
     sequence.rows().into_iter().map(step).collect()
 }
@@ -82,5 +93,8 @@ pub fn outputs(model: &Model<'_>, sequences: &[ArrayView2<'_, f32>]) -> Outputs 
 /// Q15.16 to real values.
 pub fn real_outputs(model: &Model<'_>, outputs: &[I16F16]) -> Vec<f32> {
     let unit = 2f64.powi(i32::from(model.output_exponent()) - 16);
-    outputs.iter().map(|y| (f64::from(y.to_bits()) * unit) as f32).collect()
+    outputs
+        .iter()
+        .map(|y| (f64::from(y.to_bits()) * unit) as f32)
+        .collect()
 }

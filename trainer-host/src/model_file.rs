@@ -31,8 +31,14 @@ pub enum ModelFileError {
 /// # Errors
 /// When it cannot be read, or the engine refuses it.
 pub fn read(path: &Path) -> Result<AlignedBytes, ModelFileError> {
-    let bytes = std::fs::read(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| ModelFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     let bytes = AlignedBytes::from(bytes.as_slice());
-    Model::parse(&bytes).map_err(|source| ModelFileError::Refused { path: path.to_owned(), source })?;
+    Model::parse(&bytes).map_err(|source| ModelFileError::Refused {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(bytes)
 }

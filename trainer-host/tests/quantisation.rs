@@ -33,32 +33,57 @@ impl Case {
         let mut network = Network::new(&config, seed).unwrap();
         for (l, layer) in network.lstm.iter_mut().enumerate() {
             if let Some(peephole) = &mut layer.peephole {
-                peephole.indexed_iter_mut().for_each(|((p, u), w)| *w = 0.4 * noise(seed + l as u64, p, u));
+                peephole
+                    .indexed_iter_mut()
+                    .for_each(|((p, u), w)| *w = 0.4 * noise(seed + l as u64, p, u));
             }
         }
-        let deviation: Vec<f32> = (0..config.inputs).map(|j| 10f32.powi(j as i32 % 5 - 2)).collect();
-        let mean: Vec<f32> = deviation.iter().enumerate().map(|(j, d)| d * (j as f32 - 1.5)).collect();
+        let deviation: Vec<f32> = (0..config.inputs)
+            .map(|j| 10f32.powi(j as i32 % 5 - 2))
+            .collect();
+        let mean: Vec<f32> = deviation
+            .iter()
+            .enumerate()
+            .map(|(j, d)| d * (j as f32 - 1.5))
+            .collect();
         let normalised: Vec<Array2<f32>> = (0..6)
-            .map(|s| Array2::from_shape_fn((steps, config.inputs), |(t, j)| 2.0 * noise(seed ^ s, t, j)))
+            .map(|s| {
+                Array2::from_shape_fn((steps, config.inputs), |(t, j)| 2.0 * noise(seed ^ s, t, j))
+            })
             .collect();
         let real = normalised
             .iter()
             .map(|x| Array2::from_shape_fn(x.dim(), |(t, j)| x[[t, j]] * deviation[j] + mean[j]))
             .collect();
-        Self { network, mean, deviation, real, normalised }
+        Self {
+            network,
+            mean,
+            deviation,
+            real,
+            normalised,
+        }
     }
 
     /// Largest distance of an output, and the errors of the layers.
     fn quantised_error(&self) -> (f64, Vec<LayerError>) {
         let real: Vec<ArrayView2<'_, f32>> = self.real.iter().map(|s| s.view()).collect();
-        let normalised: Vec<ArrayView2<'_, f32>> = self.normalised.iter().map(|s| s.view()).collect();
+        let normalised: Vec<ArrayView2<'_, f32>> =
+            self.normalised.iter().map(|s| s.view()).collect();
         let formats = choose_formats(self.mean.len(), &real);
-        let smallest: Vec<f64> =
-            formats.iter().zip(&self.deviation).map(|(f, d)| f.smallest_range(*d)).collect();
+        let smallest: Vec<f64> = formats
+            .iter()
+            .zip(&self.deviation)
+            .map(|(f, d)| f.smallest_range(*d))
+            .collect();
         let calibration = Calibration::observe(&self.network, &normalised);
         let quantised = quantise(&self.network, &calibration, &smallest).unwrap();
-        let stage = InputStage { formats: &formats, mean: &self.mean, deviation: &self.deviation };
-        let names = |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
+        let stage = InputStage {
+            formats: &formats,
+            mean: &self.mean,
+            deviation: &self.deviation,
+        };
+        let names =
+            |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
         let config = &self.network.config;
         let (inputs, outputs) = (names("in", config.inputs), names("out", config.outputs));
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();
@@ -69,7 +94,10 @@ impl Case {
         let distance = (exact.iter().flatten().zip(found.iter().flatten()))
             .map(|(a, b)| f64::from((a - b).abs()))
             .fold(0.0, f64::max);
-        (distance, layer_error::measure(&self.network, &model, &normalised, &real))
+        (
+            distance,
+            layer_error::measure(&self.network, &model, &normalised, &real),
+        )
     }
 }
 
@@ -125,6 +153,15 @@ fn the_error_does_not_grow_with_time() {
 
 #[test]
 fn f32_and_integers_are_scored_alike() {
-    let outputs = vec![ndarray::array![[0.5f32, 2.0, -1.0]], ndarray::array![[3.0f32, 2.0, -1.0]]];
-    assert_eq!(outputs.iter().map(|o| evaluate::decide(o.row(0))).collect::<Vec<_>>(), [1, 0]);
+    let outputs = vec![
+        ndarray::array![[0.5f32, 2.0, -1.0]],
+        ndarray::array![[3.0f32, 2.0, -1.0]],
+    ];
+    assert_eq!(
+        outputs
+            .iter()
+            .map(|o| evaluate::decide(o.row(0)))
+            .collect::<Vec<_>>(),
+        [1, 0]
+    );
 }

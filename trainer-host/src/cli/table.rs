@@ -22,6 +22,11 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A share as a percentage with two decimals.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
 #[cfg(test)]
 mod tests {
     use super::table;

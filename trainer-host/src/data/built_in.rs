@@ -1,8 +1,10 @@
 //! Data that needs no file, by name.
 
+use ndarray::Array2;
+
 use super::error::DataError;
-use super::generated::{Sizes, adding, reber, spike_delays, temporal_order, timed_spikes};
-use super::{Parts, digits};
+use super::generated::{Judgement, Sizes, adding, reber, spike_delays, temporal_order, timed_spikes};
+use super::{Dataset, Parts, digits};
 
 /// Data that comes with the trainer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,4 +76,32 @@ impl BuiltIn {
             Self::TimedSpikes => timed_spikes::parts(sizes, seed),
         }
     }
+
+    /// How many sequences of `data` pass the criterion of this task's paper, if it has one.
+    ///
+    /// `outputs` are those before the head's softmax, `[1, O]` or `[T, O]` a sequence.
+    pub fn judge(self, data: &Dataset, outputs: &[Array2<f32>]) -> Option<Judgement> {
+        match self {
+            Self::Digits | Self::SpikeDelays => None,
+            Self::EmbeddedReber => Some(reber::judge(data, outputs)),
+            Self::Adding => Some(adding::judge(data, outputs).within),
+            Self::TemporalOrder | Self::TemporalOrder3 => {
+                let probabilities: Vec<_> = outputs.iter().map(softmax).collect();
+                Some(temporal_order::judge(data, &probabilities))
+            }
+            Self::TimedSpikes => Some(timed_spikes::judge(data, outputs)),
+        }
+    }
+}
+
+/// Softmax of each row.
+fn softmax(outputs: &Array2<f32>) -> Array2<f32> {
+    let mut probabilities = outputs.clone();
+    for mut row in probabilities.rows_mut() {
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row.mapv_inplace(|y| (y - max).exp());
+        let sum = row.sum();
+        row.mapv_inplace(|p| p / sum);
+    }
+    probabilities
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Record, Records, Target};
@@ -18,7 +19,8 @@ use super::text;
 use super::{Dataset, Targets};
 
 /// Which columns of a long CSV mean what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Columns {
     /// The series that a row belongs to.
     pub series: String,
@@ -31,6 +33,7 @@ pub struct Columns {
     /// Targets of a regression. With them the label column is left out.
     pub targets: Vec<String>,
     /// Input channels in their order; `None` takes every other column.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<String>>,
 }
 

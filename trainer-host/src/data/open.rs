@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::built_in::BuiltIn;
 use super::error::{DataError, Place, Problem};
 use super::format::Format;
@@ -14,9 +16,11 @@ use super::records::Records;
 use super::{Dataset, Schema, long_csv, sktime_ts, ucr_tsv};
 
 /// How to read data; the default suits files of the published formats and published task sizes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// A separate file with the test part.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
     /// The columns of a long CSV.
     pub columns: Columns,

@@ -14,13 +14,14 @@ use std::path::Path;
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::{Dataset, Parts, Targets};
 
 /// Sizes other than a task's defaults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sizes {
     /// Sequences to train on.
     pub train: Option<usize>,
