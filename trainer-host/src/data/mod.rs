@@ -1,12 +1,12 @@
 //! Labelled sets of sequences: files, built-in data and generated tasks, and what is done to them
 //! before training.
 //!
-//! [`open`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
+//! [`open()`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
 //! refuses with a [`DataError`] that says where, what, and what to do.
 
 mod built_in;
 mod dataset;
-mod digits;
+pub mod digits;
 mod error;
 mod format;
 pub mod generated;
