@@ -21,12 +21,14 @@ mod split;
 mod summary;
 mod text;
 mod ucr_tsv;
+mod write_csv;
 
 pub use built_in::BuiltIn;
 pub use dataset::{Dataset, Schema, Targets, Task};
 pub use error::{DataError, Place, Problem};
-pub use long_csv::{Columns, to_long_csv};
+pub use long_csv::Columns;
 pub use normalise::Normalisation;
 pub use open::{Options, Parts, open, open_test};
 pub use split::{Split, SplitError, split};
 pub use summary::{Lengths, Output, Summary};
+pub use write_csv::to_long_csv;
