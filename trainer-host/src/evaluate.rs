@@ -210,7 +210,9 @@ pub fn compare(data: &Dataset, float: &Outputs, integer: &Outputs) -> Comparison
         float: score(data, float),
         integer: score(data, integer),
         agreement: agreement(data, float, integer),
-        largest_difference: distances.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max),
+        largest_difference: distances
+            .map(|(a, b)| f64::from((a - b).abs()))
+            .fold(0.0, f64::max),
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::long_csv::Columns;
-use crate::data::{Options, generated::Sizes};
+use crate::data::{Columns, Options, generated::Sizes};
 
 /// How to read data; see `trainer-host train --help`.
 #[derive(Clone, Debug, Default, clap::Args)]

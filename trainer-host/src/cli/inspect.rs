@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::Printer;
 use super::table::table;
-use crate::{model_file, run_folder};
+use crate::model_file;
+use crate::network::NetworkConfig;
+use crate::run_folder::{MODEL, QUANTISED, Run};
+use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,12 +54,69 @@ struct Layer {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if args.path.is_dir() {
-        let run = run_folder::Run::open(&args.path)?;
-        return printer.print(&run.describe(), |run| run.to_text());
+        let run = Run::open(&args.path)?;
+        return printer.print(&inspect_run(&run), run_text);
     }
     let bytes = model_file::read(&args.path)?;
     let model = Model::parse(&bytes)?;
     printer.print(&inspect(&model, bytes.len()), text)
+}
+
+/// What `inspect` says of a run.
+#[derive(Debug, Serialize)]
+struct InspectedRun {
+    data: String,
+    network: NetworkConfig,
+    parameters: usize,
+    channels: Vec<String>,
+    outputs: Vec<String>,
+    training: TrainConfig,
+    quantised: bool,
+    exported: bool,
+}
+
+fn inspect_run(run: &Run) -> InspectedRun {
+    InspectedRun {
+        data: run.config.source.clone(),
+        network: run.network.config.clone(),
+        parameters: run.network.parameter_count(),
+        channels: run.fitted.schema.channels.clone(),
+        outputs: run.fitted.schema.outputs.clone(),
+        training: run.config.train.clone(),
+        quantised: run.folder.join(QUANTISED).exists(),
+        exported: run.folder.join(MODEL).exists(),
+    }
+}
+
+fn run_text(run: &InspectedRun) -> String {
+    let stage = |done: bool, command: &str| {
+        if done { "yes".to_owned() } else { format!("not yet; `trainer-host {command}`") }
+    };
+    format!(
+        "data           {}\n\
+         network        {} inputs, LSTM {:?}{}, dense {:?}, {} outputs\n\
+         parameters     {}\n\
+         inputs         {}\n\
+         outputs        {}\n\
+         training       {} epochs, batches of {}, learning rate {}, seed {}\n\
+         quantised      {}\n\
+         exported       {}",
+        run.data,
+        run.network.inputs,
+        run.network.hidden,
+        if run.network.peepholes { " with peepholes" } else { "" },
+        run.network.dense,
+        run.network.outputs,
+        run.parameters,
+        run.channels.join(", "),
+        run.outputs.join(", "),
+        run.training.epochs,
+        run.training.batch_size,
+        run.training.learning_rate,
+        run.training.seed,
+        stage(run.quantised, "quantise"),
+        stage(run.exported, "export"),
+    )
 }
 
 fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {

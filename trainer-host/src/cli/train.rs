@@ -19,6 +19,7 @@ use crate::train::{Ending, TrainConfig, TrainState, Trainer};
 use crate::atomic_file;
 
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true)]
 pub(super) struct Args {
     /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
     /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes.
@@ -159,10 +160,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let data = config.open_data()?;
     eprintln!("{}", data.train.summary());
     let fitted = Fitted::fit(&config.train, &data.train);
-    if !resuming {
-        config.create(&folder, args.overwrite)?;
-    }
-    fitted.write(&folder)?;
     let train = fitted.normalised(&data.train);
     let validation = data.validation.as_ref().map(|part| fitted.normalised(part));
     let done = state.as_ref().map_or(0, TrainState::epochs);
@@ -170,6 +167,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         Some(state) => Trainer::resume(&config.train, &train, validation.as_ref(), state)?,
         None => Trainer::new(&config.train, &train, validation.as_ref())?,
     };
+    // Whatever could be refused has been; only now is anything written.
+    if !resuming {
+        config.create(&folder, args.overwrite)?;
+    }
+    fitted.write(&folder)?;
     let stop = interrupt::flag()?;
     let mut progress = Progress::new(&folder, config.train.epochs, done);
     let ending = trainer.run(&mut progress, &stop)?;

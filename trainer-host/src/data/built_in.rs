@@ -3,7 +3,9 @@
 use ndarray::Array2;
 
 use super::error::DataError;
-use super::generated::{Judgement, Sizes, adding, reber, spike_delays, temporal_order, timed_spikes};
+use super::generated::{
+    Judgement, Sizes, adding, reber, spike_delays, temporal_order, timed_spikes,
+};
 use super::{Dataset, Parts, digits};
 
 /// Data that comes with the trainer.
