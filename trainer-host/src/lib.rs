@@ -13,3 +13,5 @@ pub mod forward;
 pub mod loss;
 pub mod network;
 pub mod optimiser;
+pub mod schedule;
+pub mod train;
