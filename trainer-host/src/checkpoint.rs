@@ -77,7 +77,12 @@ impl View for Tensor<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        Cow::Owned(
+            self.values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        )
     }
 
     fn data_len(&self) -> usize {
@@ -103,13 +108,21 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
         all.extend(tensors("best.", &best.network));
     }
     for (n, values) in state.optimiser.moments().iter().enumerate() {
-        all.push((format!("optimiser.{n}"), Tensor { shape: vec![values.len()], values }));
+        all.push((
+            format!("optimiser.{n}"),
+            Tensor {
+                shape: vec![values.len()],
+                values,
+            },
+        ));
     }
     let progress = Progress {
         optimiser_steps: state.optimiser.steps(),
         history: state.history.clone(),
-        best: (state.best.as_ref())
-            .map(|best| BestEpoch { epoch: best.epoch, validation: best.validation }),
+        best: (state.best.as_ref()).map(|best| BestEpoch {
+            epoch: best.epoch,
+            validation: best.validation,
+        }),
     };
     let progress = serde_json::to_string(&progress).expect("plain data serialises");
     write_tensors(path, all, Some(HashMap::from([(KEY.to_owned(), progress)])))
@@ -117,7 +130,15 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
 
 fn tensors<'a>(prefix: &str, network: &'a Network) -> Vec<(String, Tensor<'a>)> {
     (network.parameters().into_iter())
-        .map(|p| (format!("{prefix}{}", p.name), Tensor { shape: p.shape.to_vec(), values: p.values }))
+        .map(|p| {
+            (
+                format!("{prefix}{}", p.name),
+                Tensor {
+                    shape: p.shape.to_vec(),
+                    values: p.values,
+                },
+            )
+        })
         .collect()
 }
 
@@ -154,9 +175,14 @@ fn read_file<T>(
     path: &Path,
     parse: impl FnOnce(&[u8]) -> Result<T, String>,
 ) -> Result<T, CheckpointError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| CheckpointError::Unreadable { path: path.to_owned(), source })?;
-    parse(&bytes).map_err(|problem| CheckpointError::Damaged { path: path.to_owned(), problem })
+    let bytes = std::fs::read(path).map_err(|source| CheckpointError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes).map_err(|problem| CheckpointError::Damaged {
+        path: path.to_owned(),
+        problem,
+    })
 }
 
 fn open(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
@@ -185,8 +211,11 @@ fn state(
 ) -> Result<TrainState, String> {
     let tensors = open(bytes)?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let progress = (metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)))
-        .ok_or_else(|| format!("no metadata {KEY:?}; these are weights, not a checkpoint"))?;
+    let progress = (metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(KEY)))
+    .ok_or_else(|| format!("no metadata {KEY:?}; these are weights, not a checkpoint"))?;
     let progress: Progress =
         serde_json::from_str(progress).map_err(|error| format!("metadata {KEY:?}: {error}"))?;
     let current = network(&tensors, "network.", config)?;
@@ -195,9 +224,11 @@ fn state(
         .map(|n| read_values(&tensors, &format!("optimiser.{n}"), &[parameters]))
         .collect::<Result<_, _>>()?;
     let best = match progress.best {
-        Some(BestEpoch { epoch, validation }) => {
-            Some(Best { epoch, validation, network: network(&tensors, "best.", config)? })
-        }
+        Some(BestEpoch { epoch, validation }) => Some(Best {
+            epoch,
+            validation,
+            network: network(&tensors, "best.", config)?,
+        }),
         None => None,
     };
     Ok(TrainState {
@@ -210,7 +241,9 @@ fn state(
 }
 
 fn read_values(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-    let tensor = tensors.tensor(name).map_err(|_| format!("no tensor {name:?}"))?;
+    let tensor = tensors
+        .tensor(name)
+        .map_err(|_| format!("no tensor {name:?}"))?;
     if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
         return Err(format!(
             "{name}: found {:?} {:?}, needed F32 {shape:?}",
@@ -219,7 +252,10 @@ fn read_values(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result
         ));
     }
     let (chunks, _) = tensor.data().as_chunks::<4>();
-    let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let values: Vec<f32> = chunks
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect();
     match values.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(format!("{name}: value {at} is {}", values[at])),
         None => Ok(values),

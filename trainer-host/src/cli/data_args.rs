@@ -57,7 +57,11 @@ impl ReadArgs {
                 targets: self.targets.clone(),
                 channels: (!self.channels.is_empty()).then(|| self.channels.clone()),
             },
-            sizes: Sizes { train: self.train_size, test: self.test_size, steps: self.steps },
+            sizes: Sizes {
+                train: self.train_size,
+                test: self.test_size,
+                steps: self.steps,
+            },
             seed: self.data_seed.unwrap_or(0),
         }
     }

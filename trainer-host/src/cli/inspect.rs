@@ -90,7 +90,11 @@ fn inspect_run(run: &Run) -> InspectedRun {
 
 fn run_text(run: &InspectedRun) -> String {
     let stage = |done: bool, command: &str| {
-        if done { "yes".to_owned() } else { format!("not yet; `trainer-host {command}`") }
+        if done {
+            "yes".to_owned()
+        } else {
+            format!("not yet; `trainer-host {command}`")
+        }
     };
     format!(
         "data           {}\n\
@@ -104,7 +108,11 @@ fn run_text(run: &InspectedRun) -> String {
         run.data,
         run.network.inputs,
         run.network.hidden,
-        if run.network.peepholes { " with peepholes" } else { "" },
+        if run.network.peepholes {
+            " with peepholes"
+        } else {
+            ""
+        },
         run.network.dense,
         run.network.outputs,
         run.parameters,
@@ -128,8 +136,14 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
             inputs: width,
             units: layer.hidden,
             peepholes: !layer.peepholes.is_empty(),
-            cell_format: Some(format!("Q{}.{}", layer.cell_int_bits, 31 - layer.cell_int_bits)),
-            parameter_bytes: size_of_val(layer.weights) + size_of_val(layer.gates) + size_of_val(layer.peepholes),
+            cell_format: Some(format!(
+                "Q{}.{}",
+                layer.cell_int_bits,
+                31 - layer.cell_int_bits
+            )),
+            parameter_bytes: size_of_val(layer.weights)
+                + size_of_val(layer.gates)
+                + size_of_val(layer.peepholes),
             macs_per_step: 4 * layer.hidden * (width + layer.hidden),
         });
         width = layer.hidden;
@@ -162,7 +176,9 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
             .enumerate()
             .map(|(j, name)| Channel {
                 name: name.to_owned(),
-                frac_bits: model.input_channel(j).map_or(0, |channel| channel.frac_bits),
+                frac_bits: model
+                    .input_channel(j)
+                    .map_or(0, |channel| channel.frac_bits),
             })
             .collect(),
         outputs: model.output_names().map(str::to_owned).collect(),
@@ -184,7 +200,11 @@ fn text(model: &Inspected) -> String {
                 layer.name.clone(),
                 layer.inputs.to_string(),
                 layer.units.to_string(),
-                if layer.peepholes { "yes".into() } else { String::new() },
+                if layer.peepholes {
+                    "yes".into()
+                } else {
+                    String::new()
+                },
                 layer.cell_format.clone().unwrap_or_default(),
                 layer.parameter_bytes.to_string(),
                 layer.macs_per_step.to_string(),
@@ -215,6 +235,17 @@ fn text(model: &Inspected) -> String {
         model.mode,
         inputs.join(", "),
         model.outputs.join(", "),
-        table(&["layer", "inputs", "units", "peepholes", "cell", "bytes", "MAC/step"], &rows),
+        table(
+            &[
+                "layer",
+                "inputs",
+                "units",
+                "peepholes",
+                "cell",
+                "bytes",
+                "MAC/step"
+            ],
+            &rows
+        ),
     )
 }
