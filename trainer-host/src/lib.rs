@@ -5,7 +5,9 @@
 //! ```text
 //! data → network → bptt → optimiser → train → checkpoint → quantise → export → evaluate → report → cli
 //! ```
+pub mod atomic_file;
 pub mod bptt;
+pub mod checkpoint;
 pub mod compute;
 pub mod data;
 mod dropout;

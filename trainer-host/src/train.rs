@@ -127,6 +127,13 @@ impl TrainConfig {
         if self.epochs == 0 {
             return refuse("epochs", "0".into(), "at least 1");
         }
+        if i64::try_from(self.seed).is_err() {
+            return refuse(
+                "seed",
+                self.seed.to_string(),
+                "below 2^63, as TOML's integers are",
+            );
+        }
         if self.batch_size == 0 {
             return refuse("batch_size", "0".into(), "at least 1");
         }
