@@ -35,7 +35,7 @@ use crate::compute::cell::{self, CellSums};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
-use crate::forward::{PackedNetwork, Pass, copy_row, gate_column, padded};
+use crate::forward::{PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
 use crate::loss::{Loss, Target};
 use crate::network::{DenseLayer, LstmLayer, Mode, Network};
 
@@ -164,8 +164,8 @@ impl Weights {
         let transpose = |layer: &LstmLayer, w: &ndarray::Array2<f32>| {
             let hidden = layer.w_h.ncols();
             let mut packed = Panels::zeros(4 * padded(hidden), w.ncols());
-            for ((r, k), value) in w.indexed_iter() {
-                packed.set(gate_column(r, hidden), k, *value);
+            for (r, row) in row_slices(w).enumerate() {
+                packed.write_row(gate_column(r, hidden), row);
             }
             packed
         };
@@ -183,8 +183,8 @@ impl Weights {
             });
         let dense = network.dense.iter().map(|layer| {
             let mut packed = Panels::zeros(layer.weight.nrows(), layer.weight.ncols());
-            for ((r, k), value) in layer.weight.indexed_iter() {
-                packed.set(r, k, *value);
+            for (r, row) in row_slices(&layer.weight).enumerate() {
+                packed.write_row(r, row);
             }
             packed
         });
@@ -455,8 +455,11 @@ impl LstmBack {
     fn unpack(&self, layer: &mut LstmLayer) {
         let hidden = layer.w_h.ncols();
         for (packed, values) in [(&self.d_w_x, &mut layer.w_x), (&self.d_w_h, &mut layer.w_h)] {
-            for ((r, k), value) in values.indexed_iter_mut() {
-                *value = packed.get(k, gate_column(r, hidden));
+            for (r, mut row) in values.rows_mut().into_iter().enumerate() {
+                let row = row
+                    .as_slice_mut()
+                    .expect("gradients are stored in row-major order");
+                packed.read_column(gate_column(r, hidden), row);
             }
         }
         for (r, value) in layer.bias.iter_mut().enumerate() {
@@ -471,8 +474,11 @@ impl LstmBack {
 
 impl DenseBack {
     fn unpack(&self, layer: &mut DenseLayer) {
-        for ((r, k), value) in layer.weight.indexed_iter_mut() {
-            *value = self.d_weight.get(k, r);
+        for (r, mut row) in layer.weight.rows_mut().into_iter().enumerate() {
+            let row = row
+                .as_slice_mut()
+                .expect("gradients are stored in row-major order");
+            self.d_weight.read_column(r, row);
         }
         for (r, value) in layer.bias.iter_mut().enumerate() {
             *value = self.d_bias[r / LANES].0[r % LANES];

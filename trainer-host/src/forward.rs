@@ -157,8 +157,8 @@ impl PackedDense {
     fn of(layer: &DenseLayer) -> Self {
         let (outputs, inputs) = layer.weight.dim();
         let mut weight = Panels::zeros(inputs, outputs);
-        for ((r, k), value) in layer.weight.indexed_iter() {
-            weight.set(k, r, *value);
+        for (r, row) in row_slices(&layer.weight).enumerate() {
+            weight.write_column(r, row);
         }
         let mut bias = vec![Line::default(); outputs.div_ceil(LANES)];
         for (r, value) in layer.bias.iter().enumerate() {
@@ -181,13 +181,18 @@ pub(crate) fn gate_column(r: usize, hidden: usize) -> usize {
 /// `[4H, K]` to `[K, 4H']`.
 fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
     let mut packed = Panels::zeros(weights.ncols(), 4 * padded(hidden));
-    for (r, row) in weights.rows().into_iter().enumerate() {
-        let column = gate_column(r, hidden);
-        for (k, value) in row.iter().enumerate() {
-            packed.set(k, column, *value);
-        }
+    for (r, row) in row_slices(weights).enumerate() {
+        packed.write_column(gate_column(r, hidden), row);
     }
     packed
+}
+
+/// The rows of a parameter array.
+pub(crate) fn row_slices(weights: &Array2<f32>) -> impl Iterator<Item = &[f32]> {
+    let values = weights
+        .as_slice()
+        .expect("parameters are stored in row-major order");
+    values.chunks_exact(weights.ncols())
 }
 
 /// Where each step of a group of sequences lies, see the module's text.
@@ -300,8 +305,9 @@ impl Pass {
                 "a sequence has the network's channels"
             );
             for (values, step) in sequence.rows().into_iter().zip(&self.steps.steps) {
-                for (j, value) in values.iter().enumerate() {
-                    self.input.set(step.row + b, j, *value);
+                match values.to_slice() {
+                    Some(values) => self.input.write_row(step.row + b, values),
+                    None => self.input.write_row(step.row + b, &values.to_vec()),
                 }
             }
         }
