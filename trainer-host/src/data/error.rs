@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 pub struct DataError {
     /// The file, and the line, column or member in it.
     pub place: Place,
-    /// What is wrong there.
-    pub problem: Problem,
+    /// What is wrong there; boxed, since results are seldom errors.
+    pub problem: Box<Problem>,
 }
 
 /// A place in a file: `train.csv:42, column x`.
@@ -50,7 +50,7 @@ impl Place {
     pub fn refuse(self, problem: Problem) -> DataError {
         DataError {
             place: self,
-            problem,
+            problem: Box::new(problem),
         }
     }
 }

@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::Path;
 
 use csv::StringRecord;
 use ndarray::Array2;
@@ -15,7 +14,6 @@ use ndarray::Array2;
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Record, Records, Target};
 use super::text;
-use super::{Dataset, Targets};
 
 /// Which columns of a long CSV mean what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,42 +47,70 @@ impl Default for Columns {
 
 /// Reads all of a file.
 pub(super) fn read(
-    input: impl Read,
+    mut input: impl Read,
     place: &Place,
     columns: &Columns,
 ) -> Result<Records, DataError> {
+    let mut text = Vec::new();
+    (input.read_to_end(&mut text)).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
+    let mut lines = LineCounter::new(&text);
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(input);
-    let header = reader.headers().map_err(|e| syntax(place, &e))?.clone();
-    let layout = Layout::find(&header, columns).map_err(|problem| {
-        let place = place.clone();
-        match problem {
-            Problem::Empty => place.refuse(problem),
-            _ => place.line(1).refuse(problem),
-        }
-    })?;
+        .from_reader(text.as_slice());
+    let top = place.clone().line(lines.line_at(0));
+    let header = reader.headers().cloned();
+    let header = header.map_err(|error| syntax(top.clone(), &error))?;
+    if header.is_empty() {
+        return Err(place.clone().refuse(Problem::Empty));
+    }
+    let layout = Layout::find(&header, columns).map_err(|problem| top.refuse(problem))?;
     let mut file = Builder::new(layout, place);
     let mut row = StringRecord::new();
-    while reader
-        .read_record(&mut row)
-        .map_err(|e| syntax(place, &e))?
-    {
-        file.push(&row)?;
+    loop {
+        let line = lines.line_at(reader.position().byte());
+        match reader.read_record(&mut row) {
+            Ok(true) => file.push(&row, line)?,
+            Ok(false) => return Ok(file.finish()),
+            Err(error) => return Err(syntax(place.clone().line(line), &error)),
+        }
     }
-    file.finish()
 }
 
-fn syntax(place: &Place, error: &csv::Error) -> DataError {
-    let place = match error.position() {
-        Some(position) => place.clone().line(position.line()),
-        None => place.clone(),
-    };
+pub(super) fn syntax(place: Place, error: &csv::Error) -> DataError {
     place.refuse(Problem::Syntax {
         format: "CSV",
         detail: format!("{error}; save it as UTF-8 with commas between the fields"),
     })
+}
+
+/// Tells the line of a row; the parser's own count leaves out empty lines.
+struct LineCounter<'a> {
+    text: &'a [u8],
+    byte: usize,
+    line: u64,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            byte: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the row that begins at or after a byte, which is not before the last one asked for.
+    fn line_at(&mut self, byte: u64) -> u64 {
+        let is_before = |at: usize| (at as u64) < byte;
+        while let Some(next) = self.text.get(self.byte)
+            && (is_before(self.byte) || matches!(next, b'\n' | b'\r'))
+        {
+            self.line += u64::from(*next == b'\n');
+            self.byte += 1;
+        }
+        self.line
+    }
 }
 
 /// Where each column is.
@@ -104,9 +130,6 @@ impl Layout {
         let names: Vec<String> = (header.iter())
             .map(|name| name.trim_start_matches('\u{feff}').to_owned())
             .collect();
-        if names.is_empty() {
-            return Err(Problem::Empty);
-        }
         if let ([only], Some(separator)) = (
             names.as_slice(),
             [';', '\t', '|'].iter().find(|c| header[0].contains(**c)),
@@ -197,8 +220,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn push(&mut self, row: &StringRecord) -> Result<(), DataError> {
-        let line = row.position().map_or(0, csv::Position::line);
+    fn push(&mut self, row: &StringRecord, line: u64) -> Result<(), DataError> {
         let here = self.place.clone().line(line);
         let expected = self.layout.names.len();
         if row.len() != expected {
@@ -339,61 +361,15 @@ impl<'a> Builder<'a> {
         self.ended.insert(series.id);
     }
 
-    fn finish(mut self) -> Result<Records, DataError> {
+    fn finish(mut self) -> Records {
         self.end_series();
-        Ok(Records {
+        Records {
             channels: self.layout.names_of(&self.layout.channels),
             labels: self.labels,
             declared: None,
             outputs: self.layout.names_of(&self.layout.targets),
             records: self.records,
             rows_repeat: true,
-        })
-    }
-}
-
-/// A data set as long CSV: what [`open`](super::open) reads back, given its outputs as
-/// [`Columns::targets`] where it is a regression.
-///
-/// Refuses names of channels, outputs or the four leading columns that are not all different.
-pub fn to_long_csv(data: &Dataset) -> Result<Vec<u8>, DataError> {
-    let place = Place::file(Path::new("long CSV"));
-    let columns = Columns::default();
-    let mut header = vec![columns.series, columns.time];
-    header.extend(data.groups.as_ref().map(|_| columns.group));
-    header.extend(data.channels.iter().cloned());
-    match data.targets.task().is_class() {
-        true => header.push(columns.label),
-        false => header.extend(data.outputs.iter().cloned()),
-    }
-    let mut seen = HashSet::new();
-    if let Some(name) = header.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(place.refuse(Problem::DuplicateColumn { name: name.clone() }));
-    }
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let write = |writer: &mut csv::Writer<Vec<u8>>, row: &[String]| {
-        writer
-            .write_record(row)
-            .map_err(|error| syntax(&place, &error))
-    };
-    write(&mut writer, &header)?;
-    for (i, steps) in data.sequences.iter().enumerate() {
-        for (t, values) in steps.rows().into_iter().enumerate() {
-            let mut row = vec![i.to_string(), t.to_string()];
-            row.extend(data.groups.as_ref().map(|groups| groups[i].clone()));
-            row.extend(values.iter().map(f32::to_string));
-            match &data.targets {
-                Targets::Class(classes) => row.push(data.outputs[classes[i]].clone()),
-                Targets::ClassPerStep(classes) => row.push(data.outputs[classes[i][t]].clone()),
-                Targets::Value(values) => row.extend(values[i].iter().map(f32::to_string)),
-                Targets::ValuePerStep(values) => {
-                    row.extend(values[i].row(t).iter().map(f32::to_string));
-                }
-            }
-            write(&mut writer, &row)?;
         }
     }
-    writer
-        .into_inner()
-        .map_err(|error| place.refuse(Problem::Unreadable(error.into_error())))
 }

@@ -1,12 +1,12 @@
 //! Labelled sets of sequences: files, built-in data and generated tasks, and what is done to them
 //! before training.
 //!
-//! [`open`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
+//! [`open()`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
 //! refuses with a [`DataError`] that says where, what, and what to do.
 
 mod built_in;
 mod dataset;
-mod digits;
+pub mod digits;
 mod error;
 mod format;
 pub mod generated;
@@ -21,12 +21,14 @@ mod split;
 mod summary;
 mod text;
 mod ucr_tsv;
+mod write_csv;
 
 pub use built_in::BuiltIn;
 pub use dataset::{Dataset, Schema, Targets, Task};
 pub use error::{DataError, Place, Problem};
-pub use long_csv::{Columns, to_long_csv};
+pub use long_csv::Columns;
 pub use normalise::Normalisation;
 pub use open::{Options, Parts, open, open_test};
 pub use split::{Split, SplitError, split};
 pub use summary::{Lengths, Output, Summary};
+pub use write_csv::to_long_csv;

@@ -122,3 +122,84 @@ fn deviation(measured: f64, mean: f64) -> f32 {
         _ => 1.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn data(sequences: Vec<Array2<f32>>) -> Dataset {
+        let values = sequences.iter().map(|s| s.row(0).to_vec()).collect();
+        let names: Vec<String> = (0..sequences[0].ncols()).map(|j| format!("x{j}")).collect();
+        Dataset {
+            channels: names.clone(),
+            sequences,
+            targets: Targets::Value(values),
+            outputs: names,
+            groups: None,
+        }
+    }
+
+    #[test]
+    fn is_measured_over_the_steps_of_all_sequences() {
+        // Channel 0: 1, 2, 6 with mean 3 and variance (4 + 1 + 9) / 3; channel 1 is constant.
+        let data = data(vec![array![[1.0, 0.1], [2.0, 0.1]], array![[6.0, 0.1]]]);
+        let inputs = Normalisation::of_inputs(&data);
+        assert_eq!(inputs.mean, [3.0, 0.1]);
+        assert_eq!(inputs.deviation, [(14.0f64 / 3.0).sqrt() as f32, 1.0]);
+        // Targets: the first rows, 1 and 6.
+        let targets = Normalisation::of_targets(&data).unwrap();
+        assert_eq!((targets.mean[0], targets.deviation[0]), (3.5, 2.5));
+    }
+
+    #[test]
+    fn a_constant_channel_becomes_zero_whatever_its_value() {
+        for value in [0.1f32, 1e30, -3e-39, 16_777_217.0, f32::MAX] {
+            let mut data = data(vec![Array2::from_elem((1000, 1), value); 3]);
+            let inputs = Normalisation::of_inputs(&data);
+            assert_eq!(inputs.deviation, [1.0]);
+            inputs.apply_to_inputs(&mut data);
+            assert!(
+                data.sequences
+                    .iter()
+                    .flatten()
+                    .all(|x| x.abs() <= value.abs() * f32::EPSILON)
+            );
+        }
+    }
+
+    #[test]
+    fn serde_keeps_every_bit() {
+        let written = Normalisation {
+            mean: vec![0.1, -1e30],
+            deviation: vec![1.0 / 3.0, 1e-30],
+        };
+        let json = serde_json::to_string(&written).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Normalisation>(&json).unwrap(),
+            written
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn gives_mean_zero_and_deviation_one_and_goes_back(
+            values in vec(-1e3..1e3f32, 4..100), offset in -1e4..1e4f32,
+        ) {
+            let raw = Array2::from_shape_fn((values.len(), 1), |(t, _)| values[t] + offset);
+            let mut data = data(vec![raw.clone()]);
+            let inputs = Normalisation::of_inputs(&data);
+            prop_assume!(inputs.deviation[0] > 10.0);
+            inputs.apply_to_inputs(&mut data);
+            let again = Normalisation::of_inputs(&data);
+            prop_assert!(again.mean[0].abs() < 1e-3 && (again.deviation[0] - 1.0).abs() < 1e-3);
+            inputs.invert(&mut data.sequences[0]);
+            for (back, raw) in data.sequences[0].iter().zip(&raw) {
+                prop_assert!((back - raw).abs() < 0.01);
+            }
+        }
+    }
+}

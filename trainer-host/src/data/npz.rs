@@ -245,6 +245,12 @@ impl<R: Read + Seek> Archive<R> {
                     expected: "numbers (text too, for labels and groups)",
                     found: found.to_string(),
                 },
+                // It would quote all of the damaged header.
+                ReadNpzError::Npy(ReadNpyError::ParseHeader(_)) => Problem::Syntax {
+                    format: "NPZ",
+                    detail: "the array has no NumPy header; the file is damaged, write it again"
+                        .into(),
+                },
                 error => Problem::Syntax {
                     format: "NPZ",
                     detail: format!("{error}; the file is damaged, write it again"),

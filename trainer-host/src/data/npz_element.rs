@@ -153,3 +153,84 @@ impl Element {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+    use ndarray_npy::ReadNpyExt;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn npy(descriptor: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let header =
+            format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let length = (header.len() as u16).to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    }
+
+    fn cells(descriptor: &str, data: &[u8], count: usize) -> Vec<Cell> {
+        let array = ArrayD::<Cell>::read_npy(&npy(descriptor, &format!("({count},)"), data)[..]);
+        array.unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn decodes_every_type() {
+        use Cell::{Real, Text, Whole};
+        assert_eq!(cells("|b1", &[0, 1], 2), [Whole(0), Whole(1)]);
+        assert_eq!(cells("|u1", &[255], 1), [Whole(255)]);
+        assert_eq!(cells("|i1", &[255], 1), [Whole(-1)]);
+        assert_eq!(cells("<i2", &(-2i16).to_le_bytes(), 1), [Whole(-2)]);
+        assert_eq!(
+            cells(">i4", &(-70_000i32).to_be_bytes(), 1),
+            [Whole(-70_000)]
+        );
+        assert_eq!(
+            cells("<u4", &u32::MAX.to_le_bytes(), 1),
+            [Whole(4_294_967_295)]
+        );
+        assert_eq!(cells("<i8", &i64::MIN.to_le_bytes(), 1), [Whole(i64::MIN)]);
+        assert_eq!(
+            cells("<u8", &u64::MAX.to_le_bytes(), 1),
+            [Real(u64::MAX as f64)]
+        );
+        assert_eq!(
+            cells("<f4", &0.1f32.to_le_bytes(), 1),
+            [Real(f64::from(0.1f32))]
+        );
+        assert_eq!(cells(">f8", &0.1f64.to_be_bytes(), 1), [Real(0.1)]);
+        assert_eq!(
+            cells("|S3", b"up\0low", 2),
+            [Text("up".into()), Text("low".into())]
+        );
+        let utf32: Vec<u8> = "hö"
+            .chars()
+            .flat_map(|c| (c as u32).to_le_bytes())
+            .collect();
+        assert_eq!(cells("<U2", &utf32, 1), [Text("hö".into())]);
+        let utf32: Vec<u8> = "hö"
+            .chars()
+            .flat_map(|c| (c as u32).to_be_bytes())
+            .collect();
+        assert_eq!(cells(">U2", &utf32, 1), [Text("hö".into())]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            descriptor in "[<>|=]?[a-zA-Z]?[0-9]{0,20}",
+            shape in prop::sample::select(vec!["()", "(2,)", "(0, 3)", "(2, 2)", "(9223372036854775807, 4)"]),
+            data in vec(any::<u8>(), 0..64),
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        ) {
+            let mut bytes = npy(&descriptor, shape, &data);
+            for (at, byte) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = ArrayD::<Cell>::read_npy(&bytes[..]);
+            let _ = ArrayD::<Real>::read_npy(&bytes[..]);
+        }
+    }
+}

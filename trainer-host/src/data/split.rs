@@ -176,3 +176,96 @@ impl Split {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((1, 1)); classes.len()],
+            targets: Targets::Class(classes),
+            outputs: (0..4).map(|class| class.to_string()).collect(),
+            groups,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_class_has_its_share(
+            classes in vec(0..4usize, 2..200), share in 0.05..0.95f64, seed: u64,
+        ) {
+            let data = data(classes.clone(), None);
+            let split = split(&data, share, seed).unwrap();
+            let mut all = [split.train.clone(), split.validation.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..classes.len()).collect::<Vec<_>>());
+            prop_assert!(!split.train.is_empty() && !split.validation.is_empty());
+            for class in 0..4 {
+                let of = |part: &[usize]| part.iter().filter(|i| classes[**i] == class).count();
+                let exact = share * (of(&split.train) + of(&split.validation)) as f64;
+                // One for rounding, and one that the total may be away from its exact value.
+                prop_assert!((of(&split.validation) as f64 - exact).abs() < 2.0);
+            }
+        }
+
+        #[test]
+        fn groups_stay_whole(
+            of in vec((0..4usize, 0..9u8), 2..100), share in 0.05..0.95f64, seed: u64,
+        ) {
+            let groups: Vec<String> = of.iter().map(|(_, group)| group.to_string()).collect();
+            let data = data(of.iter().map(|(class, _)| *class).collect(), Some(groups.clone()));
+            match split(&data, share, seed) {
+                Ok(split) => {
+                    prop_assert!(split.by_group);
+                    prop_assert!(!split.train.is_empty() && !split.validation.is_empty());
+                    prop_assert_eq!(split.train.len() + split.validation.len(), data.len());
+                    for i in &split.validation {
+                        prop_assert!(split.train.iter().all(|j| groups[*j] != groups[*i]));
+                    }
+                }
+                Err(error) => {
+                    prop_assert_eq!(error, SplitError::TooFew { count: 1, of: "groups" });
+                    prop_assert!(groups.iter().all(|group| *group == groups[0]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_determines_the_split() {
+        let data = data((0..100).map(|i| i % 4).collect(), None);
+        assert_eq!(split(&data, 0.2, 1), split(&data, 0.2, 1));
+        assert_ne!(split(&data, 0.2, 1), split(&data, 0.2, 2));
+    }
+
+    #[test]
+    fn a_class_of_two_is_in_both_parts() {
+        let data = data([vec![0; 8], vec![1; 2]].concat(), None);
+        let split = split(&data, 0.5, 1).unwrap();
+        assert_eq!(split.validation.iter().filter(|i| **i >= 8).count(), 1);
+    }
+
+    #[test]
+    fn refuses_share() {
+        for share in [0.0, 1.0, -0.5, f64::NAN] {
+            let error = split(&data(vec![0, 1], None), share, 0).unwrap_err();
+            assert!(error.to_string().contains("leaves one part empty"));
+        }
+    }
+
+    #[test]
+    fn refuses_too_few() {
+        let error = split(&data(vec![0], None), 0.5, 0).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("1 sequences cannot be divided")
+        );
+    }
+}

@@ -88,19 +88,15 @@ impl Dataset {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Lengths { min, median, max } = self.length;
-        write!(f, "{} sequences of ", self.sequences)?;
+        write!(f, "{} of ", counted(self.sequences, "sequence"))?;
         match min == max {
-            true => write!(f, "{max} steps")?,
+            true => write!(f, "{}", counted(max, "step"))?,
             false => write!(f, "{min} to {max} steps (median {median})")?,
         }
-        write!(
-            f,
-            ", {} channels ({})",
-            self.channels.len(),
-            brief(&self.channels)
-        )?;
+        let channels = counted(self.channels.len(), "channel");
+        write!(f, ", {channels} ({})", brief(&self.channels))?;
         if let Some(groups) = self.groups {
-            write!(f, ", {groups} groups")?;
+            write!(f, ", {}", counted(groups, "group"))?;
         }
         write!(f, "\n{}: ", self.task.describe())?;
         let outputs: Vec<String> = match self.task.is_class() {
@@ -113,10 +109,41 @@ impl fmt::Display for Summary {
     }
 }
 
+/// `1 step`, `2 steps`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// The first and last of many names.
 fn brief(names: &[String]) -> String {
     match names {
         [first, .., last] if names.len() > 4 => format!("{first} … {last}"),
         _ => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn says_size_shape_and_balance() {
+        let data = Dataset {
+            channels: (0..9).map(|j| format!("x{j}")).collect(),
+            sequences: [2, 9, 4].map(|steps| Array2::zeros((steps, 9))).to_vec(),
+            targets: Targets::Class(vec![0, 1, 0]),
+            outputs: vec!["rest".into(), "move".into()],
+            groups: Some(["ann", "bob", "ann"].map(String::from).to_vec()),
+        };
+        let summary = data.summary();
+        assert_eq!(
+            summary.to_string(),
+            "3 sequences of 2 to 9 steps (median 4), 9 channels (x0 … x8), 2 groups\n\
+             one class a sequence: 2 × rest, 1 × move"
+        );
+        assert_eq!(summary.steps, 15);
     }
 }

@@ -79,7 +79,7 @@ fn draw(rng: &mut ChaCha8Rng, steps: usize, places: usize) -> (Array2<f32>, usiz
 /// The last row of each of `outputs`, `[1, O]` or `[T, O]`, is judged; they are probabilities.
 pub fn judge(data: &Dataset, outputs: &[Array2<f32>]) -> Judgement {
     Judgement::count(data, |i| match (&data.targets, outputs.get(i)) {
-        (Targets::Class(classes), Some(outputs)) => (outputs.rows().into_iter().last())
+        (Targets::Class(classes), Some(outputs)) => (outputs.rows().into_iter().next_back())
             .is_some_and(|row| {
                 row.len() == data.outputs.len()
                     && row.iter().enumerate().all(|(class, output)| {
