@@ -263,15 +263,7 @@ pub(crate) struct Pass {
 
 impl Default for Pass {
     fn default() -> Self {
-        Self {
-            backend: Backend::detect(),
-            steps: Steps::default(),
-            input: Panels::default(),
-            layers: Vec::new(),
-            dropout: Dropout::default(),
-            features: Panels::default(),
-            dense: Vec::new(),
-        }
+        Self::on(Backend::detect())
     }
 }
 
@@ -289,6 +281,19 @@ pub(crate) struct LstmPass {
 }
 
 impl Pass {
+    /// Empty, to be computed with `backend`.
+    pub(crate) fn on(backend: Backend) -> Self {
+        Self {
+            backend,
+            steps: Steps::default(),
+            input: Panels::default(),
+            layers: Vec::new(),
+            dropout: Dropout::default(),
+            features: Panels::default(),
+            dense: Vec::new(),
+        }
+    }
+
     /// Takes sequences, each `[T, inputs]`, longest first.
     pub(crate) fn load(&mut self, sequences: &[ArrayView2<'_, f32>], inputs: usize) {
         let lengths: Vec<usize> = sequences.iter().map(ArrayView2::nrows).collect();
@@ -548,5 +553,24 @@ pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: us
 fn broadcast(lines: &[Line], matrix: &mut Panels) {
     for (panel, line) in lines.iter().enumerate() {
         matrix.panel_mut(panel).fill(*line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finished_sequences_take_no_rows() {
+        // The example of the module's text.
+        let steps = Steps::of(&[3, 2, 1]);
+        assert_eq!((steps.sequences, steps.rows), (3, 6));
+        let layout: Vec<_> = steps
+            .steps
+            .iter()
+            .map(|s| (s.count, s.row, s.state, s.before))
+            .collect();
+        assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
+        assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
     }
 }

@@ -3,7 +3,7 @@
 //! Each module uses only those above it:
 //!
 //! ```text
-//! data → network → bptt → optimiser → train → checkpoint → quantise → export → evaluate → report → cli
+//! data → compute → network → forward → bptt → optimiser → train → checkpoint → quantise → export → evaluate → report → cli
 //! ```
 pub mod atomic_file;
 pub mod bptt;
