@@ -178,8 +178,8 @@ impl Kernel for Backward<'_> {
             for (gate, sum) in bias.into_iter().enumerate() {
                 sum.store(&mut self.sums.bias[gate * units + u]);
             }
-            for (sum, line) in peepholes.into_iter().zip(&mut self.sums.peepholes) {
-                sum.store(&mut line[u]);
+            for (p, sum) in peepholes.into_iter().enumerate() {
+                sum.store(&mut self.sums.peepholes[p][u]);
             }
         }
     }
