@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 
 static CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
+/// CRC-32/ISO-HDLC of a whole file, as [`ModelInfo::checksum`](crate::ModelInfo::checksum) has it.
+pub fn checksum(file: &[u8]) -> u32 {
+    CRC32.checksum(file)
+}
+
 /// Why a frame could not be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameError {

@@ -19,7 +19,7 @@ mod frame;
 mod message;
 pub mod words;
 
-pub use frame::{FrameError, Receiver, decode, encode};
+pub use frame::{FrameError, Receiver, checksum, decode, encode};
 pub use message::{
     Envelope, FRAME_OVERHEAD_BYTES, Hello, ModelInfo, PROTOCOL, Refusal, Request, Resource,
     Response, StackUse, TickRate,

@@ -58,10 +58,8 @@ pub enum Request<'a> {
     ReadState,
     /// Replace the state. Answered by [`Response::Done`].
     WriteState {
-        /// Hidden state `[units]` as 16-bit words.
-        hidden: &'a [u8],
-        /// Cell state `[units]` as 32-bit words.
-        cell: &'a [u8],
+        /// As in [`Response::State`].
+        blocks: &'a [u8],
     },
     /// Repeat the golden steps in the model file. Answered by [`Response::SelfTest`].
     SelfTest,
@@ -89,10 +87,8 @@ pub enum Response<'a> {
     },
     /// To [`Request::ReadState`].
     State {
-        /// Hidden state `[units]` as 16-bit words.
-        hidden: &'a [u8],
-        /// Cell state `[units]` as 32-bit words.
-        cell: &'a [u8],
+        /// The state's blocks of four units, each as the engine saves it.
+        blocks: &'a [u8],
     },
     /// To [`Request::SelfTest`].
     SelfTest {
@@ -120,10 +116,10 @@ pub struct Hello<'a> {
     pub frame_bytes: u32,
     /// Longest model file that it can receive.
     pub model_bytes: u32,
-    /// Most hidden units, of all layers together.
-    pub units: u32,
-    /// Most words of scratch memory.
-    pub scratch_words: u32,
+    /// Most state blocks of four units, of all layers together.
+    pub state_blocks: u32,
+    /// Most blocks of scratch memory.
+    pub scratch_blocks: u32,
     /// Most inputs and most outputs.
     pub channels: u32,
     /// How its ticks are to be read.
@@ -157,8 +153,10 @@ pub struct ModelInfo {
     pub inputs: u32,
     /// Outputs per time step.
     pub outputs: u32,
-    /// Hidden units of all layers together.
-    pub units: u32,
+    /// Blocks of four units that its state takes.
+    pub state_blocks: u32,
+    /// Blocks of scratch memory that a step takes.
+    pub scratch_blocks: u32,
 }
 
 /// Depth of the stack, measured by painting it.
@@ -175,10 +173,10 @@ pub struct StackUse {
 pub enum Resource {
     /// Bytes of the model buffer.
     ModelBytes,
-    /// Hidden units.
-    Units,
-    /// Words of scratch memory.
-    ScratchWords,
+    /// State blocks of four units.
+    StateBlocks,
+    /// Blocks of scratch memory.
+    ScratchBlocks,
     /// Inputs or outputs.
     Channels,
     /// Bytes of a frame.
@@ -223,8 +221,8 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ModelBytes => "bytes for a model file",
-            Self::Units => "hidden units",
-            Self::ScratchWords => "words of scratch memory",
+            Self::StateBlocks => "state blocks of four units",
+            Self::ScratchBlocks => "blocks of scratch memory",
             Self::Channels => "inputs or outputs",
             Self::FrameBytes => "bytes for a frame",
         })

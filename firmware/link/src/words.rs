@@ -1,28 +1,12 @@
 //! Integers as little-endian bytes.
 
 /// Writes `values` to the front of `bytes`; the bytes written, or `None` when they do not fit.
-pub fn put_i16<'a>(values: &[i16], bytes: &'a mut [u8]) -> Option<&'a [u8]> {
-    let used = bytes.get_mut(..values.len() * 2)?;
-    for (chunk, value) in used.chunks_exact_mut(2).zip(values) {
-        chunk.copy_from_slice(&value.to_le_bytes());
-    }
-    Some(used)
-}
-
-/// Writes `values` to the front of `bytes`; the bytes written, or `None` when they do not fit.
 pub fn put_i32<'a>(values: &[i32], bytes: &'a mut [u8]) -> Option<&'a [u8]> {
     let used = bytes.get_mut(..values.len() * 4)?;
     for (chunk, value) in used.chunks_exact_mut(4).zip(values) {
         chunk.copy_from_slice(&value.to_le_bytes());
     }
     Some(used)
-}
-
-/// The values in `bytes`; an incomplete last one is left out.
-pub fn get_i16(bytes: &[u8]) -> impl ExactSizeIterator<Item = i16> + '_ {
-    bytes
-        .chunks_exact(2)
-        .map(|chunk| i16::from_le_bytes([chunk[0], chunk[1]]))
 }
 
 /// The values in `bytes`; an incomplete last one is left out.

@@ -39,10 +39,7 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
             inputs: bytes,
         },
         7 => Request::ReadState,
-        8 => {
-            let (hidden, cell) = bytes.split_at(bytes.len() / 3);
-            Request::WriteState { hidden, cell }
-        }
+        8 => Request::WriteState { blocks: bytes },
         9 => Request::SelfTest,
         _ => Request::Stack,
     }
@@ -54,7 +51,8 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
         checksum: !number,
         inputs: number % 7,
         outputs: number % 5,
-        units: number % 3,
+        state_blocks: number % 3,
+        scratch_blocks: number % 4,
     };
     match kind {
         0 => Response::Hello(Hello {
@@ -63,8 +61,8 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
             board: text,
             frame_bytes: number,
             model_bytes: number / 2,
-            units: number / 3,
-            scratch_words: number / 4,
+            state_blocks: number / 3,
+            scratch_blocks: number / 4,
             channels: number / 5,
             tick_rate: TickRate {
                 overhead: number / 6,
@@ -79,10 +77,7 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
             outputs: bytes,
             ticks: flag.then_some(u64::from(number) << 20),
         },
-        4 => Response::State {
-            hidden: bytes,
-            cell: bytes,
-        },
+        4 => Response::State { blocks: bytes },
         5 => Response::SelfTest {
             steps: number,
             passed: flag,
@@ -94,7 +89,7 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
         7 => Response::Refused(Refusal::Model(text)),
         8 => Response::Refused(Refusal::LoadOrder { expected: number }),
         _ => Response::Refused(Refusal::TooSmall {
-            resource: Resource::Units,
+            resource: Resource::StateBlocks,
             need: number,
             have: number / 2,
         }),
