@@ -1,0 +1,205 @@
+//! Why a model file is refused: what was found, where, and what was needed.
+
+use core::fmt;
+
+/// Why a model file was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArtifactError {
+    /// The buffer does not begin on a 4-byte boundary.
+    Misaligned {
+        /// Address modulo 4.
+        offset: usize,
+    },
+    /// The buffer ends inside of the file.
+    Truncated {
+        /// Bytes that the file has, or at least needs.
+        need_bytes: usize,
+        /// Bytes of the buffer.
+        have_bytes: usize,
+    },
+    /// The buffer goes on after the file.
+    TrailingBytes {
+        /// Bytes that the file has.
+        file_bytes: usize,
+        /// Bytes of the buffer.
+        have_bytes: usize,
+    },
+    /// The file does not begin with the magic number.
+    BadMagic {
+        /// Its first four bytes.
+        found: [u8; 4],
+    },
+    /// This engine reads another format version.
+    Version {
+        /// Version of the file.
+        found: u16,
+        /// Version of the engine.
+        supported: u16,
+    },
+    /// The checksum does not fit the content: the file was damaged.
+    Checksum {
+        /// Stored in the file.
+        stored: u32,
+        /// Computed from its content.
+        computed: u32,
+    },
+    /// A header field has a value that this version does not know or allow.
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u32,
+        /// The smallest and largest value allowed.
+        allowed: (u32, u32),
+    },
+    /// A layer is not one that the engine can run.
+    Layer {
+        /// Whether it is a dense layer.
+        dense: bool,
+        /// Its index among the layers of its kind, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: LayerError,
+    },
+    /// A name is not UTF-8, does not fit into its section, or padding is not zero.
+    Name {
+        /// Its index: channels first, then outputs.
+        index: usize,
+    },
+}
+
+/// What is wrong with a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerError {
+    /// A field has a value that this version does not know or allow.
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u32,
+        /// The smallest and largest value allowed.
+        allowed: (u32, u32),
+    },
+    /// A weight is −128, or one in the padding is not 0.
+    Weight {
+        /// Row in the file, from 0 (unit · 4 + gate in LSTM layers).
+        row: usize,
+    },
+    /// A multiplier is negative.
+    Multiplier {
+        /// Row in the file, from 0.
+        row: usize,
+    },
+    /// A row could overflow its 32-bit accumulator.
+    Overflow {
+        /// Row in the file, from 0.
+        row: usize,
+    },
+}
+
+impl fmt::Display for ArtifactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Misaligned { offset } => {
+                write!(
+                    f,
+                    "misaligned: the model must begin on a 4-byte boundary, found {offset} bytes past one"
+                )
+            }
+            Self::Truncated {
+                need_bytes,
+                have_bytes,
+            } => {
+                write!(
+                    f,
+                    "truncated: the model needs {need_bytes} bytes, found {have_bytes}; copy it again"
+                )
+            }
+            Self::TrailingBytes {
+                file_bytes,
+                have_bytes,
+            } => {
+                write!(
+                    f,
+                    "trailing bytes: the model has {file_bytes} bytes, found {have_bytes}"
+                )
+            }
+            Self::BadMagic { found } => {
+                write!(
+                    f,
+                    "bad magic: a model begins with {MAGIC:?}, found {found:?}; this is no model file",
+                    MAGIC = super::MAGIC
+                )
+            }
+            Self::Version { found, supported } => {
+                write!(
+                    f,
+                    "version: this engine reads version {supported}, found {found}; export the model again"
+                )
+            }
+            Self::Checksum { stored, computed } => {
+                write!(
+                    f,
+                    "checksum: stored {stored:#010x}, computed {computed:#010x}; the model was damaged, copy or export it again"
+                )
+            }
+            Self::Field {
+                field,
+                found,
+                allowed: (low, high),
+            } => {
+                write!(
+                    f,
+                    "header: {field} must be in {low}..={high}, found {found}"
+                )
+            }
+            Self::Layer {
+                dense,
+                index,
+                error,
+            } => {
+                write!(
+                    f,
+                    "{}.{index}: {error}",
+                    if dense { "dense" } else { "lstm" }
+                )
+            }
+            Self::Name { index } => write!(
+                f,
+                "names: name {index} is not whole UTF-8, or padding is not zero"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for LayerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Field {
+                field,
+                found,
+                allowed: (low, high),
+            } => {
+                write!(f, "{field} must be in {low}..={high}, found {found}")
+            }
+            Self::Weight { row } => {
+                write!(f, "row {row}: a weight is -128 or the padding is not 0")
+            }
+            Self::Multiplier { row } => write!(f, "row {row}: the multiplier is negative"),
+            Self::Overflow { row } => write!(f, "row {row}: its 32-bit accumulator could overflow"),
+        }
+    }
+}
+
+impl core::error::Error for ArtifactError {}
+
+impl From<crate::SizeError> for ArtifactError {
+    fn from(error: crate::SizeError) -> Self {
+        let needed = error.needed as u32;
+        Self::Field {
+            field: error.what,
+            found: error.found as u32,
+            allowed: (needed, needed),
+        }
+    }
+}

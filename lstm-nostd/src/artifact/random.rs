@@ -1,0 +1,180 @@
+//! Random models, for tests that hold one core or backend against another.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{Dense, Lstm, ModelFile};
+use crate::layers::input::InputChannel;
+use crate::model::{Mode, Task};
+
+/// The shape of a random model, and the seed of its numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RandomModel {
+    /// Raw input channels.
+    pub inputs: usize,
+    /// Hidden units of each LSTM layer.
+    pub hidden: Vec<usize>,
+    /// Units of each hidden dense layer.
+    pub dense: Vec<usize>,
+    /// Outputs.
+    pub outputs: usize,
+    /// Whether the LSTM layers have peepholes.
+    pub peepholes: bool,
+    /// Same seed, same model.
+    pub seed: u64,
+}
+
+impl RandomModel {
+    /// A model of this shape whose gates cover their whole range and whose weights reach ±127,
+    /// with every row inside of its accumulator's bound.
+    pub fn build(&self) -> ModelFile {
+        let mut random = Random(self.seed);
+        let channels = (0..self.inputs).map(|_| {
+            let shift = random.below(12) as u8;
+            // Raw values of ±2²⁰ span several times the int16 range.
+            InputChannel {
+                mean: random.within(1 << 24),
+                mult: random.below(1 << (30 - u32::from(shift))) as i32,
+                shift,
+                frac_bits: random.below(20) as u8,
+            }
+        });
+        let channels: Vec<_> = channels.collect();
+        let mut width = self.inputs;
+        let mut lstm = Vec::new();
+        for &hidden in &self.hidden {
+            lstm.push(random.lstm(width, hidden, self.peepholes));
+            width = hidden;
+        }
+        let mut dense = Vec::new();
+        for &outputs in self.dense.iter().chain([&self.outputs]) {
+            dense.push(random.dense(width, outputs));
+            width = outputs;
+        }
+        ModelFile {
+            task: Task::Linear,
+            mode: Mode::SequenceToSequence,
+            output_exponent: 0,
+            channels,
+            lstm,
+            dense,
+            input_names: (0..self.inputs).map(|j| format!("in{j}")).collect(),
+            output_names: (0..self.outputs).map(|r| format!("out{r}")).collect(),
+            golden: Vec::new(),
+        }
+    }
+
+    /// `steps` steps of raw inputs for this shape, small, large and extreme ones mixed.
+    pub fn raw_inputs(&self, steps: usize) -> Vec<Vec<i32>> {
+        let mut random = Random(!self.seed);
+        let step = |random: &mut Random| (0..self.inputs).map(|_| random.raw()).collect();
+        (0..steps).map(|_| step(&mut random)).collect()
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In 0..limit.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    /// In −limit..=limit.
+    fn within(&mut self, limit: i64) -> i32 {
+        (self.below(2 * limit as u64 + 1) as i64 - limit) as i32
+    }
+
+    fn raw(&mut self) -> i32 {
+        match self.below(16) {
+            0 => i32::MIN,
+            1 => i32::MAX,
+            2 => self.next() as i32,
+            3 => 0,
+            _ => self.within(1 << 20),
+        }
+    }
+
+    /// Mostly any int8 weight, sometimes an extreme one.
+    fn weights(&mut self, count: usize) -> Vec<i8> {
+        let weight = |random: &mut Self| match random.below(8) {
+            0 => 127,
+            1 => -127,
+            _ => random.within(127) as i8,
+        };
+        (0..count).map(|_| weight(self)).collect()
+    }
+
+    /// `bias` and `mult` of a row whose products reach `reach`: its results spread over ±`spread`.
+    fn row(&mut self, reach: u64, spread: u64) -> (i32, i32) {
+        let free = (1u64 << 31) - 1 - reach;
+        let bias = self.within(free.min(reach / 4) as i64);
+        let mult = (spread << 32) / (reach / 4).max(1);
+        (bias, mult.clamp(1, i32::MAX as u64) as i32)
+    }
+
+    fn lstm(&mut self, inputs: usize, hidden: usize, peepholes: bool) -> Lstm {
+        let mut layer = Lstm {
+            x_shift: self.below(3) as u8,
+            cell_int_bits: 1 + self.below(15) as u8,
+            ..Lstm::default()
+        };
+        let mut peephole = Vec::new();
+        for row in 0..4 * hidden {
+            let (mut w_x, mut w_h) = (self.weights(inputs), self.weights(hidden));
+            let has_peephole = peepholes && row / hidden != 2;
+            let p = if has_peephole {
+                self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
+            } else {
+                0
+            };
+            // Rows too long for their accumulator get smaller weights.
+            let reach = loop {
+                let sum = |w: &[i8]| w.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
+                let total = (sum(&w_x) << layer.x_shift) + sum(&w_h) + u64::from(p.unsigned_abs());
+                if total << 15 < 1 << 31 {
+                    break total << 15;
+                }
+                w_x.iter_mut().chain(&mut w_h).for_each(|w| *w /= 2);
+            };
+            let (bias, mult) = self.row(reach, 40_000);
+            layer.w_x.push(w_x);
+            layer.w_h.push(w_h);
+            layer.bias.push(bias);
+            layer.mult.push(mult);
+            if has_peephole {
+                peephole.push(p);
+            }
+        }
+        layer.peephole = peephole
+            .chunks(hidden.max(1))
+            .map(<[i16]>::to_vec)
+            .collect();
+        layer
+    }
+
+    fn dense(&mut self, inputs: usize, outputs: usize) -> Dense {
+        let mut layer = Dense {
+            output_shift: self.below(3) as u8,
+            ..Dense::default()
+        };
+        for _ in 0..outputs {
+            let weight = self.weights(inputs);
+            let sum: u64 = weight.iter().map(|w| u64::from(w.unsigned_abs())).sum();
+            let (bias, mult) = self.row(sum << 15, 30_000);
+            layer.weight.push(weight);
+            layer.bias.push(bias);
+            layer.mult.push(mult);
+        }
+        layer
+    }
+}

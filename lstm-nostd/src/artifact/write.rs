@@ -1,0 +1,382 @@
+//! The writer: the same format as [`super`], from the integers of a quantised network.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{
+    AlignedBytes, ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, KIND_DENSE, KIND_LSTM, MAGIC,
+    ORDER_BLOCKS, SCHEME_W8A16, VERSION,
+};
+use crate::kernels::blocks;
+use crate::layers::input::InputChannel;
+use crate::model::{Mode, Model, Task};
+
+/// The content of a model file, owned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelFile {
+    /// What the outputs mean.
+    pub task: Task,
+    /// When the outputs are read.
+    pub mode: Mode,
+    /// `real = y · 2^output_exponent` in linear tasks, 0 in others.
+    pub output_exponent: i8,
+    /// Normalisation of each channel, `[I]`.
+    pub channels: Vec<InputChannel>,
+    /// LSTM layers, first to last.
+    pub lstm: Vec<Lstm>,
+    /// Dense layers, first to last; the last one is the output layer.
+    pub dense: Vec<Dense>,
+    /// Names of the channels, `[I]`.
+    pub input_names: Vec<String>,
+    /// Names of the classes (two for a single sigmoid output) or of the values.
+    pub output_names: Vec<String>,
+    /// Steps for the self-test: raw inputs `[I]` and outputs `[O]` as bits of Q15.16.
+    pub golden: Vec<(Vec<i32>, Vec<i32>)>,
+}
+
+/// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lstm {
+    /// Left shift of the input products, `k`.
+    pub x_shift: u8,
+    /// Integer bits of the cell, `m`.
+    pub cell_int_bits: u8,
+    /// Input weights, `[4H][I]`.
+    pub w_x: Vec<Vec<i8>>,
+    /// Recurrent weights, `[4H][H]`.
+    pub w_h: Vec<Vec<i8>>,
+    /// Biases in accumulator units, `[4H]`.
+    pub bias: Vec<i32>,
+    /// Multipliers from accumulator units to Q3.12, `[4H]`.
+    pub mult: Vec<i32>,
+    /// Peepholes in the order i, f, o, `[3][H]`; empty without.
+    pub peephole: Vec<Vec<i16>>,
+}
+
+/// The integers of one dense layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dense {
+    /// Left shift after the multiplication, so that large gains fit.
+    pub output_shift: u8,
+    /// Weights, `[O][I]`.
+    pub weight: Vec<Vec<i8>>,
+    /// Biases in accumulator units, `[O]`.
+    pub bias: Vec<i32>,
+    /// Multipliers from accumulator units to the output's format, `[O]`.
+    pub mult: Vec<i32>,
+}
+
+/// Why a model cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// A size does not fit its field.
+    TooLarge {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: usize,
+        /// The largest value.
+        most: usize,
+    },
+    /// Parts of the model contradict each other or would be refused when read.
+    Refused(ArtifactError),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { field, found, most } => {
+                write!(
+                    f,
+                    "the model file holds at most {most} {field}, found {found}"
+                )
+            }
+            Self::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+impl ModelFile {
+    /// The bytes of the file. What is returned parses.
+    ///
+    /// # Errors
+    /// [`WriteError`] when a size does not fit the format or the parser would refuse the file.
+    ///
+    /// # Panics
+    /// When the lengths of a layer's own vectors contradict each other.
+    pub fn to_bytes(&self) -> Result<AlignedBytes, WriteError> {
+        let mut out = Writer::default();
+        let outputs = self.dense.last().map_or(0, |layer| layer.weight.len());
+        let state_blocks: usize = self.lstm.iter().map(|layer| blocks(layer.hidden())).sum();
+        let widest = self
+            .lstm
+            .iter()
+            .map(|layer| blocks(layer.hidden()))
+            .max()
+            .unwrap_or(0);
+        let hidden_dense = &self.dense[..self.dense.len().saturating_sub(1)];
+        let dense_blocks: usize = hidden_dense
+            .iter()
+            .map(|layer| blocks(layer.weight.len()))
+            .sum();
+        let names = self.names(outputs)?;
+
+        out.0.extend(MAGIC);
+        out.u16("version", VERSION.into())?;
+        out.0.push(match self.task {
+            Task::Linear => 0,
+            Task::Sigmoid => 1,
+            Task::Softmax => 2,
+        });
+        out.0.push(match self.mode {
+            Mode::SequenceToOne => 0,
+            Mode::SequenceToSequence => 1,
+        });
+        out.0.extend([0; 4]); // the length, below
+        out.u16("inputs", self.channels.len())?;
+        out.u16("outputs", outputs)?;
+        out.u8("LSTM layers", self.lstm.len())?;
+        out.u8("dense layers", self.dense.len())?;
+        out.u16("golden steps", self.golden.len())?;
+        out.u16("state blocks", state_blocks)?;
+        out.u16(
+            "scratch blocks",
+            dense_blocks.max(blocks(self.channels.len()) + widest),
+        )?;
+        out.i32s([names.len() as i32]);
+        out.0.extend([self.output_exponent as u8, 0, 0, 0]);
+
+        out.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
+        for layer in &self.lstm {
+            layer.write(&mut out)?;
+        }
+        for (index, layer) in self.dense.iter().enumerate() {
+            layer.write(index + 1 < self.dense.len(), &mut out)?;
+        }
+        for (raw, outputs) in &self.golden {
+            out.i32s(raw.iter().chain(outputs).copied());
+        }
+        out.0.extend(names);
+        let length = out.0.len() + 4;
+        let most = i32::MAX as usize;
+        if length > most {
+            return Err(WriteError::TooLarge {
+                field: "bytes",
+                found: length,
+                most,
+            });
+        }
+        out.0[8..12].copy_from_slice(&(length as u32).to_le_bytes());
+        let checksum = CRC.checksum(&out.0);
+        out.i32s([checksum as i32]);
+        let bytes = AlignedBytes::from(out.0.as_slice());
+        Model::parse(&bytes).map_err(WriteError::Refused)?;
+        Ok(bytes)
+    }
+
+    fn names(&self, outputs: usize) -> Result<Vec<u8>, WriteError> {
+        let expected = self.channels.len() + self.task.name_count(outputs);
+        let found = self.input_names.len() + self.output_names.len();
+        if found != expected || self.input_names.len() != self.channels.len() {
+            let index = found.min(expected);
+            return Err(WriteError::Refused(ArtifactError::Name { index }));
+        }
+        let mut bytes = Vec::new();
+        for name in self.input_names.iter().chain(&self.output_names) {
+            // A long name is cut at a character: names are for people.
+            let length = (0..=name.len().min(255))
+                .rev()
+                .find(|n| name.is_char_boundary(*n))
+                .unwrap_or(0);
+            bytes.push(length as u8);
+            bytes.extend(&name.as_bytes()[..length]);
+        }
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        Ok(bytes)
+    }
+}
+
+impl Lstm {
+    fn hidden(&self) -> usize {
+        self.w_h.len() / 4
+    }
+
+    fn write(&self, out: &mut Writer) -> Result<(), WriteError> {
+        let hidden = self.hidden();
+        let flags = if self.peephole.is_empty() {
+            0
+        } else {
+            FLAG_PEEPHOLES
+        };
+        out.0.extend([KIND_LSTM, SCHEME_W8A16]);
+        out.u16("flags", flags.into())?;
+        out.u16("inputs", self.w_x.first().map_or(0, Vec::len))?;
+        out.u16("hidden units", hidden)?;
+        out.0.extend([
+            self.x_shift,
+            self.cell_int_bits,
+            ORDER_BLOCKS,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        for unit in 0..hidden {
+            for weights in [&self.w_x, &self.w_h] {
+                let rows = [0, 1, 2, 3].map(|gate| weights[gate * hidden + unit].as_slice());
+                for block in 0..blocks(rows[0].len()) {
+                    rows.iter().for_each(|row| out.weights(row, block));
+                }
+            }
+        }
+        for unit in 0..hidden {
+            let rows = [0, 1, 2, 3].map(|gate| gate * hidden + unit);
+            out.i32s(rows.map(|row| self.bias[row]));
+            out.i32s(rows.map(|row| self.mult[row]));
+        }
+        if let [i, f, o] = self.peephole.as_slice() {
+            for ((i, f), o) in i.iter().zip(f).zip(o) {
+                [*i, *f, 0, *o]
+                    .iter()
+                    .for_each(|p| out.0.extend(p.to_le_bytes()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Dense {
+    fn write(&self, relu: bool, out: &mut Writer) -> Result<(), WriteError> {
+        out.0.extend([KIND_DENSE, SCHEME_W8A16]);
+        out.u16("flags", if relu { FLAG_RELU.into() } else { 0 })?;
+        out.u16("inputs", self.weight.first().map_or(0, Vec::len))?;
+        out.u16("outputs", self.weight.len())?;
+        out.0.extend([self.output_shift, 0, 0, 0, 0, 0, 0, 0]);
+        for row in &self.weight {
+            (0..blocks(row.len())).for_each(|block| out.weights(row, block));
+        }
+        out.i32s(
+            self.bias
+                .iter()
+                .zip(&self.mult)
+                .flat_map(|(bias, mult)| [*bias, *mult]),
+        );
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u8(&mut self, field: &'static str, value: usize) -> Result<(), WriteError> {
+        let most = u8::MAX.into();
+        self.0
+            .push(value.try_into().map_err(|_| WriteError::TooLarge {
+                field,
+                found: value,
+                most,
+            })?);
+        Ok(())
+    }
+
+    fn u16(&mut self, field: &'static str, value: usize) -> Result<(), WriteError> {
+        let most = u16::MAX.into();
+        let value: u16 = value.try_into().map_err(|_| WriteError::TooLarge {
+            field,
+            found: value,
+            most,
+        })?;
+        self.0.extend(value.to_le_bytes());
+        Ok(())
+    }
+
+    fn i32s(&mut self, values: impl IntoIterator<Item = i32>) {
+        values
+            .into_iter()
+            .for_each(|value| self.0.extend(value.to_le_bytes()));
+    }
+
+    /// Block `block` of four weights of a row, padded with zeros.
+    fn weights(&mut self, row: &[i8], block: usize) {
+        let padded = (4 * block..4 * block + 4).map(|j| row.get(j).copied().unwrap_or(0) as u8);
+        self.0.extend(padded);
+    }
+}
+
+impl From<&Model<'_>> for ModelFile {
+    /// The content of a parsed model: `parse(write(m)) == m`.
+    fn from(model: &Model<'_>) -> Self {
+        let mut inputs = model.inputs();
+        let mut lstm = Vec::new();
+        for layer in model.lstm_layers() {
+            let hidden = layer.hidden;
+            let row_blocks = layer.input_blocks + blocks(hidden);
+            let part = |from: usize, count: usize| -> Vec<Vec<i8>> {
+                (0..4 * hidden)
+                    .map(|row| {
+                        let unit = &layer.weights[(row % hidden) * row_blocks..][from..];
+                        (0..count)
+                            .map(|j| unit[j / 4][row / hidden][j % 4])
+                            .collect()
+                    })
+                    .collect()
+            };
+            let gates = |which: usize| -> Vec<i32> {
+                (0..4 * hidden)
+                    .map(|row| layer.gates[row % hidden][which][row / hidden])
+                    .collect()
+            };
+            let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
+            lstm.push(Lstm {
+                x_shift: layer.x_shift as u8,
+                cell_int_bits: layer.cell_int_bits as u8,
+                w_x: part(0, inputs),
+                w_h: part(layer.input_blocks, hidden),
+                bias: gates(0),
+                mult: gates(1),
+                peephole: if layer.peepholes.is_empty() {
+                    Vec::new()
+                } else {
+                    [0, 1, 3].map(peephole).into()
+                },
+            });
+            inputs = hidden;
+        }
+        let mut dense = Vec::new();
+        for layer in model.dense_layers() {
+            let row = |r: usize| {
+                (0..inputs)
+                    .map(|j| layer.weights[r * blocks(inputs) + j / 4][j % 4])
+                    .collect()
+            };
+            dense.push(Dense {
+                output_shift: layer.output_shift as u8,
+                weight: (0..layer.outputs).map(row).collect(),
+                bias: layer.rows.iter().map(|row| row[0]).collect(),
+                mult: layer.rows.iter().map(|row| row[1]).collect(),
+            });
+            inputs = layer.outputs;
+        }
+        Self {
+            task: model.task(),
+            mode: model.mode(),
+            output_exponent: model.output_exponent(),
+            channels: (0..model.inputs())
+                .filter_map(|j| model.input_channel(j))
+                .collect(),
+            lstm,
+            dense,
+            input_names: model.input_names().map(String::from).collect(),
+            output_names: model.output_names().map(String::from).collect(),
+            golden: model
+                .golden_steps()
+                .map(|(raw, out)| (raw.into(), out.into()))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! One LSTM layer with peepholes, advanced one time step at a time.
+//!
+//! ```text
+//! i_t = σ(W_xi x_t + W_hi h_{t−1} + p_i ⊙ c_{t−1} + b_i)   (1)
+//! f_t = σ(W_xf x_t + W_hf h_{t−1} + p_f ⊙ c_{t−1} + b_f)   (2)
+//! g_t = tanh(W_xg x_t + W_hg h_{t−1} + b_g)                (3)
+//! c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t                          (4)
+//! o_t = σ(W_xo x_t + W_ho h_{t−1} + p_o ⊙ c_t + b_o)       (5)
+//! h_t = o_t ⊙ tanh(c_t)                                    (6)
+//! ```
+//!
+//! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002, with diagonal
+//! peepholes). The output gate looks at the *new* cell state, so it is activated last. The integer
+//! form of (1) to (6) is (A) to (D) of [`crate::kernels::scalar`].
+
+use crate::kernels::{I16x4, I32x4, Kernels, LstmParameters};
+
+/// Advances `hidden` (Q0.15) and `cell`, both `[⌈H/4⌉]`, by the step whose input is `x: [⌈I/4⌉]`.
+///
+/// `next: [⌈H/4⌉]` is scratch: every unit is computed from the old hidden state.
+#[inline(always)]
+pub fn step<K: Kernels>(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    hidden: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) {
+    K::lstm_step(layer, x, hidden, cell, next);
+    for (hidden, next) in hidden.iter_mut().zip(next) {
+        *hidden = *next;
+    }
+}

@@ -1,0 +1,436 @@
+//! A parsed model, and its time step.
+//!
+//! [`Model`] is a view of a model file whose sizes are known at run time; [`FixedModel`] knows them
+//! at compile time, so that its step takes and returns arrays and cannot fail.
+
+use core::fmt;
+
+use fixed::types::I16F16;
+use heapless::Vec;
+
+use crate::kernels::{
+    self, Active, DenseParameters, I16x4, I32x4, Kernels, LstmParameters, blocks,
+};
+use crate::layers::input::{ChannelWords, InputChannel};
+use crate::layers::{dense, input, lstm};
+use crate::state::State;
+
+/// The most LSTM layers of a model.
+pub const MAX_LSTM_LAYERS: usize = 4;
+/// The most dense layers of a model, the output layer included.
+pub const MAX_DENSE_LAYERS: usize = 4;
+
+/// What a model's outputs mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Values: `real = y · 2^output_exponent`.
+    Linear,
+    /// Logits of independent probabilities.
+    Sigmoid,
+    /// Logits of one class out of several.
+    Softmax,
+}
+
+impl Task {
+    /// Names of classes or values that a model of this task and `outputs` has: two for a single
+    /// sigmoid, else one an output.
+    pub const fn name_count(self, outputs: usize) -> usize {
+        match self {
+            Self::Sigmoid if outputs == 1 => 2,
+            _ => outputs,
+        }
+    }
+}
+
+/// When a model's outputs are meant to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After the last step of a sequence.
+    SequenceToOne,
+    /// After every step.
+    SequenceToSequence,
+}
+
+/// A buffer is shorter than the model needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeError {
+    /// Which buffer or size.
+    pub what: &'static str,
+    /// Its length.
+    pub found: usize,
+    /// The length that the model needs.
+    pub needed: usize,
+}
+
+impl fmt::Display for SizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}, the model needs {}",
+            self.what, self.found, self.needed
+        )
+    }
+}
+
+impl core::error::Error for SizeError {}
+
+/// A model file that was checked as a whole; made by [`Model::parse`].
+///
+/// It borrows its parameters from the file, in place.
+#[derive(Clone, Debug)]
+pub struct Model<'m> {
+    pub(crate) task: Task,
+    pub(crate) mode: Mode,
+    pub(crate) output_exponent: i8,
+    pub(crate) outputs: usize,
+    pub(crate) state_blocks: usize,
+    pub(crate) scratch_blocks: usize,
+    pub(crate) channels: &'m [ChannelWords],
+    pub(crate) lstm: Vec<LstmParameters<'m>, MAX_LSTM_LAYERS>,
+    /// All but the output layer.
+    pub(crate) dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
+    pub(crate) output: DenseParameters<'m>,
+    pub(crate) golden: &'m [i32],
+    pub(crate) names: &'m [u8],
+}
+
+impl<'m> Model<'m> {
+    /// Raw input channels, `I`.
+    pub fn inputs(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Outputs, `O`.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Length of a [`State`] in blocks of four units.
+    pub fn state_blocks(&self) -> usize {
+        self.state_blocks
+    }
+
+    /// Length of the scratch buffer in blocks of four int16.
+    pub fn scratch_blocks(&self) -> usize {
+        self.scratch_blocks
+    }
+
+    /// What the outputs mean.
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// When the outputs are meant to be read.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// A value of a linear model is its output times two to this power; 0 for logits.
+    pub fn output_exponent(&self) -> i8 {
+        self.output_exponent
+    }
+
+    /// The normalisation of input channel `channel`.
+    pub fn input_channel(&self, channel: usize) -> Option<InputChannel> {
+        self.channels
+            .get(channel)
+            .map(|words| InputChannel::from_words(*words))
+    }
+
+    /// The LSTM layers, first to last.
+    pub fn lstm_layers(&self) -> &[LstmParameters<'m>] {
+        &self.lstm
+    }
+
+    /// The dense layers, first to last; the last one is the output layer.
+    pub fn dense_layers(&self) -> impl Iterator<Item = &DenseParameters<'m>> {
+        self.dense.iter().chain(core::iter::once(&self.output))
+    }
+
+    /// Names of the input channels.
+    pub fn input_names(&self) -> impl Iterator<Item = &'m str> {
+        names(self.names).take(self.channels.len())
+    }
+
+    /// Names of the classes (two for a single sigmoid output), or of the values of a linear model.
+    pub fn output_names(&self) -> impl Iterator<Item = &'m str> {
+        names(self.names)
+            .skip(self.channels.len())
+            .take(self.task.name_count(self.outputs))
+    }
+
+    /// The class that `outputs` decide on: the first largest of several, or the sign of one.
+    pub fn class(&self, outputs: &[I16F16]) -> usize {
+        decide(outputs)
+    }
+
+    /// The steps that are stored in the file for a self-test: raw inputs `[I]` and the outputs
+    /// `[O]` that must follow from them, beginning with a fresh state.
+    pub fn golden_steps(&self) -> impl Iterator<Item = (&'m [i32], &'m [i32])> {
+        let inputs = self.channels.len();
+        self.golden
+            .chunks_exact((inputs + self.outputs).max(1))
+            .filter_map(move |s| s.split_at_checked(inputs))
+    }
+
+    /// One time step for a model whose sizes became known at run time.
+    ///
+    /// `state` and `scratch` must have at least [`Model::state_blocks`] and
+    /// [`Model::scratch_blocks`] blocks, `raw` is `[I]` in each channel's raw format, `outputs` is
+    /// `[O]`. What a buffer has beyond that is not touched.
+    ///
+    /// # Errors
+    /// [`SizeError`] when a buffer is too short; nothing was changed then.
+    pub fn step(
+        &self,
+        state: (&mut [I16x4], &mut [I32x4]),
+        scratch: &mut [I16x4],
+        raw: &[i32],
+        outputs: &mut [I16F16],
+    ) -> Result<(), SizeError> {
+        let (hidden, cell) = state;
+        for (what, found, needed) in [
+            ("hidden state", hidden.len(), self.state_blocks),
+            ("cell state", cell.len(), self.state_blocks),
+            ("scratch", scratch.len(), self.scratch_blocks),
+            ("inputs", raw.len(), self.inputs()),
+            ("outputs", outputs.len(), self.outputs),
+        ] {
+            if found < needed {
+                return Err(SizeError {
+                    what,
+                    found,
+                    needed,
+                });
+            }
+        }
+        self.advance_with::<Active>(hidden, cell, scratch, raw);
+        self.read_with::<Active>(hidden, scratch, outputs);
+        Ok(())
+    }
+
+    /// The LSTM layers' part of a step on the kernels `K`. Buffers are long enough.
+    #[inline(always)]
+    fn advance_with<K: Kernels>(
+        &self,
+        hidden: &mut [I16x4],
+        cell: &mut [I32x4],
+        scratch: &mut [I16x4],
+        raw: &[i32],
+    ) -> Option<()> {
+        let (x, next) = scratch.split_at_mut_checked(blocks(self.channels.len()))?;
+        input::normalise(self.channels, raw, x);
+        let (mut hidden, mut cell, mut x) = (hidden, cell, &*x);
+        for layer in &self.lstm {
+            let n = blocks(layer.hidden);
+            let (h, upper_hidden) = hidden.split_at_mut_checked(n)?;
+            let (c, upper_cell) = cell.split_at_mut_checked(n)?;
+            lstm::step::<K>(layer, x, h, c, next.get_mut(..n)?);
+            (hidden, cell, x) = (upper_hidden, upper_cell, h);
+        }
+        Some(())
+    }
+
+    /// The dense layers on the last LSTM layer's hidden state. Buffers are long enough.
+    #[inline(always)]
+    fn read_with<K: Kernels>(
+        &self,
+        hidden: &[I16x4],
+        scratch: &mut [I16x4],
+        outputs: &mut [I16F16],
+    ) -> Option<()> {
+        let top = blocks(self.lstm.last()?.hidden);
+        let mut x = hidden.get(self.state_blocks.checked_sub(top)?..self.state_blocks)?;
+        let mut free = scratch;
+        for layer in &self.dense {
+            let (y, rest) = free.split_at_mut_checked(blocks(layer.outputs))?;
+            dense::relu::<K>(layer, x, y);
+            (x, free) = (y, rest);
+        }
+        dense::output::<K>(&self.output, x, outputs);
+        Some(())
+    }
+
+    /// Runs the stored steps on the kernels of this build.
+    ///
+    /// # Errors
+    /// The first step whose outputs differ from the stored ones, or a [`SizeError`] when `STATE`,
+    /// `SCRATCH` or `OUTPUTS` is too small.
+    pub fn self_test<const STATE: usize, const SCRATCH: usize, const OUTPUTS: usize>(
+        &self,
+    ) -> Result<usize, SelfTestError> {
+        let mut state = State::<STATE>::new();
+        let mut scratch = [I16x4::default(); SCRATCH];
+        let mut outputs = [I16F16::ZERO; OUTPUTS];
+        let mut steps = 0;
+        for (raw, expected) in self.golden_steps() {
+            self.step(
+                (&mut state.hidden, &mut state.cell),
+                &mut scratch,
+                raw,
+                &mut outputs,
+            )
+            .map_err(SelfTestError::Size)?;
+            if outputs
+                .iter()
+                .zip(expected)
+                .any(|(found, expected)| found.to_bits() != *expected)
+            {
+                return Err(SelfTestError::Differs { step: steps });
+            }
+            steps += 1;
+        }
+        Ok(steps)
+    }
+}
+
+/// Why a self-test failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfTestError {
+    /// The outputs of this step, counted from 0, are not the stored ones.
+    Differs {
+        /// The step.
+        step: usize,
+    },
+    /// A buffer is too short.
+    Size(SizeError),
+}
+
+impl fmt::Display for SelfTestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Differs { step } => {
+                write!(
+                    f,
+                    "self-test: the outputs of step {step} differ from the stored ones"
+                )
+            }
+            Self::Size(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SelfTestError {}
+
+/// The class that `outputs` decide on: the first largest of several, or the sign of one.
+pub fn decide(outputs: &[I16F16]) -> usize {
+    if let [single] = outputs {
+        return usize::from(*single > I16F16::ZERO);
+    }
+    let mut best = (0, I16F16::MIN);
+    for (class, value) in outputs.iter().enumerate() {
+        if *value > best.1 {
+            best = (class, *value);
+        }
+    }
+    best.0
+}
+
+/// Walks over length-prefixed names; ends at the first that does not fit or is not UTF-8.
+pub(crate) fn names(mut bytes: &[u8]) -> impl Iterator<Item = &str> {
+    core::iter::from_fn(move || {
+        let (length, rest) = bytes.split_first()?;
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        bytes = rest;
+        core::str::from_utf8(name).ok()
+    })
+}
+
+/// A model whose sizes are known at compile time; [`include_model!`](crate::include_model) names
+/// them.
+#[derive(Clone, Debug)]
+pub struct FixedModel<
+    'm,
+    const INPUTS: usize,
+    const OUTPUTS: usize,
+    const STATE: usize,
+    const SCRATCH: usize,
+> {
+    model: Model<'m>,
+}
+
+impl<'m, const INPUTS: usize, const OUTPUTS: usize, const STATE: usize, const SCRATCH: usize>
+    FixedModel<'m, INPUTS, OUTPUTS, STATE, SCRATCH>
+{
+    /// Takes a model of just these sizes.
+    ///
+    /// # Errors
+    /// [`SizeError`] with the first size that differs.
+    pub fn new(model: Model<'m>) -> Result<Self, SizeError> {
+        for (what, found, needed) in [
+            ("inputs", INPUTS, model.inputs()),
+            ("outputs", OUTPUTS, model.outputs()),
+            ("state blocks", STATE, model.state_blocks()),
+            ("scratch blocks", SCRATCH, model.scratch_blocks()),
+        ] {
+            if found != needed {
+                return Err(SizeError {
+                    what,
+                    found,
+                    needed,
+                });
+            }
+        }
+        Ok(Self { model })
+    }
+
+    /// Advances `state` by one time step of raw inputs, each in its channel's raw format, and
+    /// returns the outputs after it, before sigmoid or softmax.
+    pub fn step(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) -> [I16F16; OUTPUTS] {
+        self.advance(state, raw);
+        self.outputs(state)
+    }
+
+    /// Advances `state` without reading the outputs: all that a step of a sequence-to-one model
+    /// needs before the last one.
+    pub fn advance(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) {
+        self.advance_with::<Active>(state, raw);
+    }
+
+    /// The outputs that `state` stands for.
+    pub fn outputs(&self, state: &State<STATE>) -> [I16F16; OUTPUTS] {
+        self.outputs_with::<Active>(state)
+    }
+
+    /// [`FixedModel::advance`] on chosen kernels, to hold one backend against another.
+    pub fn advance_with<K: Kernels>(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) {
+        let mut scratch = [I16x4::default(); SCRATCH];
+        // `new` compared every size, so that no buffer is too short.
+        let _ = self
+            .model
+            .advance_with::<K>(&mut state.hidden, &mut state.cell, &mut scratch, raw);
+    }
+
+    /// [`FixedModel::outputs`] on chosen kernels.
+    pub fn outputs_with<K: Kernels>(&self, state: &State<STATE>) -> [I16F16; OUTPUTS] {
+        let mut scratch = [I16x4::default(); SCRATCH];
+        let mut outputs = [I16F16::ZERO; OUTPUTS];
+        let _ = self
+            .model
+            .read_with::<K>(&state.hidden, &mut scratch, &mut outputs);
+        outputs
+    }
+
+    /// Names, formats and layers.
+    pub fn model(&self) -> &Model<'m> {
+        &self.model
+    }
+
+    /// Runs the stored steps; returns how many.
+    ///
+    /// # Errors
+    /// The first step whose outputs differ from the stored ones.
+    pub fn self_test(&self) -> Result<usize, SelfTestError> {
+        self.model.self_test::<STATE, SCRATCH, OUTPUTS>()
+    }
+}
+
+/// Bytes of RAM that a stream of `state_blocks` keeps.
+pub const fn state_bytes(state_blocks: usize) -> usize {
+    state_blocks * (size_of::<I32x4>() + size_of::<kernels::I16x4>())
+}
+
+/// Bytes of RAM that a step of `scratch_blocks` uses while it runs.
+pub const fn scratch_bytes(scratch_blocks: usize) -> usize {
+    scratch_blocks * size_of::<kernels::I16x4>()
+}

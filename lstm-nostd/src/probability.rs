@@ -1,0 +1,95 @@
+//! Probabilities of logits in fixed point, for firmware that shows more than the decision.
+//!
+//! ```text
+//! softmax_r = 2^(−d_r · log₂e) / Σ_s 2^(−d_s · log₂e),   d_r = max − y_r           (P1)
+//! 2^(−f) = Σ_n c_n f^n, n ≤ 4, f in 0..1                                          (P2)
+//! ```
+//!
+//! Results are Q0.15 in 0..=32767 (`I1F15` would hold −1 too), at most 2 LSB from the exact value.
+
+use fixed::types::I16F16;
+
+use crate::activation;
+use crate::requant::{round_shift, saturate16_symmetric};
+
+/// log₂ e in Q2.30.
+const LOG2_E_Q30: u64 = 1_549_082_005;
+/// Coefficients of (P2) in Q1.30: the polynomial through 2^(−f) at the five Chebyshev nodes.
+const EXP2_Q30: [i64; 5] = [
+    1_073_739_719,
+    -744_155_626,
+    257_086_653,
+    -57_137_150,
+    7_339_192,
+];
+/// The largest value of Q0.15.
+const ONE_Q15: u64 = 32_767;
+
+/// σ(y) of one logit, Q0.15; logits beyond ±8 count as ±8.
+pub fn sigmoid(logit: I16F16) -> i16 {
+    activation::sigmoid(saturate16_symmetric(round_shift(logit.to_bits(), 4)))
+}
+
+/// Softmax (P1) of `logits: [O]` into `probabilities: [O]`, Q0.15.
+pub fn softmax(logits: &[I16F16], probabilities: &mut [i16]) {
+    let max = logits.iter().fold(I16F16::MIN, |max, y| max.max(*y));
+    let sum: u64 = logits.iter().map(|y| exp_negative(max, *y)).sum();
+    for (probability, y) in probabilities.iter_mut().zip(logits) {
+        // The largest logit alone contributes 2³⁰, so that the sum is not zero.
+        let share = (exp_negative(max, *y) * ONE_Q15 + sum / 2) / sum.max(1);
+        *probability = share.min(ONE_Q15) as i16;
+    }
+}
+
+/// e^(y − max) in Q1.30, for y ≤ max.
+fn exp_negative(max: I16F16, y: I16F16) -> u64 {
+    let d = max.to_bits().abs_diff(y.to_bits());
+    // Q16.16 times Q2.30, down to 30 fraction bits.
+    let exponent = (u64::from(d) * LOG2_E_Q30) >> 16;
+    let whole = exponent >> 30;
+    if whole > 31 {
+        return 0;
+    }
+    let f = (exponent & ((1 << 30) - 1)) as i64;
+    let power = EXP2_Q30
+        .iter()
+        .rev()
+        .fold(0i64, |sum, c| c + ((sum * f) >> 30)); // (P2)
+    (power as u64) >> whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Documented above.
+    const MAX_ERROR_LSB: f64 = 2.0;
+
+    proptest! {
+        #[test]
+        fn softmax_is_near_the_exact_one(bits in prop::collection::vec(-2_000_000i32..2_000_000, 1..20)) {
+            let logits = heapless::Vec::<I16F16, 20>::from_iter(bits.iter().map(|b| I16F16::from_bits(*b)));
+            let mut found = [0i16; 20];
+            softmax(&logits, &mut found);
+            let real = |y: &I16F16| f64::from(y.to_bits()) / 65_536.0;
+            let max = logits.iter().map(real).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = logits.iter().map(|y| libm::exp(real(y) - max)).sum();
+            for (y, found) in logits.iter().zip(found) {
+                let exact = libm::exp(real(y) - max) / sum * 32_767.0;
+                prop_assert!((exact - f64::from(found)).abs() <= MAX_ERROR_LSB, "{exact} {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_logits_do_not_overflow() {
+        let mut found = [0i16; 3];
+        softmax(&[I16F16::MIN, I16F16::MAX, I16F16::ZERO], &mut found);
+        assert_eq!(found, [0, 32_767, 0]);
+        softmax(&[I16F16::MIN; 3], &mut found);
+        assert_eq!(found, [10_922; 3]);
+        assert_eq!(sigmoid(I16F16::ZERO), 16_384);
+        assert!(sigmoid(I16F16::MIN) < 12 && sigmoid(I16F16::MAX) > 32_755);
+    }
+}

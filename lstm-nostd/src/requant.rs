@@ -1,0 +1,105 @@
+//! Rounding, saturation and rescaling of integers: one rule each, written once.
+//!
+//! Every rounding is to the nearest integer with ties towards +∞; every narrowing saturates;
+//! nothing wraps.
+
+/// `round(value / 2^shift)` for `shift` in 0..=31; cannot overflow.
+#[inline(always)]
+pub const fn round_shift(value: i32, shift: u32) -> i32 {
+    match shift {
+        0 => value,
+        // floor((⌊v / 2^(s−1)⌋ + 1) / 2) = floor((v + 2^(s−1)) / 2^s), without the overflow of the sum.
+        1 => (value >> 1) + (value & 1),
+        _ => ((value >> (shift - 1)) + 1) >> 1,
+    }
+}
+
+/// `round(a · b / 2³²)`: the rounded high word of the 64-bit product (`smmulr`, `vrmulh.s32`).
+///
+/// |result| ≤ 2³⁰.
+#[inline(always)]
+pub const fn mul_high(a: i32, b: i32) -> i32 {
+    ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32
+}
+
+/// `floor(a · b / 2¹⁶)` for a product below 2⁴⁷ (`smulwb`).
+#[inline(always)]
+pub const fn mul_floor16(a: i32, b: i16) -> i32 {
+    ((a as i64 * b as i64) >> 16) as i32
+}
+
+/// Saturates to −2¹⁵..2¹⁵−1.
+#[inline(always)]
+pub const fn saturate16(value: i32) -> i16 {
+    if value > i16::MAX as i32 {
+        i16::MAX
+    } else if value < i16::MIN as i32 {
+        i16::MIN
+    } else {
+        value as i16
+    }
+}
+
+/// Saturates to −32767..=32767, so that the magnitude is an int16 too.
+#[inline(always)]
+pub const fn saturate16_symmetric(value: i32) -> i16 {
+    if value < -(i16::MAX as i32) {
+        -i16::MAX
+    } else {
+        saturate16(value)
+    }
+}
+
+/// `value · 2^shift`, saturating, for `shift` in 0..=31.
+#[inline(always)]
+pub const fn saturating_shift_left(value: i32, shift: u32) -> i32 {
+    let shifted = value << shift;
+    if shifted >> shift == value {
+        shifted
+    } else if value < 0 {
+        i32::MIN
+    } else {
+        i32::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Values near the edges of i32 and anything else.
+    fn any_i32() -> impl Strategy<Value = i32> {
+        prop_oneof![
+            any::<i32>(),
+            (-3i32..=3).prop_map(|d| i32::MAX.wrapping_add(d)),
+            -70_000i32..70_000
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn round_shift_is_the_nearest_with_ties_up(value in any_i32(), shift in 0u32..=31) {
+            let exact = ((i64::from(value) << 1) + (1i64 << shift)) >> (shift + 1);
+            prop_assert_eq!(i64::from(round_shift(value, shift)), exact);
+        }
+
+        #[test]
+        fn mul_high_is_the_rounded_high_word(a in any_i32(), b in any_i32()) {
+            let exact = (i128::from(a) * i128::from(b) + (1 << 31)) >> 32;
+            prop_assert_eq!(i128::from(mul_high(a, b)), exact);
+        }
+
+        #[test]
+        fn saturating_shift_left_equals_clamped_product(value in any_i32(), shift in 0u32..=31) {
+            let exact = (i64::from(value) << shift).clamp(i32::MIN.into(), i32::MAX.into());
+            prop_assert_eq!(i64::from(saturating_shift_left(value, shift)), exact);
+        }
+
+        #[test]
+        fn narrowing_saturates(value in any_i32()) {
+            prop_assert_eq!(i32::from(saturate16(value)), value.clamp(-32_768, 32_767));
+            prop_assert_eq!(i32::from(saturate16_symmetric(value)), value.clamp(-32_767, 32_767));
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The model file: written and read, and refused when anything in it is wrong.
+
+use lstm_nostd::artifact::{AlignedBytes, LayerError, ModelFile, RandomModel, WriteError};
+use lstm_nostd::{ArtifactError, Model, Task};
+use proptest::prelude::*;
+
+fn shapes() -> impl Strategy<Value = RandomModel> {
+    let hidden = prop::collection::vec(1usize..20, 1..=3);
+    let dense = prop::collection::vec(1usize..10, 0..=2);
+    (
+        1usize..14,
+        hidden,
+        dense,
+        1usize..6,
+        any::<bool>(),
+        any::<u64>(),
+    )
+        .prop_map(
+            |(inputs, hidden, dense, outputs, peepholes, seed)| RandomModel {
+                inputs,
+                hidden,
+                dense,
+                outputs,
+                peepholes,
+                seed,
+            },
+        )
+}
+
+fn example() -> ModelFile {
+    let shape = RandomModel {
+        inputs: 3,
+        hidden: vec![5, 6],
+        dense: vec![4],
+        outputs: 2,
+        peepholes: true,
+        seed: 1,
+    };
+    let mut file = shape.build();
+    file.golden = vec![(vec![1, -2, 3], vec![4, -5])];
+    file
+}
+
+/// The example's bytes after `change`, with a checksum that fits again.
+fn changed(change: impl FnOnce(&mut [u8])) -> AlignedBytes {
+    let bytes = example().to_bytes().unwrap();
+    let mut content = bytes[..bytes.len() - 4].to_vec();
+    change(&mut content);
+    sealed(content)
+}
+
+fn sealed(mut content: Vec<u8>) -> AlignedBytes {
+    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
+    content.extend(checksum.to_le_bytes());
+    AlignedBytes::from(content.as_slice())
+}
+
+fn refusal(bytes: &[u8]) -> ArtifactError {
+    Model::parse(bytes).expect_err("the file must be refused")
+}
+
+/// Where the first LSTM layer begins in the example: header and three channels.
+const FIRST_LAYER: usize = 32 + 3 * 12;
+/// Bytes of a weight row block: four gates by four inputs.
+const ROW_BLOCK: usize = 16;
+
+proptest! {
+    #[test]
+    fn parse_after_write_is_the_same_model(shape in shapes()) {
+        let file = shape.build();
+        let bytes = file.to_bytes().unwrap();
+        let model = Model::parse(&bytes).unwrap();
+        prop_assert_eq!(&ModelFile::from(&model), &file);
+        prop_assert_eq!(&*ModelFile::from(&model).to_bytes().unwrap(), &*bytes);
+    }
+
+    #[test]
+    fn one_changed_byte_is_refused(shape in shapes(), at in any::<prop::sample::Index>(), flip in 1u8..) {
+        let mut bytes = shape.build().to_bytes().unwrap().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        prop_assert!(Model::parse(&AlignedBytes::from(bytes.as_slice())).is_err());
+    }
+
+    #[test]
+    fn a_shortened_file_is_refused(shape in shapes(), cut in any::<prop::sample::Index>()) {
+        let bytes = shape.build().to_bytes().unwrap();
+        let kept = cut.index(bytes.len());
+        prop_assert!(Model::parse(&bytes[..kept]).is_err());
+    }
+
+    /// Damage that the checksum cannot see: it is computed anew.
+    #[test]
+    fn a_mutated_file_is_refused_or_runs(
+        shape in shapes(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        header_only in any::<bool>(),
+    ) {
+        let bytes = shape.build().to_bytes().unwrap();
+        let mut content = bytes[..bytes.len() - 4].to_vec();
+        for (at, value) in changes {
+            let range = if header_only { FIRST_LAYER } else { content.len() };
+            let at = at.index(range.min(content.len()));
+            content[at] = value;
+        }
+        let bytes = sealed(content);
+        if let Ok(model) = Model::parse(&bytes) {
+            let blocks = (model.state_blocks(), model.scratch_blocks());
+            let mut hidden = vec![lstm_nostd::I16x4::default(); blocks.0];
+            let mut cell = vec![[0; 4]; blocks.0];
+            let mut scratch = vec![lstm_nostd::I16x4::default(); blocks.1];
+            let mut outputs = vec![lstm_nostd::I16F16::ZERO; model.outputs()];
+            for extreme in [i32::MIN, i32::MAX, 0, 12_345] {
+                let raw = vec![extreme; model.inputs()];
+                model.step((&mut hidden, &mut cell), &mut scratch, &raw, &mut outputs).unwrap();
+            }
+            model.input_names().chain(model.output_names()).for_each(|name| assert!(name.len() < 256));
+        }
+    }
+
+    #[test]
+    fn no_bytes_can_panic_the_parser(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut bytes = bytes;
+        prop_assert!(Model::parse(&AlignedBytes::from(bytes.as_slice())).is_err());
+        if bytes.len() > 12 {
+            bytes[..6].copy_from_slice(b"LSTM\x01\x00");
+            let length = bytes.len() as u32 + 4;
+            bytes[8..12].copy_from_slice(&length.to_le_bytes());
+            let _ = Model::parse(&sealed(bytes));
+        }
+    }
+}
+
+#[test]
+fn refuses_misaligned() {
+    let bytes = example().to_bytes().unwrap();
+    let mut shifted = vec![0];
+    shifted.extend_from_slice(&bytes);
+    assert_eq!(
+        refusal(&AlignedBytes::from(shifted.as_slice())[1..]),
+        ArtifactError::Misaligned { offset: 1 }
+    );
+}
+
+#[test]
+fn refuses_truncated() {
+    let bytes = example().to_bytes().unwrap();
+    let have_bytes = bytes.len() - 8;
+    let error = refusal(&bytes[..have_bytes]);
+    assert_eq!(
+        error,
+        ArtifactError::Truncated {
+            need_bytes: bytes.len(),
+            have_bytes
+        }
+    );
+    assert!(matches!(
+        refusal(&AlignedBytes::from(&[][..])),
+        ArtifactError::Truncated { .. }
+    ));
+}
+
+#[test]
+fn refuses_trailing_bytes() {
+    let mut bytes = example().to_bytes().unwrap().to_vec();
+    bytes.extend([0; 4]);
+    assert!(matches!(
+        refusal(&AlignedBytes::from(bytes.as_slice())),
+        ArtifactError::TrailingBytes { .. }
+    ));
+}
+
+#[test]
+fn refuses_bad_magic() {
+    let bytes = changed(|content| content[0] = b'T');
+    assert_eq!(refusal(&bytes), ArtifactError::BadMagic { found: *b"TSTM" });
+}
+
+#[test]
+fn refuses_version() {
+    let bytes = changed(|content| content[4] = 9);
+    assert_eq!(
+        refusal(&bytes),
+        ArtifactError::Version {
+            found: 9,
+            supported: 1
+        }
+    );
+}
+
+#[test]
+fn refuses_checksum() {
+    let mut bytes = example().to_bytes().unwrap().to_vec();
+    bytes[FIRST_LAYER + 20] ^= 1;
+    assert!(matches!(
+        refusal(&AlignedBytes::from(bytes.as_slice())),
+        ArtifactError::Checksum { .. }
+    ));
+}
+
+#[test]
+fn refuses_field() {
+    for (at, field) in [
+        (6, "task"),
+        (7, "mode"),
+        (16, "LSTM layers"),
+        (17, "dense layers"),
+        (30, "reserved header byte"),
+    ] {
+        let error = refusal(&changed(|content| content[at] = 77));
+        assert!(
+            matches!(error, ArtifactError::Field { field: found, .. } if found == field),
+            "{error}"
+        );
+    }
+    let error = refusal(&changed(|content| content[20] += 1));
+    assert!(
+        matches!(
+            error,
+            ArtifactError::Field {
+                field: "state blocks",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let error = refusal(&changed(|content| content[32 + 8] = 32));
+    assert!(
+        matches!(
+            error,
+            ArtifactError::Field {
+                field: "input shift",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn refuses_layer_field() {
+    for (at, field) in [
+        (0, "kind"),
+        (1, "scheme"),
+        (2, "flags"),
+        (4, "inputs"),
+        (8, "shift"),
+        (10, "order"),
+        (12, "reserved byte"),
+    ] {
+        let error = refusal(&changed(|content| content[FIRST_LAYER + at] = 77));
+        let expected =
+            |error| matches!(error, LayerError::Field { field: found, .. } if found == field);
+        assert!(
+            matches!(error, ArtifactError::Layer { dense: false, index: 0, error } if expected(error)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn refuses_weight() {
+    let first = FIRST_LAYER + 16;
+    let error = refusal(&changed(|content| content[first + 4] = 0x80));
+    let expected = |row| ArtifactError::Layer {
+        dense: false,
+        index: 0,
+        error: LayerError::Weight { row },
+    };
+    assert_eq!(error, expected(1));
+    // Inputs are three, so that the fourth weight of a block's row is padding.
+    assert_eq!(
+        refusal(&changed(|content| content[first + 3] = 1)),
+        expected(0)
+    );
+}
+
+#[test]
+fn refuses_multiplier() {
+    // Five units of one input block and two recurrent blocks, then bias and mult of the first unit.
+    let mult = FIRST_LAYER + 16 + 5 * 3 * ROW_BLOCK + 16;
+    let error = refusal(&changed(|content| content[mult + 3] = 0x80));
+    assert_eq!(
+        error,
+        ArtifactError::Layer {
+            dense: false,
+            index: 0,
+            error: LayerError::Multiplier { row: 0 }
+        }
+    );
+}
+
+#[test]
+fn refuses_overflow() {
+    let bias = FIRST_LAYER + 16 + 5 * 3 * ROW_BLOCK;
+    let error = refusal(&changed(|content| {
+        content[bias..bias + 4].copy_from_slice(&i32::MAX.to_le_bytes())
+    }));
+    assert_eq!(
+        error,
+        ArtifactError::Layer {
+            dense: false,
+            index: 0,
+            error: LayerError::Overflow { row: 0 }
+        }
+    );
+}
+
+#[test]
+fn refuses_name() {
+    let names = changed(|content| *content.last_mut().unwrap() = 0xff);
+    assert!(matches!(refusal(&names), ArtifactError::Name { .. }));
+    let mut file = example();
+    file.output_names.pop();
+    assert!(matches!(
+        file.to_bytes(),
+        Err(WriteError::Refused(ArtifactError::Name { .. }))
+    ));
+}
+
+#[test]
+fn a_single_sigmoid_has_two_names() {
+    let shape = RandomModel {
+        inputs: 1,
+        hidden: vec![1],
+        dense: vec![],
+        outputs: 1,
+        peepholes: false,
+        seed: 2,
+    };
+    let mut file = shape.build();
+    file.task = Task::Sigmoid;
+    file.output_names = vec!["no".into(), "yes".into()];
+    let bytes = file.to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    assert_eq!(model.output_names().collect::<Vec<_>>(), ["no", "yes"]);
+}

@@ -1,0 +1,252 @@
+//! The time step: near the real-valued equations, independent streams, whole states.
+
+use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel};
+use lstm_nostd::{FixedModel, I16F16, InputChannel, Mode, Model, SelfTestError, State, Task};
+use proptest::prelude::*;
+
+/// Integer bits of the test cell: forty steps cannot reach its end at 64.
+const M: u8 = 6;
+
+/// A layer with one unit and one input: weights per gate as fractions of 127, scale of a row 1.
+fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3]>) -> ModelFile {
+    // s_r = 1/127: accumulator units are 2⁻¹⁵/127, mult = s_r · 2²⁹.
+    let units = |value: f64, per_one: f64| (value * per_one).round();
+    let lstm = Lstm {
+        x_shift: 0,
+        cell_int_bits: M,
+        w_x: w_x.map(|w| vec![w]).to_vec(),
+        w_h: w_h.map(|w| vec![w]).to_vec(),
+        bias: bias.map(|b| units(b, 127.0 * 32_768.0) as i32).to_vec(),
+        mult: vec![units(1.0 / 127.0, 2f64.powi(29)) as i32; 4],
+        peephole: peephole
+            .map(|p| {
+                p.map(|p| vec![units(p, 127.0 * 2f64.powi(M.into())) as i16])
+                    .to_vec()
+            })
+            .unwrap_or_default(),
+    };
+    // The output is the hidden state: w = 127 with s = 1/127; mult = s · 2³² · 2⁻¹⁵ · 2¹⁶.
+    let dense = Dense {
+        output_shift: 4,
+        weight: vec![vec![127]],
+        bias: vec![0],
+        mult: vec![units(1.0 / 127.0, 2f64.powi(29)) as i32],
+    };
+    ModelFile {
+        task: Task::Linear,
+        mode: Mode::SequenceToSequence,
+        output_exponent: 0,
+        // Raw Q16.15 to Q0.15: (raw · 2) · 2³¹ >> 32.
+        channels: vec![InputChannel {
+            mean: 0,
+            mult: i32::MAX,
+            shift: 1,
+            frac_bits: 15,
+        }],
+        lstm: vec![lstm],
+        dense: vec![dense],
+        input_names: vec!["x".into()],
+        output_names: vec!["h".into()],
+        golden: Vec::new(),
+    }
+}
+
+/// 1.0 in the test cell's Q6.25.
+const ONE: i32 = 1 << (31 - M);
+
+type OneUnit<'m> = FixedModel<'m, 1, 1, 1, 2>;
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The six equations in f64.
+fn reference(file: &ModelFile, c: &mut f64, h: &mut f64, x: f64) {
+    let layer = &file.lstm[0];
+    let z = |gate: usize, p: usize, c: f64| {
+        let peephole = layer
+            .peephole
+            .get(p)
+            .map_or(0.0, |p| f64::from(p[0]) / 127.0 / 2f64.powi(M.into()));
+        (f64::from(layer.w_x[gate][0]) * x + f64::from(layer.w_h[gate][0]) * *h) / 127.0
+            + f64::from(layer.bias[gate]) / 127.0 / 32_768.0
+            + if gate == 2 { 0.0 } else { peephole * c }
+    };
+    let (i, f, g) = (
+        sigmoid(z(0, 0, *c)),
+        sigmoid(z(1, 1, *c)),
+        z(2, 9, 0.0).tanh(),
+    );
+    let next = f * *c + i * g;
+    let o = sigmoid(z(3, 2, next));
+    *c = next;
+    *h = o * next.tanh();
+}
+
+/// Peepholes see the cell in Q6.9 (off by 2⁻¹⁰), gates are clamped at z = ±8 (off by 2⁻¹¹); the
+/// recurrence amplifies both a few times.
+const MAX_STEP_ERROR: f64 = 1.0 / 256.0;
+
+proptest! {
+    #[test]
+    fn a_unit_follows_the_real_equations(
+        w_x in prop::array::uniform4(-127i8..=127),
+        w_h in prop::array::uniform4(-127i8..=127),
+        bias in prop::array::uniform4(-2.0f64..2.0),
+        peephole in prop::option::of(prop::array::uniform3(-1.0f64..1.0)),
+        inputs in prop::collection::vec(-0.99f64..0.99, 1..40),
+    ) {
+        let file = one_unit(w_x, w_h, bias, peephole);
+        let bytes = file.to_bytes().unwrap();
+        let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+        let mut state = State::new();
+        let (mut c, mut h) = (0.0, 0.0);
+        for x in inputs {
+            let raw = (x * 32_768.0).round();
+            let [y] = model.step(&mut state, &[raw as i32]);
+            reference(&file, &mut c, &mut h, raw / 32_768.0);
+            let found = f64::from(y.to_bits()) / 65_536.0;
+            prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
+    #[test]
+    fn streams_are_independent_and_states_can_be_saved(seed in any::<u64>(), steps in 1usize..12) {
+        let shape = RandomModel { inputs: 3, hidden: vec![5], dense: vec![], outputs: 2, peepholes: true, seed };
+        let bytes = shape.build().to_bytes().unwrap();
+        let model = FixedModel::<3, 2, 2, 3>::new(Model::parse(&bytes).unwrap()).unwrap();
+        let inputs: Vec<[i32; 3]> = shape.raw_inputs(2 * steps).iter().map(|raw| raw[..].try_into().unwrap()).collect();
+        let run = |state: &mut State<2>, inputs: &[[i32; 3]]| -> Vec<[I16F16; 2]> {
+            inputs.iter().map(|raw| model.step(state, raw)).collect()
+        };
+        let (first, second) = inputs.split_at(steps);
+        let mut whole = State::new();
+        let expected = run(&mut whole, &inputs);
+        // Another stream in between changes nothing.
+        let mut stream = State::new();
+        let mut found = run(&mut stream, first);
+        let mut other = State::new();
+        run(&mut other, second);
+        let mut restored = State::from_bytes(&stream.to_bytes());
+        prop_assert_eq!(restored, stream);
+        found.extend(run(&mut restored, second));
+        prop_assert_eq!(&found, &expected);
+        // A reset stream begins anew.
+        restored.reset();
+        prop_assert_eq!(&run(&mut restored, &inputs), &expected);
+    }
+}
+
+#[test]
+fn a_closed_input_gate_and_an_open_forget_gate_keep_the_cell() {
+    // i = σ(−8) nearly 0, f = σ(8) nearly 1.
+    let file = one_unit([0, 0, 127, 0], [0; 4], [-7.99, 7.99, 0.0, 0.0], None);
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    let mut state = State::new();
+    state.cell[0][0] = ONE;
+    for _ in 0..10 {
+        model.advance(&mut state, &[0]);
+    }
+    // f = 0.99966 for ten steps.
+    let kept = f64::from(state.cell[0][0]) / f64::from(ONE);
+    assert!((kept - 0.99966f64.powi(10)).abs() < 1e-4, "{kept}");
+}
+
+#[test]
+fn the_cell_saturates() {
+    let file = one_unit([0; 4], [0; 4], [7.99, 7.99, 7.99, 0.0], None);
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    for (start, sign) in [(i32::MAX, 1), (i32::MIN, -1)] {
+        let mut state = State::new();
+        state.cell[0][0] = start;
+        model.advance(&mut state, &[0]);
+        assert_eq!(state.cell[0][0].signum(), sign, "the cell must not wrap");
+    }
+}
+
+#[test]
+fn run_time_and_compile_time_sizes_give_the_same_outputs() {
+    let shape = RandomModel {
+        inputs: 5,
+        hidden: vec![7, 9],
+        dense: vec![6, 3],
+        outputs: 4,
+        peepholes: true,
+        seed: 3,
+    };
+    let bytes = shape.build().to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    let fixed = FixedModel::<5, 4, 5, 5>::new(model.clone()).unwrap();
+    let (mut a, mut b) = (State::<5>::new(), State::<32>::new());
+    let mut scratch = [lstm_nostd::I16x4::default(); 40];
+    for raw in shape.raw_inputs(50) {
+        let expected = fixed.step(&mut a, raw[..].try_into().unwrap());
+        let mut outputs = [I16F16::ZERO; 4];
+        model
+            .step(
+                (&mut b.hidden, &mut b.cell),
+                &mut scratch,
+                &raw,
+                &mut outputs,
+            )
+            .unwrap();
+        assert_eq!(outputs, expected);
+    }
+    assert_eq!(a.cell, b.cell[..5]);
+}
+
+#[test]
+fn short_buffers_are_refused() {
+    let shape = RandomModel {
+        inputs: 5,
+        hidden: vec![7],
+        dense: vec![],
+        outputs: 4,
+        peepholes: true,
+        seed: 3,
+    };
+    let bytes = shape.build().to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    let mut state = State::<1>::new();
+    let mut scratch = [lstm_nostd::I16x4::default(); 4];
+    let mut outputs = [I16F16::ZERO; 4];
+    let error = model
+        .step(
+            (&mut state.hidden, &mut state.cell),
+            &mut scratch,
+            &[0; 5],
+            &mut outputs,
+        )
+        .unwrap_err();
+    assert_eq!(
+        (error.what, error.found, error.needed),
+        ("hidden state", 1, 2)
+    );
+}
+
+#[test]
+fn self_test_finds_the_step_that_differs() {
+    let mut file = one_unit(
+        [90, -20, 100, 50],
+        [3, 5, -7, 11],
+        [0.1, 1.0, 0.0, 0.2],
+        Some([0.3, -0.2, 0.1]),
+    );
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    let mut state = State::new();
+    for raw in [1_000, -20_000, 30_000] {
+        let outputs = model.step(&mut state, &[raw]);
+        file.golden
+            .push((vec![raw], outputs.map(I16F16::to_bits).to_vec()));
+    }
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(model.self_test(), Ok(3));
+    file.golden[1].1[0] += 1;
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    assert_eq!(model.self_test(), Err(SelfTestError::Differs { step: 1 }));
+}
