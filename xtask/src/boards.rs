@@ -63,7 +63,7 @@ pub const BOARDS: [Board; 7] = [
         name: "mps2-an500",
         core: "Cortex-M7",
         target: "thumbv7em-none-eabihf",
-        target_cpu: Some("cortex-m7"),
+        target_cpu: None,
         feature: Some("mps2-an500"),
         machine: "mps2-an500",
         probe_chip: None,

@@ -22,10 +22,14 @@ pub fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// Runs the command with this terminal; an error when it fails.
+/// Runs the command with this terminal, but without its keyboard; an error when it fails.
 pub fn run(command: &mut Command) -> Result<()> {
+    run_interactive(command.stdin(Stdio::null()))
+}
+
+/// Runs the command with this terminal; an error when it fails.
+pub fn run_interactive(command: &mut Command) -> Result<()> {
     let status = command
-        .stdin(Stdio::null())
         .status()
         .with_context(|| format!("`{}` cannot be started", shown(command)))?;
     if !status.success() {

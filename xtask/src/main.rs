@@ -1,9 +1,12 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use xtask::boards;
+use xtask::firmware::{Application, Image};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -21,6 +24,46 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Build firmware, or build and start it
+    #[command(subcommand)]
+    Firmware(FirmwareTask),
+}
+
+#[derive(Subcommand)]
+enum FirmwareTask {
+    /// Build an image and print its path
+    Build(ImageArguments),
+    /// Build an image and start it, in QEMU unless told otherwise
+    Run {
+        #[command(flatten)]
+        image: ImageArguments,
+        /// Flash and run the real board with probe-rs
+        #[arg(long)]
+        probe: bool,
+    },
+}
+
+#[derive(Args)]
+struct ImageArguments {
+    /// The board, or QEMU's machine
+    #[arg(long, default_value = "mps2-an386")]
+    board: String,
+    /// The application
+    #[arg(long, value_enum, default_value = "classify")]
+    application: Application,
+    /// The model file to compile in [default: a small one that comes with the firmware]
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+impl ImageArguments {
+    fn image(&self) -> Result<Image<'_>> {
+        Ok(Image {
+            board: boards::by_name(&self.board)?,
+            application: self.application,
+            model: self.model.as_deref(),
+        })
+    }
 }
 
 fn main() -> ExitCode {
@@ -36,5 +79,10 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::SetUp { check } => xtask::set_up::run(check),
+        Task::Firmware(FirmwareTask::Build(image)) => {
+            println!("{}", image.image()?.build()?.display());
+            Ok(())
+        }
+        Task::Firmware(FirmwareTask::Run { image, probe }) => image.image()?.run(probe),
     }
 }

@@ -61,7 +61,10 @@ pub fn decode<'a, M: Deserialize<'a>>(frame: &'a mut [u8]) -> Result<M, FrameErr
 #[derive(Debug)]
 pub struct Receiver<'a> {
     buffer: &'a mut [u8],
+    /// Bytes of the frame that is arriving.
     length: usize,
+    /// Bytes of the frame that has arrived.
+    complete: usize,
     overflowed: bool,
 }
 
@@ -71,14 +74,15 @@ impl<'a> Receiver<'a> {
         Self {
             buffer,
             length: 0,
+            complete: 0,
             overflowed: false,
         }
     }
 
-    /// Takes one byte. A frame that it completes is returned without its final zero, ready to be
-    /// [decoded](decode); one that was too long is an error. Empty frames are skipped: a board's serial
-    /// port may begin with a stray zero.
-    pub fn push(&mut self, byte: u8) -> Option<Result<&mut [u8], FrameError>> {
+    /// Takes one byte; says when it completed a [`frame`](Self::frame), or one that was too long. Empty
+    /// frames are skipped: a board's serial port may begin with a stray zero.
+    pub fn push(&mut self, byte: u8) -> Option<Result<(), FrameError>> {
+        self.complete = 0;
         if byte != 0 {
             match self.buffer.get_mut(self.length) {
                 Some(place) => {
@@ -89,13 +93,19 @@ impl<'a> Receiver<'a> {
             }
             return None;
         }
-        let have_bytes = self.buffer.len();
         let length = core::mem::take(&mut self.length);
-        let overflowed = core::mem::take(&mut self.overflowed);
-        match self.buffer.get_mut(..length) {
-            Some(_) if overflowed => Some(Err(FrameError::TooLong { have_bytes })),
-            Some(frame) if !frame.is_empty() => Some(Ok(frame)),
-            _ => None,
+        if core::mem::take(&mut self.overflowed) {
+            return Some(Err(FrameError::TooLong {
+                have_bytes: self.buffer.len(),
+            }));
         }
+        self.complete = length;
+        (length > 0).then_some(Ok(()))
+    }
+
+    /// The frame that the last byte completed, without its final zero, ready to be [decoded](decode);
+    /// empty when it completed none.
+    pub fn frame(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(..self.complete).unwrap_or_default()
     }
 }

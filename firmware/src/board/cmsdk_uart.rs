@@ -41,7 +41,12 @@ impl CmsdkUart {
 
     fn write_register(&mut self, index: usize, value: u32) {
         // SAFETY: as for reading.
-        unsafe { self.registers.cast::<u32>().add(index).write_volatile(value) }
+        unsafe {
+            self.registers
+                .cast::<u32>()
+                .add(index)
+                .write_volatile(value)
+        }
     }
 }
 

@@ -20,8 +20,8 @@ mod mps;
 #[cfg(not(any(board = "microbit", board = "stm32f405")))]
 pub use self::mps::*;
 
-mod fault;
-pub use fault::fail;
+mod ending;
+pub use ending::{fail, succeed};
 
 /// How large a model a board takes, and how much it says at a time.
 #[derive(Clone, Copy, Debug)]
