@@ -9,8 +9,8 @@ use cortex_m::peripheral::SYST;
 use embedded_io::{Read, Write};
 use heapless::String;
 use lstm_link::{
-    Envelope, FRAME_OVERHEAD_BYTES, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request,
-    Resource, Response, StackUse, TickRate, checksum, words,
+    Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request,
+    Resource, Response, StackUse, TickRate, checksum, payload_bytes, words,
 };
 use lstm_nostd::{Model, State};
 
@@ -220,10 +220,10 @@ impl Work {
         let steps = inputs.len() / step_bytes;
         let kept_steps = if every_step { steps } else { 1 };
         let output_bytes = model.outputs() * 4;
-        let need = kept_steps * output_bytes + FRAME_OVERHEAD_BYTES;
-        if need > CAPACITY.frame_bytes {
-            let have = CAPACITY.frame_bytes as u32;
-            return Err(too_small(Resource::FrameBytes, need as u32, have));
+        let need = kept_steps * output_bytes;
+        let have = payload_bytes(CAPACITY.frame_bytes);
+        if need > have {
+            return Err(too_small(Resource::FrameBytes, need as u32, have as u32));
         }
         let mut sum = Some(0u64);
         for (index, step) in inputs.chunks_exact(step_bytes).enumerate() {

@@ -17,10 +17,11 @@
 //! * `m`, the cell's integer bits, covers twice the largest cell of the calibration.
 //! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.
 
+use lstm_nostd::artifact::{Dense, Lstm};
 use ndarray::ArrayView1;
 
 use crate::calibrate::{Calibration, LstmRanges};
-use crate::network::{DenseLayer, LstmLayer, Network};
+use crate::network::{DenseLayer, Head, LstmLayer, Network};
 
 /// Largest magnitude of an int8 weight.
 const WEIGHT_MAX: f64 = 127.0;
@@ -34,6 +35,10 @@ const RANGE_MARGIN: f64 = 1.25;
 const CELL_MARGIN: f64 = 2.0;
 /// An input range is widened by at most this factor: 10 of the input's 15 bits stay in use.
 const WIDEST_RANGE: f64 = 32.0;
+/// Input ranges below this are taken as this: the channel is constant.
+const SMALLEST_RANGE: f64 = 1e-3;
+/// The largest output of a linear network is brought to two to this power.
+const OUTPUT_BITS: f64 = 7.0;
 /// The largest `x_shift` that is tried.
 const MAX_X_SHIFT: u8 = 10;
 /// The largest `output_shift` that the engine takes.
@@ -73,47 +78,17 @@ pub enum QuantiseError {
     },
 }
 
-/// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuantisedLstm {
-    /// Input range of each channel: `x_real = x · S_j / 2¹⁵`, `[I]`.
-    pub input_range: Vec<f64>,
-    /// Left shift of the input products, `k`.
-    pub x_shift: u8,
-    /// Integer bits of the cell, `m`.
-    pub cell_int_bits: u8,
-    /// Input weights, `[4H][I]`.
-    pub w_x: Vec<Vec<i8>>,
-    /// Recurrent weights, `[4H][H]`.
-    pub w_h: Vec<Vec<i8>>,
-    /// Biases in accumulator units, `[4H]`.
-    pub bias: Vec<i32>,
-    /// Multipliers from accumulator units to Q3.12, `[4H]`.
-    pub mult: Vec<i32>,
-    /// Peepholes in the order i, f, o, `[3][H]`; empty without.
-    pub peephole: Vec<Vec<i16>>,
-}
-
-/// The integers of one dense layer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuantisedDense {
-    /// Weights, `[O][I]`.
-    pub weight: Vec<Vec<i8>>,
-    /// Biases in accumulator units, `[O]`.
-    pub bias: Vec<i32>,
-    /// Multipliers from accumulator units to the output's format, `[O]`.
-    pub mult: Vec<i32>,
-    /// Left shift after the multiplication (output layer), so that large gains fit.
-    pub output_shift: u8,
-}
-
 /// The integers of a whole network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantisedNetwork {
+    /// Range `S_j` of each input channel in normalised units: `x_real = x · S_j / 2¹⁵`, `[I]`.
+    pub input_range: Vec<f64>,
     /// LSTM layers, first to last.
-    pub lstm: Vec<QuantisedLstm>,
+    pub lstm: Vec<Lstm>,
     /// Dense layers, first to last.
-    pub dense: Vec<QuantisedDense>,
+    pub dense: Vec<Dense>,
+    /// A linear network's values are the outputs times two to this power; 0 for logits.
+    pub output_exponent: i8,
 }
 
 /// Picks every format of `network` from its `calibration` and rounds its parameters.
@@ -126,30 +101,58 @@ pub fn quantise(
     smallest_input_range: &[f64],
 ) -> Result<QuantisedNetwork, QuantiseError> {
     let mut lstm = Vec::new();
+    let mut input_range = Vec::new();
     for (l, (layer, ranges)) in network.lstm.iter().zip(&calibration.lstm).enumerate() {
         let name = format!("lstm.{l}");
-        lstm.push(if l == 0 {
+        if l == 0 {
             let floor: Vec<f64> = (ranges.input_max.iter().zip(smallest_input_range))
-                .map(|(max, floor)| (max * RANGE_MARGIN).max(*floor).max(1e-3))
+                .map(|(max, floor)| (max * RANGE_MARGIN).max(*floor).max(SMALLEST_RANGE))
                 .collect();
             let ceiling = floor.iter().map(|range| range * WIDEST_RANGE).collect();
-            quantise_lstm(&name, layer, ranges, floor, ceiling)?
+            let (quantised, range) = quantise_lstm(&name, layer, ranges, floor, ceiling)?;
+            lstm.push(quantised);
+            input_range = range;
         } else {
             // The layer below hands over its hidden state as it is, in Q0.15.
             let one = vec![1.0; layer.w_x.ncols()];
-            quantise_lstm(&name, layer, ranges, one.clone(), one)?
-        });
+            lstm.push(quantise_lstm(&name, layer, ranges, one.clone(), one)?.0);
+        }
     }
+    let output_exponent = match network.config.head {
+        Head::Linear => output_exponent(calibration.output_max),
+        Head::Sigmoid | Head::Softmax => 0,
+    };
     let mut dense = Vec::new();
-    let mut input_range = 1.0;
+    let mut range = 1.0;
     for (l, layer) in network.dense.iter().enumerate() {
         let relu_max = calibration.dense_max.get(l).copied();
-        let (quantised, output_range) =
-            quantise_dense(&format!("dense.{l}"), layer, input_range, relu_max)?;
+        let name = format!("dense.{l}");
+        let (quantised, output_range) = if relu_max.is_some() {
+            quantise_dense(&name, layer, range, relu_max)?
+        } else {
+            let shrink = 2f32.powi(-i32::from(output_exponent));
+            let scaled = DenseLayer {
+                weight: &layer.weight * shrink,
+                bias: &layer.bias * shrink,
+            };
+            quantise_dense(&name, &scaled, range, None)?
+        };
         dense.push(quantised);
-        input_range = output_range;
+        range = output_range;
     }
-    Ok(QuantisedNetwork { lstm, dense })
+    Ok(QuantisedNetwork {
+        input_range,
+        lstm,
+        dense,
+        output_exponent,
+    })
+}
+
+/// The exponent that brings the largest output to 2⁷..2⁸: 23 bits of it, and room for 128 times as
+/// much, in Q15.16.
+fn output_exponent(largest: f64) -> i8 {
+    let magnitude = largest.max(f64::MIN_POSITIVE).log2().ceil();
+    (magnitude - OUTPUT_BITS).clamp(-100.0, 100.0) as i8
 }
 
 fn quantise_lstm(
@@ -158,7 +161,7 @@ fn quantise_lstm(
     ranges: &LstmRanges,
     narrowest: Vec<f64>,
     widest: Vec<f64>,
-) -> Result<QuantisedLstm, QuantiseError> {
+) -> Result<(Lstm, Vec<f64>), QuantiseError> {
     let m = cell_int_bits(ranges.cell_max).ok_or_else(|| QuantiseError::CellTooLarge {
         layer: name.to_owned(),
         largest: ranges.cell_max,
@@ -176,8 +179,11 @@ fn quantise_lstm(
 
     let hidden = layer.w_h.ncols();
     let rows = 4 * hidden;
-    let mut quantised = QuantisedLstm {
-        input_range,
+    let input_gain: Vec<f64> = input_range
+        .iter()
+        .map(|range| range * 0.5f64.powi(i32::from(x_shift)))
+        .collect();
+    let mut quantised = Lstm {
         x_shift,
         cell_int_bits: m,
         w_x: Vec::with_capacity(rows),
@@ -189,9 +195,6 @@ fn quantise_lstm(
     for (r, &wanted) in scales.iter().enumerate() {
         let (mult, scale) =
             multiplier(wanted, GATE_GAIN).ok_or_else(|| too_large(name, r, wanted, 4.0))?;
-        let input_gain: Vec<f64> = (quantised.input_range.iter())
-            .map(|range| range * 0.5f64.powi(i32::from(x_shift)))
-            .collect();
         quantised
             .w_x
             .push(round_row(layer.w_x.row(r), |j| input_gain[j] / scale));
@@ -213,7 +216,7 @@ fn quantise_lstm(
             quantised.peephole.push(row.collect());
         }
     }
-    Ok(quantised)
+    Ok((quantised, input_range))
 }
 
 /// (Q1), made larger where the bias, the peephole or the accumulator bound asks for it.
@@ -290,7 +293,7 @@ fn quantise_dense(
     layer: &DenseLayer,
     input_range: f64,
     relu_max: Option<f64>,
-) -> Result<(QuantisedDense, f64), QuantiseError> {
+) -> Result<(Dense, f64), QuantiseError> {
     let scales: Vec<f64> = (layer.weight.rows().into_iter().zip(&layer.bias))
         .map(|(row, bias)| {
             let max = row.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max)) * input_range;
@@ -324,7 +327,7 @@ fn quantise_dense(
             too_large(name, row, largest, limit)
         })?;
     let gain = full_gain * 0.5f64.powi(i32::from(output_shift));
-    let mut quantised = QuantisedDense {
+    let mut quantised = Dense {
         weight: Vec::new(),
         bias: Vec::new(),
         mult: Vec::new(),

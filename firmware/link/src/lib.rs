@@ -21,6 +21,6 @@ pub mod words;
 
 pub use frame::{FrameError, Receiver, checksum, decode, encode};
 pub use message::{
-    Envelope, FRAME_OVERHEAD_BYTES, Hello, ModelInfo, PROTOCOL, Refusal, Request, Resource,
-    Response, StackUse, TickRate,
+    Envelope, Hello, ModelInfo, PROTOCOL, Refusal, Request, Resource, Response, StackUse, TickRate,
+    payload_bytes,
 };

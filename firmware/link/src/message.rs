@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 /// Version of the messages below; both sides must have the same one.
 pub const PROTOCOL: u16 = 1;
 
-/// Bytes of a frame that a message's arrays cannot use: envelope, lengths, ticks, CRC and COBS.
+/// Bytes of arrays that always fit in a message whose frame has `frame_bytes` bytes.
 ///
-/// A message whose arrays together have `frame_bytes − FRAME_OVERHEAD_BYTES` bytes always fits.
-pub const FRAME_OVERHEAD_BYTES: usize = 64;
+/// The rest is for the envelope, lengths, ticks and CRC, at most 32 bytes together, and for COBS, which adds
+/// one byte to every 254.
+pub const fn payload_bytes(frame_bytes: usize) -> usize {
+    frame_bytes.saturating_sub(32 + frame_bytes / 254)
+}
 
 /// A message and the number that pairs an answer with its question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,100 @@
+//! A data set evaluated in integers: the same engine, the same bits as on the device.
+
+use lstm_nostd::{I16F16, I16x4, Mode, Model};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use crate::evaluate::Outputs;
+use crate::input_format::InputFormat;
+
+/// The state of one stream and what a step needs beside it, of any model's sizes.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Hidden state of all layers, Q0.15, in blocks of four units.
+    pub hidden: Vec<I16x4>,
+    /// Cells of all layers.
+    pub cell: Vec<[i32; 4]>,
+    scratch: Vec<I16x4>,
+    outputs: Vec<I16F16>,
+}
+
+impl Stream {
+    /// A fresh state for `model`.
+    pub fn new(model: &Model<'_>) -> Self {
+        Self {
+            hidden: vec![I16x4::default(); model.state_blocks()],
+            cell: vec![[0; 4]; model.state_blocks()],
+            scratch: vec![I16x4::default(); model.scratch_blocks()],
+            outputs: vec![I16F16::ZERO; model.outputs()],
+        }
+    }
+
+    /// Advances by one step of raw inputs, `[I]`; returns the outputs, `[O]`.
+    ///
+    /// # Panics
+    /// When the stream is another model's or `raw` has fewer channels than the model.
+    pub fn step(&mut self, model: &Model<'_>, raw: &[i32]) -> &[I16F16] {
+        model
+            .step(
+                (&mut self.hidden, &mut self.cell),
+                &mut self.scratch,
+                raw,
+                &mut self.outputs,
+            )
+            .expect("the stream was made for this model");
+        &self.outputs
+    }
+}
+
+/// The raw formats that `model`'s input channels take.
+pub fn input_formats(model: &Model<'_>) -> Vec<InputFormat> {
+    (0..model.inputs())
+        .filter_map(|j| model.input_channel(j))
+        .map(|channel| InputFormat {
+            frac_bits: channel.frac_bits,
+            shift: channel.shift,
+        })
+        .collect()
+}
+
+/// The raw integers of a sequence `[T, I]` of real values, step by step.
+pub fn raw_sequence(formats: &[InputFormat], sequence: ArrayView2<'_, f32>) -> Vec<Vec<i32>> {
+    let step = |row: ndarray::ArrayView1<'_, f32>| {
+        row.iter()
+            .zip(formats)
+            .map(|(value, format)| format.raw(*value))
+            .collect()
+    };
+    sequence.rows().into_iter().map(step).collect()
+}
+
+/// Outputs of `model` for sequences of real values, each `[T, I]`: `[1, O]` after the last step for
+/// sequence to one, `[T, O]` otherwise; linear outputs with their exponent applied.
+pub fn outputs(model: &Model<'_>, sequences: &[ArrayView2<'_, f32>]) -> Outputs {
+    let formats = input_formats(model);
+    sequences
+        .par_iter()
+        .map(|sequence| {
+            let mut stream = Stream::new(model);
+            let steps = raw_sequence(&formats, *sequence);
+            let mut rows = Vec::with_capacity(steps.len());
+            for raw in &steps {
+                rows.push(real_outputs(model, stream.step(model, raw)));
+            }
+            if model.mode() == Mode::SequenceToOne {
+                rows.drain(..rows.len().saturating_sub(1));
+            }
+            let shape = (rows.len(), model.outputs());
+            Array2::from_shape_fn(shape, |(t, o)| rows[t][o])
+        })
+        .collect()
+}
+
+/// Q15.16 to real values.
+pub fn real_outputs(model: &Model<'_>, outputs: &[I16F16]) -> Vec<f32> {
+    let unit = 2f64.powi(i32::from(model.output_exponent()) - 16);
+    outputs
+        .iter()
+        .map(|y| (f64::from(y.to_bits()) * unit) as f32)
+        .collect()
+}
