@@ -3,14 +3,17 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! data → compute → network, forward → bptt, loss, optimiser → train → checkpoint
-//! network → calibrate → quantise → export → integers → evaluate, layer_error → report → cli
+//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → checkpoint
+//! network → calibrate → quantise → export → integers → evaluate, layer_error
+//! run_folder → report → cli
 //! ```
 //!
 //! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
 pub mod atomic_file;
 pub mod bptt;
 pub mod calibrate;
+pub mod checkpoint;
+pub mod cli;
 pub mod compute;
 pub mod data;
 pub mod device;
@@ -28,3 +31,6 @@ pub mod optimiser;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;
+pub mod run_folder;
+pub mod schedule;
+pub mod train;

@@ -50,6 +50,21 @@ pub enum Expected<'a> {
     Values(&'a [f32]),
 }
 
+impl Expected<'_> {
+    /// Whether a row of outputs decides for this class: its first largest output, or the sign of a
+    /// single one. Values are met only exactly.
+    pub fn is_met_by(&self, outputs: &[f32]) -> bool {
+        match *self {
+            Self::Class(class) if outputs.len() == 1 => (outputs[0] > 0.0) == (class == 1),
+            Self::Class(class) => {
+                outputs[..class].iter().all(|y| *y < outputs[class])
+                    && outputs[class..].iter().all(|y| *y <= outputs[class])
+            }
+            Self::Values(values) => values == outputs,
+        }
+    }
+}
+
 impl<'a> Target<'a> {
     /// The target of sequence `index` of a data set.
     pub fn of(targets: &'a Targets, index: usize) -> Self {

@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn adam_begins_with_a_step_of_the_learning_rate() {
         assert_close(
-            &trajectory(OptimiserConfig::default(), 0.25, &[1e-3]),
+            &trajectory(OptimiserConfig::default(), 0.25, &[2.0]),
             &[0.75],
         );
         assert_close(

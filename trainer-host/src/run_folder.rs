@@ -127,7 +127,11 @@ impl RunConfig {
     pub fn open_data(&self) -> Result<RunData, RunError> {
         let parts = data::open(&self.source, &self.data)?;
         if self.train.validation_share == 0.0 {
-            return Ok(RunData { train: parts.train, validation: None, test: parts.test });
+            return Ok(RunData {
+                train: parts.train,
+                validation: None,
+                test: parts.test,
+            });
         }
         let split = data::split(&parts.train, self.train.validation_share, self.train.seed)?;
         Ok(RunData {
@@ -152,18 +156,25 @@ impl RunConfig {
     pub fn create(&self, folder: &Path, overwrite: bool) -> Result<(), RunError> {
         if folder.join(CONFIG).exists() {
             if !overwrite {
-                return Err(RunError::Exists { path: folder.to_owned() });
+                return Err(RunError::Exists {
+                    path: folder.to_owned(),
+                });
             }
             // What an older run left must not be taken for this one's.
-            for file in [WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED] {
+            for file in [
+                WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
+            ] {
                 let path = folder.join(file);
                 if path.exists() {
-                    std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
+                    std::fs::remove_file(&path)
+                        .map_err(|source| WriteFileError { path, source })?;
                 }
             }
         }
-        std::fs::create_dir_all(folder)
-            .map_err(|source| WriteFileError { path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+            path: folder.to_owned(),
+            source,
+        })?;
         write_toml(&folder.join(CONFIG), self)
     }
 }
@@ -192,7 +203,9 @@ impl Fitted {
     /// Sequences `[T, I]` as the network sees them.
     pub fn normalised_inputs(&self, data: &Dataset) -> Vec<Array2<f32>> {
         let mut sequences = data.sequences.clone();
-        sequences.iter_mut().for_each(|sequence| self.inputs.apply(sequence));
+        sequences
+            .iter_mut()
+            .for_each(|sequence| self.inputs.apply(sequence));
         sequences
     }
 
@@ -228,7 +241,11 @@ impl Fitted {
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         let fitted: Self = read_toml(&folder.join(FITTED))?;
         let channels = fitted.network.inputs;
-        let found = [fitted.schema.channels.len(), fitted.inputs.mean.len(), fitted.inputs.deviation.len()];
+        let found = [
+            fitted.schema.channels.len(),
+            fitted.inputs.mean.len(),
+            fitted.inputs.deviation.len(),
+        ];
         if found != [channels; 3] {
             return Err(RunError::Malformed {
                 path: folder.join(FITTED),
@@ -265,19 +282,30 @@ impl Run {
         let fitted = Fitted::read(folder)?;
         let network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
         let network = fitted.in_target_units(network);
-        Ok(Self { folder: folder.to_owned(), config, fitted, network })
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            fitted,
+            network,
+        })
     }
 }
 
 fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| RunError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text)
-        .map_err(|error| RunError::Malformed { path: path.to_owned(), problem: error.to_string() })
+    let text = std::fs::read_to_string(path).map_err(|source| RunError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| RunError::Malformed {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })
 }
 
 fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
-    let text = toml::to_string(value)
-        .map_err(|error| RunError::Malformed { path: path.to_owned(), problem: error.to_string() })?;
+    let text = toml::to_string(value).map_err(|error| RunError::Malformed {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })?;
     Ok(atomic_file::write(path, text.as_bytes())?)
 }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::long_csv::Columns;
-use crate::data::{Options, generated::Sizes};
+use crate::data::{Columns, Options, generated::Sizes};
 
 /// How to read data; see `trainer-host train --help`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -58,7 +57,11 @@ impl ReadArgs {
                 targets: self.targets.clone(),
                 channels: (!self.channels.is_empty()).then(|| self.channels.clone()),
             },
-            sizes: Sizes { train: self.train_size, test: self.test_size, steps: self.steps },
+            sizes: Sizes {
+                train: self.train_size,
+                test: self.test_size,
+                steps: self.steps,
+            },
             seed: self.data_seed.unwrap_or(0),
         }
     }

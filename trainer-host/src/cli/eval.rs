@@ -64,7 +64,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(limit) = args.limit {
         data = data.select(&(0..data.len().min(limit)).collect::<Vec<_>>());
     }
-    let model = source.model.as_ref().map(|bytes| Model::parse(bytes)).transpose()?;
+    let model = source
+        .model
+        .as_ref()
+        .map(|bytes| Model::parse(bytes))
+        .transpose()?;
     let float = source.run.as_ref().map(|run| {
         let sequences = run.fitted.normalised_inputs(&data);
         run.network.outputs(&views(&sequences))
@@ -94,10 +98,18 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
         return Ok((name.clone(), data));
     }
     let Some(run) = &source.run else {
-        bail!("{}: a model file does not say where its data is; name it with --data", args.model.display());
+        bail!(
+            "{}: a model file does not say where its data is; name it with --data",
+            args.model.display()
+        );
     };
     let parts = run.config.open_data()?;
-    let missing = |part| format!("{}: the run's data has no {part} part; choose another with --part or --data", args.model.display());
+    let missing = |part| {
+        format!(
+            "{}: the run's data has no {part} part; choose another with --part or --data",
+            args.model.display()
+        )
+    };
     let part = match args.part {
         Part::Train => parts.train,
         Part::Validation => parts.validation.with_context(|| missing("validation"))?,
@@ -107,7 +119,10 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
 }
 
 fn text(evaluated: &Evaluated) -> String {
-    let mut text = format!("data        {}, {} sequences\n", evaluated.data, evaluated.sequences);
+    let mut text = format!(
+        "data        {}, {} sequences\n",
+        evaluated.data, evaluated.sequences
+    );
     if let Some(comparison) = &evaluated.comparison {
         text += &comparison.to_text(&evaluated.data);
     }

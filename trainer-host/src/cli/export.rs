@@ -27,10 +27,26 @@ struct Exported {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let quantised = args.run.join(run_folder::QUANTISED);
     let content = quantised_file::read(&quantised)?;
-    let bytes = content.to_bytes().with_context(|| format!("{}", quantised.display()))?;
-    let file = args.output.unwrap_or_else(|| args.run.join(run_folder::MODEL));
+    let bytes = content
+        .to_bytes()
+        .with_context(|| format!("{}", quantised.display()))?;
+    let file = args
+        .output
+        .unwrap_or_else(|| args.run.join(run_folder::MODEL));
     atomic_file::write(&file, &bytes)?;
-    printer.print(&Exported { file, bytes: bytes.len(), scheme: "w8a16" }, |exported| {
-        format!("{}: {} bytes, scheme {}", exported.file.display(), exported.bytes, exported.scheme)
-    })
+    printer.print(
+        &Exported {
+            file,
+            bytes: bytes.len(),
+            scheme: "w8a16",
+        },
+        |exported| {
+            format!(
+                "{}: {} bytes, scheme {}",
+                exported.file.display(),
+                exported.bytes,
+                exported.scheme
+            )
+        },
+    )
 }

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::Printer;
 use super::table::table;
-use crate::{model_file, run_folder};
+use crate::model_file;
+use crate::network::NetworkConfig;
+use crate::run_folder::{MODEL, QUANTISED, Run};
+use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,12 +54,77 @@ struct Layer {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if args.path.is_dir() {
-        let run = run_folder::Run::open(&args.path)?;
-        return printer.print(&run.describe(), |run| run.to_text());
+        let run = Run::open(&args.path)?;
+        return printer.print(&inspect_run(&run), run_text);
     }
     let bytes = model_file::read(&args.path)?;
     let model = Model::parse(&bytes)?;
     printer.print(&inspect(&model, bytes.len()), text)
+}
+
+/// What `inspect` says of a run.
+#[derive(Debug, Serialize)]
+struct InspectedRun {
+    data: String,
+    network: NetworkConfig,
+    parameters: usize,
+    channels: Vec<String>,
+    outputs: Vec<String>,
+    training: TrainConfig,
+    quantised: bool,
+    exported: bool,
+}
+
+fn inspect_run(run: &Run) -> InspectedRun {
+    InspectedRun {
+        data: run.config.source.clone(),
+        network: run.network.config.clone(),
+        parameters: run.network.parameter_count(),
+        channels: run.fitted.schema.channels.clone(),
+        outputs: run.fitted.schema.outputs.clone(),
+        training: run.config.train.clone(),
+        quantised: run.folder.join(QUANTISED).exists(),
+        exported: run.folder.join(MODEL).exists(),
+    }
+}
+
+fn run_text(run: &InspectedRun) -> String {
+    let stage = |done: bool, command: &str| {
+        if done {
+            "yes".to_owned()
+        } else {
+            format!("not yet; `trainer-host {command}`")
+        }
+    };
+    format!(
+        "data           {}\n\
+         network        {} inputs, LSTM {:?}{}, dense {:?}, {} outputs\n\
+         parameters     {}\n\
+         inputs         {}\n\
+         outputs        {}\n\
+         training       {} epochs, batches of {}, learning rate {}, seed {}\n\
+         quantised      {}\n\
+         exported       {}",
+        run.data,
+        run.network.inputs,
+        run.network.hidden,
+        if run.network.peepholes {
+            " with peepholes"
+        } else {
+            ""
+        },
+        run.network.dense,
+        run.network.outputs,
+        run.parameters,
+        run.channels.join(", "),
+        run.outputs.join(", "),
+        run.training.epochs,
+        run.training.batch_size,
+        run.training.learning_rate,
+        run.training.seed,
+        stage(run.quantised, "quantise"),
+        stage(run.exported, "export"),
+    )
 }
 
 fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
@@ -68,8 +136,14 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
             inputs: width,
             units: layer.hidden,
             peepholes: !layer.peepholes.is_empty(),
-            cell_format: Some(format!("Q{}.{}", layer.cell_int_bits, 31 - layer.cell_int_bits)),
-            parameter_bytes: size_of_val(layer.weights) + size_of_val(layer.gates) + size_of_val(layer.peepholes),
+            cell_format: Some(format!(
+                "Q{}.{}",
+                layer.cell_int_bits,
+                31 - layer.cell_int_bits
+            )),
+            parameter_bytes: size_of_val(layer.weights)
+                + size_of_val(layer.gates)
+                + size_of_val(layer.peepholes),
             macs_per_step: 4 * layer.hidden * (width + layer.hidden),
         });
         width = layer.hidden;
@@ -102,7 +176,9 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
             .enumerate()
             .map(|(j, name)| Channel {
                 name: name.to_owned(),
-                frac_bits: model.input_channel(j).map_or(0, |channel| channel.frac_bits),
+                frac_bits: model
+                    .input_channel(j)
+                    .map_or(0, |channel| channel.frac_bits),
             })
             .collect(),
         outputs: model.output_names().map(str::to_owned).collect(),
@@ -124,7 +200,11 @@ fn text(model: &Inspected) -> String {
                 layer.name.clone(),
                 layer.inputs.to_string(),
                 layer.units.to_string(),
-                if layer.peepholes { "yes".into() } else { String::new() },
+                if layer.peepholes {
+                    "yes".into()
+                } else {
+                    String::new()
+                },
                 layer.cell_format.clone().unwrap_or_default(),
                 layer.parameter_bytes.to_string(),
                 layer.macs_per_step.to_string(),
@@ -155,6 +235,17 @@ fn text(model: &Inspected) -> String {
         model.mode,
         inputs.join(", "),
         model.outputs.join(", "),
-        table(&["layer", "inputs", "units", "peepholes", "cell", "bytes", "MAC/step"], &rows),
+        table(
+            &[
+                "layer",
+                "inputs",
+                "units",
+                "peepholes",
+                "cell",
+                "bytes",
+                "MAC/step"
+            ],
+            &rows
+        ),
     )
 }

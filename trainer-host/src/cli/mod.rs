@@ -53,9 +53,17 @@ struct Printer {
 
 impl Printer {
     /// Prints `value` as JSON, or what `text` makes of it.
-    fn print<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+    fn print<T: serde::Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
         use std::io::Write;
-        let output = if self.json { serde_json::to_string_pretty(value)? } else { text(value) };
+        let output = if self.json {
+            serde_json::to_string_pretty(value)?
+        } else {
+            text(value)
+        };
         let written = writeln!(std::io::stdout(), "{}", output.trim_end());
         match written {
             // A reader such as `head` that has seen enough is no error.
@@ -70,7 +78,9 @@ pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     if let Some(threads) = cli.threads {
         // Fails only when the pool exists already, and nothing has used it yet.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global();
     }
     let printer = Printer { json: cli.json };
     let result = match cli.command {

@@ -21,12 +21,22 @@ impl ModelSource {
     /// Opens a run folder or a model file.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.is_dir() {
-            return Ok(Self { run: None, model: Some(model_file::read(path)?) });
+            return Ok(Self {
+                run: None,
+                model: Some(model_file::read(path)?),
+            });
         }
         let run = Run::open(path)?;
         let quantised = path.join(QUANTISED);
-        let model = if quantised.exists() { Some(quantised_file::read(&quantised)?.to_bytes()?) } else { None };
-        Ok(Self { run: Some(run), model })
+        let model = if quantised.exists() {
+            Some(quantised_file::read(&quantised)?.to_bytes()?)
+        } else {
+            None
+        };
+        Ok(Self {
+            run: Some(run),
+            model,
+        })
     }
 
     /// What data must share with the model.
@@ -34,7 +44,10 @@ impl ModelSource {
         if let Some(run) = &self.run {
             return Ok(run.fitted.schema.clone());
         }
-        let bytes = self.model.as_ref().ok_or_else(|| anyhow::anyhow!("there is no model"))?;
+        let bytes = self
+            .model
+            .as_ref()
+            .ok_or_else(|| anyhow::anyhow!("there is no model"))?;
         let model = Model::parse(bytes)?;
         Ok(Schema {
             channels: model.input_names().map(str::to_owned).collect(),

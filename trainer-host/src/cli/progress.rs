@@ -26,11 +26,19 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             let style = "{elapsed_precise} [{bar:32}] {msg}, {eta} left";
-            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(style)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.set_position(done as u64);
             bar
         });
-        Self { folder: folder.to_owned(), bar, epochs, failure: None }
+        Self {
+            folder: folder.to_owned(),
+            bar,
+            epochs,
+            failure: None,
+        }
     }
 
     fn save(&self, state: &TrainState) -> anyhow::Result<()> {
@@ -45,7 +53,10 @@ impl Progress {
 
 /// One epoch in words.
 fn describe(record: &EpochRecord, epochs: usize) -> String {
-    let mut text = format!("epoch {:>3}/{epochs}  loss {:.4}", record.epoch, record.train_loss);
+    let mut text = format!(
+        "epoch {:>3}/{epochs}  loss {:.4}",
+        record.epoch, record.train_loss
+    );
     if let Some(validation) = record.validation {
         let _ = write!(text, "  validation loss {:.4}", validation.loss);
         if let Some(accuracy) = validation.accuracy {

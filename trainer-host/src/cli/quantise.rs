@@ -48,12 +48,22 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
     let inputs = &run.fitted.inputs;
     let formats = choose_formats(inputs.mean.len(), &real);
-    let smallest: Vec<f64> =
-        formats.iter().zip(&inputs.deviation).map(|(format, dev)| format.smallest_range(*dev)).collect();
+    let smallest: Vec<f64> = formats
+        .iter()
+        .zip(&inputs.deviation)
+        .map(|(format, dev)| format.smallest_range(*dev))
+        .collect();
     let calibration = Calibration::observe(&run.network, &normalised);
     let quantised = quantise(&run.network, &calibration, &smallest)?;
-    let stage = InputStage { formats: &formats, mean: &inputs.mean, deviation: &inputs.deviation };
-    let names = (run.fitted.schema.channels.as_slice(), run.fitted.output_names());
+    let stage = InputStage {
+        formats: &formats,
+        mean: &inputs.mean,
+        deviation: &inputs.deviation,
+    };
+    let names = (
+        run.fitted.schema.channels.as_slice(),
+        run.fitted.output_names(),
+    );
     let file = assemble(&run.network.config, &quantised, &stage, names, real[0])?;
     let bytes = file.to_bytes()?;
     let model = Model::parse(&bytes)?;
@@ -73,7 +83,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         scheme: "w8a16",
         part,
         comparison,
-        cell_formats: file.lstm.iter().map(|l| format!("Q{}.{}", l.cell_int_bits, 31 - l.cell_int_bits)).collect(),
+        cell_formats: file
+            .lstm
+            .iter()
+            .map(|l| format!("Q{}.{}", l.cell_int_bits, 31 - l.cell_int_bits))
+            .collect(),
         x_shifts: file.lstm.iter().map(|l| l.x_shift).collect(),
         layers,
     };
@@ -113,7 +127,15 @@ fn text(quantised: &Quantised) -> String {
         })
         .collect();
     let header = [
-        "layer", "h max error", "h RMS error", "RMS of h", "c max error", "c RMS error", "cell", "saturated", "x shift",
+        "layer",
+        "h max error",
+        "h RMS error",
+        "RMS of h",
+        "c max error",
+        "c RMS error",
+        "cell",
+        "saturated",
+        "x shift",
     ];
     format!(
         "{}  (scheme {})\n\n{}\n{}",

@@ -5,20 +5,21 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde::Serialize;
 
+use super::Printer;
 use super::data_args::ReadArgs;
 use super::interrupt;
 use super::progress::Progress;
-use super::Printer;
+use crate::atomic_file;
 use crate::checkpoint;
-use crate::data::{BuiltIn, Dataset, Summary};
 use crate::data::generated::Judgement;
+use crate::data::{BuiltIn, Dataset, Summary};
 use crate::evaluate::{Score, score};
 use crate::report::run_report;
 use crate::run_folder::{CHECKPOINT, Fitted, METRICS, REPORT, Run, RunConfig, RunData, WEIGHTS};
 use crate::train::{Ending, TrainConfig, TrainState, Trainer};
-use crate::atomic_file;
 
 #[derive(Debug, clap::Args)]
+#[command(args_override_self = true)]
 pub(super) struct Args {
     /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
     /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes.
@@ -82,7 +83,8 @@ struct Levers {
 }
 
 fn parse_loss(text: &str) -> Result<crate::loss::Loss, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| error.to_string())
 }
 
 impl Levers {
@@ -142,7 +144,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             let path = folder.join(CHECKPOINT);
             // A run that was stopped in its first epoch has no checkpoint yet.
             let state = if path.exists() {
-                Some(checkpoint::read(&path, &fitted.network, config.train.optimiser)?)
+                Some(checkpoint::read(
+                    &path,
+                    &fitted.network,
+                    config.train.optimiser,
+                )?)
             } else {
                 None
             };
@@ -152,17 +158,21 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             let mut train = TrainConfig::default();
             args.levers.apply(&mut train);
             train.validate()?;
-            (folder, RunConfig { source, data: args.read.options(), train }, None)
+            (
+                folder,
+                RunConfig {
+                    source,
+                    data: args.read.options(),
+                    train,
+                },
+                None,
+            )
         }
         _ => bail!("name the data and --out FOLDER, or --resume FOLDER"),
     };
     let data = config.open_data()?;
     eprintln!("{}", data.train.summary());
     let fitted = Fitted::fit(&config.train, &data.train);
-    if !resuming {
-        config.create(&folder, args.overwrite)?;
-    }
-    fitted.write(&folder)?;
     let train = fitted.normalised(&data.train);
     let validation = data.validation.as_ref().map(|part| fitted.normalised(part));
     let done = state.as_ref().map_or(0, TrainState::epochs);
@@ -170,6 +180,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         Some(state) => Trainer::resume(&config.train, &train, validation.as_ref(), state)?,
         None => Trainer::new(&config.train, &train, validation.as_ref())?,
     };
+    // Whatever could be refused has been; only now is anything written.
+    if !resuming {
+        config.create(&folder, args.overwrite)?;
+    }
+    fitted.write(&folder)?;
     let stop = interrupt::flag()?;
     let mut progress = Progress::new(&folder, config.train.epochs, done);
     let ending = trainer.run(&mut progress, &stop)?;
@@ -195,11 +210,17 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metrics> {
     let outputs = |part: &Dataset| {
         let sequences = run.fitted.normalised_inputs(part);
-        run.network.outputs(&sequences.iter().map(|s| s.view()).collect::<Vec<_>>())
+        run.network
+            .outputs(&sequences.iter().map(|s| s.view()).collect::<Vec<_>>())
     };
-    let validation = data.validation.as_ref().map(|part| score(part, &outputs(part)));
+    let validation = data
+        .validation
+        .as_ref()
+        .map(|part| score(part, &outputs(part)));
     let test_outputs = data.test.as_ref().map(|part| (part, outputs(part)));
-    let test = test_outputs.as_ref().map(|(part, outputs)| score(part, outputs));
+    let test = test_outputs
+        .as_ref()
+        .map(|(part, outputs)| score(part, outputs));
     let criterion = test_outputs
         .as_ref()
         .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
@@ -214,8 +235,14 @@ fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metri
         test,
         criterion,
     };
-    atomic_file::write(&run.folder.join(METRICS), serde_json::to_string_pretty(&metrics)?.as_bytes())?;
-    let scores = [("validation part", &metrics.validation), ("test part", &metrics.test)];
+    atomic_file::write(
+        &run.folder.join(METRICS),
+        serde_json::to_string_pretty(&metrics)?.as_bytes(),
+    )?;
+    let scores = [
+        ("validation part", &metrics.validation),
+        ("test part", &metrics.test),
+    ];
     let page = run_report(&run.config, &data.train.outputs, &state.history, &scores);
     atomic_file::write(&metrics.report, page.as_bytes())?;
     Ok(metrics)
@@ -226,7 +253,9 @@ fn text(metrics: &Metrics) -> String {
         "run         {}  ({} epochs{}, {} parameters)",
         metrics.run.display(),
         metrics.epochs,
-        metrics.best_epoch.map_or(String::new(), |best| format!(", best {best}")),
+        metrics
+            .best_epoch
+            .map_or(String::new(), |best| format!(", best {best}")),
         metrics.parameters
     )];
     for (part, score) in [("validation", &metrics.validation), ("test", &metrics.test)] {
@@ -235,7 +264,11 @@ fn text(metrics: &Metrics) -> String {
         }
     }
     if let Some(criterion) = metrics.criterion {
-        let verdict = if criterion.is_solved() { "solved" } else { "not solved" };
+        let verdict = if criterion.is_solved() {
+            "solved"
+        } else {
+            "not solved"
+        };
         lines.push(format!(
             "criterion   {verdict}: {} of {} test sequences pass",
             criterion.correct, criterion.sequences
