@@ -9,8 +9,8 @@ use cortex_m::peripheral::SYST;
 use embedded_io::{Read, Write};
 use heapless::String;
 use lstm_link::{
-    Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request,
-    Resource, Response, StackUse, TickRate, checksum, payload_bytes, words,
+    Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request, Resource, Response, StackUse,
+    TickRate, checksum, payload_bytes, words,
 };
 use lstm_nostd::{Model, State};
 

@@ -1,44 +1,43 @@
 //! What `lstm-nostd` computes on the host: the answer that every core must give.
 
-use lstm_nostd::{I16F16, I16x4, Model, State};
-
-/// Blocks of state and scratch that suffice for every model in these tests.
-const BLOCKS: usize = 1024;
+use lstm_nostd::{Model, State};
+use trainer_host::integers::Stream;
 
 /// A stream on the host.
 pub struct Reference<'m> {
     model: Model<'m>,
-    state: Box<State<BLOCKS>>,
-    scratch: Vec<I16x4>,
+    stream: Stream,
 }
 
 impl<'m> Reference<'m> {
     /// A fresh stream of the model in `file`, which must be valid.
     pub fn new(file: &'m [u8]) -> Self {
-        Self {
-            model: Model::parse(file).expect("the test's model is valid"),
-            state: Box::new(State::new()),
-            scratch: vec![I16x4::default(); BLOCKS],
-        }
+        let model = Model::parse(file).expect("the test's model is valid");
+        let stream = Stream::new(&model);
+        Self { model, stream }
     }
 
     /// Outputs `[T, O]` of the time steps `raw`, `[T, I]`, as bits of Q15.16.
     pub fn run(&mut self, raw: &[i32]) -> Vec<i32> {
-        let mut outputs = vec![I16F16::ZERO; self.model.outputs()];
-        let mut all = Vec::new();
+        let mut outputs = Vec::new();
         for step in raw.chunks_exact(self.model.inputs()) {
-            let state = (&mut self.state.hidden[..], &mut self.state.cell[..]);
-            self.model
-                .step(state, &mut self.scratch, step, &mut outputs)
-                .expect("the buffers suffice");
-            all.extend(outputs.iter().map(|output| output.to_bits()));
+            let step = self.stream.step(&self.model, step);
+            outputs.extend(step.iter().map(|output| output.to_bits()));
         }
-        all
+        outputs
     }
 
-    /// The state as the engine saves it.
+    /// The state, in blocks as the engine saves them.
     pub fn state(&self) -> Vec<u8> {
-        let saved = self.state.to_bytes();
-        saved[..self.model.state_blocks()].as_flattened().to_vec()
+        let blocks = self.stream.hidden.iter().zip(&self.stream.cell);
+        blocks
+            .flat_map(|(&hidden, &cell)| {
+                let block = State {
+                    hidden: [hidden],
+                    cell: [cell],
+                };
+                block.to_bytes()[0]
+            })
+            .collect()
     }
 }

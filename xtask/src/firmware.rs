@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::boards::Board;
-use crate::toolchain::{self, environment_name};
-use crate::{command, qemu, set_up};
+use crate::toolchain::{Toolchain, environment_name};
+use crate::{command, qemu};
 
 /// An application of the firmware crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -41,6 +41,8 @@ pub struct Image<'a> {
     pub application: Application,
     /// The model file that is compiled in; `None` is the small one of the firmware crate.
     pub model: Option<&'a Path>,
+    /// A cargo feature of the firmware crate besides the board's.
+    pub feature: Option<&'a str>,
 }
 
 impl Image<'_> {
@@ -82,7 +84,6 @@ impl Image<'_> {
             command.args(["run", "--chip", chip]);
             command
         } else {
-            set_up::qemu_ready()?;
             qemu::command(self.board)
         };
         command::run_interactive(command.arg(image))
@@ -91,7 +92,10 @@ impl Image<'_> {
     /// `cargo SUBCOMMAND` for this image.
     pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         let board = self.board;
-        let toolchain = toolchain::ready(board.target)?;
+        let toolchain = Toolchain::find(board.target).with_context(|| {
+            let target = board.target;
+            format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
+        })?;
         let mut cargo = toolchain.cargo(board.target);
         cargo
             .current_dir(command::root().join("firmware"))
@@ -101,7 +105,7 @@ impl Image<'_> {
             .args(["--target", board.target])
             .arg("--target-dir")
             .arg(target_directory());
-        if let Some(feature) = board.feature {
+        for feature in board.feature.iter().chain(&self.feature) {
             cargo.args(["--features", feature]);
         }
         if let Some(cpu) = board.target_cpu {

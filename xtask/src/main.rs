@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use xtask::boards;
 use xtask::firmware::{Application, Image};
+use xtask::{boards, set_up};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -57,11 +57,15 @@ struct ImageArguments {
 }
 
 impl ImageArguments {
+    /// The image, with a compiler for it installed.
     fn image(&self) -> Result<Image<'_>> {
+        let board = boards::by_name(&self.board)?;
+        set_up::compiler_ready(board.target)?;
         Ok(Image {
-            board: boards::by_name(&self.board)?,
+            board,
             application: self.application,
             model: self.model.as_deref(),
+            feature: None,
         })
     }
 }
@@ -78,11 +82,17 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
-        Task::SetUp { check } => xtask::set_up::run(check),
+        Task::SetUp { check } => set_up::run(check),
         Task::Firmware(FirmwareTask::Build(image)) => {
             println!("{}", image.image()?.build()?.display());
             Ok(())
         }
-        Task::Firmware(FirmwareTask::Run { image, probe }) => image.image()?.run(probe),
+        Task::Firmware(FirmwareTask::Run { image, probe }) => {
+            let image = image.image()?;
+            if !probe {
+                set_up::qemu_ready()?;
+            }
+            image.run(probe)
+        }
     }
 }

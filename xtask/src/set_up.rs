@@ -44,10 +44,18 @@ pub fn run(check_only: bool) -> Result<()> {
         );
     }
     for target in targets() {
-        crate::toolchain::ready(target)?;
+        compiler_ready(target)?;
     }
     qemu_ready()?;
     println!("Everything is installed.");
+    Ok(())
+}
+
+/// Installs a compiler for `target` when there is none.
+pub fn compiler_ready(target: &str) -> Result<()> {
+    if Toolchain::find(target).is_none() {
+        install_compiler(target)?;
+    }
     Ok(())
 }
 
@@ -58,8 +66,7 @@ pub fn targets() -> Vec<&'static str> {
     targets
 }
 
-/// Installs a compiler for `target`.
-pub fn install_toolchain(target: &str) -> Result<Toolchain> {
+fn install_compiler(target: &str) -> Result<Toolchain> {
     let rustup = command::find_program("rustup");
     let downloads_forbidden = std::env::var_os("RUSTUP_AUTO_INSTALL").is_some_and(|v| v == "0");
     match rustup {

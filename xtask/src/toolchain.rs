@@ -10,8 +10,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
-
 use crate::command;
 
 /// Environment variable that names the cargo to build firmware with.
@@ -135,12 +133,4 @@ fn find_lld() -> Option<PathBuf> {
     of_compiler("rustc")
         .or_else(|| of_compiler(DISTRIBUTION_RUSTC))
         .or_else(|| command::find_program("ld.lld"))
-}
-
-/// The toolchain for `target`, installed first when there is none.
-pub fn ready(target: &str) -> Result<Toolchain> {
-    match Toolchain::find(target) {
-        Some(toolchain) => Ok(toolchain),
-        None => crate::set_up::install_toolchain(target),
-    }
 }

@@ -3,11 +3,11 @@
 //! QEMU's machine netduinoplus2 has this chip.
 
 use embedded_hal_nb::serial::Read as _;
-use embedded_io::{ErrorType, Read, Write};
+use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use stm32f4xx_hal::pac::{Peripherals, USART1};
 use stm32f4xx_hal::prelude::*;
 use stm32f4xx_hal::rcc::Config as Clocks;
-use stm32f4xx_hal::serial::{Config, Error, Serial};
+use stm32f4xx_hal::serial::{Config, Serial};
 
 use super::Capacity;
 
@@ -39,29 +39,32 @@ pub fn serial() -> Usart {
 pub struct Usart(Serial<USART1>);
 
 impl ErrorType for Usart {
-    type Error = Error;
+    // The HAL's own error implements an older embedded-io.
+    type Error = ErrorKind;
 }
 
 impl Read for Usart {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
         let Some(first) = buffer.first_mut() else {
             return Ok(0);
         };
-        *first = nb::block!(self.0.read())?;
+        *first = nb::block!(self.0.read()).map_err(|_| ErrorKind::Other)?;
         Ok(1)
     }
 }
 
 impl Write for Usart {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
         let Some(first) = bytes.first() else {
             return Ok(0);
         };
-        nb::block!(embedded_hal_nb::serial::Write::write(&mut self.0, *first))?;
+        nb::block!(embedded_hal_nb::serial::Write::write(&mut self.0, *first))
+            .map_err(|_| ErrorKind::Other)?;
         Ok(1)
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    fn flush(&mut self) -> Result<(), ErrorKind> {
         nb::block!(embedded_hal_nb::serial::Write::<u8>::flush(&mut self.0))
+            .map_err(|_| ErrorKind::Other)
     }
 }
