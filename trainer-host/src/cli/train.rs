@@ -68,10 +68,10 @@ struct Levers {
     /// Largest global norm of a gradient.
     #[arg(long)]
     clip_norm: Option<f32>,
-    /// Deviation of the noise that is added to normalised inputs.
+    /// Deviation of the noise that is added to normalised inputs [default: more for small sets].
     #[arg(long)]
     input_noise: Option<f32>,
-    /// Share of values that dropout sets to zero.
+    /// Share of values that dropout sets to zero [default: more for small sets].
     #[arg(long)]
     dropout: Option<f32>,
     /// Loss: cross-entropy, binary-cross-entropy or mean-squared-error [default: by the targets].
@@ -102,8 +102,8 @@ impl Levers {
         set(&mut config.learning_rate, self.learning_rate);
         set(&mut config.validation_share, self.validation_share);
         set(&mut config.clip_norm, self.clip_norm);
-        set(&mut config.input_noise, self.input_noise);
-        set(&mut config.dropout, self.dropout);
+        config.input_noise = self.input_noise.or(config.input_noise);
+        config.dropout = self.dropout.or(config.dropout);
         set(&mut config.seed, self.seed);
         if self.loss.is_some() {
             config.loss = self.loss;
