@@ -143,10 +143,8 @@ fn golden_steps_are_repeated(board: &'static Board) {
     // A valid file whose stored outputs are not the engine's.
     let mut wrong = model().build();
     let raw = model().raw_inputs(4);
-    let mut host = Reference::new(trained_model());
-    drop(host.state());
     let file = wrong.to_bytes().unwrap();
-    host = Reference::new(&file);
+    let mut host = Reference::new(&file);
     for step in raw {
         let outputs = host.run(&step);
         wrong.golden.push((step, outputs));
