@@ -7,6 +7,8 @@
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
 //! run_folder → report → cli
 //! ```
+//!
+//! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
 pub mod atomic_file;
 pub mod bptt;
 pub mod calibrate;
@@ -14,6 +16,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod compute;
 pub mod data;
+pub mod device;
 mod dropout;
 pub mod evaluate;
 pub mod export;

@@ -39,7 +39,9 @@ impl Kernels for Scalar {
         for (cells, nexts) in cell.iter_mut().zip(next) {
             for (c, h_next) in cells.iter_mut().zip(&mut nexts.0) {
                 let (Some(row), Some(gate)) = (rows.next(), gates.next()) else {
-                    return; // past the last unit of a partly filled block
+                    // Past the last unit of a partly filled block: scratch may hold anything.
+                    *h_next = 0;
+                    continue;
                 };
                 let peephole = peepholes.next().copied().unwrap_or_default();
                 let acc = gate_products(row, x, h, layer.x_shift);

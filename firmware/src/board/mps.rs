@@ -1,0 +1,62 @@
+//! ARM's MPS2 and MPS3 FPGA images, as QEMU emulates them: Cortex-M3, M4, M7, M33 and M55.
+
+use super::Capacity;
+use super::cmsdk_uart::CmsdkUart;
+
+/// The image, which decides on the addresses.
+struct Image {
+    name: &'static str,
+    /// UART 0, by its secure address where the core starts in the secure state.
+    uart: usize,
+    /// Clock of the peripherals.
+    clock_hz: u32,
+}
+
+#[cfg(board = "mps2-an385")]
+const IMAGE: Image = Image {
+    name: "mps2-an385",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an386")]
+const IMAGE: Image = Image {
+    name: "mps2-an386",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an500")]
+const IMAGE: Image = Image {
+    name: "mps2-an500",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an505")]
+const IMAGE: Image = Image {
+    name: "mps2-an505",
+    uart: 0x5020_0000,
+    clock_hz: 20_000_000,
+};
+#[cfg(board = "mps3-an547")]
+const IMAGE: Image = Image {
+    name: "mps3-an547",
+    uart: 0x5930_3000,
+    clock_hz: 32_000_000,
+};
+
+/// Name of the board.
+pub const NAME: &str = IMAGE.name;
+
+/// RAM is plentiful; mps3-an547 has the least of it, 512 KB.
+pub const CAPACITY: Capacity = Capacity {
+    model_bytes: 256 * 1024,
+    frame_bytes: 16 * 1024,
+    state_blocks: 256,
+    scratch_blocks: 1024,
+    channels: 256,
+};
+
+/// The serial port. To be called once.
+pub fn serial() -> CmsdkUart {
+    // SAFETY: the address is the image's UART 0, and the applications call this once.
+    unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) }
+}

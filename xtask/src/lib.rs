@@ -1,0 +1,12 @@
+//! The project's own commands, as a library that the integration tests build their images with.
+//!
+//! ```text
+//! command → boards → toolchain, set_up → qemu → firmware → test, demo
+//! ```
+
+pub mod boards;
+pub mod command;
+pub mod firmware;
+pub mod qemu;
+pub mod set_up;
+pub mod toolchain;
