@@ -5,6 +5,9 @@
 //! when the file was parsed.
 
 pub mod scalar;
+mod weights;
+
+pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pair};
 
 /// The backend of this build.
 pub type Active = scalar::Scalar;
@@ -16,9 +19,6 @@ pub struct I16x4(pub [i16; 4]);
 
 /// Four int32 values.
 pub type I32x4 = [i32; 4];
-
-/// Weights of four inputs to four rows: `block[row][input]`.
-pub type RowBlock = [[i8; 4]; 4];
 
 /// Bias and multiplier of the four gates of one unit, in the order i, f, g, o.
 pub type GateParameters = [I32x4; 2];
@@ -35,9 +35,9 @@ pub struct LstmParameters<'m> {
     pub hidden: usize,
     /// Blocks of input weights in a row, `⌈I/4⌉`; those of recurrent weights, `⌈H/4⌉`, follow.
     pub input_blocks: usize,
-    /// `[H][⌈I/4⌉ + ⌈H/4⌉]`, rows in gate order i, f, g, o, in −127..=127, padded with zeros.
-    pub weights: &'m [RowBlock],
-    /// `[H]`
+    /// Rows in gate order i, f, g, o, in −127..=127, padded with zeros.
+    pub weights: Weights<'m>,
+    /// `[H]`; biases as the order of the weights has them.
     pub gates: &'m [GateParameters],
     /// Peephole weights in gate order i, f, (0), o, in accumulator units per unit of the narrow
     /// cell: `[H]`, or empty without peepholes.
@@ -63,6 +63,9 @@ pub struct DenseParameters<'m> {
 
 /// What a backend provides.
 pub trait Kernels {
+    /// The orders of weights that it reads, the generic one among them.
+    const ORDERS: &'static [Order];
+
     /// One time step of an LSTM layer, equations (A) to (D) of [`scalar`].
     ///
     /// `x: [⌈I/4⌉]` layer input; `h: [⌈H/4⌉]` old hidden state, Q0.15; `cell: [⌈H/4⌉]` is
