@@ -332,7 +332,7 @@ impl<'m> Reader<'m> {
         let hidden = header.outputs;
         let layer = LstmParameters {
             hidden,
-            input_blocks: blocks(header.inputs),
+            inputs: header.inputs,
             weights: self.weights(order, header.inputs, hidden)?,
             gates: self.slice(hidden)?,
             peepholes: if header.flags & FLAG_PEEPHOLES != 0 {

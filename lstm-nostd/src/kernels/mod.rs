@@ -4,12 +4,18 @@
 //! bit. Operands are views of a model file and of a state; their lengths and ranges were checked
 //! when the file was parsed.
 
+#[cfg(lstm_kernels = "dsp")]
+pub mod dsp;
 pub mod scalar;
 mod weights;
 
 pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pair};
 
-/// The backend of this build.
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "dsp")]
+pub type Active = dsp::Dsp;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
 
 /// Four int16 values, on an 8-byte boundary for double-word and vector loads.
@@ -33,8 +39,8 @@ pub const fn blocks(n: usize) -> usize {
 pub struct LstmParameters<'m> {
     /// Hidden units, `H`.
     pub hidden: usize,
-    /// Blocks of input weights in a row, `⌈I/4⌉`; those of recurrent weights, `⌈H/4⌉`, follow.
-    pub input_blocks: usize,
+    /// Layer inputs, `I`.
+    pub inputs: usize,
     /// Rows in gate order i, f, g, o, in −127..=127, padded with zeros.
     pub weights: Weights<'m>,
     /// `[H]`; biases as the order of the weights has them.

@@ -164,7 +164,7 @@ impl<'m> super::LstmParameters<'m> {
     fn padded_blocks(&self) -> (usize, usize) {
         let order = self.weights.order();
         (
-            order.padded_blocks(self.input_blocks),
+            order.padded_blocks(blocks(self.inputs)),
             order.padded_blocks(blocks(self.hidden)),
         )
     }

@@ -1,0 +1,34 @@
+//! Chooses the kernels for the target: sets `lstm_kernels`, which only `src/kernels/mod.rs` reads.
+//!
+//! `cfg(target_feature = "dsp")` does not exist on stable compilers, so the extensions follow from the
+//! target and from the flags that name a CPU or a feature.
+
+use std::env;
+
+/// CPUs with the DSP extension among those of `thumbv8m.main`, where it is optional.
+const DSP_CPUS: [&str; 2] = ["cortex-m33", "cortex-m35p"];
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(lstm_kernels, values(\"scalar\", \"dsp\"))");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-cfg=lstm_kernels=\"{}\"", kernels());
+}
+
+/// The file in `src/kernels/`, without its ending.
+fn kernels() -> &'static str {
+    if env::var_os("CARGO_FEATURE_KERNELS_SCALAR").is_some() {
+        return "scalar";
+    }
+    let target = env::var("TARGET").unwrap_or_default();
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let named = |word: &str| flags.contains(word);
+    let v8 = target.starts_with("thumbv8m.main");
+    let dsp = target.starts_with("thumbv7em")
+        || v8 && (named("+dsp") || DSP_CPUS.iter().any(|cpu| named(cpu)));
+    if dsp && !named("-dsp") && !named("+nodsp") {
+        "dsp"
+    } else {
+        "scalar"
+    }
+}
