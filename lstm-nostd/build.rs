@@ -7,9 +7,11 @@ use std::env;
 
 /// CPUs with the DSP extension among those of `thumbv8m.main`, where it is optional.
 const DSP_CPUS: [&str; 2] = ["cortex-m33", "cortex-m35p"];
+/// CPUs with Helium.
+const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(lstm_kernels, values(\"scalar\", \"dsp\"))");
+    println!("cargo::rustc-check-cfg=cfg(lstm_kernels, values(\"scalar\", \"dsp\", \"mve\"))");
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-cfg=lstm_kernels=\"{}\"", kernels());
@@ -24,8 +26,11 @@ fn kernels() -> &'static str {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let named = |word: &str| flags.contains(word);
     let v8 = target.starts_with("thumbv8m.main");
-    let dsp = target.starts_with("thumbv7em")
-        || v8 && (named("+dsp") || DSP_CPUS.iter().any(|cpu| named(cpu)));
+    let is_one_of = |cpus: &[&str]| cpus.iter().any(|cpu| named(cpu));
+    if v8 && (named("+mve") || is_one_of(&MVE_CPUS)) && !named("-mve") && !named("+nomve") {
+        return "mve";
+    }
+    let dsp = target.starts_with("thumbv7em") || v8 && (named("+dsp") || is_one_of(&DSP_CPUS));
     if dsp && !named("-dsp") && !named("+nodsp") {
         "dsp"
     } else {

@@ -77,6 +77,8 @@
     lstm_activation \v, \a, \b, \e, \t, 8, 9, 512, 0
 .endm
 
+    @ Compilers that scan the assembly of a library for symbols do not know its CPU.
+    .cpu cortex-m33
     .pushsection .text.lstm_nostd_dsp_step, "ax", %progbits
     .p2align 2
     .global lstm_nostd_dsp_step

@@ -6,6 +6,8 @@
 
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
+#[cfg(lstm_kernels = "mve")]
+pub mod mve;
 pub mod scalar;
 mod weights;
 
@@ -14,6 +16,9 @@ pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "dsp")]
 pub type Active = dsp::Dsp;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "mve")]
+pub type Active = mve::Mve;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;

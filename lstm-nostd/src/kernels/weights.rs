@@ -13,7 +13,7 @@
 //! ```
 //!
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `dsp.rs`
-//! and `helium.rs` say what the orders are good for.
+//! and `mve.rs` say what the orders are good for.
 
 use super::{I32x4, blocks};
 
