@@ -8,7 +8,13 @@
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
+#[cfg(any(lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+pub mod plain;
 pub mod scalar;
+#[cfg(lstm_kernels = "v6m")]
+pub mod v6m;
+#[cfg(lstm_kernels = "v7m")]
+pub mod v7m;
 mod weights;
 
 pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pair};
@@ -19,6 +25,12 @@ pub type Active = dsp::Dsp;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "mve")]
 pub type Active = mve::Mve;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "v6m")]
+pub type Active = v6m::V6M;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "v7m")]
+pub type Active = v7m::V7M;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
