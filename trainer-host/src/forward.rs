@@ -157,8 +157,8 @@ impl PackedDense {
     fn of(layer: &DenseLayer) -> Self {
         let (outputs, inputs) = layer.weight.dim();
         let mut weight = Panels::zeros(inputs, outputs);
-        for ((r, k), value) in layer.weight.indexed_iter() {
-            weight.set(k, r, *value);
+        for (r, row) in row_slices(&layer.weight).enumerate() {
+            weight.write_column(r, row);
         }
         let mut bias = vec![Line::default(); outputs.div_ceil(LANES)];
         for (r, value) in layer.bias.iter().enumerate() {
@@ -181,13 +181,18 @@ pub(crate) fn gate_column(r: usize, hidden: usize) -> usize {
 /// `[4H, K]` to `[K, 4H']`.
 fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
     let mut packed = Panels::zeros(weights.ncols(), 4 * padded(hidden));
-    for (r, row) in weights.rows().into_iter().enumerate() {
-        let column = gate_column(r, hidden);
-        for (k, value) in row.iter().enumerate() {
-            packed.set(k, column, *value);
-        }
+    for (r, row) in row_slices(weights).enumerate() {
+        packed.write_column(gate_column(r, hidden), row);
     }
     packed
+}
+
+/// The rows of a parameter array.
+pub(crate) fn row_slices(weights: &Array2<f32>) -> impl Iterator<Item = &[f32]> {
+    let values = weights
+        .as_slice()
+        .expect("parameters are stored in row-major order");
+    values.chunks_exact(weights.ncols())
 }
 
 /// Where each step of a group of sequences lies, see the module's text.
@@ -258,15 +263,7 @@ pub(crate) struct Pass {
 
 impl Default for Pass {
     fn default() -> Self {
-        Self {
-            backend: Backend::detect(),
-            steps: Steps::default(),
-            input: Panels::default(),
-            layers: Vec::new(),
-            dropout: Dropout::default(),
-            features: Panels::default(),
-            dense: Vec::new(),
-        }
+        Self::on(Backend::detect())
     }
 }
 
@@ -284,6 +281,19 @@ pub(crate) struct LstmPass {
 }
 
 impl Pass {
+    /// Empty, to be computed with `backend`.
+    pub(crate) fn on(backend: Backend) -> Self {
+        Self {
+            backend,
+            steps: Steps::default(),
+            input: Panels::default(),
+            layers: Vec::new(),
+            dropout: Dropout::default(),
+            features: Panels::default(),
+            dense: Vec::new(),
+        }
+    }
+
     /// Takes sequences, each `[T, inputs]`, longest first.
     pub(crate) fn load(&mut self, sequences: &[ArrayView2<'_, f32>], inputs: usize) {
         let lengths: Vec<usize> = sequences.iter().map(ArrayView2::nrows).collect();
@@ -300,8 +310,9 @@ impl Pass {
                 "a sequence has the network's channels"
             );
             for (values, step) in sequence.rows().into_iter().zip(&self.steps.steps) {
-                for (j, value) in values.iter().enumerate() {
-                    self.input.set(step.row + b, j, *value);
+                match values.to_slice() {
+                    Some(values) => self.input.write_row(step.row + b, values),
+                    None => self.input.write_row(step.row + b, &values.to_vec()),
                 }
             }
         }
@@ -542,5 +553,24 @@ pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: us
 fn broadcast(lines: &[Line], matrix: &mut Panels) {
     for (panel, line) in lines.iter().enumerate() {
         matrix.panel_mut(panel).fill(*line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finished_sequences_take_no_rows() {
+        // The example of the module's text.
+        let steps = Steps::of(&[3, 2, 1]);
+        assert_eq!((steps.sequences, steps.rows), (3, 6));
+        let layout: Vec<_> = steps
+            .steps
+            .iter()
+            .map(|s| (s.count, s.row, s.state, s.before))
+            .collect();
+        assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
+        assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
     }
 }

@@ -68,33 +68,35 @@ pub fn raw_sequence(formats: &[InputFormat], sequence: ArrayView2<'_, f32>) -> V
     sequence.rows().into_iter().map(step).collect()
 }
 
+/// Outputs of `model` over the steps of `raw`, from a fresh state, as bits of Q15.16: those after
+/// the last step for sequence to one, `[1][O]`, or after every step, `[T][O]`.
+pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
+    let mut stream = Stream::new(model);
+    let mut rows = Vec::with_capacity(raw.len());
+    for step in raw {
+        let outputs = stream.step(model, step);
+        if model.mode() == Mode::SequenceToOne {
+            rows.clear();
+        }
+        rows.push(outputs.iter().map(|y| y.to_bits()).collect());
+    }
+    rows
+}
+
 /// Outputs of `model` for sequences of real values, each `[T, I]`: `[1, O]` after the last step for
 /// sequence to one, `[T, O]` otherwise; linear outputs with their exponent applied.
 pub fn outputs(model: &Model<'_>, sequences: &[ArrayView2<'_, f32>]) -> Outputs {
     let formats = input_formats(model);
     sequences
         .par_iter()
-        .map(|sequence| {
-            let mut stream = Stream::new(model);
-            let steps = raw_sequence(&formats, *sequence);
-            let mut rows = Vec::with_capacity(steps.len());
-            for raw in &steps {
-                rows.push(real_outputs(model, stream.step(model, raw)));
-            }
-            if model.mode() == Mode::SequenceToOne {
-                rows.drain(..rows.len().saturating_sub(1));
-            }
-            let shape = (rows.len(), model.outputs());
-            Array2::from_shape_fn(shape, |(t, o)| rows[t][o])
-        })
+        .map(|sequence| real_outputs(model, &run(model, &raw_sequence(&formats, *sequence))))
         .collect()
 }
 
-/// Q15.16 to real values.
-pub fn real_outputs(model: &Model<'_>, outputs: &[I16F16]) -> Vec<f32> {
+/// Bits of Q15.16, `[T][O]`, to real values.
+pub fn real_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f32> {
     let unit = 2f64.powi(i32::from(model.output_exponent()) - 16);
-    outputs
-        .iter()
-        .map(|y| (f64::from(y.to_bits()) * unit) as f32)
-        .collect()
+    Array2::from_shape_fn((bits.len(), model.outputs()), |(t, o)| {
+        (f64::from(bits[t][o]) * unit) as f32
+    })
 }

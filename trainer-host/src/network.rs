@@ -213,16 +213,25 @@ impl Network {
                 let rows = gate * hidden..(gate + 1) * hidden;
                 layer.w_h.slice_mut(ndarray::s![rows, ..]).assign(&block);
             }
-            layer
-                .bias
-                .slice_mut(ndarray::s![hidden..2 * hidden])
-                .fill(1.0);
         }
+        network.set_forget_bias(1.0);
         for layer in &mut network.dense {
             let outputs = layer.weight.nrows();
             glorot_uniform(&mut layer.weight, outputs, &mut rng);
         }
         Ok(network)
+    }
+
+    /// Sets the biases of all forget gates: larger ones remember for longer to begin with, about
+    /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
+    pub fn set_forget_bias(&mut self, value: f32) {
+        for layer in &mut self.lstm {
+            let hidden = layer.w_h.ncols();
+            layer
+                .bias
+                .slice_mut(ndarray::s![hidden..2 * hidden])
+                .fill(value);
+        }
     }
 
     /// A network whose parameters are all zero; gradients have this shape too.

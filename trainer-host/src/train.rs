@@ -28,6 +28,9 @@ pub struct TrainConfig {
     pub peepholes: bool,
     /// Units of each dense ReLU layer before the output layer.
     pub dense: Vec<usize>,
+    /// The forget gates' biases to begin with: a cell remembers for about `exp(bias)` steps, so
+    /// events that are far apart want 3 or more.
+    pub forget_bias: f32,
     /// The loss; without one, that of the data: cross-entropy for classes, mean squared error for
     /// values.
     pub loss: Option<Loss>,
@@ -62,6 +65,7 @@ impl Default for TrainConfig {
             hidden: vec![32],
             peepholes: true,
             dense: Vec::new(),
+            forget_bias: 1.0,
             loss: None,
             epochs: 60,
             batch_size: 32,
@@ -127,6 +131,13 @@ impl TrainConfig {
         if self.epochs == 0 {
             return refuse("epochs", "0".into(), "at least 1");
         }
+        if i64::try_from(self.seed).is_err() {
+            return refuse(
+                "seed",
+                self.seed.to_string(),
+                "below 2^63, as TOML's integers are",
+            );
+        }
         if self.batch_size == 0 {
             return refuse("batch_size", "0".into(), "at least 1");
         }
@@ -141,6 +152,9 @@ impl TrainConfig {
         if !(0.0..1.0).contains(&self.validation_share) {
             let found = self.validation_share.to_string();
             return refuse("validation_share", found, "at least 0 and below 1");
+        }
+        if !self.forget_bias.is_finite() {
+            return refuse("forget_bias", self.forget_bias.to_string(), "a number");
         }
         if let Some(noise) = self.input_noise
             && !(noise.is_finite() && noise >= 0.0)
@@ -347,7 +361,9 @@ impl<'a> Trainer<'a> {
         train: &'a Dataset,
         validation: Option<&'a Dataset>,
     ) -> Result<Self, TrainError> {
-        let network = Network::new(&config.network(train), config.seed)?;
+        config.validate()?;
+        let mut network = Network::new(&config.network(train), config.seed)?;
+        network.set_forget_bias(config.forget_bias);
         let optimiser = Optimiser::new(config.optimiser, network.parameter_count());
         let state = TrainState {
             network,

@@ -129,11 +129,15 @@ impl Image<'_> {
     }
 }
 
-/// Where images are built. Boards share it: cargo keeps builds with other targets or flags apart.
-fn target_directory() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+/// Where everything is built.
+pub fn target_root() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || command::root().join("target"),
         |folder| command::root().join(folder),
-    );
-    target.join("firmware")
+    )
+}
+
+/// Where images are built. Boards share it: cargo keeps builds with other targets or flags apart.
+fn target_directory() -> PathBuf {
+    target_root().join("firmware")
 }

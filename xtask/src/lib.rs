@@ -6,7 +6,9 @@
 
 pub mod boards;
 pub mod command;
+pub mod demo;
 pub mod firmware;
 pub mod qemu;
 pub mod set_up;
+pub mod test;
 pub mod toolchain;

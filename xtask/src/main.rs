@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
-use xtask::{boards, set_up};
+use xtask::{boards, demo, set_up, test};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -18,6 +18,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Train, quantise and export a model of handwritten digits, and run it on an emulated Cortex-M4
+    Demo,
+    /// Check and test everything, the emulated boards included
+    Test,
     /// Install what the firmware and its tests need: a compiler for the boards, and QEMU
     SetUp {
         /// Only say what is missing
@@ -82,6 +86,8 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Demo => demo::run(),
+        Task::Test => test::run(),
         Task::SetUp { check } => set_up::run(check),
         Task::Firmware(FirmwareTask::Build(image)) => {
             println!("{}", image.image()?.build()?.display());

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Printer;
 use super::data_args::ReadArgs;
+use super::device::{DeviceArgs, DeviceResult};
 use super::model_source::ModelSource;
 use super::quantise::{compare_parts, views};
 use super::table::percent;
@@ -30,6 +31,8 @@ pub(super) struct Args {
     /// Evaluate the first N sequences only.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
     #[command(flatten)]
     read: ReadArgs,
 }
@@ -56,6 +59,8 @@ struct Evaluated {
     score: Option<Score>,
     /// Sequences that pass the criterion of a built-in task's paper.
     criterion: Option<Judgement>,
+    /// The same integers on a device.
+    device: Option<DeviceResult>,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
@@ -82,7 +87,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         (Some(run), Some(model)) => Some(compare_parts(run, model, &data)),
         _ => None,
     };
+    let device = match (&source.model, &model) {
+        (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,
+        _ => args.device.refuse_without_model(&args.model)?,
+    };
     let evaluated = Evaluated {
+        device,
         sequences: data.len(),
         criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),
         score: comparison.is_none().then(|| score(&data, &outputs)),
@@ -136,6 +146,9 @@ fn text(evaluated: &Evaluated) -> String {
             criterion.sequences,
             percent(criterion.correct as f64 / criterion.sequences.max(1) as f64)
         );
+    }
+    if let Some(device) = &evaluated.device {
+        text += &device.to_text();
     }
     text
 }

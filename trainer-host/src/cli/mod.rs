@@ -5,6 +5,7 @@
 //! then 1, and 2 for a command line that cannot be understood.
 
 mod data_args;
+mod device;
 mod eval;
 mod export;
 mod inspect;

@@ -175,11 +175,11 @@ impl Kernel for Backward<'_> {
                 peepholes[1] = d_f.mul_add(c_old, peepholes[1]);
                 peepholes[2] = d_o.mul_add(c, peepholes[2]);
             }
-            for gate in 0..4 {
-                bias[gate].store(&mut self.sums.bias[gate * units + u]);
+            for (gate, sum) in bias.into_iter().enumerate() {
+                sum.store(&mut self.sums.bias[gate * units + u]);
             }
-            for p in 0..3 {
-                peepholes[p].store(&mut self.sums.peepholes[p][u]);
+            for (p, sum) in peepholes.into_iter().enumerate() {
+                sum.store(&mut self.sums.peepholes[p][u]);
             }
         }
     }

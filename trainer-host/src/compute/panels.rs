@@ -81,6 +81,32 @@ impl Panels {
         self.lines[column / LANES * self.rows + row].0[column % LANES] = value;
     }
 
+    /// Writes `values` to row `row`.
+    pub(crate) fn write_row(&mut self, row: usize, values: &[f32]) {
+        assert_eq!(values.len(), self.columns);
+        for (panel, values) in values.chunks(LANES).enumerate() {
+            self.lines[panel * self.rows + row].0[..values.len()].copy_from_slice(values);
+        }
+    }
+
+    /// Writes `values` to column `column`.
+    pub(crate) fn write_column(&mut self, column: usize, values: &[f32]) {
+        assert_eq!(values.len(), self.rows);
+        let lane = column % LANES;
+        for (line, value) in self.panel_mut(column / LANES).iter_mut().zip(values) {
+            line.0[lane] = *value;
+        }
+    }
+
+    /// Reads column `column` into `values`.
+    pub(crate) fn read_column(&self, column: usize, values: &mut [f32]) {
+        assert_eq!(values.len(), self.rows);
+        let lane = column % LANES;
+        for (line, value) in self.panel(column / LANES).iter().zip(values) {
+            *value = line.0[lane];
+        }
+    }
+
     /// Adds `other`, of the same shape.
     pub(crate) fn add(&mut self, other: &Self) {
         assert_eq!((self.rows, self.columns), (other.rows, other.columns));

@@ -251,3 +251,96 @@ impl Tile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lanes::Backend;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Whole numbers, so that sums are exact in any order.
+    fn matrix(rows: usize, columns: usize, seed: usize) -> Panels {
+        let mut matrix = Panels::zeros(rows, columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                let value = (row * 31 + column * 17 + seed * 7) % 13;
+                matrix.set(row, column, value as f32 - 6.0);
+            }
+        }
+        matrix
+    }
+
+    fn values(matrix: &Panels) -> Vec<Vec<f32>> {
+        let row = |r| (0..matrix.columns()).map(|c| matrix.get(r, c)).collect();
+        (0..matrix.rows()).map(row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn products_equal_their_definition(
+            rows in 0usize..40,
+            depth in 1usize..50,
+            columns in 1usize..70,
+            c_row in 0usize..3,
+            a_row in 0usize..3,
+            seed: u8,
+        ) {
+            let seed = usize::from(seed);
+            let a = matrix(a_row + rows, depth, seed);
+            let w = matrix(depth, columns, seed + 1);
+            let d = matrix(c_row + rows, columns, seed + 2);
+            for backend in Backend::available() {
+                let mut c = d.clone();
+                let a_rows = a_row..a_row + rows;
+                backend.run(Multiply { c: &mut c, c_row, a: &a, a_rows, w: &w });
+                let mut expected = values(&d);
+                for (r, row) in expected[c_row..].iter_mut().enumerate() {
+                    for (n, sum) in row.iter_mut().enumerate() {
+                        *sum += (0..depth).map(|k| a.get(a_row + r, k) * w.get(k, n)).sum::<f32>();
+                    }
+                }
+                prop_assert_eq!(values(&c), expected, "multiply, {:?}", backend);
+
+                let mut c = w.clone();
+                let d_rows = c_row..c_row + rows;
+                backend.run(Correlate { c: &mut c, a: &a, a_row, d: &d, d_rows });
+                let mut expected = values(&w);
+                for (m, row) in expected.iter_mut().enumerate() {
+                    for (n, sum) in row.iter_mut().enumerate() {
+                        let term = |r| a.get(a_row + r, m) * d.get(c_row + r, n);
+                        *sum += (0..rows).map(term).sum::<f32>();
+                    }
+                }
+                prop_assert_eq!(values(&c), expected, "correlate, {:?}", backend);
+            }
+        }
+    }
+
+    #[test]
+    fn correlating_more_rows_than_a_block_goes_through_all() {
+        let (a, d) = (
+            matrix(3 * BLOCK_ROWS + 5, 20, 1),
+            matrix(3 * BLOCK_ROWS + 5, 40, 2),
+        );
+        for backend in Backend::available() {
+            let mut c = Panels::zeros(20, 40);
+            backend.run(Correlate {
+                c: &mut c,
+                a: &a,
+                a_row: 0,
+                d: &d,
+                d_rows: 0..d.rows(),
+            });
+            for (m, n) in [(0, 0), (19, 39), (7, 16)] {
+                let sum: f32 = (0..a.rows()).map(|r| a.get(r, m) * d.get(r, n)).sum();
+                assert_eq!(c.get(m, n), sum, "{backend:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_cover_everything_evenly() {
+        assert_eq!(blocks(13, 6).collect::<Vec<_>>(), [(0, 5), (5, 4), (9, 4)]);
+        assert_eq!(blocks(0, 6).count(), 0);
+    }
+}

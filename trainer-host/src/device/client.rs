@@ -242,7 +242,7 @@ impl Device {
             Some(model) => (model.inputs as usize, model.outputs as usize),
             None => (1, 1),
         };
-        if inputs.len() % width != 0 {
+        if !inputs.len().is_multiple_of(width) {
             return Err(DeviceError::Inputs {
                 device: self.exchange.device.clone(),
                 found: inputs.len(),
