@@ -10,7 +10,7 @@ use embedded_io::{Read, Write};
 use heapless::String;
 use lstm_link::{
     Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request, Resource, Response, StackUse,
-    TickRate, checksum, payload_bytes, words,
+    TickRate, Width, checksum, payload_bytes,
 };
 use lstm_nostd::{Model, State};
 
@@ -138,6 +138,7 @@ impl<S: Read + Write> Server<'_, S> {
                     Request::Run {
                         reset,
                         every_step,
+                        width,
                         inputs,
                     },
                     Some(model),
@@ -146,6 +147,7 @@ impl<S: Read + Write> Server<'_, S> {
                         self.work.state.reset();
                     }
                     let stack = Painted::below_caller();
+                    let inputs = (width, inputs);
                     let answer = self.work.run(&mut self.counter, model, inputs, every_step);
                     self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
                     answer
@@ -210,10 +212,10 @@ impl Work {
         &mut self,
         counter: &mut Counter,
         model: &Model<'_>,
-        inputs: &[u8],
+        (width, inputs): (Width, &[u8]),
         every_step: bool,
     ) -> Result<Response<'_>, Refusal<'static>> {
-        let step_bytes = model.inputs() * 4;
+        let step_bytes = model.inputs() * width.bytes();
         if inputs.is_empty() || inputs.len() % step_bytes != 0 {
             return Err(shape(inputs.len(), step_bytes));
         }
@@ -227,7 +229,7 @@ impl Work {
         }
         let mut sum = Some(0u64);
         for (index, step) in inputs.chunks_exact(step_bytes).enumerate() {
-            for (raw, value) in self.raw.iter_mut().zip(words::get_i32(step)) {
+            for (raw, value) in self.raw.iter_mut().zip(width.get(step)) {
                 *raw = value;
             }
             let state = (&mut self.state.hidden[..], &mut self.state.cell[..]);

@@ -8,11 +8,12 @@ use lstm_nostd::artifact::RandomModel;
 /// Random models for a board whose memory holds at most `model_bytes` bytes of a model file and
 /// `channels` inputs.
 ///
-/// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks, with and
-/// without peepholes.
+/// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
+/// one has peepholes.
 pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
-    let shapes: [(usize, &[usize], &[usize], usize); 14] = [
+    let shapes: [(usize, &[usize], &[usize], usize); 16] = [
         (1, &[1], &[], 1),
+        (2, &[1], &[], 1),
         (2, &[3], &[], 2),
         (3, &[5], &[], 4),
         (4, &[4], &[4], 4),
@@ -23,19 +24,18 @@ pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
         (12, &[16], &[], 5),
         (6, &[13, 6], &[], 3),
         (2, &[3, 2, 5, 4], &[7, 2], 2),
+        (3, &[4, 9], &[5], 2),
         (17, &[31], &[10], 6),
         (28, &[50, 21], &[], 10),
-        (65, &[118], &[33], 12),
+        (21, &[118], &[33], 12),
     ];
-    let models = shapes.iter().zip(1..).flat_map(|(shape, seed)| {
-        [false, true].map(|peepholes| RandomModel {
-            inputs: shape.0,
-            hidden: shape.1.to_vec(),
-            dense: shape.2.to_vec(),
-            outputs: shape.3,
-            peepholes,
-            seed: 2 * seed + u64::from(peepholes),
-        })
+    let models = shapes.iter().zip(0..).map(|(shape, seed)| RandomModel {
+        inputs: shape.0,
+        hidden: shape.1.to_vec(),
+        dense: shape.2.to_vec(),
+        outputs: shape.3,
+        peepholes: seed % 2 == 1,
+        seed,
     });
     models
         .filter(|model| {

@@ -1,16 +1,17 @@
 //! Frames: `cobs( postcard(message) ‖ crc32 ) ‖ 0x00`.
 //!
-//! COBS removes the zero bytes, so a zero ends a frame. The CRC is CRC-32/ISO-HDLC, little-endian.
+//! COBS removes the zero bytes, so a zero ends a frame. The CRC is CRC-32C, little-endian:
+//! another polynomial than that of model files, which have the same CRC-32 as a whole because they contain it.
 
 use core::fmt;
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISCSI, Crc};
 use postcard::ser_flavors::{Cobs, Slice, crc::CrcModifier};
 use serde::{Deserialize, Serialize};
 
-static CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+static CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// CRC-32/ISO-HDLC of a whole file, as [`ModelInfo::checksum`](crate::ModelInfo::checksum) has it.
+/// CRC-32C of a whole file, as [`ModelInfo::checksum`](crate::ModelInfo::checksum) has it.
 pub fn checksum(file: &[u8]) -> u32 {
     CRC32.checksum(file)
 }

@@ -4,6 +4,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::Width;
+
 /// Version of the messages below; both sides must have the same one.
 pub const PROTOCOL: u16 = 1;
 
@@ -54,7 +56,9 @@ pub enum Request<'a> {
         reset: bool,
         /// Return the outputs of every step instead of only those of the last.
         every_step: bool,
-        /// Raw inputs `[T, I]` as 32-bit words.
+        /// How the inputs are written.
+        width: Width,
+        /// Raw inputs `[T, I]`.
         inputs: &'a [u8],
     },
     /// Answered by [`Response::State`].
@@ -82,7 +86,7 @@ pub enum Response<'a> {
     Done,
     /// To [`Request::Run`].
     Outputs {
-        /// `[T, O]`, or `[O]` of the last step, as 32-bit words.
+        /// `[T, O]`, or `[O]` of the last step, in [`Width::I32`].
         outputs: &'a [u8],
         /// Ticks that the steps took together, [`TickRate::overhead`] included once per step; `None` when
         /// one step was too long for the counter.
@@ -150,7 +154,7 @@ pub struct TickRate {
 pub struct ModelInfo {
     /// Length of the file.
     pub bytes: u32,
-    /// CRC-32 (ISO-HDLC) of the whole file.
+    /// CRC-32C of the whole file.
     pub checksum: u32,
     /// Raw inputs per time step.
     pub inputs: u32,

@@ -2,7 +2,7 @@
 
 use lstm_link::{
     Envelope, FrameError, Hello, ModelInfo, Receiver, Refusal, Request, Resource, Response,
-    StackUse, TickRate, decode, encode, payload_bytes,
+    StackUse, TickRate, Width, decode, encode, payload_bytes,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,6 +36,7 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
         6 => Request::Run {
             reset: flag,
             every_step: !flag,
+            width: [Width::I8, Width::I16, Width::I32][number as usize % 3],
             inputs: bytes,
         },
         7 => Request::ReadState,
@@ -124,6 +125,19 @@ proptest! {
         let length = encode(&sent, &mut buffer).unwrap().len();
         let received = decode(&mut buffer[..length - 1]).unwrap();
         prop_assert_eq!(sent, received);
+    }
+
+    #[test]
+    fn integers_round_trip_in_the_smallest_width(values in vec(any::<i32>(), 0..50), shift in 0u32..32) {
+        let values: Vec<i32> = values.iter().map(|value| value >> shift).collect();
+        let width = Width::of(&values);
+        let mut buffer = [0; 200];
+        let bytes = width.put(&values, &mut buffer).unwrap();
+        prop_assert_eq!(bytes.len(), values.len() * width.bytes());
+        prop_assert_eq!(width.get(bytes).collect::<Vec<_>>(), &values[..]);
+        let fits = |bits: u32| values.iter().all(|v| v << (32 - bits) >> (32 - bits) == *v);
+        let needed = if fits(8) { 1 } else if fits(16) { 2 } else { 4 };
+        prop_assert_eq!(width.bytes(), needed);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lstm_firmware::{board, embedded};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let mut serial = board::serial();
+    let (mut serial, _) = board::start();
     // Checks the whole file. After this nothing can fail.
     let Ok(model) = embedded::load() else {
         board::fail()

@@ -4,7 +4,6 @@
 
 use core::panic::PanicInfo;
 
-use cortex_m::Peripherals;
 use lstm_firmware::memory::Memory;
 use lstm_firmware::stack::Painted;
 use lstm_firmware::{board, server};
@@ -14,10 +13,8 @@ fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
 
     let program = Painted::below_caller();
-    let Some(core) = Peripherals::take() else {
-        board::fail()
-    };
-    server::serve(board::serial(), core.SYST, program, MEMORY)
+    let (serial, systick) = board::start();
+    server::serve(serial, systick, program, MEMORY)
 }
 
 #[panic_handler]

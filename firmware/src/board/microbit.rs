@@ -1,5 +1,6 @@
 //! BBC micro:bit, version 1: Nordic nRF51822, Cortex-M0 at 16 MHz, 16 KB of RAM. QEMU emulates it.
 
+use cortex_m::peripheral::SYST;
 use microbit::Board;
 use microbit::hal::uart::{Baudrate, Parity, Uart};
 use microbit::pac::UART0;
@@ -18,8 +19,8 @@ pub const CAPACITY: Capacity = Capacity {
     channels: 32,
 };
 
-/// The serial port over USB. To be called once.
-pub fn serial() -> Uart<UART0> {
+/// The serial port over USB, and SysTick. To be called once.
+pub fn start() -> (Uart<UART0>, SYST) {
     let board = Board::take().unwrap_or_else(|| super::fail());
     let port = Uart::new(
         board.UART0,
@@ -31,5 +32,5 @@ pub fn serial() -> Uart<UART0> {
     // before the transmitter is started, so another one is sent; a stray zero byte does no harm.
     // SAFETY: the port was configured above; TXD takes any byte.
     unsafe { (*UART0::ptr()).txd.write(|register| register.bits(0)) };
-    port
+    (port, board.SYST)
 }

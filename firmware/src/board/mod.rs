@@ -1,7 +1,7 @@
 //! The board that this build is for; `build.rs` chooses it.
 //!
-//! A board is a module with its `NAME`, how large a model it takes, and `serial()`, which makes its serial
-//! port: an [`embedded_io::Read`] and [`embedded_io::Write`] at 115,200 baud.
+//! A board is a module with its `NAME`, its [`CAPACITY`], and `start()`, which makes its serial port, an
+//! [`embedded_io::Read`] and [`embedded_io::Write`] at 115,200 baud, and hands over the core's SysTick.
 
 #[cfg(board = "microbit")]
 mod microbit;

@@ -1,5 +1,8 @@
 //! ARM's MPS2 and MPS3 FPGA images, as QEMU emulates them: Cortex-M3, M4, M7, M33 and M55.
 
+use cortex_m::Peripherals;
+use cortex_m::peripheral::SYST;
+
 use super::Capacity;
 use super::cmsdk_uart::CmsdkUart;
 
@@ -55,8 +58,11 @@ pub const CAPACITY: Capacity = Capacity {
     channels: 256,
 };
 
-/// The serial port. To be called once.
-pub fn serial() -> CmsdkUart {
-    // SAFETY: the address is the image's UART 0, and the applications call this once.
-    unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) }
+/// The serial port and SysTick. To be called once.
+pub fn start() -> (CmsdkUart, SYST) {
+    let core = Peripherals::take().unwrap_or_else(|| super::fail());
+    // SAFETY: the address is the image's UART 0; only this makes a driver for it, and only once, since the
+    // core's peripherals can be taken but once.
+    let serial = unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) };
+    (serial, core.SYST)
 }

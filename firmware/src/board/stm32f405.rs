@@ -2,9 +2,10 @@
 //!
 //! QEMU's machine netduinoplus2 has this chip.
 
+use cortex_m::peripheral::SYST;
 use embedded_hal_nb::serial::Read as _;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
-use stm32f4xx_hal::pac::{Peripherals, USART1};
+use stm32f4xx_hal::pac::{CorePeripherals, Peripherals, USART1};
 use stm32f4xx_hal::prelude::*;
 use stm32f4xx_hal::rcc::Config as Clocks;
 use stm32f4xx_hal::serial::{Config, Serial};
@@ -23,14 +24,15 @@ pub const CAPACITY: Capacity = Capacity {
     channels: 128,
 };
 
-/// The serial port. To be called once.
-pub fn serial() -> Usart {
+/// The serial port and SysTick. To be called once.
+pub fn start() -> (Usart, SYST) {
+    let core = CorePeripherals::take().unwrap_or_else(|| super::fail());
     let chip = Peripherals::take().unwrap_or_else(|| super::fail());
     let mut rcc = chip.RCC.freeze(Clocks::hsi());
     let pins = chip.GPIOA.split(&mut rcc);
     let config = Config::default().baudrate(115_200.bps());
     match Serial::new(chip.USART1, (pins.pa9, pins.pa10), config, &mut rcc) {
-        Ok(serial) => Usart(serial),
+        Ok(serial) => (Usart(serial), core.SYST),
         Err(_) => super::fail(),
     }
 }

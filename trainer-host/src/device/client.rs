@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lstm_link::{ModelInfo, PROTOCOL, Request, Response, StackUse, TickRate, words};
+use lstm_link::{Hello, ModelInfo, PROTOCOL, Request, Response, StackUse, TickRate, Width};
 
 use super::error::DeviceError;
 use super::exchange::Exchange;
@@ -13,8 +13,11 @@ use super::serial::Serial;
 
 /// How long an answer is waited for.
 const WAIT: Duration = Duration::from_secs(60);
-/// How long the first answer is waited for; a real board may have to finish something first.
-const WAIT_FOR_HELLO: Duration = Duration::from_secs(20);
+/// How long the first answer is waited for before the question is repeated: what arrives while a board
+/// starts may be lost.
+const WAIT_FOR_HELLO: Duration = Duration::from_secs(1);
+/// How often the first question is asked.
+const HELLOS: u32 = 20;
 
 /// A connected device.
 pub struct Device {
@@ -85,6 +88,22 @@ pub struct SelfTest {
     pub passed: bool,
 }
 
+impl From<&Hello<'_>> for DeviceInfo {
+    fn from(hello: &Hello<'_>) -> Self {
+        Self {
+            version: hello.version.to_owned(),
+            board: hello.board.to_owned(),
+            frame_bytes: hello.frame_bytes as usize,
+            model_bytes: hello.model_bytes as usize,
+            state_blocks: hello.state_blocks as usize,
+            scratch_blocks: hello.scratch_blocks as usize,
+            channels: hello.channels as usize,
+            embedded: hello.embedded,
+            tick_rate: hello.tick_rate,
+        }
+    }
+}
+
 impl std::fmt::Display for CostUnit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -120,34 +139,43 @@ impl Device {
     /// Asks the device who it is.
     fn greet(mut exchange: Exchange, unit: CostUnit) -> Result<Self, DeviceError> {
         exchange.clear()?;
-        let hello = exchange.ask(Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
-            Response::Hello(hello) if hello.protocol == PROTOCOL => Some(Ok(DeviceInfo {
-                version: hello.version.to_owned(),
-                board: hello.board.to_owned(),
-                frame_bytes: hello.frame_bytes as usize,
-                model_bytes: hello.model_bytes as usize,
-                state_blocks: hello.state_blocks as usize,
-                scratch_blocks: hello.scratch_blocks as usize,
-                channels: hello.channels as usize,
-                embedded: hello.embedded,
-                tick_rate: hello.tick_rate,
-            })),
-            Response::Hello(hello) => Some(Err(hello.protocol)),
-            _ => None,
-        })?;
-        match hello {
-            Ok(info) => Ok(Self {
-                exchange,
-                unit,
-                info,
-                model: None,
-            }),
-            Err(found) => Err(DeviceError::Protocol {
+        let mut attempts = 1;
+        let (protocol, info) = loop {
+            let answer = exchange.ask(Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
+                Response::Hello(hello) => Some((hello.protocol, DeviceInfo::from(hello))),
+                _ => None,
+            });
+            match answer {
+                Err(DeviceError::Timeout { .. }) if attempts < HELLOS => attempts += 1,
+                Err(DeviceError::Timeout {
+                    device,
+                    request,
+                    waited,
+                    remarks,
+                }) => {
+                    return Err(DeviceError::Timeout {
+                        device,
+                        request,
+                        waited: waited * HELLOS,
+                        remarks,
+                    });
+                }
+                answer => break answer?,
+            }
+        };
+        if protocol != PROTOCOL {
+            return Err(DeviceError::Protocol {
                 device: exchange.device,
-                found,
+                found: protocol,
                 needed: PROTOCOL,
-            }),
+            });
         }
+        Ok(Self {
+            exchange,
+            unit,
+            info,
+            model: None,
+        })
     }
 
     /// What the device said of itself.
@@ -222,30 +250,33 @@ impl Device {
             });
         }
         let every_step = keep == Keep::EveryStep;
-        let most_values = self.payload_bytes() / 4;
-        let most_steps = (most_values / width).min(if every_step {
-            most_values / outputs
+        let room = self.payload_bytes();
+        // Inputs travel in as few bytes as hold them, outputs in four.
+        let format = Width::of(inputs);
+        let most_in = room / (width * format.bytes());
+        let most_out = if every_step {
+            room / (outputs * 4)
         } else {
             usize::MAX
-        });
+        };
         let mut run = Run {
             outputs: Vec::new(),
             steps: inputs.len() / width,
             cost: None,
         };
         let mut ticks = Some(0);
-        let mut bytes = vec![0; most_values * 4];
-        for part in inputs.chunks(most_steps.max(1) * width) {
-            let inputs = words::put_i32(part, &mut bytes).unwrap_or_default();
+        let mut bytes = vec![0; room];
+        for part in inputs.chunks(most_in.min(most_out).max(1) * width) {
             let request = Request::Run {
                 reset: false,
                 every_step,
-                inputs,
+                width: format,
+                inputs: format.put(part, &mut bytes).unwrap_or_default(),
             };
             let (outputs, part_ticks) =
                 self.exchange.ask(request, WAIT, |answer| match answer {
                     Response::Outputs { outputs, ticks } => {
-                        Some((words::get_i32(outputs).collect::<Vec<_>>(), *ticks))
+                        Some((Width::I32.get(outputs).collect::<Vec<_>>(), *ticks))
                     }
                     _ => None,
                 })?;
