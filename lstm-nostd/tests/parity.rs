@@ -1,7 +1,9 @@
 //! Every backend and every order of weights against the specification, bit for bit.
 
 use lstm_nostd::artifact::RandomModel;
-use lstm_nostd::kernels::{Active, I16x4, I32x4, Kernels, Order, blocks, scalar::Scalar};
+use lstm_nostd::kernels::{
+    Active, DenseParameters, I16x4, I32x4, Kernels, Order, blocks, scalar::Scalar,
+};
 use lstm_nostd::{I16F16, Model};
 use proptest::prelude::*;
 
@@ -75,12 +77,15 @@ proptest! {
         let model = Model::parse(&bytes).unwrap();
         let layer = model.dense_layers().last().unwrap();
         let x: Vec<_> = x[..4 * blocks(inputs)].chunks(4).map(|x| I16x4(x.try_into().unwrap())).collect();
-        let collect = |run: &dyn Fn(&mut dyn FnMut(usize, i32))| {
-            let mut out = vec![I16F16::ZERO; outputs];
-            run(&mut |row, value| out[row] = I16F16::from_bits(value));
-            out
-        };
-        let expected = collect(&|emit| Scalar::dense(layer, &x, emit));
-        prop_assert_eq!(collect(&|emit| Active::dense(layer, &x, emit)), expected);
+        let expected = dense_outputs::<Scalar>(layer, &x);
+        prop_assert_eq!(dense_outputs::<Active>(layer, &x), expected);
     }
+}
+
+fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4]) -> Vec<I16F16> {
+    let mut outputs = vec![I16F16::ZERO; layer.outputs];
+    K::dense(layer, x, |row, value| {
+        outputs[row] = I16F16::from_bits(value)
+    });
+    outputs
 }
