@@ -5,7 +5,7 @@
 //! lanes → panels → product, activation → cell
 //! ```
 //!
-//! Matrices are stored as panels of 16 columns ([`panels::Panels`]), so that each product below
+//! Matrices are stored as panels of 16 columns (`panels.rs`), so that each product below
 //! reads and writes whole cache lines and none needs packing. Each element of a result is one
 //! chain of fused multiply-adds in a fixed order; the width of the vector unit and the shape of
 //! the register tile change the speed, never the bits.
