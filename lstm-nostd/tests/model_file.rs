@@ -363,6 +363,21 @@ fn refuses_name() {
 }
 
 #[test]
+fn names_of_255_bytes_are_kept_whole_and_longer_ones_refused() {
+    let mut file = example();
+    file.output_names[0] = format!("{}x", "ü".repeat(127));
+    let bytes = file.to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    assert!(model.output_names().eq(&file.output_names));
+    file.input_names[1].push_str(&"é".repeat(128));
+    let needed = file.input_names[1].len();
+    assert!(matches!(
+        file.to_bytes(),
+        Err(WriteError::TooLarge { field: "bytes of a name", found, most: 255 }) if found == needed
+    ));
+}
+
+#[test]
 fn a_single_sigmoid_has_two_names() {
     let shape = RandomModel {
         inputs: 1,

@@ -45,15 +45,7 @@ pub struct ValueScore {
 }
 
 impl Score {
-    /// Accuracy of a classification, negated mean squared error of a regression: larger is better.
-    pub fn headline(&self) -> f64 {
-        match self {
-            Self::Classes(score) => score.accuracy,
-            Self::Values(score) => -score.mse,
-        }
-    }
-
-    /// The headline with its name, for people.
+    /// Accuracy of a classification, errors of a regression, for people.
     pub fn describe(&self) -> String {
         match self {
             Self::Classes(score) => format!(

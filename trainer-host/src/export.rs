@@ -1,16 +1,52 @@
 //! From a quantised network to the content of a model file: input stage, names, golden steps.
 
-use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
+use lstm_nostd::artifact::{AlignedBytes, MAX_NAME_BYTES, ModelFile, WriteError};
 use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
-use crate::input_format::InputFormat;
+use crate::data::Dataset;
+use crate::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::{Stream, raw_sequence};
 use crate::network::{Head, Mode, NetworkConfig};
 use crate::quantise::QuantisedNetwork;
 
 /// Steps that are stored for the device's self-test, at most.
 const GOLDEN_STEPS: usize = 16;
+
+/// Why no model file can be made for data.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DataLimit {
+    /// A channel's values are too large for raw integers.
+    #[error(transparent)]
+    RawRange(#[from] RawRangeError),
+    /// The name of a channel or an output has too many bytes.
+    #[error(
+        "the name {start:?}… has {bytes} bytes, and a model file holds names of {MAX_NAME_BYTES}; shorten it in the data"
+    )]
+    LongName {
+        /// How it begins.
+        start: String,
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+/// Refuses data whose values or names no model file holds, before a network is trained on it.
+///
+/// # Errors
+/// [`DataLimit`], with the channel or name.
+pub fn check_data(train: &Dataset) -> Result<(), DataLimit> {
+    let mut names = train.channels.iter().chain(&train.outputs);
+    if let Some(name) = names.find(|name| name.len() > MAX_NAME_BYTES) {
+        return Err(DataLimit::LongName {
+            start: name.chars().take(20).collect(),
+            bytes: name.len(),
+        });
+    }
+    let sequences: Vec<_> = train.sequences.iter().map(|s| s.view()).collect();
+    choose_formats(&train.channels, &sequences)?;
+    Ok(())
+}
 
 /// How real values become the first layer's inputs, channel by channel.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,7 +8,8 @@
 //!
 //! A channel whose training values are all whole numbers is taken as the sensor's own integers,
 //! `frac_j = 0`. Any other one gets the fraction bits that put its largest magnitude near 2²²,
-//! so that values up to 2⁹ times as large still fit into 32 bits.
+//! so that values up to 2⁹ times as large still fit into 32 bits. Fraction bits are not negative,
+//! so that a channel whose values reach 2³⁰ is refused: its differences would leave 32 bits.
 
 use lstm_nostd::InputChannel;
 use ndarray::ArrayView2;
@@ -17,8 +18,8 @@ use ndarray::ArrayView2;
 const RAW_BITS: i32 = 22;
 /// Shifted raw values reach at most this magnitude in the training data; the rest is head-room.
 const SHIFTED_BITS: i32 = 29;
-/// The most fraction bits that are given to a raw input.
-const MAX_FRAC_BITS: i32 = 30;
+/// The largest magnitude, as a power of two, whose distance from any mean fits into 32 bits.
+const MAX_RAW_BITS: i32 = 30;
 
 /// The raw format of one input channel and its place in the 32-bit input stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,35 +30,66 @@ pub struct InputFormat {
     pub shift: u8,
 }
 
-/// Chooses a raw format for every channel of `sequences`, each `[T, I]`, in real units.
-pub fn choose_formats(channels: usize, sequences: &[ArrayView2<'_, f32>]) -> Vec<InputFormat> {
-    (0..channels)
-        .map(|j| {
+/// A channel whose values are too large for raw integers.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "channel {channel:?} reaches {largest:.3e}, and raw inputs are 32-bit integers that may reach \
+     1.07e9; give it in a larger unit, for example divided by 1000"
+)]
+pub struct RawRangeError {
+    /// Name of the channel.
+    pub channel: String,
+    /// Its largest magnitude.
+    pub largest: f64,
+}
+
+/// Chooses a raw format for every one of the named `channels` of `sequences`, each `[T, I]`, in
+/// real units.
+///
+/// # Errors
+/// [`RawRangeError`] for the first channel that raw integers cannot hold.
+pub fn choose_formats(
+    channels: &[String],
+    sequences: &[ArrayView2<'_, f32>],
+) -> Result<Vec<InputFormat>, RawRangeError> {
+    (channels.iter().enumerate())
+        .map(|(j, channel)| {
             let values = || {
                 sequences
                     .iter()
                     .flat_map(move |s| s.column(j).into_iter().copied())
             };
-            let max = values()
-                .fold(0.0f64, |max, v| f64::from(v).abs().max(max))
-                .max(1e-6);
-            let whole = values().all(|v| v.fract() == 0.0) && max < 2f64.powi(RAW_BITS);
-            let magnitude = max.log2().ceil() as i32;
-            let frac_bits = if whole {
-                0
-            } else {
-                (RAW_BITS - magnitude).clamp(0, MAX_FRAC_BITS)
-            };
-            let shift = (SHIFTED_BITS - magnitude - frac_bits).clamp(0, 31);
-            InputFormat {
-                frac_bits: frac_bits as u8,
-                shift: shift as u8,
-            }
+            let largest = values().fold(0.0f64, |max, v| f64::from(v).abs().max(max));
+            InputFormat::for_range(largest, values().all(|v| v.fract() == 0.0)).ok_or_else(|| {
+                RawRangeError {
+                    channel: channel.clone(),
+                    largest,
+                }
+            })
         })
         .collect()
 }
 
 impl InputFormat {
+    /// For values up to `largest` that are all `whole` numbers or not; `None` beyond the raw range.
+    fn for_range(largest: f64, whole: bool) -> Option<Self> {
+        // The smallest normal f32 has 148 fraction bits, which fit their byte.
+        let magnitude = largest.max(f64::from(f32::MIN_POSITIVE)).log2().ceil() as i32;
+        if magnitude > MAX_RAW_BITS {
+            return None;
+        }
+        let frac_bits = if whole {
+            0
+        } else {
+            (RAW_BITS - magnitude).max(0)
+        };
+        let shift = (SHIFTED_BITS - magnitude - frac_bits).clamp(0, 31);
+        Some(Self {
+            frac_bits: frac_bits as u8,
+            shift: shift as u8,
+        })
+    }
+
     /// Units of the shifted raw value in one.
     fn units(self) -> f64 {
         2f64.powi(i32::from(self.frac_bits) + i32::from(self.shift))
@@ -86,5 +118,55 @@ impl InputFormat {
     /// (I1), saturating.
     pub fn raw(self, value: f32) -> i32 {
         (f64::from(value) * 2f64.powi(i32::from(self.frac_bits))).round() as i32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+    use proptest::prelude::*;
+
+    fn names(channels: usize) -> Vec<String> {
+        (0..channels).map(|j| format!("c{j}")).collect()
+    }
+
+    proptest! {
+        /// x is rounded (½) and its multiplier too (2⁻¹⁸ of x): no more for any unit of measurement.
+        #[test]
+        fn normalised_values_do_not_depend_on_the_unit(
+            exponent in -95i32..29, mean in -1.0f32..1.0, values in prop::collection::vec(-1.0f32..1.0, 1..20),
+        ) {
+            const RANGE: f64 = 4.0;
+            let unit = 2f32.powi(exponent);
+            let deviation = 0.5 * unit;
+            let sequence = ndarray::Array2::from_shape_fn((values.len() + 1, 1), |(t, _)| {
+                // The largest value sets the format.
+                unit * values.get(t).copied().unwrap_or(1.0)
+            });
+            let format = choose_formats(&names(1), &[sequence.view()]).unwrap()[0];
+            let channel = format.channel(mean * unit, deviation, RANGE);
+            for value in &sequence {
+                let found = f64::from(channel.normalise(format.raw(*value)));
+                let exact = (f64::from(value / unit) - f64::from(mean)) / 0.5 / RANGE * 32_768.0;
+                prop_assert!((found - exact.clamp(-32_768.0, 32_767.0)).abs() <= 1.0, "{found} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_taken_as_they_are() {
+        let sequence = array![[3.0f32, 0.0, 1e9], [-4096.0, 0.0, 5.0]];
+        for format in choose_formats(&names(3), &[sequence.view()]).unwrap() {
+            assert_eq!((format.frac_bits, format.raw(-4096.0)), (0, -4096));
+        }
+    }
+
+    #[test]
+    fn refuses_raw_range() {
+        let sequence = array![[1.0f32, 2.4e9]];
+        let error = choose_formats(&names(2), &[sequence.view()]).unwrap_err();
+        assert_eq!(error.channel, "c1");
+        assert!(error.to_string().contains("2.400e9"), "{error}");
     }
 }

@@ -100,6 +100,15 @@ impl Loss {
         }
     }
 
+    /// The name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "cross-entropy",
+            Self::BinaryCrossEntropy => "binary-cross-entropy",
+            Self::MeanSquaredError => "mean-squared-error",
+        }
+    }
+
     /// The loss of one row of `outputs`, `[O]`; writes its gradient, `[O]`.
     ///
     /// Cross-entropy compares with values as with a distribution over classes, mean squared error

@@ -13,6 +13,7 @@
 //! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002). How the
 //! parameters begin is [`Network::new`]; how they are evaluated is [`crate::forward`].
 
+use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
 use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -124,8 +125,6 @@ pub enum StructureError {
 
 /// The largest size of a layer.
 pub const MAX_LAYER_SIZE: usize = 4096;
-/// The largest number of layers of a kind.
-pub const MAX_LAYERS: usize = 16;
 
 impl NetworkConfig {
     /// Refuses sizes of zero and absurd ones.
@@ -133,15 +132,16 @@ impl NetworkConfig {
         if self.hidden.is_empty() {
             return Err(StructureError::NoLstmLayer);
         }
-        for (kind, found) in [
-            ("LSTM", self.hidden.len()),
-            ("hidden dense", self.dense.len()),
+        // What the engine takes, whose dense layers include the output layer.
+        for (kind, found, largest) in [
+            ("LSTM", self.hidden.len(), MAX_LSTM_LAYERS),
+            ("hidden dense", self.dense.len(), MAX_DENSE_LAYERS - 1),
         ] {
-            if found > MAX_LAYERS {
+            if found > largest {
                 return Err(StructureError::TooManyLayers {
                     kind,
                     found,
-                    largest: MAX_LAYERS,
+                    largest,
                 });
             }
         }
@@ -446,6 +446,20 @@ mod tests {
         let names: Vec<String> = network.parameters().into_iter().map(|p| p.name).collect();
         assert_eq!(names[3], "lstm.0.peephole");
         assert_eq!(names.last().unwrap(), "dense.1.bias");
+    }
+
+    #[test]
+    fn refuses_more_layers_than_the_engine_runs() {
+        let most = |hidden: usize, dense: usize| NetworkConfig {
+            hidden: vec![2; hidden],
+            dense: vec![2; dense],
+            ..config()
+        };
+        assert_eq!(most(4, 3).validate(), Ok(()));
+        for (config, kind) in [(most(5, 0), "LSTM"), (most(1, 4), "hidden dense")] {
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(kind), "{message}");
+        }
     }
 
     #[test]

@@ -94,7 +94,8 @@ pub struct QuantisedNetwork {
 /// Picks every format of `network` from its `calibration` and rounds its parameters.
 ///
 /// `smallest_input_range[j]` is a lower bound on the first layer's `S_j` (`[I]`, normalised
-/// units), which the input stage's multiplier may need.
+/// units), which the input stage's multiplier may need. A channel that never moved needs none: it
+/// is zero under any multiplier, and a wide range would cost the other channels their weights.
 pub fn quantise(
     network: &Network,
     calibration: &Calibration,
@@ -106,7 +107,10 @@ pub fn quantise(
         let name = format!("lstm.{l}");
         if l == 0 {
             let floor: Vec<f64> = (ranges.input_max.iter().zip(smallest_input_range))
-                .map(|(max, floor)| (max * RANGE_MARGIN).max(*floor).max(SMALLEST_RANGE))
+                .map(|(max, floor)| match max * RANGE_MARGIN {
+                    0.0 => SMALLEST_RANGE,
+                    range => range.max(*floor).max(SMALLEST_RANGE),
+                })
                 .collect();
             let ceiling = floor.iter().map(|range| range * WIDEST_RANGE).collect();
             let (quantised, range) = quantise_lstm(&name, layer, ranges, floor, ceiling)?;
@@ -149,10 +153,10 @@ pub fn quantise(
 }
 
 /// The exponent that brings the largest output to 2⁷..2⁸: 23 bits of it, and room for 128 times as
-/// much, in Q15.16.
+/// much, in Q15.16. Its power of two is an f32.
 fn output_exponent(largest: f64) -> i8 {
     let magnitude = largest.max(f64::MIN_POSITIVE).log2().ceil();
-    (magnitude - OUTPUT_BITS).clamp(-100.0, 100.0) as i8
+    (magnitude - OUTPUT_BITS).clamp(-126.0, 126.0) as i8
 }
 
 fn quantise_lstm(

@@ -254,6 +254,13 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
             frac_bits,
         })
         .collect();
+    if formats.x_shift.len() != formats.cell_int_bits.len() {
+        return Err(format!(
+            "x_shift has {} layers and cell_int_bits {}",
+            formats.x_shift.len(),
+            formats.cell_int_bits.len()
+        ));
+    }
     let mut width = inputs;
     let mut lstm = Vec::new();
     for (l, (&x_shift, &cell_int_bits)) in formats
@@ -356,8 +363,13 @@ fn read_matrix<T: Element>(
     rows: usize,
     columns: usize,
 ) -> Result<Vec<Vec<T>>, String> {
+    if rows == 0 || columns == 0 {
+        return Err(format!(
+            "{name}: needed {rows} × {columns} values, and none is no layer"
+        ));
+    }
     let all = values(tensors, name, &[rows, columns])?;
-    Ok(all.chunks(columns.max(1)).map(<[T]>::to_vec).collect())
+    Ok(all.chunks(columns).map(<[T]>::to_vec).collect())
 }
 
 fn values<T: Element>(
@@ -434,6 +446,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn sizes_of_zero_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quantised.safetensors");
+        let said = |change: fn(&mut ModelFile)| {
+            let mut file = example(1, true);
+            change(&mut file);
+            write(&path, &file).unwrap();
+            read(&path).unwrap_err().to_string()
+        };
+        let no_inputs = said(|file| {
+            file.channels.clear();
+            file.input_names.clear();
+            file.lstm[0].w_x.iter_mut().for_each(Vec::clear);
+        });
+        assert!(no_inputs.contains("lstm.0.w_x"), "{no_inputs}");
+        let no_units = said(|file| {
+            let dense = &mut file.dense[0];
+            dense.weight.clear();
+            dense.bias.clear();
+            dense.mult.clear();
+        });
+        assert!(no_units.contains("dense.0.weight"), "{no_units}");
     }
 
     #[test]

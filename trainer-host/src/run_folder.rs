@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
-use crate::data::{self, DataError, Dataset, Normalisation, Options, Schema, SplitError};
-use crate::network::{Network, NetworkConfig};
+use crate::data::{self, DataError, Dataset, Normalisation, Options, Place, Schema, SplitError};
+use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::TrainConfig;
 
 /// The chosen network.
@@ -239,23 +239,54 @@ impl Fitted {
     /// # Errors
     /// When it cannot be read or understood.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        let fitted: Self = read_toml(&folder.join(FITTED))?;
-        let channels = fitted.network.inputs;
-        let found = [
-            fitted.schema.channels.len(),
-            fitted.inputs.mean.len(),
-            fitted.inputs.deviation.len(),
-        ];
-        if found != [channels; 3] {
-            return Err(RunError::Malformed {
-                path: folder.join(FITTED),
-                problem: format!(
-                    "network.inputs is {channels}, but there are {} channels, {} means and {} deviations",
-                    found[0], found[1], found[2]
-                ),
-            });
+        let path = folder.join(FITTED);
+        let fitted: Self = read_toml(&path)?;
+        match fitted.contradiction() {
+            None => Ok(fitted),
+            Some(problem) => Err(RunError::Malformed { path, problem }),
         }
-        Ok(fitted)
+    }
+
+    /// The first two entries that cannot both be true, in words.
+    fn contradiction(&self) -> Option<String> {
+        let Self {
+            network,
+            schema,
+            inputs,
+            targets,
+        } = self;
+        let per_step = network.mode == Mode::SequenceToSequence;
+        if per_step != schema.task.is_per_step() || targets.is_some() == schema.task.is_class() {
+            return Some(format!(
+                "schema.task is {}, and network.mode or the table of targets is not for that",
+                schema.task.describe()
+            ));
+        }
+        if schema.channels.len() != network.inputs {
+            let found = schema.channels.len();
+            return Some(format!(
+                "network.inputs is {}, but schema.channels has {found} names",
+                network.inputs
+            ));
+        }
+        let single =
+            schema.task.is_class() && network.head == Head::Sigmoid && network.outputs == 1;
+        let names = if single { 2 } else { network.outputs };
+        if schema.outputs.len() != names {
+            let found = schema.outputs.len();
+            return Some(format!(
+                "network.outputs is {}, which needs {names} names, but schema.outputs has {found}",
+                network.outputs
+            ));
+        }
+        let targets = targets.iter().map(|t| ("targets", t, network.outputs));
+        [("inputs", inputs, network.inputs)]
+            .into_iter()
+            .chain(targets)
+            .find_map(|(name, normalisation, length)| {
+                let wrong = normalisation.wrong_for(length)?;
+                Some(format!("{name}: {wrong}"))
+            })
     }
 }
 
@@ -273,6 +304,17 @@ pub struct Run {
 }
 
 impl Run {
+    /// Opens the run's data, as [`RunConfig::open_data`] does.
+    ///
+    /// # Errors
+    /// When it cannot be read or split, or is no longer of the kind that the run was trained on.
+    pub fn open_data(&self) -> Result<RunData, RunError> {
+        let data = self.config.open_data()?;
+        let place = Place::file(Path::new(&self.config.source));
+        data.train.require(&self.fitted.schema, &place)?;
+        Ok(data)
+    }
+
     /// Opens a run's folder.
     ///
     /// # Errors

@@ -81,6 +81,9 @@ impl Default for TrainConfig {
     }
 }
 
+/// The most epochs; the updates of a run are counted in all.
+const MAX_EPOCHS: usize = 1_000_000;
+
 /// Why training cannot begin or go on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
@@ -128,8 +131,8 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         let refuse = |key, found: String, needed| Err(TrainError::Config { key, found, needed });
         let positive = |value: f32| value.is_finite() && value > 0.0;
-        if self.epochs == 0 {
-            return refuse("epochs", "0".into(), "at least 1");
+        if !(1..=MAX_EPOCHS).contains(&self.epochs) {
+            return refuse("epochs", self.epochs.to_string(), "1 to 1000000");
         }
         if i64::try_from(self.seed).is_err() {
             return refuse(
@@ -397,6 +400,14 @@ impl<'a> Trainer<'a> {
         if sizes(&state.optimiser) != sizes(&fresh) {
             return Err(TrainError::State("its optimiser has another memory".into()));
         }
+        let loss = config.loss_for(train);
+        if loss != Loss::MeanSquaredError && !is_classification(&train.targets) {
+            return Err(TrainError::Config {
+                key: "loss",
+                found: loss.name().into(),
+                needed: "mean-squared-error, since the targets are values and not classes",
+            });
+        }
         check("training", train, train)?;
         if let Some(validation) = validation {
             check("validation", validation, train)?;
@@ -405,7 +416,7 @@ impl<'a> Trainer<'a> {
             config,
             train,
             validation,
-            loss: config.loss_for(train),
+            loss,
             state,
         })
     }

@@ -91,7 +91,7 @@ fn the_stages_run_in_a_row() {
     let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
     assert!(report.contains("<svg") && report.contains("Confusion"));
     assert!(
-        !report.contains("http://") || report.contains("http://www.w3.org"),
+        !report.replace("http://www.w3.org/", "").contains("http"),
         "a report needs no network"
     );
 
@@ -226,6 +226,7 @@ fn bad_flags_are_refused() {
     bench.file("ramps.csv", ramps().as_bytes());
     for (flag, value) in [
         ("--epochs", "0"),
+        ("--epochs", "18446744073709551615"),
         ("--batch-size", "0"),
         ("--learning-rate", "-1"),
         ("--dropout", "1.5"),
@@ -373,4 +374,226 @@ fn a_resumed_run_keeps_its_configuration() {
     bench.train("ramps.csv", &[]);
     let said = bench.fail(&["train", "--resume", "run", "--learning-rate", "0.5"]);
     assert!(said.contains("configuration"), "{said}");
+}
+
+/// Changes a file of a run by hand.
+fn edit(bench: &Bench, file: &str, from: &str, to: &str) {
+    let path = bench.path(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from:?}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn entries_of_a_run_that_contradict_each_other_are_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    let whole = std::fs::read(bench.path("run/model.toml")).unwrap();
+    for (from, to, expected) in [
+        ("inputs = 2", "inputs = 3", "network.inputs is 3"),
+        (
+            "outputs = [\"down\", \"up\"]",
+            "outputs = [\"up\"]",
+            "network.outputs is 2",
+        ),
+        ("outputs = 2", "outputs = 9", "network.outputs is 9"),
+        ("task = \"class\"", "task = \"value\"", "schema.task"),
+        (
+            "mode = \"sequence-to-one\"",
+            "mode = \"sequence-to-sequence\"",
+            "schema.task",
+        ),
+        ("mean = [", "mean = [1.0, ", "inputs: needed 2 values"),
+        ("mean = [", "mean = [nan]\nold = [", "old"),
+        ("deviation = [", "deviation = [-", "deviation has -"),
+        (
+            "[inputs]",
+            "[targets]\nmean = []\ndeviation = []\n\n[inputs]",
+            "schema.task",
+        ),
+    ] {
+        bench.file("run/model.toml", &whole);
+        edit(&bench, "run/model.toml", from, to);
+        for command in [
+            &["quantise", "run"][..],
+            &["eval", "run", "--part", "train"],
+        ] {
+            let said = bench.fail(command);
+            assert!(
+                said.contains("model.toml") && said.contains(expected),
+                "{to}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn data_that_is_no_longer_the_runs_own_is_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    // Another class, then another channel.
+    for (changed, expected) in [
+        (ramps().replace(",down\n", ",left\n"), "left"),
+        (ramps().replace("x,y,label", "x,z,label"), "z"),
+    ] {
+        bench.file("ramps.csv", changed.as_bytes());
+        for command in [
+            &["quantise", "run"][..],
+            &["eval", "run", "--part", "train"],
+        ] {
+            let said = bench.fail(command);
+            assert!(
+                said.contains("ramps.csv") && said.contains(expected),
+                "{said}"
+            );
+        }
+    }
+    // The same kind, but other values: the weights would not be those of an unbroken run.
+    bench.file(
+        "ramps.csv",
+        ramps()
+            .replace(",100\n", ",90\n")
+            .replace("100", "90")
+            .as_bytes(),
+    );
+    let said = bench.fail(&["train", "--resume", "run"]);
+    assert!(said.contains("ramps.csv is no longer the data"), "{said}");
+}
+
+#[test]
+fn integers_of_another_run_are_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.file("three.csv", ramps().replace("x,y", "x,z").as_bytes());
+    let arguments = [
+        "train",
+        "three.csv",
+        "--out",
+        "other",
+        "--epochs",
+        "1",
+        "--hidden",
+        "3",
+    ];
+    bench.succeed(&arguments);
+    bench.succeed(&["quantise", "other"]);
+    let file = "quantised.safetensors";
+    std::fs::copy(bench.path("other").join(file), bench.path("run").join(file)).unwrap();
+    let said = bench.fail(&["eval", "run", "--part", "train"]);
+    assert!(
+        said.contains(file) && said.contains("trainer-host quantise"),
+        "{said}"
+    );
+}
+
+#[test]
+fn flags_that_would_have_no_effect_are_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    let said = bench.fail(&["eval", "run", "--part", "train", "--test", "ramps.csv"]);
+    assert!(said.contains("--data"), "{said}");
+    let said = bench.fail(&["train", "--resume", "run", "--label", "y"]);
+    assert!(said.contains("data"), "{said}");
+    let said = bench.fail(&["eval", "run", "--part", "train", "--limit", "0"]);
+    assert!(said.contains("--limit"), "{said}");
+}
+
+#[test]
+fn an_error_says_everything_once() {
+    let bench = Bench::new();
+    let said = bench.fail(&["inspect", "nowhere.lstm"]);
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+}
+
+#[test]
+fn what_no_model_file_holds_is_refused_before_training() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.file(
+        "big.csv",
+        ramps()
+            .replace(",100\n", ",2.4e9\n")
+            .replace("100,", "2.4e9,")
+            .as_bytes(),
+    );
+    bench.file(
+        "long.csv",
+        ramps().replace("down", &"d".repeat(256)).as_bytes(),
+    );
+    for (data, extra, expected) in [
+        ("big.csv", "--epochs=1", "\"y\" reaches 2.400e9"),
+        ("long.csv", "--epochs=1", "256 bytes"),
+        ("ramps.csv", "--hidden=1,1,1,1,1", "LSTM layers"),
+    ] {
+        let said = bench.fail(&["train", data, "--out", "run", extra]);
+        assert!(said.contains(expected), "{data}: {said}");
+        assert!(!bench.path("run").exists(), "nothing is left behind");
+    }
+}
+
+#[test]
+fn a_loss_that_does_not_fit_the_targets_is_refused() {
+    let bench = Bench::new();
+    bench.file(
+        "ramps.csv",
+        ramps()
+            .replace(",down", ",1")
+            .replace(",up", ",2")
+            .as_bytes(),
+    );
+    for loss in ["cross-entropy", "binary-cross-entropy"] {
+        let arguments = [
+            "train",
+            "ramps.csv",
+            "--out",
+            "run",
+            "--targets",
+            "label",
+            "--loss",
+            loss,
+        ];
+        let said = bench.fail(&arguments);
+        assert!(said.contains(&format!("loss is {loss}")), "{said}");
+    }
+}
+
+#[test]
+fn one_output_for_two_classes_goes_through_every_stage() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train(
+        "ramps.csv",
+        &["--loss", "binary-cross-entropy", "--epochs", "30"],
+    );
+    bench.succeed(&["quantise", "run"]);
+    bench.succeed(&["export", "run"]);
+    let inspected = json(&bench.succeed(&["inspect", "run/model.lstm", "--json"]));
+    assert_eq!(inspected["task"], "sigmoid");
+    assert_eq!(inspected["outputs"], serde_json::json!(["down", "up"]));
+    let arguments = ["eval", "run/model.lstm", "--data", "ramps.csv", "--json"];
+    let evaluated = json(&bench.succeed(&arguments));
+    assert!(
+        evaluated["score"]["accuracy"].as_f64().unwrap() > 0.9,
+        "{evaluated}"
+    );
+}
+
+#[test]
+fn weights_are_written_even_where_a_log_cannot_be() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    std::fs::create_dir_all(bench.path("run/log.jsonl")).unwrap();
+    let arguments = [
+        "train",
+        "ramps.csv",
+        "--out",
+        "run",
+        "--epochs",
+        "2",
+        "--hidden",
+        "3",
+    ];
+    let said = bench.fail(&arguments);
+    assert!(said.contains("log.jsonl"), "{said}");
+    assert!(bench.path("run/weights.safetensors").exists());
 }

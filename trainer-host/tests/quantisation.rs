@@ -69,7 +69,11 @@ impl Case {
         let real: Vec<ArrayView2<'_, f32>> = self.real.iter().map(|s| s.view()).collect();
         let normalised: Vec<ArrayView2<'_, f32>> =
             self.normalised.iter().map(|s| s.view()).collect();
-        let formats = choose_formats(self.mean.len(), &real);
+        let names =
+            |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
+        let config = &self.network.config;
+        let (inputs, outputs) = (names("in", config.inputs), names("out", config.outputs));
+        let formats = choose_formats(&inputs, &real).unwrap();
         let smallest: Vec<f64> = formats
             .iter()
             .zip(&self.deviation)
@@ -82,10 +86,6 @@ impl Case {
             mean: &self.mean,
             deviation: &self.deviation,
         };
-        let names =
-            |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
-        let config = &self.network.config;
-        let (inputs, outputs) = (names("in", config.inputs), names("out", config.outputs));
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();
         let bytes = file.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
@@ -114,8 +114,9 @@ fn config(inputs: usize, hidden: Vec<usize>, dense: Vec<usize>, peepholes: bool)
 }
 
 /// RMS error of the hidden state: rounding of int8 weights, 0.3 % of the largest weight of a row each,
-/// summed over a row, through gates of slope ¼.
-const MAX_HIDDEN_RMS: f64 = 0.004;
+/// summed over a row, through gates of slope ¼, gives 0.001; a narrow upper layer whose recurrence
+/// amplifies what it is given reached 0.007 once in some thousand networks.
+const MAX_HIDDEN_RMS: f64 = 0.02;
 /// The output layer adds its own rounding and sums over the hidden units.
 const MAX_OUTPUT_ERROR: f64 = 0.08;
 
@@ -149,4 +150,38 @@ fn the_error_does_not_grow_with_time() {
     let (short, long) = (error_over(100), error_over(10_000));
     println!("RMS error of h over 100 and 10,000 steps: {short:.6}, {long:.6}");
     assert!(long < 1.5 * short, "{short} {long}");
+}
+
+#[test]
+fn a_large_constant_channel_costs_nothing() {
+    let error_with = |constant: f32| {
+        let mut case = Case::new(config(3, vec![12], vec![], true), 11, 60);
+        // As the trainer normalises a constant channel: mean as it is, deviation one.
+        (case.mean[2], case.deviation[2]) = (constant, 1.0);
+        for (real, normalised) in case.real.iter_mut().zip(&mut case.normalised) {
+            real.column_mut(2).fill(constant);
+            normalised.column_mut(2).fill(0.0);
+        }
+        case.quantised_error().1.remove(0).hidden_rms
+    };
+    let (small, large) = (error_with(1.0), error_with(1e9));
+    assert!(large <= 1.01 * small, "{small} {large}");
+}
+
+#[test]
+fn the_usual_error_is_that_of_int8_weights() {
+    // 0.0011 when this was written; a lost bit of any operand shows here, whatever the outliers do.
+    const USUAL_HIDDEN_RMS: f64 = 0.0013;
+    let mut errors: Vec<f64> = (0..150usize)
+        .flat_map(|n| {
+            let hidden = vec![1 + n % 23, 1 + (7 * n) % 19];
+            let config = config(1 + n % 11, hidden, vec![], n % 2 == 0);
+            Case::new(config, n as u64, 40).quantised_error().1
+        })
+        .map(|layer| layer.hidden_rms)
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    let median = errors[errors.len() / 2];
+    println!("median RMS error of h: {median:.6}");
+    assert!(median < USUAL_HIDDEN_RMS, "{median}");
 }

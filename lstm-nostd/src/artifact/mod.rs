@@ -67,7 +67,7 @@ pub use include::Sizes;
 #[cfg(feature = "write")]
 pub use random::RandomModel;
 #[cfg(feature = "write")]
-pub use write::{Dense, Lstm, ModelFile, WriteError};
+pub use write::{Dense, Lstm, MAX_NAME_BYTES, ModelFile, WriteError};
 
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";

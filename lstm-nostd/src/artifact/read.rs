@@ -75,7 +75,8 @@ impl<'m> Model<'m> {
         exactly("outputs", header.outputs, output.outputs)?;
         exactly("state blocks", header.state_blocks, state_blocks)?;
         exactly("scratch blocks", header.scratch_blocks, scratch_blocks)?;
-        let golden = reader.slice(header.golden_steps * (header.inputs + header.outputs))?;
+        let golden_step = header.inputs + header.outputs;
+        let golden = reader.slice(header.golden_steps.saturating_mul(golden_step))?;
         let names = reader.bytes(header.names_bytes)?;
         exactly("bytes after the names", reader.rest.len(), 0)?;
         check_names(

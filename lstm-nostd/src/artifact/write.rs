@@ -13,6 +13,9 @@ use crate::kernels::{I32x4, Order, RowBlock, blocks, grouped_bias_excess, pair};
 use crate::layers::input::InputChannel;
 use crate::model::{Mode, Model, Task};
 
+/// The most bytes of a name.
+pub const MAX_NAME_BYTES: usize = u8::MAX as usize;
+
 /// The content of a model file, owned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelFile {
@@ -199,13 +202,14 @@ impl ModelFile {
         }
         let mut bytes = Vec::new();
         for name in self.input_names.iter().chain(&self.output_names) {
-            // A long name is cut at a character: names are for people.
-            let length = (0..=name.len().min(255))
-                .rev()
-                .find(|n| name.is_char_boundary(*n))
-                .unwrap_or(0);
-            bytes.push(length as u8);
-            bytes.extend(&name.as_bytes()[..length]);
+            // A name that were cut could become another one's.
+            let length = u8::try_from(name.len()).map_err(|_| WriteError::TooLarge {
+                field: "bytes of a name",
+                found: name.len(),
+                most: MAX_NAME_BYTES,
+            })?;
+            bytes.push(length);
+            bytes.extend(name.as_bytes());
         }
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         Ok(bytes)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::data::{Columns, Options, generated::Sizes};
 
 /// How to read data; see `trainer-host train --help`.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct ReadArgs {
     /// File with the test part, when it is not in DATA.
@@ -44,6 +44,11 @@ pub(super) struct ReadArgs {
 }
 
 impl ReadArgs {
+    /// Whether no flag was given.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The options of these flags.
     pub(super) fn options(&self) -> Options {
         let default = Columns::default();

@@ -1,8 +1,9 @@
 //! `trainer-host eval`: a run or a model file over a data set, in f32, in integers and on a device.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use lstm_nostd::Model;
 use serde::Serialize;
@@ -30,7 +31,7 @@ pub(super) struct Args {
     part: Part,
     /// Evaluate the first N sequences only.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -67,7 +68,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
     let (name, mut data) = open_data(&args, &source)?;
     if let Some(limit) = args.limit {
-        data = data.select(&(0..data.len().min(limit)).collect::<Vec<_>>());
+        data = data.select(&(0..data.len().min(limit.get())).collect::<Vec<_>>());
     }
     let model = source
         .model
@@ -113,7 +114,12 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
             args.model.display()
         );
     };
-    let parts = run.config.open_data()?;
+    ensure!(
+        args.read.is_empty(),
+        "the run's own data is read as it was for training; name other data with --data, or leave \
+         the flags for reading it out"
+    );
+    let parts = run.open_data()?;
     let missing = |part| {
         format!(
             "{}: the run's data has no {part} part; choose another with --part or --data",

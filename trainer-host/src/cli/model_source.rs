@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::{Context, ensure};
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::{Mode, Model, Task as ModelTask};
 
@@ -29,7 +30,7 @@ impl ModelSource {
         let run = Run::open(path)?;
         let quantised = path.join(QUANTISED);
         let model = if quantised.exists() {
-            Some(quantised_file::read(&quantised)?.to_bytes()?)
+            Some(integers_of(&run, &quantised)?)
         } else {
             None
         };
@@ -60,4 +61,28 @@ impl ModelSource {
             },
         })
     }
+}
+
+/// A quantised run's model file, if it is of the run's own shape.
+fn integers_of(run: &Run, quantised: &Path) -> anyhow::Result<AlignedBytes> {
+    let bytes = quantised_file::read(quantised)?
+        .to_bytes()
+        .with_context(|| format!("{}", quantised.display()))?;
+    ensure!(
+        fits(&Model::parse(&bytes)?, run),
+        "{}: it has other channels, outputs or steps than this run; make it again with \
+         `trainer-host quantise`",
+        quantised.display()
+    );
+    Ok(bytes)
+}
+
+/// Whether `model` takes and gives what `run` does.
+fn fits(model: &Model<'_>, run: &Run) -> bool {
+    let schema = &run.fitted.schema;
+    let per_step = model.mode() == Mode::SequenceToSequence;
+    model.input_names().eq(&schema.channels)
+        && model.output_names().eq(&schema.outputs)
+        && model.outputs() == run.network.config.outputs
+        && per_step == schema.task.is_per_step()
 }

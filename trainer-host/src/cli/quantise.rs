@@ -41,13 +41,13 @@ struct Quantised {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let run = Run::open(&args.run)?;
-    let data = run.config.open_data()?;
+    let data = run.open_data()?;
     let real = views(&data.train.sequences);
     let normalised = run.fitted.normalised_inputs(&data.train);
     let normalised = views(&normalised);
 
     let inputs = &run.fitted.inputs;
-    let formats = choose_formats(inputs.mean.len(), &real);
+    let formats = choose_formats(&data.train.channels, &real)?;
     let smallest: Vec<f64> = formats
         .iter()
         .zip(&inputs.deviation)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use serde::Serialize;
 
 use super::Printer;
@@ -14,6 +14,7 @@ use crate::checkpoint;
 use crate::data::generated::Judgement;
 use crate::data::{BuiltIn, Dataset, Summary};
 use crate::evaluate::{Score, score};
+use crate::export::check_data;
 use crate::report::run_report;
 use crate::run_folder::{CHECKPOINT, Fitted, METRICS, REPORT, Run, RunConfig, RunData, WEIGHTS};
 use crate::train::{Ending, TrainConfig, TrainState, Trainer};
@@ -68,10 +69,12 @@ struct Levers {
     /// Largest global norm of a gradient.
     #[arg(long)]
     clip_norm: Option<f32>,
-    /// Deviation of the noise that is added to normalised inputs [default: more for small sets].
+    /// Deviation of the noise that is added to normalised inputs [default: 0.3 for
+    /// sequences of one class each, else 0].
     #[arg(long)]
     input_noise: Option<f32>,
-    /// Share of values that dropout sets to zero [default: more for small sets].
+    /// Share of values that dropout sets to zero [default: 0.2 for sequences of one class
+    /// each, else 0].
     #[arg(long)]
     dropout: Option<f32>,
     /// Initial bias of the forget gates: larger for longer memories.
@@ -132,15 +135,15 @@ pub(super) struct Metrics {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let resuming = args.resume.is_some();
-    let (folder, config, state) = match (args.resume, args.source, args.out) {
+    let (folder, config, begun) = match (args.resume, args.source, args.out) {
         (Some(folder), _, _) => {
             let mut config = RunConfig::read(&folder)?;
             let before = config.clone();
             args.levers.apply(&mut config.train);
-            if config != before {
+            if config != before || !args.read.is_empty() {
                 bail!(
-                    "{}: a resumed run keeps its configuration, so that it ends with the same weights; \
-                     leave the training flags out, or start a new run",
+                    "{}: a resumed run keeps its configuration and data, so that it ends with the same \
+                     weights; leave the flags of training and data out, or start a new run",
                     folder.display()
                 );
             }
@@ -156,7 +159,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             } else {
                 None
             };
-            (folder, config, state)
+            (folder, config, Some((fitted, state)))
         }
         (None, Some(source), Some(folder)) => {
             let mut train = TrainConfig::default();
@@ -177,6 +180,15 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let data = config.open_data()?;
     eprintln!("{}", data.train.summary());
     let fitted = Fitted::fit(&config.train, &data.train);
+    check_data(&data.train)?;
+    let state = match begun {
+        Some((before, _)) if before != fitted => bail!(
+            "{}: {} is no longer the data that this run began with; bring that back, or start a new run",
+            folder.display(),
+            config.source
+        ),
+        begun => begun.and_then(|(_, state)| state),
+    };
     let train = fitted.normalised(&data.train);
     let validation = data.validation.as_ref().map(|part| fitted.normalised(part));
     let done = state.as_ref().map_or(0, TrainState::epochs);
@@ -187,25 +199,29 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     // Whatever could be refused has been; only now is anything written.
     if !resuming {
         config.create(&folder, args.overwrite)?;
+        fitted.write(&folder)?;
     }
-    fitted.write(&folder)?;
     let stop = interrupt::flag()?;
     let mut progress = Progress::new(&folder, config.train.epochs, done);
     let ending = trainer.run(&mut progress, &stop)?;
-    if let Some(failure) = progress.failure.take() {
-        return Err(failure);
-    }
+    let failure = progress.failure.take();
     drop(progress);
     if ending == Ending::Stopped {
-        bail!(
-            "stopped after {} of {} epochs; go on with `trainer-host train --resume {}`",
-            trainer.state().epochs(),
-            config.train.epochs,
-            folder.display()
-        );
+        return Err(failure.unwrap_or_else(|| {
+            anyhow!(
+                "stopped after {} of {} epochs; go on with `trainer-host train --resume {}`",
+                trainer.state().epochs(),
+                config.train.epochs,
+                folder.display()
+            )
+        }));
     }
     let state = trainer.into_state();
+    // Where a checkpoint could not be written, the weights may still find room.
     checkpoint::write_weights(&folder.join(WEIGHTS), state.chosen())?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     let metrics = finish(&Run::open(&folder)?, &data, &state)?;
     printer.print(&metrics, text)
 }

@@ -122,7 +122,7 @@ impl Dataset {
     }
 
     /// Refuses data that a model trained on `schema` cannot be applied to or judged by.
-    pub(super) fn require(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
+    pub(crate) fn require(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
         let task = self.targets.task();
         let mismatch = |what, expected: String, found: String| {
             Err(place.clone().refuse(Problem::Mismatch {

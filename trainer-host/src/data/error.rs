@@ -143,6 +143,12 @@ pub enum Problem {
         /// The column.
         name: String,
     },
+    /// A column that is chosen as two channels, or as a channel and the target.
+    #[error("column {name:?} is chosen twice; a column is one channel, one target or the label")]
+    ColumnUsedTwice {
+        /// The column.
+        name: String,
+    },
     /// No column is left for the network's input.
     #[error(
         "no channel column; besides series, time, group and label, at least one numeric column is needed"

@@ -173,11 +173,18 @@ impl Layout {
         if channels.is_empty() {
             return Err(Problem::NoChannels);
         }
+        let label = label.filter(|_| columns.targets.is_empty());
+        let mut used = HashSet::new();
+        let mut columns = channels.iter().chain(&targets).chain(&label);
+        if let Some(twice) = columns.find(|at| !used.insert(**at)) {
+            let name = names[*twice].clone();
+            return Err(Problem::ColumnUsedTwice { name });
+        }
         Ok(Self {
             names,
             series,
             time,
-            label: label.filter(|_| columns.targets.is_empty()),
+            label,
             group,
             targets,
             channels,

@@ -42,12 +42,21 @@ impl Normalisation {
         }
     }
 
-    /// Changes nothing.
-    pub fn identity(channels: usize) -> Self {
-        Self {
-            mean: vec![0.0; channels],
-            deviation: vec![1.0; channels],
+    /// What makes these numbers useless for `length` channels, in words.
+    pub(crate) fn wrong_for(&self, length: usize) -> Option<String> {
+        let (means, deviations) = (self.mean.len(), self.deviation.len());
+        if [means, deviations] != [length; 2] {
+            return Some(format!(
+                "needed {length} values each, found {means} of mean and {deviations} of deviation"
+            ));
         }
+        let usable = |d: &f32| d.is_finite() && *d > 0.0;
+        (self.mean.iter().find(|m| !m.is_finite()))
+            .map(|mean| format!("mean has {mean}, which is not finite"))
+            .or_else(|| {
+                let found = self.deviation.iter().find(|d| !usable(d))?;
+                Some(format!("deviation has {found}, and must be above 0"))
+            })
     }
 
     /// Two passes in f64, so that a large mean costs no digits.
@@ -72,10 +81,11 @@ impl Normalisation {
         }
     }
 
-    /// (N1) on one step, `[I]`.
+    /// (N1) on one step, `[I]`, in f64: a difference of two f32 can be beyond them.
     pub fn apply_row(&self, mut row: ArrayViewMut1<'_, f32>) {
         for ((value, mean), deviation) in row.iter_mut().zip(&self.mean).zip(&self.deviation) {
-            *value = (*value - mean) / deviation;
+            let distance = f64::from(*value) - f64::from(*mean);
+            *value = (distance / f64::from(*deviation)) as f32;
         }
     }
 
@@ -168,6 +178,20 @@ mod tests {
                     .flatten()
                     .all(|x| x.abs() <= value.abs() * f32::EPSILON)
             );
+        }
+    }
+
+    #[test]
+    fn values_at_the_ends_of_f32_stay_finite() {
+        let mut data = data(vec![Array2::from_shape_fn((5, 1), |(t, _)| match t {
+            0 => f32::MAX,
+            _ => f32::MIN,
+        })]);
+        let inputs = Normalisation::of_inputs(&data);
+        inputs.apply_to_inputs(&mut data);
+        // One of five differs: mean −0.6, deviation 0.8 of the largest value.
+        for (x, exact) in data.sequences[0].iter().zip([2.0, -0.5, -0.5, -0.5, -0.5]) {
+            assert!((x - exact).abs() < 1e-5, "{x}");
         }
     }
 

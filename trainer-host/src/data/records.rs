@@ -98,11 +98,13 @@ impl Records {
     }
 
     /// Numbered channels, of a format without names, are those of the training part in its order.
+    /// Where the two have a name in common, both have names, and their order counts.
     fn adopt_channel_names(&mut self, like: Option<&Schema>) {
         let numbered = numbered_channels(self.channels.len());
         if let Some(schema) = like
             && schema.channels.len() == numbered.len()
             && (self.channels == numbered || schema.channels == numbered)
+            && !self.channels.iter().any(|c| schema.channels.contains(c))
         {
             self.channels.clone_from(&schema.channels);
         }
@@ -138,19 +140,25 @@ impl Records {
         if let Some(schema) = like {
             return Ok(schema.outputs.clone());
         }
-        let mut names = match &self.declared {
-            Some(declared) => return Ok(declared.clone()),
-            None => self.labels.names.clone(),
+        let names = match &self.declared {
+            Some(declared) => declared.clone(),
+            None => self.classes_met(file)?,
         };
-        sort_naturally(&mut names);
-        if let Some(found) = fraction(&names) {
-            return Err(file.clone().refuse(Problem::FractionLabel { found }));
-        }
         match names.as_slice() {
             [only] => Err(file.clone().refuse(Problem::OneClass {
                 found: only.clone(),
             })),
             _ => Ok(names),
+        }
+    }
+
+    /// The labels themselves, in their natural order.
+    fn classes_met(&self, file: &Place) -> Result<Vec<String>, DataError> {
+        let mut names = self.labels.names.clone();
+        sort_naturally(&mut names);
+        match fraction(&names) {
+            Some(found) => Err(file.clone().refuse(Problem::FractionLabel { found })),
+            None => Ok(names),
         }
     }
 

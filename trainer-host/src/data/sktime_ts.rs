@@ -9,6 +9,7 @@
 //!
 //! Series may differ in length. Time stamps and missing values (`?`, NaN) are refused.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use ndarray::Array2;
@@ -81,7 +82,12 @@ impl Header {
                 return syntax("time stamps are not supported; resample to even steps".into());
             }
             "@classlabel" if is_true => {
-                self.classes = Some(words.map(str::to_owned).collect());
+                let classes: Vec<String> = words.map(str::to_owned).collect();
+                let mut seen = HashSet::new();
+                if let Some(twice) = classes.iter().find(|class| !seen.insert(*class)) {
+                    return syntax(format!("the class {twice:?} is declared twice"));
+                }
+                self.classes = Some(classes);
             }
             "@targetlabel" if is_true => self.is_regression = true,
             _ if !key.starts_with('@') => {

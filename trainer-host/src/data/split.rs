@@ -32,7 +32,10 @@ pub enum SplitError {
     )]
     Share(f64),
     /// Nothing to divide.
-    #[error("{count} {of} cannot be divided into two parts; add more, or give a validation file")]
+    #[error(
+        "{count} {of} cannot be divided into two parts; add more, or train without a validation \
+         part (a share of 0)"
+    )]
     TooFew {
         /// How many there are.
         count: usize,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ndarray::{Array1, Array3};
 use ndarray_npy::NpzWriter;
-use trainer_host::data::{Options, open, open_test};
+use trainer_host::data::{Columns, Options, open, open_test};
 
 use super::{Files, open_bytes};
 
@@ -257,6 +257,50 @@ fn refuses_duplicate_column() {
         "a.csv",
         CSV.replace(",x,", ",t,"),
         &["a.csv:1", "\"t\" occurs twice"],
+    );
+}
+
+#[test]
+fn refuses_declared_classes_that_are_one() {
+    let ts =
+        |classes: &str| format!("@dimensions 1\n@classLabel true {classes}\n@data\n1,2:a\n2,3:a\n");
+    refuses("a.ts", ts("a"), &["a.ts", "every label is \"a\""]);
+    refuses("a.ts", ts("a b a"), &["a.ts:2", "\"a\" is declared twice"]);
+}
+
+#[test]
+fn refuses_column_used_twice() {
+    let chosen = |channels: &[&str], targets: &[&str]| Options {
+        columns: Columns {
+            channels: Some(channels.iter().map(|c| c.to_string()).collect()),
+            targets: targets.iter().map(|c| c.to_string()).collect(),
+            ..Columns::default()
+        },
+        ..Options::default()
+    };
+    for (channels, targets, twice) in [
+        (&["x", "x"][..], &[][..], "x"),
+        (&["x", "label"], &[], "label"),
+        (&["x", "y"], &["y"], "y"),
+        (&["x"], &["y", "y"], "y"),
+    ] {
+        refuses_with(
+            &chosen(channels, targets),
+            "a.csv",
+            "series_id,t,x,y,label\na,0,1,2,3\n",
+            &["a.csv:1", &format!("column {twice:?} is chosen twice")],
+        );
+    }
+}
+
+#[test]
+fn refuses_numbered_channels_in_another_order() {
+    let train = "series_id,t,x0,x1,label\na,0,1,2,up\nb,0,2,1,down\n";
+    refuses_test(
+        ".csv",
+        train,
+        &train.replace("x0,x1", "x1,x0"),
+        &["test.csv", "channels are x1, x0", "x0, x1"],
     );
 }
 

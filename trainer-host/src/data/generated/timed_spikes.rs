@@ -13,7 +13,7 @@
 //! the spike, and only if the next code is another one. A sequence has 100 steps by default, each
 //! part 1000 sequences.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -52,13 +52,19 @@ fn draw(rng: &mut ChaCha8Rng, steps: usize) -> (Array2<f32>, Vec<usize>) {
 
 /// A sequence is correct if every step of it is: spikes in the right places, and no others.
 ///
-/// `outputs` are `[T, 2]` each, as probabilities or before the softmax.
+/// `outputs` are `[T, 2]` each, as probabilities or before the softmax; or `[T, 1]`, before the
+/// sigmoid.
 pub fn judge(data: &Dataset, outputs: &[Array2<f32>]) -> Judgement {
     Judgement::count(data, |i| match (&data.targets, outputs.get(i)) {
         (Targets::ClassPerStep(classes), Some(outputs)) => {
-            outputs.dim() == (classes[i].len(), 2)
+            let spikes = |row: ArrayView1<'_, f32>| match row.to_vec().as_slice() {
+                [spike] => Some(usize::from(*spike > 0.0)),
+                [silent, spike] => Some(usize::from(spike > silent)),
+                _ => None,
+            };
+            outputs.nrows() == classes[i].len()
                 && (outputs.rows().into_iter().zip(&classes[i]))
-                    .all(|(row, class)| usize::from(row[1] > row[0]) == *class)
+                    .all(|(row, class)| spikes(row) == Some(*class))
         }
         _ => false,
     })
@@ -86,6 +92,10 @@ mod tests {
             outputs.push(super::super::one_hot(classes, 2));
         }
         assert!(judge(&data, &outputs).is_solved());
+        let single: Vec<Array2<f32>> = (outputs.iter())
+            .map(|o| Array2::from_shape_fn((o.nrows(), 1), |(t, _)| o[[t, 1]] - 0.5))
+            .collect();
+        assert!(judge(&data, &single).is_solved());
         outputs[0].row_mut(17).assign(&ndarray::array![0.4, 0.6]);
         let correct = if classes[0][17] == 1 {
             data.len()
