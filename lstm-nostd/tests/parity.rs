@@ -17,10 +17,10 @@ fn run<K: Kernels>(
     let layer = &model.lstm_layers()[0];
     let (mut h, mut c) = start.clone();
     let step = |x: &Vec<I16x4>| {
-        let mut next = h.clone();
-        K::lstm_step(layer, x, &h, &mut c, &mut next);
-        h.clone_from(&next);
-        (next, c.clone())
+        // Lanes past the last unit of the scratch must not come through.
+        let mut next = vec![I16x4([-1; 4]); h.len()];
+        K::lstm_step(layer, x, &mut h, &mut c, &mut next);
+        (h.clone(), c.clone())
     };
     inputs.iter().map(step).collect()
 }

@@ -53,6 +53,7 @@ struct Frame {
 #[repr(C)]
 struct Units {
     cell: *mut I32x4,
+    /// The new hidden state; it replaces the old one, of which the planes are a copy.
     next: *mut I16x4,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
@@ -80,7 +81,7 @@ impl Kernels for Mve {
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
@@ -95,9 +96,8 @@ impl Kernels for Mve {
             && layer.gates.len() >= layer.hidden
             && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
             && x.len() >= blocks(layer.inputs)
-            && [h.len(), cell.len(), next.len()]
-                .iter()
-                .all(|len| *len >= hidden_blocks);
+            && h.len() >= hidden_blocks
+            && cell.len() >= hidden_blocks;
         if !fits {
             return Scalar::lstm_step(layer, x, h, cell, next);
         }
@@ -118,7 +118,7 @@ impl Kernels for Mve {
             squash: m - 19,
             units: Units {
                 cell: cell.as_mut_ptr(),
-                next: next.as_mut_ptr(),
+                next: h.as_mut_ptr(),
                 peepholes: if layer.peepholes.is_empty() {
                     core::ptr::null()
                 } else {
@@ -138,7 +138,7 @@ impl Kernels for Mve {
         // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
         // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
         // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
-        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and `next`. It ends after
+        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were made, of `h`. It ends after
         // H ≥ 1 units and keeps the callee-saved registers. Its stack is 504 bytes and the planes, two
         // bytes for each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_mve_step(&frame) }

@@ -46,31 +46,33 @@ impl<P: Products<UNITS>, const UNITS: usize> Kernels for Plain<P, UNITS> {
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
         let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let (Weights::Generic(weights), Some(x), Some(h)) =
-            (layer.weights, x.get(..x_blocks), h.get(..h_blocks))
-        else {
+        let Weights::Generic(weights) = layer.weights else {
             return Scalar::lstm_step(layer, x, h, cell, next);
         };
         let row_blocks = x_blocks + h_blocks;
-        let whole = layer.gates.len().saturating_mul(row_blocks) <= weights.len();
-        if x.is_empty() || h.is_empty() || !whole {
+        let fits = x_blocks > 0
+            && h_blocks > 0
+            && x.len() >= x_blocks
+            && h.len() >= h_blocks
+            && layer.gates.len().saturating_mul(row_blocks) <= weights.len();
+        if !fits {
             return Scalar::lstm_step(layer, x, h, cell, next);
         }
         let mut job = Job {
             rows: [weights.as_ptr(); UNITS],
-            x: [x.as_ptr_range().start, x.as_ptr_range().end],
-            h: [h.as_ptr_range().start, h.as_ptr_range().end],
+            x: [x.as_ptr(), x.as_ptr().wrapping_add(x_blocks)],
+            h: [h.as_ptr(), h.as_ptr().wrapping_add(h_blocks)],
             x_shift: layer.x_shift & 31,
             sums: [[0; 4]; UNITS],
         };
         let shifts = Shifts::new(layer.cell_int_bits);
         let mut cells = cell.as_flattened_mut().chunks_mut(UNITS);
-        let mut nexts = lanes(next).chunks_mut(UNITS);
+        let mut nexts = lanes(&mut *next).chunks_mut(UNITS);
         let mut peepholes = layer.peepholes.iter();
         let mut rows = weights.chunks_exact(row_blocks);
         for gates in layer.gates.chunks(UNITS) {
@@ -80,17 +82,18 @@ impl<P: Products<UNITS>, const UNITS: usize> Kernels for Plain<P, UNITS> {
                     *row = blocks.as_ptr();
                 }
             }
-            // SAFETY: `whole` holds, so that each row begins one of `chunks_exact` with just that many
-            // blocks; `x` and `h` are not empty.
+            // SAFETY: `fits` holds, so that each row begins one of `chunks_exact` with just that many
+            // blocks; `x` and `h` have their parts of them, at least one each.
             unsafe { P::run(&mut job) };
             let (Some(cells), Some(nexts)) = (cells.next(), nexts.next()) else {
-                return;
+                break;
             };
             for (((gate, sums), c), h_next) in gates.iter().zip(&job.sums).zip(cells).zip(nexts) {
                 let peephole = peepholes.next().copied().unwrap_or_default();
                 *h_next = unit(&shifts, gate, peephole, sums, c);
             }
         }
+        replace(h, next, layer.hidden);
     }
 
     fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {

@@ -27,7 +27,4 @@ pub fn step<K: Kernels>(
     next: &mut [I16x4],
 ) {
     K::lstm_step(layer, x, hidden, cell, next);
-    for (hidden, next) in hidden.iter_mut().zip(next) {
-        *hidden = *next;
-    }
 }
