@@ -8,8 +8,6 @@
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
-#[cfg(any(lstm_kernels = "v6m", lstm_kernels = "v7m"))]
-pub mod plain;
 pub mod scalar;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
@@ -27,10 +25,10 @@ pub type Active = dsp::Dsp;
 pub type Active = mve::Mve;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "v6m")]
-pub type Active = v6m::V6M;
+pub type Active = v6m::V6m;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "v7m")]
-pub type Active = v7m::V7M;
+pub type Active = v7m::V7m;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
