@@ -1,8 +1,10 @@
 //! Every backend and every order of weights against the specification, bit for bit.
 
+use lstm_nostd::Model;
 use lstm_nostd::artifact::RandomModel;
-use lstm_nostd::kernels::{Active, I16x4, I32x4, Kernels, Order, blocks, scalar::Scalar};
-use lstm_nostd::{I16F16, Model};
+use lstm_nostd::kernels::{
+    Active, DenseParameters, I16x4, I32x4, Kernels, Order, blocks, scalar::Scalar,
+};
 use proptest::prelude::*;
 
 /// Hidden and cell state of a model's only layer.
@@ -23,6 +25,13 @@ fn run<K: Kernels>(
         (h.clone(), c.clone())
     };
     inputs.iter().map(step).collect()
+}
+
+/// Outputs of a dense layer on the kernels `K`.
+fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4]) -> Vec<i32> {
+    let mut out = vec![0; layer.outputs];
+    K::dense(layer, x, |row, value| out[row] = value);
+    out
 }
 
 /// Mostly any value, sometimes one of the extremes.
@@ -75,12 +84,7 @@ proptest! {
         let model = Model::parse(&bytes).unwrap();
         let layer = model.dense_layers().last().unwrap();
         let x: Vec<_> = x[..4 * blocks(inputs)].chunks(4).map(|x| I16x4(x.try_into().unwrap())).collect();
-        let collect = |run: &dyn Fn(&mut dyn FnMut(usize, i32))| {
-            let mut out = vec![I16F16::ZERO; outputs];
-            run(&mut |row, value| out[row] = I16F16::from_bits(value));
-            out
-        };
-        let expected = collect(&|emit| Scalar::dense(layer, &x, emit));
-        prop_assert_eq!(collect(&|emit| Active::dense(layer, &x, emit)), expected);
+        let expected = dense_outputs::<Scalar>(layer, &x);
+        prop_assert_eq!(dense_outputs::<Active>(layer, &x), expected);
     }
 }

@@ -14,8 +14,10 @@ use crate::activation::{TABLES, Tables};
 #[derive(Clone, Copy, Debug)]
 pub struct V7m;
 
-/// Bytes of instructions of a block, of which the loop over the hidden state has two.
+/// Bytes of instructions of a block.
 const BLOCK_BYTES: usize = 68 * 4;
+/// Blocks in the loops over inputs and hidden state.
+const UNROLL: usize = 4;
 
 /// What the assembly needs to know of a layer, in the order of its own frame.
 #[repr(C)]
@@ -30,6 +32,8 @@ struct Frame {
     x_end: *const I16x4,
     h: *const I16x4,
     h_end: *const I16x4,
+    /// Where the loops are entered, in bytes from their start.
+    x_entry: usize,
     h_entry: usize,
     row_bytes: usize,
     x_shift: u32,
@@ -89,7 +93,8 @@ impl Kernels for V7m {
             x_end: x.as_ptr().wrapping_add(x_blocks),
             h: h.as_ptr(),
             h_end: h.as_ptr().wrapping_add(h_blocks),
-            h_entry: h_blocks % 2 * BLOCK_BYTES,
+            x_entry: entry(x_blocks),
+            h_entry: entry(h_blocks),
             row_bytes: (x_blocks + h_blocks) * size_of::<RowBlock>(),
             x_shift: layer.x_shift & 31,
             cell_end: cell.wrapping_add(layer.hidden),
@@ -110,4 +115,9 @@ impl Kernels for V7m {
     fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
         Scalar::dense(layer, x, emit);
     }
+}
+
+/// Where a loop is entered for `count` blocks.
+const fn entry(count: usize) -> usize {
+    (UNROLL - count % UNROLL) % UNROLL * BLOCK_BYTES
 }

@@ -10,16 +10,17 @@
     .equ X_END, 24
     .equ H, 28
     .equ H_END, 32
-    .equ H_ENTRY, 36        @ bytes into the loop, here turned into an address
-    .equ ROW, 40            @ bytes of a unit's weights
-    .equ X_SHIFT, 44
-    .equ CELL_END, 48
-    .equ HALF, 52           @ rounding of i*g
-    .equ SHIFT, 56          @ its shift
-    .equ SQUASH, 60         @ shift of the cell to Q3.12, less one
-    .equ TABLES, 64         @ sigmoid, then tanh at 512
-    .equ RETURN, 68
-    .equ SECOND, 72         @ sums of the second unit
+    .equ X_ENTRY, 36        @ bytes into the loops, here turned into addresses
+    .equ H_ENTRY, 40
+    .equ ROW, 44            @ bytes of a unit's weights
+    .equ X_SHIFT, 48
+    .equ CELL_END, 52
+    .equ HALF, 56           @ rounding of i*g
+    .equ SHIFT, 60          @ its shift
+    .equ SQUASH, 64         @ shift of the cell to Q3.12, less one
+    .equ TABLES, 68         @ sigmoid, then tanh at 512
+    .equ RETURN, 72
+    .equ SECOND, 76         @ sums of the second unit
     .equ FRAME, 92
 
 @ One input of a block to eight rows: weights at r0 and r1 plus \j. \post advances both after the last use.
@@ -111,8 +112,13 @@ lstm_nostd_v7m_step:
     mov     lr, sp
     ldmia   r0!, {r1-r8}
     stmia   lr!, {r1-r8}
-    ldmia   r0, {r1-r9}
-    stmia   lr, {r1-r9}
+    ldmia   r0, {r1-r10}
+    stmia   lr, {r1-r10}
+    ldr     r0, [sp, #X_ENTRY]
+    adr.w   r1, .Llstm_x_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #X_ENTRY]
     ldr     r0, [sp, #H_ENTRY]
     adr.w   r1, .Llstm_h_loop
     add     r0, r0, r1
@@ -139,10 +145,14 @@ lstm_nostd_v7m_step:
     mov     r9, r4
     mov     r10, r4
     mov     r11, r4
-1:
+    ldr     pc, [sp, #X_ENTRY]
+    .p2align 2
+.Llstm_x_loop:
+    .rept 4
     lstm_block
+    .endr
     cmp     r2, lr
-    bne     1b
+    bne     .Llstm_x_loop
     ldr     r3, [sp, #X_SHIFT]
     lsls    r4, r4, r3
     lsls    r5, r5, r3
@@ -157,8 +167,9 @@ lstm_nostd_v7m_step:
     ldr     pc, [sp, #H_ENTRY]
     .p2align 2
 .Llstm_h_loop:
+    .rept 4
     lstm_block
-    lstm_block
+    .endr
     cmp     r2, lr
     bne     .Llstm_h_loop
     str     r1, [sp, #WEIGHTS]
