@@ -1,7 +1,6 @@
 //! Outputs of a model over a data set, in f32 and in integers, and the scores that follow.
 
-use ndarray::{Array2, ArrayView1, s};
-use rayon::prelude::*;
+use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
 use crate::data::{Dataset, Targets};
@@ -191,10 +190,41 @@ pub fn agreement(data: &Dataset, a: &Outputs, b: &Outputs) -> f64 {
     same as f64 / count.max(1) as f64
 }
 
-/// Keeps the row after the last step of each sequence.
-pub fn last_rows(outputs: Vec<Array2<f32>>) -> Outputs {
-    outputs
-        .into_par_iter()
-        .map(|out| out.slice(s![out.nrows() - 1.., ..]).to_owned())
-        .collect()
+/// Two sets of outputs over the same data: the f32 network's and the integers'.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Score of the f32 network.
+    pub float: Score,
+    /// Score of the integers.
+    pub integer: Score,
+    /// See [`agreement`].
+    pub agreement: f64,
+    /// Largest distance of an output.
+    pub largest_difference: f64,
+}
+
+/// Scores both sets of outputs and compares them.
+pub fn compare(data: &Dataset, float: &Outputs, integer: &Outputs) -> Comparison {
+    let distances = float.iter().flatten().zip(integer.iter().flatten());
+    Comparison {
+        float: score(data, float),
+        integer: score(data, integer),
+        agreement: agreement(data, float, integer),
+        largest_difference: distances
+            .map(|(a, b)| f64::from((a - b).abs()))
+            .fold(0.0, f64::max),
+    }
+}
+
+impl Comparison {
+    /// In words, for the part of this name.
+    pub fn to_text(&self, part: &str) -> String {
+        format!(
+            "{part}\n  f32         {}\n  integers    {}\n  agreement   {:.2} % of decisions, outputs at most {:.4} apart\n",
+            self.float.describe(),
+            self.integer.describe(),
+            100.0 * self.agreement,
+            self.largest_difference,
+        )
+    }
 }

@@ -1,7 +1,7 @@
 //! From a quantised network to the content of a model file: input stage, names, golden steps.
 
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
-use lstm_nostd::{InputChannel, Mode as EngineMode, Model, Task as EngineTask};
+use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
 use crate::input_format::InputFormat;
@@ -36,15 +36,7 @@ pub fn assemble(
 ) -> Result<ModelFile, WriteError> {
     let channels = (stage.formats.iter().zip(&quantised.input_range))
         .zip(stage.mean.iter().zip(stage.deviation))
-        .map(|((format, range), (mean, deviation))| {
-            let stage = format.stage(*mean, *deviation, *range);
-            InputChannel {
-                mean: stage.mean,
-                mult: stage.mult,
-                shift: stage.shift,
-                frac_bits: format.frac_bits,
-            }
-        })
+        .map(|((format, range), (mean, deviation))| format.channel(*mean, *deviation, *range))
         .collect();
     let mut file = ModelFile {
         task: match config.head {
@@ -81,7 +73,11 @@ fn golden_steps(
     steps
         .into_iter()
         .map(|raw| {
-            let outputs = stream.step(&model, &raw).iter().map(|y| y.to_bits()).collect();
+            let outputs = stream
+                .step(&model, &raw)
+                .iter()
+                .map(|y| y.to_bits())
+                .collect();
             (raw, outputs)
         })
         .collect()

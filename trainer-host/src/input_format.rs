@@ -10,6 +10,7 @@
 //! `frac_j = 0`. Any other one gets the fraction bits that put its largest magnitude near 2²²,
 //! so that values up to 2⁹ times as large still fit into 32 bits.
 
+use lstm_nostd::InputChannel;
 use ndarray::ArrayView2;
 
 /// Raw values with fractions reach about this magnitude in the training data.
@@ -26,17 +27,6 @@ pub struct InputFormat {
     pub frac_bits: u8,
     /// Left shift before the mean is subtracted, `l_j`.
     pub shift: u8,
-}
-
-/// The three integers of (I2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputStage {
-    /// Left shift, `l_j`.
-    pub shift: u8,
-    /// Mean in units of the shifted raw value.
-    pub mean: i32,
-    /// Multiplier to int16.
-    pub mult: i32,
 }
 
 /// Chooses a raw format for every channel of `sequences`, each `[T, I]`, in real units.
@@ -79,21 +69,22 @@ impl InputFormat {
     }
 
     /// (I3) for a channel of the given mean and deviation whose input range is `range` deviations.
-    pub fn stage(self, mean: f32, deviation: f32, range: f64) -> InputStage {
+    pub fn channel(self, mean: f32, deviation: f32, range: f64) -> InputChannel {
         let limit = f64::from(i32::MAX);
         let mult = 2f64.powi(47) / (self.units() * f64::from(deviation) * range);
-        InputStage {
-            shift: self.shift,
+        InputChannel {
+            // A float-to-int cast saturates.
             mean: (f64::from(mean) * self.units())
                 .round()
                 .clamp(-limit, limit) as i32,
             mult: mult.round().min(limit) as i32,
+            shift: self.shift,
+            frac_bits: self.frac_bits,
         }
     }
 
     /// (I1), saturating.
     pub fn raw(self, value: f32) -> i32 {
-        // A float-to-int cast saturates.
         (f64::from(value) * 2f64.powi(i32::from(self.frac_bits))).round() as i32
     }
 }

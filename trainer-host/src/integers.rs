@@ -35,7 +35,12 @@ impl Stream {
     /// When the stream is another model's or `raw` has fewer channels than the model.
     pub fn step(&mut self, model: &Model<'_>, raw: &[i32]) -> &[I16F16] {
         model
-            .step((&mut self.hidden, &mut self.cell), &mut self.scratch, raw, &mut self.outputs)
+            .step(
+                (&mut self.hidden, &mut self.cell),
+                &mut self.scratch,
+                raw,
+                &mut self.outputs,
+            )
             .expect("the stream was made for this model");
         &self.outputs
     }
@@ -45,16 +50,37 @@ impl Stream {
 pub fn input_formats(model: &Model<'_>) -> Vec<InputFormat> {
     (0..model.inputs())
         .filter_map(|j| model.input_channel(j))
-        .map(|channel| InputFormat { frac_bits: channel.frac_bits, shift: channel.shift })
+        .map(|channel| InputFormat {
+            frac_bits: channel.frac_bits,
+            shift: channel.shift,
+        })
         .collect()
 }
 
 /// The raw integers of a sequence `[T, I]` of real values, step by step.
 pub fn raw_sequence(formats: &[InputFormat], sequence: ArrayView2<'_, f32>) -> Vec<Vec<i32>> {
     let step = |row: ndarray::ArrayView1<'_, f32>| {
-        row.iter().zip(formats).map(|(value, format)| format.raw(*value)).collect()
+        row.iter()
+            .zip(formats)
+            .map(|(value, format)| format.raw(*value))
+            .collect()
     };
     sequence.rows().into_iter().map(step).collect()
+}
+
+/// Outputs of `model` over the steps of `raw`, from a fresh state, as bits of Q15.16: those after
+/// the last step for sequence to one, `[1][O]`, or after every step, `[T][O]`.
+pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
+    let mut stream = Stream::new(model);
+    let mut rows = Vec::with_capacity(raw.len());
+    for step in raw {
+        let outputs = stream.step(model, step);
+        if model.mode() == Mode::SequenceToOne {
+            rows.clear();
+        }
+        rows.push(outputs.iter().map(|y| y.to_bits()).collect());
+    }
+    rows
 }
 
 /// Outputs of `model` for sequences of real values, each `[T, I]`: `[1, O]` after the last step for
@@ -63,24 +89,14 @@ pub fn outputs(model: &Model<'_>, sequences: &[ArrayView2<'_, f32>]) -> Outputs 
     let formats = input_formats(model);
     sequences
         .par_iter()
-        .map(|sequence| {
-            let mut stream = Stream::new(model);
-            let steps = raw_sequence(&formats, *sequence);
-            let mut rows = Vec::with_capacity(steps.len());
-            for raw in &steps {
-                rows.push(real_outputs(model, stream.step(model, raw)));
-            }
-            if model.mode() == Mode::SequenceToOne {
-                rows.drain(..rows.len().saturating_sub(1));
-            }
-            let shape = (rows.len(), model.outputs());
-            Array2::from_shape_fn(shape, |(t, o)| rows[t][o])
-        })
+        .map(|sequence| real_outputs(model, &run(model, &raw_sequence(&formats, *sequence))))
         .collect()
 }
 
-/// Q15.16 to real values.
-pub fn real_outputs(model: &Model<'_>, outputs: &[I16F16]) -> Vec<f32> {
+/// Bits of Q15.16, `[T][O]`, to real values.
+pub fn real_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f32> {
     let unit = 2f64.powi(i32::from(model.output_exponent()) - 16);
-    outputs.iter().map(|y| (f64::from(y.to_bits()) * unit) as f32).collect()
+    Array2::from_shape_fn((bits.len(), model.outputs()), |(t, o)| {
+        (f64::from(bits[t][o]) * unit) as f32
+    })
 }

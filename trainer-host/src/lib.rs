@@ -1,9 +1,36 @@
 //! Trains, quantises and exports LSTMs for `lstm-nostd`.
 //!
-//! Each module uses only those above it:
+//! Each module uses only those to its left:
 //!
 //! ```text
-//! data → network → bptt → optimiser → train → checkpoint → quantise → export → evaluate → report → cli
+//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → checkpoint
+//! network → calibrate → quantise → export → integers → evaluate, layer_error
+//! run_folder → report → cli
 //! ```
+//!
+//! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
+pub mod atomic_file;
+pub mod bptt;
+pub mod calibrate;
+pub mod checkpoint;
+pub mod cli;
+pub mod compute;
 pub mod data;
+pub mod device;
+mod dropout;
+pub mod evaluate;
+pub mod export;
+pub mod forward;
+pub mod input_format;
+pub mod integers;
+pub mod layer_error;
+pub mod loss;
+pub mod model_file;
 pub mod network;
+pub mod optimiser;
+pub mod quantise;
+pub mod quantised_file;
+pub mod report;
+pub mod run_folder;
+pub mod schedule;
+pub mod train;

@@ -1,2 +1,5 @@
 //! The `trainer-host` command line.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    trainer_host::cli::main()
+}

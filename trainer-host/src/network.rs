@@ -1,6 +1,22 @@
 //! The f32 network: stacked peephole LSTM layers, then dense layers.
+//!
+//! ```text
+//! i_t = σ(W_xi x_t + W_hi h_{t−1} + p_i ⊙ c_{t−1} + b_i)   (1)
+//! f_t = σ(W_xf x_t + W_hf h_{t−1} + p_f ⊙ c_{t−1} + b_f)   (2)
+//! g_t = tanh(W_xg x_t + W_hg h_{t−1} + b_g)                (3)
+//! c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t                          (4)
+//! o_t = σ(W_xo x_t + W_ho h_{t−1} + p_o ⊙ c_t + b_o)       (5)
+//! h_t = o_t ⊙ tanh(c_t)                                    (6)
+//! y   = W h + b, with ReLU between dense layers            (7)
+//! ```
+//!
+//! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002). How the
+//! parameters begin is [`Network::new`]; how they are evaluated is [`crate::forward`].
 
 use ndarray::{Array1, Array2};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 /// What the last layer's values mean, and so which loss fits.
@@ -76,4 +92,377 @@ pub struct Network {
     pub lstm: Vec<LstmLayer>,
     /// Dense layers, first to last; the last one is the output layer.
     pub dense: Vec<DenseLayer>,
+}
+
+/// Why a network cannot have the structure that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StructureError {
+    /// A size is zero or beyond what a microcontroller's model can use.
+    #[error("{what} is {found}, and must be between 1 and {largest}")]
+    Size {
+        /// Which size, as in the configuration.
+        what: String,
+        /// What it was.
+        found: usize,
+        /// The largest that is allowed.
+        largest: usize,
+    },
+    /// There must be an LSTM layer.
+    #[error("hidden is empty; give at least one LSTM layer, for example hidden = [32]")]
+    NoLstmLayer,
+    /// Too many layers.
+    #[error("there are {found} {kind} layers, and at most {largest} are supported")]
+    TooManyLayers {
+        /// LSTM or dense.
+        kind: &'static str,
+        /// How many there were.
+        found: usize,
+        /// The largest number that is allowed.
+        largest: usize,
+    },
+}
+
+/// The largest size of a layer.
+pub const MAX_LAYER_SIZE: usize = 4096;
+/// The largest number of layers of a kind.
+pub const MAX_LAYERS: usize = 16;
+
+impl NetworkConfig {
+    /// Refuses sizes of zero and absurd ones.
+    pub fn validate(&self) -> Result<(), StructureError> {
+        if self.hidden.is_empty() {
+            return Err(StructureError::NoLstmLayer);
+        }
+        for (kind, found) in [
+            ("LSTM", self.hidden.len()),
+            ("hidden dense", self.dense.len()),
+        ] {
+            if found > MAX_LAYERS {
+                return Err(StructureError::TooManyLayers {
+                    kind,
+                    found,
+                    largest: MAX_LAYERS,
+                });
+            }
+        }
+        let hidden = self
+            .hidden
+            .iter()
+            .enumerate()
+            .map(|(l, h)| (format!("hidden[{l}]"), *h));
+        let dense = self
+            .dense
+            .iter()
+            .enumerate()
+            .map(|(l, n)| (format!("dense[{l}]"), *n));
+        let edges = [
+            ("inputs".to_owned(), self.inputs),
+            ("outputs".to_owned(), self.outputs),
+        ];
+        for (what, found) in edges.into_iter().chain(hidden).chain(dense) {
+            if !(1..=MAX_LAYER_SIZE).contains(&found) {
+                return Err(StructureError::Size {
+                    what,
+                    found,
+                    largest: MAX_LAYER_SIZE,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a parameter multiplies, which decides how it is regularised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// A matrix of weights.
+    Weight,
+    /// A bias.
+    Bias,
+    /// Peephole weights.
+    Peephole,
+}
+
+/// One parameter array of a network, in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter<'a> {
+    /// `lstm.0.w_x`, `lstm.0.w_h`, `lstm.0.bias`, `lstm.0.peephole`, `dense.0.weight`,
+    /// `dense.0.bias` and so on: the names in a checkpoint.
+    pub name: String,
+    /// Rows and columns, or a length.
+    pub shape: Vec<usize>,
+    /// What it multiplies.
+    pub kind: ParameterKind,
+    /// The values.
+    pub values: &'a [f32],
+}
+
+impl Network {
+    /// A network whose initial parameters follow from `config` and `seed`.
+    ///
+    /// Input and dense weights are Glorot uniform, recurrent weights orthogonal (a block of
+    /// `[H, H]` for each gate), the forget gate's biases one, all else zero.
+    pub fn new(config: &NetworkConfig, seed: u64) -> Result<Self, StructureError> {
+        let mut network = Self::zeros(config)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for layer in &mut network.lstm {
+            let hidden = layer.w_h.ncols();
+            glorot_uniform(&mut layer.w_x, hidden, &mut rng);
+            for gate in 0..4 {
+                let block = orthogonal(hidden, &mut rng);
+                let rows = gate * hidden..(gate + 1) * hidden;
+                layer.w_h.slice_mut(ndarray::s![rows, ..]).assign(&block);
+            }
+        }
+        network.set_forget_bias(1.0);
+        for layer in &mut network.dense {
+            let outputs = layer.weight.nrows();
+            glorot_uniform(&mut layer.weight, outputs, &mut rng);
+        }
+        Ok(network)
+    }
+
+    /// Sets the biases of all forget gates: larger ones remember for longer to begin with, about
+    /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
+    pub fn set_forget_bias(&mut self, value: f32) {
+        for layer in &mut self.lstm {
+            let hidden = layer.w_h.ncols();
+            layer
+                .bias
+                .slice_mut(ndarray::s![hidden..2 * hidden])
+                .fill(value);
+        }
+    }
+
+    /// A network whose parameters are all zero; gradients have this shape too.
+    pub fn zeros(config: &NetworkConfig) -> Result<Self, StructureError> {
+        config.validate()?;
+        let mut inputs = config.inputs;
+        let mut lstm = Vec::new();
+        for &hidden in &config.hidden {
+            lstm.push(LstmLayer {
+                w_x: Array2::zeros((4 * hidden, inputs)),
+                w_h: Array2::zeros((4 * hidden, hidden)),
+                bias: Array1::zeros(4 * hidden),
+                peephole: config.peepholes.then(|| Array2::zeros((3, hidden))),
+            });
+            inputs = hidden;
+        }
+        let mut dense = Vec::new();
+        for &outputs in config.dense.iter().chain([&config.outputs]) {
+            dense.push(DenseLayer {
+                weight: Array2::zeros((outputs, inputs)),
+                bias: Array1::zeros(outputs),
+            });
+            inputs = outputs;
+        }
+        Ok(Self {
+            config: config.clone(),
+            lstm,
+            dense,
+        })
+    }
+
+    /// All parameters in a fixed order: layer by layer, as named in [`Parameter::name`].
+    pub fn parameters(&self) -> Vec<Parameter<'_>> {
+        use ParameterKind::{Bias, Peephole, Weight};
+        let mut all = Vec::new();
+        let mut push = |name: String, shape: &[usize], kind, values: Option<_>| {
+            let values = values.expect("parameters are stored in row-major order");
+            all.push(Parameter {
+                name,
+                shape: shape.to_vec(),
+                kind,
+                values,
+            });
+        };
+        for (l, layer) in self.lstm.iter().enumerate() {
+            push(
+                format!("lstm.{l}.w_x"),
+                layer.w_x.shape(),
+                Weight,
+                layer.w_x.as_slice(),
+            );
+            push(
+                format!("lstm.{l}.w_h"),
+                layer.w_h.shape(),
+                Weight,
+                layer.w_h.as_slice(),
+            );
+            push(
+                format!("lstm.{l}.bias"),
+                layer.bias.shape(),
+                Bias,
+                layer.bias.as_slice(),
+            );
+            if let Some(p) = &layer.peephole {
+                push(
+                    format!("lstm.{l}.peephole"),
+                    p.shape(),
+                    Peephole,
+                    p.as_slice(),
+                );
+            }
+        }
+        for (l, layer) in self.dense.iter().enumerate() {
+            push(
+                format!("dense.{l}.weight"),
+                layer.weight.shape(),
+                Weight,
+                layer.weight.as_slice(),
+            );
+            push(
+                format!("dense.{l}.bias"),
+                layer.bias.shape(),
+                Bias,
+                layer.bias.as_slice(),
+            );
+        }
+        all
+    }
+
+    /// The values of all parameters, in the order of [`Network::parameters`].
+    pub fn values_mut(&mut self) -> Vec<&mut [f32]> {
+        let mut all = Vec::new();
+        for layer in &mut self.lstm {
+            all.push(layer.w_x.as_slice_mut());
+            all.push(layer.w_h.as_slice_mut());
+            all.push(layer.bias.as_slice_mut());
+            if let Some(peephole) = &mut layer.peephole {
+                all.push(peephole.as_slice_mut());
+            }
+        }
+        for layer in &mut self.dense {
+            all.push(layer.weight.as_slice_mut());
+            all.push(layer.bias.as_slice_mut());
+        }
+        let row_major =
+            |values: Option<_>| values.expect("parameters are stored in row-major order");
+        all.into_iter().map(row_major).collect()
+    }
+
+    /// How many parameters there are.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters()
+            .iter()
+            .map(|parameter| parameter.values.len())
+            .sum()
+    }
+}
+
+/// Uniform in ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010).
+fn glorot_uniform(weights: &mut Array2<f32>, outputs: usize, rng: &mut ChaCha8Rng) {
+    let limit = (6.0 / (weights.ncols() + outputs) as f32).sqrt();
+    weights.mapv_inplace(|_| rng.random_range(-limit..limit));
+}
+
+/// A random orthogonal matrix, `[n, n]`: Gaussian rows made orthonormal one after the other
+/// (Saxe, McClelland and Ganguli 2014).
+fn orthogonal(n: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
+    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(n);
+    while rows.len() < n {
+        let mut row: Vec<f64> = (0..n).map(|_| rng.sample(StandardNormal)).collect();
+        // Twice, since one pass leaves rounding errors of the order of the lost length.
+        for _ in 0..2 {
+            for done in &rows {
+                let along: f64 = row.iter().zip(done).map(|(a, b)| a * b).sum();
+                row.iter_mut().zip(done).for_each(|(a, b)| *a -= along * b);
+            }
+        }
+        let length = row.iter().map(|a| a * a).sum::<f64>().sqrt();
+        if length > 1e-6 {
+            rows.push(row.iter().map(|a| a / length).collect());
+        }
+    }
+    Array2::from_shape_fn((n, n), |(r, k)| rows[r][k] as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            inputs: 3,
+            hidden: vec![20, 7],
+            peepholes: true,
+            dense: vec![5],
+            outputs: 2,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        }
+    }
+
+    #[test]
+    fn recurrent_weights_begin_orthogonal() {
+        // f32 rounding of entries below one, summed over 20 of them.
+        const ROUNDING: f32 = 1e-6;
+        let network = Network::new(&config(), 1).unwrap();
+        for layer in &network.lstm {
+            let hidden = layer.w_h.ncols();
+            for gate in 0..4 {
+                let block = layer
+                    .w_h
+                    .slice(ndarray::s![gate * hidden..(gate + 1) * hidden, ..]);
+                let product = block.dot(&block.t());
+                let error = (&product - &Array2::<f32>::eye(hidden)).mapv(f32::abs);
+                assert!(error.iter().all(|e| *e < ROUNDING));
+            }
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights_and_the_forget_gate_begins_open() {
+        let (a, b) = (
+            Network::new(&config(), 1).unwrap(),
+            Network::new(&config(), 1).unwrap(),
+        );
+        assert_eq!(a, b);
+        assert_ne!(a, Network::new(&config(), 2).unwrap());
+        let bias = &a.lstm[0].bias;
+        assert!(
+            bias.iter()
+                .enumerate()
+                .all(|(r, b)| *b == f32::from(u8::from((20..40).contains(&r))))
+        );
+    }
+
+    #[test]
+    fn names_and_values_come_in_the_same_order() {
+        let mut network = Network::new(&config(), 1).unwrap();
+        let lengths: Vec<usize> = network
+            .parameters()
+            .iter()
+            .map(|p| p.values.len())
+            .collect();
+        assert_eq!(
+            lengths,
+            network
+                .values_mut()
+                .iter()
+                .map(|v| v.len())
+                .collect::<Vec<_>>()
+        );
+        let names: Vec<String> = network.parameters().into_iter().map(|p| p.name).collect();
+        assert_eq!(names[3], "lstm.0.peephole");
+        assert_eq!(names.last().unwrap(), "dense.1.bias");
+    }
+
+    #[test]
+    fn refuses_sizes_of_zero_and_no_layers() {
+        let no_layer = NetworkConfig {
+            hidden: vec![],
+            ..config()
+        };
+        assert_eq!(
+            Network::new(&no_layer, 1).unwrap_err(),
+            StructureError::NoLstmLayer
+        );
+        let no_units = NetworkConfig {
+            hidden: vec![4, 0],
+            ..config()
+        };
+        let message = Network::new(&no_units, 1).unwrap_err().to_string();
+        assert!(message.contains("hidden[1] is 0"), "{message}");
+    }
 }

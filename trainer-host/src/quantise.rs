@@ -131,14 +131,21 @@ pub fn quantise(
             quantise_dense(&name, layer, range, relu_max)?
         } else {
             let shrink = 2f32.powi(-i32::from(output_exponent));
-            let scaled =
-                DenseLayer { weight: &layer.weight * shrink, bias: &layer.bias * shrink };
+            let scaled = DenseLayer {
+                weight: &layer.weight * shrink,
+                bias: &layer.bias * shrink,
+            };
             quantise_dense(&name, &scaled, range, None)?
         };
         dense.push(quantised);
         range = output_range;
     }
-    Ok(QuantisedNetwork { input_range, lstm, dense, output_exponent })
+    Ok(QuantisedNetwork {
+        input_range,
+        lstm,
+        dense,
+        output_exponent,
+    })
 }
 
 /// The exponent that brings the largest output to 2⁷..2⁸: 23 bits of it, and room for 128 times as
@@ -172,8 +179,10 @@ fn quantise_lstm(
 
     let hidden = layer.w_h.ncols();
     let rows = 4 * hidden;
-    let input_gain: Vec<f64> =
-        input_range.iter().map(|range| range * 0.5f64.powi(i32::from(x_shift))).collect();
+    let input_gain: Vec<f64> = input_range
+        .iter()
+        .map(|range| range * 0.5f64.powi(i32::from(x_shift)))
+        .collect();
     let mut quantised = Lstm {
         x_shift,
         cell_int_bits: m,

@@ -66,8 +66,11 @@ struct Formats {
 }
 
 const SCHEME: &str = "w8a16";
-const TASKS: [(&str, Task); 3] =
-    [("linear", Task::Linear), ("sigmoid", Task::Sigmoid), ("softmax", Task::Softmax)];
+const TASKS: [(&str, Task); 3] = [
+    ("linear", Task::Linear),
+    ("sigmoid", Task::Sigmoid),
+    ("softmax", Task::Softmax),
+];
 const MODES: [(&str, Mode); 2] = [
     ("sequence-to-one", Mode::SequenceToOne),
     ("sequence-to-sequence", Mode::SequenceToSequence),
@@ -75,7 +78,11 @@ const MODES: [(&str, Mode); 2] = [
 
 /// The name of `value` in one of the lists above.
 fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> String {
-    names.iter().find(|(_, v)| v == value).map_or("", |(name, _)| name).to_owned()
+    names
+        .iter()
+        .find(|(_, v)| v == value)
+        .map_or("", |(name, _)| name)
+        .to_owned()
 }
 
 /// One tensor, owned.
@@ -139,7 +146,11 @@ fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
 fn vector<T: Element>(values: &[T]) -> Tensor {
     let mut bytes = Vec::with_capacity(values.len() * T::BYTES);
     values.iter().for_each(|value| value.append(&mut bytes));
-    Tensor { dtype: T::DTYPE, shape: vec![values.len()], bytes }
+    Tensor {
+        dtype: T::DTYPE,
+        shape: vec![values.len()],
+        bytes,
+    }
 }
 
 /// Writes `file` to `path`.
@@ -193,45 +204,72 @@ pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
 /// # Errors
 /// [`ReadError`]; whether the integers make a model is for the model file's parser to say.
 pub fn read(path: &Path) -> Result<ModelFile, ReadError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| ReadError::Unreadable { path: path.to_owned(), source })?;
-    parse(&bytes).map_err(|problem| ReadError::Damaged { path: path.to_owned(), problem })
+    let bytes = std::fs::read(path).map_err(|source| ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes).map_err(|problem| ReadError::Damaged {
+        path: path.to_owned(),
+        problem,
+    })
 }
 
 fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file ({e})"))?;
+    let tensors =
+        SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file ({e})"))?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let formats = (metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)))
-        .ok_or_else(|| format!("no metadata {KEY:?}; this is not a quantised network"))?;
+    let formats = (metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(KEY)))
+    .ok_or_else(|| format!("no metadata {KEY:?}; this is not a quantised network"))?;
     let formats: Formats =
         serde_json::from_str(formats).map_err(|e| format!("metadata {KEY:?}: {e}"))?;
     if formats.scheme != SCHEME {
-        return Err(format!("scheme {:?}, and this version knows {SCHEME:?}", formats.scheme));
+        return Err(format!(
+            "scheme {:?}, and this version knows {SCHEME:?}",
+            formats.scheme
+        ));
     }
     let inputs = formats.input_names.len();
     let mean = read_vector::<i32>(&tensors, "input.mean", inputs)?;
     let mult = read_vector::<i32>(&tensors, "input.mult", inputs)?;
-    for (field, values) in
-        [("input_shift", &formats.input_shift), ("input_frac_bits", &formats.input_frac_bits)]
-    {
+    for (field, values) in [
+        ("input_shift", &formats.input_shift),
+        ("input_frac_bits", &formats.input_frac_bits),
+    ] {
         if values.len() != inputs {
-            return Err(format!("{field}: found {} values, needed {inputs}", values.len()));
+            return Err(format!(
+                "{field}: found {} values, needed {inputs}",
+                values.len()
+            ));
         }
     }
     let channels = (mean.into_iter().zip(mult))
         .zip(formats.input_shift.iter().zip(&formats.input_frac_bits))
-        .map(|((mean, mult), (&shift, &frac_bits))| InputChannel { mean, mult, shift, frac_bits })
+        .map(|((mean, mult), (&shift, &frac_bits))| InputChannel {
+            mean,
+            mult,
+            shift,
+            frac_bits,
+        })
         .collect();
     let mut width = inputs;
     let mut lstm = Vec::new();
-    for (l, (&x_shift, &cell_int_bits)) in
-        formats.x_shift.iter().zip(&formats.cell_int_bits).enumerate()
+    for (l, (&x_shift, &cell_int_bits)) in formats
+        .x_shift
+        .iter()
+        .zip(&formats.cell_int_bits)
+        .enumerate()
     {
         let name = |part: &str| format!("lstm.{l}.{part}");
         let rows = rows_of(&tensors, &name("w_h"))?;
         let hidden = rows / 4;
         if rows == 0 || rows % 4 != 0 {
-            return Err(format!("{}: found {rows} rows, needed four a unit", name("w_h")));
+            return Err(format!(
+                "{}: found {rows} rows, needed four a unit",
+                name("w_h")
+            ));
         }
         let peephole = name("peephole");
         let peephole = match tensors.tensor(&peephole) {
@@ -266,7 +304,9 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
         Vec::new()
     } else {
         let raw = read_matrix(&tensors, "golden.raw", steps, inputs)?;
-        raw.into_iter().zip(read_matrix(&tensors, "golden.outputs", steps, width)?).collect()
+        raw.into_iter()
+            .zip(read_matrix(&tensors, "golden.outputs", steps, width)?)
+            .collect()
     };
     Ok(ModelFile {
         task: named(&TASKS, "task", &formats.task)?,
@@ -282,7 +322,13 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
 }
 
 fn named<T: Copy>(names: &[(&'static str, T)], field: &str, found: &str) -> Result<T, String> {
-    let known = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let known = || {
+        names
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     names
         .iter()
         .find_map(|(name, value)| (*name == found).then_some(*value))
@@ -290,7 +336,9 @@ fn named<T: Copy>(names: &[(&'static str, T)], field: &str, found: &str) -> Resu
 }
 
 fn rows_of(tensors: &SafeTensors<'_>, name: &str) -> Result<usize, String> {
-    let tensor = tensors.tensor(name).map_err(|_| format!("no tensor {name:?}"))?;
+    let tensor = tensors
+        .tensor(name)
+        .map_err(|_| format!("no tensor {name:?}"))?;
     Ok(tensor.shape().first().copied().unwrap_or(0))
 }
 
@@ -317,7 +365,9 @@ fn values<T: Element>(
     name: &str,
     shape: &[usize],
 ) -> Result<Vec<T>, String> {
-    let tensor = tensors.tensor(name).map_err(|_| format!("no tensor {name:?}"))?;
+    let tensor = tensors
+        .tensor(name)
+        .map_err(|_| format!("no tensor {name:?}"))?;
     if tensor.dtype() != T::DTYPE || tensor.shape() != shape {
         return Err(format!(
             "{name}: found {:?} {:?}, needed {:?} {shape:?}",
@@ -326,7 +376,11 @@ fn values<T: Element>(
             T::DTYPE
         ));
     }
-    Ok(tensor.data().chunks_exact(T::BYTES).map(T::from_bytes).collect())
+    Ok(tensor
+        .data()
+        .chunks_exact(T::BYTES)
+        .map(T::from_bytes)
+        .collect())
 }
 
 #[cfg(test)]
@@ -384,7 +438,12 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("nowhere/quantised.safetensors")).unwrap_err().to_string();
-        assert!(error.contains("nowhere") && error.contains("trainer-host quantise"), "{error}");
+        let error = read(Path::new("nowhere/quantised.safetensors"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("nowhere") && error.contains("trainer-host quantise"),
+            "{error}"
+        );
     }
 }

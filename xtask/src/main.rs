@@ -1,2 +1,104 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask COMMAND`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use xtask::firmware::{Application, Image};
+use xtask::{boards, demo, set_up, test};
+
+/// Sets up, tests and demonstrates this project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Train, quantise and export a model of handwritten digits, and run it on an emulated Cortex-M4
+    Demo,
+    /// Check and test everything, the emulated boards included
+    Test,
+    /// Install what the firmware and its tests need: a compiler for the boards, and QEMU
+    SetUp {
+        /// Only say what is missing
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build firmware, or build and start it
+    #[command(subcommand)]
+    Firmware(FirmwareTask),
+}
+
+#[derive(Subcommand)]
+enum FirmwareTask {
+    /// Build an image and print its path
+    Build(ImageArguments),
+    /// Build an image and start it, in QEMU unless told otherwise
+    Run {
+        #[command(flatten)]
+        image: ImageArguments,
+        /// Flash and run the real board with probe-rs
+        #[arg(long)]
+        probe: bool,
+    },
+}
+
+#[derive(Args)]
+struct ImageArguments {
+    /// The board, or QEMU's machine
+    #[arg(long, default_value = "mps2-an386")]
+    board: String,
+    /// The application
+    #[arg(long, value_enum, default_value = "classify")]
+    application: Application,
+    /// The model file to compile in [default: a small one that comes with the firmware]
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+impl ImageArguments {
+    /// The image, with a compiler for it installed.
+    fn image(&self) -> Result<Image<'_>> {
+        let board = boards::by_name(&self.board)?;
+        set_up::compiler_ready(board.target)?;
+        Ok(Image {
+            board,
+            application: self.application,
+            model: self.model.as_deref(),
+            feature: None,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Demo => demo::run(),
+        Task::Test => test::run(),
+        Task::SetUp { check } => set_up::run(check),
+        Task::Firmware(FirmwareTask::Build(image)) => {
+            println!("{}", image.image()?.build()?.display());
+            Ok(())
+        }
+        Task::Firmware(FirmwareTask::Run { image, probe }) => {
+            let image = image.image()?;
+            if !probe {
+                set_up::qemu_ready()?;
+            }
+            image.run(probe)
+        }
+    }
+}

@@ -1,31 +1,34 @@
-//! A labelled set of sequences, wherever it came from.
+//! Labelled sets of sequences: files, built-in data and generated tasks, and what is done to them
+//! before training.
+//!
+//! [`open()`] is the door: it turns a path or a built-in name into [`Parts`]. What it refuses, it
+//! refuses with a [`DataError`] that says where, what, and what to do.
 
-use ndarray::Array2;
+mod built_in;
+mod dataset;
+pub mod digits;
+mod error;
+mod format;
+pub mod generated;
+mod long_csv;
+mod normalise;
+mod npz;
+mod npz_element;
+mod open;
+mod records;
+mod sktime_ts;
+mod split;
+mod summary;
+mod text;
+mod ucr_tsv;
+mod write_csv;
 
-/// A set of sequences that share channels, with one target (or one per step) each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dataset {
-    /// Name of each input channel, `[I]`.
-    pub channels: Vec<String>,
-    /// One `[T, I]` array a sequence; `T ≥ 1` varies from sequence to sequence.
-    pub sequences: Vec<Array2<f32>>,
-    /// What the network is to say about each sequence.
-    pub targets: Targets,
-    /// Name of each class, or of each output of a regression, `[O]`.
-    pub outputs: Vec<String>,
-    /// The group (person, machine) that each sequence came from, if known; splits keep groups whole.
-    pub groups: Option<Vec<String>>,
-}
-
-/// The targets of a [`Dataset`], in the order of its sequences.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets {
-    /// Sequence to one class: an index into `outputs`.
-    Class(Vec<usize>),
-    /// Sequence to sequence: a class for each step, each `[T]`.
-    ClassPerStep(Vec<Vec<usize>>),
-    /// Sequence to one vector of values, each `[O]`.
-    Value(Vec<Vec<f32>>),
-    /// Sequence to sequence: values for each step, each `[T, O]`.
-    ValuePerStep(Vec<Array2<f32>>),
-}
+pub use built_in::BuiltIn;
+pub use dataset::{Dataset, Schema, Targets, Task};
+pub use error::{DataError, Place, Problem};
+pub use long_csv::Columns;
+pub use normalise::Normalisation;
+pub use open::{Options, Parts, open, open_test};
+pub use split::{Split, SplitError, split};
+pub use summary::{Lengths, Output, Summary};
+pub use write_csv::to_long_csv;

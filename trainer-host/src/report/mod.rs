@@ -2,6 +2,8 @@
 
 mod curve;
 mod page;
+mod run;
 
 pub use curve::{Curve, curves_svg};
 pub use page::{Page, confusion_table};
+pub use run::{losses_svg, run_report};

@@ -1,0 +1,61 @@
+//! Chooses the board, its memory map, and the model that is compiled in.
+//!
+//! A board is a cargo feature, or without one the usual board of the target. The model is the file named
+//! by the environment variable `LSTM_MODEL`, or without it `models/tiny.lstm`.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// Boards that must be asked for by a feature.
+const BY_FEATURE: [&str; 3] = ["mps2-an500", "mps3-an547", "stm32f405"];
+/// Boards that a target stands for.
+const BY_TARGET: [(&str, &str); 4] = [
+    ("thumbv6m", "microbit"),
+    ("thumbv7m", "mps2-an385"),
+    ("thumbv7em", "mps2-an386"),
+    ("thumbv8m.main", "mps2-an505"),
+];
+/// The model that is compiled in unless `LSTM_MODEL` names another.
+const DEFAULT_MODEL: &str = "models/tiny.lstm";
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let board = board();
+    println!("cargo::rustc-check-cfg=cfg(board, values(any()))");
+    println!("cargo::rustc-cfg=board=\"{board}\"");
+
+    let memory = format!("memory/{board}.x");
+    copy(&memory, &out.join("memory.x"));
+    println!("cargo::rustc-link-search={}", out.display());
+    // `link.x` of cortex-m-rt includes memory.x; --nmagic keeps sections from being padded to pages.
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    println!("cargo::rustc-link-arg-bins=--nmagic");
+
+    println!("cargo::rerun-if-env-changed=LSTM_MODEL");
+    let model = env::var("LSTM_MODEL").unwrap_or_else(|_| DEFAULT_MODEL.to_owned());
+    copy(&model, &out.join("model.lstm"));
+}
+
+/// The board's name.
+fn board() -> String {
+    for name in BY_FEATURE {
+        let feature = name.to_uppercase().replace('-', "_");
+        if env::var_os(format!("CARGO_FEATURE_{feature}")).is_some() {
+            return name.to_owned();
+        }
+    }
+    let target = env::var("TARGET").expect("cargo sets TARGET");
+    BY_TARGET
+        .iter()
+        .find(|(prefix, _)| target.split("-none").next() == Some(prefix))
+        .map(|(_, board)| (*board).to_owned())
+        .unwrap_or_else(|| panic!("there is no board for target {target}"))
+}
+
+/// Copies a file and has cargo build again when it changes.
+fn copy(from: &str, to: &std::path::Path) {
+    println!("cargo::rerun-if-changed={from}");
+    if let Err(error) = fs::copy(from, to) {
+        panic!("{from}: {error}");
+    }
+}

@@ -1,0 +1,262 @@
+//! What the host asks and what a board answers.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::Width;
+
+/// Version of the messages below; both sides must have the same one.
+pub const PROTOCOL: u16 = 1;
+
+/// Bytes of arrays that always fit in a message whose frame has `frame_bytes` bytes.
+///
+/// The rest is for the envelope, lengths, ticks and CRC, at most 32 bytes together, and for COBS, which adds
+/// one byte to every 254.
+pub const fn payload_bytes(frame_bytes: usize) -> usize {
+    frame_bytes.saturating_sub(32 + frame_bytes / 254)
+}
+
+/// A message and the number that pairs an answer with its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope<M> {
+    /// Chosen by the host, not 0; the answer repeats it.
+    pub id: u16,
+    /// The request or the response.
+    pub body: M,
+}
+
+/// What the host asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// Who is there? Answered by [`Response::Hello`].
+    Hello,
+    /// Work with the model in flash. Answered by [`Response::Model`].
+    UseEmbedded,
+    /// A model file of this length follows; the present model is forgotten. Answered by [`Response::Done`].
+    BeginLoad {
+        /// Length of the file.
+        bytes: u32,
+    },
+    /// The next part of the model file. Answered by [`Response::Done`].
+    Load {
+        /// Position of the part in the file.
+        offset: u32,
+        /// The part.
+        bytes: &'a [u8],
+    },
+    /// The model file is complete: parse it and work with it. Answered by [`Response::Model`], or by
+    /// [`Refusal::Model`] with the parser's error.
+    FinishLoad,
+    /// Set the state to zero. Answered by [`Response::Done`].
+    Reset,
+    /// Advance the model by some time steps. Answered by [`Response::Outputs`].
+    Run {
+        /// Set the state to zero first.
+        reset: bool,
+        /// Return the outputs of every step instead of only those of the last.
+        every_step: bool,
+        /// How the inputs are written.
+        width: Width,
+        /// Raw inputs `[T, I]`.
+        inputs: &'a [u8],
+    },
+    /// Answered by [`Response::State`].
+    ReadState,
+    /// Replace the state. Answered by [`Response::Done`].
+    WriteState {
+        /// As in [`Response::State`].
+        blocks: &'a [u8],
+    },
+    /// Repeat the golden steps in the model file. Answered by [`Response::SelfTest`].
+    SelfTest,
+    /// How deep has the stack been? Answered by [`Response::Stack`].
+    Stack,
+}
+
+/// What a board answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response<'a> {
+    /// To [`Request::Hello`].
+    #[serde(borrow)]
+    Hello(Hello<'a>),
+    /// This model is in use now, its state is zero.
+    Model(ModelInfo),
+    /// The request was carried out.
+    Done,
+    /// To [`Request::Run`].
+    Outputs {
+        /// `[T, O]`, or `[O]` of the last step, in [`Width::I32`].
+        outputs: &'a [u8],
+        /// Ticks that the steps took together, [`TickRate::overhead`] included once per step; `None` when
+        /// one step was too long for the counter.
+        ticks: Option<u64>,
+    },
+    /// To [`Request::ReadState`].
+    State {
+        /// The state's blocks of four units, each as the engine saves it.
+        blocks: &'a [u8],
+    },
+    /// To [`Request::SelfTest`].
+    SelfTest {
+        /// Number of golden steps in the file.
+        steps: u32,
+        /// Whether every output was the one in the file.
+        passed: bool,
+    },
+    /// To [`Request::Stack`].
+    Stack(StackUse),
+    /// The request was not carried out.
+    Refused(Refusal<'a>),
+}
+
+/// A board introduces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello<'a> {
+    /// [`PROTOCOL`] of the firmware.
+    pub protocol: u16,
+    /// Version of the firmware.
+    pub version: &'a str,
+    /// Name of the board.
+    pub board: &'a str,
+    /// Longest frame that the board can receive or send.
+    pub frame_bytes: u32,
+    /// Longest model file that it can receive.
+    pub model_bytes: u32,
+    /// Most state blocks of four units, of all layers together.
+    pub state_blocks: u32,
+    /// Most blocks of scratch memory.
+    pub scratch_blocks: u32,
+    /// Most inputs and most outputs.
+    pub channels: u32,
+    /// How its ticks are to be read.
+    pub tick_rate: TickRate,
+    /// The model in flash; `None` when the firmware was built without a valid one.
+    pub embedded: Option<ModelInfo>,
+}
+
+/// How the ticks of a board's counter become instructions or cycles.
+///
+/// The counter is SysTick, clocked like the core: on real hardware a tick is one clock cycle. Under QEMU's
+/// `-icount` time is counted in instructions, and a loop of known length says how many ticks one takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickRate {
+    /// Ticks that measuring nothing takes.
+    pub overhead: u32,
+    /// Ticks of a loop of [`loop_instructions`](Self::loop_instructions), `overhead` included.
+    pub loop_ticks: u32,
+    /// Instructions of that loop.
+    pub loop_instructions: u32,
+}
+
+/// Shape of a model and a fingerprint of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Length of the file.
+    pub bytes: u32,
+    /// CRC-32C of the whole file.
+    pub checksum: u32,
+    /// Raw inputs per time step.
+    pub inputs: u32,
+    /// Outputs per time step.
+    pub outputs: u32,
+    /// Blocks of four units that its state takes.
+    pub state_blocks: u32,
+    /// Blocks of scratch memory that a step takes.
+    pub scratch_blocks: u32,
+}
+
+/// Depth of the stack, measured by painting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackUse {
+    /// Deepest use of the whole program since it started.
+    pub program_bytes: u32,
+    /// Deepest use below the caller of the engine's step; 0 before the first step.
+    pub step_bytes: u32,
+}
+
+/// What a board or a model can run short of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resource {
+    /// Bytes of the model buffer.
+    ModelBytes,
+    /// State blocks of four units.
+    StateBlocks,
+    /// Blocks of scratch memory.
+    ScratchBlocks,
+    /// Inputs or outputs.
+    Channels,
+    /// Bytes of a frame.
+    FrameBytes,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal<'a> {
+    /// A frame arrived damaged, or is no message of this protocol.
+    Damaged,
+    /// The board is too small.
+    TooSmall {
+        /// What it has too little of.
+        resource: Resource,
+        /// How much the request needs.
+        need: u32,
+        /// How much the board has.
+        have: u32,
+    },
+    /// There is no model to work with yet.
+    NoModel,
+    /// The firmware was built without a valid model.
+    NoEmbeddedModel,
+    /// A part of a model file came out of order or runs past its end.
+    LoadOrder {
+        /// The offset that was expected.
+        expected: u32,
+    },
+    /// The engine refused the model file, for this reason.
+    Model(&'a str),
+    /// The inputs are no whole number of time steps, or the state has another length than the model's.
+    Shape {
+        /// Bytes that were sent.
+        bytes: u32,
+        /// Bytes of one time step, or of the whole array.
+        unit_bytes: u32,
+    },
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ModelBytes => "bytes for a model file",
+            Self::StateBlocks => "state blocks of four units",
+            Self::ScratchBlocks => "blocks of scratch memory",
+            Self::Channels => "inputs or outputs",
+            Self::FrameBytes => "bytes for a frame",
+        })
+    }
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged => f.write_str("the frame arrived damaged"),
+            Self::TooSmall {
+                resource,
+                need,
+                have,
+            } => write!(f, "this needs {need} {resource}, the board has {have}"),
+            Self::NoModel => f.write_str("no model was loaded"),
+            Self::NoEmbeddedModel => f.write_str("the firmware was built without a valid model"),
+            Self::LoadOrder { expected } => {
+                write!(f, "the model file was expected to go on at byte {expected}")
+            }
+            Self::Model(reason) => write!(f, "the model file was refused: {reason}"),
+            Self::Shape { bytes, unit_bytes } => {
+                write!(
+                    f,
+                    "{bytes} bytes were sent, expected {unit_bytes} at a time"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The whole use of the engine on one screen: a model in flash, a sensor, and its class after each sample.
+#![no_std]
+#![no_main]
+
+use core::panic::PanicInfo;
+
+use embedded_io::Write as _;
+use lstm_firmware::{board, embedded};
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let (mut serial, _) = board::start();
+    // Checks the whole file. After this nothing can fail.
+    let Ok(model) = embedded::load() else {
+        board::fail()
+    };
+    let mut state = embedded::State::new();
+
+    // The steps that are stored in the model stand in for a sensor.
+    for (sample, (raw, _)) in model.model().golden_steps().enumerate() {
+        let Ok(raw) = raw.try_into() else { continue };
+        let outputs = model.step(&mut state, raw);
+        let class = lstm_nostd::decide(&outputs);
+        let name = model.model().output_names().nth(class).unwrap_or("?");
+        let _ = writeln!(serial, "sample {sample}: {name}");
+    }
+    board::succeed()
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    board::fail()
+}

@@ -1,0 +1,39 @@
+//! The board that this build is for; `build.rs` chooses it.
+//!
+//! A board is a module with its `NAME`, its [`CAPACITY`], and `start()`, which makes its serial port, an
+//! [`embedded_io::Read`] and [`embedded_io::Write`] at 115,200 baud, and hands over the core's SysTick.
+
+#[cfg(board = "microbit")]
+mod microbit;
+#[cfg(board = "microbit")]
+pub use self::microbit::*;
+
+#[cfg(board = "stm32f405")]
+mod stm32f405;
+#[cfg(board = "stm32f405")]
+pub use self::stm32f405::*;
+
+#[cfg(not(any(board = "microbit", board = "stm32f405")))]
+mod cmsdk_uart;
+#[cfg(not(any(board = "microbit", board = "stm32f405")))]
+mod mps;
+#[cfg(not(any(board = "microbit", board = "stm32f405")))]
+pub use self::mps::*;
+
+mod ending;
+pub use ending::{fail, succeed};
+
+/// How large a model a board takes, and how much it says at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Bytes of a model file that arrives at run time.
+    pub model_bytes: usize,
+    /// Bytes of the longest frame.
+    pub frame_bytes: usize,
+    /// Blocks of four units in the state.
+    pub state_blocks: usize,
+    /// Blocks of four words of scratch memory.
+    pub scratch_blocks: usize,
+    /// Inputs, and outputs.
+    pub channels: usize,
+}

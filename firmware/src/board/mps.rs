@@ -1,0 +1,68 @@
+//! ARM's MPS2 and MPS3 FPGA images, as QEMU emulates them: Cortex-M3, M4, M7, M33 and M55.
+
+use cortex_m::Peripherals;
+use cortex_m::peripheral::SYST;
+
+use super::Capacity;
+use super::cmsdk_uart::CmsdkUart;
+
+/// The image, which decides on the addresses.
+struct Image {
+    name: &'static str,
+    /// UART 0, by its secure address where the core starts in the secure state.
+    uart: usize,
+    /// Clock of the peripherals.
+    clock_hz: u32,
+}
+
+#[cfg(board = "mps2-an385")]
+const IMAGE: Image = Image {
+    name: "mps2-an385",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an386")]
+const IMAGE: Image = Image {
+    name: "mps2-an386",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an500")]
+const IMAGE: Image = Image {
+    name: "mps2-an500",
+    uart: 0x4000_4000,
+    clock_hz: 25_000_000,
+};
+#[cfg(board = "mps2-an505")]
+const IMAGE: Image = Image {
+    name: "mps2-an505",
+    uart: 0x5020_0000,
+    clock_hz: 20_000_000,
+};
+#[cfg(board = "mps3-an547")]
+const IMAGE: Image = Image {
+    name: "mps3-an547",
+    uart: 0x5930_3000,
+    clock_hz: 32_000_000,
+};
+
+/// Name of the board.
+pub const NAME: &str = IMAGE.name;
+
+/// RAM is plentiful; mps3-an547 has the least of it, 512 KB.
+pub const CAPACITY: Capacity = Capacity {
+    model_bytes: 256 * 1024,
+    frame_bytes: 16 * 1024,
+    state_blocks: 256,
+    scratch_blocks: 1024,
+    channels: 256,
+};
+
+/// The serial port and SysTick. To be called once.
+pub fn start() -> (CmsdkUart, SYST) {
+    let core = Peripherals::take().unwrap_or_else(|| super::fail());
+    // SAFETY: the address is the image's UART 0; only this makes a driver for it, and only once, since the
+    // core's peripherals can be taken but once.
+    let serial = unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) };
+    (serial, core.SYST)
+}

@@ -1,0 +1,18 @@
+//! What the applications share: the board, the counter, the stack's depth, and the link's server.
+//!
+//! ```text
+//! board → counter, stack → embedded → memory → line → server
+//! ```
+#![no_std]
+
+pub mod board;
+pub mod counter;
+pub mod line;
+pub mod memory;
+pub mod server;
+pub mod stack;
+
+lstm_nostd::include_model! {
+    /// The model that is compiled in: the file that `LSTM_MODEL` names, or else `models/tiny.lstm`.
+    pub mod embedded = concat!(env!("OUT_DIR"), "/model.lstm")
+}

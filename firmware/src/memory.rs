@@ -1,0 +1,59 @@
+//! The static buffers of the link's server, sized for the board.
+
+use lstm_nostd::{I16F16, I16x4, State};
+
+use crate::board::CAPACITY;
+
+/// A buffer on the boundary that a model file needs.
+#[repr(C, align(8))]
+pub struct ModelBytes(pub [u8; CAPACITY.model_bytes]);
+
+/// What the server works with besides its stack.
+pub struct Memory {
+    /// A model file that arrives at run time.
+    pub file: ModelBytes,
+    /// A frame that arrives.
+    pub received: [u8; CAPACITY.frame_bytes],
+    /// A frame that leaves.
+    pub sent: [u8; CAPACITY.frame_bytes],
+    /// What the model reads and writes.
+    pub work: Work,
+}
+
+/// What a model reads and writes.
+pub struct Work {
+    /// State of the stream.
+    pub state: State<{ CAPACITY.state_blocks }>,
+    /// Used while a step runs.
+    pub scratch: [I16x4; CAPACITY.scratch_blocks],
+    /// Raw inputs of one step.
+    pub raw: [i32; CAPACITY.channels],
+    /// Outputs of one step.
+    pub outputs: [I16F16; CAPACITY.channels],
+    /// Outputs of several steps, on their way into a frame.
+    pub payload: [u8; CAPACITY.frame_bytes],
+}
+
+impl Memory {
+    /// All zero, so that it costs no flash.
+    pub const fn new() -> Self {
+        Self {
+            file: ModelBytes([0; CAPACITY.model_bytes]),
+            received: [0; CAPACITY.frame_bytes],
+            sent: [0; CAPACITY.frame_bytes],
+            work: Work {
+                state: State::new(),
+                scratch: [I16x4([0; 4]); CAPACITY.scratch_blocks],
+                raw: [0; CAPACITY.channels],
+                outputs: [I16F16::ZERO; CAPACITY.channels],
+                payload: [0; CAPACITY.frame_bytes],
+            },
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,64 @@
+//! Boards under test: their images, built once, and QEMU.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use trainer_host::device::Device;
+use xtask::boards::{self, Board};
+use xtask::firmware::{Application, Image};
+
+/// Makes a module of tests, one for each board, from a function of a board.
+#[macro_export]
+macro_rules! on_every_board {
+    ($($test:ident)*) => {
+        $(mod $test {
+            $crate::on_every_board! { @boards $test
+                cortex_m0_microbit "microbit",
+                cortex_m3_mps2_an385 "mps2-an385",
+                cortex_m4_mps2_an386 "mps2-an386",
+                cortex_m4_stm32f405 "stm32f405",
+                cortex_m7_mps2_an500 "mps2-an500",
+                cortex_m33_mps2_an505 "mps2-an505",
+                cortex_m55_mps3_an547 "mps3-an547",
+            }
+        })*
+    };
+    (@boards $test:ident $($name:ident $board:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            super::$test($crate::boards::board($board));
+        })*
+    };
+}
+
+/// The board of this name.
+pub fn board(name: &str) -> &'static Board {
+    boards::by_name(name).expect("the tests name boards that exist")
+}
+
+/// The ELF file of an application, built when it is first asked for.
+pub fn image(board: &'static Board, application: Application) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<(&str, &str), PathBuf>> = Mutex::new(BTreeMap::new());
+
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = built
+        .entry((board.name, application.binary()))
+        .or_insert_with(|| {
+            let image = Image {
+                board,
+                application,
+                model: None,
+                feature: None,
+            };
+            image.build().unwrap_or_else(|error| panic!("{error:#}"))
+        });
+    path.clone()
+}
+
+/// The board, emulated, with the application that runs models.
+pub fn device(board: &'static Board) -> Device {
+    let image = image(board, Application::Runner);
+    let address = format!("qemu:{}", board.machine);
+    Device::open(&address, Some(&image)).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,77 @@
+//! Models that boards are tested with.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use lstm_nostd::artifact::RandomModel;
+
+/// Random models for a board whose memory holds at most `model_bytes` bytes of a model file and
+/// `channels` inputs.
+///
+/// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
+/// one has peepholes.
+pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
+    let shapes: [(usize, &[usize], &[usize], usize); 16] = [
+        (1, &[1], &[], 1),
+        (2, &[1], &[], 1),
+        (2, &[3], &[], 2),
+        (3, &[5], &[], 4),
+        (4, &[4], &[4], 4),
+        (5, &[7], &[3], 2),
+        (8, &[8], &[], 8),
+        (7, &[9], &[], 3),
+        (9, &[15], &[6], 1),
+        (12, &[16], &[], 5),
+        (6, &[13, 6], &[], 3),
+        (2, &[3, 2, 5, 4], &[7, 2], 2),
+        (3, &[4, 9], &[5], 2),
+        (17, &[31], &[10], 6),
+        (28, &[50, 21], &[], 10),
+        (21, &[118], &[33], 12),
+    ];
+    let models = shapes.iter().zip(0..).map(|(shape, seed)| RandomModel {
+        inputs: shape.0,
+        hidden: shape.1.to_vec(),
+        dense: shape.2.to_vec(),
+        outputs: shape.3,
+        peepholes: seed % 2 == 1,
+        seed,
+    });
+    models
+        .filter(|model| {
+            let bytes = model.build().to_bytes().expect("the shape fits").len();
+            bytes <= model_bytes && model.inputs <= channels
+        })
+        .collect()
+}
+
+/// A model that was trained on the handwritten digits and quantised, by the program that users run.
+///
+/// Two epochs leave it far from its best; its weights, formats and normalisation are those of a trained
+/// model nevertheless.
+pub fn trained_model() -> &'static [u8] {
+    static FILE: OnceLock<Vec<u8>> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("there is room for temporary files");
+        let run = folder.path().join("run");
+        let run = run.to_str().expect("the folder's name is UTF-8");
+        trainer_host(&[
+            "train", "digits", "--out", run, "--hidden", "14", "--epochs", "2",
+        ]);
+        trainer_host(&["quantise", run]);
+        trainer_host(&["export", run]);
+        std::fs::read(Path::new(run).join("model.lstm")).expect("export wrote the model")
+    })
+}
+
+/// Runs `trainer-host`, which `cargo test` has built.
+fn trainer_host(arguments: &[&str]) {
+    let mut cargo = xtask::command::cargo();
+    cargo
+        .current_dir(xtask::command::root())
+        .args(["run", "--quiet", "--package", "trainer-host", "--"])
+        .args(arguments);
+    let output = cargo.output().expect("cargo starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+}

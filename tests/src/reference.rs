@@ -1,0 +1,43 @@
+//! What `lstm-nostd` computes on the host: the answer that every core must give.
+
+use lstm_nostd::{Model, State};
+use trainer_host::integers::Stream;
+
+/// A stream on the host.
+pub struct Reference<'m> {
+    model: Model<'m>,
+    stream: Stream,
+}
+
+impl<'m> Reference<'m> {
+    /// A fresh stream of the model in `file`, which must be valid.
+    pub fn new(file: &'m [u8]) -> Self {
+        let model = Model::parse(file).expect("the test's model is valid");
+        let stream = Stream::new(&model);
+        Self { model, stream }
+    }
+
+    /// Outputs `[T, O]` of the time steps `raw`, `[T, I]`, as bits of Q15.16.
+    pub fn run(&mut self, raw: &[i32]) -> Vec<i32> {
+        let mut outputs = Vec::new();
+        for step in raw.chunks_exact(self.model.inputs()) {
+            let step = self.stream.step(&self.model, step);
+            outputs.extend(step.iter().map(|output| output.to_bits()));
+        }
+        outputs
+    }
+
+    /// The state, in blocks as the engine saves them.
+    pub fn state(&self) -> Vec<u8> {
+        let blocks = self.stream.hidden.iter().zip(&self.stream.cell);
+        blocks
+            .flat_map(|(&hidden, &cell)| {
+                let block = State {
+                    hidden: [hidden],
+                    cell: [cell],
+                };
+                block.to_bytes()[0]
+            })
+            .collect()
+    }
+}

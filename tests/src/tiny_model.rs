@@ -1,0 +1,28 @@
+//! The model that firmware is built with when no other is named, `firmware/models/tiny.lstm`.
+
+use lstm_nostd::artifact::{AlignedBytes, RandomModel};
+
+use crate::reference::Reference;
+
+/// Golden steps in the file.
+const GOLDEN_STEPS: usize = 12;
+
+/// Five units with peepholes and random weights, and golden steps.
+pub fn tiny_model() -> AlignedBytes {
+    let random = RandomModel {
+        inputs: 3,
+        hidden: vec![5],
+        dense: vec![],
+        outputs: 4,
+        peepholes: true,
+        seed: 2002,
+    };
+    let mut file = random.build();
+    let bytes = file.to_bytes().expect("the shape fits the format");
+    let mut reference = Reference::new(&bytes);
+    for raw in random.raw_inputs(GOLDEN_STEPS) {
+        let outputs = reference.run(&raw);
+        file.golden.push((raw, outputs));
+    }
+    file.to_bytes().expect("golden steps fit the format")
+}

@@ -1,0 +1,168 @@
+//! The firmware's other applications, and a line that is not as tidy as the host's.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use lstm_link::{Envelope, Refusal, Request, Response, decode, encode};
+use lstm_nostd::{Model, decide};
+use lstm_tests::boards::{board, image};
+use lstm_tests::on_every_board;
+use lstm_tests::reference::Reference;
+use lstm_tests::tiny_model::tiny_model;
+use xtask::boards::Board;
+use xtask::firmware::{Application, Image};
+use xtask::qemu;
+
+on_every_board! {
+    the_example_prints_the_classes_of_the_host
+    a_damaged_frame_is_answered_and_the_line_goes_on
+}
+
+fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
+    let image = image(board, Application::Classify);
+    let output = qemu::command(board).arg(image).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    // The stray zero byte of the micro:bit's port.
+    let printed = String::from_utf8(output.stdout).unwrap().replace('\0', "");
+
+    let file = tiny_model();
+    let model = Model::parse(&file).unwrap();
+    let mut host = Reference::new(&file);
+    let expected: String = model
+        .golden_steps()
+        .zip(0..)
+        .map(|((raw, _), sample)| {
+            let outputs = host.run(raw);
+            let outputs: Vec<_> = outputs
+                .iter()
+                .map(|y| lstm_nostd::I16F16::from_bits(*y))
+                .collect();
+            let name = model.output_names().nth(decide(&outputs)).unwrap();
+            format!("sample {sample}: {name}\n")
+        })
+        .collect();
+    assert_eq!(printed, expected);
+}
+
+fn a_damaged_frame_is_answered_and_the_line_goes_on(board: &'static Board) {
+    let image = image(board, Application::Runner);
+    let mut qemu = Running::start(qemu::command(board).arg(image));
+    // What arrives before the port is switched on may be lost; the first answer says that it is on.
+    let mut buffer = [0; 64];
+    let hello = encode(
+        &Envelope {
+            id: 1,
+            body: Request::Stack,
+        },
+        &mut buffer,
+    )
+    .unwrap()
+    .to_vec();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(matches!(qemu.ask(&hello), (1, Answer::Other)));
+
+    let mut damaged = hello.clone();
+    damaged[2] ^= 0x55;
+    assert_eq!(qemu.ask(&damaged), (0, Answer::Damaged));
+    assert_eq!(qemu.ask(b"no frame at all\0"), (0, Answer::Damaged));
+    // Longer than any board's buffer.
+    let mut long = vec![9; 20_000];
+    long.push(0);
+    assert_eq!(qemu.ask(&long), (0, Answer::Damaged));
+    let reset = encode(
+        &Envelope {
+            id: 2,
+            body: Request::Reset,
+        },
+        &mut buffer,
+    )
+    .unwrap();
+    assert_eq!(qemu.ask(reset), (2, Answer::NoModel));
+}
+
+/// An answer, as far as the test looks into it.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Damaged,
+    NoModel,
+    Other,
+}
+
+/// QEMU with its serial port in our hands; ended when it is dropped.
+struct Running(std::process::Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self(child.expect("`cargo xtask set-up` installs QEMU"))
+    }
+
+    /// Sends bytes; the number and kind of the next answer.
+    fn ask(&mut self, bytes: &[u8]) -> (u16, Answer) {
+        self.0.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+        let mut frame = Vec::new();
+        loop {
+            let mut byte = [0];
+            self.0
+                .stdout
+                .as_mut()
+                .unwrap()
+                .read_exact(&mut byte)
+                .unwrap();
+            match byte {
+                [0] if frame.is_empty() => {}
+                [0] => break,
+                [byte] => frame.push(byte),
+            }
+        }
+        let answer: Envelope<Response<'_>> = decode(&mut frame).unwrap();
+        let kind = match answer.body {
+            Response::Refused(Refusal::Damaged) => Answer::Damaged,
+            Response::Refused(Refusal::NoModel) => Answer::NoModel,
+            _ => Answer::Other,
+        };
+        (answer.id, kind)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// The image that links only if no panic can be reached.
+fn no_panic(board_name: &str, feature: Option<&'static str>) -> Image<'static> {
+    Image {
+        board: board(board_name),
+        application: Application::NoPanic,
+        model: None,
+        feature,
+    }
+}
+
+#[test]
+fn the_engine_cannot_panic() {
+    for name in [
+        "microbit",
+        "mps2-an385",
+        "mps2-an386",
+        "mps2-an505",
+        "mps3-an547",
+    ] {
+        let built = no_panic(name, None).build();
+        built.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    }
+}
+
+#[test]
+fn the_check_finds_a_panic() {
+    let mut cargo = no_panic("mps2-an386", Some("reachable-panic"))
+        .cargo("build")
+        .unwrap();
+    let output = cargo.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(errors.contains("__panic_is_reachable"), "{errors}");
+}

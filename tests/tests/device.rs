@@ -1,0 +1,185 @@
+//! What a board does besides computing: refuse, remember, test itself, and count.
+
+use lstm_nostd::artifact::RandomModel;
+use lstm_tests::boards::device;
+use lstm_tests::models::trained_model;
+use lstm_tests::on_every_board;
+use lstm_tests::reference::Reference;
+use lstm_tests::tiny_model::tiny_model;
+use trainer_host::device::{CostUnit, DeviceError, Keep};
+use xtask::boards::Board;
+
+on_every_board! {
+    damaged_models_are_refused_by_name
+    what_a_board_cannot_do_is_refused
+    the_state_is_saved_restored_and_reset
+    golden_steps_are_repeated
+    instructions_and_stack_are_measured
+}
+
+/// A model that is not the one in flash, so that it travels over the line.
+fn model() -> RandomModel {
+    RandomModel {
+        inputs: 3,
+        hidden: vec![10],
+        dense: vec![],
+        outputs: 2,
+        peepholes: true,
+        seed: 7,
+    }
+}
+
+fn damaged_models_are_refused_by_name(board: &'static Board) {
+    let mut device = device(board);
+    let good = model().build().to_bytes().unwrap().to_vec();
+    let changed = |place: usize| {
+        let mut file = good.clone();
+        file[place] ^= 0x20;
+        file
+    };
+    let cases = [
+        (changed(0), "bad magic"),
+        (changed(4), "version"),
+        (changed(good.len() / 2), "checksum"),
+        (good[..good.len() - 4].to_vec(), "truncated"),
+        (good[..20].to_vec(), "truncated"),
+        (Vec::new(), "truncated"),
+        ([&good[..], &[0; 4]].concat(), "trailing bytes"),
+    ];
+    for (file, name) in cases {
+        match device.load(&file) {
+            Err(DeviceError::Model { reason, .. }) => {
+                assert!(reason.starts_with(name), "{name}: {reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(
+            device.run(&[0; 3], Keep::LastStep).is_err(),
+            "no model is left after {name}"
+        );
+    }
+    // The line and the board are as good as before.
+    device.load(&good).unwrap();
+    let raw = model().raw_inputs(5).concat();
+    let run = device.run(&raw, Keep::EveryStep).unwrap();
+    assert_eq!(run.outputs, Reference::new(&good).run(&raw));
+}
+
+fn what_a_board_cannot_do_is_refused(board: &'static Board) {
+    let mut device = device(board);
+    let message = |error: DeviceError| error.to_string();
+    let refused = message(device.run(&[1, 2, 3], Keep::LastStep).unwrap_err());
+    assert!(refused.contains("no model"), "{refused}");
+
+    let limit = device.info().model_bytes;
+    let refused = message(device.load(&vec![0; limit + 1]).unwrap_err());
+    assert!(
+        refused.contains(&format!("needs {} bytes", limit + 1)),
+        "{refused}"
+    );
+
+    let wide = RandomModel {
+        inputs: device.info().channels + 1,
+        hidden: vec![1],
+        ..model()
+    };
+    let refused = message(device.load(&wide.build().to_bytes().unwrap()).unwrap_err());
+    assert!(refused.contains("inputs or outputs"), "{refused}");
+
+    device.load(&model().build().to_bytes().unwrap()).unwrap();
+    let refused = message(device.run(&[1, 2, 3, 4], Keep::LastStep).unwrap_err());
+    assert!(refused.contains("4 inputs"), "{refused}");
+    let refused = message(device.write_state(&[0; 24]).unwrap_err());
+    assert!(
+        refused.contains("24 bytes were sent, expected 72"),
+        "{refused}"
+    );
+}
+
+fn the_state_is_saved_restored_and_reset(board: &'static Board) {
+    let mut device = device(board);
+    let file = model().build().to_bytes().unwrap();
+    device.load(&file).unwrap();
+    let raw = model().raw_inputs(60).concat();
+    let (first, second) = raw.split_at(30 * 3);
+
+    let from_zero = device.run(first, Keep::EveryStep).unwrap().outputs;
+    let saved = device.read_state().unwrap();
+    let went_on = device.run(second, Keep::EveryStep).unwrap().outputs;
+    let mut host = Reference::new(&file);
+    assert_eq!(from_zero, host.run(first));
+    assert_eq!(saved, host.state());
+    assert_eq!(went_on, host.run(second));
+
+    device.write_state(&saved).unwrap();
+    assert_eq!(device.read_state().unwrap(), saved);
+    assert_eq!(
+        device.run(second, Keep::EveryStep).unwrap().outputs,
+        went_on
+    );
+
+    device.reset().unwrap();
+    assert_eq!(
+        device.run(first, Keep::EveryStep).unwrap().outputs,
+        from_zero
+    );
+    let last = device.run(second, Keep::LastStep).unwrap().outputs;
+    assert_eq!(last, went_on[went_on.len() - 2..]);
+}
+
+fn golden_steps_are_repeated(board: &'static Board) {
+    let mut device = device(board);
+    // The model in flash is the committed file, which is the one made here.
+    let tiny = tiny_model();
+    let embedded = device.use_embedded().unwrap();
+    assert_eq!(embedded.checksum, lstm_link::checksum(&tiny));
+    let test = device.self_test().unwrap();
+    assert!(test.passed && test.steps == 12, "{test:?}");
+
+    device.load(trained_model()).unwrap();
+    let test = device.self_test().unwrap();
+    assert!(test.passed && test.steps > 0, "{test:?}");
+
+    // A valid file whose stored outputs are not the engine's.
+    let mut wrong = model().build();
+    let raw = model().raw_inputs(4);
+    let file = wrong.to_bytes().unwrap();
+    let mut host = Reference::new(&file);
+    for step in raw {
+        let outputs = host.run(&step);
+        wrong.golden.push((step, outputs));
+    }
+    wrong.golden[3].1[1] ^= 1;
+    device.load(&wrong.to_bytes().unwrap()).unwrap();
+    let test = device.self_test().unwrap();
+    assert!(!test.passed && test.steps == 4, "{test:?}");
+}
+
+fn instructions_and_stack_are_measured(board: &'static Board) {
+    let mut device = device(board);
+    assert_eq!(device.unit(), CostUnit::Instructions);
+    let file = model().build().to_bytes().unwrap();
+    device.load(&file).unwrap();
+    let raw = model().raw_inputs(20).concat();
+
+    // The same steps take the same instructions, whenever they are run.
+    let first = device.run(&raw, Keep::LastStep).unwrap();
+    device.reset().unwrap();
+    let second = device.run(&raw, Keep::LastStep).unwrap();
+    assert_eq!(first, second);
+    // A multiplication and its addition take part of an instruction at best and ten at worst, and the
+    // rest of a step of ten units some hundreds.
+    let per_step = first.cost.unwrap() / 20;
+    let products = 4 * 10 * (3 + 10);
+    assert!(
+        (products / 4..products * 10 + 10_000).contains(&per_step),
+        "{per_step} instructions"
+    );
+
+    let stack = device.stack().unwrap();
+    assert!(stack.step_bytes > 0, "{stack:?}");
+    assert!(
+        stack.step_bytes < stack.program_bytes && stack.program_bytes < 32 * 1024,
+        "{stack:?}"
+    );
+}

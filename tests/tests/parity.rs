@@ -1,0 +1,55 @@
+//! Every core computes the same bits as the host.
+
+use lstm_tests::boards::device;
+use lstm_tests::models::{random_models, trained_model};
+use lstm_tests::on_every_board;
+use lstm_tests::reference::Reference;
+use trainer_host::device::{Device, Keep};
+use xtask::boards::Board;
+
+/// Time steps that every model runs for.
+const STEPS: usize = 220;
+
+on_every_board! {
+    random_models_agree_with_the_host
+    a_trained_model_agrees_with_the_host
+}
+
+/// Inputs reach both ends of their 32 bits, and all states and outputs are compared.
+fn random_models_agree_with_the_host(board: &'static Board) {
+    let mut device = device(board);
+    let info = device.info().clone();
+    let models = random_models(info.model_bytes, info.channels);
+    assert!(models.len() >= 12, "{board:?} must hold most of the models");
+    for random in models {
+        let file = random.build().to_bytes().unwrap();
+        let raw = random.raw_inputs(STEPS).concat();
+        compare(&mut device, &file, &raw, &format!("{random:?}"));
+    }
+}
+
+fn a_trained_model_agrees_with_the_host(board: &'static Board) {
+    // Rows of several digits, as recorded: pixels in 0..=16.
+    let raw: Vec<i32> = (0..STEPS as i32 * 8).map(|k| (k * k / 7) % 17).collect();
+    compare(&mut device(board), trained_model(), &raw, "digits");
+}
+
+/// Runs the model in `file` on both sides.
+fn compare(device: &mut Device, file: &[u8], raw: &[i32], name: &str) {
+    let loaded = device.load(file);
+    loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let run = device.run(raw, Keep::EveryStep).unwrap();
+    let mut host = Reference::new(file);
+    let expected = host.run(raw);
+    let outputs = expected.len() / run.steps;
+    for (step, (found, expected)) in run
+        .outputs
+        .chunks(outputs)
+        .zip(expected.chunks(outputs))
+        .enumerate()
+    {
+        assert_eq!(found, expected, "{name}: outputs of step {step}");
+    }
+    assert_eq!(run.outputs.len(), expected.len(), "{name}");
+    assert_eq!(device.read_state().unwrap(), host.state(), "{name}: state");
+}

@@ -1,0 +1,132 @@
+//! Training throughput: sequences per second of forward, backward and update, on one thread and on
+//! two, beside the machine's matrix product in the same run.
+//!
+//! ```text
+//! cargo bench -p trainer-host --bench training
+//! ```
+//!
+//! Batches of 32, f32, peepholes on. The share of the peak counts 24 · H · (I + H) · T
+//! floating-point operations a sequence; the peak is a 2048³ product by `matrixmultiply`, cut
+//! between the threads.
+
+use std::time::Instant;
+
+use ndarray::{Array2, s};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use trainer_host::bptt::{Backpropagation, Example, Perturbation};
+use trainer_host::loss::{Loss, Target};
+use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::optimiser::{Optimiser, OptimiserConfig, clip_global_norm};
+
+const SHAPES: [(usize, usize, usize); 6] = [
+    (128, 9, 32),
+    (128, 9, 64),
+    (140, 1, 32),
+    (40, 13, 64),
+    (40, 20, 128),
+    (100, 16, 128),
+];
+const BATCH: usize = 32;
+/// A measurement is the best of several of at least this long: the machine has other work.
+const MEASURE_SECONDS: f64 = 0.25;
+const MEASUREMENTS: usize = 6;
+
+fn main() {
+    let [one, two] = [1, 2].map(|threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads start")
+    });
+    let peaks = [one.install(|| peak(1)), two.install(|| peak(2))];
+    println!(
+        "peak: {:.1} GFLOP/s on one thread, {:.1} on two",
+        peaks[0] / 1e9,
+        peaks[1] / 1e9
+    );
+    println!("  T,  I,   H | 1 thread: seq/s (share) | 2 threads: seq/s (share)");
+    for (steps, inputs, hidden) in SHAPES {
+        let work = (24 * hidden * (inputs + hidden) * steps) as f64;
+        let rates = [&one, &two].map(|pool| pool.install(|| train(steps, inputs, hidden)));
+        println!(
+            "{steps:3}, {inputs:2}, {hidden:3} | {:12.0} ({:5.1} %) | {:12.0} ({:5.1} %)",
+            rates[0],
+            100.0 * rates[0] * work / peaks[0],
+            rates[1],
+            100.0 * rates[1] * work / peaks[1]
+        );
+    }
+}
+
+/// Repetitions of `work` per second, the best of several measurements.
+fn rate(mut work: impl FnMut()) -> f64 {
+    work();
+    (0..MEASUREMENTS)
+        .map(|_| {
+            let start = Instant::now();
+            let mut count = 0.0;
+            while start.elapsed().as_secs_f64() < MEASURE_SECONDS {
+                work();
+                count += 1.0;
+            }
+            count / start.elapsed().as_secs_f64()
+        })
+        .fold(0.0, f64::max)
+}
+
+/// Floating-point operations per second of a 2048³ product.
+fn peak(threads: usize) -> f64 {
+    const N: usize = 2048;
+    let a = Array2::from_elem((N, N), 0.5f32);
+    let b = Array2::from_elem((N, N), 0.25f32);
+    let mut c = Array2::zeros((N, N));
+    let rows = N / threads;
+    let products = rate(|| {
+        let parts: Vec<_> = c
+            .exact_chunks_mut((rows, N))
+            .into_iter()
+            .enumerate()
+            .collect();
+        parts.into_par_iter().for_each(|(part, mut c)| {
+            let a = a.slice(s![part * rows..(part + 1) * rows, ..]);
+            ndarray::linalg::general_mat_mul(1.0, &a, &b, 0.0, &mut c);
+        });
+    });
+    products * 2.0 * (N * N * N) as f64
+}
+
+/// Sequences per second.
+fn train(steps: usize, inputs: usize, hidden: usize) -> f64 {
+    let config = NetworkConfig {
+        inputs,
+        hidden: vec![hidden],
+        peepholes: true,
+        dense: vec![],
+        outputs: 10,
+        head: Head::Softmax,
+        mode: Mode::SequenceToOne,
+    };
+    let mut network = Network::new(&config, 1).expect("the shapes are valid");
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let sequences: Vec<Array2<f32>> = (0..BATCH)
+        .map(|_| Array2::from_shape_fn((steps, inputs), |_| rng.random_range(-1.0..1.0)))
+        .collect();
+    let batch: Vec<Example<'_>> = (sequences.iter().enumerate())
+        .map(|(b, sequence)| Example {
+            sequence: sequence.view(),
+            target: Target::Class(b % 10),
+            seed: 0,
+        })
+        .collect();
+    let mut optimiser = Optimiser::new(OptimiserConfig::default(), network.parameter_count());
+    let mut backpropagation =
+        Backpropagation::new(&network, Loss::CrossEntropy, Perturbation::default());
+    let batches = rate(|| {
+        let (_, gradient) = backpropagation.gradient(&network, &batch);
+        clip_global_norm(gradient, 1.0);
+        optimiser.update(&mut network, gradient, 1e-3);
+    });
+    batches * BATCH as f64
+}

@@ -1,0 +1,606 @@
+//! Back-propagation through time: the exact gradient of a batch's loss.
+//!
+//! With (1) to (6) of [`crate::network`], from the last step to the first, for each LSTM layer from
+//! the top down:
+//!
+//! ```text
+//! d_h_t = d_h_t from above + W_hᵀ d_z_{t+1}                                 (B1)
+//! d_o_t = d_h_t ⊙ tanh(c_t) ⊙ o_t ⊙ (1 − o_t)                               (B2)
+//! d_c_t = d_h_t ⊙ o_t ⊙ (1 − tanh²(c_t)) + p_o ⊙ d_o_t + back_{t+1}         (B3)
+//! d_i_t = d_c_t ⊙ g_t ⊙ i_t ⊙ (1 − i_t)                                     (B4)
+//! d_f_t = d_c_t ⊙ c_{t−1} ⊙ f_t ⊙ (1 − f_t)                                 (B5)
+//! d_g_t = d_c_t ⊙ i_t ⊙ (1 − g_t²)                                          (B6)
+//! back_t = f_t ⊙ d_c_t + p_i ⊙ d_i_t + p_f ⊙ d_f_t                          (B7)
+//! d_b   = Σ_t d_z_t                                                         (B8)
+//! d_p_i = Σ_t d_i_t ⊙ c_{t−1},  d_p_f = Σ_t d_f_t ⊙ c_{t−1},
+//! d_p_o = Σ_t d_o_t ⊙ c_t                                                   (B9)
+//! d_W_x = Σ_t d_z_t x_tᵀ,       d_W_h = Σ_t d_z_t h_{t−1}ᵀ                  (B10)
+//! d_x_t = W_xᵀ d_z_t, the layer below's d_h_t from above                    (B11)
+//! ```
+//!
+//! where d_i, d_f, d_g and d_o are the gradients of the gates' pre-activations, stacked as
+//! d_z `[4H]`. Each step does (B1) as one product of all four gates and (B2) to (B9) in one pass;
+//! (B10) and (B11) are one product each over all steps.
+//!
+//! A batch is cut into shards whose number depends on the batch alone, not on the threads; their
+//! gradients are added in a fixed order. So the same bits come from one thread and from many.
+
+use ndarray::ArrayView2;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+
+use crate::compute::cell::{self, CellSums};
+use crate::compute::lanes::{Backend, LANES, Line};
+use crate::compute::panels::Panels;
+use crate::compute::product::{Correlate, Multiply};
+use crate::forward::{PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
+use crate::loss::{Loss, Target};
+use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+
+/// Sequences of a shard, at most.
+const SHARD: usize = 16;
+
+/// One sequence of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Example<'a> {
+    /// Normalised inputs, `[T, I]`, `T ≥ 1`.
+    pub sequence: ArrayView2<'a, f32>,
+    /// What it should give.
+    pub target: Target<'a>,
+    /// Seeds this sequence's noise and dropout.
+    pub seed: u64,
+}
+
+/// What is done to a network during training, so that it generalises.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Perturbation {
+    /// Standard deviation of Gaussian noise on the normalised inputs.
+    pub input_noise: f32,
+    /// Probability that an output of an LSTM layer is dropped on its way to the next layer.
+    pub dropout: f32,
+}
+
+/// Computes gradients; keeps its buffers from batch to batch.
+#[derive(Debug)]
+pub struct Backpropagation {
+    backend: Backend,
+    loss: Loss,
+    perturbation: Perturbation,
+    shards: Vec<Shard>,
+    gradient: Network,
+}
+
+impl Backpropagation {
+    /// For networks of `network`'s structure.
+    pub fn new(network: &Network, loss: Loss, perturbation: Perturbation) -> Self {
+        let mut gradient = network.clone();
+        gradient
+            .values_mut()
+            .into_iter()
+            .for_each(|values| values.fill(0.0));
+        Self {
+            backend: Backend::detect(),
+            loss,
+            perturbation,
+            shards: Vec::new(),
+            gradient,
+        }
+    }
+
+    /// The mean loss of `batch` and its gradient, in the shape of a network.
+    ///
+    /// # Panics
+    /// If the batch is empty, or a sequence or target does not fit the network.
+    pub fn gradient(&mut self, network: &Network, batch: &[Example<'_>]) -> (f64, &mut Network) {
+        let weights = Weights::of(network);
+        let judged: usize = match weights.forward.mode {
+            Mode::SequenceToOne => batch.len(),
+            Mode::SequenceToSequence => batch.iter().map(|e| e.sequence.nrows()).sum(),
+        };
+        let task = Task {
+            weights: &weights,
+            loss: self.loss,
+            scale: 1.0 / judged as f32,
+            perturbation: self.perturbation,
+        };
+        let deals = deal(batch);
+        if self.shards.len() < deals.len() {
+            self.shards
+                .resize_with(deals.len(), || Shard::on(self.backend));
+        }
+        let shards = &mut self.shards[..deals.len()];
+        shards
+            .par_iter_mut()
+            .zip(&deals)
+            .for_each(|(shard, deal)| shard.compute(&task, deal));
+        let (first, rest) = shards.split_first_mut().expect("a batch is not empty");
+        let mut loss = first.loss;
+        for shard in rest {
+            loss += shard.loss;
+            first.add_gradient(shard);
+        }
+        first.unpack(&mut self.gradient);
+        (loss / judged as f64, &mut self.gradient)
+    }
+}
+
+/// Cuts a batch into shards of similar length: sorted by length, then dealt like cards.
+fn deal<'a>(batch: &[Example<'a>]) -> Vec<Vec<Example<'a>>> {
+    let mut sorted = batch.to_vec();
+    sorted.sort_by_key(|example| std::cmp::Reverse(example.sequence.nrows()));
+    let count = batch.len().div_ceil(SHARD);
+    let mut shards = vec![Vec::with_capacity(SHARD); count];
+    for (e, example) in sorted.into_iter().enumerate() {
+        shards[e % count].push(example);
+    }
+    shards
+}
+
+/// What is the same for all shards of a batch.
+struct Task<'a> {
+    weights: &'a Weights,
+    loss: Loss,
+    /// One over the number of judged rows.
+    scale: f32,
+    perturbation: Perturbation,
+}
+
+/// A network's parameters as both directions need them.
+struct Weights {
+    forward: PackedNetwork,
+    lstm: Vec<LstmTransposed>,
+    /// W of each dense layer, `[O, I]`.
+    dense: Vec<Panels>,
+}
+
+struct LstmTransposed {
+    /// W_h, `[4H', H]`.
+    w_h: Panels,
+    /// W_x, `[4H', I]`; empty for the first layer, whose inputs need no gradient.
+    w_x: Panels,
+}
+
+impl Weights {
+    fn of(network: &Network) -> Self {
+        let transpose = |layer: &LstmLayer, w: &ndarray::Array2<f32>| {
+            let hidden = layer.w_h.ncols();
+            let mut packed = Panels::zeros(4 * padded(hidden), w.ncols());
+            for (r, row) in row_slices(w).enumerate() {
+                packed.write_row(gate_column(r, hidden), row);
+            }
+            packed
+        };
+        let lstm = network
+            .lstm
+            .iter()
+            .enumerate()
+            .map(|(l, layer)| LstmTransposed {
+                w_h: transpose(layer, &layer.w_h),
+                w_x: if l == 0 {
+                    Panels::default()
+                } else {
+                    transpose(layer, &layer.w_x)
+                },
+            });
+        let dense = network.dense.iter().map(|layer| {
+            let mut packed = Panels::zeros(layer.weight.nrows(), layer.weight.ncols());
+            for (r, row) in row_slices(&layer.weight).enumerate() {
+                packed.write_row(r, row);
+            }
+            packed
+        });
+        Self {
+            forward: PackedNetwork::of(network),
+            lstm: lstm.collect(),
+            dense: dense.collect(),
+        }
+    }
+}
+
+/// The part of a batch that one thread computes, with all its buffers.
+#[derive(Debug)]
+struct Shard {
+    pass: Pass,
+    loss: f64,
+    lstm: Vec<LstmBack>,
+    dense: Vec<DenseBack>,
+    /// Gradient of the head's inputs for sequence to one, `[B, H]`.
+    d_features: Panels,
+}
+
+/// Buffers and gradients of one LSTM layer.
+#[derive(Debug, Default)]
+struct LstmBack {
+    /// d_h, `[R, H]`.
+    d_hidden: Panels,
+    /// `back` of (B7), `[B, H]`.
+    d_cell: Panels,
+    /// d_W_xᵀ, `[I, 4H']`.
+    d_w_x: Panels,
+    /// d_W_hᵀ, `[H, 4H']`.
+    d_w_h: Panels,
+    sums: CellSums,
+}
+
+/// Buffers and gradients of one dense layer.
+#[derive(Debug, Default)]
+struct DenseBack {
+    /// Gradient of the outputs, `[rows, O]`.
+    d_outputs: Panels,
+    /// d_Wᵀ, `[I, O]`.
+    d_weight: Panels,
+    d_bias: Vec<Line>,
+}
+
+impl Shard {
+    fn on(backend: Backend) -> Self {
+        Self {
+            pass: Pass::on(backend),
+            loss: 0.0,
+            lstm: Vec::new(),
+            dense: Vec::new(),
+            d_features: Panels::default(),
+        }
+    }
+
+    fn compute(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let forward = &task.weights.forward;
+        let sequences: Vec<_> = examples.iter().map(|example| example.sequence).collect();
+        let seeds = examples.iter().map(|example| example.seed);
+        self.pass.load(&sequences, forward.lstm[0].w_x.rows());
+        if task.perturbation.input_noise > 0.0 {
+            self.pass
+                .add_noise(task.perturbation.input_noise, seeds.clone());
+        }
+        let dropout = task.perturbation.dropout;
+        self.pass.dropout.begin(dropout, seeds, forward.lstm.len());
+        self.pass.lstm(forward);
+        self.pass.head(forward);
+        self.lstm.resize_with(forward.lstm.len(), LstmBack::default);
+        self.dense
+            .resize_with(forward.dense.len(), DenseBack::default);
+        self.loss(task, examples);
+        self.dense_backward(task.weights);
+        for l in (0..self.lstm.len()).rev() {
+            self.lstm_backward(l, task.weights);
+        }
+    }
+
+    /// The summed loss, and the scaled gradient of the last layer's outputs.
+    fn loss(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let logits = self.pass.logits();
+        let outputs = logits.columns();
+        let d_outputs = &mut self.dense[task.weights.dense.len() - 1].d_outputs;
+        d_outputs.reset(logits.rows(), outputs);
+        let (mut values, mut slopes) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let mut judge = |row: usize, target: &Target<'_>, t: usize| {
+            for (o, value) in values.iter_mut().enumerate() {
+                *value = logits.get(row, o);
+            }
+            let loss = task.loss.row(&values, target.expected(t), &mut slopes);
+            for (o, slope) in slopes.iter().enumerate() {
+                d_outputs.set(row, o, slope * task.scale);
+            }
+            loss
+        };
+        self.loss = 0.0;
+        for (b, example) in examples.iter().enumerate() {
+            match task.weights.forward.mode {
+                Mode::SequenceToOne => self.loss += judge(b, &example.target, 0),
+                Mode::SequenceToSequence => {
+                    for t in 0..example.sequence.nrows() {
+                        let row = self.pass.steps.steps[t].row + b;
+                        self.loss += judge(row, &example.target, t);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The dense layers' gradients, and d_h from above for the top LSTM layer.
+    fn dense_backward(&mut self, weights: &Weights) {
+        let mode = weights.forward.mode;
+        let backend = self.pass.backend;
+        let (head_input, head_first) = self.pass.head_input(mode);
+        for l in (0..self.dense.len()).rev() {
+            let (below, layer) = self.dense.split_at_mut(l);
+            let layer = &mut layer[0];
+            let rows = layer.d_outputs.rows();
+            let (x, first) = match l {
+                0 => (head_input, head_first),
+                _ => (&self.pass.dense[l - 1], 0),
+            };
+            layer.d_weight.reset(x.columns(), layer.d_outputs.columns());
+            backend.run(Correlate {
+                c: &mut layer.d_weight,
+                a: x,
+                a_row: first,
+                d: &layer.d_outputs,
+                d_rows: 0..rows,
+            });
+            layer.d_bias.clear();
+            layer
+                .d_bias
+                .resize(layer.d_outputs.panels(), Line::default());
+            layer.d_outputs.sum_rows(&mut layer.d_bias);
+            let d_input = match (below.last_mut(), mode) {
+                (Some(below), _) => &mut below.d_outputs,
+                (None, Mode::SequenceToOne) => &mut self.d_features,
+                (None, Mode::SequenceToSequence) => &mut self.lstm[weights.lstm.len() - 1].d_hidden,
+            };
+            d_input.reset(rows, x.columns());
+            backend.run(Multiply {
+                c: d_input,
+                c_row: 0,
+                a: &layer.d_outputs,
+                a_rows: 0..rows,
+                w: &weights.dense[l],
+            });
+            if l > 0 {
+                through_relu(&self.pass.dense[l - 1], d_input);
+            }
+        }
+        self.drop_from_head_gradient(mode);
+    }
+
+    fn drop_from_head_gradient(&mut self, mode: Mode) {
+        let top = self.lstm.len() - 1;
+        let d_hidden = &mut self.lstm[top].d_hidden;
+        match mode {
+            Mode::SequenceToOne => {
+                self.pass.dropout.backward(top, &mut self.d_features);
+                d_hidden.reset(self.pass.steps.rows, self.d_features.columns());
+                for b in 0..self.pass.steps.sequences {
+                    copy_row(&self.d_features, b, d_hidden, self.pass.steps.last_row(b));
+                }
+            }
+            Mode::SequenceToSequence => self.pass.dropout.backward(top, d_hidden),
+        }
+    }
+
+    /// (B1) to (B11) for layer `l`.
+    fn lstm_backward(&mut self, l: usize, weights: &Weights) {
+        let backend = self.pass.backend;
+        let (below, layer) = self.lstm.split_at_mut(l);
+        let layer = &mut layer[0];
+        layer.through_time(&mut self.pass, l, weights);
+        let d_z = &self.pass.layers[l].gates;
+        let (x, first) = self.pass.lstm_input(l);
+        layer.d_w_x.reset(x.columns(), d_z.columns());
+        // (B10)
+        backend.run(Correlate {
+            c: &mut layer.d_w_x,
+            a: x,
+            a_row: first,
+            d: d_z,
+            d_rows: 0..d_z.rows(),
+        });
+        layer.correlate_states(&self.pass, l);
+        if let Some(below) = below.last_mut() {
+            below.d_hidden.reset(d_z.rows(), x.columns());
+            // (B11)
+            backend.run(Multiply {
+                c: &mut below.d_hidden,
+                c_row: 0,
+                a: d_z,
+                a_rows: 0..d_z.rows(),
+                w: &weights.lstm[l].w_x,
+            });
+            self.pass.dropout.backward(l - 1, &mut below.d_hidden);
+        }
+    }
+
+    fn add_gradient(&mut self, other: &Self) {
+        for (mine, theirs) in self.lstm.iter_mut().zip(&other.lstm) {
+            mine.d_w_x.add(&theirs.d_w_x);
+            mine.d_w_h.add(&theirs.d_w_h);
+            mine.sums.add(&theirs.sums);
+        }
+        for (mine, theirs) in self.dense.iter_mut().zip(&other.dense) {
+            mine.d_weight.add(&theirs.d_weight);
+            cell::add_lines(&mut mine.d_bias, &theirs.d_bias);
+        }
+    }
+
+    fn unpack(&self, gradient: &mut Network) {
+        for (packed, layer) in self.lstm.iter().zip(&mut gradient.lstm) {
+            packed.unpack(layer);
+        }
+        for (packed, layer) in self.dense.iter().zip(&mut gradient.dense) {
+            packed.unpack(layer);
+        }
+    }
+}
+
+impl LstmBack {
+    /// (B1) to (B9): the gates of the forward pass become d_z.
+    fn through_time(&mut self, pass: &mut Pass, l: usize, weights: &Weights) {
+        let forward = &mut pass.layers[l];
+        let hidden = forward.hidden.columns();
+        self.d_cell.reset(pass.steps.sequences, hidden);
+        self.sums.reset(hidden.div_ceil(LANES));
+        let mut later = None;
+        for &step in pass.steps.steps.iter().rev() {
+            if let Some(later) = later {
+                recur(
+                    pass.backend,
+                    later,
+                    step,
+                    &mut self.d_hidden,
+                    &forward.gates,
+                    &weights.lstm[l].w_h,
+                );
+            }
+            pass.backend.run(cell::Backward {
+                step,
+                gates: &mut forward.gates,
+                cell: &forward.cell,
+                cell_tanh: &forward.cell_tanh,
+                d_hidden: &self.d_hidden,
+                d_cell: &mut self.d_cell,
+                peepholes: &weights.forward.lstm[l].peepholes,
+                sums: &mut self.sums,
+            });
+            later = Some(step);
+        }
+    }
+
+    /// (B10) for W_h: runs of steps whose states lie equally far from their rows are one product.
+    fn correlate_states(&mut self, pass: &Pass, l: usize) {
+        let forward = &pass.layers[l];
+        self.d_w_h
+            .reset(forward.hidden.columns(), forward.gates.columns());
+        let distance = |step: &cell::StepRows| step.before - step.row;
+        for run in pass.steps.steps.chunk_by(|a, b| distance(a) == distance(b)) {
+            let rows: usize = run.iter().map(|step| step.count).sum();
+            pass.backend.run(Correlate {
+                c: &mut self.d_w_h,
+                a: &forward.hidden,
+                a_row: run[0].before,
+                d: &forward.gates,
+                d_rows: run[0].row..run[0].row + rows,
+            });
+        }
+    }
+
+    fn unpack(&self, layer: &mut LstmLayer) {
+        let hidden = layer.w_h.ncols();
+        for (packed, values) in [(&self.d_w_x, &mut layer.w_x), (&self.d_w_h, &mut layer.w_h)] {
+            for (r, mut row) in values.rows_mut().into_iter().enumerate() {
+                let row = row
+                    .as_slice_mut()
+                    .expect("gradients are stored in row-major order");
+                packed.read_column(gate_column(r, hidden), row);
+            }
+        }
+        for (r, value) in layer.bias.iter_mut().enumerate() {
+            let column = gate_column(r, hidden);
+            *value = self.sums.bias[column / LANES].0[column % LANES];
+        }
+        for ((p, u), value) in layer.peephole.iter_mut().flat_map(|p| p.indexed_iter_mut()) {
+            *value = self.sums.peepholes[p][u / LANES].0[u % LANES];
+        }
+    }
+}
+
+impl DenseBack {
+    fn unpack(&self, layer: &mut DenseLayer) {
+        for (r, mut row) in layer.weight.rows_mut().into_iter().enumerate() {
+            let row = row
+                .as_slice_mut()
+                .expect("gradients are stored in row-major order");
+            self.d_weight.read_column(r, row);
+        }
+        for (r, value) in layer.bias.iter_mut().enumerate() {
+            *value = self.d_bias[r / LANES].0[r % LANES];
+        }
+    }
+}
+
+/// (B1)
+fn recur(
+    backend: Backend,
+    later: cell::StepRows,
+    step: cell::StepRows,
+    d_hidden: &mut Panels,
+    d_z: &Panels,
+    w_h: &Panels,
+) {
+    backend.run(Multiply {
+        c: d_hidden,
+        c_row: step.row,
+        a: d_z,
+        a_rows: later.row..later.row + later.count,
+        w: w_h,
+    });
+}
+
+/// Where a ReLU gave zero, its input's gradient is zero.
+fn through_relu(outputs: &Panels, gradient: &mut Panels) {
+    for (y, d) in outputs.lines().iter().zip(gradient.lines_mut()) {
+        for (y, d) in y.0.iter().zip(&mut d.0) {
+            *d = if *y > 0.0 { *d } else { 0.0 };
+        }
+    }
+}
+
+impl Pass {
+    /// Adds Gaussian noise to the inputs, each sequence's from its own seed.
+    fn add_noise(&mut self, deviation: f32, seeds: impl Iterator<Item = u64>) {
+        for (b, seed) in seeds.enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            // Dropout uses the same seed and stream 0.
+            rng.set_stream(1);
+            for step in self.steps.steps.iter().take_while(|step| step.count > b) {
+                for j in 0..self.input.columns() {
+                    let noise: f32 = rng.sample(StandardNormal);
+                    let value = self.input.get(step.row + b, j);
+                    self.input.set(step.row + b, j, value + deviation * noise);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Head, NetworkConfig};
+    use ndarray::Array2;
+
+    /// The gradient of a network of every kind of layer, computed with `backend`.
+    fn gradient(backend: Backend) -> (f64, Network) {
+        let config = NetworkConfig {
+            inputs: 5,
+            hidden: vec![33, 20],
+            peepholes: true,
+            dense: vec![7],
+            outputs: 3,
+            head: Head::Softmax,
+            mode: Mode::SequenceToSequence,
+        };
+        let network = Network::new(&config, 1).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let sequences: Vec<Array2<f32>> = (1..=37)
+            .map(|steps| Array2::from_shape_fn((steps, 5), |_| rng.random_range(-2.0..2.0)))
+            .collect();
+        let classes = [0, 1, 2].repeat(13);
+        let batch: Vec<Example<'_>> = (sequences.iter())
+            .map(|sequence| Example {
+                sequence: sequence.view(),
+                target: Target::ClassPerStep(&classes[..sequence.nrows()]),
+                seed: 3,
+            })
+            .collect();
+        let perturbation = Perturbation {
+            input_noise: 0.1,
+            dropout: 0.1,
+        };
+        let mut backpropagation = Backpropagation::new(&network, Loss::CrossEntropy, perturbation);
+        backpropagation.backend = backend;
+        let (loss, gradient) = backpropagation.gradient(&network, &batch);
+        (loss, gradient.clone())
+    }
+
+    #[test]
+    fn vector_backends_agree_to_the_bit_and_with_plain_code_nearly() {
+        // Plain code may round products on their own; gradients here are below one.
+        const ROUNDING: f32 = 1e-5;
+        let (loss, plain) = gradient(Backend::Scalar);
+        let vector: Vec<_> = (Backend::available().into_iter())
+            .filter(|backend| *backend != Backend::Scalar)
+            .map(gradient)
+            .collect();
+        for other in &vector {
+            assert_eq!(other, &vector[0]);
+            assert!((other.0 - loss).abs() < f64::from(ROUNDING));
+            for (a, b) in plain.parameters().iter().zip(other.1.parameters()) {
+                for (x, y) in a.values.iter().zip(b.values) {
+                    assert!((x - y).abs() < ROUNDING, "{}: {x} and {y}", a.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The part of `eval` that runs on a device, and holds it to the host bit for bit.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use lstm_nostd::{Mode, Model};
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::device::{Device, Keep};
+use crate::evaluate::{Score, score};
+use crate::integers::{input_formats, raw_sequence, real_outputs, run};
+
+/// Where the device is.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Device")]
+pub(super) struct DeviceArgs {
+    /// Evaluate on a device too: a serial port such as /dev/ttyACM0, or qemu:MACHINE.
+    #[arg(long, value_name = "ADDRESS")]
+    device: Option<String>,
+    /// Firmware that QEMU starts; `cargo xtask firmware build --application runner` makes it.
+    #[arg(long, value_name = "ELF", requires = "device")]
+    image: Option<PathBuf>,
+}
+
+/// What the device did.
+#[derive(Debug, Serialize)]
+pub(super) struct DeviceResult {
+    address: String,
+    board: String,
+    score: Score,
+    sequences: usize,
+    /// Sequences whose outputs are the host's, bit for bit.
+    identical: usize,
+    /// What a step cost on average, in `unit`, if it could be counted.
+    cost_per_step: Option<f64>,
+    /// Instructions on an emulated device, cycles on a real one.
+    unit: String,
+    /// Deepest stack of a step.
+    step_stack_bytes: usize,
+    self_test_passed: bool,
+}
+
+impl DeviceArgs {
+    /// Runs every sequence of `data` on the device, if one was named.
+    pub(super) fn evaluate(
+        &self,
+        file: &[u8],
+        model: &Model<'_>,
+        data: &Dataset,
+    ) -> anyhow::Result<Option<DeviceResult>> {
+        let Some(address) = &self.device else {
+            return Ok(None);
+        };
+        let mut device = Device::open(address, self.image.as_deref())?;
+        device.load(file)?;
+        let self_test = device.self_test()?;
+        let formats = input_formats(model);
+        let keep = match model.mode() {
+            Mode::SequenceToOne => Keep::LastStep,
+            Mode::SequenceToSequence => Keep::EveryStep,
+        };
+        let (mut outputs, mut identical, mut steps, mut cost) = (Vec::new(), 0, 0, Some(0));
+        // Hidden where standard error is no terminal.
+        let bar = ProgressBar::new(data.len() as u64);
+        for sequence in &data.sequences {
+            let raw = raw_sequence(&formats, sequence.view());
+            device.reset()?;
+            let found = device.run(&raw.concat(), keep)?;
+            let expected = run(model, &raw);
+            identical += usize::from(found.outputs == expected.concat());
+            steps += found.steps;
+            cost = Option::zip(cost, found.cost).map(|(sum, run)| sum + run);
+            let rows: Vec<Vec<i32>> = found
+                .outputs
+                .chunks(model.outputs())
+                .map(<[i32]>::to_vec)
+                .collect();
+            outputs.push(real_outputs(model, &rows));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(Some(DeviceResult {
+            address: address.clone(),
+            board: device.info().board.clone(),
+            score: score(data, &outputs),
+            sequences: data.len(),
+            identical,
+            cost_per_step: cost.map(|cost| cost as f64 / steps.max(1) as f64),
+            unit: device.unit().to_string(),
+            step_stack_bytes: device.stack()?.step_bytes as usize,
+            self_test_passed: self_test.passed,
+        }))
+    }
+}
+
+impl DeviceArgs {
+    /// Refuses a device when there are no integers to run on it.
+    pub(super) fn refuse_without_model(&self, path: &Path) -> anyhow::Result<Option<DeviceResult>> {
+        if self.device.is_some() {
+            anyhow::bail!(
+                "{}: has no integers for a device yet; run `trainer-host quantise` first",
+                path.display()
+            );
+        }
+        Ok(None)
+    }
+}
+
+impl DeviceResult {
+    /// In words.
+    pub(super) fn to_text(&self) -> String {
+        let cost = match self.cost_per_step {
+            Some(cost) => format!("{cost:.0} {} a step", self.unit),
+            None => "not counted".to_owned(),
+        };
+        format!(
+            "{} ({})\n  device      {}\n  agreement   {} of {} sequences equal to the host bit for bit\n  \
+             cost        {cost}, {} bytes of stack, self-test {}\n",
+            self.address,
+            self.board,
+            self.score.describe(),
+            self.identical,
+            self.sequences,
+            self.step_stack_bytes,
+            if self.self_test_passed {
+                "passed"
+            } else {
+                "FAILED"
+            },
+        )
+    }
+}

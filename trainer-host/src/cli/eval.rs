@@ -1,0 +1,154 @@
+//! `trainer-host eval`: a run or a model file over a data set, in f32, in integers and on a device.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use lstm_nostd::Model;
+use serde::Serialize;
+
+use super::Printer;
+use super::data_args::ReadArgs;
+use super::device::{DeviceArgs, DeviceResult};
+use super::model_source::ModelSource;
+use super::quantise::{compare_parts, views};
+use super::table::percent;
+use crate::data::generated::Judgement;
+use crate::data::{self, BuiltIn, Dataset};
+use crate::evaluate::{Comparison, Outputs, Score, score};
+use crate::integers;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run folder or model file.
+    model: PathBuf,
+    /// Data to evaluate on: a file or built-in data [default: the run's own].
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+    /// Which part of the run's own data.
+    #[arg(long, value_enum, default_value_t = Part::Test, conflicts_with = "data")]
+    part: Part,
+    /// Evaluate the first N sequences only.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// A part of a run's data.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Part {
+    /// What the network was trained on.
+    Train,
+    /// What the network was chosen on.
+    Validation,
+    /// What nothing was chosen on.
+    Test,
+}
+
+/// What `eval` found.
+#[derive(Debug, Serialize)]
+struct Evaluated {
+    data: String,
+    sequences: usize,
+    /// f32 against integers, for a quantised run.
+    comparison: Option<Comparison>,
+    /// Score of whichever there is, when there is but one.
+    score: Option<Score>,
+    /// Sequences that pass the criterion of a built-in task's paper.
+    criterion: Option<Judgement>,
+    /// The same integers on a device.
+    device: Option<DeviceResult>,
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let source = ModelSource::open(&args.model)?;
+    let (name, mut data) = open_data(&args, &source)?;
+    if let Some(limit) = args.limit {
+        data = data.select(&(0..data.len().min(limit)).collect::<Vec<_>>());
+    }
+    let model = source
+        .model
+        .as_ref()
+        .map(|bytes| Model::parse(bytes))
+        .transpose()?;
+    let float = source.run.as_ref().map(|run| {
+        let sequences = run.fitted.normalised_inputs(&data);
+        run.network.outputs(&views(&sequences))
+    });
+    let outputs: Outputs = match (float, &model) {
+        (Some(float), _) => float,
+        (None, Some(model)) => integers::outputs(model, &views(&data.sequences)),
+        (None, None) => bail!("{}: holds no model", args.model.display()),
+    };
+    let comparison = match (&source.run, &model) {
+        (Some(run), Some(model)) => Some(compare_parts(run, model, &data)),
+        _ => None,
+    };
+    let device = match (&source.model, &model) {
+        (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,
+        _ => args.device.refuse_without_model(&args.model)?,
+    };
+    let evaluated = Evaluated {
+        device,
+        sequences: data.len(),
+        criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),
+        score: comparison.is_none().then(|| score(&data, &outputs)),
+        comparison,
+        data: name,
+    };
+    printer.print(&evaluated, text)
+}
+
+fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Dataset)> {
+    if let Some(name) = &args.data {
+        let data = data::open_test(name, &args.read.options(), &source.schema()?)?;
+        return Ok((name.clone(), data));
+    }
+    let Some(run) = &source.run else {
+        bail!(
+            "{}: a model file does not say where its data is; name it with --data",
+            args.model.display()
+        );
+    };
+    let parts = run.config.open_data()?;
+    let missing = |part| {
+        format!(
+            "{}: the run's data has no {part} part; choose another with --part or --data",
+            args.model.display()
+        )
+    };
+    let part = match args.part {
+        Part::Train => parts.train,
+        Part::Validation => parts.validation.with_context(|| missing("validation"))?,
+        Part::Test => parts.test.with_context(|| missing("test"))?,
+    };
+    Ok((run.config.source.clone(), part))
+}
+
+fn text(evaluated: &Evaluated) -> String {
+    let mut text = format!(
+        "data        {}, {} sequences\n",
+        evaluated.data, evaluated.sequences
+    );
+    if let Some(comparison) = &evaluated.comparison {
+        text += &comparison.to_text(&evaluated.data);
+    }
+    if let Some(score) = &evaluated.score {
+        text += &format!("score       {}\n", score.describe());
+    }
+    if let Some(criterion) = evaluated.criterion {
+        text += &format!(
+            "criterion   {} of {} sequences pass ({})\n",
+            criterion.correct,
+            criterion.sequences,
+            percent(criterion.correct as f64 / criterion.sequences.max(1) as f64)
+        );
+    }
+    if let Some(device) = &evaluated.device {
+        text += &device.to_text();
+    }
+    text
+}

@@ -1,0 +1,275 @@
+//! `trainer-host inspect`: what is in a model file or a run.
+
+use std::path::PathBuf;
+
+use lstm_nostd::kernels::{Order, Weights};
+use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::{Mode, Model, Task};
+use serde::Serialize;
+
+use super::Printer;
+use super::table::table;
+use crate::model_file;
+use crate::network::NetworkConfig;
+use crate::run_folder::{MODEL, QUANTISED, Run};
+use crate::train::TrainConfig;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Model file, or run folder.
+    path: PathBuf,
+}
+
+/// What `inspect` says of a model file.
+#[derive(Debug, Serialize)]
+struct Inspected {
+    file_bytes: usize,
+    weights_order: &'static str,
+    task: &'static str,
+    mode: &'static str,
+    inputs: Vec<Channel>,
+    outputs: Vec<String>,
+    layers: Vec<Layer>,
+    state_bytes: usize,
+    scratch_bytes: usize,
+    macs_per_step: usize,
+    golden_steps: usize,
+    output_exponent: i8,
+}
+
+#[derive(Debug, Serialize)]
+struct Channel {
+    name: String,
+    frac_bits: u8,
+}
+
+#[derive(Debug, Serialize)]
+struct Layer {
+    name: String,
+    inputs: usize,
+    units: usize,
+    peepholes: bool,
+    cell_format: Option<String>,
+    parameter_bytes: usize,
+    macs_per_step: usize,
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    if args.path.is_dir() {
+        let run = Run::open(&args.path)?;
+        return printer.print(&inspect_run(&run), run_text);
+    }
+    let bytes = model_file::read(&args.path)?;
+    let model = Model::parse(&bytes)?;
+    printer.print(&inspect(&model, bytes.len()), text)
+}
+
+/// What `inspect` says of a run.
+#[derive(Debug, Serialize)]
+struct InspectedRun {
+    data: String,
+    network: NetworkConfig,
+    parameters: usize,
+    channels: Vec<String>,
+    outputs: Vec<String>,
+    training: TrainConfig,
+    quantised: bool,
+    exported: bool,
+}
+
+fn inspect_run(run: &Run) -> InspectedRun {
+    InspectedRun {
+        data: run.config.source.clone(),
+        network: run.network.config.clone(),
+        parameters: run.network.parameter_count(),
+        channels: run.fitted.schema.channels.clone(),
+        outputs: run.fitted.schema.outputs.clone(),
+        training: run.config.train.clone(),
+        quantised: run.folder.join(QUANTISED).exists(),
+        exported: run.folder.join(MODEL).exists(),
+    }
+}
+
+fn run_text(run: &InspectedRun) -> String {
+    let stage = |done: bool, command: &str| {
+        if done {
+            "yes".to_owned()
+        } else {
+            format!("not yet; `trainer-host {command}`")
+        }
+    };
+    format!(
+        "data           {}\n\
+         network        {} inputs, LSTM {:?}{}, dense {:?}, {} outputs\n\
+         parameters     {}\n\
+         inputs         {}\n\
+         outputs        {}\n\
+         training       {} epochs, batches of {}, learning rate {}, seed {}\n\
+         quantised      {}\n\
+         exported       {}",
+        run.data,
+        run.network.inputs,
+        run.network.hidden,
+        if run.network.peepholes {
+            " with peepholes"
+        } else {
+            ""
+        },
+        run.network.dense,
+        run.network.outputs,
+        run.parameters,
+        run.channels.join(", "),
+        run.outputs.join(", "),
+        run.training.epochs,
+        run.training.batch_size,
+        run.training.learning_rate,
+        run.training.seed,
+        stage(run.quantised, "quantise"),
+        stage(run.exported, "export"),
+    )
+}
+
+fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
+    let mut width = model.inputs();
+    let mut layers = Vec::new();
+    for (l, layer) in model.lstm_layers().iter().enumerate() {
+        layers.push(Layer {
+            name: format!("lstm.{l}"),
+            inputs: width,
+            units: layer.hidden,
+            peepholes: !layer.peepholes.is_empty(),
+            cell_format: Some(format!(
+                "Q{}.{}",
+                layer.cell_int_bits,
+                31 - layer.cell_int_bits
+            )),
+            parameter_bytes: size_of_weights(&layer.weights)
+                + size_of_val(layer.gates)
+                + size_of_val(layer.peepholes),
+            macs_per_step: 4 * layer.hidden * (width + layer.hidden),
+        });
+        width = layer.hidden;
+    }
+    for (l, layer) in model.dense_layers().enumerate() {
+        layers.push(Layer {
+            name: format!("dense.{l}"),
+            inputs: width,
+            units: layer.outputs,
+            peepholes: false,
+            cell_format: None,
+            parameter_bytes: size_of_val(layer.weights) + size_of_val(layer.rows),
+            macs_per_step: width * layer.outputs,
+        });
+        width = layer.outputs;
+    }
+    Inspected {
+        file_bytes,
+        weights_order: model
+            .lstm_layers()
+            .first()
+            .map_or("", |layer| order_name(layer.weights.order())),
+        task: match model.task() {
+            Task::Linear => "linear",
+            Task::Sigmoid => "sigmoid",
+            Task::Softmax => "softmax",
+        },
+        mode: match model.mode() {
+            Mode::SequenceToOne => "sequence to one",
+            Mode::SequenceToSequence => "sequence to sequence",
+        },
+        inputs: model
+            .input_names()
+            .enumerate()
+            .map(|(j, name)| Channel {
+                name: name.to_owned(),
+                frac_bits: model
+                    .input_channel(j)
+                    .map_or(0, |channel| channel.frac_bits),
+            })
+            .collect(),
+        outputs: model.output_names().map(str::to_owned).collect(),
+        macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
+        layers,
+        state_bytes: state_bytes(model.state_blocks()),
+        scratch_bytes: scratch_bytes(model.scratch_blocks()),
+        golden_steps: model.golden_steps().count(),
+        output_exponent: model.output_exponent(),
+    }
+}
+
+fn size_of_weights(weights: &Weights<'_>) -> usize {
+    match weights {
+        Weights::Generic(blocks) => size_of_val(*blocks),
+        Weights::Paired(blocks) => size_of_val(*blocks),
+        Weights::Grouped(groups) => size_of_val(*groups),
+    }
+}
+
+fn order_name(order: Order) -> &'static str {
+    match order {
+        Order::Generic => "generic",
+        Order::Paired => "paired (M4, M7, M33)",
+        Order::Grouped => "grouped (M55, M85)",
+    }
+}
+
+fn text(model: &Inspected) -> String {
+    let rows: Vec<Vec<String>> = model
+        .layers
+        .iter()
+        .map(|layer| {
+            vec![
+                layer.name.clone(),
+                layer.inputs.to_string(),
+                layer.units.to_string(),
+                if layer.peepholes {
+                    "yes".into()
+                } else {
+                    String::new()
+                },
+                layer.cell_format.clone().unwrap_or_default(),
+                layer.parameter_bytes.to_string(),
+                layer.macs_per_step.to_string(),
+            ]
+        })
+        .collect();
+    let inputs: Vec<String> = model
+        .inputs
+        .iter()
+        .map(|channel| match channel.frac_bits {
+            0 => format!("{} (integers)", channel.name),
+            bits => format!("{} (raw = value · 2^{bits})", channel.name),
+        })
+        .collect();
+    format!(
+        "model file     {} bytes of flash, scheme w8a16, {} golden steps\n\
+         weights        in {} order\n\
+         RAM            {} bytes of state a stream, {} bytes of scratch during a step\n\
+         work           {} multiply-accumulates a step\n\
+         task           {}, {}\n\
+         inputs         {}\n\
+         outputs        {}\n\n{}",
+        model.file_bytes,
+        model.golden_steps,
+        model.weights_order,
+        model.state_bytes,
+        model.scratch_bytes,
+        model.macs_per_step,
+        model.task,
+        model.mode,
+        inputs.join(", "),
+        model.outputs.join(", "),
+        table(
+            &[
+                "layer",
+                "inputs",
+                "units",
+                "peepholes",
+                "cell",
+                "bytes",
+                "MAC/step"
+            ],
+            &rows
+        ),
+    )
+}

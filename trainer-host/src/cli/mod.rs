@@ -1,0 +1,101 @@
+//! The command line: one subcommand for each stage, from named files to named files.
+//!
+//! Results go to standard output, as text for people or as JSON with `--json`; progress and notes go
+//! to standard error. An error is one line that says what, where and what to do; the exit status is
+//! then 1, and 2 for a command line that cannot be understood.
+
+mod data_args;
+mod device;
+mod eval;
+mod export;
+mod inspect;
+mod interrupt;
+mod model_source;
+mod progress;
+mod quantise;
+mod table;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// Trains, quantises and exports LSTMs for microcontrollers.
+#[derive(Debug, Parser)]
+#[command(name = "trainer-host", version, about, max_term_width = 100)]
+struct Cli {
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Threads to use; results do not depend on it [default: all].
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network on recordings; writes a run folder.
+    Train(train::Args),
+    /// Evaluate a run or a model file, in f32, in integers and on a device.
+    Eval(eval::Args),
+    /// Quantise a run's network to int8 weights and int16 activations.
+    Quantise(quantise::Args),
+    /// Write a quantised run as a model file for firmware.
+    Export(export::Args),
+    /// Show what is in a model file or a run.
+    Inspect(inspect::Args),
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug)]
+struct Printer {
+    json: bool,
+}
+
+impl Printer {
+    /// Prints `value` as JSON, or what `text` makes of it.
+    fn print<T: serde::Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        use std::io::Write;
+        let output = if self.json {
+            serde_json::to_string_pretty(value)?
+        } else {
+            text(value)
+        };
+        let written = writeln!(std::io::stdout(), "{}", output.trim_end());
+        match written {
+            // A reader such as `head` that has seen enough is no error.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Runs the program with the process's arguments; returns its exit status.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    if let Some(threads) = cli.threads {
+        // Fails only when the pool exists already, and nothing has used it yet.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global();
+    }
+    let printer = Printer { json: cli.json };
+    let result = match cli.command {
+        Command::Train(args) => train::run(args, printer),
+        Command::Eval(args) => eval::run(args, printer),
+        Command::Quantise(args) => quantise::run(args, printer),
+        Command::Export(args) => export::run(args, printer),
+        Command::Inspect(args) => inspect::run(args, printer),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What `eval` is given: a run, with its network and perhaps integers, or a model file.
+
+use std::path::Path;
+
+use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::{Mode, Model, Task as ModelTask};
+
+use crate::data::{Schema, Task};
+use crate::run_folder::{QUANTISED, Run};
+use crate::{model_file, quantised_file};
+
+/// A run or a model file.
+pub(super) struct ModelSource {
+    /// The run, with the f32 network; absent for a model file.
+    pub(super) run: Option<Run>,
+    /// The model file, or a quantised run's; absent before `quantise`.
+    pub(super) model: Option<AlignedBytes>,
+}
+
+impl ModelSource {
+    /// Opens a run folder or a model file.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        if !path.is_dir() {
+            return Ok(Self {
+                run: None,
+                model: Some(model_file::read(path)?),
+            });
+        }
+        let run = Run::open(path)?;
+        let quantised = path.join(QUANTISED);
+        let model = if quantised.exists() {
+            Some(quantised_file::read(&quantised)?.to_bytes()?)
+        } else {
+            None
+        };
+        Ok(Self {
+            run: Some(run),
+            model,
+        })
+    }
+
+    /// What data must share with the model.
+    pub(super) fn schema(&self) -> anyhow::Result<Schema> {
+        if let Some(run) = &self.run {
+            return Ok(run.fitted.schema.clone());
+        }
+        let bytes = self
+            .model
+            .as_ref()
+            .ok_or_else(|| anyhow::anyhow!("there is no model"))?;
+        let model = Model::parse(bytes)?;
+        Ok(Schema {
+            channels: model.input_names().map(str::to_owned).collect(),
+            outputs: model.output_names().map(str::to_owned).collect(),
+            task: match (model.task(), model.mode()) {
+                (ModelTask::Linear, Mode::SequenceToOne) => Task::Value,
+                (ModelTask::Linear, Mode::SequenceToSequence) => Task::ValuePerStep,
+                (_, Mode::SequenceToOne) => Task::Class,
+                (_, Mode::SequenceToSequence) => Task::ClassPerStep,
+            },
+        })
+    }
+}

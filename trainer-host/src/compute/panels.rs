@@ -1,0 +1,140 @@
+//! A matrix stored as panels of 16 columns.
+//!
+//! ```text
+//! element (row, column) → line (column / 16) · rows + row, lane column % 16
+//! ```
+//!
+//! A panel is a contiguous `[rows, 16]` matrix of cache lines. Lanes beyond the last column are
+//! zero to begin with and stay finite.
+
+use super::lanes::{LANES, Line};
+
+/// A `[rows, columns]` matrix in panels of 16 columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Panels {
+    rows: usize,
+    columns: usize,
+    lines: Vec<Line>,
+}
+
+impl Panels {
+    /// All zeros.
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
+        let mut panels = Self::default();
+        panels.reset(rows, columns);
+        panels
+    }
+
+    /// Becomes a `[rows, columns]` matrix of zeros; allocates only when it outgrows what it had.
+    pub(crate) fn reset(&mut self, rows: usize, columns: usize) {
+        self.reshape(rows, columns);
+        self.lines.fill(Line::default());
+    }
+
+    /// Becomes a `[rows, columns]` matrix whose values are whatever was there; for matrices of
+    /// which every line is written before it is read.
+    pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
+        self.rows = rows;
+        self.columns = columns;
+        let lines = rows * columns.div_ceil(LANES);
+        self.lines.resize(lines, Line::default());
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Panels that hold the columns.
+    pub(crate) fn panels(&self) -> usize {
+        self.columns.div_ceil(LANES)
+    }
+
+    /// Lines of panel `panel`, one a row.
+    pub(crate) fn panel(&self, panel: usize) -> &[Line] {
+        &self.lines[panel * self.rows..(panel + 1) * self.rows]
+    }
+
+    /// Lines of panel `panel`, one a row.
+    pub(crate) fn panel_mut(&mut self, panel: usize) -> &mut [Line] {
+        &mut self.lines[panel * self.rows..(panel + 1) * self.rows]
+    }
+
+    /// All lines, panel after panel.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// All lines, panel after panel.
+    pub(crate) fn lines_mut(&mut self) -> &mut [Line] {
+        &mut self.lines
+    }
+
+    pub(crate) fn get(&self, row: usize, column: usize) -> f32 {
+        self.lines[column / LANES * self.rows + row].0[column % LANES]
+    }
+
+    pub(crate) fn set(&mut self, row: usize, column: usize, value: f32) {
+        self.lines[column / LANES * self.rows + row].0[column % LANES] = value;
+    }
+
+    /// Writes `values` to row `row`.
+    pub(crate) fn write_row(&mut self, row: usize, values: &[f32]) {
+        assert_eq!(values.len(), self.columns);
+        for (panel, values) in values.chunks(LANES).enumerate() {
+            self.lines[panel * self.rows + row].0[..values.len()].copy_from_slice(values);
+        }
+    }
+
+    /// Writes `values` to column `column`.
+    pub(crate) fn write_column(&mut self, column: usize, values: &[f32]) {
+        assert_eq!(values.len(), self.rows);
+        let lane = column % LANES;
+        for (line, value) in self.panel_mut(column / LANES).iter_mut().zip(values) {
+            line.0[lane] = *value;
+        }
+    }
+
+    /// Reads column `column` into `values`.
+    pub(crate) fn read_column(&self, column: usize, values: &mut [f32]) {
+        assert_eq!(values.len(), self.rows);
+        let lane = column % LANES;
+        for (line, value) in self.panel(column / LANES).iter().zip(values) {
+            *value = line.0[lane];
+        }
+    }
+
+    /// Adds `other`, of the same shape.
+    pub(crate) fn add(&mut self, other: &Self) {
+        assert_eq!((self.rows, self.columns), (other.rows, other.columns));
+        for (mine, theirs) in self.lines.iter_mut().zip(&other.lines) {
+            for (a, b) in mine.0.iter_mut().zip(theirs.0) {
+                *a += b;
+            }
+        }
+    }
+
+    /// Multiplies by `other`, of the same shape, element by element.
+    pub(crate) fn multiply(&mut self, other: &Self) {
+        assert_eq!((self.rows, self.columns), (other.rows, other.columns));
+        for (mine, theirs) in self.lines.iter_mut().zip(&other.lines) {
+            for (a, b) in mine.0.iter_mut().zip(theirs.0) {
+                *a *= b;
+            }
+        }
+    }
+
+    /// Adds the sum over all rows to `sums`, one line for each panel.
+    pub(crate) fn sum_rows(&self, sums: &mut [Line]) {
+        for (panel, sum) in sums.iter_mut().enumerate() {
+            for line in self.panel(panel) {
+                for (a, b) in sum.0.iter_mut().zip(line.0) {
+                    *a += b;
+                }
+            }
+        }
+    }
+}

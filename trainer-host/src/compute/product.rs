@@ -1,0 +1,346 @@
+//! The two matrix products of training, over matrices in panels.
+//!
+//! ```text
+//! multiply:  C[r, n] += Σ_k A[r, k] · W[k, n]      rows r of C and A in a given range
+//! correlate: C[m, n] += Σ_r A[r, m] · D[r, n]      the gradient of W in the product above
+//! ```
+//!
+//! Both hold a tile of C in registers (up to 12 rows of 2 panels with AVX-512, 6 rows of one with
+//! AVX2), broadcast one element of A at a time and multiply it by whole lines of W or D. The sum
+//! over k or r runs in ascending order in one chain for each element of C, whatever the tile.
+
+use std::ops::Range;
+
+use super::lanes::{Kernel, LANES, Lanes, Line};
+use super::panels::Panels;
+
+/// Rows of A and D that [`Correlate`] reads for all tiles of C before it goes on: a block of both
+/// stays in the second-level cache for 4H up to 512.
+const BLOCK_ROWS: usize = 128;
+
+/// `C[c_rows] += A[a_rows] · W`, see the module's text.
+pub(crate) struct Multiply<'a> {
+    /// `[R', N]`.
+    pub(crate) c: &'a mut Panels,
+    /// First row of C.
+    pub(crate) c_row: usize,
+    /// `[R, K]`.
+    pub(crate) a: &'a Panels,
+    /// Rows of A.
+    pub(crate) a_rows: Range<usize>,
+    /// `[K, N]`.
+    pub(crate) w: &'a Panels,
+}
+
+impl Kernel for Multiply<'_> {
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Self {
+            c,
+            c_row,
+            a,
+            a_rows,
+            w,
+        } = self;
+        let rows = a_rows.len();
+        assert!(a_rows.start <= a_rows.end && a_rows.end <= a.rows());
+        assert!(c_row + rows <= c.rows());
+        assert_eq!((w.rows(), w.columns()), (a.columns(), c.columns()));
+        if rows == 0 || w.rows() == 0 {
+            return;
+        }
+        let tile = Tile {
+            c: c.lines_mut().as_mut_ptr(),
+            c_panel: c.rows(),
+            a: a.lines().as_ptr(),
+            b: w.lines().as_ptr(),
+            b_panel: w.rows(),
+            a_segment: a.rows(),
+            segments: a.panels(),
+            segment: LANES,
+            last_segment: a.columns() - (a.panels() - 1) * LANES,
+        };
+        for (panel, panels) in blocks(c.panels(), V::TILE.1) {
+            for (row, count) in blocks(rows, V::TILE.0) {
+                // SAFETY: panels `panel..panel + panels` of C and W exist, rows `row..row + count`
+                // of both ranges exist (asserted above), and segments cover A's columns and W's
+                // rows exactly.
+                unsafe {
+                    let tile = Tile {
+                        c: tile.c.add(panel * tile.c_panel + c_row + row),
+                        a: tile.a.add(a_rows.start + row),
+                        b: tile.b.add(panel * tile.b_panel),
+                        ..tile
+                    };
+                    tile.accumulate::<V, ROW_MAJOR>(count, panels);
+                }
+            }
+        }
+    }
+}
+
+/// `C += A[a_rows]ᵀ · D[d_rows]`, see the module's text.
+pub(crate) struct Correlate<'a> {
+    /// `[M, N]`.
+    pub(crate) c: &'a mut Panels,
+    /// `[R, M]`.
+    pub(crate) a: &'a Panels,
+    /// First row of A.
+    pub(crate) a_row: usize,
+    /// `[R', N]`.
+    pub(crate) d: &'a Panels,
+    /// Rows of D.
+    pub(crate) d_rows: Range<usize>,
+}
+
+impl Kernel for Correlate<'_> {
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Self {
+            c,
+            a,
+            a_row,
+            d,
+            d_rows,
+        } = self;
+        assert!(d_rows.start <= d_rows.end && d_rows.end <= d.rows());
+        assert!(a_row + d_rows.len() <= a.rows());
+        assert_eq!((c.rows(), c.columns()), (a.columns(), d.columns()));
+        let tile = Tile {
+            c: c.lines_mut().as_mut_ptr(),
+            c_panel: c.rows(),
+            a: a.lines().as_ptr(),
+            b: d.lines().as_ptr(),
+            b_panel: d.rows(),
+            a_segment: 0,
+            segments: 1,
+            segment: 0,
+            last_segment: 0,
+        };
+        for (start, depth) in blocks(d_rows.len(), BLOCK_ROWS) {
+            for (panel, panels) in blocks(c.panels(), V::TILE.1) {
+                for a_panel in 0..a.panels() {
+                    let first = a_panel * LANES;
+                    for (lane, count) in blocks(LANES.min(a.columns() - first), V::TILE.0) {
+                        // SAFETY: panels `panel..panel + panels` of C and D exist; C has a row for
+                        // each of A's columns, and A's line has 16 lanes; rows
+                        // `start..start + depth` of both ranges exist (asserted above).
+                        unsafe {
+                            let line = tile.a.add(a_panel * a.rows() + a_row + start);
+                            let tile = Tile {
+                                c: tile.c.add(panel * tile.c_panel + first + lane),
+                                a: line.cast::<f32>().add(lane).cast(),
+                                b: tile.b.add(panel * tile.b_panel + d_rows.start + start),
+                                last_segment: depth,
+                                ..tile
+                            };
+                            tile.accumulate::<V, COLUMN_MAJOR>(count, panels);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Cuts `0..total` into the fewest blocks of at most `largest`, of sizes as equal as possible:
+/// pairs of start and length.
+#[inline(always)]
+fn blocks(total: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let left = total - start;
+        let length = left.div_ceil(left.div_ceil(largest).max(1));
+        start += length;
+        (length > 0).then_some((start - length, length))
+    })
+}
+
+/// A's elements for one k lie in one lane of consecutive lines.
+const ROW_MAJOR: bool = true;
+/// A's elements for one k lie in consecutive lanes of one line.
+const COLUMN_MAJOR: bool = false;
+
+/// Where a tile of C and its factors lie; strides in lines.
+#[derive(Clone, Copy)]
+struct Tile {
+    c: *mut Line,
+    c_panel: usize,
+    a: *const Line,
+    a_segment: usize,
+    b: *const Line,
+    b_panel: usize,
+    /// The sum runs over `segments − 1` segments of `segment` terms and one of `last_segment`.
+    segments: usize,
+    segment: usize,
+    last_segment: usize,
+}
+
+impl Tile {
+    /// Picks the code for `rows` and `panels`, both within [`Lanes::TILE`].
+    ///
+    /// # Safety
+    /// As [`Tile::sum`].
+    #[inline(always)]
+    unsafe fn accumulate<V: Lanes, const ROWS_FIRST: bool>(self, rows: usize, panels: usize) {
+        macro_rules! pick {
+            ($($r:literal)+) => {
+                match (rows, panels) {
+                    $(
+                        // SAFETY: the caller's promise.
+                        ($r, 1) if $r <= V::TILE.0 => unsafe { self.sum::<V, $r, 1, ROWS_FIRST>() },
+                        // SAFETY: the caller's promise.
+                        ($r, 2) if $r <= V::TILE.0 && 2 <= V::TILE.1 => unsafe {
+                            self.sum::<V, $r, 2, ROWS_FIRST>()
+                        },
+                    )+
+                    _ => unreachable!("a tile is at most Lanes::TILE"),
+                }
+            };
+        }
+        pick!(1 2 3 4 5 6 7 8 9 10 11 12);
+    }
+
+    /// `C += A · B` for `R` rows and `P` panels.
+    ///
+    /// # Safety
+    /// `c` has `R` lines in each of `P` panels, `b` a line for each term of the sum in each of `P`
+    /// panels, and `a` the `R` elements of each term.
+    #[inline(always)]
+    unsafe fn sum<V: Lanes, const R: usize, const P: usize, const ROWS_FIRST: bool>(self) {
+        let (row_step, term_step) = if ROWS_FIRST { (LANES, 1) } else { (1, LANES) };
+        let mut sums = [[V::splat(0.0); P]; R];
+        for (r, sums) in sums.iter_mut().enumerate() {
+            for (p, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller's promise about `c`.
+                *sum = V::load(unsafe { &*self.c.add(p * self.c_panel + r) });
+            }
+        }
+        let mut b = self.b;
+        for segment in 0..self.segments {
+            let terms = if segment + 1 < self.segments {
+                self.segment
+            } else {
+                self.last_segment
+            };
+            // SAFETY: the caller's promise about `a`.
+            let mut a = unsafe { self.a.add(segment * self.a_segment) }.cast::<f32>();
+            for _ in 0..terms {
+                let mut factors = [V::splat(0.0); P];
+                for (p, factor) in factors.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise about `b`.
+                    *factor = V::load(unsafe { &*b.add(p * self.b_panel) });
+                }
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise about `a`.
+                    let element = V::splat(unsafe { *a.add(r * row_step) });
+                    for (sum, factor) in sums.iter_mut().zip(factors) {
+                        *sum = element.mul_add(factor, *sum);
+                    }
+                }
+                // In wrapping arithmetic, since the last step leaves the matrix.
+                a = a.wrapping_add(term_step);
+                b = b.wrapping_add(1);
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (p, sum) in sums.iter().enumerate() {
+                // SAFETY: the caller's promise about `c`.
+                sum.store(unsafe { &mut *self.c.add(p * self.c_panel + r) });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lanes::Backend;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Whole numbers, so that sums are exact in any order.
+    fn matrix(rows: usize, columns: usize, seed: usize) -> Panels {
+        let mut matrix = Panels::zeros(rows, columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                let value = (row * 31 + column * 17 + seed * 7) % 13;
+                matrix.set(row, column, value as f32 - 6.0);
+            }
+        }
+        matrix
+    }
+
+    fn values(matrix: &Panels) -> Vec<Vec<f32>> {
+        let row = |r| (0..matrix.columns()).map(|c| matrix.get(r, c)).collect();
+        (0..matrix.rows()).map(row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn products_equal_their_definition(
+            rows in 0usize..40,
+            depth in 1usize..50,
+            columns in 1usize..70,
+            c_row in 0usize..3,
+            a_row in 0usize..3,
+            seed: u8,
+        ) {
+            let seed = usize::from(seed);
+            let a = matrix(a_row + rows, depth, seed);
+            let w = matrix(depth, columns, seed + 1);
+            let d = matrix(c_row + rows, columns, seed + 2);
+            for backend in Backend::available() {
+                let mut c = d.clone();
+                let a_rows = a_row..a_row + rows;
+                backend.run(Multiply { c: &mut c, c_row, a: &a, a_rows, w: &w });
+                let mut expected = values(&d);
+                for (r, row) in expected[c_row..].iter_mut().enumerate() {
+                    for (n, sum) in row.iter_mut().enumerate() {
+                        *sum += (0..depth).map(|k| a.get(a_row + r, k) * w.get(k, n)).sum::<f32>();
+                    }
+                }
+                prop_assert_eq!(values(&c), expected, "multiply, {:?}", backend);
+
+                let mut c = w.clone();
+                let d_rows = c_row..c_row + rows;
+                backend.run(Correlate { c: &mut c, a: &a, a_row, d: &d, d_rows });
+                let mut expected = values(&w);
+                for (m, row) in expected.iter_mut().enumerate() {
+                    for (n, sum) in row.iter_mut().enumerate() {
+                        let term = |r| a.get(a_row + r, m) * d.get(c_row + r, n);
+                        *sum += (0..rows).map(term).sum::<f32>();
+                    }
+                }
+                prop_assert_eq!(values(&c), expected, "correlate, {:?}", backend);
+            }
+        }
+    }
+
+    #[test]
+    fn correlating_more_rows_than_a_block_goes_through_all() {
+        let (a, d) = (
+            matrix(3 * BLOCK_ROWS + 5, 20, 1),
+            matrix(3 * BLOCK_ROWS + 5, 40, 2),
+        );
+        for backend in Backend::available() {
+            let mut c = Panels::zeros(20, 40);
+            backend.run(Correlate {
+                c: &mut c,
+                a: &a,
+                a_row: 0,
+                d: &d,
+                d_rows: 0..d.rows(),
+            });
+            for (m, n) in [(0, 0), (19, 39), (7, 16)] {
+                let sum: f32 = (0..a.rows()).map(|r| a.get(r, m) * d.get(r, n)).sum();
+                assert_eq!(c.get(m, n), sum, "{backend:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_cover_everything_evenly() {
+        assert_eq!(blocks(13, 6).collect::<Vec<_>>(), [(0, 5), (5, 4), (9, 4)]);
+        assert_eq!(blocks(0, 6).count(), 0);
+    }
+}

@@ -1,0 +1,175 @@
+//! A labelled set of sequences, wherever it came from.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::error::{DataError, Place, Problem};
+
+/// A set of sequences that share channels, with one target (or one per step) each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Name of each input channel, `[I]`.
+    pub channels: Vec<String>,
+    /// One `[T, I]` array a sequence; `T ≥ 1` varies from sequence to sequence.
+    pub sequences: Vec<Array2<f32>>,
+    /// What the network is to say about each sequence.
+    pub targets: Targets,
+    /// Name of each class, or of each output of a regression, `[O]`.
+    pub outputs: Vec<String>,
+    /// The group (person, machine) that each sequence came from, if known; splits keep groups whole.
+    pub groups: Option<Vec<String>>,
+}
+
+/// The targets of a [`Dataset`], in the order of its sequences.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Sequence to one class: an index into `outputs`.
+    Class(Vec<usize>),
+    /// Sequence to sequence: a class for each step, each `[T]`.
+    ClassPerStep(Vec<Vec<usize>>),
+    /// Sequence to one vector of values, each `[O]`.
+    Value(Vec<Vec<f32>>),
+    /// Sequence to sequence: values for each step, each `[T, O]`.
+    ValuePerStep(Vec<Array2<f32>>),
+}
+
+/// The kind of a [`Dataset`]'s targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// [`Targets::Class`].
+    Class,
+    /// [`Targets::ClassPerStep`].
+    ClassPerStep,
+    /// [`Targets::Value`].
+    Value,
+    /// [`Targets::ValuePerStep`].
+    ValuePerStep,
+}
+
+impl Task {
+    /// Whether there is a target for each step.
+    pub fn is_per_step(self) -> bool {
+        matches!(self, Self::ClassPerStep | Self::ValuePerStep)
+    }
+
+    /// Whether targets are classes.
+    pub fn is_class(self) -> bool {
+        matches!(self, Self::Class | Self::ClassPerStep)
+    }
+
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Class => "one class a sequence",
+            Self::ClassPerStep => "a class for each step",
+            Self::Value => "values for each sequence",
+            Self::ValuePerStep => "values for each step",
+        }
+    }
+}
+
+/// What data must share with the data that a model was trained on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Name of each input channel, `[I]`.
+    pub channels: Vec<String>,
+    /// Name of each class, or of each output of a regression, `[O]`.
+    pub outputs: Vec<String>,
+    /// The kind of targets.
+    pub task: Task,
+}
+
+impl Dataset {
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Whether there is no sequence.
+    pub fn is_empty(&self) -> bool {
+        self.sequences.is_empty()
+    }
+
+    /// What a test part must share with this set.
+    pub fn schema(&self) -> Schema {
+        Schema {
+            channels: self.channels.clone(),
+            outputs: self.outputs.clone(),
+            task: self.targets.task(),
+        }
+    }
+
+    /// The sequences at `indices`, in that order, with all that belongs to them.
+    ///
+    /// Panics if an index is not below [`len`](Self::len).
+    pub fn select(&self, indices: &[usize]) -> Self {
+        fn pick<T: Clone>(from: &[T], indices: &[usize]) -> Vec<T> {
+            indices.iter().map(|i| from[*i].clone()).collect()
+        }
+        Self {
+            channels: self.channels.clone(),
+            sequences: pick(&self.sequences, indices),
+            targets: match &self.targets {
+                Targets::Class(t) => Targets::Class(pick(t, indices)),
+                Targets::ClassPerStep(t) => Targets::ClassPerStep(pick(t, indices)),
+                Targets::Value(t) => Targets::Value(pick(t, indices)),
+                Targets::ValuePerStep(t) => Targets::ValuePerStep(pick(t, indices)),
+            },
+            outputs: self.outputs.clone(),
+            groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
+        }
+    }
+
+    /// Refuses data that a model trained on `schema` cannot be applied to or judged by.
+    pub(super) fn require(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
+        let task = self.targets.task();
+        let mismatch = |what, expected: String, found: String| {
+            Err(place.clone().refuse(Problem::Mismatch {
+                what,
+                expected,
+                found,
+            }))
+        };
+        if self.channels.len() != schema.channels.len() {
+            return Err(place.clone().refuse(Problem::ChannelCount {
+                expected: schema.channels.len(),
+                found: self.channels.len(),
+            }));
+        }
+        if self.channels != schema.channels {
+            return mismatch(
+                "channels",
+                schema.channels.join(", "),
+                self.channels.join(", "),
+            );
+        }
+        if task != schema.task {
+            return mismatch(
+                "targets",
+                schema.task.describe().into(),
+                task.describe().into(),
+            );
+        }
+        if self.outputs != schema.outputs {
+            return mismatch(
+                "outputs",
+                schema.outputs.join(", "),
+                self.outputs.join(", "),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Targets {
+    /// The kind of these targets.
+    pub fn task(&self) -> Task {
+        match self {
+            Self::Class(_) => Task::Class,
+            Self::ClassPerStep(_) => Task::ClassPerStep,
+            Self::Value(_) => Task::Value,
+            Self::ValuePerStep(_) => Task::ValuePerStep,
+        }
+    }
+}

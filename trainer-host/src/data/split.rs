@@ -1,0 +1,271 @@
+//! Splits a data set into a training and a validation part, by a seed.
+//!
+//! Where groups are known they stay whole, since sequences of one person or machine resemble each
+//! other, and a model should be chosen by how it does on others. Either way the validation part
+//! is given each class in its share, as nearly as whole sequences (or groups) allow.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Dataset, Targets};
+
+/// Indices of the sequences of each part, ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// To train on.
+    pub train: Vec<usize>,
+    /// To choose by.
+    pub validation: Vec<usize>,
+    /// Whether groups were kept whole.
+    pub by_group: bool,
+}
+
+/// Why no split was made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SplitError {
+    /// A share of nothing, or of everything.
+    #[error(
+        "a validation share of {0} leaves one part empty; choose one between 0 and 1, for example 0.2"
+    )]
+    Share(f64),
+    /// Nothing to divide.
+    #[error("{count} {of} cannot be divided into two parts; add more, or give a validation file")]
+    TooFew {
+        /// How many there are.
+        count: usize,
+        /// Of what.
+        of: &'static str,
+    },
+}
+
+/// Splits off about `share` of the sequences, by group where groups are known.
+pub fn split(data: &Dataset, share: f64, seed: u64) -> Result<Split, SplitError> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(SplitError::Share(share));
+    }
+    let too_few = |count, of| Err(SplitError::TooFew { count, of });
+    match &data.groups {
+        Some(groups) => {
+            let members = members(groups);
+            match members.len() {
+                0 | 1 => too_few(members.len(), "groups"),
+                _ => Ok(grouped(data, &members, share, seed)),
+            }
+        }
+        None => match data.len() {
+            0 | 1 => too_few(data.len(), "sequences"),
+            _ => Ok(stratified(data, share, seed)),
+        },
+    }
+}
+
+/// Splits by class; `share` is in 0..1 and there are two sequences or more.
+pub(super) fn stratified(data: &Dataset, share: f64, seed: u64) -> Split {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (stratum, count) = strata_of(data);
+    let mut strata = vec![Vec::new(); count];
+    for (i, stratum) in stratum.into_iter().enumerate() {
+        strata[stratum].push(i);
+    }
+    let sizes: Vec<usize> = strata.iter().map(Vec::len).collect();
+    let total = ((share * data.len() as f64).round() as usize).clamp(1, data.len() - 1);
+    let mut validation = Vec::with_capacity(total);
+    for (members, count) in strata.iter_mut().zip(apportion(&sizes, total)) {
+        members.shuffle(&mut rng);
+        validation.extend_from_slice(&members[..count]);
+    }
+    Split::from_validation(validation, data.len(), false)
+}
+
+/// Shares `total` out in proportion to `sizes`, by the largest remainder. A class is not used up
+/// while another one has sequences to spare.
+fn apportion(sizes: &[usize], total: usize) -> Vec<usize> {
+    let all = sizes.iter().sum::<usize>() as f64;
+    let exact = |i: usize| total as f64 * sizes[i] as f64 / all;
+    let mut counts: Vec<usize> = (0..sizes.len()).map(|i| exact(i) as usize).collect();
+    while counts.iter().sum::<usize>() < total {
+        let most_owed = (0..sizes.len())
+            .filter(|i| counts[*i] < sizes[*i])
+            .max_by(|a, b| {
+                let spare = |i: usize| counts[i] + 1 < sizes[i];
+                let owed = |i: usize| exact(i) - counts[i] as f64;
+                let by_owed = owed(*a).total_cmp(&owed(*b));
+                // Of equals the first, hence the indices in reverse.
+                spare(*a).cmp(&spare(*b)).then(by_owed).then(b.cmp(a))
+            });
+        match most_owed {
+            Some(i) => counts[i] += 1,
+            None => break,
+        }
+    }
+    counts
+}
+
+/// Adds whole groups, each time the one that brings the classes nearest to their share.
+fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Split {
+    let (stratum, strata) = strata_of(data);
+    let count = |sequences: &mut dyn Iterator<Item = usize>| {
+        let mut counts = vec![0.0; strata];
+        sequences.for_each(|i| counts[stratum[i]] += 1.0);
+        counts
+    };
+    let mut missing: Vec<f64> = (count(&mut (0..data.len())).iter())
+        .map(|n| n * share)
+        .collect();
+    let mut left: Vec<(Vec<usize>, Vec<f64>)> = (members.iter())
+        .map(|group| (group.clone(), count(&mut group.iter().copied())))
+        .collect();
+    left.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let distance = |missing: &[f64], counts: &[f64]| -> f64 {
+        missing
+            .iter()
+            .zip(counts)
+            .map(|(m, c)| (m - c).powi(2))
+            .sum()
+    };
+    let nothing = vec![0.0; strata];
+    let mut validation = Vec::new();
+    while left.len() > 1 {
+        let gain = |i: usize| distance(&missing, &nothing) - distance(&missing, &left[i].1);
+        // Of equals the last, in shuffled order.
+        let Some(best) = (0..left.len()).max_by(|a, b| gain(*a).total_cmp(&gain(*b))) else {
+            break;
+        };
+        if gain(best) <= 0.0 && !validation.is_empty() {
+            break;
+        }
+        let (group, counts) = left.swap_remove(best);
+        validation.extend(group);
+        missing.iter_mut().zip(counts).for_each(|(m, c)| *m -= c);
+    }
+    Split::from_validation(validation, data.len(), true)
+}
+
+/// The sequences of each group, in the order of the groups' names.
+fn members(groups: &[String]) -> Vec<Vec<usize>> {
+    let mut members = BTreeMap::<&str, Vec<usize>>::new();
+    for (i, group) in groups.iter().enumerate() {
+        members.entry(group).or_default().push(i);
+    }
+    members.into_values().collect()
+}
+
+/// The class of each sequence (one for all if it has no class of its own), and how many there are.
+fn strata_of(data: &Dataset) -> (Vec<usize>, usize) {
+    match &data.targets {
+        Targets::Class(classes) => (classes.clone(), data.outputs.len()),
+        Targets::ClassPerStep(_) | Targets::Value(_) | Targets::ValuePerStep(_) => {
+            (vec![0; data.len()], 1)
+        }
+    }
+}
+
+impl Split {
+    fn from_validation(mut validation: Vec<usize>, len: usize, by_group: bool) -> Self {
+        validation.sort_unstable();
+        let train = (0..len)
+            .filter(|i| validation.binary_search(i).is_err())
+            .collect();
+        Self {
+            train,
+            validation,
+            by_group,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((1, 1)); classes.len()],
+            targets: Targets::Class(classes),
+            outputs: (0..4).map(|class| class.to_string()).collect(),
+            groups,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_class_has_its_share(
+            classes in vec(0..4usize, 2..200), share in 0.05..0.95f64, seed: u64,
+        ) {
+            let data = data(classes.clone(), None);
+            let split = split(&data, share, seed).unwrap();
+            let mut all = [split.train.clone(), split.validation.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..classes.len()).collect::<Vec<_>>());
+            prop_assert!(!split.train.is_empty() && !split.validation.is_empty());
+            for class in 0..4 {
+                let of = |part: &[usize]| part.iter().filter(|i| classes[**i] == class).count();
+                let exact = share * (of(&split.train) + of(&split.validation)) as f64;
+                // One for rounding, and one that the total may be away from its exact value.
+                prop_assert!((of(&split.validation) as f64 - exact).abs() < 2.0);
+            }
+        }
+
+        #[test]
+        fn groups_stay_whole(
+            of in vec((0..4usize, 0..9u8), 2..100), share in 0.05..0.95f64, seed: u64,
+        ) {
+            let groups: Vec<String> = of.iter().map(|(_, group)| group.to_string()).collect();
+            let data = data(of.iter().map(|(class, _)| *class).collect(), Some(groups.clone()));
+            match split(&data, share, seed) {
+                Ok(split) => {
+                    prop_assert!(split.by_group);
+                    prop_assert!(!split.train.is_empty() && !split.validation.is_empty());
+                    prop_assert_eq!(split.train.len() + split.validation.len(), data.len());
+                    for i in &split.validation {
+                        prop_assert!(split.train.iter().all(|j| groups[*j] != groups[*i]));
+                    }
+                }
+                Err(error) => {
+                    prop_assert_eq!(error, SplitError::TooFew { count: 1, of: "groups" });
+                    prop_assert!(groups.iter().all(|group| *group == groups[0]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_determines_the_split() {
+        let data = data((0..100).map(|i| i % 4).collect(), None);
+        assert_eq!(split(&data, 0.2, 1), split(&data, 0.2, 1));
+        assert_ne!(split(&data, 0.2, 1), split(&data, 0.2, 2));
+    }
+
+    #[test]
+    fn a_class_of_two_is_in_both_parts() {
+        let data = data([vec![0; 8], vec![1; 2]].concat(), None);
+        let split = split(&data, 0.5, 1).unwrap();
+        assert_eq!(split.validation.iter().filter(|i| **i >= 8).count(), 1);
+    }
+
+    #[test]
+    fn refuses_share() {
+        for share in [0.0, 1.0, -0.5, f64::NAN] {
+            let error = split(&data(vec![0, 1], None), share, 0).unwrap_err();
+            assert!(error.to_string().contains("leaves one part empty"));
+        }
+    }
+
+    #[test]
+    fn refuses_too_few() {
+        let error = split(&data(vec![0], None), 0.5, 0).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("1 sequences cannot be divided")
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! A device that models are run on.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lstm_link::{Hello, ModelInfo, PROTOCOL, Request, Response, StackUse, TickRate, Width};
+
+use super::error::DeviceError;
+use super::exchange::Exchange;
+use super::port::Port;
+use super::qemu::Qemu;
+use super::serial::Serial;
+
+/// How long an answer is waited for.
+const WAIT: Duration = Duration::from_secs(60);
+/// How long the first answer is waited for before the question is repeated: what arrives while a board
+/// starts may be lost.
+const WAIT_FOR_HELLO: Duration = Duration::from_secs(1);
+/// How often the first question is asked.
+const HELLOS: u32 = 20;
+
+/// A connected device.
+pub struct Device {
+    exchange: Exchange,
+    unit: CostUnit,
+    info: DeviceInfo,
+    model: Option<ModelInfo>,
+}
+
+/// What a device said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Version of the firmware.
+    pub version: String,
+    /// Name of the board.
+    pub board: String,
+    /// Longest frame, in bytes.
+    pub frame_bytes: usize,
+    /// Longest model file that it can receive.
+    pub model_bytes: usize,
+    /// Most state blocks of four units.
+    pub state_blocks: usize,
+    /// Most blocks of scratch memory.
+    pub scratch_blocks: usize,
+    /// Most inputs, and most outputs.
+    pub channels: usize,
+    /// The model in its flash.
+    pub embedded: Option<ModelInfo>,
+    /// How its ticks are to be read.
+    pub tick_rate: TickRate,
+}
+
+/// What a cost counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostUnit {
+    /// Instructions, on an emulated device.
+    Instructions,
+    /// Clock cycles of the core, on a real one.
+    Cycles,
+}
+
+/// Which outputs a run returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Those of every time step, `[T, O]`.
+    EveryStep,
+    /// Those of the last time step, `[O]`.
+    LastStep,
+}
+
+/// Outputs of a run and what it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// `[T, O]` or `[O]`, as bits of Q15.16.
+    pub outputs: Vec<i32>,
+    /// Time steps.
+    pub steps: usize,
+    /// What all steps took together, in [`Device::unit`]; `None` when the counter was too short for one.
+    pub cost: Option<u64>,
+}
+
+/// Outcome of the golden steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelfTest {
+    /// Number of golden steps in the file.
+    pub steps: usize,
+    /// Whether every output was the one in the file.
+    pub passed: bool,
+}
+
+impl From<&Hello<'_>> for DeviceInfo {
+    fn from(hello: &Hello<'_>) -> Self {
+        Self {
+            version: hello.version.to_owned(),
+            board: hello.board.to_owned(),
+            frame_bytes: hello.frame_bytes as usize,
+            model_bytes: hello.model_bytes as usize,
+            state_blocks: hello.state_blocks as usize,
+            scratch_blocks: hello.scratch_blocks as usize,
+            channels: hello.channels as usize,
+            embedded: hello.embedded,
+            tick_rate: hello.tick_rate,
+        }
+    }
+}
+
+impl std::fmt::Display for CostUnit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Instructions => "instructions",
+            Self::Cycles => "cycles",
+        })
+    }
+}
+
+impl Device {
+    /// Connects to `address`: `qemu:MACHINE`, which starts `image` in the emulator, or a serial port.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when there is no such device, or it does not answer.
+    pub fn open(address: &str, image: Option<&Path>) -> Result<Self, DeviceError> {
+        let (port, unit): (Box<dyn Port>, _) = match address.strip_prefix("qemu:") {
+            Some(machine) => {
+                let image = image.ok_or_else(|| DeviceError::NoImage {
+                    device: address.to_owned(),
+                    machine: machine.to_owned(),
+                })?;
+                let qemu = Qemu::start(address, machine, image)?;
+                (Box::new(qemu), CostUnit::Instructions)
+            }
+            None if address.contains('/') || address.starts_with("COM") => {
+                (Box::new(Serial::open(address)?), CostUnit::Cycles)
+            }
+            None => return Err(DeviceError::Address(address.to_owned())),
+        };
+        Self::greet(Exchange::new(address.to_owned(), port), unit)
+    }
+
+    /// Asks the device who it is.
+    fn greet(mut exchange: Exchange, unit: CostUnit) -> Result<Self, DeviceError> {
+        exchange.clear()?;
+        let mut attempts = 1;
+        let (protocol, info) = loop {
+            let answer = exchange.ask(Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
+                Response::Hello(hello) => Some((hello.protocol, DeviceInfo::from(hello))),
+                _ => None,
+            });
+            match answer {
+                Err(DeviceError::Timeout { .. }) if attempts < HELLOS => attempts += 1,
+                Err(DeviceError::Timeout {
+                    device,
+                    request,
+                    waited,
+                    remarks,
+                }) => {
+                    return Err(DeviceError::Timeout {
+                        device,
+                        request,
+                        waited: waited * HELLOS,
+                        remarks,
+                    });
+                }
+                answer => break answer?,
+            }
+        };
+        if protocol != PROTOCOL {
+            return Err(DeviceError::Protocol {
+                device: exchange.device,
+                found: protocol,
+                needed: PROTOCOL,
+            });
+        }
+        Ok(Self {
+            exchange,
+            unit,
+            info,
+            model: None,
+        })
+    }
+
+    /// What the device said of itself.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// What [`Run::cost`] counts.
+    pub fn unit(&self) -> CostUnit {
+        self.unit
+    }
+
+    /// The model in use.
+    pub fn model(&self) -> Option<&ModelInfo> {
+        self.model.as_ref()
+    }
+
+    /// Sends a model file and works with it, or with the one in flash when it is the same. The state is
+    /// zero then.
+    ///
+    /// # Errors
+    /// [`DeviceError::Model`] when the engine on the device refuses the file, with its reason, and others.
+    pub fn load(&mut self, file: &[u8]) -> Result<ModelInfo, DeviceError> {
+        let in_flash = self.info.embedded.is_some_and(|embedded| {
+            embedded.bytes as usize == file.len() && embedded.checksum == lstm_link::checksum(file)
+        });
+        if in_flash {
+            return self.use_embedded();
+        }
+        self.model = None;
+        let bytes = u32::try_from(file.len()).unwrap_or(u32::MAX);
+        self.command(Request::BeginLoad { bytes })?;
+        let part_bytes = self.payload_bytes();
+        for (index, bytes) in file.chunks(part_bytes).enumerate() {
+            let offset = (index * part_bytes) as u32;
+            self.command(Request::Load { offset, bytes })?;
+        }
+        self.open_model(Request::FinishLoad)
+    }
+
+    /// Works with the model in flash. The state is zero then.
+    ///
+    /// # Errors
+    /// [`DeviceError::Refused`] when there is none, and others.
+    pub fn use_embedded(&mut self) -> Result<ModelInfo, DeviceError> {
+        self.open_model(Request::UseEmbedded)
+    }
+
+    /// Sets the state to zero.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; without a model among others.
+    pub fn reset(&mut self) -> Result<(), DeviceError> {
+        self.command(Request::Reset)
+    }
+
+    /// Advances the model by the time steps `inputs`, `[T, I]`, from the state in which the last run left
+    /// it. Any number of steps is allowed; they are sent in parts.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; without a model or for an incomplete step among others.
+    pub fn run(&mut self, inputs: &[i32], keep: Keep) -> Result<Run, DeviceError> {
+        let (width, outputs) = match &self.model {
+            Some(model) => (model.inputs as usize, model.outputs as usize),
+            None => (1, 1),
+        };
+        if !inputs.len().is_multiple_of(width) {
+            return Err(DeviceError::Inputs {
+                device: self.exchange.device.clone(),
+                found: inputs.len(),
+                inputs: width,
+            });
+        }
+        let every_step = keep == Keep::EveryStep;
+        let room = self.payload_bytes();
+        // Inputs travel in as few bytes as hold them, outputs in four.
+        let format = Width::of(inputs);
+        let most_in = room / (width * format.bytes());
+        let most_out = if every_step {
+            room / (outputs * 4)
+        } else {
+            usize::MAX
+        };
+        let mut run = Run {
+            outputs: Vec::new(),
+            steps: inputs.len() / width,
+            cost: None,
+        };
+        let mut ticks = Some(0);
+        let mut bytes = vec![0; room];
+        for part in inputs.chunks(most_in.min(most_out).max(1) * width) {
+            let request = Request::Run {
+                reset: false,
+                every_step,
+                width: format,
+                inputs: format.put(part, &mut bytes).unwrap_or_default(),
+            };
+            let (outputs, part_ticks) =
+                self.exchange.ask(request, WAIT, |answer| match answer {
+                    Response::Outputs { outputs, ticks } => {
+                        Some((Width::I32.get(outputs).collect::<Vec<_>>(), *ticks))
+                    }
+                    _ => None,
+                })?;
+            if !every_step {
+                run.outputs.clear();
+            }
+            run.outputs.extend(outputs);
+            ticks = Option::zip(ticks, part_ticks).map(|(sum, part)| sum + part);
+        }
+        run.cost = ticks.and_then(|ticks| self.cost(ticks, run.steps));
+        Ok(run)
+    }
+
+    /// The state, in blocks as the engine saves them.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; without a model among others.
+    pub fn read_state(&mut self) -> Result<Vec<u8>, DeviceError> {
+        self.exchange
+            .ask(Request::ReadState, WAIT, |answer| match answer {
+                Response::State { blocks } => Some(blocks.to_vec()),
+                _ => None,
+            })
+    }
+
+    /// Replaces the state by one that [`read_state`](Self::read_state) returned.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; when it has another length than the model's among others.
+    pub fn write_state(&mut self, blocks: &[u8]) -> Result<(), DeviceError> {
+        self.command(Request::WriteState { blocks })
+    }
+
+    /// Has the device repeat the golden steps in the model file. The state in use is left alone.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; without a model among others.
+    pub fn self_test(&mut self) -> Result<SelfTest, DeviceError> {
+        self.exchange
+            .ask(Request::SelfTest, WAIT, |answer| match answer {
+                Response::SelfTest { steps, passed } => Some(SelfTest {
+                    steps: *steps as usize,
+                    passed: *passed,
+                }),
+                _ => None,
+            })
+    }
+
+    /// How deep the stack has been.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when the device does not answer.
+    pub fn stack(&mut self) -> Result<StackUse, DeviceError> {
+        self.exchange
+            .ask(Request::Stack, WAIT, |answer| match answer {
+                Response::Stack(stack) => Some(*stack),
+                _ => None,
+            })
+    }
+
+    /// A request that is just carried out.
+    fn command(&mut self, request: Request<'_>) -> Result<(), DeviceError> {
+        let done = |answer: &Response<'_>| matches!(answer, Response::Done).then_some(());
+        self.exchange.ask(request, WAIT, done)
+    }
+
+    /// A request that brings another model into use.
+    fn open_model(&mut self, request: Request<'_>) -> Result<ModelInfo, DeviceError> {
+        self.model = None;
+        let model = self.exchange.ask(request, WAIT, |answer| match answer {
+            Response::Model(model) => Some(*model),
+            _ => None,
+        })?;
+        self.model = Some(model);
+        Ok(model)
+    }
+
+    /// Bytes of arrays that fit in a frame.
+    fn payload_bytes(&self) -> usize {
+        lstm_link::payload_bytes(self.info.frame_bytes).max(4)
+    }
+
+    /// What `steps` steps took, from ticks: on an emulated device by the loop of known length.
+    fn cost(&self, ticks: u64, steps: usize) -> Option<u64> {
+        let rate = &self.info.tick_rate;
+        let overhead = u64::from(rate.overhead);
+        let net = ticks.checked_sub(overhead * steps as u64)?;
+        match self.unit {
+            CostUnit::Cycles => Some(net),
+            CostUnit::Instructions => {
+                let loop_ticks = u64::from(rate.loop_ticks).checked_sub(overhead)?;
+                let instructions = u128::from(net) * u128::from(rate.loop_instructions);
+                let half = u128::from(loop_ticks / 2);
+                let rounded = (instructions + half).checked_div(loop_ticks.into())?;
+                u64::try_from(rounded).ok()
+            }
+        }
+    }
+}

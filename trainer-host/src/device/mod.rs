@@ -1,0 +1,31 @@
+//! A board on the other end of a serial line, emulated or real, that runs models for this program.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use trainer_host::device::{Device, Keep};
+//!
+//! let image = std::path::Path::new("runner.elf");
+//! let mut device = Device::open("qemu:mps2-an386", Some(image))?;
+//! device.load(&std::fs::read("digits.lstm")?)?;
+//! let run = device.run(&[0; 8 * 8], Keep::LastStep)?;
+//! println!("{:?} after {:?} {}", run.outputs, run.cost, device.unit());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here knows of data sets or training. Modules use only those to their left:
+//!
+//! ```text
+//! error → port → qemu, serial → exchange → client
+//! ```
+
+mod client;
+mod error;
+mod exchange;
+mod port;
+mod qemu;
+mod serial;
+
+pub use client::{CostUnit, Device, DeviceInfo, Keep, Run, SelfTest};
+pub use error::DeviceError;
+pub use lstm_link::{ModelInfo, StackUse};

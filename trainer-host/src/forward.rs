@@ -1,0 +1,576 @@
+//! The network's forward pass over sequences of any lengths, without padding.
+//!
+//! Sequences are sorted by length, longest first, and stored step after step: step t has a row for
+//! each sequence that is longer than t, so that a finished sequence costs nothing. A matrix of
+//! states begins with `B` rows for the state before the first step:
+//!
+//! ```text
+//! lengths 3, 2, 1     row     0  1  2 | 3  4 | 5
+//!                     step    0  0  0 | 1  1 | 2
+//!                     state row of step t, sequence b: B + row
+//! ```
+//!
+//! The input products of all steps are one matrix product, each step's recurrent products of all
+//! four gates another.
+
+use ndarray::{Array2, ArrayView2, s};
+use rayon::prelude::*;
+
+use crate::compute::cell::{self, Peepholes, StepRows};
+use crate::compute::lanes::{Backend, LANES, Line};
+use crate::compute::panels::Panels;
+use crate::compute::product::Multiply;
+use crate::dropout::Dropout;
+use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+
+/// Sequences that are evaluated together.
+const GROUP: usize = 16;
+/// Steps that are evaluated before the state is carried over, which bounds the memory of long
+/// sequences.
+const WINDOW_STEPS: usize = 512;
+
+/// What one LSTM layer did with one sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerTrace {
+    /// h after each step, `[T, H]`.
+    pub hidden: Array2<f32>,
+    /// c after each step, `[T, H]`.
+    pub cell: Array2<f32>,
+}
+
+impl Network {
+    /// Outputs before the head's σ or softmax for normalised sequences, each `[T, I]`, in their
+    /// order: `[1, O]` for sequence to one, `[T, O]` otherwise. Uses all threads; the result does
+    /// not depend on their number, nor on which sequences are evaluated together.
+    ///
+    /// # Panics
+    /// If a sequence is empty or has another number of channels than the network.
+    pub fn outputs(&self, sequences: &[ArrayView2<'_, f32>]) -> Vec<Array2<f32>> {
+        let packed = PackedNetwork::of(self);
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        order.sort_by_key(|&s| std::cmp::Reverse(sequences[s].nrows()));
+        let groups: Vec<Vec<Array2<f32>>> = order
+            .par_chunks(GROUP)
+            .map_init(Pass::default, |pass, group| {
+                let group: Vec<_> = group.iter().map(|&s| sequences[s]).collect();
+                pass.outputs(&packed, &group)
+            })
+            .collect();
+        let mut outputs = vec![Array2::zeros((0, 0)); sequences.len()];
+        for (s, output) in order.into_iter().zip(groups.into_iter().flatten()) {
+            outputs[s] = output;
+        }
+        outputs
+    }
+
+    /// Hidden and cell states of each LSTM layer over one normalised sequence, `[T, I]`.
+    ///
+    /// # Panics
+    /// If the sequence is empty or has another number of channels than the network.
+    pub fn trace(&self, sequence: ArrayView2<'_, f32>) -> Vec<LayerTrace> {
+        let mut pass = Pass::default();
+        pass.load(&[sequence], self.config.inputs);
+        pass.lstm(&PackedNetwork::of(self));
+        let unpack = |states: &Panels| {
+            Array2::from_shape_fn((sequence.nrows(), states.columns()), |(t, u)| {
+                states.get(1 + t, u)
+            })
+        };
+        let layers = pass.layers.iter();
+        layers
+            .map(|layer| LayerTrace {
+                hidden: unpack(&layer.hidden),
+                cell: unpack(&layer.cell),
+            })
+            .collect()
+    }
+}
+
+/// A network's parameters in panels, gates padded to whole panels: column `gate · H' + u` with H'
+/// the hidden units rounded up to a multiple of 16.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedNetwork {
+    pub(crate) lstm: Vec<PackedLstm>,
+    pub(crate) dense: Vec<PackedDense>,
+    pub(crate) mode: Mode,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PackedLstm {
+    /// W_xᵀ, `[I, 4H']`.
+    pub(crate) w_x: Panels,
+    /// W_hᵀ, `[H, 4H']`.
+    pub(crate) w_h: Panels,
+    /// One line for each panel of the gates.
+    pub(crate) bias: Vec<Line>,
+    pub(crate) peepholes: Peepholes,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PackedDense {
+    /// Wᵀ, `[I, O]`.
+    pub(crate) weight: Panels,
+    /// One line for each panel of the outputs.
+    pub(crate) bias: Vec<Line>,
+}
+
+impl PackedNetwork {
+    pub(crate) fn of(network: &Network) -> Self {
+        Self {
+            lstm: network.lstm.iter().map(PackedLstm::of).collect(),
+            dense: network.dense.iter().map(PackedDense::of).collect(),
+            mode: network.config.mode,
+        }
+    }
+}
+
+impl PackedLstm {
+    fn of(layer: &LstmLayer) -> Self {
+        let hidden = layer.w_h.ncols();
+        let mut bias = vec![Line::default(); 4 * hidden.div_ceil(LANES)];
+        for (r, value) in layer.bias.iter().enumerate() {
+            let column = gate_column(r, hidden);
+            bias[column / LANES].0[column % LANES] = *value;
+        }
+        let mut peepholes = [(); 3].map(|()| vec![Line::default(); hidden.div_ceil(LANES)]);
+        for ((p, u), value) in layer
+            .peephole
+            .iter()
+            .flat_map(|peephole| peephole.indexed_iter())
+        {
+            peepholes[p][u / LANES].0[u % LANES] = *value;
+        }
+        Self {
+            w_x: pack_gates(&layer.w_x, hidden),
+            w_h: pack_gates(&layer.w_h, hidden),
+            bias,
+            peepholes,
+        }
+    }
+
+    pub(crate) fn hidden(&self) -> usize {
+        self.w_h.rows()
+    }
+}
+
+impl PackedDense {
+    fn of(layer: &DenseLayer) -> Self {
+        let (outputs, inputs) = layer.weight.dim();
+        let mut weight = Panels::zeros(inputs, outputs);
+        for (r, row) in row_slices(&layer.weight).enumerate() {
+            weight.write_column(r, row);
+        }
+        let mut bias = vec![Line::default(); outputs.div_ceil(LANES)];
+        for (r, value) in layer.bias.iter().enumerate() {
+            bias[r / LANES].0[r % LANES] = *value;
+        }
+        Self { weight, bias }
+    }
+}
+
+/// H' of the text above.
+pub(crate) fn padded(hidden: usize) -> usize {
+    hidden.next_multiple_of(LANES)
+}
+
+/// The packed column of row `r` of a `[4H, ..]` matrix.
+pub(crate) fn gate_column(r: usize, hidden: usize) -> usize {
+    r / hidden * padded(hidden) + r % hidden
+}
+
+/// `[4H, K]` to `[K, 4H']`.
+fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
+    let mut packed = Panels::zeros(weights.ncols(), 4 * padded(hidden));
+    for (r, row) in row_slices(weights).enumerate() {
+        packed.write_column(gate_column(r, hidden), row);
+    }
+    packed
+}
+
+/// The rows of a parameter array.
+pub(crate) fn row_slices(weights: &Array2<f32>) -> impl Iterator<Item = &[f32]> {
+    let values = weights
+        .as_slice()
+        .expect("parameters are stored in row-major order");
+    values.chunks_exact(weights.ncols())
+}
+
+/// Where each step of a group of sequences lies, see the module's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// Sequences `B`.
+    pub(crate) sequences: usize,
+    /// Rows of all steps, `R`.
+    pub(crate) rows: usize,
+    /// First to last.
+    pub(crate) steps: Vec<StepRows>,
+}
+
+impl Steps {
+    /// `lengths` are in descending order and at least one.
+    pub(crate) fn of(lengths: &[usize]) -> Self {
+        let mut all = Self {
+            sequences: lengths.len(),
+            rows: 0,
+            steps: Vec::new(),
+        };
+        let mut before = 0;
+        let mut count = lengths.len();
+        for t in 0..lengths.first().copied().unwrap_or(0) {
+            while lengths[count - 1] <= t {
+                count -= 1;
+            }
+            let state = all.sequences + all.rows;
+            all.steps.push(StepRows {
+                count,
+                row: all.rows,
+                state,
+                before,
+            });
+            before = state;
+            all.rows += count;
+        }
+        all
+    }
+
+    /// The sequence that each row belongs to.
+    fn owners(&self) -> impl Iterator<Item = usize> + Clone {
+        self.steps.iter().flat_map(|step| 0..step.count)
+    }
+
+    /// The row of the last step of sequence `b`.
+    pub(crate) fn last_row(&self, b: usize) -> usize {
+        let step = self.steps.partition_point(|step| step.count > b) - 1;
+        self.steps[step].row + b
+    }
+}
+
+/// All that a forward pass over a group of sequences computes; kept from group to group, so that
+/// nothing is allocated once the largest has been seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    pub(crate) backend: Backend,
+    pub(crate) steps: Steps,
+    /// `[R, I]`.
+    pub(crate) input: Panels,
+    pub(crate) layers: Vec<LstmPass>,
+    pub(crate) dropout: Dropout,
+    /// Rows that enter the dense layers: `[B, H]` for sequence to one.
+    pub(crate) features: Panels,
+    /// Output of each dense layer, after ReLU except for the last.
+    pub(crate) dense: Vec<Panels>,
+}
+
+impl Default for Pass {
+    fn default() -> Self {
+        Self::on(Backend::detect())
+    }
+}
+
+/// What one LSTM layer computes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LstmPass {
+    /// Pre-activations, then gates, `[R, 4H']`.
+    pub(crate) gates: Panels,
+    /// c, `[B + R, H]`.
+    pub(crate) cell: Panels,
+    /// tanh(c), `[R, H]`.
+    pub(crate) cell_tanh: Panels,
+    /// h, `[B + R, H]`.
+    pub(crate) hidden: Panels,
+}
+
+impl Pass {
+    /// Empty, to be computed with `backend`.
+    pub(crate) fn on(backend: Backend) -> Self {
+        Self {
+            backend,
+            steps: Steps::default(),
+            input: Panels::default(),
+            layers: Vec::new(),
+            dropout: Dropout::default(),
+            features: Panels::default(),
+            dense: Vec::new(),
+        }
+    }
+
+    /// Takes sequences, each `[T, inputs]`, longest first.
+    pub(crate) fn load(&mut self, sequences: &[ArrayView2<'_, f32>], inputs: usize) {
+        let lengths: Vec<usize> = sequences.iter().map(ArrayView2::nrows).collect();
+        assert!(
+            lengths.iter().all(|length| *length > 0),
+            "a sequence has at least one step"
+        );
+        self.steps = Steps::of(&lengths);
+        self.input.reset(self.steps.rows, inputs);
+        for (b, sequence) in sequences.iter().enumerate() {
+            assert_eq!(
+                sequence.ncols(),
+                inputs,
+                "a sequence has the network's channels"
+            );
+            for (values, step) in sequence.rows().into_iter().zip(&self.steps.steps) {
+                match values.to_slice() {
+                    Some(values) => self.input.write_row(step.row + b, values),
+                    None => self.input.write_row(step.row + b, &values.to_vec()),
+                }
+            }
+        }
+    }
+
+    /// Runs all LSTM layers from a zero state.
+    pub(crate) fn lstm(&mut self, network: &PackedNetwork) {
+        self.layers
+            .resize_with(network.lstm.len(), LstmPass::default);
+        for (layer, weights) in self.layers.iter_mut().zip(&network.lstm) {
+            layer.reset_state(&self.steps, weights.hidden());
+        }
+        self.advance(network);
+    }
+
+    /// Runs all LSTM layers from the states in the first rows of `cell` and `hidden`.
+    fn advance(&mut self, network: &PackedNetwork) {
+        for (l, weights) in network.lstm.iter().enumerate() {
+            let sequences = self.steps.sequences;
+            let (below, layer) = self.layers.split_at_mut(l);
+            let (x, first) = match below.last() {
+                Some(below) => {
+                    self.dropout
+                        .apply(l - 1, &below.hidden, sequences, self.steps.owners());
+                    self.dropout.kept(l - 1, &below.hidden, sequences)
+                }
+                None => (&self.input, 0),
+            };
+            layer[0].run(self.backend, weights, &self.steps, x, first);
+        }
+    }
+
+    /// What LSTM layer `l` reads, and its first row.
+    pub(crate) fn lstm_input(&self, l: usize) -> (&Panels, usize) {
+        match l.checked_sub(1) {
+            Some(below) => {
+                self.dropout
+                    .kept(below, &self.layers[below].hidden, self.steps.sequences)
+            }
+            None => (&self.input, 0),
+        }
+    }
+
+    /// What the first dense layer reads, and its first row.
+    pub(crate) fn head_input(&self, mode: Mode) -> (&Panels, usize) {
+        let top = self.layers.len() - 1;
+        match mode {
+            Mode::SequenceToOne => self.dropout.kept(top, &self.features, 0),
+            Mode::SequenceToSequence => {
+                self.dropout
+                    .kept(top, &self.layers[top].hidden, self.steps.sequences)
+            }
+        }
+    }
+
+    /// Runs the dense layers over each sequence's last step, or over all steps.
+    pub(crate) fn head(&mut self, network: &PackedNetwork) {
+        self.prepare_head(network.mode);
+        let mut dense = std::mem::take(&mut self.dense);
+        dense.resize_with(network.dense.len(), Panels::default);
+        for (l, weights) in network.dense.iter().enumerate() {
+            let (below, outputs) = dense.split_at_mut(l);
+            let (x, first) = match below.last() {
+                Some(below) => (below, 0),
+                None => self.head_input(network.mode),
+            };
+            let outputs = &mut outputs[0];
+            outputs.reshape(x.rows() - first, weights.weight.columns());
+            broadcast(&weights.bias, outputs);
+            self.backend.run(Multiply {
+                c: outputs,
+                c_row: 0,
+                a: x,
+                a_rows: first..x.rows(),
+                w: &weights.weight,
+            });
+            if l + 1 < network.dense.len() {
+                for line in outputs.lines_mut() {
+                    line.0.iter_mut().for_each(|y| *y = y.max(0.0));
+                }
+            }
+        }
+        self.dense = dense;
+    }
+
+    /// Gathers the last steps of sequence to one, and drops from what the head reads.
+    fn prepare_head(&mut self, mode: Mode) {
+        let top = self.layers.len() - 1;
+        let hidden = &self.layers[top].hidden;
+        let sequences = self.steps.sequences;
+        match mode {
+            Mode::SequenceToOne => {
+                self.features.reshape(sequences, hidden.columns());
+                for b in 0..sequences {
+                    let from = sequences + self.steps.last_row(b);
+                    copy_row(hidden, from, &mut self.features, b);
+                }
+                self.dropout.apply(top, &self.features, 0, 0..sequences);
+            }
+            Mode::SequenceToSequence => {
+                self.dropout
+                    .apply(top, hidden, sequences, self.steps.owners());
+            }
+        }
+    }
+
+    /// Outputs of the last dense layer, one row for each row that entered.
+    pub(crate) fn logits(&self) -> &Panels {
+        &self.dense[self.dense.len() - 1]
+    }
+
+    /// Evaluates sequences, longest first, window by window.
+    fn outputs(
+        &mut self,
+        network: &PackedNetwork,
+        sequences: &[ArrayView2<'_, f32>],
+    ) -> Vec<Array2<f32>> {
+        let inputs = network.lstm[0].w_x.rows();
+        let outputs = network.dense[network.dense.len() - 1].weight.columns();
+        let mut all: Vec<Array2<f32>> = (sequences.iter())
+            .map(|sequence| match network.mode {
+                Mode::SequenceToOne => Array2::zeros((1, outputs)),
+                Mode::SequenceToSequence => Array2::zeros((sequence.nrows(), outputs)),
+            })
+            .collect();
+        let longest = sequences.iter().map(ArrayView2::nrows).max().unwrap_or(0);
+        for start in (0..longest).step_by(WINDOW_STEPS) {
+            let window: Vec<_> = (sequences.iter())
+                .take_while(|sequence| sequence.nrows() > start)
+                .map(|sequence| {
+                    let end = sequence.nrows().min(start + WINDOW_STEPS);
+                    sequence.slice_move(s![start..end, ..])
+                })
+                .collect();
+            let last = self.steps.steps.last().copied();
+            self.load(&window, inputs);
+            if let (true, Some(last)) = (start > 0, last) {
+                for layer in &mut self.layers {
+                    layer.carry_state(last, &self.steps);
+                }
+                self.advance(network);
+            } else {
+                self.lstm(network);
+            }
+            self.head(network);
+            for (b, (sequence, output)) in window.iter().zip(&mut all).enumerate() {
+                let rows = match network.mode {
+                    Mode::SequenceToOne => 0..1,
+                    Mode::SequenceToSequence => 0..sequence.nrows(),
+                };
+                for t in rows {
+                    // For sequence to one, a later window overwrites an earlier one's output.
+                    let (from, to) = match network.mode {
+                        Mode::SequenceToOne => (b, 0),
+                        Mode::SequenceToSequence => (self.steps.steps[t].row + b, start + t),
+                    };
+                    for o in 0..outputs {
+                        output[[to, o]] = self.logits().get(from, o);
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
+impl LstmPass {
+    fn reset_state(&mut self, steps: &Steps, hidden: usize) {
+        for state in [&mut self.cell, &mut self.hidden] {
+            state.reshape(steps.sequences + steps.rows, hidden);
+            for panel in 0..state.panels() {
+                state.panel_mut(panel)[..steps.sequences].fill(Line::default());
+            }
+        }
+    }
+
+    /// Makes the state after `last`, the step before, the initial state of `steps`.
+    fn carry_state(&mut self, last: StepRows, steps: &Steps) {
+        for state in [&mut self.cell, &mut self.hidden] {
+            let panels = state.panels();
+            let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
+            let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
+            state.reshape(steps.sequences + steps.rows, state.columns());
+            for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
+                state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
+            }
+        }
+    }
+
+    /// Runs over `steps`; row `first` of `x` is the input of row 0.
+    fn run(
+        &mut self,
+        backend: Backend,
+        weights: &PackedLstm,
+        steps: &Steps,
+        x: &Panels,
+        first: usize,
+    ) {
+        let hidden = weights.hidden();
+        self.gates.reshape(steps.rows, 4 * padded(hidden));
+        self.cell_tanh.reshape(steps.rows, hidden);
+        broadcast(&weights.bias, &mut self.gates);
+        backend.run(Multiply {
+            c: &mut self.gates,
+            c_row: 0,
+            a: x,
+            a_rows: first..first + steps.rows,
+            w: &weights.w_x,
+        });
+        for &step in &steps.steps {
+            backend.run(Multiply {
+                c: &mut self.gates,
+                c_row: step.row,
+                a: &self.hidden,
+                a_rows: step.before..step.before + step.count,
+                w: &weights.w_h,
+            });
+            backend.run(cell::Forward {
+                step,
+                gates: &mut self.gates,
+                cell: &mut self.cell,
+                cell_tanh: &mut self.cell_tanh,
+                hidden: &mut self.hidden,
+                peepholes: &weights.peepholes,
+            });
+        }
+    }
+}
+
+/// Copies row `from` of `source` to row `to` of `target`, which has as many columns.
+pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: usize) {
+    for panel in 0..source.panels() {
+        target.panel_mut(panel)[to] = source.panel(panel)[from];
+    }
+}
+
+/// Writes `line[panel]` to every row.
+fn broadcast(lines: &[Line], matrix: &mut Panels) {
+    for (panel, line) in lines.iter().enumerate() {
+        matrix.panel_mut(panel).fill(*line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finished_sequences_take_no_rows() {
+        // The example of the module's text.
+        let steps = Steps::of(&[3, 2, 1]);
+        assert_eq!((steps.sequences, steps.rows), (3, 6));
+        let layout: Vec<_> = steps
+            .steps
+            .iter()
+            .map(|s| (s.count, s.row, s.state, s.before))
+            .collect();
+        assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
+        assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
+    }
+}

@@ -1,0 +1,44 @@
+//! Model files on a host: read whole, on the boundary that the engine needs.
+
+use std::path::{Path, PathBuf};
+
+use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::{ArtifactError, Model};
+
+/// Why a model file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    /// It cannot be read.
+    #[error("{}: cannot be read: {source}; make it with `trainer-host export`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The engine refuses it.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What the engine said.
+        source: ArtifactError,
+    },
+}
+
+/// Reads a model file; what is returned parses.
+///
+/// # Errors
+/// When it cannot be read, or the engine refuses it.
+pub fn read(path: &Path) -> Result<AlignedBytes, ModelFileError> {
+    let bytes = std::fs::read(path).map_err(|source| ModelFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let bytes = AlignedBytes::from(bytes.as_slice());
+    Model::parse(&bytes).map_err(|source| ModelFileError::Refused {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,87 @@
+//! The report of a run: curves of loss, accuracy and learning rate, and confusion matrices.
+
+use super::{Curve, Page, confusion_table, curves_svg};
+use crate::evaluate::Score;
+use crate::run_folder::RunConfig;
+use crate::train::EpochRecord;
+
+/// The HTML page of a run; `scores` are named parts.
+pub fn run_report(
+    config: &RunConfig,
+    classes: &[String],
+    history: &[EpochRecord],
+    scores: &[(&str, &Option<Score>)],
+) -> String {
+    let mut page = Page::new(&format!("Training on {}", config.source));
+    page.section("Loss", &losses_svg(history));
+    let curve = |name: &str, value: fn(&EpochRecord) -> Option<f64>| Curve {
+        name: name.into(),
+        points: history
+            .iter()
+            .filter_map(|r| Some((r.epoch as f64, value(r)?)))
+            .collect(),
+    };
+    let accuracy = curve("validation", |r| Some(100.0 * r.validation?.accuracy?));
+    if !accuracy.points.is_empty() {
+        page.section(
+            "Accuracy",
+            &curves_svg("Validation accuracy", "epoch", "%", &[accuracy]),
+        );
+    }
+    let rate = curve("learning rate", |r| Some(f64::from(r.learning_rate)));
+    let norm = curve("gradient norm before clipping", |r| Some(r.gradient_norm));
+    page.section(
+        "Learning rate",
+        &curves_svg(
+            "Learning rate at the end of each epoch",
+            "epoch",
+            "",
+            &[rate],
+        ),
+    );
+    page.section(
+        "Gradients",
+        &curves_svg("Mean global norm of the gradient", "epoch", "", &[norm]),
+    );
+    for (part, score) in scores {
+        let Some(score) = score else { continue };
+        match score {
+            Score::Classes(classes_score) => {
+                let table = confusion_table(classes, &classes_score.confusion);
+                page.section(
+                    &format!("Confusion, {part}"),
+                    &format!("<p>{}</p>{table}", score.describe()),
+                );
+            }
+            Score::Values(_) => page.text(&format!("Errors, {part}"), &score.describe()),
+        }
+    }
+    page.text(
+        "Configuration",
+        &toml::to_string(config).unwrap_or_default(),
+    );
+    page.finish()
+}
+
+/// Training and validation loss over the epochs.
+pub fn losses_svg(history: &[EpochRecord]) -> String {
+    let training = Curve {
+        name: "training".into(),
+        points: history
+            .iter()
+            .map(|r| (r.epoch as f64, r.train_loss))
+            .collect(),
+    };
+    let validation = Curve {
+        name: "validation".into(),
+        points: history
+            .iter()
+            .filter_map(|r| Some((r.epoch as f64, r.validation?.loss)))
+            .collect(),
+    };
+    let curves: Vec<Curve> = [training, validation]
+        .into_iter()
+        .filter(|curve| !curve.points.is_empty())
+        .collect();
+    curves_svg("Loss", "epoch", "loss", &curves)
+}

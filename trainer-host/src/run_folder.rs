@@ -1,0 +1,311 @@
+//! A run: the folder that `train` writes, and that every later stage reads.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `config.toml` | data source and training configuration: all that the run follows from |
+//! | `model.toml` | what was fitted or found: network structure, normalisation, names |
+//! | `weights.safetensors` | the chosen network |
+//! | `checkpoint.safetensors` | the state after the last finished epoch, for `--resume` |
+//! | `log.jsonl` | one line an epoch |
+//! | `metrics.json`, `report.html` | final figures and pictures |
+//! | `quantised.safetensors` | the integers, after `quantise` |
+//! | `model.lstm` | the model file, after `export` |
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::atomic_file::{self, WriteFileError};
+use crate::checkpoint::{self, CheckpointError};
+use crate::data::{self, DataError, Dataset, Normalisation, Options, Schema, SplitError};
+use crate::network::{Network, NetworkConfig};
+use crate::train::TrainConfig;
+
+/// The chosen network.
+pub const WEIGHTS: &str = "weights.safetensors";
+/// The state for `--resume`.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// One line an epoch.
+pub const LOG: &str = "log.jsonl";
+/// Final figures.
+pub const METRICS: &str = "metrics.json";
+/// Pictures.
+pub const REPORT: &str = "report.html";
+/// The integers.
+pub const QUANTISED: &str = "quantised.safetensors";
+/// The model file for firmware.
+pub const MODEL: &str = "model.lstm";
+const CONFIG: &str = "config.toml";
+const FITTED: &str = "model.toml";
+
+/// All that a run follows from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// A path or the name of built-in data.
+    pub source: String,
+    /// How the data is read.
+    #[serde(default)]
+    pub data: Options,
+    /// How the network is trained.
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+/// What a run fitted to its training part, and the structure that came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fitted {
+    /// The network's structure.
+    pub network: NetworkConfig,
+    /// Channels, outputs and kind of the data.
+    pub schema: Schema,
+    /// Of the input channels.
+    pub inputs: Normalisation,
+    /// Of a regression's targets; the network's own outputs are normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Normalisation>,
+}
+
+/// Why a run cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file cannot be opened.
+    #[error("{}: cannot be read: {source}; is this a folder that `trainer-host train` wrote?", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the run says what it should not.
+    #[error("{}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        problem: String,
+    },
+    /// A run is there already.
+    #[error("{}: holds a run already; go on with it by --resume, replace it by --overwrite, or choose another folder by --out", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Weights or state cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteFileError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// No validation part can be split off.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+}
+
+/// The data of a run, split and in real units.
+#[derive(Clone, Debug)]
+pub struct RunData {
+    /// To train and calibrate on.
+    pub train: Dataset,
+    /// To choose on; absent when the validation share is 0.
+    pub validation: Option<Dataset>,
+    /// To report on.
+    pub test: Option<Dataset>,
+}
+
+impl RunConfig {
+    /// Opens the data and splits the validation part off, as the seed says.
+    ///
+    /// # Errors
+    /// When the data cannot be read or split.
+    pub fn open_data(&self) -> Result<RunData, RunError> {
+        let parts = data::open(&self.source, &self.data)?;
+        if self.train.validation_share == 0.0 {
+            return Ok(RunData {
+                train: parts.train,
+                validation: None,
+                test: parts.test,
+            });
+        }
+        let split = data::split(&parts.train, self.train.validation_share, self.train.seed)?;
+        Ok(RunData {
+            train: parts.train.select(&split.train),
+            validation: Some(parts.train.select(&split.validation)),
+            test: parts.test,
+        })
+    }
+
+    /// Reads a folder's configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub fn read(folder: &Path) -> Result<Self, RunError> {
+        read_toml(&folder.join(CONFIG))
+    }
+
+    /// Makes a new run's folder with this configuration.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
+    pub fn create(&self, folder: &Path, overwrite: bool) -> Result<(), RunError> {
+        if folder.join(CONFIG).exists() {
+            if !overwrite {
+                return Err(RunError::Exists {
+                    path: folder.to_owned(),
+                });
+            }
+            // What an older run left must not be taken for this one's.
+            for file in [
+                WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
+            ] {
+                let path = folder.join(file);
+                if path.exists() {
+                    std::fs::remove_file(&path)
+                        .map_err(|source| WriteFileError { path, source })?;
+                }
+            }
+        }
+        std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+            path: folder.to_owned(),
+            source,
+        })?;
+        write_toml(&folder.join(CONFIG), self)
+    }
+}
+
+impl Fitted {
+    /// Fits the normalisation to the training part.
+    pub fn fit(config: &TrainConfig, train: &Dataset) -> Self {
+        Self {
+            network: config.network(train),
+            schema: train.schema(),
+            inputs: Normalisation::of_inputs(train),
+            targets: Normalisation::of_targets(train),
+        }
+    }
+
+    /// A copy of `data` as the network sees it.
+    pub fn normalised(&self, data: &Dataset) -> Dataset {
+        let mut data = data.clone();
+        self.inputs.apply_to_inputs(&mut data);
+        if let Some(targets) = &self.targets {
+            targets.apply_to_targets(&mut data.targets);
+        }
+        data
+    }
+
+    /// Sequences `[T, I]` as the network sees them.
+    pub fn normalised_inputs(&self, data: &Dataset) -> Vec<Array2<f32>> {
+        let mut sequences = data.sequences.clone();
+        sequences
+            .iter_mut()
+            .for_each(|sequence| self.inputs.apply(sequence));
+        sequences
+    }
+
+    /// The network with its last layer changed so that a regression's outputs are in the targets'
+    /// own units: `y · deviation + mean`.
+    pub fn in_target_units(&self, mut network: Network) -> Network {
+        if let (Some(targets), Some(last)) = (&self.targets, network.dense.last_mut()) {
+            for (r, (mean, deviation)) in targets.mean.iter().zip(&targets.deviation).enumerate() {
+                last.weight.row_mut(r).mapv_inplace(|w| w * deviation);
+                last.bias[r] = last.bias[r] * deviation + mean;
+            }
+        }
+        network
+    }
+
+    /// Names of the outputs as a model file wants them.
+    pub fn output_names(&self) -> &[String] {
+        &self.schema.outputs
+    }
+
+    /// Writes this into a run's folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
+        write_toml(&folder.join(FITTED), self)
+    }
+
+    /// Reads it from a run's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub fn read(folder: &Path) -> Result<Self, RunError> {
+        let fitted: Self = read_toml(&folder.join(FITTED))?;
+        let channels = fitted.network.inputs;
+        let found = [
+            fitted.schema.channels.len(),
+            fitted.inputs.mean.len(),
+            fitted.inputs.deviation.len(),
+        ];
+        if found != [channels; 3] {
+            return Err(RunError::Malformed {
+                path: folder.join(FITTED),
+                problem: format!(
+                    "network.inputs is {channels}, but there are {} channels, {} means and {} deviations",
+                    found[0], found[1], found[2]
+                ),
+            });
+        }
+        Ok(fitted)
+    }
+}
+
+/// A finished run, ready for the later stages.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What it followed from.
+    pub config: RunConfig,
+    /// What it fitted.
+    pub fitted: Fitted,
+    /// The chosen network; a regression's outputs are in the targets' own units.
+    pub network: Network,
+}
+
+impl Run {
+    /// Opens a run's folder.
+    ///
+    /// # Errors
+    /// When a file is missing, malformed, or of another shape than the configuration says.
+    pub fn open(folder: &Path) -> Result<Self, RunError> {
+        let config = RunConfig::read(folder)?;
+        let fitted = Fitted::read(folder)?;
+        let network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
+        let network = fitted.in_target_units(network);
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            fitted,
+            network,
+        })
+    }
+}
+
+fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RunError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| RunError::Malformed {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
+    let text = toml::to_string(value).map_err(|error| RunError::Malformed {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })?;
+    Ok(atomic_file::write(path, text.as_bytes())?)
+}

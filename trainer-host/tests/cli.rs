@@ -1,0 +1,376 @@
+//! The program as a user meets it: the stages in a row, and what it says to bad input.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_trainer-host"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs and returns standard output; fails loudly.
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs, demands a tidy failure, and returns what it said.
+    fn fail(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let status = output.status.code().expect("an exit status, not a signal");
+        assert!(
+            status == 1 || status == 2,
+            "{arguments:?}: status {status}, {errors}"
+        );
+        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
+        errors
+    }
+
+    fn train(&self, data: &str, extra: &[&str]) -> String {
+        let mut arguments = vec![
+            "train", data, "--out", "run", "--epochs", "3", "--hidden", "6",
+        ];
+        arguments.extend(extra);
+        self.succeed(&arguments)
+    }
+}
+
+/// Two classes that a few epochs can tell apart: rising and falling ramps with a ripple.
+fn ramps() -> String {
+    let mut text = String::from("series_id,t,x,y,label\n");
+    for series in 0..40 {
+        let up = series % 2 == 0;
+        for t in 0..8 {
+            let x =
+                f64::from(if up { t } else { 7 - t }) + 0.1 * f64::from((series * 7 + t * 3) % 5);
+            let y = 100.0 * f64::from(t % 2);
+            let label = if up { "up" } else { "down" };
+            text += &format!("s{series},{t},{x:.2},{y},{label}\n");
+        }
+    }
+    text
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_stages_run_in_a_row() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let trained = bench.train("ramps.csv", &["--epochs", "30", "--json"]);
+    assert_eq!(json(&trained)["epochs"], 30);
+    let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(report.contains("<svg") && report.contains("Confusion"));
+    assert!(
+        !report.contains("http://") || report.contains("http://www.w3.org"),
+        "a report needs no network"
+    );
+
+    let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+    let float = quantised["comparison"]["float"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    let integer = quantised["comparison"]["integer"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    assert!(float > 0.9, "{float}");
+    assert!((float - integer).abs() < 0.1);
+
+    let exported = bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    assert!(exported.contains("ramps.lstm"));
+    let inspected = json(&bench.succeed(&["inspect", "ramps.lstm", "--json"]));
+    assert_eq!(inspected["outputs"], serde_json::json!(["down", "up"]));
+    assert_eq!(inspected["inputs"][0]["name"], "x");
+    assert!(bench.succeed(&["inspect", "run"]).contains("peepholes"));
+
+    // The model file alone gives the run's own integers.
+    let from_run = json(&bench.succeed(&["eval", "run", "--part", "validation", "--json"]));
+    let from_file = json(&bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--json"]));
+    assert!(
+        from_run["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    assert!(from_file["score"]["accuracy"].as_f64().unwrap() > 0.9);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_weights() {
+    let weights = |threads: &str| {
+        let bench = Bench::new();
+        bench.file("ramps.csv", ramps().as_bytes());
+        bench.train("ramps.csv", &["--threads", threads]);
+        std::fs::read(bench.path("run/weights.safetensors")).unwrap()
+    };
+    assert_eq!(weights("1"), weights("3"));
+}
+
+#[test]
+fn a_finished_run_is_not_overwritten_by_accident() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train("ramps.csv", &[]);
+    let before = std::fs::read(bench.path("run/weights.safetensors")).unwrap();
+    let said = bench.fail(&["train", "ramps.csv", "--out", "run"]);
+    assert!(
+        said.contains("--overwrite") && said.contains("run"),
+        "{said}"
+    );
+    assert_eq!(
+        std::fs::read(bench.path("run/weights.safetensors")).unwrap(),
+        before
+    );
+    bench.train("ramps.csv", &["--overwrite", "--seed", "1"]);
+    assert_ne!(
+        std::fs::read(bench.path("run/weights.safetensors")).unwrap(),
+        before
+    );
+}
+
+#[test]
+fn bad_data_is_refused_with_its_place() {
+    let bench = Bench::new();
+    let header = "series_id,t,x,label\n";
+    let cases: [(&str, String, &[&str]); 6] = [
+        ("empty.csv", String::new(), &["empty.csv"]),
+        ("header.csv", header.into(), &["header.csv"]),
+        (
+            "ragged.csv",
+            format!("{header}a,0,1.0,up\na,1,2.0\n"),
+            &["ragged.csv:3"],
+        ),
+        (
+            "nan.csv",
+            format!("{header}a,0,1.0,up\na,1,NaN,up\n"),
+            &["nan.csv:3", "x"],
+        ),
+        (
+            "word.csv",
+            format!("{header}a,0,1.0,up\na,1,high,up\n"),
+            &["word.csv:3", "x", "high"],
+        ),
+        (
+            "odd.parquet",
+            String::from("x"),
+            &["odd.parquet", "parquet"],
+        ),
+    ];
+    for (name, content, expected) in cases {
+        bench.file(name, content.as_bytes());
+        let said = bench.fail(&["train", name, "--out", "run"]);
+        for part in expected {
+            assert!(said.contains(part), "{name}: {said}");
+        }
+        assert!(
+            !bench.path("run").exists(),
+            "{name}: nothing is left behind"
+        );
+    }
+    let said = bench.fail(&["train", "nowhere.csv", "--out", "run"]);
+    assert!(said.contains("nowhere.csv"), "{said}");
+    let said = bench.fail(&["train", "digitts", "--out", "run"]);
+    assert!(
+        said.contains("digits"),
+        "the nearest name is offered: {said}"
+    );
+}
+
+#[test]
+fn an_unknown_label_in_the_test_part_is_refused() {
+    let bench = Bench::new();
+    bench.file("train.csv", ramps().as_bytes());
+    bench.file(
+        "test.csv",
+        ramps().replace(",down\n", ",sideways\n").as_bytes(),
+    );
+    let said = bench.fail(&["train", "train.csv", "--test", "test.csv", "--out", "run"]);
+    assert!(
+        said.contains("test.csv:") && said.contains("sideways") && said.contains("down"),
+        "{said}"
+    );
+}
+
+#[test]
+fn bad_flags_are_refused() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    for (flag, value) in [
+        ("--epochs", "0"),
+        ("--batch-size", "0"),
+        ("--learning-rate", "-1"),
+        ("--dropout", "1.5"),
+        ("--hidden", "0"),
+        ("--hidden", "many"),
+        ("--validation-share", "1.0"),
+        ("--loss", "hinge"),
+    ] {
+        let argument = format!("{flag}={value}");
+        let said = bench.fail(&["train", "ramps.csv", "--out", "run", &argument]);
+        let field = flag.trim_start_matches('-').replace('-', "_");
+        assert!(
+            said.contains(flag) || said.contains(&field),
+            "{argument}: {said}"
+        );
+        assert!(
+            !bench.path("run").exists(),
+            "{argument}: nothing is left behind"
+        );
+    }
+}
+
+/// A trained, quantised and exported run in `bench`.
+fn exported(bench: &Bench) -> PathBuf {
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train("ramps.csv", &[]);
+    bench.succeed(&["quantise", "run"]);
+    bench.succeed(&["export", "run"]);
+    bench.path("run/model.lstm")
+}
+
+#[test]
+fn damaged_models_are_refused() {
+    let bench = Bench::new();
+    let bytes = std::fs::read(exported(&bench)).unwrap();
+    let cut = bench.file("cut.lstm", &bytes[..bytes.len() / 2]);
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    let flipped = bench.file("flipped.lstm", &flipped);
+    let text = bench.file("text.lstm", b"hello, this is text");
+    let said = |path: &Path| bench.fail(&["inspect", path.to_str().unwrap()]);
+    assert!(said(&cut).contains("cut.lstm: truncated"), "{}", said(&cut));
+    assert!(
+        said(&flipped).contains("flipped.lstm: checksum"),
+        "{}",
+        said(&flipped)
+    );
+    assert!(
+        said(&text).contains("text.lstm: bad magic"),
+        "{}",
+        said(&text)
+    );
+    let said = bench.fail(&["eval", "flipped.lstm", "--data", "ramps.csv"]);
+    assert!(said.contains("checksum"), "{said}");
+}
+
+#[test]
+fn weights_of_another_shape_are_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.succeed(&[
+        "train",
+        "ramps.csv",
+        "--out",
+        "other",
+        "--epochs",
+        "1",
+        "--hidden",
+        "9",
+    ]);
+    std::fs::copy(
+        bench.path("other/weights.safetensors"),
+        bench.path("run/weights.safetensors"),
+    )
+    .unwrap();
+    let said = bench.fail(&["quantise", "run"]);
+    assert!(
+        said.contains("weights.safetensors") && said.contains("lstm.0"),
+        "{said}"
+    );
+    std::fs::write(bench.path("run/weights.safetensors"), b"no tensors").unwrap();
+    let said = bench.fail(&["quantise", "run"]);
+    assert!(said.contains("weights.safetensors"), "{said}");
+    let said = bench.fail(&["export", "other"]);
+    assert!(said.contains("trainer-host quantise"), "{said}");
+}
+
+#[test]
+fn data_of_other_channels_is_refused() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.file(
+        "three.csv",
+        b"series_id,t,x,y,z,label\na,0,1,2,3,up\nb,0,1,2,3,down\n",
+    );
+    let said = bench.fail(&["eval", "run/model.lstm", "--data", "three.csv"]);
+    assert!(
+        said.contains("three.csv") && said.contains('3') && said.contains('2'),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_interrupted_run_resumes_to_the_same_weights() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let arguments = [
+        "train",
+        "ramps.csv",
+        "--out",
+        "whole",
+        "--epochs",
+        "40",
+        "--hidden",
+        "24",
+    ];
+    bench.succeed(&arguments);
+    let mut arguments = arguments;
+    arguments[3] = "broken";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_trainer-host"))
+        .args(arguments)
+        .current_dir(bench.folder.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Killed once there is a checkpoint, wherever it is by then.
+    while !bench.path("broken/checkpoint.safetensors").exists() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the run ended without a checkpoint"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.succeed(&["train", "--resume", "broken"]);
+    let read = |name: &str| std::fs::read(bench.path(name).join("weights.safetensors")).unwrap();
+    assert_eq!(read("whole"), read("broken"));
+}
+
+#[test]
+fn a_resumed_run_keeps_its_configuration() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train("ramps.csv", &[]);
+    let said = bench.fail(&["train", "--resume", "run", "--learning-rate", "0.5"]);
+    assert!(said.contains("configuration"), "{said}");
+}

@@ -1,0 +1,384 @@
+//! Every parameter's gradient against the slope of an independent f64 network's loss.
+//!
+//! The reference below is written from the equations of `network.rs` with plain loops in f64; it
+//! shares no code with training but the parameters. Central differences of its loss are the truth
+//! for back-propagation through time; its loss is the truth for the forward pass.
+
+use ndarray::{Array1, Array2, ArrayView2};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use trainer_host::bptt::{Backpropagation, Example, Perturbation};
+use trainer_host::loss::{Expected, Loss, Target};
+use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+
+/// Step of the central differences: its square times third derivatives of the order of one is
+/// below the tolerance, and the rounding of an f64 loss divided by it far below.
+const STEP: f64 = 1e-4;
+/// The f32 gradient sums a few hundred products of values near one, each rounded at 6e-8, and
+/// σ and tanh are off by up to 4e-7; relative to the largest gradient of the array.
+const TOLERANCE: f64 = 2e-5;
+/// The same for the loss.
+const LOSS_TOLERANCE: f64 = 2e-5;
+
+/// The parameters of one network in f64, in the order of `Network::parameters`.
+struct Reference<'a> {
+    config: &'a NetworkConfig,
+    parameters: Vec<Vec<f64>>,
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `W x` for a row-major `W: [rows, x.len()]`, one row.
+fn dot(w: &[f64], row: usize, x: &[f64]) -> f64 {
+    (0..x.len()).map(|k| w[row * x.len() + k] * x[k]).sum()
+}
+
+impl<'a> Reference<'a> {
+    fn of(network: &'a Network) -> Self {
+        let parameters = network.parameters();
+        let widen = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect();
+        Self {
+            config: &network.config,
+            parameters: parameters.iter().map(|p| widen(p.values)).collect(),
+        }
+    }
+
+    /// Outputs after each step.
+    fn outputs(&self, sequence: ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
+        let mut arrays = self.parameters.iter();
+        let mut values: Vec<Vec<f64>> = sequence
+            .rows()
+            .into_iter()
+            .map(|row| row.iter().map(|v| f64::from(*v)).collect())
+            .collect();
+        for &hidden in &self.config.hidden {
+            let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
+            let bias = arrays.next().unwrap();
+            let none = vec![0.0; 3 * hidden];
+            let peephole = if self.config.peepholes {
+                arrays.next().unwrap()
+            } else {
+                &none
+            };
+            let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; hidden]);
+            for x in &mut values {
+                let z: Vec<f64> = (0..4 * hidden)
+                    .map(|r| dot(w_x, r, x) + dot(w_h, r, &h) + bias[r])
+                    .collect();
+                for u in 0..hidden {
+                    let i = sigmoid(z[u] + peephole[u] * c[u]);
+                    let f = sigmoid(z[hidden + u] + peephole[hidden + u] * c[u]);
+                    let g = z[2 * hidden + u].tanh();
+                    c[u] = f * c[u] + i * g;
+                    let o = sigmoid(z[3 * hidden + u] + peephole[2 * hidden + u] * c[u]);
+                    h[u] = o * c[u].tanh();
+                }
+                *x = h.clone();
+            }
+        }
+        let sizes: Vec<usize> = self
+            .config
+            .dense
+            .iter()
+            .copied()
+            .chain([self.config.outputs])
+            .collect();
+        for (l, &size) in sizes.iter().enumerate() {
+            let (w, b) = (arrays.next().unwrap(), arrays.next().unwrap());
+            for x in &mut values {
+                let y = (0..size).map(|r| dot(w, r, x) + b[r]);
+                *x = y
+                    .map(|y| if l + 1 < sizes.len() { y.max(0.0) } else { y })
+                    .collect();
+            }
+        }
+        values
+    }
+
+    fn loss(&self, loss: Loss, batch: &[Example<'_>]) -> f64 {
+        let (mut sum, mut rows) = (0.0, 0.0);
+        for example in batch {
+            let outputs = self.outputs(example.sequence);
+            let first = match self.config.mode {
+                Mode::SequenceToOne => outputs.len() - 1,
+                Mode::SequenceToSequence => 0,
+            };
+            for (t, y) in outputs.iter().enumerate().skip(first) {
+                sum += row_loss(loss, y, example.target.expected(t));
+                rows += 1.0;
+            }
+        }
+        sum / rows
+    }
+}
+
+fn row_loss(loss: Loss, y: &[f64], expected: Expected<'_>) -> f64 {
+    let wanted = |j: usize| match expected {
+        Expected::Class(class) if y.len() == 1 => class as f64,
+        Expected::Class(class) => f64::from(u8::from(class == j)),
+        Expected::Values(values) => f64::from(values[j]),
+    };
+    let terms = y.iter().enumerate();
+    match loss {
+        Loss::CrossEntropy => {
+            let sum: f64 = y.iter().map(|y| y.exp()).sum();
+            terms.map(|(j, y)| -wanted(j) * (y - sum.ln())).sum()
+        }
+        Loss::BinaryCrossEntropy => terms
+            .map(|(j, y)| {
+                let p = sigmoid(*y);
+                -wanted(j) * p.ln() - (1.0 - wanted(j)) * (1.0 - p).ln()
+            })
+            .sum(),
+        Loss::MeanSquaredError => {
+            terms.map(|(j, y)| (y - wanted(j)).powi(2)).sum::<f64>() / y.len() as f64
+        }
+    }
+}
+
+/// Random sequences of these lengths, with targets of every kind.
+struct Batch {
+    sequences: Vec<Array2<f32>>,
+    classes: Vec<Vec<usize>>,
+    values: Vec<Array2<f32>>,
+}
+
+impl Batch {
+    fn random(lengths: &[usize], config: &NetworkConfig, rng: &mut ChaCha8Rng) -> Self {
+        let mut array = |columns: usize| -> Vec<Array2<f32>> {
+            let one = |&rows: &usize| {
+                Array2::from_shape_fn((rows, columns), |_| rng.random_range(-1.0..1.0))
+            };
+            lengths.iter().map(one).collect()
+        };
+        let (sequences, values) = (array(config.inputs), array(config.outputs));
+        let classes = config.outputs.max(2);
+        let one = |&rows: &usize| (0..rows).map(|_| rng.random_range(0..classes)).collect();
+        Self {
+            sequences,
+            values,
+            classes: lengths.iter().map(one).collect(),
+        }
+    }
+
+    fn examples(&self, loss: Loss, mode: Mode) -> Vec<Example<'_>> {
+        let of = |b: usize| match (loss, mode) {
+            (Loss::MeanSquaredError, Mode::SequenceToOne) => {
+                Target::Value(self.values[b].row(0).to_slice().unwrap())
+            }
+            (Loss::MeanSquaredError, _) => Target::ValuePerStep(self.values[b].view()),
+            (_, Mode::SequenceToOne) => Target::Class(self.classes[b][0]),
+            _ => Target::ClassPerStep(&self.classes[b]),
+        };
+        let example = |b: usize| Example {
+            sequence: self.sequences[b].view(),
+            target: of(b),
+            seed: 0,
+        };
+        (0..self.sequences.len()).map(example).collect()
+    }
+}
+
+/// Weights large enough that every nonlinearity bends.
+fn random_network(config: &NetworkConfig, rng: &mut ChaCha8Rng) -> Network {
+    let mut network = Network::zeros(config).unwrap();
+    for values in network.values_mut() {
+        values
+            .iter_mut()
+            .for_each(|v| *v = rng.random_range(-0.7..0.7));
+    }
+    network
+}
+
+fn check(config: &NetworkConfig, lengths: &[usize], loss: Loss, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let network = random_network(config, &mut rng);
+    let batch = Batch::random(lengths, config, &mut rng);
+    let examples = batch.examples(loss, config.mode);
+    let mut backpropagation = Backpropagation::new(&network, loss, Perturbation::default());
+    let (found_loss, gradient) = backpropagation.gradient(&network, &examples);
+    let mut reference = Reference::of(&network);
+    let true_loss = reference.loss(loss, &examples);
+    assert!(
+        (found_loss - true_loss).abs() <= LOSS_TOLERANCE * true_loss.abs().max(1.0),
+        "loss {found_loss}, true {true_loss}"
+    );
+    for (p, parameter) in gradient.parameters().iter().enumerate() {
+        let slopes: Vec<f64> = (0..parameter.values.len())
+            .map(|v| {
+                let value = reference.parameters[p][v];
+                let mut at = |value: f64| {
+                    reference.parameters[p][v] = value;
+                    reference.loss(loss, &examples)
+                };
+                let slope = (at(value + STEP) - at(value - STEP)) / (2.0 * STEP);
+                at(value);
+                slope
+            })
+            .collect();
+        let largest = slopes.iter().fold(0.1f64, |max, s| max.max(s.abs()));
+        for (v, (found, slope)) in parameter.values.iter().zip(&slopes).enumerate() {
+            assert!(
+                (f64::from(*found) - slope).abs() <= TOLERANCE * largest,
+                "{}[{v}] under {loss:?}: gradient {found}, slope {slope}, largest {largest}",
+                parameter.name
+            );
+        }
+    }
+}
+
+fn config(
+    hidden: &[usize],
+    peepholes: bool,
+    dense: &[usize],
+    outputs: usize,
+    mode: Mode,
+) -> NetworkConfig {
+    NetworkConfig {
+        inputs: 3,
+        hidden: hidden.to_vec(),
+        peepholes,
+        dense: dense.to_vec(),
+        outputs,
+        head: Head::Linear,
+        mode,
+    }
+}
+
+const LOSSES: [Loss; 3] = [
+    Loss::CrossEntropy,
+    Loss::BinaryCrossEntropy,
+    Loss::MeanSquaredError,
+];
+const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
+
+#[test]
+fn gradients_are_slopes_for_every_loss_and_mode() {
+    for mode in MODES {
+        for loss in LOSSES {
+            // Two layers, peepholes, a dense ReLU layer, lengths that end at different times.
+            check(
+                &config(&[5, 4], true, &[6], 3, mode),
+                &[4, 7, 1, 7],
+                loss,
+                1,
+            );
+            check(&config(&[4], false, &[], 2, mode), &[3, 5], loss, 2);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_slopes_across_panels_and_shards() {
+    // 17 units need a second panel; 18 sequences a second shard.
+    let lengths: Vec<usize> = (0..18).map(|s| 1 + s % 3).collect();
+    check(
+        &config(&[17], true, &[], 2, Mode::SequenceToOne),
+        &lengths,
+        Loss::CrossEntropy,
+        3,
+    );
+}
+
+#[test]
+fn one_sigmoid_output_has_the_slope_of_its_loss() {
+    check(
+        &config(&[3], true, &[], 1, Mode::SequenceToOne),
+        &[4, 2],
+        Loss::BinaryCrossEntropy,
+        4,
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn gradients_are_slopes_for_any_structure(
+        hidden in proptest::collection::vec(1usize..6, 1..3),
+        dense in proptest::collection::vec(1usize..5, 0..2),
+        lengths in proptest::collection::vec(1usize..6, 1..5),
+        peepholes: bool,
+        per_step: bool,
+        loss in 0usize..3,
+        seed: u64,
+    ) {
+        let mode = MODES[usize::from(per_step)];
+        check(&config(&hidden, peepholes, &dense, 2, mode), &lengths, LOSSES[loss], seed);
+    }
+}
+
+/// Inference agrees with the reference, also where it carries the state over a window's end.
+#[test]
+fn outputs_and_traces_are_those_of_the_reference() {
+    // Errors of single steps stay small because forget gates are below one.
+    const TOLERANCE: f64 = 1e-5;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for mode in MODES {
+        let config = config(&[18, 5], true, &[4], 2, mode);
+        let network = random_network(&config, &mut rng);
+        let lengths = [3, 1100, 513, 512, 1, 40];
+        let batch = Batch::random(&lengths, &config, &mut rng);
+        let views: Vec<_> = batch.sequences.iter().map(|s| s.view()).collect();
+        let outputs = network.outputs(&views);
+        let reference = Reference::of(&network);
+        for (sequence, found) in views.iter().zip(&outputs) {
+            let mut expected = reference.outputs(*sequence);
+            if mode == Mode::SequenceToOne {
+                expected.drain(..expected.len() - 1);
+            }
+            assert_eq!(found.nrows(), expected.len());
+            for (found, expected) in found.rows().into_iter().zip(&expected) {
+                for (a, b) in found.iter().zip(expected) {
+                    assert!((f64::from(*a) - b).abs() < TOLERANCE, "{a} {b}");
+                }
+            }
+        }
+        let trace = network.trace(views[5]);
+        assert_eq!(trace[0].cell.dim(), (40, 18));
+        let top = Array1::from_iter(trace[1].hidden.row(39).iter().copied());
+        let mut y = network.dense[0].weight.dot(&top) + &network.dense[0].bias;
+        y.mapv_inplace(|y| y.max(0.0));
+        let y = network.dense[1].weight.dot(&y) + &network.dense[1].bias;
+        let last = outputs[5].row(outputs[5].nrows() - 1);
+        assert!(y.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}
+
+/// The same bits on any number of threads, and whatever else is in the buffers.
+#[test]
+fn gradients_do_not_depend_on_threads_or_earlier_batches() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let config = config(&[20, 9], true, &[], 3, Mode::SequenceToSequence);
+    let network = random_network(&config, &mut rng);
+    let lengths: Vec<usize> = (0..40).map(|_| rng.random_range(1..30)).collect();
+    let batch = Batch::random(&lengths, &config, &mut rng);
+    let other = Batch::random(&[50; 33], &config, &mut rng);
+    let examples = batch.examples(Loss::CrossEntropy, config.mode);
+    let perturbation = Perturbation {
+        input_noise: 0.1,
+        dropout: 0.3,
+    };
+    let on = |threads: usize, used: bool| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut backpropagation =
+                Backpropagation::new(&network, Loss::CrossEntropy, perturbation);
+            if used {
+                backpropagation
+                    .gradient(&network, &other.examples(Loss::CrossEntropy, config.mode));
+            }
+            let (loss, gradient) = backpropagation.gradient(&network, &examples);
+            (loss, gradient.clone())
+        })
+    };
+    let one = on(1, false);
+    for (threads, used) in [(1, true), (2, false), (3, true)] {
+        assert_eq!(one, on(threads, used), "{threads} threads");
+    }
+}

@@ -1,0 +1,125 @@
+//! The boards that the firmware is built for: one line each.
+
+use anyhow::{Result, bail};
+
+/// A board, its Rust target and how its image is built and run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Board {
+    /// The name on the command line, and QEMU's name for the machine where there is one.
+    pub name: &'static str,
+    /// Its core, for people.
+    pub core: &'static str,
+    /// Rust's target triple.
+    pub target: &'static str,
+    /// `-C target-cpu`, where the target alone leaves instructions of the core unused.
+    pub target_cpu: Option<&'static str>,
+    /// The firmware's cargo feature; `None` is the target's usual board.
+    pub feature: Option<&'static str>,
+    /// QEMU's machine.
+    pub machine: &'static str,
+    /// The chip's name for `probe-rs`; `None` for boards that only exist emulated or as FPGA images.
+    pub probe_chip: Option<&'static str>,
+}
+
+/// Every board, from the smallest core to the largest.
+pub const BOARDS: [Board; 7] = [
+    Board {
+        name: "microbit",
+        core: "Cortex-M0",
+        target: "thumbv6m-none-eabi",
+        target_cpu: None,
+        feature: None,
+        machine: "microbit",
+        probe_chip: Some("nRF51822_xxAA"),
+    },
+    Board {
+        name: "mps2-an385",
+        core: "Cortex-M3",
+        target: "thumbv7m-none-eabi",
+        target_cpu: None,
+        feature: None,
+        machine: "mps2-an385",
+        probe_chip: None,
+    },
+    Board {
+        name: "mps2-an386",
+        core: "Cortex-M4",
+        target: "thumbv7em-none-eabihf",
+        target_cpu: None,
+        feature: None,
+        machine: "mps2-an386",
+        probe_chip: None,
+    },
+    Board {
+        name: "stm32f405",
+        core: "Cortex-M4",
+        target: "thumbv7em-none-eabihf",
+        target_cpu: None,
+        feature: Some("stm32f405"),
+        machine: "netduinoplus2",
+        probe_chip: Some("STM32F405RGTx"),
+    },
+    Board {
+        name: "mps2-an500",
+        core: "Cortex-M7",
+        target: "thumbv7em-none-eabihf",
+        target_cpu: None,
+        feature: Some("mps2-an500"),
+        machine: "mps2-an500",
+        probe_chip: None,
+    },
+    Board {
+        name: "mps2-an505",
+        core: "Cortex-M33",
+        target: "thumbv8m.main-none-eabihf",
+        target_cpu: Some("cortex-m33"),
+        feature: None,
+        machine: "mps2-an505",
+        probe_chip: None,
+    },
+    Board {
+        name: "mps3-an547",
+        core: "Cortex-M55",
+        target: "thumbv8m.main-none-eabihf",
+        target_cpu: Some("cortex-m55"),
+        feature: Some("mps3-an547"),
+        machine: "mps3-an547",
+        probe_chip: None,
+    },
+];
+
+/// Finds a board by its name, or by its machine's.
+pub fn by_name(name: &str) -> Result<&'static Board> {
+    let found = BOARDS
+        .iter()
+        .find(|board| board.name == name)
+        .or_else(|| BOARDS.iter().find(|board| board.machine == name));
+    match found {
+        Some(board) => Ok(board),
+        None => bail!("no board is called `{name}`; the boards are {}", names()),
+    }
+}
+
+/// All names, for messages.
+fn names() -> String {
+    BOARDS.map(|board| board.name).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_find_their_boards() {
+        for board in &BOARDS {
+            assert_eq!(by_name(board.name).unwrap(), board);
+        }
+        assert_eq!(by_name("netduinoplus2").unwrap().name, "stm32f405");
+    }
+
+    #[test]
+    fn an_unknown_board_is_answered_with_the_list() {
+        let message = by_name("arduino").unwrap_err().to_string();
+        assert!(message.contains("`arduino`") && message.contains("mps2-an386"));
+    }
+}

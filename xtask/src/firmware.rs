@@ -1,0 +1,143 @@
+//! Building firmware images, and starting them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::boards::Board;
+use crate::toolchain::{Toolchain, environment_name};
+use crate::{command, qemu};
+
+/// An application of the firmware crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Application {
+    /// The example: classifies stored samples with the model in flash
+    Classify,
+    /// Runs models for the host, over the serial port
+    Runner,
+    /// Links only if the engine cannot panic
+    NoPanic,
+}
+
+impl Application {
+    /// Name of the binary.
+    pub fn binary(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Runner => "runner",
+            Self::NoPanic => "no_panic",
+        }
+    }
+}
+
+/// An image that is to be built.
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'a> {
+    /// The board it is for.
+    pub board: &'static Board,
+    /// The application.
+    pub application: Application,
+    /// The model file that is compiled in; `None` is the small one of the firmware crate.
+    pub model: Option<&'a Path>,
+    /// A cargo feature of the firmware crate besides the board's.
+    pub feature: Option<&'a str>,
+}
+
+impl Image<'_> {
+    /// Builds the image and returns the path of the ELF file, which is this image's own: it stays when
+    /// others are built.
+    pub fn build(&self) -> Result<PathBuf> {
+        let mut cargo = self.cargo("build")?;
+        cargo.arg("--quiet");
+        command::run(&mut cargo).with_context(|| {
+            format!(
+                "{} for {} was not built",
+                self.application.binary(),
+                self.board.name
+            )
+        })?;
+        let folder = target_directory();
+        let binary = self.application.binary();
+        let built = folder.join(self.board.target).join("release").join(binary);
+        // cargo's own file is replaced by the next build for another board or with another model.
+        let model = self.model.and_then(Path::file_stem);
+        let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
+        let image = folder.join(format!("{}-{binary}-{model}.elf", self.board.name));
+        std::fs::copy(&built, &image)
+            .with_context(|| format!("cannot copy {} to {}", built.display(), image.display()))?;
+        Ok(image)
+    }
+
+    /// Builds the image and starts it: in QEMU, or with `probe_rs` on the real board.
+    pub fn run(&self, probe_rs: bool) -> Result<()> {
+        let image = self.build()?;
+        let mut command = if probe_rs {
+            let chip = self.board.probe_chip.with_context(|| {
+                format!(
+                    "{} exists only emulated; leave out --probe",
+                    self.board.name
+                )
+            })?;
+            let mut command = Command::new("probe-rs");
+            command.args(["run", "--chip", chip]);
+            command
+        } else {
+            qemu::command(self.board)
+        };
+        command::run_interactive(command.arg(image))
+    }
+
+    /// `cargo SUBCOMMAND` for this image.
+    pub fn cargo(&self, subcommand: &str) -> Result<Command> {
+        let board = self.board;
+        let toolchain = Toolchain::find(board.target).with_context(|| {
+            let target = board.target;
+            format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
+        })?;
+        let mut cargo = toolchain.cargo(board.target);
+        cargo
+            .current_dir(command::root().join("firmware"))
+            .arg(subcommand)
+            .args(toolchain.build_std())
+            .args(["--release", "--locked", "--bin", self.application.binary()])
+            .args(["--target", board.target])
+            .arg("--target-dir")
+            .arg(target_directory());
+        for feature in board.feature.iter().chain(&self.feature) {
+            cargo.args(["--features", feature]);
+        }
+        if let Some(cpu) = board.target_cpu {
+            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", environment_name(board.target));
+            cargo.env(variable, format!("-C target-cpu={cpu}"));
+        }
+        match self.model {
+            Some(model) => {
+                let model = model
+                    .canonicalize()
+                    .with_context(|| format!("the model {} cannot be read", model.display()))?;
+                cargo.env("LSTM_MODEL", model);
+            }
+            None => {
+                cargo.env_remove("LSTM_MODEL");
+            }
+        }
+        // Flags for the host's programs would not fit these.
+        cargo.env_remove("RUSTFLAGS");
+        Ok(cargo)
+    }
+}
+
+/// Where everything is built.
+pub fn target_root() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || command::root().join("target"),
+        |folder| command::root().join(folder),
+    )
+}
+
+/// Where images are built. Boards share it: cargo keeps builds with other targets or flags apart.
+fn target_directory() -> PathBuf {
+    target_root().join("firmware")
+}

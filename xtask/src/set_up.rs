@@ -1,0 +1,154 @@
+//! `cargo xtask set-up`: what the firmware and its tests need beyond Rust itself, a compiler for the
+//! boards and QEMU, is looked for and, where it is missing, installed.
+//!
+//! What is installed, and by which command, is always said first. Without the rights to install,
+//! the command is printed for the user and this one ends with an error.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::boards::BOARDS;
+use crate::command;
+use crate::toolchain::{OVERRIDE, Toolchain};
+
+/// The emulator.
+pub const QEMU: &str = "qemu-system-arm";
+/// Debian's compiler that is new enough for the engine, its cargo and the source of `core`.
+const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+const QEMU_PACKAGE: &str = "qemu-system-arm";
+
+/// Prints what is there; installs what is missing unless `check_only`, which then is an error.
+pub fn run(check_only: bool) -> Result<()> {
+    let mut missing = Vec::new();
+    for target in targets() {
+        match Toolchain::find(target) {
+            Some(toolchain) => println!("ok       {target}: {}", toolchain.description()),
+            None => missing.push(format!("compiler for {target}")),
+        }
+    }
+    match command::find_program(QEMU) {
+        Some(path) => println!("ok       {QEMU}: {}", path.display()),
+        None => missing.push(QEMU.to_owned()),
+    }
+    for item in &missing {
+        println!("missing  {item}");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if check_only {
+        bail!(
+            "{} of the above are missing; `cargo xtask set-up` installs them",
+            missing.len()
+        );
+    }
+    for target in targets() {
+        compiler_ready(target)?;
+    }
+    qemu_ready()?;
+    println!("Everything is installed.");
+    Ok(())
+}
+
+/// Installs a compiler for `target` when there is none.
+pub fn compiler_ready(target: &str) -> Result<()> {
+    if Toolchain::find(target).is_none() {
+        install_compiler(target)?;
+    }
+    Ok(())
+}
+
+/// The boards' targets, each once.
+pub fn targets() -> Vec<&'static str> {
+    let mut targets: Vec<_> = BOARDS.iter().map(|board| board.target).collect();
+    targets.dedup();
+    targets
+}
+
+fn install_compiler(target: &str) -> Result<Toolchain> {
+    let rustup = command::find_program("rustup");
+    let downloads_forbidden = std::env::var_os("RUSTUP_AUTO_INSTALL").is_some_and(|v| v == "0");
+    match rustup {
+        Some(_) if !downloads_forbidden => {
+            let mut add = Command::new("rustup");
+            add.args(["target", "add", target]);
+            install(&mut add)?;
+        }
+        // rustup is absent, or was told to download nothing: the distribution's compiler.
+        _ => {
+            let packages = COMPILER_PACKAGES.join(" ");
+            apt_install(&COMPILER_PACKAGES).with_context(|| {
+                format!(
+                    "no compiler for {target}. Do one of these and try again:\n  \
+                     rustup target add {target}\n  \
+                     sudo apt-get install {packages}\n  \
+                     set {OVERRIDE} to a cargo that has the target"
+                )
+            })?;
+        }
+    }
+    Toolchain::find(target).with_context(|| {
+        format!("the installation succeeded, yet there is still no compiler for {target}; `rust-lld` or `ld.lld` may be missing (package `lld`)")
+    })
+}
+
+/// Installs QEMU when it is missing.
+pub fn qemu_ready() -> Result<()> {
+    if command::find_program(QEMU).is_some() {
+        return Ok(());
+    }
+    if command::find_program("apt-get").is_some() {
+        apt_install(&[QEMU_PACKAGE])?;
+    } else if command::find_program("brew").is_some() {
+        install(Command::new("brew").args(["install", "qemu"]))?;
+    } else {
+        bail!(
+            "{QEMU} is not installed, and neither is apt-get nor brew to install it with; \
+             see https://www.qemu.org/download and put it into PATH"
+        );
+    }
+    Ok(())
+}
+
+/// Installs Debian packages as root, else through `sudo` when that asks nothing.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let by_hand = format!(
+        "sudo apt-get update && sudo apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if command::find_program("apt-get").is_none() {
+        bail!(
+            "there is no apt-get here to install {} with",
+            packages.join(", ")
+        );
+    }
+    let id = command::output(Command::new("id").arg("-u"));
+    let is_root = id.as_deref() == Some("0");
+    if !is_root && command::output(Command::new("sudo").args(["-n", "true"])).is_none() {
+        bail!(
+            "packages are missing, and installing them needs the administrator; run\n  {by_hand}"
+        );
+    }
+    let apt_get = || {
+        let mut command = Command::new(if is_root { "env" } else { "sudo" });
+        if !is_root {
+            command.args(["-n", "env"]);
+        }
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
+        command
+    };
+    install(apt_get().arg("update"))?;
+    install(
+        apt_get()
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(packages),
+    )
+    .with_context(|| format!("by hand it would be\n  {by_hand}"))
+}
+
+/// Says what is about to be run, then runs it.
+fn install(command: &mut Command) -> Result<()> {
+    println!("Installing: {}", command::shown(command));
+    command::run(command)
+}
