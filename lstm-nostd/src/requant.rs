@@ -32,7 +32,8 @@ pub const fn mul_floor16(a: i32, b: i16) -> i32 {
     if cfg!(lstm_narrow_multiply) {
         narrow::mul_floor16(a, b)
     } else {
-        ((a as i64 * b as i64) >> 16) as i32
+        // The upper word of a 64-bit product needs no 64-bit shift.
+        ((a as i64 * ((b as i32) << 16) as i64) >> 32) as i32
     }
 }
 

@@ -44,26 +44,43 @@ pub use tables::TABLES;
 /// σ(z) in Q0.15, in 0..=32767, for z in Q3.12 and −32767..=32767.
 #[inline(always)]
 pub fn sigmoid(z: i16) -> i16 {
-    let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&TABLES.sigmoid, z);
-    // (T2): ½ is 16384.
-    (16_384 + if z < 0 { -y } else { y }) as i16
+    sigmoid_clamped(z.into()) as i16
 }
 
 /// tanh(z) in Q0.15, in −32767..=32767, for z in Q3.12 and −32767..=32767.
 #[inline(always)]
 pub fn tanh(z: i16) -> i16 {
-    let y = evaluate::<TANH_BITS, TANH_GUARD, 128>(&TABLES.tanh, z);
-    (if z < 0 { -y } else { y }) as i16
+    tanh_clamped(z.into()) as i16
+}
+
+/// `sigmoid(sat±32767(z))`
+#[inline(always)]
+pub fn sigmoid_clamped(z: i32) -> i32 {
+    let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&TABLES.sigmoid, z);
+    // (T2): ½ is 16384.
+    16_384 + with_sign_of(z, y)
+}
+
+/// `tanh(sat±32767(z))`
+#[inline(always)]
+pub fn tanh_clamped(z: i32) -> i32 {
+    with_sign_of(z, evaluate::<TANH_BITS, TANH_GUARD, 128>(&TABLES.tanh, z))
+}
+
+/// `±y`, without a branch.
+#[inline(always)]
+fn with_sign_of(z: i32, y: i32) -> i32 {
+    let sign = z >> 31;
+    (y ^ sign) - sign
 }
 
 /// (T1)
 #[inline(always)]
 fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     table: &[Segment; SEGMENTS],
-    z: i16,
+    z: i32,
 ) -> i32 {
-    // −32768 is outside of the domain; taken as −32767, it needs no branch either.
-    let u = usize::from(z.unsigned_abs().min(0x7fff));
+    let u = z.unsigned_abs().min(0x7fff) as usize;
     let t = (u & ((1 << BITS) - 1)) as i16;
     // The mask is no restriction (SEGMENTS · 2^BITS = 2¹⁵) and shows that the index is in range.
     let [base, slope] = table[(u >> BITS) & (SEGMENTS - 1)];

@@ -12,7 +12,7 @@
 
 use super::{
     DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Order, PairedBlock, Weights, blocks,
-    scalar::Scalar,
+    replace, scalar::Scalar,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -71,7 +71,7 @@ impl Kernels for Dsp {
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
@@ -122,6 +122,7 @@ impl Kernels for Dsp {
         // the callee-saved registers, and needs no more than 120 bytes of stack. Segments are in range as
         // the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_dsp_step(&frame) }
+        replace(h, next, layer.hidden);
     }
 
     fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {

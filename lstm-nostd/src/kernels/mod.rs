@@ -8,8 +8,6 @@
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
-#[cfg(any(lstm_kernels = "v6m", lstm_kernels = "v7m"))]
-pub mod plain;
 pub mod scalar;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
@@ -27,10 +25,10 @@ pub type Active = dsp::Dsp;
 pub type Active = mve::Mve;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "v6m")]
-pub type Active = v6m::V6M;
+pub type Active = v6m::V6m;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "v7m")]
-pub type Active = v7m::V7M;
+pub type Active = v7m::V7m;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
@@ -49,6 +47,20 @@ pub type GateParameters = [I32x4; 2];
 /// Blocks of four that hold `n` values.
 pub const fn blocks(n: usize) -> usize {
     n.div_ceil(4)
+}
+
+/// The first `hidden` lanes of `h` become those of `next`.
+#[inline(always)]
+pub fn replace(h: &mut [I16x4], next: &[I16x4], hidden: usize) {
+    let mut pairs = h.iter_mut().zip(next);
+    for (h, next) in pairs.by_ref().take(hidden / 4) {
+        *h = *next;
+    }
+    if let Some((h, next)) = pairs.next() {
+        for (h, next) in h.0.iter_mut().zip(next.0).take(hidden % 4) {
+            *h = next;
+        }
+    }
 }
 
 /// The parameters of one LSTM layer as they lie in a model file (scheme w8a16).
@@ -91,13 +103,13 @@ pub trait Kernels {
 
     /// One time step of an LSTM layer, equations (A) to (D) of [`scalar`].
     ///
-    /// `x: [⌈I/4⌉]` layer input; `h: [⌈H/4⌉]` old hidden state, Q0.15; `cell: [⌈H/4⌉]` is
-    /// advanced in place; `next: [⌈H/4⌉]` receives the new hidden state. Lanes past `I` are met by
-    /// zero weights; lanes past `H` of `cell` and `next` stay as they are.
+    /// `x: [⌈I/4⌉]` layer input; `h: [⌈H/4⌉]` hidden state, Q0.15, and `cell: [⌈H/4⌉]` are advanced in
+    /// place; `next: [⌈H/4⌉]` is scratch, for every unit is computed from the old hidden state. Lanes
+    /// past `I` are met by zero weights; lanes past `H` of `h` and `cell` stay as they are.
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     );

@@ -22,13 +22,12 @@ pub struct Mve;
 
 /// Activations of a group.
 const GROUP: usize = 16;
-/// Bytes of instructions of a group, of a loop's end and of the shift by `k` in `mve.s`.
+/// Bytes of instructions of a group and of a loop's end in `mve.s`.
 const GROUP_BYTES: usize = 14 * 4;
 const LOOP_END_BYTES: usize = 2 * 4;
-const SHIFT_BYTES: usize = 8 * 4;
-/// Groups in the loops over inputs and hidden state.
+/// Groups in the loops over inputs and hidden state, after the first one of each.
 const INPUT_UNROLL: usize = 3;
-const HIDDEN_UNROLL: usize = 4;
+const HIDDEN_UNROLL: usize = 7;
 
 /// What the assembly needs to know of a layer.
 #[repr(C)]
@@ -43,7 +42,8 @@ struct Frame {
     h_entry: usize,
     weights: *const RowGroup,
     gates: *const GateParameters,
-    x_shift: u32,
+    /// 2^k and 2^(k+8)
+    scale: [u32; 2],
     /// Negative right shift from the cell to Q3.12.
     squash: i32,
     units: Units,
@@ -53,6 +53,7 @@ struct Frame {
 #[repr(C)]
 struct Units {
     cell: *mut I32x4,
+    /// The new hidden state; it replaces the old one, of which the planes are a copy.
     next: *mut I16x4,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
@@ -80,7 +81,7 @@ impl Kernels for Mve {
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
@@ -95,14 +96,14 @@ impl Kernels for Mve {
             && layer.gates.len() >= layer.hidden
             && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
             && x.len() >= blocks(layer.inputs)
-            && [h.len(), cell.len(), next.len()]
-                .iter()
-                .all(|len| *len >= hidden_blocks);
+            && h.len() >= hidden_blocks
+            && cell.len() >= hidden_blocks;
         if !fits {
             return Scalar::lstm_step(layer, x, h, cell, next);
         }
         let m = layer.cell_int_bits.clamp(1, 15) as i32;
-        let mut frame = Frame {
+        let k = layer.x_shift.min(15);
+        let frame = Frame {
             x: x.as_ptr(),
             h: h.as_ptr(),
             inputs: layer.inputs,
@@ -110,14 +111,14 @@ impl Kernels for Mve {
             x_plane: GROUP * x_groups,
             plane: GROUP * (x_groups + h_groups),
             x_entry: entry(x_groups - 1, INPUT_UNROLL),
-            h_entry: entry(h_groups, HIDDEN_UNROLL),
+            h_entry: entry(h_groups - 1, HIDDEN_UNROLL),
             weights: weights.as_ptr(),
             gates: layer.gates.as_ptr(),
-            x_shift: layer.x_shift & 31,
+            scale: [1 << k, 256 << k],
             squash: m - 19,
             units: Units {
                 cell: cell.as_mut_ptr(),
-                next: next.as_mut_ptr(),
+                next: h.as_mut_ptr(),
                 peepholes: if layer.peepholes.is_empty() {
                     core::ptr::null()
                 } else {
@@ -134,14 +135,11 @@ impl Kernels for Mve {
                 input: 1 - m,
             },
         };
-        if frame.x_shift == 0 && x_groups == 1 {
-            frame.x_entry += SHIFT_BYTES;
-        }
         // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
         // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
         // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
-        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and `next`. It ends after
-        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 360 bytes and the planes, two
+        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were made, of `h`. It ends after
+        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 504 bytes and the planes, two
         // bytes for each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_mve_step(&frame) }
     }

@@ -11,9 +11,9 @@
     .equ F_H_ENTRY, 28
     .equ F_WEIGHTS, 32
     .equ F_GATES, 36
-    .equ F_X_SHIFT, 40
-    .equ F_SQUASH, 44
-    .equ F_UNITS, 48        @ twelve words for the elementwise part
+    .equ F_SCALE, 40        @ 2^k, 2^(k+8)
+    .equ F_SQUASH, 48
+    .equ F_UNITS, 52        @ twelve words for the elementwise part
 
 @ The stack holds:
     .equ LOW, 0             @ planes, and the end of the inputs in the low one
@@ -23,10 +23,12 @@
     .equ SUMS_END, 24
     .equ SQUASH, 28
     .equ UNITS, 32          @ twelve words
-    .equ INPUT_GATE, 80
-    .equ PEEPHOLES, 96      @ of the last units, when they are fewer than four
-    .equ SUMS, 128          @ [4 units][8]: sums with low and high bytes
-    .equ FIXED, 256
+    .equ SCALE, 80          @ 2^k, 2^(k+8)
+    .equ INPUT_GATE, 88
+    .equ PEEPHOLES, 104     @ of the last units, when they are fewer than four
+    .equ SUMS, 136          @ [4 units][16]: sums with low and high bytes, of inputs and hidden state
+    .equ WEIGHTS, 392
+    .equ FIXED, 400
 
 @ Splits r2 int16 values at r1 into bytes: low ones less 128 to r6, high ones to r7.
 .macro lstm_split
@@ -61,11 +63,15 @@
     vmladav\a\().s8 r8, q2, q1
 .endm
 
-@ \v = (A) for gate \g of four units; r5 is 256.
+@ \v = (A) for gate \g of four units; r5 is 256, r1 and r9 are 2^k and 2^(k+8).
 .macro lstm_sum v, g, advance=0
-    vldrw.u32 \v, [q6, #4*\g]
-    vldrw.u32 q3, [q6, #4*\g+16]
+    vldrw.u32 \v, [q6, #4*\g+32]
+    vldrw.u32 q3, [q6, #4*\g+48]
     vmla.i32 \v, q3, r5
+    vldrw.u32 q3, [q6, #4*\g]
+    vmla.i32 \v, q3, r1
+    vldrw.u32 q3, [q6, #4*\g+16]
+    vmla.i32 \v, q3, r9
     .if \advance
     vldrw.u32 q3, [q7, #128]!
     .else
@@ -152,17 +158,19 @@ lstm_nostd_mve_step:
     str     r0, [sp, #H_ENTRY]
     ldr     r0, [r10, #F_SQUASH]
     str     r0, [sp, #SQUASH]
-    ldr     r9, [r10, #F_X_SHIFT]
-    ldr     r1, [r10, #F_WEIGHTS]
+    ldrd    r0, r1, [r10, #F_SCALE]
+    strd    r0, r1, [sp, #SCALE]
     add     r11, sp, #SUMS
     movs    r0, #0
     vidup.u32 q0, r0, #8
+    vshl.i32 q1, q0, #3
+    vadd.i32 q6, q1, r11
     vshl.i32 q0, q0, #2
-    vadd.i32 q6, q0, r11
     ldr     r0, [r10, #F_GATES]
     sub     r0, r0, #128
     vadd.i32 q7, q0, r0
     add     r12, r10, #F_UNITS
+    ldr     r1, [r10, #F_WEIGHTS]
     ldmia   r12, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
 
     @ Up to four units: r0 cell, r2 next, r3 peepholes, r4 units left; then constants.
@@ -174,13 +182,16 @@ lstm_nostd_mve_step:
     strd    r7, r8, [sp, #UNITS+24]
     strd    r10, r11, [sp, #UNITS+32]
     strd    r12, lr, [sp, #UNITS+40]
-.Llstm_next_four:
-    add     r11, sp, #SUMS
     cmp     r4, #4
     it      hi
     movhi   r4, #4
-    add     r4, r11, r4, lsl #5
+.Llstm_sums_end:
+    add     r9, sp, #SUMS
+    add     r4, r9, r4, lsl #6
     str     r4, [sp, #SUMS_END]
+.Llstm_next_four:
+    add     r11, sp, #SUMS
+    add     r9, sp, #H_END
 .Llstm_unit:
     @ Inputs
     ldmia   sp, {r3, r5, r7}
@@ -193,21 +204,13 @@ lstm_nostd_mve_step:
     .endr
     cmp.w   r3, r7
     bne.w   .Llstm_x_loop
-    @ Shift by k: 32 bytes
-    lsl     r0, r0, r9
-    lsl     r2, r2, r9
-    lsl     r4, r4, r9
-    lsl     r6, r6, r9
-    lsl     r8, r8, r9
-    lsl     r10, r10, r9
-    lsl     r12, r12, r9
-    lsl     lr, lr, r9
+    stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
     @ Hidden state
-    ldr     r7, [sp, #H_END]
-    ldr     pc, [sp, #H_ENTRY]
+    lstm_group
+    ldmia   r9, {r7, pc}
     .p2align 2
 .Llstm_h_loop:
-    .rept 4
+    .rept 7
     lstm_group a
     .endr
     cmp.w   r3, r7
@@ -217,6 +220,8 @@ lstm_nostd_mve_step:
     cmp     r11, r0
     bne     .Llstm_unit
 
+    str     r1, [sp, #WEIGHTS]
+    ldrd    r1, r9, [sp, #SCALE]
     add     lr, sp, #UNITS
     ldmia   lr, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
     cmp     r4, #4
@@ -283,8 +288,13 @@ lstm_nostd_mve_step:
     add     r5, sp, #UNITS
     subs    r4, r4, #4
     stmia   r5, {r0, r2, r3, r4}
-    bhi     .Llstm_next_four
+    ldr     r1, [sp, #WEIGHTS]
+    bls     .Llstm_end
+    cmp     r4, #4
+    bhs     .Llstm_next_four
+    b       .Llstm_sums_end
 
+.Llstm_end:
     ldr     r0, [sp, #H_END]
     ldr     r1, [sp, #LOW]
     sub     r0, r0, r1
@@ -305,17 +315,17 @@ lstm_nostd_mve_step:
     mov     r5, #256
     cmp     r3, #0
     beq     .Llstm_elementwise
-    vldrw.u32 q0, [r0]
-    add     r1, sp, #PEEPHOLES
-    mov     r9, r4
+    add     r12, sp, #PEEPHOLES
+    mov     lr, r4
 3:
     ldr     r5, [r3], #4
-    str     r5, [r1], #4
+    str     r5, [r12], #4
     ldr     r5, [r3], #4
-    str     r5, [r1], #4
-    subs    r9, r9, #1
+    str     r5, [r12], #4
+    subs    lr, lr, #1
     bne     3b
     add     r3, sp, #PEEPHOLES
+    ldrd    r12, lr, [sp, #UNITS+40]
     mov     r5, #256
     b       .Llstm_elementwise
     .size   lstm_nostd_mve_step, . - lstm_nostd_mve_step

@@ -17,6 +17,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+    replace,
 };
 use crate::activation::{sigmoid, tanh};
 use crate::requant::{
@@ -33,11 +34,11 @@ impl Kernels for Scalar {
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
-        h: &[I16x4],
+        h: &mut [I16x4],
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let lanes = cell.iter_mut().zip(next);
+        let lanes = cell.iter_mut().zip(&mut *next);
         let lanes = lanes.flat_map(|(cells, nexts)| cells.iter_mut().zip(&mut nexts.0));
         let mut peepholes = layer.peepholes.iter();
         // The gates end with the last unit, before the padding of the last block of lanes.
@@ -50,6 +51,7 @@ impl Kernels for Scalar {
             let acc = gate_products(layer, unit, x, h);
             *h_next = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, c);
         }
+        replace(h, next, layer.hidden);
     }
 
     fn dense(layer: &DenseParameters<'_>, x: &[I16x4], mut emit: impl FnMut(usize, i32)) {

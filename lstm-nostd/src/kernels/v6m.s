@@ -1,4 +1,4 @@
-@ Sums of products of one unit for ARMv6-M; `v6m.rs` explains it. r0 points to `plain::Job<1>`:
+@ Sums of products of one unit for ARMv6-M; `v6m.rs` explains it. r0 points to `v6m::Job`:
     .equ ROWS, 0
     .equ X, 4
     .equ H, 12

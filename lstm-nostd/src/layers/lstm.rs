@@ -31,7 +31,4 @@ pub fn step<K: Kernels>(
         *last = I16x4::default();
     }
     K::lstm_step(layer, x, hidden, cell, next);
-    for (hidden, next) in hidden.iter_mut().zip(next) {
-        *hidden = *next;
-    }
 }
