@@ -9,6 +9,9 @@ use lstm_tests::tiny_model::tiny_model;
 use trainer_host::device::{CostUnit, DeviceError, Keep};
 use xtask::boards::Board;
 
+/// The program that trains, quantises and exports.
+const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+
 on_every_board! {
     damaged_models_are_refused_by_name
     what_a_board_cannot_do_is_refused
@@ -125,6 +128,8 @@ fn the_state_is_saved_restored_and_reset(board: &'static Board) {
     );
     let last = device.run(second, Keep::LastStep).unwrap().outputs;
     assert_eq!(last, went_on[went_on.len() - 2..]);
+    let sequence = device.run_sequence(&raw, Keep::EveryStep).unwrap();
+    assert_eq!(sequence.outputs, [from_zero, went_on].concat());
 }
 
 fn golden_steps_are_repeated(board: &'static Board) {
@@ -136,7 +141,7 @@ fn golden_steps_are_repeated(board: &'static Board) {
     let test = device.self_test().unwrap();
     assert!(test.passed && test.steps == 12, "{test:?}");
 
-    device.load(trained_model()).unwrap();
+    device.load(trained_model(TRAINER)).unwrap();
     let test = device.self_test().unwrap();
     assert!(test.passed && test.steps > 0, "{test:?}");
 
