@@ -163,6 +163,20 @@ fn golden_steps_are_repeated(board: &'static Board) {
 fn instructions_and_stack_are_measured(board: &'static Board) {
     let mut device = device(board);
     assert_eq!(device.unit(), CostUnit::Instructions);
+    // An instruction takes 128 ns, and SysTick runs with the machine's clock.
+    let clock_mhz = match board.machine {
+        "microbit" => 16.0,
+        "netduinoplus2" => 168.0,
+        "mps2-an505" => 20.0,
+        "mps3-an547" => 32.0,
+        _ => 25.0,
+    };
+    let rate = device.info().tick_rate;
+    let ticks = f64::from(rate.loop_ticks - rate.overhead) / f64::from(rate.loop_instructions);
+    assert!(
+        (ticks / (0.128 * clock_mhz) - 1.0).abs() < 0.001,
+        "{rate:?}"
+    );
     let file = model().build().to_bytes().unwrap();
     device.load(&file).unwrap();
     let raw = model().raw_inputs(20).concat();
@@ -182,6 +196,7 @@ fn instructions_and_stack_are_measured(board: &'static Board) {
     );
 
     let stack = device.stack().unwrap();
+    println!("{}: {per_step} instructions a step, {stack:?}", board.name);
     assert!(stack.step_bytes > 0, "{stack:?}");
     assert!(
         stack.step_bytes < stack.program_bytes && stack.program_bytes < 32 * 1024,
