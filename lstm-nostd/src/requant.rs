@@ -19,13 +19,41 @@ pub const fn round_shift(value: i32, shift: u32) -> i32 {
 /// |result| ≤ 2³⁰.
 #[inline(always)]
 pub const fn mul_high(a: i32, b: i32) -> i32 {
-    ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32
+    if cfg!(lstm_narrow_multiply) {
+        narrow::mul_high(a, b)
+    } else {
+        ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32
+    }
 }
 
 /// `floor(a · b / 2¹⁶)` for a product below 2⁴⁷ (`smulwb`).
 #[inline(always)]
 pub const fn mul_floor16(a: i32, b: i16) -> i32 {
-    ((a as i64 * b as i64) >> 16) as i32
+    if cfg!(lstm_narrow_multiply) {
+        narrow::mul_floor16(a, b)
+    } else {
+        ((a as i64 * b as i64) >> 16) as i32
+    }
+}
+
+/// The same products from 32-bit ones, for cores without a wider multiplication.
+mod narrow {
+    #[inline(always)]
+    pub(super) const fn mul_high(a: i32, b: i32) -> i32 {
+        let (a_high, a_low) = (a >> 16, a & 0xffff);
+        let (b_high, b_low) = (b >> 16, b & 0xffff);
+        // A signed half times an unsigned one stays inside of ±2³¹.
+        let (cross_a, cross_b) = (a_high * b_low, b_high * a_low);
+        let low = (a_low as u32).wrapping_mul(b_low as u32) >> 16;
+        // Bits 16 to 31, and the rounding half of 2³².
+        let middle = low as i32 + (cross_a & 0xffff) + (cross_b & 0xffff) + 0x8000;
+        a_high * b_high + (cross_a >> 16) + (cross_b >> 16) + (middle >> 16)
+    }
+
+    #[inline(always)]
+    pub(super) const fn mul_floor16(a: i32, b: i16) -> i32 {
+        (a >> 16) * b as i32 + (((a & 0xffff) * b as i32) >> 16)
+    }
 }
 
 /// Saturates to −2¹⁵..2¹⁵−1.
@@ -88,6 +116,16 @@ mod tests {
         fn mul_high_is_the_rounded_high_word(a in any_i32(), b in any_i32()) {
             let exact = (i128::from(a) * i128::from(b) + (1 << 31)) >> 32;
             prop_assert_eq!(i128::from(mul_high(a, b)), exact);
+            prop_assert_eq!(narrow::mul_high(a, b), mul_high(a, b));
+        }
+
+        #[test]
+        fn mul_floor16_is_the_rounded_down_quotient(a in any_i32(), b in any::<i16>()) {
+            let exact = (i64::from(a) * i64::from(b)) >> 16;
+            if let Ok(exact) = i32::try_from(exact) {
+                prop_assert_eq!(mul_floor16(a, b), exact);
+                prop_assert_eq!(narrow::mul_floor16(a, b), exact);
+            }
         }
 
         #[test]

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use lstm_nostd::activation::{
-    SIGMOID, SIGMOID_BITS, SIGMOID_GUARD, Segment, TANH, TANH_BITS, TANH_GUARD, sigmoid, tanh,
+    SIGMOID_BITS, SIGMOID_GUARD, Segment, TABLES, TANH_BITS, TANH_GUARD, sigmoid, tanh,
 };
 
 /// Units of Q0.15 in one.
@@ -41,7 +41,7 @@ fn fit(exact: fn(u32) -> f64, start: u32, bits: u32, guard: u32) -> Segment {
     let curvature = (y0 - 2.0 * y1 + y2) / (2.0 * half * half);
     let slope = (y1 - y0) / half - curvature * half;
     let q_ideal = curvature * 65_536.0;
-    let mut best = (f64::INFINITY, (0, 0));
+    let mut best = (f64::INFINITY, [0, 0]);
     let q_step = (0.01 * q_ideal.abs()).max(1.0);
     for q_try in -12..=12 {
         let q = (q_ideal + f64::from(q_try) * q_step).round() as i32;
@@ -57,7 +57,7 @@ fn fit(exact: fn(u32) -> f64, start: u32, bits: u32, guard: u32) -> Segment {
             });
             if high - low < best.0 {
                 let base = ((low + high) / 2.0).round() as i32 + (1 << (guard - 1));
-                best = (high - low, (base, word));
+                best = (high - low, [base, word]);
             }
         }
     }
@@ -71,18 +71,15 @@ fn table(exact: fn(u32) -> f64, bits: u32, guard: u32) -> Vec<Segment> {
 }
 
 fn source(name: &str, doc: &str, table: &[Segment]) -> String {
-    let mut text = format!(
-        "\n/// {doc}\n#[rustfmt::skip]\npub static {name}: [Segment; {}] = [\n",
-        table.len()
-    );
+    let mut text = format!("// {doc}\n{name}: [\n");
     for row in table.chunks(4) {
         text.push_str("   ");
-        for (base, slope) in row {
-            write!(text, " ({base}, {slope}),").unwrap();
+        for [base, slope] in row {
+            write!(text, " [{base}, {slope}],").unwrap();
         }
         text.push('\n');
     }
-    text.push_str("];\n");
+    text.push_str("],\n");
     text
 }
 
@@ -92,10 +89,11 @@ fn tables_follow_from_the_formulas() {
     let tanh = table(exact_tanh, TANH_BITS, TANH_GUARD);
     if std::env::var_os("LSTM_NOSTD_WRITE_TABLES").is_some() {
         let mut text = String::from(
-            "//! Coefficients of σ and tanh, written by `tests/activation_tables.rs`; not to be edited by hand.\n\nuse super::Segment;\n",
+            "//! Coefficients of σ and tanh, written by `tests/activation_tables.rs`; not to be edited by hand.\n\nuse super::Tables;\n\n/// The tables of this engine.\n#[rustfmt::skip]\npub static TABLES: Tables = Tables {\n",
         );
-        text += &source("SIGMOID", "σ(z) − ½ for z in 0..8, 512 B.", &sigmoid);
-        text += &source("TANH", "tanh(z) for z in 0..8, 1,024 B.", &tanh);
+        text += &source("sigmoid", "σ(z) − ½ for z in 0..8, 512 B", &sigmoid);
+        text += &source("tanh", "tanh(z) for z in 0..8, 1,024 B", &tanh);
+        text += "};\n";
         std::fs::write(
             concat!(env!("CARGO_MANIFEST_DIR"), "/src/activation/tables.rs"),
             text,
@@ -103,8 +101,8 @@ fn tables_follow_from_the_formulas() {
         .unwrap();
         return;
     }
-    assert_eq!(sigmoid, SIGMOID);
-    assert_eq!(tanh, TANH);
+    assert_eq!(sigmoid, TABLES.sigmoid);
+    assert_eq!(tanh, TABLES.tanh);
 }
 
 /// Largest distance of `approximate` from `exact` over all 65,536 inputs, in LSB of Q0.15.

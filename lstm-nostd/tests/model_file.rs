@@ -1,6 +1,7 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
 use lstm_nostd::artifact::{AlignedBytes, LayerError, ModelFile, RandomModel, WriteError};
+use lstm_nostd::kernels::Order;
 use lstm_nostd::{ArtifactError, Model, Task};
 use proptest::prelude::*;
 
@@ -72,6 +73,19 @@ proptest! {
         let model = Model::parse(&bytes).unwrap();
         prop_assert_eq!(&ModelFile::from(&model), &file);
         prop_assert_eq!(&*ModelFile::from(&model).to_bytes().unwrap(), &*bytes);
+    }
+
+    #[test]
+    fn every_order_holds_the_same_model(shape in shapes()) {
+        let file = shape.build();
+        for order in Order::ALL {
+            let bytes = file.to_bytes_in(order).unwrap();
+            let model = Model::parse(&bytes).unwrap();
+            prop_assert_eq!(&ModelFile::from(&model), &file);
+            for layer in model.lstm_layers() {
+                prop_assert_eq!(layer.weights.order(), order);
+            }
+        }
     }
 
     #[test]
@@ -245,7 +259,6 @@ fn refuses_layer_field() {
         (2, "flags"),
         (4, "inputs"),
         (8, "shift"),
-        (10, "order"),
         (12, "reserved byte"),
     ] {
         let error = refusal(&changed(|content| content[FIRST_LAYER + at] = 77));
@@ -254,6 +267,37 @@ fn refuses_layer_field() {
         assert!(
             matches!(error, ArtifactError::Layer { dense: false, index: 0, error } if expected(error)),
             "{error}"
+        );
+    }
+}
+
+#[test]
+fn refuses_order() {
+    assert_eq!(
+        refusal(&changed(|content| content[FIRST_LAYER + 10] = 77)),
+        ArtifactError::Layer {
+            dense: false,
+            index: 0,
+            error: LayerError::Order { found: 77 }
+        }
+    );
+}
+
+#[test]
+fn refuses_a_pair_that_stands_for_no_weights() {
+    let bytes = example().to_bytes_in(Order::Paired).unwrap();
+    let first = FIRST_LAYER + 16;
+    // 256·127 − 1 would be the weights 128 and −1; a low byte of −128 is a weight of −128.
+    for (pair, row) in [([0xff, 0x7f], 0), ([0x80, 0], 1), ([0, 0x80], 0)] {
+        let mut content = bytes[..bytes.len() - 4].to_vec();
+        content[first..first + 2].copy_from_slice(&pair);
+        assert_eq!(
+            refusal(&sealed(content)),
+            ArtifactError::Layer {
+                dense: false,
+                index: 0,
+                error: LayerError::Weight { row }
+            }
         );
     }
 }

@@ -37,7 +37,7 @@ pub fn run() -> Result<()> {
     step("Quantising it to int8 weights and int16 activations");
     let quantised = trainer(&["quantise", &run])?;
     step("Exporting it as a model file");
-    let exported = trainer(&["export", &run])?;
+    let exported = trainer(&["export", &run, "--target", "m4"])?;
     let model = text(&exported, "/file")?;
     let sizes = trainer(&["inspect", model])?;
 
@@ -56,7 +56,9 @@ pub fn run() -> Result<()> {
     step("Running every test sequence on the emulated board");
     let device = format!("qemu:{}", board.machine);
     let runner = runner.to_string_lossy();
-    let evaluated = trainer(&["eval", &run, "--device", &device, "--image", &runner])?;
+    let evaluated = trainer(&[
+        "eval", model, "--data", "digits", "--device", &device, "--image", &runner,
+    ])?;
     let seconds = start.elapsed().as_secs_f64();
 
     println!(

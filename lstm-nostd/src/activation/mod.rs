@@ -18,23 +18,33 @@ mod tables;
 use crate::requant::mul_floor16;
 
 /// One segment of a table: value at its start with the rounding half, and slope with curvature.
-pub type Segment = (i32, i32);
+pub type Segment = [i32; 2];
 
-/// Fraction bits inside a segment of [`SIGMOID`], which has 64 segments over 0..8.
+/// Both tables, side by side, so that one pointer reaches them.
+#[derive(Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct Tables {
+    /// σ − ½ over 0..8
+    pub sigmoid: [Segment; 64],
+    /// tanh over 0..8
+    pub tanh: [Segment; 128],
+}
+
+/// Fraction bits inside a segment of [`Tables::sigmoid`], which has 64 segments over 0..8.
 pub const SIGMOID_BITS: u32 = 9;
-/// Guard bits of the values of [`SIGMOID`].
+/// Guard bits of the values of [`Tables::sigmoid`].
 pub const SIGMOID_GUARD: u32 = 10;
-/// Fraction bits inside a segment of [`TANH`], which has 128 segments over 0..8.
+/// Fraction bits inside a segment of [`Tables::tanh`], which has 128 segments over 0..8.
 pub const TANH_BITS: u32 = 8;
-/// Guard bits of the values of [`TANH`].
+/// Guard bits of the values of [`Tables::tanh`].
 pub const TANH_GUARD: u32 = 9;
 
-pub use tables::{SIGMOID, TANH};
+pub use tables::TABLES;
 
 /// σ(z) in Q0.15, in 0..=32767, for z in Q3.12 and −32767..=32767.
 #[inline(always)]
 pub fn sigmoid(z: i16) -> i16 {
-    let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&SIGMOID, z);
+    let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&TABLES.sigmoid, z);
     // (T2): ½ is 16384.
     (16_384 + if z < 0 { -y } else { y }) as i16
 }
@@ -42,7 +52,7 @@ pub fn sigmoid(z: i16) -> i16 {
 /// tanh(z) in Q0.15, in −32767..=32767, for z in Q3.12 and −32767..=32767.
 #[inline(always)]
 pub fn tanh(z: i16) -> i16 {
-    let y = evaluate::<TANH_BITS, TANH_GUARD, 128>(&TANH, z);
+    let y = evaluate::<TANH_BITS, TANH_GUARD, 128>(&TABLES.tanh, z);
     (if z < 0 { -y } else { y }) as i16
 }
 
@@ -56,7 +66,7 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     let u = usize::from(z.unsigned_abs().min(0x7fff));
     let t = (u & ((1 << BITS) - 1)) as i16;
     // The mask is no restriction (SEGMENTS · 2^BITS = 2¹⁵) and shows that the index is in range.
-    let (base, slope) = table[(u >> BITS) & (SEGMENTS - 1)];
+    let [base, slope] = table[(u >> BITS) & (SEGMENTS - 1)];
     let tilted = slope + i32::from(slope as i16) * i32::from(t);
     (base + mul_floor16(tilted, t)) >> GUARD
 }

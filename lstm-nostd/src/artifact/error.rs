@@ -80,6 +80,11 @@ pub enum LayerError {
         /// The smallest and largest value allowed.
         allowed: (u32, u32),
     },
+    /// The weights are in an order that no kernel of this build reads.
+    Order {
+        /// The order's number.
+        found: u8,
+    },
     /// A weight is −128, or one in the padding is not 0.
     Weight {
         /// Row in the file, from 0 (unit · 4 + gate in LSTM layers).
@@ -181,6 +186,12 @@ impl fmt::Display for LayerError {
                 allowed: (low, high),
             } => {
                 write!(f, "{field} must be in {low}..={high}, found {found}")
+            }
+            Self::Order { found } => {
+                write!(
+                    f,
+                    "the weights are in order {found}, which is for another core; export the model for this one, or in the generic order 0"
+                )
             }
             Self::Weight { row } => {
                 write!(f, "row {row}: a weight is -128 or the padding is not 0")

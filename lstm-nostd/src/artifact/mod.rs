@@ -29,9 +29,9 @@
 //! | 4..6, 6..8 | inputs, hidden `H` | u16 |
 //! | 8 | x_shift `k` | 0..=15 |
 //! | 9 | cell integer bits `m` | 1..=15 |
-//! | 10 | order | 0 = blocks of four inputs by four gates |
+//! | 10 | order | 0 generic, 1 paired, 2 grouped: [`Order`](crate::kernels::Order) |
 //! | 11..16 | zero | |
-//! | | weights | i8 `[H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]`, padded with zeros |
+//! | | weights | generic: i8 `[H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]`, padded with zeros |
 //! | | gates | `[H]` times bias i32 `[4]`, mult i32 `[4]` |
 //! | | peepholes | `[H]` times i16 `[4]` for i, f, 0, o; only with the flag |
 //! | **dense layers** | | each: |
@@ -46,7 +46,8 @@
 //! | **names** | | of `I` channels, then of the classes or values: u8 length, UTF-8; zeros to 4 bytes |
 //! | **checksum** | | u32, CRC-32/ISO-HDLC of all before it |
 //!
-//! A single sigmoid output has two class names, any other output one.
+//! A single sigmoid output has two class names, any other output one. The orders for certain kernels
+//! are in [`crate::kernels`]; an engine refuses those that its kernels do not read.
 
 mod aligned;
 mod error;
@@ -80,7 +81,6 @@ const KIND_DENSE: u8 = 2;
 const SCHEME_W8A16: u8 = 1;
 const FLAG_PEEPHOLES: u16 = 1;
 const FLAG_RELU: u16 = 1;
-const ORDER_BLOCKS: u8 = 0;
 const MAX_X_SHIFT: u8 = 15;
 const MAX_OUTPUT_SHIFT: u8 = 15;
 const MAX_CELL_INT_BITS: u8 = 15;

@@ -7,9 +7,11 @@ use heapless::Vec;
 use super::{
     ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, HEADER_BYTES, KIND_DENSE, KIND_LSTM,
     LAYER_HEADER_BYTES, LayerError, MAGIC, MAX_CELL_INT_BITS, MAX_INPUT_SHIFT, MAX_OUTPUT_SHIFT,
-    MAX_X_SHIFT, ORDER_BLOCKS, SCHEME_W8A16, VERSION,
+    MAX_X_SHIFT, SCHEME_W8A16, VERSION,
 };
-use crate::kernels::{DenseParameters, GateParameters, LstmParameters, RowBlock, blocks};
+use crate::kernels::{
+    Active, DenseParameters, Kernels, LstmParameters, Order, RowBlock, Weights, blocks,
+};
 use crate::layers::input::ChannelWords;
 use crate::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS, Mode, Model, Task, names};
 
@@ -318,9 +320,9 @@ impl<'m> Reader<'m> {
     }
 
     fn lstm(&mut self, inputs: usize) -> Result<LstmParameters<'m>, Stop> {
-        let most = [MAX_X_SHIFT, MAX_CELL_INT_BITS, ORDER_BLOCKS];
+        let most = [MAX_X_SHIFT, MAX_CELL_INT_BITS, u8::MAX];
         let header = self.layer_header(KIND_LSTM, inputs, (0, FLAG_PEEPHOLES), most)?;
-        let [x_shift, cell_int_bits, _] = header.parameters;
+        let [x_shift, cell_int_bits, order] = header.parameters;
         layer_range(
             "cell integer bits",
             cell_int_bits.into(),
@@ -328,41 +330,34 @@ impl<'m> Reader<'m> {
             MAX_CELL_INT_BITS.into(),
         )?;
         let hidden = header.outputs;
-        let input_blocks = blocks(header.inputs);
-        let row_blocks = input_blocks + blocks(hidden);
-        let weights: &[RowBlock] = self.slice(hidden.saturating_mul(row_blocks))?;
-        let gates: &[GateParameters] = self.slice(hidden)?;
-        let peepholes: &[[i16; 4]] = if header.flags & FLAG_PEEPHOLES != 0 {
-            self.slice(hidden)?
-        } else {
-            &[]
-        };
-        let mut peephole = peepholes.iter();
-        for ((unit, weights), [bias, mult]) in
-            weights.chunks_exact(row_blocks).enumerate().zip(gates)
-        {
-            let p = peephole.next().copied().unwrap_or_default();
-            let (x, h) = weights.split_at_checked(input_blocks).unwrap_or_default();
-            for gate in 0..4 {
-                let row = unit * 4 + gate;
-                let x = magnitude(x.iter().map(|block| &block[gate]), header.inputs, row)?;
-                let h = magnitude(h.iter().map(|block| &block[gate]), hidden, row)?;
-                let p = u64::from(p[gate].unsigned_abs());
-                check_row((x << x_shift) + h + p, bias[gate], mult[gate], row)?;
-            }
-            // g has no peephole; its place in the file is padding.
-            if p[2] != 0 {
-                return Err(LayerError::Weight { row: unit * 4 + 2 }.into());
-            }
-        }
-        Ok(LstmParameters {
+        let layer = LstmParameters {
             hidden,
-            input_blocks,
-            weights,
-            gates,
-            peepholes,
+            inputs: header.inputs,
+            weights: self.weights(order, header.inputs, hidden)?,
+            gates: self.slice(hidden)?,
+            peepholes: if header.flags & FLAG_PEEPHOLES != 0 {
+                self.slice(hidden)?
+            } else {
+                &[]
+            },
             x_shift: x_shift.into(),
             cell_int_bits: cell_int_bits.into(),
+        };
+        check_units(&layer, header.inputs)?;
+        Ok(layer)
+    }
+
+    fn weights(&mut self, order: u8, inputs: usize, hidden: usize) -> Result<Weights<'m>, Stop> {
+        let refused = LayerError::Order { found: order };
+        let order = Order::from_code(order)
+            .filter(|order| Active::ORDERS.contains(order))
+            .ok_or(refused)?;
+        let padded = |n: usize| order.padded_blocks(blocks(n));
+        let count = hidden.saturating_mul(padded(inputs) + padded(hidden));
+        Ok(match order {
+            Order::Generic => Weights::Generic(self.slice(count)?),
+            Order::Paired => Weights::Paired(self.slice(count)?),
+            Order::Grouped => Weights::Grouped(self.slice(count / 4)?),
         })
     }
 
@@ -379,8 +374,8 @@ impl<'m> Reader<'m> {
             .zip(rows)
         {
             check_row(
-                magnitude(weights.iter(), header.inputs, row)?,
-                *bias,
+                magnitude(weights.iter().copied(), header.inputs, row)?,
+                i64::from(*bias),
                 *mult,
                 row,
             )?;
@@ -394,15 +389,38 @@ impl<'m> Reader<'m> {
     }
 }
 
+/// Every unit's rows are inside of the accumulator's bound, and nothing but zeros pads them.
+fn check_units(layer: &LstmParameters<'_>, inputs: usize) -> Result<(), LayerError> {
+    let mut peepholes = layer.peepholes.iter();
+    for (unit, [bias, mult]) in layer.gates.iter().enumerate() {
+        let peephole = peepholes.next().copied().unwrap_or_default();
+        let excess = layer.bias_excess(unit);
+        for gate in 0..4 {
+            let row = unit * 4 + gate;
+            let of_gate = |block: RowBlock| block[gate];
+            let x = magnitude(layer.input_part(unit).map(of_gate), inputs, row)?;
+            let h = magnitude(layer.recurrent_part(unit).map(of_gate), layer.hidden, row)?;
+            let p = u64::from(peephole[gate].unsigned_abs());
+            let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
+            check_row((x << layer.x_shift) + h + p, bias, mult[gate], row)?;
+        }
+        // g has no peephole; its place in the file is padding.
+        if peephole[2] != 0 {
+            return Err(LayerError::Weight { row: unit * 4 + 2 });
+        }
+    }
+    Ok(())
+}
+
 /// Σ|w| of one row; its first `count` weights are above −128 and its padding is zero.
-fn magnitude<'a>(
-    blocks: impl Iterator<Item = &'a [i8; 4]>,
+fn magnitude(
+    blocks: impl Iterator<Item = [i8; 4]>,
     count: usize,
     row: usize,
 ) -> Result<u64, LayerError> {
     let mut sum = 0;
     for (j, w) in blocks.flatten().enumerate() {
-        if *w == i8::MIN || (j >= count && *w != 0) {
+        if w == i8::MIN || (j >= count && w != 0) {
             return Err(LayerError::Weight { row });
         }
         sum += u64::from(w.unsigned_abs());
@@ -411,11 +429,11 @@ fn magnitude<'a>(
 }
 
 /// The accumulator bound: 2¹⁵ · Σ|w| + |bias| < 2³¹, with the shift and the peephole in the sum.
-fn check_row(weights: u64, bias: i32, mult: i32, row: usize) -> Result<(), LayerError> {
+fn check_row(weights: u64, bias: i64, mult: i32, row: usize) -> Result<(), LayerError> {
     if mult < 0 {
         return Err(LayerError::Multiplier { row });
     }
-    if ACTIVATION_MAX * weights + u64::from(bias.unsigned_abs()) >= 1 << 31 {
+    if ACTIVATION_MAX * weights + bias.unsigned_abs() >= 1 << 31 {
         return Err(LayerError::Overflow { row });
     }
     Ok(())

@@ -1,14 +1,15 @@
 //! The writer: the same format as [`super`], from the integers of a quantised network.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
     AlignedBytes, ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, KIND_DENSE, KIND_LSTM, MAGIC,
-    ORDER_BLOCKS, SCHEME_W8A16, VERSION,
+    SCHEME_W8A16, VERSION,
 };
-use crate::kernels::blocks;
+use crate::kernels::{I32x4, Order, RowBlock, blocks, grouped_bias_excess, pair};
 use crate::layers::input::InputChannel;
 use crate::model::{Mode, Model, Task};
 
@@ -100,14 +101,26 @@ impl fmt::Display for WriteError {
 impl core::error::Error for WriteError {}
 
 impl ModelFile {
-    /// The bytes of the file. What is returned parses.
+    /// The bytes of the file in the generic order, which every core runs.
+    ///
+    /// # Errors
+    /// As [`ModelFile::to_bytes_in`].
+    ///
+    /// # Panics
+    /// As [`ModelFile::to_bytes_in`].
+    pub fn to_bytes(&self) -> Result<AlignedBytes, WriteError> {
+        self.to_bytes_in(Order::Generic)
+    }
+
+    /// The bytes of the file with weights in the order of certain kernels. What is returned parses on a
+    /// host, and on cores whose kernels read this order.
     ///
     /// # Errors
     /// [`WriteError`] when a size does not fit the format or the parser would refuse the file.
     ///
     /// # Panics
     /// When the lengths of a layer's own vectors contradict each other.
-    pub fn to_bytes(&self) -> Result<AlignedBytes, WriteError> {
+    pub fn to_bytes_in(&self, order: Order) -> Result<AlignedBytes, WriteError> {
         let mut out = Writer::default();
         let outputs = self.dense.last().map_or(0, |layer| layer.weight.len());
         let state_blocks: usize = self.lstm.iter().map(|layer| blocks(layer.hidden())).sum();
@@ -151,7 +164,7 @@ impl ModelFile {
 
         out.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
         for layer in &self.lstm {
-            layer.write(&mut out)?;
+            layer.write(order, &mut out)?;
         }
         for (index, layer) in self.dense.iter().enumerate() {
             layer.write(index + 1 < self.dense.len(), &mut out)?;
@@ -204,7 +217,7 @@ impl Lstm {
         self.w_h.len() / 4
     }
 
-    fn write(&self, out: &mut Writer) -> Result<(), WriteError> {
+    fn write(&self, order: Order, out: &mut Writer) -> Result<(), WriteError> {
         let hidden = self.hidden();
         let flags = if self.peephole.is_empty() {
             0
@@ -218,7 +231,7 @@ impl Lstm {
         out.0.extend([
             self.x_shift,
             self.cell_int_bits,
-            ORDER_BLOCKS,
+            order.code(),
             0,
             0,
             0,
@@ -228,14 +241,22 @@ impl Lstm {
         for unit in 0..hidden {
             for weights in [&self.w_x, &self.w_h] {
                 let rows = [0, 1, 2, 3].map(|gate| weights[gate * hidden + unit].as_slice());
-                for block in 0..blocks(rows[0].len()) {
-                    rows.iter().for_each(|row| out.weights(row, block));
-                }
+                out.rows(order, rows);
             }
         }
         for unit in 0..hidden {
             let rows = [0, 1, 2, 3].map(|gate| gate * hidden + unit);
-            out.i32s(rows.map(|row| self.bias[row]));
+            let sums = |weights: &[Vec<i8>]| -> I32x4 {
+                rows.map(|row| weights[row].iter().copied().map(i32::from).sum())
+            };
+            let excess = match order {
+                Order::Generic | Order::Paired => [0; 4],
+                Order::Grouped => {
+                    grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
+                }
+            };
+            // Past the accumulator's bound the sum may wrap; the parser refuses the row.
+            out.i32s([0, 1, 2, 3].map(|gate| self.bias[rows[gate]].wrapping_add(excess[gate])));
             out.i32s(rows.map(|row| self.mult[row]));
         }
         if let [i, f, o] = self.peephole.as_slice() {
@@ -267,6 +288,11 @@ impl Dense {
         );
         Ok(())
     }
+}
+
+/// Block `block` of four weights of a row, padded with zeros.
+fn quarter(row: &[i8], block: usize) -> [i8; 4] {
+    [0, 1, 2, 3].map(|j| row.get(4 * block + j).copied().unwrap_or(0))
 }
 
 #[derive(Default)]
@@ -303,8 +329,31 @@ impl Writer {
 
     /// Block `block` of four weights of a row, padded with zeros.
     fn weights(&mut self, row: &[i8], block: usize) {
-        let padded = (4 * block..4 * block + 4).map(|j| row.get(j).copied().unwrap_or(0) as u8);
-        self.0.extend(padded);
+        self.i8s(quarter(row, block));
+    }
+
+    /// The input or the recurrent part of a unit's four rows.
+    fn rows(&mut self, order: Order, rows: [&[i8]; 4]) {
+        let count = order.padded_blocks(blocks(rows[0].len()));
+        let block = |index: usize| -> RowBlock { rows.map(|row| quarter(row, index)) };
+        match order {
+            Order::Generic => {
+                (0..count).for_each(|index| self.i8s(block(index).as_flattened().iter().copied()))
+            }
+            Order::Paired => (0..count)
+                .for_each(|index| self.i8s(pair(&block(index)).as_flattened().iter().copied())),
+            Order::Grouped => {
+                for first in (0..count).step_by(4) {
+                    for row in rows {
+                        (first..first + 4).for_each(|index| self.weights(row, index));
+                    }
+                }
+            }
+        }
+    }
+
+    fn i8s(&mut self, values: impl IntoIterator<Item = i8>) {
+        self.0.extend(values.into_iter().map(|value| value as u8));
     }
 }
 
@@ -315,29 +364,36 @@ impl From<&Model<'_>> for ModelFile {
         let mut lstm = Vec::new();
         for layer in model.lstm_layers() {
             let hidden = layer.hidden;
-            let row_blocks = layer.input_blocks + blocks(hidden);
-            let part = |from: usize, count: usize| -> Vec<Vec<i8>> {
-                (0..4 * hidden)
-                    .map(|row| {
-                        let unit = &layer.weights[(row % hidden) * row_blocks..][from..];
-                        (0..count)
-                            .map(|j| unit[j / 4][row / hidden][j % 4])
-                            .collect()
-                    })
-                    .collect()
+            let part = |recurrent: bool, count: usize| -> Vec<Vec<i8>> {
+                let mut rows = vec![Vec::with_capacity(count); 4 * hidden];
+                for unit in 0..hidden {
+                    let blocks: Vec<RowBlock> = if recurrent {
+                        layer.recurrent_part(unit).collect()
+                    } else {
+                        layer.input_part(unit).collect()
+                    };
+                    for gate in 0..4 {
+                        let row = blocks.iter().flat_map(|block| block[gate]).take(count);
+                        rows[gate * hidden + unit].extend(row);
+                    }
+                }
+                rows
             };
+            let excess: Vec<I32x4> = (0..hidden).map(|unit| layer.bias_excess(unit)).collect();
             let gates = |which: usize| -> Vec<i32> {
                 (0..4 * hidden)
                     .map(|row| layer.gates[row % hidden][which][row / hidden])
                     .collect()
             };
+            let bias = gates(0).into_iter().enumerate();
+            let bias = bias.map(|(row, bias)| bias - excess[row % hidden][row / hidden]);
             let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
             lstm.push(Lstm {
                 x_shift: layer.x_shift as u8,
                 cell_int_bits: layer.cell_int_bits as u8,
-                w_x: part(0, inputs),
-                w_h: part(layer.input_blocks, hidden),
-                bias: gates(0),
+                w_x: part(false, inputs),
+                w_h: part(true, hidden),
+                bias: bias.collect(),
                 mult: gates(1),
                 peephole: if layer.peepholes.is_empty() {
                     Vec::new()

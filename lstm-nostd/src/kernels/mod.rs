@@ -4,9 +4,35 @@
 //! bit. Operands are views of a model file and of a state; their lengths and ranges were checked
 //! when the file was parsed.
 
+#[cfg(lstm_kernels = "dsp")]
+pub mod dsp;
+#[cfg(lstm_kernels = "mve")]
+pub mod mve;
+#[cfg(any(lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+pub mod plain;
 pub mod scalar;
+#[cfg(lstm_kernels = "v6m")]
+pub mod v6m;
+#[cfg(lstm_kernels = "v7m")]
+pub mod v7m;
+mod weights;
 
-/// The backend of this build.
+pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pair};
+
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "dsp")]
+pub type Active = dsp::Dsp;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "mve")]
+pub type Active = mve::Mve;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "v6m")]
+pub type Active = v6m::V6M;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "v7m")]
+pub type Active = v7m::V7M;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
 
 /// Four int16 values, on an 8-byte boundary for double-word and vector loads.
@@ -16,9 +42,6 @@ pub struct I16x4(pub [i16; 4]);
 
 /// Four int32 values.
 pub type I32x4 = [i32; 4];
-
-/// Weights of four inputs to four rows: `block[row][input]`.
-pub type RowBlock = [[i8; 4]; 4];
 
 /// Bias and multiplier of the four gates of one unit, in the order i, f, g, o.
 pub type GateParameters = [I32x4; 2];
@@ -33,11 +56,11 @@ pub const fn blocks(n: usize) -> usize {
 pub struct LstmParameters<'m> {
     /// Hidden units, `H`.
     pub hidden: usize,
-    /// Blocks of input weights in a row, `⌈I/4⌉`; those of recurrent weights, `⌈H/4⌉`, follow.
-    pub input_blocks: usize,
-    /// `[H][⌈I/4⌉ + ⌈H/4⌉]`, rows in gate order i, f, g, o, in −127..=127, padded with zeros.
-    pub weights: &'m [RowBlock],
-    /// `[H]`
+    /// Layer inputs, `I`.
+    pub inputs: usize,
+    /// Rows in gate order i, f, g, o, in −127..=127, padded with zeros.
+    pub weights: Weights<'m>,
+    /// `[H]`; biases as the order of the weights has them.
     pub gates: &'m [GateParameters],
     /// Peephole weights in gate order i, f, (0), o, in accumulator units per unit of the narrow
     /// cell: `[H]`, or empty without peepholes.
@@ -63,6 +86,9 @@ pub struct DenseParameters<'m> {
 
 /// What a backend provides.
 pub trait Kernels {
+    /// The orders of weights that it reads, the generic one among them.
+    const ORDERS: &'static [Order];
+
     /// One time step of an LSTM layer, equations (A) to (D) of [`scalar`].
     ///
     /// `x: [⌈I/4⌉]` layer input; `h: [⌈H/4⌉]` old hidden state, Q0.15; `cell: [⌈H/4⌉]` is

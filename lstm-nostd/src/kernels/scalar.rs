@@ -15,7 +15,9 @@
 //! y_r   = sat(mul_high(Σ_j w[r,j] · x_j + bias_r, mult_r) << shift)              (E)
 //! ```
 
-use super::{DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, RowBlock};
+use super::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+};
 use crate::activation::{sigmoid, tanh};
 use crate::requant::{
     mul_high, round_shift, saturate16, saturate16_symmetric, saturating_shift_left,
@@ -26,6 +28,8 @@ use crate::requant::{
 pub struct Scalar;
 
 impl Kernels for Scalar {
+    const ORDERS: &'static [Order] = &Order::ALL;
+
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
@@ -33,20 +37,18 @@ impl Kernels for Scalar {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let mut rows = layer.weights.chunks_exact((x.len() + h.len()).max(1));
-        let mut gates = layer.gates.iter();
+        let lanes = cell.iter_mut().zip(next);
+        let lanes = lanes.flat_map(|(cells, nexts)| cells.iter_mut().zip(&mut nexts.0));
         let mut peepholes = layer.peepholes.iter();
-        for (cells, nexts) in cell.iter_mut().zip(next) {
-            for (c, h_next) in cells.iter_mut().zip(&mut nexts.0) {
-                let (Some(row), Some(gate)) = (rows.next(), gates.next()) else {
-                    // Past the last unit of a partly filled block: scratch may hold anything.
-                    *h_next = 0;
-                    continue;
-                };
-                let peephole = peepholes.next().copied().unwrap_or_default();
-                let acc = gate_products(row, x, h, layer.x_shift);
-                *h_next = unit(layer.cell_int_bits, gate, peephole, acc, c);
+        // The gates end with the last unit, before the padding of the last block of lanes.
+        for ((unit, [bias, mult]), (c, h_next)) in layer.gates.iter().enumerate().zip(lanes) {
+            let peephole = peepholes.next().copied().unwrap_or_default();
+            let mut bias = *bias;
+            for (bias, excess) in bias.iter_mut().zip(layer.bias_excess(unit)) {
+                *bias -= excess;
             }
+            let acc = gate_products(layer, unit, x, h);
+            *h_next = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, c);
         }
     }
 
@@ -71,15 +73,14 @@ impl Kernels for Scalar {
 
 /// (A) without the bias, for the four gates of one unit.
 #[inline(always)]
-fn gate_products(row: &[RowBlock], x: &[I16x4], h: &[I16x4], x_shift: u32) -> I32x4 {
-    let mut blocks = row.iter();
+fn gate_products(layer: &LstmParameters<'_>, unit: usize, x: &[I16x4], h: &[I16x4]) -> I32x4 {
     let mut acc = [0; 4];
-    for (x, block) in x.iter().zip(&mut blocks) {
-        accumulate(&mut acc, block, x);
+    for (block, x) in layer.input_part(unit).zip(x) {
+        accumulate(&mut acc, &block, x);
     }
-    acc = acc.map(|acc| acc << x_shift);
-    for (h, block) in h.iter().zip(&mut blocks) {
-        accumulate(&mut acc, block, h);
+    acc = acc.map(|acc| acc << layer.x_shift);
+    for (block, h) in layer.recurrent_part(unit).zip(h) {
+        accumulate(&mut acc, &block, h);
     }
     acc
 }
@@ -95,7 +96,7 @@ fn accumulate(acc: &mut I32x4, block: &RowBlock, x: &I16x4) {
 
 /// (A) to (D) for one unit from the products of its rows: advances `c`, returns the new h.
 #[inline(always)]
-pub fn unit(
+pub fn advance(
     m: u32,
     [bias, mult]: &GateParameters,
     peephole: [i16; 4],

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
@@ -15,6 +16,40 @@ pub(super) struct Args {
     /// Model file to write [default: model.lstm in the run folder].
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// Core whose kernels the weights are ordered for; `generic` runs everywhere.
+    #[arg(long, value_enum, default_value_t = Target::Generic)]
+    target: Target,
+}
+
+/// Cores, by the order of weights that suits their kernels.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Target {
+    /// Any core, a little slower on those with SIMD instructions.
+    Generic,
+    /// Cortex-M0 and M0+: the generic order.
+    M0,
+    /// Cortex-M3: the generic order.
+    M3,
+    /// Cortex-M4: pairs for the DSP extension.
+    M4,
+    /// Cortex-M7: pairs for the DSP extension.
+    M7,
+    /// Cortex-M33 with the DSP extension: pairs.
+    M33,
+    /// Cortex-M55: groups for Helium.
+    M55,
+    /// Cortex-M85: groups for Helium.
+    M85,
+}
+
+impl Target {
+    fn order(self) -> Order {
+        match self {
+            Self::Generic | Self::M0 | Self::M3 => Order::Generic,
+            Self::M4 | Self::M7 | Self::M33 => Order::Paired,
+            Self::M55 | Self::M85 => Order::Grouped,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -28,7 +63,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let quantised = args.run.join(run_folder::QUANTISED);
     let content = quantised_file::read(&quantised)?;
     let bytes = content
-        .to_bytes()
+        .to_bytes_in(args.target.order())
         .with_context(|| format!("{}", quantised.display()))?;
     let file = args
         .output

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use lstm_nostd::kernels::{Order, Weights};
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{Mode, Model, Task};
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Inspected {
     file_bytes: usize,
+    weights_order: &'static str,
     task: &'static str,
     mode: &'static str,
     inputs: Vec<Channel>,
@@ -141,7 +143,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
                 layer.cell_int_bits,
                 31 - layer.cell_int_bits
             )),
-            parameter_bytes: size_of_val(layer.weights)
+            parameter_bytes: size_of_weights(&layer.weights)
                 + size_of_val(layer.gates)
                 + size_of_val(layer.peepholes),
             macs_per_step: 4 * layer.hidden * (width + layer.hidden),
@@ -162,6 +164,10 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     }
     Inspected {
         file_bytes,
+        weights_order: model
+            .lstm_layers()
+            .first()
+            .map_or("", |layer| order_name(layer.weights.order())),
         task: match model.task() {
             Task::Linear => "linear",
             Task::Sigmoid => "sigmoid",
@@ -188,6 +194,22 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
         output_exponent: model.output_exponent(),
+    }
+}
+
+fn size_of_weights(weights: &Weights<'_>) -> usize {
+    match weights {
+        Weights::Generic(blocks) => size_of_val(*blocks),
+        Weights::Paired(blocks) => size_of_val(*blocks),
+        Weights::Grouped(groups) => size_of_val(*groups),
+    }
+}
+
+fn order_name(order: Order) -> &'static str {
+    match order {
+        Order::Generic => "generic",
+        Order::Paired => "paired (M4, M7, M33)",
+        Order::Grouped => "grouped (M55, M85)",
     }
 }
 
@@ -221,6 +243,7 @@ fn text(model: &Inspected) -> String {
         .collect();
     format!(
         "model file     {} bytes of flash, scheme w8a16, {} golden steps\n\
+         weights        in {} order\n\
          RAM            {} bytes of state a stream, {} bytes of scratch during a step\n\
          work           {} multiply-accumulates a step\n\
          task           {}, {}\n\
@@ -228,6 +251,7 @@ fn text(model: &Inspected) -> String {
          outputs        {}\n\n{}",
         model.file_bytes,
         model.golden_steps,
+        model.weights_order,
         model.state_bytes,
         model.scratch_bytes,
         model.macs_per_step,

@@ -74,6 +74,9 @@ struct Levers {
     /// Share of values that dropout sets to zero [default: more for small sets].
     #[arg(long)]
     dropout: Option<f32>,
+    /// Initial bias of the forget gates: larger for longer memories.
+    #[arg(long)]
+    forget_bias: Option<f32>,
     /// Loss: cross-entropy, binary-cross-entropy or mean-squared-error [default: by the targets].
     #[arg(long, value_parser = parse_loss)]
     loss: Option<crate::loss::Loss>,
@@ -104,6 +107,7 @@ impl Levers {
         set(&mut config.clip_norm, self.clip_norm);
         config.input_noise = self.input_noise.or(config.input_noise);
         config.dropout = self.dropout.or(config.dropout);
+        set(&mut config.forget_bias, self.forget_bias);
         set(&mut config.seed, self.seed);
         if self.loss.is_some() {
             config.loss = self.loss;

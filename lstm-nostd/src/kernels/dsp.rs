@@ -1,0 +1,159 @@
+//! Cores with the DSP extension (M4, M7, M33): `smlald`, `smlad`, `sxtb16`, `smmulr`, `qdadd` and the
+//! like, sixteen products per block of four inputs by four rows.
+//!
+//! Weights lie in [`Order::Paired`]: a 16-bit lane holds 256·a + b for the rows a and b of two gates.
+//! `smlald` sums P = Σ (256·a + b)·x over two inputs at once in 64 bits; `sxtb16` keeps the low bytes b,
+//! and `smlad` sums L = Σ b·x. Then Σ a·x = (P − L) / 256 is exact. A block takes 14 instructions for 16
+//! products. The unit's elementwise part follows in registers; `dsp.s` holds both.
+//!
+//! Tails: a part of a row with 1 or 2 inputs more than whole blocks ends with a half block. Loops are
+//! entered in their middle, so that their ends are tested once in 4 or 16 blocks.
+#![allow(unsafe_code)]
+
+use super::{
+    DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Order, PairedBlock, Weights, blocks,
+    scalar::Scalar,
+};
+use crate::activation::{TABLES, Tables};
+
+/// The kernels of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct Dsp;
+
+/// Bytes of instructions of a block, of a half block and of the shift by `k` in `dsp.s`.
+const BLOCK_BYTES: usize = 14 * 4;
+const HALF_BLOCK_BYTES: usize = 8 * 4;
+const SHIFT_BYTES: usize = 7 * 4;
+/// Blocks in the loops over inputs and hidden state.
+const INPUT_UNROLL: usize = 4;
+const HIDDEN_UNROLL: usize = 16;
+
+/// What the assembly needs to know of a layer, in the order of its own frame.
+#[repr(C)]
+struct Frame {
+    weights: *const PairedBlock,
+    /// Null without peepholes.
+    peepholes: *const [i16; 4],
+    gates: *const super::GateParameters,
+    cell: *mut i32,
+    next: *mut i16,
+    x: Part,
+    h: Part,
+    scale: u32,
+    cell_end: *const i32,
+    /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
+    half: i32,
+    shift: u32,
+    round_cell: i32,
+    squash: i32,
+    tables: *const Tables,
+}
+
+/// The input or the recurrent part of a row: the activations, where the loop is entered (bytes from its
+/// start), where it ends, and where to go on (bytes past it).
+#[repr(C)]
+struct Part {
+    start: *const I16x4,
+    entry: usize,
+    end: *const I16x4,
+    exit: usize,
+}
+
+core::arch::global_asm!(include_str!("dsp.s"), options(raw));
+
+unsafe extern "C" {
+    fn lstm_nostd_dsp_step(frame: *const Frame);
+}
+
+impl Kernels for Dsp {
+    const ORDERS: &'static [Order] = &[Order::Paired, Order::Generic];
+
+    fn lstm_step(
+        layer: &LstmParameters<'_>,
+        x: &[I16x4],
+        h: &[I16x4],
+        cell: &mut [I32x4],
+        next: &mut [I16x4],
+    ) {
+        let Weights::Paired(weights) = layer.weights else {
+            return Scalar::lstm_step(layer, x, h, cell, next);
+        };
+        let (input_blocks, hidden_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+        let fits = layer.inputs > 0
+            && layer.hidden > 0
+            && weights.len() / layer.hidden >= input_blocks + hidden_blocks
+            && layer.gates.len() >= layer.hidden
+            && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
+            && x.len() >= input_blocks
+            && [h.len(), cell.len(), next.len()]
+                .iter()
+                .all(|len| *len >= hidden_blocks);
+        if !fits {
+            return Scalar::lstm_step(layer, x, h, cell, next);
+        }
+        let cell = cell.as_mut_ptr().cast::<i32>();
+        let m = layer.cell_int_bits;
+        let mut frame = Frame {
+            weights: weights.as_ptr(),
+            peepholes: if layer.peepholes.is_empty() {
+                core::ptr::null()
+            } else {
+                layer.peepholes.as_ptr()
+            },
+            gates: layer.gates.as_ptr(),
+            cell,
+            next: next.as_mut_ptr().cast(),
+            x: Part::new(x, layer.inputs, 1, INPUT_UNROLL),
+            h: Part::new(h, layer.hidden, 0, HIDDEN_UNROLL),
+            scale: 1 << (layer.x_shift & 31),
+            cell_end: cell.wrapping_add(layer.hidden),
+            half: (1 << m.clamp(1, 15)) >> 2,
+            shift: m.clamp(1, 15) - 1,
+            round_cell: 1 << 15,
+            squash: 1 << (13 + m.clamp(1, 15)),
+            tables: &TABLES,
+        };
+        if layer.x_shift == 0 && frame.x.exit == HALF_BLOCK_BYTES {
+            frame.x.exit += SHIFT_BYTES;
+        }
+        // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
+        // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks
+        // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units, keeps
+        // the callee-saved registers, and needs no more than 120 bytes of stack. Segments are in range as
+        // the clamped argument is below 2¹⁵.
+        unsafe { lstm_nostd_dsp_step(&frame) }
+    }
+
+    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
+        Scalar::dense(layer, x, emit);
+    }
+}
+
+impl Part {
+    /// `done` blocks of the part are summed before the loop begins.
+    fn new(activations: &[I16x4], len: usize, done: usize, unroll: usize) -> Self {
+        let whole = whole_blocks(len).max(done);
+        let left = whole - done;
+        // With nothing left, the loop is entered at the test of its end.
+        let skipped = if left == 0 {
+            unroll
+        } else {
+            (unroll - left % unroll) % unroll
+        };
+        Self {
+            start: activations.as_ptr(),
+            entry: skipped * BLOCK_BYTES,
+            end: activations.as_ptr().wrapping_add(whole),
+            exit: if blocks(len) > whole {
+                0
+            } else {
+                HALF_BLOCK_BYTES
+            },
+        }
+    }
+}
+
+/// Blocks that are not left to a half block.
+const fn whole_blocks(len: usize) -> usize {
+    (len + 1) / 4
+}

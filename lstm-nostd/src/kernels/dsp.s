@@ -1,0 +1,235 @@
+@ One time step of an LSTM layer for ARMv7E-M and ARMv8-M with the DSP extension; `dsp.rs` explains it.
+@
+@ r0 points to the words of `dsp::Frame`, which are copied to the stack:
+    .equ PEEPHOLES, 0       @ running pointers, in this order for one load and one store of all
+    .equ GATES, 4
+    .equ CELL, 8
+    .equ NEXT, 12
+    .equ X, 16
+    .equ X_ENTRY, 20        @ bytes into the loop, here turned into an address
+    .equ X_END, 24
+    .equ X_EXIT, 28         @ bytes past the loop, here turned into an address
+    .equ H, 32
+    .equ H_ENTRY, 36
+    .equ H_END, 40
+    .equ H_EXIT, 44
+    .equ SCALE, 48          @ 2^k
+    .equ CELL_END, 52
+    .equ HALF, 56           @ rounding of i*g
+    .equ SHIFT, 60          @ its shift
+    .equ ROUND_CELL, 64     @ 0x8000
+    .equ SQUASH, 68         @ 2^(13+m): the cell times it, upper word, is Q3.12
+    .equ TABLES, 72         @ sigmoid, then tanh at 512
+    .equ FRAME, 84
+
+@ Sixteen products, four inputs to four rows. P = 256*a + b in 64 bits, L = b in 32.
+@ Pair A (i, f): P in r0,r1 and L in r2. Pair B (g, o): P in r3,r4 and L in r5.
+@ r6 walks the weights, r7 the activations. Every instruction has four bytes.
+.macro lstm_block
+    ldrd    r8, r9, [r7], #8
+    ldmia   r6!, {r10, r11, r12, lr}
+    smlald  r0, r1, r10, r8
+    sxtb16  r10, r10
+    smlald  r3, r4, r11, r8
+    sxtb16  r11, r11
+    smlald  r0, r1, r12, r9
+    sxtb16  r12, r12
+    smlald  r3, r4, lr, r9
+    sxtb16  lr, lr
+    smlad   r2, r10, r8, r2
+    smlad   r5, r11, r8, r5
+    smlad   r2, r12, r9, r2
+    smlad   r5, lr, r9, r5
+.endm
+
+@ The last one or two inputs of a part whose length is 1 or 2 modulo 4: eight products, 32 bytes.
+.macro lstm_half_block
+    ldr     r8, [r7]
+    ldrd    r10, r11, [r6], #16
+    smlald  r0, r1, r10, r8
+    sxtb16  r10, r10
+    smlald  r3, r4, r11, r8
+    sxtb16  r11, r11
+    smlad   r2, r10, r8, r2
+    smlad   r5, r11, r8, r5
+.endm
+
+@ \v = (T1), (T2) of `activation` at \v, which need not be clamped yet; |\v| < 2^30.
+@ Carry holds the sign from `eors` (bit 30, as |\v| < 2^30) to the last `adc`. \t points to both tables.
+.macro lstm_activation v, a, b, e, t, bits, guard, table, centre
+    eors    \a, \v, \v, asr #31
+    adc     \a, \a, #0
+    usat    \a, #15, \a
+    lsr     \b, \a, #\bits
+    add     \b, \t, \b, lsl #3
+    ldrd    \b, \e, [\b, #\table]
+    ubfx    \a, \a, #0, #\bits
+    smlabb  \e, \e, \a, \e
+    smlawb  \b, \e, \a, \b
+    asr     \b, \b, #\guard
+    eor     \v, \b, \v, asr #31
+    adc     \v, \v, #\centre
+.endm
+.macro lstm_sigmoid v, a, b, e, t
+    lstm_activation \v, \a, \b, \e, \t, 9, 10, 0, 16384
+.endm
+.macro lstm_tanh v, a, b, e, t
+    lstm_activation \v, \a, \b, \e, \t, 8, 9, 512, 0
+.endm
+
+    @ Compilers that scan the assembly of a library for symbols do not know its CPU.
+    .cpu cortex-m33
+    .pushsection .text.lstm_nostd_dsp_step, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_dsp_step
+    .type   lstm_nostd_dsp_step, %function
+    .thumb_func
+lstm_nostd_dsp_step:
+    push    {r4-r11, lr}
+    sub     sp, sp, #FRAME
+    mov     lr, sp
+    ldr     r6, [r0], #4            @ weights
+    ldmia   r0!, {r1-r5, r8-r12}
+    stmia   lr!, {r1-r5, r8-r12}
+    ldmia   r0, {r1-r5, r8-r11}
+    stmia   lr, {r1-r5, r8-r11}
+    ldr     r0, [sp, #X_ENTRY]
+    adr.w   r1, .Llstm_x_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #X_ENTRY]
+    ldr     r0, [sp, #X_EXIT]
+    adr.w   r1, .Llstm_x_half
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #X_EXIT]
+    ldr     r0, [sp, #H_ENTRY]
+    adr.w   r1, .Llstm_h_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #H_ENTRY]
+    ldr     r0, [sp, #H_EXIT]
+    adr.w   r1, .Llstm_h_half
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #H_EXIT]
+
+.Llstm_unit:
+    @ (A), inputs. The first block sets the accumulators; two products of lanes fit 32 bits.
+    ldr     r7, [sp, #X]
+    ldrd    r8, r9, [r7], #8
+    ldmia   r6!, {r10, r11, r12, lr}
+    smuad   r0, r10, r8
+    sxtb16  r10, r10
+    smuad   r3, r11, r8
+    sxtb16  r11, r11
+    asr     r1, r0, #31
+    asr     r4, r3, #31
+    smuad   r2, r10, r8
+    smuad   r5, r11, r8
+    smlald  r0, r1, r12, r9
+    sxtb16  r12, r12
+    smlald  r3, r4, lr, r9
+    sxtb16  lr, lr
+    smlad   r2, r12, r9, r2
+    smlad   r5, lr, r9, r5
+    ldr     pc, [sp, #X_ENTRY]
+    .p2align 2
+.Llstm_x_loop:
+    .rept 4
+    lstm_block
+    .endr
+    ldr     r12, [sp, #X_END]
+    cmp     r7, r12
+    bne     .Llstm_x_loop
+    ldr     pc, [sp, #X_EXIT]
+    .p2align 2
+.Llstm_x_half:
+    lstm_half_block
+    @ Shift by k: 28 bytes
+    ldr     r12, [sp, #SCALE]
+    umull   r0, r8, r0, r12
+    umull   r3, r9, r3, r12
+    mul     r2, r2, r12
+    mul     r5, r5, r12
+    mla     r1, r1, r12, r8
+    mla     r4, r4, r12, r9
+    @ (A), hidden state
+    ldr     r7, [sp, #H]
+    ldr     pc, [sp, #H_ENTRY]
+    .p2align 2
+.Llstm_h_loop:
+    .rept 16
+    lstm_block
+    .endr
+    ldr     r12, [sp, #H_END]
+    cmp     r7, r12
+    bne     .Llstm_h_loop
+    ldr     pc, [sp, #H_EXIT]
+    .p2align 2
+.Llstm_h_half:
+    lstm_half_block
+
+    @ a = (P >> 8) - (L >> 8), exact modulo 2^32: r0 i, r2 f, r3 g, r5 o.
+    lsr     r0, r0, #8
+    lsr     r3, r3, #8
+    orr     r0, r0, r1, lsl #24
+    orr     r3, r3, r4, lsl #24
+    sub     r0, r0, r2, asr #8
+    sub     r3, r3, r5, asr #8
+    ldmia   sp, {r7, r8, r9, r10}
+    ldmia   r8!, {r1, r4, r11, r12}
+    add     r0, r0, r1
+    add     r2, r2, r4
+    add     r3, r3, r11
+    add     r5, r5, r12
+    ldr     r11, [r9]
+    @ (B) of i, f, g: the narrow cell is the upper half of lr.
+    cbz     r7, 1f
+    ldr     r1, [r7], #8
+    mov     r12, #0x8000
+    qadd    lr, r11, r12
+    smlabt  r0, r1, lr, r0
+    smlatt  r2, r1, lr, r2
+1:
+    ldmia   r8!, {r1, r4, r12, lr}
+    smmulr  r0, r0, r1
+    smmulr  r2, r2, r4
+    smmulr  r3, r3, r12
+    ldr     r4, [sp, #TABLES]
+    lstm_sigmoid r0, r1, r12, lr, r4
+    lstm_sigmoid r2, r1, r12, lr, r4
+    lstm_tanh    r3, r1, r12, lr, r4
+    @ (C)
+    lsl     r2, r2, #16
+    smmulr  r2, r2, r11
+    ldrd    r1, r12, [sp, #HALF]
+    smlabb  r0, r0, r3, r1
+    asr     r0, r0, r12
+    qdadd   r11, r0, r2
+    str     r11, [r9], #4
+    @ (B) of o
+    ldrd    r2, r3, [sp, #ROUND_CELL]
+    cbz     r7, 2f
+    ldr     r1, [r7, #-4]
+    qadd    lr, r11, r2
+    smlatt  r5, r1, lr, r5
+2:
+    ldr     r1, [r8, #-4]
+    smmulr  r11, r11, r3
+    smmulr  r5, r5, r1
+    lstm_sigmoid r5, r1, r12, lr, r4
+    @ (D)
+    lstm_tanh    r11, r1, r12, lr, r4
+    mov     r1, #0x4000
+    smlabb  r5, r5, r11, r1
+    asr     r5, r5, #15
+    strh    r5, [r10], #2
+    stmia   sp, {r7, r8, r9, r10}
+    ldr     r1, [sp, #CELL_END]
+    cmp     r9, r1
+    bne     .Llstm_unit
+    add     sp, sp, #FRAME
+    pop     {r4-r11, pc}
+    .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
+    .popsection

@@ -1,0 +1,165 @@
+//! Cores with Helium, the M-profile vector extension (M55, M85): `vmladava.s8`, gather loads, `vrmulh`.
+//!
+//! Activations are split once a step into planes of bytes, x = 256·high + 128 + low with both in
+//! −128..=127, so that one `vmladava.s8` sums sixteen products. [`Order::Grouped`] has sixteen weights of
+//! a row side by side, and biases that hold the 128. A group takes 14 instructions for 64 products:
+//! two loads of activations, four of weights, eight sums. Four units' sums then go through gates and
+//! state together, with gather loads into the tables of σ and tanh; `mve.s` holds all of it.
+//!
+//! Tails: rows are padded to groups; of the last one to three units, the idle lanes compute what is not
+//! stored.
+#![allow(unsafe_code)]
+
+use super::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
+    Weights, blocks, scalar::Scalar,
+};
+use crate::activation::{Segment, TABLES};
+
+/// The kernels of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct Mve;
+
+/// Activations of a group.
+const GROUP: usize = 16;
+/// Bytes of instructions of a group, of a loop's end and of the shift by `k` in `mve.s`.
+const GROUP_BYTES: usize = 14 * 4;
+const LOOP_END_BYTES: usize = 2 * 4;
+const SHIFT_BYTES: usize = 8 * 4;
+/// Groups in the loops over inputs and hidden state.
+const INPUT_UNROLL: usize = 3;
+const HIDDEN_UNROLL: usize = 4;
+
+/// What the assembly needs to know of a layer.
+#[repr(C)]
+struct Frame {
+    x: *const I16x4,
+    h: *const I16x4,
+    inputs: usize,
+    hidden: usize,
+    x_plane: usize,
+    plane: usize,
+    x_entry: usize,
+    h_entry: usize,
+    weights: *const RowGroup,
+    gates: *const GateParameters,
+    x_shift: u32,
+    /// Negative right shift from the cell to Q3.12.
+    squash: i32,
+    units: Units,
+}
+
+/// What the elementwise part keeps in registers.
+#[repr(C)]
+struct Units {
+    cell: *mut I32x4,
+    next: *mut I16x4,
+    /// Null without peepholes.
+    peepholes: *const [i16; 4],
+    left: usize,
+    high_byte: i32,
+    half: i32,
+    sigmoid: *const i32,
+    sigmoid_slope: *const i32,
+    tanh: *const i32,
+    tanh_slope: *const i32,
+    round_cell: i32,
+    /// Negative right shift of i·g.
+    input: i32,
+}
+
+core::arch::global_asm!(include_str!("mve.s"), options(raw));
+
+unsafe extern "C" {
+    fn lstm_nostd_mve_step(frame: *const Frame);
+}
+
+impl Kernels for Mve {
+    const ORDERS: &'static [Order] = &[Order::Grouped, Order::Generic];
+
+    fn lstm_step(
+        layer: &LstmParameters<'_>,
+        x: &[I16x4],
+        h: &[I16x4],
+        cell: &mut [I32x4],
+        next: &mut [I16x4],
+    ) {
+        let Weights::Grouped(weights) = layer.weights else {
+            return Scalar::lstm_step(layer, x, h, cell, next);
+        };
+        let hidden_blocks = blocks(layer.hidden);
+        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
+        let fits = layer.inputs > 0
+            && layer.hidden > 0
+            && weights.len() / layer.hidden >= x_groups + h_groups
+            && layer.gates.len() >= layer.hidden
+            && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
+            && x.len() >= blocks(layer.inputs)
+            && [h.len(), cell.len(), next.len()]
+                .iter()
+                .all(|len| *len >= hidden_blocks);
+        if !fits {
+            return Scalar::lstm_step(layer, x, h, cell, next);
+        }
+        let m = layer.cell_int_bits.clamp(1, 15) as i32;
+        let mut frame = Frame {
+            x: x.as_ptr(),
+            h: h.as_ptr(),
+            inputs: layer.inputs,
+            hidden: layer.hidden,
+            x_plane: GROUP * x_groups,
+            plane: GROUP * (x_groups + h_groups),
+            x_entry: entry(x_groups - 1, INPUT_UNROLL),
+            h_entry: entry(h_groups, HIDDEN_UNROLL),
+            weights: weights.as_ptr(),
+            gates: layer.gates.as_ptr(),
+            x_shift: layer.x_shift & 31,
+            squash: m - 19,
+            units: Units {
+                cell: cell.as_mut_ptr(),
+                next: next.as_mut_ptr(),
+                peepholes: if layer.peepholes.is_empty() {
+                    core::ptr::null()
+                } else {
+                    layer.peepholes.as_ptr()
+                },
+                left: layer.hidden,
+                high_byte: 256,
+                half: 1 << 14,
+                sigmoid: first(&TABLES.sigmoid),
+                sigmoid_slope: first(&TABLES.sigmoid).wrapping_add(1),
+                tanh: first(&TABLES.tanh),
+                tanh_slope: first(&TABLES.tanh).wrapping_add(1),
+                round_cell: 1 << 15,
+                input: 1 - m,
+            },
+        };
+        if frame.x_shift == 0 && x_groups == 1 {
+            frame.x_entry += SHIFT_BYTES;
+        }
+        // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
+        // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
+        // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
+        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and `next`. It ends after
+        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 360 bytes and the planes, two
+        // bytes for each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
+        unsafe { lstm_nostd_mve_step(&frame) }
+    }
+
+    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
+        Scalar::dense(layer, x, emit);
+    }
+}
+
+/// Where a loop is entered for `left` groups: past its end when there are none.
+const fn entry(left: usize, unroll: usize) -> usize {
+    if left == 0 {
+        unroll * GROUP_BYTES + LOOP_END_BYTES
+    } else {
+        (unroll - left % unroll) % unroll * GROUP_BYTES
+    }
+}
+
+const fn first(table: &[Segment]) -> *const i32 {
+    table.as_ptr().cast()
+}

@@ -1,0 +1,322 @@
+@ One time step of an LSTM layer for cores with Helium (MVE); `mve.rs` explains it.
+@
+@ r0 points to `mve::Frame`:
+    .equ F_X, 0
+    .equ F_H, 4
+    .equ F_INPUTS, 8
+    .equ F_HIDDEN, 12
+    .equ F_X_PLANE, 16      @ bytes of the inputs in a plane
+    .equ F_PLANE, 20        @ bytes of a plane
+    .equ F_X_ENTRY, 24      @ bytes into the loop
+    .equ F_H_ENTRY, 28
+    .equ F_WEIGHTS, 32
+    .equ F_GATES, 36
+    .equ F_X_SHIFT, 40
+    .equ F_SQUASH, 44
+    .equ F_UNITS, 48        @ twelve words for the elementwise part
+
+@ The stack holds:
+    .equ LOW, 0             @ planes, and the end of the inputs in the low one
+    .equ X_ENTRY, 12
+    .equ H_END, 16
+    .equ H_ENTRY, 20
+    .equ SUMS_END, 24
+    .equ SQUASH, 28
+    .equ UNITS, 32          @ twelve words
+    .equ INPUT_GATE, 80
+    .equ PEEPHOLES, 96      @ of the last units, when they are fewer than four
+    .equ SUMS, 128          @ [4 units][8]: sums with low and high bytes
+    .equ FIXED, 256
+
+@ Splits r2 int16 values at r1 into bytes: low ones less 128 to r6, high ones to r7.
+.macro lstm_split
+    vmov.i16 q1, #0x80
+    wlstp.16 lr, r2, 2f
+1:
+    vldrh.u16 q0, [r1], #16
+    veor    q0, q0, q1
+    vstrb.16 q0, [r6], #8
+    vshr.u16 q0, q0, #8
+    vstrb.16 q0, [r7], #8
+    letp    lr, 1b
+2:
+.endm
+
+@ Sixteen inputs to four rows: 128 products of bytes, 56 bytes of instructions. \a is `a` to accumulate.
+@ Low bytes to r0, r2, r4, r6, high bytes to r8, r10, r12, lr; r1 walks the weights, r3 and r5 the planes.
+.macro lstm_group a
+    vldrw.u32 q0, [r3], #16
+    vldrw.u32 q3, [r1, #16]
+    vldrw.u32 q1, [r5], #16
+    vldrw.u32 q4, [r1, #32]
+    vmladav\a\().s8 r2, q3, q0
+    vldrw.u32 q5, [r1, #48]
+    vmladav\a\().s8 r10, q3, q1
+    vldrw.u32 q2, [r1], #64
+    vmladav\a\().s8 r4, q4, q0
+    vmladav\a\().s8 r12, q4, q1
+    vmladav\a\().s8 r6, q5, q0
+    vmladav\a\().s8 lr, q5, q1
+    vmladav\a\().s8 r0, q2, q0
+    vmladav\a\().s8 r8, q2, q1
+.endm
+
+@ \v = (A) for gate \g of four units; r5 is 256.
+.macro lstm_sum v, g, advance=0
+    vldrw.u32 \v, [q6, #4*\g]
+    vldrw.u32 q3, [q6, #4*\g+16]
+    vmla.i32 \v, q3, r5
+    .if \advance
+    vldrw.u32 q3, [q7, #128]!
+    .else
+    vldrw.u32 q3, [q7, #4*\g]
+    .endif
+    vadd.i32 \v, \v, q3
+.endm
+
+@ \v = (B) without the clamp.
+.macro lstm_multiply v, g
+    vldrw.u32 q3, [q7, #4*\g+16]
+    vrmulh.s32 \v, \v, q3
+.endm
+
+@ (T1) and the sign of (T2) at \v of four units, to q4. The lower halves of q2 are zero before and after.
+.macro lstm_activation v, bits, guard, table, table4, above
+    vqmovnt.s32 q2, \v
+    vqabs.s16 q2, q2
+    vshr.u32 q3, q2, #13+\bits
+    vbic.i32 q3, #7
+    vldrw.u32 q4, [\table, q3]
+    vldrw.u32 q5, [\table4, q3]
+    vbic.i32 q2, #\above
+    vshl.i32 q3, q5, #16
+    vmulh.s32 q3, q3, q2
+    vadd.i32 q5, q5, q3
+    vmulh.s32 q5, q5, q2
+    vadd.i32 q4, q4, q5
+    vshr.s32 q4, q4, #\guard
+    vpt.s32 lt, \v, zr
+    vnegt.s32 q4, q4
+.endm
+.macro lstm_sigmoid v
+    lstm_activation \v, 9, 10, r7, r8, 0xfe000000
+    vadd.i32 \v, q4, r6
+.endm
+@ The result is in q4.
+.macro lstm_tanh v
+    lstm_activation \v, 8, 9, r10, r11, 0xff000000
+.endm
+
+    @ Compilers that scan the assembly of a library for symbols do not know its CPU.
+    .cpu cortex-m55
+    .pushsection .text.lstm_nostd_mve_step, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_mve_step
+    .type   lstm_nostd_mve_step, %function
+    .thumb_func
+lstm_nostd_mve_step:
+    push    {r4-r11, lr}
+    sub     sp, sp, #4
+    vpush   {d8-d15}
+    mov     r10, r0
+    ldr     r0, [r10, #F_PLANE]
+    sub     sp, sp, r0, lsl #1
+    mov     r6, sp
+    add     r7, r6, r0
+    sub     sp, sp, #FIXED
+    ldr     r1, [r10, #F_X_PLANE]
+    add     r8, r6, r1
+    add     r9, r7, r1
+    add     r0, r6, r0
+    str     r6, [sp, #LOW]
+    str     r7, [sp, #LOW+4]
+    str     r8, [sp, #LOW+8]
+    str     r0, [sp, #H_END]
+    ldr     r1, [r10, #F_X]
+    ldr     r2, [r10, #F_INPUTS]
+    lstm_split
+    ldr     r1, [r10, #F_H]
+    ldr     r2, [r10, #F_HIDDEN]
+    mov     r6, r8
+    mov     r7, r9
+    lstm_split
+    ldr     r0, [r10, #F_X_ENTRY]
+    adr.w   r1, .Llstm_x_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #X_ENTRY]
+    ldr     r0, [r10, #F_H_ENTRY]
+    adr.w   r1, .Llstm_h_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #H_ENTRY]
+    ldr     r0, [r10, #F_SQUASH]
+    str     r0, [sp, #SQUASH]
+    ldr     r9, [r10, #F_X_SHIFT]
+    ldr     r1, [r10, #F_WEIGHTS]
+    add     r11, sp, #SUMS
+    movs    r0, #0
+    vidup.u32 q0, r0, #8
+    vshl.i32 q0, q0, #2
+    vadd.i32 q6, q0, r11
+    ldr     r0, [r10, #F_GATES]
+    sub     r0, r0, #128
+    vadd.i32 q7, q0, r0
+    add     r12, r10, #F_UNITS
+    ldmia   r12, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
+
+    @ Up to four units: r0 cell, r2 next, r3 peepholes, r4 units left; then constants.
+.Llstm_four:
+    str     r4, [sp, #UNITS+12]
+    strd    r0, r2, [sp, #UNITS]
+    str     r3, [sp, #UNITS+8]
+    strd    r5, r6, [sp, #UNITS+16]
+    strd    r7, r8, [sp, #UNITS+24]
+    strd    r10, r11, [sp, #UNITS+32]
+    strd    r12, lr, [sp, #UNITS+40]
+.Llstm_next_four:
+    add     r11, sp, #SUMS
+    cmp     r4, #4
+    it      hi
+    movhi   r4, #4
+    add     r4, r11, r4, lsl #5
+    str     r4, [sp, #SUMS_END]
+.Llstm_unit:
+    @ Inputs
+    ldmia   sp, {r3, r5, r7}
+    lstm_group
+    ldr     pc, [sp, #X_ENTRY]
+    .p2align 2
+.Llstm_x_loop:
+    .rept 3
+    lstm_group a
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_x_loop
+    @ Shift by k: 32 bytes
+    lsl     r0, r0, r9
+    lsl     r2, r2, r9
+    lsl     r4, r4, r9
+    lsl     r6, r6, r9
+    lsl     r8, r8, r9
+    lsl     r10, r10, r9
+    lsl     r12, r12, r9
+    lsl     lr, lr, r9
+    @ Hidden state
+    ldr     r7, [sp, #H_END]
+    ldr     pc, [sp, #H_ENTRY]
+    .p2align 2
+.Llstm_h_loop:
+    .rept 4
+    lstm_group a
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_h_loop
+    stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
+    ldr     r0, [sp, #SUMS_END]
+    cmp     r11, r0
+    bne     .Llstm_unit
+
+    add     lr, sp, #UNITS
+    ldmia   lr, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
+    cmp     r4, #4
+    blo     .Llstm_few
+.Llstm_elementwise:
+    lstm_sum q0, 0, 1
+    lstm_sum q1, 1
+    cbz     r3, 1f
+    vldrw.u32 q3, [r0]
+    vqadd.s32 q3, q3, r12
+    vshr.s32 q3, q3, #16
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]
+    vmovlb.s16 q5, q4
+    vmul.i32 q5, q5, q3
+    vadd.i32 q0, q0, q5
+    vmovlt.s16 q4, q4
+    vmul.i32 q4, q4, q3
+    vadd.i32 q1, q1, q4
+1:
+    vmov.i32 q2, #0
+    lstm_multiply q0, 0
+    lstm_sigmoid q0
+    vstrw.32 q0, [sp, #INPUT_GATE]
+    lstm_multiply q1, 1
+    lstm_sigmoid q1
+    @ (C)
+    vldrw.u32 q3, [r0]
+    vshl.i32 q1, q1, #16
+    vrmulh.s32 q1, q1, q3
+    vshl.i32 q1, q1, #1
+    lstm_sum q0, 2
+    lstm_multiply q0, 2
+    lstm_tanh q0
+    vldrw.u32 q3, [sp, #INPUT_GATE]
+    vmul.i32 q0, q4, q3
+    vrshl.s32 q0, lr
+    vqadd.s32 q0, q0, q1
+    @ (B) of o
+    lstm_sum q1, 3
+    cbz     r3, 2f
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]!
+    vqadd.s32 q3, q0, r12
+    vshr.s32 q3, q3, #16
+    vmovlt.s16 q5, q5
+    vmul.i32 q5, q5, q3
+    vadd.i32 q1, q1, q5
+2:
+    lstm_multiply q1, 3
+    lstm_sigmoid q1
+    vctp.32 r4
+    ldr     r5, [sp, #SQUASH]
+    vpst
+    vstrwt.32 q0, [r0], #16
+    @ (D)
+    vrshl.s32 q0, r5
+    lstm_tanh q0
+    vmul.i32 q0, q4, q1
+    vctp.32 r4
+    vrshr.s32 q0, q0, #15
+    vpst
+    vstrht.32 q0, [r2], #8
+    add     r5, sp, #UNITS
+    subs    r4, r4, #4
+    stmia   r5, {r0, r2, r3, r4}
+    bhi     .Llstm_next_four
+
+    ldr     r0, [sp, #H_END]
+    ldr     r1, [sp, #LOW]
+    sub     r0, r0, r1
+    add     sp, sp, #FIXED
+    add     sp, sp, r0, lsl #1
+    vpop    {d8-d15}
+    add     sp, sp, #4
+    pop     {r4-r11, pc}
+
+    @ One to three units are left: the other lanes read the last one's gates, and peepholes are read from
+    @ a copy that has place for four.
+.Llstm_few:
+    vmov.32 r5, q7[0]
+    add     r5, r5, r4, lsl #5
+    sub     r5, r5, #32
+    vdup.32 q0, r5
+    vmin.u32 q7, q7, q0
+    mov     r5, #256
+    cmp     r3, #0
+    beq     .Llstm_elementwise
+    vldrw.u32 q0, [r0]
+    add     r1, sp, #PEEPHOLES
+    mov     r9, r4
+3:
+    ldr     r5, [r3], #4
+    str     r5, [r1], #4
+    ldr     r5, [r3], #4
+    str     r5, [r1], #4
+    subs    r9, r9, #1
+    bne     3b
+    add     r3, sp, #PEEPHOLES
+    mov     r5, #256
+    b       .Llstm_elementwise
+    .size   lstm_nostd_mve_step, . - lstm_nostd_mve_step
+    .popsection

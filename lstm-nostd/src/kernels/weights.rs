@@ -1,0 +1,208 @@
+//! The orders in which an LSTM layer's weights can lie in a model file.
+//!
+//! A row is cut into blocks of four inputs, first those of the layer input, then those of the hidden
+//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and two suit the inner
+//! loops of cores that gain much from another one:
+//!
+//! ```text
+//! generic   [H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]     w
+//! paired    [H][⌈I/4⌉ + ⌈H/4⌉][2 × 2 inputs][2 pairs][2 inputs][2]
+//!                                                     16-bit lanes 256·w_a + w_b of two gates:
+//!                                                     (a, b) = (i, f), (g, o)
+//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; biases hold 128·(2^k·Σw_x + Σw_h) more
+//! ```
+//!
+//! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `dsp.rs`
+//! and `mve.rs` say what the orders are good for.
+
+use super::{I32x4, blocks};
+
+/// Weights of four inputs to four rows: `block[row][input]`.
+pub type RowBlock = [[i8; 4]; 4];
+
+/// Weights of four inputs to four rows as 16-bit lanes, `[lane][low byte, high byte]`.
+pub type PairedBlock = [[i8; 2]; 8];
+
+/// Weights of sixteen inputs to four rows: `group[row][input]`.
+pub type RowGroup = [[i8; 16]; 4];
+
+/// How the weights of an LSTM layer are ordered in a model file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Blocks of four gates by four inputs; every core runs it.
+    #[default]
+    Generic,
+    /// Two rows in one 16-bit lane, for cores with the DSP extension (M4, M7, M33).
+    Paired,
+    /// Groups of four gates by sixteen inputs, for cores with Helium (M55, M85).
+    Grouped,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Self; 3] = [Self::Generic, Self::Paired, Self::Grouped];
+
+    /// The number of the order in a model file.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Generic => 0,
+            Self::Paired => 1,
+            Self::Grouped => 2,
+        }
+    }
+
+    /// The order with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|order| order.code() == code)
+    }
+
+    /// Blocks that a part of a row takes which holds `n` of them: groups are whole.
+    pub const fn padded_blocks(self, n: usize) -> usize {
+        match self {
+            Self::Generic | Self::Paired => n,
+            Self::Grouped => n.next_multiple_of(4),
+        }
+    }
+}
+
+/// The weights of an LSTM layer where they lie.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'m> {
+    /// [`Order::Generic`]
+    Generic(&'m [RowBlock]),
+    /// [`Order::Paired`]
+    Paired(&'m [PairedBlock]),
+    /// [`Order::Grouped`]
+    Grouped(&'m [RowGroup]),
+}
+
+impl Weights<'_> {
+    /// How they are ordered.
+    pub const fn order(&self) -> Order {
+        match self {
+            Self::Generic(_) => Order::Generic,
+            Self::Paired(_) => Order::Paired,
+            Self::Grouped(_) => Order::Grouped,
+        }
+    }
+
+    /// Block `index`, counted with the padding of groups; zeros past the end.
+    ///
+    /// A pair that does not stand for weights in −127..=127 comes out with a −128.
+    #[inline(always)]
+    pub fn block(&self, index: usize) -> RowBlock {
+        match self {
+            Self::Generic(blocks) => blocks.get(index).copied().unwrap_or_default(),
+            Self::Paired(blocks) => blocks.get(index).map(unpair).unwrap_or_default(),
+            Self::Grouped(groups) => groups
+                .get(index / 4)
+                .map(|group| group.map(|row| row.as_chunks().0[index % 4]))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Splits 16-bit lanes into the weights of their two rows.
+fn unpair(block: &PairedBlock) -> RowBlock {
+    let mut rows = RowBlock::default();
+    for (lane, [low, high]) in block.iter().enumerate() {
+        let (pair, input) = ((lane / 2) % 2, lane / 4 * 2 + lane % 2);
+        rows[2 * pair][input] = high.wrapping_add(i8::from(*low < 0));
+        rows[2 * pair + 1][input] = *low;
+    }
+    rows
+}
+
+/// The inverse of the split: two rows in each 16-bit lane.
+pub fn pair(rows: &RowBlock) -> PairedBlock {
+    let mut block = PairedBlock::default();
+    for (lane, bytes) in block.iter_mut().enumerate() {
+        let (pair, input) = ((lane / 2) % 2, lane / 4 * 2 + lane % 2);
+        let (high, low) = (rows[2 * pair][input], rows[2 * pair + 1][input]);
+        *bytes = [low, high.wrapping_sub(i8::from(low < 0))];
+    }
+    block
+}
+
+/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights.
+pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
+    let mut excess = sum_h;
+    for (excess, sum_x) in excess.iter_mut().zip(sum_x) {
+        *excess = 128 * (*excess + (sum_x << x_shift));
+    }
+    excess
+}
+
+impl<'m> super::LstmParameters<'m> {
+    /// The blocks of unit `unit` that meet the layer input, with the padding of groups.
+    #[inline(always)]
+    pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
+        let (inputs, recurrent) = self.padded_blocks();
+        self.part(unit * (inputs + recurrent), inputs)
+    }
+
+    /// The blocks of unit `unit` that meet the hidden state, with the padding of groups.
+    #[inline(always)]
+    pub fn recurrent_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
+        let (inputs, recurrent) = self.padded_blocks();
+        self.part(unit * (inputs + recurrent) + inputs, recurrent)
+    }
+
+    /// What the stored biases of unit `unit` hold above the biases of (A).
+    #[inline(always)]
+    pub fn bias_excess(&self, unit: usize) -> I32x4 {
+        match self.weights.order() {
+            Order::Generic | Order::Paired => [0; 4],
+            Order::Grouped => grouped_bias_excess(
+                sums(self.input_part(unit)),
+                sums(self.recurrent_part(unit)),
+                self.x_shift,
+            ),
+        }
+    }
+
+    fn padded_blocks(&self) -> (usize, usize) {
+        let order = self.weights.order();
+        (
+            order.padded_blocks(blocks(self.inputs)),
+            order.padded_blocks(blocks(self.hidden)),
+        )
+    }
+
+    fn part(&self, start: usize, count: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
+        let weights = self.weights;
+        (start..start + count).map(move |index| weights.block(index))
+    }
+}
+
+/// Sum of the weights of each row.
+fn sums(blocks: impl Iterator<Item = RowBlock>) -> I32x4 {
+    let mut sums = [0; 4];
+    for block in blocks {
+        for (sum, row) in sums.iter_mut().zip(block) {
+            *sum += row.into_iter().map(i32::from).sum::<i32>();
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pairs_split_into_the_same_rows(
+            rows in prop::array::uniform4(prop::array::uniform4(-127i8..=127)),
+        ) {
+            let block = pair(&rows);
+            prop_assert_eq!(unpair(&block), rows);
+            for (lane, bytes) in block.into_iter().enumerate() {
+                let (pair, input) = ((lane / 2) % 2, lane / 4 * 2 + lane % 2);
+                let value = 256 * i16::from(rows[2 * pair][input]) + i16::from(rows[2 * pair + 1][input]);
+                prop_assert_eq!(i16::from_le_bytes(bytes.map(|b| b as u8)), value);
+            }
+        }
+    }
+}
