@@ -1,8 +1,13 @@
 //! The static buffers of the link's server, sized for the board.
 
+use lstm_link::payload_bytes;
 use lstm_nostd::{I16F16, I16x4, State};
 
 use crate::board::CAPACITY;
+
+// A whole state must fit in a frame.
+const _: () =
+    assert!(CAPACITY.state_blocks * size_of::<State<1>>() <= payload_bytes(CAPACITY.frame_bytes));
 
 /// A buffer on the boundary that a model file needs.
 #[repr(C, align(8))]

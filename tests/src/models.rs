@@ -1,6 +1,6 @@
 //! Models that boards are tested with.
 
-use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use lstm_nostd::artifact::RandomModel;
@@ -45,33 +45,29 @@ pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
         .collect()
 }
 
-/// A model that was trained on the handwritten digits and quantised, by the program that users run.
+/// A model that was trained on the handwritten digits and quantised by `trainer`, the program that users
+/// run.
 ///
 /// Two epochs leave it far from its best; its weights, formats and normalisation are those of a trained
 /// model nevertheless.
-pub fn trained_model() -> &'static [u8] {
+pub fn trained_model(trainer: &str) -> &'static [u8] {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
     FILE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let run = folder.path().join("run");
-        let run = run.to_str().expect("the folder's name is UTF-8");
-        trainer_host(&[
-            "train", "digits", "--out", run, "--hidden", "14", "--epochs", "2",
-        ]);
-        trainer_host(&["quantise", run]);
-        trainer_host(&["export", run]);
-        std::fs::read(Path::new(run).join("model.lstm")).expect("export wrote the model")
+        let stages: [&[&str]; 3] = [
+            &[
+                "train", "digits", "--out", "run", "--hidden", "14", "--epochs", "2",
+            ],
+            &["quantise", "run"],
+            &["export", "run"],
+        ];
+        for arguments in stages {
+            let mut command = Command::new(trainer);
+            command.current_dir(folder.path()).args(arguments);
+            let output = command.output().expect("the trainer starts");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{arguments:?}: {errors}");
+        }
+        std::fs::read(folder.path().join("run/model.lstm")).expect("export wrote the model")
     })
-}
-
-/// Runs `trainer-host`, which `cargo test` has built.
-fn trainer_host(arguments: &[&str]) {
-    let mut cargo = xtask::command::cargo();
-    cargo
-        .current_dir(xtask::command::root())
-        .args(["run", "--quiet", "--package", "trainer-host", "--"])
-        .args(arguments);
-    let output = cargo.output().expect("cargo starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
 }

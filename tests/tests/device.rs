@@ -9,6 +9,9 @@ use lstm_tests::tiny_model::tiny_model;
 use trainer_host::device::{CostUnit, DeviceError, Keep};
 use xtask::boards::Board;
 
+/// The program that trains, quantises and exports.
+const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+
 on_every_board! {
     damaged_models_are_refused_by_name
     what_a_board_cannot_do_is_refused
@@ -125,6 +128,8 @@ fn the_state_is_saved_restored_and_reset(board: &'static Board) {
     );
     let last = device.run(second, Keep::LastStep).unwrap().outputs;
     assert_eq!(last, went_on[went_on.len() - 2..]);
+    let sequence = device.run_sequence(&raw, Keep::EveryStep).unwrap();
+    assert_eq!(sequence.outputs, [from_zero, went_on].concat());
 }
 
 fn golden_steps_are_repeated(board: &'static Board) {
@@ -136,7 +141,7 @@ fn golden_steps_are_repeated(board: &'static Board) {
     let test = device.self_test().unwrap();
     assert!(test.passed && test.steps == 12, "{test:?}");
 
-    device.load(trained_model()).unwrap();
+    device.load(trained_model(TRAINER)).unwrap();
     let test = device.self_test().unwrap();
     assert!(test.passed && test.steps > 0, "{test:?}");
 
@@ -158,6 +163,20 @@ fn golden_steps_are_repeated(board: &'static Board) {
 fn instructions_and_stack_are_measured(board: &'static Board) {
     let mut device = device(board);
     assert_eq!(device.unit(), CostUnit::Instructions);
+    // An instruction takes 128 ns, and SysTick runs with the machine's clock.
+    let clock_mhz = match board.machine {
+        "microbit" => 16.0,
+        "netduinoplus2" => 168.0,
+        "mps2-an505" => 20.0,
+        "mps3-an547" => 32.0,
+        _ => 25.0,
+    };
+    let rate = device.info().tick_rate;
+    let ticks = f64::from(rate.loop_ticks - rate.overhead) / f64::from(rate.loop_instructions);
+    assert!(
+        (ticks / (0.128 * clock_mhz) - 1.0).abs() < 0.001,
+        "{rate:?}"
+    );
     let file = model().build().to_bytes().unwrap();
     device.load(&file).unwrap();
     let raw = model().raw_inputs(20).concat();
@@ -177,6 +196,7 @@ fn instructions_and_stack_are_measured(board: &'static Board) {
     );
 
     let stack = device.stack().unwrap();
+    println!("{}: {per_step} instructions a step, {stack:?}", board.name);
     assert!(stack.step_bytes > 0, "{stack:?}");
     assert!(
         stack.step_bytes < stack.program_bytes && stack.program_bytes < 32 * 1024,

@@ -7,6 +7,9 @@ use lstm_tests::reference::Reference;
 use trainer_host::device::{Device, Keep};
 use xtask::boards::Board;
 
+/// The program that trains, quantises and exports.
+const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+
 /// Time steps that every model runs for.
 const STEPS: usize = 220;
 
@@ -31,7 +34,7 @@ fn random_models_agree_with_the_host(board: &'static Board) {
 fn a_trained_model_agrees_with_the_host(board: &'static Board) {
     // Rows of several digits, as recorded: pixels in 0..=16.
     let raw: Vec<i32> = (0..STEPS as i32 * 8).map(|k| (k * k / 7) % 17).collect();
-    compare(&mut device(board), trained_model(), &raw, "digits");
+    compare(&mut device(board), trained_model(TRAINER), &raw, "digits");
 }
 
 /// Runs the model in `file` on both sides.

@@ -96,11 +96,9 @@ impl Image<'_> {
             let target = board.target;
             format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
         })?;
-        let mut cargo = toolchain.cargo(board.target);
+        let mut cargo = toolchain.cargo(board.target, subcommand);
         cargo
             .current_dir(command::root().join("firmware"))
-            .arg(subcommand)
-            .args(toolchain.build_std())
             .args(["--release", "--locked", "--bin", self.application.binary()])
             .args(["--target", board.target])
             .arg("--target-dir")

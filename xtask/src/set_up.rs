@@ -4,18 +4,21 @@
 //! What is installed, and by which command, is always said first. Without the rights to install,
 //! the command is printed for the user and this one ends with an error.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::boards::BOARDS;
 use crate::command;
-use crate::toolchain::{OVERRIDE, Toolchain};
+use crate::toolchain::{DISTRIBUTION_CLIPPY, OVERRIDE, Toolchain};
 
 /// The emulator.
 pub const QEMU: &str = "qemu-system-arm";
 /// Debian's compiler that is new enough for the engine, its cargo and the source of `core`.
 const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// The linter that belongs to that compiler.
+const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const QEMU_PACKAGE: &str = "qemu-system-arm";
 
 /// Prints what is there; installs what is missing unless `check_only`, which then is an error.
@@ -91,6 +94,17 @@ fn install_compiler(target: &str) -> Result<Toolchain> {
     Toolchain::find(target).with_context(|| {
         format!("the installation succeeded, yet there is still no compiler for {target}; `rust-lld` or `ld.lld` may be missing (package `lld`)")
     })
+}
+
+/// Installs a linter for `target`, for which there is a compiler, when there is none.
+pub fn clippy_ready(target: &str) -> Result<()> {
+    match Toolchain::find(target) {
+        Some(Toolchain::BuildsCore { .. }) if !Path::new(DISTRIBUTION_CLIPPY).exists() => {
+            apt_install(&[CLIPPY_PACKAGE])
+        }
+        // rustup's toolchains bring their own.
+        _ => Ok(()),
+    }
 }
 
 /// Installs QEMU when it is missing.

@@ -7,7 +7,12 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::boards::{self, Board};
+use crate::firmware::{Application, Image};
 use crate::{command, set_up};
+
+/// Boards that together compile every file of the firmware.
+const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
 
 /// What the steps came to.
 #[derive(Default)]
@@ -22,7 +27,6 @@ struct Totals {
 pub fn run() -> Result<()> {
     set_up::run(false)?;
     let firmware = command::root().join("firmware/Cargo.toml");
-    let link = command::root().join("firmware/link/Cargo.toml");
     let mut totals = Totals::default();
     totals.check("format", cargo(&["fmt", "--all", "--check"]));
     totals.check(
@@ -39,11 +43,9 @@ pub fn run() -> Result<()> {
         "--quiet",
     ];
     totals.check("lints", cargo(&[&lint[..], &deny].concat()));
-    let lint_link = ["clippy", "--all-targets", "--locked", "--quiet"];
-    totals.check(
-        "lints of the serial link",
-        in_firmware(&[&lint_link[..], &deny].concat(), &link),
-    );
+    for board in LINTED_BOARDS {
+        totals.lint_firmware(boards::by_name(board)?, &deny)?;
+    }
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     totals.check("documentation", doc);
@@ -66,19 +68,15 @@ pub fn run() -> Result<()> {
         "--locked",
         "--no-fail-fast",
     ];
-    totals.tests("trainer and set-up", cargo(&host));
-    totals.tests(
-        "serial link",
-        in_firmware(&["test", "--locked", "--no-fail-fast"], &link),
-    );
-    let boards = [
+    totals.tests("trainer, serial link and set-up", cargo(&host));
+    let emulated = [
         "test",
         "--package",
         "lstm-tests",
         "--locked",
         "--no-fail-fast",
     ];
-    totals.tests("boards in QEMU", cargo(&boards));
+    totals.tests("boards in QEMU", cargo(&emulated));
     for step in &totals.broken {
         println!("failed: {step}");
     }
@@ -113,6 +111,21 @@ impl Totals {
         self.passed += usize::from(passed);
         self.failed += usize::from(!passed);
         self.finish(name, passed, start);
+    }
+
+    /// The linter on the firmware of one board.
+    fn lint_firmware(&mut self, board: &'static Board, deny: &[&str]) -> Result<()> {
+        set_up::clippy_ready(board.target)?;
+        let image = Image {
+            board,
+            application: Application::Runner,
+            model: None,
+            feature: None,
+        };
+        let mut lint = image.cargo("clippy")?;
+        lint.args(["--bins", "--quiet"]).args(deny);
+        self.check(&format!("lints of the firmware for {}", board.name), lint);
+        Ok(())
     }
 
     /// A step that runs tests, which are counted by their summaries.

@@ -17,6 +17,8 @@ pub const OVERRIDE: &str = "LSTM_FIRMWARE_CARGO";
 
 const DISTRIBUTION_CARGO: &str = "/usr/bin/cargo";
 const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
+/// Its linter, where it is installed.
+pub const DISTRIBUTION_CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// Where distributions put the source of the standard library.
 const DISTRIBUTION_CORE: &str = "/usr/lib/rustlib/src/rust/library/core";
 
@@ -52,33 +54,33 @@ impl Toolchain {
         None
     }
 
-    /// A cargo command that builds for `target` once a subcommand is added with
-    /// [`build_std`](Self::build_std) among its arguments.
-    pub fn cargo(&self, target: &str) -> Command {
-        match self {
+    /// `cargo SUBCOMMAND`, to build for `target`.
+    pub fn cargo(&self, target: &str, subcommand: &str) -> Command {
+        let mut cargo = match self {
             Self::Named(cargo) => Command::new(cargo),
             Self::Installed => command::cargo(),
             Self::BuildsCore { linker } => {
-                let mut cargo = Command::new(DISTRIBUTION_CARGO);
+                // cargo would find rustup's linter before the distribution's.
+                let mut cargo = Command::new(match subcommand {
+                    "clippy" => DISTRIBUTION_CLIPPY,
+                    _ => DISTRIBUTION_CARGO,
+                });
                 let linker_variable = format!("CARGO_TARGET_{}_LINKER", environment_name(target));
                 cargo
                     // The proxies of rustup must not choose another compiler.
                     .env("RUSTC", DISTRIBUTION_RUSTC)
+                    .env("CARGO", DISTRIBUTION_CARGO)
                     .env_remove("RUSTUP_TOOLCHAIN")
-                    .env_remove("CARGO")
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env(linker_variable, linker);
                 cargo
             }
+        };
+        cargo.arg(subcommand);
+        if let Self::BuildsCore { .. } = self {
+            cargo.arg("-Zbuild-std=core");
         }
-    }
-
-    /// Arguments that must follow the subcommand.
-    pub fn build_std(&self) -> &'static [&'static str] {
-        match self {
-            Self::Named(_) | Self::Installed => &[],
-            Self::BuildsCore { .. } => &["-Zbuild-std=core"],
-        }
+        cargo
     }
 
     /// One line for people.

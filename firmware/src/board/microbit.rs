@@ -12,10 +12,10 @@ pub const NAME: &str = "microbit";
 
 /// What fits beside 4 KB of stack.
 pub const CAPACITY: Capacity = Capacity {
-    model_bytes: 5 * 1024,
-    frame_bytes: 1024,
-    state_blocks: 32,
-    scratch_blocks: 96,
+    model_bytes: 8 * 1024,
+    frame_bytes: 512,
+    state_blocks: 19,
+    scratch_blocks: 64,
     channels: 32,
 };
 

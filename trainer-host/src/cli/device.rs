@@ -65,8 +65,7 @@ impl DeviceArgs {
         let bar = ProgressBar::new(data.len() as u64);
         for sequence in &data.sequences {
             let raw = raw_sequence(&formats, sequence.view());
-            device.reset()?;
-            let found = device.run(&raw.concat(), keep)?;
+            let found = device.run_sequence(&raw.concat(), keep)?;
             let expected = run(model, &raw);
             identical += usize::from(found.outputs == expected.concat());
             steps += found.steps;

@@ -238,6 +238,18 @@ impl Device {
     /// # Errors
     /// [`DeviceError`]; without a model or for an incomplete step among others.
     pub fn run(&mut self, inputs: &[i32], keep: Keep) -> Result<Run, DeviceError> {
+        self.advance(inputs, keep, false)
+    }
+
+    /// [`reset`](Self::reset) and [`run`](Self::run) at once: a whole sequence, `[T, I]`.
+    ///
+    /// # Errors
+    /// As for `run`.
+    pub fn run_sequence(&mut self, inputs: &[i32], keep: Keep) -> Result<Run, DeviceError> {
+        self.advance(inputs, keep, true)
+    }
+
+    fn advance(&mut self, inputs: &[i32], keep: Keep, reset: bool) -> Result<Run, DeviceError> {
         let (width, outputs) = match &self.model {
             Some(model) => (model.inputs as usize, model.outputs as usize),
             None => (1, 1),
@@ -266,9 +278,10 @@ impl Device {
         };
         let mut ticks = Some(0);
         let mut bytes = vec![0; room];
-        for part in inputs.chunks(most_in.min(most_out).max(1) * width) {
+        let most_values = most_in.min(most_out).max(1) * width;
+        for (index, part) in inputs.chunks(most_values).enumerate() {
             let request = Request::Run {
-                reset: false,
+                reset: reset && index == 0,
                 every_step,
                 width: format,
                 inputs: format.put(part, &mut bytes).unwrap_or_default(),
