@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use lstm_nostd::kernels::Order;
 use trainer_host::device::Device;
 use xtask::boards::{self, Board};
 use xtask::firmware::{Application, Image};
@@ -54,6 +55,15 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
             image.build().unwrap_or_else(|error| panic!("{error:#}"))
         });
     path.clone()
+}
+
+/// The orders of weights that the board's kernels read.
+pub fn orders(board: &Board) -> &'static [Order] {
+    match board.core {
+        "Cortex-M4" | "Cortex-M7" | "Cortex-M33" => &[Order::Generic, Order::Paired],
+        "Cortex-M55" => &[Order::Generic, Order::Grouped],
+        _ => &[Order::Generic],
+    }
 }
 
 /// The board, emulated, with the application that runs models.

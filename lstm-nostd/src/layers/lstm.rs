@@ -26,9 +26,5 @@ pub fn step<K: Kernels>(
     cell: &mut [I32x4],
     next: &mut [I16x4],
 ) {
-    // Kernels leave the lanes past H alone: without this, old scratch would enter the state there.
-    if let Some(last) = next.last_mut() {
-        *last = I16x4::default();
-    }
     K::lstm_step(layer, x, hidden, cell, next);
 }
