@@ -398,7 +398,9 @@ fn check_units(layer: &LstmParameters<'_>, inputs: usize) -> Result<(), LayerErr
         let excess = layer.bias_excess(unit);
         for gate in 0..4 {
             let row = unit * 4 + gate;
-            let of_gate = |block: RowBlock| block[gate];
+            // The mask changes nothing, and shows the optimiser that every index is in range.
+            let gate = gate & 3;
+            let of_gate = move |block: RowBlock| block[gate & 3];
             let x = magnitude(layer.input_part(unit).map(of_gate), inputs, row)?;
             let h = magnitude(layer.recurrent_part(unit).map(of_gate), layer.hidden, row)?;
             let p = u64::from(peephole[gate].unsigned_abs());
