@@ -9,20 +9,16 @@
 //! All are f32. A checkpoint has the same under `network.` and, once there is one, `best.`, the
 //! optimiser's memory as `optimiser.N`, and the rest as JSON in the metadata entry `lstm-nostd`.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::{self, WriteFileError};
+use crate::atomic_file::WriteFileError;
 use crate::network::{Network, NetworkConfig, StructureError};
 use crate::optimiser::{Optimiser, OptimiserConfig};
+use crate::tensor_file::{self, Tensor, values, vector};
 use crate::train::{Best, EpochRecord, TrainState, Validation};
-
-/// The key of the metadata.
-const KEY: &str = "lstm-nostd";
 
 /// Why weights or a checkpoint cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -61,41 +57,12 @@ struct BestEpoch {
     validation: Validation,
 }
 
-/// f32 values with their shape, as `safetensors` takes them.
-struct Tensor<'a> {
-    shape: Vec<usize>,
-    values: &'a [f32],
-}
-
-impl View for Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(
-            self.values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        )
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(self.values)
-    }
-}
-
 /// Writes a network's weights.
 ///
 /// # Errors
 /// When the file cannot be written; nothing is left behind then.
 pub fn write_weights(path: &Path, network: &Network) -> Result<(), WriteFileError> {
-    write_tensors(path, tensors("", network), None)
+    tensor_file::write::<()>(path, tensors("", network), None)
 }
 
 /// Writes a training state that [`read`] takes up.
@@ -108,13 +75,7 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
         all.extend(tensors("best.", &best.network));
     }
     for (n, values) in state.optimiser.moments().iter().enumerate() {
-        all.push((
-            format!("optimiser.{n}"),
-            Tensor {
-                shape: vec![values.len()],
-                values,
-            },
-        ));
+        all.push((format!("optimiser.{n}"), vector(values)));
     }
     let progress = Progress {
         optimiser_steps: state.optimiser.steps(),
@@ -124,31 +85,17 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
             validation: best.validation,
         }),
     };
-    let progress = serde_json::to_string(&progress).expect("plain data serialises");
-    write_tensors(path, all, Some(HashMap::from([(KEY.to_owned(), progress)])))
+    tensor_file::write(path, all, Some(&progress))
 }
 
-fn tensors<'a>(prefix: &str, network: &'a Network) -> Vec<(String, Tensor<'a>)> {
+fn tensors(prefix: &str, network: &Network) -> Vec<(String, Tensor)> {
     (network.parameters().into_iter())
-        .map(|p| {
-            (
-                format!("{prefix}{}", p.name),
-                Tensor {
-                    shape: p.shape.to_vec(),
-                    values: p.values,
-                },
-            )
+        .map(|parameter| {
+            let mut tensor = vector(parameter.values);
+            tensor.shape = parameter.shape;
+            (format!("{prefix}{}", parameter.name), tensor)
         })
         .collect()
-}
-
-fn write_tensors(
-    path: &Path,
-    tensors: Vec<(String, Tensor<'_>)>,
-    metadata: Option<HashMap<String, String>>,
-) -> Result<(), WriteFileError> {
-    let bytes = safetensors::serialize(tensors, metadata).expect("shapes match their values");
-    atomic_file::write(path, &bytes)
 }
 
 /// Reads the weights of a network of this structure.
@@ -156,7 +103,9 @@ fn write_tensors(
 /// # Errors
 /// [`CheckpointError`], with the tensor that is missing, of another shape, or not finite.
 pub fn read_weights(path: &Path, config: &NetworkConfig) -> Result<Network, CheckpointError> {
-    read_file(path, |bytes| network(&open(bytes)?, "", config))
+    read_file(path, |bytes| {
+        network(&tensor_file::open(bytes)?, "", config)
+    })
 }
 
 /// Reads a training state of this structure and optimiser.
@@ -185,10 +134,6 @@ fn read_file<T>(
     })
 }
 
-fn open(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
-    SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))
-}
-
 fn network(
     tensors: &SafeTensors<'_>,
     prefix: &str,
@@ -209,15 +154,8 @@ fn state(
     config: &NetworkConfig,
     optimiser: OptimiserConfig,
 ) -> Result<TrainState, String> {
-    let tensors = open(bytes)?;
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-    let progress = (metadata
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(KEY)))
-    .ok_or_else(|| format!("no metadata {KEY:?}; these are weights, not a checkpoint"))?;
-    let progress: Progress =
-        serde_json::from_str(progress).map_err(|error| format!("metadata {KEY:?}: {error}"))?;
+    let tensors = tensor_file::open(bytes)?;
+    let progress: Progress = tensor_file::metadata(bytes, "these are weights, not a checkpoint")?;
     let current = network(&tensors, "network.", config)?;
     let parameters = current.parameter_count();
     let moments = (0..Optimiser::new(optimiser, 0).moments().len())
@@ -240,22 +178,9 @@ fn state(
     })
 }
 
+/// Weights that training can go on from: finite ones.
 fn read_values(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-    let tensor = tensors
-        .tensor(name)
-        .map_err(|_| format!("no tensor {name:?}"))?;
-    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-        return Err(format!(
-            "{name}: found {:?} {:?}, needed F32 {shape:?}",
-            tensor.dtype(),
-            tensor.shape()
-        ));
-    }
-    let (chunks, _) = tensor.data().as_chunks::<4>();
-    let values: Vec<f32> = chunks
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-        .collect();
+    let values: Vec<f32> = values(tensors, name, shape)?;
     match values.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(format!("{name}: value {at} is {}", values[at])),
         None => Ok(values),

@@ -3,7 +3,7 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → checkpoint
+//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → tensor_file → checkpoint
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
 //! run_folder → report → cli
 //! ```
@@ -33,4 +33,5 @@ pub mod quantised_file;
 pub mod report;
 pub mod run_folder;
 pub mod schedule;
+mod tensor_file;
 pub mod train;

@@ -13,19 +13,15 @@
 //!
 //! The metadata entry `lstm-nostd` holds the rest as JSON: formats, shifts and names.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use lstm_nostd::artifact::{Dense, Lstm, ModelFile};
 use lstm_nostd::{InputChannel, Mode, Task};
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::{self, WriteFileError};
-
-/// The key of the metadata.
-const KEY: &str = "lstm-nostd";
+use crate::atomic_file::WriteFileError;
+use crate::tensor_file::{self, Element, Tensor, values, vector};
 
 /// Why a quantised network cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -85,72 +81,11 @@ fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> String {
         .to_owned()
 }
 
-/// One tensor, owned.
-struct Tensor {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl View for Tensor {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// An integer type that tensors hold.
-trait Element: Copy {
-    const DTYPE: Dtype;
-    const BYTES: usize;
-    fn append(self, bytes: &mut Vec<u8>);
-    fn from_bytes(bytes: &[u8]) -> Self;
-}
-
-macro_rules! element {
-    ($type:ty, $dtype:expr) => {
-        impl Element for $type {
-            const DTYPE: Dtype = $dtype;
-            const BYTES: usize = size_of::<$type>();
-            fn append(self, bytes: &mut Vec<u8>) {
-                bytes.extend(self.to_le_bytes());
-            }
-            fn from_bytes(bytes: &[u8]) -> Self {
-                // `chunks_exact(BYTES)` makes the slice that long.
-                <$type>::from_le_bytes(bytes.try_into().expect("one element"))
-            }
-        }
-    };
-}
-element!(i8, Dtype::I8);
-element!(i16, Dtype::I16);
-element!(i32, Dtype::I32);
-
+/// A tensor of two dimensions.
 fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
     let mut tensor = vector(&rows.concat());
     tensor.shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
     tensor
-}
-
-fn vector<T: Element>(values: &[T]) -> Tensor {
-    let mut bytes = Vec::with_capacity(values.len() * T::BYTES);
-    values.iter().for_each(|value| value.append(&mut bytes));
-    Tensor {
-        dtype: T::DTYPE,
-        shape: vec![values.len()],
-        bytes,
-    }
 }
 
 /// Writes `file` to `path`.
@@ -193,10 +128,7 @@ pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
         input_names: file.input_names.clone(),
         output_names: file.output_names.clone(),
     };
-    let formats = serde_json::to_string(&formats).expect("plain data serialises");
-    let metadata = HashMap::from([(KEY.to_owned(), formats)]);
-    let bytes = safetensors::serialize(tensors, Some(metadata)).expect("shapes match their data");
-    atomic_file::write(path, &bytes)
+    tensor_file::write(path, tensors, Some(&formats))
 }
 
 /// Reads what [`write()`] wrote.
@@ -215,16 +147,8 @@ pub fn read(path: &Path) -> Result<ModelFile, ReadError> {
 }
 
 fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
-    let tensors =
-        SafeTensors::deserialize(bytes).map_err(|e| format!("not a safetensors file ({e})"))?;
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let formats = (metadata
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(KEY)))
-    .ok_or_else(|| format!("no metadata {KEY:?}; this is not a quantised network"))?;
-    let formats: Formats =
-        serde_json::from_str(formats).map_err(|e| format!("metadata {KEY:?}: {e}"))?;
+    let tensors = tensor_file::open(bytes)?;
+    let formats: Formats = tensor_file::metadata(bytes, "this is not a quantised network")?;
     if formats.scheme != SCHEME {
         return Err(format!(
             "scheme {:?}, and this version knows {SCHEME:?}",
@@ -370,29 +294,6 @@ fn read_matrix<T: Element>(
     }
     let all = values(tensors, name, &[rows, columns])?;
     Ok(all.chunks(columns).map(<[T]>::to_vec).collect())
-}
-
-fn values<T: Element>(
-    tensors: &SafeTensors<'_>,
-    name: &str,
-    shape: &[usize],
-) -> Result<Vec<T>, String> {
-    let tensor = tensors
-        .tensor(name)
-        .map_err(|_| format!("no tensor {name:?}"))?;
-    if tensor.dtype() != T::DTYPE || tensor.shape() != shape {
-        return Err(format!(
-            "{name}: found {:?} {:?}, needed {:?} {shape:?}",
-            tensor.dtype(),
-            tensor.shape(),
-            T::DTYPE
-        ));
-    }
-    Ok(tensor
-        .data()
-        .chunks_exact(T::BYTES)
-        .map(T::from_bytes)
-        .collect())
 }
 
 #[cfg(test)]
