@@ -304,6 +304,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// Outputs of the f32 network for `part`, whose sequences are in real units.
+    pub fn outputs(&self, part: &Dataset) -> Vec<Array2<f32>> {
+        let sequences = self.fitted.normalised_inputs(part);
+        let views: Vec<_> = sequences.iter().map(|sequence| sequence.view()).collect();
+        self.network.outputs(&views)
+    }
+
     /// Opens the run's data, as [`RunConfig::open_data`] does.
     ///
     /// # Errors

@@ -12,11 +12,11 @@ use super::Printer;
 use super::data_args::ReadArgs;
 use super::device::{DeviceArgs, DeviceResult};
 use super::model_source::ModelSource;
-use super::quantise::{compare_parts, views};
+use super::quantise::views;
 use super::table::percent;
 use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset};
-use crate::evaluate::{Comparison, Outputs, Score, score};
+use crate::evaluate::{Comparison, Score, compare, score};
 use crate::integers;
 
 #[derive(Debug, clap::Args)]
@@ -75,18 +75,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .as_ref()
         .map(|bytes| Model::parse(bytes))
         .transpose()?;
-    let float = source.run.as_ref().map(|run| {
-        let sequences = run.fitted.normalised_inputs(&data);
-        run.network.outputs(&views(&sequences))
-    });
-    let outputs: Outputs = match (float, &model) {
-        (Some(float), _) => float,
-        (None, Some(model)) => integers::outputs(model, &views(&data.sequences)),
-        (None, None) => bail!("{}: holds no model", args.model.display()),
-    };
-    let comparison = match (&source.run, &model) {
-        (Some(run), Some(model)) => Some(compare_parts(run, model, &data)),
-        _ => None,
+    let float = source.run.as_ref().map(|run| run.outputs(&data));
+    let integer = (model.as_ref()).map(|model| integers::outputs(model, &views(&data.sequences)));
+    let comparison = Option::zip(float.as_ref(), integer.as_ref())
+        .map(|(float, integer)| compare(&data, float, integer));
+    let Some(outputs) = float.or(integer) else {
+        bail!("{}: holds no model", args.model.display());
     };
     let device = match (&source.model, &model) {
         (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,

@@ -9,14 +9,13 @@ use serde::Serialize;
 use super::Printer;
 use super::table::table;
 use crate::calibrate::Calibration;
-use crate::data::Dataset;
 use crate::evaluate::{Comparison, compare};
 use crate::export::{InputStage, assemble};
 use crate::input_format::choose_formats;
 use crate::layer_error::{self, LayerError};
 use crate::quantise::quantise;
-use crate::quantised_file;
 use crate::run_folder::{QUANTISED, Run};
+use crate::{integers, quantised_file};
 
 /// Sequences whose layers are compared, at most: enough for figures that do not change any more.
 const COMPARED_SEQUENCES: usize = 200;
@@ -75,7 +74,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         (None, Some(validation)) => ("validation part", validation),
         (None, None) => ("training part", &data.train),
     };
-    let comparison = compare_parts(&run, &model, judged);
+    let found = integers::outputs(&model, &views(&judged.sequences));
+    let comparison = compare(judged, &run.outputs(judged), &found);
     let path = run.folder.join(QUANTISED);
     quantised_file::write(&path, &file)?;
     let summary = Quantised {
@@ -92,14 +92,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         layers,
     };
     printer.print(&summary, text)
-}
-
-/// f32 against integers over one part.
-pub(super) fn compare_parts(run: &Run, model: &Model<'_>, part: &Dataset) -> Comparison {
-    let sequences = run.fitted.normalised_inputs(part);
-    let exact = run.network.outputs(&views(&sequences));
-    let integers = crate::integers::outputs(model, &views(&part.sequences));
-    compare(part, &exact, &integers)
 }
 
 /// Borrows every sequence.

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use crate::atomic_file;
 use crate::checkpoint;
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Dataset, Summary};
+use crate::data::{BuiltIn, Summary};
 use crate::evaluate::{Score, score};
 use crate::export::check_data;
 use crate::report::run_report;
@@ -228,16 +228,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
 /// Judges the chosen network and writes metrics and report.
 fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metrics> {
-    let outputs = |part: &Dataset| {
-        let sequences = run.fitted.normalised_inputs(part);
-        run.network
-            .outputs(&sequences.iter().map(|s| s.view()).collect::<Vec<_>>())
-    };
     let validation = data
         .validation
         .as_ref()
-        .map(|part| score(part, &outputs(part)));
-    let test_outputs = data.test.as_ref().map(|part| (part, outputs(part)));
+        .map(|part| score(part, &run.outputs(part)));
+    let test_outputs = data.test.as_ref().map(|part| (part, run.outputs(part)));
     let test = test_outputs
         .as_ref()
         .map(|(part, outputs)| score(part, outputs));
