@@ -15,6 +15,7 @@ pub mod calibrate;
 pub mod checkpoint;
 pub mod cli;
 pub mod compute;
+pub mod config_file;
 pub mod data;
 pub mod device;
 mod dropout;
