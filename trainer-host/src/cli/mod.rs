@@ -10,6 +10,7 @@ mod eval;
 mod export;
 mod inspect;
 mod interrupt;
+mod levers;
 mod model_source;
 mod progress;
 mod quantise;
