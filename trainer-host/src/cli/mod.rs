@@ -11,6 +11,7 @@ mod eval;
 mod export;
 mod inspect;
 mod interrupt;
+mod levers;
 mod model_source;
 mod progress;
 mod quantise;
