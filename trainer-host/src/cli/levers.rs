@@ -4,7 +4,7 @@ use crate::loss::Loss;
 use crate::train::TrainConfig;
 
 /// What can be set; the defaults are those of the training configuration.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Training")]
 pub(super) struct Levers {
     /// Hidden units of each LSTM layer, separated by commas [default: 32].

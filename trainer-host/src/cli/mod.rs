@@ -15,6 +15,7 @@ mod levers;
 mod model_source;
 mod progress;
 mod quantise;
+mod seeds;
 mod table;
 mod train;
 
