@@ -3,7 +3,8 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → tensor_file → checkpoint
+//! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
+//! bptt, optimiser, schedule → train → tensor_file → checkpoint
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
 //! run_folder → report → cli
 //! ```
@@ -21,6 +22,7 @@ mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;
+pub mod initialisation;
 pub mod input_format;
 pub mod integers;
 pub mod layer_error;
@@ -28,6 +30,7 @@ pub mod loss;
 pub mod model_file;
 pub mod network;
 pub mod optimiser;
+pub mod out_of_range;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;

@@ -63,7 +63,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         (Some(folder), _, _) => {
             let mut config = RunConfig::read(&folder)?;
             let before = config.clone();
-            args.levers.apply(&mut config.train);
+            args.levers.apply(&mut config.train)?;
             if config != before || !args.read.is_empty() {
                 bail!(
                     "{}: a resumed run keeps its configuration and data, so that it ends with the same \
@@ -87,7 +87,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         }
         (None, Some(source), Some(folder)) => {
             let mut train = TrainConfig::default();
-            args.levers.apply(&mut train);
+            args.levers.apply(&mut train)?;
             train.validate()?;
             (
                 folder,

@@ -2,8 +2,10 @@
 
 mod curve;
 mod page;
+mod rate;
 mod run;
 
 pub use curve::{Curve, curves_svg};
 pub use page::{Page, confusion_table};
+pub use rate::rate_report;
 pub use run::{losses_svg, run_report};
