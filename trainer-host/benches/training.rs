@@ -125,7 +125,7 @@ fn train(steps: usize, inputs: usize, hidden: usize) -> f64 {
         Backpropagation::new(&network, Loss::CrossEntropy, Perturbation::default());
     let batches = rate(|| {
         let (_, gradient) = backpropagation.gradient(&network, &batch);
-        clip_global_norm(gradient, 1.0);
+        clip_global_norm(gradient, Some(1.0));
         optimiser.update(&mut network, gradient, 1e-3);
     });
     batches * BATCH as f64

@@ -3,7 +3,8 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → tensor_file → checkpoint
+//! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
+//! bptt, optimiser, schedule → train → tensor_file → checkpoint
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
 //! config_file, run_folder → report → training_run → cli
 //! ```
@@ -22,6 +23,7 @@ mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;
+pub mod initialisation;
 pub mod input_format;
 pub mod integers;
 pub mod layer_error;
@@ -29,6 +31,7 @@ pub mod loss;
 pub mod model_file;
 pub mod network;
 pub mod optimiser;
+pub mod out_of_range;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;

@@ -105,7 +105,7 @@ impl TrainingRun {
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
-        config.train.validate()?;
+        config.train.validate().map_err(TrainError::from)?;
         if !overwrite {
             RunConfig::refuse_existing(folder)?;
         }
@@ -224,14 +224,13 @@ struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// Begins with a log of what was done before: a run that was killed between checkpoint and log
     /// has one line too few.
-    fn new(
-        folder: &'a Path,
-        observer: &'a mut dyn Observer,
-        history: &[EpochRecord],
-    ) -> Self {
+    fn new(folder: &'a Path, observer: &'a mut dyn Observer, history: &[EpochRecord]) -> Self {
         let begin = || -> Result<(), TrainingRunError> {
             let lines: Vec<String> = history.iter().map(log_line).collect::<Result<_, _>>()?;
-            Ok(atomic_file::write(&folder.join(LOG), lines.concat().as_bytes())?)
+            Ok(atomic_file::write(
+                &folder.join(LOG),
+                lines.concat().as_bytes(),
+            )?)
         };
         Self {
             folder,

@@ -9,6 +9,7 @@ mod data_args;
 mod device;
 mod eval;
 mod export;
+mod find_rate;
 mod inspect;
 mod interrupt;
 mod levers;
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Train a network on recordings; writes a run folder.
     Train(train::Args),
+    /// Propose a learning rate: a short run whose rate climbs, and the curve of its loss.
+    FindRate(find_rate::Args),
     /// Evaluate a run or a model file, in f32, in integers and on a device.
     Eval(eval::Args),
     /// Quantise a run's network to int8 weights and int16 activations.
@@ -104,6 +107,7 @@ pub fn main() -> std::process::ExitCode {
     let printer = Printer { json: cli.json };
     let result = match cli.command {
         Command::Train(args) => train::run(args, printer),
+        Command::FindRate(args) => find_rate::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),

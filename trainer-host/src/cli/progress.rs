@@ -49,6 +49,9 @@ fn describe(record: &EpochRecord, epochs: usize) -> String {
         }
     }
     let _ = write!(text, "  rate {:.2e}", record.learning_rate);
+    if let Some(epoch) = record.returned_to {
+        let _ = write!(text, "  back to epoch {epoch}");
+    }
     text
 }
 

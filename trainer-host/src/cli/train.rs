@@ -62,30 +62,32 @@ struct ConfigurationArgs {
     print_config: bool,
 }
 
-impl Args {
-    /// The settings that result.
-    fn settings(&mut self) -> anyhow::Result<ConfigFile> {
-        let given = &self.configuration;
-        let file = match &given.config {
+impl ConfigurationArgs {
+    /// The settings that result with the other flags.
+    fn settings(
+        &self,
+        source: Option<String>,
+        levers: Levers,
+        read: &ReadArgs,
+    ) -> anyhow::Result<ConfigFile> {
+        let file = match &self.config {
             Some(path) => ConfigFile::read(path)?,
             None => ConfigFile::default(),
         };
-        let mut settings = file.with_settings(&given.set)?;
-        if self.source.is_some() {
-            settings.source = self.source.take();
-        }
-        self.read.apply(&mut settings.data);
-        std::mem::take(&mut self.levers).apply(&mut settings.train);
+        let mut settings = file.with_settings(&self.set)?;
+        settings.source = source.or(settings.source);
+        read.apply(&mut settings.data);
+        levers.apply(&mut settings.train)?;
         settings.train.validate()?;
         Ok(settings)
     }
 }
 
-pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
-    if let Some(folder) = args.resume.take() {
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    if let Some(folder) = args.resume {
         let before = RunConfig::read(&folder)?;
         let mut asked = before.clone();
-        std::mem::take(&mut args.levers).apply(&mut asked.train);
+        args.levers.apply(&mut asked.train)?;
         args.read.apply(&mut asked.data);
         if asked != before {
             bail!(
@@ -94,15 +96,11 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
                 folder.display()
             );
         }
-        let metrics = train(
-            TrainingRun::resume(&folder)?,
-            &folder,
-            "",
-            &*interrupt::flag()?,
-        )?;
+        let run = TrainingRun::resume(&folder)?;
+        let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let settings = args.settings()?;
+    let settings = (args.configuration).settings(args.source, args.levers, &args.read)?;
     if args.configuration.print_config {
         return printer.print(&settings, |settings| {
             toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))

@@ -1,20 +1,14 @@
 //! Why training cannot begin or go on.
 
 use crate::network::StructureError;
+use crate::out_of_range::OutOfRange;
 
 /// Why training cannot begin or go on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
     /// A number of the configuration is out of its range.
-    #[error("{key} is {found}, and must be {needed}")]
-    Config {
-        /// The key in the configuration.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// What it must be.
-        needed: &'static str,
-    },
+    #[error(transparent)]
+    Config(#[from] OutOfRange),
     /// The network cannot be built.
     #[error(transparent)]
     Structure(#[from] StructureError),

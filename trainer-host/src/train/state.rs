@@ -17,6 +17,9 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Mean norm of the gradient before clipping.
     pub gradient_norm: f64,
+    /// The epoch whose weights a backtracking run went back to after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_to: Option<usize>,
     /// On the validation part, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -44,6 +47,17 @@ pub struct Best {
     pub network: Network,
 }
 
+/// What a backtracking run goes back to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anchor {
+    /// The epoch after which it was found, from 1.
+    pub epoch: usize,
+    /// The weights.
+    pub network: Network,
+    /// The optimiser as it was then.
+    pub optimiser: Optimiser,
+}
+
 /// All that a run needs to go on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainState {
@@ -53,8 +67,10 @@ pub struct TrainState {
     pub optimiser: Optimiser,
     /// One record for each epoch that is done.
     pub history: Vec<EpochRecord>,
-    /// The best weights of the run's second half, if there is a validation part.
+    /// The best weights so far, if there is a validation part.
     pub best: Option<Best>,
+    /// The lowest validation loss so far, under a backtracking schedule.
+    pub anchor: Option<Anchor>,
 }
 
 impl TrainState {

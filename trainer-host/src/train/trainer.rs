@@ -2,23 +2,26 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::batches::{mix, shuffled};
-use super::config::{TrainConfig, is_classification};
+use super::batches::{Batch, batches};
+use super::config::TrainConfig;
 use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
-use super::state::{Best, EpochRecord, TrainState};
+use super::state::{Anchor, Best, EpochRecord, TrainState};
 use super::validation::{check, validate};
-use crate::bptt::{Backpropagation, Example};
+use crate::bptt::Backpropagation;
 use crate::data::Dataset;
-use crate::loss::{Loss, Target};
+use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
+use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// All epochs are done.
     Finished,
+    /// The validation loss did not improve for as long as `early_stopping` allows.
+    Early,
     /// It was asked to stop; the state is that after the last whole epoch.
     Stopped,
 }
@@ -29,31 +32,42 @@ pub struct Trainer<'a> {
     config: &'a TrainConfig,
     train: &'a Dataset,
     validation: Option<&'a Dataset>,
-    loss: Loss,
+    objective: Objective,
     state: TrainState,
+    /// What the epochs so far say of the learning rate.
+    adaptation: Adaptation,
+    /// What they say of stopping.
+    monitor: Monitor,
 }
 
 impl<'a> Trainer<'a> {
     /// A new run over normalised data.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained with.
     pub fn new(
         config: &'a TrainConfig,
         train: &'a Dataset,
         validation: Option<&'a Dataset>,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        let mut network = Network::new(&config.network(train), config.seed)?;
-        network.set_forget_bias(config.forget_bias);
+        let network = initial_network(config, train)?;
         let optimiser = Optimiser::new(config.optimiser, network.parameter_count());
         let state = TrainState {
             network,
             optimiser,
             history: Vec::new(),
             best: None,
+            anchor: None,
         };
         Self::resume(config, train, validation, state)
     }
 
     /// A run that goes on from `state`.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained with, or the state is of another
+    /// network or optimiser.
     pub fn resume(
         config: &'a TrainConfig,
         train: &'a Dataset,
@@ -76,25 +90,24 @@ impl<'a> Trainer<'a> {
         if sizes(&state.optimiser) != sizes(&fresh) {
             return Err(TrainError::State("its optimiser has another memory".into()));
         }
-        let loss = config.loss_for(train);
-        if loss != Loss::MeanSquaredError && !is_classification(&train.targets) {
-            return Err(TrainError::Config {
-                key: "loss",
-                found: loss.name().into(),
-                needed: "mean-squared-error, since the targets are values and not classes",
-            });
-        }
         check("training", train, train)?;
         if let Some(validation) = validation {
             check("validation", validation, train)?;
         }
-        Ok(Self {
+        config.validate_for(train, validation.is_some())?;
+        let mut trainer = Self {
             config,
             train,
             validation,
-            loss,
+            objective: config.loss.objective(train)?,
             state,
-        })
+            adaptation: Adaptation::default(),
+            monitor: Monitor::default(),
+        };
+        for record in trainer.state.history.clone() {
+            trainer.observe(&record);
+        }
+        Ok(trainer)
     }
 
     /// Where the run stands.
@@ -107,7 +120,11 @@ impl<'a> Trainer<'a> {
         self.state
     }
 
-    /// Trains until all epochs are done, or `stop` is set, which is looked at before each batch.
+    /// Trains until all epochs are done, until `early_stopping` says so, or until `stop` is set,
+    /// which is looked at before each update.
+    ///
+    /// # Errors
+    /// When the loss is no longer a number.
     pub fn run(
         &mut self,
         observer: &mut dyn Observer,
@@ -115,14 +132,21 @@ impl<'a> Trainer<'a> {
     ) -> Result<Ending, TrainError> {
         let perturbation = self.config.perturbation(self.train);
         let mut backpropagation =
-            Backpropagation::new(&self.state.network, self.loss, perturbation);
+            Backpropagation::new(&self.state.network, self.objective.clone(), perturbation);
         while self.state.epochs() < self.config.epochs {
+            if let Some(early) = self.config.early_stopping
+                && self.monitor.since() >= early.patience
+            {
+                return Ok(Ending::Early);
+            }
             // A stopped epoch leaves no trace.
             let before = (self.state.network.clone(), self.state.optimiser.clone());
             match self.epoch(&mut backpropagation, observer, stop)? {
-                Some(record) => {
-                    self.state.history.push(record);
+                Some(mut record) => {
                     self.keep_best(&record);
+                    let verdict = self.observe(&record);
+                    record.returned_to = self.backtrack(record.epoch, verdict);
+                    self.state.history.push(record);
                     observer.epoch(&record, &self.state);
                 }
                 None => {
@@ -141,44 +165,53 @@ impl<'a> Trainer<'a> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Option<EpochRecord>, TrainError> {
+        let config = self.config;
         let epoch = self.state.epochs() + 1;
-        let order = shuffled(
-            self.train.sequences.len(),
-            mix(self.config.seed, epoch as u64),
-        );
-        let batches = order.len().div_ceil(self.config.batch_size);
-        let (mut loss_sum, mut norm_sum, mut rate) = (0.0, 0.0, 0.0);
-        for (batch, indices) in order.chunks(self.config.batch_size).enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
+        let order = batches(config, self.train, epoch);
+        let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
+        for (b, indices) in order.iter().enumerate() {
+            let batch = Batch::of(config, self.train, indices, epoch);
+            let examples = batch.examples();
+            let window = config.truncate.unwrap_or(batch.longest());
+            let windows = batch.longest().div_ceil(window);
+            let (mut batch_loss, mut batch_rows) = (0.0, 0usize);
+            for w in 0..windows {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                let steps = w * window..(w + 1) * window;
+                let found = backpropagation.window(&self.state.network, &examples, steps);
+                let norm = clip_global_norm(found.gradient, config.clip_limit());
+                if !(found.loss.is_finite() && norm.is_finite()) {
+                    return Err(TrainError::Diverged {
+                        epoch,
+                        batch: b + 1,
+                        loss: found.loss,
+                    });
+                }
+                let within = b as f64 + (w as f64 + 0.5) / windows as f64;
+                let before = ((epoch - 1) * order.len()) as f64;
+                let position = Position {
+                    epochs: epoch - 1,
+                    done: (before + within) / (config.epochs * order.len()) as f64,
+                    scale: self.adaptation.scale(),
+                };
+                rate = config.schedule.rate(config.learning_rate, position);
+                self.state
+                    .optimiser
+                    .update(&mut self.state.network, found.gradient, rate);
+                batch_loss += found.loss * found.rows as f64;
+                batch_rows += found.rows;
+                norm_sum += norm;
+                updates += 1;
             }
-            let examples: Vec<Example<'_>> =
-                indices.iter().map(|&s| self.example(s, epoch)).collect();
-            let (loss, gradient) = backpropagation.gradient(&self.state.network, &examples);
-            let norm = clip_global_norm(gradient, self.config.clip_norm);
-            if !(loss.is_finite() && norm.is_finite()) {
-                return Err(TrainError::Diverged {
-                    epoch,
-                    batch: batch + 1,
-                    loss,
-                });
-            }
-            let update = (epoch - 1) * batches + batch;
-            let updates = self.config.epochs * batches;
-            rate = self
-                .config
-                .schedule
-                .rate(self.config.learning_rate, update, updates);
-            self.state
-                .optimiser
-                .update(&mut self.state.network, gradient, rate);
+            let loss = batch_loss / batch_rows as f64;
             loss_sum += loss * indices.len() as f64;
-            norm_sum += norm;
             observer.batch(&BatchProgress {
                 epoch,
-                epochs: self.config.epochs,
-                batch: batch + 1,
-                batches,
+                epochs: config.epochs,
+                batch: b + 1,
+                batches: order.len(),
                 loss,
                 learning_rate: rate,
             });
@@ -186,30 +219,56 @@ impl<'a> Trainer<'a> {
         Ok(Some(EpochRecord {
             epoch,
             learning_rate: rate,
-            train_loss: loss_sum / order.len() as f64,
-            gradient_norm: norm_sum / batches as f64,
+            train_loss: loss_sum / self.train.sequences.len() as f64,
+            gradient_norm: norm_sum / updates as f64,
+            returned_to: None,
             validation: self
                 .validation
-                .map(|data| validate(&self.state.network, data, self.loss)),
+                .map(|data| validate(&self.state.network, data, &self.objective)),
         }))
     }
 
-    fn example(&self, index: usize, epoch: usize) -> Example<'a> {
-        Example {
-            sequence: self.train.sequences[index].view(),
-            target: Target::of(&self.train.targets, index),
-            seed: mix(mix(self.config.seed, epoch as u64), index as u64 + 1),
+    /// Takes what an epoch says of the learning rate and of stopping.
+    fn observe(&mut self, record: &EpochRecord) -> Verdict {
+        let Some(validation) = record.validation else {
+            return Verdict::Waiting;
+        };
+        let min_delta = self.config.early_stopping.map_or(0.0, |e| e.min_delta);
+        self.monitor.observe(validation.loss, min_delta);
+        self.adaptation
+            .observe(self.config.schedule, validation.loss)
+    }
+
+    /// Remembers the state under a backtracking schedule, or goes back to what it remembers;
+    /// returns the epoch that it went back to.
+    fn backtrack(&mut self, epoch: usize, verdict: Verdict) -> Option<usize> {
+        if !matches!(self.config.schedule, Schedule::Backtracking { .. }) {
+            return None;
+        }
+        match (verdict, &self.state.anchor) {
+            (Verdict::Improved, _) => {
+                self.state.anchor = Some(Anchor {
+                    epoch,
+                    network: self.state.network.clone(),
+                    optimiser: self.state.optimiser.clone(),
+                });
+                None
+            }
+            (Verdict::Lowered, Some(anchor)) => {
+                self.state.network = anchor.network.clone();
+                self.state.optimiser = anchor.optimiser.clone();
+                Some(anchor.epoch)
+            }
+            _ => None,
         }
     }
 
-    /// Keeps the weights if their validation loss is the lowest of the run's second half. In the
-    /// first half the learning rate is near its peak and a low loss is mostly luck: over splits of
-    /// five data sets, weights chosen from the second half did as well or better on a third part.
+    /// Keeps the weights if their validation loss is the lowest of the epochs that count.
     fn keep_best(&mut self, record: &EpochRecord) {
         let Some(validation) = record.validation else {
             return;
         };
-        if 2 * record.epoch <= self.config.epochs {
+        if !self.config.may_be_best(record.epoch) {
             return;
         }
         if self
@@ -226,4 +285,17 @@ impl<'a> Trainer<'a> {
             });
         }
     }
+}
+
+/// The weights that a run over `train` begins with.
+pub(super) fn initial_network(
+    config: &TrainConfig,
+    train: &Dataset,
+) -> Result<Network, TrainError> {
+    Ok(Network::initialised(
+        &config.network(train),
+        config.initialisation,
+        config.forget_bias,
+        config.seed,
+    )?)
 }

@@ -1,14 +1,15 @@
 //! How a network does on a part of the data.
 
-use super::config::is_classification;
 use super::error::TrainError;
 use super::state::Validation;
 use crate::data::Dataset;
-use crate::loss::{Loss, Target};
+use crate::loss::{Objective, Target};
 use crate::network::Network;
 
-/// Mean loss of `network` on normalised data, and accuracy for a classification.
-pub fn validate(network: &Network, data: &Dataset, loss: Loss) -> Validation {
+/// Mean loss of `network` on normalised data, without label smoothing, and accuracy for a
+/// classification.
+pub fn validate(network: &Network, data: &Dataset, objective: &Objective) -> Validation {
+    let objective = objective.without_smoothing();
     let sequences: Vec<_> = data
         .sequences
         .iter()
@@ -21,7 +22,7 @@ pub fn validate(network: &Network, data: &Dataset, loss: Loss) -> Validation {
         for (t, row) in outputs.rows().into_iter().enumerate() {
             let row = row.to_slice().expect("outputs are stored row by row");
             let expected = target.expected(t);
-            sum += loss.row(row, expected, &mut gradient);
+            sum += objective.row(row, expected, &mut gradient);
             rows += 1;
             right += usize::from(expected.is_met_by(row));
         }
@@ -29,7 +30,11 @@ pub fn validate(network: &Network, data: &Dataset, loss: Loss) -> Validation {
     let rows = rows.max(1) as f64;
     Validation {
         loss: sum / rows,
-        accuracy: is_classification(&data.targets).then_some(right as f64 / rows),
+        accuracy: data
+            .targets
+            .task()
+            .is_class()
+            .then_some(right as f64 / rows),
     }
 }
 
