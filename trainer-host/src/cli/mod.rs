@@ -13,6 +13,7 @@ mod interrupt;
 mod model_source;
 mod progress;
 mod quantise;
+mod score_text;
 mod table;
 mod train;
 

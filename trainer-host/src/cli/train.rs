@@ -9,14 +9,15 @@ use super::Printer;
 use super::data_args::ReadArgs;
 use super::interrupt;
 use super::progress::Progress;
+use super::score_text::details;
 use crate::atomic_file;
 use crate::checkpoint;
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Summary};
+use crate::data::{BuiltIn, Parts, Summary};
 use crate::evaluate::{Score, score};
 use crate::export::check_data;
 use crate::report::run_report;
-use crate::run_folder::{CHECKPOINT, Fitted, METRICS, REPORT, Run, RunConfig, RunData, WEIGHTS};
+use crate::run_folder::{CHECKPOINT, Fitted, METRICS, REPORT, Run, RunConfig, WEIGHTS};
 use crate::train::{Ending, TrainConfig, TrainState, Trainer};
 
 #[derive(Debug, clap::Args)]
@@ -169,7 +170,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
                 folder,
                 RunConfig {
                     source,
-                    data: args.read.options(),
+                    data: args.read.options()?,
                     train,
                 },
                 None,
@@ -227,7 +228,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 }
 
 /// Judges the chosen network and writes metrics and report.
-fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metrics> {
+fn finish(run: &Run, data: &Parts, state: &TrainState) -> anyhow::Result<Metrics> {
     let validation = data
         .validation
         .as_ref()
@@ -258,7 +259,7 @@ fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metri
         ("validation part", &metrics.validation),
         ("test part", &metrics.test),
     ];
-    let page = run_report(&run.config, &data.train.outputs, &state.history, &scores);
+    let page = run_report(&run.config, &state.history, &scores);
     atomic_file::write(&metrics.report, page.as_bytes())?;
     Ok(metrics)
 }
@@ -290,5 +291,6 @@ fn text(metrics: &Metrics) -> String {
         ));
     }
     lines.push(format!("report      {}", metrics.report.display()));
-    lines.join("\n")
+    let judged = metrics.test.as_ref().or(metrics.validation.as_ref());
+    lines.join("\n") + "\n" + &judged.map(details).unwrap_or_default()
 }

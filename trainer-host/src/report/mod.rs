@@ -3,7 +3,9 @@
 mod curve;
 mod page;
 mod run;
+mod score;
 
 pub use curve::{Curve, curves_svg};
 pub use page::{Page, confusion_table};
 pub use run::{losses_svg, run_report};
+pub use score::score_sections;

@@ -76,7 +76,7 @@ pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
     html
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,6 +1,7 @@
 //! The report of a run: curves of loss, accuracy and learning rate, and confusion matrices.
 
-use super::{Curve, Page, confusion_table, curves_svg};
+use super::score::score_sections;
+use super::{Curve, Page, curves_svg};
 use crate::evaluate::Score;
 use crate::run_folder::RunConfig;
 use crate::train::EpochRecord;
@@ -8,7 +9,6 @@ use crate::train::EpochRecord;
 /// The HTML page of a run; `scores` are named parts.
 pub fn run_report(
     config: &RunConfig,
-    classes: &[String],
     history: &[EpochRecord],
     scores: &[(&str, &Option<Score>)],
 ) -> String {
@@ -44,16 +44,8 @@ pub fn run_report(
         &curves_svg("Mean global norm of the gradient", "epoch", "", &[norm]),
     );
     for (part, score) in scores {
-        let Some(score) = score else { continue };
-        match score {
-            Score::Classes(classes_score) => {
-                let table = confusion_table(classes, &classes_score.confusion);
-                page.section(
-                    &format!("Confusion, {part}"),
-                    &format!("<p>{}</p>{table}", score.describe()),
-                );
-            }
-            Score::Values(_) => page.text(&format!("Errors, {part}"), &score.describe()),
+        if let Some(score) = score {
+            score_sections(&mut page, part, score);
         }
     }
     page.text(
