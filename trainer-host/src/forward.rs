@@ -32,6 +32,8 @@ const WINDOW_STEPS: usize = 512;
 /// What one LSTM layer did with one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrace {
+    /// The gates' activations after each step, in the order i, f, g, o, `[T, 4H]`.
+    pub gates: Array2<f32>,
     /// h after each step, `[T, H]`.
     pub hidden: Array2<f32>,
     /// c after each step, `[T, H]`.
@@ -63,7 +65,7 @@ impl Network {
         outputs
     }
 
-    /// Hidden and cell states of each LSTM layer over one normalised sequence, `[T, I]`.
+    /// Gates, hidden and cell states of each LSTM layer over one normalised sequence, `[T, I]`.
     ///
     /// # Panics
     /// If the sequence is empty or has another number of channels than the network.
@@ -71,14 +73,19 @@ impl Network {
         let mut pass = Pass::default();
         pass.load(&[sequence], self.config.inputs);
         pass.lstm(&PackedNetwork::of(self));
+        let steps = sequence.nrows();
         let unpack = |states: &Panels| {
-            Array2::from_shape_fn((sequence.nrows(), states.columns()), |(t, u)| {
-                states.get(1 + t, u)
-            })
+            Array2::from_shape_fn((steps, states.columns()), |(t, u)| states.get(1 + t, u))
         };
         let layers = pass.layers.iter();
         layers
             .map(|layer| LayerTrace {
+                gates: {
+                    let hidden = layer.hidden.columns();
+                    Array2::from_shape_fn((steps, 4 * hidden), |(t, r)| {
+                        layer.gates.get(t, gate_column(r, hidden))
+                    })
+                },
                 hidden: unpack(&layer.hidden),
                 cell: unpack(&layer.cell),
             })

@@ -77,10 +77,16 @@ pub(super) fn run(
         by_group = parts.train.groups.is_some();
         let fitted = Fitted::fit(&config.train, &parts.train);
         let train = fitted.normalised(&parts.train);
-        let validation = parts.validation.as_ref().map(|part| fitted.normalised(part));
+        let validation = parts
+            .validation
+            .as_ref()
+            .map(|part| fitted.normalised(part));
         let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
         if trainer.run(&mut (), &stop)? == Ending::Stopped {
-            bail!("stopped in fold {} of {count}; nothing was written", fold + 1);
+            bail!(
+                "stopped in fold {} of {count}; nothing was written",
+                fold + 1
+            );
         }
         let state = trainer.into_state();
         let network = fitted.in_target_units(state.chosen().clone());
@@ -154,7 +160,10 @@ fn figures(folds: &[Fold]) -> Vec<Figure> {
         ("R²", |score| of_values(score, |errors| errors.r2)),
     ];
     let figure = |(name, read): Reading| {
-        let values: Vec<f64> = folds.iter().map(|fold| read(&fold.score)).collect::<Option<_>>()?;
+        let values: Vec<f64> = folds
+            .iter()
+            .map(|fold| read(&fold.score))
+            .collect::<Option<_>>()?;
         let (mean, deviation) = mean_and_deviation(&values);
         Some(Figure {
             name,
@@ -180,8 +189,15 @@ fn text(result: &CrossValidation) -> String {
         .chain(result.figures.iter().map(|figure| figure.name))
         .collect();
     let row = |name: String, sizes: [String; 2], of: &dyn Fn(&Figure) -> f64| {
-        let figures = result.figures.iter().map(|figure| format!("{:.4}", of(figure)));
-        [name].into_iter().chain(sizes).chain(figures).collect::<Vec<_>>()
+        let figures = result
+            .figures
+            .iter()
+            .map(|figure| format!("{:.4}", of(figure)));
+        [name]
+            .into_iter()
+            .chain(sizes)
+            .chain(figures)
+            .collect::<Vec<_>>()
     };
     let mut rows: Vec<Vec<String>> = (result.folds.iter().enumerate())
         .map(|(i, fold)| {
@@ -192,7 +208,11 @@ fn text(result: &CrossValidation) -> String {
     let none = || [String::new(), String::new()];
     rows.push(row("mean".into(), none(), &|figure| figure.mean));
     rows.push(row("deviation".into(), none(), &|figure| figure.deviation));
-    let kind = if result.by_group { ", groups whole" } else { ", stratified" };
+    let kind = if result.by_group {
+        ", groups whole"
+    } else {
+        ", stratified"
+    };
     format!(
         "{}, {} folds{kind}\n\n{}",
         result.data,

@@ -97,13 +97,6 @@ impl ReadArgs {
         *self == Self::default()
     }
 
-    /// The options of these flags.
-    pub(super) fn options(&self) -> anyhow::Result<Options> {
-        let mut options = Options::default();
-        self.apply(&mut options)?;
-        Ok(options)
-    }
-
     /// Changes what these flags say.
     pub(super) fn apply(&self, options: &mut Options) -> anyhow::Result<()> {
         self.forecast.apply(&mut options.forecast)?;

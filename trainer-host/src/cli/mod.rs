@@ -4,16 +4,20 @@
 //! to standard error. An error is one line that says what, where and what to do; the exit status is
 //! then 1, and 2 for a command line that cannot be understood.
 
+mod compare;
+mod cross_validate;
 mod data_args;
 mod device;
 mod eval;
 mod export;
 mod inspect;
 mod interrupt;
+mod levers;
 mod model_source;
 mod progress;
 mod quantise;
 mod score_text;
+mod seeds;
 mod table;
 mod train;
 
@@ -45,6 +49,8 @@ enum Command {
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
+    /// Lay finished runs side by side, with what differs between their settings.
+    Compare(compare::Args),
 }
 
 /// Where results go.
@@ -104,6 +110,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
+        Command::Compare(args) => compare::run(args, printer),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

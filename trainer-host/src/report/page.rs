@@ -76,6 +76,7 @@ pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
     html
 }
 
+/// Text as HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

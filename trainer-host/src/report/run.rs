@@ -1,17 +1,23 @@
-//! The report of a run: curves of loss, accuracy and learning rate, and confusion matrices.
+//! The report of a run: curves of loss, accuracy and learning rate, confusion matrices, and what is
+//! inside the network.
+
+use ndarray::Array2;
 
 use super::score::score_sections;
-use super::{Curve, Page, curves_svg};
+use super::{Curve, Page, curves_svg, network_sections};
 use crate::evaluate::Score;
-use crate::run_folder::RunConfig;
+use crate::run_folder::Run;
 use crate::train::EpochRecord;
 
-/// The HTML page of a run; `scores` are named parts.
+/// The HTML page of a run; `sequences` are normalised ones to show the network on, `scores` are of
+/// named parts.
 pub fn run_report(
-    config: &RunConfig,
+    run: &Run,
+    sequences: &[Array2<f32>],
     history: &[EpochRecord],
     scores: &[(&str, &Option<Score>)],
 ) -> String {
+    let config = &run.config;
     let mut page = Page::new(&format!("Training on {}", config.source));
     page.section("Loss", &losses_svg(history));
     let curve = |name: &str, value: fn(&EpochRecord) -> Option<f64>| Curve {
@@ -48,6 +54,7 @@ pub fn run_report(
             score_sections(&mut page, part, score);
         }
     }
+    network_sections(&mut page, &run.network, sequences);
     page.text(
         "Configuration",
         &toml::to_string(config).unwrap_or_default(),
