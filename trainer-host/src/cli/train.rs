@@ -6,23 +6,18 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, anyhow, bail};
 
 use super::Printer;
-use super::data_args::ReadArgs;
-use super::levers::Levers;
 use super::progress::Progress;
-use super::{interrupt, seeds};
-use crate::config_file::ConfigFile;
+use super::score_text::details;
+use super::settings::{Settings, with_data};
+use super::{cross_validate, interrupt, seeds};
 use crate::run_folder::{RunConfig, RunError};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
-    /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
-    /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes.
-    #[arg(value_name = "DATA", required_unless_present_any = ["resume", "config", "print_config"])]
-    source: Option<String>,
     /// Run folder to write.
-    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config"])]
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config", "folds"])]
     out: Option<PathBuf>,
     /// Go on with the run in this folder, from its last finished epoch.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
@@ -39,56 +34,21 @@ pub(super) struct Args {
         conflicts_with = "seed"
     )]
     seeds: Vec<u64>,
-    #[command(flatten)]
-    configuration: ConfigurationArgs,
-    #[command(flatten)]
-    levers: Levers,
-    #[command(flatten)]
-    read: ReadArgs,
-}
-
-/// Where settings come from: the defaults, then a file, then `--set`, then the other flags.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Configuration")]
-struct ConfigurationArgs {
-    /// File with settings (.toml or .json); flags override it.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Override one setting of the file by its key: --set train.schedule.kind=constant.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    /// Cross-validate: train K networks, judge each on the share of the training data that it has not
+    /// seen, and print mean and deviation; with --out, FOLDER/cross-validation.json holds the scores.
+    #[arg(long, value_name = "K", conflicts_with_all = ["resume", "seeds"])]
+    folds: Option<usize>,
     /// Print the settings that would be used, as a file for --config, and do nothing else.
     #[arg(long)]
     print_config: bool,
-}
-
-impl ConfigurationArgs {
-    /// The settings that result with the other flags.
-    fn settings(
-        &self,
-        source: Option<String>,
-        levers: Levers,
-        read: &ReadArgs,
-    ) -> anyhow::Result<ConfigFile> {
-        let file = match &self.config {
-            Some(path) => ConfigFile::read(path)?,
-            None => ConfigFile::default(),
-        };
-        let mut settings = file.with_settings(&self.set)?;
-        settings.source = source.or(settings.source);
-        read.apply(&mut settings.data);
-        levers.apply(&mut settings.train)?;
-        settings.train.validate()?;
-        Ok(settings)
-    }
+    #[command(flatten)]
+    settings: Settings,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(folder) = args.resume {
         let before = RunConfig::read(&folder)?;
-        let mut asked = before.clone();
-        args.levers.apply(&mut asked.train)?;
-        args.read.apply(&mut asked.data);
+        let asked = args.settings.over(before.clone())?;
         if asked != before {
             bail!(
                 "{}: a resumed run keeps its configuration and data, so that it ends with the same \
@@ -100,19 +60,17 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let settings = (args.configuration).settings(args.source, args.levers, &args.read)?;
-    if args.configuration.print_config {
+    let settings = args.settings.effective()?;
+    if args.print_config {
         return printer.print(&settings, |settings| {
             toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    let config = RunConfig {
-        source: settings.source.context(
-            "no data: name a file or built-in data, or set `source` in the configuration file",
-        )?,
-        data: settings.data,
-        train: settings.train,
-    };
+    let config = with_data(settings)?;
+    if let Some(count) = args.folds {
+        let out = args.out.as_deref();
+        return cross_validate::run(&config, count, out, args.overwrite, printer);
+    }
     let out = args
         .out
         .context("name the run folder to write by --out FOLDER")?;
@@ -174,5 +132,6 @@ fn text(metrics: &Metrics) -> String {
         ));
     }
     lines.push(format!("report      {}", metrics.report.display()));
-    lines.join("\n")
+    let judged = metrics.test.as_ref().or(metrics.validation.as_ref());
+    lines.join("\n") + "\n" + &judged.map(details).unwrap_or_default()
 }
