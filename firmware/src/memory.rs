@@ -7,7 +7,7 @@ use crate::board::CAPACITY;
 
 // A whole state must fit in a frame.
 const _: () =
-    assert!(CAPACITY.state_blocks * size_of::<State<1>>() <= payload_bytes(CAPACITY.frame_bytes));
+    assert!(CAPACITY.state_blocks * size_of::<State<1, 1>>() <= payload_bytes(CAPACITY.frame_bytes));
 
 /// A buffer on the boundary that a model file needs.
 #[repr(C, align(8))]
@@ -28,7 +28,7 @@ pub struct Memory {
 /// What a model reads and writes.
 pub struct Work {
     /// State of the stream.
-    pub state: State<{ CAPACITY.state_blocks }>,
+    pub state: State<{ CAPACITY.state_blocks }, { CAPACITY.state_blocks }>,
     /// Used while a step runs.
     pub scratch: [I16x4; CAPACITY.scratch_blocks],
     /// Raw inputs of one step.

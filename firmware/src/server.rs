@@ -12,7 +12,7 @@ use lstm_link::{
     Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request, Resource, Response, StackUse,
     TickRate, Width, checksum, payload_bytes,
 };
-use lstm_nostd::{Model, State};
+use lstm_nostd::{I16x4, Model};
 
 use crate::board::{CAPACITY, NAME};
 use crate::counter::Counter;
@@ -131,9 +131,7 @@ impl<S: Read + Write> Server<'_, S> {
                 }
                 (Request::SelfTest, Some(model)) => Ok(self_test(model)),
                 (Request::ReadState, Some(model)) => Ok(self.work.read_state(model)),
-                (Request::WriteState { blocks }, Some(model)) => {
-                    self.work.write_state(model, blocks)
-                }
+                (Request::WriteState { bytes }, Some(model)) => self.work.write_state(model, bytes),
                 (
                     Request::Run {
                         reset,
@@ -254,45 +252,54 @@ impl Work {
     }
 
     fn read_state(&mut self, model: &Model<'_>) -> Response<'_> {
-        let saved = self.state.to_bytes();
-        let blocks = saved.iter().take(model.state_blocks());
+        let saved = state_bytes(model).into_iter().zip(self.state.bytes());
         let mut bytes = 0;
-        for (place, block) in self
-            .payload
-            .chunks_exact_mut(size_of_val(&saved[0]))
-            .zip(blocks)
-        {
-            place.copy_from_slice(block);
-            bytes += block.len();
+        for (length, part) in saved {
+            for (place, byte) in self.payload.iter_mut().skip(bytes).zip(part.iter().take(length)) {
+                *place = *byte;
+            }
+            bytes += length;
         }
         Response::State {
-            blocks: &self.payload[..bytes],
+            bytes: self.payload.get(..bytes).unwrap_or_default(),
         }
     }
 
     fn write_state(
         &mut self,
         model: &Model<'_>,
-        blocks: &[u8],
+        bytes: &[u8],
     ) -> Result<Response<'_>, Refusal<'static>> {
-        let mut saved = self.state.to_bytes();
-        let state_bytes = model.state_blocks() * size_of_val(&saved[0]);
-        if blocks.len() != state_bytes {
-            return Err(shape(blocks.len(), state_bytes));
+        let [cells, hidden] = state_bytes(model);
+        if bytes.len() != cells + hidden {
+            return Err(shape(bytes.len(), cells + hidden));
         }
-        for (place, byte) in saved.as_flattened_mut().iter_mut().zip(blocks) {
-            *place = *byte;
+        let parts = bytes.split_at_checked(cells).unwrap_or_default();
+        for (place, part) in self.state.bytes_mut().into_iter().zip([parts.0, parts.1]) {
+            for (place, byte) in place.iter_mut().zip(part) {
+                *place = *byte;
+            }
         }
-        self.state = State::from_bytes(&saved);
         Ok(Response::Done)
     }
 }
 
+/// Bytes of the model's cells and of its hidden state.
+fn state_bytes(model: &Model<'_>) -> [usize; 2] {
+    [
+        size_of::<[i32; 4]>() * model.cell_blocks(),
+        size_of::<I16x4>() * model.hidden_blocks(),
+    ]
+}
+
 /// Repeats the golden steps, beside the state in use.
 fn self_test(model: &Model<'_>) -> Response<'static> {
-    let result = model
-        .self_test::<{ CAPACITY.state_blocks }, { CAPACITY.scratch_blocks }, { CAPACITY.channels }>(
-        );
+    let result = model.self_test::<
+        { CAPACITY.state_blocks },
+        { CAPACITY.state_blocks },
+        { CAPACITY.scratch_blocks },
+        { CAPACITY.channels },
+    >();
     Response::SelfTest {
         steps: model.golden_steps().count() as u32,
         passed: result.is_ok(),
@@ -304,7 +311,8 @@ fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>
     let limits = [
         (
             Resource::StateBlocks,
-            model.state_blocks(),
+            // Hidden state has no more blocks than cells.
+            model.cell_blocks(),
             CAPACITY.state_blocks,
         ),
         (
@@ -325,7 +333,7 @@ fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>
         checksum: checksum(file),
         inputs: model.inputs() as u32,
         outputs: model.outputs() as u32,
-        state_blocks: model.state_blocks() as u32,
+        state_blocks: model.cell_blocks() as u32,
         scratch_blocks: model.scratch_blocks() as u32,
     })
 }

@@ -9,7 +9,7 @@ use fixed::types::I16F16;
 use heapless::Vec;
 
 use crate::kernels::{
-    self, Active, DenseParameters, I16x4, I32x4, Kernels, LstmParameters, blocks,
+    Active, DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Width, blocks, convert, scalar,
 };
 use crate::layers::input::{ChannelWords, InputChannel};
 use crate::layers::{dense, input, lstm};
@@ -74,6 +74,55 @@ impl fmt::Display for SizeError {
 
 impl core::error::Error for SizeError {}
 
+/// What a model's layers need of the caller's buffers, in blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BufferSizes {
+    /// Cells, four to a block: Σ ⌈H/4⌉.
+    pub cell: usize,
+    /// Hidden state, each layer in blocks of its width.
+    pub hidden: usize,
+    /// The part of scratch that holds a layer's input: raw inputs normalised, or converted.
+    pub input: usize,
+    /// Scratch: of LSTM layers the input and the new hidden state, of dense layers their inputs, where
+    /// those are converted, and outputs.
+    pub scratch: usize,
+}
+
+impl BufferSizes {
+    /// For a model of `inputs` channels and layers given as width and units; the last dense layer is the
+    /// output layer.
+    pub(crate) fn of_layers(
+        inputs: usize,
+        lstm: impl Iterator<Item = (Width, usize)>,
+        dense: impl Iterator<Item = (Width, usize)>,
+    ) -> Self {
+        let mut sizes = Self::default();
+        let mut below = None;
+        let mut units_below = inputs;
+        let mut widest = 0;
+        for (width, units) in lstm {
+            if below != Some(width) {
+                sizes.input = sizes.input.max(width.blocks(units_below));
+            }
+            sizes.cell += blocks(units);
+            sizes.hidden += width.blocks(units);
+            widest = widest.max(width.blocks(units));
+            (below, units_below) = (Some(width), units);
+        }
+        let (mut dense_blocks, mut outputs) = (0, 0);
+        for (width, units) in dense {
+            dense_blocks += outputs;
+            if below != Some(width) {
+                dense_blocks += width.blocks(units_below);
+            }
+            outputs = width.blocks(units);
+            (below, units_below) = (Some(width), units);
+        }
+        sizes.scratch = dense_blocks.max(sizes.input + widest);
+        sizes
+    }
+}
+
 /// A model file that was checked as a whole; made by [`Model::parse`].
 ///
 /// It borrows its parameters from the file, in place.
@@ -83,8 +132,7 @@ pub struct Model<'m> {
     pub(crate) mode: Mode,
     pub(crate) output_exponent: i8,
     pub(crate) outputs: usize,
-    pub(crate) state_blocks: usize,
-    pub(crate) scratch_blocks: usize,
+    pub(crate) buffers: BufferSizes,
     pub(crate) channels: &'m [ChannelWords],
     pub(crate) lstm: Vec<LstmParameters<'m>, MAX_LSTM_LAYERS>,
     /// All but the output layer.
@@ -105,14 +153,19 @@ impl<'m> Model<'m> {
         self.outputs
     }
 
-    /// Length of a [`State`] in blocks of four units.
-    pub fn state_blocks(&self) -> usize {
-        self.state_blocks
+    /// Length of a [`State`]'s cells in blocks of four units.
+    pub fn cell_blocks(&self) -> usize {
+        self.buffers.cell
     }
 
-    /// Length of the scratch buffer in blocks of four int16.
+    /// Length of a [`State`]'s hidden state in blocks of eight bytes.
+    pub fn hidden_blocks(&self) -> usize {
+        self.buffers.hidden
+    }
+
+    /// Length of the scratch buffer in blocks of eight bytes.
     pub fn scratch_blocks(&self) -> usize {
-        self.scratch_blocks
+        self.buffers.scratch
     }
 
     /// What the outputs mean.
@@ -175,8 +228,8 @@ impl<'m> Model<'m> {
 
     /// One time step for a model whose sizes became known at run time.
     ///
-    /// `state` and `scratch` must have at least [`Model::state_blocks`] and
-    /// [`Model::scratch_blocks`] blocks, `raw` is `[I]` in each channel's raw format, `outputs` is
+    /// `state` is hidden state and cells, of at least [`Model::hidden_blocks`] and
+    /// [`Model::cell_blocks`], `scratch` has [`Model::scratch_blocks`], `raw` is `[I]` in each channel's raw format, `outputs` is
     /// `[O]`. What a buffer has beyond that is not touched.
     ///
     /// # Errors
@@ -188,11 +241,59 @@ impl<'m> Model<'m> {
         raw: &[i32],
         outputs: &mut [I16F16],
     ) -> Result<(), SizeError> {
+        self.check_buffers(&state, scratch, raw, outputs)?;
         let (hidden, cell) = state;
+        self.advance_with::<Active>((&mut *hidden, cell), scratch, raw);
+        self.read_with::<Active>(hidden, scratch, outputs);
+        Ok(())
+    }
+
+    /// [`Model::step`] by the specification, while `observer` looks on at the LSTM layers: it is told the
+    /// layer's index, the unit, and what that computed.
+    ///
+    /// # Errors
+    /// As [`Model::step`].
+    pub fn observed_step(
+        &self,
+        state: (&mut [I16x4], &mut [I32x4]),
+        scratch: &mut [I16x4],
+        raw: &[i32],
+        outputs: &mut [I16F16],
+        observer: &mut impl FnMut(usize, usize, &scalar::UnitStep),
+    ) -> Result<(), SizeError> {
+        struct OfLayer<'o, F>(usize, &'o mut F);
+        impl<F: FnMut(usize, usize, &scalar::UnitStep)> scalar::Observer for OfLayer<'_, F> {
+            fn unit(&mut self, unit: usize, step: &scalar::UnitStep) {
+                (self.1)(self.0, unit, step);
+            }
+        }
+        self.check_buffers(&state, scratch, raw, outputs)?;
+        let (hidden, cell) = state;
+        let mut index = 0;
+        self.advance_by(
+            (&mut *hidden, cell),
+            scratch,
+            raw,
+            |layer, x, h, c, next| {
+                scalar::observed_step(layer, x, h, c, next, &mut OfLayer(index, observer));
+                index += 1;
+            },
+        );
+        self.read_with::<scalar::Scalar>(hidden, scratch, outputs);
+        Ok(())
+    }
+
+    fn check_buffers(
+        &self,
+        (hidden, cell): &(&mut [I16x4], &mut [I32x4]),
+        scratch: &[I16x4],
+        raw: &[i32],
+        outputs: &[I16F16],
+    ) -> Result<(), SizeError> {
         for (what, found, needed) in [
-            ("hidden state", hidden.len(), self.state_blocks),
-            ("cell state", cell.len(), self.state_blocks),
-            ("scratch", scratch.len(), self.scratch_blocks),
+            ("hidden state", hidden.len(), self.buffers.hidden),
+            ("cell state", cell.len(), self.buffers.cell),
+            ("scratch", scratch.len(), self.buffers.scratch),
             ("inputs", raw.len(), self.inputs()),
             ("outputs", outputs.len(), self.outputs),
         ] {
@@ -204,8 +305,6 @@ impl<'m> Model<'m> {
                 });
             }
         }
-        self.advance_with::<Active>(hidden, cell, scratch, raw);
-        self.read_with::<Active>(hidden, scratch, outputs);
         Ok(())
     }
 
@@ -213,20 +312,46 @@ impl<'m> Model<'m> {
     #[inline(always)]
     fn advance_with<K: Kernels>(
         &self,
-        hidden: &mut [I16x4],
-        cell: &mut [I32x4],
+        state: (&mut [I16x4], &mut [I32x4]),
         scratch: &mut [I16x4],
         raw: &[i32],
+    ) {
+        self.advance_by(state, scratch, raw, |layer, x, h, c, next| {
+            lstm::step::<K>(layer, x, h, c, next);
+        });
+    }
+
+    /// Hands every LSTM layer its input, hidden state, cells and scratch, first to last. Buffers are long
+    /// enough.
+    #[inline(always)]
+    fn advance_by(
+        &self,
+        (hidden, cell): (&mut [I16x4], &mut [I32x4]),
+        scratch: &mut [I16x4],
+        raw: &[i32],
+        mut step: impl FnMut(&LstmParameters<'m>, &[I16x4], &mut [I16x4], &mut [I32x4], &mut [I16x4]),
     ) -> Option<()> {
-        let (x, next) = scratch.split_at_mut_checked(blocks(self.channels.len()))?;
-        input::normalise(self.channels, raw, x);
-        let (mut hidden, mut cell, mut x) = (hidden, cell, &*x);
+        let (input, next) = scratch.split_at_mut_checked(self.buffers.input)?;
+        let (mut hidden, mut cell) = (hidden, cell);
+        let mut below: Option<(Width, &[I16x4])> = None;
         for layer in &self.lstm {
-            let n = blocks(layer.hidden);
+            let n = layer.width.blocks(layer.hidden);
             let (h, upper_hidden) = hidden.split_at_mut_checked(n)?;
-            let (c, upper_cell) = cell.split_at_mut_checked(n)?;
-            lstm::step::<K>(layer, x, h, c, next.get_mut(..n)?);
-            (hidden, cell, x) = (upper_hidden, upper_cell, h);
+            let (c, upper_cell) = cell.split_at_mut_checked(blocks(layer.hidden))?;
+            let x = match below {
+                Some((width, x)) if width == layer.width => x,
+                Some(x) => {
+                    convert(x, (layer.width, input), layer.input_shift, layer.inputs);
+                    &*input
+                }
+                None => {
+                    input::normalise(self.channels, raw, layer.width, input);
+                    &*input
+                }
+            };
+            step(layer, x, h, c, next.get_mut(..n)?);
+            (hidden, cell) = (upper_hidden, upper_cell);
+            below = Some((layer.width, h));
         }
         Some(())
     }
@@ -239,14 +364,18 @@ impl<'m> Model<'m> {
         scratch: &mut [I16x4],
         outputs: &mut [I16F16],
     ) -> Option<()> {
-        let top = blocks(self.lstm.last()?.hidden);
-        let mut x = hidden.get(self.state_blocks.checked_sub(top)?..self.state_blocks)?;
+        let top = self.lstm.last()?;
+        let end = self.buffers.hidden;
+        let start = end.checked_sub(top.width.blocks(top.hidden))?;
+        let mut below = (top.width, hidden.get(start..end)?);
         let mut free = scratch;
         for layer in &self.dense {
-            let (y, rest) = free.split_at_mut_checked(blocks(layer.outputs))?;
+            let (x, rest) = converted(layer, below, free)?;
+            let (y, rest) = rest.split_at_mut_checked(layer.width.blocks(layer.outputs))?;
             dense::relu::<K>(layer, x, y);
-            (x, free) = (y, rest);
+            (below, free) = ((layer.width, &*y), rest);
         }
+        let (x, _) = converted(&self.output, below, free)?;
         dense::output::<K>(&self.output, x, outputs);
         Some(())
     }
@@ -254,12 +383,17 @@ impl<'m> Model<'m> {
     /// Runs the stored steps on the kernels of this build.
     ///
     /// # Errors
-    /// The first step whose outputs differ from the stored ones, or a [`SizeError`] when `STATE`,
+    /// The first step whose outputs differ from the stored ones, or a [`SizeError`] when `CELLS`, `HIDDEN`,
     /// `SCRATCH` or `OUTPUTS` is too small.
-    pub fn self_test<const STATE: usize, const SCRATCH: usize, const OUTPUTS: usize>(
+    pub fn self_test<
+        const CELLS: usize,
+        const HIDDEN: usize,
+        const SCRATCH: usize,
+        const OUTPUTS: usize,
+    >(
         &self,
     ) -> Result<usize, SelfTestError> {
-        let mut state = State::<STATE>::new();
+        let mut state = State::<CELLS, HIDDEN>::new();
         let mut scratch = [I16x4::default(); SCRATCH];
         let mut outputs = [I16F16::ZERO; OUTPUTS];
         let mut steps = 0;
@@ -282,6 +416,22 @@ impl<'m> Model<'m> {
         }
         Ok(steps)
     }
+}
+
+/// The input of a dense layer in its own width: `below` as it is, or converted at the front of `free`. Also
+/// what is left of `free`.
+#[inline(always)]
+fn converted<'a>(
+    layer: &DenseParameters<'_>,
+    below: (Width, &'a [I16x4]),
+    free: &'a mut [I16x4],
+) -> Option<(&'a [I16x4], &'a mut [I16x4])> {
+    if below.0 == layer.width {
+        return Some((below.1, free));
+    }
+    let (x, rest) = free.split_at_mut_checked(layer.width.blocks(layer.inputs))?;
+    convert(below, (layer.width, x), layer.input_shift, layer.inputs);
+    Some((x, rest))
 }
 
 /// Why a self-test failed.
@@ -343,14 +493,21 @@ pub struct FixedModel<
     'm,
     const INPUTS: usize,
     const OUTPUTS: usize,
-    const STATE: usize,
+    const CELLS: usize,
+    const HIDDEN: usize,
     const SCRATCH: usize,
 > {
     model: Model<'m>,
 }
 
-impl<'m, const INPUTS: usize, const OUTPUTS: usize, const STATE: usize, const SCRATCH: usize>
-    FixedModel<'m, INPUTS, OUTPUTS, STATE, SCRATCH>
+impl<
+    'm,
+    const INPUTS: usize,
+    const OUTPUTS: usize,
+    const CELLS: usize,
+    const HIDDEN: usize,
+    const SCRATCH: usize,
+> FixedModel<'m, INPUTS, OUTPUTS, CELLS, HIDDEN, SCRATCH>
 {
     /// Takes a model of just these sizes.
     ///
@@ -360,7 +517,8 @@ impl<'m, const INPUTS: usize, const OUTPUTS: usize, const STATE: usize, const SC
         for (what, found, needed) in [
             ("inputs", INPUTS, model.inputs()),
             ("outputs", OUTPUTS, model.outputs()),
-            ("state blocks", STATE, model.state_blocks()),
+            ("cell blocks", CELLS, model.cell_blocks()),
+            ("hidden blocks", HIDDEN, model.hidden_blocks()),
             ("scratch blocks", SCRATCH, model.scratch_blocks()),
         ] {
             if found != needed {
@@ -376,33 +534,32 @@ impl<'m, const INPUTS: usize, const OUTPUTS: usize, const STATE: usize, const SC
 
     /// Advances `state` by one time step of raw inputs, each in its channel's raw format, and
     /// returns the outputs after it, before sigmoid or softmax.
-    pub fn step(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) -> [I16F16; OUTPUTS] {
+    pub fn step(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) -> [I16F16; OUTPUTS] {
         self.advance(state, raw);
         self.outputs(state)
     }
 
     /// Advances `state` without reading the outputs: all that a step of a sequence-to-one model
     /// needs before the last one.
-    pub fn advance(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) {
+    pub fn advance(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) {
         self.advance_with::<Active>(state, raw);
     }
 
     /// The outputs that `state` stands for.
-    pub fn outputs(&self, state: &State<STATE>) -> [I16F16; OUTPUTS] {
+    pub fn outputs(&self, state: &State<CELLS, HIDDEN>) -> [I16F16; OUTPUTS] {
         self.outputs_with::<Active>(state)
     }
 
     /// [`FixedModel::advance`] on chosen kernels, to hold one backend against another.
-    pub fn advance_with<K: Kernels>(&self, state: &mut State<STATE>, raw: &[i32; INPUTS]) {
+    pub fn advance_with<K: Kernels>(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) {
         let mut scratch = [I16x4::default(); SCRATCH];
         // `new` compared every size, so that no buffer is too short.
-        let _ = self
-            .model
-            .advance_with::<K>(&mut state.hidden, &mut state.cell, &mut scratch, raw);
+        let state = (&mut state.hidden[..], &mut state.cell[..]);
+        self.model.advance_with::<K>(state, &mut scratch, raw);
     }
 
     /// [`FixedModel::outputs`] on chosen kernels.
-    pub fn outputs_with<K: Kernels>(&self, state: &State<STATE>) -> [I16F16; OUTPUTS] {
+    pub fn outputs_with<K: Kernels>(&self, state: &State<CELLS, HIDDEN>) -> [I16F16; OUTPUTS] {
         let mut scratch = [I16x4::default(); SCRATCH];
         let mut outputs = [I16F16::ZERO; OUTPUTS];
         let _ = self
@@ -421,16 +578,16 @@ impl<'m, const INPUTS: usize, const OUTPUTS: usize, const STATE: usize, const SC
     /// # Errors
     /// The first step whose outputs differ from the stored ones.
     pub fn self_test(&self) -> Result<usize, SelfTestError> {
-        self.model.self_test::<STATE, SCRATCH, OUTPUTS>()
+        self.model.self_test::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()
     }
 }
 
-/// Bytes of RAM that a stream of `state_blocks` keeps.
-pub const fn state_bytes(state_blocks: usize) -> usize {
-    state_blocks * (size_of::<I32x4>() + size_of::<kernels::I16x4>())
+/// Bytes of RAM that a stream of these cell and hidden blocks keeps.
+pub const fn state_bytes(cell_blocks: usize, hidden_blocks: usize) -> usize {
+    cell_blocks * size_of::<I32x4>() + hidden_blocks * size_of::<I16x4>()
 }
 
 /// Bytes of RAM that a step of `scratch_blocks` uses while it runs.
 pub const fn scratch_bytes(scratch_blocks: usize) -> usize {
-    scratch_blocks * size_of::<kernels::I16x4>()
+    scratch_blocks * size_of::<I16x4>()
 }

@@ -79,6 +79,18 @@ pub const fn saturate16_symmetric(value: i32) -> i16 {
     }
 }
 
+/// Saturates to −127..=127.
+#[inline(always)]
+pub const fn saturate8_symmetric(value: i32) -> i8 {
+    if value > 127 {
+        127
+    } else if value < -127 {
+        -127
+    } else {
+        value as i8
+    }
+}
+
 /// `value · 2^shift`, saturating, for `shift` in 0..=31.
 #[inline(always)]
 pub const fn saturating_shift_left(value: i32, shift: u32) -> i32 {
@@ -139,6 +151,7 @@ mod tests {
         fn narrowing_saturates(value in any_i32()) {
             prop_assert_eq!(i32::from(saturate16(value)), value.clamp(-32_768, 32_767));
             prop_assert_eq!(i32::from(saturate16_symmetric(value)), value.clamp(-32_767, 32_767));
+            prop_assert_eq!(i32::from(saturate8_symmetric(value)), value.clamp(-127, 127));
         }
     }
 }

@@ -2,29 +2,26 @@
 
 use crate::kernels::{I16x4, I32x4};
 
-/// Hidden and cell state of all LSTM layers, first to last, in blocks of four units.
+/// Hidden and cell state of all LSTM layers, first to last.
 ///
-/// `BLOCKS` is the model's `state_blocks` (more is allowed where a model arrives at run time).
-/// Plain data: copy it to fork a stream, keep one for each of several streams, or save it with
-/// [`State::to_bytes`].
+/// `CELLS` is the model's `cell_blocks` and `HIDDEN` its `hidden_blocks` (more is allowed where a model
+/// arrives at run time). Plain data: copy it to fork a stream, keep one for each of several streams, or
+/// save its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(8))]
-pub struct State<const BLOCKS: usize> {
-    /// Cells, `Qm.(31−m)` with each layer's own `m`.
-    pub cell: [I32x4; BLOCKS],
-    /// Hidden state, Q0.15.
-    pub hidden: [I16x4; BLOCKS],
+pub struct State<const CELLS: usize, const HIDDEN: usize> {
+    /// Cells in blocks of four units, `Qm.(31−m)` with each layer's own `m`.
+    pub cell: [I32x4; CELLS],
+    /// Hidden state in blocks of four units, Q0.15, or of eight in layers with int8 activations.
+    pub hidden: [I16x4; HIDDEN],
 }
 
-/// Bytes of a saved block: four cells and four hidden values.
-pub const BYTES_PER_BLOCK: usize = 24;
-
-impl<const BLOCKS: usize> State<BLOCKS> {
+impl<const CELLS: usize, const HIDDEN: usize> State<CELLS, HIDDEN> {
     /// The state before the first time step: all zero.
     pub const fn new() -> Self {
         Self {
-            cell: [[0; 4]; BLOCKS],
-            hidden: [I16x4([0; 4]); BLOCKS],
+            cell: [[0; 4]; CELLS],
+            hidden: [I16x4([0; 4]); HIDDEN],
         }
     }
 
@@ -33,38 +30,24 @@ impl<const BLOCKS: usize> State<BLOCKS> {
         *self = Self::new();
     }
 
-    /// The blocks as one saved row each, little-endian: four cells, then four hidden values.
-    pub fn to_bytes(&self) -> [[u8; BYTES_PER_BLOCK]; BLOCKS] {
-        let mut saved = [[0; BYTES_PER_BLOCK]; BLOCKS];
-        for ((bytes, cell), hidden) in saved.iter_mut().zip(&self.cell).zip(&self.hidden) {
-            let (cells, hiddens) = bytes.split_at_mut(16);
-            for (bytes, c) in cells.as_chunks_mut::<4>().0.iter_mut().zip(cell) {
-                *bytes = c.to_le_bytes();
-            }
-            for (bytes, h) in hiddens.as_chunks_mut::<2>().0.iter_mut().zip(hidden.0) {
-                *bytes = h.to_le_bytes();
-            }
-        }
-        saved
+    /// The bytes to save, little-endian: cells, then hidden state, 16 `CELLS` and 8 `HIDDEN` bytes.
+    pub fn bytes(&self) -> [&[u8]; 2] {
+        [
+            bytemuck::cast_slice(&self.cell),
+            bytemuck::cast_slice(&self.hidden),
+        ]
     }
 
-    /// The inverse of [`State::to_bytes`]. Any bytes are a valid state.
-    pub fn from_bytes(saved: &[[u8; BYTES_PER_BLOCK]; BLOCKS]) -> Self {
-        let mut state = Self::new();
-        for ((bytes, cell), hidden) in saved.iter().zip(&mut state.cell).zip(&mut state.hidden) {
-            let (cells, hiddens) = bytes.split_at(16);
-            for (bytes, c) in cells.as_chunks::<4>().0.iter().zip(cell) {
-                *c = i32::from_le_bytes(*bytes);
-            }
-            for (bytes, h) in hiddens.as_chunks::<2>().0.iter().zip(&mut hidden.0) {
-                *h = i16::from_le_bytes(*bytes);
-            }
-        }
-        state
+    /// The same bytes, to write what was saved. Any bytes are a valid state.
+    pub fn bytes_mut(&mut self) -> [&mut [u8]; 2] {
+        [
+            bytemuck::cast_slice_mut(&mut self.cell),
+            bytemuck::cast_slice_mut(&mut self.hidden),
+        ]
     }
 }
 
-impl<const BLOCKS: usize> Default for State<BLOCKS> {
+impl<const CELLS: usize, const HIDDEN: usize> Default for State<CELLS, HIDDEN> {
     fn default() -> Self {
         Self::new()
     }

@@ -1,7 +1,7 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
 use lstm_nostd::artifact::{AlignedBytes, LayerError, ModelFile, RandomModel, WriteError};
-use lstm_nostd::kernels::Order;
+use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Model, Task};
 use proptest::prelude::*;
 
@@ -14,27 +14,40 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         dense,
         1usize..6,
         any::<bool>(),
+        schemes(),
         any::<u64>(),
     )
         .prop_map(
-            |(inputs, hidden, dense, outputs, peepholes, seed)| RandomModel {
+            |(inputs, hidden, dense, outputs, peepholes, schemes, seed)| RandomModel {
                 inputs,
                 hidden,
                 dense,
                 outputs,
                 peepholes,
+                schemes,
                 seed,
             },
         )
 }
 
+/// One scheme for all layers, or several mixed.
+fn schemes() -> impl Strategy<Value = Vec<Scheme>> {
+    prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=4)
+}
+
 fn example() -> ModelFile {
+    example_of(&[])
+}
+
+/// The example with these schemes.
+fn example_of(schemes: &[Scheme]) -> ModelFile {
     let shape = RandomModel {
         inputs: 3,
         hidden: vec![5, 6],
         dense: vec![4],
         outputs: 2,
         peepholes: true,
+        schemes: schemes.to_vec(),
         seed: 1,
     };
     let mut file = shape.build();
@@ -44,7 +57,11 @@ fn example() -> ModelFile {
 
 /// The example's bytes after `change`, with a checksum that fits again.
 fn changed(change: impl FnOnce(&mut [u8])) -> AlignedBytes {
-    let bytes = example().to_bytes().unwrap();
+    changed_in(&example(), change)
+}
+
+fn changed_in(file: &ModelFile, change: impl FnOnce(&mut [u8])) -> AlignedBytes {
+    let bytes = file.to_bytes().unwrap();
     let mut content = bytes[..bytes.len() - 4].to_vec();
     change(&mut content);
     sealed(content)
@@ -83,7 +100,7 @@ proptest! {
             let model = Model::parse(&bytes).unwrap();
             prop_assert_eq!(&ModelFile::from(&model), &file);
             for layer in model.lstm_layers() {
-                prop_assert_eq!(layer.weights.order(), order);
+                prop_assert_eq!(layer.weights.order(), order.of(layer.scheme()));
             }
         }
     }
@@ -119,10 +136,10 @@ proptest! {
         }
         let bytes = sealed(content);
         if let Ok(model) = Model::parse(&bytes) {
-            let blocks = (model.state_blocks(), model.scratch_blocks());
-            let mut hidden = vec![lstm_nostd::I16x4::default(); blocks.0];
-            let mut cell = vec![[0; 4]; blocks.0];
-            let mut scratch = vec![lstm_nostd::I16x4::default(); blocks.1];
+            let blocks = |count| vec![lstm_nostd::I16x4::default(); count];
+            let mut hidden = blocks(model.hidden_blocks());
+            let mut cell = vec![[0; 4]; model.cell_blocks()];
+            let mut scratch = blocks(model.scratch_blocks());
             let mut outputs = vec![lstm_nostd::I16F16::ZERO; model.outputs()];
             for extreme in [i32::MIN, i32::MAX, 0, 12_345] {
                 let raw = vec![extreme; model.inputs()];
@@ -137,7 +154,7 @@ proptest! {
         let mut bytes = bytes;
         prop_assert!(Model::parse(&AlignedBytes::from(bytes.as_slice())).is_err());
         if bytes.len() > 12 {
-            bytes[..6].copy_from_slice(b"LSTM\x01\x00");
+            bytes[..6].copy_from_slice(b"LSTM\x02\x00");
             let length = bytes.len() as u32 + 4;
             bytes[8..12].copy_from_slice(&length.to_le_bytes());
             let _ = Model::parse(&sealed(bytes));
@@ -197,7 +214,7 @@ fn refuses_version() {
         refusal(&bytes),
         ArtifactError::Version {
             found: 9,
-            supported: 1
+            supported: 2
         }
     );
 }
@@ -219,7 +236,7 @@ fn refuses_field() {
         (7, "mode"),
         (16, "LSTM layers"),
         (17, "dense layers"),
-        (30, "reserved header byte"),
+        (29, "reserved header byte"),
     ] {
         let error = refusal(&changed(|content| content[at] = 77));
         assert!(
@@ -227,17 +244,17 @@ fn refuses_field() {
             "{error}"
         );
     }
-    let error = refusal(&changed(|content| content[20] += 1));
-    assert!(
-        matches!(
-            error,
-            ArtifactError::Field {
-                field: "state blocks",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    for (at, field) in [
+        (20, "cell blocks"),
+        (22, "scratch blocks"),
+        (30, "hidden blocks"),
+    ] {
+        let error = refusal(&changed(|content| content[at] += 1));
+        assert!(
+            matches!(error, ArtifactError::Field { field: found, .. } if found == field),
+            "{error}"
+        );
+    }
     let error = refusal(&changed(|content| content[32 + 8] = 32));
     assert!(
         matches!(
@@ -258,8 +275,11 @@ fn refuses_layer_field() {
         (1, "scheme"),
         (2, "flags"),
         (4, "inputs"),
-        (8, "shift"),
-        (12, "reserved byte"),
+        (8, "x shift"),
+        (9, "cell integer bits"),
+        (11, "hidden shift"),
+        (12, "input shift"),
+        (13, "reserved byte"),
     ] {
         let error = refusal(&changed(|content| content[FIRST_LAYER + at] = 77));
         let expected =
@@ -269,6 +289,93 @@ fn refuses_layer_field() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn refuses_what_contradicts_the_scheme() {
+    let field = |file: &ModelFile, at: usize, value: u8| {
+        let error = refusal(&changed_in(file, |content| {
+            content[FIRST_LAYER + at] = value
+        }));
+        match error {
+            ArtifactError::Layer {
+                error: LayerError::Field { field, .. },
+                ..
+            } => field,
+            _ => panic!("{error}"),
+        }
+    };
+    // int16 hidden state has no shift, int4 weights have one order, and raw inputs need no conversion.
+    assert_eq!(field(&example(), 11, 1), "hidden shift");
+    assert_eq!(field(&example_of(&[Scheme::W8a8]), 11, 9), "hidden shift");
+    assert_eq!(
+        field(&example_of(&[Scheme::W4a16]), 10, 1),
+        "order of int4 weights"
+    );
+    assert_eq!(field(&example_of(&[Scheme::W8a8]), 12, 1), "input shift");
+    // Between layers of equal width there is nothing to convert; between others there are 8 bits.
+    let mut file = example_of(&[Scheme::W8a16, Scheme::W8a8]);
+    file.lstm[1].input_shift = 9;
+    let mut same = example();
+    same.lstm[1].input_shift = 1;
+    for file in [file, same] {
+        assert!(matches!(
+            file.to_bytes().unwrap_err(),
+            WriteError::Refused(ArtifactError::Layer {
+                dense: false,
+                index: 1,
+                error: LayerError::Field {
+                    field: "input shift",
+                    ..
+                }
+            })
+        ));
+    }
+}
+
+#[test]
+fn refuses_int4_weights_of_minus_8_and_padding_that_is_not_0() {
+    let file = example_of(&[Scheme::W4a16]);
+    // Byte 0 of a block: inputs 0 and 2 of gate i. The first layer has three inputs; input 3 of gate i is
+    // in the upper half of byte 2.
+    let first = FIRST_LAYER + 16;
+    for (byte, mask, row) in [(0, 0x0f, 0), (1, 0xf0, 1), (6, 0xf0, 2)] {
+        let error = refusal(&changed_in(&file, |content| content[first + byte] &= !mask));
+        assert_eq!(
+            error,
+            ArtifactError::Layer {
+                dense: false,
+                index: 0,
+                error: LayerError::Weight { row }
+            },
+            "byte {byte}"
+        );
+    }
+}
+
+#[test]
+fn the_writer_refuses_int4_weights_beyond_7() {
+    let mut file = example_of(&[Scheme::W4a16]);
+    file.lstm[0].w_h[7][2] = 8;
+    // Row 7 is gate f of unit 2.
+    assert!(matches!(
+        file.to_bytes().unwrap_err(),
+        WriteError::Refused(ArtifactError::Layer {
+            dense: false,
+            index: 0,
+            error: LayerError::Weight { row: 9 }
+        })
+    ));
+    let mut file = example_of(&[Scheme::W4a16]);
+    file.dense[1].weight[1][0] = -8;
+    assert!(matches!(
+        file.to_bytes().unwrap_err(),
+        WriteError::Refused(ArtifactError::Layer {
+            dense: true,
+            index: 1,
+            error: LayerError::Weight { row: 1 }
+        })
+    ));
 }
 
 #[test]
@@ -385,6 +492,7 @@ fn a_single_sigmoid_has_two_names() {
         dense: vec![],
         outputs: 1,
         peepholes: false,
+        schemes: vec![],
         seed: 2,
     };
     let mut file = shape.build();

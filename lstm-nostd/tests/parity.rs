@@ -3,7 +3,8 @@
 use lstm_nostd::Model;
 use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::kernels::{
-    Active, DenseParameters, I16x4, I32x4, Kernels, Order, blocks, scalar::Scalar,
+    Activation, Active, DenseParameters, I16x4, I32x4, Kernels, Order, Scheme, Width, lanes_mut,
+    scalar::Scalar,
 };
 use proptest::prelude::*;
 
@@ -42,26 +43,47 @@ fn value<T: Copy + std::fmt::Debug + 'static>(
     prop_oneof![3 => any, 1 => prop::sample::select(extremes.to_vec())]
 }
 
+/// `count` activations of the width in blocks; lanes past them hold what must not matter.
+fn activations(width: Width, values: &[i16], count: usize) -> Vec<I16x4> {
+    let mut blocks = vec![I16x4([0x5a5a; 4]); width.blocks(count)];
+    let values = &values[..count];
+    match width {
+        Width::Int16 => fill::<i16>(&mut blocks, values, 0),
+        Width::Int8 => fill::<i8>(&mut blocks, values, 8),
+    }
+    blocks
+}
+
+fn fill<A: Activation>(blocks: &mut [I16x4], values: &[i16], shift: u32) {
+    for (lane, value) in lanes_mut::<A>(blocks).iter_mut().zip(values) {
+        *lane = A::saturate(i32::from(*value) >> shift);
+    }
+}
+
+fn any_scheme() -> impl Strategy<Value = Scheme> {
+    prop::sample::select(Scheme::ALL.to_vec())
+}
+
 proptest! {
     #[test]
     fn a_step_is_the_same_in_every_order_and_on_every_backend(
         inputs in 1usize..40,
         hidden in 1usize..40,
         peepholes in any::<bool>(),
+        scheme in any_scheme(),
         seed in any::<u64>(),
         x in prop::collection::vec(value(any::<i16>(), [i16::MIN, i16::MAX, 0]), 40 * 3),
         h in prop::collection::vec(value(-32_767i16.., [-32_767, 32_767, 0]), 40),
         c in prop::collection::vec(value(any::<i32>(), [i32::MIN, i32::MAX, 0]), 40),
     ) {
-        let shape = RandomModel { inputs, hidden: vec![hidden], dense: vec![], outputs: 1, peepholes, seed };
-        let file = shape.build();
-        let lane = |values: &[i16], n: usize| -> Vec<I16x4> {
-            let at = |j: usize| if j < n { values[j] } else { 0 };
-            (0..blocks(n)).map(|b| I16x4([0, 1, 2, 3].map(|j| at(4 * b + j)))).collect()
+        let shape = RandomModel {
+            inputs, hidden: vec![hidden], outputs: 1, peepholes, schemes: vec![scheme], seed, ..RandomModel::default()
         };
-        let cells = (0..blocks(hidden)).map(|b| [0, 1, 2, 3].map(|j| if 4 * b + j < hidden { c[4 * b + j] } else { 0 }));
-        let start = (lane(&h, hidden), cells.collect());
-        let steps: Vec<_> = x.chunks(40).map(|x| lane(x, inputs)).collect();
+        let file = shape.build();
+        let width = scheme.width();
+        let cells = c.chunks(4).take(hidden.div_ceil(4)).map(|c| c.try_into().unwrap());
+        let start = (activations(width, &h, hidden), cells.collect());
+        let steps: Vec<_> = x.chunks(40).map(|x| activations(width, x, inputs)).collect();
         let generic = file.to_bytes().unwrap();
         let expected = run::<Scalar>(&Model::parse(&generic).unwrap(), &start, &steps);
         for order in Order::ALL {
@@ -76,15 +98,31 @@ proptest! {
     fn a_dense_layer_is_the_same_on_every_backend(
         inputs in 1usize..40,
         outputs in 1usize..20,
+        scheme in any_scheme(),
         seed in any::<u64>(),
         x in prop::collection::vec(value(any::<i16>(), [i16::MIN, i16::MAX, 0]), 40),
     ) {
-        let shape = RandomModel { inputs: 1, hidden: vec![inputs], dense: vec![], outputs, peepholes: false, seed };
-        let bytes = shape.build().to_bytes().unwrap();
+        let shape = RandomModel {
+            inputs: 1, hidden: vec![inputs], outputs, schemes: vec![scheme], seed, ..RandomModel::default()
+        };
+        let file = shape.build();
+        let bytes = file.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         let layer = model.dense_layers().last().unwrap();
-        let x: Vec<_> = x[..4 * blocks(inputs)].chunks(4).map(|x| I16x4(x.try_into().unwrap())).collect();
+        let x = activations(scheme.width(), &x, inputs);
         let expected = dense_outputs::<Scalar>(layer, &x);
-        prop_assert_eq!(dense_outputs::<Active>(layer, &x), expected);
+        prop_assert_eq!(&dense_outputs::<Active>(layer, &x), &expected);
+        // (E) in 64 bits, from the weights as they were written.
+        let lanes: Vec<i64> = match scheme.width() {
+            Width::Int16 => lstm_nostd::kernels::lanes::<i16>(&x).iter().map(|x| i64::from(*x)).collect(),
+            Width::Int8 => lstm_nostd::kernels::lanes::<i8>(&x).iter().map(|x| i64::from(*x)).collect(),
+        };
+        let layer = &file.dense[0];
+        for ((row, y), (bias, mult)) in layer.weight.iter().zip(expected).zip(layer.bias.iter().zip(&layer.mult)) {
+            let sum: i64 = row.iter().zip(&lanes).map(|(w, x)| i64::from(*w) * x).sum();
+            let scaled = ((sum + i64::from(*bias)) * i64::from(*mult) + (1 << 31)) >> 32;
+            let exact = (scaled << layer.output_shift).clamp(i32::MIN.into(), i32::MAX.into());
+            prop_assert_eq!(i64::from(y), exact);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
 use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel};
+use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{FixedModel, I16F16, InputChannel, Mode, Model, SelfTestError, State, Task};
 use proptest::prelude::*;
 
@@ -12,6 +13,9 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
     // s_r = 1/127: accumulator units are 2⁻¹⁵/127, mult = s_r · 2²⁹.
     let units = |value: f64, per_one: f64| (value * per_one).round();
     let lstm = Lstm {
+        scheme: Scheme::W8a16,
+        h_shift: 0,
+        input_shift: 0,
         x_shift: 0,
         cell_int_bits: M,
         w_x: w_x.map(|w| vec![w]).to_vec(),
@@ -27,6 +31,8 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
     };
     // The output is the hidden state: w = 127 with s = 1/127; mult = s · 2³² · 2⁻¹⁵ · 2¹⁶.
     let dense = Dense {
+        scheme: Scheme::W8a16,
+        input_shift: 0,
         output_shift: 4,
         weight: vec![vec![127]],
         bias: vec![0],
@@ -54,7 +60,7 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
 /// 1.0 in the test cell's Q6.25.
 const ONE: i32 = 1 << (31 - M);
 
-type OneUnit<'m> = FixedModel<'m, 1, 1, 1, 2>;
+type OneUnit<'m> = FixedModel<'m, 1, 1, 1, 1, 2>;
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -112,11 +118,11 @@ proptest! {
 
     #[test]
     fn streams_are_independent_and_states_can_be_saved(seed in any::<u64>(), steps in 1usize..12) {
-        let shape = RandomModel { inputs: 3, hidden: vec![5], dense: vec![], outputs: 2, peepholes: true, seed };
+        let shape = RandomModel { inputs: 3, hidden: vec![5], outputs: 2, peepholes: true, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
-        let model = FixedModel::<3, 2, 2, 3>::new(Model::parse(&bytes).unwrap()).unwrap();
+        let model = FixedModel::<3, 2, 2, 2, 3>::new(Model::parse(&bytes).unwrap()).unwrap();
         let inputs: Vec<[i32; 3]> = shape.raw_inputs(2 * steps).iter().map(|raw| raw[..].try_into().unwrap()).collect();
-        let run = |state: &mut State<2>, inputs: &[[i32; 3]]| -> Vec<[I16F16; 2]> {
+        let run = |state: &mut State<2, 2>, inputs: &[[i32; 3]]| -> Vec<[I16F16; 2]> {
             inputs.iter().map(|raw| model.step(state, raw)).collect()
         };
         let (first, second) = inputs.split_at(steps);
@@ -127,7 +133,12 @@ proptest! {
         let mut found = run(&mut stream, first);
         let mut other = State::new();
         run(&mut other, second);
-        let mut restored = State::from_bytes(&stream.to_bytes());
+        let saved = stream.bytes().map(<[u8]>::to_vec);
+        prop_assert_eq!([saved[0].len(), saved[1].len()], [2 * 16, 2 * 8]);
+        let mut restored = State::new();
+        for (place, saved) in restored.bytes_mut().into_iter().zip(&saved) {
+            place.copy_from_slice(saved);
+        }
         prop_assert_eq!(restored, stream);
         found.extend(run(&mut restored, second));
         prop_assert_eq!(&found, &expected);
@@ -174,12 +185,13 @@ fn run_time_and_compile_time_sizes_give_the_same_outputs() {
         dense: vec![6, 3],
         outputs: 4,
         peepholes: true,
+        schemes: vec![],
         seed: 3,
     };
     let bytes = shape.build().to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
-    let fixed = FixedModel::<5, 4, 5, 5>::new(model.clone()).unwrap();
-    let (mut a, mut b) = (State::<5>::new(), State::<32>::new());
+    let fixed = FixedModel::<5, 4, 5, 5, 5>::new(model.clone()).unwrap();
+    let (mut a, mut b) = (State::<5, 5>::new(), State::<32, 20>::new());
     let mut scratch = [lstm_nostd::I16x4::default(); 40];
     for raw in shape.raw_inputs(50) {
         let expected = fixed.step(&mut a, raw[..].try_into().unwrap());
@@ -205,11 +217,12 @@ fn short_buffers_are_refused() {
         dense: vec![],
         outputs: 4,
         peepholes: true,
+        schemes: vec![],
         seed: 3,
     };
     let bytes = shape.build().to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
-    let mut state = State::<1>::new();
+    let mut state = State::<2, 1>::new();
     let mut scratch = [lstm_nostd::I16x4::default(); 4];
     let mut outputs = [I16F16::ZERO; 4];
     let error = model

@@ -1,6 +1,7 @@
 //! What `lstm-nostd` computes on the host: the answer that every core must give.
 
-use lstm_nostd::{Model, State};
+use lstm_nostd::Model;
+use lstm_nostd::kernels::lanes;
 use trainer_host::integers::Stream;
 
 /// A stream on the host.
@@ -27,17 +28,11 @@ impl<'m> Reference<'m> {
         outputs
     }
 
-    /// The state, in blocks as the engine saves them.
+    /// The state: cells, then hidden state, as the engine saves them.
     pub fn state(&self) -> Vec<u8> {
-        let blocks = self.stream.hidden.iter().zip(&self.stream.cell);
-        blocks
-            .flat_map(|(&hidden, &cell)| {
-                let block = State {
-                    hidden: [hidden],
-                    cell: [cell],
-                };
-                block.to_bytes()[0]
-            })
-            .collect()
+        let cells = self.stream.cell.as_flattened().iter();
+        let mut bytes: Vec<u8> = cells.flat_map(|cell| cell.to_le_bytes()).collect();
+        bytes.extend(lanes::<i8>(&self.stream.hidden).iter().map(|h| *h as u8));
+        bytes
     }
 }

@@ -15,6 +15,7 @@ pub fn tiny_model() -> AlignedBytes {
         dense: vec![],
         outputs: 4,
         peepholes: true,
+        schemes: vec![],
         seed: 2002,
     };
     let mut file = random.build();

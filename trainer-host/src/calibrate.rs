@@ -16,6 +16,8 @@ pub struct LstmRanges {
     pub input_square: Vec<f64>,
     /// Mean square of each hidden unit, `[H]`.
     pub hidden_square: Vec<f64>,
+    /// Largest magnitude of any hidden value.
+    pub hidden_max: f64,
     /// Largest magnitude of any cell.
     pub cell_max: f64,
 }
@@ -65,6 +67,7 @@ impl Observed {
                 input_max: vec![0.0; layer.w_x.ncols()],
                 input_square: vec![0.0; layer.w_x.ncols()],
                 hidden_square: vec![0.0; layer.w_h.ncols()],
+                hidden_max: 0.0,
                 cell_max: 0.0,
             })
             .collect();
@@ -93,6 +96,7 @@ impl Observed {
             for (j, column) in layer.hidden.columns().into_iter().enumerate() {
                 ranges.hidden_square[j] = column.iter().map(|&h| f64::from(h).powi(2)).sum();
             }
+            ranges.hidden_max = largest(layer.hidden.view());
             ranges.cell_max = largest(layer.cell.view());
             input = layer.hidden.view();
         }
@@ -123,6 +127,7 @@ impl Observed {
             combine(&mut mine.input_max, &theirs.input_max, f64::max);
             combine(&mut mine.input_square, &theirs.input_square, |a, b| a + b);
             combine(&mut mine.hidden_square, &theirs.hidden_square, |a, b| a + b);
+            mine.hidden_max = mine.hidden_max.max(theirs.hidden_max);
             mine.cell_max = mine.cell_max.max(theirs.cell_max);
         }
         combine(

@@ -1,6 +1,7 @@
 //! From a quantised network to the content of a model file: input stage, names, golden steps.
 
 use lstm_nostd::artifact::{AlignedBytes, MAX_NAME_BYTES, ModelFile, WriteError};
+use lstm_nostd::kernels::Width;
 use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
@@ -70,9 +71,15 @@ pub fn assemble(
     (input_names, output_names): (&[String], &[String]),
     example: ArrayView2<'_, f32>,
 ) -> Result<ModelFile, WriteError> {
+    let width = quantised
+        .lstm
+        .first()
+        .map_or(Width::Int16, |layer| layer.scheme.width());
     let channels = (stage.formats.iter().zip(&quantised.input_range))
         .zip(stage.mean.iter().zip(stage.deviation))
-        .map(|((format, range), (mean, deviation))| format.channel(*mean, *deviation, *range))
+        .map(|((format, range), (mean, deviation))| {
+            format.channel(*mean, *deviation, *range, width)
+        })
         .collect();
     let mut file = ModelFile {
         task: match config.head {

@@ -3,8 +3,10 @@
 //! ```text
 //! raw_j = round(value_j · 2^frac_j)                                       what firmware feeds  (I1)
 //! x_j   = (((raw_j << l_j) − mean_j) · mult_j) >> 32                      docs/numerics.md     (I2)
-//! mean_j = round(mean · 2^(frac_j + l_j)),  mult_j = round(2^(47 − frac_j − l_j) / (dev · S_j)) (I3)
+//! mean_j = round(mean · 2^(frac_j + l_j)),  mult_j = round(2^(31 + b − frac_j − l_j) / (dev · S_j)) (I3)
 //! ```
+//!
+//! b is the bits of the first layer's activations, 16 or 8.
 //!
 //! A channel whose training values are all whole numbers is taken as the sensor's own integers,
 //! `frac_j = 0`. Any other one gets the fraction bits that put its largest magnitude near 2²²,
@@ -12,6 +14,7 @@
 //! so that a channel whose values reach 2³⁰ is refused: its differences would leave 32 bits.
 
 use lstm_nostd::InputChannel;
+use lstm_nostd::kernels::Width;
 use ndarray::ArrayView2;
 
 /// Raw values with fractions reach about this magnitude in the training data.
@@ -96,14 +99,15 @@ impl InputFormat {
     }
 
     /// The smallest `S_j` (in deviations) whose multiplier stays below 2³¹.
-    pub fn smallest_range(self, deviation: f32) -> f64 {
-        2f64.powi(16) * 1.001 / (self.units() * f64::from(deviation))
+    pub fn smallest_range(self, deviation: f32, width: Width) -> f64 {
+        2f64.powi(width.bits() as i32) * 1.001 / (self.units() * f64::from(deviation))
     }
 
     /// (I3) for a channel of the given mean and deviation whose input range is `range` deviations.
-    pub fn channel(self, mean: f32, deviation: f32, range: f64) -> InputChannel {
+    pub fn channel(self, mean: f32, deviation: f32, range: f64, width: Width) -> InputChannel {
         let limit = f64::from(i32::MAX);
-        let mult = 2f64.powi(47) / (self.units() * f64::from(deviation) * range);
+        let mult =
+            2f64.powi(31 + width.bits() as i32) / (self.units() * f64::from(deviation) * range);
         InputChannel {
             // A float-to-int cast saturates.
             mean: (f64::from(mean) * self.units())
@@ -145,9 +149,9 @@ mod tests {
                 unit * values.get(t).copied().unwrap_or(1.0)
             });
             let format = choose_formats(&names(1), &[sequence.view()]).unwrap()[0];
-            let channel = format.channel(mean * unit, deviation, RANGE);
+            let channel = format.channel(mean * unit, deviation, RANGE, Width::Int16);
             for value in &sequence {
-                let found = f64::from(channel.normalise(format.raw(*value)));
+                let found = f64::from(channel.normalise::<i16>(format.raw(*value)));
                 let exact = (f64::from(value / unit) - f64::from(mean)) / 0.5 / RANGE * 32_768.0;
                 prop_assert!((found - exact.clamp(-32_768.0, 32_767.0)).abs() <= 1.0, "{found} {exact}");
             }

@@ -1,5 +1,7 @@
 //! A data set evaluated in integers: the same engine, the same bits as on the device.
 
+use lstm_nostd::kernels::scalar::UnitStep;
+use lstm_nostd::kernels::{LstmParameters, Width, blocks, lanes};
 use lstm_nostd::{I16F16, I16x4, Mode, Model};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -10,7 +12,7 @@ use crate::input_format::InputFormat;
 /// The state of one stream and what a step needs beside it, of any model's sizes.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// Hidden state of all layers, Q0.15, in blocks of four units.
+    /// Hidden state of all layers, in blocks of each layer's width.
     pub hidden: Vec<I16x4>,
     /// Cells of all layers.
     pub cell: Vec<[i32; 4]>,
@@ -22,8 +24,8 @@ impl Stream {
     /// A fresh state for `model`.
     pub fn new(model: &Model<'_>) -> Self {
         Self {
-            hidden: vec![I16x4::default(); model.state_blocks()],
-            cell: vec![[0; 4]; model.state_blocks()],
+            hidden: vec![I16x4::default(); model.hidden_blocks()],
+            cell: vec![[0; 4]; model.cell_blocks()],
             scratch: vec![I16x4::default(); model.scratch_blocks()],
             outputs: vec![I16F16::ZERO; model.outputs()],
         }
@@ -43,6 +45,43 @@ impl Stream {
             )
             .expect("the stream was made for this model");
         &self.outputs
+    }
+
+    /// [`Stream::step`] while `observer` looks on at each unit of the LSTM layers: layer, unit, and what it
+    /// computed.
+    ///
+    /// # Panics
+    /// As [`Stream::step`].
+    pub fn observed_step(
+        &mut self,
+        model: &Model<'_>,
+        raw: &[i32],
+        observer: &mut impl FnMut(usize, usize, &UnitStep),
+    ) -> &[I16F16] {
+        let state = (&mut self.hidden[..], &mut self.cell[..]);
+        model
+            .observed_step(state, &mut self.scratch, raw, &mut self.outputs, observer)
+            .expect("the stream was made for this model");
+        &self.outputs
+    }
+
+    /// Cell of a unit of LSTM layer `layer`, in the layer's format.
+    pub fn cell(&self, model: &Model<'_>, layer: usize, unit: usize) -> i32 {
+        let below = &model.lstm_layers()[..layer];
+        let first: usize = below.iter().map(|layer| blocks(layer.hidden)).sum();
+        self.cell[first + unit / 4][unit % 4]
+    }
+
+    /// Hidden value of a unit of LSTM layer `layer`.
+    pub fn hidden(&self, model: &Model<'_>, layer: usize, unit: usize) -> f64 {
+        let blocks = |layer: &LstmParameters<'_>| layer.width.blocks(layer.hidden);
+        let (below, this) = (&model.lstm_layers()[..layer], &model.lstm_layers()[layer]);
+        let own = &self.hidden[below.iter().map(blocks).sum()..];
+        let value = match this.width {
+            Width::Int16 => i32::from(lanes::<i16>(own)[unit]),
+            Width::Int8 => i32::from(lanes::<i8>(own)[unit]),
+        };
+        f64::from(value) * 2f64.powi(this.h_shift as i32 - 15)
     }
 }
 

@@ -1,6 +1,7 @@
 //! How far the integers of each layer are from the f32 network, over the same sequences.
 
 use lstm_nostd::Model;
+use lstm_nostd::kernels::scalar::UnitStep;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -26,7 +27,13 @@ pub struct LayerError {
     pub cell_rms: f64,
     /// Cells that stood at the end of their range, over all units and steps.
     pub saturated_cells: usize,
+    /// Pre-activations of gates that were clamped to ±8, over all gates, units and steps: σ and tanh are
+    /// nearly constant there.
+    pub saturated_gates: usize,
 }
+
+/// The largest pre-activation, Q3.12.
+const GATE_MAX: u32 = 32_767;
 
 /// Sums over values; merged in the order of the sequences, whatever thread computed them.
 #[derive(Clone, Copy, Default)]
@@ -37,7 +44,8 @@ struct Sums {
     signal_square: f64,
     cell_max: f64,
     cell_square: f64,
-    saturated: usize,
+    saturated_cells: usize,
+    saturated_gates: usize,
 }
 
 /// Runs `network` on `normalised` and `model` on `real`, the same sequences `[T, I]` in normalised
@@ -74,21 +82,18 @@ fn compare(
     let mut all = vec![Sums::default(); trace.len()];
     let mut stream = Stream::new(model);
     for (t, raw) in raw_sequence(formats, real).iter().enumerate() {
-        stream.step(model, raw);
-        let mut first_block = 0;
-        for ((sums, exact), layer) in all.iter_mut().zip(&trace).zip(model.lstm_layers()) {
-            let cell_unit = 2f64.powi(layer.cell_int_bits as i32 - 31);
-            for u in 0..layer.hidden {
-                let (block, lane) = (first_block + u / 4, u % 4);
-                let cell = stream.cell[block][lane];
-                sums.saturated += usize::from(cell == i32::MAX || cell == i32::MIN);
+        stream.observed_step(model, raw, &mut |l, _, step| all[l].count_saturated(step));
+        let layers = model.lstm_layers();
+        for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
+            let cell_unit = 2f64.powi(layers[l].cell_int_bits as i32 - 31);
+            for u in 0..layers[l].hidden {
+                let cell = f64::from(stream.cell(model, l, u)) * cell_unit;
                 sums.add(
-                    f64::from(stream.hidden[block].0[lane]) / 32_768.0,
+                    stream.hidden(model, l, u),
                     f64::from(exact.hidden[[t, u]]),
-                    f64::from(cell) * cell_unit - f64::from(exact.cell[[t, u]]),
+                    cell - f64::from(exact.cell[[t, u]]),
                 );
             }
-            first_block += layer.hidden.div_ceil(4);
         }
     }
     all
@@ -105,6 +110,13 @@ impl Sums {
         self.cell_square += cell_error * cell_error;
     }
 
+    fn count_saturated(&mut self, step: &UnitStep) {
+        let cell = step.cell == i32::MAX || step.cell == i32::MIN;
+        self.saturated_cells += usize::from(cell);
+        let gates = step.z.iter().filter(|z| z.unsigned_abs() > GATE_MAX);
+        self.saturated_gates += gates.count();
+    }
+
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.hidden_max = self.hidden_max.max(other.hidden_max);
@@ -112,7 +124,8 @@ impl Sums {
         self.signal_square += other.signal_square;
         self.cell_max = self.cell_max.max(other.cell_max);
         self.cell_square += other.cell_square;
-        self.saturated += other.saturated;
+        self.saturated_cells += other.saturated_cells;
+        self.saturated_gates += other.saturated_gates;
     }
 
     fn finish(self, layer: String) -> LayerError {
@@ -124,7 +137,8 @@ impl Sums {
             hidden_signal_rms: rms(self.signal_square),
             cell_max: self.cell_max,
             cell_rms: rms(self.cell_square),
-            saturated_cells: self.saturated,
+            saturated_cells: self.saturated_cells,
+            saturated_gates: self.saturated_gates,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
 //! bptt, optimiser, schedule → train → tensor_file → checkpoint
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
-//! run_folder → report → cli
+//! config_file, run_folder → report → training_run → cli
 //! ```
 //!
 //! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
@@ -16,6 +16,7 @@ pub mod calibrate;
 pub mod checkpoint;
 pub mod cli;
 pub mod compute;
+pub mod config_file;
 pub mod data;
 pub mod device;
 mod dropout;
@@ -38,3 +39,4 @@ pub mod run_folder;
 pub mod schedule;
 mod tensor_file;
 pub mod train;
+pub mod training_run;

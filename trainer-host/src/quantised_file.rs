@@ -16,6 +16,7 @@
 use std::path::{Path, PathBuf};
 
 use lstm_nostd::artifact::{Dense, Lstm, ModelFile};
+use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{InputChannel, Mode, Task};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -48,20 +49,23 @@ pub enum ReadError {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Formats {
-    scheme: String,
+    /// Of each LSTM layer, then of each dense layer.
+    schemes: Vec<String>,
     task: String,
     mode: String,
     output_exponent: i8,
     input_shift: Vec<u8>,
     input_frac_bits: Vec<u8>,
     x_shift: Vec<u8>,
+    h_shift: Vec<u8>,
     cell_int_bits: Vec<u8>,
     output_shift: Vec<u8>,
+    /// Of each LSTM layer, then of each dense layer.
+    input_shifts: Vec<u8>,
     input_names: Vec<String>,
     output_names: Vec<String>,
 }
 
-const SCHEME: &str = "w8a16";
 const TASKS: [(&str, Task); 3] = [
     ("linear", Task::Linear),
     ("sigmoid", Task::Sigmoid),
@@ -116,15 +120,19 @@ pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
     add("golden.raw".into(), matrix(&raw));
     add("golden.outputs".into(), matrix(&outputs));
     let formats = Formats {
-        scheme: SCHEME.into(),
+        schemes: file.schemes().map(|scheme| scheme.name().into()).collect(),
         task: name_of(&TASKS, &file.task),
         mode: name_of(&MODES, &file.mode),
         output_exponent: file.output_exponent,
         input_shift: file.channels.iter().map(|c| c.shift).collect(),
         input_frac_bits: file.channels.iter().map(|c| c.frac_bits).collect(),
         x_shift: file.lstm.iter().map(|l| l.x_shift).collect(),
+        h_shift: file.lstm.iter().map(|l| l.h_shift).collect(),
         cell_int_bits: file.lstm.iter().map(|l| l.cell_int_bits).collect(),
         output_shift: file.dense.iter().map(|l| l.output_shift).collect(),
+        input_shifts: (file.lstm.iter().map(|l| l.input_shift))
+            .chain(file.dense.iter().map(|d| d.input_shift))
+            .collect(),
         input_names: file.input_names.clone(),
         output_names: file.output_names.clone(),
     };
@@ -149,12 +157,6 @@ pub fn read(path: &Path) -> Result<ModelFile, ReadError> {
 fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
     let tensors = tensor_file::open(bytes)?;
     let formats: Formats = tensor_file::metadata(bytes, "this is not a quantised network")?;
-    if formats.scheme != SCHEME {
-        return Err(format!(
-            "scheme {:?}, and this version knows {SCHEME:?}",
-            formats.scheme
-        ));
-    }
     let inputs = formats.input_names.len();
     let mean = read_vector::<i32>(&tensors, "input.mean", inputs)?;
     let mult = read_vector::<i32>(&tensors, "input.mult", inputs)?;
@@ -178,21 +180,28 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
             frac_bits,
         })
         .collect();
-    if formats.x_shift.len() != formats.cell_int_bits.len() {
-        return Err(format!(
-            "x_shift has {} layers and cell_int_bits {}",
-            formats.x_shift.len(),
-            formats.cell_int_bits.len()
-        ));
+    let lstm_layers = formats.x_shift.len();
+    let all_layers = lstm_layers + formats.output_shift.len();
+    for (field, found, needed) in [
+        ("h_shift", formats.h_shift.len(), lstm_layers),
+        ("cell_int_bits", formats.cell_int_bits.len(), lstm_layers),
+        ("schemes", formats.schemes.len(), all_layers),
+        ("input_shifts", formats.input_shifts.len(), all_layers),
+    ] {
+        if found != needed {
+            return Err(format!("{field}: found {found} layers, needed {needed}"));
+        }
     }
+    let schemes = formats.schemes.iter().map(|name| {
+        Scheme::from_name(name).ok_or_else(|| {
+            let known = Scheme::ALL.map(Scheme::name).join(", ");
+            format!("scheme {name:?}, and known ones are {known}")
+        })
+    });
+    let schemes = schemes.collect::<Result<Vec<_>, _>>()?;
     let mut width = inputs;
     let mut lstm = Vec::new();
-    for (l, (&x_shift, &cell_int_bits)) in formats
-        .x_shift
-        .iter()
-        .zip(&formats.cell_int_bits)
-        .enumerate()
-    {
+    for l in 0..lstm_layers {
         let name = |part: &str| format!("lstm.{l}.{part}");
         let rows = rows_of(&tensors, &name("w_h"))?;
         let hidden = rows / 4;
@@ -208,8 +217,11 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
             Err(_) => Vec::new(),
         };
         lstm.push(Lstm {
-            x_shift,
-            cell_int_bits,
+            scheme: schemes[l],
+            x_shift: formats.x_shift[l],
+            h_shift: formats.h_shift[l],
+            input_shift: formats.input_shifts[l],
+            cell_int_bits: formats.cell_int_bits[l],
             w_x: read_matrix(&tensors, &name("w_x"), rows, width)?,
             w_h: read_matrix(&tensors, &name("w_h"), rows, hidden)?,
             bias: read_vector(&tensors, &name("bias"), rows)?,
@@ -223,6 +235,8 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
         let name = |part: &str| format!("dense.{l}.{part}");
         let rows = rows_of(&tensors, &name("weight"))?;
         dense.push(Dense {
+            scheme: schemes[lstm_layers + l],
+            input_shift: formats.input_shifts[lstm_layers + l],
             output_shift,
             weight: read_matrix(&tensors, &name("weight"), rows, width)?,
             bias: read_vector(&tensors, &name("bias"), rows)?,
@@ -309,6 +323,7 @@ mod tests {
             dense: vec![4],
             outputs: 2,
             peepholes,
+            schemes: Scheme::ALL.to_vec(),
             seed,
         };
         let mut file = shape.build();

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
+use crate::config_file::{self, ConfigError};
 use crate::data::{self, DataError, Dataset, Normalisation, Options, Place, Schema, SplitError};
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::TrainConfig;
@@ -88,6 +89,9 @@ pub enum RunError {
         /// What is wrong, with its line.
         problem: String,
     },
+    /// A file of the run has keys or values that it cannot have.
+    #[error(transparent)]
+    Config(ConfigError),
     /// A run is there already.
     #[error("{}: holds a run already; go on with it by --resume, replace it by --overwrite, or choose another folder by --out", path.display())]
     Exists {
@@ -149,17 +153,27 @@ impl RunConfig {
         read_toml(&folder.join(CONFIG))
     }
 
+    /// Refuses a folder that holds a run.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`]
+    pub fn refuse_existing(folder: &Path) -> Result<(), RunError> {
+        if folder.join(CONFIG).exists() {
+            return Err(RunError::Exists {
+                path: folder.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// Makes a new run's folder with this configuration.
     ///
     /// # Errors
     /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
     pub fn create(&self, folder: &Path, overwrite: bool) -> Result<(), RunError> {
-        if folder.join(CONFIG).exists() {
-            if !overwrite {
-                return Err(RunError::Exists {
-                    path: folder.to_owned(),
-                });
-            }
+        if !overwrite {
+            Self::refuse_existing(folder)?;
+        } else if folder.join(CONFIG).exists() {
             // What an older run left must not be taken for this one's.
             for file in [
                 WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
@@ -341,13 +355,9 @@ impl Run {
 }
 
 fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RunError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|error| RunError::Malformed {
-        path: path.to_owned(),
-        problem: error.to_string(),
+    config_file::read(path).map_err(|error| match error {
+        ConfigError::Unreadable { path, source } => RunError::Unreadable { path, source },
+        other => RunError::Config(other),
     })
 }
 

@@ -597,3 +597,187 @@ fn weights_are_written_even_where_a_log_cannot_be() {
     assert!(said.contains("log.jsonl"), "{said}");
     assert!(bench.path("run/weights.safetensors").exists());
 }
+
+#[test]
+fn a_configuration_file_holds_what_flags_override() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.file(
+        "ramps.toml",
+        b"source = \"ramps.csv\"\n[train]\nhidden = [5]\nepochs = 2\nbatch_size = 8\n",
+    );
+    let printed = bench.succeed(&[
+        "train",
+        "--config",
+        "ramps.toml",
+        "--epochs",
+        "3",
+        "--set",
+        "train.clip_norm=0.5",
+        "--print-config",
+    ]);
+    bench.file("printed.toml", printed.as_bytes());
+    let trained = |file: &str, out: &str, flags: &[&str]| {
+        let mut arguments = vec!["train", "--config", file, "--out", out];
+        arguments.extend(flags);
+        bench.succeed(&arguments);
+        std::fs::read(bench.path(&format!("{out}/weights.safetensors"))).unwrap()
+    };
+    let from_printed = trained("printed.toml", "a", &[]);
+    let from_flags = trained(
+        "ramps.toml",
+        "b",
+        &["--epochs", "3", "--set", "train.clip_norm=0.5"],
+    );
+    assert_eq!(from_printed, from_flags);
+    assert_ne!(from_printed, trained("ramps.toml", "c", &[]));
+    // As JSON, the same.
+    let json = bench.succeed(&[
+        "train",
+        "--config",
+        "printed.toml",
+        "--print-config",
+        "--json",
+    ]);
+    bench.file("printed.json", json.as_bytes());
+    assert_eq!(from_printed, trained("printed.json", "d", &[]));
+
+    let compared = bench.succeed(&["compare", "a", "c", "--html", "compare.html"]);
+    assert!(compared.contains("train.epochs") && compared.contains("train.clip_norm"));
+    assert!(!compared.contains("train.hidden"), "{compared}");
+    let page = std::fs::read_to_string(bench.path("compare.html")).unwrap();
+    assert!(page.contains("Validation loss"));
+}
+
+#[test]
+fn unknown_settings_name_the_nearest_known_one() {
+    let bench = Bench::new();
+    bench.file("bad.toml", b"[train]\nepoch = 3\n");
+    let error = bench.fail(&["train", "digits", "--out", "run", "--config", "bad.toml"]);
+    assert!(error.contains("bad.toml:2:1"), "{error}");
+    assert!(error.contains("did you mean `epochs`?"), "{error}");
+    let error = bench.fail(&[
+        "train",
+        "digits",
+        "--out",
+        "run",
+        "--set",
+        "train.hiden=[3]",
+    ]);
+    assert!(error.contains("did you mean `hidden`?"), "{error}");
+    let error = bench.fail(&["train", "--out", "run", "--config", "nowhere.toml"]);
+    assert!(error.contains("nowhere.toml"), "{error}");
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
+fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let arguments = [
+        "train",
+        "ramps.csv",
+        "--out",
+        "all",
+        "--epochs",
+        "3",
+        "--hidden",
+        "6",
+        "--seeds",
+        "3,5",
+        "--json",
+    ];
+    let first = json(&bench.succeed(&arguments));
+    let accuracies: Vec<f64> = (first["runs"].as_array().unwrap().iter())
+        .map(|run| run["validation"]["accuracy"].as_f64().unwrap())
+        .collect();
+    let mean = first["validation"]["mean"].as_f64().unwrap();
+    assert!((mean - (accuracies[0] + accuracies[1]) / 2.0).abs() < 1e-12);
+    std::fs::remove_file(bench.path("all/seed-5/metrics.json")).unwrap();
+    assert_eq!(json(&bench.succeed(&arguments)), first);
+    let error = bench.fail(&[
+        "train",
+        "ramps.csv",
+        "--out",
+        "all",
+        "--epochs",
+        "4",
+        "--hidden",
+        "6",
+        "--seeds",
+        "3",
+    ]);
+    assert!(error.contains("--overwrite"), "{error}");
+}
+
+#[test]
+fn find_rate_proposes_a_rate_and_draws_its_curve() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let command = ["find-rate", "ramps.csv", "--hidden", "6", "--updates", "60"];
+    let with = |extra: &[&'static str]| [&command[..], extra].concat();
+    let text = bench.succeed(&with(&["--out", "rate.html"]));
+    assert!(
+        text.contains("proposed") && text.contains("--learning-rate"),
+        "{text}"
+    );
+    let page = std::fs::read_to_string(bench.path("rate.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("smoothed"));
+    let found = json(&bench.succeed(&with(&["--json", "--out", "rate.svg"])));
+    assert_eq!(found["points"].as_array().unwrap().len(), 60);
+    assert!(found["proposed"].as_f64().unwrap() > 1e-6);
+    assert!(
+        std::fs::read_to_string(bench.path("rate.svg"))
+            .unwrap()
+            .starts_with("<svg")
+    );
+    // The same settings from a file.
+    bench.file("c.toml", b"source = \"ramps.csv\"\n[train]\nhidden = [6]\n");
+    let again = [
+        "find-rate",
+        "--config",
+        "c.toml",
+        "--updates",
+        "60",
+        "--json",
+    ];
+    assert_eq!(json(&bench.succeed(&again))["points"], found["points"]);
+    for (extra, said) in [
+        (&["--out", "rate.png"][..], ".html or .svg"),
+        (&["--lowest", "0"], "lowest is 0"),
+        (&["--highest", "1e-9"], "highest is"),
+        (&["--momentum", "0.5"], "the optimiser is adam"),
+    ] {
+        let error = bench.fail(&with(extra));
+        assert!(error.contains(said), "{error}");
+    }
+    assert!(!bench.path("rate.png").exists());
+}
+
+#[test]
+fn flags_that_do_not_belong_together_leave_no_folder() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    for (flags, said) in [
+        ("--momentum 0.9", "--momentum is for --optimiser sgd"),
+        ("--truncate 4", "truncate is 4"),
+        (
+            "--class-weights 1,2,3",
+            "loss.class_weights is [1.0,2.0,3.0]",
+        ),
+        (
+            "--validation-share 0 --early-stopping 3",
+            "early_stopping is set",
+        ),
+        ("--schedule sawtooth", "possible values"),
+    ] {
+        let flags = flags.split(' ');
+        let arguments: Vec<&str> = ["train", "ramps.csv", "--out", "run"]
+            .into_iter()
+            .chain(flags)
+            .collect();
+        let error = bench.fail(&arguments);
+        assert!(error.contains(said), "{error}");
+        assert!(!bench.path("run").exists());
+    }
+}

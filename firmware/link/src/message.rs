@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::words::Width;
 
 /// Version of the messages below; both sides must have the same one.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// Bytes of arrays that always fit in a message whose frame has `frame_bytes` bytes.
 ///
@@ -66,7 +66,7 @@ pub enum Request<'a> {
     /// Replace the state. Answered by [`Response::Done`].
     WriteState {
         /// As in [`Response::State`].
-        blocks: &'a [u8],
+        bytes: &'a [u8],
     },
     /// Repeat the golden steps in the model file. Answered by [`Response::SelfTest`].
     SelfTest,
@@ -94,8 +94,8 @@ pub enum Response<'a> {
     },
     /// To [`Request::ReadState`].
     State {
-        /// The state's blocks of four units, each as the engine saves it.
-        blocks: &'a [u8],
+        /// Cells, then hidden state, as the engine saves them.
+        bytes: &'a [u8],
     },
     /// To [`Request::SelfTest`].
     SelfTest {
@@ -160,7 +160,7 @@ pub struct ModelInfo {
     pub inputs: u32,
     /// Outputs per time step.
     pub outputs: u32,
-    /// Blocks of four units that its state takes.
+    /// Blocks of four cells that its state takes.
     pub state_blocks: u32,
     /// Blocks of scratch memory that a step takes.
     pub scratch_blocks: u32,

@@ -40,7 +40,7 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
             inputs: bytes,
         },
         7 => Request::ReadState,
-        8 => Request::WriteState { blocks: bytes },
+        8 => Request::WriteState { bytes },
         9 => Request::SelfTest,
         _ => Request::Stack,
     }
@@ -78,7 +78,7 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
             outputs: bytes,
             ticks: flag.then_some(u64::from(number) << 20),
         },
-        4 => Response::State { blocks: bytes },
+        4 => Response::State { bytes },
         5 => Response::SelfTest {
             steps: number,
             passed: flag,

@@ -85,7 +85,7 @@ pub enum LayerError {
         /// The order's number.
         found: u8,
     },
-    /// A weight is −128, or one in the padding is not 0.
+    /// A weight is −128 (−8 in int4), or one in the padding is not 0.
     Weight {
         /// Row in the file, from 0 (unit · 4 + gate in LSTM layers).
         row: usize,
@@ -194,7 +194,10 @@ impl fmt::Display for LayerError {
                 )
             }
             Self::Weight { row } => {
-                write!(f, "row {row}: a weight is -128 or the padding is not 0")
+                write!(
+                    f,
+                    "row {row}: a weight is -128 (-8 in int4) or the padding is not 0"
+                )
             }
             Self::Multiplier { row } => write!(f, "row {row}: the multiplier is negative"),
             Self::Overflow { row } => write!(f, "row {row}: its 32-bit accumulator could overflow"),

@@ -10,8 +10,10 @@ pub struct Sizes {
     pub inputs: usize,
     /// Outputs, `O`.
     pub outputs: usize,
-    /// Blocks of a [`State`](crate::State).
-    pub state_blocks: usize,
+    /// Cell blocks of a [`State`](crate::State).
+    pub cell_blocks: usize,
+    /// Hidden blocks of a [`State`](crate::State).
+    pub hidden_blocks: usize,
     /// Blocks of scratch.
     pub scratch_blocks: usize,
 }
@@ -33,8 +35,9 @@ impl Sizes {
         Self {
             inputs: u16_at(file, 12),
             outputs: u16_at(file, 14),
-            state_blocks: u16_at(file, 20),
+            cell_blocks: u16_at(file, 20),
             scratch_blocks: u16_at(file, 22),
+            hidden_blocks: u16_at(file, 30),
         }
     }
 }
@@ -73,11 +76,12 @@ macro_rules! include_model {
                 'static,
                 { SIZES.inputs },
                 { SIZES.outputs },
-                { SIZES.state_blocks },
+                { SIZES.cell_blocks },
+                { SIZES.hidden_blocks },
                 { SIZES.scratch_blocks },
             >;
             /// The state of one stream.
-            pub type State = $crate::State<{ SIZES.state_blocks }>;
+            pub type State = $crate::State<{ SIZES.cell_blocks }, { SIZES.hidden_blocks }>;
 
             /// Checks the file; after it, nothing can fail.
             ///

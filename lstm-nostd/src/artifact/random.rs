@@ -4,11 +4,12 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Dense, Lstm, ModelFile};
+use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
 use crate::model::{Mode, Task};
 
 /// The shape of a random model, and the seed of its numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RandomModel {
     /// Raw input channels.
     pub inputs: usize,
@@ -20,36 +21,51 @@ pub struct RandomModel {
     pub outputs: usize,
     /// Whether the LSTM layers have peepholes.
     pub peepholes: bool,
+    /// Schemes of the layers, LSTM layers first, over and over; w8a16 for all when there are none.
+    pub schemes: Vec<Scheme>,
     /// Same seed, same model.
     pub seed: u64,
 }
 
 impl RandomModel {
-    /// A model of this shape whose gates cover their whole range and whose weights reach ±127,
-    /// with every row inside of its accumulator's bound.
+    /// A model of this shape whose gates cover their whole range and whose weights reach the ends of
+    /// theirs, with every row inside of its accumulator's bound.
     pub fn build(&self) -> ModelFile {
         let mut random = Random(self.seed);
+        let mut schemes = self.schemes.iter().copied().cycle();
+        let mut schemes = core::iter::from_fn(|| Some(schemes.next().unwrap_or_default()));
+        let mut lstm_schemes = schemes
+            .by_ref()
+            .take(self.hidden.len())
+            .collect::<Vec<_>>()
+            .into_iter();
+        let first = lstm_schemes
+            .clone()
+            .next()
+            .map_or(Width::Int16, Scheme::width);
         let channels = (0..self.inputs).map(|_| {
             let shift = random.below(12) as u8;
-            // Raw values of ±2²⁰ span several times the int16 range.
+            // Raw values of ±2²⁰ span several times the range of the first layer's inputs.
             InputChannel {
                 mean: random.within(1 << 24),
-                mult: random.below(1 << (30 - u32::from(shift))) as i32,
+                mult: random.below(1 << (30 - u32::from(shift))) as i32 >> (16 - first.bits()),
                 shift,
                 frac_bits: random.below(20) as u8,
             }
         });
         let channels: Vec<_> = channels.collect();
-        let mut width = self.inputs;
+        let mut below = (self.inputs, first);
         let mut lstm = Vec::new();
         for &hidden in &self.hidden {
-            lstm.push(random.lstm(width, hidden, self.peepholes));
-            width = hidden;
+            let scheme = lstm_schemes.next().unwrap_or_default();
+            lstm.push(random.lstm(scheme, below, hidden, self.peepholes));
+            below = (hidden, scheme.width());
         }
         let mut dense = Vec::new();
         for &outputs in self.dense.iter().chain([&self.outputs]) {
-            dense.push(random.dense(width, outputs));
-            width = outputs;
+            let scheme = schemes.next().unwrap_or_default();
+            dense.push(random.dense(scheme, below, outputs));
+            below = (outputs, scheme.width());
         }
         ModelFile {
             task: Task::Linear,
@@ -104,14 +120,24 @@ impl Random {
         }
     }
 
-    /// Mostly any int8 weight, sometimes an extreme one.
-    fn weights(&mut self, count: usize) -> Vec<i8> {
+    /// Mostly any weight, sometimes an extreme one.
+    fn weights(&mut self, scheme: Scheme, count: usize) -> Vec<i8> {
+        let most = scheme.weight_max();
         let weight = |random: &mut Self| match random.below(8) {
-            0 => 127,
-            1 => -127,
-            _ => random.within(127) as i8,
+            0 => most,
+            1 => -most,
+            _ => random.within(most.into()) as i8,
         };
         (0..count).map(|_| weight(self)).collect()
+    }
+
+    /// A shift from the width below, where it is another one.
+    fn input_shift(&mut self, scheme: Scheme, below: Width) -> u8 {
+        if below == scheme.width() {
+            0
+        } else {
+            self.below(9) as u8
+        }
     }
 
     /// `bias` and `mult` of a row whose products reach `reach`: its results spread over ±`spread`.
@@ -122,15 +148,30 @@ impl Random {
         (bias, mult.clamp(1, i32::MAX as u64) as i32)
     }
 
-    fn lstm(&mut self, inputs: usize, hidden: usize, peepholes: bool) -> Lstm {
+    fn lstm(
+        &mut self,
+        scheme: Scheme,
+        (inputs, below): (usize, Width),
+        hidden: usize,
+        peepholes: bool,
+    ) -> Lstm {
+        let (x_shift, h_shift) = match scheme.width() {
+            Width::Int16 => (self.below(3) as u8, 0),
+            Width::Int8 => (5 + self.below(6) as u8, 5 + self.below(4) as u8),
+        };
         let mut layer = Lstm {
-            x_shift: self.below(3) as u8,
+            scheme,
+            x_shift,
+            h_shift,
+            input_shift: self.input_shift(scheme, below),
             cell_int_bits: 1 + self.below(15) as u8,
             ..Lstm::default()
         };
+        let activation = scheme.width().bits() - 1;
         let mut peephole = Vec::new();
         for row in 0..4 * hidden {
-            let (mut w_x, mut w_h) = (self.weights(inputs), self.weights(hidden));
+            let mut w_x = self.weights(scheme, inputs);
+            let mut w_h = self.weights(scheme, hidden);
             let has_peephole = peepholes && row / hidden != 2;
             let p = if has_peephole {
                 self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
@@ -140,9 +181,10 @@ impl Random {
             // Rows too long for their accumulator get smaller weights.
             let reach = loop {
                 let sum = |w: &[i8]| w.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
-                let total = (sum(&w_x) << layer.x_shift) + sum(&w_h) + u64::from(p.unsigned_abs());
-                if total << 15 < 1 << 31 {
-                    break total << 15;
+                let total = ((sum(&w_x) << x_shift) + (sum(&w_h) << h_shift)) << activation;
+                let total = total + (u64::from(p.unsigned_abs()) << 15);
+                if total < 1 << 31 {
+                    break total;
                 }
                 w_x.iter_mut().chain(&mut w_h).for_each(|w| *w /= 2);
             };
@@ -162,15 +204,20 @@ impl Random {
         layer
     }
 
-    fn dense(&mut self, inputs: usize, outputs: usize) -> Dense {
+    fn dense(&mut self, scheme: Scheme, (inputs, below): (usize, Width), outputs: usize) -> Dense {
         let mut layer = Dense {
+            scheme,
             output_shift: self.below(3) as u8,
+            input_shift: self.input_shift(scheme, below),
             ..Dense::default()
         };
+        let activation = scheme.width().bits() - 1;
+        // Outputs of hidden layers spread over the width, those of the last one over as many units.
+        let spread = 30_000 >> (15 - activation);
         for _ in 0..outputs {
-            let weight = self.weights(inputs);
+            let weight = self.weights(scheme, inputs);
             let sum: u64 = weight.iter().map(|w| u64::from(w.unsigned_abs())).sum();
-            let (bias, mult) = self.row(sum << 15, 30_000);
+            let (bias, mult) = self.row(sum << activation, spread);
             layer.weight.push(weight);
             layer.bias.push(bias);
             layer.mult.push(mult);

@@ -7,16 +7,17 @@ use heapless::Vec;
 use super::{
     ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, HEADER_BYTES, KIND_DENSE, KIND_LSTM,
     LAYER_HEADER_BYTES, LayerError, MAGIC, MAX_CELL_INT_BITS, MAX_INPUT_SHIFT, MAX_OUTPUT_SHIFT,
-    MAX_X_SHIFT, SCHEME_W8A16, VERSION,
+    MAX_WIDTH_SHIFT, MAX_X_SHIFT, VERSION,
 };
 use crate::kernels::{
-    Active, DenseParameters, Kernels, LstmParameters, Order, RowBlock, Weights, blocks,
+    Active, DenseParameters, DenseWeights, Kernels, LstmParameters, Order, RowBlock, Scheme,
+    Weights, Width, blocks,
 };
 use crate::layers::input::ChannelWords;
-use crate::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS, Mode, Model, Task, names};
+use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_LSTM_LAYERS, Mode, Model, Task, names};
 
-/// The largest magnitude of an activation, 2¹⁵.
-const ACTIVATION_MAX: u64 = 1 << 15;
+/// The largest magnitude of the narrow cell, 2¹⁵.
+const NARROW_CELL_MAX: u64 = 1 << 15;
 
 impl<'m> Model<'m> {
     /// Parses a model file in place.
@@ -46,35 +47,45 @@ impl<'m> Model<'m> {
             )?;
             in_range("input mult", channel[1] as u32, 0, i32::MAX as u32)?;
         }
-        let mut width = header.inputs;
+        let mut below = Below {
+            units: header.inputs,
+            width: None,
+        };
         let mut lstm = Vec::new();
-        let mut state_blocks = 0;
-        let mut widest = 0;
         for index in 0..header.lstm_layers {
-            let layer = reader.lstm(width).map_err(|error| error.at(false, index))?;
-            width = layer.hidden;
-            state_blocks += blocks(width);
-            widest = widest.max(blocks(width));
+            let layer = reader.lstm(below).map_err(|error| error.at(false, index))?;
+            below = Below {
+                units: layer.hidden,
+                width: Some(layer.width),
+            };
             // The header allows no more layers than the vector holds.
             let _ = lstm.push(layer);
         }
-        let mut dense = Vec::new();
-        let mut dense_blocks = 0;
+        let mut dense: Vec<_, MAX_DENSE_LAYERS> = Vec::new();
         for index in 0..header.dense_layers - 1 {
             let layer = reader
-                .dense(width, FLAG_RELU)
+                .dense(below, FLAG_RELU)
                 .map_err(|error| error.at(true, index))?;
-            width = layer.outputs;
-            dense_blocks += blocks(width);
+            below = Below {
+                units: layer.outputs,
+                width: Some(layer.width),
+            };
             let _ = dense.push(layer);
         }
         let output = reader
-            .dense(width, 0)
+            .dense(below, 0)
             .map_err(|error| error.at(true, header.dense_layers - 1))?;
-        let scratch_blocks = dense_blocks.max(blocks(header.inputs) + widest);
+        let dense_sizes = dense.iter().chain([&output]);
+        let buffers = BufferSizes::of_layers(
+            header.inputs,
+            lstm.iter()
+                .map(|layer: &LstmParameters<'_>| (layer.width, layer.hidden)),
+            dense_sizes.map(|layer| (layer.width, layer.outputs)),
+        );
         exactly("outputs", header.outputs, output.outputs)?;
-        exactly("state blocks", header.state_blocks, state_blocks)?;
-        exactly("scratch blocks", header.scratch_blocks, scratch_blocks)?;
+        exactly("cell blocks", header.cell_blocks, buffers.cell)?;
+        exactly("hidden blocks", header.hidden_blocks, buffers.hidden)?;
+        exactly("scratch blocks", header.scratch_blocks, buffers.scratch)?;
         let golden_step = header.inputs + header.outputs;
         let golden = reader.slice(header.golden_steps.saturating_mul(golden_step))?;
         let names = reader.bytes(header.names_bytes)?;
@@ -88,8 +99,7 @@ impl<'m> Model<'m> {
             mode: header.mode,
             output_exponent: header.output_exponent,
             outputs: header.outputs,
-            state_blocks,
-            scratch_blocks,
+            buffers,
             channels,
             lstm,
             dense,
@@ -159,7 +169,8 @@ struct Header {
     lstm_layers: usize,
     dense_layers: usize,
     golden_steps: usize,
-    state_blocks: usize,
+    cell_blocks: usize,
+    hidden_blocks: usize,
     scratch_blocks: usize,
     names_bytes: usize,
     output_exponent: i8,
@@ -182,9 +193,7 @@ impl Header {
         in_range("outputs", u16_at(14), 1, u16::MAX.into())?;
         in_range("LSTM layers", bytes[16].into(), 1, MAX_LSTM_LAYERS as u32)?;
         in_range("dense layers", bytes[17].into(), 1, MAX_DENSE_LAYERS as u32)?;
-        for reserved in &bytes[29..32] {
-            in_range("reserved header byte", (*reserved).into(), 0, 0)?;
-        }
+        in_range("reserved header byte", bytes[29].into(), 0, 0)?;
         Ok(Self {
             task,
             mode,
@@ -193,7 +202,8 @@ impl Header {
             lstm_layers: bytes[16].into(),
             dense_layers: bytes[17].into(),
             golden_steps: u16_at(18) as usize,
-            state_blocks: u16_at(20) as usize,
+            cell_blocks: u16_at(20) as usize,
+            hidden_blocks: u16_at(30) as usize,
             scratch_blocks: u16_at(22) as usize,
             names_bytes: u32::from_le_bytes([bytes[24], bytes[25], bytes[26], bytes[27]]) as usize,
             output_exponent: bytes[28] as i8,
@@ -201,12 +211,40 @@ impl Header {
     }
 }
 
+/// What a layer stands on: the raw inputs, which take the first layer's width, or another layer.
+#[derive(Clone, Copy)]
+struct Below {
+    units: usize,
+    width: Option<Width>,
+}
+
 /// The common header of layers.
 struct LayerHeader {
+    scheme: Scheme,
     flags: u16,
-    inputs: usize,
     outputs: usize,
-    parameters: [u8; 3],
+    /// What the kinds have of their own, from byte 8.
+    own: [u8; 8],
+}
+
+impl LayerHeader {
+    /// Bytes from `first` on are not in use.
+    fn nothing_from(&self, first: usize) -> Result<(), LayerError> {
+        for reserved in self.own.iter().skip(first) {
+            layer_range("reserved byte", (*reserved).into(), 0, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The conversion of the layer below, which must be 0 when there is none.
+    fn input_shift(&self, found: u8, below: Below) -> Result<u32, LayerError> {
+        let converts = below
+            .width
+            .is_some_and(|width| width != self.scheme.width());
+        let most = if converts { MAX_WIDTH_SHIFT } else { 0 };
+        layer_range("input shift", found.into(), 0, most.into())?;
+        Ok(found.into())
+    }
 }
 
 /// What stops a layer's parser; it does not know its index.
@@ -286,55 +324,48 @@ impl<'m> Reader<'m> {
     fn layer_header(
         &mut self,
         kind: u8,
-        inputs: usize,
+        below: Below,
         flags: (u16, u16),
-        most: [u8; 3],
     ) -> Result<LayerHeader, Stop> {
         let bytes = self.array::<LAYER_HEADER_BYTES>()?;
         let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         layer_range("kind", bytes[0].into(), kind.into(), kind.into())?;
-        layer_range(
-            "scheme",
-            bytes[1].into(),
-            SCHEME_W8A16.into(),
-            SCHEME_W8A16.into(),
-        )?;
+        let scheme = Scheme::from_code(bytes[1]).ok_or(LayerError::Field {
+            field: "scheme",
+            found: bytes[1].into(),
+            allowed: (1, Scheme::ALL.len() as u32),
+        })?;
         layer_range("flags", u16_at(2).into(), flags.0.into(), flags.1.into())?;
-        layer_range("inputs", u16_at(4).into(), inputs as u32, inputs as u32)?;
+        let units = below.units as u32;
+        layer_range("inputs", u16_at(4).into(), units, units)?;
         layer_range("units", u16_at(6).into(), 1, u16::MAX.into())?;
-        for ((field, most), found) in ["shift", "cell integer bits", "order"]
-            .iter()
-            .zip(most)
-            .zip(&bytes[8..11])
-        {
-            layer_range(field, (*found).into(), 0, most.into())?;
-        }
-        for reserved in &bytes[11..] {
-            layer_range("reserved byte", (*reserved).into(), 0, 0)?;
-        }
+        let [.., a, b, c, d, e, f, g, h] = *bytes;
         Ok(LayerHeader {
+            scheme,
             flags: u16_at(2),
-            inputs: u16_at(4).into(),
             outputs: u16_at(6).into(),
-            parameters: [bytes[8], bytes[9], bytes[10]],
+            own: [a, b, c, d, e, f, g, h],
         })
     }
 
-    fn lstm(&mut self, inputs: usize) -> Result<LstmParameters<'m>, Stop> {
-        let most = [MAX_X_SHIFT, MAX_CELL_INT_BITS, u8::MAX];
-        let header = self.layer_header(KIND_LSTM, inputs, (0, FLAG_PEEPHOLES), most)?;
-        let [x_shift, cell_int_bits, order] = header.parameters;
-        layer_range(
-            "cell integer bits",
-            cell_int_bits.into(),
-            1,
-            MAX_CELL_INT_BITS.into(),
-        )?;
+    fn lstm(&mut self, below: Below) -> Result<LstmParameters<'m>, Stop> {
+        let header = self.layer_header(KIND_LSTM, below, (0, FLAG_PEEPHOLES))?;
+        let [x_shift, cell_int_bits, order, h_shift, input_shift, ..] = header.own;
+        header.nothing_from(5)?;
+        layer_range("x shift", x_shift.into(), 0, MAX_X_SHIFT.into())?;
+        let m = cell_int_bits.into();
+        layer_range("cell integer bits", m, 1, MAX_CELL_INT_BITS.into())?;
+        let most = match header.scheme.width() {
+            Width::Int16 => 0,
+            Width::Int8 => MAX_WIDTH_SHIFT,
+        };
+        layer_range("hidden shift", h_shift.into(), 0, most.into())?;
         let hidden = header.outputs;
         let layer = LstmParameters {
             hidden,
-            inputs: header.inputs,
-            weights: self.weights(order, header.inputs, hidden)?,
+            inputs: below.units,
+            weights: self.weights(header.scheme, order, below.units, hidden)?,
+            width: header.scheme.width(),
             gates: self.slice(hidden)?,
             peepholes: if header.flags & FLAG_PEEPHOLES != 0 {
                 self.slice(hidden)?
@@ -342,13 +373,26 @@ impl<'m> Reader<'m> {
                 &[]
             },
             x_shift: x_shift.into(),
-            cell_int_bits: cell_int_bits.into(),
+            h_shift: h_shift.into(),
+            input_shift: header.input_shift(input_shift, below)?,
+            cell_int_bits: m,
         };
-        check_units(&layer, header.inputs)?;
+        check_units(&layer)?;
         Ok(layer)
     }
 
-    fn weights(&mut self, order: u8, inputs: usize, hidden: usize) -> Result<Weights<'m>, Stop> {
+    fn weights(
+        &mut self,
+        scheme: Scheme,
+        order: u8,
+        inputs: usize,
+        hidden: usize,
+    ) -> Result<Weights<'m>, Stop> {
+        if scheme == Scheme::W4a16 {
+            layer_range("order of int4 weights", order.into(), 0, 0)?;
+            let count = hidden.saturating_mul(blocks(inputs) + blocks(hidden));
+            return Ok(Weights::Nibbles(self.slice(count)?));
+        }
         let refused = LayerError::Order { found: order };
         let order = Order::from_code(order)
             .filter(|order| Active::ORDERS.contains(order))
@@ -362,36 +406,48 @@ impl<'m> Reader<'m> {
         })
     }
 
-    fn dense(&mut self, inputs: usize, flags: u16) -> Result<DenseParameters<'m>, Stop> {
-        let header =
-            self.layer_header(KIND_DENSE, inputs, (flags, flags), [MAX_OUTPUT_SHIFT, 0, 0])?;
-        let outputs = header.outputs;
-        let row_blocks = blocks(header.inputs);
-        let weights: &[[i8; 4]] = self.slice(outputs.saturating_mul(row_blocks))?;
-        let rows: &[[i32; 2]] = self.slice(outputs)?;
-        for ((row, weights), [bias, mult]) in weights
-            .chunks_exact(row_blocks.max(1))
-            .enumerate()
-            .zip(rows)
-        {
-            check_row(
-                magnitude(weights.iter().copied(), header.inputs, row)?,
-                i64::from(*bias),
-                *mult,
-                row,
-            )?;
-        }
-        Ok(DenseParameters {
+    fn dense(&mut self, below: Below, flags: u16) -> Result<DenseParameters<'m>, Stop> {
+        let header = self.layer_header(KIND_DENSE, below, (flags, flags))?;
+        let [output_shift, input_shift, ..] = header.own;
+        header.nothing_from(2)?;
+        layer_range(
+            "output shift",
+            output_shift.into(),
+            0,
+            MAX_OUTPUT_SHIFT.into(),
+        )?;
+        let (inputs, outputs) = (below.units, header.outputs);
+        let weights = match header.scheme {
+            Scheme::W8a16 | Scheme::W8a8 => {
+                DenseWeights::Int8(self.slice(outputs.saturating_mul(blocks(inputs)))?)
+            }
+            Scheme::W4a16 => {
+                DenseWeights::Nibbles(self.slice(outputs.saturating_mul(inputs.div_ceil(8)))?)
+            }
+        };
+        let layer = DenseParameters {
+            inputs,
             outputs,
             weights,
-            rows,
-            output_shift: header.parameters[0].into(),
-        })
+            width: header.scheme.width(),
+            rows: self.slice(outputs)?,
+            output_shift: output_shift.into(),
+            input_shift: header.input_shift(input_shift, below)?,
+        };
+        for (row, [bias, mult]) in layer.rows.iter().enumerate() {
+            let most = header.scheme.weight_max();
+            let sum = magnitude(layer.weights.row(row, inputs), inputs, most, row)?;
+            let reach = sum << (layer.width.bits() - 1);
+            check_row(reach, i64::from(*bias), *mult, row)?;
+        }
+        Ok(layer)
     }
 }
 
 /// Every unit's rows are inside of the accumulator's bound, and nothing but zeros pads them.
-fn check_units(layer: &LstmParameters<'_>, inputs: usize) -> Result<(), LayerError> {
+fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
+    let most = layer.scheme().weight_max();
+    let activation = layer.width.bits() - 1;
     let mut peepholes = layer.peepholes.iter();
     for (unit, [bias, mult]) in layer.gates.iter().enumerate() {
         let peephole = peepholes.next().copied().unwrap_or_default();
@@ -401,11 +457,13 @@ fn check_units(layer: &LstmParameters<'_>, inputs: usize) -> Result<(), LayerErr
             // The mask changes nothing, and shows the optimiser that every index is in range.
             let gate = gate & 3;
             let of_gate = move |block: RowBlock| block[gate & 3];
-            let x = magnitude(layer.input_part(unit).map(of_gate), inputs, row)?;
-            let h = magnitude(layer.recurrent_part(unit).map(of_gate), layer.hidden, row)?;
-            let p = u64::from(peephole[gate].unsigned_abs());
+            let x = layer.input_part(unit).map(of_gate);
+            let x = magnitude(x, layer.inputs, most, row)? << (activation + layer.x_shift);
+            let h = layer.recurrent_part(unit).map(of_gate);
+            let h = magnitude(h, layer.hidden, most, row)? << (activation + layer.h_shift);
+            let p = NARROW_CELL_MAX * u64::from(peephole[gate].unsigned_abs());
             let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
-            check_row((x << layer.x_shift) + h + p, bias, mult[gate], row)?;
+            check_row(x + h + p, bias, mult[gate], row)?;
         }
         // g has no peephole; its place in the file is padding.
         if peephole[2] != 0 {
@@ -415,15 +473,16 @@ fn check_units(layer: &LstmParameters<'_>, inputs: usize) -> Result<(), LayerErr
     Ok(())
 }
 
-/// Σ|w| of one row; its first `count` weights are above −128 and its padding is zero.
+/// Σ|w| of one row; its first `count` weights are within ±`most` and its padding is zero.
 fn magnitude(
     blocks: impl Iterator<Item = [i8; 4]>,
     count: usize,
+    most: i8,
     row: usize,
 ) -> Result<u64, LayerError> {
     let mut sum = 0;
     for (j, w) in blocks.flatten().enumerate() {
-        if w == i8::MIN || (j >= count && w != 0) {
+        if w < -most || (j >= count && w != 0) {
             return Err(LayerError::Weight { row });
         }
         sum += u64::from(w.unsigned_abs());
@@ -431,12 +490,12 @@ fn magnitude(
     Ok(sum)
 }
 
-/// The accumulator bound: 2¹⁵ · Σ|w| + |bias| < 2³¹, with the shift and the peephole in the sum.
-fn check_row(weights: u64, bias: i64, mult: i32, row: usize) -> Result<(), LayerError> {
+/// The accumulator bound: what products and peephole may reach, and the bias, stay below 2³¹ together.
+fn check_row(reach: u64, bias: i64, mult: i32, row: usize) -> Result<(), LayerError> {
     if mult < 0 {
         return Err(LayerError::Multiplier { row });
     }
-    if ACTIVATION_MAX * weights + bias.unsigned_abs() >= 1 << 31 {
+    if reach + bias.unsigned_abs() >= 1 << 31 {
         return Err(LayerError::Overflow { row });
     }
     Ok(())

@@ -6,12 +6,14 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    AlignedBytes, ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, KIND_DENSE, KIND_LSTM, MAGIC,
-    SCHEME_W8A16, VERSION,
+    AlignedBytes, ArtifactError, CRC, FLAG_PEEPHOLES, FLAG_RELU, KIND_DENSE, KIND_LSTM, LayerError,
+    MAGIC, VERSION,
 };
-use crate::kernels::{I32x4, Order, RowBlock, blocks, grouped_bias_excess, pair};
+use crate::kernels::{
+    I32x4, Order, RowBlock, Scheme, Width, blocks, grouped_bias_excess, pack, pair,
+};
 use crate::layers::input::InputChannel;
-use crate::model::{Mode, Model, Task};
+use crate::model::{BufferSizes, Mode, Model, Task};
 
 /// The most bytes of a name.
 pub const MAX_NAME_BYTES: usize = u8::MAX as usize;
@@ -42,8 +44,14 @@ pub struct ModelFile {
 /// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lstm {
+    /// How it is quantised.
+    pub scheme: Scheme,
     /// Left shift of the input products, `k`.
     pub x_shift: u8,
+    /// int8 activations: the hidden state is Q0.(15−n), 0..=8; else 0.
+    pub h_shift: u8,
+    /// Above a layer with activations of the other width: the shift between them, 0..=8; else 0.
+    pub input_shift: u8,
     /// Integer bits of the cell, `m`.
     pub cell_int_bits: u8,
     /// Input weights, `[4H][I]`.
@@ -61,6 +69,10 @@ pub struct Lstm {
 /// The integers of one dense layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dense {
+    /// How it is quantised.
+    pub scheme: Scheme,
+    /// Above a layer with activations of the other width: the shift between them, 0..=8; else 0.
+    pub input_shift: u8,
     /// Left shift after the multiplication, so that large gains fit.
     pub output_shift: u8,
     /// Weights, `[O][I]`.
@@ -126,18 +138,15 @@ impl ModelFile {
     pub fn to_bytes_in(&self, order: Order) -> Result<AlignedBytes, WriteError> {
         let mut out = Writer::default();
         let outputs = self.dense.last().map_or(0, |layer| layer.weight.len());
-        let state_blocks: usize = self.lstm.iter().map(|layer| blocks(layer.hidden())).sum();
-        let widest = self
-            .lstm
-            .iter()
-            .map(|layer| blocks(layer.hidden()))
-            .max()
-            .unwrap_or(0);
-        let hidden_dense = &self.dense[..self.dense.len().saturating_sub(1)];
-        let dense_blocks: usize = hidden_dense
-            .iter()
-            .map(|layer| blocks(layer.weight.len()))
-            .sum();
+        let buffers = BufferSizes::of_layers(
+            self.channels.len(),
+            self.lstm
+                .iter()
+                .map(|layer| (layer.scheme.width(), layer.hidden())),
+            self.dense
+                .iter()
+                .map(|layer| (layer.scheme.width(), layer.weight.len())),
+        );
         let names = self.names(outputs)?;
 
         out.0.extend(MAGIC);
@@ -157,19 +166,19 @@ impl ModelFile {
         out.u8("LSTM layers", self.lstm.len())?;
         out.u8("dense layers", self.dense.len())?;
         out.u16("golden steps", self.golden.len())?;
-        out.u16("state blocks", state_blocks)?;
-        out.u16(
-            "scratch blocks",
-            dense_blocks.max(blocks(self.channels.len()) + widest),
-        )?;
+        out.u16("cell blocks", buffers.cell)?;
+        out.u16("scratch blocks", buffers.scratch)?;
         out.i32s([names.len() as i32]);
-        out.0.extend([self.output_exponent as u8, 0, 0, 0]);
+        out.0.extend([self.output_exponent as u8, 0]);
+        out.u16("hidden blocks", buffers.hidden)?;
 
         out.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
-        for layer in &self.lstm {
-            layer.write(order, &mut out)?;
+        for (index, layer) in self.lstm.iter().enumerate() {
+            layer.check_weights(index)?;
+            layer.write(order.of(layer.scheme), &mut out)?;
         }
         for (index, layer) in self.dense.iter().enumerate() {
+            check_row_weights(layer.scheme, layer.weight.iter().enumerate(), (true, index))?;
             layer.write(index + 1 < self.dense.len(), &mut out)?;
         }
         for (raw, outputs) in &self.golden {
@@ -191,6 +200,12 @@ impl ModelFile {
         let bytes = AlignedBytes::from(out.0.as_slice());
         Model::parse(&bytes).map_err(WriteError::Refused)?;
         Ok(bytes)
+    }
+
+    /// Schemes of the LSTM layers, then of the dense layers.
+    pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        let lstm = self.lstm.iter().map(|layer| layer.scheme);
+        lstm.chain(self.dense.iter().map(|layer| layer.scheme))
     }
 
     fn names(&self, outputs: usize) -> Result<Vec<u8>, WriteError> {
@@ -221,6 +236,16 @@ impl Lstm {
         self.w_h.len() / 4
     }
 
+    fn check_weights(&self, index: usize) -> Result<(), WriteError> {
+        let hidden = self.hidden();
+        let in_file = |row: usize| row % hidden * 4 + row / hidden;
+        for part in [&self.w_x, &self.w_h] {
+            let rows = part.iter().enumerate().map(|(row, w)| (in_file(row), w));
+            check_row_weights(self.scheme, rows, (false, index))?;
+        }
+        Ok(())
+    }
+
     fn write(&self, order: Order, out: &mut Writer) -> Result<(), WriteError> {
         let hidden = self.hidden();
         let flags = if self.peephole.is_empty() {
@@ -228,7 +253,7 @@ impl Lstm {
         } else {
             FLAG_PEEPHOLES
         };
-        out.0.extend([KIND_LSTM, SCHEME_W8A16]);
+        out.0.extend([KIND_LSTM, self.scheme.code()]);
         out.u16("flags", flags.into())?;
         out.u16("inputs", self.w_x.first().map_or(0, Vec::len))?;
         out.u16("hidden units", hidden)?;
@@ -236,8 +261,8 @@ impl Lstm {
             self.x_shift,
             self.cell_int_bits,
             order.code(),
-            0,
-            0,
+            self.h_shift,
+            self.input_shift,
             0,
             0,
             0,
@@ -245,7 +270,7 @@ impl Lstm {
         for unit in 0..hidden {
             for weights in [&self.w_x, &self.w_h] {
                 let rows = [0, 1, 2, 3].map(|gate| weights[gate * hidden + unit].as_slice());
-                out.rows(order, rows);
+                out.rows(self.scheme, order, rows);
             }
         }
         for unit in 0..hidden {
@@ -253,9 +278,9 @@ impl Lstm {
             let sums = |weights: &[Vec<i8>]| -> I32x4 {
                 rows.map(|row| weights[row].iter().copied().map(i32::from).sum())
             };
-            let excess = match order {
-                Order::Generic | Order::Paired => [0; 4],
-                Order::Grouped => {
+            let excess = match (order, self.scheme.width()) {
+                (Order::Generic | Order::Paired, _) | (Order::Grouped, Width::Int8) => [0; 4],
+                (Order::Grouped, Width::Int16) => {
                     grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
                 }
             };
@@ -276,13 +301,27 @@ impl Lstm {
 
 impl Dense {
     fn write(&self, relu: bool, out: &mut Writer) -> Result<(), WriteError> {
-        out.0.extend([KIND_DENSE, SCHEME_W8A16]);
+        out.0.extend([KIND_DENSE, self.scheme.code()]);
         out.u16("flags", if relu { FLAG_RELU.into() } else { 0 })?;
         out.u16("inputs", self.weight.first().map_or(0, Vec::len))?;
         out.u16("outputs", self.weight.len())?;
-        out.0.extend([self.output_shift, 0, 0, 0, 0, 0, 0, 0]);
+        out.0.extend([self.output_shift, self.input_shift]);
+        out.0.extend([0; 6]);
         for row in &self.weight {
-            (0..blocks(row.len())).for_each(|block| out.weights(row, block));
+            match self.scheme {
+                Scheme::W8a16 | Scheme::W8a8 => {
+                    (0..blocks(row.len())).for_each(|block| out.weights(row, block));
+                }
+                Scheme::W4a16 => {
+                    for block in 0..row.len().div_ceil(8) {
+                        let [a, b] = [quarter(row, 2 * block), quarter(row, 2 * block + 1)];
+                        let nibbles = [[a[0], a[1]], [a[2], a[3]], [b[0], b[1]], [b[2], b[3]]];
+                        out.0.extend(
+                            nibbles.map(|[even, odd]| (even + 8) as u8 | ((odd + 8) as u8) << 4),
+                        );
+                    }
+                }
+            }
         }
         out.i32s(
             self.bias
@@ -292,6 +331,25 @@ impl Dense {
         );
         Ok(())
     }
+}
+
+/// Every weight is within the range of the scheme; rows come with their number in the file.
+fn check_row_weights<'a>(
+    scheme: Scheme,
+    rows: impl Iterator<Item = (usize, &'a Vec<i8>)>,
+    (dense, index): (bool, usize),
+) -> Result<(), WriteError> {
+    let most = scheme.weight_max();
+    for (row, weights) in rows {
+        if weights.iter().any(|w| !(-most..=most).contains(w)) {
+            return Err(WriteError::Refused(ArtifactError::Layer {
+                dense,
+                index,
+                error: LayerError::Weight { row },
+            }));
+        }
+    }
+    Ok(())
 }
 
 /// Block `block` of four weights of a row, padded with zeros.
@@ -337,10 +395,13 @@ impl Writer {
     }
 
     /// The input or the recurrent part of a unit's four rows.
-    fn rows(&mut self, order: Order, rows: [&[i8]; 4]) {
+    fn rows(&mut self, scheme: Scheme, order: Order, rows: [&[i8]; 4]) {
         let count = order.padded_blocks(blocks(rows[0].len()));
         let block = |index: usize| -> RowBlock { rows.map(|row| quarter(row, index)) };
         match order {
+            Order::Generic if scheme == Scheme::W4a16 => {
+                (0..count).for_each(|index| self.0.extend(pack(&block(index)).as_flattened()))
+            }
             Order::Generic => {
                 (0..count).for_each(|index| self.i8s(block(index).as_flattened().iter().copied()))
             }
@@ -393,7 +454,10 @@ impl From<&Model<'_>> for ModelFile {
             let bias = bias.map(|(row, bias)| bias - excess[row % hidden][row / hidden]);
             let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
             lstm.push(Lstm {
+                scheme: layer.scheme(),
                 x_shift: layer.x_shift as u8,
+                h_shift: layer.h_shift as u8,
+                input_shift: layer.input_shift as u8,
                 cell_int_bits: layer.cell_int_bits as u8,
                 w_x: part(false, inputs),
                 w_h: part(true, hidden),
@@ -410,11 +474,16 @@ impl From<&Model<'_>> for ModelFile {
         let mut dense = Vec::new();
         for layer in model.dense_layers() {
             let row = |r: usize| {
-                (0..inputs)
-                    .map(|j| layer.weights[r * blocks(inputs) + j / 4][j % 4])
+                layer
+                    .weights
+                    .row(r, inputs)
+                    .flatten()
+                    .take(inputs)
                     .collect()
             };
             dense.push(Dense {
+                scheme: layer.scheme(),
+                input_shift: layer.input_shift as u8,
                 output_shift: layer.output_shift as u8,
                 weight: (0..layer.outputs).map(row).collect(),
                 bias: layer.rows.iter().map(|row| row[0]).collect(),

@@ -79,7 +79,8 @@ impl Kernels for Dsp {
             return Scalar::lstm_step(layer, x, h, cell, next);
         };
         let (input_blocks, hidden_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.inputs > 0
+        let fits = layer.width == Width::Int16
+            && layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= input_blocks + hidden_blocks
             && layer.gates.len() >= layer.hidden

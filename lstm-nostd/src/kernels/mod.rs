@@ -4,18 +4,28 @@
 //! bit. Operands are views of a model file and of a state; their lengths and ranges were checked
 //! when the file was parsed.
 
+mod activations;
+mod dense_weights;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
 pub mod scalar;
+mod scheme;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]
 pub mod v7m;
 mod weights;
 
-pub use weights::{Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pair};
+pub use activations::{
+    Activation, I16x4, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
+};
+pub use dense_weights::DenseWeights;
+pub use scheme::Scheme;
+pub use weights::{
+    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pack, pair,
+};
 
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "dsp")]
@@ -33,11 +43,6 @@ pub type Active = v7m::V7m;
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
 
-/// Four int16 values, on an 8-byte boundary for double-word and vector loads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C, align(8))]
-pub struct I16x4(pub [i16; 4]);
-
 /// Four int32 values.
 pub type I32x4 = [i32; 4];
 
@@ -49,7 +54,7 @@ pub const fn blocks(n: usize) -> usize {
     n.div_ceil(4)
 }
 
-/// The first `hidden` lanes of `h` become those of `next`.
+/// The first `hidden` int16 lanes of `h` become those of `next`.
 #[inline(always)]
 pub fn replace(h: &mut [I16x4], next: &[I16x4], hidden: usize) {
     let mut pairs = h.iter_mut().zip(next);
@@ -63,15 +68,17 @@ pub fn replace(h: &mut [I16x4], next: &[I16x4], hidden: usize) {
     }
 }
 
-/// The parameters of one LSTM layer as they lie in a model file (scheme w8a16).
+/// The parameters of one LSTM layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
 pub struct LstmParameters<'m> {
     /// Hidden units, `H`.
     pub hidden: usize,
     /// Layer inputs, `I`.
     pub inputs: usize,
-    /// Rows in gate order i, f, g, o, in −127..=127, padded with zeros.
+    /// Rows in gate order i, f, g, o, in −127..=127 or −7..=7, padded with zeros.
     pub weights: Weights<'m>,
+    /// The type of the layer input and of the hidden state.
+    pub width: Width,
     /// `[H]`; biases as the order of the weights has them.
     pub gates: &'m [GateParameters],
     /// Peephole weights in gate order i, f, (0), o, in accumulator units per unit of the narrow
@@ -79,21 +86,53 @@ pub struct LstmParameters<'m> {
     pub peepholes: &'m [[i16; 4]],
     /// Left shift of the input products, `k` in (A).
     pub x_shift: u32,
+    /// Left shift of the recurrent products, `n` in (A) and (H): 0 for int16, 0..=8 for int8.
+    pub h_shift: u32,
+    /// The shift that brings the layer below to this one's width, see [`convert`]; 0 between equal ones.
+    pub input_shift: u32,
     /// Integer bits of the cell, `m` in 1..=15: the cell is `Qm.(31−m)`.
     pub cell_int_bits: u32,
 }
 
-/// The parameters of one dense layer as they lie in a model file (scheme w8a16).
+/// The parameters of one dense layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
 pub struct DenseParameters<'m> {
+    /// Layer inputs, `I`.
+    pub inputs: usize,
     /// Outputs, `O`.
     pub outputs: usize,
-    /// `[O][⌈I/4⌉]`, in −127..=127, padded with zeros.
-    pub weights: &'m [[i8; 4]],
+    /// Rows in −127..=127 or −7..=7, padded with zeros.
+    pub weights: DenseWeights<'m>,
+    /// The type of the layer input and, in hidden layers, of the output.
+    pub width: Width,
     /// Bias and multiplier of each row, `[O]`.
     pub rows: &'m [[i32; 2]],
     /// Saturating left shift after the multiplication.
     pub output_shift: u32,
+    /// The shift that brings the layer below to this one's width, see [`convert`]; 0 between equal ones.
+    pub input_shift: u32,
+}
+
+impl LstmParameters<'_> {
+    /// How the layer is quantised.
+    pub const fn scheme(&self) -> Scheme {
+        match (self.weights, self.width) {
+            (Weights::Nibbles(_), _) => Scheme::W4a16,
+            (_, Width::Int16) => Scheme::W8a16,
+            (_, Width::Int8) => Scheme::W8a8,
+        }
+    }
+}
+
+impl DenseParameters<'_> {
+    /// How the layer is quantised.
+    pub const fn scheme(&self) -> Scheme {
+        match (self.weights, self.width) {
+            (DenseWeights::Nibbles(_), _) => Scheme::W4a16,
+            (_, Width::Int16) => Scheme::W8a16,
+            (_, Width::Int8) => Scheme::W8a8,
+        }
+    }
 }
 
 /// What a backend provides.
@@ -101,11 +140,12 @@ pub trait Kernels {
     /// The orders of weights that it reads, the generic one among them.
     const ORDERS: &'static [Order];
 
-    /// One time step of an LSTM layer, equations (A) to (D) of [`scalar`].
+    /// One time step of an LSTM layer, equations (A) to (H) of [`scalar`].
     ///
-    /// `x: [⌈I/4⌉]` layer input; `h: [⌈H/4⌉]` hidden state, Q0.15, and `cell: [⌈H/4⌉]` are advanced in
-    /// place; `next: [⌈H/4⌉]` is scratch, for every unit is computed from the old hidden state. Lanes
-    /// past `I` are met by zero weights; lanes past `H` of `h` and `cell` stay as they are.
+    /// `x` is the layer input in blocks of the layer's width; the hidden state `h`, in blocks of that
+    /// width, and `cell: [⌈H/4⌉]` are advanced in place; `next`, as long as `h`, is scratch, for every unit
+    /// is computed from the old hidden state. Lanes past `I` are met by zero weights; lanes past `H` of `h`
+    /// and `cell` stay as they are.
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],

@@ -12,7 +12,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
-    Weights, blocks, scalar::Scalar,
+    Weights, Width, blocks, scalar::Scalar,
 };
 use crate::activation::{Segment, TABLES};
 
@@ -90,7 +90,8 @@ impl Kernels for Mve {
         };
         let hidden_blocks = blocks(layer.hidden);
         let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
-        let fits = layer.inputs > 0
+        let fits = layer.width == Width::Int16
+            && layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= x_groups + h_groups
             && layer.gates.len() >= layer.hidden

@@ -1,23 +1,25 @@
-//! The specification: scheme w8a16 in plain loops (`docs/numerics.md` explains the formats).
+//! The specification: every scheme in plain loops (`docs/numerics.md` explains the formats).
 //!
 //! For the gate rows r = i, f, g, o of unit u, with c16 the upper half of the cell:
 //!
 //! ```text
-//! acc_r = ((Σ_j w_x[r,j] · x_j) << k) + Σ_j w_h[r,j] · h_j + bias_r             (A)
+//! acc_r = (Σ_j w_x[r,j] · x_j << k) + (Σ_j w_h[r,j] · h_j << n) + bias_r        (A)
 //! z_r   = sat±32767(mul_high(acc_r + p_r · c16, mult_r))                 Q3.12   (B)
 //! c'    = sat(2 · mul_high(f << 16, c) + round_shift(2 · i · g, m))     Qm.31−m (C)
 //! h'    = round_shift(o · tanh(sat±32767(round_shift(c', 19 − m))), 15)   Q0.15  (D)
+//! h     = h' in int16;  sat±127(round_shift(h', n)) in int8               Q0.15−n (H)
 //! ```
 //!
-//! The output gate's peephole looks at the new cell, so z_o is computed after (C).
+//! The output gate's peephole looks at the new cell, so z_o is computed after (C). Schemes differ in the
+//! types of w, x and h alone; int16 activations have n = 0.
 //!
 //! ```text
 //! y_r   = sat(mul_high(Σ_j w[r,j] · x_j + bias_r, mult_r) << shift)              (E)
 //! ```
 
 use super::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    replace,
+    Activation, DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order,
+    RowBlock, Width, blocks, copy, lanes_mut, quads,
 };
 use crate::activation::{sigmoid, tanh};
 use crate::requant::{
@@ -38,89 +40,169 @@ impl Kernels for Scalar {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let lanes = cell.iter_mut().zip(&mut *next);
-        let lanes = lanes.flat_map(|(cells, nexts)| cells.iter_mut().zip(&mut nexts.0));
-        let mut peepholes = layer.peepholes.iter();
-        // The gates end with the last unit, before the padding of the last block of lanes.
-        for ((unit, [bias, mult]), (c, h_next)) in layer.gates.iter().enumerate().zip(lanes) {
-            let peephole = peepholes.next().copied().unwrap_or_default();
-            let mut bias = *bias;
-            for (bias, excess) in bias.iter_mut().zip(layer.bias_excess(unit)) {
-                *bias -= excess;
-            }
-            let acc = gate_products(layer, unit, x, h);
-            *h_next = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, c);
-        }
-        replace(h, next, layer.hidden);
+        observed_step(layer, x, h, cell, next, &mut ());
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], mut emit: impl FnMut(usize, i32)) {
-        let rows = layer.weights.chunks_exact(x.len().max(1)).zip(layer.rows);
-        for (r, (weights, [bias, mult])) in rows.enumerate() {
-            let mut acc = *bias;
-            for (w, x) in weights.iter().zip(x) {
-                acc += w
-                    .iter()
-                    .zip(x.0)
-                    .map(|(w, x)| i32::from(*w) * i32::from(x))
-                    .sum::<i32>();
-            }
-            emit(
-                r,
-                saturating_shift_left(mul_high(acc, *mult), layer.output_shift),
-            ); // (E)
+    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
+        match layer.width {
+            Width::Int16 => dense_rows::<i16>(layer, x, emit),
+            Width::Int8 => dense_rows::<i8>(layer, x, emit),
         }
+    }
+}
+
+/// What one unit computed in one step, before anything was narrowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitStep {
+    /// (B) without the clamp, of the gates i, f, g, o.
+    pub z: I32x4,
+    /// (C)
+    pub cell: i32,
+    /// (D)
+    pub hidden: i16,
+}
+
+/// Looks on while the specification computes.
+pub trait Observer {
+    /// Unit `unit` of the layer took a step.
+    fn unit(&mut self, unit: usize, step: &UnitStep);
+}
+
+/// Does not look.
+impl Observer for () {
+    #[inline(always)]
+    fn unit(&mut self, _: usize, _: &UnitStep) {}
+}
+
+/// [`Kernels::lstm_step`] of the specification, looked on by `observer`.
+#[inline(always)]
+pub fn observed_step(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+    observer: &mut impl Observer,
+) {
+    match layer.width {
+        Width::Int16 => step::<i16>(layer, x, h, cell, next, observer),
+        Width::Int8 => step::<i8>(layer, x, h, cell, next, observer),
+    }
+}
+
+#[inline(always)]
+fn step<A: Activation>(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+    observer: &mut impl Observer,
+) {
+    let mut peepholes = layer.peepholes.iter();
+    // The gates end with the last unit, before the padding of the last block of lanes.
+    let units = layer.gates.iter().enumerate();
+    let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
+    for ((unit, [bias, mult]), (c, h_next)) in units.zip(lanes) {
+        let peephole = peepholes.next().copied().unwrap_or_default();
+        let mut bias = *bias;
+        for (bias, excess) in bias.iter_mut().zip(layer.bias_excess(unit)) {
+            *bias -= excess;
+        }
+        let acc = gate_products::<A>(layer, unit, quads(x), quads(h));
+        let step = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, *c);
+        observer.unit(unit, &step);
+        *c = step.cell;
+        *h_next = A::saturate(round_shift(step.hidden.into(), layer.h_shift)); // (H)
+    }
+    copy::<A>(next, h, layer.hidden);
+}
+
+/// (E) for every row.
+#[inline(always)]
+fn dense_rows<A: Activation>(
+    layer: &DenseParameters<'_>,
+    x: &[I16x4],
+    mut emit: impl FnMut(usize, i32),
+) {
+    let x = quads::<A>(x);
+    let x = x.get(..blocks(layer.inputs)).unwrap_or(x);
+    for (r, [bias, mult]) in layer.rows.iter().enumerate() {
+        let mut acc = *bias;
+        for (w, x) in layer.weights.row(r, layer.inputs).zip(x) {
+            acc += dot(&w, x);
+        }
+        let value = saturating_shift_left(mul_high(acc, *mult), layer.output_shift);
+        emit(r, value);
     }
 }
 
 /// (A) without the bias, for the four gates of one unit.
 #[inline(always)]
-fn gate_products(layer: &LstmParameters<'_>, unit: usize, x: &[I16x4], h: &[I16x4]) -> I32x4 {
-    let mut acc = [0; 4];
-    for (block, x) in layer.input_part(unit).zip(x) {
-        accumulate(&mut acc, &block, x);
+fn gate_products<A: Activation>(
+    layer: &LstmParameters<'_>,
+    unit: usize,
+    x: &[[A; 4]],
+    h: &[[A; 4]],
+) -> I32x4 {
+    let of_x = products(layer.input_part(unit), x);
+    let of_h = products(layer.recurrent_part(unit), h);
+    let mut acc = of_x.map(|acc| acc << layer.x_shift);
+    for (acc, of_h) in acc.iter_mut().zip(of_h) {
+        *acc += of_h << layer.h_shift;
     }
-    acc = acc.map(|acc| acc << layer.x_shift);
-    for (block, h) in layer.recurrent_part(unit).zip(h) {
-        accumulate(&mut acc, &block, h);
+    acc
+}
+
+/// The sums of products of one part of four rows.
+#[inline(always)]
+fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
+    let mut acc = [0; 4];
+    for (block, x) in blocks.zip(x) {
+        for (acc, row) in acc.iter_mut().zip(&block) {
+            *acc += dot(row, x);
+        }
     }
     acc
 }
 
 #[inline(always)]
-fn accumulate(acc: &mut I32x4, block: &RowBlock, x: &I16x4) {
-    for (acc, row) in acc.iter_mut().zip(block) {
-        for (w, x) in row.iter().zip(&x.0) {
-            *acc += i32::from(*w) * i32::from(*x);
-        }
-    }
+fn dot<A: Activation>(w: &[i8; 4], x: &[A; 4]) -> i32 {
+    let products = w.iter().zip(x).map(|(w, x)| i32::from(*w) * (*x).into());
+    products.sum()
 }
 
-/// (A) to (D) for one unit from the products of its rows: advances `c`, returns the new h.
+/// (B) to (D) for one unit from the products of its rows and its cell.
 #[inline(always)]
 pub fn advance(
     m: u32,
     [bias, mult]: &GateParameters,
     peephole: [i16; 4],
     acc: I32x4,
-    c: &mut i32,
-) -> i16 {
+    c: i32,
+) -> UnitStep {
     // (B)
     let z = |r: usize, c16: i16| {
         let acc = acc[r] + bias[r] + i32::from(peephole[r]) * i32::from(c16);
-        saturate16_symmetric(mul_high(acc, mult[r]))
+        mul_high(acc, mult[r])
     };
-    let old = narrow(*c);
-    let i = sigmoid(z(0, old));
-    let f = sigmoid(z(1, old));
-    let g = tanh(z(2, old));
+    let old = narrow(c);
+    let [z_i, z_f, z_g] = [z(0, old), z(1, old), z(2, old)];
+    let i = sigmoid(saturate16_symmetric(z_i));
+    let f = sigmoid(saturate16_symmetric(z_f));
+    let g = tanh(saturate16_symmetric(z_g));
     // (C): |i|, |g| ≤ 32767, so that 2·i·g stays below 2³¹; |f · c / 2¹⁶| stays below 2³⁰.
-    let kept = 2 * mul_high(i32::from(f) << 16, *c);
-    *c = kept.saturating_add(round_shift(2 * i32::from(i) * i32::from(g), m));
-    let o = sigmoid(z(3, narrow(*c)));
+    let kept = 2 * mul_high(i32::from(f) << 16, c);
+    let cell = kept.saturating_add(round_shift(2 * i32::from(i) * i32::from(g), m));
+    let z_o = z(3, narrow(cell));
+    let o = sigmoid(saturate16_symmetric(z_o));
     // (D)
-    let squashed = tanh(saturate16_symmetric(round_shift(*c, 19 - m)));
-    round_shift(i32::from(o) * i32::from(squashed), 15) as i16
+    let squashed = tanh(saturate16_symmetric(round_shift(cell, 19 - m)));
+    UnitStep {
+        z: [z_i, z_f, z_g, z_o],
+        cell,
+        hidden: round_shift(i32::from(o) * i32::from(squashed), 15) as i16,
+    }
 }
 
 /// The upper half of a cell, rounded: `Qm.(15−m)`.

@@ -7,7 +7,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, blocks, replace, scalar::Scalar,
+    Weights, Width, blocks, replace, scalar::Scalar,
 };
 use crate::activation::{sigmoid_clamped, tanh_clamped};
 use crate::requant::mul_high;
@@ -50,7 +50,12 @@ impl Kernels for V6m {
         let Weights::Generic(weights) = layer.weights else {
             return Scalar::lstm_step(layer, x, h, cell, next);
         };
-        if x_blocks == 0 || h_blocks == 0 || x.len() < x_blocks || h.len() < h_blocks {
+        if layer.width != Width::Int16
+            || x_blocks == 0
+            || h_blocks == 0
+            || x.len() < x_blocks
+            || h.len() < h_blocks
+        {
             return Scalar::lstm_step(layer, x, h, cell, next);
         }
         let mut job = Job {

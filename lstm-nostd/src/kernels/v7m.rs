@@ -6,7 +6,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, blocks, replace, scalar::Scalar,
+    Weights, Width, blocks, replace, scalar::Scalar,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -65,7 +65,8 @@ impl Kernels for V7m {
             return Scalar::lstm_step(layer, x, h, cell, next);
         };
         let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.inputs > 0
+        let fits = layer.width == Width::Int16
+            && layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= x_blocks + h_blocks
             && layer.gates.len() >= layer.hidden

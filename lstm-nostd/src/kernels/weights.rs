@@ -9,19 +9,33 @@
 //! paired    [H][⌈I/4⌉ + ⌈H/4⌉][2 × 2 inputs][2 pairs][2 inputs][2]
 //!                                                     16-bit lanes 256·w_a + w_b of two gates:
 //!                                                     (a, b) = (i, f), (g, o)
-//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; biases hold 128·(2^k·Σw_x + Σw_h) more
+//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; for int16 activations, biases hold
+//!                                                     128·(2^k·Σw_x + Σw_h) more
 //! ```
+//!
+//! int4 weights have one order, which is their generic one: a block takes 8 bytes instead of 16.
+//!
+//! ```text
+//! nibbles   [H][⌈I/4⌉ + ⌈H/4⌉][2 pairs][2 inputs][2]  bytes of w + 8 for inputs j (lower half) and
+//!                                                     j + 2 of gates (i, f), (g, o)
+//! ```
+//!
+//! A 32-bit word of nibbles, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two neighbouring
+//! inputs of one gate in 16-bit lanes.
 //!
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `dsp.rs`
 //! and `mve.rs` say what the orders are good for.
 
-use super::{I32x4, blocks};
+use super::{I32x4, Scheme, Width, blocks};
 
 /// Weights of four inputs to four rows: `block[row][input]`.
 pub type RowBlock = [[i8; 4]; 4];
 
 /// Weights of four inputs to four rows as 16-bit lanes, `[lane][low byte, high byte]`.
 pub type PairedBlock = [[i8; 2]; 8];
+
+/// int4 weights of four inputs to four rows: `block[pair][2·input + row]`, see the order's description.
+pub type NibbleBlock = [[u8; 4]; 2];
 
 /// Weights of sixteen inputs to four rows: `group[row][input]`.
 pub type RowGroup = [[i8; 16]; 4];
@@ -56,6 +70,14 @@ impl Order {
         Self::ALL.into_iter().find(|order| order.code() == code)
     }
 
+    /// The order in which weights of `scheme` lie when this one is asked for: int4 has only one.
+    pub const fn of(self, scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::W8a16 | Scheme::W8a8 => self,
+            Scheme::W4a16 => Self::Generic,
+        }
+    }
+
     /// Blocks that a part of a row takes which holds `n` of them: groups are whole.
     pub const fn padded_blocks(self, n: usize) -> usize {
         match self {
@@ -74,13 +96,25 @@ pub enum Weights<'m> {
     Paired(&'m [PairedBlock]),
     /// [`Order::Grouped`]
     Grouped(&'m [RowGroup]),
+    /// int4 in [`Order::Generic`]
+    Nibbles(&'m [NibbleBlock]),
 }
 
 impl Weights<'_> {
+    /// Bytes that they take.
+    pub const fn bytes(&self) -> usize {
+        match self {
+            Self::Generic(blocks) => size_of_val(*blocks),
+            Self::Paired(blocks) => size_of_val(*blocks),
+            Self::Grouped(groups) => size_of_val(*groups),
+            Self::Nibbles(blocks) => size_of_val(*blocks),
+        }
+    }
+
     /// How they are ordered.
     pub const fn order(&self) -> Order {
         match self {
-            Self::Generic(_) => Order::Generic,
+            Self::Generic(_) | Self::Nibbles(_) => Order::Generic,
             Self::Paired(_) => Order::Paired,
             Self::Grouped(_) => Order::Grouped,
         }
@@ -88,7 +122,8 @@ impl Weights<'_> {
 
     /// Block `index`, counted with the padding of groups; zeros past the end.
     ///
-    /// A pair that does not stand for weights in −127..=127 comes out with a −128.
+    /// A pair that does not stand for weights in −127..=127 comes out with a −128, and a nibble that does
+    /// not stand for one in −7..=7 with a −8.
     #[inline(always)]
     pub fn block(&self, index: usize) -> RowBlock {
         match self {
@@ -98,6 +133,7 @@ impl Weights<'_> {
                 .get(index / 4)
                 .map(|group| group.map(|row| row.as_chunks().0[index % 4]))
                 .unwrap_or_default(),
+            Self::Nibbles(blocks) => blocks.get(index).map(unpack).unwrap_or_default(),
         }
     }
 }
@@ -124,7 +160,32 @@ pub fn pair(rows: &RowBlock) -> PairedBlock {
     block
 }
 
-/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights.
+/// Splits bytes into the int4 weights of their two inputs.
+#[inline(always)]
+fn unpack(block: &NibbleBlock) -> RowBlock {
+    let mut rows = RowBlock::default();
+    for (gate, row) in rows.iter_mut().enumerate() {
+        for (input, w) in row.iter_mut().enumerate() {
+            let byte = block[gate / 2][2 * (input % 2) + gate % 2];
+            *w = (byte >> (4 * (input / 2)) & 15) as i8 - 8;
+        }
+    }
+    rows
+}
+
+/// The inverse of the split: weights in −7..=7 as nibbles.
+pub fn pack(rows: &RowBlock) -> NibbleBlock {
+    let mut block = NibbleBlock::default();
+    for (gate, row) in rows.iter().enumerate() {
+        for (input, w) in row.iter().enumerate() {
+            let nibble = (w + 8) as u8 & 15;
+            block[gate / 2][2 * (input % 2) + gate % 2] |= nibble << (4 * (input / 2));
+        }
+    }
+    block
+}
+
+/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights and int16 activations.
 pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
     let mut excess = sum_h;
     for (excess, sum_x) in excess.iter_mut().zip(sum_x) {
@@ -151,9 +212,9 @@ impl<'m> super::LstmParameters<'m> {
     /// What the stored biases of unit `unit` hold above the biases of (A).
     #[inline(always)]
     pub fn bias_excess(&self, unit: usize) -> I32x4 {
-        match self.weights.order() {
-            Order::Generic | Order::Paired => [0; 4],
-            Order::Grouped => grouped_bias_excess(
+        match (self.weights.order(), self.width) {
+            (Order::Generic | Order::Paired, _) | (Order::Grouped, Width::Int8) => [0; 4],
+            (Order::Grouped, Width::Int16) => grouped_bias_excess(
                 sums(self.input_part(unit)),
                 sums(self.recurrent_part(unit)),
                 self.x_shift,
@@ -192,6 +253,22 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn nibbles_split_into_the_same_rows(
+            rows in prop::array::uniform4(prop::array::uniform4(-7i8..=7)),
+        ) {
+            let block = pack(&rows);
+            prop_assert_eq!(unpack(&block), rows);
+            for (gate, row) in rows.iter().enumerate() {
+                let word = u32::from_le_bytes(block[gate / 2]);
+                for (pair, inputs) in row.chunks(2).enumerate() {
+                    let lanes = word >> (8 * (gate % 2) + 4 * pair) & 0x000f_000f;
+                    let expected = (inputs[1] + 8) as u32 * 65_536 + (inputs[0] + 8) as u32;
+                    prop_assert_eq!(lanes, expected);
+                }
+            }
+        }
+
         #[test]
         fn pairs_split_into_the_same_rows(
             rows in prop::array::uniform4(prop::array::uniform4(-127i8..=127)),

@@ -1,13 +1,15 @@
 //! Normalisation of raw inputs on the device.
 //!
 //! ```text
-//! x_j = sat16(mul_high(sat32((raw_j << shift_j) − mean_j), mult_j))                        (I)
+//! x_j = sat(mul_high(sat32((raw_j << shift_j) − mean_j), mult_j))                          (I)
 //! ```
+//!
+//! The result has the width of the first layer: int16, or int8 in −127..=127.
 //!
 //! One multiplication subtracts the mean, divides by the deviation and applies the input scale.
 
-use crate::kernels::I16x4;
-use crate::requant::{mul_high, saturate16, saturating_shift_left};
+use crate::kernels::{Activation, I16x4, Width, lanes_mut};
+use crate::requant::{mul_high, saturating_shift_left};
 
 /// One channel of the input stage as it lies in a model file: `mean`, `mult`, and a word whose
 /// lowest byte is `shift` (0..=31) and whose second byte is the raw value's fraction bits.
@@ -48,17 +50,24 @@ impl InputChannel {
 
     /// (I)
     #[inline(always)]
-    pub fn normalise(self, raw: i32) -> i16 {
+    pub fn normalise<A: Activation>(self, raw: i32) -> A {
         // The mask changes nothing in a parsed model and shows that the shift is in range.
         let shifted = saturating_shift_left(raw, u32::from(self.shift & 31));
-        saturate16(mul_high(shifted.saturating_sub(self.mean), self.mult))
+        A::saturate(mul_high(shifted.saturating_sub(self.mean), self.mult))
     }
 }
 
-/// Normalises a step's raw inputs, `[I]`, into `x: [⌈I/4⌉]`; lanes past `I` stay as they are.
-pub fn normalise(channels: &[ChannelWords], raw: &[i32], x: &mut [I16x4]) {
-    let lanes = x.iter_mut().flat_map(|block| block.0.iter_mut());
-    for ((words, raw), lane) in channels.iter().zip(raw).zip(lanes) {
-        *lane = InputChannel::from_words(*words).normalise(*raw);
+/// Normalises a step's raw inputs, `[I]`, into `x` in blocks of the first layer's `width`; lanes past `I`
+/// stay as they are.
+pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [I16x4]) {
+    match width {
+        Width::Int16 => normalise_lanes::<i16>(channels, raw, lanes_mut(x)),
+        Width::Int8 => normalise_lanes::<i8>(channels, raw, lanes_mut(x)),
+    }
+}
+
+fn normalise_lanes<A: Activation>(channels: &[ChannelWords], raw: &[i32], x: &mut [A]) {
+    for ((words, raw), x) in channels.iter().zip(raw).zip(x) {
+        *x = InputChannel::from_words(*words).normalise(*raw);
     }
 }

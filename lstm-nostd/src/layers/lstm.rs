@@ -11,13 +11,13 @@
 //!
 //! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002, with diagonal
 //! peepholes). The output gate looks at the *new* cell state, so it is activated last. The integer
-//! form of (1) to (6) is (A) to (D) of [`crate::kernels::scalar`].
+//! form of (1) to (6) is (A) to (H) of [`crate::kernels::scalar`].
 
 use crate::kernels::{I16x4, I32x4, Kernels, LstmParameters};
 
-/// Advances `hidden` (Q0.15) and `cell`, both `[⌈H/4⌉]`, by the step whose input is `x: [⌈I/4⌉]`.
+/// Advances `hidden` (Q0.15, or Q0.(15−n) in int8) and `cell` by the step whose input is `x`.
 ///
-/// `next: [⌈H/4⌉]` is scratch: every unit is computed from the old hidden state.
+/// `next`, as long as `hidden`, is scratch: every unit is computed from the old hidden state.
 #[inline(always)]
 pub fn step<K: Kernels>(
     layer: &LstmParameters<'_>,

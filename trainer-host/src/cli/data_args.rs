@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::data::{Columns, Options, generated::Sizes};
+use crate::data::Options;
 
 /// How to read data; see `trainer-host train --help`.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -49,25 +49,36 @@ impl ReadArgs {
         *self == Self::default()
     }
 
-    /// The options of these flags.
+    /// The options of these flags alone.
     pub(super) fn options(&self) -> Options {
-        let default = Columns::default();
-        Options {
-            test: self.test.clone(),
-            columns: Columns {
-                series: self.series.clone().unwrap_or(default.series),
-                time: self.time.clone().unwrap_or(default.time),
-                label: self.label.clone().unwrap_or(default.label),
-                group: self.group.clone().unwrap_or(default.group),
-                targets: self.targets.clone(),
-                channels: (!self.channels.is_empty()).then(|| self.channels.clone()),
-            },
-            sizes: Sizes {
-                train: self.train_size,
-                test: self.test_size,
-                steps: self.steps,
-            },
-            seed: self.data_seed.unwrap_or(0),
+        let mut options = Options::default();
+        self.apply(&mut options);
+        options
+    }
+
+    /// Changes what a flag was given for.
+    pub(super) fn apply(&self, options: &mut Options) {
+        fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
+            if let Some(value) = flag {
+                *field = value.clone();
+            }
         }
+        let columns = &mut options.columns;
+        set(&mut columns.series, &self.series);
+        set(&mut columns.time, &self.time);
+        set(&mut columns.label, &self.label);
+        set(&mut columns.group, &self.group);
+        if !self.targets.is_empty() {
+            columns.targets = self.targets.clone();
+        }
+        if !self.channels.is_empty() {
+            columns.channels = Some(self.channels.clone());
+        }
+        options.test = self.test.clone().or(options.test.take());
+        let sizes = &mut options.sizes;
+        sizes.train = self.train_size.or(sizes.train);
+        sizes.test = self.test_size.or(sizes.test);
+        sizes.steps = self.steps.or(sizes.steps);
+        set(&mut options.seed, &self.data_seed);
     }
 }

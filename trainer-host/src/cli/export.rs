@@ -56,7 +56,8 @@ impl Target {
 struct Exported {
     file: PathBuf,
     bytes: usize,
-    scheme: &'static str,
+    /// Of the LSTM layers, then of the dense layers.
+    schemes: Vec<&'static str>,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
@@ -73,14 +74,14 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         &Exported {
             file,
             bytes: bytes.len(),
-            scheme: "w8a16",
+            schemes: content.schemes().map(|scheme| scheme.name()).collect(),
         },
         |exported| {
             format!(
-                "{}: {} bytes, scheme {}",
+                "{}: {} bytes, schemes {}",
                 exported.file.display(),
                 exported.bytes,
-                exported.scheme
+                exported.schemes.join(", ")
             )
         },
     )

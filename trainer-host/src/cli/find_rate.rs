@@ -2,22 +2,22 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use serde::Serialize;
 
 use super::Printer;
-use super::data_args::ReadArgs;
-use super::levers::Levers;
+use super::settings::SettingsArgs;
 use crate::atomic_file;
 use crate::report::rate_report;
 use crate::run_folder::{Fitted, RunConfig};
-use crate::train::{RangeTest, RateCurve, TrainConfig, find_rate};
+use crate::train::{RangeTest, RateCurve, find_rate};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
     /// File with recordings or built-in data, as for `train`.
-    #[arg(value_name = "DATA")]
-    source: String,
+    #[arg(value_name = "DATA", required_unless_present = "config")]
+    source: Option<String>,
     /// Page with the curve to write (.html, or .svg for the picture alone).
     #[arg(long, value_name = "FILE", value_parser = picture)]
     out: Option<PathBuf>,
@@ -31,9 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().updates)]
     updates: usize,
     #[command(flatten)]
-    levers: Levers,
-    #[command(flatten)]
-    read: ReadArgs,
+    settings: SettingsArgs,
 }
 
 fn picture(text: &str) -> Result<PathBuf, String> {
@@ -52,13 +50,13 @@ struct Found {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let mut train = TrainConfig::default();
-    args.levers.apply(&mut train)?;
-    train.validate()?;
+    let settings = args.settings.settings(args.source)?;
     let config = RunConfig {
-        source: args.source,
-        data: args.read.options(),
-        train,
+        source: settings.source.context(
+            "no data: name a file or built-in data, or set `source` in the configuration file",
+        )?,
+        data: settings.data,
+        train: settings.train,
     };
     let data = config.open_data()?;
     let fitted = Fitted::fit(&config.train, &data.train);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lstm_nostd::kernels::{Order, Weights};
+use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{Mode, Model, Task};
 use serde::Serialize;
@@ -46,6 +46,7 @@ struct Channel {
 #[derive(Debug, Serialize)]
 struct Layer {
     name: String,
+    scheme: &'static str,
     inputs: usize,
     units: usize,
     peepholes: bool,
@@ -135,6 +136,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     for (l, layer) in model.lstm_layers().iter().enumerate() {
         layers.push(Layer {
             name: format!("lstm.{l}"),
+            scheme: layer.scheme().name(),
             inputs: width,
             units: layer.hidden,
             peepholes: !layer.peepholes.is_empty(),
@@ -143,7 +145,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
                 layer.cell_int_bits,
                 31 - layer.cell_int_bits
             )),
-            parameter_bytes: size_of_weights(&layer.weights)
+            parameter_bytes: layer.weights.bytes()
                 + size_of_val(layer.gates)
                 + size_of_val(layer.peepholes),
             macs_per_step: 4 * layer.hidden * (width + layer.hidden),
@@ -153,11 +155,12 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     for (l, layer) in model.dense_layers().enumerate() {
         layers.push(Layer {
             name: format!("dense.{l}"),
+            scheme: layer.scheme().name(),
             inputs: width,
             units: layer.outputs,
             peepholes: false,
             cell_format: None,
-            parameter_bytes: size_of_val(layer.weights) + size_of_val(layer.rows),
+            parameter_bytes: layer.weights.bytes() + size_of_val(layer.rows),
             macs_per_step: width * layer.outputs,
         });
         width = layer.outputs;
@@ -166,8 +169,10 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         file_bytes,
         weights_order: model
             .lstm_layers()
-            .first()
-            .map_or("", |layer| order_name(layer.weights.order())),
+            .iter()
+            .map(|layer| layer.weights.order())
+            .max_by_key(|order| order.code())
+            .map_or("", order_name),
         task: match model.task() {
             Task::Linear => "linear",
             Task::Sigmoid => "sigmoid",
@@ -190,18 +195,10 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         outputs: model.output_names().map(str::to_owned).collect(),
         macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
         layers,
-        state_bytes: state_bytes(model.state_blocks()),
+        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
         output_exponent: model.output_exponent(),
-    }
-}
-
-fn size_of_weights(weights: &Weights<'_>) -> usize {
-    match weights {
-        Weights::Generic(blocks) => size_of_val(*blocks),
-        Weights::Paired(blocks) => size_of_val(*blocks),
-        Weights::Grouped(groups) => size_of_val(*groups),
     }
 }
 
@@ -220,6 +217,7 @@ fn text(model: &Inspected) -> String {
         .map(|layer| {
             vec![
                 layer.name.clone(),
+                layer.scheme.into(),
                 layer.inputs.to_string(),
                 layer.units.to_string(),
                 if layer.peepholes {
@@ -242,7 +240,7 @@ fn text(model: &Inspected) -> String {
         })
         .collect();
     format!(
-        "model file     {} bytes of flash, scheme w8a16, {} golden steps\n\
+        "model file     {} bytes of flash, {} golden steps\n\
          weights        in {} order\n\
          RAM            {} bytes of state a stream, {} bytes of scratch during a step\n\
          work           {} multiply-accumulates a step\n\
@@ -262,6 +260,7 @@ fn text(model: &Inspected) -> String {
         table(
             &[
                 "layer",
+                "scheme",
                 "inputs",
                 "units",
                 "peepholes",

@@ -4,6 +4,7 @@
 //! to standard error. An error is one line that says what, where and what to do; the exit status is
 //! then 1, and 2 for a command line that cannot be understood.
 
+mod compare;
 mod data_args;
 mod device;
 mod eval;
@@ -15,6 +16,8 @@ mod levers;
 mod model_source;
 mod progress;
 mod quantise;
+mod seeds;
+mod settings;
 mod table;
 mod train;
 
@@ -48,6 +51,8 @@ enum Command {
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
+    /// Lay finished runs side by side, with what differs between their settings.
+    Compare(compare::Args),
 }
 
 /// Where results go.
@@ -108,6 +113,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
+        Command::Compare(args) => compare::run(args, printer),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

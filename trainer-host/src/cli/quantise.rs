@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use lstm_nostd::Model;
+use lstm_nostd::kernels::Scheme;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
@@ -13,6 +15,7 @@ use crate::evaluate::{Comparison, compare};
 use crate::export::{InputStage, assemble};
 use crate::input_format::choose_formats;
 use crate::layer_error::{self, LayerError};
+use crate::network::Network;
 use crate::quantise::quantise;
 use crate::run_folder::{QUANTISED, Run};
 use crate::{integers, quantised_file};
@@ -24,12 +27,38 @@ const COMPARED_SEQUENCES: usize = 200;
 pub(super) struct Args {
     /// Run folder, after `trainer-host train`.
     run: PathBuf,
+    /// Scheme of all layers, or of each, LSTM layers first, as in `w8a8,w8a16`: w8a16, w8a8 or w4a16.
+    #[arg(long, value_delimiter = ',', value_parser = scheme, default_value = "w8a16")]
+    scheme: Vec<Scheme>,
+}
+
+fn scheme(name: &str) -> Result<Scheme, String> {
+    Scheme::from_name(name).ok_or_else(|| {
+        let known = Scheme::ALL.map(Scheme::name).join(", ");
+        format!("known schemes are {known}")
+    })
+}
+
+/// One scheme for each layer of `network`.
+fn per_layer(named: &[Scheme], network: &Network) -> anyhow::Result<Vec<Scheme>> {
+    let layers = network.lstm.len() + network.dense.len();
+    match named {
+        [all] => Ok(vec![*all; layers]),
+        each if each.len() == layers => Ok(each.to_vec()),
+        each => bail!(
+            "--scheme names {} schemes, and the network has {layers} layers, {} LSTM and {} dense; name one for all layers, or one for each",
+            each.len(),
+            network.lstm.len(),
+            network.dense.len(),
+        ),
+    }
 }
 
 #[derive(Debug, Serialize)]
 struct Quantised {
     file: PathBuf,
-    scheme: &'static str,
+    /// Of the LSTM layers, then of the dense layers.
+    schemes: Vec<&'static str>,
     /// Which part the accuracy is of.
     part: &'static str,
     comparison: Comparison,
@@ -47,13 +76,14 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
     let inputs = &run.fitted.inputs;
     let formats = choose_formats(&data.train.channels, &real)?;
+    let schemes = per_layer(&args.scheme, &run.network)?;
     let smallest: Vec<f64> = formats
         .iter()
         .zip(&inputs.deviation)
-        .map(|(format, dev)| format.smallest_range(*dev))
+        .map(|(format, dev)| format.smallest_range(*dev, schemes[0].width()))
         .collect();
     let calibration = Calibration::observe(&run.network, &normalised);
-    let quantised = quantise(&run.network, &calibration, &smallest)?;
+    let quantised = quantise(&run.network, &calibration, &schemes, &smallest)?;
     let stage = InputStage {
         formats: &formats,
         mean: &inputs.mean,
@@ -80,7 +110,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     quantised_file::write(&path, &file)?;
     let summary = Quantised {
         file: path,
-        scheme: "w8a16",
+        schemes: schemes.iter().map(|scheme| scheme.name()).collect(),
         part,
         comparison,
         cell_formats: file
@@ -104,9 +134,11 @@ fn text(quantised: &Quantised) -> String {
         .layers
         .iter()
         .zip(quantised.cell_formats.iter().zip(&quantised.x_shifts))
-        .map(|(layer, (cell, shift))| {
+        .zip(&quantised.schemes)
+        .map(|((layer, (cell, shift)), scheme)| {
             vec![
                 layer.layer.clone(),
+                (*scheme).into(),
                 format!("{:.5}", layer.hidden_max),
                 format!("{:.5}", layer.hidden_rms),
                 format!("{:.4}", layer.hidden_signal_rms),
@@ -114,25 +146,28 @@ fn text(quantised: &Quantised) -> String {
                 format!("{:.5}", layer.cell_rms),
                 cell.clone(),
                 layer.saturated_cells.to_string(),
+                layer.saturated_gates.to_string(),
                 shift.to_string(),
             ]
         })
         .collect();
     let header = [
         "layer",
+        "scheme",
         "h max error",
         "h RMS error",
         "RMS of h",
         "c max error",
         "c RMS error",
         "cell",
-        "saturated",
+        "saturated c",
+        "saturated z",
         "x shift",
     ];
     format!(
-        "{}  (scheme {})\n\n{}\n{}",
+        "{}  (schemes {})\n\n{}\n{}",
         quantised.file.display(),
-        quantised.scheme,
+        quantised.schemes.join(", "),
         table(&header, &rows),
         quantised.comparison.to_text(quantised.part),
     )

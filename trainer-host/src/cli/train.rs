@@ -1,190 +1,115 @@
 //! `trainer-host train`: recordings in, a run folder out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{anyhow, bail};
-use serde::Serialize;
+use anyhow::{Context, anyhow, bail};
 
 use super::Printer;
-use super::data_args::ReadArgs;
-use super::interrupt;
-use super::levers::Levers;
 use super::progress::Progress;
-use crate::atomic_file;
-use crate::checkpoint;
-use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Summary};
-use crate::evaluate::{Score, score};
-use crate::export::check_data;
-use crate::report::run_report;
-use crate::run_folder::{CHECKPOINT, Fitted, METRICS, REPORT, Run, RunConfig, RunData, WEIGHTS};
-use crate::train::{Ending, TrainConfig, TrainState, Trainer};
+use super::settings::SettingsArgs;
+use super::{interrupt, seeds};
+use crate::run_folder::{RunConfig, RunError};
+use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
     /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
     /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes.
-    #[arg(value_name = "DATA", required_unless_present = "resume")]
+    #[arg(value_name = "DATA", required_unless_present_any = ["resume", "config", "print_config"])]
     source: Option<String>,
     /// Run folder to write.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "resume")]
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config"])]
     out: Option<PathBuf>,
     /// Go on with the run in this folder, from its last finished epoch.
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
     resume: Option<PathBuf>,
     /// Replace the run that is in the folder.
     #[arg(long)]
     overwrite: bool,
+    /// Train once with each of these seeds, separated by commas, into FOLDER/seed-N, and print the
+    /// mean; the same command goes on where it was stopped.
+    #[arg(
+        long,
+        value_name = "SEEDS",
+        value_delimiter = ',',
+        conflicts_with = "seed"
+    )]
+    seeds: Vec<u64>,
+    /// Print the settings that would be used, as a file for --config, and do nothing else.
+    #[arg(long, help_heading = "Configuration")]
+    print_config: bool,
     #[command(flatten)]
-    levers: Levers,
-    #[command(flatten)]
-    read: ReadArgs,
+    settings: SettingsArgs,
 }
 
-/// Final figures of a run.
-#[derive(Debug, Serialize)]
-pub(super) struct Metrics {
-    run: PathBuf,
-    report: PathBuf,
-    epochs: usize,
-    best_epoch: Option<usize>,
-    parameters: usize,
-    train_data: Summary,
-    validation: Option<Score>,
-    test: Option<Score>,
-    /// Test sequences that pass the criterion of a built-in task's paper.
-    criterion: Option<Judgement>,
-}
-
-pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let resuming = args.resume.is_some();
-    let (folder, config, begun) = match (args.resume, args.source, args.out) {
-        (Some(folder), _, _) => {
-            let mut config = RunConfig::read(&folder)?;
-            let before = config.clone();
-            args.levers.apply(&mut config.train)?;
-            if config != before || !args.read.is_empty() {
-                bail!(
-                    "{}: a resumed run keeps its configuration and data, so that it ends with the same \
-                     weights; leave the flags of training and data out, or start a new run",
-                    folder.display()
-                );
-            }
-            let fitted = Fitted::read(&folder)?;
-            let path = folder.join(CHECKPOINT);
-            // A run that was stopped in its first epoch has no checkpoint yet.
-            let state = if path.exists() {
-                Some(checkpoint::read(
-                    &path,
-                    &fitted.network,
-                    config.train.optimiser,
-                )?)
-            } else {
-                None
-            };
-            (folder, config, Some((fitted, state)))
-        }
-        (None, Some(source), Some(folder)) => {
-            let mut train = TrainConfig::default();
-            args.levers.apply(&mut train)?;
-            train.validate()?;
-            (
-                folder,
-                RunConfig {
-                    source,
-                    data: args.read.options(),
-                    train,
-                },
-                None,
-            )
-        }
-        _ => bail!("name the data and --out FOLDER, or --resume FOLDER"),
-    };
-    let data = config.open_data()?;
-    eprintln!("{}", data.train.summary());
-    let fitted = Fitted::fit(&config.train, &data.train);
-    check_data(&data.train)?;
-    let state = match begun {
-        Some((before, _)) if before != fitted => bail!(
-            "{}: {} is no longer the data that this run began with; bring that back, or start a new run",
-            folder.display(),
-            config.source
-        ),
-        begun => begun.and_then(|(_, state)| state),
-    };
-    let train = fitted.normalised(&data.train);
-    let validation = data.validation.as_ref().map(|part| fitted.normalised(part));
-    let done = state.as_ref().map_or(0, TrainState::epochs);
-    let mut trainer = match state {
-        Some(state) => Trainer::resume(&config.train, &train, validation.as_ref(), state)?,
-        None => Trainer::new(&config.train, &train, validation.as_ref())?,
-    };
-    // Whatever could be refused has been; only now is anything written.
-    if !resuming {
-        config.create(&folder, args.overwrite)?;
-        fitted.write(&folder)?;
-    }
-    let stop = interrupt::flag()?;
-    let mut progress = Progress::new(&folder, config.train.epochs, done);
-    let ending = trainer.run(&mut progress, &stop)?;
-    let failure = progress.failure.take();
-    drop(progress);
-    if ending == Ending::Stopped {
-        return Err(failure.unwrap_or_else(|| {
-            anyhow!(
-                "stopped after {} of {} epochs; go on with `trainer-host train --resume {}`",
-                trainer.state().epochs(),
-                config.train.epochs,
+pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
+    if let Some(folder) = args.resume.take() {
+        let before = RunConfig::read(&folder)?;
+        let mut asked = before.clone();
+        args.settings.levers.apply(&mut asked.train)?;
+        args.settings.read.apply(&mut asked.data);
+        if asked != before {
+            bail!(
+                "{}: a resumed run keeps its configuration and data, so that it ends with the same \
+                 weights; leave the flags of training and data out, or start a new run",
                 folder.display()
-            )
-        }));
+            );
+        }
+        let metrics = train(
+            TrainingRun::resume(&folder)?,
+            &folder,
+            "",
+            &*interrupt::flag()?,
+        )?;
+        return printer.print(&metrics, text);
     }
-    let state = trainer.into_state();
-    // Where a checkpoint could not be written, the weights may still find room.
-    checkpoint::write_weights(&folder.join(WEIGHTS), state.chosen())?;
-    if let Some(failure) = failure {
-        return Err(failure);
+    let settings = args.settings.settings(args.source)?;
+    if args.print_config {
+        return printer.print(&settings, |settings| {
+            toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
+        });
     }
-    let metrics = finish(&Run::open(&folder)?, &data, &state)?;
+    let config = RunConfig {
+        source: settings.source.context(
+            "no data: name a file or built-in data, or set `source` in the configuration file",
+        )?,
+        data: settings.data,
+        train: settings.train,
+    };
+    let out = args
+        .out
+        .context("name the run folder to write by --out FOLDER")?;
+    let stop = interrupt::flag()?;
+    if !args.seeds.is_empty() {
+        return seeds::run(&config, &out, &args.seeds, args.overwrite, &stop, printer);
+    }
+    let run = TrainingRun::begin(config, &out, args.overwrite)?;
+    let metrics = train(run, &out, "", &stop)?;
     printer.print(&metrics, text)
 }
 
-/// Judges the chosen network and writes metrics and report.
-fn finish(run: &Run, data: &RunData, state: &TrainState) -> anyhow::Result<Metrics> {
-    let validation = data
-        .validation
-        .as_ref()
-        .map(|part| score(part, &run.outputs(part)));
-    let test_outputs = data.test.as_ref().map(|part| (part, run.outputs(part)));
-    let test = test_outputs
-        .as_ref()
-        .map(|(part, outputs)| score(part, outputs));
-    let criterion = test_outputs
-        .as_ref()
-        .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
-    let metrics = Metrics {
-        run: run.folder.clone(),
-        report: run.folder.join(REPORT),
-        epochs: state.epochs(),
-        best_epoch: state.best.as_ref().map(|best| best.epoch),
-        parameters: run.network.parameter_count(),
-        train_data: data.train.summary(),
-        validation,
-        test,
-        criterion,
-    };
-    atomic_file::write(
-        &run.folder.join(METRICS),
-        serde_json::to_string_pretty(&metrics)?.as_bytes(),
-    )?;
-    let scores = [
-        ("validation part", &metrics.validation),
-        ("test part", &metrics.test),
-    ];
-    let page = run_report(&run.config, &data.train.outputs, &state.history, &scores);
-    atomic_file::write(&metrics.report, page.as_bytes())?;
-    Ok(metrics)
+/// Trains with progress, each line of which begins with `label`.
+pub(super) fn train(
+    run: TrainingRun,
+    folder: &Path,
+    label: &str,
+    stop: &AtomicBool,
+) -> anyhow::Result<Metrics> {
+    eprintln!("{label}{}", run.data().train.summary());
+    let epochs = run.config().train.epochs;
+    let mut progress = Progress::new(label, epochs, run.epochs_done());
+    let metrics = run.train(&mut progress, stop)?;
+    metrics.ok_or_else(|| {
+        let command = format!("trainer-host train --resume {}", folder.display());
+        anyhow!("stopped before the last of {epochs} epochs; go on with `{command}`")
+    })
+}
+
+/// Whether this error is that a run is there already.
+pub(super) fn is_existing(error: &TrainingRunError) -> bool {
+    matches!(error, TrainingRunError::Run(RunError::Exists { .. }))
 }
 
 fn text(metrics: &Metrics) -> String {

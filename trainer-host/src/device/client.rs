@@ -303,14 +303,14 @@ impl Device {
         Ok(run)
     }
 
-    /// The state, in blocks as the engine saves them.
+    /// The state: cells, then hidden state, as the engine saves them.
     ///
     /// # Errors
     /// [`DeviceError`]; without a model among others.
     pub fn read_state(&mut self) -> Result<Vec<u8>, DeviceError> {
         self.exchange
             .ask(Request::ReadState, WAIT, |answer| match answer {
-                Response::State { blocks } => Some(blocks.to_vec()),
+                Response::State { bytes } => Some(bytes.to_vec()),
                 _ => None,
             })
     }
@@ -319,8 +319,8 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError`]; when it has another length than the model's among others.
-    pub fn write_state(&mut self, blocks: &[u8]) -> Result<(), DeviceError> {
-        self.command(Request::WriteState { blocks })
+    pub fn write_state(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.command(Request::WriteState { bytes })
     }
 
     /// Has the device repeat the golden steps in the model file. The state in use is left alone.

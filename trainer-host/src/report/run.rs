@@ -1,17 +1,23 @@
-//! The report of a run: curves of loss, accuracy and learning rate, and confusion matrices.
+//! The report of a run: curves of loss, accuracy and learning rate, confusion matrices, and what is
+//! inside the network.
 
-use super::{Curve, Page, confusion_table, curves_svg};
+use ndarray::Array2;
+
+use super::{Curve, Page, confusion_table, curves_svg, network_sections};
 use crate::evaluate::Score;
-use crate::run_folder::RunConfig;
+use crate::run_folder::Run;
 use crate::train::EpochRecord;
 
-/// The HTML page of a run; `scores` are named parts.
+/// The HTML page of a run; `sequences` are normalised ones to show the network on, `scores` are of
+/// named parts.
 pub fn run_report(
-    config: &RunConfig,
-    classes: &[String],
+    run: &Run,
+    sequences: &[Array2<f32>],
     history: &[EpochRecord],
     scores: &[(&str, &Option<Score>)],
 ) -> String {
+    let config = &run.config;
+    let classes = run.fitted.output_names();
     let mut page = Page::new(&format!("Training on {}", config.source));
     page.section("Loss", &losses_svg(history));
     let curve = |name: &str, value: fn(&EpochRecord) -> Option<f64>| Curve {
@@ -56,6 +62,7 @@ pub fn run_report(
             Score::Values(_) => page.text(&format!("Errors, {part}"), &score.describe()),
         }
     }
+    network_sections(&mut page, &run.network, sequences);
     page.text(
         "Configuration",
         &toml::to_string(config).unwrap_or_default(),

@@ -1,0 +1,150 @@
+//! Activations in state and scratch: blocks of eight bytes that hold four int16 or eight int8 lanes.
+//!
+//! ```text
+//! widen    x16 = x8 << n                                                   exact       (W)
+//! narrow   x8  = sat±127(round_shift(x16, n))                                          (N)
+//! ```
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::requant::{round_shift, saturate8_symmetric, saturate16};
+
+/// Eight bytes of activations: four int16, or eight int8 in layers whose scheme has those. On an 8-byte
+/// boundary for double-word and vector loads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C, align(8))]
+pub struct I16x4(pub [i16; 4]);
+
+/// The type of a layer's activations: of its inputs, and of its hidden state or outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Width {
+    /// int16
+    #[default]
+    Int16,
+    /// int8
+    Int8,
+}
+
+impl Width {
+    /// Bits of an activation, its sign included.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Int16 => 16,
+            Self::Int8 => 8,
+        }
+    }
+
+    /// Blocks that hold `n` activations.
+    pub const fn blocks(self, n: usize) -> usize {
+        match self {
+            Self::Int16 => n.div_ceil(4),
+            Self::Int8 => n.div_ceil(8),
+        }
+    }
+}
+
+/// An integer type of activations.
+pub trait Activation: Pod + Into<i32> {
+    /// The nearest value of the type. int8 is held to −127..=127, as it is made from signed fractions.
+    fn saturate(value: i32) -> Self;
+}
+
+impl Activation for i16 {
+    #[inline(always)]
+    fn saturate(value: i32) -> Self {
+        saturate16(value)
+    }
+}
+
+impl Activation for i8 {
+    #[inline(always)]
+    fn saturate(value: i32) -> Self {
+        saturate8_symmetric(value)
+    }
+}
+
+/// The lanes of blocks, four at a time, as four inputs of a layer meet their weights.
+#[inline(always)]
+pub fn quads<A: Activation>(blocks: &[I16x4]) -> &[[A; 4]] {
+    // Blocks are eight bytes on an 8-byte boundary, so that the cast never fails.
+    bytemuck::try_cast_slice(blocks).unwrap_or_default()
+}
+
+/// The lanes of blocks.
+#[inline(always)]
+pub fn lanes<A: Activation>(blocks: &[I16x4]) -> &[A] {
+    quads(blocks).as_flattened()
+}
+
+/// The lanes of blocks, to write.
+#[inline(always)]
+pub fn lanes_mut<A: Activation>(blocks: &mut [I16x4]) -> &mut [A] {
+    bytemuck::try_cast_slice_mut(blocks).unwrap_or_default()
+}
+
+/// (W) or (N): `count` activations of one width to the other one; other lanes stay as they are.
+///
+/// `shift` is `n`, at most 8. Between equal widths it copies.
+pub fn convert(from: (Width, &[I16x4]), to: (Width, &mut [I16x4]), shift: u32, count: usize) {
+    match (from, to) {
+        ((Width::Int8, x), (Width::Int16, y)) => {
+            let pairs = lanes_mut::<i16>(y).iter_mut().zip(lanes::<i8>(x));
+            pairs.take(count).for_each(|(y, x)| *y = widen(*x, shift));
+        }
+        ((Width::Int16, x), (Width::Int8, y)) => {
+            let pairs = lanes_mut::<i8>(y).iter_mut().zip(lanes::<i16>(x));
+            pairs.take(count).for_each(|(y, x)| *y = narrow(*x, shift));
+        }
+        ((Width::Int16, x), (Width::Int16, y)) => copy::<i16>(x, y, count),
+        ((Width::Int8, x), (Width::Int8, y)) => copy::<i8>(x, y, count),
+    }
+}
+
+/// The first `count` lanes of `y` become those of `x`.
+#[inline(always)]
+pub fn copy<A: Activation>(x: &[I16x4], y: &mut [I16x4], count: usize) {
+    let pairs = lanes_mut::<A>(y).iter_mut().zip(lanes::<A>(x));
+    pairs.take(count).for_each(|(y, x)| *y = *x);
+}
+
+/// (W)
+#[inline(always)]
+pub fn widen(value: i8, shift: u32) -> i16 {
+    i16::from(value) << (shift & 15)
+}
+
+/// (N)
+#[inline(always)]
+pub fn narrow(value: i16, shift: u32) -> i8 {
+    saturate8_symmetric(round_shift(value.into(), shift & 31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_was_widened_narrows_to_itself(value in -127i8..=127, shift in 0u32..=8) {
+            prop_assert_eq!(narrow(widen(value, shift), shift), value);
+        }
+
+        #[test]
+        fn narrowing_is_to_the_nearest_and_never_wraps(value in any::<i16>(), shift in 0u32..=8) {
+            let exact = f64::from(value) / f64::from(1 << shift);
+            let nearest = exact.clamp(-127.0, 127.0);
+            prop_assert!((f64::from(narrow(value, shift)) - nearest).abs() <= 0.5);
+        }
+
+        #[test]
+        fn conversion_leaves_other_lanes(count in 0usize..=16, shift in 0u32..=8, values in prop::array::uniform16(any::<i16>())) {
+            let x: [I16x4; 4] = core::array::from_fn(|b| I16x4(core::array::from_fn(|j| values[4 * b + j])));
+            let mut y = [I16x4([-1; 4]); 2];
+            convert((Width::Int16, &x), (Width::Int8, &mut y), shift, count);
+            for (j, y) in lanes::<i8>(&y).iter().enumerate() {
+                prop_assert_eq!(*y, if j < count { narrow(values[j], shift) } else { -1 });
+            }
+        }
+    }
+}
