@@ -894,6 +894,7 @@ fn classes_have_their_figures_in_text_json_and_report() {
         text.contains("precision") && text.contains("support"),
         "{text}"
     );
+}
 
 #[test]
 fn find_rate_proposes_a_rate_and_draws_its_curve() {
