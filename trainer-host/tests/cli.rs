@@ -649,6 +649,35 @@ fn a_configuration_file_holds_what_flags_override() {
     assert!(page.contains("Validation loss"));
 }
 
+/// Of the repository.
+fn configurations() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")
+}
+
+#[test]
+fn every_configuration_of_the_repository_can_be_read() {
+    let bench = Bench::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(configurations()).unwrap() {
+        let path = entry.unwrap().path();
+        bench.succeed(&["train", "--config", path.to_str().unwrap(), "--print-config"]);
+        count += 1;
+    }
+    assert!(count >= 6);
+}
+
+#[test]
+fn the_articles_example_runs() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let config = configurations().join("article.toml");
+    let arguments = ["train", "ramps.csv", "--out", "run", "--json", "--config"];
+    let trained = json(&bench.succeed(&[&arguments[..], &[config.to_str().unwrap()]].concat()));
+    assert_eq!(trained["epochs"], 10);
+    assert_eq!(trained["validation"]["accuracy"], 1.0);
+    assert!(bench.succeed(&["inspect", "run"]).contains("128"));
+}
+
 #[test]
 fn unknown_settings_name_the_nearest_known_one() {
     let bench = Bench::new();
