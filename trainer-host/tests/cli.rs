@@ -1037,3 +1037,26 @@ fn flags_that_do_not_belong_together_leave_no_folder() {
         assert!(!bench.path("run").exists());
     }
 }
+
+#[test]
+fn classes_trained_by_squared_error_stay_classes_on_the_device() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train(
+        "ramps.csv",
+        &["--loss", "mean-squared-error", "--epochs", "20"],
+    );
+    let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+    assert!(
+        quantised["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    let found = json(&bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--json"]));
+    assert!(
+        found["score"]["accuracy"].as_f64().unwrap() > 0.8,
+        "{found}"
+    );
+}
