@@ -654,4 +654,57 @@ mod tests {
         assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
         assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
     }
+
+    /// (D3) and (D4) as they are written, on what a pass has stored.
+    #[test]
+    fn recurrent_masks_hold_for_a_sequence_and_candidate_masks_for_a_step() {
+        use crate::dropout::stream;
+        use crate::network::{Head, NetworkConfig};
+
+        let config = NetworkConfig {
+            inputs: 2,
+            hidden: vec![20],
+            peepholes: false,
+            dense: vec![],
+            outputs: 1,
+            head: Head::Linear,
+            mode: Mode::SequenceToOne,
+        };
+        let network = PackedNetwork::of(&Network::new(&config, 1).unwrap());
+        let sequences = [6, 4].map(|steps| Array2::from_elem((steps, 2), 0.5f32));
+        let views = sequences.each_ref().map(|sequence| sequence.view());
+        let mut pass = Pass::default();
+        pass.load(&views, 2);
+        let seeds = || [8, 9].into_iter();
+        pass.dropout
+            .recurrent
+            .begin(0.5, seeds(), stream::RECURRENT);
+        pass.dropout
+            .candidate
+            .begin(0.5, seeds(), stream::CANDIDATE);
+        pass.lstm(&network);
+        let layer = &pass.layers[0];
+        let gate = |row: usize, gate: usize, u: usize| {
+            layer.gates.get(row, gate_column(gate * 20 + u, 20))
+        };
+        let mut changes = 0;
+        for (step, next) in pass.steps.steps.iter().zip(&pass.steps.steps[1..]) {
+            for (b, u) in (0..step.count).flat_map(|b| (0..20).map(move |u| (b, u))) {
+                let h = layer.hidden.get(step.state + b, u);
+                let m = layer.recurrent_mask.get(b, u);
+                assert!(m == 0.0 || m == 2.0);
+                assert_eq!(layer.recurrent.get(step.state + b, u), m * h);
+                let row = step.row + b;
+                let m = layer.candidate_mask.get(row, u);
+                let c_old = layer.cell.get(step.before + b, u);
+                let expected = gate(row, 1, u) * c_old + gate(row, 0, u) * m * gate(row, 2, u);
+                let c = layer.cell.get(step.state + b, u);
+                assert!((c - expected).abs() < 1e-6, "{c} {expected}");
+                if b < next.count {
+                    changes += usize::from(layer.candidate_mask.get(next.row + b, u) != m);
+                }
+            }
+        }
+        assert!(changes > 50, "{changes}");
+    }
 }

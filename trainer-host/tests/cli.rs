@@ -553,7 +553,7 @@ fn a_loss_that_does_not_fit_the_targets_is_refused() {
             loss,
         ];
         let said = bench.fail(&arguments);
-        assert!(said.contains(&format!("loss is {loss}")), "{said}");
+        assert!(said.contains(&format!("loss.kind is {loss}")), "{said}");
     }
 }
 
@@ -647,6 +647,40 @@ fn a_configuration_file_holds_what_flags_override() {
     assert!(!compared.contains("train.hidden"), "{compared}");
     let page = std::fs::read_to_string(bench.path("compare.html")).unwrap();
     assert!(page.contains("Validation loss"));
+}
+
+/// Of the repository.
+fn configurations() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")
+}
+
+#[test]
+fn every_configuration_of_the_repository_can_be_read() {
+    let bench = Bench::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(configurations()).unwrap() {
+        let path = entry.unwrap().path();
+        bench.succeed(&[
+            "train",
+            "--config",
+            path.to_str().unwrap(),
+            "--print-config",
+        ]);
+        count += 1;
+    }
+    assert!(count >= 6);
+}
+
+#[test]
+fn the_articles_example_runs() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let config = configurations().join("article.toml");
+    let arguments = ["train", "ramps.csv", "--out", "run", "--json", "--config"];
+    let trained = json(&bench.succeed(&[&arguments[..], &[config.to_str().unwrap()]].concat()));
+    assert_eq!(trained["epochs"], 10);
+    assert_eq!(trained["validation"]["accuracy"], 1.0);
+    assert!(bench.succeed(&["inspect", "run"]).contains("128"));
 }
 
 #[test]
@@ -917,4 +951,76 @@ fn classes_trained_by_squared_error_stay_classes_on_the_device() {
         found["score"]["accuracy"].as_f64().unwrap() > 0.8,
         "{found}"
     );
+}
+
+#[test]
+fn find_rate_proposes_a_rate_and_draws_its_curve() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let command = ["find-rate", "ramps.csv", "--hidden", "6", "--updates", "60"];
+    let with = |extra: &[&'static str]| [&command[..], extra].concat();
+    let text = bench.succeed(&with(&["--out", "rate.html"]));
+    assert!(
+        text.contains("proposed") && text.contains("--learning-rate"),
+        "{text}"
+    );
+    let page = std::fs::read_to_string(bench.path("rate.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("smoothed"));
+    let found = json(&bench.succeed(&with(&["--json", "--out", "rate.svg"])));
+    assert_eq!(found["points"].as_array().unwrap().len(), 60);
+    assert!(found["proposed"].as_f64().unwrap() > 1e-6);
+    assert!(
+        std::fs::read_to_string(bench.path("rate.svg"))
+            .unwrap()
+            .starts_with("<svg")
+    );
+    // The same settings from a file.
+    bench.file("c.toml", b"source = \"ramps.csv\"\n[train]\nhidden = [6]\n");
+    let again = [
+        "find-rate",
+        "--config",
+        "c.toml",
+        "--updates",
+        "60",
+        "--json",
+    ];
+    assert_eq!(json(&bench.succeed(&again))["points"], found["points"]);
+    for (extra, said) in [
+        (&["--out", "rate.png"][..], ".html or .svg"),
+        (&["--lowest", "0"], "lowest is 0"),
+        (&["--highest", "1e-9"], "highest is"),
+        (&["--momentum", "0.5"], "the optimiser is adam"),
+    ] {
+        let error = bench.fail(&with(extra));
+        assert!(error.contains(said), "{error}");
+    }
+    assert!(!bench.path("rate.png").exists());
+}
+
+#[test]
+fn flags_that_do_not_belong_together_leave_no_folder() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    for (flags, said) in [
+        ("--momentum 0.9", "--momentum is for --optimiser sgd"),
+        ("--truncate 4", "truncate is 4"),
+        (
+            "--class-weights 1,2,3",
+            "loss.class_weights is [1.0,2.0,3.0]",
+        ),
+        (
+            "--validation-share 0 --early-stopping 3",
+            "early_stopping is set",
+        ),
+        ("--schedule sawtooth", "possible values"),
+    ] {
+        let flags = flags.split(' ');
+        let arguments: Vec<&str> = ["train", "ramps.csv", "--out", "run"]
+            .into_iter()
+            .chain(flags)
+            .collect();
+        let error = bench.fail(&arguments);
+        assert!(error.contains(said), "{error}");
+        assert!(!bench.path("run").exists());
+    }
 }
