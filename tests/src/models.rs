@@ -4,13 +4,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::kernels::Scheme;
 
-/// Random models for a board whose memory holds at most `model_bytes` bytes of a model file and
+/// Random models with `schemes`, layer by layer over and over, for a board whose memory holds at most `model_bytes` bytes of a model file and
 /// `channels` inputs.
 ///
 /// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
 /// one has peepholes.
-pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
+pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) -> Vec<RandomModel> {
     let shapes: [(usize, &[usize], &[usize], usize); 16] = [
         (1, &[1], &[], 1),
         (2, &[1], &[], 1),
@@ -35,6 +36,7 @@ pub fn random_models(model_bytes: usize, channels: usize) -> Vec<RandomModel> {
         dense: shape.2.to_vec(),
         outputs: shape.3,
         peepholes: seed % 2 == 1,
+        schemes: schemes.to_vec(),
         seed,
     });
     models

@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::config_file::{self, ConfigError};
-use crate::data::{self, DataError, Dataset, Normalisation, Options, Place, Schema, SplitError};
+use crate::data::{
+    self, DataError, Dataset, Normalisation, OpenError, Options, Parts, Place, Schema,
+};
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::TrainConfig;
 
@@ -104,23 +106,12 @@ pub enum RunError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteFileError),
-    /// The data cannot be read.
+    /// The data is not what the run was trained on.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// No validation part can be split off.
+    /// The data cannot be read or split.
     #[error(transparent)]
-    Split(#[from] SplitError),
-}
-
-/// The data of a run, split and in real units.
-#[derive(Clone, Debug)]
-pub struct RunData {
-    /// To train and calibrate on.
-    pub train: Dataset,
-    /// To choose on; absent when the validation share is 0.
-    pub validation: Option<Dataset>,
-    /// To report on.
-    pub test: Option<Dataset>,
+    Open(#[from] OpenError),
 }
 
 impl RunConfig {
@@ -128,21 +119,18 @@ impl RunConfig {
     ///
     /// # Errors
     /// When the data cannot be read or split.
-    pub fn open_data(&self) -> Result<RunData, RunError> {
-        let parts = data::open(&self.source, &self.data)?;
-        if self.train.validation_share == 0.0 {
-            return Ok(RunData {
-                train: parts.train,
-                validation: None,
-                test: parts.test,
-            });
-        }
-        let split = data::split(&parts.train, self.train.validation_share, self.train.seed)?;
-        Ok(RunData {
-            train: parts.train.select(&split.train),
-            validation: Some(parts.train.select(&split.validation)),
-            test: parts.test,
-        })
+    pub fn open_data(&self) -> Result<Parts, RunError> {
+        let TrainConfig {
+            validation_share,
+            seed,
+            ..
+        } = self.train;
+        Ok(data::open_split(
+            &self.source,
+            &self.data,
+            validation_share,
+            seed,
+        )?)
     }
 
     /// Reads a folder's configuration.
@@ -329,7 +317,7 @@ impl Run {
     ///
     /// # Errors
     /// When it cannot be read or split, or is no longer of the kind that the run was trained on.
-    pub fn open_data(&self) -> Result<RunData, RunError> {
+    pub fn open_data(&self) -> Result<Parts, RunError> {
         let data = self.config.open_data()?;
         let place = Place::file(Path::new(&self.config.source));
         data.train.require(&self.fitted.schema, &place)?;

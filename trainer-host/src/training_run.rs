@@ -13,12 +13,12 @@ use serde::Serialize;
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Summary};
+use crate::data::{BuiltIn, Parts, Summary};
 use crate::evaluate::{Score, score};
 use crate::export::check_data;
 use crate::report::run_report;
 use crate::run_folder::{
-    CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunData, RunError, WEIGHTS,
+    CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS,
 };
 use crate::train::{BatchProgress, Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
 
@@ -81,7 +81,7 @@ pub enum TrainingRunError {
 pub struct TrainingRun {
     folder: PathBuf,
     config: RunConfig,
-    data: RunData,
+    data: Parts,
     fitted: Fitted,
     begun: Begun,
 }
@@ -157,7 +157,7 @@ impl TrainingRun {
     }
 
     /// Its data, in real units.
-    pub fn data(&self) -> &RunData {
+    pub fn data(&self) -> &Parts {
         &self.data
     }
 
@@ -270,7 +270,7 @@ impl Observer for Recorder<'_> {
 }
 
 /// Judges the chosen network and writes metrics and report.
-fn finish(run: &Run, data: &RunData, state: &TrainState) -> Result<Metrics, TrainingRunError> {
+fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, TrainingRunError> {
     let validation = data.validation.as_ref();
     let validation = validation.map(|part| score(part, &run.outputs(part)));
     let test_outputs = data.test.as_ref().map(|part| (part, run.outputs(part)));

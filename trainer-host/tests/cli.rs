@@ -710,6 +710,192 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
     assert!(error.contains("--overwrite"), "{error}");
 }
 
+/// A noisy wave of two channels, one row an hour.
+fn wave(rows: usize) -> String {
+    let mut text = String::from("date,load,temperature\n");
+    for row in 0..rows {
+        let (day, hour) = (1 + row / 24, row % 24);
+        let angle = row as f64 * std::f64::consts::TAU / 12.0;
+        let ripple = ((row * 7919) % 13) as f64 / 100.0;
+        let (load, temperature) = (50.0 + 10.0 * angle.sin() + ripple, 4.0 * angle.cos());
+        text += &format!("2024-01-{day:02} {hour:02}:00,{load:.3},{temperature:.3}\n");
+    }
+    text
+}
+
+#[test]
+fn a_forecast_beats_persistence_from_training_to_integers() {
+    let bench = Bench::new();
+    bench.file("wave.csv", wave(600).as_bytes());
+    for change in [None, Some("--change")] {
+        let mut flags = vec!["--time", "date", "--look-back", "12", "--test-rows", "120"];
+        flags.extend(["--epochs", "6", "--overwrite", "--json"]);
+        flags.extend(change);
+        let trained = json(&bench.train("wave.csv", &flags));
+        let mse = |score: &serde_json::Value, of: &str| score[of]["mse"].as_f64().unwrap();
+        let test = &trained["test"];
+        assert_eq!(test["values"], 240);
+        assert!(
+            mse(test, "standardised") < 0.5 * mse(test, "standardised_persistence"),
+            "{test}"
+        );
+
+        let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+        let integer = &quantised["comparison"]["integer"];
+        assert!(mse(integer, "standardised") < 0.5 * mse(test, "standardised_persistence"));
+        bench.succeed(&["export", "run", "-o", "wave.lstm"]);
+        let inspected = json(&bench.succeed(&["inspect", "wave.lstm", "--json"]));
+        let name = if change.is_some() {
+            "load[+1]-load[0]"
+        } else {
+            "load[+1]"
+        };
+        assert_eq!(inspected["outputs"][0], name);
+
+        // The run remembers how windows are cut; a model file is told, and knows no training rows.
+        let again = json(&bench.succeed(&["eval", "run", "--data", "wave.csv", "--json"]));
+        assert_eq!(again["sequences"], 588);
+        let mut eval = vec!["eval", "wave.lstm", "--data", "wave.csv", "--time", "date"];
+        eval.extend(["--look-back", "12", "--test-rows", "120", "--json"]);
+        eval.extend(change);
+        let file = json(&bench.succeed(&eval));
+        assert_eq!(file["score"]["mse"], integer["mse"]);
+        assert!(file["score"]["standardised"].is_null());
+        let other = bench.fail(&[
+            "eval",
+            "wave.lstm",
+            "--data",
+            "wave.csv",
+            "--time",
+            "date",
+            "--look-back",
+            "12",
+            "--horizon",
+            "2",
+        ]);
+        assert!(other.contains("outputs are load[+2]"), "{other}");
+    }
+    let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(report.contains("Forecast, test part") && report.contains("persistence"));
+    let text = bench.succeed(&["eval", "run"]);
+    assert!(text.contains("std. persistence MSE"), "{text}");
+}
+
+#[test]
+fn forecast_flags_are_refused_where_they_mean_nothing() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let train =
+        |flags: &[&str]| bench.fail(&[&["train", "ramps.csv", "--out", "run"], flags].concat());
+    assert!(train(&["--horizon", "3"]).contains("--look-back"));
+    assert!(train(&["--fill", "guess"]).contains("previous"));
+    assert!(train(&["--look-back", "7", "--test-share", "2"]).contains("test_share is 2"));
+    let both = train(&[
+        "--look-back",
+        "3",
+        "--test-share",
+        "0.2",
+        "--test-rows",
+        "3",
+    ]);
+    assert!(both.contains("cannot be used with"), "{both}");
+    let folds = train(&["--look-back", "3", "--folds", "3"]);
+    assert!(
+        folds.contains("a forecast is not cross-validated"),
+        "{folds}"
+    );
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
+fn folds_judge_every_sequence_once_and_the_same_way_on_any_number_of_threads() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let folds = |threads: &str, extra: &[&str]| {
+        let common = [
+            "train",
+            "ramps.csv",
+            "--epochs",
+            "3",
+            "--hidden",
+            "6",
+            "--folds",
+            "4",
+            "--json",
+        ];
+        json(&bench.succeed(&[&common[..], &["--threads", threads], extra].concat()))
+    };
+    let found = folds("1", &["--out", "cv"]);
+    assert_eq!(found, folds("3", &[]));
+    let written = std::fs::read_to_string(bench.path("cv/cross-validation.json")).unwrap();
+    assert_eq!(json(&written), found);
+    let all = found["folds"].as_array().unwrap();
+    let judged = all
+        .iter()
+        .map(|fold| fold["judged_sequences"].as_u64().unwrap());
+    assert_eq!((all.len(), judged.sum::<u64>()), (4, 40));
+    let figure = &found["figures"][0];
+    let values: Vec<f64> = (figure["values"].as_array().unwrap().iter())
+        .map(|value| value.as_f64().unwrap())
+        .collect();
+    let mean = values.iter().sum::<f64>() / 4.0;
+    assert_eq!(figure["name"], "accuracy");
+    assert!((figure["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+
+    let text = bench.succeed(&[
+        "train",
+        "ramps.csv",
+        "--epochs",
+        "1",
+        "--hidden",
+        "4",
+        "--folds",
+        "2",
+    ]);
+    assert!(
+        text.contains("deviation") && text.contains("stratified"),
+        "{text}"
+    );
+    let again = bench.fail(&["train", "ramps.csv", "--folds", "2", "--out", "cv"]);
+    assert!(again.contains("--overwrite"), "{again}");
+    let many = bench.fail(&["train", "ramps.csv", "--folds", "41"]);
+    assert!(many.contains("40 sequences cannot fill 41 folds"), "{many}");
+    assert!(
+        bench
+            .fail(&["train", "ramps.csv", "--folds", "1"])
+            .contains("2 or more")
+    );
+}
+
+#[test]
+fn classes_have_their_figures_in_text_json_and_report() {
+    let bench = Bench::new();
+    let text = ramps().replace("2.10,", ",");
+    bench.file("ramps.csv", text.as_bytes());
+    let refused = bench.fail(&["train", "ramps.csv", "--out", "run"]);
+    assert!(
+        refused.contains("column x") && refused.contains("--fill"),
+        "{refused}"
+    );
+    let trained = json(&bench.train(
+        "ramps.csv",
+        &["--fill", "interpolate", "--epochs", "8", "--json"],
+    ));
+    let score = &trained["validation"];
+    for figure in ["balanced_accuracy", "macro_f1"] {
+        assert!((0.0..=1.0).contains(&score[figure].as_f64().unwrap()));
+    }
+    assert!(score["roc"]["auc"].as_f64().unwrap() >= 0.5);
+    assert_eq!(score["classes"][0]["name"], "down");
+    let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(report.contains("Classes, validation part") && report.contains("ROC, validation part"));
+    let text = bench.succeed(&["eval", "run", "--part", "validation"]);
+    assert!(
+        text.contains("precision") && text.contains("support"),
+        "{text}"
+    );
+}
+
 #[test]
 fn find_rate_proposes_a_rate_and_draws_its_curve() {
     let bench = Bench::new();

@@ -41,6 +41,7 @@ fn streams(count: usize, steps: usize, delay: usize, seed: u64) -> Dataset {
         sequences,
         outputs: vec!["low".into(), "high".into()],
         groups: None,
+        origin: None,
     }
 }
 
@@ -224,6 +225,7 @@ fn balanced_weights_give_a_rare_class_its_share() {
         targets: Targets::Class((0..40).map(|s| usize::from(s % 10 == 0)).collect()),
         outputs: vec!["common".into(), "rare".into()],
         groups: None,
+        origin: None,
     };
     let difference = |keys: &str| {
         let config = config(&format!(

@@ -1,6 +1,7 @@
 //! Quantised networks stay near the f32 network that they came from, whatever its shape and scale.
 
 use lstm_nostd::Model;
+use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 use trainer_host::calibrate::Calibration;
@@ -64,8 +65,8 @@ impl Case {
         }
     }
 
-    /// Largest distance of an output, and the errors of the layers.
-    fn quantised_error(&self) -> (f64, Vec<LayerError>) {
+    /// Largest distance of an output, and the errors of the layers, with `schemes` over and over.
+    fn quantised_error(&self, schemes: &[Scheme]) -> (f64, Vec<LayerError>) {
         let real: Vec<ArrayView2<'_, f32>> = self.real.iter().map(|s| s.view()).collect();
         let normalised: Vec<ArrayView2<'_, f32>> =
             self.normalised.iter().map(|s| s.view()).collect();
@@ -77,10 +78,12 @@ impl Case {
         let smallest: Vec<f64> = formats
             .iter()
             .zip(&self.deviation)
-            .map(|(f, d)| f.smallest_range(*d))
+            .map(|(f, d)| f.smallest_range(*d, schemes[0].width()))
             .collect();
         let calibration = Calibration::observe(&self.network, &normalised);
-        let quantised = quantise(&self.network, &calibration, &smallest).unwrap();
+        let layers = self.network.lstm.len() + self.network.dense.len();
+        let schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
+        let quantised = quantise(&self.network, &calibration, &schemes, &smallest).unwrap();
         let stage = InputStage {
             formats: &formats,
             mean: &self.mean,
@@ -120,6 +123,9 @@ const MAX_HIDDEN_RMS: f64 = 0.02;
 /// The output layer adds its own rounding and sums over the hidden units.
 const MAX_OUTPUT_ERROR: f64 = 0.08;
 
+/// int4 weights are 18 times as coarse as int8 ones; a format that is off by one bit gives ten times this.
+const MAX_MIXED_RMS: f64 = 0.1;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -132,10 +138,26 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let case = Case::new(config(inputs, hidden, dense, peepholes), seed >> 1, 40);
-        let (distance, layers) = case.quantised_error();
+        let (distance, layers) = case.quantised_error(&[Scheme::W8a16]);
         prop_assert!(distance <= MAX_OUTPUT_ERROR, "outputs differ by {distance}");
         for layer in layers {
             prop_assert!(layer.hidden_rms <= MAX_HIDDEN_RMS, "{layer:?}");
+            prop_assert_eq!(layer.saturated_cells, 0);
+        }
+    }
+
+    #[test]
+    fn mixed_schemes_stay_near_the_f32_network(
+        inputs in 1usize..12,
+        hidden in prop::collection::vec(4usize..24, 1..=3),
+        dense in prop::collection::vec(2usize..12, 0..=1),
+        schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=4),
+        seed in any::<u64>(),
+    ) {
+        let case = Case::new(config(inputs, hidden, dense, true), seed >> 1, 40);
+        let (_, layers) = case.quantised_error(&schemes);
+        for layer in layers {
+            prop_assert!(layer.hidden_rms <= MAX_MIXED_RMS, "{:?} {layer:?}", schemes);
             prop_assert_eq!(layer.saturated_cells, 0);
         }
     }
@@ -145,7 +167,10 @@ proptest! {
 fn the_error_does_not_grow_with_time() {
     let error_over = |steps| {
         let case = Case::new(config(4, vec![16], vec![], true), 7, steps);
-        case.quantised_error().1.remove(0).hidden_rms
+        case.quantised_error(&[Scheme::W8a16])
+            .1
+            .remove(0)
+            .hidden_rms
     };
     let (short, long) = (error_over(100), error_over(10_000));
     println!("RMS error of h over 100 and 10,000 steps: {short:.6}, {long:.6}");
@@ -162,7 +187,10 @@ fn a_large_constant_channel_costs_nothing() {
             real.column_mut(2).fill(constant);
             normalised.column_mut(2).fill(0.0);
         }
-        case.quantised_error().1.remove(0).hidden_rms
+        case.quantised_error(&[Scheme::W8a16])
+            .1
+            .remove(0)
+            .hidden_rms
     };
     let (small, large) = (error_with(1.0), error_with(1e9));
     assert!(large <= 1.01 * small, "{small} {large}");
@@ -176,7 +204,9 @@ fn the_usual_error_is_that_of_int8_weights() {
         .flat_map(|n| {
             let hidden = vec![1 + n % 23, 1 + (7 * n) % 19];
             let config = config(1 + n % 11, hidden, vec![], n % 2 == 0);
-            Case::new(config, n as u64, 40).quantised_error().1
+            Case::new(config, n as u64, 40)
+                .quantised_error(&[Scheme::W8a16])
+                .1
         })
         .map(|layer| layer.hidden_rms)
         .collect();

@@ -2,22 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use serde::Serialize;
 
 use super::Printer;
-use super::settings::SettingsArgs;
+use super::settings::{Settings, with_data};
 use crate::atomic_file;
 use crate::report::rate_report;
-use crate::run_folder::{Fitted, RunConfig};
+use crate::run_folder::Fitted;
 use crate::train::{RangeTest, RateCurve, find_rate};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
-    /// File with recordings or built-in data, as for `train`.
-    #[arg(value_name = "DATA", required_unless_present = "config")]
-    source: Option<String>,
     /// Page with the curve to write (.html, or .svg for the picture alone).
     #[arg(long, value_name = "FILE", value_parser = picture)]
     out: Option<PathBuf>,
@@ -31,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().updates)]
     updates: usize,
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: Settings,
 }
 
 fn picture(text: &str) -> Result<PathBuf, String> {
@@ -50,14 +46,7 @@ struct Found {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let settings = args.settings.settings(args.source)?;
-    let config = RunConfig {
-        source: settings.source.context(
-            "no data: name a file or built-in data, or set `source` in the configuration file",
-        )?,
-        data: settings.data,
-        train: settings.train,
-    };
+    let config = with_data(args.settings.effective()?)?;
     let data = config.open_data()?;
     let fitted = Fitted::fit(&config.train, &data.train);
     let test = RangeTest {

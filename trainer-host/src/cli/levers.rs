@@ -10,7 +10,7 @@ use crate::schedule::{Schedule, ScheduleKind};
 use crate::train::{EarlyStopping, TrainConfig};
 
 /// What can be set; the defaults are those of the training configuration.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct Levers {
     #[command(flatten)]
     network: NetworkFlags,
@@ -26,7 +26,7 @@ pub(super) struct Levers {
     overfitting: OverfittingFlags,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
     /// Hidden units of each LSTM layer, separated by commas [default: 32].
@@ -52,7 +52,7 @@ struct NetworkFlags {
     recurrent_weights: Option<RecurrentWeights>,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Training")]
 struct RunFlags {
     /// Times through the training part [default: 60].
@@ -83,7 +83,7 @@ struct RunFlags {
     seed: Option<u64>,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Loss")]
 struct LossFlags {
     /// Loss [default: cross-entropy for classes, mean-squared-error for values].
@@ -100,7 +100,7 @@ struct LossFlags {
     class_weights: Option<ClassWeights>,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Optimiser")]
 struct OptimiserFlags {
     /// Optimiser [default: adam].
@@ -121,7 +121,7 @@ struct OptimiserFlags {
     clip_norm: Option<f32>,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Learning rate")]
 struct ScheduleFlags {
     /// Largest learning rate of the schedule; find-rate proposes one [default: 0.01].
@@ -143,7 +143,7 @@ struct ScheduleFlags {
     rate_epochs: Option<usize>,
 }
 
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Against over-fitting")]
 struct OverfittingFlags {
     /// Deviation of the noise (jitter) that is added to normalised inputs [default: 0.3 for

@@ -5,6 +5,7 @@
 //! then 1, and 2 for a command line that cannot be understood.
 
 mod compare;
+mod cross_validate;
 mod data_args;
 mod device;
 mod eval;
@@ -16,6 +17,7 @@ mod levers;
 mod model_source;
 mod progress;
 mod quantise;
+mod score_text;
 mod seeds;
 mod settings;
 mod table;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::table::{percent, table};
 use super::train::{is_existing, train};
-use crate::evaluate::Score;
+use crate::evaluate::{Score, ValueScore};
 use crate::run_folder::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
@@ -28,7 +28,8 @@ struct SeedRun {
     metrics: Metrics,
 }
 
-/// Mean and standard deviation of the runs' accuracy, or of their mean squared error.
+/// Mean and standard deviation of the runs' accuracy, or of their mean squared error (standardised
+/// where it is known).
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Spread {
     figure: Figure,
@@ -43,20 +44,26 @@ struct Spread {
 enum Figure {
     Accuracy,
     MeanSquaredError,
+    /// Of a forecast, as the literature states it.
+    StandardisedMeanSquaredError,
 }
 
 impl Figure {
     fn of(score: &Score) -> (Self, f64) {
         match score {
             Score::Classes(score) => (Self::Accuracy, score.accuracy),
-            Score::Values(score) => (Self::MeanSquaredError, score.mse),
+            Score::Values(ValueScore {
+                standardised: Some(errors),
+                ..
+            }) => (Self::StandardisedMeanSquaredError, errors.mse),
+            Score::Values(score) => (Self::MeanSquaredError, score.errors.mse),
         }
     }
 
     fn format(self, value: f64) -> String {
         match self {
             Self::Accuracy => percent(value),
-            Self::MeanSquaredError => format!("{value:.6}"),
+            Self::MeanSquaredError | Self::StandardisedMeanSquaredError => format!("{value:.6}"),
         }
     }
 }

@@ -7,20 +7,17 @@ use anyhow::{Context, anyhow, bail};
 
 use super::Printer;
 use super::progress::Progress;
-use super::settings::SettingsArgs;
-use super::{interrupt, seeds};
+use super::score_text::details;
+use super::settings::{Settings, with_data};
+use super::{cross_validate, interrupt, seeds};
 use crate::run_folder::{RunConfig, RunError};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
-    /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
-    /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes.
-    #[arg(value_name = "DATA", required_unless_present_any = ["resume", "config", "print_config"])]
-    source: Option<String>,
     /// Run folder to write.
-    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config"])]
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config", "folds"])]
     out: Option<PathBuf>,
     /// Go on with the run in this folder, from its last finished epoch.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
@@ -37,19 +34,21 @@ pub(super) struct Args {
         conflicts_with = "seed"
     )]
     seeds: Vec<u64>,
+    /// Cross-validate: train K networks, judge each on the share of the training data that it has not
+    /// seen, and print mean and deviation; with --out, FOLDER/cross-validation.json holds the scores.
+    #[arg(long, value_name = "K", conflicts_with_all = ["resume", "seeds"])]
+    folds: Option<usize>,
     /// Print the settings that would be used, as a file for --config, and do nothing else.
-    #[arg(long, help_heading = "Configuration")]
+    #[arg(long)]
     print_config: bool,
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: Settings,
 }
 
-pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
-    if let Some(folder) = args.resume.take() {
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    if let Some(folder) = args.resume {
         let before = RunConfig::read(&folder)?;
-        let mut asked = before.clone();
-        args.settings.levers.apply(&mut asked.train)?;
-        args.settings.read.apply(&mut asked.data);
+        let asked = args.settings.over(before.clone())?;
         if asked != before {
             bail!(
                 "{}: a resumed run keeps its configuration and data, so that it ends with the same \
@@ -57,27 +56,21 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
                 folder.display()
             );
         }
-        let metrics = train(
-            TrainingRun::resume(&folder)?,
-            &folder,
-            "",
-            &*interrupt::flag()?,
-        )?;
+        let run = TrainingRun::resume(&folder)?;
+        let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let settings = args.settings.settings(args.source)?;
+    let settings = args.settings.effective()?;
     if args.print_config {
         return printer.print(&settings, |settings| {
             toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    let config = RunConfig {
-        source: settings.source.context(
-            "no data: name a file or built-in data, or set `source` in the configuration file",
-        )?,
-        data: settings.data,
-        train: settings.train,
-    };
+    let config = with_data(settings)?;
+    if let Some(count) = args.folds {
+        let out = args.out.as_deref();
+        return cross_validate::run(&config, count, out, args.overwrite, printer);
+    }
     let out = args
         .out
         .context("name the run folder to write by --out FOLDER")?;
@@ -139,5 +132,6 @@ fn text(metrics: &Metrics) -> String {
         ));
     }
     lines.push(format!("report      {}", metrics.report.display()));
-    lines.join("\n")
+    let judged = metrics.test.as_ref().or(metrics.validation.as_ref());
+    lines.join("\n") + "\n" + &judged.map(details).unwrap_or_default()
 }

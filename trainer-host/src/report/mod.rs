@@ -7,6 +7,7 @@ mod network;
 mod page;
 mod rate;
 mod run;
+mod score;
 
 pub use curve::{Curve, curves_svg};
 pub use heat_map::{Scale, heat_map_svg};
@@ -15,3 +16,4 @@ pub use network::network_sections;
 pub use page::{Page, confusion_table};
 pub use rate::rate_report;
 pub use run::{losses_svg, run_report};
+pub use score::score_sections;

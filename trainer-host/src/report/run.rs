@@ -3,7 +3,8 @@
 
 use ndarray::Array2;
 
-use super::{Curve, Page, confusion_table, curves_svg, network_sections};
+use super::score::score_sections;
+use super::{Curve, Page, curves_svg, network_sections};
 use crate::evaluate::Score;
 use crate::run_folder::Run;
 use crate::train::EpochRecord;
@@ -17,7 +18,6 @@ pub fn run_report(
     scores: &[(&str, &Option<Score>)],
 ) -> String {
     let config = &run.config;
-    let classes = run.fitted.output_names();
     let mut page = Page::new(&format!("Training on {}", config.source));
     page.section("Loss", &losses_svg(history));
     let curve = |name: &str, value: fn(&EpochRecord) -> Option<f64>| Curve {
@@ -50,16 +50,8 @@ pub fn run_report(
         &curves_svg("Mean global norm of the gradient", "epoch", "", &[norm]),
     );
     for (part, score) in scores {
-        let Some(score) = score else { continue };
-        match score {
-            Score::Classes(classes_score) => {
-                let table = confusion_table(classes, &classes_score.confusion);
-                page.section(
-                    &format!("Confusion, {part}"),
-                    &format!("<p>{}</p>{table}", score.describe()),
-                );
-            }
-            Score::Values(_) => page.text(&format!("Errors, {part}"), &score.describe()),
+        if let Some(score) = score {
+            score_sections(&mut page, part, score);
         }
     }
     network_sections(&mut page, &run.network, sequences);

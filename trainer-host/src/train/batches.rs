@@ -105,6 +105,7 @@ mod tests {
             targets: Targets::Class(vec![0; lengths.len()]),
             outputs: vec!["a".into(), "b".into()],
             groups: None,
+            origin: None,
         }
     }
 
