@@ -154,29 +154,30 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Makes a new run's folder with this configuration.
+    /// Makes a new run's folder with this configuration and what was fitted for it.
+    ///
+    /// The configuration is written last and removed first: a folder that has one holds a run.
     ///
     /// # Errors
     /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
-    pub fn create(&self, folder: &Path, overwrite: bool) -> Result<(), RunError> {
+    pub fn create(&self, fitted: &Fitted, folder: &Path, overwrite: bool) -> Result<(), RunError> {
         if !overwrite {
             Self::refuse_existing(folder)?;
-        } else if folder.join(CONFIG).exists() {
-            // What an older run left must not be taken for this one's.
-            for file in [
-                WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
-            ] {
-                let path = folder.join(file);
-                if path.exists() {
-                    std::fs::remove_file(&path)
-                        .map_err(|source| WriteFileError { path, source })?;
-                }
+        }
+        // What an older run left must not be taken for this one's.
+        for file in [
+            CONFIG, WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
+        ] {
+            let path = folder.join(file);
+            if path.is_file() {
+                std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
             }
         }
         std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
             path: folder.to_owned(),
             source,
         })?;
+        fitted.write(folder)?;
         write_toml(&folder.join(CONFIG), self)
     }
 }

@@ -195,8 +195,7 @@ impl TrainingRun {
         };
         // Whatever could be refused has been; only now is anything written.
         if let Some(overwrite) = new {
-            self.config.create(&self.folder, overwrite)?;
-            self.fitted.write(&self.folder)?;
+            (self.config).create(&self.fitted, &self.folder, overwrite)?;
         }
         let mut recorder = Recorder::new(&self.folder, observer, &trainer.state().history);
         let ending = trainer.run(&mut recorder, stop)?;

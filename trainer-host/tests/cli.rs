@@ -553,7 +553,7 @@ fn a_loss_that_does_not_fit_the_targets_is_refused() {
             loss,
         ];
         let said = bench.fail(&arguments);
-        assert!(said.contains(&format!("loss is {loss}")), "{said}");
+        assert!(said.contains(&format!("loss.kind is {loss}")), "{said}");
     }
 }
 
@@ -647,6 +647,75 @@ fn a_configuration_file_holds_what_flags_override() {
     assert!(!compared.contains("train.hidden"), "{compared}");
     let page = std::fs::read_to_string(bench.path("compare.html")).unwrap();
     assert!(page.contains("Validation loss"));
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_resumes_to_the_same_weights() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let arguments = |out| {
+        let fixed = ["train", "ramps.csv", "--epochs", "30", "--hidden", "24"];
+        [&fixed[..], &["--batch-size", "4", "--out", out]].concat()
+    };
+    bench.succeed(&arguments("whole"));
+    // Whenever a kill comes, between two files or within one: later and later ones, so that some
+    // epochs are done in between on any machine.
+    for milliseconds in (0..200).step_by(13) {
+        let begun = bench.path("killed/config.toml").exists();
+        let command = match begun {
+            true => vec!["train", "--resume", "killed"],
+            false => arguments("killed"),
+        };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trainer-host"))
+            .args(command)
+            .current_dir(bench.folder.path())
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    bench.succeed(&["train", "--resume", "killed"]);
+    for file in ["weights.safetensors", "log.jsonl", "checkpoint.safetensors"] {
+        let content = |run: &str| std::fs::read(bench.path(run).join(file)).unwrap();
+        assert_eq!(content("whole"), content("killed"), "{file}");
+    }
+}
+
+/// Of the repository.
+fn configurations() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")
+}
+
+#[test]
+fn every_configuration_of_the_repository_can_be_read() {
+    let bench = Bench::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(configurations()).unwrap() {
+        let path = entry.unwrap().path();
+        bench.succeed(&[
+            "train",
+            "--config",
+            path.to_str().unwrap(),
+            "--print-config",
+        ]);
+        count += 1;
+    }
+    assert!(count >= 6);
+}
+
+#[test]
+fn the_articles_example_runs() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let config = configurations().join("article.toml");
+    let arguments = ["train", "ramps.csv", "--out", "run", "--json", "--config"];
+    let trained = json(&bench.succeed(&[&arguments[..], &[config.to_str().unwrap()]].concat()));
+    assert_eq!(trained["epochs"], 10);
+    assert_eq!(trained["validation"]["accuracy"], 1.0);
+    assert!(bench.succeed(&["inspect", "run"]).contains("128"));
 }
 
 #[test]
@@ -910,7 +979,8 @@ fn find_rate_proposes_a_rate_and_draws_its_curve() {
     let page = std::fs::read_to_string(bench.path("rate.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("smoothed"));
     let found = json(&bench.succeed(&with(&["--json", "--out", "rate.svg"])));
-    assert_eq!(found["points"].as_array().unwrap().len(), 60);
+    // The test ends early once the loss is far above its lowest.
+    assert!((30..=60).contains(&found["points"].as_array().unwrap().len()));
     assert!(found["proposed"].as_f64().unwrap() > 1e-6);
     assert!(
         std::fs::read_to_string(bench.path("rate.svg"))

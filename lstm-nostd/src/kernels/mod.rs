@@ -10,6 +10,8 @@ mod dense_weights;
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
+#[cfg(lstm_kernels = "mve")]
+mod mve_w8a8;
 pub mod scalar;
 mod scheme;
 #[cfg(lstm_kernels = "v6m")]

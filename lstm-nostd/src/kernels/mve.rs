@@ -12,7 +12,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
-    Weights, Width, blocks, scalar::Scalar,
+    Weights, Width, blocks, mve_w8a8, scalar::Scalar,
 };
 use crate::activation::{Segment, TABLES};
 
@@ -69,7 +69,10 @@ struct Units {
     input: i32,
 }
 
-core::arch::global_asm!(include_str!("mve.s"), options(raw));
+core::arch::global_asm!(
+    concat!(include_str!("mve.s"), include_str!("mve_w8a8.s")),
+    options(raw)
+);
 
 unsafe extern "C" {
     fn lstm_nostd_mve_step(frame: *const Frame);
@@ -90,17 +93,20 @@ impl Kernels for Mve {
         };
         let hidden_blocks = blocks(layer.hidden);
         let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
-        let fits = layer.width == Width::Int16
-            && layer.inputs > 0
+        let fits = layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= x_groups + h_groups
             && layer.gates.len() >= layer.hidden
             && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
-            && x.len() >= blocks(layer.inputs)
-            && h.len() >= hidden_blocks
+            && x.len() >= layer.width.blocks(layer.inputs)
+            && h.len() >= layer.width.blocks(layer.hidden)
             && cell.len() >= hidden_blocks;
         if !fits {
             return Scalar::lstm_step(layer, x, h, cell, next);
+        }
+        if layer.width == Width::Int8 {
+            // SAFETY: `fits` holds.
+            return unsafe { mve_w8a8::step(layer, weights, x, h, cell) };
         }
         let m = layer.cell_int_bits.clamp(1, 15) as i32;
         let k = layer.x_shift.min(15);

@@ -24,7 +24,7 @@ const ORANGE: [f32; 3] = [213.0, 94.0, 0.0];
 /// Draws `values: [T, units]` with time to the right and units downwards.
 pub fn heat_map_svg(title: &str, values: ArrayView2<'_, f32>, scale: Scale) -> String {
     let (steps, units) = values.dim();
-    let (left, top, bottom) = (34, 20, 20);
+    let (left, top, bottom) = (44, 20, 20);
     let (width, height) = (SIZE.0 + left + 8, SIZE.1 + top + bottom);
     let png = base64::engine::general_purpose::STANDARD.encode(png(values, scale));
     let (low, high) = match scale {

@@ -1,0 +1,311 @@
+@ One time step of an LSTM layer with int8 activations for cores with Helium (MVE); `mve_w8a8.rs` explains
+@ it. The macros of σ and tanh are those of `mve.s`.
+@
+@ r0 points to `mve_w8a8::Frame`:
+    .equ E_X, 0
+    .equ E_H, 4
+    .equ E_INPUTS, 8
+    .equ E_HIDDEN, 12
+    .equ E_X_PLANE, 16      @ bytes of the inputs in the plane
+    .equ E_PLANE, 20        @ bytes of the plane
+    .equ E_X_ENTRY, 24      @ bytes into the loop
+    .equ E_H_ENTRY, 28
+    .equ E_ROW, 32          @ bytes of a unit's weights
+    .equ E_WEIGHTS, 36
+    .equ E_GATES, 40
+    .equ E_SQUASH, 44       @ negative right shifts to Q3.12 and to int8
+    .equ E_UNITS, 52        @ thirteen words for the elementwise part
+
+@ The stack holds:
+    .equ N_PLANE, 0
+    .equ N_X_END, 4
+    .equ N_ROW, 8
+    .equ N_X_ENTRY, 12
+    .equ N_H_END, 16
+    .equ N_H_ENTRY, 20
+    .equ N_SUMS_END, 24
+    .equ N_SQUASH, 32
+    .equ N_UNITS, 40        @ thirteen words
+    .equ N_INPUT_GATE, 96
+    .equ N_PEEPHOLES, 112   @ of the last units, when they are fewer than four
+    .equ N_SUMS, 144        @ [2 pairs][inputs, hidden state][2 units][4 gates]
+    .equ N_FIXED, 272
+
+@ Sixteen inputs to the eight rows of two units: 128 products, 68 bytes of instructions. \a is `a` to
+@ accumulate. r1 and r5 walk the weights of the units, r3 the plane.
+.macro lstm_pair a
+    vldrw.u32 q0, [r3], #16
+    vldrw.u32 q1, [r1, #16]
+    vldrw.u32 q3, [r1, #32]
+    vmladav\a\().s8 r2, q1, q0
+    vldrw.u32 q4, [r1, #48]
+    vmladav\a\().s8 r4, q3, q0
+    vldrw.u32 q1, [r1], #64
+    vmladav\a\().s8 r6, q4, q0
+    vldrw.u32 q3, [r5, #16]
+    vmladav\a\().s8 r0, q1, q0
+    vldrw.u32 q4, [r5, #32]
+    vmladav\a\().s8 r10, q3, q0
+    vldrw.u32 q1, [r5, #48]
+    vmladav\a\().s8 r12, q4, q0
+    vldrw.u32 q3, [r5], #64
+    vmladav\a\().s8 lr, q1, q0
+    vmladav\a\().s8 r8, q3, q0
+.endm
+
+@ Copies r2 bytes from r1 to r6.
+.macro lstm_copy
+    wlstp.8 lr, r2, 2f
+1:
+    vldrb.u8 q0, [r1], #16
+    vstrb.8 q0, [r6], #16
+    letp    lr, 1b
+2:
+.endm
+
+@ \v = (A) for gate \g of four units; r9 and r5 are 2^k and 2^n.
+.macro lstm_pair_sum v, g, advance=0
+    .if \advance
+    vldrw.u32 \v, [q7, #128]!
+    .else
+    vldrw.u32 \v, [q7, #4*\g]
+    .endif
+    vldrw.u32 q3, [q6, #4*\g]
+    vmla.i32 \v, q3, r9
+    vldrw.u32 q3, [q6, #4*\g+32]
+    vmla.i32 \v, q3, r5
+.endm
+
+    .pushsection .text.lstm_nostd_mve_w8a8_step, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_mve_w8a8_step
+    .type   lstm_nostd_mve_w8a8_step, %function
+    .thumb_func
+lstm_nostd_mve_w8a8_step:
+    push    {r4-r11, lr}
+    sub     sp, sp, #4
+    vpush   {d8-d15}
+    mov     r10, r0
+    ldr     r0, [r10, #E_PLANE]
+    sub     sp, sp, r0
+    mov     r6, sp
+    sub     sp, sp, #N_FIXED
+    ldr     r1, [r10, #E_X_PLANE]
+    add     r8, r6, r1
+    add     r9, r6, r0
+    str     r6, [sp, #N_PLANE]
+    str     r8, [sp, #N_X_END]
+    str     r9, [sp, #N_H_END]
+    ldr     r0, [r10, #E_ROW]
+    str     r0, [sp, #N_ROW]
+    ldr     r1, [r10, #E_X]
+    ldr     r2, [r10, #E_INPUTS]
+    lstm_copy
+    ldr     r1, [r10, #E_H]
+    ldr     r2, [r10, #E_HIDDEN]
+    mov     r6, r8
+    lstm_copy
+    ldr     r0, [r10, #E_X_ENTRY]
+    adr.w   r1, .Llstm_pair_x_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #N_X_ENTRY]
+    ldr     r0, [r10, #E_H_ENTRY]
+    adr.w   r1, .Llstm_pair_h_loop
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #N_H_ENTRY]
+    ldrd    r0, r1, [r10, #E_SQUASH]
+    strd    r0, r1, [sp, #N_SQUASH]
+    @ Addresses of four units' sums: 0, 16, 64, 80.
+    add     r11, sp, #N_SUMS
+    movs    r0, #0
+    vidup.u32 q0, r0, #8
+    vshl.i32 q1, q0, #1
+    mov     r0, #0x20
+    vdup.32 q3, r0
+    vand    q4, q1, q3
+    vadd.i32 q6, q1, q4
+    vadd.i32 q6, q6, r11
+    vshl.i32 q0, q0, #2
+    ldr     r0, [r10, #E_GATES]
+    sub     r0, r0, #128
+    vadd.i32 q7, q0, r0
+    vmov.i32 q2, #0
+    ldr     r1, [r10, #E_WEIGHTS]
+    add     r12, r10, #E_UNITS
+    ldmia   r12, {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
+    str     r0, [sp, #N_UNITS]
+    add     r0, sp, #N_UNITS+4
+    stmia   r0, {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
+    add     r0, sp, #N_SUMS+128
+    str     r0, [sp, #N_SUMS_END]
+    cmp     r4, #4
+    blo     .Llstm_pair_last
+
+    @ Two units
+.Llstm_pair_four:
+    add     r11, sp, #N_SUMS
+.Llstm_pair_products:
+    ldmia   sp, {r3, r7, r9}
+    add     r5, r1, r9
+    lstm_pair
+    ldr     pc, [sp, #N_X_ENTRY]
+    .p2align 2
+.Llstm_pair_x_loop:
+    .rept 3
+    lstm_pair a
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_pair_x_loop
+    stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
+    lstm_pair
+    ldr     r7, [sp, #N_H_END]
+    ldr     pc, [sp, #N_H_ENTRY]
+    .p2align 2
+.Llstm_pair_h_loop:
+    .rept 7
+    lstm_pair a
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_pair_h_loop
+    stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
+    mov     r1, r5
+    ldr     r0, [sp, #N_SUMS_END]
+    cmp     r11, r0
+    bne     .Llstm_pair_products
+
+    add     lr, sp, #N_UNITS
+    ldmia   lr, {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
+    cmp     r4, #4
+    blo     .Llstm_pair_few
+.Llstm_pair_elementwise:
+    lstm_pair_sum q0, 0, 1
+    lstm_pair_sum q1, 1
+    cbz     r3, 1f
+    vldrw.u32 q3, [r0]
+    vqadd.s32 q3, q3, r12
+    vshr.s32 q3, q3, #16
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]
+    vmovlb.s16 q5, q4
+    vmul.i32 q5, q5, q3
+    vadd.i32 q0, q0, q5
+    vmovlt.s16 q4, q4
+    vmul.i32 q4, q4, q3
+    vadd.i32 q1, q1, q4
+1:
+    lstm_multiply q0, 0
+    lstm_sigmoid q0
+    vstrw.32 q0, [sp, #N_INPUT_GATE]
+    lstm_multiply q1, 1
+    lstm_sigmoid q1
+    @ (C)
+    vldrw.u32 q3, [r0]
+    vshl.i32 q1, q1, #16
+    vrmulh.s32 q1, q1, q3
+    vshl.i32 q1, q1, #1
+    lstm_pair_sum q0, 2
+    lstm_multiply q0, 2
+    lstm_tanh q0
+    vldrw.u32 q3, [sp, #N_INPUT_GATE]
+    vmul.i32 q0, q4, q3
+    vrshl.s32 q0, lr
+    vqadd.s32 q0, q0, q1
+    @ (B) of o
+    lstm_pair_sum q1, 3
+    cbz     r3, 2f
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]!
+    vqadd.s32 q3, q0, r12
+    vshr.s32 q3, q3, #16
+    vmovlt.s16 q5, q5
+    vmul.i32 q5, q5, q3
+    vadd.i32 q1, q1, q5
+2:
+    lstm_multiply q1, 3
+    lstm_sigmoid q1
+    vctp.32 r4
+    ldrd    r5, r9, [sp, #N_SQUASH]
+    vpst
+    vstrwt.32 q0, [r0], #16
+    @ (D)
+    vrshl.s32 q0, r5
+    lstm_tanh q0
+    vmul.i32 q0, q4, q1
+    vrshr.s32 q0, q0, #15
+    @ (H)
+    vrshl.s32 q0, r9
+    vmov.i32 q3, #127
+    vmin.s32 q0, q0, q3
+    vmvn.i32 q3, #126
+    vmax.s32 q0, q0, q3
+    vctp.32 r4
+    vpst
+    vstrbt.32 q0, [r2], #4
+    add     r5, sp, #N_UNITS
+    subs    r4, r4, #4
+    stmia   r5, {r0, r2, r3, r4}
+    bls     .Llstm_pair_end
+    cmp     r4, #4
+    bhs     .Llstm_pair_four
+
+    @ One to three units are left. The last one of an odd number stands for both of its pair.
+.Llstm_pair_last:
+    add     r0, sp, #N_SUMS+64
+    str     r0, [sp, #N_SUMS_END]
+    cmp     r4, #1
+    bne     .Llstm_pair_four
+    movs    r0, #0
+    str     r0, [sp, #N_ROW]
+    b       .Llstm_pair_four
+
+.Llstm_pair_few:
+    add     r5, sp, #N_SUMS+128
+    ldr     r7, [sp, #N_SUMS_END]
+    cmp     r4, #3
+    bne     3f
+    cmp     r5, r7
+    beq     3f
+    @ The third of three
+    str     r5, [sp, #N_SUMS_END]
+    sub     r11, r5, #64
+    movs    r0, #0
+    str     r0, [sp, #N_ROW]
+    b       .Llstm_pair_products
+3:
+    @ The other lanes read the last unit's gates, and peepholes are read from a copy that has place for four.
+    vmov.32 r5, q7[0]
+    add     r5, r5, r4, lsl #5
+    sub     r5, r5, #32
+    vdup.32 q0, r5
+    vmin.u32 q7, q7, q0
+    cmp     r3, #0
+    beq     5f
+    add     r12, sp, #N_PEEPHOLES
+    mov     lr, r4
+4:
+    ldr     r5, [r3], #4
+    str     r5, [r12], #4
+    ldr     r5, [r3], #4
+    str     r5, [r12], #4
+    subs    lr, lr, #1
+    bne     4b
+    add     r3, sp, #N_PEEPHOLES
+5:
+    ldrd    r5, r6, [sp, #N_UNITS+16]
+    ldrd    r7, r8, [sp, #N_UNITS+24]
+    ldrd    r12, lr, [sp, #N_UNITS+44]
+    b       .Llstm_pair_elementwise
+
+.Llstm_pair_end:
+    ldr     r0, [sp, #N_H_END]
+    ldr     r1, [sp, #N_PLANE]
+    sub     r0, r0, r1
+    add     sp, sp, #N_FIXED
+    add     sp, sp, r0
+    vpop    {d8-d15}
+    add     sp, sp, #4
+    pop     {r4-r11, pc}
+    .size   lstm_nostd_mve_w8a8_step, . - lstm_nostd_mve_w8a8_step
+    .popsection

@@ -1,0 +1,165 @@
+//! The error of each scheme on a random (16, 64) LSTM, and on a stream of 100,000 steps.
+//!
+//! The network is that of a published comparison: weights and biases uniform in ±1/8, inputs N(0, 1) held
+//! to ±3, no peepholes. An int8 LSTM with a scale per gate matrix, int8 activations and a 16-bit cell
+//! (CMSIS-NN's arm_lstm_unidirectional_s8) has an RMS error of h of 0.00110 there over 1,000 steps.
+
+use lstm_nostd::artifact::{AlignedBytes, ModelFile};
+use lstm_nostd::kernels::Scheme;
+use lstm_nostd::{InputChannel, Mode as EngineMode, Model, Task};
+use ndarray::Array2;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+use trainer_host::calibrate::Calibration;
+use trainer_host::forward::LayerTrace;
+use trainer_host::input_format::InputFormat;
+use trainer_host::integers::Stream;
+use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::quantise::quantise;
+
+const INPUTS: usize = 16;
+const HIDDEN: usize = 64;
+/// Largest magnitude of a weight or bias.
+const REACH: f32 = 0.125;
+const LARGEST_INPUT: f32 = 3.0;
+/// Raw inputs are Q8.23.
+const FORMAT: InputFormat = InputFormat {
+    frac_bits: 23,
+    shift: 0,
+};
+/// RMS error of h of CMSIS-NN's s8 scheme.
+const PEER_RMS: f64 = 0.00110;
+
+struct Case {
+    network: Network,
+    /// `[T, 16]`
+    inputs: Array2<f32>,
+}
+
+impl Case {
+    fn new(seed: u64, steps: usize) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let config = NetworkConfig {
+            inputs: INPUTS,
+            hidden: vec![HIDDEN],
+            peepholes: false,
+            dense: vec![],
+            outputs: 1,
+            head: Head::Linear,
+            mode: Mode::SequenceToSequence,
+        };
+        let mut network = Network::new(&config, seed).unwrap();
+        let layer = &mut network.lstm[0];
+        let parameters = layer
+            .w_x
+            .iter_mut()
+            .chain(&mut layer.w_h)
+            .chain(&mut layer.bias);
+        parameters.for_each(|w| *w = random.random_range(-REACH..REACH));
+        let mut normal = || -> f32 { StandardNormal.sample(&mut random) };
+        let inputs = Array2::from_shape_simple_fn((steps, INPUTS), || {
+            normal().clamp(-LARGEST_INPUT, LARGEST_INPUT)
+        });
+        Self { network, inputs }
+    }
+
+    fn exact(&self) -> LayerTrace {
+        self.network.trace(self.inputs.view()).remove(0)
+    }
+
+    /// Model file in `scheme`, calibrated on the first 1,000 steps.
+    fn quantised(&self, scheme: Scheme) -> AlignedBytes {
+        let seen = self
+            .inputs
+            .slice(ndarray::s![..1_000.min(self.inputs.nrows()), ..]);
+        let calibration = Calibration::observe(&self.network, &[seen]);
+        let smallest = [FORMAT.smallest_range(1.0, scheme.width()); INPUTS];
+        let quantised = quantise(&self.network, &calibration, &[scheme; 2], &smallest).unwrap();
+        let channel =
+            |range: &f64| -> InputChannel { FORMAT.channel(0.0, 1.0, *range, scheme.width()) };
+        let file = ModelFile {
+            task: Task::Linear,
+            mode: EngineMode::SequenceToSequence,
+            output_exponent: quantised.output_exponent,
+            channels: quantised.input_range.iter().map(channel).collect(),
+            lstm: quantised.lstm,
+            dense: quantised.dense,
+            input_names: (0..INPUTS).map(|j| format!("x{j}")).collect(),
+            output_names: vec!["y".into()],
+            golden: Vec::new(),
+        };
+        file.to_bytes().unwrap()
+    }
+
+    /// Mean square error of h over each tenth of the steps, and the largest error.
+    fn errors(&self, scheme: Scheme, exact: &LayerTrace) -> ([f64; 10], f64) {
+        let bytes = self.quantised(scheme);
+        let model = Model::parse(&bytes).unwrap();
+        let mut stream = Stream::new(&model);
+        let (mut squares, mut largest) = ([0.0; 10], 0.0f64);
+        let steps = self.inputs.nrows();
+        for (t, step) in self.inputs.rows().into_iter().enumerate() {
+            let raw: Vec<i32> = step.iter().map(|x| FORMAT.raw(*x)).collect();
+            stream.step(&model, &raw);
+            for u in 0..HIDDEN {
+                let error = stream.hidden(&model, 0, u) - f64::from(exact.hidden[[t, u]]);
+                squares[10 * t / steps] += error * error;
+                largest = largest.max(error.abs());
+            }
+        }
+        let count = (steps / 10 * HIDDEN) as f64;
+        (squares.map(|square| square / count), largest)
+    }
+}
+
+/// RMS of h, and RMS and largest error of it, over 1,000 steps for five seeds.
+fn scheme_error(scheme: Scheme) -> [f64; 3] {
+    let seeds: Vec<_> = (0..5u64)
+        .into_par_iter()
+        .map(|seed| {
+            let case = Case::new(seed, 1_000);
+            let exact = case.exact();
+            let (squares, largest) = case.errors(scheme, &exact);
+            let signal = exact.hidden.iter().map(|h| f64::from(*h).powi(2));
+            let signal = signal.sum::<f64>() / exact.hidden.len() as f64;
+            (signal, squares.iter().sum::<f64>() / 10.0, largest)
+        })
+        .collect();
+    let mean = |of: fn(&(f64, f64, f64)) -> f64| seeds.iter().map(of).sum::<f64>() / 5.0;
+    let largest = seeds.iter().map(|s| s.2).fold(0.0, f64::max);
+    [mean(|s| s.0).sqrt(), mean(|s| s.1).sqrt(), largest]
+}
+
+fn is_at_most(scheme: Scheme, limit: f64) {
+    let [signal, rms, largest] = scheme_error(scheme);
+    println!("{scheme}: RMS error of h {rms:.6}, largest {largest:.5} (RMS of h {signal:.4})");
+    assert!(rms <= limit, "{scheme}: {rms} is more than {limit}");
+}
+
+#[test]
+fn w8a16_has_at_most_a_third_of_the_peers_error() {
+    is_at_most(Scheme::W8a16, PEER_RMS / 3.0);
+}
+
+#[test]
+fn w8a8_has_less_than_the_peers_error() {
+    is_at_most(Scheme::W8a8, PEER_RMS);
+}
+
+#[test]
+fn w4a16_has_the_error_of_int4_weights() {
+    // 127 / 7 = 18.1 times that of int8 weights, which are nearly all of w8a16's.
+    is_at_most(Scheme::W4a16, 18.1 * PEER_RMS / 3.0);
+}
+
+#[test]
+fn the_error_does_not_grow_over_100_000_steps() {
+    let case = Case::new(7, 100_000);
+    let (squares, _) = case.errors(Scheme::W8a16, &case.exact());
+    let rms = squares.map(f64::sqrt);
+    println!("RMS error of h in tenths of 100,000 steps: {rms:.6?}");
+    let last = rms[5..].iter().copied().fold(0.0, f64::max);
+    assert!(last <= 1.1 * rms[0], "{rms:?}");
+}
