@@ -222,11 +222,12 @@ impl TrainConfig {
             self.truncate.unwrap_or(0),
             "left out, since the data has one target a sequence and not one a step",
         )?;
+        let bound_to_time = per_step || data.origin.is_some();
         require(
-            !per_step || self.augmentation.time_shift == 0,
+            !bound_to_time || self.augmentation.time_shift == 0,
             "augmentation.time_shift",
             self.augmentation.time_shift,
-            "0, since the data has a target for each step",
+            "0, since the data has a target for each step, or one that follows the last step",
         )?;
         const NO_VALIDATION: &str =
             "left out without a validation part (validation_share is 0), whose loss it follows";
