@@ -12,6 +12,8 @@ pub mod dsp;
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v7m"))]
+mod products;
 pub mod scalar;
 mod scheme;
 #[cfg(lstm_kernels = "v6m")]

@@ -1,0 +1,139 @@
+//! w8a8 and w4a16 on cores with the DSP extension and on M3: the sums of products in assembly, the rest of a
+//! unit as the specification has it.
+//!
+//! Both read [`Order::Generic`](super::Order::Generic). With the DSP extension a block of sixteen products
+//! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
+//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 38 (`ubfx`, `mla`). Nibbles come as
+//! w + 8, so that sums begin with −8·Σx instead of 0, which is computed once a step and exact modulo 2³².
+//!
+//! Loops are entered in their middle, so that their ends are tested once in four blocks.
+#![allow(unsafe_code)]
+
+use super::scalar::units;
+use super::{Activation, I16x4, I32x4, LstmParameters, Weights, Width, blocks, copy, quads};
+
+#[cfg(lstm_kernels = "dsp")]
+core::arch::global_asm!(include_str!("dsp_products.s"), options(raw));
+#[cfg(lstm_kernels = "v7m")]
+core::arch::global_asm!(include_str!("v7m_products.s"), options(raw));
+
+/// Bytes of instructions of a block.
+#[cfg(lstm_kernels = "dsp")]
+const BLOCK_BYTES: [usize; 2] = [20 * 4, 18 * 4];
+#[cfg(lstm_kernels = "v7m")]
+const BLOCK_BYTES: [usize; 2] = [36 * 4, 38 * 4];
+/// Blocks in a loop.
+const UNROLL: usize = 4;
+
+/// The products of a unit that are to be summed.
+#[repr(C)]
+struct Job {
+    row: *const u8,
+    x: Part,
+    h: Part,
+    /// `k`, `n`
+    shift: [u32; 2],
+    /// What the sums of each part begin with.
+    start: [i32; 2],
+    /// The result: (A) without the bias.
+    sums: I32x4,
+}
+
+/// The activations of a part of a row, and where the loop over them is entered, in bytes from its start.
+#[repr(C)]
+struct Part {
+    start: *const u8,
+    end: *const u8,
+    entry: usize,
+}
+
+unsafe extern "C" {
+    fn lstm_nostd_w8a8_products(job: *mut Job);
+    fn lstm_nostd_w4a16_products(job: *mut Job);
+}
+
+/// A step of a layer in w8a8 or w4a16 and generic order; `None` when it is in another one, or when a buffer
+/// is too short.
+pub(super) fn step(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) -> Option<()> {
+    match (layer.weights, layer.width) {
+        (Weights::Generic(rows), Width::Int8) => {
+            let rows = bytemuck::try_cast_slice(rows).ok()?;
+            let products = (lstm_nostd_w8a8_products as Products, BLOCK_BYTES[0], 16);
+            sum_units::<i8>(layer, rows, products, 0, x, h, cell, next)
+        }
+        (Weights::Nibbles(rows), Width::Int16) => {
+            let rows = bytemuck::try_cast_slice(rows).ok()?;
+            let products = (lstm_nostd_w4a16_products as Products, BLOCK_BYTES[1], 8);
+            sum_units::<i16>(layer, rows, products, -8, x, h, cell, next)
+        }
+        _ => None,
+    }
+}
+
+type Products = unsafe extern "C" fn(*mut Job);
+
+/// `products` with the bytes of instructions and of weights of its block; `excess` times the activations are
+/// what its sums begin with.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a step's operands, and how to multiply them"
+)]
+#[inline(always)]
+fn sum_units<A: Activation>(
+    layer: &LstmParameters<'_>,
+    rows: &[u8],
+    (products, block_bytes, weight_bytes): (Products, usize, usize),
+    excess: i32,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) -> Option<()> {
+    let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+    let row_bytes = weight_bytes * (x_blocks + h_blocks);
+    if layer.inputs == 0 || layer.hidden == 0 || rows.len() / row_bytes < layer.hidden {
+        return None;
+    }
+    let (x, h_old) = (
+        quads::<A>(x).get(..x_blocks)?,
+        quads::<A>(h).get(..h_blocks)?,
+    );
+    let part = |x: &[[A; 4]]| {
+        let range = x.as_ptr_range();
+        Part {
+            start: range.start.cast(),
+            end: range.end.cast(),
+            entry: (UNROLL - x.len() % UNROLL) % UNROLL * block_bytes,
+        }
+    };
+    let start = |x: &[[A; 4]]| -> i32 {
+        let lanes = x.as_flattened().iter();
+        lanes
+            .fold(0i32, |sum, x| sum.wrapping_add((*x).into()))
+            .wrapping_mul(excess)
+    };
+    let mut job = Job {
+        row: rows.as_ptr(),
+        x: part(x),
+        h: part(h_old),
+        shift: [layer.x_shift & 31, layer.h_shift & 31],
+        start: [start(x), start(h_old)],
+        sums: [0; 4],
+    };
+    units::<A>(layer, cell, next, &mut (), |unit| {
+        job.row = rows.as_ptr().wrapping_add(unit * row_bytes);
+        // SAFETY: there are H rows of as many blocks as both parts have together, and units are below H. The
+        // assembly reads a row and the two parts, none of which is empty, writes `sums`, and keeps the
+        // callee-saved registers.
+        unsafe { products(&mut job) };
+        job.sums
+    });
+    copy::<A>(next, h, layer.hidden);
+    Some(())
+}
