@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Batches of 32, f32, peepholes on. The share of the peak counts 24 · H · (I + H) · T
-//! floating-point operations a sequence; the peak is a 2048³ product by `matrixmultiply`, cut
-//! between the threads.
+//! floating-point operations a sequence; the peak is a 2048³ product cut between the threads, by
+//! `matrixmultiply` or by this crate's own panels, whichever is faster here. Before it is timed,
+//! each shape is trained for a few updates on one thread and on two, and the weights must be the
+//! same to the bit.
 
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use trainer_host::bptt::{Backpropagation, Example, Perturbation};
+use trainer_host::compute::large_product::LargeProduct;
 use trainer_host::loss::{Loss, Target};
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
 use trainer_host::optimiser::{Optimiser, OptimiserConfig, clip_global_norm};
@@ -32,6 +35,8 @@ const BATCH: usize = 32;
 /// A measurement is the best of several of at least this long: the machine has other work.
 const MEASURE_SECONDS: f64 = 0.25;
 const MEASUREMENTS: usize = 6;
+/// Updates after which weights are compared.
+const UPDATES: usize = 20;
 
 fn main() {
     let [one, two] = [1, 2].map(|threads| {
@@ -40,16 +45,33 @@ fn main() {
             .build()
             .expect("threads start")
     });
-    let peaks = [one.install(|| peak(1)), two.install(|| peak(2))];
-    println!(
-        "peak: {:.1} GFLOP/s on one thread, {:.1} on two",
-        peaks[0] / 1e9,
-        peaks[1] / 1e9
-    );
+    let peaks = [(&one, 1), (&two, 2)].map(|(pool, threads)| {
+        let library = pool.install(|| library_peak(threads));
+        let own = pool.install(|| own_peak(threads));
+        println!(
+            "2048³ product on {threads} thread(s): {:.1} GFLOP/s by matrixmultiply, {:.1} by panels",
+            library / 1e9,
+            own / 1e9
+        );
+        library.max(own)
+    });
     println!("  T,  I,   H | 1 thread: seq/s (share) | 2 threads: seq/s (share)");
     for (steps, inputs, hidden) in SHAPES {
         let work = (24 * hidden * (inputs + hidden) * steps) as f64;
-        let rates = [&one, &two].map(|pool| pool.install(|| train(steps, inputs, hidden)));
+        let [a, b] = [&one, &two].map(|pool| {
+            pool.install(|| {
+                let mut training = Training::new(steps, inputs, hidden);
+                (0..UPDATES).for_each(|_| training.update());
+                training.network
+            })
+        });
+        assert_eq!(a, b, "weights on one thread and on two");
+        let rates = [&one, &two].map(|pool| {
+            pool.install(|| {
+                let mut training = Training::new(steps, inputs, hidden);
+                rate(|| training.update()) * BATCH as f64
+            })
+        });
         println!(
             "{steps:3}, {inputs:2}, {hidden:3} | {:12.0} ({:5.1} %) | {:12.0} ({:5.1} %)",
             rates[0],
@@ -76,11 +98,23 @@ fn rate(mut work: impl FnMut()) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// Floating-point operations per second of a 2048³ product.
-fn peak(threads: usize) -> f64 {
-    const N: usize = 2048;
-    let a = Array2::from_elem((N, N), 0.5f32);
-    let b = Array2::from_elem((N, N), 0.25f32);
+/// Rows and columns of the product that the peak is measured with.
+const N: usize = 2048;
+
+fn factors() -> [Array2<f32>; 2] {
+    [0.5, 0.25].map(|value| Array2::from_elem((N, N), value))
+}
+
+/// Floating-point operations per second of this crate's own product.
+fn own_peak(threads: usize) -> f64 {
+    let [a, b] = factors();
+    let mut product = LargeProduct::new(&a, &b, threads);
+    rate(|| product.run()) * 2.0 * (N * N * N) as f64
+}
+
+/// Floating-point operations per second of `matrixmultiply`'s product.
+fn library_peak(threads: usize) -> f64 {
+    let [a, b] = factors();
     let mut c = Array2::zeros((N, N));
     let rows = N / threads;
     let products = rate(|| {
@@ -97,36 +131,54 @@ fn peak(threads: usize) -> f64 {
     products * 2.0 * (N * N * N) as f64
 }
 
-/// Sequences per second.
-fn train(steps: usize, inputs: usize, hidden: usize) -> f64 {
-    let config = NetworkConfig {
-        inputs,
-        hidden: vec![hidden],
-        peepholes: true,
-        dense: vec![],
-        outputs: 10,
-        head: Head::Softmax,
-        mode: Mode::SequenceToOne,
-    };
-    let mut network = Network::new(&config, 1).expect("the shapes are valid");
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let sequences: Vec<Array2<f32>> = (0..BATCH)
-        .map(|_| Array2::from_shape_fn((steps, inputs), |_| rng.random_range(-1.0..1.0)))
-        .collect();
-    let batch: Vec<Example<'_>> = (sequences.iter().enumerate())
-        .map(|(b, sequence)| Example {
-            sequence: sequence.view(),
-            target: Target::Class(b % 10),
-            seed: 0,
-        })
-        .collect();
-    let mut optimiser = Optimiser::new(OptimiserConfig::default(), network.parameter_count());
-    let mut backpropagation =
-        Backpropagation::new(&network, Loss::CrossEntropy, Perturbation::default());
-    let batches = rate(|| {
-        let (_, gradient) = backpropagation.gradient(&network, &batch);
-        clip_global_norm(gradient, 1.0);
-        optimiser.update(&mut network, gradient, 1e-3);
-    });
-    batches * BATCH as f64
+/// A network in training on one batch.
+struct Training {
+    network: Network,
+    sequences: Vec<Array2<f32>>,
+    optimiser: Optimiser,
+    backpropagation: Backpropagation,
+}
+
+impl Training {
+    fn new(steps: usize, inputs: usize, hidden: usize) -> Self {
+        let config = NetworkConfig {
+            inputs,
+            hidden: vec![hidden],
+            peepholes: true,
+            dense: vec![],
+            outputs: 10,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        };
+        let network = Network::new(&config, 1).expect("the shapes are valid");
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let sequences = (0..BATCH)
+            .map(|_| Array2::from_shape_fn((steps, inputs), |_| rng.random_range(-1.0..1.0)))
+            .collect();
+        let parameters = network.parameter_count();
+        Self {
+            optimiser: Optimiser::new(OptimiserConfig::default(), parameters),
+            backpropagation: Backpropagation::new(
+                &network,
+                Loss::CrossEntropy,
+                Perturbation::default(),
+            ),
+            network,
+            sequences,
+        }
+    }
+
+    /// Forward, backward and update.
+    fn update(&mut self) {
+        let batch: Vec<Example<'_>> = (self.sequences.iter().enumerate())
+            .map(|(b, sequence)| Example {
+                sequence: sequence.view(),
+                target: Target::Class(b % 10),
+                seed: 0,
+            })
+            .collect();
+        let (_, gradient) = self.backpropagation.gradient(&self.network, &batch);
+        clip_global_norm(gradient, Some(1.0));
+        self.optimiser.update(&mut self.network, gradient, 1e-3);
+    }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::Context;
 use trainer_host::data::generated::{Judgement, adding, reber, timed_spikes};
 use trainer_host::data::{self, Dataset, Normalisation};
-use trainer_host::loss::Loss;
+use trainer_host::loss::{Loss, Objective};
 use trainer_host::network::Network;
 use trainer_host::train::{TrainConfig, Trainer, validate};
 
@@ -83,15 +83,15 @@ fn run(
     trainer.run(&mut (), &AtomicBool::new(false))?;
     let seconds = start.elapsed().as_secs_f64();
     let state = trainer.into_state();
-    let loss = Loss::of(state.network.config.head);
-    let chosen = validate(state.chosen(), &test, loss);
+    let loss = Objective::from(Loss::of(state.network.config.head));
+    let chosen = validate(state.chosen(), &test, &loss);
     if let Some(verdict) = judge(source, raw_test, state.chosen(), &test, targets.as_ref()) {
         println!(
             "paper's criterion: {} of {}",
             verdict.correct, verdict.sequences
         );
     }
-    let last = validate(&state.network, &test, loss);
+    let last = validate(&state.network, &test, &loss);
     let record = state.history[state.history.len() - 1];
     println!(
         "seed {}: test {:.5} {:?} (last epoch {:.5} {:?}), best epoch {:?}, validation {:?} of last {:?}, train loss {:.4}, {seconds:.1} s",

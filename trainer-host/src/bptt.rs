@@ -22,10 +22,19 @@
 //! d_z `[4H]`. Each step does (B1) as one product of all four gates and (B2) to (B9) in one pass;
 //! (B10) and (B11) are one product each over all steps.
 //!
+//! Where dropout is active, (B1) passes its product through the mask of (D3), (B4) and (B6) see the
+//! mask of (D4), and (B10) reads masked states and inputs, see [`crate::dropout`].
+//!
+//! Long sequences may be gone through in windows ([`Backpropagation::window`]): each begins with the
+//! state that the one before ended with, and its gradient ends at its first step (truncated
+//! back-propagation, Williams and Peng 1990).
+//!
 //! A batch is cut into shards whose number depends on the batch alone, not on the threads; their
 //! gradients are added in a fixed order. So the same bits come from one thread and from many.
 
-use ndarray::ArrayView2;
+use std::ops::Range;
+
+use ndarray::{ArrayView2, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -35,8 +44,9 @@ use crate::compute::cell::{self, CellSums};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
-use crate::forward::{PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
-use crate::loss::{Loss, Target};
+use crate::dropout::stream;
+use crate::forward::{LstmPass, PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
+use crate::loss::{Objective, Target};
 use crate::network::{DenseLayer, LstmLayer, Mode, Network};
 
 /// Sequences of a shard, at most.
@@ -58,15 +68,32 @@ pub struct Example<'a> {
 pub struct Perturbation {
     /// Standard deviation of Gaussian noise on the normalised inputs.
     pub input_noise: f32,
-    /// Probability that an output of an LSTM layer is dropped on its way to the next layer.
+    /// Probability that an input is dropped: (D1) of dropout.
+    pub input_dropout: f32,
+    /// Probability that an output of an LSTM layer is dropped on its way to the next layer: (D2).
     pub dropout: f32,
+    /// Probability that an output is dropped on its way to the next step: (D3).
+    pub recurrent_dropout: f32,
+    /// Probability that a candidate is dropped: (D4).
+    pub candidate_dropout: f32,
+}
+
+/// The loss of a window of a batch, and its gradient.
+#[derive(Debug)]
+pub struct WindowGradient<'a> {
+    /// Mean over the judged rows.
+    pub loss: f64,
+    /// Judged rows: sequences, or steps of sequence to sequence.
+    pub rows: usize,
+    /// In the shape of a network.
+    pub gradient: &'a mut Network,
 }
 
 /// Computes gradients; keeps its buffers from batch to batch.
 #[derive(Debug)]
 pub struct Backpropagation {
     backend: Backend,
-    loss: Loss,
+    objective: Objective,
     perturbation: Perturbation,
     shards: Vec<Shard>,
     gradient: Network,
@@ -74,7 +101,11 @@ pub struct Backpropagation {
 
 impl Backpropagation {
     /// For networks of `network`'s structure.
-    pub fn new(network: &Network, loss: Loss, perturbation: Perturbation) -> Self {
+    pub fn new(
+        network: &Network,
+        objective: impl Into<Objective>,
+        perturbation: Perturbation,
+    ) -> Self {
         let mut gradient = network.clone();
         gradient
             .values_mut()
@@ -82,7 +113,7 @@ impl Backpropagation {
             .for_each(|values| values.fill(0.0));
         Self {
             backend: Backend::detect(),
-            loss,
+            objective: objective.into(),
             perturbation,
             shards: Vec::new(),
             gradient,
@@ -94,18 +125,51 @@ impl Backpropagation {
     /// # Panics
     /// If the batch is empty, or a sequence or target does not fit the network.
     pub fn gradient(&mut self, network: &Network, batch: &[Example<'_>]) -> (f64, &mut Network) {
+        let found = self.window(network, batch, 0..usize::MAX);
+        (found.loss, found.gradient)
+    }
+
+    /// The mean loss over the steps of `batch` in `window`, and its gradient as far as these steps
+    /// go. Windows of a batch are taken one after the other from step 0; the state is carried from
+    /// one to the next, whatever becomes of the network between them.
+    ///
+    /// # Panics
+    /// If no sequence reaches the window, a sequence or target does not fit the network, or a
+    /// sequence with one target is longer than the window.
+    pub fn window(
+        &mut self,
+        network: &Network,
+        batch: &[Example<'_>],
+        window: Range<usize>,
+    ) -> WindowGradient<'_> {
         let weights = Weights::of(network);
-        let judged: usize = match weights.forward.mode {
-            Mode::SequenceToOne => batch.len(),
-            Mode::SequenceToSequence => batch.iter().map(|e| e.sequence.nrows()).sum(),
+        let steps = |example: &Example<'_>| {
+            let end = example.sequence.nrows().min(window.end);
+            end.saturating_sub(window.start)
         };
+        let rows: usize = match weights.forward.mode {
+            Mode::SequenceToOne => {
+                assert!(
+                    (batch.iter()).all(|example| steps(example) == example.sequence.nrows()),
+                    "a sequence with one target is one window"
+                );
+                batch.len()
+            }
+            Mode::SequenceToSequence => batch.iter().map(steps).sum(),
+        };
+        let mut deals = deal(batch);
+        // Longest first, so those that end before the window are the last ones.
+        for deal in &mut deals {
+            deal.retain(|example| steps(example) > 0);
+        }
+        deals.retain(|deal| !deal.is_empty());
         let task = Task {
             weights: &weights,
-            loss: self.loss,
-            scale: 1.0 / judged as f32,
+            objective: &self.objective,
+            scale: 1.0 / rows as f32,
             perturbation: self.perturbation,
+            window,
         };
-        let deals = deal(batch);
         if self.shards.len() < deals.len() {
             self.shards
                 .resize_with(deals.len(), || Shard::on(self.backend));
@@ -115,14 +179,20 @@ impl Backpropagation {
             .par_iter_mut()
             .zip(&deals)
             .for_each(|(shard, deal)| shard.compute(&task, deal));
-        let (first, rest) = shards.split_first_mut().expect("a batch is not empty");
+        let (first, rest) = shards
+            .split_first_mut()
+            .expect("a sequence reaches the window");
         let mut loss = first.loss;
         for shard in rest {
             loss += shard.loss;
             first.add_gradient(shard);
         }
         first.unpack(&mut self.gradient);
-        (loss / judged as f64, &mut self.gradient)
+        WindowGradient {
+            loss: loss / rows as f64,
+            rows,
+            gradient: &mut self.gradient,
+        }
     }
 }
 
@@ -141,10 +211,12 @@ fn deal<'a>(batch: &[Example<'a>]) -> Vec<Vec<Example<'a>>> {
 /// What is the same for all shards of a batch.
 struct Task<'a> {
     weights: &'a Weights,
-    loss: Loss,
+    objective: &'a Objective,
     /// One over the number of judged rows.
     scale: f32,
     perturbation: Perturbation,
+    /// Steps of the batch.
+    window: Range<usize>,
 }
 
 /// A network's parameters as both directions need them.
@@ -217,6 +289,8 @@ struct LstmBack {
     d_hidden: Panels,
     /// `back` of (B7), `[B, H]`.
     d_cell: Panels,
+    /// W_hᵀ d_z_{t+1} of (B1) before the mask of (D3), `[B, H]`.
+    d_recurrent: Panels,
     /// d_W_xᵀ, `[I, 4H']`.
     d_w_x: Panels,
     /// d_W_hᵀ, `[H, 4H']`.
@@ -247,16 +321,20 @@ impl Shard {
 
     fn compute(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
         let forward = &task.weights.forward;
-        let sequences: Vec<_> = examples.iter().map(|example| example.sequence).collect();
-        let seeds = examples.iter().map(|example| example.seed);
+        let start = task.window.start;
+        let sequences: Vec<_> = (examples.iter())
+            .map(|example| {
+                let end = example.sequence.nrows().min(task.window.end);
+                example.sequence.slice_move(s![start..end, ..])
+            })
+            .collect();
+        let last = self.pass.steps.steps.last().copied();
         self.pass.load(&sequences, forward.lstm[0].w_x.rows());
-        if task.perturbation.input_noise > 0.0 {
-            self.pass
-                .add_noise(task.perturbation.input_noise, seeds.clone());
+        self.perturb(task, examples);
+        match last {
+            Some(last) if start > 0 => self.pass.lstm_after(forward, last),
+            _ => self.pass.lstm(forward),
         }
-        let dropout = task.perturbation.dropout;
-        self.pass.dropout.begin(dropout, seeds, forward.lstm.len());
-        self.pass.lstm(forward);
         self.pass.head(forward);
         self.lstm.resize_with(forward.lstm.len(), LstmBack::default);
         self.dense
@@ -266,6 +344,34 @@ impl Shard {
         for l in (0..self.lstm.len()).rev() {
             self.lstm_backward(l, task.weights);
         }
+    }
+
+    /// Adds noise to the inputs and prepares all dropout.
+    fn perturb(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let Perturbation {
+            input_noise,
+            input_dropout,
+            dropout,
+            recurrent_dropout,
+            candidate_dropout,
+        } = task.perturbation;
+        // Masks of steps are new in each window, those of sequences are not.
+        let sequences = examples.iter().map(|example| example.seed);
+        let window = (task.window.start as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let steps = sequences.clone().map(|seed| seed ^ window);
+        if input_noise > 0.0 {
+            self.pass.add_noise(input_noise, steps.clone());
+        }
+        let layers = task.weights.forward.lstm.len();
+        let all = &mut self.pass.dropout;
+        all.inputs
+            .begin(input_dropout, steps.clone(), stream::INPUTS);
+        all.between_layers.begin(dropout, steps.clone(), layers);
+        all.recurrent
+            .begin(recurrent_dropout, sequences, stream::RECURRENT);
+        all.candidate
+            .begin(candidate_dropout, steps, stream::CANDIDATE);
+        self.pass.drop_inputs();
     }
 
     /// The summed loss, and the scaled gradient of the last layer's outputs.
@@ -279,7 +385,7 @@ impl Shard {
             for (o, value) in values.iter_mut().enumerate() {
                 *value = logits.get(row, o);
             }
-            let loss = task.loss.row(&values, target.expected(t), &mut slopes);
+            let loss = (task.objective).row(&values, target.expected(t), &mut slopes);
             for (o, slope) in slopes.iter().enumerate() {
                 d_outputs.set(row, o, slope * task.scale);
             }
@@ -290,9 +396,10 @@ impl Shard {
             match task.weights.forward.mode {
                 Mode::SequenceToOne => self.loss += judge(b, &example.target, 0),
                 Mode::SequenceToSequence => {
-                    for t in 0..example.sequence.nrows() {
-                        let row = self.pass.steps.steps[t].row + b;
-                        self.loss += judge(row, &example.target, t);
+                    let running = |step: &&cell::StepRows| step.count > b;
+                    let steps = self.pass.steps.steps.iter().take_while(running);
+                    for (t, step) in (task.window.start..).zip(steps) {
+                        self.loss += judge(step.row + b, &example.target, t);
                     }
                 }
             }
@@ -350,13 +457,16 @@ impl Shard {
         let d_hidden = &mut self.lstm[top].d_hidden;
         match mode {
             Mode::SequenceToOne => {
-                self.pass.dropout.backward(top, &mut self.d_features);
+                self.pass
+                    .dropout
+                    .between_layers
+                    .backward(top, &mut self.d_features);
                 d_hidden.reset(self.pass.steps.rows, self.d_features.columns());
                 for b in 0..self.pass.steps.sequences {
                     copy_row(&self.d_features, b, d_hidden, self.pass.steps.last_row(b));
                 }
             }
-            Mode::SequenceToSequence => self.pass.dropout.backward(top, d_hidden),
+            Mode::SequenceToSequence => self.pass.dropout.between_layers.backward(top, d_hidden),
         }
     }
 
@@ -388,7 +498,10 @@ impl Shard {
                 a_rows: 0..d_z.rows(),
                 w: &weights.lstm[l].w_x,
             });
-            self.pass.dropout.backward(l - 1, &mut below.d_hidden);
+            self.pass
+                .dropout
+                .between_layers
+                .backward(l - 1, &mut below.d_hidden);
         }
     }
 
@@ -423,15 +536,18 @@ impl LstmBack {
         self.sums.reset(hidden.div_ceil(LANES));
         let mut later = None;
         for &step in pass.steps.steps.iter().rev() {
-            if let Some(later) = later {
-                recur(
+            match later {
+                Some(later) if pass.dropout.recurrent.is_active() => {
+                    self.recur_masked(pass.backend, later, step, forward, &weights.lstm[l].w_h);
+                }
+                Some(later) => recur(
                     pass.backend,
                     later,
-                    step,
-                    &mut self.d_hidden,
+                    (&mut self.d_hidden, step.row),
                     &forward.gates,
                     &weights.lstm[l].w_h,
-                );
+                ),
+                None => {}
             }
             pass.backend.run(cell::Backward {
                 step,
@@ -441,9 +557,41 @@ impl LstmBack {
                 d_hidden: &self.d_hidden,
                 d_cell: &mut self.d_cell,
                 peepholes: &weights.forward.lstm[l].peepholes,
+                candidate_mask: (pass.dropout.candidate.is_active())
+                    .then_some(&forward.candidate_mask),
                 sums: &mut self.sums,
             });
             later = Some(step);
+        }
+    }
+
+    /// (B1) through the mask of (D3).
+    fn recur_masked(
+        &mut self,
+        backend: Backend,
+        later: cell::StepRows,
+        step: cell::StepRows,
+        forward: &LstmPass,
+        w_h: &Panels,
+    ) {
+        self.d_recurrent
+            .reset(later.count, forward.hidden.columns());
+        recur(
+            backend,
+            later,
+            (&mut self.d_recurrent, 0),
+            &forward.gates,
+            w_h,
+        );
+        for panel in 0..self.d_recurrent.panels() {
+            let mask = &forward.recurrent_mask.panel(panel)[..later.count];
+            let d_hidden = &mut self.d_hidden.panel_mut(panel)[step.row..step.row + later.count];
+            let passed = self.d_recurrent.panel(panel);
+            for ((d, p), m) in d_hidden.iter_mut().zip(passed).zip(mask) {
+                for ((d, p), m) in d.0.iter_mut().zip(p.0).zip(m.0) {
+                    *d += p * m;
+                }
+            }
         }
     }
 
@@ -457,7 +605,11 @@ impl LstmBack {
             let rows: usize = run.iter().map(|step| step.count).sum();
             pass.backend.run(Correlate {
                 c: &mut self.d_w_h,
-                a: &forward.hidden,
+                a: if pass.dropout.recurrent.is_active() {
+                    &forward.recurrent
+                } else {
+                    &forward.hidden
+                },
                 a_row: run[0].before,
                 d: &forward.gates,
                 d_rows: run[0].row..run[0].row + rows,
@@ -499,18 +651,17 @@ impl DenseBack {
     }
 }
 
-/// (B1)
+/// (B1) into the rows of `d_hidden` from the given one.
 fn recur(
     backend: Backend,
     later: cell::StepRows,
-    step: cell::StepRows,
-    d_hidden: &mut Panels,
+    (d_hidden, row): (&mut Panels, usize),
     d_z: &Panels,
     w_h: &Panels,
 ) {
     backend.run(Multiply {
         c: d_hidden,
-        c_row: step.row,
+        c_row: row,
         a: d_z,
         a_rows: later.row..later.row + later.count,
         w: w_h,
@@ -531,8 +682,7 @@ impl Pass {
     fn add_noise(&mut self, deviation: f32, seeds: impl Iterator<Item = u64>) {
         for (b, seed) in seeds.enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            // Dropout uses the same seed and stream 0.
-            rng.set_stream(1);
+            rng.set_stream(stream::INPUT_NOISE);
             for step in self.steps.steps.iter().take_while(|step| step.count > b) {
                 for j in 0..self.input.columns() {
                     let noise: f32 = rng.sample(StandardNormal);
@@ -547,6 +697,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::Loss;
     use crate::network::{Head, NetworkConfig};
     use ndarray::Array2;
 
@@ -576,7 +727,10 @@ mod tests {
             .collect();
         let perturbation = Perturbation {
             input_noise: 0.1,
+            input_dropout: 0.1,
             dropout: 0.1,
+            recurrent_dropout: 0.1,
+            candidate_dropout: 0.1,
         };
         let mut backpropagation = Backpropagation::new(&network, Loss::CrossEntropy, perturbation);
         backpropagation.backend = backend;

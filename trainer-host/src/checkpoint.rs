@@ -7,7 +7,8 @@
 //! | `dense.L.weight`, `dense.L.bias` | `[O, I]`, `[O]` |
 //!
 //! All are f32. A checkpoint has the same under `network.` and, once there is one, `best.`, the
-//! optimiser's memory as `optimiser.N`, and the rest as JSON in the metadata entry `lstm-nostd`.
+//! optimiser's memory as `optimiser.N`, what a backtracking schedule goes back to under `anchor.`
+//! and as `anchor.optimiser.N`, and the rest as JSON in the metadata entry `lstm-nostd`.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::atomic_file::WriteFileError;
 use crate::network::{Network, NetworkConfig, StructureError};
 use crate::optimiser::{Optimiser, OptimiserConfig};
 use crate::tensor_file::{self, Tensor, values, vector};
-use crate::train::{Best, EpochRecord, TrainState, Validation};
+use crate::train::{Anchor, Best, EpochRecord, TrainState, Validation};
 
 /// Why weights or a checkpoint cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,15 @@ struct Progress {
     optimiser_steps: u64,
     history: Vec<EpochRecord>,
     best: Option<BestEpoch>,
+    #[serde(default)]
+    anchor: Option<AnchorEpoch>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnchorEpoch {
+    epoch: usize,
+    optimiser_steps: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,8 +84,10 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
     if let Some(best) = &state.best {
         all.extend(tensors("best.", &best.network));
     }
-    for (n, values) in state.optimiser.moments().iter().enumerate() {
-        all.push((format!("optimiser.{n}"), vector(values)));
+    all.extend(moments("", &state.optimiser));
+    if let Some(anchor) = &state.anchor {
+        all.extend(tensors("anchor.", &anchor.network));
+        all.extend(moments("anchor.", &anchor.optimiser));
     }
     let progress = Progress {
         optimiser_steps: state.optimiser.steps(),
@@ -83,6 +95,10 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
         best: (state.best.as_ref()).map(|best| BestEpoch {
             epoch: best.epoch,
             validation: best.validation,
+        }),
+        anchor: (state.anchor.as_ref()).map(|anchor| AnchorEpoch {
+            epoch: anchor.epoch,
+            optimiser_steps: anchor.optimiser.steps(),
         }),
     };
     tensor_file::write(path, all, Some(&progress))
@@ -95,6 +111,12 @@ fn tensors(prefix: &str, network: &Network) -> Vec<(String, Tensor)> {
             tensor.shape = parameter.shape;
             (format!("{prefix}{}", parameter.name), tensor)
         })
+        .collect()
+}
+
+fn moments(prefix: &str, optimiser: &Optimiser) -> Vec<(String, Tensor)> {
+    (optimiser.moments().iter().enumerate())
+        .map(|(n, values)| (format!("{prefix}optimiser.{n}"), vector(values)))
         .collect()
 }
 
@@ -158,9 +180,13 @@ fn state(
     let progress: Progress = tensor_file::metadata(bytes, "these are weights, not a checkpoint")?;
     let current = network(&tensors, "network.", config)?;
     let parameters = current.parameter_count();
-    let moments = (0..Optimiser::new(optimiser, 0).moments().len())
-        .map(|n| read_values(&tensors, &format!("optimiser.{n}"), &[parameters]))
-        .collect::<Result<_, _>>()?;
+    let read_optimiser = |prefix: &str, steps: u64| {
+        let moments = (0..Optimiser::new(optimiser, 0).moments().len())
+            .map(|n| read_values(&tensors, &format!("{prefix}optimiser.{n}"), &[parameters]))
+            .collect::<Result<_, _>>()?;
+        Optimiser::resume(optimiser, steps, moments)
+            .ok_or("the optimiser is another one".to_owned())
+    };
     let best = match progress.best {
         Some(BestEpoch { epoch, validation }) => Some(Best {
             epoch,
@@ -169,12 +195,23 @@ fn state(
         }),
         None => None,
     };
+    let anchor = match progress.anchor {
+        Some(AnchorEpoch {
+            epoch,
+            optimiser_steps,
+        }) => Some(Anchor {
+            epoch,
+            network: network(&tensors, "anchor.", config)?,
+            optimiser: read_optimiser("anchor.", optimiser_steps)?,
+        }),
+        None => None,
+    };
     Ok(TrainState {
         network: current,
-        optimiser: Optimiser::resume(optimiser, progress.optimiser_steps, moments)
-            .ok_or("the optimiser is another one")?,
+        optimiser: read_optimiser("", progress.optimiser_steps)?,
         history: progress.history,
         best,
+        anchor,
     })
 }
 

@@ -32,6 +32,8 @@ const WINDOW_STEPS: usize = 512;
 /// What one LSTM layer did with one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrace {
+    /// The gates' activations after each step, in the order i, f, g, o, `[T, 4H]`.
+    pub gates: Array2<f32>,
     /// h after each step, `[T, H]`.
     pub hidden: Array2<f32>,
     /// c after each step, `[T, H]`.
@@ -63,7 +65,7 @@ impl Network {
         outputs
     }
 
-    /// Hidden and cell states of each LSTM layer over one normalised sequence, `[T, I]`.
+    /// Gates, hidden and cell states of each LSTM layer over one normalised sequence, `[T, I]`.
     ///
     /// # Panics
     /// If the sequence is empty or has another number of channels than the network.
@@ -71,14 +73,19 @@ impl Network {
         let mut pass = Pass::default();
         pass.load(&[sequence], self.config.inputs);
         pass.lstm(&PackedNetwork::of(self));
+        let steps = sequence.nrows();
         let unpack = |states: &Panels| {
-            Array2::from_shape_fn((sequence.nrows(), states.columns()), |(t, u)| {
-                states.get(1 + t, u)
-            })
+            Array2::from_shape_fn((steps, states.columns()), |(t, u)| states.get(1 + t, u))
         };
         let layers = pass.layers.iter();
         layers
             .map(|layer| LayerTrace {
+                gates: {
+                    let hidden = layer.hidden.columns();
+                    Array2::from_shape_fn((steps, 4 * hidden), |(t, r)| {
+                        layer.gates.get(t, gate_column(r, hidden))
+                    })
+                },
                 hidden: unpack(&layer.hidden),
                 cell: unpack(&layer.cell),
             })
@@ -253,6 +260,8 @@ pub(crate) struct Pass {
     pub(crate) steps: Steps,
     /// `[R, I]`.
     pub(crate) input: Panels,
+    /// m of (D1), `[R, I]`, if that is active.
+    input_mask: Panels,
     pub(crate) layers: Vec<LstmPass>,
     pub(crate) dropout: Dropout,
     /// Rows that enter the dense layers: `[B, H]` for sequence to one.
@@ -278,6 +287,12 @@ pub(crate) struct LstmPass {
     pub(crate) cell_tanh: Panels,
     /// h, `[B + R, H]`.
     pub(crate) hidden: Panels,
+    /// m of (D3), `[B, H]`, if that is active.
+    pub(crate) recurrent_mask: Panels,
+    /// h ⊙ m of (D3), `[B + R, H]`, if that is active.
+    pub(crate) recurrent: Panels,
+    /// m of (D4), `[R, H]`, if that is active.
+    pub(crate) candidate_mask: Panels,
 }
 
 impl Pass {
@@ -287,6 +302,7 @@ impl Pass {
             backend,
             steps: Steps::default(),
             input: Panels::default(),
+            input_mask: Panels::default(),
             layers: Vec::new(),
             dropout: Dropout::default(),
             features: Panels::default(),
@@ -318,12 +334,31 @@ impl Pass {
         }
     }
 
+    /// (D1) on what was loaded.
+    pub(crate) fn drop_inputs(&mut self) {
+        let inputs = &mut self.dropout.inputs;
+        if inputs.is_active() {
+            let (rows, columns) = (self.steps.rows, self.input.columns());
+            inputs.fill(&mut self.input_mask, rows, columns, self.steps.owners());
+            self.input.multiply(&self.input_mask);
+        }
+    }
+
     /// Runs all LSTM layers from a zero state.
     pub(crate) fn lstm(&mut self, network: &PackedNetwork) {
         self.layers
             .resize_with(network.lstm.len(), LstmPass::default);
         for (layer, weights) in self.layers.iter_mut().zip(&network.lstm) {
             layer.reset_state(&self.steps, weights.hidden());
+        }
+        self.advance(network);
+    }
+
+    /// Runs all LSTM layers over sequences that go on where those before them ended at `last`: the
+    /// same ones in the same order, but for the last ones, which may have ended.
+    pub(crate) fn lstm_after(&mut self, network: &PackedNetwork, last: StepRows) {
+        for layer in &mut self.layers {
+            layer.carry_state(last, &self.steps);
         }
         self.advance(network);
     }
@@ -335,13 +370,27 @@ impl Pass {
             let (below, layer) = self.layers.split_at_mut(l);
             let (x, first) = match below.last() {
                 Some(below) => {
-                    self.dropout
-                        .apply(l - 1, &below.hidden, sequences, self.steps.owners());
-                    self.dropout.kept(l - 1, &below.hidden, sequences)
+                    let between = &mut self.dropout.between_layers;
+                    between.apply(l - 1, &below.hidden, sequences, self.steps.owners());
+                    between.kept(l - 1, &below.hidden, sequences)
                 }
                 None => (&self.input, 0),
             };
-            layer[0].run(self.backend, weights, &self.steps, x, first);
+            let layer = &mut layer[0];
+            let hidden = weights.hidden();
+            let (recurrent, candidate) = (&mut self.dropout.recurrent, &mut self.dropout.candidate);
+            if recurrent.is_active() {
+                recurrent.fill(&mut layer.recurrent_mask, sequences, hidden, 0..sequences);
+            }
+            if candidate.is_active() {
+                let (rows, owners) = (self.steps.rows, self.steps.owners());
+                candidate.fill(&mut layer.candidate_mask, rows, hidden, owners);
+            }
+            let masked = Masked {
+                recurrent: recurrent.is_active(),
+                candidate: candidate.is_active(),
+            };
+            layer.run(self.backend, weights, &self.steps, (x, first), masked);
         }
     }
 
@@ -349,8 +398,8 @@ impl Pass {
     pub(crate) fn lstm_input(&self, l: usize) -> (&Panels, usize) {
         match l.checked_sub(1) {
             Some(below) => {
-                self.dropout
-                    .kept(below, &self.layers[below].hidden, self.steps.sequences)
+                let hidden = &self.layers[below].hidden;
+                (self.dropout.between_layers).kept(below, hidden, self.steps.sequences)
             }
             None => (&self.input, 0),
         }
@@ -360,10 +409,10 @@ impl Pass {
     pub(crate) fn head_input(&self, mode: Mode) -> (&Panels, usize) {
         let top = self.layers.len() - 1;
         match mode {
-            Mode::SequenceToOne => self.dropout.kept(top, &self.features, 0),
+            Mode::SequenceToOne => self.dropout.between_layers.kept(top, &self.features, 0),
             Mode::SequenceToSequence => {
-                self.dropout
-                    .kept(top, &self.layers[top].hidden, self.steps.sequences)
+                let hidden = &self.layers[top].hidden;
+                (self.dropout.between_layers).kept(top, hidden, self.steps.sequences)
             }
         }
     }
@@ -403,6 +452,7 @@ impl Pass {
         let top = self.layers.len() - 1;
         let hidden = &self.layers[top].hidden;
         let sequences = self.steps.sequences;
+        let between = &mut self.dropout.between_layers;
         match mode {
             Mode::SequenceToOne => {
                 self.features.reshape(sequences, hidden.columns());
@@ -410,11 +460,10 @@ impl Pass {
                     let from = sequences + self.steps.last_row(b);
                     copy_row(hidden, from, &mut self.features, b);
                 }
-                self.dropout.apply(top, &self.features, 0, 0..sequences);
+                between.apply(top, &self.features, 0, 0..sequences);
             }
             Mode::SequenceToSequence => {
-                self.dropout
-                    .apply(top, hidden, sequences, self.steps.owners());
+                between.apply(top, hidden, sequences, self.steps.owners());
             }
         }
     }
@@ -449,13 +498,9 @@ impl Pass {
                 .collect();
             let last = self.steps.steps.last().copied();
             self.load(&window, inputs);
-            if let (true, Some(last)) = (start > 0, last) {
-                for layer in &mut self.layers {
-                    layer.carry_state(last, &self.steps);
-                }
-                self.advance(network);
-            } else {
-                self.lstm(network);
+            match last {
+                Some(last) if start > 0 => self.lstm_after(network, last),
+                _ => self.lstm(network),
             }
             self.head(network);
             for (b, (sequence, output)) in window.iter().zip(&mut all).enumerate() {
@@ -502,14 +547,15 @@ impl LstmPass {
         }
     }
 
-    /// Runs over `steps`; row `first` of `x` is the input of row 0.
+    /// Runs over `steps`; row `first` of `x` is the input of row 0. Masks that are `masked` have
+    /// been filled.
     fn run(
         &mut self,
         backend: Backend,
         weights: &PackedLstm,
         steps: &Steps,
-        x: &Panels,
-        first: usize,
+        (x, first): (&Panels, usize),
+        masked: Masked,
     ) {
         let hidden = weights.hidden();
         self.gates.reshape(steps.rows, 4 * padded(hidden));
@@ -522,11 +568,19 @@ impl LstmPass {
             a_rows: first..first + steps.rows,
             w: &weights.w_x,
         });
+        if masked.recurrent {
+            self.recurrent.reshape(steps.sequences + steps.rows, hidden);
+            self.mask_states(0, steps.sequences);
+        }
         for &step in &steps.steps {
             backend.run(Multiply {
                 c: &mut self.gates,
                 c_row: step.row,
-                a: &self.hidden,
+                a: if masked.recurrent {
+                    &self.recurrent
+                } else {
+                    &self.hidden
+                },
                 a_rows: step.before..step.before + step.count,
                 w: &weights.w_h,
             });
@@ -537,9 +591,36 @@ impl LstmPass {
                 cell_tanh: &mut self.cell_tanh,
                 hidden: &mut self.hidden,
                 peepholes: &weights.peepholes,
+                candidate_mask: masked.candidate.then_some(&self.candidate_mask),
             });
+            if masked.recurrent {
+                self.mask_states(step.state, step.count);
+            }
         }
     }
+
+    /// (D3) for `count` rows of h from row `first`.
+    fn mask_states(&mut self, first: usize, count: usize) {
+        for panel in 0..self.hidden.panels() {
+            let hidden = &self.hidden.panel(panel)[first..first + count];
+            let mask = &self.recurrent_mask.panel(panel)[..count];
+            let masked = &mut self.recurrent.panel_mut(panel)[first..first + count];
+            for ((masked, h), m) in masked.iter_mut().zip(hidden).zip(mask) {
+                for ((masked, h), m) in masked.0.iter_mut().zip(h.0).zip(m.0) {
+                    *masked = h * m;
+                }
+            }
+        }
+    }
+}
+
+/// Which masks of dropout a layer has.
+#[derive(Clone, Copy, Debug)]
+struct Masked {
+    /// (D3)
+    recurrent: bool,
+    /// (D4)
+    candidate: bool,
 }
 
 /// Copies row `from` of `source` to row `to` of `target`, which has as many columns.
@@ -572,5 +653,58 @@ mod tests {
             .collect();
         assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
         assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
+    }
+
+    /// (D3) and (D4) as they are written, on what a pass has stored.
+    #[test]
+    fn recurrent_masks_hold_for_a_sequence_and_candidate_masks_for_a_step() {
+        use crate::dropout::stream;
+        use crate::network::{Head, NetworkConfig};
+
+        let config = NetworkConfig {
+            inputs: 2,
+            hidden: vec![20],
+            peepholes: false,
+            dense: vec![],
+            outputs: 1,
+            head: Head::Linear,
+            mode: Mode::SequenceToOne,
+        };
+        let network = PackedNetwork::of(&Network::new(&config, 1).unwrap());
+        let sequences = [6, 4].map(|steps| Array2::from_elem((steps, 2), 0.5f32));
+        let views = sequences.each_ref().map(|sequence| sequence.view());
+        let mut pass = Pass::default();
+        pass.load(&views, 2);
+        let seeds = || [8, 9].into_iter();
+        pass.dropout
+            .recurrent
+            .begin(0.5, seeds(), stream::RECURRENT);
+        pass.dropout
+            .candidate
+            .begin(0.5, seeds(), stream::CANDIDATE);
+        pass.lstm(&network);
+        let layer = &pass.layers[0];
+        let gate = |row: usize, gate: usize, u: usize| {
+            layer.gates.get(row, gate_column(gate * 20 + u, 20))
+        };
+        let mut changes = 0;
+        for (step, next) in pass.steps.steps.iter().zip(&pass.steps.steps[1..]) {
+            for (b, u) in (0..step.count).flat_map(|b| (0..20).map(move |u| (b, u))) {
+                let h = layer.hidden.get(step.state + b, u);
+                let m = layer.recurrent_mask.get(b, u);
+                assert!(m == 0.0 || m == 2.0);
+                assert_eq!(layer.recurrent.get(step.state + b, u), m * h);
+                let row = step.row + b;
+                let m = layer.candidate_mask.get(row, u);
+                let c_old = layer.cell.get(step.before + b, u);
+                let expected = gate(row, 1, u) * c_old + gate(row, 0, u) * m * gate(row, 2, u);
+                let c = layer.cell.get(step.state + b, u);
+                assert!((c - expected).abs() < 1e-6, "{c} {expected}");
+                if b < next.count {
+                    changes += usize::from(layer.candidate_mask.get(next.row + b, u) != m);
+                }
+            }
+        }
+        assert!(changes > 50, "{changes}");
     }
 }

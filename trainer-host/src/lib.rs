@@ -3,9 +3,10 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! data → compute → network, forward → bptt, loss, optimiser, schedule → train → tensor_file → checkpoint
+//! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
+//! bptt, optimiser, schedule → train → tensor_file → checkpoint
 //! network → calibrate → quantise → export → integers → evaluate, layer_error
-//! run_folder → report → cli
+//! config_file, run_folder → report → training_run → cli
 //! ```
 //!
 //! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
@@ -15,12 +16,14 @@ pub mod calibrate;
 pub mod checkpoint;
 pub mod cli;
 pub mod compute;
+pub mod config_file;
 pub mod data;
 pub mod device;
 mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;
+pub mod initialisation;
 pub mod input_format;
 pub mod integers;
 pub mod layer_error;
@@ -28,6 +31,7 @@ pub mod loss;
 pub mod model_file;
 pub mod network;
 pub mod optimiser;
+pub mod out_of_range;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;
@@ -35,3 +39,4 @@ pub mod run_folder;
 pub mod schedule;
 mod tensor_file;
 pub mod train;
+pub mod training_run;

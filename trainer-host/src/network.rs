@@ -11,13 +11,10 @@
 //! ```
 //!
 //! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002). How the
-//! parameters begin is [`Network::new`]; how they are evaluated is [`crate::forward`].
+//! parameters begin is [`crate::initialisation`]; how they are evaluated is [`crate::forward`].
 
 use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
 use ndarray::{Array1, Array2};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 /// What the last layer's values mean, and so which loss fits.
@@ -198,42 +195,6 @@ pub struct Parameter<'a> {
 }
 
 impl Network {
-    /// A network whose initial parameters follow from `config` and `seed`.
-    ///
-    /// Input and dense weights are Glorot uniform, recurrent weights orthogonal (a block of
-    /// `[H, H]` for each gate), the forget gate's biases one, all else zero.
-    pub fn new(config: &NetworkConfig, seed: u64) -> Result<Self, StructureError> {
-        let mut network = Self::zeros(config)?;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for layer in &mut network.lstm {
-            let hidden = layer.w_h.ncols();
-            glorot_uniform(&mut layer.w_x, hidden, &mut rng);
-            for gate in 0..4 {
-                let block = orthogonal(hidden, &mut rng);
-                let rows = gate * hidden..(gate + 1) * hidden;
-                layer.w_h.slice_mut(ndarray::s![rows, ..]).assign(&block);
-            }
-        }
-        network.set_forget_bias(1.0);
-        for layer in &mut network.dense {
-            let outputs = layer.weight.nrows();
-            glorot_uniform(&mut layer.weight, outputs, &mut rng);
-        }
-        Ok(network)
-    }
-
-    /// Sets the biases of all forget gates: larger ones remember for longer to begin with, about
-    /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
-    pub fn set_forget_bias(&mut self, value: f32) {
-        for layer in &mut self.lstm {
-            let hidden = layer.w_h.ncols();
-            layer
-                .bias
-                .slice_mut(ndarray::s![hidden..2 * hidden])
-                .fill(value);
-        }
-    }
-
     /// A network whose parameters are all zero; gradients have this shape too.
     pub fn zeros(config: &NetworkConfig) -> Result<Self, StructureError> {
         config.validate()?;
@@ -350,33 +311,6 @@ impl Network {
     }
 }
 
-/// Uniform in ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010).
-fn glorot_uniform(weights: &mut Array2<f32>, outputs: usize, rng: &mut ChaCha8Rng) {
-    let limit = (6.0 / (weights.ncols() + outputs) as f32).sqrt();
-    weights.mapv_inplace(|_| rng.random_range(-limit..limit));
-}
-
-/// A random orthogonal matrix, `[n, n]`: Gaussian rows made orthonormal one after the other
-/// (Saxe, McClelland and Ganguli 2014).
-fn orthogonal(n: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
-    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(n);
-    while rows.len() < n {
-        let mut row: Vec<f64> = (0..n).map(|_| rng.sample(StandardNormal)).collect();
-        // Twice, since one pass leaves rounding errors of the order of the lost length.
-        for _ in 0..2 {
-            for done in &rows {
-                let along: f64 = row.iter().zip(done).map(|(a, b)| a * b).sum();
-                row.iter_mut().zip(done).for_each(|(a, b)| *a -= along * b);
-            }
-        }
-        let length = row.iter().map(|a| a * a).sum::<f64>().sqrt();
-        if length > 1e-6 {
-            rows.push(row.iter().map(|a| a / length).collect());
-        }
-    }
-    Array2::from_shape_fn((n, n), |(r, k)| rows[r][k] as f32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,40 +325,6 @@ mod tests {
             head: Head::Softmax,
             mode: Mode::SequenceToOne,
         }
-    }
-
-    #[test]
-    fn recurrent_weights_begin_orthogonal() {
-        // f32 rounding of entries below one, summed over 20 of them.
-        const ROUNDING: f32 = 1e-6;
-        let network = Network::new(&config(), 1).unwrap();
-        for layer in &network.lstm {
-            let hidden = layer.w_h.ncols();
-            for gate in 0..4 {
-                let block = layer
-                    .w_h
-                    .slice(ndarray::s![gate * hidden..(gate + 1) * hidden, ..]);
-                let product = block.dot(&block.t());
-                let error = (&product - &Array2::<f32>::eye(hidden)).mapv(f32::abs);
-                assert!(error.iter().all(|e| *e < ROUNDING));
-            }
-        }
-    }
-
-    #[test]
-    fn the_seed_decides_the_weights_and_the_forget_gate_begins_open() {
-        let (a, b) = (
-            Network::new(&config(), 1).unwrap(),
-            Network::new(&config(), 1).unwrap(),
-        );
-        assert_eq!(a, b);
-        assert_ne!(a, Network::new(&config(), 2).unwrap());
-        let bias = &a.lstm[0].bias;
-        assert!(
-            bias.iter()
-                .enumerate()
-                .all(|(r, b)| *b == f32::from(u8::from((20..40).contains(&r))))
-        );
     }
 
     #[test]

@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
-use crate::data::{self, DataError, Dataset, Normalisation, Options, Place, Schema, SplitError};
+use crate::config_file::{self, ConfigError};
+use crate::data::{
+    self, DataError, Dataset, Normalisation, OpenError, Options, Parts, Place, Schema,
+};
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::TrainConfig;
 
@@ -88,6 +91,9 @@ pub enum RunError {
         /// What is wrong, with its line.
         problem: String,
     },
+    /// A file of the run has keys or values that it cannot have.
+    #[error(transparent)]
+    Config(ConfigError),
     /// A run is there already.
     #[error("{}: holds a run already; go on with it by --resume, replace it by --overwrite, or choose another folder by --out", path.display())]
     Exists {
@@ -100,23 +106,12 @@ pub enum RunError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteFileError),
-    /// The data cannot be read.
+    /// The data is not what the run was trained on.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// No validation part can be split off.
+    /// The data cannot be read or split.
     #[error(transparent)]
-    Split(#[from] SplitError),
-}
-
-/// The data of a run, split and in real units.
-#[derive(Clone, Debug)]
-pub struct RunData {
-    /// To train and calibrate on.
-    pub train: Dataset,
-    /// To choose on; absent when the validation share is 0.
-    pub validation: Option<Dataset>,
-    /// To report on.
-    pub test: Option<Dataset>,
+    Open(#[from] OpenError),
 }
 
 impl RunConfig {
@@ -124,21 +119,18 @@ impl RunConfig {
     ///
     /// # Errors
     /// When the data cannot be read or split.
-    pub fn open_data(&self) -> Result<RunData, RunError> {
-        let parts = data::open(&self.source, &self.data)?;
-        if self.train.validation_share == 0.0 {
-            return Ok(RunData {
-                train: parts.train,
-                validation: None,
-                test: parts.test,
-            });
-        }
-        let split = data::split(&parts.train, self.train.validation_share, self.train.seed)?;
-        Ok(RunData {
-            train: parts.train.select(&split.train),
-            validation: Some(parts.train.select(&split.validation)),
-            test: parts.test,
-        })
+    pub fn open_data(&self) -> Result<Parts, RunError> {
+        let TrainConfig {
+            validation_share,
+            seed,
+            ..
+        } = self.train;
+        Ok(data::open_split(
+            &self.source,
+            &self.data,
+            validation_share,
+            seed,
+        )?)
     }
 
     /// Reads a folder's configuration.
@@ -149,32 +141,43 @@ impl RunConfig {
         read_toml(&folder.join(CONFIG))
     }
 
-    /// Makes a new run's folder with this configuration.
+    /// Refuses a folder that holds a run.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`]
+    pub fn refuse_existing(folder: &Path) -> Result<(), RunError> {
+        if folder.join(CONFIG).exists() {
+            return Err(RunError::Exists {
+                path: folder.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes a new run's folder with this configuration and what was fitted for it.
+    ///
+    /// The configuration is written last and removed first: a folder that has one holds a run.
     ///
     /// # Errors
     /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
-    pub fn create(&self, folder: &Path, overwrite: bool) -> Result<(), RunError> {
-        if folder.join(CONFIG).exists() {
-            if !overwrite {
-                return Err(RunError::Exists {
-                    path: folder.to_owned(),
-                });
-            }
-            // What an older run left must not be taken for this one's.
-            for file in [
-                WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
-            ] {
-                let path = folder.join(file);
-                if path.exists() {
-                    std::fs::remove_file(&path)
-                        .map_err(|source| WriteFileError { path, source })?;
-                }
+    pub fn create(&self, fitted: &Fitted, folder: &Path, overwrite: bool) -> Result<(), RunError> {
+        if !overwrite {
+            Self::refuse_existing(folder)?;
+        }
+        // What an older run left must not be taken for this one's.
+        for file in [
+            CONFIG, WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
+        ] {
+            let path = folder.join(file);
+            if path.is_file() {
+                std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
             }
         }
         std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
             path: folder.to_owned(),
             source,
         })?;
+        fitted.write(folder)?;
         write_toml(&folder.join(CONFIG), self)
     }
 }
@@ -315,7 +318,7 @@ impl Run {
     ///
     /// # Errors
     /// When it cannot be read or split, or is no longer of the kind that the run was trained on.
-    pub fn open_data(&self) -> Result<RunData, RunError> {
+    pub fn open_data(&self) -> Result<Parts, RunError> {
         let data = self.config.open_data()?;
         let place = Place::file(Path::new(&self.config.source));
         data.train.require(&self.fitted.schema, &place)?;
@@ -341,13 +344,9 @@ impl Run {
 }
 
 fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RunError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|error| RunError::Malformed {
-        path: path.to_owned(),
-        problem: error.to_string(),
+    config_file::read(path).map_err(|error| match error {
+        ConfigError::Unreadable { path, source } => RunError::Unreadable { path, source },
+        other => RunError::Config(other),
     })
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use trainer_host::checkpoint;
 use trainer_host::data::{self, Dataset, Options};
 use trainer_host::network::Network;
-use trainer_host::optimiser::OptimiserConfig;
+use trainer_host::optimiser::OptimiserKind;
 use trainer_host::train::{TrainConfig, TrainState, Trainer};
 
 fn config(epochs: usize) -> TrainConfig {
@@ -141,7 +141,7 @@ fn refuses_weights_that_are_not_finite() {
 fn refuses_another_optimiser_and_weights_alone() {
     let bench = Bench::new();
     let state = bench.state(1, 1);
-    let sgd = OptimiserConfig::Sgd { momentum: 0.9 };
+    let sgd = OptimiserKind::Sgd.into();
     checkpoint::write_weights(&bench.path(), &state.network).unwrap();
     let said = checkpoint::read(&bench.path(), &state.network.config, sgd)
         .unwrap_err()

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use trainer_host::bptt::{Backpropagation, Example, Perturbation};
-use trainer_host::loss::{Expected, Loss, Target};
+use trainer_host::loss::{Expected, Loss, Objective, Target};
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
 
 /// Step of the central differences: its square times third derivatives of the order of one is
@@ -48,13 +48,28 @@ impl<'a> Reference<'a> {
 
     /// Outputs after each step.
     fn outputs(&self, sequence: ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
+        self.outputs_from(sequence, &mut self.zero_state())
+    }
+
+    /// h and c of each LSTM layer before the first step.
+    fn zero_state(&self) -> Vec<[Vec<f64>; 2]> {
+        let zeros = |hidden: &usize| [(); 2].map(|()| vec![0.0; *hidden]);
+        self.config.hidden.iter().map(zeros).collect()
+    }
+
+    /// Outputs after each step from a state, which becomes that after the last step.
+    fn outputs_from(
+        &self,
+        sequence: ArrayView2<'_, f32>,
+        state: &mut [[Vec<f64>; 2]],
+    ) -> Vec<Vec<f64>> {
         let mut arrays = self.parameters.iter();
         let mut values: Vec<Vec<f64>> = sequence
             .rows()
             .into_iter()
             .map(|row| row.iter().map(|v| f64::from(*v)).collect())
             .collect();
-        for &hidden in &self.config.hidden {
+        for (&hidden, [h, c]) in self.config.hidden.iter().zip(state) {
             let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
             let bias = arrays.next().unwrap();
             let none = vec![0.0; 3 * hidden];
@@ -63,10 +78,9 @@ impl<'a> Reference<'a> {
             } else {
                 &none
             };
-            let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; hidden]);
             for x in &mut values {
                 let z: Vec<f64> = (0..4 * hidden)
-                    .map(|r| dot(w_x, r, x) + dot(w_h, r, &h) + bias[r])
+                    .map(|r| dot(w_x, r, x) + dot(w_h, r, h) + bias[r])
                     .collect();
                 for u in 0..hidden {
                     let i = sigmoid(z[u] + peephole[u] * c[u]);
@@ -98,7 +112,7 @@ impl<'a> Reference<'a> {
         values
     }
 
-    fn loss(&self, loss: Loss, batch: &[Example<'_>]) -> f64 {
+    fn loss(&self, objective: &Objective, batch: &[Example<'_>]) -> f64 {
         let (mut sum, mut rows) = (0.0, 0.0);
         for example in batch {
             let outputs = self.outputs(example.sequence);
@@ -107,7 +121,7 @@ impl<'a> Reference<'a> {
                 Mode::SequenceToSequence => 0,
             };
             for (t, y) in outputs.iter().enumerate().skip(first) {
-                sum += row_loss(loss, y, example.target.expected(t));
+                sum += row_loss(objective, y, example.target.expected(t));
                 rows += 1.0;
             }
         }
@@ -115,14 +129,25 @@ impl<'a> Reference<'a> {
     }
 }
 
-fn row_loss(loss: Loss, y: &[f64], expected: Expected<'_>) -> f64 {
-    let wanted = |j: usize| match expected {
-        Expected::Class(class) if y.len() == 1 => class as f64,
-        Expected::Class(class) => f64::from(u8::from(class == j)),
-        Expected::Values(values) => f64::from(values[j]),
+/// (L1) to (L7) from their probabilities.
+fn row_loss(objective: &Objective, y: &[f64], expected: Expected<'_>) -> f64 {
+    let smoothing = f64::from(objective.label_smoothing);
+    let binary = objective.loss == Loss::BinaryCrossEntropy;
+    let ways = if binary { 2.0 } else { y.len() as f64 };
+    let wanted = |j: usize| {
+        let label = match expected {
+            Expected::Class(class) if y.len() == 1 => class as f64,
+            Expected::Class(class) => f64::from(u8::from(class == j)),
+            Expected::Values(values) => f64::from(values[j]),
+        };
+        (1.0 - smoothing) * label + smoothing / ways
     };
     let terms = y.iter().enumerate();
-    match loss {
+    let mean = |cost: &dyn Fn(f64) -> f64| {
+        let errors = terms.clone().map(|(j, y)| y - wanted(j));
+        errors.map(cost).sum::<f64>() / y.len() as f64
+    };
+    let loss = match objective.loss {
         Loss::CrossEntropy => {
             let sum: f64 = y.iter().map(|y| y.exp()).sum();
             terms.map(|(j, y)| -wanted(j) * (y - sum.ln())).sum()
@@ -133,9 +158,21 @@ fn row_loss(loss: Loss, y: &[f64], expected: Expected<'_>) -> f64 {
                 -wanted(j) * p.ln() - (1.0 - wanted(j)) * (1.0 - p).ln()
             })
             .sum(),
-        Loss::MeanSquaredError => {
-            terms.map(|(j, y)| (y - wanted(j)).powi(2)).sum::<f64>() / y.len() as f64
+        Loss::MeanSquaredError => mean(&|e| e * e),
+        Loss::MeanAbsoluteError => mean(&f64::abs),
+        Loss::Huber => {
+            let delta = f64::from(objective.delta);
+            mean(&|e: f64| match e.abs() {
+                small if small <= delta => small * small / 2.0,
+                large => delta * (large - delta / 2.0),
+            })
         }
+    };
+    match expected {
+        Expected::Class(class) if !objective.class_weights.is_empty() => {
+            f64::from(objective.class_weights[class]) * loss
+        }
+        _ => loss,
     }
 }
 
@@ -165,11 +202,10 @@ impl Batch {
     }
 
     fn examples(&self, loss: Loss, mode: Mode) -> Vec<Example<'_>> {
-        let of = |b: usize| match (loss, mode) {
-            (Loss::MeanSquaredError, Mode::SequenceToOne) => {
-                Target::Value(self.values[b].row(0).to_slice().unwrap())
-            }
-            (Loss::MeanSquaredError, _) => Target::ValuePerStep(self.values[b].view()),
+        let on_values = loss.head() == Head::Linear;
+        let of = |b: usize| match (on_values, mode) {
+            (true, Mode::SequenceToOne) => Target::Value(self.values[b].row(0).to_slice().unwrap()),
+            (true, _) => Target::ValuePerStep(self.values[b].view()),
             (_, Mode::SequenceToOne) => Target::Class(self.classes[b][0]),
             _ => Target::ClassPerStep(&self.classes[b]),
         };
@@ -193,26 +229,39 @@ fn random_network(config: &NetworkConfig, rng: &mut ChaCha8Rng) -> Network {
     network
 }
 
-fn check(config: &NetworkConfig, lengths: &[usize], loss: Loss, seed: u64) {
+fn check(config: &NetworkConfig, lengths: &[usize], objective: impl Into<Objective>, seed: u64) {
+    let objective = objective.into();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let network = random_network(config, &mut rng);
     let batch = Batch::random(lengths, config, &mut rng);
-    let examples = batch.examples(loss, config.mode);
-    let mut backpropagation = Backpropagation::new(&network, loss, Perturbation::default());
+    let examples = batch.examples(objective.loss, config.mode);
+    let mut backpropagation =
+        Backpropagation::new(&network, objective.clone(), Perturbation::default());
     let (found_loss, gradient) = backpropagation.gradient(&network, &examples);
     let mut reference = Reference::of(&network);
-    let true_loss = reference.loss(loss, &examples);
+    let true_loss = reference.loss(&objective, &examples);
     assert!(
         (found_loss - true_loss).abs() <= LOSS_TOLERANCE * true_loss.abs().max(1.0),
         "loss {found_loss}, true {true_loss}"
     );
+    compare(gradient, &mut reference, &|reference| {
+        reference.loss(&objective, &examples)
+    });
+}
+
+/// Holds a gradient to the slopes of the reference's `loss`.
+fn compare(
+    gradient: &Network,
+    reference: &mut Reference<'_>,
+    loss: &dyn Fn(&Reference<'_>) -> f64,
+) {
     for (p, parameter) in gradient.parameters().iter().enumerate() {
         let slopes: Vec<f64> = (0..parameter.values.len())
             .map(|v| {
                 let value = reference.parameters[p][v];
                 let mut at = |value: f64| {
                     reference.parameters[p][v] = value;
-                    reference.loss(loss, &examples)
+                    loss(reference)
                 };
                 let slope = (at(value + STEP) - at(value - STEP)) / (2.0 * STEP);
                 at(value);
@@ -223,7 +272,7 @@ fn check(config: &NetworkConfig, lengths: &[usize], loss: Loss, seed: u64) {
         for (v, (found, slope)) in parameter.values.iter().zip(&slopes).enumerate() {
             assert!(
                 (f64::from(*found) - slope).abs() <= TOLERANCE * largest,
-                "{}[{v}] under {loss:?}: gradient {found}, slope {slope}, largest {largest}",
+                "{}[{v}]: gradient {found}, slope {slope}, largest {largest}",
                 parameter.name
             );
         }
@@ -248,7 +297,8 @@ fn config(
     }
 }
 
-const LOSSES: [Loss; 3] = [
+/// Losses without a bend, where a difference has no slope to meet.
+const SMOOTH: [Loss; 3] = [
     Loss::CrossEntropy,
     Loss::BinaryCrossEntropy,
     Loss::MeanSquaredError,
@@ -258,7 +308,7 @@ const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
 #[test]
 fn gradients_are_slopes_for_every_loss_and_mode() {
     for mode in MODES {
-        for loss in LOSSES {
+        for loss in Loss::ALL {
             // Two layers, peepholes, a dense ReLU layer, lengths that end at different times.
             check(
                 &config(&[5, 4], true, &[6], 3, mode),
@@ -267,6 +317,20 @@ fn gradients_are_slopes_for_every_loss_and_mode() {
                 1,
             );
             check(&config(&[4], false, &[], 2, mode), &[3, 5], loss, 2);
+        }
+    }
+}
+
+#[test]
+fn weighted_and_smoothed_losses_have_their_slopes() {
+    for mode in MODES {
+        for loss in [Loss::CrossEntropy, Loss::BinaryCrossEntropy] {
+            let objective = Objective {
+                label_smoothing: 0.2,
+                class_weights: vec![0.5, 3.0, 1.0],
+                ..loss.into()
+            };
+            check(&config(&[5], true, &[], 3, mode), &[4, 2, 3], objective, 7);
         }
     }
 }
@@ -306,7 +370,7 @@ proptest! {
         seed: u64,
     ) {
         let mode = MODES[usize::from(per_step)];
-        check(&config(&hidden, peepholes, &dense, 2, mode), &lengths, LOSSES[loss], seed);
+        check(&config(&hidden, peepholes, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
     }
 }
 
@@ -359,7 +423,10 @@ fn gradients_do_not_depend_on_threads_or_earlier_batches() {
     let examples = batch.examples(Loss::CrossEntropy, config.mode);
     let perturbation = Perturbation {
         input_noise: 0.1,
+        input_dropout: 0.2,
         dropout: 0.3,
+        recurrent_dropout: 0.2,
+        candidate_dropout: 0.2,
     };
     let on = |threads: usize, used: bool| {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -380,5 +447,122 @@ fn gradients_do_not_depend_on_threads_or_earlier_batches() {
     let one = on(1, false);
     for (threads, used) in [(1, true), (2, false), (3, true)] {
         assert_eq!(one, on(threads, used), "{threads} threads");
+    }
+}
+
+/// A window's gradient is that of its own steps, from a state that is given.
+#[test]
+fn windows_carry_the_state_and_cut_the_gradient() {
+    const WINDOW: usize = 3;
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let config = config(&[6, 4], true, &[], 2, Mode::SequenceToSequence);
+    let network = random_network(&config, &mut rng);
+    let batch = Batch::random(&[8, 3, 7, 1, 4], &config, &mut rng);
+    let objective = Objective::from(Loss::CrossEntropy);
+    let examples = batch.examples(objective.loss, config.mode);
+    let mut backpropagation =
+        Backpropagation::new(&network, objective.clone(), Perturbation::default());
+    let mut reference = Reference::of(&network);
+    let mut states = vec![reference.zero_state(); examples.len()];
+    for start in (0..8).step_by(WINDOW) {
+        let window = |example: &Example<'_>| {
+            let steps = example.sequence.nrows();
+            start.min(steps)..(start + WINDOW).min(steps)
+        };
+        let loss = |reference: &Reference<'_>| {
+            let (mut sum, mut rows) = (0.0, 0.0);
+            for (example, state) in examples.iter().zip(&states) {
+                let steps = window(example);
+                let part = example.sequence.slice(ndarray::s![steps.clone(), ..]);
+                let outputs = reference.outputs_from(part, &mut state.clone());
+                for (t, y) in steps.zip(&outputs) {
+                    sum += row_loss(&objective, y, example.target.expected(t));
+                    rows += 1.0;
+                }
+            }
+            sum / rows
+        };
+        let found = backpropagation.window(&network, &examples, start..start + WINDOW);
+        let rows: usize = examples.iter().map(|e| window(e).len()).sum();
+        assert_eq!(found.rows, rows);
+        assert!((found.loss - loss(&reference)).abs() < LOSS_TOLERANCE);
+        compare(found.gradient, &mut reference, &loss);
+        for (example, state) in examples.iter().zip(&mut states) {
+            let part = example.sequence.slice(ndarray::s![window(example), ..]);
+            reference.outputs_from(part, state);
+        }
+    }
+}
+
+/// One window over all steps is the whole gradient, to the bit.
+#[test]
+fn a_window_over_all_steps_is_no_truncation() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let config = config(&[6], true, &[], 2, Mode::SequenceToSequence);
+    let network = random_network(&config, &mut rng);
+    let batch = Batch::random(&[8, 3, 7], &config, &mut rng);
+    let examples = batch.examples(Loss::CrossEntropy, config.mode);
+    let new = || Backpropagation::new(&network, Loss::CrossEntropy, Perturbation::default());
+    let (mut whole, mut windowed) = (new(), new());
+    let (loss, gradient) = whole.gradient(&network, &examples);
+    let found = windowed.window(&network, &examples, 0..8);
+    assert_eq!((found.loss, found.rows), (loss, 18));
+    assert_eq!(found.gradient, gradient);
+}
+
+/// With the same seeds the same values are dropped, so a loss under dropout has slopes too: here
+/// of the f32 network's own loss, since no reference knows its masks.
+#[test]
+fn gradients_under_dropout_are_slopes_of_the_loss_that_the_same_masks_give() {
+    // Rounding of an f32 loss over the step, and the step's square times a third derivative.
+    const STEP: f32 = 1.0 / 64.0;
+    const TOLERANCE: f64 = 1e-3;
+    let forms: [fn(&mut Perturbation); 5] = [
+        |p| p.input_dropout = 0.4,
+        |p| p.dropout = 0.4,
+        |p| p.recurrent_dropout = 0.4,
+        |p| p.candidate_dropout = 0.4,
+        |p| p.input_noise = 0.4,
+    ];
+    for mode in MODES {
+        let config = config(&[17, 5], true, &[], 2, mode);
+        for (form, set) in forms.iter().enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64(10);
+            let mut network = random_network(&config, &mut rng);
+            let batch = Batch::random(&[5, 2, 6, 6], &config, &mut rng);
+            let mut examples = batch.examples(Loss::MeanSquaredError, config.mode);
+            for (seed, example) in (20..).zip(&mut examples) {
+                example.seed = seed;
+            }
+            let mut perturbation = Perturbation::default();
+            set(&mut perturbation);
+            let new = |network: &Network, perturbation| {
+                Backpropagation::new(network, Loss::MeanSquaredError, perturbation)
+            };
+            let mut backpropagation = new(&network, perturbation);
+            let (loss, gradient) = backpropagation.gradient(&network, &examples);
+            let gradient = gradient.clone();
+            let mut without = new(&network, Perturbation::default());
+            let (plain, _) = without.gradient(&network, &examples);
+            assert_ne!(loss, plain, "form {form} does nothing");
+            for (p, parameter) in gradient.parameters().iter().enumerate() {
+                // Every seventh value of an array, which meets every gate.
+                for v in (0..parameter.values.len()).step_by(7) {
+                    let mut at = |step: f32| {
+                        network.values_mut()[p][v] += step;
+                        let (loss, _) = backpropagation.gradient(&network, &examples);
+                        network.values_mut()[p][v] -= step;
+                        loss
+                    };
+                    let slope = (at(STEP) - at(-STEP)) / f64::from(2.0 * STEP);
+                    let found = f64::from(parameter.values[v]);
+                    assert!(
+                        (found - slope).abs() <= TOLERANCE,
+                        "form {form}, {}[{v}]: gradient {found}, slope {slope}",
+                        parameter.name
+                    );
+                }
+            }
+        }
     }
 }

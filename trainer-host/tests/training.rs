@@ -141,7 +141,7 @@ fn numbers_out_of_range_are_named() {
         ),
         (
             TrainConfig {
-                clip_norm: 0.0,
+                clip_norm: -1.0,
                 ..config()
             },
             "clip_norm",

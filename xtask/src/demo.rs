@@ -2,7 +2,6 @@
 //! an emulated Cortex-M4, and print what came of it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +10,8 @@ use serde_json::Value;
 
 use crate::boards::{self, Board};
 use crate::firmware::{Application, Image};
-use crate::{command, set_up};
+use crate::trainer::{number, text};
+use crate::{set_up, trainer};
 
 const BOARD: &str = "mps2-an386";
 
@@ -21,25 +21,19 @@ pub fn run() -> Result<()> {
     set_up::compiler_ready(board.target)?;
     set_up::qemu_ready()?;
     step("Building the trainer");
-    command::run(command::cargo().current_dir(command::root()).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "trainer-host",
-    ]))?;
+    trainer::build()?;
 
     let start = Instant::now();
     let run = crate::firmware::target_root().join("demo");
     let run = run.to_string_lossy();
     step("Training an LSTM with peepholes on handwritten digits, read row by row");
-    let trained = trainer(&["train", "digits", "--out", &run, "--overwrite"])?;
+    let trained = trainer::run(&["train", "digits", "--out", &run, "--overwrite"])?;
     step("Quantising it to int8 weights and int16 activations");
-    let quantised = trainer(&["quantise", &run])?;
+    let quantised = trainer::run(&["quantise", &run])?;
     step("Exporting it as a model file");
-    let exported = trainer(&["export", &run, "--target", "m4"])?;
+    let exported = trainer::run(&["export", &run, "--target", "m4"])?;
     let model = text(&exported, "/file")?;
-    let sizes = trainer(&["inspect", model])?;
+    let sizes = trainer::run(&["inspect", model])?;
 
     step(&format!(
         "Building firmware for a {} with the model in its flash",
@@ -56,7 +50,7 @@ pub fn run() -> Result<()> {
     step("Running every test sequence on the emulated board");
     let device = format!("qemu:{}", board.machine);
     let runner = runner.to_string_lossy();
-    let evaluated = trainer(&[
+    let evaluated = trainer::run(&[
         "eval", model, "--data", "digits", "--device", &device, "--image", &runner,
     ])?;
     let seconds = start.elapsed().as_secs_f64();
@@ -89,48 +83,6 @@ pub fn run() -> Result<()> {
 
 fn step(what: &str) {
     println!("\n==> {what}");
-}
-
-/// Runs a subcommand of the trainer, which shows its own progress, and returns what it found.
-fn trainer(arguments: &[&str]) -> Result<Value> {
-    let mut cargo: Command = command::cargo();
-    cargo
-        .current_dir(command::root())
-        .args([
-            "run",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--package",
-            "trainer-host",
-            "--",
-        ])
-        .args(arguments)
-        .arg("--json")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit());
-    println!("    trainer-host {}", arguments.join(" "));
-    let output = cargo
-        .output()
-        .with_context(|| format!("`{}` cannot be started", command::shown(&cargo)))?;
-    if !output.status.success() {
-        bail!("`{}` failed with {}", command::shown(&cargo), output.status);
-    }
-    serde_json::from_slice(&output.stdout).context("the trainer's results are not JSON")
-}
-
-fn number(value: &Value, place: &str) -> Result<f64> {
-    value
-        .pointer(place)
-        .and_then(Value::as_f64)
-        .with_context(|| format!("the trainer's results have no {place}"))
-}
-
-fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str> {
-    value
-        .pointer(place)
-        .and_then(Value::as_str)
-        .with_context(|| format!("the trainer's results have no {place}"))
 }
 
 /// Bytes that the image occupies in flash: the segments that are loaded, with their padding.

@@ -1,9 +1,10 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards → toolchain, set_up → qemu → firmware → test, demo
+//! command → boards → toolchain, set_up → qemu → firmware, trainer → test, demo, accuracy
 //! ```
 
+pub mod accuracy;
 pub mod boards;
 pub mod command;
 pub mod demo;
@@ -12,3 +13,4 @@ pub mod qemu;
 pub mod set_up;
 pub mod test;
 pub mod toolchain;
+pub mod trainer;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
-use xtask::{boards, demo, set_up, test};
+use xtask::{accuracy, boards, demo, set_up, test};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -27,6 +27,24 @@ enum Task {
         /// Only say what is missing
         #[arg(long)]
         check: bool,
+    },
+    /// Train every configuration of trainer-host/configs, quantise it, and print the test parts' means
+    Accuracy {
+        /// The folder of data sets; docs/training.md says what lies in it
+        #[arg(long)]
+        data: PathBuf,
+        /// Only these experiments, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Seeds, separated by commas
+        #[arg(long, default_value = "0,1,2")]
+        seeds: String,
+        /// Schemes to quantise with, separated by commas
+        #[arg(long, value_delimiter = ',', default_value = "w8a16,w8a8,w4a16")]
+        schemes: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Build firmware, or build and start it
     #[command(subcommand)]
@@ -89,6 +107,19 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::run(),
         Task::Test => test::run(),
         Task::SetUp { check } => set_up::run(check),
+        Task::Accuracy {
+            data,
+            only,
+            seeds,
+            schemes,
+            json,
+        } => accuracy::run(&accuracy::Options {
+            data: std::path::absolute(&data)?,
+            only,
+            seeds,
+            schemes,
+            json,
+        }),
         Task::Firmware(FirmwareTask::Build(image)) => {
             println!("{}", image.image()?.build()?.display());
             Ok(())

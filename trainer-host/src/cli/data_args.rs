@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::data::{Columns, Options, generated::Sizes};
+use anyhow::bail;
+
+use crate::data::{Fill, Forecast, Options};
 
 /// How to read data; see `trainer-host train --help`.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -14,7 +16,7 @@ pub(super) struct ReadArgs {
     /// Long CSV: column that names the series [default: series_id].
     #[arg(long, value_name = "COLUMN")]
     series: Option<String>,
-    /// Long CSV: column that increases within a series [default: t].
+    /// Long CSV: column that increases within a series, a number or a date [default: t].
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
     /// Long CSV: column with the class [default: label].
@@ -23,12 +25,17 @@ pub(super) struct ReadArgs {
     /// Long CSV: column with the person or machine [default: group].
     #[arg(long, value_name = "COLUMN")]
     group: Option<String>,
-    /// Long CSV: columns that a regression is to predict, separated by commas.
+    /// Long CSV: columns that a regression is to predict, or channels that a forecast is to continue
+    /// [default of a forecast: all], separated by commas.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     targets: Vec<String>,
     /// Long CSV: input columns, separated by commas [default: all others].
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     channels: Vec<String>,
+    /// Fill missing inputs, which are refused without this: previous (value), zero, mean (of the
+    /// training part) or interpolate.
+    #[arg(long, value_name = "HOW", value_parser = parse_fill)]
+    fill: Option<Fill>,
     /// Generated tasks: sequences in the training part.
     #[arg(long, value_name = "N")]
     train_size: Option<usize>,
@@ -41,6 +48,47 @@ pub(super) struct ReadArgs {
     /// Generated tasks: seed of the data [default: 0].
     #[arg(long, value_name = "SEED")]
     data_seed: Option<u64>,
+    #[command(flatten)]
+    forecast: ForecastArgs,
+}
+
+/// Windows of a long CSV, cut and split in the order of time.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
+#[command(next_help_heading = "Forecast (long CSV without labels)")]
+struct ForecastArgs {
+    /// Forecast: rows that a window shows to the network.
+    #[arg(long, value_name = "ROWS")]
+    look_back: Option<usize>,
+    /// Rows from a window's last one to the one to forecast [default: 1].
+    #[arg(long, value_name = "ROWS")]
+    horizon: Option<usize>,
+    /// Rows from a window to the next one [default: 1].
+    #[arg(long, value_name = "ROWS")]
+    stride: Option<usize>,
+    /// Learn the change from the last value, which a model then gives, instead of the value.
+    #[arg(long)]
+    change: bool,
+    /// Rows to choose on, before those of the test part [default: by --validation-share].
+    #[arg(long, value_name = "ROWS")]
+    validation_rows: Option<usize>,
+    /// Rows to report on, at the end of each series [default: none].
+    #[arg(long, value_name = "ROWS", conflicts_with = "test_share")]
+    test_rows: Option<usize>,
+    /// The same as a share of the rows.
+    #[arg(long, value_name = "SHARE")]
+    test_share: Option<f64>,
+}
+
+fn parse_fill(text: &str) -> Result<Fill, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| error.to_string())
+}
+
+/// Takes `value` over, if there is one.
+fn set<T: Clone>(field: &mut T, value: &Option<T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
 }
 
 impl ReadArgs {
@@ -49,25 +97,53 @@ impl ReadArgs {
         *self == Self::default()
     }
 
-    /// The options of these flags.
-    pub(super) fn options(&self) -> Options {
-        let default = Columns::default();
-        Options {
-            test: self.test.clone(),
-            columns: Columns {
-                series: self.series.clone().unwrap_or(default.series),
-                time: self.time.clone().unwrap_or(default.time),
-                label: self.label.clone().unwrap_or(default.label),
-                group: self.group.clone().unwrap_or(default.group),
-                targets: self.targets.clone(),
-                channels: (!self.channels.is_empty()).then(|| self.channels.clone()),
-            },
-            sizes: Sizes {
-                train: self.train_size,
-                test: self.test_size,
-                steps: self.steps,
-            },
-            seed: self.data_seed.unwrap_or(0),
+    /// Changes what these flags say.
+    pub(super) fn apply(&self, options: &mut Options) -> anyhow::Result<()> {
+        self.forecast.apply(&mut options.forecast)?;
+        let columns = &mut options.columns;
+        set(&mut columns.series, &self.series);
+        set(&mut columns.time, &self.time);
+        set(&mut columns.label, &self.label);
+        set(&mut columns.group, &self.group);
+        if !self.channels.is_empty() {
+            columns.channels = Some(self.channels.clone());
         }
+        match &mut options.forecast {
+            _ if self.targets.is_empty() => {}
+            Some(forecast) => forecast.targets = Some(self.targets.clone()),
+            None => columns.targets.clone_from(&self.targets),
+        }
+        options.test = self.test.clone().or(options.test.take());
+        options.fill = self.fill.or(options.fill);
+        options.sizes.train = self.train_size.or(options.sizes.train);
+        options.sizes.test = self.test_size.or(options.sizes.test);
+        options.sizes.steps = self.steps.or(options.sizes.steps);
+        set(&mut options.seed, &self.data_seed);
+        Ok(())
+    }
+}
+
+impl ForecastArgs {
+    fn apply(&self, forecast: &mut Option<Forecast>) -> anyhow::Result<()> {
+        if let (None, Some(look_back)) = (&forecast, self.look_back) {
+            *forecast = Some(Forecast::new(look_back));
+        }
+        let Some(forecast) = forecast else {
+            if *self != Self::default() {
+                bail!(
+                    "these flags are for a forecast; say with --look-back ROWS what a window shows"
+                );
+            }
+            return Ok(());
+        };
+        set(&mut forecast.look_back, &self.look_back);
+        set(&mut forecast.horizon, &self.horizon);
+        set(&mut forecast.stride, &self.stride);
+        forecast.change |= self.change;
+        forecast.validation_rows = self.validation_rows.or(forecast.validation_rows);
+        if self.test_rows.is_some() || self.test_share.is_some() {
+            (forecast.test_rows, forecast.test_share) = (self.test_rows, self.test_share);
+        }
+        Ok(())
     }
 }

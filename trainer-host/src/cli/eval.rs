@@ -13,9 +13,10 @@ use super::data_args::ReadArgs;
 use super::device::{DeviceArgs, DeviceResult};
 use super::model_source::ModelSource;
 use super::quantise::views;
+use super::score_text::details;
 use super::table::percent;
 use crate::data::generated::Judgement;
-use crate::data::{self, BuiltIn, Dataset};
+use crate::data::{self, BuiltIn, Dataset, Known, Options};
 use crate::evaluate::{Comparison, Score, compare, score};
 use crate::integers;
 
@@ -99,7 +100,22 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
 fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Dataset)> {
     if let Some(name) = &args.data {
-        let data = data::open_test(name, &args.read.options(), &source.schema()?)?;
+        let schema = source.schema()?;
+        let fitted = source.run.as_ref().map(|run| &run.fitted);
+        let known = Known {
+            schema: &schema,
+            mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
+        };
+        // What is not said is as it was for training; of other data all is a test part.
+        let mut options = match &source.run {
+            Some(run) => run.config.data.as_test_data(),
+            None => Options::default(),
+        };
+        args.read.apply(&mut options)?;
+        let mut data = data::open_test(name, &options, known)?;
+        if let (Some(origin), Some(fitted)) = (&mut data.origin, fitted) {
+            origin.rows = Some(fitted.inputs.clone());
+        }
         return Ok((name.clone(), data));
     }
     let Some(run) = &source.run else {
@@ -135,9 +151,10 @@ fn text(evaluated: &Evaluated) -> String {
     );
     if let Some(comparison) = &evaluated.comparison {
         text += &comparison.to_text(&evaluated.data);
+        text += &details(&comparison.integer);
     }
     if let Some(score) = &evaluated.score {
-        text += &format!("score       {}\n", score.describe());
+        text += &format!("score       {}\n{}", score.describe(), details(score));
     }
     if let Some(criterion) = evaluated.criterion {
         text += &format!(

@@ -4,15 +4,22 @@
 //! to standard error. An error is one line that says what, where and what to do; the exit status is
 //! then 1, and 2 for a command line that cannot be understood.
 
+mod compare;
+mod cross_validate;
 mod data_args;
 mod device;
 mod eval;
 mod export;
+mod find_rate;
 mod inspect;
 mod interrupt;
+mod levers;
 mod model_source;
 mod progress;
 mod quantise;
+mod score_text;
+mod seeds;
+mod settings;
 mod table;
 mod train;
 
@@ -36,6 +43,8 @@ struct Cli {
 enum Command {
     /// Train a network on recordings; writes a run folder.
     Train(train::Args),
+    /// Propose a learning rate: a short run whose rate climbs, and the curve of its loss.
+    FindRate(find_rate::Args),
     /// Evaluate a run or a model file, in f32, in integers and on a device.
     Eval(eval::Args),
     /// Quantise a run's network to int8 weights and int16 activations.
@@ -44,6 +53,8 @@ enum Command {
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
+    /// Lay finished runs side by side, with what differs between their settings.
+    Compare(compare::Args),
 }
 
 /// Where results go.
@@ -99,10 +110,12 @@ pub fn main() -> std::process::ExitCode {
     let printer = Printer { json: cli.json };
     let result = match cli.command {
         Command::Train(args) => train::run(args, printer),
+        Command::FindRate(args) => find_rate::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
+        Command::Compare(args) => compare::run(args, printer),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,28 +1,23 @@
-//! Progress of training: a bar on a terminal, a plain line an epoch elsewhere, and the run's files.
+//! Progress of training: a bar on a terminal, a plain line an epoch elsewhere.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::atomic_file;
-use crate::checkpoint;
-use crate::run_folder::{CHECKPOINT, LOG};
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 
-/// Shows progress and keeps a run's log and checkpoint up to date.
+/// Shows how training goes.
 pub(super) struct Progress {
-    folder: PathBuf,
+    /// What stands before each line.
+    label: String,
     bar: Option<ProgressBar>,
     epochs: usize,
-    /// The first failure to write; training goes on, and the command fails in the end.
-    pub(super) failure: Option<anyhow::Error>,
 }
 
 impl Progress {
     /// For a run of `epochs` epochs, of which `done` are finished.
-    pub(super) fn new(folder: &Path, epochs: usize, done: usize) -> Self {
+    pub(super) fn new(label: &str, epochs: usize, done: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             let style = "{elapsed_precise} [{bar:32}] {msg}, {eta} left";
@@ -34,20 +29,10 @@ impl Progress {
             bar
         });
         Self {
-            folder: folder.to_owned(),
+            label: label.to_owned(),
             bar,
             epochs,
-            failure: None,
         }
-    }
-
-    fn save(&self, state: &TrainState) -> anyhow::Result<()> {
-        checkpoint::write(&self.folder.join(CHECKPOINT), state)?;
-        let mut log = String::new();
-        for record in &state.history {
-            writeln!(log, "{}", serde_json::to_string(record)?)?;
-        }
-        Ok(atomic_file::write(&self.folder.join(LOG), log.as_bytes())?)
     }
 }
 
@@ -64,6 +49,9 @@ fn describe(record: &EpochRecord, epochs: usize) -> String {
         }
     }
     let _ = write!(text, "  rate {:.2e}", record.learning_rate);
+    if let Some(epoch) = record.returned_to {
+        let _ = write!(text, "  back to epoch {epoch}");
+    }
     text
 }
 
@@ -73,20 +61,17 @@ impl Observer for Progress {
             bar.set_length((progress.epochs * progress.batches) as u64);
             bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
             bar.set_message(format!(
-                "epoch {}/{}, loss {:.4}, rate {:.2e}",
-                progress.epoch, progress.epochs, progress.loss, progress.learning_rate
+                "{}epoch {}/{}, loss {:.4}, rate {:.2e}",
+                self.label, progress.epoch, progress.epochs, progress.loss, progress.learning_rate
             ));
         }
     }
 
-    fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {
-        let line = describe(record, self.epochs);
+    fn epoch(&mut self, record: &EpochRecord, _: &TrainState) {
+        let line = self.label.clone() + &describe(record, self.epochs);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => eprintln!("{line}"),
-        }
-        if self.failure.is_none() {
-            self.failure = self.save(state).err();
         }
     }
 }

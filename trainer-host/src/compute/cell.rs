@@ -1,6 +1,7 @@
 //! The elementwise half of an LSTM step, forward and backward, for all rows of one time step.
 //!
-//! Equations (1) to (6) are those of [`crate::network`], (B1) to (B9) those of [`crate::bptt`].
+//! Equations (1) to (6) are those of [`crate::network`], (B1) to (B9) those of [`crate::bptt`], (D4)
+//! that of [`crate::dropout`].
 //! Everything between two matrix products happens here, in registers, in one pass.
 
 use super::activation::{sigmoid, tanh};
@@ -35,11 +36,24 @@ pub(crate) struct Forward<'a> {
     /// h, `[B + R, H]`.
     pub(crate) hidden: &'a mut Panels,
     pub(crate) peepholes: &'a Peepholes,
+    /// m of (D4), `[R, H]`.
+    pub(crate) candidate_mask: Option<&'a Panels>,
 }
 
 impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
+        match self.candidate_mask {
+            Some(mask) => self.steps::<V, true>(mask),
+            None => self.steps::<V, false>(&Panels::default()),
+        }
+    }
+}
+
+impl Forward<'_> {
+    /// Looks at `mask` only if `MASKED`.
+    #[inline(always)]
+    fn steps<V: Lanes, const MASKED: bool>(self, mask: &Panels) {
         let StepRows {
             count,
             row,
@@ -54,12 +68,14 @@ impl Kernel for Forward<'_> {
             let (old, new) = (&old[before..before + count], &mut new[..count]);
             let c_tanh = &mut self.cell_tanh.panel_mut(u)[row..row + count];
             let hidden = &mut self.hidden.panel_mut(u)[state..state + count];
+            let mask = mask_lines::<MASKED>(mask, u, row, count);
             for b in 0..count {
                 let c_old = V::load(&old[b]);
                 let i = sigmoid(p_i.mul_add(c_old, V::load(&i_lines[b]))); // (1)
                 let f = sigmoid(p_f.mul_add(c_old, V::load(&f_lines[b]))); // (2)
                 let g = tanh(V::load(&g_lines[b])); // (3)
-                let c = f.mul_add(c_old, i.mul(g)); // (4)
+                let kept = if MASKED { V::load(&mask[b]).mul(g) } else { g }; // (D4)
+                let c = f.mul_add(c_old, i.mul(kept)); // (4)
                 let o = sigmoid(p_o.mul_add(c, V::load(&o_lines[b]))); // (5)
                 let t = tanh(c);
                 i.store(&mut i_lines[b]);
@@ -88,6 +104,8 @@ pub(crate) struct Backward<'a> {
     /// What the later step passes back to c; becomes what this step passes back, `[B, H]`.
     pub(crate) d_cell: &'a mut Panels,
     pub(crate) peepholes: &'a Peepholes,
+    /// m of (D4), `[R, H]`.
+    pub(crate) candidate_mask: Option<&'a Panels>,
     /// Gradients of biases and peepholes are added here.
     pub(crate) sums: &'a mut CellSums,
 }
@@ -132,6 +150,17 @@ pub(crate) fn add_lines(sums: &mut [Line], terms: &[Line]) {
 impl Kernel for Backward<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
+        match self.candidate_mask {
+            Some(mask) => self.steps::<V, true>(mask),
+            None => self.steps::<V, false>(&Panels::default()),
+        }
+    }
+}
+
+impl Backward<'_> {
+    /// Looks at `mask` only if `MASKED`.
+    #[inline(always)]
+    fn steps<V: Lanes, const MASKED: bool>(self, mask: &Panels) {
         let StepRows {
             count,
             row,
@@ -151,6 +180,7 @@ impl Kernel for Backward<'_> {
             let c_tanh = &self.cell_tanh.panel(u)[row..row + count];
             let d_hidden = &self.d_hidden.panel(u)[row..row + count];
             let d_cell = &mut self.d_cell.panel_mut(u)[..count];
+            let mask = mask_lines::<MASKED>(mask, u, row, count);
             for b in 0..count {
                 let (i, f) = (V::load(&i_lines[b]), V::load(&f_lines[b]));
                 let (g, o) = (V::load(&g_lines[b]), V::load(&o_lines[b]));
@@ -159,9 +189,16 @@ impl Kernel for Backward<'_> {
                 let d_o = d_h.mul(t).mul(o.mul(one.sub(o))); // (B2)
                 let through_h = d_h.mul(o).mul(one.sub(t.mul(t)));
                 let d_c = p_o.mul_add(d_o, through_h.add(V::load(&d_cell[b]))); // (B3)
-                let d_i = d_c.mul(g).mul(i.mul(one.sub(i))); // (B4)
+                // With (D4), the g of (4) and its slope carry the mask.
+                let (kept, d_kept) = if MASKED {
+                    let m = V::load(&mask[b]);
+                    (m.mul(g), d_c.mul(m))
+                } else {
+                    (g, d_c)
+                };
+                let d_i = d_c.mul(kept).mul(i.mul(one.sub(i))); // (B4)
                 let d_f = d_c.mul(c_old).mul(f.mul(one.sub(f))); // (B5)
-                let d_g = d_c.mul(i).mul(one.sub(g.mul(g))); // (B6)
+                let d_g = d_kept.mul(i).mul(one.sub(g.mul(g))); // (B6)
                 let back = p_i.mul_add(d_i, p_f.mul_add(d_f, d_c.mul(f))); // (B7)
                 back.store(&mut d_cell[b]);
                 d_i.store(&mut i_lines[b]);
@@ -182,6 +219,16 @@ impl Kernel for Backward<'_> {
                 sum.store(&mut self.sums.peepholes[p][u]);
             }
         }
+    }
+}
+
+/// The mask's lines for unit panel `u` and rows `row..row + count`; none without a mask.
+#[inline(always)]
+fn mask_lines<const MASKED: bool>(mask: &Panels, u: usize, row: usize, count: usize) -> &[Line] {
+    if MASKED {
+        &mask.panel(u)[row..row + count]
+    } else {
+        &[]
     }
 }
 

@@ -2,7 +2,7 @@
 //! used without a compiler flag.
 //!
 //! ```text
-//! lanes → panels → product, activation → cell
+//! lanes → panels → product, activation → cell, large_product
 //! ```
 //!
 //! Matrices are stored as panels of 16 columns (`panels.rs`), so that each product below
@@ -12,5 +12,6 @@
 pub mod activation;
 pub(crate) mod cell;
 pub(crate) mod lanes;
+pub mod large_product;
 pub(crate) mod panels;
 pub(crate) mod product;

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
+use super::forecast::Origin;
 
 /// A set of sequences that share channels, with one target (or one per step) each.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Dataset {
     pub outputs: Vec<String>,
     /// The group (person, machine) that each sequence came from, if known; splits keep groups whole.
     pub groups: Option<Vec<String>>,
+    /// What the outputs of a forecast continue.
+    pub origin: Option<Origin>,
 }
 
 /// The targets of a [`Dataset`], in the order of its sequences.
@@ -118,6 +121,7 @@ impl Dataset {
             },
             outputs: self.outputs.clone(),
             groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
+            origin: self.origin.clone(),
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn parts(sizes: &Sizes) -> Result<Parts, DataError> {
     let split = split::stratified(&data, TEST_SHARE, SPLIT_SEED);
     Ok(Parts {
         train: data.select(&split.train),
+        validation: None,
         test: Some(data.select(&split.validation)),
     })
 }
@@ -59,6 +60,7 @@ fn all(place: &Place) -> Result<Dataset, DataError> {
         targets: Targets::Class(classes),
         outputs: (0..10).map(|digit| digit.to_string()).collect(),
         groups: None,
+        origin: None,
     })
 }
 

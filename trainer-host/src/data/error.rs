@@ -117,7 +117,8 @@ pub enum Problem {
     },
     /// NaN, or a value beyond the range of f32.
     #[error(
-        "{found} is not a finite number; fill the gap (for example from its neighbours) or leave the sequence out"
+        "{found} is not a finite number; correct it, leave the sequence out, or, where NaN means that a \
+         value is missing, say how to fill it (--fill)"
     )]
     NotFinite {
         /// The field.
@@ -125,9 +126,65 @@ pub enum Problem {
     },
     /// A place left empty, or `?`.
     #[error(
-        "value missing; fill the gap (for example from its neighbours) or leave the sequence out"
+        "value missing; correct it, leave the sequence out, or say how to fill missing inputs (--fill)"
     )]
     MissingValue,
+    /// A gap without a value to go by.
+    #[error(
+        "there is no value to fill a gap from: the training part has none in this channel, or is not \
+         here; leave the channel out, fill with zero, or evaluate the run folder instead of a model file"
+    )]
+    NothingToFill,
+    /// A time stamp among the channels.
+    #[error(
+        "{found:?} is a time stamp; say that this column is the time (--time), or leave it out (--channels)"
+    )]
+    TimeStamp {
+        /// The field.
+        found: String,
+    },
+    /// A setting that cannot work.
+    #[error("{key} is {found}, and must be {needed}")]
+    Setting {
+        /// Its name in the configuration.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What it must be.
+        needed: &'static str,
+    },
+    /// A series without room for one window.
+    #[error(
+        "this series has {rows} rows, {training} of them to train on, and a window needs {needed} (look-back \
+         and horizon); make these or the other parts smaller, or leave the series out"
+    )]
+    SeriesTooShort {
+        /// All of them.
+        rows: usize,
+        /// Those of the training part.
+        training: usize,
+        /// Look-back and horizon.
+        needed: usize,
+    },
+    /// A forecast of something that is no input.
+    #[error(
+        "target {name:?} is not among the channels [{}]; a forecast begins at the last value of what it \
+         continues, so a target is an input channel too", channels.join(", ")
+    )]
+    TargetNotChannel {
+        /// The target.
+        name: String,
+        /// The input channels.
+        channels: Vec<String>,
+    },
+    /// A forecast from something other than a table in the order of time.
+    #[error(
+        "a forecast needs a long CSV; this is {found}; leave the forecast out (--look-back), or write the series as CSV"
+    )]
+    NoSeries {
+        /// What it is.
+        found: &'static str,
+    },
     /// A column is needed.
     #[error("no column {name:?} among [{}]; long CSV has one row a time step, and columns for the series, the time, each channel and the label: \
              name yours in the options, or add what is missing", have.join(", "))]

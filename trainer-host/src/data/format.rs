@@ -15,6 +15,16 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// In words.
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::LongCsv => "a long CSV",
+            Self::UcrTsv => "a UCR .tsv",
+            Self::SktimeTs => "a UEA/sktime .ts",
+            Self::Npz => "a NumPy archive",
+        }
+    }
+
     /// The format of the file at `path`, of which `input` is the beginning.
     pub(super) fn of(path: &Path, input: &mut impl BufRead) -> Result<Self, DataError> {
         let place = Place::file(path);

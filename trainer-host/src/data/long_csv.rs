@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Record, Records, Target};
-use super::text;
+use super::text::{self, Gaps};
+use super::time_stamp::time;
 
 /// Which columns of a long CSV mean what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ use super::text;
 pub struct Columns {
     /// The series that a row belongs to.
     pub series: String,
-    /// A number that increases from row to row of a series.
+    /// A number, or a date and time (`2016-07-01 00:00:00`), that increases from row to row of a series.
     pub time: String,
     /// The class.
     pub label: String,
@@ -48,11 +49,21 @@ impl Default for Columns {
     }
 }
 
+/// What is read from the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) gaps: Gaps,
+    /// Series without labels and targets. A file without a series column is one series, and one
+    /// without a time column is in the order of time.
+    pub(super) unlabelled: bool,
+}
+
 /// Reads all of a file.
 pub(super) fn read(
     mut input: impl Read,
     place: &Place,
     columns: &Columns,
+    reading: Reading,
 ) -> Result<Records, DataError> {
     let mut text = Vec::new();
     (input.read_to_end(&mut text)).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
@@ -67,8 +78,9 @@ pub(super) fn read(
     if header.is_empty() {
         return Err(place.clone().refuse(Problem::Empty));
     }
-    let layout = Layout::find(&header, columns).map_err(|problem| top.refuse(problem))?;
-    let mut file = Builder::new(layout, place);
+    let layout = Layout::find(&header, columns, reading.unlabelled)
+        .map_err(|problem| top.refuse(problem))?;
+    let mut file = Builder::new(layout, place, reading.gaps);
     let mut row = StringRecord::new();
     loop {
         let line = lines.line_at(reader.position().byte());
@@ -119,8 +131,8 @@ impl<'a> LineCounter<'a> {
 /// Where each column is.
 struct Layout {
     names: Vec<String>,
-    series: usize,
-    time: usize,
+    series: Option<usize>,
+    time: Option<usize>,
     label: Option<usize>,
     group: Option<usize>,
     targets: Vec<usize>,
@@ -128,7 +140,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn find(header: &StringRecord, columns: &Columns) -> Result<Self, Problem> {
+    fn find(header: &StringRecord, columns: &Columns, unlabelled: bool) -> Result<Self, Problem> {
         // A byte order mark belongs to no name.
         let names: Vec<String> = (header.iter())
             .map(|name| name.trim_start_matches('\u{feff}').to_owned())
@@ -156,24 +168,30 @@ impl Layout {
             })
         };
         let all = |names: &[String]| names.iter().map(needed).collect::<Result<Vec<_>, _>>();
-        let (series, time) = (needed(&columns.series)?, needed(&columns.time)?);
+        let default = Columns::default();
+        let ordering = |name: &String, default: &String| match unlabelled && name == default {
+            true => Ok(optional(name)),
+            false => needed(name).map(Some),
+        };
+        let series = ordering(&columns.series, &default.series)?;
+        let time = ordering(&columns.time, &default.time)?;
         let targets = all(&columns.targets)?;
         let label = optional(&columns.label);
         let group = optional(&columns.group);
-        if targets.is_empty() {
+        if targets.is_empty() && !unlabelled {
             needed(&columns.label)?;
         }
         let channels = match &columns.channels {
             Some(chosen) => all(chosen)?,
             None => (0..names.len())
-                .filter(|at| ![Some(series), Some(time), label, group].contains(&Some(*at)))
+                .filter(|at| ![series, time, label, group].contains(&Some(*at)))
                 .filter(|at| !targets.contains(at))
                 .collect(),
         };
         if channels.is_empty() {
             return Err(Problem::NoChannels);
         }
-        let label = label.filter(|_| columns.targets.is_empty());
+        let label = label.filter(|_| columns.targets.is_empty() && !unlabelled);
         let mut used = HashSet::new();
         let mut columns = channels.iter().chain(&targets).chain(&label);
         if let Some(twice) = columns.find(|at| !used.insert(**at)) {
@@ -216,10 +234,11 @@ struct Builder<'a> {
     ended: HashSet<String>,
     current: Option<Series>,
     records: Vec<Record>,
+    gaps: Gaps,
 }
 
 impl<'a> Builder<'a> {
-    fn new(layout: Layout, place: &'a Place) -> Self {
+    fn new(layout: Layout, place: &'a Place, gaps: Gaps) -> Self {
         Self {
             layout,
             place,
@@ -227,6 +246,7 @@ impl<'a> Builder<'a> {
             ended: HashSet::new(),
             current: None,
             records: Vec::new(),
+            gaps,
         }
     }
 
@@ -237,12 +257,20 @@ impl<'a> Builder<'a> {
             let found = row.len();
             return Err(here.refuse(Problem::Ragged { expected, found }));
         }
-        let id = self.text(row, self.layout.series, &here)?;
+        let id = match self.layout.series {
+            Some(column) => self.text(row, column, &here)?,
+            None => "",
+        };
         if self.current.as_ref().is_some_and(|series| series.id != id) {
             self.end_series();
         }
-        let seconds = self.field(row, self.layout.time, &here, text::wide_number)?;
-        let time = (seconds, row[self.layout.time].to_owned());
+        let time = match self.layout.time {
+            Some(column) => (
+                self.field(row, column, &here, time)?,
+                row[column].to_owned(),
+            ),
+            None => (line as f64, line.to_string()),
+        };
         let group = (self.layout.group)
             .map(|column| self.text(row, column, &here))
             .transpose()?;
@@ -251,8 +279,9 @@ impl<'a> Builder<'a> {
             .map(|column| self.text(row, column, &here))
             .transpose()?
             .map(|label| self.labels.number(label));
-        let values = self.numbers(row, &self.layout.channels, &here)?;
-        let targets = self.numbers(row, &self.layout.targets, &here)?;
+        let gaps = self.gaps;
+        let values = self.numbers(row, &self.layout.channels, &here, |f| gaps.number(f))?;
+        let targets = self.numbers(row, &self.layout.targets, &here, text::number)?;
         if let Some(series) = &mut self.current {
             series.lines.push(line);
             series.labels.extend(label);
@@ -268,7 +297,7 @@ impl<'a> Builder<'a> {
         row: &StringRecord,
         column: usize,
         here: &Place,
-        convert: fn(&str) -> Result<T, Problem>,
+        convert: impl Fn(&str) -> Result<T, Problem>,
     ) -> Result<T, DataError> {
         convert(&row[column]).map_err(|problem| {
             let part = format!("column {}", self.layout.names[column]);
@@ -295,9 +324,10 @@ impl<'a> Builder<'a> {
         row: &StringRecord,
         columns: &[usize],
         here: &Place,
+        convert: impl Fn(&str) -> Result<f32, Problem>,
     ) -> Result<Vec<f32>, DataError> {
         (columns.iter())
-            .map(|column| self.field(row, *column, here, text::number))
+            .map(|column| self.field(row, *column, here, &convert))
             .collect()
     }
 

@@ -23,8 +23,12 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// Of the input channels, over all steps of all sequences.
+    /// Of the input channels, over all steps of all sequences; of a forecast, over the rows that
+    /// its windows were cut from, each once.
     pub fn of_inputs(data: &Dataset) -> Self {
+        if let Some(rows) = data.origin.as_ref().and_then(|origin| origin.rows.clone()) {
+            return rows;
+        }
         let rows =
             || (data.sequences.iter()).flat_map(|s| s.rows().into_iter().map(|r| r.to_vec()));
         Self::of_rows(data.channels.len(), rows)
@@ -60,7 +64,10 @@ impl Normalisation {
     }
 
     /// Two passes in f64, so that a large mean costs no digits.
-    fn of_rows<I: Iterator<Item = Vec<f32>>>(channels: usize, rows: impl Fn() -> I) -> Self {
+    pub(super) fn of_rows<I: Iterator<Item = Vec<f32>>>(
+        channels: usize,
+        rows: impl Fn() -> I,
+    ) -> Self {
         let count = rows().count().max(1) as f64;
         let mean_of = |term: &dyn Fn(usize, f64) -> f64| {
             let mut sum = vec![0.0f64; channels];
@@ -150,6 +157,7 @@ mod tests {
             targets: Targets::Value(values),
             outputs: names,
             groups: None,
+            origin: None,
         }
     }
 

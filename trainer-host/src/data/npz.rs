@@ -20,6 +20,7 @@ use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError, ReadableElement};
 use super::error::{DataError, Place, Problem};
 use super::npz_element::{Cell, Real};
 use super::records::{Labels, Record, Records, Target, numbered_channels};
+use super::text::Gaps;
 
 /// Which half of an archive to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Reads one half.
-    pub(super) fn read(&mut self, half: Half) -> Result<Records, DataError> {
+    pub(super) fn read(&mut self, half: Half, gaps: Gaps) -> Result<Records, DataError> {
         let x = self.sequences(half)?;
         let (n, t, f) = x.dim();
         let lengths = self.lengths(half, n, t)?;
@@ -77,7 +78,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut records = Vec::with_capacity(n);
         for (i, target) in targets.into_iter().enumerate() {
             let steps = x.slice(s![i, ..lengths[i], ..]);
-            self.require_finite(steps.into_dyn(), &half.member("X"), i)?;
+            self.require_finite(steps.into_dyn(), &half.member("X"), i, gaps)?;
             records.push(Record {
                 place: self.element(&y_name, i),
                 step_lines: Vec::new(),
@@ -198,7 +199,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut targets = Vec::with_capacity(y.shape()[0]);
         for (i, row) in y.outer_iter().enumerate() {
             let values = row.map(real);
-            self.require_finite(values.view(), name, i)?;
+            self.require_finite(values.view(), name, i, Gaps::Refused)?;
             targets.push(Target::Values(values.into_iter().collect()));
         }
         Ok((
@@ -217,7 +218,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut targets = Vec::with_capacity(lengths.len());
         for (i, length) in lengths.iter().enumerate() {
             let values = y.slice(s![i, ..*length, ..]).map(real);
-            self.require_finite(values.view().into_dyn(), name, i)?;
+            self.require_finite(values.view().into_dyn(), name, i, Gaps::Refused)?;
             targets.push(Target::ValuesPerStep(values));
         }
         Ok((targets, output_names(y.shape()[2])))
@@ -259,14 +260,16 @@ impl<R: Read + Seek> Archive<R> {
         })
     }
 
-    /// Refuses NaN and infinity in what belongs to sequence `i`.
+    /// Refuses infinity, and NaN unless it is a gap to keep, in what belongs to sequence `i`.
     fn require_finite(
         &self,
         values: ArrayViewD<'_, f32>,
         name: &str,
         i: usize,
+        gaps: Gaps,
     ) -> Result<(), DataError> {
-        match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        let refused = |value: f32| !value.is_finite() && (gaps == Gaps::Refused || !value.is_nan());
+        match values.indexed_iter().find(|(_, value)| refused(**value)) {
             None => Ok(()),
             Some((index, value)) => {
                 let mut part = format!("{name}[{i}");

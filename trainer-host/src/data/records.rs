@@ -45,7 +45,7 @@ pub(super) struct Record {
     pub(super) place: Place,
     /// The line of each step, in a format with one row a step.
     pub(super) step_lines: Vec<u64>,
-    /// `[T, I]`, finite, `T ≥ 1`.
+    /// `[T, I]`, `T ≥ 1`; finite, or NaN where a value is missing and may be filled.
     pub(super) steps: Array2<f32>,
     pub(super) target: Target,
     pub(super) group: Option<String>,
@@ -90,6 +90,7 @@ impl Records {
             targets,
             outputs,
             groups,
+            origin: None,
         };
         if let Some(schema) = like {
             data.require(schema, file)?;

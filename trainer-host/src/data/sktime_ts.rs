@@ -7,7 +7,7 @@
 //! 1,2,3:4,5,6:left                 channels between colons, the label or value last
 //! ```
 //!
-//! Series may differ in length. Time stamps and missing values (`?`, NaN) are refused.
+//! Series may differ in length. Time stamps are refused; missing values are `?` or NaN.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -16,7 +16,7 @@ use ndarray::Array2;
 
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Record, Records, Target, numbered_channels};
-use super::text;
+use super::text::{self, Gaps};
 
 const FORMAT: &str = "UEA/sktime .ts";
 
@@ -30,7 +30,7 @@ struct Header {
 }
 
 /// Reads all of a file.
-pub(super) fn read(input: impl BufRead, place: &Place) -> Result<Records, DataError> {
+pub(super) fn read(input: impl BufRead, place: &Place, gaps: Gaps) -> Result<Records, DataError> {
     let mut header = Header::default();
     let mut in_data = false;
     let mut file = Builder::default();
@@ -41,7 +41,7 @@ pub(super) fn read(input: impl BufRead, place: &Place) -> Result<Records, DataEr
             continue;
         }
         if in_data {
-            file.push(line, &header, here)?;
+            file.push(line, &header, here, gaps)?;
         } else if line.eq_ignore_ascii_case("@data") {
             header.require_target(&here)?;
             in_data = true;
@@ -118,7 +118,13 @@ struct Builder {
 }
 
 impl Builder {
-    fn push(&mut self, line: &str, header: &Header, here: Place) -> Result<(), DataError> {
+    fn push(
+        &mut self,
+        line: &str,
+        header: &Header,
+        here: Place,
+        gaps: Gaps,
+    ) -> Result<(), DataError> {
         let mut channels: Vec<&str> = line.split(':').collect();
         let label = channels.pop().unwrap_or_default().trim();
         let first = self.records.first().map(|record| record.steps.dim());
@@ -129,7 +135,7 @@ impl Builder {
                 found: channels.len(),
             }));
         }
-        let steps = steps(&channels, &here)?;
+        let steps = steps(&channels, &here, gaps)?;
         if let Some((expected, _)) = first.filter(|_| header.equal_length)
             && steps.nrows() != expected
         {
@@ -173,7 +179,7 @@ impl Builder {
 }
 
 /// `[T, I]` from the text of each channel.
-fn steps(channels: &[&str], here: &Place) -> Result<Array2<f32>, DataError> {
+fn steps(channels: &[&str], here: &Place, gaps: Gaps) -> Result<Array2<f32>, DataError> {
     let fields: Vec<Vec<&str>> = channels.iter().map(|c| c.split(',').collect()).collect();
     let expected = fields[0].len();
     let mut steps = Array2::zeros((expected, channels.len()));
@@ -187,7 +193,7 @@ fn steps(channels: &[&str], here: &Place) -> Result<Array2<f32>, DataError> {
             return Err(here().refuse(Problem::ChannelLength { expected, found }));
         }
         for (t, field) in fields.iter().enumerate() {
-            steps[[t, j]] = text::number(field).map_err(|problem| {
+            steps[[t, j]] = gaps.number(field).map_err(|problem| {
                 let part = format!("channel {}, value {}", j + 1, t + 1);
                 here().part(part).refuse(problem)
             })?;

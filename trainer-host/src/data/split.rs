@@ -31,6 +31,25 @@ pub enum SplitError {
         "a validation share of {0} leaves one part empty; choose one between 0 and 1, for example 0.2"
     )]
     Share(f64),
+    /// No cross-validation.
+    #[error("{0} folds are no cross-validation; choose 2 or more, for example 5")]
+    Folds(usize),
+    /// Not enough for so many folds.
+    #[error("{have} {of} cannot fill {count} folds; choose fewer folds, or add more {of}")]
+    FewerThanFolds {
+        /// How many there are.
+        have: usize,
+        /// Of what.
+        of: &'static str,
+        /// Folds asked for.
+        count: usize,
+    },
+    /// Folds of a forecast would train on what comes after the judged rows.
+    #[error(
+        "a forecast is not cross-validated: its folds would be trained on rows after those they are judged \
+         on; leave --folds out, and read the validation part's score"
+    )]
+    Forecast,
     /// Nothing to divide.
     #[error(
         "{count} {of} cannot be divided into two parts; add more, or train without a validation \
@@ -148,7 +167,7 @@ fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Spl
 }
 
 /// The sequences of each group, in the order of the groups' names.
-fn members(groups: &[String]) -> Vec<Vec<usize>> {
+pub(super) fn members(groups: &[String]) -> Vec<Vec<usize>> {
     let mut members = BTreeMap::<&str, Vec<usize>>::new();
     for (i, group) in groups.iter().enumerate() {
         members.entry(group).or_default().push(i);
@@ -157,7 +176,7 @@ fn members(groups: &[String]) -> Vec<Vec<usize>> {
 }
 
 /// The class of each sequence (one for all if it has no class of its own), and how many there are.
-fn strata_of(data: &Dataset) -> (Vec<usize>, usize) {
+pub(super) fn strata_of(data: &Dataset) -> (Vec<usize>, usize) {
     match &data.targets {
         Targets::Class(classes) => (classes.clone(), data.outputs.len()),
         Targets::ClassPerStep(_) | Targets::Value(_) | Targets::ValuePerStep(_) => {
@@ -195,6 +214,7 @@ mod tests {
             targets: Targets::Class(classes),
             outputs: (0..4).map(|class| class.to_string()).collect(),
             groups,
+            origin: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use super::error::{DataError, Place, Problem};
+use super::time_stamp;
 
 /// The lines of a file with their places, without line ends; bytes that are no UTF-8 are refused.
 pub(super) fn lines<'a>(
@@ -34,6 +35,31 @@ pub(super) fn number(field: &str) -> Result<f32, Problem> {
     finite(field, field.trim().parse::<f32>().ok(), f32::is_finite)
 }
 
+/// What becomes of a missing value among the inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gaps {
+    /// It is refused.
+    Refused,
+    /// It is read as NaN, to be filled.
+    Kept,
+}
+
+impl Gaps {
+    /// A finite number, or NaN for a missing one that may be kept.
+    pub(super) fn number(self, field: &str) -> Result<f32, Problem> {
+        match self {
+            Self::Kept if is_missing(field.trim()) => Ok(f32::NAN),
+            Self::Kept | Self::Refused => number(field),
+        }
+    }
+}
+
+/// The usual ways to write that there is no value.
+fn is_missing(field: &str) -> bool {
+    let words = ["nan", "na", "n/a", "null", "none"];
+    field.is_empty() || field == "?" || words.iter().any(|word| field.eq_ignore_ascii_case(word))
+}
+
 /// A finite number in `f64`, rounded to the nearest.
 pub(super) fn wide_number(field: &str) -> Result<f64, Problem> {
     finite(field, field.trim().parse::<f64>().ok(), f64::is_finite)
@@ -44,7 +70,8 @@ fn finite<T: Copy>(field: &str, value: Option<T>, is_finite: fn(T) -> bool) -> R
     match value {
         Some(value) if is_finite(value) => Ok(value),
         Some(_) => Err(Problem::NotFinite { found }),
-        None if found.is_empty() || found == "?" => Err(Problem::MissingValue),
+        None if is_missing(&found) => Err(Problem::MissingValue),
+        None if time_stamp::seconds(&found).is_some() => Err(Problem::TimeStamp { found }),
         None => Err(Problem::NotANumber { found }),
     }
 }

@@ -1,7 +1,7 @@
 //! The UCR archive's `.tsv`: one series of one channel per line, its label first, then its values.
 //!
 //! Fields are separated by tabs, and every line has as many. Series of different lengths are
-//! padded with NaN at their end, as the archive does; NaN between values is refused.
+//! padded with NaN at their end, as the archive does; NaN between values is a missing value.
 
 use std::io::BufRead;
 
@@ -9,10 +9,10 @@ use ndarray::Array2;
 
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Record, Records, Target, numbered_channels};
-use super::text;
+use super::text::{self, Gaps};
 
 /// Reads all of a file.
-pub(super) fn read(input: impl BufRead, place: &Place) -> Result<Records, DataError> {
+pub(super) fn read(input: impl BufRead, place: &Place, gaps: Gaps) -> Result<Records, DataError> {
     let mut labels = Labels::default();
     let mut records = Vec::new();
     let mut width = None;
@@ -38,7 +38,7 @@ pub(super) fn read(input: impl BufRead, place: &Place) -> Result<Records, DataEr
             return Err(label_place.refuse(Problem::MissingValue));
         }
         records.push(Record {
-            steps: values(&fields[1..], &here)?,
+            steps: values(&fields[1..], &here, gaps)?,
             place: label_place,
             step_lines: Vec::new(),
             target: Target::Label(labels.number(&class_name(fields[0].trim()))),
@@ -56,7 +56,7 @@ pub(super) fn read(input: impl BufRead, place: &Place) -> Result<Records, DataEr
 }
 
 /// `[T, 1]` without the padding.
-fn values(fields: &[&str], here: &Place) -> Result<Array2<f32>, DataError> {
+fn values(fields: &[&str], here: &Place, gaps: Gaps) -> Result<Array2<f32>, DataError> {
     let is_padding = |field: &&str| field.trim().eq_ignore_ascii_case("nan");
     let padding = fields.iter().rev().take_while(|f| is_padding(f)).count();
     let fields = &fields[..fields.len() - padding];
@@ -65,7 +65,7 @@ fn values(fields: &[&str], here: &Place) -> Result<Array2<f32>, DataError> {
     }
     let mut values = Array2::zeros((fields.len(), 1));
     for (t, field) in fields.iter().enumerate() {
-        values[[t, 0]] = text::number(field).map_err(|problem| {
+        values[[t, 0]] = gaps.number(field).map_err(|problem| {
             here.clone()
                 .part(format!("field {}", t + 2))
                 .refuse(problem)

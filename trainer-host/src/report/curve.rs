@@ -14,11 +14,14 @@ pub struct Curve {
 /// Size of a chart in pixels.
 const SIZE: (u32, u32) = (860, 340);
 /// Line colours, told apart by people with any colour vision (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 4] = [
+const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    BLACK,
 ];
 
 /// Draws `curves` over a common x axis; returns an SVG document.

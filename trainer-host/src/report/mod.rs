@@ -1,9 +1,19 @@
 //! Pictures of a run: one self-contained HTML page (no network) with its curves and confusion matrix.
 
 mod curve;
+mod heat_map;
+mod histogram;
+mod network;
 mod page;
+mod rate;
 mod run;
+mod score;
 
 pub use curve::{Curve, curves_svg};
+pub use heat_map::{Scale, heat_map_svg};
+pub use histogram::histogram_svg;
+pub use network::network_sections;
 pub use page::{Page, confusion_table};
+pub use rate::rate_report;
 pub use run::{losses_svg, run_report};
+pub use score::score_sections;

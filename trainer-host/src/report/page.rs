@@ -76,7 +76,8 @@ pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
     html
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML.
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,17 +1,23 @@
-//! The report of a run: curves of loss, accuracy and learning rate, and confusion matrices.
+//! The report of a run: curves of loss, accuracy and learning rate, confusion matrices, and what is
+//! inside the network.
 
-use super::{Curve, Page, confusion_table, curves_svg};
+use ndarray::Array2;
+
+use super::score::score_sections;
+use super::{Curve, Page, curves_svg, network_sections};
 use crate::evaluate::Score;
-use crate::run_folder::RunConfig;
+use crate::run_folder::Run;
 use crate::train::EpochRecord;
 
-/// The HTML page of a run; `scores` are named parts.
+/// The HTML page of a run; `sequences` are normalised ones to show the network on, `scores` are of
+/// named parts.
 pub fn run_report(
-    config: &RunConfig,
-    classes: &[String],
+    run: &Run,
+    sequences: &[Array2<f32>],
     history: &[EpochRecord],
     scores: &[(&str, &Option<Score>)],
 ) -> String {
+    let config = &run.config;
     let mut page = Page::new(&format!("Training on {}", config.source));
     page.section("Loss", &losses_svg(history));
     let curve = |name: &str, value: fn(&EpochRecord) -> Option<f64>| Curve {
@@ -44,18 +50,11 @@ pub fn run_report(
         &curves_svg("Mean global norm of the gradient", "epoch", "", &[norm]),
     );
     for (part, score) in scores {
-        let Some(score) = score else { continue };
-        match score {
-            Score::Classes(classes_score) => {
-                let table = confusion_table(classes, &classes_score.confusion);
-                page.section(
-                    &format!("Confusion, {part}"),
-                    &format!("<p>{}</p>{table}", score.describe()),
-                );
-            }
-            Score::Values(_) => page.text(&format!("Errors, {part}"), &score.describe()),
+        if let Some(score) = score {
+            score_sections(&mut page, part, score);
         }
     }
+    network_sections(&mut page, &run.network, sequences);
     page.text(
         "Configuration",
         &toml::to_string(config).unwrap_or_default(),

@@ -37,6 +37,7 @@ fn plain() -> impl Strategy<Value = Dataset> {
         targets: Targets::Class((0..sequences.len()).map(|i| i % 2).collect()),
         outputs: vec!["0".into(), "1".into()],
         groups: None,
+        origin: None,
         sequences,
     })
 }

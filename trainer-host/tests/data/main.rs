@@ -1,5 +1,6 @@
 //! Data through its one door: what is read, what is refused and with which words.
 
+mod forecast;
 mod formats;
 mod published;
 mod refusals;

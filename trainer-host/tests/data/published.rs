@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use trainer_host::data::{Dataset, Options, Parts, open, split};
+use ndarray::s;
+use trainer_host::data::{Dataset, Forecast, Options, Parts, open, split};
+use trainer_host::evaluate::{Score, score};
 
 /// The path of a file of the data, if the data is here.
 fn published(file: &str) -> Option<PathBuf> {
@@ -114,6 +116,38 @@ fn activities_are_split_by_person() {
             class.name
         );
     }
+}
+
+#[test]
+fn transformer_temperatures_are_cut_into_the_usual_parts() {
+    let Some(path) = published("etth1/ETTh1_first_14400.csv") else {
+        return;
+    };
+    let mut options = Options {
+        forecast: Some(Forecast {
+            validation_rows: Some(2880),
+            test_rows: Some(2880),
+            ..Forecast::new(24)
+        }),
+        ..Options::default()
+    };
+    options.columns.time = "date".into();
+    let parts = open(path.to_str().unwrap(), &options).unwrap();
+    let (validation, test) = (parts.validation.unwrap(), parts.test.unwrap());
+    assert_eq!(
+        (parts.train.len(), validation.len(), test.len()),
+        (8616, 2880, 2880)
+    );
+    // Persistence, one step ahead over all seven channels, on the scale of the training rows.
+    let nothing: Vec<_> = (test.sequences.iter())
+        .map(|window| window.slice(s![-1.., ..]).to_owned())
+        .collect();
+    let Score::Values(score) = score(&test, &nothing) else {
+        panic!("a forecast has values");
+    };
+    let mse = score.standardised.unwrap().mse;
+    assert!((mse - 0.175).abs() < 0.0005, "{mse}");
+    assert_eq!(score.standardised, score.standardised_persistence);
 }
 
 #[test]

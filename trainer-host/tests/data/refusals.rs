@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ndarray::{Array1, Array3};
 use ndarray_npy::NpzWriter;
-use trainer_host::data::{Columns, Options, open, open_test};
+use trainer_host::data::{Columns, Fill, Forecast, Known, Options, open, open_test};
 
 use super::{Files, open_bytes};
 
@@ -715,14 +715,264 @@ fn refuses_test_data_of_another_model() {
     let files = Files::new();
     let path = files.write("a.csv", CSV);
     let schema = open("digits", &Options::default()).unwrap().train.schema();
-    let error = open_test(path.to_str().unwrap(), &Options::default(), &schema).unwrap_err();
+    let known = Known {
+        schema: &schema,
+        mean: None,
+    };
+    let error = open_test(path.to_str().unwrap(), &Options::default(), known).unwrap_err();
     assert_in_order(
         &error.to_string(),
         &["a.csv:2, column label", "\"up\"", "[0, 1, 2"],
     );
-    let error = open_test("adding", &Options::default(), &schema).unwrap_err();
+    let error = open_test("adding", &Options::default(), known).unwrap_err();
     assert_in_order(
         &error.to_string(),
         &["adding", "expected 8 channels, found 2"],
     );
+}
+
+fn with_forecast(change: impl Fn(&mut Options, &mut Forecast)) -> Options {
+    let (mut options, mut forecast) = (Options::default(), Forecast::new(2));
+    change(&mut options, &mut forecast);
+    options.forecast = Some(forecast);
+    options
+}
+
+/// Four rows without labels; a starting point to spoil.
+const SERIES: &str = "x,y\n1,5\n2,6\n3,7\n4,8\n";
+
+#[test]
+fn refuses_forecast_settings_that_cannot_work() {
+    type Change = fn(&mut Options, &mut Forecast);
+    let cases: [(Change, &[&str]); 11] = [
+        (
+            |_, f| f.look_back = 0,
+            &["a.csv: look_back is 0", "at least 1"],
+        ),
+        (|_, f| f.horizon = 0, &["horizon is 0", "at least 1"]),
+        (|_, f| f.stride = 0, &["stride is 0", "at least 1"]),
+        (
+            |_, f| f.test_share = Some(1.0),
+            &["test_share is 1", "below 1"],
+        ),
+        (
+            |_, f| f.test_share = Some(f64::NAN),
+            &["test_share is NaN", "below 1"],
+        ),
+        (
+            |_, f| (f.test_rows, f.test_share) = (Some(1), Some(0.5)),
+            &["test_share is 0.5", "left out where test_rows"],
+        ),
+        (
+            |_, f| f.targets = Some(Vec::new()),
+            &["targets is empty", "left out for all"],
+        ),
+        (
+            |_, f| f.targets = Some(vec!["z".into()]),
+            &[
+                "target \"z\" is not among the channels [x, y]",
+                "input channel too",
+            ],
+        ),
+        (
+            |_, f| f.targets = Some(vec!["y".into(), "y".into()]),
+            &["column \"y\" is chosen twice"],
+        ),
+        (
+            |o, _| o.columns.targets = vec!["y".into()],
+            &["columns.targets is y", "forecast.targets"],
+        ),
+        (
+            |o, _| o.fill = Some(Fill::Interpolate),
+            &[
+                "fill is interpolate",
+                "previous, zero or mean",
+                "later ones",
+            ],
+        ),
+    ];
+    assert!(open_bytes("a.csv", SERIES, &with_forecast(|_, _| {})).is_ok());
+    for (change, pieces) in cases {
+        refuses_with(&with_forecast(change), "a.csv", SERIES, pieces);
+    }
+}
+
+#[test]
+fn refuses_series_too_short_for_a_window() {
+    let long = with_forecast(|_, f| f.look_back = 4);
+    refuses_with(
+        &long,
+        "a.csv",
+        SERIES,
+        &["a.csv:2", "has 4 rows", "needs 5", "smaller"],
+    );
+    let parts = with_forecast(|_, f| f.test_rows = Some(2));
+    refuses_with(
+        &parts,
+        "a.csv",
+        SERIES,
+        &["a.csv:2", "4 rows, 2 of them to train on", "needs 3"],
+    );
+    let none = with_forecast(|_, f| f.test_rows = Some(5));
+    refuses_with(
+        &none,
+        "a.csv",
+        SERIES,
+        &["a.csv:2", "4 rows, 0 of them to train on"],
+    );
+    let second = "series_id,x\na,1\na,2\na,3\nb,1\nb,2\n";
+    let two = with_forecast(|_, _| {});
+    refuses_with(&two, "a.csv", second, &["a.csv:5", "has 2 rows", "needs 3"]);
+}
+
+#[test]
+fn refuses_windows_that_would_not_fit_into_memory() {
+    let text = String::from("x\n") + &"1\n".repeat(70_000);
+    let options = with_forecast(|_, f| f.look_back = 30_000);
+    refuses_with(
+        &options,
+        "a.csv",
+        &text,
+        &["look_back is 30000 with a stride of 1", "memory"],
+    );
+}
+
+#[test]
+fn refuses_forecast_of_what_is_no_series() {
+    let options = with_forecast(|_, _| {});
+    refuses_with(
+        &options,
+        "a.ts",
+        TS,
+        &["a.ts", "needs a long CSV", "UEA/sktime .ts"],
+    );
+    refuses_with(
+        &options,
+        "a.npz",
+        npz(|_| {}),
+        &["a.npz", "needs a long CSV", "NumPy archive"],
+    );
+    let message = open("digits", &options).unwrap_err().to_string();
+    assert_in_order(&message, &["digits", "needs a long CSV", "built-in data"]);
+}
+
+#[test]
+fn refuses_forecast_with_two_test_parts() {
+    let files = Files::new();
+    let path = files.write("a.csv", SERIES);
+    let options = with_forecast(|o, f| {
+        o.test = Some(path.clone());
+        f.test_rows = Some(1);
+    });
+    let message = open(path.to_str().unwrap(), &options)
+        .unwrap_err()
+        .to_string();
+    assert_in_order(&message, &["test is a file", "left out", "test_rows"]);
+}
+
+#[test]
+fn refuses_time_stamps_out_of_order_or_taken_for_a_channel() {
+    let text = "date,x\n2024-02-01 10:00,1\n2024-02-01 09:00,2\n2024-02-02 00:00,3\n";
+    let named = with_forecast(|o, _| o.columns.time = "date".into());
+    refuses_with(
+        &named,
+        "a.csv",
+        text,
+        &[
+            "a.csv:3",
+            "time 2024-02-01 09:00 does not come after 2024-02-01 10:00",
+            "sort",
+        ],
+    );
+    refuses_with(
+        &with_forecast(|_, _| {}),
+        "a.csv",
+        text,
+        &["a.csv:2, column date", "is a time stamp", "--time"],
+    );
+    refuses_with(&named, "a.csv", SERIES, &["a.csv:1", "no column \"date\""]);
+}
+
+#[test]
+fn refuses_missing_values_unless_they_are_to_be_filled() {
+    let csv = CSV.replace("2.5", "?");
+    refuses(
+        "a.csv",
+        &csv,
+        &["a.csv:3, column x", "value missing", "--fill"],
+    );
+    let fill = |fill| Options {
+        fill: Some(fill),
+        ..Options::default()
+    };
+    let ts = TS.replace("5,6", "5,?");
+    let mut gappy: [(&str, Vec<u8>); 3] = [
+        ("a.csv", csv.into_bytes()),
+        ("a.ts", ts.into_bytes()),
+        ("a.tsv", TSV.replace("1.5\t", "nan\t").into_bytes()),
+    ];
+    for (name, bytes) in &mut gappy {
+        for how in [Fill::Previous, Fill::Zero, Fill::Mean, Fill::Interpolate] {
+            let data = open_bytes(name, &bytes, &fill(how)).unwrap().train;
+            assert!(
+                data.sequences.iter().flatten().all(|x| x.is_finite()),
+                "{name}"
+            );
+        }
+    }
+    // Infinity is no gap, and a label or a group that is missing cannot be made up.
+    let infinite = CSV.replace("2.5", "inf");
+    refuses_with(
+        &fill(Fill::Zero),
+        "a.csv",
+        infinite,
+        &["a.csv:3, column x", "inf is not a finite"],
+    );
+    let unlabelled = CSV.replace("2.5,up", "2.5,");
+    refuses_with(
+        &fill(Fill::Zero),
+        "a.csv",
+        unlabelled,
+        &["a.csv:3, column label", "value missing"],
+    );
+}
+
+#[test]
+fn refuses_gaps_that_nothing_fills() {
+    let text = "series_id,t,x,y,label\na,0,1,?,up\nb,0,2,?,down\n";
+    let fill = |fill| Options {
+        fill: Some(fill),
+        ..Options::default()
+    };
+    refuses_with(
+        &fill(Fill::Mean),
+        "a.csv",
+        text,
+        &["a.csv, channel y", "no value to fill", "zero"],
+    );
+    assert!(open_bytes("a.csv", text, &fill(Fill::Zero)).is_ok());
+
+    // A model file does not hold the training part's mean.
+    let files = Files::new();
+    let whole = files.write("whole.csv", text.replace('?', "3"));
+    let schema = open(whole.to_str().unwrap(), &Options::default())
+        .unwrap()
+        .train
+        .schema();
+    let path = files.write("a.csv", text);
+    let known = Known {
+        schema: &schema,
+        mean: None,
+    };
+    let error = open_test(path.to_str().unwrap(), &fill(Fill::Mean), known).unwrap_err();
+    assert_in_order(
+        &error.to_string(),
+        &["a.csv, channel y", "evaluate the run folder"],
+    );
+    let known = Known {
+        schema: &schema,
+        mean: Some(&[1.5, 4.0]),
+    };
+    let filled = open_test(path.to_str().unwrap(), &fill(Fill::Mean), known).unwrap();
+    assert_eq!(filled.sequences[1], ndarray::array![[2.0, 4.0]]);
 }

@@ -127,10 +127,12 @@ impl Form {
                 targets: targets(drawn),
                 outputs: self.outputs.clone(),
                 groups: None,
+                origin: None,
             }
         };
         Ok(Parts {
             train: part(train, 0),
+            validation: None,
             test: Some(part(test, 1)),
         })
     }

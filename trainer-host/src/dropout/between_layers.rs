@@ -1,20 +1,13 @@
-//! Dropout between layers: each value is kept with probability `1 − rate` and scaled by
-//! `1 / (1 − rate)`, or becomes zero (Srivastava et al. 2014).
-//!
-//! Every sequence has a random generator of its own, so that what it loses does not depend on the
-//! batch around it or on the thread that computes it.
+//! (D2) of [`crate::dropout`]: each layer's outputs on their way up.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
+use super::masks::Masks;
+use super::stream;
 use crate::compute::panels::Panels;
 
 /// The masks of one forward pass.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Dropout {
-    rate: f32,
-    /// One for each sequence of the group; none when nothing is dropped.
-    generators: Vec<ChaCha8Rng>,
+pub(crate) struct BetweenLayers {
+    masks: Masks,
     layers: Vec<Dropped>,
 }
 
@@ -27,19 +20,11 @@ struct Dropped {
     kept: Panels,
 }
 
-impl Dropout {
+impl BetweenLayers {
     /// Prepares for a group of sequences with these seeds over `layers` LSTM layers.
     pub(crate) fn begin(&mut self, rate: f32, seeds: impl Iterator<Item = u64>, layers: usize) {
-        self.rate = rate;
-        self.generators.clear();
-        if rate > 0.0 {
-            self.generators.extend(seeds.map(ChaCha8Rng::seed_from_u64));
-            self.layers.resize_with(layers, Dropped::default);
-        }
-    }
-
-    pub(crate) fn is_active(&self) -> bool {
-        !self.generators.is_empty()
+        self.masks.begin(rate, seeds, stream::BETWEEN_LAYERS);
+        self.layers.resize_with(layers, Dropped::default);
     }
 
     /// Drops from the outputs of LSTM layer `layer`, which begin at row `first` of `outputs`;
@@ -51,23 +36,12 @@ impl Dropout {
         first: usize,
         owners: impl Iterator<Item = usize> + Clone,
     ) {
-        if !self.is_active() {
+        if !self.masks.is_active() {
             return;
         }
         let Dropped { mask, kept } = &mut self.layers[layer];
         let rows = outputs.rows() - first;
-        let scale = 1.0 / (1.0 - self.rate);
-        // The share of all 32-bit numbers that lies below is `rate`.
-        let threshold = (f64::from(self.rate) * 2f64.powi(32)) as u32;
-        mask.reset(rows, outputs.columns());
-        for panel in 0..mask.panels() {
-            for (line, owner) in mask.panel_mut(panel).iter_mut().zip(owners.clone()) {
-                for value in &mut line.0 {
-                    let keep = self.generators[owner].next_u32() >= threshold;
-                    *value = if keep { scale } else { 0.0 };
-                }
-            }
-        }
+        self.masks.fill(mask, rows, outputs.columns(), owners);
         kept.reshape(rows, outputs.columns());
         for panel in 0..mask.panels() {
             kept.panel_mut(panel)
@@ -84,7 +58,7 @@ impl Dropout {
         outputs: &'a Panels,
         first: usize,
     ) -> (&'a Panels, usize) {
-        if self.is_active() {
+        if self.masks.is_active() {
             (&self.layers[layer].kept, 0)
         } else {
             (outputs, first)
@@ -93,7 +67,7 @@ impl Dropout {
 
     /// Takes gradients of the kept values to those of the outputs.
     pub(crate) fn backward(&self, layer: usize, gradient: &mut Panels) {
-        if self.is_active() {
+        if self.masks.is_active() {
             gradient.multiply(&self.layers[layer].mask);
         }
     }

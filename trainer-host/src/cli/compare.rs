@@ -1,0 +1,257 @@
+//! `trainer-host compare`: finished runs side by side, with what differs between their configurations.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Printer;
+use super::table::{percent, table};
+use crate::atomic_file;
+use crate::report::{Curve, Page, curves_svg};
+use crate::run_folder::{LOG, METRICS, RunConfig};
+use crate::train::EpochRecord;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run folders that `train` finished.
+    #[arg(value_name = "RUN", required = true, num_args = 2..)]
+    runs: Vec<PathBuf>,
+    /// Write a page with the runs' curves over each other.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// What is shown.
+#[derive(Debug, Serialize)]
+struct Comparison {
+    runs: Vec<RunFigures>,
+    /// Settings that are not the same in all runs: for each run its value, `null` where it is not set.
+    differences: BTreeMap<String, Vec<Option<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<PathBuf>,
+}
+
+/// One run in figures.
+#[derive(Debug, Serialize)]
+struct RunFigures {
+    run: PathBuf,
+    parameters: Option<u64>,
+    epochs: usize,
+    best_epoch: Option<u64>,
+    /// Lowest loss on the validation part.
+    validation_loss: Option<f64>,
+    validation: PartFigures,
+    test: PartFigures,
+}
+
+/// What a part's score says; a classification has an accuracy, a regression a mean squared error.
+#[derive(Debug, Default, Serialize)]
+struct PartFigures {
+    accuracy: Option<f64>,
+    mse: Option<f64>,
+}
+
+impl PartFigures {
+    fn of(score: &Value) -> Self {
+        Self {
+            accuracy: score["accuracy"].as_f64(),
+            mse: score["mse"].as_f64(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match (self.accuracy, self.mse) {
+            (Some(accuracy), _) => percent(accuracy),
+            (None, Some(mse)) => format!("mse {mse:.5}"),
+            (None, None) => "-".into(),
+        }
+    }
+}
+
+/// A run as its folder has it.
+struct Finished {
+    config: RunConfig,
+    history: Vec<EpochRecord>,
+    metrics: Value,
+}
+
+impl Finished {
+    fn open(folder: &Path) -> anyhow::Result<Self> {
+        let config = RunConfig::read(folder)?;
+        let text = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).with_context(|| {
+                format!(
+                    "{}: cannot be read; finish the run by `trainer-host train --resume {}`",
+                    path.display(),
+                    folder.display()
+                )
+            })
+        };
+        let metrics = serde_json::from_str(&text(METRICS)?)
+            .with_context(|| format!("{}", folder.join(METRICS).display()))?;
+        let mut history = Vec::new();
+        for (line, record) in text(LOG)?.lines().enumerate() {
+            history.push(
+                serde_json::from_str(record)
+                    .with_context(|| format!("{}:{}", folder.join(LOG).display(), line + 1))?,
+            );
+        }
+        Ok(Self {
+            config,
+            history,
+            metrics,
+        })
+    }
+
+    fn figures(&self, folder: &Path) -> RunFigures {
+        let losses = self.history.iter().filter_map(|r| Some(r.validation?.loss));
+        RunFigures {
+            run: folder.to_owned(),
+            parameters: self.metrics["parameters"].as_u64(),
+            epochs: self.history.len(),
+            best_epoch: self.metrics["best_epoch"].as_u64(),
+            validation_loss: losses.min_by(f64::total_cmp),
+            validation: PartFigures::of(&self.metrics["validation"]),
+            test: PartFigures::of(&self.metrics["test"]),
+        }
+    }
+
+    /// The configuration as dotted keys and values.
+    fn settings(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        fn flatten(prefix: &str, table: &toml::Table, all: &mut BTreeMap<String, String>) {
+            for (key, value) in table {
+                let key = format!("{prefix}{key}");
+                match value {
+                    toml::Value::Table(inner) => flatten(&format!("{key}."), inner, all),
+                    value => {
+                        all.insert(key, value.to_string());
+                    }
+                }
+            }
+        }
+        let mut all = BTreeMap::new();
+        flatten("", &toml::Table::try_from(&self.config)?, &mut all);
+        Ok(all)
+    }
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let runs: Vec<Finished> = (args.runs.iter())
+        .map(|folder| Finished::open(folder))
+        .collect::<Result<_, _>>()?;
+    let names: Vec<String> = args
+        .runs
+        .iter()
+        .map(|run| run.display().to_string())
+        .collect();
+    let comparison = Comparison {
+        runs: (runs.iter().zip(&args.runs))
+            .map(|(run, folder)| run.figures(folder))
+            .collect(),
+        differences: differences(&runs)?,
+        html: args.html.clone(),
+    };
+    if let Some(path) = &args.html {
+        ensure!(
+            !path.is_dir(),
+            "{}: is a folder; name a file to write",
+            path.display()
+        );
+        let text = text(&comparison, &names);
+        atomic_file::write(path, page(&runs, &names, &text).as_bytes())?;
+    }
+    printer.print(&comparison, |comparison| text(comparison, &names))
+}
+
+fn differences(runs: &[Finished]) -> anyhow::Result<BTreeMap<String, Vec<Option<String>>>> {
+    let settings: Vec<_> = runs
+        .iter()
+        .map(Finished::settings)
+        .collect::<Result<_, _>>()?;
+    let mut all: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
+    for key in settings.iter().flat_map(BTreeMap::keys) {
+        let values = settings.iter().map(|settings| settings.get(key).cloned());
+        all.insert(key.clone(), values.collect());
+    }
+    all.retain(|_, values| values.iter().any(|value| *value != values[0]));
+    Ok(all)
+}
+
+fn text(comparison: &Comparison, names: &[String]) -> String {
+    let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
+    let rows: Vec<Vec<String>> = (comparison.runs.iter().zip(names))
+        .map(|(run, name)| {
+            vec![
+                name.clone(),
+                number(run.parameters),
+                run.epochs.to_string(),
+                number(run.best_epoch),
+                run.validation_loss
+                    .map_or("-".into(), |loss| format!("{loss:.4}")),
+                run.validation.describe(),
+                run.test.describe(),
+            ]
+        })
+        .collect();
+    let header = [
+        "run",
+        "parameters",
+        "epochs",
+        "best",
+        "validation loss",
+        "validation",
+        "test",
+    ];
+    let mut text = table(&header, &rows);
+    if comparison.differences.is_empty() {
+        text += "\nThe configurations are the same.\n";
+    } else {
+        let header: Vec<&str> = std::iter::once("setting")
+            .chain(names.iter().map(String::as_str))
+            .collect();
+        let rows: Vec<Vec<String>> = (comparison.differences.iter())
+            .map(|(key, values)| {
+                let values = values
+                    .iter()
+                    .map(|value| value.clone().unwrap_or("-".into()));
+                std::iter::once(key.clone()).chain(values).collect()
+            })
+            .collect();
+        text += "\n";
+        text += &table(&header, &rows);
+    }
+    text
+}
+
+fn page(runs: &[Finished], names: &[String], text: &str) -> String {
+    let mut page = Page::new("Runs side by side");
+    page.text("Figures", text);
+    type Value = fn(&EpochRecord) -> Option<f64>;
+    let charts: [(&str, &str, Value); 4] = [
+        ("Training loss", "loss", |r| Some(r.train_loss)),
+        ("Validation loss", "loss", |r| Some(r.validation?.loss)),
+        ("Validation accuracy", "%", |r| {
+            Some(100.0 * r.validation?.accuracy?)
+        }),
+        ("Learning rate", "", |r| Some(f64::from(r.learning_rate))),
+    ];
+    for (title, unit, value) in charts {
+        let curves: Vec<Curve> = (runs.iter().zip(names))
+            .map(|(run, name)| Curve {
+                name: name.clone(),
+                points: (run.history.iter())
+                    .filter_map(|record| Some((record.epoch as f64, value(record)?)))
+                    .collect(),
+            })
+            .filter(|curve| !curve.points.is_empty())
+            .collect();
+        if !curves.is_empty() {
+            page.section(title, &curves_svg(title, "epoch", unit, &curves));
+        }
+    }
+    page.finish()
+}

@@ -1,0 +1,234 @@
+//! `trainer-host train --folds K`: K networks, each judged on the fold that it has not seen.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::Printer;
+use super::interrupt;
+use super::table::table;
+use crate::atomic_file;
+use crate::data::open_fold;
+use crate::evaluate::{Errors, Score, score};
+use crate::export::check_data;
+use crate::run_folder::{Fitted, RunConfig};
+use crate::train::{Ending, Trainer};
+
+/// Where the scores are written, in the folder of `--out`.
+pub(super) const CROSS_VALIDATION: &str = "cross-validation.json";
+
+/// The scores of all folds.
+#[derive(Debug, Serialize)]
+pub(super) struct CrossValidation {
+    data: String,
+    by_group: bool,
+    folds: Vec<Fold>,
+    /// Each figure over the folds.
+    figures: Vec<Figure>,
+}
+
+/// One network, judged on its own fold.
+#[derive(Debug, Serialize)]
+struct Fold {
+    /// From 1.
+    fold: usize,
+    train_sequences: usize,
+    judged_sequences: usize,
+    best_epoch: Option<usize>,
+    score: Score,
+}
+
+/// One figure over the folds.
+#[derive(Debug, Serialize)]
+struct Figure {
+    name: &'static str,
+    mean: f64,
+    /// Of the sample, with one less than the number of folds as the denominator.
+    deviation: f64,
+    values: Vec<f64>,
+}
+
+/// Trains and judges `count` networks; writes the scores to `out`, if there is one.
+pub(super) fn run(
+    config: &RunConfig,
+    count: usize,
+    out: Option<&Path>,
+    overwrite: bool,
+    printer: Printer,
+) -> anyhow::Result<()> {
+    config.train.validate()?;
+    let file = out.map(|folder| folder.join(CROSS_VALIDATION));
+    refuse_existing(file.as_deref(), overwrite)?;
+    let stop = interrupt::flag()?;
+    let mut by_group = false;
+    let mut folds = Vec::new();
+    for fold in 0..count.max(1) {
+        let share = config.train.validation_share;
+        let seed = config.train.seed;
+        let parts = open_fold(&config.source, &config.data, (fold, count), share, seed)?;
+        let Some(judged) = parts.test else {
+            bail!("fold {} is empty", fold + 1);
+        };
+        if fold == 0 {
+            eprintln!("{}", parts.train.summary());
+        }
+        check_data(&parts.train)?;
+        by_group = parts.train.groups.is_some();
+        let fitted = Fitted::fit(&config.train, &parts.train);
+        let train = fitted.normalised(&parts.train);
+        let validation = parts
+            .validation
+            .as_ref()
+            .map(|part| fitted.normalised(part));
+        let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
+        if trainer.run(&mut (), &stop)? == Ending::Stopped {
+            bail!(
+                "stopped in fold {} of {count}; nothing was written",
+                fold + 1
+            );
+        }
+        let state = trainer.into_state();
+        let network = fitted.in_target_units(state.chosen().clone());
+        let inputs = fitted.normalised_inputs(&judged);
+        let views: Vec<_> = inputs.iter().map(|sequence| sequence.view()).collect();
+        let score = score(&judged, &network.outputs(&views));
+        eprintln!("fold {} of {count}: {}", fold + 1, score.describe());
+        folds.push(Fold {
+            fold: fold + 1,
+            train_sequences: train.len(),
+            judged_sequences: judged.len(),
+            best_epoch: state.best.as_ref().map(|best| best.epoch),
+            score,
+        });
+    }
+    let result = CrossValidation {
+        data: config.source.clone(),
+        by_group,
+        figures: figures(&folds),
+        folds,
+    };
+    if let Some(file) = &file {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
+        }
+        atomic_file::write(file, serde_json::to_string_pretty(&result)?.as_bytes())?;
+    }
+    printer.print(&result, text)
+}
+
+fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {
+    let existing: Option<PathBuf> = file.filter(|file| file.exists()).map(Path::to_owned);
+    match existing {
+        Some(file) if !overwrite => bail!(
+            "{}: is there already; replace it by --overwrite, or choose another folder by --out",
+            file.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What is known of every fold, with mean and deviation.
+fn figures(folds: &[Fold]) -> Vec<Figure> {
+    type Reading = (&'static str, fn(&Score) -> Option<f64>);
+    fn of_values(score: &Score, figure: fn(&Errors) -> Option<f64>) -> Option<f64> {
+        match score {
+            Score::Values(score) => figure(&score.errors),
+            Score::Classes(_) => None,
+        }
+    }
+    let readings: [Reading; 7] = [
+        ("accuracy", |score| match score {
+            Score::Classes(score) => Some(score.accuracy),
+            Score::Values(_) => None,
+        }),
+        ("balanced accuracy", |score| match score {
+            Score::Classes(score) => Some(score.balanced_accuracy),
+            Score::Values(_) => None,
+        }),
+        ("macro F1", |score| match score {
+            Score::Classes(score) => Some(score.macro_f1),
+            Score::Values(_) => None,
+        }),
+        ("ROC AUC", |score| match score {
+            Score::Classes(score) => score.roc.as_ref().map(|roc| roc.auc),
+            Score::Values(_) => None,
+        }),
+        ("MSE", |score| of_values(score, |errors| Some(errors.mse))),
+        ("MAE", |score| of_values(score, |errors| Some(errors.mae))),
+        ("R²", |score| of_values(score, |errors| errors.r2)),
+    ];
+    let figure = |(name, read): Reading| {
+        let values: Vec<f64> = folds
+            .iter()
+            .map(|fold| read(&fold.score))
+            .collect::<Option<_>>()?;
+        let (mean, deviation) = mean_and_deviation(&values);
+        Some(Figure {
+            name,
+            mean,
+            deviation,
+            values,
+        })
+    };
+    readings.into_iter().filter_map(figure).collect()
+}
+
+/// Mean, and deviation of the sample.
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
+fn text(result: &CrossValidation) -> String {
+    let header: Vec<&str> = ["fold", "trained on", "judged on"]
+        .into_iter()
+        .chain(result.figures.iter().map(|figure| figure.name))
+        .collect();
+    let row = |name: String, sizes: [String; 2], of: &dyn Fn(&Figure) -> f64| {
+        let figures = result
+            .figures
+            .iter()
+            .map(|figure| format!("{:.4}", of(figure)));
+        [name]
+            .into_iter()
+            .chain(sizes)
+            .chain(figures)
+            .collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Vec<String>> = (result.folds.iter().enumerate())
+        .map(|(i, fold)| {
+            let sizes = [fold.train_sequences, fold.judged_sequences].map(|n| n.to_string());
+            row(fold.fold.to_string(), sizes, &|figure| figure.values[i])
+        })
+        .collect();
+    let none = || [String::new(), String::new()];
+    rows.push(row("mean".into(), none(), &|figure| figure.mean));
+    rows.push(row("deviation".into(), none(), &|figure| figure.deviation));
+    let kind = if result.by_group {
+        ", groups whole"
+    } else {
+        ", stratified"
+    };
+    format!(
+        "{}, {} folds{kind}\n\n{}",
+        result.data,
+        result.folds.len(),
+        table(&header, &rows)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mean_and_deviation;
+
+    #[test]
+    fn the_deviation_is_that_of_the_sample() {
+        // Squares of −1, −1, 2 add up to 6; halved and rooted.
+        assert_eq!(mean_and_deviation(&[1.0, 1.0, 4.0]), (2.0, 3f64.sqrt()));
+        assert_eq!(mean_and_deviation(&[5.0]), (5.0, 0.0));
+    }
+}

@@ -1,0 +1,126 @@
+//! A score as aligned tables: each class and the confusion matrix, each group, or each output.
+
+use super::table::{percent, table};
+use crate::evaluate::{ClassScore, Errors, Score, ValueScore};
+
+/// Wider confusion matrices are left to the report.
+const WIDEST_MATRIX: usize = 16;
+
+/// What stands behind the main figures; begins with an empty line, and is empty if there is nothing.
+pub(super) fn details(score: &Score) -> String {
+    let tables = match score {
+        Score::Classes(score) => class_tables(score),
+        Score::Values(score) => value_tables(score),
+    };
+    tables
+        .into_iter()
+        .map(|table| format!("\n{table}"))
+        .collect()
+}
+
+fn class_tables(score: &ClassScore) -> Vec<String> {
+    let ratio = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.4}"));
+    let classes: Vec<Vec<String>> = (score.classes.iter())
+        .map(|class| {
+            let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(ratio);
+            vec![
+                class.name.clone(),
+                precision,
+                recall,
+                f1,
+                class.support.to_string(),
+            ]
+        })
+        .collect();
+    let mut tables = vec![table(
+        &["class", "precision", "recall", "F1", "support"],
+        &classes,
+    )];
+    if score.classes.len() <= WIDEST_MATRIX {
+        let names = score.classes.iter().map(|class| class.name.as_str());
+        let header: Vec<&str> = std::iter::once("truth \\ decision")
+            .chain(names.clone())
+            .collect();
+        let rows: Vec<Vec<String>> = (names.zip(&score.confusion))
+            .map(|(name, row)| {
+                let counts = row.iter().map(usize::to_string);
+                std::iter::once(name.to_owned()).chain(counts).collect()
+            })
+            .collect();
+        tables.push(table(&header, &rows));
+    }
+    if !score.groups.is_empty() {
+        let rows: Vec<Vec<String>> = (score.groups.iter())
+            .map(|group| {
+                vec![
+                    group.name.clone(),
+                    percent(group.accuracy),
+                    group.correct.to_string(),
+                    group.decisions.to_string(),
+                ]
+            })
+            .collect();
+        tables.push(table(&["group", "accuracy", "correct", "of"], &rows));
+    }
+    tables
+}
+
+fn value_tables(score: &ValueScore) -> Vec<String> {
+    if score.outputs.len() == 1 && score.persistence.is_none() {
+        return Vec::new();
+    }
+    type Column = (&'static str, fn(&Errors) -> Option<f64>, Source);
+    let mut columns: Vec<Column> = vec![
+        ("MSE", |e| Some(e.mse), Source::Errors),
+        ("MAE", |e| Some(e.mae), Source::Errors),
+        ("R²", |e| e.r2, Source::Errors),
+    ];
+    if score.persistence.is_some() {
+        columns.push(("persistence MSE", |e| Some(e.mse), Source::Persistence));
+    }
+    if score.standardised.is_some() {
+        columns.push(("std. MSE", |e| Some(e.mse), Source::Standardised));
+        columns.push(("std. MAE", |e| Some(e.mae), Source::Standardised));
+        columns.push((
+            "std. persistence MSE",
+            |e| Some(e.mse),
+            Source::StandardisedPersistence,
+        ));
+    }
+    let row = |name: &str, of: &dyn Fn(Source) -> Option<Errors>| -> Vec<String> {
+        let figures = columns.iter().map(|(_, figure, source)| {
+            let value = of(*source).and_then(|errors| figure(&errors));
+            value.map_or("-".into(), |value| format!("{value:.5}"))
+        });
+        std::iter::once(name.to_owned()).chain(figures).collect()
+    };
+    let mut rows: Vec<Vec<String>> = (score.outputs.iter())
+        .map(|output| {
+            row(&output.name, &|source| match source {
+                Source::Errors => Some(output.errors),
+                Source::Persistence => output.persistence,
+                Source::Standardised => output.standardised,
+                Source::StandardisedPersistence => output.standardised_persistence,
+            })
+        })
+        .collect();
+    rows.push(row("all", &|source| match source {
+        Source::Errors => Some(score.errors),
+        Source::Persistence => score.persistence,
+        Source::Standardised => score.standardised,
+        Source::StandardisedPersistence => score.standardised_persistence,
+    }));
+    let header: Vec<&str> = std::iter::once("output")
+        .chain(columns.iter().map(|c| c.0))
+        .collect();
+    vec![table(&header, &rows)]
+}
+
+/// Which errors of an output.
+#[derive(Clone, Copy)]
+enum Source {
+    Errors,
+    Persistence,
+    Standardised,
+    StandardisedPersistence,
+}

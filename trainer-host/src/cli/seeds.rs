@@ -1,0 +1,161 @@
+//! `trainer-host train --seeds`: the same configuration with several seeds, and the mean of the scores.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use super::Printer;
+use super::table::{percent, table};
+use super::train::{is_existing, train};
+use crate::evaluate::{Score, ValueScore};
+use crate::run_folder::RunConfig;
+use crate::training_run::{Metrics, TrainingRun};
+
+/// All runs and what they come to.
+#[derive(Debug, Serialize)]
+struct Repetition {
+    runs: Vec<SeedRun>,
+    validation: Option<Spread>,
+    test: Option<Spread>,
+}
+
+#[derive(Debug, Serialize)]
+struct SeedRun {
+    seed: u64,
+    #[serde(flatten)]
+    metrics: Metrics,
+}
+
+/// Mean and standard deviation of the runs' accuracy, or of their mean squared error (standardised
+/// where it is known).
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Spread {
+    figure: Figure,
+    mean: f64,
+    /// Of the sample: over `n − 1`; 0 for a single run.
+    deviation: f64,
+}
+
+/// The figure that a score is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Figure {
+    Accuracy,
+    MeanSquaredError,
+    /// Of a forecast, as the literature states it.
+    StandardisedMeanSquaredError,
+}
+
+impl Figure {
+    fn of(score: &Score) -> (Self, f64) {
+        match score {
+            Score::Classes(score) => (Self::Accuracy, score.accuracy),
+            Score::Values(ValueScore {
+                standardised: Some(errors),
+                ..
+            }) => (Self::StandardisedMeanSquaredError, errors.mse),
+            Score::Values(score) => (Self::MeanSquaredError, score.errors.mse),
+        }
+    }
+
+    fn format(self, value: f64) -> String {
+        match self {
+            Self::Accuracy => percent(value),
+            Self::MeanSquaredError | Self::StandardisedMeanSquaredError => format!("{value:.6}"),
+        }
+    }
+}
+
+impl Spread {
+    /// Of one part over all runs, if all have it.
+    fn of<'a>(scores: impl Iterator<Item = Option<&'a Score>>) -> Option<Self> {
+        let figures: Vec<(Figure, f64)> = scores
+            .map(|score| score.map(Figure::of))
+            .collect::<Option<_>>()?;
+        let &(figure, _) = figures.first()?;
+        let count = figures.len() as f64;
+        let mean = figures.iter().map(|(_, value)| value).sum::<f64>() / count;
+        let squares: f64 = figures
+            .iter()
+            .map(|(_, value)| (value - mean).powi(2))
+            .sum();
+        Some(Self {
+            figure,
+            mean,
+            deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+        })
+    }
+}
+
+/// Trains with each of `seeds` into `out/seed-N`; runs that are there with the same configuration are
+/// gone on with.
+pub(super) fn run(
+    config: &RunConfig,
+    out: &Path,
+    seeds: &[u64],
+    overwrite: bool,
+    stop: &AtomicBool,
+    printer: Printer,
+) -> anyhow::Result<()> {
+    let mut runs = Vec::new();
+    for &seed in seeds {
+        let folder = out.join(format!("seed-{seed}"));
+        let mut config = config.clone();
+        config.train.seed = seed;
+        let run = match TrainingRun::begin(config.clone(), &folder, overwrite) {
+            Err(error) if is_existing(&error) => {
+                let run = TrainingRun::resume(&folder)?;
+                ensure!(*run.config() == config, error);
+                run
+            }
+            other => other?,
+        };
+        let metrics = train(run, &folder, &format!("seed {seed}: "), stop)?;
+        runs.push(SeedRun { seed, metrics });
+    }
+    let part = |part: fn(&Metrics) -> &Option<Score>| {
+        Spread::of(runs.iter().map(|run| part(&run.metrics).as_ref()))
+    };
+    let (validation, test) = (part(|m| &m.validation), part(|m| &m.test));
+    let repetition = Repetition {
+        validation,
+        test,
+        runs,
+    };
+    printer.print(&repetition, text)
+}
+
+fn text(repetition: &Repetition) -> String {
+    let figure = |score: &Option<Score>| {
+        score.as_ref().map_or("-".into(), |score| {
+            let (figure, value) = Figure::of(score);
+            figure.format(value)
+        })
+    };
+    let mut rows: Vec<Vec<String>> = (repetition.runs.iter())
+        .map(|SeedRun { seed, metrics }| {
+            vec![
+                seed.to_string(),
+                metrics.best_epoch.unwrap_or(metrics.epochs).to_string(),
+                figure(&metrics.validation),
+                figure(&metrics.test),
+            ]
+        })
+        .collect();
+    let spread = |name: &str, value: fn(&Spread) -> f64| {
+        let format = |spread: &Option<Spread>| {
+            spread.map_or("-".into(), |spread| spread.figure.format(value(&spread)))
+        };
+        vec![
+            name.into(),
+            String::new(),
+            format(&repetition.validation),
+            format(&repetition.test),
+        ]
+    };
+    rows.push(spread("mean", |spread| spread.mean));
+    rows.push(spread("deviation", |spread| spread.deviation));
+    table(&["seed", "epoch", "validation", "test"], &rows)
+}

@@ -1,0 +1,183 @@
+//! The folds of a cross-validation: every sequence is judged once, by a network that was trained on
+//! all other folds.
+//!
+//! Groups stay whole where they are known. Either way each fold is given each class in its share, as
+//! nearly as whole sequences (or groups) allow.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::Dataset;
+use super::split::{SplitError, members, strata_of};
+
+/// Divides the sequences into `count` folds; the indices of each are ascending.
+pub fn folds(data: &Dataset, count: usize, seed: u64) -> Result<Vec<Vec<usize>>, SplitError> {
+    if count < 2 {
+        return Err(SplitError::Folds(count));
+    }
+    let groups = data.groups.as_ref().map(|groups| members(groups));
+    let (have, of) = match &groups {
+        Some(groups) => (groups.len(), "groups"),
+        None => (data.len(), "sequences"),
+    };
+    if have < count {
+        return Err(SplitError::FewerThanFolds { have, of, count });
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut folds = match groups {
+        Some(groups) => grouped(data, groups, count, &mut rng),
+        None => stratified(data, count, &mut rng),
+    };
+    folds.iter_mut().for_each(|fold| fold.sort_unstable());
+    Ok(folds)
+}
+
+/// Deals the sequences out class by class; the next class goes on where the last one ended, so that
+/// no fold gets the rest of every class.
+fn stratified(data: &Dataset, count: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+    let (stratum, strata) = strata_of(data);
+    let mut order: Vec<usize> = (0..data.len()).collect();
+    order.shuffle(rng);
+    let mut folds = vec![Vec::new(); count];
+    let dealt = (0..strata).flat_map(|class| {
+        let (stratum, order) = (&stratum, &order);
+        order.iter().filter(move |i| stratum[**i] == class)
+    });
+    for (card, i) in dealt.enumerate() {
+        folds[card % count].push(*i);
+    }
+    folds
+}
+
+/// Gives each group, the largest first, to the fold that is left nearest to its share by it.
+fn grouped(
+    data: &Dataset,
+    mut groups: Vec<Vec<usize>>,
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Vec<usize>> {
+    let (stratum, strata) = strata_of(data);
+    let mut share = vec![0.0; strata];
+    (stratum.iter()).for_each(|class| share[*class] += 1.0 / count as f64);
+    groups.shuffle(rng);
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut folds = vec![Vec::new(); count];
+    let mut filled = vec![vec![0.0; strata]; count];
+    let groups_in_all = groups.len();
+    for (dealt, group) in groups.into_iter().enumerate() {
+        let mut counts = vec![0.0; strata];
+        group.iter().for_each(|i| counts[stratum[*i]] += 1.0);
+        // How much farther from its share the group takes a fold, over all classes.
+        let cost = |fold: usize| -> f64 {
+            let terms = filled[fold].iter().zip(&counts).zip(&share);
+            terms
+                .map(|((have, new), share)| (have + new - share).powi(2) - (have - share).powi(2))
+                .sum()
+        };
+        // The last groups go where there is none yet.
+        let empty = folds
+            .iter()
+            .filter(|fold: &&Vec<usize>| fold.is_empty())
+            .count();
+        let only_empty = groups_in_all - dealt <= empty;
+        let chosen = (0..count)
+            .filter(|fold| !only_empty || folds[*fold].is_empty())
+            .min_by(|a, b| cost(*a).total_cmp(&cost(*b)))
+            .unwrap_or(0);
+        filled[chosen]
+            .iter_mut()
+            .zip(&counts)
+            .for_each(|(have, new)| *have += new);
+        folds[chosen].extend(group);
+    }
+    folds
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ndarray::Array2;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::Targets;
+
+    fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((1, 1)); classes.len()],
+            targets: Targets::Class(classes),
+            outputs: (0..3).map(|class| class.to_string()).collect(),
+            groups,
+            origin: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folds_partition_the_data_and_balance_the_classes(
+            classes in vec(0usize..3, 6..80), count in 2usize..6, seed: u64,
+        ) {
+            let data = data(classes.clone(), None);
+            let folds = folds(&data, count, seed).unwrap();
+            let mut all = folds.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..classes.len()).collect::<Vec<_>>());
+            for class in 0..3 {
+                let of_class = |fold: &Vec<usize>| fold.iter().filter(|i| classes[**i] == class).count();
+                let counts: Vec<usize> = folds.iter().map(of_class).collect();
+                prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1);
+            }
+            let sizes: Vec<usize> = folds.iter().map(Vec::len).collect();
+            prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
+        }
+
+        #[test]
+        fn groups_stay_whole_and_no_fold_is_empty(
+            members in vec((0usize..3, 0usize..9), 1..60), count in 2usize..5, seed: u64,
+        ) {
+            let (classes, groups): (Vec<_>, Vec<_>) =
+                members.into_iter().map(|(class, group)| (class, group.to_string())).unzip();
+            let known: BTreeSet<&String> = groups.iter().collect();
+            prop_assume!(known.len() >= count);
+            let folds = folds(&data(classes, Some(groups.clone())), count, seed).unwrap();
+            let mut all = folds.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..groups.len()).collect::<Vec<_>>());
+            let groups_of = |fold: &Vec<usize>| -> BTreeSet<&String> { fold.iter().map(|i| &groups[*i]).collect() };
+            let in_folds: Vec<_> = folds.iter().map(groups_of).collect();
+            prop_assert!(in_folds.iter().all(|fold| !fold.is_empty()));
+            prop_assert_eq!(in_folds.iter().map(BTreeSet::len).sum::<usize>(), known.len());
+        }
+    }
+
+    #[test]
+    fn equal_groups_are_shared_out_equally() {
+        // Twelve persons with each class twice: four in each of three folds.
+        let groups = (0..72).map(|i| (i / 6).to_string()).collect();
+        let data = data((0..72).map(|i| i % 3).collect(), Some(groups));
+        for seed in 0..5 {
+            let folds = folds(&data, 3, seed).unwrap();
+            assert_eq!(folds.iter().map(Vec::len).collect::<Vec<_>>(), [24, 24, 24]);
+        }
+    }
+
+    #[test]
+    fn a_seed_determines_the_folds() {
+        let data = data((0..60).map(|i| i % 3).collect(), None);
+        assert_eq!(folds(&data, 4, 7), folds(&data, 4, 7));
+        assert_ne!(folds(&data, 4, 7), folds(&data, 4, 8));
+    }
+
+    #[test]
+    fn refuses_folds_that_cannot_be() {
+        let words = |data: &Dataset, count| folds(data, count, 0).unwrap_err().to_string();
+        assert!(words(&data(vec![0, 1, 2], None), 1).contains("1 folds"));
+        assert!(words(&data(vec![0, 1, 2], None), 4).contains("3 sequences cannot fill 4 folds"));
+        let one = data(vec![0, 1, 2], Some(vec!["ann".into(); 3]));
+        assert!(words(&one, 2).contains("1 groups cannot fill 2 folds"));
+    }
+}

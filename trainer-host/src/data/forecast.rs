@@ -1,0 +1,360 @@
+//! Forecasts: windows cut from long series, split in the order of time.
+//!
+//! ```text
+//! x = rows[e − L + 1 ..= e]                       input, L = look_back
+//! y = rows[e + h]        or  rows[e + h] − rows[e]      target, h = horizon      (F1)
+//! rows:  0 ─── training ───│─── validation ───│─── test ─── n                    (F2)
+//! ```
+//!
+//! A window belongs to the part (F2) that its target's row lies in. Training windows see training
+//! rows only; the inputs of later parts may reach back into the rows before them, which are known
+//! by then. Of several series each is split on its own.
+
+use ndarray::{Array2, ArrayView2, s};
+use serde::{Deserialize, Serialize};
+
+use super::error::{DataError, Place, Problem};
+use super::fill::{self, Fill};
+use super::records::{Record, Records};
+use super::{Dataset, Normalisation, Parts, Targets};
+
+/// How windows are cut from series, and the series into parts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forecast {
+    /// Steps of a window's input, `L` in (F1).
+    pub look_back: usize,
+    /// How many steps after the input's last one the target is, `h` in (F1).
+    #[serde(default = "one")]
+    pub horizon: usize,
+    /// Steps from a window to the next one.
+    #[serde(default = "one")]
+    pub stride: usize,
+    /// Channels to forecast; `None` takes every one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+    /// Whether a target is the change from the input's last value instead of a value: then a model
+    /// gives changes too, and the forecast is the last value plus the model's output.
+    #[serde(default)]
+    pub change: bool,
+    /// Rows of each series that the validation part's targets are in, before those of the test part;
+    /// without it, the training configuration's `validation_share` of what is not the test part's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_rows: Option<usize>,
+    /// Rows at the end of each series that the test part's targets are in; without it and
+    /// `test_share`, there is no test part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_rows: Option<usize>,
+    /// The same as a share of the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_share: Option<f64>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What makes a regression a forecast: the last value that is known of each output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The input channel that each output continues, `[O]`.
+    pub channels: Vec<usize>,
+    /// Whether targets and outputs are changes from the last value.
+    pub change: bool,
+    /// Mean and deviation of every channel over the training rows, `[I]`; absent for data that was
+    /// opened apart from its training part.
+    pub rows: Option<Normalisation>,
+}
+
+impl Origin {
+    /// The last known value of output `o`, given the input window `[T, I]` in real units.
+    pub fn last_value(&self, window: ArrayView2<'_, f32>, o: usize) -> f32 {
+        window[[window.nrows() - 1, self.channels[o]]]
+    }
+}
+
+/// More values than this would hardly fit into memory.
+const MAX_VALUES: usize = 1 << 30;
+
+impl Forecast {
+    /// Windows of `look_back` steps, one step ahead, over all channels.
+    pub fn new(look_back: usize) -> Self {
+        Self {
+            look_back,
+            horizon: 1,
+            stride: 1,
+            targets: None,
+            change: false,
+            validation_rows: None,
+            test_rows: None,
+            test_share: None,
+        }
+    }
+
+    /// Refuses numbers that cannot work.
+    pub(super) fn validate(&self, place: &Place) -> Result<(), DataError> {
+        let refuse = |key, found: String, needed| {
+            Err((place.clone()).refuse(Problem::Setting { key, found, needed }))
+        };
+        for (key, value) in [
+            ("look_back", self.look_back),
+            ("horizon", self.horizon),
+            ("stride", self.stride),
+        ] {
+            if !(1..=MAX_VALUES).contains(&value) {
+                return refuse(key, value.to_string(), "at least 1, and at most 2^30");
+            }
+        }
+        match (self.test_rows, self.test_share) {
+            (Some(_), Some(share)) => refuse(
+                "test_share",
+                share.to_string(),
+                "left out where test_rows is given",
+            ),
+            (_, Some(share)) if !(share > 0.0 && share < 1.0) => {
+                refuse("test_share", share.to_string(), "above 0 and below 1")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The rows of a series of `rows` where the validation part and the test part begin.
+    fn bounds(&self, rows: usize, validation_share: f64) -> Option<(usize, usize)> {
+        let share_of = |share: f64, rows: usize| match share {
+            0.0 => 0,
+            share => ((share * rows as f64).round() as usize).max(1),
+        };
+        let test = (self.test_rows).unwrap_or(share_of(self.test_share.unwrap_or(0.0), rows));
+        let test_from = rows.checked_sub(test)?;
+        let validation =
+            (self.validation_rows).unwrap_or_else(|| share_of(validation_share, test_from));
+        Some((test_from.checked_sub(validation)?, test_from))
+    }
+
+    /// The channel of each target.
+    fn channels(&self, channels: &[String], place: &Place) -> Result<Vec<usize>, DataError> {
+        let Some(targets) = &self.targets else {
+            return Ok((0..channels.len()).collect());
+        };
+        if targets.is_empty() {
+            return Err(place.clone().refuse(Problem::Setting {
+                key: "targets",
+                found: "empty".into(),
+                needed: "one channel or more, or left out for all of them",
+            }));
+        }
+        let mut found = Vec::new();
+        for name in targets {
+            let refuse = |problem| Err(place.clone().refuse(problem));
+            match channels.iter().position(|channel| channel == name) {
+                None => {
+                    return refuse(Problem::TargetNotChannel {
+                        name: name.clone(),
+                        channels: channels.to_vec(),
+                    });
+                }
+                Some(at) if found.contains(&at) => {
+                    return refuse(Problem::ColumnUsedTwice { name: name.clone() });
+                }
+                Some(at) => found.push(at),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a model's output means: `OT[+24]`, the value 24 steps after the last one of the input,
+    /// or `OT[+24]-OT[0]`, its change.
+    fn output_name(&self, channel: &str) -> String {
+        let horizon = self.horizon;
+        match self.change {
+            true => format!("{channel}[+{horizon}]-{channel}[0]"),
+            false => format!("{channel}[+{horizon}]"),
+        }
+    }
+}
+
+/// What cutting needs besides the series.
+pub(super) struct Cutting<'a> {
+    pub(super) forecast: &'a Forecast,
+    pub(super) fill: Option<Fill>,
+    /// The validation part's share of what is not the test part's.
+    pub(super) validation_share: f64,
+    /// Means of a training part that was opened before, `[I]`.
+    pub(super) mean: Option<&'a [f32]>,
+    /// Whether the model is trained already, and there is no training part here.
+    pub(super) only_test: bool,
+}
+
+/// Cuts the series of a file.
+pub(super) fn cut(
+    records: Records,
+    place: &Place,
+    cutting: &Cutting<'_>,
+) -> Result<Parts, DataError> {
+    let Records {
+        channels, records, ..
+    } = records;
+    if records.is_empty() {
+        return Err(place.clone().refuse(Problem::Empty));
+    }
+    let forecast = cutting.forecast;
+    let targets = forecast.channels(&channels, place)?;
+    let reach = forecast.look_back + forecast.horizon;
+    let mut series = Vec::new();
+    for record in records {
+        series.push(bounded(record, cutting, reach)?);
+    }
+    require_memory(&series, forecast, channels.len(), place)?;
+    fill_gaps(&mut series, &channels, cutting, place)?;
+    let rows = (!cutting.only_test).then(|| {
+        Normalisation::of_rows(channels.len(), || {
+            (series.iter()).flat_map(|s| {
+                let rows = s.values.slice(s![s.parts[0].clone(), ..]);
+                (0..rows.nrows()).map(move |t| rows.row(t).to_vec())
+            })
+        })
+    });
+    let origin = Origin {
+        channels: targets,
+        change: forecast.change,
+        rows,
+    };
+    let part = |which: usize| {
+        let data = windows(&series, which, forecast, &channels, &origin);
+        (!data.is_empty()).then_some(data)
+    };
+    let [train, validation, test] = [part(0), part(1), part(2)];
+    let train = train.or_else(|| test.clone().filter(|_| cutting.only_test));
+    Ok(Parts {
+        train: train.ok_or_else(|| place.clone().refuse(Problem::Empty))?,
+        validation,
+        test,
+    })
+}
+
+/// One series and the rows of its parts' targets: training (from row 0), validation and test.
+struct Bounded {
+    place: Place,
+    values: Array2<f32>,
+    group: Option<String>,
+    parts: [std::ops::Range<usize>; 3],
+}
+
+/// The parts of a series, which must be long enough for one training window.
+fn bounded(record: Record, cutting: &Cutting<'_>, reach: usize) -> Result<Bounded, DataError> {
+    let rows = record.steps.nrows();
+    let bounds = cutting.forecast.bounds(rows, cutting.validation_share);
+    let (validation, test) = bounds.unwrap_or((0, rows));
+    let training = match cutting.only_test {
+        true => rows,
+        false => validation,
+    };
+    if training < reach {
+        return Err(record.place.refuse(Problem::SeriesTooShort {
+            rows,
+            training,
+            needed: reach,
+        }));
+    }
+    Ok(Bounded {
+        place: record.place,
+        values: record.steps,
+        group: record.group,
+        parts: [0..validation, validation..test, test..rows],
+    })
+}
+
+/// Refuses windows that would not fit into memory.
+fn require_memory(
+    series: &[Bounded],
+    forecast: &Forecast,
+    channels: usize,
+    place: &Place,
+) -> Result<(), DataError> {
+    let rows: usize = series.iter().map(|series| series.values.nrows()).sum();
+    let values = (rows / forecast.stride)
+        .saturating_mul(forecast.look_back)
+        .saturating_mul(channels);
+    match values > MAX_VALUES {
+        false => Ok(()),
+        true => Err(place.clone().refuse(Problem::Setting {
+            key: "look_back",
+            found: format!(
+                "{} with a stride of {}",
+                forecast.look_back, forecast.stride
+            ),
+            needed: "smaller, or the stride larger: all windows together would not fit into memory",
+        })),
+    }
+}
+
+/// Fills the gaps of whole series, before windows share their rows.
+fn fill_gaps(
+    series: &mut [Bounded],
+    channels: &[String],
+    cutting: &Cutting<'_>,
+    place: &Place,
+) -> Result<(), DataError> {
+    let Some(fill) = cutting.fill else {
+        return Ok(());
+    };
+    if fill == Fill::Interpolate {
+        return Err(place.clone().refuse(Problem::Setting {
+            key: "fill",
+            found: "interpolate".into(),
+            needed: "previous, zero or mean for a forecast: an interpolated value is made from later ones",
+        }));
+    }
+    let means = match cutting.mean {
+        Some(means) => means.iter().map(|mean| Some(*mean)).collect(),
+        None if cutting.only_test => vec![None; channels.len()],
+        None => {
+            let rows = (series.iter()).map(|s| s.values.slice(s![s.parts[0].clone(), ..]));
+            fill::means(channels.len(), rows)
+        }
+    };
+    for series in series {
+        fill.apply(&mut series.values, &means)
+            .map_err(|gap| gap.refuse(series.place.clone(), channels))?;
+    }
+    Ok(())
+}
+
+/// The windows whose targets are in part `which` of each series.
+fn windows(
+    series: &[Bounded],
+    which: usize,
+    forecast: &Forecast,
+    channels: &[String],
+    origin: &Origin,
+) -> Dataset {
+    let (mut sequences, mut targets, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for series in series {
+        let part = &series.parts[which];
+        // Training windows, and those of a file that is all test, begin at the first row.
+        let first = part.start.max(forecast.look_back + forecast.horizon - 1);
+        for target in (first..part.end).step_by(forecast.stride) {
+            let last = target - forecast.horizon;
+            let input = s![last + 1 - forecast.look_back..=last, ..];
+            sequences.push(series.values.slice(input).to_owned());
+            let value = |channel: &usize| {
+                let origin = match forecast.change {
+                    true => series.values[[last, *channel]],
+                    false => 0.0,
+                };
+                series.values[[target, *channel]] - origin
+            };
+            targets.push(origin.channels.iter().map(value).collect());
+            groups.push(series.group.clone());
+        }
+    }
+    let names = (origin.channels.iter()).map(|at| forecast.output_name(&channels[*at]));
+    Dataset {
+        channels: channels.to_vec(),
+        sequences,
+        targets: Targets::Value(targets),
+        outputs: names.collect(),
+        groups: groups.into_iter().collect(),
+        origin: Some(origin.clone()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Outputs of a model over a data set, in f32 or in integers, and the scores that follow.
+
+mod classes;
+mod comparison;
+mod roc;
+mod values;
+
+use ndarray::{Array2, ArrayView1};
+use serde::Serialize;
+
+pub use classes::{ClassFigures, ClassScore, GroupScore};
+pub use comparison::{Comparison, agreement, compare};
+pub use roc::Roc;
+pub use values::{Errors, OutputScore, Trace, ValueScore};
+
+use crate::data::{Dataset, Targets};
+
+/// Outputs before the head for each sequence: `[1, O]` for sequence to one, `[T, O]` otherwise.
+pub type Outputs = Vec<Array2<f32>>;
+
+/// How well outputs meet their targets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Score {
+    /// Of a classification.
+    Classes(ClassScore),
+    /// Of a regression or forecast.
+    Values(ValueScore),
+}
+
+impl Score {
+    /// The main figures in one line, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Classes(score) => score.describe(),
+            Self::Values(score) => score.describe(),
+        }
+    }
+}
+
+/// The class that one row of outputs decides on: the first largest of several, or the sign of one.
+pub fn decide(outputs: ArrayView1<'_, f32>) -> usize {
+    if outputs.len() == 1 {
+        return usize::from(outputs[0] > 0.0);
+    }
+    let mut best = 0;
+    for (class, value) in outputs.iter().enumerate() {
+        if *value > outputs[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// Judges `outputs` against the targets of `data`, sequence by sequence.
+pub fn score(data: &Dataset, outputs: &Outputs) -> Score {
+    match &data.targets {
+        Targets::Class(_) | Targets::ClassPerStep(_) => {
+            Score::Classes(ClassScore::of(data, outputs))
+        }
+        Targets::Value(_) | Targets::ValuePerStep(_) => {
+            Score::Values(ValueScore::of(data, outputs))
+        }
+    }
+}
+
+/// One-step sequences of one channel with these targets.
+#[cfg(test)]
+fn test_data(targets: Targets, outputs: &[&str]) -> Dataset {
+    let count = match &targets {
+        Targets::Class(classes) => classes.len(),
+        Targets::ClassPerStep(classes) => classes.len(),
+        Targets::Value(values) => values.len(),
+        Targets::ValuePerStep(values) => values.len(),
+    };
+    Dataset {
+        channels: vec!["x".into()],
+        sequences: vec![Array2::zeros((1, 1)); count],
+        targets,
+        outputs: outputs.iter().map(|name| (*name).to_owned()).collect(),
+        groups: None,
+        origin: None,
+    }
+}

@@ -1,0 +1,337 @@
+//! Scores of a regression, and of a forecast beside the simplest one.
+//!
+//! ```text
+//! MSE = mean (y − q)²      MAE = mean |y − q|      R² = 1 − Σ (y − q)² / Σ (q − mean q)²     (V1)
+//! ```
+//!
+//! Over several outputs, MSE and MAE are over all values and R² is the mean of the outputs'. A
+//! forecast is judged by the values that it foretells: where targets are changes, the last known
+//! value is added to both sides. Beside it stands **persistence**, which foretells that last value.
+//! The standardised errors divide each output's by its channel's deviation over the training rows,
+//! as the literature on forecasting states them.
+
+use serde::Serialize;
+
+use super::Outputs;
+use crate::data::{Dataset, Targets};
+
+/// Errors of a regression, in the targets' own units.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ValueScore {
+    /// Values that were judged.
+    pub values: usize,
+    /// Over all outputs.
+    #[serde(flatten)]
+    pub errors: Errors,
+    /// Over all outputs, on the scale of the training rows; of a forecast whose training part is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardised: Option<Errors>,
+    /// Errors of persistence over the same values, of a forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<Errors>,
+    /// The same on the scale of the training rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardised_persistence: Option<Errors>,
+    /// Each output.
+    pub outputs: Vec<OutputScore>,
+    /// A stretch of the forecast and the truth, for drawing.
+    #[serde(skip)]
+    pub traces: Vec<Trace>,
+}
+
+/// Errors of one output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OutputScore {
+    /// Its name.
+    pub name: String,
+    /// In its own units.
+    #[serde(flatten)]
+    pub errors: Errors,
+    /// See [`ValueScore::standardised`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardised: Option<Errors>,
+    /// See [`ValueScore::persistence`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<Errors>,
+    /// See [`ValueScore::standardised_persistence`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardised_persistence: Option<Errors>,
+}
+
+/// (V1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Errors {
+    /// Mean squared error.
+    pub mse: f64,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Share of the variance that is explained; `None` for targets that do not vary.
+    pub r2: Option<f64>,
+}
+
+/// One output over the first windows of a part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The output.
+    pub name: String,
+    /// What came.
+    pub truth: Vec<f64>,
+    /// What was foretold.
+    pub forecast: Vec<f64>,
+}
+
+/// Windows that are drawn: a week of hours.
+const TRACED: usize = 168;
+
+/// One judged value.
+#[derive(Clone, Copy)]
+struct Judged {
+    truth: f64,
+    found: f64,
+    /// What persistence says.
+    last: f64,
+}
+
+impl ValueScore {
+    /// Judges the outputs for a data set of values.
+    ///
+    /// # Panics
+    /// When the targets are classes.
+    pub(super) fn of(data: &Dataset, outputs: &Outputs) -> Self {
+        let judged: Vec<Vec<Judged>> = (0..data.outputs.len())
+            .map(|o| judged(data, outputs, o))
+            .collect();
+        let deviation = |o: usize| -> Option<f64> {
+            let origin = data.origin.as_ref()?;
+            Some(f64::from(
+                origin.rows.as_ref()?.deviation[origin.channels[o]],
+            ))
+        };
+        let persists = data.origin.is_some();
+        let scores: Vec<OutputScore> = (data.outputs.iter().zip(&judged).enumerate())
+            .map(|(o, (name, judged))| {
+                let errors = Errors::of(judged.iter().map(|j| (j.truth, j.found)));
+                let persistence =
+                    persists.then(|| Errors::of(judged.iter().map(|j| (j.truth, j.last))));
+                let scaled = |errors: Errors| Some(errors.scaled(deviation(o)?));
+                OutputScore {
+                    name: name.clone(),
+                    errors,
+                    standardised: scaled(errors),
+                    persistence,
+                    standardised_persistence: persistence.and_then(scaled),
+                }
+            })
+            .collect();
+        let all = |of: fn(&OutputScore) -> Option<Errors>| -> Option<Errors> {
+            Errors::mean(&scores.iter().map(of).collect::<Option<Vec<_>>>()?)
+        };
+        let traced = |values: &[Judged], of: fn(&Judged) -> f64| -> Vec<f64> {
+            values.iter().take(TRACED).map(of).collect()
+        };
+        let traces = (data.outputs.iter().zip(&judged)).map(|(name, judged)| Trace {
+            name: name.clone(),
+            truth: traced(judged, |j| j.truth),
+            forecast: traced(judged, |j| j.found),
+        });
+        Self {
+            values: judged.iter().map(Vec::len).sum(),
+            errors: all(|o| Some(o.errors)).unwrap_or(Errors::NONE),
+            standardised: all(|o| o.standardised),
+            persistence: all(|o| o.persistence),
+            standardised_persistence: all(|o| o.standardised_persistence),
+            traces: if persists {
+                traces.collect()
+            } else {
+                Vec::new()
+            },
+            outputs: scores,
+        }
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let beside = |persistence: Option<Errors>, of: fn(&Errors) -> f64| {
+            persistence.map_or(String::new(), |p| {
+                format!(" (persistence {})", figure(of(&p)))
+            })
+        };
+        let r2 = (self.errors.r2).map_or(String::new(), |r2| format!(", R² {r2:.4}"));
+        let mut text = format!(
+            "MSE {}{}, MAE {}{}{r2}",
+            figure(self.errors.mse),
+            beside(self.persistence, |p| p.mse),
+            figure(self.errors.mae),
+            beside(self.persistence, |p| p.mae),
+        );
+        if let Some(standardised) = self.standardised {
+            text += &format!(
+                "; standardised MSE {}{}",
+                figure(standardised.mse),
+                beside(self.standardised_persistence, |p| p.mse)
+            );
+        }
+        text
+    }
+}
+
+/// Four significant digits or more, without an exponent where it is no loss.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        1e-3..1e6 => format!("{value:.4}"),
+        _ => format!("{value:.3e}"),
+    }
+}
+
+impl Errors {
+    const NONE: Self = Self {
+        mse: 0.0,
+        mae: 0.0,
+        r2: None,
+    };
+
+    /// Of pairs of truth and output; in two passes, so that a large mean costs no digits.
+    fn of(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
+        let count = pairs.clone().count().max(1) as f64;
+        let mean_of =
+            |term: &dyn Fn((f64, f64)) -> f64| pairs.clone().map(term).sum::<f64>() / count;
+        let mse = mean_of(&|(truth, found)| (found - truth).powi(2));
+        let mean = mean_of(&|(truth, _)| truth);
+        let variance = mean_of(&|(truth, _)| (truth - mean).powi(2));
+        Self {
+            mse,
+            mae: mean_of(&|(truth, found)| (found - truth).abs()),
+            r2: (variance > 0.0).then(|| 1.0 - mse / variance),
+        }
+    }
+
+    /// In units of `deviation`.
+    fn scaled(self, deviation: f64) -> Self {
+        Self {
+            mse: self.mse / deviation.powi(2),
+            mae: self.mae / deviation,
+            r2: self.r2,
+        }
+    }
+
+    /// Of several outputs with equally many values; `None` without any.
+    fn mean(all: &[Self]) -> Option<Self> {
+        let count = all.len() as f64;
+        let r2: Vec<f64> = all.iter().filter_map(|errors| errors.r2).collect();
+        (!all.is_empty()).then(|| Self {
+            mse: all.iter().map(|errors| errors.mse).sum::<f64>() / count,
+            mae: all.iter().map(|errors| errors.mae).sum::<f64>() / count,
+            r2: (!r2.is_empty()).then(|| r2.iter().sum::<f64>() / r2.len() as f64),
+        })
+    }
+}
+
+/// All values of output `o`.
+fn judged(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for (s, outputs) in outputs.iter().enumerate() {
+        let (change, last) = match &data.origin {
+            Some(origin) => {
+                let last = f64::from(origin.last_value(data.sequences[s].view(), o));
+                (origin.change, last)
+            }
+            None => (false, 0.0),
+        };
+        let base = if change { last } else { 0.0 };
+        let mut push = |truth: f32, found: f32| {
+            judged.push(Judged {
+                truth: base + f64::from(truth),
+                found: base + f64::from(found),
+                last,
+            });
+        };
+        match &data.targets {
+            Targets::Value(values) => push(values[s][o], outputs[[0, o]]),
+            Targets::ValuePerStep(values) => (values[s].column(o).iter())
+                .zip(outputs.column(o))
+                .for_each(|(truth, found)| push(*truth, *found)),
+            Targets::Class(_) | Targets::ClassPerStep(_) => panic!("classes are no values"),
+        }
+    }
+    judged
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::super::test_data;
+    use super::*;
+    use crate::data::{Normalisation, Origin};
+
+    #[test]
+    fn three_values_by_hand() {
+        // Truth 1, 2, 6 (mean 3, variance 14/3), found 1, 4, 5: squares 0, 4, 1.
+        let data = test_data(
+            Targets::Value(vec![vec![1.0], vec![2.0], vec![6.0]]),
+            &["y"],
+        );
+        let score = ValueScore::of(&data, &vec![array![[1.0]], array![[4.0]], array![[5.0]]]);
+        assert!((score.errors.mse - 5.0 / 3.0).abs() < 1e-12);
+        assert_eq!(score.errors.mae, 1.0);
+        assert!((score.errors.r2.unwrap() - (1.0 - 5.0 / 14.0)).abs() < 1e-12);
+        assert_eq!((score.persistence, score.standardised), (None, None));
+        assert!(score.traces.is_empty());
+    }
+
+    #[test]
+    fn a_constant_target_has_no_r2() {
+        let data = test_data(
+            Targets::Value(vec![vec![2.0, 1.0], vec![2.0, 3.0]]),
+            &["a", "b"],
+        );
+        let score = ValueScore::of(&data, &vec![array![[2.0, 1.0]], array![[2.0, 2.0]]]);
+        assert_eq!(score.outputs[0].errors.r2, None);
+        assert_eq!(score.outputs[1].errors.r2, Some(0.5));
+        assert_eq!(score.errors.r2, Some(0.5));
+        // Squares 0, 0 and 0, 1.
+        assert_eq!((score.errors.mse, score.values), (0.25, 4));
+    }
+
+    /// The same forecast as a value and as a change has the same errors, and persistence is what
+    /// the last step says.
+    #[test]
+    fn changes_are_judged_by_the_values_they_lead_to() {
+        let score_of = |change: bool| {
+            let base = |s: usize| if change { [10.0, 20.0][s] } else { 0.0f32 };
+            let values = vec![vec![12.0 - base(0)], vec![19.0 - base(1)]];
+            let mut data = test_data(Targets::Value(values), &["y"]);
+            data.channels = vec!["other".into(), "y".into()];
+            data.sequences = vec![array![[0.0, 9.0], [0.0, 10.0]], array![[0.0, 20.0]]];
+            data.origin = Some(Origin {
+                channels: vec![1],
+                change,
+                rows: Some(Normalisation {
+                    mean: vec![0.0, 5.0],
+                    deviation: vec![1.0, 2.0],
+                }),
+            });
+            ValueScore::of(
+                &data,
+                &vec![array![[11.0 - base(0)]], array![[19.0 - base(1)]]],
+            )
+        };
+        let score = score_of(true);
+        assert_eq!(score, score_of(false));
+        // Errors 1 and 0; persistence 2 and 1; deviation 2.
+        assert_eq!(
+            (score.errors.mse, score.persistence.unwrap().mse),
+            (0.5, 2.5)
+        );
+        let (own, other) = (
+            score.standardised.unwrap(),
+            score.standardised_persistence.unwrap(),
+        );
+        assert_eq!(
+            (own.mse, own.mae, other.mse, other.mae),
+            (0.125, 0.25, 0.625, 0.75)
+        );
+        assert_eq!(score.traces[0].truth, [12.0, 19.0]);
+        assert_eq!(score.traces[0].forecast, [11.0, 19.0]);
+    }
+}

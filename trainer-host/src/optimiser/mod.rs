@@ -1,0 +1,30 @@
+//! Optimisers: from a gradient to the next parameters.
+//!
+//! With g the gradient, θ the parameters, η the learning rate and λ the weight decay, at step
+//! t = 1, 2, …
+//!
+//! ```text
+//! gradient descent   θ ← θ − η g                                                     (O1)
+//! SGD                v ← μ v + g,   θ ← θ − η v,   or with Nesterov θ − η (g + μ v)   (O2)
+//! RMSprop            v ← α v + (1 − α) g²,   b ← μ b + g / (√v + ε),   θ ← θ − η b    (O3)
+//! Adam               m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+//!                    θ ← θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)               (O4)
+//! AdamW              θ ← (1 − η λ) θ, then (O4)                                      (O5)
+//! all others         g ← g + λ θ first                                               (O6)
+//! ```
+//!
+//! (O2) is Polyak's heavy ball and (O3) Hinton's RMSprop as PyTorch writes them, Nesterov's form
+//! that of Sutskever et al. 2013; (O4) is Kingma and Ba 2015, Algorithm 1; (O5) Loshchilov and
+//! Hutter 2019. Weight decay acts on matrices of weights only: biases and peepholes are few, and a
+//! forget gate's bias should not be drawn to zero.
+//!
+//! All see a network as one flat sequence of parameters, in the order of
+//! [`crate::network::Network::parameters`].
+
+mod clipping;
+mod config;
+mod update;
+
+pub use clipping::clip_global_norm;
+pub use config::{OptimiserConfig, OptimiserKind};
+pub use update::Optimiser;

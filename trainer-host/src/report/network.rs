@@ -1,0 +1,92 @@
+//! What is inside a network: histograms of its weights and activations, and what its gates do over
+//! one sequence.
+
+use ndarray::{Array2, s};
+
+use super::heat_map::{Scale, heat_map_svg};
+use super::histogram::histogram_svg;
+use super::page::Page;
+use crate::forward::LayerTrace;
+use crate::network::Network;
+
+/// Sequences whose activations make the histograms.
+const SEQUENCES: usize = 32;
+const GATES: [&str; 4] = [
+    "input gate i",
+    "forget gate f",
+    "candidate g",
+    "output gate o",
+];
+
+/// Adds the pictures of `network` to `page`; `sequences: [T, I]` are normalised, and the first one is
+/// the example.
+pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<f32>]) {
+    let weights: String = (network.parameters().iter())
+        .map(|parameter| histogram_svg(&parameter.name, parameter.values, None))
+        .collect();
+    page.section("Weights", &weights);
+    let traces: Vec<Vec<LayerTrace>> = (sequences.iter().take(SEQUENCES))
+        .map(|sequence| network.trace(sequence.view()))
+        .collect();
+    let Some(example) = traces.first() else {
+        return;
+    };
+    for l in 0..network.lstm.len() {
+        page.section(
+            &format!("Activations of LSTM layer {l}"),
+            &histograms(traces.iter().map(|trace| &trace[l]).collect()),
+        );
+    }
+    for (l, trace) in example.iter().enumerate() {
+        page.section(
+            &format!("LSTM layer {l} over one sequence"),
+            &activity(trace),
+        );
+    }
+}
+
+fn histograms(traces: Vec<&LayerTrace>) -> String {
+    let hidden = traces[0].hidden.ncols();
+    let gather = |values: &dyn Fn(&LayerTrace) -> Vec<f32>| -> Vec<f32> {
+        traces.iter().flat_map(|trace| values(trace)).collect()
+    };
+    let mut html = String::new();
+    for (gate, name) in GATES.iter().enumerate() {
+        let values = gather(&|trace| {
+            let columns = gate * hidden..(gate + 1) * hidden;
+            trace.gates.slice(s![.., columns]).iter().copied().collect()
+        });
+        let range = if gate == 2 { (-1.0, 1.0) } else { (0.0, 1.0) };
+        html += &histogram_svg(name, &values, Some(range));
+    }
+    html += &histogram_svg(
+        "cell c",
+        &gather(&|trace| trace.cell.iter().copied().collect()),
+        None,
+    );
+    let values = gather(&|trace| trace.hidden.iter().copied().collect());
+    html + &histogram_svg("hidden state h", &values, Some((-1.0, 1.0)))
+}
+
+/// Gates, cell and hidden state over time, a line of pixels for each unit.
+fn activity(trace: &LayerTrace) -> String {
+    let hidden = trace.hidden.ncols();
+    let mut html = String::new();
+    for (gate, name) in GATES.iter().enumerate() {
+        let values = trace
+            .gates
+            .slice(s![.., gate * hidden..(gate + 1) * hidden]);
+        let scale = if gate == 2 {
+            Scale::Signed(1.0)
+        } else {
+            Scale::Share
+        };
+        html += &heat_map_svg(name, values, scale);
+    }
+    let limit = trace
+        .cell
+        .iter()
+        .fold(1e-3f32, |limit, c| limit.max(c.abs()));
+    html += &heat_map_svg("cell c", trace.cell.view(), Scale::Signed(limit));
+    html + &heat_map_svg("hidden state h", trace.hidden.view(), Scale::Signed(1.0))
+}

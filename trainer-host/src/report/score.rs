@@ -1,0 +1,206 @@
+//! The sections of a report that show a score: confusion matrix, classes and ROC curve, or errors and
+//! a stretch of the forecast.
+
+use std::fmt::Write;
+
+use super::page::escape;
+use super::{Curve, Page, confusion_table, curves_svg};
+use crate::evaluate::{ClassScore, Errors, Roc, Score, ValueScore};
+
+/// Forecasts that are drawn, at most.
+const DRAWN: usize = 8;
+
+/// Adds what there is to show of `score`, which is that of the named part.
+pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
+    let summary = format!("<p>{}</p>", escape(&score.describe()));
+    match score {
+        Score::Classes(classes) => {
+            let names: Vec<String> = classes.classes.iter().map(|c| c.name.clone()).collect();
+            let matrix = confusion_table(&names, &classes.confusion);
+            page.section(&format!("Confusion, {part}"), &(summary + &matrix));
+            page.section(&format!("Classes, {part}"), &class_table(classes));
+            if let Some(roc) = &classes.roc {
+                page.section(&format!("ROC, {part}"), &roc_svg(roc));
+            }
+            if !classes.groups.is_empty() {
+                page.section(&format!("Groups, {part}"), &group_table(classes));
+            }
+        }
+        Score::Values(values) => {
+            page.section(
+                &format!("Errors, {part}"),
+                &(summary + &error_table(values)),
+            );
+            if !values.traces.is_empty() {
+                page.section(&format!("Forecast, {part}"), &forecast_svgs(values));
+            }
+        }
+    }
+}
+
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut html = String::from("<table><tr>");
+    // Writing to a String cannot fail.
+    for name in header {
+        let _ = write!(html, "<th>{name}</th>");
+    }
+    for row in rows {
+        let mut cells = row.iter();
+        let name = cells.next().map_or("", String::as_str);
+        let _ = write!(html, "</tr>\n<tr><th>{}</th>", escape(name));
+        for cell in cells {
+            let _ = write!(html, "<td>{cell}</td>");
+        }
+    }
+    html + "</tr></table>"
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+fn class_table(score: &ClassScore) -> String {
+    let rows = score.classes.iter().map(|class| {
+        let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(percent);
+        vec![
+            class.name.clone(),
+            precision,
+            recall,
+            f1,
+            class.support.to_string(),
+        ]
+    });
+    table(&["class", "precision", "recall", "F1", "support"], rows)
+}
+
+fn group_table(score: &ClassScore) -> String {
+    let rows = score.groups.iter().map(|group| {
+        let accuracy = percent(Some(group.accuracy));
+        vec![
+            group.name.clone(),
+            accuracy,
+            group.correct.to_string(),
+            group.decisions.to_string(),
+        ]
+    });
+    table(&["group", "accuracy", "correct", "of"], rows)
+}
+
+fn roc_svg(roc: &Roc) -> String {
+    let curves = [
+        Curve {
+            name: format!("{}, area {:.4}", roc.positive, roc.auc),
+            points: roc.points.clone(),
+        },
+        Curve {
+            name: "chance, area 0.5".into(),
+            points: vec![(0.0, 0.0), (1.0, 1.0)],
+        },
+    ];
+    curves_svg(
+        "Receiver operating characteristic",
+        "false positive rate",
+        "true positive rate",
+        &curves,
+    )
+}
+
+fn error_table(score: &ValueScore) -> String {
+    let figure = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.5}"));
+    let mse = |errors: Option<Errors>| figure(errors.map(|errors| errors.mse));
+    let row = |name: &str, errors: Errors, [persistence, own, other]: [Option<Errors>; 3]| {
+        vec![
+            name.to_owned(),
+            figure(Some(errors.mse)),
+            figure(Some(errors.mae)),
+            figure(errors.r2),
+            mse(persistence),
+            mse(own),
+            mse(other),
+        ]
+    };
+    let outputs = score.outputs.iter().map(|output| {
+        let others = [
+            output.persistence,
+            output.standardised,
+            output.standardised_persistence,
+        ];
+        row(&output.name, output.errors, others)
+    });
+    let others = [
+        score.persistence,
+        score.standardised,
+        score.standardised_persistence,
+    ];
+    let rows: Vec<Vec<String>> = outputs.chain([row("all", score.errors, others)]).collect();
+    // A regression that forecasts nothing has no persistence.
+    let columns = if score.persistence.is_some() { 7 } else { 4 };
+    let header = [
+        "output",
+        "MSE",
+        "MAE",
+        "R²",
+        "persistence MSE",
+        "standardised MSE",
+        "standardised persistence MSE",
+    ];
+    let cut = rows.into_iter().map(|mut row| {
+        row.truncate(columns);
+        row
+    });
+    table(&header[..columns], cut)
+}
+
+fn forecast_svgs(score: &ValueScore) -> String {
+    let line = |name: &str, values: &[f64]| Curve {
+        name: name.into(),
+        points: (values.iter().enumerate())
+            .map(|(t, value)| (t as f64, *value))
+            .collect(),
+    };
+    (score.traces.iter().take(DRAWN))
+        .map(|trace| {
+            let curves = [
+                line("truth", &trace.truth),
+                line("forecast", &trace.forecast),
+            ];
+            let title = format!("{}, first windows", trace.name);
+            curves_svg(&title, "window", "", &curves)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::ClassFigures;
+
+    #[test]
+    fn two_classes_have_a_table_and_a_curve_and_names_cannot_break_the_page() {
+        let class = |name: &str| ClassFigures {
+            name: name.into(),
+            precision: None,
+            recall: Some(0.5),
+            f1: Some(0.25),
+            support: 2,
+        };
+        let score = Score::Classes(ClassScore {
+            decisions: 4,
+            correct: 2,
+            accuracy: 0.5,
+            balanced_accuracy: 0.5,
+            macro_f1: 0.25,
+            classes: vec![class("<b>"), class("up")],
+            confusion: vec![vec![1, 1], vec![1, 1]],
+            roc: Roc::of("up", vec![(0.0, true), (0.0, false)]),
+            groups: Vec::new(),
+        });
+        let mut page = Page::new("run");
+        score_sections(&mut page, "test part", &score);
+        let html = page.finish();
+        assert!(html.contains("&lt;b&gt;") && !html.contains("<b>"));
+        assert!(html.contains("<td>–</td><td>50.0 %</td><td>25.0 %</td><td>2</td>"));
+        assert!(html.contains("up, area 0.5000"));
+        assert!(!html.contains("Groups"));
+    }
+}

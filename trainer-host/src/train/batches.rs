@@ -1,0 +1,159 @@
+//! The batches of an epoch, and seeds that follow from others.
+
+use ndarray::CowArray;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::config::TrainConfig;
+use crate::bptt::Example;
+use crate::data::Dataset;
+use crate::loss::Target;
+
+/// Batches whose sequences are sorted by length together.
+const POOL_BATCHES: usize = 16;
+
+/// The batches of one epoch: indices of sequences of `data`.
+pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
+    let seed = mix(config.seed, epoch as u64);
+    let mut order: Vec<usize> = (0..data.sequences.len()).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    order.shuffle(&mut rng);
+    let cut = |order: &[usize]| -> Vec<Vec<usize>> {
+        order.chunks(config.batch_size).map(<[_]>::to_vec).collect()
+    };
+    if !config.bucket_by_length {
+        return cut(&order);
+    }
+    // Equal lengths stay in shuffled order.
+    for pool in order.chunks_mut(config.batch_size.saturating_mul(POOL_BATCHES)) {
+        pool.sort_by_key(|s| data.sequences[*s].nrows());
+    }
+    let mut batches = cut(&order);
+    batches.shuffle(&mut rng);
+    batches
+}
+
+/// A batch with its sequences as they are to be learned from.
+pub(super) struct Batch<'a> {
+    sequences: Vec<CowArray<'a, f32, ndarray::Ix2>>,
+    data: &'a Dataset,
+    indices: &'a [usize],
+    seeds: Vec<u64>,
+}
+
+impl<'a> Batch<'a> {
+    /// The sequences at `indices`, varied as `config` says for this epoch.
+    pub(super) fn of(
+        config: &TrainConfig,
+        data: &'a Dataset,
+        indices: &'a [usize],
+        epoch: usize,
+    ) -> Self {
+        let seed = |s: &usize| mix(mix(config.seed, epoch as u64), *s as u64 + 1);
+        let sequence = |s: &usize| {
+            let sequence = data.sequences[*s].view();
+            if config.augmentation.is_active() {
+                config.augmentation.apply(sequence, seed(s)).into()
+            } else {
+                sequence.into()
+            }
+        };
+        Self {
+            sequences: indices.iter().map(sequence).collect(),
+            data,
+            indices,
+            seeds: indices.iter().map(seed).collect(),
+        }
+    }
+
+    pub(super) fn examples(&self) -> Vec<Example<'_>> {
+        (self.sequences.iter().zip(self.indices).zip(&self.seeds))
+            .map(|((sequence, s), seed)| Example {
+                sequence: sequence.view(),
+                target: Target::of(&self.data.targets, *s),
+                seed: *seed,
+            })
+            .collect()
+    }
+
+    /// Steps of the longest sequence.
+    pub(super) fn longest(&self) -> usize {
+        self.sequences.iter().map(|s| s.nrows()).max().unwrap_or(0)
+    }
+}
+
+/// A seed from two (the finaliser of SplitMix64 on their combination).
+fn mix(a: u64, b: u64) -> u64 {
+    let mut z = a.wrapping_add(b.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Targets;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    fn data(lengths: &[usize]) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: lengths.iter().map(|t| Array2::zeros((*t, 1))).collect(),
+            targets: Targets::Class(vec![0; lengths.len()]),
+            outputs: vec!["a".into(), "b".into()],
+            groups: None,
+            origin: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_sequence_is_in_one_batch_and_batches_are_full(
+            lengths in proptest::collection::vec(1usize..50, 1..300),
+            batch_size in 1usize..40,
+            bucket_by_length: bool,
+            seed in 0u64..100,
+        ) {
+            let config = TrainConfig { batch_size, bucket_by_length, seed, ..TrainConfig::default() };
+            let data = data(&lengths);
+            let found = batches(&config, &data, 1);
+            prop_assert_eq!(found.len(), lengths.len().div_ceil(batch_size));
+            let full = found.iter().filter(|batch| batch.len() == batch_size).count();
+            prop_assert!(full + 1 >= found.len());
+            let mut all = found.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+            prop_assert_eq!(&found, &batches(&config, &data, 1));
+        }
+    }
+
+    #[test]
+    fn buckets_hold_similar_lengths_in_another_order_each_epoch() {
+        let lengths: Vec<usize> = (0..320).map(|s| 1 + s * 7 % 100).collect();
+        let data = data(&lengths);
+        let config = TrainConfig {
+            batch_size: 10,
+            bucket_by_length: true,
+            ..TrainConfig::default()
+        };
+        let spread = |batch: &Vec<usize>| {
+            let of = |s: &usize| lengths[*s];
+            batch.iter().map(of).max().unwrap() - batch.iter().map(of).min().unwrap()
+        };
+        // A pool is 160 lengths in 1..=100, so ten neighbours are about 6 apart.
+        let first = batches(&config, &data, 1);
+        let mean = first.iter().map(spread).sum::<usize>() as f64 / first.len() as f64;
+        assert!(mean < 12.0, "{mean}");
+        let longest = |batches: &[Vec<usize>]| -> Vec<usize> {
+            (batches.iter())
+                .map(|batch| batch.iter().map(|s| lengths[*s]).max().unwrap())
+                .collect()
+        };
+        let rising = |batches: &[Vec<usize>]| longest(batches).is_sorted();
+        assert!(!rising(&first[..16]) && !rising(&first[16..]));
+        assert_ne!(first, batches(&config, &data, 2));
+    }
+}

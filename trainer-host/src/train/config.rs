@@ -1,0 +1,302 @@
+//! The configuration of a training run, and what it means for a data set.
+
+use serde::{Deserialize, Serialize};
+
+use super::augmentation::Augmentation;
+use crate::bptt::Perturbation;
+use crate::data::{Dataset, Targets};
+use crate::initialisation::Initialisation;
+use crate::loss::{Loss, LossConfig};
+use crate::network::{Mode, NetworkConfig};
+use crate::optimiser::OptimiserConfig;
+use crate::out_of_range::{OutOfRange, require};
+use crate::schedule::Schedule;
+
+/// How to train; every field has a default that works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Hidden units of each LSTM layer, first to last.
+    pub hidden: Vec<usize>,
+    /// Whether the LSTM layers have peephole connections.
+    pub peepholes: bool,
+    /// Units of each dense ReLU layer before the output layer.
+    pub dense: Vec<usize>,
+    /// The forget gates' biases to begin with: a cell remembers for about `exp(bias)` steps, so
+    /// events that are far apart want 3 or more.
+    pub forget_bias: f32,
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Sequences of a mini-batch.
+    pub batch_size: usize,
+    /// Whether the sequences of a batch are of similar lengths.
+    pub bucket_by_length: bool,
+    /// Steps that the gradient goes back through, for sequences with a target for each step: they
+    /// are cut into windows of so many steps, each an update of its own, and the state is carried
+    /// from one to the next. Without it, the gradient is that of the whole sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truncate: Option<usize>,
+    /// The peak learning rate.
+    pub learning_rate: f32,
+    /// Share of the training data that is split off for choosing the best weights; 0 for none,
+    /// then the last weights are kept.
+    pub validation_share: f64,
+    /// The gradient's largest global norm; 0 for no limit.
+    pub clip_norm: f32,
+    /// Standard deviation of Gaussian noise on the normalised inputs; without one, 0.3 for
+    /// sequences of one class each and 0 for all else, where exact values and steps may count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_noise: Option<f32>,
+    /// Probability that an input is dropped.
+    pub input_dropout: f32,
+    /// Probability that an output of an LSTM layer is dropped on its way up; without one, 0.2 for
+    /// sequences of one class each and 0 for all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f32>,
+    /// Probability that a unit's output is dropped on its way to the next step, for all steps of a
+    /// sequence alike.
+    pub recurrent_dropout: f32,
+    /// Probability that a cell's candidate is dropped, so that the cell is not written to.
+    pub candidate_dropout: f32,
+    /// Seeds the split, the initial weights, the order of sequences and all noise.
+    pub seed: u64,
+    /// The loss.
+    pub loss: LossConfig,
+    /// The optimiser.
+    pub optimiser: OptimiserConfig,
+    /// How the learning rate moves.
+    pub schedule: Schedule,
+    /// When to stop before the last epoch, if ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// How training sequences are varied.
+    pub augmentation: Augmentation,
+    /// How weights begin.
+    pub initialisation: Initialisation,
+}
+
+/// When to stop before the last epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs in a row without an improvement of the validation loss, at least 1.
+    pub patience: usize,
+    /// An improvement is by more than this, at least 0.
+    pub min_delta: f64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self {
+            patience: 10,
+            min_delta: 0.0,
+        }
+    }
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            hidden: vec![32],
+            peepholes: true,
+            dense: Vec::new(),
+            forget_bias: 1.0,
+            epochs: 60,
+            batch_size: 32,
+            bucket_by_length: false,
+            truncate: None,
+            learning_rate: 0.01,
+            validation_share: 0.15,
+            clip_norm: 1.0,
+            input_noise: None,
+            input_dropout: 0.0,
+            dropout: None,
+            recurrent_dropout: 0.0,
+            candidate_dropout: 0.0,
+            seed: 0,
+            loss: LossConfig::default(),
+            optimiser: OptimiserConfig::default(),
+            schedule: Schedule::default(),
+            early_stopping: None,
+            augmentation: Augmentation::default(),
+            initialisation: Initialisation::default(),
+        }
+    }
+}
+
+/// The most epochs; the updates of a run are counted in all.
+const MAX_EPOCHS: usize = 1_000_000;
+
+impl TrainConfig {
+    /// Refuses numbers that cannot work.
+    ///
+    /// # Errors
+    /// With the key of the first one.
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        let finite_from_zero = |value: f32| value.is_finite() && value >= 0.0;
+        require(
+            (1..=MAX_EPOCHS).contains(&self.epochs),
+            "epochs",
+            self.epochs,
+            "1 to 1000000",
+        )?;
+        require(
+            i64::try_from(self.seed).is_ok(),
+            "seed",
+            self.seed,
+            "below 2^63, as TOML's integers are",
+        )?;
+        require(
+            self.batch_size > 0,
+            "batch_size",
+            self.batch_size,
+            "at least 1",
+        )?;
+        require(self.truncate != Some(0), "truncate", 0, "at least 1")?;
+        require(
+            self.learning_rate.is_finite() && self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )?;
+        require(
+            finite_from_zero(self.clip_norm),
+            "clip_norm",
+            self.clip_norm,
+            "a number above 0, or 0 for no limit",
+        )?;
+        require(
+            (0.0..1.0).contains(&self.validation_share),
+            "validation_share",
+            self.validation_share,
+            "at least 0 and below 1",
+        )?;
+        require(
+            self.forget_bias.is_finite(),
+            "forget_bias",
+            self.forget_bias,
+            "a number",
+        )?;
+        let noise = self.input_noise.unwrap_or(0.0);
+        require(finite_from_zero(noise), "input_noise", noise, "at least 0")?;
+        for (key, rate) in [
+            ("input_dropout", self.input_dropout),
+            ("dropout", self.dropout.unwrap_or(0.0)),
+            ("recurrent_dropout", self.recurrent_dropout),
+            ("candidate_dropout", self.candidate_dropout),
+        ] {
+            let fits = (0.0..1.0).contains(&rate);
+            require(fits, key, rate, "at least 0 and below 1")?;
+        }
+        if let Some(early) = self.early_stopping {
+            require(
+                early.patience >= 1,
+                "early_stopping.patience",
+                early.patience,
+                "at least 1",
+            )?;
+            require(
+                early.min_delta.is_finite() && early.min_delta >= 0.0,
+                "early_stopping.min_delta",
+                early.min_delta,
+                "at least 0",
+            )?;
+        }
+        self.loss.validate()?;
+        self.optimiser.validate()?;
+        self.schedule.validate(self.learning_rate)?;
+        self.augmentation.validate()?;
+        self.initialisation.validate()
+    }
+
+    /// Refuses what is not for `data`, or needs a validation part where there is none.
+    ///
+    /// # Errors
+    /// With the key that asks for it.
+    pub fn validate_for(&self, data: &Dataset, has_validation: bool) -> Result<(), OutOfRange> {
+        self.loss.objective(data)?;
+        let per_step = data.targets.task().is_per_step();
+        require(
+            per_step || self.truncate.is_none(),
+            "truncate",
+            self.truncate.unwrap_or(0),
+            "left out, since the data has one target a sequence and not one a step",
+        )?;
+        require(
+            !per_step || self.augmentation.time_shift == 0,
+            "augmentation.time_shift",
+            self.augmentation.time_shift,
+            "0, since the data has a target for each step",
+        )?;
+        const NO_VALIDATION: &str =
+            "left out without a validation part (validation_share is 0), whose loss it follows";
+        require(
+            has_validation || self.early_stopping.is_none(),
+            "early_stopping",
+            "set",
+            NO_VALIDATION,
+        )?;
+        require(
+            has_validation || !self.schedule.needs_validation(),
+            "schedule.kind",
+            match self.schedule {
+                Schedule::Backtracking { .. } => "backtracking",
+                _ => "plateau",
+            },
+            NO_VALIDATION,
+        )
+    }
+
+    /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes
+    /// under binary cross-entropy), or its values as they are.
+    pub fn network(&self, data: &Dataset) -> NetworkConfig {
+        let loss = self.loss.loss_for(data);
+        let one_output = loss == Loss::BinaryCrossEntropy
+            && data.targets.task().is_class()
+            && data.outputs.len() == 2;
+        NetworkConfig {
+            inputs: data.channels.len(),
+            hidden: self.hidden.clone(),
+            peepholes: self.peepholes,
+            dense: self.dense.clone(),
+            outputs: if one_output { 1 } else { data.outputs.len() },
+            head: loss.head(),
+            mode: if data.targets.task().is_per_step() {
+                Mode::SequenceToSequence
+            } else {
+                Mode::SequenceToOne
+            },
+        }
+    }
+
+    /// The noise and dropout for `data`.
+    pub fn perturbation(&self, data: &Dataset) -> Perturbation {
+        let (noise, dropout) = match &data.targets {
+            Targets::Class(_) => (0.3, 0.2),
+            _ => (0.0, 0.0),
+        };
+        Perturbation {
+            input_noise: self.input_noise.unwrap_or(noise),
+            input_dropout: self.input_dropout,
+            dropout: self.dropout.unwrap_or(dropout),
+            recurrent_dropout: self.recurrent_dropout,
+            candidate_dropout: self.candidate_dropout,
+        }
+    }
+
+    /// The gradient's largest global norm, if there is one.
+    pub fn clip_limit(&self) -> Option<f32> {
+        (self.clip_norm > 0.0).then_some(self.clip_norm)
+    }
+
+    /// Whether the weights after `epoch`, from 1, may be chosen as the best.
+    ///
+    /// While the learning rate is near its peak a low loss is mostly luck: over splits of five
+    /// data sets, weights chosen from the second half of a run with a cosine schedule did as well
+    /// or better on a third part. A run that may stop early, or whose rate falls otherwise, counts
+    /// from the first epoch.
+    pub fn may_be_best(&self, epoch: usize) -> bool {
+        let late = self.schedule.anneals_late() && self.early_stopping.is_none();
+        !late || 2 * epoch > self.epochs
+    }
+}

@@ -1,0 +1,39 @@
+//! Why training cannot begin or go on.
+
+use crate::network::StructureError;
+use crate::out_of_range::OutOfRange;
+
+/// Why training cannot begin or go on.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// A number of the configuration is out of its range.
+    #[error(transparent)]
+    Config(#[from] OutOfRange),
+    /// The network cannot be built.
+    #[error(transparent)]
+    Structure(#[from] StructureError),
+    /// The data cannot be trained on.
+    #[error("the {part} part {problem}")]
+    Data {
+        /// Training or validation.
+        part: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The loss is no longer a number.
+    #[error(
+        "the loss became {loss} in epoch {epoch}, batch {batch}; lower learning_rate or clip_norm, \
+         or look for extreme values in the data"
+    )]
+    Diverged {
+        /// From 1.
+        epoch: usize,
+        /// From 1.
+        batch: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// A state from a run with another network or optimiser.
+    #[error("the saved state does not fit this configuration: {0}; start a new run")]
+    State(String),
+}

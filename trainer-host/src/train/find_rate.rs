@@ -1,0 +1,209 @@
+//! The learning-rate range test (Smith 2017): one short run whose rate climbs from update to
+//! update, and what its loss says of the rate to train with.
+//!
+//! ```text
+//! η_n = lowest (highest / lowest)^(n / (N − 1))                                     (F1)
+//! s_n = Σ_k βᵏ L_{n−k} / Σ_k βᵏ                                                     (F2)
+//! steepest = η_n of the least ds / d ln η before the minimum of s                   (F3)
+//! proposed = η of the minimum of s, divided by 10                                   (F4)
+//! ```
+//!
+//! The minimum is where a rate begins to do harm, and (F2) sees it late; a decade below is the
+//! usual peak rate.
+
+use serde::Serialize;
+
+use super::batches::{Batch, batches};
+use super::config::TrainConfig;
+use super::error::TrainError;
+use super::trainer::initial_network;
+use super::validation::check;
+use crate::bptt::Backpropagation;
+use crate::data::Dataset;
+use crate::optimiser::{Optimiser, clip_global_norm};
+use crate::out_of_range::require;
+
+/// β of (F2).
+const SMOOTHING: f64 = 0.9;
+/// The test ends when the smoothed loss is so many times its minimum.
+const TOO_HIGH: f64 = 4.0;
+/// Updates before that is looked at.
+const SETTLING: usize = 10;
+
+/// Which rates are tried.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RangeTest {
+    /// The first rate.
+    pub lowest: f32,
+    /// The last rate.
+    pub highest: f32,
+    /// N, at least 20.
+    pub updates: usize,
+}
+
+impl Default for RangeTest {
+    fn default() -> Self {
+        Self {
+            lowest: 1e-6,
+            highest: 10.0,
+            updates: 140,
+        }
+    }
+}
+
+/// One update of the test.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RatePoint {
+    /// (F1)
+    pub rate: f32,
+    /// The batch's loss before the update.
+    pub loss: f64,
+    /// (F2)
+    pub smoothed: f64,
+}
+
+/// What the test found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RateCurve {
+    /// One for each update, until the loss was too high.
+    pub points: Vec<RatePoint>,
+    /// (F4); none if no rate lowered the loss.
+    pub proposed: Option<f32>,
+    /// (F3); none if no rate lowered the loss.
+    pub steepest: Option<f32>,
+}
+
+impl RateCurve {
+    fn of(points: Vec<RatePoint>) -> Self {
+        let by_loss = |a: &usize, b: &usize| points[*a].smoothed.total_cmp(&points[*b].smoothed);
+        let lowest = (0..points.len()).min_by(by_loss).unwrap_or(0);
+        let slope = |n: usize| {
+            let (before, after) = (points[n - 1], points[n + 1]);
+            let distance = (f64::from(after.rate) / f64::from(before.rate)).ln();
+            (after.smoothed - before.smoothed) / distance
+        };
+        let steepest = (1..lowest).min_by(|a, b| slope(*a).total_cmp(&slope(*b)));
+        Self {
+            steepest: steepest.map(|n| points[n].rate),
+            proposed: steepest.map(|_| points[lowest].rate / 10.0),
+            points,
+        }
+    }
+}
+
+/// Runs the test on normalised data, from the weights that `config` begins with, with its batches,
+/// loss, noise and optimiser; the same seed gives the same curve.
+///
+/// # Errors
+/// When the configuration, the data or the rates cannot be used.
+pub fn find_rate(
+    config: &TrainConfig,
+    train: &Dataset,
+    test: RangeTest,
+) -> Result<RateCurve, TrainError> {
+    config.validate()?;
+    check("training", train, train)?;
+    config.validate_for(train, true)?;
+    require(
+        test.lowest.is_finite() && test.lowest > 0.0,
+        "lowest",
+        test.lowest,
+        "a number above 0",
+    )?;
+    require(
+        test.highest.is_finite() && test.highest > test.lowest,
+        "highest",
+        test.highest,
+        "a number above the lowest rate",
+    )?;
+    require(
+        (20..=1_000_000).contains(&test.updates),
+        "updates",
+        test.updates,
+        "20 to 1000000",
+    )?;
+    let mut network = initial_network(config, train)?;
+    let mut optimiser = Optimiser::new(config.optimiser, network.parameter_count());
+    let objective = config.loss.objective(train)?;
+    let mut backpropagation = Backpropagation::new(&network, objective, config.perturbation(train));
+    let mut points: Vec<RatePoint> = Vec::new();
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let mut lowest = f64::INFINITY;
+    let ratio = (f64::from(test.highest) / f64::from(test.lowest)).ln();
+    for epoch in 1.. {
+        for indices in batches(config, train, epoch) {
+            let batch = Batch::of(config, train, &indices, epoch);
+            let examples = batch.examples();
+            let window = config.truncate.unwrap_or(batch.longest());
+            for w in 0..batch.longest().div_ceil(window) {
+                let steps = w * window..(w + 1) * window;
+                let found = backpropagation.window(&network, &examples, steps);
+                let norm = clip_global_norm(found.gradient, config.clip_limit());
+                sum = SMOOTHING * sum + found.loss;
+                weight = SMOOTHING * weight + 1.0;
+                let smoothed = sum / weight;
+                let diverged = !(smoothed.is_finite() && norm.is_finite());
+                if diverged || points.len() > SETTLING && smoothed > TOO_HIGH * lowest {
+                    return Ok(RateCurve::of(points));
+                }
+                lowest = lowest.min(smoothed);
+                let share = points.len() as f64 / (test.updates - 1) as f64;
+                // (F1)
+                let rate = (f64::from(test.lowest) * (ratio * share).exp()) as f32;
+                points.push(RatePoint {
+                    rate,
+                    loss: found.loss,
+                    smoothed,
+                });
+                if points.len() == test.updates {
+                    return Ok(RateCurve::of(points));
+                }
+                optimiser.update(&mut network, found.gradient, rate);
+            }
+        }
+    }
+    unreachable!("the loop ends by its updates")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A loss that falls by 1 a decade from 10⁻³ to 10⁻¹, twice as fast around 10⁻², and rises
+    /// from there.
+    #[test]
+    fn the_proposal_is_a_decade_below_the_minimum() {
+        let points: Vec<RatePoint> = (0..=50)
+            .map(|n| {
+                let decade = -5.0 + f64::from(n) * 0.1;
+                let smoothed = match decade {
+                    d if d < -3.0 => 5.0,
+                    d if d < -2.25 => 5.0 - (d + 3.0),
+                    d if d < -1.75 => 4.25 - 2.0 * (d + 2.25),
+                    d if d < -1.0 => 3.25 - (d + 1.75),
+                    d => 2.5 + 3.0 * (d + 1.0),
+                };
+                RatePoint {
+                    rate: 10f64.powf(decade) as f32,
+                    loss: smoothed,
+                    smoothed,
+                }
+            })
+            .collect();
+        let curve = RateCurve::of(points);
+        assert!((curve.proposed.unwrap() - 0.01).abs() < 1e-4, "{curve:?}");
+        let steepest = curve.steepest.unwrap().log10();
+        assert!((-2.25..=-1.75).contains(&steepest), "{steepest}");
+    }
+
+    #[test]
+    fn a_loss_that_only_rises_gives_no_proposal() {
+        let points = (1..30).map(|n| RatePoint {
+            rate: n as f32,
+            loss: f64::from(n),
+            smoothed: f64::from(n),
+        });
+        let curve = RateCurve::of(points.collect());
+        assert_eq!((curve.proposed, curve.steepest), (None, None));
+    }
+}

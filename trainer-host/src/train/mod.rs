@@ -1,0 +1,28 @@
+//! Training: epochs of shuffled mini-batches, the best weights kept by validation.
+//!
+//! ```text
+//! error, state → augmentation, config → observer, validation, batches → trainer, find_rate
+//! ```
+//!
+//! Everything that is random follows from the configuration's seed and the number of the epoch, so
+//! that a run which goes on from the state after any epoch ends with the same bits as one that was
+//! never interrupted, on any number of threads.
+
+mod augmentation;
+mod batches;
+mod config;
+mod error;
+mod find_rate;
+mod observer;
+mod state;
+mod trainer;
+mod validation;
+
+pub use augmentation::Augmentation;
+pub use config::{EarlyStopping, TrainConfig};
+pub use error::TrainError;
+pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};
+pub use observer::{BatchProgress, Observer};
+pub use state::{Anchor, Best, EpochRecord, TrainState, Validation};
+pub use trainer::{Ending, Trainer};
+pub use validation::validate;

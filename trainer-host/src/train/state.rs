@@ -1,0 +1,88 @@
+//! What a run has reached: all that it needs to go on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::Network;
+use crate::optimiser::Optimiser;
+
+/// What one epoch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// From 1.
+    pub epoch: usize,
+    /// Of its last update.
+    pub learning_rate: f32,
+    /// Mean over its batches, with noise and dropout.
+    pub train_loss: f64,
+    /// Mean norm of the gradient before clipping.
+    pub gradient_norm: f64,
+    /// The epoch whose weights a backtracking run went back to after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_to: Option<usize>,
+    /// On the validation part, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+}
+
+/// How the network does on the validation part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of right decisions, for a classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+}
+
+/// The weights that did best so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// The epoch after which they were found, from 1.
+    pub epoch: usize,
+    /// How they did.
+    pub validation: Validation,
+    /// The weights.
+    pub network: Network,
+}
+
+/// What a backtracking run goes back to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anchor {
+    /// The epoch after which it was found, from 1.
+    pub epoch: usize,
+    /// The weights.
+    pub network: Network,
+    /// The optimiser as it was then.
+    pub optimiser: Optimiser,
+}
+
+/// All that a run needs to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainState {
+    /// The latest weights.
+    pub network: Network,
+    /// The optimiser with its memory.
+    pub optimiser: Optimiser,
+    /// One record for each epoch that is done.
+    pub history: Vec<EpochRecord>,
+    /// The best weights so far, if there is a validation part.
+    pub best: Option<Best>,
+    /// The lowest validation loss so far, under a backtracking schedule.
+    pub anchor: Option<Anchor>,
+}
+
+impl TrainState {
+    /// Epochs that are done.
+    pub fn epochs(&self) -> usize {
+        self.history.len()
+    }
+
+    /// The weights to use: the best by validation, or the latest.
+    pub fn chosen(&self) -> &Network {
+        self.best
+            .as_ref()
+            .map_or(&self.network, |best| &best.network)
+    }
+}

@@ -1,0 +1,301 @@
+//! The training loop.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::batches::{Batch, batches};
+use super::config::TrainConfig;
+use super::error::TrainError;
+use super::observer::{BatchProgress, Observer};
+use super::state::{Anchor, Best, EpochRecord, TrainState};
+use super::validation::{check, validate};
+use crate::bptt::Backpropagation;
+use crate::data::Dataset;
+use crate::loss::Objective;
+use crate::network::Network;
+use crate::optimiser::{Optimiser, clip_global_norm};
+use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs are done.
+    Finished,
+    /// The validation loss did not improve for as long as `early_stopping` allows.
+    Early,
+    /// It was asked to stop; the state is that after the last whole epoch.
+    Stopped,
+}
+
+/// A training run.
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    config: &'a TrainConfig,
+    train: &'a Dataset,
+    validation: Option<&'a Dataset>,
+    objective: Objective,
+    state: TrainState,
+    /// What the epochs so far say of the learning rate.
+    adaptation: Adaptation,
+    /// What they say of stopping.
+    monitor: Monitor,
+}
+
+impl<'a> Trainer<'a> {
+    /// A new run over normalised data.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained with.
+    pub fn new(
+        config: &'a TrainConfig,
+        train: &'a Dataset,
+        validation: Option<&'a Dataset>,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let network = initial_network(config, train)?;
+        let optimiser = Optimiser::new(config.optimiser, network.parameter_count());
+        let state = TrainState {
+            network,
+            optimiser,
+            history: Vec::new(),
+            best: None,
+            anchor: None,
+        };
+        Self::resume(config, train, validation, state)
+    }
+
+    /// A run that goes on from `state`.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained with, or the state is of another
+    /// network or optimiser.
+    pub fn resume(
+        config: &'a TrainConfig,
+        train: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        state: TrainState,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let needed = config.network(train);
+        if state.network.config != needed {
+            let found = &state.network.config;
+            return Err(TrainError::State(format!(
+                "its network is {found:?}, needed {needed:?}"
+            )));
+        }
+        let parameters = state.network.parameter_count();
+        let fresh = Optimiser::new(config.optimiser, parameters);
+        let sizes = |optimiser: &Optimiser| -> Vec<usize> {
+            optimiser.moments().iter().map(Vec::len).collect()
+        };
+        if sizes(&state.optimiser) != sizes(&fresh) {
+            return Err(TrainError::State("its optimiser has another memory".into()));
+        }
+        check("training", train, train)?;
+        if let Some(validation) = validation {
+            check("validation", validation, train)?;
+        }
+        config.validate_for(train, validation.is_some())?;
+        let mut trainer = Self {
+            config,
+            train,
+            validation,
+            objective: config.loss.objective(train)?,
+            state,
+            adaptation: Adaptation::default(),
+            monitor: Monitor::default(),
+        };
+        for record in trainer.state.history.clone() {
+            trainer.observe(&record);
+        }
+        Ok(trainer)
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> &TrainState {
+        &self.state
+    }
+
+    /// The state after the run.
+    pub fn into_state(self) -> TrainState {
+        self.state
+    }
+
+    /// Trains until all epochs are done, until `early_stopping` says so, or until `stop` is set,
+    /// which is looked at before each update.
+    ///
+    /// # Errors
+    /// When the loss is no longer a number.
+    pub fn run(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Ending, TrainError> {
+        let perturbation = self.config.perturbation(self.train);
+        let mut backpropagation =
+            Backpropagation::new(&self.state.network, self.objective.clone(), perturbation);
+        while self.state.epochs() < self.config.epochs {
+            if let Some(early) = self.config.early_stopping
+                && self.monitor.since() >= early.patience
+            {
+                return Ok(Ending::Early);
+            }
+            // A stopped epoch leaves no trace.
+            let before = (self.state.network.clone(), self.state.optimiser.clone());
+            match self.epoch(&mut backpropagation, observer, stop)? {
+                Some(mut record) => {
+                    self.keep_best(&record);
+                    let verdict = self.observe(&record);
+                    record.returned_to = self.backtrack(record.epoch, verdict);
+                    self.state.history.push(record);
+                    observer.epoch(&record, &self.state);
+                }
+                None => {
+                    (self.state.network, self.state.optimiser) = before;
+                    return Ok(Ending::Stopped);
+                }
+            }
+        }
+        Ok(Ending::Finished)
+    }
+
+    /// One epoch; `None` if it was stopped.
+    fn epoch(
+        &mut self,
+        backpropagation: &mut Backpropagation,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<EpochRecord>, TrainError> {
+        let config = self.config;
+        let epoch = self.state.epochs() + 1;
+        let order = batches(config, self.train, epoch);
+        let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
+        for (b, indices) in order.iter().enumerate() {
+            let batch = Batch::of(config, self.train, indices, epoch);
+            let examples = batch.examples();
+            let window = config.truncate.unwrap_or(batch.longest());
+            let windows = batch.longest().div_ceil(window);
+            let (mut batch_loss, mut batch_rows) = (0.0, 0usize);
+            for w in 0..windows {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                let steps = w * window..(w + 1) * window;
+                let found = backpropagation.window(&self.state.network, &examples, steps);
+                let norm = clip_global_norm(found.gradient, config.clip_limit());
+                if !(found.loss.is_finite() && norm.is_finite()) {
+                    return Err(TrainError::Diverged {
+                        epoch,
+                        batch: b + 1,
+                        loss: found.loss,
+                    });
+                }
+                let within = b as f64 + (w as f64 + 0.5) / windows as f64;
+                let before = ((epoch - 1) * order.len()) as f64;
+                let position = Position {
+                    epochs: epoch - 1,
+                    done: (before + within) / (config.epochs * order.len()) as f64,
+                    scale: self.adaptation.scale(),
+                };
+                rate = config.schedule.rate(config.learning_rate, position);
+                self.state
+                    .optimiser
+                    .update(&mut self.state.network, found.gradient, rate);
+                batch_loss += found.loss * found.rows as f64;
+                batch_rows += found.rows;
+                norm_sum += norm;
+                updates += 1;
+            }
+            let loss = batch_loss / batch_rows as f64;
+            loss_sum += loss * indices.len() as f64;
+            observer.batch(&BatchProgress {
+                epoch,
+                epochs: config.epochs,
+                batch: b + 1,
+                batches: order.len(),
+                loss,
+                learning_rate: rate,
+            });
+        }
+        Ok(Some(EpochRecord {
+            epoch,
+            learning_rate: rate,
+            train_loss: loss_sum / self.train.sequences.len() as f64,
+            gradient_norm: norm_sum / updates as f64,
+            returned_to: None,
+            validation: self
+                .validation
+                .map(|data| validate(&self.state.network, data, &self.objective)),
+        }))
+    }
+
+    /// Takes what an epoch says of the learning rate and of stopping.
+    fn observe(&mut self, record: &EpochRecord) -> Verdict {
+        let Some(validation) = record.validation else {
+            return Verdict::Waiting;
+        };
+        let min_delta = self.config.early_stopping.map_or(0.0, |e| e.min_delta);
+        self.monitor.observe(validation.loss, min_delta);
+        self.adaptation
+            .observe(self.config.schedule, validation.loss)
+    }
+
+    /// Remembers the state under a backtracking schedule, or goes back to what it remembers;
+    /// returns the epoch that it went back to.
+    fn backtrack(&mut self, epoch: usize, verdict: Verdict) -> Option<usize> {
+        if !matches!(self.config.schedule, Schedule::Backtracking { .. }) {
+            return None;
+        }
+        match (verdict, &self.state.anchor) {
+            (Verdict::Improved, _) => {
+                self.state.anchor = Some(Anchor {
+                    epoch,
+                    network: self.state.network.clone(),
+                    optimiser: self.state.optimiser.clone(),
+                });
+                None
+            }
+            (Verdict::Lowered, Some(anchor)) => {
+                self.state.network = anchor.network.clone();
+                self.state.optimiser = anchor.optimiser.clone();
+                Some(anchor.epoch)
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps the weights if their validation loss is the lowest of the epochs that count.
+    fn keep_best(&mut self, record: &EpochRecord) {
+        let Some(validation) = record.validation else {
+            return;
+        };
+        if !self.config.may_be_best(record.epoch) {
+            return;
+        }
+        if self
+            .state
+            .best
+            .as_ref()
+            .is_none_or(|best| validation.loss <= best.validation.loss)
+        {
+            let network = self.state.network.clone();
+            self.state.best = Some(Best {
+                epoch: record.epoch,
+                validation,
+                network,
+            });
+        }
+    }
+}
+
+/// The weights that a run over `train` begins with.
+pub(super) fn initial_network(
+    config: &TrainConfig,
+    train: &Dataset,
+) -> Result<Network, TrainError> {
+    Ok(Network::initialised(
+        &config.network(train),
+        config.initialisation,
+        config.forget_bias,
+        config.seed,
+    )?)
+}

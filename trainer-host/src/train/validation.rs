@@ -1,0 +1,67 @@
+//! How a network does on a part of the data.
+
+use super::error::TrainError;
+use super::state::Validation;
+use crate::data::Dataset;
+use crate::loss::{Objective, Target};
+use crate::network::Network;
+
+/// Mean loss of `network` on normalised data, without label smoothing, and accuracy for a
+/// classification.
+pub fn validate(network: &Network, data: &Dataset, objective: &Objective) -> Validation {
+    let objective = objective.without_smoothing();
+    let sequences: Vec<_> = data
+        .sequences
+        .iter()
+        .map(|sequence| sequence.view())
+        .collect();
+    let mut gradient = vec![0.0; network.config.outputs];
+    let (mut sum, mut rows, mut right) = (0.0, 0usize, 0usize);
+    for (s, outputs) in network.outputs(&sequences).iter().enumerate() {
+        let target = Target::of(&data.targets, s);
+        for (t, row) in outputs.rows().into_iter().enumerate() {
+            let row = row.to_slice().expect("outputs are stored row by row");
+            let expected = target.expected(t);
+            sum += objective.row(row, expected, &mut gradient);
+            rows += 1;
+            right += usize::from(expected.is_met_by(row));
+        }
+    }
+    let rows = rows.max(1) as f64;
+    Validation {
+        loss: sum / rows,
+        accuracy: data
+            .targets
+            .task()
+            .is_class()
+            .then_some(right as f64 / rows),
+    }
+}
+
+/// Refuses a part that cannot be trained on or judged.
+pub(super) fn check(part: &'static str, data: &Dataset, train: &Dataset) -> Result<(), TrainError> {
+    let refuse = |problem: String| Err(TrainError::Data { part, problem });
+    if data.sequences.is_empty() {
+        return refuse("has no sequences".into());
+    }
+    if data.channels.len() != train.channels.len() || data.outputs.len() != train.outputs.len() {
+        return refuse(format!(
+            "has {} channels and {} outputs, and the training part {} and {}",
+            data.channels.len(),
+            data.outputs.len(),
+            train.channels.len(),
+            train.outputs.len()
+        ));
+    }
+    for (s, sequence) in data.sequences.iter().enumerate() {
+        if sequence.nrows() == 0 {
+            return refuse(format!("has an empty sequence (number {s}, from 0)"));
+        }
+        if sequence.iter().any(|value| !value.is_finite()) {
+            return refuse(format!(
+                "has a value that is not finite in sequence {s}, from 0"
+            ));
+        }
+    }
+    Ok(())
+}

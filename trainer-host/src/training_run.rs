@@ -1,0 +1,308 @@
+//! One training run, from its configuration to its finished folder.
+//!
+//! [`TrainingRun::begin`] and [`TrainingRun::resume`] refuse whatever can be refused before anything is
+//! written; [`TrainingRun::train`] then keeps checkpoint and log up to date, and leaves weights,
+//! figures and a report.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+
+use crate::atomic_file::{self, WriteFileError};
+use crate::checkpoint::{self, CheckpointError};
+use crate::data::generated::Judgement;
+use crate::data::{BuiltIn, Parts, Summary};
+use crate::evaluate::{Score, score};
+use crate::export::check_data;
+use crate::report::run_report;
+use crate::run_folder::{
+    CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS,
+};
+use crate::train::{BatchProgress, Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
+
+/// Final figures of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metrics {
+    /// Its folder.
+    pub run: PathBuf,
+    /// Its pictures.
+    pub report: PathBuf,
+    /// Epochs that were trained.
+    pub epochs: usize,
+    /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
+    pub best_epoch: Option<usize>,
+    /// Of the network.
+    pub parameters: usize,
+    /// What it was trained on.
+    pub train_data: Summary,
+    /// Of the part that weights were chosen by.
+    pub validation: Option<Score>,
+    /// Of the part that nothing was chosen by.
+    pub test: Option<Score>,
+    /// Test sequences that pass the criterion of a built-in task's paper.
+    pub criterion: Option<Judgement>,
+}
+
+/// Why a run cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingRunError {
+    /// Its folder or its data.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its configuration, or the training itself.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Its checkpoint or weights.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteFileError),
+    /// No model file can be made for the data.
+    #[error(transparent)]
+    Limit(#[from] crate::export::DataLimit),
+    /// Figures cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The data is not what the run began with.
+    #[error("{}: {data} is no longer the data that this run began with; bring that back, or start a new run", folder.display())]
+    OtherData {
+        /// The run.
+        folder: PathBuf,
+        /// Its data.
+        data: String,
+    },
+}
+
+/// A run that is ready to train.
+#[derive(Debug)]
+pub struct TrainingRun {
+    folder: PathBuf,
+    config: RunConfig,
+    data: Parts,
+    fitted: Fitted,
+    begun: Begun,
+}
+
+#[derive(Debug)]
+enum Begun {
+    /// Not yet; whether a run that is in the folder may be replaced.
+    New { overwrite: bool },
+    /// With the state after the last finished epoch, if one was finished.
+    Before(Option<Box<TrainState>>),
+}
+
+impl TrainingRun {
+    /// A new run of `config` in `folder`. Nothing is written yet.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained on, or a run is there and `overwrite` is
+    /// not set.
+    pub fn begin(
+        config: RunConfig,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        config.train.validate().map_err(TrainError::from)?;
+        if !overwrite {
+            RunConfig::refuse_existing(folder)?;
+        }
+        let data = config.open_data()?;
+        let fitted = Fitted::fit(&config.train, &data.train);
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            data,
+            fitted,
+            begun: Begun::New { overwrite },
+        })
+    }
+
+    /// The run in `folder`, to go on after its last finished epoch.
+    ///
+    /// # Errors
+    /// When the folder holds no run, or one of other data.
+    pub fn resume(folder: &Path) -> Result<Self, TrainingRunError> {
+        let config = RunConfig::read(folder)?;
+        let fitted = Fitted::read(folder)?;
+        let path = folder.join(CHECKPOINT);
+        // A run that was stopped in its first epoch has no checkpoint yet.
+        let state = if path.exists() {
+            let state = checkpoint::read(&path, &fitted.network, config.train.optimiser)?;
+            Some(Box::new(state))
+        } else {
+            None
+        };
+        let data = config.open_data()?;
+        if Fitted::fit(&config.train, &data.train) != fitted {
+            return Err(TrainingRunError::OtherData {
+                folder: folder.to_owned(),
+                data: config.source,
+            });
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            data,
+            fitted,
+            begun: Begun::Before(state),
+        })
+    }
+
+    /// What it follows from.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Its data, in real units.
+    pub fn data(&self) -> &Parts {
+        &self.data
+    }
+
+    /// Epochs that are done.
+    pub fn epochs_done(&self) -> usize {
+        match &self.begun {
+            Begun::Before(Some(state)) => state.epochs(),
+            _ => 0,
+        }
+    }
+
+    /// Trains to the end, or until `stop` is set: then there are no figures, and the folder is one
+    /// that [`TrainingRun::resume`] goes on with.
+    ///
+    /// # Errors
+    /// When the loss is no longer a number or a file cannot be written. A failure to write a
+    /// checkpoint is reported at the end: the weights may still find room.
+    pub fn train(
+        self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<Metrics>, TrainingRunError> {
+        check_data(&self.data.train)?;
+        let train = self.fitted.normalised(&self.data.train);
+        let validation = self.data.validation.as_ref();
+        let validation = validation.map(|part| self.fitted.normalised(part));
+        let config = &self.config.train;
+        let (new, state) = match self.begun {
+            Begun::New { overwrite } => (Some(overwrite), None),
+            Begun::Before(state) => (None, state),
+        };
+        let mut trainer = match state {
+            Some(state) => Trainer::resume(config, &train, validation.as_ref(), *state)?,
+            None => Trainer::new(config, &train, validation.as_ref())?,
+        };
+        // Whatever could be refused has been; only now is anything written.
+        if let Some(overwrite) = new {
+            (self.config).create(&self.fitted, &self.folder, overwrite)?;
+        }
+        let mut recorder = Recorder::new(&self.folder, observer, &trainer.state().history);
+        let ending = trainer.run(&mut recorder, stop)?;
+        let failure = recorder.failure;
+        if ending == Ending::Stopped {
+            return failure.map_or(Ok(None), Err);
+        }
+        let state = trainer.into_state();
+        checkpoint::write_weights(&self.folder.join(WEIGHTS), state.chosen())?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        finish(&Run::open(&self.folder)?, &self.data, &state).map(Some)
+    }
+}
+
+/// Keeps a run's log and checkpoint up to date, and passes everything on.
+struct Recorder<'a> {
+    folder: &'a Path,
+    observer: &'a mut dyn Observer,
+    /// The first failure to write.
+    failure: Option<TrainingRunError>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Begins with a log of what was done before: a run that was killed between checkpoint and log
+    /// has one line too few.
+    fn new(folder: &'a Path, observer: &'a mut dyn Observer, history: &[EpochRecord]) -> Self {
+        let begin = || -> Result<(), TrainingRunError> {
+            let lines: Vec<String> = history.iter().map(log_line).collect::<Result<_, _>>()?;
+            Ok(atomic_file::write(
+                &folder.join(LOG),
+                lines.concat().as_bytes(),
+            )?)
+        };
+        Self {
+            folder,
+            observer,
+            failure: begin().err(),
+        }
+    }
+
+    fn save(&self, record: &EpochRecord, state: &TrainState) -> Result<(), TrainingRunError> {
+        checkpoint::write(&self.folder.join(CHECKPOINT), state)?;
+        let path = self.folder.join(LOG);
+        let line = log_line(record)?;
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|mut log| log.write_all(line.as_bytes()))
+            .map_err(|source| WriteFileError { path, source })?;
+        Ok(())
+    }
+}
+
+fn log_line(record: &EpochRecord) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string(record)? + "\n")
+}
+
+impl Observer for Recorder<'_> {
+    fn batch(&mut self, progress: &BatchProgress) {
+        self.observer.batch(progress);
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {
+        self.observer.epoch(record, state);
+        if self.failure.is_none() {
+            self.failure = self.save(record, state).err();
+        }
+    }
+}
+
+/// Judges the chosen network and writes metrics and report.
+fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, TrainingRunError> {
+    let validation = data.validation.as_ref();
+    let validation = validation.map(|part| score(part, &run.outputs(part)));
+    let test_outputs = data.test.as_ref().map(|part| (part, run.outputs(part)));
+    let test = test_outputs
+        .as_ref()
+        .map(|(part, outputs)| score(part, outputs));
+    let criterion = test_outputs
+        .as_ref()
+        .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
+    let metrics = Metrics {
+        run: run.folder.clone(),
+        report: run.folder.join(REPORT),
+        epochs: state.epochs(),
+        best_epoch: state.best.as_ref().map(|best| best.epoch),
+        parameters: run.network.parameter_count(),
+        train_data: data.train.summary(),
+        validation,
+        test,
+        criterion,
+    };
+    let json = serde_json::to_string_pretty(&metrics)?;
+    atomic_file::write(&run.folder.join(METRICS), json.as_bytes())?;
+    let scores = [
+        ("validation part", &metrics.validation),
+        ("test part", &metrics.test),
+    ];
+    let shown = data.validation.as_ref().unwrap_or(&data.train);
+    let page = run_report(
+        run,
+        &run.fitted.normalised_inputs(shown),
+        &state.history,
+        &scores,
+    );
+    atomic_file::write(&metrics.report, page.as_bytes())?;
+    Ok(metrics)
+}

@@ -1,0 +1,194 @@
+//! Windows of long series: they reproduce the series, and no part sees what it must not.
+
+use proptest::prelude::*;
+use trainer_host::data::{
+    Dataset, Fill, Forecast, Known, Options, Parts, Targets, open_split, open_test,
+};
+
+use super::Files;
+
+/// A series whose first channel is the row's number, and whose second one is 1000 more.
+fn series(rows: usize, from: usize) -> String {
+    let rows = (from..from + rows).map(|row| format!("{row},{}\n", row + 1000));
+    std::iter::once("a,b\n".to_owned()).chain(rows).collect()
+}
+
+fn options(forecast: Forecast) -> Options {
+    Options {
+        forecast: Some(forecast),
+        ..Options::default()
+    }
+}
+
+fn open_text(text: &str, options: &Options, share: f64) -> Parts {
+    let files = Files::new();
+    let path = files.write("a.csv", text);
+    open_split(path.to_str().unwrap(), options, share, 0).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The rows of each window's target, after checking that the window is what (F1) says.
+fn target_rows(data: &Dataset, forecast: &Forecast) -> Vec<usize> {
+    let Targets::Value(targets) = &data.targets else {
+        panic!("a forecast has values");
+    };
+    let mut rows = Vec::new();
+    for (window, target) in data.sequences.iter().zip(targets) {
+        assert_eq!(window.nrows(), forecast.look_back);
+        let first = window[[0, 0]] as usize;
+        for t in 0..forecast.look_back {
+            assert_eq!(
+                window.row(t).to_vec(),
+                [(first + t) as f32, (first + t + 1000) as f32]
+            );
+        }
+        let last = first + forecast.look_back - 1;
+        let row = last + forecast.horizon;
+        let expected = match forecast.change {
+            true => [forecast.horizon as f32; 2],
+            false => [row as f32, (row + 1000) as f32],
+        };
+        assert_eq!(target, &expected);
+        rows.push(row);
+    }
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn windows_reproduce_the_series_and_parts_follow_each_other(
+        (look_back, horizon, stride) in (1usize..6, 1usize..4, 1usize..4),
+        (extra, validation, test) in (0usize..20, 0usize..6, 0usize..6),
+        change: bool,
+    ) {
+        let training = look_back + horizon + extra;
+        let rows = training + validation + test;
+        let forecast = Forecast {
+            horizon, stride, change,
+            validation_rows: Some(validation),
+            test_rows: Some(test),
+            ..Forecast::new(look_back)
+        };
+        let parts = open_text(&series(rows, 0), &options(forecast.clone()), 0.5);
+        let expected = |from: usize, to: usize| -> Vec<usize> {
+            (from.max(look_back + horizon - 1)..to).step_by(stride).collect()
+        };
+        let found = |part: &Option<Dataset>| part.as_ref().map_or(Vec::new(), |d| target_rows(d, &forecast));
+        prop_assert_eq!(target_rows(&parts.train, &forecast), expected(0, training));
+        prop_assert_eq!(found(&parts.validation), expected(training, training + validation));
+        prop_assert_eq!(found(&parts.test), expected(training + validation, rows));
+
+        // Normalisation is that of the training rows, each once, whatever the windows share.
+        let rows = parts.train.origin.as_ref().unwrap().rows.clone().unwrap();
+        let mean = (training - 1) as f64 / 2.0;
+        let variance = ((training * training - 1) as f64) / 12.0;
+        prop_assert!((f64::from(rows.mean[0]) - mean).abs() < 1e-4);
+        prop_assert!((f64::from(rows.deviation[1]) - variance.sqrt()).abs() < 1e-4);
+        prop_assert_eq!(trainer_host::data::Normalisation::of_inputs(&parts.train), rows);
+    }
+}
+
+#[test]
+fn each_of_several_series_is_cut_and_split_on_its_own() {
+    let mut text = String::from("series_id,day,x,group\n");
+    for (id, group) in [("s", "ann"), ("t", "bob")] {
+        for day in 1..=8 {
+            text += &format!("{id},2024-02-{day:02},{day},{group}\n");
+        }
+    }
+    let mut options = options(Forecast {
+        test_share: Some(0.25),
+        ..Forecast::new(3)
+    });
+    options.columns.time = "day".into();
+    let parts = open_text(&text, &options, 1.0 / 3.0);
+    // Of 8 rows 2 to test, of the other 6 a third to validate: 4 to train, one window each.
+    assert_eq!(parts.train.len(), 2);
+    assert_eq!(parts.train.channels, ["x"]);
+    assert_eq!(parts.train.outputs, ["x[+1]"]);
+    assert_eq!(parts.validation.unwrap().len(), 4);
+    let test = parts.test.unwrap();
+    assert_eq!(
+        test.groups,
+        Some(["ann", "ann", "bob", "bob"].map(String::from).to_vec())
+    );
+    assert_eq!(
+        test.targets,
+        Targets::Value([7.0, 8.0, 7.0, 8.0].map(|v| vec![v]).to_vec())
+    );
+}
+
+#[test]
+fn named_targets_are_forecast_and_the_rest_are_inputs_only() {
+    let forecast = Forecast {
+        targets: Some(vec!["b".into()]),
+        change: true,
+        horizon: 2,
+        ..Forecast::new(2)
+    };
+    let parts = open_text(&series(6, 0), &options(forecast), 0.0);
+    assert_eq!(parts.train.channels, ["a", "b"]);
+    assert_eq!(parts.train.outputs, ["b[+2]-b[0]"]);
+    let origin = parts.train.origin.as_ref().unwrap();
+    assert_eq!(
+        origin.last_value(parts.train.sequences[0].view(), 0),
+        1001.0
+    );
+    assert_eq!((parts.validation, parts.test), (None, None));
+}
+
+#[test]
+fn a_test_file_is_cut_whole_and_judged_on_the_training_scale() {
+    let files = Files::new();
+    let train = files.write("train.csv", series(10, 0));
+    let mut options = options(Forecast::new(4));
+    options.test = Some(files.write("test.csv", series(7, 50)));
+    let parts = open_split(train.to_str().unwrap(), &options, 0.2, 0).unwrap();
+    let test = parts.test.unwrap();
+    assert_eq!(target_rows(&test, &Forecast::new(4)), [54, 55, 56]);
+    assert_eq!(test.origin, parts.train.origin);
+
+    // Opened for a model that exists, the same file has no training part and no scale.
+    let schema = parts.train.schema();
+    let known = Known {
+        schema: &schema,
+        mean: None,
+    };
+    let again = open_test(train.to_str().unwrap(), &options, known).unwrap();
+    assert_eq!(again.sequences, test.sequences);
+    assert_eq!(again.origin.unwrap().rows, None);
+}
+
+#[test]
+fn gaps_of_a_forecast_are_filled_from_training_rows_and_from_what_came_before() {
+    // Training rows 0 to 5 with mean 2 over those that are there (0, 3, 3); row 6 and 7 are tested.
+    let text = "a\n?\n0\nNA\n3\n3\n\"\"\n100\nnan\n";
+    let read = |fill: Fill| {
+        let options = Options {
+            fill: Some(fill),
+            ..options(Forecast {
+                test_rows: Some(2),
+                ..Forecast::new(5)
+            })
+        };
+        let parts = open_text(text, &options, 0.0);
+        let (train, test) = (parts.train, parts.test.unwrap());
+        let Targets::Value(targets) = test.targets else {
+            panic!("a forecast has values");
+        };
+        let first = train.sequences[0].column(0).to_vec();
+        (
+            first,
+            test.sequences[1].column(0).to_vec(),
+            targets.concat(),
+        )
+    };
+    let (first, last, targets) = read(Fill::Mean);
+    assert_eq!(first, [2.0, 0.0, 2.0, 3.0, 3.0]);
+    assert_eq!(last, [2.0, 3.0, 3.0, 2.0, 100.0]);
+    assert_eq!(targets, [100.0, 2.0]);
+    let (first, last, targets) = read(Fill::Previous);
+    assert_eq!(first, [2.0, 0.0, 0.0, 3.0, 3.0]);
+    assert_eq!(last, [0.0, 3.0, 3.0, 3.0, 100.0]);
+    assert_eq!(targets, [100.0, 100.0]);
+}

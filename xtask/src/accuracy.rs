@@ -1,0 +1,193 @@
+//! `cargo xtask accuracy`: trains every configuration of `trainer-host/configs` on its published data
+//! set with several seeds, quantises each run with every scheme, and prints the means over the test
+//! parts.
+//!
+//! Runs are kept: the same command goes on where it was stopped.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::trainer::{self, number};
+use crate::{command, firmware};
+
+/// A data set that has a configuration.
+struct Experiment {
+    /// Of the configuration, and of the runs' folder.
+    name: &'static str,
+    /// Where the data lies in the folder of data sets.
+    data: &'static str,
+}
+
+const EXPERIMENTS: [Experiment; 5] = [
+    Experiment {
+        name: "fsdd",
+        data: "fsdd/fsdd_mfcc13.npz",
+    },
+    Experiment {
+        name: "japanese_vowels",
+        data: "japanese_vowels/japanese_vowels.npz",
+    },
+    Experiment {
+        name: "ecg5000",
+        data: "ecg5000/ecg5000.npz",
+    },
+    Experiment {
+        name: "uci_har",
+        data: "uci_har/uci_har_subset.npz",
+    },
+    Experiment {
+        name: "etth1",
+        data: "etth1/ETTh1_first_14400.csv",
+    },
+];
+
+/// What to train.
+pub struct Options {
+    /// The folder of data sets.
+    pub data: PathBuf,
+    /// Names of experiments; all if there are none.
+    pub only: Vec<String>,
+    /// Seeds, separated by commas.
+    pub seeds: String,
+    /// Schemes to quantise with.
+    pub schemes: Vec<String>,
+    /// Print JSON instead of a table.
+    pub json: bool,
+}
+
+/// Trains, quantises and prints.
+///
+/// # Errors
+/// When a data set is missing or a command fails.
+pub fn run(options: &Options) -> Result<()> {
+    let known: Vec<&str> = EXPERIMENTS.iter().map(|e| e.name).collect();
+    if let Some(unknown) = options
+        .only
+        .iter()
+        .find(|name| !known.contains(&name.as_str()))
+    {
+        bail!(
+            "{unknown}: no such experiment; there are {}",
+            known.join(", ")
+        );
+    }
+    let chosen: Vec<&Experiment> = (EXPERIMENTS.iter())
+        .filter(|e| options.only.is_empty() || options.only.iter().any(|name| name == e.name))
+        .collect();
+    for experiment in &chosen {
+        let path = options.data.join(experiment.data);
+        ensure!(
+            path.is_file(),
+            "{}: there is no such file; docs/training.md says where the data sets come from",
+            path.display()
+        );
+    }
+    trainer::build()?;
+    let mut results = Vec::new();
+    for experiment in chosen {
+        results.push(measure(experiment, options)?);
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&results)?);
+    } else {
+        print!("\n{}", table(&results, &options.schemes)?);
+    }
+    Ok(())
+}
+
+/// Trains and quantises one experiment.
+fn measure(experiment: &Experiment, options: &Options) -> Result<Value> {
+    let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
+    let data = options.data.join(experiment.data);
+    let out = firmware::target_root()
+        .join("accuracy")
+        .join(experiment.name);
+    let [config, data, out_text] = [&config, &data, &out].map(|path| path.to_string_lossy());
+    let trained = trainer::run(&[
+        "train",
+        &data,
+        "--config",
+        &config,
+        "--out",
+        &out_text,
+        "--seeds",
+        &options.seeds,
+    ])?;
+    let mut quantised = serde_json::Map::new();
+    for scheme in &options.schemes {
+        let runs: Vec<Value> = (options.seeds.split(','))
+            .map(|seed| {
+                let run = out.join(format!("seed-{seed}"));
+                quantise(&run, scheme)
+            })
+            .collect::<Result<_>>()?;
+        quantised.insert(scheme.clone(), json!(runs));
+    }
+    Ok(json!({
+        "experiment": experiment.name,
+        "trained": trained,
+        "quantised": quantised,
+    }))
+}
+
+/// The comparison of f32 and integers that `quantise` prints.
+fn quantise(run: &Path, scheme: &str) -> Result<Value> {
+    let found = trainer::run(&["quantise", &run.to_string_lossy(), "--scheme", scheme])?;
+    Ok(found["comparison"].clone())
+}
+
+fn table(results: &[Value], schemes: &[String]) -> Result<String> {
+    let mut text = String::from(
+        "Means over the seeds; accuracy on the test part in %, for a forecast the standardised MSE.\n\
+         In brackets the share of decisions that are the f32 network's.\n\n",
+    );
+    text += &format!("{:<16} {:>10} {:>10}", "data set", "f32", "deviation");
+    for scheme in schemes {
+        text += &format!(" {scheme:>20}");
+    }
+    text += "\n";
+    for result in results {
+        let runs = result["trained"]["runs"]
+            .as_array()
+            .context("the trainer's results have no runs")?;
+        let figures: Vec<f64> = (runs.iter())
+            .map(|run| figure(&run["test"]))
+            .collect::<Result<_>>()?;
+        let (mean, deviation) = spread(&figures);
+        let name = result["experiment"].as_str().unwrap_or_default();
+        text += &format!("{name:<16} {mean:>10.4} {deviation:>10.4}");
+        for scheme in schemes {
+            let runs = result["quantised"][scheme]
+                .as_array()
+                .context("the results have no such scheme")?;
+            let part = |value: &dyn Fn(&Value) -> Result<f64>| -> Result<f64> {
+                let values: Vec<f64> = runs.iter().map(value).collect::<Result<_>>()?;
+                Ok(spread(&values).0)
+            };
+            let integer = part(&|run| figure(&run["integer"]))?;
+            let agreement = part(&|run| number(run, "/agreement"))?;
+            let cell = format!("{integer:.4} ({:.2} %)", 100.0 * agreement);
+            text += &format!(" {cell:>20}");
+        }
+        text += "\n";
+    }
+    Ok(text)
+}
+
+/// The figure of a score: accuracy in %, or the standardised mean squared error of a forecast.
+fn figure(score: &Value) -> Result<f64> {
+    match score["accuracy"].as_f64() {
+        Some(accuracy) => Ok(100.0 * accuracy),
+        None => number(score, "/standardised/mse").or_else(|_| number(score, "/mse")),
+    }
+}
+
+/// Mean and sample deviation.
+fn spread(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
