@@ -109,7 +109,7 @@ fn step<A: Activation>(
 /// (B) to (H) of all units, whose (A) without the bias comes from `products`; `next` becomes the hidden
 /// state.
 #[inline(always)]
-pub(super) fn units<A: Activation>(
+fn units<A: Activation>(
     layer: &LstmParameters<'_>,
     cell: &mut [I32x4],
     next: &mut [I16x4],

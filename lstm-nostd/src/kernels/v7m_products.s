@@ -34,7 +34,7 @@
     lstm_w8a8_input 0
 .endm
 
-@ Four int16 inputs to four rows of w + 8, 38 instructions of four bytes.
+@ Four int16 inputs to four rows of w + 8, 37 instructions of four bytes.
 .macro lstm_w4a16_input bit
     ldrsh   r8, [r1], #2
     ubfx    r9, r10, #\bit, #4
