@@ -201,7 +201,7 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
     let schemes = schemes.collect::<Result<Vec<_>, _>>()?;
     let mut width = inputs;
     let mut lstm = Vec::new();
-    for l in 0..lstm_layers {
+    for (l, &scheme) in schemes[..lstm_layers].iter().enumerate() {
         let name = |part: &str| format!("lstm.{l}.{part}");
         let rows = rows_of(&tensors, &name("w_h"))?;
         let hidden = rows / 4;
@@ -217,7 +217,7 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
             Err(_) => Vec::new(),
         };
         lstm.push(Lstm {
-            scheme: schemes[l],
+            scheme,
             x_shift: formats.x_shift[l],
             h_shift: formats.h_shift[l],
             input_shift: formats.input_shifts[l],

@@ -7,7 +7,7 @@ use crate::bptt::Perturbation;
 use crate::data::{Dataset, Targets};
 use crate::initialisation::Initialisation;
 use crate::loss::{Loss, LossConfig};
-use crate::network::{Mode, NetworkConfig};
+use crate::network::{Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::schedule::Schedule;
@@ -249,7 +249,8 @@ impl TrainConfig {
     }
 
     /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes
-    /// under binary cross-entropy), or its values as they are.
+    /// under binary cross-entropy), or its values as they are. Classes that are trained by an error of
+    /// values are still decided by the largest output, as under a softmax.
     pub fn network(&self, data: &Dataset) -> NetworkConfig {
         let loss = self.loss.loss_for(data);
         let one_output = loss == Loss::BinaryCrossEntropy
@@ -261,7 +262,10 @@ impl TrainConfig {
             peepholes: self.peepholes,
             dense: self.dense.clone(),
             outputs: if one_output { 1 } else { data.outputs.len() },
-            head: loss.head(),
+            head: match loss.head() {
+                Head::Linear if data.targets.task().is_class() => Head::Softmax,
+                head => head,
+            },
             mode: if data.targets.task().is_per_step() {
                 Mode::SequenceToSequence
             } else {
