@@ -19,7 +19,7 @@ pub mod compute;
 pub mod config_file;
 pub mod data;
 pub mod device;
-mod dropout;
+pub mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;
