@@ -21,7 +21,7 @@ pub mod config_file;
 pub mod cost;
 pub mod data;
 pub mod device;
-mod dropout;
+pub mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;
