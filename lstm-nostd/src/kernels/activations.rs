@@ -46,7 +46,7 @@ impl Width {
 
     /// Blocks that hold `n` activations.
     pub const fn blocks(self, n: usize) -> usize {
-        match self {
+        match self.in_build() {
             Self::Int16 => n.div_ceil(4),
             Self::Int8 => n.div_ceil(8),
         }

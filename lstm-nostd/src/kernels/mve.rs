@@ -47,8 +47,6 @@ struct Frame {
     gates: *const GateParameters,
     /// 2^k and 2^(k+8)
     scale: [u32; 2],
-    /// Negative right shift from the cell to Q3.12.
-    squash: i32,
     units: Units,
 }
 
@@ -67,7 +65,8 @@ struct Units {
     sigmoid_slope: *const i32,
     tanh: *const i32,
     tanh_slope: *const i32,
-    round_cell: i32,
+    /// Negative right shift from the cell to Q3.12.
+    squash: i32,
     /// Negative right shift of i·g.
     input: i32,
 }
@@ -120,7 +119,6 @@ impl Kernels for Mve {
             weights: weights.as_ptr(),
             gates: layer.gates.as_ptr(),
             scale: [1 << k, 256 << k],
-            squash: m - 19,
             units: Units {
                 cell: cell.as_mut_ptr(),
                 next: h.as_mut_ptr(),
@@ -132,7 +130,7 @@ impl Kernels for Mve {
                 sigmoid_slope: first(&TABLES.sigmoid).wrapping_add(1),
                 tanh: first(&TABLES.tanh),
                 tanh_slope: first(&TABLES.tanh).wrapping_add(1),
-                round_cell: 1 << 15,
+                squash: m - 19,
                 input: 1 - m,
             },
         };

@@ -1,17 +1,17 @@
 //! What a time step costs on a core, from the sizes of the layers alone.
 //!
 //! ```text
-//! LSTM layer   a·1 + b·U + c·H·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·H                 (K1)
+//! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·S                 (K1)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·O + d·O·row(O's inputs))                         (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
-//! `row` counts the inner loop's work for a row as the kernels have it ([`rows`]), `lanes` the activations
-//! that are prepared once a step, and U is H, in whole fours on Helium, where (K1) has its last term. The
-//! coefficients are fitted by least squares of relative errors ([`fit`]) to the counts in
-//! `docs/instructions.json`, for each core and scheme, when they are first needed. So the model is as new as
-//! the counts: instructions are within [`MAX_ERROR`] of QEMU's counts, for layers between those of the
-//! table too. Cycles are an estimate of an estimate.
+//! `row` counts the inner loop's work for a row as the kernels have it (`rows.rs`), `lanes` the activations
+//! that are prepared once a step. U and S are H; on Helium U is in whole fours and S, in w8a8, in whole
+//! twos, and only there (K1) has its last term. The coefficients are fitted by least squares of relative
+//! errors (`fit.rs`) to the counts in `docs/instructions.json`, for each core and scheme, when they are
+//! first needed. So the model is as new as the counts: instructions are within [`MAX_ERROR`] of QEMU's
+//! counts, for layers between those of the table too. Cycles are an estimate of an estimate.
 //!
 //! Weights are taken to lie in the order that `export --target CORE` gives them.
 

@@ -6,18 +6,19 @@ use super::{Core, DenseSize, LstmSize};
 
 /// The terms of (K1).
 pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
-    let hidden = layer.hidden as f64;
-    let helium = core == Core::M55 && layer.scheme == Scheme::W8a16;
-    let units = if helium {
-        4.0 * blocks(layer.hidden) as f64
-    } else {
-        hidden
-    };
+    let hidden = layer.hidden;
+    let helium = core == Core::M55 && layer.scheme != Scheme::W4a16;
+    let units = if helium { 4 * blocks(hidden) } else { hidden } as f64;
+    // `mve_w8a8.s` sums the rows of two units at a time.
+    let summed = match (helium, layer.scheme) {
+        (true, Scheme::W8a8) => hidden.next_multiple_of(2),
+        _ => hidden,
+    } as f64;
     let peepholes = if layer.peepholes { units } else { 0.0 };
-    let row = row(core, layer.scheme, layer.inputs, layer.hidden);
-    let mut terms = vec![1.0, units, hidden * row, lanes(layer), peepholes];
+    let row = row(core, layer.scheme, layer.inputs, hidden);
+    let mut terms = vec![1.0, units, summed * row, lanes(layer), peepholes];
     if helium {
-        terms.push(hidden);
+        terms.push(summed);
     }
     terms
 }
@@ -52,7 +53,8 @@ fn row(core: Core, scheme: Scheme, inputs: usize, hidden: usize) -> f64 {
             // Instructions: the first block of inputs precedes its loop.
             (14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)) as f64
         }
-        (Core::M55, Scheme::W8a16) => (groups(inputs, 3) + groups(hidden, 7)) as f64,
+        (Core::M55, Scheme::W8a16) => (groups(inputs, 14, 3) + groups(hidden, 14, 7)) as f64,
+        (Core::M55, Scheme::W8a8) => (groups(inputs, 17, 3) + groups(hidden, 17, 7)) as f64,
         _ => (blocks(inputs) + blocks(hidden)) as f64,
     }
 }
@@ -64,8 +66,8 @@ fn pairs(len: usize, before: usize, unroll: usize) -> usize {
     14 * whole + 8 * half + 3 * whole.div_ceil(unroll).max(1)
 }
 
-/// `mve.s`: groups of 14 instructions, and 2 for each turn of the loop after the first group.
-fn groups(len: usize, unroll: usize) -> usize {
+/// `mve.s`, `mve_w8a8.s`: groups of `instructions`, and 2 for each turn of the loop after the first group.
+fn groups(len: usize, instructions: usize, unroll: usize) -> usize {
     let left = len.div_ceil(16).max(1) - 1;
-    14 * (left + 1) + 2 * left.div_ceil(unroll)
+    instructions * (left + 1) + 2 * left.div_ceil(unroll)
 }

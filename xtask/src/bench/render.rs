@@ -33,6 +33,21 @@ const ENGINE_HEADINGS: [&str; 6] = [
     "parser",
 ];
 
+/// How far each core's loop is from the best that its instructions allow.
+const BOUNDS: &str = "\
+Instructions for a product of an int8 weight and an int16 activation, in the loop over a row; what is beyond
+the least is loads and shifts.
+
+| core | loop | least | why |
+| ---: | ---: | ---: | --- |
+| M0 | 3.06 | 2.75 | a product is `muls` and `add`, and three of four weights need a shift |
+| M3 | 1.88 | 1.75 | a product is `mla`, and three of four weights need a shift |
+| M4, M7, M33 | 0.875 | 0.75 | two products are one `smlad`, but int16 times int8 leaves no room for a second row in 32 bits: pairs of rows take one `smlald`, one `smlad` and one `sxtb16` for four |
+| M55 | 0.219 | 0.125 | sixteen products of bytes are one `vmladava`, and an int16 activation is two bytes; loads of weights are not shared by units |
+
+Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state.
+";
+
 /// For a terminal.
 pub(super) fn text(table: &Table) -> Result<String> {
     let rows = step_rows(table)?;
@@ -62,6 +77,7 @@ pub(super) fn page(table: &Table) -> Result<String> {
          timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
          *Whole model* adds normalisation of the inputs and a dense layer of so many outputs. RAM in bytes: state of a stream, scratch of a step, deepest stack below the call of the\n\
          whole model's step.\n\n{}\n\
+         ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
          ## Flash\n\n\
          Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols: code of a step with\n\
          normalisation and dense layers and the library's functions for memory; tables of σ and tanh; the\n\
