@@ -9,7 +9,8 @@
 //! config_file, run_folder → report → training_run → cli
 //! ```
 //!
-//! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
+//! [`cost`] and [`device`] stand apart. The one tells what a step costs from the sizes of layers; the
+//! other runs models on boards and knows nothing of the rest.
 pub mod atomic_file;
 pub mod bptt;
 pub mod calibrate;
@@ -17,6 +18,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod compute;
 pub mod config_file;
+pub mod cost;
 pub mod data;
 pub mod device;
 pub mod dropout;

@@ -88,6 +88,7 @@
 
 @ (T1) and the sign of (T2) at \v of four units, to q4. The lower halves of q2 are zero before and after.
 .macro lstm_activation v, bits, guard, table, table4, above
+    lstm_part activations
     vqmovnt.s32 q2, \v
     vqabs.s16 q2, q2
     vshr.u32 q3, q2, #13+\bits
@@ -107,10 +108,12 @@
 .macro lstm_sigmoid v
     lstm_activation \v, 9, 10, r7, r8, 0xfe000000
     vadd.i32 \v, q4, r6
+    lstm_part rest
 .endm
 @ The result is in q4.
 .macro lstm_tanh v
     lstm_activation \v, 8, 9, r10, r11, 0xff000000
+    lstm_part rest
 .endm
 
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.
@@ -193,6 +196,7 @@ lstm_nostd_mve_step:
     add     r11, sp, #SUMS
     add     r9, sp, #H_END
 .Llstm_unit:
+    lstm_part products
     @ Inputs
     ldmia   sp, {r3, r5, r7}
     lstm_group
@@ -219,6 +223,7 @@ lstm_nostd_mve_step:
     ldr     r0, [sp, #SUMS_END]
     cmp     r11, r0
     bne     .Llstm_unit
+    lstm_part rest
 
     str     r1, [sp, #WEIGHTS]
     ldrd    r1, r9, [sp, #SCALE]

@@ -99,11 +99,7 @@ pub(super) unsafe fn step(
         units: Units {
             cell: cell.as_mut_ptr(),
             next: h.as_mut_ptr(),
-            peepholes: if layer.peepholes.is_empty() {
-                core::ptr::null()
-            } else {
-                layer.peepholes.as_ptr()
-            },
+            peepholes: layer.first_peepholes(),
             left: layer.hidden,
             h_scale: 1 << layer.h_shift.min(8),
             half: 1 << 14,

@@ -147,6 +147,7 @@ lstm_nostd_mve_w8a8_step:
 .Llstm_pair_four:
     add     r11, sp, #N_SUMS
 .Llstm_pair_products:
+    lstm_part products
     ldmia   sp, {r3, r7, r9}
     add     r5, r1, r9
     lstm_pair
@@ -180,6 +181,7 @@ lstm_nostd_mve_w8a8_step:
     cmp     r4, #4
     blo     .Llstm_pair_few
 .Llstm_pair_elementwise:
+    lstm_part rest
     lstm_pair_sum q0, 0, 1
     lstm_pair_sum q1, 1
     cbz     r3, 1f

@@ -113,7 +113,8 @@ fn sum_units<A: Activation>(
     next: &mut [I16x4],
 ) -> Option<()> {
     let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-    let row_bytes = weight_bytes * (x_blocks + h_blocks);
+    // Never zero, which the optimiser does not see.
+    let row_bytes = (weight_bytes * (x_blocks + h_blocks)).max(1);
     if layer.inputs == 0 || layer.hidden == 0 {
         return None;
     }
