@@ -3,22 +3,26 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
+//! out_of_range → data → compute → network, initialisation, dropout, activation_format → forward
+//! forward → loss → bptt
 //! bptt, optimiser, schedule → train → tensor_file → checkpoint
-//! network → calibrate → quantise → export → integers → evaluate, layer_error
+//! forward → magnitudes, calibrate → quantise → export → integers → evaluate, layer_error → choose
 //! config_file, run_folder → report → training_run → cli
 //! ```
 //!
 //! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
+pub mod activation_format;
 pub mod atomic_file;
 pub mod bptt;
 pub mod calibrate;
 pub mod checkpoint;
+pub mod choose;
 pub mod cli;
 pub mod compute;
 pub mod config_file;
 pub mod data;
 pub mod device;
+pub mod disagreement;
 mod dropout;
 pub mod evaluate;
 pub mod export;
@@ -28,10 +32,13 @@ pub mod input_format;
 pub mod integers;
 pub mod layer_error;
 pub mod loss;
+pub mod magnitudes;
 pub mod model_file;
 pub mod network;
 pub mod optimiser;
 pub mod out_of_range;
+pub mod prune;
+pub mod quantisation_report;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;
@@ -40,3 +47,4 @@ pub mod schedule;
 mod tensor_file;
 pub mod train;
 pub mod training_run;
+pub mod unit_trace;
