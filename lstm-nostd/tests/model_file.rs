@@ -305,13 +305,25 @@ fn refuses_what_contradicts_the_scheme() {
             _ => panic!("{error}"),
         }
     };
-    // int16 hidden state has no shift, int4 weights have one order, and raw inputs need no conversion.
+    // int16 hidden state has no shift, each scheme has its orders, and raw inputs need no conversion.
     assert_eq!(field(&example(), 11, 1), "hidden shift");
     assert_eq!(field(&example_of(&[Scheme::W8a8]), 11, 9), "hidden shift");
-    assert_eq!(
-        field(&example_of(&[Scheme::W4a16]), 10, 1),
-        "order of int4 weights"
-    );
+    for (scheme, order) in [
+        (Scheme::W4a16, Order::Grouped),
+        (Scheme::W8a8, Order::Paired),
+    ] {
+        let error = refusal(&changed_in(&example_of(&[scheme]), |content| {
+            content[FIRST_LAYER + 10] = order.code()
+        }));
+        assert_eq!(
+            error,
+            ArtifactError::Layer {
+                dense: false,
+                index: 0,
+                error: LayerError::SchemeOrder { scheme, order }
+            }
+        );
+    }
     assert_eq!(field(&example_of(&[Scheme::W8a8]), 12, 1), "input shift");
     // Between layers of equal width there is nothing to convert; between others there are 8 bits.
     let mut file = example_of(&[Scheme::W8a16, Scheme::W8a8]);

@@ -28,6 +28,7 @@ fn model() -> RandomModel {
         dense: vec![],
         outputs: 2,
         peepholes: true,
+        schemes: vec![],
         seed: 7,
     }
 }

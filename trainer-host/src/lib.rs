@@ -4,10 +4,10 @@
 //!
 //! ```text
 //! out_of_range → data → compute → network, initialisation, dropout, activation_format → forward
-//! forward → loss → bptt
-//! bptt, optimiser, schedule → train → tensor_file → checkpoint
-//! forward → magnitudes, calibrate → quantise → export → integers → evaluate, layer_error → choose
-//! config_file, run_folder → report → training_run → cli
+//! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune
+//! bptt, quantise, prune, optimiser, schedule → train → tensor_file → checkpoint
+//! quantise → export → integers → evaluate, layer_error, unit_trace, disagreement
+//! config_file, run_folder → choose → quantisation_report → report → training_run → cli
 //! ```
 //!
 //! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
@@ -23,7 +23,7 @@ pub mod config_file;
 pub mod data;
 pub mod device;
 pub mod disagreement;
-mod dropout;
+pub mod dropout;
 pub mod evaluate;
 pub mod export;
 pub mod forward;

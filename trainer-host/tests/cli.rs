@@ -125,6 +125,48 @@ fn the_stages_run_in_a_row() {
 }
 
 #[test]
+fn each_layer_has_its_scheme() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train("ramps.csv", &["--epochs", "30", "--hidden", "12,10"]);
+    let bytes = |scheme: &str, layers: [&str; 3]| {
+        let quantised = json(&bench.succeed(&["quantise", "run", "--scheme", scheme, "--json"]));
+        assert_eq!(quantised["schemes"], serde_json::json!(layers));
+        let comparison = &quantised["comparison"];
+        let accuracy = |of: &str| comparison[of]["accuracy"].as_f64().unwrap();
+        assert!(
+            (accuracy("float") - accuracy("integer")).abs() < 0.2,
+            "{scheme}"
+        );
+        bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+        let inspected = json(&bench.succeed(&["inspect", "ramps.lstm", "--json"]));
+        let of_layers = inspected["layers"].as_array().unwrap().iter();
+        let of_layers: Vec<_> = of_layers
+            .map(|layer| layer["scheme"].as_str().unwrap())
+            .collect();
+        assert_eq!(of_layers, layers);
+        let size = |of: &str| inspected[of].as_u64().unwrap();
+        (size("file_bytes"), size("state_bytes"))
+    };
+    let wide = bytes("w8a16", ["w8a16"; 3]);
+    let narrow = bytes("w8a8", ["w8a8"; 3]);
+    let small = bytes("w4a16", ["w4a16"; 3]);
+    let mixed = bytes("w4a16,w8a8,w8a16", ["w4a16", "w8a8", "w8a16"]);
+    // 12 and 10 units: six blocks of cells and as many of int16 hidden state, or four of int8.
+    assert_eq!((wide.1, narrow.1, mixed.1), (144, 128, 136));
+    assert_eq!(wide.0, narrow.0);
+    assert!(small.0 < mixed.0 && mixed.0 < wide.0);
+
+    let said = bench.fail(&["quantise", "run", "--scheme", "w8a8,w8a16"]);
+    assert!(
+        said.contains("2 schemes") && said.contains("3 layers"),
+        "{said}"
+    );
+    let said = bench.fail(&["quantise", "run", "--scheme", "w2a2"]);
+    assert!(said.contains("w2a2") && said.contains("w4a16"), "{said}");
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_the_weights() {
     let weights = |threads: &str| {
         let bench = Bench::new();
@@ -1036,4 +1078,27 @@ fn flags_that_do_not_belong_together_leave_no_folder() {
         assert!(error.contains(said), "{error}");
         assert!(!bench.path("run").exists());
     }
+}
+
+#[test]
+fn classes_trained_by_squared_error_stay_classes_on_the_device() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.train(
+        "ramps.csv",
+        &["--loss", "mean-squared-error", "--epochs", "20"],
+    );
+    let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+    assert!(
+        quantised["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    let found = json(&bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--json"]));
+    assert!(
+        found["score"]["accuracy"].as_f64().unwrap() > 0.8,
+        "{found}"
+    );
 }

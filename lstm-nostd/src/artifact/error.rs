@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::kernels::{Order, Scheme};
+
 /// Why a model file was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArtifactError {
@@ -84,6 +86,13 @@ pub enum LayerError {
     Order {
         /// The order's number.
         found: u8,
+    },
+    /// Weights of this scheme do not lie in this order.
+    SchemeOrder {
+        /// The layer's scheme.
+        scheme: Scheme,
+        /// The order in the file.
+        order: Order,
     },
     /// A weight is −128 (−8 in int4), or one in the padding is not 0.
     Weight {
@@ -191,6 +200,13 @@ impl fmt::Display for LayerError {
                 write!(
                     f,
                     "the weights are in order {found}, which is for another core; export the model for this one, or in the generic order 0"
+                )
+            }
+            Self::SchemeOrder { scheme, order } => {
+                write!(
+                    f,
+                    "{scheme} weights in order {}, which is not for this scheme; export the model again",
+                    order.code()
                 )
             }
             Self::Weight { row } => {

@@ -388,15 +388,18 @@ impl<'m> Reader<'m> {
         inputs: usize,
         hidden: usize,
     ) -> Result<Weights<'m>, Stop> {
+        let refused = LayerError::Order { found: order };
+        let order = Order::from_code(order).ok_or(refused)?;
+        if order.of(scheme) != order {
+            return Err(LayerError::SchemeOrder { scheme, order }.into());
+        }
         if scheme == Scheme::W4a16 {
-            layer_range("order of int4 weights", order.into(), 0, 0)?;
             let count = hidden.saturating_mul(blocks(inputs) + blocks(hidden));
             return Ok(Weights::Nibbles(self.slice(count)?));
         }
-        let refused = LayerError::Order { found: order };
-        let order = Order::from_code(order)
-            .filter(|order| Active::ORDERS.contains(order))
-            .ok_or(refused)?;
+        if !Active::ORDERS.contains(&order) {
+            return Err(refused.into());
+        }
         let padded = |n: usize| order.padded_blocks(blocks(n));
         let count = hidden.saturating_mul(padded(inputs) + padded(hidden));
         Ok(match order {

@@ -12,7 +12,7 @@
 
 use super::{
     DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Order, PairedBlock, Weights, blocks,
-    replace, scalar::Scalar,
+    products, replace, scalar::Scalar,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -76,11 +76,11 @@ impl Kernels for Dsp {
         next: &mut [I16x4],
     ) {
         let Weights::Paired(weights) = layer.weights else {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+            let done = products::step(layer, x, h, cell, next);
+            return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
         };
         let (input_blocks, hidden_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.width == Width::Int16
-            && layer.inputs > 0
+        let fits = layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= input_blocks + hidden_blocks
             && layer.gates.len() >= layer.hidden

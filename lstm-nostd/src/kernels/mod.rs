@@ -12,8 +12,12 @@ pub mod dsp;
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+mod products;
 pub mod scalar;
 mod scheme;
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+mod unit;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]

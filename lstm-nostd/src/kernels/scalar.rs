@@ -99,6 +99,23 @@ fn step<A: Activation>(
     next: &mut [I16x4],
     observer: &mut impl Observer,
 ) {
+    let (x, h_old) = (quads::<A>(x), quads::<A>(h));
+    units::<A>(layer, cell, next, observer, |unit| {
+        gate_products(layer, unit, x, h_old)
+    });
+    copy::<A>(next, h, layer.hidden);
+}
+
+/// (B) to (H) of all units, whose (A) without the bias comes from `products`; `next` becomes the hidden
+/// state.
+#[inline(always)]
+fn units<A: Activation>(
+    layer: &LstmParameters<'_>,
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+    observer: &mut impl Observer,
+    mut products: impl FnMut(usize) -> I32x4,
+) {
     let mut peepholes = layer.peepholes.iter();
     // The gates end with the last unit, before the padding of the last block of lanes.
     let units = layer.gates.iter().enumerate();
@@ -109,13 +126,12 @@ fn step<A: Activation>(
         for (bias, excess) in bias.iter_mut().zip(layer.bias_excess(unit)) {
             *bias -= excess;
         }
-        let acc = gate_products::<A>(layer, unit, quads(x), quads(h));
+        let acc = products(unit);
         let step = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, *c);
         observer.unit(unit, &step);
         *c = step.cell;
         *h_next = A::saturate(round_shift(step.hidden.into(), layer.h_shift)); // (H)
     }
-    copy::<A>(next, h, layer.hidden);
 }
 
 /// (E) for every row.

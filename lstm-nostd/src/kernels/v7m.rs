@@ -6,7 +6,7 @@
 
 use super::{
     DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, Width, blocks, replace, scalar::Scalar,
+    Weights, Width, blocks, products, replace, scalar::Scalar,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -61,12 +61,12 @@ impl Kernels for V7m {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let Weights::Generic(weights) = layer.weights else {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        let (Weights::Generic(weights), Width::Int16) = (layer.weights, layer.width) else {
+            let done = products::step(layer, x, h, cell, next);
+            return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
         };
         let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.width == Width::Int16
-            && layer.inputs > 0
+        let fits = layer.inputs > 0
             && layer.hidden > 0
             && weights.len() / layer.hidden >= x_blocks + h_blocks
             && layer.gates.len() >= layer.hidden

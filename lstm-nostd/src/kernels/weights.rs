@@ -70,11 +70,12 @@ impl Order {
         Self::ALL.into_iter().find(|order| order.code() == code)
     }
 
-    /// The order in which weights of `scheme` lie when this one is asked for: int4 has only one.
+    /// The order in which weights of `scheme` lie when this one is asked for: pairs need int16 activations,
+    /// and int4 has one order.
     pub const fn of(self, scheme: Scheme) -> Self {
-        match scheme {
-            Scheme::W8a16 | Scheme::W8a8 => self,
-            Scheme::W4a16 => Self::Generic,
+        match (scheme, self) {
+            (Scheme::W8a16, order) | (Scheme::W8a8, order @ Self::Grouped) => order,
+            (Scheme::W8a8 | Scheme::W4a16, _) => Self::Generic,
         }
     }
 

@@ -35,10 +35,20 @@ pub(super) struct Levers {
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
     /// Hidden units of each LSTM layer, separated by commas [default: 32].
-    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "UNITS",
+        value_delimiter = ',',
+        overrides_with = "hidden"
+    )]
     hidden: Option<Vec<usize>>,
     /// Units of dense ReLU layers before the output layer, separated by commas [default: none].
-    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "UNITS",
+        value_delimiter = ',',
+        overrides_with = "dense"
+    )]
     dense: Option<Vec<usize>>,
     /// LSTM layers without peephole connections.
     #[arg(long)]

@@ -99,9 +99,13 @@ impl fmt::Display for Summary {
             write!(f, ", {}", counted(groups, "group"))?;
         }
         write!(f, "\n{}: ", self.task.describe())?;
+        let all: usize = self.outputs.iter().map(|o| o.count).sum();
         let outputs: Vec<String> = match self.task.is_class() {
             true => (self.outputs.iter())
-                .map(|o| format!("{} × {}", o.count, o.name))
+                .map(|o| {
+                    let share = 100.0 * o.count as f64 / all.max(1) as f64;
+                    format!("{} × {} ({share:.1} %)", o.count, o.name)
+                })
                 .collect(),
             false => self.outputs.iter().map(|o| o.name.clone()).collect(),
         };
@@ -143,7 +147,7 @@ mod tests {
         assert_eq!(
             summary.to_string(),
             "3 sequences of 2 to 9 steps (median 4), 9 channels (x0 … x8), 2 groups\n\
-             one class a sequence: 2 × rest, 1 × move"
+             one class a sequence: 2 × rest (66.7 %), 1 × move (33.3 %)"
         );
         assert_eq!(summary.steps, 15);
     }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! After Um et al. 2017, on normalised inputs. A time shift moves events against the targets of
-//! single steps, so it is for sequences with one target.
+//! single steps and of forecasts, so it is for sequences with one target of their own.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};

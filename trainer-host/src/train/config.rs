@@ -11,7 +11,7 @@ use crate::bptt::Perturbation;
 use crate::data::{Dataset, Targets};
 use crate::initialisation::Initialisation;
 use crate::loss::{Loss, LossConfig};
-use crate::network::{Mode, NetworkConfig};
+use crate::network::{Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::schedule::Schedule;
@@ -251,11 +251,12 @@ impl TrainConfig {
             self.truncate.unwrap_or(0),
             "left out, since the data has one target a sequence and not one a step",
         )?;
+        let bound_to_time = per_step || data.origin.is_some();
         require(
-            !per_step || self.augmentation.time_shift == 0,
+            !bound_to_time || self.augmentation.time_shift == 0,
             "augmentation.time_shift",
             self.augmentation.time_shift,
-            "0, since the data has a target for each step",
+            "0, since the data has a target for each step, or one that follows the last step",
         )?;
         const NO_VALIDATION: &str =
             "left out without a validation part (validation_share is 0), whose loss it follows";
@@ -286,7 +287,8 @@ impl TrainConfig {
     }
 
     /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes
-    /// under binary cross-entropy), or its values as they are.
+    /// under binary cross-entropy), or its values as they are. Classes that are trained by an error of
+    /// values are still decided by the largest output, as under a softmax.
     pub fn network(&self, data: &Dataset) -> NetworkConfig {
         let loss = self.loss.loss_for(data);
         let one_output = loss == Loss::BinaryCrossEntropy
@@ -298,7 +300,10 @@ impl TrainConfig {
             peepholes: self.peepholes,
             dense: self.dense.clone(),
             outputs: if one_output { 1 } else { data.outputs.len() },
-            head: loss.head(),
+            head: match loss.head() {
+                Head::Linear if data.targets.task().is_class() => Head::Softmax,
+                head => head,
+            },
             mode: if data.targets.task().is_per_step() {
                 Mode::SequenceToSequence
             } else {

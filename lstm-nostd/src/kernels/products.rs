@@ -1,0 +1,161 @@
+//! w8a8 and w4a16 on cores with the DSP extension and on M3, w8a8 on M0: the sums of products in assembly,
+//! the rest of a unit in plain Rust.
+//!
+//! Both read [`Order::Generic`](super::Order::Generic). With the DSP extension a block of sixteen products
+//! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
+//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60. Nibbles
+//! come as w + 8, so that sums begin with −8·Σx instead of 0, which is computed once a step and exact modulo
+//! 2³².
+//!
+//! On M3 and larger cores, loops are entered in their middle, so that their ends are tested once in four
+//! blocks.
+#![allow(unsafe_code)]
+
+use super::unit::{Shifts, advance};
+use super::{
+    Activation, I16x4, I32x4, LstmParameters, Weights, Width, blocks, copy, lanes_mut, quads,
+};
+use crate::requant::round_shift;
+
+#[cfg(lstm_kernels = "dsp")]
+core::arch::global_asm!(include_str!("dsp_products.s"), options(raw));
+#[cfg(lstm_kernels = "v7m")]
+core::arch::global_asm!(include_str!("v7m_products.s"), options(raw));
+#[cfg(lstm_kernels = "v6m")]
+core::arch::global_asm!(include_str!("v6m_products.s"), options(raw));
+
+/// Bytes of instructions of a block of int8 activations, where loops are entered in their middle.
+const W8A8_BLOCK_BYTES: usize = if cfg!(lstm_kernels = "dsp") {
+    20 * 4
+} else {
+    36 * 4
+};
+/// The same of a block of int4 weights.
+#[cfg(not(lstm_kernels = "v6m"))]
+const W4A16_BLOCK_BYTES: usize = if cfg!(lstm_kernels = "dsp") {
+    18 * 4
+} else {
+    37 * 4
+};
+/// Blocks in a loop.
+const UNROLL: usize = 4;
+
+/// The products of a unit that are to be summed.
+#[repr(C)]
+struct Job {
+    row: *const u8,
+    x: Part,
+    h: Part,
+    /// `k`, `n`
+    shift: [u32; 2],
+    /// What the sums of each part begin with.
+    start: [i32; 2],
+    /// The result: (A) without the bias.
+    sums: I32x4,
+}
+
+/// The activations of a part of a row, and where the loop over them is entered, in bytes from its start.
+#[repr(C)]
+struct Part {
+    start: *const u8,
+    end: *const u8,
+    entry: usize,
+}
+
+unsafe extern "C" {
+    fn lstm_nostd_w8a8_products(job: *mut Job);
+    #[cfg(not(lstm_kernels = "v6m"))]
+    fn lstm_nostd_w4a16_products(job: *mut Job);
+}
+
+/// A step of a layer in w8a8 or w4a16 and generic order; `None` when it is in another one, when this core
+/// has no assembly for it, or when a buffer is too short.
+pub(super) fn step(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) -> Option<()> {
+    match (layer.weights, layer.width) {
+        (Weights::Generic(rows), Width::Int8) => {
+            let rows = bytemuck::try_cast_slice(rows).ok()?;
+            let products = (lstm_nostd_w8a8_products as Products, W8A8_BLOCK_BYTES, 16);
+            sum_units::<i8>(layer, rows, products, 0, x, h, cell, next)
+        }
+        #[cfg(not(lstm_kernels = "v6m"))]
+        (Weights::Nibbles(rows), Width::Int16) => {
+            let rows = bytemuck::try_cast_slice(rows).ok()?;
+            let products = (lstm_nostd_w4a16_products as Products, W4A16_BLOCK_BYTES, 8);
+            sum_units::<i16>(layer, rows, products, -8, x, h, cell, next)
+        }
+        _ => None,
+    }
+}
+
+type Products = unsafe extern "C" fn(*mut Job);
+
+/// `products` with the bytes of instructions and of weights of its block; `excess` times the activations are
+/// what its sums begin with.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a step's operands, and how to multiply them"
+)]
+#[inline(always)]
+fn sum_units<A: Activation>(
+    layer: &LstmParameters<'_>,
+    rows: &[u8],
+    (products, block_bytes, weight_bytes): (Products, usize, usize),
+    excess: i32,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) -> Option<()> {
+    let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+    let row_bytes = weight_bytes * (x_blocks + h_blocks);
+    if layer.inputs == 0 || layer.hidden == 0 {
+        return None;
+    }
+    let (x, h_old) = (
+        quads::<A>(x).get(..x_blocks)?,
+        quads::<A>(h).get(..h_blocks)?,
+    );
+    let part = |x: &[[A; 4]]| {
+        let range = x.as_ptr_range();
+        Part {
+            start: range.start.cast(),
+            end: range.end.cast(),
+            entry: (UNROLL - x.len() % UNROLL) % UNROLL * block_bytes,
+        }
+    };
+    let start = |x: &[[A; 4]]| -> i32 {
+        let lanes = x.as_flattened().iter();
+        lanes
+            .fold(0i32, |sum, x| sum.wrapping_add((*x).into()))
+            .wrapping_mul(excess)
+    };
+    let mut job = Job {
+        row: rows.as_ptr(),
+        x: part(x),
+        h: part(h_old),
+        shift: [layer.x_shift & 31, layer.h_shift & 31],
+        start: [start(x), start(h_old)],
+        sums: [0; 4],
+    };
+    let shifts = Shifts::new(layer.cell_int_bits);
+    let mut peepholes = layer.peepholes.iter();
+    let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
+    let units = rows.chunks_exact(row_bytes).zip(layer.gates);
+    for ((row, gate), (c, h_next)) in units.zip(lanes) {
+        job.row = row.as_ptr();
+        // SAFETY: the row has as many blocks as both parts have together, and neither is empty. The assembly
+        // reads no more than them, writes `sums`, and keeps the callee-saved registers.
+        unsafe { products(&mut job) };
+        let peephole = peepholes.next().copied().unwrap_or_default();
+        let hidden = advance(&shifts, gate, peephole, &job.sums, c);
+        *h_next = A::saturate(round_shift(hidden.into(), layer.h_shift)); // (H)
+    }
+    copy::<A>(next, h, layer.hidden);
+    Some(())
+}
