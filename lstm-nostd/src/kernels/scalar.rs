@@ -144,13 +144,17 @@ fn dense_rows<A: Activation>(
     let x = quads::<A>(x);
     let x = x.get(..blocks(layer.inputs)).unwrap_or(x);
     for (r, [bias, mult]) in layer.rows.iter().enumerate() {
-        let mut acc = *bias;
-        for (w, x) in layer.weights.row(r, layer.inputs).zip(x) {
-            acc += dot(&w, x);
-        }
+        let acc = *bias + row_products(layer, r, x);
         let value = saturating_shift_left(mul_high(acc, *mult), layer.output_shift);
         emit(r, value);
     }
+}
+
+/// The sum of products of one row. Not inlined, as flash would pay for every copy.
+#[inline(never)]
+fn row_products<A: Activation>(layer: &DenseParameters<'_>, row: usize, x: &[[A; 4]]) -> i32 {
+    let weights = layer.weights.row(row, layer.inputs);
+    weights.zip(x).map(|(w, x)| dot(&w, x)).sum()
 }
 
 /// (A) without the bias, for the four gates of one unit.
@@ -170,8 +174,8 @@ fn gate_products<A: Activation>(
     acc
 }
 
-/// The sums of products of one part of four rows.
-#[inline(always)]
+/// The sums of products of one part of four rows. Not inlined, as flash would pay for every copy.
+#[inline(never)]
 fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
     let mut acc = [0; 4];
     for (block, x) in blocks.zip(x) {
