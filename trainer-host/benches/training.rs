@@ -175,6 +175,7 @@ impl Training {
                 sequence: sequence.view(),
                 target: Target::Class(b % 10),
                 seed: 0,
+                teacher: None,
             })
             .collect();
         let (_, gradient) = self.backpropagation.gradient(&self.network, &batch);

@@ -25,6 +25,10 @@
 //! Where dropout is active, (B1) passes its product through the mask of (D3), (B4) and (B6) see the
 //! mask of (D4), and (B10) reads masked states and inputs, see [`crate::dropout`].
 //!
+//! Where activations are rounded ([`crate::activation_format`]), gradients pass as if they were not
+//! (straight through, Bengio, Léonard and Courville 2013), but for those of clipped values, which are
+//! zero.
+//!
 //! Long sequences may be gone through in windows ([`Backpropagation::window`]): each begins with the
 //! state that the one before ended with, and its gradient ends at its first step (truncated
 //! back-propagation, Williams and Peng 1990).
@@ -40,13 +44,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
+use crate::activation_format::ActivationFormats;
 use crate::compute::cell::{self, CellSums};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
 use crate::dropout::stream;
 use crate::forward::{LstmPass, PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
-use crate::loss::{Objective, Target};
+use crate::loss::{Objective, SoftTargets, Target};
 use crate::network::{DenseLayer, LstmLayer, Mode, Network};
 
 /// Sequences of a shard, at most.
@@ -61,6 +66,8 @@ pub struct Example<'a> {
     pub target: Target<'a>,
     /// Seeds this sequence's noise and dropout.
     pub seed: u64,
+    /// A teacher's outputs, `[1, O]` or `[T, O]`, if there is one.
+    pub teacher: Option<ArrayView2<'a, f32>>,
 }
 
 /// What is done to a network during training, so that it generalises.
@@ -95,6 +102,8 @@ pub struct Backpropagation {
     backend: Backend,
     objective: Objective,
     perturbation: Perturbation,
+    formats: ActivationFormats,
+    soft: Option<SoftTargets>,
     shards: Vec<Shard>,
     gradient: Network,
 }
@@ -115,9 +124,21 @@ impl Backpropagation {
             backend: Backend::detect(),
             objective: objective.into(),
             perturbation,
+            formats: ActivationFormats::default(),
+            soft: None,
             shards: Vec::new(),
             gradient,
         }
+    }
+
+    /// Rounds activations to `formats` from now on.
+    pub fn round_activations(&mut self, formats: ActivationFormats) {
+        self.formats = formats;
+    }
+
+    /// Takes part of the loss from the teacher's outputs from now on.
+    pub fn soften(&mut self, soft: SoftTargets) {
+        self.soft = Some(soft);
     }
 
     /// The mean loss of `batch` and its gradient, in the shape of a network.
@@ -142,7 +163,7 @@ impl Backpropagation {
         batch: &[Example<'_>],
         window: Range<usize>,
     ) -> WindowGradient<'_> {
-        let weights = Weights::of(network);
+        let weights = Weights::of(network, &self.formats);
         let steps = |example: &Example<'_>| {
             let end = example.sequence.nrows().min(window.end);
             end.saturating_sub(window.start)
@@ -166,6 +187,7 @@ impl Backpropagation {
         let task = Task {
             weights: &weights,
             objective: &self.objective,
+            soft: self.soft,
             scale: 1.0 / rows as f32,
             perturbation: self.perturbation,
             window,
@@ -212,6 +234,7 @@ fn deal<'a>(batch: &[Example<'a>]) -> Vec<Vec<Example<'a>>> {
 struct Task<'a> {
     weights: &'a Weights,
     objective: &'a Objective,
+    soft: Option<SoftTargets>,
     /// One over the number of judged rows.
     scale: f32,
     perturbation: Perturbation,
@@ -235,7 +258,7 @@ struct LstmTransposed {
 }
 
 impl Weights {
-    fn of(network: &Network) -> Self {
+    fn of(network: &Network, formats: &ActivationFormats) -> Self {
         let transpose = |layer: &LstmLayer, w: &ndarray::Array2<f32>| {
             let hidden = layer.w_h.ncols();
             let mut packed = Panels::zeros(4 * padded(hidden), w.ncols());
@@ -264,7 +287,7 @@ impl Weights {
             packed
         });
         Self {
-            forward: PackedNetwork::of(network),
+            forward: PackedNetwork::rounding(network, formats),
             lstm: lstm.collect(),
             dense: dense.collect(),
         }
@@ -381,11 +404,16 @@ impl Shard {
         let d_outputs = &mut self.dense[task.weights.dense.len() - 1].d_outputs;
         d_outputs.reset(logits.rows(), outputs);
         let (mut values, mut slopes) = (vec![0.0; outputs], vec![0.0; outputs]);
-        let mut judge = |row: usize, target: &Target<'_>, t: usize| {
+        let mut judge = |row: usize, example: &Example<'_>, t: usize| {
             for (o, value) in values.iter_mut().enumerate() {
                 *value = logits.get(row, o);
             }
-            let loss = (task.objective).row(&values, target.expected(t), &mut slopes);
+            let mut loss = (task.objective).row(&values, example.target.expected(t), &mut slopes);
+            if let (Some(soft), Some(teacher)) = (task.soft, example.teacher) {
+                let teacher = teacher.row(t).to_vec();
+                let pair = (values.as_slice(), teacher.as_slice());
+                loss = soft.blend(task.objective.loss, loss, pair, &mut slopes);
+            }
             for (o, slope) in slopes.iter().enumerate() {
                 d_outputs.set(row, o, slope * task.scale);
             }
@@ -394,12 +422,12 @@ impl Shard {
         self.loss = 0.0;
         for (b, example) in examples.iter().enumerate() {
             match task.weights.forward.mode {
-                Mode::SequenceToOne => self.loss += judge(b, &example.target, 0),
+                Mode::SequenceToOne => self.loss += judge(b, example, 0),
                 Mode::SequenceToSequence => {
                     let running = |step: &&cell::StepRows| step.count > b;
                     let steps = self.pass.steps.steps.iter().take_while(running);
                     for (t, step) in (task.window.start..).zip(steps) {
-                        self.loss += judge(step.row + b, &example.target, t);
+                        self.loss += judge(step.row + b, example, t);
                     }
                 }
             }
@@ -447,6 +475,10 @@ impl Shard {
             });
             if l > 0 {
                 through_relu(&self.pass.dense[l - 1], d_input);
+                if let Some(format) = weights.forward.formats.of_dense(l - 1) {
+                    let rounded = (&self.pass.dense[l - 1], 0);
+                    format.clip_gradient(rounded, (d_input, 0), rows);
+                }
             }
         }
         self.drop_from_head_gradient(mode);
@@ -548,6 +580,10 @@ impl LstmBack {
                     &weights.lstm[l].w_h,
                 ),
                 None => {}
+            }
+            if let Some(format) = weights.forward.formats.of_hidden(l) {
+                let rounded = (&forward.hidden, step.state);
+                format.clip_gradient(rounded, (&mut self.d_hidden, step.row), step.count);
             }
             pass.backend.run(cell::Backward {
                 step,
@@ -723,6 +759,7 @@ mod tests {
                 sequence: sequence.view(),
                 target: Target::ClassPerStep(&classes[..sequence.nrows()]),
                 seed: 3,
+                teacher: None,
             })
             .collect();
         let perturbation = Perturbation {

@@ -1,25 +1,29 @@
-//! Calibration: the ranges and mean squares that a network's values take on recorded sequences.
+//! Calibration: the magnitudes and mean squares that a network's values take on recorded sequences.
 //!
 //! Observes only; what the numbers decide is in [`crate::quantise`].
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use crate::magnitudes::Magnitudes;
 use crate::network::{Mode, Network};
+
+/// Sequences that are looked at, at most: evenly spaced ones.
+const MOST_SEQUENCES: usize = 512;
 
 /// What one LSTM layer saw and did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LstmRanges {
-    /// Largest magnitude of each input channel, `[I]`.
-    pub input_max: Vec<f64>,
+    /// Of each input channel, `[I]`.
+    pub input: Vec<Magnitudes>,
     /// Mean square of each input channel, `[I]`.
     pub input_square: Vec<f64>,
     /// Mean square of each hidden unit, `[H]`.
     pub hidden_square: Vec<f64>,
-    /// Largest magnitude of any hidden value.
-    pub hidden_max: f64,
-    /// Largest magnitude of any cell.
-    pub cell_max: f64,
+    /// Of all hidden values.
+    pub hidden: Magnitudes,
+    /// Of all cells.
+    pub cell: Magnitudes,
 }
 
 /// What the whole network saw and did.
@@ -27,8 +31,8 @@ pub struct LstmRanges {
 pub struct Calibration {
     /// LSTM layers, first to last.
     pub lstm: Vec<LstmRanges>,
-    /// Largest value after each hidden dense layer's ReLU, first to last.
-    pub dense_max: Vec<f64>,
+    /// Values after each hidden dense layer's ReLU, first to last.
+    pub dense: Vec<Magnitudes>,
     /// Largest magnitude of any output before the head.
     pub output_max: f64,
 }
@@ -36,14 +40,16 @@ pub struct Calibration {
 impl Calibration {
     /// Runs `network` over normalised sequences, each `[T, I]`, and keeps what it saw.
     ///
-    /// The result does not depend on the number of threads: sequences are observed on their own
-    /// and merged in their order.
+    /// Of many sequences, evenly spaced ones stand for all. The result does not depend on the number of
+    /// threads: sequences are observed on their own and merged in their order.
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Self {
-        let parts: Vec<Observed> = sequences
+        let few = evenly_spaced(sequences, MOST_SEQUENCES);
+        let steps = few.iter().map(ArrayView2::nrows).sum();
+        let parts: Vec<Observed> = few
             .par_iter()
-            .map(|sequence| Observed::of(network, *sequence))
+            .map(|sequence| Observed::of(network, *sequence, steps))
             .collect();
-        let mut total = Observed::nothing(network);
+        let mut total = Observed::nothing(network, steps);
         for part in &parts {
             total.merge(part);
         }
@@ -51,53 +57,60 @@ impl Calibration {
     }
 }
 
-/// Maxima, and sums of squares with their number of steps.
-#[derive(Clone)]
+/// At most `most` of `all`, in their order.
+pub(crate) fn evenly_spaced<T: Copy>(all: &[T], most: usize) -> Vec<T> {
+    let count = all.len().min(most);
+    (0..count).map(|n| all[n * all.len() / count]).collect()
+}
+
+/// Magnitudes, and sums of squares with their number of steps.
 struct Observed {
     calibration: Calibration,
     steps: f64,
 }
 
 impl Observed {
-    fn nothing(network: &Network) -> Self {
-        let lstm = network
-            .lstm
-            .iter()
-            .map(|layer| LstmRanges {
-                input_max: vec![0.0; layer.w_x.ncols()],
-                input_square: vec![0.0; layer.w_x.ncols()],
-                hidden_square: vec![0.0; layer.w_h.ncols()],
-                hidden_max: 0.0,
-                cell_max: 0.0,
-            })
-            .collect();
+    /// Of `steps` steps in all.
+    fn nothing(network: &Network, steps: usize) -> Self {
+        let lstm = network.lstm.iter().map(|layer| {
+            let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
+            LstmRanges {
+                input: vec![Magnitudes::expecting(steps); inputs],
+                input_square: vec![0.0; inputs],
+                hidden_square: vec![0.0; hidden],
+                hidden: Magnitudes::expecting(steps * hidden),
+                cell: Magnitudes::expecting(steps * hidden),
+            }
+        });
+        let hidden_dense = network.dense.len() - 1;
+        let dense = network.dense[..hidden_dense].iter();
         Self {
             calibration: Calibration {
-                lstm,
-                dense_max: vec![0.0; network.dense.len() - 1],
+                lstm: lstm.collect(),
+                dense: dense
+                    .map(|layer| Magnitudes::expecting(steps * layer.bias.len()))
+                    .collect(),
                 output_max: 0.0,
             },
             steps: 0.0,
         }
     }
 
-    fn of(network: &Network, sequence: ArrayView2<'_, f32>) -> Self {
-        let mut seen = Self::nothing(network);
+    fn of(network: &Network, sequence: ArrayView2<'_, f32>, steps: usize) -> Self {
+        let mut seen = Self::nothing(network, steps);
         seen.steps = sequence.nrows() as f64;
         let trace = network.trace(sequence);
         let mut input = sequence;
         for (ranges, layer) in seen.calibration.lstm.iter_mut().zip(&trace) {
-            for (j, column) in input.columns().into_iter().enumerate() {
-                for &x in column {
-                    ranges.input_max[j] = ranges.input_max[j].max(f64::from(x).abs());
-                    ranges.input_square[j] += f64::from(x).powi(2);
-                }
+            for (j, column) in input.axis_iter(Axis(1)).enumerate() {
+                ranges.input[j].add(column.insert_axis(Axis(1)));
+                ranges.input_square[j] = square(column.iter());
             }
             for (j, column) in layer.hidden.columns().into_iter().enumerate() {
-                ranges.hidden_square[j] = column.iter().map(|&h| f64::from(h).powi(2)).sum();
+                ranges.hidden_square[j] = square(column.iter());
             }
-            ranges.hidden_max = largest(layer.hidden.view());
-            ranges.cell_max = largest(layer.cell.view());
+            ranges.hidden.add(layer.hidden.view());
+            ranges.cell.add(layer.cell.view());
             input = layer.hidden.view();
         }
         let mut values: Array2<f32> = match network.config.mode {
@@ -109,36 +122,27 @@ impl Observed {
             values = values.dot(&dense.weight.t()) + dense.bias.view().insert_axis(Axis(0));
             if l < last {
                 values.mapv_inplace(|y| y.max(0.0));
-                seen.calibration.dense_max[l] = largest(values.view());
+                seen.calibration.dense[l].add(values.view());
             }
         }
-        seen.calibration.output_max = largest(values.view());
+        seen.calibration.output_max = values
+            .iter()
+            .fold(0.0, |max, y| f64::from(y.abs()).max(max));
         seen
     }
 
     fn merge(&mut self, other: &Self) {
         self.steps += other.steps;
-        let pairs = self
-            .calibration
-            .lstm
-            .iter_mut()
-            .zip(&other.calibration.lstm);
-        for (mine, theirs) in pairs {
-            combine(&mut mine.input_max, &theirs.input_max, f64::max);
-            combine(&mut mine.input_square, &theirs.input_square, |a, b| a + b);
-            combine(&mut mine.hidden_square, &theirs.hidden_square, |a, b| a + b);
-            mine.hidden_max = mine.hidden_max.max(theirs.hidden_max);
-            mine.cell_max = mine.cell_max.max(theirs.cell_max);
+        let (mine, theirs) = (&mut self.calibration, &other.calibration);
+        for (mine, theirs) in mine.lstm.iter_mut().zip(&theirs.lstm) {
+            merge_all(&mut mine.input, &theirs.input);
+            add(&mut mine.input_square, &theirs.input_square);
+            add(&mut mine.hidden_square, &theirs.hidden_square);
+            mine.hidden.merge(&theirs.hidden);
+            mine.cell.merge(&theirs.cell);
         }
-        combine(
-            &mut self.calibration.dense_max,
-            &other.calibration.dense_max,
-            f64::max,
-        );
-        self.calibration.output_max = self
-            .calibration
-            .output_max
-            .max(other.calibration.output_max);
+        merge_all(&mut mine.dense, &theirs.dense);
+        mine.output_max = mine.output_max.max(theirs.output_max);
     }
 
     fn finish(mut self) -> Calibration {
@@ -149,19 +153,26 @@ impl Observed {
                 .iter_mut()
                 .chain(&mut layer.hidden_square);
             squares.for_each(|square| *square /= steps);
+            layer.input.iter_mut().for_each(Magnitudes::finish);
+            layer.hidden.finish();
+            layer.cell.finish();
         }
+        self.calibration
+            .dense
+            .iter_mut()
+            .for_each(Magnitudes::finish);
         self.calibration
     }
 }
 
-fn combine(mine: &mut [f64], theirs: &[f64], with: impl Fn(f64, f64) -> f64) {
-    for (a, b) in mine.iter_mut().zip(theirs) {
-        *a = with(*a, *b);
-    }
+fn square<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
+    values.map(|value| f64::from(*value).powi(2)).sum()
 }
 
-fn largest(values: ArrayView2<'_, f32>) -> f64 {
-    values
-        .iter()
-        .fold(0.0, |max, &v| max.max(f64::from(v).abs()))
+fn add(mine: &mut [f64], theirs: &[f64]) {
+    mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+}
+
+fn merge_all(mine: &mut [Magnitudes], theirs: &[Magnitudes]) {
+    mine.iter_mut().zip(theirs).for_each(|(a, b)| a.merge(b));
 }

@@ -16,6 +16,7 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
+use crate::activation_format::{ActivationFormat, ActivationFormats};
 use crate::compute::cell::{self, Peepholes, StepRows};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
@@ -48,7 +49,19 @@ impl Network {
     /// # Panics
     /// If a sequence is empty or has another number of channels than the network.
     pub fn outputs(&self, sequences: &[ArrayView2<'_, f32>]) -> Vec<Array2<f32>> {
-        let packed = PackedNetwork::of(self);
+        self.outputs_in(&ActivationFormats::default(), sequences)
+    }
+
+    /// [`Network::outputs`] with activations rounded to `formats`.
+    ///
+    /// # Panics
+    /// As [`Network::outputs`].
+    pub fn outputs_in(
+        &self,
+        formats: &ActivationFormats,
+        sequences: &[ArrayView2<'_, f32>],
+    ) -> Vec<Array2<f32>> {
+        let packed = PackedNetwork::rounding(self, formats);
         let mut order: Vec<usize> = (0..sequences.len()).collect();
         order.sort_by_key(|&s| std::cmp::Reverse(sequences[s].nrows()));
         let groups: Vec<Vec<Array2<f32>>> = order
@@ -70,9 +83,21 @@ impl Network {
     /// # Panics
     /// If the sequence is empty or has another number of channels than the network.
     pub fn trace(&self, sequence: ArrayView2<'_, f32>) -> Vec<LayerTrace> {
+        self.trace_in(&ActivationFormats::default(), sequence)
+    }
+
+    /// [`Network::trace`] with activations rounded to `formats`.
+    ///
+    /// # Panics
+    /// As [`Network::trace`].
+    pub fn trace_in(
+        &self,
+        formats: &ActivationFormats,
+        sequence: ArrayView2<'_, f32>,
+    ) -> Vec<LayerTrace> {
         let mut pass = Pass::default();
         pass.load(&[sequence], self.config.inputs);
-        pass.lstm(&PackedNetwork::of(self));
+        pass.lstm(&PackedNetwork::rounding(self, formats));
         let steps = sequence.nrows();
         let unpack = |states: &Panels| {
             Array2::from_shape_fn((steps, states.columns()), |(t, u)| states.get(1 + t, u))
@@ -100,6 +125,8 @@ pub(crate) struct PackedNetwork {
     pub(crate) lstm: Vec<PackedLstm>,
     pub(crate) dense: Vec<PackedDense>,
     pub(crate) mode: Mode,
+    /// What activations are rounded to.
+    pub(crate) formats: ActivationFormats,
 }
 
 #[derive(Clone, Debug)]
@@ -122,11 +149,12 @@ pub(crate) struct PackedDense {
 }
 
 impl PackedNetwork {
-    pub(crate) fn of(network: &Network) -> Self {
+    pub(crate) fn rounding(network: &Network, formats: &ActivationFormats) -> Self {
         Self {
             lstm: network.lstm.iter().map(PackedLstm::of).collect(),
             dense: network.dense.iter().map(PackedDense::of).collect(),
             mode: network.config.mode,
+            formats: formats.clone(),
         }
     }
 }
@@ -365,6 +393,7 @@ impl Pass {
 
     /// Runs all LSTM layers from the states in the first rows of `cell` and `hidden`.
     fn advance(&mut self, network: &PackedNetwork) {
+        network.formats.round_inputs(&mut self.input);
         for (l, weights) in network.lstm.iter().enumerate() {
             let sequences = self.steps.sequences;
             let (below, layer) = self.layers.split_at_mut(l);
@@ -390,7 +419,15 @@ impl Pass {
                 recurrent: recurrent.is_active(),
                 candidate: candidate.is_active(),
             };
-            layer.run(self.backend, weights, &self.steps, (x, first), masked);
+            let format = network.formats.of_hidden(l);
+            layer.run(
+                self.backend,
+                weights,
+                &self.steps,
+                (x, first),
+                masked,
+                format,
+            );
         }
     }
 
@@ -442,6 +479,10 @@ impl Pass {
                 for line in outputs.lines_mut() {
                     line.0.iter_mut().for_each(|y| *y = y.max(0.0));
                 }
+            }
+            if let Some(format) = network.formats.of_dense(l) {
+                let rows = outputs.rows();
+                format.round_rows(outputs, 0, rows);
             }
         }
         self.dense = dense;
@@ -556,6 +597,7 @@ impl LstmPass {
         steps: &Steps,
         (x, first): (&Panels, usize),
         masked: Masked,
+        format: Option<ActivationFormat>,
     ) {
         let hidden = weights.hidden();
         self.gates.reshape(steps.rows, 4 * padded(hidden));
@@ -593,6 +635,9 @@ impl LstmPass {
                 peepholes: &weights.peepholes,
                 candidate_mask: masked.candidate.then_some(&self.candidate_mask),
             });
+            if let Some(format) = format {
+                format.round_rows(&mut self.hidden, step.state, step.count);
+            }
             if masked.recurrent {
                 self.mask_states(step.state, step.count);
             }
@@ -670,7 +715,10 @@ mod tests {
             head: Head::Linear,
             mode: Mode::SequenceToOne,
         };
-        let network = PackedNetwork::of(&Network::new(&config, 1).unwrap());
+        let network = PackedNetwork::rounding(
+            &Network::new(&config, 1).unwrap(),
+            &ActivationFormats::default(),
+        );
         let sequences = [6, 4].map(|steps| Array2::from_elem((steps, 2), 0.5f32));
         let views = sequences.each_ref().map(|sequence| sequence.view());
         let mut pass = Pass::default();

@@ -1,8 +1,16 @@
 //! How far the integers of each layer are from the f32 network, over the same sequences.
+//!
+//! ```text
+//! SQNR = 10 log₁₀ (Σ x² / Σ (x − x̂)²)                                     (N1)
+//! ```
+//!
+//! in dB, with x̂ what the integers stand for; infinite where nothing is off.
 
 use lstm_nostd::Model;
+use lstm_nostd::activation::{sigmoid, tanh};
 use lstm_nostd::kernels::scalar::UnitStep;
-use ndarray::ArrayView2;
+use lstm_nostd::requant::saturate16_symmetric;
+use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -25,6 +33,12 @@ pub struct LayerError {
     pub cell_max: f64,
     /// Root of the mean square distance of cells.
     pub cell_rms: f64,
+    /// (N1) of the gates i, f, g and o after their activation.
+    pub gates_sqnr_db: f64,
+    /// (N1) of the cells.
+    pub cell_sqnr_db: f64,
+    /// (N1) of the hidden values.
+    pub hidden_sqnr_db: f64,
     /// Cells that stood at the end of their range, over all units and steps.
     pub saturated_cells: usize,
     /// Pre-activations of gates that were clamped to ±8, over all gates, units and steps: σ and tanh are
@@ -44,8 +58,16 @@ struct Sums {
     signal_square: f64,
     cell_max: f64,
     cell_square: f64,
+    cell_signal_square: f64,
+    gate_square: f64,
+    gate_signal_square: f64,
     saturated_cells: usize,
     saturated_gates: usize,
+}
+
+/// (N1) from its two sums.
+pub fn sqnr_db(signal: f64, noise: f64) -> f64 {
+    10.0 * (signal / noise).log10()
 }
 
 /// Runs `network` on `normalised` and `model` on `real`, the same sequences `[T, I]` in normalised
@@ -82,17 +104,17 @@ fn compare(
     let mut all = vec![Sums::default(); trace.len()];
     let mut stream = Stream::new(model);
     for (t, raw) in raw_sequence(formats, real).iter().enumerate() {
-        stream.observed_step(model, raw, &mut |l, _, step| all[l].count_saturated(step));
+        stream.observed_step(model, raw, &mut |l, unit, step| {
+            all[l].count_saturated(step);
+            all[l].add_gates(step, trace[l].gates.row(t), unit);
+        });
         let layers = model.lstm_layers();
         for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
             let cell_unit = 2f64.powi(layers[l].cell_int_bits as i32 - 31);
             for u in 0..layers[l].hidden {
                 let cell = f64::from(stream.cell(model, l, u)) * cell_unit;
-                sums.add(
-                    stream.hidden(model, l, u),
-                    f64::from(exact.hidden[[t, u]]),
-                    cell - f64::from(exact.cell[[t, u]]),
-                );
+                sums.add_hidden(stream.hidden(model, l, u), exact.hidden[[t, u]].into());
+                sums.add_cell(cell, exact.cell[[t, u]].into());
             }
         }
     }
@@ -100,14 +122,31 @@ fn compare(
 }
 
 impl Sums {
-    fn add(&mut self, hidden: f64, exact_hidden: f64, cell_error: f64) {
-        let error = (hidden - exact_hidden).abs();
+    fn add_hidden(&mut self, hidden: f64, exact: f64) {
+        let error = (hidden - exact).abs();
         self.count += 1.0;
         self.hidden_max = self.hidden_max.max(error);
         self.hidden_square += error * error;
-        self.signal_square += exact_hidden * exact_hidden;
-        self.cell_max = self.cell_max.max(cell_error.abs());
-        self.cell_square += cell_error * cell_error;
+        self.signal_square += exact * exact;
+    }
+
+    fn add_cell(&mut self, cell: f64, exact: f64) {
+        let error = (cell - exact).abs();
+        self.cell_max = self.cell_max.max(error);
+        self.cell_square += error * error;
+        self.cell_signal_square += exact * exact;
+    }
+
+    /// Gates of `unit` against the f32 ones, `[4H]`.
+    fn add_gates(&mut self, step: &UnitStep, exact: ArrayView1<'_, f32>, unit: usize) {
+        let hidden = exact.len() / 4;
+        for (gate, z) in step.z.iter().enumerate() {
+            let z = saturate16_symmetric(*z);
+            let integer = if gate == 2 { tanh(z) } else { sigmoid(z) };
+            let exact = f64::from(exact[gate * hidden + unit]);
+            self.gate_square += (f64::from(integer) / 32_768.0 - exact).powi(2);
+            self.gate_signal_square += exact * exact;
+        }
     }
 
     fn count_saturated(&mut self, step: &UnitStep) {
@@ -124,6 +163,9 @@ impl Sums {
         self.signal_square += other.signal_square;
         self.cell_max = self.cell_max.max(other.cell_max);
         self.cell_square += other.cell_square;
+        self.cell_signal_square += other.cell_signal_square;
+        self.gate_square += other.gate_square;
+        self.gate_signal_square += other.gate_signal_square;
         self.saturated_cells += other.saturated_cells;
         self.saturated_gates += other.saturated_gates;
     }
@@ -137,6 +179,9 @@ impl Sums {
             hidden_signal_rms: rms(self.signal_square),
             cell_max: self.cell_max,
             cell_rms: rms(self.cell_square),
+            gates_sqnr_db: sqnr_db(self.gate_signal_square, self.gate_square),
+            cell_sqnr_db: sqnr_db(self.cell_signal_square, self.cell_square),
+            hidden_sqnr_db: sqnr_db(self.signal_square, self.hidden_square),
             saturated_cells: self.saturated_cells,
             saturated_gates: self.saturated_gates,
         }

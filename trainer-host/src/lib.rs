@@ -3,24 +3,28 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! out_of_range → data → compute → network, initialisation, dropout → forward → loss → bptt
-//! bptt, optimiser, schedule → train → tensor_file → checkpoint
-//! network → calibrate → quantise → export → integers → evaluate, layer_error
-//! config_file, run_folder → report → training_run → cli
+//! out_of_range → data → compute → network, initialisation, dropout, activation_format → forward
+//! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune
+//! bptt, quantise, prune, optimiser, schedule → train → tensor_file → checkpoint
+//! quantise → export → integers → evaluate, layer_error, unit_trace, disagreement
+//! config_file, run_folder → choose → quantisation_report → report → training_run → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart. The one tells what a step costs from the sizes of layers; the
 //! other runs models on boards and knows nothing of the rest.
+pub mod activation_format;
 pub mod atomic_file;
 pub mod bptt;
 pub mod calibrate;
 pub mod checkpoint;
+pub mod choose;
 pub mod cli;
 pub mod compute;
 pub mod config_file;
 pub mod cost;
 pub mod data;
 pub mod device;
+pub mod disagreement;
 pub mod dropout;
 pub mod evaluate;
 pub mod export;
@@ -30,10 +34,13 @@ pub mod input_format;
 pub mod integers;
 pub mod layer_error;
 pub mod loss;
+pub mod magnitudes;
 pub mod model_file;
 pub mod network;
 pub mod optimiser;
 pub mod out_of_range;
+pub mod prune;
+pub mod quantisation_report;
 pub mod quantise;
 pub mod quantised_file;
 pub mod report;
@@ -42,3 +49,4 @@ pub mod schedule;
 mod tensor_file;
 pub mod train;
 pub mod training_run;
+pub mod unit_trace;

@@ -302,6 +302,19 @@ impl Network {
         all.into_iter().map(row_major).collect()
     }
 
+    /// A checksum of all parameters with their names: CRC-64/XZ in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let crc = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
+        let mut digest = crc.digest();
+        for parameter in self.parameters() {
+            digest.update(parameter.name.as_bytes());
+            for value in parameter.values {
+                digest.update(&value.to_le_bytes());
+            }
+        }
+        format!("{:016x}", digest.finalize())
+    }
+
     /// How many parameters there are.
     pub fn parameter_count(&self) -> usize {
         self.parameters()
@@ -346,6 +359,18 @@ mod tests {
         let names: Vec<String> = network.parameters().into_iter().map(|p| p.name).collect();
         assert_eq!(names[3], "lstm.0.peephole");
         assert_eq!(names.last().unwrap(), "dense.1.bias");
+    }
+
+    #[test]
+    fn every_parameter_changes_the_fingerprint() {
+        let network = Network::new(&config(), 1).unwrap();
+        let mut seen = std::collections::BTreeSet::from([network.fingerprint()]);
+        for p in 0..network.parameters().len() {
+            let mut changed = network.clone();
+            changed.values_mut()[p][0] += 1.0;
+            assert!(seen.insert(changed.fingerprint()));
+        }
+        assert_eq!(network.fingerprint(), network.clone().fingerprint());
     }
 
     #[test]

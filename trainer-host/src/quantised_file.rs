@@ -11,7 +11,8 @@
 //! | `dense.L.bias`, `dense.L.mult` | i32 `[O]` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
-//! The metadata entry `lstm-nostd` holds the rest as JSON: formats, shifts and names.
+//! The metadata entry `lstm-nostd` holds the rest as JSON: formats, shifts, names, and the fingerprint of
+//! the f32 weights that the integers came from.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file::WriteFileError;
+use crate::network::Network;
 use crate::tensor_file::{self, Element, Tensor, values, vector};
 
 /// Why a quantised network cannot be read.
@@ -34,6 +36,12 @@ pub enum ReadError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The integers are of other weights.
+    #[error("{}: these integers are not of the run's weights, which are newer or another network's; make them again with `trainer-host quantise`", path.display())]
+    OtherWeights {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is no quantised network, or a damaged one.
     #[error("{}: {problem}; make it again with `trainer-host quantise`", path.display())]
@@ -49,6 +57,8 @@ pub enum ReadError {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Formats {
+    /// [`Network::fingerprint`] of what was quantised.
+    weights: String,
     /// Of each LSTM layer, then of each dense layer.
     schemes: Vec<String>,
     task: String,
@@ -92,11 +102,11 @@ fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
     tensor
 }
 
-/// Writes `file` to `path`.
+/// Writes `file`, the integers of `network`, to `path`.
 ///
 /// # Errors
 /// When the file cannot be written; nothing is left behind then.
-pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
+pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), WriteFileError> {
     let mut tensors: Vec<(String, Tensor)> = Vec::new();
     let mut add = |name: String, tensor| tensors.push((name, tensor));
     let channel = |of: fn(&InputChannel) -> i32| file.channels.iter().map(of).collect::<Vec<_>>();
@@ -120,6 +130,7 @@ pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
     add("golden.raw".into(), matrix(&raw));
     add("golden.outputs".into(), matrix(&outputs));
     let formats = Formats {
+        weights: network.fingerprint(),
         schemes: file.schemes().map(|scheme| scheme.name().into()).collect(),
         task: name_of(&TASKS, &file.task),
         mode: name_of(&MODES, &file.mode),
@@ -139,22 +150,29 @@ pub fn write(path: &Path, file: &ModelFile) -> Result<(), WriteFileError> {
     tensor_file::write(path, tensors, Some(&formats))
 }
 
-/// Reads what [`write()`] wrote.
+/// Reads what [`write()`] wrote for `network`.
 ///
 /// # Errors
 /// [`ReadError`]; whether the integers make a model is for the model file's parser to say.
-pub fn read(path: &Path) -> Result<ModelFile, ReadError> {
+pub fn read(path: &Path, network: &Network) -> Result<ModelFile, ReadError> {
     let bytes = std::fs::read(path).map_err(|source| ReadError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
-    parse(&bytes).map_err(|problem| ReadError::Damaged {
+    let (file, weights) = parse(&bytes).map_err(|problem| ReadError::Damaged {
         path: path.to_owned(),
         problem,
-    })
+    })?;
+    if weights != network.fingerprint() {
+        return Err(ReadError::OtherWeights {
+            path: path.to_owned(),
+        });
+    }
+    Ok(file)
 }
 
-fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
+/// The integers, and the fingerprint of their weights.
+fn parse(bytes: &[u8]) -> Result<(ModelFile, String), String> {
     let tensors = tensor_file::open(bytes)?;
     let formats: Formats = tensor_file::metadata(bytes, "this is not a quantised network")?;
     let inputs = formats.input_names.len();
@@ -253,7 +271,7 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
             .zip(read_matrix(&tensors, "golden.outputs", steps, width)?)
             .collect()
     };
-    Ok(ModelFile {
+    let file = ModelFile {
         task: named(&TASKS, "task", &formats.task)?,
         mode: named(&MODES, "mode", &formats.mode)?,
         output_exponent: formats.output_exponent,
@@ -263,7 +281,8 @@ fn parse(bytes: &[u8]) -> Result<ModelFile, String> {
         input_names: formats.input_names,
         output_names: formats.output_names,
         golden,
-    })
+    };
+    Ok((file, formats.weights))
 }
 
 fn named<T: Copy>(names: &[(&'static str, T)], field: &str, found: &str) -> Result<T, String> {
@@ -313,6 +332,7 @@ fn read_matrix<T: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::{Head, NetworkConfig};
     use lstm_nostd::artifact::RandomModel;
     use proptest::prelude::*;
 
@@ -331,6 +351,30 @@ mod tests {
         file
     }
 
+    /// Any network: the integers above are nobody's.
+    fn network(seed: u64) -> Network {
+        let config = NetworkConfig {
+            inputs: 1,
+            hidden: vec![2],
+            peepholes: false,
+            dense: vec![],
+            outputs: 1,
+            head: Head::Linear,
+            mode: crate::network::Mode::SequenceToOne,
+        };
+        Network::new(&config, seed).unwrap()
+    }
+
+    #[test]
+    fn integers_of_other_weights_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quantised.safetensors");
+        write(&path, &example(1, true), &network(1)).unwrap();
+        assert!(read(&path, &network(1)).is_ok());
+        let said = read(&path, &network(2)).unwrap_err().to_string();
+        assert!(said.contains("trainer-host quantise"), "{said}");
+    }
+
     proptest! {
         #[test]
         fn read_after_write_is_the_same(seed in any::<u64>(), peepholes in any::<bool>(), golden in any::<bool>()) {
@@ -340,15 +384,15 @@ mod tests {
             if !golden {
                 file.golden.clear();
             }
-            write(&path, &file).unwrap();
-            prop_assert_eq!(read(&path).unwrap(), file);
+            write(&path, &file, &network(1)).unwrap();
+            prop_assert_eq!(read(&path, &network(1)).unwrap(), file);
         }
 
         #[test]
         fn a_damaged_file_is_refused_or_read(at in any::<prop::sample::Index>(), value in any::<u8>(), cut in any::<bool>()) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("quantised.safetensors");
-            write(&path, &example(1, true)).unwrap();
+            write(&path, &example(1, true), &network(1)).unwrap();
             let mut bytes = std::fs::read(&path).unwrap();
             let at = at.index(bytes.len());
             if cut {
@@ -356,7 +400,7 @@ mod tests {
                 prop_assert!(parse(&bytes).is_err());
             } else {
                 bytes[at] = value;
-                if let Ok(file) = parse(&bytes) {
+                if let Ok((file, _)) = parse(&bytes) {
                     // Whatever was read, the model file's own check decides.
                     let _ = file.to_bytes();
                 }
@@ -371,8 +415,8 @@ mod tests {
         let said = |change: fn(&mut ModelFile)| {
             let mut file = example(1, true);
             change(&mut file);
-            write(&path, &file).unwrap();
-            read(&path).unwrap_err().to_string()
+            write(&path, &file, &network(1)).unwrap();
+            read(&path, &network(1)).unwrap_err().to_string()
         };
         let no_inputs = said(|file| {
             file.channels.clear();
@@ -391,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("nowhere/quantised.safetensors"))
+        let error = read(Path::new("nowhere/quantised.safetensors"), &network(1))
             .unwrap_err()
             .to_string();
         assert!(

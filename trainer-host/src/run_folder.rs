@@ -8,7 +8,7 @@
 //! | `checkpoint.safetensors` | the state after the last finished epoch, for `--resume` |
 //! | `log.jsonl` | one line an epoch |
 //! | `metrics.json`, `report.html` | final figures and pictures |
-//! | `quantised.safetensors` | the integers, after `quantise` |
+//! | `quantised.safetensors`, `quantisation.html` | the integers and their report, after `quantise` |
 //! | `model.lstm` | the model file, after `export` |
 
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub const LOG: &str = "log.jsonl";
 pub const METRICS: &str = "metrics.json";
 /// Pictures.
 pub const REPORT: &str = "report.html";
+/// Pictures of the integers.
+pub const QUANTISATION_REPORT: &str = "quantisation.html";
 /// The integers.
 pub const QUANTISED: &str = "quantised.safetensors";
 /// The model file for firmware.
@@ -166,7 +168,16 @@ impl RunConfig {
         }
         // What an older run left must not be taken for this one's.
         for file in [
-            CONFIG, WEIGHTS, CHECKPOINT, LOG, METRICS, REPORT, QUANTISED, MODEL, FITTED,
+            CONFIG,
+            WEIGHTS,
+            CHECKPOINT,
+            LOG,
+            METRICS,
+            REPORT,
+            QUANTISED,
+            QUANTISATION_REPORT,
+            MODEL,
+            FITTED,
         ] {
             let path = folder.join(file);
             if path.is_file() {

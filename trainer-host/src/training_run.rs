@@ -8,19 +8,25 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use lstm_nostd::Model;
 use serde::Serialize;
 
 use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
+use crate::choose::{ChooseError, Request, choose};
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Parts, Summary};
-use crate::evaluate::{Score, score};
+use crate::data::{BuiltIn, Dataset, Parts, Schema, Summary};
+use crate::evaluate::{Outputs, Score, score};
 use crate::export::check_data;
+use crate::integers;
+use crate::network::Network;
+use crate::prune::prune;
 use crate::report::run_report;
 use crate::run_folder::{
     CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS,
 };
 use crate::train::{BatchProgress, Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
+use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainConfig};
 
 /// Final figures of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +43,8 @@ pub struct Metrics {
     pub parameters: usize,
     /// What it was trained on.
     pub train_data: Summary,
+    /// What the scores are of: f32, or the scheme of quantisation-aware training.
+    pub judged_as: &'static str,
     /// Of the part that weights were chosen by.
     pub validation: Option<Score>,
     /// Of the part that nothing was chosen by.
@@ -66,6 +74,17 @@ pub enum TrainingRunError {
     /// Figures cannot be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+    /// The integers of a quantisation-aware run cannot be made.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// Another run's network cannot be used for this one's data.
+    #[error("{}: its {what} differ from those of this run's data; a run to begin with or to learn from has the same channels, outputs and kind of targets", folder.display())]
+    OtherSchema {
+        /// The other run.
+        folder: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
     /// The data is not what the run began with.
     #[error("{}: {data} is no longer the data that this run began with; bring that back, or start a new run", folder.display())]
     OtherData {
@@ -83,6 +102,8 @@ pub struct TrainingRun {
     config: RunConfig,
     data: Parts,
     fitted: Fitted,
+    /// What it begins with, if that is another run's network.
+    initial: Option<Network>,
     begun: Begun,
 }
 
@@ -101,7 +122,7 @@ impl TrainingRun {
     /// When the configuration or the data cannot be trained on, or a run is there and `overwrite` is
     /// not set.
     pub fn begin(
-        config: RunConfig,
+        mut config: RunConfig,
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
@@ -110,12 +131,22 @@ impl TrainingRun {
             RunConfig::refuse_existing(folder)?;
         }
         let data = config.open_data()?;
-        let fitted = Fitted::fit(&config.train, &data.train);
+        let (fitted, initial) = match initial(&config.train, &data.train)? {
+            Some((fitted, network)) => {
+                let structure = &network.config;
+                config.train.hidden.clone_from(&structure.hidden);
+                config.train.dense.clone_from(&structure.dense);
+                config.train.peepholes = structure.peepholes;
+                (fitted, Some(network))
+            }
+            None => (Fitted::fit(&config.train, &data.train), None),
+        };
         Ok(Self {
             folder: folder.to_owned(),
             config,
             data,
             fitted,
+            initial,
             begun: Begun::New { overwrite },
         })
     }
@@ -136,7 +167,16 @@ impl TrainingRun {
             None
         };
         let data = config.open_data()?;
-        if Fitted::fit(&config.train, &data.train) != fitted {
+        let initial = match state {
+            None => initial(&config.train, &data.train)?.map(|(_, network)| network),
+            Some(_) => None,
+        };
+        // A run that began with another one took that one's normalisation over.
+        let same = match config.train.init {
+            Some(_) => data.train.schema() == fitted.schema,
+            None => Fitted::fit(&config.train, &data.train) == fitted,
+        };
+        if !same {
             return Err(TrainingRunError::OtherData {
                 folder: folder.to_owned(),
                 data: config.source,
@@ -147,6 +187,7 @@ impl TrainingRun {
             config,
             data,
             fitted,
+            initial,
             begun: Begun::Before(state),
         })
     }
@@ -191,8 +232,17 @@ impl TrainingRun {
         };
         let mut trainer = match state {
             Some(state) => Trainer::resume(config, &train, validation.as_ref(), *state)?,
-            None => Trainer::new(config, &train, validation.as_ref())?,
+            None => match self.initial {
+                Some(network) => {
+                    Trainer::beginning_with(config, &train, validation.as_ref(), network)?
+                }
+                None => Trainer::new(config, &train, validation.as_ref())?,
+            },
         };
+        if let Some(distillation) = &config.distillation {
+            let outputs = teach(&distillation.teacher, &self.fitted, &self.data.train)?;
+            trainer = trainer.taught_by(outputs);
+        }
         // Whatever could be refused has been; only now is anything written.
         if let Some(overwrite) = new {
             (self.config).create(&self.fitted, &self.folder, overwrite)?;
@@ -268,11 +318,89 @@ impl Observer for Recorder<'_> {
     }
 }
 
+/// What a run with `init` begins with, and what was fitted for it.
+fn initial(
+    config: &TrainConfig,
+    train: &Dataset,
+) -> Result<Option<(Fitted, Network)>, TrainingRunError> {
+    let Some(folder) = &config.init else {
+        return Ok(None);
+    };
+    let fitted = Fitted::read(folder)?;
+    refuse_other(folder, &fitted, &train.schema())?;
+    let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
+    if let Some(hidden) = &config.prune_to {
+        network = prune(&network, hidden).map_err(TrainError::from)?;
+    }
+    let network_config = network.config.clone();
+    Ok(Some((
+        Fitted {
+            network: network_config,
+            ..fitted
+        },
+        network,
+    )))
+}
+
+/// A teacher's outputs for the training part, as the targets are normalised.
+fn teach(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, TrainingRunError> {
+    let teacher = Run::open(folder)?;
+    refuse_other(folder, &teacher.fitted, &fitted.schema)?;
+    if teacher.network.config.outputs != fitted.network.outputs {
+        return Err(TrainingRunError::OtherSchema {
+            folder: folder.to_owned(),
+            what: "number of outputs",
+        });
+    }
+    let mut outputs = teacher.outputs(train);
+    if let Some(targets) = &fitted.targets {
+        outputs.iter_mut().for_each(|values| targets.apply(values));
+    }
+    Ok(outputs)
+}
+
+fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), TrainingRunError> {
+    let what = if other.schema.channels != schema.channels {
+        "channels"
+    } else if other.schema.outputs != schema.outputs {
+        "outputs"
+    } else if other.schema.task != schema.task {
+        "targets"
+    } else {
+        return Ok(());
+    };
+    Err(TrainingRunError::OtherSchema {
+        folder: folder.to_owned(),
+        what,
+    })
+}
+
+/// The outputs that a run is judged by: those of its integers after quantisation-aware training.
+fn judged_outputs(run: &Run, data: &Parts, part: &Dataset) -> Result<Outputs, TrainingRunError> {
+    let Some(scheme) = run.config.train.qat else {
+        return Ok(run.outputs(part));
+    };
+    let layers = run.network.lstm.len() + run.network.dense.len();
+    let request = Request {
+        schemes: vec![scheme; layers],
+        clipping: Some(QAT_CLIPPING),
+        rounding: Some(QAT_ROUNDING),
+    };
+    let chosen = choose(run, &data.train, None, &request)?;
+    let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+    let sequences: Vec<_> = part.sequences.iter().map(|s| s.view()).collect();
+    Ok(integers::outputs(&model, &sequences))
+}
+
 /// Judges the chosen network and writes metrics and report.
 fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, TrainingRunError> {
-    let validation = data.validation.as_ref();
-    let validation = validation.map(|part| score(part, &run.outputs(part)));
-    let test_outputs = data.test.as_ref().map(|part| (part, run.outputs(part)));
+    let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
+        part.map(|part| judged_outputs(run, data, part)).transpose()
+    };
+    let validation = judge(data.validation.as_ref())?;
+    let validation =
+        (data.validation.as_ref().zip(validation)).map(|(part, outputs)| score(part, &outputs));
+    let test_outputs = data.test.as_ref().zip(judge(data.test.as_ref())?);
     let test = test_outputs
         .as_ref()
         .map(|(part, outputs)| score(part, outputs));
@@ -286,6 +414,7 @@ fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, Traini
         best_epoch: state.best.as_ref().map(|best| best.epoch),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
+        judged_as: run.config.train.qat.map_or("f32", |scheme| scheme.name()),
         validation,
         test,
         criterion,

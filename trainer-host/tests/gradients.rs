@@ -213,6 +213,7 @@ impl Batch {
             sequence: self.sequences[b].view(),
             target: of(b),
             seed: 0,
+            teacher: None,
         };
         (0..self.sequences.len()).map(example).collect()
     }

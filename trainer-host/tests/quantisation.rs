@@ -9,8 +9,9 @@ use trainer_host::export::{InputStage, assemble};
 use trainer_host::input_format::choose_formats;
 use trainer_host::integers;
 use trainer_host::layer_error::{self, LayerError};
+use trainer_host::magnitudes::Clipping;
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
-use trainer_host::quantise::quantise;
+use trainer_host::quantise::{Plan, Rounding, quantise};
 
 /// A pseudo-random value in −1..1 that depends on all arguments (no distribution is needed here).
 fn noise(seed: u64, a: usize, b: usize) -> f32 {
@@ -67,9 +68,14 @@ impl Case {
 
     /// Largest distance of an output, and the errors of the layers, with `schemes` over and over.
     fn quantised_error(&self, schemes: &[Scheme]) -> (f64, Vec<LayerError>) {
-        let real: Vec<ArrayView2<'_, f32>> = self.real.iter().map(|s| s.view()).collect();
-        let normalised: Vec<ArrayView2<'_, f32>> =
-            self.normalised.iter().map(|s| s.view()).collect();
+        let found = self.quantised(schemes, Clipping::MinMax, Rounding::Nearest);
+        let exact = self.network.outputs(&views(&self.normalised));
+        (largest_distance(&exact, &found.outputs), found.layers)
+    }
+
+    /// Quantised with `schemes` over and over, and run.
+    fn quantised(&self, schemes: &[Scheme], clipping: Clipping, rounding: Rounding) -> Quantised {
+        let (real, normalised) = (views(&self.real), views(&self.normalised));
         let names =
             |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
         let config = &self.network.config;
@@ -83,7 +89,13 @@ impl Case {
         let calibration = Calibration::observe(&self.network, &normalised);
         let layers = self.network.lstm.len() + self.network.dense.len();
         let schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
-        let quantised = quantise(&self.network, &calibration, &schemes, &smallest).unwrap();
+        let plan = Plan {
+            schemes: &schemes,
+            smallest_input_range: &smallest,
+            clipping,
+            rounding,
+        };
+        let quantised = quantise(&self.network, &calibration, &plan, &normalised).unwrap();
         let stage = InputStage {
             formats: &formats,
             mean: &self.mean,
@@ -92,16 +104,30 @@ impl Case {
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();
         let bytes = file.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
-        let exact = self.network.outputs(&normalised);
-        let found = integers::outputs(&model, &real);
-        let distance = (exact.iter().flatten().zip(found.iter().flatten()))
-            .map(|(a, b)| f64::from((a - b).abs()))
-            .fold(0.0, f64::max);
-        (
-            distance,
-            layer_error::measure(&self.network, &model, &normalised, &real),
-        )
+        let fake = quantised.fake(config);
+        Quantised {
+            outputs: integers::outputs(&model, &real),
+            fake: fake.network.outputs_in(&fake.formats, &normalised),
+            layers: layer_error::measure(&self.network, &model, &normalised, &real),
+        }
     }
+}
+
+/// A quantised network's outputs, those of the f32 network that stands for it, and its layers.
+struct Quantised {
+    outputs: Vec<Array2<f32>>,
+    fake: Vec<Array2<f32>>,
+    layers: Vec<LayerError>,
+}
+
+fn views(sequences: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
+    sequences.iter().map(|s| s.view()).collect()
+}
+
+fn largest_distance(a: &[Array2<f32>], b: &[Array2<f32>]) -> f64 {
+    (a.iter().flatten().zip(b.iter().flatten()))
+        .map(|(a, b)| f64::from((a - b).abs()))
+        .fold(0.0, f64::max)
 }
 
 fn config(inputs: usize, hidden: Vec<usize>, dense: Vec<usize>, peepholes: bool) -> NetworkConfig {
@@ -160,6 +186,74 @@ proptest! {
             prop_assert!(layer.hidden_rms <= MAX_MIXED_RMS, "{:?} {layer:?}", schemes);
             prop_assert_eq!(layer.saturated_cells, 0);
         }
+    }
+}
+
+/// Gates, cells and int16 activations are what the fake-quantised network does not round: some 2⁻¹⁵ each,
+/// summed over rows and steps.
+const MAX_FAKE_DISTANCE: f64 = 0.005;
+/// A value half way between two steps of an int8 activation may go either way: a step of 2⁻⁷ or 2⁻⁸, and
+/// what follows from it.
+const MAX_FAKE_DISTANCE_INT8: f64 = 0.1;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn the_fake_quantised_network_is_what_the_integers_compute(
+        inputs in 1usize..8,
+        hidden in prop::collection::vec(2usize..20, 1..=2),
+        dense in prop::collection::vec(2usize..8, 0..=1),
+        scheme in prop::sample::select(Scheme::ALL.to_vec()),
+        clipping in prop::sample::select(Clipping::ALL.to_vec()),
+        rounding in prop::sample::select(Rounding::ALL.to_vec()),
+        seed in any::<u64>(),
+    ) {
+        let case = Case::new(config(inputs, hidden, dense, true), seed >> 1, 30);
+        let found = case.quantised(&[scheme], clipping, rounding);
+        let most = match scheme {
+            Scheme::W8a8 => MAX_FAKE_DISTANCE_INT8,
+            Scheme::W8a16 | Scheme::W4a16 => MAX_FAKE_DISTANCE,
+        };
+        let distance = largest_distance(&found.fake, &found.outputs);
+        prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", scheme, clipping, rounding, distance);
+    }
+}
+
+/// Sequences whose channels follow one another, as those of sensors do.
+fn correlated(mut case: Case) -> Case {
+    for (normalised, real) in case.normalised.iter_mut().zip(&mut case.real) {
+        let channels = normalised.ncols();
+        for t in 0..normalised.nrows() {
+            for j in 1..channels {
+                normalised[[t, j]] = 0.8 * normalised[[t, j - 1]] + 0.3 * normalised[[t, j]];
+            }
+            for j in 0..channels {
+                real[[t, j]] = normalised[[t, j]] * case.deviation[j] + case.mean[j];
+            }
+        }
+    }
+    case
+}
+
+#[test]
+fn rounding_by_output_error_beats_the_nearest_integers() {
+    // Geometric mean over networks: 0.49 and 0.42 when this was written.
+    const USUAL_SHARE: f64 = 0.6;
+    for scheme in [Scheme::W8a16, Scheme::W4a16] {
+        let mut logarithms = Vec::new();
+        for n in 0..20usize {
+            let config = config(3 + n % 6, vec![8 + n], vec![], n % 2 == 0);
+            let case = correlated(Case::new(config, n as u64, 60));
+            let rms = |rounding| {
+                let found = case.quantised(&[scheme], Clipping::MeanSquaredError, rounding);
+                found.layers[0].hidden_rms
+            };
+            logarithms.push((rms(Rounding::Gptq) / rms(Rounding::Nearest)).ln());
+        }
+        let share = (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp();
+        println!("{scheme}: error of h is {share:.3} of that of the nearest integers");
+        assert!(share < USUAL_SHARE, "{scheme}: {share}");
     }
 }
 

@@ -16,8 +16,9 @@ use trainer_host::calibrate::Calibration;
 use trainer_host::forward::LayerTrace;
 use trainer_host::input_format::InputFormat;
 use trainer_host::integers::Stream;
+use trainer_host::magnitudes::Clipping;
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
-use trainer_host::quantise::quantise;
+use trainer_host::quantise::{Plan, Rounding, quantise};
 
 const INPUTS: usize = 16;
 const HIDDEN: usize = 64;
@@ -76,7 +77,13 @@ impl Case {
             .slice(ndarray::s![..1_000.min(self.inputs.nrows()), ..]);
         let calibration = Calibration::observe(&self.network, &[seen]);
         let smallest = [FORMAT.smallest_range(1.0, scheme.width()); INPUTS];
-        let quantised = quantise(&self.network, &calibration, &[scheme; 2], &smallest).unwrap();
+        let plan = Plan {
+            schemes: &[scheme; 2],
+            smallest_input_range: &smallest,
+            clipping: Clipping::MinMax,
+            rounding: Rounding::Nearest,
+        };
+        let quantised = quantise(&self.network, &calibration, &plan, &[seen]).unwrap();
         let channel =
             |range: &f64| -> InputChannel { FORMAT.channel(0.0, 1.0, *range, scheme.width()) };
         let file = ModelFile {

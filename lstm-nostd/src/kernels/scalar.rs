@@ -168,8 +168,8 @@ fn gate_products<A: Activation>(
     acc
 }
 
-/// The sums of products of one part of four rows.
-#[inline(always)]
+/// The sums of products of one part of four rows. Not inlined, as flash would pay for every copy.
+#[inline(never)]
 fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
     let mut acc = [0; 4];
     for (block, x) in blocks.zip(x) {

@@ -58,6 +58,11 @@ pub(super) fn run(
     printer: Printer,
 ) -> anyhow::Result<()> {
     config.train.validate()?;
+    if let Some(key) = config.train.other_run() {
+        bail!(
+            "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
+        );
+    }
     let file = out.map(|folder| folder.join(CROSS_VALIDATION));
     refuse_existing(file.as_deref(), overwrite)?;
     let stop = interrupt::flag()?;

@@ -7,6 +7,7 @@ use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
+use crate::run_folder::Run;
 use crate::{atomic_file, quantised_file, run_folder};
 
 #[derive(Debug, clap::Args)]
@@ -63,7 +64,8 @@ struct Exported {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let quantised = args.run.join(run_folder::QUANTISED);
-    let content = quantised_file::read(&quantised)?;
+    let run = Run::open(&args.run)?;
+    let content = quantised_file::read(&quantised, &run.network)?;
     let bytes = content
         .to_bytes_in(args.target.order())
         .with_context(|| format!("{}", quantised.display()))?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use serde::Serialize;
 
 use super::Printer;
@@ -47,6 +48,9 @@ struct Found {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let config = with_data(args.settings.effective()?)?;
+    if let Some(key) = config.train.other_run() {
+        bail!("{key}: a rate is found for training from fresh weights; leave it out");
+    }
     let data = config.open_data()?;
     let fitted = Fitted::fit(&config.train, &data.train);
     let test = RangeTest {

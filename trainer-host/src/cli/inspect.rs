@@ -11,10 +11,10 @@ use super::Printer;
 use super::clock::Clock;
 use super::table::table;
 use crate::cost::{self, Core, DenseSize, LstmSize};
-use crate::model_file;
 use crate::network::NetworkConfig;
 use crate::run_folder::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
+use crate::{model_file, quantised_file};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -103,6 +103,8 @@ struct InspectedRun {
     outputs: Vec<String>,
     training: TrainConfig,
     quantised: bool,
+    /// Whether the integers are of the weights that the run has now.
+    quantised_is_current: bool,
     exported: bool,
 }
 
@@ -115,6 +117,8 @@ fn inspect_run(run: &Run) -> InspectedRun {
         outputs: run.fitted.schema.outputs.clone(),
         training: run.config.train.clone(),
         quantised: run.folder.join(QUANTISED).exists(),
+        quantised_is_current: quantised_file::read(&run.folder.join(QUANTISED), &run.network)
+            .is_ok(),
         exported: run.folder.join(MODEL).exists(),
     }
 }
@@ -153,7 +157,11 @@ fn run_text(run: &InspectedRun) -> String {
         run.training.batch_size,
         run.training.learning_rate,
         run.training.seed,
-        stage(run.quantised, "quantise"),
+        if run.quantised && !run.quantised_is_current {
+            "not from these weights; `trainer-host quantise`".to_owned()
+        } else {
+            stage(run.quantised, "quantise")
+        },
         stage(run.exported, "export"),
     )
 }

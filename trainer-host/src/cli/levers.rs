@@ -1,13 +1,16 @@
 //! Flags that say how to train; docs/training.md has them beside their keys in a configuration.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use clap::ValueEnum;
+use lstm_nostd::kernels::Scheme;
 
 use crate::initialisation::{InputWeights, RecurrentWeights};
 use crate::loss::{ClassWeights, Loss};
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
-use crate::train::{EarlyStopping, TrainConfig};
+use crate::train::{Distillation, EarlyStopping, TrainConfig};
 
 /// What can be set; the defaults are those of the training configuration.
 #[derive(Debug, clap::Args)]
@@ -24,6 +27,8 @@ pub(super) struct Levers {
     schedule: ScheduleFlags,
     #[command(flatten)]
     overfitting: OverfittingFlags,
+    #[command(flatten)]
+    fitting: FittingFlags,
 }
 
 #[derive(Debug, clap::Args)]
@@ -182,6 +187,37 @@ struct OverfittingFlags {
     scaling: Option<f32>,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Making it fit")]
+struct FittingFlags {
+    /// Begin with the network of this run, its sizes and its normalisation.
+    #[arg(long, value_name = "RUN")]
+    init: Option<PathBuf>,
+    /// With --init: keep so many hidden units of each LSTM layer, those with the largest weights.
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    prune_to: Option<Vec<usize>>,
+    /// Quantisation-aware training: w8a16, w8a8 or w4a16.
+    #[arg(long, value_name = "SCHEME", value_parser = scheme)]
+    qat: Option<Scheme>,
+    /// Learn from the network of this run too (knowledge distillation).
+    #[arg(long, value_name = "RUN")]
+    teacher: Option<PathBuf>,
+    /// Temperature of the teacher's and the network's outputs [default: 2].
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Share of the loss that follows the teacher [default: 0.5].
+    #[arg(long, value_name = "SHARE")]
+    distil_weight: Option<f32>,
+}
+
+/// A scheme by its name.
+pub(super) fn scheme(name: &str) -> Result<Scheme, String> {
+    Scheme::from_name(name).ok_or_else(|| {
+        let known = Scheme::ALL.map(Scheme::name).join(", ");
+        format!("known schemes are {known}")
+    })
+}
+
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
@@ -205,6 +241,31 @@ impl Levers {
         self.optimiser.apply(config)?;
         self.schedule.apply(config)?;
         self.overfitting.apply(config);
+        self.fitting.apply(config)
+    }
+}
+
+impl FittingFlags {
+    fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
+        config.init = self.init.or(config.init.take());
+        config.prune_to = self.prune_to.or(config.prune_to.take());
+        config.qat = self.qat.or(config.qat);
+        if let Some(teacher) = self.teacher {
+            match &mut config.distillation {
+                Some(distillation) => distillation.teacher = teacher,
+                none => *none = Some(Distillation::from_teacher(teacher)),
+            }
+        }
+        match &mut config.distillation {
+            Some(distillation) => {
+                set(&mut distillation.temperature, self.temperature);
+                set(&mut distillation.weight, self.distil_weight);
+            }
+            None if self.temperature.is_some() || self.distil_weight.is_some() => {
+                bail!("--temperature and --distil-weight are for --teacher RUN");
+            }
+            None => {}
+        }
         Ok(())
     }
 }
@@ -452,6 +513,18 @@ mod tests {
                 "--time-shift 4 --scaling 0.1",
                 "augmentation = { time_shift = 4, scaling = 0.1 }",
             ),
+            (
+                "--init runs/a --prune-to 8,4 --qat w4a16",
+                "init = \"runs/a\"\nprune_to = [8, 4]\nqat = \"w4a16\"",
+            ),
+            (
+                "--teacher runs/b",
+                "distillation = { teacher = \"runs/b\", temperature = 2.0, weight = 0.5 }",
+            ),
+            (
+                "--teacher runs/b --temperature 3 --distil-weight 0.9",
+                "distillation = { teacher = \"runs/b\", temperature = 3.0, weight = 0.9 }",
+            ),
         ] {
             let found = config(flags).unwrap();
             assert_eq!(found, toml::from_str(keys).unwrap(), "{flags}");
@@ -468,6 +541,7 @@ mod tests {
             ("--optimiser rmsprop --nesterov", "the optimiser is rmsprop"),
             ("--schedule step --warm-up 0.1", "the schedule is step"),
             ("--rate-factor 0.1", "the schedule is cosine"),
+            ("--temperature 2", "--teacher"),
             (
                 "--schedule exponential --rate-epochs 3",
                 "the schedule is exponential",

@@ -65,7 +65,7 @@ impl ModelSource {
 
 /// A quantised run's model file, if it is of the run's own shape.
 fn integers_of(run: &Run, quantised: &Path) -> anyhow::Result<AlignedBytes> {
-    let bytes = quantised_file::read(quantised)?
+    let bytes = quantised_file::read(quantised, &run.network)?
         .to_bytes()
         .with_context(|| format!("{}", quantised.display()))?;
     ensure!(

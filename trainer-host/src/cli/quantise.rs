@@ -3,39 +3,93 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use ndarray::ArrayView2;
-use serde::Serialize;
 
 use super::Printer;
-use super::table::table;
-use crate::calibrate::Calibration;
-use crate::evaluate::{Comparison, compare};
-use crate::export::{InputStage, assemble};
-use crate::input_format::choose_formats;
-use crate::layer_error::{self, LayerError};
+use super::levers::scheme;
+use super::table::{percent, table};
+use crate::choose::{Request, choose};
+use crate::magnitudes::Clipping;
 use crate::network::Network;
-use crate::quantise::quantise;
-use crate::run_folder::{QUANTISED, Run};
-use crate::{integers, quantised_file};
-
-/// Sequences whose layers are compared, at most: enough for figures that do not change any more.
-const COMPARED_SEQUENCES: usize = 200;
+use crate::quantisation_report::{Files, Memory, QuantisationReport, measure};
+use crate::quantise::Rounding;
+use crate::report::quantisation_page;
+use crate::run_folder::{QUANTISATION_REPORT, QUANTISED, Run};
+use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
+use crate::{atomic_file, quantised_file};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Run folder, after `trainer-host train`.
     run: PathBuf,
     /// Scheme of all layers, or of each, LSTM layers first, as in `w8a8,w8a16`: w8a16, w8a8 or w4a16.
-    #[arg(long, value_delimiter = ',', value_parser = scheme, default_value = "w8a16")]
+    /// [default: that of quantisation-aware training, else w8a16]
+    #[arg(long, value_delimiter = ',', value_parser = scheme)]
     scheme: Vec<Scheme>,
+    /// How ranges and scales follow from the training part: by the largest value, by a percentile, or by
+    /// the least mean squared error; `auto` keeps what is nearest to f32 on held-out training data.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Calibrate::Auto)]
+    calibration: Calibrate,
+    /// How weights become integers: each to the nearest, or those of a row together so that its output
+    /// changes least; `auto` as above.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Round::Auto)]
+    rounding: Round,
 }
 
-fn scheme(name: &str) -> Result<Scheme, String> {
-    Scheme::from_name(name).ok_or_else(|| {
-        let known = Scheme::ALL.map(Scheme::name).join(", ");
-        format!("known schemes are {known}")
+/// Values of `--calibration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Calibrate {
+    Auto,
+    MinMax,
+    Percentile,
+    Mse,
+}
+
+/// Values of `--rounding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Round {
+    Auto,
+    Nearest,
+    Gptq,
+}
+
+impl Calibrate {
+    fn clipping(self) -> Option<Clipping> {
+        match self {
+            Self::Auto => None,
+            Self::MinMax => Some(Clipping::MinMax),
+            Self::Percentile => Some(Clipping::Percentile),
+            Self::Mse => Some(Clipping::MeanSquaredError),
+        }
+    }
+}
+
+impl Round {
+    fn rounding(self) -> Option<Rounding> {
+        match self {
+            Self::Auto => None,
+            Self::Nearest => Some(Rounding::Nearest),
+            Self::Gptq => Some(Rounding::Gptq),
+        }
+    }
+}
+
+/// What the flags ask for; a run of quantisation-aware training is quantised as it was trained.
+fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
+    let named = match (run.config.train.qat, args.scheme.as_slice()) {
+        (Some(qat), []) => vec![qat],
+        (_, named) => named.to_vec(),
+    };
+    let schemes = per_layer(&named, &run.network)?;
+    let trained = run.config.train.qat;
+    let as_trained = trained.is_some_and(|qat| schemes.iter().all(|scheme| *scheme == qat));
+    let clipping = args.calibration.clipping();
+    let rounding = args.rounding.rounding();
+    Ok(Request {
+        schemes,
+        clipping: clipping.or(as_trained.then_some(QAT_CLIPPING)),
+        rounding: rounding.or(as_trained.then_some(QAT_ROUNDING)),
     })
 }
 
@@ -43,6 +97,7 @@ fn scheme(name: &str) -> Result<Scheme, String> {
 fn per_layer(named: &[Scheme], network: &Network) -> anyhow::Result<Vec<Scheme>> {
     let layers = network.lstm.len() + network.dense.len();
     match named {
+        [] => Ok(vec![Scheme::default(); layers]),
         [all] => Ok(vec![*all; layers]),
         each if each.len() == layers => Ok(each.to_vec()),
         each => bail!(
@@ -54,74 +109,20 @@ fn per_layer(named: &[Scheme], network: &Network) -> anyhow::Result<Vec<Scheme>>
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Quantised {
-    file: PathBuf,
-    /// Of the LSTM layers, then of the dense layers.
-    schemes: Vec<&'static str>,
-    /// Which part the accuracy is of.
-    part: &'static str,
-    comparison: Comparison,
-    layers: Vec<LayerError>,
-    cell_formats: Vec<String>,
-    x_shifts: Vec<u8>,
-}
-
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let run = Run::open(&args.run)?;
     let data = run.open_data()?;
-    let real = views(&data.train.sequences);
-    let normalised = run.fitted.normalised_inputs(&data.train);
-    let normalised = views(&normalised);
-
-    let inputs = &run.fitted.inputs;
-    let formats = choose_formats(&data.train.channels, &real)?;
-    let schemes = per_layer(&args.scheme, &run.network)?;
-    let smallest: Vec<f64> = formats
-        .iter()
-        .zip(&inputs.deviation)
-        .map(|(format, dev)| format.smallest_range(*dev, schemes[0].width()))
-        .collect();
-    let calibration = Calibration::observe(&run.network, &normalised);
-    let quantised = quantise(&run.network, &calibration, &schemes, &smallest)?;
-    let stage = InputStage {
-        formats: &formats,
-        mean: &inputs.mean,
-        deviation: &inputs.deviation,
+    let request = request(&args, &run)?;
+    let chosen = choose(&run, &data.train, data.validation.as_ref(), &request)?;
+    let files = Files {
+        integers: run.folder.join(QUANTISED),
+        report: run.folder.join(QUANTISATION_REPORT),
     };
-    let names = (
-        run.fitted.schema.channels.as_slice(),
-        run.fitted.output_names(),
-    );
-    let file = assemble(&run.network.config, &quantised, &stage, names, real[0])?;
-    let bytes = file.to_bytes()?;
-    let model = Model::parse(&bytes)?;
-
-    let few = ..real.len().min(COMPARED_SEQUENCES);
-    let layers = layer_error::measure(&run.network, &model, &normalised[few], &real[few]);
-    let (part, judged) = match (&data.test, &data.validation) {
-        (Some(test), _) => ("test part", test),
-        (None, Some(validation)) => ("validation part", validation),
-        (None, None) => ("training part", &data.train),
-    };
-    let found = integers::outputs(&model, &views(&judged.sequences));
-    let comparison = compare(judged, &run.outputs(judged), &found);
-    let path = run.folder.join(QUANTISED);
-    quantised_file::write(&path, &file)?;
-    let summary = Quantised {
-        file: path,
-        schemes: schemes.iter().map(|scheme| scheme.name()).collect(),
-        part,
-        comparison,
-        cell_formats: file
-            .lstm
-            .iter()
-            .map(|l| format!("Q{}.{}", l.cell_int_bits, 31 - l.cell_int_bits))
-            .collect(),
-        x_shifts: file.lstm.iter().map(|l| l.x_shift).collect(),
-        layers,
-    };
-    printer.print(&summary, text)
+    let integers = chosen.file.clone();
+    let report = measure(&run, &data, &request.schemes, chosen, files)?;
+    quantised_file::write(&report.file, &integers, &run.network)?;
+    atomic_file::write(&report.report, quantisation_page(&report).as_bytes())?;
+    printer.print(&report, text)
 }
 
 /// Borrows every sequence.
@@ -129,12 +130,91 @@ pub(super) fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ArrayView2<'_, f3
     sequences.iter().map(|sequence| sequence.view()).collect()
 }
 
-fn text(quantised: &Quantised) -> String {
-    let rows: Vec<Vec<String>> = quantised
+fn text(report: &QuantisationReport) -> String {
+    let mut sections = vec![
+        format!(
+            "{}  (schemes {}; calibration {}, rounding {})\n",
+            report.file.display(),
+            report.schemes.join(", "),
+            report.calibration,
+            report.rounding,
+        ),
+        layer_table(report),
+        noise_table(report),
+        report.comparison.to_text(report.part),
+    ];
+    if let Some(reference) = &report.reference {
+        sections.push(format!("f32 is that of {}\n", reference.display()));
+    }
+    let changed: Vec<Vec<String>> = (report.classes.iter())
+        .filter(|class| class.difference.is_some_and(|d| d != 0.0))
+        .map(|class| {
+            let share = |share: Option<f64>| share.map_or("-".into(), percent);
+            vec![
+                class.class.clone(),
+                class.support.to_string(),
+                share(class.float_recall),
+                share(class.integer_recall),
+            ]
+        })
+        .collect();
+    if !changed.is_empty() {
+        let header = [
+            "class that changed",
+            "occurs",
+            "found in f32",
+            "in integers",
+        ];
+        sections.push(table(&header, &changed));
+    }
+    if let Some(first) = report.disagreements.followed.first() {
+        sections.push(format!(
+            "decisions differ in {} sequences; in sequence {} they part at step {} of {}\n",
+            report.disagreements.sequences, first.sequence, first.parted_at, first.steps,
+        ));
+    }
+    let Memory {
+        flash_bytes,
+        state_bytes,
+        scratch_bytes,
+    } = report.memory;
+    sections.push(format!(
+        "flash {flash_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\nreport {}\n",
+        report.report.display()
+    ));
+    sections.join("\n")
+}
+
+/// Signal to quantisation noise of each layer.
+fn noise_table(report: &QuantisationReport) -> String {
+    let decibels = |value: f64| format!("{value:.1}");
+    let rows: Vec<Vec<String>> = (report.weights.iter().enumerate())
+        .map(|(l, weights)| {
+            let mut row = vec![weights.layer.clone(), decibels(weights.sqnr_db)];
+            match report.layers.get(l) {
+                Some(layer) => row.extend(
+                    [
+                        layer.gates_sqnr_db,
+                        layer.cell_sqnr_db,
+                        layer.hidden_sqnr_db,
+                    ]
+                    .map(decibels),
+                ),
+                None => row.extend(["-", "-", "-"].map(String::from)),
+            }
+            row
+        })
+        .collect();
+    let header = ["SQNR, dB", "weights", "gates", "cell", "hidden"];
+    table(&header, &rows)
+}
+
+fn layer_table(report: &QuantisationReport) -> String {
+    let rows: Vec<Vec<String>> = report
         .layers
         .iter()
-        .zip(quantised.cell_formats.iter().zip(&quantised.x_shifts))
-        .zip(&quantised.schemes)
+        .zip(report.cell_formats.iter().zip(&report.x_shifts))
+        .zip(&report.schemes)
         .map(|((layer, (cell, shift)), scheme)| {
             vec![
                 layer.layer.clone(),
@@ -164,11 +244,5 @@ fn text(quantised: &Quantised) -> String {
         "saturated z",
         "x shift",
     ];
-    format!(
-        "{}  (schemes {})\n\n{}\n{}",
-        quantised.file.display(),
-        quantised.schemes.join(", "),
-        table(&header, &rows),
-        quantised.comparison.to_text(quantised.part),
-    )
+    table(&header, &rows)
 }

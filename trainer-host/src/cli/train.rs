@@ -115,6 +115,9 @@ fn text(metrics: &Metrics) -> String {
             .map_or(String::new(), |best| format!(", best {best}")),
         metrics.parameters
     )];
+    if metrics.judged_as != "f32" {
+        lines.push(format!("judged as   {} integers", metrics.judged_as));
+    }
     for (part, score) in [("validation", &metrics.validation), ("test", &metrics.test)] {
         if let Some(score) = score {
             lines.push(format!("{part:<11} {}", score.describe()));

@@ -12,6 +12,7 @@
 //! class weights          w_k L, the gradient likewise; balanced: w_k = N / (K n_k)               (L7)
 //! ```
 //!
+//! and soft targets (L8) and (L9), see [`SoftTargets`],
 //! with e = y − q, k the class, n_k the judged rows of class k, N their sum and K the classes that
 //! occur. (L5) is Huber 1964, (L6) Szegedy et al. 2016, (L7) King and Zeng 2001.
 //!
@@ -22,10 +23,12 @@
 
 mod class_weights;
 mod config;
+mod distillation;
 mod objective;
 mod target;
 
 pub use class_weights::ClassWeights;
 pub use config::LossConfig;
+pub use distillation::SoftTargets;
 pub use objective::{Loss, Objective};
 pub use target::{Expected, Target};

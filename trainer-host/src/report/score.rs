@@ -38,7 +38,7 @@ pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
     }
 }
 
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut html = String::from("<table><tr>");
     // Writing to a String cannot fail.
     for name in header {
@@ -55,7 +55,7 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     html + "</tr></table>"
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share))
 }
 

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::TrainConfig;
 use crate::bptt::Example;
 use crate::data::Dataset;
+use crate::evaluate::Outputs;
 use crate::loss::Target;
 
 /// Batches whose sequences are sorted by length together.
@@ -67,12 +68,14 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub(super) fn examples(&self) -> Vec<Example<'_>> {
+    /// Ready to be learned from; `teacher` has the outputs for each sequence of the data.
+    pub(super) fn examples<'b>(&'b self, teacher: Option<&'b Outputs>) -> Vec<Example<'b>> {
         (self.sequences.iter().zip(self.indices).zip(&self.seeds))
             .map(|((sequence, s), seed)| Example {
                 sequence: sequence.view(),
                 target: Target::of(&self.data.targets, *s),
                 seed: *seed,
+                teacher: teacher.map(|outputs| outputs[*s].view()),
             })
             .collect()
     }

@@ -1,8 +1,12 @@
 //! The configuration of a training run, and what it means for a data set.
 
+use std::path::PathBuf;
+
+use lstm_nostd::kernels::Scheme;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::Augmentation;
+use super::distillation::Distillation;
 use crate::bptt::Perturbation;
 use crate::data::{Dataset, Targets};
 use crate::initialisation::Initialisation;
@@ -73,6 +77,18 @@ pub struct TrainConfig {
     pub augmentation: Augmentation,
     /// How weights begin.
     pub initialisation: Initialisation,
+    /// A run whose network this one begins with; its sizes and normalisation are taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+    /// With `init`: hidden units of each LSTM layer that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_to: Option<Vec<usize>>,
+    /// Quantisation-aware training for this scheme.
+    #[serde(skip_serializing_if = "Option::is_none", with = "super::scheme_name")]
+    pub qat: Option<Scheme>,
+    /// A larger network to learn from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
 }
 
 /// When to stop before the last epoch.
@@ -120,6 +136,10 @@ impl Default for TrainConfig {
             early_stopping: None,
             augmentation: Augmentation::default(),
             initialisation: Initialisation::default(),
+            init: None,
+            prune_to: None,
+            qat: None,
+            distillation: None,
         }
     }
 }
@@ -206,6 +226,15 @@ impl TrainConfig {
         self.optimiser.validate()?;
         self.schedule.validate(self.learning_rate)?;
         self.augmentation.validate()?;
+        require(
+            self.prune_to.is_none() || self.init.is_some(),
+            "prune_to",
+            format!("{:?}", self.prune_to.as_deref().unwrap_or_default()),
+            "left out without init, the run whose network is pruned",
+        )?;
+        if let Some(distillation) = &self.distillation {
+            distillation.validate()?;
+        }
         self.initialisation.validate()
     }
 
@@ -246,6 +275,15 @@ impl TrainConfig {
             },
             NO_VALIDATION,
         )
+    }
+
+    /// The first key that needs another run, if one is set.
+    pub fn other_run(&self) -> Option<&'static str> {
+        let keys = [
+            (self.init.is_some(), "init"),
+            (self.distillation.is_some(), "distillation"),
+        ];
+        keys.into_iter().find_map(|(set, key)| set.then_some(key))
     }
 
     /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes

@@ -2,6 +2,8 @@
 
 use crate::network::StructureError;
 use crate::out_of_range::OutOfRange;
+use crate::prune::PruneError;
+use crate::quantise::QuantiseError;
 
 /// Why training cannot begin or go on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -12,6 +14,12 @@ pub enum TrainError {
     /// The network cannot be built.
     #[error(transparent)]
     Structure(#[from] StructureError),
+    /// The network cannot be pruned to the sizes.
+    #[error("prune_to: {0}")]
+    Prune(#[from] PruneError),
+    /// Quantisation-aware training came upon a weight that integers do not hold.
+    #[error("quantisation-aware training: {0}")]
+    Quantise(#[from] QuantiseError),
     /// The data cannot be trained on.
     #[error("the {part} part {problem}")]
     Data {

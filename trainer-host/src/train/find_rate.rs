@@ -133,7 +133,7 @@ pub fn find_rate(
     for epoch in 1.. {
         for indices in batches(config, train, epoch) {
             let batch = Batch::of(config, train, &indices, epoch);
-            let examples = batch.examples();
+            let examples = batch.examples(None);
             let window = config.truncate.unwrap_or(batch.longest());
             for w in 0..batch.longest().div_ceil(window) {
                 let steps = w * window..(w + 1) * window;

@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, config → observer, validation, batches → trainer, find_rate
+//! error, state → augmentation, distillation, config → qat → observer, validation, batches → trainer, find_rate
 //! ```
 //!
 //! Everything that is random follows from the configuration's seed and the number of the epoch, so
@@ -11,18 +11,23 @@
 mod augmentation;
 mod batches;
 mod config;
+mod distillation;
 mod error;
 mod find_rate;
 mod observer;
+mod qat;
+mod scheme_name;
 mod state;
 mod trainer;
 mod validation;
 
 pub use augmentation::Augmentation;
 pub use config::{EarlyStopping, TrainConfig};
+pub use distillation::Distillation;
 pub use error::TrainError;
 pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};
 pub use observer::{BatchProgress, Observer};
+pub use qat::{QAT_CLIPPING, QAT_ROUNDING};
 pub use state::{Anchor, Best, EpochRecord, TrainState, Validation};
 pub use trainer::{Ending, Trainer};
-pub use validation::validate;
+pub use validation::{validate, validate_rounded};

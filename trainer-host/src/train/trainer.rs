@@ -6,10 +6,12 @@ use super::batches::{Batch, batches};
 use super::config::TrainConfig;
 use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
-use super::state::{Anchor, Best, EpochRecord, TrainState};
-use super::validation::{check, validate};
+use super::qat::FakeQuantiser;
+use super::state::{Anchor, Best, EpochRecord, TrainState, Validation};
+use super::validation::{check, validate, validate_rounded};
 use crate::bptt::Backpropagation;
 use crate::data::Dataset;
+use crate::evaluate::Outputs;
 use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
@@ -33,6 +35,8 @@ pub struct Trainer<'a> {
     train: &'a Dataset,
     validation: Option<&'a Dataset>,
     objective: Objective,
+    /// The teacher's outputs for each training sequence.
+    teacher: Option<Outputs>,
     state: TrainState,
     /// What the epochs so far say of the learning rate.
     adaptation: Adaptation,
@@ -52,6 +56,21 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let network = initial_network(config, train)?;
+        Self::beginning_with(config, train, validation, network)
+    }
+
+    /// A new run over normalised data that begins with `network`.
+    ///
+    /// # Errors
+    /// When the configuration or the data cannot be trained with, or the network is of another
+    /// structure.
+    pub fn beginning_with(
+        config: &'a TrainConfig,
+        train: &'a Dataset,
+        validation: Option<&'a Dataset>,
+        network: Network,
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
         let optimiser = Optimiser::new(config.optimiser, network.parameter_count());
         let state = TrainState {
             network,
@@ -100,6 +119,7 @@ impl<'a> Trainer<'a> {
             train,
             validation,
             objective: config.loss.objective(train)?,
+            teacher: None,
             state,
             adaptation: Adaptation::default(),
             monitor: Monitor::default(),
@@ -108,6 +128,13 @@ impl<'a> Trainer<'a> {
             trainer.observe(&record);
         }
         Ok(trainer)
+    }
+
+    /// The same run with a teacher, whose outputs for the training sequences these are, `[1, O]` or
+    /// `[T, O]` each; how much they count is in the configuration.
+    pub fn taught_by(mut self, outputs: Outputs) -> Self {
+        self.teacher = Some(outputs);
+        self
     }
 
     /// Where the run stands.
@@ -133,6 +160,9 @@ impl<'a> Trainer<'a> {
         let perturbation = self.config.perturbation(self.train);
         let mut backpropagation =
             Backpropagation::new(&self.state.network, self.objective.clone(), perturbation);
+        if let Some(distillation) = &self.config.distillation {
+            backpropagation.soften(distillation.soft_targets());
+        }
         while self.state.epochs() < self.config.epochs {
             if let Some(early) = self.config.early_stopping
                 && self.monitor.since() >= early.patience
@@ -168,10 +198,12 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let epoch = self.state.epochs() + 1;
         let order = batches(config, self.train, epoch);
+        let mut quantiser =
+            (config.qat).map(|scheme| FakeQuantiser::new(scheme, &self.state.network, self.train));
         let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
         for (b, indices) in order.iter().enumerate() {
             let batch = Batch::of(config, self.train, indices, epoch);
-            let examples = batch.examples();
+            let examples = batch.examples(self.teacher.as_ref());
             let window = config.truncate.unwrap_or(batch.longest());
             let windows = batch.longest().div_ceil(window);
             let (mut batch_loss, mut batch_rows) = (0.0, 0usize);
@@ -180,7 +212,21 @@ impl<'a> Trainer<'a> {
                     return Ok(None);
                 }
                 let steps = w * window..(w + 1) * window;
-                let found = backpropagation.window(&self.state.network, &examples, steps);
+                let master = &self.state.network;
+                let fake = (quantiser.as_ref())
+                    .map(|quantiser| quantiser.fake(master))
+                    .transpose()?;
+                let network = match &fake {
+                    Some(fake) => {
+                        backpropagation.round_activations(fake.fake.formats.clone());
+                        &fake.fake.network
+                    }
+                    None => master,
+                };
+                let found = backpropagation.window(network, &examples, steps);
+                if let Some(fake) = &fake {
+                    fake.clip(master, found.gradient);
+                }
                 let norm = clip_global_norm(found.gradient, config.clip_limit());
                 if !(found.loss.is_finite() && norm.is_finite()) {
                     return Err(TrainError::Diverged {
@@ -216,16 +262,39 @@ impl<'a> Trainer<'a> {
                 learning_rate: rate,
             });
         }
+        if let Some(quantiser) = &mut quantiser {
+            quantiser.calibrate(&self.state.network, self.train);
+        }
+        let validation = (self.validation)
+            .map(|data| self.judge(quantiser.as_ref(), data))
+            .transpose()?;
         Ok(Some(EpochRecord {
             epoch,
             learning_rate: rate,
             train_loss: loss_sum / self.train.sequences.len() as f64,
             gradient_norm: norm_sum / updates as f64,
             returned_to: None,
-            validation: self
-                .validation
-                .map(|data| validate(&self.state.network, data, &self.objective)),
+            validation,
         }))
+    }
+
+    /// How the network does as it will be used: in f32, or as its integers.
+    fn judge(
+        &self,
+        quantiser: Option<&FakeQuantiser>,
+        data: &Dataset,
+    ) -> Result<Validation, TrainError> {
+        let network = &self.state.network;
+        let Some(quantiser) = quantiser else {
+            return Ok(validate(network, data, &self.objective));
+        };
+        let fake = quantiser.fake(network)?.fake;
+        Ok(validate_rounded(
+            &fake.network,
+            &fake.formats,
+            data,
+            &self.objective,
+        ))
     }
 
     /// Takes what an epoch says of the learning rate and of stopping.

@@ -2,6 +2,7 @@
 
 use super::error::TrainError;
 use super::state::Validation;
+use crate::activation_format::ActivationFormats;
 use crate::data::Dataset;
 use crate::loss::{Objective, Target};
 use crate::network::Network;
@@ -9,6 +10,16 @@ use crate::network::Network;
 /// Mean loss of `network` on normalised data, without label smoothing, and accuracy for a
 /// classification.
 pub fn validate(network: &Network, data: &Dataset, objective: &Objective) -> Validation {
+    validate_rounded(network, &ActivationFormats::default(), data, objective)
+}
+
+/// [`validate`] with activations rounded to `formats`.
+pub fn validate_rounded(
+    network: &Network,
+    formats: &ActivationFormats,
+    data: &Dataset,
+    objective: &Objective,
+) -> Validation {
     let objective = objective.without_smoothing();
     let sequences: Vec<_> = data
         .sequences
@@ -17,7 +28,7 @@ pub fn validate(network: &Network, data: &Dataset, objective: &Objective) -> Val
         .collect();
     let mut gradient = vec![0.0; network.config.outputs];
     let (mut sum, mut rows, mut right) = (0.0, 0usize, 0usize);
-    for (s, outputs) in network.outputs(&sequences).iter().enumerate() {
+    for (s, outputs) in network.outputs_in(formats, &sequences).iter().enumerate() {
         let target = Target::of(&data.targets, s);
         for (t, row) in outputs.rows().into_iter().enumerate() {
             let row = row.to_slice().expect("outputs are stored row by row");

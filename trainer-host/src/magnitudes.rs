@@ -1,0 +1,194 @@
+//! How large the values of one kind are: a sample of their magnitudes, and the ranges that suit it.
+
+use ndarray::ArrayView2;
+
+/// Values that are kept, at most; the largest one is known exactly beside them.
+const SAMPLE: usize = 16_384;
+/// Share of the values that the percentile covers.
+const COVERED: f64 = 0.9995;
+/// Candidates between 1/8 and all of the largest magnitude.
+const CANDIDATES: u32 = 64;
+
+/// How an activation's range or a row's scale follows from the values that it has to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Clipping {
+    /// The largest magnitude: nothing is clipped.
+    #[default]
+    MinMax,
+    /// What covers nearly all values: single outliers are clipped.
+    Percentile,
+    /// What has the least mean squared error of rounding and clipping together.
+    MeanSquaredError,
+}
+
+impl Clipping {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::MinMax, Self::Percentile, Self::MeanSquaredError];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MinMax => "min-max",
+            Self::Percentile => "percentile",
+            Self::MeanSquaredError => "mse",
+        }
+    }
+}
+
+/// Magnitudes of observed values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Magnitudes {
+    largest: f32,
+    /// Every `stride`-th value in the order of observation; sorted by [`Magnitudes::finish`].
+    sample: Vec<f32>,
+    seen: usize,
+    stride: usize,
+}
+
+impl Magnitudes {
+    /// For about `count` values.
+    pub(crate) fn expecting(count: usize) -> Self {
+        Self {
+            stride: count.div_ceil(SAMPLE).max(1),
+            ..Self::default()
+        }
+    }
+
+    /// Takes every value.
+    pub(crate) fn add(&mut self, values: ArrayView2<'_, f32>) {
+        for value in values {
+            self.largest = self.largest.max(value.abs());
+            if self.seen.is_multiple_of(self.stride) {
+                self.sample.push(value.abs());
+            }
+            self.seen += 1;
+        }
+    }
+
+    /// Adds what another saw.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.largest = self.largest.max(other.largest);
+        self.sample.extend_from_slice(&other.sample);
+        self.seen += other.seen;
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.sample.sort_unstable_by(f32::total_cmp);
+    }
+
+    /// The largest magnitude.
+    pub fn largest(&self) -> f64 {
+        self.largest.into()
+    }
+
+    /// The magnitude that a signed integer format should reach whose largest integer is `levels`.
+    pub fn reach(&self, clipping: Clipping, levels: f64) -> f64 {
+        match clipping {
+            Clipping::MinMax => self.largest(),
+            Clipping::Percentile => percentile(&self.sample, COVERED).min(self.largest()),
+            Clipping::MeanSquaredError => self.least_error(levels),
+        }
+    }
+
+    fn least_error(&self, levels: f64) -> f64 {
+        let candidates = (CANDIDATES / 8..=CANDIDATES)
+            .rev()
+            .map(|k| self.largest() * f64::from(k) / f64::from(CANDIDATES));
+        let error = |reach: &f64| -> f64 {
+            let step = reach / levels;
+            let errors = self.sample.iter().map(|value| {
+                let value = f64::from(*value);
+                (value - (value / step).round().min(levels) * step).powi(2)
+            });
+            errors.sum()
+        };
+        // The first of equal ones, which clips least.
+        let mut best = (f64::INFINITY, self.largest());
+        for candidate in candidates.filter(|candidate| *candidate > 0.0) {
+            let error = error(&candidate);
+            if error < best.0 {
+                best = (error, candidate);
+            }
+        }
+        best.1
+    }
+}
+
+/// The value that `share` of the `sorted` ones do not exceed, between neighbours in proportion.
+pub(crate) fn percentile(sorted: &[f32], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let position = share * last as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(last);
+    let part = position - below as f64;
+    f64::from(sorted[below]) * (1.0 - part) + f64::from(sorted[above]) * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    fn magnitudes(values: &[f32]) -> Magnitudes {
+        let mut all = Magnitudes::expecting(values.len());
+        all.add(
+            Array2::from_shape_vec((values.len(), 1), values.to_vec())
+                .unwrap()
+                .view(),
+        );
+        all.finish();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn no_range_is_beyond_the_largest_and_min_max_is_it(
+            values in proptest::collection::vec(-8.0f32..8.0, 1..400),
+        ) {
+            let all = magnitudes(&values);
+            let largest = values.iter().fold(0.0f32, |max, v| max.max(v.abs()));
+            prop_assert_eq!(all.reach(Clipping::MinMax, 127.0), f64::from(largest));
+            for clipping in Clipping::ALL {
+                prop_assert!(all.reach(clipping, 127.0) <= f64::from(largest));
+            }
+        }
+
+        #[test]
+        fn the_least_error_is_no_larger_than_that_of_min_max(
+            values in proptest::collection::vec(-1.0f32..1.0, 1..400), outlier in 1.0f32..20.0, levels in 3.0f64..128.0,
+        ) {
+            let values: Vec<f32> = values.into_iter().chain([outlier]).collect();
+            let all = magnitudes(&values);
+            let error = |reach: f64| -> f64 {
+                let step = reach / levels;
+                values.iter().map(|v| {
+                    let v = f64::from(v.abs());
+                    (v - (v / step).round().min(levels) * step).powi(2)
+                }).sum()
+            };
+            let found = error(all.reach(Clipping::MeanSquaredError, levels));
+            prop_assert!(found <= error(f64::from(outlier)) * (1.0 + 1e-9));
+        }
+    }
+
+    #[test]
+    fn an_outlier_is_clipped_where_levels_are_few() {
+        // 10,000 values up to 1 and one of 10: with 7 levels a step of 10/7 would round most to 0 or 1.4.
+        let values = (0..10_000).map(|n| n as f32 / 10_000.0);
+        let values: Vec<f32> = values.chain([10.0]).collect();
+        let all = magnitudes(&values);
+        assert!(all.reach(Clipping::MeanSquaredError, 7.0) < 5.0);
+        assert!((all.reach(Clipping::Percentile, 7.0) - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_large_sample_is_thinned_and_keeps_its_percentile() {
+        let values: Vec<f32> = (0..100_000).map(|n| (n % 1000) as f32).collect();
+        let all = magnitudes(&values);
+        assert!(all.sample.len() <= SAMPLE);
+        assert!((all.reach(Clipping::Percentile, 127.0) - 999.0).abs() < 3.0);
+    }
+}

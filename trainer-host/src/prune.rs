@@ -1,0 +1,174 @@
+//! Structured pruning: a smaller network of the hidden units that matter most.
+//!
+//! ```text
+//! score_u = ‖weights into u‖ · ‖weights out of u‖                          (P1)
+//! ```
+//!
+//! Into a unit lead its four gate rows of W_x and W_h, out of it its columns of W_h and of the layer
+//! above (Han et al. 2015 by single weights, Li et al. 2017 by whole filters). What is left keeps its order; the
+//! network is physically smaller, and is then fine-tuned.
+
+use ndarray::{Array1, Array2};
+
+use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+
+/// A network cannot be pruned to these sizes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot prune {found:?} hidden units to {wanted:?}: name one size for each LSTM layer, from 1 to what it has"
+)]
+pub struct PruneError {
+    /// Hidden units of each LSTM layer.
+    pub found: Vec<usize>,
+    /// What was asked for.
+    pub wanted: Vec<usize>,
+}
+
+/// `network` with the `hidden` units of each LSTM layer that (P1) rates highest; the first ones of equal
+/// rates.
+///
+/// # Errors
+/// When there is not one size for each layer, or one is 0 or larger than the layer.
+pub fn prune(network: &Network, hidden: &[usize]) -> Result<Network, PruneError> {
+    let found = &network.config.hidden;
+    let fits = hidden.len() == found.len()
+        && hidden
+            .iter()
+            .zip(found)
+            .all(|(to, from)| (1..=*from).contains(to));
+    if !fits {
+        return Err(PruneError {
+            found: found.clone(),
+            wanted: hidden.to_vec(),
+        });
+    }
+    let mut pruned = network.clone();
+    for (l, &count) in hidden.iter().enumerate() {
+        let kept = best(&scores(&pruned, l), count);
+        pruned.lstm[l] = keep_units(&pruned.lstm[l], &kept);
+        match pruned.lstm.get_mut(l + 1) {
+            Some(above) => above.w_x = columns(&above.w_x, &kept),
+            None => {
+                let DenseLayer { weight, .. } = &mut pruned.dense[0];
+                *weight = columns(weight, &kept);
+            }
+        }
+    }
+    pruned.config = NetworkConfig {
+        hidden: hidden.to_vec(),
+        ..network.config.clone()
+    };
+    Ok(pruned)
+}
+
+/// (P1) for every unit of layer `l`.
+fn scores(network: &Network, l: usize) -> Vec<f64> {
+    let layer = &network.lstm[l];
+    let hidden = layer.w_h.ncols();
+    let above = match network.lstm.get(l + 1) {
+        Some(above) => &above.w_x,
+        None => &network.dense[0].weight,
+    };
+    let square = |values: ndarray::ArrayView1<'_, f32>| -> f64 {
+        values.iter().map(|w| f64::from(*w).powi(2)).sum()
+    };
+    (0..hidden)
+        .map(|u| {
+            let rows = (0..4).map(|gate| gate * hidden + u);
+            let into: f64 = rows
+                .map(|r| square(layer.w_x.row(r)) + square(layer.w_h.row(r)))
+                .sum();
+            let out = square(layer.w_h.column(u)) + square(above.column(u));
+            (into * out).sqrt()
+        })
+        .collect()
+}
+
+/// The indices of the `count` largest scores, in ascending order.
+fn best(scores: &[f64], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    order.truncate(count);
+    order.sort_unstable();
+    order
+}
+
+fn keep_units(layer: &LstmLayer, units: &[usize]) -> LstmLayer {
+    let hidden = layer.w_h.ncols();
+    let rows: Vec<usize> = (0..4)
+        .flat_map(|gate| units.iter().map(move |u| gate * hidden + u))
+        .collect();
+    let rows_of =
+        |w: &Array2<f32>| Array2::from_shape_fn((rows.len(), w.ncols()), |(r, j)| w[[rows[r], j]]);
+    LstmLayer {
+        w_x: rows_of(&layer.w_x),
+        w_h: columns(&rows_of(&layer.w_h), units),
+        bias: rows.iter().map(|r| layer.bias[*r]).collect::<Array1<f32>>(),
+        peephole: layer.peephole.as_ref().map(|p| columns(p, units)),
+    }
+}
+
+/// The chosen columns, row by row in memory as parameters are.
+fn columns(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
+    Array2::from_shape_fn((w.nrows(), chosen.len()), |(r, j)| w[[r, chosen[j]]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Head, Mode};
+
+    fn network() -> Network {
+        let config = NetworkConfig {
+            inputs: 3,
+            hidden: vec![6, 5],
+            peepholes: true,
+            dense: vec![4],
+            outputs: 2,
+            head: Head::Softmax,
+            mode: Mode::SequenceToSequence,
+        };
+        let mut network = Network::new(&config, 5).unwrap();
+        for layer in &mut network.lstm {
+            layer.peephole.as_mut().unwrap().fill(0.3);
+        }
+        network
+    }
+
+    /// Units that nothing reads are the ones to go, and nobody notices.
+    #[test]
+    fn units_without_readers_are_pruned_and_the_outputs_stay() {
+        let mut network = network();
+        for (l, dead) in [(0, [1, 4]), (1, [0, 3])] {
+            for u in dead {
+                network.lstm[l].w_h.column_mut(u).fill(0.0);
+                match l {
+                    0 => network.lstm[1].w_x.column_mut(u).fill(0.0),
+                    _ => network.dense[0].weight.column_mut(u).fill(0.0),
+                }
+            }
+        }
+        let pruned = prune(&network, &[4, 3]).unwrap();
+        assert_eq!(pruned.config.hidden, [4, 3]);
+        let shape = Network::zeros(&pruned.config).unwrap();
+        let shapes = |n: &Network| {
+            n.parameters()
+                .iter()
+                .map(|p| p.shape.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shapes(&pruned), shapes(&shape));
+        let x = Array2::from_shape_fn((7, 3), |(t, j)| ((3 * t + j) as f32).sin());
+        let [a, b] = [&network, &pruned].map(|n| n.outputs(&[x.view()]).remove(0));
+        assert!((a - b).iter().all(|d| d.abs() < 1e-6));
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        for wanted in [&[4][..], &[0, 3], &[7, 3], &[4, 3, 2]] {
+            let said = prune(&network(), wanted).unwrap_err().to_string();
+            assert!(said.contains("[6, 5]"), "{said}");
+        }
+        assert_eq!(prune(&network(), &[6, 5]).unwrap(), network());
+    }
+}

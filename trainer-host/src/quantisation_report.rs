@@ -1,0 +1,247 @@
+//! Everything that `quantise` says of a run's integers: as data, whose pictures are
+//! [`crate::report::quantisation_page`].
+
+use std::path::PathBuf;
+
+use lstm_nostd::kernels::Scheme;
+use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::{ArtifactError, Model};
+use serde::Serialize;
+
+use crate::calibrate::evenly_spaced;
+use crate::choose::{Candidate, Chosen};
+use crate::data::Parts;
+use crate::disagreement::{self, Disagreements};
+use crate::evaluate::{Comparison, Score, compare};
+use crate::integers;
+use crate::layer_error::{self, LayerError, sqnr_db};
+use crate::network::{Network, ParameterKind};
+use crate::run_folder::Run;
+use crate::train::TrainConfig;
+use crate::unit_trace::{UnitTrace, unit_traces};
+
+/// Sequences whose layers are compared, at most: enough for figures that do not change any more.
+const COMPARED_SEQUENCES: usize = 200;
+
+/// A layer's integer weights against its f32 ones.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WeightError {
+    /// The layer, as in `lstm.0` or `dense.1`.
+    pub layer: String,
+    /// Its scheme.
+    pub scheme: &'static str,
+    /// (N1) of [`crate::layer_error`] over all its matrices.
+    pub sqnr_db: f64,
+}
+
+/// What quantising changed for one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassChange {
+    /// Its name.
+    pub class: String,
+    /// How often it occurs.
+    pub support: usize,
+    /// Share of it that the f32 network finds; `None` if it does not occur.
+    pub float_recall: Option<f64>,
+    /// Share of it that the integers find.
+    pub integer_recall: Option<f64>,
+    /// The second less the first.
+    pub difference: Option<f64>,
+}
+
+/// What the integers need on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Bytes of the model file in the generic order.
+    pub flash_bytes: usize,
+    /// Bytes of state for each stream.
+    pub state_bytes: usize,
+    /// Bytes of scratch during a step.
+    pub scratch_bytes: usize,
+}
+
+/// What `quantise` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuantisationReport {
+    /// The integers.
+    pub file: PathBuf,
+    /// The pictures.
+    pub report: PathBuf,
+    /// Of the LSTM layers, then of the dense layers.
+    pub schemes: Vec<&'static str>,
+    /// How ranges follow from what was observed.
+    pub calibration: &'static str,
+    /// How weights became integers.
+    pub rounding: &'static str,
+    /// The run whose f32 network the outputs are compared with, if it is another one.
+    pub reference: Option<PathBuf>,
+    /// What was tried on held-out training data, if there was a choice.
+    pub candidates: Vec<Candidate>,
+    /// Which part the accuracy is of.
+    pub part: &'static str,
+    /// Scores and agreement.
+    pub comparison: Comparison,
+    /// Class by class, for a classification.
+    pub classes: Vec<ClassChange>,
+    /// Where decisions differ.
+    pub disagreements: Disagreements,
+    /// Of the LSTM layers.
+    pub layers: Vec<LayerError>,
+    /// Of all layers.
+    pub weights: Vec<WeightError>,
+    /// Of each LSTM layer.
+    pub cell_formats: Vec<String>,
+    /// Of each LSTM layer.
+    pub x_shifts: Vec<u8>,
+    /// What a device needs.
+    pub memory: Memory,
+    /// Units to draw, over the first sequence of the part.
+    pub traces: Vec<UnitTrace>,
+}
+
+/// Where results are written.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The integers.
+    pub integers: PathBuf,
+    /// The pictures.
+    pub report: PathBuf,
+}
+
+/// Runs f32 network and integers over the run's data and compares them.
+///
+/// # Errors
+/// When the integers are no model.
+pub fn measure(
+    run: &Run,
+    data: &Parts,
+    schemes: &[Scheme],
+    chosen: Chosen,
+    files: Files,
+) -> Result<QuantisationReport, ArtifactError> {
+    let model = Model::parse(&chosen.bytes)?;
+    let some = evenly_spaced(
+        &(0..data.train.len()).collect::<Vec<_>>(),
+        COMPARED_SEQUENCES,
+    );
+    let compared = data.train.select(&some);
+    let normalised = run.fitted.normalised_inputs(&compared);
+    let layers = layer_error::measure(
+        &run.network,
+        &model,
+        &views(&normalised),
+        &views(&compared.sequences),
+    );
+    let (part, judged) = match (&data.test, &data.validation) {
+        (Some(test), _) => ("test part", test),
+        (None, Some(validation)) => ("validation part", validation),
+        (None, None) => ("training part", &data.train),
+    };
+    let normalised = run.fitted.normalised_inputs(judged);
+    let reference = reference(run);
+    let other = reference.as_ref().unwrap_or(run);
+    let found = integers::outputs(&model, &views(&judged.sequences));
+    let comparison = compare(judged, &other.outputs(judged), &found);
+    let rms: Vec<f64> = layers.iter().map(|layer| layer.hidden_rms).collect();
+    let fake = chosen.quantised.fake(&run.network.config).network;
+    let lstm = &chosen.file.lstm;
+    Ok(QuantisationReport {
+        file: files.integers,
+        report: files.report,
+        schemes: schemes.iter().map(|scheme| scheme.name()).collect(),
+        calibration: chosen.clipping.name(),
+        rounding: chosen.rounding.name(),
+        candidates: chosen.candidates,
+        part,
+        classes: class_changes(&comparison),
+        disagreements: if same_shape(&other.network, &run.network) {
+            let inputs = other.fitted.normalised_inputs(judged);
+            disagreement::find(&other.network, &model, (judged, &inputs), &rms)
+        } else {
+            Disagreements::default()
+        },
+        comparison,
+        layers,
+        weights: weight_errors(&run.network, &fake, schemes),
+        cell_formats: (lstm.iter())
+            .map(|l| format!("Q{}.{}", l.cell_int_bits, 31 - l.cell_int_bits))
+            .collect(),
+        x_shifts: lstm.iter().map(|l| l.x_shift).collect(),
+        memory: Memory {
+            flash_bytes: chosen.bytes.len(),
+            state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
+            scratch_bytes: scratch_bytes(model.scratch_blocks()),
+        },
+        traces: match (normalised.first(), judged.sequences.first()) {
+            (Some(normalised), Some(real)) => {
+                unit_traces(&run.network, &model, normalised.view(), real.view())
+            }
+            _ => Vec::new(),
+        },
+        reference: reference.map(|run| run.folder),
+    })
+}
+
+/// The network before quantisation-aware training, if that was fine-tuning of a run that is still there:
+/// the f32 weights of the fine-tuned run are no network to compare with.
+fn reference(run: &Run) -> Option<Run> {
+    let TrainConfig { qat, init, .. } = &run.config.train;
+    let before = Run::open(init.as_ref().filter(|_| qat.is_some())?).ok()?;
+    (before.fitted.schema == run.fitted.schema).then_some(before)
+}
+
+/// Whether hidden states can be compared unit by unit.
+fn same_shape(a: &Network, b: &Network) -> bool {
+    a.config == b.config
+}
+
+fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ndarray::ArrayView2<'_, f32>> {
+    sequences.iter().map(|sequence| sequence.view()).collect()
+}
+
+fn weight_errors(exact: &Network, fake: &Network, schemes: &[Scheme]) -> Vec<WeightError> {
+    let layer_of = |name: &str| {
+        name.rsplit_once('.')
+            .map_or("", |(layer, _)| layer)
+            .to_owned()
+    };
+    let mut errors: Vec<(String, f64, f64)> = Vec::new();
+    for (exact, fake) in exact.parameters().into_iter().zip(fake.parameters()) {
+        let layer = layer_of(&exact.name);
+        if errors.last().is_none_or(|(last, _, _)| *last != layer) {
+            errors.push((layer, 0.0, 0.0));
+        }
+        // Biases and peepholes are much finer than weights, and their ranges say nothing of those.
+        if exact.kind == ParameterKind::Weight
+            && let Some((_, signal, noise)) = errors.last_mut()
+        {
+            for (w, integer) in exact.values.iter().zip(fake.values) {
+                *signal += f64::from(*w).powi(2);
+                *noise += f64::from(w - integer).powi(2);
+            }
+        }
+    }
+    (errors.into_iter().zip(schemes))
+        .map(|((layer, signal, noise), scheme)| WeightError {
+            layer,
+            scheme: scheme.name(),
+            sqnr_db: sqnr_db(signal, noise),
+        })
+        .collect()
+}
+
+fn class_changes(comparison: &Comparison) -> Vec<ClassChange> {
+    let (Score::Classes(float), Score::Classes(integer)) = (&comparison.float, &comparison.integer)
+    else {
+        return Vec::new();
+    };
+    (float.classes.iter().zip(&integer.classes))
+        .map(|(float, integer)| ClassChange {
+            class: float.name.clone(),
+            support: float.support,
+            float_recall: float.recall,
+            integer_recall: integer.recall,
+            difference: float.recall.zip(integer.recall).map(|(a, b)| b - a),
+        })
+        .collect()
+}

@@ -1,0 +1,110 @@
+//! Integers as the f32 values that they stand for: the fake-quantised network.
+//!
+//! ```text
+//! Ŵ_h = s_r w_h,  Ŵ_x = s_r w_x 2^κ / S_j,  b̂ = s_r bias 2⁻¹⁵,  P̂ = s_r p 2^−m      (F1)
+//! ```
+//!
+//! With [`ActivationFormats`] beside it, its f32 arithmetic differs from the integers' by the rounding of
+//! gates, cell and int16 activations alone.
+
+use lstm_nostd::artifact::{Dense, Lstm};
+use lstm_nostd::kernels::Width;
+use ndarray::{Array1, Array2};
+
+use super::lstm::GATE_GAIN;
+use super::{Q15, QuantisedNetwork, hidden_format};
+use crate::activation_format::{ActivationFormat, ActivationFormats};
+use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+
+/// A network whose weights are those of integers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FakeQuantised {
+    /// (F1)
+    pub network: Network,
+    /// What its activations are rounded to.
+    pub formats: ActivationFormats,
+}
+
+impl QuantisedNetwork {
+    /// What the integers of a network of this structure stand for.
+    ///
+    /// Where int16 activations enter a layer of int8 ones, their rounding on the way is left out.
+    pub fn fake(&self, config: &NetworkConfig) -> FakeQuantised {
+        let step = |range: &f64| ActivationFormat {
+            step: (range / 128.0) as f32,
+        };
+        let is_int8 = |layer: &Lstm| layer.scheme.width() == Width::Int8;
+        let lstm = self.lstm.iter().zip(&self.input_gain);
+        FakeQuantised {
+            network: Network {
+                config: config.clone(),
+                lstm: lstm.map(|(layer, gain)| self::lstm(layer, gain)).collect(),
+                dense: self.dense(),
+            },
+            formats: ActivationFormats {
+                input: match self.lstm.first() {
+                    Some(first) if is_int8(first) => self.input_range.iter().map(step).collect(),
+                    _ => Vec::new(),
+                },
+                hidden: self.lstm.iter().map(hidden_format).collect(),
+                dense: (self.dense.iter().zip(&self.relu_range))
+                    .map(|(layer, range)| {
+                        (layer.scheme.width() == Width::Int8).then(|| step(range))
+                    })
+                    .collect(),
+            },
+        }
+    }
+
+    fn dense(&self) -> Vec<DenseLayer> {
+        (self.dense.iter().zip(&self.dense_range).enumerate())
+            .map(|(l, (layer, input_range))| {
+                let full_scale = 2f64.powi(layer.scheme.width().bits() as i32 - 1);
+                let (units, grow) = match self.relu_range.get(l) {
+                    Some(range) => (full_scale / range, 1.0),
+                    None => (65_536.0, 2f64.powi(i32::from(self.output_exponent))),
+                };
+                let gain = 2f64.powi(32 - i32::from(layer.output_shift)) / full_scale * units;
+                let scale = |r: usize| f64::from(layer.mult[r]) / gain * grow;
+                DenseLayer {
+                    weight: matrix(&layer.weight, |r, _| scale(r) / input_range),
+                    bias: bias(layer, |r| scale(r) / full_scale),
+                }
+            })
+            .collect()
+    }
+}
+
+fn bias(layer: &Dense, unit: impl Fn(usize) -> f64) -> Array1<f32> {
+    let values = layer.bias.iter().enumerate();
+    values
+        .map(|(r, bias)| (f64::from(*bias) * unit(r)) as f32)
+        .collect()
+}
+
+/// (F1); `gain` is `2^κ / S_j`, `[I]`.
+pub(super) fn lstm(layer: &Lstm, gain: &[f64]) -> LstmLayer {
+    let hidden = layer.mult.len() / 4;
+    let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;
+    let unit = 0.5f64.powi(layer.cell_int_bits.into());
+    LstmLayer {
+        w_x: matrix(&layer.w_x, |r, j| scale(r) * gain[j]),
+        w_h: matrix(&layer.w_h, |r, _| scale(r)),
+        bias: (layer.bias.iter().enumerate())
+            .map(|(r, bias)| (f64::from(*bias) * scale(r) / Q15) as f32)
+            .collect(),
+        peephole: (!layer.peephole.is_empty()).then(|| {
+            Array2::from_shape_fn((3, hidden), |(p, u)| {
+                let row = [0, 1, 3][p] * hidden + u;
+                (f64::from(layer.peephole[p][u]) * scale(row) * unit) as f32
+            })
+        }),
+    }
+}
+
+fn matrix(rows: &[Vec<i8>], unit: impl Fn(usize, usize) -> f64) -> Array2<f32> {
+    let columns = rows.first().map_or(0, Vec::len);
+    Array2::from_shape_fn((rows.len(), columns), |(r, j)| {
+        (f64::from(rows[r][j]) * unit(r, j)) as f32
+    })
+}

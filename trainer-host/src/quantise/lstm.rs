@@ -1,0 +1,260 @@
+//! (Q1) to (Q4) for one LSTM layer.
+
+use lstm_nostd::artifact::Lstm;
+use lstm_nostd::kernels::{Scheme, Width};
+
+use super::error::too_large;
+use super::gptq::Curvature;
+use super::moments::Moments;
+use super::row::{Row, RowQuantiser};
+use super::{
+    ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, largest_integer, narrowing_shift,
+    range_margin,
+};
+use crate::calibrate::LstmRanges;
+use crate::magnitudes::Clipping;
+use crate::network::LstmLayer;
+
+/// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
+pub(super) const GATE_GAIN: f64 = 536_870_912.0;
+/// Head-room of the cell's range over the calibrated reach.
+const CELL_MARGIN: f64 = 2.0;
+/// An input range is widened by at most this factor: 10 of an int16 input's 15 bits stay in use.
+const fn widest_range(width: Width) -> f64 {
+    match width {
+        Width::Int16 => 32.0,
+        Width::Int8 => 1.0,
+    }
+}
+/// Input ranges below this are taken as this: the channel is constant.
+const SMALLEST_RANGE: f64 = 1e-3;
+/// The largest `κ` that is tried, and the largest `x_shift` that the engine takes.
+const MAX_KAPPA: i32 = 10;
+const MAX_X_SHIFT: i32 = 15;
+
+/// The narrowest and widest ranges of the first layer's inputs, and their shift, which is none.
+pub(super) fn input_ranges(
+    ranges: &LstmRanges,
+    plan: &Plan<'_>,
+    width: Width,
+) -> (u8, Vec<f64>, Vec<f64>) {
+    let reach = |magnitudes: &crate::magnitudes::Magnitudes| {
+        magnitudes.reach(plan.clipping, largest_integer(width)) * range_margin(width)
+    };
+    let narrowest: Vec<f64> = (ranges.input.iter().zip(plan.smallest_input_range))
+        .map(|(magnitudes, least)| match reach(magnitudes) {
+            0.0 => SMALLEST_RANGE,
+            range => range.max(*least).max(SMALLEST_RANGE),
+        })
+        .collect();
+    let widest = narrowest.iter().map(|r| r * widest_range(width)).collect();
+    (0, narrowest, widest)
+}
+
+/// One layer and what decides its formats.
+pub(super) struct Job<'a> {
+    pub(super) name: String,
+    pub(super) layer: &'a LstmLayer,
+    pub(super) ranges: &'a LstmRanges,
+    pub(super) scheme: Scheme,
+    pub(super) clipping: Clipping,
+    /// Of `[x_t; h_{t−1}]`, for a rounding by output error.
+    pub(super) moments: Option<Moments>,
+}
+
+impl Job<'_> {
+    /// The integers, the input ranges `S_j`, and `2^κ / S_j`.
+    pub(super) fn quantise(
+        &self,
+        narrowest: Vec<f64>,
+        widest: Vec<f64>,
+    ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
+        let Self { layer, ranges, .. } = self;
+        let m = self.cell_int_bits()?;
+        let weight_max = f64::from(self.scheme.weight_max());
+        // An int8 input counts 2⁸ times as much as an int16 one of the same range.
+        let least_shift = 16 - self.scheme.width().bits() as i32;
+        let kappas = -least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift);
+        let (kappa, input_range, _) = kappas
+            .map(|k| {
+                let scales = self.row_scales(&narrowest, k, m);
+                let range = widen(layer, weight_max, &narrowest, &widest, k, &scales);
+                // Wider weights may cost accumulator head-room; the scales see the final ranges.
+                let scales = self.row_scales(&range, k, m);
+                (k, range, scales)
+            })
+            .min_by(|a, b| noise(ranges, a).total_cmp(&noise(ranges, b)))
+            .expect("at least one shift is tried");
+        let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
+        // x · gain is what the weights of x multiply, as h is.
+        let gain: Vec<f64> = input_range.iter().map(|s| 2f64.powi(kappa) / s).collect();
+        let square: Vec<f64> = (ranges.input_square.iter().zip(&gain))
+            .map(|(square, gain)| square * gain * gain)
+            .chain(ranges.hidden_square.iter().copied())
+            .collect();
+        let curvature = self.moments.as_ref().map(|moments| {
+            let all: Vec<f64> = gain.iter().copied().chain(vec![1.0; hidden]).collect();
+            let moments = moments.scaled(&all);
+            (Curvature::new(&moments.covariance), moments.mean.to_vec())
+        });
+        let rows = RowQuantiser {
+            weight_max,
+            clipping: self.clipping,
+            square: &square,
+            curvature: curvature.as_ref().map(|(c, mean)| (c, mean.as_slice())),
+            gain: GATE_GAIN,
+        };
+        let mut quantised = Lstm {
+            scheme: self.scheme,
+            x_shift: (kappa + least_shift) as u8,
+            h_shift: match self.scheme.width() {
+                Width::Int16 => 0,
+                Width::Int8 => narrowing_shift(
+                    ranges
+                        .hidden
+                        .reach(self.clipping, largest_integer(Width::Int8)),
+                ),
+            },
+            cell_int_bits: m,
+            peephole: match layer.peephole {
+                Some(_) => vec![Vec::new(); 3],
+                None => Vec::new(),
+            },
+            ..Lstm::default()
+        };
+        for r in 0..4 * hidden {
+            let of_x = layer.w_x.row(r).into_iter().zip(&gain);
+            let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
+                .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
+                .collect();
+            let bias = f64::from(layer.bias[r]);
+            let peephole = self.peephole(r, m);
+            let integers = |row: &Row| {
+                let bias = ((bias + row.bias) * Q15 / row.scale).round();
+                (
+                    bias,
+                    (peephole / row.scale).round().clamp(-32_767.0, 32_767.0),
+                )
+            };
+            let fits = |row: &Row| {
+                let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
+                let (bias, peephole) = integers(row);
+                let (of_x, of_h) = row.weights.split_at(inputs);
+                let values = 2f64.powi(kappa) * sum(of_x) + sum(of_h) + peephole.abs();
+                Q15 * values + bias.abs() < ACCUMULATOR_BOUND
+            };
+            let least = self.least_scale(r, &input_range, kappa, m);
+            let row = rows.quantise(&target, least, fits).ok_or_else(|| {
+                let largest = target
+                    .iter()
+                    .fold(least * weight_max, |max, t| t.abs().max(max));
+                too_large(&self.name, r, largest, 4.0 * weight_max)
+            })?;
+            let (bias, peephole) = integers(&row);
+            if let Some(p) = PEEPHOLE_OF_GATE[r / hidden].filter(|_| layer.peephole.is_some()) {
+                quantised.peephole[p].push(peephole as i16);
+            }
+            let (of_x, of_h) = row.weights.split_at(inputs);
+            quantised.w_x.push(of_x.to_vec());
+            quantised.w_h.push(of_h.to_vec());
+            quantised.bias.push(bias as i32);
+            quantised.mult.push(row.mult);
+        }
+        Ok((quantised, input_range, gain))
+    }
+
+    /// Integer bits that cover [`CELL_MARGIN`] times the reach of the cells.
+    fn cell_int_bits(&self) -> Result<u8, QuantiseError> {
+        let cell = &self.ranges.cell;
+        let reach = cell.reach(self.clipping, largest_integer(Width::Int16));
+        let fits = |&m: &u8| {
+            reach * CELL_MARGIN < 2f64.powi(i32::from(m)) || (m == 15 && cell.largest() < 32_768.0)
+        };
+        (1..=15u8)
+            .find(fits)
+            .ok_or_else(|| QuantiseError::CellTooLarge {
+                layer: self.name.clone(),
+                largest: cell.largest(),
+            })
+    }
+
+    /// The peephole of row `r` against a cell in units of `2^m`; 0 where there is none.
+    fn peephole(&self, r: usize, m: u8) -> f64 {
+        let hidden = self.layer.w_h.ncols();
+        match (&self.layer.peephole, PEEPHOLE_OF_GATE[r / hidden]) {
+            (Some(peephole), Some(p)) => {
+                f64::from(peephole[[p, r % hidden]]) * 2f64.powi(i32::from(m))
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// (Q1), made larger where [`Job::least_scale`] asks for it.
+    fn row_scales(&self, input_range: &[f64], kappa: i32, m: u8) -> Vec<f64> {
+        let weight_max = f64::from(self.scheme.weight_max());
+        let shrink = 0.5f64.powi(kappa);
+        (0..self.layer.bias.len())
+            .map(|r| {
+                let x = self.layer.w_x.row(r);
+                let x_max = (x.iter().zip(input_range))
+                    .map(|(w, range)| f64::from(*w).abs() * range * shrink)
+                    .fold(0.0, f64::max);
+                let h = self.layer.w_h.row(r);
+                let h_max = h.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max));
+                (x_max.max(h_max) / weight_max).max(self.least_scale(r, input_range, kappa, m))
+            })
+            .collect()
+    }
+
+    /// What the peephole and the accumulator of row `r` need.
+    fn least_scale(&self, r: usize, input_range: &[f64], kappa: i32, m: u8) -> f64 {
+        let (x, h) = (self.layer.w_x.row(r), self.layer.w_h.row(r));
+        let shrink = 0.5f64.powi(kappa);
+        let x_sum: f64 = (x.iter().zip(input_range))
+            .map(|(w, range)| f64::from(*w).abs() * range)
+            .sum();
+        let h_sum: f64 = h.iter().map(|w| f64::from(w.abs())).sum();
+        let peephole = self.peephole(r, m).abs();
+        let bias = f64::from(self.layer.bias[r]).abs();
+        // Everything the accumulator may hold, in real units; rounding adds up to half a unit a weight.
+        let reach = x_sum + h_sum + peephole + bias;
+        let rounding = 0.5 * Q15 * (x.len() as f64 / shrink + h.len() as f64 + 2.0);
+        (peephole / 32_767.0)
+            .max(reach * Q15 / (ACCUMULATOR_BOUND - rounding).max(1.0))
+            .max(SMALLEST_SCALE)
+    }
+}
+
+/// The row of the peepholes (i, f, o) that each gate (i, f, g, o) has.
+const PEEPHOLE_OF_GATE: [Option<usize>; 4] = [Some(0), Some(1), None, Some(2)];
+
+/// Widens each `S_j` as far as every row keeps its scale.
+fn widen(
+    layer: &LstmLayer,
+    weight_max: f64,
+    narrowest: &[f64],
+    widest: &[f64],
+    kappa: i32,
+    scales: &[f64],
+) -> Vec<f64> {
+    let grow = 2f64.powi(kappa);
+    (narrowest.iter().zip(widest).enumerate())
+        .map(|(j, (&from, &to))| {
+            let column = layer.w_x.column(j);
+            let room = (column.iter().zip(scales))
+                .map(|(w, scale)| weight_max * scale * grow / f64::from(w.abs()).max(1e-30))
+                .fold(f64::INFINITY, f64::min);
+            room.clamp(from, to)
+        })
+        .collect()
+}
+
+/// (Q4)
+fn noise(ranges: &LstmRanges, (kappa, input_range, scales): &(i32, Vec<f64>, Vec<f64>)) -> f64 {
+    let x: f64 = (ranges.input_square.iter().zip(input_range))
+        .map(|(square, range)| square / (range * range))
+        .sum();
+    let h: f64 = ranges.hidden_square.iter().sum();
+    let per_row = x * 4f64.powi(*kappa) + h;
+    scales.iter().map(|scale| scale * scale * per_row).sum()
+}

@@ -1,0 +1,340 @@
+//! Quantisation: an f32 network, its calibration and a plan in, integers out.
+//!
+//! ```text
+//! error, gptq → moments, row → lstm, dense → mod → fake
+//! ```
+//!
+//! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
+//! weight of the layer's scheme (127 or 7), b the bits of its activations.
+//!
+//! ```text
+//! s_r  = max(max_j |W_h[r,j]|, max_j |W_x[r,j]| S_j 2^−κ) / W        row scale          (Q1)
+//! w_h  = round(W_h / s_r),   w_x = round(W_x S_j 2^−κ / s_r)         weights            (Q2)
+//! bias = round(b 2¹⁵ / s_r), p = round(P 2^m / s_r)                  accumulator units  (Q3)
+//! E_κ  = Σ_r s_r² (4^κ Σ_j E[x_j²]/S_j² + Σ_j E[h_j²])               rounding noise     (Q4)
+//! ```
+//!
+//! * `S_j`, the range of input channel j, starts as the calibrated reach. With int16 activations it is then
+//!   widened as far as no row scale grows: the inputs have bits to spare, the weights have not, and a wider
+//!   `S_j` gives column j larger weights, hence less rounding noise (Q4).
+//! * `κ`, which the layer's `x_shift` is 16 − b more than, is the one with the least noise `E_κ`.
+//! * `n`, the shift of an int8 hidden state, is the least that covers the calibrated reach.
+//! * `m`, the cell's integer bits, covers twice the reach of the calibrated cells.
+//! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.
+//!
+//! A reach is the largest magnitude or clips, see [`Clipping`]; so does a row's scale, (R1). "round" is to
+//! the nearest integer or to the integers of least output error, see [`Rounding`]. A layer is then rounded
+//! for the inputs that the integers below it give.
+
+mod dense;
+mod error;
+mod fake;
+mod gptq;
+mod lstm;
+mod moments;
+mod row;
+
+use lstm_nostd::artifact::{Dense, Lstm};
+use lstm_nostd::kernels::{Scheme, Width};
+use ndarray::{Array2, ArrayView2, s};
+
+pub use error::QuantiseError;
+pub use fake::FakeQuantised;
+
+use crate::activation_format::{ActivationFormat, ActivationFormats};
+use crate::calibrate::{Calibration, evenly_spaced};
+use crate::magnitudes::Clipping;
+use crate::network::{DenseLayer, Head, Mode, Network};
+
+/// Units of Q0.15 in one.
+const Q15: f64 = 32_768.0;
+/// The largest integer of an activation.
+const fn largest_integer(width: Width) -> f64 {
+    match width {
+        Width::Int16 => 32_767.0,
+        Width::Int8 => 127.0,
+    }
+}
+/// The range over the calibrated reach. int16 has bits to spare for values that have not come yet; int8 has
+/// none, and 127 of its 128 steps hold the reach.
+const fn range_margin(width: Width) -> f64 {
+    match width {
+        Width::Int16 => 1.25,
+        Width::Int8 => 128.0 / 127.0,
+    }
+}
+/// Between int8 and int16 of the same range.
+const WIDTH_SHIFT: u8 = 8;
+/// The largest output of a linear network is brought to two to this power.
+const OUTPUT_BITS: f64 = 7.0;
+/// Smaller row scales would leave the 32-bit multiplier fewer than 13 significant bits.
+const SMALLEST_SCALE: f64 = 1.0 / 65_536.0;
+/// The bound on a row's accumulator, `docs/numerics.md`.
+const ACCUMULATOR_BOUND: f64 = 2_147_483_648.0;
+/// Sequences that moments are taken over, at most.
+const MOMENT_SEQUENCES: usize = 256;
+
+/// How weights become integers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// Each to the nearest.
+    #[default]
+    Nearest,
+    /// Those of a row together, so that the row's output changes least: GPTQ and a descent after it.
+    Gptq,
+}
+
+impl Rounding {
+    /// Every way.
+    pub const ALL: [Self; 2] = [Self::Nearest, Self::Gptq];
+
+    /// As on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Gptq => "gptq",
+        }
+    }
+}
+
+/// What is to be decided before a network is quantised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan<'a> {
+    /// Of the LSTM layers and then of the dense layers.
+    pub schemes: &'a [Scheme],
+    /// A lower bound on the first layer's `S_j` (`[I]`, normalised units), which the input stage's
+    /// multiplier may need. A channel that never moved needs none: it is zero under any multiplier, and a
+    /// wide range would cost the other channels their weights.
+    pub smallest_input_range: &'a [f64],
+    /// How ranges and scales follow from what was observed.
+    pub clipping: Clipping,
+    /// How weights become integers.
+    pub rounding: Rounding,
+}
+
+/// The integers of a whole network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantisedNetwork {
+    /// Range `S_j` of each input channel in normalised units: `x_real = x · S_j / 2^(b−1)`, `[I]`.
+    pub input_range: Vec<f64>,
+    /// LSTM layers, first to last.
+    pub lstm: Vec<Lstm>,
+    /// What the inputs of each LSTM layer are multiplied by before its weights: `2^κ / S_j`, `[I]`.
+    pub input_gain: Vec<Vec<f64>>,
+    /// Dense layers, first to last.
+    pub dense: Vec<Dense>,
+    /// Range of each dense layer's inputs.
+    pub dense_range: Vec<f64>,
+    /// Range of each hidden dense layer's outputs.
+    pub relu_range: Vec<f64>,
+    /// A linear network's values are the outputs times two to this power; 0 for logits.
+    pub output_exponent: i8,
+}
+
+/// Picks every format of `network` as `plan` says from its `calibration`, and rounds its parameters;
+/// `sequences`, each `[T, I]` and normalised, are what roundings other than the nearest minimise their
+/// error on.
+///
+/// # Errors
+/// When a weight or a cell leaves the integer formats.
+///
+/// # Panics
+/// When there is not one scheme for each layer, or no sequence for a rounding that needs them.
+pub fn quantise(
+    network: &Network,
+    calibration: &Calibration,
+    plan: &Plan<'_>,
+    sequences: &[ArrayView2<'_, f32>],
+) -> Result<QuantisedNetwork, QuantiseError> {
+    assert_eq!(plan.schemes.len(), network.lstm.len() + network.dense.len());
+    let mut inputs = LayerInputs::new(network, plan, sequences);
+    let (lstm_schemes, dense_schemes) = plan.schemes.split_at(network.lstm.len());
+    let mut quantised = QuantisedNetwork {
+        input_range: Vec::new(),
+        lstm: Vec::new(),
+        input_gain: Vec::new(),
+        dense: Vec::new(),
+        dense_range: Vec::new(),
+        relu_range: Vec::new(),
+        output_exponent: match network.config.head {
+            Head::Linear => output_exponent(calibration.output_max),
+            Head::Sigmoid | Head::Softmax => 0,
+        },
+    };
+    let mut below: Option<Signal> = None;
+    let layers = network.lstm.iter().zip(&calibration.lstm);
+    for (l, ((layer, ranges), &scheme)) in layers.zip(lstm_schemes).enumerate() {
+        let width = scheme.width();
+        let (input_shift, narrowest, widest) = match below {
+            None => lstm::input_ranges(ranges, plan, width),
+            Some(below) => {
+                let (shift, range) = below.arriving(width);
+                let range = vec![range; layer.w_x.ncols()];
+                (shift, range.clone(), range)
+            }
+        };
+        let job = lstm::Job {
+            name: format!("lstm.{l}"),
+            layer,
+            ranges,
+            scheme,
+            clipping: plan.clipping,
+            moments: inputs.of_lstm(l),
+        };
+        let (mut integers, range, gain) = job.quantise(narrowest, widest)?;
+        integers.input_shift = input_shift;
+        if l == 0 {
+            quantised.input_range = range;
+        }
+        let largest = largest_integer(width);
+        below = Some(Signal {
+            width,
+            range: match width {
+                Width::Int16 => 1.0,
+                Width::Int8 => 0.5f64.powi(i32::from(WIDTH_SHIFT - integers.h_shift)),
+            },
+            reach: ranges.hidden.reach(plan.clipping, largest),
+        });
+        inputs.replace_lstm(l, &integers, &gain);
+        quantised.lstm.push(integers);
+        quantised.input_gain.push(gain);
+    }
+    let mut below = below.expect("a network has an LSTM layer");
+    for (l, (layer, &scheme)) in network.dense.iter().zip(dense_schemes).enumerate() {
+        let width = scheme.width();
+        let relu_reach = (calibration.dense.get(l))
+            .map(|magnitudes| magnitudes.reach(plan.clipping, largest_integer(width)));
+        let (input_shift, range) = below.arriving(width);
+        let shrink = match relu_reach {
+            Some(_) => 1.0,
+            None => 2f32.powi(-i32::from(quantised.output_exponent)),
+        };
+        let scaled = DenseLayer {
+            weight: &layer.weight * shrink,
+            bias: &layer.bias * shrink,
+        };
+        let job = dense::Job {
+            name: format!("dense.{l}"),
+            layer: &scaled,
+            scheme,
+            clipping: plan.clipping,
+            input_range: range,
+            relu_reach,
+            moments: inputs.of_dense(l),
+        };
+        let (mut integers, output_range) = job.quantise()?;
+        integers.input_shift = input_shift;
+        if relu_reach.is_some() {
+            quantised.relu_range.push(output_range);
+        }
+        quantised.dense.push(integers);
+        quantised.dense_range.push(range);
+        below = Signal {
+            width,
+            range: output_range,
+            reach: relu_reach.unwrap_or(0.0),
+        };
+    }
+    Ok(quantised)
+}
+
+/// What a layer hands upwards: `real = value · range / 2^(b − 1)`.
+#[derive(Clone, Copy)]
+struct Signal {
+    width: Width,
+    range: f64,
+    /// The calibrated reach.
+    reach: f64,
+}
+
+impl Signal {
+    /// The shift that brings it to another width, and its range there.
+    fn arriving(self, width: Width) -> (u8, f64) {
+        match (self.width, width) {
+            (Width::Int8, Width::Int16) => (WIDTH_SHIFT, self.range),
+            (Width::Int16, Width::Int8) => {
+                let shift = narrowing_shift(self.reach / self.range);
+                let smaller = 0.5f64.powi(i32::from(WIDTH_SHIFT - shift));
+                (shift, self.range * smaller)
+            }
+            (Width::Int16, Width::Int16) | (Width::Int8, Width::Int8) => (0, self.range),
+        }
+    }
+}
+
+/// The least shift at which int8 covers `reach`, a fraction of the int16 range.
+fn narrowing_shift(reach: f64) -> u8 {
+    (0..WIDTH_SHIFT)
+        .find(|&n| reach * Q15 <= largest_integer(Width::Int8) * 2f64.powi(n.into()))
+        .unwrap_or(WIDTH_SHIFT)
+}
+
+/// The exponent that brings the largest output to 2⁷..2⁸: 23 bits of it, and room for 128 times as
+/// much, in Q15.16. Its power of two is an f32.
+fn output_exponent(largest: f64) -> i8 {
+    let magnitude = largest.max(f64::MIN_POSITIVE).log2().ceil();
+    (magnitude - OUTPUT_BITS).clamp(-126.0, 126.0) as i8
+}
+
+/// The step of an int8 hidden state.
+fn hidden_format(layer: &Lstm) -> Option<ActivationFormat> {
+    (layer.scheme.width() == Width::Int8).then(|| ActivationFormat {
+        step: 2f32.powi(i32::from(layer.h_shift) - 15),
+    })
+}
+
+/// The inputs that each layer sees above the integers below it.
+struct LayerInputs<'a> {
+    /// With the layers so far replaced by what their integers mean; `None` where nothing asks.
+    hybrid: Option<(Network, ActivationFormats)>,
+    sequences: Vec<ArrayView2<'a, f32>>,
+}
+
+impl<'a> LayerInputs<'a> {
+    fn new(network: &Network, plan: &Plan<'_>, sequences: &[ArrayView2<'a, f32>]) -> Self {
+        Self {
+            hybrid: (plan.rounding == Rounding::Gptq)
+                .then(|| (network.clone(), ActivationFormats::default())),
+            sequences: evenly_spaced(sequences, MOMENT_SEQUENCES),
+        }
+    }
+
+    fn of_lstm(&self, l: usize) -> Option<moments::Moments> {
+        let (network, formats) = self.hybrid.as_ref()?;
+        Some(moments::Moments::of(&self.sequences, |sequence| {
+            let trace = network.trace_in(formats, *sequence);
+            let x = match l.checked_sub(1) {
+                Some(below) => trace[below].hidden.view(),
+                None => sequence.view(),
+            };
+            moments::with_state_before(x, trace[l].hidden.view())
+        }))
+    }
+
+    fn of_dense(&self, l: usize) -> Option<moments::Moments> {
+        let (network, formats) = self.hybrid.as_ref()?;
+        Some(moments::Moments::of(&self.sequences, |sequence| {
+            let trace = network.trace_in(formats, *sequence);
+            let top = trace[trace.len() - 1].hidden.view();
+            let first = match network.config.mode {
+                Mode::SequenceToSequence => 0,
+                Mode::SequenceToOne => top.nrows() - 1,
+            };
+            let mut values: Array2<f64> = top.slice(s![first.., ..]).mapv(f64::from);
+            for dense in &network.dense[..l] {
+                let weight = dense.weight.mapv(f64::from);
+                values =
+                    (values.dot(&weight.t()) + dense.bias.mapv(f64::from)).mapv(|y| y.max(0.0));
+            }
+            values
+        }))
+    }
+
+    /// Goes on with what the integers of a layer mean.
+    fn replace_lstm(&mut self, l: usize, integers: &Lstm, gain: &[f64]) {
+        if let Some((network, formats)) = &mut self.hybrid {
+            network.lstm[l] = fake::lstm(integers, gain);
+            formats.hidden.push(hidden_format(integers));
+        }
+    }
+}

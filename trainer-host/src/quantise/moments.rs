@@ -1,0 +1,106 @@
+//! First and second moments of what a layer's rows multiply, `u = [x ⊙ gain; h_{t−1}]`.
+//!
+//! ```text
+//! μ = E[u],  C = E[u uᵀ] − μ μᵀ                                            (M1)
+//! ```
+//!
+//! The mean is taken out of C, since a bias makes up for it.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use rayon::prelude::*;
+
+/// Sequences whose products are in memory at a time.
+const CHUNK: usize = 16;
+
+/// Of the inputs of one layer, `n` in all.
+#[derive(Clone, Debug)]
+pub(super) struct Moments {
+    /// μ of (M1), `[n]`.
+    pub(super) mean: Array1<f64>,
+    /// C of (M1), `[n, n]`.
+    pub(super) covariance: Array2<f64>,
+}
+
+impl Moments {
+    /// Over the rows of all parts, each `[T, n]`, that `part` makes of `items`; the same on any number
+    /// of threads.
+    pub(super) fn of<T: Sync>(items: &[T], part: impl Fn(&T) -> Array2<f64> + Sync) -> Self {
+        let mut total: Option<(f64, Array1<f64>, Array2<f64>)> = None;
+        for chunk in items.chunks(CHUNK) {
+            let sums: Vec<_> = (chunk.par_iter())
+                .map(|item| {
+                    let u = part(item);
+                    (u.nrows() as f64, u.sum_axis(Axis(0)), u.t().dot(&u))
+                })
+                .collect();
+            for (rows, sum, products) in sums {
+                match &mut total {
+                    Some(total) => {
+                        total.0 += rows;
+                        total.1 += &sum;
+                        total.2 += &products;
+                    }
+                    None => total = Some((rows, sum, products)),
+                }
+            }
+        }
+        let (rows, sum, products) = total.expect("there is a calibration sequence");
+        let mean = sum / rows;
+        let column = mean.view().insert_axis(Axis(1));
+        let covariance = products / rows - column.dot(&column.t());
+        Self { mean, covariance }
+    }
+
+    /// With the inputs scaled by `gain`, `[n]`.
+    pub(super) fn scaled(&self, gain: &[f64]) -> Self {
+        let mut scaled = self.clone();
+        for (j, gain_j) in gain.iter().enumerate() {
+            scaled.mean[j] *= gain_j;
+            for (k, gain_k) in gain.iter().enumerate() {
+                scaled.covariance[[j, k]] *= gain_j * gain_k;
+            }
+        }
+        scaled
+    }
+}
+
+/// `[x_t; h_{t−1}]` of all steps, `[T, I + H]`, from the inputs and hidden states of an LSTM layer.
+pub(super) fn with_state_before(
+    x: ArrayView2<'_, f32>,
+    hidden: ArrayView2<'_, f32>,
+) -> Array2<f64> {
+    let mut before = Array2::zeros(hidden.dim());
+    before
+        .slice_mut(s![1.., ..])
+        .assign(&hidden.slice(s![..hidden.nrows() - 1, ..]));
+    concatenate![Axis(1), x, before].mapv(f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn moments_of_four_rows_by_hand() {
+        let parts = [
+            array![[1.0, 2.0], [3.0, 2.0]],
+            array![[1.0, 6.0], [3.0, 6.0]],
+        ];
+        let moments = Moments::of(&parts, Clone::clone);
+        assert_eq!(moments.mean, array![2.0, 4.0]);
+        assert_eq!(moments.covariance, array![[1.0, 0.0], [0.0, 4.0]]);
+        let scaled = moments.scaled(&[1.0, 0.5]);
+        assert_eq!(scaled.mean, array![2.0, 2.0]);
+        assert_eq!(scaled.covariance, array![[1.0, 0.0], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn the_state_of_the_step_before_stands_beside_the_input() {
+        let u = with_state_before(
+            array![[1.0], [2.0], [3.0]].view(),
+            array![[4.0], [5.0], [6.0]].view(),
+        );
+        assert_eq!(u, array![[1.0, 0.0], [2.0, 4.0], [3.0, 5.0]]);
+    }
+}

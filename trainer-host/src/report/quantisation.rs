@@ -1,0 +1,193 @@
+//! The report of `quantise`: what the integers cost in accuracy, and where.
+
+use super::page::escape;
+use super::score::{percent, table};
+use super::{Curve, Page, confusion_table, curves_svg};
+use crate::evaluate::Score;
+use crate::quantisation_report::QuantisationReport;
+
+/// The HTML page of a report; class names are those of its comparison.
+pub fn quantisation_page(report: &QuantisationReport) -> String {
+    let schemes = report.schemes.join(", ");
+    let mut page = Page::new(&format!("Quantised: {schemes}"));
+    page.section("Summary", &summary(report));
+    page.section("Layers", &layers(report));
+    for trace in &report.traces {
+        let name = format!("LSTM layer {}, unit {}", trace.layer, trace.unit);
+        let heading = format!("{name}: {} of the hidden state", trace.why);
+        let title = format!("h, RMS error {:.5}", trace.hidden_rms);
+        let svg = pair_svg(&title, &trace.hidden, &trace.integer_hidden)
+            + &pair_svg("c", &trace.cell, &trace.integer_cell);
+        page.section(&heading, &svg);
+    }
+    if let (Score::Classes(float), Score::Classes(integer)) =
+        (&report.comparison.float, &report.comparison.integer)
+    {
+        let names: Vec<String> = float.classes.iter().map(|c| c.name.clone()).collect();
+        page.section("Classes", &classes(report));
+        page.section(
+            "Confusion in f32",
+            &confusion_table(&names, &float.confusion),
+        );
+        page.section(
+            "Confusion in integers",
+            &confusion_table(&names, &integer.confusion),
+        );
+        page.section("Where decisions differ", &disagreements(report, &names));
+    }
+    if !report.candidates.is_empty() {
+        page.section(
+            "What was tried on held-out training data",
+            &candidates(report),
+        );
+    }
+    page.finish()
+}
+
+fn summary(report: &QuantisationReport) -> String {
+    let comparison = &report.comparison;
+    let mut rows = vec![
+        vec!["judged on".into(), report.part.into()],
+        vec!["f32".into(), escape(&comparison.float.describe())],
+        vec!["integers".into(), escape(&comparison.integer.describe())],
+        vec![
+            "equal decisions".into(),
+            format!("{:.2} %", 100.0 * comparison.agreement),
+        ],
+        vec![
+            "largest difference of an output".into(),
+            format!("{:.4}", comparison.largest_difference),
+        ],
+        vec!["calibration".into(), report.calibration.into()],
+        vec!["rounding".into(), report.rounding.into()],
+        vec![
+            "flash, model file".into(),
+            format!("{} bytes", report.memory.flash_bytes),
+        ],
+        vec![
+            "RAM, state and scratch".into(),
+            format!(
+                "{} + {} bytes",
+                report.memory.state_bytes, report.memory.scratch_bytes
+            ),
+        ],
+    ];
+    if let Some(reference) = &report.reference {
+        let folder = escape(&reference.display().to_string());
+        rows.push(vec!["f32 is that of".into(), folder]);
+    }
+    table(&["", ""], rows.into_iter())
+}
+
+fn layers(report: &QuantisationReport) -> String {
+    let decibels = |value: f64| format!("{value:.1}");
+    let rows = report.weights.iter().enumerate().map(|(l, weights)| {
+        let mut row = vec![
+            weights.layer.clone(),
+            weights.scheme.into(),
+            decibels(weights.sqnr_db),
+        ];
+        match report.layers.get(l) {
+            Some(layer) => row.extend([
+                decibels(layer.gates_sqnr_db),
+                decibels(layer.cell_sqnr_db),
+                decibels(layer.hidden_sqnr_db),
+                report.cell_formats[l].clone(),
+                layer.saturated_cells.to_string(),
+                layer.saturated_gates.to_string(),
+            ]),
+            None => row.extend(vec!["–".into(); 6]),
+        }
+        row
+    });
+    let header = [
+        "layer",
+        "scheme",
+        "weights, dB",
+        "gates, dB",
+        "cell, dB",
+        "hidden, dB",
+        "cell format",
+        "saturated cells",
+        "saturated gates",
+    ];
+    "<p>Ratios of signal to quantisation noise: 20 dB more is a tenth of the error.</p>".to_owned()
+        + &table(&header, rows)
+}
+
+fn pair_svg(title: &str, exact: &[f32], integer: &[f32]) -> String {
+    let curve = |name: &str, values: &[f32]| Curve {
+        name: name.into(),
+        points: (values.iter().enumerate())
+            .map(|(t, value)| (t as f64, f64::from(*value)))
+            .collect(),
+    };
+    let curves = [curve("f32", exact), curve("integers", integer)];
+    curves_svg(title, "step", "", &curves)
+}
+
+fn classes(report: &QuantisationReport) -> String {
+    let rows = report.classes.iter().map(|class| {
+        vec![
+            class.class.clone(),
+            class.support.to_string(),
+            percent(class.float_recall),
+            percent(class.integer_recall),
+            class
+                .difference
+                .map_or("–".into(), |d| format!("{:+.1}", 100.0 * d)),
+        ]
+    });
+    let header = ["class", "occurs", "found in f32", "in integers", "points"];
+    table(&header, rows)
+}
+
+fn disagreements(report: &QuantisationReport, names: &[String]) -> String {
+    let name = |class: usize| {
+        names
+            .get(class)
+            .map_or_else(|| class.to_string(), |n| escape(n))
+    };
+    let found = &report.disagreements;
+    let bounds: Vec<String> = found.bound.iter().map(|b| format!("{b:.4}")).collect();
+    let rows = found.followed.iter().map(|d| {
+        vec![
+            format!("{}", d.sequence),
+            d.steps.to_string(),
+            name(d.truth),
+            name(d.float),
+            name(d.integer),
+            d.judged_step.to_string(),
+            d.parted_at.to_string(),
+            d.hidden_off_at.map_or("–".into(), |t| t.to_string()),
+        ]
+    });
+    let header = [
+        "sequence",
+        "steps",
+        "truth",
+        "f32",
+        "integers",
+        "at step",
+        "decisions part at",
+        "h off at",
+    ];
+    format!(
+        "<p>{} sequences; a hidden value is off beyond {} (eight times its layer's RMS error). \
+         Steps count from 0.</p>{}",
+        found.sequences,
+        bounds.join(", "),
+        table(&header, rows)
+    )
+}
+
+fn candidates(report: &QuantisationReport) -> String {
+    let rows = report.candidates.iter().map(|candidate| {
+        let distance = candidate.distance;
+        vec![
+            format!("{}, {}", candidate.calibration, candidate.rounding),
+            distance.map_or("refused".into(), |d| format!("{d:.3e}")),
+        ]
+    });
+    table(&["calibration, rounding", "distance of outputs"], rows)
+}

@@ -1,0 +1,144 @@
+//! Quantisation-aware training: the loss and its gradient are those of the network that the integers
+//! stand for, the updates go to f32 weights behind it (Jacob et al. 2018).
+//!
+//! ```text
+//! ŵ = s q(w)                 the fake-quantised weights of [`crate::quantise`], anew for each update  (A1)
+//! dL/dw = dL/dŵ              straight through the rounding                                           (A2)
+//! dL/dw = 0                  where w lies beyond its row's range and the update would take it
+//!                            further out                                                             (A3)
+//! ```
+//!
+//! Formats are chosen as `quantise` chooses them for such a run: calibration over the same sequences, row
+//! scales of least squared error, the nearest integers. So the integers that are exported are those that
+//! the last validation judged.
+
+use lstm_nostd::kernels::Scheme;
+use ndarray::{Array2, ArrayView2};
+
+use super::error::TrainError;
+use crate::calibrate::Calibration;
+use crate::data::Dataset;
+use crate::magnitudes::Clipping;
+use crate::network::Network;
+use crate::quantise::{FakeQuantised, Plan, QuantisedNetwork, Rounding, quantise};
+
+/// How ranges are chosen during training, and by `quantise` after it.
+pub const QAT_CLIPPING: Clipping = Clipping::MeanSquaredError;
+/// How weights are rounded during training, and by `quantise` after it.
+pub const QAT_ROUNDING: Rounding = Rounding::Nearest;
+
+/// Makes fake-quantised copies of a network in training.
+#[derive(Debug)]
+pub(super) struct FakeQuantiser {
+    schemes: Vec<Scheme>,
+    calibration: Calibration,
+}
+
+/// A network's integers and what they stand for.
+pub(super) struct Fake {
+    integers: QuantisedNetwork,
+    pub(super) fake: FakeQuantised,
+}
+
+impl FakeQuantiser {
+    /// All layers in `scheme`, calibrated with `network` as it is on the normalised training part.
+    pub(super) fn new(scheme: Scheme, network: &Network, train: &Dataset) -> Self {
+        Self {
+            schemes: vec![scheme; network.lstm.len() + network.dense.len()],
+            calibration: calibrate(network, train),
+        }
+    }
+
+    /// Takes the ranges of `network` as it is now.
+    pub(super) fn calibrate(&mut self, network: &Network, train: &Dataset) {
+        self.calibration = calibrate(network, train);
+    }
+
+    /// (A1)
+    ///
+    /// # Errors
+    /// When a weight or a cell leaves the integer formats.
+    pub(super) fn fake(&self, network: &Network) -> Result<Fake, TrainError> {
+        // The input stage's multipliers have room for all but channels of extreme offsets.
+        let smallest_input_range = vec![0.0; network.config.inputs];
+        let plan = Plan {
+            schemes: &self.schemes,
+            smallest_input_range: &smallest_input_range,
+            clipping: QAT_CLIPPING,
+            rounding: QAT_ROUNDING,
+        };
+        let integers = quantise(network, &self.calibration, &plan, &[])?;
+        let fake = integers.fake(&network.config);
+        Ok(Fake { integers, fake })
+    }
+}
+
+fn calibrate(network: &Network, train: &Dataset) -> Calibration {
+    let sequences: Vec<ArrayView2<'_, f32>> = train.sequences.iter().map(|s| s.view()).collect();
+    Calibration::observe(network, &sequences)
+}
+
+impl Fake {
+    /// (A3) on a gradient in the shape of `network`, whose weights these are.
+    pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
+        for (l, integers) in self.integers.lstm.iter().enumerate() {
+            let most = integers.scheme.weight_max();
+            let (w, fake, d) = (
+                &network.lstm[l],
+                &self.fake.network.lstm[l],
+                &mut gradient.lstm[l],
+            );
+            clip(&integers.w_x, most, (&w.w_x, &fake.w_x), &mut d.w_x);
+            clip(&integers.w_h, most, (&w.w_h, &fake.w_h), &mut d.w_h);
+        }
+        for (l, integers) in self.integers.dense.iter().enumerate() {
+            let most = integers.scheme.weight_max();
+            let weights = (&network.dense[l].weight, &self.fake.network.dense[l].weight);
+            clip(
+                &integers.weight,
+                most,
+                weights,
+                &mut gradient.dense[l].weight,
+            );
+        }
+    }
+}
+
+fn clip(
+    integers: &[Vec<i8>],
+    most: i8,
+    (weights, fake): (&Array2<f32>, &Array2<f32>),
+    gradient: &mut Array2<f32>,
+) {
+    let rows = (integers.iter().zip(weights.rows())).zip(fake.rows());
+    for (((q, w), fake), mut d) in rows.zip(gradient.rows_mut()) {
+        let row = q.iter().zip(w).zip(fake).zip(&mut d);
+        for (((q, w), fake), d) in row {
+            let beyond = q.abs() == most && w.abs() > fake.abs();
+            // Descent goes against the gradient.
+            if beyond && *d * *w < 0.0 {
+                *d = 0.0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn only_what_would_leave_the_range_further_is_stopped() {
+        let weights = array![[3.0f32, 3.0, -3.0, -3.0, 0.5, 1.9]];
+        let fake = array![[2.0f32, 2.0, -2.0, -2.0, 0.6, 2.0]];
+        let mut gradient = array![[-1.0f32, 1.0, 1.0, -1.0, -1.0, -1.0]];
+        clip(
+            &[vec![7, 7, -7, -7, 2, 7]],
+            7,
+            (&weights, &fake),
+            &mut gradient,
+        );
+        assert_eq!(gradient, array![[0.0, 1.0, 0.0, -1.0, -1.0, -1.0]]);
+    }
+}

@@ -1,0 +1,182 @@
+//! Quantisation-aware training, pruning and distillation, from flags to figures.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trainer-host"))
+        .args(arguments)
+        .arg("--json")
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// What the program prints; fails loudly.
+fn succeed(folder: &Path, arguments: &[&str]) -> Value {
+    let output = run(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What it says where it refuses.
+fn fail(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn number(value: &Value, pointer: &str) -> f64 {
+    let found = value.pointer(pointer).and_then(Value::as_f64);
+    found.unwrap_or_else(|| panic!("{pointer} is no number in {value}"))
+}
+
+/// A run on the handwritten digits in `base`.
+fn base(folder: &Path) -> Value {
+    let arguments = "train digits --out base --hidden 12 --epochs 6";
+    succeed(folder, &words(arguments))
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// The validation accuracy of the chosen epoch, as the log has it.
+fn logged_accuracy(folder: &Path, run: &str, epoch: u64) -> f64 {
+    let log = std::fs::read_to_string(folder.join(run).join("log.jsonl")).unwrap();
+    let records = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let record = records
+        .into_iter()
+        .find(|record: &Value| record["epoch"] == epoch)
+        .unwrap();
+    number(&record, "/validation/accuracy")
+}
+
+#[test]
+fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
+    // Of 574 validation sequences: the fake-quantised network leaves the rounding of gates and cells out,
+    // which turns one or two decisions that were nearly equal.
+    const NEARLY: f64 = 0.006;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    base(folder);
+    for scheme in ["w4a16", "w8a8"] {
+        let line = format!(
+            "train digits --init base --qat {scheme} --out {scheme} --epochs 3 --learning-rate 0.002"
+        );
+        let trained = succeed(folder, &words(&line));
+        assert_eq!(trained["judged_as"], scheme);
+        let epoch = trained["best_epoch"].as_u64().unwrap();
+        let seen = logged_accuracy(folder, scheme, epoch);
+        let integers = number(&trained, "/validation/accuracy");
+        println!("{scheme}: seen {seen:.4}, integers {integers:.4}");
+        assert!((seen - integers).abs() <= NEARLY, "{seen} {integers}");
+        // `quantise` makes the same integers, of the same scheme, without being told.
+        let quantised = succeed(folder, &["quantise", scheme]);
+        assert_eq!(quantised["schemes"][0], scheme);
+        assert_eq!(
+            number(&quantised, "/comparison/integer/accuracy"),
+            number(&trained, "/test/accuracy")
+        );
+    }
+}
+
+#[test]
+fn training_with_int4_weights_recovers_what_rounding_to_them_loses() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    base(folder);
+    let nearest = "quantise base --scheme w4a16 --rounding nearest --calibration min-max";
+    let rounded = succeed(folder, &words(nearest));
+    let line = "train digits --init base --qat w4a16 --out fine --epochs 6 --learning-rate 0.004";
+    let trained = succeed(folder, &words(line));
+    let [before, after] = [
+        number(&rounded, "/comparison/integer/accuracy"),
+        number(&trained, "/test/accuracy"),
+    ];
+    println!("rounded {before:.4}, trained {after:.4}");
+    assert!(after > before, "{before} {after}");
+}
+
+#[test]
+fn a_pruned_network_is_smaller_and_learns_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let whole = base(folder);
+    let line = "train digits --init base --prune-to 8 --out pruned --epochs 6";
+    let pruned = succeed(folder, &words(line));
+    assert!(number(&pruned, "/parameters") < 0.7 * number(&whole, "/parameters"));
+    let inspected = succeed(folder, &["inspect", "pruned"]);
+    assert_eq!(inspected["network"]["hidden"], serde_json::json!([8]));
+    let [before, after] = [&whole, &pruned].map(|run| number(run, "/test/accuracy"));
+    println!("12 units {before:.4}, 8 units {after:.4}");
+    assert!(after > before - 0.05, "{before} {after}");
+    // It goes on as any other run does.
+    succeed(folder, &["train", "--resume", "pruned"]);
+    let said = fail(
+        folder,
+        &words("train digits --init base --prune-to 13 --out larger"),
+    );
+    assert!(said.contains("[12]") && said.contains("[13]"), "{said}");
+    assert!(!folder.join("larger").exists());
+}
+
+#[test]
+fn a_teacher_changes_what_is_learned_and_must_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    base(folder);
+    let student = "train digits --hidden 4 --epochs 3";
+    let line = format!("{student} --out taught --teacher base --temperature 3 --distil-weight 0.7");
+    let taught = succeed(folder, &words(&line));
+    let alone = succeed(folder, &words(&format!("{student} --out alone")));
+    assert_ne!(taught["test"]["correct"], alone["test"]["correct"]);
+    assert!(number(&taught, "/test/accuracy") > 0.3);
+    let said = fail(
+        folder,
+        &words("train temporal-order --out other --teacher base"),
+    );
+    assert!(said.contains("base") && said.contains("channels"), "{said}");
+    assert!(!folder.join("other").exists());
+}
+
+#[test]
+fn the_report_of_quantise_has_layers_units_classes_and_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    base(folder);
+    let report = succeed(folder, &words("quantise base --scheme w4a16,w8a16"));
+    // Each bit of a weight is 6 dB.
+    let [four, eight] = [0, 1].map(|l| number(&report, &format!("/weights/{l}/sqnr_db")));
+    assert!(eight > four + 12.0, "{four} {eight}");
+    for what in ["gates", "cell", "hidden"] {
+        let sqnr = number(&report, &format!("/layers/0/{what}_sqnr_db"));
+        assert!((5.0..90.0).contains(&sqnr), "{what}: {sqnr}");
+    }
+    assert_eq!(report["traces"].as_array().unwrap().len(), 2);
+    assert_eq!(report["candidates"].as_array().unwrap().len(), 6);
+    assert_eq!(report["classes"].as_array().unwrap().len(), 10);
+    let export = succeed(folder, &["export", "base"]);
+    assert_eq!(report["memory"]["flash_bytes"], export["bytes"]);
+    // As many sequences are followed as decide otherwise.
+    let decisions = number(&report, "/comparison/float/decisions");
+    let agreed = number(&report, "/comparison/agreement");
+    let parted = number(&report, "/disagreements/sequences");
+    assert!((decisions * (1.0 - agreed) - parted).abs() < 1e-6);
+    for disagreement in report["disagreements"]["followed"].as_array().unwrap() {
+        assert_ne!(disagreement["float"], disagreement["integer"]);
+        assert!(disagreement["parted_at"].as_u64() <= disagreement["judged_step"].as_u64());
+    }
+    let page = std::fs::read_to_string(folder.join("base/quantisation.html")).unwrap();
+    for part in [
+        "largest error",
+        "median error",
+        "Confusion in integers",
+        "<svg",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}
