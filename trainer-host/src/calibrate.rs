@@ -47,9 +47,10 @@ impl Calibration {
         let steps = few.iter().map(ArrayView2::nrows).sum();
         let parts: Vec<Observed> = few
             .par_iter()
-            .map(|sequence| Observed::of(network, *sequence, steps))
+            .enumerate()
+            .map(|(part, sequence)| Observed::of(network, *sequence, (steps, part)))
             .collect();
-        let mut total = Observed::nothing(network, steps);
+        let mut total = Observed::nothing(network, (steps, 0));
         for part in &parts {
             total.merge(part);
         }
@@ -70,16 +71,17 @@ struct Observed {
 }
 
 impl Observed {
-    /// Of `steps` steps in all.
-    fn nothing(network: &Network, steps: usize) -> Self {
+    /// For part `part` of `steps` steps in all.
+    fn nothing(network: &Network, (steps, part): (usize, usize)) -> Self {
+        let expecting = |width: usize| Magnitudes::expecting(steps * width, part);
         let lstm = network.lstm.iter().map(|layer| {
             let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
             LstmRanges {
-                input: vec![Magnitudes::expecting(steps); inputs],
+                input: vec![expecting(1); inputs],
                 input_square: vec![0.0; inputs],
                 hidden_square: vec![0.0; hidden],
-                hidden: Magnitudes::expecting(steps * hidden),
-                cell: Magnitudes::expecting(steps * hidden),
+                hidden: expecting(hidden),
+                cell: expecting(hidden),
             }
         });
         let hidden_dense = network.dense.len() - 1;
@@ -87,17 +89,15 @@ impl Observed {
         Self {
             calibration: Calibration {
                 lstm: lstm.collect(),
-                dense: dense
-                    .map(|layer| Magnitudes::expecting(steps * layer.bias.len()))
-                    .collect(),
+                dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
                 output_max: 0.0,
             },
             steps: 0.0,
         }
     }
 
-    fn of(network: &Network, sequence: ArrayView2<'_, f32>, steps: usize) -> Self {
-        let mut seen = Self::nothing(network, steps);
+    fn of(network: &Network, sequence: ArrayView2<'_, f32>, place: (usize, usize)) -> Self {
+        let mut seen = Self::nothing(network, place);
         seen.steps = sequence.nrows() as f64;
         let trace = network.trace(sequence);
         let mut input = sequence;

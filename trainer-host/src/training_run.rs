@@ -19,7 +19,7 @@ use crate::data::{BuiltIn, Dataset, Parts, Schema, Summary};
 use crate::evaluate::{Outputs, Score, score};
 use crate::export::check_data;
 use crate::integers;
-use crate::network::Network;
+use crate::network::{Network, NetworkConfig};
 use crate::prune::prune;
 use crate::report::run_report;
 use crate::run_folder::{
@@ -133,10 +133,7 @@ impl TrainingRun {
         let data = config.open_data()?;
         let (fitted, initial) = match initial(&config.train, &data.train)? {
             Some((fitted, network)) => {
-                let structure = &network.config;
-                config.train.hidden.clone_from(&structure.hidden);
-                config.train.dense.clone_from(&structure.dense);
-                config.train.peepholes = structure.peepholes;
+                config.train.take_structure(&network.config);
                 (fitted, Some(network))
             }
             None => (Fitted::fit(&config.train, &data.train), None),
@@ -195,6 +192,11 @@ impl TrainingRun {
     /// What it follows from.
     pub fn config(&self) -> &RunConfig {
         &self.config
+    }
+
+    /// The network's structure.
+    pub fn structure(&self) -> &NetworkConfig {
+        &self.fitted.network
     }
 
     /// Its data, in real units.

@@ -107,6 +107,9 @@ pub(super) fn run(
         let run = match TrainingRun::begin(config.clone(), &folder, overwrite) {
             Err(error) if is_existing(&error) => {
                 let run = TrainingRun::resume(&folder)?;
+                if config.train.init.is_some() {
+                    config.train.take_structure(run.structure());
+                }
                 ensure!(*run.config() == config, error);
                 run
             }

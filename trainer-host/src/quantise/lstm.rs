@@ -2,6 +2,7 @@
 
 use lstm_nostd::artifact::Lstm;
 use lstm_nostd::kernels::{Scheme, Width};
+use rayon::prelude::*;
 
 use super::error::too_large;
 use super::gptq::Curvature;
@@ -122,35 +123,41 @@ impl Job<'_> {
             },
             ..Lstm::default()
         };
-        for r in 0..4 * hidden {
-            let of_x = layer.w_x.row(r).into_iter().zip(&gain);
-            let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
-                .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
-                .collect();
-            let bias = f64::from(layer.bias[r]);
-            let peephole = self.peephole(r, m);
-            let integers = |row: &Row| {
-                let bias = ((bias + row.bias) * Q15 / row.scale).round();
-                (
-                    bias,
-                    (peephole / row.scale).round().clamp(-32_767.0, 32_767.0),
-                )
-            };
-            let fits = |row: &Row| {
-                let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
-                let (bias, peephole) = integers(row);
-                let (of_x, of_h) = row.weights.split_at(inputs);
-                let values = 2f64.powi(kappa) * sum(of_x) + sum(of_h) + peephole.abs();
-                Q15 * values + bias.abs() < ACCUMULATOR_BOUND
-            };
-            let least = self.least_scale(r, &input_range, kappa, m);
-            let row = rows.quantise(&target, least, fits).ok_or_else(|| {
-                let largest = target
-                    .iter()
-                    .fold(least * weight_max, |max, t| t.abs().max(max));
-                too_large(&self.name, r, largest, 4.0 * weight_max)
-            })?;
-            let (bias, peephole) = integers(&row);
+        // Rows do not know of one another.
+        let found: Vec<Result<(Row, f64, f64), QuantiseError>> = (0..4 * hidden)
+            .into_par_iter()
+            .map(|r| {
+                let of_x = layer.w_x.row(r).into_iter().zip(&gain);
+                let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
+                    .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
+                    .collect();
+                let bias = f64::from(layer.bias[r]);
+                let peephole = self.peephole(r, m);
+                let integers = |row: &Row| {
+                    let bias = ((bias + row.bias) * Q15 / row.scale).round();
+                    let peephole = (peephole / row.scale).round().clamp(-32_767.0, 32_767.0);
+                    (bias, peephole)
+                };
+                let fits = |row: &Row| {
+                    let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
+                    let (bias, peephole) = integers(row);
+                    let (of_x, of_h) = row.weights.split_at(inputs);
+                    let values = 2f64.powi(kappa) * sum(of_x) + sum(of_h) + peephole.abs();
+                    Q15 * values + bias.abs() < ACCUMULATOR_BOUND
+                };
+                let least = self.least_scale(r, &input_range, kappa, m);
+                let row = rows.quantise(&target, least, fits).ok_or_else(|| {
+                    let largest = target
+                        .iter()
+                        .fold(least * weight_max, |max, t| t.abs().max(max));
+                    too_large(&self.name, r, largest, 4.0 * weight_max)
+                })?;
+                let (bias, peephole) = integers(&row);
+                Ok((row, bias, peephole))
+            })
+            .collect();
+        for (r, found) in found.into_iter().enumerate() {
+            let (row, bias, peephole) = found?;
             if let Some(p) = PEEPHOLE_OF_GATE[r / hidden].filter(|_| layer.peephole.is_some()) {
                 quantised.peephole[p].push(peephole as i16);
             }

@@ -277,6 +277,13 @@ impl TrainConfig {
         )
     }
 
+    /// Takes over the structure of a network, which a run with `init` has from another one.
+    pub fn take_structure(&mut self, network: &NetworkConfig) {
+        self.hidden.clone_from(&network.hidden);
+        self.dense.clone_from(&network.dense);
+        self.peepholes = network.peepholes;
+    }
+
     /// The first key that needs another run, if one is set.
     pub fn other_run(&self) -> Option<&'static str> {
         let keys = [
