@@ -25,7 +25,12 @@ fn main() {
     println!("cargo::rustc-cfg=board=\"{board}\"");
 
     let memory = format!("memory/{board}.x");
-    copy(&memory, &out.join("memory.x"));
+    let map = out.join("memory.x");
+    copy(&memory, &map);
+    // Where `cargo xtask bench` puts models, see src/bin/bench.rs.
+    let place = "_model_in_flash = ORIGIN(FLASH) + LENGTH(FLASH) / 2;\n";
+    let regions = fs::read_to_string(&map).expect("the copy can be read");
+    fs::write(&map, regions + place).expect("the copy can be written to");
     println!("cargo::rustc-link-search={}", out.display());
     // `link.x` of cortex-m-rt includes memory.x; --nmagic keeps sections from being padded to pages.
     println!("cargo::rustc-link-arg-bins=-Tlink.x");

@@ -13,7 +13,7 @@ const MVE_CPUS: [&str; 3] = ["cortex-m52", "cortex-m55", "cortex-m85"];
 
 fn main() {
     println!(
-        "cargo::rustc-check-cfg=cfg(lstm_kernels, values(\"scalar\", \"dsp\", \"mve\", \"v6m\", \"v7m\"))"
+        "cargo::rustc-check-cfg=cfg(lstm_kernels, values(\"scalar\", \"dsp\", \"mve\", \"v6m\", \"v7m\", \"x86\"))"
     );
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     println!("cargo::rerun-if-changed=build.rs");
@@ -45,6 +45,8 @@ fn kernels() -> &'static str {
         "v7m"
     } else if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
         "v6m"
+    } else if target.starts_with("x86_64") {
+        "x86"
     } else {
         "scalar"
     }

@@ -6,8 +6,9 @@ use lstm_nostd::{I16F16, I16x4, State};
 use crate::board::CAPACITY;
 
 // A whole state must fit in a frame.
-const _: () =
-    assert!(CAPACITY.state_blocks * size_of::<State<1, 1>>() <= payload_bytes(CAPACITY.frame_bytes));
+const _: () = assert!(
+    CAPACITY.state_blocks * size_of::<State<1, 1>>() <= payload_bytes(CAPACITY.frame_bytes)
+);
 
 /// A buffer on the boundary that a model file needs.
 #[repr(C, align(8))]

@@ -255,7 +255,12 @@ impl Work {
         let saved = state_bytes(model).into_iter().zip(self.state.bytes());
         let mut bytes = 0;
         for (length, part) in saved {
-            for (place, byte) in self.payload.iter_mut().skip(bytes).zip(part.iter().take(length)) {
+            for (place, byte) in self
+                .payload
+                .iter_mut()
+                .skip(bytes)
+                .zip(part.iter().take(length))
+            {
                 *place = *byte;
             }
             bytes += length;

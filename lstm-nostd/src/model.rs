@@ -339,7 +339,7 @@ impl<'m> Model<'m> {
             let (h, upper_hidden) = hidden.split_at_mut_checked(n)?;
             let (c, upper_cell) = cell.split_at_mut_checked(blocks(layer.hidden))?;
             let x = match below {
-                Some((width, x)) if width == layer.width => x,
+                Some((width, x)) if width.in_build() == layer.width.in_build() => x,
                 Some(x) => {
                     convert(x, (layer.width, input), layer.input_shift, layer.inputs);
                     &*input
@@ -426,7 +426,7 @@ fn converted<'a>(
     below: (Width, &'a [I16x4]),
     free: &'a mut [I16x4],
 ) -> Option<(&'a [I16x4], &'a mut [I16x4])> {
-    if below.0 == layer.width {
+    if below.0.in_build() == layer.width.in_build() {
         return Some((below.1, free));
     }
     let (x, rest) = free.split_at_mut_checked(layer.width.blocks(layer.inputs))?;

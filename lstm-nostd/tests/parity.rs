@@ -31,7 +31,9 @@ fn run<K: Kernels>(
 /// Outputs of a dense layer on the kernels `K`.
 fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4]) -> Vec<i32> {
     let mut out = vec![0; layer.outputs];
-    K::dense(layer, x, |row, value| out[row] = value);
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = K::dense_row(layer, row, x);
+    }
     out
 }
 

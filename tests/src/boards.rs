@@ -51,6 +51,7 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
                 application,
                 model: None,
                 feature: None,
+                every_scheme: true,
             };
             image.build().unwrap_or_else(|error| panic!("{error:#}"))
         });
@@ -58,12 +59,10 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
 }
 
 /// The orders of weights that the board's kernels read.
-pub fn orders(board: &Board) -> &'static [Order] {
-    match board.core {
-        "Cortex-M4" | "Cortex-M7" | "Cortex-M33" => &[Order::Generic, Order::Paired],
-        "Cortex-M55" => &[Order::Generic, Order::Grouped],
-        _ => &[Order::Generic],
-    }
+pub fn orders(board: &Board) -> Vec<Order> {
+    let mut orders = vec![Order::Generic, board.order];
+    orders.dedup();
+    orders
 }
 
 /// The board, emulated, with the application that runs models.

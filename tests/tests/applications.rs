@@ -139,6 +139,7 @@ fn no_panic(board_name: &str, feature: Option<&'static str>) -> Image<'static> {
         application: Application::NoPanic,
         model: None,
         feature,
+        every_scheme: true,
     }
 }
 

@@ -42,7 +42,7 @@ fn compare_models(device: &mut Device, board: &Board, schemes: &[Scheme], steps:
         let raw = random.raw_inputs(steps).concat();
         let mut files: Vec<_> = Vec::new();
         for order in orders(board) {
-            let file = random.build().to_bytes_in(*order).unwrap();
+            let file = random.build().to_bytes_in(order).unwrap();
             let bytes = file.to_vec();
             // int4 weights lie the same in every order.
             if bytes.len() <= info.model_bytes && !files.contains(&bytes) {

@@ -10,7 +10,8 @@
 //! config_file, run_folder → choose → quantisation_report → report → training_run → cli
 //! ```
 //!
-//! [`device`] stands apart: it runs models on boards and knows nothing of the rest.
+//! [`cost`] and [`device`] stand apart. The one tells what a step costs from the sizes of layers; the
+//! other runs models on boards and knows nothing of the rest.
 pub mod activation_format;
 pub mod atomic_file;
 pub mod bptt;
@@ -20,6 +21,7 @@ pub mod choose;
 pub mod cli;
 pub mod compute;
 pub mod config_file;
+pub mod cost;
 pub mod data;
 pub mod device;
 pub mod disagreement;

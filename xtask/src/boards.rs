@@ -1,6 +1,7 @@
 //! The boards that the firmware is built for: one line each.
 
 use anyhow::{Result, bail};
+use lstm_nostd::kernels::Order;
 
 /// A board, its Rust target and how its image is built and run.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,10 +16,19 @@ pub struct Board {
     pub target_cpu: Option<&'static str>,
     /// The firmware's cargo feature; `None` is the target's usual board.
     pub feature: Option<&'static str>,
+    /// The order of weights that the core's kernels are made for.
+    pub order: Order,
     /// QEMU's machine.
     pub machine: &'static str,
     /// The chip's name for `probe-rs`; `None` for boards that only exist emulated or as FPGA images.
     pub probe_chip: Option<&'static str>,
+}
+
+impl Board {
+    /// The core without its family's name, for example `M4`.
+    pub fn core_name(&self) -> &'static str {
+        self.core.trim_start_matches("Cortex-")
+    }
 }
 
 /// Every board, from the smallest core to the largest.
@@ -29,6 +39,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv6m-none-eabi",
         target_cpu: None,
         feature: None,
+        order: Order::Offset,
         machine: "microbit",
         probe_chip: Some("nRF51822_xxAA"),
     },
@@ -38,6 +49,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7m-none-eabi",
         target_cpu: None,
         feature: None,
+        order: Order::Offset,
         machine: "mps2-an385",
         probe_chip: None,
     },
@@ -47,6 +59,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: None,
+        order: Order::Paired,
         machine: "mps2-an386",
         probe_chip: None,
     },
@@ -56,6 +69,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: Some("stm32f405"),
+        order: Order::Paired,
         machine: "netduinoplus2",
         probe_chip: Some("STM32F405RGTx"),
     },
@@ -65,6 +79,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: Some("mps2-an500"),
+        order: Order::Paired,
         machine: "mps2-an500",
         probe_chip: None,
     },
@@ -74,6 +89,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv8m.main-none-eabihf",
         target_cpu: Some("cortex-m33"),
         feature: None,
+        order: Order::Paired,
         machine: "mps2-an505",
         probe_chip: None,
     },
@@ -83,6 +99,7 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv8m.main-none-eabihf",
         target_cpu: Some("cortex-m55"),
         feature: Some("mps3-an547"),
+        order: Order::Grouped,
         machine: "mps3-an547",
         probe_chip: None,
     },

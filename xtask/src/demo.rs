@@ -44,6 +44,7 @@ pub fn run() -> Result<()> {
         application,
         model: Some(Path::new(model)),
         feature: None,
+        every_scheme: true,
     };
     let runner = image(Application::Runner).build()?;
     let classify = image(Application::Classify).build()?;

@@ -19,6 +19,8 @@ pub enum Application {
     Runner,
     /// Links only if the engine cannot panic
     NoPanic,
+    /// Steps a model that the emulator brings, for `cargo xtask bench`
+    Bench,
 }
 
 impl Application {
@@ -28,6 +30,7 @@ impl Application {
             Self::Classify => "classify",
             Self::Runner => "runner",
             Self::NoPanic => "no_panic",
+            Self::Bench => "bench",
         }
     }
 }
@@ -43,6 +46,8 @@ pub struct Image<'a> {
     pub model: Option<&'a Path>,
     /// A cargo feature of the firmware crate besides the board's.
     pub feature: Option<&'a str>,
+    /// Whether the engine has every scheme, or w8a16 alone.
+    pub every_scheme: bool,
 }
 
 impl Image<'_> {
@@ -64,7 +69,8 @@ impl Image<'_> {
         // cargo's own file is replaced by the next build for another board or with another model.
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
-        let image = folder.join(format!("{}-{binary}-{model}.elf", self.board.name));
+        let schemes = if self.every_scheme { "" } else { "-w8a16" };
+        let image = folder.join(format!("{}-{binary}-{model}{schemes}.elf", self.board.name));
         std::fs::copy(&built, &image)
             .with_context(|| format!("cannot copy {} to {}", built.display(), image.display()))?;
         Ok(image)
@@ -105,6 +111,9 @@ impl Image<'_> {
             .arg(target_directory());
         for feature in board.feature.iter().chain(&self.feature) {
             cargo.args(["--features", feature]);
+        }
+        if !self.every_scheme {
+            cargo.arg("--no-default-features");
         }
         if let Some(cpu) = board.target_cpu {
             let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", environment_name(board.target));

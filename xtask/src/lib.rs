@@ -1,10 +1,11 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards → toolchain, set_up → qemu → firmware, trainer → test, demo, accuracy
+//! command → boards → toolchain, set_up → qemu → firmware, trainer → bench, demo, accuracy → test
 //! ```
 
 pub mod accuracy;
+pub mod bench;
 pub mod boards;
 pub mod command;
 pub mod demo;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
-use xtask::{accuracy, boards, demo, set_up, test};
+use xtask::{accuracy, bench, boards, demo, set_up, test};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Task {
     Demo,
     /// Check and test everything, the emulated boards included
     Test,
+    /// Count the instructions of a time step on every core, in QEMU
+    Bench(bench::Arguments),
     /// Install what the firmware and its tests need: a compiler for the boards, and QEMU
     SetUp {
         /// Only say what is missing
@@ -88,6 +90,7 @@ impl ImageArguments {
             application: self.application,
             model: self.model.as_deref(),
             feature: None,
+            every_scheme: true,
         })
     }
 }
@@ -106,6 +109,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(),
         Task::Test => test::run(),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
         Task::Accuracy {
             data,

@@ -1,5 +1,6 @@
 //! How an image is started in the emulator.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::boards::Board;
@@ -14,6 +15,20 @@ pub fn command(board: &Board) -> Command {
     command
         .args(["-M", board.machine, "-icount", "shift=7"])
         .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
+        .args(["-semihosting", "-kernel"]);
+    command
+}
+
+/// QEMU with the plugin that counts the instructions between two executions of the one at `mark`, and
+/// writes its counts to `counts`; the image's path is to be added.
+pub fn counting(board: &Board, plugin: &Path, mark: u64, counts: &Path) -> Command {
+    let plugin = plugin.display();
+    let mut command = Command::new(QEMU);
+    command
+        .args(["-M", board.machine, "-icount", "shift=0"])
+        .args(["-display", "none", "-monitor", "none", "-serial", "null"])
+        .arg("-plugin")
+        .arg(format!("{plugin},mark={mark:x},out={}", counts.display()))
         .args(["-semihosting", "-kernel"]);
     command
 }

@@ -330,7 +330,8 @@ impl<'m> Reader<'m> {
         let bytes = self.array::<LAYER_HEADER_BYTES>()?;
         let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         layer_range("kind", bytes[0].into(), kind.into(), kind.into())?;
-        let scheme = Scheme::from_code(bytes[1]).ok_or(LayerError::Field {
+        let scheme = Scheme::from_code(bytes[1]).filter(|scheme| scheme.is_built_in());
+        let scheme = scheme.ok_or(LayerError::Field {
             field: "scheme",
             found: bytes[1].into(),
             allowed: (1, Scheme::ALL.len() as u32),
@@ -404,6 +405,7 @@ impl<'m> Reader<'m> {
         let count = hidden.saturating_mul(padded(inputs) + padded(hidden));
         Ok(match order {
             Order::Generic => Weights::Generic(self.slice(count)?),
+            Order::Offset => Weights::Offset(self.slice(count)?),
             Order::Paired => Weights::Paired(self.slice(count)?),
             Order::Grouped => Weights::Grouped(self.slice(count / 4)?),
         })

@@ -10,7 +10,7 @@ use super::{
     MAGIC, VERSION,
 };
 use crate::kernels::{
-    I32x4, Order, RowBlock, Scheme, Width, blocks, grouped_bias_excess, pack, pair,
+    I32x4, Order, RowBlock, Scheme, Width, blocks, grouped_bias_excess, offset, pack, pair,
 };
 use crate::layers::input::InputChannel;
 use crate::model::{BufferSizes, Mode, Model, Task};
@@ -279,7 +279,8 @@ impl Lstm {
                 rows.map(|row| weights[row].iter().copied().map(i32::from).sum())
             };
             let excess = match (order, self.scheme.width()) {
-                (Order::Generic | Order::Paired, _) | (Order::Grouped, Width::Int8) => [0; 4],
+                (Order::Generic | Order::Offset | Order::Paired, _)
+                | (Order::Grouped, Width::Int8) => [0; 4],
                 (Order::Grouped, Width::Int16) => {
                     grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
                 }
@@ -405,6 +406,8 @@ impl Writer {
             Order::Generic => {
                 (0..count).for_each(|index| self.i8s(block(index).as_flattened().iter().copied()))
             }
+            Order::Offset => (0..count)
+                .for_each(|index| self.i8s(offset(&block(index)).as_flattened().iter().copied())),
             Order::Paired => (0..count)
                 .for_each(|index| self.i8s(pair(&block(index)).as_flattened().iter().copied())),
             Order::Grouped => {

@@ -26,6 +26,16 @@ pub enum Width {
 }
 
 impl Width {
+    /// The same; in a build without int8 activations, the only one that there is.
+    #[inline(always)]
+    pub const fn in_build(self) -> Self {
+        if cfg!(feature = "w8a8") {
+            self
+        } else {
+            Self::Int16
+        }
+    }
+
     /// Bits of an activation, its sign included.
     pub const fn bits(self) -> u32 {
         match self {
@@ -36,7 +46,7 @@ impl Width {
 
     /// Blocks that hold `n` activations.
     pub const fn blocks(self, n: usize) -> usize {
-        match self {
+        match self.in_build() {
             Self::Int16 => n.div_ceil(4),
             Self::Int8 => n.div_ceil(8),
         }
@@ -86,7 +96,7 @@ pub fn lanes_mut<A: Activation>(blocks: &mut [I16x4]) -> &mut [A] {
 ///
 /// `shift` is `n`, at most 8. Between equal widths it copies.
 pub fn convert(from: (Width, &[I16x4]), to: (Width, &mut [I16x4]), shift: u32, count: usize) {
-    match (from, to) {
+    match ((from.0.in_build(), from.1), (to.0.in_build(), to.1)) {
         ((Width::Int8, x), (Width::Int16, y)) => {
             let pairs = lanes_mut::<i16>(y).iter_mut().zip(lanes::<i8>(x));
             pairs.take(count).for_each(|(y, x)| *y = widen(*x, shift));

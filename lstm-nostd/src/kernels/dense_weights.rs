@@ -39,6 +39,7 @@ impl<'m> DenseWeights<'m> {
     fn quad(&self, index: usize) -> [i8; 4] {
         match self {
             Self::Int8(quads) => quads.get(index).copied().unwrap_or_default(),
+            Self::Nibbles(_) if !cfg!(feature = "w4a16") => [0; 4],
             Self::Nibbles(words) => words
                 .get(index / 2)
                 .map(|word| {

@@ -6,13 +6,20 @@
 //! and `smlad` sums L = Σ b·x. Then Σ a·x = (P − L) / 256 is exact. A block takes 14 instructions for 16
 //! products. The unit's elementwise part follows in registers; `dsp.s` holds both.
 //!
+//! Weights in [`Order::Generic`] take 22 instructions for 16 products, sums in 32 bits: `sxtb16` makes
+//! inputs 0 and 2, then 1 and 3 of a row, and `smlad` multiplies them.
+//!
 //! Tails: a part of a row with 1 or 2 inputs more than whole blocks ends with a half block. Loops are
 //! entered in their middle, so that their ends are tested once in 4 or 16 blocks.
 #![allow(unsafe_code)]
 
+use core::arch::asm;
+use core::ops::Range;
+
 use super::{
-    DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Order, PairedBlock, Weights, blocks,
-    products, replace, scalar::Scalar,
+    DenseParameters, DenseWeights, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters, Order,
+    Weights, Width, blocks, products, replace,
+    scalar::{Scalar, dense_value},
 };
 use crate::activation::{TABLES, Tables};
 
@@ -31,7 +38,8 @@ const HIDDEN_UNROLL: usize = 16;
 /// What the assembly needs to know of a layer, in the order of its own frame.
 #[repr(C)]
 struct Frame {
-    weights: *const PairedBlock,
+    /// Blocks of sixteen bytes in either order.
+    weights: *const [u8; 16],
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     gates: *const super::GateParameters,
@@ -47,6 +55,8 @@ struct Frame {
     round_cell: i32,
     squash: i32,
     tables: *const Tables,
+    /// 1 for weights in the generic order, else 0.
+    is_plain: u32,
 }
 
 /// The input or the recurrent part of a row: the activations, where the loop is entered (bytes from its
@@ -59,7 +69,14 @@ struct Part {
     exit: usize,
 }
 
-core::arch::global_asm!(include_str!("dsp.s"), options(raw));
+core::arch::global_asm!(
+    concat!(
+        include_str!("shared.s"),
+        include_str!("activation.s"),
+        include_str!("dsp.s")
+    ),
+    options(raw)
+);
 
 unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
@@ -75,37 +92,29 @@ impl Kernels for Dsp {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let Weights::Paired(weights) = layer.weights else {
-            let done = products::step(layer, x, h, cell, next);
-            return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+        let (weights, is_plain) = match (layer.weights, layer.width) {
+            (Weights::Paired(weights), Width::Int16) => (weights.as_ptr().cast(), false),
+            (Weights::Generic(weights), Width::Int16) => (weights.as_ptr().cast(), true),
+            _ if HAS_OTHER_SCHEMES => {
+                let done = products::step(layer, x, h, cell, next);
+                return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+            }
+            // The parser refuses the orders of other cores.
+            _ => return,
         };
-        let (input_blocks, hidden_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.inputs > 0
-            && layer.hidden > 0
-            && weights.len() / layer.hidden >= input_blocks + hidden_blocks
-            && layer.gates.len() >= layer.hidden
-            && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
-            && x.len() >= input_blocks
-            && [h.len(), cell.len(), next.len()]
-                .iter()
-                .all(|len| *len >= hidden_blocks);
-        if !fits {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        if !layer.fits(x, h, cell, next) {
+            return;
         }
         let cell = cell.as_mut_ptr().cast::<i32>();
         let m = layer.cell_int_bits;
         let mut frame = Frame {
-            weights: weights.as_ptr(),
-            peepholes: if layer.peepholes.is_empty() {
-                core::ptr::null()
-            } else {
-                layer.peepholes.as_ptr()
-            },
+            weights,
+            peepholes: layer.first_peepholes(),
             gates: layer.gates.as_ptr(),
             cell,
             next: next.as_mut_ptr().cast(),
-            x: Part::new(x, layer.inputs, 1, INPUT_UNROLL),
-            h: Part::new(h, layer.hidden, 0, HIDDEN_UNROLL),
+            x: Part::new(x, layer.inputs, 1, INPUT_UNROLL, is_plain),
+            h: Part::new(h, layer.hidden, 0, HIDDEN_UNROLL, is_plain),
             scale: 1 << (layer.x_shift & 31),
             cell_end: cell.wrapping_add(layer.hidden),
             half: (1 << m.clamp(1, 15)) >> 2,
@@ -113,6 +122,7 @@ impl Kernels for Dsp {
             round_cell: 1 << 15,
             squash: 1 << (13 + m.clamp(1, 15)),
             tables: &TABLES,
+            is_plain: is_plain.into(),
         };
         if layer.x_shift == 0 && frame.x.exit == HALF_BLOCK_BYTES {
             frame.x.exit += SHIFT_BYTES;
@@ -126,15 +136,75 @@ impl Kernels for Dsp {
         replace(h, next, layer.hidden);
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
-        Scalar::dense(layer, x, emit);
+    #[inline(never)]
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        let (DenseWeights::Int8(w), Width::Int16) = (layer.weights, layer.width) else {
+            return if HAS_OTHER_SCHEMES {
+                Scalar::dense_row(layer, row, x)
+            } else {
+                dense_value(layer, row, 0)
+            };
+        };
+        let count = blocks(layer.inputs);
+        let w = w.get(row * count..(row + 1) * count).unwrap_or_default();
+        let x = x.get(..count).unwrap_or_default();
+        if w.is_empty() || x.is_empty() {
+            return dense_value(layer, row, 0);
+        }
+        // SAFETY: the slices are `count` ≥ 1 blocks long.
+        let sum = unsafe { dot(w.as_ptr(), x.as_ptr_range()) };
+        dense_value(layer, row, sum)
     }
 }
 
+/// Sum of the products of a row: 8 instructions for 4 products, and 2 for the loop.
+///
+/// # Safety
+/// `x` is not empty, and `w` has as many blocks.
+#[inline(always)]
+unsafe fn dot(w: *const [i8; 4], x: Range<*const I16x4>) -> i32 {
+    let mut sum = 0;
+    // SAFETY: the caller's promise; the instructions read that much and change registers and flags.
+    unsafe {
+        asm!(
+            "2:",
+            "ldr {even}, [{w}], #4",
+            "ldrd {a}, {b}, [{x}], #8",
+            "sxtb16 {odd}, {even}, ror #8",
+            "sxtb16 {even}, {even}",
+            "pkhbt {c}, {a}, {b}, lsl #16",
+            "pkhtb {a}, {b}, {a}, asr #16",
+            "smlad {sum}, {even}, {c}, {sum}",
+            "smlad {sum}, {odd}, {a}, {sum}",
+            "cmp {x}, {end}",
+            "bne 2b",
+            w = inout(reg) w => _,
+            x = inout(reg) x.start => _,
+            end = in(reg) x.end,
+            sum = inout(reg) sum,
+            even = out(reg) _,
+            odd = out(reg) _,
+            a = out(reg) _,
+            b = out(reg) _,
+            c = out(reg) _,
+            options(nostack, readonly),
+        );
+    }
+    sum
+}
+
 impl Part {
-    /// `done` blocks of the part are summed before the loop begins.
-    fn new(activations: &[I16x4], len: usize, done: usize, unroll: usize) -> Self {
-        let whole = whole_blocks(len).max(done);
+    /// `done` blocks of the part are summed before the loop begins. The generic order is `plain`: its loop
+    /// has whole blocks, and is entered at its start.
+    // Twice as much code saves no more than a few instructions a step.
+    #[inline(never)]
+    fn new(activations: &[I16x4], len: usize, done: usize, unroll: usize, plain: bool) -> Self {
+        let whole = if plain {
+            blocks(len)
+        } else {
+            whole_blocks(len)
+        }
+        .max(done);
         let left = whole - done;
         // With nothing left, the loop is entered at the test of its end.
         let skipped = if left == 0 {

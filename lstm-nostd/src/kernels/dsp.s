@@ -20,6 +20,7 @@
     .equ ROUND_CELL, 64     @ 0x8000
     .equ SQUASH, 68         @ 2^(13+m): the cell times it, upper word, is Q3.12
     .equ TABLES, 72         @ sigmoid, then tanh at 512
+    .equ UNIT, 76           @ zero for weights in pairs, here turned into the address where a unit begins
     .equ FRAME, 84
 
 @ Sixteen products, four inputs to four rows. P = 256*a + b in 64 bits, L = b in 32.
@@ -54,27 +55,33 @@
     smlad   r5, r11, r8, r5
 .endm
 
-@ \v = (T1), (T2) of `activation` at \v, which need not be clamped yet; |\v| < 2^30.
-@ Carry holds the sign from `eors` (bit 30, as |\v| < 2^30) to the last `adc`. \t points to both tables.
-.macro lstm_activation v, a, b, e, t, bits, guard, table, centre
-    eors    \a, \v, \v, asr #31
-    adc     \a, \a, #0
-    usat    \a, #15, \a
-    lsr     \b, \a, #\bits
-    add     \b, \t, \b, lsl #3
-    ldrd    \b, \e, [\b, #\table]
-    ubfx    \a, \a, #0, #\bits
+@ Two times two products of the row in \w: inputs 0 and 2 are in r4, 1 and 3 in r8.
+.macro lstm_plain_row sum, w
+    sxtb16  lr, \w
+    smlad   \sum, lr, r4, \sum
+    sxtb16  lr, \w, ror #8
+    smlad   \sum, lr, r8, \sum
+.endm
+
+@ Blocks in the generic order from r6, activations from r7 to r1, to r0, r2, r3, r5.
+.macro lstm_plain_part
+1:
+    ldrd    r8, r9, [r7], #8
+    pkhbt   r4, r8, r9, lsl #16
+    pkhtb   r8, r9, r8, asr #16
+    ldmia   r6!, {r9-r12}
+    lstm_plain_row r0, r9
+    lstm_plain_row r2, r10
+    lstm_plain_row r3, r11
+    lstm_plain_row r5, r12
+    cmp     r7, r1
+    bne     1b
+.endm
+
+@ (T1) from \b and \e with t in \a, to \b.
+.macro lstm_curve a, b, e
     smlabb  \e, \e, \a, \e
     smlawb  \b, \e, \a, \b
-    asr     \b, \b, #\guard
-    eor     \v, \b, \v, asr #31
-    adc     \v, \v, #\centre
-.endm
-.macro lstm_sigmoid v, a, b, e, t
-    lstm_activation \v, \a, \b, \e, \t, 9, 10, 0, 16384
-.endm
-.macro lstm_tanh v, a, b, e, t
-    lstm_activation \v, \a, \b, \e, \t, 8, 9, 512, 0
 .endm
 
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.
@@ -91,8 +98,15 @@ lstm_nostd_dsp_step:
     ldr     r6, [r0], #4            @ weights
     ldmia   r0!, {r1-r5, r8-r12}
     stmia   lr!, {r1-r5, r8-r12}
-    ldmia   r0, {r1-r5, r8-r11}
-    stmia   lr, {r1-r5, r8-r11}
+    ldmia   r0, {r1-r5, r8-r12}
+    stmia   lr, {r1-r5, r8-r12}
+    adr.w   r0, .Llstm_unit
+    cmp     r12, #0
+    beq     1f
+    adr.w   r0, .Llstm_plain_unit
+1:
+    orr     r0, r0, #1
+    str     r0, [sp, #UNIT]
     ldr     r0, [sp, #X_ENTRY]
     adr.w   r1, .Llstm_x_loop
     add     r0, r0, r1
@@ -113,8 +127,11 @@ lstm_nostd_dsp_step:
     add     r0, r0, r1
     orr     r0, r0, #1
     str     r0, [sp, #H_EXIT]
+    ldr     pc, [sp, #UNIT]
 
+    .p2align 2
 .Llstm_unit:
+    lstm_part products
     @ (A), inputs. The first block sets the accumulators; two products of lanes fit 32 bits.
     ldr     r7, [sp, #X]
     ldrd    r8, r9, [r7], #8
@@ -169,6 +186,7 @@ lstm_nostd_dsp_step:
     .p2align 2
 .Llstm_h_half:
     lstm_half_block
+    lstm_part rest
 
     @ a = (P >> 8) - (L >> 8), exact modulo 2^32: r0 i, r2 f, r3 g, r5 o.
     lsr     r0, r0, #8
@@ -177,6 +195,7 @@ lstm_nostd_dsp_step:
     orr     r3, r3, r4, lsl #24
     sub     r0, r0, r2, asr #8
     sub     r3, r3, r5, asr #8
+.Llstm_sums:
     ldmia   sp, {r7, r8, r9, r10}
     ldmia   r8!, {r1, r4, r11, r12}
     add     r0, r0, r1
@@ -228,8 +247,32 @@ lstm_nostd_dsp_step:
     stmia   sp, {r7, r8, r9, r10}
     ldr     r1, [sp, #CELL_END]
     cmp     r9, r1
-    bne     .Llstm_unit
+    beq     .Llstm_end
+    ldr     pc, [sp, #UNIT]
+.Llstm_end:
     add     sp, sp, #FRAME
     pop     {r4-r11, pc}
+
+    @ (A) from weights in the generic order, in 32 bits.
+    .p2align 2
+.Llstm_plain_unit:
+    lstm_part products
+    movs    r0, #0
+    movs    r2, #0
+    movs    r3, #0
+    movs    r5, #0
+    ldr     r7, [sp, #X]
+    ldr     r1, [sp, #X_END]
+    lstm_plain_part
+    ldr     r12, [sp, #SCALE]
+    mul     r0, r0, r12
+    mul     r2, r2, r12
+    mul     r3, r3, r12
+    mul     r5, r5, r12
+    ldr     r7, [sp, #H]
+    ldr     r1, [sp, #H_END]
+    lstm_plain_part
+    lstm_part rest
+    b       .Llstm_sums
     .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
     .popsection

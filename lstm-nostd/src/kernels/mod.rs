@@ -12,6 +12,8 @@ pub mod dsp;
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
+#[cfg(not(any(lstm_kernels = "scalar", lstm_kernels = "x86")))]
+mod operands;
 #[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v6m", lstm_kernels = "v7m"))]
 mod products;
 pub mod scalar;
@@ -23,6 +25,8 @@ pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]
 pub mod v7m;
 mod weights;
+#[cfg(lstm_kernels = "x86")]
+pub mod x86;
 
 pub use activations::{
     Activation, I16x4, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
@@ -30,7 +34,8 @@ pub use activations::{
 pub use dense_weights::DenseWeights;
 pub use scheme::Scheme;
 pub use weights::{
-    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, pack, pair,
+    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, offset,
+    pack, pair,
 };
 
 /// The backend of this build; `build.rs` chooses it by the target.
@@ -45,6 +50,9 @@ pub type Active = v6m::V6m;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "v7m")]
 pub type Active = v7m::V7m;
+/// The backend of this build; `build.rs` chooses it by the target.
+#[cfg(lstm_kernels = "x86")]
+pub type Active = x86::X86;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;
@@ -141,6 +149,10 @@ impl DenseParameters<'_> {
     }
 }
 
+/// Whether this build has layers that the kernels in assembly leave to [`scalar::Scalar`].
+#[cfg(not(any(lstm_kernels = "scalar", lstm_kernels = "x86")))]
+const HAS_OTHER_SCHEMES: bool = cfg!(any(feature = "w8a8", feature = "w4a16"));
+
 /// What a backend provides.
 pub trait Kernels {
     /// The orders of weights that it reads, the generic one among them.
@@ -152,6 +164,9 @@ pub trait Kernels {
     /// width, and `cell: [⌈H/4⌉]` are advanced in place; `next`, as long as `h`, is scratch, for every unit
     /// is computed from the old hidden state. Lanes past `I` are met by zero weights; lanes past `H` of `h`
     /// and `cell` stay as they are.
+    ///
+    /// Operands that are shorter, which a parsed model's never are, leave the state as it is or advance
+    /// it in part.
     fn lstm_step(
         layer: &LstmParameters<'_>,
         x: &[I16x4],
@@ -160,6 +175,6 @@ pub trait Kernels {
         next: &mut [I16x4],
     );
 
-    /// Hands every output of a dense layer to `emit(row, value)`: equation (E) of [`scalar`].
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32));
+    /// Output `row` of a dense layer: equation (E) of [`scalar`]. `x: [I]` in blocks of the layer's width.
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32;
 }

@@ -10,9 +10,12 @@
 //! stored.
 #![allow(unsafe_code)]
 
+use core::arch::asm;
+
 use super::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
-    Weights, Width, blocks, mve_w8a8, scalar::Scalar,
+    DenseParameters, DenseWeights, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels,
+    LstmParameters, Order, RowGroup, Weights, Width, blocks, mve_w8a8,
+    scalar::{Scalar, dense_value},
 };
 use crate::activation::{Segment, TABLES};
 
@@ -44,8 +47,6 @@ struct Frame {
     gates: *const GateParameters,
     /// 2^k and 2^(k+8)
     scale: [u32; 2],
-    /// Negative right shift from the cell to Q3.12.
-    squash: i32,
     units: Units,
 }
 
@@ -64,13 +65,18 @@ struct Units {
     sigmoid_slope: *const i32,
     tanh: *const i32,
     tanh_slope: *const i32,
-    round_cell: i32,
+    /// Negative right shift from the cell to Q3.12.
+    squash: i32,
     /// Negative right shift of i·g.
     input: i32,
 }
 
 core::arch::global_asm!(
-    concat!(include_str!("mve.s"), include_str!("mve_w8a8.s")),
+    concat!(
+        include_str!("shared.s"),
+        include_str!("mve.s"),
+        include_str!("mve_w8a8.s")
+    ),
     options(raw)
 );
 
@@ -91,20 +97,11 @@ impl Kernels for Mve {
         let Weights::Grouped(weights) = layer.weights else {
             return Scalar::lstm_step(layer, x, h, cell, next);
         };
-        let hidden_blocks = blocks(layer.hidden);
-        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
-        let fits = layer.inputs > 0
-            && layer.hidden > 0
-            && weights.len() / layer.hidden >= x_groups + h_groups
-            && layer.gates.len() >= layer.hidden
-            && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
-            && x.len() >= layer.width.blocks(layer.inputs)
-            && h.len() >= layer.width.blocks(layer.hidden)
-            && cell.len() >= hidden_blocks;
-        if !fits {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        if !layer.fits(x, h, cell, next) {
+            return;
         }
-        if layer.width == Width::Int8 {
+        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
+        if layer.width.in_build() == Width::Int8 {
             // SAFETY: `fits` holds.
             return unsafe { mve_w8a8::step(layer, weights, x, h, cell) };
         }
@@ -122,15 +119,10 @@ impl Kernels for Mve {
             weights: weights.as_ptr(),
             gates: layer.gates.as_ptr(),
             scale: [1 << k, 256 << k],
-            squash: m - 19,
             units: Units {
                 cell: cell.as_mut_ptr(),
                 next: h.as_mut_ptr(),
-                peepholes: if layer.peepholes.is_empty() {
-                    core::ptr::null()
-                } else {
-                    layer.peepholes.as_ptr()
-                },
+                peepholes: layer.first_peepholes(),
                 left: layer.hidden,
                 high_byte: 256,
                 half: 1 << 14,
@@ -138,22 +130,68 @@ impl Kernels for Mve {
                 sigmoid_slope: first(&TABLES.sigmoid).wrapping_add(1),
                 tanh: first(&TABLES.tanh),
                 tanh_slope: first(&TABLES.tanh).wrapping_add(1),
-                round_cell: 1 << 15,
+                squash: m - 19,
                 input: 1 - m,
             },
         };
         // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
         // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
         // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
-        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were made, of `h`. It ends after
-        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 504 bytes and the planes, two
+        // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were
+        // made, of `h`. It ends after H ≥ 1 units and keeps the callee-saved registers. Its stack is 504 bytes and the planes, two
         // bytes for each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_mve_step(&frame) }
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
-        Scalar::dense(layer, x, emit);
+    #[inline(never)]
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        let (DenseWeights::Int8(w), Width::Int16) = (layer.weights, layer.width) else {
+            return if HAS_OTHER_SCHEMES {
+                Scalar::dense_row(layer, row, x)
+            } else {
+                dense_value(layer, row, 0)
+            };
+        };
+        let count = blocks(layer.inputs);
+        let w = w.get(row * count..(row + 1) * count).unwrap_or_default();
+        let x = x.get(..count).unwrap_or_default();
+        if w.is_empty() || x.is_empty() {
+            return dense_value(layer, row, 0);
+        }
+        // SAFETY: the slices hold `inputs` lanes.
+        let sum = unsafe { dot(w.as_ptr(), x.as_ptr(), layer.inputs) };
+        dense_value(layer, row, sum)
     }
+}
+
+/// Sum of the products of a row, eight at a time.
+///
+/// # Safety
+/// `w` and `x` hold `inputs` lanes.
+#[inline(always)]
+unsafe fn dot(w: *const [i8; 4], x: *const I16x4, inputs: usize) -> i32 {
+    let mut sum = 0;
+    // SAFETY: the caller's promise; lanes past `inputs` are masked out.
+    unsafe {
+        asm!(
+            "wlstp.16 lr, {n}, 3f",
+            "2:",
+            "vldrb.s16 q0, [{w}], #8",
+            "vldrh.u16 q1, [{x}], #16",
+            "vmladava.s16 r4, q0, q1",
+            "letp lr, 2b",
+            "3:",
+            n = in(reg) inputs,
+            w = inout(reg) w => _,
+            x = inout(reg) x => _,
+            inout("r4") sum,
+            out("lr") _,
+            out("q0") _,
+            out("q1") _,
+            options(nostack, readonly),
+        );
+    }
+    sum
 }
 
 /// Where a loop is entered for `left` groups: past its end when there are none.

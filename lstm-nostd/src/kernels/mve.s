@@ -12,8 +12,7 @@
     .equ F_WEIGHTS, 32
     .equ F_GATES, 36
     .equ F_SCALE, 40        @ 2^k, 2^(k+8)
-    .equ F_SQUASH, 48
-    .equ F_UNITS, 52        @ twelve words for the elementwise part
+    .equ F_UNITS, 48        @ twelve words for the elementwise part
 
 @ The stack holds:
     .equ LOW, 0             @ planes, and the end of the inputs in the low one
@@ -21,7 +20,6 @@
     .equ H_END, 16
     .equ H_ENTRY, 20
     .equ SUMS_END, 24
-    .equ SQUASH, 28
     .equ UNITS, 32          @ twelve words
     .equ SCALE, 80          @ 2^k, 2^(k+8)
     .equ INPUT_GATE, 88
@@ -86,8 +84,31 @@
     vrmulh.s32 \v, \v, q3
 .endm
 
+@ The peepholes at r3 of four units times their cells at r0, narrowed, to q0 (i) and q1 (f).
+.macro lstm_old_peepholes
+    vldrw.u32 q5, [r0]
+    vqrshrnb.s32 q3, q5, #16
+    vqrshrnt.s32 q3, q5, #16
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]
+    vmullb.s16 q5, q4, q3
+    vadd.i32 q0, q0, q5
+    vmullt.s16 q5, q4, q3
+    vadd.i32 q1, q1, q5
+.endm
+
+@ The same of their new cells in q0, to q1 (o); r3 moves on.
+.macro lstm_new_peephole
+    vld20.32 {q4, q5}, [r3]
+    vld21.32 {q4, q5}, [r3]!
+    vqrshrnt.s32 q3, q0, #16
+    vmullt.s16 q4, q5, q3
+    vadd.i32 q1, q1, q4
+.endm
+
 @ (T1) and the sign of (T2) at \v of four units, to q4. The lower halves of q2 are zero before and after.
 .macro lstm_activation v, bits, guard, table, table4, above
+    lstm_part activations
     vqmovnt.s32 q2, \v
     vqabs.s16 q2, q2
     vshr.u32 q3, q2, #13+\bits
@@ -107,10 +128,12 @@
 .macro lstm_sigmoid v
     lstm_activation \v, 9, 10, r7, r8, 0xfe000000
     vadd.i32 \v, q4, r6
+    lstm_part rest
 .endm
 @ The result is in q4.
 .macro lstm_tanh v
     lstm_activation \v, 8, 9, r10, r11, 0xff000000
+    lstm_part rest
 .endm
 
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.
@@ -156,8 +179,6 @@ lstm_nostd_mve_step:
     add     r0, r0, r1
     orr     r0, r0, #1
     str     r0, [sp, #H_ENTRY]
-    ldr     r0, [r10, #F_SQUASH]
-    str     r0, [sp, #SQUASH]
     ldrd    r0, r1, [r10, #F_SCALE]
     strd    r0, r1, [sp, #SCALE]
     add     r11, sp, #SUMS
@@ -193,6 +214,7 @@ lstm_nostd_mve_step:
     add     r11, sp, #SUMS
     add     r9, sp, #H_END
 .Llstm_unit:
+    lstm_part products
     @ Inputs
     ldmia   sp, {r3, r5, r7}
     lstm_group
@@ -219,6 +241,7 @@ lstm_nostd_mve_step:
     ldr     r0, [sp, #SUMS_END]
     cmp     r11, r0
     bne     .Llstm_unit
+    lstm_part rest
 
     str     r1, [sp, #WEIGHTS]
     ldrd    r1, r9, [sp, #SCALE]
@@ -230,17 +253,7 @@ lstm_nostd_mve_step:
     lstm_sum q0, 0, 1
     lstm_sum q1, 1
     cbz     r3, 1f
-    vldrw.u32 q3, [r0]
-    vqadd.s32 q3, q3, r12
-    vshr.s32 q3, q3, #16
-    vld20.32 {q4, q5}, [r3]
-    vld21.32 {q4, q5}, [r3]
-    vmovlb.s16 q5, q4
-    vmul.i32 q5, q5, q3
-    vadd.i32 q0, q0, q5
-    vmovlt.s16 q4, q4
-    vmul.i32 q4, q4, q3
-    vadd.i32 q1, q1, q4
+    lstm_old_peepholes
 1:
     vmov.i32 q2, #0
     lstm_multiply q0, 0
@@ -263,22 +276,15 @@ lstm_nostd_mve_step:
     @ (B) of o
     lstm_sum q1, 3
     cbz     r3, 2f
-    vld20.32 {q4, q5}, [r3]
-    vld21.32 {q4, q5}, [r3]!
-    vqadd.s32 q3, q0, r12
-    vshr.s32 q3, q3, #16
-    vmovlt.s16 q5, q5
-    vmul.i32 q5, q5, q3
-    vadd.i32 q1, q1, q5
+    lstm_new_peephole
 2:
     lstm_multiply q1, 3
     lstm_sigmoid q1
     vctp.32 r4
-    ldr     r5, [sp, #SQUASH]
     vpst
     vstrwt.32 q0, [r0], #16
     @ (D)
-    vrshl.s32 q0, r5
+    vrshl.s32 q0, r12
     lstm_tanh q0
     vmul.i32 q0, q4, q1
     vctp.32 r4

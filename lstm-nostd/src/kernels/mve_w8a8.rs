@@ -35,8 +35,7 @@ struct Frame {
     row_bytes: usize,
     weights: *const RowGroup,
     gates: *const GateParameters,
-    /// Negative right shifts from the cell to Q3.12 and of (H).
-    squash: i32,
+    /// Negative right shift of (H).
     narrow: i32,
     units: Units,
 }
@@ -59,7 +58,8 @@ struct Units {
     x_scale: u32,
     tanh: *const i32,
     tanh_slope: *const i32,
-    round_cell: i32,
+    /// Negative right shift from the cell to Q3.12.
+    squash: i32,
     /// Negative right shift of i·g.
     input: i32,
 }
@@ -94,16 +94,11 @@ pub(super) unsafe fn step(
         row_bytes: size_of::<RowGroup>() * (x_groups + h_groups),
         weights: weights.as_ptr(),
         gates: layer.gates.as_ptr(),
-        squash: m - 19,
         narrow: -(layer.h_shift.min(8) as i32),
         units: Units {
             cell: cell.as_mut_ptr(),
             next: h.as_mut_ptr(),
-            peepholes: if layer.peepholes.is_empty() {
-                core::ptr::null()
-            } else {
-                layer.peepholes.as_ptr()
-            },
+            peepholes: layer.first_peepholes(),
             left: layer.hidden,
             h_scale: 1 << layer.h_shift.min(8),
             half: 1 << 14,
@@ -112,7 +107,7 @@ pub(super) unsafe fn step(
             x_scale: 1 << layer.x_shift.min(15),
             tanh: first(&TABLES.tanh),
             tanh_slope: first(&TABLES.tanh).wrapping_add(1),
-            round_cell: 1 << 15,
+            squash: m - 19,
             input: 1 - m,
         },
     };

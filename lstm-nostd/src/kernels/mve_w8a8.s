@@ -13,8 +13,8 @@
     .equ E_ROW, 32          @ bytes of a unit's weights
     .equ E_WEIGHTS, 36
     .equ E_GATES, 40
-    .equ E_SQUASH, 44       @ negative right shifts to Q3.12 and to int8
-    .equ E_UNITS, 52        @ thirteen words for the elementwise part
+    .equ E_NARROW, 44       @ negative right shift to int8
+    .equ E_UNITS, 48        @ thirteen words for the elementwise part
 
 @ The stack holds:
     .equ N_PLANE, 0
@@ -24,7 +24,7 @@
     .equ N_H_END, 16
     .equ N_H_ENTRY, 20
     .equ N_SUMS_END, 24
-    .equ N_SQUASH, 32
+    .equ N_NARROW, 36
     .equ N_UNITS, 40        @ thirteen words
     .equ N_INPUT_GATE, 96
     .equ N_PEEPHOLES, 112   @ of the last units, when they are fewer than four
@@ -115,8 +115,8 @@ lstm_nostd_mve_w8a8_step:
     add     r0, r0, r1
     orr     r0, r0, #1
     str     r0, [sp, #N_H_ENTRY]
-    ldrd    r0, r1, [r10, #E_SQUASH]
-    strd    r0, r1, [sp, #N_SQUASH]
+    ldr     r0, [r10, #E_NARROW]
+    str     r0, [sp, #N_NARROW]
     @ Addresses of four units' sums: 0, 16, 64, 80.
     add     r11, sp, #N_SUMS
     movs    r0, #0
@@ -147,6 +147,7 @@ lstm_nostd_mve_w8a8_step:
 .Llstm_pair_four:
     add     r11, sp, #N_SUMS
 .Llstm_pair_products:
+    lstm_part products
     ldmia   sp, {r3, r7, r9}
     add     r5, r1, r9
     lstm_pair
@@ -180,20 +181,11 @@ lstm_nostd_mve_w8a8_step:
     cmp     r4, #4
     blo     .Llstm_pair_few
 .Llstm_pair_elementwise:
+    lstm_part rest
     lstm_pair_sum q0, 0, 1
     lstm_pair_sum q1, 1
     cbz     r3, 1f
-    vldrw.u32 q3, [r0]
-    vqadd.s32 q3, q3, r12
-    vshr.s32 q3, q3, #16
-    vld20.32 {q4, q5}, [r3]
-    vld21.32 {q4, q5}, [r3]
-    vmovlb.s16 q5, q4
-    vmul.i32 q5, q5, q3
-    vadd.i32 q0, q0, q5
-    vmovlt.s16 q4, q4
-    vmul.i32 q4, q4, q3
-    vadd.i32 q1, q1, q4
+    lstm_old_peepholes
 1:
     lstm_multiply q0, 0
     lstm_sigmoid q0
@@ -215,22 +207,16 @@ lstm_nostd_mve_w8a8_step:
     @ (B) of o
     lstm_pair_sum q1, 3
     cbz     r3, 2f
-    vld20.32 {q4, q5}, [r3]
-    vld21.32 {q4, q5}, [r3]!
-    vqadd.s32 q3, q0, r12
-    vshr.s32 q3, q3, #16
-    vmovlt.s16 q5, q5
-    vmul.i32 q5, q5, q3
-    vadd.i32 q1, q1, q5
+    lstm_new_peephole
 2:
     lstm_multiply q1, 3
     lstm_sigmoid q1
     vctp.32 r4
-    ldrd    r5, r9, [sp, #N_SQUASH]
+    ldr     r9, [sp, #N_NARROW]
     vpst
     vstrwt.32 q0, [r0], #16
     @ (D)
-    vrshl.s32 q0, r5
+    vrshl.s32 q0, r12
     lstm_tanh q0
     vmul.i32 q0, q4, q1
     vrshr.s32 q0, q0, #15

@@ -70,6 +70,7 @@ unsafe extern "C" {
 
 /// A step of a layer in w8a8 or w4a16 and generic order; `None` when it is in another one, when this core
 /// has no assembly for it, or when a buffer is too short.
+#[inline(never)]
 pub(super) fn step(
     layer: &LstmParameters<'_>,
     x: &[I16x4],
@@ -113,7 +114,8 @@ fn sum_units<A: Activation>(
     next: &mut [I16x4],
 ) -> Option<()> {
     let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-    let row_bytes = weight_bytes * (x_blocks + h_blocks);
+    // Never zero, which the optimiser does not see.
+    let row_bytes = (weight_bytes * (x_blocks + h_blocks)).max(1);
     if layer.inputs == 0 || layer.hidden == 0 {
         return None;
     }
@@ -146,7 +148,7 @@ fn sum_units<A: Activation>(
     let shifts = Shifts::new(layer.cell_int_bits);
     let mut peepholes = layer.peepholes.iter();
     let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
-    let units = rows.chunks_exact(row_bytes).zip(layer.gates);
+    let units = rows.chunks_exact(row_bytes.max(1)).zip(layer.gates);
     for ((row, gate), (c, h_next)) in units.zip(lanes) {
         job.row = row.as_ptr();
         // SAFETY: the row has as many blocks as both parts have together, and neither is empty. The assembly

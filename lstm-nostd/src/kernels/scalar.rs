@@ -19,7 +19,7 @@
 
 use super::{
     Activation, DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order,
-    RowBlock, Width, blocks, copy, lanes_mut, quads,
+    RowBlock, Width, copy, lanes_mut, quads,
 };
 use crate::activation::{sigmoid, tanh};
 use crate::requant::{
@@ -43,11 +43,14 @@ impl Kernels for Scalar {
         observed_step(layer, x, h, cell, next, &mut ());
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
-        match layer.width {
-            Width::Int16 => dense_rows::<i16>(layer, x, emit),
-            Width::Int8 => dense_rows::<i8>(layer, x, emit),
-        }
+    // One copy of it is enough for hidden and output layers.
+    #[inline(never)]
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        let sum = match layer.width.in_build() {
+            Width::Int16 => dense_products::<i16>(layer, row, x),
+            Width::Int8 => dense_products::<i8>(layer, row, x),
+        };
+        dense_value(layer, row, sum)
     }
 }
 
@@ -84,7 +87,7 @@ pub fn observed_step(
     next: &mut [I16x4],
     observer: &mut impl Observer,
 ) {
-    match layer.width {
+    match layer.width.in_build() {
         Width::Int16 => step::<i16>(layer, x, h, cell, next, observer),
         Width::Int8 => step::<i8>(layer, x, h, cell, next, observer),
     }
@@ -109,7 +112,7 @@ fn step<A: Activation>(
 /// (B) to (H) of all units, whose (A) without the bias comes from `products`; `next` becomes the hidden
 /// state.
 #[inline(always)]
-fn units<A: Activation>(
+pub(super) fn units<A: Activation>(
     layer: &LstmParameters<'_>,
     cell: &mut [I32x4],
     next: &mut [I16x4],
@@ -134,23 +137,18 @@ fn units<A: Activation>(
     }
 }
 
-/// (E) for every row.
+/// The sum in (E) of one row.
 #[inline(always)]
-fn dense_rows<A: Activation>(
-    layer: &DenseParameters<'_>,
-    x: &[I16x4],
-    mut emit: impl FnMut(usize, i32),
-) {
-    let x = quads::<A>(x);
-    let x = x.get(..blocks(layer.inputs)).unwrap_or(x);
-    for (r, [bias, mult]) in layer.rows.iter().enumerate() {
-        let mut acc = *bias;
-        for (w, x) in layer.weights.row(r, layer.inputs).zip(x) {
-            acc += dot(&w, x);
-        }
-        let value = saturating_shift_left(mul_high(acc, *mult), layer.output_shift);
-        emit(r, value);
-    }
+fn dense_products<A: Activation>(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    let pairs = layer.weights.row(row, layer.inputs).zip(quads::<A>(x));
+    pairs.map(|(w, x)| dot(&w, x)).sum()
+}
+
+/// (E) from the sum of a row; 0 past the last row.
+#[inline(always)]
+pub fn dense_value(layer: &DenseParameters<'_>, row: usize, sum: i32) -> i32 {
+    let [bias, mult] = layer.rows.get(row).copied().unwrap_or_default();
+    saturating_shift_left(mul_high(sum + bias, mult), layer.output_shift)
 }
 
 /// (A) without the bias, for the four gates of one unit.
@@ -170,8 +168,8 @@ fn gate_products<A: Activation>(
     acc
 }
 
-/// The sums of products of one part of four rows.
-#[inline(always)]
+/// The sums of products of one part of four rows. Not inlined, as flash would pay for every copy.
+#[inline(never)]
 fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
     let mut acc = [0; 4];
     for (block, x) in blocks.zip(x) {

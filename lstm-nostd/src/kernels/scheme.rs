@@ -34,6 +34,15 @@ impl Scheme {
         Self::ALL.into_iter().find(|scheme| scheme.code() == code)
     }
 
+    /// Whether this build runs it; a cargo feature for each but w8a16 decides.
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::W8a16 => true,
+            Self::W8a8 => cfg!(feature = "w8a8"),
+            Self::W4a16 => cfg!(feature = "w4a16"),
+        }
+    }
+
     /// As the field writes it: `w8a16`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use crate::activation::{sigmoid_clamped, tanh_clamped};
 use crate::requant::mul_high;
 
 /// The shifts of (C) and (D), which depend on the cell's integer bits `m`.
+#[repr(C)]
 pub(super) struct Shifts {
     half: i32,
     input: u32,

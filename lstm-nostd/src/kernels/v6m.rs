@@ -1,13 +1,16 @@
-//! M0 and M0+: `ldrsb`, `muls` and `add` for the products of four rows; the rest in plain Rust.
+//! M0 and M0+: words of four weights, `muls` and `add`; the elementwise part in plain Rust.
 //!
-//! Weights lie in [`Order::Generic`]. Accumulators live in the high registers, which `add` reaches; a
-//! block of sixteen products takes 63 instructions, see `v6m.s`. Rescaling uses 32-bit products only, see
-//! `requant`.
+//! Words and activations are those of (Y1) to (Y3) in `v7m.rs`: a word of [`Order::Offset`], shifted right
+//! by 24, 16, 8 and not at all, is multiplied with four activations, of which each but the first has 256
+//! times its predecessor taken off, once a step for all rows. A block of sixteen products takes 49
+//! instructions: five loads and moves, and for each of four words three shifts, four products and four
+//! sums, which live in the high registers. Weights in [`Order::Generic`] get their offsets from one
+//! exclusive or for each word: 55 instructions. Rescaling uses 32-bit products only, see `requant`.
 #![allow(unsafe_code)]
 
 use super::{
-    DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock, Weights, Width,
-    blocks, lanes_mut, products, replace,
+    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
+    Order, RowBlock, Weights, Width, blocks, products, replace,
     scalar::Scalar,
     unit::{Shifts, advance},
 };
@@ -16,28 +19,46 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub struct V6m;
 
-/// The products of a unit that are to be summed.
+/// What the assembly needs to know of a layer.
 #[repr(C)]
-struct Job {
-    row: *const RowBlock,
-    /// First and past the last block of the layer input.
+struct Frame {
+    /// First and past the last block.
     x: [*const I16x4; 2],
-    /// First and past the last block of the hidden state.
     h: [*const I16x4; 2],
-    /// `k`
     x_shift: u32,
-    /// The result: (A) without the bias.
-    sums: I32x4,
+    /// What turns the weights' words into words with offsets.
+    offsets: u32,
+    /// Bytes of all y.
+    y_bytes: usize,
+    weights: *const RowBlock,
+    unit: unsafe extern "C" fn(i32, i32, i32, i32, &mut Units) -> bool,
+    units: Units,
 }
 
-core::arch::global_asm!(include_str!("v6m.s"), options(raw));
+/// What the elementwise part walks through.
+#[repr(C)]
+struct Units {
+    gates: *const GateParameters,
+    /// Null without peepholes.
+    peepholes: *const [i16; 4],
+    cell: *mut i32,
+    next: *mut i16,
+    /// Units that are left.
+    left: usize,
+    shifts: Shifts,
+}
+
+core::arch::global_asm!(
+    concat!(include_str!("shared.s"), include_str!("v6m.s")),
+    options(raw)
+);
 
 unsafe extern "C" {
-    fn lstm_nostd_v6m_products(job: *mut Job);
+    fn lstm_nostd_v6m_step(frame: *mut Frame);
 }
 
 impl Kernels for V6m {
-    const ORDERS: &'static [Order] = &[Order::Generic];
+    const ORDERS: &'static [Order] = &[Order::Offset, Order::Generic];
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
@@ -46,41 +67,67 @@ impl Kernels for V6m {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let (Weights::Generic(weights), Width::Int16) = (layer.weights, layer.width) else {
-            let done = products::step(layer, x, h, cell, next);
-            return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+        let (weights, offsets) = match (layer.weights, layer.width) {
+            (Weights::Offset(weights), Width::Int16) => (weights, 0),
+            (Weights::Generic(weights), Width::Int16) => (weights, 0x0080_8080),
+            _ if HAS_OTHER_SCHEMES => {
+                let done = products::step(layer, x, h, cell, next);
+                return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+            }
+            // The parser refuses the orders of other cores.
+            _ => return,
         };
-        if x_blocks == 0 || h_blocks == 0 || x.len() < x_blocks || h.len() < h_blocks {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        if !layer.fits(x, h, cell, next) {
+            return;
         }
-        let mut job = Job {
-            row: weights.as_ptr(),
+        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+        let mut frame = Frame {
             x: [x.as_ptr(), x.as_ptr().wrapping_add(x_blocks)],
             h: [h.as_ptr(), h.as_ptr().wrapping_add(h_blocks)],
             x_shift: layer.x_shift & 31,
-            sums: [0; 4],
+            offsets,
+            y_bytes: (x_blocks + h_blocks) * size_of::<I32x4>(),
+            weights: weights.as_ptr(),
+            unit: next_unit,
+            units: Units {
+                gates: layer.gates.as_ptr(),
+                peepholes: layer.first_peepholes(),
+                cell: cell.as_mut_ptr().cast(),
+                next: next.as_mut_ptr().cast(),
+                left: layer.hidden,
+                shifts: Shifts::new(layer.cell_int_bits),
+            },
         };
-        let shifts = Shifts::new(layer.cell_int_bits);
-        let mut peepholes = layer.peepholes.iter();
-        let lanes = cell
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(lanes_mut::<i16>(next));
-        let rows = weights.chunks_exact(x_blocks + h_blocks);
-        for ((row, gate), (c, h_next)) in rows.zip(layer.gates).zip(lanes) {
-            job.row = row.as_ptr();
-            // SAFETY: the row has as many blocks as the two parts together, which are not empty and which
-            // `x` and `h` hold. The assembly reads no more than them, writes `sums`, and keeps the
-            // callee-saved registers.
-            unsafe { lstm_nostd_v6m_products(&mut job) };
-            let peephole = peepholes.next().copied().unwrap_or_default();
-            *h_next = advance(&shifts, gate, peephole, &job.sums, c);
-        }
+        // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, and of `x` and
+        // `h` the blocks that hold I and H lanes; then it calls `unit`, whose pointers lead to H gate
+        // parameters, peepholes, cells and lanes. It ends when `unit` returns false, after H ≥ 1 calls,
+        // and keeps the callee-saved registers. Its stack is 72 bytes and four for each activation.
+        unsafe { lstm_nostd_v6m_step(&mut frame) }
         replace(h, next, layer.hidden);
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
-        Scalar::dense(layer, x, emit);
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        Scalar::dense_row(layer, row, x)
     }
+}
+
+/// (B) to (D) for the next unit, whose sums of products are given; whether another one is left.
+///
+/// # Safety
+/// The pointers lead to `left` elements, at least one; null peepholes are allowed.
+unsafe extern "C" fn next_unit(i: i32, f: i32, g: i32, o: i32, units: &mut Units) -> bool {
+    let mut peephole = [0; 4];
+    // SAFETY: the caller's promise; each pointer moves on by one element with `left`.
+    let (gate, c, h) = unsafe {
+        if !units.peepholes.is_null() {
+            peephole = *units.peepholes;
+            units.peepholes = units.peepholes.add(1);
+        }
+        let (gate, c, h) = (units.gates, units.cell, units.next);
+        (units.gates, units.cell, units.next) = (gate.add(1), c.add(1), h.add(1));
+        (&*gate, &mut *c, &mut *h)
+    };
+    *h = advance(&units.shifts, gate, peephole, &[i, f, g, o], c);
+    units.left = units.left.wrapping_sub(1);
+    units.left > 0
 }

@@ -1,12 +1,25 @@
-//! M3: `ldrsb` and `mla`, eight rows of two units at a time, and the elementwise part in registers.
+//! M3: words of four weights, `mla`, and the elementwise part in registers.
 //!
-//! Weights lie in [`Order::Generic`]. A block of 32 products takes 68 instructions: one load for each
-//! weight, one `mla` for each product, and one load of an activation for eight. `v7m.s` holds all of it.
+//! Four weights of a row are one word W of [`Order::Offset`], whose digits to the base 256 are w0 + 128,
+//! w1 + 128, w2 + 128 and w3. What is right of the point is not taken off when W is shifted right; instead
+//! each activation takes from its successor what it would add there, once a step for all rows:
+//!
+//! ```text
+//! Σ_j (w_j + 128·[j < 3])·x_j = W·y_0 + (W >> 8)·y_1 + (W >> 16)·y_2 + (W >> 24)·y_3
+//! y_0 = x_0                                                                                  (Y1)
+//! y_j = x_j − 256·x_(j−1)                                                                    (Y2)
+//! start = −128 · Σ of all x_j with an offset                                                 (Y3)
+//! ```
+//!
+//! All of it is exact modulo 2³², and (A) fits in 32 bits. The inputs' activations are shifted by `k`
+//! before, so that one loop sums both parts of a row. A block of 16 products takes 30 instructions: two
+//! loads of four words, twelve shifts, sixteen `mla`. Weights in [`Order::Generic`] have no offsets: with
+//! y = x and start = 0 another loop takes 35, and is not unrolled.
 #![allow(unsafe_code)]
 
 use super::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, Width, blocks, products, replace, scalar::Scalar,
+    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
+    Order, RowBlock, Weights, Width, blocks, products, replace, scalar::Scalar,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -15,28 +28,35 @@ use crate::activation::{TABLES, Tables};
 pub struct V7m;
 
 /// Bytes of instructions of a block.
-const BLOCK_BYTES: usize = 68 * 4;
-/// Blocks in the loops over inputs and hidden state.
+const BLOCK_BYTES: usize = 96;
+/// Blocks in the loop.
 const UNROLL: usize = 4;
 
-/// What the assembly needs to know of a layer, in the order of its own frame.
+/// What the assembly needs to know of a layer.
 #[repr(C)]
 struct Frame {
+    /// First and past the last block.
+    x: [*const I16x4; 2],
+    h: [*const I16x4; 2],
+    x_shift: u32,
+    /// 256 in (Y2), or 0 for weights without offsets.
+    factor: u32,
+    /// Bytes of all y.
+    y_bytes: usize,
+    /// Where the loop is entered, in bytes from its start.
+    entry: usize,
+    units: Units,
+}
+
+/// What the assembly copies to its stack.
+#[repr(C)]
+struct Units {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     cell: *mut i32,
     next: *mut I16x4,
     gates: *const GateParameters,
     weights: *const RowBlock,
-    x: *const I16x4,
-    x_end: *const I16x4,
-    h: *const I16x4,
-    h_end: *const I16x4,
-    /// Where the loops are entered, in bytes from their start.
-    x_entry: usize,
-    h_entry: usize,
-    row_bytes: usize,
-    x_shift: u32,
     cell_end: *const i32,
     /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
     half: i32,
@@ -45,14 +65,21 @@ struct Frame {
     tables: *const Tables,
 }
 
-core::arch::global_asm!(include_str!("v7m.s"), options(raw));
+core::arch::global_asm!(
+    concat!(
+        include_str!("shared.s"),
+        include_str!("activation.s"),
+        include_str!("v7m.s")
+    ),
+    options(raw)
+);
 
 unsafe extern "C" {
     fn lstm_nostd_v7m_step(frame: *const Frame);
 }
 
 impl Kernels for V7m {
-    const ORDERS: &'static [Order] = &[Order::Generic];
+    const ORDERS: &'static [Order] = &[Order::Offset, Order::Generic];
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
@@ -61,64 +88,53 @@ impl Kernels for V7m {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let (Weights::Generic(weights), Width::Int16) = (layer.weights, layer.width) else {
-            let done = products::step(layer, x, h, cell, next);
-            return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+        let (weights, factor) = match (layer.weights, layer.width) {
+            (Weights::Offset(weights), Width::Int16) => (weights, 256),
+            (Weights::Generic(weights), Width::Int16) => (weights, 0),
+            _ if HAS_OTHER_SCHEMES => {
+                let done = products::step(layer, x, h, cell, next);
+                return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
+            }
+            // The parser refuses the orders of other cores.
+            _ => return,
         };
-        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-        let fits = layer.inputs > 0
-            && layer.hidden > 0
-            && weights.len() / layer.hidden >= x_blocks + h_blocks
-            && layer.gates.len() >= layer.hidden
-            && (layer.peepholes.is_empty() || layer.peepholes.len() >= layer.hidden)
-            && x.len() >= x_blocks
-            && [h.len(), cell.len(), next.len()]
-                .iter()
-                .all(|len| *len >= h_blocks);
-        if !fits {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        if !layer.fits(x, h, cell, next) {
+            return;
         }
+        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+        let count = x_blocks + h_blocks;
         let m = layer.cell_int_bits.clamp(1, 15);
         let cell = cell.as_mut_ptr().cast::<i32>();
         let frame = Frame {
-            peepholes: if layer.peepholes.is_empty() {
-                core::ptr::null()
-            } else {
-                layer.peepholes.as_ptr()
-            },
-            cell,
-            next: next.as_mut_ptr(),
-            gates: layer.gates.as_ptr(),
-            weights: weights.as_ptr(),
-            x: x.as_ptr(),
-            x_end: x.as_ptr().wrapping_add(x_blocks),
-            h: h.as_ptr(),
-            h_end: h.as_ptr().wrapping_add(h_blocks),
-            x_entry: entry(x_blocks),
-            h_entry: entry(h_blocks),
-            row_bytes: (x_blocks + h_blocks) * size_of::<RowBlock>(),
+            x: [x.as_ptr(), x.as_ptr().wrapping_add(x_blocks)],
+            h: [h.as_ptr(), h.as_ptr().wrapping_add(h_blocks)],
             x_shift: layer.x_shift & 31,
-            cell_end: cell.wrapping_add(layer.hidden),
-            half: (1 << m) >> 2,
-            shift: m - 1,
-            squash: 18 - m,
-            tables: &TABLES,
+            factor,
+            y_bytes: count * size_of::<I32x4>(),
+            entry: (UNROLL - count % UNROLL) % UNROLL * BLOCK_BYTES,
+            units: Units {
+                peepholes: layer.first_peepholes(),
+                cell,
+                next: next.as_mut_ptr(),
+                gates: layer.gates.as_ptr(),
+                weights: weights.as_ptr(),
+                cell_end: cell.wrapping_add(layer.hidden),
+                half: (1 << m) >> 2,
+                shift: m - 1,
+                squash: 18 - m,
+                tables: &TABLES,
+            },
         };
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks
-        // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units, keeps
-        // the callee-saved registers, and needs no more than 128 bytes of stack. Segments are in range as
-        // the clamped argument is below 2¹⁵.
+        // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units and
+        // keeps the callee-saved registers. Its stack is 104 bytes and four for each activation. Segments
+        // are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_v7m_step(&frame) }
         replace(h, next, layer.hidden);
     }
 
-    fn dense(layer: &DenseParameters<'_>, x: &[I16x4], emit: impl FnMut(usize, i32)) {
-        Scalar::dense(layer, x, emit);
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        Scalar::dense_row(layer, row, x)
     }
-}
-
-/// Where a loop is entered for `count` blocks.
-const fn entry(count: usize) -> usize {
-    (UNROLL - count % UNROLL) % UNROLL * BLOCK_BYTES
 }

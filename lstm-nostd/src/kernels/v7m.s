@@ -1,65 +1,87 @@
 @ One time step of an LSTM layer for ARMv7-M without the DSP extension; `v7m.rs` explains it.
 @
-@ r0 points to the words of `v7m::Frame`, which are copied to the stack:
+@ r0 points to `v7m::Frame`:
+    .equ F_X, 0             @ first and past the last block
+    .equ F_H, 8
+    .equ F_X_SHIFT, 16
+    .equ F_FACTOR, 20       @ 256, or 0 for weights without offsets
+    .equ F_Y_BYTES, 24
+    .equ F_ENTRY, 28        @ bytes into the loop
+    .equ F_UNITS, 32        @ ten words
+
+@ The stack holds, below the activations (Y):
     .equ PEEPHOLES, 0       @ running pointers
     .equ CELL, 4
     .equ NEXT, 8
     .equ GATES, 12
     .equ WEIGHTS, 16
-    .equ X, 20
-    .equ X_END, 24
-    .equ H, 28
-    .equ H_END, 32
-    .equ X_ENTRY, 36        @ bytes into the loops, here turned into addresses
-    .equ H_ENTRY, 40
-    .equ ROW, 44            @ bytes of a unit's weights
-    .equ X_SHIFT, 48
-    .equ CELL_END, 52
-    .equ HALF, 56           @ rounding of i*g
-    .equ SHIFT, 60          @ its shift
-    .equ SQUASH, 64         @ shift of the cell to Q3.12, less one
-    .equ TABLES, 68         @ sigmoid, then tanh at 512
-    .equ RETURN, 72
-    .equ SECOND, 76         @ sums of the second unit
-    .equ FRAME, 92
+    .equ CELL_END, 20
+    .equ HALF, 24           @ rounding of i*g
+    .equ SHIFT, 28          @ its shift
+    .equ SQUASH, 32         @ shift of the cell to Q3.12, less one
+    .equ TABLES, 36         @ sigmoid, then tanh at 512
+    .equ Y, 40
+    .equ ENTRY, 44          @ address in the loop
+    .equ Y_END, 48
+    .equ START, 52          @ (Y3), where the four sums begin
+    .equ FRAME, 68
 
-@ One input of a block to eight rows: weights at r0 and r1 plus \j. \post advances both after the last use.
-.macro lstm_input j, post=0
-    .if \post
-    ldrsh   r3, [r2], #8
-    .else
-    ldrsh   r3, [r2, #2*\j]
+@ (Y1), (Y2) for the blocks from r7 to r8, to r6; r9 is k, r10 the factor. r12 sums what has an offset.
+.macro lstm_activations shift
+1:
+    ldrd    r2, r4, [r7], #8
+    sxth    r1, r2
+    asr     r2, r2, #16
+    sxth    r3, r4
+    asr     r4, r4, #16
+    .if \shift
+    lsl     r1, r1, r9
+    lsl     r2, r2, r9
+    lsl     r3, r3, r9
+    lsl     r4, r4, r9
     .endif
-    ldrsb   r12, [r0, #12+\j]
-    mla     r7, r12, r3, r7
-    ldrsb   r12, [r1, #12+\j]
-    mla     r11, r12, r3, r11
-    ldrsb   r12, [r0, #8+\j]
-    mla     r6, r12, r3, r6
-    ldrsb   r12, [r1, #8+\j]
-    mla     r10, r12, r3, r10
-    ldrsb   r12, [r0, #4+\j]
-    mla     r5, r12, r3, r5
-    ldrsb   r12, [r1, #4+\j]
-    mla     r9, r12, r3, r9
-    .if \post
-    ldrsb   r12, [r0], #16
-    mla     r4, r12, r3, r4
-    ldrsb   r12, [r1], #16
-    .else
-    ldrsb   r12, [r0, #\j]
-    mla     r4, r12, r3, r4
-    ldrsb   r12, [r1, #\j]
-    .endif
-    mla     r8, r12, r3, r8
+    add     r12, r12, r1
+    add     r12, r12, r2
+    add     r12, r12, r3
+    mls     r4, r3, r10, r4
+    mls     r3, r2, r10, r3
+    mls     r2, r1, r10, r2
+    stmia   r6!, {r1-r4}
+    cmp     r7, r8
+    bne     1b
 .endm
 
-@ 32 products, 272 bytes of instructions.
+@ Four products of a row, whose word is shifted in place.
+.macro lstm_row sum, word
+    mla     \sum, \word, r8, \sum
+    asrs    \word, \word, #8
+    mla     \sum, \word, r9, \sum
+    asrs    \word, \word, #8
+    mla     \sum, \word, r10, \sum
+    asrs    \word, \word, #8
+    mla     \sum, \word, r11, \sum
+.endm
+
+@ Sixteen products, 96 bytes of instructions: weights at r12, activations at lr, sums in r4 to r7.
 .macro lstm_block
-    lstm_input 3
-    lstm_input 2
-    lstm_input 1
-    lstm_input 0, 1
+    ldmia   lr!, {r8-r11}
+    ldmia   r12!, {r0-r3}
+    lstm_row r4, r0
+    lstm_row r5, r1
+    lstm_row r6, r2
+    lstm_row r7, r3
+.endm
+
+@ The same for weights without offsets.
+.macro lstm_plain_row sum, word
+    sxtb    r2, \word
+    mla     \sum, r2, r8, \sum
+    sbfx    r2, \word, #8, #8
+    mla     \sum, r2, r9, \sum
+    sbfx    r2, \word, #16, #8
+    mla     \sum, r2, r10, \sum
+    asrs    \word, \word, #24
+    mla     \sum, \word, r11, \sum
 .endm
 
 @ \v = mul_high(\v, \m)
@@ -68,30 +90,13 @@
     add     \v, \v, lr, lsr #31
 .endm
 
-@ \v = (T1), (T2) of `activation` at \v, which need not be clamped yet; |\v| < 2^30; r1 points to the tables.
-@ Carry holds the sign from `eors` (bit 30, as |\v| < 2^30) to the last `adc`.
-.macro lstm_activation v, bits, guard, table, centre
-    eors    r8, \v, \v, asr #31
-    adc     r8, r8, #0
-    usat    r8, #15, r8
-    lsr     r9, r8, #\bits
-    add     r9, r1, r9, lsl #3
-    ldrd    r9, r10, [r9, #\table]
-    ubfx    r8, r8, #0, #\bits
-    sxth    lr, r10
-    mla     r10, lr, r8, r10
-    lsl     r8, r8, #16
-    smull   lr, r10, r10, r8
-    add     r9, r9, r10
-    asr     r9, r9, #\guard
-    eor     \v, r9, \v, asr #31
-    adc     \v, \v, #\centre
-.endm
-.macro lstm_sigmoid v
-    lstm_activation \v, 9, 10, 0, 16384
-.endm
-.macro lstm_tanh v
-    lstm_activation \v, 8, 9, 512, 0
+@ (T1) from \b and \e with t in \a, to \b.
+.macro lstm_curve a, b, e
+    sxth    lr, \e
+    mla     \e, lr, \a, \e
+    lsl     \a, \a, #16
+    smull   lr, \e, \e, \a
+    add     \b, \b, \e
 .endm
 
 @ lr = the cell in r12, narrowed.
@@ -108,86 +113,60 @@
     .thumb_func
 lstm_nostd_v7m_step:
     push    {r4-r11, lr}
+    ldr     r1, [r0, #F_Y_BYTES]
+    sub     sp, sp, r1
+    mov     r6, sp
+    add     r1, r1, r6
     sub     sp, sp, #FRAME
+    str     r6, [sp, #Y]
+    str     r1, [sp, #Y_END]
+    add     r1, r0, #F_UNITS
     mov     lr, sp
-    ldmia   r0!, {r1-r8}
-    stmia   lr!, {r1-r8}
-    ldmia   r0, {r1-r10}
-    stmia   lr, {r1-r10}
-    ldr     r0, [sp, #X_ENTRY]
-    adr.w   r1, .Llstm_x_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #X_ENTRY]
-    ldr     r0, [sp, #H_ENTRY]
-    adr.w   r1, .Llstm_h_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #H_ENTRY]
+    ldmia   r1!, {r2-r5, r7}
+    stmia   lr!, {r2-r5, r7}
+    ldmia   r1, {r2-r5, r7}
+    stmia   lr, {r2-r5, r7}
+    ldrd    r9, r10, [r0, #F_X_SHIFT]
+    mov     r12, #0
+    ldrd    r7, r8, [r0, #F_X]
+    lstm_activations 1
+    ldrd    r7, r8, [r0, #F_H]
+    lstm_activations 0
+    @ (Y3)
+    lsr     r1, r10, #1
+    mul     r12, r12, r1
+    rsb     r12, r12, #0
+    strd    r12, r12, [sp, #START]
+    strd    r12, r12, [sp, #START+8]
+    ldr     r2, [r0, #F_ENTRY]
+    adr.w   r1, .Llstm_loop
+    add     r2, r2, r1
+    cmp     r10, #0
+    bne     1f
+    adr.w   r2, .Llstm_plain_loop
+1:
+    orr     r2, r2, #1
+    str     r2, [sp, #ENTRY]
 
-.Llstm_pair:
-    @ (A), inputs. The last unit of an odd number stands for both.
-    ldr     r0, [sp, #WEIGHTS]
-    ldr     r1, [sp, #ROW]
-    ldr     r2, [sp, #CELL]
-    ldr     r3, [sp, #CELL_END]
-    add     r2, r2, #4
-    add     r1, r1, r0
-    cmp     r2, r3
-    it      eq
-    moveq   r1, r0
-    ldrd    r2, lr, [sp, #X]
-    movs    r4, #0
-    movs    r5, #0
-    movs    r6, #0
-    movs    r7, #0
-    mov     r8, r4
-    mov     r9, r4
-    mov     r10, r4
-    mov     r11, r4
-    ldr     pc, [sp, #X_ENTRY]
-    .p2align 2
-.Llstm_x_loop:
-    .rept 4
-    lstm_block
-    .endr
-    cmp     r2, lr
-    bne     .Llstm_x_loop
-    ldr     r3, [sp, #X_SHIFT]
-    lsls    r4, r4, r3
-    lsls    r5, r5, r3
-    lsls    r6, r6, r3
-    lsls    r7, r7, r3
-    lsl     r8, r8, r3
-    lsl     r9, r9, r3
-    lsl     r10, r10, r3
-    lsl     r11, r11, r3
-    @ (A), hidden state
-    ldrd    r2, lr, [sp, #H]
-    ldr     pc, [sp, #H_ENTRY]
-    .p2align 2
-.Llstm_h_loop:
-    .rept 4
-    lstm_block
-    .endr
-    cmp     r2, lr
-    bne     .Llstm_h_loop
-    str     r1, [sp, #WEIGHTS]
-    add     r3, sp, #SECOND
-    stmia   r3, {r8-r11}
-    bl      .Llstm_unit
-    beq     .Llstm_end
-    add     r3, sp, #SECOND
-    ldmia   r3, {r4-r7}
-    bl      .Llstm_unit
-    bne     .Llstm_pair
-.Llstm_end:
-    add     sp, sp, #FRAME
-    pop     {r4-r11, pc}
-
-    @ (B) to (D) of a unit with sums in r4 to r7; equal when it was the last one.
 .Llstm_unit:
-    str     lr, [sp, #RETURN]
+    lstm_part products
+    @ (A)
+    add     r7, sp, #START
+    ldr     r12, [sp, #WEIGHTS]
+    ldr     lr, [sp, #Y]
+    ldmia   r7, {r4-r7}
+    ldr     pc, [sp, #ENTRY]
+    .p2align 2
+.Llstm_loop:
+    .rept 4
+    lstm_block
+    .endr
+    ldr     r0, [sp, #Y_END]
+    cmp     lr, r0
+    bne     .Llstm_loop
+.Llstm_sums:
+    str     r12, [sp, #WEIGHTS]
+    lstm_part rest
     ldmia   sp, {r0, r2, r3}
     ldr     r1, [sp, #GATES]
     ldmia   r1!, {r8-r11}
@@ -198,20 +177,21 @@ lstm_nostd_v7m_step:
     ldr     r12, [r2]
     cbz     r0, 2f
     lstm_narrow
-    ldrsh   r8, [r0]
     ldrsh   r9, [r0, #2]
+    ldrsh   r8, [r0], #8
     mla     r4, r8, lr, r4
     mla     r5, r9, lr, r5
 2:
+    @ (B) of i, f, g
     ldmia   r1!, {r8-r11}
     str     r1, [sp, #GATES]
     ldr     r1, [sp, #TABLES]
     lstm_mul_high r4, r8
     lstm_mul_high r5, r9
     lstm_mul_high r6, r10
-    lstm_sigmoid r4
-    lstm_sigmoid r5
-    lstm_tanh r6
+    lstm_sigmoid r4, r8, r9, r10, r1
+    lstm_sigmoid r5, r8, r9, r10, r1
+    lstm_tanh r6, r8, r9, r10, r1
     @ (C)
     lsl     r5, r5, #16
     lstm_mul_high r5, r12
@@ -225,18 +205,17 @@ lstm_nostd_v7m_step:
     @ (B) of o
     cbz     r0, 4f
     lstm_narrow
-    ldrsh   r8, [r0, #6]
-    adds    r0, r0, #8
+    ldrsh   r8, [r0, #-2]
     mla     r7, r8, lr, r7
 4:
     lstm_mul_high r7, r11
-    lstm_sigmoid r7
+    lstm_sigmoid r7, r8, r9, r10, r1
     @ (D)
     ldr     r8, [sp, #SQUASH]
     asr     r12, r12, r8
     add     r12, r12, #1
     asr     r12, r12, #1
-    lstm_tanh r12
+    lstm_tanh r12, r8, r9, r10, r1
     mov     r8, #0x4000
     mla     r7, r7, r12, r8
     asr     r7, r7, #15
@@ -244,11 +223,28 @@ lstm_nostd_v7m_step:
     stmia   sp, {r0, r2, r3}
     ldr     r8, [sp, #CELL_END]
     cmp     r2, r8
-    ldr     pc, [sp, #RETURN]
+    bne     .Llstm_unit
+    ldr     r0, [sp, #Y_END]
+    mov     sp, r0
+    pop     {r4-r11, pc}
     @ The sum left the range: the nearest end.
 5:
     asr     r12, r12, #31
     eor     r12, r12, #0x80000000
     b       3b
+
+    lstm_part products
+.Llstm_plain_loop:
+    ldmia   lr!, {r8-r11}
+    ldrd    r0, r1, [r12], #8
+    lstm_plain_row r4, r0
+    lstm_plain_row r5, r1
+    ldrd    r0, r1, [r12], #8
+    lstm_plain_row r6, r0
+    lstm_plain_row r7, r1
+    ldr     r0, [sp, #Y_END]
+    cmp     lr, r0
+    bne     .Llstm_plain_loop
+    b       .Llstm_sums
     .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
     .popsection

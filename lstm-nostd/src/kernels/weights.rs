@@ -1,11 +1,12 @@
 //! The orders in which an LSTM layer's weights can lie in a model file.
 //!
 //! A row is cut into blocks of four inputs, first those of the layer input, then those of the hidden
-//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and two suit the inner
+//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and three suit the inner
 //! loops of cores that gain much from another one:
 //!
 //! ```text
 //! generic   [H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]     w
+//! offset    [H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]     w + 128, but w for the last of four inputs
 //! paired    [H][⌈I/4⌉ + ⌈H/4⌉][2 × 2 inputs][2 pairs][2 inputs][2]
 //!                                                     16-bit lanes 256·w_a + w_b of two gates:
 //!                                                     (a, b) = (i, f), (g, o)
@@ -23,8 +24,8 @@
 //! A 32-bit word of nibbles, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two neighbouring
 //! inputs of one gate in 16-bit lanes.
 //!
-//! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `dsp.rs`
-//! and `mve.rs` say what the orders are good for.
+//! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `v7m.rs`,
+//! `dsp.rs` and `mve.rs` say what the orders are good for.
 
 use super::{I32x4, Scheme, Width, blocks};
 
@@ -46,6 +47,8 @@ pub enum Order {
     /// Blocks of four gates by four inputs; every core runs it.
     #[default]
     Generic,
+    /// Blocks whose rows are words without borrows, for cores without SIMD (M0, M3).
+    Offset,
     /// Two rows in one 16-bit lane, for cores with the DSP extension (M4, M7, M33).
     Paired,
     /// Groups of four gates by sixteen inputs, for cores with Helium (M55, M85).
@@ -54,7 +57,7 @@ pub enum Order {
 
 impl Order {
     /// Every order.
-    pub const ALL: [Self; 3] = [Self::Generic, Self::Paired, Self::Grouped];
+    pub const ALL: [Self; 4] = [Self::Generic, Self::Paired, Self::Grouped, Self::Offset];
 
     /// The number of the order in a model file.
     pub const fn code(self) -> u8 {
@@ -62,6 +65,7 @@ impl Order {
             Self::Generic => 0,
             Self::Paired => 1,
             Self::Grouped => 2,
+            Self::Offset => 3,
         }
     }
 
@@ -82,7 +86,7 @@ impl Order {
     /// Blocks that a part of a row takes which holds `n` of them: groups are whole.
     pub const fn padded_blocks(self, n: usize) -> usize {
         match self {
-            Self::Generic | Self::Paired => n,
+            Self::Generic | Self::Offset | Self::Paired => n,
             Self::Grouped => n.next_multiple_of(4),
         }
     }
@@ -93,6 +97,8 @@ impl Order {
 pub enum Weights<'m> {
     /// [`Order::Generic`]
     Generic(&'m [RowBlock]),
+    /// [`Order::Offset`]
+    Offset(&'m [RowBlock]),
     /// [`Order::Paired`]
     Paired(&'m [PairedBlock]),
     /// [`Order::Grouped`]
@@ -105,7 +111,7 @@ impl Weights<'_> {
     /// Bytes that they take.
     pub const fn bytes(&self) -> usize {
         match self {
-            Self::Generic(blocks) => size_of_val(*blocks),
+            Self::Generic(blocks) | Self::Offset(blocks) => size_of_val(*blocks),
             Self::Paired(blocks) => size_of_val(*blocks),
             Self::Grouped(groups) => size_of_val(*groups),
             Self::Nibbles(blocks) => size_of_val(*blocks),
@@ -116,8 +122,19 @@ impl Weights<'_> {
     pub const fn order(&self) -> Order {
         match self {
             Self::Generic(_) | Self::Nibbles(_) => Order::Generic,
+            Self::Offset(_) => Order::Offset,
             Self::Paired(_) => Order::Paired,
             Self::Grouped(_) => Order::Grouped,
+        }
+    }
+
+    /// Blocks of four inputs by four rows, with the padding of groups.
+    pub const fn block_count(&self) -> usize {
+        match self {
+            Self::Generic(blocks) | Self::Offset(blocks) => blocks.len(),
+            Self::Paired(blocks) => blocks.len(),
+            Self::Grouped(groups) => 4 * groups.len(),
+            Self::Nibbles(blocks) => blocks.len(),
         }
     }
 
@@ -129,14 +146,23 @@ impl Weights<'_> {
     pub fn block(&self, index: usize) -> RowBlock {
         match self {
             Self::Generic(blocks) => blocks.get(index).copied().unwrap_or_default(),
+            Self::Offset(blocks) => blocks.get(index).map(offset).unwrap_or_default(),
             Self::Paired(blocks) => blocks.get(index).map(unpair).unwrap_or_default(),
             Self::Grouped(groups) => groups
                 .get(index / 4)
                 .map(|group| group.map(|row| row.as_chunks().0[index % 4]))
                 .unwrap_or_default(),
-            Self::Nibbles(blocks) => blocks.get(index).map(unpack).unwrap_or_default(),
+            Self::Nibbles(blocks) if cfg!(feature = "w4a16") => {
+                blocks.get(index).map(unpack).unwrap_or_default()
+            }
+            Self::Nibbles(_) => RowBlock::default(),
         }
     }
+}
+
+/// Adds 128 to the first three weights of each row, modulo 256; its own inverse.
+pub fn offset(block: &RowBlock) -> RowBlock {
+    block.map(|[w0, w1, w2, w3]| [w0 ^ i8::MIN, w1 ^ i8::MIN, w2 ^ i8::MIN, w3])
 }
 
 /// Splits 16-bit lanes into the weights of their two rows.
@@ -214,7 +240,9 @@ impl<'m> super::LstmParameters<'m> {
     #[inline(always)]
     pub fn bias_excess(&self, unit: usize) -> I32x4 {
         match (self.weights.order(), self.width) {
-            (Order::Generic | Order::Paired, _) | (Order::Grouped, Width::Int8) => [0; 4],
+            (Order::Generic | Order::Offset | Order::Paired, _) | (Order::Grouped, Width::Int8) => {
+                [0; 4]
+            }
             (Order::Grouped, Width::Int16) => grouped_bias_excess(
                 sums(self.input_part(unit)),
                 sums(self.recurrent_part(unit)),
@@ -223,7 +251,8 @@ impl<'m> super::LstmParameters<'m> {
         }
     }
 
-    fn padded_blocks(&self) -> (usize, usize) {
+    /// Blocks of the input and of the recurrent part, with the padding of groups.
+    pub(super) fn padded_blocks(&self) -> (usize, usize) {
         let order = self.weights.order();
         (
             order.padded_blocks(blocks(self.inputs)),

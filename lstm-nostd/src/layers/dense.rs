@@ -12,7 +12,7 @@ use crate::kernels::{Activation, DenseParameters, I16x4, Kernels, Width, lanes_m
 /// A hidden layer: `x: [I]` to `y: [O]` in blocks of the layer's width; lanes past `O` stay as they are.
 #[inline(always)]
 pub fn relu<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4], y: &mut [I16x4]) {
-    match layer.width {
+    match layer.width.in_build() {
         Width::Int16 => relu_lanes::<K, i16>(layer, x, lanes_mut(y)),
         Width::Int8 => relu_lanes::<K, i8>(layer, x, lanes_mut(y)),
     }
@@ -20,19 +20,15 @@ pub fn relu<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4], y: &mut [I16x4
 
 #[inline(always)]
 fn relu_lanes<K: Kernels, A: Activation>(layer: &DenseParameters<'_>, x: &[I16x4], y: &mut [A]) {
-    K::dense(layer, x, |row, value| {
-        if let Some(y) = y.get_mut(row) {
-            *y = A::saturate(value.max(0));
-        }
-    });
+    for (row, y) in y.iter_mut().enumerate().take(layer.outputs) {
+        *y = A::saturate(K::dense_row(layer, row, x).max(0));
+    }
 }
 
 /// The output layer: `x: [I]` in blocks of the layer's width to `y: [O]`.
 #[inline(always)]
 pub fn output<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4], y: &mut [I16F16]) {
-    K::dense(layer, x, |row, value| {
-        if let Some(y) = y.get_mut(row) {
-            *y = I16F16::from_bits(value);
-        }
-    });
+    for (row, y) in y.iter_mut().enumerate().take(layer.outputs) {
+        *y = I16F16::from_bits(K::dense_row(layer, row, x));
+    }
 }

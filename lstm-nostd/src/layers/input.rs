@@ -60,7 +60,7 @@ impl InputChannel {
 /// Normalises a step's raw inputs, `[I]`, into `x` in blocks of the first layer's `width`; lanes past `I`
 /// stay as they are.
 pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [I16x4]) {
-    match width {
+    match width.in_build() {
         Width::Int16 => normalise_lanes::<i16>(channels, raw, lanes_mut(x)),
         Width::Int8 => normalise_lanes::<i8>(channels, raw, lanes_mut(x)),
     }

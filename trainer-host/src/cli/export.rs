@@ -25,11 +25,11 @@ pub(super) struct Args {
 /// Cores, by the order of weights that suits their kernels.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Target {
-    /// Any core, a little slower on those with SIMD instructions.
+    /// Any core, slower than the order that is made for it.
     Generic,
-    /// Cortex-M0 and M0+: the generic order.
+    /// Cortex-M0 and M0+: words with offsets.
     M0,
-    /// Cortex-M3: the generic order.
+    /// Cortex-M3: words with offsets.
     M3,
     /// Cortex-M4: pairs for the DSP extension.
     M4,
@@ -46,7 +46,8 @@ enum Target {
 impl Target {
     fn order(self) -> Order {
         match self {
-            Self::Generic | Self::M0 | Self::M3 => Order::Generic,
+            Self::Generic => Order::Generic,
+            Self::M0 | Self::M3 => Order::Offset,
             Self::M4 | Self::M7 | Self::M33 => Order::Paired,
             Self::M55 | Self::M85 => Order::Grouped,
         }

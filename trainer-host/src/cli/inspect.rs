@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use lstm_nostd::kernels::Order;
+use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{Mode, Model, Task};
 use serde::Serialize;
 
 use super::Printer;
+use super::clock::Clock;
 use super::table::table;
+use crate::cost::{self, Core};
 use crate::network::NetworkConfig;
 use crate::run_folder::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
@@ -18,6 +20,12 @@ use crate::{model_file, quantised_file};
 pub(super) struct Args {
     /// Model file, or run folder.
     path: PathBuf,
+    /// Only this core, for example m4 [default: every core].
+    #[arg(long, value_parser = core)]
+    core: Option<Core>,
+    /// The core's clock, for example 64MHz, to estimate the time of a step.
+    #[arg(long)]
+    clock: Option<Clock>,
 }
 
 /// What `inspect` says of a model file.
@@ -33,8 +41,23 @@ struct Inspected {
     state_bytes: usize,
     scratch_bytes: usize,
     macs_per_step: usize,
+    cores: Vec<OnCore>,
     golden_steps: usize,
     output_exponent: i8,
+}
+
+/// What the model costs on a core, with its weights in the order for it.
+#[derive(Debug, Serialize)]
+struct OnCore {
+    core: &'static str,
+    /// From the sizes of the layers, see [`cost`].
+    instructions: u64,
+    estimated_cycles: u64,
+    estimated_seconds: Option<f64>,
+    /// The model file, and the engine's code and tables.
+    flash_bytes: usize,
+    /// State of a stream, scratch and stack of a step.
+    ram_bytes: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,7 +85,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     let bytes = model_file::read(&args.path)?;
     let model = Model::parse(&bytes)?;
-    printer.print(&inspect(&model, bytes.len()), text)
+    let mut inspected = inspect(&model, bytes.len());
+    let cores = Core::ALL.into_iter();
+    let wanted = cores.filter(|core| args.core.is_none_or(|only| only == *core));
+    let on_core = |core| on_core(core, args.clock, &model, &inspected);
+    inspected.cores = wanted.map(on_core).collect();
+    printer.print(&inspected, text)
 }
 
 /// What `inspect` says of a run.
@@ -203,6 +231,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         outputs: model.output_names().map(str::to_owned).collect(),
         macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
         layers,
+        cores: Vec::new(),
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
@@ -210,9 +239,40 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     }
 }
 
+/// The core that is called so on the command line.
+fn core(name: &str) -> Result<Core, String> {
+    Core::from_name(name).ok_or_else(|| {
+        let names = Core::ALL.map(|core| core.name().to_lowercase()).join(", ");
+        format!("no core is called `{name}`; there are {names}")
+    })
+}
+
+fn on_core(core: Core, clock: Option<Clock>, model: &Model<'_>, inspected: &Inspected) -> OnCore {
+    let cost = cost::step_of(core, model);
+    let engine = cost::engine_flash(core);
+    let mut layers = model.lstm_layers().iter();
+    let plain = layers.all(|layer| layer.scheme() == Scheme::W8a16);
+    let engine = if plain {
+        engine.w8a16
+    } else {
+        engine.every_scheme
+    };
+    OnCore {
+        core: core.name(),
+        instructions: cost.instructions.round() as u64,
+        estimated_cycles: cost.estimated_cycles.round() as u64,
+        estimated_seconds: clock.map(|clock| cost.estimated_cycles / clock.hertz),
+        flash_bytes: inspected.file_bytes + engine,
+        ram_bytes: inspected.state_bytes
+            + inspected.scratch_bytes
+            + cost.stack_bytes.round() as usize,
+    }
+}
+
 fn order_name(order: Order) -> &'static str {
     match order {
         Order::Generic => "generic",
+        Order::Offset => "offset (M0, M3)",
         Order::Paired => "paired (M4, M7, M33)",
         Order::Grouped => "grouped (M55, M85)",
     }
@@ -254,7 +314,8 @@ fn text(model: &Inspected) -> String {
          work           {} multiply-accumulates a step\n\
          task           {}, {}\n\
          inputs         {}\n\
-         outputs        {}\n\n{}",
+         outputs        {}\n\n{}\n\n\
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -278,5 +339,42 @@ fn text(model: &Inspected) -> String {
             ],
             &rows
         ),
+        cores_table(&model.cores),
     )
+}
+
+fn cores_table(cores: &[OnCore]) -> String {
+    let rows: Vec<Vec<String>> = cores
+        .iter()
+        .map(|core| {
+            let seconds = core.estimated_seconds;
+            vec![
+                core.core.to_owned(),
+                core.instructions.to_string(),
+                core.estimated_cycles.to_string(),
+                seconds.map_or_else(|| "with --clock".to_owned(), duration),
+                core.flash_bytes.to_string(),
+                core.ram_bytes.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &[
+            "core",
+            "instructions",
+            "cycles (estimate)",
+            "time (estimate)",
+            "flash",
+            "RAM",
+        ],
+        &rows,
+    )
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 1e-3 {
+        format!("{:.0} µs", seconds * 1e6)
+    } else {
+        format!("{:.2} ms", seconds * 1e3)
+    }
 }

@@ -4,6 +4,7 @@
 //! to standard error. An error is one line that says what, where and what to do; the exit status is
 //! then 1, and 2 for a command line that cannot be understood.
 
+mod clock;
 mod compare;
 mod cross_validate;
 mod data_args;

@@ -1,0 +1,177 @@
+//! Steps a model under the eyes of `cargo xtask bench`, which puts the model into the emulated flash and
+//! counts the instructions between marks.
+//!
+//! Intervals between marks: first an empty one, then [`STEPS`] steps of the first LSTM layer, then
+//! [`STEPS`] steps of the whole model. Inputs and states cover their whole ranges. What the counting does
+//! not show is printed: how deep the stack was below the call of a whole step.
+#![no_std]
+#![no_main]
+
+use core::arch::asm;
+use core::fmt::Write as _;
+use core::panic::PanicInfo;
+
+use cortex_m_semihosting::hio;
+use lstm_firmware::board;
+use lstm_firmware::stack::Painted;
+use lstm_nostd::kernels::{Active, I32x4, Kernels, LstmParameters, Width, blocks, lanes_mut};
+use lstm_nostd::{I16F16, I16x4, Model, State};
+
+/// Steps of each kind; `cargo xtask bench` divides by their number.
+const STEPS: usize = 8;
+/// Largest sizes.
+const UNITS: usize = 128;
+const INPUTS: usize = 64;
+const OUTPUTS: usize = 16;
+
+/// What a model reads and writes.
+struct Work {
+    state: State<{ blocks(UNITS) }, { blocks(UNITS) }>,
+    scratch: [I16x4; blocks(UNITS) + blocks(INPUTS)],
+    x: [I16x4; blocks(INPUTS)],
+    raw: [i32; INPUTS],
+    outputs: [I16F16; OUTPUTS],
+}
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut WORK: Work = Work {
+        state: State::new(),
+        scratch: [I16x4([0; 4]); blocks(UNITS) + blocks(INPUTS)],
+        x: [I16x4([0; 4]); blocks(INPUTS)],
+        raw: [0; INPUTS],
+        outputs: [I16F16::ZERO; OUTPUTS],
+    };
+
+    let Ok(model) = Model::parse(file()) else {
+        board::fail()
+    };
+    mark();
+    mark();
+    let mut random = Random(1);
+    let Work {
+        state,
+        scratch,
+        x,
+        raw,
+        outputs,
+    } = WORK;
+    if let Some(layer) = model.lstm_layers().first() {
+        for _ in 0..STEPS {
+            // Lanes past the last input stay zero.
+            match layer.width {
+                Width::Int16 => lanes_mut::<i16>(x)
+                    .iter_mut()
+                    .take(layer.inputs)
+                    .for_each(|x| *x = random.next() as i16),
+                Width::Int8 => lanes_mut::<i8>(x)
+                    .iter_mut()
+                    .take(layer.inputs)
+                    .for_each(|x| *x = (random.next() as i8).max(-127)),
+            }
+            mark();
+            layer_step(layer, x, &mut state.hidden, &mut state.cell, scratch);
+            mark();
+        }
+    }
+    state.reset();
+    let mut stack_bytes = 0;
+    for _ in 0..STEPS {
+        raw.fill_with(|| random.next() >> 10);
+        let painted = Painted::below_caller();
+        mark();
+        step(&model, state, scratch, raw, outputs);
+        mark();
+        stack_bytes = stack_bytes.max(painted.used_bytes());
+    }
+    let printed = hio::hstdout().is_ok_and(|mut out| writeln!(out, "stack {stack_bytes}").is_ok());
+    if printed {
+        board::succeed()
+    } else {
+        board::fail()
+    }
+}
+
+#[inline(never)]
+fn layer_step(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    hidden: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) {
+    let (inputs, n) = (
+        layer.width.blocks(layer.inputs),
+        layer.width.blocks(layer.hidden),
+    );
+    let (Some(x), Some(hidden)) = (x.get(..inputs), hidden.get_mut(..n)) else {
+        board::fail()
+    };
+    let cell = cell.get_mut(..blocks(layer.hidden));
+    let (Some(cell), Some(next)) = (cell, next.get_mut(..n)) else {
+        board::fail()
+    };
+    Active::lstm_step(layer, x, hidden, cell, next);
+}
+
+#[inline(never)]
+fn step(
+    model: &Model<'_>,
+    state: &mut State<{ blocks(UNITS) }, { blocks(UNITS) }>,
+    scratch: &mut [I16x4],
+    raw: &[i32],
+    outputs: &mut [I16F16],
+) {
+    let state = (&mut state.hidden[..], &mut state.cell[..]);
+    if model.step(state, scratch, raw, outputs).is_err() {
+        board::fail()
+    }
+}
+
+/// Where counting begins, and where it ends.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn lstm_bench_mark() {
+    // SAFETY: does nothing, but is not optimised away.
+    unsafe { asm!("nop", options(nostack)) };
+}
+
+#[inline(always)]
+fn mark() {
+    lstm_bench_mark();
+}
+
+/// The model file that the emulator put into flash.
+fn file() -> &'static [u8] {
+    unsafe extern "C" {
+        /// Half of the flash lies behind it; `build.rs` defines it.
+        static _model_in_flash: u8;
+    }
+    /// Place of a model file's length in its header.
+    const LENGTH: usize = 8;
+    let start = &raw const _model_in_flash;
+    // SAFETY: flash, on a 4-byte boundary. `cargo xtask bench` sees to it that a model file lies there,
+    // whose header holds its own length; its bytes never change.
+    unsafe {
+        let length = start.add(LENGTH).cast::<u32>().read_volatile();
+        core::slice::from_raw_parts(start, length as usize)
+    }
+}
+
+/// SplitMix32, as in the tests' random models.
+struct Random(u32);
+
+impl Random {
+    fn next(&mut self) -> i32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9);
+        let mut z = self.0;
+        z = (z ^ (z >> 16)).wrapping_mul(0x21f0_aaad);
+        z = (z ^ (z >> 15)).wrapping_mul(0x735a_2d97);
+        (z ^ (z >> 15)) as i32
+    }
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    board::fail()
+}

@@ -1,0 +1,6 @@
+@ What the kernels for several cores have in common.
+
+@ What `cargo xtask bench` counts the instructions from here on as: products, activations or rest.
+.macro lstm_part name
+lstm_nostd.\name\().\@:
+.endm

@@ -1,0 +1,184 @@
+//! Hosts with AVX2, for fast evaluation of whole data sets in the same integers: `vpmaddwd`.
+//!
+//! A block of the generic order, four gates by four inputs, is one load that is widened to sixteen int16.
+//! Four activations, four times over, are multiplied with it, and neighbouring products added: eight int32,
+//! two for each gate. A block of sixteen products takes four instructions. Blocks of other orders are taken
+//! apart first. The elementwise part is that of the specification.
+//!
+//! The CPU is asked once whether it has AVX2; without it the specification runs.
+#![allow(unsafe_code)]
+
+use core::arch::x86_64::{
+    __cpuid, __cpuid_count, __m128i, __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_loadu_si128,
+    _mm_shuffle_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16,
+    _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi64x,
+    _mm256_setzero_si256, _mm256_storeu_si256, _xgetbv,
+};
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use super::{
+    Activation, DenseParameters, DenseWeights, I16x4, I32x4, Kernels, LstmParameters, Order,
+    RowBlock, Weights, Width, copy, quads,
+    scalar::{Scalar, dense_value, units},
+};
+
+/// The kernels of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct X86;
+
+impl Kernels for X86 {
+    const ORDERS: &'static [Order] = &Order::ALL;
+
+    fn lstm_step(
+        layer: &LstmParameters<'_>,
+        x: &[I16x4],
+        h: &mut [I16x4],
+        cell: &mut [I32x4],
+        next: &mut [I16x4],
+    ) {
+        if !has_avx2() {
+            return Scalar::lstm_step(layer, x, h, cell, next);
+        }
+        // SAFETY: the CPU has AVX2.
+        unsafe {
+            match layer.width.in_build() {
+                Width::Int16 => step::<i16>(layer, x, h, cell, next),
+                Width::Int8 => step::<i8>(layer, x, h, cell, next),
+            }
+        }
+    }
+
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+        let (DenseWeights::Int8(weights), Width::Int16) = (layer.weights, layer.width) else {
+            return Scalar::dense_row(layer, row, x);
+        };
+        if !has_avx2() {
+            return Scalar::dense_row(layer, row, x);
+        }
+        let count = layer.inputs.div_ceil(4);
+        let weights = weights
+            .get(row * count..(row + 1) * count)
+            .unwrap_or_default();
+        // SAFETY: the CPU has AVX2.
+        let sum = unsafe { dense_products(weights, x) };
+        dense_value(layer, row, sum)
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn step<A: Activation>(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) {
+    let (x, h_old) = (quads::<A>(x), quads::<A>(h));
+    units::<A>(layer, cell, next, &mut (), |unit| {
+        let (of_x, of_h) = match layer.weights {
+            Weights::Generic(blocks) => {
+                let (inputs, recurrent) = layer.padded_blocks();
+                let start = unit * (inputs + recurrent);
+                let part = |from: usize, count: usize| {
+                    blocks
+                        .get(from..from + count)
+                        .unwrap_or_default()
+                        .iter()
+                        .copied()
+                };
+                (
+                    products(part(start, inputs), x),
+                    products(part(start + inputs, recurrent), h_old),
+                )
+            }
+            _ => (
+                products(layer.input_part(unit), x),
+                products(layer.recurrent_part(unit), h_old),
+            ),
+        };
+        let shifted = |gate: usize| (of_x[gate] << layer.x_shift) + (of_h[gate] << layer.h_shift);
+        [0, 1, 2, 3].map(shifted)
+    });
+    copy::<A>(next, h, layer.hidden);
+}
+
+/// The sums of products of one part of four rows.
+#[target_feature(enable = "avx2")]
+fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
+    let mut sums = _mm256_setzero_si256();
+    for (block, x) in blocks.zip(x) {
+        let x = x.map(|x| i64::from(x.into() as u16));
+        let four = x[0] | x[1] << 16 | x[2] << 32 | x[3] << 48;
+        let products = _mm256_madd_epi16(widened(block.as_flattened()), _mm256_set1_epi64x(four));
+        sums = _mm256_add_epi32(sums, products);
+    }
+    let mut pairs = [[0i32; 2]; 4];
+    // SAFETY: 32 bytes, and the store needs no alignment.
+    unsafe { _mm256_storeu_si256(pairs.as_mut_ptr().cast::<__m256i>(), sums) };
+    pairs.map(|[even, odd]| even + odd)
+}
+
+/// The products of a row of four weights for each block.
+#[target_feature(enable = "avx2")]
+fn dense_products(weights: &[[i8; 4]], x: &[I16x4]) -> i32 {
+    let (groups, rest) = weights.as_chunks::<4>();
+    let (x_groups, x_rest) = x.split_at_checked(4 * groups.len()).unwrap_or((x, &[]));
+    let mut sums = _mm256_setzero_si256();
+    for (weights, x) in groups.iter().zip(x_groups.as_chunks::<4>().0) {
+        // SAFETY: four blocks are 32 bytes, and the load needs no alignment.
+        let x = unsafe { _mm256_loadu_si256(x.as_ptr().cast()) };
+        let products = _mm256_madd_epi16(widened(weights.as_flattened()), x);
+        sums = _mm256_add_epi32(sums, products);
+    }
+    let halves = _mm_add_epi32(
+        _mm256_castsi256_si128(sums),
+        _mm256_extracti128_si256::<1>(sums),
+    );
+    let quarters = _mm_add_epi32(halves, _mm_shuffle_epi32::<0b00_00_11_10>(halves));
+    let sum = _mm_add_epi32(quarters, _mm_shuffle_epi32::<0b00_00_00_01>(quarters));
+    let rest = rest.iter().zip(x_rest).map(|(w, x)| {
+        let products = w.iter().zip(x.0).map(|(w, x)| i32::from(*w) * i32::from(x));
+        products.sum::<i32>()
+    });
+    _mm_cvtsi128_si32(sum) + rest.sum::<i32>()
+}
+
+/// Sixteen int8 as int16; the slice must have sixteen.
+#[target_feature(enable = "avx2")]
+fn widened(bytes: &[i8]) -> __m256i {
+    let mut sixteen = [0; 16];
+    sixteen.copy_from_slice(bytes);
+    // SAFETY: sixteen bytes, and the load needs no alignment.
+    let sixteen: __m128i = unsafe { _mm_loadu_si128(sixteen.as_ptr().cast()) };
+    _mm256_cvtepi8_epi16(sixteen)
+}
+
+/// Whether CPU and operating system have AVX2.
+fn has_avx2() -> bool {
+    const UNKNOWN: u8 = 2;
+    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match ANSWER.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let answer = ask_for_avx2();
+            ANSWER.store(answer.into(), Ordering::Relaxed);
+            answer
+        }
+        answer => answer == 1,
+    }
+}
+
+/// As Intel's manual has it: the instructions, and registers that the operating system saves.
+fn ask_for_avx2() -> bool {
+    const SAVES_REGISTERS: u32 = 1 << 27;
+    const AVX: u32 = 1 << 28;
+    const AVX2: u32 = 1 << 5;
+    const XMM_AND_YMM: u64 = 0b110;
+    if __cpuid(0).eax < 7 {
+        return false;
+    }
+    let features = __cpuid(1).ecx;
+    features & (SAVES_REGISTERS | AVX) == SAVES_REGISTERS | AVX
+        && __cpuid_count(7, 0).ebx & AVX2 != 0
+        // SAFETY: the instruction exists where the operating system saves registers with it.
+        && unsafe { _xgetbv(0) } & XMM_AND_YMM == XMM_AND_YMM
+}

@@ -1,0 +1,283 @@
+//! What a time step costs on a core, from the sizes of the layers alone.
+//!
+//! ```text
+//! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·S                 (K1)
+//! beyond it    a·1 + b·I + Σ over dense layers (c·O + d·O·row(O's inputs))                         (K2)
+//! stack        a·1 + b·lanes(I, H)                                                                 (K3)
+//! ```
+//!
+//! `row` counts the inner loop's work for a row as the kernels have it (`rows.rs`), `lanes` the activations
+//! that are prepared once a step. U and S are H; on Helium U is in whole fours and S, in w8a8, in whole
+//! twos, and only there (K1) has its last term. The coefficients are fitted by least squares of relative
+//! errors (`fit.rs`) to the counts in `docs/instructions.json`, for each core and scheme, when they are
+//! first needed. So the model is as new as the counts: instructions are within [`MAX_ERROR`] of QEMU's
+//! counts, for layers between those of the table too. Cycles are an estimate of an estimate.
+//!
+//! Weights are taken to lie in the order that `export --target CORE` gives them.
+
+mod fit;
+mod rows;
+mod table;
+
+use std::sync::LazyLock;
+
+use lstm_nostd::Model;
+use lstm_nostd::kernels::Scheme;
+use serde::Serialize;
+
+use self::fit::fit;
+use self::table::{Measured, Table};
+
+/// The relative error of instructions that tests hold the model to.
+pub const MAX_ERROR: f64 = 0.03;
+
+/// A core that was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Core {
+    /// Cortex-M0; M0+ executes the same instructions in a few cycles less.
+    M0,
+    /// Cortex-M3
+    M3,
+    /// Cortex-M4
+    M4,
+    /// Cortex-M7
+    M7,
+    /// Cortex-M33 with the DSP extension
+    M33,
+    /// Cortex-M55 with Helium
+    M55,
+}
+
+impl Core {
+    /// From the smallest to the largest.
+    pub const ALL: [Self; 6] = [Self::M0, Self::M3, Self::M4, Self::M7, Self::M33, Self::M55];
+
+    /// For example `M4`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::M0 => "M0",
+            Self::M3 => "M3",
+            Self::M4 => "M4",
+            Self::M7 => "M7",
+            Self::M33 => "M33",
+            Self::M55 => "M55",
+        }
+    }
+
+    /// The core of this name, in capitals or not, with or without `Cortex-`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let short = name.strip_prefix("cortex-").unwrap_or(&name);
+        Self::ALL
+            .into_iter()
+            .find(|core| core.name().to_lowercase() == short)
+    }
+}
+
+/// Sizes of an LSTM layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LstmSize {
+    /// Its types.
+    pub scheme: Scheme,
+    /// `I`
+    pub inputs: usize,
+    /// `H`
+    pub hidden: usize,
+    /// Whether it has peepholes.
+    pub peepholes: bool,
+}
+
+/// Sizes of a dense layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenseSize {
+    /// `I`
+    pub inputs: usize,
+    /// `O`
+    pub outputs: usize,
+}
+
+/// What one time step costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct StepCost {
+    /// Executed instructions.
+    pub instructions: f64,
+    /// An estimate from published timings; no cycle was measured.
+    pub estimated_cycles: f64,
+    /// Deepest stack of the step in bytes.
+    pub stack_bytes: f64,
+}
+
+/// Flash of the engine's code and tables in bytes, by what is built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EngineFlash {
+    /// Parser, step and tables with scheme w8a16 alone.
+    pub w8a16: usize,
+    /// With every scheme.
+    pub every_scheme: usize,
+}
+
+/// One step of a model: `channels` raw inputs, LSTM layers (at least one), dense layers (at least one).
+pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize]) -> StepCost {
+    let mut cost = StepCost::default();
+    let mut top = Scheme::W8a16;
+    for layer in lstm {
+        top = layer.scheme;
+        let fitted = fitted(core, layer.scheme);
+        let terms = rows::lstm_terms(core, layer);
+        cost.instructions += dot(&fitted.layer_instructions, &terms);
+        cost.estimated_cycles += dot(&fitted.layer_cycles, &terms);
+        let stack = dot(&fitted.stack, &rows::stack_terms(layer));
+        cost.stack_bytes = cost.stack_bytes.max(stack);
+    }
+    let fitted = fitted(core, top);
+    let terms = rows::rest_terms(core, channels, dense);
+    cost.instructions += dot(&fitted.rest_instructions, &terms);
+    cost.estimated_cycles += dot(&fitted.rest_cycles, &terms);
+    cost
+}
+
+/// One step of a parsed model.
+pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
+    let lstm: Vec<_> = (model.lstm_layers().iter())
+        .map(|layer| LstmSize {
+            scheme: layer.scheme(),
+            inputs: layer.inputs,
+            hidden: layer.hidden,
+            peepholes: !layer.peepholes.is_empty(),
+        })
+        .collect();
+    let dense: Vec<_> = (model.dense_layers())
+        .map(|layer| DenseSize {
+            inputs: layer.inputs,
+            outputs: layer.outputs,
+        })
+        .collect();
+    step(core, model.inputs(), &lstm, &dense)
+}
+
+/// Flash of the engine on `core`.
+pub fn engine_flash(core: Core) -> EngineFlash {
+    MODEL.engines[core as usize]
+}
+
+/// The coefficients of (K1) to (K3).
+#[derive(Clone, Debug, Default)]
+struct Fitted {
+    layer_instructions: Vec<f64>,
+    layer_cycles: Vec<f64>,
+    rest_instructions: Vec<f64>,
+    rest_cycles: Vec<f64>,
+    stack: Vec<f64>,
+}
+
+struct CostModel {
+    /// By core and scheme.
+    fitted: Vec<Fitted>,
+    engines: Vec<EngineFlash>,
+}
+
+static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
+    let table = Table::of_this_build();
+    let mut fitted = Vec::new();
+    for core in Core::ALL {
+        for scheme in Scheme::ALL {
+            let steps = table.steps(core, scheme);
+            let lstm = |step: &Measured| rows::lstm_terms(core, &step.layer());
+            let rest =
+                |step: &Measured| rows::rest_terms(core, step.inputs, &[step.output_layer()]);
+            fitted.push(Fitted {
+                layer_instructions: fit(&steps, lstm, |s| s.instructions),
+                layer_cycles: fit(&steps, lstm, |s| s.estimated_cycles),
+                rest_instructions: fit(&steps, rest, |s| s.model_instructions - s.instructions),
+                rest_cycles: fit(&steps, rest, |s| {
+                    s.estimated_model_cycles - s.estimated_cycles
+                }),
+                stack: fit(&steps, |s| rows::stack_terms(&s.layer()), |s| s.stack_bytes),
+            });
+        }
+    }
+    let engines = Core::ALL.map(|core| table.engine(core));
+    CostModel {
+        fitted,
+        engines: engines.to_vec(),
+    }
+});
+
+fn fitted(core: Core, scheme: Scheme) -> &'static Fitted {
+    &MODEL.fitted[core as usize * Scheme::ALL.len() + scheme as usize]
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(found: f64, counted: f64) -> f64 {
+        (found / counted - 1.0).abs()
+    }
+
+    #[test]
+    fn every_count_of_the_table_is_met() {
+        let table = Table::of_this_build();
+        for core in Core::ALL {
+            for scheme in Scheme::ALL {
+                let steps = table.steps(core, scheme);
+                assert!(steps.len() >= 18, "{core:?} {scheme}");
+                for counted in steps {
+                    let found = step(
+                        core,
+                        counted.inputs,
+                        &[counted.layer()],
+                        &[counted.output_layer()],
+                    );
+                    let case = format!("{core:?} {scheme} {counted:?}: {found:?}");
+                    assert!(
+                        error(found.instructions, counted.model_instructions) < MAX_ERROR,
+                        "{case}"
+                    );
+                    assert!(
+                        error(found.estimated_cycles, counted.estimated_model_cycles) < 0.05,
+                        "{case}"
+                    );
+                    assert!(
+                        error(found.stack_bytes, counted.stack_bytes) < 0.1,
+                        "{case}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_units_cost_more_and_names_are_found() {
+        for core in Core::ALL {
+            assert_eq!(
+                Core::from_name(&format!("cortex-{}", core.name())),
+                Some(core)
+            );
+            let cost = |hidden| {
+                let lstm = LstmSize {
+                    scheme: Scheme::W8a16,
+                    inputs: 8,
+                    hidden,
+                    peepholes: true,
+                };
+                let dense = DenseSize {
+                    inputs: hidden,
+                    outputs: 3,
+                };
+                step(core, 8, &[lstm], &[dense]).instructions
+            };
+            for hidden in 1..200 {
+                assert!(
+                    cost(hidden + 1) > cost(hidden) && cost(hidden) > 0.0,
+                    "{core:?} {hidden}"
+                );
+            }
+        }
+        assert_eq!(Core::from_name("z80"), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! The work of the kernels' loops, as their files in `lstm-nostd/src/kernels/` have it.
+
+use lstm_nostd::kernels::{Scheme, blocks};
+
+use super::{Core, DenseSize, LstmSize};
+
+/// The terms of (K1).
+pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
+    let hidden = layer.hidden;
+    let helium = core == Core::M55 && layer.scheme != Scheme::W4a16;
+    let units = if helium { 4 * blocks(hidden) } else { hidden } as f64;
+    // `mve_w8a8.s` sums the rows of two units at a time.
+    let summed = match (helium, layer.scheme) {
+        (true, Scheme::W8a8) => hidden.next_multiple_of(2),
+        _ => hidden,
+    } as f64;
+    let peepholes = if layer.peepholes { units } else { 0.0 };
+    let row = row(core, layer.scheme, layer.inputs, hidden);
+    let mut terms = vec![1.0, units, summed * row, lanes(layer), peepholes];
+    if helium {
+        terms.push(summed);
+    }
+    terms
+}
+
+/// The terms of (K2).
+pub(super) fn rest_terms(core: Core, channels: usize, dense: &[DenseSize]) -> Vec<f64> {
+    let outputs = dense.iter().map(|layer| layer.outputs as f64).sum();
+    let row = |inputs: usize| match core {
+        Core::M55 => inputs.div_ceil(8),
+        _ => blocks(inputs),
+    };
+    let products = dense
+        .iter()
+        .map(|layer| (layer.outputs * row(layer.inputs)) as f64);
+    vec![1.0, channels as f64, outputs, products.sum()]
+}
+
+/// The terms of (K3).
+pub(super) fn stack_terms(layer: &LstmSize) -> Vec<f64> {
+    vec![1.0, lanes(layer)]
+}
+
+/// Activations in whole blocks.
+fn lanes(layer: &LstmSize) -> f64 {
+    4.0 * (blocks(layer.inputs) + blocks(layer.hidden)) as f64
+}
+
+/// Work for the four rows of a unit.
+fn row(core: Core, scheme: Scheme, inputs: usize, hidden: usize) -> f64 {
+    match (core, scheme) {
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
+            // Instructions: the first block of inputs precedes its loop.
+            (14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)) as f64
+        }
+        (Core::M55, Scheme::W8a16) => (groups(inputs, 14, 3) + groups(hidden, 14, 7)) as f64,
+        (Core::M55, Scheme::W8a8) => (groups(inputs, 17, 3) + groups(hidden, 17, 7)) as f64,
+        _ => (blocks(inputs) + blocks(hidden)) as f64,
+    }
+}
+
+/// `dsp.s`: blocks of 14 instructions, a half block of 8, and 3 for each turn of a loop.
+fn pairs(len: usize, before: usize, unroll: usize) -> usize {
+    let whole = ((len + 1) / 4).max(before) - before;
+    let half = usize::from(blocks(len) > whole + before);
+    14 * whole + 8 * half + 3 * whole.div_ceil(unroll).max(1)
+}
+
+/// `mve.s`, `mve_w8a8.s`: groups of `instructions`, and 2 for each turn of the loop after the first group.
+fn groups(len: usize, instructions: usize, unroll: usize) -> usize {
+    let left = len.div_ceil(16).max(1) - 1;
+    instructions * (left + 1) + 2 * left.div_ceil(unroll)
+}

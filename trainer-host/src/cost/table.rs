@@ -1,0 +1,93 @@
+//! The counts that the model is fitted to, as `cargo xtask bench --save` wrote them.
+
+use lstm_nostd::kernels::Scheme;
+use serde::Deserialize;
+
+use super::{Core, DenseSize, EngineFlash, LstmSize};
+
+/// One measured step.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Measured {
+    core: String,
+    scheme: String,
+    pub(super) inputs: usize,
+    hidden: usize,
+    peepholes: bool,
+    outputs: usize,
+    pub(super) instructions: f64,
+    pub(super) estimated_cycles: f64,
+    pub(super) model_instructions: f64,
+    pub(super) estimated_model_cycles: f64,
+    pub(super) stack_bytes: f64,
+}
+
+impl Measured {
+    pub(super) fn layer(&self) -> LstmSize {
+        LstmSize {
+            scheme: Scheme::from_name(&self.scheme).unwrap_or_default(),
+            inputs: self.inputs,
+            hidden: self.hidden,
+            peepholes: self.peepholes,
+        }
+    }
+
+    pub(super) fn output_layer(&self) -> DenseSize {
+        DenseSize {
+            inputs: self.hidden,
+            outputs: self.outputs,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Flash {
+    step: usize,
+    tables: usize,
+    parser: usize,
+}
+
+impl Flash {
+    fn total(&self) -> usize {
+        self.step + self.tables + self.parser
+    }
+}
+
+#[derive(Deserialize)]
+struct Engine {
+    core: String,
+    w8a16: Flash,
+    every_scheme: Flash,
+}
+
+/// The table.
+#[derive(Deserialize)]
+pub(super) struct Table {
+    steps: Vec<Measured>,
+    engines: Vec<Engine>,
+}
+
+impl Table {
+    /// The table that was compiled in; a test reads it.
+    pub(super) fn of_this_build() -> Self {
+        serde_json::from_str(include_str!("../../../docs/instructions.json"))
+            .expect("docs/instructions.json is written by `cargo xtask bench --save`")
+    }
+
+    pub(super) fn steps(&self, core: Core, scheme: Scheme) -> Vec<Measured> {
+        let steps = self.steps.iter();
+        let wanted = |step: &&Measured| step.core == core.name() && step.scheme == scheme.name();
+        steps.filter(wanted).cloned().collect()
+    }
+
+    pub(super) fn engine(&self, core: Core) -> EngineFlash {
+        let engine = self
+            .engines
+            .iter()
+            .find(|engine| engine.core == core.name());
+        let engine = engine.expect("the table holds every core");
+        EngineFlash {
+            w8a16: engine.w8a16.total(),
+            every_scheme: engine.every_scheme.total(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a linked image says about itself: where its functions and the parts of its kernels lie.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use object::read::elf::{ElfFile32, ProgramHeader as _};
+use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
+
+use super::table::{Flash, Parts};
+
+/// What an instruction is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Products,
+    Activations,
+    Rest,
+}
+
+impl Part {
+    pub(super) fn count(self, parts: &mut Parts) -> &mut u64 {
+        match self {
+            Self::Products => &mut parts.products,
+            Self::Activations => &mut parts.activations,
+            Self::Rest => &mut parts.rest,
+        }
+    }
+}
+
+struct Symbol {
+    name: String,
+    /// Without the bit that says Thumb.
+    address: u64,
+    bytes: u64,
+    is_function: bool,
+}
+
+/// The symbols of an image, by address.
+pub(super) struct Image {
+    symbols: Vec<Symbol>,
+    /// Past the last byte in flash.
+    flash_end: u64,
+    /// Address and content of what is loaded.
+    segments: Vec<(u64, Vec<u8>)>,
+}
+
+impl Image {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let bytes =
+            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let elf: ElfFile32 = ElfFile32::parse(&*bytes).context("the image is not an ELF file")?;
+        let mut symbols: Vec<_> = elf
+            .symbols()
+            .filter_map(|symbol| {
+                let name = symbol.name().ok()?.to_owned();
+                let is_function = symbol.kind() == SymbolKind::Text;
+                Some(Symbol {
+                    address: symbol.address() & !u64::from(is_function),
+                    bytes: symbol.size(),
+                    is_function,
+                    name,
+                })
+            })
+            .collect();
+        // A label at a function's beginning comes after the function.
+        symbols.sort_by_key(|symbol| (symbol.address, !symbol.is_function));
+        let flash_end = elf
+            .elf_program_headers()
+            .iter()
+            .filter(|segment| segment.p_filesz(elf.endian()) > 0)
+            .map(|segment| segment.p_paddr(elf.endian()) + segment.p_filesz(elf.endian()))
+            .max();
+        let segments = elf.segments().filter_map(|segment| {
+            let data = segment.data().ok()?;
+            Some((segment.address(), data.to_vec()))
+        });
+        Ok(Self {
+            segments: segments.collect(),
+            symbols,
+            flash_end: flash_end.unwrap_or(0).into(),
+        })
+    }
+
+    /// The address of a symbol.
+    pub(super) fn address(&self, name: &str) -> Result<u64> {
+        let found = self.symbols.iter().find(|symbol| symbol.name == name);
+        Ok(found
+            .with_context(|| format!("the image has no symbol {name}"))?
+            .address)
+    }
+
+    /// The first two half-words of the instruction at `address`.
+    pub(super) fn half_words(&self, address: u64) -> Option<[u16; 2]> {
+        self.segments.iter().find_map(|(start, data)| {
+            let at = usize::try_from(address.checked_sub(*start)?).ok()?;
+            let half = |at: usize| Some(u16::from_le_bytes(*data.get(at..)?.first_chunk()?));
+            let first = half(at)?;
+            Some([first, half(at + 2).unwrap_or(0)])
+        })
+    }
+
+    /// Where a model can be put into flash.
+    pub(super) fn model_address(&self) -> Result<u64> {
+        let address = self.address("_model_in_flash")?;
+        if self.flash_end > address {
+            bail!("the image fills more than half of the flash and leaves no room for a model");
+        }
+        Ok(address)
+    }
+
+    /// Which part of a step the instruction at `address` is: kernels label theirs with
+    /// `lstm_nostd.PART.NUMBER`, up to the next function, or are called `..._products` as a whole.
+    pub(super) fn part(&self, address: u64) -> Part {
+        let before = self
+            .symbols
+            .partition_point(|symbol| symbol.address <= address);
+        let nearest = self.symbols[..before].iter().rev().find_map(|symbol| {
+            let label = symbol.name.strip_prefix("lstm_nostd.");
+            match label.and_then(|label| label.split('.').next()) {
+                Some("products") => Some(Part::Products),
+                Some("activations") => Some(Part::Activations),
+                Some("rest") => Some(Part::Rest),
+                _ if symbol.is_function && symbol.name.ends_with("_products") => {
+                    Some(Part::Products)
+                }
+                _ => symbol.is_function.then_some(Part::Rest),
+            }
+        });
+        nearest.unwrap_or(Part::Rest)
+    }
+
+    /// Flash of the engine in an image of `no_panic`, whose parser and step are functions of their own.
+    ///
+    /// `step` counts with the library's functions for memory, `parser` with its constants; what only
+    /// starts a board is left out.
+    pub(super) fn engine(&self, every_scheme: bool) -> Result<Flash> {
+        let mut of_parser = vec![
+            "8no_panic5parse",
+            "8artifact",
+            "3crc",
+            ".Lanon.",
+            "9of_layers",
+        ];
+        if !every_scheme {
+            // With other schemes the specification uses these too.
+            of_parser.extend(["14LstmParameters4part", "7weights4sums"]);
+        }
+        let has = |symbol: &Symbol, words: &[&str]| words.iter().any(|w| symbol.name.contains(w));
+        let mut flash = Flash::default();
+        for symbol in &self.symbols {
+            if has(symbol, &["6tables6TABLES"]) {
+                flash.tables += symbol.bytes;
+            } else if has(symbol, &of_parser) {
+                flash.parser += symbol.bytes;
+            } else if symbol.is_function
+                && has(
+                    symbol,
+                    &[
+                        "8no_panic4step",
+                        "lstm_nostd",
+                        "compiler_builtins",
+                        "__aeabi_",
+                    ],
+                )
+            {
+                flash.step += symbol.bytes;
+            }
+        }
+        if [flash.step, flash.tables, flash.parser].contains(&0) {
+            bail!("the image lacks a part of the engine: {flash:?}");
+        }
+        Ok(flash)
+    }
+}

@@ -1,0 +1,322 @@
+//! Building the images, starting them in QEMU, and counting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, bail};
+use lstm_nostd::Model;
+use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::kernels::Scheme;
+use lstm_nostd::model::{scratch_bytes, state_bytes};
+
+use super::cycles::{Class, Executed, estimate, is_long};
+use super::image::Image;
+use super::table::{Engine, Parts, Shape, Step};
+use crate::boards::Board;
+use crate::firmware::{self, Application, target_root};
+use crate::{command, qemu};
+
+/// Outputs of the models without and with peepholes.
+const OUTPUTS: [usize; 2] = [10, 2];
+/// Steps of each kind, as in `firmware/src/bin/bench.rs`.
+const STEPS: usize = 8;
+
+/// What is measured in an image.
+#[derive(Clone, Copy)]
+struct Case {
+    scheme: Scheme,
+    shape: Shape,
+    peepholes: bool,
+}
+
+/// An image that is ready to be measured.
+struct Ready {
+    board: &'static Board,
+    path: PathBuf,
+    mark: u64,
+    model_address: u64,
+    image: Image,
+}
+
+/// Runs every shape on each board, in every scheme, without and with peepholes.
+pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
+    let plugin = plugin()?;
+    let mut ready = Vec::new();
+    for board in boards {
+        eprintln!("building for {}", board.core);
+        ready.push(ready_image(board)?);
+    }
+    let mut cases = Vec::new();
+    for ready in &ready {
+        for scheme in Scheme::ALL {
+            for &shape in shapes {
+                cases.extend([false, true].map(|peepholes| {
+                    let case = Case {
+                        scheme,
+                        shape,
+                        peepholes,
+                    };
+                    (ready, case)
+                }));
+            }
+        }
+    }
+    let folder = target_root().join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let results: Vec<Mutex<Option<Result<Step>>>> =
+        cases.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((ready, case)) = cases.get(index) else {
+                        return;
+                    };
+                    let step = measured(ready, &plugin, &folder, *case);
+                    if let Ok(mut result) = results[index].lock() {
+                        *result = Some(step);
+                    }
+                }
+            });
+        }
+    });
+    let steps = results.into_iter().zip(&cases).map(|(result, case)| {
+        let result = result.into_inner().ok().flatten();
+        let (ready, Case { shape, .. }) = case;
+        result
+            .unwrap_or_else(|| bail!("was not measured"))
+            .with_context(|| {
+                format!(
+                    "({}, {}) on {}",
+                    shape.inputs, shape.hidden, ready.board.core
+                )
+            })
+    });
+    steps.collect()
+}
+
+/// Builds QEMU's plugin.
+fn plugin() -> Result<PathBuf> {
+    command::run(command::cargo().current_dir(command::root()).args([
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "instruction-counter",
+    ]))?;
+    let name = format!(
+        "{}instruction_counter{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    Ok(target_root().join("release").join(name))
+}
+
+fn ready_image(board: &'static Board) -> Result<Ready> {
+    let path = built(board, Application::Bench, true)?;
+    let image = Image::read(&path)?;
+    Ok(Ready {
+        board,
+        mark: image.address("lstm_bench_mark")?,
+        model_address: image.model_address()?,
+        path,
+        image,
+    })
+}
+
+/// Flash of the engine on a board's core, from images that are built for it.
+pub(super) fn engine(board: &'static Board) -> Result<Engine> {
+    let read = |every_scheme| {
+        let path = built(board, Application::NoPanic, every_scheme)?;
+        Image::read(&path)?.engine(every_scheme)
+    };
+    Ok(Engine {
+        core: board.core_name().to_owned(),
+        w8a16: read(false)?,
+        every_scheme: read(true)?,
+    })
+}
+
+fn built(board: &'static Board, application: Application, every_scheme: bool) -> Result<PathBuf> {
+    let image = firmware::Image {
+        board,
+        application,
+        model: None,
+        feature: None,
+        every_scheme,
+    };
+    image.build()
+}
+
+/// Runs one model.
+fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<Step> {
+    let Case {
+        scheme,
+        shape,
+        peepholes,
+    } = case;
+    let outputs = OUTPUTS[usize::from(peepholes)];
+    let random = RandomModel {
+        inputs: shape.inputs,
+        hidden: vec![shape.hidden],
+        dense: vec![],
+        outputs,
+        peepholes,
+        schemes: vec![scheme],
+        seed: 1,
+    };
+    let bytes = random.build().to_bytes_in(ready.board.order)?;
+    let model = Model::parse(&bytes)?;
+    let core = ready.board.core_name();
+    let name = format!(
+        "{core}-{scheme}-{}-{}{}",
+        shape.inputs,
+        shape.hidden,
+        if peepholes { "-peepholes" } else { "" }
+    );
+    let file = folder.join(format!("{name}.lstm"));
+    let counts = folder.join(format!("{name}.counts"));
+    fs::write(&file, &*bytes).with_context(|| format!("cannot write {}", file.display()))?;
+    let mut qemu = qemu::counting(ready.board, plugin, ready.mark, &counts);
+    qemu.arg(&ready.path).arg("-device").arg(format!(
+        "loader,file={},addr={:#x},force-raw=on",
+        file.display(),
+        ready.model_address
+    ));
+    let output = qemu
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("`{}` cannot be started", command::shown(&qemu)))?;
+    if !output.status.success() {
+        bail!(
+            "`{}` failed with {}: {}",
+            command::shown(&qemu),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let stack = printed.lines().find_map(|line| line.strip_prefix("stack "));
+    let stack_bytes = stack.and_then(|bytes| bytes.trim().parse().ok());
+    let counts = fs::read_to_string(&counts)
+        .with_context(|| format!("QEMU's plugin left no {}", counts.display()))?;
+    let means = means(&ready.image, core, &counts)?;
+    Ok(Step {
+        core: core.to_owned(),
+        scheme: scheme.to_string(),
+        shape,
+        peepholes,
+        instructions: means.parts.total(),
+        parts: means.parts,
+        estimated_cycles: means.estimated_cycles,
+        outputs,
+        model_instructions: means.model_instructions,
+        estimated_model_cycles: means.estimated_model_cycles,
+        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
+        scratch_bytes: scratch_bytes(model.scratch_blocks()),
+        stack_bytes: stack_bytes
+            .with_context(|| format!("the image printed no stack: {printed}"))?,
+    })
+}
+
+/// Means of a step.
+struct Means {
+    parts: Parts,
+    model_instructions: u64,
+    estimated_cycles: u64,
+    estimated_model_cycles: u64,
+}
+
+/// The layer's parts and the whole model's instructions, from the plugin's lines.
+///
+/// The first interval is empty: what is counted in it belongs to the marks.
+fn means(image: &Image, core: &str, counts: &str) -> Result<Means> {
+    let mut marks = Vec::new();
+    let mut layer = Vec::new();
+    let mut model = Vec::new();
+    let mut intervals = 0;
+    for line in counts.lines() {
+        let (interval, count) =
+            count(line).with_context(|| format!("QEMU's plugin wrote `{line}`"))?;
+        intervals = intervals.max(interval + 1);
+        match interval {
+            0 => marks.push(count),
+            i if i <= STEPS => layer.push(count),
+            _ => model.push(count),
+        }
+    }
+    if intervals != 1 + 2 * STEPS {
+        bail!("QEMU's plugin counted {intervals} intervals");
+    }
+    let steps = STEPS as u64;
+    let mean = |sum: u64| (sum + steps / 2) / steps;
+    let total = |counts: &[Count]| counts.iter().map(|count| count.executed).sum::<u64>();
+    let mut parts = Parts::default();
+    for count in &layer {
+        *image.part(count.address).count(&mut parts) += count.executed;
+    }
+    let cycles = |counts: &[Count]| estimate(core, executed(image, counts).into_iter());
+    let mean_cycles = |counts: &[Count]| {
+        let mean = cycles(counts) / steps as f64 - cycles(&marks);
+        mean.round() as u64
+    };
+    Ok(Means {
+        parts: Parts {
+            products: mean(parts.products),
+            activations: mean(parts.activations),
+            rest: mean(parts.rest) - total(&marks),
+        },
+        model_instructions: mean(total(&model)) - total(&marks),
+        estimated_cycles: mean_cycles(&layer),
+        estimated_model_cycles: mean_cycles(&model),
+    })
+}
+
+/// What was executed, with its classes.
+fn executed(image: &Image, counts: &[Count]) -> Vec<Executed> {
+    let class = |address| {
+        let half_words = image.half_words(address);
+        half_words.map_or(Class::Simple, Class::of)
+    };
+    let before = |address: u64| {
+        // An instruction of four bytes precedes it unless the half-word before is one of two.
+        let long = image.half_words(address.wrapping_sub(4));
+        match long {
+            Some(halves) if is_long(halves[0]) => Class::of(halves),
+            _ => class(address.wrapping_sub(2)),
+        }
+    };
+    let counts = counts.iter().map(|count| Executed {
+        class: class(count.address),
+        before: before(count.address),
+        count: count.executed,
+        branched: count.branched,
+    });
+    counts.collect()
+}
+
+/// How often an instruction was executed, and how often it branched.
+struct Count {
+    address: u64,
+    executed: u64,
+    branched: u64,
+}
+
+/// A line of the plugin's: the interval and a count.
+fn count(line: &str) -> Option<(usize, Count)> {
+    let mut words = line.split(' ');
+    let interval = words.next()?.parse().ok()?;
+    let count = Count {
+        address: u64::from_str_radix(words.next()?, 16).ok()?,
+        executed: words.next()?.parse().ok()?,
+        branched: words.next()?.parse().ok()?,
+    };
+    Some((interval, count))
+}

@@ -1,0 +1,256 @@
+//! The table for people.
+
+use anyhow::{Context, Result};
+
+use super::peer::Peer;
+use super::table::{Engine, Flash, Shape, Step, Table};
+
+const HEADINGS: [&str; 16] = [
+    "core",
+    "scheme",
+    "shape",
+    "peepholes",
+    "instructions",
+    "per MAC",
+    "products",
+    "activations",
+    "rest",
+    "of CMSIS-NN s8",
+    "cycles (estimate)",
+    "outputs",
+    "whole model",
+    "state",
+    "scratch",
+    "stack",
+];
+
+const ENGINE_HEADINGS: [&str; 6] = [
+    "core",
+    "schemes",
+    "step",
+    "tables",
+    "step and tables",
+    "parser",
+];
+
+/// How far each core's loop is from the best that its instructions allow.
+const BOUNDS: &str = "\
+Instructions for a product of an int8 weight and an int16 activation, in the loop over a row; what is beyond
+the least is loads and shifts.
+
+| core | loop | least | why |
+| ---: | ---: | ---: | --- |
+| M0 | 3.06 | 2.75 | a product is `muls` and `add`, and three of four weights need a shift |
+| M3 | 1.88 | 1.75 | a product is `mla`, and three of four weights need a shift |
+| M4, M7, M33 | 0.875 | 0.75 | two products are one `smlad`, but int16 times int8 leaves no room for a second row in 32 bits: pairs of rows take one `smlald`, one `smlad` and one `sxtb16` for four |
+| M55 | 0.219 | 0.125 | sixteen products of bytes are one `vmladava`, and an int16 activation is two bytes; loads of weights are not shared by units |
+
+Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state.
+";
+
+/// For a terminal.
+pub(super) fn text(table: &Table) -> Result<String> {
+    let rows = step_rows(table)?;
+    Ok(format!(
+        "Instructions of one time step (QEMU, -icount shift=0), bytes of RAM\n\n{}\n\
+         Bytes of flash, code and tables of the engine\n\n{}",
+        aligned(&HEADINGS, &rows),
+        aligned(&ENGINE_HEADINGS, &engine_rows(table))
+    ))
+}
+
+/// `docs/instructions.md`
+pub(super) fn page(table: &Table) -> Result<String> {
+    Ok(format!(
+        "# What a time step costs\n\n\
+         Written by `cargo xtask bench --save`, from [instructions.json](instructions.json), which\n\
+         `cargo xtask test` holds the code against.\n\n\
+         Every figure is a count of executed instructions in QEMU, mean of eight steps, and no time: cores\n\
+         take one, two or more clock cycles for an instruction. MAC = 4·H·(I + H). *Instructions* are those\n\
+         of the LSTM layer's step, everything included, from int16 inputs to the new state. A plugin of QEMU's\n\
+         counts by address, and labels in the kernels' assembly say what is *products* (with loops and\n\
+         loads), *activations* (σ and tanh), and *rest* (rescaling, peepholes, state, preparation;\n\
+         on M0 activations too, which the compiler mixes with the others, and all of a step that the\n\
+         specification's plain loops run). *Of\n\
+         CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no\n\
+         peepholes ([its figures](cmsis-nn.json)). *Cycles* are an estimate from published\n\
+         timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
+         *Whole model* adds normalisation of the inputs and a dense layer of so many outputs. RAM in bytes: state of a stream, scratch of a step, deepest stack below the call of the\n\
+         whole model's step.\n\n{}\n\
+         ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
+         ## Flash\n\n\
+         Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols: code of a step with\n\
+         normalisation and dense layers and the library's functions for memory; tables of σ and tanh; the\n\
+         parser that checks a model file. Schemes are cargo features of the engine.\n\n{}",
+        markdown(&HEADINGS, &step_rows(table)?),
+        markdown(&ENGINE_HEADINGS, &engine_rows(table))
+    ))
+}
+
+/// The lines of README.md between these two, which `cargo xtask bench --save` writes.
+const README_BEGIN: &str = "<!-- written by `cargo xtask bench --save` -->\n";
+const README_END: &str = "<!-- end -->\n";
+
+/// README.md with the table's figures.
+pub(super) fn readme(text: &str, table: &Table) -> Result<String> {
+    let marked = text.split_once(README_BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(README_END)?;
+        Some((before, after))
+    });
+    let (before, after) = marked.context("README.md has no place for the table")?;
+    let rows = table.engines.iter().map(|engine| readme_row(table, engine));
+    let rows: Vec<_> = rows.collect::<Result<_>>()?;
+    let table = markdown(
+        &[
+            "core",
+            "16 inputs, 64 units",
+            "CMSIS-NN s8",
+            "10 inputs, 118 units",
+            "per MAC",
+            "flash: step and tables",
+            "parser",
+        ],
+        &rows,
+    );
+    Ok(format!("{before}{README_BEGIN}{table}{README_END}{after}"))
+}
+
+/// One core's figures, with peepholes.
+fn readme_row(table: &Table, engine: &Engine) -> Result<Vec<String>> {
+    let peer = Peer::load()?;
+    let step = |inputs, hidden| {
+        let shape = Shape::new(inputs, hidden);
+        let mut steps = table.steps.iter();
+        let found = steps.find(|step| {
+            step.core == engine.core
+                && step.scheme == "w8a16"
+                && step.peepholes
+                && step.shape == shape
+        });
+        found.with_context(|| format!("the table has no ({inputs}, {hidden}) for {}", engine.core))
+    };
+    let (small, large) = (step(16, 64)?, step(10, 118)?);
+    let peer = peer.instructions(&engine.core, small.shape);
+    let flash = engine.w8a16;
+    Ok(vec![
+        engine.core.clone(),
+        small.instructions.to_string(),
+        peer.map_or_else(String::new, |peer| peer.to_string()),
+        large.instructions.to_string(),
+        format!(
+            "{:.3}",
+            large.instructions as f64 / large.shape.macs() as f64
+        ),
+        format!("{} bytes", flash.step + flash.tables),
+        format!("{} bytes", flash.parser),
+    ])
+}
+
+fn step_rows(table: &Table) -> Result<Vec<Vec<String>>> {
+    let peer = Peer::load()?;
+    Ok(table
+        .steps
+        .iter()
+        .map(|step| step_row(step, &peer))
+        .collect())
+}
+
+fn step_row(step: &Step, peer: &Peer) -> Vec<String> {
+    let share = |part: u64| format!("{:.0} %", 100.0 * part as f64 / step.instructions as f64);
+    let peer = peer.instructions(&step.core, step.shape);
+    let ratio = peer.map(|peer| format!("{:.3}", step.instructions as f64 / peer as f64));
+    vec![
+        step.core.clone(),
+        step.scheme.clone(),
+        format!("{}, {}", step.shape.inputs, step.shape.hidden),
+        if step.peepholes { "yes" } else { "no" }.to_owned(),
+        step.instructions.to_string(),
+        format!("{:.3}", step.instructions as f64 / step.shape.macs() as f64),
+        share(step.parts.products),
+        share(step.parts.activations),
+        share(step.parts.rest),
+        ratio.unwrap_or_default(),
+        step.estimated_cycles.to_string(),
+        step.outputs.to_string(),
+        step.model_instructions.to_string(),
+        step.state_bytes.to_string(),
+        step.scratch_bytes.to_string(),
+        step.stack_bytes.to_string(),
+    ]
+}
+
+fn engine_rows(table: &Table) -> Vec<Vec<String>> {
+    let row = |core: &str, schemes: &str, flash: Flash| {
+        vec![
+            core.to_owned(),
+            schemes.to_owned(),
+            flash.step.to_string(),
+            flash.tables.to_string(),
+            (flash.step + flash.tables).to_string(),
+            flash.parser.to_string(),
+        ]
+    };
+    let rows = |engine: &Engine| {
+        [
+            row(&engine.core, "w8a16", engine.w8a16),
+            row(&engine.core, "every", engine.every_scheme),
+        ]
+    };
+    table.engines.iter().flat_map(rows).collect()
+}
+
+fn aligned(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells
+            .chain([headings[column].chars().count()])
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..headings.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<_> = cells
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:>width$}"))
+            .collect();
+        cells.join("  ") + "\n"
+    };
+    let mut text = line(&mut headings.iter().copied());
+    for row in rows {
+        text += &line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
+fn markdown(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let mut text = format!(
+        "| {} |\n|{}\n",
+        headings.join(" | "),
+        " ---: |".repeat(headings.len())
+    );
+    for row in rows {
+        text += &format!("| {} |\n", row.join(" | "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bench, command};
+
+    #[test]
+    fn readme_and_page_quote_the_table() {
+        let read = |name: &str| std::fs::read_to_string(command::root().join(name)).unwrap();
+        let table = Table::load(&command::root().join(bench::SAVED)).unwrap();
+        let readme_text = read("README.md");
+        assert!(
+            readme(&readme_text, &table).unwrap() == readme_text,
+            "run `cargo xtask bench --save`"
+        );
+        assert!(
+            page(&table).unwrap() == read(bench::SAVED_TEXT),
+            "run `cargo xtask bench --save`"
+        );
+    }
+}

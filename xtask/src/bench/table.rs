@@ -1,0 +1,204 @@
+//! The table of what steps cost, as it lies in the repository.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// Sizes of an LSTM layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// `I`
+    pub inputs: usize,
+    /// `H`
+    pub hidden: usize,
+}
+
+/// The shapes of the table, those that CMSIS-NN was measured with.
+pub const SHAPES: [Shape; 9] = [
+    Shape::new(3, 16),
+    Shape::new(6, 32),
+    Shape::new(9, 32),
+    Shape::new(28, 20),
+    Shape::new(13, 64),
+    Shape::new(16, 64),
+    Shape::new(64, 64),
+    Shape::new(10, 118),
+    Shape::new(40, 128),
+];
+
+impl Shape {
+    /// `inputs` channels, `hidden` units.
+    pub const fn new(inputs: usize, hidden: usize) -> Self {
+        Self { inputs, hidden }
+    }
+
+    /// Multiply-accumulates of a step, `4·H·(I + H)`.
+    pub fn macs(self) -> usize {
+        4 * self.hidden * (self.inputs + self.hidden)
+    }
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sizes = text.split_once(',').and_then(|(inputs, hidden)| {
+            let inputs = inputs.trim().parse().ok()?;
+            Some(Self::new(inputs, hidden.trim().parse().ok()?))
+        });
+        sizes.ok_or_else(|| format!("`{text}` is not INPUTS,HIDDEN, for example 10,118"))
+    }
+}
+
+/// Instructions of a layer's step, by what they do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// (A), with the loops around it.
+    pub products: u64,
+    /// σ and tanh.
+    pub activations: u64,
+    /// Rescaling, peepholes, the state's update, and what is done once a step.
+    pub rest: u64,
+}
+
+impl Parts {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.products + self.activations + self.rest
+    }
+}
+
+/// One line: one time step, mean of several.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// For example `M4`.
+    pub core: String,
+    /// For example `w8a16`.
+    pub scheme: String,
+    /// The layer.
+    #[serde(flatten)]
+    pub shape: Shape,
+    /// Whether it has peepholes.
+    pub peepholes: bool,
+    /// Instructions of the LSTM layer's step.
+    pub instructions: u64,
+    /// The same by parts.
+    #[serde(flatten)]
+    pub parts: Parts,
+    /// An estimate, see `cycles.rs`.
+    pub estimated_cycles: u64,
+    /// Outputs of the whole model.
+    pub outputs: usize,
+    /// Instructions of a whole model's step: normalisation, this layer, outputs.
+    pub model_instructions: u64,
+    /// An estimate, see `cycles.rs`.
+    pub estimated_model_cycles: u64,
+    /// RAM that a stream keeps.
+    pub state_bytes: usize,
+    /// RAM that a step of the whole model uses, its stack apart.
+    pub scratch_bytes: usize,
+    /// Deepest stack below the call of the whole model's step.
+    pub stack_bytes: usize,
+}
+
+impl Step {
+    /// Whether `other` is the same case.
+    pub fn is_same_case(&self, other: &Self) -> bool {
+        self.core == other.core
+            && self.scheme == other.scheme
+            && self.shape == other.shape
+            && self.peepholes == other.peepholes
+    }
+
+    /// The case in a few words.
+    pub fn name(&self) -> String {
+        let peepholes = if self.peepholes { ", peepholes" } else { "" };
+        let Shape { inputs, hidden } = self.shape;
+        format!(
+            "{} {} ({inputs}, {hidden}){peepholes}",
+            self.core, self.scheme
+        )
+    }
+}
+
+/// Flash of the engine on one core, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// For example `M4`.
+    pub core: String,
+    /// Built with scheme w8a16 alone.
+    pub w8a16: Flash,
+    /// Built with every scheme.
+    pub every_scheme: Flash,
+}
+
+/// Flash of one build of the engine, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// Code of a step: normalisation, kernels, dense layers.
+    pub step: u64,
+    /// Tables of σ and tanh.
+    pub tables: u64,
+    /// Code that checks a model file.
+    pub parser: u64,
+}
+
+/// The whole table.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// The engines.
+    pub engines: Vec<Engine>,
+}
+
+impl Table {
+    /// Reads a table.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the table {} cannot be read", path.display()))?;
+        serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is not a table of `cargo xtask bench --json`",
+                path.display()
+            )
+        })
+    }
+
+    /// One line for each entry, so that a change is a change of lines.
+    pub fn to_json(&self) -> String {
+        fn lines<T: Serialize>(rows: &[T]) -> String {
+            let line = |row| serde_json::to_string(row).expect("the table is plain data");
+            let lines: Vec<_> = rows
+                .iter()
+                .map(|row| format!("    {}", line(row)))
+                .collect();
+            lines.join(",\n")
+        }
+        format!(
+            "{{\n  \"steps\": [\n{}\n  ],\n  \"engines\": [\n{}\n  ]\n}}\n",
+            lines(&self.steps),
+            lines(&self.engines)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_two_numbers() {
+        assert_eq!("10, 118".parse(), Ok(Shape::new(10, 118)));
+        assert!("10x118".parse::<Shape>().unwrap_err().contains("`10x118`"));
+    }
+
+    #[test]
+    fn the_repositorys_table_is_read_and_written_alike() {
+        let path = crate::command::root().join(crate::bench::SAVED);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(Table::load(&path).unwrap().to_json(), text);
+    }
+}
