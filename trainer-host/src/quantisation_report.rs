@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::calibrate::evenly_spaced;
 use crate::choose::{Candidate, Chosen};
+use crate::cost::{self, Core};
 use crate::data::Parts;
 use crate::disagreement::{self, Disagreements};
 use crate::evaluate::{Comparison, Score, compare};
@@ -60,6 +61,15 @@ pub struct Memory {
     pub scratch_bytes: usize,
 }
 
+/// What a step costs on a core, by [`crate::cost`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OnCore {
+    /// Its name.
+    pub core: &'static str,
+    /// Executed instructions of a step, estimated.
+    pub instructions: u64,
+}
+
 /// What `quantise` found.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuantisationReport {
@@ -95,6 +105,8 @@ pub struct QuantisationReport {
     pub x_shifts: Vec<u8>,
     /// What a device needs.
     pub memory: Memory,
+    /// A step on each core.
+    pub cores: Vec<OnCore>,
     /// Units to draw, over the first sequence of the part.
     pub traces: Vec<UnitTrace>,
 }
@@ -172,6 +184,12 @@ pub fn measure(
             state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
             scratch_bytes: scratch_bytes(model.scratch_blocks()),
         },
+        cores: (Core::ALL.into_iter())
+            .map(|core| OnCore {
+                core: core.name(),
+                instructions: cost::step_of(core, &model).instructions.round() as u64,
+            })
+            .collect(),
         traces: match (normalised.first(), judged.sequences.first()) {
             (Some(normalised), Some(real)) => {
                 unit_traces(&run.network, &model, normalised.view(), real.view())

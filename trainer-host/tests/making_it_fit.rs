@@ -161,6 +161,8 @@ fn the_report_of_quantise_has_layers_units_classes_and_memory() {
     assert_eq!(report["classes"].as_array().unwrap().len(), 10);
     let export = succeed(folder, &["export", "base"]);
     assert_eq!(report["memory"]["flash_bytes"], export["bytes"]);
+    assert_eq!(report["cores"].as_array().unwrap().len(), 6);
+    assert!(number(&report, "/cores/2/instructions") > 1000.0);
     // As many sequences are followed as decide otherwise.
     let decisions = number(&report, "/comparison/float/decisions");
     let agreed = number(&report, "/comparison/agreement");

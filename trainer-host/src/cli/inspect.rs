@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Printer;
 use super::clock::Clock;
 use super::table::table;
-use crate::cost::{self, Core, DenseSize, LstmSize};
+use crate::cost::{self, Core};
 use crate::network::NetworkConfig;
 use crate::run_folder::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
@@ -248,26 +248,10 @@ fn core(name: &str) -> Result<Core, String> {
 }
 
 fn on_core(core: Core, clock: Option<Clock>, model: &Model<'_>, inspected: &Inspected) -> OnCore {
-    let lstm: Vec<_> = model
-        .lstm_layers()
-        .iter()
-        .map(|layer| LstmSize {
-            scheme: layer.scheme(),
-            inputs: layer.inputs,
-            hidden: layer.hidden,
-            peepholes: !layer.peepholes.is_empty(),
-        })
-        .collect();
-    let dense: Vec<_> = model
-        .dense_layers()
-        .map(|layer| DenseSize {
-            inputs: layer.inputs,
-            outputs: layer.outputs,
-        })
-        .collect();
-    let cost = cost::step(core, model.inputs(), &lstm, &dense);
+    let cost = cost::step_of(core, model);
     let engine = cost::engine_flash(core);
-    let plain = lstm.iter().all(|layer| layer.scheme == Scheme::W8a16);
+    let mut layers = model.lstm_layers().iter();
+    let plain = layers.all(|layer| layer.scheme() == Scheme::W8a16);
     let engine = if plain {
         engine.w8a16
     } else {

@@ -178,8 +178,13 @@ fn text(report: &QuantisationReport) -> String {
         state_bytes,
         scratch_bytes,
     } = report.memory;
+    let steps: Vec<String> = (report.cores.iter())
+        .map(|core| format!("{} {}", core.core, core.instructions))
+        .collect();
     sections.push(format!(
-        "flash {flash_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\nreport {}\n",
+        "flash {flash_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\n\
+         instructions a step, estimated: {}\nreport {}\n",
+        steps.join(", "),
         report.report.display()
     ));
     sections.join("\n")

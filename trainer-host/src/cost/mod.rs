@@ -21,6 +21,7 @@ mod table;
 
 use std::sync::LazyLock;
 
+use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use serde::Serialize;
 
@@ -133,6 +134,25 @@ pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize])
     cost.instructions += dot(&fitted.rest_instructions, &terms);
     cost.estimated_cycles += dot(&fitted.rest_cycles, &terms);
     cost
+}
+
+/// One step of a parsed model.
+pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
+    let lstm: Vec<_> = (model.lstm_layers().iter())
+        .map(|layer| LstmSize {
+            scheme: layer.scheme(),
+            inputs: layer.inputs,
+            hidden: layer.hidden,
+            peepholes: !layer.peepholes.is_empty(),
+        })
+        .collect();
+    let dense: Vec<_> = (model.dense_layers())
+        .map(|layer| DenseSize {
+            inputs: layer.inputs,
+            outputs: layer.outputs,
+        })
+        .collect();
+    step(core, model.inputs(), &lstm, &dense)
 }
 
 /// Flash of the engine on `core`.

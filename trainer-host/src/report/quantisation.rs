@@ -72,6 +72,10 @@ fn summary(report: &QuantisationReport) -> String {
             ),
         ],
     ];
+    rows.extend(report.cores.iter().map(|core| {
+        let estimate = format!("{} instructions, estimated", core.instructions);
+        vec![format!("a step on {}", core.core), estimate]
+    }));
     if let Some(reference) = &report.reference {
         let folder = escape(&reference.display().to_string());
         rows.push(vec!["f32 is that of".into(), folder]);
