@@ -114,8 +114,7 @@ fn sum_units<A: Activation>(
     next: &mut [I16x4],
 ) -> Option<()> {
     let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
-    // Never zero, which the optimiser does not see.
-    let row_bytes = (weight_bytes * (x_blocks + h_blocks)).max(1);
+    let row_bytes = weight_bytes * (x_blocks + h_blocks);
     if layer.inputs == 0 || layer.hidden == 0 {
         return None;
     }
@@ -148,6 +147,7 @@ fn sum_units<A: Activation>(
     let shifts = Shifts::new(layer.cell_int_bits);
     let mut peepholes = layer.peepholes.iter();
     let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
+    // Never zero, which the optimiser does not see.
     let units = rows.chunks_exact(row_bytes.max(1)).zip(layer.gates);
     for ((row, gate), (c, h_next)) in units.zip(lanes) {
         job.row = row.as_ptr();
