@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use super::table::{Step, Table};
 
 /// A step may grow by this, in percent, as another compiler may choose other instructions.
-const TOLERANCE_PERCENT: f64 = 2.0;
+const TOLERANCE_PERCENT: u64 = 2;
 
 /// Prints what changed; an error when a step grew by more than the tolerance.
 pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
@@ -17,7 +17,7 @@ pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
         }
         changes += 1;
         let percent = 100.0 * (after as f64 / before as f64 - 1.0);
-        let fails = matters && percent > TOLERANCE_PERCENT;
+        let fails = matters && 100 * after > (100 + TOLERANCE_PERCENT) * before;
         grown += usize::from(fails);
         let verdict = if fails { "  TOO MUCH" } else { "" };
         println!("{name}: {what} {before} -> {after} ({percent:+.1} %){verdict}");
