@@ -128,8 +128,7 @@ fn the_stages_run_in_a_row() {
 fn each_layer_has_its_scheme() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    // A second layer above the one of `train`.
-    bench.train("ramps.csv", &["--epochs", "30", "--hidden", "10"]);
+    bench.train("ramps.csv", &["--epochs", "30", "--hidden", "6,10"]);
     let bytes = |scheme: &str, layers: [&str; 3]| {
         let quantised = json(&bench.succeed(&["quantise", "run", "--scheme", scheme, "--json"]));
         assert_eq!(quantised["schemes"], serde_json::json!(layers));
