@@ -149,13 +149,12 @@ fn table(results: &[Value], schemes: &[String]) -> Result<String> {
     }
     text += "\n";
     for result in results {
-        let runs = result["trained"]["runs"]
-            .as_array()
-            .context("the trainer's results have no runs")?;
-        let figures: Vec<f64> = (runs.iter())
-            .map(|run| figure(&run["test"]))
-            .collect::<Result<_>>()?;
-        let (mean, deviation) = spread(&figures);
+        let unit = match result["trained"]["test"]["figure"].as_str() {
+            Some("accuracy") => 100.0,
+            _ => 1.0,
+        };
+        let mean = unit * number(result, "/trained/test/mean")?;
+        let deviation = unit * number(result, "/trained/test/deviation")?;
         let name = result["experiment"].as_str().unwrap_or_default();
         text += &format!("{name:<16} {mean:>10.4} {deviation:>10.4}");
         for scheme in schemes {
@@ -164,7 +163,7 @@ fn table(results: &[Value], schemes: &[String]) -> Result<String> {
                 .context("the results have no such scheme")?;
             let part = |value: &dyn Fn(&Value) -> Result<f64>| -> Result<f64> {
                 let values: Vec<f64> = runs.iter().map(value).collect::<Result<_>>()?;
-                Ok(spread(&values).0)
+                Ok(values.iter().sum::<f64>() / values.len() as f64)
             };
             let integer = part(&|run| figure(&run["integer"]))?;
             let agreement = part(&|run| number(run, "/agreement"))?;
@@ -182,12 +181,4 @@ fn figure(score: &Value) -> Result<f64> {
         Some(accuracy) => Ok(100.0 * accuracy),
         None => number(score, "/standardised/mse").or_else(|_| number(score, "/mse")),
     }
-}
-
-/// Mean and sample deviation.
-fn spread(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }

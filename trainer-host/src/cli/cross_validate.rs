@@ -10,7 +10,7 @@ use super::interrupt;
 use super::table::table;
 use crate::atomic_file;
 use crate::data::open_fold;
-use crate::evaluate::{Errors, Score, score};
+use crate::evaluate::{Errors, Score, mean_and_deviation, score};
 use crate::export::check_data;
 use crate::run_folder::{Fitted, RunConfig};
 use crate::train::{Ending, Trainer};
@@ -180,14 +180,6 @@ fn figures(folds: &[Fold]) -> Vec<Figure> {
     readings.into_iter().filter_map(figure).collect()
 }
 
-/// Mean, and deviation of the sample.
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
-}
-
 fn text(result: &CrossValidation) -> String {
     let header: Vec<&str> = ["fold", "trained on", "judged on"]
         .into_iter()
@@ -224,16 +216,4 @@ fn text(result: &CrossValidation) -> String {
         result.folds.len(),
         table(&header, &rows)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mean_and_deviation;
-
-    #[test]
-    fn the_deviation_is_that_of_the_sample() {
-        // Squares of −1, −1, 2 add up to 6; halved and rooted.
-        assert_eq!(mean_and_deviation(&[1.0, 1.0, 4.0]), (2.0, 3f64.sqrt()));
-        assert_eq!(mean_and_deviation(&[5.0]), (5.0, 0.0));
-    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::table::{percent, table};
 use super::train::{is_existing, train};
-use crate::evaluate::{Score, ValueScore};
+use crate::evaluate::{Score, ValueScore, mean_and_deviation};
 use crate::run_folder::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
@@ -75,16 +75,12 @@ impl Spread {
             .map(|score| score.map(Figure::of))
             .collect::<Option<_>>()?;
         let &(figure, _) = figures.first()?;
-        let count = figures.len() as f64;
-        let mean = figures.iter().map(|(_, value)| value).sum::<f64>() / count;
-        let squares: f64 = figures
-            .iter()
-            .map(|(_, value)| (value - mean).powi(2))
-            .sum();
+        let values: Vec<f64> = figures.iter().map(|(_, value)| *value).collect();
+        let (mean, deviation) = mean_and_deviation(&values);
         Some(Self {
             figure,
             mean,
-            deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+            deviation,
         })
     }
 }

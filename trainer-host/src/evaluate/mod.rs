@@ -3,6 +3,7 @@
 mod classes;
 mod comparison;
 mod roc;
+mod spread;
 mod values;
 
 use ndarray::{Array2, ArrayView1};
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub use classes::{ClassFigures, ClassScore, GroupScore};
 pub use comparison::{Comparison, agreement, compare};
 pub use roc::Roc;
+pub use spread::mean_and_deviation;
 pub use values::{Errors, OutputScore, Trace, ValueScore};
 
 use crate::data::{Dataset, Targets};
