@@ -37,6 +37,8 @@ pub struct Metrics {
     pub report: PathBuf,
     /// Epochs that were trained.
     pub epochs: usize,
+    /// Whether these were all, or early stopping ended the run.
+    pub ending: Ending,
     /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
     pub best_epoch: Option<usize>,
     /// Of the network.
@@ -260,7 +262,7 @@ impl TrainingRun {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        finish(&Run::open(&self.folder)?, &self.data, &state).map(Some)
+        finish(&Run::open(&self.folder)?, &self.data, &state, ending).map(Some)
     }
 }
 
@@ -395,7 +397,12 @@ fn judged_outputs(run: &Run, data: &Parts, part: &Dataset) -> Result<Outputs, Tr
 }
 
 /// Judges the chosen network and writes metrics and report.
-fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, TrainingRunError> {
+fn finish(
+    run: &Run,
+    data: &Parts,
+    state: &TrainState,
+    ending: Ending,
+) -> Result<Metrics, TrainingRunError> {
     let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
         part.map(|part| judged_outputs(run, data, part)).transpose()
     };
@@ -413,6 +420,7 @@ fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, Traini
         run: run.folder.clone(),
         report: run.folder.join(REPORT),
         epochs: state.epochs(),
+        ending,
         best_epoch: state.best.as_ref().map(|best| best.epoch),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
