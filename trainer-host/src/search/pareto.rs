@@ -8,8 +8,6 @@
 //!
 //! Fronts and crowding as in NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002).
 
-use std::cmp::Ordering;
-
 /// (F1)
 pub fn beats(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
@@ -61,21 +59,19 @@ fn crowding(points: &[Vec<f64>], front: &[usize]) -> Vec<f64> {
     let objectives = points.first().map_or(0, Vec::len);
     for f in 0..front.iter().max().map_or(0, |last| last + 1) {
         let members: Vec<usize> = (0..points.len()).filter(|&n| front[n] == f).collect();
-        for k in 0..objectives {
-            let along = |&a: &usize, &b: &usize| -> Ordering {
-                points[a][k].total_cmp(&points[b][k]).then(a.cmp(&b))
-            };
+        let along = |k: usize| -> Vec<f64> { points.iter().map(|point| point[k]).collect() };
+        for value in (0..objectives).map(along) {
             let mut sorted = members.clone();
-            sorted.sort_by(along);
+            sorted.sort_by(|&a, &b| value[a].total_cmp(&value[b]).then(a.cmp(&b)));
             let (Some(&low), Some(&high)) = (sorted.first(), sorted.last()) else {
                 continue;
             };
-            let span = points[high][k] - points[low][k];
+            let span = value[high] - value[low];
             room[low] = f64::INFINITY;
             room[high] = f64::INFINITY;
             if span > 0.0 {
                 for three in sorted.windows(3) {
-                    room[three[1]] += (points[three[2]][k] - points[three[0]][k]) / span;
+                    room[three[1]] += (value[three[2]] - value[three[0]]) / span;
                 }
             }
         }

@@ -11,6 +11,7 @@
 pub mod best;
 pub mod database;
 pub mod default_space;
+pub mod feasible;
 pub mod plan;
 mod process;
 pub mod report;

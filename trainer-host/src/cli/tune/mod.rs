@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    search: search::Args,
+    search: search::StudyArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,7 +26,7 @@ enum Command {
     /// Train the best trial again, on training and validation part together, quantise and export it.
     Best(best::Args),
     /// Run a single trial: its settings as JSON on standard input, its figures as JSON on standard output.
-    Trial(trial::Args),
+    Trial(Box<trial::Args>),
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
@@ -34,6 +34,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         None => search::run(args.search, printer),
         Some(Command::Show(args)) => show::run(&args, printer),
         Some(Command::Best(args)) => best::run(args, printer),
-        Some(Command::Trial(args)) => trial::run(args, printer),
+        Some(Command::Trial(args)) => trial::run(*args, printer),
     }
 }

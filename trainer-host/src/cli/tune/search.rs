@@ -12,11 +12,14 @@ use super::place::PlaceArgs;
 use super::show::Overview;
 use super::watch::Watch;
 use crate::cli::settings::{Settings, with_data};
+use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt};
+use crate::cost::Limits;
 use crate::quantity::Seconds;
 use crate::search::{Objective, Sampler, SearchConfig, Stopping};
 use crate::tune::best::front;
 use crate::tune::default_space::default_space;
+use crate::tune::feasible::share_that_fits;
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial::TrialData;
 use crate::tune::worker::{Workplace, work};
@@ -25,7 +28,7 @@ use crate::tune::worker::{Workplace, work};
 const WARM: usize = 5;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct StudyArgs {
     /// Go on with a study that is there, as another worker of it; DATA then says where its data lies on
     /// this machine.
     #[arg(long)]
@@ -109,7 +112,7 @@ impl SearchArgs {
     }
 }
 
-pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
     let mut settings = args.settings.effective()?;
     let source = settings.source.clone();
@@ -157,6 +160,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             config,
             search,
         };
+        let share = share_that_fits(&definition, &data)?;
+        if definition.search.chip != Limits::default() {
+            eprintln!("{} of the search space fits the chip", percent(share));
+        }
         let database = args.place.storage().open()?;
         (Study::begin(database, &args.place.study, definition)?, data)
     };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::place::PlaceArgs;
 use crate::atomic_file;
 use crate::cli::Printer;
-use crate::cli::table::{percent, table};
+use crate::cli::table::{percent, table, table_with_text};
 
 use crate::search::Point;
 use crate::search::importance::importance;
@@ -153,7 +153,7 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
         "RAM",
         "settings",
     ]);
-    table(&header, &rows)
+    table_with_text(&header, &rows)
 }
 
 /// Settings in one line, without what their names have in common.
