@@ -6,6 +6,8 @@
 //! [data]                        # how it is read: crate::data::Options
 //! [train]                       # how it is trained on: crate::train::TrainConfig
 //! hidden = [32]
+//! [tune]                        # what a search changes: crate::search::SearchConfig
+//! trials = 40
 //! ```
 //!
 //! Paths in a file are relative to the file. A key that is not known is refused, with the known key
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{BuiltIn, Options};
+use crate::search::SearchConfig;
 use crate::train::TrainConfig;
 
 /// What a configuration file says.
@@ -30,6 +33,9 @@ pub struct ConfigFile {
     pub data: Options,
     /// How the network is trained.
     pub train: TrainConfig,
+    /// What `trainer-host tune` changes of it; other commands look past it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune: Option<SearchConfig>,
 }
 
 /// Why a configuration cannot be used.

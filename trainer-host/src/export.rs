@@ -12,7 +12,7 @@ use crate::network::{Head, Mode, NetworkConfig};
 use crate::quantise::QuantisedNetwork;
 
 /// Steps that are stored for the device's self-test, at most.
-const GOLDEN_STEPS: usize = 16;
+pub const GOLDEN_STEPS: usize = 16;
 
 /// Why no model file can be made for data.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -60,6 +60,25 @@ pub struct InputStage<'a> {
     pub deviation: &'a [f32],
 }
 
+impl From<Head> for EngineTask {
+    fn from(head: Head) -> Self {
+        match head {
+            Head::Linear => Self::Linear,
+            Head::Sigmoid => Self::Sigmoid,
+            Head::Softmax => Self::Softmax,
+        }
+    }
+}
+
+impl From<Mode> for EngineMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::SequenceToOne => Self::SequenceToOne,
+            Mode::SequenceToSequence => Self::SequenceToSequence,
+        }
+    }
+}
+
 /// Puts a model file together; `example`, `[T, I]` in real values, provides the golden steps.
 ///
 /// # Errors
@@ -82,15 +101,8 @@ pub fn assemble(
         })
         .collect();
     let mut file = ModelFile {
-        task: match config.head {
-            Head::Linear => EngineTask::Linear,
-            Head::Sigmoid => EngineTask::Sigmoid,
-            Head::Softmax => EngineTask::Softmax,
-        },
-        mode: match config.mode {
-            Mode::SequenceToOne => EngineMode::SequenceToOne,
-            Mode::SequenceToSequence => EngineMode::SequenceToSequence,
-        },
+        task: config.head.into(),
+        mode: config.mode.into(),
         output_exponent: quantised.output_exponent,
         channels,
         lstm: quantised.lstm.clone(),

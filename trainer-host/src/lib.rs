@@ -7,11 +7,12 @@
 //! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune
 //! bptt, quantise, prune, optimiser, schedule → train → tensor_file → checkpoint
 //! quantise → export → integers → evaluate, layer_error, unit_trace, disagreement
-//! config_file, run_folder → choose → quantisation_report → report → training_run → cli
+//! config_file, run_folder → choose → quantisation_report → report → training_run → tune → cli
 //! ```
 //!
-//! [`cost`] and [`device`] stand apart. The one tells what a step costs from the sizes of layers; the
-//! other runs models on boards and knows nothing of the rest.
+//! [`cost`], [`search`] and [`device`] stand apart. The first tells what a step costs from the sizes of
+//! layers; the second finds low places of any function; the third runs models on boards and knows nothing
+//! of the rest.
 pub mod activation_format;
 pub mod atomic_file;
 pub mod bptt;
@@ -43,10 +44,13 @@ pub mod prune;
 pub mod quantisation_report;
 pub mod quantise;
 pub mod quantised_file;
+pub mod quantity;
 pub mod report;
 pub mod run_folder;
 pub mod schedule;
+pub mod search;
 mod tensor_file;
 pub mod train;
 pub mod training_run;
+pub mod tune;
 pub mod unit_trace;

@@ -25,8 +25,10 @@ use crate::report::run_report;
 use crate::run_folder::{
     CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS,
 };
-use crate::train::{BatchProgress, Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
-use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainConfig};
+use crate::train::{
+    BatchProgress, Ending, EpochRecord, Observer, QAT_CLIPPING, QAT_ROUNDING, TrainConfig,
+    TrainError, TrainState, Trainer, Validation,
+};
 
 /// Final figures of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +43,8 @@ pub struct Metrics {
     pub ending: Ending,
     /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
     pub best_epoch: Option<usize>,
+    /// What that epoch came to on the validation part, as training sees it.
+    pub best_validation: Option<Validation>,
     /// Of the network.
     pub parameters: usize,
     /// What it was trained on.
@@ -124,7 +128,7 @@ impl TrainingRun {
     /// When the configuration or the data cannot be trained on, or a run is there and `overwrite` is
     /// not set.
     pub fn begin(
-        mut config: RunConfig,
+        config: RunConfig,
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
@@ -133,6 +137,23 @@ impl TrainingRun {
             RunConfig::refuse_existing(folder)?;
         }
         let data = config.open_data()?;
+        Self::begin_with(config, data, folder, overwrite)
+    }
+
+    /// [`TrainingRun::begin`] with `data` that was opened before, as `config` says.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_with(
+        mut config: RunConfig,
+        data: Parts,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        config.train.validate().map_err(TrainError::from)?;
+        if !overwrite {
+            RunConfig::refuse_existing(folder)?;
+        }
         let (fitted, initial) = match initial(&config.train, &data.train)? {
             Some((fitted, network)) => {
                 config.train.take_structure(&network.config);
@@ -155,6 +176,15 @@ impl TrainingRun {
     /// # Errors
     /// When the folder holds no run, or one of other data.
     pub fn resume(folder: &Path) -> Result<Self, TrainingRunError> {
+        let data = RunConfig::read(folder)?.open_data()?;
+        Self::resume_with(data, folder)
+    }
+
+    /// [`TrainingRun::resume`] with `data` that was opened before, as the run's configuration says.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_with(data: Parts, folder: &Path) -> Result<Self, TrainingRunError> {
         let config = RunConfig::read(folder)?;
         let fitted = Fitted::read(folder)?;
         let path = folder.join(CHECKPOINT);
@@ -165,7 +195,6 @@ impl TrainingRun {
         } else {
             None
         };
-        let data = config.open_data()?;
         let initial = match state {
             None => initial(&config.train, &data.train)?.map(|(_, network)| network),
             Some(_) => None,
@@ -208,9 +237,14 @@ impl TrainingRun {
 
     /// Epochs that are done.
     pub fn epochs_done(&self) -> usize {
+        self.history().len()
+    }
+
+    /// What the epochs that are done brought.
+    pub fn history(&self) -> &[EpochRecord] {
         match &self.begun {
-            Begun::Before(Some(state)) => state.epochs(),
-            _ => 0,
+            Begun::Before(Some(state)) => &state.history,
+            _ => &[],
         }
     }
 
@@ -422,6 +456,7 @@ fn finish(
         epochs: state.epochs(),
         ending,
         best_epoch: state.best.as_ref().map(|best| best.epoch),
+        best_validation: state.best.as_ref().map(|best| best.validation),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
         judged_as: run.config.train.qat.map_or("f32", |scheme| scheme.name()),

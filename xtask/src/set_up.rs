@@ -20,6 +20,7 @@ const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The linter that belongs to that compiler.
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const QEMU_PACKAGE: &str = "qemu-system-arm";
+const POSTGRESQL_PACKAGE: &str = "postgresql";
 
 /// Prints what is there; installs what is missing unless `check_only`, which then is an error.
 pub fn run(check_only: bool) -> Result<()> {
@@ -123,6 +124,17 @@ pub fn qemu_ready() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Installs a PostgreSQL server, which studies of several machines are tested on, where that is easy; says
+/// so where it is not, and the test is skipped.
+pub fn postgresql_ready() {
+    if Path::new("/usr/lib/postgresql").is_dir() || command::find_program("initdb").is_some() {
+        return;
+    }
+    if let Err(error) = apt_install(&[POSTGRESQL_PACKAGE]) {
+        println!("There is no PostgreSQL server, and its test will be skipped: {error:#}");
+    }
 }
 
 /// Installs Debian packages as root, else through `sudo` when that asks nothing.

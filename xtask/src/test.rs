@@ -26,6 +26,7 @@ struct Totals {
 /// Installs what is missing, then runs every check; an error when any fails.
 pub fn run() -> Result<()> {
     set_up::run(false)?;
+    set_up::postgresql_ready();
     let firmware = command::root().join("firmware/Cargo.toml");
     let mut totals = Totals::default();
     totals.check("format", cargo(&["fmt", "--all", "--check"]));

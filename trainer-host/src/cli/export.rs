@@ -7,6 +7,7 @@ use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
+use crate::cost::Core;
 use crate::run_folder::Run;
 use crate::{atomic_file, quantised_file, run_folder};
 
@@ -47,9 +48,12 @@ impl Target {
     fn order(self) -> Order {
         match self {
             Self::Generic => Order::Generic,
-            Self::M0 | Self::M3 => Order::Offset,
-            Self::M4 | Self::M7 | Self::M33 => Order::Paired,
-            Self::M55 | Self::M85 => Order::Grouped,
+            Self::M0 => Core::M0.order(),
+            Self::M3 => Core::M3.order(),
+            Self::M4 => Core::M4.order(),
+            Self::M7 => Core::M7.order(),
+            Self::M33 => Core::M33.order(),
+            Self::M55 | Self::M85 => Core::M55.order(),
         }
     }
 }

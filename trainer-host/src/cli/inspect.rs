@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use lstm_nostd::kernels::{Order, Scheme};
+use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{Mode, Model, Task};
 use serde::Serialize;
 
 use super::Printer;
-use super::clock::Clock;
 use super::table::table;
-use crate::cost::{self, Core};
+use crate::cost::{Core, Footprint};
 use crate::network::NetworkConfig;
+use crate::quantity::Hertz;
 use crate::run_folder::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
 use crate::{model_file, quantised_file};
@@ -21,11 +21,11 @@ pub(super) struct Args {
     /// Model file, or run folder.
     path: PathBuf,
     /// Only this core, for example m4 [default: every core].
-    #[arg(long, value_parser = core)]
+    #[arg(long)]
     core: Option<Core>,
     /// The core's clock, for example 64MHz, to estimate the time of a step.
     #[arg(long)]
-    clock: Option<Clock>,
+    clock: Option<Hertz>,
 }
 
 /// What `inspect` says of a model file.
@@ -41,23 +41,9 @@ struct Inspected {
     state_bytes: usize,
     scratch_bytes: usize,
     macs_per_step: usize,
-    cores: Vec<OnCore>,
+    cores: Vec<Footprint>,
     golden_steps: usize,
     output_exponent: i8,
-}
-
-/// What the model costs on a core, with its weights in the order for it.
-#[derive(Debug, Serialize)]
-struct OnCore {
-    core: &'static str,
-    /// From the sizes of the layers, see [`cost`].
-    instructions: u64,
-    estimated_cycles: u64,
-    estimated_seconds: Option<f64>,
-    /// The model file, and the engine's code and tables.
-    flash_bytes: usize,
-    /// State of a stream, scratch and stack of a step.
-    ram_bytes: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,8 +74,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let mut inspected = inspect(&model, bytes.len());
     let cores = Core::ALL.into_iter();
     let wanted = cores.filter(|core| args.core.is_none_or(|only| only == *core));
-    let on_core = |core| on_core(core, args.clock, &model, &inspected);
-    inspected.cores = wanted.map(on_core).collect();
+    let footprint = |core| Footprint::of(core, args.clock, &model, bytes.len());
+    inspected.cores = wanted.map(footprint).collect();
     printer.print(&inspected, text)
 }
 
@@ -239,36 +225,6 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     }
 }
 
-/// The core that is called so on the command line.
-fn core(name: &str) -> Result<Core, String> {
-    Core::from_name(name).ok_or_else(|| {
-        let names = Core::ALL.map(|core| core.name().to_lowercase()).join(", ");
-        format!("no core is called `{name}`; there are {names}")
-    })
-}
-
-fn on_core(core: Core, clock: Option<Clock>, model: &Model<'_>, inspected: &Inspected) -> OnCore {
-    let cost = cost::step_of(core, model);
-    let engine = cost::engine_flash(core);
-    let mut layers = model.lstm_layers().iter();
-    let plain = layers.all(|layer| layer.scheme() == Scheme::W8a16);
-    let engine = if plain {
-        engine.w8a16
-    } else {
-        engine.every_scheme
-    };
-    OnCore {
-        core: core.name(),
-        instructions: cost.instructions.round() as u64,
-        estimated_cycles: cost.estimated_cycles.round() as u64,
-        estimated_seconds: clock.map(|clock| cost.estimated_cycles / clock.hertz),
-        flash_bytes: inspected.file_bytes + engine,
-        ram_bytes: inspected.state_bytes
-            + inspected.scratch_bytes
-            + cost.stack_bytes.round() as usize,
-    }
-}
-
 fn order_name(order: Order) -> &'static str {
     match order {
         Order::Generic => "generic",
@@ -343,13 +299,13 @@ fn text(model: &Inspected) -> String {
     )
 }
 
-fn cores_table(cores: &[OnCore]) -> String {
+fn cores_table(cores: &[Footprint]) -> String {
     let rows: Vec<Vec<String>> = cores
         .iter()
         .map(|core| {
             let seconds = core.estimated_seconds;
             vec![
-                core.core.to_owned(),
+                core.core.name().to_owned(),
                 core.instructions.to_string(),
                 core.estimated_cycles.to_string(),
                 seconds.map_or_else(|| "with --clock".to_owned(), duration),

@@ -4,7 +4,6 @@
 //! to standard error. An error is one line that says what, where and what to do; the exit status is
 //! then 1, and 2 for a command line that cannot be understood.
 
-mod clock;
 mod compare;
 mod cross_validate;
 mod data_args;
@@ -23,6 +22,7 @@ mod seeds;
 mod settings;
 mod table;
 mod train;
+mod tune;
 
 use clap::{Parser, Subcommand};
 
@@ -54,6 +54,9 @@ enum Command {
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
+    /// Search for the network that fits the chip; the study it makes is gone on with by any number of
+    /// workers.
+    Tune(Box<tune::Args>),
     /// Lay finished runs side by side, with what differs between their settings.
     Compare(compare::Args),
 }
@@ -116,6 +119,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
+        Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),
     };
     match result {
@@ -124,5 +128,17 @@ pub fn main() -> std::process::ExitCode {
             eprintln!("error: {}", one_line(&error));
             std::process::ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_flags_of_a_command_clash() {
+        Cli::command().debug_assert();
     }
 }

@@ -2,6 +2,17 @@
 
 /// Lays `rows` out under `header`; the first column is left-aligned, the others right-aligned.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    aligned(header, rows, |column| column == 0)
+}
+
+/// [`table`] whose last column is text.
+pub(super) fn table_with_text(header: &[&str], rows: &[Vec<String>]) -> String {
+    aligned(header, rows, |column| {
+        column == 0 || column + 1 == header.len()
+    })
+}
+
+fn aligned(header: &[&str], rows: &[Vec<String>], is_left: impl Fn(usize) -> bool) -> String {
     let columns = header.len();
     let cell = |row: &[String], c: usize| row.get(c).map_or(0, |text| text.chars().count());
     let widths: Vec<usize> = (0..columns)
@@ -20,7 +31,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
             .enumerate()
             .map(|(c, (text, width))| {
                 let room = " ".repeat(width - text.chars().count());
-                if c == 0 {
+                if is_left(c) {
                     format!("{text}{room}")
                 } else {
                     format!("{room}{text}")

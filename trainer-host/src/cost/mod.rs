@@ -16,14 +16,19 @@
 //! Weights are taken to lie in the order that `export --target CORE` gives them.
 
 mod fit;
+mod footprint;
+mod limits;
 mod rows;
 mod table;
 
 use std::sync::LazyLock;
 
 use lstm_nostd::Model;
-use lstm_nostd::kernels::Scheme;
-use serde::Serialize;
+use lstm_nostd::kernels::{Order, Scheme};
+use serde::{Deserialize, Serialize};
+
+pub use self::footprint::Footprint;
+pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
 
 use self::fit::fit;
 use self::table::{Measured, Table};
@@ -32,7 +37,8 @@ use self::table::{Measured, Table};
 pub const MAX_ERROR: f64 = 0.03;
 
 /// A core that was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&str")]
 pub enum Core {
     /// Cortex-M0; M0+ executes the same instructions in a few cycles less.
     M0,
@@ -71,6 +77,40 @@ impl Core {
         Self::ALL
             .into_iter()
             .find(|core| core.name().to_lowercase() == short)
+    }
+
+    /// The order of weights that its kernels are made for.
+    pub const fn order(self) -> Order {
+        match self {
+            Self::M0 | Self::M3 => Order::Offset,
+            Self::M4 | Self::M7 | Self::M33 => Order::Paired,
+            Self::M55 => Order::Grouped,
+        }
+    }
+}
+
+impl std::str::FromStr for Core {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::from_name(name).ok_or_else(|| {
+            let names = Self::ALL.map(|core| core.name().to_lowercase()).join(", ");
+            format!("no core is called `{name}`; there are {names}")
+        })
+    }
+}
+
+impl TryFrom<String> for Core {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Core> for &str {
+    fn from(core: Core) -> Self {
+        core.name()
     }
 }
 

@@ -84,6 +84,24 @@ pub struct Schema {
 }
 
 impl Dataset {
+    /// CRC-32 of all that is trained on: names, sequences and targets.
+    pub fn checksum(&self) -> u32 {
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+        let mut digest = crc.digest();
+        for name in self.channels.iter().chain(&self.outputs) {
+            digest.update(name.as_bytes());
+            digest.update(&[0]);
+        }
+        for sequence in &self.sequences {
+            digest.update(&(sequence.nrows() as u64).to_le_bytes());
+            for value in sequence {
+                digest.update(&value.to_le_bytes());
+            }
+        }
+        digest.update(format!("{:?}", self.targets).as_bytes());
+        digest.finalize()
+    }
+
     /// Number of sequences.
     pub fn len(&self) -> usize {
         self.sequences.len()

@@ -14,7 +14,7 @@ pub struct Curve {
 /// Size of a chart in pixels.
 const SIZE: (u32, u32) = (860, 340);
 /// Line colours, told apart by people with any colour vision (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 7] = [
+pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -50,7 +50,7 @@ pub fn curves_svg(title: &str, x_label: &str, y_label: &str, curves: &[Curve]) -
     svg
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 fn draw<'a>(
     root: &Area<'a>,
@@ -92,7 +92,7 @@ fn draw<'a>(
 }
 
 /// Lowest and highest value with a little room, never an empty range.
-fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(super) fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
         (l.min(v), h.max(v))
     });

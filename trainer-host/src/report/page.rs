@@ -77,7 +77,7 @@ pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
 }
 
 /// Text as HTML.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,0 +1,167 @@
+//! `trainer-host tune best`: from a study to a model file.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use lstm_nostd::Model;
+use serde::Serialize;
+
+use super::limits::LimitArgs;
+use super::place::PlaceArgs;
+use super::show::settings;
+use crate::choose::choose;
+use crate::cli::table::percent;
+use crate::cli::{Printer, interrupt, train};
+use crate::cost::Footprint;
+use crate::evaluate::{Comparison, compare};
+use crate::run_folder::{QUANTISED, Run};
+use crate::search::Point;
+use crate::training_run::TrainingRun;
+use crate::tune::best::{best, retraining};
+use crate::tune::trial::request;
+use crate::{atomic_file, integers, quantised_file};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// This trial, not the one of least error.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["chip", "flash", "ram", "latency", "max_instructions"])]
+    trial: Option<usize>,
+    /// Run folder to write.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Replace the run that is in the folder.
+    #[arg(long)]
+    overwrite: bool,
+    /// Model file to write, with its weights in the order for the core.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// Seed of the training [default: the study's].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the settings as a file for `train --config`, and train nothing.
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Retrained {
+    trial: usize,
+    point: Point,
+    run: PathBuf,
+    epochs: usize,
+    scheme: &'static str,
+    footprint: Footprint,
+    /// f32 and integers on the test part, which nothing was chosen by.
+    test: Option<Comparison>,
+    model: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let mut study = args.place.open()?;
+    let trials = study.trials()?;
+    let definition = &study.definition;
+    let limits = args.limits.limits().or(definition.search.chip);
+    let trial = match args.trial {
+        Some(number) => trials
+            .get(number)
+            .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
+        None => best(&trials, &limits).context(
+            "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
+        )?,
+    };
+    ensure!(
+        trial.result.is_some(),
+        "trial {} is {}; `tune show` lists those that are finished",
+        trial.number,
+        trial.state.name()
+    );
+    let mut plan = retraining(definition, trial)?;
+    plan.config.train.seed = args.seed.unwrap_or(plan.config.train.seed);
+    if args.print_config {
+        return printer.print(&plan.config, |config| {
+            toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
+        });
+    }
+    let stop = interrupt::flag()?;
+    let epochs = plan.config.train.epochs;
+    let before = crate::run_folder::RunConfig::read(&args.out);
+    let is_ours = before.is_ok_and(|before| before == plan.config) && !args.overwrite;
+    let run = if is_ours {
+        TrainingRun::resume(&args.out)?
+    } else {
+        TrainingRun::begin(plan.config.clone(), &args.out, args.overwrite)?
+    };
+    train::train(run, &args.out, "", &stop)?;
+    let run = Run::open(&args.out)?;
+    let data = run.open_data()?;
+    let chosen = choose(&run, &data.train, None, &request(&plan, &run))?;
+    quantised_file::write(&args.out.join(QUANTISED), &chosen.file, &run.network)?;
+    let core = limits.core();
+    let bytes = chosen.file.to_bytes_in(core.order())?;
+    let model = Model::parse(&bytes)?;
+    let footprint = Footprint::of(core, limits.clock, &model, bytes.len());
+    let test = data.test.as_ref().map(|test| {
+        let sequences: Vec<_> = test.sequences.iter().map(|s| s.view()).collect();
+        let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+        compare(
+            test,
+            &run.outputs(test),
+            &integers::outputs(&model, &sequences),
+        )
+    });
+    if let Some(file) = &args.export {
+        atomic_file::write(file, &bytes)?;
+    }
+    let retrained = Retrained {
+        trial: trial.number,
+        point: trial.point.clone(),
+        run: args.out,
+        epochs,
+        scheme: plan.scheme.name(),
+        footprint,
+        test,
+        model: args.export,
+    };
+    printer.print(&retrained, |retrained| {
+        text(retrained, trial.result.as_ref())
+    })
+}
+
+fn text(retrained: &Retrained, result: Option<&crate::tune::trial::TrialResult>) -> String {
+    let Footprint {
+        core,
+        instructions,
+        estimated_cycles,
+        estimated_seconds,
+        flash_bytes,
+        ram_bytes,
+    } = retrained.footprint;
+    let time = estimated_seconds.map_or(String::new(), |seconds| {
+        format!(", about {:.3} ms", 1e3 * seconds)
+    });
+    let mut text = format!(
+        "trial {}: {}\nrun {} ({} epochs on training and validation part, quantised as {})\n\
+         {}: {instructions} instructions a step, about {estimated_cycles} cycles{time}; {flash_bytes} B flash, {ram_bytes} B RAM\n",
+        retrained.trial,
+        settings(&retrained.point),
+        retrained.run.display(),
+        retrained.epochs,
+        retrained.scheme,
+        core.name(),
+    );
+    if let Some(accuracy) = result.and_then(|result| result.accuracy) {
+        text += &format!("validation  {} in its trial\n", percent(accuracy));
+    }
+    if let Some(test) = &retrained.test {
+        text += &test.to_text("test part");
+    }
+    if let Some(model) = &retrained.model {
+        text += &format!("model       {}\n", model.display());
+    }
+    text
+}

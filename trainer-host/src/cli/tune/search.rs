@@ -1,0 +1,214 @@
+//! `trainer-host tune DATA`: begins a study or goes on with it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+
+use super::limits::LimitArgs;
+use super::place::PlaceArgs;
+use super::show::Overview;
+use super::watch::Watch;
+use crate::cli::settings::{Settings, with_data};
+use crate::cli::table::percent;
+use crate::cli::{Printer, interrupt};
+use crate::cost::Limits;
+use crate::quantity::Seconds;
+use crate::search::{Objective, Sampler, SearchConfig, Stopping};
+use crate::tune::best::front;
+use crate::tune::default_space::default_space;
+use crate::tune::feasible::share_that_fits;
+use crate::tune::study::{Definition, Study};
+use crate::tune::trial::TrialData;
+use crate::tune::worker::{Workplace, work};
+
+/// Trials of an earlier study that a warm start begins with.
+const WARM: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StudyArgs {
+    /// Go on with a study that is there, as another worker of it; DATA then says where its data lies on
+    /// this machine.
+    #[arg(long)]
+    join: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Folder for the trials' runs [default: beside the storage].
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Trials to work on at once, each on one thread [default: one for each core].
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<NonZeroUsize>,
+    /// Take a trial up whose worker was silent for so long.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    lost_after: Seconds,
+    #[command(flatten)]
+    search: SearchArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How to search; over the table `[tune]` of the configuration file.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Search")]
+struct SearchArgs {
+    /// Trials in all [default: 40].
+    #[arg(long, value_name = "COUNT")]
+    trials: Option<usize>,
+    /// Begin no trial once training has taken so many multiply-accumulates, as in 2e12.
+    #[arg(long, value_name = "MACS")]
+    compute: Option<f64>,
+    /// How settings are chosen [default: tpe].
+    #[arg(long, value_enum)]
+    sampler: Option<Sampler>,
+    /// Seed of that choice [default: 0].
+    #[arg(long, value_name = "SEED")]
+    search_seed: Option<u64>,
+    /// When trials are stopped early [default: halving].
+    #[arg(long, value_enum)]
+    stopping: Option<StoppingKind>,
+    /// What is to be small, separated by commas; the first one is error [default: error,instructions].
+    #[arg(long, value_enum, value_delimiter = ',')]
+    objectives: Vec<Objective>,
+    /// Begin with the best points of another study of the same storage.
+    #[arg(long, value_name = "STUDY")]
+    warm_start: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum StoppingKind {
+    None,
+    Halving,
+    Median,
+}
+
+impl SearchArgs {
+    fn apply(&self, search: &mut SearchConfig) {
+        if let Some(trials) = self.trials {
+            search.trials = trials;
+        }
+        search.compute = self.compute.or(search.compute);
+        search.sampler = self.sampler.unwrap_or(search.sampler);
+        search.seed = self.search_seed.unwrap_or(search.seed);
+        if let Some(kind) = self.stopping {
+            let (first, reduction) = match search.stopping {
+                Stopping::Halving { first, reduction } => (first, reduction),
+                Stopping::Median { first } => (first, 3),
+                Stopping::None => (5, 3),
+            };
+            search.stopping = match kind {
+                StoppingKind::None => Stopping::None,
+                StoppingKind::Halving => Stopping::Halving { first, reduction },
+                StoppingKind::Median => Stopping::Median { first },
+            };
+        }
+        if !self.objectives.is_empty() {
+            search.objectives.clone_from(&self.objectives);
+        }
+    }
+}
+
+pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
+    let stop = interrupt::flag()?;
+    let mut settings = args.settings.effective()?;
+    let source = settings.source.clone();
+    let (study, data) = if args.join || source.is_none() {
+        if args.join && settings.tune.is_some() {
+            bail!("--join takes the study as it is; leave --config out");
+        }
+        let mut study = args.place.open()?;
+        if let Some(source) = source {
+            study.definition.config.source = source;
+        }
+        let data = TrialData::open(&study.definition.config)?;
+        if data.train().checksum() != study.definition.data_crc {
+            bail!(
+                "{}: is not the data that study {:?} was begun with",
+                study.definition.config.source,
+                study.name()
+            );
+        }
+        (study, data)
+    } else {
+        let mut search = settings.tune.take().unwrap_or_default();
+        args.search.apply(&mut search);
+        search.chip = args.limits.limits().or(search.chip);
+        if search.space.parameters.is_empty() {
+            search.space = default_space();
+        }
+        if let Some(earlier) = &args.search.warm_start {
+            let mut earlier = args.place.named(earlier).open()?;
+            let trials = earlier.trials()?;
+            let best = front(&trials, &earlier.definition.search);
+            search.first = best
+                .into_iter()
+                .take(WARM)
+                .map(|t| t.point.clone())
+                .collect();
+        }
+        search.validate()?;
+        search.space.validate()?;
+        search.chip.validate().map_err(|problem| anyhow!(problem))?;
+        let config = with_data(settings)?;
+        let data = TrialData::open(&config)?;
+        let definition = Definition {
+            data_crc: data.train().checksum(),
+            config,
+            search,
+        };
+        let share = share_that_fits(&definition, &data)?;
+        if definition.search.chip != Limits::default() {
+            eprintln!("{} of the search space fits the chip", percent(share));
+        }
+        let database = args.place.storage().open()?;
+        (Study::begin(database, &args.place.study, definition)?, data)
+    };
+    let place = Workplace {
+        storage: args.place.storage().clone(),
+        study: args.place.study.clone(),
+        folder: args
+            .out
+            .clone()
+            .unwrap_or_else(|| args.place.default_folder()),
+        workers: args.workers.map_or_else(cores, NonZeroUsize::get),
+        lost_after: Duration::from_secs_f64(args.lost_after.0),
+    };
+    eprintln!("{}", data.train().summary());
+    let mut study = study;
+    let definition = study.definition.clone();
+    let mut watch = Watch::new(&definition, &study.trials()?, place.workers);
+    let (sender, receiver) = mpsc::channel();
+    let worked = std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            // The channel ends with the work.
+            let sender = sender;
+            work(&place, &definition, &data, &sender, &stop)
+        });
+        for event in receiver {
+            watch.take(event);
+        }
+        working
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    watch.finish();
+    worked?;
+    let trials = study.trials()?;
+    let overview = Overview::new(&study, &trials);
+    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+        bail!(
+            "stopped after {} of {} trials; the same command goes on with them",
+            overview.ended(),
+            definition.search.trials
+        );
+    }
+    printer.print(&overview, Overview::text)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}

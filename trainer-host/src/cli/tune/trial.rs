@@ -1,0 +1,78 @@
+//! `trainer-host tune trial`: one trial for any other program that searches, JSON in and JSON out.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::limits::LimitArgs;
+use crate::cli::progress::Progress;
+use crate::cli::settings::{Settings, with_data};
+use crate::cli::{Printer, interrupt};
+use crate::cost::Footprint;
+use crate::search::Point;
+use crate::tune::plan::Plan;
+use crate::tune::trial::{self, TrialData, TrialResult};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run folder to write; a run of the same settings that is there is gone on with.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Settings as JSON, as in '{"hidden": 24, "train.learning_rate": 0.01}' [default: standard input].
+    #[arg(long, value_name = "JSON")]
+    point: Option<String>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Serialize)]
+struct Tried {
+    point: Point,
+    run: PathBuf,
+    footprint: Footprint,
+    #[serde(flatten)]
+    result: TrialResult,
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let text = match args.point {
+        Some(text) => text,
+        None => {
+            let mut text = String::new();
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("standard input cannot be read")?;
+            text
+        }
+    };
+    let point: Point = serde_json::from_str(&text)
+        .context("the settings are no JSON object of names and values, as {\"hidden\": 24}")?;
+    let base = with_data(args.settings.effective()?)?;
+    let plan = Plan::new(&base, &point)?;
+    let data = TrialData::open(&plan.config)?;
+    let limits = args.limits.limits();
+    let footprint = data.footprint(&plan, &limits)?;
+    limits.check(&footprint)?;
+    let stop = interrupt::flag()?;
+    let run = trial::begin(&plan, &data, &args.out)?;
+    let mut progress = Progress::new("", plan.config.train.epochs, run.epochs_done());
+    let result = trial::run(run, (&plan, &args.out), &data, &mut progress, &stop)?;
+    drop(progress);
+    let Some(result) = result else {
+        bail!("stopped before the last epoch; the same command goes on");
+    };
+    let tried = Tried {
+        point,
+        run: args.out,
+        footprint,
+        result,
+    };
+    // Whoever runs this reads JSON.
+    printer.print(&tried, |tried| {
+        serde_json::to_string_pretty(tried).unwrap_or_else(|error| error.to_string())
+    })
+}

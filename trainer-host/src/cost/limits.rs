@@ -1,0 +1,245 @@
+//! What a model may cost.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Core, Footprint};
+use crate::quantity::{Bytes, Hertz, Seconds};
+
+/// The chip that a model is for, and what of it the model may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Its core; an M4 if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core: Option<Core>,
+    /// Its clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Hertz>,
+    /// Flash for model and engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash: Option<Bytes>,
+    /// RAM for state, scratch and stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ram: Option<Bytes>,
+    /// Time of a step by the estimate of cycles; needs a clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Seconds>,
+    /// Instructions of a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
+}
+
+/// A limit that a model exceeds.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{what} would be {found}, and at most {limit} are allowed")]
+pub struct Exceeded {
+    /// Which.
+    pub what: &'static str,
+    /// What it would be.
+    pub found: String,
+    /// What is allowed.
+    pub limit: String,
+}
+
+impl Limits {
+    /// The core that models are judged for.
+    pub fn core(&self) -> Core {
+        self.core.unwrap_or(Core::M4)
+    }
+
+    /// These limits, and those of `other` where these say nothing.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            core: self.core.or(other.core),
+            clock: self.clock.or(other.clock),
+            flash: self.flash.or(other.flash),
+            ram: self.ram.or(other.ram),
+            latency: self.latency.or(other.latency),
+            instructions: self.instructions.or(other.instructions),
+        }
+    }
+
+    /// Refuses a latency without a clock.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn validate(&self) -> Result<(), String> {
+        match (self.latency, self.clock) {
+            (Some(latency), None) => Err(format!(
+                "a latency of {latency} says nothing without a clock; add --clock, for example --clock 64MHz"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a model that needs more.
+    ///
+    /// # Errors
+    /// [`Exceeded`], the first limit.
+    pub fn check(&self, model: &Footprint) -> Result<(), Exceeded> {
+        let sizes = [
+            (
+                "flash",
+                model.flash_bytes as u64,
+                self.flash.map(|b| b.0),
+                "bytes",
+            ),
+            (
+                "RAM",
+                model.ram_bytes as u64,
+                self.ram.map(|b| b.0),
+                "bytes",
+            ),
+            (
+                "a step",
+                model.instructions,
+                self.instructions,
+                "instructions",
+            ),
+        ];
+        for (what, found, limit, unit) in sizes {
+            if let Some(limit) = limit
+                && found > limit
+            {
+                return Err(Exceeded {
+                    what,
+                    found: format!("{found} {unit}"),
+                    limit: limit.to_string(),
+                });
+            }
+        }
+        match (self.latency, model.estimated_seconds) {
+            (Some(limit), Some(found)) if found > limit.0 => Err(Exceeded {
+                what: "the estimated time of a step",
+                found: Seconds(found).to_string(),
+                limit: limit.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A chip by its name, from its data sheet.
+#[derive(Clone, Copy, Debug)]
+pub struct Chip {
+    /// In lower case.
+    pub name: &'static str,
+    core: Core,
+    mega_hertz: f64,
+    flash_kib: u64,
+    ram_kib: u64,
+}
+
+const fn chip(
+    name: &'static str,
+    core: Core,
+    mega_hertz: f64,
+    flash_kib: u64,
+    ram_kib: u64,
+) -> Chip {
+    Chip {
+        name,
+        core,
+        mega_hertz,
+        flash_kib,
+        ram_kib,
+    }
+}
+
+/// Chips that are known by name; flash of those that have it outside is that of their usual board.
+pub const CHIPS: [Chip; 14] = [
+    chip("samd21g18", Core::M0, 48.0, 256, 32),
+    chip("stm32g071rb", Core::M0, 64.0, 128, 36),
+    chip("rp2040", Core::M0, 133.0, 2048, 264),
+    chip("stm32f103c8", Core::M3, 72.0, 64, 20),
+    chip("sam3x8e", Core::M3, 84.0, 512, 96),
+    chip("nrf52832", Core::M4, 64.0, 512, 64),
+    chip("nrf52840", Core::M4, 64.0, 1024, 256),
+    chip("stm32l432kc", Core::M4, 80.0, 256, 64),
+    chip("stm32f407vg", Core::M4, 168.0, 1024, 192),
+    chip("stm32f746ng", Core::M7, 216.0, 1024, 320),
+    chip("nrf9160", Core::M33, 64.0, 1024, 256),
+    chip("stm32u575zi", Core::M33, 160.0, 2048, 768),
+    chip("rp2350", Core::M33, 150.0, 4096, 520),
+    chip("stm32n657", Core::M55, 600.0, 4096, 4096),
+];
+
+impl Chip {
+    /// The chip of this name.
+    ///
+    /// # Errors
+    /// In words, with the names that there are.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let lower = name.to_lowercase();
+        let known = CHIPS.into_iter().find(|chip| chip.name == lower);
+        known.ok_or_else(|| {
+            let names = CHIPS.map(|chip| chip.name).join(", ");
+            format!(
+                "no chip is called `{name}`; there are {names}; for any other give --core, --clock, --flash and --ram"
+            )
+        })
+    }
+
+    /// All of it.
+    pub fn limits(self) -> Limits {
+        Limits {
+            core: Some(self.core),
+            clock: Some(Hertz(self.mega_hertz * 1e6)),
+            flash: Some(Bytes(self.flash_kib * 1024)),
+            ram: Some(Bytes(self.ram_kib * 1024)),
+            latency: None,
+            instructions: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: Footprint = Footprint {
+        core: Core::M4,
+        instructions: 20_000,
+        estimated_cycles: 26_000,
+        estimated_seconds: Some(26_000.0 / 64e6),
+        flash_bytes: 30_000,
+        ram_bytes: 900,
+    };
+
+    #[test]
+    fn each_limit_is_checked() {
+        for (text, problem) in [
+            ("flash = \"29K\"", "flash would be 30000 bytes"),
+            ("ram = 800", "RAM would be 900 bytes, and at most 800"),
+            ("instructions = 19999", "20000 instructions"),
+            ("clock = \"64MHz\"\nlatency = \"0.4ms\"", "time of a step"),
+        ] {
+            let limits: Limits = toml::from_str(text).unwrap();
+            limits.validate().unwrap();
+            let error = limits.check(&MODEL).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+            let again: Limits = toml::from_str(&toml::to_string(&limits).unwrap()).unwrap();
+            assert_eq!(again, limits);
+        }
+        let enough = "flash = \"30K\"\nram = \"1K\"\ninstructions = 20000\nclock = \"64MHz\"\nlatency = \"0.5ms\"";
+        let limits: Limits = toml::from_str(enough).unwrap();
+        limits.check(&MODEL).unwrap();
+        Limits::default().check(&MODEL).unwrap();
+    }
+
+    #[test]
+    fn a_latency_needs_a_clock() {
+        let limits: Limits = toml::from_str("latency = \"5ms\"").unwrap();
+        assert!(limits.validate().unwrap_err().contains("--clock"));
+    }
+
+    #[test]
+    fn chips_are_known_by_name() {
+        let limits = Chip::named("nRF52840").unwrap().limits();
+        assert_eq!(limits.core(), Core::M4);
+        assert_eq!(limits.ram, Some(Bytes(256 * 1024)));
+        assert!(Chip::named("z80").unwrap_err().contains("nrf52840"));
+        let own: Limits = toml::from_str("ram = \"2K\"").unwrap();
+        assert_eq!(own.or(limits).ram, Some(Bytes(2048)));
+    }
+}

@@ -1,0 +1,102 @@
+//! How a search goes: the table `[tune]` of a configuration file.
+
+use serde::{Deserialize, Serialize};
+
+use super::point::Point;
+use super::space::Space;
+use super::stopping::Stopping;
+use crate::cost::Limits;
+use crate::out_of_range::{OutOfRange, require};
+
+/// How points are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampler {
+    /// Where earlier trials did well: the tree-structured Parzen estimator.
+    #[default]
+    Tpe,
+    /// Anywhere.
+    Random,
+}
+
+/// What is to be small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// The integers' error on the validation part: the share of wrong decisions, or the mean squared
+    /// error of values.
+    Error,
+    /// Flash of model and engine in bytes.
+    Flash,
+    /// RAM of state, scratch and stack in bytes.
+    Ram,
+    /// Instructions of a step.
+    Instructions,
+}
+
+/// How to search; every field has a default that works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchConfig {
+    /// Trials in all.
+    pub trials: usize,
+    /// No trial is begun once those before it have taken so many multiply-accumulates of training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute: Option<f64>,
+    /// How points are chosen.
+    pub sampler: Sampler,
+    /// Seeds the choice of points; what seeds the trainings is `train.seed`.
+    pub seed: u64,
+    /// Trials at random to begin with.
+    pub startup: usize,
+    /// A trial's point follows from all trials but the last so many before it, which may still be
+    /// running: so many workers are busy at once, and any number of them finds the same points.
+    pub lag: usize,
+    /// Which trials are stopped early.
+    pub stopping: Stopping,
+    /// What is to be small; the first one is [`Objective::Error`].
+    pub objectives: Vec<Objective>,
+    /// The chip that the model is for; trials that do not fit it are not begun.
+    pub chip: Limits,
+    /// Points to begin with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<Point>,
+    /// What is changed; a default space if it is empty.
+    pub space: Space,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            trials: 40,
+            compute: None,
+            sampler: Sampler::Tpe,
+            seed: 0,
+            startup: 10,
+            lag: 4,
+            stopping: Stopping::default(),
+            objectives: vec![Objective::Error, Objective::Instructions],
+            chip: Limits::default(),
+            first: Vec::new(),
+            space: Space::default(),
+        }
+    }
+}
+
+impl SearchConfig {
+    /// Refuses numbers out of their range.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        require(self.trials >= 1, "tune.trials", self.trials, "at least 1")?;
+        require(self.lag >= 1, "tune.lag", self.lag, "at least 1")?;
+        require(
+            self.objectives.first() == Some(&Objective::Error),
+            "tune.objectives",
+            format!("{:?}", self.objectives),
+            "a list that begins with \"error\"",
+        )?;
+        self.stopping.validate()
+    }
+}

@@ -1,0 +1,97 @@
+//! Search in a space of settings for the points with the least objectives; it knows nothing of networks.
+//!
+//! A [`Space`] says which settings there are. [`propose`] gives the next [`Point`] to try, from what
+//! earlier ones came to: at random, or by a tree-structured Parzen estimator ([`tpe`]). [`Stopping`]
+//! says which trials are not worth their end, [`pareto`] which are not beaten, and [`importance`] which
+//! settings mattered.
+//!
+//! Everything here is a function of its arguments: same seed and same observations, same answer.
+
+mod config;
+pub mod importance;
+pub mod pareto;
+mod parzen;
+mod point;
+mod ranking;
+mod space;
+mod stopping;
+pub mod tpe;
+
+pub use config::{Objective, Sampler, SearchConfig};
+pub use point::{Point, Value};
+pub use space::{Domain, Parameter, Scale, Space, SpaceError};
+pub use stopping::{Progress, Stopping, stops};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// What a trial came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was trained to its end; what is minimised, the first one foremost.
+    Finished(Vec<f64>),
+    /// It was stopped after `epochs` with the loss or error `value`.
+    Stopped {
+        /// Epochs that it was trained for.
+        epochs: usize,
+        /// Its lowest value until then.
+        value: f64,
+    },
+    /// It came to nothing: its loss was no longer a number.
+    Failed,
+}
+
+/// A point and what it came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// Where.
+    pub point: Point,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// No point that is allowed was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "none of {tries} points of the search space fits the limits; allow more, or widen the space towards smaller networks"
+)]
+pub struct NothingFits {
+    /// Points that were tried.
+    pub tries: usize,
+}
+
+/// Points that are drawn before giving up.
+const TRIES: usize = 20_000;
+
+/// The point of trial `number`, among those that `allowed` accepts.
+///
+/// The points that the configuration begins with come first; the rest of the first `startup` trials, and
+/// all of a random search, are drawn at random.
+///
+/// # Errors
+/// [`NothingFits`]
+pub fn propose(
+    config: &SearchConfig,
+    seed: u64,
+    number: usize,
+    observations: &[Observation],
+    mut allowed: impl FnMut(&Point) -> bool,
+) -> Result<Point, NothingFits> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number as u64);
+    if let Some(first) = config.first.get(number)
+        && allowed(first)
+    {
+        return Ok(first.clone());
+    }
+    if config.sampler == Sampler::Tpe && number >= config.startup {
+        let estimator = tpe::Estimator::new(&config.space, observations);
+        if let Some(point) = estimator.and_then(|e| e.propose(&mut rng, &mut allowed)) {
+            return Ok(point);
+        }
+    }
+    (0..TRIES)
+        .map(|_| config.space.draw(&mut rng))
+        .find(allowed)
+        .ok_or(NothingFits { tries: TRIES })
+}

@@ -1,0 +1,219 @@
+//! Which trials are not worth their end.
+//!
+//! ```text
+//! rung r      after r₀ ηʳ epochs                                                              (H1)
+//! halving     at a rung, a trial goes on if it is among the best ⌈n/η⌉ of the n that came as far (H2)
+//! median      a trial goes on if its lowest value is at most the median of the others' by then (H3)
+//! ```
+//!
+//! (H2) is asynchronous successive halving in its stopping form (Li and others 2020), (H3) the rule of
+//! Golovin and others (2017). With costs beside the value, a trial that none of the others beats in all
+//! of them goes on too: a small network need not be as good as a large one. Trials are compared only
+//! with those that were finished before they began, so that the order of workers decides nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::pareto;
+use crate::out_of_range::{OutOfRange, require};
+
+/// When trials are stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Stopping {
+    /// Never.
+    None,
+    /// (H2)
+    Halving {
+        /// r₀, at least 1.
+        #[serde(default = "default_first")]
+        first: usize,
+        /// η, at least 2.
+        #[serde(default = "default_reduction")]
+        reduction: usize,
+    },
+    /// (H3)
+    Median {
+        /// Epochs before the first look, at least 1.
+        #[serde(default = "default_first")]
+        first: usize,
+    },
+}
+
+fn default_first() -> usize {
+    5
+}
+
+fn default_reduction() -> usize {
+    3
+}
+
+impl Default for Stopping {
+    fn default() -> Self {
+        Self::Halving {
+            first: default_first(),
+            reduction: default_reduction(),
+        }
+    }
+}
+
+impl Stopping {
+    /// Refuses constants out of their range.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]
+    pub fn validate(self) -> Result<(), OutOfRange> {
+        let (first, reduction) = match self {
+            Self::None => return Ok(()),
+            Self::Halving { first, reduction } => (first, reduction),
+            Self::Median { first } => (first, 2),
+        };
+        require(first >= 1, "tune.stopping.first", first, "at least 1")?;
+        require(
+            reduction >= 2,
+            "tune.stopping.reduction",
+            reduction,
+            "at least 2",
+        )
+    }
+}
+
+/// How a trial goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Its value after each epoch that it has had.
+    pub values: Vec<f64>,
+    /// What it costs beside, of all objectives but the first.
+    pub costs: Vec<f64>,
+}
+
+impl Progress {
+    /// The lowest value of the first `epochs` epochs; `None` if there were fewer.
+    fn lowest(&self, epochs: usize) -> Option<f64> {
+        let values = self.values.get(..epochs)?;
+        Some(values.iter().copied().fold(f64::INFINITY, f64::min))
+    }
+
+    fn point(&self, epochs: usize) -> Option<Vec<f64>> {
+        let value = self.lowest(epochs)?;
+        Some([&[value][..], &self.costs].concat())
+    }
+}
+
+/// Others that a trial is compared with, at least.
+const FEWEST: usize = 3;
+
+/// Whether the trial `own` is to be stopped after the epochs that it has had, of `epochs`.
+pub fn stops(stopping: Stopping, epochs: usize, own: &Progress, others: &[Progress]) -> bool {
+    let done = own.values.len();
+    if done >= epochs {
+        return false;
+    }
+    let keep = match stopping {
+        Stopping::None => return false,
+        Stopping::Halving { first, reduction } => {
+            if !is_rung(done, first, reduction) {
+                return false;
+            }
+            |n: usize, reduction: usize| n.div_ceil(reduction)
+        }
+        Stopping::Median { first } => {
+            if done < first {
+                return false;
+            }
+            |n: usize, _| n.div_ceil(2)
+        }
+    };
+    let reduction = match stopping {
+        Stopping::Halving { reduction, .. } => reduction,
+        _ => 2,
+    };
+    let Some(own) = own.point(done) else {
+        return false;
+    };
+    let mut points: Vec<Vec<f64>> = others.iter().filter_map(|o| o.point(done)).collect();
+    if points.len() < FEWEST {
+        return false;
+    }
+    let better = points.iter().filter(|other| other[0] < own[0]).count();
+    let beaten = points.iter().any(|other| pareto::beats(other, &own));
+    points.push(own);
+    beaten && better >= keep(points.len(), reduction)
+}
+
+/// (H1)
+fn is_rung(epochs: usize, first: usize, reduction: usize) -> bool {
+    let mut rung = first;
+    while rung < epochs {
+        rung = rung.saturating_mul(reduction);
+    }
+    rung == epochs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn constant(value: f64, epochs: usize, cost: f64) -> Progress {
+        Progress {
+            values: vec![value; epochs],
+            costs: vec![cost],
+        }
+    }
+
+    const HALVING: Stopping = Stopping::Halving {
+        first: 2,
+        reduction: 3,
+    };
+
+    #[test]
+    fn halving_keeps_the_best_third_at_rungs() {
+        let others: Vec<_> = (0..8).map(|k| constant(f64::from(k), 20, 1.0)).collect();
+        for (value, epochs, stopped) in [
+            (2.5, 2, true),
+            (2.5, 3, false), // no rung
+            (1.5, 2, false),
+            (1.5, 6, false),
+            (2.5, 6, true),
+            (2.5, 18, true),
+            (9.0, 20, false), // it is finished
+        ] {
+            let own = constant(value, epochs, 1.0);
+            assert_eq!(
+                stops(HALVING, 20, &own, &others),
+                stopped,
+                "{value} {epochs}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cheap_trial_that_none_beats_goes_on() {
+        let others: Vec<_> = (0..8).map(|k| constant(f64::from(k), 20, 1.0)).collect();
+        assert!(stops(HALVING, 20, &constant(7.5, 2, 1.0), &others));
+        assert!(!stops(HALVING, 20, &constant(7.5, 2, 0.5), &others));
+    }
+
+    #[test]
+    fn the_lowest_value_counts_and_few_others_decide_nothing() {
+        let others: Vec<_> = (0..8).map(|k| constant(f64::from(k), 20, 1.0)).collect();
+        let own = Progress {
+            values: vec![0.5, 100.0],
+            costs: vec![1.0],
+        };
+        assert!(!stops(HALVING, 20, &own, &others));
+        assert!(!stops(HALVING, 20, &constant(9.0, 2, 1.0), &others[..2]));
+        // Those that were stopped earlier say nothing later.
+        let short: Vec<_> = (0..8).map(|k| constant(f64::from(k), 2, 1.0)).collect();
+        assert!(!stops(HALVING, 20, &constant(9.0, 6, 1.0), &short));
+    }
+
+    #[test]
+    fn the_median_is_looked_at_after_each_epoch() {
+        let median = Stopping::Median { first: 3 };
+        let others: Vec<_> = (0..5).map(|k| constant(f64::from(k), 20, 1.0)).collect();
+        assert!(!stops(median, 20, &constant(9.0, 2, 1.0), &others));
+        assert!(stops(median, 20, &constant(9.0, 4, 1.0), &others));
+        assert!(!stops(median, 20, &constant(1.9, 4, 1.0), &others));
+        assert!(!stops(Stopping::None, 20, &constant(9.0, 4, 1.0), &others));
+    }
+}

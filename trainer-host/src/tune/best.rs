@@ -1,0 +1,54 @@
+//! What a study found: its front, its best trial, and that one trained again on all there is.
+
+use super::plan::{Plan, PlanError};
+use super::study::{Definition, State, StoredTrial};
+use crate::cost::Limits;
+use crate::search::{SearchConfig, pareto};
+
+/// The finished trials that none beats in all objectives, by their first one; of those alike, the first.
+pub fn front<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a StoredTrial> {
+    let finished: Vec<(&StoredTrial, Vec<f64>)> = (trials.iter())
+        .filter_map(|trial| {
+            let result = trial.result.as_ref()?;
+            let objectives = result.objectives(&search.objectives, &trial.footprint);
+            (trial.state == State::Finished).then_some((trial, objectives))
+        })
+        .collect();
+    let points: Vec<Vec<f64>> = finished.iter().map(|(_, o)| o.clone()).collect();
+    let mut kept: Vec<(&StoredTrial, Vec<f64>)> = Vec::new();
+    for ((trial, objectives), front) in finished.into_iter().zip(pareto::fronts(&points)) {
+        if front == 0 && kept.iter().all(|(_, other)| *other != objectives) {
+            kept.push((trial, objectives));
+        }
+    }
+    kept.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
+    kept.into_iter().map(|(trial, _)| trial).collect()
+}
+
+/// The finished trial with the least error that fits `limits`; of equal ones, the one of fewest
+/// instructions.
+pub fn best<'a>(trials: &'a [StoredTrial], limits: &Limits) -> Option<&'a StoredTrial> {
+    let fits = trials
+        .iter()
+        .filter(|trial| limits.check(&trial.footprint).is_ok());
+    let judged = fits.filter_map(|trial| Some((trial, trial.result.as_ref()?.error)));
+    let key = |trial: &StoredTrial| trial.footprint.instructions;
+    judged
+        .min_by(|a, b| a.1.total_cmp(&b.1).then(key(a.0).cmp(&key(b.0))))
+        .map(|(trial, _)| trial)
+}
+
+/// The run that trains the trial's point on training and validation part together, for as many epochs as
+/// its best weights had.
+///
+/// # Errors
+/// When the point is no run of the definition.
+pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, PlanError> {
+    let mut plan = Plan::new(&definition.config, &trial.point)?;
+    if let Some(result) = &trial.result {
+        plan.config.train.epochs = result.best_epoch.max(1);
+    }
+    plan.config.train.validation_share = 0.0;
+    plan.config.train.early_stopping = None;
+    Ok(plan)
+}

@@ -1,0 +1,175 @@
+//! Where studies lie: a file of SQLite, or a PostgreSQL server that machines share.
+//!
+//! The few statements that [`study`](super::study) needs are written once, with `$1`, `$2` and on for
+//! their parameters, in the words that both know.
+
+mod postgres;
+mod sqlite;
+
+use std::path::PathBuf;
+
+/// One field of a row, or one parameter of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// BIGINT
+    Integer(i64),
+    /// DOUBLE PRECISION
+    Real(f64),
+    /// TEXT
+    Text(String),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(number: usize) -> Self {
+        Self::Integer(number as i64)
+    }
+}
+
+impl From<f64> for Cell {
+    fn from(number: f64) -> Self {
+        Self::Real(number)
+    }
+}
+
+/// Why a database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It cannot be opened.
+    #[error("{storage}: cannot be opened: {problem}")]
+    Open {
+        /// What was named.
+        storage: String,
+        /// What the database said.
+        problem: String,
+    },
+    /// A statement failed.
+    #[error("{storage}: {problem}")]
+    Statement {
+        /// What was named.
+        storage: String,
+        /// What the database said.
+        problem: String,
+    },
+    /// What it holds is not what this program wrote.
+    #[error("{storage}: {problem}; was it written by another version of trainer-host?")]
+    Content {
+        /// What was named.
+        storage: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A connection.
+pub trait Database: Send {
+    /// Runs statements without parameters.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn run(&mut self, statements: &str) -> Result<(), DatabaseError>;
+
+    /// Runs one statement; the number of rows that it changed.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn execute(&mut self, statement: &str, parameters: &[Cell]) -> Result<usize, DatabaseError>;
+
+    /// The rows of a query.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn query(
+        &mut self,
+        statement: &str,
+        parameters: &[Cell],
+    ) -> Result<Vec<Vec<Cell>>, DatabaseError>;
+
+    /// Begins a transaction that no other one of the same study runs beside.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn begin(&mut self, study: &str) -> Result<(), DatabaseError>;
+
+    /// The seconds since 1970 by the database's clock, in its own words.
+    fn now(&self) -> &'static str;
+
+    /// What was named, for messages; without a password.
+    fn name(&self) -> &str;
+}
+
+/// Where a study lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A file.
+    File(PathBuf),
+    /// A server: `postgres://user:password@host:port/database`.
+    Server(String),
+}
+
+impl std::str::FromStr for Storage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Server(text.to_owned()));
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(format!(
+                "{scheme}:// is not known; name a file, or a server as postgres://user:password@host/database"
+            ));
+        }
+        Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+impl Storage {
+    /// Connects; makes the tables if there are none.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`]
+    pub fn open(&self) -> Result<Box<dyn Database>, DatabaseError> {
+        match self {
+            Self::File(path) => Ok(Box::new(sqlite::Sqlite::open(path)?)),
+            Self::Server(address) => Ok(Box::new(postgres::Postgres::open(address)?)),
+        }
+    }
+}
+
+/// One table for each of studies, their trials, and the trials' epochs.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS studies (
+    study TEXT PRIMARY KEY,
+    definition TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS trials (
+    study TEXT NOT NULL REFERENCES studies (study),
+    number BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    point TEXT NOT NULL,
+    footprint TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    heartbeat DOUBLE PRECISION NOT NULL,
+    began DOUBLE PRECISION NOT NULL,
+    ended DOUBLE PRECISION,
+    macs DOUBLE PRECISION NOT NULL,
+    result TEXT,
+    PRIMARY KEY (study, number)
+);
+CREATE TABLE IF NOT EXISTS epochs (
+    study TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    value DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (study, number, epoch),
+    FOREIGN KEY (study, number) REFERENCES trials (study, number)
+);
+";

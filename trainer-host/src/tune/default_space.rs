@@ -1,0 +1,37 @@
+//! What is searched when nothing is said.
+
+use crate::search::{Domain, Parameter, Scale, Space, Value};
+
+/// The learning rate, which matters most by published studies, then the size (Greff and others 2017,
+/// section 5), then what regularises, and how the weights are stored.
+pub fn default_space() -> Space {
+    let real = |low, high, scale| Domain::Real { low, high, scale };
+    let integer = |low, high, scale| Domain::Integer {
+        low,
+        high,
+        scale,
+        step: 1,
+    };
+    let sizes = [16, 32, 64, 128].map(Value::Integer).to_vec();
+    let schemes = ["w8a16", "w8a8", "w4a16"];
+    let parameters = [
+        ("train.learning_rate", real(1e-4, 1e-1, Scale::Log)),
+        ("layers", integer(1, 2, Scale::Linear)),
+        ("hidden", integer(8, 128, Scale::Log)),
+        (
+            "train.peepholes",
+            Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),
+        ),
+        ("train.dropout", real(0.0, 0.5, Scale::Linear)),
+        ("train.input_noise", real(0.0, 0.6, Scale::Linear)),
+        ("train.batch_size", Domain::Choices(sizes)),
+        (
+            "scheme",
+            Domain::Choices(schemes.map(|name| Value::Text(name.into())).to_vec()),
+        ),
+    ];
+    let named = |(name, domain): (&str, Domain)| (name.to_owned(), Parameter::free(domain));
+    Space {
+        parameters: parameters.into_iter().map(named).collect(),
+    }
+}

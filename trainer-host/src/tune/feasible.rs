@@ -1,0 +1,85 @@
+//! Whether a search space can be searched, before anything is written: are its settings settings, and do
+//! any of its networks fit the chip?
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::plan::{Plan, PlanError};
+use super::study::Definition;
+use super::trial::TrialData;
+use crate::cost::{Footprint, Limits};
+
+/// Points that are drawn to find out.
+const DRAWS: usize = 500;
+
+/// Why there is nothing to search.
+#[derive(Debug, thiserror::Error)]
+pub enum FeasibleError {
+    /// A setting is none.
+    #[error("tune.space: {0}")]
+    Plan(#[from] PlanError),
+    /// Everything is too large.
+    #[error(
+        "of {DRAWS} networks of the search space none fits the chip: the smallest need {smallest}; allow more, or widen the space towards smaller networks (the engine alone takes most of a small flash)"
+    )]
+    NothingFits {
+        /// What the smallest ones need.
+        smallest: String,
+    },
+}
+
+/// The share of the space that fits the chip.
+///
+/// # Errors
+/// [`FeasibleError`]
+pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64, FeasibleError> {
+    let chip = &definition.search.chip;
+    let mut rng = ChaCha8Rng::seed_from_u64(definition.search.seed);
+    let mut footprints: Vec<Footprint> = Vec::new();
+    let mut out_of_range = None;
+    for _ in 0..DRAWS {
+        let point = definition.search.space.draw(&mut rng);
+        match Plan::new(&definition.config, &point) {
+            Ok(plan) => footprints.extend(data.footprint(&plan, chip)),
+            Err(error @ PlanError::OutOfRange(_)) => out_of_range = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let fitting = footprints.iter().filter(|f| chip.check(f).is_ok()).count();
+    if fitting > 0 {
+        return Ok(fitting as f64 / DRAWS as f64);
+    }
+    match out_of_range {
+        Some(error) if footprints.is_empty() => Err(error.into()),
+        _ => Err(FeasibleError::NothingFits {
+            smallest: smallest(&footprints, chip),
+        }),
+    }
+}
+
+/// The least of what is limited.
+fn smallest(footprints: &[Footprint], chip: &Limits) -> String {
+    let least = |of: fn(&Footprint) -> u64| footprints.iter().map(of).min().unwrap_or_default();
+    let time = footprints.iter().filter_map(|f| f.estimated_seconds);
+    let time = time.fold(f64::INFINITY, f64::min);
+    let needs = [
+        (
+            chip.flash.is_some(),
+            format!("{} bytes of flash", least(|f| f.flash_bytes as u64)),
+        ),
+        (
+            chip.ram.is_some(),
+            format!("{} bytes of RAM", least(|f| f.ram_bytes as u64)),
+        ),
+        (
+            chip.instructions.is_some(),
+            format!("{} instructions a step", least(|f| f.instructions)),
+        ),
+        (
+            chip.latency.is_some(),
+            format!("an estimated {:.3} ms a step", 1e3 * time),
+        ),
+    ];
+    let limited = needs.into_iter().filter(|(is_limited, _)| *is_limited);
+    limited.map(|(_, need)| need).collect::<Vec<_>>().join(", ")
+}

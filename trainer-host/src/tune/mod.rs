@@ -1,0 +1,20 @@
+//! Finding the network that fits the chip: a study is a search whose trials are training runs, judged
+//! as integers, and whose costs are known before they begin.
+//!
+//! [`plan`] makes a run of a point and says what its model will need; [`trial`] trains, quantises and
+//! judges it. A [`study`] lies in a [`database`], where any number of [`worker`]s of any number of
+//! processes take trials from. [`best`] picks from what was found.
+//!
+//! Which points are tried follows from the configuration alone, however many workers there are and
+//! whenever they are killed: see [`SearchConfig::lag`](crate::search::SearchConfig).
+
+pub mod best;
+pub mod database;
+pub mod default_space;
+pub mod feasible;
+pub mod plan;
+mod process;
+pub mod report;
+pub mod study;
+pub mod trial;
+pub mod worker;

@@ -1,0 +1,95 @@
+//! Which process works on a trial, and whether it still runs.
+
+use std::fs;
+
+/// A process: host, number, and where the system tells it, when it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    host: String,
+    id: u32,
+    began: String,
+}
+
+impl Process {
+    /// This one.
+    pub(super) fn this() -> Self {
+        let id = std::process::id();
+        Self {
+            host: host(),
+            id,
+            began: began(id).unwrap_or_default(),
+        }
+    }
+
+    /// As a worker is named in a study.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}/{}", self.host, self.id, self.began)
+    }
+
+    /// Whether the process of this name ran on our host and has ended; of another host's we cannot know.
+    pub(super) fn has_ended(&self, name: &str) -> bool {
+        let mut parts = name.rsplitn(3, '/');
+        let (Some(began_then), Some(id), Some(host)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let Ok(id) = id.parse::<u32>() else {
+            return false;
+        };
+        // Without a beginning there is no telling two processes of one number apart.
+        host == self.host
+            && !self.began.is_empty()
+            && began(id).is_none_or(|began| began != began_then)
+    }
+}
+
+fn host() -> String {
+    let read = |path| fs::read_to_string(path).ok();
+    let name = read("/proc/sys/kernel/hostname").or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(|| "localhost".into(), |name| name.trim().to_owned())
+}
+
+/// When a running process began, in the system's own measure; `None` if there is none, or where there is
+/// no `/proc`. A zombie has ended.
+fn began(id: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name in parentheses may hold anything; fields are counted after it.
+    let (_, after) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let state = fields.first()?;
+    (*state != "Z").then(|| fields.get(19).map(|began| (*began).to_owned()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_runs_and_others_are_not_judged() {
+        let this = Process::this();
+        assert!(!this.has_ended(&this.name()));
+        for name in ["", "elsewhere/1/2", "no process", "a/b/c"] {
+            assert!(!this.has_ended(name), "{name}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_killed_process_has_ended() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let this = Process::this();
+        let name = Process {
+            host: this.host.clone(),
+            id: child.id(),
+            began: began(child.id()).unwrap(),
+        }
+        .name();
+        assert!(!this.has_ended(&name));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(this.has_ended(&name));
+    }
+}

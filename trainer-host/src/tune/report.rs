@@ -1,0 +1,183 @@
+//! The page of a study: what was found, what it costs, and which settings did it.
+
+use super::best::front;
+use super::study::{Definition, State, StoredTrial};
+use crate::cost::Footprint;
+use crate::report::{Axis, Cloud, Line, Page, Strand, bars, bundle_svg, parallel_svg, scatter_svg};
+use crate::search::importance::importance;
+use crate::search::{Domain, Parameter, Space};
+
+/// A self-contained page: front, parallel coordinates, importance, learning curves, all trials.
+pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
+    let search = &definition.search;
+    let mut page = Page::new(&format!("Study {name} on {}", definition.config.source));
+    let count = |state| trials.iter().filter(|trial| trial.state == state).count();
+    let macs: f64 = trials.iter().map(|trial| trial.macs).sum();
+    page.text(
+        "Trials",
+        &format!(
+            "{} finished, {} stopped early, {} failed, {} running, of {}\n{macs:.2e} multiply-accumulates of training",
+            count(State::Finished),
+            count(State::Stopped),
+            count(State::Failed),
+            count(State::Running),
+            search.trials
+        ),
+    );
+    let best = front(trials, search);
+    let mut pictures = String::new();
+    for (cost, of) in COSTS {
+        pictures += &front_svg(cost, of, trials, &best);
+    }
+    page.section("Error and cost", &pictures);
+    let ranks = ranks(trials);
+    page.section(
+        "Settings of all trials",
+        &parallel_svg(
+            "best trials are dark",
+            &axes(&search.space),
+            &lines(&search.space, trials, &ranks),
+        ),
+    );
+    let observations: Vec<_> = trials
+        .iter()
+        .filter_map(|t| t.observation(search))
+        .collect();
+    page.section(
+        "Importance of the settings",
+        &bars(&importance(&search.space, &observations)),
+    );
+    let strands: Vec<Strand> = (trials.iter().zip(&ranks))
+        .map(|(trial, rank)| Strand {
+            points: (trial.values.iter().enumerate())
+                .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
+                .collect(),
+            rank: *rank,
+        })
+        .collect();
+    page.section(
+        "Learning curves",
+        &bundle_svg(
+            "error on the validation part, f32",
+            "epoch",
+            "error",
+            &strands,
+        ),
+    );
+    let front: Vec<usize> = best.iter().map(|trial| trial.number).collect();
+    page.section("All trials", &trial_table(trials, &front));
+    if let Ok(settings) = toml::to_string(definition) {
+        page.text("How it was searched", &settings);
+    }
+    page.finish()
+}
+
+type Cost = fn(&Footprint) -> f64;
+
+const COSTS: [(&str, Cost); 3] = [
+    ("instructions of a step", |f| f.instructions as f64),
+    ("bytes of flash", |f| f.flash_bytes as f64),
+    ("bytes of RAM", |f| f.ram_bytes as f64),
+];
+
+fn front_svg(cost: &str, of: Cost, trials: &[StoredTrial], front: &[&StoredTrial]) -> String {
+    let point = |trial: &StoredTrial| Some((of(&trial.footprint), trial.result.as_ref()?.error));
+    // In this plane, the front is of error and this cost alone.
+    let mut corners: Vec<(f64, f64)> = trials.iter().filter_map(point).collect();
+    let all = corners.clone();
+    corners.retain(|a| !all.iter().any(|b| b != a && b.0 <= a.0 && b.1 <= a.1));
+    let cloud = |name: &str, points, is_front| Cloud {
+        name: name.into(),
+        points,
+        is_front,
+    };
+    scatter_svg(
+        &format!("error and {cost}"),
+        cost,
+        "error of the integers",
+        &[
+            cloud("best for its cost", corners, true),
+            cloud("finished trials", all, false),
+            cloud(
+                "of the study's front",
+                front.iter().filter_map(|t| point(t)).collect(),
+                false,
+            ),
+        ],
+    )
+}
+
+/// From 0, the best, to 1, the worst: by error, or by the lowest value of those that were stopped.
+fn ranks(trials: &[StoredTrial]) -> Vec<f64> {
+    let value = |trial: &StoredTrial| match &trial.result {
+        Some(result) => result.error,
+        None => trial.values.iter().copied().fold(f64::INFINITY, f64::min),
+    };
+    let values: Vec<f64> = trials.iter().map(value).collect();
+    let last = values.len().saturating_sub(1).max(1) as f64;
+    (values.iter())
+        .map(|v| values.iter().filter(|other| *other < v).count() as f64 / last)
+        .collect()
+}
+
+fn axes(space: &Space) -> Vec<Axis> {
+    let axis = |(name, parameter): (&String, &Parameter)| {
+        let places: Vec<f64> = match &parameter.domain {
+            Domain::Choices(choices) => {
+                let n = choices.len() as f64;
+                (0..choices.len()).map(|c| (c as f64 + 0.5) / n).collect()
+            }
+            _ => vec![0.0, 0.5, 1.0],
+        };
+        let tick = |place: f64| (place, parameter.domain.value(place).to_string());
+        Axis {
+            name: name.strip_prefix("train.").unwrap_or(name).to_owned(),
+            ticks: places.into_iter().map(tick).collect(),
+        }
+    };
+    space.parameters.iter().map(axis).collect()
+}
+
+fn lines(space: &Space, trials: &[StoredTrial], ranks: &[f64]) -> Vec<Line> {
+    let line = |(trial, rank): (&StoredTrial, &f64)| Line {
+        places: (space.parameters.iter())
+            .map(|(name, parameter)| parameter.domain.place(trial.point.get(name)?))
+            .collect(),
+        rank: *rank,
+    };
+    trials.iter().zip(ranks).map(line).collect()
+}
+
+fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
+    let mut html = String::from(
+        "<table><tr><th>trial</th><th>state</th><th>error</th><th>accuracy</th><th>epochs</th>\
+         <th>instructions</th><th>flash</th><th>RAM</th><th>settings</th></tr>",
+    );
+    for trial in trials {
+        let result = trial.result.as_ref();
+        let mark = if front.contains(&trial.number) {
+            " style=\"background:#e6f2fa\""
+        } else {
+            ""
+        };
+        let settings: Vec<String> = (trial.point.iter())
+            .map(|(name, value)| format!("{} {value}", name.strip_prefix("train.").unwrap_or(name)))
+            .collect();
+        html += &format!(
+            "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+             <td style=\"text-align:left\">{}</td></tr>\n",
+            trial.number,
+            trial.state.name(),
+            result.map_or(String::new(), |r| format!("{:.5}", r.error)),
+            result
+                .and_then(|r| r.accuracy)
+                .map_or(String::new(), |a| format!("{:.2} %", 100.0 * a)),
+            trial.values.len(),
+            trial.footprint.instructions,
+            trial.footprint.flash_bytes,
+            trial.footprint.ram_bytes,
+            crate::report::escape(&settings.join(", ")),
+        );
+    }
+    html + "</table>"
+}

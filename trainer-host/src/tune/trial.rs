@@ -1,0 +1,290 @@
+//! One trial: a run, its integers, and what they come to on the validation part.
+//!
+//! ```text
+//! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error          (Y1)
+//! ```
+//!
+//! of n decisions on the validation part, where the loss L only decides between as many wrong ones.
+//! A forecast's error is standardised where that is known. The test part has no say: it is not even
+//! opened.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use lstm_nostd::Model;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Plan, PlanError, footprint};
+use crate::choose::{ChooseError, Request, choose};
+use crate::cost::{Exceeded, Footprint, Limits};
+use crate::data::{Dataset, Parts};
+use crate::evaluate::{Score, ValueScore, score};
+use crate::export::GOLDEN_STEPS;
+use crate::integers;
+use crate::network::StructureError;
+use crate::run_folder::{Run, RunConfig, RunError};
+use crate::search::Objective;
+use crate::train::{Observer, QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
+use crate::training_run::{TrainingRun, TrainingRunError};
+
+/// What a finished trial came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialResult {
+    /// (Y1) of the integers.
+    pub error: f64,
+    /// Share of right decisions of the integers, for a classification.
+    pub accuracy: Option<f64>,
+    /// Share of right decisions in f32, for a classification.
+    pub float_accuracy: Option<f64>,
+    /// The epoch whose weights were chosen, from 1.
+    pub best_epoch: usize,
+    /// Epochs that were trained.
+    pub epochs: usize,
+}
+
+impl TrialResult {
+    /// What is minimised, in the order of `objectives`.
+    pub fn objectives(&self, objectives: &[Objective], footprint: &Footprint) -> Vec<f64> {
+        let of = |objective: &Objective| match objective {
+            Objective::Error => self.error,
+            Objective::Flash => footprint.flash_bytes as f64,
+            Objective::Ram => footprint.ram_bytes as f64,
+            Objective::Instructions => footprint.instructions as f64,
+        };
+        objectives.iter().map(of).collect()
+    }
+}
+
+/// Why a trial has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// Its point is no run.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The engine has no such network.
+    #[error(transparent)]
+    Structure(#[from] StructureError),
+    /// Its model would not fit.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    /// It cannot be trained.
+    #[error(transparent)]
+    Training(#[from] TrainingRunError),
+    /// Its run cannot be read back.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// It has no integers.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// There is nothing to judge it by.
+    #[error(
+        "there is no validation part to choose by; set train.validation_share to, for example, 0.15"
+    )]
+    NoValidation,
+}
+
+impl TrialError {
+    /// Whether this is the fault of the trial's settings alone: a loss that is no longer a number,
+    /// weights that no integers hold.
+    pub fn is_of_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Training(TrainingRunError::Train(TrainError::Diverged { .. })) | Self::Choose(_)
+        )
+    }
+}
+
+/// The data of a study, without its test part, and what trials of it need.
+#[derive(Clone, Debug)]
+pub struct TrialData {
+    base: RunConfig,
+    parts: Parts,
+}
+
+impl TrialData {
+    /// Opens the data as `base` says.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has no validation part.
+    pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
+        Ok(Self {
+            base: base.clone(),
+            parts: without_test(base)?,
+        })
+    }
+
+    /// The training part.
+    pub fn train(&self) -> &Dataset {
+        &self.parts.train
+    }
+
+    /// The validation part.
+    pub fn validation(&self) -> &Dataset {
+        self.parts.validation.as_ref().unwrap_or(&self.parts.train)
+    }
+
+    /// The parts for `config`, which may read them in another way.
+    fn for_config(&self, config: &RunConfig) -> Result<Parts, TrialError> {
+        let (own, other) = (&self.base, config);
+        let same = own.data == other.data
+            && own.train.validation_share == other.train.validation_share
+            && own.train.seed == other.train.seed;
+        if same {
+            Ok(self.parts.clone())
+        } else {
+            without_test(config)
+        }
+    }
+
+    /// What the model of `plan` will need.
+    ///
+    /// # Errors
+    /// When the engine has no such network.
+    pub fn footprint(&self, plan: &Plan, limits: &Limits) -> Result<Footprint, StructureError> {
+        let train = &self.parts.train;
+        let network = plan.config.train.network(train);
+        let steps = train.sequences.first().map_or(0, |first| first.nrows());
+        let names = (train.channels.as_slice(), train.outputs.as_slice());
+        footprint(
+            &network,
+            names,
+            plan.scheme,
+            steps.min(GOLDEN_STEPS),
+            limits,
+        )
+    }
+
+    /// Multiply-accumulates of an epoch of `plan`: three for each weight and step, one forward and two
+    /// back.
+    pub fn macs_per_epoch(&self, plan: &Plan) -> f64 {
+        let train = &self.parts.train;
+        let network = plan.config.train.network(train);
+        let mut width = network.inputs;
+        let mut weights = 0;
+        for &hidden in &network.hidden {
+            weights += 4 * hidden * (width + hidden);
+            width = hidden;
+        }
+        for &units in network.dense.iter().chain([&network.outputs]) {
+            weights += width * units;
+            width = units;
+        }
+        let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
+        3.0 * (weights * steps) as f64
+    }
+
+    /// The value of an epoch that trials are compared by while they run: (Y1) in f32, or the loss.
+    pub fn value(&self, validation: &Validation) -> f64 {
+        match validation.accuracy {
+            Some(accuracy) => error(accuracy, validation.loss, decisions(self.validation())),
+            None => validation.loss,
+        }
+    }
+}
+
+fn without_test(config: &RunConfig) -> Result<Parts, TrialError> {
+    let mut parts = config.open_data()?;
+    parts.test = None;
+    if parts.validation.is_none() {
+        return Err(TrialError::NoValidation);
+    }
+    Ok(parts)
+}
+
+/// Decisions that a classification of `data` makes.
+fn decisions(data: &Dataset) -> usize {
+    if data.targets.task().is_per_step() {
+        data.sequences.iter().map(|s| s.nrows()).sum()
+    } else {
+        data.len()
+    }
+}
+
+/// (Y1) of classes.
+fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
+    let tie = if loss.is_finite() {
+        loss / (1.0 + loss)
+    } else {
+        1.0
+    };
+    (1.0 - accuracy) + tie / decisions.max(1) as f64
+}
+
+/// Trains the run that [`begin`] gave for `plan` and `folder`, quantises and judges; `None` if `stop` was
+/// set.
+///
+/// # Errors
+/// [`TrialError`]
+pub fn run(
+    run: TrainingRun,
+    (plan, folder): (&Plan, &Path),
+    data: &TrialData,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+) -> Result<Option<TrialResult>, TrialError> {
+    let Some(metrics) = run.train(observer, stop)? else {
+        return Ok(None);
+    };
+    let run = Run::open(folder)?;
+    let parts = data.for_config(&plan.config)?;
+    let (train, validation) = (&parts.train, parts.validation.as_ref());
+    let validation = validation.ok_or(TrialError::NoValidation)?;
+    let request = request(plan, &run);
+    let chosen = choose(&run, train, Some(validation), &request)?;
+    let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+    let sequences: Vec<_> = validation.sequences.iter().map(|s| s.view()).collect();
+    let judged = score(validation, &integers::outputs(&model, &sequences));
+    let loss = metrics.best_validation.map_or(0.0, |best| best.loss);
+    let accuracy = |score: &Score| match score {
+        Score::Classes(score) => Some(score.accuracy),
+        Score::Values(_) => None,
+    };
+    let error = match &judged {
+        Score::Classes(score) => error(score.accuracy, loss, score.decisions),
+        Score::Values(ValueScore {
+            standardised: Some(errors),
+            ..
+        }) => errors.mse,
+        Score::Values(score) => score.errors.mse,
+    };
+    Ok(Some(TrialResult {
+        error,
+        accuracy: accuracy(&judged),
+        float_accuracy: metrics.validation.as_ref().and_then(accuracy),
+        best_epoch: metrics.best_epoch.unwrap_or(metrics.epochs),
+        epochs: metrics.epochs,
+    }))
+}
+
+/// What the network of `plan` is quantised with: as it was trained, or by what is best on the validation
+/// part.
+pub fn request(plan: &Plan, run: &Run) -> Request {
+    let layers = run.network.lstm.len() + run.network.dense.len();
+    let as_trained = plan.config.train.qat == Some(plan.scheme);
+    Request {
+        schemes: vec![plan.scheme; layers],
+        clipping: as_trained.then_some(QAT_CLIPPING),
+        rounding: as_trained.then_some(QAT_ROUNDING),
+    }
+}
+
+/// The trial's run, new or as an earlier attempt left it.
+///
+/// # Errors
+/// When it cannot be trained.
+pub fn begin(plan: &Plan, data: &TrialData, folder: &Path) -> Result<TrainingRun, TrialError> {
+    let parts = data.for_config(&plan.config)?;
+    let before = RunConfig::read(folder);
+    if before.is_ok_and(|before| before == plan.config) {
+        // A run that was killed while its folder was made is begun anew.
+        if let Ok(run) = TrainingRun::resume_with(parts.clone(), folder) {
+            return Ok(run);
+        }
+    }
+    Ok(TrainingRun::begin_with(
+        plan.config.clone(),
+        parts,
+        folder,
+        true,
+    )?)
+}

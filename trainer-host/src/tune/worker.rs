@@ -1,0 +1,509 @@
+//! Workers: each takes a trial, trains it on one thread, and tells what it came to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::database::Storage;
+use super::plan::Plan;
+use super::process::Process;
+use super::study::{Claim, Claimed, Definition, End, StoredTrial, Study, StudyError};
+use super::trial::{self, TrialData, TrialError};
+use crate::atomic_file::WriteFileError;
+use crate::cost::Footprint;
+use crate::search::{self, NothingFits, Observation, Point, Progress, SearchConfig};
+use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
+
+/// How often the values of epochs are told while a trial runs.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often a worker without a trial looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What the workers of a process share.
+#[derive(Clone, Debug)]
+pub struct Workplace {
+    /// Where the study lies.
+    pub storage: Storage,
+    /// Its name.
+    pub study: String,
+    /// Folder of the trials' runs.
+    pub folder: PathBuf,
+    /// Workers of this process.
+    pub workers: usize,
+    /// A worker that was silent for so long is lost.
+    pub lost_after: Duration,
+}
+
+/// What a worker does.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// It began a trial, or took one up.
+    Began {
+        /// Which worker, from 0.
+        worker: usize,
+        /// The trial.
+        number: usize,
+        /// From 1.
+        attempt: usize,
+        /// Its settings.
+        point: Point,
+        /// What its model needs.
+        footprint: Footprint,
+        /// Epochs that it is to have.
+        epochs: usize,
+    },
+    /// An epoch is over.
+    Epoch {
+        /// Which worker.
+        worker: usize,
+        /// From 1.
+        epoch: usize,
+        /// The lowest value so far.
+        lowest: f64,
+    },
+    /// Its trial has ended, or was taken away from it.
+    Ended {
+        /// Which worker.
+        worker: usize,
+        /// As the study knows it now; `None` if it was taken away or given back.
+        trial: Option<Box<StoredTrial>>,
+    },
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Its study.
+    #[error(transparent)]
+    Study(#[from] StudyError),
+    /// A trial, for another reason than its settings.
+    #[error("trial {number}: {source}")]
+    Trial {
+        /// Which.
+        number: usize,
+        /// Why.
+        source: TrialError,
+    },
+    /// The folder of trials.
+    #[error(transparent)]
+    Write(#[from] WriteFileError),
+    /// There is no thread for it.
+    #[error("no thread can be started: {0}")]
+    Thread(String),
+}
+
+/// The trials that this process works on, and the flags that call them off.
+type Active = Mutex<BTreeMap<(usize, usize), Arc<AtomicBool>>>;
+
+/// Works on the study until all its trials have ended or `stop` is set.
+///
+/// # Errors
+/// The first worker's that could not go on; the others end their trials.
+pub fn work(
+    place: &Workplace,
+    definition: &Definition,
+    data: &TrialData,
+    events: &Sender<Event>,
+    stop: &AtomicBool,
+) -> Result<(), WorkError> {
+    let active = Active::default();
+    let ended = AtomicBool::new(false);
+    let failed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let heart = scope.spawn(|| beat(place, &active, &ended));
+        let workers: Vec<_> = (0..place.workers)
+            .map(|number| {
+                let worker = Worker {
+                    number,
+                    place,
+                    definition,
+                    data,
+                    events: events.clone(),
+                    stop,
+                    failed: &failed,
+                    active: &active,
+                    process: Process::this(),
+                };
+                scope.spawn(move || {
+                    let done = worker.work();
+                    if done.is_err() {
+                        worker.failed.store(true, Ordering::Relaxed);
+                    }
+                    done
+                })
+            })
+            .collect();
+        let results: Vec<_> = workers.into_iter().map(join).collect();
+        ended.store(true, Ordering::Relaxed);
+        join(heart)?;
+        results.into_iter().collect()
+    })
+}
+
+fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), WorkError>>) -> Result<(), WorkError> {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Tells for all trials of the process that their workers are alive, and calls those off that are no
+/// longer theirs.
+fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), WorkError> {
+    let mut study = open(place)?;
+    let pause = (place.lost_after / 6).min(Duration::from_secs(5));
+    let mut last = Instant::now();
+    while !ended.load(Ordering::Relaxed) {
+        std::thread::sleep(LOOK_EVERY.min(pause));
+        if last.elapsed() < pause {
+            continue;
+        }
+        last = Instant::now();
+        let now: Vec<_> = lock(active).iter().map(|(k, v)| (*k, v.clone())).collect();
+        for ((number, attempt), halt) in now {
+            // A database that does not answer now may answer the next time.
+            if let Ok(false) = study.beat(number, attempt) {
+                halt.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open(place: &Workplace) -> Result<Study, StudyError> {
+    Study::open(place.storage.open()?, &place.study)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+struct Worker<'a> {
+    number: usize,
+    place: &'a Workplace,
+    definition: &'a Definition,
+    data: &'a TrialData,
+    events: Sender<Event>,
+    stop: &'a AtomicBool,
+    /// Another worker of this process cannot go on.
+    failed: &'a AtomicBool,
+    active: &'a Active,
+    process: Process,
+}
+
+impl Worker<'_> {
+    fn work(&self) -> Result<(), WorkError> {
+        // Trials are trained side by side, each on one thread.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|error| WorkError::Thread(error.to_string()))?;
+        let mut study = open(self.place)?;
+        while !self.is_to_stop() {
+            let lost_after = self.place.lost_after.as_secs_f64();
+            let claim = study.claim(&self.process, lost_after, |number, earlier| {
+                propose(self.definition, self.data, number, earlier)
+            })?;
+            match claim {
+                Claim::Trial(claimed) => self.attempt(&mut study, &claimed, &pool)?,
+                Claim::Wait => std::thread::sleep(LOOK_EVERY),
+                Claim::Done => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn is_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Works on one trial.
+    fn attempt(
+        &self,
+        study: &mut Study,
+        claimed: &Claimed,
+        pool: &rayon::ThreadPool,
+    ) -> Result<(), WorkError> {
+        let key = (claimed.number, claimed.attempt);
+        let halt = Arc::new(AtomicBool::new(false));
+        lock(self.active).insert(key, halt.clone());
+        let ended = self.train(study, claimed, pool, &halt);
+        lock(self.active).remove(&key);
+        let counted = match ended {
+            Ok(Some(ended)) => {
+                let values = &ended.values;
+                study.end(key, &ended.end, values, ended.macs)?
+            }
+            Ok(None) => {
+                study.release(claimed.number, claimed.attempt)?;
+                false
+            }
+            Err(error) => {
+                study.release(claimed.number, claimed.attempt)?;
+                return Err(error);
+            }
+        };
+        let trial = if counted {
+            study
+                .trials()?
+                .into_iter()
+                .nth(claimed.number)
+                .map(Box::new)
+        } else {
+            None
+        };
+        self.tell(Event::Ended {
+            worker: self.number,
+            trial,
+        });
+        Ok(())
+    }
+
+    /// Trains one trial; `None` if it is to be given back.
+    fn train(
+        &self,
+        study: &mut Study,
+        claimed: &Claimed,
+        pool: &rayon::ThreadPool,
+        halt: &AtomicBool,
+    ) -> Result<Option<Ended>, WorkError> {
+        let of_trial = |source| WorkError::Trial {
+            number: claimed.number,
+            source,
+        };
+        let base = &self.definition.config;
+        let plan = Plan::new(base, &claimed.point).map_err(|error| of_trial(error.into()))?;
+        let epochs = plan.config.train.epochs;
+        self.tell(Event::Began {
+            worker: self.number,
+            number: claimed.number,
+            attempt: claimed.attempt,
+            point: claimed.point.clone(),
+            footprint: claimed.footprint,
+            epochs,
+        });
+        let folder = take_over(&self.place.folder, claimed.number, claimed.attempt)?;
+        let per_epoch = self.data.macs_per_epoch(&plan);
+        let mut watch = Watch {
+            worker: self,
+            study,
+            claimed,
+            others: progress(&claimed.earlier, &self.definition.search),
+            costs: costs(&self.definition.search, &claimed.footprint),
+            epochs,
+            values: Vec::new(),
+            told: (0, Instant::now()),
+            halt,
+            is_worthless: false,
+            failure: None,
+        };
+        let result = pool.install(|| {
+            let run = trial::begin(&plan, self.data, &folder)?;
+            if watch.replay(run.history()) {
+                return Ok(None);
+            }
+            trial::run(run, (&plan, &folder), self.data, &mut watch, halt)
+        });
+        let Watch {
+            values,
+            is_worthless,
+            failure,
+            ..
+        } = watch;
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        let end = match result {
+            Ok(Some(result)) => End::Finished(result),
+            Ok(None) if is_worthless => End::Stopped,
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_of_settings() => End::Failed(error.to_string()),
+            Err(error) => return Err(of_trial(error)),
+        };
+        // A trial that was called off keeps no other's folder.
+        if !halt.load(Ordering::Relaxed) || is_worthless {
+            let last = self.place.folder.join(name(claimed.number));
+            move_folder(&folder, &last)?;
+        }
+        Ok(Some(Ended {
+            macs: per_epoch * values.len() as f64,
+            end,
+            values,
+        }))
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody needs to listen.
+        let _ = self.events.send(event);
+    }
+}
+
+struct Ended {
+    end: End,
+    values: Vec<f64>,
+    macs: f64,
+}
+
+/// The next point and what its model needs, among those that fit the chip.
+fn propose(
+    definition: &Definition,
+    data: &TrialData,
+    number: usize,
+    earlier: &[StoredTrial],
+) -> Result<(Point, Footprint), NothingFits> {
+    let search = &definition.search;
+    let observations: Vec<Observation> = (earlier.iter())
+        .filter_map(|trial| trial.observation(search))
+        .collect();
+    let footprint = |point: &Point| {
+        let plan = Plan::new(&definition.config, point).ok()?;
+        let footprint = data.footprint(&plan, &search.chip).ok()?;
+        search.chip.check(&footprint).ok().map(|()| footprint)
+    };
+    let allowed = |point: &Point| footprint(point).is_some();
+    let point = search::propose(search, search.seed, number, &observations, allowed)?;
+    let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;
+    Ok((point, footprint))
+}
+
+/// How the trials went that another one is compared with.
+fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
+    (earlier.iter())
+        .map(|trial| Progress {
+            values: trial.values.clone(),
+            costs: costs(search, &trial.footprint),
+        })
+        .collect()
+}
+
+/// All objectives but the first.
+fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
+    let nothing = super::trial::TrialResult {
+        error: 0.0,
+        accuracy: None,
+        float_accuracy: None,
+        best_epoch: 0,
+        epochs: 0,
+    };
+    nothing
+        .objectives(&search.objectives, footprint)
+        .split_off(1)
+}
+
+/// Follows a trial's training, and calls it off.
+struct Watch<'a, 'w> {
+    worker: &'a Worker<'w>,
+    study: &'a mut Study,
+    claimed: &'a Claimed,
+    others: Vec<Progress>,
+    costs: Vec<f64>,
+    epochs: usize,
+    values: Vec<f64>,
+    /// Values that the study knows, and since when.
+    told: (usize, Instant),
+    halt: &'a AtomicBool,
+    is_worthless: bool,
+    failure: Option<StudyError>,
+}
+
+impl Watch<'_, '_> {
+    /// Takes in what an earlier attempt had trained; whether that was enough to stop.
+    fn replay(&mut self, history: &[EpochRecord]) -> bool {
+        for record in history {
+            self.take(record);
+            if self.is_worthless {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take(&mut self, record: &EpochRecord) {
+        let value = record.validation.as_ref();
+        let value = value.map_or(record.train_loss, |v| self.worker.data.value(v));
+        self.values.push(value);
+        let own = Progress {
+            values: self.values.clone(),
+            costs: self.costs.clone(),
+        };
+        let stopping = self.worker.definition.search.stopping;
+        self.is_worthless = search::stops(stopping, self.epochs, &own, &self.others);
+    }
+
+    fn tell_study(&mut self) {
+        let (known, since) = self.told;
+        if since.elapsed() < TELL_EVERY {
+            return;
+        }
+        let key = (self.claimed.number, self.claimed.attempt);
+        match self.study.tell(key, known + 1, &self.values[known..]) {
+            Ok(true) => self.told = (self.values.len(), Instant::now()),
+            Ok(false) => self.halt.store(true, Ordering::Relaxed),
+            Err(error) => {
+                self.failure = Some(error);
+                self.halt.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Observer for Watch<'_, '_> {
+    fn batch(&mut self, _: &BatchProgress) {
+        if self.worker.is_to_stop() {
+            self.halt.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, _: &TrainState) {
+        self.take(record);
+        self.worker.tell(Event::Epoch {
+            worker: self.worker.number,
+            epoch: record.epoch,
+            lowest: self.values.iter().copied().fold(f64::INFINITY, f64::min),
+        });
+        if self.is_worthless {
+            self.halt.store(true, Ordering::Relaxed);
+        } else {
+            self.tell_study();
+        }
+    }
+}
+
+/// The folder of a trial that has ended.
+pub fn name(number: usize) -> String {
+    format!("trial-{number:04}")
+}
+
+/// The folder for this attempt, with what earlier ones left on this machine. They can write no more:
+/// the folder that they know is gone.
+fn take_over(folder: &Path, number: usize, attempt: usize) -> Result<PathBuf, WriteFileError> {
+    let own = folder.join(format!("{}.attempt-{attempt}", name(number)));
+    std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let earlier = (1..attempt).rev();
+    let earlier = earlier.map(|attempt| format!("{}.attempt-{attempt}", name(number)));
+    let left = std::iter::once(name(number)).chain(earlier);
+    for left in left.map(|left| folder.join(left)) {
+        if attempt > 1 && left.is_dir() && !own.exists() {
+            move_folder(&left, &own)?;
+        }
+    }
+    Ok(own)
+}
+
+fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
+    let failed = |source| WriteFileError {
+        path: to.to_owned(),
+        source,
+    };
+    if to.is_dir() {
+        std::fs::remove_dir_all(to).map_err(failed)?;
+    }
+    std::fs::rename(from, to).map_err(failed)
+}
