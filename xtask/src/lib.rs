@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards → toolchain, set_up → qemu → firmware, trainer → bench, demo, accuracy → test
+//! command → boards → toolchain, set_up → qemu → firmware, trainer → bench, demo, accuracy, tuning → test
 //! ```
 
 pub mod accuracy;
@@ -15,3 +15,4 @@ pub mod set_up;
 pub mod test;
 pub mod toolchain;
 pub mod trainer;
+pub mod tuning;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
-use xtask::{accuracy, bench, boards, demo, set_up, test};
+use xtask::{accuracy, bench, boards, demo, set_up, test, tuning};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -44,6 +44,21 @@ enum Task {
         /// Schemes to quantise with, separated by commas
         #[arg(long, value_delimiter = ',', default_value = "w8a16,w8a8,w4a16")]
         schemes: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Search networks of half the hand-made ones' instructions, beside a random search of equal compute
+    Tuning {
+        /// The folder of data sets; docs/training.md says what lies in it
+        #[arg(long)]
+        data: PathBuf,
+        /// Only these experiments, separated by commas: fsdd, uci_har
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Seeds of the searches, separated by commas
+        #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,4")]
+        seeds: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -122,6 +137,17 @@ fn run(task: Task) -> Result<()> {
             only,
             seeds,
             schemes,
+            json,
+        }),
+        Task::Tuning {
+            data,
+            only,
+            seeds,
+            json,
+        } => tuning::run(&tuning::Options {
+            data: std::path::absolute(&data)?,
+            only,
+            seeds,
             json,
         }),
         Task::Firmware(FirmwareTask::Build(image)) => {

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::curve::{Area, bounds};
+use super::curve::{Area, bounds, is_wide, label, place};
 use super::parallel::colour_of;
 
 /// One line.
@@ -16,16 +16,17 @@ pub struct Strand {
 
 const SIZE: (u32, u32) = (860, 340);
 
-/// Draws `strands`, the best on top; returns an SVG document.
+/// Draws `strands`, the best on top; returns an SVG document. A wide range of y is logarithmic.
 pub fn bundle_svg(title: &str, x_label: &str, y_label: &str, strands: &[Strand]) -> String {
     let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
     let all = || strands.iter().flat_map(|s| s.points.iter().filter(finite));
     let x = bounds(all().map(|p| p.0));
-    let y = bounds(all().map(|p| p.1));
+    let wide = is_wide(all().map(|p| p.1));
+    let y = bounds(all().map(|p| place(p.1, wide)));
     let mut svg = String::new();
     let drawn = {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&root, (title, x_label, y_label), x, y, strands).and_then(|()| root.present())
+        draw(&root, (title, x_label, y_label), (x, y), wide, strands).and_then(|()| root.present())
     };
     // Drawing into a string has no I/O that could fail.
     drawn.expect("an SVG in memory can be drawn");
@@ -35,8 +36,8 @@ pub fn bundle_svg(title: &str, x_label: &str, y_label: &str, strands: &[Strand])
 fn draw<'a>(
     root: &Area<'a>,
     (title, x_label, y_label): (&str, &str, &str),
-    x: (f64, f64),
-    y: (f64, f64),
+    (x, y): ((f64, f64), (f64, f64)),
+    wide: bool,
     strands: &[Strand],
 ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
     root.fill(&WHITE)?;
@@ -51,6 +52,7 @@ fn draw<'a>(
         .light_line_style(WHITE)
         .x_desc(x_label)
         .y_desc(y_label)
+        .y_label_formatter(&|y| label(*y, wide))
         .draw()?;
     let mut strands: Vec<&Strand> = strands.iter().collect();
     strands.sort_by(|a, b| b.rank.total_cmp(&a.rank));

@@ -91,6 +91,37 @@ fn draw<'a>(
         .draw()
 }
 
+/// Values spread over so wide a range, all positive, lie on a logarithmic axis.
+const WIDE: f64 = 20.0;
+
+/// Whether an axis of `values` shows their logarithms: see [`place`] and [`label`].
+pub(super) fn is_wide(values: impl Iterator<Item = f64>) -> bool {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+        (l.min(v), h.max(v))
+    });
+    low > 0.0 && high / low >= WIDE
+}
+
+/// The place of a value on an axis that [`is_wide`] or is not.
+pub(super) fn place(value: f64, wide: bool) -> f64 {
+    if wide { value.log10() } else { value }
+}
+
+/// The value at a place, in few digits.
+pub(super) fn label(place: f64, wide: bool) -> String {
+    let value = if wide { 10f64.powf(place) } else { place };
+    if value == 0.0 {
+        return "0".into();
+    }
+    let digits = (1 - value.abs().log10().floor() as i32).max(0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 /// Lowest and highest value with a little room, never an empty range.
 pub(super) fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
@@ -123,6 +154,20 @@ mod tests {
         assert!(svg.contains("training") && svg.contains("validation"));
         // One line a curve, and one line a legend entry.
         assert_eq!(svg.matches("stroke-width=\"2\"").count(), 4);
+    }
+
+    #[test]
+    fn wide_ranges_are_logarithmic_and_labelled_by_their_values() {
+        assert!(is_wide([0.005, 0.3].into_iter()) && !is_wide([0.0, 3.0].into_iter()));
+        for (value, text) in [
+            (0.0123, "0.012"),
+            (3000.0, "3000"),
+            (0.5, "0.5"),
+            (12.0, "12"),
+        ] {
+            assert_eq!(label(place(value, true), true), text);
+            assert_eq!(label(value, false), text);
+        }
     }
 
     #[test]

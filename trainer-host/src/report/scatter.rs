@@ -1,9 +1,8 @@
 //! Points in a plane as SVG, and the edge of those that nothing beats.
 
-use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use super::curve::{Area, COLOURS, bounds};
+use super::curve::{Area, COLOURS, bounds, is_wide, label, place};
 
 /// Points of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,61 +17,54 @@ pub struct Cloud {
 
 const SIZE: (u32, u32) = (860, 380);
 
-/// Draws `clouds`; returns an SVG document. Positive x lie on a logarithmic axis.
+/// Draws `clouds`; returns an SVG document. Axes of wide ranges are logarithmic.
 pub fn scatter_svg(title: &str, x_label: &str, y_label: &str, clouds: &[Cloud]) -> String {
     let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
-    let points: Vec<(f64, f64)> = (clouds.iter())
-        .flat_map(|cloud| cloud.points.iter().filter(finite).copied())
-        .collect();
-    let (x_low, x_high) = bounds(points.iter().map(|p| p.0));
-    let (y_low, y_high) = bounds(points.iter().map(|p| p.1));
-    let least = points.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
+    let all = || {
+        clouds
+            .iter()
+            .flat_map(|cloud| cloud.points.iter().filter(finite))
+    };
+    let wide = (is_wide(all().map(|p| p.0)), is_wide(all().map(|p| p.1)));
+    let x = bounds(all().map(|p| place(p.0, wide.0)));
+    let y = bounds(all().map(|p| place(p.1, wide.1)));
     let mut svg = String::new();
     let drawn = {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let labels = (title, x_label, y_label);
-        let y = y_low.max(0.0)..y_high;
-        if least > 0.0 && least.is_finite() {
-            let x = (0.9 * least..1.1 * x_high).log_scale();
-            draw(&root, labels, x, y, clouds)
-        } else {
-            draw(&root, labels, x_low..x_high, y, clouds)
-        }
-        .and_then(|()| root.present())
+        draw(&root, labels, (x.0..x.1, y.0..y.1), wide, clouds).and_then(|()| root.present())
     };
     // Drawing into a string has no I/O that could fail.
     drawn.expect("an SVG in memory can be drawn");
     svg
 }
 
-fn draw<'a, X>(
+fn draw<'a>(
     root: &Area<'a>,
     (title, x_label, y_label): (&str, &str, &str),
-    x: X,
-    y: std::ops::Range<f64>,
+    (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
+    wide: (bool, bool),
     clouds: &[Cloud],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>
-where
-    X: AsRangedCoord<Value = f64>,
-    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
-{
+) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(38)
         .y_label_area_size(64)
-        .build_cartesian_2d(x, y.clone())?;
+        .build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .x_desc(x_label)
         .y_desc(y_label)
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_label_formatter(&|x| label(*x, wide.0))
+        .y_label_formatter(&|y| label(*y, wide.1))
         .draw()?;
     for (cloud, colour) in clouds.iter().zip(COLOURS.iter().cycle()) {
         let mut points: Vec<(f64, f64)> = (cloud.points.iter().copied())
             .filter(|p| p.0.is_finite() && p.1.is_finite())
+            .map(|p| (place(p.0, wide.0), place(p.1, wide.1)))
             .collect();
         let size = if cloud.is_front { 5 } else { 3 };
         if cloud.is_front {

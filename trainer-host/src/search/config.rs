@@ -58,7 +58,7 @@ pub struct SearchConfig {
     pub objectives: Vec<Objective>,
     /// The chip that the model is for; trials that do not fit it are not begun.
     pub chip: Limits,
-    /// Points to begin with.
+    /// Points to begin with; the configuration itself if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Point>,
     /// What is changed; a default space if it is empty.

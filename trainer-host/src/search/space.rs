@@ -252,6 +252,18 @@ impl Domain {
         })
     }
 
+    /// The place of `value`, or of the end of the range that is nearer to it; `None` for a choice that is
+    /// none of these.
+    pub fn nearest(&self, value: &Value) -> Option<f64> {
+        let (low, high) = self.bounds();
+        match (self, value.number()) {
+            (Self::Real { .. } | Self::Integer { .. }, Some(number)) => {
+                self.place(&Value::Real(number.clamp(low, high)))
+            }
+            _ => self.place(value),
+        }
+    }
+
     /// How many choices there are, if they have no order.
     pub fn choices(&self) -> Option<usize> {
         match self {

@@ -8,6 +8,7 @@ use super::plan::{Plan, PlanError};
 use super::study::Definition;
 use super::trial::TrialData;
 use crate::cost::{Footprint, Limits};
+use crate::search::Point;
 
 /// Points that are drawn to find out.
 const DRAWS: usize = 500;
@@ -26,6 +27,18 @@ pub enum FeasibleError {
         /// What the smallest ones need.
         smallest: String,
     },
+}
+
+/// What the model of `point` will need; `None` if it does not fit the chip, or there is no such run.
+pub fn footprint_that_fits(
+    definition: &Definition,
+    data: &TrialData,
+    point: &Point,
+) -> Option<Footprint> {
+    let chip = &definition.search.chip;
+    let plan = Plan::new(&definition.config, point).ok()?;
+    let footprint = data.footprint(&plan, chip).ok()?;
+    chip.check(&footprint).ok().map(|()| footprint)
 }
 
 /// The share of the space that fits the chip.

@@ -8,6 +8,7 @@
 //! Which points are tried follows from the configuration alone, however many workers there are and
 //! whenever they are killed: see [`SearchConfig::lag`](crate::search::SearchConfig).
 
+pub mod base_point;
 pub mod best;
 pub mod database;
 pub mod default_space;

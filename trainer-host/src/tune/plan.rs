@@ -201,7 +201,7 @@ mod tests {
         let point = point(
             r#"{"layers": 3, "hidden": 20, "hidden.1": 12, "scheme": "w4a16",
                 "train.learning_rate": 0.012345678, "train.peepholes": false,
-                "train.optimiser.kind": "adam-w", "train.optimiser.weight_decay": 1e-5}"#,
+                "train.optimiser.kind": "adamw", "train.optimiser.weight_decay": 1e-5}"#,
         );
         let plan = Plan::new(&base(), &point).unwrap();
         assert_eq!(plan.config.train.hidden, [20, 12, 20]);
@@ -210,7 +210,7 @@ mod tests {
         assert!(!plan.config.train.peepholes);
         let text = toml::to_string(&plan.config).unwrap();
         assert!(
-            text.contains("adam-w") && text.contains("weight_decay"),
+            text.contains("adamw") && text.contains("weight_decay"),
             "{text}"
         );
     }

@@ -5,7 +5,7 @@ use super::study::{Definition, State, StoredTrial};
 use crate::cost::Footprint;
 use crate::report::{Axis, Cloud, Line, Page, Strand, bars, bundle_svg, parallel_svg, scatter_svg};
 use crate::search::importance::importance;
-use crate::search::{Domain, Parameter, Space};
+use crate::search::{Domain, Parameter, Space, Value};
 
 /// A self-contained page: front, parallel coordinates, importance, learning curves, all trials.
 pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
@@ -127,6 +127,10 @@ fn axes(space: &Space) -> Vec<Axis> {
                 let n = choices.len() as f64;
                 (0..choices.len()).map(|c| (c as f64 + 0.5) / n).collect()
             }
+            // Few whole numbers are told one by one.
+            Domain::Integer { low, high, .. } if high - low < 5 => (*low..=*high)
+                .filter_map(|value| parameter.domain.place(&Value::Integer(value)))
+                .collect(),
             _ => vec![0.0, 0.5, 1.0],
         };
         let tick = |place: f64| (place, parameter.domain.value(place).to_string());

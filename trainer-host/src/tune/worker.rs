@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::database::Storage;
+use super::feasible::footprint_that_fits;
 use super::plan::Plan;
 use super::process::Process;
 use super::study::{Claim, Claimed, Definition, End, StoredTrial, Study, StudyError};
@@ -359,11 +360,7 @@ fn propose(
     let observations: Vec<Observation> = (earlier.iter())
         .filter_map(|trial| trial.observation(search))
         .collect();
-    let footprint = |point: &Point| {
-        let plan = Plan::new(&definition.config, point).ok()?;
-        let footprint = data.footprint(&plan, &search.chip).ok()?;
-        search.chip.check(&footprint).ok().map(|()| footprint)
-    };
+    let footprint = |point: &Point| footprint_that_fits(definition, data, point);
     let allowed = |point: &Point| footprint(point).is_some();
     let point = search::propose(search, search.seed, number, &observations, allowed)?;
     let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;

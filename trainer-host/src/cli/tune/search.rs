@@ -16,10 +16,11 @@ use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt};
 use crate::cost::Limits;
 use crate::quantity::Seconds;
-use crate::search::{Objective, Sampler, SearchConfig, Stopping};
+use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping};
+use crate::tune::base_point::base_point;
 use crate::tune::best::front;
 use crate::tune::default_space::default_space;
-use crate::tune::feasible::share_that_fits;
+use crate::tune::feasible::{footprint_that_fits, share_that_fits};
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial::TrialData;
 use crate::tune::worker::{Workplace, work};
@@ -155,12 +156,18 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         search.chip.validate().map_err(|problem| anyhow!(problem))?;
         let config = with_data(settings)?;
         let data = TrialData::open(&config)?;
-        let definition = Definition {
+        let mut definition = Definition {
             data_crc: data.train().checksum(),
             config,
             search,
         };
         let share = share_that_fits(&definition, &data)?;
+        if definition.search.first.is_empty() {
+            let allowed = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
+            let space = &definition.search.space;
+            let base = base_point(&definition.config, data.train(), space, allowed);
+            definition.search.first.extend(base);
+        }
         if definition.search.chip != Limits::default() {
             eprintln!("{} of the search space fits the chip", percent(share));
         }

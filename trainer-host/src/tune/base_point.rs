@@ -1,0 +1,125 @@
+//! The configuration itself as a point of the search space: what a study begins with, so that it never
+//! ends with less than there was.
+
+use crate::data::Dataset;
+use crate::run_folder::RunConfig;
+use crate::search::{Point, Space, Value};
+
+/// By how much sizes shrink from one attempt to fit the chip to the next.
+const SHRINK: f64 = 0.85;
+
+/// The point of `space` that `config` is, as near as the space has it; networks that `allowed` refuses are
+/// made smaller. `None` when even the smallest is refused.
+pub fn base_point(
+    config: &RunConfig,
+    data: &Dataset,
+    space: &Space,
+    allowed: impl Fn(&Point) -> bool,
+) -> Option<Point> {
+    let mut config = config.clone();
+    // What is chosen by the kind of data is written out.
+    let perturbation = config.train.perturbation(data);
+    config.train.dropout = Some(perturbation.dropout);
+    config.train.input_noise = Some(perturbation.input_noise);
+    let written = toml::Value::try_from(&config).ok()?;
+    let hidden = |layer: usize| {
+        let of_layer = config
+            .train
+            .hidden
+            .get(layer)
+            .or(config.train.hidden.last());
+        of_layer.map(|units| Value::Integer(*units as i64))
+    };
+    let value = |name: &str| match name {
+        "layers" => Some(Value::Integer(config.train.hidden.len() as i64)),
+        "hidden" => hidden(0),
+        "scheme" => Some(Value::Text(
+            config.train.qat.unwrap_or_default().name().into(),
+        )),
+        name => match name.strip_prefix("hidden.") {
+            Some(layer) => hidden(layer.parse().ok()?),
+            None => at(&written, name),
+        },
+    };
+    let mut share = 1.0;
+    loop {
+        let point = space.point(|name, parameter| {
+            let place = value(name).and_then(|value| parameter.domain.nearest(&value));
+            // What the configuration does not say is in the middle.
+            let place = place.unwrap_or(0.5);
+            let is_size = name == "layers" || name.starts_with("hidden");
+            if is_size { place * share } else { place }
+        });
+        if allowed(&point) {
+            return Some(point);
+        }
+        if share < 0.01 {
+            return None;
+        }
+        share *= SHRINK;
+    }
+}
+
+/// The value at a dotted key.
+fn at(table: &toml::Value, key: &str) -> Option<Value> {
+    let value = (key.split('.')).try_fold(table, |table, name| table.get(name))?;
+    match value {
+        toml::Value::Boolean(value) => Some(Value::Flag(*value)),
+        toml::Value::Integer(value) => Some(Value::Integer(*value)),
+        toml::Value::Float(value) => Some(Value::Real(*value)),
+        toml::Value::String(value) => Some(Value::Text(value.clone())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::default_space::default_space;
+    use super::*;
+    use crate::data::{Options, open};
+    use crate::train::TrainConfig;
+
+    fn config() -> RunConfig {
+        RunConfig {
+            source: "digits".into(),
+            data: Options::default(),
+            train: TrainConfig {
+                hidden: vec![40],
+                learning_rate: 0.02,
+                ..TrainConfig::default()
+            },
+        }
+    }
+
+    #[test]
+    fn it_is_the_configuration() {
+        let data = open("digits", &Options::default()).unwrap().train;
+        let point = base_point(&config(), &data, &default_space(), |_| true).unwrap();
+        assert_eq!(point["hidden"], Value::Integer(40));
+        assert_eq!(point["layers"], Value::Integer(1));
+        assert_eq!(point["train.batch_size"], Value::Integer(32));
+        assert_eq!(point["train.peepholes"], Value::Flag(true));
+        assert_eq!(point["scheme"], Value::Text("w8a16".into()));
+        for (name, expected) in [
+            ("train.learning_rate", 0.02),
+            ("train.dropout", 0.2),
+            ("train.input_noise", 0.3),
+        ] {
+            let found = point[name].number().unwrap();
+            assert!((found - expected).abs() < 1e-6, "{name} {found}");
+        }
+    }
+
+    #[test]
+    fn it_shrinks_until_it_fits() {
+        let data = open("digits", &Options::default()).unwrap().train;
+        let fits = |point: &Point| point["hidden"].size().unwrap() <= 12;
+        let point = base_point(&config(), &data, &default_space(), fits).unwrap();
+        let units = point["hidden"].size().unwrap();
+        assert!((9..=12).contains(&units), "{units}");
+        assert_eq!(
+            base_point(&config(), &data, &default_space(), |_| false),
+            None
+        );
+    }
+}
