@@ -93,7 +93,8 @@ impl ConfigFile {
     /// This configuration with `KEY=VALUE` settings applied in their order: a dotted key, and a value
     /// in TOML (`train.hidden=[32, 16]`), quotes of a string left out if you like.
     ///
-    /// Setting a `kind` forgets what belonged to the kind before.
+    /// Setting a `kind` keeps those of its table's keys that differ from the defaults of the kind before
+    /// and that the new kind knows.
     ///
     /// # Errors
     /// When a key is unknown or a value of another kind; the first such setting is named.
@@ -113,26 +114,70 @@ impl ConfigFile {
             .split_once('=')
             .ok_or("needs the form KEY=VALUE, for example train.epochs=30")?;
         let value = parse_value(value.trim());
-        let mut root = toml::Table::try_from(self).map_err(|error| error.to_string())?;
         let (tables, last) = match key.trim().rsplit_once('.') {
             Some((tables, last)) => (tables.split('.').collect(), last),
             None => (Vec::new(), key.trim()),
         };
-        let mut table = &mut root;
-        for name in tables {
-            table = table
-                .entry(name)
-                .or_insert_with(|| toml::Value::Table(toml::Table::new()))
-                .as_table_mut()
-                .ok_or_else(|| format!("`{name}` is a value and has no keys of its own"))?;
-        }
+        let mut root = self.to_table()?;
+        let table = table_at(&mut root, &tables)?;
         if last == "kind" {
-            table.clear();
+            let before = std::mem::replace(table, toml::Table::from_iter([(last.into(), value)]));
+            return self.with_kind(root, &tables, &before);
         }
         table.insert(last.to_owned(), value);
-        root.try_into()
-            .map_err(|error: toml::de::Error| with_nearest(error.message()))
+        from_table(root)
     }
+
+    /// `root`, in which the table at `tables` has nothing but its new kind, with those keys of the
+    /// table `before` that this configuration's kind has otherwise by default and the new kind knows.
+    fn with_kind(
+        &self,
+        root: toml::Table,
+        tables: &[&str],
+        before: &toml::Table,
+    ) -> Result<Self, String> {
+        let mut changed = from_table(root.clone())?;
+        let mut default = self.to_table()?;
+        let defaults = table_at(&mut default, tables)?;
+        defaults.retain(|key, _| key == "kind");
+        let mut default = from_table(default)?.to_table()?;
+        let defaults = table_at(&mut default, tables)?;
+        let mut root = root;
+        for (key, value) in before {
+            if defaults.get(key) == Some(value) {
+                continue;
+            }
+            let mut candidate = root.clone();
+            table_at(&mut candidate, tables)?.insert(key.clone(), value.clone());
+            // What is out of range for any kind is kept, to be refused by its name.
+            let fits =
+                |config: &Self| self.train.validate().is_err() || config.train.validate().is_ok();
+            if let Some(config) = from_table(candidate.clone()).ok().filter(fits) {
+                (root, changed) = (candidate, config);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn to_table(&self) -> Result<toml::Table, String> {
+        toml::Table::try_from(self).map_err(|error| error.to_string())
+    }
+}
+
+fn from_table(root: toml::Table) -> Result<ConfigFile, String> {
+    root.try_into()
+        .map_err(|error: toml::de::Error| with_nearest(error.message()))
+}
+
+/// The table below `root` that is reached by these names; an empty one where there is none yet.
+fn table_at<'a>(root: &'a mut toml::Table, names: &[&str]) -> Result<&'a mut toml::Table, String> {
+    names.iter().try_fold(root, |table, name| {
+        table
+            .entry(*name)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| format!("`{name}` is a value and has no keys of its own"))
+    })
 }
 
 /// A TOML value, or a string if it is none.
@@ -264,6 +309,42 @@ mod tests {
             let error = config.clone().with_settings(&[setting.into()]).unwrap_err();
             assert!(error.to_string().contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn a_kind_keeps_what_was_set_and_it_knows() {
+        let with = |settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+            ConfigFile::default().with_settings(&settings)
+        };
+        let smooth = "train.loss.label_smoothing=0.1";
+        let weights = "train.loss.class_weights=balanced";
+        let loss = with(&[smooth, weights, "train.loss.kind=binary-cross-entropy"]).unwrap();
+        let again = with(&["train.loss.kind=binary-cross-entropy", smooth, weights]).unwrap();
+        assert_eq!(loss, again);
+        // Values have no labels to smooth; classes that are trained as values have weights.
+        let loss = with(&[smooth, weights, "train.loss.kind=huber"]).unwrap();
+        assert_eq!(loss, with(&["train.loss.kind=huber", weights]).unwrap());
+        // The decay was chosen, the rest is Adam's.
+        let decay = "train.optimiser.weight_decay=0.2";
+        let found = with(&[decay, "train.optimiser.kind=sgd"]).unwrap();
+        assert_eq!(found, with(&["train.optimiser.kind=sgd", decay]).unwrap());
+        // The warm-up of a cosine is not that of one cycle, unless it was chosen.
+        let cycle = "train.schedule.kind=one-cycle";
+        let found = with(&[cycle]).unwrap().train.schedule;
+        assert_eq!(found, crate::schedule::ScheduleKind::OneCycle.into());
+        let warm_up = "train.schedule.warm_up=0.2";
+        let found = with(&[warm_up, cycle]).unwrap();
+        assert_eq!(found, with(&[cycle, warm_up]).unwrap());
+        let found = with(&[warm_up, "train.schedule.kind=constant"]).unwrap();
+        assert_eq!(found, with(&["train.schedule.kind=constant"]).unwrap());
+        let error = with(&[warm_up, "train.schedule.kind=cosin"]).unwrap_err();
+        assert!(
+            error.to_string().contains("did you mean `cosine`?"),
+            "{error}"
+        );
+        let error = with(&["train.loss.label_smoothing=2.0", "train.loss.kind=huber"]);
+        assert_eq!(error.unwrap().train.loss.label_smoothing, 2.0);
     }
 
     #[test]

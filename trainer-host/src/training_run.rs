@@ -39,6 +39,8 @@ pub struct Metrics {
     pub report: PathBuf,
     /// Epochs that were trained.
     pub epochs: usize,
+    /// Whether these were all, or early stopping ended the run.
+    pub ending: Ending,
     /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
     pub best_epoch: Option<usize>,
     /// What that epoch came to on the validation part, as training sees it.
@@ -294,7 +296,7 @@ impl TrainingRun {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        finish(&Run::open(&self.folder)?, &self.data, &state).map(Some)
+        finish(&Run::open(&self.folder)?, &self.data, &state, ending).map(Some)
     }
 }
 
@@ -429,7 +431,12 @@ fn judged_outputs(run: &Run, data: &Parts, part: &Dataset) -> Result<Outputs, Tr
 }
 
 /// Judges the chosen network and writes metrics and report.
-fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, TrainingRunError> {
+fn finish(
+    run: &Run,
+    data: &Parts,
+    state: &TrainState,
+    ending: Ending,
+) -> Result<Metrics, TrainingRunError> {
     let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
         part.map(|part| judged_outputs(run, data, part)).transpose()
     };
@@ -447,6 +454,7 @@ fn finish(run: &Run, data: &Parts, state: &TrainState) -> Result<Metrics, Traini
         run: run.folder.clone(),
         report: run.folder.join(REPORT),
         epochs: state.epochs(),
+        ending,
         best_epoch: state.best.as_ref().map(|best| best.epoch),
         best_validation: state.best.as_ref().map(|best| best.validation),
         parameters: run.network.parameter_count(),

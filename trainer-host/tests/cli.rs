@@ -641,6 +641,38 @@ fn weights_are_written_even_where_a_log_cannot_be() {
 }
 
 #[test]
+fn a_run_that_stops_early_says_so() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let train = |flags: &[&str]| {
+        let mut arguments = vec![
+            "train",
+            "ramps.csv",
+            "--out",
+            "a",
+            "--overwrite",
+            "--epochs",
+            "5",
+        ];
+        arguments.extend(flags);
+        bench.succeed(&arguments)
+    };
+    let early = ["--early-stopping", "1", "--min-delta", "100"];
+    assert!(train(&early).contains("stopped early at epoch 2"));
+    let ending = |printed: &str| json(printed)["ending"].clone();
+    assert_eq!(
+        ending(&train(&[&early[..], &["--json"]].concat())),
+        "stopped-early"
+    );
+    let text = train(&[]);
+    assert!(
+        text.contains("5 epochs") && !text.contains("early"),
+        "{text}"
+    );
+    assert_eq!(ending(&train(&["--json"])), "finished");
+}
+
+#[test]
 fn a_configuration_file_holds_what_flags_override() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());

@@ -269,6 +269,23 @@ fn early_stopping_ends_a_run_with_its_best_weights() {
     assert_eq!(again.into_state(), state);
 }
 
+/// Its momentum takes the place of the optimiser's, which stays at zero if that is none.
+#[test]
+fn one_cycle_moves_the_momentum() {
+    let (train, validation) = digits(100);
+    let network = |own: f32, bounds: &str| {
+        let keys = format!(
+            "optimiser = {{ kind = 'sgd', momentum = {own:?} }}\n\
+             schedule = {{ kind = 'one-cycle'{bounds} }}"
+        );
+        run(&config(&keys), &train, &validation).network
+    };
+    let fixed = ", low_momentum = 0.5, high_momentum = 0.5";
+    assert_ne!(network(0.5, ""), network(0.5, fixed));
+    assert_eq!(network(0.9, fixed), network(0.5, fixed));
+    assert_eq!(network(0.0, ""), network(0.0, fixed));
+}
+
 #[test]
 fn a_plateau_lowers_the_rate() {
     let (train, validation) = digits(100);

@@ -11,6 +11,7 @@ use super::score_text::details;
 use super::settings::{Settings, with_data};
 use super::{cross_validate, interrupt, seeds};
 use crate::run_folder::{RunConfig, RunError};
+use crate::train::Ending;
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
@@ -106,10 +107,13 @@ pub(super) fn is_existing(error: &TrainingRunError) -> bool {
 }
 
 fn text(metrics: &Metrics) -> String {
+    let epochs = match metrics.ending {
+        Ending::Early => format!("stopped early at epoch {}", metrics.epochs),
+        Ending::Finished | Ending::Stopped => format!("{} epochs", metrics.epochs),
+    };
     let mut lines = vec![format!(
-        "run         {}  ({} epochs{}, {} parameters)",
+        "run         {}  ({epochs}{}, {} parameters)",
         metrics.run.display(),
-        metrics.epochs,
         metrics
             .best_epoch
             .map_or(String::new(), |best| format!(", best {best}")),

@@ -71,6 +71,14 @@ impl Origin {
     pub fn last_value(&self, window: ArrayView2<'_, f32>, o: usize) -> f32 {
         window[[window.nrows() - 1, self.channels[o]]]
     }
+
+    /// The name of the value that an output leads to: `OT[+24]`, of `OT[+24]-OT[0]` too.
+    pub fn value_name<'a>(&self, data: &'a Dataset, o: usize) -> &'a str {
+        let (name, channel) = (&data.outputs[o], &data.channels[self.channels[o]]);
+        let change = name.strip_suffix("[0]").filter(|_| self.change);
+        let value = change.and_then(|rest| rest.strip_suffix(channel.as_str())?.strip_suffix('-'));
+        value.unwrap_or(name)
+    }
 }
 
 /// More values than this would hardly fit into memory.

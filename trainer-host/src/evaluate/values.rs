@@ -42,7 +42,7 @@ pub struct ValueScore {
 /// Errors of one output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OutputScore {
-    /// Its name.
+    /// Its name; of a forecast, that of the value and not of its change.
     pub name: String,
     /// In its own units.
     #[serde(flatten)]
@@ -108,14 +108,20 @@ impl ValueScore {
             ))
         };
         let persists = data.origin.is_some();
-        let scores: Vec<OutputScore> = (data.outputs.iter().zip(&judged).enumerate())
+        let names: Vec<&str> = (0..data.outputs.len())
+            .map(|o| match &data.origin {
+                Some(origin) => origin.value_name(data, o),
+                None => &data.outputs[o],
+            })
+            .collect();
+        let scores: Vec<OutputScore> = (names.iter().zip(&judged).enumerate())
             .map(|(o, (name, judged))| {
                 let errors = Errors::of(judged.iter().map(|j| (j.truth, j.found)));
                 let persistence =
                     persists.then(|| Errors::of(judged.iter().map(|j| (j.truth, j.last))));
                 let scaled = |errors: Errors| Some(errors.scaled(deviation(o)?));
                 OutputScore {
-                    name: name.clone(),
+                    name: (*name).to_owned(),
                     errors,
                     standardised: scaled(errors),
                     persistence,
@@ -129,8 +135,8 @@ impl ValueScore {
         let traced = |values: &[Judged], of: fn(&Judged) -> f64| -> Vec<f64> {
             values.iter().take(TRACED).map(of).collect()
         };
-        let traces = (data.outputs.iter().zip(&judged)).map(|(name, judged)| Trace {
-            name: name.clone(),
+        let traces = (names.iter().zip(&judged)).map(|(name, judged)| Trace {
+            name: (*name).to_owned(),
             truth: traced(judged, |j| j.truth),
             forecast: traced(judged, |j| j.found),
         });
@@ -300,7 +306,8 @@ mod tests {
         let score_of = |change: bool| {
             let base = |s: usize| if change { [10.0, 20.0][s] } else { 0.0f32 };
             let values = vec![vec![12.0 - base(0)], vec![19.0 - base(1)]];
-            let mut data = test_data(Targets::Value(values), &["y"]);
+            let name = if change { "y[+1]-y[0]" } else { "y[+1]" };
+            let mut data = test_data(Targets::Value(values), &[name]);
             data.channels = vec!["other".into(), "y".into()];
             data.sequences = vec![array![[0.0, 9.0], [0.0, 10.0]], array![[0.0, 20.0]]];
             data.origin = Some(Origin {

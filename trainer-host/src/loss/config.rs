@@ -62,6 +62,12 @@ impl LossConfig {
             self.label_smoothing,
             "at least 0 and below 1",
         )?;
+        require(
+            self.label_smoothing == 0.0 || self.kind.is_none_or(|kind| kind.head() != Head::Linear),
+            "loss.label_smoothing",
+            self.label_smoothing,
+            "0 for a loss on values",
+        )?;
         if let Some(ClassWeights::List(weights)) = &self.class_weights {
             let fit = |w: &f32| w.is_finite() && *w >= 0.0;
             require(

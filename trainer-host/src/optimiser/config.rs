@@ -179,6 +179,22 @@ impl OptimiserConfig {
         }
     }
 
+    /// With another μ of (O2) and (O3) or β₁ of (O4) and (O5); one that is zero stays.
+    pub fn with_momentum(mut self, value: f32) -> Self {
+        match &mut self {
+            Self::GradientDescent { .. } => {}
+            Self::Sgd { momentum: own, .. }
+            | Self::RmsProp { momentum: own, .. }
+            | Self::Adam { beta1: own, .. }
+            | Self::AdamW { beta1: own, .. } => {
+                if *own > 0.0 {
+                    *own = value;
+                }
+            }
+        }
+        self
+    }
+
     /// λ, to be set.
     pub fn weight_decay_mut(&mut self) -> &mut f32 {
         match self {

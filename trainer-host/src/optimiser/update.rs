@@ -48,6 +48,21 @@ impl Optimiser {
     /// # Panics
     /// If `gradient` or the moments have another size than `network`.
     pub fn update(&mut self, network: &mut Network, gradient: &Network, rate: f32) {
+        self.update_with_momentum(network, gradient, rate, None);
+    }
+
+    /// [`Optimiser::update`] with a momentum for this step alone, unless it has none of its own.
+    ///
+    /// # Panics
+    /// As [`Optimiser::update`].
+    pub fn update_with_momentum(
+        &mut self,
+        network: &mut Network,
+        gradient: &Network,
+        rate: f32,
+        momentum: Option<f32>,
+    ) {
+        let config = momentum.map_or(self.config, |momentum| self.config.with_momentum(momentum));
         self.steps += 1;
         let mut start = 0;
         for (values, d) in network.values_mut().into_iter().zip(gradient.parameters()) {
@@ -55,7 +70,7 @@ impl Optimiser {
             let range = start..start + values.len();
             start = range.end;
             let decay = match d.kind {
-                ParameterKind::Weight => self.config.weight_decay(),
+                ParameterKind::Weight => config.weight_decay(),
                 ParameterKind::Bias | ParameterKind::Peephole => 0.0,
             };
             let step = Step {
@@ -63,7 +78,7 @@ impl Optimiser {
                 rate,
                 decay,
             };
-            match (self.config, self.moments.as_mut_slice()) {
+            match (config, self.moments.as_mut_slice()) {
                 (OptimiserConfig::GradientDescent { .. }, []) => step.descend(values),
                 (
                     OptimiserConfig::Sgd {
@@ -382,6 +397,36 @@ mod tests {
         };
         let found = trajectory(config, 1.0, &[2.0, 0.0, -1.0]);
         assert_close(&found, &[-1.0 / 3.0, -1.0, -0.619_755_1]);
+    }
+
+    /// (O2) with μ = ½ for the first step and ¼ for the second: v = 2, ½ + 0, η = ¼, θ = ½, 3/8. An
+    /// optimiser without momentum stays without.
+    #[test]
+    fn a_step_may_have_a_momentum_of_its_own() {
+        let steps = |config| {
+            let mut network = network();
+            let mut optimiser = Optimiser::new(config, network.parameter_count());
+            network.dense[0].weight[[0, 0]] = 1.0;
+            [(2.0, 0.5), (0.0, 0.25)].map(|(g, momentum)| {
+                let mut gradient = self::network();
+                gradient.dense[0].weight[[0, 0]] = g;
+                optimiser.update_with_momentum(&mut network, &gradient, 0.25, Some(momentum));
+                network.dense[0].weight[[0, 0]]
+            })
+        };
+        assert_eq!(steps(sgd(false, 0.0)), [0.5, 0.375]);
+        let still = OptimiserConfig::Sgd {
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        };
+        assert_eq!(steps(still), [0.5, 0.5]);
+        for kind in [OptimiserKind::Adam, OptimiserKind::AdamW] {
+            let own = OptimiserConfig::from(kind);
+            assert_ne!(own.with_momentum(0.5), own);
+        }
+        let rmsprop = OptimiserConfig::from(OptimiserKind::RmsProp);
+        assert_eq!(rmsprop.with_momentum(0.5), rmsprop);
     }
 
     /// λ = ½, η = ½, no gradient. A weight of 1 under (O6): gradient descent leaves ¾, 9/16;

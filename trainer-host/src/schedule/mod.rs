@@ -11,6 +11,8 @@
 //! exponential   η γ^e                                                                 (R4)
 //! one-cycle     η cosine from `start` to 1                 for p < w                  (R5)
 //!               η cosine from 1 to `end`                   from there on
+//!               momentum cosine from `high` to `low`       for p < w                  (R8)
+//!               momentum cosine from `low` to `high`       from there on
 //! plateau       η γ^n, n the times that the validation loss did not improve for
 //!               `patience` epochs in a row                                            (R6)
 //! backtracking  the same, and each time the weights and the optimiser go back to
@@ -18,7 +20,7 @@
 //! ```
 //!
 //! (R2) is Loshchilov and Hutter 2017 without restarts, (R5) Smith and Topin 2018 as PyTorch
-//! writes it, but for the momentum, which stays; (R7) is the `newbob` of speech recognition and
+//! writes it: (R8) is the momentum of SGD and RMSprop or Adam's β₁, if it is not zero; (R7) is the `newbob` of speech recognition and
 //! the bold driver's way back (Battiti 1989), epoch by epoch.
 
 mod adaptation;

@@ -33,7 +33,7 @@ pub enum Schedule {
         #[serde(default = "default_decay")]
         factor: f32,
     },
-    /// (R5)
+    /// (R5), (R8)
     OneCycle {
         /// w, from 0 up to but not including 1.
         #[serde(default = "default_rise")]
@@ -44,6 +44,12 @@ pub enum Schedule {
         /// Share of the peak to end with, above 0 and at most 1.
         #[serde(default = "default_end")]
         end: f32,
+        /// The momentum at the peak of the rate, from 0 to `high_momentum`.
+        #[serde(default = "default_low_momentum")]
+        low_momentum: f32,
+        /// The momentum to begin and to end with, below 1.
+        #[serde(default = "default_high_momentum")]
+        high_momentum: f32,
     },
     /// (R6)
     Plateau {
@@ -105,6 +111,14 @@ fn default_end() -> f32 {
     4e-6
 }
 
+fn default_low_momentum() -> f32 {
+    0.85
+}
+
+fn default_high_momentum() -> f32 {
+    0.95
+}
+
 fn default_patience() -> usize {
     5
 }
@@ -120,7 +134,7 @@ pub enum ScheduleKind {
     Step,
     /// (R4)
     Exponential,
-    /// (R5)
+    /// (R5), (R8)
     OneCycle,
     /// (R6)
     Plateau,
@@ -148,6 +162,8 @@ impl From<ScheduleKind> for Schedule {
                 warm_up: default_rise(),
                 start: default_start(),
                 end: default_end(),
+                low_momentum: default_low_momentum(),
+                high_momentum: default_high_momentum(),
             },
             ScheduleKind::Plateau => Self::Plateau {
                 factor,
@@ -186,8 +202,6 @@ impl Schedule {
     /// The rate at `at`, for a peak rate of `peak`.
     pub fn rate(self, peak: f32, at: Position) -> f32 {
         let done = at.done;
-        // From `a` at 0 to `b` at 1.
-        let cosine = |a: f64, b: f64, x: f64| b + (a - b) * (0.5 + 0.5 * (PI * x).cos());
         let factor = match self {
             Self::Constant => 1.0,
             Self::Cosine { warm_up } if done < f64::from(warm_up) => done / f64::from(warm_up),
@@ -203,19 +217,26 @@ impl Schedule {
                 warm_up,
                 start,
                 end,
-            } => {
-                let (warm_up, start, end) = (f64::from(warm_up), f64::from(start), f64::from(end));
-                if done < warm_up {
-                    cosine(start, 1.0, done / warm_up)
-                } else {
-                    cosine(1.0, end, (done - warm_up) / (1.0 - warm_up))
-                }
-            }
+                ..
+            } => one_cycle([start, 1.0, end], warm_up, done),
             Self::Plateau { lowest_rate, .. } | Self::Backtracking { lowest_rate, .. } => {
                 at.scale.max(f64::from(lowest_rate) / f64::from(peak))
             }
         };
         (f64::from(peak) * factor) as f32
+    }
+
+    /// The momentum at `at`, if it is not the optimiser's own: (R8).
+    pub fn momentum(self, at: Position) -> Option<f32> {
+        match self {
+            Self::OneCycle {
+                warm_up,
+                low_momentum: low,
+                high_momentum: high,
+                ..
+            } => Some(one_cycle([high, low, high], warm_up, at.done) as f32),
+            _ => None,
+        }
     }
 
     /// Its name.
@@ -270,7 +291,21 @@ impl Schedule {
                 warm_up,
                 start,
                 end,
+                low_momentum,
+                high_momentum,
             } => {
+                require(
+                    (0.0..1.0).contains(&high_momentum),
+                    "schedule.high_momentum",
+                    high_momentum,
+                    "at least 0 and below 1",
+                )?;
+                require(
+                    (0.0..=high_momentum).contains(&low_momentum),
+                    "schedule.low_momentum",
+                    low_momentum,
+                    "at least 0 and at most high_momentum",
+                )?;
                 warm_up_fits(warm_up)?;
                 require(share_fits(start), "schedule.start", start, SHARE)?;
                 require(share_fits(end), "schedule.end", end, SHARE)
@@ -308,6 +343,18 @@ impl Schedule {
                 )
             }
         }
+    }
+}
+
+/// Half cosines from the first to the second of `values` while `done < warm_up`, and from there to
+/// the third.
+fn one_cycle(values: [f32; 3], warm_up: f32, done: f64) -> f64 {
+    let ([first, second, third], warm_up) = (values.map(f64::from), f64::from(warm_up));
+    let cosine = |a: f64, b: f64, x: f64| b + (a - b) * (0.5 + 0.5 * (PI * x).cos());
+    if done < warm_up {
+        cosine(first, second, done / warm_up)
+    } else {
+        cosine(second, third, (done - warm_up) / (1.0 - warm_up))
     }
 }
 
@@ -381,6 +428,8 @@ mod tests {
             warm_up: 0.3,
             start: 0.04,
             end: 0.01,
+            low_momentum: 0.85,
+            high_momentum: 0.95,
         };
         let rates = rates(schedule, 1.0);
         assert!(rates[..30].windows(2).all(|pair| pair[0] < pair[1]));
@@ -388,6 +437,34 @@ mod tests {
         assert!((rates[15] - 0.545_121).abs() < 1e-5, "{}", rates[15]);
         assert!((rates[65] - 0.493_893).abs() < 1e-5, "{}", rates[65]);
         assert!(rates[0] > 0.04 && rates[0] < 0.05 && rates[99] < 0.011);
+    }
+
+    /// w = 0.25, momentum 0.5 to 0.9: half way up and half way down it is 0.7.
+    #[test]
+    fn momentum_falls_while_the_rate_of_one_cycle_climbs() {
+        let schedule: Schedule = toml::from_str(
+            "kind = 'one-cycle'\nwarm_up = 0.25\nlow_momentum = 0.5\nhigh_momentum = 0.9",
+        )
+        .unwrap();
+        let at = |done| Position {
+            epochs: 0,
+            done,
+            scale: 1.0,
+        };
+        for (done, expected) in [
+            (0.0, 0.9),
+            (0.125, 0.7),
+            (0.25, 0.5),
+            (0.625, 0.7),
+            (1.0, 0.9),
+        ] {
+            assert_close(schedule.momentum(at(done)).unwrap(), expected);
+        }
+        // PyTorch's, at both ends.
+        let default = Schedule::from(ScheduleKind::OneCycle);
+        assert_eq!(default.momentum(at(0.0)), Some(0.95));
+        assert_eq!(default.momentum(at(f64::from(0.3f32))), Some(0.85));
+        assert_eq!(Schedule::default().momentum(at(0.5)), None);
     }
 
     #[test]
@@ -427,6 +504,14 @@ mod tests {
             ("kind = \"exponential\"\nfactor = 1.5", "schedule.factor"),
             ("kind = \"one-cycle\"\nstart = 0.0", "schedule.start"),
             ("kind = \"one-cycle\"\nend = nan", "schedule.end"),
+            (
+                "kind = \"one-cycle\"\nhigh_momentum = 1.0",
+                "schedule.high_momentum",
+            ),
+            (
+                "kind = \"one-cycle\"\nlow_momentum = 0.96",
+                "schedule.low_momentum",
+            ),
             ("kind = \"plateau\"\nfactor = 1.0", "schedule.factor"),
             ("kind = \"plateau\"\nmin_delta = -1.0", "schedule.min_delta"),
             ("kind = \"backtracking\"\npatience = 0", "schedule.patience"),

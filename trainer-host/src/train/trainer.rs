@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde::Serialize;
+
 use super::batches::{Batch, batches};
 use super::config::TrainConfig;
 use super::error::TrainError;
@@ -18,11 +20,13 @@ use crate::optimiser::{Optimiser, clip_global_norm};
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// All epochs are done.
     Finished,
     /// The validation loss did not improve for as long as `early_stopping` allows.
+    #[serde(rename = "stopped-early")]
     Early,
     /// It was asked to stop; the state is that after the last whole epoch.
     Stopped,
@@ -243,9 +247,13 @@ impl<'a> Trainer<'a> {
                     scale: self.adaptation.scale(),
                 };
                 rate = config.schedule.rate(config.learning_rate, position);
-                self.state
-                    .optimiser
-                    .update(&mut self.state.network, found.gradient, rate);
+                let momentum = config.schedule.momentum(position);
+                self.state.optimiser.update_with_momentum(
+                    &mut self.state.network,
+                    found.gradient,
+                    rate,
+                    momentum,
+                );
                 batch_loss += found.loss * found.rows as f64;
                 batch_rows += found.rows;
                 norm_sum += norm;
