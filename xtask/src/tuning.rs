@@ -43,7 +43,7 @@ const EXPERIMENTS: [Experiment; 2] = [
     Experiment {
         name: "uci_har",
         data: "uci_har/uci_har_subset.npz",
-        epochs: "30",
+        epochs: "15",
     },
 ];
 
@@ -217,6 +217,9 @@ impl Place {
             &config,
             "--epochs",
             epochs,
+            // The hand-made ones may train on all there is.
+            "--validation-share",
+            "0.15",
             "--storage",
             &storage,
             "--study",

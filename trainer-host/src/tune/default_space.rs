@@ -22,7 +22,7 @@ pub fn default_space() -> Space {
             Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),
         ),
         ("train.dropout", real(0.0, 0.5, Scale::Linear)),
-        ("train.input_noise", real(0.0, 0.6, Scale::Linear)),
+        ("train.input_noise", real(0.0, 0.8, Scale::Linear)),
         ("train.batch_size", integer(8, 128, Scale::Log)),
         (
             "scheme",
