@@ -12,7 +12,6 @@ pub fn default_space() -> Space {
         scale,
         step: 1,
     };
-    let sizes = [16, 32, 64, 128].map(Value::Integer).to_vec();
     let schemes = ["w8a16", "w8a8", "w4a16"];
     let parameters = [
         ("train.learning_rate", real(1e-4, 1e-1, Scale::Log)),
@@ -23,8 +22,8 @@ pub fn default_space() -> Space {
             Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),
         ),
         ("train.dropout", real(0.0, 0.5, Scale::Linear)),
-        ("train.input_noise", real(0.0, 0.6, Scale::Linear)),
-        ("train.batch_size", Domain::Choices(sizes)),
+        ("train.input_noise", real(0.0, 0.8, Scale::Linear)),
+        ("train.batch_size", integer(8, 128, Scale::Log)),
         (
             "scheme",
             Domain::Choices(schemes.map(|name| Value::Text(name.into())).to_vec()),
