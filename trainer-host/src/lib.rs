@@ -7,7 +7,8 @@
 //! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune
 //! bptt, quantise, prune, optimiser, schedule → train → tensor_file → checkpoint
 //! quantise → export → integers → evaluate, layer_error, unit_trace, disagreement
-//! config_file, run_folder → choose → quantisation_report → report → training_run → tune → cli
+//! config_file, run_folder → run_integers, choose → quantisation_report → report → training_run
+//! training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`], [`search`] and [`device`] stand apart. The first tells what a step costs from the sizes of
@@ -25,6 +26,7 @@ pub mod config_file;
 pub mod cost;
 pub mod data;
 pub mod device;
+pub mod diagnose;
 pub mod disagreement;
 pub mod dropout;
 pub mod evaluate;
@@ -47,6 +49,7 @@ pub mod quantised_file;
 pub mod quantity;
 pub mod report;
 pub mod run_folder;
+pub mod run_integers;
 pub mod schedule;
 pub mod search;
 mod tensor_file;

@@ -24,7 +24,7 @@ use crate::data::{
     self, DataError, Dataset, Normalisation, OpenError, Options, Parts, Place, Schema,
 };
 use crate::network::{Head, Mode, Network, NetworkConfig};
-use crate::train::TrainConfig;
+use crate::train::{EpochRecord, TrainConfig};
 
 /// The chosen network.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -92,6 +92,18 @@ pub enum RunError {
         path: PathBuf,
         /// What is wrong, with its line.
         problem: String,
+    },
+    /// The log is damaged.
+    #[error("{}:{line}: not the record of epoch {line}: {problem}; `trainer-host train --resume {}` writes the log anew", path.display(), folder.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+        /// The run.
+        folder: PathBuf,
     },
     /// A file of the run has keys or values that it cannot have.
     #[error(transparent)]
@@ -341,10 +353,33 @@ impl Run {
     /// # Errors
     /// When a file is missing, malformed, or of another shape than the configuration says.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
+        Self::with_network(folder, |_, fitted| {
+            checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)
+        })
+    }
+
+    /// Opens the folder of a run that may have been stopped: its weights, or the best of its checkpoint.
+    ///
+    /// # Errors
+    /// As [`Run::open`], and when there is no checkpoint yet.
+    pub fn open_stopped(folder: &Path) -> Result<Self, RunError> {
+        if folder.join(WEIGHTS).exists() {
+            return Self::open(folder);
+        }
+        Self::with_network(folder, |config, fitted| {
+            let path = folder.join(CHECKPOINT);
+            let state = checkpoint::read(&path, &fitted.network, config.train.optimiser)?;
+            Ok(state.chosen().clone())
+        })
+    }
+
+    fn with_network(
+        folder: &Path,
+        network: impl FnOnce(&RunConfig, &Fitted) -> Result<Network, CheckpointError>,
+    ) -> Result<Self, RunError> {
         let config = RunConfig::read(folder)?;
         let fitted = Fitted::read(folder)?;
-        let network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
-        let network = fitted.in_target_units(network);
+        let network = fitted.in_target_units(network(&config, &fitted)?);
         Ok(Self {
             folder: folder.to_owned(),
             config,
@@ -352,6 +387,36 @@ impl Run {
             network,
         })
     }
+}
+
+/// Reads a run's log, a record for each epoch.
+///
+/// # Errors
+/// When it is missing, a line of it is no record, or an epoch is not there.
+pub fn read_log(folder: &Path) -> Result<Vec<EpochRecord>, RunError> {
+    let path = folder.join(LOG);
+    let text = std::fs::read_to_string(&path).map_err(|source| RunError::Unreadable {
+        path: path.clone(),
+        source,
+    })?;
+    let mut history: Vec<EpochRecord> = Vec::new();
+    for (line, record) in text.lines().enumerate() {
+        let problem = match serde_json::from_str::<EpochRecord>(record) {
+            Ok(record) if record.epoch == line + 1 => {
+                history.push(record);
+                continue;
+            }
+            Ok(record) => format!("it is of epoch {}", record.epoch),
+            Err(error) => error.to_string(),
+        };
+        return Err(RunError::Log {
+            path,
+            line: line + 1,
+            problem,
+            folder: folder.to_owned(),
+        });
+    }
+    Ok(history)
 }
 
 fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {

@@ -414,7 +414,11 @@ fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), Tr
 }
 
 /// The outputs that a run is judged by: those of its integers after quantisation-aware training.
-fn judged_outputs(run: &Run, data: &Parts, part: &Dataset) -> Result<Outputs, TrainingRunError> {
+pub(crate) fn judged_outputs(
+    run: &Run,
+    data: &Parts,
+    part: &Dataset,
+) -> Result<Outputs, TrainingRunError> {
     let Some(scheme) = run.config.train.qat else {
         return Ok(run.outputs(part));
     };

@@ -11,7 +11,7 @@ use super::Printer;
 use super::table::{percent, table};
 use crate::atomic_file;
 use crate::report::{Curve, Page, curves_svg};
-use crate::run_folder::{LOG, METRICS, RunConfig};
+use crate::run_folder::{METRICS, RunConfig, read_log};
 use crate::train::EpochRecord;
 
 #[derive(Debug, clap::Args)]
@@ -93,13 +93,7 @@ impl Finished {
         };
         let metrics = serde_json::from_str(&text(METRICS)?)
             .with_context(|| format!("{}", folder.join(METRICS).display()))?;
-        let mut history = Vec::new();
-        for (line, record) in text(LOG)?.lines().enumerate() {
-            history.push(
-                serde_json::from_str(record)
-                    .with_context(|| format!("{}:{}", folder.join(LOG).display(), line + 1))?,
-            );
-        }
+        let history = read_log(folder)?;
         Ok(Self {
             config,
             history,

@@ -8,6 +8,7 @@ mod compare;
 mod cross_validate;
 mod data_args;
 mod device;
+mod diagnose;
 mod eval;
 mod export;
 mod find_rate;
@@ -59,6 +60,8 @@ enum Command {
     Tune(Box<tune::Args>),
     /// Lay finished runs side by side, with what differs between their settings.
     Compare(compare::Args),
+    /// Say what is the matter with a run, with the figures that show it, and which lever to move.
+    Diagnose(diagnose::Args),
 }
 
 /// Where results go.
@@ -121,6 +124,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Inspect(args) => inspect::run(args, printer),
         Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),
+        Command::Diagnose(args) => diagnose::run(args, printer),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

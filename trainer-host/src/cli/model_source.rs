@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::{Mode, Model, Task as ModelTask};
 
 use crate::data::{Schema, Task};
-use crate::run_folder::{QUANTISED, Run};
-use crate::{model_file, quantised_file};
+use crate::run_folder::Run;
+use crate::{model_file, run_integers};
 
 /// A run or a model file.
 pub(super) struct ModelSource {
@@ -28,12 +27,7 @@ impl ModelSource {
             });
         }
         let run = Run::open(path)?;
-        let quantised = path.join(QUANTISED);
-        let model = if quantised.exists() {
-            Some(integers_of(&run, &quantised)?)
-        } else {
-            None
-        };
+        let model = run_integers::read(&run)?;
         Ok(Self {
             run: Some(run),
             model,
@@ -61,28 +55,4 @@ impl ModelSource {
             },
         })
     }
-}
-
-/// A quantised run's model file, if it is of the run's own shape.
-fn integers_of(run: &Run, quantised: &Path) -> anyhow::Result<AlignedBytes> {
-    let bytes = quantised_file::read(quantised, &run.network)?
-        .to_bytes()
-        .with_context(|| format!("{}", quantised.display()))?;
-    ensure!(
-        fits(&Model::parse(&bytes)?, run),
-        "{}: it has other channels, outputs or steps than this run; make it again with \
-         `trainer-host quantise`",
-        quantised.display()
-    );
-    Ok(bytes)
-}
-
-/// Whether `model` takes and gives what `run` does.
-fn fits(model: &Model<'_>, run: &Run) -> bool {
-    let schema = &run.fitted.schema;
-    let per_step = model.mode() == Mode::SequenceToSequence;
-    model.input_names().eq(&schema.channels)
-        && model.output_names().eq(&schema.outputs)
-        && model.outputs() == run.network.config.outputs
-        && per_step == schema.task.is_per_step()
 }

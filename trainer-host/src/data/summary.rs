@@ -73,6 +73,11 @@ impl Dataset {
         }
     }
 
+    /// How often each class occurs, in sequences or, for a class for each step, in steps; `None` for values.
+    pub fn class_counts(&self) -> Option<Vec<usize>> {
+        self.targets.task().is_class().then(|| self.output_counts())
+    }
+
     fn output_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.outputs.len()];
         match &self.targets {

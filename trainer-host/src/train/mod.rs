@@ -30,4 +30,4 @@ pub use observer::{BatchProgress, Observer};
 pub use qat::{QAT_CLIPPING, QAT_ROUNDING};
 pub use state::{Anchor, Best, EpochRecord, TrainState, Validation};
 pub use trainer::{Ending, Trainer};
-pub use validation::{validate, validate_rounded};
+pub use validation::{judge, validate, validate_rounded};

@@ -4,6 +4,7 @@ use super::error::TrainError;
 use super::state::Validation;
 use crate::activation_format::ActivationFormats;
 use crate::data::Dataset;
+use crate::evaluate::Outputs;
 use crate::loss::{Objective, Target};
 use crate::network::Network;
 
@@ -20,15 +21,20 @@ pub fn validate_rounded(
     data: &Dataset,
     objective: &Objective,
 ) -> Validation {
-    let objective = objective.without_smoothing();
     let sequences: Vec<_> = data
         .sequences
         .iter()
         .map(|sequence| sequence.view())
         .collect();
-    let mut gradient = vec![0.0; network.config.outputs];
+    let outputs = network.outputs_in(formats, &sequences);
+    judge(&outputs, data, &objective.without_smoothing())
+}
+
+/// Mean loss and accuracy of outputs that are known, for the normalised targets of `data`.
+pub fn judge(outputs: &Outputs, data: &Dataset, objective: &Objective) -> Validation {
+    let mut gradient = vec![0.0; outputs.first().map_or(0, |outputs| outputs.ncols())];
     let (mut sum, mut rows, mut right) = (0.0, 0usize, 0usize);
-    for (s, outputs) in network.outputs_in(formats, &sequences).iter().enumerate() {
+    for (s, outputs) in outputs.iter().enumerate() {
         let target = Target::of(&data.targets, s);
         for (t, row) in outputs.rows().into_iter().enumerate() {
             let row = row.to_slice().expect("outputs are stored row by row");

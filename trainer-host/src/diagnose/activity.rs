@@ -1,0 +1,228 @@
+//! What gates and units do over recorded sequences: counts and sums for each layer.
+
+use ndarray::{Array1, Array2, ArrayView2, s};
+use rayon::prelude::*;
+
+use crate::calibrate::evenly_spaced;
+use crate::forward::LayerTrace;
+use crate::network::Network;
+
+/// Sequences that are looked at, at most: shares of activations do not change any more with others.
+const MOST_SEQUENCES: usize = 200;
+/// σ is at an end of its range below this and above one minus it: a change of the pre-activation then
+/// moves the gate by less than a fifth of what it does at its steepest.
+pub(super) const GATE_END: f32 = 0.05;
+/// tanh is at an end of its range beyond this, where its slope is below a fifth of its steepest.
+pub(super) const CANDIDATE_END: f32 = 0.9;
+
+/// Over all steps of all sequences that were looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerActivity {
+    /// Steps of all sequences together.
+    pub steps: usize,
+    /// How often each gate of each unit was at its lower end, `[4, H]` in the order i, f, g, o.
+    pub low: Array2<usize>,
+    /// How often at its upper end, `[4, H]`.
+    pub high: Array2<usize>,
+    /// Sum of the forget gates, `[H]`.
+    forget: Array1<f64>,
+    /// Sum of h, `[H]`.
+    hidden: Array1<f64>,
+    /// Sum of h hᵀ, `[H, H]`.
+    product: Array2<f64>,
+}
+
+impl LayerActivity {
+    /// Nothing seen of `hidden` units.
+    fn none(hidden: usize) -> Self {
+        Self {
+            steps: 0,
+            low: Array2::zeros((4, hidden)),
+            high: Array2::zeros((4, hidden)),
+            forget: Array1::zeros(hidden),
+            hidden: Array1::zeros(hidden),
+            product: Array2::zeros((hidden, hidden)),
+        }
+    }
+
+    /// Adds one sequence.
+    pub fn add(&mut self, trace: &LayerTrace) {
+        let units = trace.hidden.ncols();
+        self.steps += trace.hidden.nrows();
+        for gate in 0..4 {
+            let gates = trace.gates.slice(s![.., gate * units..(gate + 1) * units]);
+            let (low, high) = match gate {
+                2 => (-CANDIDATE_END, CANDIDATE_END),
+                _ => (GATE_END, 1.0 - GATE_END),
+            };
+            for ((_, u), value) in gates.indexed_iter() {
+                self.low[[gate, u]] += usize::from(*value < low);
+                self.high[[gate, u]] += usize::from(*value > high);
+                if gate == 1 {
+                    self.forget[u] += f64::from(*value);
+                }
+            }
+        }
+        let hidden = trace.hidden.mapv(f64::from);
+        self.hidden += &hidden.sum_axis(ndarray::Axis(0));
+        self.product += &hidden.t().dot(&hidden);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.low += &other.low;
+        self.high += &other.high;
+        self.forget += &other.forget;
+        self.hidden += &other.hidden;
+        self.product += &other.product;
+    }
+
+    /// Each LSTM layer of `network` over some of `sequences`, `[T, I]` each and normalised.
+    pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Vec<Self> {
+        let layers: Vec<Self> = network
+            .config
+            .hidden
+            .iter()
+            .map(|h| Self::none(*h))
+            .collect();
+        // One sum for each sequence, added in their order: the same on any number of threads.
+        let parts: Vec<Vec<Self>> = evenly_spaced(sequences, MOST_SEQUENCES)
+            .par_iter()
+            .map(|sequence| {
+                let mut seen = layers.clone();
+                let traces = network.trace(*sequence);
+                seen.iter_mut().zip(&traces).for_each(|(s, t)| s.add(t));
+                seen
+            })
+            .collect();
+        parts.iter().fold(layers, |mut all, part| {
+            all.iter_mut().zip(part).for_each(|(a, p)| a.merge(p));
+            all
+        })
+    }
+
+    /// Hidden units.
+    pub fn units(&self) -> usize {
+        self.hidden.len()
+    }
+
+    fn count(&self) -> f64 {
+        self.steps.max(1) as f64
+    }
+
+    /// Share of the activations of `gate` at the lower and at the upper end.
+    pub fn ends(&self, gate: usize) -> (f64, f64) {
+        let all = self.count() * self.units() as f64;
+        let share = |counts: &Array2<usize>| counts.row(gate).sum() as f64 / all;
+        (share(&self.low), share(&self.high))
+    }
+
+    /// Steps after which each unit's cell has forgotten most of what it held, 1 / (1 − mean f), `[H]`.
+    pub fn memory(&self) -> Vec<f64> {
+        let mean = self.forget.iter().map(|sum| sum / self.count());
+        mean.map(|mean| 1.0 / (1.0 - mean).max(1e-9)).collect()
+    }
+
+    fn covariance(&self, u: usize, v: usize) -> f64 {
+        let n = self.count();
+        self.product[[u, v]] / n - self.hidden[u] / n * (self.hidden[v] / n)
+    }
+
+    /// Deviation of a unit's h.
+    pub fn deviation(&self, u: usize) -> f64 {
+        self.covariance(u, u).max(0.0).sqrt()
+    }
+
+    /// Correlation of the h of two units; 0 where one does not vary.
+    pub fn correlation(&self, u: usize, v: usize) -> f64 {
+        let scale = self.deviation(u) * self.deviation(v);
+        if scale > 0.0 {
+            self.covariance(u, v) / scale
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// A layer whose gates and hidden values are what these functions say of step and unit; gates in the
+    /// order i, f, g, o.
+    pub(in crate::diagnose) fn layer(
+        units: usize,
+        gate: impl Fn(usize, usize, usize) -> f32,
+        hidden: impl Fn(usize, usize) -> f32,
+    ) -> LayerActivity {
+        const STEPS: usize = 1000;
+        let mut seen = LayerActivity::none(units);
+        seen.add(&LayerTrace {
+            gates: Array2::from_shape_fn((STEPS, 4 * units), |(t, r)| {
+                gate(t, r / units, r % units)
+            }),
+            hidden: Array2::from_shape_fn((STEPS, units), |(t, u)| hidden(t, u)),
+            cell: Array2::zeros((STEPS, units)),
+        });
+        seen
+    }
+
+    /// Different for each unit and step, in −1 to 1, and nearly uncorrelated.
+    pub(in crate::diagnose) fn noise(t: usize, u: usize) -> f32 {
+        let x = (t as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ (u as u64 + 7).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let x = (x ^ (x >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        (x >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+
+    /// Gates around their middle; forget gates at 0.9.
+    pub(in crate::diagnose) fn lively(t: usize, gate: usize, u: usize) -> f32 {
+        match gate {
+            1 => 0.9 + 0.04 * noise(t, u),
+            2 => 0.8 * noise(t, u + 50),
+            _ => 0.5 + 0.4 * noise(t, u + 100),
+        }
+    }
+
+    #[test]
+    fn counts_and_sums_by_hand() {
+        let mut seen = LayerActivity::none(2);
+        // Two steps of two units, gates i, f, g, o.
+        seen.add(&LayerTrace {
+            gates: array![
+                [0.01, 0.5, 0.5, 0.75, -0.95, 0.0, 0.96, 0.5],
+                [0.04, 0.97, 0.5, 0.75, 0.95, 0.0, 0.98, 0.02]
+            ],
+            hidden: array![[0.5, 0.1], [-0.5, 0.3]],
+            cell: Array2::zeros((2, 2)),
+        });
+        assert_eq!(seen.low, array![[2, 0], [0, 0], [1, 0], [0, 1]]);
+        assert_eq!(seen.high, array![[0, 1], [0, 0], [1, 0], [2, 0]]);
+        assert_eq!(seen.ends(0), (0.5, 0.25));
+        assert_eq!(seen.memory(), [2.0, 4.0]);
+        assert!((seen.deviation(0) - 0.5).abs() < 1e-6 && (seen.deviation(1) - 0.1).abs() < 1e-6);
+        assert!((seen.correlation(0, 1) + 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn halves_that_are_merged_are_the_whole() {
+        let whole = layer(3, lively, noise);
+        let trace = |range: std::ops::Range<usize>| LayerTrace {
+            gates: Array2::from_shape_fn((range.len(), 12), |(t, r)| {
+                lively(range.start + t, r / 3, r % 3)
+            }),
+            hidden: Array2::from_shape_fn((range.len(), 3), |(t, u)| noise(range.start + t, u)),
+            cell: Array2::zeros((range.len(), 3)),
+        };
+        let [mut a, mut b] = [LayerActivity::none(3), LayerActivity::none(3)];
+        a.add(&trace(0..400));
+        b.add(&trace(400..1000));
+        a.merge(&b);
+        assert_eq!(
+            (a.low.clone(), a.high.clone()),
+            (whole.low.clone(), whole.high.clone())
+        );
+        assert!((a.correlation(0, 2) - whole.correlation(0, 2)).abs() < 1e-9);
+    }
+}

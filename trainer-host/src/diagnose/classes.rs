@@ -1,0 +1,253 @@
+//! Which classes are not found, and which are taken for each other.
+
+use super::finding::{Figure, Finding, Kind, Lever, Severity};
+use super::fit::PartFit;
+use crate::evaluate::{ClassFigures, ClassScore};
+use crate::train::TrainConfig;
+
+/// A class is rare below this share of what it would have if all occurred equally often.
+const RARE: f64 = 0.5;
+/// A rare class whose recall is so far below the accuracy is paid for by the common ones.
+const RECALL_GAP: f64 = 0.2;
+/// Fewer occurrences say nothing of a class's recall.
+const FEW: usize = 3;
+/// Of all errors: from here on one pair is what is to be worked on.
+const SHARE_OF_ERRORS: f64 = 0.4;
+/// Fewer errors between two classes are no pattern.
+const FEW_ERRORS: usize = 5;
+/// Of both classes' occurrences: a rarer mistake does not matter for them.
+const SHARE_OF_PAIR: f64 = 0.05;
+
+/// Rare classes and confused pairs in the `part` that is judged by; `counts` of each class in the training
+/// part.
+pub(super) fn findings(
+    part: &str,
+    fit: &PartFit,
+    counts: &[usize],
+    config: &TrainConfig,
+) -> Vec<Finding> {
+    let Some(score) = fit.classes() else {
+        return Vec::new();
+    };
+    imbalance(part, score, counts, config)
+        .into_iter()
+        .chain(confused(part, score, config))
+        .collect()
+}
+
+fn imbalance(
+    part: &str,
+    score: &ClassScore,
+    counts: &[usize],
+    config: &TrainConfig,
+) -> Option<Finding> {
+    let all: usize = counts.iter().sum();
+    let equal = all as f64 / counts.len().max(1) as f64;
+    let neglected: Vec<(&ClassFigures, f64, f64)> = (score.classes.iter().zip(counts))
+        .filter_map(|(class, count)| {
+            let relative = *count as f64 / equal;
+            let missing = score.accuracy - class.recall?;
+            let rare = relative <= RARE && class.support >= FEW;
+            (rare && missing >= RECALL_GAP).then_some((class, relative, missing))
+        })
+        .collect();
+    let (worst, _, _) = neglected.iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
+    let names: Vec<&str> = neglected
+        .iter()
+        .map(|(class, ..)| class.name.as_str())
+        .collect();
+    let mut evidence = Vec::new();
+    for (class, relative, missing) in &neglected {
+        let name = &class.name;
+        evidence.push(Figure::at_most(
+            format!("{name}: occurrences in the training part, relative to equal classes"),
+            *relative,
+            RARE,
+        ));
+        evidence.push(Figure::at_least(
+            format!("{name}: accuracy less recall on the {part} part"),
+            *missing,
+            RECALL_GAP,
+        ));
+        evidence.push(Figure::of(
+            format!("{name}: occurrences in the {part} part"),
+            class.support as f64,
+        ));
+    }
+    evidence.push(Figure::of("accuracy", score.accuracy));
+    evidence.push(Figure::of("balanced accuracy", score.balanced_accuracy));
+    let unseen = worst.recall == Some(0.0);
+    let found = Finding::when(
+        Kind::ClassImbalance,
+        if unseen {
+            Severity::Severe
+        } else {
+            Severity::Warning
+        },
+        format!(
+            "Rare classes are found much less often than the others: {}.",
+            names.join(", ")
+        ),
+        evidence,
+    )?;
+    let weights = (config.loss.class_weights.is_none()).then(|| {
+        Lever::train(
+            "--class-weights balanced",
+            "an error on a rare class costs as much in all as one on a common class",
+        )
+    });
+    Some(found.advise(weights).advise([Lever::look(
+        "more recordings of these classes; and judge by balanced accuracy or macro F1",
+    )]))
+}
+
+fn confused(part: &str, score: &ClassScore, config: &TrainConfig) -> Option<Finding> {
+    let classes = score.classes.len();
+    let errors = score.decisions - score.correct;
+    // Between two classes every error is of this pair.
+    if classes < 3 {
+        return None;
+    }
+    let pairs = (0..classes).flat_map(|a| (0..a).map(move |b| (b, a)));
+    let between = |&(a, b): &(usize, usize)| score.confusion[a][b] + score.confusion[b][a];
+    let (a, b) = pairs.max_by(|x, y| between(x).cmp(&between(y)).then(y.cmp(x)))?;
+    let count = between(&(a, b));
+    let both = score.classes[a].support + score.classes[b].support;
+    let (first, second) = (&score.classes[a].name, &score.classes[b].name);
+    let found = Finding::when(
+        Kind::ConfusedClasses,
+        Severity::Note,
+        format!("Most errors are between {first} and {second}."),
+        vec![
+            Figure::at_least(
+                format!("share of the {part} part's errors that are between the two"),
+                count as f64 / errors.max(1) as f64,
+                SHARE_OF_ERRORS,
+            ),
+            Figure::at_least("errors between the two", count as f64, FEW_ERRORS as f64),
+            Figure::at_least(
+                "as a share of both classes' occurrences",
+                count as f64 / both.max(1) as f64,
+                SHARE_OF_PAIR,
+            ),
+            Figure::of(
+                format!("{first} taken for {second}"),
+                score.confusion[a][b] as f64,
+            ),
+            Figure::of(
+                format!("{second} taken for {first}"),
+                score.confusion[b][a] as f64,
+            ),
+        ],
+    )?;
+    let mut weights = vec!["1"; classes];
+    weights[a] = "2";
+    weights[b] = "2";
+    let weigh = (config.loss.class_weights.is_none()).then(|| {
+        Lever::train(
+            &format!("--class-weights {}", weights.join(",")),
+            "these two cost twice, if they matter most",
+        )
+    });
+    Some(
+        found
+            .advise([Lever::look(format!("look at recordings of {first} and {second}: a channel, or a longer window, that tells them apart; or labels that are wrong"))])
+            .advise(weigh),
+    )
+}
+
+#[cfg(test)]
+pub(in crate::diagnose) mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::data::{Dataset, Targets};
+    use crate::evaluate::{Outputs, score};
+
+    /// A part with these decisions, `confusion[truth][decision]`, and the counts of each class.
+    pub(in crate::diagnose) fn part(confusion: &[&[usize]]) -> (PartFit, Vec<usize>) {
+        let classes = confusion.len();
+        let (mut truths, mut outputs) = (Vec::new(), Outputs::new());
+        for (truth, row) in confusion.iter().enumerate() {
+            for (decision, count) in row.iter().enumerate() {
+                for _ in 0..*count {
+                    truths.push(truth);
+                    outputs.push(Array2::from_shape_fn((1, classes), |(_, c)| {
+                        f32::from(u8::from(c == decision))
+                    }));
+                }
+            }
+        }
+        let data = Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((1, 1)); truths.len()],
+            targets: Targets::Class(truths),
+            outputs: (0..classes).map(|c| format!("class {c}")).collect(),
+            groups: None,
+            origin: None,
+        };
+        let counts = data.class_counts().unwrap();
+        let score = score(&data, &outputs);
+        let crate::evaluate::Score::Classes(figures) = &score else {
+            unreachable!()
+        };
+        let guess = *counts.iter().max().unwrap() as f64 / data.len() as f64;
+        let fit = PartFit {
+            loss: 1.0 - figures.accuracy,
+            accuracy: Some(figures.accuracy),
+            guess_loss: (classes as f64).ln(),
+            guess_accuracy: Some(guess),
+            sequences: data.len(),
+            groups: None,
+            score,
+        };
+        (fit, counts)
+    }
+
+    fn found(confusion: &[&[usize]]) -> Vec<Finding> {
+        let (fit, counts) = part(confusion);
+        findings("validation", &fit, &counts, &TrainConfig::default())
+    }
+
+    /// What is found in scores that have one illness.
+    pub(in crate::diagnose) fn ill() -> Vec<(Kind, Vec<Finding>)> {
+        vec![
+            (
+                Kind::ClassImbalance,
+                found(&[&[95, 0, 0], &[0, 90, 0], &[2, 2, 6]]),
+            ),
+            (
+                Kind::ConfusedClasses,
+                found(&[&[50, 0, 1], &[0, 40, 10], &[1, 8, 41]]),
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_illness_is_found_alone() {
+        for (kind, found) in ill() {
+            assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
+        }
+        let (_, confused) = &ill()[1];
+        assert!(confused[0].summary.contains("class 1 and class 2"));
+        assert_eq!(confused[0].evidence[1].value, 18.0);
+    }
+
+    #[test]
+    fn a_class_that_is_never_found_is_severe() {
+        let found = found(&[&[95, 0, 0], &[0, 90, 0], &[5, 5, 0]]);
+        assert_eq!(
+            (found[0].kind, found[0].severity),
+            (Kind::ClassImbalance, Severity::Severe)
+        );
+    }
+
+    #[test]
+    fn balanced_scores_are_healthy() {
+        assert_eq!(found(&[&[48, 1, 1], &[1, 48, 1], &[1, 1, 48]]), []);
+        // Rare, and found as often as the others.
+        assert_eq!(found(&[&[95, 3, 2], &[2, 90, 2], &[0, 1, 9]]), []);
+        // Two classes are no pair among others.
+        assert_eq!(found(&[&[40, 10], &[10, 40]]), []);
+    }
+}

@@ -1,0 +1,350 @@
+//! What the recordings and their parts allow to be said at all.
+
+use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
+use super::fit::Fit;
+use super::learning_curve::standard_error;
+use crate::data::{Dataset, Normalisation};
+use crate::train::TrainConfig;
+
+/// Two standard errors, within which 95 % of all draws lie: a difference of two runs that is smaller is no
+/// difference. Choosing among settings needs to see two per cent.
+const TOO_COARSE: f64 = 0.02;
+/// From here on even good and bad settings cannot be told apart.
+const FAR_TOO_COARSE: f64 = 0.05;
+/// Fewer persons or machines say little of others, however many sequences they give.
+const FEW_GROUPS: usize = 5;
+/// Fewer sequences of values have an error that depends on which they are.
+const FEW_SEQUENCES: usize = 50;
+/// Two parts differ by more than chance from two standard errors of the difference on.
+const BEYOND_CHANCE: f64 = 2.0;
+/// Smaller differences of accuracy matter to nobody.
+const VISIBLE_GAP: f64 = 0.02;
+/// In deviations of the channel: real signals stay within 10, and what is beyond 20 is a fault of the sensor
+/// or of the file.
+const OUTLIER: f64 = 20.0;
+
+/// Parts that are missing, small or unlike, and channels that are constant or have outliers.
+pub(super) fn findings(
+    train: &Dataset,
+    normalisation: &Normalisation,
+    fit: &Fit,
+    config: &TrainConfig,
+) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    // A forecast is not cross-validated.
+    let folds = train.origin.is_none();
+    found.extend(no_validation(fit, folds));
+    found.extend(small_validation(fit, config, folds));
+    found.extend(test_gap(fit));
+    found.extend(constant(train));
+    found.extend(outliers(train, normalisation));
+    found
+}
+
+fn no_validation(fit: &Fit, folds: bool) -> Option<Finding> {
+    let sequences = fit.validation.as_ref().map_or(0, |part| part.sequences);
+    let found = Finding::when(
+        Kind::NoValidationPart,
+        Severity::Note,
+        "Nothing shows whether the network over-fits, and the last weights were kept, good or bad.",
+        vec![Figure::at_most(
+            "validation sequences",
+            sequences as f64,
+            0.0,
+        )],
+    )?;
+    let folds = folds.then(|| {
+        Lever::train(
+            "--folds 5",
+            "every recording is judged by a network that has not seen it",
+        )
+    });
+    Some(
+        found
+            .advise([Lever::train(
+                "--validation-share 0.15",
+                "weights are chosen by recordings that they were not trained on",
+            )])
+            .advise(folds),
+    )
+}
+
+fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Finding> {
+    let part = fit.validation.as_ref()?;
+    let (evidence, coarse) = match part.accuracy {
+        Some(accuracy) => {
+            let error = 2.0 * standard_error(accuracy, part.sequences);
+            let figure = Figure::at_least(
+                "two standard errors of the accuracy on the validation part",
+                error,
+                TOO_COARSE,
+            );
+            (figure, error >= FAR_TOO_COARSE)
+        }
+        None => (
+            Figure::at_most(
+                "validation sequences",
+                part.sequences as f64,
+                FEW_SEQUENCES as f64,
+            ),
+            false,
+        ),
+    };
+    let sequences = Figure::of("sequences", part.sequences as f64);
+    let groups = part
+        .groups
+        .map(|groups| Figure::of("persons or machines in it", groups as f64));
+    let few_groups = part.groups.filter(|groups| *groups < FEW_GROUPS);
+    let summary = match few_groups {
+        Some(groups) => format!(
+            "The validation part holds {} sequences of {groups} persons or machines: what it says of others is coarser still than these figures.",
+            part.sequences
+        ),
+        None => "Runs whose validation accuracies differ by less than this cannot be told apart."
+            .to_owned(),
+    };
+    let severity = if coarse {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let evidence = [evidence, sequences].into_iter().chain(groups).collect();
+    let found = Finding::when(Kind::SmallValidationPart, severity, summary, evidence)?;
+    let folds = folds.then(|| {
+        Lever::train(
+            "--folds 5",
+            "every recording is judged once: five times as many decisions",
+        )
+    });
+    const LARGE_SHARE: f64 = 0.3;
+    let share = (folds.is_some() && config.validation_share < LARGE_SHARE).then(|| {
+        Lever::train(
+            &format!("--validation-share {LARGE_SHARE}"),
+            "a larger part to judge by, a smaller one to train on",
+        )
+    });
+    Some(found.advise(folds).advise(share).advise([Lever::train(
+        "--seeds 0,1,2",
+        "the mean of several runs differs less by chance",
+    )]))
+}
+
+fn test_gap(fit: &Fit) -> Option<Finding> {
+    let (validation, test) = (fit.validation.as_ref()?, fit.test.as_ref()?);
+    let (a, b) = validation.accuracy.zip(test.accuracy)?;
+    let error = |accuracy, part: &super::fit::PartFit| standard_error(accuracy, part.sequences);
+    let chance = error(a, validation).hypot(error(b, test));
+    let found = Finding::when(
+        Kind::ValidationTestGap,
+        Severity::Note,
+        "The test part is judged otherwise than the validation part, by more than chance. It is only told: choose nothing by it.",
+        vec![
+            Figure::at_least(
+                "distance of the accuracies in standard errors of the difference",
+                (a - b).abs() / chance,
+                BEYOND_CHANCE,
+            ),
+            Figure::at_least("distance of the accuracies", (a - b).abs(), VISIBLE_GAP),
+            Figure::of("accuracy on the validation part", a),
+            Figure::of("accuracy on the test part", b),
+        ],
+    )?;
+    Some(found.advise([Lever::look(
+        "make the validation part as the test part is: by persons or machines (--group), if the test part has others",
+    )]))
+}
+
+/// Of each channel over the training part: smallest and largest value.
+fn ranges(train: &Dataset) -> Vec<(f32, f32)> {
+    let mut ranges = vec![(f32::INFINITY, f32::NEG_INFINITY); train.channels.len()];
+    for row in train.sequences.iter().flat_map(|sequence| sequence.rows()) {
+        for ((low, high), value) in ranges.iter_mut().zip(row) {
+            *low = low.min(*value);
+            *high = high.max(*value);
+        }
+    }
+    ranges
+}
+
+fn constant(train: &Dataset) -> Option<Finding> {
+    let names: Vec<&str> = (train.channels.iter().zip(ranges(train)))
+        .filter(|(_, (low, high))| low == high)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let found = Finding::when(
+        Kind::ConstantChannel,
+        Severity::Warning,
+        format!(
+            "Channels never vary in the training part: {}.",
+            names.join(", ")
+        ),
+        vec![Figure::at_least(
+            "channels that never vary",
+            names.len() as f64,
+            1.0,
+        )],
+    )?;
+    Some(found.advise([Lever::look(
+        "leave them out of the file: each costs flash and work, and a value in use that was never seen in training moves every gate",
+    )]))
+}
+
+fn outliers(train: &Dataset, normalisation: &Normalisation) -> Option<Finding> {
+    let channels = train.channels.len();
+    let mut counts = vec![0usize; channels];
+    let mut largest = vec![0.0f64; channels];
+    for row in train.sequences.iter().flat_map(|sequence| sequence.rows()) {
+        for (j, value) in row.iter().enumerate() {
+            let distance = f64::from(*value) - f64::from(normalisation.mean[j]);
+            let deviations = (distance / f64::from(normalisation.deviation[j])).abs();
+            counts[j] += usize::from(deviations > OUTLIER);
+            largest[j] = largest[j].max(deviations);
+        }
+    }
+    let hit: Vec<usize> = (0..channels).filter(|j| largest[*j] >= OUTLIER).collect();
+    if hit.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = hit.iter().map(|j| train.channels[*j].as_str()).collect();
+    let figures = hit.iter().flat_map(|j| {
+        let name = &train.channels[*j];
+        [
+            Figure::at_least(
+                format!("{name}: largest distance from the mean, in deviations"),
+                largest[*j],
+                OUTLIER,
+            ),
+            Figure::of(
+                format!("{name}: values beyond {}", short(OUTLIER)),
+                counts[*j] as f64,
+            ),
+        ]
+    });
+    let found = Finding::when(
+        Kind::Outliers,
+        Severity::Warning,
+        format!(
+            "Single values are far from all others in: {}. They stretch the normalisation and the integers' ranges.",
+            names.join(", ")
+        ),
+        figures.collect(),
+    )?;
+    Some(found.advise([
+        Lever::look("clip or repair them in the recordings, and in the firmware alike"),
+        Lever::quantise(
+            "--calibration percentile",
+            "ranges that leave single values out",
+        ),
+    ]))
+}
+
+#[cfg(test)]
+pub(in crate::diagnose) mod tests {
+    use ndarray::Array2;
+
+    use super::super::activity::tests::noise;
+    use super::super::classes::tests::part;
+    use super::super::fit::PartFit;
+    use super::*;
+    use crate::data::Targets;
+
+    /// Recordings of two channels of noise.
+    fn recordings() -> Dataset {
+        Dataset {
+            channels: vec!["quiet".into(), "loud".into()],
+            sequences: (0..40)
+                .map(|s| {
+                    Array2::from_shape_fn((20, 2), |(t, j)| noise(20 * s + t, j) * [1.0, 50.0][j])
+                })
+                .collect(),
+            targets: Targets::Class((0..40).map(|s| s % 2).collect()),
+            outputs: vec!["a".into(), "b".into()],
+            groups: None,
+            origin: None,
+        }
+    }
+
+    /// A part of `count` sequences, of which `right` are decided rightly.
+    fn judged(right: usize, count: usize) -> PartFit {
+        part(&[&[right, count - right], &[0, 0]]).0
+    }
+
+    pub(in crate::diagnose) fn fit(train: PartFit, validation: Option<PartFit>) -> Fit {
+        Fit {
+            logged_guess: Some(train.guess_loss),
+            train,
+            validation,
+            test: None,
+            commonest: Some("a".into()),
+        }
+    }
+
+    fn healthy() -> Fit {
+        fit(judged(990, 1000), Some(judged(980, 1000)))
+    }
+
+    fn found(data: &Dataset, fit: &Fit) -> Vec<Finding> {
+        let normalisation = Normalisation::of_inputs(data);
+        findings(data, &normalisation, fit, &TrainConfig::default())
+    }
+
+    /// What is found in data with one illness.
+    pub(in crate::diagnose) fn ill() -> Vec<(Kind, Vec<Finding>)> {
+        let data = recordings();
+        let mut still = data.clone();
+        still
+            .sequences
+            .iter_mut()
+            .for_each(|s| s.column_mut(0).fill(0.1));
+        let mut faulty = data.clone();
+        faulty.sequences[7][[3, 1]] = 1e5;
+        let gap = Fit {
+            test: Some(judged(900, 1000)),
+            ..healthy()
+        };
+        vec![
+            (
+                Kind::NoValidationPart,
+                found(&data, &fit(judged(99, 100), None)),
+            ),
+            (
+                Kind::SmallValidationPart,
+                found(&data, &fit(judged(99, 100), Some(judged(29, 30)))),
+            ),
+            (Kind::ValidationTestGap, found(&data, &gap)),
+            (Kind::ConstantChannel, found(&still, &healthy())),
+            (Kind::Outliers, found(&faulty, &healthy())),
+        ]
+    }
+
+    #[test]
+    fn each_illness_is_found_alone() {
+        for (kind, found) in ill() {
+            assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
+        }
+        let [.., (_, constant), (_, outliers)] = &ill()[..] else {
+            unreachable!()
+        };
+        assert!(constant[0].summary.contains("quiet") && !constant[0].summary.contains("loud"));
+        assert!(outliers[0].summary.contains("loud") && outliers[0].evidence[1].value == 1.0);
+    }
+
+    #[test]
+    fn ordinary_recordings_are_healthy() {
+        assert_eq!(found(&recordings(), &healthy()), []);
+        // A test part that differs by chance.
+        let near = Fit {
+            test: Some(judged(97, 100)),
+            ..healthy()
+        };
+        assert_eq!(found(&recordings(), &near), []);
+    }
+
+    #[test]
+    fn all_right_of_few_is_no_certainty() {
+        // (30 + 2) / 34, and √(p (1 − p) / 34).
+        let share: f64 = 32.0 / 34.0;
+        let expected = (share * (1.0 - share) / 34.0).sqrt();
+        assert!((standard_error(1.0, 30) - expected).abs() < 1e-12);
+    }
+}

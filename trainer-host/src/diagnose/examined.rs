@@ -1,0 +1,190 @@
+//! A run folder, opened and measured for a diagnosis.
+
+use std::path::{Path, PathBuf};
+
+use lstm_nostd::Model;
+
+use super::activity::LayerActivity;
+use super::fit::Fit;
+use super::quantisation::Integers;
+use crate::calibrate::evenly_spaced;
+use crate::data::{Dataset, Parts};
+use crate::evaluate::compare;
+use crate::integers;
+use crate::layer_error;
+use crate::run_folder::{METRICS, Run, RunConfig, RunError, read_log};
+use crate::run_integers::{self, RunIntegersError};
+use crate::train::EpochRecord;
+use crate::training_run::TrainingRunError;
+
+/// Sequences whose integers are compared layer by layer, at most.
+const COMPARED_SEQUENCES: usize = 200;
+
+/// Why a run cannot be diagnosed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiagnoseError {
+    /// Its folder or its data.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// It cannot be judged.
+    #[error(transparent)]
+    Judge(#[from] TrainingRunError),
+    /// Its integers.
+    #[error(transparent)]
+    Integers(#[from] RunIntegersError),
+    /// Nothing was trained.
+    #[error("{}: no epoch was finished; go on with `trainer-host train --resume {}`, or, if its loss was no longer a number, begin again with a lower --learning-rate", folder.display(), folder.display())]
+    NoEpoch {
+        /// The run.
+        folder: PathBuf,
+    },
+    /// The log ends before the run did.
+    #[error("{}: {METRICS} is of {finished} epochs, and the log of {logged}; `trainer-host train --resume {}` writes the log anew", folder.display(), folder.display())]
+    ShortLog {
+        /// The run.
+        folder: PathBuf,
+        /// Epochs of the finished run.
+        finished: u64,
+        /// Epochs of the log.
+        logged: usize,
+    },
+    /// The figures cannot be read.
+    #[error("{}: {problem}; `trainer-host train --resume {}` writes it anew", path.display(), folder.display())]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// The run.
+        folder: PathBuf,
+    },
+}
+
+/// All that a diagnosis is made from.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The run, with its chosen network, or the best one so far.
+    pub run: Run,
+    /// One record for each epoch.
+    pub history: Vec<EpochRecord>,
+    /// Whether all of the run was done.
+    pub finished: bool,
+    /// The epoch of the chosen weights, of a finished run with a validation part.
+    pub best_epoch: Option<u64>,
+    /// Its data, in real units.
+    pub data: Parts,
+    /// The network on each part.
+    pub fit: Fit,
+    /// Of the LSTM layers, over the validation part, or the training part where there is none.
+    pub activity: Vec<LayerActivity>,
+    /// Of a quantised run.
+    pub integers: Option<Integers>,
+}
+
+impl Examined {
+    /// Opens and measures the run in `folder`, which may have been stopped.
+    ///
+    /// # Errors
+    /// When the folder holds no run, a file of it is damaged, its data is not what it was, or no epoch was
+    /// finished.
+    pub fn open(folder: &Path) -> Result<Self, DiagnoseError> {
+        RunConfig::read(folder)?;
+        let history = read_log(folder)?;
+        if history.is_empty() {
+            return Err(DiagnoseError::NoEpoch {
+                folder: folder.to_owned(),
+            });
+        }
+        let (finished, best_epoch) = match finished(folder)? {
+            None => (false, None),
+            Some((epochs, _)) if epochs != history.len() as u64 => {
+                return Err(DiagnoseError::ShortLog {
+                    folder: folder.to_owned(),
+                    finished: epochs,
+                    logged: history.len(),
+                });
+            }
+            Some((_, best)) => (true, best),
+        };
+        let run = Run::open_stopped(folder)?;
+        let data = run.open_data()?;
+        let fit = Fit::measure(&run, &data)?;
+        let looked_at = data.validation.as_ref().unwrap_or(&data.train);
+        let normalised = run.fitted.normalised_inputs(looked_at);
+        let activity = LayerActivity::observe(&run.network, &views(&normalised));
+        let integers = measure_integers(&run, &data)?;
+        Ok(Self {
+            run,
+            history,
+            finished,
+            best_epoch,
+            data,
+            fit,
+            activity,
+            integers,
+        })
+    }
+}
+
+/// Epochs and best epoch of a finished run.
+fn finished(folder: &Path) -> Result<Option<(u64, Option<u64>)>, DiagnoseError> {
+    let path = folder.join(METRICS);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let damaged = |problem: String| DiagnoseError::Metrics {
+        path: path.clone(),
+        problem,
+        folder: folder.to_owned(),
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| damaged(error.to_string()))?;
+    let metrics: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    let epochs = metrics["epochs"].as_u64();
+    let epochs = epochs.ok_or_else(|| damaged("it has no number of epochs".into()))?;
+    Ok(Some((epochs, metrics["best_epoch"].as_u64())))
+}
+
+fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, DiagnoseError> {
+    let Some(bytes) = run_integers::read(run)? else {
+        return Ok(None);
+    };
+    let model = Model::parse(&bytes).expect("the writer returns only what parses");
+    let (part, judged): (_, &Dataset) = match &data.validation {
+        Some(validation) => ("validation", validation),
+        None => ("training", &data.train),
+    };
+    let found = integers::outputs(&model, &views(&judged.sequences));
+    let all: Vec<usize> = (0..data.train.len()).collect();
+    let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
+    let steps: usize = compared
+        .sequences
+        .iter()
+        .map(|sequence| sequence.nrows())
+        .sum();
+    let normalised = run.fitted.normalised_inputs(&compared);
+    Ok(Some(Integers {
+        part,
+        comparison: compare(judged, &run.outputs(judged), &found),
+        layers: layer_error::measure(
+            &run.network,
+            &model,
+            &views(&normalised),
+            &views(&compared.sequences),
+        ),
+        cells: run
+            .network
+            .config
+            .hidden
+            .iter()
+            .map(|units| units * steps)
+            .collect(),
+        schemes: (model.lstm_layers().iter().map(|layer| layer.scheme()))
+            .chain(model.dense_layers().map(|layer| layer.scheme()))
+            .collect(),
+    }))
+}
+
+fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ndarray::ArrayView2<'_, f32>> {
+    sequences.iter().map(|sequence| sequence.view()).collect()
+}

@@ -1,0 +1,131 @@
+//! How well the chosen network fits each part of the data, without the noise and dropout of training, and
+//! what a constant guess would reach.
+
+use serde::Serialize;
+
+use super::guess::{constant_outputs, repeated};
+use crate::data::{Dataset, Parts};
+use crate::evaluate::{ClassScore, Outputs, Score, score};
+use crate::run_folder::Run;
+use crate::train::judge;
+use crate::training_run::{TrainingRunError, judged_outputs};
+
+/// The network on one part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartFit {
+    /// Mean loss, labels not smoothed.
+    pub loss: f64,
+    /// Share of right decisions, for a classification.
+    pub accuracy: Option<f64>,
+    /// The loss of the constant that is best on the training part.
+    pub guess_loss: f64,
+    /// The accuracy of always deciding for the training part's commonest class.
+    pub guess_accuracy: Option<f64>,
+    /// Sequences of the part.
+    pub sequences: usize,
+    /// Persons or machines that they came from, if known.
+    pub groups: Option<usize>,
+    /// All figures.
+    #[serde(skip)]
+    pub score: Score,
+}
+
+impl PartFit {
+    /// The loss as a share of the guess's: 1 where nothing is learned, 0 where all is.
+    pub fn left(&self) -> f64 {
+        self.loss / self.guess_loss.max(f64::MIN_POSITIVE)
+    }
+
+    /// Counts of a classification.
+    pub fn classes(&self) -> Option<&ClassScore> {
+        match &self.score {
+            Score::Classes(score) => Some(score),
+            Score::Values(_) => None,
+        }
+    }
+}
+
+/// The network on all parts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fit {
+    /// What it was trained on.
+    pub train: PartFit,
+    /// What its weights were chosen by.
+    pub validation: Option<PartFit>,
+    /// What nothing was chosen by.
+    pub test: Option<PartFit>,
+    /// The loss of the best constant as the log's training loss is counted, with smoothed labels; `None`
+    /// with a teacher, whose share of that loss no constant has.
+    pub logged_guess: Option<f64>,
+    /// The training part's commonest class, of a classification.
+    pub commonest: Option<String>,
+}
+
+impl Fit {
+    /// The part to judge by: the validation part, or else the training part; never the test part.
+    pub fn judged(&self) -> (&'static str, &PartFit) {
+        match &self.validation {
+            Some(validation) => ("validation", validation),
+            None => ("training", &self.train),
+        }
+    }
+
+    /// Runs the network of `run`, its integers after quantisation-aware training, over its data.
+    ///
+    /// # Errors
+    /// When the loss is not for the data, or the integers cannot be made.
+    pub fn measure(run: &Run, data: &Parts) -> Result<Self, TrainingRunError> {
+        let config = &run.config.train;
+        let train = run.fitted.normalised(&data.train);
+        let objective = config
+            .loss
+            .objective(&train)
+            .map_err(crate::train::TrainError::from)?;
+        let plain = objective.without_smoothing();
+        let outputs = run.network.config.outputs;
+        let counts = data.train.class_counts();
+        let commonest = (counts.as_ref()).and_then(|counts| {
+            let largest = counts.iter().max()?;
+            counts.iter().position(|count| count == largest)
+        });
+        let guess = constant_outputs(&plain, &train, outputs);
+        let measure = |part: &Dataset| -> Result<PartFit, TrainingRunError> {
+            let real = judged_outputs(run, data, part)?;
+            let score = score(part, &real);
+            let normalised = run.fitted.normalised(part);
+            let found = judge(&in_normalised_units(run, real), &normalised, &plain);
+            let guessed = judge(&repeated(&guess, &normalised), &normalised, &plain);
+            Ok(PartFit {
+                loss: found.loss,
+                accuracy: found.accuracy,
+                guess_loss: guessed.loss,
+                guess_accuracy: part
+                    .class_counts()
+                    .zip(commonest)
+                    .map(|(counts, commonest)| {
+                        counts[commonest] as f64 / counts.iter().sum::<usize>().max(1) as f64
+                    }),
+                sequences: part.len(),
+                groups: part.summary().groups,
+                score,
+            })
+        };
+        let smoothed = constant_outputs(&objective, &train, outputs);
+        let logged = judge(&repeated(&smoothed, &train), &train, &objective).loss;
+        Ok(Self {
+            train: measure(&data.train)?,
+            validation: data.validation.as_ref().map(measure).transpose()?,
+            test: data.test.as_ref().map(measure).transpose()?,
+            logged_guess: config.distillation.is_none().then_some(logged),
+            commonest: commonest.map(|class| data.train.outputs[class].clone()),
+        })
+    }
+}
+
+/// Outputs of a run as its loss sees them; those of a regression are in the targets' own units.
+fn in_normalised_units(run: &Run, mut outputs: Outputs) -> Outputs {
+    if let Some(targets) = &run.fitted.targets {
+        outputs.iter_mut().for_each(|values| targets.apply(values));
+    }
+    outputs
+}

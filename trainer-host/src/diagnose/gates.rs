@@ -1,0 +1,198 @@
+//! What the gates do over recorded sequences.
+
+use super::activity::{CANDIDATE_END, GATE_END, LayerActivity};
+use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
+use crate::train::TrainConfig;
+
+/// A gate that decides clearly is at its ends for half of the time and more; beyond nine tenths it hardly
+/// depends on anything that a gradient could change.
+const SATURATED: f64 = 0.9;
+/// A cell that has forgotten most within a tenth of a sequence cannot bring its beginning to its end.
+const SHORT: f64 = 0.1;
+/// Sequences of fewer steps need no memory worth the name.
+const LONG_SEQUENCE: usize = 20;
+/// A network that fits needs no longer memory than it has: half of a constant guess's loss is left at least.
+const UNLEARNED: f64 = 0.5;
+
+const GATES: [&str; 4] = ["input gate", "forget gate", "candidate", "output gate"];
+
+/// Saturated gates, and forget gates that are shut where sequences are long.
+///
+/// `left` is the training loss as a share of a constant guess's.
+pub(super) fn findings(
+    layers: &[LayerActivity],
+    config: &TrainConfig,
+    left: f64,
+    median_steps: usize,
+) -> Vec<Finding> {
+    let saturated = layers
+        .iter()
+        .enumerate()
+        .filter_map(|(l, layer)| saturated(l, layer, config));
+    saturated
+        .chain(short_memory(layers, config, left, median_steps))
+        .collect()
+}
+
+fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
+    let mut evidence = Vec::new();
+    let mut names = Vec::new();
+    for (gate, name) in GATES.iter().enumerate() {
+        let (low, high) = layer.ends(gate);
+        // Forget gates that stay open are what long memories are made of.
+        let (share, ends) = match gate {
+            1 => (low, format!("below {GATE_END}")),
+            2 => (low + high, format!("beyond ±{CANDIDATE_END}")),
+            _ => (
+                low + high,
+                format!(
+                    "below {GATE_END} or above {}",
+                    short(f64::from(1.0 - GATE_END))
+                ),
+            ),
+        };
+        let figure = Figure::at_least(
+            format!("layer lstm.{l}, {name}: share of activations {ends}"),
+            share,
+            SATURATED,
+        );
+        if figure.holds() {
+            names.push(*name);
+            evidence.push(figure);
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let found = Finding::when(
+        Kind::SaturatedGates,
+        Severity::Warning,
+        format!(
+            "Layer lstm.{l}: nearly all activations of the {} are at an end of their range, where no gradient passes.",
+            names.join(", ")
+        ),
+        evidence,
+    )?;
+    let rate = short(f64::from(config.learning_rate) / 3.0);
+    let mut optimiser = config.optimiser;
+    let decay = (*optimiser.weight_decay_mut() == 0.0)
+        .then(|| Lever::train("--weight-decay 0.0001", "weights that stay small"));
+    Some(
+        found
+            .advise([Lever::train(&format!("--learning-rate {rate}"), "large steps are what drives gates to their ends")])
+            .advise(decay)
+            .advise([Lever::look("look for outliers in the channels: a value of many deviations saturates every gate that sees it")]),
+    )
+}
+
+fn short_memory(
+    layers: &[LayerActivity],
+    config: &TrainConfig,
+    left: f64,
+    median_steps: usize,
+) -> Option<Finding> {
+    let longest = layers
+        .iter()
+        .flat_map(LayerActivity::memory)
+        .fold(0.0, f64::max);
+    let steps = median_steps as f64;
+    let found = Finding::when(
+        Kind::ShortMemory,
+        Severity::Warning,
+        "Forget gates are so far shut that every cell forgets within a small part of a sequence.",
+        vec![
+            Figure::at_most(
+                "longest memory of a cell in steps, 1 / (1 − mean forget gate)",
+                longest,
+                SHORT * steps,
+            ),
+            Figure::at_least("steps of the middle sequence", steps, LONG_SEQUENCE as f64),
+            Figure::at_least(
+                "training loss, as a share of a constant guess's",
+                left,
+                UNLEARNED,
+            ),
+        ],
+    )?;
+    let bias = (config.forget_bias < 3.0 && config.init.is_none()).then(|| {
+        Lever::train(
+            "--forget-bias 3",
+            "cells that remember for twenty steps from the beginning",
+        )
+    });
+    let chrono = (config.init.is_none()).then(|| {
+        Lever::train(
+            &format!("--chrono-steps {median_steps}"),
+            "memories as long as the sequences",
+        )
+    });
+    Some(found.advise(bias).advise(chrono))
+}
+
+#[cfg(test)]
+pub(in crate::diagnose) mod tests {
+    use super::super::activity::tests::{layer, lively, noise};
+    use super::*;
+
+    /// What is found in layers of which one has one illness.
+    pub(in crate::diagnose) fn ill() -> Vec<(Kind, Vec<Finding>)> {
+        let config = TrainConfig::default();
+        let shut = layer(
+            8,
+            |t, g, u| if g == 3 { 0.001 } else { lively(t, g, u) },
+            noise,
+        );
+        let forgetful = layer(
+            8,
+            |t, g, u| {
+                if g == 1 {
+                    0.3 + 0.2 * noise(t, u)
+                } else {
+                    lively(t, g, u)
+                }
+            },
+            noise,
+        );
+        vec![
+            (
+                Kind::SaturatedGates,
+                findings(&[layer(8, lively, noise), shut], &config, 0.1, 100),
+            ),
+            (Kind::ShortMemory, findings(&[forgetful], &config, 0.9, 100)),
+        ]
+    }
+
+    #[test]
+    fn each_illness_is_found_alone() {
+        for (kind, found) in ill() {
+            assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
+        }
+    }
+
+    #[test]
+    fn lively_gates_are_healthy() {
+        let config = TrainConfig::default();
+        assert_eq!(findings(&[layer(8, lively, noise)], &config, 0.9, 100), []);
+        // Open forget gates are a long memory, and a network that fits needs none.
+        let open = layer(
+            8,
+            |t, g, u| if g == 1 { 0.999 } else { lively(t, g, u) },
+            noise,
+        );
+        assert_eq!(findings(&[open], &config, 0.9, 100), []);
+        let forgetful = layer(
+            8,
+            |t, g, u| if g == 1 { 0.3 } else { lively(t, g, u) },
+            noise,
+        );
+        assert_eq!(findings(&[forgetful], &config, 0.01, 100), []);
+    }
+
+    #[test]
+    fn the_saturated_gate_and_its_layer_are_named() {
+        let (_, found) = &ill()[0];
+        assert!(found[0].summary.contains("lstm.1") && found[0].summary.contains("output gate"));
+        assert_eq!(found[0].evidence.len(), 1);
+        assert_eq!(found[0].evidence[0].value, 1.0);
+    }
+}

@@ -1,0 +1,181 @@
+//! What the norms of the gradients say: too large to be followed, or too small to move anything.
+
+use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
+use super::learning_curve::Curves;
+use crate::initialisation::RecurrentWeights;
+
+/// Clipped to a tenth and less, an update has the gradient's direction and nothing of its size.
+const FAR_ABOVE_CLIPPING: f64 = 10.0;
+/// Without a limit: norms of trained LSTMs are around 1, whatever their size.
+const USUAL_NORM: f64 = 1.0;
+/// Norms around 1 are usual; a thousandth of that moves nothing but Adam, by noise.
+const NEXT_TO_NOTHING: f64 = 1e-3;
+/// Of the epochs: a single steep batch is what clipping is for.
+const MOST_EPOCHS: f64 = 0.5;
+/// A gradient next to nothing is right where little is left to learn: below half of a constant guess's loss
+/// something is learned.
+const UNLEARNED: f64 = 0.5;
+
+/// Exploding and vanishing gradients.
+pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
+    let norms: Vec<f64> = curves
+        .history
+        .iter()
+        .map(|record| record.gradient_norm)
+        .collect();
+    let share = |of: &dyn Fn(f64) -> bool| {
+        norms.iter().filter(|norm| of(**norm)).count() as f64 / norms.len().max(1) as f64
+    };
+    let config = curves.config;
+    let clipped_to = f64::from(config.clip_norm);
+    let usual = if clipped_to > 0.0 {
+        clipped_to
+    } else {
+        USUAL_NORM
+    };
+    let exploding = share(&|norm| norm >= FAR_ABOVE_CLIPPING * usual);
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    let exploding = Finding::when(
+        Kind::ExplodingGradients,
+        Severity::Warning,
+        "Gradients are far larger than they are clipped to in most epochs.",
+        vec![
+            Figure::at_least(
+                format!(
+                    "share of the epochs with a mean norm of {} or more",
+                    short(FAR_ABOVE_CLIPPING * usual)
+                ),
+                exploding,
+                MOST_EPOCHS,
+            ),
+            Figure::of("largest mean norm of an epoch", largest),
+            Figure::of("norm that gradients are clipped to, 0 for none", clipped_to),
+        ],
+    )
+    .map(|found| {
+        let clip = (clipped_to == 0.0).then(|| {
+            Lever::train(
+                "--clip-norm 1",
+                "no step is larger than the loss can be trusted for",
+            )
+        });
+        let rate = short(f64::from(config.learning_rate) / 3.0);
+        let orthogonal =
+            (config.initialisation.recurrent != RecurrentWeights::Orthogonal).then(|| {
+                Lever::train(
+                    "--recurrent-weights orthogonal",
+                    "products over many steps keep their size",
+                )
+            });
+        /// Steps that a gradient goes back through without harm.
+        const FEW_STEPS: usize = 50;
+        let truncate = (curves.task.is_per_step()
+            && config.truncate.is_none()
+            && curves.median_steps > FEW_STEPS)
+            .then(|| {
+                Lever::train(
+                    &format!("--truncate {FEW_STEPS}"),
+                    "shorter products, with the state carried on",
+                )
+            });
+        found
+            .advise(clip)
+            .advise([Lever::train(
+                &format!("--learning-rate {rate}"),
+                "smaller steps where the loss is steep",
+            )])
+            .advise(orthogonal)
+            .advise(truncate)
+    });
+    let vanishing = Finding::when(
+        Kind::VanishingGradients,
+        Severity::Severe,
+        "Gradients are next to nothing although the loss is not.",
+        vec![
+            Figure::at_least(
+                format!("share of the epochs with a mean norm of {NEXT_TO_NOTHING} or less"),
+                share(&|norm| norm <= NEXT_TO_NOTHING),
+                MOST_EPOCHS,
+            ),
+            Figure::at_least(
+                "training loss of the chosen weights, as a share of a constant guess's",
+                curves.fit.train.left(),
+                UNLEARNED,
+            ),
+            Figure::of("steps of the middle sequence", curves.median_steps as f64),
+        ],
+    )
+    .map(|found| {
+        let biases = config.init.is_none();
+        let bias = (biases && config.forget_bias < 3.0).then(|| {
+            Lever::train(
+                "--forget-bias 3",
+                "open forget gates carry the gradient back through many steps",
+            )
+        });
+        let chrono = (biases && config.initialisation.chrono_steps.is_none()).then(|| {
+            Lever::train(
+                &format!("--chrono-steps {}", curves.median_steps.max(2)),
+                "memories as long as the sequences",
+            )
+        });
+        found.advise(bias).advise(chrono).advise([Lever::train(
+            &format!(
+                "--learning-rate {}",
+                short(3.0 * f64::from(config.learning_rate))
+            ),
+            "larger steps where the loss is flat",
+        )])
+    });
+    exploding.into_iter().chain(vanishing).collect()
+}
+
+#[cfg(test)]
+pub(in crate::diagnose) mod tests {
+    use super::super::learning_curve::tests::{Case, GUESS, healthy};
+    use super::*;
+
+    /// The same run with these norms of the gradient.
+    fn with_norms(mut case: Case, norm: impl Fn(usize) -> f64) -> Vec<Finding> {
+        for (e, record) in case.history.iter_mut().enumerate() {
+            record.gradient_norm = norm(e);
+        }
+        findings(&case.curves())
+    }
+
+    /// What is found in runs that have one illness.
+    pub(in crate::diagnose) fn ill() -> Vec<(Kind, Vec<Finding>)> {
+        let mut unlimited = healthy();
+        unlimited.config.clip_norm = 0.0;
+        vec![
+            (
+                Kind::ExplodingGradients,
+                with_norms(healthy(), |e| if e % 4 == 0 { 1.0 } else { 40.0 }),
+            ),
+            (Kind::ExplodingGradients, with_norms(unlimited, |_| 40.0)),
+            (
+                Kind::VanishingGradients,
+                with_norms(Case::new(20, |_| GUESS), |_| 1e-5),
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_illness_is_found_alone() {
+        for (kind, found) in ill() {
+            assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
+        }
+        let (_, unlimited) = &ill()[1];
+        assert_eq!(unlimited[0].advice[0].flags, ["--clip-norm", "1"]);
+    }
+
+    #[test]
+    fn ordinary_norms_are_healthy() {
+        // A steep epoch now and then, and next to nothing where all is learned.
+        assert_eq!(
+            with_norms(healthy(), |e| if e % 10 == 3 { 50.0 } else { 0.7 }),
+            []
+        );
+        assert_eq!(with_norms(healthy(), |_| 1e-5), []);
+    }
+}

@@ -1,0 +1,237 @@
+//! Hidden units that a smaller network could do without.
+
+use std::path::Path;
+
+use super::activity::LayerActivity;
+use super::finding::{Figure, Finding, Kind, Lever, Severity, sizes};
+use crate::network::Network;
+
+/// h lies within ±1; one that varies by a hundredth of that says nothing that a bias could not.
+const STILL: f64 = 0.01;
+/// Of the layer's median: weights so much smaller than the others' are not read.
+const UNREAD: f64 = 0.01;
+/// From this correlation on two units are one, up to a factor that the weights can take in.
+const SAME: f64 = 0.99;
+/// Of a layer's units: fewer are not worth a smaller network.
+const WORTH_PRUNING: f64 = 0.1;
+/// Of a layer's units: so many dead ones come of too large a rate more often than of too many units.
+const MANY: f64 = 0.25;
+
+/// A layer's units by what is the matter with them.
+struct Layer {
+    units: usize,
+    still: usize,
+    unread: usize,
+    dead: usize,
+    redundant: usize,
+    pairs: Vec<(usize, usize)>,
+}
+
+/// Dead and redundant units of each LSTM layer of `network`, the network of the run in `folder`.
+pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Path) -> Vec<Finding> {
+    let layers: Vec<Layer> = layers
+        .iter()
+        .enumerate()
+        .map(|(l, seen)| Layer::of(l, seen, network))
+        .collect();
+    let fewer: Vec<usize> = layers
+        .iter()
+        .map(|layer| (layer.units - layer.dead - layer.redundant).max(1))
+        .collect();
+    let prune = Lever::train(
+        &format!("--prune-to {} --epochs 20", sizes(&fewer)),
+        "a smaller network that begins with these weights",
+    )
+    .with("--init", folder.display().to_string());
+    let mut found = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let share = |count: usize| count as f64 / layer.units as f64;
+        let many = share(layer.dead) >= MANY;
+        let dead = Finding::when(
+            Kind::DeadUnits,
+            if many {
+                Severity::Warning
+            } else {
+                Severity::Note
+            },
+            format!(
+                "Layer lstm.{l}: {} of {} units do nothing.",
+                layer.dead, layer.units
+            ),
+            vec![
+                Figure::at_least(
+                    format!("lstm.{l}: share of units that do nothing"),
+                    share(layer.dead),
+                    WORTH_PRUNING,
+                ),
+                Figure::of(
+                    format!("lstm.{l}: units whose h has a deviation of {STILL} or less"),
+                    layer.still as f64,
+                ),
+                Figure::of(
+                    format!(
+                        "lstm.{l}: units that nothing reads, by the norm of their outgoing weights"
+                    ),
+                    layer.unread as f64,
+                ),
+            ],
+        );
+        found.extend(dead.map(|dead| {
+            let rate = many.then(|| {
+                Lever::look("if units died early in the run, a lower rate keeps them alive")
+            });
+            dead.advise([prune.clone()]).advise(rate)
+        }));
+        let example = layer
+            .pairs
+            .iter()
+            .take(3)
+            .map(|(u, v)| format!("{u} and {v}"));
+        let redundant = Finding::when(
+            Kind::RedundantUnits,
+            Severity::Note,
+            format!(
+                "Layer lstm.{l}: {} of {} units say what others say, as units {}.",
+                layer.redundant,
+                layer.units,
+                example.collect::<Vec<_>>().join("; ")
+            ),
+            vec![Figure::at_least(
+                format!(
+                    "lstm.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
+                ),
+                share(layer.redundant),
+                WORTH_PRUNING,
+            )],
+        );
+        found.extend(redundant.map(|redundant| redundant.advise([prune.clone()])));
+    }
+    found
+}
+
+impl Layer {
+    fn of(l: usize, seen: &LayerActivity, network: &Network) -> Self {
+        let units = seen.units();
+        let out = outgoing(network, l);
+        let mut sorted = out.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted[units / 2];
+        let still: Vec<bool> = (0..units).map(|u| seen.deviation(u) <= STILL).collect();
+        let unread: Vec<bool> = out.iter().map(|norm| *norm <= UNREAD * median).collect();
+        let dead: Vec<bool> = still.iter().zip(&unread).map(|(a, b)| *a || *b).collect();
+        let count = |which: &[bool]| which.iter().filter(|is| **is).count();
+        let mut kept: Vec<usize> = Vec::new();
+        let mut pairs = Vec::new();
+        for u in (0..units).filter(|u| !dead[*u]) {
+            match kept.iter().find(|k| seen.correlation(**k, u).abs() >= SAME) {
+                Some(same) => pairs.push((*same, u)),
+                None => kept.push(u),
+            }
+        }
+        Self {
+            units,
+            still: count(&still),
+            unread: count(&unread),
+            dead: count(&dead),
+            redundant: pairs.len(),
+            pairs,
+        }
+    }
+}
+
+/// Norm of the weights that read each unit of layer `l`: its own recurrent ones and the layer's above.
+fn outgoing(network: &Network, l: usize) -> Vec<f64> {
+    let own = &network.lstm[l].w_h;
+    let above = match network.lstm.get(l + 1) {
+        Some(above) => &above.w_x,
+        None => &network.dense[0].weight,
+    };
+    let square = |values: ndarray::ArrayView1<'_, f32>| -> f64 {
+        values.iter().map(|w| f64::from(*w).powi(2)).sum()
+    };
+    let units = own.ncols();
+    (0..units)
+        .map(|u| (square(own.column(u)) + square(above.column(u))).sqrt())
+        .collect()
+}
+
+#[cfg(test)]
+pub(in crate::diagnose) mod tests {
+    use super::super::activity::tests::{layer, lively, noise};
+    use super::*;
+    use crate::network::{Head, Mode, NetworkConfig};
+
+    const UNITS: usize = 10;
+
+    fn network() -> Network {
+        let config = NetworkConfig {
+            inputs: 2,
+            hidden: vec![UNITS, UNITS],
+            peepholes: true,
+            dense: Vec::new(),
+            outputs: 3,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        };
+        Network::new(&config, 1).unwrap()
+    }
+
+    fn found(second: &LayerActivity, network: &Network) -> Vec<Finding> {
+        let healthy = layer(UNITS, lively, noise);
+        findings(&[healthy, second.clone()], network, Path::new("runs/a run"))
+    }
+
+    /// What is found in networks whose second layer has one illness.
+    pub(in crate::diagnose) fn ill() -> Vec<(Kind, Vec<Finding>)> {
+        let still = layer(UNITS, lively, |t, u| {
+            if u == 3 {
+                0.3 + 0.001 * noise(t, u)
+            } else {
+                noise(t, u)
+            }
+        });
+        let same = layer(UNITS, lively, |t, u| {
+            if u == 7 {
+                -0.5 * noise(t, 2)
+            } else {
+                noise(t, u)
+            }
+        });
+        vec![
+            (Kind::DeadUnits, found(&still, &network())),
+            (Kind::DeadUnits, {
+                let mut unread = network();
+                unread.lstm[1].w_h.column_mut(4).fill(0.0);
+                unread.dense[0].weight.column_mut(4).fill(1e-4);
+                found(&layer(UNITS, lively, noise), &unread)
+            }),
+            (Kind::RedundantUnits, found(&same, &network())),
+        ]
+    }
+
+    #[test]
+    fn each_illness_is_found_alone_with_the_size_to_prune_to() {
+        for (kind, found) in ill() {
+            assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
+            assert!(
+                found[0].summary.contains("lstm.1: 1 of 10"),
+                "{}",
+                found[0].summary
+            );
+            let flags = [
+                "--prune-to",
+                "10,9",
+                "--epochs",
+                "20",
+                "--init",
+                "runs/a run",
+            ];
+            assert_eq!(found[0].advice[0].flags, flags);
+        }
+    }
+
+    #[test]
+    fn units_of_their_own_are_healthy() {
+        assert_eq!(found(&layer(UNITS, lively, noise), &network()), []);
+    }
+}
