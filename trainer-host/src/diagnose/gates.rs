@@ -6,7 +6,7 @@ use crate::train::TrainConfig;
 
 /// A gate that decides clearly is at its ends for half of the time and more; beyond nine tenths it hardly
 /// depends on anything that a gradient could change.
-const SATURATED: f64 = 0.9;
+pub(super) const SATURATED: f64 = 0.9;
 /// A cell that has forgotten most within a tenth of a sequence cannot bring its beginning to its end.
 const SHORT: f64 = 0.1;
 /// Sequences of fewer steps need no memory worth the name.
@@ -37,23 +37,33 @@ pub(super) fn findings(
         .collect()
 }
 
+/// Share of the activations of `gate` at those ends that no healthy network stays at, and which these are.
+fn saturation(layer: &LayerActivity, gate: usize) -> (f64, String) {
+    let (low, high) = layer.ends(gate);
+    match gate {
+        // Forget gates that stay open are what long memories are made of.
+        1 => (low, format!("below {GATE_END}")),
+        2 => (low + high, format!("beyond ±{CANDIDATE_END}")),
+        _ => {
+            let upper = short(f64::from(1.0 - GATE_END));
+            (low + high, format!("below {GATE_END} or above {upper}"))
+        }
+    }
+}
+
+/// The largest share of any gate of any layer.
+pub(super) fn largest_saturation(layers: &[LayerActivity]) -> f64 {
+    let gates = layers
+        .iter()
+        .flat_map(|layer| (0..4).map(|gate| saturation(layer, gate).0));
+    gates.fold(0.0, f64::max)
+}
+
 fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
     let mut evidence = Vec::new();
     let mut names = Vec::new();
     for (gate, name) in GATES.iter().enumerate() {
-        let (low, high) = layer.ends(gate);
-        // Forget gates that stay open are what long memories are made of.
-        let (share, ends) = match gate {
-            1 => (low, format!("below {GATE_END}")),
-            2 => (low + high, format!("beyond ±{CANDIDATE_END}")),
-            _ => (
-                low + high,
-                format!(
-                    "below {GATE_END} or above {}",
-                    short(f64::from(1.0 - GATE_END))
-                ),
-            ),
-        };
+        let (share, ends) = saturation(layer, gate);
         let figure = Figure::at_least(
             format!("layer lstm.{l}, {name}: share of activations {ends}"),
             share,

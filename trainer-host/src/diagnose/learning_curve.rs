@@ -10,7 +10,7 @@ use crate::data::Task;
 use crate::optimiser::OptimiserConfig;
 use crate::train::{EpochRecord, TrainConfig};
 
-/// A training loss above the guess's by more than rounding and noise: a network whose output weights
+/// While the rate is high: a training loss above the guess's by more than rounding and noise: a network whose output weights
 /// were all 0 would do better, so the updates overshoot.
 const ABOVE_GUESS: f64 = 1.05;
 /// A loss of so many times the lowest before it is a jump; the noise of batches is far smaller.
@@ -64,13 +64,15 @@ pub struct Curves<'a> {
     pub median_steps: usize,
     /// Whether all of the run was done.
     pub finished: bool,
+    /// The largest share of a gate's activations that are at an end of its range.
+    pub saturation: f64,
     /// Whether a forecast learns the change from the last value.
     pub learns_change: bool,
 }
 
 /// Everything that the curves say. The rate comes first, since what it explains is not said again.
 pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
-    let rate = curves.rate_too_high().or_else(|| curves.rate_too_low());
+    let rate = (curves.rate_too_low()).or_else(|| curves.rate_too_high());
     let mut found: Vec<Finding> = Vec::new();
     let explained = rate.is_some();
     found.extend(rate);
@@ -167,7 +169,8 @@ impl Curves<'_> {
             "median norm of the gradient before clipping",
             median(self.history.iter().map(|r| r.gradient_norm)),
         );
-        let late = median(losses[losses.len() / 2..].iter().copied());
+        let high = self.high_rate();
+        let typical = median(high.iter().map(|record| record.train_loss));
         let above = (self.fit.logged_guess).and_then(|guess| {
             Finding::when(
                 kind,
@@ -175,8 +178,8 @@ impl Curves<'_> {
                 "The updates overshoot: the training loss stays above what a constant guess costs.",
                 vec![
                     Figure::at_least(
-                        "median training loss of the run's second half",
-                        late,
+                        "median training loss of the epochs with a high rate",
+                        typical,
                         ABOVE_GUESS * guess,
                     ),
                     Figure::of("loss of a constant guess", guess),
@@ -239,7 +242,30 @@ impl Curves<'_> {
                 ],
             )
         };
-        let found = above.or_else(diverging).or_else(steep).or_else(jumping)?;
+        let saturated = || {
+            let severity = if self.fit.train.left() >= UNLEARNED {
+                Severity::Severe
+            } else {
+                Severity::Warning
+            };
+            Finding::when(
+                kind,
+                severity,
+                "Large steps have driven a gate to the ends of its range, and the training part is not learned.",
+                vec![
+                    Figure::at_least(
+                        "largest share of a gate's activations that are at an end",
+                        self.saturation,
+                        super::gates::SATURATED,
+                    ),
+                    self.left_at_least(LITTLE_LEFT),
+                    self.rate(),
+                ],
+            )
+        };
+        let found = (above.or_else(diverging).or_else(steep))
+            .or_else(saturated)
+            .or_else(jumping)?;
         let by = if found.severity == Severity::Severe {
             10.0
         } else {
@@ -704,6 +730,7 @@ pub(in crate::diagnose) mod tests {
         pub(in crate::diagnose) history: Vec<EpochRecord>,
         pub(in crate::diagnose) fit: Fit,
         pub(in crate::diagnose) finished: bool,
+        pub(in crate::diagnose) saturation: f64,
     }
 
     impl Case {
@@ -738,6 +765,7 @@ pub(in crate::diagnose) mod tests {
                     Some(fitted(1.05 * left, accuracy - 0.01)),
                 ),
                 finished: true,
+                saturation: 0.6,
             }
         }
 
@@ -750,6 +778,7 @@ pub(in crate::diagnose) mod tests {
                 updates: 40,
                 median_steps: 100,
                 finished: self.finished,
+                saturation: self.saturation,
                 learns_change: false,
             }
         }
@@ -939,6 +968,21 @@ pub(in crate::diagnose) mod tests {
         (case.history.iter_mut()).for_each(|record| record.gradient_norm = 300.0);
         let kinds: Vec<Kind> = found(&case).iter().map(|f| f.kind).collect();
         assert_eq!(kinds, [Kind::LearningRateTooHigh]);
+    }
+
+    #[test]
+    fn saturated_gates_explain_what_is_not_learned_and_harm_no_other() {
+        let flat = |e: usize| GUESS * (0.4 + 0.005 * f64::from(noise(e, 1)));
+        let mut case = Case::new(10, flat).with_rate(0.3);
+        assert_eq!(found(&case), []);
+        case.saturation = 0.95;
+        let kinds: Vec<Kind> = found(&case).iter().map(|f| f.kind).collect();
+        assert_eq!(kinds, [Kind::LearningRateTooHigh]);
+        let learned = Case {
+            saturation: 0.95,
+            ..healthy()
+        };
+        assert_eq!(found(&learned), []);
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Examined {
             updates: train.len().div_ceil(config.batch_size) * windows,
             median_steps: summary.length.median,
             finished: self.finished,
+            saturation: gates::largest_saturation(&self.activity),
             learns_change: forecast.is_some_and(|forecast| forecast.change),
         };
         let mut found = learning_curve::findings(&curves);
