@@ -1,7 +1,7 @@
 //! Which classes are not found, and which are taken for each other.
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity};
-use super::fit::PartFit;
+use super::fit::Fit;
 use crate::evaluate::{ClassFigures, ClassScore};
 use crate::train::TrainConfig;
 
@@ -10,7 +10,7 @@ const RARE: f64 = 0.5;
 /// A rare class whose recall is so far below the accuracy is paid for by the common ones.
 const RECALL_GAP: f64 = 0.2;
 /// Fewer occurrences say nothing of a class's recall.
-const FEW: usize = 3;
+const FEW: usize = 5;
 /// Of all errors: from here on one pair is what is to be worked on.
 const SHARE_OF_ERRORS: f64 = 0.4;
 /// Fewer errors between two classes are no pattern.
@@ -18,65 +18,88 @@ const FEW_ERRORS: usize = 5;
 /// Of both classes' occurrences: a rarer mistake does not matter for them.
 const SHARE_OF_PAIR: f64 = 0.05;
 
-/// Rare classes and confused pairs in the `part` that is judged by; `counts` of each class in the training
-/// part.
-pub(super) fn findings(
-    part: &str,
-    fit: &PartFit,
-    counts: &[usize],
-    config: &TrainConfig,
-) -> Vec<Finding> {
-    let Some(score) = fit.classes() else {
+/// A rare class that is not found.
+struct Neglected<'a> {
+    class: &'a ClassFigures,
+    part: &'static str,
+    /// Occurrences in the training part, 1 for as many as the mean class has.
+    relative: f64,
+    /// Accuracy of the part less the recall.
+    missing: f64,
+}
+
+/// Rare classes and confused pairs; `counts` of each class in the training part.
+///
+/// A class that hardly occurs in the validation part is judged by the training part.
+pub(super) fn findings(fit: &Fit, counts: &[usize], config: &TrainConfig) -> Vec<Finding> {
+    let (part, judged) = fit.judged();
+    let Some((score, train)) = judged.classes().zip(fit.train.classes()) else {
         return Vec::new();
     };
-    imbalance(part, score, counts, config)
+    imbalance([(part, score), ("training", train)], counts, config)
         .into_iter()
         .chain(confused(part, score, config))
         .collect()
 }
 
 fn imbalance(
-    part: &str,
-    score: &ClassScore,
+    parts: [(&'static str, &ClassScore); 2],
     counts: &[usize],
     config: &TrainConfig,
 ) -> Option<Finding> {
     let all: usize = counts.iter().sum();
     let equal = all as f64 / counts.len().max(1) as f64;
-    let neglected: Vec<(&ClassFigures, f64, f64)> = (score.classes.iter().zip(counts))
-        .filter_map(|(class, count)| {
+    let neglected: Vec<Neglected<'_>> = (counts.iter().enumerate())
+        .filter_map(|(c, count)| {
+            let enough = |score: &ClassScore| score.classes[c].support >= FEW;
+            let (part, score) = parts.into_iter().find(|(_, score)| enough(score))?;
+            let class = &score.classes[c];
             let relative = *count as f64 / equal;
             let missing = score.accuracy - class.recall?;
-            let rare = relative <= RARE && class.support >= FEW;
-            (rare && missing >= RECALL_GAP).then_some((class, relative, missing))
+            (relative <= RARE && missing >= RECALL_GAP).then_some(Neglected {
+                class,
+                part,
+                relative,
+                missing,
+            })
         })
         .collect();
-    let (worst, _, _) = neglected.iter().max_by(|a, b| a.2.total_cmp(&b.2))?;
-    let names: Vec<&str> = neglected
-        .iter()
-        .map(|(class, ..)| class.name.as_str())
-        .collect();
+    let (_, score) = parts[0];
+    if neglected.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = neglected.iter().map(|n| n.class.name.as_str()).collect();
     let mut evidence = Vec::new();
-    for (class, relative, missing) in &neglected {
+    for Neglected {
+        class,
+        part,
+        relative,
+        missing,
+    } in &neglected
+    {
         let name = &class.name;
-        evidence.push(Figure::at_most(
-            format!("{name}: occurrences in the training part, relative to equal classes"),
-            *relative,
-            RARE,
-        ));
-        evidence.push(Figure::at_least(
-            format!("{name}: accuracy less recall on the {part} part"),
-            *missing,
-            RECALL_GAP,
-        ));
-        evidence.push(Figure::of(
-            format!("{name}: occurrences in the {part} part"),
-            class.support as f64,
-        ));
+        evidence.extend([
+            Figure::at_most(
+                format!(
+                    "class {name}: occurrences in the training part, relative to equal classes"
+                ),
+                *relative,
+                RARE,
+            ),
+            Figure::at_least(
+                format!("class {name}: accuracy less recall on the {part} part"),
+                *missing,
+                RECALL_GAP,
+            ),
+            Figure::of(
+                format!("class {name}: occurrences in the {part} part"),
+                class.support as f64,
+            ),
+        ]);
     }
     evidence.push(Figure::of("accuracy", score.accuracy));
     evidence.push(Figure::of("balanced accuracy", score.balanced_accuracy));
-    let unseen = worst.recall == Some(0.0);
+    let unseen = neglected.iter().any(|n| n.class.recall == Some(0.0));
     let found = Finding::when(
         Kind::ClassImbalance,
         if unseen {
@@ -117,7 +140,7 @@ fn confused(part: &str, score: &ClassScore, config: &TrainConfig) -> Option<Find
     let found = Finding::when(
         Kind::ConfusedClasses,
         Severity::Note,
-        format!("Most errors are between {first} and {second}."),
+        format!("Most errors are between classes {first} and {second}."),
         vec![
             Figure::at_least(
                 format!("share of the {part} part's errors that are between the two"),
@@ -160,6 +183,8 @@ fn confused(part: &str, score: &ClassScore, config: &TrainConfig) -> Option<Find
 pub(in crate::diagnose) mod tests {
     use ndarray::Array2;
 
+    use super::super::data::tests::fit;
+    use super::super::fit::PartFit;
     use super::*;
     use crate::data::{Dataset, Targets};
     use crate::evaluate::{Outputs, score};
@@ -205,8 +230,9 @@ pub(in crate::diagnose) mod tests {
     }
 
     fn found(confusion: &[&[usize]]) -> Vec<Finding> {
-        let (fit, counts) = part(confusion);
-        findings("validation", &fit, &counts, &TrainConfig::default())
+        let (judged, counts) = part(confusion);
+        let fit = fit(judged.clone(), Some(judged));
+        findings(&fit, &counts, &TrainConfig::default())
     }
 
     /// What is found in scores that have one illness.
@@ -229,7 +255,7 @@ pub(in crate::diagnose) mod tests {
             assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [kind]);
         }
         let (_, confused) = &ill()[1];
-        assert!(confused[0].summary.contains("class 1 and class 2"));
+        assert!(confused[0].summary.contains("classes class 1 and class 2"));
         assert_eq!(confused[0].evidence[1].value, 18.0);
     }
 
@@ -240,6 +266,22 @@ pub(in crate::diagnose) mod tests {
             (found[0].kind, found[0].severity),
             (Kind::ClassImbalance, Severity::Severe)
         );
+    }
+
+    #[test]
+    fn a_class_with_few_validation_sequences_is_judged_by_the_training_part() {
+        let (train, counts) = part(&[&[95, 0, 0], &[0, 90, 0], &[5, 5, 4]]);
+        let (validation, _) = part(&[&[20, 0, 0], &[0, 18, 0], &[1, 1, 0]]);
+        let found = findings(
+            &fit(train, Some(validation)),
+            &counts,
+            &TrainConfig::default(),
+        );
+        assert_eq!(
+            found.iter().map(|f| f.kind).collect::<Vec<_>>(),
+            [Kind::ClassImbalance]
+        );
+        assert!(found[0].evidence[1].name.ends_with("on the training part"));
     }
 
     #[test]

@@ -23,6 +23,9 @@ const VISIBLE_GAP: f64 = 0.02;
 /// or of the file.
 const OUTLIER: f64 = 20.0;
 
+/// A channel that holds one value for so much of the time tells of events, which are far from that value.
+const SPARSE: f64 = 0.9;
+
 /// Parts that are missing, small or unlike, and channels that are constant or have outliers.
 pub(super) fn findings(
     train: &Dataset,
@@ -75,7 +78,7 @@ fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Find
         Some(accuracy) => {
             let error = 2.0 * standard_error(accuracy, part.sequences);
             let figure = Figure::at_least(
-                "two standard errors of the accuracy on the validation part",
+                "two standard errors of the accuracy on the validation part, each sequence one draw",
                 error,
                 TOO_COARSE,
             );
@@ -189,6 +192,16 @@ fn constant(train: &Dataset) -> Option<Finding> {
     )]))
 }
 
+/// Share of the steps at which channel `j` has its median.
+fn resting_share(train: &Dataset, j: usize) -> f64 {
+    let columns = train.sequences.iter().map(|sequence| sequence.column(j));
+    let mut values: Vec<f32> = columns.flatten().copied().collect();
+    values.sort_unstable_by(f32::total_cmp);
+    let median = values.get(values.len() / 2).copied();
+    let resting = values.iter().filter(|value| Some(**value) == median);
+    resting.count() as f64 / values.len().max(1) as f64
+}
+
 fn outliers(train: &Dataset, normalisation: &Normalisation) -> Option<Finding> {
     let channels = train.channels.len();
     let mut counts = vec![0usize; channels];
@@ -201,7 +214,9 @@ fn outliers(train: &Dataset, normalisation: &Normalisation) -> Option<Finding> {
             largest[j] = largest[j].max(deviations);
         }
     }
-    let hit: Vec<usize> = (0..channels).filter(|j| largest[*j] >= OUTLIER).collect();
+    let hit: Vec<usize> = (0..channels)
+        .filter(|j| largest[*j] >= OUTLIER && resting_share(train, *j) < SPARSE)
+        .collect();
     if hit.is_empty() {
         return None;
     }
@@ -338,6 +353,16 @@ pub(in crate::diagnose) mod tests {
             ..healthy()
         };
         assert_eq!(found(&recordings(), &near), []);
+    }
+
+    #[test]
+    fn a_rare_event_is_no_outlier() {
+        let mut data = recordings();
+        for (s, sequence) in data.sequences.iter_mut().enumerate() {
+            sequence.column_mut(1).fill(0.0);
+            sequence[[5, 1]] = f32::from(u8::from(s == 3));
+        }
+        assert_eq!(found(&data, &healthy()), []);
     }
 
     #[test]

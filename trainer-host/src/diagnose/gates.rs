@@ -14,6 +14,9 @@ const LONG_SEQUENCE: usize = 20;
 /// A network that fits needs no longer memory than it has: half of a constant guess's loss is left at least.
 const UNLEARNED: f64 = 0.5;
 
+/// Where nothing at all is learned, memory is the first thing to try.
+const NOTHING_LEARNED: f64 = 0.95;
+
 const GATES: [&str; 4] = ["input gate", "forget gate", "candidate", "output gate"];
 
 /// Saturated gates, and forget gates that are shut where sequences are long.
@@ -96,9 +99,14 @@ fn short_memory(
         .flat_map(LayerActivity::memory)
         .fold(0.0, f64::max);
     let steps = median_steps as f64;
+    let severity = if left >= NOTHING_LEARNED {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
     let found = Finding::when(
         Kind::ShortMemory,
-        Severity::Warning,
+        severity,
         "Forget gates are so far shut that every cell forgets within a small part of a sequence.",
         vec![
             Figure::at_most(

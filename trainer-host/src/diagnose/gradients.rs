@@ -3,6 +3,7 @@
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use super::learning_curve::Curves;
 use crate::initialisation::RecurrentWeights;
+use crate::train::{EpochRecord, TrainConfig};
 
 /// Clipped to a tenth and less, an update has the gradient's direction and nothing of its size.
 const FAR_ABOVE_CLIPPING: f64 = 10.0;
@@ -11,10 +12,28 @@ const USUAL_NORM: f64 = 1.0;
 /// Norms around 1 are usual; a thousandth of that moves nothing but Adam, by noise.
 const NEXT_TO_NOTHING: f64 = 1e-3;
 /// Of the epochs: a single steep batch is what clipping is for.
-const MOST_EPOCHS: f64 = 0.5;
+pub(super) const MOST_EPOCHS: f64 = 0.5;
 /// A gradient next to nothing is right where little is left to learn: below half of a constant guess's loss
 /// something is learned.
 const UNLEARNED: f64 = 0.5;
+
+/// The norm from which on a gradient is far larger than it is clipped to.
+fn far_above(config: &TrainConfig) -> f64 {
+    let clipped_to = f64::from(config.clip_norm);
+    FAR_ABOVE_CLIPPING
+        * if clipped_to > 0.0 {
+            clipped_to
+        } else {
+            USUAL_NORM
+        }
+}
+
+/// Share of the epochs whose mean norm is.
+pub(super) fn exploding_share(config: &TrainConfig, history: &[EpochRecord]) -> f64 {
+    let far = far_above(config);
+    let exploding = history.iter().filter(|record| record.gradient_norm >= far);
+    exploding.count() as f64 / history.len().max(1) as f64
+}
 
 /// Exploding and vanishing gradients.
 pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
@@ -28,12 +47,7 @@ pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
     };
     let config = curves.config;
     let clipped_to = f64::from(config.clip_norm);
-    let usual = if clipped_to > 0.0 {
-        clipped_to
-    } else {
-        USUAL_NORM
-    };
-    let exploding = share(&|norm| norm >= FAR_ABOVE_CLIPPING * usual);
+    let exploding = exploding_share(config, curves.history);
     let largest = norms.iter().copied().fold(0.0, f64::max);
     let exploding = Finding::when(
         Kind::ExplodingGradients,
@@ -43,7 +57,7 @@ pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
             Figure::at_least(
                 format!(
                     "share of the epochs with a mean norm of {} or more",
-                    short(FAR_ABOVE_CLIPPING * usual)
+                    short(far_above(config))
                 ),
                 exploding,
                 MOST_EPOCHS,

@@ -26,8 +26,8 @@ const REACH: f64 = 0.1;
 const NOTHING_LEARNED: f64 = 0.95;
 /// Half of what a guess costs is a network that does not know its own training part.
 const UNLEARNED: f64 = 0.5;
-/// Below a tenth of the guess's loss there is little left to learn.
-const LITTLE_LEFT: f64 = 0.1;
+/// Below a fifth of the guess's loss more of the same brings little.
+const LITTLE_LEFT: f64 = 0.2;
 /// Nine of ten epochs lower the loss: a rate that is anywhere near too high has more that do not.
 const STEADY: f64 = 0.9;
 /// A quarter of the epochs with a tenth of the fall or more: the curve has not flattened.
@@ -36,6 +36,8 @@ const LATE_FALL: f64 = 0.1;
 const SHAPED: usize = 5;
 /// The rate counts as high while it is at least this share of the largest.
 const HIGH_RATE: f64 = 0.5;
+/// Epochs in a row without an improvement that early stopping is advised with.
+const PATIENCE: usize = 10;
 /// A gap of less than a tenth of the guess's loss is usual between parts.
 const LOSS_GAP: f64 = 0.1;
 /// Smaller gaps of accuracy are of no use to anyone.
@@ -70,9 +72,7 @@ pub struct Curves<'a> {
 pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
     let rate = curves.rate_too_high().or_else(|| curves.rate_too_low());
     let mut found: Vec<Finding> = Vec::new();
-    let explained = rate
-        .as_ref()
-        .is_some_and(|rate| rate.severity == Severity::Severe);
+    let explained = rate.is_some();
     found.extend(rate);
     if !explained {
         let progress = curves.no_progress().or_else(|| curves.under_fitting());
@@ -222,7 +222,24 @@ impl Curves<'_> {
             )
             .filter(|_| ended_in_one)
         };
-        let found = above.or_else(diverging).or_else(jumping)?;
+        let steep = || {
+            Finding::when(
+                kind,
+                Severity::Severe,
+                "The updates overshoot: gradients stay far above what they are clipped to, and the training part is not learned.",
+                vec![
+                    Figure::at_least(
+                        "share of the epochs with a mean norm far above clipping",
+                        super::gradients::exploding_share(self.config, self.history),
+                        super::gradients::MOST_EPOCHS,
+                    ),
+                    self.left_at_least(UNLEARNED),
+                    self.rate(),
+                    norm.clone(),
+                ],
+            )
+        };
+        let found = above.or_else(diverging).or_else(steep).or_else(jumping)?;
         let by = if found.severity == Severity::Severe {
             10.0
         } else {
@@ -363,7 +380,7 @@ impl Curves<'_> {
             found
                 .advise([self.more_epochs("more time")])
                 .advise(self.more_units())
-                .advise([Lever::find_rate("perhaps a higher rate is possible")])
+                .advise([Lever::find_rate("says which rates lower the loss fastest")])
                 .advise(bare)
                 .advise([Lever::look("or the channels do not tell more than this")]),
         )
@@ -485,9 +502,10 @@ impl Curves<'_> {
     fn over_fitting(&self) -> Option<Finding> {
         let validation = self.fit.validation.as_ref()?;
         let train = &self.fit.train;
-        let gap = (validation.loss - train.loss) / train.guess_loss.max(f64::MIN_POSITIVE);
+        // Each beside its own guess: the validation rows of a forecast may vary more than those before.
+        let gap = validation.left() - train.left();
         let loss_gap = Figure::at_least(
-            "validation loss less training loss, as a share of a constant guess's",
+            "validation loss less training loss, each as a share of a constant guess's",
             gap,
             LOSS_GAP,
         );
@@ -600,10 +618,16 @@ impl Curves<'_> {
                 "smaller weights",
             ));
         }
-        if config.early_stopping.is_none() && self.fit.validation.is_some() {
+        let losses = self
+            .history
+            .iter()
+            .filter_map(|r| Some((r.epoch, r.validation?.loss)));
+        let best = losses.min_by(|a, b| a.1.total_cmp(&b.1));
+        let since = best.map_or(0, |(epoch, _)| self.history.len() - epoch);
+        if config.early_stopping.is_none() && since >= PATIENCE {
             levers.push(Lever::train(
-                "--early-stopping 10",
-                "ends the run, and keeps the weights of its best epoch",
+                &format!("--early-stopping {PATIENCE}"),
+                "ends the run soon after its best epoch, and keeps the weights of that",
             ));
         }
         let hidden: Vec<usize> = config.hidden.iter().map(|h| h.div_ceil(2)).collect();
@@ -905,6 +929,16 @@ pub(in crate::diagnose) mod tests {
         case.finished = false;
         let kinds: Vec<Kind> = found(&case).iter().map(|f| f.kind).collect();
         assert_eq!(kinds, [Kind::LearningRateTooHigh, Kind::Unfinished]);
+    }
+
+    #[test]
+    fn steep_gradients_explain_what_is_not_learned() {
+        let flat = |e: usize| GUESS * (0.7 + 0.005 * f64::from(noise(e, 1)));
+        let mut case = Case::new(10, flat);
+        assert_eq!(found(&case)[0].kind, Kind::UnderFitting);
+        (case.history.iter_mut()).for_each(|record| record.gradient_norm = 300.0);
+        let kinds: Vec<Kind> = found(&case).iter().map(|f| f.kind).collect();
+        assert_eq!(kinds, [Kind::LearningRateTooHigh]);
     }
 
     #[test]

@@ -118,8 +118,7 @@ impl Examined {
             &self.run.folder,
         ));
         if let Some(counts) = train.class_counts() {
-            let (part, fit) = self.fit.judged();
-            found.extend(classes::findings(part, fit, &counts, config));
+            found.extend(classes::findings(&self.fit, &counts, config));
         }
         found.extend(data::findings(
             train,
