@@ -1,5 +1,6 @@
 //! How large the values of one kind are: a sample of their magnitudes, and the ranges that suit it.
 
+use lstm_nostd::kernels::Width;
 use ndarray::ArrayView2;
 
 /// Values that are kept, at most; the largest one is known exactly beside them.
@@ -42,6 +43,8 @@ pub struct Magnitudes {
     /// One in `stride` values, picked by a hash of their number, so that no period of the data meets one
     /// of the sample; sorted by [`Magnitudes::finish`].
     sample: Vec<f32>,
+    /// The reaches of least error in int16 and in int8: training asks for them at every update.
+    least_error: [f64; 2],
     /// The number of the next value.
     next: u64,
     stride: u64,
@@ -76,6 +79,8 @@ impl Magnitudes {
 
     pub(crate) fn finish(&mut self) {
         self.sample.sort_unstable_by(f32::total_cmp);
+        self.least_error =
+            [Width::Int16, Width::Int8].map(|width| self.least_error_in(largest_integer(width)));
     }
 
     /// The largest magnitude.
@@ -83,16 +88,19 @@ impl Magnitudes {
         self.largest.into()
     }
 
-    /// The magnitude that a signed integer format should reach whose largest integer is `levels`.
-    pub fn reach(&self, clipping: Clipping, levels: f64) -> f64 {
+    /// The magnitude that the largest integer of `width` should stand for.
+    pub fn reach(&self, clipping: Clipping, width: Width) -> f64 {
         match clipping {
             Clipping::MinMax => self.largest(),
             Clipping::Percentile => percentile(&self.sample, COVERED).min(self.largest()),
-            Clipping::MeanSquaredError => self.least_error(levels),
+            Clipping::MeanSquaredError => match width {
+                Width::Int16 => self.least_error[0],
+                Width::Int8 => self.least_error[1],
+            },
         }
     }
 
-    fn least_error(&self, levels: f64) -> f64 {
+    fn least_error_in(&self, levels: f64) -> f64 {
         let candidates = (CANDIDATES / 8..=CANDIDATES)
             .rev()
             .map(|k| self.largest() * f64::from(k) / f64::from(CANDIDATES));
@@ -113,6 +121,14 @@ impl Magnitudes {
             }
         }
         best.1
+    }
+}
+
+/// The largest integer of an activation.
+pub(crate) const fn largest_integer(width: Width) -> f64 {
+    match width {
+        Width::Int16 => 32_767.0,
+        Width::Int8 => 127.0,
     }
 }
 
@@ -160,9 +176,9 @@ mod tests {
         ) {
             let all = magnitudes(&values);
             let largest = values.iter().fold(0.0f32, |max, v| max.max(v.abs()));
-            prop_assert_eq!(all.reach(Clipping::MinMax, 127.0), f64::from(largest));
+            prop_assert_eq!(all.reach(Clipping::MinMax, Width::Int8), f64::from(largest));
             for clipping in Clipping::ALL {
-                prop_assert!(all.reach(clipping, 127.0) <= f64::from(largest));
+                prop_assert!(all.reach(clipping, Width::Int8) <= f64::from(largest));
             }
         }
 
@@ -179,7 +195,7 @@ mod tests {
                     (v - (v / step).round().min(levels) * step).powi(2)
                 }).sum()
             };
-            let found = error(all.reach(Clipping::MeanSquaredError, levels));
+            let found = error(all.least_error_in(levels));
             prop_assert!(found <= error(f64::from(outlier)) * (1.0 + 1e-9));
         }
     }
@@ -190,8 +206,8 @@ mod tests {
         let values = (0..10_000).map(|n| n as f32 / 10_000.0);
         let values: Vec<f32> = values.chain([10.0]).collect();
         let all = magnitudes(&values);
-        assert!(all.reach(Clipping::MeanSquaredError, 7.0) < 5.0);
-        assert!((all.reach(Clipping::Percentile, 7.0) - 1.0).abs() < 0.01);
+        assert!(all.least_error_in(7.0) < 5.0);
+        assert!((all.reach(Clipping::Percentile, Width::Int8) - 1.0).abs() < 0.01);
     }
 
     #[test]
@@ -204,6 +220,6 @@ mod tests {
             "{}",
             all.sample.len()
         );
-        assert!((all.reach(Clipping::Percentile, 127.0) - 999.0).abs() < 3.0);
+        assert!((all.reach(Clipping::Percentile, Width::Int8) - 999.0).abs() < 3.0);
     }
 }

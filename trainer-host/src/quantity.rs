@@ -81,7 +81,9 @@ impl FromStr for Seconds {
             (&["ms"], 1e-3),
             (&["us", "µs", "μs"], 1e-6),
         ];
-        in_units(text, &units, "time", "5ms or 200us").map(Self)
+        let seconds = in_units(text, &units, "time", "5ms or 200us")?;
+        // Whole nanoseconds, so that a time is read as it is written.
+        Ok(Self((seconds * 1e9).round().max(1.0) / 1e9))
     }
 }
 

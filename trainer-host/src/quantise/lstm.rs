@@ -9,8 +9,7 @@ use super::gptq::Curvature;
 use super::moments::Moments;
 use super::row::{Row, RowQuantiser};
 use super::{
-    ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, largest_integer, narrowing_shift,
-    range_margin,
+    ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
 use crate::calibrate::LstmRanges;
 use crate::magnitudes::Clipping;
@@ -40,7 +39,7 @@ pub(super) fn input_ranges(
     width: Width,
 ) -> (u8, Vec<f64>, Vec<f64>) {
     let reach = |magnitudes: &crate::magnitudes::Magnitudes| {
-        magnitudes.reach(plan.clipping, largest_integer(width)) * range_margin(width)
+        magnitudes.reach(plan.clipping, width) * range_margin(width)
     };
     let narrowest: Vec<f64> = (ranges.input.iter().zip(plan.smallest_input_range))
         .map(|(magnitudes, least)| match reach(magnitudes) {
@@ -110,11 +109,7 @@ impl Job<'_> {
             x_shift: (kappa + least_shift) as u8,
             h_shift: match self.scheme.width() {
                 Width::Int16 => 0,
-                Width::Int8 => narrowing_shift(
-                    ranges
-                        .hidden
-                        .reach(self.clipping, largest_integer(Width::Int8)),
-                ),
+                Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
             },
             cell_int_bits: m,
             peephole: match layer.peephole {
@@ -173,7 +168,7 @@ impl Job<'_> {
     /// Integer bits that cover [`CELL_MARGIN`] times the reach of the cells.
     fn cell_int_bits(&self) -> Result<u8, QuantiseError> {
         let cell = &self.ranges.cell;
-        let reach = cell.reach(self.clipping, largest_integer(Width::Int16));
+        let reach = cell.reach(self.clipping, Width::Int16);
         let fits = |&m: &u8| {
             reach * CELL_MARGIN < 2f64.powi(i32::from(m)) || (m == 15 && cell.largest() < 32_768.0)
         };

@@ -43,18 +43,11 @@ pub use fake::FakeQuantised;
 
 use crate::activation_format::{ActivationFormat, ActivationFormats};
 use crate::calibrate::{Calibration, evenly_spaced};
-use crate::magnitudes::Clipping;
+use crate::magnitudes::{Clipping, largest_integer};
 use crate::network::{DenseLayer, Head, Mode, Network};
 
 /// Units of Q0.15 in one.
 const Q15: f64 = 32_768.0;
-/// The largest integer of an activation.
-const fn largest_integer(width: Width) -> f64 {
-    match width {
-        Width::Int16 => 32_767.0,
-        Width::Int8 => 127.0,
-    }
-}
 /// The range over the calibrated reach. int16 has bits to spare for values that have not come yet; int8 has
 /// none, and 127 of its 128 steps hold the reach.
 const fn range_margin(width: Width) -> f64 {
@@ -186,14 +179,13 @@ pub fn quantise(
         if l == 0 {
             quantised.input_range = range;
         }
-        let largest = largest_integer(width);
         below = Some(Signal {
             width,
             range: match width {
                 Width::Int16 => 1.0,
                 Width::Int8 => 0.5f64.powi(i32::from(WIDTH_SHIFT - integers.h_shift)),
             },
-            reach: ranges.hidden.reach(plan.clipping, largest),
+            reach: ranges.hidden.reach(plan.clipping, width),
         });
         inputs.replace_lstm(l, &integers, &gain);
         quantised.lstm.push(integers);
@@ -202,8 +194,8 @@ pub fn quantise(
     let mut below = below.expect("a network has an LSTM layer");
     for (l, (layer, &scheme)) in network.dense.iter().zip(dense_schemes).enumerate() {
         let width = scheme.width();
-        let relu_reach = (calibration.dense.get(l))
-            .map(|magnitudes| magnitudes.reach(plan.clipping, largest_integer(width)));
+        let relu_reach =
+            (calibration.dense.get(l)).map(|magnitudes| magnitudes.reach(plan.clipping, width));
         let (input_shift, range) = below.arriving(width);
         let shrink = match relu_reach {
             Some(_) => 1.0,

@@ -38,17 +38,23 @@ pub fn best<'a>(trials: &'a [StoredTrial], limits: &Limits) -> Option<&'a Stored
         .map(|(trial, _)| trial)
 }
 
-/// The run that trains the trial's point on training and validation part together, for as many epochs as
-/// its best weights had.
+/// The run that trains the trial's point on training and validation part together: for all epochs of a
+/// schedule that ends low, where the last weights are among the best, else for as many as the trial's best
+/// weights had.
 ///
 /// # Errors
 /// When the point is no run of the definition.
 pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, PlanError> {
     let mut plan = Plan::new(&definition.config, &trial.point)?;
-    if let Some(result) = &trial.result {
-        plan.config.train.epochs = result.best_epoch.max(1);
+    let train = &mut plan.config.train;
+    let ends_low = train.schedule.anneals_late() && train.early_stopping.is_none();
+    if let Some(result) = trial.result.as_ref().filter(|_| !ends_low) {
+        train.epochs = result.best_epoch.max(1);
     }
-    plan.config.train.validation_share = 0.0;
-    plan.config.train.early_stopping = None;
+    // A schedule that follows the validation loss needs its part.
+    if !train.schedule.needs_validation() {
+        train.validation_share = 0.0;
+    }
+    train.early_stopping = None;
     Ok(plan)
 }

@@ -97,7 +97,7 @@ impl Plan {
                 },
             }
         }
-        // Setting a kind forgets the constants of the kind before.
+        // A kind first: its constants are of that kind alone.
         settings.sort_by_key(|(key, _)| !key.ends_with(".kind"));
         let settings: Vec<String> = settings.into_iter().map(|(_, text)| text).collect();
         config = config.with_settings(&settings)?;
