@@ -103,8 +103,7 @@ fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Find
             "The validation part holds {} sequences of {groups} persons or machines: what it says of others is coarser still than these figures.",
             part.sequences
         ),
-        None => "Runs whose validation accuracies differ by less than this cannot be told apart."
-            .to_owned(),
+        None => "Runs whose validation scores differ by little cannot be told apart.".to_owned(),
     };
     let severity = if coarse {
         Severity::Warning

@@ -73,17 +73,19 @@ pub struct Curves<'a> {
 /// Everything that the curves say. The rate comes first, since what it explains is not said again.
 pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
     let rate = (curves.rate_too_low()).or_else(|| curves.rate_too_high());
+    let over_fitting = curves.over_fitting();
     let mut found: Vec<Finding> = Vec::new();
-    let explained = rate.is_some();
-    found.extend(rate);
-    if !explained {
-        let progress = curves.no_progress().or_else(|| curves.under_fitting());
-        let stopped_early = curves.still_improving();
-        found.extend(progress);
-        found.extend(stopped_early);
+    if rate.is_none() {
+        found.extend(curves.no_progress());
+        // More training on its own would only widen the gap.
+        if found.is_empty() && over_fitting.is_none() {
+            found.extend(curves.under_fitting());
+            found.extend(curves.still_improving());
+        }
     }
+    found.extend(rate);
     found.extend(curves.no_better_than_guessing());
-    found.extend(curves.over_fitting());
+    found.extend(over_fitting);
     found.extend(curves.unfinished());
     found
 }
@@ -377,7 +379,11 @@ impl Curves<'_> {
     }
 
     fn under_fitting(&self) -> Option<Finding> {
-        let severity = Severity::Warning;
+        // What comes next is seldom known any better.
+        let severity = match persistence(&self.fit.train) {
+            Some(_) => Severity::Note,
+            None => Severity::Warning,
+        };
         let accuracy = self
             .fit
             .train
@@ -983,6 +989,27 @@ pub(in crate::diagnose) mod tests {
             ..healthy()
         };
         assert_eq!(found(&learned), []);
+    }
+
+    #[test]
+    fn what_over_fits_is_not_told_to_train_longer() {
+        let flat = |e: usize| GUESS * (0.6 + 0.005 * f64::from(noise(e, 1)));
+        let mut case = Case::new(10, flat);
+        assert_eq!(found(&case)[0].kind, Kind::UnderFitting);
+        case.fit.validation = Some(fitted(0.95, 0.4));
+        let kinds: Vec<Kind> = found(&case).iter().map(|f| f.kind).collect();
+        assert_eq!(kinds, [Kind::OverFitting]);
+    }
+
+    #[test]
+    fn a_forecast_that_knows_little_more_is_but_noted() {
+        let mut fit = forecast(0.8, 1.0);
+        fit.train.loss = 0.7;
+        let found = found(&Case { fit, ..healthy() });
+        assert_eq!(
+            (found[0].kind, found[0].severity),
+            (Kind::UnderFitting, Severity::Note)
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! next    x that maximises ln p_good(x) − ln p_bad(x) among 24 draws from p_good              (T1)
 //! ```
 //!
-//! The densities are those of [`parzen`](super::parzen), of all settings together. A trial that was
+//! The densities are those of `parzen.rs`, of all settings together. A trial that was
 //! stopped is worse than each that was finished, one that failed is worse than all.
 //!
 //! This is our own and not that of the crate `optimizer`, which knows a setting by its range alone,
