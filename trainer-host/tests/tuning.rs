@@ -211,17 +211,157 @@ fn killed_workers_lose_nothing() {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), told, "{storage}: a trial was ended twice");
-        let trials = bench
-            .folder
-            .path()
-            .join(storage)
-            .with_extension("trials")
-            .join("default");
+        let trials = format!("{storage}.trials/default");
+        let trials = bench.folder.path().join(trials);
         for entry in std::fs::read_dir(trials).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert!(!name.contains("attempt"), "{name} is left");
         }
     }
+}
+
+/// A worker that sleeps for longer than the others wait has lost its trial, and gives way when it wakes.
+#[cfg(unix)]
+#[test]
+fn a_worker_that_wakes_late_gives_way() {
+    let bench = Bench::new();
+    let alone = bench.study("alone.db");
+    let arguments = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--storage",
+        "s.db",
+        "--json",
+    ];
+    let patient = ["--workers", "1", "--lost-after", "1s"];
+    let mut sleeper = bench.command(&[&arguments[..], &patient].concat());
+    let sleeper = sleeper
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let signal = |name: &str| {
+        let id = sleeper.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    std::thread::sleep(Duration::from_millis(250));
+    signal("-STOP");
+    let output = bench.run(&[&arguments[..], &patient].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    signal("-CONT");
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        found(&json(&String::from_utf8_lossy(&output.stdout))),
+        found(&alone)
+    );
+    let (study, late) = finish(sleeper);
+    assert_eq!(found(&study), found(&alone));
+    let mut all = [ended(&said), ended(&late)].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..12).collect::<Vec<_>>(), "{said}{late}");
+}
+
+#[test]
+fn limits_at_hand_are_of_the_core_at_hand() {
+    let bench = Bench::new();
+    bench.study("s.db");
+    let best = [
+        "tune",
+        "best",
+        "--storage",
+        "s.db",
+        "--out",
+        "best",
+        "--core",
+        "m0",
+        "--json",
+    ];
+    let free = json(&bench.succeed(&best));
+    let needed = free["footprint"]["instructions"].as_u64().unwrap();
+    assert_eq!(free["footprint"]["core"], "M0");
+    let fewer = (needed - 1).to_string();
+    let arguments = [&best[..], &["--overwrite", "--max-instructions", &fewer]].concat();
+    let smaller = json(&bench.succeed(&arguments));
+    assert!(smaller["footprint"]["instructions"].as_u64().unwrap() < needed);
+    let errors = bench.fail(&[&best[..], &["--latency", "1us"]].concat());
+    assert!(errors.contains("--clock"), "{errors}");
+    let errors = bench.fail(&[&best[..], &["--export", "no/such/m.lstm"]].concat());
+    assert!(errors.contains("no such folder"), "{errors}");
+}
+
+#[test]
+fn trials_are_judged_by_the_same_data() {
+    let bench = Bench::new();
+    for key in [
+        "train.seed",
+        "train.validation_share",
+        "data.seed",
+        "train.init",
+    ] {
+        bench.file(
+            "search.toml",
+            &format!("[tune.space]\n\"{key}\" = {{ low = 1, high = 9 }}\n"),
+        );
+        let errors = bench.fail(&[
+            "tune",
+            "digits",
+            "--config",
+            "search.toml",
+            "--storage",
+            "x.db",
+        ]);
+        assert!(errors.contains("cannot be searched"), "{key}: {errors}");
+    }
+    // Rows of the validation part alone change between two calls.
+    let rows = |last: f64| {
+        let value = |t: usize| {
+            if t < 100 {
+                (t as f64 * 0.3).sin()
+            } else {
+                last + t as f64
+            }
+        };
+        let line = |t: usize| format!("{t},{}\n", value(t));
+        "t,x\n".to_owned() + &(0..120).map(line).collect::<String>()
+    };
+    let data = [
+        "tune",
+        "series.csv",
+        "--look-back",
+        "8",
+        "--validation-rows",
+        "20",
+        "--epochs",
+        "1",
+    ];
+    let place = ["--storage", "f.db", "--workers", "1", "--trials"];
+    bench.file("series.csv", &rows(0.0));
+    bench.succeed(&[&data[..], &place, &["1"]].concat());
+    bench.file("series.csv", &rows(1.0));
+    let errors = bench.fail(&[&data[..], &place, &["2"]].concat());
+    assert!(errors.contains("another data"), "{errors}");
+}
+
+#[test]
+fn a_study_keeps_to_its_own_folder() {
+    let bench = Bench::new();
+    for name in ["../evil", "", "..", "a/b"] {
+        let errors = bench.fail(&["tune", "digits", "--study", name]);
+        assert!(errors.contains("name"), "{errors}");
+    }
+    let trial = [
+        "tune", "trial", "digits", "--epochs", "1", "--out", "mine", "--point",
+    ];
+    bench.succeed(&[&trial[..], &["{\"hidden\": 4}"]].concat());
+    let errors = bench.fail(&[&trial[..], &["{\"hidden\": 5}"]].concat());
+    assert!(errors.contains("--overwrite"), "{errors}");
 }
 
 #[test]

@@ -109,9 +109,9 @@ impl Limits {
             }
         }
         match (self.latency, model.estimated_seconds) {
-            (Some(limit), Some(found)) if found > limit.0 => Err(Exceeded {
+            (Some(limit), found) if found.is_none_or(|found| found > limit.0) => Err(Exceeded {
                 what: "the estimated time of a step",
-                found: Seconds(found).to_string(),
+                found: found.map_or("unknown without a clock".into(), |f| Seconds(f).to_string()),
                 limit: limit.to_string(),
             }),
             _ => Ok(()),

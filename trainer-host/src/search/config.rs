@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::point::Point;
 use super::space::Space;
 use super::stopping::Stopping;
-use crate::cost::Limits;
+use crate::cost::{Footprint, Limits};
 use crate::out_of_range::{OutOfRange, require};
 
 /// How points are chosen.
@@ -34,13 +34,26 @@ pub enum Objective {
     Instructions,
 }
 
+impl Objective {
+    /// What it is of a model with this error and footprint.
+    pub fn of(self, error: f64, footprint: &Footprint) -> f64 {
+        match self {
+            Self::Error => error,
+            Self::Flash => footprint.flash_bytes as f64,
+            Self::Ram => footprint.ram_bytes as f64,
+            Self::Instructions => footprint.instructions as f64,
+        }
+    }
+}
+
 /// How to search; every field has a default that works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
     /// Trials in all.
     pub trials: usize,
-    /// No trial is begun once those before it have taken so many multiply-accumulates of training.
+    /// No trial is begun once those that it follows from have taken so many multiply-accumulates of
+    /// training; up to `lag` trials more may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute: Option<f64>,
     /// How points are chosen.
@@ -97,6 +110,17 @@ impl SearchConfig {
             format!("{:?}", self.objectives),
             "a list that begins with \"error\"",
         )?;
+        let distinct = |n: usize| !self.objectives[..n].contains(&self.objectives[n]);
+        require(
+            (0..self.objectives.len()).all(distinct),
+            "tune.objectives",
+            format!("{:?}", self.objectives),
+            "a list without repetition",
+        )?;
+        if let Some(compute) = self.compute {
+            let positive = compute > 0.0 && compute.is_finite();
+            require(positive, "tune.compute", compute, "above 0")?;
+        }
         self.stopping.validate()
     }
 }

@@ -49,7 +49,11 @@ impl fmt::Display for Value {
                 let digits = 3 - value.abs().log10().floor() as i32;
                 if (0..8).contains(&digits) {
                     let text = format!("{value:.*}", digits as usize);
-                    write!(f, "{}", text.trim_end_matches('0').trim_end_matches('.'))
+                    let short = match text.contains('.') {
+                        true => text.trim_end_matches('0').trim_end_matches('.'),
+                        false => &text,
+                    };
+                    write!(f, "{short}")
                 } else {
                     write!(f, "{value:.3e}")
                 }
@@ -90,6 +94,7 @@ mod tests {
             (0.012345678, "0.01235"),
             (0.5, "0.5"),
             (123.456, "123.5"),
+            (1000.0, "1000"),
             (1.2345e-7, "1.235e-7"),
             (0.0, "0"),
         ] {

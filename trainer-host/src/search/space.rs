@@ -119,6 +119,9 @@ impl TryFrom<ParameterText> for Parameter {
     }
 }
 
+/// The largest number of a range: beyond it, not every whole number is a float of its own.
+const LARGEST: f64 = (1u64 << 52) as f64;
+
 fn range(low: &Value, high: &Value, scale: Scale, step: Option<i64>) -> Result<Domain, String> {
     let domain = match (low, high, step) {
         (Value::Integer(low), Value::Integer(high), step) => Domain::Integer {
@@ -136,6 +139,11 @@ fn range(low: &Value, high: &Value, scale: Scale, step: Option<i64>) -> Result<D
     let (low, high) = domain.bounds();
     if !(low.is_finite() && high.is_finite() && low <= high) {
         return Err(format!("low = {low} must be at most high = {high}"));
+    }
+    if low.abs().max(high.abs()) > LARGEST {
+        return Err(format!(
+            "low = {low} and high = {high} must be within ±2^52"
+        ));
     }
     if scale == Scale::Log && low <= 0.0 {
         return Err(format!("low = {low} must be above 0 on a log scale"));
@@ -291,6 +299,16 @@ pub struct Space {
 /// A space that cannot be searched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
+    /// A condition names a value that the other setting never has.
+    #[error("tune.space: `{parameter}` is there when `{on}` is {value}, which it never is")]
+    ImpossibleCondition {
+        /// The setting.
+        parameter: String,
+        /// What its condition names.
+        on: String,
+        /// The value.
+        value: String,
+    },
     /// A condition names no setting of the space.
     #[error("tune.space: `{parameter}` depends on `{on}`, which the space does not have")]
     UnknownCondition {
@@ -323,6 +341,25 @@ impl Space {
                     parameter: name.clone(),
                     on: on.clone(),
                 });
+            }
+        }
+        for (name, parameter) in &self.parameters {
+            for (on, values) in &parameter.when {
+                let domain = self.parameters.get(on).map(|other| &other.domain);
+                let is_had = |value: &Value| {
+                    domain.is_some_and(|domain| {
+                        let exact = !matches!(domain, Domain::Real { .. });
+                        let again = domain.place(value).map(|place| domain.value(place));
+                        exact && again.as_ref() == Some(value)
+                    })
+                };
+                if let Some(value) = values.iter().find(|value| !is_had(value)) {
+                    return Err(SpaceError::ImpossibleCondition {
+                        parameter: name.clone(),
+                        on: on.clone(),
+                        value: value.to_string(),
+                    });
+                }
             }
         }
         let ordered = self.ordered();
@@ -480,6 +517,15 @@ mod tests {
                 .contains("`b`")
         );
         let circle = "a = { low = 1, high = 2, when = { b = [1] } }\nb = { low = 1, high = 2, when = { a = [1] } }";
+        let never =
+            space("a = { low = 1, high = 2, when = { b = [9] } }\nb = { low = 1, high = 2 }");
+        assert!(
+            never
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("never is")
+        );
         assert!(matches!(
             space(circle).validate(),
             Err(SpaceError::Circular { .. })

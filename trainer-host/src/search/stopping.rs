@@ -108,24 +108,11 @@ pub fn stops(stopping: Stopping, epochs: usize, own: &Progress, others: &[Progre
     if done >= epochs {
         return false;
     }
-    let keep = match stopping {
-        Stopping::None => return false,
-        Stopping::Halving { first, reduction } => {
-            if !is_rung(done, first, reduction) {
-                return false;
-            }
-            |n: usize, reduction: usize| n.div_ceil(reduction)
-        }
-        Stopping::Median { first } => {
-            if done < first {
-                return false;
-            }
-            |n: usize, _| n.div_ceil(2)
-        }
-    };
+    // The best one of so many goes on.
     let reduction = match stopping {
-        Stopping::Halving { reduction, .. } => reduction,
-        _ => 2,
+        Stopping::Halving { first, reduction } if is_rung(done, first, reduction) => reduction,
+        Stopping::Median { first } if done >= first => 2,
+        _ => return false,
     };
     let Some(own) = own.point(done) else {
         return false;
@@ -137,7 +124,7 @@ pub fn stops(stopping: Stopping, epochs: usize, own: &Progress, others: &[Progre
     let better = points.iter().filter(|other| other[0] < own[0]).count();
     let beaten = points.iter().any(|other| pareto::beats(other, &own));
     points.push(own);
-    beaten && better >= keep(points.len(), reduction)
+    beaten && better >= points.len().div_ceil(reduction)
 }
 
 /// (H1)

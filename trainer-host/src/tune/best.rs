@@ -31,7 +31,8 @@ pub fn best<'a>(trials: &'a [StoredTrial], limits: &Limits) -> Option<&'a Stored
     let fits = trials
         .iter()
         .filter(|trial| limits.check(&trial.footprint).is_ok());
-    let judged = fits.filter_map(|trial| Some((trial, trial.result.as_ref()?.error)));
+    let finished = fits.filter(|trial| trial.state == State::Finished);
+    let judged = finished.filter_map(|trial| Some((trial, trial.result.as_ref()?.error)));
     let key = |trial: &StoredTrial| trial.footprint.instructions;
     judged
         .min_by(|a, b| a.1.total_cmp(&b.1).then(key(a.0).cmp(&key(b.0))))
@@ -54,6 +55,9 @@ pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, 
     // A schedule that follows the validation loss needs its part.
     if !train.schedule.needs_validation() {
         train.validation_share = 0.0;
+        if let Some(forecast) = &mut plan.config.data.forecast {
+            forecast.validation_rows = None;
+        }
     }
     train.early_stopping = None;
     Ok(plan)

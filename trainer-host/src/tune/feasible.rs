@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::plan::{Plan, PlanError};
 use super::study::Definition;
-use super::trial::TrialData;
+use super::trial::{TrialData, TrialError};
 use crate::cost::{Footprint, Limits};
 use crate::search::Point;
 
@@ -19,6 +19,9 @@ pub enum FeasibleError {
     /// A setting is none.
     #[error("tune.space: {0}")]
     Plan(#[from] PlanError),
+    /// There is no such model.
+    #[error("tune.space: {0}")]
+    NoModel(TrialError),
     /// Everything is too large.
     #[error(
         "of {DRAWS} networks of the search space none fits the chip: the smallest need {smallest}; allow more, or widen the space towards smaller networks (the engine alone takes most of a small flash)"
@@ -47,13 +50,19 @@ pub fn footprint_that_fits(
 /// [`FeasibleError`]
 pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64, FeasibleError> {
     let chip = &definition.search.chip;
+    for point in &definition.search.first {
+        Plan::new(&definition.config, point)?;
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(definition.search.seed);
     let mut footprints: Vec<Footprint> = Vec::new();
-    let mut out_of_range = None;
+    let (mut out_of_range, mut no_model) = (None, None);
     for _ in 0..DRAWS {
         let point = definition.search.space.draw(&mut rng);
         match Plan::new(&definition.config, &point) {
-            Ok(plan) => footprints.extend(data.footprint(&plan, chip)),
+            Ok(plan) => match data.footprint(&plan, chip) {
+                Ok(footprint) => footprints.push(footprint),
+                Err(error) => no_model = Some(error),
+            },
             Err(error @ PlanError::OutOfRange(_)) => out_of_range = Some(error),
             Err(error) => return Err(error.into()),
         }
@@ -62,8 +71,9 @@ pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64,
     if fitting > 0 {
         return Ok(fitting as f64 / DRAWS as f64);
     }
-    match out_of_range {
-        Some(error) if footprints.is_empty() => Err(error.into()),
+    match (out_of_range, no_model) {
+        (Some(error), _) if footprints.is_empty() => Err(error.into()),
+        (_, Some(error)) if footprints.is_empty() => Err(FeasibleError::NoModel(error)),
         _ => Err(FeasibleError::NothingFits {
             smallest: smallest(&footprints, chip),
         }),

@@ -9,13 +9,15 @@
 //! | `train.…`, `data.…` | that key of the configuration file |
 
 use lstm_nostd::Model;
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{Dense, Lstm, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
+use lstm_nostd::layers::input::InputChannel;
+use lstm_nostd::model::MAX_LSTM_LAYERS;
 
 use crate::config_file::{ConfigError, ConfigFile};
 use crate::cost::{Footprint, Limits};
 use crate::network::{NetworkConfig, StructureError};
-use crate::run_folder::RunConfig;
+use crate::run_folder::{RunConfig, RunError};
 use crate::search::{Point, Value};
 
 /// A run, and what its network is quantised with.
@@ -32,11 +34,29 @@ pub struct Plan {
 pub enum PlanError {
     /// A setting is none.
     #[error(
-        "{name} is no setting; there are layers, hidden, hidden.0 and on, scheme, and keys of the configuration file that begin with train. or data."
+        "{name} is no setting; there are layers, hidden, hidden.0 and on, scheme, and keys of the configuration file that begin with train. or data. (train.hidden is hidden)"
     )]
     Unknown {
         /// What it was called.
         name: String,
+    },
+    /// A setting would change what trials are judged by.
+    #[error("{name} cannot be searched: {reason}")]
+    Judge {
+        /// Which.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The units of a layer that is not there.
+    #[error(
+        "hidden.{layer} is the units of a layer that is not there: the network has {count}; give it the condition when = {{ layers = [...] }}"
+    )]
+    NoLayer {
+        /// From 0.
+        layer: usize,
+        /// Layers that there are.
+        count: usize,
     },
     /// A setting has another kind of value.
     #[error("{name} = {value} must be {needed}")]
@@ -82,11 +102,23 @@ impl Plan {
                     .ok_or_else(|| wrong(name, value, "a whole number above 0"))
             };
             match name.as_str() {
-                "layers" => layers = Some(size()?),
+                "layers" => {
+                    let count = size()?;
+                    if count > MAX_LSTM_LAYERS {
+                        return Err(wrong(name, value, "1 to 4"));
+                    }
+                    layers = Some(count);
+                }
                 "hidden" => all = Some(size()?),
                 "scheme" => {
                     scheme = Scheme::from_name(&value.to_string())
                         .ok_or_else(|| wrong(name, value, "w8a16, w8a8 or w4a16"))?;
+                }
+                key if judges(key) => {
+                    return Err(PlanError::Judge {
+                        name: name.clone(),
+                        reason: "trials would be judged by different validation parts, or not be trained from the start",
+                    });
                 }
                 key if key.starts_with("train.") || key.starts_with("data.") => {
                     settings.push((key, setting(key, value)));
@@ -110,9 +142,10 @@ impl Plan {
             hidden.fill(all);
         }
         for (layer, units) in each {
-            if let Some(hidden) = hidden.get_mut(layer) {
-                *hidden = units;
-            }
+            let count = hidden.len();
+            *hidden
+                .get_mut(layer)
+                .ok_or(PlanError::NoLayer { layer, count })? = units;
         }
         config.train.validate()?;
         Ok(Self {
@@ -126,6 +159,27 @@ impl Plan {
     }
 }
 
+/// Whether a key of the configuration decides what trials are judged by, or what they begin with.
+fn judges(key: &str) -> bool {
+    const KEYS: [&str; 11] = [
+        "train.seed",
+        "train.validation_share",
+        "train.init",
+        "train.prune_to",
+        "train.hidden",
+        "data.seed",
+        "data.test",
+        "data.sizes",
+        "data.forecast.validation_rows",
+        "data.forecast.test_rows",
+        "data.forecast.test_share",
+    ];
+    KEYS.iter().any(|known| {
+        key.strip_prefix(known)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
 /// As `--set` takes it.
 fn setting(key: &str, value: &Value) -> String {
     match value {
@@ -136,48 +190,95 @@ fn setting(key: &str, value: &Value) -> String {
     }
 }
 
+/// Why a network's needs cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum FootprintError {
+    /// The engine has no such network.
+    #[error(transparent)]
+    Structure(#[from] StructureError),
+    /// No model file holds it.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Its data cannot be read as its settings say.
+    #[error(transparent)]
+    Data(#[from] RunError),
+}
+
 /// What a network of this structure will need with `scheme` in all layers, to the byte: a model's
 /// size follows from its layers' sizes, its names and its golden steps alone.
 ///
 /// # Errors
-/// When the engine has no such structure.
-///
-/// # Panics
-/// When there are no names for the channels or outputs.
+/// When the engine or the file format has no such model.
 pub fn footprint(
     network: &NetworkConfig,
     (channels, outputs): (&[String], &[String]),
     scheme: Scheme,
     golden_steps: usize,
     limits: &Limits,
-) -> Result<Footprint, StructureError> {
+) -> Result<Footprint, FootprintError> {
     network.validate()?;
     let core = limits.core();
-    let mut file = RandomModel {
-        inputs: network.inputs,
-        hidden: network.hidden.clone(),
-        dense: network.dense.clone(),
-        outputs: network.outputs,
-        peepholes: network.peepholes,
-        schemes: vec![scheme],
-        seed: 0,
-    }
-    .build();
-    file.task = network.head.into();
-    file.mode = network.mode.into();
-    file.input_names = channels.to_vec();
-    file.output_names = outputs.to_vec();
-    let step = (vec![0; network.inputs], vec![0; network.outputs]);
-    file.golden = vec![step; golden_steps];
-    let bytes = file
-        .to_bytes_in(core.order())
-        .expect("a random model of an allowed structure can be written");
-    let model = parse(&bytes);
+    let file = empty_model(network, (channels, outputs), scheme, golden_steps);
+    let bytes = file.to_bytes_in(core.order())?;
+    let model = Model::parse(&bytes).expect("the writer returns only what parses");
     Ok(Footprint::of(core, limits.clock, &model, bytes.len()))
 }
 
-fn parse(bytes: &[u8]) -> Model<'_> {
-    Model::parse(bytes).expect("the writer returns only what parses")
+/// A model of this structure that answers nothing.
+fn empty_model(
+    network: &NetworkConfig,
+    (channels, outputs): (&[String], &[String]),
+    scheme: Scheme,
+    golden_steps: usize,
+) -> ModelFile {
+    let rows = |count: usize, width: usize| vec![vec![0; width]; count];
+    let mut width = network.inputs;
+    let mut lstm = Vec::new();
+    for &hidden in &network.hidden {
+        lstm.push(Lstm {
+            scheme,
+            cell_int_bits: 1,
+            w_x: rows(4 * hidden, width),
+            w_h: rows(4 * hidden, hidden),
+            bias: vec![0; 4 * hidden],
+            mult: vec![1; 4 * hidden],
+            peephole: if network.peepholes {
+                vec![vec![0; hidden]; 3]
+            } else {
+                Vec::new()
+            },
+            ..Lstm::default()
+        });
+        width = hidden;
+    }
+    let mut dense = Vec::new();
+    for &units in network.dense.iter().chain([&network.outputs]) {
+        dense.push(Dense {
+            scheme,
+            weight: rows(units, width),
+            bias: vec![0; units],
+            mult: vec![1; units],
+            ..Dense::default()
+        });
+        width = units;
+    }
+    let channel = InputChannel {
+        mean: 0,
+        mult: 1,
+        shift: 0,
+        frac_bits: 0,
+    };
+    ModelFile {
+        task: network.head.into(),
+        mode: network.mode.into(),
+        output_exponent: 0,
+        channels: vec![channel; network.inputs],
+        lstm,
+        dense,
+        input_names: channels.to_vec(),
+        output_names: outputs.to_vec(),
+        golden: vec![(vec![0; network.inputs], vec![0; network.outputs]); golden_steps],
+    }
 }
 
 #[cfg(test)]
@@ -216,12 +317,6 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_is_not_there_is_passed_over() {
-        let plan = Plan::new(&base(), &point(r#"{"layers": 1, "hidden.1": 12}"#)).unwrap();
-        assert_eq!(plan.config.train.hidden, base().train.hidden);
-    }
-
-    #[test]
     fn what_is_no_setting_is_refused() {
         for (text, problem) in [
             (r#"{"units": 3}"#, "units is no setting"),
@@ -230,6 +325,9 @@ mod tests {
             (r#"{"hidden": 0}"#, "above 0"),
             (r#"{"hidden.x": 3}"#, "no setting"),
             (r#"{"scheme": "w2a2"}"#, "w8a16"),
+            (r#"{"layers": 1, "hidden.1": 12}"#, "not there"),
+            (r#"{"layers": 100000000000}"#, "1 to 4"),
+            (r#"{"train.seed": 3}"#, "cannot be searched"),
             (r#"{"train.learning_rate": -1.0}"#, "learning_rate"),
         ] {
             let Ok(point) = serde_json::from_str::<Point>(text) else {

@@ -46,7 +46,12 @@ impl Process {
 fn host() -> String {
     let read = |path| fs::read_to_string(path).ok();
     let name = read("/proc/sys/kernel/hostname").or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "localhost".into(), |name| name.trim().to_owned())
+    let name = name.map_or_else(|| "localhost".into(), |name| name.trim().to_owned());
+    // Machines and containers may share a name; processes are only known within one boot and one
+    // namespace of process numbers.
+    let boot = read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{name} {} {}", boot.trim(), namespace.display())
 }
 
 /// When a running process began, in the system's own measure; `None` if there is none, or where there is

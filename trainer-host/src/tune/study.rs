@@ -150,7 +150,7 @@ pub enum StudyError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// There is no such study.
-    #[error("{storage}: there is no study {study:?}{}; name data or a configuration to begin it", .others.iter().map(|s| format!(", but {s:?}")).collect::<String>())]
+    #[error("{storage}: there is no study {study:?}{}; name data or a configuration to begin it", .others.iter().map(|s| format!(", only {s:?}")).collect::<String>())]
     Unknown {
         /// The database.
         storage: String,
@@ -214,23 +214,26 @@ impl Study {
         if old.train != new.train {
             return Err(different("training configuration"));
         }
+        // What a study began with was found then, and stays.
         let as_before = SearchConfig {
             trials: before.search.trials,
             compute: before.search.compute,
+            first: before.search.first.clone(),
             ..definition.search.clone()
         };
         if as_before != before.search {
             return Err(different(
-                "search (space, chip, sampler, stopping, seed or lag)",
+                "search (space, objectives, chip, sampler, startup, stopping, seed or lag)",
             ));
         }
-        if *before != definition {
-            study.database.execute(
-                "UPDATE studies SET definition = $1 WHERE study = $2",
-                &[text.as_str().into(), name.into()],
-            )?;
-            study.definition = definition;
+        let SearchConfig {
+            trials, compute, ..
+        } = definition.search;
+        if (before.search.trials, before.search.compute) != (trials, compute) {
+            study.extend(trials, compute)?;
         }
+        // The same data may lie elsewhere on this machine.
+        study.definition.config.source = definition.config.source;
         Ok(study)
     }
 
@@ -258,6 +261,21 @@ impl Study {
         })
     }
 
+    /// Sets how many trials, and how many multiply-accumulates of training, there are to be.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn extend(&mut self, trials: usize, compute: Option<f64>) -> Result<(), StudyError> {
+        self.definition.search.trials = trials;
+        self.definition.search.compute = compute;
+        let text = to_json(&self.definition);
+        self.database.execute(
+            "UPDATE studies SET definition = $1 WHERE study = $2",
+            &[text.as_str().into(), self.name.as_str().into()],
+        )?;
+        Ok(())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -276,7 +294,11 @@ impl Study {
         let rows = self.database.query(&query, &[self.name.as_str().into()])?;
         let mut trials = Vec::with_capacity(rows.len());
         for row in rows {
-            trials.push(stored(&row, self.database.as_ref())?);
+            let trial = stored(&row, self.database.as_ref())?;
+            if trial.number != trials.len() {
+                return Err(self.content(format!("trial {} is missing", trials.len())));
+            }
+            trials.push(trial);
         }
         let query = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
         for row in self.database.query(query, &[self.name.as_str().into()])? {
@@ -287,6 +309,12 @@ impl Study {
             }
         }
         Ok(trials)
+    }
+
+    fn content(&self, problem: String) -> StudyError {
+        let storage = self.database.name().to_owned();
+        let problem = format!("study {:?}: {problem}", self.name);
+        DatabaseError::Content { storage, problem }.into()
     }
 
     /// What this process is to do next; `propose` gives the point of a new trial by its number and the
@@ -557,6 +585,16 @@ fn stored(row: &[Cell], database: &dyn Database) -> Result<StoredTrial, Database
             State::Failed => problem = Some(from_json(result, database)?),
             _ => finished = Some(from_json(result, database)?),
         }
+    }
+    let whole = *number >= 0 && *attempt >= 1 && (state == State::Finished) == finished.is_some();
+    if !whole {
+        return Err(DatabaseError::Content {
+            storage: database.name().to_owned(),
+            problem: format!(
+                "trial {number} is {}, attempt {attempt}, result {result:?}",
+                state.name()
+            ),
+        });
     }
     Ok(StoredTrial {
         number: *number as usize,

@@ -8,20 +8,21 @@
 //! A forecast's error is standardised where that is known. The test part has no say: it is not even
 //! opened.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use lstm_nostd::Model;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Plan, PlanError, footprint};
+use super::plan::{FootprintError, Plan, PlanError, footprint};
 use crate::choose::{ChooseError, Request, choose};
 use crate::cost::{Exceeded, Footprint, Limits};
 use crate::data::{Dataset, Parts};
 use crate::evaluate::{Score, ValueScore, score};
-use crate::export::GOLDEN_STEPS;
+use crate::export::{GOLDEN_STEPS, check_data};
 use crate::integers;
-use crate::network::StructureError;
 use crate::run_folder::{Run, RunConfig, RunError};
 use crate::search::Objective;
 use crate::train::{Observer, QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
@@ -45,12 +46,7 @@ pub struct TrialResult {
 impl TrialResult {
     /// What is minimised, in the order of `objectives`.
     pub fn objectives(&self, objectives: &[Objective], footprint: &Footprint) -> Vec<f64> {
-        let of = |objective: &Objective| match objective {
-            Objective::Error => self.error,
-            Objective::Flash => footprint.flash_bytes as f64,
-            Objective::Ram => footprint.ram_bytes as f64,
-            Objective::Instructions => footprint.instructions as f64,
-        };
+        let of = |objective: &Objective| objective.of(self.error, footprint);
         objectives.iter().map(of).collect()
     }
 }
@@ -61,9 +57,15 @@ pub enum TrialError {
     /// Its point is no run.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The engine has no such network.
+    /// There is no such model.
     #[error(transparent)]
-    Structure(#[from] StructureError),
+    Footprint(#[from] FootprintError),
+    /// The data cannot be read as its settings say.
+    #[error("the data cannot be read with these settings")]
+    Unreadable,
+    /// Its networks would not be those that the points say.
+    #[error("trials are trained from the start; leave train.init (--init, --prune-to) out")]
+    Initial,
     /// Its model would not fit.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
@@ -95,21 +97,50 @@ impl TrialError {
 }
 
 /// The data of a study, without its test part, and what trials of it need.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TrialData {
     base: RunConfig,
     parts: Parts,
+    /// Of data that is read in another way, by how.
+    shapes: Mutex<BTreeMap<String, Option<Shape>>>,
+}
+
+/// What a network's structure and its cost follow from.
+#[derive(Clone, Debug)]
+struct Shape {
+    /// Without sequences and targets of any length.
+    example: Dataset,
+    /// Of the first sequence.
+    first_steps: usize,
+    /// Of all sequences.
+    all_steps: usize,
+}
+
+impl Shape {
+    fn of(train: &Dataset) -> Self {
+        Self {
+            example: train.select(&[0]),
+            first_steps: train.sequences.first().map_or(0, |first| first.nrows()),
+            all_steps: train.sequences.iter().map(|s| s.nrows()).sum(),
+        }
+    }
 }
 
 impl TrialData {
     /// Opens the data as `base` says.
     ///
     /// # Errors
-    /// When it cannot be read, or has no validation part.
+    /// When it cannot be read, has no validation part, or no model file can hold it.
     pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
+        if base.train.init.is_some() {
+            return Err(TrialError::Initial);
+        }
+        let parts = without_test(base)?;
+        check_data(&parts.train).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
-            parts: without_test(base)?,
+            parts,
+            shapes: Mutex::default(),
         })
     }
 
@@ -123,42 +154,65 @@ impl TrialData {
         self.parts.validation.as_ref().unwrap_or(&self.parts.train)
     }
 
+    /// CRC-32 of both parts.
+    pub fn checksum(&self) -> u32 {
+        self.train().checksum() ^ self.validation().checksum().rotate_left(1)
+    }
+
+    fn is_base(&self, config: &RunConfig) -> bool {
+        let (own, other) = (&self.base, config);
+        own.data == other.data
+            && own.train.validation_share == other.train.validation_share
+            && own.train.seed == other.train.seed
+    }
+
     /// The parts for `config`, which may read them in another way.
     fn for_config(&self, config: &RunConfig) -> Result<Parts, TrialError> {
-        let (own, other) = (&self.base, config);
-        let same = own.data == other.data
-            && own.train.validation_share == other.train.validation_share
-            && own.train.seed == other.train.seed;
-        if same {
+        if self.is_base(config) {
             Ok(self.parts.clone())
         } else {
             without_test(config)
         }
     }
 
+    /// The shape of the data for `config`; `None` where it cannot be read so.
+    fn shape(&self, config: &RunConfig) -> Option<Shape> {
+        if self.is_base(config) {
+            return Some(Shape::of(&self.parts.train));
+        }
+        let key = format!("{:?}", config.data);
+        let mut shapes = self
+            .shapes
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let read = || {
+            without_test(config)
+                .ok()
+                .map(|parts| Shape::of(&parts.train))
+        };
+        shapes.entry(key).or_insert_with(read).clone()
+    }
+
     /// What the model of `plan` will need.
     ///
     /// # Errors
-    /// When the engine has no such network.
-    pub fn footprint(&self, plan: &Plan, limits: &Limits) -> Result<Footprint, StructureError> {
-        let train = &self.parts.train;
+    /// When the engine has no such network, or the data cannot be read as `plan` says.
+    pub fn footprint(&self, plan: &Plan, limits: &Limits) -> Result<Footprint, TrialError> {
+        let shape = self.shape(&plan.config).ok_or(TrialError::Unreadable)?;
+        let train = &shape.example;
         let network = plan.config.train.network(train);
-        let steps = train.sequences.first().map_or(0, |first| first.nrows());
         let names = (train.channels.as_slice(), train.outputs.as_slice());
-        footprint(
-            &network,
-            names,
-            plan.scheme,
-            steps.min(GOLDEN_STEPS),
-            limits,
-        )
+        let steps = shape.first_steps.min(GOLDEN_STEPS);
+        Ok(footprint(&network, names, plan.scheme, steps, limits)?)
     }
 
     /// Multiply-accumulates of an epoch of `plan`: three for each weight and step, one forward and two
     /// back.
     pub fn macs_per_epoch(&self, plan: &Plan) -> f64 {
-        let train = &self.parts.train;
-        let network = plan.config.train.network(train);
+        let Some(shape) = self.shape(&plan.config) else {
+            return 0.0;
+        };
+        let network = plan.config.train.network(&shape.example);
         let mut width = network.inputs;
         let mut weights = 0;
         for &hidden in &network.hidden {
@@ -169,8 +223,7 @@ impl TrialData {
             weights += width * units;
             width = units;
         }
-        let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
-        3.0 * (weights * steps) as f64
+        3.0 * (weights * shape.all_steps) as f64
     }
 
     /// The value of an epoch that trials are compared by while they run: (Y1) in f32, or the loss.

@@ -114,6 +114,8 @@ pub fn work(
     let ended = AtomicBool::new(false);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // The heart is to stop whatever happens to the workers, a panic included.
+        let stops_the_heart = Sets(&ended);
         let heart = scope.spawn(|| beat(place, &active, &ended));
         let workers: Vec<_> = (0..place.workers)
             .map(|number| {
@@ -129,19 +131,29 @@ pub fn work(
                     process: Process::this(),
                 };
                 scope.spawn(move || {
+                    let calls_the_others_off = Sets(worker.failed);
                     let done = worker.work();
-                    if done.is_err() {
-                        worker.failed.store(true, Ordering::Relaxed);
+                    if done.is_ok() {
+                        std::mem::forget(calls_the_others_off);
                     }
                     done
                 })
             })
             .collect();
         let results: Vec<_> = workers.into_iter().map(join).collect();
-        ended.store(true, Ordering::Relaxed);
+        drop(stops_the_heart);
         join(heart)?;
         results.into_iter().collect()
     })
+}
+
+/// Sets its flag when it goes out of scope.
+struct Sets<'a>(&'a AtomicBool);
+
+impl Drop for Sets<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), WorkError>>) -> Result<(), WorkError> {
@@ -243,10 +255,12 @@ impl Worker<'_> {
                 study.release(claimed.number, claimed.attempt)?;
                 false
             }
-            Err(error) => {
-                study.release(claimed.number, claimed.attempt)?;
-                return Err(error);
-            }
+            // A trial that was taken away is another one's, and so is its folder: what went wrong with it
+            // is nothing to us.
+            Err(error) => match study.release(claimed.number, claimed.attempt) {
+                Ok(false) => false,
+                _ => return Err(error),
+            },
         };
         let trial = if counted {
             study
@@ -325,8 +339,8 @@ impl Worker<'_> {
             Err(error) if error.is_of_settings() => End::Failed(error.to_string()),
             Err(error) => return Err(of_trial(error)),
         };
-        // A trial that was called off keeps no other's folder.
-        if !halt.load(Ordering::Relaxed) || is_worthless {
+        // The folder of a trial that was taken away is another one's.
+        if self.is_ours(claimed)? {
             let last = self.place.folder.join(name(claimed.number));
             move_folder(&folder, &last)?;
         }
@@ -335,6 +349,11 @@ impl Worker<'_> {
             end,
             values,
         }))
+    }
+
+    /// Whether the attempt still counts.
+    fn is_ours(&self, claimed: &Claimed) -> Result<bool, StudyError> {
+        open(self.place)?.beat(claimed.number, claimed.attempt)
     }
 
     fn tell(&self, event: Event) {
@@ -379,16 +398,8 @@ fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
 
 /// All objectives but the first.
 fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
-    let nothing = super::trial::TrialResult {
-        error: 0.0,
-        accuracy: None,
-        float_accuracy: None,
-        best_epoch: 0,
-        epochs: 0,
-    };
-    nothing
-        .objectives(&search.objectives, footprint)
-        .split_off(1)
+    let costs = search.objectives.iter().skip(1);
+    costs.map(|cost| cost.of(0.0, footprint)).collect()
 }
 
 /// Follows a trial's training, and calls it off.
@@ -499,7 +510,7 @@ fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
         path: to.to_owned(),
         source,
     };
-    if to.is_dir() {
+    if from.is_dir() && to.is_dir() {
         std::fs::remove_dir_all(to).map_err(failed)?;
     }
     std::fs::rename(from, to).map_err(failed)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use lstm_nostd::Model;
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ use crate::run_folder::{QUANTISED, Run};
 use crate::search::Point;
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
-use crate::tune::trial::request;
+use crate::tune::plan::Plan;
+use crate::tune::trial::{TrialData, request};
 use crate::{atomic_file, integers, quantised_file};
 
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,8 @@ struct Retrained {
     point: Point,
     run: PathBuf,
     epochs: usize,
+    /// Whether the validation part was trained on too.
+    on_all: bool,
     scheme: &'static str,
     footprint: Footprint,
     /// f32 and integers on the test part, which nothing was chosen by.
@@ -66,6 +69,23 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let trials = study.trials()?;
     let definition = &study.definition;
     let limits = args.limits.limits().or(definition.search.chip);
+    limits.validate().map_err(|problem| anyhow!(problem))?;
+    if let Some(folder) = args.export.as_ref().and_then(|file| file.parent()) {
+        ensure!(
+            folder.as_os_str().is_empty() || folder.is_dir(),
+            "{}: there is no such folder to write the model file to",
+            folder.display()
+        );
+    }
+    let mut trials = trials;
+    if args.limits.are_given() {
+        // The study's footprints are for its own core and clock.
+        let data = TrialData::open(&definition.config)?;
+        for trial in &mut trials {
+            let plan = Plan::new(&definition.config, &trial.point)?;
+            trial.footprint = data.footprint(&plan, &limits)?;
+        }
+    }
     let trial = match args.trial {
         Some(number) => trials
             .get(number)
@@ -90,7 +110,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
     let epochs = plan.config.train.epochs;
     let before = crate::run_folder::RunConfig::read(&args.out);
+    let is_there = before.is_ok();
     let is_ours = before.is_ok_and(|before| before == plan.config) && !args.overwrite;
+    ensure!(
+        !is_there || is_ours || args.overwrite,
+        "{}: holds another run; replace it by --overwrite, or choose another folder by --out",
+        args.out.display()
+    );
     let run = if is_ours {
         TrainingRun::resume(&args.out)?
     } else {
@@ -105,6 +131,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let bytes = chosen.file.to_bytes_in(core.order())?;
     let model = Model::parse(&bytes)?;
     let footprint = Footprint::of(core, limits.clock, &model, bytes.len());
+    if args.trial.is_none() {
+        limits.check(&footprint)?;
+    }
     let test = data.test.as_ref().map(|test| {
         let sequences: Vec<_> = test.sequences.iter().map(|s| s.view()).collect();
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
@@ -122,6 +151,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         point: trial.point.clone(),
         run: args.out,
         epochs,
+        on_all: data.validation.is_none(),
         scheme: plan.scheme.name(),
         footprint,
         test,
@@ -145,12 +175,17 @@ fn text(retrained: &Retrained, result: Option<&crate::tune::trial::TrialResult>)
         format!(", about {:.3} ms", 1e3 * seconds)
     });
     let mut text = format!(
-        "trial {}: {}\nrun {} ({} epochs on training and validation part, quantised as {})\n\
+        "trial {}: {}\nrun {} ({} epochs on {}, quantised as {})\n\
          {}: {instructions} instructions a step, about {estimated_cycles} cycles{time}; {flash_bytes} B flash, {ram_bytes} B RAM\n",
         retrained.trial,
         settings(&retrained.point),
         retrained.run.display(),
         retrained.epochs,
+        if retrained.on_all {
+            "training and validation part"
+        } else {
+            "the training part, since the schedule needs the validation part"
+        },
         retrained.scheme,
         core.name(),
     );

@@ -31,6 +31,11 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
+    /// Whether there is any.
+    pub(super) fn are_given(&self) -> bool {
+        self.limits() != Limits::default()
+    }
+
     /// What these flags say; those of single limits go before the chip's own.
     pub(super) fn limits(&self) -> Limits {
         let own = Limits {

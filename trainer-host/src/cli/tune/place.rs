@@ -1,9 +1,18 @@
 //! Flags that say where a study lies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::tune::database::Storage;
 use crate::tune::study::Study;
+
+/// A name that is that of a folder too.
+fn study_name(name: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.chars().all(is_plain) && name.chars().any(char::is_alphanumeric) {
+        return Ok(name.to_owned());
+    }
+    Err("a study's name is of letters, digits, `-`, `_` and `.`".into())
+}
 
 /// A study.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,7 +22,7 @@ pub(super) struct PlaceArgs {
     #[arg(long, value_name = "FILE|URL", default_value = "study.db")]
     storage: Storage,
     /// Its name; a storage holds any number of studies.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = study_name)]
     pub(super) study: String,
 }
 
@@ -30,7 +39,7 @@ impl PlaceArgs {
         }
     }
 
-    /// The study that is there. Looking makes no file.
+    /// The study that is there. Looking makes no file, and no tables in one that is another program's.
     pub(super) fn open(&self) -> anyhow::Result<Study> {
         if let Storage::File(path) = &self.storage {
             anyhow::ensure!(
@@ -39,14 +48,19 @@ impl PlaceArgs {
                 path.display()
             );
         }
-        Ok(Study::open(self.storage.open()?, &self.study)?)
+        Ok(Study::open(self.storage.open_existing()?, &self.study)?)
     }
 
-    /// Where runs of its trials lie unless another folder is named: beside its file.
-    pub(super) fn default_folder(&self) -> PathBuf {
-        let folder = match &self.storage {
-            Storage::File(path) => path.with_extension("trials"),
-            Storage::Server(_) => PathBuf::from("tune-trials"),
+    /// Where runs of its trials lie: a folder of the study's own in `out`, or beside its file.
+    pub(super) fn folder(&self, out: Option<&Path>) -> PathBuf {
+        let folder = match (out, &self.storage) {
+            (Some(out), _) => out.to_owned(),
+            (None, Storage::File(path)) => {
+                let mut name = path.as_os_str().to_owned();
+                name.push(".trials");
+                PathBuf::from(name)
+            }
+            (None, Storage::Server(_)) => PathBuf::from("tune-trials"),
         };
         folder.join(&self.study)
     }

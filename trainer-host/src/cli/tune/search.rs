@@ -9,11 +9,12 @@ use anyhow::{anyhow, bail};
 
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
-use super::show::Overview;
+use super::show::{Overview, settings as shown};
 use super::watch::Watch;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt};
+use crate::config_file::ConfigFile;
 use crate::cost::Limits;
 use crate::quantity::Seconds;
 use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping};
@@ -39,11 +40,12 @@ pub(super) struct StudyArgs {
     /// Folder for the trials' runs [default: beside the storage].
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Trials to work on at once, each on one thread [default: one for each core].
+    /// Trials to work on at once, each on one thread [default: one for each core]; no more than the
+    /// study's `lag` are of use.
     #[arg(long, value_name = "COUNT")]
     workers: Option<NonZeroUsize>,
     /// Take a trial up whose worker was silent for so long.
-    #[arg(long, value_name = "TIME", default_value = "60s")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
     lost_after: Seconds,
     #[command(flatten)]
     search: SearchArgs,
@@ -87,7 +89,26 @@ enum StoppingKind {
     Median,
 }
 
+/// A time after which a worker is lost.
+fn patience(text: &str) -> Result<Seconds, String> {
+    let time: Seconds = text.parse()?;
+    if (1.0..=86_400.0).contains(&time.0) {
+        Ok(time)
+    } else {
+        Err("must be between 1s and 86400s".into())
+    }
+}
+
 impl SearchArgs {
+    /// Whether there is a flag that a study cannot be given later.
+    fn changes_the_search(&self) -> bool {
+        self.sampler.is_some()
+            || self.search_seed.is_some()
+            || self.stopping.is_some()
+            || !self.objectives.is_empty()
+            || self.warm_start.is_some()
+    }
+
     fn apply(&self, search: &mut SearchConfig) {
         if let Some(trials) = self.trials {
             search.trials = trials;
@@ -118,15 +139,33 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     let mut settings = args.settings.effective()?;
     let source = settings.source.clone();
     let (study, data) = if args.join || source.is_none() {
-        if args.join && settings.tune.is_some() {
-            bail!("--join takes the study as it is; leave --config out");
-        }
         let mut study = args.place.open()?;
+        let untouched = ConfigFile {
+            source: source.clone(),
+            ..ConfigFile::default()
+        };
+        if settings != untouched || args.search.changes_the_search() || args.limits.are_given() {
+            bail!(
+                "a study that is there is gone on with as it is: leave everything but --trials, --compute, \
+                 --workers, --out and --lost-after out, or name data to begin a new one by --study"
+            );
+        }
+        let search = &study.definition.search;
+        let (trials, compute) = (
+            args.search.trials.unwrap_or(search.trials),
+            args.search.compute.or(search.compute),
+        );
+        if (trials, compute) != (search.trials, search.compute) {
+            let mut search = search.clone();
+            (search.trials, search.compute) = (trials, compute);
+            search.validate()?;
+            study.extend(trials, compute)?;
+        }
         if let Some(source) = source {
             study.definition.config.source = source;
         }
         let data = TrialData::open(&study.definition.config)?;
-        if data.train().checksum() != study.definition.data_crc {
+        if data.checksum() != study.definition.data_crc {
             bail!(
                 "{}: is not the data that study {:?} was begun with",
                 study.definition.config.source,
@@ -150,6 +189,12 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
                 .take(WARM)
                 .map(|t| t.point.clone())
                 .collect();
+            if search.first.is_empty() {
+                bail!(
+                    "study {:?} has no finished trial to begin with",
+                    earlier.name()
+                );
+            }
         }
         search.validate()?;
         search.space.validate()?;
@@ -157,11 +202,16 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         let config = with_data(settings)?;
         let data = TrialData::open(&config)?;
         let mut definition = Definition {
-            data_crc: data.train().checksum(),
+            data_crc: data.checksum(),
             config,
             search,
         };
         let share = share_that_fits(&definition, &data)?;
+        for point in &definition.search.first {
+            if footprint_that_fits(&definition, &data, point).is_none() {
+                eprintln!("left out, since it does not fit: {}", shown(point));
+            }
+        }
         if definition.search.first.is_empty() {
             let allowed = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
             let space = &definition.search.space;
@@ -177,11 +227,11 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     let place = Workplace {
         storage: args.place.storage().clone(),
         study: args.place.study.clone(),
-        folder: args
-            .out
-            .clone()
-            .unwrap_or_else(|| args.place.default_folder()),
-        workers: args.workers.map_or_else(cores, NonZeroUsize::get),
+        folder: args.place.folder(args.out.as_deref()),
+        workers: args
+            .workers
+            .map_or_else(cores, NonZeroUsize::get)
+            .min(study.definition.search.lag),
         lost_after: Duration::from_secs_f64(args.lost_after.0),
     };
     eprintln!("{}", data.train().summary());

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 
 use super::limits::LimitArgs;
@@ -11,6 +11,7 @@ use crate::cli::progress::Progress;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
+use crate::run_folder::RunConfig;
 use crate::search::Point;
 use crate::tune::plan::Plan;
 use crate::tune::trial::{self, TrialData, TrialResult};
@@ -20,6 +21,9 @@ pub(super) struct Args {
     /// Run folder to write; a run of the same settings that is there is gone on with.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Replace a run of other settings that is in the folder.
+    #[arg(long)]
+    overwrite: bool,
     /// Settings as JSON, as in '{"hidden": 24, "train.learning_rate": 0.01}' [default: standard input].
     #[arg(long, value_name = "JSON")]
     point: Option<String>,
@@ -53,8 +57,15 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .context("the settings are no JSON object of names and values, as {\"hidden\": 24}")?;
     let base = with_data(args.settings.effective()?)?;
     let plan = Plan::new(&base, &point)?;
+    if !args.overwrite && RunConfig::read(&args.out).is_ok_and(|before| before != plan.config) {
+        bail!(
+            "{}: holds a run of other settings; replace it by --overwrite, or choose another folder by --out",
+            args.out.display()
+        );
+    }
     let data = TrialData::open(&plan.config)?;
     let limits = args.limits.limits();
+    limits.validate().map_err(|problem| anyhow!(problem))?;
     let footprint = data.footprint(&plan, &limits)?;
     limits.check(&footprint)?;
     let stop = interrupt::flag()?;

@@ -143,6 +143,20 @@ impl Storage {
     }
 }
 
+impl Storage {
+    /// Connects to what is there, and changes no tables; for a file, as to one that may only be written to
+    /// where it holds studies.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`]
+    pub fn open_existing(&self) -> Result<Box<dyn Database>, DatabaseError> {
+        match self {
+            Self::File(path) => Ok(Box::new(sqlite::Sqlite::open_existing(path)?)),
+            Self::Server(_) => self.open(),
+        }
+    }
+}
+
 /// One table for each of studies, their trials, and the trials' epochs.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS studies (

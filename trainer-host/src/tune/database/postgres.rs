@@ -50,7 +50,20 @@ fn without_password(address: &str) -> String {
         let (user, _) = user.split_once(':')?;
         Some(format!("{scheme}://{user}@{host}"))
     });
-    parts.unwrap_or_else(|| address.to_owned())
+    let address = parts.unwrap_or_else(|| address.to_owned());
+    match address.split_once('?') {
+        Some((address, parameters)) => {
+            let kept = parameters
+                .split('&')
+                .filter(|p| !p.starts_with("password="));
+            let kept: Vec<&str> = kept.collect();
+            [address, &kept.join("&")]
+                .join("?")
+                .trim_end_matches('?')
+                .to_owned()
+        }
+        None => address,
+    }
 }
 
 impl ToSql for Cell {
@@ -147,6 +160,14 @@ mod tests {
             ),
             ("postgres://me@host/db", "postgres://me@host/db"),
             ("postgres://host/db", "postgres://host/db"),
+            (
+                "postgres://me@host/db?password=secret",
+                "postgres://me@host/db",
+            ),
+            (
+                "postgres://host/db?a=b&password=secret",
+                "postgres://host/db?a=b",
+            ),
         ] {
             assert_eq!(without_password(address), name);
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::{Cell, Database, DatabaseError, TABLES};
 
@@ -34,6 +34,27 @@ impl Sqlite {
             });
         made.map_err(failed)?;
         Ok(Self { connection, name })
+    }
+
+    /// A file that holds studies already.
+    pub(super) fn open_existing(path: &Path) -> Result<Self, DatabaseError> {
+        let name = path.display().to_string();
+        let failed = |problem: String| DatabaseError::Open {
+            storage: name.clone(),
+            problem,
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| failed(error.to_string()))?;
+        let prepared = connection.busy_timeout(PATIENCE).and_then(|()| {
+            let columns = "SELECT count(*) FROM pragma_table_info('studies') WHERE name IN ('study', 'definition')";
+            connection.query_row(columns, [], |row| row.get::<_, i64>(0))
+        });
+        match prepared {
+            Ok(2) => Ok(Self { connection, name }),
+            Ok(_) => Err(failed("it holds no studies".into())),
+            Err(error) => Err(failed(error.to_string())),
+        }
     }
 
     fn failed(&self, error: &rusqlite::Error) -> DatabaseError {
