@@ -341,7 +341,7 @@ fn text(result: &Value) -> Result<String> {
         "{}: networks of at most {:.0} instructions a step on an M4, half of the hand-made one's.\n\
          Area that the front of error and instructions dominates, and least error, on the validation part, with\n\
          equal multiply-accumulates of training.\n\n\
-         {:<6} {:>9}   {:<32}  {:<32}\n",
+         {:<6} {:>9}   {:<36}  {}\n",
         result["experiment"].as_str().unwrap_or_default(),
         number(result, "/limit")?,
         "seed",
@@ -371,7 +371,7 @@ fn text(result: &Value) -> Result<String> {
         wins += usize::from(area.0 > area.1);
         lower += usize::from(error.0 < error.1);
         text += &format!(
-            "{:<6} {:>9.2e}   {:<32}  {:<32}\n",
+            "{:<6} {:>9.2e}   {:<36}  {}\n",
             search["seed"].as_str().unwrap_or_default(),
             number(search, "/macs")?,
             cell("tuned")?,
@@ -385,9 +385,9 @@ fn text(result: &Value) -> Result<String> {
     for (side, name) in [("by_hand", "by hand"), ("found", "found")] {
         let side = &result[side];
         text += &format!(
-            "{name:<8} {:>6} instructions, integers: {:.2} % of the validation part, {:.2} % of the test part \
+            "{name:<8} {:>6.0} instructions, integers: {:.2} % of the validation part, {:.2} % of the test part \
              (mean of three seeds)\n",
-            side["instructions"],
+            number(side, "/instructions")?,
             100.0 * number(side, "/validation_accuracy")?,
             100.0 * mean(&side["accuracies"]),
         );
