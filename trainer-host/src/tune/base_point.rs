@@ -74,7 +74,7 @@ fn at(table: &toml::Value, key: &str) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::default_space::default_space;
+    use super::super::default_space::{FEWEST, default_space};
     use super::*;
     use crate::data::{Options, open};
     use crate::train::TrainConfig;
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn it_is_the_configuration() {
         let data = open("digits", &Options::default()).unwrap().train;
-        let point = base_point(&config(), &data, &default_space(), |_| true).unwrap();
+        let point = base_point(&config(), &data, &default_space(FEWEST), |_| true).unwrap();
         assert_eq!(point["hidden"], Value::Integer(40));
         assert_eq!(point["layers"], Value::Integer(1));
         assert_eq!(point["train.batch_size"], Value::Integer(32));
@@ -114,11 +114,11 @@ mod tests {
     fn it_shrinks_until_it_fits() {
         let data = open("digits", &Options::default()).unwrap().train;
         let fits = |point: &Point| point["hidden"].size().unwrap() <= 12;
-        let point = base_point(&config(), &data, &default_space(), fits).unwrap();
+        let point = base_point(&config(), &data, &default_space(FEWEST), fits).unwrap();
         let units = point["hidden"].size().unwrap();
         assert!((9..=12).contains(&units), "{units}");
         assert_eq!(
-            base_point(&config(), &data, &default_space(), |_| false),
+            base_point(&config(), &data, &default_space(FEWEST), |_| false),
             None
         );
     }

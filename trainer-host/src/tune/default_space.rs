@@ -2,9 +2,17 @@
 
 use crate::search::{Domain, Parameter, Scale, Space, Value};
 
+/// Units of a layer at least.
+pub const FEWEST: i64 = 8;
+/// The same for a chip that is too small for these.
+pub const FEWEST_ON_A_SMALL_CHIP: i64 = 2;
+
 /// The learning rate, which matters most by published studies, then the size (Greff and others 2017,
 /// section 5), then what regularises, and how the weights are stored.
-pub fn default_space() -> Space {
+///
+/// Layers have `fewest` units and more: [`FEWEST`], or [`FEWEST_ON_A_SMALL_CHIP`] where hardly any of these
+/// fit.
+pub fn default_space(fewest: i64) -> Space {
     let real = |low, high, scale| Domain::Real { low, high, scale };
     let integer = |low, high, scale| Domain::Integer {
         low,
@@ -16,7 +24,7 @@ pub fn default_space() -> Space {
     let parameters = [
         ("train.learning_rate", real(1e-4, 1e-1, Scale::Log)),
         ("layers", integer(1, 2, Scale::Linear)),
-        ("hidden", integer(8, 128, Scale::Log)),
+        ("hidden", integer(fewest, 128, Scale::Log)),
         (
             "train.peepholes",
             Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),

@@ -20,7 +20,7 @@ use crate::quantity::Seconds;
 use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping};
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
-use crate::tune::default_space::default_space;
+use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
 use crate::tune::feasible::{footprint_that_fits, share_that_fits};
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial::TrialData;
@@ -28,6 +28,8 @@ use crate::tune::worker::{Workplace, work};
 
 /// Trials of an earlier study that a warm start begins with.
 const WARM: usize = 5;
+/// Where less of the default space fits the chip, smaller networks are searched too.
+const ENOUGH: f64 = 0.02;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StudyArgs {
@@ -177,8 +179,9 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         let mut search = settings.tune.take().unwrap_or_default();
         args.search.apply(&mut search);
         search.chip = args.limits.limits().or(search.chip);
-        if search.space.parameters.is_empty() {
-            search.space = default_space();
+        let by_default = search.space.parameters.is_empty();
+        if by_default {
+            search.space = default_space(FEWEST);
         }
         if let Some(earlier) = &args.search.warm_start {
             let mut earlier = args.place.named(earlier).open()?;
@@ -206,7 +209,12 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
             config,
             search,
         };
-        let share = share_that_fits(&definition, &data)?;
+        let mut share = share_that_fits(&definition, &data);
+        if by_default && !share.as_ref().is_ok_and(|share| *share >= ENOUGH) {
+            definition.search.space = default_space(FEWEST_ON_A_SMALL_CHIP);
+            share = share_that_fits(&definition, &data);
+        }
+        let share = share?;
         for point in &definition.search.first {
             if footprint_that_fits(&definition, &data, point).is_none() {
                 eprintln!("left out, since it does not fit: {}", shown(point));
