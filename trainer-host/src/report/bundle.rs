@@ -57,7 +57,9 @@ fn draw<'a>(
     let mut strands: Vec<&Strand> = strands.iter().collect();
     strands.sort_by(|a, b| b.rank.total_cmp(&a.rank));
     for strand in strands {
-        let finite = (strand.points.iter().copied()).filter(|p| p.0.is_finite() && p.1.is_finite());
+        let finite = (strand.points.iter().copied())
+            .filter(|p| p.0.is_finite() && p.1.is_finite())
+            .map(|p| (p.0, place(p.1, wide)));
         let width = if strand.rank < 0.1 { 3 } else { 1 };
         let style = colour_of(strand.rank).stroke_width(width);
         chart.draw_series(LineSeries::new(finite, style))?;
@@ -68,6 +70,30 @@ fn draw<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// On a logarithmic axis, a tenth and a hundredth lie as far apart as one and a tenth.
+    #[test]
+    fn wide_ranges_are_drawn_where_their_axis_has_them() {
+        let strand = Strand {
+            points: vec![(1.0, 1.0), (2.0, 0.1), (3.0, 0.01)],
+            rank: 0.0,
+        };
+        let svg = bundle_svg("trials", "epoch", "error", &[strand]);
+        let of_strand = svg
+            .split("<polyline")
+            .find(|part| part.contains("stroke-width=\"3\""));
+        let points = of_strand.unwrap().split("points=\"").nth(1).unwrap();
+        let points = points.split('"').next().unwrap();
+        let heights: Vec<i32> = (points.split_whitespace())
+            .map(|point| point.split(',').nth(1).unwrap().parse().unwrap())
+            .collect();
+        assert_eq!(heights.len(), 3, "{points}");
+        let steps = [heights[1] - heights[0], heights[2] - heights[1]];
+        assert!(
+            steps[0] > 50 && (steps[0] - steps[1]).abs() <= 1,
+            "{heights:?}"
+        );
+    }
 
     #[test]
     fn every_strand_is_drawn() {
