@@ -132,12 +132,10 @@ impl TrainingRun {
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
-        config.train.validate().map_err(TrainError::from)?;
-        if !overwrite {
-            RunConfig::refuse_existing(folder)?;
-        }
+        // What can be refused without the data is refused before it is read.
+        Self::refuse(&config, folder, overwrite)?;
         let data = config.open_data()?;
-        Self::begin_with(config, data, folder, overwrite)
+        Self::new(config, data, folder, overwrite)
     }
 
     /// [`TrainingRun::begin`] with `data` that was opened before, as `config` says.
@@ -145,15 +143,29 @@ impl TrainingRun {
     /// # Errors
     /// As there.
     pub fn begin_with(
+        config: RunConfig,
+        data: Parts,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        Self::refuse(&config, folder, overwrite)?;
+        Self::new(config, data, folder, overwrite)
+    }
+
+    fn refuse(config: &RunConfig, folder: &Path, overwrite: bool) -> Result<(), TrainingRunError> {
+        config.train.validate().map_err(TrainError::from)?;
+        if !overwrite {
+            RunConfig::refuse_existing(folder)?;
+        }
+        Ok(())
+    }
+
+    fn new(
         mut config: RunConfig,
         data: Parts,
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
-        config.train.validate().map_err(TrainError::from)?;
-        if !overwrite {
-            RunConfig::refuse_existing(folder)?;
-        }
         let (fitted, initial) = match initial(&config.train, &data.train)? {
             Some((fitted, network)) => {
                 config.train.take_structure(&network.config);

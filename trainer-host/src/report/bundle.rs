@@ -2,8 +2,9 @@
 
 use plotters::prelude::*;
 
-use super::curve::{Area, bounds, is_wide, label, place};
+use super::curve::{bounds, is_wide, label, place};
 use super::parallel::colour_of;
+use super::svg::{Area, Drawn, svg};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,14 +24,9 @@ pub fn bundle_svg(title: &str, x_label: &str, y_label: &str, strands: &[Strand])
     let x = bounds(all().map(|p| p.0));
     let wide = is_wide(all().map(|p| p.1));
     let y = bounds(all().map(|p| place(p.1, wide)));
-    let mut svg = String::new();
-    let drawn = {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&root, (title, x_label, y_label), (x, y), wide, strands).and_then(|()| root.present())
-    };
-    // Drawing into a string has no I/O that could fail.
-    drawn.expect("an SVG in memory can be drawn");
-    svg
+    svg(SIZE, |root| {
+        draw(root, (title, x_label, y_label), (x, y), wide, strands)
+    })
 }
 
 fn draw<'a>(
@@ -39,7 +35,7 @@ fn draw<'a>(
     (x, y): ((f64, f64), (f64, f64)),
     wide: bool,
     strands: &[Strand],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+) -> Drawn<'a> {
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 18))

@@ -2,6 +2,8 @@
 
 use plotters::prelude::*;
 
+use super::svg::{Area, Drawn, svg};
+
 /// One named line of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
@@ -26,7 +28,6 @@ pub(super) const COLOURS: [RGBColor; 7] = [
 
 /// Draws `curves` over a common x axis; returns an SVG document.
 pub fn curves_svg(title: &str, x_label: &str, y_label: &str, curves: &[Curve]) -> String {
-    let mut svg = String::new();
     let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
     let points: Vec<(f64, f64)> = curves
         .iter()
@@ -34,23 +35,16 @@ pub fn curves_svg(title: &str, x_label: &str, y_label: &str, curves: &[Curve]) -
         .collect();
     let (x_low, x_high) = bounds(points.iter().map(|p| p.0));
     let (y_low, y_high) = bounds(points.iter().map(|p| p.1));
-    let drawn = {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    svg(SIZE, |root| {
         draw(
-            &root,
+            root,
             title,
             (x_label, y_label),
             (x_low..x_high, y_low..y_high),
             curves,
         )
-        .and_then(|()| root.present())
-    };
-    // Drawing into a string has no I/O that could fail.
-    drawn.expect("an SVG in memory can be drawn");
-    svg
+    })
 }
-
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 fn draw<'a>(
     root: &Area<'a>,
@@ -58,7 +52,7 @@ fn draw<'a>(
     (x_label, y_label): (&str, &str),
     (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
     curves: &[Curve],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+) -> Drawn<'a> {
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 18))

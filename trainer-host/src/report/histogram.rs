@@ -2,6 +2,8 @@
 
 use plotters::prelude::*;
 
+use super::svg::{Area, Drawn, svg};
+
 /// Size of a histogram in pixels.
 const SIZE: (u32, u32) = (270, 170);
 const BINS: usize = 40;
@@ -30,22 +32,12 @@ pub fn histogram_svg(title: &str, values: &[f32], range: Option<(f32, f32)>) -> 
         count += 1;
     }
     let shares = counts.map(|n| 100.0 * n as f64 / count.max(1) as f64);
-    let mut svg = String::new();
-    let drawn = {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&root, title, (f64::from(low), f64::from(high)), &shares).and_then(|()| root.present())
-    };
-    // Drawing into a string has no I/O that could fail.
-    drawn.expect("an SVG in memory can be drawn");
-    svg
+    svg(SIZE, |root| {
+        draw(root, title, (f64::from(low), f64::from(high)), &shares)
+    })
 }
 
-fn draw<'a>(
-    root: &DrawingArea<SVGBackend<'a>, plotters::coord::Shift>,
-    title: &str,
-    (low, high): (f64, f64),
-    shares: &[f64],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+fn draw<'a>(root: &Area<'a>, title: &str, (low, high): (f64, f64), shares: &[f64]) -> Drawn<'a> {
     root.fill(&WHITE)?;
     let top = shares.iter().copied().fold(1e-9, f64::max);
     let mut chart = ChartBuilder::on(root)

@@ -13,6 +13,7 @@ mod rate;
 mod run;
 mod scatter;
 mod score;
+mod svg;
 
 pub use bars::bars;
 pub use bundle::{Strand, bundle_svg};

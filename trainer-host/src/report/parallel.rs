@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::curve::Area;
+use super::svg::{Area, Drawn, svg};
 
 /// An axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +28,7 @@ const MARGIN: (i32, i32) = (70, 50);
 
 /// Draws `lines`, the best on top and darkest; returns an SVG document.
 pub fn parallel_svg(title: &str, axes: &[Axis], lines: &[Line]) -> String {
-    let mut svg = String::new();
-    let drawn = {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&root, title, axes, lines).and_then(|()| root.present())
-    };
-    // Drawing into a string has no I/O that could fail.
-    drawn.expect("an SVG in memory can be drawn");
-    svg
+    svg(SIZE, |root| draw(root, title, axes, lines))
 }
 
 /// The colour of a rank: dark blue is best, pale yellow is worst; also told apart without colour.
@@ -43,12 +36,7 @@ pub(super) fn colour_of(rank: f64) -> RGBColor {
     ViridisRGB.get_color(rank.clamp(0.0, 1.0))
 }
 
-fn draw<'a>(
-    root: &Area<'a>,
-    title: &str,
-    axes: &[Axis],
-    lines: &[Line],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+fn draw<'a>(root: &Area<'a>, title: &str, axes: &[Axis], lines: &[Line]) -> Drawn<'a> {
     root.fill(&WHITE)?;
     let text = ("sans-serif", 12).into_font();
     let centred = text.color(&BLACK).pos(Pos::new(HPos::Center, VPos::Bottom));

@@ -2,7 +2,8 @@
 
 use plotters::prelude::*;
 
-use super::curve::{Area, COLOURS, bounds, is_wide, label, place};
+use super::curve::{COLOURS, bounds, is_wide, label, place};
+use super::svg::{Area, Drawn, svg};
 
 /// Points of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,15 +29,10 @@ pub fn scatter_svg(title: &str, x_label: &str, y_label: &str, clouds: &[Cloud]) 
     let wide = (is_wide(all().map(|p| p.0)), is_wide(all().map(|p| p.1)));
     let x = bounds(all().map(|p| place(p.0, wide.0)));
     let y = bounds(all().map(|p| place(p.1, wide.1)));
-    let mut svg = String::new();
-    let drawn = {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    svg(SIZE, |root| {
         let labels = (title, x_label, y_label);
-        draw(&root, labels, (x.0..x.1, y.0..y.1), wide, clouds).and_then(|()| root.present())
-    };
-    // Drawing into a string has no I/O that could fail.
-    drawn.expect("an SVG in memory can be drawn");
-    svg
+        draw(root, labels, (x.0..x.1, y.0..y.1), wide, clouds)
+    })
 }
 
 fn draw<'a>(
@@ -45,7 +41,7 @@ fn draw<'a>(
     (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
     wide: (bool, bool),
     clouds: &[Cloud],
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
+) -> Drawn<'a> {
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 18))

@@ -18,7 +18,7 @@ mod stopping;
 pub mod tpe;
 
 pub use config::{Objective, Sampler, SearchConfig};
-pub use point::{Point, Value};
+pub use point::{Point, Value, in_one_line, short_name};
 pub use space::{Domain, Parameter, Scale, Space, SpaceError};
 pub use stopping::{Progress, Stopping, stops};
 

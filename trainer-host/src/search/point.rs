@@ -66,6 +66,17 @@ impl fmt::Display for Value {
 /// The settings of a trial by name; one whose condition does not hold is not there.
 pub type Point = BTreeMap<String, Value>;
 
+/// A setting's name without the table that most have.
+pub fn short_name(name: &str) -> &str {
+    name.strip_prefix("train.").unwrap_or(name)
+}
+
+/// All settings in one line.
+pub fn in_one_line(point: &Point) -> String {
+    let one = |(name, value): (&String, &Value)| format!("{} {value}", short_name(name));
+    point.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Value;

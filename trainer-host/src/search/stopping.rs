@@ -57,16 +57,21 @@ impl Default for Stopping {
 }
 
 impl Stopping {
+    /// `first` and `reduction`, or what they are where nothing is said.
+    pub fn constants(self) -> (usize, usize) {
+        match self {
+            Self::None => (default_first(), default_reduction()),
+            Self::Halving { first, reduction } => (first, reduction),
+            Self::Median { first } => (first, default_reduction()),
+        }
+    }
+
     /// Refuses constants out of their range.
     ///
     /// # Errors
     /// [`OutOfRange`]
     pub fn validate(self) -> Result<(), OutOfRange> {
-        let (first, reduction) = match self {
-            Self::None => return Ok(()),
-            Self::Halving { first, reduction } => (first, reduction),
-            Self::Median { first } => (first, 2),
-        };
+        let (first, reduction) = self.constants();
         require(first >= 1, "tune.stopping.first", first, "at least 1")?;
         require(
             reduction >= 2,

@@ -1,11 +1,13 @@
 //! The page of a study: what was found, what it costs, and which settings did it.
 
 use super::best::front;
-use super::study::{Definition, State, StoredTrial};
+use super::study::{Definition, State, StoredTrial, lowest, observations};
 use crate::cost::Footprint;
-use crate::report::{Axis, Cloud, Line, Page, Strand, bars, bundle_svg, parallel_svg, scatter_svg};
+use crate::report::{
+    Axis, Cloud, Line, Page, Strand, bars, bundle_svg, escape, parallel_svg, scatter_svg,
+};
 use crate::search::importance::importance;
-use crate::search::{Domain, Parameter, Space, Value};
+use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_name};
 
 /// A self-contained page: front, parallel coordinates, importance, learning curves, all trials.
 pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
@@ -39,13 +41,9 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
             &lines(&search.space, trials, &ranks),
         ),
     );
-    let observations: Vec<_> = trials
-        .iter()
-        .filter_map(|t| t.observation(search))
-        .collect();
     page.section(
         "Importance of the settings",
-        &bars(&importance(&search.space, &observations)),
+        &bars(&importance(&search.space, &observations(trials, search))),
     );
     let strands: Vec<Strand> = (trials.iter().zip(&ranks))
         .map(|(trial, rank)| Strand {
@@ -85,7 +83,7 @@ fn front_svg(cost: &str, of: Cost, trials: &[StoredTrial], front: &[&StoredTrial
     // In this plane, the front is of error and this cost alone.
     let mut corners: Vec<(f64, f64)> = trials.iter().filter_map(point).collect();
     let all = corners.clone();
-    corners.retain(|a| !all.iter().any(|b| b != a && b.0 <= a.0 && b.1 <= a.1));
+    corners.retain(|a| !all.iter().any(|b| pareto::beats(&[b.0, b.1], &[a.0, a.1])));
     let cloud = |name: &str, points, is_front| Cloud {
         name: name.into(),
         points,
@@ -111,7 +109,7 @@ fn front_svg(cost: &str, of: Cost, trials: &[StoredTrial], front: &[&StoredTrial
 fn ranks(trials: &[StoredTrial]) -> Vec<f64> {
     let value = |trial: &StoredTrial| match &trial.result {
         Some(result) => result.error,
-        None => trial.values.iter().copied().fold(f64::INFINITY, f64::min),
+        None => lowest(&trial.values),
     };
     let values: Vec<f64> = trials.iter().map(value).collect();
     let last = values.len().saturating_sub(1).max(1) as f64;
@@ -135,7 +133,7 @@ fn axes(space: &Space) -> Vec<Axis> {
         };
         let tick = |place: f64| (place, parameter.domain.value(place).to_string());
         Axis {
-            name: name.strip_prefix("train.").unwrap_or(name).to_owned(),
+            name: short_name(name).to_owned(),
             ticks: places.into_iter().map(tick).collect(),
         }
     };
@@ -164,9 +162,6 @@ fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
         } else {
             ""
         };
-        let settings: Vec<String> = (trial.point.iter())
-            .map(|(name, value)| format!("{} {value}", name.strip_prefix("train.").unwrap_or(name)))
-            .collect();
         html += &format!(
             "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
              <td style=\"text-align:left\">{}</td></tr>\n",
@@ -180,7 +175,7 @@ fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
             trial.footprint.instructions,
             trial.footprint.flash_bytes,
             trial.footprint.ram_bytes,
-            crate::report::escape(&settings.join(", ")),
+            escape(&in_one_line(&trial.point)),
         );
     }
     html + "</table>"

@@ -95,7 +95,7 @@ impl StoredTrial {
             }
             State::Stopped => Outcome::Stopped {
                 epochs: self.values.len(),
-                value: self.values.iter().copied().fold(f64::INFINITY, f64::min),
+                value: lowest(&self.values),
             },
             State::Failed => Outcome::Failed,
         };
@@ -104,6 +104,17 @@ impl StoredTrial {
             outcome,
         })
     }
+}
+
+/// Those of the trials that have ended.
+pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
+    let ended = trials.iter().filter_map(|trial| trial.observation(search));
+    ended.collect()
+}
+
+/// The lowest of a trial's values; infinite where there is none.
+pub fn lowest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// How a trial ended.

@@ -8,6 +8,7 @@
 //! A forecast's error is standardised where that is known. The test part has no say: it is not even
 //! opened.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -101,6 +102,7 @@ impl TrialError {
 pub struct TrialData {
     base: RunConfig,
     parts: Parts,
+    shape: Shape,
     /// Of data that is read in another way, by how.
     shapes: Mutex<BTreeMap<String, Option<Shape>>>,
 }
@@ -139,6 +141,7 @@ impl TrialData {
         check_data(&parts.train).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
+            shape: Shape::of(&parts.train),
             parts,
             shapes: Mutex::default(),
         })
@@ -167,18 +170,18 @@ impl TrialData {
     }
 
     /// The parts for `config`, which may read them in another way.
-    fn for_config(&self, config: &RunConfig) -> Result<Parts, TrialError> {
+    fn for_config(&self, config: &RunConfig) -> Result<Cow<'_, Parts>, TrialError> {
         if self.is_base(config) {
-            Ok(self.parts.clone())
+            Ok(Cow::Borrowed(&self.parts))
         } else {
-            without_test(config)
+            without_test(config).map(Cow::Owned)
         }
     }
 
     /// The shape of the data for `config`; `None` where it cannot be read so.
     fn shape(&self, config: &RunConfig) -> Option<Shape> {
         if self.is_base(config) {
-            return Some(Shape::of(&self.parts.train));
+            return Some(self.shape.clone());
         }
         let key = format!("{:?}", config.data);
         let mut shapes = self
@@ -330,14 +333,10 @@ pub fn begin(plan: &Plan, data: &TrialData, folder: &Path) -> Result<TrainingRun
     let before = RunConfig::read(folder);
     if before.is_ok_and(|before| before == plan.config) {
         // A run that was killed while its folder was made is begun anew.
-        if let Ok(run) = TrainingRun::resume_with(parts.clone(), folder) {
+        if let Ok(run) = TrainingRun::resume_with(parts.clone().into_owned(), folder) {
             return Ok(run);
         }
     }
-    Ok(TrainingRun::begin_with(
-        plan.config.clone(),
-        parts,
-        folder,
-        true,
-    )?)
+    let (config, parts) = (plan.config.clone(), parts.into_owned());
+    Ok(TrainingRun::begin_with(config, parts, folder, true)?)
 }

@@ -11,11 +11,13 @@ use super::database::Storage;
 use super::feasible::footprint_that_fits;
 use super::plan::Plan;
 use super::process::Process;
-use super::study::{Claim, Claimed, Definition, End, StoredTrial, Study, StudyError};
+use super::study::{
+    Claim, Claimed, Definition, End, StoredTrial, Study, StudyError, lowest, observations,
+};
 use super::trial::{self, TrialData, TrialError};
 use crate::atomic_file::WriteFileError;
 use crate::cost::Footprint;
-use crate::search::{self, NothingFits, Observation, Point, Progress, SearchConfig};
+use crate::search::{self, NothingFits, Point, Progress, SearchConfig};
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 
 /// How often the values of epochs are told while a trial runs.
@@ -376,9 +378,7 @@ fn propose(
     earlier: &[StoredTrial],
 ) -> Result<(Point, Footprint), NothingFits> {
     let search = &definition.search;
-    let observations: Vec<Observation> = (earlier.iter())
-        .filter_map(|trial| trial.observation(search))
-        .collect();
+    let observations = observations(earlier, search);
     let footprint = |point: &Point| footprint_that_fits(definition, data, point);
     let allowed = |point: &Point| footprint(point).is_some();
     let point = search::propose(search, search.seed, number, &observations, allowed)?;
@@ -471,7 +471,7 @@ impl Observer for Watch<'_, '_> {
         self.worker.tell(Event::Epoch {
             worker: self.worker.number,
             epoch: record.epoch,
-            lowest: self.values.iter().copied().fold(f64::INFINITY, f64::min),
+            lowest: lowest(&self.values),
         });
         if self.is_worthless {
             self.halt.store(true, Ordering::Relaxed);

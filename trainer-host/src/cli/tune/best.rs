@@ -8,14 +8,13 @@ use serde::Serialize;
 
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
-use super::show::settings;
 use crate::choose::choose;
 use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt, train};
 use crate::cost::Footprint;
 use crate::evaluate::{Comparison, compare};
 use crate::run_folder::{QUANTISED, Run};
-use crate::search::Point;
+use crate::search::{Point, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
 use crate::tune::plan::Plan;
@@ -178,7 +177,7 @@ fn text(retrained: &Retrained, result: Option<&crate::tune::trial::TrialResult>)
         "trial {}: {}\nrun {} ({} epochs on {}, quantised as {})\n\
          {}: {instructions} instructions a step, about {estimated_cycles} cycles{time}; {flash_bytes} B flash, {ram_bytes} B RAM\n",
         retrained.trial,
-        settings(&retrained.point),
+        in_one_line(&retrained.point),
         retrained.run.display(),
         retrained.epochs,
         if retrained.on_all {

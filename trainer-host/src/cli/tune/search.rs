@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
-use super::show::{Overview, settings as shown};
+use super::show::Overview;
 use super::watch::Watch;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::table::percent;
@@ -17,7 +17,7 @@ use crate::cli::{Printer, interrupt};
 use crate::config_file::ConfigFile;
 use crate::cost::Limits;
 use crate::quantity::Seconds;
-use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping};
+use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping, in_one_line};
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
 use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
@@ -119,11 +119,7 @@ impl SearchArgs {
         search.sampler = self.sampler.unwrap_or(search.sampler);
         search.seed = self.search_seed.unwrap_or(search.seed);
         if let Some(kind) = self.stopping {
-            let (first, reduction) = match search.stopping {
-                Stopping::Halving { first, reduction } => (first, reduction),
-                Stopping::Median { first } => (first, 3),
-                Stopping::None => (5, 3),
-            };
+            let (first, reduction) = search.stopping.constants();
             search.stopping = match kind {
                 StoppingKind::None => Stopping::None,
                 StoppingKind::Halving => Stopping::Halving { first, reduction },
@@ -217,7 +213,7 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         let share = share?;
         for point in &definition.search.first {
             if footprint_that_fits(&definition, &data, point).is_none() {
-                eprintln!("left out, since it does not fit: {}", shown(point));
+                eprintln!("left out, since it does not fit: {}", in_one_line(point));
             }
         }
         if definition.search.first.is_empty() {

@@ -9,11 +9,11 @@ use crate::atomic_file;
 use crate::cli::Printer;
 use crate::cli::table::{percent, table, table_with_text};
 
-use crate::search::Point;
 use crate::search::importance::importance;
+use crate::search::in_one_line;
 use crate::tune::best::front;
 use crate::tune::report::study_page;
-use crate::tune::study::{Definition, State, StoredTrial, Study};
+use crate::tune::study::{Definition, State, StoredTrial, Study, lowest, observations};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -55,10 +55,6 @@ impl Overview {
             State::Running,
         ];
         let count = |state| trials.iter().filter(|trial| trial.state == state).count();
-        let observations: Vec<_> = trials
-            .iter()
-            .filter_map(|t| t.observation(search))
-            .collect();
         Self {
             study: study.name().to_owned(),
             definition: study.definition.clone(),
@@ -68,7 +64,7 @@ impl Overview {
                 .iter()
                 .map(|trial| trial.number)
                 .collect(),
-            importance: importance(&search.space, &observations),
+            importance: importance(&search.space, &observations(trials, search)),
             trials: trials.to_vec(),
             lists_all: false,
         }
@@ -135,7 +131,7 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
                 trial.footprint.instructions.to_string(),
                 trial.footprint.flash_bytes.to_string(),
                 trial.footprint.ram_bytes.to_string(),
-                settings(&trial.point),
+                in_one_line(&trial.point),
             ]);
             row
         })
@@ -156,17 +152,9 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
     table_with_text(&header, &rows)
 }
 
-/// Settings in one line, without what their names have in common.
-pub(super) fn settings(point: &Point) -> String {
-    let one = |(name, value): (&String, _)| {
-        format!("{} {value}", name.strip_prefix("train.").unwrap_or(name))
-    };
-    point.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
 /// A trial that has ended, in one line.
 pub(super) fn trial_line(trial: &StoredTrial) -> String {
-    let lowest = trial.values.iter().copied().fold(f64::INFINITY, f64::min);
+    let lowest = lowest(&trial.values);
     let outcome = match (&trial.result, &trial.problem) {
         (Some(result), _) => match result.accuracy {
             Some(accuracy) => format!("accuracy {}", percent(accuracy)),
@@ -182,7 +170,7 @@ pub(super) fn trial_line(trial: &StoredTrial) -> String {
         trial.footprint.instructions,
         trial.footprint.flash_bytes,
         trial.footprint.ram_bytes,
-        settings(&trial.point)
+        in_one_line(&trial.point)
     )
 }
 

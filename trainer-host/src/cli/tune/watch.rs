@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::show::{settings, trial_line};
+use super::show::trial_line;
 use crate::cost::Limits;
-use crate::search::Point;
+use crate::search::{Point, in_one_line};
 use crate::tune::best::best;
 use crate::tune::study::{Definition, State, StoredTrial};
 use crate::tune::worker::Event;
@@ -156,7 +156,7 @@ impl Watch {
             "trial {}, epoch {epoch}/{}, {lowest}{}",
             running.number,
             running.epochs,
-            settings(&running.point)
+            in_one_line(&running.point)
         ));
     }
 
