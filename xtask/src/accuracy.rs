@@ -6,42 +6,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::data_sets::{DataSet, ECG5000, ETTH1, FSDD, JAPANESE_VOWELS, UCI_HAR, wanted};
 use crate::trainer::{self, number};
 use crate::{command, firmware};
 
-/// A data set that has a configuration.
-struct Experiment {
-    /// Of the configuration, and of the runs' folder.
-    name: &'static str,
-    /// Where the data lies in the folder of data sets.
-    data: &'static str,
-}
-
-const EXPERIMENTS: [Experiment; 5] = [
-    Experiment {
-        name: "fsdd",
-        data: "fsdd/fsdd_mfcc13.npz",
-    },
-    Experiment {
-        name: "japanese_vowels",
-        data: "japanese_vowels/japanese_vowels.npz",
-    },
-    Experiment {
-        name: "ecg5000",
-        data: "ecg5000/ecg5000.npz",
-    },
-    Experiment {
-        name: "uci_har",
-        data: "uci_har/uci_har_subset.npz",
-    },
-    Experiment {
-        name: "etth1",
-        data: "etth1/ETTh1_first_14400.csv",
-    },
-];
+const EXPERIMENTS: [DataSet; 5] = [FSDD, JAPANESE_VOWELS, ECG5000, UCI_HAR, ETTH1];
 
 /// What to train.
 pub struct Options {
@@ -62,32 +34,11 @@ pub struct Options {
 /// # Errors
 /// When a data set is missing or a command fails.
 pub fn run(options: &Options) -> Result<()> {
-    let known: Vec<&str> = EXPERIMENTS.iter().map(|e| e.name).collect();
-    if let Some(unknown) = options
-        .only
-        .iter()
-        .find(|name| !known.contains(&name.as_str()))
-    {
-        bail!(
-            "{unknown}: no such experiment; there are {}",
-            known.join(", ")
-        );
-    }
-    let chosen: Vec<&Experiment> = (EXPERIMENTS.iter())
-        .filter(|e| options.only.is_empty() || options.only.iter().any(|name| name == e.name))
-        .collect();
-    for experiment in &chosen {
-        let path = options.data.join(experiment.data);
-        ensure!(
-            path.is_file(),
-            "{}: there is no such file; docs/training.md says where the data sets come from",
-            path.display()
-        );
-    }
+    let chosen = wanted(&EXPERIMENTS, &options.only, &options.data)?;
     trainer::build()?;
     let mut results = Vec::new();
     for experiment in chosen {
-        results.push(measure(experiment, options)?);
+        results.push(measure(&experiment, options)?);
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
@@ -98,9 +49,9 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Trains and quantises one experiment.
-fn measure(experiment: &Experiment, options: &Options) -> Result<Value> {
+fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
-    let data = options.data.join(experiment.data);
+    let data = options.data.join(experiment.file);
     let out = firmware::target_root()
         .join("accuracy")
         .join(experiment.name);

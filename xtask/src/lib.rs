@@ -1,13 +1,14 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards → toolchain, set_up → qemu → firmware, trainer → bench, demo, accuracy, tuning → test
+//! command → boards → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning → test
 //! ```
 
 pub mod accuracy;
 pub mod bench;
 pub mod boards;
 pub mod command;
+pub mod data_sets;
 pub mod demo;
 pub mod firmware;
 pub mod qemu;

@@ -18,34 +18,23 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::data_sets::{DataSet, FSDD, UCI_HAR, wanted};
 use crate::trainer::{self, number};
 use crate::{command, firmware};
 
-/// What is tuned.
-struct Experiment {
-    /// Of the configuration.
-    name: &'static str,
-    /// Where the data lies in the folder of data sets.
-    data: &'static str,
-    /// Epochs of a trial.
-    epochs: &'static str,
-}
+const EXPERIMENTS: [DataSet; 2] = [FSDD, UCI_HAR];
 
-const EXPERIMENTS: [Experiment; 2] = [
-    Experiment {
-        name: "fsdd",
-        data: "fsdd/fsdd_mfcc13.npz",
-        epochs: "40",
-    },
-    Experiment {
-        name: "uci_har",
-        data: "uci_har/uci_har_subset.npz",
-        epochs: "15",
-    },
-];
+/// Epochs of a trial.
+fn epochs(experiment: &DataSet) -> &'static str {
+    if experiment.name == UCI_HAR.name {
+        "15"
+    } else {
+        "40"
+    }
+}
 
 /// Trials of the tuner.
 const TRIALS: usize = 40;
@@ -69,27 +58,11 @@ pub struct Options {
 /// # Errors
 /// When a data set is missing or a command fails.
 pub fn run(options: &Options) -> Result<()> {
-    let chosen: Vec<&Experiment> = (EXPERIMENTS.iter())
-        .filter(|e| options.only.is_empty() || options.only.iter().any(|name| name == e.name))
-        .collect();
-    let known = EXPERIMENTS.map(|e| e.name).join(", ");
-    ensure!(
-        !chosen.is_empty() && (options.only.is_empty() || chosen.len() == options.only.len()),
-        "{}: no such experiment; there are {known}",
-        options.only.join(",")
-    );
-    for experiment in &chosen {
-        let path = options.data.join(experiment.data);
-        ensure!(
-            path.is_file(),
-            "{}: there is no such file; docs/training.md says where the data sets come from",
-            path.display()
-        );
-    }
+    let chosen = wanted(&EXPERIMENTS, &options.only, &options.data)?;
     trainer::build()?;
     let mut results = Vec::new();
     for experiment in chosen {
-        results.push(measure(experiment, options)?);
+        results.push(measure(&experiment, options)?);
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
@@ -101,10 +74,10 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn measure(experiment: &Experiment, options: &Options) -> Result<Value> {
+fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
     let place = Place {
-        data: options.data.join(experiment.data),
+        data: options.data.join(experiment.file),
         config,
         folder: firmware::target_root().join("tuning").join(experiment.name),
     };
@@ -116,7 +89,7 @@ fn measure(experiment: &Experiment, options: &Options) -> Result<Value> {
         .to_string();
     let mut searches = Vec::new();
     for seed in &options.seeds {
-        searches.push(place.search(experiment.epochs, &half, seed)?);
+        searches.push(place.search(epochs(experiment), &half, seed)?);
     }
     let first = options.seeds.first().context("name at least one seed")?;
     Ok(json!({
