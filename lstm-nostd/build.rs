@@ -1,5 +1,6 @@
-//! Chooses the kernels for the target: sets `lstm_kernels`, which only `src/kernels/mod.rs` reads, and
-//! `lstm_narrow_multiply`, which only `src/requant.rs` reads.
+//! Chooses the kernels for the target: sets `lstm_kernels`, which only `src/kernels/mod.rs` reads,
+//! `lstm_narrow_multiply`, which only `src/requant.rs` reads, and `lstm_table_columns`, which only
+//! `src/activation/table.rs` reads.
 //!
 //! `cfg(target_feature = "dsp")` does not exist on stable compilers, so the extensions follow from the
 //! target and from the flags that name a CPU or a feature.
@@ -21,6 +22,10 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(lstm_narrow_multiply)");
     if kernels() == "v6m" {
         println!("cargo::rustc-cfg=lstm_narrow_multiply");
+    }
+    println!("cargo::rustc-check-cfg=cfg(lstm_table_columns)");
+    if kernels() == "mve" {
+        println!("cargo::rustc-cfg=lstm_table_columns");
     }
     println!("cargo::rustc-cfg=lstm_kernels=\"{}\"", kernels());
 }

@@ -26,6 +26,7 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
                 peepholes,
                 schemes,
                 seed,
+                ..RandomModel::default()
             },
         )
 }
@@ -49,6 +50,7 @@ fn example_of(schemes: &[Scheme]) -> ModelFile {
         peepholes: true,
         schemes: schemes.to_vec(),
         seed: 1,
+        ..RandomModel::default()
     };
     let mut file = shape.build();
     file.golden = vec![(vec![1, -2, 3], vec![4, -5])];
@@ -311,6 +313,8 @@ fn refuses_what_contradicts_the_scheme() {
     for (scheme, order) in [
         (Scheme::W4a16, Order::Grouped),
         (Scheme::W8a8, Order::Paired),
+        (Scheme::W8a8, Order::Grouped),
+        (Scheme::W8a16, Order::GroupedBytes),
     ] {
         let error = refusal(&changed_in(&example_of(&[scheme]), |content| {
             content[FIRST_LAYER + 10] = order.code()
@@ -501,11 +505,9 @@ fn a_single_sigmoid_has_two_names() {
     let shape = RandomModel {
         inputs: 1,
         hidden: vec![1],
-        dense: vec![],
         outputs: 1,
-        peepholes: false,
-        schemes: vec![],
         seed: 2,
+        ..RandomModel::default()
     };
     let mut file = shape.build();
     file.task = Task::Sigmoid;

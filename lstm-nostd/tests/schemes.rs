@@ -58,7 +58,7 @@ proptest! {
         dense in prop::collection::vec(1usize..20, 0..=1),
         seed in any::<u64>(),
     ) {
-        let shape = RandomModel { inputs, hidden, dense, outputs: 3, peepholes: true, schemes: vec![Scheme::W4a16], seed };
+        let shape = RandomModel { inputs, hidden, dense, outputs: 3, peepholes: true, schemes: vec![Scheme::W4a16], seed, ..RandomModel::default() };
         let small = shape.build();
         let mut large = small.clone();
         large.lstm.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
@@ -163,7 +163,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let shape = RandomModel { inputs: 4, hidden: vec![7, 5], dense: vec![3], outputs: 2, peepholes: true, schemes, seed };
+        let shape = RandomModel { inputs: 4, hidden: vec![7, 5], dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));

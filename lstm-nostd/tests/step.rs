@@ -187,6 +187,7 @@ fn run_time_and_compile_time_sizes_give_the_same_outputs() {
         peepholes: true,
         schemes: vec![],
         seed: 3,
+        ..RandomModel::default()
     };
     let bytes = shape.build().to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
@@ -219,6 +220,7 @@ fn short_buffers_are_refused() {
         peepholes: true,
         schemes: vec![],
         seed: 3,
+        ..RandomModel::default()
     };
     let bytes = shape.build().to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();

@@ -1,5 +1,6 @@
 //! Models that boards are tested with.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -10,7 +11,7 @@ use lstm_nostd::kernels::Scheme;
 /// `channels` inputs.
 ///
 /// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
-/// one has peepholes.
+/// one has peepholes, and the shifts of int8 activations agree in every third.
 pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) -> Vec<RandomModel> {
     let shapes: [(usize, &[usize], &[usize], usize); 16] = [
         (1, &[1], &[], 1),
@@ -37,6 +38,7 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
         outputs: shape.3,
         peepholes: seed % 2 == 1,
         schemes: schemes.to_vec(),
+        shifts: Some([Less, Equal, Greater][seed as usize % 3]),
         seed,
     });
     models

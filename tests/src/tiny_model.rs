@@ -17,6 +17,7 @@ pub fn tiny_model() -> AlignedBytes {
         peepholes: true,
         schemes: vec![],
         seed: 2002,
+        ..RandomModel::default()
     };
     let mut file = random.build();
     let bytes = file.to_bytes().expect("the shape fits the format");

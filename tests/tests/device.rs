@@ -30,6 +30,7 @@ fn model() -> RandomModel {
         peepholes: true,
         schemes: vec![],
         seed: 7,
+        ..RandomModel::default()
     }
 }
 

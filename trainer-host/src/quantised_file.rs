@@ -345,6 +345,7 @@ mod tests {
             peepholes,
             schemes: Scheme::ALL.to_vec(),
             seed,
+            ..RandomModel::default()
         };
         let mut file = shape.build();
         file.golden = vec![(vec![1, -2, 3], vec![4, -5])];

@@ -7,27 +7,25 @@
 //! ```
 //!
 //! Both functions are odd around their centre, so that one half of each is enough. `slope` carries
-//! the slope in its upper 16 bits and the curvature `q` in its lower 16, so that a segment is one
-//! 8-byte load and (T1) is `smlabb`, `smlawb` and a shift on cores with the DSP extension.
+//! the slope in its upper 16 bits and the curvature `q` in its lower 16, so that (T1) is one load of
+//! 8 bytes, `smlabb`, `smlawb` and a shift on cores with the DSP extension.
 //!
 //! `tests/activation_tables.rs` computes the tables from the formulas, and proves over all inputs
 //! that a result is at most 0.61 LSB of Q0.15 from the exact value.
 
+mod table;
 mod tables;
 
 use crate::requant::mul_floor16;
-
-/// One segment of a table: value at its start with the rounding half, and slope with curvature.
-pub type Segment = [i32; 2];
 
 /// Both tables, side by side, so that one pointer reaches them.
 #[derive(Debug, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct Tables {
     /// σ − ½ over 0..8
-    pub sigmoid: [Segment; 64],
+    pub sigmoid: Table<64>,
     /// tanh over 0..8
-    pub tanh: [Segment; 128],
+    pub tanh: Table<128>,
 }
 
 /// Fraction bits inside a segment of [`Tables::sigmoid`], which has 64 segments over 0..8.
@@ -39,6 +37,7 @@ pub const TANH_BITS: u32 = 8;
 /// Guard bits of the values of [`Tables::tanh`].
 pub const TANH_GUARD: u32 = 9;
 
+pub use table::{Segment, Table};
 pub use tables::TABLES;
 
 /// σ(z) in Q0.15, in 0..=32767, for z in Q3.12 and −32767..=32767.
@@ -77,13 +76,13 @@ fn with_sign_of(z: i32, y: i32) -> i32 {
 /// (T1)
 #[inline(always)]
 fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
-    table: &[Segment; SEGMENTS],
+    table: &Table<SEGMENTS>,
     z: i32,
 ) -> i32 {
     let u = z.unsigned_abs().min(0x7fff) as usize;
     let t = (u & ((1 << BITS) - 1)) as i16;
-    // The mask is no restriction (SEGMENTS · 2^BITS = 2¹⁵) and shows that the index is in range.
-    let [base, slope] = table[(u >> BITS) & (SEGMENTS - 1)];
+    // There are SEGMENTS · 2^BITS = 2¹⁵ values of u.
+    let [base, slope] = table.segment(u >> BITS);
     let tilted = slope + i32::from(slope as i16) * i32::from(t);
     (base + mul_floor16(tilted, t)) >> GUARD
 }

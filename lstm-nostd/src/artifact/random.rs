@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::{Dense, Lstm, ModelFile};
 use crate::kernels::{Scheme, Width};
@@ -23,6 +24,8 @@ pub struct RandomModel {
     pub peepholes: bool,
     /// Schemes of the layers, LSTM layers first, over and over; w8a16 for all when there are none.
     pub schemes: Vec<Scheme>,
+    /// How k compares with n in layers of int8 activations; any way if not given.
+    pub shifts: Option<Ordering>,
     /// Same seed, same model.
     pub seed: u64,
 }
@@ -58,7 +61,7 @@ impl RandomModel {
         let mut lstm = Vec::new();
         for &hidden in &self.hidden {
             let scheme = lstm_schemes.next().unwrap_or_default();
-            lstm.push(random.lstm(scheme, below, hidden, self.peepholes));
+            lstm.push(random.lstm(self, scheme, below, hidden));
             below = (hidden, scheme.width());
         }
         let mut dense = Vec::new();
@@ -148,16 +151,27 @@ impl Random {
         (bias, mult.clamp(1, i32::MAX as u64) as i32)
     }
 
+    /// k and n
+    fn int8_shifts(&mut self, order: Option<Ordering>) -> (u8, u8) {
+        let (k, n) = (5 + self.below(6) as u8, 5 + self.below(4) as u8);
+        match order {
+            None => (k, n),
+            Some(Ordering::Less) => (n - 1, n),
+            Some(Ordering::Equal) => (n, n),
+            Some(Ordering::Greater) => (n + 1, n),
+        }
+    }
+
     fn lstm(
         &mut self,
+        model: &RandomModel,
         scheme: Scheme,
         (inputs, below): (usize, Width),
         hidden: usize,
-        peepholes: bool,
     ) -> Lstm {
         let (x_shift, h_shift) = match scheme.width() {
             Width::Int16 => (self.below(3) as u8, 0),
-            Width::Int8 => (5 + self.below(6) as u8, 5 + self.below(4) as u8),
+            Width::Int8 => self.int8_shifts(model.shifts),
         };
         let mut layer = Lstm {
             scheme,
@@ -172,7 +186,7 @@ impl Random {
         for row in 0..4 * hidden {
             let mut w_x = self.weights(scheme, inputs);
             let mut w_h = self.weights(scheme, hidden);
-            let has_peephole = peepholes && row / hidden != 2;
+            let has_peephole = model.peepholes && row / hidden != 2;
             let p = if has_peephole {
                 self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
             } else {

@@ -1,6 +1,8 @@
 //! The parser: every length, range, shape and accumulator bound is checked once, so that a step
 //! needs no check at all.
 
+use core::cmp::Ordering;
+
 use bytemuck::{AnyBitPattern, NoUninit};
 use heapless::Vec;
 
@@ -362,10 +364,11 @@ impl<'m> Reader<'m> {
         };
         layer_range("hidden shift", h_shift.into(), 0, most.into())?;
         let hidden = header.outputs;
+        let rows = (below.units, hidden, x_shift.cmp(&h_shift));
         let layer = LstmParameters {
             hidden,
             inputs: below.units,
-            weights: self.weights(header.scheme, order, below.units, hidden)?,
+            weights: self.weights(header.scheme, order, rows)?,
             width: header.scheme.width(),
             gates: self.slice(hidden)?,
             peepholes: if header.flags & FLAG_PEEPHOLES != 0 {
@@ -386,28 +389,26 @@ impl<'m> Reader<'m> {
         &mut self,
         scheme: Scheme,
         order: u8,
-        inputs: usize,
-        hidden: usize,
+        (inputs, hidden, shifts): (usize, usize, Ordering),
     ) -> Result<Weights<'m>, Stop> {
         let refused = LayerError::Order { found: order };
         let order = Order::from_code(order).ok_or(refused)?;
         if order.of(scheme) != order {
             return Err(LayerError::SchemeOrder { scheme, order }.into());
         }
+        let count = hidden.saturating_mul(order.rows(inputs, hidden, shifts).len() / 4);
         if scheme == Scheme::W4a16 {
-            let count = hidden.saturating_mul(blocks(inputs) + blocks(hidden));
             return Ok(Weights::Nibbles(self.slice(count)?));
         }
         if !Active::ORDERS.contains(&order) {
             return Err(refused.into());
         }
-        let padded = |n: usize| order.padded_blocks(blocks(n));
-        let count = hidden.saturating_mul(padded(inputs) + padded(hidden));
         Ok(match order {
             Order::Generic => Weights::Generic(self.slice(count)?),
             Order::Offset => Weights::Offset(self.slice(count)?),
             Order::Paired => Weights::Paired(self.slice(count)?),
             Order::Grouped => Weights::Grouped(self.slice(count / 4)?),
+            Order::GroupedBytes => Weights::GroupedBytes(self.slice(count / 4)?),
         })
     }
 

@@ -10,7 +10,7 @@ use super::{
     MAGIC, VERSION,
 };
 use crate::kernels::{
-    I32x4, Order, RowBlock, Scheme, Width, blocks, grouped_bias_excess, offset, pack, pair,
+    I32x4, Order, RowBlock, Scheme, blocks, grouped_bias_excess, offset, pack, pair,
 };
 use crate::layers::input::InputChannel;
 use crate::model::{BufferSizes, Mode, Model, Task};
@@ -246,6 +246,19 @@ impl Lstm {
         Ok(())
     }
 
+    /// The four rows of a unit as they are laid out, with their padding.
+    fn unit_rows(&self, order: Order, unit: usize) -> [Vec<i8>; 4] {
+        let hidden = self.hidden();
+        [0, 1, 2, 3].map(|gate| {
+            let [w_x, w_h] = [&self.w_x, &self.w_h].map(|w| &w[gate * hidden + unit]);
+            let layout = order.rows(w_x.len(), w_h.len(), self.x_shift.cmp(&self.h_shift));
+            let mut row = vec![0; layout.len()];
+            row[layout.x.start..][..w_x.len()].copy_from_slice(w_x);
+            row[layout.h.start..][..w_h.len()].copy_from_slice(w_h);
+            row
+        })
+    }
+
     fn write(&self, order: Order, out: &mut Writer) -> Result<(), WriteError> {
         let hidden = self.hidden();
         let flags = if self.peephole.is_empty() {
@@ -268,20 +281,16 @@ impl Lstm {
             0,
         ]);
         for unit in 0..hidden {
-            for weights in [&self.w_x, &self.w_h] {
-                let rows = [0, 1, 2, 3].map(|gate| weights[gate * hidden + unit].as_slice());
-                out.rows(self.scheme, order, rows);
-            }
+            out.rows(self.scheme, order, self.unit_rows(order, unit));
         }
         for unit in 0..hidden {
             let rows = [0, 1, 2, 3].map(|gate| gate * hidden + unit);
             let sums = |weights: &[Vec<i8>]| -> I32x4 {
                 rows.map(|row| weights[row].iter().copied().map(i32::from).sum())
             };
-            let excess = match (order, self.scheme.width()) {
-                (Order::Generic | Order::Offset | Order::Paired, _)
-                | (Order::Grouped, Width::Int8) => [0; 4],
-                (Order::Grouped, Width::Int16) => {
+            let excess = match order {
+                Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
+                Order::Grouped => {
                     grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
                 }
             };
@@ -395,27 +404,22 @@ impl Writer {
         self.i8s(quarter(row, block));
     }
 
-    /// The input or the recurrent part of a unit's four rows.
-    fn rows(&mut self, scheme: Scheme, order: Order, rows: [&[i8]; 4]) {
-        let count = order.padded_blocks(blocks(rows[0].len()));
-        let block = |index: usize| -> RowBlock { rows.map(|row| quarter(row, index)) };
-        match order {
-            Order::Generic if scheme == Scheme::W4a16 => {
-                (0..count).for_each(|index| self.0.extend(pack(&block(index)).as_flattened()))
+    /// A unit's four rows, which are as long as `order` lays them out.
+    fn rows(&mut self, scheme: Scheme, order: Order, rows: [Vec<i8>; 4]) {
+        if matches!(order, Order::Grouped | Order::GroupedBytes) {
+            for first in (0..rows[0].len()).step_by(16) {
+                let groups = rows.iter().map(|row| &row[first..first + 16]);
+                groups.for_each(|group| self.i8s(group.iter().copied()));
             }
-            Order::Generic => {
-                (0..count).for_each(|index| self.i8s(block(index).as_flattened().iter().copied()))
-            }
-            Order::Offset => (0..count)
-                .for_each(|index| self.i8s(offset(&block(index)).as_flattened().iter().copied())),
-            Order::Paired => (0..count)
-                .for_each(|index| self.i8s(pair(&block(index)).as_flattened().iter().copied())),
-            Order::Grouped => {
-                for first in (0..count).step_by(4) {
-                    for row in rows {
-                        (first..first + 4).for_each(|index| self.weights(row, index));
-                    }
-                }
+            return;
+        }
+        for index in 0..rows[0].len() / 4 {
+            let block: RowBlock = [0, 1, 2, 3].map(|gate| quarter(&rows[gate], index));
+            match order {
+                Order::Offset => self.i8s(offset(&block).into_iter().flatten()),
+                Order::Paired => self.i8s(pair(&block).into_iter().flatten()),
+                _ if scheme == Scheme::W4a16 => self.0.extend(pack(&block).as_flattened()),
+                _ => self.i8s(block.into_iter().flatten()),
             }
         }
     }

@@ -34,8 +34,8 @@ pub use activations::{
 pub use dense_weights::DenseWeights;
 pub use scheme::Scheme;
 pub use weights::{
-    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, Weights, grouped_bias_excess, offset,
-    pack, pair,
+    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, RowLayout, Weights, grouped_bias_excess,
+    offset, pack, pair,
 };
 
 /// The backend of this build; `build.rs` chooses it by the target.

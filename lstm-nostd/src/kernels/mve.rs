@@ -17,15 +17,15 @@ use super::{
     LstmParameters, Order, RowGroup, Weights, Width, blocks, mve_w8a8,
     scalar::{Scalar, dense_value},
 };
-use crate::activation::{Segment, TABLES};
+use crate::activation::TABLES;
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct Mve;
 
 /// Activations of a group.
-const GROUP: usize = 16;
-/// Bytes of instructions of a group and of a loop's end in `mve.s`.
+pub(super) const GROUP: usize = 16;
+/// Bytes of instructions of a group in `mve.s`, and of a loop's end.
 const GROUP_BYTES: usize = 14 * 4;
 const LOOP_END_BYTES: usize = 2 * 4;
 /// Groups in the loops over inputs and hidden state, after the first one of each.
@@ -61,10 +61,9 @@ struct Units {
     left: usize,
     high_byte: i32,
     half: i32,
-    sigmoid: *const i32,
-    sigmoid_slope: *const i32,
-    tanh: *const i32,
-    tanh_slope: *const i32,
+    /// Columns of the tables.
+    sigmoid: [*const i32; 2],
+    tanh: [*const i32; 2],
     /// Negative right shift from the cell to Q3.12.
     squash: i32,
     /// Negative right shift of i·g.
@@ -85,7 +84,7 @@ unsafe extern "C" {
 }
 
 impl Kernels for Mve {
-    const ORDERS: &'static [Order] = &[Order::Grouped, Order::Generic];
+    const ORDERS: &'static [Order] = &[Order::Grouped, Order::GroupedBytes, Order::Generic];
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
@@ -94,17 +93,18 @@ impl Kernels for Mve {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let Weights::Grouped(weights) = layer.weights else {
-            return Scalar::lstm_step(layer, x, h, cell, next);
+        let weights = match layer.weights {
+            Weights::Grouped(weights) | Weights::GroupedBytes(weights) => weights,
+            _ => return Scalar::lstm_step(layer, x, h, cell, next),
         };
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
         if layer.width.in_build() == Width::Int8 {
             // SAFETY: `fits` holds.
             return unsafe { mve_w8a8::step(layer, weights, x, h, cell) };
         }
+        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
         let m = layer.cell_int_bits.clamp(1, 15) as i32;
         let k = layer.x_shift.min(15);
         let frame = Frame {
@@ -114,8 +114,8 @@ impl Kernels for Mve {
             hidden: layer.hidden,
             x_plane: GROUP * x_groups,
             plane: GROUP * (x_groups + h_groups),
-            x_entry: entry(x_groups - 1, INPUT_UNROLL),
-            h_entry: entry(h_groups - 1, HIDDEN_UNROLL),
+            x_entry: entry(x_groups - 1, INPUT_UNROLL, GROUP_BYTES),
+            h_entry: entry(h_groups - 1, HIDDEN_UNROLL, GROUP_BYTES),
             weights: weights.as_ptr(),
             gates: layer.gates.as_ptr(),
             scale: [1 << k, 256 << k],
@@ -126,10 +126,8 @@ impl Kernels for Mve {
                 left: layer.hidden,
                 high_byte: 256,
                 half: 1 << 14,
-                sigmoid: first(&TABLES.sigmoid),
-                sigmoid_slope: first(&TABLES.sigmoid).wrapping_add(1),
-                tanh: first(&TABLES.tanh),
-                tanh_slope: first(&TABLES.tanh).wrapping_add(1),
+                sigmoid: TABLES.sigmoid.columns(),
+                tanh: TABLES.tanh.columns(),
                 squash: m - 19,
                 input: 1 - m,
             },
@@ -194,15 +192,11 @@ unsafe fn dot(w: *const [i8; 4], x: *const I16x4, inputs: usize) -> i32 {
     sum
 }
 
-/// Where a loop is entered for `left` groups: past its end when there are none.
-const fn entry(left: usize, unroll: usize) -> usize {
+/// Where a loop is entered for `left` groups of `bytes` of instructions: past its end when there are none.
+pub(super) const fn entry(left: usize, unroll: usize, bytes: usize) -> usize {
     if left == 0 {
-        unroll * GROUP_BYTES + LOOP_END_BYTES
+        unroll * bytes + LOOP_END_BYTES
     } else {
-        (unroll - left % unroll) % unroll * GROUP_BYTES
+        (unroll - left % unroll) % unroll * bytes
     }
-}
-
-const fn first(table: &[Segment]) -> *const i32 {
-    table.as_ptr().cast()
 }

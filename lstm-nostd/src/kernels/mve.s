@@ -107,14 +107,13 @@
 .endm
 
 @ (T1) and the sign of (T2) at \v of four units, to q4. The lower halves of q2 are zero before and after.
-.macro lstm_activation v, bits, guard, table, table4, above
+.macro lstm_activation v, bits, guard, base, slope, above
     lstm_part activations
     vqmovnt.s32 q2, \v
     vqabs.s16 q2, q2
-    vshr.u32 q3, q2, #13+\bits
-    vbic.i32 q3, #7
-    vldrw.u32 q4, [\table, q3]
-    vldrw.u32 q5, [\table4, q3]
+    vshr.u32 q3, q2, #16+\bits
+    vldrw.u32 q4, [\base, q3, uxtw #2]
+    vldrw.u32 q5, [\slope, q3, uxtw #2]
     vbic.i32 q2, #\above
     vshl.i32 q3, q5, #16
     vmulh.s32 q3, q3, q2

@@ -1,43 +1,56 @@
 //! Helium with int8 activations: `vmladava.s8`, two units at a time.
 //!
-//! The weights' order is that of `mve.rs`, [`Order::Grouped`](super::Order::Grouped), without a bias excess.
-//! Inputs and hidden state are copied into one plane of bytes, which pads them to groups of sixteen. A group
-//! takes 17 instructions for the 128 products of two units' eight rows: a load of activations, eight of
-//! weights, eight sums. Four units' sums then go through gates and state together, as in `mve.s`.
+//! The weights' order is [`Order::GroupedBytes`](super::Order::GroupedBytes), and layer input and hidden state are
+//! copied into one plane of bytes that is laid out as a row is. A group takes 17 instructions for the 128
+//! products of two units' eight rows: a load of activations, eight of weights, eight sums. The part with the
+//! larger shift comes first, so that its sums, shifted by the difference, go on as those of the other one:
 //!
-//! Tails: rows are padded to groups; of an odd number of units, the last one stands for both of its pair; of
+//! ```text
+//! (Σ_a << s_a) + (Σ_b << s_b) = ((Σ_a << (s_a − s_b)) + Σ_b) << s_b,   s_a ≥ s_b
+//! ```
+//!
+//! Where the shifts agree there is but one part. Four units' sums then go through gates and state together,
+//! as in `mve.s`.
+//!
+//! Tails: parts are padded to groups; of an odd number of units, the last one stands for both of its pair; of
 //! the last one to three units, the idle lanes compute what is not stored.
 #![allow(unsafe_code)]
 
+use super::mve::{GROUP, entry};
 use super::{GateParameters, I16x4, I32x4, LstmParameters, RowGroup};
-use crate::activation::{Segment, TABLES};
+use crate::activation::TABLES;
 
-/// Activations of a group.
-const GROUP: usize = 16;
-/// Bytes of instructions of a group and of a loop's end.
+/// Bytes of instructions of a group.
 const GROUP_BYTES: usize = 17 * 4;
-const LOOP_END_BYTES: usize = 2 * 4;
-/// Groups in the loops over inputs and hidden state, after the first one of each.
-const INPUT_UNROLL: usize = 3;
-const HIDDEN_UNROLL: usize = 7;
+/// Groups in the loops over the part that is shifted and over the rest.
+const SHIFTED_UNROLL: usize = 3;
+const REST_UNROLL: usize = 8;
 
 /// What the assembly needs to know of a layer.
 #[repr(C)]
 struct Frame {
-    x: *const I16x4,
-    h: *const I16x4,
-    inputs: usize,
-    hidden: usize,
-    x_plane: usize,
+    first: Part,
+    second: Part,
+    /// Bytes of the plane.
     plane: usize,
-    x_entry: usize,
-    h_entry: usize,
+    /// Where the first loop ends: that over the part to be shifted or, without one, over the plane.
+    first_end: usize,
+    first_entry: usize,
+    rest_entry: usize,
+    /// By how much the first part's sums are shifted; 0 if the parts are one.
+    shift: u32,
     row_bytes: usize,
     weights: *const RowGroup,
     gates: *const GateParameters,
-    /// Negative right shift of (H).
-    narrow: i32,
     units: Units,
+}
+
+/// Activations, and where they begin in the plane.
+#[repr(C)]
+struct Part {
+    values: *const I16x4,
+    len: usize,
+    at: usize,
 }
 
 /// What the elementwise part keeps in registers.
@@ -49,15 +62,14 @@ struct Units {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     left: usize,
-    /// 2^n
-    h_scale: u32,
+    /// Negative right shift of (H).
+    narrow: i32,
     half: i32,
-    sigmoid: *const i32,
-    sigmoid_slope: *const i32,
-    /// 2^k
-    x_scale: u32,
-    tanh: *const i32,
-    tanh_slope: *const i32,
+    sigmoid: [*const i32; 2],
+    /// 2 to the smaller of k and n.
+    scale: u32,
+    /// Columns of the tables, as above.
+    tanh: [*const i32; 2],
     /// Negative right shift from the cell to Q3.12.
     squash: i32,
     /// Negative right shift of i·g.
@@ -80,33 +92,45 @@ pub(super) unsafe fn step(
     h: &mut [I16x4],
     cell: &mut [I32x4],
 ) {
-    let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
+    let (k, n) = (layer.x_shift.min(15), layer.h_shift.min(8));
+    let rows = layer.rows();
+    let x = Part {
+        values: x.as_ptr(),
+        len: layer.inputs,
+        at: rows.x.start,
+    };
+    let old = Part {
+        values: h.as_ptr(),
+        len: layer.hidden,
+        at: rows.h.start,
+    };
+    let plane = rows.len();
+    let (first, second) = if k >= n { (x, old) } else { (old, x) };
+    let first_end = if k == n { plane } else { second.at };
+    let (first_groups, groups) = (first_end / GROUP, plane / GROUP);
+    let first_unroll = if k == n { REST_UNROLL } else { SHIFTED_UNROLL };
     let m = layer.cell_int_bits.clamp(1, 15) as i32;
     let frame = Frame {
-        x: x.as_ptr(),
-        h: h.as_ptr(),
-        inputs: layer.inputs,
-        hidden: layer.hidden,
-        x_plane: GROUP * x_groups,
-        plane: GROUP * (x_groups + h_groups),
-        x_entry: entry(x_groups - 1, INPUT_UNROLL),
-        h_entry: entry(h_groups - 1, HIDDEN_UNROLL),
-        row_bytes: size_of::<RowGroup>() * (x_groups + h_groups),
+        first,
+        second,
+        plane,
+        first_end,
+        first_entry: entry(first_groups.saturating_sub(1), first_unroll, GROUP_BYTES),
+        rest_entry: entry(groups - first_groups, REST_UNROLL, GROUP_BYTES),
+        shift: k.abs_diff(n),
+        row_bytes: size_of::<RowGroup>() * groups,
         weights: weights.as_ptr(),
         gates: layer.gates.as_ptr(),
-        narrow: -(layer.h_shift.min(8) as i32),
         units: Units {
             cell: cell.as_mut_ptr(),
             next: h.as_mut_ptr(),
             peepholes: layer.first_peepholes(),
             left: layer.hidden,
-            h_scale: 1 << layer.h_shift.min(8),
+            narrow: -(n as i32),
             half: 1 << 14,
-            sigmoid: first(&TABLES.sigmoid),
-            sigmoid_slope: first(&TABLES.sigmoid).wrapping_add(1),
-            x_scale: 1 << layer.x_shift.min(15),
-            tanh: first(&TABLES.tanh),
-            tanh_slope: first(&TABLES.tanh).wrapping_add(1),
+            sigmoid: TABLES.sigmoid.columns(),
+            scale: 1 << k.min(n),
+            tanh: TABLES.tanh.columns(),
             squash: m - 19,
             input: 1 - m,
         },
@@ -115,20 +139,7 @@ pub(super) unsafe fn step(
     // on its stack, and for each of the H units a row of groups, its gate parameters and, unless the pointer
     // is null, its peepholes; of fewer than four units at the end it reads no more than those. Of `cell` it
     // reads whole blocks, and stores H lanes of `cell` and, after the plane was made, of `h`. It ends after
-    // H ≥ 1 units and keeps the callee-saved registers. Its stack is 376 bytes and the plane, one byte for
+    // H ≥ 1 units and keeps the callee-saved registers. Its stack is 304 bytes and the plane, one byte for
     // each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
     unsafe { lstm_nostd_mve_w8a8_step(&frame) }
-}
-
-/// Where a loop is entered for `left` groups: past its end when there are none.
-const fn entry(left: usize, unroll: usize) -> usize {
-    if left == 0 {
-        unroll * GROUP_BYTES + LOOP_END_BYTES
-    } else {
-        (unroll - left % unroll) % unroll * GROUP_BYTES
-    }
-}
-
-const fn first(table: &[Segment]) -> *const i32 {
-    table.as_ptr().cast()
 }

@@ -2,34 +2,32 @@
 @ it. The macros of σ and tanh are those of `mve.s`.
 @
 @ r0 points to `mve_w8a8::Frame`:
-    .equ E_X, 0
-    .equ E_H, 4
-    .equ E_INPUTS, 8
-    .equ E_HIDDEN, 12
-    .equ E_X_PLANE, 16      @ bytes of the inputs in the plane
-    .equ E_PLANE, 20        @ bytes of the plane
-    .equ E_X_ENTRY, 24      @ bytes into the loop
-    .equ E_H_ENTRY, 28
-    .equ E_ROW, 32          @ bytes of a unit's weights
-    .equ E_WEIGHTS, 36
-    .equ E_GATES, 40
-    .equ E_NARROW, 44       @ negative right shift to int8
-    .equ E_UNITS, 48        @ thirteen words for the elementwise part
+    .equ E_FIRST, 0         @ activations, their number, bytes into the plane
+    .equ E_SECOND, 12
+    .equ E_PLANE, 24        @ bytes of the plane
+    .equ E_FIRST_END, 28    @ bytes into the plane
+    .equ E_FIRST_ENTRY, 32  @ bytes into the loop
+    .equ E_REST_ENTRY, 36
+    .equ E_SHIFT, 40        @ 0 if there is one part
+    .equ E_ROW, 44          @ bytes of a unit's weights
+    .equ E_WEIGHTS, 48
+    .equ E_GATES, 52
+    .equ E_UNITS, 56        @ thirteen words for the elementwise part
 
 @ The stack holds:
     .equ N_PLANE, 0
-    .equ N_X_END, 4
+    .equ N_FIRST_END, 4
     .equ N_ROW, 8
-    .equ N_X_ENTRY, 12
-    .equ N_H_END, 16
-    .equ N_H_ENTRY, 20
-    .equ N_SUMS_END, 24
-    .equ N_NARROW, 36
-    .equ N_UNITS, 40        @ thirteen words
-    .equ N_INPUT_GATE, 96
-    .equ N_PEEPHOLES, 112   @ of the last units, when they are fewer than four
-    .equ N_SUMS, 144        @ [2 pairs][inputs, hidden state][2 units][4 gates]
-    .equ N_FIXED, 272
+    .equ N_SUMS_END, 12
+    .equ N_FIRST_ENTRY, 16
+    .equ N_END, 20          @ of the plane
+    .equ N_SHIFT, 24
+    .equ N_REST_ENTRY, 28
+    .equ N_UNITS, 32        @ thirteen words
+    .equ N_INPUT_GATE, 88
+    .equ N_PEEPHOLES, 104   @ of the last units, when they are fewer than four
+    .equ N_SUMS, 136        @ [4 units][4 gates]
+    .equ N_FIXED, 200
 
 @ Sixteen inputs to the eight rows of two units: 128 products, 68 bytes of instructions. \a is `a` to
 @ accumulate. r1 and r5 walk the weights of the units, r3 the plane.
@@ -53,17 +51,19 @@
     vmladav\a\().s8 r8, q3, q0
 .endm
 
-@ Copies r2 bytes from r1 to r6.
+@ Copies the activations of the part at r3 into the plane at r6.
 .macro lstm_copy
-    wlstp.8 lr, r2, 2f
+    ldmia   r3!, {r0, r1, r2}
+    add     r2, r2, r6
+    wlstp.8 lr, r1, 2f
 1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
+    vldrb.u8 q0, [r0], #16
+    vstrb.8 q0, [r2], #16
     letp    lr, 1b
 2:
 .endm
 
-@ \v = (A) for gate \g of four units; r9 and r5 are 2^k and 2^n.
+@ \v = (A) for gate \g of four units; r9 is the scale.
 .macro lstm_pair_sum v, g, advance=0
     .if \advance
     vldrw.u32 \v, [q7, #128]!
@@ -72,8 +72,6 @@
     .endif
     vldrw.u32 q3, [q6, #4*\g]
     vmla.i32 \v, q3, r9
-    vldrw.u32 q3, [q6, #4*\g+32]
-    vmla.i32 \v, q3, r5
 .endm
 
     .pushsection .text.lstm_nostd_mve_w8a8_step, "ax", %progbits
@@ -86,60 +84,50 @@ lstm_nostd_mve_w8a8_step:
     sub     sp, sp, #4
     vpush   {d8-d15}
     mov     r10, r0
-    ldr     r0, [r10, #E_PLANE]
-    sub     sp, sp, r0
+    ldr     r5, [r10, #E_PLANE]
+    sub     sp, sp, r5
     mov     r6, sp
     sub     sp, sp, #N_FIXED
-    ldr     r1, [r10, #E_X_PLANE]
-    add     r8, r6, r1
-    add     r9, r6, r0
-    str     r6, [sp, #N_PLANE]
-    str     r8, [sp, #N_X_END]
-    str     r9, [sp, #N_H_END]
+    mov     r3, r10
+    lstm_copy
+    lstm_copy
+    @ Where the loops end and are entered
+    ldr     r7, [r10, #E_FIRST_END]
+    add     r7, r7, r6
+    strd    r6, r7, [sp, #N_PLANE]
+    add     r5, r5, r6
+    ldr     r4, [r10, #E_SHIFT]
+    strd    r5, r4, [sp, #N_END]
+    adr.w   r1, .Llstm_pair_rest
+    orr     r1, r1, #1
+    ldrd    r2, r3, [r10, #E_FIRST_ENTRY]
+    add     r3, r3, r1
+    str     r3, [sp, #N_REST_ENTRY]
+    cbz     r4, 1f
+    adr.w   r1, .Llstm_pair_shifted
+    orr     r1, r1, #1
+1:
+    add     r2, r2, r1
+    str     r2, [sp, #N_FIRST_ENTRY]
     ldr     r0, [r10, #E_ROW]
-    str     r0, [sp, #N_ROW]
-    ldr     r1, [r10, #E_X]
-    ldr     r2, [r10, #E_INPUTS]
-    lstm_copy
-    ldr     r1, [r10, #E_H]
-    ldr     r2, [r10, #E_HIDDEN]
-    mov     r6, r8
-    lstm_copy
-    ldr     r0, [r10, #E_X_ENTRY]
-    adr.w   r1, .Llstm_pair_x_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #N_X_ENTRY]
-    ldr     r0, [r10, #E_H_ENTRY]
-    adr.w   r1, .Llstm_pair_h_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #N_H_ENTRY]
-    ldr     r0, [r10, #E_NARROW]
-    str     r0, [sp, #N_NARROW]
-    @ Addresses of four units' sums: 0, 16, 64, 80.
     add     r11, sp, #N_SUMS
+    add     r1, r11, #64
+    strd    r0, r1, [sp, #N_ROW]
+    @ Addresses of four units' sums and gates
     movs    r0, #0
     vidup.u32 q0, r0, #8
-    vshl.i32 q1, q0, #1
-    mov     r0, #0x20
-    vdup.32 q3, r0
-    vand    q4, q1, q3
-    vadd.i32 q6, q1, q4
+    vshl.i32 q6, q0, #1
     vadd.i32 q6, q6, r11
     vshl.i32 q0, q0, #2
-    ldr     r0, [r10, #E_GATES]
+    ldrd    r1, r0, [r10, #E_WEIGHTS]
     sub     r0, r0, #128
     vadd.i32 q7, q0, r0
     vmov.i32 q2, #0
-    ldr     r1, [r10, #E_WEIGHTS]
     add     r12, r10, #E_UNITS
     ldmia   r12, {r0, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
     str     r0, [sp, #N_UNITS]
     add     r0, sp, #N_UNITS+4
     stmia   r0, {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}
-    add     r0, sp, #N_SUMS+128
-    str     r0, [sp, #N_SUMS_END]
     cmp     r4, #4
     blo     .Llstm_pair_last
 
@@ -148,32 +136,33 @@ lstm_nostd_mve_w8a8_step:
     add     r11, sp, #N_SUMS
 .Llstm_pair_products:
     lstm_part products
-    ldmia   sp, {r3, r7, r9}
-    add     r5, r1, r9
+    ldmia   sp, {r3, r7, r8, r9}
+    add     r5, r1, r8
     lstm_pair
-    ldr     pc, [sp, #N_X_ENTRY]
+    ldr     pc, [sp, #N_FIRST_ENTRY]
     .p2align 2
-.Llstm_pair_x_loop:
+.Llstm_pair_shifted:
     .rept 3
     lstm_pair a
     .endr
     cmp.w   r3, r7
-    bne.w   .Llstm_pair_x_loop
-    stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
-    lstm_pair
-    ldr     r7, [sp, #N_H_END]
-    ldr     pc, [sp, #N_H_ENTRY]
+    bne.w   .Llstm_pair_shifted
+    ldrd    r7, r9, [sp, #N_END]
+    .irp    sum, r0, r2, r4, r6, r8, r10, r12, lr
+    lsl.w   \sum, \sum, r9
+    .endr
+    ldr     r9, [sp, #N_SUMS_END]
+    ldr     pc, [sp, #N_REST_ENTRY]
     .p2align 2
-.Llstm_pair_h_loop:
-    .rept 7
+.Llstm_pair_rest:
+    .rept 8
     lstm_pair a
     .endr
     cmp.w   r3, r7
-    bne.w   .Llstm_pair_h_loop
+    bne.w   .Llstm_pair_rest
     stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
     mov     r1, r5
-    ldr     r0, [sp, #N_SUMS_END]
-    cmp     r11, r0
+    cmp     r11, r9
     bne     .Llstm_pair_products
 
     add     lr, sp, #N_UNITS
@@ -212,7 +201,6 @@ lstm_nostd_mve_w8a8_step:
     lstm_multiply q1, 3
     lstm_sigmoid q1
     vctp.32 r4
-    ldr     r9, [sp, #N_NARROW]
     vpst
     vstrwt.32 q0, [r0], #16
     @ (D)
@@ -221,7 +209,7 @@ lstm_nostd_mve_w8a8_step:
     vmul.i32 q0, q4, q1
     vrshr.s32 q0, q0, #15
     @ (H)
-    vrshl.s32 q0, r9
+    vrshl.s32 q0, r5
     vmov.i32 q3, #127
     vmin.s32 q0, q0, q3
     vmvn.i32 q3, #126
@@ -229,16 +217,16 @@ lstm_nostd_mve_w8a8_step:
     vctp.32 r4
     vpst
     vstrbt.32 q0, [r2], #4
-    add     r5, sp, #N_UNITS
+    add     r6, sp, #N_UNITS
     subs    r4, r4, #4
-    stmia   r5, {r0, r2, r3, r4}
+    stmia   r6, {r0, r2, r3, r4}
     bls     .Llstm_pair_end
     cmp     r4, #4
     bhs     .Llstm_pair_four
 
     @ One to three units are left. The last one of an odd number stands for both of its pair.
 .Llstm_pair_last:
-    add     r0, sp, #N_SUMS+64
+    add     r0, sp, #N_SUMS+32
     str     r0, [sp, #N_SUMS_END]
     cmp     r4, #1
     bne     .Llstm_pair_four
@@ -247,7 +235,7 @@ lstm_nostd_mve_w8a8_step:
     b       .Llstm_pair_four
 
 .Llstm_pair_few:
-    add     r5, sp, #N_SUMS+128
+    add     r5, sp, #N_SUMS+64
     ldr     r7, [sp, #N_SUMS_END]
     cmp     r4, #3
     bne     3f
@@ -255,7 +243,7 @@ lstm_nostd_mve_w8a8_step:
     beq     3f
     @ The third of three
     str     r5, [sp, #N_SUMS_END]
-    sub     r11, r5, #64
+    sub     r11, r5, #32
     movs    r0, #0
     str     r0, [sp, #N_ROW]
     b       .Llstm_pair_products
@@ -285,7 +273,7 @@ lstm_nostd_mve_w8a8_step:
     b       .Llstm_pair_elementwise
 
 .Llstm_pair_end:
-    ldr     r0, [sp, #N_H_END]
+    ldr     r0, [sp, #N_END]
     ldr     r1, [sp, #N_PLANE]
     sub     r0, r0, r1
     add     sp, sp, #N_FIXED

@@ -6,11 +6,10 @@ impl LstmParameters<'_> {
     /// Whether the layer is whole and the operands of a step are as long as it says.
     #[inline(always)]
     pub(super) fn fits(&self, x: &[I16x4], h: &[I16x4], cell: &[I32x4], next: &[I16x4]) -> bool {
-        let (inputs, recurrent) = self.padded_blocks();
         let (lanes, cells) = (self.width.blocks(self.hidden), blocks(self.hidden));
         self.inputs > 0
             && self.hidden > 0
-            && self.weights.block_count() / self.hidden >= inputs + recurrent
+            && 4 * self.weights.block_count() / self.hidden >= self.rows().len()
             && self.gates.len() >= self.hidden
             && (self.peepholes.is_empty() || self.peepholes.len() >= self.hidden)
             && x.len() >= self.width.blocks(self.inputs)

@@ -1,7 +1,7 @@
 //! The orders in which an LSTM layer's weights can lie in a model file.
 //!
 //! A row is cut into blocks of four inputs, first those of the layer input, then those of the hidden
-//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and three suit the inner
+//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and four suit the inner
 //! loops of cores that gain much from another one:
 //!
 //! ```text
@@ -10,8 +10,9 @@
 //! paired    [H][⌈I/4⌉ + ⌈H/4⌉][2 × 2 inputs][2 pairs][2 inputs][2]
 //!                                                     16-bit lanes 256·w_a + w_b of two gates:
 //!                                                     (a, b) = (i, f), (g, o)
-//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; for int16 activations, biases hold
-//!                                                     128·(2^k·Σw_x + Σw_h) more
+//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; biases hold 128·(2^k·Σw_x + Σw_h) more
+//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][4 gates][16 inputs]  w; the part with the larger shift first
+//! bytes     [H][⌈(I + H)/16⌉][4 gates][16 inputs]     if k = n: layer input and hidden state without a gap
 //! ```
 //!
 //! int4 weights have one order, which is their generic one: a block takes 8 bytes instead of 16.
@@ -27,7 +28,10 @@
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `v7m.rs`,
 //! `dsp.rs` and `mve.rs` say what the orders are good for.
 
-use super::{I32x4, Scheme, Width, blocks};
+use core::cmp::Ordering;
+use core::ops::Range;
+
+use super::{I32x4, Scheme};
 
 /// Weights of four inputs to four rows: `block[row][input]`.
 pub type RowBlock = [[i8; 4]; 4];
@@ -53,11 +57,19 @@ pub enum Order {
     Paired,
     /// Groups of four gates by sixteen inputs, for cores with Helium (M55, M85).
     Grouped,
+    /// What stands for [`Order::Grouped`] where activations are int8.
+    GroupedBytes,
 }
 
 impl Order {
     /// Every order.
-    pub const ALL: [Self; 4] = [Self::Generic, Self::Paired, Self::Grouped, Self::Offset];
+    pub const ALL: [Self; 5] = [
+        Self::Generic,
+        Self::Paired,
+        Self::Grouped,
+        Self::Offset,
+        Self::GroupedBytes,
+    ];
 
     /// The number of the order in a model file.
     pub const fn code(self) -> u8 {
@@ -66,6 +78,7 @@ impl Order {
             Self::Paired => 1,
             Self::Grouped => 2,
             Self::Offset => 3,
+            Self::GroupedBytes => 4,
         }
     }
 
@@ -75,20 +88,53 @@ impl Order {
     }
 
     /// The order in which weights of `scheme` lie when this one is asked for: pairs need int16 activations,
-    /// and int4 has one order.
+    /// groups differ for int8 ones, and int4 has one order.
     pub const fn of(self, scheme: Scheme) -> Self {
         match (scheme, self) {
-            (Scheme::W8a16, order) | (Scheme::W8a8, order @ Self::Grouped) => order,
+            (Scheme::W8a16, Self::Grouped | Self::GroupedBytes) => Self::Grouped,
+            (Scheme::W8a16, order) => order,
+            (Scheme::W8a8, Self::Grouped | Self::GroupedBytes) => Self::GroupedBytes,
             (Scheme::W8a8 | Scheme::W4a16, _) => Self::Generic,
         }
     }
 
-    /// Blocks that a part of a row takes which holds `n` of them: groups are whole.
-    pub const fn padded_blocks(self, n: usize) -> usize {
-        match self {
-            Self::Generic | Self::Offset | Self::Paired => n,
-            Self::Grouped => n.next_multiple_of(4),
+    /// How a unit's rows of `inputs` and `hidden` weights are laid out; `shifts` is k compared with n.
+    pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
+        let pad = match self {
+            Self::Generic | Self::Offset | Self::Paired => 4,
+            Self::Grouped | Self::GroupedBytes => 16,
+        };
+        let (x, h) = (inputs.next_multiple_of(pad), hidden.next_multiple_of(pad));
+        match (self, shifts) {
+            (Self::GroupedBytes, Ordering::Equal) => RowLayout {
+                x: 0..inputs,
+                h: inputs..(inputs + hidden).next_multiple_of(pad),
+            },
+            (Self::GroupedBytes, Ordering::Less) => RowLayout {
+                x: h..h + x,
+                h: 0..h,
+            },
+            _ => RowLayout {
+                x: 0..x,
+                h: x..x + h,
+            },
         }
+    }
+}
+
+/// Where the weights of a unit's rows lie, counted in weights of one row, with the padding of each part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowLayout {
+    /// Those of the layer input.
+    pub x: Range<usize>,
+    /// Those of the hidden state.
+    pub h: Range<usize>,
+}
+
+impl RowLayout {
+    /// Weights of a row, padding included; a multiple of four.
+    pub fn len(&self) -> usize {
+        self.x.end.max(self.h.end)
     }
 }
 
@@ -103,6 +149,8 @@ pub enum Weights<'m> {
     Paired(&'m [PairedBlock]),
     /// [`Order::Grouped`]
     Grouped(&'m [RowGroup]),
+    /// [`Order::GroupedBytes`]
+    GroupedBytes(&'m [RowGroup]),
     /// int4 in [`Order::Generic`]
     Nibbles(&'m [NibbleBlock]),
 }
@@ -113,7 +161,7 @@ impl Weights<'_> {
         match self {
             Self::Generic(blocks) | Self::Offset(blocks) => size_of_val(*blocks),
             Self::Paired(blocks) => size_of_val(*blocks),
-            Self::Grouped(groups) => size_of_val(*groups),
+            Self::Grouped(groups) | Self::GroupedBytes(groups) => size_of_val(*groups),
             Self::Nibbles(blocks) => size_of_val(*blocks),
         }
     }
@@ -125,6 +173,7 @@ impl Weights<'_> {
             Self::Offset(_) => Order::Offset,
             Self::Paired(_) => Order::Paired,
             Self::Grouped(_) => Order::Grouped,
+            Self::GroupedBytes(_) => Order::GroupedBytes,
         }
     }
 
@@ -133,17 +182,20 @@ impl Weights<'_> {
         match self {
             Self::Generic(blocks) | Self::Offset(blocks) => blocks.len(),
             Self::Paired(blocks) => blocks.len(),
-            Self::Grouped(groups) => 4 * groups.len(),
+            Self::Grouped(groups) | Self::GroupedBytes(groups) => 4 * groups.len(),
             Self::Nibbles(blocks) => blocks.len(),
         }
     }
 
-    /// Block `index`, counted with the padding of groups; zeros past the end.
+    /// Up to four weights of each of four rows, the first one being `first` of all units' rows laid end to
+    /// end; zeros past `count` and past the end. But for [`Order::GroupedBytes`], `first` is a multiple of
+    /// four, and a block is whole.
     ///
     /// A pair that does not stand for weights in −127..=127 comes out with a −128, and a nibble that does
     /// not stand for one in −7..=7 with a −8.
     #[inline(always)]
-    pub fn block(&self, index: usize) -> RowBlock {
+    pub fn block(&self, first: usize, count: usize) -> RowBlock {
+        let index = first / 4;
         match self {
             Self::Generic(blocks) => blocks.get(index).copied().unwrap_or_default(),
             Self::Offset(blocks) => blocks.get(index).map(offset).unwrap_or_default(),
@@ -152,12 +204,29 @@ impl Weights<'_> {
                 .get(index / 4)
                 .map(|group| group.map(|row| row.as_chunks().0[index % 4]))
                 .unwrap_or_default(),
+            Self::GroupedBytes(groups) if cfg!(feature = "w8a8") => {
+                gathered(groups, first, count.min(4))
+            }
+            Self::GroupedBytes(_) => RowBlock::default(),
             Self::Nibbles(blocks) if cfg!(feature = "w4a16") => {
                 blocks.get(index).map(unpack).unwrap_or_default()
             }
             Self::Nibbles(_) => RowBlock::default(),
         }
     }
+}
+
+/// `count` weights of each row from weight `first` on, which may lie in two groups.
+#[inline(never)]
+fn gathered(groups: &[RowGroup], first: usize, count: usize) -> RowBlock {
+    let mut block = RowBlock::default();
+    for j in 0..count {
+        let group = groups.get((first + j) / 16).copied().unwrap_or_default();
+        for (weights, row) in block.iter_mut().zip(group) {
+            weights[j & 3] = row[(first + j) % 16];
+        }
+    }
+    block
 }
 
 /// Adds 128 to the first three weights of each row, modulo 256; its own inverse.
@@ -212,7 +281,7 @@ pub fn pack(rows: &RowBlock) -> NibbleBlock {
     block
 }
 
-/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights and int16 activations.
+/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights.
 pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
     let mut excess = sum_h;
     for (excess, sum_x) in excess.iter_mut().zip(sum_x) {
@@ -222,28 +291,33 @@ pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
 }
 
 impl<'m> super::LstmParameters<'m> {
-    /// The blocks of unit `unit` that meet the layer input, with the padding of groups.
+    /// Where the weights of a unit's rows lie.
     #[inline(always)]
-    pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let (inputs, recurrent) = self.padded_blocks();
-        self.part(unit * (inputs + recurrent), inputs)
+    pub fn rows(&self) -> RowLayout {
+        let shifts = self.x_shift.cmp(&self.h_shift);
+        (self.weights.order()).rows(self.inputs, self.hidden, shifts)
     }
 
-    /// The blocks of unit `unit` that meet the hidden state, with the padding of groups.
+    /// The blocks of unit `unit` that meet the layer input, with the padding of its part.
+    #[inline(always)]
+    pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
+        let rows = self.rows();
+        self.part(unit * rows.len(), rows.x)
+    }
+
+    /// The blocks of unit `unit` that meet the hidden state, with the padding of its part.
     #[inline(always)]
     pub fn recurrent_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let (inputs, recurrent) = self.padded_blocks();
-        self.part(unit * (inputs + recurrent) + inputs, recurrent)
+        let rows = self.rows();
+        self.part(unit * rows.len(), rows.h)
     }
 
     /// What the stored biases of unit `unit` hold above the biases of (A).
     #[inline(always)]
     pub fn bias_excess(&self, unit: usize) -> I32x4 {
-        match (self.weights.order(), self.width) {
-            (Order::Generic | Order::Offset | Order::Paired, _) | (Order::Grouped, Width::Int8) => {
-                [0; 4]
-            }
-            (Order::Grouped, Width::Int16) => grouped_bias_excess(
+        match self.weights.order() {
+            Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
+            Order::Grouped => grouped_bias_excess(
                 sums(self.input_part(unit)),
                 sums(self.recurrent_part(unit)),
                 self.x_shift,
@@ -251,18 +325,11 @@ impl<'m> super::LstmParameters<'m> {
         }
     }
 
-    /// Blocks of the input and of the recurrent part, with the padding of groups.
-    pub(super) fn padded_blocks(&self) -> (usize, usize) {
-        let order = self.weights.order();
-        (
-            order.padded_blocks(blocks(self.inputs)),
-            order.padded_blocks(blocks(self.hidden)),
-        )
-    }
-
-    fn part(&self, start: usize, count: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
+    #[inline(always)]
+    fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
         let weights = self.weights;
-        (start..start + count).map(move |index| weights.block(index))
+        let (first, len) = (start + part.start, part.len());
+        (0..len.div_ceil(4)).map(move |index| weights.block(first + 4 * index, len - 4 * index))
     }
 }
 

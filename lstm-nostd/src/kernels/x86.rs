@@ -14,6 +14,7 @@ use core::arch::x86_64::{
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi64x,
     _mm256_setzero_si256, _mm256_storeu_si256, _xgetbv,
 };
+use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::{
@@ -77,19 +78,13 @@ fn step<A: Activation>(
     units::<A>(layer, cell, next, &mut (), |unit| {
         let (of_x, of_h) = match layer.weights {
             Weights::Generic(blocks) => {
-                let (inputs, recurrent) = layer.padded_blocks();
-                let start = unit * (inputs + recurrent);
-                let part = |from: usize, count: usize| {
-                    blocks
-                        .get(from..from + count)
-                        .unwrap_or_default()
-                        .iter()
-                        .copied()
+                let rows = layer.rows();
+                let start = unit * (rows.len() / 4);
+                let part = |part: Range<usize>| {
+                    let blocks = blocks.get(start + part.start / 4..start + part.end / 4);
+                    blocks.unwrap_or_default().iter().copied()
                 };
-                (
-                    products(part(start, inputs), x),
-                    products(part(start + inputs, recurrent), h_old),
-                )
+                (products(part(rows.x), x), products(part(rows.h), h_old))
             }
             _ => (
                 products(layer.input_part(unit), x),

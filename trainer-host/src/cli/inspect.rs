@@ -230,7 +230,7 @@ fn order_name(order: Order) -> &'static str {
         Order::Generic => "generic",
         Order::Offset => "offset (M0, M3)",
         Order::Paired => "paired (M4, M7, M33)",
-        Order::Grouped => "grouped (M55, M85)",
+        Order::Grouped | Order::GroupedBytes => "grouped (M55, M85)",
     }
 }
 

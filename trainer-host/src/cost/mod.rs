@@ -125,6 +125,8 @@ pub struct LstmSize {
     pub hidden: usize,
     /// Whether it has peepholes.
     pub peepholes: bool,
+    /// Whether the layer input and the hidden state are shifted alike.
+    pub equal_shifts: bool,
 }
 
 /// Sizes of a dense layer.
@@ -184,6 +186,7 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
             inputs: layer.inputs,
             hidden: layer.hidden,
             peepholes: !layer.peepholes.is_empty(),
+            equal_shifts: layer.x_shift == layer.h_shift,
         })
         .collect();
     let dense: Vec<_> = (model.dense_layers())
@@ -304,6 +307,7 @@ mod tests {
                     inputs: 8,
                     hidden,
                     peepholes: true,
+                    equal_shifts: false,
                 };
                 let dense = DenseSize {
                     inputs: hidden,

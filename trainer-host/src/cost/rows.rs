@@ -15,7 +15,7 @@ pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
         _ => hidden,
     } as f64;
     let peepholes = if layer.peepholes { units } else { 0.0 };
-    let row = row(core, layer.scheme, layer.inputs, hidden);
+    let row = row(core, layer);
     let mut terms = vec![1.0, units, summed * row, lanes(layer), peepholes];
     if helium {
         terms.push(summed);
@@ -47,16 +47,20 @@ fn lanes(layer: &LstmSize) -> f64 {
 }
 
 /// Work for the four rows of a unit.
-fn row(core: Core, scheme: Scheme, inputs: usize, hidden: usize) -> f64 {
-    match (core, scheme) {
+fn row(core: Core, layer: &LstmSize) -> f64 {
+    let (inputs, hidden) = (layer.inputs, layer.hidden);
+    let work = match (core, layer.scheme) {
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
-            // Instructions: the first block of inputs precedes its loop.
-            (14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)) as f64
+            // The first block of inputs precedes its loop.
+            14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)
         }
-        (Core::M55, Scheme::W8a16) => (groups(inputs, 14, 3) + groups(hidden, 14, 7)) as f64,
-        (Core::M55, Scheme::W8a8) => (groups(inputs, 17, 3) + groups(hidden, 17, 7)) as f64,
-        _ => (blocks(inputs) + blocks(hidden)) as f64,
-    }
+        (Core::M55, Scheme::W8a16) => first_groups(inputs, 14, 3) + first_groups(hidden, 14, 7),
+        (Core::M55, Scheme::W8a8) if layer.equal_shifts => first_groups(inputs + hidden, 17, 8),
+        // The inputs have the larger shift, as they mostly do.
+        (Core::M55, Scheme::W8a8) => first_groups(inputs, 17, 3) + groups(hidden, 17, 8) + 11,
+        _ => blocks(inputs) + blocks(hidden),
+    };
+    work as f64
 }
 
 /// `dsp.s`: blocks of 14 instructions, a half block of 8, and 3 for each turn of a loop.
@@ -66,8 +70,13 @@ fn pairs(len: usize, before: usize, unroll: usize) -> usize {
     14 * whole + 8 * half + 3 * whole.div_ceil(unroll).max(1)
 }
 
-/// `mve.s`, `mve_w8a8.s`: groups of `instructions`, and 2 for each turn of the loop after the first group.
+/// `mve.s`, `mve_w8a8.s`: groups of `instructions`, the first of which precedes its loop.
+fn first_groups(len: usize, instructions: usize, unroll: usize) -> usize {
+    instructions + groups(len.saturating_sub(16), instructions, unroll)
+}
+
+/// Groups of `instructions`, and 2 for each turn of their loop.
 fn groups(len: usize, instructions: usize, unroll: usize) -> usize {
-    let left = len.div_ceil(16).max(1) - 1;
-    instructions * (left + 1) + 2 * left.div_ceil(unroll)
+    let groups = len.div_ceil(16);
+    instructions * groups + 2 * groups.div_ceil(unroll)
 }

@@ -13,6 +13,8 @@ pub(super) struct Measured {
     pub(super) inputs: usize,
     hidden: usize,
     peepholes: bool,
+    #[serde(default)]
+    equal_shifts: bool,
     outputs: usize,
     pub(super) instructions: f64,
     pub(super) estimated_cycles: f64,
@@ -28,6 +30,7 @@ impl Measured {
             inputs: self.inputs,
             hidden: self.hidden,
             peepholes: self.peepholes,
+            equal_shifts: self.equal_shifts,
         }
     }
 

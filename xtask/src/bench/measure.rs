@@ -1,15 +1,16 @@
 //! Building the images, starting them in QEMU, and counting.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{self, AtomicUsize};
 
 use anyhow::{Context, Result, bail};
 use lstm_nostd::Model;
 use lstm_nostd::artifact::RandomModel;
-use lstm_nostd::kernels::Scheme;
+use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 
 use super::cycles::{Class, Executed, estimate, is_long};
@@ -28,6 +29,7 @@ const STEPS: usize = 8;
 #[derive(Clone, Copy)]
 struct Case {
     scheme: Scheme,
+    equal_shifts: bool,
     shape: Shape,
     peepholes: bool,
 }
@@ -51,11 +53,12 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
     }
     let mut cases = Vec::new();
     for ready in &ready {
-        for scheme in Scheme::ALL {
+        for (scheme, equal_shifts) in schemes(ready.board) {
             for &shape in shapes {
                 cases.extend([false, true].map(|peepholes| {
                     let case = Case {
                         scheme,
+                        equal_shifts,
                         shape,
                         peepholes,
                     };
@@ -74,7 +77,7 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let index = next.fetch_add(1, atomic::Ordering::Relaxed);
                     let Some((ready, case)) = cases.get(index) else {
                         return;
                     };
@@ -99,6 +102,15 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
             })
     });
     steps.collect()
+}
+
+/// Every scheme; where the kernels have a row of their own for equal shifts, w8a8 with those too.
+fn schemes(board: &Board) -> Vec<(Scheme, bool)> {
+    let mut schemes: Vec<_> = Scheme::ALL.map(|scheme| (scheme, false)).into();
+    if board.order == Order::Grouped {
+        schemes.push((Scheme::W8a8, true));
+    }
+    schemes
 }
 
 /// Builds QEMU's plugin.
@@ -159,6 +171,7 @@ fn built(board: &'static Board, application: Application, every_scheme: bool) ->
 fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<Step> {
     let Case {
         scheme,
+        equal_shifts,
         shape,
         peepholes,
     } = case;
@@ -170,15 +183,21 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
         outputs,
         peepholes,
         schemes: vec![scheme],
+        shifts: Some(if equal_shifts {
+            Ordering::Equal
+        } else {
+            Ordering::Greater
+        }),
         seed: 1,
     };
     let bytes = random.build().to_bytes_in(ready.board.order)?;
     let model = Model::parse(&bytes)?;
     let core = ready.board.core_name();
     let name = format!(
-        "{core}-{scheme}-{}-{}{}",
+        "{core}-{scheme}-{}-{}{}{}",
         shape.inputs,
         shape.hidden,
+        if equal_shifts { "-equal" } else { "" },
         if peepholes { "-peepholes" } else { "" }
     );
     let file = folder.join(format!("{name}.lstm"));
@@ -211,6 +230,7 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
     Ok(Step {
         core: core.to_owned(),
         scheme: scheme.to_string(),
+        equal_shifts,
         shape,
         peepholes,
         instructions: means.parts.total(),

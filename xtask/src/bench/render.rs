@@ -75,6 +75,8 @@ pub(super) fn page(table: &Table) -> Result<String> {
          CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no\n\
          peepholes ([its figures](cmsis-nn.json)). *Cycles* are an estimate from published\n\
          timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
+         *k = n*: layer input and hidden state are shifted alike ([numerics.md](numerics.md)), so that w8a8 on M55\n\
+         makes one part of them.\n\
          *Whole model* adds normalisation of the inputs and a dense layer of so many outputs. RAM in bytes: state of a stream, scratch of a step, deepest stack below the call of the\n\
          whole model's step.\n\n{}\n\
          ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
@@ -161,7 +163,7 @@ fn step_row(step: &Step, peer: &Peer) -> Vec<String> {
     let ratio = peer.map(|peer| format!("{:.3}", step.instructions as f64 / peer as f64));
     vec![
         step.core.clone(),
-        step.scheme.clone(),
+        step.scheme(),
         format!("{}, {}", step.shape.inputs, step.shape.hidden),
         if step.peepholes { "yes" } else { "no" }.to_owned(),
         step.instructions.to_string(),

@@ -77,6 +77,9 @@ pub struct Step {
     pub core: String,
     /// For example `w8a16`.
     pub scheme: String,
+    /// Whether the layer input and the hidden state are shifted alike, which saves work in w8a8 on M55.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub equal_shifts: bool,
     /// The layer.
     #[serde(flatten)]
     pub shape: Shape,
@@ -108,8 +111,15 @@ impl Step {
     pub fn is_same_case(&self, other: &Self) -> bool {
         self.core == other.core
             && self.scheme == other.scheme
+            && self.equal_shifts == other.equal_shifts
             && self.shape == other.shape
             && self.peepholes == other.peepholes
+    }
+
+    /// The scheme, and what is special.
+    pub fn scheme(&self) -> String {
+        let equal = if self.equal_shifts { ", k = n" } else { "" };
+        format!("{}{equal}", self.scheme)
     }
 
     /// The case in a few words.
@@ -118,7 +128,8 @@ impl Step {
         let Shape { inputs, hidden } = self.shape;
         format!(
             "{} {} ({inputs}, {hidden}){peepholes}",
-            self.core, self.scheme
+            self.core,
+            self.scheme()
         )
     }
 }
