@@ -17,9 +17,8 @@ use core::arch::asm;
 use core::ops::Range;
 
 use super::{
-    DenseParameters, DenseWeights, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters, Order,
-    Weights, Width, blocks, products, replace,
-    scalar::{Scalar, dense_value},
+    DenseParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters, Order, Weights,
+    Width, blocks, products, replace, scalar::dense_value,
 };
 use crate::activation::{TABLES, Tables};
 
@@ -95,10 +94,7 @@ impl Kernels for Dsp {
         let (weights, is_plain) = match (layer.weights, layer.width) {
             (Weights::Paired(weights), Width::Int16) => (weights.as_ptr().cast(), false),
             (Weights::Generic(weights), Width::Int16) => (weights.as_ptr().cast(), true),
-            _ if HAS_OTHER_SCHEMES => {
-                let done = products::step(layer, x, h, cell, next);
-                return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
-            }
+            _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
             // The parser refuses the orders of other cores.
             _ => return,
         };
@@ -138,20 +134,10 @@ impl Kernels for Dsp {
 
     #[inline(never)]
     fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
-        let (DenseWeights::Int8(w), Width::Int16) = (layer.weights, layer.width) else {
-            return if HAS_OTHER_SCHEMES {
-                Scalar::dense_row(layer, row, x)
-            } else {
-                dense_value(layer, row, 0)
-            };
+        let Some((w, x)) = layer.int16_row(row, x) else {
+            return layer.other_row(row, x);
         };
-        let count = blocks(layer.inputs);
-        let w = w.get(row * count..(row + 1) * count).unwrap_or_default();
-        let x = x.get(..count).unwrap_or_default();
-        if w.is_empty() || x.is_empty() {
-            return dense_value(layer, row, 0);
-        }
-        // SAFETY: the slices are `count` ≥ 1 blocks long.
+        // SAFETY: the slices are as long, and not empty.
         let sum = unsafe { dot(w.as_ptr(), x.as_ptr_range()) };
         dense_value(layer, row, sum)
     }

@@ -5,6 +5,8 @@
 //! when the file was parsed.
 
 mod activations;
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
+mod dense_operands;
 mod dense_weights;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;

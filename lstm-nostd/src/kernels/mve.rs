@@ -13,8 +13,8 @@
 use core::arch::asm;
 
 use super::{
-    DenseParameters, DenseWeights, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels,
-    LstmParameters, Order, RowGroup, Weights, Width, blocks, mve_w8a8,
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
+    Weights, Width, mve_w8a8,
     scalar::{Scalar, dense_value},
 };
 use crate::activation::TABLES;
@@ -143,19 +143,9 @@ impl Kernels for Mve {
 
     #[inline(never)]
     fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
-        let (DenseWeights::Int8(w), Width::Int16) = (layer.weights, layer.width) else {
-            return if HAS_OTHER_SCHEMES {
-                Scalar::dense_row(layer, row, x)
-            } else {
-                dense_value(layer, row, 0)
-            };
+        let Some((w, x)) = layer.int16_row(row, x) else {
+            return layer.other_row(row, x);
         };
-        let count = blocks(layer.inputs);
-        let w = w.get(row * count..(row + 1) * count).unwrap_or_default();
-        let x = x.get(..count).unwrap_or_default();
-        if w.is_empty() || x.is_empty() {
-            return dense_value(layer, row, 0);
-        }
         // SAFETY: the slices hold `inputs` lanes.
         let sum = unsafe { dot(w.as_ptr(), x.as_ptr(), layer.inputs) };
         dense_value(layer, row, sum)

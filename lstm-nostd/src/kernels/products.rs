@@ -11,9 +11,11 @@
 //! blocks.
 #![allow(unsafe_code)]
 
+use super::scalar::Scalar;
 use super::unit::{Shifts, advance};
 use super::{
-    Activation, I16x4, I32x4, LstmParameters, Weights, Width, blocks, copy, lanes_mut, quads,
+    Activation, I16x4, I32x4, Kernels, LstmParameters, Weights, Width, blocks, copy, lanes_mut,
+    quads,
 };
 use crate::requant::round_shift;
 
@@ -68,10 +70,24 @@ unsafe extern "C" {
     fn lstm_nostd_w4a16_products(job: *mut Job);
 }
 
-/// A step of a layer in w8a8 or w4a16 and generic order; `None` when it is in another one, when this core
-/// has no assembly for it, or when a buffer is too short.
+/// A step of a layer in w8a8 or w4a16 and generic order.
 #[inline(never)]
 pub(super) fn step(
+    layer: &LstmParameters<'_>,
+    x: &[I16x4],
+    h: &mut [I16x4],
+    cell: &mut [I32x4],
+    next: &mut [I16x4],
+) {
+    if with_sums(layer, x, h, cell, next).is_none() {
+        Scalar::lstm_step(layer, x, h, cell, next);
+    }
+}
+
+/// `None` when the layer is in another scheme or order, when this core has no assembly for it, or when a
+/// buffer is too short.
+#[inline(always)]
+fn with_sums(
     layer: &LstmParameters<'_>,
     x: &[I16x4],
     h: &mut [I16x4],

@@ -91,10 +91,7 @@ impl Kernels for V7m {
         let (weights, factor) = match (layer.weights, layer.width) {
             (Weights::Offset(weights), Width::Int16) => (weights, 256),
             (Weights::Generic(weights), Width::Int16) => (weights, 0),
-            _ if HAS_OTHER_SCHEMES => {
-                let done = products::step(layer, x, h, cell, next);
-                return done.unwrap_or_else(|| Scalar::lstm_step(layer, x, h, cell, next));
-            }
+            _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
             // The parser refuses the orders of other cores.
             _ => return,
         };

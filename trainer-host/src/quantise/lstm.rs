@@ -51,6 +51,9 @@ pub(super) fn input_ranges(
     (0, narrowest, widest)
 }
 
+/// (Q4) may be so much larger with an int8 layer's shifts alike.
+const EQUAL_SHIFTS_NOISE: f64 = 1.1;
+
 /// One layer and what decides its formats.
 pub(super) struct Job<'a> {
     pub(super) name: String,
@@ -75,6 +78,14 @@ impl Job<'_> {
         // An int8 input counts 2⁸ times as much as an int16 one of the same range.
         let least_shift = 16 - self.scheme.width().bits() as i32;
         let kappas = -least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift);
+        let h_shift = match self.scheme.width() {
+            Width::Int16 => 0,
+            Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
+        };
+        let allowance = |kappa: i32| match self.scheme.width() {
+            Width::Int8 if kappa + least_shift == i32::from(h_shift) => EQUAL_SHIFTS_NOISE,
+            _ => 1.0,
+        };
         let (kappa, input_range, _) = kappas
             .map(|k| {
                 let scales = self.row_scales(&narrowest, k, m);
@@ -83,7 +94,12 @@ impl Job<'_> {
                 let scales = self.row_scales(&range, k, m);
                 (k, range, scales)
             })
-            .min_by(|a, b| noise(ranges, a).total_cmp(&noise(ranges, b)))
+            .min_by(|a, b| {
+                let noise = |format: &(i32, Vec<f64>, Vec<f64>)| {
+                    noise(ranges, format) / allowance(format.0)
+                };
+                noise(a).total_cmp(&noise(b))
+            })
             .expect("at least one shift is tried");
         let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
         // x · gain is what the weights of x multiply, as h is.
@@ -107,10 +123,7 @@ impl Job<'_> {
         let mut quantised = Lstm {
             scheme: self.scheme,
             x_shift: (kappa + least_shift) as u8,
-            h_shift: match self.scheme.width() {
-                Width::Int16 => 0,
-                Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
-            },
+            h_shift,
             cell_int_bits: m,
             peephole: match layer.peephole {
                 Some(_) => vec![Vec::new(); 3],

@@ -17,7 +17,8 @@
 //! * `S_j`, the range of input channel j, starts as the calibrated reach. With int16 activations it is then
 //!   widened as far as no row scale grows: the inputs have bits to spare, the weights have not, and a wider
 //!   `S_j` gives column j larger weights, hence less rounding noise (Q4).
-//! * `κ`, which the layer's `x_shift` is 16 − b more than, is the one with the least noise `E_κ`.
+//! * `κ`, which the layer's `x_shift` is 16 − b more than, is the one with the least noise `E_κ`. With int8
+//!   activations, `x_shift = n` is taken if its noise is but a tenth more: M55 then needs fewer products.
 //! * `n`, the shift of an int8 hidden state, is the least that covers the calibrated reach.
 //! * `m`, the cell's integer bits, covers twice the reach of the calibrated cells.
 //! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.

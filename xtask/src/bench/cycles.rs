@@ -3,7 +3,7 @@
 //! | core | source |
 //! | --- | --- |
 //! | M0 | Cortex-M0 TRM (DDI 0432C), table 3-1, with the single-cycle multiplier |
-//! | M3 | Cortex-M3 TRM (DDI 0337H), table 18-1 |
+//! | M3 | Cortex-M3 TRM (DDI 0337E), table 18.1 |
 //! | M4 | Cortex-M4 TRM (DDI 0439B), table 3-1 |
 //! | M33 | no timings are published; those of M4, as in LLVM's scheduling model |
 //! | M7 | no timings are published; the bound of two instructions, one multiplication and two loaded words a cycle in LLVM's scheduling model |
