@@ -35,6 +35,10 @@ const BOARDS: [&str; 6] = [
     "mps3-an547",
 ];
 
+/// The largest layer that `firmware/src/bin/bench.rs` has room for.
+const MOST_INPUTS: usize = 64;
+const MOST_UNITS: usize = 128;
+
 /// The repository's table, from its root, and the same for people.
 pub const SAVED: &str = "docs/instructions.json";
 const SAVED_TEXT: &str = "docs/instructions.md";
@@ -47,7 +51,7 @@ pub struct Arguments {
     /// Only this core, for example m4; may be repeated
     #[arg(long)]
     core: Vec<String>,
-    /// Only this layer, INPUTS,HIDDEN; may be repeated
+    /// This layer instead of those of the table, INPUTS,HIDDEN; may be repeated
     #[arg(long)]
     shape: Vec<Shape>,
     /// Print the table as JSON
@@ -65,7 +69,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
     let shapes = chosen_shapes(&arguments.shape)?;
-    if arguments.save && (boards.len(), shapes.len()) != (BOARDS.len(), SHAPES.len()) {
+    if arguments.save && (boards.len() != BOARDS.len() || shapes != SHAPES) {
         bail!("--save writes the whole table; leave out --core and --shape");
     }
     // An unreadable file is better found before the work than after it.
@@ -129,20 +133,31 @@ fn chosen_boards(cores: &[String]) -> Result<Vec<&'static Board>> {
 }
 
 fn chosen_shapes(shapes: &[Shape]) -> Result<Vec<Shape>> {
-    for shape in shapes {
-        if !SHAPES.contains(shape) {
-            let known: Vec<_> = SHAPES
-                .iter()
-                .map(|s| format!("{},{}", s.inputs, s.hidden))
-                .collect();
+    for &Shape { inputs, hidden } in shapes {
+        if !(1..=MOST_INPUTS).contains(&inputs) || !(1..=MOST_UNITS).contains(&hidden) {
             bail!(
-                "the shape {},{} is not in the table; there are {}",
-                shape.inputs,
-                shape.hidden,
-                known.join(" ")
+                "--shape {inputs},{hidden}: the image has room for 1 to {MOST_INPUTS} inputs and 1 to {MOST_UNITS} units"
             );
         }
     }
-    let wanted = |shape: &Shape| shapes.is_empty() || shapes.contains(shape);
-    Ok(SHAPES.into_iter().filter(wanted).collect())
+    if shapes.is_empty() {
+        return Ok(SHAPES.into());
+    }
+    Ok(shapes.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_shape_that_the_image_has_room_for_is_measured() {
+        let shapes = [Shape::new(1, 7), Shape::new(MOST_INPUTS, MOST_UNITS)];
+        assert_eq!(chosen_shapes(&shapes).unwrap(), shapes);
+        assert_eq!(chosen_shapes(&[]).unwrap(), SHAPES);
+        for (inputs, hidden) in [(0, 1), (1, 0), (MOST_INPUTS + 1, 1), (1, MOST_UNITS + 1)] {
+            let error = chosen_shapes(&[Shape::new(inputs, hidden)]).unwrap_err();
+            assert!(error.to_string().contains(&format!("{inputs},{hidden}")));
+        }
+    }
 }
