@@ -16,11 +16,11 @@ pub mod mve;
 mod mve_w8a8;
 #[cfg(not(any(lstm_kernels = "scalar", lstm_kernels = "x86")))]
 mod operands;
-#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+#[cfg(not(any(lstm_kernels = "scalar", lstm_kernels = "x86")))]
 mod products;
 pub mod scalar;
 mod scheme;
-#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "v6m", lstm_kernels = "v7m"))]
+#[cfg(not(any(lstm_kernels = "scalar", lstm_kernels = "x86")))]
 mod unit;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;

@@ -13,8 +13,8 @@
 use core::arch::asm;
 
 use super::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
-    Weights, Width, mve_w8a8,
+    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
+    Order, RowGroup, Weights, Width, mve_w8a8, products,
     scalar::{Scalar, dense_value},
 };
 use crate::activation::TABLES;
@@ -95,6 +95,7 @@ impl Kernels for Mve {
     ) {
         let weights = match layer.weights {
             Weights::Grouped(weights) | Weights::GroupedBytes(weights) => weights,
+            _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
             _ => return Scalar::lstm_step(layer, x, h, cell, next),
         };
         if !layer.fits(x, h, cell, next) {

@@ -1,9 +1,9 @@
-//! w8a8 and w4a16 on cores with the DSP extension and on M3, w8a8 on M0: the sums of products in assembly,
-//! the rest of a unit in plain Rust.
+//! w8a8 and w4a16 on cores without kernels of their own for them, which M55 has for w8a8: the sums of products
+//! in assembly, the rest of a unit in plain Rust.
 //!
 //! Both read [`Order::Generic`](super::Order::Generic). With the DSP extension a block of sixteen products
 //! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
-//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60. Nibbles
+//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60 and 68. Nibbles
 //! come as w + 8, so that sums begin with −8·Σx instead of 0, which is computed once a step and exact modulo
 //! 2³².
 //!
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::requant::round_shift;
 
-#[cfg(lstm_kernels = "dsp")]
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
 core::arch::global_asm!(include_str!("dsp_products.s"), options(raw));
 #[cfg(lstm_kernels = "v7m")]
 core::arch::global_asm!(include_str!("v7m_products.s"), options(raw));
@@ -27,18 +27,12 @@ core::arch::global_asm!(include_str!("v7m_products.s"), options(raw));
 core::arch::global_asm!(include_str!("v6m_products.s"), options(raw));
 
 /// Bytes of instructions of a block of int8 activations, where loops are entered in their middle.
-const W8A8_BLOCK_BYTES: usize = if cfg!(lstm_kernels = "dsp") {
-    20 * 4
-} else {
-    36 * 4
-};
+#[cfg(not(lstm_kernels = "mve"))]
+const W8A8_BLOCK_BYTES: usize = 4 * if HAS_DSP { 20 } else { 36 };
 /// The same of a block of int4 weights.
-#[cfg(not(lstm_kernels = "v6m"))]
-const W4A16_BLOCK_BYTES: usize = if cfg!(lstm_kernels = "dsp") {
-    18 * 4
-} else {
-    37 * 4
-};
+const W4A16_BLOCK_BYTES: usize = 4 * if HAS_DSP { 18 } else { 37 };
+/// Whether `dsp_products.s` is what is called.
+const HAS_DSP: bool = cfg!(any(lstm_kernels = "dsp", lstm_kernels = "mve"));
 /// Blocks in a loop.
 const UNROLL: usize = 4;
 
@@ -65,8 +59,8 @@ struct Part {
 }
 
 unsafe extern "C" {
+    #[cfg(not(lstm_kernels = "mve"))]
     fn lstm_nostd_w8a8_products(job: *mut Job);
-    #[cfg(not(lstm_kernels = "v6m"))]
     fn lstm_nostd_w4a16_products(job: *mut Job);
 }
 
@@ -84,8 +78,7 @@ pub(super) fn step(
     }
 }
 
-/// `None` when the layer is in another scheme or order, when this core has no assembly for it, or when a
-/// buffer is too short.
+/// `None` when the layer is in another scheme or order, or when a buffer is too short.
 #[inline(always)]
 fn with_sums(
     layer: &LstmParameters<'_>,
@@ -95,12 +88,12 @@ fn with_sums(
     next: &mut [I16x4],
 ) -> Option<()> {
     match (layer.weights, layer.width) {
+        #[cfg(not(lstm_kernels = "mve"))]
         (Weights::Generic(rows), Width::Int8) => {
             let rows = bytemuck::try_cast_slice(rows).ok()?;
             let products = (lstm_nostd_w8a8_products as Products, W8A8_BLOCK_BYTES, 16);
             sum_units::<i8>(layer, rows, products, 0, x, h, cell, next)
         }
-        #[cfg(not(lstm_kernels = "v6m"))]
         (Weights::Nibbles(rows), Width::Int16) => {
             let rows = bytemuck::try_cast_slice(rows).ok()?;
             let products = (lstm_nostd_w4a16_products as Products, W4A16_BLOCK_BYTES, 8);

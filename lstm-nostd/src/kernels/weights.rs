@@ -31,7 +31,7 @@
 use core::cmp::Ordering;
 use core::ops::Range;
 
-use super::{I32x4, Scheme};
+use super::{Active, I32x4, Kernels, Scheme};
 
 /// Weights of four inputs to four rows: `block[row][input]`.
 pub type RowBlock = [[i8; 4]; 4];
@@ -44,6 +44,23 @@ pub type NibbleBlock = [[u8; 4]; 2];
 
 /// Weights of sixteen inputs to four rows: `group[row][input]`.
 pub type RowGroup = [[i8; 16]; 4];
+
+// Orders that this build reads: others cost no flash.
+const OFFSET: bool = is_read(Order::Offset);
+const PAIRED: bool = is_read(Order::Paired);
+const GROUPED: bool = is_read(Order::Grouped);
+const GROUPED_BYTES: bool = is_read(Order::GroupedBytes) && cfg!(feature = "w8a8");
+
+const fn is_read(order: Order) -> bool {
+    let mut index = 0;
+    while index < Active::ORDERS.len() {
+        if Active::ORDERS[index].code() == order.code() {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
 
 /// How the weights of an LSTM layer are ordered in a model file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,17 +117,18 @@ impl Order {
 
     /// How a unit's rows of `inputs` and `hidden` weights are laid out; `shifts` is k compared with n.
     pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
-        let pad = match self {
-            Self::Generic | Self::Offset | Self::Paired => 4,
-            Self::Grouped | Self::GroupedBytes => 16,
+        // A division by a variable would cost more.
+        let padded = |n: usize| match self {
+            Self::Grouped | Self::GroupedBytes if GROUPED => n.next_multiple_of(16),
+            _ => n.next_multiple_of(4),
         };
-        let (x, h) = (inputs.next_multiple_of(pad), hidden.next_multiple_of(pad));
+        let (x, h) = (padded(inputs), padded(hidden));
         match (self, shifts) {
-            (Self::GroupedBytes, Ordering::Equal) => RowLayout {
+            (Self::GroupedBytes, Ordering::Equal) if GROUPED_BYTES => RowLayout {
                 x: 0..inputs,
-                h: inputs..(inputs + hidden).next_multiple_of(pad),
+                h: inputs..padded(inputs + hidden),
             },
-            (Self::GroupedBytes, Ordering::Less) => RowLayout {
+            (Self::GroupedBytes, Ordering::Less) if GROUPED_BYTES => RowLayout {
                 x: h..h + x,
                 h: 0..h,
             },
@@ -187,43 +205,43 @@ impl Weights<'_> {
         }
     }
 
-    /// Up to four weights of each of four rows, the first one being `first` of all units' rows laid end to
-    /// end; zeros past `count` and past the end. But for [`Order::GroupedBytes`], `first` is a multiple of
-    /// four, and a block is whole.
+    /// Block `index` of the part of a row that begins at weight `first`, all rows laid end to end, and has
+    /// `len` weights; zeros past both ends. Only in [`Order::GroupedBytes`] may `first` and `len` be no
+    /// multiples of four.
     ///
     /// A pair that does not stand for weights in −127..=127 comes out with a −128, and a nibble that does
     /// not stand for one in −7..=7 with a −8.
     #[inline(always)]
-    pub fn block(&self, first: usize, count: usize) -> RowBlock {
-        let index = first / 4;
+    pub fn block(&self, first: usize, index: usize, len: usize) -> RowBlock {
+        let number = first / 4 + index;
         match self {
-            Self::Generic(blocks) => blocks.get(index).copied().unwrap_or_default(),
-            Self::Offset(blocks) => blocks.get(index).map(offset).unwrap_or_default(),
-            Self::Paired(blocks) => blocks.get(index).map(unpair).unwrap_or_default(),
-            Self::Grouped(groups) => groups
-                .get(index / 4)
-                .map(|group| group.map(|row| row.as_chunks().0[index % 4]))
+            Self::Generic(blocks) => blocks.get(number).copied().unwrap_or_default(),
+            Self::Offset(blocks) if OFFSET => blocks.get(number).map(offset).unwrap_or_default(),
+            Self::Paired(blocks) if PAIRED => blocks.get(number).map(unpair).unwrap_or_default(),
+            Self::Grouped(groups) if GROUPED => groups
+                .get(number / 4)
+                .map(|group| group.map(|row| row.as_chunks().0[number % 4]))
                 .unwrap_or_default(),
-            Self::GroupedBytes(groups) if cfg!(feature = "w8a8") => {
-                gathered(groups, first, count.min(4))
+            Self::GroupedBytes(groups) if GROUPED_BYTES => {
+                gathered(groups, first + 4 * index, len - 4 * index)
             }
-            Self::GroupedBytes(_) => RowBlock::default(),
             Self::Nibbles(blocks) if cfg!(feature = "w4a16") => {
-                blocks.get(index).map(unpack).unwrap_or_default()
+                blocks.get(number).map(unpack).unwrap_or_default()
             }
-            Self::Nibbles(_) => RowBlock::default(),
+            _ => RowBlock::default(),
         }
     }
 }
 
-/// `count` weights of each row from weight `first` on, which may lie in two groups.
+/// Up to four of `count` weights of each row from weight `first` on, which may lie in two groups.
 #[inline(never)]
 fn gathered(groups: &[RowGroup], first: usize, count: usize) -> RowBlock {
+    let rows = groups.as_flattened();
     let mut block = RowBlock::default();
-    for j in 0..count {
-        let group = groups.get((first + j) / 16).copied().unwrap_or_default();
-        for (weights, row) in block.iter_mut().zip(group) {
-            weights[j & 3] = row[(first + j) % 16];
+    for (j, lane) in (first..first + count).take(4).enumerate() {
+        for (gate, weights) in block.iter_mut().enumerate() {
+            let row = rows.get(lane / 16 * 4 + gate).unwrap_or(&[0; 16]);
+            weights[j & 3] = row[lane % 16];
         }
     }
     block
@@ -316,12 +334,12 @@ impl<'m> super::LstmParameters<'m> {
     #[inline(always)]
     pub fn bias_excess(&self, unit: usize) -> I32x4 {
         match self.weights.order() {
-            Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
-            Order::Grouped => grouped_bias_excess(
+            Order::Grouped if GROUPED => grouped_bias_excess(
                 sums(self.input_part(unit)),
                 sums(self.recurrent_part(unit)),
                 self.x_shift,
             ),
+            _ => [0; 4],
         }
     }
 
@@ -329,7 +347,7 @@ impl<'m> super::LstmParameters<'m> {
     fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
         let weights = self.weights;
         let (first, len) = (start + part.start, part.len());
-        (0..len.div_ceil(4)).map(move |index| weights.block(first + 4 * index, len - 4 * index))
+        (0..len.div_ceil(4)).map(move |index| weights.block(first, index, len))
     }
 }
 
