@@ -70,8 +70,8 @@ pub(super) fn page(table: &Table) -> Result<String> {
          of the LSTM layer's step, everything included, from int16 inputs to the new state. A plugin of QEMU's\n\
          counts by address, and labels in the kernels' assembly say what is *products* (with loops and\n\
          loads), *activations* (σ and tanh), and *rest* (rescaling, peepholes, state, preparation;\n\
-         on M0 activations too, which the compiler mixes with the others, and all of a step that the\n\
-         specification's plain loops run). *Of\n\
+         on M0, and where the products alone are in assembly, activations too, which the compiler mixes\n\
+         with the others). *Of\n\
          CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no\n\
          peepholes ([its figures](cmsis-nn.json)). *Cycles* are an estimate from published\n\
          timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
