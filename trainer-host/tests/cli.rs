@@ -243,7 +243,7 @@ fn bad_flags_are_refused() {
 /// A trained, quantised and exported run in `bench`.
 fn exported(bench: &Bench) -> PathBuf {
     bench.file("ramps.csv", ramps().as_bytes());
-    train(&bench, "ramps.csv", &[]);
+    train(bench, "ramps.csv", &[]);
     bench.succeed(&["quantise", "run"]);
     bench.succeed(&["export", "run"]);
     bench.path("run/model.lstm")

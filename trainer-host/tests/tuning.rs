@@ -241,7 +241,7 @@ fn two_processes_share_a_study() {
 
 /// Two processes work on one study at once; both end with what one alone found, and no trial is ended twice.
 fn share(bench: &Bench, storage: &str, alone: &Value) {
-    let processes = [begin(&bench, storage, "1"), begin(&bench, storage, "1")];
+    let processes = [begin(bench, storage, "1"), begin(bench, storage, "1")];
     let mut all = Vec::new();
     for process in processes {
         let (study, errors) = finish(process);
@@ -384,7 +384,7 @@ fn trials_are_judged_by_the_same_data() {
     ] {
         bench.file(
             "search.toml",
-            &format!("[tune.space]\n\"{key}\" = {{ low = 1, high = 9 }}\n"),
+            format!("[tune.space]\n\"{key}\" = {{ low = 1, high = 9 }}\n"),
         );
         let errors = bench.fail(&[
             "tune",
@@ -419,9 +419,9 @@ fn trials_are_judged_by_the_same_data() {
         "1",
     ];
     let place = ["--storage", "f.db", "--workers", "1", "--trials"];
-    bench.file("series.csv", &rows(0.0));
+    bench.file("series.csv", rows(0.0));
     bench.succeed(&[&data[..], &place, &["1"]].concat());
-    bench.file("series.csv", &rows(1.0));
+    bench.file("series.csv", rows(1.0));
     let errors = bench.fail(&[&data[..], &place, &["2"]].concat());
     assert!(errors.contains("another data"), "{errors}");
 }

@@ -51,6 +51,13 @@ pub struct TrainingId {
     pub repeat: usize,
 }
 
+impl TrainingId {
+    /// A trial's own.
+    pub fn own(trial: usize) -> Self {
+        Self { trial, repeat: 0 }
+    }
+}
+
 impl fmt::Display for TrainingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "trial {}", self.trial)?;
@@ -68,6 +75,14 @@ pub struct Attempt {
     pub training: TrainingId,
     /// From 1; 2 and more if another worker was lost.
     pub number: usize,
+}
+
+impl Attempt {
+    /// The first one.
+    pub fn first(training: TrainingId) -> Self {
+        let number = 1;
+        Self { training, number }
+    }
 }
 
 /// A training as the study knows it.

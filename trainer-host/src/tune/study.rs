@@ -299,15 +299,8 @@ impl Study {
             let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
             let (point, footprint) = propose(&taken, before)?;
             study.insert_trial(number, &point, &footprint, process)?;
-            let attempt = Attempt {
-                training: TrainingId {
-                    trial: number,
-                    repeat: 0,
-                },
-                number: 1,
-            };
             Ok(Claim::Training(Box::new(Claimed {
-                attempt,
+                attempt: Attempt::first(TrainingId::own(number)),
                 point,
                 footprint,
                 earlier: before.to_vec(),
@@ -332,13 +325,7 @@ impl Study {
         }
         if let Some(training) = next_repeat(trials, &self.definition.search) {
             self.insert_repeat(training, process)?;
-            return Ok(self.claimed(
-                trials,
-                Attempt {
-                    training,
-                    number: 1,
-                },
-            ));
+            return Ok(self.claimed(trials, Attempt::first(training)));
         }
         let mut all = trials.iter().flat_map(StoredTrial::trainings);
         let is_running = all.any(|(_, training)| training.state == State::Running);

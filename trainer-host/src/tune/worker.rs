@@ -323,19 +323,7 @@ impl Worker<'_> {
         });
         let folder = take_over(&self.place.folder, attempt)?;
         let per_epoch = self.data.macs_per_epoch(&plan);
-        let mut watch = Watch {
-            worker: self,
-            study,
-            claimed,
-            others: progress(&claimed.earlier, &self.definition.search),
-            costs: costs(&self.definition.search, &claimed.footprint),
-            epochs,
-            values: Vec::new(),
-            told: (0, Instant::now()),
-            halt,
-            is_worthless: false,
-            failure: None,
-        };
+        let mut watch = Watch::new(self, study, claimed, epochs, halt);
         let result = pool.install(|| {
             let run = trial::begin(&plan, self.data, &folder)?;
             if watch.replay(run.history()) {
@@ -438,7 +426,31 @@ struct Watch<'a, 'w> {
     failure: Option<StudyError>,
 }
 
-impl Watch<'_, '_> {
+impl<'a, 'w> Watch<'a, 'w> {
+    /// Of a training that is to have so many epochs.
+    fn new(
+        worker: &'a Worker<'w>,
+        study: &'a mut Study,
+        claimed: &'a Claimed,
+        epochs: usize,
+        halt: &'a AtomicBool,
+    ) -> Self {
+        let search = &worker.definition.search;
+        Self {
+            others: progress(&claimed.earlier, search),
+            costs: costs(search, &claimed.footprint),
+            worker,
+            study,
+            claimed,
+            epochs,
+            values: Vec::new(),
+            told: (0, Instant::now()),
+            halt,
+            is_worthless: false,
+            failure: None,
+        }
+    }
+
     /// Takes in what an earlier attempt had trained; whether that was enough to stop.
     fn replay(&mut self, history: &[EpochRecord]) -> bool {
         for record in history {

@@ -95,11 +95,8 @@ impl Watch {
 
     fn best_line(&self) -> String {
         let line = |trial: &StoredTrial| {
-            let id = TrainingId {
-                trial: trial.number,
-                repeat: 0,
-            };
-            format!(", best: {}", training_line(trial, id))
+            let own = TrainingId::own(trial.number);
+            format!(", best: {}", training_line(trial, own))
         };
         self.best().map_or(String::new(), line)
     }
