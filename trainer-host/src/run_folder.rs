@@ -134,17 +134,8 @@ impl RunConfig {
     /// # Errors
     /// When the data cannot be read or split.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        let TrainConfig {
-            validation_share,
-            seed,
-            ..
-        } = self.train;
-        Ok(data::open_split(
-            &self.source,
-            &self.data,
-            validation_share,
-            seed,
-        )?)
+        let (share, seed) = (self.train.validation_share, self.train.split_seed());
+        Ok(data::open_split(&self.source, &self.data, share, seed)?)
     }
 
     /// Reads a folder's configuration.

@@ -1,65 +1,18 @@
 //! The program as a user meets it: the stages in a row, and what it says to bad input.
 
+mod bench;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-struct Bench {
-    folder: tempfile::TempDir,
-}
+use bench::{Bench, json};
 
-impl Bench {
-    fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_trainer-host"))
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
-    }
-
-    /// Runs and returns standard output; fails loudly.
-    fn succeed(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs, demands a tidy failure, and returns what it said.
-    fn fail(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        let status = output.status.code().expect("an exit status, not a signal");
-        assert!(
-            status == 1 || status == 2,
-            "{arguments:?}: status {status}, {errors}"
-        );
-        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
-        errors
-    }
-
-    fn train(&self, data: &str, extra: &[&str]) -> String {
-        let mut arguments = vec![
-            "train", data, "--out", "run", "--epochs", "3", "--hidden", "6",
-        ];
-        arguments.extend(extra);
-        self.succeed(&arguments)
-    }
+/// Trains a small network into `run`.
+fn train(bench: &Bench, data: &str, extra: &[&str]) -> String {
+    let mut arguments = vec![
+        "train", data, "--out", "run", "--epochs", "3", "--hidden", "6",
+    ];
+    arguments.extend(extra);
+    bench.succeed(&arguments)
 }
 
 /// Two classes that a few epochs can tell apart: rising and falling ramps with a ripple.
@@ -78,15 +31,11 @@ fn ramps() -> String {
     text
 }
 
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap()
-}
-
 #[test]
 fn the_stages_run_in_a_row() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    let trained = bench.train("ramps.csv", &["--epochs", "30", "--json"]);
+    let trained = train(&bench, "ramps.csv", &["--epochs", "30", "--json"]);
     assert_eq!(json(&trained)["epochs"], 30);
     let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
     assert!(report.contains("<svg") && report.contains("Confusion"));
@@ -128,7 +77,7 @@ fn the_stages_run_in_a_row() {
 fn each_layer_has_its_scheme() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train("ramps.csv", &["--epochs", "30", "--hidden", "6,10"]);
+    train(&bench, "ramps.csv", &["--epochs", "30", "--hidden", "6,10"]);
     let bytes = |scheme: &str, layers: [&str; 3]| {
         let quantised = json(&bench.succeed(&["quantise", "run", "--scheme", scheme, "--json"]));
         assert_eq!(quantised["schemes"], serde_json::json!(layers));
@@ -171,7 +120,7 @@ fn the_number_of_threads_does_not_change_the_weights() {
     let weights = |threads: &str| {
         let bench = Bench::new();
         bench.file("ramps.csv", ramps().as_bytes());
-        bench.train("ramps.csv", &["--threads", threads]);
+        train(&bench, "ramps.csv", &["--threads", threads]);
         std::fs::read(bench.path("run/weights.safetensors")).unwrap()
     };
     assert_eq!(weights("1"), weights("3"));
@@ -181,7 +130,7 @@ fn the_number_of_threads_does_not_change_the_weights() {
 fn a_finished_run_is_not_overwritten_by_accident() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train("ramps.csv", &[]);
+    train(&bench, "ramps.csv", &[]);
     let before = std::fs::read(bench.path("run/weights.safetensors")).unwrap();
     let said = bench.fail(&["train", "ramps.csv", "--out", "run"]);
     assert!(
@@ -192,7 +141,7 @@ fn a_finished_run_is_not_overwritten_by_accident() {
         std::fs::read(bench.path("run/weights.safetensors")).unwrap(),
         before
     );
-    bench.train("ramps.csv", &["--overwrite", "--seed", "1"]);
+    train(&bench, "ramps.csv", &["--overwrite", "--seed", "1"]);
     assert_ne!(
         std::fs::read(bench.path("run/weights.safetensors")).unwrap(),
         before
@@ -294,7 +243,7 @@ fn bad_flags_are_refused() {
 /// A trained, quantised and exported run in `bench`.
 fn exported(bench: &Bench) -> PathBuf {
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train("ramps.csv", &[]);
+    train(bench, "ramps.csv", &[]);
     bench.succeed(&["quantise", "run"]);
     bench.succeed(&["export", "run"]);
     bench.path("run/model.lstm")
@@ -388,9 +337,8 @@ fn an_interrupted_run_resumes_to_the_same_weights() {
     bench.succeed(&arguments);
     let mut arguments = arguments;
     arguments[3] = "broken";
-    let mut child = Command::new(env!("CARGO_BIN_EXE_trainer-host"))
-        .args(arguments)
-        .current_dir(bench.folder.path())
+    let mut child = bench
+        .command(&arguments)
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -413,7 +361,7 @@ fn an_interrupted_run_resumes_to_the_same_weights() {
 fn a_resumed_run_keeps_its_configuration() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train("ramps.csv", &[]);
+    train(&bench, "ramps.csv", &[]);
     let said = bench.fail(&["train", "--resume", "run", "--learning-rate", "0.5"]);
     assert!(said.contains("configuration"), "{said}");
 }
@@ -603,7 +551,8 @@ fn a_loss_that_does_not_fit_the_targets_is_refused() {
 fn one_output_for_two_classes_goes_through_every_stage() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train(
+    train(
+        &bench,
         "ramps.csv",
         &["--loss", "binary-cross-entropy", "--epochs", "30"],
     );
@@ -740,9 +689,8 @@ fn a_run_that_is_killed_at_any_moment_resumes_to_the_same_weights() {
             true => vec!["train", "--resume", "killed"],
             false => arguments("killed"),
         };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trainer-host"))
-            .args(command)
-            .current_dir(bench.folder.path())
+        let mut child = bench
+            .command(&command)
             .stderr(std::process::Stdio::null())
             .stdout(std::process::Stdio::null())
             .spawn()
@@ -874,7 +822,7 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
         let mut flags = vec!["--time", "date", "--look-back", "12", "--test-rows", "120"];
         flags.extend(["--epochs", "6", "--overwrite", "--json"]);
         flags.extend(change);
-        let trained = json(&bench.train("wave.csv", &flags));
+        let trained = json(&train(&bench, "wave.csv", &flags));
         let mse = |score: &serde_json::Value, of: &str| score[of]["mse"].as_f64().unwrap();
         let test = &trained["test"];
         assert_eq!(test["values"], 240);
@@ -1020,7 +968,8 @@ fn classes_have_their_figures_in_text_json_and_report() {
         refused.contains("column x") && refused.contains("--fill"),
         "{refused}"
     );
-    let trained = json(&bench.train(
+    let trained = json(&train(
+        &bench,
         "ramps.csv",
         &["--fill", "interpolate", "--epochs", "8", "--json"],
     ));
@@ -1116,7 +1065,8 @@ fn flags_that_do_not_belong_together_leave_no_folder() {
 fn classes_trained_by_squared_error_stay_classes_on_the_device() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
-    bench.train(
+    train(
+        &bench,
         "ramps.csv",
         &["--loss", "mean-squared-error", "--epochs", "20"],
     );

@@ -1,15 +1,14 @@
 //! Studies as their users meet them: the same points on any number of workers, in any storage, and
 //! whoever is killed.
 
+mod bench;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use bench::{Bench, json};
 use serde_json::Value;
-
-struct Bench {
-    folder: tempfile::TempDir,
-}
 
 /// A small study: every trial takes about a tenth of a second.
 const SEARCH: &str = r#"
@@ -27,93 +26,60 @@ hidden = { low = 4, high = 16, scale = "log" }
 scheme = { choices = ["w8a16", "w8a8"] }
 "#;
 
-impl Bench {
-    fn new() -> Self {
-        let bench = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        bench.file("search.toml", SEARCH);
-        bench
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trainer-host"));
-        command.args(arguments).current_dir(self.folder.path());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn succeed(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn fail(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        let status = output.status.code().expect("an exit status, not a signal");
-        assert!(
-            status == 1 || status == 2,
-            "{arguments:?}: status {status}, {errors}"
-        );
-        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
-        errors
-    }
-
-    /// A study from its beginning to its end, by one worker that nothing happens to.
-    fn study(&self, storage: &str) -> Value {
-        let arguments = ["tune", "--config", "search.toml", "--storage", storage];
-        json(&self.succeed(&[&arguments[..], &["--workers", "1", "--json"]].concat()))
-    }
-
-    fn begin(&self, storage: &str, workers: &str) -> Child {
-        let arguments = [
-            "tune",
-            "--config",
-            "search.toml",
-            "--storage",
-            storage,
-            "--workers",
-            workers,
-        ];
-        let mut command = self.command(&[&arguments[..], &["--json"]].concat());
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
+/// A folder with the small study's configuration.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.file("search.toml", SEARCH);
+    bench
 }
 
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+/// A study from its beginning to its end, by one worker that nothing happens to.
+fn search(bench: &Bench, storage: &str) -> Value {
+    let arguments = ["tune", "--config", "search.toml", "--storage", storage];
+    json(&bench.succeed(&[&arguments[..], &["--workers", "1", "--json"]].concat()))
+}
+
+/// The same, begun in a process of its own.
+fn begin(bench: &Bench, storage: &str, workers: &str) -> Child {
+    let arguments = ["tune", "--config", "search.toml", "--storage", storage];
+    let flags = ["--workers", workers, "--json"];
+    let mut command = bench.command(&[&arguments[..], &flags].concat());
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// What a study found, without who found it and when.
 fn found(study: &Value) -> Vec<Value> {
-    let trials = study["trials"].as_array().unwrap();
-    let keys = [
-        "number",
-        "state",
-        "point",
-        "footprint",
-        "result",
-        "values",
-        "macs",
-    ];
-    let only = |trial: &Value| keys.iter().map(|key| trial[*key].clone()).collect();
-    trials.iter().map(only).collect()
+    let of_training = ["state", "result", "macs", "problem"];
+    let of_trial = ["number", "point", "footprint", "values"];
+    let only = |value: &Value, keys: &[&str]| -> Vec<Value> {
+        keys.iter().map(|key| value[*key].clone()).collect()
+    };
+    let trials = study["trials"].as_array().unwrap().iter();
+    let trials = trials.map(|trial| {
+        let repeats = trial["repeats"].as_array().unwrap().iter();
+        let repeats: Vec<_> = repeats.map(|repeat| only(repeat, &of_training)).collect();
+        Value::from(vec![
+            Value::from(only(trial, &of_trial)),
+            Value::from(only(trial, &of_training)),
+            Value::from(repeats),
+        ])
+    });
+    trials
+        .chain([study["finalists"].clone(), study["best"].clone()])
+        .collect()
+}
+
+/// Trial and repeat of all trainings of a study, in order.
+fn trainings(study: &Value) -> Vec<(usize, usize)> {
+    let trials = study["trials"].as_array().unwrap().iter().enumerate();
+    let repeats = |trial: &Value| trial["repeats"].as_array().unwrap().len();
+    let trainings =
+        trials.flat_map(|(n, trial)| (0..=repeats(trial)).map(move |repeat| (n, repeat)));
+    trainings.collect()
 }
 
 fn finish(child: Child) -> (Value, String) {
@@ -123,13 +89,16 @@ fn finish(child: Child) -> (Value, String) {
     (json(&String::from_utf8_lossy(&output.stdout)), errors)
 }
 
-/// Numbers of the trials that a process has ended, by what it said.
-fn ended(errors: &str) -> Vec<usize> {
+/// Trial and repeat of the trainings that a process has ended, by what it said.
+fn ended(errors: &str) -> Vec<(usize, usize)> {
     let words = errors
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let ended = words.filter_map(|words| match words.as_slice() {
-        ["trial", number, "finished" | "stopped" | "failed", ..] => number.parse().ok(),
+        ["trial", trial, "finished" | "stopped" | "failed", ..] => Some((trial.parse().ok()?, 0)),
+        ["trial", trial, "repeat", repeat, "finished" | "failed", ..] => {
+            Some((trial.parse().ok()?, repeat.parse().ok()?))
+        }
         _ => None,
     });
     ended.collect()
@@ -137,10 +106,10 @@ fn ended(errors: &str) -> Vec<usize> {
 
 #[test]
 fn any_number_of_workers_finds_the_same() {
-    let bench = Bench::new();
-    let alone = bench.study("a.db");
+    let bench = bench();
+    let alone = search(&bench, "a.db");
     assert_eq!(alone["trials"].as_array().unwrap().len(), 12);
-    let (together, _) = finish(bench.begin("b.db", "3"));
+    let (together, _) = finish(begin(&bench, "b.db", "3"));
     assert_eq!(found(&together), found(&alone));
     // Some were stopped, and the front is of finished ones.
     let states: Vec<&str> = (alone["trials"].as_array().unwrap().iter())
@@ -156,15 +125,123 @@ fn any_number_of_workers_finds_the_same() {
 }
 
 #[test]
+fn finalists_are_trained_again_and_judged_by_the_mean() {
+    let bench = bench();
+    let study = search(&bench, "s.db");
+    let finalists = study["finalists"].as_array().unwrap();
+    assert!((4..=5).contains(&finalists.len()), "{finalists:?}");
+    let begun: Vec<&Value> = (finalists.iter())
+        .filter(|finalist| finalist["is_beginning"] == true)
+        .collect();
+    assert!(begun.len() == 1 && begun[0]["trial"] == 0, "{begun:?}");
+    let mut before = 0.0;
+    for finalist in finalists {
+        let number = finalist["trial"].as_u64().unwrap() as usize;
+        let trial = &study["trials"][number];
+        let repeats = trial["repeats"].as_array().unwrap();
+        assert_eq!(repeats.len(), 2);
+        let error = |training: &Value| training["result"]["error"].as_f64().unwrap();
+        let errors = [error(trial), error(&repeats[0]), error(&repeats[1])];
+        assert!(
+            errors[0] != errors[1] && errors[1] != errors[2],
+            "{errors:?}"
+        );
+        let mean = finalist["error"]["mean"].as_f64().unwrap();
+        assert!((mean - errors.iter().sum::<f64>() / 3.0).abs() < 1e-12);
+        assert!(mean >= before, "{finalists:?}");
+        before = mean;
+        // Another seed, but the same validation part.
+        let folder = format!("s.db.trials/default/trial-{number:04}.repeat-2/config.toml");
+        let config = std::fs::read_to_string(bench.path(&folder)).unwrap();
+        assert!(config.contains("\nseed = 2\nsplit_seed = 0\n"), "{config}");
+    }
+    let repeated = trainings(&study)
+        .iter()
+        .filter(|(_, repeat)| *repeat > 0)
+        .count();
+    assert_eq!(repeated, 2 * finalists.len());
+}
+
+/// How often the best are trained is no part of what points follow from, and may change.
+#[test]
+fn a_study_may_be_given_more_repeats_later() {
+    let bench = bench();
+    let storage = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--storage",
+        "s.db",
+        "--json",
+    ];
+    let repeats = |count| json(&bench.succeed(&[&storage[..], &["--repeats", count]].concat()));
+    let once = repeats("1");
+    assert_eq!(trainings(&once).len(), 12);
+    assert_eq!(once["finalists"].as_array().unwrap().len(), 0);
+    assert_eq!(found(&repeats("3")), found(&search(&bench, "other.db")));
+    let join = [
+        "tune",
+        "--join",
+        "--storage",
+        "s.db",
+        "--finalists",
+        "1",
+        "--repeats",
+        "4",
+    ];
+    let more = json(&bench.succeed(&[&join[..], &["--json"]].concat()));
+    let of_first = trainings(&more)
+        .iter()
+        .filter(|(_, repeat)| *repeat == 3)
+        .count();
+    assert!(
+        (1..=2).contains(&of_first),
+        "the first, and what the study began with"
+    );
+    let errors = bench.fail(&["tune", "--storage", "s.db", "--repeats", "0"]);
+    assert!(
+        errors.contains("tune.repeats") && errors.contains("at least 1"),
+        "{errors}"
+    );
+}
+
+/// A file of a version that knew no repeats.
+#[test]
+fn an_earlier_study_is_gone_on_with() {
+    let bench = bench();
+    let now = search(&bench, "now.db");
+    search(&bench, "before.db");
+    let database = rusqlite::Connection::open(bench.path("before.db")).unwrap();
+    let definition: String = database
+        .query_row("SELECT definition FROM studies", [], |row| row.get(0))
+        .unwrap();
+    let mut definition = json(&definition);
+    let search = definition["search"].as_object_mut().unwrap();
+    assert!(search.remove("finalists").is_some() && search.remove("repeats").is_some());
+    database
+        .execute(
+            "UPDATE studies SET definition = ?1",
+            [definition.to_string()],
+        )
+        .unwrap();
+    database.execute_batch("DROP TABLE repeats").unwrap();
+    drop(database);
+    let shown = json(&bench.succeed(&["tune", "show", "--storage", "before.db", "--json"]));
+    assert_eq!(trainings(&shown).len(), 12);
+    let again = json(&bench.succeed(&["tune", "--storage", "before.db", "--json"]));
+    assert_eq!(found(&again), found(&now));
+}
+
+#[test]
 fn two_processes_share_a_study() {
-    let bench = Bench::new();
-    let alone = bench.study("alone.db");
+    let bench = bench();
+    let alone = search(&bench, "alone.db");
     share(&bench, "shared.db", &alone);
 }
 
 /// Two processes work on one study at once; both end with what one alone found, and no trial is ended twice.
 fn share(bench: &Bench, storage: &str, alone: &Value) {
-    let processes = [bench.begin(storage, "1"), bench.begin(storage, "1")];
+    let processes = [begin(bench, storage, "1"), begin(bench, storage, "1")];
     let mut all = Vec::new();
     for process in processes {
         let (study, errors) = finish(process);
@@ -172,15 +249,15 @@ fn share(bench: &Bench, storage: &str, alone: &Value) {
         all.extend(ended(&errors));
     }
     all.sort_unstable();
-    assert_eq!(all, (0..12).collect::<Vec<_>>());
+    assert_eq!(all, trainings(alone));
 }
 
 /// Workers are killed at any moment, fifty times; whoever comes next goes on.
 #[test]
 fn killed_workers_lose_nothing() {
     const KILLS: usize = 50;
-    let bench = Bench::new();
-    let alone = bench.study("alone.db");
+    let bench = bench();
+    let alone = search(&bench, "alone.db");
     let mut kills = 0;
     // Moments that are spread evenly, without a clock's or a generator's help.
     let moments = |n: usize| Duration::from_millis(20 + (n * 89 % 150) as u64);
@@ -191,7 +268,7 @@ fn killed_workers_lose_nothing() {
         let mut all = Vec::new();
         let mut last = None;
         while last.is_none() {
-            let mut child = bench.begin(&storage, "2");
+            let mut child = begin(&bench, &storage, "2");
             std::thread::sleep(moments(kills));
             let is_over = child.try_wait().unwrap().is_some();
             if kills < KILLS && !is_over {
@@ -212,7 +289,7 @@ fn killed_workers_lose_nothing() {
         all.dedup();
         assert_eq!(all.len(), told, "{storage}: a trial was ended twice");
         let trials = format!("{storage}.trials/default");
-        let trials = bench.folder.path().join(trials);
+        let trials = bench.path(&trials);
         for entry in std::fs::read_dir(trials).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert!(!name.contains("attempt"), "{name} is left");
@@ -224,8 +301,8 @@ fn killed_workers_lose_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_worker_that_wakes_late_gives_way() {
-    let bench = Bench::new();
-    let alone = bench.study("alone.db");
+    let bench = bench();
+    let alone = search(&bench, "alone.db");
     let arguments = [
         "tune",
         "--config",
@@ -265,13 +342,13 @@ fn a_worker_that_wakes_late_gives_way() {
     assert_eq!(found(&study), found(&alone));
     let mut all = [ended(&said), ended(&late)].concat();
     all.sort_unstable();
-    assert_eq!(all, (0..12).collect::<Vec<_>>(), "{said}{late}");
+    assert_eq!(all, trainings(&alone), "{said}{late}");
 }
 
 #[test]
 fn limits_at_hand_are_of_the_core_at_hand() {
-    let bench = Bench::new();
-    bench.study("s.db");
+    let bench = bench();
+    search(&bench, "s.db");
     let best = [
         "tune",
         "best",
@@ -298,7 +375,7 @@ fn limits_at_hand_are_of_the_core_at_hand() {
 
 #[test]
 fn trials_are_judged_by_the_same_data() {
-    let bench = Bench::new();
+    let bench = bench();
     for key in [
         "train.seed",
         "train.validation_share",
@@ -307,7 +384,7 @@ fn trials_are_judged_by_the_same_data() {
     ] {
         bench.file(
             "search.toml",
-            &format!("[tune.space]\n\"{key}\" = {{ low = 1, high = 9 }}\n"),
+            format!("[tune.space]\n\"{key}\" = {{ low = 1, high = 9 }}\n"),
         );
         let errors = bench.fail(&[
             "tune",
@@ -342,16 +419,16 @@ fn trials_are_judged_by_the_same_data() {
         "1",
     ];
     let place = ["--storage", "f.db", "--workers", "1", "--trials"];
-    bench.file("series.csv", &rows(0.0));
+    bench.file("series.csv", rows(0.0));
     bench.succeed(&[&data[..], &place, &["1"]].concat());
-    bench.file("series.csv", &rows(1.0));
+    bench.file("series.csv", rows(1.0));
     let errors = bench.fail(&[&data[..], &place, &["2"]].concat());
     assert!(errors.contains("another data"), "{errors}");
 }
 
 #[test]
 fn a_study_keeps_to_its_own_folder() {
-    let bench = Bench::new();
+    let bench = bench();
     for name in ["../evil", "", "..", "a/b"] {
         let errors = bench.fail(&["tune", "digits", "--study", name]);
         assert!(errors.contains("name"), "{errors}");
@@ -366,8 +443,8 @@ fn a_study_keeps_to_its_own_folder() {
 
 #[test]
 fn a_stopped_study_says_how_to_go_on() {
-    let bench = Bench::new();
-    let child = bench.begin("s.db", "1");
+    let bench = bench();
+    let child = begin(&bench, "s.db", "1");
     std::thread::sleep(Duration::from_millis(400));
     let id = child.id().to_string();
     assert!(
@@ -383,8 +460,8 @@ fn a_stopped_study_says_how_to_go_on() {
         return; // The machine was faster.
     }
     assert!(errors.contains("the same command goes on"), "{errors}");
-    let alone = bench.study("alone.db");
-    assert_eq!(found(&bench.study("s.db")), found(&alone));
+    let alone = search(&bench, "alone.db");
+    assert_eq!(found(&search(&bench, "s.db")), found(&alone));
     // Without data or configuration, the study that is there is gone on with.
     let again = json(&bench.succeed(&["tune", "--storage", "s.db", "--json"]));
     assert_eq!(found(&again), found(&alone));
@@ -392,7 +469,7 @@ fn a_stopped_study_says_how_to_go_on() {
 
 #[test]
 fn what_cannot_fit_is_not_trained() {
-    let bench = Bench::new();
+    let bench = bench();
     let small = ["--flash", "16K", "--ram", "2K", "--trials", "6", "--json"];
     let arguments = ["tune", "digits", "--epochs", "2", "--storage", "small.db"];
     let study = json(&bench.succeed(&[&arguments[..], &small].concat()));
@@ -409,7 +486,7 @@ fn what_cannot_fit_is_not_trained() {
     }
     let errors = bench.fail(&["tune", "digits", "--storage", "none.db", "--flash", "8K"]);
     assert!(errors.contains("smallest"), "{errors}");
-    assert!(!bench.folder.path().join("none.db").exists());
+    assert!(!bench.path("none.db").exists());
     let errors = bench.fail(&["tune", "digits", "--latency", "5ms"]);
     assert!(errors.contains("--clock"), "{errors}");
     let errors = bench.fail(&["tune", "digits", "--chip", "z80"]);
@@ -419,7 +496,7 @@ fn what_cannot_fit_is_not_trained() {
 /// What a trial says that its model will need is what the exported model needs, to the byte.
 #[test]
 fn costs_before_training_are_those_of_the_exported_model() {
-    let bench = Bench::new();
+    let bench = bench();
     for (n, (point, target)) in [
         (r#"{"hidden": 7}"#, "m4"),
         (
@@ -448,7 +525,7 @@ fn costs_before_training_are_those_of_the_exported_model() {
 
 #[test]
 fn a_trial_is_one_command_with_json_in_and_out() {
-    let bench = Bench::new();
+    let bench = bench();
     let mut command = bench.command(&[
         "tune", "trial", "digits", "--epochs", "2", "--out", "r", "--json",
     ]);
@@ -479,8 +556,8 @@ fn a_trial_is_one_command_with_json_in_and_out() {
 
 #[test]
 fn the_best_trial_becomes_a_model_file_and_a_page() {
-    let bench = Bench::new();
-    let study = bench.study("study.db");
+    let bench = bench();
+    let study = search(&bench, "study.db");
     let best = [
         "tune",
         "best",
@@ -492,12 +569,10 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
         "best.lstm",
     ];
     let trained = json(&bench.succeed(&[&best[..], &["--json"]].concat()));
-    let errors: Vec<f64> = (study["trials"].as_array().unwrap().iter())
-        .filter_map(|trial| trial["result"]["error"].as_f64())
-        .collect();
-    let number = trained["trial"].as_u64().unwrap() as usize;
-    let of_best = study["trials"][number]["result"]["error"].as_f64().unwrap();
-    assert!(errors.iter().all(|error| of_best <= *error));
+    // The first of the finalists has the least mean error.
+    assert_eq!(trained["trial"], study["finalists"][0]["trial"]);
+    assert_eq!(trained["trial"], study["best"]);
+    assert_eq!(trained["judgement"]["trainings"], 3);
     let accuracy = trained["test"]["integer"]["accuracy"].as_f64().unwrap();
     let test = json(&bench.succeed(&["eval", "best.lstm", "--data", "digits", "--json"]));
     let text = test.to_string();
@@ -532,12 +607,15 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
     ];
     let text = bench.succeed(&show);
     assert!(
-        text.contains("importance") && text.contains("stopped"),
+        text.contains("importance")
+            && text.contains("stopped")
+            && text.contains("judged by 3 trainings each"),
         "{text}"
     );
-    let page = std::fs::read_to_string(bench.folder.path().join("study.html")).unwrap();
+    let page = std::fs::read_to_string(bench.path("study.html")).unwrap();
     for section in [
         "Error and cost",
+        "Finalists, mean ± deviation of 3 trainings",
         "Settings of all trials",
         "Importance",
         "Learning curves",
@@ -567,7 +645,7 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
 
 #[test]
 fn what_cannot_be_searched_is_refused_with_its_place() {
-    let bench = Bench::new();
+    let bench = bench();
     for (text, problem) in [
         ("[tune]\ntrails = 3\n", "did you mean `trials`?"),
         (
@@ -599,13 +677,16 @@ fn what_cannot_be_searched_is_refused_with_its_place() {
             "x.db",
         ]);
         assert!(errors.contains(problem), "{text}: {errors}");
-        assert!(!bench.folder.path().join("x.db").exists(), "{text}");
+        assert!(!bench.path("x.db").exists(), "{text}");
     }
     bench.file("no.db", "this is no database, whatever its name says");
     let errors = bench.fail(&["tune", "show", "--storage", "no.db"]);
     assert!(errors.contains("no.db"), "{errors}");
     let errors = bench.fail(&["tune", "show", "--storage", "missing.db"]);
     assert!(errors.contains("there is no such file"), "{errors}");
+    let twice = ["--objectives", "error,flash", "--objectives", "error"];
+    let errors = bench.fail(&[&["tune", "digits"][..], &twice].concat());
+    assert!(errors.contains("cannot be used multiple times"), "{errors}");
     let errors = bench.fail(&["tune", "digits", "--storage", "mysql://host/db"]);
     assert!(errors.contains("postgres://"), "{errors}");
     let errors = bench.fail(&[
@@ -622,8 +703,8 @@ fn what_cannot_be_searched_is_refused_with_its_place() {
 
 #[test]
 fn a_study_keeps_its_definition() {
-    let bench = Bench::new();
-    bench.study("s.db");
+    let bench = bench();
+    search(&bench, "s.db");
     let same = ["tune", "--config", "search.toml", "--storage", "s.db"];
     for (extra, what) in [
         (["--learning-rate", "0.5"], "training configuration"),
@@ -643,22 +724,133 @@ fn a_study_keeps_its_definition() {
 
 #[test]
 fn workers_share_a_study_on_a_postgresql_server() {
-    let Some(server) = Server::start() else {
-        eprintln!(
-            "skipped: there is no PostgreSQL server to start; `cargo xtask test` installs one"
-        );
+    let Some(server) = Server::start(&[], None) else {
         return;
     };
-    let bench = Bench::new();
-    let alone = bench.study("alone.db");
+    let bench = bench();
+    let alone = search(&bench, "alone.db");
     share(&bench, &server.address, &alone);
     // One that is killed is gone on with.
-    let mut child = bench.begin(&format!("{}?application_name=second", server.address), "2");
+    let mut child = begin(
+        &bench,
+        &format!("{}?application_name=second", server.address),
+        "2",
+    );
     std::thread::sleep(Duration::from_millis(300));
     child.kill().unwrap();
     child.wait().unwrap();
-    let again = bench.study(&server.address);
+    let again = search(&bench, &server.address);
     assert_eq!(found(&again), found(&alone));
+    let encrypted = format!("{}?sslmode=require", server.address);
+    let errors = bench.fail(&["tune", "show", "--storage", &encrypted]);
+    assert!(errors.contains("server does not support TLS"), "{errors}");
+}
+
+/// Connections are lost at any moment, and workers go on with new ones.
+#[test]
+fn a_lost_connection_ends_no_worker() {
+    let Some(server) = Server::start(&[], None) else {
+        return;
+    };
+    let bench = bench();
+    let alone = search(&bench, "alone.db");
+    let arguments = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--storage",
+        &server.address,
+        "--workers",
+        "2",
+        "--lost-after",
+        "1s",
+        "--json",
+    ];
+    let mut command = bench.command(&arguments);
+    let mut worker = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut client = postgres::Client::connect(&server.address, postgres::NoTls).unwrap();
+    let mut lost = 0;
+    while worker.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(120));
+        let has_begun = client.query("SELECT number FROM trials", &[]);
+        if lost < 8 && has_begun.is_ok_and(|trials| !trials.is_empty()) {
+            let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                          WHERE pid <> pg_backend_pid() AND usename = 'lstm'";
+            lost += usize::from(!client.query(others, &[]).unwrap().is_empty());
+        }
+    }
+    let (study, said) = finish(worker);
+    assert_eq!(found(&study), found(&alone), "{said}");
+    assert!(said.contains("asked again in"), "{lost} times: {said}");
+}
+
+#[test]
+fn connections_to_a_server_are_encrypted_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(certificate) = certificate(folder.path()) else {
+        return;
+    };
+    // It takes no connection that is not encrypted.
+    let settings = [
+        "ssl=on",
+        "ssl_cert_file=../server.crt",
+        "ssl_key_file=../server.key",
+    ];
+    let Some(server) = Server::start(&settings, Some(folder.path())) else {
+        return;
+    };
+    let bench = bench();
+    let errors = bench.fail(&["tune", "digits", "--storage", &server.address]);
+    assert!(errors.contains("no encryption"), "{errors}");
+    let address = format!("{}?sslmode=require", server.address);
+    let tune = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--trials",
+        "1",
+        "--storage",
+        &address,
+    ];
+    let errors = bench.fail(&tune);
+    assert!(errors.contains("certificate"), "{errors}");
+    let mut trusting = bench.command(&tune);
+    let output = trusting.env("SSL_CERT_FILE", certificate).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A server's key and a certificate for loopback in `folder`; `None` where `openssl` is not installed.
+fn certificate(folder: &Path) -> Option<PathBuf> {
+    let certificate = folder.join("server.crt");
+    let mut make = Command::new("openssl");
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+    ])
+    .args(["-nodes", "-days", "2", "-subj", "/CN=lstm", "-keyout"])
+    .arg(folder.join("server.key"))
+    .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+    .args(["-addext", "subjectAltName=IP:127.0.0.1", "-out"])
+    .arg(&certificate);
+    let Ok(made) = make.output() else {
+        eprintln!("skipped: there is no openssl to make a certificate");
+        return None;
+    };
+    let errors = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{errors}");
+    Some(certificate)
 }
 
 /// A PostgreSQL server on loopback, with its data in a folder of its own.
@@ -669,68 +861,76 @@ struct Server {
 }
 
 impl Server {
-    /// `None` where there is none to start.
-    fn start() -> Option<Self> {
-        let programs = programs()?;
+    /// With these settings, and with key and certificate of a folder, without which it takes no
+    /// connections then; `None` where there is no server to start.
+    fn start(settings: &[&str], certificate: Option<&Path>) -> Option<Self> {
+        let Some(programs) = programs() else {
+            eprintln!(
+                "skipped: there is no PostgreSQL server to start; `cargo xtask test` installs one"
+            );
+            return None;
+        };
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
+        for name in ["server.crt", "server.key"] {
+            if let Some(from) = certificate {
+                std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
+            }
+        }
         let as_root = is_root();
         if as_root {
             // The server refuses to run as root.
-            let user = Command::new("chown")
-                .arg("postgres")
-                .arg(folder.path())
-                .status();
-            assert!(user.unwrap().success(), "the user postgres owns no folder");
+            let mut give = Command::new("chown");
+            let given = give.args(["-R", "postgres"]).arg(folder.path()).status();
+            assert!(given.unwrap().success(), "the user postgres owns no folder");
         }
         let command = |program: &str| {
             let program = programs.join(program);
-            if as_root {
-                let mut command = Command::new("runuser");
-                command.args(["-u", "postgres", "--"]).arg(program);
-                command
+            let mut command = Command::new(if as_root {
+                "runuser".as_ref()
             } else {
-                Command::new(program)
+                program.as_os_str()
+            });
+            if as_root {
+                command.args(["-u", "postgres", "--"]).arg(&program);
             }
+            command.current_dir("/");
+            command
         };
         let mut make = command("initdb");
         make.arg("-D")
             .arg(&data)
             .args(["-U", "lstm", "-A", "trust", "--no-sync"]);
-        let made = make.current_dir("/").output().unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        let made = make.output().unwrap();
+        let errors = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{errors}");
+        if certificate.is_some() {
+            let encrypted = "hostssl all all 127.0.0.1/32 trust\n";
+            std::fs::write(data.join("pg_hba.conf"), encrypted).unwrap();
+        }
         // A port that is free now.
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        drop(socket);
         let mut serve = command("postgres");
         serve
             .arg("-D")
             .arg(&data)
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-k", ""]);
-        let process = serve
-            .current_dir("/")
+            .args(["-h", "127.0.0.1", "-p", &port, "-k", ""])
+            .args(settings.iter().flat_map(|setting| ["-c", *setting]))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::null());
         let server = Self {
-            process,
+            process: serve.spawn().unwrap(),
             address: format!("postgres://lstm@127.0.0.1:{port}/postgres"),
             _folder: folder,
         };
         for _ in 0..200 {
             let mut ready = command("pg_isready");
             ready
-                .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+                .args(["-h", "127.0.0.1", "-p", &port])
                 .stdout(Stdio::null());
-            if ready.current_dir("/").status().unwrap().success() {
+            if ready.status().unwrap().success() {
                 return Some(server);
             }
             std::thread::sleep(Duration::from_millis(100));

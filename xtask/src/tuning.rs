@@ -4,15 +4,16 @@
 //! For each data set, networks of at most half the instructions of the hand-made one are searched, with
 //! several seeds: 40 trials of the Parzen estimator with halving, then a random search that trains every
 //! trial to its end, until it has spent as many multiply-accumulates. Both begin with the hand-made
-//! configuration, made smaller until it fits. Error and instructions are to be small, so searches are compared by
-//! the area that their fronts dominate:
+//! configuration, made smaller until it fits. Error and instructions are to be small, so searches are
+//! compared by the area that their fronts dominate:
 //!
 //! ```text
 //! area   share of 0 ≤ instructions ≤ limit, 0 ≤ error ≤ 1 that a finished trial beats             (X1)
 //! ```
 //!
-//! Everything is chosen on the validation part. The best point of the first seed is then trained on training and
-//! validation part together with three seeds, and judged on the test part like the hand-made one.
+//! The best of each search and the hand-made configuration, which is a study of one trial, are then judged by
+//! the same measure: the integers' accuracy over three trainings with the same seeds, on the validation part,
+//! by which everything is chosen; and trained on training and validation part together, on the test part.
 //!
 //! Studies are kept: the same command goes on where it was stopped.
 
@@ -38,8 +39,15 @@ fn epochs(experiment: &DataSet) -> &'static str {
 
 /// Trials of the tuner.
 const TRIALS: usize = 40;
-/// Seeds of the final trainings.
-const FINAL_SEEDS: [&str; 3] = ["0", "1", "2"];
+/// Its finalists.
+const FINALISTS: usize = 4;
+/// Those of a random search, whose last trials may exceed the compute and then do not count: with all the
+/// others that a study has in work at once, at least as many as the tuner's are left.
+const RANDOM_FINALISTS: usize = FINALISTS + 3;
+/// Seeds of the trainings that everything is judged by.
+const SEEDS: [&str; 3] = ["0", "1", "2"];
+/// With how many of five seeds the tuner is to beat the random search.
+const WINS_OF_FIVE: usize = 4;
 
 /// What to tune.
 pub struct Options {
@@ -84,20 +92,15 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     std::fs::create_dir_all(&place.folder)
         .with_context(|| format!("{} cannot be made", place.folder.display()))?;
     let by_hand = place.by_hand()?;
-    let half = (number(&by_hand, "/instructions")? / 2.0)
-        .floor()
-        .to_string();
-    let mut searches = Vec::new();
-    for seed in &options.seeds {
-        searches.push(place.search(epochs(experiment), &half, seed)?);
-    }
-    let first = options.seeds.first().context("name at least one seed")?;
+    let limit = (number(&by_hand, "/instructions")? / 2.0).floor();
+    let searches = (options.seeds.iter())
+        .map(|seed| place.search(epochs(experiment), limit, seed))
+        .collect::<Result<Vec<Value>>>()?;
     Ok(json!({
         "experiment": experiment.name,
         "by_hand": by_hand,
-        "limit": number(&by_hand, "/instructions")? / 2.0,
+        "limit": limit,
         "searches": searches,
-        "found": place.found(first)?,
     }))
 }
 
@@ -113,153 +116,125 @@ fn shown(path: &Path) -> String {
 }
 
 impl Place {
-    /// Accuracy of the integers on test and validation part, and instructions of a step, of the hand-made
-    /// configuration.
+    /// The hand-made configuration: a study of one trial.
     fn by_hand(&self) -> Result<Value> {
-        let out = self.folder.join("by-hand");
-        trainer::run(&[
-            "train",
-            &shown(&self.data),
-            "--config",
-            &shown(&self.config),
-            "--out",
-            &shown(&out),
-            "--seeds",
-            &FINAL_SEEDS.join(","),
-        ])?;
-        let mut accuracies = Vec::new();
-        let mut instructions = 0.0;
-        for seed in FINAL_SEEDS {
-            let run = shown(&out.join(format!("seed-{seed}")));
-            let quantised = trainer::run(&["quantise", &run])?;
-            accuracies.push(number(&quantised, "/comparison/integer/accuracy")?);
-            let cores = quantised["cores"].as_array().context("no cores")?;
-            let m4 = cores.iter().find(|core| core["core"] == "M4");
-            instructions = number(m4.context("no M4")?, "/instructions")?;
-        }
-        let tried = trainer::run(&[
-            "tune",
-            "trial",
-            &shown(&self.data),
-            "--config",
-            &shown(&self.config),
-            "--validation-share",
-            "0.15",
-            "--point",
-            "{}",
-            "--out",
-            &shown(&self.folder.join("by-hand-trial")),
-        ])?;
-        Ok(json!({
-            "instructions": instructions,
-            "validation_accuracy": number(&tried, "/accuracy")?,
-            "accuracies": accuracies,
-        }))
+        let study = self.study("by-hand", &["--trials", "1"])?;
+        self.judged("by-hand", &study, 1)
     }
 
-    /// The best error on the validation part of both searches.
-    fn search(&self, epochs: &str, limit: &str, seed: &str) -> Result<Value> {
-        let tuned = self.study(
+    /// Both searches of one seed.
+    fn search(&self, epochs: &str, limit: f64, seed: &str) -> Result<Value> {
+        let limit_text = limit.to_string();
+        let common = [
+            "--epochs",
             epochs,
-            limit,
+            "--max-instructions",
+            &limit_text,
+            "--search-seed",
             seed,
-            "tpe",
-            &["--trials", &TRIALS.to_string()],
-        )?;
+        ];
+        let side = |sampler: &str, flags: &[&str], compute: f64| -> Result<Value> {
+            let name = format!("{sampler}-{seed}");
+            let flags = [&common[..], &["--sampler", sampler], flags].concat();
+            let study = self.study(&name, &flags)?;
+            let mut side = summary(&study, compute, limit)?;
+            let trials = number(&side, "/trials")? as u64;
+            side["best"] = self.judged(&name, &study, trials)?;
+            Ok(side)
+        };
+        let (trials, finalists) = (TRIALS.to_string(), FINALISTS.to_string());
+        let flags = ["--trials", &trials, "--finalists", &finalists];
+        let tuned = side("tpe", &flags, f64::INFINITY)?;
         let compute = number(&tuned, "/macs")?;
-        let random = self.study(
-            epochs,
-            limit,
-            seed,
-            "random",
+        let (compute_text, finalists) = (compute.to_string(), RANDOM_FINALISTS.to_string());
+        let flags = [
             // Compute ends it, not the number of trials.
-            &[
-                "--trials",
-                "1000",
-                "--stopping",
-                "none",
-                "--compute",
-                &compute.to_string(),
-            ],
-        )?;
-        Ok(json!({
-            "seed": seed,
-            "macs": compute,
-            "tuned": summary(&tuned, f64::INFINITY, limit.parse()?)?,
-            "random": summary(&random, compute, limit.parse()?)?,
-        }))
+            "--trials",
+            "1000",
+            "--stopping",
+            "none",
+            "--compute",
+            &compute_text,
+            "--finalists",
+            &finalists,
+        ];
+        let random = side("random", &flags, compute)?;
+        Ok(json!({ "seed": seed, "tuned": tuned, "random": random }))
     }
 
-    fn study(
-        &self,
-        epochs: &str,
-        limit: &str,
-        seed: &str,
-        sampler: &str,
-        extra: &[&str],
-    ) -> Result<Value> {
+    /// A study of the hand-made configuration's data and training.
+    fn study(&self, name: &str, flags: &[&str]) -> Result<Value> {
         let (data, config) = (shown(&self.data), shown(&self.config));
-        let storage = shown(&self.folder.join("studies.db"));
-        let study = format!("{sampler}-{seed}");
+        let (storage, repeats) = (self.storage(), SEEDS.len().to_string());
         let arguments = [
             "tune",
             &data,
             "--config",
             &config,
-            "--epochs",
-            epochs,
             // The hand-made ones may train on all there is.
             "--validation-share",
             "0.15",
+            "--seed",
+            SEEDS[0],
+            "--repeats",
+            &repeats,
             "--storage",
             &storage,
             "--study",
-            &study,
-            "--max-instructions",
-            limit,
-            "--sampler",
-            sampler,
-            "--search-seed",
-            seed,
+            name,
         ];
-        trainer::run(&[&arguments[..], extra].concat())
+        trainer::run(&[&arguments[..], flags].concat())
     }
 
-    /// The best point of a seed, trained again and judged on the test part.
-    fn found(&self, search_seed: &str) -> Result<Value> {
-        let storage = shown(&self.folder.join("studies.db"));
-        let study = format!("tpe-{search_seed}");
-        let mut accuracies = Vec::new();
-        let mut last = Value::Null;
-        for seed in FINAL_SEEDS {
-            let out = shown(&self.folder.join(format!("found-{seed}")));
-            last = trainer::run(&[
+    fn storage(&self) -> String {
+        shown(&self.folder.join("studies.db"))
+    }
+
+    /// The best of the first `trials` trials of a study: on the validation part as the study has it, and
+    /// trained again and judged on the test part.
+    fn judged(&self, name: &str, study: &Value, trials: u64) -> Result<Value> {
+        let finalists = study["finalists"].as_array().context("no finalists")?;
+        let counts = |finalist: &&Value| finalist["trial"].as_u64().is_some_and(|n| n < trials);
+        let best = finalists.iter().find(counts).context("no finalist")?;
+        let (storage, trial) = (self.storage(), best["trial"].to_string());
+        let test = |seed: &&str| -> Result<f64> {
+            let out = shown(&self.folder.join(format!("{name}-{seed}")));
+            let arguments = [
                 "tune",
                 "best",
                 "--storage",
                 &storage,
                 "--study",
-                &study,
+                name,
+                "--trial",
+                &trial,
                 "--seed",
                 seed,
                 "--out",
                 &out,
-            ])?;
-            accuracies.push(number(&last, "/test/integer/accuracy")?);
-        }
-        let trials = trainer::run(&["tune", "show", "--storage", &storage, "--study", &study])?;
-        let trial = format!("/trials/{}/result/accuracy", last["trial"]);
+            ];
+            number(&trainer::run(&arguments)?, "/test/integer/accuracy")
+        };
         Ok(json!({
-            "point": last["point"],
-            "validation_accuracy": number(&trials, &trial)?,
-            "instructions": last["footprint"]["instructions"],
-            "accuracies": accuracies,
+            "trial": best["trial"],
+            "point": best["point"],
+            "instructions": best["footprint"]["instructions"],
+            "error": best["error"]["mean"],
+            "validation": best["accuracy"],
+            "test": spread(&SEEDS.iter().map(test).collect::<Result<Vec<f64>>>()?),
         }))
     }
 }
 
-/// Least error and area of the trials that were trained within `compute` multiply-accumulates, in their
-/// order.
+/// Mean, and deviation of the sample.
+fn spread(values: &[f64]) -> Value {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    json!({ "mean": mean, "deviation": (squares / (count - 1.0).max(1.0)).sqrt() })
+}
+
+/// The trials that were trained within `compute` multiply-accumulates, in their order, and what they took.
 fn summary(study: &Value, compute: f64, limit: f64) -> Result<Value> {
     let trials = study["trials"]
         .as_array()
@@ -267,21 +242,18 @@ fn summary(study: &Value, compute: f64, limit: f64) -> Result<Value> {
     let (mut spent, mut begun) = (0.0, 0);
     let mut finished = Vec::new();
     for trial in trials {
-        spent += number(trial, "/macs")?;
-        if spent > compute {
+        let macs = number(trial, "/macs")?;
+        if spent + macs > compute {
             break;
         }
+        spent += macs;
         begun += 1;
         if let Some(error) = trial.pointer("/result/error").and_then(Value::as_f64) {
             finished.push((number(trial, "/footprint/instructions")?, error));
         }
     }
-    let least = finished
-        .iter()
-        .map(|(_, error)| *error)
-        .fold(f64::INFINITY, f64::min);
     Ok(json!({
-        "error": least,
+        "macs": spent,
         "area": dominated_area(&finished, limit),
         "trials": begun,
         "finished": finished.len(),
@@ -302,75 +274,187 @@ fn dominated_area(points: &[(f64, f64)], limit: f64) -> f64 {
     area
 }
 
-fn mean(values: &Value) -> f64 {
-    let values: Vec<f64> = (values.as_array().into_iter().flatten())
-        .filter_map(Value::as_f64)
-        .collect();
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 fn text(result: &Value) -> Result<String> {
+    let searches = result["searches"].as_array().context("no searches")?;
     let mut text = format!(
-        "{}: networks of at most {:.0} instructions a step on an M4, half of the hand-made one's.\n\
-         Area that the front of error and instructions dominates, and least error, on the validation part, with\n\
-         equal multiply-accumulates of training.\n\n\
-         {:<6} {:>9}   {:<36}  {}\n",
+        "{}: networks of at most {} instructions a step on an M4, half of the hand-made one's.\n\
+         Area: what the front of error and instructions dominates, on the validation part.\n\
+         Accuracy of the integers in %: mean ± deviation over {} trainings with the same seeds; validation\n\
+         part, by which the best was chosen, and test part.\n\n\
+         {:<14} {:>9} {:>9} {:>8} {:>13} {:>15} {:>15}\n",
         result["experiment"].as_str().unwrap_or_default(),
         number(result, "/limit")?,
-        "seed",
+        SEEDS.len(),
+        "",
         "compute",
-        "tuner: area, error, trials",
-        "random search",
+        "to end",
+        "area",
+        "instructions",
+        "validation",
+        "test",
     );
-    let searches = result["searches"].as_array().context("no searches")?;
-    let (mut wins, mut lower) = (0, 0);
+    let nothing = ["-", "-", "-"].map(String::from);
+    text += &row("by hand", &nothing, &result["by_hand"])?;
     for search in searches {
-        let cell = |side: &str| -> Result<String> {
-            Ok(format!(
-                "{:.4}, {:.5}, {} of {} to the end",
-                number(search, &format!("/{side}/area"))?,
-                number(search, &format!("/{side}/error"))?,
-                search[side]["finished"],
-                search[side]["trials"],
-            ))
-        };
-        let both = |figure: &str| -> Result<(f64, f64)> {
-            Ok((
-                number(search, &format!("/tuned/{figure}"))?,
-                number(search, &format!("/random/{figure}"))?,
-            ))
-        };
-        let (area, error) = (both("area")?, both("error")?);
-        wins += usize::from(area.0 > area.1);
-        lower += usize::from(error.0 < error.1);
-        text += &format!(
-            "{:<6} {:>9.2e}   {:<36}  {}\n",
-            search["seed"].as_str().unwrap_or_default(),
-            number(search, "/macs")?,
-            cell("tuned")?,
-            cell("random")?,
-        );
+        for (side, name) in [("tuned", "tpe"), ("random", "random")] {
+            let side = &search[side];
+            let figures = [
+                format!("{:.2e}", number(side, "/macs")?),
+                format!("{} of {}", side["finished"], side["trials"]),
+                format!("{:.4}", number(side, "/area")?),
+            ];
+            let seed = search["seed"].as_str().unwrap_or_default();
+            text += &row(&format!("{name}, seed {seed}"), &figures, &side["best"])?;
+        }
     }
-    text += &format!(
-        "\nWith {wins} of {} seeds the tuner's front dominates more, with {lower} its least error is lower.\n",
-        searches.len()
-    );
-    for (side, name) in [("by_hand", "by hand"), ("found", "found")] {
-        let side = &result[side];
-        text += &format!(
-            "{name:<8} {:>6.0} instructions, integers: {:.2} % of the validation part, {:.2} % of the test part \
-             (mean of three seeds)\n",
-            number(side, "/instructions")?,
-            100.0 * number(side, "/validation_accuracy")?,
-            100.0 * mean(&side["accuracies"]),
-        );
+    let by_hand = beside_by_hand(&result["by_hand"], searches)?;
+    Ok(format!("{text}\n{by_hand}{}", beside_random(searches)?))
+}
+
+/// A line of the table.
+fn row(name: &str, [compute, finished, area]: &[String; 3], judged: &Value) -> Result<String> {
+    let part = |part: &str| -> Result<String> {
+        let mean = 100.0 * number(judged, &format!("/{part}/mean"))?;
+        let deviation = 100.0 * number(judged, &format!("/{part}/deviation"))?;
+        Ok(format!("{mean:.2} ± {deviation:.2}"))
+    };
+    Ok(format!(
+        "{name:<14} {compute:>9} {finished:>9} {area:>8} {:>13} {:>15} {:>15}\n",
+        number(judged, "/instructions")?,
+        part("validation")?,
+        part("test")?,
+    ))
+}
+
+/// Whether the tuner finds what is demanded beside the hand-made configuration.
+fn beside_by_hand(by_hand: &Value, searches: &[Value]) -> Result<String> {
+    let seeds = searches.len();
+    let against = |part: &str| -> Result<Compared> {
+        let hand = number(by_hand, &format!("/{part}/mean"))?;
+        Compared::of(searches, &format!("best/{part}/mean"), |_| Ok(hand))
+    };
+    let (validation, test) = (against("validation")?, against("test")?);
+    let as_good = validation.above + validation.equal;
+    Ok(format!(
+        "Demanded: within {TRIALS} trials, a model at least as good as the hand-made one at no more than half\n\
+         its instructions.\n{}{}  {}: by the validation part, with {as_good} of {seeds} seeds\n",
+        validation.line("validation part", seeds),
+        test.line("test part", seeds),
+        verdict(as_good == seeds, as_good > 0)
+    ))
+}
+
+/// Whether it beats random search as often as is demanded.
+fn beside_random(searches: &[Value]) -> Result<String> {
+    let seeds = searches.len();
+    let against = |figure: &str| -> Result<Compared> {
+        let place = format!("/random/{figure}");
+        Compared::of(searches, figure, |search| number(search, &place))
+    };
+    let area = against("area")?;
+    let needed = (WINS_OF_FIVE * seeds).div_ceil(5);
+    Ok(format!(
+        "Demanded: it beats random search at equal compute with at least {needed} of {seeds} seeds.\n\
+         {}{}{}  {}: by the area of the front, with {} of {seeds} seeds\n",
+        area.line("area of the front", seeds),
+        against("best/validation/mean")?.line("best, validation part", seeds),
+        against("best/test/mean")?.line("best, test part", seeds),
+        verdict(area.above >= needed, false),
+        area.above
+    ))
+}
+
+/// With how many seeds the tuner's figure is above another one, and with how many they are equal.
+struct Compared {
+    above: usize,
+    equal: usize,
+}
+
+impl Compared {
+    fn of(searches: &[Value], figure: &str, other: impl Fn(&Value) -> Result<f64>) -> Result<Self> {
+        let (mut above, mut equal) = (0, 0);
+        for search in searches {
+            let own = number(search, &format!("/tuned/{figure}"))?;
+            let other = other(search)?;
+            above += usize::from(own > other);
+            equal += usize::from(own == other);
+        }
+        Ok(Self { above, equal })
     }
-    Ok(text)
+
+    fn line(&self, name: &str, seeds: usize) -> String {
+        let Self { above, equal } = self;
+        format!("  {name}: better with {above}, as good with {equal} of {seeds} seeds\n")
+    }
+}
+
+fn verdict(is_met: bool, is_partly: bool) -> &'static str {
+    match (is_met, is_partly) {
+        (true, _) => "met",
+        (false, true) => "met in part",
+        (false, false) => "not met",
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::dominated_area;
+    use serde_json::{Value, json};
+
+    use super::{dominated_area, summary, text};
+
+    fn judged(instructions: u64, validation: f64, test: f64) -> Value {
+        let part = |mean| json!({ "mean": mean, "deviation": 0.01 });
+        json!({ "instructions": instructions, "validation": part(validation), "test": part(test) })
+    }
+
+    /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand.
+    fn result(wins: usize, as_good: usize) -> String {
+        let side = |area: f64, best: Value| json!({ "macs": 1e9, "area": area, "trials": 9, "finished": 3, "best": best });
+        let search = |n: usize| {
+            let area = if n < wins { 0.9 } else { 0.7 };
+            let accuracy = if n < as_good { 0.95 } else { 0.94 };
+            json!({
+                "seed": n.to_string(),
+                "tuned": side(area, judged(40, accuracy, 0.9)),
+                "random": side(0.8, judged(50, 0.93, 0.91)),
+            })
+        };
+        let searches: Vec<Value> = (0..5).map(search).collect();
+        let by_hand = judged(100, 0.95, 0.9);
+        text(&json!({ "experiment": "x", "limit": 50.0, "by_hand": by_hand, "searches": searches }))
+            .unwrap()
+    }
+
+    #[test]
+    fn verdicts_say_what_is_met() {
+        let said = result(4, 2);
+        for line in [
+            "  validation part: better with 0, as good with 2 of 5 seeds\n",
+            "  test part: better with 0, as good with 5 of 5 seeds\n",
+            "  met in part: by the validation part, with 2 of 5 seeds\n",
+            "  area of the front: better with 4, as good with 0 of 5 seeds\n",
+            "  best, test part: better with 0, as good with 0 of 5 seeds\n",
+            "  met: by the area of the front, with 4 of 5 seeds\n",
+            "by hand                -         -        -           100    95.00 ± 1.00    90.00 ± 1.00\n",
+        ] {
+            assert!(said.contains(line), "{line}{said}");
+        }
+        let said = result(3, 5);
+        assert!(said.contains("  met: by the validation part"), "{said}");
+        assert!(said.contains("  not met: by the area"), "{said}");
+        assert!(result(5, 0).contains("  not met: by the validation part"));
+    }
+
+    #[test]
+    fn trials_beyond_the_compute_do_not_count() {
+        let trial = |error: f64| json!({ "macs": 4.0, "footprint": { "instructions": 5 }, "result": { "error": error } });
+        let study = json!({ "trials": [trial(0.2), trial(0.3), trial(0.0)] });
+        let within = summary(&study, 9.0, 10.0).unwrap();
+        assert_eq!(within["trials"], 2);
+        assert_eq!(within["macs"], 8.0);
+        assert!((within["area"].as_f64().unwrap() - 0.4).abs() < 1e-12);
+        assert_eq!(summary(&study, f64::INFINITY, 10.0).unwrap()["trials"], 3);
+    }
 
     #[test]
     fn the_area_is_that_of_the_union() {

@@ -10,7 +10,7 @@ use super::interrupt;
 use super::table::table;
 use crate::atomic_file;
 use crate::data::open_fold;
-use crate::evaluate::{Errors, Score, mean_and_deviation, score};
+use crate::evaluate::{Errors, Score, Spread, score};
 use crate::export::check_data;
 use crate::run_folder::{Fitted, RunConfig};
 use crate::train::{Ending, Trainer};
@@ -70,7 +70,7 @@ pub(super) fn run(
     let mut folds = Vec::new();
     for fold in 0..count.max(1) {
         let share = config.train.validation_share;
-        let seed = config.train.seed;
+        let seed = config.train.split_seed();
         let parts = open_fold(&config.source, &config.data, (fold, count), share, seed)?;
         let Some(judged) = parts.test else {
             bail!("fold {} is empty", fold + 1);
@@ -169,7 +169,7 @@ fn figures(folds: &[Fold]) -> Vec<Figure> {
             .iter()
             .map(|fold| read(&fold.score))
             .collect::<Option<_>>()?;
-        let (mean, deviation) = mean_and_deviation(&values);
+        let Spread { mean, deviation } = Spread::of(&values);
         Some(Figure {
             name,
             mean,

@@ -96,6 +96,10 @@ struct RunFlags {
     /// Seed of initialisation, split, shuffling and all noise [default: 0].
     #[arg(long)]
     seed: Option<u64>,
+    /// Seed of the split alone, so that runs of several seeds have the same validation part [default:
+    /// --seed].
+    #[arg(long, value_name = "SEED")]
+    split_seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -296,6 +300,7 @@ impl RunFlags {
             set(&mut early.min_delta, self.min_delta);
         }
         set(&mut config.seed, self.seed);
+        config.split_seed = self.split_seed.or(config.split_seed);
     }
 }
 
@@ -443,8 +448,8 @@ mod tests {
                 "bucket_by_length = true\ntruncate = 20",
             ),
             (
-                "--validation-share 0.3 --seed 4",
-                "validation_share = 0.3\nseed = 4",
+                "--validation-share 0.3 --seed 4 --split-seed 5",
+                "validation_share = 0.3\nseed = 4\nsplit_seed = 5",
             ),
             ("--early-stopping 7", "early_stopping.patience = 7"),
             ("--min-delta 0.5", "early_stopping.min_delta = 0.5"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::table::{percent, table};
 use super::train::{is_existing, train};
-use crate::evaluate::{Score, ValueScore, mean_and_deviation};
+use crate::evaluate::{Score, Spread, ValueScore};
 use crate::run_folder::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
@@ -17,8 +17,8 @@ use crate::training_run::{Metrics, TrainingRun};
 #[derive(Debug, Serialize)]
 struct Repetition {
     runs: Vec<SeedRun>,
-    validation: Option<Spread>,
-    test: Option<Spread>,
+    validation: Option<FigureSpread>,
+    test: Option<FigureSpread>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,11 +31,10 @@ struct SeedRun {
 /// Mean and standard deviation of the runs' accuracy, or of their mean squared error (standardised
 /// where it is known).
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Spread {
+struct FigureSpread {
     figure: Figure,
-    mean: f64,
-    /// Of the sample: over `n − 1`; 0 for a single run.
-    deviation: f64,
+    #[serde(flatten)]
+    spread: Spread,
 }
 
 /// The figure that a score is judged by.
@@ -68,7 +67,7 @@ impl Figure {
     }
 }
 
-impl Spread {
+impl FigureSpread {
     /// Of one part over all runs, if all have it.
     fn of<'a>(scores: impl Iterator<Item = Option<&'a Score>>) -> Option<Self> {
         let figures: Vec<(Figure, f64)> = scores
@@ -76,12 +75,8 @@ impl Spread {
             .collect::<Option<_>>()?;
         let &(figure, _) = figures.first()?;
         let values: Vec<f64> = figures.iter().map(|(_, value)| *value).collect();
-        let (mean, deviation) = mean_and_deviation(&values);
-        Some(Self {
-            figure,
-            mean,
-            deviation,
-        })
+        let spread = Spread::of(&values);
+        Some(Self { figure, spread })
     }
 }
 
@@ -115,7 +110,7 @@ pub(super) fn run(
         runs.push(SeedRun { seed, metrics });
     }
     let part = |part: fn(&Metrics) -> &Option<Score>| {
-        Spread::of(runs.iter().map(|run| part(&run.metrics).as_ref()))
+        FigureSpread::of(runs.iter().map(|run| part(&run.metrics).as_ref()))
     };
     let (validation, test) = (part(|m| &m.validation), part(|m| &m.test));
     let repetition = Repetition {
@@ -144,8 +139,8 @@ fn text(repetition: &Repetition) -> String {
         })
         .collect();
     let spread = |name: &str, value: fn(&Spread) -> f64| {
-        let format = |spread: &Option<Spread>| {
-            spread.map_or("-".into(), |spread| spread.figure.format(value(&spread)))
+        let format = |spread: &Option<FigureSpread>| {
+            spread.map_or("-".into(), |s| s.figure.format(value(&s.spread)))
         };
         vec![
             name.into(),

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use classes::{ClassFigures, ClassScore, GroupScore};
 pub use comparison::{Comparison, agreement, compare};
 pub use roc::Roc;
-pub use spread::mean_and_deviation;
+pub use spread::Spread;
 pub use values::{Errors, OutputScore, Trace, ValueScore};
 
 use crate::data::{Dataset, Targets};

@@ -1,21 +1,39 @@
 //! Mean and deviation of a figure over several runs.
 
-/// Mean, and deviation of the sample: over `n − 1`, 0 for a single value.
-pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+use serde::Serialize;
+
+/// What values of a figure come to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Their mean.
+    pub mean: f64,
+    /// Of the sample: over `n − 1`; 0 for a single value.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Of `values`, of which there is one at least.
+    pub fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
+        Self { mean, deviation }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::mean_and_deviation;
+    use super::Spread;
 
     #[test]
     fn the_deviation_is_that_of_the_sample() {
+        let spread = |values: &[f64]| {
+            let Spread { mean, deviation } = Spread::of(values);
+            (mean, deviation)
+        };
         // Squares of −1, −1, 2 add up to 6; halved and rooted.
-        assert_eq!(mean_and_deviation(&[1.0, 1.0, 4.0]), (2.0, 3f64.sqrt()));
-        assert_eq!(mean_and_deviation(&[5.0]), (5.0, 0.0));
+        assert_eq!(spread(&[1.0, 1.0, 4.0]), (2.0, 3f64.sqrt()));
+        assert_eq!(spread(&[5.0]), (5.0, 0.0));
     }
 }

@@ -67,6 +67,11 @@ pub struct SearchConfig {
     pub lag: usize,
     /// Which trials are stopped early.
     pub stopping: Stopping,
+    /// Trials, of the best, that are trained again when the search is over.
+    pub finalists: usize,
+    /// Trainings with different seeds that these are then judged by, the trial's own included; 1 for no
+    /// others.
+    pub repeats: usize,
     /// What is to be small; the first one is [`Objective::Error`].
     pub objectives: Vec<Objective>,
     /// The chip that the model is for; trials that do not fit it are not begun.
@@ -88,6 +93,8 @@ impl Default for SearchConfig {
             startup: 10,
             lag: 4,
             stopping: Stopping::default(),
+            finalists: 4,
+            repeats: 3,
             objectives: vec![Objective::Error, Objective::Instructions],
             chip: Limits::default(),
             first: Vec::new(),
@@ -104,6 +111,12 @@ impl SearchConfig {
     pub fn validate(&self) -> Result<(), OutOfRange> {
         require(self.trials >= 1, "tune.trials", self.trials, "at least 1")?;
         require(self.lag >= 1, "tune.lag", self.lag, "at least 1")?;
+        for (key, count) in [
+            ("tune.finalists", self.finalists),
+            ("tune.repeats", self.repeats),
+        ] {
+            require(count >= 1, key, count, "at least 1")?;
+        }
         require(
             self.objectives.first() == Some(&Objective::Error),
             "tune.objectives",
@@ -122,5 +135,16 @@ impl SearchConfig {
             require(positive, "tune.compute", compute, "above 0")?;
         }
         self.stopping.validate()
+    }
+
+    /// The same search with as much to do as `other` has.
+    pub fn with_amounts_of(&self, other: &Self) -> Self {
+        Self {
+            trials: other.trials,
+            compute: other.compute,
+            finalists: other.finalists,
+            repeats: other.repeats,
+            ..self.clone()
+        }
     }
 }

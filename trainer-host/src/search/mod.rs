@@ -62,8 +62,11 @@ pub struct NothingFits {
 
 /// Points that are drawn before giving up.
 const TRIES: usize = 20_000;
+/// How many of these that fit may be taken already before one of them is tried again.
+const TAKEN: usize = 1000;
 
-/// The point of trial `number`, among those that `allowed` accepts.
+/// The point of trial `number`, among those that `allowed` accepts; another one than `taken`, the points of
+/// the trials before, unless the space has hardly any others.
 ///
 /// The points that the configuration begins with come first; the rest of the first `startup` trials, and
 /// all of a random search, are drawn at random.
@@ -75,6 +78,7 @@ pub fn propose(
     seed: u64,
     number: usize,
     observations: &[Observation],
+    taken: &[&Point],
     mut allowed: impl FnMut(&Point) -> bool,
 ) -> Result<Point, NothingFits> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -86,12 +90,64 @@ pub fn propose(
     }
     if config.sampler == Sampler::Tpe && number >= config.startup {
         let estimator = tpe::Estimator::new(&config.space, observations);
-        if let Some(point) = estimator.and_then(|e| e.propose(&mut rng, &mut allowed)) {
+        let wanted = |point: &Point| !taken.contains(&point) && allowed(point);
+        if let Some(point) = estimator.and_then(|e| e.propose(&mut rng, wanted)) {
             return Ok(point);
         }
     }
-    (0..TRIES)
-        .map(|_| config.space.draw(&mut rng))
-        .find(allowed)
-        .ok_or(NothingFits { tries: TRIES })
+    let draws = (0..TRIES).map(|_| config.space.draw(&mut rng));
+    let mut again = None;
+    for point in draws.filter(allowed).take(TAKEN) {
+        if !taken.contains(&&point) {
+            return Ok(point);
+        }
+        again.get_or_insert(point);
+    }
+    again.ok_or(NothingFits { tries: TRIES })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_point_is_tried_twice_while_there_are_others() {
+        let space: Space =
+            toml::from_str("a = { choices = [1, 2, 3] }\nb = { low = 1, high = 2 }").unwrap();
+        for sampler in [Sampler::Random, Sampler::Tpe] {
+            let config = SearchConfig {
+                sampler,
+                startup: 3,
+                space: space.clone(),
+                ..SearchConfig::default()
+            };
+            let points = || {
+                let mut points: Vec<Point> = Vec::new();
+                for number in 0..7 {
+                    // Results come late, as those of trials that run side by side.
+                    let known = points.iter().take(number.max(2) - 2);
+                    let observations: Vec<Observation> = known
+                        .map(|point| Observation {
+                            point: point.clone(),
+                            outcome: Outcome::Finished(vec![point["b"].number().unwrap()]),
+                        })
+                        .collect();
+                    let taken: Vec<&Point> = points.iter().collect();
+                    let point = propose(&config, 3, number, &observations, &taken, |_| true);
+                    points.push(point.unwrap());
+                }
+                points
+            };
+            let found = points();
+            assert_eq!(found, points());
+            for number in 0..6 {
+                assert!(
+                    !found[..number].contains(&found[number]),
+                    "{sampler:?} {found:?}"
+                );
+            }
+            // There are six.
+            assert!(found[..6].contains(&found[6]));
+        }
+    }
 }

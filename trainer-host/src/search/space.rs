@@ -13,7 +13,7 @@
 //!
 //! ```text
 //! real      v = low + u (high − low)                       or exp of that between logarithms   (P1)
-//! integer   v = round of (P1) between low − ½ and high + ½, by steps from low                  (P2)
+//! integer   v = round of (P1) between low − s/2 and last + s/2, by steps s from low to last      (P2)
 //! choices   v = choice ⌊u n⌋                                                                   (P3)
 //! ```
 
@@ -201,15 +201,15 @@ impl Domain {
         let (low, high) = self.bounds();
         match self {
             Self::Real { scale, .. } => (on(*scale, low), on(*scale, high), *scale),
-            Self::Integer { scale, .. } => {
-                // Below 1, half a step down would leave a logarithm's range.
-                let least = if *scale == Scale::Log {
-                    0.5 * low
-                } else {
-                    low - 0.5
+            Self::Integer { scale, step, .. } => {
+                let half = 0.5 * *step as f64;
+                // Half a step down may leave a logarithm's range.
+                let least = match scale {
+                    Scale::Linear => low - half,
+                    Scale::Log => (low - half).max(0.5 * low),
                 };
-                let least = least.max(low - 0.5);
-                (on(*scale, least), on(*scale, high + 0.5), *scale)
+                let last = low + ((high - low) / *step as f64).floor() * *step as f64;
+                (on(*scale, least), on(*scale, last + half), *scale)
             }
             Self::Choices(_) => (low, high, Scale::Linear),
         }
@@ -254,7 +254,8 @@ impl Domain {
             }
         };
         Some(if to > from {
-            (at - from) / (to - from)
+            // Beyond the last step is the last step.
+            ((at - from) / (to - from)).min(1.0)
         } else {
             0.5
         })
@@ -470,15 +471,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn integers_are_even_on_their_scale_with_both_ends() {
-        let space = space("a = { low = 1, high = 4 }");
-        let domain = &space.parameters["a"].domain;
-        let mut counts = [0; 5];
-        for k in 0..400 {
-            counts[domain.value(f64::from(k) / 400.0).size().unwrap()] += 1;
+    proptest! {
+        #[test]
+        fn integers_are_even_on_their_scale_with_both_ends(
+            low in -20i64..20, steps in 0i64..6, step in 1i64..9, rest in 0i64..9,
+        ) {
+            // The range may end between two steps.
+            let high = low + steps * step + rest % step;
+            let domain = Domain::Integer { low, high, scale: Scale::Linear, step };
+            let mut counts = BTreeMap::new();
+            let draws = 100 * (steps + 1);
+            for k in 0..draws {
+                let Value::Integer(value) = domain.value((k as f64 + 0.5) / draws as f64) else {
+                    panic!("no whole number");
+                };
+                *counts.entry(value).or_insert(0) += 1;
+            }
+            let expected = (0..=steps).map(|k| (low + k * step, 100));
+            prop_assert_eq!(counts, expected.collect::<BTreeMap<_, _>>());
         }
-        assert_eq!(counts, [0, 100, 100, 100, 100]);
     }
 
     #[test]

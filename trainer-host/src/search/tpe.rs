@@ -31,7 +31,6 @@ const DRAWS: usize = 1000;
 pub struct Estimator<'a> {
     good: Density<'a>,
     bad: Density<'a>,
-    observations: &'a [Observation],
 }
 
 impl<'a> Estimator<'a> {
@@ -51,20 +50,13 @@ impl<'a> Estimator<'a> {
         Some(Self {
             good: Density::new(space, points(good)),
             bad: Density::new(space, points(bad)),
-            observations,
         })
     }
 
-    /// (T1), among new points that `allowed` accepts; `None` when none of the draws is one.
-    pub fn propose(
-        &self,
-        rng: &mut impl Rng,
-        allowed: &mut impl FnMut(&Point) -> bool,
-    ) -> Option<Point> {
-        let is_new = |point: &Point| self.observations.iter().all(|o| o.point != *point);
+    /// (T1), among points that `wanted` accepts; `None` when none of the draws is one.
+    pub fn propose(&self, rng: &mut impl Rng, wanted: impl FnMut(&Point) -> bool) -> Option<Point> {
         let draws = (0..DRAWS).map(|_| self.good.draw(rng));
-        let candidates = draws.filter(|point| is_new(point) && allowed(point));
-        let scored = candidates
+        let scored = (draws.filter(wanted))
             .take(CANDIDATES)
             .map(|point| (self.good.ln(&point) - self.bad.ln(&point), point));
         scored
@@ -110,7 +102,7 @@ mod tests {
         };
         let mut seen: Vec<Observation> = Vec::new();
         for number in 0..trials {
-            let point = propose(&config, seed, number, &seen, |_| true).unwrap();
+            let point = propose(&config, seed, number, &seen, &[], |_| true).unwrap();
             let outcome = Outcome::Finished(vec![bowl(&point)]);
             seen.push(Observation { point, outcome });
         }
@@ -144,12 +136,12 @@ mod tests {
         let small = |point: &Point| point["x0"].number().unwrap() < 0.05;
         let mut seen = Vec::new();
         for number in 0..30 {
-            let point = propose(&config, 1, number, &seen, small).unwrap();
+            let point = propose(&config, 1, number, &seen, &[], small).unwrap();
             assert!(small(&point));
             let outcome = Outcome::Finished(vec![bowl(&point)]);
             seen.push(Observation { point, outcome });
         }
-        assert!(propose(&config, 1, 30, &seen, |_| false).is_err());
+        assert!(propose(&config, 1, 30, &seen, &[], |_| false).is_err());
     }
 
     #[test]
@@ -179,7 +171,7 @@ mod tests {
         }
         let low = (0..20)
             .filter(|&n| {
-                propose(&config, 5, n, &seen, |_| true).unwrap()["x"]
+                propose(&config, 5, n, &seen, &[], |_| true).unwrap()["x"]
                     .number()
                     .unwrap()
                     < 0.4

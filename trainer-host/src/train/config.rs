@@ -64,6 +64,9 @@ pub struct TrainConfig {
     pub candidate_dropout: f32,
     /// Seeds the split, the initial weights, the order of sequences and all noise.
     pub seed: u64,
+    /// Seeds the split in its place: runs of several seeds are then judged by the same validation part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_seed: Option<u64>,
     /// The loss.
     pub loss: LossConfig,
     /// The optimiser.
@@ -130,6 +133,7 @@ impl Default for TrainConfig {
             recurrent_dropout: 0.0,
             candidate_dropout: 0.0,
             seed: 0,
+            split_seed: None,
             loss: LossConfig::default(),
             optimiser: OptimiserConfig::default(),
             schedule: Schedule::default(),
@@ -160,12 +164,10 @@ impl TrainConfig {
             self.epochs,
             "1 to 1000000",
         )?;
-        require(
-            i64::try_from(self.seed).is_ok(),
-            "seed",
-            self.seed,
-            "below 2^63, as TOML's integers are",
-        )?;
+        for (key, seed) in [("seed", self.seed), ("split_seed", self.split_seed())] {
+            let fits = i64::try_from(seed).is_ok();
+            require(fits, key, seed, "below 2^63, as TOML's integers are")?;
+        }
         require(
             self.batch_size > 0,
             "batch_size",
@@ -275,6 +277,19 @@ impl TrainConfig {
             },
             NO_VALIDATION,
         )
+    }
+
+    /// What seeds the split of the validation part.
+    pub fn split_seed(&self) -> u64 {
+        self.split_seed.unwrap_or(self.seed)
+    }
+
+    /// Trains with another seed, but keeps the validation part.
+    pub fn reseed(&mut self, seed: u64) {
+        if seed != self.seed {
+            self.split_seed = Some(self.split_seed());
+            self.seed = seed;
+        }
     }
 
     /// Takes over the structure of a network, which a run with `init` has from another one.

@@ -3,7 +3,8 @@
 //!
 //! [`plan`] makes a run of a point and says what its model will need; [`trial`] trains, quantises and
 //! judges it. A [`study`] lies in a [`database`], where any number of [`worker`]s of any number of
-//! processes take trials from. [`best`] picks from what was found.
+//! processes take trials from. The [`finalists`] are trained again before [`best`] picks from what was
+//! found.
 //!
 //! Which points are tried follows from the configuration alone, however many workers there are and
 //! whenever they are killed: see [`SearchConfig::lag`](crate::search::SearchConfig).
@@ -13,9 +14,13 @@ pub mod best;
 pub mod database;
 pub mod default_space;
 pub mod feasible;
+pub mod finalists;
+mod folders;
+mod patience;
 pub mod plan;
 mod process;
 pub mod report;
+pub mod stored_trial;
 pub mod study;
 pub mod trial;
 pub mod worker;

@@ -159,10 +159,22 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The run that trains the same once more with another seed, on the same parts; number 0 is the run
+    /// itself.
+    pub fn repeated(mut self, number: usize) -> Self {
+        let train = &mut self.config.train;
+        // Seeds are below 2^63, as TOML's integers are.
+        train.reseed(train.seed.wrapping_add(number as u64) & (u64::MAX >> 1));
+        self
+    }
+}
+
 /// Whether a key of the configuration decides what trials are judged by, or what they begin with.
 fn judges(key: &str) -> bool {
-    const KEYS: [&str; 11] = [
+    const KEYS: [&str; 12] = [
         "train.seed",
+        "train.split_seed",
         "train.validation_share",
         "train.init",
         "train.prune_to",

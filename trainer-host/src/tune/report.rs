@@ -1,7 +1,9 @@
 //! The page of a study: what was found, what it costs, and which settings did it.
 
 use super::best::front;
-use super::study::{Definition, State, StoredTrial, lowest, observations};
+use super::finalists::{Finalist, judged};
+use super::stored_trial::{State, StoredTrial, lowest, observations};
+use super::study::Definition;
 use crate::cost::Footprint;
 use crate::report::{
     Axis, Cloud, Line, Page, Strand, bars, bundle_svg, escape, parallel_svg, scatter_svg,
@@ -13,8 +15,13 @@ use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_
 pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
     let search = &definition.search;
     let mut page = Page::new(&format!("Study {name} on {}", definition.config.source));
-    let count = |state| trials.iter().filter(|trial| trial.state == state).count();
-    let macs: f64 = trials.iter().map(|trial| trial.macs).sum();
+    let count = |state| {
+        trials
+            .iter()
+            .filter(|trial| trial.own.state == state)
+            .count()
+    };
+    let macs: f64 = trials.iter().map(|trial| trial.own.macs).sum();
     page.text(
         "Trials",
         &format!(
@@ -27,11 +34,19 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
         ),
     );
     let best = front(trials, search);
+    let finalists = judged(trials, search);
     let mut pictures = String::new();
     for (cost, of) in COSTS {
-        pictures += &front_svg(cost, of, trials, &best);
+        pictures += &front_svg(cost, of, trials, &best, &finalists);
     }
     page.section("Error and cost", &pictures);
+    if !finalists.is_empty() {
+        let heading = format!(
+            "Finalists, mean ± deviation of {} trainings",
+            search.repeats
+        );
+        page.section(&heading, &finalist_table(&finalists));
+    }
     let ranks = ranks(trials);
     page.section(
         "Settings of all trials",
@@ -78,12 +93,20 @@ const COSTS: [(&str, Cost); 3] = [
     ("bytes of RAM", |f| f.ram_bytes as f64),
 ];
 
-fn front_svg(cost: &str, of: Cost, trials: &[StoredTrial], front: &[&StoredTrial]) -> String {
-    let point = |trial: &StoredTrial| Some((of(&trial.footprint), trial.result.as_ref()?.error));
+fn front_svg(
+    cost: &str,
+    of: Cost,
+    trials: &[StoredTrial],
+    front: &[&StoredTrial],
+    finalists: &[Finalist],
+) -> String {
+    let point =
+        |trial: &StoredTrial| Some((of(&trial.footprint), trial.own.result.as_ref()?.error));
     // In this plane, the front is of error and this cost alone.
     let mut corners: Vec<(f64, f64)> = trials.iter().filter_map(point).collect();
     let all = corners.clone();
     corners.retain(|a| !all.iter().any(|b| pareto::beats(&[b.0, b.1], &[a.0, a.1])));
+    let mean = |finalist: &Finalist| (of(&finalist.footprint), finalist.judgement.error.mean);
     let cloud = |name: &str, points, is_front| Cloud {
         name: name.into(),
         points,
@@ -101,13 +124,18 @@ fn front_svg(cost: &str, of: Cost, trials: &[StoredTrial], front: &[&StoredTrial
                 front.iter().filter_map(|t| point(t)).collect(),
                 false,
             ),
+            cloud(
+                "means of the finalists",
+                finalists.iter().map(mean).collect(),
+                false,
+            ),
         ],
     )
 }
 
 /// From 0, the best, to 1, the worst: by error, or by the lowest value of those that were stopped.
 fn ranks(trials: &[StoredTrial]) -> Vec<f64> {
-    let value = |trial: &StoredTrial| match &trial.result {
+    let value = |trial: &StoredTrial| match &trial.own.result {
         Some(result) => result.error,
         None => lowest(&trial.values),
     };
@@ -150,13 +178,34 @@ fn lines(space: &Space, trials: &[StoredTrial], ranks: &[f64]) -> Vec<Line> {
     trials.iter().zip(ranks).map(line).collect()
 }
 
+fn finalist_table(finalists: &[Finalist]) -> String {
+    let mut html = String::from(
+        "<table><tr><th>trial</th><th>error</th><th>accuracy</th><th>instructions</th>\
+         <th>flash</th><th>RAM</th><th>settings</th></tr>",
+    );
+    for finalist in finalists {
+        html += &format!(
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+             <td style=\"text-align:left\">{}</td></tr>\n",
+            finalist.trial,
+            finalist.judgement.error_text(),
+            finalist.judgement.accuracy_text(),
+            finalist.footprint.instructions,
+            finalist.footprint.flash_bytes,
+            finalist.footprint.ram_bytes,
+            escape(&finalist.settings()),
+        );
+    }
+    html + "</table>"
+}
+
 fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
     let mut html = String::from(
         "<table><tr><th>trial</th><th>state</th><th>error</th><th>accuracy</th><th>epochs</th>\
          <th>instructions</th><th>flash</th><th>RAM</th><th>settings</th></tr>",
     );
     for trial in trials {
-        let result = trial.result.as_ref();
+        let result = trial.own.result.as_ref();
         let mark = if front.contains(&trial.number) {
             " style=\"background:#e6f2fa\""
         } else {
@@ -166,7 +215,7 @@ fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
             "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
              <td style=\"text-align:left\">{}</td></tr>\n",
             trial.number,
-            trial.state.name(),
+            trial.own.state.name(),
             result.map_or(String::new(), |r| format!("{:.5}", r.error)),
             result
                 .and_then(|r| r.accuracy)

@@ -1,19 +1,22 @@
-//! A study in its database: its definition, its trials, and who works on which.
+//! A study in its database: its definition, its trials, and who works on which of their trainings.
 //!
-//! A trial is running, and then finished, stopped or failed, once and for all. Whoever works on a trial
-//! tells so by a heartbeat; a trial whose worker has ended or fallen silent is taken up by the next one,
-//! as another attempt of the same point. What a worker says counts only while the attempt is still its
-//! own: so none is finished twice, and none that was finished is lost.
+//! Whoever works on a training tells so by a heartbeat; a training whose worker has ended or fallen silent
+//! is taken up by the next one, as another attempt of the same. What a worker says counts only while the
+//! attempt is still its own: so none is finished twice, and none that was finished is lost. When all trials
+//! have ended, the finalists' repeats are handed out in the same way.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::database::{Cell, Database, DatabaseError};
+use super::finalists::next_repeat;
 use super::process::Process;
+use super::stored_trial::{
+    Attempt, State, StoredTraining, StoredTrial, TrainingId, content, from_json, training_columns,
+};
 use super::trial::TrialResult;
 use crate::cost::Footprint;
 use crate::run_folder::RunConfig;
-use crate::search::{Observation, Outcome, Point, SearchConfig};
+use crate::search::{NothingFits, Point, SearchConfig};
 
 /// All that a study's points follow from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,97 +30,7 @@ pub struct Definition {
     pub data_crc: u32,
 }
 
-/// Where a trial stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// A worker has it.
-    Running,
-    /// It was trained to its end and judged.
-    Finished,
-    /// It was not worth its end.
-    Stopped,
-    /// Its settings came to nothing.
-    Failed,
-}
-
-impl State {
-    const ALL: [Self; 4] = [Self::Running, Self::Finished, Self::Stopped, Self::Failed];
-
-    /// In a word.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// A trial as the study knows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StoredTrial {
-    /// From 0.
-    pub number: usize,
-    /// Where it stands.
-    pub state: State,
-    /// Its settings.
-    pub point: Point,
-    /// What its model needs.
-    pub footprint: Footprint,
-    /// Who works on it, or ended it.
-    pub worker: String,
-    /// From 1.
-    pub attempt: usize,
-    /// Since its worker was heard of.
-    pub silent_seconds: f64,
-    /// From its first attempt's beginning to its end.
-    pub seconds: Option<f64>,
-    /// Multiply-accumulates of its training.
-    pub macs: f64,
-    /// What it came to, if it is finished.
-    pub result: Option<TrialResult>,
-    /// What went wrong, if it failed.
-    pub problem: Option<String>,
-    /// Its value after each epoch.
-    pub values: Vec<f64>,
-}
-
-impl StoredTrial {
-    /// For the search; `None` while it runs.
-    pub fn observation(&self, search: &SearchConfig) -> Option<Observation> {
-        let outcome = match self.state {
-            State::Running => return None,
-            State::Finished => {
-                let result = self.result.as_ref()?;
-                Outcome::Finished(result.objectives(&search.objectives, &self.footprint))
-            }
-            State::Stopped => Outcome::Stopped {
-                epochs: self.values.len(),
-                value: lowest(&self.values),
-            },
-            State::Failed => Outcome::Failed,
-        };
-        Some(Observation {
-            point: self.point.clone(),
-            outcome,
-        })
-    }
-}
-
-/// Those of the trials that have ended.
-pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
-    let ended = trials.iter().filter_map(|trial| trial.observation(search));
-    ended.collect()
-}
-
-/// The lowest of a trial's values; infinite where there is none.
-pub fn lowest(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-/// How a trial ended.
+/// How a training ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// With figures.
@@ -131,26 +44,24 @@ pub enum End {
 /// What there is to do.
 #[derive(Debug)]
 pub enum Claim {
-    /// A trial to work on.
-    Trial(Box<Claimed>),
+    /// A training to work on.
+    Training(Box<Claimed>),
     /// Nothing before others have ended theirs.
     Wait,
-    /// Nothing: all trials have ended.
+    /// Nothing: all trainings have ended.
     Done,
 }
 
-/// A trial that is this worker's.
+/// A training that is this worker's.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// From 0.
-    pub number: usize,
-    /// From 1; 2 and more if another worker was lost.
-    pub attempt: usize,
+    /// Which, and for which time.
+    pub attempt: Attempt,
     /// Its settings.
     pub point: Point,
     /// What its model needs.
     pub footprint: Footprint,
-    /// The trials that it may be compared with: those that it follows from.
+    /// The trials that it may be compared with: those that it follows from. A repeat is compared with none.
     pub earlier: Vec<StoredTrial>,
 }
 
@@ -184,7 +95,14 @@ pub enum StudyError {
     },
     /// No point is left to try.
     #[error(transparent)]
-    NothingFits(#[from] crate::search::NothingFits),
+    NothingFits(#[from] NothingFits),
+}
+
+impl StudyError {
+    /// Whether the same may go another time.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_transient())
+    }
 }
 
 /// A study, open.
@@ -197,7 +115,7 @@ pub struct Study {
 
 impl Study {
     /// The study `name`, begun with `definition` if there is none of that name. An existing one must be
-    /// of the same definition; only the numbers of trials and of multiply-accumulates may change.
+    /// of the same definition; only how much is to be done may change.
     ///
     /// # Errors
     /// [`StudyError::Different`], or what the database says.
@@ -226,23 +144,14 @@ impl Study {
             return Err(different("training configuration"));
         }
         // What a study began with was found then, and stays.
-        let as_before = SearchConfig {
-            trials: before.search.trials,
-            compute: before.search.compute,
-            first: before.search.first.clone(),
-            ..definition.search.clone()
-        };
+        let mut as_before = definition.search.with_amounts_of(&before.search);
+        as_before.first.clone_from(&before.search.first);
         if as_before != before.search {
             return Err(different(
                 "search (space, objectives, chip, sampler, startup, stopping, seed or lag)",
             ));
         }
-        let SearchConfig {
-            trials, compute, ..
-        } = definition.search;
-        if (before.search.trials, before.search.compute) != (trials, compute) {
-            study.extend(trials, compute)?;
-        }
+        study.extend(&definition.search)?;
         // The same data may lie elsewhere on this machine.
         study.definition.config.source = definition.config.source;
         Ok(study)
@@ -272,19 +181,29 @@ impl Study {
         })
     }
 
-    /// Sets how many trials, and how many multiply-accumulates of training, there are to be.
+    /// Sets how much is to be done, as `search` says.
     ///
     /// # Errors
     /// What the database says.
-    pub fn extend(&mut self, trials: usize, compute: Option<f64>) -> Result<(), StudyError> {
-        self.definition.search.trials = trials;
-        self.definition.search.compute = compute;
-        let text = to_json(&self.definition);
-        self.database.execute(
-            "UPDATE studies SET definition = $1 WHERE study = $2",
-            &[text.as_str().into(), self.name.as_str().into()],
-        )?;
+    pub fn extend(&mut self, search: &SearchConfig) -> Result<(), StudyError> {
+        let extended = self.definition.search.with_amounts_of(search);
+        if extended != self.definition.search {
+            self.definition.search = extended;
+            let text = to_json(&self.definition);
+            self.database.execute(
+                "UPDATE studies SET definition = $1 WHERE study = $2",
+                &[text.as_str().into(), self.name.as_str().into()],
+            )?;
+        }
         Ok(())
+    }
+
+    /// Connects again if the connection was lost.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) fn reconnect(&mut self) -> Result<(), StudyError> {
+        Ok(self.database.reconnect()?)
     }
 
     /// Its name.
@@ -297,22 +216,32 @@ impl Study {
     /// # Errors
     /// What the database says.
     pub fn trials(&mut self) -> Result<Vec<StoredTrial>, StudyError> {
-        let now = self.database.now();
-        let query = format!(
-            "SELECT number, state, point, footprint, worker, attempt, {now} - heartbeat, \
-             ended - began, macs, result FROM trials WHERE study = $1 ORDER BY number"
-        );
-        let rows = self.database.query(&query, &[self.name.as_str().into()])?;
-        let mut trials = Vec::with_capacity(rows.len());
-        for row in rows {
-            let trial = stored(&row, self.database.as_ref())?;
+        let columns = training_columns(self.database.now());
+        let mut trials: Vec<StoredTrial> = Vec::new();
+        let ordered = "FROM trials WHERE study = $1 ORDER BY number";
+        for row in self.rows(&format!(
+            "SELECT number, point, footprint, {columns} {ordered}"
+        ))? {
+            let trial = StoredTrial::read(&row, self.database.as_ref())?;
             if trial.number != trials.len() {
                 return Err(self.content(format!("trial {} is missing", trials.len())));
             }
             trials.push(trial);
         }
-        let query = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
-        for row in self.database.query(query, &[self.name.as_str().into()])? {
+        let ordered = "FROM repeats WHERE study = $1 ORDER BY number, repeat";
+        for row in self.rows(&format!("SELECT number, repeat, {columns} {ordered}"))? {
+            if let [Cell::Integer(number), Cell::Integer(repeat), training @ ..] = row.as_slice()
+                && let Some(trial) = trials.get_mut(*number as usize)
+            {
+                if *repeat != trial.repeats.len() as i64 + 1 {
+                    return Err(self.content(format!("a repeat of trial {number} is missing")));
+                }
+                let training = StoredTraining::read(training, self.database.as_ref())?;
+                trial.repeats.push(training);
+            }
+        }
+        let epochs = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
+        for row in self.rows(epochs)? {
             if let [Cell::Integer(number), Cell::Real(value)] = row.as_slice()
                 && let Some(trial) = trials.get_mut(*number as usize)
             {
@@ -322,14 +251,18 @@ impl Study {
         Ok(trials)
     }
 
-    fn content(&self, problem: String) -> StudyError {
-        let storage = self.database.name().to_owned();
-        let problem = format!("study {:?}: {problem}", self.name);
-        DatabaseError::Content { storage, problem }.into()
+    /// What a query finds of this study, its first parameter.
+    fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+        self.database.query(query, &[self.name.as_str().into()])
     }
 
-    /// What this process is to do next; `propose` gives the point of a new trial by its number and the
-    /// trials that it follows from. A worker that was not heard of for `lost_after` seconds is lost.
+    fn content(&self, problem: String) -> StudyError {
+        let problem = format!("study {:?}: {problem}", self.name);
+        content(self.database.as_ref(), problem).into()
+    }
+
+    /// What this process is to do next; `propose` gives the point of a new trial by the points that are
+    /// taken and the trials that it follows from. A worker that was not heard of for `lost_after` seconds is lost.
     ///
     /// # Errors
     /// What `propose` or the database says.
@@ -337,47 +270,37 @@ impl Study {
         &mut self,
         process: &Process,
         lost_after: f64,
-        mut propose: impl FnMut(
-            usize,
-            &[StoredTrial],
-        ) -> Result<(Point, Footprint), crate::search::NothingFits>,
+        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<(Point, Footprint), NothingFits>,
     ) -> Result<Claim, StudyError> {
         self.transaction(|study| {
             let trials = study.trials()?;
-            let lag = study.definition.search.lag;
-            let earlier =
-                |number: usize| &trials[..(number + 1).saturating_sub(lag).min(trials.len())];
-            let running = |trial: &&StoredTrial| trial.state == State::Running;
-            let lost = trials.iter().filter(running).find(|trial| {
-                trial.silent_seconds > lost_after || process.has_ended(&trial.worker)
-            });
-            if let Some(lost) = lost {
-                study.take_up(lost, process)?;
-                return Ok(Claim::Trial(Box::new(Claimed {
-                    number: lost.number,
-                    attempt: lost.attempt + 1,
-                    point: lost.point.clone(),
-                    footprint: lost.footprint,
-                    earlier: earlier(lost.number).to_vec(),
-                })));
+            let is_lost = |training: &StoredTraining| {
+                let is_silent = training.silent_seconds > lost_after;
+                let is_running = training.state == State::Running;
+                is_running && (is_silent || process.has_ended(&training.worker))
+            };
+            let all = trials.iter().flat_map(StoredTrial::trainings);
+            let lost = all.into_iter().find(|(_, training)| is_lost(training));
+            if let Some((id, training)) = lost {
+                return study.take_up(&trials, id, training.attempt, process);
             }
             let number = trials.len();
-            let before = earlier(number);
-            if before.iter().any(|trial| running(&trial)) {
+            let before = study.before(&trials, number);
+            if before.iter().any(StoredTrial::is_running) {
                 return Ok(Claim::Wait);
             }
-            let macs: f64 = before.iter().map(|trial| trial.macs).sum();
+            let macs: f64 = before.iter().map(|trial| trial.own.macs).sum();
             let search = &study.definition.search;
-            let spent = search.compute.is_some_and(|compute| macs >= compute);
-            if number >= search.trials || spent {
-                let any = trials.iter().any(|trial| running(&trial));
-                return Ok(if any { Claim::Wait } else { Claim::Done });
+            let is_spent = search.compute.is_some_and(|compute| macs >= compute);
+            if number >= search.trials || is_spent {
+                return study.claim_repeat(&trials, process);
             }
-            let (point, footprint) = propose(number, before)?;
-            study.insert(number, &point, &footprint, process)?;
-            Ok(Claim::Trial(Box::new(Claimed {
-                number,
-                attempt: 1,
+            // Trials are begun in their order, so that these points too follow from the definition.
+            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
+            let (point, footprint) = propose(&taken, before)?;
+            study.insert_trial(number, &point, &footprint, process)?;
+            Ok(Claim::Training(Box::new(Claimed {
+                attempt: Attempt::first(TrainingId::own(number)),
                 point,
                 footprint,
                 earlier: before.to_vec(),
@@ -385,7 +308,46 @@ impl Study {
         })
     }
 
-    fn insert(
+    /// The trials that trial `number` follows from.
+    fn before<'a>(&self, trials: &'a [StoredTrial], number: usize) -> &'a [StoredTrial] {
+        let lag = self.definition.search.lag;
+        &trials[..(number + 1).saturating_sub(lag).min(trials.len())]
+    }
+
+    /// The next repeat, once all trials have ended: which ones there are follows from all of them.
+    fn claim_repeat(
+        &mut self,
+        trials: &[StoredTrial],
+        process: &Process,
+    ) -> Result<Claim, StudyError> {
+        if trials.iter().any(StoredTrial::is_running) {
+            return Ok(Claim::Wait);
+        }
+        if let Some(training) = next_repeat(trials, &self.definition.search) {
+            self.insert_repeat(training, process)?;
+            return Ok(self.claimed(trials, Attempt::first(training)));
+        }
+        let mut all = trials.iter().flat_map(StoredTrial::trainings);
+        let is_running = all.any(|(_, training)| training.state == State::Running);
+        Ok(if is_running { Claim::Wait } else { Claim::Done })
+    }
+
+    /// An attempt at a training of `trials`.
+    fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
+        let TrainingId { trial, repeat } = attempt.training;
+        let earlier = match repeat {
+            0 => self.before(trials, trial).to_vec(),
+            _ => Vec::new(),
+        };
+        Claim::Training(Box::new(Claimed {
+            attempt,
+            point: trials[trial].point.clone(),
+            footprint: trials[trial].footprint,
+            earlier,
+        }))
+    }
+
+    fn insert_trial(
         &mut self,
         number: usize,
         point: &Point,
@@ -408,36 +370,52 @@ impl Study {
         Ok(())
     }
 
-    fn take_up(&mut self, lost: &StoredTrial, process: &Process) -> Result<(), StudyError> {
+    fn insert_repeat(&mut self, training: TrainingId, process: &Process) -> Result<(), StudyError> {
         let now = self.database.now();
         let statement = format!(
-            "UPDATE trials SET worker = $1, attempt = attempt + 1, heartbeat = {now} \
-             WHERE study = $2 AND number = $3"
+            "INSERT INTO repeats (study, number, repeat, state, worker, attempt, heartbeat, began, macs) \
+             VALUES ($1, $2, $3, 'running', $4, 1, {now}, {now}, 0.0)"
         );
         let parameters = [
-            process.name().as_str().into(),
             self.name.as_str().into(),
-            lost.number.into(),
+            training.trial.into(),
+            training.repeat.into(),
+            process.name().as_str().into(),
         ];
         self.database.execute(&statement, &parameters)?;
         Ok(())
+    }
+
+    /// Another attempt at a training that was lost in its attempt `lost`.
+    fn take_up(
+        &mut self,
+        trials: &[StoredTrial],
+        training: TrainingId,
+        lost: usize,
+        process: &Process,
+    ) -> Result<Claim, StudyError> {
+        let now = self.database.now();
+        let change = format!("worker = $1, attempt = attempt + 1, heartbeat = {now}");
+        let attempt = |number| Attempt { training, number };
+        self.set(&change, &[process.name().as_str().into()], attempt(lost))?;
+        Ok(self.claimed(trials, attempt(lost + 1)))
     }
 
     /// Says that the worker of this attempt is alive; whether the attempt still counts.
     ///
     /// # Errors
     /// What the database says.
-    pub(super) fn beat(&mut self, number: usize, attempt: usize) -> Result<bool, StudyError> {
+    pub(super) fn beat(&mut self, attempt: Attempt) -> Result<bool, StudyError> {
         let now = self.database.now();
-        self.set(&format!("heartbeat = {now}"), &[], number, attempt)
+        self.set(&format!("heartbeat = {now}"), &[], attempt)
     }
 
-    /// Gives the trial back unfinished: the next worker takes it up at once.
+    /// Gives the training back unfinished: the next worker takes it up at once.
     ///
     /// # Errors
     /// What the database says.
-    pub(super) fn release(&mut self, number: usize, attempt: usize) -> Result<bool, StudyError> {
-        self.set("heartbeat = 0.0", &[], number, attempt)
+    pub(super) fn release(&mut self, attempt: Attempt) -> Result<bool, StudyError> {
+        self.set("heartbeat = 0.0", &[], attempt)
     }
 
     /// Tells the values of epochs from `first` on, counted from 1; whether the attempt still counts.
@@ -446,26 +424,26 @@ impl Study {
     /// What the database says.
     pub(super) fn tell(
         &mut self,
-        (number, attempt): (usize, usize),
+        attempt: Attempt,
         first: usize,
         values: &[f64],
     ) -> Result<bool, StudyError> {
         self.transaction(|study| {
-            let ours = study.beat(number, attempt)?;
+            let ours = study.beat(attempt)?;
             if ours {
-                study.write_epochs(number, first, values)?;
+                study.write_epochs(attempt.training, first, values)?;
             }
             Ok(ours)
         })
     }
 
-    /// Ends the trial with all of its epochs' values; whether the attempt still counted.
+    /// Ends the training with all of its epochs' values; whether the attempt still counted.
     ///
     /// # Errors
     /// What the database says.
     pub(super) fn end(
         &mut self,
-        (number, attempt): (usize, usize),
+        attempt: Attempt,
         end: &End,
         values: &[f64],
         macs: f64,
@@ -480,47 +458,55 @@ impl Study {
             let change =
                 format!("heartbeat = {now}, ended = {now}, state = $1, result = $2, macs = $3");
             let parameters = [state.name().into(), result, macs.into()];
-            let ours = study.set(&change, &parameters, number, attempt)?;
+            let ours = study.set(&change, &parameters, attempt)?;
             if ours {
-                study.write_epochs(number, 1, values)?;
+                study.write_epochs(attempt.training, 1, values)?;
             }
             Ok(ours)
         })
     }
 
-    /// Changes a running trial of this attempt; whether there was one.
+    /// Changes a running training of this attempt; whether there was one.
     fn set(
         &mut self,
         change: &str,
         parameters: &[Cell],
-        number: usize,
-        attempt: usize,
+        attempt: Attempt,
     ) -> Result<bool, StudyError> {
-        let n = parameters.len();
-        let statement = format!(
-            "UPDATE trials SET {change} WHERE study = ${} AND number = ${} AND attempt = ${} AND state = 'running'",
-            n + 1,
-            n + 2,
-            n + 3
-        );
-        let key = [self.name.as_str().into(), number.into(), attempt.into()];
-        let changed = (self.database).execute(&statement, &[parameters, &key].concat())?;
-        Ok(changed == 1)
+        let TrainingId { trial, repeat } = attempt.training;
+        let mut key = vec![
+            ("study", self.name.as_str().into()),
+            ("number", trial.into()),
+            ("attempt", attempt.number.into()),
+        ];
+        let table = if repeat == 0 { "trials" } else { "repeats" };
+        if repeat > 0 {
+            key.push(("repeat", repeat.into()));
+        }
+        let mut statement = format!("UPDATE {table} SET {change} WHERE state = 'running'");
+        let mut all = parameters.to_vec();
+        for (column, value) in key {
+            all.push(value);
+            statement += &format!(" AND {column} = ${}", all.len());
+        }
+        Ok(self.database.execute(&statement, &all)? == 1)
     }
 
+    /// Of a trial's own training; nobody asks for those of repeats.
     fn write_epochs(
         &mut self,
-        number: usize,
+        training: TrainingId,
         first: usize,
         values: &[f64],
     ) -> Result<(), StudyError> {
-        for (n, value) in values.iter().enumerate() {
+        let kept = if training.repeat == 0 { values } else { &[] };
+        for (n, value) in kept.iter().enumerate() {
             self.database.execute(
                 "INSERT INTO epochs (study, number, epoch, value) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (study, number, epoch) DO UPDATE SET value = excluded.value",
                 &[
                     self.name.as_str().into(),
-                    number.into(),
+                    training.trial.into(),
                     (first + n).into(),
                     (*value).into(),
                 ],
@@ -556,72 +542,4 @@ fn text(cell: Cell) -> Option<String> {
 
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("what a study holds has no maps with keys other than text")
-}
-
-fn from_json<T: DeserializeOwned>(text: &str, database: &dyn Database) -> Result<T, DatabaseError> {
-    serde_json::from_str(text).map_err(|error| DatabaseError::Content {
-        storage: database.name().to_owned(),
-        problem: error.to_string(),
-    })
-}
-
-/// A row of [`Study::trials`].
-fn stored(row: &[Cell], database: &dyn Database) -> Result<StoredTrial, DatabaseError> {
-    let [
-        Cell::Integer(number),
-        Cell::Text(state),
-        Cell::Text(point),
-        Cell::Text(footprint),
-        Cell::Text(worker),
-        Cell::Integer(attempt),
-        Cell::Real(silent_seconds),
-        seconds,
-        Cell::Real(macs),
-        result,
-    ] = row
-    else {
-        return Err(DatabaseError::Content {
-            storage: database.name().to_owned(),
-            problem: format!("a trial is {row:?}"),
-        });
-    };
-    let known = State::ALL.into_iter().find(|known| known.name() == state);
-    let state = known.ok_or_else(|| DatabaseError::Content {
-        storage: database.name().to_owned(),
-        problem: format!("trial {number} is {state:?}"),
-    })?;
-    let (mut finished, mut problem) = (None, None);
-    if let Cell::Text(result) = result {
-        match state {
-            State::Failed => problem = Some(from_json(result, database)?),
-            _ => finished = Some(from_json(result, database)?),
-        }
-    }
-    let whole = *number >= 0 && *attempt >= 1 && (state == State::Finished) == finished.is_some();
-    if !whole {
-        return Err(DatabaseError::Content {
-            storage: database.name().to_owned(),
-            problem: format!(
-                "trial {number} is {}, attempt {attempt}, result {result:?}",
-                state.name()
-            ),
-        });
-    }
-    Ok(StoredTrial {
-        number: *number as usize,
-        state,
-        point: from_json(point, database)?,
-        footprint: from_json(footprint, database)?,
-        worker: worker.clone(),
-        attempt: *attempt as usize,
-        silent_seconds: *silent_seconds,
-        seconds: match seconds {
-            Cell::Real(seconds) => Some(*seconds),
-            _ => None,
-        },
-        macs: *macs,
-        result: finished,
-        problem,
-        values: Vec::new(),
-    })
 }

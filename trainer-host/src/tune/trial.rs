@@ -166,7 +166,7 @@ impl TrialData {
         let (own, other) = (&self.base, config);
         own.data == other.data
             && own.train.validation_share == other.train.validation_share
-            && own.train.seed == other.train.seed
+            && own.train.split_seed() == other.train.split_seed()
     }
 
     /// The parts for `config`, which may read them in another way.

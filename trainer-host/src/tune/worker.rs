@@ -1,7 +1,7 @@
-//! Workers: each takes a trial, trains it on one thread, and tells what it came to.
+//! Workers: each takes a training, runs it on one thread, and tells what it came to.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::database::Storage;
 use super::feasible::footprint_that_fits;
+use super::folders::{move_folder, name, take_over};
+use super::patience::patiently;
 use super::plan::Plan;
 use super::process::Process;
-use super::study::{
-    Claim, Claimed, Definition, End, StoredTrial, Study, StudyError, lowest, observations,
-};
+use super::stored_trial::{Attempt, StoredTrial, TrainingId, lowest, observations};
+use super::study::{Claim, Claimed, Definition, End, Study, StudyError};
 use super::trial::{self, TrialData, TrialError};
 use crate::atomic_file::WriteFileError;
 use crate::cost::Footprint;
@@ -43,14 +44,12 @@ pub struct Workplace {
 /// What a worker does.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It began a trial, or took one up.
+    /// It began a training, or took one up.
     Began {
         /// Which worker, from 0.
         worker: usize,
-        /// The trial.
-        number: usize,
-        /// From 1.
-        attempt: usize,
+        /// The training, and for which time.
+        attempt: Attempt,
         /// Its settings.
         point: Point,
         /// What its model needs.
@@ -67,11 +66,15 @@ pub enum Event {
         /// The lowest value so far.
         lowest: f64,
     },
-    /// Its trial has ended, or was taken away from it.
+    /// Its database failed and is asked again.
+    Trouble(String),
+    /// Its training has ended, or was taken away from it.
     Ended {
         /// Which worker.
         worker: usize,
-        /// As the study knows it now; `None` if it was taken away or given back.
+        /// Which training.
+        training: TrainingId,
+        /// Its trial as the study knows it now; `None` if it was taken away or given back.
         trial: Option<Box<StoredTrial>>,
     },
 }
@@ -82,11 +85,11 @@ pub enum WorkError {
     /// Its study.
     #[error(transparent)]
     Study(#[from] StudyError),
-    /// A trial, for another reason than its settings.
-    #[error("trial {number}: {source}")]
-    Trial {
+    /// A training, for another reason than its settings.
+    #[error("{training}: {source}")]
+    Training {
         /// Which.
-        number: usize,
+        training: TrainingId,
         /// Why.
         source: TrialError,
     },
@@ -98,13 +101,13 @@ pub enum WorkError {
     Thread(String),
 }
 
-/// The trials that this process works on, and the flags that call them off.
-type Active = Mutex<BTreeMap<(usize, usize), Arc<AtomicBool>>>;
+/// The trainings that this process works on, and the flags that call them off.
+type Active = Mutex<BTreeMap<Attempt, Arc<AtomicBool>>>;
 
-/// Works on the study until all its trials have ended or `stop` is set.
+/// Works on the study until all its trainings have ended or `stop` is set.
 ///
 /// # Errors
-/// The first worker's that could not go on; the others end their trials.
+/// The first worker's that could not go on; the others end their trainings.
 pub fn work(
     place: &Workplace,
     definition: &Definition,
@@ -164,10 +167,10 @@ fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), WorkError>>) -> Res
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Tells for all trials of the process that their workers are alive, and calls those off that are no
+/// Tells for all trainings of the process that their workers are alive, and calls those off that are no
 /// longer theirs.
 fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), WorkError> {
-    let mut study = open(place)?;
+    let mut study = patiently(|| open(place), |_| !ended.load(Ordering::Relaxed))?;
     let pause = (place.lost_after / 6).min(Duration::from_secs(5));
     let mut last = Instant::now();
     while !ended.load(Ordering::Relaxed) {
@@ -177,9 +180,10 @@ fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), Wo
         }
         last = Instant::now();
         let now: Vec<_> = lock(active).iter().map(|(k, v)| (*k, v.clone())).collect();
-        for ((number, attempt), halt) in now {
-            // A database that does not answer now may answer the next time.
-            if let Ok(false) = study.beat(number, attempt) {
+        // A database that does not answer now may answer the next time.
+        let _ = study.reconnect();
+        for (attempt, halt) in now {
+            if let Ok(false) = study.beat(attempt) {
                 halt.store(true, Ordering::Relaxed);
             }
         }
@@ -212,19 +216,21 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn work(&self) -> Result<(), WorkError> {
-        // Trials are trained side by side, each on one thread.
+        // Trainings run side by side, each on one thread.
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .build()
             .map_err(|error| WorkError::Thread(error.to_string()))?;
-        let mut study = open(self.place)?;
+        let mut study = patiently(|| open(self.place), |problem| self.waits(problem))?;
         while !self.is_to_stop() {
             let lost_after = self.place.lost_after.as_secs_f64();
-            let claim = study.claim(&self.process, lost_after, |number, earlier| {
-                propose(self.definition, self.data, number, earlier)
+            let claim = self.ask(&mut study, |study| {
+                study.claim(&self.process, lost_after, |taken, earlier| {
+                    propose(self.definition, self.data, taken, earlier)
+                })
             })?;
             match claim {
-                Claim::Trial(claimed) => self.attempt(&mut study, &claimed, &pool)?,
+                Claim::Training(claimed) => self.attempt(&mut study, &claimed, &pool)?,
                 Claim::Wait => std::thread::sleep(LOOK_EVERY),
                 Claim::Done => break,
             }
@@ -232,55 +238,68 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// Asks the study, and again where its database fails for a while.
+    fn ask<T>(
+        &self,
+        study: &mut Study,
+        ask: impl FnMut(&mut Study) -> Result<T, StudyError>,
+    ) -> Result<T, StudyError> {
+        study.ask(ask, |problem| self.waits(problem))
+    }
+
+    /// Whether this worker waits for a database that fails.
+    fn waits(&self, problem: &str) -> bool {
+        self.tell(Event::Trouble(problem.to_owned()));
+        !self.is_to_stop()
+    }
+
     fn is_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
     }
 
-    /// Works on one trial.
+    /// Works on one training.
     fn attempt(
         &self,
         study: &mut Study,
         claimed: &Claimed,
         pool: &rayon::ThreadPool,
     ) -> Result<(), WorkError> {
-        let key = (claimed.number, claimed.attempt);
+        let attempt = claimed.attempt;
         let halt = Arc::new(AtomicBool::new(false));
-        lock(self.active).insert(key, halt.clone());
+        lock(self.active).insert(attempt, halt.clone());
         let ended = self.train(study, claimed, pool, &halt);
-        lock(self.active).remove(&key);
+        lock(self.active).remove(&attempt);
         let counted = match ended {
             Ok(Some(ended)) => {
-                let values = &ended.values;
-                study.end(key, &ended.end, values, ended.macs)?
+                let Ended { end, values, macs } = &ended;
+                self.ask(study, |study| study.end(attempt, end, values, *macs))?
             }
             Ok(None) => {
-                study.release(claimed.number, claimed.attempt)?;
+                self.ask(study, |study| study.release(attempt))?;
                 false
             }
-            // A trial that was taken away is another one's, and so is its folder: what went wrong with it
+            // A training that was taken away is another one's, and so is its folder: what went wrong with it
             // is nothing to us.
-            Err(error) => match study.release(claimed.number, claimed.attempt) {
+            Err(error) => match self.ask(study, |study| study.release(attempt)) {
                 Ok(false) => false,
                 _ => return Err(error),
             },
         };
         let trial = if counted {
-            study
-                .trials()?
-                .into_iter()
-                .nth(claimed.number)
-                .map(Box::new)
+            let trials = self.ask(study, Study::trials)?;
+            trials.into_iter().nth(attempt.training.trial).map(Box::new)
         } else {
             None
         };
         self.tell(Event::Ended {
             worker: self.number,
+            training: attempt.training,
             trial,
         });
         Ok(())
     }
 
-    /// Trains one trial; `None` if it is to be given back.
+    /// Trains; `None` if the training is to be given back.
     fn train(
         &self,
         study: &mut Study,
@@ -288,36 +307,23 @@ impl Worker<'_> {
         pool: &rayon::ThreadPool,
         halt: &AtomicBool,
     ) -> Result<Option<Ended>, WorkError> {
-        let of_trial = |source| WorkError::Trial {
-            number: claimed.number,
-            source,
-        };
-        let base = &self.definition.config;
-        let plan = Plan::new(base, &claimed.point).map_err(|error| of_trial(error.into()))?;
+        let attempt = claimed.attempt;
+        let training = attempt.training;
+        let failed = |source| WorkError::Training { training, source };
+        let plan = Plan::new(&self.definition.config, &claimed.point);
+        let plan = plan.map_err(|error| failed(error.into()))?;
+        let plan = plan.repeated(training.repeat);
         let epochs = plan.config.train.epochs;
         self.tell(Event::Began {
             worker: self.number,
-            number: claimed.number,
-            attempt: claimed.attempt,
+            attempt,
             point: claimed.point.clone(),
             footprint: claimed.footprint,
             epochs,
         });
-        let folder = take_over(&self.place.folder, claimed.number, claimed.attempt)?;
+        let folder = take_over(&self.place.folder, attempt)?;
         let per_epoch = self.data.macs_per_epoch(&plan);
-        let mut watch = Watch {
-            worker: self,
-            study,
-            claimed,
-            others: progress(&claimed.earlier, &self.definition.search),
-            costs: costs(&self.definition.search, &claimed.footprint),
-            epochs,
-            values: Vec::new(),
-            told: (0, Instant::now()),
-            halt,
-            is_worthless: false,
-            failure: None,
-        };
+        let mut watch = Watch::new(self, study, claimed, epochs, halt);
         let result = pool.install(|| {
             let run = trial::begin(&plan, self.data, &folder)?;
             if watch.replay(run.history()) {
@@ -339,11 +345,11 @@ impl Worker<'_> {
             Ok(None) if is_worthless => End::Stopped,
             Ok(None) => return Ok(None),
             Err(error) if error.is_of_settings() => End::Failed(error.to_string()),
-            Err(error) => return Err(of_trial(error)),
+            Err(error) => return Err(failed(error)),
         };
-        // The folder of a trial that was taken away is another one's.
-        if self.is_ours(claimed)? {
-            let last = self.place.folder.join(name(claimed.number));
+        // The folder of a training that was taken away is another one's.
+        if self.ask(study, |study| study.beat(attempt))? {
+            let last = self.place.folder.join(name(training));
             move_folder(&folder, &last)?;
         }
         Ok(Some(Ended {
@@ -351,11 +357,6 @@ impl Worker<'_> {
             end,
             values,
         }))
-    }
-
-    /// Whether the attempt still counts.
-    fn is_ours(&self, claimed: &Claimed) -> Result<bool, StudyError> {
-        open(self.place)?.beat(claimed.number, claimed.attempt)
     }
 
     fn tell(&self, event: Event) {
@@ -374,14 +375,21 @@ struct Ended {
 fn propose(
     definition: &Definition,
     data: &TrialData,
-    number: usize,
+    taken: &[&Point],
     earlier: &[StoredTrial],
 ) -> Result<(Point, Footprint), NothingFits> {
     let search = &definition.search;
     let observations = observations(earlier, search);
     let footprint = |point: &Point| footprint_that_fits(definition, data, point);
     let allowed = |point: &Point| footprint(point).is_some();
-    let point = search::propose(search, search.seed, number, &observations, allowed)?;
+    let point = search::propose(
+        search,
+        search.seed,
+        taken.len(),
+        &observations,
+        taken,
+        allowed,
+    )?;
     let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;
     Ok((point, footprint))
 }
@@ -402,7 +410,7 @@ fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
     costs.map(|cost| cost.of(0.0, footprint)).collect()
 }
 
-/// Follows a trial's training, and calls it off.
+/// Follows a training, and calls it off.
 struct Watch<'a, 'w> {
     worker: &'a Worker<'w>,
     study: &'a mut Study,
@@ -418,7 +426,31 @@ struct Watch<'a, 'w> {
     failure: Option<StudyError>,
 }
 
-impl Watch<'_, '_> {
+impl<'a, 'w> Watch<'a, 'w> {
+    /// Of a training that is to have so many epochs.
+    fn new(
+        worker: &'a Worker<'w>,
+        study: &'a mut Study,
+        claimed: &'a Claimed,
+        epochs: usize,
+        halt: &'a AtomicBool,
+    ) -> Self {
+        let search = &worker.definition.search;
+        Self {
+            others: progress(&claimed.earlier, search),
+            costs: costs(search, &claimed.footprint),
+            worker,
+            study,
+            claimed,
+            epochs,
+            values: Vec::new(),
+            told: (0, Instant::now()),
+            halt,
+            is_worthless: false,
+            failure: None,
+        }
+    }
+
     /// Takes in what an earlier attempt had trained; whether that was enough to stop.
     fn replay(&mut self, history: &[EpochRecord]) -> bool {
         for record in history {
@@ -447,10 +479,14 @@ impl Watch<'_, '_> {
         if since.elapsed() < TELL_EVERY {
             return;
         }
-        let key = (self.claimed.number, self.claimed.attempt);
-        match self.study.tell(key, known + 1, &self.values[known..]) {
+        let attempt = self.claimed.attempt;
+        let new = &self.values[known..];
+        let told = (self.study.reconnect()).and_then(|()| self.study.tell(attempt, known + 1, new));
+        match told {
             Ok(true) => self.told = (self.values.len(), Instant::now()),
             Ok(false) => self.halt.store(true, Ordering::Relaxed),
+            // The values are told the next time, or at the end.
+            Err(error) if error.is_transient() => self.told.1 = Instant::now(),
             Err(error) => {
                 self.failure = Some(error);
                 self.halt.store(true, Ordering::Relaxed);
@@ -479,39 +515,4 @@ impl Observer for Watch<'_, '_> {
             self.tell_study();
         }
     }
-}
-
-/// The folder of a trial that has ended.
-pub fn name(number: usize) -> String {
-    format!("trial-{number:04}")
-}
-
-/// The folder for this attempt, with what earlier ones left on this machine. They can write no more:
-/// the folder that they know is gone.
-fn take_over(folder: &Path, number: usize, attempt: usize) -> Result<PathBuf, WriteFileError> {
-    let own = folder.join(format!("{}.attempt-{attempt}", name(number)));
-    std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
-        path: folder.to_owned(),
-        source,
-    })?;
-    let earlier = (1..attempt).rev();
-    let earlier = earlier.map(|attempt| format!("{}.attempt-{attempt}", name(number)));
-    let left = std::iter::once(name(number)).chain(earlier);
-    for left in left.map(|left| folder.join(left)) {
-        if attempt > 1 && left.is_dir() && !own.exists() {
-            move_folder(&left, &own)?;
-        }
-    }
-    Ok(own)
-}
-
-fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
-    let failed = |source| WriteFileError {
-        path: to.to_owned(),
-        source,
-    };
-    if from.is_dir() && to.is_dir() {
-        std::fs::remove_dir_all(to).map_err(failed)?;
-    }
-    std::fs::rename(from, to).map_err(failed)
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
 use crate::choose::choose;
-use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt, train};
 use crate::cost::Footprint;
 use crate::evaluate::{Comparison, compare};
@@ -17,6 +16,7 @@ use crate::run_folder::{QUANTISED, Run};
 use crate::search::{Point, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
+use crate::tune::finalists::Judgement;
 use crate::tune::plan::Plan;
 use crate::tune::trial::{TrialData, request};
 use crate::{atomic_file, integers, quantised_file};
@@ -25,7 +25,7 @@ use crate::{atomic_file, integers, quantised_file};
 pub(super) struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// This trial, not the one of least error.
+    /// This trial, not the one of least mean error.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["chip", "flash", "ram", "latency", "max_instructions"])]
     trial: Option<usize>,
     /// Run folder to write.
@@ -52,6 +52,8 @@ pub(super) struct Args {
 struct Retrained {
     trial: usize,
     point: Point,
+    /// How the trial did on the validation part, over as many trainings as it had.
+    judgement: Option<Judgement>,
     run: PathBuf,
     epochs: usize,
     /// Whether the validation part was trained on too.
@@ -89,18 +91,20 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         Some(number) => trials
             .get(number)
             .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
-        None => best(&trials, &limits).context(
+        None => best(&trials, definition.search.repeats, &limits).context(
             "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
         )?,
     };
     ensure!(
-        trial.result.is_some(),
+        trial.own.result.is_some(),
         "trial {} is {}; `tune show` lists those that are finished",
         trial.number,
-        trial.state.name()
+        trial.own.state.name()
     );
     let mut plan = retraining(definition, trial)?;
-    plan.config.train.seed = args.seed.unwrap_or(plan.config.train.seed);
+    plan.config
+        .train
+        .reseed(args.seed.unwrap_or(plan.config.train.seed));
     if args.print_config {
         return printer.print(&plan.config, |config| {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
@@ -148,6 +152,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let retrained = Retrained {
         trial: trial.number,
         point: trial.point.clone(),
+        judgement: trial.judgement(trial.repeats.len() + 1),
         run: args.out,
         epochs,
         on_all: data.validation.is_none(),
@@ -156,12 +161,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         test,
         model: args.export,
     };
-    printer.print(&retrained, |retrained| {
-        text(retrained, trial.result.as_ref())
-    })
+    printer.print(&retrained, text)
 }
 
-fn text(retrained: &Retrained, result: Option<&crate::tune::trial::TrialResult>) -> String {
+fn text(retrained: &Retrained) -> String {
     let Footprint {
         core,
         instructions,
@@ -188,8 +191,13 @@ fn text(retrained: &Retrained, result: Option<&crate::tune::trial::TrialResult>)
         retrained.scheme,
         core.name(),
     );
-    if let Some(accuracy) = result.and_then(|result| result.accuracy) {
-        text += &format!("validation  {} in its trial\n", percent(accuracy));
+    if let Some(judgement) = &retrained.judgement {
+        text += &format!(
+            "validation  error {} {}, over {} of its trainings\n",
+            judgement.error_text(),
+            judgement.accuracy_text(),
+            judgement.trainings
+        );
     }
     if let Some(test) = &retrained.test {
         text += &test.to_text("test part");

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -24,7 +24,7 @@ use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
 use crate::tune::feasible::{footprint_that_fits, share_that_fits};
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial::TrialData;
-use crate::tune::worker::{Workplace, work};
+use crate::tune::worker::{Event, Workplace, work};
 
 /// Trials of an earlier study that a warm start begins with.
 const WARM: usize = 5;
@@ -33,6 +33,15 @@ const ENOUGH: f64 = 0.02;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StudyArgs {
+    #[command(flatten)]
+    flags: StudyFlags,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// All but the settings of a run.
+#[derive(Debug, clap::Args)]
+struct StudyFlags {
     /// Go on with a study that is there, as another worker of it; DATA then says where its data lies on
     /// this machine.
     #[arg(long)]
@@ -53,8 +62,6 @@ pub(super) struct StudyArgs {
     search: SearchArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 /// How to search; over the table `[tune]` of the configuration file.
@@ -76,8 +83,14 @@ struct SearchArgs {
     /// When trials are stopped early [default: halving].
     #[arg(long, value_enum)]
     stopping: Option<StoppingKind>,
+    /// Trials, of the best, that are trained again when the search is over [default: 4].
+    #[arg(long, value_name = "COUNT")]
+    finalists: Option<usize>,
+    /// Trainings with different seeds that these are judged by; 1 for no others [default: 3].
+    #[arg(long, value_name = "COUNT")]
+    repeats: Option<usize>,
     /// What is to be small, separated by commas; the first one is error [default: error,instructions].
-    #[arg(long, value_enum, value_delimiter = ',')]
+    #[arg(long, value_enum, value_delimiter = ',', action = clap::ArgAction::Set)]
     objectives: Vec<Objective>,
     /// Begin with the best points of another study of the same storage.
     #[arg(long, value_name = "STUDY")]
@@ -111,11 +124,17 @@ impl SearchArgs {
             || self.warm_start.is_some()
     }
 
-    fn apply(&self, search: &mut SearchConfig) {
-        if let Some(trials) = self.trials {
-            search.trials = trials;
-        }
+    /// How much is to be done, which a study can be given later.
+    fn apply_amounts(&self, search: &mut SearchConfig) {
+        let set = |amount: &mut usize, flag: Option<usize>| *amount = flag.unwrap_or(*amount);
+        set(&mut search.trials, self.trials);
+        set(&mut search.finalists, self.finalists);
+        set(&mut search.repeats, self.repeats);
         search.compute = self.compute.or(search.compute);
+    }
+
+    fn apply(&self, search: &mut SearchConfig) {
+        self.apply_amounts(search);
         search.sampler = self.sampler.unwrap_or(search.sampler);
         search.seed = self.search_seed.unwrap_or(search.seed);
         if let Some(kind) = self.stopping {
@@ -134,99 +153,12 @@ impl SearchArgs {
 
 pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
-    let mut settings = args.settings.effective()?;
-    let source = settings.source.clone();
-    let (study, data) = if args.join || source.is_none() {
-        let mut study = args.place.open()?;
-        let untouched = ConfigFile {
-            source: source.clone(),
-            ..ConfigFile::default()
-        };
-        if settings != untouched || args.search.changes_the_search() || args.limits.are_given() {
-            bail!(
-                "a study that is there is gone on with as it is: leave everything but --trials, --compute, \
-                 --workers, --out and --lost-after out, or name data to begin a new one by --study"
-            );
-        }
-        let search = &study.definition.search;
-        let (trials, compute) = (
-            args.search.trials.unwrap_or(search.trials),
-            args.search.compute.or(search.compute),
-        );
-        if (trials, compute) != (search.trials, search.compute) {
-            let mut search = search.clone();
-            (search.trials, search.compute) = (trials, compute);
-            search.validate()?;
-            study.extend(trials, compute)?;
-        }
-        if let Some(source) = source {
-            study.definition.config.source = source;
-        }
-        let data = TrialData::open(&study.definition.config)?;
-        if data.checksum() != study.definition.data_crc {
-            bail!(
-                "{}: is not the data that study {:?} was begun with",
-                study.definition.config.source,
-                study.name()
-            );
-        }
-        (study, data)
+    let settings = args.settings.effective()?;
+    let args = args.flags;
+    let (mut study, data) = if args.join || settings.source.is_none() {
+        go_on(&args, &settings)?
     } else {
-        let mut search = settings.tune.take().unwrap_or_default();
-        args.search.apply(&mut search);
-        search.chip = args.limits.limits().or(search.chip);
-        let by_default = search.space.parameters.is_empty();
-        if by_default {
-            search.space = default_space(FEWEST);
-        }
-        if let Some(earlier) = &args.search.warm_start {
-            let mut earlier = args.place.named(earlier).open()?;
-            let trials = earlier.trials()?;
-            let best = front(&trials, &earlier.definition.search);
-            search.first = best
-                .into_iter()
-                .take(WARM)
-                .map(|t| t.point.clone())
-                .collect();
-            if search.first.is_empty() {
-                bail!(
-                    "study {:?} has no finished trial to begin with",
-                    earlier.name()
-                );
-            }
-        }
-        search.validate()?;
-        search.space.validate()?;
-        search.chip.validate().map_err(|problem| anyhow!(problem))?;
-        let config = with_data(settings)?;
-        let data = TrialData::open(&config)?;
-        let mut definition = Definition {
-            data_crc: data.checksum(),
-            config,
-            search,
-        };
-        let mut share = share_that_fits(&definition, &data);
-        if by_default && !share.as_ref().is_ok_and(|share| *share >= ENOUGH) {
-            definition.search.space = default_space(FEWEST_ON_A_SMALL_CHIP);
-            share = share_that_fits(&definition, &data);
-        }
-        let share = share?;
-        for point in &definition.search.first {
-            if footprint_that_fits(&definition, &data, point).is_none() {
-                eprintln!("left out, since it does not fit: {}", in_one_line(point));
-            }
-        }
-        if definition.search.first.is_empty() {
-            let allowed = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
-            let space = &definition.search.space;
-            let base = base_point(&definition.config, data.train(), space, allowed);
-            definition.search.first.extend(base);
-        }
-        if definition.search.chip != Limits::default() {
-            eprintln!("{} of the search space fits the chip", percent(share));
-        }
-        let database = args.place.storage().open()?;
-        (Study::begin(database, &args.place.study, definition)?, data)
+        begin(&args, settings)?
     };
     let place = Workplace {
         storage: args.place.storage().clone(),
@@ -239,15 +171,36 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         lost_after: Duration::from_secs_f64(args.lost_after.0),
     };
     eprintln!("{}", data.train().summary());
-    let mut study = study;
-    let definition = study.definition.clone();
-    let mut watch = Watch::new(&definition, &study.trials()?, place.workers);
+    let trials = study.trials()?;
+    let mut watch = Watch::new(&study.definition, &trials, place.workers);
+    let worked = watched(&mut watch, |sender| {
+        work(&place, &study.definition, &data, sender, &stop)
+    });
+    watch.finish();
+    worked?;
+    let trials = study.ask(Study::trials, |problem| {
+        eprintln!("{problem}");
+        true
+    })?;
+    let overview = Overview::new(&study, &trials);
+    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+        let (trials, repeats) = overview.ended();
+        bail!(
+            "stopped after {trials} of {} trials and {repeats} repeats; the same command goes on with them",
+            study.definition.search.trials
+        );
+    }
+    printer.print(&overview, Overview::text)
+}
+
+/// Shows what `work` tells until it ends.
+fn watched<T: Send>(watch: &mut Watch, work: impl FnOnce(&Sender<Event>) -> T + Send) -> T {
     let (sender, receiver) = mpsc::channel();
-    let worked = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let working = scope.spawn(|| {
             // The channel ends with the work.
             let sender = sender;
-            work(&place, &definition, &data, &sender, &stop)
+            work(&sender)
         });
         for event in receiver {
             watch.take(event);
@@ -255,19 +208,100 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         working
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    watch.finish();
-    worked?;
-    let trials = study.trials()?;
-    let overview = Overview::new(&study, &trials);
-    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+    })
+}
+
+/// The study that is there, with more to do if flags say so.
+fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, TrialData)> {
+    let mut study = args.place.open()?;
+    let untouched = ConfigFile {
+        source: settings.source.clone(),
+        ..ConfigFile::default()
+    };
+    if *settings != untouched || args.search.changes_the_search() || args.limits.are_given() {
         bail!(
-            "stopped after {} of {} trials; the same command goes on with them",
-            overview.ended(),
-            definition.search.trials
+            "a study that is there is gone on with as it is: leave everything but --trials, --compute, \
+             --finalists, --repeats, --workers, --out and --lost-after out, or name data to begin a new one \
+             by --study"
         );
     }
-    printer.print(&overview, Overview::text)
+    let mut search = study.definition.search.clone();
+    args.search.apply_amounts(&mut search);
+    search.validate()?;
+    study.extend(&search)?;
+    if let Some(source) = &settings.source {
+        study.definition.config.source.clone_from(source);
+    }
+    let data = TrialData::open(&study.definition.config)?;
+    if data.checksum() != study.definition.data_crc {
+        bail!(
+            "{}: is not the data that study {:?} was begun with",
+            study.definition.config.source,
+            study.name()
+        );
+    }
+    Ok((study, data))
+}
+
+/// The study of these settings, new or as it is there.
+fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, TrialData)> {
+    let mut search = settings.tune.take().unwrap_or_default();
+    args.search.apply(&mut search);
+    search.chip = args.limits.limits().or(search.chip);
+    let by_default = search.space.parameters.is_empty();
+    if by_default {
+        search.space = default_space(FEWEST);
+    }
+    if let Some(earlier) = &args.search.warm_start {
+        search.first = warm_start(args.place.named(earlier).open()?)?;
+    }
+    search.validate()?;
+    search.space.validate()?;
+    search.chip.validate().map_err(|problem| anyhow!(problem))?;
+    let config = with_data(settings)?;
+    let data = TrialData::open(&config)?;
+    let mut definition = Definition {
+        data_crc: data.checksum(),
+        config,
+        search,
+    };
+    let mut share = share_that_fits(&definition, &data);
+    if by_default && !share.as_ref().is_ok_and(|share| *share >= ENOUGH) {
+        definition.search.space = default_space(FEWEST_ON_A_SMALL_CHIP);
+        share = share_that_fits(&definition, &data);
+    }
+    let share = share?;
+    let fits = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
+    let first = &definition.search.first;
+    for point in first.iter().filter(|point| !fits(point)) {
+        eprintln!("left out, since it does not fit: {}", in_one_line(point));
+    }
+    if first.is_empty() {
+        let space = &definition.search.space;
+        let base = base_point(&definition.config, data.train(), space, fits);
+        definition.search.first.extend(base);
+    }
+    if definition.search.chip != Limits::default() {
+        eprintln!("{} of the search space fits the chip", percent(share));
+    }
+    let database = args.place.storage().open()?;
+    Ok((Study::begin(database, &args.place.study, definition)?, data))
+}
+
+/// The best points of a study.
+fn warm_start(mut earlier: Study) -> anyhow::Result<Vec<Point>> {
+    let trials = earlier.trials()?;
+    let best = front(&trials, &earlier.definition.search);
+    let points: Vec<Point> = (best.iter().take(WARM))
+        .map(|trial| trial.point.clone())
+        .collect();
+    if points.is_empty() {
+        bail!(
+            "study {:?} has no finished trial to begin with",
+            earlier.name()
+        );
+    }
+    Ok(points)
 }
 
 fn cores() -> usize {

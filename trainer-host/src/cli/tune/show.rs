@@ -11,9 +11,11 @@ use crate::cli::table::{percent, table, table_with_text};
 
 use crate::search::importance::importance;
 use crate::search::in_one_line;
-use crate::tune::best::front;
+use crate::tune::best::{best, front};
+use crate::tune::finalists::{Finalist, judged};
 use crate::tune::report::study_page;
-use crate::tune::study::{Definition, State, StoredTrial, Study, lowest, observations};
+use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, observations};
+use crate::tune::study::{Definition, Study};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -34,8 +36,14 @@ pub(super) struct Overview {
     definition: Definition,
     /// How many are running, finished, stopped, failed.
     counts: Vec<(State, usize)>,
-    /// Multiply-accumulates of all training.
+    /// Multiply-accumulates of all trials' own training.
     macs: f64,
+    /// Those of the repeats.
+    repeat_macs: f64,
+    /// The trials that were trained again, by their mean error.
+    finalists: Vec<Finalist>,
+    /// The one that `tune best` takes.
+    best: Option<usize>,
     /// Numbers of the trials that none beats, by error.
     front: Vec<usize>,
     /// Share of each setting, the most important first.
@@ -54,12 +62,22 @@ impl Overview {
             State::Failed,
             State::Running,
         ];
-        let count = |state| trials.iter().filter(|trial| trial.state == state).count();
+        let count = |state| {
+            trials
+                .iter()
+                .filter(|trial| trial.own.state == state)
+                .count()
+        };
         Self {
             study: study.name().to_owned(),
             definition: study.definition.clone(),
             counts: states.map(|state| (state, count(state))).to_vec(),
-            macs: trials.iter().map(|trial| trial.macs).sum(),
+            macs: trials.iter().map(|trial| trial.own.macs).sum(),
+            repeat_macs: (trials.iter().flat_map(|trial| &trial.repeats))
+                .map(|training| training.macs)
+                .sum(),
+            finalists: judged(trials, search),
+            best: best(trials, search.repeats, &search.chip).map(|trial| trial.number),
             front: front(trials, search)
                 .iter()
                 .map(|trial| trial.number)
@@ -70,12 +88,12 @@ impl Overview {
         }
     }
 
-    pub(super) fn ended(&self) -> usize {
-        let ended = self
-            .trials
-            .iter()
-            .filter(|trial| trial.state != State::Running);
-        ended.count()
+    /// How many trials and how many repeats have ended.
+    pub(super) fn ended(&self) -> (usize, usize) {
+        let all = self.trials.iter().flat_map(StoredTrial::trainings);
+        let ended = all.filter(|(_, training)| training.state != State::Running);
+        let (repeats, trials): (Vec<_>, Vec<_>) = ended.partition(|(id, _)| id.repeat > 0);
+        (trials.len(), repeats.len())
     }
 
     pub(super) fn text(&self) -> String {
@@ -84,12 +102,13 @@ impl Overview {
             .map(|(state, count)| format!("{count} {}", state.name()))
             .collect();
         let mut text = format!(
-            "study {}: {} of {} trials ({}), {:.2e} multiply-accumulates of training\n",
+            "study {}: {} of {} trials ({}), {:.2e} multiply-accumulates of training, {:.2e} of repeats\n",
             self.study,
             self.trials.len(),
             self.definition.search.trials,
             counts.join(", "),
-            self.macs
+            self.macs,
+            self.repeat_macs
         );
         let front = || {
             self.front
@@ -105,6 +124,13 @@ impl Overview {
             return text + "no trial is finished yet\n";
         }
         text += &format!("\n{}", trial_table(&listed, self.lists_all));
+        if !self.finalists.is_empty() {
+            text += &format!(
+                "\njudged by {} trainings each, mean ± deviation\n{}",
+                self.definition.search.repeats,
+                finalist_table(&self.finalists)
+            );
+        }
         if !self.importance.is_empty() {
             let rows: Vec<Vec<String>> = (self.importance.iter())
                 .map(|(name, share)| vec![name.clone(), percent(*share)])
@@ -115,14 +141,39 @@ impl Overview {
     }
 }
 
+fn finalist_table(finalists: &[Finalist]) -> String {
+    let row = |finalist: &Finalist| {
+        vec![
+            finalist.trial.to_string(),
+            finalist.judgement.error_text(),
+            finalist.judgement.accuracy_text(),
+            finalist.footprint.instructions.to_string(),
+            finalist.footprint.flash_bytes.to_string(),
+            finalist.footprint.ram_bytes.to_string(),
+            finalist.settings(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = finalists.iter().map(row).collect();
+    let header = [
+        "trial",
+        "error",
+        "integers",
+        "instructions",
+        "flash",
+        "RAM",
+        "settings",
+    ];
+    table_with_text(&header, &rows)
+}
+
 fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
     let rows: Vec<Vec<String>> = (trials.iter())
         .map(|trial| {
-            let result = trial.result.as_ref();
+            let result = trial.own.result.as_ref();
             let share = |share: Option<f64>| share.map_or("-".into(), percent);
             let mut row = vec![trial.number.to_string()];
             if with_state {
-                row.push(trial.state.name().into());
+                row.push(trial.own.state.name().into());
             }
             row.extend([
                 result.map_or("-".into(), |result| format!("{:.5}", result.error)),
@@ -152,21 +203,31 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
     table_with_text(&header, &rows)
 }
 
-/// A trial that has ended, in one line.
-pub(super) fn trial_line(trial: &StoredTrial) -> String {
-    let lowest = lowest(&trial.values);
-    let outcome = match (&trial.result, &trial.problem) {
+/// A training that has ended, in one line; empty if the trial has no such.
+pub(super) fn training_line(trial: &StoredTrial, id: TrainingId) -> String {
+    let Some((_, training)) = trial.trainings().find(|(other, _)| *other == id) else {
+        return String::new();
+    };
+    let outcome = match (&training.result, &training.problem) {
         (Some(result), _) => match result.accuracy {
             Some(accuracy) => format!("accuracy {}", percent(accuracy)),
             None => format!("error {:.5}", result.error),
         },
         (None, Some(problem)) => problem.clone(),
-        (None, None) => format!("error {lowest:.4} after {} epochs", trial.values.len()),
+        (None, None) => format!(
+            "error {:.4} after {} epochs",
+            lowest(&trial.values),
+            trial.values.len()
+        ),
+    };
+    let repeat = match id.repeat {
+        0 => String::new(),
+        repeat => format!("repeat {repeat} "),
     };
     format!(
-        "trial {:>4} {:<8} {outcome}, {} instructions, {} B flash, {} B RAM; {}",
+        "trial {:>4} {repeat}{:<8} {outcome}, {} instructions, {} B flash, {} B RAM; {}",
         trial.number,
-        trial.state.name(),
+        training.state.name(),
         trial.footprint.instructions,
         trial.footprint.flash_bytes,
         trial.footprint.ram_bytes,

@@ -4,22 +4,25 @@ use std::io::IsTerminal;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::show::trial_line;
+use super::show::training_line;
 use crate::cost::Limits;
 use crate::search::{Point, in_one_line};
 use crate::tune::best::best;
-use crate::tune::study::{Definition, State, StoredTrial};
+use crate::tune::stored_trial::{Attempt, StoredTrial, TrainingId};
+use crate::tune::study::Definition;
 use crate::tune::worker::Event;
 
 pub(super) struct Watch {
     trials: usize,
+    /// Trainings that trials are judged by.
+    repeats: usize,
     ended: Vec<StoredTrial>,
     workers: Vec<Option<Running>>,
     screen: Option<Screen>,
 }
 
 struct Running {
-    number: usize,
+    training: TrainingId,
     point: Point,
     epochs: usize,
 }
@@ -56,13 +59,14 @@ impl Screen {
 impl Watch {
     pub(super) fn new(definition: &Definition, trials: &[StoredTrial], workers: usize) -> Self {
         let ended: Vec<StoredTrial> = (trials.iter())
-            .filter(|trial| trial.state != State::Running)
+            .filter(|trial| !trial.is_running())
             .cloned()
             .collect();
         let count = definition.search.trials;
         let terminal = std::io::stderr().is_terminal();
         let watch = Self {
             trials: count,
+            repeats: definition.search.repeats,
             workers: (0..workers).map(|_| None).collect(),
             screen: terminal.then(|| Screen::new(workers, count, ended.len())),
             ended,
@@ -71,7 +75,7 @@ impl Watch {
             watch.line(&format!(
                 "{} of {count} trials have ended already{}",
                 watch.ended.len(),
-                watch.best()
+                watch.best_line()
             ));
         }
         watch
@@ -85,62 +89,84 @@ impl Watch {
         }
     }
 
-    fn best(&self) -> String {
-        best(&self.ended, &Limits::default()).map_or(String::new(), |trial| {
-            format!(", best: {}", trial_line(trial))
-        })
+    fn best(&self) -> Option<&StoredTrial> {
+        best(&self.ended, self.repeats, &Limits::default())
+    }
+
+    fn best_line(&self) -> String {
+        let line = |trial: &StoredTrial| {
+            let own = TrainingId::own(trial.number);
+            format!(", best: {}", training_line(trial, own))
+        };
+        self.best().map_or(String::new(), line)
     }
 
     pub(super) fn take(&mut self, event: Event) {
         match event {
             Event::Began {
                 worker,
-                number,
-                attempt,
+                attempt: Attempt { training, number },
                 point,
                 epochs,
                 ..
             } => {
-                if attempt > 1 {
-                    self.line(&format!("trial {number:>4} is taken up, attempt {attempt}"));
+                if number > 1 {
+                    self.line(&format!("{training} is taken up, attempt {number}"));
                 }
                 self.workers[worker] = Some(Running {
-                    number,
+                    training,
                     point,
                     epochs,
                 });
                 self.show(worker, 0, None);
             }
+            Event::Trouble(problem) => self.line(&problem),
             Event::Epoch {
                 worker,
                 epoch,
                 lowest,
             } => self.show(worker, epoch, Some(lowest)),
-            Event::Ended { worker, trial } => {
+            Event::Ended {
+                worker,
+                training,
+                trial,
+            } => {
                 self.workers[worker] = None;
                 if let Some(screen) = &self.screen {
                     screen.workers[worker].set_position(0);
                     screen.workers[worker].set_message("waits");
                 }
                 if let Some(trial) = trial {
-                    let before = best(&self.ended, &Limits::default()).map(|b| b.number);
-                    let line = trial_line(&trial);
-                    self.ended.push(*trial);
-                    let now = best(&self.ended, &Limits::default()).map(|b| b.number);
-                    let mark = if now == before {
-                        ""
-                    } else {
-                        "  ← best so far"
-                    };
-                    self.line(&format!("{line}{mark}"));
-                    if let Some(screen) = &self.screen {
-                        screen
-                            .best
-                            .set_position(self.ended.len().min(self.trials) as u64);
-                        screen.best.set_message(self.best());
-                    }
+                    self.end(training, *trial);
                 }
             }
+        }
+    }
+
+    /// Takes in what a training of `trial` came to.
+    fn end(&mut self, training: TrainingId, trial: StoredTrial) {
+        let line = training_line(&trial, training);
+        let before = self.best().map(|best| best.number);
+        let known = self.ended.iter_mut().find(|t| t.number == trial.number);
+        match known {
+            Some(known) => *known = trial,
+            None => self.ended.push(trial),
+        }
+        let now = self.best().map(|best| best.number);
+        let mark = if now == before {
+            String::new()
+        } else if now == Some(training.trial) {
+            "  ← best so far".into()
+        } else {
+            now.map_or(String::new(), |now| {
+                format!("  ← trial {now} is the best now")
+            })
+        };
+        self.line(&format!("{line}{mark}"));
+        if let Some(screen) = &self.screen {
+            let ended = self.ended.len().min(self.trials);
+            screen.best.set_position(ended as u64);
+            screen.best.set_message(self.best_line());
         }
     }
 
@@ -153,8 +179,8 @@ impl Watch {
         bar.set_position(epoch as u64);
         let lowest = lowest.map_or(String::new(), |value| format!("error {value:.4}, "));
         bar.set_message(format!(
-            "trial {}, epoch {epoch}/{}, {lowest}{}",
-            running.number,
+            "{}, epoch {epoch}/{}, {lowest}{}",
+            running.training,
             running.epochs,
             in_one_line(&running.point)
         ));

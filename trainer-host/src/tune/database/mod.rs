@@ -49,6 +49,8 @@ pub enum DatabaseError {
         storage: String,
         /// What the database said.
         problem: String,
+        /// Whether it may go another time: it is locked, or its server cannot be reached.
+        is_transient: bool,
     },
     /// A statement failed.
     #[error("{storage}: {problem}")]
@@ -57,6 +59,8 @@ pub enum DatabaseError {
         storage: String,
         /// What the database said.
         problem: String,
+        /// Whether it may go another time: it is locked, or its server cannot be reached.
+        is_transient: bool,
     },
     /// What it holds is not what this program wrote.
     #[error("{storage}: {problem}; was it written by another version of trainer-host?")]
@@ -68,8 +72,24 @@ pub enum DatabaseError {
     },
 }
 
+impl DatabaseError {
+    /// Whether the same may go another time.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Open { is_transient, .. } | Self::Statement { is_transient, .. } => *is_transient,
+            Self::Content { .. } => false,
+        }
+    }
+}
+
 /// A connection.
 pub trait Database: Send {
+    /// Connects again if the connection was lost.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`]
+    fn reconnect(&mut self) -> Result<(), DatabaseError>;
+
     /// Runs statements without parameters.
     ///
     /// # Errors
@@ -157,7 +177,8 @@ impl Storage {
     }
 }
 
-/// One table for each of studies, their trials, and the trials' epochs.
+/// One table for each of studies, their trials, the trials' repeats and epochs. Studies of a version without
+/// repeats are gone on with: the table is made when they are opened.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY,
@@ -177,6 +198,21 @@ CREATE TABLE IF NOT EXISTS trials (
     macs DOUBLE PRECISION NOT NULL,
     result TEXT,
     PRIMARY KEY (study, number)
+);
+CREATE TABLE IF NOT EXISTS repeats (
+    study TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    repeat BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    heartbeat DOUBLE PRECISION NOT NULL,
+    began DOUBLE PRECISION NOT NULL,
+    ended DOUBLE PRECISION,
+    macs DOUBLE PRECISION NOT NULL,
+    result TEXT,
+    PRIMARY KEY (study, number, repeat),
+    FOREIGN KEY (study, number) REFERENCES trials (study, number)
 );
 CREATE TABLE IF NOT EXISTS epochs (
     study TEXT NOT NULL,

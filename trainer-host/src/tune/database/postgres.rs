@@ -1,23 +1,25 @@
 //! Studies on a PostgreSQL server.
+//!
+//! With `?sslmode=require` the connection is encrypted, and the server's certificate must be for its name and
+//! signed by an authority that the system trusts, or that the file which `SSL_CERT_FILE` names holds.
 
+use postgres::config::SslMode;
 use postgres::types::{ToSql, Type};
-use postgres::{Client, NoTls, Row};
+use postgres::{Client, Config, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Cell, Database, DatabaseError, TABLES};
 
 pub(super) struct Postgres {
     client: Client,
+    address: String,
     name: String,
 }
 
 impl Postgres {
     pub(super) fn open(address: &str) -> Result<Self, DatabaseError> {
         let name = without_password(address);
-        let failed = |error: postgres::Error| DatabaseError::Open {
-            storage: name.clone(),
-            problem: in_words(&error),
-        };
-        let mut client = Client::connect(address, NoTls).map_err(failed)?;
+        let mut client = connect(address)?;
         // Tables that two workers make at once would clash; the number is this program's own.
         let made = client
             .batch_execute(
@@ -25,16 +27,57 @@ impl Postgres {
             )
             .and_then(|()| client.batch_execute(TABLES))
             .and_then(|()| client.batch_execute("COMMIT"));
-        made.map_err(failed)?;
-        Ok(Self { client, name })
+        made.map_err(|error| cannot_open(address, &error))?;
+        Ok(Self {
+            client,
+            address: address.to_owned(),
+            name,
+        })
     }
 
     fn failed(&self, error: &postgres::Error) -> DatabaseError {
         DatabaseError::Statement {
             storage: self.name.clone(),
             problem: in_words(error),
+            is_transient: is_transient(error),
         }
     }
+}
+
+fn connect(address: &str) -> Result<Client, DatabaseError> {
+    let failed = |error: postgres::Error| cannot_open(address, &error);
+    let config: Config = address.parse().map_err(failed)?;
+    if config.get_ssl_mode() != SslMode::Require {
+        return config.connect(NoTls).map_err(failed);
+    }
+    let (tls, _) = MakeRustlsConnect::with_native_certs().map_err(|errors| DatabaseError::Open {
+        storage: without_password(address),
+        problem: format!(
+            "the system has no certificates to trust; name a file of them by SSL_CERT_FILE {errors:?}"
+        ),
+        is_transient: false,
+    })?;
+    config.connect(tls).map_err(failed)
+}
+
+fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
+    DatabaseError::Open {
+        storage: without_password(address),
+        problem: in_words(error),
+        is_transient: is_transient(error),
+    }
+}
+
+/// Whether the server cannot be reached now, or ends transactions for reasons of its own.
+fn is_transient(error: &postgres::Error) -> bool {
+    use std::error::Error;
+    let is_io = error
+        .source()
+        .is_some_and(|source| source.is::<std::io::Error>());
+    // Connection lost; deadlock and the like; no room; server going down or coming up.
+    const CLASSES: [&str; 4] = ["08", "40", "53", "57"];
+    let class = error.code().and_then(|code| code.code().get(..2));
+    error.is_closed() || is_io || class.is_some_and(|class| CLASSES.contains(&class))
 }
 
 /// The library's own text leaves out what the server said.
@@ -111,6 +154,13 @@ fn borrowed(parameters: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
 }
 
 impl Database for Postgres {
+    fn reconnect(&mut self) -> Result<(), DatabaseError> {
+        if self.client.is_closed() {
+            self.client = connect(&self.address)?;
+        }
+        Ok(())
+    }
+
     fn run(&mut self, statements: &str) -> Result<(), DatabaseError> {
         let done = self.client.batch_execute(statements);
         done.map_err(|error| self.failed(&error))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::{Cell, Database, DatabaseError, TABLES};
 
@@ -22,17 +22,14 @@ impl Sqlite {
         let failed = |error: rusqlite::Error| DatabaseError::Open {
             storage: name.clone(),
             problem: error.to_string(),
+            is_transient: is_locked(&error),
         };
         let connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(PATIENCE).map_err(failed)?;
         // The rollback journal keeps a study in one file, and every commit waits for the disk.
-        let made = connection
-            .execute_batch("PRAGMA foreign_keys = ON;")
-            .and_then(|()| {
-                let begun = "BEGIN IMMEDIATE;".to_owned();
-                connection.execute_batch(&(begun + TABLES + "COMMIT;"))
-            });
-        made.map_err(failed)?;
+        let made = connection.execute_batch("PRAGMA foreign_keys = ON;");
+        made.and_then(|()| make_tables(&connection))
+            .map_err(failed)?;
         Ok(Self { connection, name })
     }
 
@@ -42,6 +39,7 @@ impl Sqlite {
         let failed = |problem: String| DatabaseError::Open {
             storage: name.clone(),
             problem,
+            is_transient: false,
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
@@ -51,18 +49,40 @@ impl Sqlite {
             connection.query_row(columns, [], |row| row.get::<_, i64>(0))
         });
         match prepared {
-            Ok(2) => Ok(Self { connection, name }),
-            Ok(_) => Err(failed("it holds no studies".into())),
-            Err(error) => Err(failed(error.to_string())),
+            Ok(2) => {}
+            Ok(_) => return Err(failed("it holds no studies".into())),
+            Err(error) => return Err(failed(error.to_string())),
         }
+        let repeats = "SELECT count(*) FROM sqlite_schema WHERE name = 'repeats'";
+        let count = connection.query_row(repeats, [], |row| row.get::<_, i64>(0));
+        let made = count.and_then(|count| match count {
+            // Studies of a version without them.
+            0 => make_tables(&connection),
+            _ => Ok(()),
+        });
+        made.map_err(|error| failed(error.to_string()))?;
+        Ok(Self { connection, name })
     }
 
     fn failed(&self, error: &rusqlite::Error) -> DatabaseError {
         DatabaseError::Statement {
             storage: self.name.clone(),
             problem: error.to_string(),
+            is_transient: is_locked(error),
         }
     }
+}
+
+fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// Makes those that are not there.
+fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&("BEGIN IMMEDIATE;".to_owned() + TABLES + "COMMIT;"))
 }
 
 /// SQLite's numbered parameters begin with a question mark.
@@ -80,6 +100,10 @@ fn value(cell: &Cell) -> Value {
 }
 
 impl Database for Sqlite {
+    fn reconnect(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
     fn run(&mut self, statements: &str) -> Result<(), DatabaseError> {
         let done = self.connection.execute_batch(statements);
         done.map_err(|error| self.failed(&error))

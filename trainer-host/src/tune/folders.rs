@@ -1,0 +1,46 @@
+//! Folders of trainings' runs: one for each that has ended, and one for each attempt before.
+
+use std::path::{Path, PathBuf};
+
+use super::stored_trial::{Attempt, TrainingId};
+use crate::atomic_file::WriteFileError;
+
+/// The folder of a training that has ended.
+pub(super) fn name(training: TrainingId) -> String {
+    let TrainingId { trial, repeat } = training;
+    match repeat {
+        0 => format!("trial-{trial:04}"),
+        _ => format!("trial-{trial:04}.repeat-{repeat}"),
+    }
+}
+
+/// The folder for this attempt, with what earlier ones left on this machine. They can write no more:
+/// the folder that they know is gone.
+pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, WriteFileError> {
+    let name = name(attempt.training);
+    let of_attempt = |number: usize| folder.join(format!("{name}.attempt-{number}"));
+    let own = of_attempt(attempt.number);
+    std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let earlier = (1..attempt.number).rev().map(of_attempt);
+    for left in std::iter::once(folder.join(&name)).chain(earlier) {
+        if attempt.number > 1 && left.is_dir() && !own.exists() {
+            move_folder(&left, &own)?;
+        }
+    }
+    Ok(own)
+}
+
+/// Moves a folder to where there may be another one.
+pub(super) fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
+    let failed = |source| WriteFileError {
+        path: to.to_owned(),
+        source,
+    };
+    if from.is_dir() && to.is_dir() {
+        std::fs::remove_dir_all(to).map_err(failed)?;
+    }
+    std::fs::rename(from, to).map_err(failed)
+}

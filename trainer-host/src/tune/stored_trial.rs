@@ -1,0 +1,263 @@
+//! What a study knows of a trial: its settings, and what its trainings came to.
+//!
+//! Training 0 of a trial is its own, by which the search goes; those that follow repeat it with other seeds
+//! ([`finalists`](super::finalists)). A training is running, and then finished, stopped or failed, once and
+//! for all.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::database::{Cell, Database, DatabaseError};
+use super::trial::TrialResult;
+use crate::cost::Footprint;
+use crate::search::{Observation, Outcome, Point, SearchConfig};
+
+/// Where a training stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// A worker has it.
+    Running,
+    /// It was trained to its end and judged.
+    Finished,
+    /// It was not worth its end.
+    Stopped,
+    /// Its settings came to nothing.
+    Failed,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Running, Self::Finished, Self::Stopped, Self::Failed];
+
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Which training of a study.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TrainingId {
+    /// Its trial, from 0.
+    pub trial: usize,
+    /// 0 is the trial's own.
+    pub repeat: usize,
+}
+
+impl TrainingId {
+    /// A trial's own.
+    pub fn own(trial: usize) -> Self {
+        Self { trial, repeat: 0 }
+    }
+}
+
+impl fmt::Display for TrainingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trial {}", self.trial)?;
+        match self.repeat {
+            0 => Ok(()),
+            repeat => write!(f, " repeat {repeat}"),
+        }
+    }
+}
+
+/// A claim to a training, which counts until another worker takes the training up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attempt {
+    /// To what.
+    pub training: TrainingId,
+    /// From 1; 2 and more if another worker was lost.
+    pub number: usize,
+}
+
+impl Attempt {
+    /// The first one.
+    pub fn first(training: TrainingId) -> Self {
+        let number = 1;
+        Self { training, number }
+    }
+}
+
+/// A training as the study knows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredTraining {
+    /// Where it stands.
+    pub state: State,
+    /// Who works on it, or ended it.
+    pub worker: String,
+    /// From 1.
+    pub attempt: usize,
+    /// Since its worker was heard of.
+    pub silent_seconds: f64,
+    /// From its first attempt's beginning to its end.
+    pub seconds: Option<f64>,
+    /// Multiply-accumulates.
+    pub macs: f64,
+    /// What it came to, if it is finished.
+    pub result: Option<TrialResult>,
+    /// What went wrong, if it failed.
+    pub problem: Option<String>,
+}
+
+/// A trial as the study knows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredTrial {
+    /// From 0.
+    pub number: usize,
+    /// Its settings.
+    pub point: Point,
+    /// What its model needs.
+    pub footprint: Footprint,
+    /// Its own training.
+    #[serde(flatten)]
+    pub own: StoredTraining,
+    /// The value after each epoch of its own training.
+    pub values: Vec<f64>,
+    /// Trainings of the same settings with other seeds, in order.
+    pub repeats: Vec<StoredTraining>,
+}
+
+impl StoredTrial {
+    /// All of its trainings, its own first.
+    pub fn trainings(&self) -> impl Iterator<Item = (TrainingId, &StoredTraining)> {
+        let id = |repeat| TrainingId {
+            trial: self.number,
+            repeat,
+        };
+        let all = std::iter::once(&self.own).chain(&self.repeats);
+        all.enumerate()
+            .map(move |(repeat, training)| (id(repeat), training))
+    }
+
+    /// Whether its own training runs.
+    pub fn is_running(&self) -> bool {
+        self.own.state == State::Running
+    }
+
+    /// For the search; `None` while it runs.
+    pub fn observation(&self, search: &SearchConfig) -> Option<Observation> {
+        let outcome = match self.own.state {
+            State::Running => return None,
+            State::Finished => Outcome::Finished(self.objectives(search)?),
+            State::Stopped => Outcome::Stopped {
+                epochs: self.values.len(),
+                value: lowest(&self.values),
+            },
+            State::Failed => Outcome::Failed,
+        };
+        Some(Observation {
+            point: self.point.clone(),
+            outcome,
+        })
+    }
+
+    /// What its own training came to, in the order of the search's objectives; `None` unless it is finished.
+    pub fn objectives(&self, search: &SearchConfig) -> Option<Vec<f64>> {
+        let result = self.own.result.as_ref()?;
+        Some(result.objectives(&search.objectives, &self.footprint))
+    }
+}
+
+/// Those of the trials that have ended.
+pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
+    let ended = trials.iter().filter_map(|trial| trial.observation(search));
+    ended.collect()
+}
+
+/// The lowest of a trial's values; infinite where there is none.
+pub fn lowest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// The columns that [`StoredTraining::read`] reads, where the clock says `now`.
+pub(super) fn training_columns(now: &str) -> String {
+    format!("state, worker, attempt, {now} - heartbeat, ended - began, macs, result")
+}
+
+impl StoredTraining {
+    /// From [`training_columns`].
+    pub(super) fn read(row: &[Cell], database: &dyn Database) -> Result<Self, DatabaseError> {
+        let wrong = || content(database, format!("a training is {row:?}"));
+        let [
+            Cell::Text(state),
+            Cell::Text(worker),
+            Cell::Integer(attempt),
+            Cell::Real(silent_seconds),
+            seconds,
+            Cell::Real(macs),
+            end,
+        ] = row
+        else {
+            return Err(wrong());
+        };
+        let known = State::ALL.into_iter().find(|known| known.name() == state);
+        let state = known.ok_or_else(wrong)?;
+        let (mut result, mut problem) = (None, None);
+        if let Cell::Text(end) = end {
+            match state {
+                State::Failed => problem = Some(from_json(end, database)?),
+                _ => result = Some(from_json(end, database)?),
+            }
+        }
+        if *attempt < 1 || (state == State::Finished) != result.is_some() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            state,
+            worker: worker.clone(),
+            attempt: *attempt as usize,
+            silent_seconds: *silent_seconds,
+            seconds: match seconds {
+                Cell::Real(seconds) => Some(*seconds),
+                _ => None,
+            },
+            macs: *macs,
+            result,
+            problem,
+        })
+    }
+}
+
+impl StoredTrial {
+    /// From its number, point and footprint, and then [`training_columns`]; without epochs and repeats.
+    pub(super) fn read(row: &[Cell], database: &dyn Database) -> Result<Self, DatabaseError> {
+        let [
+            Cell::Integer(number),
+            Cell::Text(point),
+            Cell::Text(footprint),
+            own @ ..,
+        ] = row
+        else {
+            return Err(content(database, format!("a trial is {row:?}")));
+        };
+        Ok(Self {
+            number: *number as usize,
+            point: from_json(point, database)?,
+            footprint: from_json(footprint, database)?,
+            own: StoredTraining::read(own, database)?,
+            values: Vec::new(),
+            repeats: Vec::new(),
+        })
+    }
+}
+
+/// What a database holds and should not.
+pub(super) fn content(database: &dyn Database, problem: String) -> DatabaseError {
+    let storage = database.name().to_owned();
+    DatabaseError::Content { storage, problem }
+}
+
+/// A value that the database holds as JSON.
+pub(super) fn from_json<T: DeserializeOwned>(
+    text: &str,
+    database: &dyn Database,
+) -> Result<T, DatabaseError> {
+    serde_json::from_str(text).map_err(|error| content(database, error.to_string()))
+}
