@@ -16,32 +16,32 @@ use crate::{command, firmware};
 const EXPERIMENTS: [DataSet; 5] = [FSDD, JAPANESE_VOWELS, ECG5000, UCI_HAR, ETTH1];
 /// How a finished run is fine-tuned for a scheme, with itself as its teacher; docs/quantisation.md says what
 /// that was chosen by.
-const FINE_TUNING: [&str; 4] = ["--epochs", "20", "--learning-rate", "0.002"];
+const FINE_TUNING: [&str; 4] = ["--epochs", "20", "--learning-rate", "0.001"];
 
 /// What integers of classes are held to.
 struct Demand {
     column: &'static str,
     /// Points of accuracy that may be lost against f32.
     loss: f64,
-    /// Least share of decisions that are the f32 network's.
-    agreement: f64,
+    /// Least share of decisions that are the f32 network's, if any is demanded.
+    agreement: Option<f64>,
 }
 
 const DEMANDS: [Demand; 3] = [
     Demand {
         column: "w8a16",
         loss: 0.1,
-        agreement: 0.995,
+        agreement: Some(0.995),
     },
     Demand {
         column: "w8a8",
         loss: 0.3,
-        agreement: 0.0,
+        agreement: None,
     },
     Demand {
         column: "w4a16 QAT",
         loss: 0.5,
-        agreement: 0.0,
+        agreement: None,
     },
 ];
 
@@ -200,16 +200,18 @@ fn verdicts(results: &[Value]) -> Result<String> {
         for demand in DEMANDS.iter().filter(measured).filter(|_| unit == 100.0) {
             let (integer, agreement) = means(result, demand.column)?;
             let loss = unit * number(result, "/trained/test/mean")? - integer;
-            // Sums of seeds' accuracies differ in the last places from their products.
-            let met = loss <= demand.loss + 1e-9 && agreement >= demand.agreement;
+            // Sums of the seeds' accuracies differ in their last places.
+            let met = loss <= demand.loss + 1e-9 && demand.agreement.is_none_or(|a| agreement >= a);
+            let verdict = if met { "met" } else { "NOT MET" };
             text += &format!(
-                "{name:<16} {:<10} loses {loss:>6.2} points, of {:.1} at most; {:>6.2} % of decisions are f32's, of {:>4.1} at least: {}\n",
-                demand.column,
-                demand.loss,
-                100.0 * agreement,
-                100.0 * demand.agreement,
-                if met { "met" } else { "NOT MET" },
+                "{name:<16} {:<10} {verdict:<8} {loss:.2} points lost, {:.1} allowed",
+                demand.column, demand.loss
             );
+            if let Some(least) = demand.agreement {
+                let (found, least) = (100.0 * agreement, 100.0 * least);
+                text += &format!("; {found:.2} % of decisions are f32's, {least:.1} % demanded");
+            }
+            text += "\n";
         }
     }
     Ok(text)
@@ -220,5 +222,41 @@ fn figure(score: &Value) -> Result<f64> {
     match score["accuracy"].as_f64() {
         Some(accuracy) => Ok(100.0 * accuracy),
         None => number(score, "/standardised/mse").or_else(|_| number(score, "/mse")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two seeds with these accuracies of the integers and these shares of equal decisions, where f32 has 0.9.
+    fn result(figure: &str, column: &str, runs: [(f64, f64); 2]) -> Value {
+        let run = |(accuracy, agreement)| json!({"integer": {"accuracy": accuracy}, "agreement": agreement});
+        json!({
+            "experiment": "digits",
+            "trained": {"test": {"figure": figure, "mean": 0.9}},
+            "integers": {column: runs.map(run)},
+        })
+    }
+
+    #[test]
+    fn a_demand_is_met_up_to_its_limit() {
+        let met = |column: &str, runs| {
+            let text = verdicts(&[result("accuracy", column, runs)]).unwrap();
+            text.contains(" met ") && !text.contains("NOT MET")
+        };
+        assert!(met("w8a16", [(0.898, 0.99), (0.9, 1.0)]));
+        assert!(!met("w8a16", [(0.8979, 0.99), (0.9, 1.0)]));
+        assert!(!met("w8a16", [(0.9, 0.989), (0.9, 1.0)]));
+        assert!(met("w8a8", [(0.897, 0.5), (0.897, 0.5)]));
+        assert!(met("w4a16 QAT", [(0.89, 0.9), (0.9, 0.9)]));
+        assert!(!met("w4a16 QAT", [(0.88, 0.9), (0.9, 0.9)]));
+    }
+
+    #[test]
+    fn forecasts_and_other_columns_have_no_demand() {
+        let forecast = result("standardised-mean-squared-error", "w8a16", [(0.5, 0.5); 2]);
+        let other = result("accuracy", "w4a16", [(0.5, 0.5); 2]);
+        assert_eq!(verdicts(&[forecast, other]).unwrap(), "");
     }
 }
