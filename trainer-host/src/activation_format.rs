@@ -25,6 +25,8 @@ pub struct ActivationFormats {
     pub input: Vec<ActivationFormat>,
     /// Of each LSTM layer's hidden state, first to last.
     pub hidden: Vec<Option<ActivationFormat>>,
+    /// Of each LSTM layer's hidden state on its way up alone, where it is int16 and the layer above int8.
+    pub upward: Vec<Option<ActivationFormat>>,
     /// Of each hidden dense layer's outputs, first to last.
     pub dense: Vec<Option<ActivationFormat>>,
 }
@@ -74,6 +76,11 @@ impl ActivationFormats {
     /// Of LSTM layer `l`.
     pub(crate) fn of_hidden(&self, l: usize) -> Option<ActivationFormat> {
         self.hidden.get(l).copied().flatten()
+    }
+
+    /// Of LSTM layer `l` on its way up alone.
+    pub(crate) fn of_upward(&self, l: usize) -> Option<ActivationFormat> {
+        self.upward.get(l).copied().flatten()
     }
 
     /// Of dense layer `l`; the output layer has none.

@@ -482,6 +482,16 @@ impl Shard {
             }
         }
         self.drop_from_head_gradient(mode);
+        self.clip_upward_gradient(self.lstm.len() - 1, weights);
+    }
+
+    /// Clears what comes back to values of LSTM layer `l` that were clipped on their way up.
+    fn clip_upward_gradient(&mut self, l: usize, weights: &Weights) {
+        if let Some(format) = weights.forward.formats.of_upward(l) {
+            let rounded = (&self.pass.layers[l].upward, 0);
+            let d_hidden = &mut self.lstm[l].d_hidden;
+            format.clip_gradient(rounded, (d_hidden, 0), rounded.0.rows());
+        }
     }
 
     fn drop_from_head_gradient(&mut self, mode: Mode) {
@@ -534,6 +544,7 @@ impl Shard {
                 .dropout
                 .between_layers
                 .backward(l - 1, &mut below.d_hidden);
+            self.clip_upward_gradient(l - 1, weights);
         }
     }
 

@@ -3,8 +3,8 @@
 //! Observes only; what the numbers decide is in [`crate::quantise`].
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rayon::prelude::*;
 
+use crate::forward::LayerStates;
 use crate::magnitudes::Magnitudes;
 use crate::network::{Mode, Network};
 
@@ -45,11 +45,9 @@ impl Calibration {
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Self {
         let few = evenly_spaced(sequences, MOST_SEQUENCES);
         let steps = few.iter().map(ArrayView2::nrows).sum();
-        let parts: Vec<Observed> = few
-            .par_iter()
-            .enumerate()
-            .map(|(part, sequence)| Observed::of(network, *sequence, (steps, part)))
-            .collect();
+        let parts: Vec<Observed> = network.states(&few, |part, states| {
+            Observed::of(network, (few[part], states), (steps, part))
+        });
         let mut total = Observed::nothing(network, (steps, 0));
         for part in &parts {
             total.merge(part);
@@ -96,12 +94,15 @@ impl Observed {
         }
     }
 
-    fn of(network: &Network, sequence: ArrayView2<'_, f32>, place: (usize, usize)) -> Self {
+    fn of(
+        network: &Network,
+        (sequence, states): (ArrayView2<'_, f32>, &[LayerStates]),
+        place: (usize, usize),
+    ) -> Self {
         let mut seen = Self::nothing(network, place);
         seen.steps = sequence.nrows() as f64;
-        let trace = network.trace(sequence);
         let mut input = sequence;
-        for (ranges, layer) in seen.calibration.lstm.iter_mut().zip(&trace) {
+        for (ranges, layer) in seen.calibration.lstm.iter_mut().zip(states) {
             for (j, column) in input.axis_iter(Axis(1)).enumerate() {
                 ranges.input[j].add(column.insert_axis(Axis(1)));
                 ranges.input_square[j] = square(column.iter());

@@ -26,6 +26,8 @@ use crate::network::{DenseLayer, LstmLayer, Mode, Network};
 
 /// Sequences that are evaluated together.
 const GROUP: usize = 16;
+/// Steps of sequences whose states are kept together, where one has no more.
+const GROUP_STEPS: usize = 16_384;
 /// Steps that are evaluated before the state is carried over, which bounds the memory of long
 /// sequences.
 const WINDOW_STEPS: usize = 512;
@@ -35,6 +37,15 @@ const WINDOW_STEPS: usize = 512;
 pub struct LayerTrace {
     /// The gates' activations after each step, in the order i, f, g, o, `[T, 4H]`.
     pub gates: Array2<f32>,
+    /// h after each step, `[T, H]`.
+    pub hidden: Array2<f32>,
+    /// c after each step, `[T, H]`.
+    pub cell: Array2<f32>,
+}
+
+/// The states of one LSTM layer over one sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerStates {
     /// h after each step, `[T, H]`.
     pub hidden: Array2<f32>,
     /// c after each step, `[T, H]`.
@@ -99,22 +110,47 @@ impl Network {
         pass.load(&[sequence], self.config.inputs);
         pass.lstm(&PackedNetwork::rounding(self, formats));
         let steps = sequence.nrows();
-        let unpack = |states: &Panels| {
-            Array2::from_shape_fn((steps, states.columns()), |(t, u)| states.get(1 + t, u))
-        };
-        let layers = pass.layers.iter();
+        let layers = pass.layers.iter().zip(pass.states(0));
         layers
-            .map(|layer| LayerTrace {
-                gates: {
-                    let hidden = layer.hidden.columns();
-                    Array2::from_shape_fn((steps, 4 * hidden), |(t, r)| {
-                        layer.gates.get(t, gate_column(r, hidden))
-                    })
-                },
-                hidden: unpack(&layer.hidden),
-                cell: unpack(&layer.cell),
+            .map(|(layer, LayerStates { hidden, cell })| LayerTrace {
+                gates: Array2::from_shape_fn((steps, 4 * hidden.ncols()), |(t, r)| {
+                    layer.gates.get(t, gate_column(r, hidden.ncols()))
+                }),
+                hidden,
+                cell,
             })
             .collect()
+    }
+
+    /// Hidden and cell states of each LSTM layer over normalised sequences, each `[T, I]`, in their order.
+    /// Uses all threads; the result does not depend on their number. `keep` takes what is wanted of them, by
+    /// the sequence's number.
+    ///
+    /// # Panics
+    /// As [`Network::trace`].
+    pub fn states<T: Send>(
+        &self,
+        sequences: &[ArrayView2<'_, f32>],
+        keep: impl Fn(usize, &[LayerStates]) -> T + Sync,
+    ) -> Vec<T> {
+        let packed = PackedNetwork::rounding(self, &ActivationFormats::default());
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        order.sort_by_key(|&s| std::cmp::Reverse(sequences[s].nrows()));
+        let longest = order.first().map_or(1, |&s| sequences[s].nrows().max(1));
+        let mut kept: Vec<(usize, T)> = order
+            .par_chunks((GROUP_STEPS / longest).clamp(1, GROUP))
+            .map_init(Pass::default, |pass, group| {
+                let views: Vec<_> = group.iter().map(|&s| sequences[s]).collect();
+                pass.load(&views, self.config.inputs);
+                pass.lstm(&packed);
+                let numbered = group.iter().enumerate();
+                let kept = numbered.map(|(b, &s)| (s, keep(s, &pass.states(b))));
+                kept.collect::<Vec<_>>()
+            })
+            .flatten()
+            .collect();
+        kept.sort_by_key(|(s, _)| *s);
+        kept.into_iter().map(|(_, kept)| kept).collect()
     }
 }
 
@@ -315,6 +351,8 @@ pub(crate) struct LstmPass {
     pub(crate) cell_tanh: Panels,
     /// h, `[B + R, H]`.
     pub(crate) hidden: Panels,
+    /// h of all steps as it is rounded on its way up alone, `[R, H]`; empty where it is not.
+    pub(crate) upward: Panels,
     /// m of (D3), `[B, H]`, if that is active.
     pub(crate) recurrent_mask: Panels,
     /// h ⊙ m of (D3), `[B + R, H]`, if that is active.
@@ -400,8 +438,9 @@ impl Pass {
             let (x, first) = match below.last() {
                 Some(below) => {
                     let between = &mut self.dropout.between_layers;
-                    between.apply(l - 1, &below.hidden, sequences, self.steps.owners());
-                    between.kept(l - 1, &below.hidden, sequences)
+                    let (h, first) = below.upward(sequences);
+                    between.apply(l - 1, h, first, self.steps.owners());
+                    between.kept(l - 1, h, first)
                 }
                 None => (&self.input, 0),
             };
@@ -428,6 +467,7 @@ impl Pass {
                 masked,
                 format,
             );
+            layer.round_upward(network.formats.of_upward(l), sequences);
         }
     }
 
@@ -435,8 +475,8 @@ impl Pass {
     pub(crate) fn lstm_input(&self, l: usize) -> (&Panels, usize) {
         match l.checked_sub(1) {
             Some(below) => {
-                let hidden = &self.layers[below].hidden;
-                (self.dropout.between_layers).kept(below, hidden, self.steps.sequences)
+                let (h, first) = self.layers[below].upward(self.steps.sequences);
+                (self.dropout.between_layers).kept(below, h, first)
             }
             None => (&self.input, 0),
         }
@@ -448,8 +488,8 @@ impl Pass {
         match mode {
             Mode::SequenceToOne => self.dropout.between_layers.kept(top, &self.features, 0),
             Mode::SequenceToSequence => {
-                let hidden = &self.layers[top].hidden;
-                (self.dropout.between_layers).kept(top, hidden, self.steps.sequences)
+                let (h, first) = self.layers[top].upward(self.steps.sequences);
+                (self.dropout.between_layers).kept(top, h, first)
             }
         }
     }
@@ -491,20 +531,20 @@ impl Pass {
     /// Gathers the last steps of sequence to one, and drops from what the head reads.
     fn prepare_head(&mut self, mode: Mode) {
         let top = self.layers.len() - 1;
-        let hidden = &self.layers[top].hidden;
         let sequences = self.steps.sequences;
+        let (h, first) = self.layers[top].upward(sequences);
         let between = &mut self.dropout.between_layers;
         match mode {
             Mode::SequenceToOne => {
-                self.features.reshape(sequences, hidden.columns());
+                self.features.reshape(sequences, h.columns());
                 for b in 0..sequences {
-                    let from = sequences + self.steps.last_row(b);
-                    copy_row(hidden, from, &mut self.features, b);
+                    let from = first + self.steps.last_row(b);
+                    copy_row(h, from, &mut self.features, b);
                 }
                 between.apply(top, &self.features, 0, 0..sequences);
             }
             Mode::SequenceToSequence => {
-                between.apply(top, hidden, sequences, self.steps.owners());
+                between.apply(top, h, first, self.steps.owners());
             }
         }
     }
@@ -512,6 +552,25 @@ impl Pass {
     /// Outputs of the last dense layer, one row for each row that entered.
     pub(crate) fn logits(&self) -> &Panels {
         &self.dense[self.dense.len() - 1]
+    }
+
+    /// States of each LSTM layer after each step of sequence `b`.
+    fn states(&self, b: usize) -> Vec<LayerStates> {
+        let steps = &self.steps.steps;
+        let rows: Vec<usize> = (steps.iter().take_while(|step| step.count > b))
+            .map(|step| step.state + b)
+            .collect();
+        let unpack = |states: &Panels| {
+            Array2::from_shape_fn((rows.len(), states.columns()), |(t, u)| {
+                states.get(rows[t], u)
+            })
+        };
+        (self.layers.iter())
+            .map(|layer| LayerStates {
+                hidden: unpack(&layer.hidden),
+                cell: unpack(&layer.cell),
+            })
+            .collect()
     }
 
     /// Evaluates sequences, longest first, window by window.
@@ -641,6 +700,28 @@ impl LstmPass {
             if masked.recurrent {
                 self.mask_states(step.state, step.count);
             }
+        }
+    }
+
+    /// Keeps h of all steps as `format` has it.
+    fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize) {
+        let Some(format) = format else {
+            return self.upward.reshape(0, 0);
+        };
+        let rows = self.hidden.rows() - sequences;
+        self.upward.reshape(rows, self.hidden.columns());
+        for panel in 0..self.hidden.panels() {
+            let h = &self.hidden.panel(panel)[sequences..];
+            self.upward.panel_mut(panel).copy_from_slice(h);
+        }
+        format.round_rows(&mut self.upward, 0, rows);
+    }
+
+    /// h of all steps as it goes up, and the row of the first.
+    pub(crate) fn upward(&self, sequences: usize) -> (&Panels, usize) {
+        match self.upward.rows() {
+            0 => (&self.hidden, sequences),
+            _ => (&self.upward, 0),
         }
     }
 

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! out_of_range → data → compute → network, initialisation, dropout, activation_format → forward
-//! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune
-//! bptt, quantise, prune, optimiser, schedule → train → tensor_file → checkpoint
+//! forward → loss → bptt;  forward → magnitudes, calibrate → quantise;  network → prune, schemes
+//! bptt, quantise, prune, schemes, optimiser, schedule → train → tensor_file → checkpoint
 //! quantise → export → integers → evaluate, layer_error, unit_trace, disagreement
 //! config_file, run_folder → run_integers, choose → quantisation_report → report → training_run
 //! training_run → diagnose, tune → cli
@@ -51,6 +51,7 @@ pub mod report;
 pub mod run_folder;
 pub mod run_integers;
 pub mod schedule;
+pub mod schemes;
 pub mod search;
 mod tensor_file;
 pub mod train;

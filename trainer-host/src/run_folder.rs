@@ -24,7 +24,7 @@ use crate::data::{
     self, DataError, Dataset, Normalisation, OpenError, Options, Parts, Place, Schema,
 };
 use crate::network::{Head, Mode, Network, NetworkConfig};
-use crate::train::{EpochRecord, TrainConfig};
+use crate::train::{EpochRecord, SplitRule, TrainConfig};
 
 /// The chosen network.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -114,6 +114,24 @@ pub enum RunError {
         /// The folder.
         path: PathBuf,
     },
+    /// A run to begin with or to learn from was trained on this run's validation part.
+    #[error("{}: was trained on some of this run's validation part: it split off a share of {} by seed {}, and this run one of {} by seed {}; leave --split-seed out, begin with and learn from runs of one split, or take no validation part by --validation-share 0", folder.display(), split.share, split.seed, own.share, own.seed)]
+    OtherSplit {
+        /// The other run.
+        folder: PathBuf,
+        /// Its split.
+        split: SplitRule,
+        /// This run's.
+        own: SplitRule,
+    },
+    /// A run to begin with or to learn from divides the same data otherwise.
+    #[error("{}: divides the same data otherwise ({key}), so that it was trained on some of this run's validation part; give both the same, or take no validation part by --validation-share 0", folder.display())]
+    OtherParts {
+        /// The other run.
+        folder: PathBuf,
+        /// The key that differs.
+        key: &'static str,
+    },
     /// Weights or state cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -134,8 +152,55 @@ impl RunConfig {
     /// # Errors
     /// When the data cannot be read or split.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        let (share, seed) = (self.train.validation_share, self.train.split_seed());
+        let SplitRule { share, seed } = self.train.split();
         Ok(data::open_split(&self.source, &self.data, share, seed)?)
+    }
+
+    /// The same with the validation part of the runs that it begins with and learns from, where they are
+    /// of the same data: what those were trained on must not judge this one. A run that asks for no
+    /// validation part keeps none.
+    ///
+    /// # Errors
+    /// [`RunError::OtherSplit`] or [`RunError::OtherParts`] when there is no such part, and when a
+    /// configuration cannot be read.
+    pub fn with_known_split(mut self) -> Result<Self, RunError> {
+        let others: Vec<PathBuf> = self.train.other_runs().map(|(_, run)| run.into()).collect();
+        let mut taken = None;
+        for folder in others {
+            self.take_split_of(&Self::read(&folder)?, &folder, &mut taken)?;
+        }
+        Ok(self)
+    }
+
+    /// `taken` is what was taken over from another run before.
+    fn take_split_of(
+        &mut self,
+        other: &Self,
+        folder: &Path,
+        taken: &mut Option<SplitRule>,
+    ) -> Result<(), RunError> {
+        let judges = self.train.validation_share > 0.0 || self.data.has_validation_rows();
+        let same_data = same_source(&self.source, &other.source)
+            && !self.data.generates_otherwise(&other.data, &self.source);
+        if !(judges && same_data) {
+            return Ok(());
+        }
+        if let Some(key) = self.data.parted_otherwise(&other.data) {
+            let folder = folder.to_owned();
+            return Err(RunError::OtherParts { folder, key });
+        }
+        let (own, split) = (self.train.split(), other.train.split());
+        let fits = match taken {
+            Some(taken) => *taken == split,
+            None => self.train.split_seed.is_none_or(|seed| seed == split.seed),
+        };
+        if !fits {
+            let folder = folder.to_owned();
+            return Err(RunError::OtherSplit { folder, split, own });
+        }
+        self.train.take_split(split);
+        *taken = Some(split);
+        Ok(())
     }
 
     /// Reads a folder's configuration.
@@ -380,6 +445,12 @@ impl Run {
     }
 }
 
+/// Whether two sources are the same built-in data, or the same file by whatever path.
+fn same_source(a: &str, b: &str) -> bool {
+    let file = |source: &str| std::fs::canonicalize(source).ok();
+    a == b || file(a).is_some_and(|a| Some(a) == file(b))
+}
+
 /// Reads a run's log, a record for each epoch.
 ///
 /// # Errors
@@ -423,4 +494,113 @@ fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
         problem: error.to_string(),
     })?;
     Ok(atomic_file::write(path, text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::train::Distillation;
+
+    /// A run of the digits whose configuration alone is in `folder`.
+    fn write(folder: &Path, source: &str, split: SplitRule) {
+        std::fs::create_dir_all(folder).unwrap();
+        let train = TrainConfig {
+            seed: split.seed,
+            validation_share: split.share,
+            ..TrainConfig::default()
+        };
+        write_toml(&folder.join(CONFIG), &config(source, train)).unwrap();
+    }
+
+    fn config(source: &str, train: TrainConfig) -> RunConfig {
+        RunConfig {
+            source: source.into(),
+            data: Options::default(),
+            train,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_validation_part_is_that_of_the_runs_before(
+            (seed, before) in any::<(u32, u32)>(), share in 0.01f64..0.9, by_teacher: bool,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let split = SplitRule { share, seed: before.into() };
+            write(folder.path(), "digits", split);
+            let run = folder.path().to_owned();
+            let mut train = TrainConfig { seed: seed.into(), ..TrainConfig::default() };
+            match by_teacher {
+                true => train.distillation = Some(Distillation::from_teacher(run)),
+                false => train.init = Some(run),
+            }
+            let known = config("digits", train.clone()).with_known_split().unwrap();
+            prop_assert_eq!(known.train.split(), split);
+            prop_assert_eq!(known.train.seed, train.seed);
+            prop_assert_eq!(known.clone().with_known_split().unwrap(), known);
+            // Other data has no part in common, and a run without a validation part keeps none.
+            let other = config("adding", train.clone());
+            prop_assert_eq!(other.clone().with_known_split().unwrap(), other);
+            train.validation_share = 0.0;
+            let none = config("digits", train);
+            prop_assert_eq!(none.clone().with_known_split().unwrap(), none);
+        }
+    }
+
+    #[test]
+    fn refuses_other_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let [init, teacher] = ["a", "b"].map(|name| folder.path().join(name));
+        write(
+            &init,
+            "digits",
+            SplitRule {
+                share: 0.2,
+                seed: 1,
+            },
+        );
+        write(
+            &teacher,
+            "digits",
+            SplitRule {
+                share: 0.2,
+                seed: 2,
+            },
+        );
+        let mut train = TrainConfig {
+            init: Some(init),
+            split_seed: Some(3),
+            ..TrainConfig::default()
+        };
+        let refused = |train: &TrainConfig| {
+            let found = config("digits", train.clone()).with_known_split();
+            matches!(found, Err(RunError::OtherSplit { .. }))
+        };
+        assert!(refused(&train));
+        train.split_seed = Some(1);
+        assert!(!refused(&train));
+        train.distillation = Some(Distillation::from_teacher(teacher));
+        assert!(refused(&train));
+    }
+
+    #[test]
+    fn refuses_other_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let split = SplitRule {
+            share: 0.2,
+            seed: 1,
+        };
+        write(folder.path(), "data.csv", split);
+        let train = TrainConfig {
+            init: Some(folder.path().to_owned()),
+            ..TrainConfig::default()
+        };
+        let mut config = config("data.csv", train);
+        assert!(config.clone().with_known_split().is_ok());
+        config.data.columns.group = "person".into();
+        let error = config.with_known_split().unwrap_err().to_string();
+        assert!(error.contains("columns.group"), "{error}");
+    }
 }

@@ -49,8 +49,8 @@ pub struct Metrics {
     pub parameters: usize,
     /// What it was trained on.
     pub train_data: Summary,
-    /// What the scores are of: f32, or the scheme of quantisation-aware training.
-    pub judged_as: &'static str,
+    /// What the scores are of: f32, or the schemes of quantisation-aware training.
+    pub judged_as: String,
     /// Of the part that weights were chosen by.
     pub validation: Option<Score>,
     /// Of the part that nothing was chosen by.
@@ -91,6 +91,11 @@ pub enum TrainingRunError {
         /// What differs.
         what: &'static str,
     },
+    /// Data was opened with another split than the runs have that this one begins with or learns from.
+    #[error(
+        "the data was divided before the run's other runs were asked; open it with RunConfig::with_known_split"
+    )]
+    SplitAfterData,
     /// The data is not what the run began with.
     #[error("{}: {data} is no longer the data that this run began with; bring that back, or start a new run", folder.display())]
     OtherData {
@@ -134,11 +139,13 @@ impl TrainingRun {
     ) -> Result<Self, TrainingRunError> {
         // What can be refused without the data is refused before it is read.
         Self::refuse(&config, folder, overwrite)?;
+        let config = config.with_known_split()?;
         let data = config.open_data()?;
         Self::new(config, data, folder, overwrite)
     }
 
-    /// [`TrainingRun::begin`] with `data` that was opened before, as `config` says.
+    /// [`TrainingRun::begin`] with `data` that was opened before, as `config` says, which has the split
+    /// of the runs that it names ([`RunConfig::with_known_split`]).
     ///
     /// # Errors
     /// As there.
@@ -149,6 +156,10 @@ impl TrainingRun {
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
         Self::refuse(&config, folder, overwrite)?;
+        let known = config.clone().with_known_split()?;
+        if known != config {
+            return Err(TrainingRunError::SplitAfterData);
+        }
         Self::new(config, data, folder, overwrite)
     }
 
@@ -431,12 +442,12 @@ pub(crate) fn judged_outputs(
     data: &Parts,
     part: &Dataset,
 ) -> Result<Outputs, TrainingRunError> {
-    let Some(scheme) = run.config.train.qat else {
+    let Some(schemes) = &run.config.train.qat else {
         return Ok(run.outputs(part));
     };
-    let layers = run.network.lstm.len() + run.network.dense.len();
+    let schemes = schemes.per_layer(&run.network.config);
     let request = Request {
-        schemes: vec![scheme; layers],
+        schemes: schemes.map_err(TrainError::from)?,
         clipping: Some(QAT_CLIPPING),
         rounding: Some(QAT_ROUNDING),
     };
@@ -475,7 +486,7 @@ fn finish(
         best_validation: state.best.as_ref().map(|best| best.validation),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
-        judged_as: run.config.train.qat.map_or("f32", |scheme| scheme.name()),
+        judged_as: (run.config.train.qat.as_ref()).map_or("f32".into(), ToString::to_string),
         validation,
         test,
         criterion,

@@ -8,6 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use trainer_host::activation_format::{ActivationFormat, ActivationFormats};
 use trainer_host::bptt::{Backpropagation, Example, Perturbation};
 use trainer_host::loss::{Expected, Loss, Objective, Target};
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
@@ -401,6 +402,13 @@ fn outputs_and_traces_are_those_of_the_reference() {
                 }
             }
         }
+        let states = network.states(&views, |s, layers| (s, layers.to_vec()));
+        for ((s, layers), (n, view)) in states.into_iter().zip(views.iter().enumerate()) {
+            assert_eq!(s, n);
+            for (states, trace) in layers.iter().zip(network.trace(*view)) {
+                assert_eq!((&states.hidden, &states.cell), (&trace.hidden, &trace.cell));
+            }
+        }
         let trace = network.trace(views[5]);
         assert_eq!(trace[0].cell.dim(), (40, 18));
         let top = Array1::from_iter(trace[1].hidden.row(39).iter().copied());
@@ -409,6 +417,48 @@ fn outputs_and_traces_are_those_of_the_reference() {
         let y = network.dense[1].weight.dot(&y) + &network.dense[1].bias;
         let last = outputs[5].row(outputs[5].nrows() - 1);
         assert!(y.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}
+
+/// What narrows on its way up alone: rounding lets gradients pass, and clipping stops them.
+#[test]
+fn gradients_pass_rounding_on_the_way_up_and_not_clipping() {
+    // A step of 1/127 of h: a half of that, in each of two layers.
+    const ROUNDING: f32 = 0.03;
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for mode in MODES {
+        let config = config(&[17, 6], true, &[], 3, mode);
+        let network = random_network(&config, &mut rng);
+        let batch = Batch::random(&[7, 4, 9], &config, &mut rng);
+        let examples = batch.examples(Loss::CrossEntropy, mode);
+        let gradient = |steps: [Option<f32>; 2]| {
+            let mut backpropagation =
+                Backpropagation::new(&network, Loss::CrossEntropy, Perturbation::default());
+            backpropagation.round_activations(ActivationFormats {
+                upward: steps
+                    .map(|step| step.map(|step| ActivationFormat { step }))
+                    .into(),
+                ..ActivationFormats::default()
+            });
+            let (_, gradient) = backpropagation.gradient(&network, &examples);
+            let of = |prefix: &str| -> Vec<f32> {
+                let all = gradient.parameters().into_iter();
+                let own = all.filter(|p| p.name.starts_with(prefix));
+                own.flat_map(|p| p.values.to_vec()).collect()
+            };
+            ["lstm.0", "lstm.1", "dense.0"].map(of)
+        };
+        let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let exact = gradient([None, None]);
+        let rounded = gradient([Some(1.0 / 127.0), Some(1.0 / 127.0)]);
+        for (a, b) in exact.iter().zip(&rounded) {
+            let difference: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+            assert!(0.0 < norm(&difference) && norm(&difference) < ROUNDING * norm(a));
+        }
+        let is_stopped = |gradient: &[Vec<f32>; 3]| gradient.each_ref().map(|g| norm(g) == 0.0);
+        let tiny = Some(1e-12);
+        assert_eq!(is_stopped(&gradient([tiny, None])), [true, false, false]);
+        assert_eq!(is_stopped(&gradient([None, tiny])), [true, true, false]);
     }
 }
 

@@ -63,7 +63,7 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     base(folder);
-    for scheme in ["w4a16", "w8a8"] {
+    for scheme in ["w4a16", "w8a8", "w4a16,w8a8"] {
         let line = format!(
             "train digits --init base --qat {scheme} --out {scheme} --epochs 3 --learning-rate 0.002"
         );
@@ -76,12 +76,65 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
         assert!((seen - integers).abs() <= NEARLY, "{seen} {integers}");
         // `quantise` makes the same integers, of the same scheme, without being told.
         let quantised = succeed(folder, &["quantise", scheme]);
-        assert_eq!(quantised["schemes"][0], scheme);
+        let last = scheme.split(',').next_back().unwrap();
+        let schemes = [scheme.split(',').next().unwrap(), last];
+        assert_eq!(quantised["schemes"], serde_json::json!(schemes));
         assert_eq!(
             number(&quantised, "/comparison/integer/accuracy"),
             number(&trained, "/test/accuracy")
         );
     }
+}
+
+#[test]
+fn fine_tuning_keeps_the_validation_part_that_the_network_has_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let before = base(folder);
+    // Weights that hardly move are judged as before, if by the same sequences.
+    let begin = "train digits --init base --epochs 1 --learning-rate 1e-9 --seed 7";
+    for (run, flags) in [
+        ("plain", ""),
+        ("taught", "--teacher base"),
+        ("share", "--validation-share 0.4"),
+    ] {
+        let after = succeed(folder, &words(&format!("{begin} --out {run} {flags}")));
+        assert_eq!(after["validation"], before["validation"], "{run}");
+    }
+    let all = succeed(
+        folder,
+        &words(&format!("{begin} --out all --validation-share 0")),
+    );
+    assert!(all["validation"].is_null());
+    let said = fail(
+        folder,
+        &words(&format!("{begin} --out other --split-seed 7")),
+    );
+    assert!(
+        said.contains("base: was trained on") && said.contains("--split-seed"),
+        "{said}"
+    );
+    // Several seeds have the same part, and go on where they were stopped.
+    let seeds = "train digits --init plain --epochs 1 --learning-rate 1e-9 --seeds 1,2 --out seeds";
+    for _ in 0..2 {
+        let found = succeed(folder, &words(seeds));
+        assert_eq!(found["runs"][1]["validation"], before["validation"]);
+    }
+}
+
+#[test]
+fn schemes_of_other_layers_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let said = fail(
+        folder,
+        &words("train digits --qat w8a8,w4a16,w8a8 --out wrong"),
+    );
+    assert!(
+        said.contains("qat: ") && said.contains("2 layers, 1 LSTM and 1 dense"),
+        "{said}"
+    );
+    assert!(!folder.join("wrong").exists());
 }
 
 #[test]

@@ -30,7 +30,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Train every configuration of trainer-host/configs, quantise it, and print the test parts' means
+    /// Train every configuration of trainer-host/configs, quantise it after training and after fine-tuning,
+    /// and print the test parts' means and whether they are what is demanded
     Accuracy {
         /// The folder of data sets; docs/training.md says what lies in it
         #[arg(long)]
@@ -44,6 +45,9 @@ enum Task {
         /// Schemes to quantise with, separated by commas
         #[arg(long, value_delimiter = ',', default_value = "w8a16,w8a8,w4a16")]
         schemes: Vec<String>,
+        /// Schemes to fine-tune the runs for, separated by commas
+        #[arg(long, value_delimiter = ',', default_value = "w4a16")]
+        qat: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -131,12 +135,14 @@ fn run(task: Task) -> Result<()> {
             only,
             seeds,
             schemes,
+            qat,
             json,
         } => accuracy::run(&accuracy::Options {
             data: std::path::absolute(&data)?,
             only,
             seeds,
             schemes,
+            qat,
             json,
         }),
         Task::Tuning {

@@ -13,7 +13,7 @@ use crate::data::open_fold;
 use crate::evaluate::{Errors, Score, Spread, score};
 use crate::export::check_data;
 use crate::run_folder::{Fitted, RunConfig};
-use crate::train::{Ending, Trainer};
+use crate::train::{Ending, SplitRule, Trainer};
 
 /// Where the scores are written, in the folder of `--out`.
 pub(super) const CROSS_VALIDATION: &str = "cross-validation.json";
@@ -58,7 +58,7 @@ pub(super) fn run(
     printer: Printer,
 ) -> anyhow::Result<()> {
     config.train.validate()?;
-    if let Some(key) = config.train.other_run() {
+    if let Some((key, _)) = config.train.other_runs().next() {
         bail!(
             "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
         );
@@ -69,8 +69,7 @@ pub(super) fn run(
     let mut by_group = false;
     let mut folds = Vec::new();
     for fold in 0..count.max(1) {
-        let share = config.train.validation_share;
-        let seed = config.train.split_seed();
+        let SplitRule { share, seed } = config.train.split();
         let parts = open_fold(&config.source, &config.data, (fold, count), share, seed)?;
         let Some(judged) = parts.test else {
             bail!("fold {} is empty", fold + 1);

@@ -48,7 +48,7 @@ struct Found {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let config = with_data(args.settings.effective()?)?;
-    if let Some(key) = config.train.other_run() {
+    if let Some((key, _)) = config.train.other_runs().next() {
         bail!("{key}: a rate is found for training from fresh weights; leave it out");
     }
     let data = config.open_data()?;

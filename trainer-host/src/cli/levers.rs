@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use lstm_nostd::kernels::Scheme;
 
 use crate::initialisation::{InputWeights, RecurrentWeights};
 use crate::loss::{ClassWeights, Loss};
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
+use crate::schemes::Schemes;
 use crate::train::{Distillation, EarlyStopping, TrainConfig};
 
 /// What can be set; the defaults are those of the training configuration.
@@ -96,8 +96,7 @@ struct RunFlags {
     /// Seed of initialisation, split, shuffling and all noise [default: 0].
     #[arg(long)]
     seed: Option<u64>,
-    /// Seed of the split alone, so that runs of several seeds have the same validation part [default:
-    /// --seed].
+    /// Seed of the split alone [default: that of --seed, or of the runs of --init and --teacher].
     #[arg(long, value_name = "SEED")]
     split_seed: Option<u64>,
 }
@@ -200,9 +199,10 @@ struct FittingFlags {
     /// With --init: keep so many hidden units of each LSTM layer, those with the largest weights.
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
-    /// Quantisation-aware training: w8a16, w8a8 or w4a16.
-    #[arg(long, value_name = "SCHEME", value_parser = scheme)]
-    qat: Option<Scheme>,
+    /// Quantisation-aware training for the scheme of all layers, or of each, LSTM layers first, as in
+    /// `w4a16,w8a16`: w8a16, w8a8 or w4a16.
+    #[arg(long, value_name = "SCHEME")]
+    qat: Option<Schemes>,
     /// Learn from the network of this run too (knowledge distillation).
     #[arg(long, value_name = "RUN")]
     teacher: Option<PathBuf>,
@@ -212,14 +212,6 @@ struct FittingFlags {
     /// Share of the loss that follows the teacher [default: 0.5].
     #[arg(long, value_name = "SHARE")]
     distil_weight: Option<f32>,
-}
-
-/// A scheme by its name.
-pub(super) fn scheme(name: &str) -> Result<Scheme, String> {
-    Scheme::from_name(name).ok_or_else(|| {
-        let known = Scheme::ALL.map(Scheme::name).join(", ");
-        format!("known schemes are {known}")
-    })
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {
@@ -253,7 +245,7 @@ impl FittingFlags {
     fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
         config.init = self.init.or(config.init.take());
         config.prune_to = self.prune_to.or(config.prune_to.take());
-        config.qat = self.qat.or(config.qat);
+        config.qat = self.qat.or(config.qat.take());
         if let Some(teacher) = self.teacher {
             match &mut config.distillation {
                 Some(distillation) => distillation.teacher = teacher,
@@ -521,6 +513,10 @@ mod tests {
             (
                 "--init runs/a --prune-to 8,4 --qat w4a16",
                 "init = \"runs/a\"\nprune_to = [8, 4]\nqat = \"w4a16\"",
+            ),
+            (
+                "--init runs/a --qat w4a16,w8a16 --split-seed 3",
+                "init = \"runs/a\"\nqat = [\"w4a16\", \"w8a16\"]\nsplit_seed = 3",
             ),
             (
                 "--teacher runs/b",

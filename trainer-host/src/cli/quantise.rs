@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-use lstm_nostd::kernels::Scheme;
+use anyhow::Context;
 use ndarray::ArrayView2;
 
 use super::Printer;
-use super::levers::scheme;
 use super::table::{percent, table};
 use crate::choose::{Request, choose};
 use crate::magnitudes::Clipping;
-use crate::network::Network;
 use crate::quantisation_report::{Files, Memory, QuantisationReport, measure};
 use crate::quantise::Rounding;
 use crate::report::quantisation_page;
 use crate::run_folder::{QUANTISATION_REPORT, QUANTISED, Run};
+use crate::schemes::Schemes;
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 use crate::{atomic_file, quantised_file};
 
@@ -25,8 +23,8 @@ pub(super) struct Args {
     run: PathBuf,
     /// Scheme of all layers, or of each, LSTM layers first, as in `w8a8,w8a16`: w8a16, w8a8 or w4a16.
     /// [default: that of quantisation-aware training, else w8a16]
-    #[arg(long, value_delimiter = ',', value_parser = scheme)]
-    scheme: Vec<Scheme>,
+    #[arg(long)]
+    scheme: Option<Schemes>,
     /// How ranges and scales follow from the training part: by the largest value, by a percentile, or by
     /// the least mean squared error; `auto` keeps what is nearest to f32 on held-out training data.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Calibrate::Auto)]
@@ -77,13 +75,13 @@ impl Round {
 
 /// What the flags ask for; a run of quantisation-aware training is quantised as it was trained.
 fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
-    let named = match (run.config.train.qat, args.scheme.as_slice()) {
-        (Some(qat), []) => vec![qat],
-        (_, named) => named.to_vec(),
+    let network = &run.network.config;
+    let trained = run.config.train.qat.as_ref();
+    let schemes = match (&args.scheme, trained) {
+        (Some(asked), _) => asked.per_layer(network).context("--scheme")?,
+        (None, trained) => trained.cloned().unwrap_or_default().per_layer(network)?,
     };
-    let schemes = per_layer(&named, &run.network)?;
-    let trained = run.config.train.qat;
-    let as_trained = trained.is_some_and(|qat| schemes.iter().all(|scheme| *scheme == qat));
+    let as_trained = trained.is_some_and(|qat| qat.per_layer(network).as_ref() == Ok(&schemes));
     let clipping = args.calibration.clipping();
     let rounding = args.rounding.rounding();
     Ok(Request {
@@ -91,22 +89,6 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
         clipping: clipping.or(as_trained.then_some(QAT_CLIPPING)),
         rounding: rounding.or(as_trained.then_some(QAT_ROUNDING)),
     })
-}
-
-/// One scheme for each layer of `network`.
-fn per_layer(named: &[Scheme], network: &Network) -> anyhow::Result<Vec<Scheme>> {
-    let layers = network.lstm.len() + network.dense.len();
-    match named {
-        [] => Ok(vec![Scheme::default(); layers]),
-        [all] => Ok(vec![*all; layers]),
-        each if each.len() == layers => Ok(each.to_vec()),
-        each => bail!(
-            "--scheme names {} schemes, and the network has {layers} layers, {} LSTM and {} dense; name one for all layers, or one for each",
-            each.len(),
-            network.lstm.len(),
-            network.dense.len(),
-        ),
-    }
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {

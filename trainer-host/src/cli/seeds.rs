@@ -95,6 +95,7 @@ pub(super) fn run(
         let folder = out.join(format!("seed-{seed}"));
         let mut config = config.clone();
         config.train.seed = seed;
+        let mut config = config.with_known_split()?;
         let run = match TrainingRun::begin(config.clone(), &folder, overwrite) {
             Err(error) if is_existing(&error) => {
                 let run = TrainingRun::resume(&folder)?;

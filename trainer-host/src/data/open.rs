@@ -57,6 +57,37 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Whether the validation part is so many rows of a forecast's series, whatever the share.
+    pub fn has_validation_rows(&self) -> bool {
+        let forecast = self.forecast.as_ref();
+        forecast.is_some_and(|forecast| forecast.validation_rows.is_some_and(|rows| rows > 0))
+    }
+
+    /// Whether `source` gives other sequences than with `other`, as a generated task does.
+    pub fn generates_otherwise(&self, other: &Self, source: &str) -> bool {
+        let is_generated = BuiltIn::named(source).is_some_and(|task| task != BuiltIn::Digits);
+        is_generated && (self.seed, self.sizes.steps) != (other.seed, other.sizes.steps)
+    }
+
+    /// The first key by which the same split divides the same file otherwise than with `other`.
+    pub fn parted_otherwise(&self, other: &Self) -> Option<&'static str> {
+        let forecast = |options: &Self| {
+            let forecast = options.forecast.as_ref();
+            forecast.map(|f| (f.validation_rows, f.test_rows, f.test_share))
+        };
+        let (own, others) = (&self.columns, &other.columns);
+        let keys = [
+            ("columns.series", own.series == others.series),
+            ("columns.group", own.group == others.group),
+            ("sizes.train", self.sizes.train == other.sizes.train),
+            ("forecast", forecast(self) == forecast(other)),
+        ];
+        keys.into_iter()
+            .find_map(|(key, same)| (!same).then_some(key))
+    }
+}
+
 /// Data for training, and for choosing and testing if there is some.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {

@@ -27,13 +27,7 @@ pub struct FakeQuantised {
 
 impl QuantisedNetwork {
     /// What the integers of a network of this structure stand for.
-    ///
-    /// Where int16 activations enter a layer of int8 ones, their rounding on the way is left out.
     pub fn fake(&self, config: &NetworkConfig) -> FakeQuantised {
-        let step = |range: &f64| ActivationFormat {
-            step: (range / 128.0) as f32,
-        };
-        let is_int8 = |layer: &Lstm| layer.scheme.width() == Width::Int8;
         let lstm = self.lstm.iter().zip(&self.input_gain);
         FakeQuantised {
             network: Network {
@@ -41,18 +35,40 @@ impl QuantisedNetwork {
                 lstm: lstm.map(|(layer, gain)| self::lstm(layer, gain)).collect(),
                 dense: self.dense(),
             },
-            formats: ActivationFormats {
-                input: match self.lstm.first() {
-                    Some(first) if is_int8(first) => self.input_range.iter().map(step).collect(),
-                    _ => Vec::new(),
-                },
-                hidden: self.lstm.iter().map(hidden_format).collect(),
-                dense: (self.dense.iter().zip(&self.relu_range))
-                    .map(|(layer, range)| {
-                        (layer.scheme.width() == Width::Int8).then(|| step(range))
-                    })
+            formats: self.formats(),
+        }
+    }
+
+    fn formats(&self) -> ActivationFormats {
+        let step = |step: f64| ActivationFormat { step: step as f32 };
+        let inputs: Vec<(Width, u8)> = (self.lstm.iter())
+            .map(|layer| (layer.scheme.width(), layer.input_shift))
+            .chain((self.dense.iter()).map(|layer| (layer.scheme.width(), layer.input_shift)))
+            .collect();
+        // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
+        let narrowed = |l: usize, range: f64| match (inputs[l].0, inputs[l + 1]) {
+            (Width::Int16, (Width::Int8, shift)) => {
+                Some(step(range * 2f64.powi(i32::from(shift)) / Q15))
+            }
+            _ => None,
+        };
+        ActivationFormats {
+            input: match inputs[0].0 {
+                Width::Int8 => self
+                    .input_range
+                    .iter()
+                    .map(|range| step(range / 128.0))
                     .collect(),
+                Width::Int16 => Vec::new(),
             },
+            hidden: self.lstm.iter().map(hidden_format).collect(),
+            upward: (0..self.lstm.len()).map(|l| narrowed(l, 1.0)).collect(),
+            dense: (self.relu_range.iter().zip(self.lstm.len()..))
+                .map(|(range, l)| match inputs[l].0 {
+                    Width::Int8 => Some(step(range / 128.0)),
+                    Width::Int16 => narrowed(l, *range),
+                })
+                .collect(),
         }
     }
 

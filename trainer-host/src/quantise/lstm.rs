@@ -65,6 +65,16 @@ pub(super) struct Job<'a> {
     pub(super) moments: Option<Moments>,
 }
 
+/// Magnitudes in a row that are the same for every κ and every input range.
+struct RecurrentRow {
+    /// The largest of W_h.
+    largest: f64,
+    /// Of all W_h.
+    sum: f64,
+    peephole: f64,
+    bias: f64,
+}
+
 impl Job<'_> {
     /// The integers, the input ranges `S_j`, and `2^κ / S_j`.
     pub(super) fn quantise(
@@ -86,12 +96,15 @@ impl Job<'_> {
             Width::Int8 if kappa + least_shift == i32::from(h_shift) => EQUAL_SHIFTS_NOISE,
             _ => 1.0,
         };
+        let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
+            .map(|r| self.recurrent_row(r, m))
+            .collect();
         let (kappa, input_range, _) = kappas
             .map(|k| {
-                let scales = self.row_scales(&narrowest, k, m);
+                let scales = self.row_scales(&recurrent, &narrowest, k);
                 let range = widen(layer, weight_max, &narrowest, &widest, k, &scales);
                 // Wider weights may cost accumulator head-room; the scales see the final ranges.
-                let scales = self.row_scales(&range, k, m);
+                let scales = self.row_scales(&recurrent, &range, k);
                 (k, range, scales)
             })
             .min_by(|a, b| {
@@ -153,7 +166,7 @@ impl Job<'_> {
                     let values = 2f64.powi(kappa) * sum(of_x) + sum(of_h) + peephole.abs();
                     Q15 * values + bias.abs() < ACCUMULATOR_BOUND
                 };
-                let least = self.least_scale(r, &input_range, kappa, m);
+                let least = self.least_scale(r, &recurrent[r], &input_range, kappa);
                 let row = rows.quantise(&target, least, fits).ok_or_else(|| {
                     let largest = target
                         .iter()
@@ -204,37 +217,44 @@ impl Job<'_> {
         }
     }
 
+    /// Of row `r`, against a cell in units of `2^m`.
+    fn recurrent_row(&self, r: usize, m: u8) -> RecurrentRow {
+        let h = self.layer.w_h.row(r);
+        RecurrentRow {
+            largest: h.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max)),
+            sum: h.iter().map(|w| f64::from(w.abs())).sum(),
+            peephole: self.peephole(r, m).abs(),
+            bias: f64::from(self.layer.bias[r]).abs(),
+        }
+    }
+
     /// (Q1), made larger where [`Job::least_scale`] asks for it.
-    fn row_scales(&self, input_range: &[f64], kappa: i32, m: u8) -> Vec<f64> {
+    fn row_scales(&self, recurrent: &[RecurrentRow], input_range: &[f64], kappa: i32) -> Vec<f64> {
         let weight_max = f64::from(self.scheme.weight_max());
         let shrink = 0.5f64.powi(kappa);
-        (0..self.layer.bias.len())
-            .map(|r| {
+        (recurrent.iter().enumerate())
+            .map(|(r, row)| {
                 let x = self.layer.w_x.row(r);
                 let x_max = (x.iter().zip(input_range))
                     .map(|(w, range)| f64::from(*w).abs() * range * shrink)
                     .fold(0.0, f64::max);
-                let h = self.layer.w_h.row(r);
-                let h_max = h.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max));
-                (x_max.max(h_max) / weight_max).max(self.least_scale(r, input_range, kappa, m))
+                let least = self.least_scale(r, row, input_range, kappa);
+                (x_max.max(row.largest) / weight_max).max(least)
             })
             .collect()
     }
 
     /// What the peephole and the accumulator of row `r` need.
-    fn least_scale(&self, r: usize, input_range: &[f64], kappa: i32, m: u8) -> f64 {
-        let (x, h) = (self.layer.w_x.row(r), self.layer.w_h.row(r));
+    fn least_scale(&self, r: usize, row: &RecurrentRow, input_range: &[f64], kappa: i32) -> f64 {
+        let (x, hidden) = (self.layer.w_x.row(r), self.layer.w_h.ncols());
         let shrink = 0.5f64.powi(kappa);
         let x_sum: f64 = (x.iter().zip(input_range))
             .map(|(w, range)| f64::from(*w).abs() * range)
             .sum();
-        let h_sum: f64 = h.iter().map(|w| f64::from(w.abs())).sum();
-        let peephole = self.peephole(r, m).abs();
-        let bias = f64::from(self.layer.bias[r]).abs();
         // Everything the accumulator may hold, in real units; rounding adds up to half a unit a weight.
-        let reach = x_sum + h_sum + peephole + bias;
-        let rounding = 0.5 * Q15 * (x.len() as f64 / shrink + h.len() as f64 + 2.0);
-        (peephole / 32_767.0)
+        let reach = x_sum + row.sum + row.peephole + row.bias;
+        let rounding = 0.5 * Q15 * (x.len() as f64 / shrink + hidden as f64 + 2.0);
+        (row.peephole / 32_767.0)
             .max(reach * Q15 / (ACCUMULATOR_BOUND - rounding).max(1.0))
             .max(SMALLEST_SCALE)
     }

@@ -1,8 +1,7 @@
 //! The configuration of a training run, and what it means for a data set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lstm_nostd::kernels::Scheme;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::Augmentation;
@@ -15,6 +14,7 @@ use crate::network::{Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::schedule::Schedule;
+use crate::schemes::Schemes;
 
 /// How to train; every field has a default that works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct TrainConfig {
     pub candidate_dropout: f32,
     /// Seeds the split, the initial weights, the order of sequences and all noise.
     pub seed: u64,
-    /// Seeds the split in its place: runs of several seeds are then judged by the same validation part.
+    /// Seeds the split in `seed`'s place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_seed: Option<u64>,
     /// The loss.
@@ -86,12 +86,21 @@ pub struct TrainConfig {
     /// With `init`: hidden units of each LSTM layer that are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune_to: Option<Vec<usize>>,
-    /// Quantisation-aware training for this scheme.
-    #[serde(skip_serializing_if = "Option::is_none", with = "super::scheme_name")]
-    pub qat: Option<Scheme>,
+    /// Quantisation-aware training for the scheme of all layers, or of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qat: Option<Schemes>,
     /// A larger network to learn from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+}
+
+/// How a validation part is split off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SplitRule {
+    /// Of the training data; 0 for none.
+    pub share: f64,
+    /// Of a split that is not in the order of time.
+    pub seed: u64,
 }
 
 /// When to stop before the last epoch.
@@ -164,9 +173,13 @@ impl TrainConfig {
             self.epochs,
             "1 to 1000000",
         )?;
-        for (key, seed) in [("seed", self.seed), ("split_seed", self.split_seed())] {
-            let fits = i64::try_from(seed).is_ok();
-            require(fits, key, seed, "below 2^63, as TOML's integers are")?;
+        for (key, seed) in [("seed", self.seed), ("split_seed", self.split().seed)] {
+            require(
+                i64::try_from(seed).is_ok(),
+                key,
+                seed,
+                "below 2^63, as TOML's integers are",
+            )?;
         }
         require(
             self.batch_size > 0,
@@ -279,17 +292,25 @@ impl TrainConfig {
         )
     }
 
-    /// What seeds the split of the validation part.
-    pub fn split_seed(&self) -> u64 {
-        self.split_seed.unwrap_or(self.seed)
-    }
-
     /// Trains with another seed, but keeps the validation part.
     pub fn reseed(&mut self, seed: u64) {
-        if seed != self.seed {
-            self.split_seed = Some(self.split_seed());
-            self.seed = seed;
+        let split = self.split();
+        self.seed = seed;
+        self.take_split(split);
+    }
+
+    /// How the validation part is split off.
+    pub fn split(&self) -> SplitRule {
+        SplitRule {
+            share: self.validation_share,
+            seed: self.split_seed.unwrap_or(self.seed),
         }
+    }
+
+    /// Splits the validation part off as another run does.
+    pub fn take_split(&mut self, split: SplitRule) {
+        self.validation_share = split.share;
+        self.split_seed = (split.seed != self.seed).then_some(split.seed);
     }
 
     /// Takes over the structure of a network, which a run with `init` has from another one.
@@ -299,13 +320,11 @@ impl TrainConfig {
         self.peepholes = network.peepholes;
     }
 
-    /// The first key that needs another run, if one is set.
-    pub fn other_run(&self) -> Option<&'static str> {
-        let keys = [
-            (self.init.is_some(), "init"),
-            (self.distillation.is_some(), "distillation"),
-        ];
-        keys.into_iter().find_map(|(set, key)| set.then_some(key))
+    /// The runs that this one begins with and learns from, with their keys.
+    pub fn other_runs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let teacher = self.distillation.as_ref().map(|d| d.teacher.as_path());
+        let runs = [("init", self.init.as_deref()), ("distillation", teacher)];
+        runs.into_iter().filter_map(|(key, run)| Some((key, run?)))
     }
 
     /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes

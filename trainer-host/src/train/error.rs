@@ -4,6 +4,7 @@ use crate::network::StructureError;
 use crate::out_of_range::OutOfRange;
 use crate::prune::PruneError;
 use crate::quantise::QuantiseError;
+use crate::schemes::SchemeCount;
 
 /// Why training cannot begin or go on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum TrainError {
     /// The network cannot be pruned to the sizes.
     #[error("prune_to: {0}")]
     Prune(#[from] PruneError),
+    /// Quantisation-aware training has not one scheme for each layer.
+    #[error("qat: {0}")]
+    Schemes(#[from] SchemeCount),
     /// Quantisation-aware training came upon a weight that integers do not hold.
     #[error("quantisation-aware training: {0}")]
     Quantise(#[from] QuantiseError),

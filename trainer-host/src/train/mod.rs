@@ -16,13 +16,12 @@ mod error;
 mod find_rate;
 mod observer;
 mod qat;
-mod scheme_name;
 mod state;
 mod trainer;
 mod validation;
 
 pub use augmentation::Augmentation;
-pub use config::{EarlyStopping, TrainConfig};
+pub use config::{EarlyStopping, SplitRule, TrainConfig};
 pub use distillation::Distillation;
 pub use error::TrainError;
 pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};

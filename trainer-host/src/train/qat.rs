@@ -41,17 +41,15 @@ pub(super) struct Fake {
 }
 
 impl FakeQuantiser {
-    /// All layers in `scheme`, calibrated with `network` as it is on the normalised training part.
-    pub(super) fn new(scheme: Scheme, network: &Network, train: &Dataset) -> Self {
+    /// Layers in `schemes`, one for each, with the ranges of `network` as it is now on the normalised
+    /// training part.
+    pub(super) fn new(schemes: &[Scheme], network: &Network, train: &Dataset) -> Self {
+        let sequences: Vec<ArrayView2<'_, f32>> =
+            train.sequences.iter().map(|s| s.view()).collect();
         Self {
-            schemes: vec![scheme; network.lstm.len() + network.dense.len()],
-            calibration: calibrate(network, train),
+            schemes: schemes.to_vec(),
+            calibration: Calibration::observe(network, &sequences),
         }
-    }
-
-    /// Takes the ranges of `network` as it is now.
-    pub(super) fn calibrate(&mut self, network: &Network, train: &Dataset) {
-        self.calibration = calibrate(network, train);
     }
 
     /// (A1)
@@ -71,11 +69,6 @@ impl FakeQuantiser {
         let fake = integers.fake(&network.config);
         Ok(Fake { integers, fake })
     }
-}
-
-fn calibrate(network: &Network, train: &Dataset) -> Calibration {
-    let sequences: Vec<ArrayView2<'_, f32>> = train.sequences.iter().map(|s| s.view()).collect();
-    Calibration::observe(network, &sequences)
 }
 
 impl Fake {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lstm_nostd::kernels::Scheme;
 use serde::Serialize;
 
 use super::batches::{Batch, batches};
@@ -41,6 +42,10 @@ pub struct Trainer<'a> {
     objective: Objective,
     /// The teacher's outputs for each training sequence.
     teacher: Option<Outputs>,
+    /// Of each layer, in quantisation-aware training.
+    schemes: Option<Vec<Scheme>>,
+    /// With the ranges of the network after the last epoch, once they are known.
+    quantiser: Option<FakeQuantiser>,
     state: TrainState,
     /// What the epochs so far say of the learning rate.
     adaptation: Adaptation,
@@ -124,6 +129,10 @@ impl<'a> Trainer<'a> {
             validation,
             objective: config.loss.objective(train)?,
             teacher: None,
+            schemes: (config.qat.as_ref())
+                .map(|schemes| schemes.per_layer(&needed))
+                .transpose()?,
+            quantiser: None,
             state,
             adaptation: Adaptation::default(),
             monitor: Monitor::default(),
@@ -202,8 +211,9 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let epoch = self.state.epochs() + 1;
         let order = batches(config, self.train, epoch);
-        let mut quantiser =
-            (config.qat).map(|scheme| FakeQuantiser::new(scheme, &self.state.network, self.train));
+        if self.quantiser.is_none() {
+            self.calibrate();
+        }
         let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
         for (b, indices) in order.iter().enumerate() {
             let batch = Batch::of(config, self.train, indices, epoch);
@@ -217,7 +227,7 @@ impl<'a> Trainer<'a> {
                 }
                 let steps = w * window..(w + 1) * window;
                 let master = &self.state.network;
-                let fake = (quantiser.as_ref())
+                let fake = (self.quantiser.as_ref())
                     .map(|quantiser| quantiser.fake(master))
                     .transpose()?;
                 let network = match &fake {
@@ -270,12 +280,8 @@ impl<'a> Trainer<'a> {
                 learning_rate: rate,
             });
         }
-        if let Some(quantiser) = &mut quantiser {
-            quantiser.calibrate(&self.state.network, self.train);
-        }
-        let validation = (self.validation)
-            .map(|data| self.judge(quantiser.as_ref(), data))
-            .transpose()?;
+        self.calibrate();
+        let validation = (self.validation).map(|data| self.judge(data)).transpose()?;
         Ok(Some(EpochRecord {
             epoch,
             learning_rate: rate,
@@ -286,14 +292,16 @@ impl<'a> Trainer<'a> {
         }))
     }
 
+    /// Takes the ranges of the network as it is now, in quantisation-aware training.
+    fn calibrate(&mut self) {
+        self.quantiser = (self.schemes.as_ref())
+            .map(|schemes| FakeQuantiser::new(schemes, &self.state.network, self.train));
+    }
+
     /// How the network does as it will be used: in f32, or as its integers.
-    fn judge(
-        &self,
-        quantiser: Option<&FakeQuantiser>,
-        data: &Dataset,
-    ) -> Result<Validation, TrainError> {
+    fn judge(&self, data: &Dataset) -> Result<Validation, TrainError> {
         let network = &self.state.network;
-        let Some(quantiser) = quantiser else {
+        let Some(quantiser) = &self.quantiser else {
             return Ok(validate(network, data, &self.objective));
         };
         let fake = quantiser.fake(network)?.fake;
@@ -334,6 +342,7 @@ impl<'a> Trainer<'a> {
             (Verdict::Lowered, Some(anchor)) => {
                 self.state.network = anchor.network.clone();
                 self.state.optimiser = anchor.optimiser.clone();
+                self.quantiser = None;
                 Some(anchor.epoch)
             }
             _ => None,

@@ -34,7 +34,7 @@ pub fn base_point(
         "layers" => Some(Value::Integer(config.train.hidden.len() as i64)),
         "hidden" => hidden(0),
         "scheme" => Some(Value::Text(
-            config.train.qat.unwrap_or_default().name().into(),
+            config.train.qat.clone().unwrap_or_default().to_string(),
         )),
         name => match name.strip_prefix("hidden.") {
             Some(layer) => hidden(layer.parse().ok()?),

@@ -58,6 +58,11 @@ pub enum PlanError {
         /// Layers that there are.
         count: usize,
     },
+    /// Networks of any number of layers have one scheme for all of them.
+    #[error(
+        "train.qat names a scheme for each layer, and a search tries other numbers of layers; name one for all"
+    )]
+    SchemePerLayer,
     /// A setting has another kind of value.
     #[error("{name} = {value} must be {needed}")]
     Value {
@@ -93,7 +98,8 @@ impl Plan {
             train: base.train.clone(),
             tune: None,
         };
-        let mut scheme = base.train.qat.unwrap_or_default();
+        let qat = base.train.qat.clone().unwrap_or_default();
+        let mut scheme = qat.single().ok_or(PlanError::SchemePerLayer)?;
         let mut settings = Vec::new();
         let (mut layers, mut all, mut each) = (None, None, Vec::new());
         for (name, value) in point {

@@ -164,9 +164,7 @@ impl TrialData {
 
     fn is_base(&self, config: &RunConfig) -> bool {
         let (own, other) = (&self.base, config);
-        own.data == other.data
-            && own.train.validation_share == other.train.validation_share
-            && own.train.split_seed() == other.train.split_seed()
+        own.data == other.data && own.train.split() == other.train.split()
     }
 
     /// The parts for `config`, which may read them in another way.
@@ -316,7 +314,7 @@ pub fn run(
 /// part.
 pub fn request(plan: &Plan, run: &Run) -> Request {
     let layers = run.network.lstm.len() + run.network.dense.len();
-    let as_trained = plan.config.train.qat == Some(plan.scheme);
+    let as_trained = plan.config.train.qat == Some(plan.scheme.into());
     Request {
         schemes: vec![plan.scheme; layers],
         clipping: as_trained.then_some(QAT_CLIPPING),

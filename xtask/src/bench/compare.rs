@@ -87,6 +87,7 @@ mod tests {
         let step = Step {
             core: "M4".into(),
             scheme: "w8a16".into(),
+            equal_shifts: false,
             shape: SHAPES[0],
             peepholes: false,
             instructions,

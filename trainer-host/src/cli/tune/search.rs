@@ -258,7 +258,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     search.validate()?;
     search.space.validate()?;
     search.chip.validate().map_err(|problem| anyhow!(problem))?;
-    let config = with_data(settings)?;
+    let config = with_data(settings)?.with_known_split()?;
     let data = TrialData::open(&config)?;
     let mut definition = Definition {
         data_crc: data.checksum(),
