@@ -55,6 +55,8 @@ pub struct Request {
     pub clipping: Option<Clipping>,
     /// How weights become integers.
     pub rounding: Option<Rounding>,
+    /// [`Plan::equal_shifts`]
+    pub equal_shifts: bool,
 }
 
 /// A way that was tried.
@@ -89,6 +91,7 @@ pub struct Chosen {
 struct Trial<'a> {
     run: &'a Run,
     schemes: &'a [Scheme],
+    equal_shifts: bool,
     formats: &'a [InputFormat],
     smallest_input_range: Vec<f64>,
 }
@@ -120,6 +123,7 @@ pub fn choose(
     let trial = Trial {
         run,
         schemes: &request.schemes,
+        equal_shifts: request.equal_shifts,
         formats: &formats,
         smallest_input_range: (formats.iter().zip(&run.fitted.inputs.deviation))
             .map(|(format, deviation)| format.smallest_range(*deviation, width))
@@ -209,6 +213,7 @@ impl Trial<'_> {
             smallest_input_range: &self.smallest_input_range,
             clipping,
             rounding,
+            equal_shifts: self.equal_shifts,
         };
         let quantised = quantise(&self.run.network, calibration, &plan, &sequences.normalised)?;
         let fitted = &self.run.fitted;
@@ -339,6 +344,7 @@ mod tests {
             schemes: Vec::new(),
             clipping,
             rounding,
+            equal_shifts: false,
         };
         assert_eq!(ways(&request(None, None)).len(), 6);
         assert_eq!(ways(&request(Some(Clipping::Percentile), None)).len(), 2);

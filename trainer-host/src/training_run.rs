@@ -450,6 +450,7 @@ pub(crate) fn judged_outputs(
         schemes: schemes.map_err(TrainError::from)?,
         clipping: Some(QAT_CLIPPING),
         rounding: Some(QAT_ROUNDING),
+        equal_shifts: false,
     };
     let chosen = choose(run, &data.train, None, &request)?;
     let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");

@@ -94,6 +94,7 @@ impl Case {
             smallest_input_range: &smallest,
             clipping,
             rounding,
+            equal_shifts: false,
         };
         let quantised = quantise(&self.network, &calibration, &plan, &normalised).unwrap();
         let stage = InputStage {

@@ -71,7 +71,7 @@ impl Case {
     }
 
     /// Model file in `scheme`, calibrated on the first 1,000 steps.
-    fn quantised(&self, scheme: Scheme) -> AlignedBytes {
+    fn quantised(&self, scheme: Scheme, equal_shifts: bool) -> AlignedBytes {
         let seen = self
             .inputs
             .slice(ndarray::s![..1_000.min(self.inputs.nrows()), ..]);
@@ -82,6 +82,7 @@ impl Case {
             smallest_input_range: &smallest,
             clipping: Clipping::MinMax,
             rounding: Rounding::Nearest,
+            equal_shifts,
         };
         let quantised = quantise(&self.network, &calibration, &plan, &[seen]).unwrap();
         let channel =
@@ -101,9 +102,17 @@ impl Case {
     }
 
     /// Mean square error of h over each tenth of the steps, and the largest error.
-    fn errors(&self, scheme: Scheme, exact: &LayerTrace) -> ([f64; 10], f64) {
-        let bytes = self.quantised(scheme);
+    fn errors(
+        &self,
+        (scheme, equal_shifts): (Scheme, bool),
+        exact: &LayerTrace,
+    ) -> ([f64; 10], f64) {
+        let bytes = self.quantised(scheme, equal_shifts);
         let model = Model::parse(&bytes).unwrap();
+        if equal_shifts {
+            let layer = &model.lstm_layers()[0];
+            assert_eq!(layer.x_shift, layer.h_shift);
+        }
         let mut stream = Stream::new(&model);
         let (mut squares, mut largest) = ([0.0; 10], 0.0f64);
         let steps = self.inputs.nrows();
@@ -122,13 +131,13 @@ impl Case {
 }
 
 /// RMS of h, and RMS and largest error of it, over 1,000 steps for five seeds.
-fn scheme_error(scheme: Scheme) -> [f64; 3] {
+fn scheme_error(way: (Scheme, bool)) -> [f64; 3] {
     let seeds: Vec<_> = (0..5u64)
         .into_par_iter()
         .map(|seed| {
             let case = Case::new(seed, 1_000);
             let exact = case.exact();
-            let (squares, largest) = case.errors(scheme, &exact);
+            let (squares, largest) = case.errors(way, &exact);
             let signal = exact.hidden.iter().map(|h| f64::from(*h).powi(2));
             let signal = signal.sum::<f64>() / exact.hidden.len() as f64;
             (signal, squares.iter().sum::<f64>() / 10.0, largest)
@@ -140,7 +149,7 @@ fn scheme_error(scheme: Scheme) -> [f64; 3] {
 }
 
 fn is_at_most(scheme: Scheme, limit: f64) {
-    let [signal, rms, largest] = scheme_error(scheme);
+    let [signal, rms, largest] = scheme_error((scheme, false));
     println!("{scheme}: RMS error of h {rms:.6}, largest {largest:.5} (RMS of h {signal:.4})");
     assert!(rms <= limit, "{scheme}: {rms} is more than {limit}");
 }
@@ -159,6 +168,13 @@ fn w8a8_has_the_error_of_an_int8_hidden_state() {
 }
 
 #[test]
+fn equal_shifts_cost_w8a8_less_than_a_tenth() {
+    let [free, equal] = [false, true].map(|equal| scheme_error((Scheme::W8a8, equal))[1]);
+    println!("w8a8: RMS error of h {free:.6}, with equal shifts {equal:.6}");
+    assert!(equal <= 1.1 * free, "{equal} against {free}");
+}
+
+#[test]
 fn w4a16_has_the_error_of_int4_weights() {
     // 127 / 7 = 18.1 times that of int8 weights, which are nearly all of w8a16's.
     is_at_most(Scheme::W4a16, 18.1 * PEER_RMS / 3.0);
@@ -167,7 +183,7 @@ fn w4a16_has_the_error_of_int4_weights() {
 #[test]
 fn the_error_does_not_grow_over_100_000_steps() {
     let case = Case::new(7, 100_000);
-    let (squares, _) = case.errors(Scheme::W8a16, &case.exact());
+    let (squares, _) = case.errors((Scheme::W8a16, false), &case.exact());
     let rms = squares.map(f64::sqrt);
     println!("RMS error of h in tenths of 100,000 steps: {rms:.6?}");
     let last = rms[5..].iter().copied().fold(0.0, f64::max);

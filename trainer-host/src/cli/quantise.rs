@@ -33,6 +33,10 @@ pub(super) struct Args {
     /// changes least; `auto` as above.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Round::Auto)]
     rounding: Round,
+    /// Shift inputs and hidden state of int8 layers alike, which saves an M55 up to a seventh of a step's
+    /// instructions; their weights are rounded a little more coarsely.
+    #[arg(long)]
+    equal_shifts: bool,
 }
 
 /// Values of `--calibration`.
@@ -88,6 +92,7 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
         schemes,
         clipping: clipping.or(as_trained.then_some(QAT_CLIPPING)),
         rounding: rounding.or(as_trained.then_some(QAT_ROUNDING)),
+        equal_shifts: args.equal_shifts,
     })
 }
 

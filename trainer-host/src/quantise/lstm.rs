@@ -63,6 +63,7 @@ pub(super) struct Job<'a> {
     pub(super) clipping: Clipping,
     /// Of `[x_t; h_{t−1}]`, for a rounding by output error.
     pub(super) moments: Option<Moments>,
+    pub(super) equal_shifts: bool,
 }
 
 /// Magnitudes in a row that are the same for every κ and every input range.
@@ -93,8 +94,10 @@ impl Job<'_> {
             Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
         };
         let allowance = |kappa: i32| match self.scheme.width() {
-            Width::Int8 if kappa + least_shift == i32::from(h_shift) => EQUAL_SHIFTS_NOISE,
-            _ => 1.0,
+            Width::Int8 if kappa + least_shift != i32::from(h_shift) => 1.0,
+            Width::Int8 if self.equal_shifts => f64::INFINITY,
+            Width::Int8 => EQUAL_SHIFTS_NOISE,
+            Width::Int16 => 1.0,
         };
         let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
             .map(|r| self.recurrent_row(r, m))

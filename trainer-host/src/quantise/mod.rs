@@ -18,7 +18,8 @@
 //!   widened as far as no row scale grows: the inputs have bits to spare, the weights have not, and a wider
 //!   `S_j` gives column j larger weights, hence less rounding noise (Q4).
 //! * `κ`, which the layer's `x_shift` is 16 − b more than, is the one with the least noise `E_κ`. With int8
-//!   activations, `x_shift = n` is taken if its noise is but a tenth more: M55 then needs fewer products.
+//!   activations, `x_shift = n` is taken if its noise is but a tenth more or if it is asked for: M55 then
+//!   needs fewer instructions.
 //! * `n`, the shift of an int8 hidden state, is the least that covers the calibrated reach.
 //! * `m`, the cell's integer bits, covers twice the reach of the calibrated cells.
 //! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.
@@ -104,6 +105,8 @@ pub struct Plan<'a> {
     pub clipping: Clipping,
     /// How weights become integers.
     pub rounding: Rounding,
+    /// Whether layers of int8 activations get `x_shift = n` whatever it costs.
+    pub equal_shifts: bool,
 }
 
 /// The integers of a whole network.
@@ -174,6 +177,7 @@ pub fn quantise(
             scheme,
             clipping: plan.clipping,
             moments: inputs.of_lstm(l),
+            equal_shifts: plan.equal_shifts,
         };
         let (mut integers, range, gain) = job.quantise(narrowest, widest)?;
         integers.input_shift = input_shift;

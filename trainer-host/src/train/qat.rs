@@ -64,6 +64,7 @@ impl FakeQuantiser {
             smallest_input_range: &smallest_input_range,
             clipping: QAT_CLIPPING,
             rounding: QAT_ROUNDING,
+            equal_shifts: false,
         };
         let integers = quantise(network, &self.calibration, &plan, &[])?;
         let fake = integers.fake(&network.config);

@@ -319,6 +319,7 @@ pub fn request(plan: &Plan, run: &Run) -> Request {
         schemes: vec![plan.scheme; layers],
         clipping: as_trained.then_some(QAT_CLIPPING),
         rounding: as_trained.then_some(QAT_ROUNDING),
+        equal_shifts: false,
     }
 }
 
