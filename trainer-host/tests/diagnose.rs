@@ -212,7 +212,7 @@ fn integers_of_four_bits_that_lose_are_told_with_their_layer() {
     assert!(lost["summary"].as_str().unwrap().contains("w4a16"));
     assert_eq!(
         first_lever(&found, "quantisation-loss"),
-        "--qat w4a16 --epochs 20 --learning-rate 0.002 --init run"
+        "--qat w4a16 --epochs 20 --learning-rate 0.001 --init run --teacher run"
     );
     evidence_holds(&found);
     succeed(folder, "quantise run");

@@ -129,28 +129,26 @@ pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path)
             "ranges in which no cell is clamped",
         )
     });
-    let narrow = integers
-        .schemes
-        .iter()
-        .any(|scheme| *scheme != Scheme::W8a16);
+    let is_narrow = |schemes: &[Scheme]| schemes.iter().any(|scheme| *scheme != Scheme::W8a16);
     let mut finer = integers.schemes.clone();
     finer[l] = Scheme::W8a16;
-    let one_layer =
-        (narrow && finer != integers.schemes && worst.hidden_sqnr_db < NOISY_DB).then(|| {
-            let names: Vec<&str> = finer.iter().map(|scheme| scheme.name()).collect();
-            Lever::quantise(
-                &format!("--scheme {}", names.join(",")),
-                format!("finer numbers in {} alone", worst.layer),
-            )
-        });
-    let all = narrow.then(|| Lever::quantise("--scheme w8a16", "finer numbers in all layers"));
-    let rate = short(f64::from(config.learning_rate) / 5.0);
-    let scheme = integers.schemes[l].name();
+    let pays = finer != integers.schemes && worst.hidden_sqnr_db < NOISY_DB;
+    let one_layer = (pays && is_narrow(&finer)).then(|| {
+        Lever::quantise(
+            &format!("--scheme {}", names(&finer)),
+            format!("finer numbers in {} alone", worst.layer),
+        )
+    });
+    let all = is_narrow(&integers.schemes)
+        .then(|| Lever::quantise("--scheme w8a16", "finer numbers in all layers"));
+    let rate = short(f64::from(config.learning_rate) / 10.0);
+    let scheme = names(&integers.schemes);
     let aware = Lever::train(
         &format!("--qat {scheme} --epochs 20 --learning-rate {rate}"),
         "weights that are trained as the integers that they become",
     )
-    .with("--init", folder.display().to_string());
+    .with("--init", folder.display().to_string())
+    .with("--teacher", folder.display().to_string());
     let search = Lever::quantise(
         "--calibration auto --rounding auto",
         "tries every way of calibrating and rounding on held-out data",
@@ -163,6 +161,17 @@ pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path)
             .advise(all)
             .advise([search]),
     ]
+}
+
+/// As `--scheme` and `--qat` take them.
+fn names(schemes: &[Scheme]) -> String {
+    match schemes.split_first() {
+        Some((first, rest)) if rest.iter().all(|scheme| scheme == first) => first.name().into(),
+        _ => {
+            let names: Vec<&str> = schemes.iter().map(|scheme| scheme.name()).collect();
+            names.join(",")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -230,7 +239,9 @@ pub(in crate::diagnose) mod tests {
             .iter()
             .map(|lever| lever.flags.join(" "))
             .collect();
-        assert!(flags[0].starts_with("--qat w4a16") && flags[0].ends_with("--init run"));
+        assert!(
+            flags[0].starts_with("--qat w4a16") && flags[0].ends_with("--init run --teacher run")
+        );
         assert_eq!(flags[1], "--scheme w4a16,w8a16,w4a16");
     }
 
