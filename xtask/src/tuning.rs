@@ -125,12 +125,7 @@ impl Place {
     /// Both searches of one seed.
     fn search(&self, epochs: &[&str], limit: f64, seed: &str) -> Result<Value> {
         let limit_text = limit.to_string();
-        let common = [
-            "--max-instructions",
-            &limit_text,
-            "--search-seed",
-            seed,
-        ];
+        let common = ["--max-instructions", &limit_text, "--search-seed", seed];
         let side = |sampler: &str, flags: &[&str], compute: f64| -> Result<Value> {
             let name = format!("{sampler}-{seed}");
             let flags = [epochs, &common[..], &["--sampler", sampler], flags].concat();

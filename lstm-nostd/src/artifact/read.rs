@@ -396,7 +396,7 @@ impl<'m> Reader<'m> {
         if order.of(scheme) != order {
             return Err(LayerError::SchemeOrder { scheme, order }.into());
         }
-        let count = hidden.saturating_mul(order.rows(inputs, hidden, shifts).len() / 4);
+        let count = hidden.saturating_mul(order.rows(inputs, hidden, shifts).lanes() / 4);
         if scheme == Scheme::W4a16 {
             return Ok(Weights::Nibbles(self.slice(count)?));
         }

@@ -252,7 +252,7 @@ impl Lstm {
         [0, 1, 2, 3].map(|gate| {
             let [w_x, w_h] = [&self.w_x, &self.w_h].map(|w| &w[gate * hidden + unit]);
             let layout = order.rows(w_x.len(), w_h.len(), self.x_shift.cmp(&self.h_shift));
-            let mut row = vec![0; layout.len()];
+            let mut row = vec![0; layout.lanes()];
             row[layout.x.start..][..w_x.len()].copy_from_slice(w_x);
             row[layout.h.start..][..w_h.len()].copy_from_slice(w_h);
             row

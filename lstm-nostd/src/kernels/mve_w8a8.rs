@@ -104,7 +104,7 @@ pub(super) unsafe fn step(
         len: layer.hidden,
         at: rows.h.start,
     };
-    let plane = rows.len();
+    let plane = rows.lanes();
     let (first, second) = if k >= n { (x, old) } else { (old, x) };
     let first_end = if k == n { plane } else { second.at };
     let (first_groups, groups) = (first_end / GROUP, plane / GROUP);

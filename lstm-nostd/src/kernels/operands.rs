@@ -9,7 +9,7 @@ impl LstmParameters<'_> {
         let (lanes, cells) = (self.width.blocks(self.hidden), blocks(self.hidden));
         self.inputs > 0
             && self.hidden > 0
-            && 4 * self.weights.block_count() / self.hidden >= self.rows().len()
+            && 4 * self.weights.block_count() / self.hidden >= self.rows().lanes()
             && self.gates.len() >= self.hidden
             && (self.peepholes.is_empty() || self.peepholes.len() >= self.hidden)
             && x.len() >= self.width.blocks(self.inputs)

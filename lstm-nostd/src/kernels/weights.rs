@@ -151,7 +151,7 @@ pub struct RowLayout {
 
 impl RowLayout {
     /// Weights of a row, padding included; a multiple of four.
-    pub fn len(&self) -> usize {
+    pub fn lanes(&self) -> usize {
         self.x.end.max(self.h.end)
     }
 }
@@ -320,14 +320,14 @@ impl<'m> super::LstmParameters<'m> {
     #[inline(always)]
     pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let rows = self.rows();
-        self.part(unit * rows.len(), rows.x)
+        self.part(unit * rows.lanes(), rows.x)
     }
 
     /// The blocks of unit `unit` that meet the hidden state, with the padding of its part.
     #[inline(always)]
     pub fn recurrent_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let rows = self.rows();
-        self.part(unit * rows.len(), rows.h)
+        self.part(unit * rows.lanes(), rows.h)
     }
 
     /// What the stored biases of unit `unit` hold above the biases of (A).

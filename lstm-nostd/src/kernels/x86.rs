@@ -79,7 +79,7 @@ fn step<A: Activation>(
         let (of_x, of_h) = match layer.weights {
             Weights::Generic(blocks) => {
                 let rows = layer.rows();
-                let start = unit * (rows.len() / 4);
+                let start = unit * (rows.lanes() / 4);
                 let part = |part: Range<usize>| {
                     let blocks = blocks.get(start + part.start / 4..start + part.end / 4);
                     blocks.unwrap_or_default().iter().copied()
