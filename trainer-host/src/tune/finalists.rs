@@ -4,8 +4,8 @@
 //! search is over, its best trials are therefore trained again with other seeds, on the same parts:
 //!
 //! ```text
-//! finalists   the front by error, then the other finished trials by error, `finalists` of them;
-//!             and the trial that the study begins with                                            (J1)
+//! finalists   the `finalists` finished trials of least error, of equals the cheaper ones; and the
+//!             trial that the study begins with                                                    (J1)
 //! judged by   mean ± deviation over `repeats` trainings of seeds s, s + 1, …; a training that
 //!             failed makes the mean infinite                                                      (J2)
 //! ```
@@ -14,7 +14,6 @@
 
 use serde::Serialize;
 
-use super::best::front;
 use super::stored_trial::{State, StoredTrial, TrainingId};
 use crate::cost::Footprint;
 use crate::evaluate::Spread;
@@ -89,16 +88,16 @@ impl StoredTrial {
 
 /// (J1); of trials that have all ended.
 pub fn finalists<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a StoredTrial> {
-    let mut chosen = front(trials, search);
-    let error = |trial: &StoredTrial| trial.own.result.as_ref().map(|result| result.error);
-    let is_chosen = |trial: &StoredTrial| chosen.iter().any(|c| c.number == trial.number);
-    let mut others: Vec<(f64, &StoredTrial)> = (trials.iter())
-        .filter(|trial| !is_chosen(trial))
-        .filter_map(|trial| Some((error(trial)?, trial)))
+    let figures = |trial: &StoredTrial| {
+        let result = trial.own.result.as_ref()?;
+        Some((result.error, trial.footprint.instructions))
+    };
+    let mut finished: Vec<_> = (trials.iter())
+        .filter_map(|trial| Some((figures(trial)?, trial)))
         .collect();
-    others.sort_by(|a, b| a.0.total_cmp(&b.0));
-    chosen.extend(others.into_iter().map(|(_, trial)| trial));
-    chosen.truncate(search.finalists);
+    finished.sort_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    finished.truncate(search.finalists);
+    let mut chosen: Vec<_> = finished.into_iter().map(|(_, trial)| trial).collect();
     if let Some(first) = beginning(trials, search)
         && chosen.iter().all(|trial| trial.number != first.number)
     {
