@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::kernels::Scheme;
 
-/// Random models with `schemes`, layer by layer over and over, for a board whose memory holds at most `model_bytes` bytes of a model file and
-/// `channels` inputs.
+/// Random models with `schemes`, layer by layer over and over, for a board whose memory holds at most
+/// `model_bytes` bytes of a model file and `channels` inputs.
 ///
 /// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
 /// one has peepholes, and the shifts of int8 activations agree in every third.
@@ -28,8 +28,9 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
         (2, &[3, 2, 5, 4], &[7, 2], 2),
         (3, &[4, 9], &[5], 2),
         (17, &[31], &[10], 6),
-        (28, &[50, 21], &[], 10),
-        (21, &[118], &[33], 12),
+        // Rows that the kernels' loops over groups, of up to eight, do not hold.
+        (28, &[130, 21], &[], 10),
+        (30, &[118], &[33], 12),
     ];
     let models = shapes.iter().zip(0..).map(|(shape, seed)| RandomModel {
         inputs: shape.0,
@@ -38,7 +39,7 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
         outputs: shape.3,
         peepholes: seed % 2 == 1,
         schemes: schemes.to_vec(),
-        shifts: Some([Less, Equal, Greater][seed as usize % 3]),
+        shifts: Some([Equal, Less, Greater][seed as usize % 3]),
         seed,
     });
     models

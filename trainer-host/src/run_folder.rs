@@ -445,10 +445,23 @@ impl Run {
     }
 }
 
-/// Whether two sources are the same built-in data, or the same file by whatever path.
-fn same_source(a: &str, b: &str) -> bool {
+/// Whether `other`, the source of a run that was perhaps trained from another directory, is the built-in
+/// data or the file that `own` is: by its path from here, by its content or, where it is not found from here,
+/// by its name.
+fn same_source(own: &str, other: &str) -> bool {
     let file = |source: &str| std::fs::canonicalize(source).ok();
-    a == b || file(a).is_some_and(|a| Some(a) == file(b))
+    match (file(own), file(other)) {
+        _ if own == other => true,
+        (Some(own), Some(other)) => own == other || same_content(&own, &other),
+        (Some(own), None) => own.file_name() == Path::new(other).file_name(),
+        (None, _) => false,
+    }
+}
+
+fn same_content(a: &Path, b: &Path) -> bool {
+    let bytes = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+    let content = |path: &Path| std::fs::read(path).ok();
+    bytes(a) == bytes(b) && content(a).is_some_and(|a| Some(a) == content(b))
 }
 
 /// Reads a run's log, a record for each epoch.
@@ -583,6 +596,24 @@ mod tests {
         assert!(!refused(&train));
         train.distillation = Some(Distillation::from_teacher(teacher));
         assert!(refused(&train));
+    }
+
+    #[test]
+    fn the_same_file_is_known_by_path_content_or_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| -> String {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let (own, copy) = (file("d.csv", "a"), file("copy.csv", "a"));
+        let other = file("other.csv", "b");
+        let roundabout = folder.path().join("..").join(folder.path()).join("d.csv");
+        assert!(same_source(&own, &roundabout.to_string_lossy()));
+        assert!(same_source(&own, &copy) && !same_source(&own, &other));
+        // Trained from another directory
+        assert!(same_source(&own, "elsewhere/d.csv") && !same_source(&own, "elsewhere/e.csv"));
+        assert!(same_source("digits", "digits") && !same_source("digits", "adding"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub fn run(arguments: &[&str]) -> Result<Value> {
         .arg("--json")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    println!("    trainer-host {}", arguments.join(" "));
+    eprintln!("    trainer-host {}", arguments.join(" "));
     let output = cargo
         .output()
         .with_context(|| format!("`{}` cannot be started", command::shown(&cargo)))?;

@@ -30,7 +30,7 @@
 //! | 4..6, 6..8 | inputs, hidden `H` | u16 |
 //! | 8 | x_shift `k` | 0..=15 |
 //! | 9 | cell integer bits `m` | 1..=15 |
-//! | 10 | order | 0 generic, 1 paired, 2 grouped, 3 offset: [`Order`](crate::kernels::Order); w8a8: 0 or 2, w4a16: 0 |
+//! | 10 | order | 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes: [`Order`](crate::kernels::Order); w8a16: all but 4, w8a8: 0 or 4, w4a16: 0 |
 //! | 11 | hidden shift `n` | w8a8: 0..=8, the hidden state is Q0.(15−n); else 0 |
 //! | 12 | input shift | above a layer of the other width: 0..=8, see [`convert`](crate::kernels::convert); else 0 |
 //! | 13..16 | zero | |

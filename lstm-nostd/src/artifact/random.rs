@@ -156,9 +156,9 @@ impl Random {
         let (k, n) = (5 + self.below(6) as u8, 5 + self.below(4) as u8);
         match order {
             None => (k, n),
-            Some(Ordering::Less) => (n - 1, n),
+            Some(Ordering::Less) => (n - 1 - self.below(3) as u8, n),
             Some(Ordering::Equal) => (n, n),
-            Some(Ordering::Greater) => (n + 1, n),
+            Some(Ordering::Greater) => (n + 1 + self.below(3) as u8, n),
         }
     }
 

@@ -93,8 +93,9 @@ impl Kernels for Mve {
         cell: &mut [I32x4],
         next: &mut [I16x4],
     ) {
-        let weights = match layer.weights {
-            Weights::Grouped(weights) | Weights::GroupedBytes(weights) => weights,
+        let weights = match (layer.weights, layer.width.in_build()) {
+            (Weights::Grouped(weights), Width::Int16) => weights,
+            (Weights::GroupedBytes(weights), Width::Int8) => weights,
             _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
             _ => return Scalar::lstm_step(layer, x, h, cell, next),
         };
@@ -108,9 +109,10 @@ impl Kernels for Mve {
         let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
         let m = layer.cell_int_bits.clamp(1, 15) as i32;
         let k = layer.x_shift.min(15);
+        let next = h.as_mut_ptr();
         let frame = Frame {
             x: x.as_ptr(),
-            h: h.as_ptr(),
+            h: next,
             inputs: layer.inputs,
             hidden: layer.hidden,
             x_plane: GROUP * x_groups,
@@ -122,7 +124,7 @@ impl Kernels for Mve {
             scale: [1 << k, 256 << k],
             units: Units {
                 cell: cell.as_mut_ptr(),
-                next: h.as_mut_ptr(),
+                next,
                 peepholes: layer.first_peepholes(),
                 left: layer.hidden,
                 high_byte: 256,

@@ -92,15 +92,20 @@ pub(super) unsafe fn step(
     h: &mut [I16x4],
     cell: &mut [I32x4],
 ) {
-    let (k, n) = (layer.x_shift.min(15), layer.h_shift.min(8));
+    let (k, n) = (layer.x_shift, layer.h_shift);
+    // The parser sees to that.
+    if k > 15 || n > 8 {
+        return;
+    }
     let rows = layer.rows();
+    let next = h.as_mut_ptr();
     let x = Part {
         values: x.as_ptr(),
         len: layer.inputs,
         at: rows.x.start,
     };
     let old = Part {
-        values: h.as_ptr(),
+        values: next,
         len: layer.hidden,
         at: rows.h.start,
     };
@@ -123,7 +128,7 @@ pub(super) unsafe fn step(
         gates: layer.gates.as_ptr(),
         units: Units {
             cell: cell.as_mut_ptr(),
-            next: h.as_mut_ptr(),
+            next,
             peepholes: layer.first_peepholes(),
             left: layer.hidden,
             narrow: -(n as i32),

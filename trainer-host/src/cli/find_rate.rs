@@ -51,6 +51,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!("{key}: a rate is found for training from fresh weights; leave it out");
     }
+    if config.train.qat.is_some() {
+        bail!("qat: a rate is found for training in f32; leave it out");
+    }
     let data = config.open_data()?;
     let fitted = Fitted::fit(&config.train, &data.train);
     let test = RangeTest {

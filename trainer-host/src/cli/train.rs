@@ -11,7 +11,7 @@ use super::score_text::details;
 use super::settings::{Settings, with_data};
 use super::{cross_validate, interrupt, seeds};
 use crate::run_folder::{RunConfig, RunError};
-use crate::train::Ending;
+use crate::train::{Ending, SplitRule};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let settings = args.settings.effective()?;
+    let mut settings = args.settings.effective()?;
+    if settings.source.is_some() {
+        settings.train = with_told_split(with_data(settings.clone())?)?.train;
+    }
     if args.print_config {
         return printer.print(&settings, |settings| {
             toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
@@ -82,6 +85,24 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let run = TrainingRun::begin(config, &out, args.overwrite)?;
     let metrics = train(run, &out, "", &stop)?;
     printer.print(&metrics, text)
+}
+
+/// The configuration with the validation part of the runs that it begins with and learns from, which is
+/// told where it is another one than was asked for.
+fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
+    let asked = config.train.split();
+    let runs: Vec<String> = (config.train.other_runs())
+        .map(|(_, run)| run.display().to_string())
+        .collect();
+    let config = config.with_known_split()?;
+    let SplitRule { share, seed } = config.train.split();
+    let runs = runs.join(", ");
+    if share == 0.0 && asked.share > 0.0 {
+        eprintln!("no validation part: {runs} was trained on all of the same data");
+    } else if config.train.split() != asked {
+        eprintln!("validation part as in {runs}: a share of {share} by seed {seed}");
+    }
+    Ok(config)
 }
 
 /// Trains with progress, each line of which begins with `label`.

@@ -21,6 +21,7 @@ mod limits;
 mod rows;
 mod table;
 
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use lstm_nostd::Model;
@@ -125,8 +126,8 @@ pub struct LstmSize {
     pub hidden: usize,
     /// Whether it has peepholes.
     pub peepholes: bool,
-    /// Whether the layer input and the hidden state are shifted alike.
-    pub equal_shifts: bool,
+    /// The shift of the layer input compared with that of the hidden state.
+    pub shifts: Ordering,
 }
 
 /// Sizes of a dense layer.
@@ -186,7 +187,7 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
             inputs: layer.inputs,
             hidden: layer.hidden,
             peepholes: !layer.peepholes.is_empty(),
-            equal_shifts: layer.x_shift == layer.h_shift,
+            shifts: layer.x_shift.cmp(&layer.h_shift),
         })
         .collect();
     let dense: Vec<_> = (model.dense_layers())
@@ -307,7 +308,7 @@ mod tests {
                     inputs: 8,
                     hidden,
                     peepholes: true,
-                    equal_shifts: false,
+                    shifts: Ordering::Greater,
                 };
                 let dense = DenseSize {
                     inputs: hidden,

@@ -1,5 +1,7 @@
 //! The work of the kernels' loops, as their files in `lstm-nostd/src/kernels/` have it.
 
+use std::cmp::Ordering;
+
 use lstm_nostd::kernels::{Scheme, blocks};
 
 use super::{Core, DenseSize, LstmSize};
@@ -55,9 +57,11 @@ fn row(core: Core, layer: &LstmSize) -> f64 {
             14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)
         }
         (Core::M55, Scheme::W8a16) => first_groups(inputs, 14, 3) + first_groups(hidden, 14, 7),
-        (Core::M55, Scheme::W8a8) if layer.equal_shifts => first_groups(inputs + hidden, 17, 8),
-        // The inputs have the larger shift, as they mostly do.
-        (Core::M55, Scheme::W8a8) => first_groups(inputs, 17, 3) + groups(hidden, 17, 8) + 11,
+        (Core::M55, Scheme::W8a8) => match layer.shifts {
+            Ordering::Equal => first_groups(inputs + hidden, 17, 8),
+            Ordering::Greater => first_groups(inputs, 17, 3) + groups(hidden, 17, 8) + 11,
+            Ordering::Less => first_groups(hidden, 17, 3) + groups(inputs, 17, 8) + 11,
+        },
         _ => blocks(inputs) + blocks(hidden),
     };
     work as f64

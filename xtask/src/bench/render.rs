@@ -71,12 +71,12 @@ pub(super) fn page(table: &Table) -> Result<String> {
          counts by address, and labels in the kernels' assembly say what is *products* (with loops and\n\
          loads), *activations* (σ and tanh), and *rest* (rescaling, peepholes, state, preparation;\n\
          on M0, and where the products alone are in assembly, activations too, which the compiler mixes\n\
-         with the others). *Of\n\
+         with the others). *k = n* under a scheme: layer input and hidden state are shifted alike\n\
+         ([numerics.md](numerics.md)), so that w8a8 on M55 makes one part of them; other counts of w8a8 are of\n\
+         k > n. *Of\n\
          CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no\n\
          peepholes ([its figures](cmsis-nn.json)). *Cycles* are an estimate from published\n\
          timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
-         *k = n*: layer input and hidden state are shifted alike ([numerics.md](numerics.md)), so that w8a8 on M55\n\
-         makes one part of them.\n\
          *Whole model* adds normalisation of the inputs and a dense layer of so many outputs. RAM in bytes: state of a stream, scratch of a step, deepest stack below the call of the\n\
          whole model's step.\n\n{}\n\
          ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
