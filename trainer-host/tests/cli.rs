@@ -118,19 +118,18 @@ fn each_layer_has_its_scheme() {
 #[test]
 fn equal_shifts_make_a_file_for_m55_smaller() {
     let bench = Bench::new();
-    bench.file("ramps.csv", ramps().as_bytes());
-    train(&bench, "ramps.csv", &["--epochs", "30", "--hidden", "6,10"]);
+    train(&bench, "digits", &["--epochs", "1", "--hidden", "6,10"]);
     let bytes = |flags: &[&str]| {
         let quantise = ["quantise", "run", "--scheme", "w8a8", "--json"];
         let quantised = json(&bench.succeed(&[&quantise[..], flags].concat()));
-        bench.succeed(&["export", "run", "--target", "m55", "-o", "ramps.lstm"]);
-        let size = std::fs::metadata(bench.path("ramps.lstm")).unwrap().len();
+        bench.succeed(&["export", "run", "--target", "m55", "-o", "digits.lstm"]);
+        let size = std::fs::metadata(bench.path("digits.lstm")).unwrap().len();
         (size, quantised["x_shifts"].clone())
     };
     let ((free, shifts), (equal, equal_shifts)) = (bytes(&[]), bytes(&["--equal-shifts"]));
-    // Inputs of the raw layer reach further than its hidden state.
+    // Raw inputs reach further than a hidden state.
     assert_ne!(shifts[0], equal_shifts[0]);
-    // A group of 64 bytes for each unit of a layer whose shifts were not alike: 2 + 6 and 6 + 10 activations.
+    // 8 + 6 activations are one group instead of two: 64 bytes less for each of six units.
     assert!(equal <= free - 6 * 64, "{equal} against {free}");
     let said = bench.fail(&["quantise", "run", "--equal-shifts"]);
     assert!(said.contains("--scheme w8a8"), "{said}");
