@@ -160,6 +160,29 @@ fn finalists_are_trained_again_and_judged_by_the_mean() {
         .filter(|(_, repeat)| *repeat > 0)
         .count();
     assert_eq!(repeated, 2 * finalists.len());
+    what_is_still_to_come_is_told(&bench, finalists[0]["trial"].as_u64().unwrap(), repeated);
+}
+
+/// As when a worker was killed before it had come to `trial`, one of the finalists.
+fn what_is_still_to_come_is_told(bench: &Bench, trial: u64, repeats: usize) {
+    let show = || bench.succeed(&["tune", "show", "--storage", "s.db"]);
+    let all = format!("{repeats} of {repeats} repeats");
+    assert!(show().contains(&all), "{}", show());
+    let arguments = ["tune", "best", "--storage", "s.db", "--out", "best"];
+    let remark = || {
+        let best = bench.run(&[&arguments[..], &["--print-config"]].concat());
+        assert!(best.status.success());
+        String::from_utf8(best.stderr).unwrap()
+    };
+    assert_eq!(remark(), "");
+    let database = rusqlite::Connection::open(bench.path("s.db")).unwrap();
+    database
+        .execute("DELETE FROM repeats WHERE number = ?1", [trial as i64])
+        .unwrap();
+    let some = format!("{} of {repeats} repeats", repeats - 2);
+    assert!(show().contains(&some), "{}", show());
+    let outstanding = format!("2 of the finalists' {repeats} repeats are still to come");
+    assert!(remark().contains(&outstanding), "{}", remark());
 }
 
 /// How often the best are trained is no part of what points follow from, and may change.
@@ -178,6 +201,10 @@ fn a_study_may_be_given_more_repeats_later() {
     let once = repeats("1");
     assert_eq!(trainings(&once).len(), 12);
     assert_eq!(once["finalists"].as_array().unwrap().len(), 0);
+    assert!(once["repeat_macs"].as_f64().unwrap().is_sign_positive());
+    assert!(once["repeats"].is_null());
+    let shown = bench.succeed(&["tune", "show", "--storage", "s.db"]);
+    assert!(!shown.contains("repeats"), "{shown}");
     assert_eq!(found(&repeats("3")), found(&search(&bench, "other.db")));
     let join = [
         "tune",
@@ -225,9 +252,13 @@ fn an_earlier_study_is_gone_on_with() {
         )
         .unwrap();
     database.execute_batch("DROP TABLE repeats").unwrap();
-    drop(database);
+    // Looking changes nothing.
     let shown = json(&bench.succeed(&["tune", "show", "--storage", "before.db", "--json"]));
     assert_eq!(trainings(&shown).len(), 12);
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'repeats'";
+    let count: i64 = database.query_row(tables, [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 0);
+    drop(database);
     let again = json(&bench.succeed(&["tune", "--storage", "before.db", "--json"]));
     assert_eq!(found(&again), found(&now));
 }
@@ -687,6 +718,15 @@ fn what_cannot_be_searched_is_refused_with_its_place() {
     let twice = ["--objectives", "error,flash", "--objectives", "error"];
     let errors = bench.fail(&[&["tune", "digits"][..], &twice].concat());
     assert!(errors.contains("cannot be used multiple times"), "{errors}");
+    let mut untrusting = bench.command(&["tune", "show", "--storage"]);
+    let untrusting = untrusting.arg("postgres://x@127.0.0.1:1/db?sslmode=require");
+    let untrusting = untrusting.env("SSL_CERT_FILE", bench.path("no.pem"));
+    let output = untrusting.env_remove("SSL_CERT_DIR").output();
+    let errors = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(
+        errors.contains("name a file of them by SSL_CERT_FILE") && !errors.contains('['),
+        "{errors}"
+    );
     let errors = bench.fail(&["tune", "digits", "--storage", "mysql://host/db"]);
     assert!(errors.contains("postgres://"), "{errors}");
     let errors = bench.fail(&[
@@ -720,6 +760,12 @@ fn a_study_keeps_its_definition() {
     }
     let more = json(&bench.succeed(&[&same[..], &["--trials", "14", "--json"]].concat()));
     assert_eq!(more["trials"].as_array().unwrap().len(), 14);
+    // Nothing tells that there were fewer before, but the repeats of those that were finalists then.
+    let at_once = ["tune", "--config", "search.toml", "--storage", "at-once.db"];
+    let at_once = json(&bench.succeed(&[&at_once[..], &["--trials", "14", "--json"]].concat()));
+    for key in ["finalists", "best", "front", "macs", "repeats"] {
+        assert_eq!(more[key], at_once[key], "{key}");
+    }
 }
 
 #[test]
@@ -744,6 +790,61 @@ fn workers_share_a_study_on_a_postgresql_server() {
     let encrypted = format!("{}?sslmode=require", server.address);
     let errors = bench.fail(&["tune", "show", "--storage", &encrypted]);
     assert!(errors.contains("server does not support TLS"), "{errors}");
+    whoever_may_read_may_look(&bench, &server.address);
+}
+
+/// A role with no leave to make tables; where there are none, it is told.
+fn whoever_may_read_may_look(bench: &Bench, address: &str) {
+    let mut client = postgres::Client::connect(address, postgres::NoTls).unwrap();
+    let grants = "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+                  CREATE DATABASE empty";
+    for grant in grants.split(';') {
+        client.batch_execute(grant).unwrap();
+    }
+    let reader = address.replace("lstm@", "reader@");
+    bench.succeed(&["tune", "show", "--storage", &reader]);
+    let empty = reader.replace("/postgres", "/empty");
+    let errors = bench.fail(&["tune", "show", "--storage", &empty]);
+    assert!(errors.contains("holds no studies"), "{errors}");
+}
+
+/// A server may give up what a worker asks, as for a timeout of its own.
+#[test]
+fn a_lock_that_is_not_given_ends_no_worker() {
+    let Some(server) = Server::start(&[], None) else {
+        return;
+    };
+    let bench = bench();
+    let arguments = ["tune", "--config", "search.toml", "--trials", "1"];
+    let storage = ["--repeats", "1", "--storage", &server.address];
+    let arguments = [&arguments[..], &storage].concat();
+    bench.succeed(&arguments);
+    let connect = || postgres::Client::connect(&server.address, postgres::NoTls).unwrap();
+    let (mut holder, mut canceller) = (connect(), connect());
+    let mut held = holder.transaction().unwrap();
+    held.query("SELECT study FROM studies FOR UPDATE", &[])
+        .unwrap();
+    let mut command = bench.command(&arguments);
+    let worker = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let cancel =
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    for _ in 0..600 {
+        if !canceller.query(cancel, &[]).unwrap().is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    held.commit().unwrap();
+    let output = worker.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.contains("asked again in"),
+        "{errors}"
+    );
 }
 
 /// Connections are lost at any moment, and workers go on with new ones.

@@ -1,5 +1,6 @@
 //! What a study found: its front, its best trial, and that one trained again on all there is.
 
+use super::finalists::finalists;
 use super::plan::{Plan, PlanError};
 use super::stored_trial::StoredTrial;
 use super::study::Definition;
@@ -22,31 +23,47 @@ pub fn front<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a St
     kept.into_iter().map(|(trial, _)| trial).collect()
 }
 
-/// The finished trial with the least mean error over `repeats` trainings that fits `limits`; where none of
-/// those that fit was trained so often, or all of these failed once, the one with the least error of its own
-/// training. Of equal ones, the one of fewest instructions.
+/// Of the finished trials that fit `limits`, the one with the least mean error among their finalists, (J1). One
+/// that was not trained again is taken to be as much worse than its training as the others were on average. A
+/// trial that failed with one of the seeds comes last. Of equal ones, the one of fewest instructions.
 pub fn best<'a>(
     trials: &'a [StoredTrial],
-    repeats: usize,
+    search: &SearchConfig,
     limits: &Limits,
 ) -> Option<&'a StoredTrial> {
+    let fits = || (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
+    let finalists = finalists(fits(), search);
+    let is_finalist = |trial: &StoredTrial| finalists.iter().any(|f| f.number == trial.number);
+    let luck = luck(trials, search);
     let standing = |trial: &StoredTrial| {
         let own = trial.own.result.as_ref()?.error;
-        Some(match trial.judgement(repeats).map(|j| j.error.mean) {
-            Some(mean) if mean.is_finite() => (0, mean),
-            None => (1, own),
-            Some(_) => (2, own),
+        let mean = (trial.judgement(search.repeats)).map_or(own + luck, |j| j.mean());
+        Some(match mean.is_finite() {
+            true if is_finalist(trial) => (0, mean),
+            true => (1, mean),
+            false => (2, own),
         })
     };
-    let fits = (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
-    let judged = fits.filter_map(|trial| Some((trial, standing(trial)?)));
-    let key = |trial: &StoredTrial| trial.footprint.instructions;
-    judged
+    let key = |trial: &StoredTrial| (trial.footprint.instructions, trial.number);
+    fits()
+        .filter_map(|trial| Some((trial, standing(trial)?)))
         .min_by(|(a, (kind_a, error_a)), (b, (kind_b, error_b))| {
             let by_error = kind_a.cmp(kind_b).then(error_a.total_cmp(error_b));
             by_error.then(key(a).cmp(&key(b)))
         })
         .map(|(trial, _)| trial)
+}
+
+/// By how much the finalists' mean errors are above those of the trainings that they were chosen by, on average;
+/// at least 0.
+fn luck(trials: &[StoredTrial], search: &SearchConfig) -> f64 {
+    let excess = |trial: &StoredTrial| {
+        let mean = trial.judgement(search.repeats)?.error?.mean;
+        Some(mean - trial.own.result.as_ref()?.error)
+    };
+    let finalists = finalists(trials, search).into_iter();
+    let excesses: Vec<f64> = finalists.filter_map(excess).collect();
+    (excesses.iter().sum::<f64>() / excesses.len().max(1) as f64).max(0.0)
 }
 
 /// The run that trains the trial's point on training and validation part together: for all epochs of a

@@ -5,16 +5,18 @@
 //!
 //! ```text
 //! finalists   the `finalists` finished trials of least error, of equals the cheaper ones; and the
-//!             trial that the study begins with                                                    (J1)
-//! judged by   mean ± deviation over `repeats` trainings of seeds s, s + 1, …; a training that
-//!             failed makes the mean infinite                                                      (J2)
+//!             one that the study begins with. Of trials with the same settings, one               (J1)
+//! judged by   mean ± deviation over `repeats` trainings of seeds s, s + 1, …; there is none once
+//!             a training has failed                                                               (J2)
 //! ```
 //!
-//! All of it follows from the trials, which follow from the study's definition.
+//! All of it follows from the trials, which follow from the study's definition: trials that were trained
+//! again when the study had fewer of them, and are none of its finalists any more, are not told of.
 
 use serde::Serialize;
 
-use super::stored_trial::{State, StoredTrial, TrainingId};
+use super::stored_trial::{State, StoredTrial, TrainingId, is_over};
+use super::trial::TrialResult;
 use crate::cost::Footprint;
 use crate::evaluate::Spread;
 use crate::search::{Point, SearchConfig, in_one_line};
@@ -24,8 +26,8 @@ use crate::search::{Point, SearchConfig, in_one_line};
 pub struct Judgement {
     /// Trainings that it is of.
     pub trainings: usize,
-    /// Of the integers on the validation part, (Y1).
-    pub error: Spread,
+    /// Of the integers on the validation part, (Y1); `None` if a training failed.
+    pub error: Option<Spread>,
     /// Share of right decisions of the integers, for a classification.
     pub accuracy: Option<Spread>,
 }
@@ -33,11 +35,13 @@ pub struct Judgement {
 impl Judgement {
     /// Mean ± deviation of the error.
     pub fn error_text(&self) -> String {
-        let Spread { mean, deviation } = self.error;
-        match mean.is_finite() {
-            true => format!("{mean:.5} ± {deviation:.5}"),
-            false => "a training failed".into(),
-        }
+        let text = |Spread { mean, deviation }| format!("{mean:.5} ± {deviation:.5}");
+        self.error.map_or("a training failed".into(), text)
+    }
+
+    /// Mean of the error; infinite if a training failed.
+    pub fn mean(&self) -> f64 {
+        self.error.map_or(f64::INFINITY, |error| error.mean)
     }
 
     /// Mean ± deviation of the accuracy; empty where there is none.
@@ -57,23 +61,15 @@ impl StoredTrial {
         if trainings.len() < repeats || !has_ended || self.own.state != State::Finished {
             return None;
         }
-        let results: Option<Vec<_>> = trainings.iter().map(|t| t.result.as_ref()).collect();
-        let Some(results) = results else {
-            return Some(Judgement {
-                trainings: repeats,
-                error: Spread {
-                    mean: f64::INFINITY,
-                    deviation: 0.0,
-                },
-                accuracy: None,
-            });
+        let spread = |figure: fn(&TrialResult) -> Option<f64>| {
+            let values = trainings.iter().map(|t| figure(t.result.as_ref()?));
+            let values: Option<Vec<f64>> = values.collect();
+            values.map(|values| Spread::of(&values))
         };
-        let errors: Vec<f64> = results.iter().map(|result| result.error).collect();
-        let accuracies: Option<Vec<f64>> = results.iter().map(|result| result.accuracy).collect();
         Some(Judgement {
             trainings: repeats,
-            error: Spread::of(&errors),
-            accuracy: accuracies.map(|accuracies| Spread::of(&accuracies)),
+            error: spread(|result| Some(result.error)),
+            accuracy: spread(|result| result.accuracy),
         })
     }
 
@@ -87,31 +83,32 @@ impl StoredTrial {
 }
 
 /// (J1); of trials that have all ended.
-pub fn finalists<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a StoredTrial> {
+pub fn finalists<'a>(
+    trials: impl IntoIterator<Item = &'a StoredTrial>,
+    search: &SearchConfig,
+) -> Vec<&'a StoredTrial> {
     let figures = |trial: &StoredTrial| {
-        let result = trial.own.result.as_ref()?;
-        Some((result.error, trial.footprint.instructions))
+        let error = trial.own.result.as_ref()?.error;
+        Some((error, (trial.footprint.instructions, trial.number)))
     };
-    let mut finished: Vec<_> = (trials.iter())
+    let mut finished: Vec<_> = (trials.into_iter())
         .filter_map(|trial| Some((figures(trial)?, trial)))
         .collect();
     finished.sort_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    finished.truncate(search.finalists);
-    let mut chosen: Vec<_> = finished.into_iter().map(|(_, trial)| trial).collect();
-    if let Some(first) = beginning(trials, search)
-        && chosen.iter().all(|trial| trial.number != first.number)
-    {
-        chosen.push(first);
+    let mut chosen: Vec<&StoredTrial> = Vec::new();
+    for (_, trial) in finished {
+        let is_wanted = chosen.len() < search.finalists || is_beginning(trial, search);
+        if is_wanted && chosen.iter().all(|other| other.point != trial.point) {
+            chosen.push(trial);
+        }
     }
     chosen
 }
 
-/// The trial that the study begins with, if it is finished: the configuration itself, or the best of an
-/// earlier study.
-pub fn beginning<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Option<&'a StoredTrial> {
-    let first = trials.first()?;
-    let is_given = search.first.first() == Some(&first.point);
-    (is_given && first.own.state == State::Finished).then_some(first)
+/// Whether the study began with these settings: those of the configuration, made smaller until they fit the
+/// chip, or the best of an earlier study.
+fn is_beginning(trial: &StoredTrial, search: &SearchConfig) -> bool {
+    search.first.first() == Some(&trial.point)
 }
 
 /// The first training that the finalists lack.
@@ -122,6 +119,31 @@ pub(super) fn next_repeat(trials: &[StoredTrial], search: &SearchConfig) -> Opti
         trial: trial.number,
         repeat: trial.repeats.len() + 1,
     })
+}
+
+/// How far the finalists' repeats are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Repeats {
+    /// Those that have ended.
+    pub ended: usize,
+    /// All that there will be.
+    pub all: usize,
+}
+
+impl Repeats {
+    /// `None` before the search is over, and where nothing is repeated.
+    pub fn of(trials: &[StoredTrial], search: &SearchConfig) -> Option<Self> {
+        let each = search.repeats.saturating_sub(1);
+        if each == 0 || !is_over(trials, search) || trials.iter().any(StoredTrial::is_running) {
+            return None;
+        }
+        let finalists = finalists(trials, search);
+        let repeats = (finalists.iter()).flat_map(|trial| trial.repeats.iter().take(each));
+        Some(Self {
+            ended: repeats.filter(|t| t.state != State::Running).count(),
+            all: each * finalists.len(),
+        })
+    }
 }
 
 /// A trial that was trained again.
@@ -151,26 +173,27 @@ impl Finalist {
     }
 }
 
-/// The trials that were trained `repeats` times, the least mean error first; none where nothing is repeated.
+/// The finalists that were trained `repeats` times, the least mean error first; none where nothing is
+/// repeated.
 pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     if search.repeats < 2 {
         return Vec::new();
     }
-    let beginning = beginning(trials, search).map(|trial| trial.number);
     let finalist = |trial: &StoredTrial| {
         Some(Finalist {
             trial: trial.number,
             point: trial.point.clone(),
             footprint: trial.footprint,
-            is_beginning: beginning == Some(trial.number),
+            is_beginning: is_beginning(trial, search),
             judgement: trial.judgement(search.repeats)?,
         })
     };
-    let mut judged: Vec<Finalist> = trials.iter().filter_map(finalist).collect();
-    let instructions = |finalist: &Finalist| finalist.footprint.instructions;
+    let finalists = finalists(trials, search).into_iter();
+    let mut judged: Vec<Finalist> = finalists.filter_map(finalist).collect();
+    let key = |finalist: &Finalist| (finalist.footprint.instructions, finalist.trial);
     judged.sort_by(|a, b| {
-        let by_mean = (a.judgement.error.mean).total_cmp(&b.judgement.error.mean);
-        by_mean.then(instructions(a).cmp(&instructions(b)))
+        let by_mean = (a.judgement.mean()).total_cmp(&b.judgement.mean());
+        by_mean.then(key(a).cmp(&key(b)))
     });
     judged
 }
@@ -235,34 +258,48 @@ mod tests {
         }
     }
 
+    fn numbers(trials: &[StoredTrial], search: &SearchConfig) -> Vec<usize> {
+        let finalists = finalists(trials, search).into_iter();
+        finalists.map(|trial| trial.number).collect()
+    }
+
     proptest! {
         /// Every way through the repeats ends with the same ones, each handed out once, and the finalists
-        /// do not change by them.
+        /// do not change by them. The same settings come to the same, and are a finalist once.
         #[test]
         fn finalists_are_the_best_and_what_the_study_began_with(
-            results in vec((prop::option::of(0u8..20), 1u64..5), 1..15),
+            outcomes in vec((prop::option::of(0u8..20), 1u64..5), 8),
+            points in vec(0usize..8, 1..15),
             count in 1usize..6,
         ) {
-            let error = |e: &Option<u8>| e.map(|e| f64::from(e) / 20.0);
-            let mut trials: Vec<StoredTrial> = (results.iter().enumerate())
-                .map(|(n, (e, instructions))| trial(n, *instructions, &[error(e)]))
+            let error = |point: usize| outcomes[point].0.map(|e| f64::from(e) / 20.0);
+            let mut trials: Vec<StoredTrial> = (points.iter().enumerate())
+                .map(|(n, &point)| StoredTrial {
+                    number: n,
+                    ..trial(point, outcomes[point].1, &[error(point)])
+                })
                 .collect();
-            let search = search(count, 3);
-            let numbers = |trials: &[StoredTrial]| -> Vec<usize> {
-                finalists(trials, &search).iter().map(|trial| trial.number).collect()
-            };
-            let chosen = numbers(&trials);
-            let finished = results.iter().filter(|(e, _)| e.is_some()).count();
-            prop_assert_eq!(chosen.contains(&0), results[0].0.is_some());
-            prop_assert!((count.min(finished)..=count + 1).contains(&chosen.len()));
+            let mut search = search(count, 3);
+            search.trials = trials.len();
+            search.first = vec![trials[0].point.clone()];
+            let chosen = numbers(&trials, &search);
+            let is_new = |n: &usize| !points[..*n].contains(&points[*n]);
+            prop_assert!(chosen.iter().all(is_new));
+            let all = (0..points.len()).filter(is_new);
+            let finished = all.filter(|n| error(points[*n]).is_some()).count();
+            prop_assert_eq!(chosen.contains(&0), error(points[0]).is_some());
+            prop_assert!((count.min(finished)..=finished.min(count + 1)).contains(&chosen.len()));
             // The first one has the least error of all.
-            let least = results.iter().filter_map(|(e, _)| *e).min();
-            prop_assert_eq!(chosen.first().and_then(|n| results[*n].0), least);
+            let least = points.iter().filter_map(|&point| outcomes[point].0).min();
+            prop_assert_eq!(chosen.first().and_then(|n| outcomes[points[*n]].0), least);
+            let all = 2 * chosen.len();
             let mut handed_out = Vec::new();
             while let Some(next) = next_repeat(&trials, &search) {
+                let ended = handed_out.len();
+                prop_assert_eq!(Repeats::of(&trials, &search), Some(Repeats { ended, all }));
                 handed_out.push(next);
                 trials[next.trial].repeats.push(training(Some(0.5)));
-                prop_assert_eq!(numbers(&trials), chosen.clone());
+                prop_assert_eq!(numbers(&trials, &search), chosen.clone());
             }
             let expected = chosen.iter().flat_map(|&trial| {
                 (1..3).map(move |repeat| TrainingId { trial, repeat })
@@ -278,31 +315,69 @@ mod tests {
             trial(1, 9, &[Some(0.10), Some(0.40), Some(0.40)]), // lucky: 0.3 on the mean
             trial(2, 9, &[Some(0.20), Some(0.15), Some(0.25)]), // 0.2 on the mean
             trial(3, 9, &[Some(0.15), None, Some(0.10)]),
-            trial(4, 9, &[Some(0.05), Some(0.05)]), // not trained often enough yet
+            trial(4, 9, &[Some(0.12), Some(0.05)]), // not trained often enough yet
         ];
-        let none = Limits::default();
-        assert_eq!(best(&trials, 3, &none).unwrap().number, 2);
-        assert_eq!(best(&trials, 1, &none).unwrap().number, 4);
-        assert_eq!(best(&trials[..1], 3, &none).unwrap().number, 0);
+        let (once, thrice) = (search(4, 1), search(4, 3));
+        let best = |trials: &[StoredTrial], search| {
+            best(trials, search, &Limits::default()).map(|trial| trial.number)
+        };
+        // The two that were judged were better by 0.1 than they are, and so is trial 4.
+        assert_eq!(best(&trials, &thrice), Some(2));
+        assert_eq!(best(&trials, &once), Some(1));
+        assert_eq!(best(&trials[..1], &thrice), Some(0));
         // One that failed once is the last choice.
-        assert_eq!(
-            best(&[trials[3].clone(), trials[0].clone()], 3, &none)
-                .unwrap()
-                .number,
-            0
-        );
-        let order: Vec<usize> = judged(&trials, &search(4, 3))
-            .iter()
-            .map(|f| f.trial)
-            .collect();
+        let two = [trials[3].clone(), trials[0].clone()];
+        assert_eq!(best(&two, &thrice), Some(0));
+        assert_eq!(best(&two[..1], &thrice), Some(3));
+        let order: Vec<usize> = judged(&trials, &thrice).iter().map(|f| f.trial).collect();
         assert_eq!(order, [2, 1, 3]);
-        let judgement = trials[2].judgement(3).unwrap();
-        assert!((judgement.error.mean - 0.2).abs() < 1e-12);
-        assert!((judgement.error.deviation - 0.05).abs() < 1e-12);
-        assert_eq!(
-            trials[3].judgement(3).unwrap().error_text(),
-            "a training failed"
-        );
-        assert!(judged(&trials, &search(4, 1)).is_empty());
+        let error = trials[2].judgement(3).unwrap().error.unwrap();
+        assert!((error.mean - 0.2).abs() < 1e-12);
+        assert!((error.deviation - 0.05).abs() < 1e-12);
+        let failed = trials[3].judgement(3).unwrap();
+        assert_eq!(failed.error_text(), "a training failed");
+        let json = serde_json::to_value(failed).unwrap();
+        assert!(json["error"].is_null() && json["accuracy"].is_null());
+        assert!(judged(&trials, &once).is_empty());
+    }
+
+    /// What the study began with is trained again however bad it is.
+    #[test]
+    fn within_limits_a_judged_trial_is_no_better_for_being_judged() {
+        let trials = [
+            trial(0, 5, &[Some(0.54), Some(0.58), Some(0.62)]),
+            trial(1, 5, &[Some(0.20)]),
+            trial(2, 9, &[Some(0.10), Some(0.12), Some(0.11)]),
+        ];
+        let search = search(1, 3);
+        let at_most = |instructions| Limits {
+            instructions: Some(instructions),
+            ..Limits::default()
+        };
+        let best = |instructions| best(&trials, &search, &at_most(instructions));
+        assert_eq!(best(9).unwrap().number, 2);
+        assert_eq!(best(5).unwrap().number, 1);
+        assert!(best(4).is_none());
+    }
+
+    /// A study that was given more trials later tells of the same ones as one that had them at once.
+    #[test]
+    fn finalists_of_fewer_trials_are_forgotten() {
+        let mut trials = [
+            trial(0, 9, &[Some(0.5), Some(0.5)]),
+            trial(1, 9, &[Some(0.3), Some(0.1)]),
+            trial(2, 9, &[Some(0.2), Some(0.4)]),
+            trial(3, 9, &[Some(0.4)]),
+        ];
+        let search = search(1, 2);
+        let told = |trials: &[StoredTrial]| {
+            let best = best(trials, &search, &Limits::default()).unwrap().number;
+            let judged = judged(trials, &search).into_iter();
+            (judged.map(|f| f.trial).collect::<Vec<_>>(), best)
+        };
+        let later = told(&trials);
+        trials[1].repeats.clear();
+        assert_eq!(told(&trials), later);
+        assert_eq!(later, (vec![2, 0], 2));
     }
 }

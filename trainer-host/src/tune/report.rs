@@ -2,7 +2,7 @@
 
 use super::best::front;
 use super::finalists::{Finalist, judged};
-use super::stored_trial::{State, StoredTrial, lowest, observations};
+use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
 use crate::cost::Footprint;
 use crate::report::{
@@ -21,7 +21,7 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
             .filter(|trial| trial.own.state == state)
             .count()
     };
-    let macs: f64 = trials.iter().map(|trial| trial.own.macs).sum();
+    let macs = macs(trials.iter().map(|trial| &trial.own));
     page.text(
         "Trials",
         &format!(
@@ -106,7 +106,7 @@ fn front_svg(
     let mut corners: Vec<(f64, f64)> = trials.iter().filter_map(point).collect();
     let all = corners.clone();
     corners.retain(|a| !all.iter().any(|b| pareto::beats(&[b.0, b.1], &[a.0, a.1])));
-    let mean = |finalist: &Finalist| (of(&finalist.footprint), finalist.judgement.error.mean);
+    let mean = |f: &Finalist| Some((of(&f.footprint), f.judgement.error?.mean));
     let cloud = |name: &str, points, is_front| Cloud {
         name: name.into(),
         points,
@@ -126,7 +126,7 @@ fn front_svg(
             ),
             cloud(
                 "means of the finalists",
-                finalists.iter().map(mean).collect(),
+                finalists.iter().filter_map(mean).collect(),
                 false,
             ),
         ],

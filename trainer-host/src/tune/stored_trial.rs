@@ -171,6 +171,27 @@ pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observ
     ended.collect()
 }
 
+/// The trials that trial `number` follows from.
+pub(super) fn before<'a>(
+    trials: &'a [StoredTrial],
+    number: usize,
+    search: &SearchConfig,
+) -> &'a [StoredTrial] {
+    &trials[..(number + 1).saturating_sub(search.lag).min(trials.len())]
+}
+
+/// Whether no trial is begun any more.
+pub fn is_over(trials: &[StoredTrial], search: &SearchConfig) -> bool {
+    let spent = || macs(before(trials, trials.len(), search).iter().map(|t| &t.own));
+    trials.len() >= search.trials || search.compute.is_some_and(|compute| spent() >= compute)
+}
+
+/// Multiply-accumulates of trainings.
+pub fn macs<'a>(trainings: impl Iterator<Item = &'a StoredTraining>) -> f64 {
+    // The sum of no numbers would be −0.
+    trainings.fold(0.0, |sum, training| sum + training.macs)
+}
+
 /// The lowest of a trial's values; infinite where there is none.
 pub fn lowest(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)

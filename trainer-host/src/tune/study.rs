@@ -11,7 +11,8 @@ use super::database::{Cell, Database, DatabaseError};
 use super::finalists::next_repeat;
 use super::process::Process;
 use super::stored_trial::{
-    Attempt, State, StoredTraining, StoredTrial, TrainingId, content, from_json, training_columns,
+    Attempt, State, StoredTraining, StoredTrial, TrainingId, before, content, from_json, is_over,
+    training_columns,
 };
 use super::trial::TrialResult;
 use crate::cost::Footprint;
@@ -109,6 +110,8 @@ impl StudyError {
 pub struct Study {
     database: Box<dyn Database>,
     name: String,
+    /// Whether there are repeats to read: a version without them may have made the tables.
+    has_repeats: bool,
     /// All that its points follow from.
     pub definition: Definition,
 }
@@ -177,6 +180,7 @@ impl Study {
         Ok(Self {
             database,
             name: name.to_owned(),
+            has_repeats: false,
             definition,
         })
     }
@@ -228,6 +232,27 @@ impl Study {
             }
             trials.push(trial);
         }
+        self.read_repeats(&mut trials)?;
+        let epochs = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
+        for row in self.rows(epochs)? {
+            if let [Cell::Integer(number), Cell::Real(value)] = row.as_slice()
+                && let Some(trial) = trials.get_mut(*number as usize)
+            {
+                trial.values.push(*value);
+            }
+        }
+        Ok(trials)
+    }
+
+    fn read_repeats(&mut self, trials: &mut [StoredTrial]) -> Result<(), StudyError> {
+        // A worker may make the table while others look.
+        if !self.has_repeats {
+            self.has_repeats = self.database.has_table("repeats")?;
+        }
+        if !self.has_repeats {
+            return Ok(());
+        }
+        let columns = training_columns(self.database.now());
         let ordered = "FROM repeats WHERE study = $1 ORDER BY number, repeat";
         for row in self.rows(&format!("SELECT number, repeat, {columns} {ordered}"))? {
             if let [Cell::Integer(number), Cell::Integer(repeat), training @ ..] = row.as_slice()
@@ -240,15 +265,7 @@ impl Study {
                 trial.repeats.push(training);
             }
         }
-        let epochs = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
-        for row in self.rows(epochs)? {
-            if let [Cell::Integer(number), Cell::Real(value)] = row.as_slice()
-                && let Some(trial) = trials.get_mut(*number as usize)
-            {
-                trial.values.push(*value);
-            }
-        }
-        Ok(trials)
+        Ok(())
     }
 
     /// What a query finds of this study, its first parameter.
@@ -285,14 +302,11 @@ impl Study {
                 return study.take_up(&trials, id, training.attempt, process);
             }
             let number = trials.len();
-            let before = study.before(&trials, number);
+            let before = before(&trials, number, &study.definition.search);
             if before.iter().any(StoredTrial::is_running) {
                 return Ok(Claim::Wait);
             }
-            let macs: f64 = before.iter().map(|trial| trial.own.macs).sum();
-            let search = &study.definition.search;
-            let is_spent = search.compute.is_some_and(|compute| macs >= compute);
-            if number >= search.trials || is_spent {
+            if is_over(&trials, &study.definition.search) {
                 return study.claim_repeat(&trials, process);
             }
             // Trials are begun in their order, so that these points too follow from the definition.
@@ -306,12 +320,6 @@ impl Study {
                 earlier: before.to_vec(),
             })))
         })
-    }
-
-    /// The trials that trial `number` follows from.
-    fn before<'a>(&self, trials: &'a [StoredTrial], number: usize) -> &'a [StoredTrial] {
-        let lag = self.definition.search.lag;
-        &trials[..(number + 1).saturating_sub(lag).min(trials.len())]
     }
 
     /// The next repeat, once all trials have ended: which ones there are follows from all of them.
@@ -336,7 +344,7 @@ impl Study {
     fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
         let TrainingId { trial, repeat } = attempt.training;
         let earlier = match repeat {
-            0 => self.before(trials, trial).to_vec(),
+            0 => before(trials, trial, &self.definition.search).to_vec(),
             _ => Vec::new(),
         };
         Claim::Training(Box::new(Claimed {

@@ -147,7 +147,7 @@ pub fn work(
             .collect();
         let results: Vec<_> = workers.into_iter().map(join).collect();
         drop(stops_the_heart);
-        join(heart)?;
+        join(heart);
         results.into_iter().collect()
     })
 }
@@ -161,16 +161,16 @@ impl Drop for Sets<'_> {
     }
 }
 
-fn join(thread: std::thread::ScopedJoinHandle<'_, Result<(), WorkError>>) -> Result<(), WorkError> {
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Tells for all trainings of the process that their workers are alive, and calls those off that are no
-/// longer theirs.
-fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), WorkError> {
-    let mut study = patiently(|| open(place), |_| !ended.load(Ordering::Relaxed))?;
+/// longer theirs. A study that never answers is for the workers to tell of.
+fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) {
+    let mut opened = None;
     let pause = (place.lost_after / 6).min(Duration::from_secs(5));
     let mut last = Instant::now();
     while !ended.load(Ordering::Relaxed) {
@@ -179,8 +179,14 @@ fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), Wo
             continue;
         }
         last = Instant::now();
-        let now: Vec<_> = lock(active).iter().map(|(k, v)| (*k, v.clone())).collect();
         // A database that does not answer now may answer the next time.
+        if opened.is_none() {
+            opened = open(place).ok();
+        }
+        let Some(study) = &mut opened else {
+            continue;
+        };
+        let now: Vec<_> = lock(active).iter().map(|(k, v)| (*k, v.clone())).collect();
         let _ = study.reconnect();
         for (attempt, halt) in now {
             if let Ok(false) = study.beat(attempt) {
@@ -188,7 +194,6 @@ fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) -> Result<(), Wo
             }
         }
     }
-    Ok(())
 }
 
 fn open(place: &Workplace) -> Result<Study, StudyError> {

@@ -13,11 +13,12 @@ use crate::cli::{Printer, interrupt, train};
 use crate::cost::Footprint;
 use crate::evaluate::{Comparison, compare};
 use crate::run_folder::{QUANTISED, Run};
-use crate::search::{Point, in_one_line};
+use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
-use crate::tune::finalists::Judgement;
+use crate::tune::finalists::{Judgement, Repeats};
 use crate::tune::plan::Plan;
+use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::trial::{TrialData, request};
 use crate::{atomic_file, integers, quantised_file};
 
@@ -91,7 +92,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         Some(number) => trials
             .get(number)
             .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
-        None => best(&trials, definition.search.repeats, &limits).context(
+        None => best(&trials, &definition.search, &limits).context(
             "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
         )?,
     };
@@ -101,6 +102,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         trial.number,
         trial.own.state.name()
     );
+    if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
+        eprintln!("{remark}");
+    }
     let mut plan = retraining(definition, trial)?;
     plan.config
         .train
@@ -162,6 +166,22 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         model: args.export,
     };
     printer.print(&retrained, text)
+}
+
+/// What is still to come of a study that another trial may be the best of then.
+fn remark(trials: &[StoredTrial], search: &SearchConfig) -> Option<String> {
+    let outstanding = match Repeats::of(trials, search) {
+        Some(Repeats { ended, all }) if ended < all => {
+            format!("{} of the finalists' {all} repeats", all - ended)
+        }
+        None if !is_over(trials, search) || trials.iter().any(StoredTrial::is_running) => {
+            "trials of the search".into()
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "{outstanding} are still to come, and may tell of a better one; `trainer-host tune` goes on with them"
+    ))
 }
 
 fn text(retrained: &Retrained) -> String {

@@ -71,7 +71,8 @@ struct SearchArgs {
     /// Trials in all [default: 40].
     #[arg(long, value_name = "COUNT")]
     trials: Option<usize>,
-    /// Begin no trial once training has taken so many multiply-accumulates, as in 2e12.
+    /// Begin no trial once training has taken so many multiply-accumulates, as in 2e12; the finalists'
+    /// repeats come on top.
     #[arg(long, value_name = "MACS")]
     compute: Option<f64>,
     /// How settings are chosen [default: tpe].

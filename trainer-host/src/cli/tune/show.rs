@@ -8,13 +8,12 @@ use super::place::PlaceArgs;
 use crate::atomic_file;
 use crate::cli::Printer;
 use crate::cli::table::{percent, table, table_with_text};
-
 use crate::search::importance::importance;
 use crate::search::in_one_line;
 use crate::tune::best::{best, front};
-use crate::tune::finalists::{Finalist, judged};
+use crate::tune::finalists::{Finalist, Repeats, judged};
 use crate::tune::report::study_page;
-use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, observations};
+use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, macs, observations};
 use crate::tune::study::{Definition, Study};
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +39,8 @@ pub(super) struct Overview {
     macs: f64,
     /// Those of the repeats.
     repeat_macs: f64,
+    /// How far the finalists' repeats are, once the search is over.
+    repeats: Option<Repeats>,
     /// The trials that were trained again, by their mean error.
     finalists: Vec<Finalist>,
     /// The one that `tune best` takes.
@@ -72,12 +73,11 @@ impl Overview {
             study: study.name().to_owned(),
             definition: study.definition.clone(),
             counts: states.map(|state| (state, count(state))).to_vec(),
-            macs: trials.iter().map(|trial| trial.own.macs).sum(),
-            repeat_macs: (trials.iter().flat_map(|trial| &trial.repeats))
-                .map(|training| training.macs)
-                .sum(),
+            macs: macs(trials.iter().map(|trial| &trial.own)),
+            repeat_macs: macs(trials.iter().flat_map(|trial| &trial.repeats)),
+            repeats: Repeats::of(trials, search),
             finalists: judged(trials, search),
-            best: best(trials, search.repeats, &search.chip).map(|trial| trial.number),
+            best: best(trials, search, &search.chip).map(|trial| trial.number),
             front: front(trials, search)
                 .iter()
                 .map(|trial| trial.number)
@@ -96,20 +96,31 @@ impl Overview {
         (trials.len(), repeats.len())
     }
 
-    pub(super) fn text(&self) -> String {
+    /// How far it is, and what it has taken.
+    fn first_line(&self) -> String {
         let counts: Vec<String> = (self.counts.iter())
             .filter(|(_, count)| *count > 0)
             .map(|(state, count)| format!("{count} {}", state.name()))
             .collect();
-        let mut text = format!(
-            "study {}: {} of {} trials ({}), {:.2e} multiply-accumulates of training, {:.2e} of repeats\n",
+        let repeats = self.repeats.map_or(String::new(), |repeats| {
+            format!(", {} of {} repeats", repeats.ended, repeats.all)
+        });
+        let mut line = format!(
+            "study {}: {} of {} trials ({}){repeats}, {:.2e} multiply-accumulates of training",
             self.study,
             self.trials.len(),
             self.definition.search.trials,
             counts.join(", "),
             self.macs,
-            self.repeat_macs
         );
+        if self.trials.iter().any(|trial| !trial.repeats.is_empty()) {
+            line += &format!(", {:.2e} of repeats", self.repeat_macs);
+        }
+        line + "\n"
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = self.first_line();
         let front = || {
             self.front
                 .iter()

@@ -6,16 +6,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::show::training_line;
 use crate::cost::Limits;
-use crate::search::{Point, in_one_line};
+use crate::search::{Point, SearchConfig, in_one_line};
 use crate::tune::best::best;
 use crate::tune::stored_trial::{Attempt, StoredTrial, TrainingId};
 use crate::tune::study::Definition;
 use crate::tune::worker::Event;
 
 pub(super) struct Watch {
-    trials: usize,
-    /// Trainings that trials are judged by.
-    repeats: usize,
+    search: SearchConfig,
     ended: Vec<StoredTrial>,
     workers: Vec<Option<Running>>,
     screen: Option<Screen>,
@@ -65,8 +63,7 @@ impl Watch {
         let count = definition.search.trials;
         let terminal = std::io::stderr().is_terminal();
         let watch = Self {
-            trials: count,
-            repeats: definition.search.repeats,
+            search: definition.search.clone(),
             workers: (0..workers).map(|_| None).collect(),
             screen: terminal.then(|| Screen::new(workers, count, ended.len())),
             ended,
@@ -90,7 +87,7 @@ impl Watch {
     }
 
     fn best(&self) -> Option<&StoredTrial> {
-        best(&self.ended, self.repeats, &Limits::default())
+        best(&self.ended, &self.search, &Limits::default())
     }
 
     fn best_line(&self) -> String {
@@ -164,7 +161,7 @@ impl Watch {
         };
         self.line(&format!("{line}{mark}"));
         if let Some(screen) = &self.screen {
-            let ended = self.ended.len().min(self.trials);
+            let ended = self.ended.len().min(self.search.trials);
             screen.best.set_position(ended as u64);
             screen.best.set_message(self.best_line());
         }

@@ -112,11 +112,17 @@ pub trait Database: Send {
         parameters: &[Cell],
     ) -> Result<Vec<Vec<Cell>>, DatabaseError>;
 
-    /// Begins a transaction that no other one of the same study runs beside.
+    /// Begins a transaction that no other one of the same study runs beside; none is left where that fails.
     ///
     /// # Errors
     /// What the database says.
     fn begin(&mut self, study: &str) -> Result<(), DatabaseError>;
+
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn has_table(&mut self, name: &str) -> Result<bool, DatabaseError>;
 
     /// The seconds since 1970 by the database's clock, in its own words.
     fn now(&self) -> &'static str;
@@ -164,21 +170,20 @@ impl Storage {
 }
 
 impl Storage {
-    /// Connects to what is there, and changes no tables; for a file, as to one that may only be written to
-    /// where it holds studies.
+    /// Connects to what holds studies already; makes no tables, so that leave to read them is enough.
     ///
     /// # Errors
     /// [`DatabaseError::Open`]
     pub fn open_existing(&self) -> Result<Box<dyn Database>, DatabaseError> {
         match self {
             Self::File(path) => Ok(Box::new(sqlite::Sqlite::open_existing(path)?)),
-            Self::Server(_) => self.open(),
+            Self::Server(address) => Ok(Box::new(postgres::Postgres::open_existing(address)?)),
         }
     }
 }
 
 /// One table for each of studies, their trials, the trials' repeats and epochs. Studies of a version without
-/// repeats are gone on with: the table is made when they are opened.
+/// repeats are gone on with: the table is made when a worker opens them.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY,

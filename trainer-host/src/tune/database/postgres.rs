@@ -3,7 +3,10 @@
 //! With `?sslmode=require` the connection is encrypted, and the server's certificate must be for its name and
 //! signed by an authority that the system trusts, or that the file which `SSL_CERT_FILE` names holds.
 
+use std::io::ErrorKind;
+
 use postgres::config::SslMode;
+use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -18,9 +21,9 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) fn open(address: &str) -> Result<Self, DatabaseError> {
-        let name = without_password(address);
-        let mut client = connect(address)?;
+        let mut opened = Self::connected(address)?;
         // Tables that two workers make at once would clash; the number is this program's own.
+        let client = &mut opened.client;
         let made = client
             .batch_execute(
                 "SET client_min_messages = warning; BEGIN; SELECT pg_advisory_xact_lock(5785)",
@@ -28,10 +31,27 @@ impl Postgres {
             .and_then(|()| client.batch_execute(TABLES))
             .and_then(|()| client.batch_execute("COMMIT"));
         made.map_err(|error| cannot_open(address, &error))?;
+        Ok(opened)
+    }
+
+    /// A server that holds studies already.
+    pub(super) fn open_existing(address: &str) -> Result<Self, DatabaseError> {
+        let mut opened = Self::connected(address)?;
+        if opened.has_table("studies")? {
+            return Ok(opened);
+        }
+        Err(DatabaseError::Open {
+            storage: opened.name,
+            problem: "it holds no studies".into(),
+            is_transient: false,
+        })
+    }
+
+    fn connected(address: &str) -> Result<Self, DatabaseError> {
         Ok(Self {
-            client,
+            client: connect(address)?,
             address: address.to_owned(),
-            name,
+            name: without_password(address),
         })
     }
 
@@ -46,18 +66,37 @@ impl Postgres {
 
 fn connect(address: &str) -> Result<Client, DatabaseError> {
     let failed = |error: postgres::Error| cannot_open(address, &error);
-    let config: Config = address.parse().map_err(failed)?;
+    let config: Config = address
+        .parse()
+        .map_err(|error| not_understood(address, &error))?;
     if config.get_ssl_mode() != SslMode::Require {
         return config.connect(NoTls).map_err(failed);
     }
-    let (tls, _) = MakeRustlsConnect::with_native_certs().map_err(|errors| DatabaseError::Open {
-        storage: without_password(address),
-        problem: format!(
-            "the system has no certificates to trust; name a file of them by SSL_CERT_FILE {errors:?}"
-        ),
-        is_transient: false,
-    })?;
+    let (tls, _) =
+        MakeRustlsConnect::with_native_certs().map_err(|errors| DatabaseError::Open {
+            storage: without_password(address),
+            problem: (errors.iter()).fold(
+                "there are no certificates to trust; name a file of them by SSL_CERT_FILE"
+                    .to_owned(),
+                |problem, error| format!("{problem}; {error}"),
+            ),
+            is_transient: false,
+        })?;
     config.connect(tls).map_err(failed)
+}
+
+/// An address with a mistake.
+fn not_understood(address: &str, error: &postgres::Error) -> DatabaseError {
+    let mut problem = in_words(error);
+    if problem.contains("`sslmode`") {
+        problem +=
+            "; it is `disable`, `prefer` or `require`, which checks certificate and name as well";
+    }
+    DatabaseError::Open {
+        storage: without_password(address),
+        problem,
+        is_transient: false,
+    }
 }
 
 fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
@@ -71,13 +110,13 @@ fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
 /// Whether the server cannot be reached now, or ends transactions for reasons of its own.
 fn is_transient(error: &postgres::Error) -> bool {
     use std::error::Error;
-    let is_io = error
-        .source()
-        .is_some_and(|source| source.is::<std::io::Error>());
-    // Connection lost; deadlock and the like; no room; server going down or coming up.
-    const CLASSES: [&str; 4] = ["08", "40", "53", "57"];
-    let class = error.code().and_then(|code| code.code().get(..2));
-    error.is_closed() || is_io || class.is_some_and(|class| CLASSES.contains(&class))
+    let io = error.source().and_then(|source| source.downcast_ref());
+    // What TLS does not accept, a certificate for one, arrives as invalid data, and will the next time.
+    let is_io = io.is_some_and(|io: &std::io::Error| io.kind() != ErrorKind::InvalidData);
+    // Connection lost; deadlock and the like; no room; locked; server going down or coming up.
+    const CODES: [&str; 5] = ["08", "40", "53", "55P03", "57"];
+    let has = |code: &SqlState| CODES.iter().any(|known| code.code().starts_with(known));
+    error.is_closed() || is_io || error.code().is_some_and(has)
 }
 
 /// The library's own text leaves out what the server said.
@@ -185,7 +224,17 @@ impl Database for Postgres {
     fn begin(&mut self, study: &str) -> Result<(), DatabaseError> {
         self.run("BEGIN")?;
         let lock = "SELECT study FROM studies WHERE study = $1 FOR UPDATE";
-        self.query(lock, &[study.into()]).map(|_| ())
+        let locked = self.query(lock, &[study.into()]);
+        if locked.is_err() {
+            // What went wrong first is the better thing to tell.
+            let _ = self.run("ROLLBACK");
+        }
+        locked.map(|_| ())
+    }
+
+    fn has_table(&mut self, name: &str) -> Result<bool, DatabaseError> {
+        let found = "SELECT relname::text FROM pg_class WHERE oid = to_regclass($1)";
+        Ok(!self.query(found, &[name.into()])?.is_empty())
     }
 
     fn now(&self) -> &'static str {
@@ -199,7 +248,45 @@ impl Database for Postgres {
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::{Postgres, without_password};
+    use crate::tune::database::DatabaseError;
+
+    /// What becomes of a connection to a server that answers with `answer` and hangs up.
+    fn refused(answer: &'static [u8], flags: &str) -> DatabaseError {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("postgres://x@{}/db{flags}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // What a client says first has less than this.
+            let _ = stream.read(&mut [0; 1024]);
+            stream.write_all(answer).unwrap();
+        });
+        let opened = Postgres::open(&address);
+        server.join().unwrap();
+        opened.err().unwrap()
+    }
+
+    #[test]
+    fn what_tls_refuses_does_not_pass_and_a_lost_connection_does() {
+        let lost = refused(b"", "");
+        assert!(lost.is_transient(), "{lost}");
+        // It takes up encryption (S), and then says what is no TLS.
+        let refused = refused(b"Sno greeting of a server", "?sslmode=require");
+        assert!(!refused.is_transient(), "{refused}");
+    }
+
+    #[test]
+    fn an_unknown_sslmode_is_told_of_the_known_ones() {
+        let error = Postgres::open("postgres://x:secret@127.0.0.1:1/db?sslmode=verify-full");
+        let error = error.err().unwrap().to_string();
+        assert!(
+            error.contains("`require`") && !error.contains("secret"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn messages_do_not_tell_the_password() {

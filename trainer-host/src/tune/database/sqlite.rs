@@ -27,9 +27,8 @@ impl Sqlite {
         let connection = Connection::open(path).map_err(failed)?;
         connection.busy_timeout(PATIENCE).map_err(failed)?;
         // The rollback journal keeps a study in one file, and every commit waits for the disk.
-        let made = connection.execute_batch("PRAGMA foreign_keys = ON;");
-        made.and_then(|()| make_tables(&connection))
-            .map_err(failed)?;
+        let statements = format!("PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; {TABLES} COMMIT;");
+        connection.execute_batch(&statements).map_err(failed)?;
         Ok(Self { connection, name })
     }
 
@@ -53,14 +52,6 @@ impl Sqlite {
             Ok(_) => return Err(failed("it holds no studies".into())),
             Err(error) => return Err(failed(error.to_string())),
         }
-        let repeats = "SELECT count(*) FROM sqlite_schema WHERE name = 'repeats'";
-        let count = connection.query_row(repeats, [], |row| row.get::<_, i64>(0));
-        let made = count.and_then(|count| match count {
-            // Studies of a version without them.
-            0 => make_tables(&connection),
-            _ => Ok(()),
-        });
-        made.map_err(|error| failed(error.to_string()))?;
         Ok(Self { connection, name })
     }
 
@@ -78,11 +69,6 @@ fn is_locked(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
-}
-
-/// Makes those that are not there.
-fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(&("BEGIN IMMEDIATE;".to_owned() + TABLES + "COMMIT;"))
 }
 
 /// SQLite's numbered parameters begin with a question mark.
@@ -145,6 +131,11 @@ impl Database for Sqlite {
 
     fn begin(&mut self, _: &str) -> Result<(), DatabaseError> {
         self.run("BEGIN IMMEDIATE")
+    }
+
+    fn has_table(&mut self, name: &str) -> Result<bool, DatabaseError> {
+        let found = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1";
+        Ok(!self.query(found, &[name.into()])?.is_empty())
     }
 
     fn now(&self) -> &'static str {
