@@ -524,7 +524,8 @@ fn what_cannot_fit_is_not_trained() {
     assert!(errors.contains("nrf52840"), "{errors}");
 }
 
-/// What a trial says that its model will need is what the exported model needs, to the byte.
+/// What a trial says that its model will need is what the exported model needs, to the byte; a w8a8 model
+/// of several layers may need less of an M55.
 #[test]
 fn costs_before_training_are_those_of_the_exported_model() {
     let bench = bench();

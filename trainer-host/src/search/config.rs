@@ -53,7 +53,7 @@ pub struct SearchConfig {
     /// Trials in all.
     pub trials: usize,
     /// No trial is begun once those that it follows from have taken so many multiply-accumulates of
-    /// training; up to `lag` trials more may be.
+    /// training; up to `lag` trials more may be. Repeats come on top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute: Option<f64>,
     /// How points are chosen.
