@@ -359,8 +359,19 @@ fn a_worker_that_wakes_late_gives_way() {
                 .success()
         );
     };
+    // While it sleeps it must not hold the study, which nobody could take from it.
+    let is_free = || {
+        let study = rusqlite::Connection::open(bench.path("s.db")).unwrap();
+        study.busy_timeout(Duration::from_millis(50)).unwrap();
+        study.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+    };
     std::thread::sleep(Duration::from_millis(250));
     signal("-STOP");
+    while !is_free() {
+        signal("-CONT");
+        std::thread::sleep(Duration::from_millis(20));
+        signal("-STOP");
+    }
     let output = bench.run(&[&arguments[..], &patient].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     signal("-CONT");
