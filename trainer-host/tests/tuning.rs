@@ -43,7 +43,12 @@ fn search(bench: &Bench, storage: &str) -> Value {
 fn begin(bench: &Bench, storage: &str, workers: &str) -> Child {
     let arguments = ["tune", "--config", "search.toml", "--storage", storage];
     let flags = ["--workers", workers, "--json"];
-    let mut command = bench.command(&[&arguments[..], &flags].concat());
+    spawn(bench, &[&arguments[..], &flags].concat())
+}
+
+/// Starts the program; what it says is kept for [`finish`].
+fn spawn(bench: &Bench, arguments: &[&str]) -> Child {
+    let mut command = bench.command(arguments);
     command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -343,12 +348,7 @@ fn a_worker_that_wakes_late_gives_way() {
         "--json",
     ];
     let patient = ["--workers", "1", "--lost-after", "1s"];
-    let mut sleeper = bench.command(&[&arguments[..], &patient].concat());
-    let sleeper = sleeper
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let sleeper = spawn(&bench, &[&arguments[..], &patient].concat());
     let signal = |name: &str| {
         let id = sleeper.id().to_string();
         assert!(
@@ -836,12 +836,7 @@ fn a_lock_that_is_not_given_ends_no_worker() {
     let mut held = holder.transaction().unwrap();
     held.query("SELECT study FROM studies FOR UPDATE", &[])
         .unwrap();
-    let mut command = bench.command(&arguments);
-    let worker = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let worker = spawn(&bench, &arguments);
     let cancel =
         "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     for _ in 0..600 {
@@ -879,12 +874,7 @@ fn a_lost_connection_ends_no_worker() {
         "1s",
         "--json",
     ];
-    let mut command = bench.command(&arguments);
-    let mut worker = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut worker = spawn(&bench, &arguments);
     let mut client = postgres::Client::connect(&server.address, postgres::NoTls).unwrap();
     let mut lost = 0;
     while worker.try_wait().unwrap().is_none() {
