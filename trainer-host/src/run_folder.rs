@@ -21,7 +21,7 @@ use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::config_file::{self, ConfigError};
 use crate::data::{
-    self, DataError, Dataset, Normalisation, OpenError, Options, Parts, Place, Schema,
+    self, DataError, Dataset, Fold, Normalisation, OpenError, Options, Parts, Place, Schema,
 };
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::{EpochRecord, SplitRule, TrainConfig};
@@ -115,7 +115,7 @@ pub enum RunError {
         path: PathBuf,
     },
     /// A run to begin with or to learn from was trained on this run's validation part.
-    #[error("{}: was trained on some of this run's validation part: it split off a share of {} by seed {}, and this run one of {} by seed {}; leave --split-seed out, begin with and learn from runs of one split, or take no validation part by --validation-share 0", folder.display(), split.share, split.seed, own.share, own.seed)]
+    #[error("{}: was trained on some of this run's validation part: it split off {split}, and this run {own}; leave --split-seed and --validation-fold out, begin with and learn from runs of one split, or take no validation part by --validation-share 0", folder.display())]
     OtherSplit {
         /// The other run.
         folder: PathBuf,
@@ -152,8 +152,11 @@ impl RunConfig {
     /// # Errors
     /// When the data cannot be read or split.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        let SplitRule { share, seed } = self.train.split();
-        Ok(data::open_split(&self.source, &self.data, share, seed)?)
+        let SplitRule { share, fold, seed } = self.train.split();
+        Ok(match fold {
+            Some(fold) => data::open_validation_fold(&self.source, &self.data, fold, seed)?,
+            None => data::open_split(&self.source, &self.data, share, seed)?,
+        })
     }
 
     /// The same with the validation part of the runs that it begins with and learns from, where they are
@@ -179,7 +182,7 @@ impl RunConfig {
         folder: &Path,
         taken: &mut Option<SplitRule>,
     ) -> Result<(), RunError> {
-        let judges = self.train.validation_share > 0.0 || self.data.has_validation_rows();
+        let judges = !self.train.split().is_of_nothing() || self.data.has_validation_rows();
         let same_data = same_source(&self.source, &other.source)
             && !self.data.generates_otherwise(&other.data, &self.source);
         if !(judges && same_data) {
@@ -192,7 +195,11 @@ impl RunConfig {
         let (own, split) = (self.train.split(), other.train.split());
         let fits = match taken {
             Some(taken) => *taken == split,
-            None => self.train.split_seed.is_none_or(|seed| seed == split.seed),
+            None => {
+                let is_of = |asked: Option<Fold>| asked.is_none_or(|fold| Some(fold) == split.fold);
+                let asked = self.train.split_seed;
+                asked.is_none_or(|seed| seed == split.seed) && is_of(self.train.validation_fold)
+            }
         };
         if !fits {
             let folder = folder.to_owned();
@@ -522,6 +529,7 @@ mod tests {
         let train = TrainConfig {
             seed: split.seed,
             validation_share: split.share,
+            validation_fold: split.fold,
             ..TrainConfig::default()
         };
         write_toml(&folder.join(CONFIG), &config(source, train)).unwrap();
@@ -538,10 +546,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_validation_part_is_that_of_the_runs_before(
-            (seed, before) in any::<(u32, u32)>(), share in 0.01f64..0.9, by_teacher: bool,
+            (seed, before) in any::<(u32, u32)>(), share in 0.01f64..0.9, by_teacher: bool, by_fold: bool,
         ) {
             let folder = tempfile::tempdir().unwrap();
-            let split = SplitRule { share, seed: before.into() };
+            let fold = by_fold.then(|| "2/3".parse().unwrap());
+            let split = SplitRule { share, fold, seed: before.into() };
             write(folder.path(), "digits", split);
             let run = folder.path().to_owned();
             let mut train = TrainConfig { seed: seed.into(), ..TrainConfig::default() };
@@ -571,6 +580,7 @@ mod tests {
             "digits",
             SplitRule {
                 share: 0.2,
+                fold: None,
                 seed: 1,
             },
         );
@@ -579,6 +589,7 @@ mod tests {
             "digits",
             SplitRule {
                 share: 0.2,
+                fold: None,
                 seed: 2,
             },
         );
@@ -594,6 +605,9 @@ mod tests {
         assert!(refused(&train));
         train.split_seed = Some(1);
         assert!(!refused(&train));
+        train.validation_fold = "1/3".parse().ok();
+        assert!(refused(&train));
+        train.validation_fold = None;
         train.distillation = Some(Distillation::from_teacher(teacher));
         assert!(refused(&train));
     }
@@ -621,6 +635,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let split = SplitRule {
             share: 0.2,
+            fold: None,
             seed: 1,
         };
         write(folder.path(), "data.csv", split);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bench::{Bench, json};
 use serde_json::Value;
 
-/// A small study: every trial takes about a tenth of a second.
+/// A small study: every trial takes about a tenth of a second. The validation part alone judges.
 const SEARCH: &str = r#"
 source = "digits"
 [train]
@@ -18,6 +18,7 @@ epochs = 6
 [tune]
 trials = 12
 startup = 4
+folds = 1
 stopping = { kind = "halving", first = 2 }
 [tune.space]
 hidden = { low = 4, high = 16, scale = "log" }
@@ -30,6 +31,14 @@ scheme = { choices = ["w8a16", "w8a8"] }
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.file("search.toml", SEARCH);
+    bench
+}
+
+/// The same, but every trial is trained for three folds.
+fn bench_with_folds() -> Bench {
+    let bench = Bench::new();
+    let few = "folds = 3\nfinalists = 1\nrepeats = 2";
+    bench.file("search.toml", SEARCH.replace("folds = 1", few));
     bench
 }
 
@@ -111,7 +120,7 @@ fn ended(errors: &str) -> Vec<(usize, usize)> {
 
 #[test]
 fn any_number_of_workers_finds_the_same() {
-    let bench = bench();
+    let bench = bench_with_folds();
     let alone = search(&bench, "a.db");
     assert_eq!(alone["trials"].as_array().unwrap().len(), 12);
     let (together, _) = finish(begin(&bench, "b.db", "3"));
@@ -127,6 +136,126 @@ fn any_number_of_workers_finds_the_same() {
     for number in alone["front"].as_array().unwrap() {
         assert_eq!(states[number.as_u64().unwrap() as usize], "finished");
     }
+}
+
+/// Each fold is a run that anybody can make, and the trial comes to their mean.
+#[test]
+fn a_trial_of_folds_is_judged_by_each_of_them() {
+    let bench = bench_with_folds();
+    let study = search(&bench, "s.db");
+    let trials = study["trials"].as_array().unwrap();
+    let finished = |trial: &&Value| trial["state"] == "finished";
+    for trial in trials.iter().filter(finished) {
+        let folds = trial["result"]["folds"].as_array().unwrap();
+        assert_eq!(folds.len(), 3);
+        for figure in ["error", "accuracy"] {
+            let of_folds = folds.iter().map(|fold| fold[figure].as_f64().unwrap());
+            let mean = of_folds.sum::<f64>() / 3.0;
+            assert!((trial["result"][figure].as_f64().unwrap() - mean).abs() < 1e-12);
+        }
+    }
+    let trial = trials.iter().find(finished).unwrap();
+    let name = format!(
+        "s.db.trials/default/trial-{:04}",
+        trial["number"].as_u64().unwrap()
+    );
+    let values = trial["values"].as_array().unwrap();
+    let mut sums = vec![0.0; values.len()];
+    let (mut judged, mut all) = (0.0, 0.0);
+    for fold in ["1/3", "2/3", "3/3"] {
+        let folder = format!("{name}/fold-{}", &fold[..1]);
+        let config = format!("{folder}/config.toml");
+        let text = std::fs::read_to_string(bench.path(&config)).unwrap();
+        assert!(
+            text.contains(&format!("validation_fold = {fold:?}")),
+            "{text}"
+        );
+        let again = json(&bench.succeed(&["train", "--config", &config, "--out", fold, "--json"]));
+        let sequences = again["validation"]["decisions"].as_f64().unwrap();
+        judged += sequences;
+        all = again["train_data"]["sequences"].as_f64().unwrap() + sequences;
+        let records = std::fs::read_to_string(bench.path(&format!("{fold}/log.jsonl"))).unwrap();
+        for (sum, line) in sums.iter_mut().zip(records.lines()) {
+            let validation = &json(line)["validation"];
+            let loss = validation["loss"].as_f64().unwrap();
+            let accuracy = validation["accuracy"].as_f64().unwrap();
+            *sum += (1.0 - accuracy + loss / (1.0 + loss) / sequences) / 3.0;
+        }
+    }
+    for (value, sum) in values.iter().zip(sums) {
+        assert!((value.as_f64().unwrap() - sum).abs() < 1e-12);
+    }
+    assert_eq!(judged, all, "each sequence is judged once");
+}
+
+/// Whether folds are worth their cost follows from the data, and is decided once.
+#[test]
+fn folds_are_for_data_whose_validation_part_tells_little() {
+    let bench = bench();
+    bench.file("search.toml", SEARCH.replace("folds = 1\n", ""));
+    let same = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--trials",
+        "1",
+        "--repeats",
+        "1",
+        "--json",
+    ];
+    let folds = |extra: &[&str]| {
+        let study = json(&bench.succeed(&[&same[..], extra].concat()));
+        study["definition"]["search"]["folds"].as_u64().unwrap()
+    };
+    assert_eq!(folds(&["--storage", "few.db"]), 3);
+    assert_eq!(folds(&["--storage", "no.db", "--validation-share", "0"]), 3);
+    assert_eq!(folds(&["--storage", "two.db", "--folds", "2"]), 2);
+    // A study that is there stays as it is where nothing is said.
+    assert_eq!(folds(&["--storage", "two.db"]), 2);
+    for (arguments, problem) in [
+        (["--storage", "two.db", "--folds", "3"], "folds"),
+        (["--storage", "x.db", "--folds", "0"], "tune.folds"),
+        (
+            ["--storage", "x.db", "--folds", "100000"],
+            "cannot fill 100000 folds",
+        ),
+    ] {
+        let errors = bench.fail(&[&same[..], &arguments].concat());
+        assert!(errors.contains(problem), "{errors}");
+    }
+    let alone = [
+        "--storage",
+        "x.db",
+        "--folds",
+        "1",
+        "--validation-share",
+        "0",
+    ];
+    let errors = bench.fail(&[&same[..], &alone].concat());
+    assert!(errors.contains("there is no validation part"), "{errors}");
+    // Windows of a series are not divided, and nobody asked for it.
+    let wave: String = (0..300)
+        .map(|t| format!("{t},{}\n", (f64::from(t) / 5.0).sin()))
+        .collect();
+    bench.file("wave.csv", format!("t,y\n{wave}"));
+    let forecast = [
+        "tune",
+        "wave.csv",
+        "--look-back",
+        "8",
+        "--epochs",
+        "2",
+        "--trials",
+        "1",
+        "--json",
+    ];
+    let study = json(&bench.succeed(&[&forecast[..], &["--storage", "w.db"]].concat()));
+    assert_eq!(study["definition"]["search"]["folds"], 1);
+    let errors = bench.fail(&[&forecast[..], &["--storage", "v.db", "--folds", "3"]].concat());
+    assert!(
+        errors.contains("a forecast is not cross-validated"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -270,7 +399,7 @@ fn an_earlier_study_is_gone_on_with() {
 
 #[test]
 fn two_processes_share_a_study() {
-    let bench = bench();
+    let bench = bench_with_folds();
     let alone = search(&bench, "alone.db");
     share(&bench, "shared.db", &alone);
 }
@@ -292,7 +421,7 @@ fn share(bench: &Bench, storage: &str, alone: &Value) {
 #[test]
 fn killed_workers_lose_nothing() {
     const KILLS: usize = 50;
-    let bench = bench();
+    let bench = bench_with_folds();
     let alone = search(&bench, "alone.db");
     let mut kills = 0;
     // Moments that are spread evenly, without a clock's or a generator's help.

@@ -11,9 +11,11 @@
 //! area   share of 0 ≤ instructions ≤ limit, 0 ≤ error ≤ 1 that a finished trial beats             (X1)
 //! ```
 //!
-//! The best of each search and the hand-made configuration, which is a study of one trial, are then judged by
-//! the same measure: the integers' accuracy over three trainings with the same seeds, on the validation part,
-//! by which everything is chosen; and trained on training and validation part together, on the test part.
+//! Every trial is trained for three folds of training and validation part and judged by each, since a validation
+//! part alone of so few recordings or persons says little. The best of each search and the hand-made
+//! configuration, which is a study of one trial, are then judged by the same measure: the integers' error over
+//! the same folds and seeds, by which everything is chosen; and their accuracy on the test part, over three
+//! trainings on all folds.
 //!
 //! Studies are kept: the same command goes on where it was stopped.
 
@@ -28,23 +30,18 @@ use crate::{command, firmware};
 
 const EXPERIMENTS: [DataSet; 2] = [FSDD, UCI_HAR];
 
-/// Epochs of a trial: those of the hand-made configuration or, where these take too long, half of them.
-fn epochs(experiment: &DataSet) -> &'static [&'static str] {
-    if experiment.name == UCI_HAR.name {
-        &["--epochs", "15"]
-    } else {
-        &[]
-    }
-}
-
 /// Trials of the tuner.
 const TRIALS: usize = 40;
-/// Its finalists.
+/// Folds that a trial is trained for.
+const FOLDS: usize = 3;
+/// Finalists of the tuner.
 const FINALISTS: usize = 4;
 /// Those of a random search, whose last trials may exceed the compute and then do not count: with all the
 /// others that a study has in work at once, at least as many as the tuner's are left.
 const RANDOM_FINALISTS: usize = FINALISTS + 3;
-/// Seeds of the trainings that everything is judged by.
+/// Trainings with different seeds that finalists are judged by, each of all folds.
+const REPEATS: usize = 2;
+/// Seeds of the trainings that the test part judges.
 const SEEDS: [&str; 3] = ["0", "1", "2"];
 /// With how many of five seeds the tuner is to beat the random search.
 const WINS_OF_FIVE: usize = 4;
@@ -94,7 +91,7 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     let by_hand = place.by_hand()?;
     let limit = (number(&by_hand, "/instructions")? / 2.0).floor();
     let searches = (options.seeds.iter())
-        .map(|seed| place.search(epochs(experiment), limit, seed))
+        .map(|seed| place.search(limit, seed))
         .collect::<Result<Vec<Value>>>()?;
     Ok(json!({
         "experiment": experiment.name,
@@ -123,12 +120,12 @@ impl Place {
     }
 
     /// Both searches of one seed.
-    fn search(&self, epochs: &[&str], limit: f64, seed: &str) -> Result<Value> {
+    fn search(&self, limit: f64, seed: &str) -> Result<Value> {
         let limit_text = limit.to_string();
         let common = ["--max-instructions", &limit_text, "--search-seed", seed];
         let side = |sampler: &str, flags: &[&str], compute: f64| -> Result<Value> {
             let name = format!("{sampler}-{seed}");
-            let flags = [epochs, &common[..], &["--sampler", sampler], flags].concat();
+            let flags = [&common[..], &["--sampler", sampler], flags].concat();
             let study = self.study(&name, &flags)?;
             let mut side = summary(&study, compute, limit)?;
             let trials = number(&side, "/trials")? as u64;
@@ -158,7 +155,8 @@ impl Place {
     /// A study of the hand-made configuration's data and training.
     fn study(&self, name: &str, flags: &[&str]) -> Result<Value> {
         let (data, config) = (shown(&self.data), shown(&self.config));
-        let (storage, repeats) = (self.storage(), SEEDS.len().to_string());
+        let storage = self.storage();
+        let (folds, repeats) = (FOLDS.to_string(), REPEATS.to_string());
         let arguments = [
             "tune",
             &data,
@@ -169,6 +167,8 @@ impl Place {
             "0.15",
             "--seed",
             SEEDS[0],
+            "--folds",
+            &folds,
             "--repeats",
             &repeats,
             "--storage",
@@ -183,8 +183,8 @@ impl Place {
         shown(&self.folder.join("studies.db"))
     }
 
-    /// The best of the first `trials` trials of a study: on the validation part as the study has it, and
-    /// trained again and judged on the test part.
+    /// The best of the first `trials` trials of a study: by the folds as the study has it, and trained again and
+    /// judged on the test part.
     fn judged(&self, name: &str, study: &Value, trials: u64) -> Result<Value> {
         let finalists = study["finalists"].as_array().context("no finalists")?;
         let counts = |finalist: &&Value| finalist["trial"].as_u64().is_some_and(|n| n < trials);
@@ -212,11 +212,25 @@ impl Place {
             "trial": best["trial"],
             "point": best["point"],
             "instructions": best["footprint"]["instructions"],
-            "error": best["error"]["mean"],
-            "validation": best["accuracy"],
+            "folds": fold_accuracies(study, &best["trial"])?,
             "test": spread(&SEEDS.iter().map(test).collect::<Result<Vec<f64>>>()?),
         }))
     }
+}
+
+/// Shares of right decisions in each fold of each training, and their mean.
+fn fold_accuracies(study: &Value, trial: &Value) -> Result<Value> {
+    let number = trial.as_u64().context("a finalist has no number")?;
+    let trial = &study["trials"][number as usize];
+    let repeats = trial["repeats"].as_array().context("no repeats")?;
+    let mut each = Vec::new();
+    for training in std::iter::once(trial).chain(repeats) {
+        let folds = training["result"]["folds"].as_array();
+        for fold in folds.context("no folds")? {
+            each.push(self::number(fold, "/accuracy")?);
+        }
+    }
+    Ok(json!({ "mean": spread(&each)["mean"], "each": each }))
 }
 
 /// Mean, and deviation of the sample.
@@ -271,10 +285,11 @@ fn text(result: &Value) -> Result<String> {
     let searches = result["searches"].as_array().context("no searches")?;
     let mut text = format!(
         "{}: networks of at most {} instructions a step on an M4, half of the hand-made one's.\n\
-         Area: what the front of error and instructions dominates, on the validation part.\n\
-         Accuracy of the integers in %: mean ± deviation over {} trainings with the same seeds; validation\n\
-         part, by which the best was chosen, and test part.\n\n\
-         {:<14} {:>9} {:>9} {:>8} {:>13} {:>15} {:>15}\n",
+         Area: what the front of error and instructions dominates.\n\
+         Accuracy of the integers in %: over {FOLDS} folds, each trained with {REPEATS} seeds, by which the best was\n\
+         chosen; by how much that is above by hand, ± standard error over the same folds and seeds; and on the\n\
+         test part, mean ± deviation of {} trainings.\n\n\
+         {:<14} {:>9} {:>9} {:>8} {:>13} {:>7} {:>14} {:>14}\n",
         result["experiment"].as_str().unwrap_or_default(),
         number(result, "/limit")?,
         SEEDS.len(),
@@ -283,11 +298,13 @@ fn text(result: &Value) -> Result<String> {
         "to end",
         "area",
         "instructions",
-        "validation",
+        "folds",
+        "above by hand",
         "test",
     );
-    let nothing = ["-", "-", "-"].map(String::from);
-    text += &row("by hand", &nothing, &result["by_hand"])?;
+    let nothing = ["-", "-", "-", "-"].map(String::from);
+    let by_hand = &result["by_hand"];
+    text += &row("by hand", &nothing, by_hand)?;
     for search in searches {
         for (side, name) in [("tuned", "tpe"), ("random", "random")] {
             let side = &search[side];
@@ -295,28 +312,47 @@ fn text(result: &Value) -> Result<String> {
                 format!("{:.2e}", number(side, "/macs")?),
                 format!("{} of {}", side["finished"], side["trials"]),
                 format!("{:.4}", number(side, "/area")?),
+                above(&side["best"], by_hand)?,
             ];
             let seed = search["seed"].as_str().unwrap_or_default();
             text += &row(&format!("{name}, seed {seed}"), &figures, &side["best"])?;
         }
     }
-    let by_hand = beside_by_hand(&result["by_hand"], searches)?;
+    let by_hand = beside_by_hand(by_hand, searches)?;
     Ok(format!("{text}\n{by_hand}{}", beside_random(searches)?))
 }
 
 /// A line of the table.
-fn row(name: &str, [compute, finished, area]: &[String; 3], judged: &Value) -> Result<String> {
-    let part = |part: &str| -> Result<String> {
-        let mean = 100.0 * number(judged, &format!("/{part}/mean"))?;
-        let deviation = 100.0 * number(judged, &format!("/{part}/deviation"))?;
-        Ok(format!("{mean:.2} ± {deviation:.2}"))
-    };
+fn row(name: &str, figures: &[String; 4], judged: &Value) -> Result<String> {
+    let [compute, finished, area, above] = figures;
+    let percent = |place: &str| -> Result<f64> { Ok(100.0 * number(judged, place)?) };
+    let test = format!(
+        "{:.2} ± {:.2}",
+        percent("/test/mean")?,
+        percent("/test/deviation")?
+    );
     Ok(format!(
-        "{name:<14} {compute:>9} {finished:>9} {area:>8} {:>13} {:>15} {:>15}\n",
+        "{name:<14} {compute:>9} {finished:>9} {area:>8} {:>13} {:>7.2} {above:>14} {test:>14}\n",
         number(judged, "/instructions")?,
-        part("validation")?,
-        part("test")?,
+        percent("/folds/mean")?,
     ))
+}
+
+/// By how much a network's folds are above those of the hand-made one: mean and standard error.
+fn above(judged: &Value, by_hand: &Value) -> Result<String> {
+    let each = |of: &Value| -> Result<Vec<f64>> {
+        let folds = of["folds"]["each"].as_array().context("no folds")?;
+        folds.iter().map(|fold| number(fold, "")).collect()
+    };
+    let (own, hand) = (each(judged)?, each(by_hand)?);
+    let differences: Vec<f64> = own
+        .iter()
+        .zip(&hand)
+        .map(|(a, b)| 100.0 * (a - b))
+        .collect();
+    let spread = spread(&differences);
+    let error = number(&spread, "/deviation")? / (differences.len() as f64).sqrt();
+    Ok(format!("{:+.2} ± {error:.2}", number(&spread, "/mean")?))
 }
 
 /// Whether the tuner finds what is demanded beside the hand-made configuration.
@@ -326,12 +362,12 @@ fn beside_by_hand(by_hand: &Value, searches: &[Value]) -> Result<String> {
         let hand = number(by_hand, &format!("/{part}/mean"))?;
         Compared::of(searches, &format!("best/{part}/mean"), |_| Ok(hand))
     };
-    let (validation, test) = (against("validation")?, against("test")?);
-    let as_good = validation.above + validation.equal;
+    let (folds, test) = (against("folds")?, against("test")?);
+    let as_good = folds.above + folds.equal;
     Ok(format!(
         "Demanded: within {TRIALS} trials, a model at least as good as the hand-made one at no more than half\n\
-         its instructions.\n{}{}  {}: by the validation part, with {as_good} of {seeds} seeds\n",
-        validation.line("validation part", seeds),
+         its instructions.\n{}{}  {}: by the folds, with {as_good} of {seeds} seeds\n",
+        folds.line("folds", seeds),
         test.line("test part", seeds),
         verdict(as_good == seeds, as_good > 0)
     ))
@@ -350,7 +386,7 @@ fn beside_random(searches: &[Value]) -> Result<String> {
         "Demanded: it beats random search at equal compute with at least {needed} of {seeds} seeds.\n\
          {}{}{}  {}: by the area of the front, with {} of {seeds} seeds\n",
         area.line("area of the front", seeds),
-        against("best/validation/mean")?.line("best, validation part", seeds),
+        against("best/folds/mean")?.line("best, folds", seeds),
         against("best/test/mean")?.line("best, test part", seeds),
         verdict(area.above >= needed, false),
         area.above
@@ -395,9 +431,12 @@ mod tests {
 
     use super::{dominated_area, summary, text};
 
-    fn judged(instructions: u64, validation: f64, test: f64) -> Value {
-        let part = |mean| json!({ "mean": mean, "deviation": 0.01 });
-        json!({ "instructions": instructions, "validation": part(validation), "test": part(test) })
+    fn judged(instructions: u64, folds: f64, test: f64) -> Value {
+        json!({
+            "instructions": instructions,
+            "folds": { "mean": folds, "each": [folds - 0.01, folds + 0.01] },
+            "test": { "mean": test, "deviation": 0.01 },
+        })
     }
 
     /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand.
@@ -422,20 +461,21 @@ mod tests {
     fn verdicts_say_what_is_met() {
         let said = result(4, 2);
         for line in [
-            "  validation part: better with 0, as good with 2 of 5 seeds\n",
+            "  folds: better with 0, as good with 2 of 5 seeds\n",
             "  test part: better with 0, as good with 5 of 5 seeds\n",
-            "  met in part: by the validation part, with 2 of 5 seeds\n",
+            "  met in part: by the folds, with 2 of 5 seeds\n",
             "  area of the front: better with 4, as good with 0 of 5 seeds\n",
             "  best, test part: better with 0, as good with 0 of 5 seeds\n",
             "  met: by the area of the front, with 4 of 5 seeds\n",
-            "by hand                -         -        -           100    95.00 ± 1.00    90.00 ± 1.00\n",
+            "by hand                -         -        -           100   95.00              -   90.00 ± 1.00\n",
+            "tpe, seed 4      1.00e9    3 of 9   0.7000            40   94.00   -1.00 ± 0.00   90.00 ± 1.00\n",
         ] {
             assert!(said.contains(line), "{line}{said}");
         }
         let said = result(3, 5);
-        assert!(said.contains("  met: by the validation part"), "{said}");
+        assert!(said.contains("  met: by the folds"), "{said}");
         assert!(said.contains("  not met: by the area"), "{said}");
-        assert!(result(5, 0).contains("  not met: by the validation part"));
+        assert!(result(5, 0).contains("  not met: by the folds"));
     }
 
     #[test]

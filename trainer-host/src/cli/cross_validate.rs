@@ -9,7 +9,7 @@ use super::Printer;
 use super::interrupt;
 use super::table::table;
 use crate::atomic_file;
-use crate::data::open_fold;
+use crate::data::{Fold, SplitError, open_fold};
 use crate::evaluate::{Errors, Score, Spread, score};
 use crate::export::check_data;
 use crate::run_folder::{Fitted, RunConfig};
@@ -23,14 +23,14 @@ pub(super) const CROSS_VALIDATION: &str = "cross-validation.json";
 pub(super) struct CrossValidation {
     data: String,
     by_group: bool,
-    folds: Vec<Fold>,
+    folds: Vec<JudgedFold>,
     /// Each figure over the folds.
     figures: Vec<Figure>,
 }
 
 /// One network, judged on its own fold.
 #[derive(Debug, Serialize)]
-struct Fold {
+struct JudgedFold {
     /// From 1.
     fold: usize,
     train_sequences: usize,
@@ -58,6 +58,11 @@ pub(super) fn run(
     printer: Printer,
 ) -> anyhow::Result<()> {
     config.train.validate()?;
+    if let Some(fold) = config.train.validation_fold {
+        bail!(
+            "validation_fold: {fold} is one of the folds that are judged; leave it or --folds out"
+        );
+    }
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!(
             "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
@@ -68,13 +73,17 @@ pub(super) fn run(
     let stop = interrupt::flag()?;
     let mut by_group = false;
     let mut folds = Vec::new();
-    for fold in 0..count.max(1) {
-        let SplitRule { share, seed } = config.train.split();
-        let parts = open_fold(&config.source, &config.data, (fold, count), share, seed)?;
+    if count < 2 {
+        bail!(SplitError::Folds(count));
+    }
+    for fold in Fold::all(count) {
+        let SplitRule { share, seed, .. } = config.train.split();
+        let parts = open_fold(&config.source, &config.data, fold, share, seed)?;
+        let number = fold.number();
         let Some(judged) = parts.test else {
-            bail!("fold {} is empty", fold + 1);
+            bail!("fold {number} is empty");
         };
-        if fold == 0 {
+        if number == 1 {
             eprintln!("{}", parts.train.summary());
         }
         check_data(&parts.train)?;
@@ -87,19 +96,16 @@ pub(super) fn run(
             .map(|part| fitted.normalised(part));
         let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
         if trainer.run(&mut (), &stop)? == Ending::Stopped {
-            bail!(
-                "stopped in fold {} of {count}; nothing was written",
-                fold + 1
-            );
+            bail!("stopped in fold {number} of {count}; nothing was written");
         }
         let state = trainer.into_state();
         let network = fitted.in_target_units(state.chosen().clone());
         let inputs = fitted.normalised_inputs(&judged);
         let views: Vec<_> = inputs.iter().map(|sequence| sequence.view()).collect();
         let score = score(&judged, &network.outputs(&views));
-        eprintln!("fold {} of {count}: {}", fold + 1, score.describe());
-        folds.push(Fold {
-            fold: fold + 1,
+        eprintln!("fold {number} of {count}: {}", score.describe());
+        folds.push(JudgedFold {
+            fold: number,
             train_sequences: train.len(),
             judged_sequences: judged.len(),
             best_epoch: state.best.as_ref().map(|best| best.epoch),
@@ -134,7 +140,7 @@ fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {
 }
 
 /// What is known of every fold, with mean and deviation.
-fn figures(folds: &[Fold]) -> Vec<Figure> {
+fn figures(folds: &[JudgedFold]) -> Vec<Figure> {
     type Reading = (&'static str, fn(&Score) -> Option<f64>);
     fn of_values(score: &Score, figure: fn(&Errors) -> Option<f64>) -> Option<f64> {
         match score {

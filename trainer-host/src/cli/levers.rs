@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::ValueEnum;
 
+use crate::data::Fold;
 use crate::initialisation::{InputWeights, RecurrentWeights};
 use crate::loss::{ClassWeights, Loss};
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
@@ -86,6 +87,9 @@ struct RunFlags {
     /// Share of the training part that is kept for validation; 0 for none [default: 0.15].
     #[arg(long, value_name = "SHARE")]
     validation_share: Option<f64>,
+    /// In place of a share: the fold of the training part that is kept for validation, as in 2/5.
+    #[arg(long, value_name = "FOLD", conflicts_with = "validation_share")]
+    validation_fold: Option<Fold>,
     /// Stop when the validation loss has not improved for this many epochs, with the best
     /// weights [default: never].
     #[arg(long, value_name = "EPOCHS")]
@@ -285,6 +289,9 @@ impl RunFlags {
         set(&mut config.batch_size, self.batch_size);
         config.bucket_by_length |= self.bucket_by_length;
         config.truncate = self.truncate.or(config.truncate);
+        if self.validation_share.is_some() || self.validation_fold.is_some() {
+            config.validation_fold = self.validation_fold;
+        }
         set(&mut config.validation_share, self.validation_share);
         if self.early_stopping.is_some() || self.min_delta.is_some() {
             let early = (config.early_stopping).get_or_insert_with(EarlyStopping::default);
@@ -443,6 +450,7 @@ mod tests {
                 "--validation-share 0.3 --seed 4 --split-seed 5",
                 "validation_share = 0.3\nseed = 4\nsplit_seed = 5",
             ),
+            ("--validation-fold 2/5", "validation_fold = \"2/5\""),
             ("--early-stopping 7", "early_stopping.patience = 7"),
             ("--min-delta 0.5", "early_stopping.min_delta = 0.5"),
             (

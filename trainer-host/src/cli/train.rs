@@ -11,7 +11,7 @@ use super::score_text::details;
 use super::settings::{Settings, with_data};
 use super::{cross_validate, interrupt, seeds};
 use crate::run_folder::{RunConfig, RunError};
-use crate::train::{Ending, SplitRule};
+use crate::train::Ending;
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 #[derive(Debug, clap::Args)]
@@ -95,12 +95,12 @@ fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
         .map(|(_, run)| run.display().to_string())
         .collect();
     let config = config.with_known_split()?;
-    let SplitRule { share, seed } = config.train.split();
+    let split = config.train.split();
     let runs = runs.join(", ");
-    if share == 0.0 && asked.share > 0.0 {
+    if split.is_of_nothing() && !asked.is_of_nothing() {
         eprintln!("no validation part: {runs} was trained on all of the same data");
-    } else if config.train.split() != asked {
-        eprintln!("validation part as in {runs}: a share of {share} by seed {seed}");
+    } else if split != asked {
+        eprintln!("validation part as in {runs}: {split}");
     }
     Ok(config)
 }

@@ -4,12 +4,80 @@
 //! Groups stay whole where they are known. Either way each fold is given each class in its share, as
 //! nearly as whole sequences (or groups) allow.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::Dataset;
 use super::split::{SplitError, members, strata_of};
+
+/// One of several folds, as in `2/5`: the second of five.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fold {
+    /// From 1.
+    number: u32,
+    /// At least 2.
+    count: u32,
+}
+
+impl Fold {
+    /// All of `count` folds; none if there are fewer than two.
+    pub fn all(count: usize) -> impl Iterator<Item = Self> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let all = (1..=count).map(move |number| Self { number, count });
+        all.filter(|fold| fold.count >= 2)
+    }
+
+    /// From 1.
+    pub fn number(self) -> usize {
+        self.number as usize
+    }
+
+    /// Into how many folds the data is divided.
+    pub fn count(self) -> usize {
+        self.count as usize
+    }
+}
+
+impl fmt::Display for Fold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.count)
+    }
+}
+
+impl FromStr for Fold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fold = text.split_once('/').and_then(|(number, count)| {
+            let number = number.trim().parse().ok()?;
+            let count = count.trim().parse().ok()?;
+            (count >= 2 && (1..=count).contains(&number)).then_some(Self { number, count })
+        });
+        fold.ok_or_else(|| {
+            format!("{text:?} is no fold; write its number and how many there are, as in 2/5")
+        })
+    }
+}
+
+impl TryFrom<String> for Fold {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Fold> for String {
+    fn from(fold: Fold) -> Self {
+        fold.to_string()
+    }
+}
 
 /// Divides the sequences into `count` folds; the indices of each are ascending.
 pub fn folds(data: &Dataset, count: usize, seed: u64) -> Result<Vec<Vec<usize>>, SplitError> {
@@ -170,6 +238,20 @@ mod tests {
         let data = data((0..60).map(|i| i % 3).collect(), None);
         assert_eq!(folds(&data, 4, 7), folds(&data, 4, 7));
         assert_ne!(folds(&data, 4, 7), folds(&data, 4, 8));
+    }
+
+    #[test]
+    fn a_fold_is_written_as_it_is_read() {
+        for fold in Fold::all(4) {
+            assert_eq!(fold.to_string().parse(), Ok(fold));
+            let text = serde_json::to_string(&fold).unwrap();
+            assert_eq!(serde_json::from_str::<Fold>(&text).unwrap(), fold);
+        }
+        for text in ["", "3", "0/3", "4/3", "1/1", "a/b", "1/2/3", "-1/2"] {
+            let problem = text.parse::<Fold>().unwrap_err();
+            assert!(problem.contains("as in 2/5"), "{text}: {problem}");
+        }
+        assert_eq!(Fold::all(1).count(), 0);
     }
 
     #[test]

@@ -31,11 +31,13 @@ pub use built_in::BuiltIn;
 pub use dataset::{Dataset, Schema, Targets, Task};
 pub use error::{DataError, Place, Problem};
 pub use fill::Fill;
-pub use folds::folds;
+pub use folds::{Fold, folds};
 pub use forecast::{Forecast, Origin};
 pub use long_csv::Columns;
 pub use normalise::Normalisation;
-pub use open::{Known, OpenError, Options, Parts, open, open_fold, open_split, open_test};
+pub use open::{
+    Known, OpenError, Options, Parts, open, open_fold, open_split, open_test, open_validation_fold,
+};
 pub use split::{Split, SplitError, split};
 pub use summary::{Lengths, Output, Summary};
 pub use write_csv::to_long_csv;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::built_in::BuiltIn;
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
-use super::folds::folds;
+use super::folds::{Fold, folds};
 use super::forecast::{self, Cutting, Forecast};
 use super::format::Format;
 use super::generated::Sizes;
@@ -145,29 +145,31 @@ pub fn open_split(
     Ok(parts)
 }
 
-/// Opens what fold number `fold` (from 0) of `count` trains on, chooses by and is judged by, as the
-/// test part; the data's own test part is left out. A `share` of the other folds is for validation.
+/// Opens what a fold trains on, chooses by and is judged by, as the test part; the data's own test part is
+/// left out. A `share` of the other folds is for validation.
 pub fn open_fold(
     source: &str,
     options: &Options,
-    (fold, count): (usize, usize),
+    fold: Fold,
     share: f64,
     seed: u64,
 ) -> Result<Parts, OpenError> {
-    if options.forecast.is_some() {
-        return Err(SplitError::Forecast.into());
-    }
-    let all = open_unfilled(source, options, 0.0)?.train;
-    let judged = &folds(&all, count, seed)?[fold];
-    let others: Vec<usize> = (0..all.len())
-        .filter(|i| judged.binary_search(i).is_err())
-        .collect();
-    let mut parts = Parts {
-        train: all.select(&others),
-        validation: None,
-        test: Some(all.select(judged)),
-    };
+    let mut parts = open_unfilled(source, options, 0.0)?;
+    parts.test = Some(parts.take_fold(options, fold, seed)?);
     parts.split_off(share, seed)?;
+    parts.fill(options.fill, source)?;
+    Ok(parts)
+}
+
+/// Opens data as [`open()`] does, with a fold of the training part for validation.
+pub fn open_validation_fold(
+    source: &str,
+    options: &Options,
+    fold: Fold,
+    seed: u64,
+) -> Result<Parts, OpenError> {
+    let mut parts = open_unfilled(source, options, 0.0)?;
+    parts.validation = Some(parts.take_fold(options, fold, seed)?);
     parts.fill(options.fill, source)?;
     Ok(parts)
 }
@@ -235,6 +237,25 @@ impl Parts {
             self.train = self.train.select(&split.train);
         }
         Ok(())
+    }
+
+    /// Takes a fold out of the training part.
+    fn take_fold(
+        &mut self,
+        options: &Options,
+        fold: Fold,
+        seed: u64,
+    ) -> Result<Dataset, SplitError> {
+        if options.forecast.is_some() {
+            return Err(SplitError::Forecast);
+        }
+        let taken = &folds(&self.train, fold.count(), seed)?[fold.number() - 1];
+        let others: Vec<usize> = (0..self.train.len())
+            .filter(|i| taken.binary_search(i).is_err())
+            .collect();
+        let fold = self.train.select(taken);
+        self.train = self.train.select(&others);
+        Ok(fold)
     }
 
     /// Fills gaps in all parts from the training part.

@@ -67,6 +67,11 @@ pub struct SearchConfig {
     pub lag: usize,
     /// Which trials are stopped early.
     pub stopping: Stopping,
+    /// Folds of training and validation part that a trial is trained for, each judged by the network that has
+    /// not seen it; 1 for the validation part alone. Where nothing is said, that depends on how much the
+    /// validation part can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// Trials, of the best, that are trained again when the search is over.
     pub finalists: usize,
     /// Trainings with different seeds that these are then judged by, the trial's own included; 1 for no
@@ -93,6 +98,7 @@ impl Default for SearchConfig {
             startup: 10,
             lag: 4,
             stopping: Stopping::default(),
+            folds: None,
             finalists: 4,
             repeats: 3,
             objectives: vec![Objective::Error, Objective::Instructions],
@@ -112,6 +118,7 @@ impl SearchConfig {
         require(self.trials >= 1, "tune.trials", self.trials, "at least 1")?;
         require(self.lag >= 1, "tune.lag", self.lag, "at least 1")?;
         for (key, count) in [
+            ("tune.folds", self.folds()),
             ("tune.finalists", self.finalists),
             ("tune.repeats", self.repeats),
         ] {
@@ -135,6 +142,12 @@ impl SearchConfig {
             require(positive, "tune.compute", compute, "above 0")?;
         }
         self.stopping.validate()
+    }
+
+    /// Folds that a trial is trained for; 1 for the validation part alone, as in studies of a version without
+    /// folds.
+    pub fn folds(&self) -> usize {
+        self.folds.unwrap_or(1)
     }
 
     /// The same search with as much to do as `other` has.

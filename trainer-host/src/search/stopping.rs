@@ -66,6 +66,16 @@ impl Stopping {
         }
     }
 
+    /// The first epoch after `done` when a trial of `epochs` is looked at, or its last one.
+    pub fn next_look(self, done: usize, epochs: usize) -> usize {
+        let looks = |epoch: &usize| match self {
+            Self::None => false,
+            Self::Halving { first, reduction } => is_rung(*epoch, first, reduction),
+            Self::Median { first } => *epoch >= first,
+        };
+        (done + 1..epochs).find(looks).unwrap_or(epochs)
+    }
+
     /// Refuses constants out of their range.
     ///
     /// # Errors
@@ -156,6 +166,23 @@ mod tests {
         first: 2,
         reduction: 3,
     };
+
+    #[test]
+    fn the_next_look_is_the_next_epoch_that_may_stop() {
+        let median = Stopping::Median { first: 3 };
+        for stopping in [HALVING, median, Stopping::None] {
+            let mut looks = vec![0];
+            while *looks.last().unwrap() < 20 {
+                looks.push(stopping.next_look(*looks.last().unwrap(), 20));
+            }
+            let expected = match stopping {
+                Stopping::None => vec![0, 20],
+                Stopping::Halving { .. } => vec![0, 2, 6, 18, 20],
+                Stopping::Median { .. } => [vec![0], (3..=20).collect()].concat(),
+            };
+            assert_eq!(looks, expected);
+        }
+    }
 
     #[test]
     fn halving_keeps_the_best_third_at_rungs() {

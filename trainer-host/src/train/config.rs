@@ -1,5 +1,6 @@
 //! The configuration of a training run, and what it means for a data set.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::augmentation::Augmentation;
 use super::distillation::Distillation;
 use crate::bptt::Perturbation;
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Fold, Targets};
 use crate::initialisation::Initialisation;
 use crate::loss::{Loss, LossConfig};
 use crate::network::{Head, Mode, NetworkConfig};
@@ -45,6 +46,9 @@ pub struct TrainConfig {
     /// Share of the training data that is split off for choosing the best weights; 0 for none,
     /// then the last weights are kept.
     pub validation_share: f64,
+    /// In place of a share: the fold of the training data that is split off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_fold: Option<Fold>,
     /// The gradient's largest global norm; 0 for no limit.
     pub clip_norm: f32,
     /// Standard deviation of Gaussian noise on the normalised inputs; without one, 0.3 for
@@ -99,8 +103,26 @@ pub struct TrainConfig {
 pub struct SplitRule {
     /// Of the training data; 0 for none.
     pub share: f64,
+    /// In place of a share.
+    pub fold: Option<Fold>,
     /// Of a split that is not in the order of time.
     pub seed: u64,
+}
+
+impl SplitRule {
+    /// Whether there is no validation part.
+    pub fn is_of_nothing(&self) -> bool {
+        self.share == 0.0 && self.fold.is_none()
+    }
+}
+
+impl fmt::Display for SplitRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fold {
+            Some(fold) => write!(f, "fold {fold} by seed {}", self.seed),
+            None => write!(f, "a share of {} by seed {}", self.share, self.seed),
+        }
+    }
 }
 
 /// When to stop before the last epoch.
@@ -135,6 +157,7 @@ impl Default for TrainConfig {
             truncate: None,
             learning_rate: 0.01,
             validation_share: 0.15,
+            validation_fold: None,
             clip_norm: 1.0,
             input_noise: None,
             input_dropout: 0.0,
@@ -303,6 +326,7 @@ impl TrainConfig {
     pub fn split(&self) -> SplitRule {
         SplitRule {
             share: self.validation_share,
+            fold: self.validation_fold,
             seed: self.split_seed.unwrap_or(self.seed),
         }
     }
@@ -310,6 +334,7 @@ impl TrainConfig {
     /// Splits the validation part off as another run does.
     pub fn take_split(&mut self, split: SplitRule) {
         self.validation_share = split.share;
+        self.validation_fold = split.fold;
         self.split_seed = (split.seed != self.seed).then_some(split.seed);
     }
 

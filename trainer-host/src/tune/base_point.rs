@@ -6,7 +6,7 @@ use crate::run_folder::RunConfig;
 use crate::search::{Point, Space, Value};
 
 /// By how much sizes shrink from one attempt to fit the chip to the next.
-const SHRINK: f64 = 0.85;
+const SHRINK: f64 = 0.97;
 
 /// The point of `space` that `config` is, as near as the space has it; networks that `allowed` refuses are
 /// made smaller. `None` when even the smallest is refused.

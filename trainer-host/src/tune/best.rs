@@ -81,7 +81,7 @@ pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, 
     }
     // A schedule that follows the validation loss needs its part.
     if !train.schedule.needs_validation() {
-        train.validation_share = 0.0;
+        (train.validation_share, train.validation_fold) = (0.0, None);
         if let Some(forecast) = &mut plan.config.data.forecast {
             forecast.validation_rows = None;
         }

@@ -225,6 +225,7 @@ mod tests {
                 float_accuracy: None,
                 best_epoch: 1,
                 epochs: 1,
+                folds: Vec::new(),
             }),
             problem: None,
         }

@@ -22,5 +22,6 @@ mod process;
 pub mod report;
 pub mod stored_trial;
 pub mod study;
+pub mod task;
 pub mod trial;
 pub mod worker;

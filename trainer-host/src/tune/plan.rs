@@ -178,10 +178,11 @@ impl Plan {
 
 /// Whether a key of the configuration decides what trials are judged by, or what they begin with.
 fn judges(key: &str) -> bool {
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "train.seed",
         "train.split_seed",
         "train.validation_share",
+        "train.validation_fold",
         "train.init",
         "train.prune_to",
         "train.hidden",

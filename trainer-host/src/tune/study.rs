@@ -117,16 +117,20 @@ pub struct Study {
 }
 
 impl Study {
-    /// The study `name`, begun with `definition` if there is none of that name. An existing one must be
-    /// of the same definition; only how much is to be done may change.
+    /// The study `name`, begun with `definition` if there is none of that name, for `folds` folds where that does
+    /// not say for how many. An existing one must be of the same definition; only how much is to be done may
+    /// change.
     ///
     /// # Errors
     /// [`StudyError::Different`], or what the database says.
     pub fn begin(
         mut database: Box<dyn Database>,
         name: &str,
-        definition: Definition,
+        mut definition: Definition,
+        folds: usize,
     ) -> Result<Self, StudyError> {
+        let is_open = definition.search.folds.is_none();
+        definition.search.folds.get_or_insert(folds);
         let text = to_json(&definition);
         database.execute(
             "INSERT INTO studies (study, definition) VALUES ($1, $2) ON CONFLICT (study) DO NOTHING",
@@ -149,9 +153,12 @@ impl Study {
         // What a study began with was found then, and stays.
         let mut as_before = definition.search.with_amounts_of(&before.search);
         as_before.first.clone_from(&before.search.first);
+        if is_open || as_before.folds() == before.search.folds() {
+            as_before.folds = before.search.folds;
+        }
         if as_before != before.search {
             return Err(different(
-                "search (space, objectives, chip, sampler, startup, stopping, seed or lag)",
+                "search (space, objectives, chip, sampler, startup, stopping, folds, seed or lag)",
             ));
         }
         study.extend(&definition.search)?;

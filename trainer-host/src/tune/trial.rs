@@ -1,33 +1,28 @@
-//! One trial: a run, its integers, and what they come to on the validation part.
+//! What a trial is judged by: the data of a study, and what integers come to on it.
 //!
 //! ```text
 //! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error          (Y1)
 //! ```
 //!
 //! of n decisions on the validation part, where the loss L only decides between as many wrong ones.
-//! A forecast's error is standardised where that is known. The test part has no say: it is not even
-//! opened.
+//! A forecast's error is standardised where that is known. A trial of several folds is judged by each of them, and
+//! its error is their mean. The test part has no say: it is not even opened.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
-use lstm_nostd::Model;
 use serde::{Deserialize, Serialize};
 
 use super::plan::{FootprintError, Plan, PlanError, footprint};
-use crate::choose::{ChooseError, Request, choose};
+use crate::choose::{ChooseError, Request};
 use crate::cost::{Exceeded, Footprint, Limits};
-use crate::data::{Dataset, Parts};
-use crate::evaluate::{Score, ValueScore, score};
+use crate::data::{Dataset, Fold, Parts, SplitError};
+use crate::evaluate::{Score, ValueScore};
 use crate::export::{GOLDEN_STEPS, check_data};
-use crate::integers;
 use crate::run_folder::{Run, RunConfig, RunError};
 use crate::search::Objective;
-use crate::train::{Observer, QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
-use crate::training_run::{TrainingRun, TrainingRunError};
+use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
+use crate::training_run::TrainingRunError;
 
 /// What a finished trial came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,13 +33,81 @@ pub struct TrialResult {
     pub accuracy: Option<f64>,
     /// Share of right decisions in f32, for a classification.
     pub float_accuracy: Option<f64>,
-    /// The epoch whose weights were chosen, from 1.
+    /// The epoch whose weights were chosen, from 1; of several folds, the middle one.
     pub best_epoch: usize,
-    /// Epochs that were trained.
+    /// Epochs that were trained; of several folds, the most.
     pub epochs: usize,
+    /// Each fold's; empty for a validation part alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<FoldResult>,
+}
+
+/// What the integers of one fold came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldResult {
+    /// (Y1)
+    pub error: f64,
+    /// Share of right decisions, for a classification.
+    pub accuracy: Option<f64>,
 }
 
 impl TrialResult {
+    /// Of what a network's integers and f32 came to on the part that `validation` says.
+    pub(super) fn of(
+        (integers, float): (&Score, Option<&Score>),
+        validation: Option<Validation>,
+        (best_epoch, epochs): (usize, usize),
+    ) -> Self {
+        let loss = validation.map_or(0.0, |validation| validation.loss);
+        let accuracy = |score: &Score| match score {
+            Score::Classes(score) => Some(score.accuracy),
+            Score::Values(_) => None,
+        };
+        let error = match integers {
+            Score::Classes(score) => error(score.accuracy, loss, score.decisions),
+            Score::Values(ValueScore {
+                standardised: Some(errors),
+                ..
+            }) => errors.mse,
+            Score::Values(score) => score.errors.mse,
+        };
+        Self {
+            error,
+            accuracy: accuracy(integers),
+            float_accuracy: float.and_then(accuracy),
+            best_epoch,
+            epochs,
+            folds: Vec::new(),
+        }
+    }
+
+    /// The mean of all folds; of one, this.
+    pub(super) fn mean(folds: Vec<Self>) -> Option<Self> {
+        if folds.len() < 2 {
+            return folds.into_iter().next();
+        }
+        let count = folds.len() as f64;
+        let mean = |figure: fn(&Self) -> Option<f64>| {
+            let sum: Option<f64> = folds.iter().map(figure).sum();
+            sum.map(|sum| sum / count)
+        };
+        let mut best_epochs: Vec<usize> = folds.iter().map(|fold| fold.best_epoch).collect();
+        best_epochs.sort_unstable();
+        Some(Self {
+            error: mean(|fold| Some(fold.error))?,
+            accuracy: mean(|fold| fold.accuracy),
+            float_accuracy: mean(|fold| fold.float_accuracy),
+            best_epoch: best_epochs[folds.len() / 2],
+            epochs: folds.iter().map(|fold| fold.epochs).max()?,
+            folds: (folds.iter())
+                .map(|fold| FoldResult {
+                    error: fold.error,
+                    accuracy: fold.accuracy,
+                })
+                .collect(),
+        })
+    }
+
     /// What is minimised, in the order of `objectives`.
     pub fn objectives(&self, objectives: &[Objective], footprint: &Footprint) -> Vec<f64> {
         let of = |objective: &Objective| objective.of(self.error, footprint);
@@ -79,9 +142,20 @@ pub enum TrialError {
     /// It has no integers.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// The data cannot be divided into folds.
+    #[error("tune.folds: {0}")]
+    Folds(#[from] SplitError),
+    /// A network that trials learn from was trained on what folds would be judged by.
+    #[error(
+        "tune.folds: the run of train.{key} has seen what folds would be judged by; set --folds 1"
+    )]
+    FoldsSeen {
+        /// Of the other run.
+        key: &'static str,
+    },
     /// There is nothing to judge it by.
     #[error(
-        "there is no validation part to choose by; set train.validation_share to, for example, 0.15"
+        "there is no validation part to choose by; set train.validation_share to, for example, 0.15, or tune.folds to 3"
     )]
     NoValidation,
 }
@@ -97,11 +171,20 @@ impl TrialError {
     }
 }
 
+/// Folds where nothing is said and a validation part would tell little.
+const FOLDS: usize = 3;
+/// A validation part of fewer decisions tells little,
+const FEW_DECISIONS: usize = 1000;
+/// or of fewer persons or machines.
+const FEW_GROUPS: usize = 10;
+
 /// The data of a study, without its test part, and what trials of it need.
 #[derive(Debug)]
 pub struct TrialData {
     base: RunConfig,
-    parts: Parts,
+    parts: Arc<Parts>,
+    /// By fold and seed of the folds.
+    folds: Mutex<BTreeMap<(Fold, u64), Arc<Parts>>>,
     shape: Shape,
     /// Of data that is read in another way, by how.
     shapes: Mutex<BTreeMap<String, Option<Shape>>>,
@@ -114,8 +197,6 @@ struct Shape {
     example: Dataset,
     /// Of the first sequence.
     first_steps: usize,
-    /// Of all sequences.
-    all_steps: usize,
 }
 
 impl Shape {
@@ -123,7 +204,6 @@ impl Shape {
         Self {
             example: train.select(&[0]),
             first_steps: train.sequences.first().map_or(0, |first| first.nrows()),
-            all_steps: train.sequences.iter().map(|s| s.nrows()).sum(),
         }
     }
 }
@@ -132,7 +212,7 @@ impl TrialData {
     /// Opens the data as `base` says.
     ///
     /// # Errors
-    /// When it cannot be read, has no validation part, or no model file can hold it.
+    /// When it cannot be read, or no model file can hold it.
     pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
         if base.train.init.is_some() {
             return Err(TrialError::Initial);
@@ -142,7 +222,8 @@ impl TrialData {
         Ok(Self {
             base: base.clone(),
             shape: Shape::of(&parts.train),
-            parts,
+            parts: Arc::new(parts),
+            folds: Mutex::default(),
             shapes: Mutex::default(),
         })
     }
@@ -167,13 +248,69 @@ impl TrialData {
         own.data == other.data && own.train.split() == other.train.split()
     }
 
-    /// The parts for `config`, which may read them in another way.
-    fn for_config(&self, config: &RunConfig) -> Result<Cow<'_, Parts>, TrialError> {
+    /// The parts for `config`, which may divide them or read them in another way.
+    ///
+    /// # Errors
+    /// When they cannot be read so.
+    pub(super) fn parts(&self, config: &RunConfig) -> Result<Arc<Parts>, TrialError> {
         if self.is_base(config) {
-            Ok(Cow::Borrowed(&self.parts))
-        } else {
-            without_test(config).map(Cow::Owned)
+            return Ok(self.parts.clone());
         }
+        let split = config.train.split();
+        let (Some(fold), true) = (split.fold, self.base.data == config.data) else {
+            return Ok(Arc::new(without_test(config)?));
+        };
+        let mut folds = lock(&self.folds);
+        if let Some(parts) = folds.get(&(fold, split.seed)) {
+            return Ok(parts.clone());
+        }
+        let parts = Arc::new(without_test(config)?);
+        folds.insert((fold, split.seed), parts.clone());
+        Ok(parts)
+    }
+
+    /// Refuses to judge trials by so many folds, or by the validation part alone if it is one.
+    ///
+    /// # Errors
+    /// For one when there is no validation part. For several when the data is a forecast's or has too few
+    /// groups or sequences, and when trials learn from a run, which has seen all folds.
+    pub fn check_folds(&self, count: usize) -> Result<(), TrialError> {
+        if count < 2 {
+            let validation = self.parts.validation.as_ref();
+            return validation.map(|_| ()).ok_or(TrialError::NoValidation);
+        }
+        if self.base.data.forecast.is_some() {
+            return Err(SplitError::Forecast.into());
+        }
+        if let Some((key, _)) = self.base.train.other_runs().next() {
+            return Err(TrialError::FoldsSeen { key });
+        }
+        let all = || {
+            [Some(&self.parts.train), self.parts.validation.as_ref()]
+                .into_iter()
+                .flatten()
+        };
+        let (have, of) = match groups(all()) {
+            0 => (all().map(Dataset::len).sum(), "sequences"),
+            groups => (groups, "groups"),
+        };
+        if have < count {
+            return Err(SplitError::FewerThanFolds { have, of, count }.into());
+        }
+        Ok(())
+    }
+
+    /// How many folds suit the data: one where the validation part tells enough or there cannot be more.
+    pub fn suited_folds(&self) -> usize {
+        let tells_enough = |validation: &Dataset| {
+            let groups = groups([validation]);
+            decisions(validation) >= FEW_DECISIONS && (groups == 0 || groups >= FEW_GROUPS)
+        };
+        let is_enough = self.parts.validation.as_ref().is_some_and(tells_enough);
+        let several = (2..=FOLDS)
+            .rev()
+            .find(|count| self.check_folds(*count).is_ok());
+        several.filter(|_| !is_enough).unwrap_or(1)
     }
 
     /// The shape of the data for `config`; `None` where it cannot be read so.
@@ -182,10 +319,7 @@ impl TrialData {
             return Some(self.shape.clone());
         }
         let key = format!("{:?}", config.data);
-        let mut shapes = self
-            .shapes
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut shapes = lock(&self.shapes);
         let read = || {
             without_test(config)
                 .ok()
@@ -206,43 +340,32 @@ impl TrialData {
         let steps = shape.first_steps.min(GOLDEN_STEPS);
         Ok(footprint(&network, names, plan.scheme, steps, limits)?)
     }
+}
 
-    /// Multiply-accumulates of an epoch of `plan`: three for each weight and step, one forward and two
-    /// back.
-    pub fn macs_per_epoch(&self, plan: &Plan) -> f64 {
-        let Some(shape) = self.shape(&plan.config) else {
-            return 0.0;
-        };
-        let network = plan.config.train.network(&shape.example);
-        let mut width = network.inputs;
-        let mut weights = 0;
-        for &hidden in &network.hidden {
-            weights += 4 * hidden * (width + hidden);
-            width = hidden;
-        }
-        for &units in network.dense.iter().chain([&network.outputs]) {
-            weights += width * units;
-            width = units;
-        }
-        3.0 * (weights * shape.all_steps) as f64
-    }
-
-    /// The value of an epoch that trials are compared by while they run: (Y1) in f32, or the loss.
-    pub fn value(&self, validation: &Validation) -> f64 {
-        match validation.accuracy {
-            Some(accuracy) => error(accuracy, validation.loss, decisions(self.validation())),
-            None => validation.loss,
-        }
+/// The value of an epoch that trials are compared by while they run: (Y1) in f32, or the loss.
+pub(super) fn value(validation: &Validation, judged_by: &Dataset) -> f64 {
+    match validation.accuracy {
+        Some(accuracy) => error(accuracy, validation.loss, decisions(judged_by)),
+        None => validation.loss,
     }
 }
 
 fn without_test(config: &RunConfig) -> Result<Parts, TrialError> {
     let mut parts = config.open_data()?;
     parts.test = None;
-    if parts.validation.is_none() {
-        return Err(TrialError::NoValidation);
-    }
     Ok(parts)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Persons or machines of all parts; 0 where they are not known.
+fn groups<'a>(parts: impl IntoIterator<Item = &'a Dataset>) -> usize {
+    let groups = parts.into_iter().filter_map(|part| part.groups.as_ref());
+    groups.flatten().collect::<BTreeSet<_>>().len()
 }
 
 /// Decisions that a classification of `data` makes.
@@ -264,52 +387,6 @@ fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
     (1.0 - accuracy) + tie / decisions.max(1) as f64
 }
 
-/// Trains the run that [`begin`] gave for `plan` and `folder`, quantises and judges; `None` if `stop` was
-/// set.
-///
-/// # Errors
-/// [`TrialError`]
-pub fn run(
-    run: TrainingRun,
-    (plan, folder): (&Plan, &Path),
-    data: &TrialData,
-    observer: &mut dyn Observer,
-    stop: &AtomicBool,
-) -> Result<Option<TrialResult>, TrialError> {
-    let Some(metrics) = run.train(observer, stop)? else {
-        return Ok(None);
-    };
-    let run = Run::open(folder)?;
-    let parts = data.for_config(&plan.config)?;
-    let (train, validation) = (&parts.train, parts.validation.as_ref());
-    let validation = validation.ok_or(TrialError::NoValidation)?;
-    let request = request(plan, &run);
-    let chosen = choose(&run, train, Some(validation), &request)?;
-    let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    let sequences: Vec<_> = validation.sequences.iter().map(|s| s.view()).collect();
-    let judged = score(validation, &integers::outputs(&model, &sequences));
-    let loss = metrics.best_validation.map_or(0.0, |best| best.loss);
-    let accuracy = |score: &Score| match score {
-        Score::Classes(score) => Some(score.accuracy),
-        Score::Values(_) => None,
-    };
-    let error = match &judged {
-        Score::Classes(score) => error(score.accuracy, loss, score.decisions),
-        Score::Values(ValueScore {
-            standardised: Some(errors),
-            ..
-        }) => errors.mse,
-        Score::Values(score) => score.errors.mse,
-    };
-    Ok(Some(TrialResult {
-        error,
-        accuracy: accuracy(&judged),
-        float_accuracy: metrics.validation.as_ref().and_then(accuracy),
-        best_epoch: metrics.best_epoch.unwrap_or(metrics.epochs),
-        epochs: metrics.epochs,
-    }))
-}
-
 /// What the network of `plan` is quantised with: as it was trained, or by what is best on the validation
 /// part.
 pub fn request(plan: &Plan, run: &Run) -> Request {
@@ -321,21 +398,4 @@ pub fn request(plan: &Plan, run: &Run) -> Request {
         rounding: as_trained.then_some(QAT_ROUNDING),
         equal_shifts: false,
     }
-}
-
-/// The trial's run, new or as an earlier attempt left it.
-///
-/// # Errors
-/// When it cannot be trained.
-pub fn begin(plan: &Plan, data: &TrialData, folder: &Path) -> Result<TrainingRun, TrialError> {
-    let parts = data.for_config(&plan.config)?;
-    let before = RunConfig::read(folder);
-    if before.is_ok_and(|before| before == plan.config) {
-        // A run that was killed while its folder was made is begun anew.
-        if let Ok(run) = TrainingRun::resume_with(parts.clone().into_owned(), folder) {
-            return Ok(run);
-        }
-    }
-    let (config, parts) = (plan.config.clone(), parts.into_owned());
-    Ok(TrainingRun::begin_with(config, parts, folder, true)?)
 }

@@ -15,7 +15,8 @@ use super::plan::Plan;
 use super::process::Process;
 use super::stored_trial::{Attempt, StoredTrial, TrainingId, lowest, observations};
 use super::study::{Claim, Claimed, Definition, End, Study, StudyError};
-use super::trial::{self, TrialData, TrialError};
+use super::task::{Follower, Task};
+use super::trial::{TrialData, TrialError};
 use crate::atomic_file::WriteFileError;
 use crate::cost::Footprint;
 use crate::search::{self, NothingFits, Point, Progress, SearchConfig};
@@ -318,7 +319,9 @@ impl Worker<'_> {
         let plan = Plan::new(&self.definition.config, &claimed.point);
         let plan = plan.map_err(|error| failed(error.into()))?;
         let plan = plan.repeated(training.repeat);
-        let epochs = plan.config.train.epochs;
+        let search = &self.definition.search;
+        let task = Task::new(plan, self.data, search.folds()).map_err(failed)?;
+        let epochs = task.epochs();
         self.tell(Event::Began {
             worker: self.number,
             attempt,
@@ -327,15 +330,8 @@ impl Worker<'_> {
             epochs,
         });
         let folder = take_over(&self.place.folder, attempt)?;
-        let per_epoch = self.data.macs_per_epoch(&plan);
         let mut watch = Watch::new(self, study, claimed, epochs, halt);
-        let result = pool.install(|| {
-            let run = trial::begin(&plan, self.data, &folder)?;
-            if watch.replay(run.history()) {
-                return Ok(None);
-            }
-            trial::run(run, (&plan, &folder), self.data, &mut watch, halt)
-        });
+        let result = pool.install(|| task.run(&folder, search.stopping, &mut watch, halt));
         let Watch {
             values,
             is_worthless,
@@ -358,7 +354,7 @@ impl Worker<'_> {
             move_folder(&folder, &last)?;
         }
         Ok(Some(Ended {
-            macs: per_epoch * values.len() as f64,
+            macs: task.macs_per_epoch() * values.len() as f64,
             end,
             values,
         }))
@@ -456,29 +452,6 @@ impl<'a, 'w> Watch<'a, 'w> {
         }
     }
 
-    /// Takes in what an earlier attempt had trained; whether that was enough to stop.
-    fn replay(&mut self, history: &[EpochRecord]) -> bool {
-        for record in history {
-            self.take(record);
-            if self.is_worthless {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn take(&mut self, record: &EpochRecord) {
-        let value = record.validation.as_ref();
-        let value = value.map_or(record.train_loss, |v| self.worker.data.value(v));
-        self.values.push(value);
-        let own = Progress {
-            values: self.values.clone(),
-            costs: self.costs.clone(),
-        };
-        let stopping = self.worker.definition.search.stopping;
-        self.is_worthless = search::stops(stopping, self.epochs, &own, &self.others);
-    }
-
     fn tell_study(&mut self) {
         let (known, since) = self.told;
         if since.elapsed() < TELL_EVERY {
@@ -507,17 +480,27 @@ impl Observer for Watch<'_, '_> {
         }
     }
 
-    fn epoch(&mut self, record: &EpochRecord, _: &TrainState) {
-        self.take(record);
-        self.worker.tell(Event::Epoch {
-            worker: self.worker.number,
-            epoch: record.epoch,
-            lowest: lowest(&self.values),
-        });
-        if self.is_worthless {
-            self.halt.store(true, Ordering::Relaxed);
-        } else {
+    fn epoch(&mut self, _: &EpochRecord, _: &TrainState) {
+        if !self.is_worthless {
             self.tell_study();
         }
+    }
+}
+
+impl Follower for Watch<'_, '_> {
+    fn value(&mut self, value: f64) -> bool {
+        self.values.push(value);
+        self.worker.tell(Event::Epoch {
+            worker: self.worker.number,
+            epoch: self.values.len(),
+            lowest: lowest(&self.values),
+        });
+        let own = Progress {
+            values: self.values.clone(),
+            costs: self.costs.clone(),
+        };
+        let stopping = self.worker.definition.search.stopping;
+        self.is_worthless = search::stops(stopping, self.epochs, &own, &self.others);
+        !self.is_worthless
     }
 }

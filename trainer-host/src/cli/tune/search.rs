@@ -84,6 +84,10 @@ struct SearchArgs {
     /// When trials are stopped early [default: halving].
     #[arg(long, value_enum)]
     stopping: Option<StoppingKind>,
+    /// Folds of training and validation part that each trial is trained for and judged by; 1 for the validation
+    /// part alone [default: 3 where that part has few decisions or groups, else 1].
+    #[arg(long, value_name = "COUNT")]
+    folds: Option<usize>,
     /// Trials, of the best, that are trained again when the search is over [default: 4].
     #[arg(long, value_name = "COUNT")]
     finalists: Option<usize>,
@@ -121,6 +125,7 @@ impl SearchArgs {
         self.sampler.is_some()
             || self.search_seed.is_some()
             || self.stopping.is_some()
+            || self.folds.is_some()
             || !self.objectives.is_empty()
             || self.warm_start.is_some()
     }
@@ -138,6 +143,7 @@ impl SearchArgs {
         self.apply_amounts(search);
         search.sampler = self.sampler.unwrap_or(search.sampler);
         search.seed = self.search_seed.unwrap_or(search.seed);
+        search.folds = self.folds.or(search.folds);
         if let Some(kind) = self.stopping {
             let (first, reduction) = search.stopping.constants();
             search.stopping = match kind {
@@ -285,8 +291,14 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     if definition.search.chip != Limits::default() {
         eprintln!("{} of the search space fits the chip", percent(share));
     }
+    let folds = definition
+        .search
+        .folds
+        .unwrap_or_else(|| data.suited_folds());
+    data.check_folds(folds)?;
     let database = args.place.storage().open()?;
-    Ok((Study::begin(database, &args.place.study, definition)?, data))
+    let study = Study::begin(database, &args.place.study, definition, folds)?;
+    Ok((study, data))
 }
 
 /// The best points of a study.

@@ -12,9 +12,10 @@ use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::run_folder::RunConfig;
-use crate::search::Point;
+use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::plan::Plan;
-use crate::tune::trial::{self, TrialData, TrialResult};
+use crate::tune::task::{Follower, Task};
+use crate::tune::trial::{TrialData, TrialResult};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,9 +30,15 @@ pub(super) struct Args {
     point: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Folds of training and validation part to train for and to be judged by [default: 1, the validation part
+    /// alone].
+    #[arg(long, value_name = "COUNT")]
+    folds: Option<usize>,
     #[command(flatten)]
     settings: Settings,
 }
+
+impl Follower for Progress {}
 
 #[derive(Debug, Serialize)]
 struct Tried {
@@ -55,7 +62,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     };
     let point: Point = serde_json::from_str(&text)
         .context("the settings are no JSON object of names and values, as {\"hidden\": 24}")?;
-    let base = with_data(args.settings.effective()?)?;
+    let settings = args.settings.effective()?;
+    let of_search = settings.tune.as_ref().map_or(1, SearchConfig::folds);
+    let folds = args.folds.unwrap_or(of_search);
+    let base = with_data(settings)?;
     let plan = Plan::new(&base, &point)?;
     if !args.overwrite && RunConfig::read(&args.out).is_ok_and(|before| before != plan.config) {
         bail!(
@@ -69,9 +79,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let footprint = data.footprint(&plan, &limits)?;
     limits.check(&footprint)?;
     let stop = interrupt::flag()?;
-    let run = trial::begin(&plan, &data, &args.out)?;
-    let mut progress = Progress::new("", plan.config.train.epochs, run.epochs_done());
-    let result = trial::run(run, (&plan, &args.out), &data, &mut progress, &stop)?;
+    data.check_folds(folds)?;
+    let task = Task::new(plan, &data, folds)?;
+    let mut progress = Progress::new("", task.epochs(), 0);
+    let result = task.run(&args.out, Stopping::None, &mut progress, &stop)?;
     drop(progress);
     let Some(result) = result else {
         bail!("stopped before the last epoch; the same command goes on");

@@ -1,0 +1,304 @@
+//! The training of a trial: one run that the validation part judges, or one for each fold.
+//!
+//! Folds are trained in step, up to the next epoch at which the trial may be stopped, so that it is stopped for
+//! what all of them say: the value of an epoch is the mean over the folds. A fold's run lies in a folder of its
+//! own, `fold-1` and on, and names its fold (`train.validation_fold`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lstm_nostd::Model;
+
+use super::plan::Plan;
+use super::trial::{TrialData, TrialError, TrialResult, request, value};
+use crate::choose::choose;
+use crate::data::{Dataset, Fold, Parts};
+use crate::evaluate::score;
+use crate::integers;
+use crate::run_folder::{Run, RunConfig};
+use crate::search::Stopping;
+use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
+use crate::training_run::{Metrics, TrainingRun};
+
+/// Who follows a training.
+pub trait Follower: Observer {
+    /// Takes the next epoch's value; whether the training is worth going on with.
+    fn value(&mut self, value: f64) -> bool {
+        let _ = value;
+        true
+    }
+}
+
+/// A training of a trial.
+#[derive(Debug)]
+pub struct Task {
+    plan: Plan,
+    folds: Vec<FoldTask>,
+}
+
+/// The run of one fold, or of the validation part alone.
+#[derive(Debug)]
+struct FoldTask {
+    fold: Option<Fold>,
+    config: RunConfig,
+    parts: Arc<Parts>,
+}
+
+impl Task {
+    /// `plan` for `folds` folds of `data`, or as it is if there is one.
+    ///
+    /// # Errors
+    /// When the data cannot be read as `plan` says, or so divided.
+    pub fn new(plan: Plan, data: &TrialData, folds: usize) -> Result<Self, TrialError> {
+        let folds: Vec<Option<Fold>> = match folds {
+            0 | 1 => vec![None],
+            _ => Fold::all(folds).map(Some).collect(),
+        };
+        let task = |fold: Option<Fold>| {
+            let mut config = plan.config.clone();
+            if fold.is_some() {
+                config.train.validation_fold = fold;
+            }
+            let parts = data.parts(&config)?;
+            Ok(FoldTask {
+                fold,
+                config,
+                parts,
+            })
+        };
+        let folds = folds.into_iter().map(task);
+        let folds = folds.collect::<Result<Vec<FoldTask>, TrialError>>()?;
+        Ok(Self { plan, folds })
+    }
+
+    /// Runs that it is of.
+    pub fn runs(&self) -> usize {
+        self.folds.len()
+    }
+
+    /// Epochs that each run is to have.
+    pub fn epochs(&self) -> usize {
+        self.plan.config.train.epochs
+    }
+
+    /// Multiply-accumulates of an epoch of all runs: three for each weight and step, one forward and two back.
+    pub fn macs_per_epoch(&self) -> f64 {
+        let of_fold = |fold: &FoldTask| {
+            let train = &fold.parts.train;
+            let network = fold.config.train.network(train);
+            let mut width = network.inputs;
+            let mut weights = 0;
+            for &hidden in &network.hidden {
+                weights += 4 * hidden * (width + hidden);
+                width = hidden;
+            }
+            for &units in network.dense.iter().chain([&network.outputs]) {
+                weights += width * units;
+                width = units;
+            }
+            let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
+            3.0 * (weights * steps) as f64
+        };
+        self.folds.iter().map(of_fold).sum()
+    }
+
+    /// Trains in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
+    /// `stopping` says at which epochs `follower` may find it not worth going on with; `None` in that case, and if
+    /// `stop` was set.
+    ///
+    /// # Errors
+    /// [`TrialError`]
+    pub fn run(
+        &self,
+        folder: &Path,
+        stopping: Stopping,
+        follower: &mut dyn Follower,
+        stop: &AtomicBool,
+    ) -> Result<Option<TrialResult>, TrialError> {
+        let mut together = Together {
+            follower,
+            stop,
+            values: vec![Vec::new(); self.folds.len()],
+            has_ended: vec![false; self.folds.len()],
+            told: 0,
+            is_worthless: false,
+        };
+        let mut finished: Vec<Option<Metrics>> = self.folds.iter().map(|_| None).collect();
+        let mut until = 0;
+        while finished.iter().any(Option::is_none) {
+            until = match self.folds.len() {
+                1 => self.epochs(),
+                _ => stopping.next_look(until, self.epochs()),
+            };
+            for (n, fold) in self.folds.iter().enumerate() {
+                if finished[n].is_none() && !together.is_called_off() {
+                    let run = fold.begin(folder)?;
+                    let judge = fold.judge()?;
+                    together.take_up(n, run.history(), judge);
+                    if run.epochs_done() < until || until == self.epochs() {
+                        finished[n] = together.train(n, run, judge, until)?;
+                    }
+                }
+            }
+            if together.is_called_off() {
+                return Ok(None);
+            }
+        }
+        let results = self.folds.iter().zip(finished.into_iter().flatten());
+        let results = results.map(|(fold, metrics)| fold.result(&self.plan, folder, &metrics));
+        Ok(TrialResult::mean(results.collect::<Result<_, _>>()?))
+    }
+}
+
+impl FoldTask {
+    fn folder(&self, folder: &Path) -> PathBuf {
+        match self.fold {
+            Some(fold) => folder.join(format!("fold-{}", fold.number())),
+            None => folder.to_owned(),
+        }
+    }
+
+    /// The part that it is judged by.
+    fn judge(&self) -> Result<&Dataset, TrialError> {
+        let validation = self.parts.validation.as_ref();
+        validation.ok_or(TrialError::NoValidation)
+    }
+
+    /// Its run, new or as an earlier attempt left it.
+    fn begin(&self, folder: &Path) -> Result<TrainingRun, TrialError> {
+        let folder = self.folder(folder);
+        let parts = || Parts::clone(&self.parts);
+        let before = RunConfig::read(&folder);
+        if before.is_ok_and(|before| before == self.config) {
+            // A run that was killed while its folder was made is begun anew.
+            if let Ok(run) = TrainingRun::resume_with(parts(), &folder) {
+                return Ok(run);
+            }
+        }
+        let config = self.config.clone();
+        Ok(TrainingRun::begin_with(config, parts(), &folder, true)?)
+    }
+
+    /// What the integers of its finished run come to.
+    fn result(
+        &self,
+        plan: &Plan,
+        folder: &Path,
+        metrics: &Metrics,
+    ) -> Result<TrialResult, TrialError> {
+        let run = Run::open(&self.folder(folder))?;
+        let judge = self.judge()?;
+        let request = request(plan, &run);
+        let chosen = choose(&run, &self.parts.train, Some(judge), &request)?;
+        let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+        let sequences: Vec<_> = judge.sequences.iter().map(|s| s.view()).collect();
+        let integers = score(judge, &integers::outputs(&model, &sequences));
+        let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);
+        Ok(TrialResult::of(
+            (&integers, metrics.validation.as_ref()),
+            metrics.best_validation,
+            (best_epoch, metrics.epochs),
+        ))
+    }
+}
+
+/// The runs of a task in step.
+struct Together<'a> {
+    follower: &'a mut dyn Follower,
+    stop: &'a AtomicBool,
+    /// Of the epochs of each run.
+    values: Vec<Vec<f64>>,
+    has_ended: Vec<bool>,
+    /// Epochs whose values the follower has taken.
+    told: usize,
+    is_worthless: bool,
+}
+
+impl Together<'_> {
+    fn is_called_off(&self) -> bool {
+        self.is_worthless || self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Trains run `n` until that epoch; its figures if it has ended.
+    fn train(
+        &mut self,
+        n: usize,
+        run: TrainingRun,
+        judge: &Dataset,
+        until: usize,
+    ) -> Result<Option<Metrics>, TrialError> {
+        let pause = AtomicBool::new(false);
+        let mut one = One {
+            together: self,
+            n,
+            judge,
+            until,
+            pause: &pause,
+        };
+        let metrics = run.train(&mut one, &pause)?;
+        if metrics.is_some() {
+            self.has_ended[n] = true;
+            self.tell();
+        }
+        Ok(metrics)
+    }
+
+    /// Takes in what an earlier attempt had trained.
+    fn take_up(&mut self, n: usize, history: &[EpochRecord], judge: &Dataset) {
+        let known = self.values[n].len();
+        for record in history.iter().skip(known) {
+            self.take(n, record, judge);
+        }
+    }
+
+    fn take(&mut self, n: usize, record: &EpochRecord, judge: &Dataset) {
+        let validation = record.validation.as_ref();
+        self.values[n].push(validation.map_or(record.train_loss, |v| value(v, judge)));
+        self.tell();
+    }
+
+    /// Tells the follower of the epochs that all runs have had. A run that has ended early stays as it was.
+    fn tell(&mut self) {
+        let epochs = |(values, ended): (&Vec<f64>, &bool)| match ended {
+            true => None,
+            false => Some(values.len()),
+        };
+        let longest = self.values.iter().map(Vec::len).max().unwrap_or(0);
+        let known = self.values.iter().zip(&self.has_ended).filter_map(epochs);
+        let known = known.min().unwrap_or(longest);
+        while self.told < known && !self.is_worthless {
+            let of_run = |values: &Vec<f64>| values.get(self.told).or(values.last()).copied();
+            let values: Vec<f64> = self.values.iter().filter_map(of_run).collect();
+            self.told += 1;
+            let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+            self.is_worthless = !self.follower.value(mean);
+        }
+    }
+}
+
+/// Follows one of the runs.
+struct One<'a, 'b> {
+    together: &'a mut Together<'b>,
+    n: usize,
+    judge: &'a Dataset,
+    until: usize,
+    pause: &'a AtomicBool,
+}
+
+impl Observer for One<'_, '_> {
+    fn batch(&mut self, progress: &BatchProgress) {
+        self.together.follower.batch(progress);
+        if self.together.is_called_off() {
+            self.pause.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {
+        self.together.take(self.n, record, self.judge);
+        self.together.follower.epoch(record, state);
+        if self.together.is_called_off() || record.epoch >= self.until {
+            self.pause.store(true, Ordering::Relaxed);
+        }
+    }
+}
