@@ -154,6 +154,13 @@ fn a_trial_of_folds_is_judged_by_each_of_them() {
             assert!((trial["result"][figure].as_f64().unwrap() - mean).abs() < 1e-12);
         }
     }
+    let shown = bench.succeed(&["tune", "show", "--storage", "s.db"]);
+    for line in [
+        "12 of 12 trials of 3 folds (",
+        "judged by 2 trainings of 3 folds each",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
     let trial = trials.iter().find(finished).unwrap();
     let name = format!(
         "s.db.trials/default/trial-{:04}",
@@ -338,7 +345,10 @@ fn a_study_may_be_given_more_repeats_later() {
     assert!(once["repeat_macs"].as_f64().unwrap().is_sign_positive());
     assert!(once["repeats"].is_null());
     let shown = bench.succeed(&["tune", "show", "--storage", "s.db"]);
-    assert!(!shown.contains("repeats"), "{shown}");
+    assert!(
+        !shown.contains("repeats") && !shown.contains("folds"),
+        "{shown}"
+    );
     assert_eq!(found(&repeats("3")), found(&search(&bench, "other.db")));
     let join = [
         "tune",
@@ -724,6 +734,34 @@ fn a_trial_is_one_command_with_json_in_and_out() {
     }
     let errors = bench.fail(&[&tiny[..], &["{}", "--ram", "100"]].concat());
     assert!(errors.contains("RAM would be"), "{errors}");
+}
+
+#[test]
+fn a_trial_of_folds_is_one_command_too() {
+    let bench = bench();
+    let trial = |point, folds| {
+        let arguments = [
+            "tune", "trial", "digits", "--epochs", "2", "--out", "t", "--json",
+        ];
+        [&arguments[..], &["--point", point, "--folds", folds]].concat()
+    };
+    let (point, other) = (r#"{"hidden": 6}"#, r#"{"hidden": 7}"#);
+    let tried = json(&bench.succeed(&trial(point, "2")));
+    assert_eq!(tried["folds"].as_array().unwrap().len(), 2);
+    // The same again is gone on with; other settings, or other folds, would replace what is there.
+    let same = json(&bench.succeed(&trial(point, "2")));
+    assert_eq!(same, tried);
+    for refused in [trial(other, "2"), trial(point, "3")] {
+        let errors = bench.fail(&refused);
+        assert!(errors.contains("--overwrite"), "{errors}");
+    }
+    let one = ["--validation-fold", "1/2"];
+    let errors = bench.fail(&[&trial(point, "2")[..], &one].concat());
+    assert!(errors.contains("fold 1/2 alone judges"), "{errors}");
+    let mut alone = trial(point, "1");
+    alone[6] = "alone";
+    let alone = json(&bench.succeed(&[&alone[..], &one].concat()));
+    assert_eq!(alone["error"], tried["folds"][0]["error"]);
 }
 
 #[test]

@@ -150,6 +150,14 @@ impl SearchConfig {
         self.folds.unwrap_or(1)
     }
 
+    /// What finalists are judged by, in a few words.
+    pub fn judged_by(&self) -> String {
+        match self.folds() {
+            1 => format!("{} trainings", self.repeats),
+            folds => format!("{} trainings of {folds} folds", self.repeats),
+        }
+    }
+
     /// The same search with as much to do as `other` has.
     pub fn with_amounts_of(&self, other: &Self) -> Self {
         Self {

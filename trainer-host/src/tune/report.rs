@@ -41,10 +41,7 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
     }
     page.section("Error and cost", &pictures);
     if !finalists.is_empty() {
-        let heading = format!(
-            "Finalists, mean ± deviation of {} trainings",
-            search.repeats
-        );
+        let heading = format!("Finalists, mean ± deviation of {}", search.judged_by());
         page.section(&heading, &finalist_table(&finalists));
     }
     let ranks = ranks(trials);

@@ -72,9 +72,13 @@ impl Task {
         Ok(Self { plan, folds })
     }
 
-    /// Runs that it is of.
-    pub fn runs(&self) -> usize {
-        self.folds.len()
+    /// Whether `folder` holds a run of other settings, which would be replaced.
+    pub fn would_replace(&self, folder: &Path) -> bool {
+        let is_other = |fold: &FoldTask| {
+            let before = RunConfig::read(&fold.folder(folder));
+            before.is_ok_and(|before| before != fold.config)
+        };
+        self.folds.iter().any(is_other)
     }
 
     /// Epochs that each run is to have.

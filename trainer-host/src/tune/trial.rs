@@ -153,6 +153,14 @@ pub enum TrialError {
         /// Of the other run.
         key: &'static str,
     },
+    /// The configuration names the part that judges.
+    #[error(
+        "tune.folds: train.validation_fold says that fold {fold} alone judges; leave it out, or set --folds 1"
+    )]
+    OneFold {
+        /// Which.
+        fold: Fold,
+    },
     /// There is nothing to judge it by.
     #[error(
         "there is no validation part to choose by; set train.validation_share to, for example, 0.15, or tune.folds to 3"
@@ -273,7 +281,8 @@ impl TrialData {
     ///
     /// # Errors
     /// For one when there is no validation part. For several when the data is a forecast's or has too few
-    /// groups or sequences, and when trials learn from a run, which has seen all folds.
+    /// groups or sequences, when trials learn from a run, which has seen all folds, and when the configuration
+    /// names one fold.
     pub fn check_folds(&self, count: usize) -> Result<(), TrialError> {
         if count < 2 {
             let validation = self.parts.validation.as_ref();
@@ -284,6 +293,9 @@ impl TrialData {
         }
         if let Some((key, _)) = self.base.train.other_runs().next() {
             return Err(TrialError::FoldsSeen { key });
+        }
+        if let Some(fold) = self.base.train.validation_fold {
+            return Err(TrialError::OneFold { fold });
         }
         let all = || {
             [Some(&self.parts.train), self.parts.validation.as_ref()]

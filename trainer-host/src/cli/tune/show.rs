@@ -105,11 +105,16 @@ impl Overview {
         let repeats = self.repeats.map_or(String::new(), |repeats| {
             format!(", {} of {} repeats", repeats.ended, repeats.all)
         });
+        let search = &self.definition.search;
+        let folds = match search.folds() {
+            1 => String::new(),
+            folds => format!(" of {folds} folds"),
+        };
         let mut line = format!(
-            "study {}: {} of {} trials ({}){repeats}, {:.2e} multiply-accumulates of training",
+            "study {}: {} of {} trials{folds} ({}){repeats}, {:.2e} multiply-accumulates of training",
             self.study,
             self.trials.len(),
-            self.definition.search.trials,
+            search.trials,
             counts.join(", "),
             self.macs,
         );
@@ -137,8 +142,8 @@ impl Overview {
         text += &format!("\n{}", trial_table(&listed, self.lists_all));
         if !self.finalists.is_empty() {
             text += &format!(
-                "\njudged by {} trainings each, mean ± deviation\n{}",
-                self.definition.search.repeats,
+                "\njudged by {} each, mean ± deviation\n{}",
+                self.definition.search.judged_by(),
                 finalist_table(&self.finalists)
             );
         }

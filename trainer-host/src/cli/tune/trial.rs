@@ -11,7 +11,6 @@ use crate::cli::progress::Progress;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
-use crate::run_folder::RunConfig;
 use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::plan::Plan;
 use crate::tune::task::{Follower, Task};
@@ -67,12 +66,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let folds = args.folds.unwrap_or(of_search);
     let base = with_data(settings)?;
     let plan = Plan::new(&base, &point)?;
-    if !args.overwrite && RunConfig::read(&args.out).is_ok_and(|before| before != plan.config) {
-        bail!(
-            "{}: holds a run of other settings; replace it by --overwrite, or choose another folder by --out",
-            args.out.display()
-        );
-    }
     let data = TrialData::open(&plan.config)?;
     let limits = args.limits.limits();
     limits.validate().map_err(|problem| anyhow!(problem))?;
@@ -81,6 +74,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
     data.check_folds(folds)?;
     let task = Task::new(plan, &data, folds)?;
+    if !args.overwrite && task.would_replace(&args.out) {
+        bail!(
+            "{}: holds a run of other settings; replace it by --overwrite, or choose another folder by --out",
+            args.out.display()
+        );
+    }
     let mut progress = Progress::new("", task.epochs(), 0);
     let result = task.run(&args.out, Stopping::None, &mut progress, &stop)?;
     drop(progress);
