@@ -17,7 +17,7 @@ use ndarray::ArrayView2;
 use serde::Serialize;
 
 use crate::calibrate::{Calibration, evenly_spaced};
-use crate::data::Dataset;
+use crate::data::{Dataset, views};
 use crate::evaluate::Outputs;
 use crate::export::{InputStage, assemble};
 use crate::input_format::{InputFormat, RawRangeError, choose_formats};
@@ -168,8 +168,8 @@ fn ways(request: &Request) -> Vec<(Clipping, Rounding)> {
 impl<'a> Sequences<'a> {
     fn of(normalised: &'a [ndarray::Array2<f32>], part: &'a Dataset) -> Self {
         Self {
-            normalised: normalised.iter().map(|s| s.view()).collect(),
-            real: part.sequences.iter().map(|s| s.view()).collect(),
+            normalised: views(normalised),
+            real: views(&part.sequences),
         }
     }
 

@@ -5,7 +5,7 @@ use lstm_nostd::kernels::Width;
 use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, views};
 use crate::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::{Stream, raw_sequence};
 use crate::network::{Head, Mode, NetworkConfig};
@@ -44,8 +44,7 @@ pub fn check_data(train: &Dataset) -> Result<(), DataLimit> {
             bytes: name.len(),
         });
     }
-    let sequences: Vec<_> = train.sequences.iter().map(|s| s.view()).collect();
-    choose_formats(&train.channels, &sequences)?;
+    choose_formats(&train.channels, &views(&train.sequences))?;
     Ok(())
 }
 

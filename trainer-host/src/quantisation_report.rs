@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::calibrate::evenly_spaced;
 use crate::choose::{Candidate, Chosen};
 use crate::cost::{self, Core};
-use crate::data::Parts;
+use crate::data::{Parts, views};
 use crate::disagreement::{self, Disagreements};
 use crate::evaluate::{Comparison, Score, compare};
 use crate::integers;
@@ -211,10 +211,6 @@ fn reference(run: &Run) -> Option<Run> {
 /// Whether hidden states can be compared unit by unit.
 fn same_shape(a: &Network, b: &Network) -> bool {
     a.config == b.config
-}
-
-fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ndarray::ArrayView2<'_, f32>> {
-    sequences.iter().map(|sequence| sequence.view()).collect()
 }
 
 fn weight_errors(exact: &Network, fake: &Network, schemes: &[Scheme]) -> Vec<WeightError> {

@@ -21,7 +21,7 @@ use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::config_file::{self, ConfigError};
 use crate::data::{
-    self, DataError, Dataset, Fold, Normalisation, OpenError, Options, Parts, Place, Schema,
+    self, DataError, Dataset, Fold, Normalisation, OpenError, Options, Parts, Place, Schema, views,
 };
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::train::{EpochRecord, SplitRule, TrainConfig};
@@ -396,8 +396,7 @@ impl Run {
     /// Outputs of the f32 network for `part`, whose sequences are in real units.
     pub fn outputs(&self, part: &Dataset) -> Vec<Array2<f32>> {
         let sequences = self.fitted.normalised_inputs(part);
-        let views: Vec<_> = sequences.iter().map(|sequence| sequence.view()).collect();
-        self.network.outputs(&views)
+        self.network.outputs(&views(&sequences))
     }
 
     /// Opens the run's data, as [`RunConfig::open_data`] does.

@@ -15,7 +15,7 @@ use crate::atomic_file::{self, WriteFileError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::choose::{ChooseError, Request, choose};
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Dataset, Parts, Schema, Summary};
+use crate::data::{BuiltIn, Dataset, Parts, Schema, Summary, views};
 use crate::evaluate::{Outputs, Score, score};
 use crate::export::check_data;
 use crate::integers;
@@ -454,8 +454,7 @@ pub(crate) fn judged_outputs(
     };
     let chosen = choose(run, &data.train, None, &request)?;
     let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    let sequences: Vec<_> = part.sequences.iter().map(|s| s.view()).collect();
-    Ok(integers::outputs(&model, &sequences))
+    Ok(integers::outputs(&model, &views(&part.sequences)))
 }
 
 /// Judges the chosen network and writes metrics and report.

@@ -2,9 +2,10 @@
 
 use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use proptest::prelude::*;
 use trainer_host::calibrate::Calibration;
+use trainer_host::data::views;
 use trainer_host::export::{InputStage, assemble};
 use trainer_host::input_format::choose_formats;
 use trainer_host::integers;
@@ -131,10 +132,6 @@ struct Quantised {
     /// With int16 activations that enter int8 layers as they are.
     fake_unnarrowed: Vec<Array2<f32>>,
     layers: Vec<LayerError>,
-}
-
-fn views(sequences: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
-    sequences.iter().map(|s| s.view()).collect()
 }
 
 fn largest_distance(a: &[Array2<f32>], b: &[Array2<f32>]) -> f64 {

@@ -9,7 +9,7 @@ use super::Printer;
 use super::interrupt;
 use super::table::table;
 use crate::atomic_file;
-use crate::data::{Fold, SplitError, open_fold};
+use crate::data::{Fold, SplitError, open_fold, views};
 use crate::evaluate::{Errors, Score, Spread, score};
 use crate::export::check_data;
 use crate::run_folder::{Fitted, RunConfig};
@@ -101,8 +101,7 @@ pub(super) fn run(
         let state = trainer.into_state();
         let network = fitted.in_target_units(state.chosen().clone());
         let inputs = fitted.normalised_inputs(&judged);
-        let views: Vec<_> = inputs.iter().map(|sequence| sequence.view()).collect();
-        let score = score(&judged, &network.outputs(&views));
+        let score = score(&judged, &network.outputs(&views(&inputs)));
         eprintln!("fold {number} of {count}: {}", score.describe());
         folds.push(JudgedFold {
             fold: number,

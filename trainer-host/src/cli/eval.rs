@@ -12,11 +12,10 @@ use super::Printer;
 use super::data_args::ReadArgs;
 use super::device::{DeviceArgs, DeviceResult};
 use super::model_source::ModelSource;
-use super::quantise::views;
 use super::score_text::details;
 use super::table::percent;
 use crate::data::generated::Judgement;
-use crate::data::{self, BuiltIn, Dataset, Known, Options};
+use crate::data::{self, BuiltIn, Dataset, Known, Options, views};
 use crate::evaluate::{Comparison, Score, compare, score};
 use crate::integers;
 

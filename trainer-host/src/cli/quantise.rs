@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use lstm_nostd::kernels::Width;
-use ndarray::ArrayView2;
 
 use super::Printer;
 use super::table::{percent, table};
@@ -115,11 +114,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     quantised_file::write(&report.file, &integers, &run.network)?;
     atomic_file::write(&report.report, quantisation_page(&report).as_bytes())?;
     printer.print(&report, text)
-}
-
-/// Borrows every sequence.
-pub(super) fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
-    sequences.iter().map(|sequence| sequence.view()).collect()
 }
 
 fn text(report: &QuantisationReport) -> String {

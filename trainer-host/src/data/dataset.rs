@@ -1,6 +1,6 @@
 //! A labelled set of sequences, wherever it came from.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
@@ -81,6 +81,11 @@ pub struct Schema {
     pub outputs: Vec<String>,
     /// The kind of targets.
     pub task: Task,
+}
+
+/// Borrows every sequence.
+pub fn views(sequences: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
+    sequences.iter().map(|sequence| sequence.view()).collect()
 }
 
 impl Dataset {

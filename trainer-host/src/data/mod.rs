@@ -28,7 +28,7 @@ mod ucr_tsv;
 mod write_csv;
 
 pub use built_in::BuiltIn;
-pub use dataset::{Dataset, Schema, Targets, Task};
+pub use dataset::{Dataset, Schema, Targets, Task, views};
 pub use error::{DataError, Place, Problem};
 pub use fill::Fill;
 pub use folds::{Fold, folds};

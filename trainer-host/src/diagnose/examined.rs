@@ -8,7 +8,7 @@ use super::activity::LayerActivity;
 use super::fit::Fit;
 use super::quantisation::Integers;
 use crate::calibrate::evenly_spaced;
-use crate::data::{Dataset, Parts};
+use crate::data::{Dataset, Parts, views};
 use crate::evaluate::compare;
 use crate::integers;
 use crate::layer_error;
@@ -183,8 +183,4 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
             .chain(model.dense_layers().map(|layer| layer.scheme()))
             .collect(),
     }))
-}
-
-fn views(sequences: &[ndarray::Array2<f32>]) -> Vec<ndarray::ArrayView2<'_, f32>> {
-    sequences.iter().map(|sequence| sequence.view()).collect()
 }

@@ -76,6 +76,27 @@ struct RecurrentRow {
     bias: f64,
 }
 
+/// What the rows of a layer share.
+struct Formats {
+    /// `m`
+    cell_int_bits: u8,
+    x_shift: u8,
+    h_shift: u8,
+    kappa: i32,
+    /// `S_j`
+    input_range: Vec<f64>,
+    /// `2^κ / S_j`: x · gain is what the weights of x multiply, as h is.
+    gain: Vec<f64>,
+}
+
+/// The integers of a row.
+struct IntegerRow {
+    row: Row,
+    bias: i32,
+    /// 0 where there is none.
+    peephole: i16,
+}
+
 impl Job<'_> {
     /// The integers, the input ranges `S_j`, and `2^κ / S_j`.
     pub(super) fn quantise(
@@ -84,43 +105,14 @@ impl Job<'_> {
         widest: Vec<f64>,
     ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
         let Self { layer, ranges, .. } = self;
-        let m = self.cell_int_bits()?;
-        let weight_max = f64::from(self.scheme.weight_max());
-        // An int8 input counts 2⁸ times as much as an int16 one of the same range.
-        let least_shift = 16 - self.scheme.width().bits() as i32;
-        let kappas = -least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift);
-        let h_shift = match self.scheme.width() {
-            Width::Int16 => 0,
-            Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
-        };
-        let allowance = |kappa: i32| match self.scheme.width() {
-            Width::Int8 if kappa + least_shift != i32::from(h_shift) => 1.0,
-            Width::Int8 if self.equal_shifts => f64::INFINITY,
-            Width::Int8 => EQUAL_SHIFTS_NOISE,
-            Width::Int16 => 1.0,
-        };
-        let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
-            .map(|r| self.recurrent_row(r, m))
-            .collect();
-        let (kappa, input_range, _) = kappas
-            .map(|k| {
-                let scales = self.row_scales(&recurrent, &narrowest, k);
-                let range = widen(layer, weight_max, &narrowest, &widest, k, &scales);
-                // Wider weights may cost accumulator head-room; the scales see the final ranges.
-                let scales = self.row_scales(&recurrent, &range, k);
-                (k, range, scales)
-            })
-            .min_by(|a, b| {
-                let noise = |format: &(i32, Vec<f64>, Vec<f64>)| {
-                    noise(ranges, format) / allowance(format.0)
-                };
-                noise(a).total_cmp(&noise(b))
-            })
-            .expect("at least one shift is tried");
         let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
-        // x · gain is what the weights of x multiply, as h is.
-        let gain: Vec<f64> = input_range.iter().map(|s| 2f64.powi(kappa) / s).collect();
-        let square: Vec<f64> = (ranges.input_square.iter().zip(&gain))
+        let cell_int_bits = self.cell_int_bits()?;
+        let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
+            .map(|r| self.recurrent_row(r, cell_int_bits))
+            .collect();
+        let formats = self.formats(cell_int_bits, &recurrent, &narrowest, &widest);
+        let gain = &formats.gain;
+        let square: Vec<f64> = (ranges.input_square.iter().zip(gain))
             .map(|(square, gain)| square * gain * gain)
             .chain(ranges.hidden_square.iter().copied())
             .collect();
@@ -130,68 +122,128 @@ impl Job<'_> {
             (Curvature::new(&moments.covariance), moments.mean.to_vec())
         });
         let rows = RowQuantiser {
-            weight_max,
+            weight_max: f64::from(self.scheme.weight_max()),
             clipping: self.clipping,
             square: &square,
             curvature: curvature.as_ref().map(|(c, mean)| (c, mean.as_slice())),
             gain: GATE_GAIN,
         };
+        // Rows do not know of one another.
+        let found: Vec<Result<IntegerRow, QuantiseError>> = (0..4 * hidden)
+            .into_par_iter()
+            .map(|r| self.row(r, &recurrent[r], &formats, &rows))
+            .collect();
         let mut quantised = Lstm {
             scheme: self.scheme,
-            x_shift: (kappa + least_shift) as u8,
-            h_shift,
-            cell_int_bits: m,
+            x_shift: formats.x_shift,
+            h_shift: formats.h_shift,
+            cell_int_bits,
             peephole: match layer.peephole {
                 Some(_) => vec![Vec::new(); 3],
                 None => Vec::new(),
             },
             ..Lstm::default()
         };
-        // Rows do not know of one another.
-        let found: Vec<Result<(Row, f64, f64), QuantiseError>> = (0..4 * hidden)
-            .into_par_iter()
-            .map(|r| {
-                let of_x = layer.w_x.row(r).into_iter().zip(&gain);
-                let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
-                    .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
-                    .collect();
-                let bias = f64::from(layer.bias[r]);
-                let peephole = self.peephole(r, m);
-                let integers = |row: &Row| {
-                    let bias = ((bias + row.bias) * Q15 / row.scale).round();
-                    let peephole = (peephole / row.scale).round().clamp(-32_767.0, 32_767.0);
-                    (bias, peephole)
-                };
-                let fits = |row: &Row| {
-                    let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
-                    let (bias, peephole) = integers(row);
-                    let (of_x, of_h) = row.weights.split_at(inputs);
-                    let values = 2f64.powi(kappa) * sum(of_x) + sum(of_h) + peephole.abs();
-                    Q15 * values + bias.abs() < ACCUMULATOR_BOUND
-                };
-                let least = self.least_scale(r, &recurrent[r], &input_range, kappa);
-                let row = rows.quantise(&target, least, fits).ok_or_else(|| {
-                    let largest = target
-                        .iter()
-                        .fold(least * weight_max, |max, t| t.abs().max(max));
-                    too_large(&self.name, r, largest, 4.0 * weight_max)
-                })?;
-                let (bias, peephole) = integers(&row);
-                Ok((row, bias, peephole))
-            })
-            .collect();
         for (r, found) in found.into_iter().enumerate() {
-            let (row, bias, peephole) = found?;
+            let integers = found?;
             if let Some(p) = PEEPHOLE_OF_GATE[r / hidden].filter(|_| layer.peephole.is_some()) {
-                quantised.peephole[p].push(peephole as i16);
+                quantised.peephole[p].push(integers.peephole);
             }
-            let (of_x, of_h) = row.weights.split_at(inputs);
+            let (of_x, of_h) = integers.row.weights.split_at(inputs);
             quantised.w_x.push(of_x.to_vec());
             quantised.w_h.push(of_h.to_vec());
-            quantised.bias.push(bias as i32);
-            quantised.mult.push(row.mult);
+            quantised.bias.push(integers.bias);
+            quantised.mult.push(integers.row.mult);
         }
-        Ok((quantised, input_range, gain))
+        Ok((quantised, formats.input_range, formats.gain))
+    }
+
+    /// The shifts and input ranges of least noise (Q4).
+    fn formats(
+        &self,
+        cell_int_bits: u8,
+        recurrent: &[RecurrentRow],
+        narrowest: &[f64],
+        widest: &[f64],
+    ) -> Formats {
+        let Self { layer, ranges, .. } = self;
+        let width = self.scheme.width();
+        let weight_max = f64::from(self.scheme.weight_max());
+        // An int8 input counts 2⁸ times as much as an int16 one of the same range.
+        let least_shift = 16 - width.bits() as i32;
+        let h_shift = match width {
+            Width::Int16 => 0,
+            Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
+        };
+        let allowance = |kappa: i32| match width {
+            Width::Int8 if kappa + least_shift != i32::from(h_shift) => 1.0,
+            Width::Int8 if self.equal_shifts => f64::INFINITY,
+            Width::Int8 => EQUAL_SHIFTS_NOISE,
+            Width::Int16 => 1.0,
+        };
+        let (kappa, input_range, _) = (-least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift))
+            .map(|k| {
+                let scales = self.row_scales(recurrent, narrowest, k);
+                let range = widen(layer, weight_max, narrowest, widest, k, &scales);
+                // Wider weights may cost accumulator head-room; the scales see the final ranges.
+                let scales = self.row_scales(recurrent, &range, k);
+                (k, range, scales)
+            })
+            .min_by(|a, b| {
+                let noise = |format: &(i32, Vec<f64>, Vec<f64>)| {
+                    noise(ranges, format) / allowance(format.0)
+                };
+                noise(a).total_cmp(&noise(b))
+            })
+            .expect("at least one shift is tried");
+        Formats {
+            cell_int_bits,
+            x_shift: (kappa + least_shift) as u8,
+            h_shift,
+            kappa,
+            gain: input_range.iter().map(|s| 2f64.powi(kappa) / s).collect(),
+            input_range,
+        }
+    }
+
+    /// The integers of row `r`: the scale that the accumulator holds, and what is nearest by it.
+    fn row(
+        &self,
+        r: usize,
+        recurrent: &RecurrentRow,
+        formats: &Formats,
+        rows: &RowQuantiser<'_>,
+    ) -> Result<IntegerRow, QuantiseError> {
+        let layer = self.layer;
+        let of_x = layer.w_x.row(r).into_iter().zip(&formats.gain);
+        let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
+            .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
+            .collect();
+        let bias = f64::from(layer.bias[r]);
+        let peephole = self.peephole(r, formats.cell_int_bits);
+        let integers = |row: &Row| {
+            let bias = ((bias + row.bias) * Q15 / row.scale).round();
+            let peephole = (peephole / row.scale).round().clamp(-32_767.0, 32_767.0);
+            (bias, peephole)
+        };
+        let fits = |row: &Row| {
+            let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
+            let (bias, peephole) = integers(row);
+            let (of_x, of_h) = row.weights.split_at(formats.gain.len());
+            let values = 2f64.powi(formats.kappa) * sum(of_x) + sum(of_h) + peephole.abs();
+            Q15 * values + bias.abs() < ACCUMULATOR_BOUND
+        };
+        let least = self.least_scale(r, recurrent, &formats.input_range, formats.kappa);
+        let row = rows.quantise(&target, least, fits).ok_or_else(|| {
+            let largest = (target.iter()).fold(least * rows.weight_max, |max, t| t.abs().max(max));
+            too_large(&self.name, r, largest, 4.0 * rows.weight_max)
+        })?;
+        let (bias, peephole) = integers(&row);
+        Ok(IntegerRow {
+            row,
+            bias: bias as i32,
+            peephole: peephole as i16,
+        })
     }
 
     /// Integer bits that cover [`CELL_MARGIN`] times the reach of the cells.

@@ -13,11 +13,11 @@
 //! the last validation judged.
 
 use lstm_nostd::kernels::Scheme;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::error::TrainError;
 use crate::calibrate::Calibration;
-use crate::data::Dataset;
+use crate::data::{Dataset, views};
 use crate::magnitudes::Clipping;
 use crate::network::Network;
 use crate::quantise::{FakeQuantised, Plan, QuantisedNetwork, Rounding, quantise};
@@ -44,11 +44,9 @@ impl FakeQuantiser {
     /// Layers in `schemes`, one for each, with the ranges of `network` as it is now on the normalised
     /// training part.
     pub(super) fn new(schemes: &[Scheme], network: &Network, train: &Dataset) -> Self {
-        let sequences: Vec<ArrayView2<'_, f32>> =
-            train.sequences.iter().map(|s| s.view()).collect();
         Self {
             schemes: schemes.to_vec(),
-            calibration: Calibration::observe(network, &sequences),
+            calibration: Calibration::observe(network, &views(&train.sequences)),
         }
     }
 

@@ -13,7 +13,7 @@ use lstm_nostd::Model;
 use super::plan::Plan;
 use super::trial::{TrialData, TrialError, TrialResult, request, value};
 use crate::choose::choose;
-use crate::data::{Dataset, Fold, Parts};
+use crate::data::{Dataset, Fold, Parts, views};
 use crate::evaluate::score;
 use crate::integers;
 use crate::run_folder::{Run, RunConfig};
@@ -196,8 +196,7 @@ impl FoldTask {
         let request = request(plan, &run);
         let chosen = choose(&run, &self.parts.train, Some(judge), &request)?;
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-        let sequences: Vec<_> = judge.sequences.iter().map(|s| s.view()).collect();
-        let integers = score(judge, &integers::outputs(&model, &sequences));
+        let integers = score(judge, &integers::outputs(&model, &views(&judge.sequences)));
         let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);
         Ok(TrialResult::of(
             (&integers, metrics.validation.as_ref()),

@@ -1,6 +1,6 @@
 //! `trainer-host tune best`: from a study to a model file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
 use lstm_nostd::Model;
@@ -10,9 +10,10 @@ use super::limits::LimitArgs;
 use super::place::PlaceArgs;
 use crate::choose::choose;
 use crate::cli::{Printer, interrupt, train};
-use crate::cost::Footprint;
+use crate::cost::{Footprint, Limits};
+use crate::data::{Dataset, views};
 use crate::evaluate::{Comparison, compare};
-use crate::run_folder::{QUANTISED, Run};
+use crate::run_folder::{QUANTISED, Run, RunConfig};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
@@ -68,18 +69,13 @@ struct Retrained {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let mut study = args.place.open()?;
-    let trials = study.trials()?;
+    let mut trials = study.trials()?;
     let definition = &study.definition;
     let limits = args.limits.limits().or(definition.search.chip);
     limits.validate().map_err(|problem| anyhow!(problem))?;
-    if let Some(folder) = args.export.as_ref().and_then(|file| file.parent()) {
-        ensure!(
-            folder.as_os_str().is_empty() || folder.is_dir(),
-            "{}: there is no such folder to write the model file to",
-            folder.display()
-        );
+    if let Some(file) = &args.export {
+        check_folder_of(file)?;
     }
-    let mut trials = trials;
     if args.limits.are_given() {
         // The study's footprints are for its own core and clock.
         let data = TrialData::open(&definition.config)?;
@@ -88,20 +84,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             trial.footprint = data.footprint(&plan, &limits)?;
         }
     }
-    let trial = match args.trial {
-        Some(number) => trials
-            .get(number)
-            .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
-        None => best(&trials, &definition.search, &limits).context(
-            "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
-        )?,
-    };
-    ensure!(
-        trial.own.result.is_some(),
-        "trial {} is {}; `tune show` lists those that are finished",
-        trial.number,
-        trial.own.state.name()
-    );
+    let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
         eprintln!("{remark}");
     }
@@ -114,42 +97,16 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    let stop = interrupt::flag()?;
-    let epochs = plan.config.train.epochs;
-    let before = crate::run_folder::RunConfig::read(&args.out);
-    let is_there = before.is_ok();
-    let is_ours = before.is_ok_and(|before| before == plan.config) && !args.overwrite;
-    ensure!(
-        !is_there || is_ours || args.overwrite,
-        "{}: holds another run; replace it by --overwrite, or choose another folder by --out",
-        args.out.display()
-    );
-    let run = if is_ours {
-        TrainingRun::resume(&args.out)?
-    } else {
-        TrainingRun::begin(plan.config.clone(), &args.out, args.overwrite)?
-    };
-    train::train(run, &args.out, "", &stop)?;
-    let run = Run::open(&args.out)?;
+    let run = trained(&plan.config, &args.out, args.overwrite)?;
     let data = run.open_data()?;
-    let chosen = choose(&run, &data.train, None, &request(&plan, &run))?;
-    quantised_file::write(&args.out.join(QUANTISED), &chosen.file, &run.network)?;
+    let quantised = choose(&run, &data.train, None, &request(&plan, &run))?;
+    quantised_file::write(&args.out.join(QUANTISED), &quantised.file, &run.network)?;
     let core = limits.core();
-    let bytes = chosen.file.to_bytes_in(core.order())?;
-    let model = Model::parse(&bytes)?;
-    let footprint = Footprint::of(core, limits.clock, &model, bytes.len());
+    let bytes = quantised.file.to_bytes_in(core.order())?;
+    let footprint = Footprint::of(core, limits.clock, &Model::parse(&bytes)?, bytes.len());
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }
-    let test = data.test.as_ref().map(|test| {
-        let sequences: Vec<_> = test.sequences.iter().map(|s| s.view()).collect();
-        let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-        compare(
-            test,
-            &run.outputs(test),
-            &integers::outputs(&model, &sequences),
-        )
-    });
     if let Some(file) = &args.export {
         atomic_file::write(file, &bytes)?;
     }
@@ -158,14 +115,76 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         point: trial.point.clone(),
         judgement: trial.judgement(trial.repeats.len() + 1),
         run: args.out,
-        epochs,
+        epochs: plan.config.train.epochs,
         on_all: data.validation.is_none(),
         scheme: plan.scheme.name(),
         footprint,
-        test,
+        test: (data.test.as_ref()).map(|test| judged(&run, &quantised.bytes, test)),
         model: args.export,
     };
     printer.print(&retrained, text)
+}
+
+/// Refuses a file whose folder is not there, before anything is trained for it.
+fn check_folder_of(file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    ensure!(
+        folder.as_os_str().is_empty() || folder.is_dir(),
+        "{}: there is no such folder to write the model file to",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Trial `number`, or the best one within `limits`; finished in any case.
+fn chosen<'a>(
+    trials: &'a [StoredTrial],
+    number: Option<usize>,
+    search: &SearchConfig,
+    limits: &Limits,
+) -> anyhow::Result<&'a StoredTrial> {
+    let trial = match number {
+        Some(number) => trials
+            .get(number)
+            .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
+        None => best(trials, search, limits).context(
+            "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
+        )?,
+    };
+    ensure!(
+        trial.own.result.is_some(),
+        "trial {} is {}; `tune show` lists those that are finished",
+        trial.number,
+        trial.own.state.name()
+    );
+    Ok(trial)
+}
+
+/// The finished run of `config` in the folder `out`: a new one, or what was begun of it there.
+fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Run> {
+    let stop = interrupt::flag()?;
+    let before = RunConfig::read(out);
+    let is_there = before.is_ok();
+    let is_ours = before.is_ok_and(|before| before == *config) && !overwrite;
+    ensure!(
+        !is_there || is_ours || overwrite,
+        "{}: holds another run; replace it by --overwrite, or choose another folder by --out",
+        out.display()
+    );
+    let run = if is_ours {
+        TrainingRun::resume(out)?
+    } else {
+        TrainingRun::begin(config.clone(), out, overwrite)?
+    };
+    train::train(run, out, "", &stop)?;
+    Ok(Run::open(out)?)
+}
+
+/// f32 and integers of a run on a part of the data.
+fn judged(run: &Run, model: &[u8], part: &Dataset) -> Comparison {
+    let model = Model::parse(model).expect("the writer returns only what parses");
+    let integers = integers::outputs(&model, &views(&part.sequences));
+    compare(part, &run.outputs(part), &integers)
 }
 
 /// What is still to come of a study that another trial may be the best of then.
