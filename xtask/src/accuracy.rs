@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::data_sets::{DataSet, ECG5000, ETTH1, FSDD, JAPANESE_VOWELS, UCI_HAR, wanted};
-use crate::trainer::{self, number};
+use crate::trainer::{Trainer, number};
 use crate::{command, firmware};
 
 const EXPERIMENTS: [DataSet; 5] = [FSDD, JAPANESE_VOWELS, ECG5000, UCI_HAR, ETTH1];
@@ -75,9 +75,9 @@ impl Options {
 /// When a data set is missing or a command fails.
 pub fn run(options: &Options) -> Result<()> {
     let chosen = wanted(&EXPERIMENTS, &options.only, &options.data)?;
-    trainer::build()?;
+    let trainer = Trainer::build()?;
     let results: Vec<Value> = (chosen.iter())
-        .map(|experiment| measure(experiment, options))
+        .map(|experiment| measure(&trainer, experiment, options))
         .collect::<Result<_>>()?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Trains, fine-tunes and quantises one experiment.
-fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
+fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
     let data = options.data.join(experiment.file);
     let out = firmware::target_root()
@@ -98,7 +98,7 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     let [config, data, out] = [config, data, out].map(|path| path.to_string_lossy().into_owned());
     let train = |out: &str, flags: &[&str]| {
         let all = ["train", &data, "--config", &config, "--out", out];
-        trainer::run(&[&all, flags].concat())
+        trainer.run(&[&all, flags].concat())
     };
     let trained = train(&out, &["--seeds", &options.seeds])?;
     let mut integers: Map<String, Value> = (options.columns().into_iter())
@@ -111,7 +111,10 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     for seed in options.seeds.split(',') {
         let run = format!("{out}/seed-{seed}");
         for scheme in &options.schemes {
-            add(scheme.clone(), quantise(&run, &["--scheme", scheme])?);
+            add(
+                scheme.clone(),
+                quantise(trainer, &run, &["--scheme", scheme])?,
+            );
         }
         for scheme in &options.qat {
             let tuned = format!("{out}/qat-{scheme}");
@@ -127,7 +130,7 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
             ];
             train(&tuned, &[&flags[..], &FINE_TUNING].concat())?;
             let tuned = format!("{tuned}/seed-{seed}");
-            add(format!("{scheme} QAT"), quantise(&tuned, &[])?);
+            add(format!("{scheme} QAT"), quantise(trainer, &tuned, &[])?);
         }
     }
     Ok(json!({
@@ -138,8 +141,8 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
 }
 
 /// The comparison of f32 and integers that `quantise` prints; f32 is the network before fine-tuning.
-fn quantise(run: &str, flags: &[&str]) -> Result<Value> {
-    let found = trainer::run(&[&["quantise", run], flags].concat())?;
+fn quantise(trainer: &Trainer, run: &str, flags: &[&str]) -> Result<Value> {
+    let found = trainer.run(&[&["quantise", run], flags].concat())?;
     Ok(found["comparison"].clone())
 }
 

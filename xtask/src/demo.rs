@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::boards::{self, Board};
 use crate::firmware::{Application, Image};
-use crate::trainer::{number, text};
-use crate::{set_up, trainer};
+use crate::set_up;
+use crate::trainer::{Trainer, number, text};
 
 const BOARD: &str = "mps2-an386";
 
@@ -21,19 +21,19 @@ pub fn run() -> Result<()> {
     set_up::compiler_ready(board.target)?;
     set_up::qemu_ready()?;
     step("Building the trainer");
-    trainer::build()?;
+    let trainer = Trainer::build()?;
 
     let start = Instant::now();
     let run = crate::firmware::target_root().join("demo");
     let run = run.to_string_lossy();
     step("Training an LSTM with peepholes on handwritten digits, read row by row");
-    let trained = trainer::run(&["train", "digits", "--out", &run, "--overwrite"])?;
+    let trained = trainer.run(&["train", "digits", "--out", &run, "--overwrite"])?;
     step("Quantising it to int8 weights and int16 activations");
-    let quantised = trainer::run(&["quantise", &run])?;
+    let quantised = trainer.run(&["quantise", &run])?;
     step("Exporting it as a model file");
-    let exported = trainer::run(&["export", &run, "--target", "m4"])?;
+    let exported = trainer.run(&["export", &run, "--target", "m4"])?;
     let model = text(&exported, "/file")?;
-    let sizes = trainer::run(&["inspect", model])?;
+    let sizes = trainer.run(&["inspect", model])?;
 
     step(&format!(
         "Building firmware for a {} with the model in its flash",
@@ -51,7 +51,7 @@ pub fn run() -> Result<()> {
     step("Running every test sequence on the emulated board");
     let device = format!("qemu:{}", board.machine);
     let runner = runner.to_string_lossy();
-    let evaluated = trainer::run(&[
+    let evaluated = trainer.run(&[
         "eval", model, "--data", "digits", "--device", &device, "--image", &runner,
     ])?;
     let seconds = start.elapsed().as_secs_f64();

@@ -1,9 +1,9 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
 use xtask::{accuracy, bench, boards, demo, set_up, test, tuning};
@@ -124,6 +124,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// The folder of data sets, spelt in one way: kept runs are known by it.
+fn data_folder(given: &Path) -> Result<PathBuf> {
+    (given.canonicalize()).with_context(|| format!("--data {} cannot be read", given.display()))
+}
+
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(),
@@ -138,7 +143,7 @@ fn run(task: Task) -> Result<()> {
             qat,
             json,
         } => accuracy::run(&accuracy::Options {
-            data: std::path::absolute(&data)?,
+            data: data_folder(&data)?,
             only,
             seeds,
             schemes,
@@ -151,7 +156,7 @@ fn run(task: Task) -> Result<()> {
             seeds,
             json,
         } => tuning::run(&tuning::Options {
-            data: std::path::absolute(&data)?,
+            data: data_folder(&data)?,
             only,
             seeds,
             json,

@@ -1,49 +1,82 @@
 //! Running `trainer-host` and reading what it found.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::command;
 
-/// Builds the trainer.
-pub fn build() -> Result<()> {
-    command::run(command::cargo().current_dir(command::root()).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "trainer-host",
-    ]))
+/// The trainer, built once: all that a command finds comes from the same program.
+pub struct Trainer {
+    executable: PathBuf,
 }
 
-/// Runs a subcommand of the trainer, which shows its own progress, and returns what it found.
-pub fn run(arguments: &[&str]) -> Result<Value> {
-    let mut cargo: Command = command::cargo();
-    cargo
-        .current_dir(command::root())
-        .args([
-            "run",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--package",
-            "trainer-host",
-            "--",
-        ])
-        .args(arguments)
-        .arg("--json")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit());
-    eprintln!("    trainer-host {}", arguments.join(" "));
-    let output = cargo
-        .output()
-        .with_context(|| format!("`{}` cannot be started", command::shown(&cargo)))?;
-    if !output.status.success() {
-        bail!("`{}` failed with {}", command::shown(&cargo), output.status);
+impl Trainer {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub fn build() -> Result<Self> {
+        let mut cargo = command::cargo();
+        cargo
+            .current_dir(command::root())
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--package",
+                "trainer-host",
+            ])
+            .arg("--message-format=json-render-diagnostics")
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit());
+        let output = (cargo.output())
+            .with_context(|| format!("`{}` cannot be started", command::shown(&cargo)))?;
+        ensure!(
+            output.status.success(),
+            "`{}` failed with {}",
+            command::shown(&cargo),
+            output.status
+        );
+        let executable = executable(&String::from_utf8_lossy(&output.stdout))
+            .with_context(|| format!("`{}` built no program", command::shown(&cargo)))?;
+        Ok(Self { executable })
     }
-    serde_json::from_slice(&output.stdout).context("the trainer's results are not JSON")
+
+    /// Runs a subcommand, which shows its own progress, and returns what it found.
+    ///
+    /// # Errors
+    /// When it fails, or prints no JSON.
+    pub fn run(&self, arguments: &[&str]) -> Result<Value> {
+        let mut trainer = Command::new(&self.executable);
+        trainer
+            .current_dir(command::root())
+            .args(arguments)
+            .arg("--json")
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit());
+        eprintln!("    trainer-host {}", arguments.join(" "));
+        let output = trainer
+            .output()
+            .with_context(|| format!("`{}` cannot be started", command::shown(&trainer)))?;
+        if !output.status.success() {
+            bail!(
+                "`{}` failed with {}",
+                command::shown(&trainer),
+                output.status
+            );
+        }
+        serde_json::from_slice(&output.stdout).context("the trainer's results are not JSON")
+    }
+}
+
+/// The last program that cargo's messages, one a line, tell of.
+fn executable(messages: &str) -> Option<PathBuf> {
+    (messages.lines().rev())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
 /// The number at `place`, a JSON pointer.
@@ -60,4 +93,20 @@ pub fn text<'a>(value: &'a Value, place: &str) -> Result<&'a str> {
         .pointer(place)
         .and_then(Value::as_str)
         .with_context(|| format!("the trainer's results have no {place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_among_the_messages_of_a_build() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"trainer-host"},"executable":"/x y/trainer-host"}
+{"reason":"build-finished","success":true}
+"#;
+        let found = executable(messages);
+        assert_eq!(found, Some(PathBuf::from("/x y/trainer-host")));
+        assert_eq!(executable("{}\nno JSON\n"), None);
+    }
 }

@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::data_sets::{DataSet, FSDD, UCI_HAR, wanted};
-use crate::trainer::{self, number};
+use crate::trainer::{Trainer, number};
 use crate::{command, firmware};
 
 const EXPERIMENTS: [DataSet; 2] = [FSDD, UCI_HAR];
@@ -73,10 +73,10 @@ pub struct Options {
 /// When a data set is missing or a command fails.
 pub fn run(options: &Options) -> Result<()> {
     let chosen = wanted(&EXPERIMENTS, &options.only, &options.data)?;
-    trainer::build()?;
+    let trainer = Trainer::build()?;
     let mut results = Vec::new();
     for experiment in chosen {
-        results.push(measure(&experiment, options)?);
+        results.push(measure(&trainer, &experiment, options)?);
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
@@ -88,9 +88,10 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
+fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
     let place = Place {
+        trainer,
         data: options.data.join(experiment.file),
         config,
         folder: firmware::target_root().join("tuning").join(experiment.name),
@@ -110,8 +111,9 @@ fn measure(experiment: &DataSet, options: &Options) -> Result<Value> {
     }))
 }
 
-/// Where an experiment's files lie.
-struct Place {
+/// The trainer, and where an experiment's files lie.
+struct Place<'a> {
+    trainer: &'a Trainer,
     data: PathBuf,
     config: PathBuf,
     folder: PathBuf,
@@ -121,7 +123,7 @@ fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-impl Place {
+impl Place<'_> {
     /// The hand-made configuration: a study of one trial.
     fn by_hand(&self) -> Result<Value> {
         let study = self.study("by-hand", &["--trials", "1"])?;
@@ -185,7 +187,7 @@ impl Place {
             "--study",
             name,
         ];
-        trainer::run(&[&arguments[..], flags].concat())
+        self.trainer.run(&[&arguments[..], flags].concat())
     }
 
     fn storage(&self) -> String {
@@ -215,7 +217,7 @@ impl Place {
                 "--out",
                 &out,
             ];
-            number(&trainer::run(&arguments)?, "/test/integer/accuracy")
+            number(&self.trainer.run(&arguments)?, "/test/integer/accuracy")
         };
         Ok(json!({
             "trial": best["trial"],
