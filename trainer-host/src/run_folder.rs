@@ -45,6 +45,31 @@ pub const MODEL: &str = "model.lstm";
 const CONFIG: &str = "config.toml";
 const FITTED: &str = "model.toml";
 
+/// Removes the run that is in `folder`, its configuration first.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn remove(folder: &Path) -> Result<(), RunError> {
+    for file in [
+        CONFIG,
+        WEIGHTS,
+        CHECKPOINT,
+        LOG,
+        METRICS,
+        REPORT,
+        QUANTISED,
+        QUANTISATION_REPORT,
+        MODEL,
+        FITTED,
+    ] {
+        let path = folder.join(file);
+        if path.is_file() {
+            std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
+        }
+    }
+    Ok(())
+}
+
 /// All that a run follows from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,23 +267,7 @@ impl RunConfig {
             Self::refuse_existing(folder)?;
         }
         // What an older run left must not be taken for this one's.
-        for file in [
-            CONFIG,
-            WEIGHTS,
-            CHECKPOINT,
-            LOG,
-            METRICS,
-            REPORT,
-            QUANTISED,
-            QUANTISATION_REPORT,
-            MODEL,
-            FITTED,
-        ] {
-            let path = folder.join(file);
-            if path.is_file() {
-                std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
-            }
-        }
+        remove(folder)?;
         std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
             path: folder.to_owned(),
             source,

@@ -265,6 +265,125 @@ fn folds_are_for_data_whose_validation_part_tells_little() {
     );
 }
 
+/// A network that trials learn from has seen all folds, be it one that only some of them learn from.
+#[test]
+fn trials_that_may_learn_from_a_run_have_no_folds() {
+    let bench = bench();
+    bench.succeed(&["train", "digits", "--epochs", "1", "--out", "teacher"]);
+    let teacher = "[tune.space]\n\"train.distillation.teacher\" = { choices = [\"teacher\"] }";
+    let search = SEARCH.replace("folds = 1\n", "");
+    bench.file("search.toml", search.replace("[tune.space]", teacher));
+    let study = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--trials",
+        "1",
+        "--repeats",
+        "1",
+    ];
+    let errors = bench.fail(&[&study[..], &["--storage", "x.db", "--folds", "2"]].concat());
+    assert!(errors.contains("set --folds 1"), "{errors}");
+    let study = json(&bench.succeed(&[&study[..], &["--storage", "s.db", "--json"]].concat()));
+    assert_eq!(study["definition"]["search"]["folds"], 1);
+    assert_eq!(study["trials"][0]["state"], "finished");
+}
+
+#[test]
+fn a_fold_that_holds_all_of_a_class_is_told() {
+    let bench = bench();
+    // One class a person: whichever persons judge, the others have not shown theirs.
+    let rows = (0..18).flat_map(|series| {
+        let person = series % 3;
+        (0..4).map(move |t| format!("s{series},{t},{},c{person},p{person}\n", series * t))
+    });
+    let rows: String = rows.collect();
+    bench.file("persons.csv", format!("series_id,t,x,label,group\n{rows}"));
+    let study = [
+        "tune",
+        "persons.csv",
+        "--epochs",
+        "2",
+        "--trials",
+        "1",
+        "--repeats",
+        "1",
+        "--json",
+    ];
+    let chosen = json(&bench.succeed(&[&study[..], &["--storage", "a.db"]].concat()));
+    assert_eq!(chosen["definition"]["search"]["folds"], 1);
+    let three = spawn(
+        &bench,
+        &[&study[..], &["--storage", "b.db", "--folds", "3"]].concat(),
+    );
+    let (_, told) = finish(three);
+    assert!(told.contains("holds all there is of class c"), "{told}");
+}
+
+/// Each fold's epochs are counted, be they fewer than another's.
+#[test]
+fn what_a_trial_took_is_that_of_its_runs() {
+    let bench = bench();
+    let search = SEARCH.replace("folds = 1", "folds = 3").replace(
+        "epochs = 6",
+        "epochs = 40\nearly_stopping = { patience = 2 }",
+    );
+    bench.file("search.toml", search);
+    let study = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--trials",
+        "1",
+        "--repeats",
+        "1",
+        "--storage",
+        "s.db",
+        "--json",
+    ];
+    let study = json(&bench.succeed(&study));
+    let trial = &study["trials"][0];
+    let hidden = trial["point"]["hidden"].as_f64().unwrap();
+    let per_step = 3.0 * (4.0 * hidden * (8.0 + hidden) + 10.0 * hidden);
+    let mut macs = 0.0;
+    let mut epochs = Vec::new();
+    for fold in 1..=3 {
+        let folder = format!("s.db.trials/default/trial-0000/fold-{fold}");
+        let log = std::fs::read_to_string(bench.path(&format!("{folder}/log.jsonl"))).unwrap();
+        let metrics = std::fs::read_to_string(bench.path(&format!("{folder}/metrics.json")));
+        let sequences = json(&metrics.unwrap())["train_data"]["sequences"].as_f64();
+        epochs.push(log.lines().count());
+        macs += log.lines().count() as f64 * sequences.unwrap() * 8.0 * per_step;
+    }
+    assert!(epochs.iter().any(|e| *e != epochs[0]), "{epochs:?}");
+    assert_eq!(trial["macs"].as_f64().unwrap(), macs);
+}
+
+/// A schedule that follows the validation loss gets a fold to follow where there is no other part.
+#[test]
+fn the_best_of_folds_is_trained_as_its_schedule_needs() {
+    let bench = bench();
+    let search = SEARCH.replace("folds = 1", "folds = 2").replace(
+        "epochs = 6",
+        "epochs = 4\nvalidation_share = 0.0\nschedule = { kind = \"plateau\" }",
+    );
+    bench.file("search.toml", search);
+    let few = ["--trials", "2", "--repeats", "1", "--storage", "s.db"];
+    bench.succeed(&[&["tune", "--config", "search.toml"], &few[..]].concat());
+    let best = [
+        "tune",
+        "best",
+        "--storage",
+        "s.db",
+        "--out",
+        "best",
+        "--json",
+    ];
+    assert_eq!(json(&bench.succeed(&best))["on_all"], false);
+    let config = std::fs::read_to_string(bench.path("best/config.toml")).unwrap();
+    assert!(config.contains("validation_fold = \"1/2\""), "{config}");
+}
+
 #[test]
 fn finalists_are_trained_again_and_judged_by_the_mean() {
     let bench = bench();
@@ -754,6 +873,23 @@ fn a_trial_of_folds_is_one_command_too() {
     for refused in [trial(other, "2"), trial(point, "3")] {
         let errors = bench.fail(&refused);
         assert!(errors.contains("--overwrite"), "{errors}");
+    }
+    let errors = bench.fail(&trial(point, "0"));
+    assert!(errors.contains("tune.folds is 0"), "{errors}");
+    // Nor may runs of several shapes lie in one folder.
+    let errors = bench.fail(&trial(point, "1"));
+    assert!(errors.contains("--overwrite"), "{errors}");
+    let runs = || {
+        let folds = [1, 2, 3].map(|fold| format!("t/fold-{fold}"));
+        let is_run = |folder: &String| bench.path(&format!("{folder}/config.toml")).is_file();
+        std::iter::once("t".to_owned())
+            .chain(folds)
+            .filter(is_run)
+            .count()
+    };
+    for (folds, count) in [("3", 3), ("2", 2), ("1", 1), ("2", 2)] {
+        bench.succeed(&[&trial(point, folds)[..], &["--overwrite"]].concat());
+        assert_eq!(runs(), count);
     }
     let one = ["--validation-fold", "1/2"];
     let errors = bench.fail(&[&trial(point, "2")[..], &one].concat());

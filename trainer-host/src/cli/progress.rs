@@ -34,6 +34,11 @@ impl Progress {
             epochs,
         }
     }
+
+    /// Puts `label` before each line from now on.
+    pub(super) fn label(&mut self, label: String) {
+        self.label = label;
+    }
 }
 
 /// One epoch in words.

@@ -34,8 +34,8 @@ pub(super) fn findings(
     config: &TrainConfig,
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    // A forecast is not cross-validated.
-    let folds = train.origin.is_none();
+    // A forecast is not cross-validated, and one of several folds already is.
+    let folds = train.origin.is_none() && config.validation_fold.is_none();
     found.extend(no_validation(fit, folds));
     found.extend(small_validation(fit, config, folds));
     found.extend(test_gap(fit));
@@ -125,7 +125,14 @@ fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Find
             "a larger part to judge by, a smaller one to train on",
         )
     });
-    Some(found.advise(folds).advise(share).advise([Lever::train(
+    let others = config.validation_fold.map(|fold| {
+        let all = fold.count();
+        Lever::look(format!(
+            "judge by all {all} folds, as a trial of tune --folds {all} is: each recording is in one of them"
+        ))
+    });
+    let advised = found.advise(folds).advise(share).advise(others);
+    Some(advised.advise([Lever::train(
         "--seeds 0,1,2",
         "the mean of several runs differs less by chance",
     )]))
@@ -341,6 +348,22 @@ pub(in crate::diagnose) mod tests {
         };
         assert!(constant[0].summary.contains("quiet") && !constant[0].summary.contains("loud"));
         assert!(outliers[0].summary.contains("loud") && outliers[0].evidence[1].value == 1.0);
+    }
+
+    #[test]
+    fn a_small_fold_is_not_advised_to_be_a_share_or_folds() {
+        let (data, few) = (recordings(), fit(judged(99, 100), Some(judged(29, 30))));
+        let normalisation = Normalisation::of_inputs(&data);
+        let mut config = TrainConfig::default();
+        let advice = |config: &TrainConfig| {
+            let found = findings(&data, &normalisation, &few, config);
+            format!("{:?}", found[0].advice)
+        };
+        assert!(advice(&config).contains("--validation-share"));
+        config.validation_fold = Some("2/3".parse().unwrap());
+        let advice = advice(&config);
+        assert!(!advice.contains("--validation-share") && !advice.contains("--folds 5"));
+        assert!(advice.contains("all 3 folds"), "{advice}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::plan::{Plan, PlanError};
 use super::stored_trial::StoredTrial;
 use super::study::Definition;
 use crate::cost::Limits;
+use crate::data::Fold;
 use crate::search::{SearchConfig, pareto};
 
 /// The finished trials that none beats in all objectives, by their first one; of those alike, the first.
@@ -79,8 +80,12 @@ pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, 
     if let Some(epochs) = trial.best_epoch().filter(|_| !ends_low) {
         train.epochs = epochs.max(1);
     }
-    // A schedule that follows the validation loss needs its part.
-    if !train.schedule.needs_validation() {
+    if train.schedule.needs_validation() {
+        // Trials of folds need no part beside them, and it has to follow one.
+        if train.split().is_of_nothing() {
+            train.validation_fold = Fold::all(definition.search.folds()).next();
+        }
+    } else {
         (train.validation_share, train.validation_fold) = (0.0, None);
         if let Some(forecast) = &mut plan.config.data.forecast {
             forecast.validation_rows = None;

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::plan::{Plan, PlanError};
 use super::study::Definition;
-use super::trial::{TrialData, TrialError};
+use super::trial::TrialError;
+use super::trial_data::TrialData;
 use crate::cost::{Footprint, Limits};
 use crate::search::Point;
 

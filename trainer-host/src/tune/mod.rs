@@ -1,8 +1,8 @@
 //! Finding the network that fits the chip: a study is a search whose trials are training runs, judged
 //! as integers, and whose costs are known before they begin.
 //!
-//! [`plan`] makes a run of a point and says what its model will need; [`trial`] trains, quantises and
-//! judges it. A [`study`] lies in a [`database`], where any number of [`worker`]s of any number of
+//! [`plan`] makes a run of a point and says what its model will need; a [`task`] trains, quantises and
+//! judges it, on [`trial_data`], and a [`trial`] is what that came to. A [`study`] lies in a [`database`], where any number of [`worker`]s of any number of
 //! processes take trials from. The [`finalists`] are trained again before [`best`] picks from what was
 //! found.
 //!
@@ -24,4 +24,5 @@ pub mod stored_trial;
 pub mod study;
 pub mod task;
 pub mod trial;
+pub mod trial_data;
 pub mod worker;

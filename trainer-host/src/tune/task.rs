@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lstm_nostd::Model;
 
 use super::plan::Plan;
-use super::trial::{TrialData, TrialError, TrialResult, request, value};
+use super::trial::{TrialError, TrialResult, request, value};
+use super::trial_data::{TrialData, in_fold};
 use crate::choose::choose;
 use crate::data::{Dataset, Fold, Parts, views};
 use crate::evaluate::score;
@@ -21,8 +22,21 @@ use crate::search::Stopping;
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 use crate::training_run::{Metrics, TrainingRun};
 
+/// What the folders of folds begin with.
+const FOLD: &str = "fold-";
+
 /// Who follows a training.
 pub trait Follower: Observer {
+    /// Hears that the run of `fold` is the next to go on; not told of the validation part alone.
+    fn fold(&mut self, fold: Fold) {
+        let _ = fold;
+    }
+
+    /// Hears that a run had an epoch, of so many multiply-accumulates.
+    fn spent(&mut self, macs: f64) {
+        let _ = macs;
+    }
+
     /// Takes the next epoch's value; whether the training is worth going on with.
     fn value(&mut self, value: f64) -> bool {
         let _ = value;
@@ -56,10 +70,8 @@ impl Task {
             _ => Fold::all(folds).map(Some).collect(),
         };
         let task = |fold: Option<Fold>| {
-            let mut config = plan.config.clone();
-            if fold.is_some() {
-                config.train.validation_fold = fold;
-            }
+            let config =
+                fold.map_or_else(|| plan.config.clone(), |fold| in_fold(&plan.config, fold));
             let parts = data.parts(&config)?;
             Ok(FoldTask {
                 fold,
@@ -72,39 +84,29 @@ impl Task {
         Ok(Self { plan, folds })
     }
 
-    /// Whether `folder` holds a run of other settings, which would be replaced.
-    pub fn would_replace(&self, folder: &Path) -> bool {
-        let is_other = |fold: &FoldTask| {
-            let before = RunConfig::read(&fold.folder(folder));
-            before.is_ok_and(|before| before != fold.config)
+    /// Runs in `folder` that are none of this task: of other settings, or of other folds.
+    pub fn others_runs(&self, folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let folds = (entries.map(|entry| entry.path())).filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (name.strip_prefix(FOLD)).is_some_and(|number| number.parse::<u32>().is_ok())
+        });
+        let is_other = |path: &PathBuf| {
+            let own = self.folds.iter().find(|fold| fold.folder(folder) == *path);
+            let before = RunConfig::read(path);
+            before.is_ok_and(|before| own.is_none_or(|own| own.config != before))
         };
-        self.folds.iter().any(is_other)
+        let mut others: Vec<PathBuf> = std::iter::once(folder.to_owned())
+            .chain(folds)
+            .filter(is_other)
+            .collect();
+        others.sort();
+        others
     }
 
     /// Epochs that each run is to have.
     pub fn epochs(&self) -> usize {
         self.plan.config.train.epochs
-    }
-
-    /// Multiply-accumulates of an epoch of all runs: three for each weight and step, one forward and two back.
-    pub fn macs_per_epoch(&self) -> f64 {
-        let of_fold = |fold: &FoldTask| {
-            let train = &fold.parts.train;
-            let network = fold.config.train.network(train);
-            let mut width = network.inputs;
-            let mut weights = 0;
-            for &hidden in &network.hidden {
-                weights += 4 * hidden * (width + hidden);
-                width = hidden;
-            }
-            for &units in network.dense.iter().chain([&network.outputs]) {
-                weights += width * units;
-                width = units;
-            }
-            let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
-            3.0 * (weights * steps) as f64
-        };
-        self.folds.iter().map(of_fold).sum()
     }
 
     /// Trains in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
@@ -123,6 +125,7 @@ impl Task {
         let mut together = Together {
             follower,
             stop,
+            macs: self.folds.iter().map(FoldTask::macs_per_epoch).collect(),
             values: vec![Vec::new(); self.folds.len()],
             has_ended: vec![false; self.folds.len()],
             told: 0,
@@ -137,6 +140,9 @@ impl Task {
             };
             for (n, fold) in self.folds.iter().enumerate() {
                 if finished[n].is_none() && !together.is_called_off() {
+                    if let Some(fold) = fold.fold {
+                        together.follower.fold(fold);
+                    }
                     let run = fold.begin(folder)?;
                     let judge = fold.judge()?;
                     together.take_up(n, run.history(), judge);
@@ -158,15 +164,33 @@ impl Task {
 impl FoldTask {
     fn folder(&self, folder: &Path) -> PathBuf {
         match self.fold {
-            Some(fold) => folder.join(format!("fold-{}", fold.number())),
+            Some(fold) => folder.join(format!("{FOLD}{}", fold.number())),
             None => folder.to_owned(),
         }
+    }
+
+    /// Multiply-accumulates of an epoch: three for each weight and step, one forward and two back.
+    fn macs_per_epoch(&self) -> f64 {
+        let train = &self.parts.train;
+        let network = self.config.train.network(train);
+        let mut width = network.inputs;
+        let mut weights = 0;
+        for &hidden in &network.hidden {
+            weights += 4 * hidden * (width + hidden);
+            width = hidden;
+        }
+        for &units in network.dense.iter().chain([&network.outputs]) {
+            weights += width * units;
+            width = units;
+        }
+        let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
+        3.0 * (weights * steps) as f64
     }
 
     /// The part that it is judged by.
     fn judge(&self) -> Result<&Dataset, TrialError> {
         let validation = self.parts.validation.as_ref();
-        validation.ok_or(TrialError::NoValidation)
+        validation.ok_or(TrialError::NoValidation { folds: None })
     }
 
     /// Its run, new or as an earlier attempt left it.
@@ -210,6 +234,8 @@ impl FoldTask {
 struct Together<'a> {
     follower: &'a mut dyn Follower,
     stop: &'a AtomicBool,
+    /// Multiply-accumulates of an epoch of each run.
+    macs: Vec<f64>,
     /// Of the epochs of each run.
     values: Vec<Vec<f64>>,
     has_ended: Vec<bool>,
@@ -258,6 +284,7 @@ impl Together<'_> {
     fn take(&mut self, n: usize, record: &EpochRecord, judge: &Dataset) {
         let validation = record.validation.as_ref();
         self.values[n].push(validation.map_or(record.train_loss, |v| value(v, judge)));
+        self.follower.spent(self.macs[n]);
         self.tell();
     }
 

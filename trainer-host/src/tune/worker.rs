@@ -16,7 +16,8 @@ use super::process::Process;
 use super::stored_trial::{Attempt, StoredTrial, TrainingId, lowest, observations};
 use super::study::{Claim, Claimed, Definition, End, Study, StudyError};
 use super::task::{Follower, Task};
-use super::trial::{TrialData, TrialError};
+use super::trial::TrialError;
+use super::trial_data::TrialData;
 use crate::atomic_file::WriteFileError;
 use crate::cost::Footprint;
 use crate::search::{self, NothingFits, Point, Progress, SearchConfig};
@@ -334,6 +335,7 @@ impl Worker<'_> {
         let result = pool.install(|| task.run(&folder, search.stopping, &mut watch, halt));
         let Watch {
             values,
+            macs,
             is_worthless,
             failure,
             ..
@@ -353,11 +355,7 @@ impl Worker<'_> {
             let last = self.place.folder.join(name(training));
             move_folder(&folder, &last)?;
         }
-        Ok(Some(Ended {
-            macs: task.macs_per_epoch() * values.len() as f64,
-            end,
-            values,
-        }))
+        Ok(Some(Ended { end, values, macs }))
     }
 
     fn tell(&self, event: Event) {
@@ -420,6 +418,8 @@ struct Watch<'a, 'w> {
     costs: Vec<f64>,
     epochs: usize,
     values: Vec<f64>,
+    /// Multiply-accumulates of all epochs of all runs.
+    macs: f64,
     /// Values that the study knows, and since when.
     told: (usize, Instant),
     halt: &'a AtomicBool,
@@ -445,6 +445,7 @@ impl<'a, 'w> Watch<'a, 'w> {
             claimed,
             epochs,
             values: Vec::new(),
+            macs: 0.0,
             told: (0, Instant::now()),
             halt,
             is_worthless: false,
@@ -488,6 +489,10 @@ impl Observer for Watch<'_, '_> {
 }
 
 impl Follower for Watch<'_, '_> {
+    fn spent(&mut self, macs: f64) {
+        self.macs += macs;
+    }
+
     fn value(&mut self, value: f64) -> bool {
         self.values.push(value);
         self.worker.tell(Event::Epoch {

@@ -20,7 +20,8 @@ use crate::tune::best::{best, retraining};
 use crate::tune::finalists::{Judgement, Repeats};
 use crate::tune::plan::Plan;
 use crate::tune::stored_trial::{StoredTrial, is_over};
-use crate::tune::trial::{TrialData, request};
+use crate::tune::trial::request;
+use crate::tune::trial_data::TrialData;
 use crate::{atomic_file, integers, quantised_file};
 
 #[derive(Debug, clap::Args)]

@@ -23,7 +23,7 @@ use crate::tune::best::front;
 use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
 use crate::tune::feasible::{footprint_that_fits, share_that_fits};
 use crate::tune::study::{Definition, Study};
-use crate::tune::trial::TrialData;
+use crate::tune::trial_data::TrialData;
 use crate::tune::worker::{Event, Workplace, work};
 
 /// Trials of an earlier study that a warm start begins with.
@@ -291,11 +291,14 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     if definition.search.chip != Limits::default() {
         eprintln!("{} of the search space fits the chip", percent(share));
     }
-    let folds = definition
-        .search
-        .folds
-        .unwrap_or_else(|| data.suited_folds());
-    data.check_folds(folds)?;
+    let SearchConfig { folds, space, .. } = &definition.search;
+    let folds = folds.unwrap_or_else(|| data.suited_folds(space));
+    data.check_folds(folds, space)?;
+    if let Some((fold, class)) = data.unknown_class(folds)? {
+        eprintln!(
+            "fold {fold} holds all there is of class {class}: its network cannot know it, and every trial is judged wrong there"
+        );
+    }
     let database = args.place.storage().open()?;
     let study = Study::begin(database, &args.place.study, definition, folds)?;
     Ok((study, data))

@@ -11,10 +11,13 @@ use crate::cli::progress::Progress;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
-use crate::search::{Point, SearchConfig, Stopping};
+use crate::data::Fold;
+use crate::run_folder;
+use crate::search::{Point, Space, Stopping};
 use crate::tune::plan::Plan;
 use crate::tune::task::{Follower, Task};
-use crate::tune::trial::{TrialData, TrialResult};
+use crate::tune::trial::TrialResult;
+use crate::tune::trial_data::TrialData;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -37,7 +40,11 @@ pub(super) struct Args {
     settings: Settings,
 }
 
-impl Follower for Progress {}
+impl Follower for Progress {
+    fn fold(&mut self, fold: Fold) {
+        self.label(format!("fold {fold}  "));
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Tried {
@@ -62,8 +69,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let point: Point = serde_json::from_str(&text)
         .context("the settings are no JSON object of names and values, as {\"hidden\": 24}")?;
     let settings = args.settings.effective()?;
-    let of_search = settings.tune.as_ref().map_or(1, SearchConfig::folds);
-    let folds = args.folds.unwrap_or(of_search);
+    let mut search = settings.tune.clone().unwrap_or_default();
+    search.folds = args.folds.or(search.folds);
+    search.validate()?;
+    let folds = search.folds();
     let base = with_data(settings)?;
     let plan = Plan::new(&base, &point)?;
     let data = TrialData::open(&plan.config)?;
@@ -72,13 +81,19 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let footprint = data.footprint(&plan, &limits)?;
     limits.check(&footprint)?;
     let stop = interrupt::flag()?;
-    data.check_folds(folds)?;
+    data.check_folds(folds, &Space::default())?;
     let task = Task::new(plan, &data, folds)?;
-    if !args.overwrite && task.would_replace(&args.out) {
+    let others = task.others_runs(&args.out);
+    if let Some(other) = others.first().filter(|_| !args.overwrite) {
         bail!(
             "{}: holds a run of other settings; replace it by --overwrite, or choose another folder by --out",
-            args.out.display()
+            other.display()
         );
+    }
+    for other in &others {
+        run_folder::remove(other)?;
+        // A fold's folder is of no use without its run; one with other files stays.
+        let _ = std::fs::remove_dir(other);
     }
     let mut progress = Progress::new("", task.epochs(), 0);
     let result = task.run(&args.out, Stopping::None, &mut progress, &stop)?;
