@@ -284,9 +284,15 @@ fn trials_that_may_learn_from_a_run_have_no_folds() {
     ];
     let errors = bench.fail(&[&study[..], &["--storage", "x.db", "--folds", "2"]].concat());
     assert!(errors.contains("set --folds 1"), "{errors}");
-    let study = json(&bench.succeed(&[&study[..], &["--storage", "s.db", "--json"]].concat()));
-    assert_eq!(study["definition"]["search"]["folds"], 1);
-    assert_eq!(study["trials"][0]["state"], "finished");
+    let study = [&study[..], &["--json"]].concat();
+    let found = json(&bench.succeed(&[&study[..], &["--storage", "s.db"]].concat()));
+    assert_eq!(found["definition"]["search"]["folds"], 1);
+    assert_eq!(found["trials"][0]["state"], "finished");
+    // Nor where the points that a study begins with name one.
+    let first = "first = [{ \"train.distillation.teacher\" = \"teacher\" }]\n[tune.space]";
+    bench.file("search.toml", search.replace("[tune.space]", first));
+    let found = json(&bench.succeed(&[&study[..], &["--storage", "f.db"]].concat()));
+    assert_eq!(found["definition"]["search"]["folds"], 1);
 }
 
 #[test]
@@ -891,6 +897,11 @@ fn a_trial_of_folds_is_one_command_too() {
         bench.succeed(&[&trial(point, folds)[..], &["--overwrite"]].concat());
         assert_eq!(runs(), count);
     }
+    // A run that cannot be read is replaced no less.
+    bench.file("t/fold-1/config.toml", "source = 3");
+    let errors = bench.fail(&trial(point, "2"));
+    assert!(errors.contains("--overwrite"), "{errors}");
+    bench.succeed(&[&trial(point, "2")[..], &["--overwrite"]].concat());
     let one = ["--validation-fold", "1/2"];
     let errors = bench.fail(&[&trial(point, "2")[..], &one].concat());
     assert!(errors.contains("fold 1/2 alone judges"), "{errors}");

@@ -126,7 +126,12 @@ fn main() -> ExitCode {
 
 /// The folder of data sets, spelt in one way: kept runs are known by it.
 fn data_folder(given: &Path) -> Result<PathBuf> {
-    (given.canonicalize()).with_context(|| format!("--data {} cannot be read", given.display()))
+    (given.canonicalize()).with_context(|| {
+        format!(
+            "--data {} cannot be read; docs/training.md says where the data sets come from",
+            given.display()
+        )
+    })
 }
 
 fn run(task: Task) -> Result<()> {

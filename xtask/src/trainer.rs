@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::command;
 
-/// The trainer, built once: all that a command finds comes from the same program.
+/// The trainer, which a command builds once, before all that it measures.
 pub struct Trainer {
     executable: PathBuf,
 }

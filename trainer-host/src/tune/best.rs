@@ -67,7 +67,8 @@ fn luck(trials: &[StoredTrial], search: &SearchConfig) -> f64 {
     (excesses.iter().sum::<f64>() / excesses.len().max(1) as f64).max(0.0)
 }
 
-/// The run that trains the trial's point on training and validation part together: for all epochs of a
+/// The run that trains the trial's point on training and validation part together (a schedule that follows the
+/// validation loss keeps its part, or the first fold where there was none): for all epochs of a
 /// schedule that ends low, where the last weights are among the best, else for as many as the best weights of
 /// the trial's trainings had.
 ///
@@ -81,7 +82,7 @@ pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, 
         train.epochs = epochs.max(1);
     }
     if train.schedule.needs_validation() {
-        // Trials of folds need no part beside them, and it has to follow one.
+        // Trials of folds may have no part beside them, but the schedule has to follow one.
         if train.split().is_of_nothing() {
             train.validation_fold = Fold::all(definition.search.folds()).next();
         }

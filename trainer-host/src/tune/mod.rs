@@ -2,9 +2,9 @@
 //! as integers, and whose costs are known before they begin.
 //!
 //! [`plan`] makes a run of a point and says what its model will need; a [`task`] trains, quantises and
-//! judges it, on [`trial_data`], and a [`trial`] is what that came to. A [`study`] lies in a [`database`], where any number of [`worker`]s of any number of
-//! processes take trials from. The [`finalists`] are trained again before [`best`] picks from what was
-//! found.
+//! judges it, on [`trial_data`], and a [`trial`] is what that came to. A [`study`] lies in a [`database`],
+//! where any number of [`worker`]s of any number of processes take trials from. The [`finalists`] are
+//! trained again before [`best`] picks from what was found.
 //!
 //! Which points are tried follows from the configuration alone, however many workers there are and
 //! whenever they are killed: see [`SearchConfig::lag`](crate::search::SearchConfig).

@@ -93,8 +93,9 @@ impl Task {
         });
         let is_other = |path: &PathBuf| {
             let own = self.folds.iter().find(|fold| fold.folder(folder) == *path);
-            let before = RunConfig::read(path);
-            before.is_ok_and(|before| own.is_none_or(|own| own.config != before))
+            let is_own = |own: &FoldTask| RunConfig::read(path).is_ok_and(|run| run == own.config);
+            // A run that cannot be read is nobody's to replace unasked.
+            RunConfig::refuse_existing(path).is_err() && !own.is_some_and(is_own)
         };
         let mut others: Vec<PathBuf> = std::iter::once(folder.to_owned())
             .chain(folds)

@@ -9,7 +9,7 @@ use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Parts, SplitError};
 use crate::export::{GOLDEN_STEPS, check_data};
 use crate::run_folder::RunConfig;
-use crate::search::Space;
+use crate::search::SearchConfig;
 use crate::training_run::TrainingRunError;
 
 /// Folds where nothing is said and a validation part would tell little.
@@ -18,7 +18,7 @@ const FOLDS: usize = 3;
 const FEW_DECISIONS: usize = 1000;
 /// or of fewer persons or machines.
 const FEW_GROUPS: usize = 10;
-/// The setting that trials of a space learn from other runs by.
+/// The setting by which trials learn from other runs.
 const TEACHER: &str = "train.distillation.teacher";
 
 /// The data of a study, without its test part, and what trials of it need.
@@ -112,25 +112,27 @@ impl TrialData {
         Ok(parts)
     }
 
-    /// Refuses to judge trials of `space` by so many folds, or by the validation part alone if it is one.
+    /// Refuses to judge trials of `search` by so many folds, or by the validation part alone if it is one.
     ///
     /// # Errors
     /// For one when there is no validation part. For several when the data is a forecast's or has too few
     /// groups or sequences, when trials learn from a run, which has seen all folds, and when the configuration
     /// names one fold.
-    pub fn check_folds(&self, count: usize, space: &Space) -> Result<(), TrialError> {
+    pub fn check_folds(&self, count: usize, search: &SearchConfig) -> Result<(), TrialError> {
         if count < 2 {
             if self.parts.validation.is_some() {
                 return Ok(());
             }
-            let folds = self.most_folds(space);
+            let folds = self.most_folds(search);
             return Err(TrialError::NoValidation { folds });
         }
         if self.base.data.forecast.is_some() {
             return Err(SplitError::Forecast.into());
         }
         let of_all = self.base.train.other_runs().map(|(key, _)| key).next();
-        let of_some = (space.parameters.contains_key(TEACHER)).then_some("distillation");
+        let is_tried = search.space.parameters.contains_key(TEACHER)
+            || search.first.iter().any(|point| point.contains_key(TEACHER));
+        let of_some = is_tried.then_some("distillation");
         if let Some(key) = of_all.or(of_some) {
             return Err(TrialError::FoldsSeen { key });
         }
@@ -152,9 +154,10 @@ impl TrialData {
         Ok(())
     }
 
-    /// How many folds suit the data and trials of `space`: one where the validation part tells enough, there
-    /// cannot be more, or a fold would hold a class that the others lack.
-    pub fn suited_folds(&self, space: &Space) -> usize {
+    /// How many folds suit the data and trials of `search`: one where the validation part tells enough, there
+    /// cannot be more, or a fold would hold a class that the others lack. Without a validation part, as many as
+    /// there can be.
+    pub fn suited_folds(&self, search: &SearchConfig) -> usize {
         let tells_enough = |validation: &Dataset| {
             let groups = groups([validation]);
             decisions(validation) >= FEW_DECISIONS && (groups == 0 || groups >= FEW_GROUPS)
@@ -164,17 +167,19 @@ impl TrialData {
             return 1;
         }
         let all_known = |count: &usize| matches!(self.unknown_class(*count), Ok(None));
-        let several = self.most_folds(space);
-        several
-            .filter(|count| all_known(count) || validation.is_none())
-            .unwrap_or(1)
+        let several = self.most_folds(search);
+        let several = several.filter(|count| all_known(count) || validation.is_none());
+        if several.is_none() {
+            lock(&self.folds).clear();
+        }
+        several.unwrap_or(1)
     }
 
     /// As many folds as there can be, up to those of a study that says nothing.
-    fn most_folds(&self, space: &Space) -> Option<usize> {
+    fn most_folds(&self, search: &SearchConfig) -> Option<usize> {
         (2..=FOLDS)
             .rev()
-            .find(|count| self.check_folds(*count, space).is_ok())
+            .find(|count| self.check_folds(*count, search).is_ok())
     }
 
     /// The first of `count` folds that holds a class which its training part lacks, and that class.
@@ -182,6 +187,9 @@ impl TrialData {
     /// # Errors
     /// When the data cannot be read again.
     pub fn unknown_class(&self, count: usize) -> Result<Option<(Fold, String)>, TrialError> {
+        if !self.train().targets.task().is_class() {
+            return Ok(None);
+        }
         for fold in Fold::all(count) {
             let parts = self.parts(&in_fold(&self.base, fold))?;
             let counts = |part: &Dataset| part.class_counts().unwrap_or_default();

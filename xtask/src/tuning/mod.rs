@@ -47,9 +47,9 @@ const TRIALS: usize = 40;
 const FOLDS: usize = 3;
 /// Finalists of the tuner.
 const FINALISTS: usize = 4;
-/// Those of a random search, whose last trials may exceed the compute and then do not count: with all the
-/// others that a study has in work at once, at least as many as the tuner's are left, and so many are judged.
-const RANDOM_FINALISTS: usize = FINALISTS + 3;
+/// Those of a random search, so that as many as the tuner's are left to judge: the trial that exceeds the compute
+/// and the three that were in work beside it do not count.
+const RANDOM_FINALISTS: usize = FINALISTS + 4;
 /// Trainings with different seeds that finalists are judged by, each of all folds.
 const REPEATS: usize = 2;
 /// Seeds of the trainings that the test part judges.
@@ -232,7 +232,7 @@ impl Place<'_> {
 /// Of the finalists that a study of its first `trials` trials has, the one that is judged best.
 fn best(study: &Value, trials: u64) -> Result<&Value> {
     let finalists = study["finalists"].as_array().context("no finalists")?;
-    // They come by their mean; who is a finalist follows from the first training alone.
+    // They come by their mean. Who is one follows from the first training, then from the instructions.
     let mut within = Vec::new();
     for finalist in finalists {
         let trial = finalist["trial"]
@@ -240,15 +240,23 @@ fn best(study: &Value, trials: u64) -> Result<&Value> {
             .context("a finalist has no number")?;
         if trial < trials {
             let error = number(study, &format!("/trials/{trial}/result/error"))?;
-            within.push((error, finalist));
+            let instructions = number(finalist, "/footprint/instructions")?;
+            within.push((error, instructions, trial));
         }
     }
-    let mut errors: Vec<f64> = within.iter().map(|(error, _)| *error).collect();
-    errors.sort_by(f64::total_cmp);
-    let last = errors.get(FINALISTS - 1).copied().unwrap_or(f64::INFINITY);
-    (within.iter())
-        .find(|(error, finalist)| *error <= last || finalist["is_beginning"] == true)
-        .map(|(_, finalist)| *finalist)
+    within.sort_by(|a, b| {
+        let by_error = a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+        by_error.then(a.2.cmp(&b.2))
+    });
+    let is_among = |trial: &Value, trials: &[(f64, f64, u64)]| {
+        trials.iter().any(|(_, _, number)| *trial == *number)
+    };
+    let first = &within[..FINALISTS.min(within.len())];
+    (finalists.iter())
+        .find(|finalist| {
+            let trial = &finalist["trial"];
+            is_among(trial, first) || finalist["is_beginning"] == true && is_among(trial, &within)
+        })
         .context("no finalist")
 }
 
@@ -325,13 +333,16 @@ mod tests {
     #[test]
     fn finalists_of_later_trials_leave_room_for_no_more() {
         let trial = |error: f64| json!({ "result": { "error": error } });
-        let finalist = |trial: u64| json!({ "trial": trial, "is_beginning": trial == 6 });
-        let trials = [0.5, 0.1, 0.2, 0.3, 0.4, 0.45, 0.6, 0.0].map(trial);
+        let finalist = |trial: u64| {
+            let footprint = json!({ "instructions": 100 + trial });
+            json!({ "trial": trial, "is_beginning": trial == 6, "footprint": footprint })
+        };
+        let trials = [0.5, 0.1, 0.2, 0.3, 0.4, 0.4, 0.6, 0.0].map(trial);
         let by_their_means = [7, 0, 5, 6, 4, 3, 2, 1].map(finalist);
         let study = json!({ "trials": trials, "finalists": by_their_means });
         let found = |trials| best(&study, trials).unwrap()["trial"].as_u64().unwrap();
         assert_eq!(found(8), 7);
-        // 1, 2, 3, 4 by their errors, and the beginning.
+        // 1, 2, 3, 4 by their errors (5 has as many errors and more instructions), and the beginning.
         assert_eq!(found(7), 6);
         assert_eq!(found(6), 4);
         assert_eq!(found(4), 0);

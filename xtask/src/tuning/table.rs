@@ -13,8 +13,9 @@ pub(super) fn text(result: &Value) -> Result<String> {
         "{}: networks of at most {} instructions a step on an M4, half of the hand-made one's.\n\
          Area: what the front of error and instructions dominates.\n\
          Accuracy of the integers in %: over {FOLDS} folds, each trained with {REPEATS} seeds, by which the best of\n\
-         {FINALISTS} finalists was chosen, so that it is a little lucky; by how much that is above by hand, ± standard\n\
-         error over the folds; and on the test part, mean ± deviation of {} trainings.\n\n\
+         a search was chosen among {FINALISTS} finalists and the point that it began with, so that it is a little lucky;\n\
+         by how much that is above by hand, ± standard error over the folds; and on the test part, mean ±\n\
+         deviation of {} trainings.\n\n\
          {:<14} {:>9} {:>9} {:>8} {:>13} {:>7} {:>14} {:>14}\n",
         result["experiment"].as_str().unwrap_or_default(),
         number(result, "/limit")?,

@@ -291,9 +291,9 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     if definition.search.chip != Limits::default() {
         eprintln!("{} of the search space fits the chip", percent(share));
     }
-    let SearchConfig { folds, space, .. } = &definition.search;
-    let folds = folds.unwrap_or_else(|| data.suited_folds(space));
-    data.check_folds(folds, space)?;
+    let search = &definition.search;
+    let folds = search.folds.unwrap_or_else(|| data.suited_folds(search));
+    data.check_folds(folds, search)?;
     if let Some((fold, class)) = data.unknown_class(folds)? {
         eprintln!(
             "fold {fold} holds all there is of class {class}: its network cannot know it, and every trial is judged wrong there"

@@ -13,7 +13,7 @@ use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::data::Fold;
 use crate::run_folder;
-use crate::search::{Point, Space, Stopping};
+use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::plan::Plan;
 use crate::tune::task::{Follower, Task};
 use crate::tune::trial::TrialResult;
@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Run folder to write; a run of the same settings that is there is gone on with.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// Replace a run of other settings that is in the folder.
+    /// Replace the runs of other settings or folds that are in the folder.
     #[arg(long)]
     overwrite: bool,
     /// Settings as JSON, as in '{"hidden": 24, "train.learning_rate": 0.01}' [default: standard input].
@@ -81,12 +81,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let footprint = data.footprint(&plan, &limits)?;
     limits.check(&footprint)?;
     let stop = interrupt::flag()?;
-    data.check_folds(folds, &Space::default())?;
+    data.check_folds(folds, &SearchConfig::default())?;
     let task = Task::new(plan, &data, folds)?;
     let others = task.others_runs(&args.out);
     if let Some(other) = others.first().filter(|_| !args.overwrite) {
         bail!(
-            "{}: holds a run of other settings; replace it by --overwrite, or choose another folder by --out",
+            "{}: holds a run of other settings or folds; replace it by --overwrite, or choose another folder by --out",
             other.display()
         );
     }
