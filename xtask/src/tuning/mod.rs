@@ -202,7 +202,8 @@ impl Place<'_> {
         let best = best(study, trials)?;
         let (storage, trial) = (self.storage(), best["trial"].to_string());
         let test = |seed: &&str| -> Result<f64> {
-            let out = shown(&self.folder.join(format!("{name}-{seed}")));
+            // A study that is given more may have another best one then.
+            let out = shown(&self.folder.join(format!("{name}-{trial}-{seed}")));
             let arguments = [
                 "tune",
                 "best",
