@@ -27,6 +27,18 @@ hidden = { low = 4, high = 16, scale = "log" }
 scheme = { choices = ["w8a16", "w8a8"] }
 "#;
 
+/// A study of one trial that is trained once.
+const ONE_TRIAL: [&str; 8] = [
+    "tune",
+    "--config",
+    "search.toml",
+    "--trials",
+    "1",
+    "--repeats",
+    "1",
+    "--json",
+];
+
 /// A folder with the small study's configuration.
 fn bench() -> Bench {
     let bench = Bench::new();
@@ -200,16 +212,7 @@ fn a_trial_of_folds_is_judged_by_each_of_them() {
 fn folds_are_for_data_whose_validation_part_tells_little() {
     let bench = bench();
     bench.file("search.toml", SEARCH.replace("folds = 1\n", ""));
-    let same = [
-        "tune",
-        "--config",
-        "search.toml",
-        "--trials",
-        "1",
-        "--repeats",
-        "1",
-        "--json",
-    ];
+    let same = ONE_TRIAL;
     let folds = |extra: &[&str]| {
         let study = json(&bench.succeed(&[&same[..], extra].concat()));
         study["definition"]["search"]["folds"].as_u64().unwrap()
@@ -273,18 +276,9 @@ fn trials_that_may_learn_from_a_run_have_no_folds() {
     let teacher = "[tune.space]\n\"train.distillation.teacher\" = { choices = [\"teacher\"] }";
     let search = SEARCH.replace("folds = 1\n", "");
     bench.file("search.toml", search.replace("[tune.space]", teacher));
-    let study = [
-        "tune",
-        "--config",
-        "search.toml",
-        "--trials",
-        "1",
-        "--repeats",
-        "1",
-    ];
+    let study = ONE_TRIAL;
     let errors = bench.fail(&[&study[..], &["--storage", "x.db", "--folds", "2"]].concat());
     assert!(errors.contains("set --folds 1"), "{errors}");
-    let study = [&study[..], &["--json"]].concat();
     let found = json(&bench.succeed(&[&study[..], &["--storage", "s.db"]].concat()));
     assert_eq!(found["definition"]["search"]["folds"], 1);
     assert_eq!(found["trials"][0]["state"], "finished");
@@ -335,19 +329,7 @@ fn what_a_trial_took_is_that_of_its_runs() {
         "epochs = 40\nearly_stopping = { patience = 2 }",
     );
     bench.file("search.toml", search);
-    let study = [
-        "tune",
-        "--config",
-        "search.toml",
-        "--trials",
-        "1",
-        "--repeats",
-        "1",
-        "--storage",
-        "s.db",
-        "--json",
-    ];
-    let study = json(&bench.succeed(&study));
+    let study = json(&bench.succeed(&[&ONE_TRIAL[..], &["--storage", "s.db"]].concat()));
     let trial = &study["trials"][0];
     let hidden = trial["point"]["hidden"].as_f64().unwrap();
     let per_step = 3.0 * (4.0 * hidden * (8.0 + hidden) + 10.0 * hidden);
