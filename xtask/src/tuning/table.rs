@@ -6,6 +6,9 @@ use serde_json::Value;
 use super::{FINALISTS, FOLDS, REPEATS, SEEDS, TRIALS, WINS_OF_FIVE, spread};
 use crate::trainer::number;
 
+/// Means of as many right decisions may differ by so much, by the order in which they are added up.
+const ROUNDING: f64 = 1e-9;
+
 /// All of one experiment.
 pub(super) fn text(result: &Value) -> Result<String> {
     let searches = result["searches"].as_array().context("no searches")?;
@@ -141,8 +144,9 @@ impl Compared {
         for search in searches {
             let own = number(search, &format!("/tuned/{figure}"))?;
             let other = other(search)?;
-            above += usize::from(own > other);
-            equal += usize::from(own == other);
+            let is_equal = (own - other).abs() < ROUNDING;
+            above += usize::from(own > other && !is_equal);
+            equal += usize::from(is_equal);
         }
         Ok(Self { above, equal })
     }
