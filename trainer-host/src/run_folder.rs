@@ -243,6 +243,11 @@ impl RunConfig {
         read_toml(&folder.join(CONFIG))
     }
 
+    /// Whether the run in `folder` is of this configuration.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        Self::read(folder).is_ok_and(|there| there == *self)
+    }
+
     /// Refuses a folder that holds a run.
     ///
     /// # Errors

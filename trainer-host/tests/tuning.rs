@@ -299,17 +299,9 @@ fn a_fold_that_holds_all_of_a_class_is_told() {
     });
     let rows: String = rows.collect();
     bench.file("persons.csv", format!("series_id,t,x,label,group\n{rows}"));
-    let study = [
-        "tune",
-        "persons.csv",
-        "--epochs",
-        "2",
-        "--trials",
-        "1",
-        "--repeats",
-        "1",
-        "--json",
-    ];
+    let settings = "source = \"persons.csv\"\n[train]\nepochs = 2\n";
+    bench.file("search.toml", settings);
+    let study = ONE_TRIAL;
     let chosen = json(&bench.succeed(&[&study[..], &["--storage", "a.db"]].concat()));
     assert_eq!(chosen["definition"]["search"]["folds"], 1);
     let three = spawn(

@@ -38,6 +38,22 @@ pub fn run_interactive(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// What the command prints, run without a keyboard; an error, with what it says of it, when it fails.
+pub fn printed(command: &mut Command) -> Result<String> {
+    let output = (command.stdin(Stdio::null()).output())
+        .with_context(|| format!("`{}` cannot be started", shown(command)))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "`{}` failed with {}: {}",
+            shown(command),
+            output.status,
+            said.trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// What the command prints, trimmed; `None` when it cannot be started or fails.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::command;
@@ -30,17 +30,8 @@ impl Trainer {
                 "trainer-host",
             ])
             .arg("--message-format=json-render-diagnostics")
-            .stdin(Stdio::null())
             .stderr(Stdio::inherit());
-        let output = (cargo.output())
-            .with_context(|| format!("`{}` cannot be started", command::shown(&cargo)))?;
-        ensure!(
-            output.status.success(),
-            "`{}` failed with {}",
-            command::shown(&cargo),
-            output.status
-        );
-        let executable = executable(&String::from_utf8_lossy(&output.stdout))
+        let executable = executable(&command::printed(&mut cargo)?)
             .with_context(|| format!("`{}` built no program", command::shown(&cargo)))?;
         Ok(Self { executable })
     }
@@ -55,20 +46,10 @@ impl Trainer {
             .current_dir(command::root())
             .args(arguments)
             .arg("--json")
-            .stdin(Stdio::null())
             .stderr(Stdio::inherit());
         eprintln!("    trainer-host {}", arguments.join(" "));
-        let output = trainer
-            .output()
-            .with_context(|| format!("`{}` cannot be started", command::shown(&trainer)))?;
-        if !output.status.success() {
-            bail!(
-                "`{}` failed with {}",
-                command::shown(&trainer),
-                output.status
-            );
-        }
-        serde_json::from_slice(&output.stdout).context("the trainer's results are not JSON")
+        let results = command::printed(&mut trainer)?;
+        serde_json::from_str(&results).context("the trainer's results are not JSON")
     }
 }
 

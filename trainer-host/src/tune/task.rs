@@ -93,9 +93,9 @@ impl Task {
         });
         let is_other = |path: &PathBuf| {
             let own = self.folds.iter().find(|fold| fold.folder(folder) == *path);
-            let is_own = |own: &FoldTask| RunConfig::read(path).is_ok_and(|run| run == own.config);
             // A run that cannot be read is nobody's to replace unasked.
-            RunConfig::refuse_existing(path).is_err() && !own.is_some_and(is_own)
+            RunConfig::refuse_existing(path).is_err()
+                && !own.is_some_and(|own| own.config.is_in(path))
         };
         let mut others: Vec<PathBuf> = std::iter::once(folder.to_owned())
             .chain(folds)
@@ -198,8 +198,7 @@ impl FoldTask {
     fn begin(&self, folder: &Path) -> Result<TrainingRun, TrialError> {
         let folder = self.folder(folder);
         let parts = || Parts::clone(&self.parts);
-        let before = RunConfig::read(&folder);
-        if before.is_ok_and(|before| before == self.config) {
+        if self.config.is_in(&folder) {
             // A run that was killed while its folder was made is begun anew.
             if let Ok(run) = TrainingRun::resume_with(parts(), &folder) {
                 return Ok(run);

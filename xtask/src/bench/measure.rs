@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{self, AtomicUsize};
 
@@ -209,19 +208,7 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
         file.display(),
         ready.model_address
     ));
-    let output = qemu
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("`{}` cannot be started", command::shown(&qemu)))?;
-    if !output.status.success() {
-        bail!(
-            "`{}` failed with {}: {}",
-            command::shown(&qemu),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let printed = command::printed(&mut qemu)?;
     let stack = printed.lines().find_map(|line| line.strip_prefix("stack "));
     let stack_bytes = stack.and_then(|bytes| bytes.trim().parse().ok());
     let counts = fs::read_to_string(&counts)

@@ -249,15 +249,14 @@ fn best(study: &Value, trials: u64) -> Result<&Value> {
         let by_error = a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
         by_error.then(a.2.cmp(&b.2))
     });
-    let is_among = |trial: &Value, trials: &[(f64, f64, u64)]| {
-        trials.iter().any(|(_, _, number)| *trial == *number)
+    let rank = |finalist: &Value| {
+        let trial = &finalist["trial"];
+        within.iter().position(|(_, _, number)| *trial == *number)
     };
-    let first = &within[..FINALISTS.min(within.len())];
+    let counts =
+        |rank: usize, finalist: &Value| rank < FINALISTS || finalist["is_beginning"] == true;
     (finalists.iter())
-        .find(|finalist| {
-            let trial = &finalist["trial"];
-            is_among(trial, first) || finalist["is_beginning"] == true && is_among(trial, &within)
-        })
+        .find(|finalist| rank(finalist).is_some_and(|rank| counts(rank, finalist)))
         .context("no finalist")
 }
 

@@ -164,11 +164,9 @@ fn chosen<'a>(
 /// The finished run of `config` in the folder `out`: a new one, or what was begun of it there.
 fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Run> {
     let stop = interrupt::flag()?;
-    let before = RunConfig::read(out);
-    let is_there = before.is_ok();
-    let is_ours = before.is_ok_and(|before| before == *config) && !overwrite;
+    let is_ours = config.is_in(out) && !overwrite;
     ensure!(
-        !is_there || is_ours || overwrite,
+        is_ours || overwrite || RunConfig::refuse_existing(out).is_ok(),
         "{}: holds another run; replace it by --overwrite, or choose another folder by --out",
         out.display()
     );
