@@ -41,16 +41,19 @@ const ONE_TRIAL: [&str; 8] = [
 
 /// A folder with the small study's configuration.
 fn bench() -> Bench {
-    let bench = Bench::new();
-    bench.file("search.toml", SEARCH);
-    bench
+    bench_with(&[])
 }
 
 /// The same, but every trial is trained for three folds.
 fn bench_with_folds() -> Bench {
+    bench_with(&[("folds = 1", "folds = 3\nfinalists = 1\nrepeats = 2")])
+}
+
+/// The same with other settings in place of some.
+fn bench_with(changes: &[(&str, &str)]) -> Bench {
     let bench = Bench::new();
-    let few = "folds = 3\nfinalists = 1\nrepeats = 2";
-    bench.file("search.toml", SEARCH.replace("folds = 1", few));
+    let search = (changes.iter()).fold(SEARCH.to_owned(), |s, (from, to)| s.replace(from, to));
+    bench.file("search.toml", search);
     bench
 }
 
@@ -210,8 +213,7 @@ fn a_trial_of_folds_is_judged_by_each_of_them() {
 /// Whether folds are worth their cost follows from the data, and is decided once.
 #[test]
 fn folds_are_for_data_whose_validation_part_tells_little() {
-    let bench = bench();
-    bench.file("search.toml", SEARCH.replace("folds = 1\n", ""));
+    let bench = bench_with(&[("folds = 1\n", "")]);
     let same = ONE_TRIAL;
     let folds = |extra: &[&str]| {
         let study = json(&bench.succeed(&[&same[..], extra].concat()));
@@ -315,12 +317,8 @@ fn a_fold_that_holds_all_of_a_class_is_told() {
 /// Each fold's epochs are counted, be they fewer than another's.
 #[test]
 fn what_a_trial_took_is_that_of_its_runs() {
-    let bench = bench();
-    let search = SEARCH.replace("folds = 1", "folds = 3").replace(
-        "epochs = 6",
-        "epochs = 40\nearly_stopping = { patience = 2 }",
-    );
-    bench.file("search.toml", search);
+    let patience = "epochs = 40\nearly_stopping = { patience = 2 }";
+    let bench = bench_with(&[("folds = 1", "folds = 3"), ("epochs = 6", patience)]);
     let study = json(&bench.succeed(&[&ONE_TRIAL[..], &["--storage", "s.db"]].concat()));
     let trial = &study["trials"][0];
     let hidden = trial["point"]["hidden"].as_f64().unwrap();
@@ -342,12 +340,8 @@ fn what_a_trial_took_is_that_of_its_runs() {
 /// A schedule that follows the validation loss gets a fold to follow where there is no other part.
 #[test]
 fn the_best_of_folds_is_trained_as_its_schedule_needs() {
-    let bench = bench();
-    let search = SEARCH.replace("folds = 1", "folds = 2").replace(
-        "epochs = 6",
-        "epochs = 4\nvalidation_share = 0.0\nschedule = { kind = \"plateau\" }",
-    );
-    bench.file("search.toml", search);
+    let plateau = "epochs = 4\nvalidation_share = 0.0\nschedule = { kind = \"plateau\" }";
+    let bench = bench_with(&[("folds = 1", "folds = 2"), ("epochs = 6", plateau)]);
     let few = ["--trials", "2", "--repeats", "1", "--storage", "s.db"];
     bench.succeed(&[&["tune", "--config", "search.toml"], &few[..]].concat());
     let best = [
