@@ -2,7 +2,7 @@
 
 use lstm_nostd::Model;
 use lstm_nostd::kernels::lanes;
-use trainer_host::integers::Stream;
+use trainer_host::integers::stream::Stream;
 
 /// A stream on the host.
 pub struct Reference<'m> {

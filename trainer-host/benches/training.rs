@@ -17,11 +17,11 @@ use ndarray::{Array2, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use trainer_host::bptt::{Backpropagation, Example, Perturbation};
 use trainer_host::compute::large_product::LargeProduct;
 use trainer_host::loss::{Loss, Target};
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
 use trainer_host::optimiser::{Optimiser, OptimiserConfig, clip_global_norm};
+use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
 
 const SHAPES: [(usize, usize, usize); 6] = [
     (128, 9, 32),

@@ -11,20 +11,18 @@ use std::sync::atomic::AtomicBool;
 use lstm_nostd::Model;
 use serde::Serialize;
 
-use crate::atomic_file::{self, WriteFileError};
-use crate::checkpoint::{self, CheckpointError};
-use crate::choose::{ChooseError, Request, choose};
 use crate::data::generated::Judgement;
 use crate::data::{BuiltIn, Dataset, Parts, Schema, Summary, views};
 use crate::evaluate::{Outputs, Score, score};
-use crate::export::check_data;
-use crate::integers;
+use crate::files::atomic::{self, WriteFileError};
+use crate::integers::assemble::check_data;
+use crate::integers::stream;
+use crate::network::prune::prune;
 use crate::network::{Network, NetworkConfig};
-use crate::prune::prune;
 use crate::report::run_report;
-use crate::run_folder::{
-    CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS,
-};
+use crate::run::checkpoint::{self, CheckpointError};
+use crate::run::choose::{ChooseError, Request, choose};
+use crate::run::{CHECKPOINT, Fitted, LOG, METRICS, REPORT, Run, RunConfig, RunError, WEIGHTS};
 use crate::train::{
     BatchProgress, Ending, EpochRecord, Observer, QAT_CLIPPING, QAT_ROUNDING, TrainConfig,
     TrainError, TrainState, Trainer, Validation,
@@ -76,7 +74,7 @@ pub enum TrainingRunError {
     Write(#[from] WriteFileError),
     /// No model file can be made for the data.
     #[error(transparent)]
-    Limit(#[from] crate::export::DataLimit),
+    Limit(#[from] crate::integers::assemble::DataLimit),
     /// Figures cannot be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -337,10 +335,7 @@ impl<'a> Recorder<'a> {
     fn new(folder: &'a Path, observer: &'a mut dyn Observer, history: &[EpochRecord]) -> Self {
         let begin = || -> Result<(), TrainingRunError> {
             let lines: Vec<String> = history.iter().map(log_line).collect::<Result<_, _>>()?;
-            Ok(atomic_file::write(
-                &folder.join(LOG),
-                lines.concat().as_bytes(),
-            )?)
+            Ok(atomic::write(&folder.join(LOG), lines.concat().as_bytes())?)
         };
         Self {
             folder,
@@ -454,7 +449,7 @@ pub(crate) fn judged_outputs(
     };
     let chosen = choose(run, &data.train, None, &request)?;
     let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    Ok(integers::outputs(&model, &views(&part.sequences)))
+    Ok(stream::outputs(&model, &views(&part.sequences)))
 }
 
 /// Judges the chosen network and writes metrics and report.
@@ -492,7 +487,7 @@ fn finish(
         criterion,
     };
     let json = serde_json::to_string_pretty(&metrics)?;
-    atomic_file::write(&run.folder.join(METRICS), json.as_bytes())?;
+    atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
     let scores = [
         ("validation part", &metrics.validation),
         ("test part", &metrics.test),
@@ -504,6 +499,6 @@ fn finish(
         &state.history,
         &scores,
     );
-    atomic_file::write(&metrics.report, page.as_bytes())?;
+    atomic::write(&metrics.report, page.as_bytes())?;
     Ok(metrics)
 }

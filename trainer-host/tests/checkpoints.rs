@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
-use trainer_host::checkpoint;
 use trainer_host::data::{self, Dataset, Options};
 use trainer_host::network::Network;
 use trainer_host::optimiser::OptimiserKind;
+use trainer_host::run::checkpoint;
 use trainer_host::train::{TrainConfig, TrainState, Trainer};
 
 fn config(epochs: usize) -> TrainConfig {

@@ -8,10 +8,10 @@ use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use trainer_host::activation_format::{ActivationFormat, ActivationFormats};
-use trainer_host::bptt::{Backpropagation, Example, Perturbation};
 use trainer_host::loss::{Expected, Loss, Objective, Target};
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
+use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
 
 /// Step of the central differences: its square times third derivatives of the order of one is
 /// below the tolerance, and the rounding of an f64 loss divided by it far below.

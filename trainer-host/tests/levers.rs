@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use trainer_host::checkpoint;
 use trainer_host::data::{self, Dataset, Normalisation, Options, Targets};
+use trainer_host::run::checkpoint;
 use trainer_host::train::{
     Ending, EpochRecord, Observer, RangeTest, TrainConfig, TrainState, Trainer, find_rate,
 };

@@ -4,14 +4,14 @@ use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
 use proptest::prelude::*;
-use trainer_host::calibrate::Calibration;
 use trainer_host::data::views;
-use trainer_host::export::{InputStage, assemble};
-use trainer_host::input_format::choose_formats;
-use trainer_host::integers;
-use trainer_host::layer_error::{self, LayerError};
-use trainer_host::magnitudes::Clipping;
+use trainer_host::integers::assemble::{InputStage, assemble};
+use trainer_host::integers::input_format::choose_formats;
+use trainer_host::integers::layer_error::{self, LayerError};
+use trainer_host::integers::stream;
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::quantise::calibrate::Calibration;
+use trainer_host::quantise::magnitudes::Clipping;
 use trainer_host::quantise::{Plan, Rounding, quantise};
 
 /// A pseudo-random value in −1..1 that depends on all arguments (no distribution is needed here).
@@ -117,7 +117,7 @@ impl Case {
             format.take_if(|_| *scheme != Scheme::W8a8);
         }
         Quantised {
-            outputs: integers::outputs(&model, &real),
+            outputs: stream::outputs(&model, &real),
             fake: fake.network.outputs_in(&fake.formats, &normalised),
             fake_unnarrowed: fake.network.outputs_in(&unnarrowed, &normalised),
             layers: layer_error::measure(&self.network, &model, &normalised, &real),

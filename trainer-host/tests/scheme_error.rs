@@ -12,12 +12,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use trainer_host::calibrate::Calibration;
-use trainer_host::forward::LayerTrace;
-use trainer_host::input_format::InputFormat;
-use trainer_host::integers::Stream;
-use trainer_host::magnitudes::Clipping;
+use trainer_host::integers::input_format::InputFormat;
+use trainer_host::integers::stream::Stream;
 use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::passes::forward::LayerTrace;
+use trainer_host::quantise::calibrate::Calibration;
+use trainer_host::quantise::magnitudes::Clipping;
 use trainer_host::quantise::{Plan, Rounding, quantise};
 
 const INPUTS: usize = 16;

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::Printer;
 use super::table::{percent, table};
-use crate::atomic_file;
+use crate::files::atomic;
 use crate::report::{Curve, Page, curves_svg};
-use crate::run_folder::{METRICS, RunConfig, read_log};
+use crate::run::{METRICS, RunConfig, read_log};
 use crate::train::EpochRecord;
 
 #[derive(Debug, clap::Args)]
@@ -156,7 +156,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             path.display()
         );
         let text = text(&comparison, &names);
-        atomic_file::write(path, page(&runs, &names, &text).as_bytes())?;
+        atomic::write(path, page(&runs, &names, &text).as_bytes())?;
     }
     printer.print(&comparison, |comparison| text(comparison, &names))
 }

@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::Printer;
 use super::interrupt;
 use super::table::table;
-use crate::atomic_file;
 use crate::data::{Fold, SplitError, open_fold, views};
 use crate::evaluate::{Errors, Score, Spread, score};
-use crate::export::check_data;
-use crate::run_folder::{Fitted, RunConfig};
+use crate::files::atomic;
+use crate::integers::assemble::check_data;
+use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
 
 /// Where the scores are written, in the folder of `--out`.
@@ -122,7 +122,7 @@ pub(super) fn run(
             std::fs::create_dir_all(folder)
                 .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
         }
-        atomic_file::write(file, serde_json::to_string_pretty(&result)?.as_bytes())?;
+        atomic::write(file, serde_json::to_string_pretty(&result)?.as_bytes())?;
     }
     printer.print(&result, text)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::data::Dataset;
 use crate::device::{Device, Keep};
 use crate::evaluate::{Score, score};
-use crate::integers::{input_formats, raw_sequence, real_outputs, run};
+use crate::integers::stream::{input_formats, raw_sequence, real_outputs, run};
 
 /// Where the device is.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -17,7 +17,7 @@ use super::table::percent;
 use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset, Known, Options, views};
 use crate::evaluate::{Comparison, Score, compare, score};
-use crate::integers;
+use crate::integers::stream;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -76,7 +76,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .map(|bytes| Model::parse(bytes))
         .transpose()?;
     let float = source.run.as_ref().map(|run| run.outputs(&data));
-    let integer = (model.as_ref()).map(|model| integers::outputs(model, &views(&data.sequences)));
+    let integer = (model.as_ref()).map(|model| stream::outputs(model, &views(&data.sequences)));
     let comparison = Option::zip(float.as_ref(), integer.as_ref())
         .map(|(float, integer)| compare(&data, float, integer));
     let Some(outputs) = float.or(integer) else {

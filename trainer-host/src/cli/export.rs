@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::Printer;
 use crate::cost::Core;
-use crate::run_folder::Run;
-use crate::{atomic_file, quantised_file, run_folder};
+use crate::files::atomic;
+use crate::run;
+use crate::run::Run;
+use crate::run::quantised_file;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -67,16 +69,14 @@ struct Exported {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let quantised = args.run.join(run_folder::QUANTISED);
+    let quantised = args.run.join(run::QUANTISED);
     let run = Run::open(&args.run)?;
     let content = quantised_file::read(&quantised, &run.network)?;
     let bytes = content
         .to_bytes_in(args.target.order())
         .with_context(|| format!("{}", quantised.display()))?;
-    let file = args
-        .output
-        .unwrap_or_else(|| args.run.join(run_folder::MODEL));
-    atomic_file::write(&file, &bytes)?;
+    let file = args.output.unwrap_or_else(|| args.run.join(run::MODEL));
+    atomic::write(&file, &bytes)?;
     printer.print(
         &Exported {
             file,

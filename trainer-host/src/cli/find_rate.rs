@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::Printer;
 use super::settings::{Settings, with_data};
-use crate::atomic_file;
+use crate::files::atomic;
 use crate::report::rate_report;
-use crate::run_folder::Fitted;
+use crate::run::Fitted;
 use crate::train::{RangeTest, RateCurve, find_rate};
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         } else {
             page
         };
-        atomic_file::write(out, text.as_bytes())?;
+        atomic::write(out, text.as_bytes())?;
     }
     let found = Found {
         curve,

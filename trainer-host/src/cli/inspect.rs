@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::Printer;
 use super::table::table;
+use crate::cost::quantity::Hertz;
 use crate::cost::{Core, Footprint};
+use crate::files::model;
 use crate::network::NetworkConfig;
-use crate::quantity::Hertz;
-use crate::run_folder::{MODEL, QUANTISED, Run};
+use crate::run::quantised_file;
+use crate::run::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
-use crate::{model_file, quantised_file};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -69,7 +70,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let run = Run::open(&args.path)?;
         return printer.print(&inspect_run(&run), run_text);
     }
-    let bytes = model_file::read(&args.path)?;
+    let bytes = model::read(&args.path)?;
     let model = Model::parse(&bytes)?;
     let mut inspected = inspect(&model, bytes.len());
     let cores = Core::ALL.into_iter();

@@ -6,11 +6,11 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use crate::data::Fold;
-use crate::initialisation::{InputWeights, RecurrentWeights};
 use crate::loss::{ClassWeights, Loss};
+use crate::network::initialisation::{InputWeights, RecurrentWeights};
+use crate::network::schemes::Schemes;
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
-use crate::schemes::Schemes;
 use crate::train::{Distillation, EarlyStopping, TrainConfig};
 
 /// What can be set; the defaults are those of the training configuration.

@@ -6,8 +6,9 @@ use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::{Mode, Model, Task as ModelTask};
 
 use crate::data::{Schema, Task};
-use crate::run_folder::Run;
-use crate::{model_file, run_integers};
+use crate::files::model;
+use crate::run::Run;
+use crate::run::integers;
 
 /// A run or a model file.
 pub(super) struct ModelSource {
@@ -23,11 +24,11 @@ impl ModelSource {
         if !path.is_dir() {
             return Ok(Self {
                 run: None,
-                model: Some(model_file::read(path)?),
+                model: Some(model::read(path)?),
             });
         }
         let run = Run::open(path)?;
-        let model = run_integers::read(&run)?;
+        let model = integers::read(&run)?;
         Ok(Self {
             run: Some(run),
             model,

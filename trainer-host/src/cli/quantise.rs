@@ -7,15 +7,16 @@ use lstm_nostd::kernels::Width;
 
 use super::Printer;
 use super::table::{percent, table};
-use crate::choose::{Request, choose};
-use crate::magnitudes::Clipping;
-use crate::quantisation_report::{Files, Memory, QuantisationReport, measure};
+use crate::files::atomic;
+use crate::network::schemes::Schemes;
 use crate::quantise::Rounding;
+use crate::quantise::magnitudes::Clipping;
 use crate::report::quantisation_page;
-use crate::run_folder::{QUANTISATION_REPORT, QUANTISED, Run};
-use crate::schemes::Schemes;
+use crate::run::choose::{Request, choose};
+use crate::run::quantisation::{Files, Memory, QuantisationReport, measure};
+use crate::run::quantised_file;
+use crate::run::{QUANTISATION_REPORT, QUANTISED, Run};
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
-use crate::{atomic_file, quantised_file};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -112,7 +113,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let integers = chosen.file.clone();
     let report = measure(&run, &data, &request.schemes, chosen, files)?;
     quantised_file::write(&report.file, &integers, &run.network)?;
-    atomic_file::write(&report.report, quantisation_page(&report).as_bytes())?;
+    atomic::write(&report.report, quantisation_page(&report).as_bytes())?;
     printer.print(&report, text)
 }
 

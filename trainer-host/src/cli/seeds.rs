@@ -10,7 +10,7 @@ use super::Printer;
 use super::table::{percent, table};
 use super::train::{is_existing, train};
 use crate::evaluate::{Score, Spread, ValueScore};
-use crate::run_folder::RunConfig;
+use crate::run::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
 /// All runs and what they come to.

@@ -7,8 +7,8 @@ use anyhow::Context;
 
 use super::data_args::ReadArgs;
 use super::levers::Levers;
-use crate::config_file::ConfigFile;
-use crate::run_folder::RunConfig;
+use crate::run::RunConfig;
+use crate::run::config_file::ConfigFile;
 
 /// Everything that a run follows from.
 #[derive(Debug, clap::Args)]

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::score_text::details;
 use super::settings::{Settings, with_data};
 use super::{cross_validate, interrupt, seeds};
-use crate::run_folder::{RunConfig, RunError};
+use crate::run::{RunConfig, RunError};
 use crate::train::Ending;
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 

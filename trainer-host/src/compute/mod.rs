@@ -2,7 +2,7 @@
 //! used without a compiler flag.
 //!
 //! ```text
-//! lanes → panels → product, activation → cell, large_product
+//! lanes → panels → product, activation, large_product
 //! ```
 //!
 //! Matrices are stored as panels of 16 columns (`panels.rs`), so that each product below
@@ -10,7 +10,6 @@
 //! chain of fused multiply-adds in a fixed order; the width of the vector unit and the shape of
 //! the register tile change the speed, never the bits.
 pub mod activation;
-pub(crate) mod cell;
 pub(crate) mod lanes;
 pub mod large_product;
 pub(crate) mod panels;

@@ -6,7 +6,7 @@ use lstm_nostd::model::{scratch_bytes, state_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::{Core, engine_flash, step_of};
-use crate::quantity::Hertz;
+use crate::cost::quantity::Hertz;
 
 /// What a model costs on a core, with its weights in the order for it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

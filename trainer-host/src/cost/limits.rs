@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Core, Footprint};
-use crate::quantity::{Bytes, Hertz, Seconds};
+use crate::cost::quantity::{Bytes, Hertz, Seconds};
 
 /// The chip that a model is for, and what of it the model may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@
 mod fit;
 mod footprint;
 mod limits;
+pub mod quantity;
 mod rows;
 mod table;
 

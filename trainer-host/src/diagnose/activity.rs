@@ -3,9 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::calibrate::evenly_spaced;
-use crate::forward::LayerTrace;
 use crate::network::Network;
+use crate::passes::forward::LayerTrace;
+use crate::quantise::calibrate::evenly_spaced;
 
 /// Sequences that are looked at, at most: shares of activations do not change any more with others.
 const MOST_SEQUENCES: usize = 200;

@@ -7,13 +7,13 @@ use lstm_nostd::Model;
 use super::activity::LayerActivity;
 use super::fit::Fit;
 use super::quantisation::Integers;
-use crate::calibrate::evenly_spaced;
 use crate::data::{Dataset, Parts, views};
 use crate::evaluate::compare;
-use crate::integers;
-use crate::layer_error;
-use crate::run_folder::{METRICS, Run, RunConfig, RunError, read_log};
-use crate::run_integers::{self, RunIntegersError};
+use crate::integers::layer_error;
+use crate::integers::stream;
+use crate::quantise::calibrate::evenly_spaced;
+use crate::run::integers::{self, RunIntegersError};
+use crate::run::{METRICS, Run, RunConfig, RunError, read_log};
 use crate::train::EpochRecord;
 use crate::training_run::TrainingRunError;
 
@@ -146,7 +146,7 @@ fn finished(folder: &Path) -> Result<Option<(u64, Option<u64>)>, DiagnoseError> 
 }
 
 fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, DiagnoseError> {
-    let Some(bytes) = run_integers::read(run)? else {
+    let Some(bytes) = integers::read(run)? else {
         return Ok(None);
     };
     let model = Model::parse(&bytes).expect("the writer returns only what parses");
@@ -154,7 +154,7 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
         Some(validation) => ("validation", validation),
         None => ("training", &data.train),
     };
-    let found = integers::outputs(&model, &views(&judged.sequences));
+    let found = stream::outputs(&model, &views(&judged.sequences));
     let all: Vec<usize> = (0..data.train.len()).collect();
     let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
     let steps: usize = compared

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::guess::{constant_outputs, repeated};
 use crate::data::{Dataset, Parts};
 use crate::evaluate::{ClassScore, Outputs, Score, score};
-use crate::run_folder::Run;
+use crate::run::Run;
 use crate::train::judge;
 use crate::training_run::{TrainingRunError, judged_outputs};
 

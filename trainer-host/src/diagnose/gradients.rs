@@ -2,7 +2,7 @@
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use super::learning_curve::Curves;
-use crate::initialisation::RecurrentWeights;
+use crate::network::initialisation::RecurrentWeights;
 use crate::train::{EpochRecord, TrainConfig};
 
 /// Clipped to a tenth and less, an update has the gradient's direction and nothing of its size.

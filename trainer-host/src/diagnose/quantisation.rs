@@ -6,7 +6,7 @@ use lstm_nostd::kernels::Scheme;
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use crate::evaluate::{Comparison, Score};
-use crate::layer_error::LayerError;
+use crate::integers::layer_error::LayerError;
 use crate::train::TrainConfig;
 
 /// Of the decisions: w8a16 changes one in a thousand or none, and what is nearly equal may turn.

@@ -19,7 +19,7 @@
 //! A batch's loss is the sum over its judged rows divided by their number, not by the sum of their
 //! weights, so that a batch of one class counts as its class should. There is one judged row for
 //! each sequence, or one for each valid step of sequence to sequence. Padded steps do not exist
-//! here, see [`crate::forward`].
+//! here, see [`crate::passes::forward`].
 
 mod class_weights;
 mod config;

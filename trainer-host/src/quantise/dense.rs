@@ -8,8 +8,8 @@ use super::gptq::Curvature;
 use super::moments::Moments;
 use super::row::{Row, RowQuantiser};
 use super::{ACCUMULATOR_BOUND, QuantiseError, SMALLEST_SCALE, range_margin};
-use crate::magnitudes::Clipping;
 use crate::network::DenseLayer;
+use crate::quantise::magnitudes::Clipping;
 
 /// The largest `output_shift` that the engine takes.
 const MAX_OUTPUT_SHIFT: u8 = 15;

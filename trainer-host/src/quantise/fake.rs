@@ -13,8 +13,8 @@ use ndarray::{Array1, Array2};
 
 use super::lstm::GATE_GAIN;
 use super::{Q15, QuantisedNetwork, hidden_format};
-use crate::activation_format::{ActivationFormat, ActivationFormats};
 use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 
 /// A network whose weights are those of integers.
 #[derive(Clone, Debug, PartialEq)]

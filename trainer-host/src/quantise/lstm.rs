@@ -11,9 +11,9 @@ use super::row::{Row, RowQuantiser};
 use super::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
-use crate::calibrate::LstmRanges;
-use crate::magnitudes::Clipping;
 use crate::network::LstmLayer;
+use crate::quantise::calibrate::LstmRanges;
+use crate::quantise::magnitudes::Clipping;
 
 /// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
 pub(super) const GATE_GAIN: f64 = 536_870_912.0;
@@ -38,7 +38,7 @@ pub(super) fn input_ranges(
     plan: &Plan<'_>,
     width: Width,
 ) -> (u8, Vec<f64>, Vec<f64>) {
-    let reach = |magnitudes: &crate::magnitudes::Magnitudes| {
+    let reach = |magnitudes: &crate::quantise::magnitudes::Magnitudes| {
         magnitudes.reach(plan.clipping, width) * range_margin(width)
     };
     let narrowest: Vec<f64> = (ranges.input.iter().zip(plan.smallest_input_range))

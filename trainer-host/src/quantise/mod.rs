@@ -28,11 +28,13 @@
 //! the nearest integer or to the integers of least output error, see [`Rounding`]. A layer is then rounded
 //! for the inputs that the integers below it give.
 
+pub mod calibrate;
 mod dense;
 mod error;
 mod fake;
 mod gptq;
 mod lstm;
+pub mod magnitudes;
 mod moments;
 mod row;
 
@@ -43,10 +45,10 @@ use ndarray::{Array2, ArrayView2, s};
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 
-use crate::activation_format::{ActivationFormat, ActivationFormats};
-use crate::calibrate::{Calibration, evenly_spaced};
-use crate::magnitudes::{Clipping, largest_integer};
 use crate::network::{DenseLayer, Head, Mode, Network};
+use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
+use crate::quantise::calibrate::{Calibration, evenly_spaced};
+use crate::quantise::magnitudes::{Clipping, largest_integer};
 
 /// Units of Q0.15 in one.
 const Q15: f64 = 32_768.0;

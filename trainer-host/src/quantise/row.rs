@@ -7,7 +7,7 @@
 
 use super::ACCUMULATOR_BOUND;
 use super::gptq::Curvature;
-use crate::magnitudes::{Clipping, percentile};
+use crate::quantise::magnitudes::{Clipping, percentile};
 
 /// Share of a row's weights that a percentile covers: all but one or two of some fifty.
 const COVERED: f64 = 0.98;

@@ -6,8 +6,8 @@ use ndarray::{Array2, s};
 use super::heat_map::{Scale, heat_map_svg};
 use super::histogram::histogram_svg;
 use super::page::Page;
-use crate::forward::LayerTrace;
 use crate::network::Network;
+use crate::passes::forward::LayerTrace;
 
 /// Sequences whose activations make the histograms.
 const SEQUENCES: usize = 32;

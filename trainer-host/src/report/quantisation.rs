@@ -4,7 +4,7 @@ use super::page::escape;
 use super::score::{percent, table};
 use super::{Curve, Page, confusion_table, curves_svg};
 use crate::evaluate::Score;
-use crate::quantisation_report::QuantisationReport;
+use crate::run::quantisation::QuantisationReport;
 
 /// The HTML page of a report; class names are those of its comparison.
 pub fn quantisation_page(report: &QuantisationReport) -> String {

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use super::score::score_sections;
 use super::{Curve, Page, curves_svg, network_sections};
 use crate::evaluate::Score;
-use crate::run_folder::Run;
+use crate::run::Run;
 use crate::train::EpochRecord;
 
 /// The HTML page of a run; `sequences` are normalised ones to show the network on, `scores` are of

@@ -3,7 +3,7 @@
 //! ```text
 //! time shift   x'_t = x_{t − s}, s ~ U{−S, …, S}, the first or last step repeated     (G1)
 //! scaling      x'_{t,j} = a_j x_{t,j}, a_j ~ N(1, σ²), one for a sequence and channel (G2)
-//! jitter       x'_{t,j} = x_{t,j} + N(0, σ²): the input noise of [`crate::bptt`]      (G3)
+//! jitter       x'_{t,j} = x_{t,j} + N(0, σ²): the input noise of [`crate::passes::backward`]      (G3)
 //! ```
 //!
 //! After Um et al. 2017, on normalised inputs. A time shift moves events against the targets of
@@ -15,8 +15,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::dropout::stream;
 use crate::out_of_range::{OutOfRange, require};
+use crate::passes::dropout::stream;
 
 /// How training sequences are varied; the default leaves them alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::TrainConfig;
-use crate::bptt::Example;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::Target;
+use crate::passes::backward::Example;
 
 /// Batches whose sequences are sorted by length together.
 const POOL_BATCHES: usize = 16;

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::augmentation::Augmentation;
 use super::distillation::Distillation;
-use crate::bptt::Perturbation;
 use crate::data::{Dataset, Fold, Targets};
-use crate::initialisation::Initialisation;
 use crate::loss::{Loss, LossConfig};
+use crate::network::initialisation::Initialisation;
+use crate::network::schemes::Schemes;
 use crate::network::{Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
+use crate::passes::backward::Perturbation;
 use crate::schedule::Schedule;
-use crate::schemes::Schemes;
 
 /// How to train; every field has a default that works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

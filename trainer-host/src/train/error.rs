@@ -1,10 +1,10 @@
 //! Why training cannot begin or go on.
 
 use crate::network::StructureError;
+use crate::network::prune::PruneError;
+use crate::network::schemes::SchemeCount;
 use crate::out_of_range::OutOfRange;
-use crate::prune::PruneError;
 use crate::quantise::QuantiseError;
-use crate::schemes::SchemeCount;
 
 /// Why training cannot begin or go on.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -18,10 +18,10 @@ use super::config::TrainConfig;
 use super::error::TrainError;
 use super::trainer::initial_network;
 use super::validation::check;
-use crate::bptt::Backpropagation;
 use crate::data::Dataset;
 use crate::optimiser::{Optimiser, clip_global_norm};
 use crate::out_of_range::require;
+use crate::passes::backward::Backpropagation;
 
 /// β of (F2).
 const SMOOTHING: f64 = 0.9;

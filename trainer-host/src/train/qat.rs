@@ -16,10 +16,10 @@ use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
 
 use super::error::TrainError;
-use crate::calibrate::Calibration;
 use crate::data::{Dataset, views};
-use crate::magnitudes::Clipping;
 use crate::network::Network;
+use crate::quantise::calibrate::Calibration;
+use crate::quantise::magnitudes::Clipping;
 use crate::quantise::{FakeQuantised, Plan, QuantisedNetwork, Rounding, quantise};
 
 /// How ranges are chosen during training, and by `quantise` after it.

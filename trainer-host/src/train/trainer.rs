@@ -12,12 +12,12 @@ use super::observer::{BatchProgress, Observer};
 use super::qat::FakeQuantiser;
 use super::state::{Anchor, Best, EpochRecord, TrainState, Validation};
 use super::validation::{check, validate, validate_rounded};
-use crate::bptt::Backpropagation;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
+use crate::passes::backward::Backpropagation;
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.

@@ -2,11 +2,11 @@
 
 use super::error::TrainError;
 use super::state::Validation;
-use crate::activation_format::ActivationFormats;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::{Objective, Target};
 use crate::network::Network;
+use crate::passes::activation_format::ActivationFormats;
 
 /// Mean loss of `network` on normalised data, without label smoothing, and accuracy for a
 /// classification.

@@ -2,7 +2,7 @@
 //! ends with less than there was.
 
 use crate::data::Dataset;
-use crate::run_folder::RunConfig;
+use crate::run::RunConfig;
 use crate::search::{Point, Space, Value};
 
 /// By how much sizes shrink from one attempt to fit the chip to the next.

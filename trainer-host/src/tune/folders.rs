@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::stored_trial::{Attempt, TrainingId};
-use crate::atomic_file::WriteFileError;
+use crate::files::atomic::WriteFileError;
 
 /// The folder of a training that has ended.
 pub(super) fn name(training: TrainingId) -> String {

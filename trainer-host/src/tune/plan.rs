@@ -14,10 +14,10 @@ use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_LSTM_LAYERS;
 
-use crate::config_file::{ConfigError, ConfigFile};
 use crate::cost::{Footprint, Limits};
 use crate::network::{NetworkConfig, StructureError};
-use crate::run_folder::{RunConfig, RunError};
+use crate::run::config_file::{ConfigError, ConfigFile};
+use crate::run::{RunConfig, RunError};
 use crate::search::{Point, Value};
 
 /// A run, and what its network is quantised with.

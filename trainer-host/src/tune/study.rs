@@ -16,7 +16,7 @@ use super::stored_trial::{
 };
 use super::trial::TrialResult;
 use crate::cost::Footprint;
-use crate::run_folder::RunConfig;
+use crate::run::RunConfig;
 use crate::search::{NothingFits, Point, SearchConfig};
 
 /// All that a study's points follow from.

@@ -13,11 +13,11 @@ use lstm_nostd::Model;
 use super::plan::Plan;
 use super::trial::{TrialError, TrialResult, request, value};
 use super::trial_data::{TrialData, in_fold};
-use crate::choose::choose;
 use crate::data::{Dataset, Fold, Parts, views};
 use crate::evaluate::score;
-use crate::integers;
-use crate::run_folder::{Run, RunConfig};
+use crate::integers::stream;
+use crate::run::choose::choose;
+use crate::run::{Run, RunConfig};
 use crate::search::Stopping;
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 use crate::training_run::{Metrics, TrainingRun};
@@ -220,7 +220,7 @@ impl FoldTask {
         let request = request(plan, &run);
         let chosen = choose(&run, &self.parts.train, Some(judge), &request)?;
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-        let integers = score(judge, &integers::outputs(&model, &views(&judge.sequences)));
+        let integers = score(judge, &stream::outputs(&model, &views(&judge.sequences)));
         let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);
         Ok(TrialResult::of(
             (&integers, metrics.validation.as_ref()),

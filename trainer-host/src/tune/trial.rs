@@ -11,11 +11,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::{FootprintError, Plan, PlanError};
-use crate::choose::{ChooseError, Request};
 use crate::cost::{Exceeded, Footprint};
 use crate::data::{Dataset, Fold, SplitError};
 use crate::evaluate::{Score, ValueScore};
-use crate::run_folder::{Run, RunError};
+use crate::run::choose::{ChooseError, Request};
+use crate::run::{Run, RunError};
 use crate::search::Objective;
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
 use crate::training_run::TrainingRunError;

@@ -7,8 +7,8 @@ use super::plan::{Plan, footprint};
 use super::trial::{TrialError, decisions};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Parts, SplitError};
-use crate::export::{GOLDEN_STEPS, check_data};
-use crate::run_folder::RunConfig;
+use crate::integers::assemble::{GOLDEN_STEPS, check_data};
+use crate::run::RunConfig;
 use crate::search::SearchConfig;
 use crate::training_run::TrainingRunError;
 

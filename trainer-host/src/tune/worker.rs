@@ -18,8 +18,8 @@ use super::study::{Claim, Claimed, Definition, End, Study, StudyError};
 use super::task::{Follower, Task};
 use super::trial::TrialError;
 use super::trial_data::TrialData;
-use crate::atomic_file::WriteFileError;
 use crate::cost::Footprint;
+use crate::files::atomic::WriteFileError;
 use crate::search::{self, NothingFits, Point, Progress, SearchConfig};
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 

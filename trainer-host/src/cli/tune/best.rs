@@ -8,12 +8,15 @@ use serde::Serialize;
 
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
-use crate::choose::choose;
 use crate::cli::{Printer, interrupt, train};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, views};
 use crate::evaluate::{Comparison, compare};
-use crate::run_folder::{QUANTISED, Run, RunConfig};
+use crate::files::atomic;
+use crate::integers::stream;
+use crate::run::choose::choose;
+use crate::run::quantised_file;
+use crate::run::{QUANTISED, Run, RunConfig};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
@@ -22,7 +25,6 @@ use crate::tune::plan::Plan;
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::trial::request;
 use crate::tune::trial_data::TrialData;
-use crate::{atomic_file, integers, quantised_file};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -109,7 +111,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         limits.check(&footprint)?;
     }
     if let Some(file) = &args.export {
-        atomic_file::write(file, &bytes)?;
+        atomic::write(file, &bytes)?;
     }
     let retrained = Retrained {
         trial: trial.number,
@@ -182,7 +184,7 @@ fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Ru
 /// f32 and integers of a run on a part of the data.
 fn judged(run: &Run, model: &[u8], part: &Dataset) -> Comparison {
     let model = Model::parse(model).expect("the writer returns only what parses");
-    let integers = integers::outputs(&model, &views(&part.sequences));
+    let integers = stream::outputs(&model, &views(&part.sequences));
     compare(part, &run.outputs(part), &integers)
 }
 

@@ -1,7 +1,7 @@
 //! Flags that say what a model may cost.
 
+use crate::cost::quantity::{Bytes, Hertz, Seconds};
 use crate::cost::{Chip, Core, Limits};
-use crate::quantity::{Bytes, Hertz, Seconds};
 
 /// The chip, and what of it a model may take.
 #[derive(Clone, Debug, Default, clap::Args)]

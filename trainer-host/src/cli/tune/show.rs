@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::place::PlaceArgs;
-use crate::atomic_file;
 use crate::cli::Printer;
 use crate::cli::table::{percent, table, table_with_text};
+use crate::files::atomic;
 use crate::search::importance::importance;
 use crate::search::in_one_line;
 use crate::tune::best::{best, front};
@@ -256,7 +256,7 @@ pub(super) fn run(args: &Args, printer: Printer) -> anyhow::Result<()> {
     let trials = study.trials()?;
     if let Some(html) = &args.html {
         let page = study_page(study.name(), &study.definition, &trials);
-        atomic_file::write(html, page.as_bytes())?;
+        atomic::write(html, page.as_bytes())?;
     }
     let mut overview = Overview::new(&study, &trials);
     overview.lists_all = args.all;

@@ -12,7 +12,7 @@ use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::data::Fold;
-use crate::run_folder;
+use crate::run;
 use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::plan::Plan;
 use crate::tune::task::{Follower, Task};
@@ -91,7 +91,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         );
     }
     for other in &others {
-        run_folder::remove(other)?;
+        run::remove(other)?;
         // A fold's folder is of no use without its run; one with other files stays.
         let _ = std::fs::remove_dir(other);
     }

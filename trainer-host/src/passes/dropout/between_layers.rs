@@ -1,4 +1,4 @@
-//! (D2) of [`crate::dropout`]: each layer's outputs on their way up.
+//! (D2) of [`crate::passes::dropout`]: each layer's outputs on their way up.
 
 use super::masks::Masks;
 use super::stream;

@@ -16,16 +16,16 @@ use lstm_nostd::kernels::Scheme;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use crate::calibrate::{Calibration, evenly_spaced};
 use crate::data::{Dataset, views};
 use crate::evaluate::Outputs;
-use crate::export::{InputStage, assemble};
-use crate::input_format::{InputFormat, RawRangeError, choose_formats};
-use crate::integers;
-use crate::magnitudes::Clipping;
+use crate::integers::assemble::{InputStage, assemble};
+use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
+use crate::integers::stream;
 use crate::network::Head;
+use crate::quantise::calibrate::{Calibration, evenly_spaced};
+use crate::quantise::magnitudes::Clipping;
 use crate::quantise::{Plan, QuantiseError, QuantisedNetwork, Rounding, quantise};
-use crate::run_folder::Run;
+use crate::run::Run;
 
 /// Held-out sequences that outputs are compared on, at most.
 const HELD_OUT: usize = 256;
@@ -244,7 +244,7 @@ impl Trial<'_> {
             let (_, file) = self.integers(clipping, rounding, &calibration, fit)?;
             let bytes = file.to_bytes()?;
             let model = Model::parse(&bytes).expect("the writer returns only what parses");
-            let found = integers::outputs(&model, &real);
+            let found = stream::outputs(&model, &real);
             Ok(output_distance(network.config.head, &exact, &found))
         };
         let mut best = (f64::INFINITY, ways[0]);

@@ -6,8 +6,8 @@ use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
 use crate::data::{Dataset, views};
-use crate::input_format::{InputFormat, RawRangeError, choose_formats};
-use crate::integers::{Stream, raw_sequence};
+use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
+use crate::integers::stream::{Stream, raw_sequence};
 use crate::network::{Head, Mode, NetworkConfig};
 use crate::quantise::QuantisedNetwork;
 

@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::atomic_file::{self, WriteFileError};
+use crate::files::atomic::{self, WriteFileError};
 
 /// The key of the metadata entry with what the tensors do not say, as JSON.
 const KEY: &str = "lstm-nostd";
@@ -88,7 +88,7 @@ pub(crate) fn write<M: Serialize>(
         HashMap::from([(KEY.to_owned(), json)])
     });
     let bytes = safetensors::serialize(tensors, metadata).expect("shapes match their values");
-    atomic_file::write(path, &bytes)
+    atomic::write(path, &bytes)
 }
 
 /// The tensors of a file.

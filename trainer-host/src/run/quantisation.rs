@@ -8,18 +8,18 @@ use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{ArtifactError, Model};
 use serde::Serialize;
 
-use crate::calibrate::evenly_spaced;
-use crate::choose::{Candidate, Chosen};
 use crate::cost::{self, Core};
 use crate::data::{Parts, views};
-use crate::disagreement::{self, Disagreements};
 use crate::evaluate::{Comparison, Score, compare};
-use crate::integers;
-use crate::layer_error::{self, LayerError, sqnr_db};
+use crate::integers::disagreement::{self, Disagreements};
+use crate::integers::layer_error::{self, LayerError, sqnr_db};
+use crate::integers::stream;
+use crate::integers::unit_trace::{UnitTrace, unit_traces};
 use crate::network::{Network, ParameterKind};
-use crate::run_folder::Run;
+use crate::quantise::calibrate::evenly_spaced;
+use crate::run::Run;
+use crate::run::choose::{Candidate, Chosen};
 use crate::train::TrainConfig;
-use crate::unit_trace::{UnitTrace, unit_traces};
 
 /// Sequences whose layers are compared, at most: enough for figures that do not change any more.
 const COMPARED_SEQUENCES: usize = 200;
@@ -31,7 +31,7 @@ pub struct WeightError {
     pub layer: String,
     /// Its scheme.
     pub scheme: &'static str,
-    /// (N1) of [`crate::layer_error`] over all its matrices.
+    /// (N1) of [`crate::integers::layer_error`] over all its matrices.
     pub sqnr_db: f64,
 }
 
@@ -152,7 +152,7 @@ pub fn measure(
     let normalised = run.fitted.normalised_inputs(judged);
     let reference = reference(run);
     let other = reference.as_ref().unwrap_or(run);
-    let found = integers::outputs(&model, &views(&judged.sequences));
+    let found = stream::outputs(&model, &views(&judged.sequences));
     let comparison = compare(judged, &other.outputs(judged), &found);
     let rms: Vec<f64> = layers.iter().map(|layer| layer.hidden_rms).collect();
     let fake = chosen.quantised.fake(&run.network.config).network;

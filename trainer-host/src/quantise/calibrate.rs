@@ -4,9 +4,9 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::forward::LayerStates;
-use crate::magnitudes::Magnitudes;
 use crate::network::{Mode, Network};
+use crate::passes::forward::LayerStates;
+use crate::quantise::magnitudes::Magnitudes;
 
 /// Sequences that are looked at, at most: evenly spaced ones.
 const MOST_SEQUENCES: usize = 512;

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::evaluate::Outputs;
-use crate::input_format::InputFormat;
+use crate::integers::input_format::InputFormat;
 
 /// The state of one stream and what a step needs beside it, of any model's sizes.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use lstm_nostd::Model;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use crate::integers::{Stream, input_formats, raw_sequence};
+use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::Network;
 
 /// One unit over time, `[T]` each.

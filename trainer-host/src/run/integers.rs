@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use lstm_nostd::artifact::{AlignedBytes, WriteError};
 use lstm_nostd::{Mode, Model};
 
-use crate::quantised_file::{self, ReadError};
-use crate::run_folder::{QUANTISED, Run};
+use crate::run::quantised_file::{self, ReadError};
+use crate::run::{QUANTISED, Run};
 
 /// Why a run's integers cannot be used.
 #[derive(Debug, thiserror::Error)]

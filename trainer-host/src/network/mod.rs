@@ -11,7 +11,11 @@
 //! ```
 //!
 //! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002). How the
-//! parameters begin is [`crate::initialisation`]; how they are evaluated is [`crate::forward`].
+//! parameters begin is [`crate::network::initialisation`]; how they are evaluated is [`crate::passes::forward`].
+
+pub mod initialisation;
+pub mod prune;
+pub mod schemes;
 
 use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
 use ndarray::{Array1, Array2};

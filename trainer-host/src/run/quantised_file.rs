@@ -22,9 +22,9 @@ use lstm_nostd::{InputChannel, Mode, Task};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::WriteFileError;
+use crate::files::atomic::WriteFileError;
+use crate::files::tensors::{self, Element, Tensor, values, vector};
 use crate::network::Network;
-use crate::tensor_file::{self, Element, Tensor, values, vector};
 
 /// Why a quantised network cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +147,7 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
         input_names: file.input_names.clone(),
         output_names: file.output_names.clone(),
     };
-    tensor_file::write(path, tensors, Some(&formats))
+    tensors::write(path, tensors, Some(&formats))
 }
 
 /// Reads what [`write()`] wrote for `network`.
@@ -173,8 +173,8 @@ pub fn read(path: &Path, network: &Network) -> Result<ModelFile, ReadError> {
 
 /// The integers, and the fingerprint of their weights.
 fn parse(bytes: &[u8]) -> Result<(ModelFile, String), String> {
-    let tensors = tensor_file::open(bytes)?;
-    let formats: Formats = tensor_file::metadata(bytes, "this is not a quantised network")?;
+    let tensors = tensors::open(bytes)?;
+    let formats: Formats = tensors::metadata(bytes, "this is not a quantised network")?;
     let inputs = formats.input_names.len();
     let mean = read_vector::<i32>(&tensors, "input.mean", inputs)?;
     let mult = read_vector::<i32>(&tensors, "input.mult", inputs)?;

@@ -16,13 +16,13 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::activation_format::{ActivationFormat, ActivationFormats};
-use crate::compute::cell::{self, Peepholes, StepRows};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::Multiply;
-use crate::dropout::Dropout;
 use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
+use crate::passes::dropout::Dropout;
+use crate::passes::lstm_cell::{self, Peepholes, StepRows};
 
 /// Sequences that are evaluated together.
 const GROUP: usize = 16;
@@ -685,7 +685,7 @@ impl LstmPass {
                 a_rows: step.before..step.before + step.count,
                 w: &weights.w_h,
             });
-            backend.run(cell::Forward {
+            backend.run(lstm_cell::Forward {
                 step,
                 gates: &mut self.gates,
                 cell: &mut self.cell,
@@ -784,8 +784,8 @@ mod tests {
     /// (D3) and (D4) as they are written, on what a pass has stored.
     #[test]
     fn recurrent_masks_hold_for_a_sequence_and_candidate_masks_for_a_step() {
-        use crate::dropout::stream;
         use crate::network::{Head, NetworkConfig};
+        use crate::passes::dropout::stream;
 
         let config = NetworkConfig {
             inputs: 2,

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::WriteFileError;
+use crate::files::atomic::WriteFileError;
+use crate::files::tensors::{self, Tensor, values, vector};
 use crate::network::{Network, NetworkConfig, StructureError};
 use crate::optimiser::{Optimiser, OptimiserConfig};
-use crate::tensor_file::{self, Tensor, values, vector};
 use crate::train::{Anchor, Best, EpochRecord, TrainState, Validation};
 
 /// Why weights or a checkpoint cannot be read.
@@ -72,7 +72,7 @@ struct BestEpoch {
 /// # Errors
 /// When the file cannot be written; nothing is left behind then.
 pub fn write_weights(path: &Path, network: &Network) -> Result<(), WriteFileError> {
-    tensor_file::write::<()>(path, tensors("", network), None)
+    tensors::write::<()>(path, tensors("", network), None)
 }
 
 /// Writes a training state that [`read`] takes up.
@@ -101,7 +101,7 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
             optimiser_steps: anchor.optimiser.steps(),
         }),
     };
-    tensor_file::write(path, all, Some(&progress))
+    tensors::write(path, all, Some(&progress))
 }
 
 fn tensors(prefix: &str, network: &Network) -> Vec<(String, Tensor)> {
@@ -125,9 +125,7 @@ fn moments(prefix: &str, optimiser: &Optimiser) -> Vec<(String, Tensor)> {
 /// # Errors
 /// [`CheckpointError`], with the tensor that is missing, of another shape, or not finite.
 pub fn read_weights(path: &Path, config: &NetworkConfig) -> Result<Network, CheckpointError> {
-    read_file(path, |bytes| {
-        network(&tensor_file::open(bytes)?, "", config)
-    })
+    read_file(path, |bytes| network(&tensors::open(bytes)?, "", config))
 }
 
 /// Reads a training state of this structure and optimiser.
@@ -176,8 +174,8 @@ fn state(
     config: &NetworkConfig,
     optimiser: OptimiserConfig,
 ) -> Result<TrainState, String> {
-    let tensors = tensor_file::open(bytes)?;
-    let progress: Progress = tensor_file::metadata(bytes, "these are weights, not a checkpoint")?;
+    let tensors = tensors::open(bytes)?;
+    let progress: Progress = tensors::metadata(bytes, "these are weights, not a checkpoint")?;
     let current = network(&tensors, "network.", config)?;
     let parameters = current.parameter_count();
     let read_optimiser = |prefix: &str, steps: u64| {

@@ -1,12 +1,12 @@
 //! The elementwise half of an LSTM step, forward and backward, for all rows of one time step.
 //!
-//! Equations (1) to (6) are those of [`crate::network`], (B1) to (B9) those of [`crate::bptt`], (D4)
-//! that of [`crate::dropout`].
+//! Equations (1) to (6) are those of [`crate::network`], (B1) to (B9) those of [`crate::passes::backward`], (D4)
+//! that of [`crate::passes::dropout`].
 //! Everything between two matrix products happens here, in registers, in one pass.
 
-use super::activation::{sigmoid, tanh};
-use super::lanes::{Kernel, Lanes, Line};
-use super::panels::Panels;
+use crate::compute::activation::{sigmoid, tanh};
+use crate::compute::lanes::{Kernel, Lanes, Line};
+use crate::compute::panels::Panels;
 
 /// Rows of one time step in the matrices of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,19 +11,26 @@
 //! | `quantised.safetensors`, `quantisation.html` | the integers and their report, after `quantise` |
 //! | `model.lstm` | the model file, after `export` |
 
+pub mod checkpoint;
+pub mod choose;
+pub mod config_file;
+pub mod integers;
+pub mod quantisation;
+pub mod quantised_file;
+
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::{self, WriteFileError};
-use crate::checkpoint::{self, CheckpointError};
-use crate::config_file::{self, ConfigError};
 use crate::data::{
     self, DataError, Dataset, Fold, Normalisation, OpenError, Options, Parts, Place, Schema, views,
 };
+use crate::files::atomic::{self, WriteFileError};
 use crate::network::{Head, Mode, Network, NetworkConfig};
+use crate::run::checkpoint::CheckpointError;
+use crate::run::config_file::ConfigError;
 use crate::train::{EpochRecord, SplitRule, TrainConfig};
 
 /// The chosen network.
@@ -526,7 +533,7 @@ fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
         path: path.to_owned(),
         problem: error.to_string(),
     })?;
-    Ok(atomic_file::write(path, text.as_bytes())?)
+    Ok(atomic::write(path, text.as_bytes())?)
 }
 
 #[cfg(test)]

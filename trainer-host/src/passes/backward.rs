@@ -23,9 +23,9 @@
 //! (B10) and (B11) are one product each over all steps.
 //!
 //! Where dropout is active, (B1) passes its product through the mask of (D3), (B4) and (B6) see the
-//! mask of (D4), and (B10) reads masked states and inputs, see [`crate::dropout`].
+//! mask of (D4), and (B10) reads masked states and inputs, see [`crate::passes::dropout`].
 //!
-//! Where activations are rounded ([`crate::activation_format`]), gradients pass as if they were not
+//! Where activations are rounded ([`crate::passes::activation_format`]), gradients pass as if they were not
 //! (straight through, Bengio, Léonard and Courville 2013), but for those of clipped values, which are
 //! zero.
 //!
@@ -44,15 +44,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-use crate::activation_format::ActivationFormats;
-use crate::compute::cell::{self, CellSums};
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
-use crate::dropout::stream;
-use crate::forward::{LstmPass, PackedNetwork, Pass, copy_row, gate_column, padded, row_slices};
 use crate::loss::{Objective, SoftTargets, Target};
 use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+use crate::passes::activation_format::ActivationFormats;
+use crate::passes::dropout::stream;
+use crate::passes::forward::{
+    LstmPass, PackedNetwork, Pass, copy_row, gate_column, padded, row_slices,
+};
+use crate::passes::lstm_cell::{self, CellSums};
 
 /// Sequences of a shard, at most.
 const SHARD: usize = 16;
@@ -424,7 +426,7 @@ impl Shard {
             match task.weights.forward.mode {
                 Mode::SequenceToOne => self.loss += judge(b, example, 0),
                 Mode::SequenceToSequence => {
-                    let running = |step: &&cell::StepRows| step.count > b;
+                    let running = |step: &&lstm_cell::StepRows| step.count > b;
                     let steps = self.pass.steps.steps.iter().take_while(running);
                     for (t, step) in (task.window.start..).zip(steps) {
                         self.loss += judge(step.row + b, example, t);
@@ -556,7 +558,7 @@ impl Shard {
         }
         for (mine, theirs) in self.dense.iter_mut().zip(&other.dense) {
             mine.d_weight.add(&theirs.d_weight);
-            cell::add_lines(&mut mine.d_bias, &theirs.d_bias);
+            lstm_cell::add_lines(&mut mine.d_bias, &theirs.d_bias);
         }
     }
 
@@ -596,7 +598,7 @@ impl LstmBack {
                 let rounded = (&forward.hidden, step.state);
                 format.clip_gradient(rounded, (&mut self.d_hidden, step.row), step.count);
             }
-            pass.backend.run(cell::Backward {
+            pass.backend.run(lstm_cell::Backward {
                 step,
                 gates: &mut forward.gates,
                 cell: &forward.cell,
@@ -616,8 +618,8 @@ impl LstmBack {
     fn recur_masked(
         &mut self,
         backend: Backend,
-        later: cell::StepRows,
-        step: cell::StepRows,
+        later: lstm_cell::StepRows,
+        step: lstm_cell::StepRows,
         forward: &LstmPass,
         w_h: &Panels,
     ) {
@@ -647,7 +649,7 @@ impl LstmBack {
         let forward = &pass.layers[l];
         self.d_w_h
             .reset(forward.hidden.columns(), forward.gates.columns());
-        let distance = |step: &cell::StepRows| step.before - step.row;
+        let distance = |step: &lstm_cell::StepRows| step.before - step.row;
         for run in pass.steps.steps.chunk_by(|a, b| distance(a) == distance(b)) {
             let rows: usize = run.iter().map(|step| step.count).sum();
             pass.backend.run(Correlate {
@@ -701,7 +703,7 @@ impl DenseBack {
 /// (B1) into the rows of `d_hidden` from the given one.
 fn recur(
     backend: Backend,
-    later: cell::StepRows,
+    later: lstm_cell::StepRows,
     (d_hidden, row): (&mut Panels, usize),
     d_z: &Panels,
     w_h: &Panels,

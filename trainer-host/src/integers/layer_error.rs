@@ -14,8 +14,8 @@ use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::input_format::InputFormat;
-use crate::integers::{Stream, input_formats, raw_sequence};
+use crate::integers::input_format::InputFormat;
+use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::Network;
 
 /// Distance of one layer's integers from its f32 values.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::data::{Dataset, Targets};
 use crate::evaluate::decide;
-use crate::integers::{Stream, input_formats, raw_sequence};
+use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::{Mode, Network};
 
 /// Sequences that are followed step by step, at most.
