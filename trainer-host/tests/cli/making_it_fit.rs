@@ -1,32 +1,18 @@
 //! Quantisation-aware training, pruning and distillation, from flags to figures.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::Value;
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_trainer-host"))
-        .args(arguments)
-        .arg("--json")
-        .current_dir(folder)
-        .output()
-        .unwrap()
+use crate::bench::{Bench, json};
+use crate::words;
+
+/// What the program prints, as JSON.
+fn succeed(bench: &Bench, arguments: &[&str]) -> Value {
+    json(&bench.succeed(&[arguments, &["--json"]].concat()))
 }
 
-/// What the program prints; fails loudly.
-fn succeed(folder: &Path, arguments: &[&str]) -> Value {
-    let output = run(folder, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// What it says where it refuses.
-fn fail(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-    String::from_utf8(output.stderr).unwrap()
+/// What it says where it refuses, as if asked for JSON.
+fn refuse(bench: &Bench, arguments: &[&str]) -> String {
+    crate::refuse(bench, &[arguments, &["--json"]].concat())
 }
 
 fn number(value: &Value, pointer: &str) -> f64 {
@@ -35,18 +21,14 @@ fn number(value: &Value, pointer: &str) -> f64 {
 }
 
 /// A run on the handwritten digits in `base`.
-fn base(folder: &Path) -> Value {
+fn base(bench: &Bench) -> Value {
     let arguments = "train digits --out base --hidden 12 --epochs 6";
-    succeed(folder, &words(arguments))
-}
-
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
+    succeed(bench, &words(arguments))
 }
 
 /// The validation accuracy of the chosen epoch, as the log has it.
-fn logged_accuracy(folder: &Path, run: &str, epoch: u64) -> f64 {
-    let log = std::fs::read_to_string(folder.join(run).join("log.jsonl")).unwrap();
+fn logged_accuracy(bench: &Bench, run: &str, epoch: u64) -> f64 {
+    let log = std::fs::read_to_string(bench.path(run).join("log.jsonl")).unwrap();
     let records = log.lines().map(|line| serde_json::from_str(line).unwrap());
     let record = records
         .into_iter()
@@ -60,22 +42,21 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
     // Of 574 validation sequences: the fake-quantised network leaves the rounding of gates and cells out,
     // which turns one or two decisions that were nearly equal.
     const NEARLY: f64 = 0.006;
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    base(folder);
+    let bench = Bench::new();
+    base(&bench);
     for scheme in ["w4a16", "w8a8", "w4a16,w8a8"] {
         let line = format!(
             "train digits --init base --qat {scheme} --out {scheme} --epochs 3 --learning-rate 0.002"
         );
-        let trained = succeed(folder, &words(&line));
+        let trained = succeed(&bench, &words(&line));
         assert_eq!(trained["judged_as"], scheme);
         let epoch = trained["best_epoch"].as_u64().unwrap();
-        let seen = logged_accuracy(folder, scheme, epoch);
+        let seen = logged_accuracy(&bench, scheme, epoch);
         let integers = number(&trained, "/validation/accuracy");
         println!("{scheme}: seen {seen:.4}, integers {integers:.4}");
         assert!((seen - integers).abs() <= NEARLY, "{seen} {integers}");
         // `quantise` makes the same integers, of the same scheme, without being told.
-        let quantised = succeed(folder, &["quantise", scheme]);
+        let quantised = succeed(&bench, &["quantise", scheme]);
         let last = scheme.split(',').next_back().unwrap();
         let schemes = [scheme.split(',').next().unwrap(), last];
         assert_eq!(quantised["schemes"], serde_json::json!(schemes));
@@ -88,9 +69,8 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
 
 #[test]
 fn fine_tuning_keeps_the_validation_part_that_the_network_has_not_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let before = base(folder);
+    let bench = Bench::new();
+    let before = base(&bench);
     // Weights that hardly move are judged as before, if by the same sequences.
     let begin = "train digits --init base --epochs 1 --learning-rate 1e-9 --seed 7";
     for (run, flags) in [
@@ -98,16 +78,16 @@ fn fine_tuning_keeps_the_validation_part_that_the_network_has_not_seen() {
         ("taught", "--teacher base"),
         ("share", "--validation-share 0.4"),
     ] {
-        let after = succeed(folder, &words(&format!("{begin} --out {run} {flags}")));
+        let after = succeed(&bench, &words(&format!("{begin} --out {run} {flags}")));
         assert_eq!(after["validation"], before["validation"], "{run}");
     }
     let all = succeed(
-        folder,
+        &bench,
         &words(&format!("{begin} --out all --validation-share 0")),
     );
     assert!(all["validation"].is_null());
-    let said = fail(
-        folder,
+    let said = refuse(
+        &bench,
         &words(&format!("{begin} --out other --split-seed 7")),
     );
     assert!(
@@ -117,35 +97,33 @@ fn fine_tuning_keeps_the_validation_part_that_the_network_has_not_seen() {
     // Several seeds have the same part, and go on where they were stopped.
     let seeds = "train digits --init plain --epochs 1 --learning-rate 1e-9 --seeds 1,2 --out seeds";
     for _ in 0..2 {
-        let found = succeed(folder, &words(seeds));
+        let found = succeed(&bench, &words(seeds));
         assert_eq!(found["runs"][1]["validation"], before["validation"]);
     }
 }
 
 #[test]
 fn schemes_of_other_layers_are_refused_before_anything_is_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let said = fail(
-        folder,
+    let bench = Bench::new();
+    let said = refuse(
+        &bench,
         &words("train digits --qat w8a8,w4a16,w8a8 --out wrong"),
     );
     assert!(
         said.contains("qat: ") && said.contains("2 layers, 1 LSTM and 1 dense"),
         "{said}"
     );
-    assert!(!folder.join("wrong").exists());
+    assert!(!bench.path("wrong").exists());
 }
 
 #[test]
 fn training_with_int4_weights_recovers_what_rounding_to_them_loses() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    base(folder);
+    let bench = Bench::new();
+    base(&bench);
     let nearest = "quantise base --scheme w4a16 --rounding nearest --calibration min-max";
-    let rounded = succeed(folder, &words(nearest));
+    let rounded = succeed(&bench, &words(nearest));
     let line = "train digits --init base --qat w4a16 --out fine --epochs 6 --learning-rate 0.004";
-    let trained = succeed(folder, &words(line));
+    let trained = succeed(&bench, &words(line));
     let [before, after] = [
         number(&rounded, "/comparison/integer/accuracy"),
         number(&trained, "/test/accuracy"),
@@ -156,52 +134,49 @@ fn training_with_int4_weights_recovers_what_rounding_to_them_loses() {
 
 #[test]
 fn a_pruned_network_is_smaller_and_learns_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let whole = base(folder);
+    let bench = Bench::new();
+    let whole = base(&bench);
     let line = "train digits --init base --prune-to 8 --out pruned --epochs 6";
-    let pruned = succeed(folder, &words(line));
+    let pruned = succeed(&bench, &words(line));
     assert!(number(&pruned, "/parameters") < 0.7 * number(&whole, "/parameters"));
-    let inspected = succeed(folder, &["inspect", "pruned"]);
+    let inspected = succeed(&bench, &["inspect", "pruned"]);
     assert_eq!(inspected["network"]["hidden"], serde_json::json!([8]));
     let [before, after] = [&whole, &pruned].map(|run| number(run, "/test/accuracy"));
     println!("12 units {before:.4}, 8 units {after:.4}");
     assert!(after > before - 0.05, "{before} {after}");
     // It goes on as any other run does.
-    succeed(folder, &["train", "--resume", "pruned"]);
-    let said = fail(
-        folder,
+    succeed(&bench, &["train", "--resume", "pruned"]);
+    let said = refuse(
+        &bench,
         &words("train digits --init base --prune-to 13 --out larger"),
     );
     assert!(said.contains("[12]") && said.contains("[13]"), "{said}");
-    assert!(!folder.join("larger").exists());
+    assert!(!bench.path("larger").exists());
 }
 
 #[test]
 fn a_teacher_changes_what_is_learned_and_must_fit() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    base(folder);
+    let bench = Bench::new();
+    base(&bench);
     let student = "train digits --hidden 4 --epochs 3";
     let line = format!("{student} --out taught --teacher base --temperature 3 --distil-weight 0.7");
-    let taught = succeed(folder, &words(&line));
-    let alone = succeed(folder, &words(&format!("{student} --out alone")));
+    let taught = succeed(&bench, &words(&line));
+    let alone = succeed(&bench, &words(&format!("{student} --out alone")));
     assert_ne!(taught["test"]["correct"], alone["test"]["correct"]);
     assert!(number(&taught, "/test/accuracy") > 0.3);
-    let said = fail(
-        folder,
+    let said = refuse(
+        &bench,
         &words("train temporal-order --out other --teacher base"),
     );
     assert!(said.contains("base") && said.contains("channels"), "{said}");
-    assert!(!folder.join("other").exists());
+    assert!(!bench.path("other").exists());
 }
 
 #[test]
 fn the_report_of_quantise_has_layers_units_classes_and_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    base(folder);
-    let report = succeed(folder, &words("quantise base --scheme w4a16,w8a16"));
+    let bench = Bench::new();
+    base(&bench);
+    let report = succeed(&bench, &words("quantise base --scheme w4a16,w8a16"));
     // Each bit of a weight is 6 dB.
     let [four, eight] = [0, 1].map(|l| number(&report, &format!("/weights/{l}/sqnr_db")));
     assert!(eight > four + 12.0, "{four} {eight}");
@@ -212,7 +187,7 @@ fn the_report_of_quantise_has_layers_units_classes_and_memory() {
     assert_eq!(report["traces"].as_array().unwrap().len(), 2);
     assert_eq!(report["candidates"].as_array().unwrap().len(), 6);
     assert_eq!(report["classes"].as_array().unwrap().len(), 10);
-    let export = succeed(folder, &["export", "base"]);
+    let export = succeed(&bench, &["export", "base"]);
     assert_eq!(report["memory"]["flash_bytes"], export["bytes"]);
     assert_eq!(report["cores"].as_array().unwrap().len(), 6);
     assert!(number(&report, "/cores/2/instructions") > 1000.0);
@@ -225,7 +200,7 @@ fn the_report_of_quantise_has_layers_units_classes_and_memory() {
         assert_ne!(disagreement["float"], disagreement["integer"]);
         assert!(disagreement["parted_at"].as_u64() <= disagreement["judged_step"].as_u64());
     }
-    let page = std::fs::read_to_string(folder.join("base/quantisation.html")).unwrap();
+    let page = std::fs::read_to_string(bench.path("base/quantisation.html")).unwrap();
     for part in [
         "largest error",
         "median error",

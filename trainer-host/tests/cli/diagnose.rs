@@ -1,38 +1,25 @@
 //! `trainer-host diagnose` over real runs that are ill on purpose, and what it says to what is no run.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-fn run(folder: &Path, line: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_trainer-host"))
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
+use crate::bench::{Bench, json};
+use crate::words;
 
-/// What the program prints; fails loudly.
-fn succeed(folder: &Path, line: &str) -> String {
-    let output = run(folder, line);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
+/// What the program prints.
+fn succeed(bench: &Bench, line: &str) -> String {
+    bench.succeed(&words(line))
 }
 
 /// What it says where it refuses, in one line.
-fn fail(folder: &Path, line: &str) -> String {
-    let output = run(folder, line);
-    assert_eq!(output.status.code(), Some(1), "{line}");
-    let said = String::from_utf8(output.stderr).unwrap();
+fn refuse(bench: &Bench, line: &str) -> String {
+    let said = crate::refuse(bench, &words(line));
     assert_eq!(said.lines().count(), 1, "{said}");
     said
 }
 
-fn diagnosis(folder: &Path, run: &str) -> Value {
-    serde_json::from_str(&succeed(folder, &format!("diagnose {run} --json"))).unwrap()
+fn diagnosis(bench: &Bench, run: &str) -> Value {
+    json(&succeed(bench, &format!("diagnose {run} --json")))
 }
 
 fn findings(diagnosis: &Value) -> &[Value] {
@@ -88,10 +75,9 @@ fn first_lever(diagnosis: &Value, kind: &str) -> String {
 
 #[test]
 fn a_healthy_run_has_nothing_severe() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    succeed(folder, "train digits --out run --hidden 16 --epochs 15");
-    let found = diagnosis(folder, "run");
+    let bench = Bench::new();
+    succeed(&bench, "train digits --out run --hidden 16 --epochs 15");
+    let found = diagnosis(&bench, "run");
     assert_eq!(severe(&found), BTreeSet::new(), "{found:#}");
     assert!(found["fit"]["validation"]["accuracy"].as_f64().unwrap() > 0.9);
     // The commonest of ten digits.
@@ -103,21 +89,20 @@ fn a_healthy_run_has_nothing_severe() {
     assert!((guess - 10f64.ln()).abs() < 0.01, "{guess}");
     evidence_holds(&found);
     // The text says the same, and the JSON is the same on any number of threads.
-    let text = succeed(folder, "diagnose run");
+    let text = succeed(&bench, "diagnose run");
     assert!(text.starts_with("run  (15 epochs, best "), "{text}");
-    let [one, two] = [1, 2].map(|n| succeed(folder, &format!("diagnose run --json --threads {n}")));
+    let [one, two] = [1, 2].map(|n| succeed(&bench, &format!("diagnose run --json --threads {n}")));
     assert_eq!(one, two);
 }
 
 #[test]
 fn a_rate_of_one_is_too_high_and_the_advice_helps() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let bench = Bench::new();
     succeed(
-        folder,
+        &bench,
         "train digits --out run --hidden 12 --epochs 4 --learning-rate 1",
     );
-    let found = diagnosis(folder, "run");
+    let found = diagnosis(&bench, "run");
     assert_eq!(
         findings(&found)[0]["kind"],
         "learning-rate-too-high",
@@ -127,7 +112,7 @@ fn a_rate_of_one_is_too_high_and_the_advice_helps() {
     evidence_holds(&found);
     let lever = first_lever(&found, "learning-rate-too-high");
     assert_eq!(lever, "--learning-rate 0.1");
-    let text = succeed(folder, "diagnose run");
+    let text = succeed(&bench, "diagnose run");
     assert!(text.contains("SEVERE: learning rate too high"), "{text}");
     // The command below the findings, with the lever's flags, trains; what it changes it changes for the
     // better.
@@ -136,23 +121,22 @@ fn a_rate_of_one_is_too_high_and_the_advice_helps() {
         "{text}"
     );
     succeed(
-        folder,
+        &bench,
         &format!("train digits --config run/config.toml {lever} --out better"),
     );
-    let better = diagnosis(folder, "better");
+    let better = diagnosis(&bench, "better");
     let loss = |found: &Value| found["fit"]["train"]["loss"].as_f64().unwrap();
     assert!(loss(&better) < loss(&found));
 }
 
 #[test]
 fn a_rate_next_to_nothing_is_too_low() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let bench = Bench::new();
     succeed(
-        folder,
+        &bench,
         "train digits --out run --hidden 12 --epochs 1 --learning-rate 0.00001",
     );
-    let found = diagnosis(folder, "run");
+    let found = diagnosis(&bench, "run");
     assert_eq!(
         severe(&found),
         BTreeSet::from(["learning-rate-too-low"]),
@@ -167,8 +151,7 @@ fn a_rate_next_to_nothing_is_too_low() {
 
 #[test]
 fn few_recordings_learned_by_heart_are_over_fitted() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let bench = Bench::new();
     // Labels that have nothing to do with the recordings.
     let mut text = String::from("series_id,t,x,y,label\n");
     for series in 0..40u64 {
@@ -184,12 +167,12 @@ fn few_recordings_learned_by_heart_are_over_fitted() {
             );
         }
     }
-    std::fs::write(folder.join("noise.csv"), text).unwrap();
+    std::fs::write(bench.path("noise.csv"), text).unwrap();
     succeed(
-        folder,
+        &bench,
         "train noise.csv --out run --epochs 40 --input-noise 0 --dropout 0 --validation-share 0.3 --schedule constant",
     );
-    let found = diagnosis(folder, "run");
+    let found = diagnosis(&bench, "run");
     assert!(kinds(&found).contains("over-fitting"), "{found:#}");
     assert!(kinds(&found).contains("small-validation-part"), "{found:#}");
     evidence_holds(&found);
@@ -197,14 +180,13 @@ fn few_recordings_learned_by_heart_are_over_fitted() {
 
 #[test]
 fn integers_of_four_bits_that_lose_are_told_with_their_layer() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    succeed(folder, "train digits --out run --hidden 8 --epochs 8");
+    let bench = Bench::new();
+    succeed(&bench, "train digits --out run --hidden 8 --epochs 8");
     succeed(
-        folder,
+        &bench,
         "quantise run --scheme w4a16 --calibration min-max --rounding nearest",
     );
-    let found = diagnosis(folder, "run");
+    let found = diagnosis(&bench, "run");
     let lost = findings(&found)
         .iter()
         .find(|f| f["kind"] == "quantisation-loss");
@@ -215,37 +197,35 @@ fn integers_of_four_bits_that_lose_are_told_with_their_layer() {
         "--qat w4a16 --epochs 20 --learning-rate 0.001 --init run --teacher run"
     );
     evidence_holds(&found);
-    succeed(folder, "quantise run");
-    assert!(!kinds(&diagnosis(folder, "run")).contains("quantisation-loss"));
+    succeed(&bench, "quantise run");
+    assert!(!kinds(&diagnosis(&bench, "run")).contains("quantisation-loss"));
 }
 
 #[test]
 fn a_stopped_run_is_diagnosed_by_its_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    succeed(folder, "train digits --out run --hidden 8 --epochs 3");
+    let bench = Bench::new();
+    succeed(&bench, "train digits --out run --hidden 8 --epochs 3");
     for file in ["weights.safetensors", "metrics.json", "report.html"] {
-        std::fs::remove_file(folder.join("run").join(file)).unwrap();
+        std::fs::remove_file(bench.path("run").join(file)).unwrap();
     }
-    let found = diagnosis(folder, "run");
+    let found = diagnosis(&bench, "run");
     assert_eq!(found["finished"], false);
     assert!(kinds(&found).contains("unfinished"));
 }
 
 #[test]
 fn what_is_no_whole_run_is_refused_with_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    std::fs::create_dir(folder.join("empty")).unwrap();
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("empty")).unwrap();
     for place in ["nothing-here", "empty"] {
-        let said = fail(folder, &format!("diagnose {place}"));
+        let said = refuse(&bench, &format!("diagnose {place}"));
         assert!(
             said.contains("is this a folder that `trainer-host train` wrote?"),
             "{said}"
         );
     }
-    succeed(folder, "train digits --out run --hidden 4 --epochs 2");
-    let log = folder.join("run/log.jsonl");
+    succeed(&bench, "train digits --out run --hidden 4 --epochs 2");
+    let log = bench.path("run/log.jsonl");
     let whole = std::fs::read_to_string(&log).unwrap();
     let first_line = whole.find('\n').unwrap() + 1;
     for (length, expected) in [
@@ -254,23 +234,23 @@ fn what_is_no_whole_run_is_refused_with_what_to_do() {
         (0, "no epoch was finished"),
     ] {
         std::fs::write(&log, &whole[..length]).unwrap();
-        let said = fail(folder, "diagnose run");
+        let said = refuse(&bench, "diagnose run");
         assert!(
             said.contains(expected) && said.contains("train --resume run"),
             "{said}"
         );
     }
     std::fs::write(&log, &whole[first_line..]).unwrap();
-    assert!(fail(folder, "diagnose run").contains("it is of epoch 2"));
+    assert!(refuse(&bench, "diagnose run").contains("it is of epoch 2"));
     // As the message says.
-    succeed(folder, "train --resume run");
+    succeed(&bench, "train --resume run");
     assert_eq!(std::fs::read_to_string(&log).unwrap(), whole);
-    let metrics = folder.join("run/metrics.json");
+    let metrics = bench.path("run/metrics.json");
     std::fs::write(&metrics, "{").unwrap();
-    let said = fail(folder, "diagnose run");
+    let said = refuse(&bench, "diagnose run");
     assert!(said.contains("metrics.json: EOF"), "{said}");
     std::fs::remove_file(metrics).unwrap();
-    std::fs::remove_file(folder.join("run/weights.safetensors")).unwrap();
-    std::fs::remove_file(folder.join("run/checkpoint.safetensors")).unwrap();
-    assert!(fail(folder, "diagnose run").contains("checkpoint.safetensors: cannot be read"));
+    std::fs::remove_file(bench.path("run/weights.safetensors")).unwrap();
+    std::fs::remove_file(bench.path("run/checkpoint.safetensors")).unwrap();
+    assert!(refuse(&bench, "diagnose run").contains("checkpoint.safetensors: cannot be read"));
 }

@@ -1,0 +1,225 @@
+//! Do the stages run in a row, from training to integers on the device, for every kind of task?
+
+use crate::bench::{Bench, json};
+use crate::{ramps, train};
+
+#[test]
+fn the_stages_run_in_a_row() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let trained = train(&bench, "ramps.csv", &["--epochs", "30", "--json"]);
+    assert_eq!(json(&trained)["epochs"], 30);
+    let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(report.contains("<svg") && report.contains("Confusion"));
+    assert!(
+        !report.replace("http://www.w3.org/", "").contains("http"),
+        "a report needs no network"
+    );
+
+    let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+    let float = quantised["comparison"]["float"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    let integer = quantised["comparison"]["integer"]["accuracy"]
+        .as_f64()
+        .unwrap();
+    assert!(float > 0.9, "{float}");
+    assert!((float - integer).abs() < 0.1);
+
+    let exported = bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    assert!(exported.contains("ramps.lstm"));
+    let inspected = json(&bench.succeed(&["inspect", "ramps.lstm", "--json"]));
+    assert_eq!(inspected["outputs"], serde_json::json!(["down", "up"]));
+    assert_eq!(inspected["inputs"][0]["name"], "x");
+    assert!(bench.succeed(&["inspect", "run"]).contains("peepholes"));
+
+    // The model file alone gives the run's own integers.
+    let from_run = json(&bench.succeed(&["eval", "run", "--part", "validation", "--json"]));
+    let from_file = json(&bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--json"]));
+    assert!(
+        from_run["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    assert!(from_file["score"]["accuracy"].as_f64().unwrap() > 0.9);
+}
+
+#[test]
+fn each_layer_has_its_scheme() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    train(&bench, "ramps.csv", &["--epochs", "30", "--hidden", "6,10"]);
+    let bytes = |scheme: &str, layers: [&str; 3]| {
+        let quantised = json(&bench.succeed(&["quantise", "run", "--scheme", scheme, "--json"]));
+        assert_eq!(quantised["schemes"], serde_json::json!(layers));
+        let comparison = &quantised["comparison"];
+        let accuracy = |of: &str| comparison[of]["accuracy"].as_f64().unwrap();
+        assert!(
+            (accuracy("float") - accuracy("integer")).abs() < 0.2,
+            "{scheme}"
+        );
+        bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+        let inspected = json(&bench.succeed(&["inspect", "ramps.lstm", "--json"]));
+        let of_layers = inspected["layers"].as_array().unwrap().iter();
+        let of_layers: Vec<_> = of_layers
+            .map(|layer| layer["scheme"].as_str().unwrap())
+            .collect();
+        assert_eq!(of_layers, layers);
+        let size = |of: &str| inspected[of].as_u64().unwrap();
+        (size("file_bytes"), size("state_bytes"))
+    };
+    let wide = bytes("w8a16", ["w8a16"; 3]);
+    let narrow = bytes("w8a8", ["w8a8"; 3]);
+    let small = bytes("w4a16", ["w4a16"; 3]);
+    let mixed = bytes("w4a16,w8a8,w8a16", ["w4a16", "w8a8", "w8a16"]);
+    // 6 and 10 units: five blocks of cells and as many of int16 hidden state, or three of int8.
+    assert_eq!((wide.1, narrow.1, mixed.1), (120, 104, 112));
+    assert_eq!(wide.0, narrow.0);
+    assert!(small.0 < mixed.0 && mixed.0 < wide.0);
+
+    let said = bench.fail(&["quantise", "run", "--scheme", "w8a8,w8a16"]);
+    assert!(
+        said.contains("2 schemes") && said.contains("3 layers"),
+        "{said}"
+    );
+    let said = bench.fail(&["quantise", "run", "--scheme", "w2a2"]);
+    assert!(said.contains("w2a2") && said.contains("w4a16"), "{said}");
+}
+
+#[test]
+fn equal_shifts_make_a_file_for_m55_smaller() {
+    let bench = Bench::new();
+    train(&bench, "digits", &["--epochs", "1", "--hidden", "6,10"]);
+    let bytes = |flags: &[&str]| {
+        let quantise = ["quantise", "run", "--scheme", "w8a8", "--json"];
+        let quantised = json(&bench.succeed(&[&quantise[..], flags].concat()));
+        bench.succeed(&["export", "run", "--target", "m55", "-o", "digits.lstm"]);
+        let size = std::fs::metadata(bench.path("digits.lstm")).unwrap().len();
+        (size, quantised["x_shifts"].clone())
+    };
+    let ((free, shifts), (equal, equal_shifts)) = (bytes(&[]), bytes(&["--equal-shifts"]));
+    // Raw inputs reach further than a hidden state.
+    assert_ne!(shifts[0], equal_shifts[0]);
+    // 8 + 6 activations are one group instead of two: 64 bytes less for each of six units.
+    assert!(equal <= free - 6 * 64, "{equal} against {free}");
+    let said = bench.fail(&["quantise", "run", "--equal-shifts"]);
+    assert!(said.contains("--scheme w8a8"), "{said}");
+}
+
+#[test]
+fn one_output_for_two_classes_goes_through_every_stage() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    train(
+        &bench,
+        "ramps.csv",
+        &["--loss", "binary-cross-entropy", "--epochs", "30"],
+    );
+    bench.succeed(&["quantise", "run"]);
+    bench.succeed(&["export", "run"]);
+    let inspected = json(&bench.succeed(&["inspect", "run/model.lstm", "--json"]));
+    assert_eq!(inspected["task"], "sigmoid");
+    assert_eq!(inspected["outputs"], serde_json::json!(["down", "up"]));
+    let arguments = ["eval", "run/model.lstm", "--data", "ramps.csv", "--json"];
+    let evaluated = json(&bench.succeed(&arguments));
+    assert!(
+        evaluated["score"]["accuracy"].as_f64().unwrap() > 0.9,
+        "{evaluated}"
+    );
+}
+
+#[test]
+fn classes_trained_by_squared_error_stay_classes_on_the_device() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    train(
+        &bench,
+        "ramps.csv",
+        &["--loss", "mean-squared-error", "--epochs", "20"],
+    );
+    let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+    assert!(
+        quantised["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+    bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    let found = json(&bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--json"]));
+    assert!(
+        found["score"]["accuracy"].as_f64().unwrap() > 0.8,
+        "{found}"
+    );
+}
+
+/// A noisy wave of two channels, one row an hour.
+fn wave(rows: usize) -> String {
+    let mut text = String::from("date,load,temperature\n");
+    for row in 0..rows {
+        let (day, hour) = (1 + row / 24, row % 24);
+        let angle = row as f64 * std::f64::consts::TAU / 12.0;
+        let ripple = ((row * 7919) % 13) as f64 / 100.0;
+        let (load, temperature) = (50.0 + 10.0 * angle.sin() + ripple, 4.0 * angle.cos());
+        text += &format!("2024-01-{day:02} {hour:02}:00,{load:.3},{temperature:.3}\n");
+    }
+    text
+}
+
+#[test]
+fn a_forecast_beats_persistence_from_training_to_integers() {
+    let bench = Bench::new();
+    bench.file("wave.csv", wave(600).as_bytes());
+    for change in [None, Some("--change")] {
+        let mut flags = vec!["--time", "date", "--look-back", "12", "--test-rows", "120"];
+        flags.extend(["--epochs", "6", "--overwrite", "--json"]);
+        flags.extend(change);
+        let trained = json(&train(&bench, "wave.csv", &flags));
+        let mse = |score: &serde_json::Value, of: &str| score[of]["mse"].as_f64().unwrap();
+        let test = &trained["test"];
+        assert_eq!(test["values"], 240);
+        assert!(
+            mse(test, "standardised") < 0.5 * mse(test, "standardised_persistence"),
+            "{test}"
+        );
+
+        let quantised = json(&bench.succeed(&["quantise", "run", "--json"]));
+        let integer = &quantised["comparison"]["integer"];
+        assert!(mse(integer, "standardised") < 0.5 * mse(test, "standardised_persistence"));
+        bench.succeed(&["export", "run", "-o", "wave.lstm"]);
+        let inspected = json(&bench.succeed(&["inspect", "wave.lstm", "--json"]));
+        let name = if change.is_some() {
+            "load[+1]-load[0]"
+        } else {
+            "load[+1]"
+        };
+        assert_eq!(inspected["outputs"][0], name);
+
+        // The run remembers how windows are cut; a model file is told, and knows no training rows.
+        let again = json(&bench.succeed(&["eval", "run", "--data", "wave.csv", "--json"]));
+        assert_eq!(again["sequences"], 588);
+        let mut eval = vec!["eval", "wave.lstm", "--data", "wave.csv", "--time", "date"];
+        eval.extend(["--look-back", "12", "--test-rows", "120", "--json"]);
+        eval.extend(change);
+        let file = json(&bench.succeed(&eval));
+        assert_eq!(file["score"]["mse"], integer["mse"]);
+        assert!(file["score"]["standardised"].is_null());
+        let other = bench.fail(&[
+            "eval",
+            "wave.lstm",
+            "--data",
+            "wave.csv",
+            "--time",
+            "date",
+            "--look-back",
+            "12",
+            "--horizon",
+            "2",
+        ]);
+        assert!(other.contains("outputs are load[+2]"), "{other}");
+    }
+    let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(report.contains("Forecast, test part") && report.contains("persistence"));
+    let text = bench.succeed(&["eval", "run"]);
+    assert!(text.contains("std. persistence MSE"), "{text}");
+}

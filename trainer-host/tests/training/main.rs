@@ -1,0 +1,6 @@
+//! Training from the inside. Each file answers one question.
+
+mod checkpoints;
+mod gradients;
+mod learning;
+mod levers;
