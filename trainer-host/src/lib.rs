@@ -10,7 +10,22 @@
 //! [`cost`], [`search`] and [`device`] stand apart. The first tells what a step costs from the sizes of
 //! layers; the second finds low places of any function; the third runs models on boards and knows nothing
 //! of the rest.
+//!
+//! Who trains and quantises from a program of their own needs none of the command line's dependencies:
+//!
+//! | feature (all on by default) | what it brings | crates |
+//! | --- | --- | --- |
+//! | `cli` | [`cli`], the command-line program; implies `plots` | clap, indicatif, ctrlc |
+//! | `plots` | [`report`] and the `report.html` of a run | plotters, png, base64 |
+//! | `sqlite` | studies in a file | rusqlite |
+//! | `postgres` | studies on a PostgreSQL server | postgres, tokio-postgres-rustls |
+//! | `serial` | boards on a serial port | serialport |
+//!
+//! ```toml
+//! trainer-host = { version = "0.1", default-features = false }
+//! ```
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod compute;
 pub mod cost;
@@ -26,6 +41,7 @@ pub mod optimiser;
 pub mod out_of_range;
 pub mod passes;
 pub mod quantise;
+#[cfg(feature = "plots")]
 pub mod report;
 pub mod run;
 pub mod schedule;

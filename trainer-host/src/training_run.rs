@@ -19,6 +19,7 @@ use crate::integers::assemble::check_data;
 use crate::integers::stream;
 use crate::network::prune::prune;
 use crate::network::{Network, NetworkConfig};
+#[cfg(feature = "plots")]
 use crate::report::run_report;
 use crate::run::checkpoint::{self, CheckpointError};
 use crate::run::choose::{ChooseError, Request, choose};
@@ -33,8 +34,8 @@ use crate::train::{
 pub struct Metrics {
     /// Its folder.
     pub run: PathBuf,
-    /// Its pictures.
-    pub report: PathBuf,
+    /// Its pictures; a build without the feature `plots` makes none.
+    pub report: Option<PathBuf>,
     /// Epochs that were trained.
     pub epochs: usize,
     /// Whether these were all, or early stopping ended the run.
@@ -474,7 +475,7 @@ fn finish(
         .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
     let metrics = Metrics {
         run: run.folder.clone(),
-        report: run.folder.join(REPORT),
+        report: cfg!(feature = "plots").then(|| run.folder.join(REPORT)),
         epochs: state.epochs(),
         ending,
         best_epoch: state.best.as_ref().map(|best| best.epoch),
@@ -488,6 +489,19 @@ fn finish(
     };
     let json = serde_json::to_string_pretty(&metrics)?;
     atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
+    #[cfg(feature = "plots")]
+    write_report(run, data, state, &metrics)?;
+    Ok(metrics)
+}
+
+/// Writes the page that shows the run.
+#[cfg(feature = "plots")]
+fn write_report(
+    run: &Run,
+    data: &Parts,
+    state: &TrainState,
+    metrics: &Metrics,
+) -> Result<(), TrainingRunError> {
     let scores = [
         ("validation part", &metrics.validation),
         ("test part", &metrics.test),
@@ -499,6 +513,5 @@ fn finish(
         &state.history,
         &scores,
     );
-    atomic::write(&metrics.report, page.as_bytes())?;
-    Ok(metrics)
+    Ok(atomic::write(&run.folder.join(REPORT), page.as_bytes())?)
 }

@@ -43,6 +43,20 @@ pub fn run() -> Result<()> {
         "--quiet",
     ];
     totals.check("lints", cargo(&[&lint[..], &deny].concat()));
+    // The library alone, as a program that only trains and quantises takes it.
+    let alone = [
+        "clippy",
+        "--package",
+        "trainer-host",
+        "--lib",
+        "--no-default-features",
+        "--locked",
+        "--quiet",
+    ];
+    totals.check(
+        "lints of the trainer's library without features",
+        cargo(&[&alone[..], &deny].concat()),
+    );
     for board in LINTED_BOARDS {
         totals.lint_firmware(boards::by_name(board)?, &deny)?;
     }

@@ -159,7 +159,9 @@ fn text(metrics: &Metrics) -> String {
             criterion.correct, criterion.sequences
         ));
     }
-    lines.push(format!("report      {}", metrics.report.display()));
+    if let Some(report) = &metrics.report {
+        lines.push(format!("report      {}", report.display()));
+    }
     let judged = metrics.test.as_ref().or(metrics.validation.as_ref());
     lines.join("\n") + "\n" + &judged.map(details).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use super::error::DeviceError;
 use super::exchange::Exchange;
 use super::port::Port;
 use super::qemu::Qemu;
+#[cfg(feature = "serial")]
 use super::serial::Serial;
 
 /// How long an answer is waited for.
@@ -113,6 +114,20 @@ impl std::fmt::Display for CostUnit {
     }
 }
 
+#[cfg(feature = "serial")]
+fn serial_port(address: &str) -> Result<Box<dyn Port>, DeviceError> {
+    Ok(Box::new(Serial::open(address)?))
+}
+
+#[cfg(not(feature = "serial"))]
+fn serial_port(address: &str) -> Result<Box<dyn Port>, DeviceError> {
+    Err(DeviceError::Open {
+        device: address.to_owned(),
+        reason: "this build has no serial ports; build trainer-host with the feature `serial`"
+            .into(),
+    })
+}
+
 impl Device {
     /// Connects to `address`: `qemu:MACHINE`, which starts `image` in the emulator, or a serial port.
     ///
@@ -129,7 +144,7 @@ impl Device {
                 (Box::new(qemu), CostUnit::Instructions)
             }
             None if address.contains('/') || address.starts_with("COM") => {
-                (Box::new(Serial::open(address)?), CostUnit::Cycles)
+                (serial_port(address)?, CostUnit::Cycles)
             }
             None => return Err(DeviceError::Address(address.to_owned())),
         };

@@ -24,6 +24,7 @@ mod error;
 mod exchange;
 mod port;
 mod qemu;
+#[cfg(feature = "serial")]
 mod serial;
 
 pub use client::{CostUnit, Device, DeviceInfo, Keep, Run, SelfTest};

@@ -6,7 +6,8 @@ use super::target::Expected;
 use crate::network::Head;
 
 /// Which loss; equations are those of [`crate::loss`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
     /// (L1), for one class out of several.

@@ -20,7 +20,8 @@ use crate::network::{Network, NetworkConfig, StructureError};
 use crate::out_of_range::{OutOfRange, require};
 
 /// How the weights of inputs begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum InputWeights {
     /// (I1)
@@ -31,7 +32,8 @@ pub enum InputWeights {
 }
 
 /// How the recurrent weights begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum RecurrentWeights {
     /// (I3)

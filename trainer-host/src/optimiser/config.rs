@@ -100,19 +100,20 @@ fn default_decay() -> f32 {
 }
 
 /// An optimiser's name in a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OptimiserKind {
     /// (O1)
     GradientDescent,
     /// (O2)
     Sgd,
     /// (O3)
-    #[value(name = "rmsprop")]
+    #[cfg_attr(feature = "cli", value(name = "rmsprop"))]
     RmsProp,
     /// (O4)
     Adam,
     /// (O5)
-    #[value(name = "adamw")]
+    #[cfg_attr(feature = "cli", value(name = "adamw"))]
     AdamW,
 }
 
@@ -347,6 +348,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
     fn a_kind_alone_has_the_defaults() {
         use clap::ValueEnum;
         for kind in OptimiserKind::value_variants() {

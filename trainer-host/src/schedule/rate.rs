@@ -124,7 +124,8 @@ fn default_patience() -> usize {
 }
 
 /// A schedule's name in a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum ScheduleKind {
     /// (R0)
     Constant,
@@ -485,6 +486,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
     fn a_kind_alone_has_the_defaults() {
         use clap::ValueEnum;
         for kind in ScheduleKind::value_variants() {

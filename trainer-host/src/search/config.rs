@@ -9,7 +9,8 @@ use crate::cost::{Footprint, Limits};
 use crate::out_of_range::{OutOfRange, require};
 
 /// How points are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
     /// Where earlier trials did well: the tree-structured Parzen estimator.
@@ -20,7 +21,8 @@ pub enum Sampler {
 }
 
 /// What is to be small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// The integers' error on the validation part: the share of wrong decisions, or the mean squared

@@ -19,6 +19,7 @@ mod folders;
 mod patience;
 pub mod plan;
 mod process;
+#[cfg(feature = "plots")]
 pub mod report;
 pub mod stored_trial;
 pub mod study;

@@ -3,7 +3,9 @@
 //! The few statements that [`study`](super::study) needs are written once, with `$1`, `$2` and on for
 //! their parameters, in the words that both know.
 
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::path::PathBuf;
@@ -162,28 +164,64 @@ impl Storage {
     /// # Errors
     /// [`DatabaseError::Open`]
     pub fn open(&self) -> Result<Box<dyn Database>, DatabaseError> {
-        match self {
-            Self::File(path) => Ok(Box::new(sqlite::Sqlite::open(path)?)),
-            Self::Server(address) => Ok(Box::new(postgres::Postgres::open(address)?)),
-        }
+        self.connect(Tables::MakeMissing)
     }
-}
 
-impl Storage {
     /// Connects to what holds studies already; makes no tables, so that leave to read them is enough.
     ///
     /// # Errors
     /// [`DatabaseError::Open`]
     pub fn open_existing(&self) -> Result<Box<dyn Database>, DatabaseError> {
+        self.connect(Tables::Leave)
+    }
+
+    fn connect(&self, tables: Tables) -> Result<Box<dyn Database>, DatabaseError> {
         match self {
-            Self::File(path) => Ok(Box::new(sqlite::Sqlite::open_existing(path)?)),
-            Self::Server(address) => Ok(Box::new(postgres::Postgres::open_existing(address)?)),
+            #[cfg(feature = "sqlite")]
+            Self::File(path) => Ok(match tables {
+                Tables::MakeMissing => Box::new(sqlite::Sqlite::open(path)?),
+                Tables::Leave => Box::new(sqlite::Sqlite::open_existing(path)?),
+            }),
+            #[cfg(not(feature = "sqlite"))]
+            Self::File(path) => Err(left_out(path.display(), tables, "SQLite", "sqlite")),
+            #[cfg(feature = "postgres")]
+            Self::Server(address) => Ok(match tables {
+                Tables::MakeMissing => Box::new(postgres::Postgres::open(address)?),
+                Tables::Leave => Box::new(postgres::Postgres::open_existing(address)?),
+            }),
+            #[cfg(not(feature = "postgres"))]
+            Self::Server(_) => Err(left_out("the server", tables, "PostgreSQL", "postgres")),
         }
+    }
+}
+
+/// What becomes of tables that a storage lacks.
+#[derive(Clone, Copy)]
+enum Tables {
+    MakeMissing,
+    Leave,
+}
+
+/// This build cannot use such a storage.
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn left_out(
+    storage: impl std::fmt::Display,
+    _: Tables,
+    database: &str,
+    feature: &str,
+) -> DatabaseError {
+    DatabaseError::Open {
+        storage: storage.to_string(),
+        problem: format!(
+            "this build has no {database}; build trainer-host with the feature `{feature}`"
+        ),
+        is_transient: false,
     }
 }
 
 /// One table for each of studies, their trials, the trials' repeats and epochs. Studies of a version without
 /// repeats are gone on with: the table is made when a worker opens them.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY,
