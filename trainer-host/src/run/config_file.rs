@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{BuiltIn, Options};
+use crate::files::atomic::{self, WriteFileError};
 use crate::search::SearchConfig;
 use crate::train::TrainConfig;
 
@@ -219,6 +220,18 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
             malformed(place(&text, start), error.message())
         })
     }
+}
+
+/// Writes `value` as a TOML file.
+///
+/// # Errors
+/// When the file cannot be written; nothing is left behind then.
+pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), WriteFileError> {
+    let text = toml::to_string(value).map_err(|error| WriteFileError {
+        path: path.to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    atomic::write(path, text.as_bytes())
 }
 
 /// Line and column, from 1, of a byte of `text`.

@@ -1,0 +1,292 @@
+//! All that a run follows from, `config.toml`: its data, how that is read, and how the network is trained.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{self, Fold, Options, Parts};
+use crate::files::atomic::WriteFileError;
+use crate::run::config_file;
+use crate::run::error::RunError;
+use crate::run::fitted::Fitted;
+use crate::run::folder::{self, CONFIG};
+use crate::train::{SplitRule, TrainConfig};
+
+/// All that a run follows from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// A path or the name of built-in data.
+    pub source: String,
+    /// How the data is read.
+    #[serde(default)]
+    pub data: Options,
+    /// How the network is trained.
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+impl RunConfig {
+    /// Opens the data and splits the validation part off, as the seed says.
+    ///
+    /// # Errors
+    /// When the data cannot be read or split.
+    pub fn open_data(&self) -> Result<Parts, RunError> {
+        let SplitRule { share, fold, seed } = self.train.split();
+        Ok(match fold {
+            Some(fold) => data::open_validation_fold(&self.source, &self.data, fold, seed)?,
+            None => data::open_split(&self.source, &self.data, share, seed)?,
+        })
+    }
+
+    /// The same with the validation part of the runs that it begins with and learns from, where they are
+    /// of the same data: what those were trained on must not judge this one. A run that asks for no
+    /// validation part keeps none.
+    ///
+    /// # Errors
+    /// [`RunError::OtherSplit`] or [`RunError::OtherParts`] when there is no such part, and when a
+    /// configuration cannot be read.
+    pub fn with_known_split(mut self) -> Result<Self, RunError> {
+        let others: Vec<PathBuf> = self.train.other_runs().map(|(_, run)| run.into()).collect();
+        let mut taken = None;
+        for folder in others {
+            self.take_split_of(&Self::read(&folder)?, &folder, &mut taken)?;
+        }
+        Ok(self)
+    }
+
+    /// `taken` is what was taken over from another run before.
+    fn take_split_of(
+        &mut self,
+        other: &Self,
+        folder: &Path,
+        taken: &mut Option<SplitRule>,
+    ) -> Result<(), RunError> {
+        let judges = !self.train.split().is_of_nothing() || self.data.has_validation_rows();
+        let same_data = same_source(&self.source, &other.source)
+            && !self.data.generates_otherwise(&other.data, &self.source);
+        if !(judges && same_data) {
+            return Ok(());
+        }
+        if let Some(key) = self.data.parted_otherwise(&other.data) {
+            let folder = folder.to_owned();
+            return Err(RunError::OtherParts { folder, key });
+        }
+        let (own, split) = (self.train.split(), other.train.split());
+        let fits = match taken {
+            Some(taken) => *taken == split,
+            None => {
+                let is_of = |asked: Option<Fold>| asked.is_none_or(|fold| Some(fold) == split.fold);
+                let asked = self.train.split_seed;
+                asked.is_none_or(|seed| seed == split.seed) && is_of(self.train.validation_fold)
+            }
+        };
+        if !fits {
+            let folder = folder.to_owned();
+            return Err(RunError::OtherSplit { folder, split, own });
+        }
+        self.train.take_split(split);
+        *taken = Some(split);
+        Ok(())
+    }
+
+    /// Reads a folder's configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub fn read(folder: &Path) -> Result<Self, RunError> {
+        Ok(config_file::read(&folder.join(CONFIG))?)
+    }
+
+    /// Whether the run in `folder` is of this configuration.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        Self::read(folder).is_ok_and(|there| there == *self)
+    }
+
+    /// Refuses a folder that holds a run.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`]
+    pub fn refuse_existing(folder: &Path) -> Result<(), RunError> {
+        if folder.join(CONFIG).exists() {
+            return Err(RunError::Exists {
+                path: folder.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes a new run's folder with this configuration and what was fitted for it.
+    ///
+    /// The configuration is written last and removed first: a folder that has one holds a run.
+    ///
+    /// # Errors
+    /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
+    pub fn create(&self, fitted: &Fitted, folder: &Path, overwrite: bool) -> Result<(), RunError> {
+        if !overwrite {
+            Self::refuse_existing(folder)?;
+        }
+        // What an older run left must not be taken for this one's.
+        folder::remove(folder)?;
+        std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+            path: folder.to_owned(),
+            source,
+        })?;
+        fitted.write(folder)?;
+        Ok(config_file::write(&folder.join(CONFIG), self)?)
+    }
+}
+
+/// Whether `other`, the source of a run that was perhaps trained from another directory, is the built-in
+/// data or the file that `own` is: by its path from here, by its content or, where it is not found from here,
+/// by its name.
+fn same_source(own: &str, other: &str) -> bool {
+    let file = |source: &str| std::fs::canonicalize(source).ok();
+    match (file(own), file(other)) {
+        _ if own == other => true,
+        (Some(own), Some(other)) => own == other || same_content(&own, &other),
+        (Some(own), None) => own.file_name() == Path::new(other).file_name(),
+        (None, _) => false,
+    }
+}
+
+fn same_content(a: &Path, b: &Path) -> bool {
+    let bytes = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
+    let content = |path: &Path| std::fs::read(path).ok();
+    bytes(a) == bytes(b) && content(a).is_some_and(|a| Some(a) == content(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::train::Distillation;
+
+    /// A run of the digits whose configuration alone is in `folder`.
+    fn write(folder: &Path, source: &str, split: SplitRule) {
+        std::fs::create_dir_all(folder).unwrap();
+        let train = TrainConfig {
+            seed: split.seed,
+            validation_share: split.share,
+            validation_fold: split.fold,
+            ..TrainConfig::default()
+        };
+        config_file::write(&folder.join(CONFIG), &config(source, train)).unwrap();
+    }
+
+    fn config(source: &str, train: TrainConfig) -> RunConfig {
+        RunConfig {
+            source: source.into(),
+            data: Options::default(),
+            train,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_validation_part_is_that_of_the_runs_before(
+            (seed, before) in any::<(u32, u32)>(), share in 0.01f64..0.9, by_teacher: bool, by_fold: bool,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let fold = by_fold.then(|| "2/3".parse().unwrap());
+            let split = SplitRule { share, fold, seed: before.into() };
+            write(folder.path(), "digits", split);
+            let run = folder.path().to_owned();
+            let mut train = TrainConfig { seed: seed.into(), ..TrainConfig::default() };
+            match by_teacher {
+                true => train.distillation = Some(Distillation::from_teacher(run)),
+                false => train.init = Some(run),
+            }
+            let known = config("digits", train.clone()).with_known_split().unwrap();
+            prop_assert_eq!(known.train.split(), split);
+            prop_assert_eq!(known.train.seed, train.seed);
+            prop_assert_eq!(known.clone().with_known_split().unwrap(), known);
+            // Other data has no part in common, and a run without a validation part keeps none.
+            let other = config("adding", train.clone());
+            prop_assert_eq!(other.clone().with_known_split().unwrap(), other);
+            train.validation_share = 0.0;
+            let none = config("digits", train);
+            prop_assert_eq!(none.clone().with_known_split().unwrap(), none);
+        }
+    }
+
+    #[test]
+    fn refuses_other_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let [init, teacher] = ["a", "b"].map(|name| folder.path().join(name));
+        write(
+            &init,
+            "digits",
+            SplitRule {
+                share: 0.2,
+                fold: None,
+                seed: 1,
+            },
+        );
+        write(
+            &teacher,
+            "digits",
+            SplitRule {
+                share: 0.2,
+                fold: None,
+                seed: 2,
+            },
+        );
+        let mut train = TrainConfig {
+            init: Some(init),
+            split_seed: Some(3),
+            ..TrainConfig::default()
+        };
+        let refused = |train: &TrainConfig| {
+            let found = config("digits", train.clone()).with_known_split();
+            matches!(found, Err(RunError::OtherSplit { .. }))
+        };
+        assert!(refused(&train));
+        train.split_seed = Some(1);
+        assert!(!refused(&train));
+        train.validation_fold = "1/3".parse().ok();
+        assert!(refused(&train));
+        train.validation_fold = None;
+        train.distillation = Some(Distillation::from_teacher(teacher));
+        assert!(refused(&train));
+    }
+
+    #[test]
+    fn the_same_file_is_known_by_path_content_or_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| -> String {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let (own, copy) = (file("d.csv", "a"), file("copy.csv", "a"));
+        let other = file("other.csv", "b");
+        let roundabout = folder.path().join("..").join(folder.path()).join("d.csv");
+        assert!(same_source(&own, &roundabout.to_string_lossy()));
+        assert!(same_source(&own, &copy) && !same_source(&own, &other));
+        // Trained from another directory
+        assert!(same_source(&own, "elsewhere/d.csv") && !same_source(&own, "elsewhere/e.csv"));
+        assert!(same_source("digits", "digits") && !same_source("digits", "adding"));
+    }
+
+    #[test]
+    fn refuses_other_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let split = SplitRule {
+            share: 0.2,
+            fold: None,
+            seed: 1,
+        };
+        write(folder.path(), "data.csv", split);
+        let train = TrainConfig {
+            init: Some(folder.path().to_owned()),
+            ..TrainConfig::default()
+        };
+        let mut config = config("data.csv", train);
+        assert!(config.clone().with_known_split().is_ok());
+        config.data.columns.group = "person".into();
+        let error = config.with_known_split().unwrap_err().to_string();
+        assert!(error.contains("columns.group"), "{error}");
+    }
+}
