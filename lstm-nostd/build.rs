@@ -1,6 +1,9 @@
-//! Chooses the kernels for the target: sets `lstm_kernels`, which only `src/kernels/mod.rs` reads,
-//! `lstm_narrow_multiply`, which only `src/requant.rs` reads, and `lstm_table_columns`, which only
-//! `src/activation/table.rs` reads.
+//! Chooses the kernels for the target. It sets
+//!
+//! - `lstm_kernels`, the backend's name, and `lstm_cortex_m` if that is one for Cortex-M: only files in
+//!   `src/kernels/` read them;
+//! - `lstm_narrow_multiply` for cores without a wide multiplication: only `src/requant.rs` reads it;
+//! - `lstm_table_columns` for tables in columns: only `src/activation/table.rs` reads it.
 //!
 //! `cfg(target_feature = "dsp")` does not exist on stable compilers, so the extensions follow from the
 //! target and from the flags that name a CPU or a feature.
@@ -27,10 +30,14 @@ fn main() {
     if kernels() == "mve" {
         println!("cargo::rustc-cfg=lstm_table_columns");
     }
+    println!("cargo::rustc-check-cfg=cfg(lstm_cortex_m)");
+    if !["scalar", "x86"].contains(&kernels()) {
+        println!("cargo::rustc-cfg=lstm_cortex_m");
+    }
     println!("cargo::rustc-cfg=lstm_kernels=\"{}\"", kernels());
 }
 
-/// The file in `src/kernels/`, without its ending.
+/// The file in `src/kernels/` or `src/kernels/cortex_m/`, without its ending.
 fn kernels() -> &'static str {
     if env::var_os("CARGO_FEATURE_KERNELS_SCALAR").is_some() {
         return "scalar";

@@ -11,20 +11,14 @@
 //! ```
 //!
 //! The output gate's peephole looks at the new cell, so z_o is computed after (C). Schemes differ in the
-//! types of w, x and h alone; int16 activations have n = 0.
-//!
-//! ```text
-//! y_r   = sat(mul_high(Σ_j w[r,j] · x_j + bias_r, mult_r) << shift)              (E)
-//! ```
+//! types of w, x and h alone; int16 activations have n = 0. A dense row is (E) of [`super::dense`].
 
 use super::{
     Activation, DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order,
     RowBlock, Width, copy, lanes_mut, quads,
 };
 use crate::activation::{sigmoid, tanh};
-use crate::requant::{
-    mul_high, round_shift, saturate16, saturate16_symmetric, saturating_shift_left,
-};
+use crate::requant::{mul_high, round_shift, saturate16, saturate16_symmetric};
 
 /// Plain loops, for any core.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +44,7 @@ impl Kernels for Scalar {
             Width::Int16 => dense_products::<i16>(layer, row, x),
             Width::Int8 => dense_products::<i8>(layer, row, x),
         };
-        dense_value(layer, row, sum)
+        layer.value(row, sum)
     }
 }
 
@@ -142,13 +136,6 @@ pub(super) fn units<A: Activation>(
 fn dense_products<A: Activation>(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
     let pairs = layer.weights.row(row, layer.inputs).zip(quads::<A>(x));
     pairs.map(|(w, x)| dot(&w, x)).sum()
-}
-
-/// (E) from the sum of a row; 0 past the last row.
-#[inline(always)]
-pub fn dense_value(layer: &DenseParameters<'_>, row: usize, sum: i32) -> i32 {
-    let [bias, mult] = layer.rows.get(row).copied().unwrap_or_default();
-    saturating_shift_left(mul_high(sum + bias, mult), layer.output_shift)
 }
 
 /// (A) without the bias, for the four gates of one unit.

@@ -48,7 +48,7 @@ pub type RowGroup = [[i8; 16]; 4];
 // Orders that this build reads: others cost no flash.
 const OFFSET: bool = is_read(Order::Offset);
 const PAIRED: bool = is_read(Order::Paired);
-const GROUPED: bool = is_read(Order::Grouped);
+pub(super) const GROUPED: bool = is_read(Order::Grouped);
 const GROUPED_BYTES: bool = is_read(Order::GroupedBytes) && cfg!(feature = "w8a8");
 
 const fn is_read(order: Order) -> bool {
@@ -308,51 +308,8 @@ pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
     excess
 }
 
-impl<'m> super::LstmParameters<'m> {
-    /// Where the weights of a unit's rows lie.
-    #[inline(always)]
-    pub fn rows(&self) -> RowLayout {
-        let shifts = self.x_shift.cmp(&self.h_shift);
-        (self.weights.order()).rows(self.inputs, self.hidden, shifts)
-    }
-
-    /// The blocks of unit `unit` that meet the layer input, with the padding of its part.
-    #[inline(always)]
-    pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let rows = self.rows();
-        self.part(unit * rows.lanes(), rows.x)
-    }
-
-    /// The blocks of unit `unit` that meet the hidden state, with the padding of its part.
-    #[inline(always)]
-    pub fn recurrent_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let rows = self.rows();
-        self.part(unit * rows.lanes(), rows.h)
-    }
-
-    /// What the stored biases of unit `unit` hold above the biases of (A).
-    #[inline(always)]
-    pub fn bias_excess(&self, unit: usize) -> I32x4 {
-        match self.weights.order() {
-            Order::Grouped if GROUPED => grouped_bias_excess(
-                sums(self.input_part(unit)),
-                sums(self.recurrent_part(unit)),
-                self.x_shift,
-            ),
-            _ => [0; 4],
-        }
-    }
-
-    #[inline(always)]
-    fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let weights = self.weights;
-        let (first, len) = (start + part.start, part.len());
-        (0..len.div_ceil(4)).map(move |index| weights.block(first, index, len))
-    }
-}
-
 /// Sum of the weights of each row.
-fn sums(blocks: impl Iterator<Item = RowBlock>) -> I32x4 {
+pub(super) fn sums(blocks: impl Iterator<Item = RowBlock>) -> I32x4 {
     let mut sums = [0; 4];
     for block in blocks {
         for (sum, row) in sums.iter_mut().zip(block) {

@@ -20,7 +20,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use super::{
     Activation, DenseParameters, DenseWeights, I16x4, I32x4, Kernels, LstmParameters, Order,
     RowBlock, Weights, Width, copy, quads,
-    scalar::{Scalar, dense_value, units},
+    scalar::{Scalar, units},
 };
 
 /// The kernels of this file.
@@ -62,7 +62,7 @@ impl Kernels for X86 {
             .unwrap_or_default();
         // SAFETY: the CPU has AVX2.
         let sum = unsafe { dense_products(weights, x) };
-        dense_value(layer, row, sum)
+        layer.value(row, sum)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The door of a dense row in assembly: what it will read, if it is there.
 
-use super::scalar::{Scalar, dense_value};
-use super::{DenseParameters, DenseWeights, HAS_OTHER_SCHEMES, I16x4, Kernels, Width, blocks};
+use super::HAS_OTHER_SCHEMES;
+use crate::kernels::scalar::Scalar;
+use crate::kernels::{DenseParameters, DenseWeights, I16x4, Kernels, Width, blocks};
 
 impl DenseParameters<'_> {
     /// Weights of row `row` of a layer in w8a16, and the blocks of `x` that they meet: as many, at least one.
@@ -26,7 +27,7 @@ impl DenseParameters<'_> {
         if HAS_OTHER_SCHEMES {
             Scalar::dense_row(self, row, x)
         } else {
-            dense_value(self, row, 0)
+            self.value(row, 0)
         }
     }
 }

@@ -16,11 +16,12 @@
 use core::arch::asm;
 use core::ops::Range;
 
-use super::{
-    DenseParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters, Order, Weights,
-    Width, blocks, products, replace, scalar::dense_value,
-};
+use super::{HAS_OTHER_SCHEMES, products, replace};
 use crate::activation::{TABLES, Tables};
+use crate::kernels::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, Weights, Width,
+    blocks,
+};
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,7 @@ struct Frame {
     weights: *const [u8; 16],
     /// Null without peepholes.
     peepholes: *const [i16; 4],
-    gates: *const super::GateParameters,
+    gates: *const GateParameters,
     cell: *mut i32,
     next: *mut i16,
     x: Part,
@@ -139,7 +140,7 @@ impl Kernels for Dsp {
         };
         // SAFETY: the slices are as long, and not empty.
         let sum = unsafe { dot(w.as_ptr(), x.as_ptr_range()) };
-        dense_value(layer, row, sum)
+        layer.value(row, sum)
     }
 }
 

@@ -12,22 +12,20 @@
 
 use core::arch::asm;
 
-use super::{
-    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
-    Order, RowGroup, Weights, Width, mve_w8a8, products,
-    scalar::{Scalar, dense_value},
-};
+use super::groups::{GROUP, entry};
+use super::{HAS_OTHER_SCHEMES, mve_w8a8, products};
 use crate::activation::TABLES;
+use crate::kernels::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
+    Weights, Width, scalar::Scalar,
+};
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct Mve;
 
-/// Activations of a group.
-pub(super) const GROUP: usize = 16;
-/// Bytes of instructions of a group in `mve.s`, and of a loop's end.
+/// Bytes of instructions of a group in `mve.s`.
 const GROUP_BYTES: usize = 14 * 4;
-const LOOP_END_BYTES: usize = 2 * 4;
 /// Groups in the loops over inputs and hidden state, after the first one of each.
 const INPUT_UNROLL: usize = 3;
 const HIDDEN_UNROLL: usize = 7;
@@ -151,7 +149,7 @@ impl Kernels for Mve {
         };
         // SAFETY: the slices hold `inputs` lanes.
         let sum = unsafe { dot(w.as_ptr(), x.as_ptr(), layer.inputs) };
-        dense_value(layer, row, sum)
+        layer.value(row, sum)
     }
 }
 
@@ -183,13 +181,4 @@ unsafe fn dot(w: *const [i8; 4], x: *const I16x4, inputs: usize) -> i32 {
         );
     }
     sum
-}
-
-/// Where a loop is entered for `left` groups of `bytes` of instructions: past its end when there are none.
-pub(super) const fn entry(left: usize, unroll: usize, bytes: usize) -> usize {
-    if left == 0 {
-        unroll * bytes + LOOP_END_BYTES
-    } else {
-        (unroll - left % unroll) % unroll * bytes
-    }
 }

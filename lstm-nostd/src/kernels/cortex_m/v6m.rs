@@ -8,11 +8,11 @@
 //! exclusive or for each word: 55 instructions. Rescaling uses 32-bit products only, see `requant`.
 #![allow(unsafe_code)]
 
-use super::{
-    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
-    Order, RowBlock, Weights, Width, blocks, products, replace,
-    scalar::Scalar,
-    unit::{Shifts, advance},
+use super::unit::{Shifts, advance};
+use super::{HAS_OTHER_SCHEMES, products, replace};
+use crate::kernels::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+    Weights, Width, blocks, scalar::Scalar,
 };
 
 /// The kernels of this file.

@@ -1,8 +1,8 @@
 //! (B) to (D) of one unit, with saturations only where the next operation needs them: for backends that
 //! compute the sums of products alone in assembly.
 
-use super::{GateParameters, I32x4};
 use crate::activation::{sigmoid_clamped, tanh_clamped};
+use crate::kernels::{GateParameters, I32x4};
 use crate::requant::mul_high;
 
 /// The shifts of (C) and (D), which depend on the cell's integer bits `m`.
@@ -24,7 +24,7 @@ impl Shifts {
     }
 }
 
-/// [`scalar::advance`](super::scalar::advance) on sums of products: advances the cell and returns (D).
+/// [`scalar::advance`](crate::kernels::scalar::advance) on sums of products: advances the cell and returns (D).
 #[inline(always)]
 pub(super) fn advance(
     shifts: &Shifts,

@@ -17,11 +17,12 @@
 //! y = x and start = 0 another loop takes 35, and is not unrolled.
 #![allow(unsafe_code)]
 
-use super::{
-    DenseParameters, GateParameters, HAS_OTHER_SCHEMES, I16x4, I32x4, Kernels, LstmParameters,
-    Order, RowBlock, Weights, Width, blocks, products, replace, scalar::Scalar,
-};
+use super::{HAS_OTHER_SCHEMES, products, replace};
 use crate::activation::{TABLES, Tables};
+use crate::kernels::{
+    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+    Weights, Width, blocks, scalar::Scalar,
+};
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]

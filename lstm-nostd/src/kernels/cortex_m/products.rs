@@ -1,7 +1,7 @@
 //! w8a8 and w4a16 on cores without kernels of their own for them, which M55 has for w8a8: the sums of products
 //! in assembly, the rest of a unit in plain Rust.
 //!
-//! Both read [`Order::Generic`](super::Order::Generic). With the DSP extension a block of sixteen products
+//! Both read [`Order::Generic`](crate::kernels::Order::Generic). With the DSP extension a block of sixteen products
 //! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
 //! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60 and 68. Nibbles
 //! come as w + 8, so that sums begin with −8·Σx instead of 0, which is computed once a step and exact modulo
@@ -11,9 +11,9 @@
 //! blocks.
 #![allow(unsafe_code)]
 
-use super::scalar::Scalar;
 use super::unit::{Shifts, advance};
-use super::{
+use crate::kernels::scalar::Scalar;
+use crate::kernels::{
     Activation, I16x4, I32x4, Kernels, LstmParameters, Weights, Width, blocks, copy, lanes_mut,
     quads,
 };

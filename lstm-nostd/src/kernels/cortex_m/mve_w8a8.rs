@@ -1,6 +1,6 @@
 //! Helium with int8 activations: `vmladava.s8`, two units at a time.
 //!
-//! The weights' order is [`Order::GroupedBytes`](super::Order::GroupedBytes), and layer input and hidden state are
+//! The weights' order is [`Order::GroupedBytes`](crate::kernels::Order::GroupedBytes), and layer input and hidden state are
 //! copied into one plane of bytes that is laid out as a row is. A group takes 17 instructions for the 128
 //! products of two units' eight rows: a load of activations, eight of weights, eight sums. The part with the
 //! larger shift comes first, so that its sums, shifted by the difference, go on as those of the other one:
@@ -16,9 +16,9 @@
 //! the last one to three units, the idle lanes compute what is not stored.
 #![allow(unsafe_code)]
 
-use super::mve::{GROUP, entry};
-use super::{GateParameters, I16x4, I32x4, LstmParameters, RowGroup};
+use super::groups::{GROUP, entry};
 use crate::activation::TABLES;
+use crate::kernels::{GateParameters, I16x4, I32x4, LstmParameters, RowGroup};
 
 /// Bytes of instructions of a group.
 const GROUP_BYTES: usize = 17 * 4;

@@ -1,0 +1,60 @@
+//! Kernels for Cortex-M: one file of Rust and one of assembly for each core, and what they share.
+//!
+//! ```text
+//! products   sums of products of w8a8 and w4a16: X_products.s
+//! unit       what follows from a unit's sums, in plain Rust
+//! dense_row  the door of a dense row
+//! groups     loops over groups of sixteen weights (Helium)
+//! shared.s, activation.s, job.s   macros and layouts that several cores have in common
+//! ```
+
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
+mod dense_row;
+#[cfg(lstm_kernels = "dsp")]
+pub mod dsp;
+#[cfg(lstm_kernels = "mve")]
+mod groups;
+#[cfg(lstm_kernels = "mve")]
+pub mod mve;
+#[cfg(lstm_kernels = "mve")]
+mod mve_w8a8;
+mod products;
+mod unit;
+#[cfg(lstm_kernels = "v6m")]
+pub mod v6m;
+#[cfg(lstm_kernels = "v7m")]
+pub mod v7m;
+
+#[cfg(not(lstm_kernels = "mve"))]
+use super::I16x4;
+
+/// The core of this build; `build.rs` of the crate chooses it by the target.
+#[cfg(lstm_kernels = "dsp")]
+pub type Core = dsp::Dsp;
+/// The core of this build; `build.rs` of the crate chooses it by the target.
+#[cfg(lstm_kernels = "mve")]
+pub type Core = mve::Mve;
+/// The core of this build; `build.rs` of the crate chooses it by the target.
+#[cfg(lstm_kernels = "v6m")]
+pub type Core = v6m::V6m;
+/// The core of this build; `build.rs` of the crate chooses it by the target.
+#[cfg(lstm_kernels = "v7m")]
+pub type Core = v7m::V7m;
+
+/// Whether this build has layers that the assembly of a whole step leaves to others.
+const HAS_OTHER_SCHEMES: bool = cfg!(any(feature = "w8a8", feature = "w4a16"));
+
+/// The first `hidden` int16 lanes of `h` become those of `next`.
+#[cfg(not(lstm_kernels = "mve"))]
+#[inline(always)]
+fn replace(h: &mut [I16x4], next: &[I16x4], hidden: usize) {
+    let mut pairs = h.iter_mut().zip(next);
+    for (h, next) in pairs.by_ref().take(hidden / 4) {
+        *h = *next;
+    }
+    if let Some((h, next)) = pairs.next() {
+        for (h, next) in h.0.iter_mut().zip(next.0).take(hidden % 4) {
+            *h = next;
+        }
+    }
+}
