@@ -1,7 +1,7 @@
 //! Chooses the board, its memory map, and the model that is compiled in.
 //!
 //! A board is a cargo feature, or without one the usual board of the target. The model is the file named
-//! by the environment variable `LSTM_MODEL`, or without it `models/tiny.lstm`.
+//! by the environment variable `LSTM_MODEL`, or without it `../lstm-nostd/examples/tiny.lstm`.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -16,7 +16,7 @@ const BY_TARGET: [(&str, &str); 4] = [
     ("thumbv8m.main", "mps2-an505"),
 ];
 /// The model that is compiled in unless `LSTM_MODEL` names another.
-const DEFAULT_MODEL: &str = "models/tiny.lstm";
+const DEFAULT_MODEL: &str = "../lstm-nostd/examples/tiny.lstm";
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -13,6 +13,6 @@ pub mod server;
 pub mod stack;
 
 lstm_nostd::include_model! {
-    /// The model that is compiled in: the file that `LSTM_MODEL` names, or else `models/tiny.lstm`.
+    /// The model that is compiled in: the file that `LSTM_MODEL` names, or else `../lstm-nostd/examples/tiny.lstm`.
     pub mod embedded = concat!(env!("OUT_DIR"), "/model.lstm")
 }

@@ -1,7 +1,7 @@
-//! Writes `firmware/models/tiny.lstm` anew:
+//! Writes `lstm-nostd/examples/tiny.lstm` anew:
 //!
 //! ```text
-//! cargo run -p lstm-tests --example write_tiny_model -- firmware/models/tiny.lstm
+//! cargo run -p lstm-tests --example write_tiny_model -- lstm-nostd/examples/tiny.lstm
 //! ```
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@
 //! `row` counts the inner loop's work for a row as the kernels have it (`rows.rs`), `lanes` the activations
 //! that are prepared once a step. U and S are H; on Helium U is in whole fours and S, in w8a8, in whole
 //! twos, and only there (K1) has its last term. The coefficients are fitted by least squares of relative
-//! errors (`fit.rs`) to the counts in `docs/instructions.json`, for each core and scheme, when they are
+//! errors (`fit.rs`) to the counts in `assets/instructions.json`, for each core and scheme, when they are
 //! first needed. So the model is as new as the counts: instructions are within [`MAX_ERROR`] of QEMU's
 //! counts, for layers between those of the table too. Cycles are an estimate of an estimate.
 //!

@@ -77,8 +77,8 @@ pub(super) struct Table {
 impl Table {
     /// The table that was compiled in; a test reads it.
     pub(super) fn of_this_build() -> Self {
-        serde_json::from_str(include_str!("../../../docs/instructions.json"))
-            .expect("docs/instructions.json is written by `cargo xtask bench --save`")
+        serde_json::from_str(include_str!("../../assets/instructions.json"))
+            .expect("assets/instructions.json is written by `cargo xtask bench --save`")
     }
 
     pub(super) fn steps(&self, core: Core, scheme: Scheme) -> Vec<Measured> {

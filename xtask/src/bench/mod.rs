@@ -40,7 +40,7 @@ const MOST_INPUTS: usize = 64;
 const MOST_UNITS: usize = 128;
 
 /// The repository's table, from its root, and the same for people.
-pub const SAVED: &str = "docs/instructions.json";
+pub const SAVED: &str = "trainer-host/assets/instructions.json";
 const SAVED_TEXT: &str = "docs/instructions.md";
 /// Quotes some of its figures.
 const README: &str = "README.md";
@@ -60,7 +60,7 @@ pub struct Arguments {
     /// Print what changed against an earlier table (JSON); fail when a step grew by more than 2 %
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
-    /// Write docs/instructions.json, docs/instructions.md and the figures in README.md
+    /// Write trainer-host/assets/instructions.json, docs/instructions.md and the figures in README.md
     #[arg(long)]
     save: bool,
 }

@@ -63,7 +63,7 @@ pub(super) fn text(table: &Table) -> Result<String> {
 pub(super) fn page(table: &Table) -> Result<String> {
     Ok(format!(
         "# What a time step costs\n\n\
-         Written by `cargo xtask bench --save`, from [instructions.json](instructions.json), which\n\
+         Written by `cargo xtask bench --save`, from [instructions.json](../trainer-host/assets/instructions.json), which\n\
          `cargo xtask test` holds the code against.\n\n\
          Every figure is a count of executed instructions in QEMU, mean of eight steps, and no time: cores\n\
          take one, two or more clock cycles for an instruction. MAC = 4·H·(I + H). *Instructions* are those\n\
