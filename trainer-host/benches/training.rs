@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use trainer_host::compute::large_product::LargeProduct;
 use trainer_host::loss::{Loss, Target};
-use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::optimiser::{Optimiser, OptimiserConfig, clip_global_norm};
 use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
 
@@ -144,7 +144,7 @@ impl Training {
         let config = NetworkConfig {
             inputs,
             hidden: vec![hidden],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![],
             outputs: 10,
             head: Head::Softmax,

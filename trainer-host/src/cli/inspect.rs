@@ -120,7 +120,7 @@ fn run_text(run: &InspectedRun) -> String {
     };
     format!(
         "data           {}\n\
-         network        {} inputs, LSTM {:?}{}, dense {:?}, {} outputs\n\
+         network        {} inputs, {} {:?}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
          outputs        {}\n\
@@ -129,8 +129,9 @@ fn run_text(run: &InspectedRun) -> String {
          exported       {}",
         run.data,
         run.network.inputs,
+        run.network.cell.title(),
         run.network.hidden,
-        if run.network.peepholes {
+        if run.network.cell.peepholes() {
             " with peepholes"
         } else {
             ""

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::activity::LayerActivity;
 use super::finding::{Figure, Finding, Kind, Lever, Severity, sizes};
 use crate::network::Network;
+use crate::network::recurrent::square;
 
 /// h lies within ±1; one that varies by a hundredth of that says nothing that a bias could not.
 const STILL: f64 = 0.01;
@@ -141,14 +142,8 @@ impl Layer {
 
 /// Norm of the weights that read each unit of layer `l`: its own recurrent ones and the layer's above.
 fn outgoing(network: &Network, l: usize) -> Vec<f64> {
-    let own = &network.lstm[l].w_h;
-    let above = match network.lstm.get(l + 1) {
-        Some(above) => &above.w_x,
-        None => &network.dense[0].weight,
-    };
-    let square = |values: ndarray::ArrayView1<'_, f32>| -> f64 {
-        values.iter().map(|w| f64::from(*w).powi(2)).sum()
-    };
+    let own = network.recurrent[l].recurrent_weights();
+    let above = network.weights_above(l);
     let units = own.ncols();
     (0..units)
         .map(|u| (square(own.column(u)) + square(above.column(u))).sqrt())
@@ -159,7 +154,7 @@ fn outgoing(network: &Network, l: usize) -> Vec<f64> {
 pub(in crate::diagnose) mod tests {
     use super::super::activity::tests::{layer, lively, noise};
     use super::*;
-    use crate::network::{Head, Mode, NetworkConfig};
+    use crate::network::{Cell, Head, Mode, NetworkConfig};
 
     const UNITS: usize = 10;
 
@@ -167,7 +162,7 @@ pub(in crate::diagnose) mod tests {
         let config = NetworkConfig {
             inputs: 2,
             hidden: vec![UNITS, UNITS],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: Vec::new(),
             outputs: 3,
             head: Head::Softmax,
@@ -201,7 +196,8 @@ pub(in crate::diagnose) mod tests {
             (Kind::DeadUnits, found(&still, &network())),
             (Kind::DeadUnits, {
                 let mut unread = network();
-                unread.lstm[1].w_h.column_mut(4).fill(0.0);
+                let second = unread.recurrent[1].as_lstm_mut().unwrap();
+                second.w_h.column_mut(4).fill(0.0);
                 unread.dense[0].weight.column_mut(4).fill(1e-4);
                 found(&layer(UNITS, lively, noise), &unread)
             }),

@@ -84,11 +84,12 @@ pub fn measure(
         .zip(real)
         .map(|(normalised, real)| compare(network, model, &formats, *normalised, *real))
         .collect();
-    (0..network.lstm.len())
-        .map(|l| {
+    (network.config.layers().iter().enumerate())
+        .take(network.recurrent.len())
+        .map(|(l, layer)| {
             let mut sums = Sums::default();
             parts.iter().for_each(|part| sums.merge(&part[l]));
-            sums.finish(format!("lstm.{l}"))
+            sums.finish(layer.name())
         })
         .collect()
 }

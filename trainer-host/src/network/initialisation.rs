@@ -10,7 +10,7 @@
 //! (I1) Glorot and Bengio 2010; (I2) He et al. 2015; (I3) Saxe, McClelland and Ganguli 2014; (I4)
 //! Tallec and Ollivier 2018, for dependencies of up to T steps. All else is zero.
 
-use ndarray::{Array2, s};
+use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -70,6 +70,18 @@ impl Initialisation {
             "at least 3",
         )
     }
+
+    /// Recurrent weights of one gate of `units`, `[H, H]`.
+    pub(crate) fn recurrent_block(&self, units: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
+        match self.recurrent {
+            RecurrentWeights::Orthogonal => orthogonal(units, rng),
+            RecurrentWeights::Glorot => {
+                let mut block = Array2::zeros((units, units));
+                input_weights(&mut block, units, InputWeights::Glorot, rng);
+                block
+            }
+        }
+    }
 }
 
 impl Network {
@@ -91,21 +103,8 @@ impl Network {
     ) -> Result<Self, StructureError> {
         let mut network = Self::zeros(config)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for layer in &mut network.lstm {
-            let hidden = layer.w_h.ncols();
-            input_weights(&mut layer.w_x, hidden, initialisation.input, &mut rng);
-            for gate in 0..4 {
-                let block = match initialisation.recurrent {
-                    RecurrentWeights::Orthogonal => orthogonal(hidden, &mut rng),
-                    RecurrentWeights::Glorot => {
-                        let mut block = Array2::zeros((hidden, hidden));
-                        input_weights(&mut block, hidden, InputWeights::Glorot, &mut rng);
-                        block
-                    }
-                };
-                let rows = gate * hidden..(gate + 1) * hidden;
-                layer.w_h.slice_mut(s![rows, ..]).assign(&block);
-            }
+        for layer in &mut network.recurrent {
+            layer.initialise(initialisation, &mut rng);
         }
         network.set_forget_bias(forget_bias);
         for layer in &mut network.dense {
@@ -113,35 +112,23 @@ impl Network {
             input_weights(&mut layer.weight, outputs, initialisation.input, &mut rng);
         }
         if let Some(steps) = initialisation.chrono_steps {
-            network.set_chrono_biases(steps, &mut rng);
+            for layer in &mut network.recurrent {
+                layer.set_chrono_biases(steps, &mut rng);
+            }
         }
         Ok(network)
     }
 
-    /// Sets the biases of all forget gates: larger ones remember for longer to begin with, about
-    /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
+    /// Sets the biases of the gates that keep the state: larger ones remember for longer to begin with.
     pub fn set_forget_bias(&mut self, value: f32) {
-        for layer in &mut self.lstm {
-            let hidden = layer.w_h.ncols();
-            layer.bias.slice_mut(s![hidden..2 * hidden]).fill(value);
-        }
-    }
-
-    /// (I4)
-    fn set_chrono_biases(&mut self, steps: u32, rng: &mut ChaCha8Rng) {
-        for layer in &mut self.lstm {
-            let hidden = layer.w_h.ncols();
-            for unit in 0..hidden {
-                let bias = rng.random_range(1.0..(steps - 1) as f32).ln();
-                layer.bias[unit] = -bias;
-                layer.bias[hidden + unit] = bias;
-            }
+        for layer in &mut self.recurrent {
+            layer.set_forget_bias(value);
         }
     }
 }
 
 /// (I1) or (I2) for `[rows, inputs]` weights of a layer of `outputs` units.
-fn input_weights(
+pub(crate) fn input_weights(
     weights: &mut Array2<f32>,
     outputs: usize,
     kind: InputWeights,
@@ -178,13 +165,15 @@ fn orthogonal(n: usize, rng: &mut ChaCha8Rng) -> Array2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Head, Mode};
+    use crate::network::recurrent::gate_rows;
+    use crate::network::{Cell, Head, LstmLayer, Mode};
+    use ndarray::s;
 
     fn config() -> NetworkConfig {
         NetworkConfig {
             inputs: 3,
             hidden: vec![20, 7],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![5],
             outputs: 2,
             head: Head::Softmax,
@@ -192,17 +181,21 @@ mod tests {
         }
     }
 
+    fn first(network: &Network) -> &LstmLayer {
+        network.recurrent[0].as_lstm().unwrap()
+    }
+
     #[test]
     fn recurrent_weights_begin_orthogonal() {
         // f32 rounding of entries below one, summed over 20 of them.
         const ROUNDING: f32 = 1e-6;
         let network = Network::new(&config(), 1).unwrap();
-        for layer in &network.lstm {
-            let hidden = layer.w_h.ncols();
-            for gate in 0..4 {
-                let block = layer.w_h.slice(s![gate * hidden..(gate + 1) * hidden, ..]);
+        for layer in &network.recurrent {
+            let (units, w_h) = (layer.units(), layer.recurrent_weights());
+            for gate in 0..layer.gates().len() {
+                let block = w_h.slice(s![gate_rows(gate, units), ..]);
                 let product = block.dot(&block.t());
-                let error = (&product - &Array2::<f32>::eye(hidden)).mapv(f32::abs);
+                let error = (&product - &Array2::<f32>::eye(units)).mapv(f32::abs);
                 assert!(error.iter().all(|e| *e < ROUNDING));
             }
         }
@@ -216,7 +209,7 @@ mod tests {
         );
         assert_eq!(a, b);
         assert_ne!(a, Network::new(&config(), 2).unwrap());
-        let bias = &a.lstm[0].bias;
+        let bias = &first(&a).bias;
         assert!(
             bias.iter()
                 .enumerate()
@@ -237,8 +230,8 @@ mod tests {
             let largest =
                 |values: &Array2<f32>| values.iter().fold(0f32, |max, v| max.max(v.abs()));
             [
-                largest(&network.lstm[0].w_x),
-                largest(&network.lstm[0].w_h),
+                largest(&first(&network).w_x),
+                largest(&first(&network).w_h),
                 largest(&network.dense[0].weight),
             ]
         };
@@ -263,7 +256,7 @@ mod tests {
             ..Initialisation::default()
         };
         let network = Network::initialised(&config(), initialisation, 1.0, 1).unwrap();
-        let bias = &network.lstm[0].bias;
+        let bias = &first(&network).bias;
         let forget: Vec<f32> = (20..40).map(|r| bias[r]).collect();
         assert!(forget.iter().all(|b| *b >= 0.0 && *b <= 100f32.ln()));
         // Half of the units remember for more than 50 steps; of 20, all but the unluckiest seed
@@ -273,7 +266,7 @@ mod tests {
         assert!((40..80).all(|r| bias[r] == 0.0));
         // Weights are those without.
         let plain = Network::new(&config(), 1).unwrap();
-        assert_eq!(network.lstm[0].w_h, plain.lstm[0].w_h);
+        assert_eq!(first(&network).w_h, first(&plain).w_h);
         assert_eq!(network.dense, plain.dense);
     }
 

@@ -4,13 +4,14 @@
 //! score_u = ‖weights into u‖ · ‖weights out of u‖                          (P1)
 //! ```
 //!
-//! Into a unit lead its four gate rows of W_x and W_h, out of it its columns of W_h and of the layer
+//! Into a unit lead its gate rows of W_x and W_h, out of it its columns of W_h and of the layer
 //! above (Han et al. 2015 by single weights, Li et al. 2017 by whole filters). What is left keeps its order; the
 //! network is physically smaller, and is then fine-tuned.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
-use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+use crate::network::recurrent::square;
+use crate::network::{DenseLayer, Network, NetworkConfig};
 
 /// A network cannot be pruned to these sizes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,9 +46,9 @@ pub fn prune(network: &Network, hidden: &[usize]) -> Result<Network, PruneError>
     let mut pruned = network.clone();
     for (l, &count) in hidden.iter().enumerate() {
         let kept = best(&scores(&pruned, l), count);
-        pruned.lstm[l] = keep_units(&pruned.lstm[l], &kept);
-        match pruned.lstm.get_mut(l + 1) {
-            Some(above) => above.w_x = columns(&above.w_x, &kept),
+        pruned.recurrent[l].keep_units(&kept);
+        match pruned.recurrent.get_mut(l + 1) {
+            Some(above) => above.keep_inputs(&kept),
             None => {
                 let DenseLayer { weight, .. } = &mut pruned.dense[0];
                 *weight = columns(weight, &kept);
@@ -63,23 +64,12 @@ pub fn prune(network: &Network, hidden: &[usize]) -> Result<Network, PruneError>
 
 /// (P1) for every unit of layer `l`.
 fn scores(network: &Network, l: usize) -> Vec<f64> {
-    let layer = &network.lstm[l];
-    let hidden = layer.w_h.ncols();
-    let above = match network.lstm.get(l + 1) {
-        Some(above) => &above.w_x,
-        None => &network.dense[0].weight,
-    };
-    let square = |values: ndarray::ArrayView1<'_, f32>| -> f64 {
-        values.iter().map(|w| f64::from(*w).powi(2)).sum()
-    };
-    (0..hidden)
+    let layer = &network.recurrent[l];
+    let above = network.weights_above(l);
+    (0..layer.units())
         .map(|u| {
-            let rows = (0..4).map(|gate| gate * hidden + u);
-            let into: f64 = rows
-                .map(|r| square(layer.w_x.row(r)) + square(layer.w_h.row(r)))
-                .sum();
-            let out = square(layer.w_h.column(u)) + square(above.column(u));
-            (into * out).sqrt()
+            let out = square(layer.recurrent_weights().column(u)) + square(above.column(u));
+            (layer.square_into(u) * out).sqrt()
         })
         .collect()
 }
@@ -93,46 +83,40 @@ fn best(scores: &[f64], count: usize) -> Vec<usize> {
     order
 }
 
-fn keep_units(layer: &LstmLayer, units: &[usize]) -> LstmLayer {
-    let hidden = layer.w_h.ncols();
-    let rows: Vec<usize> = (0..4)
-        .flat_map(|gate| units.iter().map(move |u| gate * hidden + u))
-        .collect();
-    let rows_of =
-        |w: &Array2<f32>| Array2::from_shape_fn((rows.len(), w.ncols()), |(r, j)| w[[rows[r], j]]);
-    LstmLayer {
-        w_x: rows_of(&layer.w_x),
-        w_h: columns(&rows_of(&layer.w_h), units),
-        bias: rows.iter().map(|r| layer.bias[*r]).collect::<Array1<f32>>(),
-        peephole: layer.peephole.as_ref().map(|p| columns(p, units)),
-    }
+/// The chosen rows, row by row in memory as parameters are.
+pub(crate) fn rows(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
+    Array2::from_shape_fn((chosen.len(), w.ncols()), |(r, j)| w[[chosen[r], j]])
 }
 
 /// The chosen columns, row by row in memory as parameters are.
-fn columns(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
+pub(crate) fn columns(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
     Array2::from_shape_fn((w.nrows(), chosen.len()), |(r, j)| w[[r, chosen[j]]])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Head, Mode};
+    use crate::network::{Cell, Head, LstmLayer, Mode};
 
     fn network() -> Network {
         let config = NetworkConfig {
             inputs: 3,
             hidden: vec![6, 5],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![4],
             outputs: 2,
             head: Head::Softmax,
             mode: Mode::SequenceToSequence,
         };
         let mut network = Network::new(&config, 5).unwrap();
-        for layer in &mut network.lstm {
-            layer.peephole.as_mut().unwrap().fill(0.3);
+        for l in 0..2 {
+            lstm(&mut network, l).peephole.as_mut().unwrap().fill(0.3);
         }
         network
+    }
+
+    fn lstm(network: &mut Network, l: usize) -> &mut LstmLayer {
+        network.recurrent[l].as_lstm_mut().unwrap()
     }
 
     /// Units that nothing reads are the ones to go, and nobody notices.
@@ -141,9 +125,9 @@ mod tests {
         let mut network = network();
         for (l, dead) in [(0, [1, 4]), (1, [0, 3])] {
             for u in dead {
-                network.lstm[l].w_h.column_mut(u).fill(0.0);
+                lstm(&mut network, l).w_h.column_mut(u).fill(0.0);
                 match l {
-                    0 => network.lstm[1].w_x.column_mut(u).fill(0.0),
+                    0 => lstm(&mut network, 1).w_x.column_mut(u).fill(0.0),
                     _ => network.dense[0].weight.column_mut(u).fill(0.0),
                 }
             }

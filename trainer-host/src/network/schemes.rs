@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::NetworkConfig;
 
-/// As on the command line, `w8a8` or `w4a16,w8a16`, LSTM layers first; in a configuration a name or a list
+/// As on the command line, `w8a8` or `w4a16,w8a16`, recurrent layers first; in a configuration a name or a list
 /// of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schemes(Vec<Scheme>);
@@ -16,12 +16,13 @@ pub struct Schemes(Vec<Scheme>);
 /// There are neither one scheme nor as many as layers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{schemes} names {} schemes, and the network has {} layers, {lstm} LSTM and {dense} dense; name one for all layers, or one for each",
-    schemes.0.len(), lstm + dense
+    "{schemes} names {} schemes, and the network has {} layers, {recurrent} {kind} and {dense} dense; name one for all layers, or one for each",
+    schemes.0.len(), recurrent + dense
 )]
 pub struct SchemeCount {
     schemes: Schemes,
-    lstm: usize,
+    kind: &'static str,
+    recurrent: usize,
     dense: usize,
 }
 
@@ -34,19 +35,20 @@ impl Schemes {
         }
     }
 
-    /// Of each layer of a network, LSTM layers first.
+    /// Of each layer of a network, recurrent layers first.
     ///
     /// # Errors
     /// [`SchemeCount`]
     pub fn per_layer(&self, network: &NetworkConfig) -> Result<Vec<Scheme>, SchemeCount> {
-        let (lstm, dense) = (network.hidden.len(), network.dense.len() + 1);
+        let layers = network.layer_count();
         match self.single() {
-            Some(all) => Ok(vec![all; lstm + dense]),
-            None if self.0.len() == lstm + dense => Ok(self.0.clone()),
+            Some(all) => Ok(vec![all; layers]),
+            None if self.0.len() == layers => Ok(self.0.clone()),
             None => Err(SchemeCount {
                 schemes: self.clone(),
-                lstm,
-                dense,
+                kind: network.cell.title(),
+                recurrent: network.hidden.len(),
+                dense: network.dense.len() + 1,
             }),
         }
     }
@@ -126,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::network::{Head, Mode};
+    use crate::network::{Cell, Head, Mode};
 
     proptest! {
         #[test]
@@ -141,7 +143,7 @@ mod tests {
             let network = NetworkConfig {
                 inputs: 1,
                 hidden: vec![2; lstm],
-                peepholes: false,
+                cell: Cell::Lstm { peepholes: false },
                 dense: vec![2; dense],
                 outputs: 2,
                 head: Head::Softmax,

@@ -25,14 +25,14 @@ pub fn clip_global_norm(gradient: &mut Network, limit: Option<f32>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Head, Mode, NetworkConfig};
+    use crate::network::{Cell, Head, Mode, NetworkConfig};
 
     #[test]
     fn clipping_keeps_the_direction_and_limits_the_norm() {
         let config = NetworkConfig {
             inputs: 1,
             hidden: vec![1],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![],
             outputs: 1,
             head: Head::Linear,
@@ -40,13 +40,13 @@ mod tests {
         };
         let mut gradient = Network::zeros(&config).unwrap();
         gradient.dense[0].bias[0] = 3.0;
-        gradient.lstm[0].w_h[[0, 0]] = 4.0;
+        gradient.recurrent[0].as_lstm_mut().unwrap().w_h[[0, 0]] = 4.0;
         for limit in [Some(10.0), None] {
             assert_eq!(clip_global_norm(&mut gradient, limit), 5.0);
             assert_eq!(gradient.dense[0].bias[0], 3.0);
         }
         assert_eq!(clip_global_norm(&mut gradient, Some(1.0)), 5.0);
         assert!((gradient.dense[0].bias[0] - 0.6).abs() < 1e-7);
-        assert!((gradient.lstm[0].w_h[[0, 0]] - 0.8).abs() < 1e-7);
+        assert!((gradient.recurrent[0].recurrent_weights()[[0, 0]] - 0.8).abs() < 1e-7);
     }
 }

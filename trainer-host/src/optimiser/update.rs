@@ -228,13 +228,13 @@ impl AdamStep {
 mod tests {
     use super::super::config::OptimiserKind;
     use super::*;
-    use crate::network::{Head, Mode, NetworkConfig};
+    use crate::network::{Cell, Head, Mode, NetworkConfig};
 
     fn network() -> Network {
         let config = NetworkConfig {
             inputs: 1,
             hidden: vec![1],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![],
             outputs: 1,
             head: Head::Linear,

@@ -48,7 +48,7 @@ use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
 use crate::loss::{Objective, SoftTargets, Target};
-use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+use crate::network::{DenseLayer, LstmLayer, Mode, Network, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::dropout::stream;
 use crate::passes::forward::{
@@ -269,9 +269,8 @@ impl Weights {
             }
             packed
         };
-        let lstm = network
-            .lstm
-            .iter()
+        let lstm = (network.recurrent.iter())
+            .filter_map(RecurrentLayer::as_lstm)
             .enumerate()
             .map(|(l, layer)| LstmTransposed {
                 w_h: transpose(layer, &layer.w_h),
@@ -563,7 +562,11 @@ impl Shard {
     }
 
     fn unpack(&self, gradient: &mut Network) {
-        for (packed, layer) in self.lstm.iter().zip(&mut gradient.lstm) {
+        let layers = gradient
+            .recurrent
+            .iter_mut()
+            .filter_map(RecurrentLayer::as_lstm_mut);
+        for (packed, layer) in self.lstm.iter().zip(layers) {
             packed.unpack(layer);
         }
         for (packed, layer) in self.dense.iter().zip(&mut gradient.dense) {
@@ -747,7 +750,7 @@ impl Pass {
 mod tests {
     use super::*;
     use crate::loss::Loss;
-    use crate::network::{Head, NetworkConfig};
+    use crate::network::{Cell, Head, NetworkConfig};
     use ndarray::Array2;
 
     /// The gradient of a network of every kind of layer, computed with `backend`.
@@ -755,7 +758,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 5,
             hidden: vec![33, 20],
-            peepholes: true,
+            cell: Cell::Lstm { peepholes: true },
             dense: vec![7],
             outputs: 3,
             head: Head::Softmax,

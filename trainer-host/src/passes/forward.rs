@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::Panels;
 use crate::compute::product::Multiply;
-use crate::network::{DenseLayer, LstmLayer, Mode, Network};
+use crate::network::{DenseLayer, LstmLayer, Mode, Network, RecurrentLayer};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::passes::dropout::Dropout;
 use crate::passes::lstm_cell::{self, Peepholes, StepRows};
@@ -187,7 +187,9 @@ pub(crate) struct PackedDense {
 impl PackedNetwork {
     pub(crate) fn rounding(network: &Network, formats: &ActivationFormats) -> Self {
         Self {
-            lstm: network.lstm.iter().map(PackedLstm::of).collect(),
+            lstm: (network.recurrent.iter().filter_map(RecurrentLayer::as_lstm))
+                .map(PackedLstm::of)
+                .collect(),
             dense: network.dense.iter().map(PackedDense::of).collect(),
             mode: network.config.mode,
             formats: formats.clone(),
@@ -784,13 +786,13 @@ mod tests {
     /// (D3) and (D4) as they are written, on what a pass has stored.
     #[test]
     fn recurrent_masks_hold_for_a_sequence_and_candidate_masks_for_a_step() {
-        use crate::network::{Head, NetworkConfig};
+        use crate::network::{Cell, Head, NetworkConfig};
         use crate::passes::dropout::stream;
 
         let config = NetworkConfig {
             inputs: 2,
             hidden: vec![20],
-            peepholes: false,
+            cell: Cell::Lstm { peepholes: false },
             dense: vec![],
             outputs: 1,
             head: Head::Linear,

@@ -72,8 +72,8 @@ impl Observed {
     /// For part `part` of `steps` steps in all.
     fn nothing(network: &Network, (steps, part): (usize, usize)) -> Self {
         let expecting = |width: usize| Magnitudes::expecting(steps * width, part);
-        let lstm = network.lstm.iter().map(|layer| {
-            let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
+        let lstm = network.recurrent.iter().map(|layer| {
+            let (inputs, hidden) = (layer.inputs(), layer.outputs());
             LstmRanges {
                 input: vec![expecting(1); inputs],
                 input_square: vec![0.0; inputs],
@@ -120,10 +120,11 @@ impl Observed {
         };
         let last = network.dense.len() - 1;
         for (l, dense) in network.dense.iter().enumerate() {
-            values = values.dot(&dense.weight.t()) + dense.bias.view().insert_axis(Axis(0));
             if l < last {
-                values.mapv_inplace(|y| y.max(0.0));
+                values = dense.rectified(&values);
                 seen.calibration.dense[l].add(values.view());
+            } else {
+                values = dense.values(&values);
             }
         }
         seen.calibration.output_max = values

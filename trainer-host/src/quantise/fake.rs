@@ -13,7 +13,8 @@ use ndarray::{Array1, Array2};
 
 use super::lstm::GATE_GAIN;
 use super::{Q15, QuantisedNetwork, hidden_format};
-use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+use crate::network::lstm::{GATES, PEEPHOLES, gate_of_peephole};
+use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig, RecurrentLayer};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 
 /// A network whose weights are those of integers.
@@ -32,7 +33,9 @@ impl QuantisedNetwork {
         FakeQuantised {
             network: Network {
                 config: config.clone(),
-                lstm: lstm.map(|(layer, gain)| self::lstm(layer, gain)).collect(),
+                recurrent: lstm
+                    .map(|(layer, gain)| RecurrentLayer::Lstm(self::lstm(layer, gain)))
+                    .collect(),
                 dense: self.dense(),
             },
             formats: self.formats(),
@@ -100,7 +103,7 @@ fn bias(layer: &Dense, unit: impl Fn(usize) -> f64) -> Array1<f32> {
 
 /// (F1); `gain` is `2^κ / S_j`, `[I]`.
 pub(super) fn lstm(layer: &Lstm, gain: &[f64]) -> LstmLayer {
-    let hidden = layer.mult.len() / 4;
+    let units = layer.mult.len() / GATES.len();
     let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;
     let unit = 0.5f64.powi(layer.cell_int_bits.into());
     LstmLayer {
@@ -110,8 +113,8 @@ pub(super) fn lstm(layer: &Lstm, gain: &[f64]) -> LstmLayer {
             .map(|(r, bias)| (f64::from(*bias) * scale(r) / Q15) as f32)
             .collect(),
         peephole: (!layer.peephole.is_empty()).then(|| {
-            Array2::from_shape_fn((3, hidden), |(p, u)| {
-                let row = [0, 1, 3][p] * hidden + u;
+            Array2::from_shape_fn((PEEPHOLES, units), |(p, u)| {
+                let row = gate_of_peephole(p) * units + u;
                 (f64::from(layer.peephole[p][u]) * scale(row) * unit) as f32
             })
         }),

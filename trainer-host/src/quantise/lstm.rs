@@ -12,6 +12,7 @@ use super::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
 use crate::network::LstmLayer;
+use crate::network::lstm::{GATES, PEEPHOLES};
 use crate::quantise::calibrate::LstmRanges;
 use crate::quantise::magnitudes::Clipping;
 
@@ -129,7 +130,7 @@ impl Job<'_> {
             gain: GATE_GAIN,
         };
         // Rows do not know of one another.
-        let found: Vec<Result<IntegerRow, QuantiseError>> = (0..4 * hidden)
+        let found: Vec<Result<IntegerRow, QuantiseError>> = (0..layer.bias.len())
             .into_par_iter()
             .map(|r| self.row(r, &recurrent[r], &formats, &rows))
             .collect();
@@ -139,14 +140,17 @@ impl Job<'_> {
             h_shift: formats.h_shift,
             cell_int_bits,
             peephole: match layer.peephole {
-                Some(_) => vec![Vec::new(); 3],
+                Some(_) => vec![Vec::new(); PEEPHOLES],
                 None => Vec::new(),
             },
             ..Lstm::default()
         };
         for (r, found) in found.into_iter().enumerate() {
             let integers = found?;
-            if let Some(p) = PEEPHOLE_OF_GATE[r / hidden].filter(|_| layer.peephole.is_some()) {
+            if let Some(p) = GATES[r / hidden]
+                .peephole
+                .filter(|_| layer.peephole.is_some())
+            {
                 quantised.peephole[p].push(integers.peephole);
             }
             let (of_x, of_h) = integers.row.weights.split_at(inputs);
@@ -264,7 +268,7 @@ impl Job<'_> {
     /// The peephole of row `r` against a cell in units of `2^m`; 0 where there is none.
     fn peephole(&self, r: usize, m: u8) -> f64 {
         let hidden = self.layer.w_h.ncols();
-        match (&self.layer.peephole, PEEPHOLE_OF_GATE[r / hidden]) {
+        match (&self.layer.peephole, GATES[r / hidden].peephole) {
             (Some(peephole), Some(p)) => {
                 f64::from(peephole[[p, r % hidden]]) * 2f64.powi(i32::from(m))
             }
@@ -314,9 +318,6 @@ impl Job<'_> {
             .max(SMALLEST_SCALE)
     }
 }
-
-/// The row of the peepholes (i, f, o) that each gate (i, f, g, o) has.
-const PEEPHOLE_OF_GATE: [Option<usize>; 4] = [Some(0), Some(1), None, Some(2)];
 
 /// Widens each `S_j` as far as every row keeps its scale.
 fn widen(

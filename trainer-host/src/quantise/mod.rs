@@ -45,7 +45,7 @@ use ndarray::{Array2, ArrayView2, s};
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 
-use crate::network::{DenseLayer, Head, Mode, Network};
+use crate::network::{DenseLayer, Head, Mode, Network, RecurrentLayer};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
@@ -145,9 +145,9 @@ pub fn quantise(
     plan: &Plan<'_>,
     sequences: &[ArrayView2<'_, f32>],
 ) -> Result<QuantisedNetwork, QuantiseError> {
-    assert_eq!(plan.schemes.len(), network.lstm.len() + network.dense.len());
+    assert_eq!(plan.schemes.len(), network.config.layer_count());
     let mut inputs = LayerInputs::new(network, plan, sequences);
-    let (lstm_schemes, dense_schemes) = plan.schemes.split_at(network.lstm.len());
+    let (lstm_schemes, dense_schemes) = plan.schemes.split_at(network.recurrent.len());
     let mut quantised = QuantisedNetwork {
         input_range: Vec::new(),
         lstm: Vec::new(),
@@ -161,7 +161,9 @@ pub fn quantise(
         },
     };
     let mut below: Option<Signal> = None;
-    let layers = network.lstm.iter().zip(&calibration.lstm);
+    let layers = (network.recurrent.iter())
+        .filter_map(RecurrentLayer::as_lstm)
+        .zip(&calibration.lstm);
     for (l, ((layer, ranges), &scheme)) in layers.zip(lstm_schemes).enumerate() {
         let width = scheme.width();
         let (input_shift, narrowest, widest) = match below {
@@ -321,9 +323,7 @@ impl<'a> LayerInputs<'a> {
             };
             let mut values: Array2<f64> = top.slice(s![first.., ..]).mapv(f64::from);
             for dense in &network.dense[..l] {
-                let weight = dense.weight.mapv(f64::from);
-                values =
-                    (values.dot(&weight.t()) + dense.bias.mapv(f64::from)).mapv(|y| y.max(0.0));
+                values = dense.rectified(&values);
             }
             values
         }))
@@ -332,7 +332,7 @@ impl<'a> LayerInputs<'a> {
     /// Goes on with what the integers of a layer mean.
     fn replace_lstm(&mut self, l: usize, integers: &Lstm, gain: &[f64]) {
         if let Some((network, formats)) = &mut self.hybrid {
-            network.lstm[l] = fake::lstm(integers, gain);
+            network.recurrent[l] = RecurrentLayer::Lstm(fake::lstm(integers, gain));
             formats.hidden.push(hidden_format(integers));
         }
     }

@@ -31,15 +31,16 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     let Some(example) = traces.first() else {
         return;
     };
-    for l in 0..network.lstm.len() {
+    let kind = network.config.cell.title();
+    for l in 0..network.recurrent.len() {
         page.section(
-            &format!("Activations of LSTM layer {l}"),
+            &format!("Activations of {kind} layer {l}"),
             &histograms(traces.iter().map(|trace| &trace[l]).collect()),
         );
     }
     for (l, trace) in example.iter().enumerate() {
         page.section(
-            &format!("LSTM layer {l} over one sequence"),
+            &format!("{kind} layer {l} over one sequence"),
             &activity(trace),
         );
     }

@@ -332,7 +332,7 @@ fn read_matrix<T: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Head, NetworkConfig};
+    use crate::network::{Cell, Head, NetworkConfig};
     use lstm_nostd::artifact::RandomModel;
     use proptest::prelude::*;
 
@@ -357,7 +357,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 1,
             hidden: vec![2],
-            peepholes: false,
+            cell: Cell::Lstm { peepholes: false },
             dense: vec![],
             outputs: 1,
             head: Head::Linear,

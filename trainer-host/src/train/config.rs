@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Targets};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{Head, Mode, NetworkConfig};
+use crate::network::{Cell, Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::backward::Perturbation;
@@ -342,7 +342,7 @@ impl TrainConfig {
     pub fn take_structure(&mut self, network: &NetworkConfig) {
         self.hidden.clone_from(&network.hidden);
         self.dense.clone_from(&network.dense);
-        self.peepholes = network.peepholes;
+        self.peepholes = network.cell.peepholes();
     }
 
     /// The runs that this one begins with and learns from, with their keys.
@@ -363,7 +363,9 @@ impl TrainConfig {
         NetworkConfig {
             inputs: data.channels.len(),
             hidden: self.hidden.clone(),
-            peepholes: self.peepholes,
+            cell: Cell::Lstm {
+                peepholes: self.peepholes,
+            },
             dense: self.dense.clone(),
             outputs: if one_output { 1 } else { data.outputs.len() },
             head: match loss.head() {

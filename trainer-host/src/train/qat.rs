@@ -75,11 +75,14 @@ impl Fake {
     pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
         for (l, integers) in self.integers.lstm.iter().enumerate() {
             let most = integers.scheme.weight_max();
-            let (w, fake, d) = (
-                &network.lstm[l],
-                &self.fake.network.lstm[l],
-                &mut gradient.lstm[l],
+            let layers = (
+                network.recurrent[l].as_lstm(),
+                self.fake.network.recurrent[l].as_lstm(),
+                gradient.recurrent[l].as_lstm_mut(),
             );
+            let (Some(w), Some(fake), Some(d)) = layers else {
+                continue;
+            };
             clip(&integers.w_x, most, (&w.w_x, &fake.w_x), &mut d.w_x);
             clip(&integers.w_h, most, (&w.w_h, &fake.w_h), &mut d.w_h);
         }

@@ -15,7 +15,8 @@ use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_LSTM_LAYERS;
 
 use crate::cost::{Footprint, Limits};
-use crate::network::{NetworkConfig, StructureError};
+use crate::network::lstm::PEEPHOLES;
+use crate::network::{Cell, LayerKind, NetworkConfig, StructureError};
 use crate::run::config_file::{ConfigError, ConfigFile};
 use crate::run::{RunConfig, RunError};
 use crate::search::{Point, Value};
@@ -252,37 +253,32 @@ fn empty_model(
     golden_steps: usize,
 ) -> ModelFile {
     let rows = |count: usize, width: usize| vec![vec![0; width]; count];
-    let mut width = network.inputs;
-    let mut lstm = Vec::new();
-    for &hidden in &network.hidden {
-        lstm.push(Lstm {
-            scheme,
-            // Shifts that differ take the most bytes.
-            x_shift: 1,
-            cell_int_bits: 1,
-            w_x: rows(4 * hidden, width),
-            w_h: rows(4 * hidden, hidden),
-            bias: vec![0; 4 * hidden],
-            mult: vec![1; 4 * hidden],
-            peephole: if network.peepholes {
-                vec![vec![0; hidden]; 3]
-            } else {
-                Vec::new()
-            },
-            ..Lstm::default()
-        });
-        width = hidden;
-    }
-    let mut dense = Vec::new();
-    for &units in network.dense.iter().chain([&network.outputs]) {
-        dense.push(Dense {
-            scheme,
-            weight: rows(units, width),
-            bias: vec![0; units],
-            mult: vec![1; units],
-            ..Dense::default()
-        });
-        width = units;
+    let (mut lstm, mut dense) = (Vec::new(), Vec::new());
+    for layer in network.layers() {
+        match layer.kind {
+            LayerKind::Recurrent(Cell::Lstm { peepholes }) => lstm.push(Lstm {
+                scheme,
+                // Shifts that differ take the most bytes.
+                x_shift: 1,
+                cell_int_bits: 1,
+                w_x: rows(layer.rows, layer.inputs),
+                w_h: rows(layer.rows, layer.outputs),
+                bias: vec![0; layer.rows],
+                mult: vec![1; layer.rows],
+                peephole: match peepholes {
+                    true => vec![vec![0; layer.units]; PEEPHOLES],
+                    false => Vec::new(),
+                },
+                ..Lstm::default()
+            }),
+            LayerKind::Dense => dense.push(Dense {
+                scheme,
+                weight: rows(layer.rows, layer.inputs),
+                bias: vec![0; layer.rows],
+                mult: vec![1; layer.rows],
+                ..Dense::default()
+            }),
+        }
     }
     let channel = InputChannel {
         mean: 0,

@@ -173,17 +173,7 @@ impl FoldTask {
     /// Multiply-accumulates of an epoch: three for each weight and step, one forward and two back.
     fn macs_per_epoch(&self) -> f64 {
         let train = &self.parts.train;
-        let network = self.config.train.network(train);
-        let mut width = network.inputs;
-        let mut weights = 0;
-        for &hidden in &network.hidden {
-            weights += 4 * hidden * (width + hidden);
-            width = hidden;
-        }
-        for &units in network.dense.iter().chain([&network.outputs]) {
-            weights += width * units;
-            width = units;
-        }
+        let weights = self.config.train.network(train).multiplications();
         let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
         3.0 * (weights * steps) as f64
     }

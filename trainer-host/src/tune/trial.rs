@@ -209,7 +209,7 @@ fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
 /// What the network of `plan` is quantised with: as it was trained, or by what is best on the validation
 /// part.
 pub fn request(plan: &Plan, run: &Run) -> Request {
-    let layers = run.network.lstm.len() + run.network.dense.len();
+    let layers = run.network.config.layer_count();
     let as_trained = plan.config.train.qat == Some(plan.scheme.into());
     Request {
         schemes: vec![plan.scheme; layers],

@@ -9,7 +9,7 @@ use trainer_host::integers::assemble::{InputStage, assemble};
 use trainer_host::integers::input_format::choose_formats;
 use trainer_host::integers::layer_error::{self, LayerError};
 use trainer_host::integers::stream;
-use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig, RecurrentLayer};
 use trainer_host::quantise::calibrate::Calibration;
 use trainer_host::quantise::magnitudes::Clipping;
 use trainer_host::quantise::{Plan, Rounding, quantise};
@@ -34,7 +34,11 @@ impl Case {
     /// Sequences whose channel j has the scale `10^(j mod 5 − 2)` and an offset.
     fn new(config: NetworkConfig, seed: u64, steps: usize) -> Self {
         let mut network = Network::new(&config, seed).unwrap();
-        for (l, layer) in network.lstm.iter_mut().enumerate() {
+        let layers = network
+            .recurrent
+            .iter_mut()
+            .filter_map(RecurrentLayer::as_lstm_mut);
+        for (l, layer) in layers.enumerate() {
             if let Some(peephole) = &mut layer.peephole {
                 peephole
                     .indexed_iter_mut()
@@ -88,7 +92,7 @@ impl Case {
             .map(|(f, d)| f.smallest_range(*d, schemes[0].width()))
             .collect();
         let calibration = Calibration::observe(&self.network, &normalised);
-        let layers = self.network.lstm.len() + self.network.dense.len();
+        let layers = self.network.config.layer_count();
         let schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
         let plan = Plan {
             schemes: &schemes,
@@ -150,7 +154,7 @@ fn config(inputs: usize, hidden: Vec<usize>, dense: Vec<usize>, peepholes: bool)
     NetworkConfig {
         inputs,
         hidden,
-        peepholes,
+        cell: Cell::Lstm { peepholes },
         dense,
         outputs: 3,
         head: Head::Softmax,

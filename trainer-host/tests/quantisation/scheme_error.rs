@@ -14,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use trainer_host::integers::input_format::InputFormat;
 use trainer_host::integers::stream::Stream;
-use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::passes::forward::LayerTrace;
 use trainer_host::quantise::calibrate::Calibration;
 use trainer_host::quantise::magnitudes::Clipping;
@@ -45,14 +45,14 @@ impl Case {
         let config = NetworkConfig {
             inputs: INPUTS,
             hidden: vec![HIDDEN],
-            peepholes: false,
+            cell: Cell::Lstm { peepholes: false },
             dense: vec![],
             outputs: 1,
             head: Head::Linear,
             mode: Mode::SequenceToSequence,
         };
         let mut network = Network::new(&config, seed).unwrap();
-        let layer = &mut network.lstm[0];
+        let layer = network.recurrent[0].as_lstm_mut().unwrap();
         let parameters = layer
             .w_x
             .iter_mut()

@@ -129,7 +129,7 @@ fn refuses_another_shape() {
 fn refuses_weights_that_are_not_finite() {
     let bench = Bench::new();
     let mut network = bench.network();
-    network.lstm[1].bias[3] = f32::NAN;
+    network.recurrent[1].as_lstm_mut().unwrap().bias[3] = f32::NAN;
     checkpoint::write_weights(&bench.path(), &network).unwrap();
     let said = checkpoint::read_weights(&bench.path(), &network.config)
         .unwrap_err()

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use trainer_host::loss::{Expected, Loss, Objective, Target};
-use trainer_host::network::{Head, Mode, Network, NetworkConfig};
+use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
 use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
 
@@ -74,7 +74,7 @@ impl<'a> Reference<'a> {
             let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
             let bias = arrays.next().unwrap();
             let none = vec![0.0; 3 * hidden];
-            let peephole = if self.config.peepholes {
+            let peephole = if self.config.cell.peepholes() {
                 arrays.next().unwrap()
             } else {
                 &none
@@ -291,7 +291,7 @@ fn config(
     NetworkConfig {
         inputs: 3,
         hidden: hidden.to_vec(),
-        peepholes,
+        cell: Cell::Lstm { peepholes },
         dense: dense.to_vec(),
         outputs,
         head: Head::Linear,

@@ -1,0 +1,334 @@
+//! The structure of a network, and the walk over its layers.
+
+use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
+use serde::{Deserialize, Serialize};
+
+use crate::network::recurrent::Cell;
+use crate::network::{Head, Mode};
+
+/// The largest size of a layer.
+pub const MAX_LAYER_SIZE: usize = 4096;
+
+/// The structure of a network; with a seed, it determines the initial weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct NetworkConfig {
+    /// Input channels `I`.
+    pub inputs: usize,
+    /// Units `H` of each recurrent layer, first to last.
+    pub hidden: Vec<usize>,
+    /// The kind of the recurrent layers.
+    pub cell: Cell,
+    /// Units of each dense ReLU layer between the last recurrent layer and the output layer.
+    pub dense: Vec<usize>,
+    /// Outputs `O`.
+    pub outputs: usize,
+    /// What the outputs mean.
+    pub head: Head,
+    /// One output a sequence or one a step.
+    pub mode: Mode,
+}
+
+/// A structure as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    inputs: usize,
+    hidden: Vec<usize>,
+    peepholes: bool,
+    dense: Vec<usize>,
+    outputs: usize,
+    head: Head,
+    mode: Mode,
+}
+
+impl From<Stored> for NetworkConfig {
+    fn from(stored: Stored) -> Self {
+        Self {
+            inputs: stored.inputs,
+            hidden: stored.hidden,
+            cell: Cell::Lstm {
+                peepholes: stored.peepholes,
+            },
+            dense: stored.dense,
+            outputs: stored.outputs,
+            head: stored.head,
+            mode: stored.mode,
+        }
+    }
+}
+
+impl From<NetworkConfig> for Stored {
+    fn from(config: NetworkConfig) -> Self {
+        Self {
+            inputs: config.inputs,
+            hidden: config.hidden,
+            peepholes: config.cell.peepholes(),
+            dense: config.dense,
+            outputs: config.outputs,
+            head: config.head,
+            mode: config.mode,
+        }
+    }
+}
+
+/// What a layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerKind {
+    /// A recurrent layer of this kind.
+    Recurrent(Cell),
+    /// A dense layer.
+    Dense,
+}
+
+/// The sizes of one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerShape {
+    /// What it is.
+    pub kind: LayerKind,
+    /// Its number among the layers of its sort, from 0.
+    pub number: usize,
+    /// Values that it reads in a step.
+    pub inputs: usize,
+    /// Units, `H` of a recurrent layer.
+    pub units: usize,
+    /// Values that it hands on.
+    pub outputs: usize,
+    /// Rows of weights.
+    pub rows: usize,
+}
+
+impl LayerShape {
+    /// The shape of recurrent layer `number` of `units` on `inputs` values.
+    pub fn recurrent(cell: Cell, number: usize, inputs: usize, units: usize) -> Self {
+        Self {
+            kind: LayerKind::Recurrent(cell),
+            number,
+            inputs,
+            units,
+            outputs: cell.outputs(units),
+            rows: cell.gates().len() * units,
+        }
+    }
+
+    /// The shape of dense layer `number` of `units` on `inputs` values.
+    pub fn dense(number: usize, inputs: usize, units: usize) -> Self {
+        Self {
+            kind: LayerKind::Dense,
+            number,
+            inputs,
+            units,
+            outputs: units,
+            rows: units,
+        }
+    }
+
+    /// For example `lstm.0` or `dense.1`; the names of its parameters begin with it.
+    pub fn name(&self) -> String {
+        let kind = match self.kind {
+            LayerKind::Recurrent(cell) => cell.name(),
+            LayerKind::Dense => "dense",
+        };
+        format!("{kind}.{}", self.number)
+    }
+
+    /// Multiplications of weights in a step.
+    pub fn multiplications(&self) -> usize {
+        let recurrent = match self.kind {
+            LayerKind::Recurrent(_) => self.outputs,
+            LayerKind::Dense => 0,
+        };
+        self.rows * (self.inputs + recurrent)
+    }
+}
+
+/// Why a network cannot have the structure that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StructureError {
+    /// A size is zero or beyond what a microcontroller's model can use.
+    #[error("{what} is {found}, and must be between 1 and {largest}")]
+    Size {
+        /// Which size, as in the configuration.
+        what: String,
+        /// What it was.
+        found: usize,
+        /// The largest that is allowed.
+        largest: usize,
+    },
+    /// There must be a recurrent layer.
+    #[error("hidden is empty; give at least one {kind} layer, for example hidden = [32]")]
+    NoRecurrentLayer {
+        /// The kind of the recurrent layers.
+        kind: &'static str,
+    },
+    /// Too many layers.
+    #[error("there are {found} {kind} layers, and at most {largest} are supported")]
+    TooManyLayers {
+        /// The kind of the recurrent layers, or dense.
+        kind: &'static str,
+        /// How many there were.
+        found: usize,
+        /// The largest number that is allowed.
+        largest: usize,
+    },
+}
+
+impl NetworkConfig {
+    /// All layers from the inputs up: the recurrent ones, then the dense ones, of which the last is the output
+    /// layer.
+    pub fn layers(&self) -> Vec<LayerShape> {
+        let mut width = self.inputs;
+        let mut layers: Vec<LayerShape> = Vec::new();
+        for (number, &units) in self.hidden.iter().enumerate() {
+            let layer = LayerShape::recurrent(self.cell, number, width, units);
+            width = layer.outputs;
+            layers.push(layer);
+        }
+        for (number, &units) in self.dense.iter().chain([&self.outputs]).enumerate() {
+            layers.push(LayerShape::dense(number, width, units));
+            width = units;
+        }
+        layers
+    }
+
+    /// How many layers [`NetworkConfig::layers`] has.
+    pub fn layer_count(&self) -> usize {
+        self.hidden.len() + self.dense.len() + 1
+    }
+
+    /// Multiplications of weights in a step of the whole network.
+    pub fn multiplications(&self) -> usize {
+        self.layers().iter().map(LayerShape::multiplications).sum()
+    }
+
+    /// Refuses sizes of zero and absurd ones.
+    ///
+    /// # Errors
+    /// [`StructureError`]
+    pub fn validate(&self) -> Result<(), StructureError> {
+        let kind = self.cell.title();
+        if self.hidden.is_empty() {
+            return Err(StructureError::NoRecurrentLayer { kind });
+        }
+        // What the engine takes, whose dense layers include the output layer.
+        for (kind, found, largest) in [
+            (kind, self.hidden.len(), MAX_LSTM_LAYERS),
+            ("hidden dense", self.dense.len(), MAX_DENSE_LAYERS - 1),
+        ] {
+            if found > largest {
+                return Err(StructureError::TooManyLayers {
+                    kind,
+                    found,
+                    largest,
+                });
+            }
+        }
+        let edges = [
+            ("inputs".to_owned(), self.inputs),
+            ("outputs".to_owned(), self.outputs),
+        ];
+        let hidden = numbered("hidden", &self.hidden);
+        let dense = numbered("dense", &self.dense);
+        for (what, found) in edges.into_iter().chain(hidden).chain(dense) {
+            if !(1..=MAX_LAYER_SIZE).contains(&found) {
+                return Err(StructureError::Size {
+                    what,
+                    found,
+                    largest: MAX_LAYER_SIZE,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sizes with their places in the configuration.
+fn numbered(key: &str, sizes: &[usize]) -> impl Iterator<Item = (String, usize)> {
+    (sizes.iter().enumerate()).map(move |(l, size)| (format!("{key}[{l}]"), *size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            inputs: 3,
+            hidden: vec![20, 7],
+            cell: Cell::Lstm { peepholes: true },
+            dense: vec![5],
+            outputs: 2,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        }
+    }
+
+    #[test]
+    fn each_layer_reads_what_the_one_below_hands_on() {
+        let layers = config().layers();
+        let names: Vec<String> = layers.iter().map(LayerShape::name).collect();
+        assert_eq!(names, ["lstm.0", "lstm.1", "dense.0", "dense.1"]);
+        assert_eq!(layers.len(), config().layer_count());
+        assert_eq!(layers[0].inputs, 3);
+        for pair in layers.windows(2) {
+            assert_eq!(pair[0].outputs, pair[1].inputs);
+        }
+        // 4 H (I + H) for each LSTM layer, O I for each dense one.
+        assert_eq!(
+            config().multiplications(),
+            80 * (3 + 20) + 28 * (20 + 7) + 5 * 7 + 2 * 5
+        );
+    }
+
+    /// Run folders of any age are read.
+    #[test]
+    fn files_say_whether_there_are_peepholes() {
+        for peepholes in [false, true] {
+            let config = NetworkConfig {
+                cell: Cell::Lstm { peepholes },
+                ..config()
+            };
+            let text = format!(
+                r#"{{"inputs":3,"hidden":[20,7],"peepholes":{peepholes},"dense":[5],"outputs":2,"head":"softmax","mode":"sequence-to-one"}}"#
+            );
+            assert_eq!(serde_json::to_string(&config).unwrap(), text);
+            assert_eq!(
+                serde_json::from_str::<NetworkConfig>(&text).unwrap(),
+                config
+            );
+        }
+        let unknown = r#"{"inputs":3,"hidden":[2],"peepholes":true,"dense":[],"outputs":2,"head":"softmax","mode":"sequence-to-one","depth":1}"#;
+        let said = serde_json::from_str::<NetworkConfig>(unknown).unwrap_err();
+        assert!(said.to_string().contains("depth"), "{said}");
+    }
+
+    #[test]
+    fn refuses_more_layers_than_the_engine_runs() {
+        let most = |hidden: usize, dense: usize| NetworkConfig {
+            hidden: vec![2; hidden],
+            dense: vec![2; dense],
+            ..config()
+        };
+        assert_eq!(most(4, 3).validate(), Ok(()));
+        for (config, kind) in [(most(5, 0), "LSTM"), (most(1, 4), "hidden dense")] {
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(kind), "{message}");
+        }
+    }
+
+    #[test]
+    fn refuses_sizes_of_zero_and_no_layers() {
+        let no_layer = NetworkConfig {
+            hidden: vec![],
+            ..config()
+        };
+        let message = no_layer.validate().unwrap_err().to_string();
+        assert!(message.contains("at least one LSTM layer"), "{message}");
+        let no_units = NetworkConfig {
+            hidden: vec![4, 0],
+            ..config()
+        };
+        let message = no_units.validate().unwrap_err().to_string();
+        assert!(message.contains("hidden[1] is 0"), "{message}");
+    }
+}
