@@ -15,6 +15,17 @@ use crate::trainer::{Trainer, number, text};
 
 const BOARD: &str = "mps2-an386";
 
+/// What the trainer found at each stage.
+struct Found {
+    trained: Value,
+    quantised: Value,
+    sizes: Value,
+    /// On the board, and on the host beside it.
+    evaluated: Value,
+    /// Flash of the whole application.
+    flash_bytes: u64,
+}
+
 /// Runs the demonstration.
 pub fn run() -> Result<()> {
     let board = boards::by_name(BOARD)?;
@@ -24,6 +35,27 @@ pub fn run() -> Result<()> {
     let trainer = Trainer::build()?;
 
     let start = Instant::now();
+    let found = stages(&trainer, board)?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("\n{}", table(board, &found)?);
+    println!("Took {seconds:.0} s after the build.");
+    println!(
+        "Training curves and confusion matrices: {}",
+        text(&found.trained, "/report")?
+    );
+    let identical = number(&found.evaluated, "/device/identical")?;
+    let sequences = number(&found.evaluated, "/device/sequences")?;
+    if identical != sequences {
+        bail!(
+            "the board's outputs differ from the host's in {} sequences",
+            sequences - identical
+        );
+    }
+    Ok(())
+}
+
+/// From the data to the outputs of the board.
+fn stages(trainer: &Trainer, board: &'static Board) -> Result<Found> {
     let run = crate::firmware::target_root().join("demo");
     let run = run.to_string_lossy();
     step("Training an LSTM with peepholes on handwritten digits, read row by row");
@@ -54,32 +86,13 @@ pub fn run() -> Result<()> {
     let evaluated = trainer.run(&[
         "eval", model, "--data", "digits", "--device", &device, "--image", &runner,
     ])?;
-    let seconds = start.elapsed().as_secs_f64();
-
-    println!(
-        "\n{}",
-        table(
-            board,
-            &quantised,
-            &sizes,
-            &evaluated,
-            flash_bytes(&classify)?
-        )?
-    );
-    println!("Took {seconds:.0} s after the build.");
-    println!(
-        "Training curves and confusion matrices: {}",
-        text(&trained, "/report")?
-    );
-    let identical = number(&evaluated, "/device/identical")?;
-    let sequences = number(&evaluated, "/device/sequences")?;
-    if identical != sequences {
-        bail!(
-            "the board's outputs differ from the host's in {} sequences",
-            sequences - identical
-        );
-    }
-    Ok(())
+    Ok(Found {
+        trained,
+        quantised,
+        sizes,
+        evaluated,
+        flash_bytes: flash_bytes(&classify)?,
+    })
 }
 
 fn step(what: &str) {
@@ -98,81 +111,10 @@ fn flash_bytes(image: &Path) -> Result<u64> {
         .sum())
 }
 
-fn table(
-    board: &Board,
-    quantised: &Value,
-    sizes: &Value,
-    evaluated: &Value,
-    flash: u64,
-) -> Result<String> {
-    let percent = |value: &Value, place: &str| {
-        Ok::<_, anyhow::Error>(format!("{:.2} %", 100.0 * number(value, place)?))
-    };
-    let whole = |value: &Value, place: &str| {
-        Ok::<_, anyhow::Error>(format!("{:.0}", number(value, place)?))
-    };
-    let layer = |place: &str| number(sizes, &format!("/layers/0/{place}"));
-    let mut rows: Vec<(&str, String)> = vec![
-        (
-            "network",
-            format!(
-                "LSTM, {} inputs, {} units, peepholes; {} outputs",
-                layer("inputs")?,
-                layer("units")?,
-                { sizes["outputs"].as_array().map_or(0, Vec::len) }
-            ),
-        ),
-        (
-            "test accuracy, f32",
-            percent(quantised, "/comparison/float/accuracy")?,
-        ),
-        (
-            "test accuracy, w8a16 on the host",
-            percent(quantised, "/comparison/integer/accuracy")?,
-        ),
-        (
-            "test accuracy, w8a16 on the board",
-            percent(evaluated, "/device/score/accuracy")?,
-        ),
-        (
-            "decisions as in f32",
-            percent(quantised, "/comparison/agreement")?,
-        ),
-        (
-            "sequences equal to the host, bit for bit",
-            format!(
-                "{} of {}",
-                whole(evaluated, "/device/identical")?,
-                whole(evaluated, "/device/sequences")?
-            ),
-        ),
-    ];
-    if let Ok(cost) = whole(evaluated, "/device/cost_per_step") {
-        rows.push((
-            "cost of a time step",
-            format!("{cost} {}", text(evaluated, "/device/unit")?),
-        ));
-    }
-    rows.push((
-        "flash, model file",
-        format!("{} bytes", whole(sizes, "/file_bytes")?),
-    ));
-    rows.push((
-        "flash, whole application with the model",
-        format!("{flash} bytes"),
-    ));
-    rows.push((
-        "RAM, state and scratch",
-        format!(
-            "{} + {} bytes",
-            whole(sizes, "/state_bytes")?,
-            whole(sizes, "/scratch_bytes")?
-        ),
-    ));
-    rows.push((
-        "RAM, stack of a step",
-        format!("{} bytes", whole(evaluated, "/device/step_stack_bytes")?),
-    ));
+/// What came of it, for people.
+fn table(board: &Board, found: &Found) -> Result<String> {
+    let mut rows = network_rows(found)?;
+    rows.extend(device_rows(found)?);
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut table = format!(
         "Handwritten digits on an emulated {} ({})\n",
@@ -182,4 +124,81 @@ fn table(
         table += &format!("  {name:<width$}  {value}\n");
     }
     Ok(table)
+}
+
+/// A name and a value of the table.
+type Row = (&'static str, String);
+
+fn percent(value: &Value, place: &str) -> Result<String> {
+    Ok(format!("{:.2} %", 100.0 * number(value, place)?))
+}
+
+fn whole(value: &Value, place: &str) -> Result<String> {
+    Ok(format!("{:.0}", number(value, place)?))
+}
+
+/// The network and how often it is right.
+fn network_rows(found: &Found) -> Result<Vec<Row>> {
+    let Found {
+        quantised,
+        sizes,
+        evaluated,
+        ..
+    } = found;
+    let network = format!(
+        "LSTM, {} inputs, {} units, peepholes; {} outputs",
+        number(sizes, "/layers/0/inputs")?,
+        number(sizes, "/layers/0/units")?,
+        sizes["outputs"].as_array().map_or(0, Vec::len)
+    );
+    let float = percent(quantised, "/comparison/float/accuracy")?;
+    let host = percent(quantised, "/comparison/integer/accuracy")?;
+    let device = percent(evaluated, "/device/score/accuracy")?;
+    let identical = format!(
+        "{} of {}",
+        whole(evaluated, "/device/identical")?,
+        whole(evaluated, "/device/sequences")?
+    );
+    Ok(vec![
+        ("network", network),
+        ("test accuracy, f32", float),
+        ("test accuracy, w8a16 on the host", host),
+        ("test accuracy, w8a16 on the board", device),
+        (
+            "decisions as in f32",
+            percent(quantised, "/comparison/agreement")?,
+        ),
+        ("sequences equal to the host, bit for bit", identical),
+    ])
+}
+
+/// What the model takes of the device.
+fn device_rows(found: &Found) -> Result<Vec<Row>> {
+    let Found {
+        sizes, evaluated, ..
+    } = found;
+    let mut rows = Vec::new();
+    if let Ok(cost) = whole(evaluated, "/device/cost_per_step") {
+        let unit = text(evaluated, "/device/unit")?;
+        rows.push(("cost of a time step", format!("{cost} {unit}")));
+    }
+    let bytes = |value, place| Ok::<_, anyhow::Error>(format!("{} bytes", whole(value, place)?));
+    let state_and_scratch = format!(
+        "{} + {} bytes",
+        whole(sizes, "/state_bytes")?,
+        whole(sizes, "/scratch_bytes")?
+    );
+    rows.extend([
+        ("flash, model file", bytes(sizes, "/file_bytes")?),
+        (
+            "flash, whole application with the model",
+            format!("{} bytes", found.flash_bytes),
+        ),
+        ("RAM, state and scratch", state_and_scratch),
+        (
+            "RAM, stack of a step",
+            bytes(evaluated, "/device/step_stack_bytes")?,
+        ),
+    ]);
+    Ok(rows)
 }

@@ -54,17 +54,12 @@ impl Image<'_> {
     /// Builds the image and returns the path of the ELF file, which is this image's own: it stays when
     /// others are built.
     pub fn build(&self) -> Result<PathBuf> {
-        let mut cargo = self.cargo("build")?;
-        cargo.arg("--quiet");
-        command::run(&mut cargo).with_context(|| {
-            format!(
-                "{} for {} was not built",
-                self.application.binary(),
-                self.board.name
-            )
-        })?;
-        let folder = target_directory();
         let binary = self.application.binary();
+        let mut cargo = self.cargo("build")?;
+        cargo.args(["--quiet", "--bin", binary]);
+        let was_not_built = || format!("{binary} for {} was not built", self.board.name);
+        command::run(&mut cargo).with_context(was_not_built)?;
+        let folder = target_directory();
         let built = folder.join(self.board.target).join("release").join(binary);
         // cargo's own file is replaced by the next build for another board or with another model.
         let model = self.model.and_then(Path::file_stem);
@@ -95,7 +90,7 @@ impl Image<'_> {
         command::run_interactive(command.arg(image))
     }
 
-    /// `cargo SUBCOMMAND` for this image.
+    /// `cargo SUBCOMMAND` with what this image is built with, but for its binary.
     pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         let board = self.board;
         let toolchain = Toolchain::find(board.target).with_context(|| {
@@ -105,7 +100,7 @@ impl Image<'_> {
         let mut cargo = toolchain.cargo(board.target, subcommand);
         cargo
             .current_dir(command::root().join("firmware"))
-            .args(["--release", "--locked", "--bin", self.application.binary()])
+            .args(["--release", "--locked"])
             .args(["--target", board.target])
             .arg("--target-dir")
             .arg(target_directory());
@@ -134,6 +129,24 @@ impl Image<'_> {
         cargo.env_remove("RUSTFLAGS");
         Ok(cargo)
     }
+}
+
+/// Builds applications for a board, several at once; [`Image::build`] then finds them built.
+pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<()> {
+    let image = Image {
+        board,
+        application: Application::Runner,
+        model: None,
+        feature: None,
+        every_scheme: true,
+    };
+    let mut cargo = image.cargo("build")?;
+    cargo.arg("--quiet");
+    for application in applications {
+        cargo.args(["--bin", application.binary()]);
+    }
+    command::run(&mut cargo)
+        .with_context(|| format!("the applications for {} were not built", board.name))
 }
 
 /// Where everything is built.

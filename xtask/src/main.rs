@@ -21,7 +21,7 @@ enum Task {
     /// Train, quantise and export a model of handwritten digits, and run it on an emulated Cortex-M4
     Demo,
     /// Check and test everything, the emulated boards included
-    Test,
+    Test(test::Arguments),
     /// Count the instructions of a time step on every core, in QEMU
     Bench(bench::Arguments),
     /// Install what the firmware and its tests need: a compiler for the boards, and QEMU
@@ -137,7 +137,7 @@ fn data_folder(given: &Path) -> Result<PathBuf> {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(),
-        Task::Test => test::run(),
+        Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
         Task::Accuracy {

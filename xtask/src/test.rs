@@ -1,140 +1,148 @@
 //! `cargo xtask test`: everything that must hold, step by step, with a total at the end.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::boards::{self, Board};
-use crate::firmware::{Application, Image};
-use crate::{command, set_up};
+use crate::boards::{self, BOARDS, Board};
+use crate::firmware::{self, Application, Image};
+use crate::{bench, command, set_up};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
+/// The tests of all packages, always built with the same features, so that none is built twice.
+const TEST: &str = "test --workspace --locked --no-fail-fast";
+/// The package whose tests need a compiler for the boards, and QEMU.
+const BOARD_TESTS: &str = "lstm-tests";
+
+/// How much is tested.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Arguments {
+    /// Run the tests marked `#[ignore = "long: ..."]` too, which take longer
+    #[arg(long)]
+    long: bool,
+}
+
+/// What a step came to.
+struct Step {
+    name: String,
+    seconds: f64,
+    succeeded: bool,
+}
 
 /// What the steps came to.
 #[derive(Default)]
 struct Totals {
     passed: usize,
     failed: usize,
-    /// Names of the steps that failed.
-    broken: Vec<String>,
+    steps: Vec<Step>,
 }
 
 /// Installs what is missing, then runs every check; an error when any fails.
-pub fn run() -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     set_up::run(false)?;
     set_up::postgresql_ready();
-    let firmware = command::root().join("firmware/Cargo.toml");
     let mut totals = Totals::default();
-    totals.check("format", cargo(&["fmt", "--all", "--check"]));
-    totals.check(
-        "format of the firmware",
-        in_firmware(&["fmt", "--all", "--check"], &firmware),
-    );
-    let deny = ["--", "-D", "warnings"];
-    let lint = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--quiet",
-    ];
-    totals.check("lints", cargo(&[&lint[..], &deny].concat()));
+    check_sources(&mut totals)?;
+    run_tests(&mut totals, arguments.long);
+    let mut count = Command::new(std::env::current_exe()?);
+    count.args(["bench", "--compare", bench::SAVED]);
+    count.current_dir(command::root());
+    totals.check("instructions of a step", count);
+    print!("{}", totals.table());
+    println!("{} passed, {} failed", totals.passed, totals.failed);
+    match totals.steps.iter().filter(|step| !step.succeeded).count() {
+        0 => Ok(()),
+        broken => bail!("{broken} steps failed"),
+    }
+}
+
+/// Formats, lints and documentation.
+fn check_sources(totals: &mut Totals) -> Result<()> {
+    totals.check("format", cargo("fmt --all --check"));
+    let firmware = "fmt --manifest-path firmware/Cargo.toml --all --check";
+    totals.check("format of the firmware", cargo(firmware));
+    let lint = |what| {
+        let line = format!("clippy {what} --locked --quiet -- -D warnings");
+        cargo(&line)
+    };
+    totals.check("lints", lint("--workspace --all-targets"));
     // The library alone, as a program that only trains and quantises takes it.
-    let alone = [
-        "clippy",
-        "--package",
-        "trainer-host",
-        "--lib",
-        "--no-default-features",
-        "--locked",
-        "--quiet",
-    ];
     totals.check(
         "lints of the trainer's library without features",
-        cargo(&[&alone[..], &deny].concat()),
+        lint("--package trainer-host --lib --no-default-features"),
     );
     for board in LINTED_BOARDS {
-        totals.lint_firmware(boards::by_name(board)?, &deny)?;
+        totals.lint_firmware(boards::by_name(board)?)?;
     }
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
+    let mut doc = cargo("doc --workspace --no-deps --locked --quiet");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     totals.check("documentation", doc);
-    let engine = [
-        "test",
-        "--package",
-        "lstm-nostd",
-        "--features",
-        // Not all of them, or the specification would replace the host's kernels.
-        "write",
-        "--locked",
-        "--no-fail-fast",
-    ];
-    totals.tests("engine", cargo(&engine));
-    let host = [
-        "test",
-        "--workspace",
-        "--exclude",
-        "lstm-nostd",
-        "--exclude",
-        "lstm-tests",
-        "--locked",
-        "--no-fail-fast",
-    ];
-    totals.tests("trainer, serial link and set-up", cargo(&host));
-    let emulated = [
-        "test",
-        "--package",
-        "lstm-tests",
-        "--locked",
-        "--no-fail-fast",
-    ];
+    Ok(())
+}
+
+/// The tests of all packages; those of the boards once every image for them is built.
+fn run_tests(totals: &mut Totals, long: bool) {
+    totals.check("build of the tests", cargo(&format!("{TEST} --no-run")));
+    totals.tests(
+        "engine, trainer, serial link and set-up",
+        cargo(&format!("{TEST} --exclude {BOARD_TESTS}")),
+    );
+    for board in &BOARDS {
+        let name = format!("images for {}", board.name);
+        totals.attempt(&name, || firmware::build_all(board, applications(board)));
+    }
+    let emulated = format!("test --package {BOARD_TESTS} --locked --no-fail-fast");
     totals.tests("boards in QEMU", cargo(&emulated));
-    let mut bench = Command::new(std::env::current_exe()?);
-    bench.args(["bench", "--compare", crate::bench::SAVED]);
-    bench.current_dir(command::root());
-    totals.check("instructions of a step", bench);
-    for step in &totals.broken {
-        println!("failed: {step}");
+    if long {
+        // Not those in the documentation, which are no tests where they are ignored.
+        let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
+        totals.tests("long tests", cargo(&ignored));
     }
-    println!("{} passed, {} failed", totals.passed, totals.failed);
-    if totals.broken.is_empty() {
-        Ok(())
+}
+
+/// Those that tests and `cargo xtask bench` run on a board.
+fn applications(board: &Board) -> &'static [Application] {
+    use Application::{Bench, Classify, NoPanic, Runner};
+    if bench::BOARDS.contains(&board.name) {
+        &[Runner, Classify, NoPanic, Bench]
     } else {
-        bail!("{} steps failed", totals.broken.len())
+        &[Runner, Classify]
     }
 }
 
-fn cargo(arguments: &[&str]) -> Command {
+/// A cargo command in the repository's root; no argument holds a space.
+fn cargo(line: &str) -> Command {
     let mut cargo = command::cargo();
-    cargo.current_dir(command::root()).args(arguments);
     cargo
-}
-
-fn in_firmware(arguments: &[&str], manifest: &Path) -> Command {
-    let mut cargo = cargo(&arguments[..1]);
-    cargo
-        .arg("--manifest-path")
-        .arg(manifest)
-        .args(&arguments[1..]);
+        .current_dir(command::root())
+        .args(line.split_whitespace());
     cargo
 }
 
 impl Totals {
     /// A step that counts as one check.
     fn check(&mut self, name: &str, mut step: Command) {
-        let start = announce(name, &step);
-        let passed = command::run(&mut step).is_ok();
-        self.passed += usize::from(passed);
-        self.failed += usize::from(!passed);
-        self.finish(name, passed, start);
+        println!("== {name}: {}", command::shown(&step));
+        self.attempt(name, || command::run(&mut step));
+    }
+
+    /// The same where it is more than one command.
+    fn attempt(&mut self, name: &str, step: impl FnOnce() -> Result<()>) {
+        let start = Instant::now();
+        let result = step();
+        if let Err(error) = &result {
+            println!("{error:#}");
+        }
+        self.passed += usize::from(result.is_ok());
+        self.failed += usize::from(result.is_err());
+        self.finish(name, result.is_ok(), start);
     }
 
     /// The linter on the firmware of one board.
-    fn lint_firmware(&mut self, board: &'static Board, deny: &[&str]) -> Result<()> {
+    fn lint_firmware(&mut self, board: &'static Board) -> Result<()> {
         set_up::clippy_ready(board.target)?;
         let image = Image {
             board,
@@ -144,14 +152,15 @@ impl Totals {
             every_scheme: true,
         };
         let mut lint = image.cargo("clippy")?;
-        lint.args(["--bins", "--quiet"]).args(deny);
+        lint.args(["--bins", "--quiet", "--", "-D", "warnings"]);
         self.check(&format!("lints of the firmware for {}", board.name), lint);
         Ok(())
     }
 
     /// A step that runs tests, which are counted by their summaries.
     fn tests(&mut self, name: &str, mut step: Command) {
-        let start = announce(name, &step);
+        println!("== {name}: {}", command::shown(&step));
+        let start = Instant::now();
         let before = self.failed;
         let succeeded = match step.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
             Ok(mut child) => {
@@ -178,21 +187,31 @@ impl Totals {
         self.finish(name, succeeded, start);
     }
 
-    fn finish(&mut self, name: &str, passed: bool, start: Instant) {
-        let verdict = if passed { "ok" } else { "FAILED" };
-        println!(
-            "== {name}: {verdict} after {:.0} s",
-            start.elapsed().as_secs_f64()
-        );
-        if !passed {
-            self.broken.push(name.to_owned());
+    fn finish(&mut self, name: &str, succeeded: bool, start: Instant) {
+        let step = Step {
+            name: name.to_owned(),
+            seconds: start.elapsed().as_secs_f64(),
+            succeeded,
+        };
+        println!("== {name}: {} after {:.0} s", step.verdict(), step.seconds);
+        self.steps.push(step);
+    }
+
+    /// Seconds and verdict of every step, and the seconds of all.
+    fn table(&self) -> String {
+        let mut table = String::from("\nseconds  step\n");
+        for step in &self.steps {
+            table += &format!("{:7.0}  {}: {}\n", step.seconds, step.name, step.verdict());
         }
+        let all: f64 = self.steps.iter().map(|step| step.seconds).sum();
+        table + &format!("{all:7.0}  in all\n")
     }
 }
 
-fn announce(name: &str, step: &Command) -> Instant {
-    println!("== {name}: {}", command::shown(step));
-    Instant::now()
+impl Step {
+    fn verdict(&self) -> &'static str {
+        if self.succeeded { "ok" } else { "FAILED" }
+    }
 }
 
 /// The counts in a line such as `test result: ok. 12 passed; 1 failed; 0 ignored; ...`.
@@ -208,12 +227,25 @@ fn summary(line: &str) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::*;
 
     #[test]
     fn reads_the_summaries_of_cargo_test() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.05s";
         assert_eq!(summary(line), Some((12, 3)));
         assert_eq!(summary("test sums ... ok"), None);
+    }
+
+    #[test]
+    fn a_step_that_fails_is_counted_and_named() {
+        let mut totals = Totals::default();
+        totals.attempt("good", || Ok(()));
+        totals.attempt("bad", || bail!("for a reason"));
+        assert_eq!((totals.passed, totals.failed), (1, 1));
+        let table = totals.table();
+        assert!(
+            table.contains("0  good: ok\n") && table.contains("0  bad: FAILED\n"),
+            "{table}"
+        );
     }
 }

@@ -2,31 +2,35 @@
 
 use anyhow::{Result, bail};
 
-use super::table::{Step, Table};
+use super::table::{Engine, Step, Table};
 
 /// A step may grow by this, in percent, as another compiler may choose other instructions.
 const TOLERANCE_PERCENT: u64 = 2;
 
-/// Prints what changed; an error when a step grew by more than the tolerance.
-pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
-    let mut changes = 0;
-    let mut grown = 0;
-    let mut report = |name: String, what: &str, before: u64, after: u64, matters: bool| {
+/// What changed.
+#[derive(Default)]
+struct Changes {
+    /// Figures that are others now.
+    all: usize,
+    /// Those that grew by more than the tolerance, and must not.
+    grown: usize,
+}
+
+impl Changes {
+    /// Counts and prints one figure.
+    fn note(&mut self, name: &str, what: &str, before: u64, after: u64, must_not_grow: bool) {
         if before == after {
             return;
         }
-        changes += 1;
+        self.all += 1;
         let percent = 100.0 * (after as f64 / before as f64 - 1.0);
-        let fails = matters && 100 * after > (100 + TOLERANCE_PERCENT) * before;
-        grown += usize::from(fails);
+        let fails = must_not_grow && 100 * after > (100 + TOLERANCE_PERCENT) * before;
+        self.grown += usize::from(fails);
         let verdict = if fails { "  TOO MUCH" } else { "" };
         println!("{name}: {what} {before} -> {after} ({percent:+.1} %){verdict}");
-    };
-    for step in &table.steps {
-        let Some(before) = earlier.steps.iter().find(|old| step.is_same_case(old)) else {
-            println!("{}: new, {} instructions", step.name(), step.instructions);
-            continue;
-        };
+    }
+
+    fn note_step(&mut self, before: &Step, after: &Step) {
         let figures = |s: &Step| {
             [
                 ("instructions", s.instructions, true),
@@ -36,40 +40,47 @@ pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
                 ("bytes of stack", s.stack_bytes as u64, false),
             ]
         };
-        for ((what, old, matters), (_, new, _)) in figures(before).into_iter().zip(figures(step)) {
-            report(step.name(), what, old, new, matters);
+        let both = figures(before).into_iter().zip(figures(after));
+        for ((what, old, must_not_grow), (_, new, _)) in both {
+            self.note(&after.name(), what, old, new, must_not_grow);
+        }
+    }
+
+    fn note_engine(&mut self, before: &Engine, after: &Engine) {
+        for (build, old, new) in [
+            ("w8a16 alone", before.w8a16, after.w8a16),
+            ("every scheme", before.every_scheme, after.every_scheme),
+        ] {
+            let name = format!("{}, {build}", after.core);
+            for (what, old, new) in [
+                ("bytes of a step's code", old.step, new.step),
+                ("bytes of tables", old.tables, new.tables),
+                ("bytes of the parser", old.parser, new.parser),
+            ] {
+                self.note(&name, what, old, new, false);
+            }
+        }
+    }
+}
+
+/// Prints what changed; an error when a step grew by more than the tolerance.
+pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
+    let mut changes = Changes::default();
+    for step in &table.steps {
+        match earlier.steps.iter().find(|old| step.is_same_case(old)) {
+            Some(before) => changes.note_step(before, step),
+            None => println!("{}: new, {} instructions", step.name(), step.instructions),
         }
     }
     for engine in &table.engines {
-        let same = |old: &&super::table::Engine| old.core == engine.core;
-        let Some(old) = earlier.engines.iter().find(same) else {
-            continue;
-        };
-        let name = engine.core.clone();
-        for (build, old, new) in [
-            ("w8a16 alone", old.w8a16, engine.w8a16),
-            ("every scheme", old.every_scheme, engine.every_scheme),
-        ] {
-            let name = format!("{name}, {build}");
-            report(
-                name.clone(),
-                "bytes of a step's code",
-                old.step,
-                new.step,
-                false,
-            );
-            report(
-                name.clone(),
-                "bytes of tables",
-                old.tables,
-                new.tables,
-                false,
-            );
-            report(name, "bytes of the parser", old.parser, new.parser, false);
+        let before = earlier.engines.iter().find(|old| old.core == engine.core);
+        if let Some(before) = before {
+            changes.note_engine(before, engine);
         }
     }
+    let Changes { all, grown } = changes;
     println!(
-        "{} steps compared, {changes} figures changed",
+        "{} steps compared, {all} figures changed",
         table.steps.len()
     );
     if grown > 0 {

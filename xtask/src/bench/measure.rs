@@ -166,39 +166,40 @@ fn built(board: &'static Board, application: Application, every_scheme: bool) ->
     image.build()
 }
 
+impl Case {
+    /// A model of this case, with random weights.
+    fn model(self) -> RandomModel {
+        RandomModel {
+            inputs: self.shape.inputs,
+            hidden: vec![self.shape.hidden],
+            dense: vec![],
+            outputs: OUTPUTS[usize::from(self.peepholes)],
+            peepholes: self.peepholes,
+            schemes: vec![self.scheme],
+            shifts: Some(if self.equal_shifts {
+                Ordering::Equal
+            } else {
+                Ordering::Greater
+            }),
+            seed: 1,
+        }
+    }
+
+    /// Of its files, without an ending.
+    fn file_name(self, core: &str) -> String {
+        let Shape { inputs, hidden } = self.shape;
+        let equal = if self.equal_shifts { "-equal" } else { "" };
+        let peepholes = if self.peepholes { "-peepholes" } else { "" };
+        format!("{core}-{}-{inputs}-{hidden}{equal}{peepholes}", self.scheme)
+    }
+}
+
 /// Runs one model.
 fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<Step> {
-    let Case {
-        scheme,
-        equal_shifts,
-        shape,
-        peepholes,
-    } = case;
-    let outputs = OUTPUTS[usize::from(peepholes)];
-    let random = RandomModel {
-        inputs: shape.inputs,
-        hidden: vec![shape.hidden],
-        dense: vec![],
-        outputs,
-        peepholes,
-        schemes: vec![scheme],
-        shifts: Some(if equal_shifts {
-            Ordering::Equal
-        } else {
-            Ordering::Greater
-        }),
-        seed: 1,
-    };
-    let bytes = random.build().to_bytes_in(ready.board.order)?;
+    let bytes = case.model().build().to_bytes_in(ready.board.order)?;
     let model = Model::parse(&bytes)?;
     let core = ready.board.core_name();
-    let name = format!(
-        "{core}-{scheme}-{}-{}{}{}",
-        shape.inputs,
-        shape.hidden,
-        if equal_shifts { "-equal" } else { "" },
-        if peepholes { "-peepholes" } else { "" }
-    );
+    let name = case.file_name(core);
     let file = folder.join(format!("{name}.lstm"));
     let counts = folder.join(format!("{name}.counts"));
     fs::write(&file, &*bytes).with_context(|| format!("cannot write {}", file.display()))?;
@@ -216,14 +217,14 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
     let means = means(&ready.image, core, &counts)?;
     Ok(Step {
         core: core.to_owned(),
-        scheme: scheme.to_string(),
-        equal_shifts,
-        shape,
-        peepholes,
+        scheme: case.scheme.to_string(),
+        equal_shifts: case.equal_shifts,
+        shape: case.shape,
+        peepholes: case.peepholes,
         instructions: means.parts.total(),
         parts: means.parts,
         estimated_cycles: means.estimated_cycles,
-        outputs,
+        outputs: model.outputs(),
         model_instructions: means.model_instructions,
         estimated_model_cycles: means.estimated_model_cycles,
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),

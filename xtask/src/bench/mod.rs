@@ -26,7 +26,7 @@ use crate::boards::{self, Board};
 use crate::{command, set_up};
 
 /// A board for each core.
-const BOARDS: [&str; 6] = [
+pub(crate) const BOARDS: [&str; 6] = [
     "microbit",
     "mps2-an385",
     "mps2-an386",

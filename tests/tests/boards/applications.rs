@@ -159,10 +159,12 @@ fn the_engine_cannot_panic() {
 
 #[test]
 fn the_check_finds_a_panic() {
-    let mut cargo = no_panic("mps2-an386", Some("reachable-panic"))
-        .cargo("build")
+    let image = no_panic("mps2-an386", Some("reachable-panic"));
+    let mut cargo = image.cargo("build").unwrap();
+    let output = cargo
+        .args(["--bin", image.application.binary()])
+        .output()
         .unwrap();
-    let output = cargo.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(errors.contains("__panic_is_reachable"), "{errors}");

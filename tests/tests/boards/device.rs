@@ -9,8 +9,7 @@ use lstm_tests::tiny_model::tiny_model;
 use trainer_host::device::{CostUnit, DeviceError, Keep};
 use xtask::boards::Board;
 
-/// The program that trains, quantises and exports.
-const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+use crate::TRAINER;
 
 on_every_board! {
     damaged_models_are_refused_by_name

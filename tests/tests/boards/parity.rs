@@ -8,8 +8,7 @@ use lstm_tests::reference::Reference;
 use trainer_host::device::{Device, Keep};
 use xtask::boards::Board;
 
-/// The program that trains, quantises and exports.
-const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+use crate::TRAINER;
 
 /// Time steps that every model runs for.
 const STEPS: usize = 220;
