@@ -1,18 +1,78 @@
 //! Quantised peephole LSTM inference for microcontrollers: `no_std`, no heap, integers only.
 //!
-//! A model file made by `trainer-host export` is parsed in place, in flash; a time step takes raw
-//! sensor integers and a [`State`] that the caller owns, and returns the outputs:
+//! A model file made by `trainer-host export` is parsed in place, in flash. A time step takes raw sensor
+//! integers and a [`State`] that the caller owns, and returns the outputs:
 //!
-//! ```ignore
-//! lstm_nostd::include_model!(mod gestures = "../gestures.lstm");
-//!
-//! let model = gestures::load()?;              // checked once; after it nothing can fail
-//! let mut state = gestures::State::new();     // one for each stream
-//! for raw in samples {
-//!     let logits = model.step(&mut state, &raw);
-//!     show(lstm_nostd::decide(&logits));
-//! }
 //! ```
+//! use lstm_nostd::{decide, probability};
+//!
+//! lstm_nostd::include_model!(mod gestures = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
+//!
+//! # fn main() -> Result<(), lstm_nostd::ArtifactError> {
+//! let model = gestures::load()?; // checks the whole file once; after it nothing can fail
+//! let mut state = gestures::State::new(); // sized at compile time; one for each stream
+//! # let recordings = [[[120, -980, 44], [131, -962, 40]], [[-700, 310, 5], [-742, 290, 0]]];
+//! for recording in &recordings {
+//!     state.reset();
+//!     for raw in recording {
+//!         model.advance(&mut state, raw);
+//!     }
+//!     let logits = model.outputs(&state);
+//!     let class = decide(&logits);
+//!     let mut probabilities = [0; gestures::SIZES.outputs]; // Q0.15
+//!     probability::softmax(&logits, &mut probabilities);
+//!     # assert_eq!(probabilities[class], *probabilities.iter().max().unwrap());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Raw inputs
+//!
+//! Normalisation is part of the model, so a step takes what the sensor gives. Each channel has a binary
+//! fixed-point format: `raw = round(real · 2^f)` in an i32, with the fraction bits `f` of
+//! [`Model::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts go in as
+//! they are. `trainer-host inspect` prints each channel's format.
+//!
+//! # When to reset
+//!
+//! Call [`State::reset`] at the beginning of each recording. A network that was trained on recordings begins each
+//! of them with a fresh state. Fed with an endless stream, its cells go where training never took them.
+//!
+//! # Outputs
+//!
+//! Outputs are logits in Q15.16 ([`I16F16`]): [`decide`] names the class, [`probability`] has sigmoid and
+//! softmax in fixed point. A linear model's value is its output times 2 to [`Model::output_exponent`].
+//! [`Model::output_names`] has the names of classes or values.
+//!
+//! # Cargo features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `w8a8` | yes | layers with int8 activations |
+//! | `w4a16` | yes | layers with int4 weights |
+//! | `write` | no | writing model files; needs an allocator, for hosts |
+//! | `kernels-scalar` | no | the specification in place of the target's kernels |
+//!
+//! A build without a scheme refuses its model files and needs less flash.
+//!
+//! # Compiler flags
+//!
+//! `build.rs` chooses the kernels from the target and its flags:
+//!
+//! | core | target | flags | kernels |
+//! | --- | --- | --- | --- |
+//! | Cortex-M0, M0+ | `thumbv6m-none-eabi` | | M0 |
+//! | Cortex-M3 | `thumbv7m-none-eabi` | | M3 |
+//! | Cortex-M4, M7 | `thumbv7em-none-eabi`, `-eabihf` | | DSP |
+//! | Cortex-M33 with DSP | `thumbv8m.main-none-eabi`, `-eabihf` | `-C target-cpu=cortex-m33` | DSP |
+//! | Cortex-M33 without DSP | `thumbv8m.main-none-eabi`, `-eabihf` | | M3 |
+//! | Cortex-M55, M85 | `thumbv8m.main-none-eabihf` | `-C target-cpu=cortex-m55` | Helium |
+//! | hosts | `x86_64` | | AVX2 where the CPU has it |
+//! | others | | | the specification |
+//!
+//! `trainer-host export --target CORE` orders the weights for the kernels. An engine refuses a file in the order of another
+//! core, and says so.
 //!
 //! The integers are the same on every core: [`kernels::scalar`] defines them, and every other
 //! backend reproduces them bit for bit. Modules use only those to their left:

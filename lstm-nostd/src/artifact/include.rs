@@ -48,12 +48,16 @@ const fn u16_at(file: &[u8], at: usize) -> usize {
 
 /// Compiles a model file into flash as a module with its sizes, types and a loader.
 ///
-/// ```ignore
-/// lstm_nostd::include_model!(pub mod digits = "../models/digits.lstm");
+/// ```
+/// lstm_nostd::include_model!(pub mod digits = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
 ///
+/// # fn main() -> Result<(), lstm_nostd::ArtifactError> {
 /// let model: digits::Model = digits::load()?;     // checks the whole file once
 /// let mut state = digits::State::new();           // sized at compile time
+/// let raw = [0; digits::SIZES.inputs];
 /// let outputs = model.step(&mut state, &raw);     // [I16F16; digits::SIZES.outputs]
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// The path is relative to the file of the call, as in `include_bytes!`; an expression such as
