@@ -1,4 +1,4 @@
-//! Which classes are not found, and which are taken for each other.
+//! Rare classes that are not found, and pairs of classes that are confused.
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity};
 use super::fit::Fit;
@@ -7,15 +7,15 @@ use crate::train::TrainConfig;
 
 /// A class is rare below this share of what it would have if all occurred equally often.
 const RARE: f64 = 0.5;
-/// A rare class whose recall is so far below the accuracy is paid for by the common ones.
+/// A rare class whose recall is this far below the accuracy loses its decisions to the common ones.
 const RECALL_GAP: f64 = 0.2;
 /// Fewer occurrences say nothing of a class's recall.
 const FEW: usize = 5;
-/// Of all errors: from here on one pair is what is to be worked on.
+/// Share of all errors; from here on, work on this one pair pays most.
 const SHARE_OF_ERRORS: f64 = 0.4;
 /// Fewer errors between two classes are no pattern.
 const FEW_ERRORS: usize = 5;
-/// Of both classes' occurrences: a rarer mistake does not matter for them.
+/// Share of both classes' occurrences; a rarer mistake does not matter for them.
 const SHARE_OF_PAIR: f64 = 0.05;
 
 /// A rare class that is not found.
@@ -30,7 +30,7 @@ struct Neglected<'a> {
 
 /// Rare classes and confused pairs; `counts` of each class in the training part.
 ///
-/// A class that hardly occurs in the validation part is judged by the training part.
+/// A class that hardly occurs in the validation part is judged on the training part.
 pub(super) fn findings(fit: &Fit, counts: &[usize], config: &TrainConfig) -> Vec<Finding> {
     let (part, judged) = fit.judged();
     let Some((score, train)) = judged.classes().zip(fit.train.classes()) else {
@@ -42,14 +42,14 @@ pub(super) fn findings(fit: &Fit, counts: &[usize], config: &TrainConfig) -> Vec
         .collect()
 }
 
-fn imbalance(
-    parts: [(&'static str, &ClassScore); 2],
+/// Rare classes whose recall is far below the accuracy.
+fn neglected<'a>(
+    parts: [(&'static str, &'a ClassScore); 2],
     counts: &[usize],
-    config: &TrainConfig,
-) -> Option<Finding> {
+) -> Vec<Neglected<'a>> {
     let all: usize = counts.iter().sum();
     let equal = all as f64 / counts.len().max(1) as f64;
-    let neglected: Vec<Neglected<'_>> = (counts.iter().enumerate())
+    (counts.iter().enumerate())
         .filter_map(|(c, count)| {
             let enough = |score: &ClassScore| score.classes[c].support >= FEW;
             let (part, score) = parts.into_iter().find(|(_, score)| enough(score))?;
@@ -63,40 +63,45 @@ fn imbalance(
                 missing,
             })
         })
-        .collect();
-    let (_, score) = parts[0];
-    if neglected.is_empty() {
-        return None;
-    }
-    let names: Vec<&str> = neglected.iter().map(|n| n.class.name.as_str()).collect();
-    let mut evidence = Vec::new();
-    for Neglected {
-        class,
-        part,
-        relative,
-        missing,
-    } in &neglected
-    {
-        let name = &class.name;
-        evidence.extend([
+        .collect()
+}
+
+impl Neglected<'_> {
+    fn evidence(&self) -> [Figure; 3] {
+        let (name, part) = (&self.class.name, self.part);
+        [
             Figure::at_most(
                 format!(
                     "class {name}: occurrences in the training part, relative to equal classes"
                 ),
-                *relative,
+                self.relative,
                 RARE,
             ),
             Figure::at_least(
                 format!("class {name}: accuracy less recall on the {part} part"),
-                *missing,
+                self.missing,
                 RECALL_GAP,
             ),
             Figure::of(
                 format!("class {name}: occurrences in the {part} part"),
-                class.support as f64,
+                self.class.support as f64,
             ),
-        ]);
+        ]
     }
+}
+
+fn imbalance(
+    parts: [(&'static str, &ClassScore); 2],
+    counts: &[usize],
+    config: &TrainConfig,
+) -> Option<Finding> {
+    let neglected = neglected(parts, counts);
+    if neglected.is_empty() {
+        return None;
+    }
+    let (_, score) = parts[0];
+    let names: Vec<&str> = neglected.iter().map(|n| n.class.name.as_str()).collect();
+    let mut evidence: Vec<Figure> = neglected.iter().flat_map(Neglected::evidence).collect();
     evidence.push(Figure::of("accuracy", score.accuracy));
     evidence.push(Figure::of("balanced accuracy", score.balanced_accuracy));
     let unseen = neglected.iter().any(|n| n.class.recall == Some(0.0));

@@ -1,29 +1,28 @@
-//! What the recordings and their parts allow to be said at all.
+//! Parts that are missing, too small or unlike each other, and channels that are constant or have outliers.
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
-use super::fit::Fit;
-use super::learning_curve::standard_error;
+use super::fit::{Fit, PartFit, standard_error};
 use crate::data::{Dataset, Normalisation};
 use crate::train::TrainConfig;
 
-/// Two standard errors, within which 95 % of all draws lie: a difference of two runs that is smaller is no
-/// difference. Choosing among settings needs to see two per cent.
+/// Two standard errors: 95 % of all draws lie within them, so a smaller difference between two runs says
+/// nothing. To choose among settings one has to see a difference of two per cent.
 const TOO_COARSE: f64 = 0.02;
 /// From here on even good and bad settings cannot be told apart.
 const FAR_TOO_COARSE: f64 = 0.05;
-/// Fewer persons or machines say little of others, however many sequences they give.
+/// Fewer persons or machines say little about others, however many sequences they give.
 const FEW_GROUPS: usize = 5;
-/// Fewer sequences of values have an error that depends on which they are.
+/// The error of fewer sequences depends on which ones were drawn.
 const FEW_SEQUENCES: usize = 50;
-/// Two parts differ by more than chance from two standard errors of the difference on.
+/// Two parts differ by more than chance if the difference is at least two of its standard errors.
 const BEYOND_CHANCE: f64 = 2.0;
 /// Smaller differences of accuracy matter to nobody.
 const VISIBLE_GAP: f64 = 0.02;
-/// In deviations of the channel: real signals stay within 10, and what is beyond 20 is a fault of the sensor
-/// or of the file.
+/// In standard deviations of the channel. Real signals stay within 10; a value beyond 20 is a fault of the
+/// sensor or the file.
 const OUTLIER: f64 = 20.0;
 
-/// A channel that holds one value for so much of the time tells of events, which are far from that value.
+/// A channel that rests at one value for this share of the time shows events, which are far from that value.
 const SPARSE: f64 = 0.9;
 
 /// Parts that are missing, small or unlike, and channels that are constant or have outliers.
@@ -74,25 +73,7 @@ fn no_validation(fit: &Fit, folds: bool) -> Option<Finding> {
 
 fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Finding> {
     let part = fit.validation.as_ref()?;
-    let (evidence, coarse) = match part.accuracy {
-        Some(accuracy) => {
-            let error = 2.0 * standard_error(accuracy, part.sequences);
-            let figure = Figure::at_least(
-                "two standard errors of the accuracy on the validation part, each sequence one draw",
-                error,
-                TOO_COARSE,
-            );
-            (figure, error >= FAR_TOO_COARSE)
-        }
-        None => (
-            Figure::at_most(
-                "validation sequences",
-                part.sequences as f64,
-                FEW_SEQUENCES as f64,
-            ),
-            false,
-        ),
-    };
+    let (coarseness, severity) = coarseness(part);
     let sequences = Figure::of("sequences", part.sequences as f64);
     let groups = part
         .groups
@@ -105,43 +86,65 @@ fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Find
         ),
         None => "Runs whose validation scores differ by little cannot be told apart.".to_owned(),
     };
-    let severity = if coarse {
+    let evidence = [coarseness, sequences].into_iter().chain(groups).collect();
+    let found = Finding::when(Kind::SmallValidationPart, severity, summary, evidence)?;
+    Some(found.advise(more_decisions(config, folds)))
+}
+
+/// The smallest difference that the part shows, or its number of sequences; and how much that matters.
+fn coarseness(part: &PartFit) -> (Figure, Severity) {
+    let Some(accuracy) = part.accuracy else {
+        let count = part.sequences as f64;
+        let figure = Figure::at_most("validation sequences", count, FEW_SEQUENCES as f64);
+        return (figure, Severity::Note);
+    };
+    let error = 2.0 * standard_error(accuracy, part.sequences);
+    let figure = Figure::at_least(
+        "two standard errors of the accuracy on the validation part, each sequence one draw",
+        error,
+        TOO_COARSE,
+    );
+    let severity = if error >= FAR_TOO_COARSE {
         Severity::Warning
     } else {
         Severity::Note
     };
-    let evidence = [evidence, sequences].into_iter().chain(groups).collect();
-    let found = Finding::when(Kind::SmallValidationPart, severity, summary, evidence)?;
-    let folds = folds.then(|| {
-        Lever::train(
+    (figure, severity)
+}
+
+/// Ways to judge a network by more sequences, or by more runs.
+fn more_decisions(config: &TrainConfig, folds: bool) -> Vec<Lever> {
+    const LARGE_SHARE: f64 = 0.3;
+    let mut levers = Vec::new();
+    if folds {
+        levers.push(Lever::train(
             "--folds 5",
             "every recording is judged once: five times as many decisions",
-        )
-    });
-    const LARGE_SHARE: f64 = 0.3;
-    let share = (folds.is_some() && config.validation_share < LARGE_SHARE).then(|| {
-        Lever::train(
+        ));
+    }
+    if folds && config.validation_share < LARGE_SHARE {
+        levers.push(Lever::train(
             &format!("--validation-share {LARGE_SHARE}"),
             "a larger part to judge by, a smaller one to train on",
-        )
-    });
-    let others = config.validation_fold.map(|fold| {
+        ));
+    }
+    if let Some(fold) = config.validation_fold {
         let all = fold.count();
-        Lever::look(format!(
+        levers.push(Lever::look(format!(
             "judge by all {all} folds, as a trial of tune --folds {all} is: each recording is in one of them"
-        ))
-    });
-    let advised = found.advise(folds).advise(share).advise(others);
-    Some(advised.advise([Lever::train(
+        )));
+    }
+    levers.push(Lever::train(
         "--seeds 0,1,2",
         "the mean of several runs differs less by chance",
-    )]))
+    ));
+    levers
 }
 
 fn test_gap(fit: &Fit) -> Option<Finding> {
     let (validation, test) = (fit.validation.as_ref()?, fit.test.as_ref()?);
     let (a, b) = validation.accuracy.zip(test.accuracy)?;
-    let error = |accuracy, part: &super::fit::PartFit| standard_error(accuracy, part.sequences);
+    let error = |accuracy, part: &PartFit| standard_error(accuracy, part.sequences);
     let chance = error(a, validation).hypot(error(b, test));
     let found = Finding::when(
         Kind::ValidationTestGap,
@@ -163,7 +166,7 @@ fn test_gap(fit: &Fit) -> Option<Finding> {
     )]))
 }
 
-/// Of each channel over the training part: smallest and largest value.
+/// The smallest and the largest value of each channel in the training part.
 fn ranges(train: &Dataset) -> Vec<(f32, f32)> {
     let mut ranges = vec![(f32::INFINITY, f32::NEG_INFINITY); train.channels.len()];
     for row in train.sequences.iter().flat_map(|sequence| sequence.rows()) {

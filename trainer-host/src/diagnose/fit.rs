@@ -1,5 +1,5 @@
-//! How well the chosen network fits each part of the data, without the noise and dropout of training, and
-//! what a constant guess would reach.
+//! How well the chosen network fits each part of the data, and how well a constant guess does. Both are
+//! measured without the noise and dropout of training.
 
 use serde::Serialize;
 
@@ -43,19 +43,37 @@ impl PartFit {
             Score::Values(_) => None,
         }
     }
+
+    /// Mean squared error over all outputs, of a forecast and of repeating the last value (persistence).
+    pub(super) fn persistence(&self) -> Option<(f64, f64)> {
+        let Score::Values(score) = &self.score else {
+            return None;
+        };
+        let standardised = score.standardised.zip(score.standardised_persistence);
+        let (errors, simplest) = standardised.or(Some((score.errors, score.persistence?)))?;
+        Some((errors.mse, simplest.mse))
+    }
+}
+
+/// Standard error of an accuracy over `count` sequences. Two right and two wrong decisions are added, so that
+/// an accuracy of 1 is not taken as certain (Agresti and Coull 1998).
+pub(super) fn standard_error(accuracy: f64, count: usize) -> f64 {
+    let count = count as f64;
+    let share = (accuracy * count + 2.0) / (count + 4.0);
+    (share * (1.0 - share) / (count + 4.0)).sqrt()
 }
 
 /// The network on all parts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fit {
-    /// What it was trained on.
+    /// The part that the network was trained on.
     pub train: PartFit,
-    /// What its weights were chosen by.
+    /// The part by whose loss the weights were chosen.
     pub validation: Option<PartFit>,
-    /// What nothing was chosen by.
+    /// A part that nothing was chosen by.
     pub test: Option<PartFit>,
-    /// The loss of the best constant as the log's training loss is counted, with smoothed labels; `None`
-    /// with a teacher, whose share of that loss no constant has.
+    /// The loss of the best constant, counted as the log counts the training loss: with smoothed labels.
+    /// `None` with a teacher, since the teacher's share of the loss has no such constant.
     pub logged_guess: Option<f64>,
     /// The training part's commonest class, of a classification.
     pub commonest: Option<String>,

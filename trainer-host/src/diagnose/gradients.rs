@@ -1,7 +1,8 @@
 //! What the norms of the gradients say: too large to be followed, or too small to move anything.
 
+use super::curves::{Curves, UNLEARNED};
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
-use super::learning_curve::Curves;
+
 use crate::network::initialisation::RecurrentWeights;
 use crate::train::{EpochRecord, TrainConfig};
 
@@ -11,11 +12,8 @@ const FAR_ABOVE_CLIPPING: f64 = 10.0;
 const USUAL_NORM: f64 = 1.0;
 /// Norms around 1 are usual; a thousandth of that moves nothing but Adam, by noise.
 const NEXT_TO_NOTHING: f64 = 1e-3;
-/// Of the epochs: a single steep batch is what clipping is for.
+/// Share of the epochs; clipping deals with a single steep batch.
 pub(super) const MOST_EPOCHS: f64 = 0.5;
-/// A gradient next to nothing is right where little is left to learn: below half of a constant guess's loss
-/// something is learned.
-const UNLEARNED: f64 = 0.5;
 
 /// The norm from which on a gradient is far larger than it is clipped to.
 fn far_above(config: &TrainConfig) -> f64 {
@@ -28,7 +26,7 @@ fn far_above(config: &TrainConfig) -> f64 {
         }
 }
 
-/// Share of the epochs whose mean norm is.
+/// Share of the epochs whose mean norm is far above clipping.
 pub(super) fn exploding_share(config: &TrainConfig, history: &[EpochRecord]) -> f64 {
     let far = far_above(config);
     let exploding = history.iter().filter(|record| record.gradient_norm >= far);
@@ -37,19 +35,16 @@ pub(super) fn exploding_share(config: &TrainConfig, history: &[EpochRecord]) -> 
 
 /// Exploding and vanishing gradients.
 pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
-    let norms: Vec<f64> = curves
-        .history
-        .iter()
-        .map(|record| record.gradient_norm)
-        .collect();
-    let share = |of: &dyn Fn(f64) -> bool| {
-        norms.iter().filter(|norm| of(**norm)).count() as f64 / norms.len().max(1) as f64
-    };
+    exploding(curves)
+        .into_iter()
+        .chain(vanishing(curves))
+        .collect()
+}
+
+fn exploding(curves: &Curves<'_>) -> Option<Finding> {
     let config = curves.config;
-    let clipped_to = f64::from(config.clip_norm);
-    let exploding = exploding_share(config, curves.history);
-    let largest = norms.iter().copied().fold(0.0, f64::max);
-    let exploding = Finding::when(
+    let norms = curves.history.iter().map(|record| record.gradient_norm);
+    let found = Finding::when(
         Kind::ExplodingGradients,
         Severity::Warning,
         "Gradients are far larger than they are clipped to in most epochs.",
@@ -59,94 +54,89 @@ pub(super) fn findings(curves: &Curves<'_>) -> Vec<Finding> {
                     "share of the epochs with a mean norm of {} or more",
                     short(far_above(config))
                 ),
-                exploding,
+                exploding_share(config, curves.history),
                 MOST_EPOCHS,
             ),
-            Figure::of("largest mean norm of an epoch", largest),
-            Figure::of("norm that gradients are clipped to, 0 for none", clipped_to),
+            Figure::of("largest mean norm of an epoch", norms.fold(0.0, f64::max)),
+            Figure::of(
+                "norm that gradients are clipped to, 0 for none",
+                f64::from(config.clip_norm),
+            ),
         ],
-    )
-    .map(|found| {
-        let clip = (clipped_to == 0.0).then(|| {
-            Lever::train(
-                "--clip-norm 1",
-                "no step is larger than the loss can be trusted for",
-            )
-        });
-        let rate = short(f64::from(config.learning_rate) / 3.0);
-        let orthogonal =
-            (config.initialisation.recurrent != RecurrentWeights::Orthogonal).then(|| {
-                Lever::train(
-                    "--recurrent-weights orthogonal",
-                    "products over many steps keep their size",
-                )
-            });
-        /// Steps that a gradient goes back through without harm.
-        const FEW_STEPS: usize = 50;
-        let truncate = (curves.task.is_per_step()
-            && config.truncate.is_none()
-            && curves.median_steps > FEW_STEPS)
-            .then(|| {
-                Lever::train(
-                    &format!("--truncate {FEW_STEPS}"),
-                    "shorter products, with the state carried on",
-                )
-            });
+    )?;
+    let clip = (config.clip_norm == 0.0).then(|| {
+        Lever::train(
+            "--clip-norm 1",
+            "no step is larger than the loss can be trusted for",
+        )
+    });
+    let orthogonal = (config.initialisation.recurrent != RecurrentWeights::Orthogonal).then(|| {
+        Lever::train(
+            "--recurrent-weights orthogonal",
+            "products over many steps keep their size",
+        )
+    });
+    Some(
         found
             .advise(clip)
-            .advise([Lever::train(
-                &format!("--learning-rate {rate}"),
-                "smaller steps where the loss is steep",
-            )])
+            .advise([curves.lower_rate(3.0, "smaller steps where the loss is steep")])
             .advise(orthogonal)
-            .advise(truncate)
-    });
-    let vanishing = Finding::when(
+            .advise(truncate(curves)),
+    )
+}
+
+/// Shorter windows, where the data has a target for each step and the windows are long.
+fn truncate(curves: &Curves<'_>) -> Option<Lever> {
+    /// Steps that a gradient goes back through without harm.
+    const FEW_STEPS: usize = 50;
+    let whole = curves.config.truncate.is_none();
+    let long = curves.median_steps > FEW_STEPS;
+    (curves.task.is_per_step() && whole && long).then(|| {
+        Lever::train(
+            &format!("--truncate {FEW_STEPS}"),
+            "shorter products, with the state carried on",
+        )
+    })
+}
+
+fn vanishing(curves: &Curves<'_>) -> Option<Finding> {
+    let config = curves.config;
+    let history = curves.history;
+    let small = (history.iter()).filter(|record| record.gradient_norm <= NEXT_TO_NOTHING);
+    let found = Finding::when(
         Kind::VanishingGradients,
         Severity::Severe,
         "Gradients are next to nothing although the loss is not.",
         vec![
             Figure::at_least(
                 format!("share of the epochs with a mean norm of {NEXT_TO_NOTHING} or less"),
-                share(&|norm| norm <= NEXT_TO_NOTHING),
+                small.count() as f64 / history.len().max(1) as f64,
                 MOST_EPOCHS,
             ),
-            Figure::at_least(
-                "training loss of the chosen weights, as a share of a constant guess's",
-                curves.fit.train.left(),
-                UNLEARNED,
-            ),
+            curves.left_at_least(UNLEARNED),
             Figure::of("steps of the middle sequence", curves.median_steps as f64),
         ],
-    )
-    .map(|found| {
-        let biases = config.init.is_none();
-        let bias = (biases && config.forget_bias < 3.0).then(|| {
-            Lever::train(
-                "--forget-bias 3",
-                "open forget gates carry the gradient back through many steps",
-            )
-        });
-        let chrono = (biases && config.initialisation.chrono_steps.is_none()).then(|| {
-            Lever::train(
-                &format!("--chrono-steps {}", curves.median_steps.max(2)),
-                "memories as long as the sequences",
-            )
-        });
-        found.advise(bias).advise(chrono).advise([Lever::train(
-            &format!(
-                "--learning-rate {}",
-                short(3.0 * f64::from(config.learning_rate))
-            ),
-            "larger steps where the loss is flat",
-        )])
+    )?;
+    let biases = config.init.is_none();
+    let bias = (biases && config.forget_bias < 3.0).then(|| {
+        Lever::train(
+            "--forget-bias 3",
+            "open forget gates carry the gradient back through many steps",
+        )
     });
-    exploding.into_iter().chain(vanishing).collect()
+    let chrono = (biases && config.initialisation.chrono_steps.is_none()).then(|| {
+        Lever::train(
+            &format!("--chrono-steps {}", curves.median_steps.max(2)),
+            "memories as long as the sequences",
+        )
+    });
+    let rate = curves.rate_times(3.0, "larger steps where the loss is flat");
+    Some(found.advise(bias).advise(chrono).advise([rate]))
 }
 
 #[cfg(test)]
 pub(in crate::diagnose) mod tests {
-    use super::super::learning_curve::tests::{Case, GUESS, healthy};
+    use super::super::curves::tests::{Case, GUESS, healthy};
     use super::*;
 
     /// The same run with these norms of the gradient.

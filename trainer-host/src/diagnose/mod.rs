@@ -1,9 +1,11 @@
-//! What an experienced engineer would say of a run: what is the matter, the figures that show it, and the
-//! flag to change.
+//! What an experienced engineer would say about a run: the problem, the figures that show it, and the flag
+//! to change.
 //!
 //! | file | what it looks at |
 //! | --- | --- |
-//! | `learning_curve.rs` | losses over the epochs against a constant guess: rate, length, fit |
+//! | `learning_curve.rs` | losses over the epochs against a constant guess: progress, length of the run |
+//! | `learning_rate.rs` | losses, gradients and gates: a rate that is too high or too low |
+//! | `overfitting.rs` | the training part against the validation part |
 //! | `gradients.rs` | norms of the gradients |
 //! | `gates.rs` | activations of the gates: saturation, memory |
 //! | `units.rs` | hidden units: dead and redundant ones |
@@ -12,14 +14,16 @@
 //! | `quantisation.rs` | integers against f32 |
 //!
 //! ```text
-//! finding, guess → fit, activity → learning_curve, …, quantisation → examined → mod
+//! finding, guess → fit, activity → curves → gates, gradients, overfitting → learning_rate → learning_curve
+//! finding, fit, activity → units, classes, data, quantisation → examined → mod
 //! ```
 //!
-//! Each family is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
-//! reason, and a finding is made exactly when each of its figures is within its limit.
+//! Each file is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
+//! reason. A finding is made exactly when each of its figures is within its limit.
 
 mod activity;
 mod classes;
+mod curves;
 mod data;
 mod examined;
 mod finding;
@@ -28,6 +32,8 @@ mod gates;
 mod gradients;
 mod guess;
 mod learning_curve;
+mod learning_rate;
+mod overfitting;
 mod quantisation;
 mod units;
 
@@ -36,29 +42,30 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use activity::LayerActivity;
+pub use curves::Curves;
 pub use examined::{DiagnoseError, Examined};
 pub use finding::{Command, Figure, Finding, Kind, Lever, Limit, Severity};
 pub use fit::{Fit, PartFit};
-pub use learning_curve::Curves;
+
 pub use quantisation::Integers;
 
 use crate::data::Options;
 
-/// What is to be said of a run.
+/// Everything that was found in a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// Its folder.
+    /// The run's folder.
     pub run: PathBuf,
-    /// Its data, and how it was read, for training again.
+    /// The run's data and how it was read, for the commands that train again.
     #[serde(skip)]
     pub source: (String, Options),
-    /// Epochs that are done.
+    /// Number of epochs done.
     pub epochs: usize,
-    /// Whether all of the run was done.
+    /// Whether the run did all of its epochs.
     pub finished: bool,
-    /// The epoch whose weights were chosen, of a finished run with a validation part.
+    /// The epoch whose weights were chosen; only for a finished run with a validation part.
     pub best_epoch: Option<u64>,
-    /// The chosen network on each part, and a constant guess beside it.
+    /// Results of the chosen network on each part, with those of a constant guess.
     pub fit: Fit,
     /// The worst first.
     pub findings: Vec<Finding>,

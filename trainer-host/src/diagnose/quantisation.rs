@@ -1,4 +1,4 @@
-//! What the integers of a quantised run lose against its f32 network.
+//! Accuracy that a quantised run loses against its f32 network.
 
 use std::path::Path;
 
@@ -9,33 +9,34 @@ use crate::evaluate::{Comparison, Score};
 use crate::integers::layer_error::LayerError;
 use crate::train::TrainConfig;
 
-/// Of the decisions: w8a16 changes one in a thousand or none, and what is nearly equal may turn.
+/// Share of the decisions. w8a16 changes one in a thousand or none: a decision between two nearly equal
+/// classes.
 const CHANGED: f64 = 0.01;
-/// From here on the loss of accuracy is what a smaller network would cost too.
+/// A loss of accuracy as large as that of a smaller network.
 const LOST: f64 = 0.01;
-/// Errors of values that grow by more than this share.
+/// Growth of the error of values, as a share of the f32 error.
 const ERROR_GROWTH: f64 = 0.05;
-/// Of cells or gates, over all units and steps: single ones that are clamped leave no trace.
+/// Share of the cells, over all units and steps; a few clamped cells change nothing.
 const CLAMPED: f64 = 1e-3;
 /// Noise of a twentieth of the hidden values, 26 dB below them.
 const NOISY_DB: f64 = 26.0;
 
-/// What was measured of a run's integers.
+/// Measurements of a run's integers.
 #[derive(Clone, Debug)]
 pub struct Integers {
-    /// Which part both were run over.
+    /// The part that both networks ran over.
     pub part: &'static str,
-    /// f32 against integers; of a run of quantisation-aware training f32 is what is behind its integers.
+    /// f32 against integers. After quantisation-aware training, f32 means the weights before rounding.
     pub comparison: Comparison,
-    /// Of the LSTM layers, over the training part.
+    /// Errors of each LSTM layer over the training part.
     pub layers: Vec<LayerError>,
     /// Cells that were compared in each layer, over all units and steps.
     pub cells: Vec<usize>,
-    /// Of the LSTM layers, then of the dense layers.
+    /// Schemes of the LSTM layers, then those of the dense layers.
     pub schemes: Vec<Scheme>,
 }
 
-/// The loss of quantisation of the run in `folder`, if there is one worth naming.
+/// The loss of quantisation of the run in `folder`, if it is large enough to matter.
 pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path) -> Vec<Finding> {
     // Weights that were trained as integers have no f32 network to be compared with.
     if config.qat.is_some() {
@@ -43,123 +44,130 @@ pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path)
     }
     let worst = (integers.layers.iter().enumerate())
         .min_by(|a, b| a.1.hidden_sqnr_db.total_cmp(&b.1.hidden_sqnr_db));
-    let Some((l, worst)) = worst else {
+    let Some((l, _)) = worst else {
         return Vec::new();
     };
-    let part = integers.part;
-    let mut about_layer = vec![
+    let found = integers.loss(l);
+    let advised = found.map(|found| {
+        found
+            .advise(integers.wider_ranges(l))
+            .advise([integers.aware_training(config, folder)])
+            .advise(integers.finer_schemes(l))
+            .advise([Lever::quantise(
+                "--calibration auto --rounding auto",
+                "tries every way of calibrating and rounding on held-out data",
+            )])
+    });
+    advised.into_iter().collect()
+}
+
+impl Integers {
+    /// f32 against integers, with the errors of layer `l`, the one that loses most.
+    fn loss(&self, l: usize) -> Option<Finding> {
+        let (severity, what, mut evidence) =
+            match (&self.comparison.float, &self.comparison.integer) {
+                (Score::Classes(float), Score::Classes(integer)) => {
+                    let lost = float.accuracy - integer.accuracy;
+                    let severity = if lost >= LOST {
+                        Severity::Severe
+                    } else {
+                        Severity::Warning
+                    };
+                    let evidence = self.decisions(float.accuracy, integer.accuracy);
+                    (severity, "decide otherwise than f32", evidence)
+                }
+                (Score::Values(float), Score::Values(integer)) => {
+                    let evidence = self.errors(float.errors.mse, integer.errors.mse);
+                    (Severity::Warning, "have larger errors than f32", evidence)
+                }
+                _ => return None,
+            };
+        evidence.extend(about_layer(&self.layers[l]));
+        let summary = format!(
+            "The integers ({}) {what}; layer {} loses most.",
+            self.schemes[l].name(),
+            self.layers[l].layer
+        );
+        Finding::when(Kind::QuantisationLoss, severity, summary, evidence)
+    }
+
+    fn decisions(&self, float: f64, integer: f64) -> Vec<Figure> {
+        let differ = format!(
+            "share of the decisions on the {} part that differ",
+            self.part
+        );
+        vec![
+            Figure::at_least(differ, 1.0 - self.comparison.agreement, CHANGED),
+            Figure::of("accuracy in f32", float),
+            Figure::of("accuracy in integers", integer),
+        ]
+    }
+
+    fn errors(&self, float: f64, integer: f64) -> Vec<Figure> {
+        let growth = format!("growth of the mean squared error on the {} part", self.part);
+        vec![
+            Figure::at_least(growth, integer / float - 1.0, ERROR_GROWTH),
+            Figure::of("mean squared error in f32", float),
+            Figure::of("mean squared error in integers", integer),
+        ]
+    }
+
+    fn wider_ranges(&self, l: usize) -> Option<Lever> {
+        let cells = self.cells[l].max(1) as f64;
+        let clamped = self.layers[l].saturated_cells as f64 / cells >= CLAMPED;
+        clamped.then(|| {
+            Lever::quantise(
+                "--calibration min-max",
+                "ranges in which no cell is clamped",
+            )
+        })
+    }
+
+    fn aware_training(&self, config: &TrainConfig, folder: &Path) -> Lever {
+        let rate = short(f64::from(config.learning_rate) / 10.0);
+        let scheme = names(&self.schemes);
+        Lever::train(
+            &format!("--qat {scheme} --epochs 20 --learning-rate {rate}"),
+            "weights that are trained as the integers that they become",
+        )
+        .with("--init", folder.display().to_string())
+        .with("--teacher", folder.display().to_string())
+    }
+
+    /// w8a16 for layer `l` alone if that layer is noisy, and for all layers.
+    fn finer_schemes(&self, l: usize) -> impl Iterator<Item = Lever> {
+        let is_narrow = |schemes: &[Scheme]| schemes.iter().any(|scheme| *scheme != Scheme::W8a16);
+        let mut finer = self.schemes.clone();
+        finer[l] = Scheme::W8a16;
+        let layer = &self.layers[l];
+        let pays = finer != self.schemes && layer.hidden_sqnr_db < NOISY_DB;
+        let one_layer = (pays && is_narrow(&finer)).then(|| {
+            Lever::quantise(
+                &format!("--scheme {}", names(&finer)),
+                format!("finer numbers in {} alone", layer.layer),
+            )
+        });
+        let all = is_narrow(&self.schemes)
+            .then(|| Lever::quantise("--scheme w8a16", "finer numbers in all layers"));
+        one_layer.into_iter().chain(all)
+    }
+}
+
+fn about_layer(worst: &LayerError) -> [Figure; 3] {
+    let name = &worst.layer;
+    [
         Figure::of(
-            format!(
-                "{}: signal to quantisation noise of h in dB, the lowest of all layers",
-                worst.layer
-            ),
+            format!("{name}: signal to quantisation noise of h in dB, the lowest of all layers"),
             worst.hidden_sqnr_db,
         ),
         Figure::of(
-            format!("{}: cells at the end of their range", worst.layer),
+            format!("{name}: cells at the end of their range"),
             worst.saturated_cells as f64,
         ),
         Figure::of(
-            format!("{}: gates clamped to ±8", worst.layer),
+            format!("{name}: gates clamped to ±8"),
             worst.saturated_gates as f64,
         ),
-    ];
-    let summary = |what: &str| {
-        format!(
-            "The integers ({}) {what}; layer {} loses most.",
-            integers.schemes[l].name(),
-            worst.layer
-        )
-    };
-    let comparison = &integers.comparison;
-    let found = match (&comparison.float, &comparison.integer) {
-        (Score::Classes(float), Score::Classes(integer)) => {
-            let lost = float.accuracy - integer.accuracy;
-            let severity = if lost >= LOST {
-                Severity::Severe
-            } else {
-                Severity::Warning
-            };
-            let mut evidence = vec![
-                Figure::at_least(
-                    format!("share of the decisions on the {part} part that differ"),
-                    1.0 - comparison.agreement,
-                    CHANGED,
-                ),
-                Figure::of("accuracy in f32", float.accuracy),
-                Figure::of("accuracy in integers", integer.accuracy),
-            ];
-            evidence.append(&mut about_layer);
-            Finding::when(
-                Kind::QuantisationLoss,
-                severity,
-                summary("decide otherwise than f32"),
-                evidence,
-            )
-        }
-        (Score::Values(float), Score::Values(integer)) => {
-            let growth = integer.errors.mse / float.errors.mse - 1.0;
-            let mut evidence = vec![
-                Figure::at_least(
-                    format!("growth of the mean squared error on the {part} part"),
-                    growth,
-                    ERROR_GROWTH,
-                ),
-                Figure::of("mean squared error in f32", float.errors.mse),
-                Figure::of("mean squared error in integers", integer.errors.mse),
-            ];
-            evidence.append(&mut about_layer);
-            Finding::when(
-                Kind::QuantisationLoss,
-                Severity::Warning,
-                summary("have larger errors than f32"),
-                evidence,
-            )
-        }
-        _ => None,
-    };
-    let Some(found) = found else {
-        return Vec::new();
-    };
-    let cells = integers.cells[l].max(1) as f64;
-    let clamped = worst.saturated_cells as f64 / cells >= CLAMPED;
-    let ranges = clamped.then(|| {
-        Lever::quantise(
-            "--calibration min-max",
-            "ranges in which no cell is clamped",
-        )
-    });
-    let is_narrow = |schemes: &[Scheme]| schemes.iter().any(|scheme| *scheme != Scheme::W8a16);
-    let mut finer = integers.schemes.clone();
-    finer[l] = Scheme::W8a16;
-    let pays = finer != integers.schemes && worst.hidden_sqnr_db < NOISY_DB;
-    let one_layer = (pays && is_narrow(&finer)).then(|| {
-        Lever::quantise(
-            &format!("--scheme {}", names(&finer)),
-            format!("finer numbers in {} alone", worst.layer),
-        )
-    });
-    let all = is_narrow(&integers.schemes)
-        .then(|| Lever::quantise("--scheme w8a16", "finer numbers in all layers"));
-    let rate = short(f64::from(config.learning_rate) / 10.0);
-    let scheme = names(&integers.schemes);
-    let aware = Lever::train(
-        &format!("--qat {scheme} --epochs 20 --learning-rate {rate}"),
-        "weights that are trained as the integers that they become",
-    )
-    .with("--init", folder.display().to_string())
-    .with("--teacher", folder.display().to_string());
-    let search = Lever::quantise(
-        "--calibration auto --rounding auto",
-        "tries every way of calibrating and rounding on held-out data",
-    );
-    vec![
-        found
-            .advise(ranges)
-            .advise([aware])
-            .advise(one_layer)
-            .advise(all)
-            .advise([search]),
     ]
 }
 

@@ -9,16 +9,16 @@ use crate::network::recurrent::square;
 
 /// h lies within ±1; one that varies by a hundredth of that says nothing that a bias could not.
 const STILL: f64 = 0.01;
-/// Of the layer's median: weights so much smaller than the others' are not read.
+/// Share of the layer's median norm; a unit whose outgoing weights are smaller is not read.
 const UNREAD: f64 = 0.01;
 /// From this correlation on two units are one, up to a factor that the weights can take in.
 const SAME: f64 = 0.99;
-/// Of a layer's units: fewer are not worth a smaller network.
+/// Share of a layer's units; removing fewer is not worth another run.
 const WORTH_PRUNING: f64 = 0.1;
-/// Of a layer's units: so many dead ones come of too large a rate more often than of too many units.
+/// Share of a layer's units; so many dead ones mean too large a rate more often than too many units.
 const MANY: f64 = 0.25;
 
-/// A layer's units by what is the matter with them.
+/// A layer's units, counted by what is wrong with them.
 struct Layer {
     units: usize,
     still: usize,
@@ -44,70 +44,18 @@ pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Pat
         "a smaller network that begins with these weights",
     )
     .with("--init", folder.display().to_string());
-    let mut found = Vec::new();
-    for (l, layer) in layers.iter().enumerate() {
-        let share = |count: usize| count as f64 / layer.units as f64;
-        let many = share(layer.dead) >= MANY;
-        let dead = Finding::when(
-            Kind::DeadUnits,
-            if many {
-                Severity::Warning
-            } else {
-                Severity::Note
-            },
-            format!(
-                "Layer lstm.{l}: {} of {} units do nothing.",
-                layer.dead, layer.units
-            ),
-            vec![
-                Figure::at_least(
-                    format!("lstm.{l}: share of units that do nothing"),
-                    share(layer.dead),
-                    WORTH_PRUNING,
-                ),
-                Figure::of(
-                    format!("lstm.{l}: units whose h has a deviation of {STILL} or less"),
-                    layer.still as f64,
-                ),
-                Figure::of(
-                    format!(
-                        "lstm.{l}: units that nothing reads, by the norm of their outgoing weights"
-                    ),
-                    layer.unread as f64,
-                ),
-            ],
-        );
-        found.extend(dead.map(|dead| {
-            let rate = many.then(|| {
-                Lever::look("if units died early in the run, a lower rate keeps them alive")
-            });
-            dead.advise([prune.clone()]).advise(rate)
-        }));
-        let example = layer
-            .pairs
-            .iter()
-            .take(3)
-            .map(|(u, v)| format!("{u} and {v}"));
-        let redundant = Finding::when(
-            Kind::RedundantUnits,
-            Severity::Note,
-            format!(
-                "Layer lstm.{l}: {} of {} units say what others say, as units {}.",
-                layer.redundant,
-                layer.units,
-                example.collect::<Vec<_>>().join("; ")
-            ),
-            vec![Figure::at_least(
-                format!(
-                    "lstm.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
-                ),
-                share(layer.redundant),
-                WORTH_PRUNING,
-            )],
-        );
-        found.extend(redundant.map(|redundant| redundant.advise([prune.clone()])));
-    }
-    found
+    let found = |(l, layer): (usize, &Layer)| {
+        [
+            layer.dead_units(l, &prune),
+            layer.redundant_units(l, &prune),
+        ]
+    };
+    layers
+        .iter()
+        .enumerate()
+        .flat_map(found)
+        .flatten()
+        .collect()
 }
 
 impl Layer {
@@ -137,6 +85,69 @@ impl Layer {
             redundant: pairs.len(),
             pairs,
         }
+    }
+
+    fn share(&self, count: usize) -> f64 {
+        count as f64 / self.units as f64
+    }
+
+    fn dead_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
+        let many = self.share(self.dead) >= MANY;
+        let found = Finding::when(
+            Kind::DeadUnits,
+            if many {
+                Severity::Warning
+            } else {
+                Severity::Note
+            },
+            format!(
+                "Layer lstm.{l}: {} of {} units do nothing.",
+                self.dead, self.units
+            ),
+            vec![
+                Figure::at_least(
+                    format!("lstm.{l}: share of units that do nothing"),
+                    self.share(self.dead),
+                    WORTH_PRUNING,
+                ),
+                Figure::of(
+                    format!("lstm.{l}: units whose h has a deviation of {STILL} or less"),
+                    self.still as f64,
+                ),
+                Figure::of(
+                    format!(
+                        "lstm.{l}: units that nothing reads, by the norm of their outgoing weights"
+                    ),
+                    self.unread as f64,
+                ),
+            ],
+        )?;
+        let rate = many
+            .then(|| Lever::look("if units died early in the run, a lower rate keeps them alive"));
+        Some(found.advise([prune.clone()]).advise(rate))
+    }
+
+    fn redundant_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
+        let examples = self.pairs.iter().take(3);
+        let examples: Vec<String> = examples.map(|(u, v)| format!("{u} and {v}")).collect();
+        let found = Finding::when(
+            Kind::RedundantUnits,
+            Severity::Note,
+            format!(
+                "Layer lstm.{l}: {} of {} units say what others say, as units {}.",
+                self.redundant,
+                self.units,
+                examples.join("; ")
+            ),
+            vec![Figure::at_least(
+                format!(
+                    "lstm.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
+                ),
+                self.share(self.redundant),
+                WORTH_PRUNING,
+            )],
+        )?;
+        Some(found.advise([prune.clone()]))
     }
 }
 
