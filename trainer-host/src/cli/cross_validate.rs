@@ -1,6 +1,7 @@
-//! `trainer-host train --folds K`: K networks, each judged on the fold that it has not seen.
+//! `trainer-host train --folds K`: K networks, each judged on the fold that it was not trained on.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::bail;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::interrupt;
 use super::table::table;
-use crate::data::{Fold, SplitError, open_fold, views};
+use crate::data::{Fold, Parts, SplitError, open_fold, views};
 use crate::evaluate::{Errors, Score, Spread, score};
 use crate::files::atomic;
 use crate::integers::assemble::check_data;
@@ -44,7 +45,7 @@ struct JudgedFold {
 struct Figure {
     name: &'static str,
     mean: f64,
-    /// Of the sample, with one less than the number of folds as the denominator.
+    /// Standard deviation of the sample: its denominator is the number of folds less 1.
     deviation: f64,
     values: Vec<f64>,
 }
@@ -58,58 +59,23 @@ pub(super) fn run(
     printer: Printer,
 ) -> anyhow::Result<()> {
     config.train.validate()?;
-    if let Some(fold) = config.train.validation_fold {
-        bail!(
-            "validation_fold: {fold} is one of the folds that are judged; leave it or --folds out"
-        );
-    }
-    if let Some((key, _)) = config.train.other_runs().next() {
-        bail!(
-            "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
-        );
-    }
+    refuse_other_parts(config)?;
     let file = out.map(|folder| folder.join(CROSS_VALIDATION));
     refuse_existing(file.as_deref(), overwrite)?;
     let stop = interrupt::flag()?;
-    let mut by_group = false;
-    let mut folds = Vec::new();
     if count < 2 {
         bail!(SplitError::Folds(count));
     }
+    let mut by_group = false;
+    let mut folds = Vec::new();
     for fold in Fold::all(count) {
         let SplitRule { share, seed, .. } = config.train.split();
         let parts = open_fold(&config.source, &config.data, fold, share, seed)?;
-        let number = fold.number();
-        let Some(judged) = parts.test else {
-            bail!("fold {number} is empty");
-        };
-        if number == 1 {
+        if fold.number() == 1 {
             eprintln!("{}", parts.train.summary());
         }
-        check_data(&parts.train)?;
         by_group = parts.train.groups.is_some();
-        let fitted = Fitted::fit(&config.train, &parts.train);
-        let train = fitted.normalised(&parts.train);
-        let validation = parts
-            .validation
-            .as_ref()
-            .map(|part| fitted.normalised(part));
-        let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
-        if trainer.run(&mut (), &stop)? == Ending::Stopped {
-            bail!("stopped in fold {number} of {count}; nothing was written");
-        }
-        let state = trainer.into_state();
-        let network = fitted.in_target_units(state.chosen().clone());
-        let inputs = fitted.normalised_inputs(&judged);
-        let score = score(&judged, &network.outputs(&views(&inputs)));
-        eprintln!("fold {number} of {count}: {}", score.describe());
-        folds.push(JudgedFold {
-            fold: number,
-            train_sequences: train.len(),
-            judged_sequences: judged.len(),
-            best_epoch: state.best.as_ref().map(|best| best.epoch),
-            score,
-        });
+        folds.push(judged(config, fold, parts, &stop)?);
     }
     let result = CrossValidation {
         data: config.source.clone(),
@@ -127,6 +93,57 @@ pub(super) fn run(
     printer.print(&result, text)
 }
 
+/// Refuses a configuration whose networks would be judged on data that they, or another run, were trained on.
+fn refuse_other_parts(config: &RunConfig) -> anyhow::Result<()> {
+    if let Some(fold) = config.train.validation_fold {
+        bail!(
+            "validation_fold: {fold} is one of the folds that are judged; leave it or --folds out"
+        );
+    }
+    if let Some((key, _)) = config.train.other_runs().next() {
+        bail!(
+            "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
+        );
+    }
+    Ok(())
+}
+
+/// Trains the network of `fold`, and judges it on that fold, which `parts` has as its test part.
+fn judged(
+    config: &RunConfig,
+    fold: Fold,
+    parts: Parts,
+    stop: &AtomicBool,
+) -> anyhow::Result<JudgedFold> {
+    let (number, count) = (fold.number(), fold.count());
+    let Some(judged) = parts.test else {
+        bail!("fold {number} is empty");
+    };
+    check_data(&parts.train)?;
+    let fitted = Fitted::fit(&config.train, &parts.train);
+    let train = fitted.normalised(&parts.train);
+    let validation = parts
+        .validation
+        .as_ref()
+        .map(|part| fitted.normalised(part));
+    let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
+    if trainer.run(&mut (), stop)? == Ending::Stopped {
+        bail!("stopped in fold {number} of {count}; nothing was written");
+    }
+    let state = trainer.into_state();
+    let network = fitted.in_target_units(state.chosen().clone());
+    let inputs = fitted.normalised_inputs(&judged);
+    let score = score(&judged, &network.outputs(&views(&inputs)));
+    eprintln!("fold {number} of {count}: {}", score.describe());
+    Ok(JudgedFold {
+        fold: number,
+        train_sequences: train.len(),
+        judged_sequences: judged.len(),
+        best_epoch: state.best.as_ref().map(|best| best.epoch),
+        score,
+    })
+}
+
 fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {
     let existing: Option<PathBuf> = file.filter(|file| file.exists()).map(Path::to_owned);
     match existing {
@@ -138,7 +155,7 @@ fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {
     }
 }
 
-/// What is known of every fold, with mean and deviation.
+/// The figures that every fold has, with mean and deviation.
 fn figures(folds: &[JudgedFold]) -> Vec<Figure> {
     type Reading = (&'static str, fn(&Score) -> Option<f64>);
     fn of_values(score: &Score, figure: fn(&Errors) -> Option<f64>) -> Option<f64> {

@@ -97,7 +97,7 @@ fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let config = config.with_known_split()?;
     let split = config.train.split();
     let runs = runs.join(", ");
-    if split.is_of_nothing() && !asked.is_of_nothing() {
+    if !split.has_validation() && asked.has_validation() {
         eprintln!("no validation part: {runs} was trained on all of the same data");
     } else if split != asked {
         eprintln!("validation part as in {runs}: {split}");

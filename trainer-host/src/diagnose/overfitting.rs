@@ -5,6 +5,7 @@ use super::finding::{Figure, Finding, Kind, Lever, Severity, short, sizes};
 use super::fit::standard_error;
 use crate::data::Task;
 use crate::optimiser::OptimiserConfig;
+use crate::train::{CLASS_DROPOUT, CLASS_INPUT_NOISE};
 
 /// Early stopping is advised with this many epochs in a row without an improvement.
 const PATIENCE: usize = 10;
@@ -105,7 +106,12 @@ impl Curves<'_> {
         let config = self.config;
         let of_class = self.task == Task::Class;
         let mut levers = Vec::new();
-        let dropout = f64::from(config.dropout.unwrap_or(if of_class { 0.2 } else { 0.0 }));
+        let dropout =
+            f64::from(
+                config
+                    .dropout
+                    .unwrap_or(if of_class { CLASS_DROPOUT } else { 0.0 }),
+            );
         if dropout < 0.5 {
             let more = short((dropout + 0.2).min(0.5));
             levers.push(Lever::train(
@@ -113,11 +119,12 @@ impl Curves<'_> {
                 "no output may rely on a few units",
             ));
         }
-        let noise = f64::from(
-            config
-                .input_noise
-                .unwrap_or(if of_class { 0.3 } else { 0.0 }),
-        );
+        let noise =
+            f64::from(
+                config
+                    .input_noise
+                    .unwrap_or(if of_class { CLASS_INPUT_NOISE } else { 0.0 }),
+            );
         if of_class && noise < 0.5 {
             levers.push(Lever::train(
                 &format!("--input-noise {}", short(noise + 0.2)),

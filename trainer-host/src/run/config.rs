@@ -62,7 +62,7 @@ impl RunConfig {
         folder: &Path,
         taken: &mut Option<SplitRule>,
     ) -> Result<(), RunError> {
-        let judges = !self.train.split().is_of_nothing() || self.data.has_validation_rows();
+        let judges = self.train.split().has_validation() || self.data.has_validation_rows();
         let same_data = same_source(&self.source, &other.source)
             && !self.data.generates_otherwise(&other.data, &self.source);
         if !(judges && same_data) {

@@ -3,7 +3,7 @@
 //! Everything here follows from the losses of the epochs that are done, so that a run which goes
 //! on from a checkpoint sees the same by going through its history.
 
-use super::rate::Schedule;
+use super::config::Schedule;
 
 /// Watches for improvements of a loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,18 +42,18 @@ impl Monitor {
     }
 }
 
-/// What (R6) and (R7) make of an epoch.
+/// What (LR6) and (LR7) make of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The loss is lower than before.
     Improved,
     /// It is not, but patience is left.
     Waiting,
-    /// The rate is lowered, and (R7) goes back.
+    /// The rate is lowered, and (LR7) goes back.
     Lowered,
 }
 
-/// The state of (R6) and (R7).
+/// The state of (LR6) and (LR7).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adaptation {
     monitor: Monitor,

@@ -1,192 +1,8 @@
-//! Which schedule, with its constants; equations are those of [`crate::schedule`].
+//! The learning rate and the momentum at one update. Equations are those of [`crate::schedule`].
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
-
-use crate::out_of_range::{OutOfRange, require};
-
-/// How the learning rate moves.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Schedule {
-    /// (R0)
-    Constant,
-    /// (R1), then (R2).
-    Cosine {
-        /// w, from 0 up to but not including 1.
-        #[serde(default = "default_warm_up")]
-        warm_up: f32,
-    },
-    /// (R3)
-    Step {
-        /// Epochs from step to step, at least 1.
-        #[serde(default = "default_every")]
-        every: usize,
-        /// γ, above 0 and at most 1.
-        #[serde(default = "default_factor")]
-        factor: f32,
-    },
-    /// (R4)
-    Exponential {
-        /// γ, above 0 and at most 1.
-        #[serde(default = "default_decay")]
-        factor: f32,
-    },
-    /// (R5), (R8)
-    OneCycle {
-        /// w, from 0 up to but not including 1.
-        #[serde(default = "default_rise")]
-        warm_up: f32,
-        /// Share of the peak to begin with, above 0 and at most 1.
-        #[serde(default = "default_start")]
-        start: f32,
-        /// Share of the peak to end with, above 0 and at most 1.
-        #[serde(default = "default_end")]
-        end: f32,
-        /// The momentum at the peak of the rate, from 0 to `high_momentum`.
-        #[serde(default = "default_low_momentum")]
-        low_momentum: f32,
-        /// The momentum to begin and to end with, below 1.
-        #[serde(default = "default_high_momentum")]
-        high_momentum: f32,
-    },
-    /// (R6)
-    Plateau {
-        /// γ, above 0 and below 1.
-        #[serde(default = "default_factor")]
-        factor: f32,
-        /// Epochs in a row, at least 1.
-        #[serde(default = "default_patience")]
-        patience: usize,
-        /// An improvement is by more than this, at least 0.
-        #[serde(default)]
-        min_delta: f64,
-        /// The rate is not lowered below this, at least 0.
-        #[serde(default)]
-        lowest_rate: f32,
-    },
-    /// (R7)
-    Backtracking {
-        /// γ, above 0 and below 1.
-        #[serde(default = "default_factor")]
-        factor: f32,
-        /// Epochs in a row, at least 1.
-        #[serde(default = "default_patience")]
-        patience: usize,
-        /// An improvement is by more than this, at least 0.
-        #[serde(default)]
-        min_delta: f64,
-        /// The rate is not lowered below this, at least 0.
-        #[serde(default)]
-        lowest_rate: f32,
-    },
-}
-
-fn default_warm_up() -> f32 {
-    0.05
-}
-
-fn default_every() -> usize {
-    20
-}
-
-fn default_factor() -> f32 {
-    0.5
-}
-
-fn default_decay() -> f32 {
-    0.95
-}
-
-fn default_rise() -> f32 {
-    0.3
-}
-
-fn default_start() -> f32 {
-    0.04
-}
-
-fn default_end() -> f32 {
-    4e-6
-}
-
-fn default_low_momentum() -> f32 {
-    0.85
-}
-
-fn default_high_momentum() -> f32 {
-    0.95
-}
-
-fn default_patience() -> usize {
-    5
-}
-
-/// A schedule's name in a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum ScheduleKind {
-    /// (R0)
-    Constant,
-    /// (R1), then (R2).
-    Cosine,
-    /// (R3)
-    Step,
-    /// (R4)
-    Exponential,
-    /// (R5), (R8)
-    OneCycle,
-    /// (R6)
-    Plateau,
-    /// (R7)
-    Backtracking,
-}
-
-impl From<ScheduleKind> for Schedule {
-    /// With the constants that a configuration may leave out.
-    fn from(kind: ScheduleKind) -> Self {
-        let (factor, patience) = (default_factor(), default_patience());
-        match kind {
-            ScheduleKind::Constant => Self::Constant,
-            ScheduleKind::Cosine => Self::Cosine {
-                warm_up: default_warm_up(),
-            },
-            ScheduleKind::Step => Self::Step {
-                every: default_every(),
-                factor,
-            },
-            ScheduleKind::Exponential => Self::Exponential {
-                factor: default_decay(),
-            },
-            ScheduleKind::OneCycle => Self::OneCycle {
-                warm_up: default_rise(),
-                start: default_start(),
-                end: default_end(),
-                low_momentum: default_low_momentum(),
-                high_momentum: default_high_momentum(),
-            },
-            ScheduleKind::Plateau => Self::Plateau {
-                factor,
-                patience,
-                min_delta: 0.0,
-                lowest_rate: 0.0,
-            },
-            ScheduleKind::Backtracking => Self::Backtracking {
-                factor,
-                patience,
-                min_delta: 0.0,
-                lowest_rate: 0.0,
-            },
-        }
-    }
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        ScheduleKind::Cosine.into()
-    }
-}
+use super::config::Schedule;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -195,7 +11,7 @@ pub struct Position {
     pub epochs: usize,
     /// p, in 0 to 1: the middle of the update, so that neither the first nor the last has rate 0.
     pub done: f64,
-    /// γⁿ of (R6) and (R7).
+    /// γⁿ of (LR6) and (LR7).
     pub scale: f64,
 }
 
@@ -227,7 +43,7 @@ impl Schedule {
         (f64::from(peak) * factor) as f32
     }
 
-    /// The momentum at `at`, if it is not the optimiser's own: (R8).
+    /// The momentum at `at`, if it is not the optimiser's own: (LR8).
     pub fn momentum(self, at: Position) -> Option<f32> {
         match self {
             Self::OneCycle {
@@ -237,112 +53,6 @@ impl Schedule {
                 ..
             } => Some(one_cycle([high, low, high], warm_up, at.done) as f32),
             _ => None,
-        }
-    }
-
-    /// Its name.
-    pub fn kind(&self) -> ScheduleKind {
-        match self {
-            Self::Constant => ScheduleKind::Constant,
-            Self::Cosine { .. } => ScheduleKind::Cosine,
-            Self::Step { .. } => ScheduleKind::Step,
-            Self::Exponential { .. } => ScheduleKind::Exponential,
-            Self::OneCycle { .. } => ScheduleKind::OneCycle,
-            Self::Plateau { .. } => ScheduleKind::Plateau,
-            Self::Backtracking { .. } => ScheduleKind::Backtracking,
-        }
-    }
-
-    /// Whether the rate follows the validation loss.
-    pub fn needs_validation(self) -> bool {
-        matches!(self, Self::Plateau { .. } | Self::Backtracking { .. })
-    }
-
-    /// Whether the rate is near its peak for the first half of a run, and low at its end.
-    pub fn anneals_late(self) -> bool {
-        matches!(self, Self::Cosine { .. } | Self::OneCycle { .. })
-    }
-
-    /// Refuses constants out of their range.
-    ///
-    /// # Errors
-    /// With the constant's key.
-    pub fn validate(&self, peak: f32) -> Result<(), OutOfRange> {
-        const SHARE: &str = "above 0 and at most 1";
-        let share_fits = |value: f32| value > 0.0 && value <= 1.0;
-        let warm_up_fits = |value: f32| {
-            require(
-                (0.0..1.0).contains(&value),
-                "schedule.warm_up",
-                value,
-                "at least 0 and below 1",
-            )
-        };
-        match *self {
-            Self::Constant => Ok(()),
-            Self::Cosine { warm_up } => warm_up_fits(warm_up),
-            Self::Step { every, factor } => {
-                require(every >= 1, "schedule.every", every, "at least 1")?;
-                require(share_fits(factor), "schedule.factor", factor, SHARE)
-            }
-            Self::Exponential { factor } => {
-                require(share_fits(factor), "schedule.factor", factor, SHARE)
-            }
-            Self::OneCycle {
-                warm_up,
-                start,
-                end,
-                low_momentum,
-                high_momentum,
-            } => {
-                require(
-                    (0.0..1.0).contains(&high_momentum),
-                    "schedule.high_momentum",
-                    high_momentum,
-                    "at least 0 and below 1",
-                )?;
-                require(
-                    (0.0..=high_momentum).contains(&low_momentum),
-                    "schedule.low_momentum",
-                    low_momentum,
-                    "at least 0 and at most high_momentum",
-                )?;
-                warm_up_fits(warm_up)?;
-                require(share_fits(start), "schedule.start", start, SHARE)?;
-                require(share_fits(end), "schedule.end", end, SHARE)
-            }
-            Self::Plateau {
-                factor,
-                patience,
-                min_delta,
-                lowest_rate,
-            }
-            | Self::Backtracking {
-                factor,
-                patience,
-                min_delta,
-                lowest_rate,
-            } => {
-                require(
-                    factor > 0.0 && factor < 1.0,
-                    "schedule.factor",
-                    factor,
-                    "above 0 and below 1",
-                )?;
-                require(patience >= 1, "schedule.patience", patience, "at least 1")?;
-                require(
-                    min_delta >= 0.0 && min_delta.is_finite(),
-                    "schedule.min_delta",
-                    min_delta,
-                    "at least 0",
-                )?;
-                require(
-                    (0.0..=peak).contains(&lowest_rate),
-                    "schedule.lowest_rate",
-                    lowest_rate,
-                    "at least 0 and at most learning_rate",
-                )
-            }
         }
     }
 }
@@ -362,6 +72,7 @@ fn one_cycle(values: [f32; 3], warm_up: f32, done: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::ScheduleKind;
 
     /// Rates of 100 updates in 10 epochs.
     fn rates(schedule: Schedule, peak: f32) -> Vec<f32> {
@@ -383,7 +94,7 @@ mod tests {
         let rates = rates(Schedule::Cosine { warm_up: 0.2 }, 2.0);
         assert!(rates[..20].windows(2).all(|pair| pair[0] < pair[1]));
         assert!(rates[20..].windows(2).all(|pair| pair[0] > pair[1]));
-        // (R1) at p = 0.095 + 0.005 = ½ w, and (R2) at p = 0.6, half way down.
+        // (LR1) at p = 0.095 + 0.005 = ½ w, and (LR2) at p = 0.6, half way down.
         assert!((rates[9] - 2.0 * 0.095 / 0.2).abs() < 1e-6);
         assert!(((rates[59] + rates[60]) / 2.0 - 1.0).abs() < 1e-6);
         assert!(rates[99] > 0.0 && rates[99] < 1e-3);
@@ -483,47 +194,5 @@ mod tests {
         };
         assert_close(schedule.rate(0.01, at(0.25)), 0.0025);
         assert_close(schedule.rate(0.01, at(0.01)), 0.001);
-    }
-
-    #[test]
-    #[cfg(feature = "cli")]
-    fn a_kind_alone_has_the_defaults() {
-        use clap::ValueEnum;
-        for kind in ScheduleKind::value_variants() {
-            let name = kind.to_possible_value().unwrap();
-            let text = format!("kind = \"{}\"", name.get_name());
-            let schedule: Schedule = toml::from_str(&text).unwrap();
-            assert_eq!(schedule, (*kind).into());
-            assert_eq!(schedule.validate(0.01), Ok(()));
-        }
-    }
-
-    #[test]
-    fn constants_out_of_range_are_named() {
-        for (text, key) in [
-            ("kind = \"cosine\"\nwarm_up = 1.0", "schedule.warm_up"),
-            ("kind = \"step\"\nevery = 0", "schedule.every"),
-            ("kind = \"exponential\"\nfactor = 1.5", "schedule.factor"),
-            ("kind = \"one-cycle\"\nstart = 0.0", "schedule.start"),
-            ("kind = \"one-cycle\"\nend = nan", "schedule.end"),
-            (
-                "kind = \"one-cycle\"\nhigh_momentum = 1.0",
-                "schedule.high_momentum",
-            ),
-            (
-                "kind = \"one-cycle\"\nlow_momentum = 0.96",
-                "schedule.low_momentum",
-            ),
-            ("kind = \"plateau\"\nfactor = 1.0", "schedule.factor"),
-            ("kind = \"plateau\"\nmin_delta = -1.0", "schedule.min_delta"),
-            ("kind = \"backtracking\"\npatience = 0", "schedule.patience"),
-            (
-                "kind = \"plateau\"\nlowest_rate = 1.0",
-                "schedule.lowest_rate",
-            ),
-        ] {
-            let schedule: Schedule = toml::from_str(text).unwrap();
-            assert_eq!(schedule.validate(0.01).unwrap_err().key, key, "{text}");
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! How much each setting decides whether a trial is among the best.
 //!
 //! ```text
-//! v_d = ∫ (p_best(x_d) / p_all(x_d) − 1)² p_all(x_d) dx_d                                      (V1)
-//! importance of d = v_d / Σ v                                                                   (V2)
+//! v_d = ∫ (p_best(x_d) / p_all(x_d) − 1)² p_all(x_d) dx_d                                      (SI1)
+//! importance of d = v_d / Σ v                                                                   (SI2)
 //! ```
 //!
 //! p_best and p_all are the densities of one setting's values among the best quarter and among all
@@ -22,7 +22,7 @@ const PRIOR: f64 = 1.0;
 /// Fewer observations say nothing.
 const FEWEST: usize = 8;
 
-/// The settings that `observations` have, and (V2), the most important one first; by their first
+/// The settings that `observations` have, and (SI2), the most important one first; by their first
 /// objective. Empty where there are too few observations.
 pub fn importance(space: &Space, observations: &[Observation]) -> Vec<(String, f64)> {
     if observations.len() < FEWEST {

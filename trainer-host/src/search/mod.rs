@@ -1,13 +1,14 @@
-//! Search in a space of settings for the points with the least objectives; it knows nothing of networks.
+//! Search in a space of settings for the points with the least objectives. Nothing here knows about networks.
 //!
-//! A [`Space`] says which settings there are. [`propose`] gives the next [`Point`] to try, from what
-//! earlier ones came to: at random, or by a tree-structured Parzen estimator ([`tpe`]). [`Stopping`]
-//! says which trials are not worth their end, [`pareto`] which are not beaten, and [`importance`] which
-//! settings mattered.
+//! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or by a
+//! tree-structured Parzen estimator ([`tpe`]) from the results of earlier points. [`Stopping`] decides which
+//! trials to stop early, [`pareto`] which trials no other one beats, and [`importance`] which settings
+//! mattered.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
 mod config;
+mod domain;
 pub mod importance;
 pub mod pareto;
 mod parzen;
@@ -18,17 +19,18 @@ mod stopping;
 pub mod tpe;
 
 pub use config::{Objective, Sampler, SearchConfig};
+pub use domain::{Domain, Scale};
 pub use point::{Point, Value, in_one_line, short_name};
-pub use space::{Domain, Parameter, Scale, Space, SpaceError};
+pub use space::{Parameter, Space, SpaceError};
 pub use stopping::{Progress, Stopping, stops};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a trial came to.
+/// How a trial ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was trained to its end; what is minimised, the first one foremost.
+    /// It was trained to its end, with these objectives. All are minimised; the first counts most.
     Finished(Vec<f64>),
     /// It was stopped after `epochs` with the loss or error `value`.
     Stopped {
@@ -37,16 +39,16 @@ pub enum Outcome {
         /// Its lowest value until then.
         value: f64,
     },
-    /// It came to nothing: its loss was no longer a number.
+    /// It failed: its loss was no longer a number.
     Failed,
 }
 
-/// A point and what it came to.
+/// A point and its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// Where.
+    /// The settings.
     pub point: Point,
-    /// What.
+    /// How its trial ended.
     pub outcome: Outcome,
 }
 
@@ -62,14 +64,14 @@ pub struct NothingFits {
 
 /// Points that are drawn before giving up.
 const TRIES: usize = 20_000;
-/// How many of these that fit may be taken already before one of them is tried again.
+/// So many of the points that fit may be taken already; then one of them is tried again.
 const TAKEN: usize = 1000;
 
-/// The point of trial `number`, among those that `allowed` accepts; another one than `taken`, the points of
-/// the trials before, unless the space has hardly any others.
+/// The point of trial `number`, one that `allowed` accepts. It differs from `taken`, the points of earlier
+/// trials, unless the space has hardly any others.
 ///
-/// The points that the configuration begins with come first; the rest of the first `startup` trials, and
-/// all of a random search, are drawn at random.
+/// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
+/// search, are drawn at random.
 ///
 /// # Errors
 /// [`NothingFits`]

@@ -1,19 +1,19 @@
 //! Which of several points, each with several objectives to minimise, are not beaten.
 //!
 //! ```text
-//! a beats b       a_k ≤ b_k for all k, and a_k < b_k for one                           (F1)
-//! front 0         those that none beats; front n: those that none of the rest beats    (F2)
-//! crowding        Σ_k distance between a point's neighbours in its front along k       (F3)
+//! a beats b       a_k ≤ b_k for all k, and a_k < b_k for one                           (PF1)
+//! front 0         those that none beats; front n: those that none of the rest beats    (PF2)
+//! crowding        Σ_k distance between a point's neighbours in its front along k       (PF3)
 //! ```
 //!
 //! Fronts and crowding as in NSGA-II (Deb, Pratap, Agarwal and Meyarivan 2002).
 
-/// (F1)
+/// (PF1)
 pub fn beats(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
 }
 
-/// The front of each point, (F2).
+/// The front of each point, (PF2).
 pub fn fronts(points: &[Vec<f64>]) -> Vec<usize> {
     let mut front = vec![usize::MAX; points.len()];
     let mut current = 0;
@@ -33,7 +33,7 @@ pub fn fronts(points: &[Vec<f64>]) -> Vec<usize> {
     front
 }
 
-/// Indices of the points from the best to the worst: by front, then by room around them, (F3), then by
+/// Indices of the points from the best to the worst: by front, then by room around them, (PF3), then by
 /// their first objective. With one objective, that is its order.
 pub fn order(points: &[Vec<f64>]) -> Vec<usize> {
     let front = fronts(points);
@@ -53,7 +53,7 @@ fn first(point: &[f64]) -> f64 {
     point.first().copied().unwrap_or(0.0)
 }
 
-/// (F3), infinite at the ends of a front.
+/// (PF3), infinite at the ends of a front.
 fn crowding(points: &[Vec<f64>], front: &[usize]) -> Vec<f64> {
     let mut room = vec![0.0; points.len()];
     let objectives = points.first().map_or(0, Vec::len);

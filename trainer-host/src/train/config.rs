@@ -17,6 +17,11 @@ use crate::out_of_range::{OutOfRange, require};
 use crate::passes::backward::Perturbation;
 use crate::schedule::Schedule;
 
+/// Deviation of the noise on normalised inputs, for sequences of one class each, unless it is set.
+pub const CLASS_INPUT_NOISE: f32 = 0.3;
+/// Dropout between layers, for sequences of one class each, unless it is set.
+pub const CLASS_DROPOUT: f32 = 0.2;
+
 /// How to train; every field has a default that works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,14 +56,14 @@ pub struct TrainConfig {
     pub validation_fold: Option<Fold>,
     /// The gradient's largest global norm; 0 for no limit.
     pub clip_norm: f32,
-    /// Standard deviation of Gaussian noise on the normalised inputs; without one, 0.3 for
-    /// sequences of one class each and 0 for all else, where exact values and steps may count.
+    /// Standard deviation of Gaussian noise on the normalised inputs. The default is [`CLASS_INPUT_NOISE`] for
+    /// sequences of one class each, and 0 for other data, where exact values and steps may matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_noise: Option<f32>,
     /// Probability that an input is dropped.
     pub input_dropout: f32,
-    /// Probability that an output of an LSTM layer is dropped on its way up; without one, 0.2 for
-    /// sequences of one class each and 0 for all else.
+    /// Probability that an output of an LSTM layer is dropped on its way up. The default is [`CLASS_DROPOUT`]
+    /// for sequences of one class each, and 0 for other data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
     /// Probability that a unit's output is dropped on its way to the next step, for all steps of a
@@ -101,18 +106,18 @@ pub struct TrainConfig {
 /// How a validation part is split off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitRule {
-    /// Of the training data; 0 for none.
+    /// Share of the training data; 0 for no validation part.
     pub share: f64,
-    /// In place of a share.
+    /// The fold that takes the place of a share.
     pub fold: Option<Fold>,
-    /// Of a split that is not in the order of time.
+    /// Seed of a split at random; one in the order of time has none.
     pub seed: u64,
 }
 
 impl SplitRule {
-    /// Whether there is no validation part.
-    pub fn is_of_nothing(&self) -> bool {
-        self.share == 0.0 && self.fold.is_none()
+    /// Whether there is a validation part.
+    pub fn has_validation(&self) -> bool {
+        self.share > 0.0 || self.fold.is_some()
     }
 }
 
@@ -133,6 +138,23 @@ pub struct EarlyStopping {
     pub patience: usize,
     /// An improvement is by more than this, at least 0.
     pub min_delta: f64,
+}
+
+impl EarlyStopping {
+    fn validate(&self) -> Result<(), OutOfRange> {
+        require(
+            self.patience >= 1,
+            "early_stopping.patience",
+            self.patience,
+            "at least 1",
+        )?;
+        require(
+            self.min_delta.is_finite() && self.min_delta >= 0.0,
+            "early_stopping.min_delta",
+            self.min_delta,
+            "at least 0",
+        )
+    }
 }
 
 impl Default for EarlyStopping {
@@ -180,8 +202,12 @@ impl Default for TrainConfig {
     }
 }
 
-/// The most epochs; the updates of a run are counted in all.
+/// The most epochs, so that the updates of a whole run can be counted.
 const MAX_EPOCHS: usize = 1_000_000;
+
+fn is_finite_from_zero(value: f32) -> bool {
+    value.is_finite() && value >= 0.0
+}
 
 impl TrainConfig {
     /// Refuses numbers that cannot work.
@@ -189,76 +215,10 @@ impl TrainConfig {
     /// # Errors
     /// With the key of the first one.
     pub fn validate(&self) -> Result<(), OutOfRange> {
-        let finite_from_zero = |value: f32| value.is_finite() && value >= 0.0;
-        require(
-            (1..=MAX_EPOCHS).contains(&self.epochs),
-            "epochs",
-            self.epochs,
-            "1 to 1000000",
-        )?;
-        for (key, seed) in [("seed", self.seed), ("split_seed", self.split().seed)] {
-            require(
-                i64::try_from(seed).is_ok(),
-                key,
-                seed,
-                "below 2^63, as TOML's integers are",
-            )?;
-        }
-        require(
-            self.batch_size > 0,
-            "batch_size",
-            self.batch_size,
-            "at least 1",
-        )?;
-        require(self.truncate != Some(0), "truncate", 0, "at least 1")?;
-        require(
-            self.learning_rate.is_finite() && self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )?;
-        require(
-            finite_from_zero(self.clip_norm),
-            "clip_norm",
-            self.clip_norm,
-            "a number above 0, or 0 for no limit",
-        )?;
-        require(
-            (0.0..1.0).contains(&self.validation_share),
-            "validation_share",
-            self.validation_share,
-            "at least 0 and below 1",
-        )?;
-        require(
-            self.forget_bias.is_finite(),
-            "forget_bias",
-            self.forget_bias,
-            "a number",
-        )?;
-        let noise = self.input_noise.unwrap_or(0.0);
-        require(finite_from_zero(noise), "input_noise", noise, "at least 0")?;
-        for (key, rate) in [
-            ("input_dropout", self.input_dropout),
-            ("dropout", self.dropout.unwrap_or(0.0)),
-            ("recurrent_dropout", self.recurrent_dropout),
-            ("candidate_dropout", self.candidate_dropout),
-        ] {
-            let fits = (0.0..1.0).contains(&rate);
-            require(fits, key, rate, "at least 0 and below 1")?;
-        }
-        if let Some(early) = self.early_stopping {
-            require(
-                early.patience >= 1,
-                "early_stopping.patience",
-                early.patience,
-                "at least 1",
-            )?;
-            require(
-                early.min_delta.is_finite() && early.min_delta >= 0.0,
-                "early_stopping.min_delta",
-                early.min_delta,
-                "at least 0",
-            )?;
+        self.validate_run()?;
+        self.validate_noise()?;
+        if let Some(early) = &self.early_stopping {
+            early.validate()?;
         }
         self.loss.validate()?;
         self.optimiser.validate()?;
@@ -276,10 +236,72 @@ impl TrainConfig {
         self.initialisation.validate()
     }
 
-    /// Refuses what is not for `data`, or needs a validation part where there is none.
+    /// The length of the run, its seeds, its split and its steps.
+    fn validate_run(&self) -> Result<(), OutOfRange> {
+        require(
+            (1..=MAX_EPOCHS).contains(&self.epochs),
+            "epochs",
+            self.epochs,
+            "1 to 1000000",
+        )?;
+        for (key, seed) in [("seed", self.seed), ("split_seed", self.split().seed)] {
+            require(
+                i64::try_from(seed).is_ok(),
+                key,
+                seed,
+                "below 2^63, as TOML's integers are",
+            )?;
+        }
+        let batch_size = self.batch_size;
+        require(batch_size > 0, "batch_size", batch_size, "at least 1")?;
+        require(self.truncate != Some(0), "truncate", 0, "at least 1")?;
+        require(
+            self.learning_rate.is_finite() && self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )?;
+        require(
+            is_finite_from_zero(self.clip_norm),
+            "clip_norm",
+            self.clip_norm,
+            "a number above 0, or 0 for no limit",
+        )?;
+        require(
+            (0.0..1.0).contains(&self.validation_share),
+            "validation_share",
+            self.validation_share,
+            "at least 0 and below 1",
+        )?;
+        let bias = self.forget_bias;
+        require(bias.is_finite(), "forget_bias", bias, "a number")
+    }
+
+    /// Noise and dropout.
+    fn validate_noise(&self) -> Result<(), OutOfRange> {
+        let noise = self.input_noise.unwrap_or(0.0);
+        require(
+            is_finite_from_zero(noise),
+            "input_noise",
+            noise,
+            "at least 0",
+        )?;
+        for (key, rate) in [
+            ("input_dropout", self.input_dropout),
+            ("dropout", self.dropout.unwrap_or(0.0)),
+            ("recurrent_dropout", self.recurrent_dropout),
+            ("candidate_dropout", self.candidate_dropout),
+        ] {
+            let fits = (0.0..1.0).contains(&rate);
+            require(fits, key, rate, "at least 0 and below 1")?;
+        }
+        Ok(())
+    }
+
+    /// Refuses settings that do not suit `data`, or that need a validation part if there is none.
     ///
     /// # Errors
-    /// With the key that asks for it.
+    /// With the key of the setting.
     pub fn validate_for(&self, data: &Dataset, has_validation: bool) -> Result<(), OutOfRange> {
         self.loss.objective(data)?;
         let per_step = data.targets.task().is_per_step();
@@ -383,7 +405,7 @@ impl TrainConfig {
     /// The noise and dropout for `data`.
     pub fn perturbation(&self, data: &Dataset) -> Perturbation {
         let (noise, dropout) = match &data.targets {
-            Targets::Class(_) => (0.3, 0.2),
+            Targets::Class(_) => (CLASS_INPUT_NOISE, CLASS_DROPOUT),
             _ => (0.0, 0.0),
         };
         Perturbation {

@@ -1,15 +1,14 @@
-//! The learning-rate range test (Smith 2017): one short run whose rate climbs from update to
-//! update, and what its loss says of the rate to train with.
+//! The learning-rate range test (Smith 2017): the rate climbs from update to update in one short run, whose
+//! losses show which rate to train with.
 //!
 //! ```text
-//! η_n = lowest (highest / lowest)^(n / (N − 1))                                     (F1)
-//! s_n = Σ_k βᵏ L_{n−k} / Σ_k βᵏ                                                     (F2)
-//! steepest = η_n of the least ds / d ln η before the minimum of s                   (F3)
-//! proposed = η of the minimum of s, divided by 10                                   (F4)
+//! η_n = lowest (highest / lowest)^(n / (N − 1))                                     (RT1)
+//! s_n = Σ_k βᵏ L_{n−k} / Σ_k βᵏ                                                     (RT2)
+//! steepest = η_n of the least ds / d ln η before the minimum of s                   (RT3)
+//! proposed = η of the minimum of s, divided by 10                                   (RT4)
 //! ```
 //!
-//! The minimum is where a rate begins to do harm, and (F2) sees it late; a decade below is the
-//! usual peak rate.
+//! At the minimum a rate begins to do harm, and (RT2) shows it late. The usual peak rate is a decade below.
 
 use serde::Serialize;
 
@@ -20,14 +19,14 @@ use super::trainer::initial_network;
 use super::validation::check;
 use crate::data::Dataset;
 use crate::optimiser::{Optimiser, clip_global_norm};
-use crate::out_of_range::require;
+use crate::out_of_range::{OutOfRange, require};
 use crate::passes::backward::Backpropagation;
 
-/// β of (F2).
+/// β of (RT2).
 const SMOOTHING: f64 = 0.9;
-/// The test ends when the smoothed loss is so many times its minimum.
+/// The test ends when the smoothed loss exceeds its minimum by this factor.
 const TOO_HIGH: f64 = 4.0;
-/// Updates before that is looked at.
+/// The factor is not checked during the first updates.
 const SETTLING: usize = 10;
 
 /// Which rates are tried.
@@ -54,22 +53,22 @@ impl Default for RangeTest {
 /// One update of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RatePoint {
-    /// (F1)
+    /// (RT1)
     pub rate: f32,
     /// The batch's loss before the update.
     pub loss: f64,
-    /// (F2)
+    /// (RT2)
     pub smoothed: f64,
 }
 
-/// What the test found.
+/// The result of the test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RateCurve {
     /// One for each update, until the loss was too high.
     pub points: Vec<RatePoint>,
-    /// (F4); none if no rate lowered the loss.
+    /// (RT4); none if no rate lowered the loss.
     pub proposed: Option<f32>,
-    /// (F3); none if no rate lowered the loss.
+    /// (RT3); none if no rate lowered the loss.
     pub steepest: Option<f32>,
 }
 
@@ -91,8 +90,70 @@ impl RateCurve {
     }
 }
 
-/// Runs the test on normalised data, from the weights that `config` begins with, with its batches,
-/// loss, noise and optimiser; the same seed gives the same curve.
+impl RangeTest {
+    fn validate(&self) -> Result<(), OutOfRange> {
+        require(
+            self.lowest.is_finite() && self.lowest > 0.0,
+            "lowest",
+            self.lowest,
+            "a number above 0",
+        )?;
+        require(
+            self.highest.is_finite() && self.highest > self.lowest,
+            "highest",
+            self.highest,
+            "a number above the lowest rate",
+        )?;
+        require(
+            (20..=1_000_000).contains(&self.updates),
+            "updates",
+            self.updates,
+            "20 to 1000000",
+        )
+    }
+
+    /// The rate of update `n`, from 0: (RT1).
+    fn rate(&self, n: usize) -> f32 {
+        let ratio = (f64::from(self.highest) / f64::from(self.lowest)).ln();
+        let share = n as f64 / (self.updates - 1) as f64;
+        (f64::from(self.lowest) * (ratio * share).exp()) as f32
+    }
+}
+
+/// The points of a test that runs.
+struct Climb {
+    test: RangeTest,
+    points: Vec<RatePoint>,
+    /// Numerator and denominator of (RT2).
+    sums: (f64, f64),
+    lowest: f64,
+}
+
+impl Climb {
+    /// Takes the loss and the gradient's norm before the next update. Returns the rate of that update, or `None`
+    /// if the test is over.
+    fn next(&mut self, loss: f64, norm: f64) -> Option<f32> {
+        let (sum, weight) = self.sums;
+        self.sums = (SMOOTHING * sum + loss, SMOOTHING * weight + 1.0);
+        let smoothed = self.sums.0 / self.sums.1;
+        let diverged = !(smoothed.is_finite() && norm.is_finite());
+        let settled = self.points.len() > SETTLING;
+        if diverged || settled && smoothed > TOO_HIGH * self.lowest {
+            return None;
+        }
+        self.lowest = self.lowest.min(smoothed);
+        let rate = self.test.rate(self.points.len());
+        self.points.push(RatePoint {
+            rate,
+            loss,
+            smoothed,
+        });
+        (self.points.len() < self.test.updates).then_some(rate)
+    }
+}
+
+/// Runs the test on normalised data. Initial weights, batches, loss, noise and optimiser are those of `config`;
+/// the same seed gives the same curve.
 ///
 /// # Errors
 /// When the configuration, the data or the rates cannot be used.
@@ -104,32 +165,17 @@ pub fn find_rate(
     config.validate()?;
     check("training", train, train)?;
     config.validate_for(train, true)?;
-    require(
-        test.lowest.is_finite() && test.lowest > 0.0,
-        "lowest",
-        test.lowest,
-        "a number above 0",
-    )?;
-    require(
-        test.highest.is_finite() && test.highest > test.lowest,
-        "highest",
-        test.highest,
-        "a number above the lowest rate",
-    )?;
-    require(
-        (20..=1_000_000).contains(&test.updates),
-        "updates",
-        test.updates,
-        "20 to 1000000",
-    )?;
+    test.validate()?;
     let mut network = initial_network(config, train)?;
     let mut optimiser = Optimiser::new(config.optimiser, network.parameter_count());
     let objective = config.loss.objective(train)?;
     let mut backpropagation = Backpropagation::new(&network, objective, config.perturbation(train));
-    let mut points: Vec<RatePoint> = Vec::new();
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut lowest = f64::INFINITY;
-    let ratio = (f64::from(test.highest) / f64::from(test.lowest)).ln();
+    let mut climb = Climb {
+        test,
+        points: Vec::new(),
+        sums: (0.0, 0.0),
+        lowest: f64::INFINITY,
+    };
     for epoch in 1.. {
         for indices in batches(config, train, epoch) {
             let batch = Batch::of(config, train, &indices, epoch);
@@ -139,25 +185,9 @@ pub fn find_rate(
                 let steps = w * window..(w + 1) * window;
                 let found = backpropagation.window(&network, &examples, steps);
                 let norm = clip_global_norm(found.gradient, config.clip_limit());
-                sum = SMOOTHING * sum + found.loss;
-                weight = SMOOTHING * weight + 1.0;
-                let smoothed = sum / weight;
-                let diverged = !(smoothed.is_finite() && norm.is_finite());
-                if diverged || points.len() > SETTLING && smoothed > TOO_HIGH * lowest {
-                    return Ok(RateCurve::of(points));
-                }
-                lowest = lowest.min(smoothed);
-                let share = points.len() as f64 / (test.updates - 1) as f64;
-                // (F1)
-                let rate = (f64::from(test.lowest) * (ratio * share).exp()) as f32;
-                points.push(RatePoint {
-                    rate,
-                    loss: found.loss,
-                    smoothed,
-                });
-                if points.len() == test.updates {
-                    return Ok(RateCurve::of(points));
-                }
+                let Some(rate) = climb.next(found.loss, norm) else {
+                    return Ok(RateCurve::of(climb.points));
+                };
                 optimiser.update(&mut network, found.gradient, rate);
             }
         }

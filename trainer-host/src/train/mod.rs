@@ -21,7 +21,7 @@ mod trainer;
 mod validation;
 
 pub use augmentation::Augmentation;
-pub use config::{EarlyStopping, SplitRule, TrainConfig};
+pub use config::{CLASS_DROPOUT, CLASS_INPUT_NOISE, EarlyStopping, SplitRule, TrainConfig};
 pub use distillation::Distillation;
 pub use error::TrainError;
 pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};

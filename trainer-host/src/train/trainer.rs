@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lstm_nostd::kernels::Scheme;
@@ -17,7 +18,7 @@ use crate::evaluate::Outputs;
 use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
-use crate::passes::backward::Backpropagation;
+use crate::passes::backward::{Backpropagation, Example, WindowGradient};
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.
@@ -33,6 +34,25 @@ pub enum Ending {
     Stopped,
 }
 
+/// A batch of a run; epoch and batch count from 1.
+#[derive(Clone, Copy)]
+struct Place {
+    epoch: usize,
+    batch: usize,
+    batches: usize,
+}
+
+/// The updates of one batch, one for each window.
+struct BatchUpdates {
+    /// Mean loss over the batch.
+    loss: f64,
+    /// Sum of the gradient's norms before clipping.
+    norm_sum: f64,
+    updates: usize,
+    /// The learning rate of the last update.
+    rate: f32,
+}
+
 /// A training run.
 #[derive(Debug)]
 pub struct Trainer<'a> {
@@ -42,14 +62,14 @@ pub struct Trainer<'a> {
     objective: Objective,
     /// The teacher's outputs for each training sequence.
     teacher: Option<Outputs>,
-    /// Of each layer, in quantisation-aware training.
+    /// The scheme of each layer, in quantisation-aware training.
     schemes: Option<Vec<Scheme>>,
-    /// With the ranges of the network after the last epoch, once they are known.
+    /// Rounds the weights, with the ranges of the network after the last epoch.
     quantiser: Option<FakeQuantiser>,
     state: TrainState,
-    /// What the epochs so far say of the learning rate.
+    /// Lowers the learning rate by the validation losses so far.
     adaptation: Adaptation,
-    /// What they say of stopping.
+    /// Counts the epochs without an improvement, for early stopping.
     monitor: Monitor,
 }
 
@@ -150,7 +170,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Where the run stands.
+    /// The state of the run.
     pub fn state(&self) -> &TrainState {
         &self.state
     }
@@ -216,67 +236,25 @@ impl<'a> Trainer<'a> {
         }
         let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
         for (b, indices) in order.iter().enumerate() {
+            let place = Place {
+                epoch,
+                batch: b + 1,
+                batches: order.len(),
+            };
             let batch = Batch::of(config, self.train, indices, epoch);
-            let examples = batch.examples(self.teacher.as_ref());
-            let window = config.truncate.unwrap_or(batch.longest());
-            let windows = batch.longest().div_ceil(window);
-            let (mut batch_loss, mut batch_rows) = (0.0, 0usize);
-            for w in 0..windows {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                let steps = w * window..(w + 1) * window;
-                let master = &self.state.network;
-                let fake = (self.quantiser.as_ref())
-                    .map(|quantiser| quantiser.fake(master))
-                    .transpose()?;
-                let network = match &fake {
-                    Some(fake) => {
-                        backpropagation.round_activations(fake.fake.formats.clone());
-                        &fake.fake.network
-                    }
-                    None => master,
-                };
-                let found = backpropagation.window(network, &examples, steps);
-                if let Some(fake) = &fake {
-                    fake.clip(master, found.gradient);
-                }
-                let norm = clip_global_norm(found.gradient, config.clip_limit());
-                if !(found.loss.is_finite() && norm.is_finite()) {
-                    return Err(TrainError::Diverged {
-                        epoch,
-                        batch: b + 1,
-                        loss: found.loss,
-                    });
-                }
-                let within = b as f64 + (w as f64 + 0.5) / windows as f64;
-                let before = ((epoch - 1) * order.len()) as f64;
-                let position = Position {
-                    epochs: epoch - 1,
-                    done: (before + within) / (config.epochs * order.len()) as f64,
-                    scale: self.adaptation.scale(),
-                };
-                rate = config.schedule.rate(config.learning_rate, position);
-                let momentum = config.schedule.momentum(position);
-                self.state.optimiser.update_with_momentum(
-                    &mut self.state.network,
-                    found.gradient,
-                    rate,
-                    momentum,
-                );
-                batch_loss += found.loss * found.rows as f64;
-                batch_rows += found.rows;
-                norm_sum += norm;
-                updates += 1;
-            }
-            let loss = batch_loss / batch_rows as f64;
-            loss_sum += loss * indices.len() as f64;
+            let Some(done) = self.batch(&batch, place, backpropagation, stop)? else {
+                return Ok(None);
+            };
+            rate = done.rate;
+            norm_sum += done.norm_sum;
+            updates += done.updates;
+            loss_sum += done.loss * indices.len() as f64;
             observer.batch(&BatchProgress {
                 epoch,
                 epochs: config.epochs,
                 batch: b + 1,
                 batches: order.len(),
-                loss,
+                loss: done.loss,
                 learning_rate: rate,
             });
         }
@@ -292,13 +270,99 @@ impl<'a> Trainer<'a> {
         }))
     }
 
+    /// One update for each window of a batch; `None` if it was stopped.
+    fn batch(
+        &mut self,
+        batch: &Batch<'_>,
+        place: Place,
+        backpropagation: &mut Backpropagation,
+        stop: &AtomicBool,
+    ) -> Result<Option<BatchUpdates>, TrainError> {
+        let examples = batch.examples(self.teacher.as_ref());
+        let window = self.config.truncate.unwrap_or(batch.longest());
+        let windows = batch.longest().div_ceil(window);
+        let (mut loss_sum, mut rows) = (0.0, 0usize);
+        let (mut norm_sum, mut rate) = (0.0, 0.0);
+        for w in 0..windows {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let steps = w * window..(w + 1) * window;
+            let (found, norm) = self.gradient(backpropagation, &examples, steps)?;
+            if !(found.loss.is_finite() && norm.is_finite()) {
+                return Err(TrainError::Diverged {
+                    epoch: place.epoch,
+                    batch: place.batch,
+                    loss: found.loss,
+                });
+            }
+            let within = (w as f64 + 0.5) / windows as f64;
+            let position = self.position(place, within);
+            rate = (self.config.schedule).rate(self.config.learning_rate, position);
+            let momentum = self.config.schedule.momentum(position);
+            self.state.optimiser.update_with_momentum(
+                &mut self.state.network,
+                found.gradient,
+                rate,
+                momentum,
+            );
+            loss_sum += found.loss * found.rows as f64;
+            rows += found.rows;
+            norm_sum += norm;
+        }
+        Ok(Some(BatchUpdates {
+            loss: loss_sum / rows as f64,
+            norm_sum,
+            updates: windows,
+            rate,
+        }))
+    }
+
+    /// The clipped gradient over `steps` of the examples, and its norm before clipping; with the network as its
+    /// integers will be, in quantisation-aware training.
+    fn gradient<'b>(
+        &self,
+        backpropagation: &'b mut Backpropagation,
+        examples: &[Example<'_>],
+        steps: Range<usize>,
+    ) -> Result<(WindowGradient<'b>, f64), TrainError> {
+        let master = &self.state.network;
+        let fake = (self.quantiser.as_ref())
+            .map(|quantiser| quantiser.fake(master))
+            .transpose()?;
+        let network = match &fake {
+            Some(fake) => {
+                backpropagation.round_activations(fake.fake.formats.clone());
+                &fake.fake.network
+            }
+            None => master,
+        };
+        let found = backpropagation.window(network, examples, steps);
+        if let Some(fake) = &fake {
+            fake.clip(master, found.gradient);
+        }
+        let norm = clip_global_norm(found.gradient, self.config.clip_limit());
+        Ok((found, norm))
+    }
+
+    /// Where the run stands `within` the batch at `place`, from 0 to 1.
+    fn position(&self, place: Place, within: f64) -> Position {
+        let within = (place.batch - 1) as f64 + within;
+        let before = ((place.epoch - 1) * place.batches) as f64;
+        Position {
+            epochs: place.epoch - 1,
+            done: (before + within) / (self.config.epochs * place.batches) as f64,
+            scale: self.adaptation.scale(),
+        }
+    }
+
     /// Takes the ranges of the network as it is now, in quantisation-aware training.
     fn calibrate(&mut self) {
         self.quantiser = (self.schemes.as_ref())
             .map(|schemes| FakeQuantiser::new(schemes, &self.state.network, self.train));
     }
 
-    /// How the network does as it will be used: in f32, or as its integers.
+    /// The validation loss of the network as it will be used: in f32, or as its integers.
     fn judge(&self, data: &Dataset) -> Result<Validation, TrainError> {
         let network = &self.state.network;
         let Some(quantiser) = &self.quantiser else {
@@ -313,7 +377,7 @@ impl<'a> Trainer<'a> {
         ))
     }
 
-    /// Takes what an epoch says of the learning rate and of stopping.
+    /// Updates the learning rate and the count for early stopping by an epoch's validation loss.
     fn observe(&mut self, record: &EpochRecord) -> Verdict {
         let Some(validation) = record.validation else {
             return Verdict::Waiting;

@@ -1,14 +1,15 @@
-//! What a study found: its front, its best trial, and that one trained again on all there is.
+//! The result of a study: its front, its best trial, and the run that trains that trial again on all data.
 
 use super::finalists::finalists;
-use super::plan::{Plan, PlanError};
 use super::stored_trial::StoredTrial;
 use super::study::Definition;
+use super::trial_config::{PointError, TrialConfig};
 use crate::cost::Limits;
 use crate::data::Fold;
 use crate::search::{SearchConfig, pareto};
 
-/// The finished trials that none beats in all objectives, by their first one; of those alike, the first.
+/// The finished trials that no other one beats in all objectives, sorted by the first objective. Of trials with
+/// equal objectives, the first is kept.
 pub fn front<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a StoredTrial> {
     let finished: Vec<(&StoredTrial, Vec<f64>)> = (trials.iter())
         .filter_map(|trial| Some((trial, trial.objectives(search)?)))
@@ -24,9 +25,9 @@ pub fn front<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a St
     kept.into_iter().map(|(trial, _)| trial).collect()
 }
 
-/// Of the finished trials that fit `limits`, the one with the least mean error among their finalists, (J1). One
-/// that was not trained again is taken to be as much worse than its training as the others were on average. A
-/// trial that failed with one of the seeds comes last. Of equal ones, the one of fewest instructions.
+/// The best of the finished trials that fit `limits`: the finalist (J1) of least mean error. If a trial was not
+/// trained again, the average excess of the other finalists is added to its error. A trial that failed with one
+/// of the seeds comes last. Of equal trials, the one of fewest instructions wins.
 pub fn best<'a>(
     trials: &'a [StoredTrial],
     search: &SearchConfig,
@@ -55,8 +56,7 @@ pub fn best<'a>(
         .map(|(trial, _)| trial)
 }
 
-/// By how much the finalists' mean errors are above those of the trainings that they were chosen by, on average;
-/// at least 0.
+/// The average excess of a finalist's mean error over the error of its own training; at least 0.
 fn luck(trials: &[StoredTrial], search: &SearchConfig) -> f64 {
     let excess = |trial: &StoredTrial| {
         let mean = trial.judgement(search.repeats)?.error?.mean;
@@ -67,31 +67,32 @@ fn luck(trials: &[StoredTrial], search: &SearchConfig) -> f64 {
     (excesses.iter().sum::<f64>() / excesses.len().max(1) as f64).max(0.0)
 }
 
-/// The run that trains the trial's point on training and validation part together (a schedule that follows the
-/// validation loss keeps its part, or the first fold where there was none): for all epochs of a
-/// schedule that ends low, where the last weights are among the best, else for as many as the best weights of
-/// the trial's trainings had.
+/// The run that trains the trial's point again on the training and validation parts together.
+///
+/// A schedule that follows the validation loss keeps its validation part, or takes the first fold if there was
+/// none. If the schedule ends with a low rate, the last weights are among the best, and the run has all epochs.
+/// Otherwise it has as many epochs as the chosen weights of the trial's trainings.
 ///
 /// # Errors
-/// When the point is no run of the definition.
-pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<Plan, PlanError> {
-    let mut plan = Plan::new(&definition.config, &trial.point)?;
-    let train = &mut plan.config.train;
+/// When the point makes no valid configuration.
+pub fn retraining(definition: &Definition, trial: &StoredTrial) -> Result<TrialConfig, PointError> {
+    let mut trial_config = TrialConfig::new(&definition.config, &trial.point)?;
+    let train = &mut trial_config.run.train;
     let ends_low = train.schedule.anneals_late() && train.early_stopping.is_none();
     if let Some(epochs) = trial.best_epoch().filter(|_| !ends_low) {
         train.epochs = epochs.max(1);
     }
     if train.schedule.needs_validation() {
-        // Trials of folds may have no part beside them, but the schedule has to follow one.
-        if train.split().is_of_nothing() {
+        // Trials of folds may have no validation part, but the schedule has to follow one.
+        if !train.split().has_validation() {
             train.validation_fold = Fold::all(definition.search.folds()).next();
         }
     } else {
         (train.validation_share, train.validation_fold) = (0.0, None);
-        if let Some(forecast) = &mut plan.config.data.forecast {
+        if let Some(forecast) = &mut trial_config.run.data.forecast {
             forecast.validation_rows = None;
         }
     }
     train.early_stopping = None;
-    Ok(plan)
+    Ok(trial_config)
 }

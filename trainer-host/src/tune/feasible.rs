@@ -1,25 +1,25 @@
-//! Whether a search space can be searched, before anything is written: are its settings settings, and do
-//! any of its networks fit the chip?
+//! Whether a search space can be searched, checked before anything is written: all settings exist, and some
+//! network fits the chip.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::plan::{Plan, PlanError};
 use super::study::Definition;
 use super::trial::TrialError;
+use super::trial_config::{PointError, TrialConfig};
 use super::trial_data::TrialData;
 use crate::cost::{Footprint, Limits};
 use crate::search::Point;
 
-/// Points that are drawn to find out.
+/// Points that are drawn for the check.
 const DRAWS: usize = 500;
 
 /// Why there is nothing to search.
 #[derive(Debug, thiserror::Error)]
 pub enum FeasibleError {
-    /// A setting is none.
+    /// A point makes no valid configuration.
     #[error("tune.space: {0}")]
-    Plan(#[from] PlanError),
+    Point(#[from] PointError),
     /// There is no such model.
     #[error("tune.space: {0}")]
     NoModel(TrialError),
@@ -33,15 +33,16 @@ pub enum FeasibleError {
     },
 }
 
-/// What the model of `point` will need; `None` if it does not fit the chip, or there is no such run.
+/// What the model of `point` will need. `None` if it does not fit the chip, or the point makes no valid
+/// configuration.
 pub fn footprint_that_fits(
     definition: &Definition,
     data: &TrialData,
     point: &Point,
 ) -> Option<Footprint> {
     let chip = &definition.search.chip;
-    let plan = Plan::new(&definition.config, point).ok()?;
-    let footprint = data.footprint(&plan, chip).ok()?;
+    let trial_config = TrialConfig::new(&definition.config, point).ok()?;
+    let footprint = data.footprint(&trial_config, chip).ok()?;
     chip.check(&footprint).ok().map(|()| footprint)
 }
 
@@ -52,19 +53,19 @@ pub fn footprint_that_fits(
 pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64, FeasibleError> {
     let chip = &definition.search.chip;
     for point in &definition.search.first {
-        Plan::new(&definition.config, point)?;
+        TrialConfig::new(&definition.config, point)?;
     }
     let mut rng = ChaCha8Rng::seed_from_u64(definition.search.seed);
     let mut footprints: Vec<Footprint> = Vec::new();
     let (mut out_of_range, mut no_model) = (None, None);
     for _ in 0..DRAWS {
         let point = definition.search.space.draw(&mut rng);
-        match Plan::new(&definition.config, &point) {
-            Ok(plan) => match data.footprint(&plan, chip) {
+        match TrialConfig::new(&definition.config, &point) {
+            Ok(trial_config) => match data.footprint(&trial_config, chip) {
                 Ok(footprint) => footprints.push(footprint),
                 Err(error) => no_model = Some(error),
             },
-            Err(error @ PlanError::OutOfRange(_)) => out_of_range = Some(error),
+            Err(error @ PointError::OutOfRange(_)) => out_of_range = Some(error),
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,7 +1,7 @@
-//! Who is trained again, and how trials are judged by several trainings.
+//! The trials that are trained again, and their scores over several trainings.
 //!
-//! The least of many errors is partly luck: of the seed, and of the few sequences that judge. When the
-//! search is over, its best trials are therefore trained again with other seeds, on the same parts:
+//! The least of many errors is partly luck: of the seed, and of the few validation sequences. When the search is
+//! over, its best trials are therefore trained again with other seeds, on the same parts:
 //!
 //! ```text
 //! finalists   the `finalists` finished trials of least error, of equals the cheaper ones; and the
@@ -10,8 +10,8 @@
 //!             a training has failed                                                               (J2)
 //! ```
 //!
-//! All of it follows from the trials, which follow from the study's definition: trials that were trained
-//! again when the study had fewer of them, and are none of its finalists any more, are not told of.
+//! Finalists are computed from the stored trials and are not stored. A trial that was a finalist once and no
+//! longer is does not appear.
 
 use serde::Serialize;
 
@@ -21,18 +21,19 @@ use crate::cost::Footprint;
 use crate::evaluate::Spread;
 use crate::search::{Point, SearchConfig, in_one_line};
 
-/// (J2)
+/// The score of a trial over several trainings, (J2).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Judgement {
-    /// Trainings that it is of.
+pub struct RepeatedScore {
+    /// Number of trainings.
     pub trainings: usize,
-    /// Of the integers on the validation part, (Y1); `None` if a training failed.
+    /// Error of the integers on the validation part, (Y1) of [`trial`](super::trial); `None` if a training
+    /// failed.
     pub error: Option<Spread>,
     /// Share of right decisions of the integers, for a classification.
     pub accuracy: Option<Spread>,
 }
 
-impl Judgement {
+impl RepeatedScore {
     /// Mean ± deviation of the error.
     pub fn error_text(&self) -> String {
         let text = |Spread { mean, deviation }| format!("{mean:.5} ± {deviation:.5}");
@@ -54,8 +55,8 @@ impl Judgement {
 }
 
 impl StoredTrial {
-    /// How it does over the first `repeats` trainings; `None` before these have ended.
-    pub fn judgement(&self, repeats: usize) -> Option<Judgement> {
+    /// The score over the first `repeats` trainings; `None` before these have ended.
+    pub fn judgement(&self, repeats: usize) -> Option<RepeatedScore> {
         let trainings: Vec<_> = self.trainings().map(|(_, t)| t).take(repeats).collect();
         let has_ended = trainings.iter().all(|t| t.state != State::Running);
         if trainings.len() < repeats || !has_ended || self.own.state != State::Finished {
@@ -66,14 +67,14 @@ impl StoredTrial {
             let values: Option<Vec<f64>> = values.collect();
             values.map(|values| Spread::of(&values))
         };
-        Some(Judgement {
+        Some(RepeatedScore {
             trainings: repeats,
             error: spread(|result| Some(result.error)),
             accuracy: spread(|result| result.accuracy),
         })
     }
 
-    /// The middle one of the epochs that its trainings' best weights had.
+    /// The median, over its trainings, of the epoch whose weights were chosen.
     pub fn best_epoch(&self) -> Option<usize> {
         let results = self.trainings().filter_map(|(_, t)| t.result.as_ref());
         let mut epochs: Vec<usize> = results.map(|result| result.best_epoch).collect();
@@ -82,7 +83,7 @@ impl StoredTrial {
     }
 }
 
-/// (J1); of trials that have all ended.
+/// The finalists (J1) among `trials`, all of which have ended.
 pub fn finalists<'a>(
     trials: impl IntoIterator<Item = &'a StoredTrial>,
     search: &SearchConfig,
@@ -105,8 +106,8 @@ pub fn finalists<'a>(
     chosen
 }
 
-/// Whether the study began with these settings: those of the configuration, made smaller until they fit the
-/// chip, or the best of an earlier study.
+/// Whether the study began with these settings. They are those of the configuration, made smaller until they fit
+/// the chip, or the best of an earlier study.
 fn is_beginning(trial: &StoredTrial, search: &SearchConfig) -> bool {
     search.first.first() == Some(&trial.point)
 }
@@ -121,7 +122,7 @@ pub(super) fn next_repeat(trials: &[StoredTrial], search: &SearchConfig) -> Opti
     })
 }
 
-/// How far the finalists' repeats are.
+/// Progress of the finalists' repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Repeats {
     /// Those that have ended.
@@ -157,9 +158,9 @@ pub struct Finalist {
     pub footprint: Footprint,
     /// Whether the study began with it.
     pub is_beginning: bool,
-    /// How it did.
+    /// Its score.
     #[serde(flatten)]
-    pub judgement: Judgement,
+    pub judgement: RepeatedScore,
 }
 
 impl Finalist {

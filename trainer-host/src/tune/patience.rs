@@ -1,4 +1,4 @@
-//! Asking a database again that fails for a while: it is locked, or its server cannot be reached.
+//! Trying again while a database fails: it is locked, or its server cannot be reached.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ struct Patience {
     total: Duration,
 }
 
-/// What workers have.
+/// The pauses of workers.
 const PATIENCE: Patience = Patience {
     first: Duration::from_millis(200),
     longest: Duration::from_secs(10),
@@ -23,11 +23,11 @@ const PATIENCE: Patience = Patience {
 };
 
 impl Study {
-    /// Asks this study, and again where its database fails for a while; `waits` hears of each failure and
-    /// says whether anybody waits for the answer.
+    /// Asks this study, and tries again while its database fails. `waits` hears of each failure and returns
+    /// whether to try again.
     ///
     /// # Errors
-    /// What does not pass, or has not for two minutes.
+    /// An error that will not pass, or has not passed within two minutes.
     pub fn ask<T>(
         &mut self,
         mut ask: impl FnMut(&mut Self) -> Result<T, StudyError>,
@@ -43,7 +43,7 @@ impl Study {
     }
 }
 
-/// [`Study::ask`] for what opens a study.
+/// [`Study::ask`] for opening a study.
 pub(super) fn patiently<T>(
     ask: impl FnMut() -> Result<T, StudyError>,
     mut waits: impl FnMut(&str) -> bool,
@@ -55,8 +55,8 @@ pub(super) fn patiently<T>(
 }
 
 impl Patience {
-    /// Asks until there is an answer, or a failure that will not pass, or nobody waits any more; `waits`
-    /// hears of each failure and of the pause that follows.
+    /// Asks until there is an answer, the failure will not pass, or `waits` returns false. `waits` hears of each
+    /// failure and of the pause that follows.
     fn ask<T>(
         self,
         mut ask: impl FnMut() -> Result<T, StudyError>,

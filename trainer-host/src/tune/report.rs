@@ -1,4 +1,4 @@
-//! The page of a study: what was found, what it costs, and which settings did it.
+//! The page of a study: errors, costs, and the settings that mattered.
 
 use super::best::front;
 use super::finalists::{Finalist, judged};
@@ -15,71 +15,64 @@ use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_
 pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
     let search = &definition.search;
     let mut page = Page::new(&format!("Study {name} on {}", definition.config.source));
-    let count = |state| {
-        trials
-            .iter()
-            .filter(|trial| trial.own.state == state)
-            .count()
-    };
-    let macs = macs(trials.iter().map(|trial| &trial.own));
-    page.text(
-        "Trials",
-        &format!(
-            "{} finished, {} stopped early, {} failed, {} running, of {}\n{macs:.2e} multiply-accumulates of training",
-            count(State::Finished),
-            count(State::Stopped),
-            count(State::Failed),
-            count(State::Running),
-            search.trials
-        ),
-    );
+    page.text("Trials", &counts(trials, search.trials));
     let best = front(trials, search);
     let finalists = judged(trials, search);
-    let mut pictures = String::new();
-    for (cost, of) in COSTS {
-        pictures += &front_svg(cost, of, trials, &best, &finalists);
-    }
-    page.section("Error and cost", &pictures);
+    let pictures: Vec<String> = (COSTS.into_iter())
+        .map(|(cost, of)| front_svg(cost, of, trials, &best, &finalists))
+        .collect();
+    page.section("Error and cost", &pictures.concat());
     if !finalists.is_empty() {
         let heading = format!("Finalists, mean ± deviation of {}", search.judged_by());
         page.section(&heading, &finalist_table(&finalists));
     }
     let ranks = ranks(trials);
+    let lines = lines(&search.space, trials, &ranks);
     page.section(
         "Settings of all trials",
-        &parallel_svg(
-            "best trials are dark",
-            &axes(&search.space),
-            &lines(&search.space, trials, &ranks),
-        ),
+        &parallel_svg("best trials are dark", &axes(&search.space), &lines),
     );
-    page.section(
-        "Importance of the settings",
-        &bars(&importance(&search.space, &observations(trials, search))),
-    );
-    let strands: Vec<Strand> = (trials.iter().zip(&ranks))
-        .map(|(trial, rank)| Strand {
-            points: (trial.values.iter().enumerate())
-                .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
-                .collect(),
-            rank: *rank,
-        })
-        .collect();
-    page.section(
-        "Learning curves",
-        &bundle_svg(
-            "error on the validation part, f32",
-            "epoch",
-            "error",
-            &strands,
-        ),
-    );
+    let importance = importance(&search.space, &observations(trials, search));
+    page.section("Importance of the settings", &bars(&importance));
+    page.section("Learning curves", &curves_svg(trials, &ranks));
     let front: Vec<usize> = best.iter().map(|trial| trial.number).collect();
     page.section("All trials", &trial_table(trials, &front));
     if let Ok(settings) = toml::to_string(definition) {
         page.text("How it was searched", &settings);
     }
     page.finish()
+}
+
+/// How many trials ended in which way, of `all`, and the work that they took.
+fn counts(trials: &[StoredTrial], all: usize) -> String {
+    let count = |state| {
+        let trials = trials.iter().filter(|trial| trial.own.state == state);
+        trials.count()
+    };
+    format!(
+        "{} finished, {} stopped early, {} failed, {} running, of {all}\n{:.2e} multiply-accumulates of training",
+        count(State::Finished),
+        count(State::Stopped),
+        count(State::Failed),
+        count(State::Running),
+        macs(trials.iter().map(|trial| &trial.own))
+    )
+}
+
+fn curves_svg(trials: &[StoredTrial], ranks: &[f64]) -> String {
+    let strand = |(trial, rank): (&StoredTrial, &f64)| Strand {
+        points: (trial.values.iter().enumerate())
+            .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
+            .collect(),
+        rank: *rank,
+    };
+    let strands: Vec<Strand> = trials.iter().zip(ranks).map(strand).collect();
+    bundle_svg(
+        "error on the validation part, f32",
+        "epoch",
+        "error",
+        &strands,
+    )
 }
 
 type Cost = fn(&Footprint) -> f64;
@@ -130,7 +123,7 @@ fn front_svg(
     )
 }
 
-/// From 0, the best, to 1, the worst: by error, or by the lowest value of those that were stopped.
+/// Ranks from 0, the best, to 1, the worst: by error, or by the lowest value of a stopped trial.
 fn ranks(trials: &[StoredTrial]) -> Vec<f64> {
     let value = |trial: &StoredTrial| match &trial.own.result {
         Some(result) => result.error,
@@ -150,7 +143,7 @@ fn axes(space: &Space) -> Vec<Axis> {
                 let n = choices.len() as f64;
                 (0..choices.len()).map(|c| (c as f64 + 0.5) / n).collect()
             }
-            // Few whole numbers are told one by one.
+            // Each of a few whole numbers gets its own tick.
             Domain::Integer { low, high, .. } if high - low < 5 => (*low..=*high)
                 .filter_map(|value| parameter.domain.place(&Value::Integer(value)))
                 .collect(),

@@ -1,31 +1,27 @@
 //! A study in its database: its definition, its trials, and who works on which of their trainings.
 //!
-//! Whoever works on a training tells so by a heartbeat; a training whose worker has ended or fallen silent
-//! is taken up by the next one, as another attempt of the same. What a worker says counts only while the
-//! attempt is still its own: so none is finished twice, and none that was finished is lost. When all trials
-//! have ended, the finalists' repeats are handed out in the same way.
+//! A worker writes a heartbeat while it trains. If the worker ends or falls silent, the next worker takes its
+//! training up as another attempt. The study accepts results only from the current attempt, so no training is
+//! finished twice and no finished one is lost. When all trials have ended, the finalists' repeats are handed
+//! out in the same way ([`claim`](super::claim)).
 
 use serde::{Deserialize, Serialize};
 
 use super::database::{Cell, Database, DatabaseError};
-use super::finalists::next_repeat;
-use super::process::Process;
 use super::stored_trial::{
-    Attempt, State, StoredTraining, StoredTrial, TrainingId, before, content, from_json, is_over,
-    training_columns,
+    Attempt, State, StoredTraining, StoredTrial, TrainingId, content, from_json, training_columns,
 };
 use super::trial::TrialResult;
-use crate::cost::Footprint;
 use crate::run::RunConfig;
-use crate::search::{NothingFits, Point, SearchConfig};
+use crate::search::{NothingFits, SearchConfig};
 
-/// All that a study's points follow from.
+/// What a study consists of. All its points follow from this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// What every trial begins with.
+    /// The configuration that every trial changes.
     pub config: RunConfig,
-    /// What is changed, and how.
+    /// What the search changes, and how.
     pub search: SearchConfig,
     /// CRC-32 of the training part, which every worker must have.
     pub data_crc: u32,
@@ -34,42 +30,18 @@ pub struct Definition {
 /// How a training ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// With figures.
+    /// It was trained to its end and judged.
     Finished(TrialResult),
-    /// It was not worth its end.
+    /// It was stopped early, since others did better.
     Stopped,
     /// What went wrong.
     Failed(String),
 }
 
-/// What there is to do.
-#[derive(Debug)]
-pub enum Claim {
-    /// A training to work on.
-    Training(Box<Claimed>),
-    /// Nothing before others have ended theirs.
-    Wait,
-    /// Nothing: all trainings have ended.
-    Done,
-}
-
-/// A training that is this worker's.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// Which, and for which time.
-    pub attempt: Attempt,
-    /// Its settings.
-    pub point: Point,
-    /// What its model needs.
-    pub footprint: Footprint,
-    /// The trials that it may be compared with: those that it follows from. A repeat is compared with none.
-    pub earlier: Vec<StoredTrial>,
-}
-
 /// Why a study cannot be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum StudyError {
-    /// The database does not do what it is asked.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// There is no such study.
@@ -100,7 +72,7 @@ pub enum StudyError {
 }
 
 impl StudyError {
-    /// Whether the same may go another time.
+    /// Whether trying again may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_transient())
     }
@@ -108,18 +80,18 @@ impl StudyError {
 
 /// A study, open.
 pub struct Study {
-    database: Box<dyn Database>,
-    name: String,
-    /// Whether there are repeats to read: a version without them may have made the tables.
+    pub(super) database: Box<dyn Database>,
+    pub(super) name: String,
+    /// Whether the table of repeats exists. An older version made studies without it.
     has_repeats: bool,
-    /// All that its points follow from.
+    /// What the study consists of.
     pub definition: Definition,
 }
 
 impl Study {
-    /// The study `name`, begun with `definition` if there is none of that name, for `folds` folds where that does
-    /// not say for how many. An existing one must be of the same definition; only how much is to be done may
-    /// change.
+    /// The study `name`; begun with `definition` if there is none of that name. `folds` is the number of folds if
+    /// `definition` does not give one. An existing study must have the same definition, except for the amount of
+    /// work.
     ///
     /// # Errors
     /// [`StudyError::Different`], or what the database says.
@@ -150,7 +122,7 @@ impl Study {
         if old.train != new.train {
             return Err(different("training configuration"));
         }
-        // What a study began with was found then, and stays.
+        // The points to begin with were found when the study began, and stay.
         let mut as_before = definition.search.with_amounts_of(&before.search);
         as_before.first.clone_from(&before.search.first);
         if is_open || as_before.folds() == before.search.folds() {
@@ -167,7 +139,7 @@ impl Study {
         Ok(study)
     }
 
-    /// The study `name` that is there.
+    /// The existing study `name`.
     ///
     /// # Errors
     /// [`StudyError::Unknown`], or what the database says.
@@ -192,7 +164,7 @@ impl Study {
         })
     }
 
-    /// Sets how much is to be done, as `search` says.
+    /// Takes the amount of work over from `search`.
     ///
     /// # Errors
     /// What the database says.
@@ -275,7 +247,7 @@ impl Study {
         Ok(())
     }
 
-    /// What a query finds of this study, its first parameter.
+    /// The rows of a query whose first parameter is this study.
     fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
         self.database.query(query, &[self.name.as_str().into()])
     }
@@ -285,138 +257,7 @@ impl Study {
         content(self.database.as_ref(), problem).into()
     }
 
-    /// What this process is to do next; `propose` gives the point of a new trial by the points that are
-    /// taken and the trials that it follows from. A worker that was not heard of for `lost_after` seconds is lost.
-    ///
-    /// # Errors
-    /// What `propose` or the database says.
-    pub(super) fn claim(
-        &mut self,
-        process: &Process,
-        lost_after: f64,
-        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<(Point, Footprint), NothingFits>,
-    ) -> Result<Claim, StudyError> {
-        self.transaction(|study| {
-            let trials = study.trials()?;
-            let is_lost = |training: &StoredTraining| {
-                let is_silent = training.silent_seconds > lost_after;
-                let is_running = training.state == State::Running;
-                is_running && (is_silent || process.has_ended(&training.worker))
-            };
-            let all = trials.iter().flat_map(StoredTrial::trainings);
-            let lost = all.into_iter().find(|(_, training)| is_lost(training));
-            if let Some((id, training)) = lost {
-                return study.take_up(&trials, id, training.attempt, process);
-            }
-            let number = trials.len();
-            let before = before(&trials, number, &study.definition.search);
-            if before.iter().any(StoredTrial::is_running) {
-                return Ok(Claim::Wait);
-            }
-            if is_over(&trials, &study.definition.search) {
-                return study.claim_repeat(&trials, process);
-            }
-            // Trials are begun in their order, so that these points too follow from the definition.
-            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
-            let (point, footprint) = propose(&taken, before)?;
-            study.insert_trial(number, &point, &footprint, process)?;
-            Ok(Claim::Training(Box::new(Claimed {
-                attempt: Attempt::first(TrainingId::own(number)),
-                point,
-                footprint,
-                earlier: before.to_vec(),
-            })))
-        })
-    }
-
-    /// The next repeat, once all trials have ended: which ones there are follows from all of them.
-    fn claim_repeat(
-        &mut self,
-        trials: &[StoredTrial],
-        process: &Process,
-    ) -> Result<Claim, StudyError> {
-        if trials.iter().any(StoredTrial::is_running) {
-            return Ok(Claim::Wait);
-        }
-        if let Some(training) = next_repeat(trials, &self.definition.search) {
-            self.insert_repeat(training, process)?;
-            return Ok(self.claimed(trials, Attempt::first(training)));
-        }
-        let mut all = trials.iter().flat_map(StoredTrial::trainings);
-        let is_running = all.any(|(_, training)| training.state == State::Running);
-        Ok(if is_running { Claim::Wait } else { Claim::Done })
-    }
-
-    /// An attempt at a training of `trials`.
-    fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
-        let TrainingId { trial, repeat } = attempt.training;
-        let earlier = match repeat {
-            0 => before(trials, trial, &self.definition.search).to_vec(),
-            _ => Vec::new(),
-        };
-        Claim::Training(Box::new(Claimed {
-            attempt,
-            point: trials[trial].point.clone(),
-            footprint: trials[trial].footprint,
-            earlier,
-        }))
-    }
-
-    fn insert_trial(
-        &mut self,
-        number: usize,
-        point: &Point,
-        footprint: &Footprint,
-        process: &Process,
-    ) -> Result<(), StudyError> {
-        let now = self.database.now();
-        let statement = format!(
-            "INSERT INTO trials (study, number, state, point, footprint, worker, attempt, heartbeat, began, macs) \
-             VALUES ($1, $2, 'running', $3, $4, $5, 1, {now}, {now}, 0.0)"
-        );
-        let parameters = [
-            self.name.as_str().into(),
-            number.into(),
-            to_json(point).as_str().into(),
-            to_json(footprint).as_str().into(),
-            process.name().as_str().into(),
-        ];
-        self.database.execute(&statement, &parameters)?;
-        Ok(())
-    }
-
-    fn insert_repeat(&mut self, training: TrainingId, process: &Process) -> Result<(), StudyError> {
-        let now = self.database.now();
-        let statement = format!(
-            "INSERT INTO repeats (study, number, repeat, state, worker, attempt, heartbeat, began, macs) \
-             VALUES ($1, $2, $3, 'running', $4, 1, {now}, {now}, 0.0)"
-        );
-        let parameters = [
-            self.name.as_str().into(),
-            training.trial.into(),
-            training.repeat.into(),
-            process.name().as_str().into(),
-        ];
-        self.database.execute(&statement, &parameters)?;
-        Ok(())
-    }
-
-    /// Another attempt at a training that was lost in its attempt `lost`.
-    fn take_up(
-        &mut self,
-        trials: &[StoredTrial],
-        training: TrainingId,
-        lost: usize,
-        process: &Process,
-    ) -> Result<Claim, StudyError> {
-        let now = self.database.now();
-        let change = format!("worker = $1, attempt = attempt + 1, heartbeat = {now}");
-        let attempt = |number| Attempt { training, number };
-        self.set(&change, &[process.name().as_str().into()], attempt(lost))?;
-        Ok(self.claimed(trials, attempt(lost + 1)))
-    }
-
-    /// Says that the worker of this attempt is alive; whether the attempt still counts.
+    /// Writes a heartbeat for the attempt. Returns whether the attempt is still the current one.
     ///
     /// # Errors
     /// What the database says.
@@ -433,7 +274,8 @@ impl Study {
         self.set("heartbeat = 0.0", &[], attempt)
     }
 
-    /// Tells the values of epochs from `first` on, counted from 1; whether the attempt still counts.
+    /// Stores the values of epochs from `first` on, counted from 1. Returns whether the attempt is still the
+    /// current one.
     ///
     /// # Errors
     /// What the database says.
@@ -452,7 +294,8 @@ impl Study {
         })
     }
 
-    /// Ends the training with all of its epochs' values; whether the attempt still counted.
+    /// Ends the training and stores the values of all its epochs. Returns whether the attempt was still the
+    /// current one.
     ///
     /// # Errors
     /// What the database says.
@@ -481,8 +324,8 @@ impl Study {
         })
     }
 
-    /// Changes a running training of this attempt; whether there was one.
-    fn set(
+    /// Changes the running training of this attempt. Returns whether there was one.
+    pub(super) fn set(
         &mut self,
         change: &str,
         parameters: &[Cell],
@@ -507,7 +350,7 @@ impl Study {
         Ok(self.database.execute(&statement, &all)? == 1)
     }
 
-    /// Of a trial's own training; nobody asks for those of repeats.
+    /// Stores epochs of a trial's own training; those of repeats are not needed.
     fn write_epochs(
         &mut self,
         training: TrainingId,
@@ -530,8 +373,8 @@ impl Study {
         Ok(())
     }
 
-    /// All of `body` or nothing of it.
-    fn transaction<T>(
+    /// Runs `body` in a transaction: all of its changes are made, or none.
+    pub(super) fn transaction<T>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, StudyError>,
     ) -> Result<T, StudyError> {
@@ -541,7 +384,7 @@ impl Study {
             Ok(value)
         });
         if done.is_err() {
-            // What went wrong first is the better thing to tell.
+            // The first error is the one to report.
             let _ = self.database.run("ROLLBACK");
         }
         done
@@ -555,6 +398,6 @@ fn text(cell: Cell) -> Option<String> {
     }
 }
 
-fn to_json<T: Serialize>(value: &T) -> String {
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("what a study holds has no maps with keys other than text")
 }

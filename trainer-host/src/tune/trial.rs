@@ -1,16 +1,16 @@
-//! What a trial is judged by: the data of a study, and what integers come to on it.
+//! The error by which a trial is judged: that of its integers on the validation part.
 //!
 //! ```text
 //! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error          (Y1)
 //! ```
 //!
-//! of n decisions on the validation part, where the loss L only decides between as many wrong ones.
-//! A forecast's error is standardised where that is known. A trial of several folds is judged by each of them, and
-//! its error is their mean. The test part has no say: it is not even opened.
+//! n is the number of decisions on the validation part. The loss L only decides between trials with the same
+//! number of wrong decisions. A forecast's error is standardised if the deviations of its targets are known.
+//! The error of a trial of several folds is the mean over the folds. The test part is never opened.
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{FootprintError, Plan, PlanError};
+use super::trial_config::{FootprintError, PointError, TrialConfig};
 use crate::cost::{Exceeded, Footprint};
 use crate::data::{Dataset, Fold, SplitError};
 use crate::evaluate::{Score, ValueScore};
@@ -20,7 +20,7 @@ use crate::search::Objective;
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};
 use crate::training_run::TrainingRunError;
 
-/// What a finished trial came to.
+/// The result of a finished trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialResult {
     /// (Y1) of the integers.
@@ -38,7 +38,7 @@ pub struct TrialResult {
     pub folds: Vec<FoldResult>,
 }
 
-/// What the integers of one fold came to.
+/// The result of the integers of one fold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldResult {
     /// (Y1)
@@ -48,7 +48,7 @@ pub struct FoldResult {
 }
 
 impl TrialResult {
-    /// Of what a network's integers and f32 came to on the part that `validation` says.
+    /// From the scores of a network's integers and of f32 on the validation part.
     pub(super) fn of(
         (integers, float): (&Score, Option<&Score>),
         validation: Option<Validation>,
@@ -104,7 +104,7 @@ impl TrialResult {
         })
     }
 
-    /// What is minimised, in the order of `objectives`.
+    /// The figures to minimise, in the order of `objectives`.
     pub fn objectives(&self, objectives: &[Objective], footprint: &Footprint) -> Vec<f64> {
         let of = |objective: &Objective| objective.of(self.error, footprint);
         objectives.iter().map(of).collect()
@@ -114,10 +114,10 @@ impl TrialResult {
 /// Why a trial has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
-    /// Its point is no run.
+    /// Its point makes no valid configuration.
     #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// There is no such model.
+    Point(#[from] PointError),
+    /// No model of this structure can be made.
     #[error(transparent)]
     Footprint(#[from] FootprintError),
     /// The data cannot be read as its settings say.
@@ -135,7 +135,7 @@ pub enum TrialError {
     /// Its run cannot be read back.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// It has no integers.
+    /// Its network cannot be quantised.
     #[error(transparent)]
     Choose(#[from] ChooseError),
     /// The data cannot be divided into folds.
@@ -146,18 +146,18 @@ pub enum TrialError {
         "tune.folds: the run of train.{key} has seen what folds would be judged by; set --folds 1"
     )]
     FoldsSeen {
-        /// Of the other run.
+        /// The key that names the other run.
         key: &'static str,
     },
-    /// The configuration names the part that judges.
+    /// The configuration names one fold as the validation part.
     #[error(
         "tune.folds: train.validation_fold says that fold {fold} alone judges; leave it out, or set --folds 1"
     )]
     OneFold {
-        /// Which.
+        /// That fold.
         fold: Fold,
     },
-    /// There is nothing to judge it by.
+    /// There is no validation part to judge it by.
     #[error(
         "there is no validation part to choose by; set train.validation_share to, for example, 0.15{}",
         .folds.map_or(String::new(), |count| format!(", or tune.folds to {count}"))
@@ -169,8 +169,8 @@ pub enum TrialError {
 }
 
 impl TrialError {
-    /// Whether this is the fault of the trial's settings alone: a loss that is no longer a number,
-    /// weights that no integers hold.
+    /// Whether the trial's settings alone are to blame: the loss is no longer a number, or the weights are too
+    /// large for integers.
     pub fn is_of_settings(&self) -> bool {
         matches!(
             self,
@@ -179,7 +179,7 @@ impl TrialError {
     }
 }
 
-/// The value of an epoch that trials are compared by while they run: (Y1) in f32, or the loss.
+/// The value of an epoch, by which trials are compared while they run: (Y1) in f32, or the loss.
 pub(super) fn value(validation: &Validation, judged_by: &Dataset) -> f64 {
     match validation.accuracy {
         Some(accuracy) => error(accuracy, validation.loss, decisions(judged_by)),
@@ -206,13 +206,13 @@ fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
     (1.0 - accuracy) + tie / decisions.max(1) as f64
 }
 
-/// What the network of `plan` is quantised with: as it was trained, or by what is best on the validation
-/// part.
-pub fn request(plan: &Plan, run: &Run) -> Request {
+/// How the network of `config` is quantised: with the clipping and rounding of its training, or with those that
+/// are best on the validation part.
+pub fn request(config: &TrialConfig, run: &Run) -> Request {
     let layers = run.network.config.layer_count();
-    let as_trained = plan.config.train.qat == Some(plan.scheme.into());
+    let as_trained = config.run.train.qat == Some(config.scheme.into());
     Request {
-        schemes: vec![plan.scheme; layers],
+        schemes: vec![config.scheme; layers],
         clipping: as_trained.then_some(QAT_CLIPPING),
         rounding: as_trained.then_some(QAT_ROUNDING),
         equal_shifts: false,

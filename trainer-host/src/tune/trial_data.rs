@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use super::plan::{Plan, footprint};
 use super::trial::{TrialError, decisions};
+use super::trial_config::{TrialConfig, footprint};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Parts, SplitError};
 use crate::integers::assemble::{GOLDEN_STEPS, check_data};
@@ -222,13 +222,25 @@ impl TrialData {
     ///
     /// # Errors
     /// When the engine has no such network, or the data cannot be read as `plan` says.
-    pub fn footprint(&self, plan: &Plan, limits: &Limits) -> Result<Footprint, TrialError> {
-        let shape = self.shape(&plan.config).ok_or(TrialError::Unreadable)?;
+    pub fn footprint(
+        &self,
+        trial_config: &TrialConfig,
+        limits: &Limits,
+    ) -> Result<Footprint, TrialError> {
+        let shape = self
+            .shape(&trial_config.run)
+            .ok_or(TrialError::Unreadable)?;
         let train = &shape.example;
-        let network = plan.config.train.network(train);
+        let network = trial_config.run.train.network(train);
         let names = (train.channels.as_slice(), train.outputs.as_slice());
         let steps = shape.first_steps.min(GOLDEN_STEPS);
-        Ok(footprint(&network, names, plan.scheme, steps, limits)?)
+        Ok(footprint(
+            &network,
+            names,
+            trial_config.scheme,
+            steps,
+            limits,
+        )?)
     }
 }
 

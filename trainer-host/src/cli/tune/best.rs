@@ -20,10 +20,10 @@ use crate::run::{QUANTISED, Run, RunConfig};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
-use crate::tune::finalists::{Judgement, Repeats};
-use crate::tune::plan::Plan;
+use crate::tune::finalists::{RepeatedScore, Repeats};
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::trial::request;
+use crate::tune::trial_config::TrialConfig;
 use crate::tune::trial_data::TrialData;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ struct Retrained {
     trial: usize,
     point: Point,
     /// How the trial did on the validation part, over as many trainings as it had.
-    judgement: Option<Judgement>,
+    judgement: Option<RepeatedScore>,
     run: PathBuf,
     epochs: usize,
     /// Whether the validation part was trained on too.
@@ -83,26 +83,27 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         // The study's footprints are for its own core and clock.
         let data = TrialData::open(&definition.config)?;
         for trial in &mut trials {
-            let plan = Plan::new(&definition.config, &trial.point)?;
-            trial.footprint = data.footprint(&plan, &limits)?;
+            let trial_config = TrialConfig::new(&definition.config, &trial.point)?;
+            trial.footprint = data.footprint(&trial_config, &limits)?;
         }
     }
     let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
         eprintln!("{remark}");
     }
-    let mut plan = retraining(definition, trial)?;
-    plan.config
+    let mut trial_config = retraining(definition, trial)?;
+    trial_config
+        .run
         .train
-        .reseed(args.seed.unwrap_or(plan.config.train.seed));
+        .reseed(args.seed.unwrap_or(trial_config.run.train.seed));
     if args.print_config {
-        return printer.print(&plan.config, |config| {
+        return printer.print(&trial_config.run, |config| {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    let run = trained(&plan.config, &args.out, args.overwrite)?;
+    let run = trained(&trial_config.run, &args.out, args.overwrite)?;
     let data = run.open_data()?;
-    let quantised = choose(&run, &data.train, None, &request(&plan, &run))?;
+    let quantised = choose(&run, &data.train, None, &request(&trial_config, &run))?;
     quantised_file::write(&args.out.join(QUANTISED), &quantised.file, &run.network)?;
     let core = limits.core();
     let bytes = quantised.file.to_bytes_in(core.order())?;
@@ -118,9 +119,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         point: trial.point.clone(),
         judgement: trial.judgement(trial.repeats.len() + 1),
         run: args.out,
-        epochs: plan.config.train.epochs,
+        epochs: trial_config.run.train.epochs,
         on_all: data.validation.is_none(),
-        scheme: plan.scheme.name(),
+        scheme: trial_config.scheme.name(),
         footprint,
         test: (data.test.as_ref()).map(|test| judged(&run, &quantised.bytes, test)),
         model: args.export,

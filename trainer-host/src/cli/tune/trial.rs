@@ -14,10 +14,10 @@ use crate::cost::Footprint;
 use crate::data::Fold;
 use crate::run;
 use crate::search::{Point, SearchConfig, Stopping};
-use crate::tune::plan::Plan;
-use crate::tune::task::{Follower, Task};
 use crate::tune::trial::TrialResult;
+use crate::tune::trial_config::TrialConfig;
 use crate::tune::trial_data::TrialData;
+use crate::tune::trial_training::{Follower, TrialTraining};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -74,16 +74,16 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     search.validate()?;
     let folds = search.folds();
     let base = with_data(settings)?;
-    let plan = Plan::new(&base, &point)?;
-    let data = TrialData::open(&plan.config)?;
+    let trial_config = TrialConfig::new(&base, &point)?;
+    let data = TrialData::open(&trial_config.run)?;
     let limits = args.limits.limits();
     limits.validate().map_err(|problem| anyhow!(problem))?;
-    let footprint = data.footprint(&plan, &limits)?;
+    let footprint = data.footprint(&trial_config, &limits)?;
     limits.check(&footprint)?;
     let stop = interrupt::flag()?;
     data.check_folds(folds, &SearchConfig::default())?;
-    let task = Task::new(plan, &data, folds)?;
-    let others = task.others_runs(&args.out);
+    let training = TrialTraining::new(trial_config, &data, folds)?;
+    let others = training.others_runs(&args.out);
     if let Some(other) = others.first().filter(|_| !args.overwrite) {
         bail!(
             "{}: holds a run of other settings or folds; replace it by --overwrite, or choose another folder by --out",
@@ -95,8 +95,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         // A fold's folder is of no use without its run; one with other files stays.
         let _ = std::fs::remove_dir(other);
     }
-    let mut progress = Progress::new("", task.epochs(), 0);
-    let result = task.run(&args.out, Stopping::None, &mut progress, &stop)?;
+    let mut progress = Progress::new("", training.epochs(), 0);
+    let result = training.run(&args.out, Stopping::None, &mut progress, &stop)?;
     drop(progress);
     let Some(result) = result else {
         bail!("stopped before the last epoch; the same command goes on");

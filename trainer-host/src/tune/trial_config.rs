@@ -1,4 +1,4 @@
-//! From a point of the search space to a run, and to what its model will need.
+//! From a point of the search space to the configuration of a trial, and to the size and cost of its model.
 //!
 //! | setting | what it is |
 //! | --- | --- |
@@ -21,19 +21,19 @@ use crate::run::config_file::{ConfigError, ConfigFile};
 use crate::run::{RunConfig, RunError};
 use crate::search::{Point, Value};
 
-/// A run, and what its network is quantised with.
+/// The configuration of a trial.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// What it follows from.
-    pub config: RunConfig,
-    /// Of all layers.
+pub struct TrialConfig {
+    /// The run that trains its network.
+    pub run: RunConfig,
+    /// The scheme that all layers are quantised with.
     pub scheme: Scheme,
 }
 
-/// Why a point is no run.
+/// Why a point makes no valid configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A setting is none.
+pub enum PointError {
+    /// A name that is no setting.
     #[error(
         "{name} is no setting; there are layers, hidden, hidden.0 and on, scheme, and keys of the configuration file that begin with train. or data. (train.hidden is hidden)"
     )]
@@ -41,7 +41,7 @@ pub enum PlanError {
         /// What it was called.
         name: String,
     },
-    /// A setting would change what trials are judged by.
+    /// A setting that would change the validation part, or the initial network.
     #[error("{name} cannot be searched: {reason}")]
     Judge {
         /// Which.
@@ -74,110 +74,145 @@ pub enum PlanError {
         /// What it must be.
         needed: &'static str,
     },
-    /// The configuration does not take it.
+    /// The configuration refuses a setting.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The configuration does not hold together.
+    /// A number is out of its range.
     #[error(transparent)]
     OutOfRange(#[from] crate::out_of_range::OutOfRange),
 }
 
-impl Plan {
+impl TrialConfig {
     /// `base` with the settings of `point`.
     ///
     /// # Errors
-    /// [`PlanError`]
-    pub fn new(base: &RunConfig, point: &Point) -> Result<Self, PlanError> {
-        let wrong = |name: &str, value: &Value, needed| PlanError::Value {
-            name: name.to_owned(),
-            value: value.clone(),
-            needed,
-        };
+    /// [`PointError`]
+    pub fn new(base: &RunConfig, point: &Point) -> Result<Self, PointError> {
+        let qat = base.train.qat.clone().unwrap_or_default();
+        let scheme = qat.single().ok_or(PointError::SchemePerLayer)?;
+        let settings = SortedSettings::of(point)?;
         let mut config = ConfigFile {
             source: Some(base.source.clone()),
             data: base.data.clone(),
             train: base.train.clone(),
             tune: None,
-        };
-        let qat = base.train.qat.clone().unwrap_or_default();
-        let mut scheme = qat.single().ok_or(PlanError::SchemePerLayer)?;
-        let mut settings = Vec::new();
-        let (mut layers, mut all, mut each) = (None, None, Vec::new());
-        for (name, value) in point {
-            let size = || {
-                (value.size().filter(|size| *size > 0))
-                    .ok_or_else(|| wrong(name, value, "a whole number above 0"))
-            };
-            match name.as_str() {
-                "layers" => {
-                    let count = size()?;
-                    if count > MAX_LSTM_LAYERS {
-                        return Err(wrong(name, value, "1 to 4"));
-                    }
-                    layers = Some(count);
-                }
-                "hidden" => all = Some(size()?),
-                "scheme" => {
-                    scheme = Scheme::from_name(&value.to_string())
-                        .ok_or_else(|| wrong(name, value, "w8a16, w8a8 or w4a16"))?;
-                }
-                key if judges(key) => {
-                    return Err(PlanError::Judge {
-                        name: name.clone(),
-                        reason: "trials would be judged by different validation parts, or not be trained from the start",
-                    });
-                }
-                key if key.starts_with("train.") || key.starts_with("data.") => {
-                    settings.push((key, setting(key, value)));
-                }
-                key => match key.strip_prefix("hidden.").map(str::parse::<usize>) {
-                    Some(Ok(layer)) => each.push((layer, size()?)),
-                    _ => return Err(PlanError::Unknown { name: name.clone() }),
-                },
-            }
         }
-        // A kind first: its constants are of that kind alone.
-        settings.sort_by_key(|(key, _)| !key.ends_with(".kind"));
-        let settings: Vec<String> = settings.into_iter().map(|(_, text)| text).collect();
-        config = config.with_settings(&settings)?;
-        let hidden = &mut config.train.hidden;
-        if let Some(layers) = layers {
-            let last = hidden.last().copied().unwrap_or(32);
-            hidden.resize(layers, last);
-        }
-        if let Some(all) = all {
-            hidden.fill(all);
-        }
-        for (layer, units) in each {
-            let count = hidden.len();
-            *hidden
-                .get_mut(layer)
-                .ok_or(PlanError::NoLayer { layer, count })? = units;
-        }
+        .with_settings(&settings.in_file_order())?;
+        settings.resize(&mut config.train.hidden)?;
         config.train.validate()?;
         Ok(Self {
-            config: RunConfig {
+            run: RunConfig {
                 source: base.source.clone(),
                 data: config.data,
                 train: config.train,
             },
-            scheme,
+            scheme: settings.scheme.unwrap_or(scheme),
         })
     }
-}
 
-impl Plan {
-    /// The run that trains the same once more with another seed, on the same parts; number 0 is the run
-    /// itself.
-    pub fn repeated(mut self, number: usize) -> Self {
-        let train = &mut self.config.train;
+    /// The same training with another seed, on the same parts. Repeat 0 is the trial's own training.
+    pub fn repeated(mut self, repeat: usize) -> Self {
+        let train = &mut self.run.train;
         // Seeds are below 2^63, as TOML's integers are.
-        train.reseed(train.seed.wrapping_add(number as u64) & (u64::MAX >> 1));
+        train.reseed(train.seed.wrapping_add(repeat as u64) & (u64::MAX >> 1));
         self
     }
 }
 
-/// Whether a key of the configuration decides what trials are judged by, or what they begin with.
+/// The settings of a point, sorted by what they change.
+#[derive(Default)]
+struct SortedSettings<'a> {
+    scheme: Option<Scheme>,
+    layers: Option<usize>,
+    /// Units of every LSTM layer.
+    hidden: Option<usize>,
+    /// Units of single LSTM layers, with the layer's number.
+    hidden_of: Vec<(usize, usize)>,
+    /// Keys of the configuration file, each with its text for `--set`.
+    file: Vec<(&'a str, String)>,
+}
+
+impl<'a> SortedSettings<'a> {
+    fn of(point: &'a Point) -> Result<Self, PointError> {
+        let mut sorted = Self::default();
+        for (name, value) in point {
+            sorted.take(name, value)?;
+        }
+        Ok(sorted)
+    }
+
+    fn take(&mut self, name: &'a str, value: &Value) -> Result<(), PointError> {
+        let wrong = |needed| PointError::Value {
+            name: name.to_owned(),
+            value: value.clone(),
+            needed,
+        };
+        let size = || {
+            let size = value.size().filter(|size| *size > 0);
+            size.ok_or_else(|| wrong("a whole number above 0"))
+        };
+        match name {
+            "layers" => {
+                let count = size()?;
+                if count > MAX_LSTM_LAYERS {
+                    return Err(wrong("1 to 4"));
+                }
+                self.layers = Some(count);
+            }
+            "hidden" => self.hidden = Some(size()?),
+            "scheme" => {
+                let scheme = Scheme::from_name(&value.to_string());
+                self.scheme = Some(scheme.ok_or_else(|| wrong("w8a16, w8a8 or w4a16"))?);
+            }
+            key if judges(key) => {
+                return Err(PointError::Judge {
+                    name: name.to_owned(),
+                    reason: "trials would be judged by different validation parts, or not be trained from the start",
+                });
+            }
+            key if key.starts_with("train.") || key.starts_with("data.") => {
+                self.file.push((key, setting(key, value)));
+            }
+            key => match key.strip_prefix("hidden.").map(str::parse::<usize>) {
+                Some(Ok(layer)) => self.hidden_of.push((layer, size()?)),
+                _ => {
+                    return Err(PointError::Unknown {
+                        name: name.to_owned(),
+                    });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Each kind before its constants, since these depend on the kind.
+    fn in_file_order(&self) -> Vec<String> {
+        let (kinds, others): (Vec<_>, Vec<_>) =
+            (self.file.iter()).partition(|(key, _)| key.ends_with(".kind"));
+        let texts = kinds.into_iter().chain(others);
+        texts.map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Changes the number of LSTM layers first, then the units of all, then those of single layers.
+    fn resize(&self, hidden: &mut Vec<usize>) -> Result<(), PointError> {
+        if let Some(layers) = self.layers {
+            let last = hidden.last().copied().unwrap_or(32);
+            hidden.resize(layers, last);
+        }
+        if let Some(units) = self.hidden {
+            hidden.fill(units);
+        }
+        for &(layer, units) in &self.hidden_of {
+            let count = hidden.len();
+            *hidden
+                .get_mut(layer)
+                .ok_or(PointError::NoLayer { layer, count })? = units;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a key of the configuration changes the validation part, or the initial network.
 fn judges(key: &str) -> bool {
     const KEYS: [&str; 13] = [
         "train.seed",
@@ -322,12 +357,12 @@ mod tests {
                 "train.learning_rate": 0.012345678, "train.peepholes": false,
                 "train.optimiser.kind": "adamw", "train.optimiser.weight_decay": 1e-5}"#,
         );
-        let plan = Plan::new(&base(), &point).unwrap();
-        assert_eq!(plan.config.train.hidden, [20, 12, 20]);
-        assert_eq!(plan.scheme, Scheme::W4a16);
-        assert_eq!(plan.config.train.learning_rate, 0.012345678);
-        assert!(!plan.config.train.peepholes);
-        let text = toml::to_string(&plan.config).unwrap();
+        let trial = TrialConfig::new(&base(), &point).unwrap();
+        assert_eq!(trial.run.train.hidden, [20, 12, 20]);
+        assert_eq!(trial.scheme, Scheme::W4a16);
+        assert_eq!(trial.run.train.learning_rate, 0.012345678);
+        assert!(!trial.run.train.peepholes);
+        let text = toml::to_string(&trial.run).unwrap();
         assert!(
             text.contains("adamw") && text.contains("weight_decay"),
             "{text}"
@@ -352,7 +387,7 @@ mod tests {
                 assert!(problem.is_empty());
                 continue;
             };
-            let error = Plan::new(&base(), &point).unwrap_err().to_string();
+            let error = TrialConfig::new(&base(), &point).unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");
         }
     }

@@ -1,21 +1,27 @@
-//! Flags that say how to train; docs/training.md has them beside their keys in a configuration.
+//! The flags that change a training configuration. docs/training.md has each beside its key in a file.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `mod.rs` | each flag with its help |
+//! | `defaults.rs` | the defaults that the help shows, read from the configuration's own |
+//! | `apply.rs` | from flags to the configuration |
+
+mod apply;
+mod defaults;
 
 use std::path::PathBuf;
-
-use anyhow::bail;
-use clap::ValueEnum;
 
 use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
 use crate::network::initialisation::{InputWeights, RecurrentWeights};
 use crate::network::schemes::Schemes;
-use crate::optimiser::{OptimiserConfig, OptimiserKind};
-use crate::schedule::{Schedule, ScheduleKind};
-use crate::train::{Distillation, EarlyStopping, TrainConfig};
+use crate::optimiser::OptimiserKind;
+use crate::schedule::ScheduleKind;
+use crate::train::TrainConfig;
 
-/// What can be set; the defaults are those of the training configuration.
+/// All flags. [`Levers`] adds their defaults to the help.
 #[derive(Debug, clap::Args)]
-pub(super) struct Levers {
+struct Flags {
     #[command(flatten)]
     network: NetworkFlags,
     #[command(flatten)]
@@ -35,7 +41,7 @@ pub(super) struct Levers {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
-    /// Hidden units of each LSTM layer, separated by commas [default: 32].
+    /// Hidden units of each LSTM layer, separated by commas.
     #[arg(
         long,
         value_name = "UNITS",
@@ -43,7 +49,7 @@ struct NetworkFlags {
         overrides_with = "hidden"
     )]
     hidden: Option<Vec<usize>>,
-    /// Units of dense ReLU layers before the output layer, separated by commas [default: none].
+    /// Units of dense ReLU layers before the output layer, separated by commas.
     #[arg(
         long,
         value_name = "UNITS",
@@ -54,16 +60,16 @@ struct NetworkFlags {
     /// LSTM layers without peephole connections.
     #[arg(long)]
     no_peepholes: bool,
-    /// Initial bias of the forget gates: larger for longer memories [default: 1].
+    /// Initial bias of the forget gates: larger for longer memories.
     #[arg(long, value_name = "BIAS")]
     forget_bias: Option<f32>,
     /// Chrono initialisation of the biases, for memories of up to this many steps.
     #[arg(long, value_name = "STEPS")]
     chrono_steps: Option<u32>,
-    /// Initial weights of inputs and dense layers [default: glorot].
+    /// Initial weights of inputs and dense layers.
     #[arg(long, value_enum, value_name = "KIND")]
     input_weights: Option<InputWeights>,
-    /// Initial recurrent weights [default: orthogonal].
+    /// Initial recurrent weights.
     #[arg(long, value_enum, value_name = "KIND")]
     recurrent_weights: Option<RecurrentWeights>,
 }
@@ -71,36 +77,35 @@ struct NetworkFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Training")]
 struct RunFlags {
-    /// Times through the training part [default: 60].
+    /// Times through the training part.
     #[arg(long)]
     epochs: Option<usize>,
-    /// Sequences in a mini-batch [default: 32].
+    /// Sequences in a mini-batch.
     #[arg(long, value_name = "SEQUENCES")]
     batch_size: Option<usize>,
     /// Batches of sequences of similar lengths.
     #[arg(long)]
     bucket_by_length: bool,
-    /// Steps that the gradient goes back through, with the state carried from one window of so
-    /// many steps to the next; for data with a target for each step [default: all].
+    /// Steps that the gradient goes back through, with the state carried from one window of so many
+    /// steps to the next; for data with a target for each step.
     #[arg(long, value_name = "STEPS")]
     truncate: Option<usize>,
-    /// Share of the training part that is kept for validation; 0 for none [default: 0.15].
+    /// Share of the training part that is kept for validation; 0 for none.
     #[arg(long, value_name = "SHARE")]
     validation_share: Option<f64>,
     /// In place of a share: the fold of the training part that is kept for validation, as in 2/5.
     #[arg(long, value_name = "FOLD", conflicts_with = "validation_share")]
     validation_fold: Option<Fold>,
-    /// Stop when the validation loss has not improved for this many epochs, with the best
-    /// weights [default: never].
+    /// Stop when the validation loss has not improved for this many epochs, with the best weights.
     #[arg(long, value_name = "EPOCHS")]
     early_stopping: Option<usize>,
-    /// By how much a loss improves, at least, for early stopping [default: 0].
+    /// By how much a loss improves, at least, for early stopping.
     #[arg(long, value_name = "LOSS")]
     min_delta: Option<f64>,
-    /// Seed of initialisation, split, shuffling and all noise [default: 0].
+    /// Seed of initialisation, split, shuffling and all noise.
     #[arg(long)]
     seed: Option<u64>,
-    /// Seed of the split alone [default: that of --seed, or of the runs of --init and --teacher].
+    /// Seed of the split alone.
     #[arg(long, value_name = "SEED")]
     split_seed: Option<u64>,
 }
@@ -108,16 +113,16 @@ struct RunFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Loss")]
 struct LossFlags {
-    /// Loss [default: cross-entropy for classes, mean-squared-error for values].
+    /// Loss.
     #[arg(long, value_enum, value_name = "KIND")]
     loss: Option<Loss>,
-    /// Huber: error, in deviations of the target, from which it counts in proportion [default: 1].
+    /// Huber: error, in deviations of the target, from which it counts in proportion.
     #[arg(long, value_name = "ERROR")]
     huber_delta: Option<f32>,
-    /// Share of a label that is spread over all classes [default: 0].
+    /// Share of a label that is spread over all classes.
     #[arg(long, value_name = "SHARE")]
     label_smoothing: Option<f32>,
-    /// What errors on each class cost: balanced, or numbers separated by commas [default: 1].
+    /// What errors on each class cost: balanced, or numbers separated by commas.
     #[arg(long, value_name = "WEIGHTS")]
     class_weights: Option<ClassWeights>,
 }
@@ -125,20 +130,19 @@ struct LossFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Optimiser")]
 struct OptimiserFlags {
-    /// Optimiser [default: adam].
+    /// Optimiser.
     #[arg(long, value_enum, value_name = "KIND")]
     optimiser: Option<OptimiserKind>,
-    /// SGD and RMSprop: momentum [default: 0.9 and 0].
+    /// SGD and RMSprop: momentum.
     #[arg(long)]
     momentum: Option<f32>,
     /// SGD: Nesterov's form of the momentum.
     #[arg(long)]
     nesterov: bool,
-    /// Weight decay: decoupled for adamw, else as a gradient of the weights' squares [default: 0,
-    /// adamw 0.01].
+    /// Weight decay: decoupled for adamw, else as a gradient of the weights' squares.
     #[arg(long, value_name = "DECAY")]
     weight_decay: Option<f32>,
-    /// Largest global norm of a gradient; 0 for no limit [default: 1].
+    /// Largest global norm of a gradient; 0 for no limit.
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f32>,
 }
@@ -146,21 +150,20 @@ struct OptimiserFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Learning rate")]
 struct ScheduleFlags {
-    /// Largest learning rate of the schedule; find-rate proposes one [default: 0.01].
+    /// Largest learning rate of the schedule; find-rate proposes one.
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f32>,
-    /// How the rate moves [default: cosine].
+    /// How the rate moves.
     #[arg(long, value_enum, value_name = "KIND")]
     schedule: Option<ScheduleKind>,
-    /// Cosine and one-cycle: share of the run that the rate climbs for [default: 0.05 and 0.3].
+    /// Cosine and one-cycle: share of the run that the rate climbs for.
     #[arg(long, value_name = "SHARE")]
     warm_up: Option<f32>,
     /// What the rate is multiplied by: each epoch (exponential), each --rate-epochs (step), or when
-    /// the validation loss has not improved for those (plateau, backtracking) [default:
-    /// exponential 0.95, else 0.5].
+    /// the validation loss has not improved for those (plateau, backtracking).
     #[arg(long, value_name = "FACTOR")]
     rate_factor: Option<f32>,
-    /// Step: epochs from step to step [default: 20]; plateau, backtracking: patience [default: 5].
+    /// Step: epochs from step to step; plateau, backtracking: patience.
     #[arg(long, value_name = "EPOCHS")]
     rate_epochs: Option<usize>,
 }
@@ -168,28 +171,26 @@ struct ScheduleFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Against over-fitting")]
 struct OverfittingFlags {
-    /// Deviation of the noise (jitter) that is added to normalised inputs [default: 0.3 for
-    /// sequences of one class each, else 0].
+    /// Deviation of the noise (jitter) that is added to normalised inputs.
     #[arg(long, value_name = "DEVIATION")]
     input_noise: Option<f32>,
-    /// Share of inputs that dropout sets to zero [default: 0].
+    /// Share of inputs that dropout sets to zero.
     #[arg(long, value_name = "SHARE")]
     input_dropout: Option<f32>,
-    /// Share of each layer's outputs that dropout sets to zero on their way up [default: 0.2 for
-    /// sequences of one class each, else 0].
+    /// Share of each layer's outputs that dropout sets to zero on their way up.
     #[arg(long, value_name = "SHARE")]
     dropout: Option<f32>,
-    /// Share of the hidden state that variational dropout sets to zero, for all steps of a
-    /// sequence alike [default: 0].
+    /// Share of the hidden state that variational dropout sets to zero, for all steps of a sequence
+    /// alike.
     #[arg(long, value_name = "SHARE")]
     recurrent_dropout: Option<f32>,
-    /// Share of cells that are not written to at a step [default: 0].
+    /// Share of cells that are not written to at a step.
     #[arg(long, value_name = "SHARE")]
     candidate_dropout: Option<f32>,
-    /// Most steps that a training sequence is shifted by, either way [default: 0].
+    /// Most steps that a training sequence is shifted by, either way.
     #[arg(long, value_name = "STEPS")]
     time_shift: Option<usize>,
-    /// Deviation of the factor that each channel of a training sequence is scaled by [default: 0].
+    /// Deviation of the factor that each channel of a training sequence is scaled by.
     #[arg(long, value_name = "DEVIATION")]
     scaling: Option<f32>,
 }
@@ -203,203 +204,38 @@ struct FittingFlags {
     /// With --init: keep so many hidden units of each LSTM layer, those with the largest weights.
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
-    /// Quantisation-aware training for the scheme of all layers, or of each, LSTM layers first, as in
-    /// `w4a16,w8a16`: w8a16, w8a8 or w4a16.
+    /// Quantisation-aware training for the scheme of all layers, or of each, LSTM layers first, as
+    /// in `w4a16,w8a16`: w8a16, w8a8 or w4a16.
     #[arg(long, value_name = "SCHEME")]
     qat: Option<Schemes>,
     /// Learn from the network of this run too (knowledge distillation).
     #[arg(long, value_name = "RUN")]
     teacher: Option<PathBuf>,
-    /// Temperature of the teacher's and the network's outputs [default: 2].
+    /// Temperature of the teacher's and the network's outputs.
     #[arg(long)]
     temperature: Option<f32>,
-    /// Share of the loss that follows the teacher [default: 0.5].
+    /// Share of the loss that follows the teacher.
     #[arg(long, value_name = "SHARE")]
     distil_weight: Option<f32>,
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-fn name(kind: impl ValueEnum) -> String {
-    kind.to_possible_value()
-        .map_or(String::new(), |value| value.get_name().to_owned())
-}
+/// The flags that change a training configuration.
+#[derive(Debug)]
+pub(super) struct Levers(Flags);
 
 impl Levers {
-    /// Puts what was given into `config`.
+    /// Sets in `config` what the command line gives.
     ///
     /// # Errors
     /// When a flag is for another optimiser or schedule than the configuration has.
     pub(super) fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
-        self.network.apply(config);
-        self.run.apply(config);
-        self.loss.apply(config);
-        self.optimiser.apply(config)?;
-        self.schedule.apply(config)?;
-        self.overfitting.apply(config);
-        self.fitting.apply(config)
-    }
-}
-
-impl FittingFlags {
-    fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
-        config.init = self.init.or(config.init.take());
-        config.prune_to = self.prune_to.or(config.prune_to.take());
-        config.qat = self.qat.or(config.qat.take());
-        if let Some(teacher) = self.teacher {
-            match &mut config.distillation {
-                Some(distillation) => distillation.teacher = teacher,
-                none => *none = Some(Distillation::from_teacher(teacher)),
-            }
-        }
-        match &mut config.distillation {
-            Some(distillation) => {
-                set(&mut distillation.temperature, self.temperature);
-                set(&mut distillation.weight, self.distil_weight);
-            }
-            None if self.temperature.is_some() || self.distil_weight.is_some() => {
-                bail!("--temperature and --distil-weight are for --teacher RUN");
-            }
-            None => {}
-        }
-        Ok(())
-    }
-}
-
-impl NetworkFlags {
-    fn apply(self, config: &mut TrainConfig) {
-        set(&mut config.hidden, self.hidden);
-        set(&mut config.dense, self.dense);
-        config.peepholes &= !self.no_peepholes;
-        set(&mut config.forget_bias, self.forget_bias);
-        let begin = &mut config.initialisation;
-        begin.chrono_steps = self.chrono_steps.or(begin.chrono_steps);
-        set(&mut begin.input, self.input_weights);
-        set(&mut begin.recurrent, self.recurrent_weights);
-    }
-}
-
-impl RunFlags {
-    fn apply(self, config: &mut TrainConfig) {
-        set(&mut config.epochs, self.epochs);
-        set(&mut config.batch_size, self.batch_size);
-        config.bucket_by_length |= self.bucket_by_length;
-        config.truncate = self.truncate.or(config.truncate);
-        if self.validation_share.is_some() || self.validation_fold.is_some() {
-            config.validation_fold = self.validation_fold;
-        }
-        set(&mut config.validation_share, self.validation_share);
-        if self.early_stopping.is_some() || self.min_delta.is_some() {
-            let early = (config.early_stopping).get_or_insert_with(EarlyStopping::default);
-            set(&mut early.patience, self.early_stopping);
-            set(&mut early.min_delta, self.min_delta);
-        }
-        set(&mut config.seed, self.seed);
-        config.split_seed = self.split_seed.or(config.split_seed);
-    }
-}
-
-impl LossFlags {
-    fn apply(self, config: &mut TrainConfig) {
-        let loss = &mut config.loss;
-        loss.kind = self.loss.or(loss.kind);
-        set(&mut loss.delta, self.huber_delta);
-        set(&mut loss.label_smoothing, self.label_smoothing);
-        loss.class_weights = self.class_weights.or(loss.class_weights.take());
-    }
-}
-
-impl OptimiserFlags {
-    fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
-        let optimiser = &mut config.optimiser;
-        if let Some(kind) = self.optimiser
-            && kind != optimiser.kind()
-        {
-            *optimiser = kind.into();
-        }
-        let kind = name(optimiser.kind());
-        if let Some(momentum) = self.momentum {
-            match optimiser.momentum_mut() {
-                Some(field) => *field = momentum,
-                None => bail!(
-                    "--momentum is for --optimiser sgd and rmsprop, and the optimiser is {kind}"
-                ),
-            }
-        }
-        if self.nesterov {
-            match optimiser {
-                OptimiserConfig::Sgd { nesterov, .. } => *nesterov = true,
-                _ => bail!("--nesterov is for --optimiser sgd, and the optimiser is {kind}"),
-            }
-        }
-        set(optimiser.weight_decay_mut(), self.weight_decay);
-        set(&mut config.clip_norm, self.clip_norm);
-        Ok(())
-    }
-}
-
-impl ScheduleFlags {
-    fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
-        set(&mut config.learning_rate, self.learning_rate);
-        let schedule = &mut config.schedule;
-        if let Some(kind) = self.schedule
-            && kind != schedule.kind()
-        {
-            *schedule = kind.into();
-        }
-        let kind = name(schedule.kind());
-        let found = "and the schedule is";
-        if let Some(share) = self.warm_up {
-            match schedule {
-                Schedule::Cosine { warm_up } | Schedule::OneCycle { warm_up, .. } => {
-                    *warm_up = share;
-                }
-                _ => bail!("--warm-up is for --schedule cosine and one-cycle, {found} {kind}"),
-            }
-        }
-        if let Some(value) = self.rate_factor {
-            match schedule {
-                Schedule::Step { factor, .. }
-                | Schedule::Exponential { factor }
-                | Schedule::Plateau { factor, .. }
-                | Schedule::Backtracking { factor, .. } => *factor = value,
-                _ => bail!(
-                    "--rate-factor is for --schedule step, exponential, plateau and backtracking, \
-                     {found} {kind}"
-                ),
-            }
-        }
-        if let Some(value) = self.rate_epochs {
-            match schedule {
-                Schedule::Step { every: epochs, .. }
-                | Schedule::Plateau {
-                    patience: epochs, ..
-                }
-                | Schedule::Backtracking {
-                    patience: epochs, ..
-                } => *epochs = value,
-                _ => bail!(
-                    "--rate-epochs is for --schedule step, plateau and backtracking, {found} {kind}"
-                ),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl OverfittingFlags {
-    fn apply(self, config: &mut TrainConfig) {
-        config.input_noise = self.input_noise.or(config.input_noise);
-        set(&mut config.input_dropout, self.input_dropout);
-        config.dropout = self.dropout.or(config.dropout);
-        set(&mut config.recurrent_dropout, self.recurrent_dropout);
-        set(&mut config.candidate_dropout, self.candidate_dropout);
-        set(&mut config.augmentation.time_shift, self.time_shift);
-        set(&mut config.augmentation.scaling, self.scaling);
+        self.0.network.apply(config);
+        self.0.run.apply(config);
+        self.0.loss.apply(config);
+        self.0.optimiser.apply(config)?;
+        self.0.schedule.apply(config)?;
+        self.0.overfitting.apply(config);
+        self.0.fitting.apply(config)
     }
 }
 
@@ -426,7 +262,7 @@ mod tests {
         assert_eq!(config("").unwrap(), TrainConfig::default());
     }
 
-    /// Every flag says what its key in a file does.
+    /// Every flag does what its key in a file does.
     #[test]
     fn flags_and_keys_are_the_same() {
         for (flags, keys) in [

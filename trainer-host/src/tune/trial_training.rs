@@ -1,8 +1,8 @@
-//! The training of a trial: one run that the validation part judges, or one for each fold.
+//! The training of a trial: one run judged on the validation part, or one run for each fold.
 //!
-//! Folds are trained in step, up to the next epoch at which the trial may be stopped, so that it is stopped for
-//! what all of them say: the value of an epoch is the mean over the folds. A fold's run lies in a folder of its
-//! own, `fold-1` and on, and names its fold (`train.validation_fold`).
+//! The folds are trained in step, each up to the next epoch at which the trial may be stopped. The value of an
+//! epoch is the mean over the folds, so all of them decide whether the trial is stopped. Each fold's run has its
+//! own folder, `fold-1` and on, and names its fold (`train.validation_fold`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lstm_nostd::Model;
 
-use super::plan::Plan;
 use super::trial::{TrialError, TrialResult, request, value};
+use super::trial_config::TrialConfig;
 use super::trial_data::{TrialData, in_fold};
 use crate::data::{Dataset, Fold, Parts, views};
 use crate::evaluate::score;
@@ -27,64 +27,73 @@ const FOLD: &str = "fold-";
 
 /// Who follows a training.
 pub trait Follower: Observer {
-    /// Hears that the run of `fold` is the next to go on; not told of the validation part alone.
+    /// Hears that the run of `fold` is the next to go on. Not called when the validation part alone judges.
     fn fold(&mut self, fold: Fold) {
         let _ = fold;
     }
 
-    /// Hears that a run had an epoch, of so many multiply-accumulates.
+    /// Hears that a run finished an epoch, and the multiply-accumulates that it took.
     fn spent(&mut self, macs: f64) {
         let _ = macs;
     }
 
-    /// Takes the next epoch's value; whether the training is worth going on with.
+    /// Takes the next epoch's value. Returns whether to go on with the training.
     fn value(&mut self, value: f64) -> bool {
         let _ = value;
         true
     }
 }
 
-/// A training of a trial.
+/// A training of a trial, in one run or one for each fold.
 #[derive(Debug)]
-pub struct Task {
-    plan: Plan,
-    folds: Vec<FoldTask>,
+pub struct TrialTraining {
+    trial_config: TrialConfig,
+    folds: Vec<FoldTraining>,
 }
 
 /// The run of one fold, or of the validation part alone.
 #[derive(Debug)]
-struct FoldTask {
+struct FoldTraining {
     fold: Option<Fold>,
     config: RunConfig,
     parts: Arc<Parts>,
 }
 
-impl Task {
+impl TrialTraining {
     /// `plan` for `folds` folds of `data`, or as it is if there is one.
     ///
     /// # Errors
     /// When the data cannot be read as `plan` says, or so divided.
-    pub fn new(plan: Plan, data: &TrialData, folds: usize) -> Result<Self, TrialError> {
+    pub fn new(
+        trial_config: TrialConfig,
+        data: &TrialData,
+        folds: usize,
+    ) -> Result<Self, TrialError> {
         let folds: Vec<Option<Fold>> = match folds {
             0 | 1 => vec![None],
             _ => Fold::all(folds).map(Some).collect(),
         };
-        let task = |fold: Option<Fold>| {
-            let config =
-                fold.map_or_else(|| plan.config.clone(), |fold| in_fold(&plan.config, fold));
+        let training = |fold: Option<Fold>| {
+            let config = fold.map_or_else(
+                || trial_config.run.clone(),
+                |fold| in_fold(&trial_config.run, fold),
+            );
             let parts = data.parts(&config)?;
-            Ok(FoldTask {
+            Ok(FoldTraining {
                 fold,
                 config,
                 parts,
             })
         };
-        let folds = folds.into_iter().map(task);
-        let folds = folds.collect::<Result<Vec<FoldTask>, TrialError>>()?;
-        Ok(Self { plan, folds })
+        let folds = folds.into_iter().map(training);
+        let folds = folds.collect::<Result<Vec<FoldTraining>, TrialError>>()?;
+        Ok(Self {
+            trial_config,
+            folds,
+        })
     }
 
-    /// Runs in `folder` that are none of this task: of other settings, or of other folds.
+    /// Runs in `folder` that are not of this trial: of other settings, or of other folds.
     pub fn others_runs(&self, folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let folds = (entries.map(|entry| entry.path())).filter(|path| {
@@ -107,7 +116,7 @@ impl Task {
 
     /// Epochs that each run is to have.
     pub fn epochs(&self) -> usize {
-        self.plan.config.train.epochs
+        self.trial_config.run.train.epochs
     }
 
     /// Trains in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
@@ -126,11 +135,15 @@ impl Task {
         let mut together = Together {
             follower,
             stop,
-            macs: self.folds.iter().map(FoldTask::macs_per_epoch).collect(),
+            macs: self
+                .folds
+                .iter()
+                .map(FoldTraining::macs_per_epoch)
+                .collect(),
             values: vec![Vec::new(); self.folds.len()],
             has_ended: vec![false; self.folds.len()],
             told: 0,
-            is_worthless: false,
+            stopped_early: false,
         };
         let mut finished: Vec<Option<Metrics>> = self.folds.iter().map(|_| None).collect();
         let mut until = 0;
@@ -157,12 +170,13 @@ impl Task {
             }
         }
         let results = self.folds.iter().zip(finished.into_iter().flatten());
-        let results = results.map(|(fold, metrics)| fold.result(&self.plan, folder, &metrics));
+        let results =
+            results.map(|(fold, metrics)| fold.result(&self.trial_config, folder, &metrics));
         Ok(TrialResult::mean(results.collect::<Result<_, _>>()?))
     }
 }
 
-impl FoldTask {
+impl FoldTraining {
     fn folder(&self, folder: &Path) -> PathBuf {
         match self.fold {
             Some(fold) => folder.join(format!("{FOLD}{}", fold.number())),
@@ -201,13 +215,13 @@ impl FoldTask {
     /// What the integers of its finished run come to.
     fn result(
         &self,
-        plan: &Plan,
+        trial_config: &TrialConfig,
         folder: &Path,
         metrics: &Metrics,
     ) -> Result<TrialResult, TrialError> {
         let run = Run::open(&self.folder(folder))?;
         let judge = self.judge()?;
-        let request = request(plan, &run);
+        let request = request(trial_config, &run);
         let chosen = choose(&run, &self.parts.train, Some(judge), &request)?;
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
         let integers = score(judge, &stream::outputs(&model, &views(&judge.sequences)));
@@ -220,7 +234,7 @@ impl FoldTask {
     }
 }
 
-/// The runs of a task in step.
+/// The runs of a trial in step.
 struct Together<'a> {
     follower: &'a mut dyn Follower,
     stop: &'a AtomicBool,
@@ -231,12 +245,12 @@ struct Together<'a> {
     has_ended: Vec<bool>,
     /// Epochs whose values the follower has taken.
     told: usize,
-    is_worthless: bool,
+    stopped_early: bool,
 }
 
 impl Together<'_> {
     fn is_called_off(&self) -> bool {
-        self.is_worthless || self.stop.load(Ordering::Relaxed)
+        self.stopped_early || self.stop.load(Ordering::Relaxed)
     }
 
     /// Trains run `n` until that epoch; its figures if it has ended.
@@ -287,12 +301,12 @@ impl Together<'_> {
         let longest = self.values.iter().map(Vec::len).max().unwrap_or(0);
         let known = self.values.iter().zip(&self.has_ended).filter_map(epochs);
         let known = known.min().unwrap_or(longest);
-        while self.told < known && !self.is_worthless {
+        while self.told < known && !self.stopped_early {
             let of_run = |values: &Vec<f64>| values.get(self.told).or(values.last()).copied();
             let values: Vec<f64> = self.values.iter().filter_map(of_run).collect();
             self.told += 1;
             let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-            self.is_worthless = !self.follower.value(mean);
+            self.stopped_early = !self.follower.value(mean);
         }
     }
 }

@@ -1,0 +1,168 @@
+//! Handing out trainings: a lost one first, then the next trial, then the finalists' repeats.
+
+use super::finalists::next_repeat;
+use super::process::Process;
+use super::stored_trial::{
+    Attempt, State, StoredTraining, StoredTrial, TrainingId, before, is_over,
+};
+use super::study::{Study, StudyError, to_json};
+use crate::cost::Footprint;
+use crate::search::{NothingFits, Point};
+
+/// What a worker is to do next.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// Work on this training.
+    Training(Box<Claimed>),
+    /// Wait until other workers have ended their trainings.
+    Wait,
+    /// Stop: all trainings have ended.
+    Done,
+}
+
+/// A training that this worker has claimed.
+#[derive(Clone, Debug)]
+pub(super) struct Claimed {
+    /// The training, and which attempt at it this is.
+    pub(super) attempt: Attempt,
+    /// Its settings.
+    pub(super) point: Point,
+    /// What its model needs.
+    pub(super) footprint: Footprint,
+    /// The trials that its point follows from; it is compared with these alone. Empty for a repeat.
+    pub(super) earlier: Vec<StoredTrial>,
+}
+
+impl Study {
+    /// What this process is to do next. `propose` returns the point of a new trial, from the points already taken
+    /// and the trials that the new one follows from. A worker without a heartbeat for `lost_after` seconds is
+    /// lost.
+    ///
+    /// # Errors
+    /// What `propose` or the database says.
+    pub(super) fn claim(
+        &mut self,
+        process: &Process,
+        lost_after: f64,
+        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<(Point, Footprint), NothingFits>,
+    ) -> Result<Claim, StudyError> {
+        self.transaction(|study| {
+            let trials = study.trials()?;
+            let is_lost = |training: &StoredTraining| {
+                let is_silent = training.silent_seconds > lost_after;
+                let is_running = training.state == State::Running;
+                is_running && (is_silent || process.has_ended(&training.worker))
+            };
+            let all = trials.iter().flat_map(StoredTrial::trainings);
+            let lost = all.into_iter().find(|(_, training)| is_lost(training));
+            if let Some((id, training)) = lost {
+                return study.take_up(&trials, id, training.attempt, process);
+            }
+            let number = trials.len();
+            let before = before(&trials, number, &study.definition.search);
+            if before.iter().any(StoredTrial::is_running) {
+                return Ok(Claim::Wait);
+            }
+            if is_over(&trials, &study.definition.search) {
+                return study.claim_repeat(&trials, process);
+            }
+            // Trials are begun in their order, so that these points too follow from the definition.
+            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
+            let (point, footprint) = propose(&taken, before)?;
+            study.insert_trial(number, &point, &footprint, process)?;
+            Ok(Claim::Training(Box::new(Claimed {
+                attempt: Attempt::first(TrainingId::own(number)),
+                point,
+                footprint,
+                earlier: before.to_vec(),
+            })))
+        })
+    }
+
+    /// The next repeat, once all trials have ended; the choice of finalists needs all of them.
+    fn claim_repeat(
+        &mut self,
+        trials: &[StoredTrial],
+        process: &Process,
+    ) -> Result<Claim, StudyError> {
+        if trials.iter().any(StoredTrial::is_running) {
+            return Ok(Claim::Wait);
+        }
+        if let Some(training) = next_repeat(trials, &self.definition.search) {
+            self.insert_repeat(training, process)?;
+            return Ok(self.claimed(trials, Attempt::first(training)));
+        }
+        let mut all = trials.iter().flat_map(StoredTrial::trainings);
+        let is_running = all.any(|(_, training)| training.state == State::Running);
+        Ok(if is_running { Claim::Wait } else { Claim::Done })
+    }
+
+    /// An attempt at a training of `trials`.
+    fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
+        let TrainingId { trial, repeat } = attempt.training;
+        let earlier = match repeat {
+            0 => before(trials, trial, &self.definition.search).to_vec(),
+            _ => Vec::new(),
+        };
+        Claim::Training(Box::new(Claimed {
+            attempt,
+            point: trials[trial].point.clone(),
+            footprint: trials[trial].footprint,
+            earlier,
+        }))
+    }
+
+    fn insert_trial(
+        &mut self,
+        number: usize,
+        point: &Point,
+        footprint: &Footprint,
+        process: &Process,
+    ) -> Result<(), StudyError> {
+        let now = self.database.now();
+        let statement = format!(
+            "INSERT INTO trials (study, number, state, point, footprint, worker, attempt, heartbeat, began, macs) \
+             VALUES ($1, $2, 'running', $3, $4, $5, 1, {now}, {now}, 0.0)"
+        );
+        let parameters = [
+            self.name.as_str().into(),
+            number.into(),
+            to_json(point).as_str().into(),
+            to_json(footprint).as_str().into(),
+            process.name().as_str().into(),
+        ];
+        self.database.execute(&statement, &parameters)?;
+        Ok(())
+    }
+
+    fn insert_repeat(&mut self, training: TrainingId, process: &Process) -> Result<(), StudyError> {
+        let now = self.database.now();
+        let statement = format!(
+            "INSERT INTO repeats (study, number, repeat, state, worker, attempt, heartbeat, began, macs) \
+             VALUES ($1, $2, $3, 'running', $4, 1, {now}, {now}, 0.0)"
+        );
+        let parameters = [
+            self.name.as_str().into(),
+            training.trial.into(),
+            training.repeat.into(),
+            process.name().as_str().into(),
+        ];
+        self.database.execute(&statement, &parameters)?;
+        Ok(())
+    }
+
+    /// Another attempt at a training that was lost in its attempt `lost`.
+    fn take_up(
+        &mut self,
+        trials: &[StoredTrial],
+        training: TrainingId,
+        lost: usize,
+        process: &Process,
+    ) -> Result<Claim, StudyError> {
+        let now = self.database.now();
+        let change = format!("worker = $1, attempt = attempt + 1, heartbeat = {now}");
+        let attempt = |number| Attempt { training, number };
+        self.set(&change, &[process.name().as_str().into()], attempt(lost))?;
+        Ok(self.claimed(trials, attempt(lost + 1)))
+    }
+}

@@ -1,0 +1,136 @@
+//! Following a training while it runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::claim::Claimed;
+use super::contact::{Contact, Event};
+use super::stored_trial::{StoredTrial, lowest};
+use super::study::{Study, StudyError};
+use super::trial_training::Follower;
+use crate::cost::Footprint;
+use crate::search::{self, Progress, SearchConfig};
+use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
+
+/// How often the values of epochs are stored while a trial runs.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The values and costs of the trials that another one is compared with.
+fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
+    (earlier.iter())
+        .map(|trial| Progress {
+            values: trial.values.clone(),
+            costs: costs(search, &trial.footprint),
+        })
+        .collect()
+}
+
+/// All objectives but the first.
+fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
+    let costs = search.objectives.iter().skip(1);
+    costs.map(|cost| cost.of(0.0, footprint)).collect()
+}
+
+/// Follows a training: stores its values, and stops it when others did better or the claim was lost.
+pub(super) struct Watch<'a, 'w> {
+    contact: &'a Contact<'w>,
+    search: &'a SearchConfig,
+    study: &'a mut Study,
+    claimed: &'a Claimed,
+    others: Vec<Progress>,
+    costs: Vec<f64>,
+    epochs: usize,
+    pub(super) values: Vec<f64>,
+    /// Multiply-accumulates of all epochs of all runs.
+    pub(super) macs: f64,
+    /// How many values the study has, and the time of the last attempt to store some.
+    told: (usize, Instant),
+    halt: &'a AtomicBool,
+    /// The trial is stopped, since others did better.
+    pub(super) stopped_early: bool,
+    /// The study failed for good.
+    pub(super) failure: Option<StudyError>,
+}
+
+impl<'a, 'w> Watch<'a, 'w> {
+    /// Follows the training `claimed`, of `epochs` epochs.
+    pub(super) fn new(
+        contact: &'a Contact<'w>,
+        search: &'a SearchConfig,
+        study: &'a mut Study,
+        claimed: &'a Claimed,
+        epochs: usize,
+        halt: &'a AtomicBool,
+    ) -> Self {
+        Self {
+            others: progress(&claimed.earlier, search),
+            costs: costs(search, &claimed.footprint),
+            contact,
+            search,
+            study,
+            claimed,
+            epochs,
+            values: Vec::new(),
+            macs: 0.0,
+            told: (0, Instant::now()),
+            halt,
+            stopped_early: false,
+            failure: None,
+        }
+    }
+
+    fn tell_study(&mut self) {
+        let (known, since) = self.told;
+        if since.elapsed() < TELL_EVERY {
+            return;
+        }
+        let attempt = self.claimed.attempt;
+        let new = &self.values[known..];
+        let told = (self.study.reconnect()).and_then(|()| self.study.tell(attempt, known + 1, new));
+        match told {
+            Ok(true) => self.told = (self.values.len(), Instant::now()),
+            Ok(false) => self.halt.store(true, Ordering::Relaxed),
+            // The values are stored the next time, or at the end.
+            Err(error) if error.is_transient() => self.told.1 = Instant::now(),
+            Err(error) => {
+                self.failure = Some(error);
+                self.halt.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Observer for Watch<'_, '_> {
+    fn batch(&mut self, _: &BatchProgress) {
+        if self.contact.is_to_stop() {
+            self.halt.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn epoch(&mut self, _: &EpochRecord, _: &TrainState) {
+        if !self.stopped_early {
+            self.tell_study();
+        }
+    }
+}
+
+impl Follower for Watch<'_, '_> {
+    fn spent(&mut self, macs: f64) {
+        self.macs += macs;
+    }
+
+    fn value(&mut self, value: f64) -> bool {
+        self.values.push(value);
+        self.contact.tell(Event::Epoch {
+            worker: self.contact.worker,
+            epoch: self.values.len(),
+            lowest: lowest(&self.values),
+        });
+        let own = Progress {
+            values: self.values.clone(),
+            costs: self.costs.clone(),
+        };
+        let stopping = self.search.stopping;
+        self.stopped_early = search::stops(stopping, self.epochs, &own, &self.others);
+        !self.stopped_early
+    }
+}
