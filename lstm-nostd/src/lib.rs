@@ -78,7 +78,7 @@
 //! backend reproduces them bit for bit. Modules use only those to their left:
 //!
 //! ```text
-//! requant → activation → kernels → layers → state, model, probability → artifact
+//! requant → activation → kernels → layers → state, task, model, probability → artifact
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
@@ -97,10 +97,12 @@ pub mod model;
 pub mod probability;
 pub mod requant;
 pub mod state;
+pub mod task;
 
 pub use artifact::ArtifactError;
 pub use fixed::types::I16F16;
 pub use kernels::I16x4;
 pub use layers::input::InputChannel;
-pub use model::{FixedModel, Mode, Model, SelfTestError, SizeError, Task, decide};
+pub use model::{FixedModel, Model, SelfTestError, SizeError, decide};
 pub use state::State;
+pub use task::{Mode, Task};

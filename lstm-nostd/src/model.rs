@@ -14,42 +14,12 @@ use crate::kernels::{
 use crate::layers::input::{ChannelWords, InputChannel};
 use crate::layers::{dense, input, lstm};
 use crate::state::State;
+use crate::task::{Mode, Task};
 
 /// The most LSTM layers of a model.
 pub const MAX_LSTM_LAYERS: usize = 4;
 /// The most dense layers of a model, the output layer included.
 pub const MAX_DENSE_LAYERS: usize = 4;
-
-/// What a model's outputs mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Values: `real = y · 2^output_exponent`.
-    Linear,
-    /// Logits of independent probabilities.
-    Sigmoid,
-    /// Logits of one class out of several.
-    Softmax,
-}
-
-impl Task {
-    /// Names of classes or values that a model of this task and `outputs` has: two for a single
-    /// sigmoid, else one an output.
-    pub const fn name_count(self, outputs: usize) -> usize {
-        match self {
-            Self::Sigmoid if outputs == 1 => 2,
-            _ => outputs,
-        }
-    }
-}
-
-/// When a model's outputs are meant to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// After the last step of a sequence.
-    SequenceToOne,
-    /// After every step.
-    SequenceToSequence,
-}
 
 /// A buffer is shorter than the model needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

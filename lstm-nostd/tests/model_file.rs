@@ -1,6 +1,8 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
-use lstm_nostd::artifact::{AlignedBytes, LayerError, ModelFile, RandomModel, WriteError};
+use lstm_nostd::artifact::{
+    AlignedBytes, LayerError, LayerKind, ModelFile, RandomModel, WriteError,
+};
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Model, Task};
 use proptest::prelude::*;
@@ -287,7 +289,7 @@ fn refuses_layer_field() {
         let expected =
             |error| matches!(error, LayerError::Field { field: found, .. } if found == field);
         assert!(
-            matches!(error, ArtifactError::Layer { dense: false, index: 0, error } if expected(error)),
+            matches!(error, ArtifactError::Layer { kind: LayerKind::Lstm, index: 0, error } if expected(error)),
             "{error}"
         );
     }
@@ -322,7 +324,7 @@ fn refuses_what_contradicts_the_scheme() {
         assert_eq!(
             error,
             ArtifactError::Layer {
-                dense: false,
+                kind: LayerKind::Lstm,
                 index: 0,
                 error: LayerError::SchemeOrder { scheme, order }
             }
@@ -338,7 +340,7 @@ fn refuses_what_contradicts_the_scheme() {
         assert!(matches!(
             file.to_bytes().unwrap_err(),
             WriteError::Refused(ArtifactError::Layer {
-                dense: false,
+                kind: LayerKind::Lstm,
                 index: 1,
                 error: LayerError::Field {
                     field: "input shift",
@@ -360,7 +362,7 @@ fn refuses_int4_weights_of_minus_8_and_padding_that_is_not_0() {
         assert_eq!(
             error,
             ArtifactError::Layer {
-                dense: false,
+                kind: LayerKind::Lstm,
                 index: 0,
                 error: LayerError::Weight { row }
             },
@@ -377,7 +379,7 @@ fn the_writer_refuses_int4_weights_beyond_7() {
     assert!(matches!(
         file.to_bytes().unwrap_err(),
         WriteError::Refused(ArtifactError::Layer {
-            dense: false,
+            kind: LayerKind::Lstm,
             index: 0,
             error: LayerError::Weight { row: 9 }
         })
@@ -387,7 +389,7 @@ fn the_writer_refuses_int4_weights_beyond_7() {
     assert!(matches!(
         file.to_bytes().unwrap_err(),
         WriteError::Refused(ArtifactError::Layer {
-            dense: true,
+            kind: LayerKind::Dense,
             index: 1,
             error: LayerError::Weight { row: 1 }
         })
@@ -399,7 +401,7 @@ fn refuses_order() {
     assert_eq!(
         refusal(&changed(|content| content[FIRST_LAYER + 10] = 77)),
         ArtifactError::Layer {
-            dense: false,
+            kind: LayerKind::Lstm,
             index: 0,
             error: LayerError::Order { found: 77 }
         }
@@ -417,7 +419,7 @@ fn refuses_a_pair_that_stands_for_no_weights() {
         assert_eq!(
             refusal(&sealed(content)),
             ArtifactError::Layer {
-                dense: false,
+                kind: LayerKind::Lstm,
                 index: 0,
                 error: LayerError::Weight { row }
             }
@@ -430,7 +432,7 @@ fn refuses_weight() {
     let first = FIRST_LAYER + 16;
     let error = refusal(&changed(|content| content[first + 4] = 0x80));
     let expected = |row| ArtifactError::Layer {
-        dense: false,
+        kind: LayerKind::Lstm,
         index: 0,
         error: LayerError::Weight { row },
     };
@@ -450,7 +452,7 @@ fn refuses_multiplier() {
     assert_eq!(
         error,
         ArtifactError::Layer {
-            dense: false,
+            kind: LayerKind::Lstm,
             index: 0,
             error: LayerError::Multiplier { row: 0 }
         }
@@ -466,7 +468,7 @@ fn refuses_overflow() {
     assert_eq!(
         error,
         ArtifactError::Layer {
-            dense: false,
+            kind: LayerKind::Lstm,
             index: 0,
             error: LayerError::Overflow { row: 0 }
         }

@@ -9,11 +9,13 @@
 
 use core::arch::asm;
 use core::fmt::Write as _;
+use core::mem::offset_of;
 use core::panic::PanicInfo;
 
 use cortex_m_semihosting::hio;
 use lstm_firmware::board;
 use lstm_firmware::stack::Painted;
+use lstm_nostd::artifact::Header;
 use lstm_nostd::kernels::{Active, I32x4, Kernels, LstmParameters, Width, blocks, lanes_mut};
 use lstm_nostd::{I16F16, I16x4, Model, State};
 
@@ -147,13 +149,14 @@ fn file() -> &'static [u8] {
         /// Half of the flash lies behind it; `build.rs` defines it.
         static _model_in_flash: u8;
     }
-    /// Place of a model file's length in its header.
-    const LENGTH: usize = 8;
     let start = &raw const _model_in_flash;
     // SAFETY: flash, on a 4-byte boundary. `cargo xtask bench` sees to it that a model file lies there,
     // whose header holds its own length; its bytes never change.
     unsafe {
-        let length = start.add(LENGTH).cast::<u32>().read_volatile();
+        let length = start
+            .add(offset_of!(Header, file_bytes))
+            .cast::<u32>()
+            .read_volatile();
         core::slice::from_raw_parts(start, length as usize)
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::{LayerKind, MAGIC};
 use crate::kernels::{Order, Scheme};
 
 /// Why a model file was refused.
@@ -56,8 +57,8 @@ pub enum ArtifactError {
     },
     /// A layer is not one that the engine can run.
     Layer {
-        /// Whether it is a dense layer.
-        dense: bool,
+        /// What it is.
+        kind: LayerKind,
         /// Its index among the layers of its kind, from 0.
         index: usize,
         /// What is wrong with it.
@@ -113,75 +114,45 @@ pub enum LayerError {
 
 impl fmt::Display for ArtifactError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut say = |text: fmt::Arguments<'_>| f.write_fmt(text);
         match *self {
-            Self::Misaligned { offset } => {
-                write!(
-                    f,
-                    "misaligned: the model must begin on a 4-byte boundary, found {offset} bytes past one"
-                )
-            }
+            Self::Misaligned { offset } => say(format_args!(
+                "misaligned: the model must begin on a 4-byte boundary, found {offset} bytes past one"
+            )),
             Self::Truncated {
-                need_bytes,
-                have_bytes,
-            } => {
-                write!(
-                    f,
-                    "truncated: the model needs {need_bytes} bytes, found {have_bytes}; copy it again"
-                )
-            }
+                need_bytes: need,
+                have_bytes: have,
+            } => say(format_args!(
+                "truncated: the model needs {need} bytes, found {have}; copy it again"
+            )),
             Self::TrailingBytes {
-                file_bytes,
-                have_bytes,
-            } => {
-                write!(
-                    f,
-                    "trailing bytes: the model has {file_bytes} bytes, found {have_bytes}"
-                )
-            }
-            Self::BadMagic { found } => {
-                write!(
-                    f,
-                    "bad magic: a model begins with {MAGIC:?}, found {found:?}; this is no model file",
-                    MAGIC = super::MAGIC
-                )
-            }
-            Self::Version { found, supported } => {
-                write!(
-                    f,
-                    "version: this engine reads version {supported}, found {found}; export the model again"
-                )
-            }
-            Self::Checksum { stored, computed } => {
-                write!(
-                    f,
-                    "checksum: stored {stored:#010x}, computed {computed:#010x}; the model was damaged, copy or export it again"
-                )
-            }
+                file_bytes: need,
+                have_bytes: have,
+            } => say(format_args!(
+                "trailing bytes: the model has {need} bytes, found {have}"
+            )),
+            Self::BadMagic { found } => say(format_args!(
+                "bad magic: a model begins with {MAGIC:?}, found {found:?}; this is no model file"
+            )),
+            Self::Version { found, supported } => say(format_args!(
+                "version: this engine reads version {supported}, found {found}; export the model again"
+            )),
+            Self::Checksum { stored, computed } => say(format_args!(
+                "checksum: stored {stored:#010x}, computed {computed:#010x}; the model was damaged, copy or export it again"
+            )),
             Self::Field {
                 field,
                 found,
                 allowed: (low, high),
-            } => {
-                write!(
-                    f,
-                    "header: {field} must be in {low}..={high}, found {found}"
-                )
+            } => say(format_args!(
+                "header: {field} must be in {low}..={high}, found {found}"
+            )),
+            Self::Layer { kind, index, error } => {
+                say(format_args!("{}.{index}: {error}", kind.name()))
             }
-            Self::Layer {
-                dense,
-                index,
-                error,
-            } => {
-                write!(
-                    f,
-                    "{}.{index}: {error}",
-                    if dense { "dense" } else { "lstm" }
-                )
-            }
-            Self::Name { index } => write!(
-                f,
+            Self::Name { index } => say(format_args!(
                 "names: name {index} is not whole UTF-8, or padding is not zero"
-            ),
+            )),
         }
     }
 }
@@ -233,3 +204,38 @@ impl From<crate::SizeError> for ArtifactError {
         }
     }
 }
+
+/// Why a model cannot be written.
+#[cfg(feature = "write")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// A size does not fit its field.
+    TooLarge {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: usize,
+        /// The largest value.
+        most: usize,
+    },
+    /// Parts of the model contradict each other or would be refused when read.
+    Refused(ArtifactError),
+}
+
+#[cfg(feature = "write")]
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { field, found, most } => {
+                write!(
+                    f,
+                    "the model file holds at most {most} {field}, found {found}"
+                )
+            }
+            Self::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(feature = "write")]
+impl core::error::Error for WriteError {}

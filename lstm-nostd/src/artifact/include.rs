@@ -1,6 +1,8 @@
 //! Models that are compiled into firmware, with their sizes as constants.
 
-use super::{HEADER_BYTES, MAGIC};
+use core::mem::offset_of;
+
+use super::{Header, MAGIC};
 
 /// The sizes that a model file's header states; [`Model::parse`](crate::Model::parse) checks them
 /// against its layers.
@@ -25,7 +27,7 @@ impl Sizes {
     /// When `file` does not begin like a model file, which stops the build.
     pub const fn of_file(file: &[u8]) -> Self {
         assert!(
-            file.len() >= HEADER_BYTES
+            file.len() >= size_of::<Header>()
                 && file[0] == MAGIC[0]
                 && file[1] == MAGIC[1]
                 && file[2] == MAGIC[2]
@@ -33,11 +35,11 @@ impl Sizes {
             "not a model file: export one with `trainer-host export`"
         );
         Self {
-            inputs: u16_at(file, 12),
-            outputs: u16_at(file, 14),
-            cell_blocks: u16_at(file, 20),
-            scratch_blocks: u16_at(file, 22),
-            hidden_blocks: u16_at(file, 30),
+            inputs: u16_at(file, offset_of!(Header, inputs)),
+            outputs: u16_at(file, offset_of!(Header, outputs)),
+            cell_blocks: u16_at(file, offset_of!(Header, cell_blocks)),
+            scratch_blocks: u16_at(file, offset_of!(Header, scratch_blocks)),
+            hidden_blocks: u16_at(file, offset_of!(Header, hidden_blocks)),
         }
     }
 }

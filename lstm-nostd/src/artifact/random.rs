@@ -7,7 +7,7 @@ use core::cmp::Ordering;
 use super::{Dense, Lstm, ModelFile};
 use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
-use crate::model::{Mode, Task};
+use crate::task::{Mode, Task};
 
 /// The shape of a random model, and the seed of its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,193 @@
+//! The content of a model file, owned: what the integers of a quantised network are written from.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::cursor::{Writer, fitted};
+use super::header::CHECKSUM_BYTES;
+use super::layer::Content;
+use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, Lstm, MAGIC, VERSION, WriteError};
+use crate::kernels::{Order, Scheme};
+use crate::layers::input::InputChannel;
+use crate::model::{BufferSizes, Model};
+use crate::task::{Mode, Task};
+
+/// The most bytes of a name.
+pub const MAX_NAME_BYTES: usize = u8::MAX as usize;
+/// The most bytes of a file.
+const MAX_FILE_BYTES: usize = i32::MAX as usize;
+
+/// The content of a model file, owned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelFile {
+    /// What the outputs mean.
+    pub task: Task,
+    /// When the outputs are read.
+    pub mode: Mode,
+    /// `real = y · 2^output_exponent` in linear tasks, 0 in others.
+    pub output_exponent: i8,
+    /// Normalisation of each channel, `[I]`.
+    pub channels: Vec<InputChannel>,
+    /// LSTM layers, first to last.
+    pub lstm: Vec<Lstm>,
+    /// Dense layers, first to last; the last one is the output layer.
+    pub dense: Vec<Dense>,
+    /// Names of the channels, `[I]`.
+    pub input_names: Vec<String>,
+    /// Names of the classes (two for a single sigmoid output) or of the values.
+    pub output_names: Vec<String>,
+    /// Steps for the self-test: raw inputs `[I]` and outputs `[O]` as bits of Q15.16.
+    pub golden: Vec<(Vec<i32>, Vec<i32>)>,
+}
+
+impl ModelFile {
+    /// The bytes of the file in the generic order, which every core runs.
+    ///
+    /// # Errors
+    /// As [`ModelFile::to_bytes_in`].
+    ///
+    /// # Panics
+    /// As [`ModelFile::to_bytes_in`].
+    pub fn to_bytes(&self) -> Result<AlignedBytes, WriteError> {
+        self.to_bytes_in(Order::Generic)
+    }
+
+    /// The bytes of the file with weights in the order of certain kernels. What is returned parses on a
+    /// host, and on cores whose kernels read this order.
+    ///
+    /// # Errors
+    /// [`WriteError`] when a size does not fit the format or the parser would refuse the file.
+    ///
+    /// # Panics
+    /// When the lengths of a layer's own vectors contradict each other.
+    pub fn to_bytes_in(&self, order: Order) -> Result<AlignedBytes, WriteError> {
+        let names = self.names()?;
+        let mut header = self.header(names.len())?;
+        let mut body = Writer::default();
+        body.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
+        let layers = self.recurrent().chain(self.dense());
+        for (place, (index, layer)) in layers.enumerate() {
+            layer.check_weights().map_err(|error| {
+                let kind = layer.kind();
+                WriteError::Refused(ArtifactError::Layer { kind, index, error })
+            })?;
+            let is_last = place + 1 == self.lstm.len() + self.dense.len();
+            layer.write(order, is_last, &mut body)?;
+        }
+        for (raw, outputs) in &self.golden {
+            body.i32s(raw.iter().chain(outputs).copied());
+        }
+        body.0.extend(names);
+        let length = size_of::<Header>() + body.0.len() + CHECKSUM_BYTES;
+        if length > MAX_FILE_BYTES {
+            return Err(WriteError::TooLarge {
+                field: "bytes",
+                found: length,
+                most: MAX_FILE_BYTES,
+            });
+        }
+        header.file_bytes = length as u32;
+        let mut out = Writer(Vec::with_capacity(length));
+        out.record(&header);
+        out.0.append(&mut body.0);
+        let checksum = CRC.checksum(&out.0);
+        out.record(&checksum);
+        let bytes = AlignedBytes::from(out.0.as_slice());
+        Model::parse(&bytes).map_err(WriteError::Refused)?;
+        Ok(bytes)
+    }
+
+    /// Schemes of the LSTM layers, then of the dense layers.
+    pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        let lstm = self.lstm.iter().map(|layer| layer.scheme);
+        lstm.chain(self.dense.iter().map(|layer| layer.scheme))
+    }
+
+    /// The recurrent layers, first to last, counted in their kind.
+    fn recurrent(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+        let layers = self.lstm.iter().map(|layer| layer as &dyn Content);
+        layers.enumerate()
+    }
+
+    /// The dense layers, first to last, counted in their kind.
+    fn dense(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+        let layers = self.dense.iter().map(|layer| layer as &dyn Content);
+        layers.enumerate()
+    }
+
+    fn outputs(&self) -> usize {
+        self.dense.last().map_or(0, |layer| layer.weight.len())
+    }
+
+    /// The header; the length of the file is not known yet.
+    fn header(&self, names_bytes: usize) -> Result<Header, WriteError> {
+        let buffers = BufferSizes::of_layers(
+            self.channels.len(),
+            self.recurrent().map(|(_, layer)| layer.outputs()),
+            self.dense().map(|(_, layer)| layer.outputs()),
+        );
+        Ok(Header {
+            magic: MAGIC,
+            version: VERSION,
+            task: self.task.code(),
+            mode: self.mode.code(),
+            file_bytes: 0,
+            inputs: fitted("inputs", self.channels.len())?,
+            outputs: fitted("outputs", self.outputs())?,
+            lstm_layers: fitted("LSTM layers", self.lstm.len())?,
+            dense_layers: fitted("dense layers", self.dense.len())?,
+            golden_steps: fitted("golden steps", self.golden.len())?,
+            cell_blocks: fitted("cell blocks", buffers.cell)?,
+            scratch_blocks: fitted("scratch blocks", buffers.scratch)?,
+            // Names beyond this make the file too long.
+            names_bytes: names_bytes as u32,
+            output_exponent: self.output_exponent,
+            reserved: 0,
+            hidden_blocks: fitted("hidden blocks", buffers.hidden)?,
+        })
+    }
+
+    fn names(&self) -> Result<Vec<u8>, WriteError> {
+        let expected = self.channels.len() + self.task.name_count(self.outputs());
+        let found = self.input_names.len() + self.output_names.len();
+        if found != expected || self.input_names.len() != self.channels.len() {
+            let index = found.min(expected);
+            return Err(WriteError::Refused(ArtifactError::Name { index }));
+        }
+        let mut bytes = Vec::new();
+        for name in self.input_names.iter().chain(&self.output_names) {
+            // A name that were cut could become another one's.
+            let length = u8::try_from(name.len()).map_err(|_| WriteError::TooLarge {
+                field: "bytes of a name",
+                found: name.len(),
+                most: MAX_NAME_BYTES,
+            })?;
+            bytes.push(length);
+            bytes.extend(name.as_bytes());
+        }
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        Ok(bytes)
+    }
+}
+
+impl From<&Model<'_>> for ModelFile {
+    /// The content of a parsed model: `parse(write(m)) == m`.
+    fn from(model: &Model<'_>) -> Self {
+        Self {
+            task: model.task(),
+            mode: model.mode(),
+            output_exponent: model.output_exponent(),
+            channels: (0..model.inputs())
+                .filter_map(|j| model.input_channel(j))
+                .collect(),
+            lstm: model.lstm_layers().iter().map(Lstm::from).collect(),
+            dense: model.dense_layers().map(Dense::from).collect(),
+            input_names: model.input_names().map(String::from).collect(),
+            output_names: model.output_names().map(String::from).collect(),
+            golden: model
+                .golden_steps()
+                .map(|(raw, out)| (raw.into(), out.into()))
+                .collect(),
+        }
+    }
+}

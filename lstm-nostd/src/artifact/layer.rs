@@ -1,0 +1,262 @@
+//! What layers of every kind share: the head of their record, where they stand, the bound of a row.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::cursor::Reader;
+use super::{ArtifactError, LayerError};
+#[cfg(feature = "write")]
+use super::{WriteError, cursor::Writer};
+use crate::kernels::{Scheme, Width};
+
+/// Between int8 and int16 of the same range.
+pub(super) const MAX_WIDTH_SHIFT: u8 = 8;
+
+/// What a layer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerKind {
+    /// LSTM, with or without peepholes.
+    Lstm,
+    /// Dense: with ReLU, or the output layer.
+    Dense,
+}
+
+impl LayerKind {
+    /// The number of the kind in a model file.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Lstm => 1,
+            Self::Dense => 2,
+        }
+    }
+
+    /// Its name in messages: `lstm`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lstm => "lstm",
+            Self::Dense => "dense",
+        }
+    }
+}
+
+/// The first 8 bytes of every layer's record; what a kind has of its own follows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LayerHead {
+    /// 0: [`LayerKind::code`].
+    pub kind: u8,
+    /// 1: [`Scheme::code`].
+    pub scheme: u8,
+    /// 2..4: flags of the kind.
+    pub flags: u16,
+    /// 4..6: layer inputs.
+    pub inputs: u16,
+    /// 6..8: units, at least 1.
+    pub units: u16,
+}
+
+impl LayerHead {
+    /// The head of a layer of this kind at this place; returns its scheme. `flags` are the least and the
+    /// largest.
+    pub(super) fn check(
+        &self,
+        kind: LayerKind,
+        place: Place,
+        flags: (u16, u16),
+    ) -> Result<Scheme, LayerError> {
+        let kind = kind.code().into();
+        layer_range("kind", self.kind.into(), kind, kind)?;
+        let scheme = Scheme::from_code(self.scheme).filter(|scheme| scheme.is_built_in());
+        let scheme = scheme.ok_or(LayerError::Field {
+            field: "scheme",
+            found: self.scheme.into(),
+            allowed: (1, Scheme::ALL.len() as u32),
+        })?;
+        layer_range("flags", self.flags.into(), flags.0.into(), flags.1.into())?;
+        let inputs = place.inputs as u32;
+        layer_range("inputs", self.inputs.into(), inputs, inputs)?;
+        layer_range("units", self.units.into(), 1, u16::MAX.into())?;
+        Ok(scheme)
+    }
+}
+
+/// Where a layer stands: on the raw inputs or on another layer, and whether it is the last one.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// Raw inputs, or outputs of the layer below.
+    pub(super) inputs: usize,
+    /// The type of these outputs; raw inputs take the first layer's.
+    pub(super) width: Option<Width>,
+    /// Whether it is the output layer.
+    pub(super) is_last: bool,
+}
+
+impl Place {
+    /// The conversion of the layer below, which must be 0 when there is none.
+    pub(super) fn input_shift(self, found: u8, scheme: Scheme) -> Result<u32, LayerError> {
+        let converts = self.width.is_some_and(|width| width != scheme.width());
+        let most = if converts { MAX_WIDTH_SHIFT } else { 0 };
+        layer_range("input shift", found.into(), 0, most.into())?;
+        Ok(found.into())
+    }
+}
+
+/// The view of one layer's record, of one kind.
+pub(super) trait View<'m>: Sized {
+    /// The kind.
+    const KIND: LayerKind;
+
+    /// Reads and checks the record of a layer at `place`.
+    ///
+    /// # Errors
+    /// What is wrong with the record.
+    fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop>;
+
+    /// The type of its outputs, and how many there are.
+    fn outputs(&self) -> (Width, usize);
+}
+
+impl<'m> Reader<'m> {
+    /// The next layer's record, at `place`, which becomes that of the layer above. `index` counts the layers
+    /// of its kind.
+    pub(super) fn layer<L: View<'m>>(
+        &mut self,
+        place: &mut Place,
+        index: usize,
+    ) -> Result<L, ArtifactError> {
+        let layer = L::read(self, *place).map_err(|stop| stop.at(L::KIND, index))?;
+        let (width, outputs) = layer.outputs();
+        place.inputs = outputs;
+        place.width = Some(width);
+        Ok(layer)
+    }
+}
+
+/// The integers of one layer, of one kind, which can be written.
+#[cfg(feature = "write")]
+pub(super) trait Content {
+    /// The kind.
+    fn kind(&self) -> LayerKind;
+
+    /// The type of its outputs, and how many there are.
+    fn outputs(&self) -> (Width, usize);
+
+    /// Every weight is within the range of the scheme.
+    ///
+    /// # Errors
+    /// The first row in the file with one that is not.
+    fn check_weights(&self) -> Result<(), LayerError>;
+
+    /// Appends the layer's record; weights lie in `order`, as far as the scheme has it.
+    ///
+    /// # Errors
+    /// [`WriteError`] when a size does not fit the format.
+    fn write(
+        &self,
+        order: crate::kernels::Order,
+        is_last: bool,
+        out: &mut Writer,
+    ) -> Result<(), WriteError>;
+}
+
+/// What stops the parser of a layer, which does not know the layer's index.
+pub(super) enum Stop {
+    /// The file ends.
+    File(ArtifactError),
+    /// The layer is not one that the engine can run.
+    Layer(LayerError),
+}
+
+impl Stop {
+    fn at(self, kind: LayerKind, index: usize) -> ArtifactError {
+        match self {
+            Self::File(error) => error,
+            Self::Layer(error) => ArtifactError::Layer { kind, index, error },
+        }
+    }
+}
+
+impl From<ArtifactError> for Stop {
+    fn from(error: ArtifactError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<LayerError> for Stop {
+    fn from(error: LayerError) -> Self {
+        Self::Layer(error)
+    }
+}
+
+/// A field of a record is within its range.
+pub(super) fn layer_range(
+    field: &'static str,
+    found: u32,
+    low: u32,
+    high: u32,
+) -> Result<(), LayerError> {
+    if (low..=high).contains(&found) {
+        return Ok(());
+    }
+    Err(LayerError::Field {
+        field,
+        found,
+        allowed: (low, high),
+    })
+}
+
+/// Bytes of a record that are not in use are zero.
+pub(super) fn zeros(reserved: &[u8]) -> Result<(), LayerError> {
+    for byte in reserved {
+        layer_range("reserved byte", (*byte).into(), 0, 0)?;
+    }
+    Ok(())
+}
+
+/// Σ|w| of one row; its first `count` weights are within ±`most` and its padding is zero.
+pub(super) fn magnitude(
+    blocks: impl Iterator<Item = [i8; 4]>,
+    count: usize,
+    most: i8,
+    row: usize,
+) -> Result<u64, LayerError> {
+    let mut sum = 0;
+    for (j, w) in blocks.flatten().enumerate() {
+        if w < -most || (j >= count && w != 0) {
+            return Err(LayerError::Weight { row });
+        }
+        sum += u64::from(w.unsigned_abs());
+    }
+    Ok(sum)
+}
+
+/// The accumulator bound: what products and peephole may reach, and the bias, stay below 2³¹ together.
+pub(super) fn check_row(reach: u64, bias: i64, mult: i32, row: usize) -> Result<(), LayerError> {
+    if mult < 0 {
+        return Err(LayerError::Multiplier { row });
+    }
+    if reach + bias.unsigned_abs() >= 1 << 31 {
+        return Err(LayerError::Overflow { row });
+    }
+    Ok(())
+}
+
+/// Every weight is within the range of the scheme; rows come with their number in the file.
+#[cfg(feature = "write")]
+pub(super) fn check_row_weights<'a>(
+    scheme: Scheme,
+    rows: impl Iterator<Item = (usize, &'a alloc::vec::Vec<i8>)>,
+) -> Result<(), LayerError> {
+    let most = scheme.weight_max();
+    for (row, weights) in rows {
+        if weights.iter().any(|w| !(-most..=most).contains(w)) {
+            return Err(LayerError::Weight { row });
+        }
+    }
+    Ok(())
+}
+
+/// Block `block` of four weights of a row, padded with zeros.
+#[cfg(feature = "write")]
+pub(super) fn quarter(row: &[i8], block: usize) -> [i8; 4] {
+    [0, 1, 2, 3].map(|j| row.get(4 * block + j).copied().unwrap_or(0))
+}

@@ -1,0 +1,365 @@
+//! An LSTM layer in a model file: read, checked and written.
+//!
+//! After the record, for `H` units with the rows of the gates i, f, g, o:
+//!
+//! | section | content |
+//! | --- | --- |
+//! | weights | generic: i8 `[H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]`, padded with zeros; w4a16 in half the bytes; other orders: [`crate::kernels`] |
+//! | gates | `[H]` times bias i32 `[4]`, mult i32 `[4]` |
+//! | peepholes | `[H]` times i16 `[4]` for i, f, 0, o; only with the flag |
+
+use core::cmp::Ordering;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::cursor::Reader;
+use super::layer::{
+    LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, magnitude, zeros,
+};
+use super::{LayerError, LayerKind};
+use crate::kernels::{Active, Kernels, LstmParameters, Order, RowBlock, Scheme, Weights, Width};
+
+const MAX_X_SHIFT: u8 = 15;
+const MAX_CELL_INT_BITS: u8 = 15;
+/// The largest magnitude of the narrow cell, 2¹⁵.
+const NARROW_CELL_MAX: u64 = 1 << 15;
+
+/// The record of an LSTM layer, 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct LstmRecord {
+    /// 0..8: [`LayerKind::Lstm`]; flags: bit 0 says that there are peepholes.
+    pub head: LayerHead,
+    /// 8: left shift of the input products `k`, 0..=15.
+    pub x_shift: u8,
+    /// 9: integer bits of the cell `m`, 1..=15.
+    pub cell_int_bits: u8,
+    /// 10: [`Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes; w8a16 has all but 4,
+    /// w8a8 0 or 4, w4a16 0.
+    pub order: u8,
+    /// 11: w8a8: `n` in 0..=8, the hidden state is Q0.(15−n); else 0.
+    pub h_shift: u8,
+    /// 12: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
+    pub input_shift: u8,
+    /// 13..16: zero.
+    pub reserved: [u8; 3],
+}
+
+impl LstmRecord {
+    const PEEPHOLES: u16 = 1;
+}
+
+impl<'m> View<'m> for LstmParameters<'m> {
+    const KIND: LayerKind = LayerKind::Lstm;
+
+    fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop> {
+        let record: &LstmRecord = reader.record()?;
+        let flags = (0, LstmRecord::PEEPHOLES);
+        let scheme = record.head.check(Self::KIND, place, flags)?;
+        zeros(&record.reserved)?;
+        let (x_shift, h_shift) = (record.x_shift.into(), record.h_shift.into());
+        layer_range("x shift", x_shift, 0, MAX_X_SHIFT.into())?;
+        let m = record.cell_int_bits.into();
+        layer_range("cell integer bits", m, 1, MAX_CELL_INT_BITS.into())?;
+        let most = match scheme.width() {
+            Width::Int16 => 0,
+            Width::Int8 => MAX_WIDTH_SHIFT,
+        };
+        layer_range("hidden shift", h_shift, 0, most.into())?;
+        let (inputs, hidden) = (place.inputs, record.head.units.into());
+        let rows = (inputs, hidden, x_shift.cmp(&h_shift));
+        let layer = Self {
+            hidden,
+            inputs,
+            weights: weights(reader, scheme, record.order, rows)?,
+            width: scheme.width(),
+            gates: reader.slice(hidden)?,
+            peepholes: if record.head.flags & LstmRecord::PEEPHOLES != 0 {
+                reader.slice(hidden)?
+            } else {
+                &[]
+            },
+            x_shift,
+            h_shift,
+            input_shift: place.input_shift(record.input_shift, scheme)?,
+            cell_int_bits: m,
+        };
+        check_units(&layer)?;
+        Ok(layer)
+    }
+
+    fn outputs(&self) -> (Width, usize) {
+        (self.width, self.hidden)
+    }
+}
+
+/// The weights of a layer in the order whose code is `order`. `shifts` is k compared with n.
+fn weights<'m>(
+    reader: &mut Reader<'m>,
+    scheme: Scheme,
+    order: u8,
+    (inputs, hidden, shifts): (usize, usize, Ordering),
+) -> Result<Weights<'m>, Stop> {
+    let refused = LayerError::Order { found: order };
+    let order = Order::from_code(order).ok_or(refused)?;
+    if order.of(scheme) != order {
+        return Err(LayerError::SchemeOrder { scheme, order }.into());
+    }
+    let count = hidden.saturating_mul(order.rows(inputs, hidden, shifts).lanes() / 4);
+    if scheme == Scheme::W4a16 {
+        return Ok(Weights::Nibbles(reader.slice(count)?));
+    }
+    if !Active::ORDERS.contains(&order) {
+        return Err(refused.into());
+    }
+    Ok(match order {
+        Order::Generic => Weights::Generic(reader.slice(count)?),
+        Order::Offset => Weights::Offset(reader.slice(count)?),
+        Order::Paired => Weights::Paired(reader.slice(count)?),
+        Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
+        Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
+    })
+}
+
+/// Every unit's rows are inside of the accumulator's bound, and nothing but zeros pads them.
+fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
+    let most = layer.scheme().weight_max();
+    let activation = layer.width.bits() - 1;
+    let mut peepholes = layer.peepholes.iter();
+    for (unit, [bias, mult]) in layer.gates.iter().enumerate() {
+        let peephole = peepholes.next().copied().unwrap_or_default();
+        let excess = layer.bias_excess(unit);
+        for gate in 0..4 {
+            let row = unit * 4 + gate;
+            // The mask changes nothing, and shows the optimiser that every index is in range.
+            let gate = gate & 3;
+            let of_gate = move |block: RowBlock| block[gate & 3];
+            let x = layer.input_part(unit).map(of_gate);
+            let x = magnitude(x, layer.inputs, most, row)? << (activation + layer.x_shift);
+            let h = layer.recurrent_part(unit).map(of_gate);
+            let h = magnitude(h, layer.hidden, most, row)? << (activation + layer.h_shift);
+            let p = NARROW_CELL_MAX * u64::from(peephole[gate].unsigned_abs());
+            let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
+            check_row(x + h + p, bias, mult[gate], row)?;
+        }
+        // g has no peephole; its place in the file is padding.
+        if peephole[2] != 0 {
+            return Err(LayerError::Weight { row: unit * 4 + 2 });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(feature = "write")]
+pub use content::Lstm;
+
+#[cfg(feature = "write")]
+mod content {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::LstmRecord;
+    use crate::artifact::cursor::{Writer, fitted};
+    use crate::artifact::layer::{Content, LayerHead, check_row_weights, quarter};
+    use crate::artifact::{LayerError, LayerKind, WriteError};
+    use crate::kernels::{
+        I32x4, LstmParameters, Order, RowBlock, Scheme, Width, grouped_bias_excess, offset, pack,
+        pair,
+    };
+
+    /// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Lstm {
+        /// How it is quantised.
+        pub scheme: Scheme,
+        /// Left shift of the input products, `k`.
+        pub x_shift: u8,
+        /// int8 activations: the hidden state is Q0.(15−n), 0..=8; else 0.
+        pub h_shift: u8,
+        /// Above a layer with activations of the other width: the shift between them, 0..=8; else 0.
+        pub input_shift: u8,
+        /// Integer bits of the cell, `m`.
+        pub cell_int_bits: u8,
+        /// Input weights, `[4H][I]`.
+        pub w_x: Vec<Vec<i8>>,
+        /// Recurrent weights, `[4H][H]`.
+        pub w_h: Vec<Vec<i8>>,
+        /// Biases in accumulator units, `[4H]`.
+        pub bias: Vec<i32>,
+        /// Multipliers from accumulator units to Q3.12, `[4H]`.
+        pub mult: Vec<i32>,
+        /// Peepholes in the order i, f, o, `[3][H]`; empty without.
+        pub peephole: Vec<Vec<i16>>,
+    }
+
+    impl Lstm {
+        fn hidden(&self) -> usize {
+            self.w_h.len() / 4
+        }
+
+        /// Where a unit's rows i, f, g, o lie in the vectors.
+        fn rows_of(&self, unit: usize) -> [usize; 4] {
+            [0, 1, 2, 3].map(|gate| gate * self.hidden() + unit)
+        }
+
+        /// The four rows of a unit as they are laid out, with their padding.
+        fn laid_out(&self, order: Order, unit: usize) -> [Vec<i8>; 4] {
+            self.rows_of(unit).map(|row| {
+                let [w_x, w_h] = [&self.w_x[row], &self.w_h[row]];
+                let layout = order.rows(w_x.len(), w_h.len(), self.x_shift.cmp(&self.h_shift));
+                let mut lanes = vec![0; layout.lanes()];
+                lanes[layout.x.start..][..w_x.len()].copy_from_slice(w_x);
+                lanes[layout.h.start..][..w_h.len()].copy_from_slice(w_h);
+                lanes
+            })
+        }
+
+        /// What the order adds to the biases of a unit.
+        fn bias_excess(&self, order: Order, unit: usize) -> I32x4 {
+            let sums = |weights: &[Vec<i8>]| -> I32x4 {
+                let sum = |row: usize| weights[row].iter().copied().map(i32::from).sum();
+                self.rows_of(unit).map(sum)
+            };
+            match order {
+                Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
+                Order::Grouped => {
+                    grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
+                }
+            }
+        }
+
+        fn record(&self, order: Order) -> Result<LstmRecord, WriteError> {
+            let flags = if self.peephole.is_empty() {
+                0
+            } else {
+                LstmRecord::PEEPHOLES
+            };
+            Ok(LstmRecord {
+                head: LayerHead {
+                    kind: self.kind().code(),
+                    scheme: self.scheme.code(),
+                    flags,
+                    inputs: fitted("inputs", self.w_x.first().map_or(0, Vec::len))?,
+                    units: fitted("hidden units", self.hidden())?,
+                },
+                x_shift: self.x_shift,
+                cell_int_bits: self.cell_int_bits,
+                order: order.code(),
+                h_shift: self.h_shift,
+                input_shift: self.input_shift,
+                reserved: [0; 3],
+            })
+        }
+    }
+
+    impl Content for Lstm {
+        fn kind(&self) -> LayerKind {
+            LayerKind::Lstm
+        }
+
+        fn outputs(&self) -> (Width, usize) {
+            (self.scheme.width(), self.hidden())
+        }
+
+        fn check_weights(&self) -> Result<(), LayerError> {
+            let hidden = self.hidden();
+            let in_file = |row: usize| row % hidden * 4 + row / hidden;
+            for part in [&self.w_x, &self.w_h] {
+                let rows = part.iter().enumerate().map(|(row, w)| (in_file(row), w));
+                check_row_weights(self.scheme, rows)?;
+            }
+            Ok(())
+        }
+
+        fn write(&self, order: Order, _: bool, out: &mut Writer) -> Result<(), WriteError> {
+            let order = order.of(self.scheme);
+            out.record(&self.record(order)?);
+            for unit in 0..self.hidden() {
+                write_rows(out, self.scheme, order, self.laid_out(order, unit));
+            }
+            for unit in 0..self.hidden() {
+                let (rows, excess) = (self.rows_of(unit), self.bias_excess(order, unit));
+                // Past the accumulator's bound the sum may wrap; the parser refuses the row.
+                let biases = rows.iter().zip(excess);
+                out.i32s(biases.map(|(row, excess)| self.bias[*row].wrapping_add(excess)));
+                out.i32s(rows.map(|row| self.mult[row]));
+            }
+            if let [i, f, o] = self.peephole.as_slice() {
+                for ((i, f), o) in i.iter().zip(f).zip(o) {
+                    out.record(&[*i, *f, 0, *o]);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// A unit's four rows, which are as long as `order` lays them out.
+    fn write_rows(out: &mut Writer, scheme: Scheme, order: Order, rows: [Vec<i8>; 4]) {
+        if matches!(order, Order::Grouped | Order::GroupedBytes) {
+            for first in (0..rows[0].len()).step_by(16) {
+                let groups = rows.iter().map(|row| &row[first..first + 16]);
+                groups.for_each(|group| out.i8s(group.iter().copied()));
+            }
+            return;
+        }
+        for index in 0..rows[0].len() / 4 {
+            let block: RowBlock = [0, 1, 2, 3].map(|gate| quarter(&rows[gate], index));
+            match order {
+                Order::Offset => out.i8s(offset(&block).into_iter().flatten()),
+                Order::Paired => out.i8s(pair(&block).into_iter().flatten()),
+                _ if scheme == Scheme::W4a16 => out.0.extend(pack(&block).as_flattened()),
+                _ => out.i8s(block.into_iter().flatten()),
+            }
+        }
+    }
+
+    impl From<&LstmParameters<'_>> for Lstm {
+        /// The content of a parsed layer.
+        fn from(layer: &LstmParameters<'_>) -> Self {
+            let hidden = layer.hidden;
+            let excess: Vec<I32x4> = (0..hidden).map(|unit| layer.bias_excess(unit)).collect();
+            // `[4H]` from the `[H][4]` of the file.
+            let by_gate = |of: &dyn Fn(usize, usize) -> i32| -> Vec<i32> {
+                (0..4 * hidden)
+                    .map(|row| of(row % hidden, row / hidden))
+                    .collect()
+            };
+            let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
+            let units = || 0..hidden;
+            Self {
+                scheme: layer.scheme(),
+                x_shift: layer.x_shift as u8,
+                h_shift: layer.h_shift as u8,
+                input_shift: layer.input_shift as u8,
+                cell_int_bits: layer.cell_int_bits as u8,
+                w_x: rows(
+                    units().map(|unit| layer.input_part(unit).collect()),
+                    layer.inputs,
+                ),
+                w_h: rows(
+                    units().map(|unit| layer.recurrent_part(unit).collect()),
+                    hidden,
+                ),
+                bias: by_gate(&|unit, gate| layer.gates[unit][0][gate] - excess[unit][gate]),
+                mult: by_gate(&|unit, gate| layer.gates[unit][1][gate]),
+                peephole: if layer.peepholes.is_empty() {
+                    Vec::new()
+                } else {
+                    [0, 1, 3].map(peephole).into()
+                },
+            }
+        }
+    }
+
+    /// Rows of `count` weights in the order of [`Lstm`] from the blocks of each unit.
+    fn rows(units: impl Iterator<Item = Vec<RowBlock>>, count: usize) -> Vec<Vec<i8>> {
+        let units: Vec<Vec<RowBlock>> = units.collect();
+        let row = |gate: usize, unit: &Vec<RowBlock>| {
+            let weights = unit.iter().flat_map(|block| block[gate]);
+            weights.take(count).collect()
+        };
+        (0..4)
+            .flat_map(|gate| units.iter().map(move |unit| row(gate, unit)))
+            .collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! The parser: every length, range, shape and accumulator bound is checked once, so that a step
+//! needs no check at all.
+
+use heapless::Vec;
+
+use super::ArtifactError;
+use super::cursor::{Reader, exactly, in_range};
+use super::header::{Header, verified};
+use super::layer::{Place, View};
+use crate::kernels::{DenseParameters, LstmParameters};
+use crate::layers::input::ChannelWords;
+use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_LSTM_LAYERS, Model, names};
+
+const MAX_INPUT_SHIFT: u8 = 31;
+
+impl<'m> Model<'m> {
+    /// Parses a model file in place.
+    ///
+    /// `file` is the whole file and begins on a 4-byte boundary
+    /// ([`include_model!`](crate::include_model) sees to that). The model that is returned cannot
+    /// fail or panic later.
+    ///
+    /// # Errors
+    /// What is wrong with the file, see [`ArtifactError`].
+    pub fn parse(file: &'m [u8]) -> Result<Self, ArtifactError> {
+        let content = verified(file)?;
+        let mut reader = Reader::new(content, file.len());
+        let header = Header::read(&mut reader)?;
+        let (task, mode) = (header.task()?, header.mode()?);
+        let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
+        let channels = channels(&mut reader, inputs)?;
+        let layers = Layers::read(&mut reader, header)?;
+        let buffers = layers.buffers(inputs);
+        exactly("outputs", outputs, layers.output.outputs)?;
+        exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
+        exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
+        let scratch_blocks = header.scratch_blocks.into();
+        exactly("scratch blocks", scratch_blocks, buffers.scratch)?;
+        let golden_steps = usize::from(header.golden_steps);
+        let golden = reader.slice(golden_steps.saturating_mul(inputs + outputs))?;
+        let names = reader.bytes(header.names_bytes as usize)?;
+        exactly("bytes after the names", reader.left(), 0)?;
+        check_names(names, inputs + task.name_count(outputs))?;
+        Ok(Self {
+            task,
+            mode,
+            output_exponent: header.output_exponent,
+            outputs,
+            buffers,
+            channels,
+            lstm: layers.lstm,
+            dense: layers.dense,
+            output: layers.output,
+            golden,
+            names,
+        })
+    }
+}
+
+/// The layers of a file, first to last.
+struct Layers<'m> {
+    lstm: Vec<LstmParameters<'m>, MAX_LSTM_LAYERS>,
+    /// All but the output layer.
+    dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
+    output: DenseParameters<'m>,
+}
+
+impl<'m> Layers<'m> {
+    /// Reads as many layers of each kind as the header counts.
+    fn read(reader: &mut Reader<'m>, header: &Header) -> Result<Self, ArtifactError> {
+        let mut place = Place {
+            inputs: header.inputs.into(),
+            width: None,
+            is_last: false,
+        };
+        let hidden_dense = usize::from(header.dense_layers) - 1;
+        let lstm = several(reader, &mut place, header.lstm_layers.into())?;
+        let dense = several(reader, &mut place, hidden_dense)?;
+        place.is_last = true;
+        let output = reader.layer(&mut place, hidden_dense)?;
+        Ok(Self {
+            lstm,
+            dense,
+            output,
+        })
+    }
+
+    fn buffers(&self, inputs: usize) -> BufferSizes {
+        let dense = self.dense.iter().chain([&self.output]);
+        BufferSizes::of_layers(
+            inputs,
+            self.lstm.iter().map(View::outputs),
+            dense.map(View::outputs),
+        )
+    }
+}
+
+/// Reads `count` layers of one kind, each on the one before. The header allows no more than `N`.
+fn several<'m, L: View<'m>, const N: usize>(
+    reader: &mut Reader<'m>,
+    place: &mut Place,
+    count: usize,
+) -> Result<Vec<L, N>, ArtifactError> {
+    let mut layers = Vec::new();
+    for index in 0..count {
+        let _ = layers.push(reader.layer(place, index)?);
+    }
+    Ok(layers)
+}
+
+/// The normalisation of the input channels.
+fn channels<'m>(
+    reader: &mut Reader<'m>,
+    inputs: usize,
+) -> Result<&'m [ChannelWords], ArtifactError> {
+    let channels: &[ChannelWords] = reader.slice(inputs)?;
+    for [_, mult, word] in channels {
+        // The third word holds shift, fraction bits and two zero bytes; a mult is not negative.
+        let (mult, word) = (*mult as u32, *word as u32);
+        in_range("input channel", word >> 16, 0, 0)?;
+        in_range("input shift", word & 0xff, 0, MAX_INPUT_SHIFT.into())?;
+        in_range("input mult", mult, 0, i32::MAX as u32)?;
+    }
+    Ok(channels)
+}
+
+fn check_names(bytes: &[u8], count: usize) -> Result<(), ArtifactError> {
+    exactly("names length modulo 4", bytes.len() % 4, 0)?;
+    let mut used = 0;
+    let mut found = 0;
+    for name in names(bytes).take(count) {
+        used += 1 + name.len();
+        found += 1;
+    }
+    let padding = bytes.get(used..).unwrap_or_default();
+    if found < count || padding.len() >= 4 || padding.iter().any(|byte| *byte != 0) {
+        return Err(ArtifactError::Name { index: found });
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a model's outputs mean, and when they are read.
+
+/// What a model's outputs mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Values: `real = y · 2^output_exponent`.
+    Linear,
+    /// Logits of independent probabilities.
+    Sigmoid,
+    /// Logits of one class out of several.
+    Softmax,
+}
+
+impl Task {
+    /// Every task.
+    pub const ALL: [Self; 3] = [Self::Linear, Self::Sigmoid, Self::Softmax];
+
+    /// The number of the task in a model file.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Linear => 0,
+            Self::Sigmoid => 1,
+            Self::Softmax => 2,
+        }
+    }
+
+    /// The task with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.code() == code)
+    }
+
+    /// Its name in files and messages: `softmax`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Sigmoid => "sigmoid",
+            Self::Softmax => "softmax",
+        }
+    }
+
+    /// The task of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    /// Names of classes or values that a model of this task and `outputs` has: two for a single
+    /// sigmoid, else one an output.
+    pub const fn name_count(self, outputs: usize) -> usize {
+        match self {
+            Self::Sigmoid if outputs == 1 => 2,
+            _ => outputs,
+        }
+    }
+}
+
+/// When a model's outputs are meant to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// After the last step of a sequence.
+    SequenceToOne,
+    /// After every step.
+    SequenceToSequence,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::SequenceToOne, Self::SequenceToSequence];
+
+    /// The number of the mode in a model file.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::SequenceToOne => 0,
+            Self::SequenceToSequence => 1,
+        }
+    }
+
+    /// The mode with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.code() == code)
+    }
+
+    /// Its name in files and messages: `sequence-to-one`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SequenceToOne => "sequence-to-one",
+            Self::SequenceToSequence => "sequence-to-sequence",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
