@@ -46,16 +46,14 @@ fn exp_negative(max: I16F16, y: I16F16) -> u64 {
     let d = max.to_bits().abs_diff(y.to_bits());
     // Q16.16 times Q2.30, down to 30 fraction bits.
     let exponent = (u64::from(d) * LOG2_E_Q30) >> 16;
-    let whole = exponent >> 30;
-    if whole > 31 {
-        return 0;
-    }
+    // At most 2¹⁷; a shift by all 64 bits or more leaves nothing.
+    let whole = (exponent >> 30) as u32;
     let f = (exponent & ((1 << 30) - 1)) as i64;
     let power = EXP2_Q30
         .iter()
         .rev()
         .fold(0i64, |sum, c| c + ((sum * f) >> 30)); // (P2)
-    (power as u64) >> whole
+    (power as u64).checked_shr(whole).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -80,6 +78,45 @@ mod tests {
                 prop_assert!((exact - f64::from(found)).abs() <= MAX_ERROR_LSB, "{exact} {found}");
             }
         }
+    }
+
+    #[test]
+    fn equal_logits_share_to_the_nearest() {
+        for count in 1..=20 {
+            let mut found = [0i16; 20];
+            softmax(&[I16F16::from_bits(-7); 20][..count], &mut found[..count]);
+            // round(32767 / count)
+            let expected = (2 * 32_767 + count) / (2 * count);
+            assert!(
+                found[..count].iter().all(|p| *p as usize == expected),
+                "{count}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn powers_are_near_the_exact_ones_until_nothing_is_left() {
+        let power = |d: u32| {
+            exp_negative(
+                I16F16::MAX,
+                I16F16::from_bits(i32::MAX.wrapping_sub_unsigned(d)),
+            )
+        };
+        let ln2 = f64::from(1 << 16) * core::f64::consts::LN_2;
+        for whole in 0..=100u32 {
+            // The first difference that halves `whole` times, and the last one before it.
+            let d = libm::ceil(f64::from(whole) * ln2) as u32;
+            for d in [d.saturating_sub(1), d, d + 1] {
+                let exact = libm::exp(-f64::from(d) / 65_536.0) * f64::from(1 << 30);
+                let found = power(d) as f64;
+                // (P2) is within 4·10⁻⁶ of 2^(−f), and the shift rounds down.
+                assert!(
+                    (found - exact).abs() <= 1.0 + exact * 4e-6,
+                    "{d}: {found} {exact}"
+                );
+            }
+        }
+        assert_eq!([40 << 16, 1 << 31, u32::MAX].map(power), [0; 3]);
     }
 
     #[test]

@@ -8,8 +8,9 @@
 pub const fn round_shift(value: i32, shift: u32) -> i32 {
     match shift {
         0 => value,
-        // floor((⌊v / 2^(s−1)⌋ + 1) / 2) = floor((v + 2^(s−1)) / 2^s), without the overflow of the sum.
+        // (v + 1) / 2 without the overflow of the sum.
         1 => (value >> 1) + (value & 1),
+        // floor((⌊v / 2^(s−1)⌋ + 1) / 2) = floor((v + 2^(s−1)) / 2^s)
         _ => ((value >> (shift - 1)) + 1) >> 1,
     }
 }
@@ -20,7 +21,7 @@ pub const fn round_shift(value: i32, shift: u32) -> i32 {
 #[inline(always)]
 pub const fn mul_high(a: i32, b: i32) -> i32 {
     if cfg!(lstm_narrow_multiply) {
-        narrow::mul_high(a, b)
+        by_halves::mul_high(a, b)
     } else {
         ((a as i64 * b as i64 + (1 << 31)) >> 32) as i32
     }
@@ -30,7 +31,7 @@ pub const fn mul_high(a: i32, b: i32) -> i32 {
 #[inline(always)]
 pub const fn mul_floor16(a: i32, b: i16) -> i32 {
     if cfg!(lstm_narrow_multiply) {
-        narrow::mul_floor16(a, b)
+        by_halves::mul_floor16(a, b)
     } else {
         // The upper word of a 64-bit product needs no 64-bit shift.
         ((a as i64 * ((b as i32) << 16) as i64) >> 32) as i32
@@ -38,7 +39,7 @@ pub const fn mul_floor16(a: i32, b: i16) -> i32 {
 }
 
 /// The same products from 32-bit ones, for cores without a wider multiplication.
-mod narrow {
+mod by_halves {
     #[inline(always)]
     pub(super) const fn mul_high(a: i32, b: i32) -> i32 {
         let (a_high, a_low) = (a >> 16, a & 0xffff);
@@ -129,7 +130,7 @@ mod tests {
         fn mul_high_is_the_rounded_high_word(a in any_i32(), b in any_i32()) {
             let exact = (i128::from(a) * i128::from(b) + (1 << 31)) >> 32;
             prop_assert_eq!(i128::from(mul_high(a, b)), exact);
-            prop_assert_eq!(narrow::mul_high(a, b), mul_high(a, b));
+            prop_assert_eq!(by_halves::mul_high(a, b), mul_high(a, b));
         }
 
         #[test]
@@ -137,7 +138,7 @@ mod tests {
             let exact = (i64::from(a) * i64::from(b)) >> 16;
             if let Ok(exact) = i32::try_from(exact) {
                 prop_assert_eq!(mul_floor16(a, b), exact);
-                prop_assert_eq!(narrow::mul_floor16(a, b), exact);
+                prop_assert_eq!(by_halves::mul_floor16(a, b), exact);
             }
         }
 
@@ -152,6 +153,21 @@ mod tests {
             prop_assert_eq!(i32::from(saturate16(value)), value.clamp(-32_768, 32_767));
             prop_assert_eq!(i32::from(saturate16_symmetric(value)), value.clamp(-32_767, 32_767));
             prop_assert_eq!(i32::from(saturate8_symmetric(value)), value.clamp(-127, 127));
+        }
+    }
+
+    /// Shifts by 0 and 1 have arms of their own, which a random shift seldom meets at the ends of i32.
+    #[test]
+    fn round_shift_holds_at_the_ends_for_every_shift() {
+        for shift in 0u32..=31 {
+            for distance in -3..=3 {
+                let near = [i32::MIN, 0, i32::MAX].map(|end: i32| end.saturating_add(distance));
+                for value in near {
+                    let exact = ((i64::from(value) << 1) + (1i64 << shift)) >> (shift + 1);
+                    let found = round_shift(value, shift);
+                    assert_eq!(i64::from(found), exact, "{value} by {shift}");
+                }
+            }
         }
     }
 }

@@ -92,3 +92,22 @@ impl Mode {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_lead_back() {
+        for task in Task::ALL {
+            assert_eq!(Task::from_code(task.code()), Some(task));
+            assert_eq!(Task::from_name(task.name()), Some(task));
+        }
+        for mode in Mode::ALL {
+            assert_eq!(Mode::from_code(mode.code()), Some(mode));
+            assert_eq!(Mode::from_name(mode.name()), Some(mode));
+        }
+        assert_eq!(Task::from_code(3), None);
+        assert_eq!(Mode::from_name("softmax"), None);
+    }
+}

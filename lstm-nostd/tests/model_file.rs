@@ -1,10 +1,10 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
 use lstm_nostd::artifact::{
-    AlignedBytes, LayerError, LayerKind, ModelFile, RandomModel, WriteError,
+    AlignedBytes, LayerError, LayerKind, ModelFile, RandomModel, Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{ArtifactError, Model, Task};
+use lstm_nostd::{ArtifactError, I16F16, I16x4, Model, Task};
 use proptest::prelude::*;
 
 fn shapes() -> impl Strategy<Value = RandomModel> {
@@ -86,6 +86,146 @@ const FIRST_LAYER: usize = 32 + 3 * 12;
 /// Bytes of a weight row block: four gates by four inputs.
 const ROW_BLOCK: usize = 16;
 
+/// Whether the file is accepted. Then a few extreme steps equal those of the specification, and every name
+/// can be read.
+fn refused_or_runs(bytes: &[u8]) -> bool {
+    let Ok(model) = Model::parse(bytes) else {
+        return false;
+    };
+    let blocks = |count| vec![I16x4::default(); count];
+    let mut hidden = [blocks(model.hidden_blocks()), blocks(model.hidden_blocks())];
+    let mut cell = [0, 1].map(|_| vec![[0; 4]; model.cell_blocks()]);
+    let mut scratch = blocks(model.scratch_blocks());
+    let mut outputs = [0, 1].map(|_| vec![I16F16::ZERO; model.outputs()]);
+    for extreme in [i32::MIN, i32::MAX, 0, 12_345] {
+        let raw = vec![extreme; model.inputs()];
+        let state = (&mut hidden[0][..], &mut cell[0][..]);
+        let stepped = model.step(state, &mut scratch, &raw, &mut outputs[0]);
+        stepped.unwrap();
+        let state = (&mut hidden[1][..], &mut cell[1][..]);
+        let observed = model.observed_step(
+            state,
+            &mut scratch,
+            &raw,
+            &mut outputs[1],
+            &mut |_, _, _| {},
+        );
+        observed.unwrap();
+        assert_eq!(hidden[0], hidden[1]);
+        assert_eq!(cell[0], cell[1]);
+        assert_eq!(outputs[0], outputs[1]);
+    }
+    let names = model.input_names().chain(model.output_names());
+    names.for_each(|name| assert!(name.len() < 256));
+    true
+}
+
+/// Damage that the checksum cannot see, byte by byte, in every scheme and order.
+#[test]
+fn every_changed_byte_is_refused_or_runs() {
+    assert!(
+        cfg!(debug_assertions),
+        "in the dev profile, whose arithmetic is checked for overflow"
+    );
+    let mixed = [Scheme::W8a16, Scheme::W8a8, Scheme::W4a16];
+    for (schemes, order) in [
+        [Scheme::W8a16; 3],
+        [Scheme::W8a8; 3],
+        [Scheme::W4a16; 3],
+        mixed,
+    ]
+    .into_iter()
+    .flat_map(|schemes| Order::ALL.map(|order| (schemes, order)))
+    .filter(|(schemes, order)| schemes.iter().any(|s| order.of(*s) == *order))
+    {
+        let shape = RandomModel {
+            inputs: 9,
+            hidden: vec![3, 2],
+            dense: vec![2],
+            outputs: 1,
+            peepholes: true,
+            schemes: schemes.to_vec(),
+            seed: 5,
+            ..RandomModel::default()
+        };
+        let mut file = shape.build();
+        file.golden = vec![(vec![1; 9], vec![2])];
+        // With the largest shift, the sum of this row leaves 32 bits.
+        file.lstm[0].w_x[0] = vec![schemes[0].weight_max(); 9];
+        file.lstm[0].bias[0] = 0;
+        let bytes = file.to_bytes_in(order).unwrap();
+        let content = &bytes[..bytes.len() - 4];
+        let (mut refused, mut ran) = (0, 0);
+        for (at, byte) in content.iter().enumerate() {
+            let near = [byte ^ 1, byte.wrapping_add(1), byte.wrapping_sub(1)];
+            for value in [0, 1, 15, 0x7f, 0x80, 0xff].into_iter().chain(near) {
+                let mut changed = content.to_vec();
+                changed[at] = value;
+                if refused_or_runs(&sealed(changed)) {
+                    ran += 1;
+                } else {
+                    refused += 1;
+                }
+            }
+        }
+        // Among what runs are weights, among what is refused is padding.
+        assert!(
+            ran > content.len() && refused > content.len(),
+            "{ran} {refused}"
+        );
+    }
+}
+
+#[test]
+fn the_writer_refuses_shifts_out_of_range_in_every_order() {
+    for order in Order::ALL {
+        for x_shift in [16, 31, 32, 255] {
+            let mut file = example();
+            file.lstm[0].x_shift = x_shift;
+            assert!(matches!(
+                file.to_bytes_in(order).unwrap_err(),
+                WriteError::Refused(ArtifactError::Layer {
+                    kind: LayerKind::Lstm,
+                    index: 0,
+                    error: LayerError::Field {
+                        field: "x shift",
+                        ..
+                    }
+                })
+            ));
+        }
+    }
+}
+
+/// The places of the header's bytes, by number.
+#[test]
+fn the_header_lies_as_its_page_says() {
+    let bytes = example().to_bytes().unwrap();
+    let u16_at = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap());
+    let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert_eq!(bytes[..8], *b"LSTM\x02\x00\x00\x01");
+    assert_eq!(u32_at(8) as usize, bytes.len());
+    // Inputs, outputs, golden steps, cell blocks ⌈5/4⌉ + ⌈6/4⌉.
+    assert_eq!([12, 14, 18, 20].map(u16_at), [3, 2, 1, 4]);
+    assert_eq!(bytes[16..18], [2, 2]);
+    // Scratch: the widest layer's input and new state; hidden blocks as cell blocks.
+    assert_eq!([22, 30].map(u16_at), [3, 4]);
+    // in0, in1, in2, out0, out1 with their lengths: 22 bytes.
+    assert_eq!(u32_at(24), 24);
+    assert_eq!(bytes[28..30], [0, 0]);
+    let model = Model::parse(&bytes).unwrap();
+    assert_eq!(
+        Sizes::of_file(&bytes),
+        Sizes {
+            inputs: model.inputs(),
+            outputs: model.outputs(),
+            cell_blocks: model.cell_blocks(),
+            hidden_blocks: model.hidden_blocks(),
+            scratch_blocks: model.scratch_blocks(),
+        }
+    );
+}
+
 proptest! {
     #[test]
     fn parse_after_write_is_the_same_model(shape in shapes()) {
@@ -139,18 +279,7 @@ proptest! {
             content[at] = value;
         }
         let bytes = sealed(content);
-        if let Ok(model) = Model::parse(&bytes) {
-            let blocks = |count| vec![lstm_nostd::I16x4::default(); count];
-            let mut hidden = blocks(model.hidden_blocks());
-            let mut cell = vec![[0; 4]; model.cell_blocks()];
-            let mut scratch = blocks(model.scratch_blocks());
-            let mut outputs = vec![lstm_nostd::I16F16::ZERO; model.outputs()];
-            for extreme in [i32::MIN, i32::MAX, 0, 12_345] {
-                let raw = vec![extreme; model.inputs()];
-                model.step((&mut hidden, &mut cell), &mut scratch, &raw, &mut outputs).unwrap();
-            }
-            model.input_names().chain(model.output_names()).for_each(|name| assert!(name.len() < 256));
-        }
+        refused_or_runs(&bytes);
     }
 
     #[test]

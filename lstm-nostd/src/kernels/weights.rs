@@ -300,10 +300,14 @@ pub fn pack(rows: &RowBlock) -> NibbleBlock {
 }
 
 /// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights.
+///
+/// Exact for rows inside of the accumulator's bound. Of others, which are refused by their weights and
+/// `x_shift` alone, it wraps.
 pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
     let mut excess = sum_h;
     for (excess, sum_x) in excess.iter_mut().zip(sum_x) {
-        *excess = 128 * (*excess + (sum_x << x_shift));
+        let sum = excess.wrapping_add(sum_x.wrapping_shl(x_shift));
+        *excess = sum.wrapping_mul(128);
     }
     excess
 }
