@@ -5,8 +5,8 @@
 //! - `lstm_narrow_multiply` for cores without a wide multiplication: only `src/requant.rs` reads it;
 //! - `lstm_table_columns` for tables in columns: only `src/activation/table.rs` reads it.
 //!
-//! `cfg(target_feature = "dsp")` does not exist on stable compilers, so the extensions follow from the
-//! target and from the flags that name a CPU or a feature.
+//! Stable compilers have no `cfg(target_feature = "dsp")`. The extensions follow from the target, and from the
+//! flags that name a CPU or a feature.
 
 use std::env;
 

@@ -1,7 +1,7 @@
 //! The static buffers of the link's server, sized for the board.
 
 use lstm_link::payload_bytes;
-use lstm_nostd::{I16F16, I16x4, State};
+use lstm_nostd::{Block, I16F16, State};
 
 use crate::board::CAPACITY;
 
@@ -31,7 +31,7 @@ pub struct Work {
     /// State of the stream.
     pub state: State<{ CAPACITY.state_blocks }, { CAPACITY.state_blocks }>,
     /// Used while a step runs.
-    pub scratch: [I16x4; CAPACITY.scratch_blocks],
+    pub scratch: [Block; CAPACITY.scratch_blocks],
     /// Raw inputs of one step.
     pub raw: [i32; CAPACITY.channels],
     /// Outputs of one step.
@@ -49,7 +49,7 @@ impl Memory {
             sent: [0; CAPACITY.frame_bytes],
             work: Work {
                 state: State::new(),
-                scratch: [I16x4([0; 4]); CAPACITY.scratch_blocks],
+                scratch: [Block::ZERO; CAPACITY.scratch_blocks],
                 raw: [0; CAPACITY.channels],
                 outputs: [I16F16::ZERO; CAPACITY.channels],
                 payload: [0; CAPACITY.frame_bytes],

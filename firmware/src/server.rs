@@ -12,7 +12,7 @@ use lstm_link::{
     Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request, Resource, Response, StackUse,
     TickRate, Width, checksum, payload_bytes,
 };
-use lstm_nostd::{I16x4, Model};
+use lstm_nostd::{Block, Model};
 
 use crate::board::{CAPACITY, NAME};
 use crate::counter::Counter;
@@ -293,7 +293,7 @@ impl Work {
 fn state_bytes(model: &Model<'_>) -> [usize; 2] {
     [
         size_of::<[i32; 4]>() * model.cell_blocks(),
-        size_of::<I16x4>() * model.hidden_blocks(),
+        size_of::<Block>() * model.hidden_blocks(),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Time of an LSTM layer's step on the host: the specification, and the kernels of this build.
+//! Time of a layer's step on the host: the specification, and the kernels of this build.
 //!
 //! ```text
 //! cargo run --release -p lstm-nostd --features write --example host_speed
@@ -6,9 +6,9 @@
 
 use std::time::Instant;
 
-use lstm_nostd::Model;
 use lstm_nostd::artifact::RandomModel;
-use lstm_nostd::kernels::{Active, I16x4, Kernels, LstmParameters, Scheme, blocks, scalar::Scalar};
+use lstm_nostd::kernels::{Active, Block, Kernels, Scheme, scalar::Scalar};
+use lstm_nostd::{Model, RecurrentLayer};
 
 fn main() {
     println!(
@@ -29,7 +29,7 @@ fn main() {
                 .to_bytes()
                 .expect("the shape fits the format");
             let model = Model::parse(&bytes).expect("the model is valid");
-            let layer = &model.lstm_layers()[0];
+            let layer = &model.recurrent_layers()[0];
             let [slow, fast] = [seconds::<Scalar>(layer), seconds::<Active>(layer)];
             println!(
                 "{scheme:>6} {:>8} {:>11.2} µs {:>7.2} µs {:>6.1}",
@@ -43,16 +43,16 @@ fn main() {
 }
 
 /// The best of several means.
-fn seconds<K: Kernels>(layer: &LstmParameters<'_>) -> f64 {
+fn seconds<K: Kernels>(layer: &RecurrentLayer<'_>) -> f64 {
     const STEPS: u32 = 500;
-    let x = vec![I16x4([321, -4_000, 17, 9_999]); layer.width.blocks(layer.inputs)];
-    let mut h = vec![I16x4::default(); layer.width.blocks(layer.hidden)];
+    let x = vec![Block([321, -4_000, 17, 9_999]); layer.rows().width.blocks(layer.rows().inputs)];
+    let mut h = vec![Block::default(); layer.rows().width.blocks(layer.rows().outputs)];
     let mut next = h.clone();
-    let mut cell = vec![[0; 4]; blocks(layer.hidden)];
+    let mut cell = vec![[0; 4]; layer.cell_blocks()];
     let mean = |_| {
         let start = Instant::now();
         for _ in 0..STEPS {
-            K::lstm_step(layer, &x, &mut h, &mut cell, &mut next);
+            layer.step::<K>(&x, &mut h, &mut cell, &mut next);
         }
         start.elapsed().as_secs_f64() / f64::from(STEPS)
     };

@@ -6,7 +6,7 @@
 //! ```
 
 use lstm_nostd::artifact::AlignedBytes;
-use lstm_nostd::kernels::I16x4;
+use lstm_nostd::kernels::Block;
 use lstm_nostd::{I16F16, Model};
 
 /// Blocks of cells, of hidden state and of scratch memory, and outputs: the largest model that fits here.
@@ -31,9 +31,9 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = model.self_test::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
     println!("self-test: {steps} steps equal");
 
-    let mut hidden = [I16x4::default(); HIDDEN];
+    let mut hidden = [Block::default(); HIDDEN];
     let mut cell = [[0; 4]; CELLS];
-    let mut scratch = [I16x4::default(); SCRATCH];
+    let mut scratch = [Block::default(); SCRATCH];
     let mut outputs = [I16F16::ZERO; OUTPUTS];
     let raw = vec![0; model.inputs()];
     model.step((&mut hidden, &mut cell), &mut scratch, &raw, &mut outputs)?;

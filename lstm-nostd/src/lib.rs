@@ -74,8 +74,9 @@
 //! `trainer-host export --target CORE` orders the weights for the kernels. An engine refuses a file in the order of another
 //! core, and says so.
 //!
-//! The integers are the same on every core: [`kernels::scalar`] defines them, and every other
-//! backend reproduces them bit for bit. Modules use only those to their left:
+//! The integers are the same on every core: [`kernels::scalar`] and the file of each kind of layer in
+//! [`kernels`] define them, and every other backend reproduces them bit for bit. Modules use only those to
+//! their left:
 //!
 //! ```text
 //! requant → activation → kernels → layers → state, task, model, probability → artifact
@@ -101,7 +102,8 @@ pub mod task;
 
 pub use artifact::ArtifactError;
 pub use fixed::types::I16F16;
-pub use kernels::I16x4;
+pub use kernels::Block;
+pub use layers::RecurrentLayer;
 pub use layers::input::InputChannel;
 pub use model::{FixedModel, Model, SelfTestError, SizeError, decide};
 pub use state::State;

@@ -9,15 +9,15 @@ use fixed::types::I16F16;
 use heapless::Vec;
 
 use crate::kernels::{
-    Active, DenseParameters, I16x4, I32x4, Kernels, LstmParameters, Width, blocks, convert, scalar,
+    Active, Block, DenseParameters, I32x4, Kernels, Scheme, Width, convert, scalar::Scalar,
 };
 use crate::layers::input::{ChannelWords, InputChannel};
-use crate::layers::{dense, input, lstm};
+use crate::layers::{LayerSize, RecurrentLayer, UnitStep, dense, input};
 use crate::state::State;
 use crate::task::{Mode, Task};
 
-/// The most LSTM layers of a model.
-pub const MAX_LSTM_LAYERS: usize = 4;
+/// The most recurrent layers of a model.
+pub const MAX_RECURRENT_LAYERS: usize = 4;
 /// The most dense layers of a model, the output layer included.
 pub const MAX_DENSE_LAYERS: usize = 4;
 
@@ -53,40 +53,44 @@ pub struct BufferSizes {
     pub hidden: usize,
     /// The part of scratch that holds a layer's input: raw inputs normalised, or converted.
     pub input: usize,
-    /// Scratch: of LSTM layers the input and the new hidden state, of dense layers their inputs, where
-    /// those are converted, and outputs.
+    /// Scratch memory. A recurrent layer keeps its input and its next hidden state there; a dense layer its
+    /// outputs, and its inputs if they are converted.
     pub scratch: usize,
 }
 
 impl BufferSizes {
-    /// For a model of `inputs` channels and layers given as width and units; the last dense layer is the
-    /// output layer.
+    /// For a model of `inputs` channels; the last dense layer is the output layer.
     pub(crate) fn of_layers(
         inputs: usize,
-        lstm: impl Iterator<Item = (Width, usize)>,
-        dense: impl Iterator<Item = (Width, usize)>,
+        recurrent: impl Iterator<Item = LayerSize>,
+        dense: impl Iterator<Item = LayerSize>,
     ) -> Self {
         let mut sizes = Self::default();
         let mut below = None;
-        let mut units_below = inputs;
+        let mut outputs_below = inputs;
         let mut widest = 0;
-        for (width, units) in lstm {
+        for LayerSize {
+            width,
+            outputs,
+            cells,
+        } in recurrent
+        {
             if below != Some(width) {
-                sizes.input = sizes.input.max(width.blocks(units_below));
+                sizes.input = sizes.input.max(width.blocks(outputs_below));
             }
-            sizes.cell += blocks(units);
-            sizes.hidden += width.blocks(units);
-            widest = widest.max(width.blocks(units));
-            (below, units_below) = (Some(width), units);
+            sizes.cell += cells;
+            sizes.hidden += width.blocks(outputs);
+            widest = widest.max(width.blocks(outputs));
+            (below, outputs_below) = (Some(width), outputs);
         }
-        let (mut dense_blocks, mut outputs) = (0, 0);
-        for (width, units) in dense {
-            dense_blocks += outputs;
+        let (mut dense_blocks, mut output_blocks) = (0, 0);
+        for LayerSize { width, outputs, .. } in dense {
+            dense_blocks += output_blocks;
             if below != Some(width) {
-                dense_blocks += width.blocks(units_below);
+                dense_blocks += width.blocks(outputs_below);
             }
-            outputs = width.blocks(units);
-            (below, units_below) = (Some(width), units);
+            output_blocks = width.blocks(outputs);
+            (below, outputs_below) = (Some(width), outputs);
         }
         sizes.scratch = dense_blocks.max(sizes.input + widest);
         sizes
@@ -104,7 +108,7 @@ pub struct Model<'m> {
     pub(crate) outputs: usize,
     pub(crate) buffers: BufferSizes,
     pub(crate) channels: &'m [ChannelWords],
-    pub(crate) lstm: Vec<LstmParameters<'m>, MAX_LSTM_LAYERS>,
+    pub(crate) recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     pub(crate) dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
     pub(crate) output: DenseParameters<'m>,
@@ -160,14 +164,20 @@ impl<'m> Model<'m> {
             .map(|words| InputChannel::from_words(*words))
     }
 
-    /// The LSTM layers, first to last.
-    pub fn lstm_layers(&self) -> &[LstmParameters<'m>] {
-        &self.lstm
+    /// The recurrent layers, first to last.
+    pub fn recurrent_layers(&self) -> &[RecurrentLayer<'m>] {
+        &self.recurrent
     }
 
     /// The dense layers, first to last; the last one is the output layer.
     pub fn dense_layers(&self) -> impl Iterator<Item = &DenseParameters<'m>> {
         self.dense.iter().chain(core::iter::once(&self.output))
+    }
+
+    /// Schemes of the recurrent layers, then of the dense ones.
+    pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        let recurrent = self.recurrent.iter().map(|layer| layer.rows().scheme());
+        recurrent.chain(self.dense_layers().map(DenseParameters::scheme))
     }
 
     /// Names of the input channels.
@@ -206,8 +216,8 @@ impl<'m> Model<'m> {
     /// [`SizeError`] when a buffer is too short; nothing was changed then.
     pub fn step(
         &self,
-        state: (&mut [I16x4], &mut [I32x4]),
-        scratch: &mut [I16x4],
+        state: (&mut [Block], &mut [I32x4]),
+        scratch: &mut [Block],
         raw: &[i32],
         outputs: &mut [I16F16],
     ) -> Result<(), SizeError> {
@@ -218,25 +228,19 @@ impl<'m> Model<'m> {
         Ok(())
     }
 
-    /// [`Model::step`] by the specification, while `observer` looks on at the LSTM layers: it is told the
-    /// layer's index, the unit, and what that computed.
+    /// [`Model::step`] by the specification, while `observer` sees the recurrent layers: the layer's index,
+    /// the unit, and what that computed.
     ///
     /// # Errors
     /// As [`Model::step`].
     pub fn observed_step(
         &self,
-        state: (&mut [I16x4], &mut [I32x4]),
-        scratch: &mut [I16x4],
+        state: (&mut [Block], &mut [I32x4]),
+        scratch: &mut [Block],
         raw: &[i32],
         outputs: &mut [I16F16],
-        observer: &mut impl FnMut(usize, usize, &scalar::UnitStep),
+        observer: &mut impl FnMut(usize, usize, &UnitStep),
     ) -> Result<(), SizeError> {
-        struct OfLayer<'o, F>(usize, &'o mut F);
-        impl<F: FnMut(usize, usize, &scalar::UnitStep)> scalar::Observer for OfLayer<'_, F> {
-            fn unit(&mut self, unit: usize, step: &scalar::UnitStep) {
-                (self.1)(self.0, unit, step);
-            }
-        }
         self.check_buffers(&state, scratch, raw, outputs)?;
         let (hidden, cell) = state;
         let mut index = 0;
@@ -245,18 +249,19 @@ impl<'m> Model<'m> {
             scratch,
             raw,
             |layer, x, h, c, next| {
-                scalar::observed_step(layer, x, h, c, next, &mut OfLayer(index, observer));
+                let of_layer = |unit: usize, step: &UnitStep| observer(index, unit, step);
+                layer.observed_step::<Scalar>(x, h, c, next, of_layer);
                 index += 1;
             },
         );
-        self.read_with::<scalar::Scalar>(hidden, scratch, outputs);
+        self.read_with::<Scalar>(hidden, scratch, outputs);
         Ok(())
     }
 
     fn check_buffers(
         &self,
-        (hidden, cell): &(&mut [I16x4], &mut [I32x4]),
-        scratch: &[I16x4],
+        (hidden, cell): &(&mut [Block], &mut [I32x4]),
+        scratch: &[Block],
         raw: &[i32],
         outputs: &[I16F16],
     ) -> Result<(), SizeError> {
@@ -278,65 +283,66 @@ impl<'m> Model<'m> {
         Ok(())
     }
 
-    /// The LSTM layers' part of a step on the kernels `K`. Buffers are long enough.
+    /// The recurrent layers' part of a step on the kernels `K`. Buffers are long enough.
     #[inline(always)]
     fn advance_with<K: Kernels>(
         &self,
-        state: (&mut [I16x4], &mut [I32x4]),
-        scratch: &mut [I16x4],
+        state: (&mut [Block], &mut [I32x4]),
+        scratch: &mut [Block],
         raw: &[i32],
     ) {
         self.advance_by(state, scratch, raw, |layer, x, h, c, next| {
-            lstm::step::<K>(layer, x, h, c, next);
+            layer.step::<K>(x, h, c, next);
         });
     }
 
-    /// Hands every LSTM layer its input, hidden state, cells and scratch, first to last. Buffers are long
+    /// Hands every recurrent layer its input, hidden state, cells and scratch, first to last. Buffers are long
     /// enough.
     #[inline(always)]
     fn advance_by(
         &self,
-        (hidden, cell): (&mut [I16x4], &mut [I32x4]),
-        scratch: &mut [I16x4],
+        (hidden, cell): (&mut [Block], &mut [I32x4]),
+        scratch: &mut [Block],
         raw: &[i32],
-        mut step: impl FnMut(&LstmParameters<'m>, &[I16x4], &mut [I16x4], &mut [I32x4], &mut [I16x4]),
+        mut step: impl FnMut(&RecurrentLayer<'m>, &[Block], &mut [Block], &mut [I32x4], &mut [Block]),
     ) -> Option<()> {
         let (input, next) = scratch.split_at_mut_checked(self.buffers.input)?;
         let (mut hidden, mut cell) = (hidden, cell);
-        let mut below: Option<(Width, &[I16x4])> = None;
-        for layer in &self.lstm {
-            let n = layer.width.blocks(layer.hidden);
+        let mut below: Option<(Width, &[Block])> = None;
+        for layer in &self.recurrent {
+            let rows = layer.rows();
+            let n = rows.width.blocks(rows.outputs);
             let (h, upper_hidden) = hidden.split_at_mut_checked(n)?;
-            let (c, upper_cell) = cell.split_at_mut_checked(blocks(layer.hidden))?;
+            let (c, upper_cell) = cell.split_at_mut_checked(layer.cell_blocks())?;
             let x = match below {
-                Some((width, x)) if width.in_build() == layer.width.in_build() => x,
+                Some((width, x)) if width.in_build() == rows.width.in_build() => x,
                 Some(x) => {
-                    convert(x, (layer.width, input), layer.input_shift, layer.inputs);
+                    convert(x, (rows.width, input), rows.input_shift, rows.inputs);
                     &*input
                 }
                 None => {
-                    input::normalise(self.channels, raw, layer.width, input);
+                    input::normalise(self.channels, raw, rows.width, input);
                     &*input
                 }
             };
             step(layer, x, h, c, next.get_mut(..n)?);
             (hidden, cell) = (upper_hidden, upper_cell);
-            below = Some((layer.width, h));
+            below = Some((rows.width, h));
         }
         Some(())
     }
 
-    /// The dense layers on the last LSTM layer's hidden state. Buffers are long enough.
+    /// The dense layers on the last recurrent layer's hidden state. Buffers are long enough.
     #[inline(always)]
     fn read_with<K: Kernels>(
         &self,
-        hidden: &[I16x4],
-        scratch: &mut [I16x4],
+        hidden: &[Block],
+        scratch: &mut [Block],
         outputs: &mut [I16F16],
     ) -> Option<()> {
-        let top = self.lstm.last()?;
+        let top = self.recurrent.last()?.rows();
         let end = self.buffers.hidden;
-        let start = end.checked_sub(top.width.blocks(top.hidden))?;
+        let start = end.checked_sub(top.width.blocks(top.outputs))?;
         let mut below = (top.width, hidden.get(start..end)?);
         let mut free = scratch;
         for layer in &self.dense {
@@ -364,7 +370,7 @@ impl<'m> Model<'m> {
         &self,
     ) -> Result<usize, SelfTestError> {
         let mut state = State::<CELLS, HIDDEN>::new();
-        let mut scratch = [I16x4::default(); SCRATCH];
+        let mut scratch = [Block::default(); SCRATCH];
         let mut outputs = [I16F16::ZERO; OUTPUTS];
         let mut steps = 0;
         for (raw, expected) in self.golden_steps() {
@@ -393,9 +399,9 @@ impl<'m> Model<'m> {
 #[inline(always)]
 fn converted<'a>(
     layer: &DenseParameters<'_>,
-    below: (Width, &'a [I16x4]),
-    free: &'a mut [I16x4],
-) -> Option<(&'a [I16x4], &'a mut [I16x4])> {
+    below: (Width, &'a [Block]),
+    free: &'a mut [Block],
+) -> Option<(&'a [Block], &'a mut [Block])> {
     if below.0.in_build() == layer.width.in_build() {
         return Some((below.1, free));
     }
@@ -522,7 +528,7 @@ impl<
 
     /// [`FixedModel::advance`] on chosen kernels, to hold one backend against another.
     pub fn advance_with<K: Kernels>(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) {
-        let mut scratch = [I16x4::default(); SCRATCH];
+        let mut scratch = [Block::default(); SCRATCH];
         // `new` compared every size, so that no buffer is too short.
         let state = (&mut state.hidden[..], &mut state.cell[..]);
         self.model.advance_with::<K>(state, &mut scratch, raw);
@@ -530,7 +536,7 @@ impl<
 
     /// [`FixedModel::outputs`] on chosen kernels.
     pub fn outputs_with<K: Kernels>(&self, state: &State<CELLS, HIDDEN>) -> [I16F16; OUTPUTS] {
-        let mut scratch = [I16x4::default(); SCRATCH];
+        let mut scratch = [Block::default(); SCRATCH];
         let mut outputs = [I16F16::ZERO; OUTPUTS];
         let _ = self
             .model
@@ -554,10 +560,10 @@ impl<
 
 /// Bytes of RAM that a stream of these cell and hidden blocks keeps.
 pub const fn state_bytes(cell_blocks: usize, hidden_blocks: usize) -> usize {
-    cell_blocks * size_of::<I32x4>() + hidden_blocks * size_of::<I16x4>()
+    cell_blocks * size_of::<I32x4>() + hidden_blocks * size_of::<Block>()
 }
 
 /// Bytes of RAM that a step of `scratch_blocks` uses while it runs.
 pub const fn scratch_bytes(scratch_blocks: usize) -> usize {
-    scratch_blocks * size_of::<I16x4>()
+    scratch_blocks * size_of::<Block>()
 }

@@ -1,8 +1,8 @@
-//! The state of one stream: what an LSTM remembers between time steps, owned by the caller.
+//! The state of one stream: what a model remembers between time steps, owned by the caller.
 
-use crate::kernels::{I16x4, I32x4};
+use crate::kernels::{Block, I32x4};
 
-/// Hidden and cell state of all LSTM layers, first to last.
+/// Hidden and cell state of all recurrent layers, first to last.
 ///
 /// `CELLS` is the model's `cell_blocks` and `HIDDEN` its `hidden_blocks` (more is allowed where a model
 /// arrives at run time). Plain data: copy it to fork a stream, keep one for each of several streams, or
@@ -13,7 +13,7 @@ pub struct State<const CELLS: usize, const HIDDEN: usize> {
     /// Cells in blocks of four units, `Qm.(31−m)` with each layer's own `m`.
     pub cell: [I32x4; CELLS],
     /// Hidden state in blocks of four units, Q0.15, or of eight in layers with int8 activations.
-    pub hidden: [I16x4; HIDDEN],
+    pub hidden: [Block; HIDDEN],
 }
 
 impl<const CELLS: usize, const HIDDEN: usize> State<CELLS, HIDDEN> {
@@ -21,7 +21,7 @@ impl<const CELLS: usize, const HIDDEN: usize> State<CELLS, HIDDEN> {
     pub const fn new() -> Self {
         Self {
             cell: [[0; 4]; CELLS],
-            hidden: [I16x4([0; 4]); HIDDEN],
+            hidden: [Block::ZERO; HIDDEN],
         }
     }
 

@@ -6,7 +6,7 @@ use lstm_nostd::artifact::{
     AlignedBytes, LayerError, LayerKind, ModelFile, RandomModel, Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{ArtifactError, I16F16, I16x4, Model, Task};
+use lstm_nostd::{ArtifactError, Block, I16F16, Model, Task};
 use proptest::prelude::*;
 
 fn shapes() -> impl Strategy<Value = RandomModel> {
@@ -94,7 +94,7 @@ fn refused_or_runs(bytes: &[u8]) -> bool {
     let Ok(model) = Model::parse(bytes) else {
         return false;
     };
-    let blocks = |count| vec![I16x4::default(); count];
+    let blocks = |count| vec![Block::default(); count];
     let mut hidden = [blocks(model.hidden_blocks()), blocks(model.hidden_blocks())];
     let mut cell = [0, 1].map(|_| vec![[0; 4]; model.cell_blocks()]);
     let mut scratch = blocks(model.scratch_blocks());
@@ -243,8 +243,9 @@ proptest! {
             let bytes = file.to_bytes_in(order).unwrap();
             let model = Model::parse(&bytes).unwrap();
             prop_assert_eq!(&ModelFile::from(&model), &file);
-            for layer in model.lstm_layers() {
-                prop_assert_eq!(layer.weights.order(), order.of(layer.scheme()));
+            for layer in model.recurrent_layers() {
+                let rows = layer.rows();
+                prop_assert_eq!(rows.weights.order(), order.of(rows.scheme()));
             }
         }
     }

@@ -3,33 +3,40 @@
 use lstm_nostd::Model;
 use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::kernels::{
-    Activation, Active, DenseParameters, I16x4, I32x4, Kernels, Order, Scheme, Width, lanes_mut,
-    scalar::Scalar,
+    Activation, Active, Block, DenseParameters, I32x4, Kernels, Order, RowSums, Scheme, Width,
+    lanes_mut, scalar::Scalar,
 };
 use proptest::prelude::*;
 
 /// Hidden and cell state of a model's only layer.
-type LayerState = (Vec<I16x4>, Vec<I32x4>);
+type LayerState = (Vec<Block>, Vec<I32x4>);
 
 /// States after each of some steps of the model's first layer on the kernels `K`.
 fn run<K: Kernels>(
     model: &Model<'_>,
     start: &LayerState,
-    inputs: &[Vec<I16x4>],
+    inputs: &[Vec<Block>],
 ) -> Vec<LayerState> {
-    let layer = &model.lstm_layers()[0];
+    let layer = &model.recurrent_layers()[0];
     let (mut h, mut c) = start.clone();
-    let step = |x: &Vec<I16x4>| {
+    let step = |x: &Vec<Block>| {
         // Lanes past the last unit of the scratch must not come through.
-        let mut next = vec![I16x4([-1; 4]); h.len()];
-        K::lstm_step(layer, x, &mut h, &mut c, &mut next);
+        let mut next = vec![Block([-1; 4]); h.len()];
+        layer.step::<K>(x, &mut h, &mut c, &mut next);
         (h.clone(), c.clone())
     };
     inputs.iter().map(step).collect()
 }
 
+/// Sums of every group of rows of the model's first layer, an LSTM layer, on the kernels `K`.
+fn sums<K: Kernels>(model: &Model<'_>, x: &[Block], h: &[Block]) -> Vec<RowSums> {
+    let layer = &model.recurrent_layers()[0];
+    let group = |group| K::row_sums(layer.rows(), group, x, h);
+    (0..layer.units()).map(group).collect()
+}
+
 /// Outputs of a dense layer on the kernels `K`.
-fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[I16x4]) -> Vec<i32> {
+fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[Block]) -> Vec<i32> {
     let mut out = vec![0; layer.outputs];
     for (row, out) in out.iter_mut().enumerate() {
         *out = K::dense_row(layer, row, x);
@@ -46,8 +53,8 @@ fn value<T: Copy + std::fmt::Debug + 'static>(
 }
 
 /// `count` activations of the width in blocks; lanes past them hold what must not matter.
-fn activations(width: Width, values: &[i16], count: usize) -> Vec<I16x4> {
-    let mut blocks = vec![I16x4([0x5a5a; 4]); width.blocks(count)];
+fn activations(width: Width, values: &[i16], count: usize) -> Vec<Block> {
+    let mut blocks = vec![Block([0x5a5a; 4]); width.blocks(count)];
     let values = &values[..count];
     match width {
         Width::Int16 => fill::<i16>(&mut blocks, values, 0),
@@ -56,7 +63,7 @@ fn activations(width: Width, values: &[i16], count: usize) -> Vec<I16x4> {
     blocks
 }
 
-fn fill<A: Activation>(blocks: &mut [I16x4], values: &[i16], shift: u32) {
+fn fill<A: Activation>(blocks: &mut [Block], values: &[i16], shift: u32) {
     for (lane, value) in lanes_mut::<A>(blocks).iter_mut().zip(values) {
         *lane = A::saturate(i32::from(*value) >> shift);
     }
@@ -87,12 +94,16 @@ proptest! {
         let start = (activations(width, &h, hidden), cells.collect());
         let steps: Vec<_> = x.chunks(40).map(|x| activations(width, x, inputs)).collect();
         let generic = file.to_bytes().unwrap();
-        let expected = run::<Scalar>(&Model::parse(&generic).unwrap(), &start, &steps);
+        let generic = Model::parse(&generic).unwrap();
+        let expected = run::<Scalar>(&generic, &start, &steps);
+        let expected_sums = sums::<Scalar>(&generic, &steps[0], &start.0);
         for order in Order::ALL {
             let bytes = file.to_bytes_in(order).unwrap();
             let model = Model::parse(&bytes).unwrap();
             prop_assert_eq!(&run::<Scalar>(&model, &start, &steps), &expected);
             prop_assert_eq!(&run::<Active>(&model, &start, &steps), &expected);
+            prop_assert_eq!(&sums::<Scalar>(&model, &steps[0], &start.0), &expected_sums);
+            prop_assert_eq!(&sums::<Active>(&model, &steps[0], &start.0), &expected_sums);
         }
     }
 

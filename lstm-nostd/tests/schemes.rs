@@ -1,27 +1,29 @@
 //! What the schemes have in common: w8a8 and w4a16 are w8a16 with other types around the same step.
 
 use lstm_nostd::artifact::{ModelFile, RandomModel};
-use lstm_nostd::kernels::scalar::{Scalar, UnitStep};
+use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{
-    I16x4, I32x4, Kernels, LstmParameters, Scheme, Width, convert, lanes, lanes_mut, narrow,
+    Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows, Scheme, Width, convert, lanes,
+    lanes_mut, narrow,
 };
-use lstm_nostd::{I16F16, Model};
+use lstm_nostd::layers::UnitStep;
+use lstm_nostd::{I16F16, Model, RecurrentLayer};
 use proptest::prelude::*;
 
 /// Buffers for a stream of any model.
 struct Stream {
-    hidden: Vec<I16x4>,
+    hidden: Vec<Block>,
     cell: Vec<I32x4>,
-    scratch: Vec<I16x4>,
+    scratch: Vec<Block>,
     outputs: Vec<I16F16>,
 }
 
 impl Stream {
     fn new(model: &Model<'_>) -> Self {
         Self {
-            hidden: vec![I16x4::default(); model.hidden_blocks()],
+            hidden: vec![Block::default(); model.hidden_blocks()],
             cell: vec![[0; 4]; model.cell_blocks()],
-            scratch: vec![I16x4::default(); model.scratch_blocks()],
+            scratch: vec![Block::default(); model.scratch_blocks()],
             outputs: vec![I16F16::ZERO; model.outputs()],
         }
     }
@@ -44,8 +46,8 @@ fn outputs(file: &ModelFile, raw: &[Vec<i32>]) -> Vec<Vec<I16F16>> {
 }
 
 /// Lanes as int16, whatever their width.
-fn values(width: Width, blocks: &[I16x4], count: usize) -> Vec<i16> {
-    let mut wide = vec![I16x4::default(); count.div_ceil(4)];
+fn values(width: Width, blocks: &[Block], count: usize) -> Vec<i16> {
+    let mut wide = vec![Block::default(); count.div_ceil(4)];
     convert((width, blocks), (Width::Int16, &mut wide), 0, count);
     lanes::<i16>(&wide)[..count].to_vec()
 }
@@ -92,17 +94,18 @@ proptest! {
         };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
-        let layer = &model.lstm_layers()[0];
-        let n = layer.h_shift;
-        let wide = LstmParameters { width: Width::Int16, h_shift: 0, ..*layer };
+        let RecurrentLayer::Lstm(layer) = &model.recurrent_layers()[0];
+        let n = layer.rows.h_shift;
+        let rows = RecurrentRows { width: Width::Int16, h_shift: 0, ..layer.rows };
+        let wide = LstmParameters { rows, ..*layer };
         let pack = |values: &[i8]| {
-            let mut blocks = vec![I16x4::default(); values.len().div_ceil(8)];
+            let mut blocks = vec![Block::default(); values.len().div_ceil(8)];
             lanes_mut::<i8>(&mut blocks)[..values.len()].copy_from_slice(values);
             blocks
         };
         let (x8, mut h8) = (pack(&x[..inputs]), pack(&h[..hidden]));
-        let widened = |x: &[I16x4], shift, count: usize| {
-            let mut y = vec![I16x4::default(); count.div_ceil(4)];
+        let widened = |x: &[Block], shift, count: usize| {
+            let mut y = vec![Block::default(); count.div_ceil(4)];
             convert((Width::Int8, x), (Width::Int16, &mut y), shift, count);
             y
         };
@@ -131,28 +134,29 @@ proptest! {
         let model = Model::parse(&bytes).unwrap();
         let mut stream = Stream::new(&model);
         // The upper layers once more, by hand.
-        let layers = model.lstm_layers();
+        let layers = model.recurrent_layers();
         let mut own: Vec<_> = layers.iter().map(|layer| {
-            let n = layer.width.blocks(layer.hidden);
-            (vec![I16x4::default(); n], vec![[0; 4]; layer.hidden.div_ceil(4)], vec![I16x4::default(); n])
+            let n = layer.rows().width.blocks(layer.rows().outputs);
+            (vec![Block::default(); n], vec![[0; 4]; layer.cell_blocks()], vec![Block::default(); n])
         }).collect();
         for raw in shape.raw_inputs(5) {
             stream.step(&model, &raw);
             let mut first = 0;
             for (l, layer) in layers.iter().enumerate() {
-                let n = layer.width.blocks(layer.hidden);
+                let rows = layer.rows();
+                let n = rows.width.blocks(rows.outputs);
                 if l > 0 {
-                    let below = &layers[l - 1];
-                    let mut x = vec![I16x4::default(); layer.width.blocks(layer.inputs)];
+                    let below = layers[l - 1].rows();
+                    let mut x = vec![Block::default(); rows.width.blocks(rows.inputs)];
                     let h = own[l - 1].0.clone();
-                    convert((below.width, &h), (layer.width, &mut x), layer.input_shift, layer.inputs);
+                    convert((below.width, &h), (rows.width, &mut x), rows.input_shift, rows.inputs);
                     let (h, c, next) = &mut own[l];
-                    Scalar::lstm_step(layer, &x, h, c, next);
+                    layer.step::<Scalar>(&x, h, c, next);
                 } else {
                     own[0].0.copy_from_slice(&stream.hidden[..n]);
                 }
-                let found = values(layer.width, &stream.hidden[first..], layer.hidden);
-                prop_assert_eq!(found, values(layer.width, &own[l].0, layer.hidden), "layer {}", l);
+                let found = values(rows.width, &stream.hidden[first..], rows.outputs);
+                prop_assert_eq!(found, values(rows.width, &own[l].0, rows.outputs), "layer {}", l);
                 first += n;
             }
         }
@@ -168,8 +172,8 @@ proptest! {
         let model = Model::parse(&bytes).unwrap();
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));
         for raw in shape.raw_inputs(4) {
-            let mut steps: Vec<(usize, usize, UnitStep)> = Vec::new();
-            let mut observer = |layer: usize, unit: usize, step: &UnitStep| steps.push((layer, unit, *step));
+            let mut steps: Vec<(usize, usize, LstmUnit)> = Vec::new();
+            let mut observer = |layer: usize, unit: usize, UnitStep::Lstm(step): &UnitStep| steps.push((layer, unit, *step));
             let state = (&mut seen.hidden[..], &mut seen.cell[..]);
             model.observed_step(state, &mut seen.scratch, &raw, &mut seen.outputs, &mut observer).unwrap();
             prop_assert_eq!(unseen.step(&model, &raw), &seen.outputs[..]);

@@ -193,7 +193,7 @@ fn run_time_and_compile_time_sizes_give_the_same_outputs() {
     let model = Model::parse(&bytes).unwrap();
     let fixed = FixedModel::<5, 4, 5, 5, 5>::new(model.clone()).unwrap();
     let (mut a, mut b) = (State::<5, 5>::new(), State::<32, 20>::new());
-    let mut scratch = [lstm_nostd::I16x4::default(); 40];
+    let mut scratch = [lstm_nostd::Block::default(); 40];
     for raw in shape.raw_inputs(50) {
         let expected = fixed.step(&mut a, raw[..].try_into().unwrap());
         let mut outputs = [I16F16::ZERO; 4];
@@ -225,7 +225,7 @@ fn short_buffers_are_refused() {
     let bytes = shape.build().to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
     let mut state = State::<2, 1>::new();
-    let mut scratch = [lstm_nostd::I16x4::default(); 4];
+    let mut scratch = [lstm_nostd::Block::default(); 4];
     let mut outputs = [I16F16::ZERO; 4];
     let error = model
         .step(

@@ -1,7 +1,7 @@
 //! Steps a model under the eyes of `cargo xtask bench`, which puts the model into the emulated flash and
 //! counts the instructions between marks.
 //!
-//! Intervals between marks: first an empty one, then [`STEPS`] steps of the first LSTM layer, then
+//! Intervals between marks: first an empty one, then [`STEPS`] steps of the first recurrent layer, then
 //! [`STEPS`] steps of the whole model. Inputs and states cover their whole ranges. What the counting does
 //! not show is printed: how deep the stack was below the call of a whole step.
 #![no_std]
@@ -16,8 +16,8 @@ use cortex_m_semihosting::hio;
 use lstm_firmware::board;
 use lstm_firmware::stack::Painted;
 use lstm_nostd::artifact::Header;
-use lstm_nostd::kernels::{Active, I32x4, Kernels, LstmParameters, Width, blocks, lanes_mut};
-use lstm_nostd::{I16F16, I16x4, Model, State};
+use lstm_nostd::kernels::{Active, I32x4, Width, blocks, lanes_mut};
+use lstm_nostd::{Block, I16F16, Model, RecurrentLayer, State};
 
 /// Steps of each kind; `cargo xtask bench` divides by their number.
 const STEPS: usize = 8;
@@ -29,8 +29,8 @@ const OUTPUTS: usize = 16;
 /// What a model reads and writes.
 struct Work {
     state: State<{ blocks(UNITS) }, { blocks(UNITS) }>,
-    scratch: [I16x4; blocks(UNITS) + blocks(INPUTS)],
-    x: [I16x4; blocks(INPUTS)],
+    scratch: [Block; blocks(UNITS) + blocks(INPUTS)],
+    x: [Block; blocks(INPUTS)],
     raw: [i32; INPUTS],
     outputs: [I16F16; OUTPUTS],
 }
@@ -39,8 +39,8 @@ struct Work {
 fn main() -> ! {
     static mut WORK: Work = Work {
         state: State::new(),
-        scratch: [I16x4([0; 4]); blocks(UNITS) + blocks(INPUTS)],
-        x: [I16x4([0; 4]); blocks(INPUTS)],
+        scratch: [Block::ZERO; blocks(UNITS) + blocks(INPUTS)],
+        x: [Block::ZERO; blocks(INPUTS)],
         raw: [0; INPUTS],
         outputs: [I16F16::ZERO; OUTPUTS],
     };
@@ -58,17 +58,18 @@ fn main() -> ! {
         raw,
         outputs,
     } = WORK;
-    if let Some(layer) = model.lstm_layers().first() {
+    if let Some(layer) = model.recurrent_layers().first() {
+        let rows = layer.rows();
         for _ in 0..STEPS {
             // Lanes past the last input stay zero.
-            match layer.width {
+            match rows.width {
                 Width::Int16 => lanes_mut::<i16>(x)
                     .iter_mut()
-                    .take(layer.inputs)
+                    .take(rows.inputs)
                     .for_each(|x| *x = random.next() as i16),
                 Width::Int8 => lanes_mut::<i8>(x)
                     .iter_mut()
-                    .take(layer.inputs)
+                    .take(rows.inputs)
                     .for_each(|x| *x = (random.next() as i8).max(-127)),
             }
             mark();
@@ -96,31 +97,32 @@ fn main() -> ! {
 
 #[inline(never)]
 fn layer_step(
-    layer: &LstmParameters<'_>,
-    x: &[I16x4],
-    hidden: &mut [I16x4],
+    layer: &RecurrentLayer<'_>,
+    x: &[Block],
+    hidden: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) {
+    let rows = layer.rows();
     let (inputs, n) = (
-        layer.width.blocks(layer.inputs),
-        layer.width.blocks(layer.hidden),
+        rows.width.blocks(rows.inputs),
+        rows.width.blocks(rows.outputs),
     );
     let (Some(x), Some(hidden)) = (x.get(..inputs), hidden.get_mut(..n)) else {
         board::fail()
     };
-    let cell = cell.get_mut(..blocks(layer.hidden));
+    let cell = cell.get_mut(..layer.cell_blocks());
     let (Some(cell), Some(next)) = (cell, next.get_mut(..n)) else {
         board::fail()
     };
-    Active::lstm_step(layer, x, hidden, cell, next);
+    layer.step::<Active>(x, hidden, cell, next);
 }
 
 #[inline(never)]
 fn step(
     model: &Model<'_>,
     state: &mut State<{ blocks(UNITS) }, { blocks(UNITS) }>,
-    scratch: &mut [I16x4],
+    scratch: &mut [Block],
     raw: &[i32],
     outputs: &mut [I16F16],
 ) {

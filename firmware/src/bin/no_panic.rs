@@ -14,7 +14,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use lstm_firmware::{board, embedded};
-use lstm_nostd::{ArtifactError, I16F16, I16x4, Model};
+use lstm_nostd::{ArtifactError, Block, I16F16, Model};
 
 const SIZES: lstm_nostd::artifact::Sizes = embedded::SIZES;
 
@@ -24,7 +24,7 @@ fn main() -> ! {
         board::fail()
     };
     let mut state = embedded::State::new();
-    let mut scratch = black_box([I16x4::default(); SIZES.scratch_blocks]);
+    let mut scratch = black_box([Block::default(); SIZES.scratch_blocks]);
     let mut outputs = black_box([I16F16::ZERO; SIZES.outputs]);
     loop {
         let raw = black_box([0; SIZES.inputs]);
@@ -47,7 +47,7 @@ fn parse(file: &[u8]) -> Result<Model<'_>, ArtifactError> {
 fn step(
     model: &Model<'_>,
     state: &mut embedded::State,
-    scratch: &mut [I16x4],
+    scratch: &mut [Block],
     raw: &[i32],
     outputs: &mut [I16F16],
 ) {

@@ -1,5 +1,5 @@
-//! How the segments of a table lie in memory: side by side for a load of 8 bytes, or, for the gather loads
-//! of Helium, which find words by their number, in two columns.
+//! How a table lies in memory. The two words of a segment lie side by side, for one load of 8 bytes. For
+//! Helium they lie in two columns, because its gather loads find words by their number.
 
 /// One segment of a table: value at its start with the rounding half, and slope with curvature.
 pub type Segment = [i32; 2];

@@ -12,7 +12,8 @@ use bytemuck::{Pod, Zeroable};
 use super::LayerKind;
 use super::cursor::Reader;
 use super::layer::{LayerHead, Place, Stop, View, check_row, layer_range, magnitude, zeros};
-use crate::kernels::{DenseParameters, DenseWeights, Scheme, Width, blocks};
+use crate::kernels::{DenseParameters, DenseWeights, Scheme, blocks};
+use crate::layers::LayerSize;
 
 const MAX_OUTPUT_SHIFT: u8 = 15;
 
@@ -74,8 +75,12 @@ impl<'m> View<'m> for DenseParameters<'m> {
         Ok(layer)
     }
 
-    fn outputs(&self) -> (Width, usize) {
-        (self.width, self.outputs)
+    fn size(&self) -> LayerSize {
+        LayerSize {
+            width: self.width,
+            outputs: self.outputs,
+            cells: 0,
+        }
     }
 }
 
@@ -90,7 +95,8 @@ mod content {
     use crate::artifact::cursor::{Writer, fitted};
     use crate::artifact::layer::{Content, LayerHead, check_row_weights, quarter};
     use crate::artifact::{LayerError, LayerKind, WriteError};
-    use crate::kernels::{DenseParameters, Order, Scheme, Width, blocks};
+    use crate::kernels::{DenseParameters, Order, Scheme, blocks};
+    use crate::layers::LayerSize;
 
     /// The integers of one dense layer.
     #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,8 +120,12 @@ mod content {
             LayerKind::Dense
         }
 
-        fn outputs(&self) -> (Width, usize) {
-            (self.scheme.width(), self.weight.len())
+        fn size(&self) -> LayerSize {
+            LayerSize {
+                width: self.scheme.width(),
+                outputs: self.weight.len(),
+                cells: 0,
+            }
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {

@@ -8,6 +8,7 @@ use super::header::CHECKSUM_BYTES;
 use super::layer::Content;
 use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, Lstm, MAGIC, VERSION, WriteError};
 use crate::kernels::{Order, Scheme};
+use crate::layers::RecurrentLayer;
 use crate::layers::input::InputChannel;
 use crate::model::{BufferSizes, Model};
 use crate::task::{Mode, Task};
@@ -123,8 +124,8 @@ impl ModelFile {
     fn header(&self, names_bytes: usize) -> Result<Header, WriteError> {
         let buffers = BufferSizes::of_layers(
             self.channels.len(),
-            self.recurrent().map(|(_, layer)| layer.outputs()),
-            self.dense().map(|(_, layer)| layer.outputs()),
+            self.recurrent().map(|(_, layer)| layer.size()),
+            self.dense().map(|(_, layer)| layer.size()),
         );
         Ok(Header {
             magic: MAGIC,
@@ -180,7 +181,9 @@ impl From<&Model<'_>> for ModelFile {
             channels: (0..model.inputs())
                 .filter_map(|j| model.input_channel(j))
                 .collect(),
-            lstm: model.lstm_layers().iter().map(Lstm::from).collect(),
+            lstm: (model.recurrent_layers().iter())
+                .map(|RecurrentLayer::Lstm(layer)| layer.into())
+                .collect(),
             dense: model.dense_layers().map(Dense::from).collect(),
             input_names: model.input_names().map(String::from).collect(),
             output_names: model.output_names().map(String::from).collect(),

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::cursor::{Reader, in_range};
 use super::{ArtifactError, CRC};
-use crate::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
+use crate::model::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS};
 use crate::task::{Mode, Task};
 
 /// The first bytes of every model file.
@@ -65,7 +65,7 @@ impl Header {
         in_u16("inputs", header.inputs)?;
         in_u16("outputs", header.outputs)?;
         let layers = |field, found: u8, most| in_range(field, found.into(), 1, most as u32);
-        layers("LSTM layers", header.lstm_layers, MAX_LSTM_LAYERS)?;
+        layers("LSTM layers", header.lstm_layers, MAX_RECURRENT_LAYERS)?;
         layers("dense layers", header.dense_layers, MAX_DENSE_LAYERS)?;
         in_range("reserved header byte", header.reserved.into(), 0, 0)?;
         Ok(header)

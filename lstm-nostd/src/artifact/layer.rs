@@ -7,6 +7,7 @@ use super::{ArtifactError, LayerError};
 #[cfg(feature = "write")]
 use super::{WriteError, cursor::Writer};
 use crate::kernels::{Scheme, Width};
+use crate::layers::LayerSize;
 
 /// Between int8 and int16 of the same range.
 pub(super) const MAX_WIDTH_SHIFT: u8 = 8;
@@ -111,8 +112,8 @@ pub(super) trait View<'m>: Sized {
     /// What is wrong with the record.
     fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop>;
 
-    /// The type of its outputs, and how many there are.
-    fn outputs(&self) -> (Width, usize);
+    /// What it needs of the caller's buffers.
+    fn size(&self) -> LayerSize;
 }
 
 impl<'m> Reader<'m> {
@@ -124,9 +125,9 @@ impl<'m> Reader<'m> {
         index: usize,
     ) -> Result<L, ArtifactError> {
         let layer = L::read(self, *place).map_err(|stop| stop.at(L::KIND, index))?;
-        let (width, outputs) = layer.outputs();
-        place.inputs = outputs;
-        place.width = Some(width);
+        let size = layer.size();
+        place.inputs = size.outputs;
+        place.width = Some(size.width);
         Ok(layer)
     }
 }
@@ -137,8 +138,8 @@ pub(super) trait Content {
     /// The kind.
     fn kind(&self) -> LayerKind;
 
-    /// The type of its outputs, and how many there are.
-    fn outputs(&self) -> (Width, usize);
+    /// What it needs of the caller's buffers.
+    fn size(&self) -> LayerSize;
 
     /// Every weight is within the range of the scheme.
     ///

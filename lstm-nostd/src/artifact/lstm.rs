@@ -17,7 +17,10 @@ use super::layer::{
     LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, magnitude, zeros,
 };
 use super::{LayerError, LayerKind};
-use crate::kernels::{Active, Kernels, LstmParameters, Order, RowBlock, Scheme, Weights, Width};
+use crate::kernels::{
+    Active, Kernels, LstmParameters, Order, RecurrentRows, RowBlock, Scheme, Weights, Width,
+};
+use crate::layers::LayerSize;
 
 const MAX_X_SHIFT: u8 = 15;
 const MAX_CELL_INT_BITS: u8 = 15;
@@ -66,30 +69,37 @@ impl<'m> View<'m> for LstmParameters<'m> {
             Width::Int8 => MAX_WIDTH_SHIFT,
         };
         layer_range("hidden shift", h_shift, 0, most.into())?;
-        let (inputs, hidden) = (place.inputs, record.head.units.into());
-        let rows = (inputs, hidden, x_shift.cmp(&h_shift));
+        let (inputs, units) = (place.inputs, record.head.units.into());
+        let rows = (inputs, units, x_shift.cmp(&h_shift));
+        let weights = weights(reader, scheme, record.order, rows)?;
         let layer = Self {
-            hidden,
-            inputs,
-            weights: weights(reader, scheme, record.order, rows)?,
-            width: scheme.width(),
-            gates: reader.slice(hidden)?,
+            gates: reader.slice(units)?,
             peepholes: if record.head.flags & LstmRecord::PEEPHOLES != 0 {
-                reader.slice(hidden)?
+                reader.slice(units)?
             } else {
                 &[]
             },
-            x_shift,
-            h_shift,
-            input_shift: place.input_shift(record.input_shift, scheme)?,
+            rows: RecurrentRows {
+                inputs,
+                outputs: units,
+                weights,
+                width: scheme.width(),
+                x_shift,
+                h_shift,
+                input_shift: place.input_shift(record.input_shift, scheme)?,
+            },
             cell_int_bits: m,
         };
         check_units(&layer)?;
         Ok(layer)
     }
 
-    fn outputs(&self) -> (Width, usize) {
-        (self.width, self.hidden)
+    fn size(&self) -> LayerSize {
+        LayerSize {
+            width: self.rows.width,
+            outputs: self.rows.outputs,
+            cells: self.cell_blocks(),
+        }
     }
 }
 
@@ -123,21 +133,22 @@ fn weights<'m>(
 
 /// Every unit's rows are inside of the accumulator's bound, and nothing but zeros pads them.
 fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
-    let most = layer.scheme().weight_max();
-    let activation = layer.width.bits() - 1;
+    let rows = &layer.rows;
+    let most = rows.scheme().weight_max();
+    let activation = rows.width.bits() - 1;
     let mut peepholes = layer.peepholes.iter();
     for (unit, [bias, mult]) in layer.gates.iter().enumerate() {
         let peephole = peepholes.next().copied().unwrap_or_default();
-        let excess = layer.bias_excess(unit);
+        let excess = rows.bias_excess(unit);
         for gate in 0..4 {
             let row = unit * 4 + gate;
             // The mask changes nothing, and shows the optimiser that every index is in range.
             let gate = gate & 3;
             let of_gate = move |block: RowBlock| block[gate & 3];
-            let x = layer.input_part(unit).map(of_gate);
-            let x = magnitude(x, layer.inputs, most, row)? << (activation + layer.x_shift);
-            let h = layer.recurrent_part(unit).map(of_gate);
-            let h = magnitude(h, layer.hidden, most, row)? << (activation + layer.h_shift);
+            let x = rows.input_part(unit).map(of_gate);
+            let x = magnitude(x, rows.inputs, most, row)? << (activation + rows.x_shift);
+            let h = rows.recurrent_part(unit).map(of_gate);
+            let h = magnitude(h, rows.outputs, most, row)? << (activation + rows.h_shift);
             let p = NARROW_CELL_MAX * u64::from(peephole[gate].unsigned_abs());
             let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
             check_row(x + h + p, bias, mult[gate], row)?;
@@ -163,9 +174,10 @@ mod content {
     use crate::artifact::layer::{Content, LayerHead, check_row_weights, quarter};
     use crate::artifact::{LayerError, LayerKind, WriteError};
     use crate::kernels::{
-        I32x4, LstmParameters, Order, RowBlock, Scheme, Width, grouped_bias_excess, offset, pack,
+        I32x4, LstmParameters, Order, RowBlock, Scheme, blocks, grouped_bias_excess, offset, pack,
         pair,
     };
+    use crate::layers::LayerSize;
 
     /// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
     #[derive(Clone, Debug, Default, PartialEq)]
@@ -257,8 +269,12 @@ mod content {
             LayerKind::Lstm
         }
 
-        fn outputs(&self) -> (Width, usize) {
-            (self.scheme.width(), self.hidden())
+        fn size(&self) -> LayerSize {
+            LayerSize {
+                width: self.scheme.width(),
+                outputs: self.hidden(),
+                cells: blocks(self.hidden()),
+            }
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {
@@ -316,8 +332,8 @@ mod content {
     impl From<&LstmParameters<'_>> for Lstm {
         /// The content of a parsed layer.
         fn from(layer: &LstmParameters<'_>) -> Self {
-            let hidden = layer.hidden;
-            let excess: Vec<I32x4> = (0..hidden).map(|unit| layer.bias_excess(unit)).collect();
+            let (rows, hidden) = (&layer.rows, layer.units());
+            let excess: Vec<I32x4> = (0..hidden).map(|unit| rows.bias_excess(unit)).collect();
             // `[4H]` from the `[H][4]` of the file.
             let by_gate = |of: &dyn Fn(usize, usize) -> i32| -> Vec<i32> {
                 (0..4 * hidden)
@@ -327,18 +343,18 @@ mod content {
             let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
             let units = || 0..hidden;
             Self {
-                scheme: layer.scheme(),
-                x_shift: layer.x_shift as u8,
-                h_shift: layer.h_shift as u8,
-                input_shift: layer.input_shift as u8,
+                scheme: rows.scheme(),
+                x_shift: rows.x_shift as u8,
+                h_shift: rows.h_shift as u8,
+                input_shift: rows.input_shift as u8,
                 cell_int_bits: layer.cell_int_bits as u8,
-                w_x: rows(
-                    units().map(|unit| layer.input_part(unit).collect()),
-                    layer.inputs,
+                w_x: by_row(
+                    units().map(|unit| rows.input_part(unit).collect()),
+                    rows.inputs,
                 ),
-                w_h: rows(
-                    units().map(|unit| layer.recurrent_part(unit).collect()),
-                    hidden,
+                w_h: by_row(
+                    units().map(|unit| rows.recurrent_part(unit).collect()),
+                    rows.outputs,
                 ),
                 bias: by_gate(&|unit, gate| layer.gates[unit][0][gate] - excess[unit][gate]),
                 mult: by_gate(&|unit, gate| layer.gates[unit][1][gate]),
@@ -352,7 +368,7 @@ mod content {
     }
 
     /// Rows of `count` weights in the order of [`Lstm`] from the blocks of each unit.
-    fn rows(units: impl Iterator<Item = Vec<RowBlock>>, count: usize) -> Vec<Vec<i8>> {
+    fn by_row(units: impl Iterator<Item = Vec<RowBlock>>, count: usize) -> Vec<Vec<i8>> {
         let units: Vec<Vec<RowBlock>> = units.collect();
         let row = |gate: usize, unit: &Vec<RowBlock>| {
             let weights = unit.iter().flat_map(|block| block[gate]);

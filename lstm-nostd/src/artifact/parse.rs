@@ -7,9 +7,10 @@ use super::ArtifactError;
 use super::cursor::{Reader, exactly, in_range};
 use super::header::{Header, verified};
 use super::layer::{Place, View};
-use crate::kernels::{DenseParameters, LstmParameters};
+use crate::kernels::DenseParameters;
+use crate::layers::RecurrentLayer;
 use crate::layers::input::ChannelWords;
-use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_LSTM_LAYERS, Model, names};
+use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, Model, names};
 
 const MAX_INPUT_SHIFT: u8 = 31;
 
@@ -48,7 +49,7 @@ impl<'m> Model<'m> {
             outputs,
             buffers,
             channels,
-            lstm: layers.lstm,
+            recurrent: layers.recurrent,
             dense: layers.dense,
             output: layers.output,
             golden,
@@ -59,7 +60,7 @@ impl<'m> Model<'m> {
 
 /// The layers of a file, first to last.
 struct Layers<'m> {
-    lstm: Vec<LstmParameters<'m>, MAX_LSTM_LAYERS>,
+    recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
     output: DenseParameters<'m>,
@@ -74,12 +75,17 @@ impl<'m> Layers<'m> {
             is_last: false,
         };
         let hidden_dense = usize::from(header.dense_layers) - 1;
-        let lstm = several(reader, &mut place, header.lstm_layers.into())?;
-        let dense = several(reader, &mut place, hidden_dense)?;
+        let recurrent = several(header.lstm_layers, |index| {
+            // A further kind is told by its record; what is none of this build's kinds is refused as `kind`.
+            reader.layer(&mut place, index).map(RecurrentLayer::Lstm)
+        })?;
+        let dense = several(header.dense_layers - 1, |index| {
+            reader.layer(&mut place, index)
+        })?;
         place.is_last = true;
         let output = reader.layer(&mut place, hidden_dense)?;
         Ok(Self {
-            lstm,
+            recurrent,
             dense,
             output,
         })
@@ -89,21 +95,20 @@ impl<'m> Layers<'m> {
         let dense = self.dense.iter().chain([&self.output]);
         BufferSizes::of_layers(
             inputs,
-            self.lstm.iter().map(View::outputs),
-            dense.map(View::outputs),
+            self.recurrent.iter().map(RecurrentLayer::size),
+            dense.map(View::size),
         )
     }
 }
 
-/// Reads `count` layers of one kind, each on the one before. The header allows no more than `N`.
-fn several<'m, L: View<'m>, const N: usize>(
-    reader: &mut Reader<'m>,
-    place: &mut Place,
-    count: usize,
+/// Reads `count` layers, each on the one before. The header allows no more than `N`.
+fn several<L, const N: usize>(
+    count: u8,
+    mut read: impl FnMut(usize) -> Result<L, ArtifactError>,
 ) -> Result<Vec<L, N>, ArtifactError> {
     let mut layers = Vec::new();
-    for index in 0..count {
-        let _ = layers.push(reader.layer(place, index)?);
+    for index in 0..usize::from(count) {
+        let _ = layers.push(read(index)?);
     }
     Ok(layers)
 }

@@ -9,11 +9,16 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::requant::{round_shift, saturate8_symmetric, saturate16};
 
-/// Eight bytes of activations: four int16, or eight int8 in layers whose scheme has those. On an 8-byte
-/// boundary for double-word and vector loads.
+/// Eight bytes of activations: four int16 lanes, or eight int8 lanes in layers whose scheme has those. A block
+/// lies on an 8-byte boundary, for double-word and vector loads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C, align(8))]
-pub struct I16x4(pub [i16; 4]);
+pub struct Block(pub [i16; 4]);
+
+impl Block {
+    /// All lanes zero.
+    pub const ZERO: Self = Self([0; 4]);
+}
 
 /// The type of a layer's activations: of its inputs, and of its hidden state or outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,27 +80,27 @@ impl Activation for i8 {
 
 /// The lanes of blocks, four at a time, as four inputs of a layer meet their weights.
 #[inline(always)]
-pub fn quads<A: Activation>(blocks: &[I16x4]) -> &[[A; 4]] {
+pub fn quads<A: Activation>(blocks: &[Block]) -> &[[A; 4]] {
     // Blocks are eight bytes on an 8-byte boundary, so that the cast never fails.
     bytemuck::try_cast_slice(blocks).unwrap_or_default()
 }
 
 /// The lanes of blocks.
 #[inline(always)]
-pub fn lanes<A: Activation>(blocks: &[I16x4]) -> &[A] {
+pub fn lanes<A: Activation>(blocks: &[Block]) -> &[A] {
     quads(blocks).as_flattened()
 }
 
 /// The lanes of blocks, to write.
 #[inline(always)]
-pub fn lanes_mut<A: Activation>(blocks: &mut [I16x4]) -> &mut [A] {
+pub fn lanes_mut<A: Activation>(blocks: &mut [Block]) -> &mut [A] {
     bytemuck::try_cast_slice_mut(blocks).unwrap_or_default()
 }
 
 /// (W) or (N): `count` activations of one width to the other one; other lanes stay as they are.
 ///
 /// `shift` is `n`, at most 8. Between equal widths it copies.
-pub fn convert(from: (Width, &[I16x4]), to: (Width, &mut [I16x4]), shift: u32, count: usize) {
+pub fn convert(from: (Width, &[Block]), to: (Width, &mut [Block]), shift: u32, count: usize) {
     match ((from.0.in_build(), from.1), (to.0.in_build(), to.1)) {
         ((Width::Int8, x), (Width::Int16, y)) => {
             let pairs = lanes_mut::<i16>(y).iter_mut().zip(lanes::<i8>(x));
@@ -112,7 +117,7 @@ pub fn convert(from: (Width, &[I16x4]), to: (Width, &mut [I16x4]), shift: u32, c
 
 /// The first `count` lanes of `y` become those of `x`.
 #[inline(always)]
-pub fn copy<A: Activation>(x: &[I16x4], y: &mut [I16x4], count: usize) {
+pub fn copy<A: Activation>(x: &[Block], y: &mut [Block], count: usize) {
     let pairs = lanes_mut::<A>(y).iter_mut().zip(lanes::<A>(x));
     pairs.take(count).for_each(|(y, x)| *y = *x);
 }
@@ -149,8 +154,8 @@ mod tests {
 
         #[test]
         fn conversion_leaves_other_lanes(count in 0usize..=16, shift in 0u32..=8, values in prop::array::uniform16(any::<i16>())) {
-            let x: [I16x4; 4] = core::array::from_fn(|b| I16x4(core::array::from_fn(|j| values[4 * b + j])));
-            let mut y = [I16x4([-1; 4]); 2];
+            let x: [Block; 4] = core::array::from_fn(|b| Block(core::array::from_fn(|j| values[4 * b + j])));
+            let mut y = [Block([-1; 4]); 2];
             convert((Width::Int16, &x), (Width::Int8, &mut y), shift, count);
             for (j, y) in lanes::<i8>(&y).iter().enumerate() {
                 prop_assert_eq!(*y, if j < count { narrow(values[j], shift) } else { -1 });

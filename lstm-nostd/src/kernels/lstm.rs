@@ -1,11 +1,21 @@
-//! The parameters of an LSTM layer where they lie, and the door of a kernel in assembly.
+//! An LSTM layer: its parameters where they lie, and what follows from the sums of its rows.
+//!
+//! For the gate rows r = i, f, g, o of a unit, with c16 the upper half of its cell:
+//!
+//! ```text
+//! acc_r = (Σ_j w_x[r,j] · x_j << k) + (Σ_j w_h[r,j] · h_j << n) + bias_r        (A)
+//! z_r   = sat±32767(mul_high(acc_r + p_r · c16, mult_r))                 Q3.12   (B)
+//! c'    = sat(2 · mul_high(f << 16, c) + round_shift(2 · i · g, m))     Qm.31−m (C)
+//! h'    = round_shift(o · tanh(sat±32767(round_shift(c', 19 − m))), 15)   Q0.15  (D)
+//! h     = h' in int16;  sat±127(round_shift(h', n)) in int8               Q0.15−n (H)
+//! ```
+//!
+//! The output gate's peephole looks at the new cell, so z_o is computed after (C). Schemes differ in the
+//! types of w, x and h alone; int16 activations have n = 0. `docs/numerics.md` explains the formats.
 
-use core::ops::Range;
-
-use super::weights::{GROUPED, grouped_bias_excess, sums};
-#[cfg(lstm_cortex_m)]
-use super::{I16x4, blocks};
-use super::{I32x4, Order, RowBlock, RowLayout, Scheme, Weights, Width};
+use super::{Activation, Block, I32x4, RecurrentRows, RowSums, Width, blocks, copy, lanes_mut};
+use crate::activation::{sigmoid, tanh};
+use crate::requant::{mul_high, round_shift, saturate16, saturate16_symmetric};
 
 /// Bias and multiplier of the four gates of one unit, in the order i, f, g, o.
 pub type GateParameters = [I32x4; 2];
@@ -13,79 +23,44 @@ pub type GateParameters = [I32x4; 2];
 /// The parameters of one LSTM layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
 pub struct LstmParameters<'m> {
-    /// Hidden units, `H`.
-    pub hidden: usize,
-    /// Layer inputs, `I`.
-    pub inputs: usize,
-    /// Rows in gate order i, f, g, o, in −127..=127 or −7..=7, padded with zeros.
-    pub weights: Weights<'m>,
-    /// The type of the layer input and of the hidden state.
-    pub width: Width,
-    /// `[H]`; biases as the order of the weights has them.
+    /// Four rows for each unit, in gate order i, f, g, o.
+    pub rows: RecurrentRows<'m>,
+    /// `[units]`; biases as the order of the weights has them.
     pub gates: &'m [GateParameters],
     /// Peephole weights in gate order i, f, (0), o, in accumulator units per unit of the narrow
-    /// cell: `[H]`, or empty without peepholes.
+    /// cell: `[units]`, or empty without peepholes.
     pub peepholes: &'m [[i16; 4]],
-    /// Left shift of the input products, `k` in (A).
-    pub x_shift: u32,
-    /// Left shift of the recurrent products, `n` in (A) and (H): 0 for int16, 0..=8 for int8.
-    pub h_shift: u32,
-    /// The shift that brings the layer below to this one's width, see [`convert`](super::convert); 0 between
-    /// equal ones.
-    pub input_shift: u32,
     /// Integer bits of the cell, `m` in 1..=15: the cell is `Qm.(31−m)`.
     pub cell_int_bits: u32,
 }
 
-impl<'m> LstmParameters<'m> {
-    /// How the layer is quantised.
-    pub const fn scheme(&self) -> Scheme {
-        match (self.weights, self.width) {
-            (Weights::Nibbles(_), _) => Scheme::W4a16,
-            (_, Width::Int16) => Scheme::W8a16,
-            (_, Width::Int8) => Scheme::W8a8,
-        }
+/// What one unit computed in one step, before anything was narrowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LstmUnit {
+    /// (B) without the clamp, of the gates i, f, g, o.
+    pub z: I32x4,
+    /// (C)
+    pub cell: i32,
+    /// (D)
+    pub hidden: i16,
+}
+
+impl LstmParameters<'_> {
+    /// Units: cells, and groups of rows. Each has one output, as no projection follows.
+    #[inline(always)]
+    pub const fn units(&self) -> usize {
+        self.rows.outputs
     }
 
-    /// Where the weights of a unit's rows lie.
+    /// Blocks of four that hold the cells.
     #[inline(always)]
-    pub fn rows(&self) -> RowLayout {
-        let shifts = self.x_shift.cmp(&self.h_shift);
-        (self.weights.order()).rows(self.inputs, self.hidden, shifts)
+    pub const fn cell_blocks(&self) -> usize {
+        blocks(self.units())
     }
 
-    /// The blocks of unit `unit` that meet the layer input, with the padding of its part.
-    #[inline(always)]
-    pub fn input_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let rows = self.rows();
-        self.part(unit * rows.lanes(), rows.x)
-    }
-
-    /// The blocks of unit `unit` that meet the hidden state, with the padding of its part.
-    #[inline(always)]
-    pub fn recurrent_part(&self, unit: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let rows = self.rows();
-        self.part(unit * rows.lanes(), rows.h)
-    }
-
-    /// What the stored biases of unit `unit` hold above the biases of (A).
-    #[inline(always)]
-    pub fn bias_excess(&self, unit: usize) -> I32x4 {
-        match self.weights.order() {
-            Order::Grouped if GROUPED => grouped_bias_excess(
-                sums(self.input_part(unit)),
-                sums(self.recurrent_part(unit)),
-                self.x_shift,
-            ),
-            _ => [0; 4],
-        }
-    }
-
-    #[inline(always)]
-    fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
-        let weights = self.weights;
-        let (first, len) = (start + part.start, part.len());
-        (0..len.div_ceil(4)).map(move |index| weights.block(first, index, len))
+    /// Bytes that weights, gates and peepholes take.
+    pub const fn bytes(&self) -> usize {
+        self.rows.weights.bytes() + size_of_val(self.gates) + size_of_val(self.peepholes)
     }
 }
 
@@ -94,16 +69,17 @@ impl<'m> LstmParameters<'m> {
 impl LstmParameters<'_> {
     /// Whether the layer is whole and the operands of a step are as long as it says.
     #[inline(always)]
-    pub(super) fn fits(&self, x: &[I16x4], h: &[I16x4], cell: &[I32x4], next: &[I16x4]) -> bool {
-        let (lanes, cells) = (self.width.blocks(self.hidden), blocks(self.hidden));
-        self.inputs > 0
-            && self.hidden > 0
-            && 4 * self.weights.block_count() / self.hidden >= self.rows().lanes()
-            && self.gates.len() >= self.hidden
-            && (self.peepholes.is_empty() || self.peepholes.len() >= self.hidden)
-            && x.len() >= self.width.blocks(self.inputs)
+    pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
+        let (rows, units) = (&self.rows, self.units());
+        let lanes = rows.width.blocks(rows.outputs);
+        rows.inputs > 0
+            && units > 0
+            && 4 * rows.weights.block_count() / units >= rows.layout().lanes()
+            && self.gates.len() >= units
+            && (self.peepholes.is_empty() || self.peepholes.len() >= units)
+            && x.len() >= rows.width.blocks(rows.inputs)
             && h.len() >= lanes
-            && cell.len() >= cells
+            && cell.len() >= self.cell_blocks()
             && next.len() >= lanes
     }
 
@@ -115,4 +91,95 @@ impl LstmParameters<'_> {
             self.peepholes.as_ptr()
         }
     }
+}
+
+/// One time step, (A) to (H), from the sums of rows that `sums` yields; operands as
+/// [`Kernels::lstm_step`](super::Kernels::lstm_step) has them. `observer` sees every unit.
+#[inline(always)]
+pub fn step(
+    layer: &LstmParameters<'_>,
+    (x, h): (&[Block], &mut [Block]),
+    cell: &mut [I32x4],
+    next: &mut [Block],
+    sums: impl Fn(&RecurrentRows<'_>, usize, &[Block], &[Block]) -> RowSums,
+    observer: impl FnMut(usize, &LstmUnit),
+) {
+    let total = |unit: usize| sums(&layer.rows, unit, x, h).total();
+    match layer.rows.width.in_build() {
+        Width::Int16 => {
+            units::<i16>(layer, cell, next, total, observer);
+            copy::<i16>(next, h, layer.rows.outputs);
+        }
+        Width::Int8 => {
+            units::<i8>(layer, cell, next, total, observer);
+            copy::<i8>(next, h, layer.rows.outputs);
+        }
+    }
+}
+
+/// (B) to (H) of all units, whose (A) without the bias comes from `total`; `next` becomes the hidden
+/// state.
+#[inline(always)]
+pub(super) fn units<A: Activation>(
+    layer: &LstmParameters<'_>,
+    cell: &mut [I32x4],
+    next: &mut [Block],
+    mut total: impl FnMut(usize) -> I32x4,
+    mut observer: impl FnMut(usize, &LstmUnit),
+) {
+    let mut peepholes = layer.peepholes.iter();
+    // The gates end with the last unit, before the padding of the last block of lanes.
+    let units = layer.gates.iter().enumerate();
+    let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
+    for ((unit, [bias, mult]), (c, h_next)) in units.zip(lanes) {
+        let peephole = peepholes.next().copied().unwrap_or_default();
+        let mut bias = *bias;
+        for (bias, excess) in bias.iter_mut().zip(layer.rows.bias_excess(unit)) {
+            *bias -= excess;
+        }
+        let acc = total(unit);
+        let step = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, *c);
+        observer(unit, &step);
+        *c = step.cell;
+        *h_next = A::saturate(round_shift(step.hidden.into(), layer.rows.h_shift)); // (H)
+    }
+}
+
+/// (B) to (D) for one unit from the products of its rows and its cell.
+#[inline(always)]
+pub fn advance(
+    m: u32,
+    [bias, mult]: &GateParameters,
+    peephole: [i16; 4],
+    acc: I32x4,
+    c: i32,
+) -> LstmUnit {
+    // (B)
+    let z = |r: usize, c16: i16| {
+        let acc = acc[r] + bias[r] + i32::from(peephole[r]) * i32::from(c16);
+        mul_high(acc, mult[r])
+    };
+    let old = upper_half(c);
+    let [z_i, z_f, z_g] = [z(0, old), z(1, old), z(2, old)];
+    let i = sigmoid(saturate16_symmetric(z_i));
+    let f = sigmoid(saturate16_symmetric(z_f));
+    let g = tanh(saturate16_symmetric(z_g));
+    // (C): |i|, |g| ≤ 32767, so that 2·i·g stays below 2³¹; |f · c / 2¹⁶| stays below 2³⁰.
+    let kept = 2 * mul_high(i32::from(f) << 16, c);
+    let cell = kept.saturating_add(round_shift(2 * i32::from(i) * i32::from(g), m));
+    let z_o = z(3, upper_half(cell));
+    let o = sigmoid(saturate16_symmetric(z_o));
+    // (D)
+    let squashed = tanh(saturate16_symmetric(round_shift(cell, 19 - m)));
+    LstmUnit {
+        z: [z_i, z_f, z_g, z_o],
+        cell,
+        hidden: round_shift(i32::from(o) * i32::from(squashed), 15) as i16,
+    }
+}
+
+/// The upper half of a cell, rounded: `Qm.(15−m)`.
+#[inline(always)]
+fn upper_half(c: i32) -> i16 {
+    saturate16(round_shift(c, 16))
 }

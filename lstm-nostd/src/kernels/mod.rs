@@ -1,7 +1,8 @@
 //! The arithmetic of a layer: what a backend computes, and which backend this build uses.
 //!
-//! [`scalar::Scalar`] is the definition, in plain loops; every other backend reproduces it bit for
-//! bit. Operands are views of a model file and of a state; their lengths and ranges were checked
+//! Sums of products are a backend's: [`scalar::Scalar`] defines them in plain loops, and every other backend
+//! reproduces them bit for bit. What follows from the sums is defined in one file for each kind of layer.
+//! Operands are views of a model file and of a state; their lengths and ranges were checked
 //! when the file was parsed.
 
 mod activations;
@@ -9,6 +10,7 @@ mod activations;
 pub mod cortex_m;
 pub mod dense;
 pub mod lstm;
+mod rows;
 pub mod scalar;
 mod scheme;
 mod weights;
@@ -16,10 +18,11 @@ mod weights;
 pub mod x86;
 
 pub use activations::{
-    Activation, I16x4, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
+    Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
 pub use dense::{DenseParameters, DenseWeights};
-pub use lstm::{GateParameters, LstmParameters};
+pub use lstm::{GateParameters, LstmParameters, LstmUnit};
+pub use rows::{RecurrentRows, RowSums};
 pub use scheme::Scheme;
 pub use weights::{
     NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, RowLayout, Weights, grouped_bias_excess,
@@ -45,11 +48,23 @@ pub const fn blocks(n: usize) -> usize {
 }
 
 /// What a backend provides.
+///
+/// A kind of recurrent layer is [`Kernels::row_sums`] and what follows from the sums, which is plain code in
+/// the file of the kind. Where the whole step pays in assembly, a backend has its own.
 pub trait Kernels {
     /// The orders of weights that it reads, the generic one among them.
     const ORDERS: &'static [Order];
 
-    /// One time step of an LSTM layer, equations (A) to (H) of [`scalar`].
+    /// The sums of four rows of a recurrent layer, those of group `group`.
+    ///
+    /// `x: [I]` is the layer input and `h: [H]` the hidden state, both in blocks of the rows' width. Lanes past
+    /// `I` and `H` are met by zero weights.
+    #[inline(always)]
+    fn row_sums(rows: &RecurrentRows<'_>, group: usize, x: &[Block], h: &[Block]) -> RowSums {
+        scalar::Scalar::row_sums(rows, group, x, h)
+    }
+
+    /// One time step of an LSTM layer, equations (A) to (H) of [`lstm`].
     ///
     /// `x` is the layer input in blocks of the layer's width; the hidden state `h`, in blocks of that
     /// width, and `cell: [⌈H/4⌉]` are advanced in place; `next`, as long as `h`, is scratch, for every unit
@@ -58,14 +73,17 @@ pub trait Kernels {
     ///
     /// Operands that are shorter, which a parsed model's never are, leave the state as it is or advance
     /// it in part.
+    #[inline(always)]
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
-    );
+        next: &mut [Block],
+    ) {
+        lstm::step(layer, (x, h), cell, next, Self::row_sums, |_, _| ());
+    }
 
     /// Output `row` of a dense layer: equation (E) of [`dense`]. `x: [I]` in blocks of the layer's width.
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32;
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32;
 }

@@ -1,8 +1,8 @@
 //! The orders in which an LSTM layer's weights can lie in a model file.
 //!
 //! A row is cut into blocks of four inputs, first those of the layer input, then those of the hidden
-//! state; a unit has four rows, its gates i, f, g, o. One order suits every core, and four suit the inner
-//! loops of cores that gain much from another one:
+//! state. Rows lie in groups of four: the gates i, f, g, o of a unit. One order suits every core, and four
+//! suit the inner loops of cores that gain much from another one:
 //!
 //! ```text
 //! generic   [H][⌈I/4⌉ + ⌈H/4⌉][4 gates][4 inputs]     w
@@ -26,7 +26,7 @@
 //! inputs of one gate in 16-bit lanes.
 //!
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `v7m.rs`,
-//! `dsp.rs` and `mve.rs` say what the orders are good for.
+//! `dsp.rs` and `mve.rs` in `cortex_m/` say what the orders are good for.
 
 use core::cmp::Ordering;
 use core::ops::Range;

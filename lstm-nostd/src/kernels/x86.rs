@@ -18,9 +18,8 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::{
-    Activation, DenseParameters, DenseWeights, I16x4, I32x4, Kernels, LstmParameters, Order,
-    RowBlock, Weights, Width, copy, quads,
-    scalar::{Scalar, units},
+    Activation, Block, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters, Order,
+    RecurrentRows, RowBlock, RowSums, Weights, Width, copy, lstm, quads, scalar::Scalar,
 };
 
 /// The kernels of this file.
@@ -30,26 +29,39 @@ pub struct X86;
 impl Kernels for X86 {
     const ORDERS: &'static [Order] = &Order::ALL;
 
+    fn row_sums(rows: &RecurrentRows<'_>, group: usize, x: &[Block], h: &[Block]) -> RowSums {
+        if !has_avx2() {
+            return Scalar::row_sums(rows, group, x, h);
+        }
+        // SAFETY: the CPU has AVX2.
+        unsafe {
+            match rows.width.in_build() {
+                Width::Int16 => group_sums::<i16>(rows, group, x, h),
+                Width::Int8 => group_sums::<i8>(rows, group, x, h),
+            }
+        }
+    }
+
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
+        next: &mut [Block],
     ) {
         if !has_avx2() {
             return Scalar::lstm_step(layer, x, h, cell, next);
         }
         // SAFETY: the CPU has AVX2.
         unsafe {
-            match layer.width.in_build() {
-                Width::Int16 => step::<i16>(layer, x, h, cell, next),
-                Width::Int8 => step::<i8>(layer, x, h, cell, next),
+            match layer.rows.width.in_build() {
+                Width::Int16 => lstm_step::<i16>(layer, x, h, cell, next),
+                Width::Int8 => lstm_step::<i8>(layer, x, h, cell, next),
             }
         }
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
         let (DenseWeights::Int8(weights), Width::Int16) = (layer.weights, layer.width) else {
             return Scalar::dense_row(layer, row, x);
         };
@@ -66,35 +78,48 @@ impl Kernels for X86 {
     }
 }
 
+/// A step as a whole, so that the CPU is not asked for each unit.
 #[target_feature(enable = "avx2")]
-fn step<A: Activation>(
+fn lstm_step<A: Activation>(
     layer: &LstmParameters<'_>,
-    x: &[I16x4],
-    h: &mut [I16x4],
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) {
-    let (x, h_old) = (quads::<A>(x), quads::<A>(h));
-    units::<A>(layer, cell, next, &mut (), |unit| {
-        let (of_x, of_h) = match layer.weights {
-            Weights::Generic(blocks) => {
-                let rows = layer.rows();
-                let start = unit * (rows.lanes() / 4);
-                let part = |part: Range<usize>| {
-                    let blocks = blocks.get(start + part.start / 4..start + part.end / 4);
-                    blocks.unwrap_or_default().iter().copied()
-                };
-                (products(part(rows.x), x), products(part(rows.h), h_old))
-            }
-            _ => (
-                products(layer.input_part(unit), x),
-                products(layer.recurrent_part(unit), h_old),
-            ),
-        };
-        let shifted = |gate: usize| (of_x[gate] << layer.x_shift) + (of_h[gate] << layer.h_shift);
-        [0, 1, 2, 3].map(shifted)
-    });
-    copy::<A>(next, h, layer.hidden);
+    let total = |unit: usize| group_sums::<A>(&layer.rows, unit, x, h).total();
+    lstm::units::<A>(layer, cell, next, total, |_, _| ());
+    copy::<A>(next, h, layer.rows.outputs);
+}
+
+/// [`Kernels::row_sums`] with activations of one type.
+#[target_feature(enable = "avx2")]
+fn group_sums<A: Activation>(
+    rows: &RecurrentRows<'_>,
+    group: usize,
+    x: &[Block],
+    h: &[Block],
+) -> RowSums {
+    let (x, h) = (quads::<A>(x), quads::<A>(h));
+    let (input, recurrent) = match rows.weights {
+        Weights::Generic(blocks) => {
+            let layout = rows.layout();
+            let start = group * (layout.lanes() / 4);
+            let part = |part: Range<usize>| {
+                let blocks = blocks.get(start + part.start / 4..start + part.end / 4);
+                blocks.unwrap_or_default().iter().copied()
+            };
+            (products(part(layout.x), x), products(part(layout.h), h))
+        }
+        _ => (
+            products(rows.input_part(group), x),
+            products(rows.recurrent_part(group), h),
+        ),
+    };
+    RowSums {
+        input: input.map(|sum| sum << rows.x_shift),
+        recurrent: recurrent.map(|sum| sum << rows.h_shift),
+    }
 }
 
 /// The sums of products of one part of four rows.
@@ -115,7 +140,7 @@ fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]])
 
 /// The products of a row of four weights for each block.
 #[target_feature(enable = "avx2")]
-fn dense_products(weights: &[[i8; 4]], x: &[I16x4]) -> i32 {
+fn dense_products(weights: &[[i8; 4]], x: &[Block]) -> i32 {
     let (groups, rest) = weights.as_chunks::<4>();
     let (x_groups, x_rest) = x.split_at_checked(4 * groups.len()).unwrap_or((x, &[]));
     let mut sums = _mm256_setzero_si256();

@@ -8,7 +8,7 @@
 //!
 //! One multiplication subtracts the mean, divides by the deviation and applies the input scale.
 
-use crate::kernels::{Activation, I16x4, Width, lanes_mut};
+use crate::kernels::{Activation, Block, Width, lanes_mut};
 use crate::requant::{mul_high, saturating_shift_left};
 
 /// One channel of the input stage as it lies in a model file: `mean`, `mult`, and a word whose
@@ -59,7 +59,7 @@ impl InputChannel {
 
 /// Normalises a step's raw inputs, `[I]`, into `x` in blocks of the first layer's `width`; lanes past `I`
 /// stay as they are.
-pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [I16x4]) {
+pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [Block]) {
     match width.in_build() {
         Width::Int16 => normalise_lanes::<i16>(channels, raw, lanes_mut(x)),
         Width::Int8 => normalise_lanes::<i8>(channels, raw, lanes_mut(x)),

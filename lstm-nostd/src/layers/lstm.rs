@@ -11,9 +11,9 @@
 //!
 //! Gates are stored in the order i, f, g, o (Gers, Schraudolph and Schmidhuber 2002, with diagonal
 //! peepholes). The output gate looks at the *new* cell state, so it is activated last. The integer
-//! form of (1) to (6) is (A) to (H) of [`crate::kernels::scalar`].
+//! form of (1) to (6) is (A) to (H) of [`crate::kernels::lstm`].
 
-use crate::kernels::{I16x4, I32x4, Kernels, LstmParameters};
+use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, lstm};
 
 /// Advances `hidden` (Q0.15, or Q0.(15−n) in int8) and `cell` by the step whose input is `x`.
 ///
@@ -21,10 +21,22 @@ use crate::kernels::{I16x4, I32x4, Kernels, LstmParameters};
 #[inline(always)]
 pub fn step<K: Kernels>(
     layer: &LstmParameters<'_>,
-    x: &[I16x4],
-    hidden: &mut [I16x4],
+    x: &[Block],
+    hidden: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) {
     K::lstm_step(layer, x, hidden, cell, next);
+}
+
+/// [`step`] by definition, from the sums of rows that `K` yields, while `observer` sees each unit.
+#[inline(always)]
+pub fn observed_step<K: Kernels>(
+    layer: &LstmParameters<'_>,
+    (x, hidden): (&[Block], &mut [Block]),
+    cell: &mut [I32x4],
+    next: &mut [Block],
+    observer: impl FnMut(usize, &LstmUnit),
+) {
+    lstm::step(layer, (x, hidden), cell, next, K::row_sums, observer);
 }

@@ -1,4 +1,4 @@
-//! The stages of a model: raw inputs to layer inputs, LSTM layers, dense layers.
+//! The stages of a model: raw inputs to layer inputs, recurrent layers, dense layers.
 //!
 //! Each is a view of a model file with a function that advances or evaluates it; the arithmetic is
 //! in [`crate::kernels`].
@@ -6,3 +6,19 @@
 pub mod dense;
 pub mod input;
 pub mod lstm;
+pub mod recurrent;
+
+pub use recurrent::{RecurrentLayer, UnitStep};
+
+use crate::kernels::Width;
+
+/// What a layer needs of the caller's buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayerSize {
+    /// The type of its input and, but for the output layer, of its outputs.
+    pub(crate) width: Width,
+    /// Outputs.
+    pub(crate) outputs: usize,
+    /// Blocks of cells.
+    pub(crate) cells: usize,
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Mode, Model, Task};
+use lstm_nostd::{Mode, Model, RecurrentLayer, Task};
 use serde::Serialize;
 
 use super::Printer;
@@ -157,24 +157,24 @@ fn run_text(run: &InspectedRun) -> String {
 fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     let mut width = model.inputs();
     let mut layers = Vec::new();
-    for (l, layer) in model.lstm_layers().iter().enumerate() {
+    for (l, layer) in model.recurrent_layers().iter().enumerate() {
+        let (kind, rows, bytes) = (layer.kind(), layer.rows(), layer.bytes());
+        let RecurrentLayer::Lstm(layer) = layer;
         layers.push(Layer {
-            name: format!("lstm.{l}"),
-            scheme: layer.scheme().name(),
+            name: format!("{kind}.{l}"),
+            scheme: rows.scheme().name(),
             inputs: width,
-            units: layer.hidden,
+            units: layer.units(),
             peepholes: !layer.peepholes.is_empty(),
             cell_format: Some(format!(
                 "Q{}.{}",
                 layer.cell_int_bits,
                 31 - layer.cell_int_bits
             )),
-            parameter_bytes: layer.weights.bytes()
-                + size_of_val(layer.gates)
-                + size_of_val(layer.peepholes),
-            macs_per_step: 4 * layer.hidden * (width + layer.hidden),
+            parameter_bytes: bytes,
+            macs_per_step: 4 * layer.units() * (width + rows.outputs),
         });
-        width = layer.hidden;
+        width = rows.outputs;
     }
     for (l, layer) in model.dense_layers().enumerate() {
         layers.push(Layer {
@@ -192,9 +192,9 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     Inspected {
         file_bytes,
         weights_order: model
-            .lstm_layers()
+            .recurrent_layers()
             .iter()
-            .map(|layer| layer.weights.order())
+            .map(|layer| layer.rows().weights.order())
             .max_by_key(|order| order.code())
             .map_or("", order_name),
         task: match model.task() {

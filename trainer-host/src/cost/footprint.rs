@@ -31,8 +31,8 @@ impl Footprint {
     pub fn of(core: Core, clock: Option<Hertz>, model: &Model<'_>, file_bytes: usize) -> Self {
         let cost = step_of(core, model);
         let engine = engine_flash(core);
-        let mut layers = model.lstm_layers().iter();
-        let plain = layers.all(|layer| layer.scheme() == Scheme::W8a16);
+        let mut layers = model.recurrent_layers().iter();
+        let plain = layers.all(|layer| layer.rows().scheme() == Scheme::W8a16);
         let engine = if plain {
             engine.w8a16
         } else {

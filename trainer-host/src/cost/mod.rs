@@ -25,8 +25,8 @@ mod table;
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use lstm_nostd::Model;
 use lstm_nostd::kernels::{Order, Scheme};
+use lstm_nostd::{Model, RecurrentLayer};
 use serde::{Deserialize, Serialize};
 
 pub use self::footprint::Footprint;
@@ -182,13 +182,13 @@ pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize])
 
 /// One step of a parsed model.
 pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
-    let lstm: Vec<_> = (model.lstm_layers().iter())
-        .map(|layer| LstmSize {
-            scheme: layer.scheme(),
-            inputs: layer.inputs,
-            hidden: layer.hidden,
+    let lstm: Vec<_> = (model.recurrent_layers().iter())
+        .map(|RecurrentLayer::Lstm(layer)| LstmSize {
+            scheme: layer.rows.scheme(),
+            inputs: layer.rows.inputs,
+            hidden: layer.units(),
             peepholes: !layer.peepholes.is_empty(),
-            shifts: layer.x_shift.cmp(&layer.h_shift),
+            shifts: layer.rows.x_shift.cmp(&layer.rows.h_shift),
         })
         .collect();
     let dense: Vec<_> = (model.dense_layers())

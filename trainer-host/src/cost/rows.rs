@@ -1,4 +1,4 @@
-//! The work of the kernels' loops, as their files in `lstm-nostd/src/kernels/` have it.
+//! The work of the kernels' loops, as their files in `lstm-nostd/src/kernels/cortex_m/` have it.
 
 use std::cmp::Ordering;
 

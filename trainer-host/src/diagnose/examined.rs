@@ -179,8 +179,6 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
             .iter()
             .map(|units| units * steps)
             .collect(),
-        schemes: (model.lstm_layers().iter().map(|layer| layer.scheme()))
-            .chain(model.dense_layers().map(|layer| layer.scheme()))
-            .collect(),
+        schemes: model.schemes().collect(),
     }))
 }

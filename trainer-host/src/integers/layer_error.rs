@@ -7,8 +7,10 @@
 //! in dB, with x̂ what the integers stand for; infinite where nothing is off.
 
 use lstm_nostd::Model;
+use lstm_nostd::RecurrentLayer;
 use lstm_nostd::activation::{sigmoid, tanh};
-use lstm_nostd::kernels::scalar::UnitStep;
+use lstm_nostd::kernels::LstmUnit;
+use lstm_nostd::layers::UnitStep;
 use lstm_nostd::requant::saturate16_symmetric;
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
@@ -105,14 +107,15 @@ fn compare(
     let mut all = vec![Sums::default(); trace.len()];
     let mut stream = Stream::new(model);
     for (t, raw) in raw_sequence(formats, real).iter().enumerate() {
-        stream.observed_step(model, raw, &mut |l, unit, step| {
+        stream.observed_step(model, raw, &mut |l, unit, UnitStep::Lstm(step)| {
             all[l].count_saturated(step);
             all[l].add_gates(step, trace[l].gates.row(t), unit);
         });
-        let layers = model.lstm_layers();
+        let layers = model.recurrent_layers();
         for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
-            let cell_unit = 2f64.powi(layers[l].cell_int_bits as i32 - 31);
-            for u in 0..layers[l].hidden {
+            let RecurrentLayer::Lstm(layer) = &layers[l];
+            let cell_unit = 2f64.powi(layer.cell_int_bits as i32 - 31);
+            for u in 0..layer.units() {
                 let cell = f64::from(stream.cell(model, l, u)) * cell_unit;
                 sums.add_hidden(stream.hidden(model, l, u), exact.hidden[[t, u]].into());
                 sums.add_cell(cell, exact.cell[[t, u]].into());
@@ -139,7 +142,7 @@ impl Sums {
     }
 
     /// Gates of `unit` against the f32 ones, `[4H]`.
-    fn add_gates(&mut self, step: &UnitStep, exact: ArrayView1<'_, f32>, unit: usize) {
+    fn add_gates(&mut self, step: &LstmUnit, exact: ArrayView1<'_, f32>, unit: usize) {
         let hidden = exact.len() / 4;
         for (gate, z) in step.z.iter().enumerate() {
             let z = saturate16_symmetric(*z);
@@ -150,7 +153,7 @@ impl Sums {
         }
     }
 
-    fn count_saturated(&mut self, step: &UnitStep) {
+    fn count_saturated(&mut self, step: &LstmUnit) {
         let cell = step.cell == i32::MAX || step.cell == i32::MIN;
         self.saturated_cells += usize::from(cell);
         let gates = step.z.iter().filter(|z| z.unsigned_abs() > GATE_MAX);

@@ -1,8 +1,8 @@
 //! A data set evaluated in integers: the same engine, the same bits as on the device.
 
-use lstm_nostd::kernels::scalar::UnitStep;
-use lstm_nostd::kernels::{LstmParameters, Width, blocks, lanes};
-use lstm_nostd::{I16F16, I16x4, Mode, Model};
+use lstm_nostd::kernels::{RecurrentRows, Width, lanes};
+use lstm_nostd::layers::UnitStep;
+use lstm_nostd::{Block, I16F16, Mode, Model, RecurrentLayer};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
@@ -13,10 +13,10 @@ use crate::integers::input_format::InputFormat;
 #[derive(Clone, Debug)]
 pub struct Stream {
     /// Hidden state of all layers, in blocks of each layer's width.
-    pub hidden: Vec<I16x4>,
+    pub hidden: Vec<Block>,
     /// Cells of all layers.
     pub cell: Vec<[i32; 4]>,
-    scratch: Vec<I16x4>,
+    scratch: Vec<Block>,
     outputs: Vec<I16F16>,
 }
 
@@ -24,9 +24,9 @@ impl Stream {
     /// A fresh state for `model`.
     pub fn new(model: &Model<'_>) -> Self {
         Self {
-            hidden: vec![I16x4::default(); model.hidden_blocks()],
+            hidden: vec![Block::default(); model.hidden_blocks()],
             cell: vec![[0; 4]; model.cell_blocks()],
-            scratch: vec![I16x4::default(); model.scratch_blocks()],
+            scratch: vec![Block::default(); model.scratch_blocks()],
             outputs: vec![I16F16::ZERO; model.outputs()],
         }
     }
@@ -47,7 +47,7 @@ impl Stream {
         &self.outputs
     }
 
-    /// [`Stream::step`] while `observer` looks on at each unit of the LSTM layers: layer, unit, and what it
+    /// [`Stream::step`] while `observer` looks on at each unit of the recurrent layers: layer, unit, and what it
     /// computed.
     ///
     /// # Panics
@@ -65,18 +65,20 @@ impl Stream {
         &self.outputs
     }
 
-    /// Cell of a unit of LSTM layer `layer`, in the layer's format.
+    /// Cell of a unit of recurrent layer `layer`, in the layer's format.
     pub fn cell(&self, model: &Model<'_>, layer: usize, unit: usize) -> i32 {
-        let below = &model.lstm_layers()[..layer];
-        let first: usize = below.iter().map(|layer| blocks(layer.hidden)).sum();
+        let below = &model.recurrent_layers()[..layer];
+        let first: usize = below.iter().map(RecurrentLayer::cell_blocks).sum();
         self.cell[first + unit / 4][unit % 4]
     }
 
-    /// Hidden value of a unit of LSTM layer `layer`.
+    /// Hidden value of a unit of recurrent layer `layer`.
     pub fn hidden(&self, model: &Model<'_>, layer: usize, unit: usize) -> f64 {
-        let blocks = |layer: &LstmParameters<'_>| layer.width.blocks(layer.hidden);
-        let (below, this) = (&model.lstm_layers()[..layer], &model.lstm_layers()[layer]);
-        let own = &self.hidden[below.iter().map(blocks).sum()..];
+        let blocks = |rows: &RecurrentRows<'_>| rows.width.blocks(rows.outputs);
+        let mut rows = model.recurrent_layers().iter().map(RecurrentLayer::rows);
+        let below: usize = rows.by_ref().take(layer).map(blocks).sum();
+        let this = rows.next().expect("the model has the layer");
+        let own = &self.hidden[below..];
         let value = match this.width {
             Width::Int16 => i32::from(lanes::<i16>(own)[unit]),
             Width::Int8 => i32::from(lanes::<i8>(own)[unit]),

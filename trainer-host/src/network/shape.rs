@@ -1,6 +1,6 @@
 //! The structure of a network, and the walk over its layers.
 
-use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_LSTM_LAYERS};
+use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS};
 use serde::{Deserialize, Serialize};
 
 use crate::network::recurrent::Cell;
@@ -212,7 +212,7 @@ impl NetworkConfig {
         }
         // What the engine takes, whose dense layers include the output layer.
         for (kind, found, largest) in [
-            (kind, self.hidden.len(), MAX_LSTM_LAYERS),
+            (kind, self.hidden.len(), MAX_RECURRENT_LAYERS),
             ("hidden dense", self.dense.len(), MAX_DENSE_LAYERS - 1),
         ] {
             if found > largest {

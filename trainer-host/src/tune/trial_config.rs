@@ -12,7 +12,7 @@ use lstm_nostd::Model;
 use lstm_nostd::artifact::{Dense, Lstm, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
-use lstm_nostd::model::MAX_LSTM_LAYERS;
+use lstm_nostd::model::MAX_RECURRENT_LAYERS;
 
 use crate::cost::{Footprint, Limits};
 use crate::network::lstm::PEEPHOLES;
@@ -154,7 +154,7 @@ impl<'a> SortedSettings<'a> {
         match name {
             "layers" => {
                 let count = size()?;
-                if count > MAX_LSTM_LAYERS {
+                if count > MAX_RECURRENT_LAYERS {
                     return Err(wrong("1 to 4"));
                 }
                 self.layers = Some(count);

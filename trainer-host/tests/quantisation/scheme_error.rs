@@ -110,8 +110,8 @@ impl Case {
         let bytes = self.quantised(scheme, equal_shifts);
         let model = Model::parse(&bytes).unwrap();
         if scheme == Scheme::W8a8 {
-            let layer = &model.lstm_layers()[0];
-            assert_eq!(layer.x_shift == layer.h_shift, equal_shifts);
+            let rows = model.recurrent_layers()[0].rows();
+            assert_eq!(rows.x_shift == rows.h_shift, equal_shifts);
         }
         let mut stream = Stream::new(&model);
         let (mut squares, mut largest) = ([0.0; 10], 0.0f64);

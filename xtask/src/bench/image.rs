@@ -142,7 +142,7 @@ impl Image {
         ];
         if !every_scheme {
             // With other schemes the specification uses these too.
-            of_parser.extend(["14LstmParameters4part", "7weights4sums"]);
+            of_parser.extend(["13RecurrentRows4part", "7weights4sums"]);
         }
         let has = |symbol: &Symbol, words: &[&str]| words.iter().any(|w| symbol.name.contains(w));
         let mut flash = Flash::default();

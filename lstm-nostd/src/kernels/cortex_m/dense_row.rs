@@ -2,7 +2,7 @@
 
 use super::HAS_OTHER_SCHEMES;
 use crate::kernels::scalar::Scalar;
-use crate::kernels::{DenseParameters, DenseWeights, I16x4, Kernels, Width, blocks};
+use crate::kernels::{Block, DenseParameters, DenseWeights, Kernels, Width, blocks};
 
 impl DenseParameters<'_> {
     /// Weights of row `row` of a layer in w8a16, and the blocks of `x` that they meet: as many, at least one.
@@ -10,8 +10,8 @@ impl DenseParameters<'_> {
     pub(super) fn int16_row<'a>(
         &'a self,
         row: usize,
-        x: &'a [I16x4],
-    ) -> Option<(&'a [[i8; 4]], &'a [I16x4])> {
+        x: &'a [Block],
+    ) -> Option<(&'a [[i8; 4]], &'a [Block])> {
         let (DenseWeights::Int8(w), Width::Int16) = (self.weights, self.width) else {
             return None;
         };
@@ -23,7 +23,7 @@ impl DenseParameters<'_> {
 
     /// Row `row` of a layer without such operands.
     #[inline(always)]
-    pub(super) fn other_row(&self, row: usize, x: &[I16x4]) -> i32 {
+    pub(super) fn other_row(&self, row: usize, x: &[Block]) -> i32 {
         if HAS_OTHER_SCHEMES {
             Scalar::dense_row(self, row, x)
         } else {

@@ -16,10 +16,11 @@
 use core::arch::asm;
 use core::ops::Range;
 
-use super::{HAS_OTHER_SCHEMES, products, replace};
+use super::layout::layout;
+use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, Weights, Width,
+    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, Weights, Width,
     blocks,
 };
 
@@ -35,11 +36,17 @@ const SHIFT_BYTES: usize = 7 * 4;
 const INPUT_UNROLL: usize = 4;
 const HIDDEN_UNROLL: usize = 16;
 
-/// What the assembly needs to know of a layer, in the order of its own frame.
+/// What the assembly needs to know of a layer.
 #[repr(C)]
 struct Frame {
     /// Blocks of sixteen bytes in either order.
     weights: *const [u8; 16],
+    kept: Kept,
+}
+
+/// What the assembly copies to its stack.
+#[repr(C)]
+struct Kept {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     gates: *const GateParameters,
@@ -63,11 +70,39 @@ struct Frame {
 /// start), where it ends, and where to go on (bytes past it).
 #[repr(C)]
 struct Part {
-    start: *const I16x4,
+    start: *const Block,
     entry: usize,
-    end: *const I16x4,
+    end: *const Block,
     exit: usize,
 }
+
+layout! { "dsp.s", Kept:
+    PEEPHOLES = peepholes,
+    GATES = gates,
+    CELL = cell,
+    NEXT = next,
+    X = x.start,
+    X_ENTRY = x.entry,
+    X_END = x.end,
+    X_EXIT = x.exit,
+    H = h.start,
+    H_ENTRY = h.entry,
+    H_END = h.end,
+    H_EXIT = h.exit,
+    SCALE = scale,
+    CELL_END = cell_end,
+    HALF = half,
+    SHIFT = shift,
+    ROUND_CELL = round_cell,
+    SQUASH = squash,
+    TABLES = tables,
+    UNIT = is_plain,
+}
+
+const _: () = assert!(
+    core::mem::offset_of!(Frame, kept) == 4 && size_of::<Kept>() == 20 * 4,
+    "`dsp.s` copies the twenty words after the first one"
+);
 
 core::arch::global_asm!(
     concat!(
@@ -87,12 +122,12 @@ impl Kernels for Dsp {
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
+        next: &mut [Block],
     ) {
-        let (weights, is_plain) = match (layer.weights, layer.width) {
+        let (weights, is_plain) = match (layer.rows.weights, layer.rows.width) {
             (Weights::Paired(weights), Width::Int16) => (weights.as_ptr().cast(), false),
             (Weights::Generic(weights), Width::Int16) => (weights.as_ptr().cast(), true),
             _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
@@ -104,16 +139,15 @@ impl Kernels for Dsp {
         }
         let cell = cell.as_mut_ptr().cast::<i32>();
         let m = layer.cell_int_bits;
-        let mut frame = Frame {
-            weights,
+        let mut kept = Kept {
             peepholes: layer.first_peepholes(),
             gates: layer.gates.as_ptr(),
             cell,
             next: next.as_mut_ptr().cast(),
-            x: Part::new(x, layer.inputs, 1, INPUT_UNROLL, is_plain),
-            h: Part::new(h, layer.hidden, 0, HIDDEN_UNROLL, is_plain),
-            scale: 1 << (layer.x_shift & 31),
-            cell_end: cell.wrapping_add(layer.hidden),
+            x: Part::new(x, layer.rows.inputs, 1, INPUT_UNROLL, is_plain),
+            h: Part::new(h, layer.rows.outputs, 0, HIDDEN_UNROLL, is_plain),
+            scale: 1 << (layer.rows.x_shift & 31),
+            cell_end: cell.wrapping_add(layer.units()),
             half: (1 << m.clamp(1, 15)) >> 2,
             shift: m.clamp(1, 15) - 1,
             round_cell: 1 << 15,
@@ -121,20 +155,21 @@ impl Kernels for Dsp {
             tables: &TABLES,
             is_plain: is_plain.into(),
         };
-        if layer.x_shift == 0 && frame.x.exit == HALF_BLOCK_BYTES {
-            frame.x.exit += SHIFT_BYTES;
+        if layer.rows.x_shift == 0 && kept.x.exit == HALF_BLOCK_BYTES {
+            kept.x.exit += SHIFT_BYTES;
         }
+        let frame = Frame { weights, kept };
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks
         // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units, keeps
         // the callee-saved registers, and needs no more than 120 bytes of stack. Segments are in range as
         // the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_dsp_step(&frame) }
-        replace(h, next, layer.hidden);
+        copy_blocks(h, next, layer.rows.outputs);
     }
 
     #[inline(never)]
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
         let Some((w, x)) = layer.int16_row(row, x) else {
             return layer.other_row(row, x);
         };
@@ -149,7 +184,7 @@ impl Kernels for Dsp {
 /// # Safety
 /// `x` is not empty, and `w` has as many blocks.
 #[inline(always)]
-unsafe fn dot(w: *const [i8; 4], x: Range<*const I16x4>) -> i32 {
+unsafe fn dot(w: *const [i8; 4], x: Range<*const Block>) -> i32 {
     let mut sum = 0;
     // SAFETY: the caller's promise; the instructions read that much and change registers and flags.
     unsafe {
@@ -185,7 +220,7 @@ impl Part {
     /// has whole blocks, and is entered at its start.
     // Twice as much code saves no more than a few instructions a step.
     #[inline(never)]
-    fn new(activations: &[I16x4], len: usize, done: usize, unroll: usize, plain: bool) -> Self {
+    fn new(activations: &[Block], len: usize, done: usize, unroll: usize, plain: bool) -> Self {
         let whole = if plain {
             blocks(len)
         } else {

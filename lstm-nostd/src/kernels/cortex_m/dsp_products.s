@@ -1,11 +1,5 @@
 @ Sums of products of one unit for ARMv7E-M and ARMv8-M with the DSP extension, for schemes other than w8a16;
-@ `products.rs` explains it. r0 points to the words of `products::Job`:
-    .equ J_ROW, 0
-    .equ J_X, 4             @ start, end, bytes into the loop
-    .equ J_H, 16
-    .equ J_SHIFT, 28        @ of inputs, of hidden state
-    .equ J_START, 36        @ of the sums of inputs, of those of the hidden state
-    .equ J_SUMS, 44
+@ `products.rs` explains it, and `job.s` has the words that r0 points to.
 
 @ Four int8 inputs to four rows, 20 instructions of four bytes: bytes 0 and 2, then 1 and 3, side by side.
 .macro lstm_w8a8_row w, acc

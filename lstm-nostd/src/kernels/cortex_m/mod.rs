@@ -4,6 +4,7 @@
 //! products   sums of products of w8a8 and w4a16: X_products.s
 //! unit       what follows from a unit's sums, in plain Rust
 //! dense_row  the door of a dense row
+//! layout     holds the offsets of assembly to those of Rust
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s, job.s   macros and layouts that several cores have in common
 //! ```
@@ -14,6 +15,7 @@ mod dense_row;
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 mod groups;
+mod layout;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
@@ -26,7 +28,7 @@ pub mod v6m;
 pub mod v7m;
 
 #[cfg(not(lstm_kernels = "mve"))]
-use super::I16x4;
+use super::Block;
 
 /// The core of this build; `build.rs` of the crate chooses it by the target.
 #[cfg(lstm_kernels = "dsp")]
@@ -44,16 +46,16 @@ pub type Core = v7m::V7m;
 /// Whether this build has layers that the assembly of a whole step leaves to others.
 const HAS_OTHER_SCHEMES: bool = cfg!(any(feature = "w8a8", feature = "w4a16"));
 
-/// The first `hidden` int16 lanes of `h` become those of `next`.
+/// The first `count` int16 lanes of `h` become those of `next`.
 #[cfg(not(lstm_kernels = "mve"))]
 #[inline(always)]
-fn replace(h: &mut [I16x4], next: &[I16x4], hidden: usize) {
+fn copy_blocks(h: &mut [Block], next: &[Block], count: usize) {
     let mut pairs = h.iter_mut().zip(next);
-    for (h, next) in pairs.by_ref().take(hidden / 4) {
+    for (h, next) in pairs.by_ref().take(count / 4) {
         *h = *next;
     }
     if let Some((h, next)) = pairs.next() {
-        for (h, next) in h.0.iter_mut().zip(next.0).take(hidden % 4) {
+        for (h, next) in h.0.iter_mut().zip(next.0).take(count % 4) {
             *h = next;
         }
     }

@@ -13,10 +13,11 @@
 use core::arch::asm;
 
 use super::groups::{GROUP, entry};
+use super::layout::layout;
 use super::{HAS_OTHER_SCHEMES, mve_w8a8, products};
 use crate::activation::TABLES;
 use crate::kernels::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowGroup,
+    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowGroup,
     Weights, Width, scalar::Scalar,
 };
 
@@ -33,8 +34,8 @@ const HIDDEN_UNROLL: usize = 7;
 /// What the assembly needs to know of a layer.
 #[repr(C)]
 struct Frame {
-    x: *const I16x4,
-    h: *const I16x4,
+    x: *const Block,
+    h: *const Block,
     inputs: usize,
     hidden: usize,
     x_plane: usize,
@@ -53,7 +54,7 @@ struct Frame {
 struct Units {
     cell: *mut I32x4,
     /// The new hidden state; it replaces the old one, of which the planes are a copy.
-    next: *mut I16x4,
+    next: *mut Block,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     left: usize,
@@ -66,6 +67,67 @@ struct Units {
     squash: i32,
     /// Negative right shift of i·g.
     input: i32,
+}
+
+layout! { "mve.s", Frame:
+    F_X = x,
+    F_H = h,
+    F_INPUTS = inputs,
+    F_HIDDEN = hidden,
+    F_X_PLANE = x_plane,
+    F_PLANE = plane,
+    F_X_ENTRY = x_entry,
+    F_H_ENTRY = h_entry,
+    F_WEIGHTS = weights,
+    F_GATES = gates,
+    F_SCALE = scale,
+    F_UNITS = units,
+}
+
+const _: () = assert!(size_of::<Units>() == 12 * 4, "`mve.s` loads twelve words");
+
+impl Frame {
+    #[inline(always)]
+    fn new(
+        layer: &LstmParameters<'_>,
+        weights: &[RowGroup],
+        x: &[Block],
+        h: &mut [Block],
+        cell: &mut [I32x4],
+    ) -> Self {
+        let (x_groups, h_groups) = (
+            layer.rows.inputs.div_ceil(GROUP),
+            layer.rows.outputs.div_ceil(GROUP),
+        );
+        let m = layer.cell_int_bits.clamp(1, 15) as i32;
+        let k = layer.rows.x_shift.min(15);
+        let next = h.as_mut_ptr();
+        Self {
+            x: x.as_ptr(),
+            h: next,
+            inputs: layer.rows.inputs,
+            hidden: layer.rows.outputs,
+            x_plane: GROUP * x_groups,
+            plane: GROUP * (x_groups + h_groups),
+            x_entry: entry(x_groups - 1, INPUT_UNROLL, GROUP_BYTES),
+            h_entry: entry(h_groups - 1, HIDDEN_UNROLL, GROUP_BYTES),
+            weights: weights.as_ptr(),
+            gates: layer.gates.as_ptr(),
+            scale: [1 << k, 256 << k],
+            units: Units {
+                cell: cell.as_mut_ptr(),
+                next,
+                peepholes: layer.first_peepholes(),
+                left: layer.units(),
+                high_byte: 256,
+                half: 1 << 14,
+                sigmoid: TABLES.sigmoid.columns(),
+                tanh: TABLES.tanh.columns(),
+                squash: m - 19,
+                input: 1 - m,
+            },
+        }
+    }
 }
 
 core::arch::global_asm!(
@@ -86,12 +148,12 @@ impl Kernels for Mve {
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
+        next: &mut [Block],
     ) {
-        let weights = match (layer.weights, layer.width.in_build()) {
+        let weights = match (layer.rows.weights, layer.rows.width.in_build()) {
             (Weights::Grouped(weights), Width::Int16) => weights,
             (Weights::GroupedBytes(weights), Width::Int8) => weights,
             _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
@@ -100,50 +162,23 @@ impl Kernels for Mve {
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        if layer.width.in_build() == Width::Int8 {
+        if layer.rows.width.in_build() == Width::Int8 {
             // SAFETY: `fits` holds.
             return unsafe { mve_w8a8::step(layer, weights, x, h, cell) };
         }
-        let (x_groups, h_groups) = (layer.inputs.div_ceil(GROUP), layer.hidden.div_ceil(GROUP));
-        let m = layer.cell_int_bits.clamp(1, 15) as i32;
-        let k = layer.x_shift.min(15);
-        let next = h.as_mut_ptr();
-        let frame = Frame {
-            x: x.as_ptr(),
-            h: next,
-            inputs: layer.inputs,
-            hidden: layer.hidden,
-            x_plane: GROUP * x_groups,
-            plane: GROUP * (x_groups + h_groups),
-            x_entry: entry(x_groups - 1, INPUT_UNROLL, GROUP_BYTES),
-            h_entry: entry(h_groups - 1, HIDDEN_UNROLL, GROUP_BYTES),
-            weights: weights.as_ptr(),
-            gates: layer.gates.as_ptr(),
-            scale: [1 << k, 256 << k],
-            units: Units {
-                cell: cell.as_mut_ptr(),
-                next,
-                peepholes: layer.first_peepholes(),
-                left: layer.hidden,
-                high_byte: 256,
-                half: 1 << 14,
-                sigmoid: TABLES.sigmoid.columns(),
-                tanh: TABLES.tanh.columns(),
-                squash: m - 19,
-                input: 1 - m,
-            },
-        };
+        let frame = Frame::new(layer, weights, x, h, cell);
         // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
         // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
         // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
         // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were
-        // made, of `h`. It ends after H ≥ 1 units and keeps the callee-saved registers. Its stack is 504 bytes and the planes, two
-        // bytes for each padded activation. Segments are in range as the clamped argument is below 2¹⁵.
+        // made, of `h`. It ends after H ≥ 1 units and keeps the callee-saved registers. Its stack is 504
+        // bytes and the planes, two bytes for each padded activation. Segments are in range as the clamped
+        // argument is below 2¹⁵.
         unsafe { lstm_nostd_mve_step(&frame) }
     }
 
     #[inline(never)]
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
         let Some((w, x)) = layer.int16_row(row, x) else {
             return layer.other_row(row, x);
         };
@@ -158,7 +193,7 @@ impl Kernels for Mve {
 /// # Safety
 /// `w` and `x` hold `inputs` lanes.
 #[inline(always)]
-unsafe fn dot(w: *const [i8; 4], x: *const I16x4, inputs: usize) -> i32 {
+unsafe fn dot(w: *const [i8; 4], x: *const Block, inputs: usize) -> i32 {
     let mut sum = 0;
     // SAFETY: the caller's promise; lanes past `inputs` are masked out.
     unsafe {

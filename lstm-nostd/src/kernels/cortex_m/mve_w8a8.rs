@@ -17,8 +17,9 @@
 #![allow(unsafe_code)]
 
 use super::groups::{GROUP, entry};
+use super::layout::layout;
 use crate::activation::TABLES;
-use crate::kernels::{GateParameters, I16x4, I32x4, LstmParameters, RowGroup};
+use crate::kernels::{Block, GateParameters, I32x4, LstmParameters, RowGroup};
 
 /// Bytes of instructions of a group.
 const GROUP_BYTES: usize = 17 * 4;
@@ -48,7 +49,7 @@ struct Frame {
 /// Activations, and where they begin in the plane.
 #[repr(C)]
 struct Part {
-    values: *const I16x4,
+    values: *const Block,
     len: usize,
     at: usize,
 }
@@ -58,7 +59,7 @@ struct Part {
 struct Units {
     cell: *mut I32x4,
     /// The new hidden state; it replaces the old one, of which the plane is a copy.
-    next: *mut I16x4,
+    next: *mut Block,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     left: usize,
@@ -76,6 +77,82 @@ struct Units {
     input: i32,
 }
 
+layout! { "mve_w8a8.s", Frame:
+    E_FIRST = first,
+    E_SECOND = second,
+    E_PLANE = plane,
+    E_FIRST_END = first_end,
+    E_FIRST_ENTRY = first_entry,
+    E_REST_ENTRY = rest_entry,
+    E_SHIFT = shift,
+    E_ROW = row_bytes,
+    E_WEIGHTS = weights,
+    E_GATES = gates,
+    E_UNITS = units,
+}
+
+const _: () = assert!(
+    size_of::<Units>() == 13 * 4,
+    "`mve_w8a8.s` loads thirteen words"
+);
+
+impl Frame {
+    /// Of a layer whose shifts are in range.
+    #[inline(always)]
+    fn new(
+        layer: &LstmParameters<'_>,
+        weights: &[RowGroup],
+        x: &[Block],
+        h: &mut [Block],
+        cell: &mut [I32x4],
+    ) -> Self {
+        let (k, n) = (layer.rows.x_shift, layer.rows.h_shift);
+        let layout = layer.rows.layout();
+        let next = h.as_mut_ptr();
+        let x = Part {
+            values: x.as_ptr(),
+            len: layer.rows.inputs,
+            at: layout.x.start,
+        };
+        let old = Part {
+            values: next,
+            len: layer.rows.outputs,
+            at: layout.h.start,
+        };
+        let plane = layout.lanes();
+        let (first, second) = if k >= n { (x, old) } else { (old, x) };
+        let first_end = if k == n { plane } else { second.at };
+        let (first_groups, groups) = (first_end / GROUP, plane / GROUP);
+        let first_unroll = if k == n { REST_UNROLL } else { SHIFTED_UNROLL };
+        let m = layer.cell_int_bits.clamp(1, 15) as i32;
+        Self {
+            first,
+            second,
+            plane,
+            first_end,
+            first_entry: entry(first_groups.saturating_sub(1), first_unroll, GROUP_BYTES),
+            rest_entry: entry(groups - first_groups, REST_UNROLL, GROUP_BYTES),
+            shift: k.abs_diff(n),
+            row_bytes: size_of::<RowGroup>() * groups,
+            weights: weights.as_ptr(),
+            gates: layer.gates.as_ptr(),
+            units: Units {
+                cell: cell.as_mut_ptr(),
+                next,
+                peepholes: layer.first_peepholes(),
+                left: layer.units(),
+                narrow: -(n as i32),
+                half: 1 << 14,
+                sigmoid: TABLES.sigmoid.columns(),
+                scale: 1 << k.min(n),
+                tanh: TABLES.tanh.columns(),
+                squash: m - 19,
+                input: 1 - m,
+            },
+        }
+    }
+}
+
 unsafe extern "C" {
     fn lstm_nostd_mve_w8a8_step(frame: *const Frame);
 }
@@ -88,58 +165,15 @@ unsafe extern "C" {
 pub(super) unsafe fn step(
     layer: &LstmParameters<'_>,
     weights: &[RowGroup],
-    x: &[I16x4],
-    h: &mut [I16x4],
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
 ) {
-    let (k, n) = (layer.x_shift, layer.h_shift);
     // The parser sees to that.
-    if k > 15 || n > 8 {
+    if layer.rows.x_shift > 15 || layer.rows.h_shift > 8 {
         return;
     }
-    let rows = layer.rows();
-    let next = h.as_mut_ptr();
-    let x = Part {
-        values: x.as_ptr(),
-        len: layer.inputs,
-        at: rows.x.start,
-    };
-    let old = Part {
-        values: next,
-        len: layer.hidden,
-        at: rows.h.start,
-    };
-    let plane = rows.lanes();
-    let (first, second) = if k >= n { (x, old) } else { (old, x) };
-    let first_end = if k == n { plane } else { second.at };
-    let (first_groups, groups) = (first_end / GROUP, plane / GROUP);
-    let first_unroll = if k == n { REST_UNROLL } else { SHIFTED_UNROLL };
-    let m = layer.cell_int_bits.clamp(1, 15) as i32;
-    let frame = Frame {
-        first,
-        second,
-        plane,
-        first_end,
-        first_entry: entry(first_groups.saturating_sub(1), first_unroll, GROUP_BYTES),
-        rest_entry: entry(groups - first_groups, REST_UNROLL, GROUP_BYTES),
-        shift: k.abs_diff(n),
-        row_bytes: size_of::<RowGroup>() * groups,
-        weights: weights.as_ptr(),
-        gates: layer.gates.as_ptr(),
-        units: Units {
-            cell: cell.as_mut_ptr(),
-            next,
-            peepholes: layer.first_peepholes(),
-            left: layer.hidden,
-            narrow: -(n as i32),
-            half: 1 << 14,
-            sigmoid: TABLES.sigmoid.columns(),
-            scale: 1 << k.min(n),
-            tanh: TABLES.tanh.columns(),
-            squash: m - 19,
-            input: 1 - m,
-        },
-    };
+    let frame = Frame::new(layer, weights, x, h, cell);
     // SAFETY: by this function's own condition, the assembly reads I bytes of `x` and H of `h` into a plane
     // on its stack, and for each of the H units a row of groups, its gate parameters and, unless the pointer
     // is null, its peepholes; of fewer than four units at the end it reads no more than those. Of `cell` it

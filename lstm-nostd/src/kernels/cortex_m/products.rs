@@ -1,30 +1,39 @@
-//! w8a8 and w4a16 on cores without kernels of their own for them, which M55 has for w8a8: the sums of products
-//! in assembly, the rest of a unit in plain Rust.
+//! w8a8 and w4a16 where a core has no assembly for the whole step: assembly sums the products of a unit,
+//! plain Rust does the rest. M55 has a whole step for w8a8.
 //!
 //! Both read [`Order::Generic`](crate::kernels::Order::Generic). With the DSP extension a block of sixteen products
 //! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
-//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60 and 68. Nibbles
-//! come as w + 8, so that sums begin with −8·Σx instead of 0, which is computed once a step and exact modulo
-//! 2³².
+//! and 18 in w4a16 (`and` and `smlad`); on M3 36 (`ldrsb`, `mla`) and 37 (`ubfx`, `mla`); on M0 60 and 68.
+//! Nibbles come as w + 8. Sums therefore begin with −8·Σx instead of 0; that is computed once a step, and is
+//! exact modulo 2³².
 //!
-//! On M3 and larger cores, loops are entered in their middle, so that their ends are tested once in four
-//! blocks.
+//! M3 and larger cores enter the loops in their middle, so that they test the end once in four blocks.
 #![allow(unsafe_code)]
 
+use super::layout::layout;
 use super::unit::{Shifts, advance};
 use crate::kernels::scalar::Scalar;
 use crate::kernels::{
-    Activation, I16x4, I32x4, Kernels, LstmParameters, Weights, Width, blocks, copy, lanes_mut,
+    Activation, Block, I32x4, Kernels, LstmParameters, Weights, Width, blocks, copy, lanes_mut,
     quads,
 };
 use crate::requant::round_shift;
 
 #[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
-core::arch::global_asm!(include_str!("dsp_products.s"), options(raw));
+core::arch::global_asm!(
+    concat!(include_str!("job.s"), include_str!("dsp_products.s")),
+    options(raw)
+);
 #[cfg(lstm_kernels = "v7m")]
-core::arch::global_asm!(include_str!("v7m_products.s"), options(raw));
+core::arch::global_asm!(
+    concat!(include_str!("job.s"), include_str!("v7m_products.s")),
+    options(raw)
+);
 #[cfg(lstm_kernels = "v6m")]
-core::arch::global_asm!(include_str!("v6m_products.s"), options(raw));
+core::arch::global_asm!(
+    concat!(include_str!("job.s"), include_str!("v6m_products.s")),
+    options(raw)
+);
 
 /// Bytes of instructions of a block of int8 activations, where loops are entered in their middle.
 #[cfg(not(lstm_kernels = "mve"))]
@@ -58,6 +67,15 @@ struct Part {
     entry: usize,
 }
 
+layout! { "job.s", Job:
+    J_ROW = row,
+    J_X = x,
+    J_H = h,
+    J_SHIFT = shift,
+    J_START = start,
+    J_SUMS = sums,
+}
+
 unsafe extern "C" {
     #[cfg(not(lstm_kernels = "mve"))]
     fn lstm_nostd_w8a8_products(job: *mut Job);
@@ -68,10 +86,10 @@ unsafe extern "C" {
 #[inline(never)]
 pub(super) fn step(
     layer: &LstmParameters<'_>,
-    x: &[I16x4],
-    h: &mut [I16x4],
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) {
     if with_sums(layer, x, h, cell, next).is_none() {
         Scalar::lstm_step(layer, x, h, cell, next);
@@ -82,12 +100,12 @@ pub(super) fn step(
 #[inline(always)]
 fn with_sums(
     layer: &LstmParameters<'_>,
-    x: &[I16x4],
-    h: &mut [I16x4],
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) -> Option<()> {
-    match (layer.weights, layer.width) {
+    match (layer.rows.weights, layer.rows.width) {
         #[cfg(not(lstm_kernels = "mve"))]
         (Weights::Generic(rows), Width::Int8) => {
             let rows = bytemuck::try_cast_slice(rows).ok()?;
@@ -117,14 +135,14 @@ fn sum_units<A: Activation>(
     rows: &[u8],
     (products, block_bytes, weight_bytes): (Products, usize, usize),
     excess: i32,
-    x: &[I16x4],
-    h: &mut [I16x4],
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
-    next: &mut [I16x4],
+    next: &mut [Block],
 ) -> Option<()> {
-    let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+    let (x_blocks, h_blocks) = (blocks(layer.rows.inputs), blocks(layer.rows.outputs));
     let row_bytes = weight_bytes * (x_blocks + h_blocks);
-    if layer.inputs == 0 || layer.hidden == 0 {
+    if layer.rows.inputs == 0 || layer.rows.outputs == 0 {
         return None;
     }
     let (x, h_old) = (
@@ -149,7 +167,7 @@ fn sum_units<A: Activation>(
         row: rows.as_ptr(),
         x: part(x),
         h: part(h_old),
-        shift: [layer.x_shift & 31, layer.h_shift & 31],
+        shift: [layer.rows.x_shift & 31, layer.rows.h_shift & 31],
         start: [start(x), start(h_old)],
         sums: [0; 4],
     };
@@ -165,8 +183,8 @@ fn sum_units<A: Activation>(
         unsafe { products(&mut job) };
         let peephole = peepholes.next().copied().unwrap_or_default();
         let hidden = advance(&shifts, gate, peephole, &job.sums, c);
-        *h_next = A::saturate(round_shift(hidden.into(), layer.h_shift)); // (H)
+        *h_next = A::saturate(round_shift(hidden.into(), layer.rows.h_shift)); // (H)
     }
-    copy::<A>(next, h, layer.hidden);
+    copy::<A>(next, h, layer.rows.outputs);
     Some(())
 }

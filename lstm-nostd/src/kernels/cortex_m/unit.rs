@@ -1,5 +1,5 @@
-//! (B) to (D) of one unit, with saturations only where the next operation needs them: for backends that
-//! compute the sums of products alone in assembly.
+//! What follows from the sums of an LSTM unit, (B) to (D) of [`crate::kernels::lstm`], for cores whose
+//! assembly computes the sums alone. Values saturate only where the next operation needs it.
 
 use crate::activation::{sigmoid_clamped, tanh_clamped};
 use crate::kernels::{GateParameters, I32x4};
@@ -24,7 +24,7 @@ impl Shifts {
     }
 }
 
-/// [`scalar::advance`](crate::kernels::scalar::advance) on sums of products: advances the cell and returns (D).
+/// [`advance`](crate::kernels::lstm::advance) on sums of products: advances the cell and returns (D).
 #[inline(always)]
 pub(super) fn advance(
     shifts: &Shifts,
@@ -36,14 +36,14 @@ pub(super) fn advance(
     let z = |r: usize, c16: i32| {
         mul_high(acc[r] + bias[r] + i32::from(peephole[r]) * c16, mult[r]) // (B)
     };
-    let old = narrow(*c);
+    let old = upper_half(*c);
     let i = sigmoid_clamped(z(0, old));
     let f = sigmoid_clamped(z(1, old));
     let g = tanh_clamped(mul_high(acc[2] + bias[2], mult[2]));
     // (C): the sum is divided by 2^(m−1), as i·g is not doubled.
     let kept = 2 * mul_high(f << 16, *c);
     *c = kept.saturating_add((i * g + shifts.half) >> shifts.input);
-    let o = sigmoid_clamped(z(3, narrow(*c)));
+    let o = sigmoid_clamped(z(3, upper_half(*c)));
     // (D): round_shift of 19 − m, which is at least 4.
     let squashed = tanh_clamped(((*c >> shifts.squash) + 1) >> 1);
     ((o * squashed + 0x4000) >> 15) as i16
@@ -51,6 +51,6 @@ pub(super) fn advance(
 
 /// The upper half of a cell, rounded: `Qm.(15−m)`.
 #[inline(always)]
-fn narrow(c: i32) -> i32 {
+fn upper_half(c: i32) -> i32 {
     (((c >> 15) + 1) >> 1).min(0x7fff)
 }

@@ -1,17 +1,18 @@
 //! M0 and M0+: words of four weights, `muls` and `add`; the elementwise part in plain Rust.
 //!
-//! Words and activations are those of (Y1) to (Y3) in `v7m.rs`: a word of [`Order::Offset`], shifted right
-//! by 24, 16, 8 and not at all, is multiplied with four activations, of which each but the first has 256
-//! times its predecessor taken off, once a step for all rows. A block of sixteen products takes 49
-//! instructions: five loads and moves, and for each of four words three shifts, four products and four
-//! sums, which live in the high registers. Weights in [`Order::Generic`] get their offsets from one
-//! exclusive or for each word: 55 instructions. Rescaling uses 32-bit products only, see `requant`.
+//! Words and activations are those of (Y1) to (Y3) in `v7m.rs`. A word of [`Order::Offset`], shifted right
+//! by 24, 16, 8 and 0, is multiplied with four activations y, which are computed once a step for all rows. A
+//! block of sixteen products takes 49 instructions: five loads and moves, and for each of four words three
+//! shifts, four products and four sums, which live in the high registers. Weights in [`Order::Generic`] get
+//! their offsets from one exclusive or for each word: 55 instructions. Rescaling uses 32-bit products only,
+//! see `requant`.
 #![allow(unsafe_code)]
 
+use super::layout::layout;
 use super::unit::{Shifts, advance};
-use super::{HAS_OTHER_SCHEMES, products, replace};
+use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::kernels::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowBlock,
     Weights, Width, blocks, scalar::Scalar,
 };
 
@@ -23,8 +24,8 @@ pub struct V6m;
 #[repr(C)]
 struct Frame {
     /// First and past the last block.
-    x: [*const I16x4; 2],
-    h: [*const I16x4; 2],
+    x: [*const Block; 2],
+    h: [*const Block; 2],
     x_shift: u32,
     /// What turns the weights' words into words with offsets.
     offsets: u32,
@@ -48,6 +49,17 @@ struct Units {
     shifts: Shifts,
 }
 
+layout! { "v6m.s", Frame:
+    F_X = x,
+    F_H = h,
+    F_X_SHIFT = x_shift,
+    F_OFFSETS = offsets,
+    F_Y_BYTES = y_bytes,
+    F_WEIGHTS = weights,
+    F_UNIT = unit,
+    F_UNITS = units,
+}
+
 core::arch::global_asm!(
     concat!(include_str!("shared.s"), include_str!("v6m.s")),
     options(raw)
@@ -62,12 +74,12 @@ impl Kernels for V6m {
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
+        next: &mut [Block],
     ) {
-        let (weights, offsets) = match (layer.weights, layer.width) {
+        let (weights, offsets) = match (layer.rows.weights, layer.rows.width) {
             (Weights::Offset(weights), Width::Int16) => (weights, 0),
             (Weights::Generic(weights), Width::Int16) => (weights, 0x0080_8080),
             _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
@@ -77,11 +89,11 @@ impl Kernels for V6m {
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+        let (x_blocks, h_blocks) = (blocks(layer.rows.inputs), blocks(layer.rows.outputs));
         let mut frame = Frame {
             x: [x.as_ptr(), x.as_ptr().wrapping_add(x_blocks)],
             h: [h.as_ptr(), h.as_ptr().wrapping_add(h_blocks)],
-            x_shift: layer.x_shift & 31,
+            x_shift: layer.rows.x_shift & 31,
             offsets,
             y_bytes: (x_blocks + h_blocks) * size_of::<I32x4>(),
             weights: weights.as_ptr(),
@@ -91,7 +103,7 @@ impl Kernels for V6m {
                 peepholes: layer.first_peepholes(),
                 cell: cell.as_mut_ptr().cast(),
                 next: next.as_mut_ptr().cast(),
-                left: layer.hidden,
+                left: layer.units(),
                 shifts: Shifts::new(layer.cell_int_bits),
             },
         };
@@ -100,10 +112,10 @@ impl Kernels for V6m {
         // parameters, peepholes, cells and lanes. It ends when `unit` returns false, after H ≥ 1 calls,
         // and keeps the callee-saved registers. Its stack is 72 bytes and four for each activation.
         unsafe { lstm_nostd_v6m_step(&mut frame) }
-        replace(h, next, layer.hidden);
+        copy_blocks(h, next, layer.rows.outputs);
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
         Scalar::dense_row(layer, row, x)
     }
 }

@@ -1,11 +1,5 @@
-@ Sums of products of one unit for ARMv6-M, for schemes other than w8a16; `products.rs` explains it. r0 points to
-@ the words of `products::Job`:
-    .equ J_ROW, 0
-    .equ J_X, 4             @ start, end
-    .equ J_H, 16
-    .equ J_SHIFT, 28        @ of inputs, of hidden state
-    .equ J_START, 36        @ of the sums of inputs, of those of the hidden state
-    .equ J_SUMS, 44
+@ Sums of products of one unit for ARMv6-M, for schemes other than w8a16;
+@ `products.rs` explains it, and `job.s` has the words that r0 points to.
 
 @ One int8 input of a block to four rows: weights at r0 plus r4 to r7, sums in r8 to r11.
 .macro lstm_w8a8_input step

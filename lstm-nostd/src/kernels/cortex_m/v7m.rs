@@ -1,8 +1,9 @@
 //! M3: words of four weights, `mla`, and the elementwise part in registers.
 //!
 //! Four weights of a row are one word W of [`Order::Offset`], whose digits to the base 256 are w0 + 128,
-//! w1 + 128, w2 + 128 and w3. What is right of the point is not taken off when W is shifted right; instead
-//! each activation takes from its successor what it would add there, once a step for all rows:
+//! w1 + 128, w2 + 128 and w3. W, shifted right by j digits, still holds the digits above digit j. Each
+//! activation therefore has 256 times its predecessor taken off, once a step for all rows, which cancels
+//! them:
 //!
 //! ```text
 //! Σ_j (w_j + 128·[j < 3])·x_j = W·y_0 + (W >> 8)·y_1 + (W >> 16)·y_2 + (W >> 24)·y_3
@@ -17,10 +18,11 @@
 //! y = x and start = 0 another loop takes 35, and is not unrolled.
 #![allow(unsafe_code)]
 
-use super::{HAS_OTHER_SCHEMES, products, replace};
+use super::layout::layout;
+use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    DenseParameters, GateParameters, I16x4, I32x4, Kernels, LstmParameters, Order, RowBlock,
+    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowBlock,
     Weights, Width, blocks, scalar::Scalar,
 };
 
@@ -37,8 +39,8 @@ const UNROLL: usize = 4;
 #[repr(C)]
 struct Frame {
     /// First and past the last block.
-    x: [*const I16x4; 2],
-    h: [*const I16x4; 2],
+    x: [*const Block; 2],
+    h: [*const Block; 2],
     x_shift: u32,
     /// 256 in (Y2), or 0 for weights without offsets.
     factor: u32,
@@ -55,7 +57,7 @@ struct Units {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     cell: *mut i32,
-    next: *mut I16x4,
+    next: *mut Block,
     gates: *const GateParameters,
     weights: *const RowBlock,
     cell_end: *const i32,
@@ -65,6 +67,31 @@ struct Units {
     squash: u32,
     tables: *const Tables,
 }
+
+layout! { "v7m.s", Frame:
+    F_X = x,
+    F_H = h,
+    F_X_SHIFT = x_shift,
+    F_FACTOR = factor,
+    F_Y_BYTES = y_bytes,
+    F_ENTRY = entry,
+    F_UNITS = units,
+}
+
+layout! { "v7m.s", Units:
+    PEEPHOLES = peepholes,
+    CELL = cell,
+    NEXT = next,
+    GATES = gates,
+    WEIGHTS = weights,
+    CELL_END = cell_end,
+    HALF = half,
+    SHIFT = shift,
+    SQUASH = squash,
+    TABLES = tables,
+}
+
+const _: () = assert!(size_of::<Units>() == 10 * 4, "`v7m.s` copies ten words");
 
 core::arch::global_asm!(
     concat!(
@@ -84,12 +111,12 @@ impl Kernels for V7m {
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
-        x: &[I16x4],
-        h: &mut [I16x4],
+        x: &[Block],
+        h: &mut [Block],
         cell: &mut [I32x4],
-        next: &mut [I16x4],
+        next: &mut [Block],
     ) {
-        let (weights, factor) = match (layer.weights, layer.width) {
+        let (weights, factor) = match (layer.rows.weights, layer.rows.width) {
             (Weights::Offset(weights), Width::Int16) => (weights, 256),
             (Weights::Generic(weights), Width::Int16) => (weights, 0),
             _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
@@ -99,14 +126,14 @@ impl Kernels for V7m {
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        let (x_blocks, h_blocks) = (blocks(layer.inputs), blocks(layer.hidden));
+        let (x_blocks, h_blocks) = (blocks(layer.rows.inputs), blocks(layer.rows.outputs));
         let count = x_blocks + h_blocks;
         let m = layer.cell_int_bits.clamp(1, 15);
         let cell = cell.as_mut_ptr().cast::<i32>();
         let frame = Frame {
             x: [x.as_ptr(), x.as_ptr().wrapping_add(x_blocks)],
             h: [h.as_ptr(), h.as_ptr().wrapping_add(h_blocks)],
-            x_shift: layer.x_shift & 31,
+            x_shift: layer.rows.x_shift & 31,
             factor,
             y_bytes: count * size_of::<I32x4>(),
             entry: (UNROLL - count % UNROLL) % UNROLL * BLOCK_BYTES,
@@ -116,7 +143,7 @@ impl Kernels for V7m {
                 next: next.as_mut_ptr(),
                 gates: layer.gates.as_ptr(),
                 weights: weights.as_ptr(),
-                cell_end: cell.wrapping_add(layer.hidden),
+                cell_end: cell.wrapping_add(layer.units()),
                 half: (1 << m) >> 2,
                 shift: m - 1,
                 squash: 18 - m,
@@ -129,10 +156,10 @@ impl Kernels for V7m {
         // keeps the callee-saved registers. Its stack is 104 bytes and four for each activation. Segments
         // are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_v7m_step(&frame) }
-        replace(h, next, layer.hidden);
+        copy_blocks(h, next, layer.rows.outputs);
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[I16x4]) -> i32 {
+    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
         Scalar::dense_row(layer, row, x)
     }
 }
