@@ -1,13 +1,14 @@
 //! The static buffers of the link's server, sized for the board.
 
-use lstm_link::payload_bytes;
+use lstm_link::{LEAST_PIECE, payload_bytes, piece_bytes};
 use lstm_nostd::{Block, I16F16, State};
 
 use crate::board::CAPACITY;
 
-// A whole state must fit in a frame.
+// A whole state must fit in a message, and the shortest piece in a frame.
 const _: () = assert!(
-    CAPACITY.state_blocks * size_of::<State<1, 1>>() <= payload_bytes(CAPACITY.frame_bytes)
+    CAPACITY.state_blocks * size_of::<State<1, 1>>() <= payload_bytes(CAPACITY.message_bytes)
+        && piece_bytes(CAPACITY.frame_bytes) >= LEAST_PIECE
 );
 
 /// A buffer on the boundary that a model file needs.
@@ -22,6 +23,10 @@ pub struct Memory {
     pub received: [u8; CAPACITY.frame_bytes],
     /// A frame that leaves.
     pub sent: [u8; CAPACITY.frame_bytes],
+    /// The request that arrives, in one frame or several.
+    pub request: [u8; CAPACITY.message_bytes],
+    /// The last answer, which stays until the next request is complete.
+    pub answer: [u8; CAPACITY.message_bytes],
     /// What the model reads and writes.
     pub work: Work,
 }
@@ -36,8 +41,8 @@ pub struct Work {
     pub raw: [i32; CAPACITY.channels],
     /// Outputs of one step.
     pub outputs: [I16F16; CAPACITY.channels],
-    /// Outputs of several steps, on their way into a frame.
-    pub payload: [u8; CAPACITY.frame_bytes],
+    /// Outputs of several steps, or a state, on their way into an answer.
+    pub payload: [u8; payload_bytes(CAPACITY.message_bytes)],
 }
 
 impl Memory {
@@ -47,12 +52,14 @@ impl Memory {
             file: ModelBytes([0; CAPACITY.model_bytes]),
             received: [0; CAPACITY.frame_bytes],
             sent: [0; CAPACITY.frame_bytes],
+            request: [0; CAPACITY.message_bytes],
+            answer: [0; CAPACITY.message_bytes],
             work: Work {
                 state: State::new(),
                 scratch: [Block::ZERO; CAPACITY.scratch_blocks],
                 raw: [0; CAPACITY.channels],
                 outputs: [I16F16::ZERO; CAPACITY.channels],
-                payload: [0; CAPACITY.frame_bytes],
+                payload: [0; payload_bytes(CAPACITY.message_bytes)],
             },
         }
     }

@@ -1,7 +1,7 @@
 //! Answers the host's requests, one after the other, for ever.
 //!
-//! A model borrows its file. So each model has its own [`Server::session`], which ends when another one is
-//! wanted and the file's buffer must be free.
+//! A model borrows its file. So each model is in use in its own [`Server::work_with`], which ends when another
+//! one is wanted and the file's buffer must be free.
 
 use core::fmt::Write as _;
 
@@ -9,35 +9,36 @@ use cortex_m::peripheral::SYST;
 use embedded_io::{Read, Write};
 use heapless::String;
 use lstm_link::{
-    Envelope, Hello, ModelInfo, PROTOCOL, Receiver, Refusal, Request, Resource, Response, StackUse,
-    TickRate, Width, checksum, payload_bytes,
+    Hello, ModelInfo, Refusal, Request, Resource, Responder, Response, StackUse, TickRate, Width,
+    checksum,
 };
 use lstm_nostd::{Block, Model};
 
 use crate::board::{CAPACITY, NAME};
 use crate::counter::Counter;
 use crate::embedded;
-use crate::line::Line;
+use crate::line::{Line, Wanted};
 use crate::memory::{Memory, Work};
 use crate::stack::Painted;
 
 /// Longest text of the engine's errors.
 const REASON_BYTES: usize = 192;
 
-/// Why a session ended.
+/// Why the work with a model ended. All but the first are requests that are still to be answered.
 enum Next {
+    /// A new session has begun, in which no model is in use.
+    NoModel,
     /// The model in flash is wanted.
-    Embedded { id: u16 },
+    Embedded,
     /// A model file of this length is about to arrive.
-    Load { id: u16, bytes: u32 },
-    /// A model file has arrived.
-    Parse { id: u16, bytes: usize },
+    Load { bytes: u32 },
+    /// A model file of this length has arrived.
+    Parse { bytes: usize },
 }
 
 /// Everything but the model and its file.
 struct Server<'m, S> {
     line: Line<'m, S>,
-    receiver: Receiver<'m>,
     work: &'m mut Work,
     counter: Counter,
     tick_rate: TickRate,
@@ -56,9 +57,14 @@ pub fn serve<S: Read + Write>(
     let mut counter = Counter::start(systick);
     let tick_rate = counter.rate();
     let embedded = Model::parse(embedded::FILE).ok();
+    let responder = Responder::new(
+        &mut memory.received,
+        &mut memory.sent,
+        &mut memory.request,
+        &mut memory.answer,
+    );
     let mut server = Server {
-        line: Line::new(serial, &mut memory.sent),
-        receiver: Receiver::new(&mut memory.received),
+        line: Line::new(serial, responder),
         work: &mut memory.work,
         counter,
         tick_rate,
@@ -67,25 +73,24 @@ pub fn serve<S: Read + Write>(
         step_stack_bytes: 0,
     };
     let file = &mut memory.file.0;
-    let mut next = server.session(None);
+    let mut next = Next::NoModel;
     loop {
         next = match next {
-            Next::Embedded { id } => match server.embedded {
-                Some(_) => server.open(id, embedded::FILE),
-                None => {
-                    server.refuse(id, Refusal::NoEmbeddedModel);
-                    server.session(None)
-                }
-            },
-            Next::Load { id, bytes } => server.load(id, bytes, file),
-            Next::Parse { id, bytes } => server.open(id, file.get(..bytes).unwrap_or_default()),
+            Next::NoModel => server.work_with(None),
+            Next::Embedded if server.embedded.is_some() => server.open(embedded::FILE),
+            Next::Embedded => {
+                server.line.refuse(Refusal::NoEmbeddedModel);
+                Next::NoModel
+            }
+            Next::Load { bytes } => server.load(bytes, file),
+            Next::Parse { bytes } => server.open(file.get(..bytes).unwrap_or_default()),
         };
     }
 }
 
 impl<S: Read + Write> Server<'_, S> {
     /// Parses `file`, says so, and works with the model.
-    fn open(&mut self, id: u16, file: &[u8]) -> Next {
+    fn open(&mut self, file: &[u8]) -> Next {
         self.work.state.reset();
         let mut reason = String::<REASON_BYTES>::new();
         let opened = Model::parse(file)
@@ -97,48 +102,51 @@ impl<S: Read + Write> Server<'_, S> {
             .and_then(|model| Ok((fitting(&model, file)?, model)));
         match opened {
             Ok((info, model)) => {
-                self.line.send(id, Response::Model(info));
-                self.session(Some(&model))
+                self.line.answer(&Response::Model(info));
+                self.work_with(Some(&model))
             }
             Err(refusal) => {
-                self.refuse(id, refusal);
-                self.session(None)
+                self.line.refuse(refusal);
+                Next::NoModel
             }
         }
     }
 
     /// Answers requests until another model is wanted.
-    fn session(&mut self, model: Option<&Model<'_>>) -> Next {
+    fn work_with(&mut self, model: Option<&Model<'_>>) -> Next {
         loop {
-            let Some(Envelope { id, body }) = self.line.receive(&mut self.receiver) else {
-                continue;
-            };
-            let answer = match (body, model) {
-                (Request::UseEmbedded, _) => return Next::Embedded { id },
-                (Request::BeginLoad { bytes }, _) => return Next::Load { id, bytes },
-                (Request::Load { .. } | Request::FinishLoad, _) => {
+            if self.line.wait() == Wanted::NewSession {
+                return Next::NoModel;
+            }
+            let answer = match (self.line.request(), model) {
+                (None, _) => Err(Refusal::Unreadable),
+                (Some(Request::UseEmbedded), _) => return Next::Embedded,
+                (Some(Request::BeginLoad { bytes }), _) => return Next::Load { bytes },
+                (Some(Request::Load { .. } | Request::FinishLoad), _) => {
                     Err(Refusal::LoadOrder { expected: 0 })
                 }
-                (Request::Hello, _) => Ok(Response::Hello(hello(self.tick_rate, self.embedded))),
-                (Request::Stack, _) => Ok(Response::Stack(StackUse {
+                (Some(Request::Hello), _) => Ok(hello(self.tick_rate, self.embedded)),
+                (Some(Request::Stack), _) => Ok(Response::Stack(StackUse {
                     program_bytes: self.program.used_bytes_of_all() as u32,
                     step_bytes: self.step_stack_bytes,
                 })),
-                (_, None) => Err(Refusal::NoModel),
-                (Request::Reset, Some(_)) => {
+                (Some(_), None) => Err(Refusal::NoModel),
+                (Some(Request::Reset), Some(_)) => {
                     self.work.state.reset();
                     Ok(Response::Done)
                 }
-                (Request::SelfTest, Some(model)) => Ok(self_test(model)),
-                (Request::ReadState, Some(model)) => Ok(self.work.read_state(model)),
-                (Request::WriteState { bytes }, Some(model)) => self.work.write_state(model, bytes),
+                (Some(Request::SelfTest), Some(model)) => Ok(self_test(model)),
+                (Some(Request::ReadState), Some(model)) => Ok(self.work.read_state(model)),
+                (Some(Request::WriteState { bytes }), Some(model)) => {
+                    self.work.write_state(model, bytes)
+                }
                 (
-                    Request::Run {
+                    Some(Request::Run {
                         reset,
                         every_step,
                         width,
                         inputs,
-                    },
+                    }),
                     Some(model),
                 ) => {
                     if reset {
@@ -151,56 +159,50 @@ impl<S: Read + Write> Server<'_, S> {
                     answer
                 }
             };
-            self.line.send(id, answer.unwrap_or_else(Response::Refused));
+            self.line.answer(&answer.unwrap_or_else(Response::Refused));
         }
     }
 
     /// Receives a model file of `bytes` bytes into `file`.
-    fn load(&mut self, id: u16, bytes: u32, file: &mut [u8]) -> Next {
+    fn load(&mut self, bytes: u32, file: &mut [u8]) -> Next {
         let have = file.len() as u32;
         let Some(file) = file.get_mut(..bytes as usize) else {
-            let refusal = too_small(Resource::ModelBytes, bytes, have);
-            self.refuse(id, refusal);
-            return self.session(None);
+            self.line
+                .refuse(too_small(Resource::ModelBytes, bytes, have));
+            return Next::NoModel;
         };
-        self.line.send(id, Response::Done);
+        self.line.answer(&Response::Done);
         let mut complete = 0;
         loop {
-            let Some(Envelope { id, body }) = self.line.receive(&mut self.receiver) else {
-                continue;
-            };
+            if self.line.wait() == Wanted::NewSession {
+                return Next::NoModel;
+            }
             let expected = complete as u32;
-            let answer = match body {
-                Request::UseEmbedded => return Next::Embedded { id },
-                Request::BeginLoad { bytes } => return Next::Load { id, bytes },
-                Request::FinishLoad if complete == file.len() => {
-                    return Next::Parse {
-                        id,
-                        bytes: complete,
-                    };
+            let answer = match self.line.request() {
+                None => Err(Refusal::Unreadable),
+                Some(Request::UseEmbedded) => return Next::Embedded,
+                Some(Request::BeginLoad { bytes }) => return Next::Load { bytes },
+                Some(Request::FinishLoad) if complete == file.len() => {
+                    return Next::Parse { bytes: complete };
                 }
-                Request::Load { offset, bytes } if offset == expected => {
+                Some(Request::Load { offset, bytes }) if offset == expected => {
                     match file.get_mut(complete..complete + bytes.len()) {
                         Some(part) => {
                             part.copy_from_slice(bytes);
                             complete += bytes.len();
-                            Response::Done
+                            Ok(Response::Done)
                         }
-                        None => Response::Refused(Refusal::LoadOrder { expected }),
+                        None => Err(Refusal::LoadOrder { expected }),
                     }
                 }
-                Request::Load { .. } | Request::FinishLoad => {
-                    Response::Refused(Refusal::LoadOrder { expected })
+                Some(Request::Load { .. } | Request::FinishLoad) => {
+                    Err(Refusal::LoadOrder { expected })
                 }
-                Request::Hello => Response::Hello(hello(self.tick_rate, self.embedded)),
-                _ => Response::Refused(Refusal::NoModel),
+                Some(Request::Hello) => Ok(hello(self.tick_rate, self.embedded)),
+                Some(_) => Err(Refusal::NoModel),
             };
-            self.line.send(id, answer);
+            self.line.answer(&answer.unwrap_or_else(Response::Refused));
         }
-    }
-
-    fn refuse(&mut self, id: u16, refusal: Refusal<'_>) {
-        self.line.send(id, Response::Refused(refusal));
     }
 }
 
@@ -221,9 +223,9 @@ impl Work {
         let kept_steps = if every_step { steps } else { 1 };
         let output_bytes = model.outputs() * 4;
         let need = kept_steps * output_bytes;
-        let have = payload_bytes(CAPACITY.frame_bytes);
+        let have = self.payload.len();
         if need > have {
-            return Err(too_small(Resource::FrameBytes, need as u32, have as u32));
+            return Err(too_small(Resource::MessageBytes, need as u32, have as u32));
         }
         let mut sum = Some(0u64);
         for (index, step) in inputs.chunks_exact(step_bytes).enumerate() {
@@ -343,19 +345,17 @@ fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>
     })
 }
 
-fn hello(tick_rate: TickRate, embedded: Option<ModelInfo>) -> Hello<'static> {
-    Hello {
-        protocol: PROTOCOL,
+fn hello(tick_rate: TickRate, embedded: Option<ModelInfo>) -> Response<'static> {
+    Response::Hello(Hello {
         version: env!("CARGO_PKG_VERSION"),
         board: NAME,
-        frame_bytes: CAPACITY.frame_bytes as u32,
         model_bytes: CAPACITY.model_bytes as u32,
         state_blocks: CAPACITY.state_blocks as u32,
         scratch_blocks: CAPACITY.scratch_blocks as u32,
         channels: CAPACITY.channels as u32,
         tick_rate,
         embedded,
-    }
+    })
 }
 
 fn too_small(resource: Resource, need: u32, have: u32) -> Refusal<'static> {

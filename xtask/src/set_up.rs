@@ -14,7 +14,7 @@ use crate::command;
 use crate::toolchain::{DISTRIBUTION_CLIPPY, OVERRIDE, Toolchain};
 
 /// The emulator.
-pub const QEMU: &str = "qemu-system-arm";
+pub use lstm_link::emulator::PROGRAM as QEMU;
 /// Debian's compiler that is new enough for the engine, its cargo and the source of `core`.
 const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The linter that belongs to that compiler.

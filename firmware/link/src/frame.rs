@@ -1,4 +1,4 @@
-//! Frames: `cobs( postcard(message) ‖ crc32 ) ‖ 0x00`.
+//! Frames: `0x00 ‖ cobs( packet ‖ crc32 ) ‖ 0x00`.
 //!
 //! COBS removes the zero bytes, so a zero ends a frame. The CRC is CRC-32C, little-endian:
 //! another polynomial than that of model files, which have the same CRC-32 as a whole because they contain it.
@@ -24,8 +24,10 @@ pub enum FrameError {
         /// Length of the buffer.
         have_bytes: usize,
     },
-    /// The bytes are no COBS frame, the CRC differs, or the content is no message.
+    /// The bytes are no COBS frame, or the CRC differs.
     Damaged,
+    /// The frame is whole, but its content is no such packet.
+    Content,
 }
 
 impl fmt::Display for FrameError {
@@ -35,33 +37,64 @@ impl fmt::Display for FrameError {
                 write!(f, "the frame does not fit in {have_bytes} bytes")
             }
             Self::Damaged => f.write_str("the frame arrived damaged"),
+            Self::Content => f.write_str("the frame holds no packet of this protocol"),
         }
     }
 }
 
 impl core::error::Error for FrameError {}
 
-/// Writes `message` as a frame, its final zero included, to the front of `buffer`.
-pub fn encode<'a, M: Serialize>(message: &M, buffer: &'a mut [u8]) -> Result<&'a [u8], FrameError> {
+/// Writes `packet` as a frame, both its zeros included, to the front of `buffer`.
+///
+/// # Errors
+/// [`FrameError::TooLong`].
+pub fn encode<'a, P: Serialize>(packet: &P, buffer: &'a mut [u8]) -> Result<&'a [u8], FrameError> {
     let too_long = FrameError::TooLong {
         have_bytes: buffer.len(),
     };
-    let cobs = Cobs::try_new(Slice::new(buffer)).map_err(|_| too_long)?;
-    let frame = postcard::serialize_with_flavor(message, CrcModifier::new(cobs, CRC32.digest()));
-    frame.map(|frame| &*frame).map_err(|_| too_long)
+    let (begin, rest) = buffer.split_first_mut().ok_or(too_long)?;
+    *begin = 0;
+    let cobs = Cobs::try_new(Slice::new(rest)).map_err(|_| too_long)?;
+    let frame = postcard::serialize_with_flavor(packet, CrcModifier::new(cobs, CRC32.digest()));
+    let length = frame.map_err(|_| too_long)?.len();
+    buffer.get(..length + 1).ok_or(too_long)
 }
 
-/// Reads the message in `frame`, a frame without its final zero, which is decoded in place.
-pub fn decode<'a, M: Deserialize<'a>>(frame: &'a mut [u8]) -> Result<M, FrameError> {
+/// The content of `frame`, a frame without its zeros, which is decoded in place.
+///
+/// # Errors
+/// [`FrameError::Damaged`].
+pub(crate) fn open(frame: &mut [u8]) -> Result<&[u8], FrameError> {
     let length = cobs::decode_in_place(frame).map_err(|_| FrameError::Damaged)?;
     let decoded = frame.get(..length).ok_or(FrameError::Damaged)?;
-    postcard::from_bytes_crc32(decoded, CRC32.digest()).map_err(|_| FrameError::Damaged)
+    let (content, crc) = decoded.split_last_chunk().ok_or(FrameError::Damaged)?;
+    if CRC32.checksum(content) == u32::from_le_bytes(*crc) {
+        Ok(content)
+    } else {
+        Err(FrameError::Damaged)
+    }
 }
 
-/// Collects bytes into frames.
+/// The value that `bytes` hold from the first to the last.
+pub(crate) fn read_all<'a, V: Deserialize<'a>>(bytes: &'a [u8]) -> Option<V> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Some(value),
+        _ => None,
+    }
+}
+
+/// Reads the packet in `frame`, a frame without its zeros, which is decoded in place.
+///
+/// # Errors
+/// [`FrameError::Damaged`], and [`FrameError::Content`] for a whole frame with something else in it.
+pub fn decode<'a, P: Deserialize<'a>>(frame: &'a mut [u8]) -> Result<P, FrameError> {
+    read_all(open(frame)?).ok_or(FrameError::Content)
+}
+
+/// Collects bytes into frames, in a buffer that never grows.
 #[derive(Debug)]
-pub struct Receiver<'a> {
-    buffer: &'a mut [u8],
+pub struct Receiver<B> {
+    buffer: B,
     /// Bytes of the frame that is arriving.
     length: usize,
     /// Bytes of the frame that has arrived.
@@ -69,9 +102,9 @@ pub struct Receiver<'a> {
     overflowed: bool,
 }
 
-impl<'a> Receiver<'a> {
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Receiver<B> {
     /// A receiver of frames that fit in `buffer`.
-    pub fn new(buffer: &'a mut [u8]) -> Self {
+    pub fn new(buffer: B) -> Self {
         Self {
             buffer,
             length: 0,
@@ -81,11 +114,11 @@ impl<'a> Receiver<'a> {
     }
 
     /// Takes one byte; says when it completed a [`frame`](Self::frame), or one that was too long. Empty
-    /// frames are skipped: a board's serial port may begin with a stray zero.
+    /// frames are skipped: frames begin with a zero as well.
     pub fn push(&mut self, byte: u8) -> Option<Result<(), FrameError>> {
         self.complete = 0;
         if byte != 0 {
-            match self.buffer.get_mut(self.length) {
+            match self.buffer.as_mut().get_mut(self.length) {
                 Some(place) => {
                     *place = byte;
                     self.length += 1;
@@ -97,16 +130,27 @@ impl<'a> Receiver<'a> {
         let length = core::mem::take(&mut self.length);
         if core::mem::take(&mut self.overflowed) {
             return Some(Err(FrameError::TooLong {
-                have_bytes: self.buffer.len(),
+                have_bytes: self.room(),
             }));
         }
         self.complete = length;
         (length > 0).then_some(Ok(()))
     }
 
-    /// The frame that the last byte completed, without its final zero, ready to be [decoded](decode);
+    /// The frame that the last byte completed, without its zeros, ready to be [decoded](decode);
     /// empty when it completed none.
     pub fn frame(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(..self.complete).unwrap_or_default()
+        let complete = self.complete;
+        self.buffer.as_mut().get_mut(..complete).unwrap_or_default()
+    }
+
+    /// Whether a frame has begun and not ended.
+    pub fn is_within_frame(&self) -> bool {
+        self.length > 0
+    }
+
+    /// Bytes of the longest frame, its zeros left out.
+    pub fn room(&self) -> usize {
+        self.buffer.as_ref().len()
     }
 }

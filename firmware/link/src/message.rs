@@ -4,26 +4,26 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::read_all;
 use crate::words::Width;
 
-/// Version of the messages below; both sides must have the same one.
-pub const PROTOCOL: u16 = 2;
-
-/// Bytes of arrays that always fit in a message whose frame has `frame_bytes` bytes.
+/// Bytes of arrays that always fit in a message of `message_bytes` bytes.
 ///
-/// The rest is for the envelope, lengths, ticks and CRC, at most 32 bytes together, and for COBS, which adds
-/// one byte to every 254.
-pub const fn payload_bytes(frame_bytes: usize) -> usize {
-    frame_bytes.saturating_sub(32 + frame_bytes / 254)
+/// The rest is for lengths, offsets and ticks.
+pub const fn payload_bytes(message_bytes: usize) -> usize {
+    message_bytes.saturating_sub(16)
 }
 
-/// A message and the number that pairs an answer with its question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope<M> {
-    /// Chosen by the host, not 0; the answer repeats it.
-    pub id: u16,
-    /// The request or the response.
-    pub body: M,
+/// Writes `message`, a [`Request`] or a [`Response`], to the front of `buffer`; `None` when it does not fit.
+pub fn write_message<'a, M: Serialize>(message: &M, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    postcard::to_slice(message, buffer)
+        .ok()
+        .map(|bytes| &*bytes)
+}
+
+/// The message that `bytes` are from the first to the last; `None` when they are none.
+pub fn read_message<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Option<M> {
+    read_all(bytes)
 }
 
 /// What the host asks.
@@ -113,14 +113,10 @@ pub enum Response<'a> {
 /// A board introduces itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello<'a> {
-    /// [`PROTOCOL`] of the firmware.
-    pub protocol: u16,
     /// Version of the firmware.
     pub version: &'a str,
     /// Name of the board.
     pub board: &'a str,
-    /// Longest frame that the board can receive or send.
-    pub frame_bytes: u32,
     /// Longest model file that it can receive.
     pub model_bytes: u32,
     /// Most state blocks of four units, of all layers together.
@@ -186,15 +182,15 @@ pub enum Resource {
     ScratchBlocks,
     /// Inputs or outputs.
     Channels,
-    /// Bytes of a frame.
-    FrameBytes,
+    /// Bytes of a message.
+    MessageBytes,
 }
 
 /// Why a request was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal<'a> {
-    /// A frame arrived damaged, or is no message of this protocol.
-    Damaged,
+    /// The request is no message of this protocol.
+    Unreadable,
     /// The board is too small.
     TooSmall {
         /// What it has too little of.
@@ -231,7 +227,7 @@ impl fmt::Display for Resource {
             Self::StateBlocks => "state blocks of four units",
             Self::ScratchBlocks => "blocks of scratch memory",
             Self::Channels => "inputs or outputs",
-            Self::FrameBytes => "bytes for a frame",
+            Self::MessageBytes => "bytes for a message",
         })
     }
 }
@@ -239,7 +235,7 @@ impl fmt::Display for Resource {
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Damaged => f.write_str("the frame arrived damaged"),
+            Self::Unreadable => f.write_str("it knows no such request"),
             Self::TooSmall {
                 resource,
                 need,

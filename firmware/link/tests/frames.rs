@@ -1,8 +1,9 @@
 //! Every message survives its journey, and no noise on the line does harm.
 
 use lstm_link::{
-    Envelope, FrameError, Hello, ModelInfo, Receiver, Refusal, Request, Resource, Response,
-    StackUse, TickRate, Width, decode, encode, payload_bytes,
+    Ask, FrameError, Hello, ModelInfo, Packet, Receiver, Refusal, Reply, Request, Resource,
+    Response, StackUse, TickRate, Width, decode, encode, payload_bytes, piece_bytes, read_message,
+    write_message,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,13 +11,13 @@ use proptest::prelude::*;
 /// Longer than any frame below.
 const BUFFER: usize = 4096;
 
-/// Feeds `bytes`; every frame that comes out is decoded as a request's id.
-fn ids(receiver: &mut Receiver<'_>, bytes: &[u8]) -> Vec<Result<u16, FrameError>> {
+/// Feeds `bytes`; every frame that comes out is decoded as an ask's session.
+fn sessions(receiver: &mut Receiver<&mut [u8]>, bytes: &[u8]) -> Vec<Result<u32, FrameError>> {
     let mut found = Vec::new();
     for &byte in bytes {
         if let Some(frame) = receiver.push(byte) {
-            let id = |frame: &mut _| decode::<Envelope<Request<'_>>>(frame).map(|sent| sent.id);
-            found.push(frame.and_then(|()| id(receiver.frame())));
+            let session = |frame: &mut _| decode::<Packet<Ask<'_>>>(frame).map(|sent| sent.session);
+            found.push(frame.and_then(|()| session(receiver.frame())));
         }
     }
     found
@@ -57,10 +58,8 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
     };
     match kind {
         0 => Response::Hello(Hello {
-            protocol: number as u16,
             version: text,
             board: text,
-            frame_bytes: number,
             model_bytes: number / 2,
             state_blocks: number / 3,
             scratch_blocks: number / 4,
@@ -97,33 +96,90 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
     }
 }
 
+fn ask(kind: u8, number: u32, bytes: &[u8]) -> Ask<'_> {
+    match kind {
+        0 => Ask::Open,
+        1 => Ask::Send {
+            id: number,
+            length: number as u16,
+            offset: (number >> 8) as u16,
+            most: (number >> 16) as u16,
+            bytes,
+        },
+        _ => Ask::Fetch {
+            id: number,
+            offset: number as u16,
+            most: (number >> 16) as u16,
+        },
+    }
+}
+
+fn reply(kind: u8, number: u32, bytes: &[u8]) -> Reply<'_> {
+    match kind {
+        0 => Reply::Opened {
+            frame_bytes: number as u16,
+            message_bytes: (number >> 16) as u16,
+        },
+        1 => Reply::Taken {
+            id: number,
+            have: number as u16,
+        },
+        2 => Reply::Answer {
+            id: number,
+            length: number as u16,
+            offset: (number >> 16) as u16,
+            bytes,
+        },
+        3 => Reply::Damaged,
+        4 => Reply::NoSession,
+        _ => Reply::TooLong,
+    }
+}
+
 proptest! {
     #[test]
-    fn requests_round_trip(
-        id: u16, kind in 0u8..11, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900),
-    ) {
-        let sent = Envelope { id, body: request(kind, flag, number, &bytes) };
+    fn requests_round_trip(kind in 0u8..11, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900)) {
+        let request = request(kind, flag, number, &bytes);
         let mut buffer = [0; BUFFER];
+        let message = write_message(&request, &mut buffer).unwrap();
+        prop_assert_eq!(read_message(message), Some(request));
+        // Neither a part of a message nor more than one is a message.
+        let shorter = read_message::<Request<'_>>(&message[..message.len() - 1]);
+        prop_assert_eq!(shorter, None);
+        let longer = [message, &[0]].concat();
+        prop_assert_eq!(read_message::<Request<'_>>(&longer), None);
+    }
+
+    #[test]
+    fn responses_round_trip(
+        kind in 0u8..10, flag: bool, number: u32,
+        bytes in vec(any::<u8>(), 0..900), text in ".{0,80}",
+    ) {
+        let response = response(kind, flag, number, &bytes, &text);
+        let mut buffer = [0; BUFFER];
+        let message = write_message(&response, &mut buffer).unwrap();
+        prop_assert_eq!(read_message(message), Some(response));
+    }
+
+    #[test]
+    fn packets_round_trip(
+        session: u32, turn: u8, kind in 0u8..6, number: u32, bytes in vec(any::<u8>(), 0..900),
+    ) {
+        let mut buffer = [0; BUFFER];
+        let sent = Packet::new(session, turn, ask(kind, number, &bytes));
         let frame = encode(&sent, &mut buffer).unwrap();
         let mut storage = [0; BUFFER];
-        let mut receiver = Receiver::new(&mut storage);
+        let mut receiver = Receiver::new(&mut storage[..]);
         let (last, body) = frame.split_last().unwrap();
         for &byte in body {
             prop_assert!(receiver.push(byte).is_none());
         }
         prop_assert_eq!(receiver.push(*last), Some(Ok(())));
-        prop_assert_eq!(decode::<Envelope<Request<'_>>>(receiver.frame()).unwrap(), sent);
-    }
+        prop_assert_eq!(decode::<Packet<Ask<'_>>>(receiver.frame()).unwrap(), sent);
 
-    #[test]
-    fn responses_round_trip(
-        id: u16, kind in 0u8..10, flag: bool, number: u32,
-        bytes in vec(any::<u8>(), 0..900), text in ".{0,80}",
-    ) {
-        let sent = Envelope { id, body: response(kind, flag, number, &bytes, &text) };
-        let mut buffer = [0; BUFFER];
+        let sent = Packet::new(session, turn, reply(kind, number, &bytes));
         let length = encode(&sent, &mut buffer).unwrap().len();
-        let received = decode(&mut buffer[..length - 1]).unwrap();
+        let received = decode(&mut buffer[1..length - 1]).unwrap();
         prop_assert_eq!(sent, received);
     }
 
@@ -142,58 +198,94 @@ proptest! {
 
     #[test]
     fn noise_is_harmless_and_the_next_frame_arrives(
-        noise in vec(any::<u8>(), 0..600), id: u16, room in 64usize..512,
+        noise in vec(any::<u8>(), 0..600), session: u32, room in 64usize..512,
     ) {
         let mut storage = vec![0; room];
-        let mut receiver = Receiver::new(&mut storage);
-        // Whatever the noise began is ended by this zero.
-        let mut bytes = noise;
-        bytes.push(0);
-        ids(&mut receiver, &bytes);
+        let mut receiver = Receiver::new(&mut storage[..]);
         let mut buffer = [0; BUFFER];
-        let frame = encode(&Envelope { id, body: Request::Reset }, &mut buffer).unwrap();
-        prop_assert_eq!(ids(&mut receiver, frame), [Ok(id)]);
+        let frame = encode(&Packet::new(session, 0, Ask::Open), &mut buffer).unwrap();
+        // The frame's first zero ends whatever the noise began.
+        let found = sessions(&mut receiver, &[&noise, frame].concat());
+        prop_assert_eq!(found.last(), Some(&Ok(session)));
+        prop_assert!(found.iter().filter(|found| found.is_ok()).count() == 1);
     }
 
     #[test]
     fn a_damaged_frame_is_refused_and_the_next_one_arrives(
-        id: u16, payload in vec(any::<u8>(), 0..200), place: prop::sample::Index, change in 1u8..,
+        session: u32, payload in vec(any::<u8>(), 0..200), place: prop::sample::Index, change in 1u8..,
     ) {
         let mut buffer = [0; BUFFER];
-        let sent = Envelope { id, body: Request::Load { offset: 3, bytes: &payload } };
+        let sent = Packet::new(session, 1, ask(1, 3, &payload));
         let good = encode(&sent, &mut buffer).unwrap().to_vec();
         let mut damaged = good.clone();
-        // The final zero stays: without it two frames would become one damaged one.
-        let place = place.index(damaged.len() - 1);
+        let place = place.index(damaged.len());
         damaged[place] ^= change;
         let mut storage = [0; BUFFER];
-        let mut receiver = Receiver::new(&mut storage);
-        // A change to zero cuts the frame in two; neither half may pass.
-        let refused = ids(&mut receiver, &damaged);
-        prop_assert!(refused.iter().all(|result| *result == Err(FrameError::Damaged)));
-        prop_assert_eq!(ids(&mut receiver, &good), [Ok(id)]);
+        let mut receiver = Receiver::new(&mut storage[..]);
+        // A change to zero cuts the frame in two; neither half may pass. A zero that is none any more joins the
+        // frame to another, if that has none of its own.
+        let found = sessions(&mut receiver, &[&damaged[..], &good].concat());
+        let (last, others) = found.split_last().unwrap();
+        prop_assert_eq!(*last, Ok(session));
+        let refused = |found: &Result<u32, FrameError>| *found == Err(FrameError::Damaged);
+        prop_assert!(others.iter().all(refused), "{:?}", found);
     }
 
     #[test]
-    fn a_frame_too_long_is_refused_and_the_next_one_arrives(extra in 1usize..200, id: u16) {
+    fn a_frame_that_lost_a_zero_arrives(session: u32, payload in vec(any::<u8>(), 0..200), first: bool) {
+        let mut buffer = [0; BUFFER];
+        let good = encode(&Packet::new(session, 1, ask(1, 3, &payload)), &mut buffer).unwrap();
+        let (begin, end) = if first { (&good[1..], good) } else { (&good[..good.len() - 1], good) };
+        let mut storage = [0; BUFFER];
+        let mut receiver = Receiver::new(&mut storage[..]);
+        prop_assert_eq!(sessions(&mut receiver, &[begin, end].concat()), [Ok(session); 2]);
+    }
+
+    #[test]
+    fn a_frame_too_long_is_refused_and_the_next_one_arrives(extra in 1usize..200, session: u32) {
         let mut storage = [0; 64];
-        let mut receiver = Receiver::new(&mut storage);
+        let mut receiver = Receiver::new(&mut storage[..]);
         let mut long = vec![7; 64 + extra];
         long.push(0);
-        prop_assert_eq!(ids(&mut receiver, &long), [Err(FrameError::TooLong { have_bytes: 64 })]);
+        let refused = sessions(&mut receiver, &long);
+        prop_assert_eq!(refused, [Err(FrameError::TooLong { have_bytes: 64 })]);
         let mut buffer = [0; BUFFER];
-        let frame = encode(&Envelope { id, body: Request::Reset }, &mut buffer).unwrap();
-        prop_assert_eq!(ids(&mut receiver, frame), [Ok(id)]);
+        let frame = encode(&Packet::new(session, 0, Ask::Open), &mut buffer).unwrap();
+        prop_assert_eq!(sessions(&mut receiver, frame), [Ok(session)]);
     }
 }
 
-/// The longest messages: all their numbers are large, and no byte of the payload is zero, which costs
+/// The longest packets: all their numbers are large, and no byte of the piece is zero, which costs
 /// COBS the most.
 #[test]
-fn a_payload_of_the_promised_length_fits() {
-    for frame_bytes in [64, 285, 286, 287, 288, 1024, 8192, 16384, 65536] {
-        let bytes = vec![7; payload_bytes(frame_bytes)];
+fn a_piece_of_the_promised_length_fits() {
+    for frame_bytes in [64, 254, 285, 286, 287, 288, 1024, 8192, 16384, 65536] {
+        let bytes = vec![7; piece_bytes(frame_bytes)];
         let mut buffer = vec![0; frame_bytes];
+        let ask = Ask::Send {
+            id: u32::MAX,
+            length: u16::MAX,
+            offset: u16::MAX,
+            most: u16::MAX,
+            bytes: &bytes,
+        };
+        let reply = Reply::Answer {
+            id: u32::MAX,
+            length: u16::MAX,
+            offset: u16::MAX,
+            bytes: &bytes,
+        };
+        assert!(encode(&Packet::new(u32::MAX, 255, ask), &mut buffer).is_ok());
+        assert!(encode(&Packet::new(u32::MAX, 255, reply), &mut buffer).is_ok());
+    }
+}
+
+/// The longest messages: all their numbers are large.
+#[test]
+fn a_payload_of_the_promised_length_fits() {
+    for message_bytes in [64, 512, 1024, 8192, 65535] {
+        let bytes = vec![7; payload_bytes(message_bytes)];
+        let mut buffer = vec![0; message_bytes];
         let request = Request::Load {
             offset: u32::MAX,
             bytes: &bytes,
@@ -202,22 +294,15 @@ fn a_payload_of_the_promised_length_fits() {
             outputs: &bytes,
             ticks: Some(u64::MAX),
         };
-        let id = u16::MAX;
-        assert!(encode(&Envelope { id, body: request }, &mut buffer).is_ok());
-        assert!(encode(&Envelope { id, body: response }, &mut buffer).is_ok());
+        assert!(write_message(&request, &mut buffer).is_some());
+        assert!(write_message(&response, &mut buffer).is_some());
     }
 }
 
 #[test]
-fn a_message_that_does_not_fit_is_an_error() {
-    let message = Envelope {
-        id: 1,
-        body: Request::Load {
-            offset: 0,
-            bytes: &[9; 100],
-        },
-    };
+fn a_packet_that_does_not_fit_is_an_error() {
+    let packet = Packet::new(1, 1, ask(1, 1, &[9; 100]));
     let mut buffer = [0; 60];
-    let refused = encode(&message, &mut buffer);
+    let refused = encode(&packet, &mut buffer);
     assert_eq!(refused, Err(FrameError::TooLong { have_bytes: 60 }));
 }

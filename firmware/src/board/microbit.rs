@@ -13,7 +13,8 @@ pub const NAME: &str = "microbit";
 /// What fits beside 4 KB of stack.
 pub const CAPACITY: Capacity = Capacity {
     model_bytes: 8 * 1024,
-    frame_bytes: 512,
+    frame_bytes: 256,
+    message_bytes: 512,
     state_blocks: 19,
     scratch_blocks: 64,
     channels: 32,

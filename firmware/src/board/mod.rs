@@ -30,6 +30,8 @@ pub struct Capacity {
     pub model_bytes: usize,
     /// Bytes of the longest frame.
     pub frame_bytes: usize,
+    /// Bytes of the longest request and of the longest answer, which may travel in several frames.
+    pub message_bytes: usize,
     /// Blocks of four units in the state.
     pub state_blocks: usize,
     /// Blocks of four words of scratch memory.

@@ -52,7 +52,8 @@ pub const NAME: &str = IMAGE.name;
 /// RAM is plentiful; mps3-an547 has the least of it, 512 KB.
 pub const CAPACITY: Capacity = Capacity {
     model_bytes: 256 * 1024,
-    frame_bytes: 16 * 1024,
+    frame_bytes: 1024,
+    message_bytes: 16 * 1024,
     state_blocks: 256,
     scratch_blocks: 1024,
     channels: 256,

@@ -18,7 +18,8 @@ pub const NAME: &str = "stm32f405";
 /// 128 KB of RAM.
 pub const CAPACITY: Capacity = Capacity {
     model_bytes: 64 * 1024,
-    frame_bytes: 8 * 1024,
+    frame_bytes: 1024,
+    message_bytes: 8 * 1024,
     state_blocks: 128,
     scratch_blocks: 512,
     channels: 128,

@@ -1,4 +1,4 @@
-//! What a board does besides computing: refuse, remember, test itself, and count.
+//! What a board does besides computing: refuse, remember, test itself, and count; and how its emulator ends.
 
 use lstm_nostd::artifact::RandomModel;
 use lstm_tests::boards::device;
@@ -203,4 +203,65 @@ fn instructions_and_stack_are_measured(board: &'static Board) {
         stack.step_bytes < stack.program_bytes && stack.program_bytes < 32 * 1024,
         "{stack:?}"
     );
+}
+
+/// An emulator ends with the program that started it, in whatever way that one ends. Ctrl-C from a terminal
+/// reaches both; here only the program gets it.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_emulator_ends_with_the_program_that_started_it() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.lstm");
+    std::fs::write(&model, trained_model(TRAINER)).unwrap();
+    let number = folder.path().join("number");
+    // Says its process number, and then nothing, like a board that hangs.
+    let emulator = folder.path().join(lstm_link::emulator::PROGRAM);
+    let script = format!(
+        "#!/bin/sh\necho $$ > {0}.new\nmv {0}.new {0}\nexec sleep 300\n",
+        number.display()
+    );
+    std::fs::write(&emulator, script).unwrap();
+    std::fs::set_permissions(&emulator, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", folder.path().display());
+    for signal in ["KILL", "TERM", "INT"] {
+        let mut program = Command::new(TRAINER)
+            .arg("eval")
+            .arg(&model)
+            .args(["--data", "digits", "--limit", "1"])
+            .args(["--device", "qemu:any", "--image"])
+            .arg(&model)
+            .env("PATH", &path)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = wait_for(|| std::fs::read_to_string(&number).ok());
+        let stat = format!("/proc/{}/stat", started.trim());
+        assert!(std::fs::exists(&stat).unwrap());
+        let id = program.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+        // One that nobody has waited for yet has ended as well.
+        wait_for(|| match std::fs::read_to_string(&stat) {
+            Ok(stat) => stat.contains(") Z ").then_some(()),
+            Err(_) => Some(()),
+        });
+        assert!(!program.wait().unwrap().success(), "{signal}");
+        std::fs::remove_file(&number).unwrap();
+    }
+}
+
+/// What `look` finds, which may take a moment.
+#[cfg(target_os = "linux")]
+fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
+    for _ in 0..1500 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("nothing came within 30 s");
 }

@@ -3,22 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lstm_link::{Hello, ModelInfo, PROTOCOL, Request, Response, StackUse, TickRate, Width};
+use lstm_link::{Hello, ModelInfo, Request, Response, StackUse, TickRate, Width};
 
 use super::error::DeviceError;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, printable};
 use super::port::Port;
 use super::qemu::Qemu;
 #[cfg(feature = "serial")]
 use super::serial::Serial;
 
-/// How long an answer is waited for.
+/// How long an answer is waited for when nothing moves.
 const WAIT: Duration = Duration::from_secs(60);
-/// How long the first answer is waited for before the question is repeated: what arrives while a board
-/// starts may be lost.
-const WAIT_FOR_HELLO: Duration = Duration::from_secs(1);
-/// How often the first question is asked.
-const HELLOS: u32 = 20;
+/// How long the first answer is waited for; a board may have to start first.
+const WAIT_FOR_HELLO: Duration = Duration::from_secs(20);
 
 /// A connected device.
 pub struct Device {
@@ -35,8 +32,8 @@ pub struct DeviceInfo {
     pub version: String,
     /// Name of the board.
     pub board: String,
-    /// Longest frame, in bytes.
-    pub frame_bytes: usize,
+    /// Longest request and longest answer, in bytes.
+    pub message_bytes: usize,
     /// Longest model file that it can receive.
     pub model_bytes: usize,
     /// Most state blocks of four units.
@@ -89,12 +86,12 @@ pub struct SelfTest {
     pub passed: bool,
 }
 
-impl From<&Hello<'_>> for DeviceInfo {
-    fn from(hello: &Hello<'_>) -> Self {
+impl DeviceInfo {
+    fn new(hello: &Hello<'_>, message_bytes: usize) -> Self {
         Self {
-            version: hello.version.to_owned(),
-            board: hello.board.to_owned(),
-            frame_bytes: hello.frame_bytes as usize,
+            version: printable(hello.version),
+            board: printable(hello.board),
+            message_bytes,
             model_bytes: hello.model_bytes as usize,
             state_blocks: hello.state_blocks as usize,
             scratch_blocks: hello.scratch_blocks as usize,
@@ -148,43 +145,22 @@ impl Device {
             }
             None => return Err(DeviceError::Address(address.to_owned())),
         };
-        Self::greet(Exchange::new(address.to_owned(), port), unit)
+        Self::connect(address, port, unit, rand::random())
     }
 
-    /// Asks the device who it is.
-    fn greet(mut exchange: Exchange, unit: CostUnit) -> Result<Self, DeviceError> {
-        exchange.clear()?;
-        let mut attempts = 1;
-        let (protocol, info) = loop {
-            let answer = exchange.ask(Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
-                Response::Hello(hello) => Some((hello.protocol, DeviceInfo::from(hello))),
-                _ => None,
-            });
-            match answer {
-                Err(DeviceError::Timeout { .. }) if attempts < HELLOS => attempts += 1,
-                Err(DeviceError::Timeout {
-                    device,
-                    request,
-                    waited,
-                    remarks,
-                }) => {
-                    return Err(DeviceError::Timeout {
-                        device,
-                        request,
-                        waited: waited * HELLOS,
-                        remarks,
-                    });
-                }
-                answer => break answer?,
-            }
-        };
-        if protocol != PROTOCOL {
-            return Err(DeviceError::Protocol {
-                device: exchange.device,
-                found: protocol,
-                needed: PROTOCOL,
-            });
-        }
+    /// Begins session number `session` over `port` and asks the device who it is.
+    pub(super) fn connect(
+        address: &str,
+        port: Box<dyn Port>,
+        unit: CostUnit,
+        session: u32,
+    ) -> Result<Self, DeviceError> {
+        let mut exchange = Exchange::open(address.to_owned(), port, session, WAIT_FOR_HELLO)?;
+        let message_bytes = exchange.message_bytes();
+        let info = exchange.ask(&Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
+            Response::Hello(hello) => Some(DeviceInfo::new(hello, message_bytes)),
+            _ => None,
+        })?;
         Ok(Self {
             exchange,
             unit,
@@ -214,11 +190,11 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Model`] when the engine on the device refuses the file, with its reason, and others.
     pub fn load(&mut self, file: &[u8]) -> Result<ModelInfo, DeviceError> {
-        let in_flash = self.info.embedded.is_some_and(|embedded| {
-            embedded.bytes as usize == file.len() && embedded.checksum == lstm_link::checksum(file)
-        });
-        if in_flash {
-            return self.use_embedded();
+        let is_file = |model: &ModelInfo| {
+            model.bytes as usize == file.len() && model.checksum == lstm_link::checksum(file)
+        };
+        if self.info.embedded.as_ref().is_some_and(is_file) {
+            return self.open_model(Request::UseEmbedded, is_file);
         }
         self.model = None;
         let bytes = u32::try_from(file.len()).unwrap_or(u32::MAX);
@@ -228,7 +204,7 @@ impl Device {
             let offset = (index * part_bytes) as u32;
             self.command(Request::Load { offset, bytes })?;
         }
-        self.open_model(Request::FinishLoad)
+        self.open_model(Request::FinishLoad, is_file)
     }
 
     /// Works with the model in flash. The state is zero then.
@@ -236,7 +212,7 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Refused`] when there is none, and others.
     pub fn use_embedded(&mut self) -> Result<ModelInfo, DeviceError> {
-        self.open_model(Request::UseEmbedded)
+        self.open_model(Request::UseEmbedded, |_| true)
     }
 
     /// Sets the state to zero.
@@ -271,7 +247,7 @@ impl Device {
         };
         if !inputs.len().is_multiple_of(width) {
             return Err(DeviceError::Inputs {
-                device: self.exchange.device.clone(),
+                device: self.exchange.device().to_owned(),
                 found: inputs.len(),
                 inputs: width,
             });
@@ -291,9 +267,10 @@ impl Device {
             steps: inputs.len() / width,
             cost: None,
         };
-        let mut ticks = Some(0);
-        let mut bytes = vec![0; room];
+        let mut ticks = Some(0u64);
+        // A step that is longer than a message is left for the device to refuse.
         let most_values = most_in.min(most_out).max(1) * width;
+        let mut bytes = vec![0; most_values.min(inputs.len()) * format.bytes()];
         for (index, part) in inputs.chunks(most_values).enumerate() {
             let request = Request::Run {
                 reset: reset && index == 0,
@@ -301,9 +278,11 @@ impl Device {
                 width: format,
                 inputs: format.put(part, &mut bytes).unwrap_or_default(),
             };
+            let kept_steps = if every_step { part.len() / width } else { 1 };
+            let expected = kept_steps * outputs * 4;
             let (outputs, part_ticks) =
-                self.exchange.ask(request, WAIT, |answer| match answer {
-                    Response::Outputs { outputs, ticks } => {
+                self.exchange.ask(&request, WAIT, |answer| match answer {
+                    Response::Outputs { outputs, ticks } if outputs.len() == expected => {
                         Some((Width::I32.get(outputs).collect::<Vec<_>>(), *ticks))
                     }
                     _ => None,
@@ -312,7 +291,7 @@ impl Device {
                 run.outputs.clear();
             }
             run.outputs.extend(outputs);
-            ticks = Option::zip(ticks, part_ticks).map(|(sum, part)| sum + part);
+            ticks = Option::zip(ticks, part_ticks).and_then(|(sum, part)| sum.checked_add(part));
         }
         run.cost = ticks.and_then(|ticks| self.cost(ticks, run.steps));
         Ok(run)
@@ -324,7 +303,7 @@ impl Device {
     /// [`DeviceError`]; without a model among others.
     pub fn read_state(&mut self) -> Result<Vec<u8>, DeviceError> {
         self.exchange
-            .ask(Request::ReadState, WAIT, |answer| match answer {
+            .ask(&Request::ReadState, WAIT, |answer| match answer {
                 Response::State { bytes } => Some(bytes.to_vec()),
                 _ => None,
             })
@@ -344,7 +323,7 @@ impl Device {
     /// [`DeviceError`]; without a model among others.
     pub fn self_test(&mut self) -> Result<SelfTest, DeviceError> {
         self.exchange
-            .ask(Request::SelfTest, WAIT, |answer| match answer {
+            .ask(&Request::SelfTest, WAIT, |answer| match answer {
                 Response::SelfTest { steps, passed } => Some(SelfTest {
                     steps: *steps as usize,
                     passed: *passed,
@@ -359,7 +338,7 @@ impl Device {
     /// [`DeviceError`] when the device does not answer.
     pub fn stack(&mut self) -> Result<StackUse, DeviceError> {
         self.exchange
-            .ask(Request::Stack, WAIT, |answer| match answer {
+            .ask(&Request::Stack, WAIT, |answer| match answer {
                 Response::Stack(stack) => Some(*stack),
                 _ => None,
             })
@@ -368,23 +347,34 @@ impl Device {
     /// A request that is just carried out.
     fn command(&mut self, request: Request<'_>) -> Result<(), DeviceError> {
         let done = |answer: &Response<'_>| matches!(answer, Response::Done).then_some(());
-        self.exchange.ask(request, WAIT, done)
+        self.exchange.ask(&request, WAIT, done)
     }
 
-    /// A request that brings another model into use.
-    fn open_model(&mut self, request: Request<'_>) -> Result<ModelInfo, DeviceError> {
+    /// A request that brings another model into use, which must be the one that is `wanted`.
+    fn open_model(
+        &mut self,
+        request: Request<'_>,
+        wanted: impl Fn(&ModelInfo) -> bool,
+    ) -> Result<ModelInfo, DeviceError> {
         self.model = None;
-        let model = self.exchange.ask(request, WAIT, |answer| match answer {
+        let channels = 1..=self.info.channels;
+        let model = self.exchange.ask(&request, WAIT, |answer| match answer {
             Response::Model(model) => Some(*model),
             _ => None,
         })?;
+        let fits = [model.inputs, model.outputs]
+            .iter()
+            .all(|count| channels.contains(&(*count as usize)));
+        if !fits || !wanted(&model) {
+            return Err((self.exchange).unexpected("load a model", &format!("{model:?}")));
+        }
         self.model = Some(model);
         Ok(model)
     }
 
-    /// Bytes of arrays that fit in a frame.
+    /// Bytes of arrays that fit in a message.
     fn payload_bytes(&self) -> usize {
-        lstm_link::payload_bytes(self.info.frame_bytes).max(4)
+        lstm_link::payload_bytes(self.info.message_bytes)
     }
 
     /// What `steps` steps took, from ticks: on an emulated device by the loop of known length.

@@ -42,7 +42,7 @@ pub enum DeviceError {
     },
     /// No answer came in time.
     #[error(
-        "{device} did not answer `{request}` within {} s{}", waited.as_secs(), said(remarks)
+        "{device} did not answer `{request}` within {} s{}{}", waited.as_secs(), noise(*damaged), said(remarks)
     )]
     Timeout {
         /// The device's address.
@@ -51,6 +51,8 @@ pub enum DeviceError {
         request: &'static str,
         /// How long it was waited for.
         waited: Duration,
+        /// Frames that arrived damaged meanwhile.
+        damaged: u64,
         /// What the emulator said so far.
         remarks: String,
     },
@@ -68,15 +70,29 @@ pub enum DeviceError {
     },
     /// The firmware has another version of the protocol.
     #[error(
-        "{device} speaks version {found} of the protocol and this program version {needed}; build the firmware anew"
+        "{device} speaks version {found}{older} of the protocol and this program version {needed}; build the \
+         firmware and this program from the same sources"
     )]
     Protocol {
         /// The device's address.
         device: String,
         /// The firmware's version.
         found: u16,
+        /// " or older" where the versions before cannot be told apart.
+        older: &'static str,
         /// This program's version.
         needed: u16,
+    },
+    /// The device has forgotten the session, and with it model and state.
+    #[error(
+        "{device} has started anew before `{request}`, or another program uses it: the model and its state are \
+         lost; check its power supply and run the command again"
+    )]
+    Restarted {
+        /// The device's address.
+        device: String,
+        /// The request that was not carried out.
+        request: &'static str,
     },
     /// The engine on the device refused the model file.
     #[error("{device} refused the model file: {reason}")]
@@ -106,6 +122,16 @@ pub enum DeviceError {
         /// Inputs of the model.
         inputs: usize,
     },
+}
+
+/// The number of damaged frames as a part of a sentence.
+fn noise(damaged: u64) -> String {
+    match damaged {
+        0 => String::new(),
+        _ => format!(
+            "; {damaged} frames arrived damaged: the line is too noisy, or its ends differ in baud rate"
+        ),
+    }
 }
 
 /// The emulator's remarks as a part of a sentence.

@@ -22,10 +22,16 @@
 mod client;
 mod error;
 mod exchange;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod noisy_line;
 mod port;
 mod qemu;
 #[cfg(feature = "serial")]
 mod serial;
+#[cfg(test)]
+mod simulated;
 
 pub use client::{CostUnit, Device, DeviceInfo, Keep, Run, SelfTest};
 pub use error::DeviceError;
