@@ -1,8 +1,8 @@
 //! σ and tanh in f32, 16 values at a time.
 //!
 //! ```text
-//! tanh(x) ≈ u P(u²) / Q(u²)     u = x limited to ±9, P and Q of degree 6 and 3      (A1)
-//! σ(x)    = ½ + ½ tanh(x / 2)                                                       (A2)
+//! tanh(x) ≈ u P(u²) / Q(u²)     u = x limited to ±9, P and Q of degree 6 and 3      (F1)
+//! σ(x)    = ½ + ½ tanh(x / 2)                                                       (F2)
 //! ```
 //!
 //! P and Q are a weighted minimax fit of the ratio to tanh on [0, 9] (Lawson's method, weights
@@ -32,7 +32,7 @@ const P: [f32; 7] = [
 /// Highest power first.
 const Q: [f32; 4] = [2.541_970_1e-4, 2.448_334_4e-2, 0.464_146_55, 1.0];
 
-/// (A1)
+/// (F1)
 #[inline(always)]
 pub(crate) fn tanh<V: Lanes>(x: V) -> V {
     let u = x.limit(LIMIT);
@@ -42,7 +42,7 @@ pub(crate) fn tanh<V: Lanes>(x: V) -> V {
     u.mul(p).div(q).limit(1.0)
 }
 
-/// (A2)
+/// (F2)
 #[inline(always)]
 pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
     let half = V::splat(0.5);
@@ -62,9 +62,9 @@ fn polynomial<V: Lanes, const N: usize>(coefficients: &[f32; N], x: V) -> V {
 /// Which function [`map`] applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// (A1)
+    /// (F1)
     Tanh,
-    /// (A2)
+    /// (F2)
     Sigmoid,
 }
 

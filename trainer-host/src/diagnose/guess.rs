@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! m = weighted mean of the training part's targets, classes as one-hot vectors
-//! y = ln m (cross-entropy)     ln m/(1 − m) (binary cross-entropy)     m (losses on values)      (G1)
+//! y = ln m (cross-entropy)     ln m/(1 − m) (binary cross-entropy)     m (losses on values)      (CG1)
 //! ```
 //!
 //! It has the least loss of all constants under every loss but that on magnitudes, where the median would
@@ -17,7 +17,7 @@ use crate::loss::{Expected, Loss, Objective, Target};
 /// Chances are kept this far from 0 and 1, so that a class that does not occur has a finite loss.
 const SMALLEST_CHANCE: f64 = 1e-6;
 
-/// (G1) for `outputs` outputs over the normalised training part.
+/// (CG1) for `outputs` outputs over the normalised training part.
 pub(super) fn constant_outputs(objective: &Objective, train: &Dataset, outputs: usize) -> Vec<f32> {
     let mut sum = vec![0.0f64; outputs];
     let mut weights = 0.0;

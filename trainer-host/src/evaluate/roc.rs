@@ -2,7 +2,7 @@
 //! own would bring.
 //!
 //! ```text
-//! AUC = P(s⁺ > s⁻) + P(s⁺ = s⁻) / 2                                         (R1)
+//! AUC = P(s⁺ > s⁻) + P(s⁺ = s⁻) / 2                                         (E1)
 //! ```
 //!
 //! over all pairs of a positive and a negative: the Mann–Whitney count, and the area under the
@@ -15,7 +15,7 @@ use serde::Serialize;
 pub struct Roc {
     /// The class that the scores speak for.
     pub positive: String,
-    /// (R1).
+    /// (E1).
     pub auc: f64,
     /// (false positive rate, true positive rate) for each threshold, from the highest.
     #[serde(skip)]

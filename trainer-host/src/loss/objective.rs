@@ -5,20 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::target::Expected;
 use crate::network::Head;
 
-/// Which loss; equations are those of [`crate::loss`].
+/// Which loss: (L1) to (L5) of [`crate::loss`], in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
-    /// (L1), for one class out of several.
+    /// For one class out of several.
     CrossEntropy,
-    /// (L2), for independent probabilities.
+    /// For independent probabilities.
     BinaryCrossEntropy,
-    /// (L3), for values.
+    /// For values.
     MeanSquaredError,
-    /// (L4), for values with outliers.
+    /// For values with outliers.
     MeanAbsoluteError,
-    /// (L5), between the two.
+    /// Squared for small errors, absolute for large ones.
     Huber,
 }
 

@@ -19,27 +19,27 @@ use serde::{Deserialize, Serialize};
 use crate::network::{Network, NetworkConfig, StructureError};
 use crate::out_of_range::{OutOfRange, require};
 
-/// How the weights of inputs begin.
+/// How the weights of inputs begin: (I1), (I2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum InputWeights {
-    /// (I1)
+    /// Uniform; the range follows from the numbers of inputs and outputs.
     #[default]
     Glorot,
-    /// (I2)
+    /// Uniform; the range follows from the number of inputs.
     He,
 }
 
-/// How the recurrent weights begin.
+/// How the recurrent weights begin: (I3), (I1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum RecurrentWeights {
-    /// (I3)
+    /// Orthogonal rows for each gate.
     #[default]
     Orthogonal,
-    /// (I1), gate by gate.
+    /// As the glorot of the input weights, gate by gate.
     Glorot,
 }
 

@@ -8,13 +8,13 @@ use crate::out_of_range::{OutOfRange, require};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum OptimiserConfig {
-    /// (O1)
+    /// (U1)
     GradientDescent {
         /// λ, at least 0.
         #[serde(default)]
         weight_decay: f32,
     },
-    /// (O2)
+    /// (U2)
     Sgd {
         /// μ, in 0 up to but not including 1.
         #[serde(default = "default_momentum")]
@@ -26,7 +26,7 @@ pub enum OptimiserConfig {
         #[serde(default)]
         weight_decay: f32,
     },
-    /// (O3)
+    /// (U3)
     #[serde(rename = "rmsprop")]
     RmsProp {
         /// α, in 0 up to but not including 1.
@@ -42,7 +42,7 @@ pub enum OptimiserConfig {
         #[serde(default)]
         weight_decay: f32,
     },
-    /// (O4)
+    /// (U4)
     Adam {
         /// β₁, in 0 up to but not including 1.
         #[serde(default = "default_beta1")]
@@ -57,7 +57,7 @@ pub enum OptimiserConfig {
         #[serde(default)]
         weight_decay: f32,
     },
-    /// (O5)
+    /// (U5)
     #[serde(rename = "adamw")]
     AdamW {
         /// β₁, in 0 up to but not including 1.
@@ -99,20 +99,20 @@ fn default_decay() -> f32 {
     0.01
 }
 
-/// An optimiser's name in a configuration.
+/// An optimiser's name in a configuration: (U1) to (U5) of [`crate::optimiser`], in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OptimiserKind {
-    /// (O1)
+    /// No memory of past gradients.
     GradientDescent,
-    /// (O2)
+    /// Gradient descent with momentum.
     Sgd,
-    /// (O3)
+    /// Each step divided by the root of a running mean of the squared gradient.
     #[cfg_attr(feature = "cli", value(name = "rmsprop"))]
     RmsProp,
-    /// (O4)
+    /// Momentum and division by the running mean square, both without bias.
     Adam,
-    /// (O5)
+    /// Adam with decoupled weight decay.
     #[cfg_attr(feature = "cli", value(name = "adamw"))]
     AdamW,
 }
@@ -180,7 +180,7 @@ impl OptimiserConfig {
         }
     }
 
-    /// With another μ of (O2) and (O3) or β₁ of (O4) and (O5); one that is zero stays.
+    /// With another μ of (U2) and (U3) or β₁ of (U4) and (U5); one that is zero stays.
     pub fn with_momentum(mut self, value: f32) -> Self {
         match &mut self {
             Self::GradientDescent { .. } => {}

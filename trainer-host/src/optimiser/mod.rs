@@ -4,17 +4,17 @@
 //! t = 1, 2, …
 //!
 //! ```text
-//! gradient descent   θ ← θ − η g                                                     (O1)
-//! SGD                v ← μ v + g,   θ ← θ − η v,   or with Nesterov θ − η (g + μ v)   (O2)
-//! RMSprop            v ← α v + (1 − α) g²,   b ← μ b + g / (√v + ε),   θ ← θ − η b    (O3)
+//! gradient descent   θ ← θ − η g                                                     (U1)
+//! SGD                v ← μ v + g,   θ ← θ − η v,   or with Nesterov θ − η (g + μ v)   (U2)
+//! RMSprop            v ← α v + (1 − α) g²,   b ← μ b + g / (√v + ε),   θ ← θ − η b    (U3)
 //! Adam               m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
-//!                    θ ← θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)               (O4)
-//! AdamW              θ ← (1 − η λ) θ, then (O4)                                      (O5)
-//! all others         g ← g + λ θ first                                               (O6)
+//!                    θ ← θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)               (U4)
+//! AdamW              θ ← (1 − η λ) θ, then (U4)                                      (U5)
+//! all others         g ← g + λ θ first                                               (U6)
 //! ```
 //!
-//! (O2) is Polyak's heavy ball and (O3) Hinton's RMSprop as PyTorch writes them, Nesterov's form
-//! that of Sutskever et al. 2013; (O4) is Kingma and Ba 2015, Algorithm 1; (O5) Loshchilov and
+//! (U2) is Polyak's heavy ball and (U3) Hinton's RMSprop as PyTorch writes them, Nesterov's form
+//! that of Sutskever et al. 2013; (U4) is Kingma and Ba 2015, Algorithm 1; (U5) Loshchilov and
 //! Hutter 2019. Weight decay acts on matrices of weights only: biases and peepholes are few, and a
 //! forget gate's bias should not be drawn to zero.
 //!

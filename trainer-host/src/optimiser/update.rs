@@ -8,7 +8,7 @@ use crate::network::{Network, ParameterKind};
 pub struct Optimiser {
     config: OptimiserConfig,
     steps: u64,
-    /// v of (O2), v and b of (O3), or m and v of (O4): one value for each parameter.
+    /// v of (U2), v and b of (U3), or m and v of (U4): one value for each parameter.
     moments: Vec<Vec<f32>>,
 }
 
@@ -37,8 +37,8 @@ impl Optimiser {
         self.steps
     }
 
-    /// Its memory, over the flat parameters: none of (O1), v of (O2), v and b of (O3), m and v of
-    /// (O4) and (O5).
+    /// Its memory, over the flat parameters: none of (U1), v of (U2), v and b of (U3), m and v of
+    /// (U4) and (U5).
     pub fn moments(&self) -> &[Vec<f32>] {
         &self.moments
     }
@@ -119,7 +119,7 @@ impl Optimiser {
                     },
                     [m, v],
                 ) => {
-                    // (O5)
+                    // (U5)
                     let kept = 1.0 - rate * decay;
                     values.iter_mut().for_each(|value| *value *= kept);
                     let constants = AdamStep::at(self.steps, rate, beta1, beta2, epsilon);
@@ -137,12 +137,12 @@ struct Step<'a> {
     gradient: &'a [f32],
     /// η
     rate: f32,
-    /// λ of (O6).
+    /// λ of (U6).
     decay: f32,
 }
 
 impl Step<'_> {
-    /// Each value with its gradient after (O6).
+    /// Each value with its gradient after (U6).
     fn terms<'v>(&self, values: &'v mut [f32]) -> impl Iterator<Item = (&'v mut f32, f32)> {
         let decay = self.decay;
         (values.iter_mut().zip(self.gradient)).map(move |(value, g)| {
@@ -151,14 +151,14 @@ impl Step<'_> {
         })
     }
 
-    /// (O1)
+    /// (U1)
     fn descend(&self, values: &mut [f32]) {
         for (value, g) in self.terms(values) {
             *value -= self.rate * g;
         }
     }
 
-    /// (O2)
+    /// (U2)
     fn sgd(&self, values: &mut [f32], v: &mut [f32], momentum: f32, nesterov: bool) {
         for ((value, g), v) in self.terms(values).zip(v) {
             *v = momentum * *v + g;
@@ -167,7 +167,7 @@ impl Step<'_> {
         }
     }
 
-    /// (O3)
+    /// (U3)
     fn rmsprop(
         &self,
         values: &mut [f32],
@@ -183,7 +183,7 @@ impl Step<'_> {
         }
     }
 
-    /// (O4)
+    /// (U4)
     fn adam(&self, values: &mut [f32], m: &mut [f32], v: &mut [f32], constants: &AdamStep) {
         let AdamStep {
             beta1,
@@ -200,7 +200,7 @@ impl Step<'_> {
     }
 }
 
-/// What (O4) needs at one step.
+/// What (U4) needs at one step.
 struct AdamStep {
     beta1: f32,
     beta2: f32,
@@ -399,7 +399,7 @@ mod tests {
         assert_close(&found, &[-1.0 / 3.0, -1.0, -0.619_755_1]);
     }
 
-    /// (O2) with μ = ½ for the first step and ¼ for the second: v = 2, ½ + 0, η = ¼, θ = ½, 3/8. An
+    /// (U2) with μ = ½ for the first step and ¼ for the second: v = 2, ½ + 0, η = ¼, θ = ½, 3/8. An
     /// optimiser without momentum stays without.
     #[test]
     fn a_step_may_have_a_momentum_of_its_own() {
@@ -429,7 +429,7 @@ mod tests {
         assert_eq!(rmsprop.with_momentum(0.5), rmsprop);
     }
 
-    /// λ = ½, η = ½, no gradient. A weight of 1 under (O6): gradient descent leaves ¾, 9/16;
+    /// λ = ½, η = ½, no gradient. A weight of 1 under (U6): gradient descent leaves ¾, 9/16;
     /// μ = ½ has v = ½, ¼ + 3/8 and leaves ¾, 7/16. A bias stays.
     #[test]
     fn weight_decay_adds_to_the_gradient_of_weights_alone() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! good    the best ⌈0.15 n⌉ of n observations, at most 25; with several objectives by front and room
-//! next    x that maximises ln p_good(x) − ln p_bad(x) among 24 draws from p_good              (T1)
+//! next    x that maximises ln p_good(x) − ln p_bad(x) among 24 draws from p_good              (TPE1)
 //! ```
 //!
 //! The densities are those of `parzen.rs`, of all settings together. A trial that was
@@ -53,7 +53,7 @@ impl<'a> Estimator<'a> {
         })
     }
 
-    /// (T1), among points that `wanted` accepts; `None` when none of the draws is one.
+    /// (TPE1), among points that `wanted` accepts; `None` when none of the draws is one.
     pub fn propose(&self, rng: &mut impl Rng, wanted: impl FnMut(&Point) -> bool) -> Option<Point> {
         let draws = (0..DRAWS).map(|_| self.good.draw(rng));
         let scored = (draws.filter(wanted))

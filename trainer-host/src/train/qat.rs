@@ -2,10 +2,10 @@
 //! stand for, the updates go to f32 weights behind it (Jacob et al. 2018).
 //!
 //! ```text
-//! ŵ = s q(w)                 the fake-quantised weights of [`crate::quantise`], anew for each update  (A1)
-//! dL/dw = dL/dŵ              straight through the rounding                                           (A2)
+//! ŵ = s q(w)                 the fake-quantised weights of [`crate::quantise`], anew for each update  (S1)
+//! dL/dw = dL/dŵ              straight through the rounding                                           (S2)
 //! dL/dw = 0                  where w lies beyond its row's range and the update would take it
-//!                            further out                                                             (A3)
+//!                            further out                                                             (S3)
 //! ```
 //!
 //! Formats are chosen as `quantise` chooses them for such a run: calibration over the same sequences, row
@@ -50,7 +50,7 @@ impl FakeQuantiser {
         }
     }
 
-    /// (A1)
+    /// (S1)
     ///
     /// # Errors
     /// When a weight or a cell leaves the integer formats.
@@ -71,7 +71,7 @@ impl FakeQuantiser {
 }
 
 impl Fake {
-    /// (A3) on a gradient in the shape of `network`, whose weights these are.
+    /// (S3) on a gradient in the shape of `network`, whose weights these are.
     pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
         for (l, integers) in self.integers.lstm.iter().enumerate() {
             let most = integers.scheme.weight_max();
