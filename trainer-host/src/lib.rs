@@ -7,11 +7,10 @@
 //! quantise → integers → evaluate → run → report → training_run → diagnose, tune → cli
 //! ```
 //!
-//! [`cost`], [`search`] and [`device`] stand apart. The first tells what a step costs from the sizes of
-//! layers; the second finds low places of any function; the third runs models on boards and knows nothing
-//! of the rest.
+//! [`cost`], [`search`] and [`device`] stand apart. [`cost`] computes what a step costs from the sizes of the
+//! layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
 //!
-//! Who trains and quantises from a program of their own needs none of the command line's dependencies:
+//! A program that only trains and quantises needs none of the command line's dependencies:
 //!
 //! | feature (all on by default) | what it brings | crates |
 //! | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! A number of a configuration that is out of its range.
+//! The error for a setting that is out of its range.
 
 use std::fmt::Display;
 

@@ -1,8 +1,8 @@
 //! One training run, from its configuration to its finished folder.
 //!
-//! [`TrainingRun::begin`] and [`TrainingRun::resume`] refuse whatever can be refused before anything is
-//! written; [`TrainingRun::train`] then keeps checkpoint and log up to date, and leaves weights,
-//! figures and a report.
+//! [`TrainingRun::begin`] and [`TrainingRun::resume`] find every error that can be found before anything is
+//! written. [`TrainingRun::train`] then keeps checkpoint and log up to date, and ends with weights, figures and a
+//! report.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -38,27 +38,27 @@ pub struct Metrics {
     pub report: Option<PathBuf>,
     /// Epochs that were trained.
     pub epochs: usize,
-    /// Whether these were all, or early stopping ended the run.
+    /// Whether these are all epochs, or early stopping ended the run.
     pub ending: Ending,
     /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
     pub best_epoch: Option<usize>,
-    /// What that epoch came to on the validation part, as training sees it.
+    /// The loss and accuracy of that epoch on the validation part, as training measures them.
     pub best_validation: Option<Validation>,
-    /// Of the network.
+    /// Number of the network's parameters.
     pub parameters: usize,
-    /// What it was trained on.
+    /// The data that it was trained on.
     pub train_data: Summary,
-    /// What the scores are of: f32, or the schemes of quantisation-aware training.
+    /// What produced the scores: f32, or integers of the schemes of quantisation-aware training.
     pub judged_as: String,
-    /// Of the part that weights were chosen by.
+    /// Score on the part that chose the weights.
     pub validation: Option<Score>,
-    /// Of the part that nothing was chosen by.
+    /// Score on the part that chose nothing.
     pub test: Option<Score>,
     /// Test sequences that pass the criterion of a built-in task's paper.
     pub criterion: Option<Judgement>,
 }
 
-/// Why a run cannot begin or go on.
+/// Why a run cannot begin or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingRunError {
     /// Its folder or its data.
@@ -90,12 +90,12 @@ pub enum TrainingRunError {
         /// What differs.
         what: &'static str,
     },
-    /// Data was opened with another split than the runs have that this one begins with or learns from.
+    /// The data was opened with another split than that of the runs that this one starts from or learns from.
     #[error(
-        "the data was divided before the run's other runs were asked; open it with RunConfig::with_known_split"
+        "the data has another split than the runs of init and teacher; open it with RunConfig::with_known_split"
     )]
     SplitAfterData,
-    /// The data is not what the run began with.
+    /// The data has changed since the run began.
     #[error("{}: {data} is no longer the data that this run began with; bring that back, or start a new run", folder.display())]
     OtherData {
         /// The run.
@@ -112,16 +112,16 @@ pub struct TrainingRun {
     config: RunConfig,
     data: Parts,
     fitted: Fitted,
-    /// What it begins with, if that is another run's network.
+    /// The other run's network that it starts from, if there is one.
     initial: Option<Network>,
     begun: Begun,
 }
 
 #[derive(Debug)]
 enum Begun {
-    /// Not yet; whether a run that is in the folder may be replaced.
+    /// Nothing is written yet; the flag says whether a run in the folder may be replaced.
     New { overwrite: bool },
-    /// With the state after the last finished epoch, if one was finished.
+    /// The run exists; this is the state after its last finished epoch, if there is one.
     Before(Option<Box<TrainState>>),
 }
 
@@ -129,22 +129,22 @@ impl TrainingRun {
     /// A new run of `config` in `folder`. Nothing is written yet.
     ///
     /// # Errors
-    /// When the configuration or the data cannot be trained on, or a run is there and `overwrite` is
+    /// When the configuration or the data does not allow training, or the folder holds a run and `overwrite` is
     /// not set.
     pub fn begin(
         config: RunConfig,
         folder: &Path,
         overwrite: bool,
     ) -> Result<Self, TrainingRunError> {
-        // What can be refused without the data is refused before it is read.
+        // Errors that do not need the data are found before the data is read.
         Self::refuse(&config, folder, overwrite)?;
         let config = config.with_known_split()?;
         let data = config.open_data()?;
         Self::new(config, data, folder, overwrite)
     }
 
-    /// [`TrainingRun::begin`] with `data` that was opened before, as `config` says, which has the split
-    /// of the runs that it names ([`RunConfig::with_known_split`]).
+    /// [`TrainingRun::begin`] with `data` that was already opened as `config` says. `config` must have the split of
+    /// the runs that it names ([`RunConfig::with_known_split`]).
     ///
     /// # Errors
     /// As there.
@@ -193,7 +193,7 @@ impl TrainingRun {
         })
     }
 
-    /// The run in `folder`, to go on after its last finished epoch.
+    /// The run in `folder`, ready to continue after its last finished epoch.
     ///
     /// # Errors
     /// When the folder holds no run, or one of other data.
@@ -202,7 +202,7 @@ impl TrainingRun {
         Self::resume_with(data, folder)
     }
 
-    /// [`TrainingRun::resume`] with `data` that was opened before, as the run's configuration says.
+    /// [`TrainingRun::resume`] with `data` that was already opened as the run's configuration says.
     ///
     /// # Errors
     /// As there.
@@ -221,7 +221,7 @@ impl TrainingRun {
             None => initial(&config.train, &data.train)?.map(|(_, network)| network),
             Some(_) => None,
         };
-        // A run that began with another one took that one's normalisation over.
+        // A run that started from another one has that one's normalisation.
         let same = match config.train.init {
             Some(_) => data.train.schema() == fitted.schema,
             None => Fitted::fit(&config.train, &data.train) == fitted,
@@ -242,7 +242,7 @@ impl TrainingRun {
         })
     }
 
-    /// What it follows from.
+    /// The configuration that determines it.
     pub fn config(&self) -> &RunConfig {
         &self.config
     }
@@ -257,12 +257,12 @@ impl TrainingRun {
         &self.data
     }
 
-    /// Epochs that are done.
+    /// Number of finished epochs.
     pub fn epochs_done(&self) -> usize {
         self.history().len()
     }
 
-    /// What the epochs that are done brought.
+    /// The records of the finished epochs.
     pub fn history(&self) -> &[EpochRecord] {
         match &self.begun {
             Begun::Before(Some(state)) => &state.history,
@@ -270,8 +270,7 @@ impl TrainingRun {
         }
     }
 
-    /// Trains to the end, or until `stop` is set: then there are no figures, and the folder is one
-    /// that [`TrainingRun::resume`] goes on with.
+    /// Trains to the end, or until `stop` is set. A stopped run has no figures; [`TrainingRun::resume`] continues it.
     ///
     /// # Errors
     /// When the loss is no longer a number or a file cannot be written. A failure to write a
@@ -303,7 +302,7 @@ impl TrainingRun {
             let outputs = teach(&distillation.teacher, &self.fitted, &self.data.train)?;
             trainer = trainer.taught_by(outputs);
         }
-        // Whatever could be refused has been; only now is anything written.
+        // Every error that can be found early has been found; only now is anything written.
         if let Some(overwrite) = new {
             (self.config).create(&self.fitted, &self.folder, overwrite)?;
         }
@@ -322,7 +321,7 @@ impl TrainingRun {
     }
 }
 
-/// Keeps a run's log and checkpoint up to date, and passes everything on.
+/// Keeps a run's log and checkpoint up to date, and passes every event on.
 struct Recorder<'a> {
     folder: &'a Path,
     observer: &'a mut dyn Observer,
@@ -331,8 +330,8 @@ struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// Begins with a log of what was done before: a run that was killed between checkpoint and log
-    /// has one line too few.
+    /// Begins by writing the log of all earlier epochs, because a run that was killed between checkpoint and log
+    /// lacks a line.
     fn new(folder: &'a Path, observer: &'a mut dyn Observer, history: &[EpochRecord]) -> Self {
         let begin = || -> Result<(), TrainingRunError> {
             let lines: Vec<String> = history.iter().map(log_line).collect::<Result<_, _>>()?;
@@ -375,7 +374,7 @@ impl Observer for Recorder<'_> {
     }
 }
 
-/// What a run with `init` begins with, and what was fitted for it.
+/// The network that a run with `init` starts from, and the normalisation that was fitted for it.
 fn initial(
     config: &TrainConfig,
     train: &Dataset,
@@ -399,7 +398,7 @@ fn initial(
     )))
 }
 
-/// A teacher's outputs for the training part, as the targets are normalised.
+/// A teacher's outputs for the training part, normalised like the targets.
 fn teach(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, TrainingRunError> {
     let teacher = Run::open(folder)?;
     refuse_other(folder, &teacher.fitted, &fitted.schema)?;
@@ -432,7 +431,7 @@ fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), Tr
     })
 }
 
-/// The outputs that a run is judged by: those of its integers after quantisation-aware training.
+/// The outputs that judge a run. After quantisation-aware training, its integers compute them.
 pub(crate) fn judged_outputs(
     run: &Run,
     data: &Parts,

@@ -1,4 +1,4 @@
-//! `trainer-host compare`: finished runs side by side, with what differs between their configurations.
+//! `trainer-host compare`: the figures of finished runs side by side, and the settings that differ.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use crate::train::EpochRecord;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folders that `train` finished.
+    /// Folders of finished runs, two or more.
     #[arg(value_name = "RUN", required = true, num_args = 2..)]
     runs: Vec<PathBuf>,
-    /// Write a page with the runs' curves over each other.
+    /// Write a page that draws the curves of all runs together.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Comparison {
     runs: Vec<RunFigures>,
-    /// Settings that are not the same in all runs: for each run its value, `null` where it is not set.
+    /// Settings that differ between the runs: the value in each run, `null` if it is not set there.
     differences: BTreeMap<String, Vec<Option<String>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<PathBuf>,
@@ -47,7 +47,7 @@ struct RunFigures {
     test: PartFigures,
 }
 
-/// What a part's score says; a classification has an accuracy, a regression a mean squared error.
+/// The score of a part: an accuracy for classes, a mean squared error for values.
 #[derive(Debug, Default, Serialize)]
 struct PartFigures {
     accuracy: Option<f64>,
@@ -71,7 +71,7 @@ impl PartFigures {
     }
 }
 
-/// A run as its folder has it.
+/// A run, read from its folder.
 struct Finished {
     config: RunConfig,
     history: Vec<EpochRecord>,
@@ -85,7 +85,7 @@ impl Finished {
             let path = folder.join(name);
             std::fs::read_to_string(&path).with_context(|| {
                 format!(
-                    "{}: cannot be read; finish the run by `trainer-host train --resume {}`",
+                    "{}: cannot be read; finish the run with `trainer-host train --resume {}`",
                     path.display(),
                     folder.display()
                 )

@@ -1,4 +1,4 @@
-//! `trainer-host train --folds K`: K networks, each judged on the fold that it was not trained on.
+//! `trainer-host train --folds K`: trains K networks and judges each on the fold that it has not seen.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -93,22 +93,23 @@ pub(super) fn run(
     printer.print(&result, text)
 }
 
-/// Refuses a configuration whose networks would be judged on data that they, or another run, were trained on.
+/// Refuses a configuration in which a fold would judge a network that was trained on it, or that learned from
+/// a run that was.
 fn refuse_other_parts(config: &RunConfig) -> anyhow::Result<()> {
     if let Some(fold) = config.train.validation_fold {
         bail!(
-            "validation_fold: {fold} is one of the folds that are judged; leave it or --folds out"
+            "validation_fold: --folds judges {fold} as well as the other folds; omit one of the two settings"
         );
     }
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!(
-            "{key}: the other run has seen what the folds would be judged on; leave it or --folds out"
+            "{key}: the other run was trained on sequences that would judge the folds; omit {key} or --folds"
         );
     }
     Ok(())
 }
 
-/// Trains the network of `fold`, and judges it on that fold, which `parts` has as its test part.
+/// Trains the network of `fold` and judges it on that fold, which is the test part of `parts`.
 fn judged(
     config: &RunConfig,
     fold: Fold,
@@ -148,7 +149,7 @@ fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {
     let existing: Option<PathBuf> = file.filter(|file| file.exists()).map(Path::to_owned);
     match existing {
         Some(file) if !overwrite => bail!(
-            "{}: is there already; replace it by --overwrite, or choose another folder by --out",
+            "{}: already exists; replace it with --overwrite, or choose another folder with --out",
             file.display()
         ),
         _ => Ok(()),

@@ -10,13 +10,13 @@ use crate::data::{Fill, Forecast, Options};
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(super) struct ReadArgs {
-    /// File with the test part, when it is not in DATA.
+    /// File with the test part, if DATA does not contain it.
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
     /// Long CSV: column that names the series [default: series_id].
     #[arg(long, value_name = "COLUMN")]
     series: Option<String>,
-    /// Long CSV: column that increases within a series, a number or a date [default: t].
+    /// Long CSV: column with the time, a number or a date; it increases within a series [default: t].
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
     /// Long CSV: column with the class [default: label].
@@ -25,15 +25,15 @@ pub(super) struct ReadArgs {
     /// Long CSV: column with the person or machine [default: group].
     #[arg(long, value_name = "COLUMN")]
     group: Option<String>,
-    /// Long CSV: columns that a regression is to predict, or channels that a forecast is to continue
-    /// [default of a forecast: all], separated by commas.
+    /// Long CSV: columns for a regression to predict, or channels for a forecast to continue, separated by
+    /// commas [default for a forecast: all].
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     targets: Vec<String>,
     /// Long CSV: input columns, separated by commas [default: all others].
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     channels: Vec<String>,
-    /// Fill missing inputs, which are refused without this: previous (value), zero, mean (of the
-    /// training part) or interpolate.
+    /// Fill missing inputs with the previous value, zero, the mean (of the training part), or interpolate.
+    /// Without this flag, a missing input is an error.
     #[arg(long, value_name = "HOW", value_parser = parse_fill)]
     fill: Option<Fill>,
     /// Generated tasks: sequences in the training part.
@@ -56,25 +56,25 @@ pub(super) struct ReadArgs {
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 #[command(next_help_heading = "Forecast (long CSV without labels)")]
 struct ForecastArgs {
-    /// Forecast: rows that a window shows to the network.
+    /// Make a forecast from windows of this many rows.
     #[arg(long, value_name = "ROWS")]
     look_back: Option<usize>,
-    /// Rows from a window's last one to the one to forecast [default: 1].
+    /// Rows from the window's last row to the row to forecast [default: 1].
     #[arg(long, value_name = "ROWS")]
     horizon: Option<usize>,
-    /// Rows from a window to the next one [default: 1].
+    /// Rows from one window to the next [default: 1].
     #[arg(long, value_name = "ROWS")]
     stride: Option<usize>,
-    /// Learn the change from the last value, which a model then gives, instead of the value.
+    /// Forecast the change from the window's last value in place of the value.
     #[arg(long)]
     change: bool,
-    /// Rows to choose on, before those of the test part [default: by --validation-share].
+    /// Rows of the validation part, just before the test part [default: by --validation-share].
     #[arg(long, value_name = "ROWS")]
     validation_rows: Option<usize>,
-    /// Rows to report on, at the end of each series [default: none].
+    /// Rows of the test part, at the end of each series [default: none].
     #[arg(long, value_name = "ROWS", conflicts_with = "test_share")]
     test_rows: Option<usize>,
-    /// The same as a share of the rows.
+    /// The test part as a share of the rows.
     #[arg(long, value_name = "SHARE")]
     test_share: Option<f64>,
 }
@@ -84,7 +84,7 @@ fn parse_fill(text: &str) -> Result<Fill, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Takes `value` over, if there is one.
+/// Sets the target to `value`, if there is one.
 fn set<T: Clone>(field: &mut T, value: &Option<T>) {
     if let Some(value) = value {
         field.clone_from(value);
@@ -97,7 +97,7 @@ impl ReadArgs {
         *self == Self::default()
     }
 
-    /// Changes what these flags say.
+    /// Applies these flags.
     pub(super) fn apply(&self, options: &mut Options) -> anyhow::Result<()> {
         self.forecast.apply(&mut options.forecast)?;
         let columns = &mut options.columns;

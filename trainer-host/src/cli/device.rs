@@ -1,4 +1,4 @@
-//! The part of `eval` that runs on a device, and holds it to the host bit for bit.
+//! The part of `eval` that runs on a device and compares it with the host, bit for bit.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use crate::integers::stream::{input_formats, raw_sequence, real_outputs, run};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Device")]
 pub(super) struct DeviceArgs {
-    /// Evaluate on a device too: a serial port such as /dev/ttyACM0, or qemu:MACHINE.
+    /// Also evaluate on a device: a serial port such as /dev/ttyACM0, or qemu:MACHINE.
     #[arg(long, value_name = "ADDRESS")]
     device: Option<String>,
-    /// Firmware that QEMU starts; `cargo xtask firmware build --application runner` makes it.
+    /// Firmware for QEMU to start; `cargo xtask firmware build --application runner` builds it.
     #[arg(long, value_name = "ELF", requires = "device")]
     image: Option<PathBuf>,
 }
@@ -30,9 +30,9 @@ pub(super) struct DeviceResult {
     board: String,
     score: Score,
     sequences: usize,
-    /// Sequences whose outputs are the host's, bit for bit.
+    /// Sequences whose outputs equal the host's, bit for bit.
     identical: usize,
-    /// What a step cost on average, in `unit`, if it could be counted.
+    /// Mean cost of a step in `unit`, if the device could count it.
     cost_per_step: Option<f64>,
     /// Instructions on an emulated device, cycles on a real one.
     unit: String,
@@ -98,7 +98,7 @@ impl DeviceArgs {
     pub(super) fn refuse_without_model(&self, path: &Path) -> anyhow::Result<Option<DeviceResult>> {
         if self.device.is_some() {
             anyhow::bail!(
-                "{}: has no integers for a device yet; run `trainer-host quantise` first",
+                "{}: has no integers to run on a device; run `trainer-host quantise` first",
                 path.display()
             );
         }

@@ -1,4 +1,4 @@
-//! `trainer-host diagnose`: what is the matter with a run, and which lever to move.
+//! `trainer-host diagnose`: what is wrong with a run, and which lever to move.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn text(diagnosis: &Diagnosis) -> String {
     let mut sections = vec![head(diagnosis)];
     sections.extend(diagnosis.findings.iter().map(finding));
     if diagnosis.findings.is_empty() {
-        sections.push("Nothing is the matter.\n".into());
+        sections.push("Nothing is wrong.\n".into());
     }
     let advised = |command| {
         let levers = diagnosis
@@ -39,21 +39,22 @@ fn text(diagnosis: &Diagnosis) -> String {
         .collect();
     if !commands.is_empty() {
         sections.push(format!(
-            "One lever at a time, with all else as in this run:\n{}",
+            "Try one lever at a time, with all else as in this run:\n{}",
             commands.concat()
         ));
     }
     sections.join("\n")
 }
 
-/// The command that a lever's flags are put behind.
+/// The command to which a lever's flags are added.
 fn command_line(diagnosis: &Diagnosis, command: Command) -> String {
     let name = command.name();
     let run = diagnosis.run.display();
     if command == Command::Quantise {
         return format!("{name} {run} FLAGS");
     }
-    // Paths in a configuration file are relative to it, and those of the run to where it was trained.
+    // Paths in a configuration file are relative to the file; the run's paths are relative to the folder it was
+    // trained in.
     let (source, options) = &diagnosis.source;
     let test = options
         .test
@@ -120,14 +121,14 @@ fn finding(finding: &Finding) -> String {
 
 fn evidence(figure: &Figure) -> String {
     let limit = match figure.limit {
-        Some(Limit::AtLeast(limit)) => format!("  (from {} on)", number(limit)),
-        Some(Limit::AtMost(limit)) => format!("  (up to {})", number(limit)),
+        Some(Limit::AtLeast(limit)) => format!("  (limit: at least {})", number(limit)),
+        Some(Limit::AtMost(limit)) => format!("  (limit: at most {})", number(limit)),
         None => String::new(),
     };
     format!("{}: {}{limit}", figure.name, number(figure.value))
 }
 
-/// Counts as they are, all else with four digits.
+/// Whole numbers as they are, all others with four digits.
 fn number(value: f64) -> String {
     let whole = value.fract() == 0.0 && value.abs() < 1e9;
     if whole || value == 0.0 || !value.is_finite() {

@@ -1,4 +1,4 @@
-//! `trainer-host eval`: a run or a model file over a data set, in f32, in integers and on a device.
+//! `trainer-host eval`: evaluates a run or a model file on a data set, in f32, in integers and on a device.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -26,10 +26,10 @@ pub(super) struct Args {
     /// Data to evaluate on: a file or built-in data [default: the run's own].
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
-    /// Which part of the run's own data.
+    /// Part of the run's own data to evaluate on.
     #[arg(long, value_enum, default_value_t = Part::Test, conflicts_with = "data")]
     part: Part,
-    /// Evaluate the first N sequences only.
+    /// Evaluate only the first N sequences.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -41,11 +41,11 @@ pub(super) struct Args {
 /// A part of a run's data.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Part {
-    /// What the network was trained on.
+    /// The part that trained the weights.
     Train,
-    /// What the network was chosen on.
+    /// The part that chose the weights.
     Validation,
-    /// What nothing was chosen on.
+    /// The part that chose nothing.
     Test,
 }
 
@@ -56,7 +56,7 @@ struct Evaluated {
     sequences: usize,
     /// f32 against integers, for a quantised run.
     comparison: Option<Comparison>,
-    /// Score of whichever there is, when there is but one.
+    /// The score, if there is only f32 or only integers.
     score: Option<Score>,
     /// Sequences that pass the criterion of a built-in task's paper.
     criterion: Option<Judgement>,
@@ -105,7 +105,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
             schema: &schema,
             mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
         };
-        // What is not said is as it was for training; of other data all is a test part.
+        // Settings without a flag are those of training; all of the other data is a test part.
         let mut options = match &source.run {
             Some(run) => run.config.data.as_test_data(),
             None => Options::default(),
@@ -125,8 +125,8 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
     };
     ensure!(
         args.read.is_empty(),
-        "the run's own data is read as it was for training; name other data with --data, or leave \
-         the flags for reading it out"
+        "the run's own data is read as it was for training; name other data with --data, or omit \
+         the flags for reading data"
     );
     let parts = run.open_data()?;
     let missing = |part| {

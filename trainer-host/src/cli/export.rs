@@ -20,15 +20,15 @@ pub(super) struct Args {
     /// Model file to write [default: model.lstm in the run folder].
     #[arg(short, long)]
     output: Option<PathBuf>,
-    /// Core whose kernels the weights are ordered for; `generic` runs everywhere.
+    /// Core to order the weights for; `generic` runs on every core.
     #[arg(long, value_enum, default_value_t = Target::Generic)]
     target: Target,
 }
 
-/// Cores, by the order of weights that suits their kernels.
+/// The cores; each has an order of weights that suits its kernels.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Target {
-    /// Any core, slower than the order that is made for it.
+    /// Any core, but slower than with the core's own order.
     Generic,
     /// Cortex-M0 and M0+: words with offsets.
     M0,

@@ -15,7 +15,7 @@ use crate::train::{RangeTest, RateCurve, find_rate};
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
 pub(super) struct Args {
-    /// Page with the curve to write (.html, or .svg for the picture alone).
+    /// File for the curve: a page (.html) or the picture alone (.svg).
     #[arg(long, value_name = "FILE", value_parser = picture)]
     out: Option<PathBuf>,
     /// First rate.
@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Last rate.
     #[arg(long, value_name = "RATE", default_value_t = RangeTest::default().highest)]
     highest: f32,
-    /// Updates in all.
+    /// Number of updates.
     #[arg(long, value_name = "N", default_value_t = RangeTest::default().updates)]
     updates: usize,
     #[command(flatten)]
@@ -49,10 +49,10 @@ struct Found {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let config = with_data(args.settings.effective()?)?;
     if let Some((key, _)) = config.train.other_runs().next() {
-        bail!("{key}: a rate is found for training from fresh weights; leave it out");
+        bail!("{key}: find-rate searches for training from fresh weights; omit this setting");
     }
     if config.train.qat.is_some() {
-        bail!("qat: a rate is found for training in f32; leave it out");
+        bail!("qat: find-rate searches for training in f32; omit this setting");
     }
     let data = config.open_data()?;
     let fitted = Fitted::fit(&config.train, &data.train);
@@ -95,7 +95,7 @@ fn text(found: &Found) -> String {
     match (proposed, steepest) {
         (Some(proposed), Some(steepest)) => {
             text += &format!(
-                "proposed   {proposed:.2e}  (--learning-rate; a decade below the lowest smoothed loss)\n\
+                "proposed   {proposed:.2e}  (--learning-rate; a tenth of the rate with the lowest smoothed loss)\n\
                  steepest   {steepest:.2e}  (where the loss falls fastest)\n"
             );
         }

@@ -19,7 +19,7 @@ use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Model file, or run folder.
+    /// Model file or run folder.
     path: PathBuf,
     /// Only this core, for example m4 [default: every core].
     #[arg(long)]
@@ -90,7 +90,7 @@ struct InspectedRun {
     outputs: Vec<String>,
     training: TrainConfig,
     quantised: bool,
-    /// Whether the integers are of the weights that the run has now.
+    /// Whether the integers were made from the weights that the run has now.
     quantised_is_current: bool,
     exported: bool,
 }

@@ -14,7 +14,7 @@ pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
             // 128 + SIGINT, as shells say it.
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this batch; once more stops at once");
+        eprintln!("\nstopping after this batch; press Ctrl-C again to stop at once");
     })
     .context("Ctrl-C cannot be handled")?;
     Ok(flag)

@@ -1,8 +1,8 @@
 //! The command line: one subcommand for each stage, from named files to named files.
 //!
-//! Results go to standard output, as text for people or as JSON with `--json`; progress and notes go
-//! to standard error. An error is one line that says what, where and what to do; the exit status is
-//! then 1, and 2 for a command line that cannot be understood.
+//! Results go to standard output, as text or, with `--json`, as JSON. Progress and notes go to standard error.
+//! An error is one line that says what is wrong, where, and what to do. The exit status is then 1, or 2 if the
+//! command line itself is wrong.
 
 mod compare;
 mod cross_validate;
@@ -34,7 +34,7 @@ struct Cli {
     /// Print results as JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// Threads to use; results do not depend on it [default: all].
+    /// Number of threads; it does not change the results [default: all].
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     #[command(subcommand)]
@@ -43,9 +43,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a network on recordings; writes a run folder.
+    /// Train a network on recordings and write a run folder.
     Train(train::Args),
-    /// Propose a learning rate: a short run whose rate climbs, and the curve of its loss.
+    /// Propose a learning rate, by a short run in which the rate climbs.
     FindRate(find_rate::Args),
     /// Evaluate a run or a model file, in f32, in integers and on a device.
     Eval(eval::Args),
@@ -55,12 +55,11 @@ enum Command {
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
-    /// Search for the network that fits the chip; the study it makes is gone on with by any number of
-    /// workers.
+    /// Search for the network that fits the chip. Any number of workers can share the search.
     Tune(Box<tune::Args>),
-    /// Lay finished runs side by side, with what differs between their settings.
+    /// Compare finished runs: their scores, and the settings that differ.
     Compare(compare::Args),
-    /// Say what is the matter with a run, with the figures that show it, and which lever to move.
+    /// Say what is wrong with a run, which figures show it, and what to change.
     Diagnose(diagnose::Args),
 }
 
@@ -92,7 +91,7 @@ impl Printer {
     }
 }
 
-/// The error with its causes, except for those that its own text tells already.
+/// The error and its causes. A cause that the text already contains is not repeated.
 fn one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

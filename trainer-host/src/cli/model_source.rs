@@ -1,4 +1,4 @@
-//! What `eval` is given: a run, with its network and perhaps integers, or a model file.
+//! The argument of `eval`: a run with its network and perhaps integers, or a model file.
 
 use std::path::Path;
 

@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 
-/// Shows how training goes.
+/// Shows the progress of training.
 pub(super) struct Progress {
-    /// What stands before each line.
+    /// The beginning of each line.
     label: String,
     bar: Option<ProgressBar>,
     epochs: usize,

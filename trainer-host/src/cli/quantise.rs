@@ -1,4 +1,4 @@
-//! `trainer-host quantise`: a run's network to integers, calibrated on its training part.
+//! `trainer-host quantise`: turns a run's network into integers, calibrated on the run's training part.
 
 use std::path::PathBuf;
 
@@ -22,20 +22,20 @@ use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 pub(super) struct Args {
     /// Run folder, after `trainer-host train`.
     run: PathBuf,
-    /// Scheme of all layers, or of each, LSTM layers first, as in `w8a8,w8a16`: w8a16, w8a8 or w4a16.
-    /// [default: that of quantisation-aware training, else w8a16]
+    /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, LSTM layers first, for example
+    /// w8a8,w8a16 [default: the scheme of quantisation-aware training, else w8a16].
     #[arg(long)]
     scheme: Option<Schemes>,
-    /// How ranges and scales follow from the training part: by the largest value, by a percentile, or by
-    /// the least mean squared error; `auto` keeps what is nearest to f32 on held-out training data.
+    /// How to derive ranges and scales from the training part: from the largest value, from a percentile, or
+    /// from the least mean squared error. `auto` keeps what is nearest to f32 on held-out data.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Calibrate::Auto)]
     calibration: Calibrate,
-    /// How weights become integers: each to the nearest, or those of a row together so that its output
-    /// changes least; `auto` as above.
+    /// How to round weights: each to the nearest integer, or all weights of a row together so that the row's
+    /// output changes least. `auto` as above.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Round::Auto)]
     rounding: Round,
-    /// Shift inputs and hidden state of int8 layers alike, which saves an M55 4 to 16 % of a step's
-    /// instructions; weights are rounded more coarsely, as the report's noise shows.
+    /// Give inputs and hidden state of int8 layers equal shifts. This saves 4 to 16 % of a step's instructions
+    /// on M55, but rounds weights more coarsely; the report shows the noise.
     #[arg(long)]
     equal_shifts: bool,
 }
@@ -78,7 +78,7 @@ impl Round {
     }
 }
 
-/// What the flags ask for; a run of quantisation-aware training is quantised as it was trained.
+/// What the flags ask for. A run of quantisation-aware training keeps the choices that it was trained with.
 fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
     let network = &run.network.config;
     let trained = run.config.train.qat.as_ref();
@@ -131,7 +131,10 @@ fn text(report: &QuantisationReport) -> String {
         report.comparison.to_text(report.part),
     ];
     if let Some(reference) = &report.reference {
-        sections.push(format!("f32 is that of {}\n", reference.display()));
+        sections.push(format!(
+            "The f32 network is the one of {}.\n",
+            reference.display()
+        ));
     }
     let changed: Vec<Vec<String>> = (report.classes.iter())
         .filter(|class| class.difference.is_some_and(|d| d != 0.0))
@@ -156,7 +159,7 @@ fn text(report: &QuantisationReport) -> String {
     }
     if let Some(first) = report.disagreements.followed.first() {
         sections.push(format!(
-            "decisions differ in {} sequences; in sequence {} they part at step {} of {}\n",
+            "decisions differ in {} sequences; in sequence {} they first differ at step {} of {}\n",
             report.disagreements.sequences, first.sequence, first.parted_at, first.steps,
         ));
     }
@@ -177,7 +180,7 @@ fn text(report: &QuantisationReport) -> String {
     sections.join("\n")
 }
 
-/// Signal to quantisation noise of each layer.
+/// Signal-to-quantisation-noise ratios of each layer.
 fn noise_table(report: &QuantisationReport) -> String {
     let decibels = |value: f64| format!("{value:.1}");
     let rows: Vec<Vec<String>> = (report.weights.iter().enumerate())

@@ -3,10 +3,10 @@
 use super::table::{percent, table};
 use crate::evaluate::{ClassScore, Errors, Score, ValueScore};
 
-/// Wider confusion matrices are left to the report.
+/// Only the report shows wider confusion matrices.
 const WIDEST_MATRIX: usize = 16;
 
-/// What stands behind the main figures; begins with an empty line, and is empty if there is nothing.
+/// The tables behind the main figures, after an empty line; empty if there are none.
 pub(super) fn details(score: &Score) -> String {
     let tables = match score {
         Score::Classes(score) => class_tables(score),

@@ -13,7 +13,7 @@ use crate::evaluate::{Score, Spread, ValueScore};
 use crate::run::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
-/// All runs and what they come to.
+/// All runs, with means and deviations.
 #[derive(Debug, Serialize)]
 struct Repetition {
     runs: Vec<SeedRun>,
@@ -80,8 +80,7 @@ impl FigureSpread {
     }
 }
 
-/// Trains with each of `seeds` into `out/seed-N`; runs that are there with the same configuration are
-/// gone on with.
+/// Trains with each of `seeds` into `out/seed-N`. Continues a run that is there with the same configuration.
 pub(super) fn run(
     config: &RunConfig,
     out: &Path,

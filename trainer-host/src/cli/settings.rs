@@ -10,7 +10,7 @@ use super::levers::Levers;
 use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
 
-/// Everything that a run follows from.
+/// Everything that determines a run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Settings {
     /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
@@ -32,13 +32,13 @@ struct FileFlags {
     /// File with settings (.toml or .json); flags override it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Override one setting of the file by its key: --set train.schedule.kind=constant.
+    /// Override one setting by its key, for example train.schedule.kind=constant.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
 impl Settings {
-    /// What results.
+    /// The resulting settings.
     pub(super) fn effective(self) -> anyhow::Result<ConfigFile> {
         let file = match &self.file.config {
             Some(path) => ConfigFile::read(path)?,
@@ -52,7 +52,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What results for the configuration of a run that exists already.
+    /// The resulting settings of a run that already exists.
     pub(super) fn over(self, mut config: RunConfig) -> anyhow::Result<RunConfig> {
         self.read.apply(&mut config.data)?;
         self.levers.apply(&mut config.train)?;

@@ -20,14 +20,14 @@ pub(super) struct Args {
     /// Run folder to write.
     #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config", "folds"])]
     out: Option<PathBuf>,
-    /// Go on with the run in this folder, from its last finished epoch.
+    /// Continue the run in this folder from its last finished epoch.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
     resume: Option<PathBuf>,
-    /// Replace the run that is in the folder.
+    /// Replace the run in the folder, if there is one.
     #[arg(long)]
     overwrite: bool,
-    /// Train once with each of these seeds, separated by commas, into FOLDER/seed-N, and print the
-    /// mean; the same command goes on where it was stopped.
+    /// Train once with each of these seeds (separated by commas) into FOLDER/seed-N, and print mean and
+    /// deviation. If it was stopped, the same command continues.
     #[arg(
         long,
         value_name = "SEEDS",
@@ -35,11 +35,11 @@ pub(super) struct Args {
         conflicts_with = "seed"
     )]
     seeds: Vec<u64>,
-    /// Cross-validate: train K networks, judge each on the share of the training data that it has not
-    /// seen, and print mean and deviation; with --out, FOLDER/cross-validation.json holds the scores.
+    /// Cross-validate: train K networks, judge each on the fold of the training data that it has not seen,
+    /// and print mean and deviation. --out also writes the scores to FOLDER/cross-validation.json.
     #[arg(long, value_name = "K", conflicts_with_all = ["resume", "seeds"])]
     folds: Option<usize>,
-    /// Print the settings that would be used, as a file for --config, and do nothing else.
+    /// Print the resulting settings as a file for --config, and do nothing else.
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         if asked != before {
             bail!(
                 "{}: a resumed run keeps its configuration and data, so that it ends with the same \
-                 weights; leave the flags of training and data out, or start a new run",
+                 weights; omit the flags of training and data, or start a new run",
                 folder.display()
             );
         }
@@ -77,7 +77,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     let out = args
         .out
-        .context("name the run folder to write by --out FOLDER")?;
+        .context("name the run folder to write: --out FOLDER")?;
     let stop = interrupt::flag()?;
     if !args.seeds.is_empty() {
         return seeds::run(&config, &out, &args.seeds, args.overwrite, &stop, printer);
@@ -87,8 +87,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     printer.print(&metrics, text)
 }
 
-/// The configuration with the validation part of the runs that it begins with and learns from, which is
-/// told where it is another one than was asked for.
+/// Takes the validation split of the runs named by `--init` and `--teacher`, so that no sequence they trained
+/// on judges this run. Prints a line if that is not the split asked for.
 fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let asked = config.train.split();
     let runs: Vec<String> = (config.train.other_runs())
@@ -105,7 +105,7 @@ fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     Ok(config)
 }
 
-/// Trains with progress, each line of which begins with `label`.
+/// Trains and shows progress; each line begins with `label`.
 pub(super) fn train(
     run: TrainingRun,
     folder: &Path,
@@ -118,11 +118,11 @@ pub(super) fn train(
     let metrics = run.train(&mut progress, stop)?;
     metrics.ok_or_else(|| {
         let command = format!("trainer-host train --resume {}", folder.display());
-        anyhow!("stopped before the last of {epochs} epochs; go on with `{command}`")
+        anyhow!("stopped before the last of {epochs} epochs; continue with `{command}`")
     })
 }
 
-/// Whether this error is that a run is there already.
+/// Whether this error says that the folder already holds a run.
 pub(super) fn is_existing(error: &TrainingRunError) -> bool {
     matches!(error, TrainingRunError::Run(RunError::Exists { .. }))
 }

@@ -5,17 +5,16 @@
 //! σ(x)    = ½ + ½ tanh(x / 2)                                                       (F2)
 //! ```
 //!
-//! P and Q are a weighted minimax fit of the ratio to tanh on [0, 9] (Lawson's method, weights
-//! between absolute and relative error), where 1 − tanh(9) is below half a unit in the last
-//! place. Over all of f32 the results stay within ±1 and 0 to 1 and are at most
-//! [`MAX_TANH_ERROR`] and [`MAX_SIGMOID_ERROR`] from the exact values.
+//! P and Q fit the ratio to tanh on [0, 9] by weighted minimax (Lawson's method, with weights between absolute and
+//! relative error). At 9, 1 − tanh(9) is below half a unit in the last place. Over all of f32, tanh stays within ±1
+//! and σ within 0 to 1. Their errors are at most [`MAX_TANH_ERROR`] and [`MAX_SIGMOID_ERROR`].
 
 use super::lanes::{Backend, Kernel, LANES, Lanes, Line};
 
 /// Largest absolute error of tanh: 7 units in the last place just below one (6 with fused
 /// multiply-add).
 pub const MAX_TANH_ERROR: f32 = 4.2e-7;
-/// Largest absolute error of σ: half of tanh's and a rounding.
+/// Largest absolute error of σ: half of tanh's error, and one rounding.
 pub const MAX_SIGMOID_ERROR: f32 = 2.4e-7;
 
 const LIMIT: f32 = 9.0;

@@ -1,9 +1,8 @@
-//! Sixteen f32 values that move together, and the choice of the instructions that move them.
+//! Arithmetic on sixteen f32 values at once, and the choice of the instructions for it.
 //!
-//! A [`Kernel`] is written once over [`Lanes`] and compiled for each [`Backend`]; [`Backend::run`]
-//! enters the copy for the machine at hand. All backends with fused multiply-add (AVX-512, AVX2,
-//! and 64-bit ARM's scalar code) compute the same bits. An x86-64 processor without FMA rounds
-//! products on their own and may differ from them in the last place.
+//! A [`Kernel`] is written once over [`Lanes`] and compiled for each [`Backend`]. [`Backend::run`] calls the copy for
+//! this machine. All backends with fused multiply-add (AVX-512, AVX2, and 64-bit ARM's scalar code) compute the same
+//! bits. An x86-64 processor without FMA rounds each product separately, so its last place may differ.
 //!
 //! This is the only file with an architecture `cfg`.
 
@@ -20,10 +19,10 @@ pub(crate) struct Line(pub(crate) [f32; LANES]);
 
 /// A line in registers.
 ///
-/// The methods of a vector backend may run only inside [`Backend::run`], which has established
-/// that the processor knows the instructions; no other code can name the backends.
+/// The methods of a vector backend may run only inside [`Backend::run`], which checks that the processor has the
+/// instructions. No other code can name the backends.
 pub(crate) trait Lanes: Copy {
-    /// Rows and panels of the largest register tile that leaves no accumulator in memory.
+    /// Rows and panels of the largest tile whose accumulators all stay in registers.
     const TILE: (usize, usize);
 
     fn splat(value: f32) -> Self;

@@ -1,12 +1,11 @@
-//! The product of two large matrices by the panels of this crate: what a machine's peak rate is
-//! measured with, beside other libraries' products.
+//! The product of two large matrices in panels. It serves to measure a machine's peak rate beside other libraries.
 //!
 //! ```text
 //! C[rows of a part] += A[rows of a block, k of a block] · B[k of a block]
 //! ```
 //!
-//! for each block of k and of rows in turn, so that a block of A stays in the second-level cache
-//! and a panel of B in the first.
+//! The product takes one block of k and of rows after the other. So a block of A stays in the second-level cache, and a
+//! panel of B in the first-level cache.
 
 use ndarray::{Array2, s};
 use rayon::prelude::*;
@@ -15,12 +14,12 @@ use super::lanes::Backend;
 use super::panels::Panels;
 use super::product::Multiply;
 
-/// Terms of a sum that are added in one go.
+/// Terms of a sum in one block.
 const BLOCK_TERMS: usize = 256;
-/// Rows of A that go over all of B.
+/// Rows of A in one block, each multiplied by all of B.
 const BLOCK_ROWS: usize = 96;
 
-/// `C = A · B`, ready to be computed again and again.
+/// `C = A · B`, prepared so that it can be computed repeatedly.
 #[derive(Debug)]
 pub struct LargeProduct {
     backend: Backend,
@@ -38,7 +37,7 @@ struct Part {
 }
 
 impl LargeProduct {
-    /// Prepares `a: [M, K]` times `b: [K, N]`, cut into as many parts as may run at once.
+    /// Prepares `a: [M, K]` times `b: [K, N]`, cut into one part for each thread.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -70,7 +69,7 @@ impl LargeProduct {
         }
     }
 
-    /// Computes it, a part on each thread.
+    /// Computes C, with one part on each thread.
     pub fn run(&mut self) {
         let (b, backend) = (&self.b, self.backend);
         self.parts.par_iter_mut().for_each(|part| {

@@ -4,8 +4,8 @@
 //! element (row, column) → line (column / 16) · rows + row, lane column % 16
 //! ```
 //!
-//! A panel is a contiguous `[rows, 16]` matrix of cache lines. Lanes beyond the last column are
-//! zero to begin with and stay finite.
+//! A panel is a contiguous `[rows, 16]` matrix of cache lines. Lanes beyond the last column begin as zero and stay
+//! finite.
 
 use super::lanes::{LANES, Line};
 
@@ -25,14 +25,13 @@ impl Panels {
         panels
     }
 
-    /// Becomes a `[rows, columns]` matrix of zeros; allocates only when it outgrows what it had.
+    /// Becomes a `[rows, columns]` matrix of zeros. Allocates only if its memory is too small.
     pub(crate) fn reset(&mut self, rows: usize, columns: usize) {
         self.reshape(rows, columns);
         self.lines.fill(Line::default());
     }
 
-    /// Becomes a `[rows, columns]` matrix whose values are whatever was there; for matrices of
-    /// which every line is written before it is read.
+    /// Becomes a `[rows, columns]` matrix with arbitrary values. The caller writes every line before it reads it.
     pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
         self.rows = rows;
         self.columns = columns;

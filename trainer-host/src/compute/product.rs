@@ -5,20 +5,20 @@
 //! correlate: C[m, n] += Σ_r A[r, m] · D[r, n]      the gradient of W in the product above
 //! ```
 //!
-//! Both hold a tile of C in registers (up to 12 rows of 2 panels with AVX-512, 6 rows of one with
-//! AVX2), broadcast one element of A at a time and multiply it by whole lines of W or D. The sum
-//! over k or r runs in ascending order in one chain for each element of C, whatever the tile.
+//! Both hold a tile of C in registers: up to 12 rows of 2 panels with AVX-512, 6 rows of one panel with AVX2. They
+//! broadcast one element of A at a time and multiply it by whole lines of W or D. For each element of C, the sum over k
+//! or r is one chain in ascending order, whatever the tile.
 
 use std::ops::Range;
 
 use super::lanes::{Kernel, LANES, Lanes, Line};
 use super::panels::Panels;
 
-/// Rows of A and D that [`Correlate`] reads for all tiles of C before it goes on: a block of both
-/// stays in the second-level cache for 4H up to 512.
+/// Rows of A and D in one block. [`Correlate`] reads a block for all tiles of C before it takes the next one. For 4H up
+/// to 512, a block of both stays in the second-level cache.
 const BLOCK_ROWS: usize = 128;
 
-/// `C[c_rows] += A[a_rows] · W`, see the module's text.
+/// `C[c_rows] += A[a_rows] · W`, see the module's documentation.
 pub(crate) struct Multiply<'a> {
     /// `[R', N]`.
     pub(crate) c: &'a mut Panels,
@@ -79,7 +79,7 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-/// `C += A[a_rows]ᵀ · D[d_rows]`, see the module's text.
+/// `C += A[a_rows]ᵀ · D[d_rows]`, see the module's documentation.
 pub(crate) struct Correlate<'a> {
     /// `[M, N]`.
     pub(crate) c: &'a mut Panels,
@@ -143,8 +143,8 @@ impl Kernel for Correlate<'_> {
     }
 }
 
-/// Cuts `0..total` into the fewest blocks of at most `largest`, of sizes as equal as possible:
-/// pairs of start and length.
+/// Cuts `0..total` into the fewest blocks of at most `largest`, with sizes as equal as possible. Returns pairs of start
+/// and length.
 #[inline(always)]
 fn blocks(total: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
     let mut start = 0;

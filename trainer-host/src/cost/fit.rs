@@ -1,10 +1,10 @@
-//! Least squares of relative errors, with few terms.
+//! A least-squares fit of relative errors, with few terms.
 
 /// Coefficients c that make `Σ_k c_k · terms(row)_k` closest to `value(row)`, each row's error divided by
 /// its value.
 ///
-/// Terms that the rows cannot tell apart share what they explain: a little weight is put on small
-/// coefficients (ridge regression).
+/// A slight preference for small coefficients (ridge regression) divides the effect between terms that the rows
+/// cannot tell apart.
 pub(super) fn fit<T>(
     rows: &[T],
     terms: impl Fn(&T) -> Vec<f64>,
@@ -53,7 +53,7 @@ pub(super) fn fit<T>(
         .collect()
 }
 
-/// Gauss's elimination; the matrix is positive definite, so that no pivot is zero.
+/// Gaussian elimination. The matrix is positive definite, so no pivot is zero.
 fn solve(mut system: Vec<Vec<f64>>) -> Vec<f64> {
     let n = system.len();
     for i in 0..n {

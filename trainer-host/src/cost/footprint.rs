@@ -13,11 +13,11 @@ use crate::cost::quantity::Hertz;
 pub struct Footprint {
     /// The core.
     pub core: Core,
-    /// Of a step, from the sizes of the layers.
+    /// Instructions of a step, computed from the sizes of the layers.
     pub instructions: u64,
-    /// Of a step, from published timings; none was measured.
+    /// Cycles of a step, estimated from published timings and not measured.
     pub estimated_cycles: u64,
-    /// Of a step, where the clock is known.
+    /// Seconds of a step, estimated; `None` if the clock is not known.
     #[serde(default)]
     pub estimated_seconds: Option<f64>,
     /// The model file, and the engine's code and tables.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::{Core, Footprint};
 use crate::cost::quantity::{Bytes, Hertz, Seconds};
 
-/// The chip that a model is for, and what of it the model may take.
+/// The chip that a model is for, and how much of it the model may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Its core; an M4 if nothing is said.
+    /// Its core; an M4 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub core: Option<Core>,
     /// Its clock.
@@ -21,7 +21,7 @@ pub struct Limits {
     /// RAM for state, scratch and stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ram: Option<Bytes>,
-    /// Time of a step by the estimate of cycles; needs a clock.
+    /// Time of a step, from the estimate of cycles; needs a clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Seconds>,
     /// Instructions of a step.
@@ -33,11 +33,11 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{what} would be {found}, and at most {limit} are allowed")]
 pub struct Exceeded {
-    /// Which.
+    /// The limit's name.
     pub what: &'static str,
-    /// What it would be.
+    /// What the model needs.
     pub found: String,
-    /// What is allowed.
+    /// The limit.
     pub limit: String,
 }
 
@@ -47,7 +47,7 @@ impl Limits {
         self.core.unwrap_or(Core::M4)
     }
 
-    /// These limits, and those of `other` where these say nothing.
+    /// These limits; where one is missing, the limit of `other`.
     pub fn or(self, other: Self) -> Self {
         Self {
             core: self.core.or(other.core),
@@ -66,7 +66,7 @@ impl Limits {
     pub fn validate(&self) -> Result<(), String> {
         match (self.latency, self.clock) {
             (Some(latency), None) => Err(format!(
-                "a latency of {latency} says nothing without a clock; add --clock, for example --clock 64MHz"
+                "a latency of {latency} needs a clock; add --clock, for example --clock 64MHz"
             )),
             _ => Ok(()),
         }
@@ -146,7 +146,7 @@ const fn chip(
     }
 }
 
-/// Chips that are known by name; flash of those that have it outside is that of their usual board.
+/// The chips with a name here. If a chip has external flash, the size is that of its usual board.
 pub const CHIPS: [Chip; 14] = [
     chip("samd21g18", Core::M0, 48.0, 256, 32),
     chip("stm32g071rb", Core::M0, 64.0, 128, 36),
@@ -168,7 +168,7 @@ impl Chip {
     /// The chip of this name.
     ///
     /// # Errors
-    /// In words, with the names that there are.
+    /// In words, with all names.
     pub fn named(name: &str) -> Result<Self, String> {
         let lower = name.to_lowercase();
         let known = CHIPS.into_iter().find(|chip| chip.name == lower);
@@ -180,7 +180,7 @@ impl Chip {
         })
     }
 
-    /// All of it.
+    /// Limits that allow the whole chip.
     pub fn limits(self) -> Limits {
         Limits {
             core: Some(self.core),

@@ -6,14 +6,16 @@
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
-//! `row` counts the inner loop's work for a row as the kernels have it (`rows.rs`), `lanes` the activations
-//! that are prepared once a step. U and S are H; on Helium U is in whole fours and S, in w8a8, in whole
-//! twos, and only there (K1) has its last term. The coefficients are fitted by least squares of relative
-//! errors (`fit.rs`) to the counts in `assets/instructions.json`, for each core and scheme, when they are
-//! first needed. So the model is as new as the counts: instructions are within [`MAX_ERROR`] of QEMU's
-//! counts, for layers between those of the table too. Cycles are an estimate of an estimate.
+//! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
+//! prepares once. U and S equal H, except on Helium: there U is H rounded up to a multiple of four, and S, in
+//! w8a8, to a multiple of two. Only Helium has the last term of (K1).
 //!
-//! Weights are taken to lie in the order that `export --target CORE` gives them.
+//! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
+//! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
+//! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
+//! estimated instructions.
+//!
+//! The model assumes weights in the order that `export --target CORE` gives them.
 
 mod fit;
 mod footprint;
@@ -35,7 +37,7 @@ pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
 use self::fit::fit;
 use self::table::{Measured, Table};
 
-/// The relative error of instructions that tests hold the model to.
+/// The largest relative error of instructions that the tests allow.
 pub const MAX_ERROR: f64 = 0.03;
 
 /// A core that was measured.
@@ -81,7 +83,7 @@ impl Core {
             .find(|core| core.name().to_lowercase() == short)
     }
 
-    /// The order of weights that its kernels are made for.
+    /// The order of weights that its kernels read.
     pub const fn order(self) -> Order {
         match self {
             Self::M0 | Self::M3 => Order::Offset,
@@ -119,7 +121,7 @@ impl From<Core> for &str {
 /// Sizes of an LSTM layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LstmSize {
-    /// Its types.
+    /// Its scheme.
     pub scheme: Scheme,
     /// `I`
     pub inputs: usize,
@@ -127,7 +129,7 @@ pub struct LstmSize {
     pub hidden: usize,
     /// Whether it has peepholes.
     pub peepholes: bool,
-    /// The shift of the layer input compared with that of the hidden state.
+    /// How the shift of the layer input compares with the shift of the hidden state.
     pub shifts: Ordering,
 }
 
@@ -151,7 +153,7 @@ pub struct StepCost {
     pub stack_bytes: f64,
 }
 
-/// Flash of the engine's code and tables in bytes, by what is built in.
+/// Flash of the engine's code and tables in bytes, by the schemes that are built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineFlash {
     /// Parser, step and tables with scheme w8a16 alone.

@@ -41,7 +41,7 @@ fn number_and_unit(text: &str) -> Option<(f64, String)> {
     (number > 0.0 && number.is_finite()).then_some((number, unit))
 }
 
-/// The number of `text` in the unit whose names and sizes these are.
+/// The number of `text` in base units; `units` has names and sizes.
 fn in_units(
     text: &str,
     units: &[(&[&str], f64)],

@@ -75,7 +75,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The table that was compiled in; a test reads it.
+    /// The table that is compiled in. A test checks that it can be read.
     pub(super) fn of_this_build() -> Self {
         serde_json::from_str(include_str!("../../assets/instructions.json"))
             .expect("assets/instructions.json is written by `cargo xtask bench --save`")

@@ -1,4 +1,4 @@
-//! What a diagnosis is made of: a finding, the figures that speak for it, and the levers to move.
+//! The parts of a diagnosis: findings, the figures that support them, and the levers to move.
 
 use serde::Serialize;
 

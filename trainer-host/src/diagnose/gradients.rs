@@ -1,4 +1,4 @@
-//! What the norms of the gradients say: too large to be followed, or too small to move anything.
+//! Findings about the norms of the gradients: too large to follow, or too small to move anything.
 
 use super::curves::{Curves, UNLEARNED};
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};

@@ -1,12 +1,12 @@
-//! What a network that does not look at its inputs would reach: the same outputs for every sequence.
+//! The constant guess: the loss of a network that ignores its inputs and gives the same outputs for every sequence.
 //!
 //! ```text
 //! m = weighted mean of the training part's targets, classes as one-hot vectors
 //! y = ln m (cross-entropy)     ln m/(1 − m) (binary cross-entropy)     m (losses on values)      (CG1)
 //! ```
 //!
-//! It has the least loss of all constants under every loss but that on magnitudes, where the median would
-//! be a little better.
+//! Of all constants, y has the lowest loss, with one exception: for the mean absolute error, the median would be
+//! slightly better.
 
 use ndarray::Array2;
 

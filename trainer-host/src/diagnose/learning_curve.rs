@@ -1,8 +1,8 @@
-//! What the losses over the epochs say about progress: nothing learned, too little, not yet enough, or no
-//! better than a guess. The order in which the findings of the curves explain one another is here too.
+//! Findings about progress, from the losses over the epochs: nothing learned, too little, not yet enough, or no better
+//! than a guess. This file also fixes which finding of the curves explains which other one.
 //!
-//! Each loss is compared with that of a constant guess, whose value is known before training: 1 is nothing
-//! learned, 0 is everything.
+//! Each loss is a share of the constant guess's loss, which is known before training. 1 means that the network learned
+//! nothing, 0 that it learned everything.
 
 use super::curves::{Curves, LITTLE_LEFT, NOTHING_LEARNED, UNLEARNED};
 use super::finding::{Figure, Finding, Kind, Lever, Severity};

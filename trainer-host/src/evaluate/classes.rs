@@ -5,9 +5,8 @@
 //! F1_k = 2 C_kk / (Σ_j C_jk + Σ_j C_kj)                                            (C2)
 //! ```
 //!
-//! with the confusion matrix C, its rows the truth and its columns the decision. A figure whose
-//! denominator is zero does not exist, and no mean takes it in: macro F1 and balanced accuracy are
-//! over the classes that occur.
+//! C is the confusion matrix; its rows are the truth, its columns the decision. A figure with a zero denominator does
+//! not exist, and no mean includes it. Macro F1 and balanced accuracy are means over the classes that occur.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +18,7 @@ use crate::data::{Dataset, Targets};
 /// Counts of a classification.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassScore {
-    /// Decisions that were judged: sequences, or valid steps for sequence to sequence.
+    /// Number of judged decisions: sequences or, in sequence to sequence, valid steps.
     pub decisions: usize,
     /// Those that were right.
     pub correct: usize,
@@ -33,10 +32,10 @@ pub struct ClassScore {
     pub classes: Vec<ClassFigures>,
     /// `confusion[truth][decision]`.
     pub confusion: Vec<Vec<usize>>,
-    /// For two classes that both occur.
+    /// The ROC curve, for two classes that both occur.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roc: Option<Roc>,
-    /// Accuracy for each group (person, machine) where groups are known, by name.
+    /// Accuracy for each group (person, machine), sorted by name, if groups are known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupScore>,
 }
@@ -46,11 +45,11 @@ pub struct ClassScore {
 pub struct ClassFigures {
     /// Its name.
     pub name: String,
-    /// Share of the decisions for it that were right; `None` if there were none.
+    /// Share of the decisions for this class that were right; `None` if there were none.
     pub precision: Option<f64>,
-    /// Share of its occurrences that were found; `None` if it does not occur.
+    /// Share of this class's occurrences that were found; `None` if it does not occur.
     pub recall: Option<f64>,
-    /// (C2); `None` if it neither occurs nor was decided for.
+    /// (C2); `None` if the class neither occurs nor was decided for.
     pub f1: Option<f64>,
     /// How often it occurs.
     pub support: usize,
@@ -74,7 +73,7 @@ struct Judged {
     sequence: usize,
     truth: usize,
     decision: usize,
-    /// What speaks for the second of two classes.
+    /// The score of the second of two classes.
     second: f32,
 }
 

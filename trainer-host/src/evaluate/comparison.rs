@@ -1,12 +1,12 @@
-//! Two sets of outputs over the same data, as those of the f32 network and of its integers.
+//! Compares two sets of outputs over the same data: those of the f32 network and those of its integers.
 
 use serde::Serialize;
 
 use super::{Outputs, Score, decide, score};
 use crate::data::{Dataset, Targets};
 
-/// Share of decisions on which two sets of outputs agree (class decisions; for a regression, the
-/// share of outputs within 1 % of the first set's deviation).
+/// Share of decisions on which two sets of outputs agree. For a regression, the share of outputs that differ by at most
+/// 1 % of the first set's deviation.
 pub fn agreement(data: &Dataset, a: &Outputs, b: &Outputs) -> f64 {
     let mut same = 0usize;
     let mut count = 0usize;
@@ -43,7 +43,7 @@ pub struct Comparison {
     pub integer: Score,
     /// See [`agreement`].
     pub agreement: f64,
-    /// Largest distance of an output.
+    /// Largest difference of an output.
     pub largest_difference: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Outputs of a model over a data set, in f32 or in integers, and the scores that follow.
+//! Scores of a model's outputs over a data set, in f32 or in integers.
 
 mod classes;
 mod comparison;
@@ -20,7 +20,7 @@ use crate::data::{Dataset, Targets};
 /// Outputs before the head for each sequence: `[1, O]` for sequence to one, `[T, O]` otherwise.
 pub type Outputs = Vec<Array2<f32>>;
 
-/// How well outputs meet their targets.
+/// How well the outputs match the targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Score {
@@ -40,7 +40,7 @@ impl Score {
     }
 }
 
-/// The class that one row of outputs decides on: the first largest of several, or the sign of one.
+/// The class that one row of outputs decides for: the first largest of several outputs, or the sign of a single one.
 pub fn decide(outputs: ArrayView1<'_, f32>) -> usize {
     if outputs.len() == 1 {
         return usize::from(outputs[0] > 0.0);

@@ -1,19 +1,18 @@
-//! The receiver operating characteristic of two classes: what a threshold other than the model's
-//! own would bring.
+//! The receiver operating characteristic of two classes: the rates at every threshold, not only at the model's own.
 //!
 //! ```text
 //! AUC = P(s⁺ > s⁻) + P(s⁺ = s⁻) / 2                                         (E1)
 //! ```
 //!
-//! over all pairs of a positive and a negative: the Mann–Whitney count, and the area under the
-//! curve, whose step over equal scores is a straight line.
+//! over all pairs of a positive and a negative. This is the Mann–Whitney count. It equals the area under the curve, if
+//! the curve is a straight line where scores are equal.
 
 use serde::Serialize;
 
 /// A curve from (0, 0) to (1, 1) and its area; the positive class is the second one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Roc {
-    /// The class that the scores speak for.
+    /// The positive class.
     pub positive: String,
     /// (E1).
     pub auc: f64,
@@ -23,7 +22,8 @@ pub struct Roc {
 }
 
 impl Roc {
-    /// Of scores, each with whether it is a positive's; `None` unless there are both.
+    /// The curve of scores, each with whether it belongs to a positive. `None` unless there are positives and
+    /// negatives.
     pub fn of(positive: &str, mut scores: Vec<(f32, bool)>) -> Option<Self> {
         let positives = scores
             .iter()

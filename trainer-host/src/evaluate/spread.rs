@@ -1,18 +1,18 @@
-//! Mean and deviation of a figure over several runs.
+//! Mean and standard deviation of a figure over several runs.
 
 use serde::Serialize;
 
-/// What values of a figure come to.
+/// Mean and standard deviation of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// Their mean.
     pub mean: f64,
-    /// Of the sample: over `n − 1`; 0 for a single value.
+    /// Standard deviation of the sample, with denominator `n − 1`; 0 for a single value.
     pub deviation: f64,
 }
 
 impl Spread {
-    /// Of `values`, of which there is one at least.
+    /// The spread of `values`, which has at least one value.
     pub fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;

@@ -1,14 +1,13 @@
-//! Scores of a regression, and of a forecast beside the simplest one.
+//! Scores of a regression, and of a forecast beside the simplest forecast.
 //!
 //! ```text
 //! MSE = mean (y − q)²      MAE = mean |y − q|      R² = 1 − Σ (y − q)² / Σ (q − mean q)²     (V1)
 //! ```
 //!
-//! Over several outputs, MSE and MAE are over all values and R² is the mean of the outputs'. A
-//! forecast is judged by the values that it foretells: where targets are changes, the last known
-//! value is added to both sides. Beside it stands **persistence**, which foretells that last value.
-//! The standardised errors divide each output's by its channel's deviation over the training rows,
-//! as the literature on forecasting states them.
+//! Over several outputs, MSE and MAE are taken over all values, and R² is the mean over the outputs. A forecast is
+//! judged by the values that it predicts: if the targets are changes, the last known value is added to both sides.
+//! **Persistence**, which predicts that last value, is judged beside it. Standardised errors divide each output's error
+//! by its channel's deviation over the training rows, as is usual in the literature on forecasting.
 
 use serde::Serialize;
 
@@ -18,23 +17,23 @@ use crate::data::{Dataset, Targets};
 /// Errors of a regression, in the targets' own units.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ValueScore {
-    /// Values that were judged.
+    /// Number of judged values.
     pub values: usize,
     /// Over all outputs.
     #[serde(flatten)]
     pub errors: Errors,
-    /// Over all outputs, on the scale of the training rows; of a forecast whose training part is known.
+    /// Standardised errors over all outputs, for a forecast whose training part is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardised: Option<Errors>,
-    /// Errors of persistence over the same values, of a forecast.
+    /// For a forecast: errors of persistence over the same values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persistence: Option<Errors>,
-    /// The same on the scale of the training rows.
+    /// Standardised errors of persistence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardised_persistence: Option<Errors>,
     /// Each output.
     pub outputs: Vec<OutputScore>,
-    /// A stretch of the forecast and the truth, for drawing.
+    /// A part of the forecast and the truth, for drawing.
     #[serde(skip)]
     pub traces: Vec<Trace>,
 }
@@ -42,7 +41,7 @@ pub struct ValueScore {
 /// Errors of one output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OutputScore {
-    /// Its name; of a forecast, that of the value and not of its change.
+    /// Its name. For a forecast, the name of the value, not of its change.
     pub name: String,
     /// In its own units.
     #[serde(flatten)]
@@ -65,7 +64,7 @@ pub struct Errors {
     pub mse: f64,
     /// Mean absolute error.
     pub mae: f64,
-    /// Share of the variance that is explained; `None` for targets that do not vary.
+    /// Share of the variance that the outputs explain; `None` for targets that do not vary.
     pub r2: Option<f64>,
 }
 
@@ -74,13 +73,13 @@ pub struct Errors {
 pub struct Trace {
     /// The output.
     pub name: String,
-    /// What came.
+    /// The truth.
     pub truth: Vec<f64>,
-    /// What was foretold.
+    /// The forecast.
     pub forecast: Vec<f64>,
 }
 
-/// Windows that are drawn: a week of hours.
+/// Number of windows to draw: the hours of a week.
 const TRACED: usize = 168;
 
 /// One judged value.
@@ -88,7 +87,7 @@ const TRACED: usize = 168;
 struct Judged {
     truth: f64,
     found: f64,
-    /// What persistence says.
+    /// The value that persistence predicts.
     last: f64,
 }
 
@@ -180,7 +179,7 @@ impl ValueScore {
     }
 }
 
-/// Four significant digits or more, without an exponent where it is no loss.
+/// At least four significant digits, without an exponent if that loses none.
 fn figure(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -196,7 +195,7 @@ impl Errors {
         r2: None,
     };
 
-    /// Of pairs of truth and output; in two passes, so that a large mean costs no digits.
+    /// The errors of pairs of truth and output. Two passes, so that a large mean loses no digits.
     fn of(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
         let count = pairs.clone().count().max(1) as f64;
         let mean_of =
@@ -211,7 +210,7 @@ impl Errors {
         }
     }
 
-    /// In units of `deviation`.
+    /// The errors in units of `deviation`.
     fn scaled(self, deviation: f64) -> Self {
         Self {
             mse: self.mse / deviation.powi(2),
@@ -220,7 +219,7 @@ impl Errors {
         }
     }
 
-    /// Of several outputs with equally many values; `None` without any.
+    /// The errors over several outputs that have the same number of values; `None` without outputs.
     fn mean(all: &[Self]) -> Option<Self> {
         let count = all.len() as f64;
         let r2: Vec<f64> = all.iter().filter_map(|errors| errors.r2).collect();

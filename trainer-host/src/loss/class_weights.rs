@@ -1,4 +1,4 @@
-//! How much an error on each class costs.
+//! The weight of an error on each class.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -7,15 +7,15 @@ use crate::data::Targets;
 /// Weights of the classes: (L7) of [`crate::loss`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeights {
-    /// Each class counts the same in all, however rare it is.
+    /// All classes have the same total weight, however rare they are.
     Balanced,
     /// One weight for each class, in the data's order.
     List(Vec<f32>),
 }
 
 impl ClassWeights {
-    /// The weight of each of `classes` classes for these targets, 1 for a class that does not
-    /// occur; `None` if a list has another length, or the targets are no classes.
+    /// The weight of each of `classes` classes for these targets; a class that does not occur has weight 1. `None` if
+    /// a list has another length, or the targets are not classes.
     pub fn resolve(&self, targets: &Targets, classes: usize) -> Option<Vec<f32>> {
         let mut counts = vec![0usize; classes];
         match targets {

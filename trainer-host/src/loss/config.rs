@@ -1,4 +1,4 @@
-//! Which loss, as a configuration says it.
+//! The configuration of a loss: its kind and its constants.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::out_of_range::{OutOfRange, require};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// Without one, that of the data: cross-entropy for classes, mean squared error for values.
+    /// Which loss. By default cross-entropy for classes and mean squared error for values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Loss>,
     /// δ of (L5), in deviations of the normalised targets; above 0.
@@ -83,7 +83,7 @@ impl LossConfig {
     /// What training on `data` minimises.
     ///
     /// # Errors
-    /// When the loss, its smoothing or its weights are not for such targets.
+    /// When the loss, its smoothing or its weights do not suit the targets.
     pub fn objective(&self, data: &Dataset) -> Result<Objective, OutOfRange> {
         let loss = self.loss_for(data);
         let classes = data.targets.task().is_class();

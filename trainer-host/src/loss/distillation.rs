@@ -6,8 +6,8 @@
 //! values    L' = (1 − α) L + α Σ_j (y_j − v_j)² / O                                 (L9)
 //! ```
 //!
-//! with v the teacher's outputs; the factor T² keeps both gradients of one size. For independent
-//! probabilities, each output's two chances take the place of the softmax.
+//! Here v are the teacher's outputs. The factor T² keeps both gradients at the same size. For independent
+//! probabilities, the probabilities of each output's two outcomes replace the softmax.
 
 use super::Loss;
 
@@ -21,7 +21,7 @@ pub struct SoftTargets {
 }
 
 impl SoftTargets {
-    /// Turns a loss and its gradient, `[O]`, into (L8) or (L9), for `outputs` and the `teacher`'s, `[O]`.
+    /// Turns a loss and its gradient, `[O]`, into (L8) or (L9), from the `outputs`, `[O]`, and the `teacher`'s, `[O]`.
     pub fn blend(
         &self,
         loss: Loss,

@@ -12,14 +12,13 @@
 //! class weights          w_k L, the gradient likewise; balanced: w_k = N / (K n_k)               (L7)
 //! ```
 //!
-//! and soft targets (L8) and (L9), see [`SoftTargets`],
-//! with e = y − q, k the class, n_k the judged rows of class k, N their sum and K the classes that
-//! occur. (L5) is Huber 1964, (L6) Szegedy et al. 2016, (L7) King and Zeng 2001.
+//! Here e = y − q, k is the class, n_k the number of judged rows of class k, N their sum, and K the number of classes
+//! that occur. [`SoftTargets`] has the equations (L8) and (L9) for soft targets. (L5) is Huber 1964, (L6) Szegedy et
+//! al. 2016, (L7) King and Zeng 2001.
 //!
-//! A batch's loss is the sum over its judged rows divided by their number, not by the sum of their
-//! weights, so that a batch of one class counts as its class should. There is one judged row for
-//! each sequence, or one for each valid step of sequence to sequence. Padded steps do not exist
-//! here, see [`crate::passes::forward`].
+//! A batch's loss is the sum over its judged rows divided by their number. It is not divided by the sum of their
+//! weights; if it were, the class weights would have no effect in a batch of one class. A sequence has one judged row,
+//! or, in sequence to sequence, one for each valid step. No step is padding, see [`crate::passes::forward`].
 
 mod class_weights;
 mod config;

@@ -41,7 +41,7 @@ impl Loss {
         }
     }
 
-    /// What outputs under this loss mean.
+    /// The task of a network that is trained with this loss.
     pub fn head(self) -> Head {
         match self {
             Self::CrossEntropy => Head::Softmax,
@@ -76,7 +76,7 @@ pub struct Objective {
 }
 
 impl From<Loss> for Objective {
-    /// The bare loss, with δ = 1.
+    /// The loss without smoothing and weights, with δ = 1.
     fn from(loss: Loss) -> Self {
         Self {
             loss,
@@ -90,8 +90,8 @@ impl From<Loss> for Objective {
 impl Objective {
     /// The loss of one row of `outputs`, `[O]`; writes its gradient, `[O]`.
     ///
-    /// Cross-entropy compares with values as with a distribution over classes, a loss on values
-    /// with a class as with its one-hot vector.
+    /// Cross-entropy takes values as a distribution over classes. A loss on values takes a class as its one-hot
+    /// vector.
     pub fn row(&self, outputs: &[f32], expected: Expected<'_>, gradient: &mut [f32]) -> f64 {
         assert_eq!(outputs.len(), gradient.len());
         let count = outputs.len();
@@ -148,7 +148,7 @@ impl Objective {
         }
     }
 
-    /// What an error of (L3), (L4) or (L5) costs, and the slope of that.
+    /// The cost of an error under (L3), (L4) or (L5), and its slope.
     fn error(&self, e: f64) -> (f64, f64) {
         let delta = f64::from(self.delta);
         match self.loss {
@@ -160,8 +160,8 @@ impl Objective {
         }
     }
 
-    /// What networks are judged by: errors cost what their classes say, and targets are as they
-    /// are, since smoothing is a means of training.
+    /// The loss that judges networks. It keeps the class weights, but smooths no labels, since smoothing serves
+    /// training only.
     pub fn without_smoothing(&self) -> Self {
         Self {
             label_smoothing: 0.0,

@@ -1,10 +1,10 @@
-//! What a network should give.
+//! The targets of a network.
 
 use ndarray::ArrayView2;
 
 use crate::data::Targets;
 
-/// What one sequence should give.
+/// The target of one sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a> {
     /// A class after the last step.
@@ -17,7 +17,7 @@ pub enum Target<'a> {
     ValuePerStep(ArrayView2<'a, f32>),
 }
 
-/// What one row of outputs should be.
+/// The target of one row of outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Expected<'a> {
     /// A class; for a single output, 1 stands for `σ(y) = 1`.
@@ -27,8 +27,8 @@ pub enum Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Whether a row of outputs decides for this class: its first largest output, or the sign of a
-    /// single one. Values are met only exactly.
+    /// Whether a row of outputs decides for this class. The first largest output decides, or the sign of a single
+    /// one. For values, whether the outputs equal them exactly.
     pub fn is_met_by(&self, outputs: &[f32]) -> bool {
         match *self {
             Self::Class(class) if outputs.len() == 1 => (outputs[0] > 0.0) == (class == 1),
@@ -52,7 +52,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What the outputs after step `t` should be; `t` is ignored when only the last step counts.
+    /// The target after step `t`. If only the last step counts, `t` is ignored.
     pub fn expected(&self, t: usize) -> Expected<'a> {
         match *self {
             Self::Class(class) => Expected::Class(class),

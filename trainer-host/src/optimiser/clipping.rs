@@ -2,9 +2,8 @@
 
 use crate::network::Network;
 
-/// Scales `gradient` so that its Euclidean norm over all parameters is at most `limit`
-/// (Pascanu, Mikolov and Bengio 2013), and leaves it alone without a limit; returns the norm
-/// before.
+/// Scales `gradient` so that its Euclidean norm over all parameters is at most `limit` (Pascanu, Mikolov and
+/// Bengio 2013). Without a limit, leaves it unchanged. Returns the norm before scaling.
 pub fn clip_global_norm(gradient: &mut Network, limit: Option<f32>) -> f64 {
     let squares = gradient
         .parameters()

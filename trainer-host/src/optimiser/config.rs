@@ -1,4 +1,4 @@
-//! Which optimiser, with its constants.
+//! The configuration of an optimiser: its kind and its constants.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub enum OptimiserConfig {
         /// μ, in 0 up to but not including 1.
         #[serde(default = "default_momentum")]
         momentum: f32,
-        /// Whether the gradient counts as if taken after the step of the momentum.
+        /// Whether to take the gradient as if the momentum's step had already been made.
         #[serde(default)]
         nesterov: bool,
         /// λ, at least 0.
@@ -180,7 +180,7 @@ impl OptimiserConfig {
         }
     }
 
-    /// With another μ of (U2) and (U3) or β₁ of (U4) and (U5); one that is zero stays.
+    /// With `value` as μ of (U2) and (U3), or as β₁ of (U4) and (U5). A zero stays zero.
     pub fn with_momentum(mut self, value: f32) -> Self {
         match &mut self {
             Self::GradientDescent { .. } => {}
@@ -196,7 +196,7 @@ impl OptimiserConfig {
         self
     }
 
-    /// λ, to be set.
+    /// λ, for writing.
     pub fn weight_decay_mut(&mut self) -> &mut f32 {
         match self {
             Self::GradientDescent { weight_decay }
@@ -207,7 +207,7 @@ impl OptimiserConfig {
         }
     }
 
-    /// μ, to be set, if there is one.
+    /// μ, for writing, if there is one.
     pub fn momentum_mut(&mut self) -> Option<&mut f32> {
         match self {
             Self::Sgd { momentum, .. } | Self::RmsProp { momentum, .. } => Some(momentum),
@@ -285,7 +285,7 @@ impl OptimiserConfig {
         }
     }
 
-    /// Values that are remembered for each parameter.
+    /// Number of values that the optimiser remembers for each parameter.
     pub(super) fn moments(&self) -> usize {
         match self {
             Self::GradientDescent { .. } => 0,

@@ -15,10 +15,10 @@
 //!
 //! (U2) is Polyak's heavy ball and (U3) Hinton's RMSprop as PyTorch writes them, Nesterov's form
 //! that of Sutskever et al. 2013; (U4) is Kingma and Ba 2015, Algorithm 1; (U5) Loshchilov and
-//! Hutter 2019. Weight decay acts on matrices of weights only: biases and peepholes are few, and a
-//! forget gate's bias should not be drawn to zero.
+//! Hutter 2019. Weight decay acts on weight matrices only. Biases and peepholes are few, and weight decay
+//! should not draw a forget gate's bias to zero.
 //!
-//! All see a network as one flat sequence of parameters, in the order of
+//! Every optimiser sees a network as one flat sequence of parameters, in the order of
 //! [`crate::network::Network::parameters`].
 
 mod clipping;

@@ -22,8 +22,8 @@ impl Optimiser {
         }
     }
 
-    /// An optimiser that goes on from `steps` steps and their moments, each of as many values as
-    /// the network has parameters; `None` if their number does not fit `config`.
+    /// An optimiser that continues after `steps` steps with their moments. Each moment has one value for each
+    /// parameter of the network. `None` if the number of moments does not fit `config`.
     pub fn resume(config: OptimiserConfig, steps: u64, moments: Vec<Vec<f32>>) -> Option<Self> {
         (moments.len() == config.moments()).then_some(Self {
             config,
@@ -32,13 +32,13 @@ impl Optimiser {
         })
     }
 
-    /// How many updates were made.
+    /// Number of updates so far.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Its memory, over the flat parameters: none of (U1), v of (U2), v and b of (U3), m and v of
-    /// (U4) and (U5).
+    /// Its memory, over the flat parameters: nothing for (U1), v of (U2), v and b of (U3), m and v of (U4) and
+    /// (U5).
     pub fn moments(&self) -> &[Vec<f32>] {
         &self.moments
     }
@@ -51,7 +51,7 @@ impl Optimiser {
         self.update_with_momentum(network, gradient, rate, None);
     }
 
-    /// [`Optimiser::update`] with a momentum for this step alone, unless it has none of its own.
+    /// [`Optimiser::update`] with a momentum for this step alone. An optimiser without momentum ignores it.
     ///
     /// # Panics
     /// As [`Optimiser::update`].

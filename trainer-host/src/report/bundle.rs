@@ -17,7 +17,7 @@ pub struct Strand {
 
 const SIZE: (u32, u32) = (860, 340);
 
-/// Draws `strands`, the best on top; returns an SVG document. A wide range of y is logarithmic.
+/// Draws `strands`, the best on top; returns an SVG document. If the range of y is wide, its axis is logarithmic.
 pub fn bundle_svg(title: &str, x_label: &str, y_label: &str, strands: &[Strand]) -> String {
     let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
     let all = || strands.iter().flat_map(|s| s.points.iter().filter(finite));

@@ -15,7 +15,7 @@ pub struct Curve {
 
 /// Size of a chart in pixels.
 const SIZE: (u32, u32) = (860, 340);
-/// Line colours, told apart by people with any colour vision (Okabe and Ito 2008).
+/// Line colours that people with any colour vision can tell apart (Okabe and Ito 2008).
 pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -85,7 +85,7 @@ fn draw<'a>(
         .draw()
 }
 
-/// Values spread over so wide a range, all positive, lie on a logarithmic axis.
+/// Positive values whose range is at least this wide lie on a logarithmic axis.
 const WIDE: f64 = 20.0;
 
 /// Whether an axis of `values` shows their logarithms: see [`place`] and [`label`].
@@ -96,7 +96,7 @@ pub(super) fn is_wide(values: impl Iterator<Item = f64>) -> bool {
     low > 0.0 && high / low >= WIDE
 }
 
-/// The place of a value on an axis that [`is_wide`] or is not.
+/// The place of a value on an axis, which is logarithmic if it [`is_wide`].
 pub(super) fn place(value: f64, wide: bool) -> f64 {
     if wide { value.log10() } else { value }
 }

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 
 use super::page::escape;
 
-/// What a matrix's values are between, which decides its colours.
+/// The range of a matrix's values, which decides its colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
     /// 0 to 1: white to dark blue.

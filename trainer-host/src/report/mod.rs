@@ -1,4 +1,4 @@
-//! Pictures of a run: one self-contained HTML page (no network) with its curves and confusion matrix.
+//! Reports as HTML pages. Each page contains its pictures and needs no network connection.
 
 mod bars;
 mod bundle;

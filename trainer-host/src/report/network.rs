@@ -1,5 +1,4 @@
-//! What is inside a network: histograms of its weights and activations, and what its gates do over
-//! one sequence.
+//! Pictures of a network's inside: histograms of weights and activations, and the gates over one sequence.
 
 use ndarray::{Array2, s};
 
@@ -9,7 +8,7 @@ use super::page::Page;
 use crate::network::Network;
 use crate::passes::forward::LayerTrace;
 
-/// Sequences whose activations make the histograms.
+/// Number of sequences whose activations fill the histograms.
 const SEQUENCES: usize = 32;
 const GATES: [&str; 4] = [
     "input gate i",
@@ -18,8 +17,7 @@ const GATES: [&str; 4] = [
     "output gate o",
 ];
 
-/// Adds the pictures of `network` to `page`; `sequences: [T, I]` are normalised, and the first one is
-/// the example.
+/// Adds the pictures of `network` to `page`. `sequences: [T, I]` are normalised; the first one is the example.
 pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<f32>]) {
     let weights: String = (network.parameters().iter())
         .map(|parameter| histogram_svg(&parameter.name, parameter.values, None))
@@ -69,7 +67,7 @@ fn histograms(traces: Vec<&LayerTrace>) -> String {
     html + &histogram_svg("hidden state h", &values, Some((-1.0, 1.0)))
 }
 
-/// Gates, cell and hidden state over time, a line of pixels for each unit.
+/// Gates, cell and hidden state over time, with a row of pixels for each unit.
 fn activity(trace: &LayerTrace) -> String {
     let hidden = trace.hidden.ncols();
     let mut html = String::new();

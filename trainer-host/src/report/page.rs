@@ -24,13 +24,13 @@ impl Page {
         }
     }
 
-    /// Adds a heading and ready HTML or SVG.
+    /// Adds a heading, and HTML or SVG as it is.
     pub fn section(&mut self, heading: &str, html: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.body, "<h2>{}</h2>\n{html}", escape(heading));
     }
 
-    /// Adds a heading and text as it is.
+    /// Adds a heading, and preformatted text.
     pub fn text(&mut self, heading: &str, text: &str) {
         self.section(heading, &format!("<pre>{}</pre>", escape(text)));
     }

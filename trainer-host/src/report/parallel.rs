@@ -17,7 +17,7 @@ pub struct Axis {
 /// A line across all axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Its place on each axis from 0 to 1; it is broken where there is none.
+    /// Its place on each axis, from 0 to 1. The line is interrupted at an axis where it has no place.
     pub places: Vec<Option<f64>>,
     /// From 0, the best, to 1, the worst.
     pub rank: f64,
@@ -31,7 +31,7 @@ pub fn parallel_svg(title: &str, axes: &[Axis], lines: &[Line]) -> String {
     svg(SIZE, |root| draw(root, title, axes, lines))
 }
 
-/// The colour of a rank: dark blue is best, pale yellow is worst; also told apart without colour.
+/// The colour of a rank: dark blue is best, pale yellow is worst. They also differ in brightness.
 pub(super) fn colour_of(rank: f64) -> RGBColor {
     ViridisRGB.get_color(rank.clamp(0.0, 1.0))
 }

@@ -1,4 +1,4 @@
-//! The report of `quantise`: what the integers cost in accuracy, and where.
+//! The report of `quantise`: how much accuracy the integers lose, and where.
 
 use super::page::escape;
 use super::score::{percent, table};
@@ -6,7 +6,7 @@ use super::{Curve, Page, confusion_table, curves_svg};
 use crate::evaluate::Score;
 use crate::run::quantisation::QuantisationReport;
 
-/// The HTML page of a report; class names are those of its comparison.
+/// The HTML page of a report. Class names come from the report's comparison.
 pub fn quantisation_page(report: &QuantisationReport) -> String {
     let schemes = report.schemes.join(", ");
     let mut page = Page::new(&format!("Quantised: {schemes}"));
@@ -78,7 +78,7 @@ fn summary(report: &QuantisationReport) -> String {
     }));
     if let Some(reference) = &report.reference {
         let folder = escape(&reference.display().to_string());
-        rows.push(vec!["f32 is that of".into(), folder]);
+        rows.push(vec!["f32 network from".into(), folder]);
     }
     table(&["", ""], rows.into_iter())
 }
@@ -115,7 +115,7 @@ fn layers(report: &QuantisationReport) -> String {
         "saturated cells",
         "saturated gates",
     ];
-    "<p>Ratios of signal to quantisation noise: 20 dB more is a tenth of the error.</p>".to_owned()
+    "<p>Signal-to-quantisation-noise ratios: with 20 dB more, the error is a tenth.</p>".to_owned()
         + &table(&header, rows)
 }
 

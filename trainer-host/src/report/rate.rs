@@ -3,7 +3,7 @@
 use super::{Curve, Page, curves_svg};
 use crate::train::RateCurve;
 
-/// The picture and the page of a test on `source`: loss over the logarithm of the rate.
+/// The picture and the page of a range test on `source`: the loss over the logarithm of the rate.
 pub fn rate_report(source: &str, curve: &RateCurve) -> (String, String) {
     let of = |name: &str, value: fn(&crate::train::RatePoint) -> f64| Curve {
         name: name.into(),

@@ -1,5 +1,5 @@
-//! The report of a run: curves of loss, accuracy and learning rate, confusion matrices, and what is
-//! inside the network.
+//! The report of a run: curves of loss, accuracy and learning rate, confusion matrices, and pictures of the
+//! network's inside.
 
 use ndarray::Array2;
 
@@ -9,8 +9,8 @@ use crate::evaluate::Score;
 use crate::run::Run;
 use crate::train::EpochRecord;
 
-/// The HTML page of a run; `sequences` are normalised ones to show the network on, `scores` are of
-/// named parts.
+/// The HTML page of a run. The network is shown on `sequences`, which are normalised; each of `scores` belongs to
+/// the named part.
 pub fn run_report(
     run: &Run,
     sequences: &[Array2<f32>],

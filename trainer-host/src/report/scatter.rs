@@ -1,4 +1,4 @@
-//! Points in a plane as SVG, and the edge of those that nothing beats.
+//! Points in a plane as SVG, with the edge of a Pareto front.
 
 use plotters::prelude::*;
 
@@ -12,7 +12,7 @@ pub struct Cloud {
     pub name: String,
     /// Points `(x, y)`; those that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// Whether they are the corners of a front: both coordinates are to be small.
+    /// Whether they are the corners of a front, on which both coordinates are minimised.
     pub is_front: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The sections of a report that show a score: confusion matrix, classes and ROC curve, or errors and
-//! a stretch of the forecast.
+//! The sections of a report that show a score. For classes: confusion matrix, figures of each class, ROC curve. For
+//! values: errors, and a part of the forecast.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use super::page::escape;
 use super::{Curve, Page, confusion_table, curves_svg};
 use crate::evaluate::{ClassScore, Errors, Roc, Score, ValueScore};
 
-/// Forecasts that are drawn, at most.
+/// Number of forecasts to draw, at most.
 const DRAWN: usize = 8;
 
-/// Adds what there is to show of `score`, which is that of the named part.
+/// Adds the sections of `score`, the score of the named part.
 pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
     let summary = format!("<p>{}</p>", escape(&score.describe()));
     match score {

@@ -1,15 +1,15 @@
-//! A drawing area in memory, and the SVG document that comes of it.
+//! Draws an SVG document in memory.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// Where pictures are drawn.
+/// The drawing area.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Whether a picture could be drawn.
 pub(super) type Drawn<'a> =
     Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-/// The document of `size` pixels that `draw` draws.
+/// The SVG document of `size` pixels that `draw` produces.
 pub(super) fn svg(size: (u32, u32), draw: impl for<'a> FnOnce(&Area<'a>) -> Drawn<'a>) -> String {
     let mut svg = String::new();
     let drawn = {

@@ -1,7 +1,7 @@
-//! What the validation loss says while a run goes on.
+//! How the validation loss changes the rate, or ends the run.
 //!
-//! Everything here follows from the losses of the epochs that are done, so that a run which goes
-//! on from a checkpoint sees the same by going through its history.
+//! Everything here follows from the losses of the finished epochs. A run that continues from a checkpoint computes the
+//! same from its history.
 
 use super::config::Schedule;
 

@@ -5,11 +5,11 @@
 //! next    x that maximises ln p_good(x) − ln p_bad(x) among 24 draws from p_good              (TPE1)
 //! ```
 //!
-//! The densities are those of `parzen.rs`, of all settings together. A trial that was
-//! stopped is worse than each that was finished, one that failed is worse than all.
+//! `parzen.rs` has the densities, each over all settings together. A stopped trial ranks below every finished one. A
+//! failed trial ranks below all others.
 //!
-//! This is our own and not that of the crate `optimizer`, which knows a setting by its range alone,
-//! takes two settings of the same range for one, and has no flat kernel.
+//! The crate `optimizer` has such an estimator too. It identifies a setting by its range alone, so it takes two
+//! settings with the same range for one, and it has no flat kernel.
 
 use rand::Rng;
 
@@ -17,13 +17,13 @@ use super::parzen::Density;
 use super::ranking::ranked;
 use super::{Observation, Outcome, Point, Space};
 
-/// Share of observations that are good.
+/// Share of the observations that count as good.
 const GOOD: f64 = 0.15;
-/// How many are good at most.
+/// Largest number of good observations.
 const MOST_GOOD: usize = 25;
 /// Draws to choose from.
 const CANDIDATES: usize = 24;
-/// Draws in all, where many are not allowed.
+/// Draws in all, counting those that are not allowed.
 const DRAWS: usize = 1000;
 
 /// The two densities.
@@ -34,7 +34,7 @@ pub struct Estimator<'a> {
 }
 
 impl<'a> Estimator<'a> {
-    /// From what there is; `None` when nothing was finished yet.
+    /// The densities of `observations`; `None` if no trial is finished yet.
     pub fn new(space: &'a Space, observations: &'a [Observation]) -> Option<Self> {
         let finished = (observations.iter())
             .filter(|o| matches!(o.outcome, Outcome::Finished(_)))

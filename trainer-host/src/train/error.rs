@@ -1,4 +1,4 @@
-//! Why training cannot begin or go on.
+//! Why training cannot begin or continue.
 
 use crate::network::StructureError;
 use crate::network::prune::PruneError;

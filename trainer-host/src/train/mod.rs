@@ -4,9 +4,8 @@
 //! error, state → augmentation, distillation, config → qat → observer, validation, batches → trainer, find_rate
 //! ```
 //!
-//! Everything that is random follows from the configuration's seed and the number of the epoch, so
-//! that a run which goes on from the state after any epoch ends with the same bits as one that was
-//! never interrupted, on any number of threads.
+//! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
+//! state after any epoch ends with the same bits as an uninterrupted run, on any number of threads.
 
 mod augmentation;
 mod batches;

@@ -1,4 +1,4 @@
-//! How a run tells what it does.
+//! How a run reports its progress.
 
 use super::state::{EpochRecord, TrainState};
 

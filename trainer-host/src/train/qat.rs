@@ -1,5 +1,5 @@
-//! Quantisation-aware training: the loss and its gradient are those of the network that the integers
-//! stand for, the updates go to f32 weights behind it (Jacob et al. 2018).
+//! Quantisation-aware training (Jacob et al. 2018). Loss and gradient come from the network that the integers stand
+//! for; the updates change the f32 weights that the integers were rounded from.
 //!
 //! ```text
 //! ŵ = s q(w)                 the fake-quantised weights of [`crate::quantise`], anew for each update  (S1)
@@ -8,9 +8,8 @@
 //!                            further out                                                             (S3)
 //! ```
 //!
-//! Formats are chosen as `quantise` chooses them for such a run: calibration over the same sequences, row
-//! scales of least squared error, the nearest integers. So the integers that are exported are those that
-//! the last validation judged.
+//! Training and `quantise` choose formats in the same way: calibration over the same sequences, row scales with the
+//! least squared error, the nearest integers. So `export` writes the integers that the last validation judged.
 
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
@@ -41,8 +40,7 @@ pub(super) struct Fake {
 }
 
 impl FakeQuantiser {
-    /// Layers in `schemes`, one for each, with the ranges of `network` as it is now on the normalised
-    /// training part.
+    /// Calibrates `network`, as it is now, on the normalised training part. `schemes` has one scheme for each layer.
     pub(super) fn new(schemes: &[Scheme], network: &Network, train: &Dataset) -> Self {
         Self {
             schemes: schemes.to_vec(),
@@ -71,7 +69,7 @@ impl FakeQuantiser {
 }
 
 impl Fake {
-    /// (S3) on a gradient in the shape of `network`, whose weights these are.
+    /// Applies (S3) to a gradient in the shape of `network`.
     pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
         for (l, integers) in self.integers.lstm.iter().enumerate() {
             let most = integers.scheme.weight_max();

@@ -1,4 +1,4 @@
-//! What a run has reached: all that it needs to go on.
+//! The state of a run: everything that it needs to continue.
 
 use serde::{Deserialize, Serialize};
 

@@ -165,7 +165,7 @@ fn a_stopped_study_says_how_to_go_on() {
     if output.status.success() {
         return; // The machine was faster.
     }
-    assert!(errors.contains("the same command goes on"), "{errors}");
+    assert!(errors.contains("the same command continues"), "{errors}");
     let alone = search(&bench, "alone.db");
     assert_eq!(found(&search(&bench, "s.db")), found(&alone));
     // Without data or configuration, the study that is there is gone on with.

@@ -1,9 +1,9 @@
-//! The flags that change a training configuration. docs/training.md has each beside its key in a file.
+//! The flags that change a training configuration. docs/training.md lists each flag beside its key in a file.
 //!
 //! | file | what it has |
 //! | --- | --- |
 //! | `mod.rs` | each flag with its help |
-//! | `defaults.rs` | the defaults that the help shows, read from the configuration's own |
+//! | `defaults.rs` | the defaults in the help, read from the default configuration |
 //! | `apply.rs` | from flags to the configuration |
 
 mod apply;
@@ -49,7 +49,7 @@ struct NetworkFlags {
         overrides_with = "hidden"
     )]
     hidden: Option<Vec<usize>>,
-    /// Units of dense ReLU layers before the output layer, separated by commas.
+    /// Units of each dense ReLU layer before the output layer, separated by commas.
     #[arg(
         long,
         value_name = "UNITS",
@@ -57,10 +57,10 @@ struct NetworkFlags {
         overrides_with = "dense"
     )]
     dense: Option<Vec<usize>>,
-    /// LSTM layers without peephole connections.
+    /// Leave out the peephole connections of the LSTM layers.
     #[arg(long)]
     no_peepholes: bool,
-    /// Initial bias of the forget gates: larger for longer memories.
+    /// Initial bias of the forget gates; a larger one helps with longer memories.
     #[arg(long, value_name = "BIAS")]
     forget_bias: Option<f32>,
     /// Chrono initialisation of the biases, for memories of up to this many steps.
@@ -77,29 +77,29 @@ struct NetworkFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Training")]
 struct RunFlags {
-    /// Times through the training part.
+    /// Passes over the training part.
     #[arg(long)]
     epochs: Option<usize>,
     /// Sequences in a mini-batch.
     #[arg(long, value_name = "SEQUENCES")]
     batch_size: Option<usize>,
-    /// Batches of sequences of similar lengths.
+    /// Put sequences of similar length into one batch.
     #[arg(long)]
     bucket_by_length: bool,
-    /// Steps that the gradient goes back through, with the state carried from one window of so many
-    /// steps to the next; for data with a target for each step.
+    /// Cut sequences into windows of this many steps: the gradient stays within a window, the state
+    /// carries over to the next. For data with a target for each step.
     #[arg(long, value_name = "STEPS")]
     truncate: Option<usize>,
-    /// Share of the training part that is kept for validation; 0 for none.
+    /// Share of the training data to keep for validation; 0 for none.
     #[arg(long, value_name = "SHARE")]
     validation_share: Option<f64>,
-    /// In place of a share: the fold of the training part that is kept for validation, as in 2/5.
+    /// Keep this fold of the training data for validation, for example 2/5, in place of a share.
     #[arg(long, value_name = "FOLD", conflicts_with = "validation_share")]
     validation_fold: Option<Fold>,
-    /// Stop when the validation loss has not improved for this many epochs, with the best weights.
+    /// Stop when the validation loss has not improved for this many epochs, and keep the best weights.
     #[arg(long, value_name = "EPOCHS")]
     early_stopping: Option<usize>,
-    /// By how much a loss improves, at least, for early stopping.
+    /// For early stopping: smallest change of the loss that counts as an improvement.
     #[arg(long, value_name = "LOSS")]
     min_delta: Option<f64>,
     /// Seed of initialisation, split, shuffling and all noise.
@@ -116,13 +116,13 @@ struct LossFlags {
     /// Loss.
     #[arg(long, value_enum, value_name = "KIND")]
     loss: Option<Loss>,
-    /// Huber: error, in deviations of the target, from which it counts in proportion.
+    /// Huber: error, in deviations of the target, at which the loss turns from squared to linear.
     #[arg(long, value_name = "ERROR")]
     huber_delta: Option<f32>,
-    /// Share of a label that is spread over all classes.
+    /// Share of each label to spread over all classes.
     #[arg(long, value_name = "SHARE")]
     label_smoothing: Option<f32>,
-    /// What errors on each class cost: balanced, or numbers separated by commas.
+    /// Weight of an error on each class: balanced, or numbers separated by commas.
     #[arg(long, value_name = "WEIGHTS")]
     class_weights: Option<ClassWeights>,
 }
@@ -139,10 +139,10 @@ struct OptimiserFlags {
     /// SGD: Nesterov's form of the momentum.
     #[arg(long)]
     nesterov: bool,
-    /// Weight decay: decoupled for adamw, else as a gradient of the weights' squares.
+    /// Weight decay: decoupled for adamw; for the others, added to the gradient.
     #[arg(long, value_name = "DECAY")]
     weight_decay: Option<f32>,
-    /// Largest global norm of a gradient; 0 for no limit.
+    /// Largest global norm of the gradient; larger ones are scaled down. 0 for no limit.
     #[arg(long, value_name = "NORM")]
     clip_norm: Option<f32>,
 }
@@ -150,20 +150,20 @@ struct OptimiserFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Learning rate")]
 struct ScheduleFlags {
-    /// Largest learning rate of the schedule; find-rate proposes one.
+    /// Largest learning rate of the schedule; `find-rate` proposes one.
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f32>,
-    /// How the rate moves.
+    /// How the rate changes over the run.
     #[arg(long, value_enum, value_name = "KIND")]
     schedule: Option<ScheduleKind>,
-    /// Cosine and one-cycle: share of the run that the rate climbs for.
+    /// Cosine and one-cycle: share of the run in which the rate climbs.
     #[arg(long, value_name = "SHARE")]
     warm_up: Option<f32>,
-    /// What the rate is multiplied by: each epoch (exponential), each --rate-epochs (step), or when
-    /// the validation loss has not improved for those (plateau, backtracking).
+    /// Factor on the rate: after each epoch (exponential), after each --rate-epochs (step), or when the
+    /// validation loss has not improved for --rate-epochs (plateau, backtracking).
     #[arg(long, value_name = "FACTOR")]
     rate_factor: Option<f32>,
-    /// Step: epochs from step to step; plateau, backtracking: patience.
+    /// Step: epochs between two steps. Plateau, backtracking: epochs to wait for an improvement.
     #[arg(long, value_name = "EPOCHS")]
     rate_epochs: Option<usize>,
 }
@@ -171,26 +171,26 @@ struct ScheduleFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Against over-fitting")]
 struct OverfittingFlags {
-    /// Deviation of the noise (jitter) that is added to normalised inputs.
+    /// Deviation of the noise (jitter) on the normalised inputs.
     #[arg(long, value_name = "DEVIATION")]
     input_noise: Option<f32>,
-    /// Share of inputs that dropout sets to zero.
+    /// Dropout: share of the inputs to set to zero.
     #[arg(long, value_name = "SHARE")]
     input_dropout: Option<f32>,
-    /// Share of each layer's outputs that dropout sets to zero on their way up.
+    /// Dropout: share of each layer's outputs to set to zero on their way to the next layer.
     #[arg(long, value_name = "SHARE")]
     dropout: Option<f32>,
-    /// Share of the hidden state that variational dropout sets to zero, for all steps of a sequence
-    /// alike.
+    /// Variational dropout: share of the hidden state to set to zero, the same units at every step of a
+    /// sequence.
     #[arg(long, value_name = "SHARE")]
     recurrent_dropout: Option<f32>,
-    /// Share of cells that are not written to at a step.
+    /// Dropout of candidates: share of the cells that a step does not write to.
     #[arg(long, value_name = "SHARE")]
     candidate_dropout: Option<f32>,
-    /// Most steps that a training sequence is shifted by, either way.
+    /// Shift each training sequence by up to this many steps, either way.
     #[arg(long, value_name = "STEPS")]
     time_shift: Option<usize>,
-    /// Deviation of the factor that each channel of a training sequence is scaled by.
+    /// Scale each channel of a training sequence by a random factor with this deviation.
     #[arg(long, value_name = "DEVIATION")]
     scaling: Option<f32>,
 }
@@ -198,20 +198,20 @@ struct OverfittingFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Making it fit")]
 struct FittingFlags {
-    /// Begin with the network of this run, its sizes and its normalisation.
+    /// Start from the network of this run, with its sizes and its normalisation.
     #[arg(long, value_name = "RUN")]
     init: Option<PathBuf>,
-    /// With --init: keep so many hidden units of each LSTM layer, those with the largest weights.
+    /// With --init: keep this many hidden units of each LSTM layer, those with the largest weights.
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
-    /// Quantisation-aware training for the scheme of all layers, or of each, LSTM layers first, as
-    /// in `w4a16,w8a16`: w8a16, w8a8 or w4a16.
+    /// Quantisation-aware training: a scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer,
+    /// LSTM layers first, for example w4a16,w8a16.
     #[arg(long, value_name = "SCHEME")]
     qat: Option<Schemes>,
-    /// Learn from the network of this run too (knowledge distillation).
+    /// Also learn from the outputs of this run's network (knowledge distillation).
     #[arg(long, value_name = "RUN")]
     teacher: Option<PathBuf>,
-    /// Temperature of the teacher's and the network's outputs.
+    /// Temperature that softens the teacher's and the network's outputs.
     #[arg(long)]
     temperature: Option<f32>,
     /// Share of the loss that follows the teacher.

@@ -30,16 +30,16 @@ use crate::tune::trial_data::TrialData;
 pub(super) struct Args {
     #[command(flatten)]
     place: PlaceArgs,
-    /// This trial, not the one of least mean error.
+    /// Take this trial, not the one with the lowest mean error.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["chip", "flash", "ram", "latency", "max_instructions"])]
     trial: Option<usize>,
     /// Run folder to write.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// Replace the run that is in the folder.
+    /// Replace the run in the folder, if there is one.
     #[arg(long)]
     overwrite: bool,
-    /// Model file to write, with its weights in the order for the core.
+    /// Model file to write, with the weights in the core's order.
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
     /// Seed of the training [default: the study's].
@@ -52,12 +52,12 @@ pub(super) struct Args {
     limits: LimitArgs,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Serialize)]
 struct Retrained {
     trial: usize,
     point: Point,
-    /// How the trial did on the validation part, over as many trainings as it had.
+    /// The trial's score on the validation part, over all of its trainings.
     judgement: Option<RepeatedScore>,
     run: PathBuf,
     epochs: usize,
@@ -65,7 +65,7 @@ struct Retrained {
     on_all: bool,
     scheme: &'static str,
     footprint: Footprint,
-    /// f32 and integers on the test part, which nothing was chosen by.
+    /// f32 and integers on the test part, which chose nothing.
     test: Option<Comparison>,
     model: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         check_folder_of(file)?;
     }
     if args.limits.are_given() {
-        // The study's footprints are for its own core and clock.
+        // The study stores footprints for its own core and clock only.
         let data = TrialData::open(&definition.config)?;
         for trial in &mut trials {
             let trial_config = TrialConfig::new(&definition.config, &trial.point)?;
@@ -129,12 +129,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     printer.print(&retrained, text)
 }
 
-/// Refuses a file whose folder is not there, before anything is trained for it.
+/// Refuses a file whose folder does not exist, before any training.
 fn check_folder_of(file: &Path) -> anyhow::Result<()> {
     let folder = file.parent().unwrap_or(Path::new(""));
     ensure!(
         folder.as_os_str().is_empty() || folder.is_dir(),
-        "{}: there is no such folder to write the model file to",
+        "{}: no such folder; create it, or write the model file elsewhere",
         folder.display()
     );
     Ok(())
@@ -152,7 +152,7 @@ fn chosen<'a>(
             .get(number)
             .with_context(|| format!("there is no trial {number}; `tune show --all` lists them"))?,
         None => best(trials, search, limits).context(
-            "no finished trial fits; `tune show` lists the front, and `tune` goes on with the study",
+            "no finished trial fits; `tune show` lists the front, and `tune` continues the study",
         )?,
     };
     ensure!(
@@ -164,13 +164,13 @@ fn chosen<'a>(
     Ok(trial)
 }
 
-/// The finished run of `config` in the folder `out`: a new one, or what was begun of it there.
+/// The finished run of `config` in the folder `out`: a new run, or one that was begun there.
 fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Run> {
     let stop = interrupt::flag()?;
     let is_ours = config.is_in(out) && !overwrite;
     ensure!(
         is_ours || overwrite || RunConfig::refuse_existing(out).is_ok(),
-        "{}: holds another run; replace it by --overwrite, or choose another folder by --out",
+        "{}: holds another run; replace it with --overwrite, or choose another folder with --out",
         out.display()
     );
     let run = if is_ours {
@@ -189,7 +189,7 @@ fn judged(run: &Run, model: &[u8], part: &Dataset) -> Comparison {
     compare(part, &run.outputs(part), &integers)
 }
 
-/// What is still to come of a study that another trial may be the best of then.
+/// What the study has not finished, and may change which trial is the best.
 fn remark(trials: &[StoredTrial], search: &SearchConfig) -> Option<String> {
     let outstanding = match Repeats::of(trials, search) {
         Some(Repeats { ended, all }) if ended < all => {
@@ -201,7 +201,7 @@ fn remark(trials: &[StoredTrial], search: &SearchConfig) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "{outstanding} are still to come, and may tell of a better one; `trainer-host tune` goes on with them"
+        "{outstanding} are still to come and may find a better one; `trainer-host tune` continues them"
     ))
 }
 

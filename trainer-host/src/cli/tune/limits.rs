@@ -3,29 +3,29 @@
 use crate::cost::quantity::{Bytes, Hertz, Seconds};
 use crate::cost::{Chip, Core, Limits};
 
-/// The chip, and what of it a model may take.
+/// The chip, and how much of it a model may use.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Chip")]
 pub(super) struct LimitArgs {
-    /// A chip by name, as in nrf52840: its core, clock, flash and RAM.
+    /// Name of a chip, for example nrf52840; it sets core, clock, flash and RAM.
     #[arg(long, value_parser = Chip::named)]
     chip: Option<Chip>,
     /// The core: m0, m3, m4, m7, m33 or m55 [default: m4].
     #[arg(long)]
     core: Option<Core>,
-    /// The core's clock, as in 64MHz.
+    /// The core's clock, for example 64MHz.
     #[arg(long)]
     clock: Option<Hertz>,
-    /// Flash for model and engine, as in 64K.
+    /// Most flash for model and engine, for example 64K.
     #[arg(long)]
     flash: Option<Bytes>,
-    /// RAM for state, scratch and stack, as in 2K.
+    /// Most RAM for state, scratch and stack, for example 2K.
     #[arg(long)]
     ram: Option<Bytes>,
-    /// Time of a step, as in 5ms; needs a clock.
+    /// Longest time of a step, for example 5ms; needs a clock.
     #[arg(long)]
     latency: Option<Seconds>,
-    /// Instructions of a step.
+    /// Most instructions of a step.
     #[arg(long, value_name = "COUNT")]
     max_instructions: Option<u64>,
 }
@@ -36,7 +36,7 @@ impl LimitArgs {
         self.limits() != Limits::default()
     }
 
-    /// What these flags say; those of single limits go before the chip's own.
+    /// The limits of these flags. A flag for a single limit overrides the chip's value.
     pub(super) fn limits(&self) -> Limits {
         let own = Limits {
             core: self.core,

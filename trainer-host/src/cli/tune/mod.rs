@@ -23,9 +23,9 @@ pub(super) struct Args {
 enum Command {
     /// Show a study's trials and its front; --html draws them.
     Show(show::Args),
-    /// Train the best trial again, on training and validation part together, quantise and export it.
+    /// Train the best trial again on training and validation part together, quantise it and export it.
     Best(best::Args),
-    /// Run a single trial: its settings as JSON on standard input, its figures as JSON on standard output.
+    /// Run a single trial: settings as JSON on standard input, figures as JSON on standard output.
     Trial(Box<trial::Args>),
 }
 

@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use crate::tune::database::Storage;
 use crate::tune::study::Study;
 
-/// A name that is that of a folder too.
+/// A study's name, which must also do as a folder's name.
 fn study_name(name: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     if name.chars().all(is_plain) && name.chars().any(char::is_alphanumeric) {
         return Ok(name.to_owned());
     }
-    Err("a study's name is of letters, digits, `-`, `_` and `.`".into())
+    Err("a study's name consists of letters, digits, `-`, `_` and `.`".into())
 }
 
 /// A study.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Study")]
 pub(super) struct PlaceArgs {
-    /// Where it lies: a file, or a server that machines share, as postgres://user:password@host/database.
+    /// Where the study lies: a file, or a server that machines share (postgres://user:password@host/database).
     #[arg(long, value_name = "FILE|URL", default_value = "study.db")]
     storage: Storage,
-    /// Its name; a storage holds any number of studies.
+    /// Name of the study; a storage holds any number of studies.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = study_name)]
     pub(super) study: String,
 }
@@ -39,7 +39,7 @@ impl PlaceArgs {
         }
     }
 
-    /// The study that is there. Looking makes no file, and no tables in one that is another program's.
+    /// Opens the existing study. Creates no file, and no tables in another program's file.
     pub(super) fn open(&self) -> anyhow::Result<Study> {
         if let Storage::File(path) = &self.storage {
             anyhow::ensure!(
@@ -51,7 +51,7 @@ impl PlaceArgs {
         Ok(Study::open(self.storage.open_existing()?, &self.study)?)
     }
 
-    /// Where runs of its trials lie: a folder of the study's own in `out`, or beside its file.
+    /// The folder for the runs of the study's trials: in `out`, or beside the study's file.
     pub(super) fn folder(&self, out: Option<&Path>) -> PathBuf {
         let folder = match (out, &self.storage) {
             (Some(out), _) => out.to_owned(),

@@ -1,4 +1,4 @@
-//! `trainer-host tune DATA`: begins a study or goes on with it.
+//! `trainer-host tune DATA`: begins or continues a study.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -42,8 +42,7 @@ pub(super) struct StudyArgs {
 /// All but the settings of a run.
 #[derive(Debug, clap::Args)]
 struct StudyFlags {
-    /// Go on with a study that is there, as another worker of it; DATA then says where its data lies on
-    /// this machine.
+    /// Join an existing study as another worker. DATA then says where its data lies on this machine.
     #[arg(long)]
     join: bool,
     #[command(flatten)]
@@ -51,11 +50,10 @@ struct StudyFlags {
     /// Folder for the trials' runs [default: beside the storage].
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Trials to work on at once, each on one thread [default: one for each core]; no more than the
-    /// study's `lag` are of use.
+    /// Trials to run at once, each on one thread; at most the study's `lag` [default: one for each core].
     #[arg(long, value_name = "COUNT")]
     workers: Option<NonZeroUsize>,
-    /// Take a trial up whose worker was silent for so long.
+    /// Take over a trial whose worker has been silent for this long.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
     lost_after: Seconds,
     #[command(flatten)]
@@ -64,40 +62,40 @@ struct StudyFlags {
     limits: LimitArgs,
 }
 
-/// How to search; over the table `[tune]` of the configuration file.
+/// How to search. These flags override the table `[tune]` of the configuration file.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Search")]
 struct SearchArgs {
-    /// Trials in all [default: 40].
+    /// Number of trials [default: 40].
     #[arg(long, value_name = "COUNT")]
     trials: Option<usize>,
-    /// Begin no trial once training has taken so many multiply-accumulates, as in 2e12; the finalists'
-    /// repeats come on top.
+    /// Begin no trial once training has taken this many multiply-accumulates, for example 2e12. The
+    /// finalists' repeats come on top.
     #[arg(long, value_name = "MACS")]
     compute: Option<f64>,
-    /// How settings are chosen [default: tpe].
+    /// How to choose settings [default: tpe].
     #[arg(long, value_enum)]
     sampler: Option<Sampler>,
-    /// Seed of that choice [default: 0].
+    /// Seed for choosing settings [default: 0].
     #[arg(long, value_name = "SEED")]
     search_seed: Option<u64>,
-    /// When trials are stopped early [default: halving].
+    /// Rule for stopping trials early [default: halving].
     #[arg(long, value_enum)]
     stopping: Option<StoppingKind>,
-    /// Folds of training and validation part that each trial is trained for and judged by; 1 for the validation
-    /// part alone [default: 3 where that part has few decisions or groups, else 1].
+    /// Number of folds that judge each trial; 1 for the validation part alone [default: 3 if that part has few
+    /// decisions or groups, else 1].
     #[arg(long, value_name = "COUNT")]
     folds: Option<usize>,
-    /// Trials, of the best, that are trained again when the search is over [default: 4].
+    /// Number of the best trials to train again when the search is over [default: 4].
     #[arg(long, value_name = "COUNT")]
     finalists: Option<usize>,
-    /// Trainings with different seeds that these are judged by; 1 for no others [default: 3].
+    /// Trainings of each finalist, each with another seed; 1 for no further training [default: 3].
     #[arg(long, value_name = "COUNT")]
     repeats: Option<usize>,
-    /// What is to be small, separated by commas; the first one is error [default: error,instructions].
+    /// What to minimise, separated by commas, error first [default: error,instructions].
     #[arg(long, value_enum, value_delimiter = ',', action = clap::ArgAction::Set)]
     objectives: Vec<Objective>,
-    /// Begin with the best points of another study of the same storage.
+    /// Begin with the best points of another study in the same storage.
     #[arg(long, value_name = "STUDY")]
     warm_start: Option<String>,
 }
@@ -120,7 +118,7 @@ fn patience(text: &str) -> Result<Seconds, String> {
 }
 
 impl SearchArgs {
-    /// Whether there is a flag that a study cannot be given later.
+    /// Whether there is a flag that an existing study cannot accept.
     fn changes_the_search(&self) -> bool {
         self.sampler.is_some()
             || self.search_seed.is_some()
@@ -130,7 +128,7 @@ impl SearchArgs {
             || self.warm_start.is_some()
     }
 
-    /// How much is to be done, which a study can be given later.
+    /// Applies the amounts of work, which an existing study accepts.
     fn apply_amounts(&self, search: &mut SearchConfig) {
         let set = |amount: &mut usize, flag: Option<usize>| *amount = flag.unwrap_or(*amount);
         set(&mut search.trials, self.trials);
@@ -193,14 +191,14 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     if stop.load(std::sync::atomic::Ordering::Relaxed) {
         let (trials, repeats) = overview.ended();
         bail!(
-            "stopped after {trials} of {} trials and {repeats} repeats; the same command goes on with them",
+            "stopped after {trials} of {} trials and {repeats} repeats; the same command continues",
             study.definition.search.trials
         );
     }
     printer.print(&overview, Overview::text)
 }
 
-/// Shows what `work` tells until it ends.
+/// Shows the events of `work` until it ends.
 fn watched<T: Send>(watch: &mut Watch, work: impl FnOnce(&Sender<Event>) -> T + Send) -> T {
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -218,7 +216,7 @@ fn watched<T: Send>(watch: &mut Watch, work: impl FnOnce(&Sender<Event>) -> T + 
     })
 }
 
-/// The study that is there, with more to do if flags say so.
+/// Opens the existing study, and extends it if flags say so.
 fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, TrialData)> {
     let mut study = args.place.open()?;
     let untouched = ConfigFile {
@@ -227,9 +225,8 @@ fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, Tri
     };
     if *settings != untouched || args.search.changes_the_search() || args.limits.are_given() {
         bail!(
-            "a study that is there is gone on with as it is: leave everything but --trials, --compute, \
-             --finalists, --repeats, --workers, --out and --lost-after out, or name data to begin a new one \
-             by --study"
+            "an existing study keeps its settings: omit all flags but --trials, --compute, --finalists, --repeats, \
+             --workers, --out and --lost-after, or name DATA and a new --study to begin another one"
         );
     }
     let mut search = study.definition.search.clone();
@@ -242,7 +239,7 @@ fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, Tri
     let data = TrialData::open(&study.definition.config)?;
     if data.checksum() != study.definition.data_crc {
         bail!(
-            "{}: is not the data that study {:?} was begun with",
+            "{}: is not the data that study {:?} began with",
             study.definition.config.source,
             study.name()
         );
@@ -250,7 +247,7 @@ fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, Tri
     Ok((study, data))
 }
 
-/// The study of these settings, new or as it is there.
+/// The study of these settings: a new one, or the existing one.
 fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, TrialData)> {
     let mut search = settings.tune.take().unwrap_or_default();
     args.search.apply(&mut search);
@@ -281,7 +278,10 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     let fits = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
     let first = &definition.search.first;
     for point in first.iter().filter(|point| !fits(point)) {
-        eprintln!("left out, since it does not fit: {}", in_one_line(point));
+        eprintln!(
+            "left out, because it does not fit the chip: {}",
+            in_one_line(point)
+        );
     }
     if first.is_empty() {
         let space = &definition.search.space;
@@ -296,7 +296,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     data.check_folds(folds, search)?;
     if let Some((fold, class)) = data.unknown_class(folds)? {
         eprintln!(
-            "fold {fold} holds all there is of class {class}: its network cannot know it, and every trial is judged wrong there"
+            "fold {fold} holds every sequence of class {class}: the network that it judges cannot know this class, so every trial is wrong there"
         );
     }
     let database = args.place.storage().open()?;

@@ -1,4 +1,4 @@
-//! `trainer-host tune show`: what a study has found.
+//! `trainer-host tune show`: the results of a study.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub(super) struct Args {
     all: bool,
 }
 
-/// What there is to say of a study.
+/// The results of a study.
 #[derive(Debug, Serialize)]
 pub(super) struct Overview {
     study: String,
@@ -39,13 +39,13 @@ pub(super) struct Overview {
     macs: f64,
     /// Those of the repeats.
     repeat_macs: f64,
-    /// How far the finalists' repeats are, once the search is over.
+    /// Progress of the finalists' repeats, once the search is over.
     repeats: Option<Repeats>,
     /// The trials that were trained again, by their mean error.
     finalists: Vec<Finalist>,
     /// The one that `tune best` takes.
     best: Option<usize>,
-    /// Numbers of the trials that none beats, by error.
+    /// Numbers of the trials on the front, sorted by error.
     front: Vec<usize>,
     /// Share of each setting, the most important first.
     importance: Vec<(String, f64)>,
@@ -96,7 +96,7 @@ impl Overview {
         (trials.len(), repeats.len())
     }
 
-    /// How far it is, and what it has taken.
+    /// The study's progress, and the compute it has used.
     fn first_line(&self) -> String {
         let counts: Vec<String> = (self.counts.iter())
             .filter(|(_, count)| *count > 0)
@@ -142,7 +142,7 @@ impl Overview {
         text += &format!("\n{}", trial_table(&listed, self.lists_all));
         if !self.finalists.is_empty() {
             text += &format!(
-                "\njudged by {} each, mean ± deviation\n{}",
+                "\neach judged by {}, mean ± deviation\n{}",
                 self.definition.search.judged_by(),
                 finalist_table(&self.finalists)
             );

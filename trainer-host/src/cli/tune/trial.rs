@@ -1,4 +1,4 @@
-//! `trainer-host tune trial`: one trial for any other program that searches, JSON in and JSON out.
+//! `trainer-host tune trial`: runs one trial for another search program, with JSON in and JSON out.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -21,19 +21,18 @@ use crate::tune::trial_training::{Follower, TrialTraining};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder to write; a run of the same settings that is there is gone on with.
+    /// Run folder to write; a run with the same settings there is continued.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// Replace the runs of other settings or folds that are in the folder.
+    /// Replace runs in the folder that have other settings or folds.
     #[arg(long)]
     overwrite: bool,
-    /// Settings as JSON, as in '{"hidden": 24, "train.learning_rate": 0.01}' [default: standard input].
+    /// Settings as JSON, for example '{"hidden": 24, "train.learning_rate": 0.01}' [default: standard input].
     #[arg(long, value_name = "JSON")]
     point: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Folds of training and validation part to train for and to be judged by [default: 1, the validation part
-    /// alone].
+    /// Number of folds that judge the trial [default: 1, the validation part alone].
     #[arg(long, value_name = "COUNT")]
     folds: Option<usize>,
     #[command(flatten)]
@@ -66,8 +65,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             text
         }
     };
-    let point: Point = serde_json::from_str(&text)
-        .context("the settings are no JSON object of names and values, as {\"hidden\": 24}")?;
+    let point: Point = serde_json::from_str(&text).context(
+        "the settings are not a JSON object of names and values, for example {\"hidden\": 24}",
+    )?;
     let settings = args.settings.effective()?;
     let mut search = settings.tune.clone().unwrap_or_default();
     search.folds = args.folds.or(search.folds);
@@ -86,20 +86,20 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let others = training.others_runs(&args.out);
     if let Some(other) = others.first().filter(|_| !args.overwrite) {
         bail!(
-            "{}: holds a run of other settings or folds; replace it by --overwrite, or choose another folder by --out",
+            "{}: holds a run with other settings or folds; replace it with --overwrite, or choose another folder with --out",
             other.display()
         );
     }
     for other in &others {
         run::remove(other)?;
-        // A fold's folder is of no use without its run; one with other files stays.
+        // A fold's folder is useless without its run, but one with other files stays.
         let _ = std::fs::remove_dir(other);
     }
     let mut progress = Progress::new("", training.epochs(), 0);
     let result = training.run(&args.out, Stopping::None, &mut progress, &stop)?;
     drop(progress);
     let Some(result) = result else {
-        bail!("stopped before the last epoch; the same command goes on");
+        bail!("stopped before the last epoch; the same command continues");
     };
     let tried = Tried {
         point,

@@ -1,4 +1,4 @@
-//! How a study goes: a line for each worker on a terminal, and a line for each trial that has ended.
+//! The progress of a study: a line for each worker on a terminal, and a line for each trial that has ended.
 
 use std::io::IsTerminal;
 
@@ -70,7 +70,7 @@ impl Watch {
         };
         if !watch.ended.is_empty() {
             watch.line(&format!(
-                "{} of {count} trials have ended already{}",
+                "{} of {count} trials have already ended{}",
                 watch.ended.len(),
                 watch.best_line()
             ));
@@ -80,7 +80,7 @@ impl Watch {
 
     fn line(&self, text: &str) {
         match &self.screen {
-            // A terminal that is gone has nobody to tell.
+            // If the terminal is gone, nobody reads this.
             Some(screen) => drop(screen.all.println(text)),
             None => eprintln!("{text}"),
         }
@@ -108,7 +108,7 @@ impl Watch {
                 ..
             } => {
                 if number > 1 {
-                    self.line(&format!("{training} is taken up, attempt {number}"));
+                    self.line(&format!("{training} continues in attempt {number}"));
                 }
                 self.workers[worker] = Some(Running {
                     training,
@@ -140,7 +140,7 @@ impl Watch {
         }
     }
 
-    /// Takes in what a training of `trial` came to.
+    /// Records the result of a training of `trial`.
     fn end(&mut self, training: TrainingId, trial: StoredTrial) {
         let line = training_line(&trial, training);
         let before = self.best().map(|best| best.number);
@@ -156,7 +156,7 @@ impl Watch {
             "  ← best so far".into()
         } else {
             now.map_or(String::new(), |now| {
-                format!("  ← trial {now} is the best now")
+                format!("  ← trial {now} is now the best")
             })
         };
         self.line(&format!("{line}{mark}"));
