@@ -333,3 +333,12 @@ impl Lanes for Wide {
         }
     }
 }
+
+/// `sums += terms`.
+pub(crate) fn add_lines(sums: &mut [Line], terms: &[Line]) {
+    for (sum, term) in sums.iter_mut().zip(terms) {
+        for (a, b) in sum.0.iter_mut().zip(term.0) {
+            *a += b;
+        }
+    }
+}

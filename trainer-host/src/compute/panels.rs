@@ -7,6 +7,8 @@
 //! A panel is a contiguous `[rows, 16]` matrix of cache lines. Lanes beyond the last column begin as zero and stay
 //! finite.
 
+use ndarray::Array2;
+
 use super::lanes::{LANES, Line};
 
 /// A `[rows, columns]` matrix in panels of 16 columns.
@@ -135,5 +137,27 @@ impl Panels {
                 }
             }
         }
+    }
+}
+
+/// The rows of a parameter array.
+pub(crate) fn row_slices(weights: &Array2<f32>) -> impl Iterator<Item = &[f32]> {
+    let values = weights
+        .as_slice()
+        .expect("parameters are stored in row-major order");
+    values.chunks_exact(weights.ncols())
+}
+
+/// Copies row `from` of `source` to row `to` of `target`, which has as many columns.
+pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: usize) {
+    for panel in 0..source.panels() {
+        target.panel_mut(panel)[to] = source.panel(panel)[from];
+    }
+}
+
+/// Writes `line[panel]` to every row.
+pub(crate) fn broadcast(lines: &[Line], matrix: &mut Panels) {
+    for (panel, line) in lines.iter().enumerate() {
+        matrix.panel_mut(panel).fill(*line);
     }
 }

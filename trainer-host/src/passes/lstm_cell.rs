@@ -5,21 +5,9 @@
 //! Everything between two matrix products happens here, in registers, in one pass.
 
 use crate::compute::activation::{sigmoid, tanh};
-use crate::compute::lanes::{Kernel, Lanes, Line};
+use crate::compute::lanes::{Kernel, Lanes, Line, add_lines};
 use crate::compute::panels::Panels;
-
-/// Rows of one time step in the matrices of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StepRows {
-    /// Sequences that are still running.
-    pub(crate) count: usize,
-    /// First row of this step in matrices that have a row for each step.
-    pub(crate) row: usize,
-    /// First row of this step's state in matrices that begin with the initial state.
-    pub(crate) state: usize,
-    /// First row of the state before this step.
-    pub(crate) before: usize,
-}
+use crate::passes::steps::StepRows;
 
 /// Peephole weights, one line for each panel of units, in the order i, f, o; zero without.
 pub(crate) type Peepholes = [Vec<Line>; 3];
@@ -134,15 +122,6 @@ impl CellSums {
         add_lines(&mut self.bias, &other.bias);
         for (mine, theirs) in self.peepholes.iter_mut().zip(&other.peepholes) {
             add_lines(mine, theirs);
-        }
-    }
-}
-
-/// `sums += terms`.
-pub(crate) fn add_lines(sums: &mut [Line], terms: &[Line]) {
-    for (sum, term) in sums.iter_mut().zip(terms) {
-        for (a, b) in sum.0.iter_mut().zip(term.0) {
-            *a += b;
         }
     }
 }

@@ -1,0 +1,225 @@
+//! Recurrent layers of any kind in a pass: the one place where passes ask for the kind.
+//!
+//! A kind has four parts: its packed parameters, what it computes forward, its weights as the backward pass
+//! needs them, and its gradients. They are those of one layer, so that all four are of one kind.
+
+use std::ops::{Deref, DerefMut};
+
+use ndarray::Array2;
+
+use crate::compute::lanes::Backend;
+use crate::compute::panels::Panels;
+use crate::network::RecurrentLayer;
+use crate::passes::activation_format::ActivationFormat;
+use crate::passes::dropout::Dropout;
+use crate::passes::lstm::{LstmPass, PackedLstm};
+use crate::passes::lstm_back::{LstmBack, LstmTransposed};
+use crate::passes::steps::{StepRows, Steps};
+
+/// What a layer needs of the pass that it is part of.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) backend: Backend,
+    pub(crate) steps: &'a Steps,
+    pub(crate) dropout: &'a Dropout,
+    /// What the layer's outputs are rounded to.
+    pub(crate) format: Option<ActivationFormat>,
+}
+
+/// A layer's parameters in panels.
+#[derive(Clone, Debug)]
+pub(crate) enum PackedRecurrent {
+    Lstm(PackedLstm),
+}
+
+impl PackedRecurrent {
+    pub(crate) fn of(layer: &RecurrentLayer) -> Self {
+        match layer {
+            RecurrentLayer::Lstm(layer) => Self::Lstm(PackedLstm::of(layer)),
+        }
+    }
+
+    /// Inputs `I`.
+    pub(crate) fn inputs(&self) -> usize {
+        match self {
+            Self::Lstm(weights) => weights.inputs(),
+        }
+    }
+
+    /// Values that it hands on.
+    pub(crate) fn outputs(&self) -> usize {
+        match self {
+            Self::Lstm(weights) => weights.hidden(),
+        }
+    }
+}
+
+/// What a layer computes forward.
+#[derive(Clone, Debug)]
+pub(crate) enum RecurrentPass {
+    Lstm(LstmPass),
+}
+
+/// What every kind does forward.
+pub(crate) trait ForwardLayer {
+    /// Makes the state before the first step zero, for a layer of so many outputs.
+    fn reset_state(&mut self, steps: &Steps, outputs: usize);
+
+    /// Makes the state after `last`, the step before, the initial state of `steps`.
+    fn carry_state(&mut self, last: StepRows, steps: &Steps);
+
+    /// Draws the masks of dropout within the layer, as far as they are active.
+    fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps);
+
+    /// Keeps the outputs of all steps as `format` has them.
+    fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize);
+
+    /// The outputs of all steps as they go up, and the row of the first.
+    fn upward(&self, sequences: usize) -> (&Panels, usize);
+
+    /// The outputs, `[B + R, O]`.
+    fn outputs(&self) -> &Panels;
+
+    /// The cells, `[B + R, H]`, of a kind that has some.
+    fn cell(&self) -> Option<&Panels>;
+
+    /// The activations of all gates over the first `steps` rows, `[steps, G H]`.
+    fn gates(&self, steps: usize) -> Array2<f32>;
+}
+
+impl RecurrentPass {
+    /// An empty one for a layer of these weights.
+    pub(crate) fn of(weights: &PackedRecurrent) -> Self {
+        match weights {
+            PackedRecurrent::Lstm(_) => Self::Lstm(LstmPass::default()),
+        }
+    }
+
+    /// Runs over all steps; row `first` of `x` is the input of row 0. Masks of dropout have been filled.
+    pub(crate) fn run(
+        &mut self,
+        around: Around<'_>,
+        weights: &PackedRecurrent,
+        (x, first): (&Panels, usize),
+    ) {
+        match (self, weights) {
+            (Self::Lstm(pass), PackedRecurrent::Lstm(weights)) => {
+                pass.run(around, weights, (x, first));
+            }
+        }
+    }
+}
+
+impl Deref for RecurrentPass {
+    type Target = dyn ForwardLayer;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Lstm(pass) => pass,
+        }
+    }
+}
+
+impl DerefMut for RecurrentPass {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Lstm(pass) => pass,
+        }
+    }
+}
+
+/// A layer's weights as the backward pass needs them.
+pub(crate) enum RecurrentTransposed {
+    Lstm(LstmTransposed),
+}
+
+impl RecurrentTransposed {
+    /// Of a layer that reads the network's inputs, which need no gradient, if it is the `first`.
+    pub(crate) fn of(layer: &RecurrentLayer, first: bool) -> Self {
+        match layer {
+            RecurrentLayer::Lstm(layer) => Self::Lstm(LstmTransposed::of(layer, first)),
+        }
+    }
+}
+
+/// A layer's gradients.
+#[derive(Debug)]
+pub(crate) enum RecurrentBack {
+    Lstm(LstmBack),
+}
+
+impl RecurrentBack {
+    /// An empty one for a layer of these weights.
+    pub(crate) fn of(weights: &PackedRecurrent) -> Self {
+        match weights {
+            PackedRecurrent::Lstm(_) => Self::Lstm(LstmBack::default()),
+        }
+    }
+
+    /// The gradient of the outputs, `[R, O]`.
+    pub(crate) fn d_outputs(&mut self) -> &mut Panels {
+        match self {
+            Self::Lstm(back) => back.d_outputs(),
+        }
+    }
+
+    /// From the last step to the first: what `forward` holds becomes the gradient of its sums.
+    pub(crate) fn through_time(
+        &mut self,
+        around: Around<'_>,
+        forward: &mut RecurrentPass,
+        weights: (&PackedRecurrent, &RecurrentTransposed),
+    ) {
+        match (self, forward, weights) {
+            (
+                Self::Lstm(back),
+                RecurrentPass::Lstm(forward),
+                (PackedRecurrent::Lstm(weights), RecurrentTransposed::Lstm(transposed)),
+            ) => back.through_time(around, forward, (weights, transposed)),
+        }
+    }
+
+    /// The gradients of the weights; row `first` of `x` is the input of row 0.
+    pub(crate) fn correlate(
+        &mut self,
+        around: Around<'_>,
+        forward: &RecurrentPass,
+        x: (&Panels, usize),
+    ) {
+        match (self, forward) {
+            (Self::Lstm(back), RecurrentPass::Lstm(forward)) => {
+                back.correlate(around, forward, x);
+            }
+        }
+    }
+
+    /// The gradient of the layer's inputs.
+    pub(crate) fn d_inputs(
+        &self,
+        backend: Backend,
+        forward: &RecurrentPass,
+        transposed: &RecurrentTransposed,
+        d_inputs: &mut Panels,
+    ) {
+        match (self, forward, transposed) {
+            (
+                Self::Lstm(_),
+                RecurrentPass::Lstm(forward),
+                RecurrentTransposed::Lstm(transposed),
+            ) => LstmBack::d_inputs(backend, forward, transposed, d_inputs),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Lstm(mine), Self::Lstm(theirs)) => mine.add(theirs),
+        }
+    }
+
+    /// Writes the gradients into a layer's shape.
+    pub(crate) fn unpack(&self, layer: &mut RecurrentLayer) {
+        match (self, layer) {
+            (Self::Lstm(back), RecurrentLayer::Lstm(layer)) => back.unpack(layer),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The part of a batch that one thread computes: loss and gradient of some of its sequences.
+//!
+//! Equations (B1) to (B11) are those of [`crate::passes::backward`].
+
+use std::ops::Range;
+
+use ndarray::s;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+
+use crate::compute::lanes::Backend;
+use crate::compute::panels::{Panels, copy_row};
+use crate::loss::{Objective, SoftTargets};
+use crate::network::{Mode, Network};
+use crate::passes::activation_format::ActivationFormats;
+use crate::passes::backward::{Example, Perturbation};
+use crate::passes::dense::{DenseBack, through_relu, transposed};
+use crate::passes::dropout::stream;
+use crate::passes::forward::{PackedNetwork, Pass};
+use crate::passes::recurrent::{Around, RecurrentBack, RecurrentTransposed};
+use crate::passes::steps::StepRows;
+
+/// What is the same for all shards of a batch.
+pub(crate) struct Task<'a> {
+    pub(crate) weights: &'a Weights,
+    pub(crate) objective: &'a Objective,
+    pub(crate) soft: Option<SoftTargets>,
+    /// One over the number of judged rows.
+    pub(crate) scale: f32,
+    pub(crate) perturbation: Perturbation,
+    /// Steps of the batch.
+    pub(crate) window: Range<usize>,
+}
+
+/// A network's parameters as both directions need them.
+pub(crate) struct Weights {
+    pub(crate) forward: PackedNetwork,
+    recurrent: Vec<RecurrentTransposed>,
+    /// W of each dense layer, `[O, I]`.
+    dense: Vec<Panels>,
+}
+
+impl Weights {
+    pub(crate) fn of(network: &Network, formats: &ActivationFormats) -> Self {
+        let layers = network.recurrent.iter().enumerate();
+        Self {
+            forward: PackedNetwork::rounding(network, formats),
+            recurrent: layers
+                .map(|(l, layer)| RecurrentTransposed::of(layer, l == 0))
+                .collect(),
+            dense: network.dense.iter().map(transposed).collect(),
+        }
+    }
+}
+
+/// The part of a batch that one thread computes, with all its buffers.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pass: Pass,
+    pub(crate) loss: f64,
+    recurrent: Vec<RecurrentBack>,
+    dense: Vec<DenseBack>,
+    /// Gradient of the head's inputs for sequence to one, `[B, H]`.
+    d_features: Panels,
+}
+
+impl Shard {
+    pub(crate) fn on(backend: Backend) -> Self {
+        Self {
+            pass: Pass::on(backend),
+            loss: 0.0,
+            recurrent: Vec::new(),
+            dense: Vec::new(),
+            d_features: Panels::default(),
+        }
+    }
+
+    pub(crate) fn compute(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let forward = &task.weights.forward;
+        let start = task.window.start;
+        let sequences: Vec<_> = (examples.iter())
+            .map(|example| {
+                let end = example.sequence.nrows().min(task.window.end);
+                example.sequence.slice_move(s![start..end, ..])
+            })
+            .collect();
+        let last = self.pass.steps.steps.last().copied();
+        self.pass.load(&sequences, forward.inputs());
+        self.perturb(task, examples);
+        match last {
+            Some(last) if start > 0 => self.pass.recurrent_after(forward, last),
+            _ => self.pass.recurrent(forward),
+        }
+        self.pass.head(forward);
+        if self.recurrent.len() != forward.recurrent.len() {
+            self.recurrent = forward.recurrent.iter().map(RecurrentBack::of).collect();
+        }
+        self.dense
+            .resize_with(forward.dense.len(), DenseBack::default);
+        self.loss(task, examples);
+        self.dense_backward(task.weights);
+        for l in (0..self.recurrent.len()).rev() {
+            self.recurrent_backward(l, task.weights);
+        }
+    }
+
+    /// Adds noise to the inputs and prepares all dropout.
+    fn perturb(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let Perturbation {
+            input_noise,
+            input_dropout,
+            dropout,
+            recurrent_dropout,
+            candidate_dropout,
+        } = task.perturbation;
+        // Masks of steps are new in each window, those of sequences are not.
+        let sequences = examples.iter().map(|example| example.seed);
+        let window = (task.window.start as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let steps = sequences.clone().map(|seed| seed ^ window);
+        if input_noise > 0.0 {
+            self.pass.add_noise(input_noise, steps.clone());
+        }
+        let layers = task.weights.forward.recurrent.len();
+        let all = &mut self.pass.dropout;
+        all.inputs
+            .begin(input_dropout, steps.clone(), stream::INPUTS);
+        all.between_layers.begin(dropout, steps.clone(), layers);
+        all.recurrent
+            .begin(recurrent_dropout, sequences, stream::RECURRENT);
+        all.candidate
+            .begin(candidate_dropout, steps, stream::CANDIDATE);
+        self.pass.drop_inputs();
+    }
+
+    /// The summed loss, and the scaled gradient of the last layer's outputs.
+    fn loss(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+        let logits = self.pass.logits();
+        let outputs = logits.columns();
+        let d_outputs = &mut self.dense[task.weights.dense.len() - 1].d_outputs;
+        d_outputs.reset(logits.rows(), outputs);
+        let (mut values, mut slopes) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let mut judge = |row: usize, example: &Example<'_>, t: usize| {
+            for (o, value) in values.iter_mut().enumerate() {
+                *value = logits.get(row, o);
+            }
+            let mut loss = (task.objective).row(&values, example.target.expected(t), &mut slopes);
+            if let (Some(soft), Some(teacher)) = (task.soft, example.teacher) {
+                let teacher = teacher.row(t).to_vec();
+                let pair = (values.as_slice(), teacher.as_slice());
+                loss = soft.blend(task.objective.loss, loss, pair, &mut slopes);
+            }
+            for (o, slope) in slopes.iter().enumerate() {
+                d_outputs.set(row, o, slope * task.scale);
+            }
+            loss
+        };
+        self.loss = 0.0;
+        for (b, example) in examples.iter().enumerate() {
+            match task.weights.forward.mode {
+                Mode::SequenceToOne => self.loss += judge(b, example, 0),
+                Mode::SequenceToSequence => {
+                    let running = |step: &&StepRows| step.count > b;
+                    let steps = self.pass.steps.steps.iter().take_while(running);
+                    for (t, step) in (task.window.start..).zip(steps) {
+                        self.loss += judge(step.row + b, example, t);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The dense layers' gradients, and d_h from above for the top recurrent layer.
+    fn dense_backward(&mut self, weights: &Weights) {
+        let mode = weights.forward.mode;
+        let backend = self.pass.backend;
+        let (head_input, head_first) = self.pass.head_input(mode);
+        for l in (0..self.dense.len()).rev() {
+            let (below, layer) = self.dense.split_at_mut(l);
+            let layer = &mut layer[0];
+            let rows = layer.d_outputs.rows();
+            let (x, first) = match l {
+                0 => (head_input, head_first),
+                _ => (&self.pass.dense[l - 1], 0),
+            };
+            layer.correlate(backend, (x, first));
+            let d_input = match (below.last_mut(), mode) {
+                (Some(below), _) => &mut below.d_outputs,
+                (None, Mode::SequenceToOne) => &mut self.d_features,
+                (None, Mode::SequenceToSequence) => {
+                    self.recurrent[weights.recurrent.len() - 1].d_outputs()
+                }
+            };
+            layer.d_inputs(backend, &weights.dense[l], d_input);
+            if l > 0 {
+                through_relu(&self.pass.dense[l - 1], d_input);
+                if let Some(format) = weights.forward.formats.of_dense(l - 1) {
+                    let rounded = (&self.pass.dense[l - 1], 0);
+                    format.clip_gradient(rounded, (d_input, 0), rows);
+                }
+            }
+        }
+        self.drop_from_head_gradient(mode);
+        self.clip_upward_gradient(self.recurrent.len() - 1, weights);
+    }
+
+    /// Clears what comes back to values of recurrent layer `l` that were clipped on their way up.
+    fn clip_upward_gradient(&mut self, l: usize, weights: &Weights) {
+        if let Some(format) = weights.forward.formats.of_upward(l) {
+            let rounded = self.pass.layers[l].upward(self.pass.steps.sequences);
+            let d_hidden = self.recurrent[l].d_outputs();
+            format.clip_gradient(rounded, (d_hidden, 0), rounded.0.rows());
+        }
+    }
+
+    fn drop_from_head_gradient(&mut self, mode: Mode) {
+        let top = self.recurrent.len() - 1;
+        let d_hidden = self.recurrent[top].d_outputs();
+        match mode {
+            Mode::SequenceToOne => {
+                self.pass
+                    .dropout
+                    .between_layers
+                    .backward(top, &mut self.d_features);
+                d_hidden.reset(self.pass.steps.rows, self.d_features.columns());
+                for b in 0..self.pass.steps.sequences {
+                    copy_row(&self.d_features, b, d_hidden, self.pass.steps.last_row(b));
+                }
+            }
+            Mode::SequenceToSequence => self.pass.dropout.between_layers.backward(top, d_hidden),
+        }
+    }
+
+    /// The gradients of recurrent layer `l`, and those of the outputs below it.
+    fn recurrent_backward(&mut self, l: usize, weights: &Weights) {
+        let pass = &mut self.pass;
+        let around = Around {
+            backend: pass.backend,
+            steps: &pass.steps,
+            dropout: &pass.dropout,
+            format: weights.forward.formats.of_hidden(l),
+        };
+        let (below, layer) = self.recurrent.split_at_mut(l);
+        let layer = &mut layer[0];
+        let transposed = &weights.recurrent[l];
+        let own = (&weights.forward.recurrent[l], transposed);
+        layer.through_time(around, &mut pass.layers[l], own);
+        let forward = &pass.layers[l];
+        layer.correlate(around, forward, pass.layer_input(l));
+        if let Some(below) = below.last_mut() {
+            let d_inputs = below.d_outputs();
+            layer.d_inputs(around.backend, forward, transposed, d_inputs);
+            around.dropout.between_layers.backward(l - 1, d_inputs);
+            self.clip_upward_gradient(l - 1, weights);
+        }
+    }
+
+    pub(crate) fn add_gradient(&mut self, other: &Self) {
+        for (mine, theirs) in self.recurrent.iter_mut().zip(&other.recurrent) {
+            mine.add(theirs);
+        }
+        for (mine, theirs) in self.dense.iter_mut().zip(&other.dense) {
+            mine.add(theirs);
+        }
+    }
+
+    /// Writes the gradients into a network's shape.
+    pub(crate) fn unpack(&self, gradient: &mut Network) {
+        for (packed, layer) in self.recurrent.iter().zip(&mut gradient.recurrent) {
+            packed.unpack(layer);
+        }
+        for (packed, layer) in self.dense.iter().zip(&mut gradient.dense) {
+            packed.unpack(layer);
+        }
+    }
+}
+
+impl Pass {
+    /// Adds Gaussian noise to the inputs, each sequence's from its own seed.
+    fn add_noise(&mut self, deviation: f32, seeds: impl Iterator<Item = u64>) {
+        for (b, seed) in seeds.enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(stream::INPUT_NOISE);
+            for step in self.steps.steps.iter().take_while(|step| step.count > b) {
+                for j in 0..self.input.columns() {
+                    let noise: f32 = rng.sample(StandardNormal);
+                    let value = self.input.get(step.row + b, j);
+                    self.input.set(step.row + b, j, value + deviation * noise);
+                }
+            }
+        }
+    }
+}
