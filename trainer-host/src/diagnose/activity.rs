@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::network::Network;
+use crate::network::recurrent::gate_rows;
+use crate::network::{Activation, Gate, GateRole, Network};
 use crate::passes::forward::LayerTrace;
 use crate::quantise::calibrate::evenly_spaced;
 
@@ -18,11 +19,13 @@ pub(super) const CANDIDATE_END: f32 = 0.9;
 /// Over all steps of all sequences that were looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivity {
+    /// The layer's gates.
+    pub gates: &'static [Gate],
     /// Steps of all sequences together.
     pub steps: usize,
-    /// How often each gate of each unit was at its lower end, `[4, H]` in the order i, f, g, o.
+    /// How often each gate of each unit was at its lower end, `[G, H]`.
     pub low: Array2<usize>,
-    /// How often at its upper end, `[4, H]`.
+    /// How often at its upper end, `[G, H]`.
     pub high: Array2<usize>,
     /// Sum of the forget gates, `[H]`.
     forget: Array1<f64>,
@@ -33,12 +36,13 @@ pub struct LayerActivity {
 }
 
 impl LayerActivity {
-    /// Nothing seen of `hidden` units.
-    fn none(hidden: usize) -> Self {
+    /// Nothing seen of `hidden` units with these gates.
+    fn none(gates: &'static [Gate], hidden: usize) -> Self {
         Self {
+            gates,
             steps: 0,
-            low: Array2::zeros((4, hidden)),
-            high: Array2::zeros((4, hidden)),
+            low: Array2::zeros((gates.len(), hidden)),
+            high: Array2::zeros((gates.len(), hidden)),
             forget: Array1::zeros(hidden),
             hidden: Array1::zeros(hidden),
             product: Array2::zeros((hidden, hidden)),
@@ -49,16 +53,16 @@ impl LayerActivity {
     pub fn add(&mut self, trace: &LayerTrace) {
         let units = trace.hidden.ncols();
         self.steps += trace.hidden.nrows();
-        for gate in 0..4 {
-            let gates = trace.gates.slice(s![.., gate * units..(gate + 1) * units]);
-            let (low, high) = match gate {
-                2 => (-CANDIDATE_END, CANDIDATE_END),
-                _ => (GATE_END, 1.0 - GATE_END),
+        for (g, gate) in self.gates.iter().enumerate() {
+            let values = trace.gates.slice(s![.., gate_rows(g, units)]);
+            let (low, high) = match gate.activation {
+                Activation::Tanh => (-CANDIDATE_END, CANDIDATE_END),
+                Activation::Sigmoid => (GATE_END, 1.0 - GATE_END),
             };
-            for ((_, u), value) in gates.indexed_iter() {
-                self.low[[gate, u]] += usize::from(*value < low);
-                self.high[[gate, u]] += usize::from(*value > high);
-                if gate == 1 {
+            for ((_, u), value) in values.indexed_iter() {
+                self.low[[g, u]] += usize::from(*value < low);
+                self.high[[g, u]] += usize::from(*value > high);
+                if gate.role == GateRole::Forget {
                     self.forget[u] += f64::from(*value);
                 }
             }
@@ -77,13 +81,10 @@ impl LayerActivity {
         self.product += &other.product;
     }
 
-    /// Each LSTM layer of `network` over some of `sequences`, `[T, I]` each and normalised.
+    /// Each recurrent layer of `network` over some of `sequences`, `[T, I]` each and normalised.
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Vec<Self> {
-        let layers: Vec<Self> = network
-            .config
-            .hidden
-            .iter()
-            .map(|h| Self::none(*h))
+        let layers: Vec<Self> = (network.recurrent.iter())
+            .map(|layer| Self::none(layer.gates(), layer.outputs()))
             .collect();
         // One sum for each sequence, added in their order: the same on any number of threads.
         let parts: Vec<Vec<Self>> = evenly_spaced(sequences, MOST_SEQUENCES)
@@ -147,6 +148,7 @@ impl LayerActivity {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::network::lstm::GATES;
     use ndarray::array;
 
     /// A layer whose gates and hidden values are what these functions say of step and unit; gates in the
@@ -157,7 +159,7 @@ pub(super) mod tests {
         hidden: impl Fn(usize, usize) -> f32,
     ) -> LayerActivity {
         const STEPS: usize = 1000;
-        let mut seen = LayerActivity::none(units);
+        let mut seen = LayerActivity::none(&GATES, units);
         seen.add(&LayerTrace {
             gates: Array2::from_shape_fn((STEPS, 4 * units), |(t, r)| {
                 gate(t, r / units, r % units)
@@ -187,7 +189,7 @@ pub(super) mod tests {
 
     #[test]
     fn counts_and_sums_by_hand() {
-        let mut seen = LayerActivity::none(2);
+        let mut seen = LayerActivity::none(&GATES, 2);
         // Two steps of two units, gates i, f, g, o.
         seen.add(&LayerTrace {
             gates: array![
@@ -215,7 +217,10 @@ pub(super) mod tests {
             hidden: Array2::from_shape_fn((range.len(), 3), |(t, u)| noise(range.start + t, u)),
             cell: Array2::zeros((range.len(), 3)),
         };
-        let [mut a, mut b] = [LayerActivity::none(3), LayerActivity::none(3)];
+        let [mut a, mut b] = [
+            LayerActivity::none(&GATES, 3),
+            LayerActivity::none(&GATES, 3),
+        ];
         a.add(&trace(0..400));
         b.add(&trace(400..1000));
         a.merge(&b);

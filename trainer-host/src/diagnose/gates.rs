@@ -2,6 +2,7 @@
 
 use super::activity::{CANDIDATE_END, GATE_END, LayerActivity};
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
+use crate::network::{Activation, GateRole};
 use crate::train::TrainConfig;
 
 /// A gate that decides clearly is at its ends for half of the time and more; beyond nine tenths it hardly
@@ -16,8 +17,6 @@ const UNLEARNED: f64 = 0.5;
 
 /// Where nothing at all is learned, memory is the first thing to try.
 const NOTHING_LEARNED: f64 = 0.95;
-
-const GATES: [&str; 4] = ["input gate", "forget gate", "candidate", "output gate"];
 
 /// Saturated gates, and forget gates that are shut where sequences are long.
 ///
@@ -38,13 +37,14 @@ pub(super) fn findings(
 }
 
 /// Share of the activations of `gate` at those ends that no healthy network stays at, and which these are.
-fn saturation(layer: &LayerActivity, gate: usize) -> (f64, String) {
-    let (low, high) = layer.ends(gate);
-    match gate {
+fn saturation(layer: &LayerActivity, number: usize) -> (f64, String) {
+    let (low, high) = layer.ends(number);
+    let gate = layer.gates[number];
+    match (gate.role, gate.activation) {
         // Forget gates that stay open are what long memories are made of.
-        1 => (low, format!("below {GATE_END}")),
-        2 => (low + high, format!("beyond ±{CANDIDATE_END}")),
-        _ => {
+        (GateRole::Forget, _) => (low, format!("below {GATE_END}")),
+        (_, Activation::Tanh) => (low + high, format!("beyond ±{CANDIDATE_END}")),
+        (_, Activation::Sigmoid) => {
             let upper = short(f64::from(1.0 - GATE_END));
             (low + high, format!("below {GATE_END} or above {upper}"))
         }
@@ -55,22 +55,23 @@ fn saturation(layer: &LayerActivity, gate: usize) -> (f64, String) {
 pub(super) fn largest_saturation(layers: &[LayerActivity]) -> f64 {
     let gates = layers
         .iter()
-        .flat_map(|layer| (0..4).map(|gate| saturation(layer, gate).0));
+        .flat_map(|layer| (0..layer.gates.len()).map(|gate| saturation(layer, gate).0));
     gates.fold(0.0, f64::max)
 }
 
 fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
     let mut evidence = Vec::new();
     let mut names = Vec::new();
-    for (gate, name) in GATES.iter().enumerate() {
-        let (share, ends) = saturation(layer, gate);
+    for (number, gate) in layer.gates.iter().enumerate() {
+        let name = gate.name;
+        let (share, ends) = saturation(layer, number);
         let figure = Figure::at_least(
             format!("layer lstm.{l}, {name}: share of activations {ends}"),
             share,
             SATURATED,
         );
         if figure.holds() {
-            names.push(*name);
+            names.push(name);
             evidence.push(figure);
         }
     }

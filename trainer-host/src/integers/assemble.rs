@@ -90,9 +90,9 @@ pub fn assemble(
     example: ArrayView2<'_, f32>,
 ) -> Result<ModelFile, WriteError> {
     let width = quantised
-        .lstm
+        .recurrent
         .first()
-        .map_or(Width::Int16, |layer| layer.scheme.width());
+        .map_or(Width::Int16, |layer| layer.scheme().width());
     let channels = (stage.formats.iter().zip(&quantised.input_range))
         .zip(stage.mean.iter().zip(stage.deviation))
         .map(|((format, range), (mean, deviation))| {
@@ -104,7 +104,7 @@ pub fn assemble(
         mode: config.mode.into(),
         output_exponent: quantised.output_exponent,
         channels,
-        lstm: quantised.lstm.clone(),
+        lstm: quantised.lstm_layers(),
         dense: quantised.dense.clone(),
         input_names: input_names.to_vec(),
         output_names: output_names.to_vec(),

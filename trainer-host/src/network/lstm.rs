@@ -109,6 +109,10 @@ impl Recurrent for LstmLayer {
         &self.w_h
     }
 
+    fn weights_mut(&mut self) -> [&mut Array2<f32>; 2] {
+        [&mut self.w_x, &mut self.w_h]
+    }
+
     fn parameters(&self) -> Vec<LayerParameter<'_>> {
         let mut all = vec![
             LayerParameter::of("w_x", ParameterKind::Weight, &self.w_x),

@@ -205,6 +205,9 @@ pub trait Recurrent {
     /// Weights of the layer's own outputs a step before, `[G H, O]`.
     fn recurrent_weights(&self) -> &Array2<f32>;
 
+    /// The weights of the inputs and of the layer's own outputs.
+    fn weights_mut(&mut self) -> [&mut Array2<f32>; 2];
+
     /// All parameter arrays, in a fixed order.
     fn parameters(&self) -> Vec<LayerParameter<'_>>;
 

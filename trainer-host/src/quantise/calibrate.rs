@@ -11,9 +11,9 @@ use crate::quantise::magnitudes::Magnitudes;
 /// Sequences that are looked at, at most: evenly spaced ones.
 const MOST_SEQUENCES: usize = 512;
 
-/// What one LSTM layer saw and did.
+/// What one recurrent layer saw and did.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LstmRanges {
+pub struct RecurrentRanges {
     /// Of each input channel, `[I]`.
     pub input: Vec<Magnitudes>,
     /// Mean square of each input channel, `[I]`.
@@ -22,15 +22,15 @@ pub struct LstmRanges {
     pub hidden_square: Vec<f64>,
     /// Of all hidden values.
     pub hidden: Magnitudes,
-    /// Of all cells.
+    /// Of all cells; of nothing in a kind without cells.
     pub cell: Magnitudes,
 }
 
 /// What the whole network saw and did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// LSTM layers, first to last.
-    pub lstm: Vec<LstmRanges>,
+    /// Recurrent layers, first to last.
+    pub recurrent: Vec<RecurrentRanges>,
     /// Values after each hidden dense layer's ReLU, first to last.
     pub dense: Vec<Magnitudes>,
     /// Largest magnitude of any output before the head.
@@ -72,9 +72,9 @@ impl Observed {
     /// For part `part` of `steps` steps in all.
     fn nothing(network: &Network, (steps, part): (usize, usize)) -> Self {
         let expecting = |width: usize| Magnitudes::expecting(steps * width, part);
-        let lstm = network.recurrent.iter().map(|layer| {
+        let recurrent = network.recurrent.iter().map(|layer| {
             let (inputs, hidden) = (layer.inputs(), layer.outputs());
-            LstmRanges {
+            RecurrentRanges {
                 input: vec![expecting(1); inputs],
                 input_square: vec![0.0; inputs],
                 hidden_square: vec![0.0; hidden],
@@ -86,7 +86,7 @@ impl Observed {
         let dense = network.dense[..hidden_dense].iter();
         Self {
             calibration: Calibration {
-                lstm: lstm.collect(),
+                recurrent: recurrent.collect(),
                 dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
                 output_max: 0.0,
             },
@@ -102,7 +102,7 @@ impl Observed {
         let mut seen = Self::nothing(network, place);
         seen.steps = sequence.nrows() as f64;
         let mut input = sequence;
-        for (ranges, layer) in seen.calibration.lstm.iter_mut().zip(states) {
+        for (ranges, layer) in seen.calibration.recurrent.iter_mut().zip(states) {
             for (j, column) in input.axis_iter(Axis(1)).enumerate() {
                 ranges.input[j].add(column.insert_axis(Axis(1)));
                 ranges.input_square[j] = square(column.iter());
@@ -136,7 +136,7 @@ impl Observed {
     fn merge(&mut self, other: &Self) {
         self.steps += other.steps;
         let (mine, theirs) = (&mut self.calibration, &other.calibration);
-        for (mine, theirs) in mine.lstm.iter_mut().zip(&theirs.lstm) {
+        for (mine, theirs) in mine.recurrent.iter_mut().zip(&theirs.recurrent) {
             merge_all(&mut mine.input, &theirs.input);
             add(&mut mine.input_square, &theirs.input_square);
             add(&mut mine.hidden_square, &theirs.hidden_square);
@@ -149,7 +149,7 @@ impl Observed {
 
     fn finish(mut self) -> Calibration {
         let steps = self.steps.max(1.0);
-        for layer in &mut self.calibration.lstm {
+        for layer in &mut self.calibration.recurrent {
             let squares = layer
                 .input_square
                 .iter_mut()

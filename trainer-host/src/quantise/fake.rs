@@ -12,9 +12,9 @@ use lstm_nostd::kernels::Width;
 use ndarray::{Array1, Array2};
 
 use super::lstm::GATE_GAIN;
-use super::{Q15, QuantisedNetwork, hidden_format};
+use super::{Q15, QuantisedNetwork, RecurrentIntegers};
 use crate::network::lstm::{GATES, PEEPHOLES, gate_of_peephole};
-use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig, RecurrentLayer};
+use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 
 /// A network whose weights are those of integers.
@@ -29,12 +29,11 @@ pub struct FakeQuantised {
 impl QuantisedNetwork {
     /// What the integers of a network of this structure stand for.
     pub fn fake(&self, config: &NetworkConfig) -> FakeQuantised {
-        let lstm = self.lstm.iter().zip(&self.input_gain);
         FakeQuantised {
             network: Network {
                 config: config.clone(),
-                recurrent: lstm
-                    .map(|(layer, gain)| RecurrentLayer::Lstm(self::lstm(layer, gain)))
+                recurrent: (self.recurrent.iter())
+                    .map(RecurrentIntegers::layer)
                     .collect(),
                 dense: self.dense(),
             },
@@ -44,8 +43,8 @@ impl QuantisedNetwork {
 
     fn formats(&self) -> ActivationFormats {
         let step = |step: f64| ActivationFormat { step: step as f32 };
-        let inputs: Vec<(Width, u8)> = (self.lstm.iter())
-            .map(|layer| (layer.scheme.width(), layer.input_shift))
+        let inputs: Vec<(Width, u8)> = (self.recurrent.iter())
+            .map(|layer| (layer.scheme().width(), layer.input_shift()))
             .chain((self.dense.iter()).map(|layer| (layer.scheme.width(), layer.input_shift)))
             .collect();
         // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
@@ -64,9 +63,13 @@ impl QuantisedNetwork {
                     .collect(),
                 Width::Int16 => Vec::new(),
             },
-            hidden: self.lstm.iter().map(hidden_format).collect(),
-            upward: (0..self.lstm.len()).map(|l| narrowed(l, 1.0)).collect(),
-            dense: (self.relu_range.iter().zip(self.lstm.len()..))
+            hidden: (self.recurrent.iter())
+                .map(RecurrentIntegers::format)
+                .collect(),
+            upward: (0..self.recurrent.len())
+                .map(|l| narrowed(l, 1.0))
+                .collect(),
+            dense: (self.relu_range.iter().zip(self.recurrent.len()..))
                 .map(|(range, l)| match inputs[l].0 {
                     Width::Int8 => Some(step(range / 128.0)),
                     Width::Int16 => narrowed(l, *range),

@@ -1,20 +1,19 @@
 //! (Q1) to (Q4) for one LSTM layer.
 
 use lstm_nostd::artifact::Lstm;
-use lstm_nostd::kernels::{Scheme, Width};
+use lstm_nostd::kernels::Width;
 use rayon::prelude::*;
 
 use super::error::too_large;
 use super::gptq::Curvature;
-use super::moments::Moments;
+use super::recurrent::Job;
 use super::row::{Row, RowQuantiser};
 use super::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
 use crate::network::LstmLayer;
 use crate::network::lstm::{GATES, PEEPHOLES};
-use crate::quantise::calibrate::LstmRanges;
-use crate::quantise::magnitudes::Clipping;
+use crate::quantise::calibrate::RecurrentRanges;
 
 /// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
 pub(super) const GATE_GAIN: f64 = 536_870_912.0;
@@ -35,7 +34,7 @@ const MAX_X_SHIFT: i32 = 15;
 
 /// The narrowest and widest ranges of the first layer's inputs, and their shift, which is none.
 pub(super) fn input_ranges(
-    ranges: &LstmRanges,
+    ranges: &RecurrentRanges,
     plan: &Plan<'_>,
     width: Width,
 ) -> (u8, Vec<f64>, Vec<f64>) {
@@ -56,15 +55,9 @@ pub(super) fn input_ranges(
 const EQUAL_SHIFTS_NOISE: f64 = 1.1;
 
 /// One layer and what decides its formats.
-pub(super) struct Job<'a> {
-    pub(super) name: String,
+pub(super) struct Quantiser<'a> {
     pub(super) layer: &'a LstmLayer,
-    pub(super) ranges: &'a LstmRanges,
-    pub(super) scheme: Scheme,
-    pub(super) clipping: Clipping,
-    /// Of `[x_t; h_{t−1}]`, for a rounding by output error.
-    pub(super) moments: Option<Moments>,
-    pub(super) equal_shifts: bool,
+    pub(super) job: &'a Job<'a>,
 }
 
 /// Magnitudes in a row that are the same for every κ and every input range.
@@ -98,14 +91,15 @@ struct IntegerRow {
     peephole: i16,
 }
 
-impl Job<'_> {
+impl Quantiser<'_> {
     /// The integers, the input ranges `S_j`, and `2^κ / S_j`.
     pub(super) fn quantise(
         &self,
         narrowest: Vec<f64>,
         widest: Vec<f64>,
     ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
-        let Self { layer, ranges, .. } = self;
+        let Self { layer, job } = self;
+        let ranges = job.ranges;
         let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
         let cell_int_bits = self.cell_int_bits()?;
         let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
@@ -117,14 +111,14 @@ impl Job<'_> {
             .map(|(square, gain)| square * gain * gain)
             .chain(ranges.hidden_square.iter().copied())
             .collect();
-        let curvature = self.moments.as_ref().map(|moments| {
+        let curvature = self.job.moments.as_ref().map(|moments| {
             let all: Vec<f64> = gain.iter().copied().chain(vec![1.0; hidden]).collect();
             let moments = moments.scaled(&all);
             (Curvature::new(&moments.covariance), moments.mean.to_vec())
         });
         let rows = RowQuantiser {
-            weight_max: f64::from(self.scheme.weight_max()),
-            clipping: self.clipping,
+            weight_max: f64::from(self.job.scheme.weight_max()),
+            clipping: self.job.clipping,
             square: &square,
             curvature: curvature.as_ref().map(|(c, mean)| (c, mean.as_slice())),
             gain: GATE_GAIN,
@@ -135,7 +129,7 @@ impl Job<'_> {
             .map(|r| self.row(r, &recurrent[r], &formats, &rows))
             .collect();
         let mut quantised = Lstm {
-            scheme: self.scheme,
+            scheme: self.job.scheme,
             x_shift: formats.x_shift,
             h_shift: formats.h_shift,
             cell_int_bits,
@@ -170,18 +164,19 @@ impl Job<'_> {
         narrowest: &[f64],
         widest: &[f64],
     ) -> Formats {
-        let Self { layer, ranges, .. } = self;
-        let width = self.scheme.width();
-        let weight_max = f64::from(self.scheme.weight_max());
+        let Self { layer, job } = self;
+        let ranges = job.ranges;
+        let width = self.job.scheme.width();
+        let weight_max = f64::from(self.job.scheme.weight_max());
         // An int8 input counts 2⁸ times as much as an int16 one of the same range.
         let least_shift = 16 - width.bits() as i32;
         let h_shift = match width {
             Width::Int16 => 0,
-            Width::Int8 => narrowing_shift(ranges.hidden.reach(self.clipping, Width::Int8)),
+            Width::Int8 => narrowing_shift(ranges.hidden.reach(self.job.clipping, Width::Int8)),
         };
         let allowance = |kappa: i32| match width {
             Width::Int8 if kappa + least_shift != i32::from(h_shift) => 1.0,
-            Width::Int8 if self.equal_shifts => f64::INFINITY,
+            Width::Int8 if self.job.equal_shifts => f64::INFINITY,
             Width::Int8 => EQUAL_SHIFTS_NOISE,
             Width::Int16 => 1.0,
         };
@@ -240,7 +235,7 @@ impl Job<'_> {
         let least = self.least_scale(r, recurrent, &formats.input_range, formats.kappa);
         let row = rows.quantise(&target, least, fits).ok_or_else(|| {
             let largest = (target.iter()).fold(least * rows.weight_max, |max, t| t.abs().max(max));
-            too_large(&self.name, r, largest, 4.0 * rows.weight_max)
+            too_large(&self.job.name, r, largest, 4.0 * rows.weight_max)
         })?;
         let (bias, peephole) = integers(&row);
         Ok(IntegerRow {
@@ -252,15 +247,15 @@ impl Job<'_> {
 
     /// Integer bits that cover [`CELL_MARGIN`] times the reach of the cells.
     fn cell_int_bits(&self) -> Result<u8, QuantiseError> {
-        let cell = &self.ranges.cell;
-        let reach = cell.reach(self.clipping, Width::Int16);
+        let cell = &self.job.ranges.cell;
+        let reach = cell.reach(self.job.clipping, Width::Int16);
         let fits = |&m: &u8| {
             reach * CELL_MARGIN < 2f64.powi(i32::from(m)) || (m == 15 && cell.largest() < 32_768.0)
         };
         (1..=15u8)
             .find(fits)
             .ok_or_else(|| QuantiseError::CellTooLarge {
-                layer: self.name.clone(),
+                layer: self.job.name.clone(),
                 largest: cell.largest(),
             })
     }
@@ -287,9 +282,9 @@ impl Job<'_> {
         }
     }
 
-    /// (Q1), made larger where [`Job::least_scale`] asks for it.
+    /// (Q1), made larger where [`Quantiser::least_scale`] asks for it.
     fn row_scales(&self, recurrent: &[RecurrentRow], input_range: &[f64], kappa: i32) -> Vec<f64> {
-        let weight_max = f64::from(self.scheme.weight_max());
+        let weight_max = f64::from(self.job.scheme.weight_max());
         let shrink = 0.5f64.powi(kappa);
         (recurrent.iter().enumerate())
             .map(|(r, row)| {
@@ -341,7 +336,10 @@ fn widen(
 }
 
 /// (Q4)
-fn noise(ranges: &LstmRanges, (kappa, input_range, scales): &(i32, Vec<f64>, Vec<f64>)) -> f64 {
+fn noise(
+    ranges: &RecurrentRanges,
+    (kappa, input_range, scales): &(i32, Vec<f64>, Vec<f64>),
+) -> f64 {
     let x: f64 = (ranges.input_square.iter().zip(input_range))
         .map(|(square, range)| square / (range * range))
         .sum();

@@ -1,7 +1,7 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! error, gptq → moments, row → lstm, dense → mod → fake
+//! error, gptq → moments, row → lstm, dense → recurrent → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -36,6 +36,7 @@ mod gptq;
 mod lstm;
 pub mod magnitudes;
 mod moments;
+mod recurrent;
 mod row;
 
 use lstm_nostd::artifact::{Dense, Lstm};
@@ -44,8 +45,9 @@ use ndarray::{Array2, ArrayView2, s};
 
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
+pub use recurrent::RecurrentIntegers;
 
-use crate::network::{DenseLayer, Head, Mode, Network, RecurrentLayer};
+use crate::network::{DenseLayer, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
@@ -81,6 +83,14 @@ pub enum Rounding {
     Gptq,
 }
 
+impl QuantisedNetwork {
+    /// The recurrent layers as a model file has them.
+    pub fn lstm_layers(&self) -> Vec<Lstm> {
+        let layers = self.recurrent.iter().filter_map(RecurrentIntegers::as_lstm);
+        layers.cloned().collect()
+    }
+}
+
 impl Rounding {
     /// Every way.
     pub const ALL: [Self; 2] = [Self::Nearest, Self::Gptq];
@@ -97,7 +107,7 @@ impl Rounding {
 /// What is to be decided before a network is quantised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan<'a> {
-    /// Of the LSTM layers and then of the dense layers.
+    /// Of the recurrent layers and then of the dense layers.
     pub schemes: &'a [Scheme],
     /// A lower bound on the first layer's `S_j` (`[I]`, normalised units), which the input stage's
     /// multiplier may need. A channel that never moved needs none: it is zero under any multiplier, and a
@@ -116,10 +126,8 @@ pub struct Plan<'a> {
 pub struct QuantisedNetwork {
     /// Range `S_j` of each input channel in normalised units: `x_real = x · S_j / 2^(b−1)`, `[I]`.
     pub input_range: Vec<f64>,
-    /// LSTM layers, first to last.
-    pub lstm: Vec<Lstm>,
-    /// What the inputs of each LSTM layer are multiplied by before its weights: `2^κ / S_j`, `[I]`.
-    pub input_gain: Vec<Vec<f64>>,
+    /// Recurrent layers, first to last.
+    pub recurrent: Vec<RecurrentIntegers>,
     /// Dense layers, first to last.
     pub dense: Vec<Dense>,
     /// Range of each dense layer's inputs.
@@ -146,97 +154,125 @@ pub fn quantise(
     sequences: &[ArrayView2<'_, f32>],
 ) -> Result<QuantisedNetwork, QuantiseError> {
     assert_eq!(plan.schemes.len(), network.config.layer_count());
-    let mut inputs = LayerInputs::new(network, plan, sequences);
-    let (lstm_schemes, dense_schemes) = plan.schemes.split_at(network.recurrent.len());
-    let mut quantised = QuantisedNetwork {
-        input_range: Vec::new(),
-        lstm: Vec::new(),
-        input_gain: Vec::new(),
-        dense: Vec::new(),
-        dense_range: Vec::new(),
-        relu_range: Vec::new(),
-        output_exponent: match network.config.head {
-            Head::Linear => output_exponent(calibration.output_max),
-            Head::Sigmoid | Head::Softmax => 0,
+    let (recurrent_schemes, dense_schemes) = plan.schemes.split_at(network.recurrent.len());
+    let mut walk = Walk {
+        network,
+        calibration,
+        plan,
+        inputs: LayerInputs::new(network, plan, sequences),
+        below: None,
+        quantised: QuantisedNetwork {
+            input_range: Vec::new(),
+            recurrent: Vec::new(),
+            dense: Vec::new(),
+            dense_range: Vec::new(),
+            relu_range: Vec::new(),
+            output_exponent: match network.config.head {
+                Head::Linear => output_exponent(calibration.output_max),
+                Head::Sigmoid | Head::Softmax => 0,
+            },
         },
     };
-    let mut below: Option<Signal> = None;
-    let layers = (network.recurrent.iter())
-        .filter_map(RecurrentLayer::as_lstm)
-        .zip(&calibration.lstm);
-    for (l, ((layer, ranges), &scheme)) in layers.zip(lstm_schemes).enumerate() {
+    let layers = network.config.layers();
+    let mut names = layers.iter().map(LayerShape::name);
+    let (recurrent, dense) = (recurrent_schemes.iter(), dense_schemes.iter());
+    for ((l, &scheme), name) in recurrent.enumerate().zip(names.by_ref()) {
+        walk.recurrent(l, name, scheme)?;
+    }
+    for ((l, &scheme), name) in dense.enumerate().zip(names) {
+        walk.dense(l, name, scheme)?;
+    }
+    Ok(walk.quantised)
+}
+
+/// The walk from the first layer to the last, each rounded for what the integers below it give.
+struct Walk<'a> {
+    network: &'a Network,
+    calibration: &'a Calibration,
+    plan: &'a Plan<'a>,
+    inputs: LayerInputs<'a>,
+    /// What the layer below hands upwards; `None` below the first.
+    below: Option<Signal>,
+    quantised: QuantisedNetwork,
+}
+
+impl Walk<'_> {
+    /// Recurrent layer `l`.
+    fn recurrent(&mut self, l: usize, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
         let width = scheme.width();
-        let (input_shift, narrowest, widest) = match below {
-            None => lstm::input_ranges(ranges, plan, width),
+        let (layer, ranges) = (&self.network.recurrent[l], &self.calibration.recurrent[l]);
+        let of_inputs = match self.below {
+            None => lstm::input_ranges(ranges, self.plan, width),
             Some(below) => {
                 let (shift, range) = below.arriving(width);
-                let range = vec![range; layer.w_x.ncols()];
+                let range = vec![range; layer.inputs()];
                 (shift, range.clone(), range)
             }
         };
-        let job = lstm::Job {
-            name: format!("lstm.{l}"),
-            layer,
+        let job = recurrent::Job {
+            name,
             ranges,
             scheme,
-            clipping: plan.clipping,
-            moments: inputs.of_lstm(l),
-            equal_shifts: plan.equal_shifts,
+            clipping: self.plan.clipping,
+            moments: self.inputs.of_recurrent(l),
+            equal_shifts: self.plan.equal_shifts,
         };
-        let (mut integers, range, gain) = job.quantise(narrowest, widest)?;
-        integers.input_shift = input_shift;
+        let (integers, range) = job.quantise(layer, of_inputs)?;
         if l == 0 {
-            quantised.input_range = range;
+            self.quantised.input_range = range;
         }
-        below = Some(Signal {
+        self.below = Some(Signal {
             width,
             range: match width {
                 Width::Int16 => 1.0,
-                Width::Int8 => 0.5f64.powi(i32::from(WIDTH_SHIFT - integers.h_shift)),
+                Width::Int8 => 0.5f64.powi(i32::from(WIDTH_SHIFT - integers.hidden_shift())),
             },
-            reach: ranges.hidden.reach(plan.clipping, width),
+            reach: ranges.hidden.reach(self.plan.clipping, width),
         });
-        inputs.replace_lstm(l, &integers, &gain);
-        quantised.lstm.push(integers);
-        quantised.input_gain.push(gain);
+        self.inputs.replace(l, &integers);
+        self.quantised.recurrent.push(integers);
+        Ok(())
     }
-    let mut below = below.expect("a network has an LSTM layer");
-    for (l, (layer, &scheme)) in network.dense.iter().zip(dense_schemes).enumerate() {
+
+    /// Dense layer `l`.
+    fn dense(&mut self, l: usize, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
         let width = scheme.width();
-        let relu_reach =
-            (calibration.dense.get(l)).map(|magnitudes| magnitudes.reach(plan.clipping, width));
+        let layer = &self.network.dense[l];
+        let relu_reach = (self.calibration.dense.get(l))
+            .map(|magnitudes| magnitudes.reach(self.plan.clipping, width));
+        let below = self.below.expect("a network has a recurrent layer");
         let (input_shift, range) = below.arriving(width);
         let shrink = match relu_reach {
             Some(_) => 1.0,
-            None => 2f32.powi(-i32::from(quantised.output_exponent)),
+            None => 2f32.powi(-i32::from(self.quantised.output_exponent)),
         };
         let scaled = DenseLayer {
             weight: &layer.weight * shrink,
             bias: &layer.bias * shrink,
         };
         let job = dense::Job {
-            name: format!("dense.{l}"),
+            name,
             layer: &scaled,
             scheme,
-            clipping: plan.clipping,
+            clipping: self.plan.clipping,
             input_range: range,
             relu_reach,
-            moments: inputs.of_dense(l),
+            moments: self.inputs.of_dense(l),
         };
         let (mut integers, output_range) = job.quantise()?;
         integers.input_shift = input_shift;
         if relu_reach.is_some() {
-            quantised.relu_range.push(output_range);
+            self.quantised.relu_range.push(output_range);
         }
-        quantised.dense.push(integers);
-        quantised.dense_range.push(range);
-        below = Signal {
+        self.quantised.dense.push(integers);
+        self.quantised.dense_range.push(range);
+        self.below = Some(Signal {
             width,
             range: output_range,
             reach: relu_reach.unwrap_or(0.0),
-        };
+        });
+        Ok(())
     }
-    Ok(quantised)
 }
 
 /// What a layer hands upwards: `real = value · range / 2^(b − 1)`.
@@ -277,11 +313,11 @@ fn output_exponent(largest: f64) -> i8 {
     (magnitude - OUTPUT_BITS).clamp(-126.0, 126.0) as i8
 }
 
-/// The step of an int8 hidden state.
-fn hidden_format(layer: &Lstm) -> Option<ActivationFormat> {
-    (layer.scheme.width() == Width::Int8).then(|| ActivationFormat {
-        step: 2f32.powi(i32::from(layer.h_shift) - 15),
-    })
+/// The step of an int8 hidden state of this shift.
+fn hidden_format(shift: u8) -> ActivationFormat {
+    ActivationFormat {
+        step: 2f32.powi(i32::from(shift) - 15),
+    }
 }
 
 /// The inputs that each layer sees above the integers below it.
@@ -300,7 +336,7 @@ impl<'a> LayerInputs<'a> {
         }
     }
 
-    fn of_lstm(&self, l: usize) -> Option<moments::Moments> {
+    fn of_recurrent(&self, l: usize) -> Option<moments::Moments> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
@@ -330,10 +366,10 @@ impl<'a> LayerInputs<'a> {
     }
 
     /// Goes on with what the integers of a layer mean.
-    fn replace_lstm(&mut self, l: usize, integers: &Lstm, gain: &[f64]) {
+    fn replace(&mut self, l: usize, integers: &RecurrentIntegers) {
         if let Some((network, formats)) = &mut self.hybrid {
-            network.recurrent[l] = RecurrentLayer::Lstm(fake::lstm(integers, gain));
-            formats.hidden.push(hidden_format(integers));
+            network.recurrent[l] = integers.layer();
+            formats.hidden.push(integers.format());
         }
     }
 }

@@ -5,17 +5,12 @@ use ndarray::{Array2, s};
 use super::heat_map::{Scale, heat_map_svg};
 use super::histogram::histogram_svg;
 use super::page::Page;
-use crate::network::Network;
+use crate::network::recurrent::gate_rows;
+use crate::network::{Activation, Gate, Network};
 use crate::passes::forward::LayerTrace;
 
 /// Number of sequences whose activations fill the histograms.
 const SEQUENCES: usize = 32;
-const GATES: [&str; 4] = [
-    "input gate i",
-    "forget gate f",
-    "candidate g",
-    "output gate o",
-];
 
 /// Adds the pictures of `network` to `page`. `sequences: [T, I]` are normalised; the first one is the example.
 pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<f32>]) {
@@ -33,30 +28,37 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     for l in 0..network.recurrent.len() {
         page.section(
             &format!("Activations of {kind} layer {l}"),
-            &histograms(traces.iter().map(|trace| &trace[l]).collect()),
+            &histograms(
+                network.recurrent[l].gates(),
+                traces.iter().map(|trace| &trace[l]).collect(),
+            ),
         );
     }
     for (l, trace) in example.iter().enumerate() {
         page.section(
             &format!("{kind} layer {l} over one sequence"),
-            &activity(trace),
+            &activity(network.recurrent[l].gates(), trace),
         );
     }
 }
 
-fn histograms(traces: Vec<&LayerTrace>) -> String {
+/// For example `input gate i`.
+fn title(gate: &Gate) -> String {
+    format!("{} {}", gate.name, gate.letter)
+}
+
+fn histograms(gates: &[Gate], traces: Vec<&LayerTrace>) -> String {
     let hidden = traces[0].hidden.ncols();
     let gather = |values: &dyn Fn(&LayerTrace) -> Vec<f32>| -> Vec<f32> {
         traces.iter().flat_map(|trace| values(trace)).collect()
     };
     let mut html = String::new();
-    for (gate, name) in GATES.iter().enumerate() {
+    for (g, gate) in gates.iter().enumerate() {
         let values = gather(&|trace| {
-            let columns = gate * hidden..(gate + 1) * hidden;
+            let columns = gate_rows(g, hidden);
             trace.gates.slice(s![.., columns]).iter().copied().collect()
         });
-        let range = if gate == 2 { (-1.0, 1.0) } else { (0.0, 1.0) };
-        html += &histogram_svg(name, &values, Some(range));
+        html += &histogram_svg(&title(gate), &values, Some(gate.activation.range()));
     }
     html += &histogram_svg(
         "cell c",
@@ -68,19 +70,16 @@ fn histograms(traces: Vec<&LayerTrace>) -> String {
 }
 
 /// Gates, cell and hidden state over time, with a row of pixels for each unit.
-fn activity(trace: &LayerTrace) -> String {
+fn activity(gates: &[Gate], trace: &LayerTrace) -> String {
     let hidden = trace.hidden.ncols();
     let mut html = String::new();
-    for (gate, name) in GATES.iter().enumerate() {
-        let values = trace
-            .gates
-            .slice(s![.., gate * hidden..(gate + 1) * hidden]);
-        let scale = if gate == 2 {
-            Scale::Signed(1.0)
-        } else {
-            Scale::Share
+    for (g, gate) in gates.iter().enumerate() {
+        let values = trace.gates.slice(s![.., gate_rows(g, hidden)]);
+        let scale = match gate.activation {
+            Activation::Tanh => Scale::Signed(1.0),
+            Activation::Sigmoid => Scale::Share,
         };
-        html += &heat_map_svg(name, values, scale);
+        html += &heat_map_svg(&title(gate), values, scale);
     }
     let limit = trace
         .cell

@@ -71,18 +71,17 @@ impl FakeQuantiser {
 impl Fake {
     /// Applies (S3) to a gradient in the shape of `network`.
     pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
-        for (l, integers) in self.integers.lstm.iter().enumerate() {
-            let most = integers.scheme.weight_max();
-            let layers = (
-                network.recurrent[l].as_lstm(),
-                self.fake.network.recurrent[l].as_lstm(),
-                gradient.recurrent[l].as_lstm_mut(),
-            );
-            let (Some(w), Some(fake), Some(d)) = layers else {
-                continue;
-            };
-            clip(&integers.w_x, most, (&w.w_x, &fake.w_x), &mut d.w_x);
-            clip(&integers.w_h, most, (&w.w_h, &fake.w_h), &mut d.w_h);
+        for (l, integers) in self.integers.recurrent.iter().enumerate() {
+            let most = integers.scheme().weight_max();
+            let (w, fake) = (&network.recurrent[l], &self.fake.network.recurrent[l]);
+            let weights = [
+                (w.input_weights(), fake.input_weights()),
+                (w.recurrent_weights(), fake.recurrent_weights()),
+            ];
+            let gradients = gradient.recurrent[l].weights_mut();
+            for ((q, weights), d) in integers.weights().into_iter().zip(weights).zip(gradients) {
+                clip(q, most, weights, d);
+            }
         }
         for (l, integers) in self.integers.dense.iter().enumerate() {
             let most = integers.scheme.weight_max();
