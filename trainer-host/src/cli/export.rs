@@ -47,16 +47,21 @@ enum Target {
 }
 
 impl Target {
+    /// The core whose kernels it runs.
+    fn core(self) -> Option<Core> {
+        Some(match self {
+            Self::Generic => return None,
+            Self::M0 => Core::M0,
+            Self::M3 => Core::M3,
+            Self::M4 => Core::M4,
+            Self::M7 => Core::M7,
+            Self::M33 => Core::M33,
+            Self::M55 | Self::M85 => Core::M55,
+        })
+    }
+
     fn order(self) -> Order {
-        match self {
-            Self::Generic => Order::Generic,
-            Self::M0 => Core::M0.order(),
-            Self::M3 => Core::M3.order(),
-            Self::M4 => Core::M4.order(),
-            Self::M7 => Core::M7.order(),
-            Self::M33 => Core::M33.order(),
-            Self::M55 | Self::M85 => Core::M55.order(),
-        }
+        self.core().map_or(Order::Generic, Core::order)
     }
 }
 

@@ -12,7 +12,7 @@ use super::table::table;
 use crate::cost::quantity::Hertz;
 use crate::cost::{Core, Footprint};
 use crate::files::model;
-use crate::network::NetworkConfig;
+use crate::network::{Cell, LayerShape, NetworkConfig};
 use crate::run::quantised_file;
 use crate::run::{MODEL, QUANTISED, Run};
 use crate::train::TrainConfig;
@@ -158,36 +158,39 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     let mut width = model.inputs();
     let mut layers = Vec::new();
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
-        let (kind, rows, bytes) = (layer.kind(), layer.rows(), layer.bytes());
+        let (rows, bytes) = (layer.rows(), layer.bytes());
         let RecurrentLayer::Lstm(layer) = layer;
+        let peepholes = !layer.peepholes.is_empty();
+        let shape = LayerShape::recurrent(Cell::Lstm { peepholes }, l, width, layer.units());
         layers.push(Layer {
-            name: format!("{kind}.{l}"),
+            name: shape.name(),
             scheme: rows.scheme().name(),
             inputs: width,
             units: layer.units(),
-            peepholes: !layer.peepholes.is_empty(),
+            peepholes,
             cell_format: Some(format!(
                 "Q{}.{}",
                 layer.cell_int_bits,
                 31 - layer.cell_int_bits
             )),
             parameter_bytes: bytes,
-            macs_per_step: 4 * layer.units() * (width + rows.outputs),
+            macs_per_step: shape.multiplications(),
         });
-        width = rows.outputs;
+        width = shape.outputs;
     }
     for (l, layer) in model.dense_layers().enumerate() {
+        let shape = LayerShape::dense(l, width, layer.outputs);
         layers.push(Layer {
-            name: format!("dense.{l}"),
+            name: shape.name(),
             scheme: layer.scheme().name(),
             inputs: width,
-            units: layer.outputs,
+            units: shape.units,
             peepholes: false,
             cell_format: None,
             parameter_bytes: layer.weights.bytes() + size_of_val(layer.rows),
-            macs_per_step: width * layer.outputs,
+            macs_per_step: shape.multiplications(),
         });
-        width = layer.outputs;
+        width = shape.outputs;
     }
     Inspected {
         file_bytes,

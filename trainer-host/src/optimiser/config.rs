@@ -220,22 +220,6 @@ impl OptimiserConfig {
     /// # Errors
     /// With the constant's key.
     pub fn validate(&self) -> Result<(), OutOfRange> {
-        let below_one = |key, value: f32| {
-            require(
-                (0.0..1.0).contains(&value),
-                key,
-                value,
-                "at least 0 and below 1",
-            )
-        };
-        let epsilon_fits = |value: f32| {
-            require(
-                value > 0.0 && value < 1.0,
-                "optimiser.epsilon",
-                value,
-                "above 0 and below 1",
-            )
-        };
         let decay = self.weight_decay();
         require(
             (0.0..=1.0).contains(&decay),
@@ -293,6 +277,16 @@ impl OptimiserConfig {
             Self::RmsProp { .. } | Self::Adam { .. } | Self::AdamW { .. } => 2,
         }
     }
+}
+
+fn below_one(key: &'static str, value: f32) -> Result<(), OutOfRange> {
+    let fits = (0.0..1.0).contains(&value);
+    require(fits, key, value, "at least 0 and below 1")
+}
+
+fn epsilon_fits(value: f32) -> Result<(), OutOfRange> {
+    let fits = value > 0.0 && value < 1.0;
+    require(fits, "optimiser.epsilon", value, "above 0 and below 1")
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One step of an optimiser; equations are those of [`crate::optimiser`].
 
+use std::ops::Range;
+
 use super::config::OptimiserConfig;
 use crate::network::{Network, ParameterKind};
 
@@ -78,56 +80,12 @@ impl Optimiser {
                 rate,
                 decay,
             };
-            match (config, self.moments.as_mut_slice()) {
-                (OptimiserConfig::GradientDescent { .. }, []) => step.descend(values),
-                (
-                    OptimiserConfig::Sgd {
-                        momentum, nesterov, ..
-                    },
-                    [v],
-                ) => step.sgd(values, &mut v[range], momentum, nesterov),
-                (
-                    OptimiserConfig::RmsProp {
-                        alpha,
-                        momentum,
-                        epsilon,
-                        ..
-                    },
-                    [v, b],
-                ) => {
-                    let memory = (&mut v[range.clone()], &mut b[range]);
-                    step.rmsprop(values, memory, alpha, momentum, epsilon);
-                }
-                (
-                    OptimiserConfig::Adam {
-                        beta1,
-                        beta2,
-                        epsilon,
-                        ..
-                    },
-                    [m, v],
-                ) => {
-                    let constants = AdamStep::at(self.steps, rate, beta1, beta2, epsilon);
-                    step.adam(values, &mut m[range.clone()], &mut v[range], &constants);
-                }
-                (
-                    OptimiserConfig::AdamW {
-                        beta1,
-                        beta2,
-                        epsilon,
-                        ..
-                    },
-                    [m, v],
-                ) => {
-                    // (U5)
-                    let kept = 1.0 - rate * decay;
-                    values.iter_mut().for_each(|value| *value *= kept);
-                    let constants = AdamStep::at(self.steps, rate, beta1, beta2, epsilon);
-                    let step = Step { decay: 0.0, ..step };
-                    step.adam(values, &mut m[range.clone()], &mut v[range], &constants);
-                }
-                _ => unreachable!("constructors give each optimiser its moments"),
-            }
+            step.apply(
+                config,
+                values,
+                self.moments.as_mut_slice(),
+                (range, self.steps),
+            );
         }
     }
 }
@@ -142,6 +100,66 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// Update number `steps` of `values` as `config` says, with the moments in `range`.
+    fn apply(
+        self,
+        config: OptimiserConfig,
+        values: &mut [f32],
+        moments: &mut [Vec<f32>],
+        (range, steps): (Range<usize>, u64),
+    ) {
+        match (config, moments) {
+            (OptimiserConfig::GradientDescent { .. }, []) => self.descend(values),
+            (
+                OptimiserConfig::Sgd {
+                    momentum, nesterov, ..
+                },
+                [v],
+            ) => self.sgd(values, &mut v[range], momentum, nesterov),
+            (
+                OptimiserConfig::RmsProp {
+                    alpha,
+                    momentum,
+                    epsilon,
+                    ..
+                },
+                [v, b],
+            ) => {
+                let memory = (&mut v[range.clone()], &mut b[range]);
+                self.rmsprop(values, memory, alpha, momentum, epsilon);
+            }
+            (
+                OptimiserConfig::Adam {
+                    beta1,
+                    beta2,
+                    epsilon,
+                    ..
+                },
+                [m, v],
+            ) => {
+                let constants = AdamStep::at(steps, self.rate, beta1, beta2, epsilon);
+                self.adam(values, &mut m[range.clone()], &mut v[range], &constants);
+            }
+            (
+                OptimiserConfig::AdamW {
+                    beta1,
+                    beta2,
+                    epsilon,
+                    ..
+                },
+                [m, v],
+            ) => {
+                // (U5)
+                let kept = 1.0 - self.rate * self.decay;
+                values.iter_mut().for_each(|value| *value *= kept);
+                let constants = AdamStep::at(steps, self.rate, beta1, beta2, epsilon);
+                let step = Step { decay: 0.0, ..self };
+                step.adam(values, &mut m[range.clone()], &mut v[range], &constants);
+            }
+            _ => unreachable!("constructors give each optimiser its moments"),
+        }
+    }
+
     /// Each value with its gradient after (U6).
     fn terms<'v>(&self, values: &'v mut [f32]) -> impl Iterator<Item = (&'v mut f32, f32)> {
         let decay = self.decay;

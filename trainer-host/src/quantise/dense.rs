@@ -32,21 +32,9 @@ impl Job<'_> {
     pub(super) fn quantise(&self) -> Result<(Dense, f64), QuantiseError> {
         let layer = self.layer;
         let inputs = layer.weight.ncols();
-        let weight_max = f64::from(self.scheme.weight_max());
-        // Integer activations of one times their range.
-        let full_scale = 2f64.powi(self.scheme.width().bits() as i32 - 1);
-        let reaches: Vec<(f64, f64)> = (layer.weight.rows().into_iter().zip(&layer.bias))
-            .map(|(row, bias)| {
-                let max = row.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max));
-                let sum: f64 = row.iter().map(|w| f64::from(w.abs())).sum::<f64>();
-                let rounding = 0.5 * full_scale * (row.len() as f64 + 2.0);
-                let reach = sum * self.input_range + f64::from(bias.abs());
-                let least =
-                    (reach * full_scale / (ACCUMULATOR_BOUND - rounding)).max(SMALLEST_SCALE);
-                ((max * self.input_range / weight_max).max(least), least)
-            })
-            .collect();
-        let largest = reaches.iter().map(|(scale, _)| *scale).fold(0.0, f64::max);
+        let full_scale = self.full_scale();
+        let scales: Vec<(f64, f64)> = (0..layer.bias.len()).map(|r| self.scales(r)).collect();
+        let largest = scales.iter().map(|(scale, _)| *scale).fold(0.0, f64::max);
         // One accumulator unit is s_r·2^(1−b), and the rounded high word drops 32 bits. A hidden layer's
         // outputs are int16 or int8 with y_real = y · range / 2^(b−1), the last layer's are Q15.16.
         let margin = range_margin(self.scheme.width());
@@ -59,20 +47,7 @@ impl Job<'_> {
             65_536.0
         };
         let full_gain = 2f64.powi(32) / full_scale * units_per_one;
-        let output_shift = (0..=MAX_OUTPUT_SHIFT)
-            .find(|&shift| {
-                (largest * full_gain * 0.5f64.powi(i32::from(shift))).ceil() < ACCUMULATOR_BOUND
-            })
-            .ok_or_else(|| {
-                let row = reaches.iter().position(|(scale, _)| *scale == largest);
-                let limit = ACCUMULATOR_BOUND / full_gain * 2f64.powi(i32::from(MAX_OUTPUT_SHIFT));
-                too_large(
-                    &self.name,
-                    row.unwrap_or(0),
-                    largest * weight_max,
-                    limit * weight_max,
-                )
-            })?;
+        let output_shift = self.output_shift(&scales, largest, full_gain)?;
         // Weights act on inputs in units of their range. Nearest weights weigh all errors alike.
         let moments = self.moments.as_ref();
         let moments = moments.map(|all| all.scaled(&vec![1.0 / self.input_range; inputs]));
@@ -80,7 +55,7 @@ impl Job<'_> {
             .as_ref()
             .map(|moments| (Curvature::new(&moments.covariance), moments.mean.to_vec()));
         let rows = RowQuantiser {
-            weight_max,
+            weight_max: f64::from(self.scheme.weight_max()),
             clipping: self.clipping,
             square: &vec![1.0; inputs],
             curvature: curvature.as_ref().map(|(c, mean)| (c, mean.as_slice())),
@@ -91,25 +66,79 @@ impl Job<'_> {
             output_shift,
             ..Dense::default()
         };
-        for (r, &(scale, least)) in reaches.iter().enumerate() {
-            let weights = layer.weight.row(r);
-            let target: Vec<f64> = (weights.iter())
-                .map(|w| f64::from(*w) * self.input_range)
-                .collect();
-            let bias = |row: &Row| {
-                ((f64::from(layer.bias[r]) + row.bias) * full_scale / row.scale).round()
-            };
-            let fits = |row: &Row| {
-                let sum: f64 = row.weights.iter().map(|w| f64::from(*w).abs()).sum();
-                full_scale * sum + bias(row).abs() < ACCUMULATOR_BOUND
-            };
-            let row = rows.quantise(&target, least, fits).ok_or_else(|| {
-                too_large(&self.name, r, scale * weight_max, largest * weight_max)
-            })?;
-            quantised.bias.push(bias(&row) as i32);
+        for (r, &scales) in scales.iter().enumerate() {
+            let (row, bias) = self.row(r, scales, largest, &rows)?;
+            quantised.bias.push(bias);
             quantised.mult.push(row.mult);
             quantised.weight.push(row.weights);
         }
         Ok((quantised, output_range))
+    }
+
+    /// Integer activations of one times their range.
+    fn full_scale(&self) -> f64 {
+        2f64.powi(self.scheme.width().bits() as i32 - 1)
+    }
+
+    /// The scale of row `r`, and the least that its accumulator allows.
+    fn scales(&self, r: usize) -> (f64, f64) {
+        let (row, bias) = (self.layer.weight.row(r), self.layer.bias[r]);
+        let (full_scale, weight_max) = (self.full_scale(), f64::from(self.scheme.weight_max()));
+        let max = row.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max));
+        let sum: f64 = row.iter().map(|w| f64::from(w.abs())).sum::<f64>();
+        let rounding = 0.5 * full_scale * (row.len() as f64 + 2.0);
+        let reach = sum * self.input_range + f64::from(bias.abs());
+        let least = (reach * full_scale / (ACCUMULATOR_BOUND - rounding)).max(SMALLEST_SCALE);
+        ((max * self.input_range / weight_max).max(least), least)
+    }
+
+    /// The least shift at which the largest scale's multiplier has 32 bits.
+    fn output_shift(
+        &self,
+        scales: &[(f64, f64)],
+        largest: f64,
+        full_gain: f64,
+    ) -> Result<u8, QuantiseError> {
+        let fits = |&shift: &u8| {
+            (largest * full_gain * 0.5f64.powi(i32::from(shift))).ceil() < ACCUMULATOR_BOUND
+        };
+        (0..=MAX_OUTPUT_SHIFT).find(fits).ok_or_else(|| {
+            let weight_max = f64::from(self.scheme.weight_max());
+            let row = scales.iter().position(|(scale, _)| *scale == largest);
+            let limit = ACCUMULATOR_BOUND / full_gain * 2f64.powi(i32::from(MAX_OUTPUT_SHIFT));
+            too_large(
+                &self.name,
+                row.unwrap_or(0),
+                largest * weight_max,
+                limit * weight_max,
+            )
+        })
+    }
+
+    /// The integers of row `r` of these scales.
+    fn row(
+        &self,
+        r: usize,
+        (scale, least): (f64, f64),
+        largest: f64,
+        rows: &RowQuantiser<'_>,
+    ) -> Result<(Row, i32), QuantiseError> {
+        let layer = self.layer;
+        let full_scale = self.full_scale();
+        let target: Vec<f64> = (layer.weight.row(r).iter())
+            .map(|w| f64::from(*w) * self.input_range)
+            .collect();
+        let bias =
+            |row: &Row| ((f64::from(layer.bias[r]) + row.bias) * full_scale / row.scale).round();
+        let fits = |row: &Row| {
+            let sum: f64 = row.weights.iter().map(|w| f64::from(*w).abs()).sum();
+            full_scale * sum + bias(row).abs() < ACCUMULATOR_BOUND
+        };
+        let row = rows.quantise(&target, least, fits).ok_or_else(|| {
+            let max = rows.weight_max;
+            too_large(&self.name, r, scale * max, largest * max)
+        })?;
+        let bias = bias(&row) as i32;
+        Ok((row, bias))
     }
 }

@@ -100,7 +100,7 @@ impl Quantiser<'_> {
     ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
         let Self { layer, job } = self;
         let ranges = job.ranges;
-        let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
+        let hidden = layer.w_h.ncols();
         let cell_int_bits = self.cell_int_bits()?;
         let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
             .map(|r| self.recurrent_row(r, cell_int_bits))
@@ -128,19 +128,27 @@ impl Quantiser<'_> {
             .into_par_iter()
             .map(|r| self.row(r, &recurrent[r], &formats, &rows))
             .collect();
+        let rows = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let quantised = self.collect(&formats, rows);
+        Ok((quantised, formats.input_range, formats.gain))
+    }
+
+    /// The rows as a model file has them.
+    fn collect(&self, formats: &Formats, rows: Vec<IntegerRow>) -> Lstm {
+        let layer = self.layer;
+        let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
         let mut quantised = Lstm {
             scheme: self.job.scheme,
             x_shift: formats.x_shift,
             h_shift: formats.h_shift,
-            cell_int_bits,
+            cell_int_bits: formats.cell_int_bits,
             peephole: match layer.peephole {
                 Some(_) => vec![Vec::new(); PEEPHOLES],
                 None => Vec::new(),
             },
             ..Lstm::default()
         };
-        for (r, found) in found.into_iter().enumerate() {
-            let integers = found?;
+        for (r, integers) in rows.into_iter().enumerate() {
             if let Some(p) = GATES[r / hidden]
                 .peephole
                 .filter(|_| layer.peephole.is_some())
@@ -153,7 +161,7 @@ impl Quantiser<'_> {
             quantised.bias.push(integers.bias);
             quantised.mult.push(integers.row.mult);
         }
-        Ok((quantised, formats.input_range, formats.gain))
+        quantised
     }
 
     /// The shifts and input ranges of least noise (Q4).
