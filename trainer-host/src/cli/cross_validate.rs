@@ -12,7 +12,6 @@ use super::table::table;
 use crate::data::{Fold, Parts, SplitError, open_fold, views};
 use crate::evaluate::{Errors, Score, Spread, score};
 use crate::files::atomic;
-use crate::integers::assemble::check_data;
 use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
 
@@ -120,8 +119,7 @@ fn judged(
     let Some(judged) = parts.test else {
         bail!("fold {number} is empty");
     };
-    check_data(&parts.train)?;
-    let fitted = Fitted::fit(&config.train, &parts.train);
+    let fitted = Fitted::fit(&config.train, &parts.train)?;
     let train = fitted.normalised(&parts.train);
     let validation = parts
         .validation

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Printer;
+use super::run_data::RunData;
 use super::table::percent;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
 
@@ -10,10 +11,12 @@ use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severit
 pub(super) struct Args {
     /// Run folder that `trainer-host train` wrote, finished or stopped.
     run: PathBuf,
+    #[command(flatten)]
+    data: RunData,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let diagnosis = diagnose(&args.run)?;
+    let diagnosis = diagnose(&args.run, args.data.data.as_deref())?;
     printer.print(&diagnosis, text)
 }
 
@@ -53,8 +56,8 @@ fn command_line(diagnosis: &Diagnosis, command: Command) -> String {
     if command == Command::Quantise {
         return format!("{name} {run} FLAGS");
     }
-    // Paths in a configuration file are relative to the file; the run's paths are relative to the folder it was
-    // trained in.
+    // Paths in a configuration file are relative to the file. That of an earlier version has them relative to the
+    // folder where the run was trained, so the command names the data.
     let (source, options) = &diagnosis.source;
     let test = options
         .test

@@ -26,9 +26,9 @@ pub(super) struct Args {
     /// Data to evaluate on: a file or built-in data [default: the run's own].
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
-    /// Part of the run's own data to evaluate on.
-    #[arg(long, value_enum, default_value_t = Part::Test, conflicts_with = "data")]
-    part: Part,
+    /// Part of the run's own data to evaluate on [default: test]; with --data, that data at its new place.
+    #[arg(long, value_enum)]
+    part: Option<DataPart>,
     /// Evaluate only the first N sequences.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
@@ -40,7 +40,7 @@ pub(super) struct Args {
 
 /// A part of a run's data.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Part {
+enum DataPart {
     /// The part that trained the weights.
     Train,
     /// The part that chose the weights.
@@ -98,7 +98,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 }
 
 fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Dataset)> {
-    if let Some(name) = &args.data {
+    if let (Some(name), None) = (&args.data, args.part) {
         let schema = source.schema()?;
         let fitted = source.run.as_ref().map(|run| &run.fitted);
         let known = Known {
@@ -128,19 +128,23 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
         "the run's own data is read as it was for training; name other data with --data, or omit \
          the flags for reading data"
     );
-    let parts = run.open_data()?;
+    let mut config = run.config.clone();
+    if let Some(data) = &args.data {
+        config.name_data(data);
+    }
+    let parts = config.open_data_of(&run.fitted, &run.folder)?;
     let missing = |part| {
         format!(
             "{}: the run's data has no {part} part; choose another with --part or --data",
             args.model.display()
         )
     };
-    let part = match args.part {
-        Part::Train => parts.train,
-        Part::Validation => parts.validation.with_context(|| missing("validation"))?,
-        Part::Test => parts.test.with_context(|| missing("test"))?,
+    let part = match args.part.unwrap_or(DataPart::Test) {
+        DataPart::Train => parts.train,
+        DataPart::Validation => parts.validation.with_context(|| missing("validation"))?,
+        DataPart::Test => parts.test.with_context(|| missing("test"))?,
     };
-    Ok((run.config.source.clone(), part))
+    Ok((config.source, part))
 }
 
 fn text(evaluated: &Evaluated) -> String {

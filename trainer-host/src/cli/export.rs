@@ -10,8 +10,8 @@ use super::Printer;
 use crate::cost::Core;
 use crate::files::atomic;
 use crate::run;
-use crate::run::Run;
 use crate::run::quantised_file;
+use crate::run::{FolderLock, Run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -80,7 +80,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let bytes = content
         .to_bytes_in(args.target.order())
         .with_context(|| format!("{}", quantised.display()))?;
-    let file = args.output.unwrap_or_else(|| args.run.join(run::MODEL));
+    let (file, _lock) = match args.output {
+        Some(file) => (file, None),
+        None => (
+            args.run.join(run::MODEL),
+            Some(FolderLock::take(&args.run)?),
+        ),
+    };
     atomic::write(&file, &bytes)?;
     printer.print(
         &Exported {

@@ -55,7 +55,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         bail!("qat: find-rate searches for training in f32; omit this setting");
     }
     let data = config.open_data()?;
-    let fitted = Fitted::fit(&config.train, &data.train);
+    let fitted = Fitted::fit(&config.train, &data.train)?;
     let test = RangeTest {
         lowest: args.lowest,
         highest: args.highest,

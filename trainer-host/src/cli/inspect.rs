@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Mode, Model, RecurrentLayer, Task};
+use lstm_nostd::{Model, RecurrentLayer};
 use serde::Serialize;
 
 use super::Printer;
@@ -12,9 +12,9 @@ use super::table::table;
 use crate::cost::quantity::Hertz;
 use crate::cost::{Core, Footprint};
 use crate::files::model;
-use crate::network::{Cell, LayerShape, NetworkConfig};
+use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
 use crate::run::quantised_file;
-use crate::run::{MODEL, QUANTISED, Run};
+use crate::run::{MODEL, NetworkOrigin, QUANTISED, Run};
 use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
@@ -84,6 +84,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 #[derive(Debug, Serialize)]
 struct InspectedRun {
     data: String,
+    origin: NetworkOrigin,
     network: NetworkConfig,
     parameters: usize,
     channels: Vec<String>,
@@ -98,6 +99,7 @@ struct InspectedRun {
 fn inspect_run(run: &Run) -> InspectedRun {
     InspectedRun {
         data: run.config.source.clone(),
+        origin: run.fitted.origin.clone(),
         network: run.network.config.clone(),
         parameters: run.network.parameter_count(),
         channels: run.fitted.schema.channels.clone(),
@@ -120,6 +122,7 @@ fn run_text(run: &InspectedRun) -> String {
     };
     format!(
         "data           {}\n\
+         origin         {}\n\
          network        {} inputs, {} {:?}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
@@ -128,6 +131,7 @@ fn run_text(run: &InspectedRun) -> String {
          quantised      {}\n\
          exported       {}",
         run.data,
+        run.origin,
         run.network.inputs,
         run.network.cell.title(),
         run.network.hidden,
@@ -155,6 +159,43 @@ fn run_text(run: &InspectedRun) -> String {
 }
 
 fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
+    let layers = layers(model);
+    let orders = model
+        .recurrent_layers()
+        .iter()
+        .map(|layer| layer.rows().weights.order());
+    let frac_bits = |j| {
+        model
+            .input_channel(j)
+            .map_or(0, |channel| channel.frac_bits)
+    };
+    let inputs = model.input_names().enumerate();
+    Inspected {
+        file_bytes,
+        weights_order: orders
+            .max_by_key(|order| order.code())
+            .map_or("", order_name),
+        task: Head::from(model.task()).name(),
+        mode: Mode::from(model.mode()).describe(),
+        inputs: inputs
+            .map(|(j, name)| Channel {
+                name: name.to_owned(),
+                frac_bits: frac_bits(j),
+            })
+            .collect(),
+        outputs: model.output_names().map(str::to_owned).collect(),
+        macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
+        layers,
+        cores: Vec::new(),
+        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
+        scratch_bytes: scratch_bytes(model.scratch_blocks()),
+        golden_steps: model.golden_steps().count(),
+        output_exponent: model.output_exponent(),
+    }
+}
+
+/// All layers, first to last.
+fn layers(model: &Model<'_>) -> Vec<Layer> {
     let mut width = model.inputs();
     let mut layers = Vec::new();
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
@@ -162,17 +203,14 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         let RecurrentLayer::Lstm(layer) = layer;
         let peepholes = !layer.peepholes.is_empty();
         let shape = LayerShape::recurrent(Cell::Lstm { peepholes }, l, width, layer.units());
+        let cell_bits = layer.cell_int_bits;
         layers.push(Layer {
             name: shape.name(),
             scheme: rows.scheme().name(),
             inputs: width,
             units: layer.units(),
             peepholes,
-            cell_format: Some(format!(
-                "Q{}.{}",
-                layer.cell_int_bits,
-                31 - layer.cell_int_bits
-            )),
+            cell_format: Some(format!("Q{cell_bits}.{}", 31 - cell_bits)),
             parameter_bytes: bytes,
             macs_per_step: shape.multiplications(),
         });
@@ -192,42 +230,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         });
         width = shape.outputs;
     }
-    Inspected {
-        file_bytes,
-        weights_order: model
-            .recurrent_layers()
-            .iter()
-            .map(|layer| layer.rows().weights.order())
-            .max_by_key(|order| order.code())
-            .map_or("", order_name),
-        task: match model.task() {
-            Task::Linear => "linear",
-            Task::Sigmoid => "sigmoid",
-            Task::Softmax => "softmax",
-        },
-        mode: match model.mode() {
-            Mode::SequenceToOne => "sequence to one",
-            Mode::SequenceToSequence => "sequence to sequence",
-        },
-        inputs: model
-            .input_names()
-            .enumerate()
-            .map(|(j, name)| Channel {
-                name: name.to_owned(),
-                frac_bits: model
-                    .input_channel(j)
-                    .map_or(0, |channel| channel.frac_bits),
-            })
-            .collect(),
-        outputs: model.output_names().map(str::to_owned).collect(),
-        macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
-        layers,
-        cores: Vec::new(),
-        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
-        scratch_bytes: scratch_bytes(model.scratch_blocks()),
-        golden_steps: model.golden_steps().count(),
-        output_exponent: model.output_exponent(),
-    }
+    layers
 }
 
 fn order_name(order: Order) -> &'static str {
@@ -240,26 +243,6 @@ fn order_name(order: Order) -> &'static str {
 }
 
 fn text(model: &Inspected) -> String {
-    let rows: Vec<Vec<String>> = model
-        .layers
-        .iter()
-        .map(|layer| {
-            vec![
-                layer.name.clone(),
-                layer.scheme.into(),
-                layer.inputs.to_string(),
-                layer.units.to_string(),
-                if layer.peepholes {
-                    "yes".into()
-                } else {
-                    String::new()
-                },
-                layer.cell_format.clone().unwrap_or_default(),
-                layer.parameter_bytes.to_string(),
-                layer.macs_per_step.to_string(),
-            ]
-        })
-        .collect();
     let inputs: Vec<String> = model
         .inputs
         .iter()
@@ -287,20 +270,39 @@ fn text(model: &Inspected) -> String {
         model.mode,
         inputs.join(", "),
         model.outputs.join(", "),
-        table(
-            &[
-                "layer",
-                "scheme",
-                "inputs",
-                "units",
-                "peepholes",
-                "cell",
-                "bytes",
-                "MAC/step"
-            ],
-            &rows
-        ),
+        layers_table(&model.layers),
         cores_table(&model.cores),
+    )
+}
+
+fn layers_table(layers: &[Layer]) -> String {
+    let rows: Vec<Vec<String>> = layers
+        .iter()
+        .map(|layer| {
+            vec![
+                layer.name.clone(),
+                layer.scheme.into(),
+                layer.inputs.to_string(),
+                layer.units.to_string(),
+                if layer.peepholes { "yes" } else { "" }.into(),
+                layer.cell_format.clone().unwrap_or_default(),
+                layer.parameter_bytes.to_string(),
+                layer.macs_per_step.to_string(),
+            ]
+        })
+        .collect();
+    table(
+        &[
+            "layer",
+            "scheme",
+            "inputs",
+            "units",
+            "peepholes",
+            "cell",
+            "bytes",
+            "MAC/step",
+        ],
+        &rows,
     )
 }
 

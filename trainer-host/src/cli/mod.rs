@@ -18,11 +18,13 @@ mod levers;
 mod model_source;
 mod progress;
 mod quantise;
+mod run_data;
 mod score_text;
 mod seeds;
 mod settings;
 mod table;
 mod train;
+mod training;
 mod tune;
 
 use clap::{Parser, Subcommand};

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
-use lstm_nostd::{Mode, Model, Task as ModelTask};
 
-use crate::data::{Schema, Task};
+use crate::data::Schema;
 use crate::files::model;
+use crate::network::Head;
 use crate::run::Run;
 use crate::run::integers;
 
@@ -48,12 +49,7 @@ impl ModelSource {
         Ok(Schema {
             channels: model.input_names().map(str::to_owned).collect(),
             outputs: model.output_names().map(str::to_owned).collect(),
-            task: match (model.task(), model.mode()) {
-                (ModelTask::Linear, Mode::SequenceToOne) => Task::Value,
-                (ModelTask::Linear, Mode::SequenceToSequence) => Task::ValuePerStep,
-                (_, Mode::SequenceToOne) => Task::Class,
-                (_, Mode::SequenceToSequence) => Task::ClassPerStep,
-            },
+            task: Head::from(model.task()).task(model.mode().into()),
         })
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use lstm_nostd::kernels::Width;
 
 use super::Printer;
+use super::run_data::RunData;
 use super::table::{percent, table};
 use crate::files::atomic;
 use crate::network::schemes::Schemes;
@@ -15,7 +16,7 @@ use crate::report::quantisation_page;
 use crate::run::choose::{Request, choose};
 use crate::run::quantisation::{Files, Memory, QuantisationReport, measure};
 use crate::run::quantised_file;
-use crate::run::{QUANTISATION_REPORT, QUANTISED, Run};
+use crate::run::{FolderLock, QUANTISATION_REPORT, QUANTISED, Run};
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,8 @@ pub(super) struct Args {
     /// on M55, but rounds weights more coarsely; the report shows the noise.
     #[arg(long)]
     equal_shifts: bool,
+    #[command(flatten)]
+    data: RunData,
 }
 
 /// Values of `--calibration`.
@@ -102,10 +105,17 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let run = Run::open(&args.run)?;
+    let mut run = Run::open(&args.run)?;
+    args.data.apply(&mut run.config);
     let data = run.open_data()?;
     let request = request(&args, &run)?;
-    let chosen = choose(&run, &data.train, data.validation.as_ref(), &request)?;
+    let _lock = FolderLock::take(&run.folder)?;
+    let chosen = choose(
+        run.network_and_fit(),
+        &data.train,
+        data.validation.as_ref(),
+        &request,
+    )?;
     let files = Files {
         integers: run.folder.join(QUANTISED),
         report: run.folder.join(QUANTISATION_REPORT),

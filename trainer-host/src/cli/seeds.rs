@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Printer;
 use super::table::{percent, table};
-use super::train::{is_existing, train};
+use super::training::{is_existing, train};
 use crate::evaluate::{Score, Spread, ValueScore};
 use crate::run::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
@@ -101,7 +101,7 @@ pub(super) fn run(
                 if config.train.init.is_some() {
                     config.train.take_structure(run.structure());
                 }
-                ensure!(*run.config() == config, error);
+                ensure!(run.config().is_same_as(&config), error);
                 run
             }
             other => other?,

@@ -1,18 +1,17 @@
 //! `trainer-host train`: recordings in, a run folder out.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
 use super::Printer;
-use super::progress::Progress;
 use super::score_text::details;
 use super::settings::{Settings, with_data};
+use super::training::train;
 use super::{cross_validate, interrupt, seeds};
-use crate::run::{RunConfig, RunError};
+use crate::run::RunConfig;
 use crate::train::Ending;
-use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
+use crate::training_run::{Metrics, TrainingRun};
 
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true)]
@@ -23,6 +22,9 @@ pub(super) struct Args {
     /// Continue the run in this folder from its last finished epoch.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
     resume: Option<PathBuf>,
+    /// With --resume: the new place of the run's data.
+    #[arg(long, value_name = "DATA", requires = "resume")]
+    data: Option<String>,
     /// Replace the run in the folder, if there is one.
     #[arg(long)]
     overwrite: bool,
@@ -57,13 +59,16 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
                 folder.display()
             );
         }
-        let run = TrainingRun::resume(&folder)?;
+        let run = match &args.data {
+            Some(data) => TrainingRun::resume_from(data, &folder)?,
+            None => TrainingRun::resume(&folder)?,
+        };
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
     let mut settings = args.settings.effective()?;
     if settings.source.is_some() {
-        settings.train = with_told_split(with_data(settings.clone())?)?.train;
+        settings.train = with_known_split(with_data(settings.clone())?)?.train;
     }
     if args.print_config {
         return printer.print(&settings, |settings| {
@@ -89,7 +94,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
 /// Takes the validation split of the runs named by `--init` and `--teacher`, so that no sequence they trained
 /// on judges this run. Prints a line if that is not the split asked for.
-fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
+fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let asked = config.train.split();
     let runs: Vec<String> = (config.train.other_runs())
         .map(|(_, run)| run.display().to_string())
@@ -103,28 +108,6 @@ fn with_told_split(config: RunConfig) -> anyhow::Result<RunConfig> {
         eprintln!("validation part as in {runs}: {split}");
     }
     Ok(config)
-}
-
-/// Trains and shows progress; each line begins with `label`.
-pub(super) fn train(
-    run: TrainingRun,
-    folder: &Path,
-    label: &str,
-    stop: &AtomicBool,
-) -> anyhow::Result<Metrics> {
-    eprintln!("{label}{}", run.data().train.summary());
-    let epochs = run.config().train.epochs;
-    let mut progress = Progress::new(label, epochs, run.epochs_done());
-    let metrics = run.train(&mut progress, stop)?;
-    metrics.ok_or_else(|| {
-        let command = format!("trainer-host train --resume {}", folder.display());
-        anyhow!("stopped before the last of {epochs} epochs; continue with `{command}`")
-    })
-}
-
-/// Whether this error says that the folder already holds a run.
-pub(super) fn is_existing(error: &TrainingRunError) -> bool {
-    matches!(error, TrainingRunError::Run(RunError::Exists { .. }))
 }
 
 fn text(metrics: &Metrics) -> String {

@@ -71,7 +71,7 @@ impl Options {
     }
 
     /// The first key by which the same split divides the same file otherwise than with `other`.
-    pub fn parted_otherwise(&self, other: &Self) -> Option<&'static str> {
+    pub fn differing_part_key(&self, other: &Self) -> Option<&'static str> {
         let forecast = |options: &Self| {
             let forecast = options.forecast.as_ref();
             forecast.map(|f| (f.validation_rows, f.test_rows, f.test_share))

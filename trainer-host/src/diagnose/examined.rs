@@ -82,12 +82,13 @@ pub struct Examined {
 }
 
 impl Examined {
-    /// Opens and measures the run in `folder`, which may have been stopped.
+    /// Opens and measures the run in `folder`, which may have been stopped; `data` is where its data lies now,
+    /// if not where the run had it.
     ///
     /// # Errors
     /// When the folder holds no run, a file of it is damaged, its data is not what it was, or no epoch was
     /// finished.
-    pub fn open(folder: &Path) -> Result<Self, DiagnoseError> {
+    pub fn open(folder: &Path, data: Option<&str>) -> Result<Self, DiagnoseError> {
         RunConfig::read(folder)?;
         let history = read_log(folder)?;
         if history.is_empty() {
@@ -106,7 +107,10 @@ impl Examined {
             }
             Some((_, best)) => (true, best),
         };
-        let run = Run::open_stopped(folder)?;
+        let mut run = Run::open_stopped(folder)?;
+        if let Some(data) = data {
+            run.config.name_data(data);
+        }
         let data = run.open_data()?;
         let fit = Fit::measure(&run, &data)?;
         let looked_at = data.validation.as_ref().unwrap_or(&data.train);

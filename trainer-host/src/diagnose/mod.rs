@@ -71,12 +71,13 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
-/// Diagnoses the run in `folder`, finished or stopped.
+/// Diagnoses the run in `folder`, finished or stopped; `data` is where its data lies now, if not where the run
+/// had it.
 ///
 /// # Errors
 /// When the folder holds no run, a file of it is damaged, or no epoch was finished.
-pub fn diagnose(folder: &Path) -> Result<Diagnosis, DiagnoseError> {
-    let examined = Examined::open(folder)?;
+pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, DiagnoseError> {
+    let examined = Examined::open(folder, data)?;
     let findings = examined.findings();
     let config = examined.run.config;
     Ok(Diagnosis {

@@ -13,6 +13,22 @@ pub struct WriteFileError {
     pub source: std::io::Error,
 }
 
+/// How names of temporary files begin and end.
+const PREFIX: &str = ".writing-";
+const SUFFIX: &str = ".tmp";
+
+/// Removes the temporary files that a killed process left in `folder`, in which no other one writes.
+pub fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            // One that stays costs space alone.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Writes `bytes` to `path`, replacing what was there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
     let folder = match path.parent() {
@@ -21,8 +37,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
     };
     let attempt = || -> std::io::Result<()> {
         let mut file = tempfile::Builder::new()
-            .prefix(".writing-")
-            .suffix(".tmp")
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
             .tempfile_in(folder)?;
         file.write_all(bytes)?;
         #[cfg(unix)]

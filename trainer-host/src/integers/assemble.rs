@@ -1,14 +1,14 @@
 //! From a quantised network to the content of a model file: input stage, names, golden steps.
 
+use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, MAX_NAME_BYTES, ModelFile, WriteError};
 use lstm_nostd::kernels::Width;
-use lstm_nostd::{Mode as EngineMode, Model, Task as EngineTask};
 use ndarray::ArrayView2;
 
 use crate::data::{Dataset, views};
 use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::stream::{Stream, raw_sequence};
-use crate::network::{Head, Mode, NetworkConfig};
+use crate::network::NetworkConfig;
 use crate::quantise::QuantisedNetwork;
 
 /// Steps that are stored for the device's self-test, at most.
@@ -32,11 +32,12 @@ pub enum DataLimit {
     },
 }
 
-/// Refuses data whose values or names no model file holds, before a network is trained on it.
+/// The raw format of every channel; refuses data whose values or names no model file holds, before a
+/// network is trained on it.
 ///
 /// # Errors
 /// [`DataLimit`], with the channel or name.
-pub fn check_data(train: &Dataset) -> Result<(), DataLimit> {
+pub fn raw_formats(train: &Dataset) -> Result<Vec<InputFormat>, DataLimit> {
     let mut names = train.channels.iter().chain(&train.outputs);
     if let Some(name) = names.find(|name| name.len() > MAX_NAME_BYTES) {
         return Err(DataLimit::LongName {
@@ -44,8 +45,7 @@ pub fn check_data(train: &Dataset) -> Result<(), DataLimit> {
             bytes: name.len(),
         });
     }
-    choose_formats(&train.channels, &views(&train.sequences))?;
-    Ok(())
+    Ok(choose_formats(&train.channels, &views(&train.sequences))?)
 }
 
 /// How real values become the first layer's inputs, channel by channel.
@@ -57,25 +57,6 @@ pub struct InputStage<'a> {
     pub mean: &'a [f32],
     /// Deviations of the training part, `[I]`.
     pub deviation: &'a [f32],
-}
-
-impl From<Head> for EngineTask {
-    fn from(head: Head) -> Self {
-        match head {
-            Head::Linear => Self::Linear,
-            Head::Sigmoid => Self::Sigmoid,
-            Head::Softmax => Self::Softmax,
-        }
-    }
-}
-
-impl From<Mode> for EngineMode {
-    fn from(mode: Mode) -> Self {
-        match mode {
-            Mode::SequenceToOne => Self::SequenceToOne,
-            Mode::SequenceToSequence => Self::SequenceToSequence,
-        }
-    }
 }
 
 /// Puts a model file together; `example`, `[T, I]` in real values, provides the golden steps.

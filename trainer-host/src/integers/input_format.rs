@@ -16,6 +16,7 @@
 use lstm_nostd::InputChannel;
 use lstm_nostd::kernels::Width;
 use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 
 /// Raw values with fractions reach about this magnitude in the training data.
 const RAW_BITS: i32 = 22;
@@ -23,9 +24,12 @@ const RAW_BITS: i32 = 22;
 const SHIFTED_BITS: i32 = 29;
 /// The largest magnitude, as a power of two, whose distance from any mean fits into 32 bits.
 const MAX_RAW_BITS: i32 = 30;
+/// The largest shift of a 32-bit integer.
+pub const MAX_SHIFT: u8 = 31;
 
 /// The raw format of one input channel and its place in the 32-bit input stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InputFormat {
     /// Fraction bits of the raw value.
     pub frac_bits: u8,

@@ -10,6 +10,7 @@
 //! evaluated is [`crate::passes::forward`].
 
 pub mod dense;
+mod head;
 pub mod initialisation;
 pub mod lstm;
 pub mod prune;
@@ -18,34 +19,12 @@ pub mod schemes;
 pub mod shape;
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 pub use dense::DenseLayer;
+pub use head::{Head, Mode};
 pub use lstm::LstmLayer;
 pub use recurrent::{Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, RecurrentLayer};
 pub use shape::{LayerKind, LayerShape, MAX_LAYER_SIZE, NetworkConfig, StructureError};
-
-/// What the last layer's values mean, and so which loss fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Head {
-    /// Values as they are (regression; mean squared error).
-    Linear,
-    /// Independent probabilities (binary cross-entropy).
-    Sigmoid,
-    /// One class out of several (cross-entropy).
-    Softmax,
-}
-
-/// Whether there is one output for a sequence, or one for each step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The output after the last valid step.
-    SequenceToOne,
-    /// An output after every step.
-    SequenceToSequence,
-}
 
 /// A network's structure and parameters. Its inputs are normalised values.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! From a run to its integers: the ways of calibrating and rounding are tried, and the one whose outputs
+//! From a network and its fit to integers: the ways of calibrating and rounding are tried, and the one whose outputs
 //! are nearest to the f32 network's on held-out training data is kept.
 //!
 //! ```text
@@ -19,20 +19,20 @@ use serde::Serialize;
 use crate::data::{Dataset, views};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::{InputStage, assemble};
-use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
+use crate::integers::input_format::{InputFormat, RawRangeError};
 use crate::integers::stream;
-use crate::network::Head;
+use crate::network::{Head, Network};
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::Clipping;
 use crate::quantise::{Plan, QuantiseError, QuantisedNetwork, Rounding, quantise};
-use crate::run::Run;
+use crate::run::fitted::Fitted;
 
 /// Held-out sequences that outputs are compared on, at most.
 const HELD_OUT: usize = 256;
 /// Without a validation part, one of so many training sequences is held out.
 const EVERY: usize = 5;
 
-/// Why a run cannot become integers.
+/// Why a network cannot become integers.
 #[derive(Debug, thiserror::Error)]
 pub enum ChooseError {
     /// A channel's values are too large for raw integers.
@@ -70,7 +70,7 @@ pub struct Candidate {
     pub distance: Option<f64>,
 }
 
-/// The integers of a run.
+/// The integers of a network.
 #[derive(Debug)]
 pub struct Chosen {
     /// The integers.
@@ -89,7 +89,8 @@ pub struct Chosen {
 
 /// What is the same for all candidates.
 struct Trial<'a> {
-    run: &'a Run,
+    network: &'a Network,
+    fitted: &'a Fitted,
     schemes: &'a [Scheme],
     equal_shifts: bool,
     formats: &'a [InputFormat],
@@ -102,8 +103,8 @@ struct Sequences<'a> {
     real: Vec<ArrayView2<'a, f32>>,
 }
 
-/// The integers of `run`, calibrated on `train` and chosen on what is held out of it, or on
-/// `validation`; both in real units.
+/// The integers of `network`, which has its outputs in real units, calibrated on `train` and chosen on what is
+/// held out of it, or on `validation`; both in real units.
 ///
 /// # Errors
 /// [`ChooseError`] when no way leads to integers.
@@ -111,25 +112,26 @@ struct Sequences<'a> {
 /// # Panics
 /// When `train` is empty, or there is not one scheme for each layer.
 pub fn choose(
-    run: &Run,
+    (network, fitted): (&Network, &Fitted),
     train: &Dataset,
     validation: Option<&Dataset>,
     request: &Request,
 ) -> Result<Chosen, ChooseError> {
-    let normalised = run.fitted.normalised_inputs(train);
+    let normalised = fitted.normalised_inputs(train);
     let all = Sequences::of(&normalised, train);
-    let formats = choose_formats(&train.channels, &all.real)?;
+    let formats = fitted.raw_formats(train)?;
     let width = request.schemes[0].width();
     let trial = Trial {
-        run,
+        network,
+        fitted,
         schemes: &request.schemes,
         equal_shifts: request.equal_shifts,
         formats: &formats,
-        smallest_input_range: (formats.iter().zip(&run.fitted.inputs.deviation))
+        smallest_input_range: (formats.iter().zip(&fitted.inputs.deviation))
             .map(|(format, deviation)| format.smallest_range(*deviation, width))
             .collect(),
     };
-    let validation = validation.map(|part| (run.fitted.normalised_inputs(part), part));
+    let validation = validation.map(|part| (fitted.normalised_inputs(part), part));
     let ways = ways(request);
     let mut candidates = Vec::new();
     let (clipping, rounding) = match ways.as_slice() {
@@ -142,7 +144,7 @@ pub fn choose(
             trial.compare(&ways, &fit, &held_out, &mut candidates)
         }
     };
-    let calibration = Calibration::observe(&run.network, &all.normalised);
+    let calibration = Calibration::observe(network, &all.normalised);
     let (quantised, file) = trial.integers(clipping, rounding, &calibration, &all)?;
     let bytes = file.to_bytes()?;
     Ok(Chosen {
@@ -215,15 +217,15 @@ impl Trial<'_> {
             rounding,
             equal_shifts: self.equal_shifts,
         };
-        let quantised = quantise(&self.run.network, calibration, &plan, &sequences.normalised)?;
-        let fitted = &self.run.fitted;
+        let quantised = quantise(self.network, calibration, &plan, &sequences.normalised)?;
+        let fitted = self.fitted;
         let stage = InputStage {
             formats: self.formats,
             mean: &fitted.inputs.mean,
             deviation: &fitted.inputs.deviation,
         };
         let names = (fitted.schema.channels.as_slice(), fitted.output_names());
-        let config = &self.run.network.config;
+        let config = &self.network.config;
         let file = assemble(config, &quantised, &stage, names, sequences.real[0])?;
         Ok((quantised, file))
     }
@@ -236,7 +238,7 @@ impl Trial<'_> {
         held_out: &Sequences<'_>,
         candidates: &mut Vec<Candidate>,
     ) -> (Clipping, Rounding) {
-        let network = &self.run.network;
+        let network = self.network;
         let calibration = Calibration::observe(network, &fit.normalised);
         let exact = network.outputs(&evenly_spaced(&held_out.normalised, HELD_OUT));
         let real = evenly_spaced(&held_out.real, HELD_OUT);

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, Fold, Options, Parts};
-use crate::files::atomic::WriteFileError;
+use crate::data::{self, BuiltIn, Fold, Options, Parts, Place};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
-use crate::run::folder::{self, CONFIG};
+use crate::run::folder::{self, CONFIG, FolderLock};
+use crate::run::paths;
 use crate::train::{SplitRule, TrainConfig};
 
 /// All that a run follows from.
@@ -68,7 +68,7 @@ impl RunConfig {
         if !(judges && same_data) {
             return Ok(());
         }
-        if let Some(key) = self.data.parted_otherwise(&other.data) {
+        if let Some(key) = self.data.differing_part_key(&other.data) {
             let folder = folder.to_owned();
             return Err(RunError::OtherParts { folder, key });
         }
@@ -90,17 +90,110 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Opens the data of the run in `folder`, for which `fitted` was fitted.
+    ///
+    /// # Errors
+    /// [`RunError::NoData`] when it is not where the run had it, [`RunError::OtherData`] when it is no longer
+    /// what the run began with, and when it cannot be read or split.
+    pub fn open_data_of(&self, fitted: &Fitted, folder: &Path) -> Result<Parts, RunError> {
+        let files = [Some(Path::new(&self.source)), self.data.test.as_deref()];
+        let is_built_in = BuiltIn::named(&self.source).is_some();
+        let mut files = files.into_iter().skip(usize::from(is_built_in)).flatten();
+        if let Some(missing) = files.find(|file| !file.exists()) {
+            return Err(RunError::NoData {
+                folder: folder.to_owned(),
+                data: missing.to_owned(),
+            });
+        }
+        let data = self.open_data()?;
+        let place = Place::file(Path::new(&self.source));
+        data.train.require(&fitted.schema, &place)?;
+        self.require_data_of(fitted, folder, &data)?;
+        Ok(data)
+    }
+
+    /// Refuses data that is not what the run in `folder` began with.
+    ///
+    /// # Errors
+    /// [`RunError::OtherData`]
+    pub fn require_data_of(
+        &self,
+        fitted: &Fitted,
+        folder: &Path,
+        data: &Parts,
+    ) -> Result<(), RunError> {
+        if fitted.is_of(data, &self.train) {
+            return Ok(());
+        }
+        Err(RunError::OtherData {
+            folder: folder.to_owned(),
+            data: self.source.clone(),
+        })
+    }
+
+    /// Names the data anew, which lies at another place now; a test file that is not where it was is sought
+    /// beside it.
+    pub fn name_data(&mut self, source: &str) {
+        self.source = source.to_owned();
+        if let Some(test) = self.data.test.as_mut().filter(|test| !test.exists())
+            && let Some(name) = test.file_name()
+        {
+            *test = Path::new(source).with_file_name(name);
+        }
+    }
+
+    /// Refuses this run's data if a run that it begins with or learns from is of the same place, read and
+    /// divided alike, but of what was there before.
+    ///
+    /// # Errors
+    /// [`RunError::OtherData`], and when a run cannot be read.
+    pub fn require_data_of_other_runs(&self, data: &Parts) -> Result<(), RunError> {
+        for (_, folder) in self.train.other_runs() {
+            let other = Self::read(folder)?;
+            let (own, others) = (self.located(), other.located());
+            let alike = (&own.source, &own.data) == (&others.source, &others.data)
+                && own.train.split() == others.train.split();
+            if alike {
+                other.require_data_of(&Fitted::read(folder)?, folder, data)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a folder's configuration.
     ///
     /// # Errors
     /// When it cannot be read or understood.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
-        Ok(config_file::read(&folder.join(CONFIG))?)
+        let mut config: Self = config_file::read(&folder.join(CONFIG))?;
+        config.change_paths(|path| paths::from_file_in(folder, path));
+        Ok(config)
+    }
+
+    fn change_paths(&mut self, change: impl Fn(&Path) -> PathBuf) {
+        let Self {
+            source,
+            data,
+            train,
+        } = self;
+        paths::change(Some(source), data, train, change);
+    }
+
+    /// The same with paths that do not depend on the working directory.
+    fn located(&self) -> Self {
+        let mut config = self.clone();
+        config.change_paths(paths::located);
+        config
+    }
+
+    /// Whether both say the same, however they write its paths.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self == other || self.located() == other.located()
     }
 
     /// Whether the run in `folder` is of this configuration.
     pub fn is_in(&self, folder: &Path) -> bool {
-        Self::read(folder).is_ok_and(|there| there == *self)
+        Self::read(folder).is_ok_and(|there| there.is_same_as(self))
     }
 
     /// Refuses a folder that holds a run.
@@ -116,24 +209,28 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Makes a new run's folder with this configuration and what was fitted for it.
+    /// Begins a new run in `folder`, which is locked, with this configuration and what was fitted for it.
     ///
     /// The configuration is written last and removed first: a folder that has one holds a run.
     ///
     /// # Errors
     /// [`RunError::Exists`] when a run is there and `overwrite` is not set.
-    pub fn create(&self, fitted: &Fitted, folder: &Path, overwrite: bool) -> Result<(), RunError> {
+    pub fn create(
+        &self,
+        fitted: &Fitted,
+        lock: &FolderLock,
+        overwrite: bool,
+    ) -> Result<(), RunError> {
+        let folder = lock.folder();
         if !overwrite {
             Self::refuse_existing(folder)?;
         }
         // What an older run left must not be taken for this one's.
         folder::remove(folder)?;
-        std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
-            path: folder.to_owned(),
-            source,
-        })?;
         fitted.write(folder)?;
-        Ok(config_file::write(&folder.join(CONFIG), self)?)
+        let mut config = self.clone();
+        config.change_paths(|path| paths::relative_to(folder, path));
+        Ok(config_file::write(&folder.join(CONFIG), &config)?)
     }
 }
 
@@ -268,6 +365,42 @@ mod tests {
         // Trained from another directory
         assert!(same_source(&own, "elsewhere/d.csv") && !same_source(&own, "elsewhere/e.csv"));
         assert!(same_source("digits", "digits") && !same_source("digits", "adding"));
+    }
+
+    #[test]
+    fn a_moved_run_and_its_data_are_found_together() {
+        let root = tempfile::tempdir().unwrap();
+        let (before, after) = (root.path().join("a"), root.path().join("b"));
+        std::fs::create_dir_all(before.join("runs")).unwrap();
+        for file in ["d.csv", "t.csv"] {
+            std::fs::write(before.join(file), "").unwrap();
+        }
+        let source = before.join("d.csv").to_string_lossy().into_owned();
+        let mut config = config(&source, TrainConfig::default());
+        config.data.test = Some(before.join("t.csv"));
+        let data = data::open("digits", &Options::default()).unwrap();
+        let fitted = Fitted::fit(&config.train, &data.train).unwrap();
+        let run = before.join("runs/r");
+        let lock = FolderLock::take(&run).unwrap();
+        config.create(&fitted, &lock, false).unwrap();
+        drop(lock);
+        assert!(config.is_in(&run));
+        std::fs::rename(&before, &after).unwrap();
+        let mut found = RunConfig::read(&after.join("runs/r")).unwrap();
+        assert_eq!(
+            paths::located(Path::new(&found.source)),
+            paths::located(&after.join("d.csv"))
+        );
+        // The data alone moves on, and the test file with it.
+        let last = root.path().join("c");
+        std::fs::create_dir(&last).unwrap();
+        for file in ["d.csv", "t.csv"] {
+            std::fs::rename(after.join(file), last.join(file)).unwrap();
+        }
+        let error = found.open_data_of(&fitted, &run).unwrap_err();
+        assert!(matches!(error, RunError::NoData { .. }), "{error}");
+        found.name_data(&last.join("d.csv").to_string_lossy());
+        assert_eq!(found.data.test, Some(last.join("t.csv")));
     }
 
     #[test]

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{BuiltIn, Options};
+use crate::data::Options;
 use crate::files::atomic::{self, WriteFileError};
+use crate::run::paths;
 use crate::search::SearchConfig;
 use crate::train::TrainConfig;
 
@@ -80,14 +81,15 @@ impl ConfigFile {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        config.source = config.source.map(|source| {
-            if BuiltIn::named(&source).is_some() {
-                source
-            } else {
-                folder.join(source).to_string_lossy().into_owned()
-            }
+        let Self {
+            source,
+            data,
+            train,
+            ..
+        } = &mut config;
+        paths::change(source.as_mut(), data, train, |path| {
+            paths::from_file_in(folder, path)
         });
-        config.data.test = config.data.test.map(|test| folder.join(test));
         Ok(config)
     }
 

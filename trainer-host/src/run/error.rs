@@ -6,6 +6,7 @@ use crate::data::{DataError, OpenError};
 use crate::files::atomic::WriteFileError;
 use crate::run::checkpoint::CheckpointError;
 use crate::run::config_file::ConfigError;
+use crate::run::fitted::NetworkOrigin;
 use crate::train::SplitRule;
 
 /// Why a run cannot be read or written.
@@ -47,6 +48,36 @@ pub enum RunError {
     Exists {
         /// The folder.
         path: PathBuf,
+    },
+    /// The data is not where the run had it.
+    #[error("{}: is not there, and was the data of {} when that run began; name its new place by --data, or change it in {}", data.display(), folder.display(), folder.join("config.toml").display())]
+    NoData {
+        /// The run.
+        folder: PathBuf,
+        /// The file that is missing.
+        data: PathBuf,
+    },
+    /// The data is not what the run began with.
+    #[error("{}: {data} is no longer the data that this run began with; bring that back, name it by --data, or start a new run", folder.display())]
+    OtherData {
+        /// The run.
+        folder: PathBuf,
+        /// Its data.
+        data: String,
+    },
+    /// Another process works in the folder.
+    #[error("{}: another process is at work in this run folder; wait for it to end, or choose another folder", folder.display())]
+    Busy {
+        /// The run.
+        folder: PathBuf,
+    },
+    /// The network was not trained here.
+    #[error("{}: this run's network was {origin}, so that there is no training to go on with; train from it by `trainer-host train DATA --init {} --out NEW_RUN`", folder.display(), folder.display())]
+    NotTrained {
+        /// The run.
+        folder: PathBuf,
+        /// Where the network came from.
+        origin: NetworkOrigin,
     },
     /// A run to begin with or to learn from was trained on this run's validation part.
     #[error("{}: was trained on some of this run's validation part: it split off {split}, and this run {own}; leave --split-seed and --validation-fold out, begin with and learn from runs of one split, or take no validation part by --validation-share 0", folder.display())]

@@ -1,13 +1,18 @@
-//! What a run fitted to its training part, `model.toml`: the network's structure, normalisation and names.
+//! What a run fitted to its training part, `model.toml`: the network's structure and origin, the data that it
+//! is of, normalisation, raw formats and names.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Normalisation, Schema};
+use crate::data::{Dataset, Normalisation, Parts, Schema, views};
+use crate::integers::assemble::{DataLimit, raw_formats};
+use crate::integers::input_format::{InputFormat, MAX_SHIFT, RawRangeError, choose_formats};
 use crate::network::{Head, Mode, Network, NetworkConfig};
 use crate::run::config_file;
+use crate::run::data_checksum::DataChecksum;
 use crate::run::error::RunError;
 use crate::run::folder::FITTED;
 use crate::train::TrainConfig;
@@ -16,6 +21,12 @@ use crate::train::TrainConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fitted {
+    /// Where the network came from; trained, in a run of an earlier version.
+    #[serde(default)]
+    pub origin: NetworkOrigin,
+    /// The data that the run began with; not known in a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataChecksum>,
     /// The network's structure.
     pub network: NetworkConfig,
     /// Channels, outputs and kind of the data.
@@ -25,17 +36,75 @@ pub struct Fitted {
     /// Of a regression's targets; the network's own outputs are normalised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Normalisation>,
+    /// What firmware feeds, channel by channel, `[I]`; empty in a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raw: Vec<InputFormat>,
+}
+
+/// Where a run's network came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkOrigin {
+    /// This program trained it.
+    #[default]
+    Trained,
+    /// Another program trained it.
+    Imported {
+        /// The file that it was read from.
+        file: PathBuf,
+    },
+}
+
+impl fmt::Display for NetworkOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trained => write!(f, "trained"),
+            Self::Imported { file } => write!(f, "imported from {}", file.display()),
+        }
+    }
 }
 
 impl Fitted {
-    /// Fits the normalisation to the training part.
-    pub fn fit(config: &TrainConfig, train: &Dataset) -> Self {
-        Self {
+    /// Fits normalisation and raw formats to the training part.
+    ///
+    /// # Errors
+    /// When no model file holds its values or names.
+    pub fn fit(config: &TrainConfig, train: &Dataset) -> Result<Self, DataLimit> {
+        Ok(Self {
+            origin: NetworkOrigin::Trained,
+            data: None,
             network: config.network(train),
             schema: train.schema(),
             inputs: Normalisation::of_inputs(train),
             targets: Normalisation::of_targets(train),
+            raw: raw_formats(train)?,
+        })
+    }
+
+    /// The raw format of each channel, `[I]`; a run of an earlier version has those that its training part
+    /// gives.
+    ///
+    /// # Errors
+    /// For the first channel that raw integers cannot hold.
+    pub fn raw_formats(&self, train: &Dataset) -> Result<Vec<InputFormat>, RawRangeError> {
+        match self.raw.as_slice() {
+            [] => choose_formats(&train.channels, &views(&train.sequences)),
+            raw => Ok(raw.to_vec()),
         }
+    }
+
+    /// Whether `data` is what a run of `config` began with; of a run of an earlier version, whether it gives
+    /// the same normalisation.
+    pub fn is_of(&self, data: &Parts, config: &TrainConfig) -> bool {
+        if let Some(checksum) = &self.data {
+            return checksum.is_of(data);
+        }
+        // A run that began with another one took that one's normalisation over.
+        let own_fit = config.init.is_none() && self.origin == NetworkOrigin::Trained;
+        data.train.schema() == self.schema
+            && (!own_fit
+                || Normalisation::of_inputs(&data.train) == self.inputs
+                    && Normalisation::of_targets(&data.train) == self.targets)
     }
 
     /// A copy of `data` as the network sees it.
@@ -102,6 +171,8 @@ impl Fitted {
             schema,
             inputs,
             targets,
+            raw,
+            ..
         } = self;
         let per_step = network.mode == Mode::SequenceToSequence;
         if per_step != schema.task.is_per_step() || targets.is_some() == schema.task.is_class() {
@@ -127,6 +198,19 @@ impl Fitted {
                 network.outputs
             ));
         }
+        let formats = raw.len();
+        if ![0, network.inputs].contains(&formats) {
+            let inputs = network.inputs;
+            return Some(format!(
+                "network.inputs is {inputs}, but raw has {formats} formats"
+            ));
+        }
+        if let Some(format) = raw.iter().find(|format| format.shift > MAX_SHIFT) {
+            let shift = format.shift;
+            return Some(format!(
+                "raw.shift is {shift}, and must be at most {MAX_SHIFT}"
+            ));
+        }
         let targets = targets.iter().map(|t| ("targets", t, network.outputs));
         [("inputs", inputs, network.inputs)]
             .into_iter()
@@ -135,5 +219,61 @@ impl Fitted {
                 let wrong = normalisation.wrong_for(length)?;
                 Some(format!("{name}: {wrong}"))
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Options, open_split};
+
+    fn digits() -> Parts {
+        let mut options = Options::default();
+        options.sizes.train = Some(60);
+        open_split("digits", &options, 0.2, 1).unwrap()
+    }
+
+    #[test]
+    fn a_fit_is_read_as_it_was_written_and_an_earlier_version_s_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, data) = (TrainConfig::default(), digits());
+        let mut fitted = Fitted::fit(&config, &data.train).unwrap();
+        fitted.data = Some(DataChecksum::of(&data));
+        for origin in [
+            NetworkOrigin::Trained,
+            NetworkOrigin::Imported {
+                file: "net.onnx".into(),
+            },
+        ] {
+            fitted.origin = origin;
+            fitted.write(folder.path()).unwrap();
+            assert_eq!(Fitted::read(folder.path()).unwrap(), fitted);
+        }
+        // Without the entries that earlier versions did not write.
+        let path = folder.path().join(FITTED);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut table: toml::Table = toml::from_str(&text).unwrap();
+        for key in ["origin", "data", "raw"] {
+            assert!(table.remove(key).is_some(), "{key}");
+        }
+        std::fs::write(&path, toml::to_string(&table).unwrap()).unwrap();
+        let earlier = Fitted::read(folder.path()).unwrap();
+        assert_eq!(earlier.origin, NetworkOrigin::Trained);
+        assert_eq!(earlier.raw_formats(&data.train).unwrap(), fitted.raw);
+        assert!(earlier.is_of(&data, &config));
+        let mut other = data.clone();
+        other.train.sequences[0] += 0.5;
+        assert!(!earlier.is_of(&other, &config) && !fitted.is_of(&other, &config));
+    }
+
+    #[test]
+    fn refuses_raw_formats_of_another_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = digits();
+        let mut fitted = Fitted::fit(&TrainConfig::default(), &data.train).unwrap();
+        fitted.raw.pop();
+        fitted.write(folder.path()).unwrap();
+        let error = Fitted::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("raw has"), "{error}");
     }
 }

@@ -1,8 +1,10 @@
-//! The names of the files in a run's folder, and how a run is removed from it.
+//! A run's folder: the names of its files, the lock of the process that writes them, and how a run is removed.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use crate::files::atomic::WriteFileError;
+use crate::files::atomic::{self, WriteFileError};
 use crate::run::error::RunError;
 
 /// The chosen network.
@@ -25,6 +27,54 @@ pub const MODEL: &str = "model.lstm";
 pub(super) const CONFIG: &str = "config.toml";
 /// What was fitted or found.
 pub(super) const FITTED: &str = "model.toml";
+
+/// Held by the process that writes the run; the system takes it back from one that ends or crashes.
+const LOCK: &str = ".lock";
+
+/// The right to write in a run's folder, until it is dropped.
+#[derive(Debug)]
+pub struct FolderLock {
+    folder: PathBuf,
+    _file: File,
+}
+
+impl FolderLock {
+    /// Takes the folder, makes it where it is not there, and sweeps what a killed process left half-written.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] while another process has it, and when the folder cannot be written.
+    pub fn take(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join(LOCK);
+        let failed = |source| WriteFileError {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let mut options = File::options();
+        let file = options.create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let folder = folder.to_owned();
+                return Err(RunError::Busy { folder });
+            }
+            // Some file systems know no locks; a run is trained there nonetheless.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
+        }
+        atomic::sweep(folder);
+        Ok(Self {
+            folder: folder.to_owned(),
+            _file: file,
+        })
+    }
+
+    /// Of the run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
 
 /// Removes the run that is in `folder`, its configuration first.
 ///
@@ -49,4 +99,25 @@ pub fn remove(folder: &Path) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_once_and_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("new/run");
+        let lock = FolderLock::take(&run).unwrap();
+        let error = FolderLock::take(&run).unwrap_err();
+        assert!(matches!(error, RunError::Busy { .. }), "{error}");
+        drop(lock);
+        let (left, own) = (run.join(".writing-x1.tmp"), run.join("notes.tmp"));
+        for file in [&left, &own] {
+            std::fs::write(file, "half").unwrap();
+        }
+        let lock = FolderLock::take(&run).unwrap();
+        assert!(!left.exists() && own.exists() && lock.folder() == run);
+    }
 }

@@ -2,24 +2,27 @@
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `config.toml` | data source and training configuration: all that the run follows from |
-//! | `model.toml` | what was fitted or found: network structure, normalisation, names |
+//! | `config.toml` | data source and training configuration: all that the run follows from; paths are relative to it |
+//! | `model.toml` | what was fitted or found: origin, checksum of the data, network structure, normalisation, raw formats, names |
 //! | `weights.safetensors` | the chosen network |
 //! | `checkpoint.safetensors` | the state after the last finished epoch, for `--resume` |
 //! | `log.jsonl` | one line an epoch |
 //! | `metrics.json`, `report.html` | final figures and pictures |
 //! | `quantised.safetensors`, `quantisation.html` | the integers and their report, after `quantise` |
 //! | `model.lstm` | the model file, after `export` |
+//! | `.lock` | locked by the process that writes the run |
 
 pub mod checkpoint;
 pub mod choose;
 mod config;
 pub mod config_file;
+mod data_checksum;
 mod error;
 mod fitted;
 mod folder;
 pub mod integers;
 mod log;
+mod paths;
 pub mod quantisation;
 pub mod quantised_file;
 
@@ -27,15 +30,17 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use crate::data::{Dataset, Parts, Place, views};
+use crate::data::{Dataset, Parts, views};
 use crate::network::Network;
 use crate::run::checkpoint::CheckpointError;
 
 pub use config::RunConfig;
+pub use data_checksum::DataChecksum;
 pub use error::RunError;
-pub use fitted::Fitted;
+pub use fitted::{Fitted, NetworkOrigin};
 pub use folder::{
-    CHECKPOINT, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED, REPORT, WEIGHTS, remove,
+    CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED, REPORT, WEIGHTS,
+    remove,
 };
 pub use log::read_log;
 
@@ -53,6 +58,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// The network and what was fitted for it.
+    pub fn network_and_fit(&self) -> (&Network, &Fitted) {
+        (&self.network, &self.fitted)
+    }
+
     /// Outputs of the f32 network for `part`, whose sequences are in real units.
     pub fn outputs(&self, part: &Dataset) -> Vec<Array2<f32>> {
         let sequences = self.fitted.normalised_inputs(part);
@@ -62,12 +72,9 @@ impl Run {
     /// Opens the run's data, as [`RunConfig::open_data`] does.
     ///
     /// # Errors
-    /// When it cannot be read or split, or is no longer of the kind that the run was trained on.
+    /// When it cannot be read or split, or is no longer what the run began with.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        let data = self.config.open_data()?;
-        let place = Place::file(Path::new(&self.config.source));
-        data.train.require(&self.fitted.schema, &place)?;
-        Ok(data)
+        self.config.open_data_of(&self.fitted, &self.folder)
     }
 
     /// Opens a run's folder.

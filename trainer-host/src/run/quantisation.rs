@@ -9,7 +9,7 @@ use lstm_nostd::{ArtifactError, Model};
 use serde::Serialize;
 
 use crate::cost::{self, Core};
-use crate::data::{Parts, views};
+use crate::data::{Dataset, Parts, views};
 use crate::evaluate::{Comparison, Score, compare};
 use crate::integers::disagreement::{self, Disagreements};
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
@@ -132,29 +132,16 @@ pub fn measure(
     files: Files,
 ) -> Result<QuantisationReport, ArtifactError> {
     let model = Model::parse(&chosen.bytes)?;
-    let some = evenly_spaced(
-        &(0..data.train.len()).collect::<Vec<_>>(),
-        COMPARED_SEQUENCES,
-    );
-    let compared = data.train.select(&some);
-    let normalised = run.fitted.normalised_inputs(&compared);
-    let layers = layer_error::measure(
-        &run.network,
-        &model,
-        &views(&normalised),
-        &views(&compared.sequences),
-    );
+    let layers = layer_errors(run, data, &model);
     let (part, judged) = match (&data.test, &data.validation) {
         (Some(test), _) => ("test part", test),
         (None, Some(validation)) => ("validation part", validation),
         (None, None) => ("training part", &data.train),
     };
-    let normalised = run.fitted.normalised_inputs(judged);
     let reference = reference(run);
     let other = reference.as_ref().unwrap_or(run);
     let found = stream::outputs(&model, &views(&judged.sequences));
     let comparison = compare(judged, &other.outputs(judged), &found);
-    let rms: Vec<f64> = layers.iter().map(|layer| layer.hidden_rms).collect();
     let fake = chosen.quantised.fake(&run.network.config).network;
     let lstm = &chosen.file.lstm;
     Ok(QuantisationReport {
@@ -166,12 +153,7 @@ pub fn measure(
         candidates: chosen.candidates,
         part,
         classes: class_changes(&comparison),
-        disagreements: if same_shape(&other.network, &run.network) {
-            let inputs = other.fitted.normalised_inputs(judged);
-            disagreement::find(&other.network, &model, (judged, &inputs), &rms)
-        } else {
-            Disagreements::default()
-        },
+        disagreements: disagreements(run, other, &model, judged, &layers),
         comparison,
         layers,
         weights: weight_errors(&run.network, &fake, schemes),
@@ -190,14 +172,45 @@ pub fn measure(
                 instructions: cost::step_of(core, &model).instructions.round() as u64,
             })
             .collect(),
-        traces: match (normalised.first(), judged.sequences.first()) {
-            (Some(normalised), Some(real)) => {
-                unit_traces(&run.network, &model, normalised.view(), real.view())
-            }
-            _ => Vec::new(),
-        },
+        traces: traces(run, &model, judged),
         reference: reference.map(|run| run.folder),
     })
+}
+
+/// Each recurrent layer's integers against f32, over some of the training part.
+fn layer_errors(run: &Run, data: &Parts, model: &Model<'_>) -> Vec<LayerError> {
+    let all: Vec<usize> = (0..data.train.len()).collect();
+    let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
+    let normalised = run.fitted.normalised_inputs(&compared);
+    let (normalised, real) = (views(&normalised), views(&compared.sequences));
+    layer_error::measure(&run.network, model, &normalised, &real)
+}
+
+/// Where the decisions of `other`'s f32 network and of the run's integers differ; nothing where hidden states
+/// cannot be compared unit by unit.
+fn disagreements(
+    run: &Run,
+    other: &Run,
+    model: &Model<'_>,
+    judged: &Dataset,
+    layers: &[LayerError],
+) -> Disagreements {
+    if other.network.config != run.network.config {
+        return Disagreements::default();
+    }
+    let rms: Vec<f64> = layers.iter().map(|layer| layer.hidden_rms).collect();
+    let inputs = other.fitted.normalised_inputs(judged);
+    disagreement::find(&other.network, model, (judged, &inputs), &rms)
+}
+
+/// Units to draw, over the first sequence.
+fn traces(run: &Run, model: &Model<'_>, judged: &Dataset) -> Vec<UnitTrace> {
+    let Some(real) = judged.sequences.first() else {
+        return Vec::new();
+    };
+    let mut normalised = real.clone();
+    run.fitted.inputs.apply(&mut normalised);
+    unit_traces(&run.network, model, normalised.view(), real.view())
 }
 
 /// The network before quantisation-aware training, if that was fine-tuning of a run that is still there:
@@ -206,11 +219,6 @@ fn reference(run: &Run) -> Option<Run> {
     let TrainConfig { qat, init, .. } = &run.config.train;
     let before = Run::open(init.as_ref().filter(|_| qat.is_some())?).ok()?;
     (before.fitted.schema == run.fitted.schema).then_some(before)
-}
-
-/// Whether hidden states can be compared unit by unit.
-fn same_shape(a: &Network, b: &Network) -> bool {
-    a.config == b.config
 }
 
 fn weight_errors(exact: &Network, fake: &Network, schemes: &[Scheme]) -> Vec<WeightError> {

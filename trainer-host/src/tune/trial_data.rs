@@ -7,7 +7,7 @@ use super::trial::{TrialError, decisions};
 use super::trial_config::{TrialConfig, footprint};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Parts, SplitError};
-use crate::integers::assemble::{GOLDEN_STEPS, check_data};
+use crate::integers::assemble::{GOLDEN_STEPS, raw_formats};
 use crate::run::RunConfig;
 use crate::search::SearchConfig;
 use crate::training_run::TrainingRunError;
@@ -61,7 +61,7 @@ impl TrialData {
             return Err(TrialError::Initial);
         }
         let parts = without_test(base)?;
-        check_data(&parts.train).map_err(TrainingRunError::from)?;
+        raw_formats(&parts.train).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
             shape: Shape::of(&parts.train),

@@ -222,7 +222,12 @@ impl FoldTraining {
         let run = Run::open(&self.folder(folder))?;
         let judge = self.judge()?;
         let request = request(trial_config, &run);
-        let chosen = choose(&run, &self.parts.train, Some(judge), &request)?;
+        let chosen = choose(
+            run.network_and_fit(),
+            &self.parts.train,
+            Some(judge),
+            &request,
+        )?;
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
         let integers = score(judge, &stream::outputs(&model, &views(&judge.sequences)));
         let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);

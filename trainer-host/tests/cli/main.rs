@@ -10,6 +10,7 @@ mod making_it_fit;
 mod refused_data;
 mod refused_files;
 mod refused_flags;
+mod run_data;
 mod same_weights;
 mod several_runs;
 mod stages;

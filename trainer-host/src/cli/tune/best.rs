@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
-use crate::cli::{Printer, interrupt, train};
+use super::search::data_of;
+use crate::cli::run_data::RunData;
+use crate::cli::training::train;
+use crate::cli::{Printer, interrupt};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, views};
 use crate::evaluate::{Comparison, compare};
@@ -24,7 +27,6 @@ use crate::tune::finalists::{RepeatedScore, Repeats};
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::trial::request;
 use crate::tune::trial_config::TrialConfig;
-use crate::tune::trial_data::TrialData;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -49,6 +51,8 @@ pub(super) struct Args {
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]
+    data: RunData,
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -72,6 +76,7 @@ struct Retrained {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let mut study = args.place.open()?;
+    args.data.apply(&mut study.definition.config);
     let mut trials = study.trials()?;
     let definition = &study.definition;
     let limits = args.limits.limits().or(definition.search.chip);
@@ -81,7 +86,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     if args.limits.are_given() {
         // The study stores footprints for its own core and clock only.
-        let data = TrialData::open(&definition.config)?;
+        let data = data_of(&study)?;
         for trial in &mut trials {
             let trial_config = TrialConfig::new(&definition.config, &trial.point)?;
             trial.footprint = data.footprint(&trial_config, &limits)?;
@@ -101,9 +106,15 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
+    data_of(&study)?;
     let run = trained(&trial_config.run, &args.out, args.overwrite)?;
     let data = run.open_data()?;
-    let quantised = choose(&run, &data.train, None, &request(&trial_config, &run))?;
+    let quantised = choose(
+        run.network_and_fit(),
+        &data.train,
+        None,
+        &request(&trial_config, &run),
+    )?;
     quantised_file::write(&args.out.join(QUANTISED), &quantised.file, &run.network)?;
     let core = limits.core();
     let bytes = quantised.file.to_bytes_in(core.order())?;
@@ -178,7 +189,7 @@ fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Ru
     } else {
         TrainingRun::begin(config.clone(), out, overwrite)?
     };
-    train::train(run, out, "", &stop)?;
+    train(run, out, "", &stop)?;
     Ok(Run::open(out)?)
 }
 

@@ -236,15 +236,21 @@ fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, Tri
     if let Some(source) = &settings.source {
         study.definition.config.source.clone_from(source);
     }
+    let data = data_of(&study)?;
+    Ok((study, data))
+}
+
+/// The data of a study that is there; refuses what is no longer what it began with.
+pub(super) fn data_of(study: &Study) -> anyhow::Result<TrialData> {
     let data = TrialData::open(&study.definition.config)?;
     if data.checksum() != study.definition.data_crc {
         bail!(
-            "{}: is not the data that study {:?} began with",
+            "{}: is not the data that study {:?} began with; bring that back, or name it by its new path",
             study.definition.config.source,
             study.name()
         );
     }
-    Ok((study, data))
+    Ok(data)
 }
 
 /// The study of these settings: a new one, or the existing one.

@@ -1,0 +1,88 @@
+//! One LSTM layer of a quantised file; rows are gates in the order i, f, g, o.
+//!
+//! | tensor | type and shape |
+//! | --- | --- |
+//! | `lstm.L.w_x`, `lstm.L.w_h` | i8 `[4H, I]`, `[4H, H]` |
+//! | `lstm.L.bias`, `lstm.L.mult` | i32 `[4H]` |
+//! | `lstm.L.peephole` | i16 `[3, H]` for i, f, o; absent without peepholes |
+
+use lstm_nostd::artifact::Lstm;
+use lstm_nostd::kernels::Scheme;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use super::{matrix, read_matrix, rows_of, scheme_name};
+use crate::files::tensors::{Tensor, values, vector};
+
+/// Rows of the matrices for each unit.
+const ROWS: usize = 4;
+
+/// What the tensors do not say of the layer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    #[serde(with = "scheme_name")]
+    scheme: Scheme,
+    x_shift: u8,
+    h_shift: u8,
+    input_shift: u8,
+    cell_int_bits: u8,
+}
+
+/// The tensors of the layer `name`.
+pub(super) fn tensors(layer: &Lstm, name: &str) -> Vec<(String, Tensor)> {
+    let mut tensors = vec![
+        (format!("{name}.w_x"), matrix(&layer.w_x)),
+        (format!("{name}.w_h"), matrix(&layer.w_h)),
+        (format!("{name}.bias"), vector(&layer.bias)),
+        (format!("{name}.mult"), vector(&layer.mult)),
+    ];
+    if !layer.peephole.is_empty() {
+        tensors.push((format!("{name}.peephole"), matrix(&layer.peephole)));
+    }
+    tensors
+}
+
+impl Record {
+    pub(super) fn of(layer: &Lstm) -> Self {
+        Self {
+            scheme: layer.scheme,
+            x_shift: layer.x_shift,
+            h_shift: layer.h_shift,
+            input_shift: layer.input_shift,
+            cell_int_bits: layer.cell_int_bits,
+        }
+    }
+
+    /// The layer `name` of this record, which has `width` inputs.
+    pub(super) fn read(
+        &self,
+        tensors: &SafeTensors<'_>,
+        name: &str,
+        width: usize,
+    ) -> Result<Lstm, String> {
+        let part = |part: &str| format!("{name}.{part}");
+        let rows = rows_of(tensors, &part("w_h"))?;
+        if rows == 0 || !rows.is_multiple_of(ROWS) {
+            let name = part("w_h");
+            return Err(format!("{name}: found {rows} rows, needed {ROWS} a unit"));
+        }
+        let units = rows / ROWS;
+        let peephole = part("peephole");
+        Ok(Lstm {
+            scheme: self.scheme,
+            x_shift: self.x_shift,
+            h_shift: self.h_shift,
+            input_shift: self.input_shift,
+            cell_int_bits: self.cell_int_bits,
+            w_x: read_matrix(tensors, &part("w_x"), rows, width)?,
+            w_h: read_matrix(tensors, &part("w_h"), rows, units)?,
+            bias: values(tensors, &part("bias"), &[rows])?,
+            mult: values(tensors, &part("mult"), &[rows])?,
+            peephole: match tensors.tensor(&peephole) {
+                Ok(_) => read_matrix(tensors, &peephole, 3, units)?,
+                Err(_) => Vec::new(),
+            },
+        })
+    }
+}

@@ -1,0 +1,437 @@
+//! A quantised network on disk, between `quantise` and `export`: a `safetensors` file of integers
+//! that NumPy and others read.
+//!
+//! | tensor | type and shape |
+//! | --- | --- |
+//! | `input.mean`, `input.mult` | i32 `[I]` |
+//! | `lstm.L.*` | in `lstm.rs` |
+//! | `dense.L.*` | in `dense.rs` |
+//! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
+//!
+//! The metadata entry `lstm-nostd` holds the rest as JSON: one record for each input and for each layer, the
+//! names of outputs, and the fingerprint of the f32 weights that the integers came from. A further kind of
+//! layer brings a file with its record and a line in `Layer`.
+
+mod dense;
+mod lstm;
+
+use std::path::{Path, PathBuf};
+
+use lstm_nostd::InputChannel;
+use lstm_nostd::artifact::ModelFile;
+use lstm_nostd::kernels::Scheme;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::files::atomic::WriteFileError;
+use crate::files::tensors::{self, Element, Tensor, values, vector};
+use crate::network::{Head, Mode, Network};
+
+/// Of the metadata; version 1 had a list for each field of a layer, and no number.
+const FORMAT: u32 = 2;
+
+/// Why a quantised network cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be opened.
+    #[error("{}: cannot be read: {source}; make it with `trainer-host quantise`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another version of this program wrote the file.
+    #[error("{}: another version of trainer-host wrote it (format {found}, and this one reads {FORMAT}); make it again with `trainer-host quantise`", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// The integers are of other weights.
+    #[error("{}: these integers are not of the run's weights, which are newer or another network's; make them again with `trainer-host quantise`", path.display())]
+    OtherWeights {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no quantised network, or a damaged one.
+    #[error("{}: {problem}; make it again with `trainer-host quantise`", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and in which tensor or field.
+        problem: String,
+    },
+}
+
+/// What the tensors do not say.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    /// [`FORMAT`]
+    format: u32,
+    /// [`Network::fingerprint`] of what was quantised.
+    weights: String,
+    head: Head,
+    mode: Mode,
+    output_exponent: i8,
+    inputs: Vec<Input>,
+    /// First to last.
+    layers: Vec<Layer>,
+    output_names: Vec<String>,
+}
+
+/// The number that every version of the metadata has, or had none.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default = "first_format")]
+    format: u32,
+}
+
+fn first_format() -> u32 {
+    1
+}
+
+/// One input channel.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    name: String,
+    shift: u8,
+    frac_bits: u8,
+}
+
+/// One layer, by its kind.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Layer {
+    Lstm(lstm::Record),
+    Dense(dense::Record),
+}
+
+/// What a file says, or why it says nothing.
+enum Parsed {
+    /// The integers, and the fingerprint of their weights.
+    Integers(Box<ModelFile>, String),
+    /// Another version's, of that format.
+    Other(u32),
+}
+
+/// Writes `file`, the integers of `network`, to `path`.
+///
+/// # Errors
+/// When the file cannot be written; nothing is left behind then.
+pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), WriteFileError> {
+    let channel = |of: fn(&InputChannel) -> i32| file.channels.iter().map(of).collect::<Vec<_>>();
+    let mut tensors: Vec<(String, Tensor)> = vec![
+        ("input.mean".into(), vector(&channel(|c| c.mean))),
+        ("input.mult".into(), vector(&channel(|c| c.mult))),
+    ];
+    let mut layers = Vec::new();
+    for (l, layer) in file.lstm.iter().enumerate() {
+        tensors.extend(lstm::tensors(layer, &format!("lstm.{l}")));
+        layers.push(Layer::Lstm(lstm::Record::of(layer)));
+    }
+    for (l, layer) in file.dense.iter().enumerate() {
+        tensors.extend(dense::tensors(layer, &format!("dense.{l}")));
+        layers.push(Layer::Dense(dense::Record::of(layer)));
+    }
+    let (raw, outputs): (Vec<_>, Vec<_>) = file.golden.iter().cloned().unzip();
+    tensors.push(("golden.raw".into(), matrix(&raw)));
+    tensors.push(("golden.outputs".into(), matrix(&outputs)));
+    let inputs = file.channels.iter().zip(&file.input_names);
+    let metadata = Metadata {
+        format: FORMAT,
+        weights: network.fingerprint(),
+        head: file.task.into(),
+        mode: file.mode.into(),
+        output_exponent: file.output_exponent,
+        inputs: inputs
+            .map(|(channel, name)| Input {
+                name: name.clone(),
+                shift: channel.shift,
+                frac_bits: channel.frac_bits,
+            })
+            .collect(),
+        layers,
+        output_names: file.output_names.clone(),
+    };
+    tensors::write(path, tensors, Some(&metadata))
+}
+
+/// Reads what [`write()`] wrote for `network`.
+///
+/// # Errors
+/// [`ReadError`]; whether the integers make a model is for the model file's parser to say.
+pub fn read(path: &Path, network: &Network) -> Result<ModelFile, ReadError> {
+    let path = || path.to_owned();
+    let bytes = std::fs::read(path()).map_err(|source| ReadError::Unreadable {
+        path: path(),
+        source,
+    })?;
+    match parse(&bytes) {
+        Ok(Parsed::Integers(file, weights)) if weights == network.fingerprint() => Ok(*file),
+        Ok(Parsed::Integers(..)) => Err(ReadError::OtherWeights { path: path() }),
+        Ok(Parsed::Other(found)) => Err(ReadError::OtherFormat {
+            path: path(),
+            found,
+        }),
+        Err(problem) => Err(ReadError::Damaged {
+            path: path(),
+            problem,
+        }),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Parsed, String> {
+    const NONE: &str = "this is not a quantised network";
+    let tensors = tensors::open(bytes)?;
+    let Version { format } = tensors::metadata(bytes, NONE)?;
+    if format != FORMAT {
+        return Ok(Parsed::Other(format));
+    }
+    let metadata: Metadata = tensors::metadata(bytes, NONE)?;
+    let mut width = metadata.inputs.len();
+    let (mut lstm, mut dense) = (Vec::new(), Vec::new());
+    for (l, layer) in metadata.layers.iter().enumerate() {
+        match layer {
+            Layer::Lstm(_) if !dense.is_empty() => {
+                return Err(format!("layer {l} is recurrent, above a dense one"));
+            }
+            Layer::Lstm(record) => {
+                let layer = record.read(&tensors, &format!("lstm.{}", lstm.len()), width)?;
+                width = layer.w_h.first().map_or(0, Vec::len);
+                lstm.push(layer);
+            }
+            Layer::Dense(record) => {
+                let layer = record.read(&tensors, &format!("dense.{}", dense.len()), width)?;
+                width = layer.weight.len();
+                dense.push(layer);
+            }
+        }
+    }
+    let file = ModelFile {
+        task: metadata.head.into(),
+        mode: metadata.mode.into(),
+        output_exponent: metadata.output_exponent,
+        channels: channels(&tensors, &metadata.inputs)?,
+        golden: golden(&tensors, metadata.inputs.len(), width)?,
+        lstm,
+        dense,
+        input_names: (metadata.inputs.into_iter())
+            .map(|input| input.name)
+            .collect(),
+        output_names: metadata.output_names,
+    };
+    Ok(Parsed::Integers(Box::new(file), metadata.weights))
+}
+
+/// The input stage.
+fn channels(tensors: &SafeTensors<'_>, inputs: &[Input]) -> Result<Vec<InputChannel>, String> {
+    let mean: Vec<i32> = values(tensors, "input.mean", &[inputs.len()])?;
+    let mult: Vec<i32> = values(tensors, "input.mult", &[inputs.len()])?;
+    let channels = inputs.iter().zip(mean.into_iter().zip(mult));
+    Ok(channels
+        .map(|(input, (mean, mult))| InputChannel {
+            mean,
+            mult,
+            shift: input.shift,
+            frac_bits: input.frac_bits,
+        })
+        .collect())
+}
+
+/// Raw inputs and outputs of the golden steps.
+fn golden(
+    tensors: &SafeTensors<'_>,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Vec<(Vec<i32>, Vec<i32>)>, String> {
+    let steps = rows_of(tensors, "golden.raw")?;
+    if steps == 0 {
+        return Ok(Vec::new());
+    }
+    let raw = read_matrix(tensors, "golden.raw", steps, inputs)?;
+    let outputs = read_matrix(tensors, "golden.outputs", steps, outputs)?;
+    Ok(raw.into_iter().zip(outputs).collect())
+}
+
+/// A tensor of two dimensions.
+fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
+    let mut tensor = vector(&rows.concat());
+    tensor.shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
+    tensor
+}
+
+fn rows_of(tensors: &SafeTensors<'_>, name: &str) -> Result<usize, String> {
+    let tensor = tensors
+        .tensor(name)
+        .map_err(|_| format!("no tensor {name:?}"))?;
+    Ok(tensor.shape().first().copied().unwrap_or(0))
+}
+
+fn read_matrix<T: Element>(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    rows: usize,
+    columns: usize,
+) -> Result<Vec<Vec<T>>, String> {
+    if rows == 0 || columns == 0 {
+        return Err(format!(
+            "{name}: needed {rows} × {columns} values, and none is no layer"
+        ));
+    }
+    let all = values(tensors, name, &[rows, columns])?;
+    Ok(all.chunks(columns).map(<[T]>::to_vec).collect())
+}
+
+/// A scheme in JSON: its name.
+mod scheme_name {
+    use super::{Deserialize, Deserializer, Scheme, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(scheme: &Scheme, to: S) -> Result<S::Ok, S::Error> {
+        scheme.name().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Scheme, D::Error> {
+        let name = String::deserialize(from)?;
+        Scheme::from_name(&name).ok_or_else(|| {
+            let known = Scheme::ALL.map(Scheme::name).join(", ");
+            serde::de::Error::custom(format!("scheme {name:?}, and known ones are {known}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Cell, NetworkConfig};
+    use lstm_nostd::artifact::RandomModel;
+    use proptest::prelude::*;
+
+    fn example(seed: u64, peepholes: bool) -> ModelFile {
+        let shape = RandomModel {
+            inputs: 3,
+            hidden: vec![5, 2],
+            dense: vec![4],
+            outputs: 2,
+            peepholes,
+            schemes: Scheme::ALL.to_vec(),
+            seed,
+            ..RandomModel::default()
+        };
+        let mut file = shape.build();
+        file.golden = vec![(vec![1, -2, 3], vec![4, -5])];
+        file
+    }
+
+    /// Any network: the integers above are nobody's.
+    fn network(seed: u64) -> Network {
+        let config = NetworkConfig {
+            inputs: 1,
+            hidden: vec![2],
+            cell: Cell::Lstm { peepholes: false },
+            dense: vec![],
+            outputs: 1,
+            head: Head::Linear,
+            mode: Mode::SequenceToOne,
+        };
+        Network::new(&config, seed).unwrap()
+    }
+
+    #[test]
+    fn integers_of_other_weights_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quantised.safetensors");
+        write(&path, &example(1, true), &network(1)).unwrap();
+        assert!(read(&path, &network(1)).is_ok());
+        let said = read(&path, &network(2)).unwrap_err().to_string();
+        assert!(said.contains("trainer-host quantise"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn read_after_write_is_the_same(seed in any::<u64>(), peepholes in any::<bool>(), golden in any::<bool>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("quantised.safetensors");
+            let mut file = example(seed, peepholes);
+            if !golden {
+                file.golden.clear();
+            }
+            write(&path, &file, &network(1)).unwrap();
+            prop_assert_eq!(read(&path, &network(1)).unwrap(), file);
+        }
+
+        #[test]
+        fn a_damaged_file_is_refused_or_read(at in any::<prop::sample::Index>(), value in any::<u8>(), cut in any::<bool>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("quantised.safetensors");
+            write(&path, &example(1, true), &network(1)).unwrap();
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = at.index(bytes.len());
+            if cut {
+                bytes.truncate(at);
+                prop_assert!(parse(&bytes).is_err());
+            } else {
+                bytes[at] = value;
+                if let Ok(Parsed::Integers(file, _)) = parse(&bytes) {
+                    // Whatever was read, the model file's own check decides.
+                    let _ = file.to_bytes();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quantised.safetensors");
+        // As earlier versions wrote it: a list for each field in place of a record for each layer.
+        let old = serde_json::json!({"weights": "0", "schemes": ["w8a16"], "x_shift": [3]});
+        tensors::write(&path, Vec::new(), Some(&old)).unwrap();
+        let error = read(&path, &network(1)).unwrap_err();
+        assert!(matches!(error, ReadError::OtherFormat { .. }), "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains("make it again with `trainer-host quantise`"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn sizes_of_zero_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quantised.safetensors");
+        let said = |change: fn(&mut ModelFile)| {
+            let mut file = example(1, true);
+            change(&mut file);
+            write(&path, &file, &network(1)).unwrap();
+            read(&path, &network(1)).unwrap_err().to_string()
+        };
+        let no_inputs = said(|file| {
+            file.channels.clear();
+            file.input_names.clear();
+            file.lstm[0].w_x.iter_mut().for_each(Vec::clear);
+        });
+        assert!(no_inputs.contains("lstm.0.w_x"), "{no_inputs}");
+        let no_units = said(|file| {
+            let dense = &mut file.dense[0];
+            dense.weight.clear();
+            dense.bias.clear();
+            dense.mult.clear();
+        });
+        assert!(no_units.contains("dense.0.weight"), "{no_units}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = read(Path::new("nowhere/quantised.safetensors"), &network(1))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("nowhere") && error.contains("trainer-host quantise"),
+            "{error}"
+        );
+    }
+}

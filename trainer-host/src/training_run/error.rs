@@ -1,0 +1,49 @@
+//! Why a run cannot begin or go on.
+
+use std::path::PathBuf;
+
+use crate::files::atomic::WriteFileError;
+use crate::integers::assemble::DataLimit;
+use crate::run::RunError;
+use crate::run::checkpoint::CheckpointError;
+use crate::run::choose::ChooseError;
+use crate::train::TrainError;
+
+/// Why a run cannot begin or continue.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingRunError {
+    /// Its folder or its data.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its configuration, or the training itself.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Its checkpoint or weights.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteFileError),
+    /// No model file can be made for the data.
+    #[error(transparent)]
+    Limit(#[from] DataLimit),
+    /// Figures cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The integers of a quantisation-aware run cannot be made.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
+    /// Another run's network cannot be used for this one's data.
+    #[error("{}: its {what} differ from those of this run's data; a run to begin with or to learn from has the same channels, outputs and kind of targets", folder.display())]
+    OtherSchema {
+        /// The other run.
+        folder: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The data was opened with another split than that of the runs that this one starts from or learns from.
+    #[error(
+        "the data has another split than the runs of init and teacher; open it with RunConfig::with_known_split"
+    )]
+    SplitAfterData,
+}

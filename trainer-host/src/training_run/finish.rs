@@ -1,0 +1,131 @@
+//! The end of a run: its network is judged, and figures and pictures are written.
+
+use std::path::PathBuf;
+
+use lstm_nostd::Model;
+use serde::Serialize;
+
+use super::error::TrainingRunError;
+use crate::data::generated::Judgement;
+use crate::data::{BuiltIn, Dataset, Parts, Summary, views};
+use crate::evaluate::{Outputs, Score, score};
+use crate::files::atomic;
+use crate::integers::stream;
+#[cfg(feature = "plots")]
+use crate::report::run_report;
+use crate::run::choose::{Request, choose};
+use crate::run::{METRICS, REPORT, Run};
+use crate::train::{Ending, QAT_CLIPPING, QAT_ROUNDING, TrainError, TrainState, Validation};
+
+/// Final figures of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metrics {
+    /// Its folder.
+    pub run: PathBuf,
+    /// Its pictures; a build without the feature `plots` makes none.
+    pub report: Option<PathBuf>,
+    /// Epochs that were trained.
+    pub epochs: usize,
+    /// Whether these are all epochs, or early stopping ended the run.
+    pub ending: Ending,
+    /// The epoch whose weights were chosen, from 1; the last one's without a validation part.
+    pub best_epoch: Option<usize>,
+    /// The loss and accuracy of that epoch on the validation part, as training measures them.
+    pub best_validation: Option<Validation>,
+    /// Number of the network's parameters.
+    pub parameters: usize,
+    /// The data that it was trained on.
+    pub train_data: Summary,
+    /// What produced the scores: f32, or integers of the schemes of quantisation-aware training.
+    pub judged_as: String,
+    /// Score on the part that chose the weights.
+    pub validation: Option<Score>,
+    /// Score on the part that chose nothing.
+    pub test: Option<Score>,
+    /// Test sequences that pass the criterion of a built-in task's paper.
+    pub criterion: Option<Judgement>,
+}
+
+/// The outputs that judge a run. After quantisation-aware training, its integers compute them.
+pub(crate) fn judged_outputs(
+    run: &Run,
+    data: &Parts,
+    part: &Dataset,
+) -> Result<Outputs, TrainingRunError> {
+    let Some(schemes) = &run.config.train.qat else {
+        return Ok(run.outputs(part));
+    };
+    let schemes = schemes.per_layer(&run.network.config);
+    let request = Request {
+        schemes: schemes.map_err(TrainError::from)?,
+        clipping: Some(QAT_CLIPPING),
+        rounding: Some(QAT_ROUNDING),
+        equal_shifts: false,
+    };
+    let chosen = choose(run.network_and_fit(), &data.train, None, &request)?;
+    let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+    Ok(stream::outputs(&model, &views(&part.sequences)))
+}
+
+/// Judges the chosen network and writes metrics and report.
+pub(super) fn finish(
+    run: &Run,
+    data: &Parts,
+    state: &TrainState,
+    ending: Ending,
+) -> Result<Metrics, TrainingRunError> {
+    let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
+        part.map(|part| judged_outputs(run, data, part)).transpose()
+    };
+    let validation = judge(data.validation.as_ref())?;
+    let validation =
+        (data.validation.as_ref().zip(validation)).map(|(part, outputs)| score(part, &outputs));
+    let test_outputs = data.test.as_ref().zip(judge(data.test.as_ref())?);
+    let test = test_outputs
+        .as_ref()
+        .map(|(part, outputs)| score(part, outputs));
+    let criterion = test_outputs
+        .as_ref()
+        .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
+    let metrics = Metrics {
+        run: run.folder.clone(),
+        report: cfg!(feature = "plots").then(|| run.folder.join(REPORT)),
+        epochs: state.epochs(),
+        ending,
+        best_epoch: state.best.as_ref().map(|best| best.epoch),
+        best_validation: state.best.as_ref().map(|best| best.validation),
+        parameters: run.network.parameter_count(),
+        train_data: data.train.summary(),
+        judged_as: (run.config.train.qat.as_ref()).map_or("f32".into(), ToString::to_string),
+        validation,
+        test,
+        criterion,
+    };
+    let json = serde_json::to_string_pretty(&metrics)?;
+    atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
+    #[cfg(feature = "plots")]
+    write_report(run, data, state, &metrics)?;
+    Ok(metrics)
+}
+
+/// Writes the page that shows the run.
+#[cfg(feature = "plots")]
+fn write_report(
+    run: &Run,
+    data: &Parts,
+    state: &TrainState,
+    metrics: &Metrics,
+) -> Result<(), TrainingRunError> {
+    let scores = [
+        ("validation part", &metrics.validation),
+        ("test part", &metrics.test),
+    ];
+    let shown = data.validation.as_ref().unwrap_or(&data.train);
+    let page = run_report(
+        run,
+        &run.fitted.normalised_inputs(shown),
+        &state.history,
+        &scores,
+    );
+    Ok(atomic::write(&run.folder.join(REPORT), page.as_bytes())?)
+}

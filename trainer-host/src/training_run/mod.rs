@@ -1,0 +1,267 @@
+//! One training run, from its configuration to its finished folder.
+//!
+//! [`TrainingRun::begin`] and [`TrainingRun::resume`] find every error that can be found before anything is
+//! written. [`TrainingRun::train`] then keeps checkpoint and log up to date, and ends with weights, figures and a
+//! report.
+
+mod error;
+mod finish;
+mod other_runs;
+mod recorder;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use crate::data::Parts;
+use crate::network::{Network, NetworkConfig};
+use crate::run::checkpoint;
+use crate::run::{
+    CHECKPOINT, DataChecksum, Fitted, FolderLock, NetworkOrigin, Run, RunConfig, RunError, WEIGHTS,
+};
+use crate::train::{Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
+
+pub use error::TrainingRunError;
+pub use finish::Metrics;
+pub(crate) use finish::judged_outputs;
+
+use finish::finish;
+use other_runs::{initial, teach};
+use recorder::Recorder;
+
+/// A run that is ready to train.
+#[derive(Debug)]
+pub struct TrainingRun {
+    folder: PathBuf,
+    config: RunConfig,
+    data: Parts,
+    fitted: Fitted,
+    /// The other run's network that it starts from, if there is one.
+    initial: Option<Network>,
+    begun: Begun,
+}
+
+#[derive(Debug)]
+enum Begun {
+    /// Nothing is written yet; the flag says whether a run in the folder may be replaced.
+    New { overwrite: bool },
+    /// The run exists; this is the state after its last finished epoch, if there is one.
+    Before(Option<Box<TrainState>>),
+}
+
+impl TrainingRun {
+    /// A new run of `config` in `folder`. Nothing is written yet.
+    ///
+    /// # Errors
+    /// When the configuration or the data does not allow training, or the folder holds a run and `overwrite` is
+    /// not set.
+    pub fn begin(
+        config: RunConfig,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        // Errors that do not need the data are found before the data is read.
+        Self::refuse(&config, folder, overwrite)?;
+        let config = config.with_known_split()?;
+        let data = config.open_data()?;
+        Self::new(config, data, folder, overwrite)
+    }
+
+    /// [`TrainingRun::begin`] with `data` that was already opened as `config` says. `config` must have the split of
+    /// the runs that it names ([`RunConfig::with_known_split`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_with(
+        config: RunConfig,
+        data: Parts,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        Self::refuse(&config, folder, overwrite)?;
+        let known = config.clone().with_known_split()?;
+        if known != config {
+            return Err(TrainingRunError::SplitAfterData);
+        }
+        Self::new(config, data, folder, overwrite)
+    }
+
+    fn refuse(config: &RunConfig, folder: &Path, overwrite: bool) -> Result<(), TrainingRunError> {
+        config.train.validate().map_err(TrainError::from)?;
+        if !overwrite {
+            RunConfig::refuse_existing(folder)?;
+        }
+        Ok(())
+    }
+
+    fn new(
+        mut config: RunConfig,
+        data: Parts,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Self, TrainingRunError> {
+        let (mut fitted, initial) = match initial(&config.train, &data.train)? {
+            Some((fitted, network)) => {
+                config.train.take_structure(&network.config);
+                (fitted, Some(network))
+            }
+            None => (Fitted::fit(&config.train, &data.train)?, None),
+        };
+        config.require_data_of_other_runs(&data)?;
+        fitted.data = Some(DataChecksum::of(&data));
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            data,
+            fitted,
+            initial,
+            begun: Begun::New { overwrite },
+        })
+    }
+
+    /// The run in `folder`, ready to continue after its last finished epoch.
+    ///
+    /// # Errors
+    /// When the folder holds no run, or one whose data is not there or has changed.
+    pub fn resume(folder: &Path) -> Result<Self, TrainingRunError> {
+        let config = RunConfig::read(folder)?;
+        let fitted = Fitted::read(folder)?;
+        let data = config.open_data_of(&fitted, folder)?;
+        Self::after(config, fitted, data, folder)
+    }
+
+    /// [`TrainingRun::resume`] with the run's data at another place than it was.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_from(data: &str, folder: &Path) -> Result<Self, TrainingRunError> {
+        let mut config = RunConfig::read(folder)?;
+        config.name_data(data);
+        let fitted = Fitted::read(folder)?;
+        let data = config.open_data_of(&fitted, folder)?;
+        Self::after(config, fitted, data, folder)
+    }
+
+    /// [`TrainingRun::resume`] with `data` that was already opened as the run's configuration says.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_with(data: Parts, folder: &Path) -> Result<Self, TrainingRunError> {
+        let config = RunConfig::read(folder)?;
+        let fitted = Fitted::read(folder)?;
+        config.require_data_of(&fitted, folder, &data)?;
+        Self::after(config, fitted, data, folder)
+    }
+
+    /// The run in `folder` after its last finished epoch.
+    fn after(
+        config: RunConfig,
+        fitted: Fitted,
+        data: Parts,
+        folder: &Path,
+    ) -> Result<Self, TrainingRunError> {
+        if fitted.origin != NetworkOrigin::Trained {
+            return Err(TrainingRunError::Run(RunError::NotTrained {
+                folder: folder.to_owned(),
+                origin: fitted.origin,
+            }));
+        }
+        let path = folder.join(CHECKPOINT);
+        // A run that was stopped in its first epoch has no checkpoint yet.
+        let state = if path.exists() {
+            let state = checkpoint::read(&path, &fitted.network, config.train.optimiser)?;
+            Some(Box::new(state))
+        } else {
+            None
+        };
+        let initial = match state {
+            None => initial(&config.train, &data.train)?.map(|(_, network)| network),
+            Some(_) => None,
+        };
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            data,
+            fitted,
+            initial,
+            begun: Begun::Before(state),
+        })
+    }
+
+    /// The configuration that determines it.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The network's structure.
+    pub fn structure(&self) -> &NetworkConfig {
+        &self.fitted.network
+    }
+
+    /// Its data, in real units.
+    pub fn data(&self) -> &Parts {
+        &self.data
+    }
+
+    /// Number of finished epochs.
+    pub fn epochs_done(&self) -> usize {
+        self.history().len()
+    }
+
+    /// The records of the finished epochs.
+    pub fn history(&self) -> &[EpochRecord] {
+        match &self.begun {
+            Begun::Before(Some(state)) => &state.history,
+            _ => &[],
+        }
+    }
+
+    /// Trains to the end, or until `stop` is set. A stopped run has no figures; [`TrainingRun::resume`] continues it.
+    ///
+    /// # Errors
+    /// When the loss is no longer a number or a file cannot be written. A failure to write a
+    /// checkpoint is reported at the end: the weights may still find room.
+    pub fn train(
+        self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Option<Metrics>, TrainingRunError> {
+        let train = self.fitted.normalised(&self.data.train);
+        let validation = self.data.validation.as_ref();
+        let validation = validation.map(|part| self.fitted.normalised(part));
+        let config = &self.config.train;
+        let (new, state) = match self.begun {
+            Begun::New { overwrite } => (Some(overwrite), None),
+            Begun::Before(state) => (None, state),
+        };
+        let mut trainer = match state {
+            Some(state) => Trainer::resume(config, &train, validation.as_ref(), *state)?,
+            None => match self.initial {
+                Some(network) => {
+                    Trainer::beginning_with(config, &train, validation.as_ref(), network)?
+                }
+                None => Trainer::new(config, &train, validation.as_ref())?,
+            },
+        };
+        if let Some(distillation) = &config.distillation {
+            let outputs = teach(&distillation.teacher, &self.fitted, &self.data.train)?;
+            trainer = trainer.taught_by(outputs);
+        }
+        // Every error that can be found early has been found; only now is anything written.
+        let lock = FolderLock::take(&self.folder)?;
+        if let Some(overwrite) = new {
+            (self.config).create(&self.fitted, &lock, overwrite)?;
+        }
+        let mut recorder = Recorder::new(&self.folder, observer, &trainer.state().history);
+        let ending = trainer.run(&mut recorder, stop)?;
+        let failure = recorder.failure;
+        if ending == Ending::Stopped {
+            return failure.map_or(Ok(None), Err);
+        }
+        let state = trainer.into_state();
+        checkpoint::write_weights(&self.folder.join(WEIGHTS), state.chosen())?;
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        finish(&Run::open(&self.folder)?, &self.data, &state, ending).map(Some)
+    }
+}

@@ -1,0 +1,73 @@
+//! What a run takes from other runs: the network that it begins with, and a teacher's outputs.
+
+use std::path::Path;
+
+use super::error::TrainingRunError;
+use crate::data::{Dataset, Schema};
+use crate::evaluate::Outputs;
+use crate::integers::assemble::raw_formats;
+use crate::network::Network;
+use crate::network::prune::prune;
+use crate::run::checkpoint;
+use crate::run::{Fitted, NetworkOrigin, Run, WEIGHTS};
+use crate::train::{TrainConfig, TrainError};
+
+/// The network that a run with `init` starts from, and the normalisation that was fitted for it.
+pub(super) fn initial(
+    config: &TrainConfig,
+    train: &Dataset,
+) -> Result<Option<(Fitted, Network)>, TrainingRunError> {
+    let Some(folder) = &config.init else {
+        return Ok(None);
+    };
+    let fitted = Fitted::read(folder)?;
+    refuse_other(folder, &fitted, &train.schema())?;
+    let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
+    if let Some(hidden) = &config.prune_to {
+        network = prune(&network, hidden).map_err(TrainError::from)?;
+    }
+    let fitted = Fitted {
+        origin: NetworkOrigin::Trained,
+        network: network.config.clone(),
+        raw: raw_formats(train)?,
+        ..fitted
+    };
+    Ok(Some((fitted, network)))
+}
+
+/// A teacher's outputs for the training part, normalised like the targets.
+pub(super) fn teach(
+    folder: &Path,
+    fitted: &Fitted,
+    train: &Dataset,
+) -> Result<Outputs, TrainingRunError> {
+    let teacher = Run::open(folder)?;
+    refuse_other(folder, &teacher.fitted, &fitted.schema)?;
+    if teacher.network.config.outputs != fitted.network.outputs {
+        return Err(TrainingRunError::OtherSchema {
+            folder: folder.to_owned(),
+            what: "number of outputs",
+        });
+    }
+    let mut outputs = teacher.outputs(train);
+    if let Some(targets) = &fitted.targets {
+        outputs.iter_mut().for_each(|values| targets.apply(values));
+    }
+    Ok(outputs)
+}
+
+fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), TrainingRunError> {
+    let what = if other.schema.channels != schema.channels {
+        "channels"
+    } else if other.schema.outputs != schema.outputs {
+        "outputs"
+    } else if other.schema.task != schema.task {
+        "targets"
+    } else {
+        return Ok(());
+    };
+    Err(TrainingRunError::OtherSchema {
+        folder: folder.to_owned(),
+        what,
+    })
+}
