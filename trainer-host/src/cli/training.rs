@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::run::RunError;
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
-/// Trains with progress, each line of which begins with `label`.
+/// Trains and shows progress; each line begins with `label`.
 pub(super) fn train(
     run: TrainingRun,
     folder: &Path,
@@ -22,11 +22,11 @@ pub(super) fn train(
     let metrics = run.train(&mut progress, stop)?;
     metrics.ok_or_else(|| {
         let command = format!("trainer-host train --resume {}", folder.display());
-        anyhow!("stopped before the last of {epochs} epochs; go on with `{command}`")
+        anyhow!("stopped before the last of {epochs} epochs; continue with `{command}`")
     })
 }
 
-/// Whether this error is that a run is there already.
+/// Whether this error says that the folder already holds a run.
 pub(super) fn is_existing(error: &TrainingRunError) -> bool {
     matches!(error, TrainingRunError::Run(RunError::Exists { .. }))
 }
