@@ -24,7 +24,7 @@ enum Command {
     /// Show a study's trials and its front; --html draws them.
     Show(show::Args),
     /// Train the best trial again on training and validation part together, quantise it and export it.
-    Best(best::Args),
+    Best(Box<best::Args>),
     /// Run a single trial: settings as JSON on standard input, figures as JSON on standard output.
     Trial(Box<trial::Args>),
 }
@@ -33,7 +33,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     match args.command {
         None => search::run(args.search, printer),
         Some(Command::Show(args)) => show::run(&args, printer),
-        Some(Command::Best(args)) => best::run(args, printer),
+        Some(Command::Best(args)) => best::run(*args, printer),
         Some(Command::Trial(args)) => trial::run(*args, printer),
     }
 }

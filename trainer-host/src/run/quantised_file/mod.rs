@@ -242,12 +242,15 @@ fn channels(tensors: &SafeTensors<'_>, inputs: &[Input]) -> Result<Vec<InputChan
         .collect())
 }
 
-/// Raw inputs and outputs of the golden steps.
+/// Raw inputs `[I]` and outputs `[O]` of a step.
+type GoldenStep = (Vec<i32>, Vec<i32>);
+
+/// The golden steps.
 fn golden(
     tensors: &SafeTensors<'_>,
     inputs: usize,
     outputs: usize,
-) -> Result<Vec<(Vec<i32>, Vec<i32>)>, String> {
+) -> Result<Vec<GoldenStep>, String> {
     let steps = rows_of(tensors, "golden.raw")?;
     if steps == 0 {
         return Ok(Vec::new());
