@@ -1,7 +1,7 @@
-//! How long something took, by the core's SysTick counter.
+//! Measures durations with the core's SysTick counter.
 //!
-//! On real hardware a tick is one clock cycle. Under QEMU with `-icount shift=7` an instruction takes
-//! 128 ns and reads of the counter are exact: a loop of known length, timed once, says how many ticks an
+//! On real hardware, a tick is one clock cycle. In QEMU with `-icount shift=7`, an instruction takes 128 ns and reads
+//! of the counter are exact. There, the counter times a loop of known length once, to find how many ticks an
 //! instruction takes.
 
 use core::arch::asm;
@@ -14,7 +14,7 @@ use lstm_link::TickRate;
 const RELOAD: u32 = 0x00ff_ffff;
 /// Rounds of the loop of known length.
 const ROUNDS: u32 = 10_000;
-/// Its instructions: two per round, and one that loads the number of rounds.
+/// Instructions of that loop: two a round, and one that loads the number of rounds.
 const LOOP_INSTRUCTIONS: u32 = 2 * ROUNDS + 1;
 
 /// A running counter.
@@ -23,7 +23,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Starts to count cycles of the core.
+    /// Starts counting cycles of the core.
     pub fn start(mut systick: SYST) -> Self {
         systick.disable_counter();
         systick.disable_interrupt();
@@ -34,11 +34,10 @@ impl Counter {
         Self { systick }
     }
 
-    /// Runs `f`; its result, and the ticks that it took, or `None` when they were too many to count.
+    /// Runs `f`. Returns its result and the ticks that it took, or `None` if they exceed the counter.
     #[inline(never)]
     pub fn measure<R>(&mut self, f: impl FnOnce() -> R) -> (R, Option<u32>) {
-        // Writing sets the count to zero, from where it goes on at `RELOAD`, and clears the flag that it
-        // came down to zero.
+        // A write sets the count to zero and clears the flag that it reached zero. The count continues at `RELOAD`.
         self.systick.clear_current();
         let before = SYST::get_current();
         let result = f();
@@ -47,7 +46,7 @@ impl Counter {
         (result, ticks)
     }
 
-    /// Times nothing and the loop of known length.
+    /// Times an empty function and the loop of known length.
     pub fn rate(&mut self) -> TickRate {
         let ((), overhead) = self.measure(|| ());
         let ((), loop_ticks) = self.measure(known_loop);

@@ -1,4 +1,4 @@
-//! What the applications share: the board, the counter, the stack's depth, and the link's server.
+//! Code that the applications share: the board, the counter, the depth of the stack, and the server of the link.
 //!
 //! ```text
 //! board → counter, stack → embedded → memory → line → server
@@ -13,6 +13,6 @@ pub mod server;
 pub mod stack;
 
 lstm_nostd::include_model! {
-    /// The model that is compiled in: the file that `LSTM_MODEL` names, or else `../lstm-nostd/examples/tiny.lstm`.
+    /// The embedded model: the file that `LSTM_MODEL` names, or else `../lstm-nostd/examples/tiny.lstm`.
     pub mod embedded = concat!(env!("OUT_DIR"), "/model.lstm")
 }

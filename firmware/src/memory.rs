@@ -15,27 +15,27 @@ const _: () = assert!(
 #[repr(C, align(8))]
 pub struct ModelBytes(pub [u8; CAPACITY.model_bytes]);
 
-/// What the server works with besides its stack.
+/// The server's memory beside its stack.
 pub struct Memory {
-    /// A model file that arrives at run time.
+    /// A model file received at run time.
     pub file: ModelBytes,
-    /// A frame that arrives.
+    /// A received frame.
     pub received: [u8; CAPACITY.frame_bytes],
-    /// A frame that leaves.
+    /// A frame to send.
     pub sent: [u8; CAPACITY.frame_bytes],
     /// The request that arrives, in one frame or several.
     pub request: [u8; CAPACITY.message_bytes],
     /// The last answer, which stays until the next request is complete.
     pub answer: [u8; CAPACITY.message_bytes],
-    /// What the model reads and writes.
+    /// Memory that the model reads and writes.
     pub work: Work,
 }
 
-/// What a model reads and writes.
+/// Memory that a model reads and writes.
 pub struct Work {
     /// State of the stream.
     pub state: State<{ CAPACITY.state_blocks }, { CAPACITY.state_blocks }>,
-    /// Used while a step runs.
+    /// Scratch memory of a step.
     pub scratch: [Block; CAPACITY.scratch_blocks],
     /// Raw inputs of one step.
     pub raw: [i32; CAPACITY.channels],
@@ -46,7 +46,7 @@ pub struct Work {
 }
 
 impl Memory {
-    /// All zero, so that it costs no flash.
+    /// All zeros, so that the initial values take no flash.
     pub const fn new() -> Self {
         Self {
             file: ModelBytes([0; CAPACITY.model_bytes]),

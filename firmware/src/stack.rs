@@ -1,22 +1,22 @@
-//! How deep the stack has been, by painting its free part and looking how far the paint is gone.
+//! Measures the depth of the stack: paints its free part, and later looks how much paint is overwritten.
 
 use cortex_m::register::msp;
 
-/// A word that programs hardly ever write.
+/// The paint: a word that programs hardly ever write.
 const PAINT: u32 = 0xc5c5_a3a3;
-/// Painting and looking leave this much below the caller's stack pointer alone, for their own frames.
+/// Bytes below the caller's stack pointer that stay unpainted, for the frames of painting and looking.
 const MARGIN_BYTES: usize = 128;
-/// At most this much is painted, so that it takes no time where RAM is plentiful.
+/// Most bytes to paint, so that painting is quick on boards with much RAM.
 const WINDOW_BYTES: usize = 32 * 1024;
 
 unsafe extern "C" {
     /// First word after the static variables; cortex-m-rt's linker script defines it.
     static mut __sheap: u32;
-    /// Where the stack begins.
+    /// The beginning of the stack.
     static _stack_start: u32;
 }
 
-/// A painted stretch of the stack.
+/// A painted part of the stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Painted {
     /// Stack pointer when it was painted.
@@ -41,12 +41,12 @@ impl Painted {
         Self { pointer, bottom }
     }
 
-    /// Bytes that were used below the painter's caller since then, at most those that were painted.
+    /// Bytes used since then below the painter's caller; at most the painted ones.
     pub fn used_bytes(&self) -> usize {
         self.pointer.saturating_sub(self.deepest())
     }
 
-    /// Bytes that were used of the whole stack.
+    /// Bytes used of the whole stack.
     pub fn used_bytes_of_all(&self) -> usize {
         (&raw const _stack_start as usize).saturating_sub(self.deepest())
     }

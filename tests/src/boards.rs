@@ -38,7 +38,7 @@ pub fn board(name: &str) -> &'static Board {
     boards::by_name(name).expect("the tests name boards that exist")
 }
 
-/// The ELF file of an application, built when it is first asked for.
+/// The ELF file of an application, built on first use.
 pub fn image(board: &'static Board, application: Application) -> PathBuf {
     static BUILT: Mutex<BTreeMap<(&str, &str), PathBuf>> = Mutex::new(BTreeMap::new());
 
@@ -65,7 +65,7 @@ pub fn orders(board: &Board) -> Vec<Order> {
     orders
 }
 
-/// The board, emulated, with the application that runs models.
+/// The emulated board, running the application that serves models.
 pub fn device(board: &'static Board) -> Device {
     let image = image(board, Application::Runner);
     let address = format!("qemu:{}", board.machine);

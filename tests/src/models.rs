@@ -1,4 +1,4 @@
-//! Models that boards are tested with.
+//! Models for the tests on boards.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::process::Command;
@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::kernels::Scheme;
 
-/// Random models with `schemes`, layer by layer over and over, for a board whose memory holds at most
-/// `model_bytes` bytes of a model file and `channels` inputs.
+/// Random models for a board that can hold a model file of `model_bytes` bytes and `channels` inputs. Their layers take
+/// the `schemes` in turn.
 ///
-/// Their shapes are multiples of 4 and of 8, one less and one more, single units, and stacks; every other
-/// one has peepholes, and the shifts of int8 activations agree in every third.
+/// The shapes are multiples of 4 and of 8, one less and one more, single units, and stacks. Every second model has
+/// peepholes. Every third one has equal shifts of int8 activations.
 pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) -> Vec<RandomModel> {
     let shapes: [(usize, &[usize], &[usize], usize); 16] = [
         (1, &[1], &[], 1),
@@ -28,7 +28,7 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
         (2, &[3, 2, 5, 4], &[7, 2], 2),
         (3, &[4, 9], &[5], 2),
         (17, &[31], &[10], 6),
-        // Rows that the kernels' loops over groups, of up to eight, do not hold.
+        // Rows whose length is not a multiple of the kernels' groups of up to eight.
         (28, &[130, 21], &[], 10),
         (30, &[118], &[33], 12),
     ];
@@ -50,11 +50,9 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
         .collect()
 }
 
-/// A model that was trained on the handwritten digits and quantised by `trainer`, the program that users
-/// run.
+/// A model that `trainer`, the program that users run, has trained on the handwritten digits and quantised.
 ///
-/// Two epochs leave it far from its best; its weights, formats and normalisation are those of a trained
-/// model nevertheless.
+/// Two epochs leave it far from its best, but its weights, formats and normalisation are those of a trained model.
 pub fn trained_model(trainer: &str) -> &'static [u8] {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
     FILE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! What `lstm-nostd` computes on the host: the answer that every core must give.
+//! The outputs of `lstm-nostd` on the host, which every core must equal.
 
 use lstm_nostd::Model;
 use lstm_nostd::kernels::lanes;

@@ -1,4 +1,4 @@
-//! The model that firmware is built with when no other is named, `lstm-nostd/examples/tiny.lstm`.
+//! The model that firmware embeds by default, `lstm-nostd/examples/tiny.lstm`.
 
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
 

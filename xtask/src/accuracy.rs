@@ -1,8 +1,8 @@
-//! `cargo xtask accuracy`: trains every configuration of `trainer-host/configs` on its published data
-//! set with several seeds, quantises each run with every scheme after training and after fine-tuning for
-//! it, and prints the means over the test parts and whether they are what is demanded of integers.
+//! `cargo xtask accuracy` trains every configuration of `trainer-host/configs` on its published data set, with several
+//! seeds. It quantises each run with every scheme, both after training and after fine-tuning for the scheme. It prints
+//! the means over the test parts, and whether the integers meet their demands.
 //!
-//! Runs are kept: the same command goes on where it was stopped.
+//! Runs are kept: if the command was stopped, the same command continues.
 
 use std::path::PathBuf;
 
@@ -14,16 +14,16 @@ use crate::trainer::{Trainer, number};
 use crate::{command, firmware};
 
 const EXPERIMENTS: [DataSet; 5] = [FSDD, JAPANESE_VOWELS, ECG5000, UCI_HAR, ETTH1];
-/// How a finished run is fine-tuned for a scheme, with itself as its teacher; docs/quantisation.md says what
-/// that was chosen by.
+/// Flags that fine-tune a finished run for a scheme, with the run as its own teacher. docs/quantisation.md says how
+/// they were chosen.
 const FINE_TUNING: [&str; 4] = ["--epochs", "20", "--learning-rate", "0.001"];
 
-/// What integers of classes are held to.
+/// The demands on the integers of a classification.
 struct Demand {
     column: &'static str,
-    /// Points of accuracy that may be lost against f32.
+    /// Points of accuracy that the integers may lose against f32.
     loss: f64,
-    /// Least share of decisions that are the f32 network's, if any is demanded.
+    /// Smallest allowed share of decisions that equal those of the f32 network, if there is such a demand.
     agreement: Option<f64>,
 }
 
@@ -49,7 +49,7 @@ const DEMANDS: [Demand; 3] = [
 pub struct Options {
     /// The folder of data sets.
     pub data: PathBuf,
-    /// Names of experiments; all if there are none.
+    /// Names of experiments; empty for all.
     pub only: Vec<String>,
     /// Seeds, separated by commas.
     pub seeds: String,
@@ -140,13 +140,13 @@ fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result
     }))
 }
 
-/// The comparison of f32 and integers that `quantise` prints; f32 is the network before fine-tuning.
+/// The comparison of f32 and integers that `quantise` prints. f32 means the network before fine-tuning.
 fn quantise(trainer: &Trainer, run: &str, flags: &[&str]) -> Result<Value> {
     let found = trainer.run(&[&["quantise", run], flags].concat())?;
     Ok(found["comparison"].clone())
 }
 
-/// Means of a column over the seeds: the figure, and the share of decisions that are the f32 network's.
+/// Means of a column over the seeds: the figure, and the share of decisions that equal those of the f32 network.
 fn means(result: &Value, column: &str) -> Result<(f64, f64)> {
     let runs = result["integers"][column]
         .as_array()
@@ -160,7 +160,8 @@ fn means(result: &Value, column: &str) -> Result<(f64, f64)> {
     ))
 }
 
-/// The experiment's name, and 100 for an accuracy, which is given in %, or 1 for an error.
+/// The experiment's name and the factor for its figure: 100 for an accuracy, which the table gives in %, or 1 for an
+/// error.
 fn name_and_unit(result: &Value) -> (&str, f64) {
     let unit = match result["trained"]["test"]["figure"].as_str() {
         Some("accuracy") => 100.0,
@@ -194,7 +195,7 @@ fn table(results: &[Value], columns: &[String]) -> Result<String> {
     Ok(text)
 }
 
-/// Whether the classifications meet the demands on those columns that were measured.
+/// Whether the classifications meet the demands, for the columns that were measured.
 fn verdicts(results: &[Value]) -> Result<String> {
     let mut text = String::new();
     for result in results {
@@ -203,7 +204,7 @@ fn verdicts(results: &[Value]) -> Result<String> {
         for demand in DEMANDS.iter().filter(measured).filter(|_| unit == 100.0) {
             let (integer, agreement) = means(result, demand.column)?;
             let loss = unit * number(result, "/trained/test/mean")? - integer;
-            // Sums of the seeds' accuracies differ in their last places.
+            // The sums over the seeds may differ in their last digits.
             let met = loss <= demand.loss + 1e-9 && demand.agreement.is_none_or(|a| agreement >= a);
             let verdict = if met { "met" } else { "NOT MET" };
             text += &format!(

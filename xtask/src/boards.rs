@@ -1,4 +1,4 @@
-//! The boards that the firmware is built for: one line each.
+//! The table of boards that the firmware can be built for.
 
 use anyhow::{Result, bail};
 use lstm_nostd::kernels::Order;
@@ -6,21 +6,21 @@ use lstm_nostd::kernels::Order;
 /// A board, its Rust target and how its image is built and run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// The name on the command line, and QEMU's name for the machine where there is one.
+    /// The name on the command line; QEMU's name for the machine, if it has one.
     pub name: &'static str,
     /// Its core, for people.
     pub core: &'static str,
     /// Rust's target triple.
     pub target: &'static str,
-    /// `-C target-cpu`, where the target alone leaves instructions of the core unused.
+    /// `-C target-cpu`, if the target alone does not use all instructions of the core.
     pub target_cpu: Option<&'static str>,
-    /// The firmware's cargo feature; `None` is the target's usual board.
+    /// The firmware's cargo feature; `None` for the target's usual board.
     pub feature: Option<&'static str>,
-    /// The order of weights that the core's kernels are made for.
+    /// The order of weights that the core's kernels read.
     pub order: Order,
     /// QEMU's machine.
     pub machine: &'static str,
-    /// The chip's name for `probe-rs`; `None` for boards that only exist emulated or as FPGA images.
+    /// The chip's name for `probe-rs`; `None` for boards that exist only in an emulator or as FPGA images.
     pub probe_chip: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Running other programs: what is run is shown, and a failure names the command.
+//! Runs other programs. Shows each command before it runs; an error names the command.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,12 @@ pub fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// Runs the command with this terminal, but without its keyboard; an error when it fails.
+/// Runs the command with this terminal's output but without its keyboard; an error if the command fails.
 pub fn run(command: &mut Command) -> Result<()> {
     run_interactive(command.stdin(Stdio::null()))
 }
 
-/// Runs the command with this terminal; an error when it fails.
+/// Runs the command with this terminal; an error if the command fails.
 pub fn run_interactive(command: &mut Command) -> Result<()> {
     let status = command
         .status()
@@ -38,7 +38,7 @@ pub fn run_interactive(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What the command prints, run without a keyboard; an error, with what it says of it, when it fails.
+/// Runs the command without a keyboard and returns its standard output. If it fails, the error holds its messages.
 pub fn printed(command: &mut Command) -> Result<String> {
     let output = (command.stdin(Stdio::null()).output())
         .with_context(|| format!("`{}` cannot be started", shown(command)))?;
@@ -54,7 +54,7 @@ pub fn printed(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What the command prints, trimmed; `None` when it cannot be started or fails.
+/// The trimmed output of the command; `None` if it cannot be started or fails.
 pub fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -69,7 +69,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The cargo that started this program, else the one in `PATH`.
+/// The cargo that started this program, or else the one in `PATH`.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsStr::new("cargo").to_owned()))
 }

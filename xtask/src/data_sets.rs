@@ -1,4 +1,4 @@
-//! The published data sets that configurations are made for, and which of them are wanted.
+//! The published data sets that have a configuration, and the choice among them.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use anyhow::{Result, bail, ensure};
 /// A data set that has a configuration.
 #[derive(Clone, Copy)]
 pub struct DataSet {
-    /// Of the configuration, and of the runs' folder.
+    /// Name of the configuration and of the folder for runs.
     pub name: &'static str,
-    /// Where the data lies in the folder of data sets.
+    /// Path of the data within the folder of data sets.
     pub file: &'static str,
 }
 
@@ -39,7 +39,7 @@ pub const ETTH1: DataSet = DataSet {
     file: "etth1/ETTh1_first_14400.csv",
 };
 
-/// Those of `known` that are named in `only`, or all if it is empty; their files must lie in `folder`.
+/// The data sets of `known` that `only` names, or all if `only` is empty. Their files must lie in `folder`.
 ///
 /// # Errors
 /// When a name is unknown or a file is missing.

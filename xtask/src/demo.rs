@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the main job, end to end, on embedded data: train, quantise, export, run on
-//! an emulated Cortex-M4, and print what came of it.
+//! `cargo xtask demo`: the whole way on embedded data. It trains, quantises, exports, runs the model on an emulated
+//! Cortex-M4, and prints the results.
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,12 +15,12 @@ use crate::trainer::{Trainer, number, text};
 
 const BOARD: &str = "mps2-an386";
 
-/// What the trainer found at each stage.
+/// The trainer's results at each stage.
 struct Found {
     trained: Value,
     quantised: Value,
     sizes: Value,
-    /// On the board, and on the host beside it.
+    /// The results on the board, beside those on the host.
     evaluated: Value,
     /// Flash of the whole application.
     flash_bytes: u64,
@@ -99,7 +99,7 @@ fn step(what: &str) {
     println!("\n==> {what}");
 }
 
-/// Bytes that the image occupies in flash: the segments that are loaded, with their padding.
+/// Bytes of flash that the image occupies: all loaded segments, with their padding.
 fn flash_bytes(image: &Path) -> Result<u64> {
     let bytes =
         std::fs::read(image).with_context(|| format!("{} cannot be read", image.display()))?;
@@ -111,7 +111,7 @@ fn flash_bytes(image: &Path) -> Result<u64> {
         .sum())
 }
 
-/// What came of it, for people.
+/// The results as a table.
 fn table(board: &Board, found: &Found) -> Result<String> {
     let mut rows = network_rows(found)?;
     rows.extend(device_rows(found)?);
@@ -137,7 +137,7 @@ fn whole(value: &Value, place: &str) -> Result<String> {
     Ok(format!("{:.0}", number(value, place)?))
 }
 
-/// The network and how often it is right.
+/// Rows about the network and its accuracy.
 fn network_rows(found: &Found) -> Result<Vec<Row>> {
     let Found {
         quantised,
@@ -172,7 +172,7 @@ fn network_rows(found: &Found) -> Result<Vec<Row>> {
     ])
 }
 
-/// What the model takes of the device.
+/// Rows about the model's cost on the device.
 fn device_rows(found: &Found) -> Result<Vec<Row>> {
     let Found {
         sizes, evaluated, ..

@@ -1,4 +1,4 @@
-//! Building firmware images, and starting them.
+//! Builds firmware images and starts them.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -35,23 +35,23 @@ impl Application {
     }
 }
 
-/// An image that is to be built.
+/// An image to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
     /// The board it is for.
     pub board: &'static Board,
     /// The application.
     pub application: Application,
-    /// The model file that is compiled in; `None` is the small one of the firmware crate.
+    /// The model file to compile in; `None` for the small one that the firmware embeds by default.
     pub model: Option<&'a Path>,
-    /// A cargo feature of the firmware crate besides the board's.
+    /// A further cargo feature of the firmware crate, beside the board's.
     pub feature: Option<&'a str>,
     /// Whether the engine has every scheme, or w8a16 alone.
     pub every_scheme: bool,
 }
 
 impl Image<'_> {
-    /// Builds the image and returns the path of the ELF file, which is this image's own: it stays when
+    /// Builds the image and returns the path of its ELF file. No other image uses this path, so the file stays when
     /// others are built.
     pub fn build(&self) -> Result<PathBuf> {
         let binary = self.application.binary();
@@ -61,7 +61,7 @@ impl Image<'_> {
         command::run(&mut cargo).with_context(was_not_built)?;
         let folder = target_directory();
         let built = folder.join(self.board.target).join("release").join(binary);
-        // cargo's own file is replaced by the next build for another board or with another model.
+        // The next build for another board, or with another model, replaces cargo's own file.
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let schemes = if self.every_scheme { "" } else { "-w8a16" };
@@ -71,7 +71,7 @@ impl Image<'_> {
         Ok(image)
     }
 
-    /// Builds the image and starts it: in QEMU, or with `probe_rs` on the real board.
+    /// Builds the image and starts it in QEMU or, with `probe_rs`, on the real board.
     pub fn run(&self, probe_rs: bool) -> Result<()> {
         let image = self.build()?;
         let mut command = if probe_rs {
@@ -90,7 +90,7 @@ impl Image<'_> {
         command::run_interactive(command.arg(image))
     }
 
-    /// `cargo SUBCOMMAND` with what this image is built with, but for its binary.
+    /// `cargo SUBCOMMAND` with this image's target, features and environment; the caller adds the binary.
     pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         let board = self.board;
         let toolchain = Toolchain::find(board.target).with_context(|| {
@@ -125,13 +125,13 @@ impl Image<'_> {
                 cargo.env_remove("LSTM_MODEL");
             }
         }
-        // Flags for the host's programs would not fit these.
+        // Flags for host programs would not suit these.
         cargo.env_remove("RUSTFLAGS");
         Ok(cargo)
     }
 }
 
-/// Builds applications for a board, several at once; [`Image::build`] then finds them built.
+/// Builds several applications for a board at once, so that [`Image::build`] has no more to compile.
 pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<()> {
     let image = Image {
         board,
@@ -157,7 +157,7 @@ pub fn target_root() -> PathBuf {
     )
 }
 
-/// Where images are built. Boards share it: cargo keeps builds with other targets or flags apart.
+/// The folder for building images. Boards share it, because cargo separates builds with other targets or flags.
 fn target_directory() -> PathBuf {
     target_root().join("firmware")
 }

@@ -20,7 +20,7 @@ struct Arguments {
 enum Task {
     /// Train, quantise and export a model of handwritten digits, and run it on an emulated Cortex-M4
     Demo,
-    /// Check and test everything, the emulated boards included
+    /// Run every check and test, on the emulated boards too
     Test(test::Arguments),
     /// Count the instructions of a time step on every core, in QEMU
     Bench(bench::Arguments),
@@ -30,8 +30,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Train every configuration of trainer-host/configs, quantise it after training and after fine-tuning,
-    /// and print the test parts' means and whether they are what is demanded
+    /// Train every configuration of trainer-host/configs, quantise it before and after fine-tuning, and print
+    /// the means over the test parts and whether they meet the demands
     Accuracy {
         /// The folder of data sets; docs/training.md says what lies in it
         #[arg(long)]
@@ -52,7 +52,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Search networks of half the hand-made ones' instructions, beside a random search of equal compute
+    /// Measure the tuner: search networks with half the instructions of the hand-made ones, and compare with a
+    /// random search of equal compute
     Tuning {
         /// The folder of data sets; docs/training.md says what lies in it
         #[arg(long)]
@@ -76,7 +77,7 @@ enum Task {
 enum FirmwareTask {
     /// Build an image and print its path
     Build(ImageArguments),
-    /// Build an image and start it, in QEMU unless told otherwise
+    /// Build an image and start it in QEMU, or with --probe on the real board
     Run {
         #[command(flatten)]
         image: ImageArguments,
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder of data sets, spelt in one way: kept runs are known by it.
+/// The folder of data sets in canonical form, since kept runs are found by this path.
 fn data_folder(given: &Path) -> Result<PathBuf> {
     (given.canonicalize()).with_context(|| {
         format!(

@@ -1,4 +1,4 @@
-//! How an image is started in the emulator.
+//! Starts an image in the emulator.
 //!
 //! An emulator that this program starts ends with it, see [`lstm_link::emulator`].
 
@@ -9,13 +9,13 @@ use lstm_link::emulator;
 
 use crate::boards::Board;
 
-/// QEMU with the board's serial port on this terminal; the image's path is to be added.
+/// QEMU with the board's serial port on this terminal. The caller adds the image's path.
 pub fn command(board: &Board) -> Command {
     emulator::command(board.machine)
 }
 
-/// QEMU with the plugin that counts the instructions between two executions of the one at `mark`, and
-/// writes its counts to `counts`; the image's path is to be added.
+/// QEMU with the plugin that counts the instructions between two executions of the instruction at `mark` and writes
+/// the counts to `counts`. The caller adds the image's path.
 pub fn counting(board: &Board, plugin: &Path, mark: u64, counts: &Path) -> Command {
     let plugin = plugin.display();
     let mut command = emulator::with_icount(board.machine, 0);

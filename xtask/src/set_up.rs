@@ -1,8 +1,8 @@
-//! `cargo xtask set-up`: what the firmware and its tests need beyond Rust itself, a compiler for the
-//! boards and QEMU, is looked for and, where it is missing, installed.
+//! `cargo xtask set-up` looks for what the firmware and its tests need beside Rust: a compiler for the boards, and
+//! QEMU. It installs what is missing.
 //!
-//! What is installed, and by which command, is always said first. Without the rights to install,
-//! the command is printed for the user and this one ends with an error.
+//! It always prints first what it installs and by which command. Without the rights to install, it prints the command
+//! for the user and ends with an error.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,14 +15,14 @@ use crate::toolchain::{DISTRIBUTION_CLIPPY, OVERRIDE, Toolchain};
 
 /// The emulator.
 pub use lstm_link::emulator::PROGRAM as QEMU;
-/// Debian's compiler that is new enough for the engine, its cargo and the source of `core`.
+/// Debian's packages with a compiler that is new enough for the engine, its cargo, and the source of `core`.
 const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The linter that belongs to that compiler.
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const QEMU_PACKAGE: &str = "qemu-system-arm";
 const POSTGRESQL_PACKAGE: &str = "postgresql";
 
-/// Prints what is there; installs what is missing unless `check_only`, which then is an error.
+/// Prints what is there and installs what is missing. With `check_only`, something missing is an error.
 pub fn run(check_only: bool) -> Result<()> {
     let mut missing = Vec::new();
     for target in targets() {
@@ -55,7 +55,7 @@ pub fn run(check_only: bool) -> Result<()> {
     Ok(())
 }
 
-/// Installs a compiler for `target` when there is none.
+/// Installs a compiler for `target` if there is none.
 pub fn compiler_ready(target: &str) -> Result<()> {
     if Toolchain::find(target).is_none() {
         install_compiler(target)?;
@@ -79,7 +79,7 @@ fn install_compiler(target: &str) -> Result<Toolchain> {
             add.args(["target", "add", target]);
             install(&mut add)?;
         }
-        // rustup is absent, or was told to download nothing: the distribution's compiler.
+        // If rustup is absent or must not download, use the distribution's compiler.
         _ => {
             let packages = COMPILER_PACKAGES.join(" ");
             apt_install(&COMPILER_PACKAGES).with_context(|| {
@@ -97,7 +97,7 @@ fn install_compiler(target: &str) -> Result<Toolchain> {
     })
 }
 
-/// Installs a linter for `target`, for which there is a compiler, when there is none.
+/// Installs a linter for `target` if there is none. The compiler must be installed.
 pub fn clippy_ready(target: &str) -> Result<()> {
     match Toolchain::find(target) {
         Some(Toolchain::BuildsCore { .. }) if !Path::new(DISTRIBUTION_CLIPPY).exists() => {
@@ -108,7 +108,7 @@ pub fn clippy_ready(target: &str) -> Result<()> {
     }
 }
 
-/// Installs QEMU when it is missing.
+/// Installs QEMU if it is missing.
 pub fn qemu_ready() -> Result<()> {
     if command::find_program(QEMU).is_some() {
         return Ok(());
@@ -126,8 +126,8 @@ pub fn qemu_ready() -> Result<()> {
     Ok(())
 }
 
-/// Installs a PostgreSQL server, which studies of several machines are tested on, where that is easy; says
-/// so where it is not, and the test is skipped.
+/// Installs a PostgreSQL server, on which the tests run studies of several machines. If that is not possible, says so;
+/// the test is then skipped.
 pub fn postgresql_ready() {
     if Path::new("/usr/lib/postgresql").is_dir() || command::find_program("initdb").is_some() {
         return;
@@ -137,7 +137,7 @@ pub fn postgresql_ready() {
     }
 }
 
-/// Installs Debian packages as root, else through `sudo` when that asks nothing.
+/// Installs Debian packages as root, or else through `sudo` if it needs no password.
 fn apt_install(packages: &[&str]) -> Result<()> {
     let by_hand = format!(
         "sudo apt-get update && sudo apt-get install -y --no-install-recommends {}",
@@ -152,9 +152,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     let id = command::output(Command::new("id").arg("-u"));
     let is_root = id.as_deref() == Some("0");
     if !is_root && command::output(Command::new("sudo").args(["-n", "true"])).is_none() {
-        bail!(
-            "packages are missing, and installing them needs the administrator; run\n  {by_hand}"
-        );
+        bail!("packages are missing, and only an administrator can install them; run\n  {by_hand}");
     }
     let apt_get = || {
         let mut command = Command::new(if is_root { "env" } else { "sudo" });
@@ -173,7 +171,7 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     .with_context(|| format!("by hand it would be\n  {by_hand}"))
 }
 
-/// Says what is about to be run, then runs it.
+/// Prints a command, then runs it.
 fn install(command: &mut Command) -> Result<()> {
     println!("Installing: {}", command::shown(command));
     command::run(command)

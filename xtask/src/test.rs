@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, step by step, with a total at the end.
+//! `cargo xtask test`: runs every check step by step, and prints a total at the end.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::{bench, command, set_up};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
-/// The tests of all packages, always built with the same features, so that none is built twice.
+/// The command for the tests of all packages. It always has the same features, so nothing is built twice.
 const TEST: &str = "test --workspace --locked --no-fail-fast";
 /// The package whose tests need a compiler for the boards, and QEMU.
 const BOARD_TESTS: &str = "lstm-tests";
@@ -25,14 +25,14 @@ pub struct Arguments {
     long: bool,
 }
 
-/// What a step came to.
+/// The result of a step.
 struct Step {
     name: String,
     seconds: f64,
     succeeded: bool,
 }
 
-/// What the steps came to.
+/// The results of all steps.
 #[derive(Default)]
 struct Totals {
     passed: usize,
@@ -40,7 +40,7 @@ struct Totals {
     steps: Vec<Step>,
 }
 
-/// Installs what is missing, then runs every check; an error when any fails.
+/// Installs what is missing, then runs every check; an error if any check fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
     set_up::run(false)?;
     set_up::postgresql_ready();
@@ -69,7 +69,7 @@ fn check_sources(totals: &mut Totals) -> Result<()> {
         cargo(&line)
     };
     totals.check("lints", lint("--workspace --all-targets"));
-    // The library alone, as a program that only trains and quantises takes it.
+    // The library alone, as used by a program that only trains and quantises.
     totals.check(
         "lints of the trainer's library without features",
         lint("--package trainer-host --lib --no-default-features"),
@@ -83,7 +83,7 @@ fn check_sources(totals: &mut Totals) -> Result<()> {
     Ok(())
 }
 
-/// The tests of all packages; those of the boards once every image for them is built.
+/// Runs the tests of all packages. The tests on boards run after every image for them is built.
 fn run_tests(totals: &mut Totals, long: bool) {
     totals.check("build of the tests", cargo(&format!("{TEST} --no-run")));
     totals.tests(
@@ -97,13 +97,13 @@ fn run_tests(totals: &mut Totals, long: bool) {
     let emulated = format!("test --package {BOARD_TESTS} --locked --no-fail-fast");
     totals.tests("boards in QEMU", cargo(&emulated));
     if long {
-        // Not those in the documentation, which are no tests where they are ignored.
+        // Without doctests: an ignored one is not a test.
         let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
         totals.tests("long tests", cargo(&ignored));
     }
 }
 
-/// Those that tests and `cargo xtask bench` run on a board.
+/// The applications that tests and `cargo xtask bench` run on a board.
 fn applications(board: &Board) -> &'static [Application] {
     use Application::{Bench, Classify, NoPanic, Runner};
     if bench::BOARDS.contains(&board.name) {
@@ -129,7 +129,7 @@ impl Totals {
         self.attempt(name, || command::run(&mut step));
     }
 
-    /// The same where it is more than one command.
+    /// A step that runs more than one command and counts as one check.
     fn attempt(&mut self, name: &str, step: impl FnOnce() -> Result<()>) {
         let start = Instant::now();
         let result = step();
@@ -157,7 +157,7 @@ impl Totals {
         Ok(())
     }
 
-    /// A step that runs tests, which are counted by their summaries.
+    /// A step that runs tests. The tests' own summaries give the counts.
     fn tests(&mut self, name: &str, mut step: Command) {
         println!("== {name}: {}", command::shown(&step));
         let start = Instant::now();
@@ -180,7 +180,7 @@ impl Totals {
                 false
             }
         };
-        // A step that broke down before it could count anything is a failure too.
+        // A step that ends before any count is a failure too.
         if !succeeded && self.failed == before {
             self.failed += 1;
         }

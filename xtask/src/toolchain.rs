@@ -1,11 +1,11 @@
-//! Which compiler builds the firmware.
+//! Chooses the compiler that builds the firmware.
 //!
-//! The first of these that is there:
+//! It takes the first of these that exists:
 //!
-//! 1. the one named by `LSTM_FIRMWARE_CARGO` (its `rustc` beside it, its targets installed);
-//! 2. the ordinary `cargo`, when `rustup target add` has brought the target;
-//! 3. the distribution's `/usr/bin/cargo` with the packaged source of `core`, which is then built from
-//!    source (`-Zbuild-std=core`) and linked by `rust-lld`.
+//! 1. the cargo that `LSTM_FIRMWARE_CARGO` names (with `rustc` beside it, and its targets installed);
+//! 2. the ordinary `cargo`, if `rustup target add` has installed the target;
+//! 3. the distribution's `/usr/bin/cargo`. It builds `core` from the packaged source (`-Zbuild-std=core`) and links
+//!    with `rust-lld`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ pub const OVERRIDE: &str = "LSTM_FIRMWARE_CARGO";
 
 const DISTRIBUTION_CARGO: &str = "/usr/bin/cargo";
 const DISTRIBUTION_RUSTC: &str = "/usr/bin/rustc";
-/// Its linter, where it is installed.
+/// The distribution's linter, if it is installed.
 pub const DISTRIBUTION_CLIPPY: &str = "/usr/bin/cargo-clippy";
 /// Where distributions put the source of the standard library.
 const DISTRIBUTION_CORE: &str = "/usr/lib/rustlib/src/rust/library/core";
@@ -37,7 +37,7 @@ pub enum Toolchain {
 }
 
 impl Toolchain {
-    /// Looks for a compiler for `target`; `None` when something must be installed first.
+    /// Looks for a compiler for `target`; `None` if something must be installed first.
     pub fn find(target: &str) -> Option<Self> {
         if let Some(cargo) = std::env::var_os(OVERRIDE) {
             return Some(Self::Named(cargo.into()));
@@ -67,7 +67,7 @@ impl Toolchain {
                 });
                 let linker_variable = format!("CARGO_TARGET_{}_LINKER", environment_name(target));
                 cargo
-                    // The proxies of rustup must not choose another compiler.
+                    // rustup's proxies must not choose another compiler.
                     .env("RUSTC", DISTRIBUTION_RUSTC)
                     .env("CARGO", DISTRIBUTION_CARGO)
                     .env_remove("RUSTUP_TOOLCHAIN")
@@ -119,7 +119,7 @@ fn target_is_installed(target: &str) -> bool {
         .any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
-/// `rust-lld` of any Rust toolchain here, else LLVM's `ld.lld`.
+/// `rust-lld` of any installed Rust toolchain, or else LLVM's `ld.lld`.
 fn find_lld() -> Option<PathBuf> {
     let of_compiler = |rustc: &str| -> Option<PathBuf> {
         let sysroot = command::output(Command::new(rustc).args(["--print", "sysroot"]))?;

@@ -1,4 +1,4 @@
-//! Running `trainer-host` and reading what it found.
+//! Runs `trainer-host` and reads its results.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::command;
 
-/// The trainer, which a command builds once, before all that it measures.
+/// The trainer. A command builds it once, before it measures anything.
 pub struct Trainer {
     executable: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Trainer {
         Ok(Self { executable })
     }
 
-    /// Runs a subcommand, which shows its own progress, and returns what it found.
+    /// Runs a subcommand and returns its results. The subcommand shows its own progress.
     ///
     /// # Errors
     /// When it fails, or prints no JSON.
@@ -53,7 +53,7 @@ impl Trainer {
     }
 }
 
-/// The last program that cargo's messages, one a line, tell of.
+/// The last program that cargo's messages name, with one message on each line.
 fn executable(messages: &str) -> Option<PathBuf> {
     (messages.lines().rev())
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

@@ -1,5 +1,5 @@
-//! Steps a model under the eyes of `cargo xtask bench`, which puts the model into the emulated flash and
-//! counts the instructions between marks.
+//! Steps a model for `cargo xtask bench`, which puts the model into the emulated flash and counts the instructions
+//! between marks.
 //!
 //! Intervals between marks: first an empty one, then [`STEPS`] steps of the first recurrent layer, then
 //! [`STEPS`] steps of the whole model. Inputs and states cover their whole ranges. What the counting does
@@ -132,7 +132,7 @@ fn step(
     }
 }
 
-/// Where counting begins, and where it ends.
+/// The mark at which counting begins and ends.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn lstm_bench_mark() {

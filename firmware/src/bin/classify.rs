@@ -1,4 +1,4 @@
-//! The whole use of the engine on one screen: a model in flash, a sensor, and its class after each sample.
+//! Shows the whole use of the engine on one screen: a model in flash, a sensor, and a class after each sample.
 #![no_std]
 #![no_main]
 
@@ -16,7 +16,7 @@ fn main() -> ! {
     };
     let mut state = embedded::State::new();
 
-    // The steps that are stored in the model stand in for a sensor.
+    // The golden steps in the model file stand in for a sensor.
     for (sample, (raw, _)) in model.model().golden_steps().enumerate() {
         let Ok(raw) = raw.try_into() else { continue };
         let outputs = model.step(&mut state, raw);

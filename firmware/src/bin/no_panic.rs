@@ -1,12 +1,12 @@
 //! An image that links only if no panic can be reached from the engine's parser and time step.
 //!
-//! The panic handler calls a function that does not exist. While the optimiser can show that nothing
-//! panics, the handler and the call vanish; one reachable bounds check, and the linker reports the undefined
-//! symbol `__panic_is_reachable`.
+//! The panic handler calls a function that does not exist. If the optimiser proves that nothing panics, it removes the
+//! handler and the call. If one bounds check can fail, the call stays, and the linker reports the undefined symbol
+//! `__panic_is_reachable`.
 //!
-//! The optimiser must not know the model, or it would leave out what this one does not need: the file
-//! comes out of a `black_box`. Parser and step are functions of their own, whose sizes `cargo xtask bench`
-//! reads from the image; the step comes twice, with sizes known at run time and at compile time.
+//! The optimiser must not know the model, or it would remove code that this model does not need. So the file passes
+//! through a `black_box`. Parser and step are separate functions, and `cargo xtask bench` reads their sizes from the
+//! image. There are two steps: one with sizes known at run time, one with sizes known at compile time.
 #![no_std]
 #![no_main]
 

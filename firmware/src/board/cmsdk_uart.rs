@@ -15,7 +15,7 @@ const STATE_TX_FULL: u32 = 1;
 const STATE_RX_FULL: u32 = 2;
 const CTRL_TX_AND_RX: u32 = 3;
 
-/// A serial port; received bytes wait in the emulator until they are read.
+/// A serial port. The emulator keeps received bytes until the program reads them.
 pub struct CmsdkUart {
     registers: *mut Registers,
 }

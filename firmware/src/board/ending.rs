@@ -1,6 +1,6 @@
-//! How a program ends: by semihosting, which QEMU and `probe-rs` answer.
+//! Ends a program by semihosting; QEMU and `probe-rs` answer the request.
 //!
-//! Without a debugger the request is a fault, and the core stops; a program that ends has no more to do.
+//! Without a debugger, the request is a fault and the core stops. That does no harm, since the program has ended.
 
 use cortex_m_semihosting::debug::{EXIT_FAILURE, EXIT_SUCCESS, exit};
 

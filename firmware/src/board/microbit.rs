@@ -10,7 +10,7 @@ use super::Capacity;
 /// Name of the board.
 pub const NAME: &str = "microbit";
 
-/// What fits beside 4 KB of stack.
+/// The largest sizes that leave 4 KB for the stack.
 pub const CAPACITY: Capacity = Capacity {
     model_bytes: 8 * 1024,
     frame_bytes: 256,
@@ -29,8 +29,8 @@ pub fn start() -> (Uart<UART0>, SYST) {
         Parity::EXCLUDED,
         Baudrate::BAUD115200,
     );
-    // The driver expects the event that its first, empty byte was sent. QEMU drops bytes that are written
-    // before the transmitter is started, so another one is sent; a stray zero byte does no harm.
+    // The driver waits for the event that its first, empty byte was sent. QEMU drops bytes written before the
+    // transmitter starts, so this sends another one. A stray zero byte does no harm.
     // SAFETY: the port was configured above; TXD takes any byte.
     unsafe { (*UART0::ptr()).txd.write(|register| register.bits(0)) };
     (port, board.SYST)

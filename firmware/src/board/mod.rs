@@ -23,12 +23,12 @@ pub use self::mps::*;
 mod ending;
 pub use ending::{fail, succeed};
 
-/// How large a model a board takes, and how much it says at a time.
+/// The largest model that a board can hold, and its longest message.
 #[derive(Clone, Copy, Debug)]
 pub struct Capacity {
-    /// Bytes of a model file that arrives at run time.
+    /// Most bytes of a model file received at run time.
     pub model_bytes: usize,
-    /// Bytes of the longest frame.
+    /// Most bytes of a frame.
     pub frame_bytes: usize,
     /// Bytes of the longest request and of the longest answer, which may travel in several frames.
     pub message_bytes: usize,

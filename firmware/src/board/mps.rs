@@ -6,7 +6,7 @@ use cortex_m::peripheral::SYST;
 use super::Capacity;
 use super::cmsdk_uart::CmsdkUart;
 
-/// The image, which decides on the addresses.
+/// An FPGA image, with its addresses.
 struct Image {
     name: &'static str,
     /// UART 0, by its secure address where the core starts in the secure state.
@@ -62,8 +62,8 @@ pub const CAPACITY: Capacity = Capacity {
 /// The serial port and SysTick. To be called once.
 pub fn start() -> (CmsdkUart, SYST) {
     let core = Peripherals::take().unwrap_or_else(|| super::fail());
-    // SAFETY: the address is the image's UART 0; only this makes a driver for it, and only once, since the
-    // core's peripherals can be taken but once.
+    // SAFETY: the address is the image's UART 0. Only this line makes a driver for it, and it runs only once, since the
+    // core's peripherals can be taken only once.
     let serial = unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) };
     (serial, core.SYST)
 }

@@ -38,7 +38,7 @@ pub fn start() -> (Usart, SYST) {
     }
 }
 
-/// The HAL's serial port, with the blocking reads that it leaves to others.
+/// The HAL's serial port, with blocking reads, which the HAL lacks.
 pub struct Usart(Serial<USART1>);
 
 impl ErrorType for Usart {

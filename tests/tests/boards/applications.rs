@@ -1,4 +1,4 @@
-//! The firmware's other applications, and a line that is not as tidy as the host's.
+//! The firmware's other applications, and requests on the line that the host would never send.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -49,7 +49,7 @@ fn a_damaged_frame_is_answered_and_the_line_goes_on(board: &'static Board) {
     let mut qemu = Running::start(qemu::command(board).arg(image));
     let mut buffer = [0; 64];
     let open = encode(&Packet::new(7, 1, Ask::Open), &mut buffer).unwrap();
-    // What arrives before the port is switched on may be lost; the first answer says that it is on.
+    // Bytes may be lost until the port is on. The first answer shows that it is on.
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert_eq!(qemu.ask(open), Answer::Opened);
 
@@ -75,7 +75,7 @@ fn a_damaged_frame_is_answered_and_the_line_goes_on(board: &'static Board) {
     assert_eq!(qemu.ask(fetch), Answer::Nothing);
 }
 
-/// An answer, as far as the test looks into it.
+/// The parts of an answer that the test checks.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     Opened,
@@ -85,7 +85,7 @@ enum Answer {
     Other,
 }
 
-/// QEMU with its serial port in our hands; ended when it is dropped.
+/// QEMU, with its serial port under the test's control. Dropping it ends QEMU.
 struct Running(std::process::Child);
 
 impl Running {
@@ -129,7 +129,7 @@ impl Drop for Running {
     }
 }
 
-/// The image that links only if no panic can be reached.
+/// Links the image that links only if no panic can be reached.
 fn no_panic(board_name: &str, feature: Option<&'static str>) -> Image<'static> {
     Image {
         board: board(board_name),

@@ -1,4 +1,4 @@
-//! The cost model against counts in QEMU, for layers that it was not fitted to.
+//! Compares the cost model with counts in QEMU, for layers that it was not fitted to.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     let boards = ["microbit", "mps2-an386", "mps3-an547"].map(board);
     let shapes = [(7, 45), (24, 72), (18, 99)].map(|(inputs, hidden)| Shape::new(inputs, hidden));
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
-    // On M55, w8a8 has two ways.
+    // On M55, w8a8 is counted twice: with equal and with other shifts.
     let schemes = boards.len() * Scheme::ALL.len() + 1;
     assert_eq!(steps.len(), shapes.len() * schemes * 2);
     for step in steps {

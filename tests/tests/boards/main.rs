@@ -1,6 +1,6 @@
-//! The emulated boards against the host. Each file answers one question.
+//! Tests of the emulated boards against the host. Each file answers one question.
 //!
-//! It is one program, so that boards are tested side by side and the trained model is made once.
+//! They are one program, so that boards run side by side and the trained model is made only once.
 
 mod applications;
 mod cost;

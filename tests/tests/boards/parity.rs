@@ -10,7 +10,7 @@ use xtask::boards::Board;
 
 use crate::TRAINER;
 
-/// Time steps that every model runs for.
+/// Number of time steps for every model.
 const STEPS: usize = 220;
 
 on_every_board! {
@@ -19,12 +19,12 @@ on_every_board! {
     a_trained_model_agrees_with_the_host
 }
 
-/// Inputs reach both ends of their 32 bits, and all states and outputs are compared.
+/// Inputs reach both ends of their 32 bits. The test compares all states and outputs.
 fn random_models_agree_with_the_host(board: &'static Board) {
     compare_models(&mut device(board), board, &[Scheme::W8a16], STEPS);
 }
 
-/// Each for all layers, and layers with conversions between them.
+/// One scheme for all layers, and mixtures that need conversions between layers.
 fn random_models_of_other_schemes_agree_with_the_host(board: &'static Board) {
     let mut device = device(board);
     let mixed = [Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
@@ -54,7 +54,7 @@ fn compare_models(device: &mut Device, board: &Board, schemes: &[Scheme], steps:
 }
 
 fn a_trained_model_agrees_with_the_host(board: &'static Board) {
-    // Rows of several digits, as recorded: pixels in 0..=16.
+    // Rows of several digits as recorded, with pixels in 0..=16.
     let raw: Vec<i32> = (0..STEPS as i32 * 8).map(|k| (k * k / 7) % 17).collect();
     compare(&mut device(board), trained_model(TRAINER), &raw, "digits");
 }

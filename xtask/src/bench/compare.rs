@@ -1,18 +1,18 @@
-//! One table against an earlier one.
+//! Compares a table with an earlier one.
 
 use anyhow::{Result, bail};
 
 use super::table::{Engine, Step, Table};
 
-/// A step may grow by this, in percent, as another compiler may choose other instructions.
+/// Allowed growth of a step in percent, since another compiler may choose other instructions.
 const TOLERANCE_PERCENT: u64 = 2;
 
 /// What changed.
 #[derive(Default)]
 struct Changes {
-    /// Figures that are others now.
+    /// Number of figures that changed.
     all: usize,
-    /// Those that grew by more than the tolerance, and must not.
+    /// Number of figures that grew by more than the tolerance, which is an error.
     grown: usize,
 }
 
@@ -63,7 +63,7 @@ impl Changes {
     }
 }
 
-/// Prints what changed; an error when a step grew by more than the tolerance.
+/// Prints what changed; an error if a step grew by more than the tolerance.
 pub(super) fn print(earlier: &Table, table: &Table) -> Result<()> {
     let mut changes = Changes::default();
     for step in &table.steps {

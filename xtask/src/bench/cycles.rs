@@ -1,4 +1,4 @@
-//! An estimate of cycles: classes of instructions times published timings. Nothing here was measured.
+//! Estimates cycles: the number of instructions of each class times its published timing. Nothing here was measured.
 //!
 //! | core | source |
 //! | --- | --- |
@@ -9,11 +9,11 @@
 //! | M7 | no timings are published; the bound of two instructions, one multiplication and two loaded words a cycle in LLVM's scheduling model |
 //! | M55 | beats as in LLVM's scheduling model: two cycles for a vector instruction, which overlaps by one with a neighbour of another unit; a gathering load four more |
 //!
-//! Memory answers without wait states, a taken branch refills the pipeline in two cycles where the manual
-//! says one to three, a long multiplication on M3 takes four where it says three to five, and loads do
-//! not wait for one another.
+//! Assumptions: memory has no wait states. A taken branch refills the pipeline in two cycles; the manual says one to
+//! three. A long multiplication on M3 takes four cycles; the manual says three to five. Loads do not wait for one
+//! another.
 
-/// What an instruction is for the timings.
+/// The class of an instruction, which decides its timing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// Everything that is not named below.
@@ -30,7 +30,7 @@ pub(super) enum Class {
     Store(u32),
     /// A load into the program counter, of this many words.
     LoadBranch(u32),
-    /// Branches; what a branch costs is counted where it is taken.
+    /// Branches; the cost of a branch counts when it is taken.
     Branch,
     /// Helium, arithmetic.
     Vector,
@@ -41,8 +41,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    /// The class of the Thumb instruction whose first two half-words these are; only long instructions
-    /// have a second one.
+    /// The class of the Thumb instruction with these two half-words. Only long instructions have a second half-word.
     pub(super) fn of([first, second]: [u16; 2]) -> Self {
         if is_long(first) {
             return Self::of_long(first, second);
@@ -111,7 +110,7 @@ impl Class {
     }
 }
 
-/// Whether an instruction that begins so has a second half-word.
+/// Whether an instruction with this first half-word has a second one.
 pub(super) fn is_long(first: u16) -> bool {
     first >= 0xe800
 }
@@ -124,9 +123,9 @@ fn first_words(first: u16) -> u32 {
 /// An executed instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Executed {
-    /// What it is.
+    /// Its class.
     pub(super) class: Class,
-    /// What precedes it in memory.
+    /// The class of the instruction before it in memory.
     pub(super) before: Class,
     /// How often it was executed.
     pub(super) count: u64,
@@ -167,7 +166,7 @@ pub(super) fn estimate(core: &str, executed: impl Iterator<Item = Executed> + Cl
     }
 }
 
-/// Cores that execute one instruction after the other, with their times of the three multiplications.
+/// Cores that execute one instruction after the other, with their timings of the three multiplications.
 fn in_order(class: Class, [multiply, multiply_add, long_multiply]: [u32; 3]) -> u32 {
     match class {
         Class::Multiply => multiply,

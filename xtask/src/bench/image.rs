@@ -1,4 +1,4 @@
-//! What a linked image says about itself: where its functions and the parts of its kernels lie.
+//! Reads a linked image: the addresses of its functions and of the parts of its kernels.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
 use super::table::{Flash, Parts};
 
-/// What an instruction is counted as.
+/// The part of a step that an instruction counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Products,
@@ -28,7 +28,7 @@ impl Part {
 
 struct Symbol {
     name: String,
-    /// Without the bit that says Thumb.
+    /// Address without the Thumb bit.
     address: u64,
     bytes: u64,
     is_function: bool,
@@ -39,7 +39,7 @@ pub(super) struct Image {
     symbols: Vec<Symbol>,
     /// Past the last byte in flash.
     flash_end: u64,
-    /// Address and content of what is loaded.
+    /// Address and content of each loaded segment.
     segments: Vec<(u64, Vec<u8>)>,
 }
 
@@ -98,7 +98,7 @@ impl Image {
         })
     }
 
-    /// Where a model can be put into flash.
+    /// The address in flash at which a model can be put.
     pub(super) fn model_address(&self) -> Result<u64> {
         let address = self.address("_model_in_flash")?;
         if self.flash_end > address {
@@ -107,8 +107,8 @@ impl Image {
         Ok(address)
     }
 
-    /// Which part of a step the instruction at `address` is: kernels label theirs with
-    /// `lstm_nostd.PART.NUMBER`, up to the next function, or are called `..._products` as a whole.
+    /// The part of a step that the instruction at `address` belongs to. Kernels label their parts with
+    /// `lstm_nostd.PART.NUMBER`, which holds up to the next function. A whole function `..._products` is products.
     pub(super) fn part(&self, address: u64) -> Part {
         let before = self
             .symbols
@@ -130,8 +130,8 @@ impl Image {
 
     /// Flash of the engine in an image of `no_panic`, whose parser and step are functions of their own.
     ///
-    /// `step` counts with the library's functions for memory, `parser` with its constants; what only
-    /// starts a board is left out.
+    /// `step` includes the library's functions for memory, `parser` includes its constants. Code that only starts a
+    /// board does not count.
     pub(super) fn engine(&self, every_scheme: bool) -> Result<Flash> {
         let mut of_parser = vec![
             "8no_panic5parse",

@@ -1,4 +1,4 @@
-//! Building the images, starting them in QEMU, and counting.
+//! Builds the images, starts them in QEMU, and counts.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -24,7 +24,7 @@ const OUTPUTS: [usize; 2] = [10, 2];
 /// Steps of each kind, as in `firmware/src/bin/bench.rs`.
 const STEPS: usize = 8;
 
-/// What is measured in an image.
+/// What to measure in an image.
 #[derive(Clone, Copy)]
 struct Case {
     scheme: Scheme,
@@ -33,7 +33,7 @@ struct Case {
     peepholes: bool,
 }
 
-/// An image that is ready to be measured.
+/// An image, ready for measuring.
 struct Ready {
     board: &'static Board,
     path: PathBuf,
@@ -103,7 +103,7 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
     steps.collect()
 }
 
-/// Every scheme; where the kernels have a row of their own for equal shifts, w8a8 with those too.
+/// Every scheme. If the kernels have a row of their own for equal shifts, also w8a8 with equal shifts.
 fn schemes(board: &Board) -> Vec<(Scheme, bool)> {
     let mut schemes: Vec<_> = Scheme::ALL.map(|scheme| (scheme, false)).into();
     if board.order == Order::Grouped {
@@ -142,7 +142,7 @@ fn ready_image(board: &'static Board) -> Result<Ready> {
     })
 }
 
-/// Flash of the engine on a board's core, from images that are built for it.
+/// Flash of the engine on a board's core, read from images for this board.
 pub(super) fn engine(board: &'static Board) -> Result<Engine> {
     let read = |every_scheme| {
         let path = built(board, Application::NoPanic, every_scheme)?;
@@ -185,7 +185,7 @@ impl Case {
         }
     }
 
-    /// Of its files, without an ending.
+    /// Name of its files, without the ending.
     fn file_name(self, core: &str) -> String {
         let Shape { inputs, hidden } = self.shape;
         let equal = if self.equal_shifts { "-equal" } else { "" };
@@ -244,7 +244,7 @@ struct Means {
 
 /// The layer's parts and the whole model's instructions, from the plugin's lines.
 ///
-/// The first interval is empty: what is counted in it belongs to the marks.
+/// The first interval is empty, so its count is the cost of the marks.
 fn means(image: &Image, core: &str, counts: &str) -> Result<Means> {
     let mut marks = Vec::new();
     let mut layer = Vec::new();
@@ -287,14 +287,14 @@ fn means(image: &Image, core: &str, counts: &str) -> Result<Means> {
     })
 }
 
-/// What was executed, with its classes.
+/// The executed instructions with their classes.
 fn executed(image: &Image, counts: &[Count]) -> Vec<Executed> {
     let class = |address| {
         let half_words = image.half_words(address);
         half_words.map_or(Class::Simple, Class::of)
     };
     let before = |address: u64| {
-        // An instruction of four bytes precedes it unless the half-word before is one of two.
+        // The instruction before it has four bytes, unless the half-word before is an instruction of two bytes.
         let long = image.half_words(address.wrapping_sub(4));
         match long {
             Some(halves) if is_long(halves[0]) => Class::of(halves),
@@ -317,7 +317,7 @@ struct Count {
     branched: u64,
 }
 
-/// A line of the plugin's: the interval and a count.
+/// A line of the plugin's output: the interval and a count.
 fn count(line: &str) -> Option<(usize, Count)> {
     let mut words = line.split(' ');
     let interval = words.next()?.parse().ok()?;

@@ -4,10 +4,10 @@
 //! table → peer, image, cycles → measure → render, compare
 //! ```
 //!
-//! For each core one image steps models that QEMU puts into its flash; a plugin of QEMU's counts every
-//! executed instruction by its address (`../../instruction-counter`). The labels of the kernels' assembly
-//! say which part of a step an address belongs to: products, activations, or the rest. Nothing is timed,
-//! and counts are the same on every machine with the same compiler.
+//! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
+//! counts every executed instruction by its address. Labels in the kernels' assembly say which part of a step an
+//! address belongs to: products, activations, or the rest. Nothing is timed. With the same compiler, the counts are
+//! the same on every machine.
 
 mod compare;
 mod cycles;
@@ -39,13 +39,13 @@ pub(crate) const BOARDS: [&str; 6] = [
 const MOST_INPUTS: usize = 64;
 const MOST_UNITS: usize = 128;
 
-/// The repository's table, from its root, and the same for people.
+/// The repository's table. The next file is the same table for readers; paths begin at the repository's root.
 pub const SAVED: &str = "trainer-host/assets/instructions.json";
 const SAVED_TEXT: &str = "docs/instructions.md";
-/// Quotes some of its figures.
+/// The file that quotes some of the table's figures.
 const README: &str = "README.md";
 
-/// What is measured, and what becomes of it.
+/// What to measure, and what to do with the result.
 #[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
     /// Only this core, for example m4; may be repeated
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.save && (boards.len() != BOARDS.len() || shapes != SHAPES) {
         bail!("--save writes the whole table; leave out --core and --shape");
     }
-    // An unreadable file is better found before the work than after it.
+    // Finds an unreadable file before the work.
     let earlier = arguments.compare.as_deref().map(Table::load).transpose()?;
     set_up::qemu_ready()?;
     for board in &boards {

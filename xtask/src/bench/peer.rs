@@ -1,4 +1,4 @@
-//! What the incumbent's LSTM costs, `docs/cmsis-nn.json`.
+//! The cost of CMSIS-NN's LSTM, from `docs/cmsis-nn.json`.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Peer {
             .context("docs/cmsis-nn.json is damaged")
     }
 
-    /// Instructions of a step, where they were measured.
+    /// Instructions of a step, if they were measured.
     pub(super) fn instructions(&self, core: &str, shape: Shape) -> Option<u64> {
         let step = self.steps.iter().find(|step| step.shape == shape)?;
         step.instructions.get(core).copied()

@@ -1,4 +1,4 @@
-//! The table for people.
+//! Renders the table for readers.
 
 use anyhow::{Context, Result};
 
@@ -33,7 +33,7 @@ const ENGINE_HEADINGS: [&str; 6] = [
     "parser",
 ];
 
-/// How far each core's loop is from the best that its instructions allow.
+/// For each core, how close its loop is to the best that its instructions allow.
 const BOUNDS: &str = "\
 Instructions for a product of an int8 weight and an int16 activation, in the loop over a row; what is beyond
 the least is loads and shifts.
@@ -63,27 +63,29 @@ pub(super) fn text(table: &Table) -> Result<String> {
 pub(super) fn page(table: &Table) -> Result<String> {
     Ok(format!(
         "# What a time step costs\n\n\
-         Written by `cargo xtask bench --save`, from [instructions.json](../trainer-host/assets/instructions.json), which\n\
-         `cargo xtask test` holds the code against.\n\n\
-         Every figure is a count of executed instructions in QEMU, mean of eight steps, and no time: cores\n\
-         take one, two or more clock cycles for an instruction. MAC = 4·H·(I + H). *Instructions* are those\n\
-         of the LSTM layer's step, everything included, from int16 inputs to the new state. A plugin of QEMU's\n\
-         counts by address, and labels in the kernels' assembly say what is *products* (with loops and\n\
-         loads), *activations* (σ and tanh), and *rest* (rescaling, peepholes, state, preparation;\n\
-         on M0, and where the products alone are in assembly, activations too, which the compiler mixes\n\
-         with the others). *k = n* under a scheme: layer input and hidden state are shifted alike\n\
-         ([numerics.md](numerics.md)), so that w8a8 on M55 makes one part of them; other counts of w8a8 are of\n\
-         k > n. *Of\n\
-         CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no\n\
-         peepholes ([its figures](cmsis-nn.json)). *Cycles* are an estimate from published\n\
-         timings and nothing that was measured (`xtask/src/bench/cycles.rs` has sources and assumptions).\n\
-         *Whole model* adds normalisation of the inputs and a dense layer of so many outputs. RAM in bytes: state of a stream, scratch of a step, deepest stack below the call of the\n\
-         whole model's step.\n\n{}\n\
+         `cargo xtask bench --save` writes this page from [instructions.json](../trainer-host/assets/instructions.json).\n\
+         `cargo xtask test` compares the code with that file.\n\n\
+         Every figure is a count of instructions executed in QEMU, the mean of eight steps. It is not a time: cores\n\
+         take one, two or more clock cycles for an instruction. MAC = 4·H·(I + H).\n\n\
+         - *Instructions* count the whole step of the LSTM layer, from int16 inputs to the new state. A QEMU plugin\n  \
+         counts by address, and labels in the kernels' assembly name the parts.\n\
+         - *Products* include loops and loads. *Activations* are σ and tanh. *Rest* is rescaling, peepholes, state and\n  \
+         preparation. On M0, and where only the products are in assembly, *rest* includes the activations, because the\n  \
+         compiler mixes them with the other work.\n\
+         - *k = n* under a scheme: layer input and hidden state have equal shifts ([numerics.md](numerics.md)). w8a8 on\n  \
+         M55 then sums both in one part. All other counts of w8a8 are for k > n.\n\
+         - *Of CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no peepholes\n  \
+         ([its figures](cmsis-nn.json)).\n\
+         - *Cycles* are estimated from published timings and not measured; `xtask/src/bench/cycles.rs` has sources and\n  \
+         assumptions.\n\
+         - *Whole model* adds normalisation of the inputs and a dense layer with this many outputs.\n\
+         - RAM is in bytes: state of a stream, scratch of a step, and the deepest stack below the call of the whole\n  \
+         model's step.\n\n{}\n\
          ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
          ## Flash\n\n\
-         Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols: code of a step with\n\
-         normalisation and dense layers and the library's functions for memory; tables of σ and tanh; the\n\
-         parser that checks a model file. Schemes are cargo features of the engine.\n\n{}",
+         Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols. *Step* is the code of a step, with\n\
+         normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
+         checks a model file. Schemes are cargo features of the engine.\n\n{}",
         markdown(&HEADINGS, &step_rows(table)?),
         markdown(&ENGINE_HEADINGS, &engine_rows(table))
     ))

@@ -1,4 +1,4 @@
-//! The table of what steps cost, as it lies in the repository.
+//! The table of the costs of steps, as the repository stores it.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub struct Shape {
     pub hidden: usize,
 }
 
-/// The shapes of the table, those that CMSIS-NN was measured with.
+/// The shapes of the table; CMSIS-NN was measured with the same shapes.
 pub const SHAPES: [Shape; 9] = [
     Shape::new(3, 16),
     Shape::new(6, 32),
@@ -59,7 +59,7 @@ pub struct Parts {
     pub products: u64,
     /// σ and tanh.
     pub activations: u64,
-    /// Rescaling, peepholes, the state's update, and what is done once a step.
+    /// Rescaling, peepholes, the update of the state, and all work that a step does once.
     pub rest: u64,
 }
 
@@ -77,7 +77,7 @@ pub struct Step {
     pub core: String,
     /// For example `w8a16`.
     pub scheme: String,
-    /// Whether the layer input and the hidden state are shifted alike, which saves work in w8a8 on M55.
+    /// Whether the layer input and the hidden state have equal shifts, which saves work in w8a8 on M55.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub equal_shifts: bool,
     /// The layer.
@@ -87,7 +87,7 @@ pub struct Step {
     pub peepholes: bool,
     /// Instructions of the LSTM layer's step.
     pub instructions: u64,
-    /// The same by parts.
+    /// The layer's instructions by parts.
     #[serde(flatten)]
     pub parts: Parts,
     /// An estimate, see `cycles.rs`.
@@ -100,7 +100,7 @@ pub struct Step {
     pub estimated_model_cycles: u64,
     /// RAM that a stream keeps.
     pub state_bytes: usize,
-    /// RAM that a step of the whole model uses, its stack apart.
+    /// RAM that a step of the whole model uses, without its stack.
     pub scratch_bytes: usize,
     /// Deepest stack below the call of the whole model's step.
     pub stack_bytes: usize,
@@ -116,7 +116,7 @@ impl Step {
             && self.peepholes == other.peepholes
     }
 
-    /// The scheme, and what is special.
+    /// The scheme, and whether its shifts are equal.
     pub fn scheme(&self) -> String {
         let equal = if self.equal_shifts { ", k = n" } else { "" };
         format!("{}{equal}", self.scheme)
@@ -178,7 +178,7 @@ impl Table {
         })
     }
 
-    /// One line for each entry, so that a change is a change of lines.
+    /// One line for each entry, so that a diff shows each changed entry as a line.
     pub fn to_json(&self) -> String {
         fn lines<T: Serialize>(rows: &[T]) -> String {
             let line = |row| serde_json::to_string(row).expect("the table is plain data");

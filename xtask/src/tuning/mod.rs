@@ -1,23 +1,20 @@
-//! `cargo xtask tuning`: what the tuner finds beside the configuration that was made by hand, and beside a
-//! random search of equal compute.
+//! `cargo xtask tuning` compares the tuner with the hand-made configuration and with a random search of equal compute.
 //!
-//! For each data set, networks of at most half the instructions of the hand-made one are searched, with
-//! several seeds: 40 trials of the Parzen estimator with halving, then a random search that trains every
-//! trial to its end, until it has spent as many multiply-accumulates. Both begin with the hand-made
-//! configuration, made smaller until it fits. Error and instructions are to be small, so searches are
-//! compared by the area that their fronts dominate:
+//! For each data set and each of several seeds, it searches networks with at most half the instructions of the
+//! hand-made one. The tuner has 40 trials of the Parzen estimator with halving. The random search trains every trial to
+//! its end, until it has spent as many multiply-accumulates. Both begin with the hand-made configuration, made smaller
+//! until it fits. Both minimise error and instructions, so the area that their fronts dominate compares them:
 //!
 //! ```text
 //! area   share of 0 ≤ instructions ≤ limit, 0 ≤ error ≤ 1 that a finished trial beats             (X1)
 //! ```
 //!
-//! Every trial is trained for three folds of training and validation part and judged by each, since a validation
-//! part alone of so few recordings or persons says little. The best of each search and the hand-made
-//! configuration, which is a study of one trial, are then judged by the same measure: the integers' error over
-//! the same folds and seeds, by which everything is chosen; and their accuracy on the test part, over three
-//! trainings on all folds.
+//! Three folds of training and validation part judge every trial, because a single validation part with so few
+//! recordings or persons says little. The hand-made configuration is a study of one trial. The same measures judge it
+//! and the best trial of each search: first the integers' error over the same folds and seeds, which decides every
+//! choice; then the accuracy on the test part, over three trainings on all folds.
 //!
-//! Studies are kept: the same command goes on where it was stopped.
+//! Studies are kept: if the command was stopped, the same command continues.
 
 use std::path::{Path, PathBuf};
 
@@ -41,27 +38,27 @@ fn epochs(experiment: &DataSet) -> &'static [&'static str] {
     }
 }
 
-/// Trials of the tuner.
+/// Number of the tuner's trials.
 const TRIALS: usize = 40;
-/// Folds that a trial is trained for.
+/// Number of folds that judge a trial.
 const FOLDS: usize = 3;
-/// Finalists of the tuner.
+/// Number of the tuner's finalists.
 const FINALISTS: usize = 4;
-/// Those of a random search, so that as many as the tuner's are left to judge: the trial that exceeds the compute
-/// and the three that were in work beside it do not count.
+/// Number of a random search's finalists. The trial that exceeds the compute, and the three that ran beside it, do not
+/// count; as many as the tuner's finalists are left.
 const RANDOM_FINALISTS: usize = FINALISTS + 4;
-/// Trainings with different seeds that finalists are judged by, each of all folds.
+/// Trainings of a finalist over all folds, each with another seed.
 const REPEATS: usize = 2;
 /// Seeds of the trainings that the test part judges.
 const SEEDS: [&str; 3] = ["0", "1", "2"];
-/// With how many of five seeds the tuner is to beat the random search.
+/// Of five seeds, the number with which the tuner must beat the random search.
 const WINS_OF_FIVE: usize = 4;
 
 /// What to tune.
 pub struct Options {
     /// The folder of data sets.
     pub data: PathBuf,
-    /// Names of experiments; all if there are none.
+    /// Names of experiments; empty for all.
     pub only: Vec<String>,
     /// Seeds of the searches.
     pub seeds: Vec<String>,
@@ -151,7 +148,7 @@ impl Place<'_> {
         let compute = number(&tuned, "/macs")?;
         let (compute_text, finalists) = (compute.to_string(), RANDOM_FINALISTS.to_string());
         let flags = [
-            // Compute ends it, not the number of trials.
+            // The compute ends this search, not the number of trials.
             "--trials",
             "1000",
             "--stopping",
@@ -175,7 +172,7 @@ impl Place<'_> {
             &data,
             "--config",
             &config,
-            // The hand-made ones may train on all there is.
+            // Hand-made configurations may train on all data.
             "--validation-share",
             "0.15",
             "--seed",
@@ -196,13 +193,13 @@ impl Place<'_> {
         shown(&self.folder.join("studies.db"))
     }
 
-    /// The best of the first `trials` trials of a study: by the folds as the study has it, and trained again and
-    /// judged on the test part.
+    /// The best of the first `trials` trials of a study: its score over the study's folds, and its score on the test
+    /// part after it was trained again.
     fn judged(&self, name: &str, study: &Value, trials: u64) -> Result<Value> {
         let best = best(study, trials)?;
         let (storage, trial) = (self.storage(), best["trial"].to_string());
         let test = |seed: &&str| -> Result<f64> {
-            // A study that is given more may have another best one then.
+            // After more trials, the study may have another best trial.
             let out = shown(&self.folder.join(format!("{name}-{trial}-{seed}")));
             let arguments = [
                 "tune",
@@ -230,10 +227,10 @@ impl Place<'_> {
     }
 }
 
-/// Of the finalists that a study of its first `trials` trials has, the one that is judged best.
+/// The best finalist, if the study had only its first `trials` trials.
 fn best(study: &Value, trials: u64) -> Result<&Value> {
     let finalists = study["finalists"].as_array().context("no finalists")?;
-    // They come by their mean. Who is one follows from the first training, then from the instructions.
+    // The list is sorted by the mean. The first training, then the instructions, decide who is a finalist.
     let mut within = Vec::new();
     for finalist in finalists {
         let trial = finalist["trial"]
@@ -283,7 +280,7 @@ fn spread(values: &[f64]) -> Value {
     json!({ "mean": mean, "deviation": (squares / (count - 1.0).max(1.0)).sqrt() })
 }
 
-/// The trials that were trained within `compute` multiply-accumulates, in their order, and what they took.
+/// The trials, in their order, that fit within `compute` multiply-accumulates of training, and what they took.
 fn summary(study: &Value, compute: f64, limit: f64) -> Result<Value> {
     let trials = study["trials"]
         .as_array()

@@ -1,4 +1,4 @@
-//! The table of `cargo xtask tuning`, and whether its figures are what is demanded.
+//! The table of `cargo xtask tuning`, and whether its figures meet the demands.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{FINALISTS, FOLDS, REPEATS, SEEDS, TRIALS, WINS_OF_FIVE, spread};
 use crate::trainer::number;
 
-/// Means of as many right decisions may differ by so much, by the order in which they are added up.
+/// Means of equally many right decisions may differ by this much, because they are added in different orders.
 const ROUNDING: f64 = 1e-9;
 
 /// All of one experiment.
@@ -68,8 +68,8 @@ fn row(name: &str, figures: &[String; 4], judged: &Value) -> Result<String> {
     ))
 }
 
-/// By how much a network's folds are above those of the hand-made one: mean and standard error. The trainings of
-/// a fold have the same sequences, so that it is the folds that are draws.
+/// How far a network's folds are above those of the hand-made one: mean and standard error. Trainings of one fold share
+/// their sequences, so each fold counts as one sample.
 fn above(judged: &Value, by_hand: &Value) -> Result<String> {
     let each = |of: &Value| -> Result<Vec<f64>> {
         let folds = of["folds"]["each"].as_array().context("no folds")?;
@@ -94,7 +94,7 @@ fn above(judged: &Value, by_hand: &Value) -> Result<String> {
     Ok(format!("{:+.2} ± {error:.2}", number(&spread, "/mean")?))
 }
 
-/// Whether the tuner finds what is demanded beside the hand-made configuration.
+/// Whether the tuner meets the demands against the hand-made configuration.
 fn beside_by_hand(by_hand: &Value, searches: &[Value]) -> Result<String> {
     let seeds = searches.len();
     let against = |part: &str| -> Result<Compared> {
@@ -112,7 +112,7 @@ fn beside_by_hand(by_hand: &Value, searches: &[Value]) -> Result<String> {
     ))
 }
 
-/// Whether it beats random search as often as is demanded.
+/// Whether the tuner beats random search as often as demanded.
 fn beside_random(searches: &[Value]) -> Result<String> {
     let seeds = searches.len();
     let against = |figure: &str| -> Result<Compared> {
@@ -132,7 +132,7 @@ fn beside_random(searches: &[Value]) -> Result<String> {
     ))
 }
 
-/// With how many seeds the tuner's figure is above another one, and with how many they are equal.
+/// The number of seeds with which the tuner's figure is above another one, and the number with which they are equal.
 struct Compared {
     above: usize,
     equal: usize,
