@@ -118,7 +118,7 @@ impl LayerActivity {
         (share(&self.low), share(&self.high))
     }
 
-    /// Steps after which each unit's cell has forgotten most of what it held, 1 / (1 − mean f), `[H]`.
+    /// Steps after which each unit's cell has forgotten most of its content, 1 / (1 − mean f), `[H]`.
     pub fn memory(&self) -> Vec<f64> {
         let mean = self.forget.iter().map(|sum| sum / self.count());
         mean.map(|mean| 1.0 / (1.0 - mean).max(1e-9)).collect()

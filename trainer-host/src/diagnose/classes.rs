@@ -5,13 +5,13 @@ use super::fit::Fit;
 use crate::evaluate::{ClassFigures, ClassScore};
 use crate::train::TrainConfig;
 
-/// A class is rare below this share of what it would have if all occurred equally often.
+/// A class is rare below this share of its equal share, 1 / number of classes.
 const RARE: f64 = 0.5;
-/// A rare class whose recall is this far below the accuracy loses its decisions to the common ones.
+/// If a rare class's recall is this far below the accuracy, frequent classes take its decisions.
 const RECALL_GAP: f64 = 0.2;
-/// Fewer occurrences say nothing of a class's recall.
+/// With fewer occurrences, a class's recall means nothing.
 const FEW: usize = 5;
-/// Share of all errors; from here on, work on this one pair pays most.
+/// Share of all errors. Above it, work on this one pair pays most.
 const SHARE_OF_ERRORS: f64 = 0.4;
 /// Fewer errors between two classes are no pattern.
 const FEW_ERRORS: usize = 5;

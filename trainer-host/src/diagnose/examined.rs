@@ -75,7 +75,7 @@ pub struct Examined {
     pub data: Parts,
     /// The network on each part.
     pub fit: Fit,
-    /// Of the LSTM layers, over the validation part, or the training part where there is none.
+    /// Activity of the LSTM layers over the validation part, or over the training part if there is no validation part.
     pub activity: Vec<LayerActivity>,
     /// Of a quantised run.
     pub integers: Option<Integers>,

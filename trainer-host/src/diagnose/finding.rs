@@ -6,13 +6,13 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// The loss jumps, or stays above that of a constant guess.
+    /// The loss jumps, or stays above the loss of a constant guess.
     LearningRateTooHigh,
     /// The weights could hardly move.
     LearningRateTooLow,
-    /// The loss never left that of a constant guess.
+    /// The loss stays at the loss of a constant guess.
     NoProgress,
-    /// The decisions are no better than the commonest class, or a forecast than persistence.
+    /// The decisions are no better than always the most frequent class, or a forecast is no better than persistence.
     NoBetterThanGuessing,
     /// The training part is not learned.
     UnderFitting,
@@ -22,15 +22,15 @@ pub enum Kind {
     OverFitting,
     /// The run has not done all of its epochs.
     Unfinished,
-    /// Gradients are far above the limit that they are clipped to.
+    /// Gradients are far above the clipping limit.
     ExplodingGradients,
-    /// Gradients are next to nothing, and the loss is not.
+    /// Gradients are almost 0, and the loss is not.
     VanishingGradients,
     /// Nearly all activations of a gate are at an end of its range.
     SaturatedGates,
     /// Every cell forgets within a small part of a sequence.
     ShortMemory,
-    /// Units that hardly vary, or that nothing reads.
+    /// Units that hardly vary, or that have no effect.
     DeadUnits,
     /// Units that say the same as others.
     RedundantUnits,
@@ -56,7 +56,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// The run is of no use before this is mended.
+    /// The run is useless until this is fixed.
     Severe,
     /// Mending it makes the run better.
     Warning,
@@ -77,7 +77,7 @@ pub enum Limit {
 /// A number that was seen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// What it is of, with its unit.
+    /// What it measures, with the unit.
     pub name: String,
     /// What it is.
     pub value: f64,
@@ -87,7 +87,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A figure that is told.
+    /// A figure without a limit.
     pub fn of(name: impl Into<String>, value: f64) -> Self {
         Self {
             name: name.into(),

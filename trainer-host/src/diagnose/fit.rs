@@ -19,7 +19,7 @@ pub struct PartFit {
     pub accuracy: Option<f64>,
     /// The loss of the constant that is best on the training part.
     pub guess_loss: f64,
-    /// The accuracy of always deciding for the training part's commonest class.
+    /// The accuracy of a constant decision for the training part's most frequent class.
     pub guess_accuracy: Option<f64>,
     /// Sequences of the part.
     pub sequences: usize,
@@ -31,7 +31,7 @@ pub struct PartFit {
 }
 
 impl PartFit {
-    /// The loss as a share of the guess's: 1 where nothing is learned, 0 where all is.
+    /// The loss as a share of the guess's: 1 if the network learned nothing, 0 if everything.
     pub fn left(&self) -> f64 {
         self.loss / self.guess_loss.max(f64::MIN_POSITIVE)
     }
@@ -68,14 +68,14 @@ pub(super) fn standard_error(accuracy: f64, count: usize) -> f64 {
 pub struct Fit {
     /// The part that the network was trained on.
     pub train: PartFit,
-    /// The part by whose loss the weights were chosen.
+    /// The part whose loss chose the weights.
     pub validation: Option<PartFit>,
-    /// A part that nothing was chosen by.
+    /// A part that chose nothing.
     pub test: Option<PartFit>,
     /// The loss of the best constant, counted as the log counts the training loss: with smoothed labels.
     /// `None` with a teacher, since the teacher's share of the loss has no such constant.
     pub logged_guess: Option<f64>,
-    /// The training part's commonest class, of a classification.
+    /// For a classification: the training part's most frequent class.
     pub commonest: Option<String>,
 }
 

@@ -15,7 +15,7 @@ const LONG_SEQUENCE: usize = 20;
 /// A network that fits needs no longer memory than it has: half of a constant guess's loss is left at least.
 const UNLEARNED: f64 = 0.5;
 
-/// Where nothing at all is learned, memory is the first thing to try.
+/// If the network learned nothing at all, memory is the first thing to try.
 const NOTHING_LEARNED: f64 = 0.95;
 
 /// Saturated gates, and forget gates that are shut where sequences are long.
@@ -36,7 +36,7 @@ pub(super) fn findings(
         .collect()
 }
 
-/// Share of the activations of `gate` at those ends that no healthy network stays at, and which these are.
+/// Share of the activations of gate `number` at the unhealthy ends of its range, and the names of these ends.
 fn saturation(layer: &LayerActivity, number: usize) -> (f64, String) {
     let (low, high) = layer.ends(number);
     let gate = layer.gates[number];
@@ -118,7 +118,7 @@ fn short_memory(
     let found = Finding::when(
         Kind::ShortMemory,
         severity,
-        "Forget gates are so far shut that every cell forgets within a small part of a sequence.",
+        "Forget gates are so nearly closed that every cell forgets within a small part of a sequence.",
         vec![
             Figure::at_most(
                 "longest memory of a cell in steps, 1 / (1 − mean forget gate)",

@@ -6,16 +6,16 @@ use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use crate::network::initialisation::RecurrentWeights;
 use crate::train::{EpochRecord, TrainConfig};
 
-/// Clipped to a tenth and less, an update has the gradient's direction and nothing of its size.
+/// If clipping shrinks a gradient to a tenth or less, the update keeps its direction and loses its size.
 const FAR_ABOVE_CLIPPING: f64 = 10.0;
 /// Without a limit: norms of trained LSTMs are around 1, whatever their size.
 const USUAL_NORM: f64 = 1.0;
-/// Norms around 1 are usual; a thousandth of that moves nothing but Adam, by noise.
+/// Norms around 1 are usual. With a thousandth of that, only Adam moves the weights, and it follows noise.
 const NEXT_TO_NOTHING: f64 = 1e-3;
 /// Share of the epochs; clipping deals with a single steep batch.
 pub(super) const MOST_EPOCHS: f64 = 0.5;
 
-/// The norm from which on a gradient is far larger than it is clipped to.
+/// Above this norm, a gradient is far larger than the clipping limit.
 fn far_above(config: &TrainConfig) -> f64 {
     let clipped_to = f64::from(config.clip_norm);
     FAR_ABOVE_CLIPPING
@@ -47,7 +47,7 @@ fn exploding(curves: &Curves<'_>) -> Option<Finding> {
     let found = Finding::when(
         Kind::ExplodingGradients,
         Severity::Warning,
-        "Gradients are far larger than they are clipped to in most epochs.",
+        "In most epochs, gradients are far larger than the clipping limit.",
         vec![
             Figure::at_least(
                 format!(
@@ -59,7 +59,7 @@ fn exploding(curves: &Curves<'_>) -> Option<Finding> {
             ),
             Figure::of("largest mean norm of an epoch", norms.fold(0.0, f64::max)),
             Figure::of(
-                "norm that gradients are clipped to, 0 for none",
+                "clipping limit of the norm, 0 for none",
                 f64::from(config.clip_norm),
             ),
         ],
@@ -67,7 +67,7 @@ fn exploding(curves: &Curves<'_>) -> Option<Finding> {
     let clip = (config.clip_norm == 0.0).then(|| {
         Lever::train(
             "--clip-norm 1",
-            "no step is larger than the loss can be trusted for",
+            "keeps steps within the region that the gradient describes",
         )
     });
     let orthogonal = (config.initialisation.recurrent != RecurrentWeights::Orthogonal).then(|| {
@@ -106,7 +106,7 @@ fn vanishing(curves: &Curves<'_>) -> Option<Finding> {
     let found = Finding::when(
         Kind::VanishingGradients,
         Severity::Severe,
-        "Gradients are next to nothing although the loss is not.",
+        "Gradients are almost 0 although the loss is not.",
         vec![
             Figure::at_least(
                 format!("share of the epochs with a mean norm of {NEXT_TO_NOTHING} or less"),

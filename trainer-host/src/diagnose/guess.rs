@@ -14,7 +14,7 @@ use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::{Expected, Loss, Objective, Target};
 
-/// Chances are kept this far from 0 and 1, so that a class that does not occur has a finite loss.
+/// Probabilities stay this far from 0 and 1, so that a class that does not occur has a finite loss.
 const SMALLEST_CHANCE: f64 = 1e-6;
 
 /// (CG1) for `outputs` outputs over the normalised training part.

@@ -8,7 +8,7 @@ use super::curves::{Curves, LITTLE_LEFT, NOTHING_LEARNED, UNLEARNED};
 use super::finding::{Figure, Finding, Kind, Lever, Severity};
 use crate::data::Task;
 
-/// Nine of ten epochs lower the loss; with a rate that is anywhere near too high fewer do.
+/// Nine of ten epochs lower the loss. With a rate that is nearly too high, fewer do.
 const STEADY: f64 = 0.9;
 /// A curve whose last quarter holds a tenth of the fall or more has not flattened.
 const LATE_FALL: f64 = 0.1;
@@ -40,7 +40,7 @@ impl Curves<'_> {
         let found = Finding::when(
             Kind::NoProgress,
             Severity::Severe,
-            "The loss never left that of a constant guess: the network has learned nothing.",
+            "The loss stays at that of a constant guess: the network has learned nothing.",
             vec![
                 self.left_at_least(NOTHING_LEARNED),
                 self.rate(),
@@ -68,7 +68,7 @@ impl Curves<'_> {
                 .advise(chrono)
                 .advise([Lever::find_rate("measures which rates lower the loss at all")])
                 .advise([self.more_epochs("some tasks stay on a plateau for long")])
-                .advise([Lever::look("look whether labels and recordings belong together, and whether the channels tell the classes apart")]),
+                .advise([Lever::look("check whether labels and recordings belong together, and whether the channels can separate the classes")]),
         )
     }
 
@@ -108,7 +108,9 @@ impl Curves<'_> {
                 .advise(self.more_units())
                 .advise([Lever::find_rate("says which rates lower the loss fastest")])
                 .advise(bare)
-                .advise([Lever::look("or the channels do not tell more than this")]),
+                .advise([Lever::look(
+                    "or the channels contain no more information than this",
+                )]),
         )
     }
 
@@ -132,7 +134,7 @@ impl Curves<'_> {
                 STEADY,
             ),
             Figure::at_least(
-                "share of that fall in the last quarter of them",
+                "share of the fall that the last quarter of these epochs brought",
                 share,
                 LATE_FALL,
             ),
@@ -174,27 +176,27 @@ impl Curves<'_> {
             )?;
             let change = (!self.learns_change)
                 .then(|| Lever::train("--change", "learns the change instead of the value"));
-            return Some(found.advise(change).advise([
-                Lever::look("a longer --look-back, if what is foretold has a period that the window does not hold"),
-            ]));
+            return Some(found.advise(change).advise([Lever::look(
+                "a longer --look-back, if the forecast value has a period longer than the window",
+            )]));
         }
         let (accuracy, guess) = fit.accuracy.zip(fit.guess_accuracy)?;
-        // Without any progress of the loss this has been said.
+        // If the loss made no progress at all, another finding says so.
         let learned = self.fit.train.left() < NOTHING_LEARNED;
         let found = Finding::when(
             Kind::NoBetterThanGuessing,
             Severity::Severe,
-            "Always deciding for the commonest class is right as often.",
+            "A constant decision for the most frequent class is right as often.",
             vec![
                 Figure::at_most(format!("accuracy on the {part} part"), accuracy, guess),
-                Figure::of("share of the commonest class", guess),
+                Figure::of("share of the most frequent class", guess),
             ],
         )
         .filter(|_| learned)?;
         let weights = (self.config.loss.class_weights.is_none()).then(|| {
             Lever::train(
                 "--class-weights balanced",
-                "rare classes count as much as the commonest",
+                "rare classes count as much as frequent ones",
             )
         });
         Some(
@@ -209,7 +211,7 @@ impl Curves<'_> {
         Finding::when(
             Kind::Unfinished,
             Severity::Note,
-            "The run was stopped, or its loss was no longer a number: `train --resume` goes on with it, and says which.",
+            "The run was stopped, or its loss was no longer a number. `train --resume` continues it, or says why it cannot.",
             vec![
                 Figure::at_most("epochs that are done", done, self.config.epochs as f64),
                 Figure::of("epochs asked for", self.config.epochs as f64),

@@ -12,10 +12,10 @@ const ABOVE_GUESS: f64 = 1.05;
 const JUMP: f64 = 1.5;
 /// A jump by less than this share of the guess's loss does not count: the loss is next to 0.
 const VISIBLE: f64 = 0.05;
-/// One jump in a run can be a rare batch; one in ten epochs is the rate.
+/// A single jump in a run can come from a rare batch. One jump in ten epochs comes from the rate.
 const JUMPING_EPOCHS: f64 = 0.1;
-/// Adam and RMSprop move a weight by about the rate in an update, at most. Initial weights are some tenths
-/// in size, so weights that moved by less are still the initial ones.
+/// In one update, Adam and RMSprop move a weight by about the rate at most. Initial weights are a few tenths in size,
+/// so weights that moved by less are practically still the initial ones.
 const REACH: f64 = 0.1;
 
 impl Curves<'_> {
@@ -73,7 +73,7 @@ impl Curves<'_> {
         Finding::when(
             Kind::LearningRateTooHigh,
             Severity::Severe,
-            "The updates overshoot: the training loss stays above what a constant guess costs.",
+            "The updates overshoot: the training loss stays above that of a constant guess.",
             vec![
                 Figure::at_least(
                     "median training loss of the epochs with a high rate",
@@ -98,7 +98,7 @@ impl Curves<'_> {
         Finding::when(
             Kind::LearningRateTooHigh,
             Severity::Severe,
-            "The training loss was climbing when the run ended before its time.",
+            "The training loss was climbing when the run ended early.",
             vec![
                 Figure::at_least(
                     "last training loss, as a multiple of the lowest",
@@ -116,7 +116,7 @@ impl Curves<'_> {
         Finding::when(
             Kind::LearningRateTooHigh,
             Severity::Severe,
-            "The updates overshoot: gradients stay far above what they are clipped to, and the training part is not learned.",
+            "The updates overshoot: gradients stay far above the clipping limit, and the training part is not learned.",
             vec![
                 Figure::at_least(
                     "share of the epochs with a mean norm far above clipping",
@@ -198,7 +198,7 @@ impl Curves<'_> {
         let found = Finding::when(
             Kind::LearningRateTooLow,
             Severity::Severe,
-            "The weights could hardly move away from where they began.",
+            "The weights could hardly move away from their initial values.",
             vec![
                 Figure::at_most(
                     "distance that a weight could move, sum of the rates of all updates",
@@ -210,7 +210,7 @@ impl Curves<'_> {
                 Figure::of("updates", (self.updates * self.history.len()) as f64),
             ],
         )?;
-        // A rate that moves a weight by 1 in the epochs that there are, within what usually works.
+        // A rate that moves a weight by 1 over all epochs, within the usual limits.
         let rate = f64::from(self.config.learning_rate);
         let wanted = (rate / reach.max(1e-12)).clamp(1e-3, 1e-2);
         let higher = (wanted > 1.5 * rate).then(|| {

@@ -13,7 +13,7 @@ const PATIENCE: usize = 10;
 const LOSS_GAP: f64 = 0.1;
 /// A smaller gap of accuracy makes no difference in use.
 const ACCURACY_GAP: f64 = 0.03;
-/// From this gap on the network will disappoint on other recordings.
+/// With a gap this large, the network will disappoint on other recordings.
 const LARGE_GAP: f64 = 0.15;
 /// A validation loss that ends at this multiple of its lowest value has risen.
 const RISE: f64 = 1.5;
@@ -101,7 +101,7 @@ impl Curves<'_> {
         )
     }
 
-    /// What is not in use yet, or only a little.
+    /// Levers that the run does not use yet, or uses only a little.
     fn regularisers(&self) -> Vec<Lever> {
         let config = self.config;
         let of_class = self.task == Task::Class;
@@ -154,7 +154,7 @@ impl Curves<'_> {
         if config.early_stopping.is_none() && since >= PATIENCE {
             levers.push(Lever::train(
                 &format!("--early-stopping {PATIENCE}"),
-                "ends the run soon after its best epoch, and keeps the weights of that",
+                "ends the run soon after its best epoch, and keeps the weights of that epoch",
             ));
         }
         let hidden: Vec<usize> = config.hidden.iter().map(|h| h.div_ceil(2)).collect();

@@ -55,7 +55,7 @@ pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path)
             .advise(integers.finer_schemes(l))
             .advise([Lever::quantise(
                 "--calibration auto --rounding auto",
-                "tries every way of calibrating and rounding on held-out data",
+                "tries every combination of calibration and rounding on held-out data",
             )])
     });
     advised.into_iter().collect()
@@ -128,7 +128,7 @@ impl Integers {
         let scheme = names(&self.schemes);
         Lever::train(
             &format!("--qat {scheme} --epochs 20 --learning-rate {rate}"),
-            "weights that are trained as the integers that they become",
+            "trains the weights as the integers that they will become",
         )
         .with("--init", folder.display().to_string())
         .with("--teacher", folder.display().to_string())
@@ -157,7 +157,9 @@ fn about_layer(worst: &LayerError) -> [Figure; 3] {
     let name = &worst.layer;
     [
         Figure::of(
-            format!("{name}: signal to quantisation noise of h in dB, the lowest of all layers"),
+            format!(
+                "{name}: signal-to-quantisation-noise ratio of h in dB, the lowest of all layers"
+            ),
             worst.hidden_sqnr_db,
         ),
         Figure::of(

@@ -7,15 +7,15 @@ use super::finding::{Figure, Finding, Kind, Lever, Severity, sizes};
 use crate::network::Network;
 use crate::network::recurrent::square;
 
-/// h lies within ±1; one that varies by a hundredth of that says nothing that a bias could not.
+/// h lies within ±1. A unit whose h varies by a hundredth of that does no more than a bias.
 const STILL: f64 = 0.01;
-/// Share of the layer's median norm; a unit whose outgoing weights are smaller is not read.
+/// Share of the layer's median norm. A unit with smaller outgoing weights has no effect.
 const UNREAD: f64 = 0.01;
-/// From this correlation on two units are one, up to a factor that the weights can take in.
+/// With this correlation, two units are equal up to a factor, which the weights can absorb.
 const SAME: f64 = 0.99;
 /// Share of a layer's units; removing fewer is not worth another run.
 const WORTH_PRUNING: f64 = 0.1;
-/// Share of a layer's units; so many dead ones mean too large a rate more often than too many units.
+/// Share of a layer's units. This many dead units are more often due to a high rate than to too many units.
 const MANY: f64 = 0.25;
 
 /// A layer's units, counted by what is wrong with them.
@@ -41,7 +41,7 @@ pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Pat
         .collect();
     let prune = Lever::train(
         &format!("--prune-to {} --epochs 20", sizes(&fewer)),
-        "a smaller network that begins with these weights",
+        "a smaller network that starts from these weights",
     )
     .with("--init", folder.display().to_string());
     let found = |(l, layer): (usize, &Layer)| {
@@ -116,7 +116,7 @@ impl Layer {
                 ),
                 Figure::of(
                     format!(
-                        "lstm.{l}: units that nothing reads, by the norm of their outgoing weights"
+                        "lstm.{l}: units without effect, by the norm of their outgoing weights"
                     ),
                     self.unread as f64,
                 ),
@@ -134,7 +134,7 @@ impl Layer {
             Kind::RedundantUnits,
             Severity::Note,
             format!(
-                "Layer lstm.{l}: {} of {} units say what others say, as units {}.",
+                "Layer lstm.{l}: {} of {} units repeat other units, for example {}.",
                 self.redundant,
                 self.units,
                 examples.join("; ")

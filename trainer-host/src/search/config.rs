@@ -1,4 +1,4 @@
-//! How a search goes: the table `[tune]` of a configuration file.
+//! The settings of a search: the table `[tune]` of a configuration file.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ use crate::out_of_range::{OutOfRange, require};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
-    /// Where earlier trials did well: the tree-structured Parzen estimator.
+    /// Near good earlier trials, by the tree-structured Parzen estimator.
     #[default]
     Tpe,
-    /// Anywhere.
+    /// At random.
     Random,
 }
 
-/// What is to be small.
+/// What to minimise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -37,7 +37,7 @@ pub enum Objective {
 }
 
 impl Objective {
-    /// What it is of a model with this error and footprint.
+    /// Its value for a model with this error and footprint.
     pub fn of(self, error: f64, footprint: &Footprint) -> f64 {
         match self {
             Self::Error => error,
@@ -52,41 +52,39 @@ impl Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
-    /// Trials in all.
+    /// Number of trials.
     pub trials: usize,
-    /// No trial is begun once those that it follows from have taken so many multiply-accumulates of
-    /// training; up to `lag` trials more may be. Repeats come on top.
+    /// Multiply-accumulates of training. No trial begins once the trials that it follows from have used them up; up to
+    /// `lag` more trials may run by then. Repeats come on top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute: Option<f64>,
     /// How points are chosen.
     pub sampler: Sampler,
-    /// Seeds the choice of points; what seeds the trainings is `train.seed`.
+    /// Seed for choosing points; `train.seed` is the seed of the trainings.
     pub seed: u64,
-    /// Trials at random to begin with.
+    /// Number of random trials at the beginning.
     pub startup: usize,
-    /// A trial's point follows from all trials but the last so many before it, which may still be
-    /// running: so many workers are busy at once, and any number of them finds the same points.
+    /// A trial's point follows from all earlier trials but the last `lag`, which may still be running. So at most `lag`
+    /// workers are busy at once, and any number of workers finds the same points.
     pub lag: usize,
     /// Which trials are stopped early.
     pub stopping: Stopping,
-    /// Folds of training and validation part that a trial is trained for, each judged by the network that has
-    /// not seen it; 1 for the validation part alone. Where nothing is said, that depends on how much the
-    /// validation part can tell.
+    /// Number of folds of training and validation part; each fold judges a network that was not trained on it. 1 for
+    /// the validation part alone. The default depends on the size of the validation part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
-    /// Trials, of the best, that are trained again when the search is over.
+    /// Number of the best trials to train again when the search is over.
     pub finalists: usize,
-    /// Trainings with different seeds that these are then judged by, the trial's own included; 1 for no
-    /// others.
+    /// Trainings of each finalist, each with another seed, the trial's own included; 1 for no further training.
     pub repeats: usize,
-    /// What is to be small; the first one is [`Objective::Error`].
+    /// What to minimise; the first one is [`Objective::Error`].
     pub objectives: Vec<Objective>,
-    /// The chip that the model is for; trials that do not fit it are not begun.
+    /// The chip for the model. A trial that does not fit it never begins.
     pub chip: Limits,
-    /// Points to begin with; the configuration itself if there are none.
+    /// The first points; if empty, the configuration itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Point>,
-    /// What is changed; a default space if it is empty.
+    /// The settings to search; if empty, a default space.
     pub space: Space,
 }
 
@@ -146,13 +144,12 @@ impl SearchConfig {
         self.stopping.validate()
     }
 
-    /// Folds that a trial is trained for; 1 for the validation part alone, as in studies of a version without
-    /// folds.
+    /// Number of folds of a trial; 1 for the validation part alone, as in studies of a version without folds.
     pub fn folds(&self) -> usize {
         self.folds.unwrap_or(1)
     }
 
-    /// What finalists are judged by, in a few words.
+    /// In a few words, the trainings that judge a finalist.
     pub fn judged_by(&self) -> String {
         match self.folds() {
             1 => format!("{} trainings", self.repeats),
@@ -160,7 +157,7 @@ impl SearchConfig {
         }
     }
 
-    /// The same search with as much to do as `other` has.
+    /// The same search with the amounts of work of `other`.
     pub fn with_amounts_of(&self, other: &Self) -> Self {
         Self {
             trials: other.trials,

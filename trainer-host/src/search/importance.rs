@@ -6,20 +6,19 @@
 //! ```
 //!
 //! p_best and p_all are the densities of one setting's values among the best quarter and among all
-//! observations. This is the measure of PED-ANOVA (Watanabe, Bansal and Hutter 2023): the Pearson
-//! divergence stands for the variance that the setting explains. It speaks of what was tried: a search
-//! that never left a region says nothing of the rest.
+//! observations. This is the measure of PED-ANOVA (Watanabe, Bansal and Hutter 2023): the Pearson divergence stands for
+//! the variance that the setting explains. It describes only the region that the search has tried.
 
 use super::ranking::ranked;
 use super::{Observation, Parameter, Space};
 
 /// Share of observations that count as the best.
 const BEST: f64 = 0.25;
-/// Cells that a range of numbers is cut into.
+/// Number of cells into which a range of numbers is cut.
 const CELLS: usize = 12;
 /// A prior observation, spread over all cells.
 const PRIOR: f64 = 1.0;
-/// Fewer observations say nothing.
+/// With fewer observations, importances mean nothing.
 const FEWEST: usize = 8;
 
 /// The settings that `observations` have, and (SI2), the most important one first; by their first

@@ -64,7 +64,7 @@ pub struct NothingFits {
 
 /// Points that are drawn before giving up.
 const TRIES: usize = 20_000;
-/// So many of the points that fit may be taken already; then one of them is tried again.
+/// Draws that may hit taken points. After this many, a taken point is tried again.
 const TAKEN: usize = 1000;
 
 /// The point of trial `number`, one that `allowed` accepts. It differs from `taken`, the points of earlier

@@ -1,8 +1,8 @@
-//! Which of several points, each with several objectives to minimise, are not beaten.
+//! Finds the points that no other point beats, if each has several objectives to minimise.
 //!
 //! ```text
 //! a beats b       a_k ≤ b_k for all k, and a_k < b_k for one                           (PF1)
-//! front 0         those that none beats; front n: those that none of the rest beats    (PF2)
+//! front 0         points that none beats; front n: points that none of the rest beats  (PF2)
 //! crowding        Σ_k distance between a point's neighbours in its front along k       (PF3)
 //! ```
 //!

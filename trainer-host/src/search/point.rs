@@ -63,10 +63,10 @@ impl fmt::Display for Value {
     }
 }
 
-/// The settings of a trial by name; one whose condition does not hold is not there.
+/// The settings of a trial by name. A setting whose condition does not hold is absent.
 pub type Point = BTreeMap<String, Value>;
 
-/// A setting's name without the table that most have.
+/// A setting's name without the prefix that most names share.
 pub fn short_name(name: &str) -> &str {
     name.strip_prefix("train.").unwrap_or(name)
 }

@@ -28,7 +28,7 @@ pub struct Parameter {
     pub when: BTreeMap<String, Vec<Value>>,
 }
 
-/// [`Parameter`] as the configuration file has it.
+/// [`Parameter`] in the form of the configuration file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ParameterText {
@@ -120,7 +120,7 @@ pub struct Space {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
     /// A condition names a value that the other setting never has.
-    #[error("tune.space: `{parameter}` is there when `{on}` is {value}, which it never is")]
+    #[error("tune.space: `{parameter}` needs `{on}` to be {value}, which is never the case")]
     ImpossibleCondition {
         /// The setting.
         parameter: String,
@@ -211,8 +211,8 @@ impl Space {
         }
     }
 
-    /// The point that has each setting at the place, from 0 to 1, which `place` returns. `place` is called only
-    /// for settings whose conditions hold.
+    /// The point with each setting at the place, from 0 to 1, that `place` returns. `place` is called only for settings
+    /// whose conditions hold.
     pub fn point(&self, mut place: impl FnMut(&str, &Parameter) -> f64) -> Point {
         let mut point = Point::new();
         for (name, parameter) in self.ordered() {
@@ -334,7 +334,7 @@ mod tests {
                 .validate()
                 .unwrap_err()
                 .to_string()
-                .contains("never is")
+                .contains("never the case")
         );
         assert!(matches!(
             space(circle).validate(),

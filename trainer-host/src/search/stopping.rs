@@ -1,4 +1,4 @@
-//! Which trials are not worth their end.
+//! Decides which trials to stop early.
 //!
 //! ```text
 //! rung r      after r₀ ηʳ epochs                                                              (H1)
@@ -7,16 +7,16 @@
 //! ```
 //!
 //! (H2) is asynchronous successive halving in its stopping form (Li and others 2020), (H3) the rule of
-//! Golovin and others (2017). With costs beside the value, a trial that none of the others beats in all
-//! of them goes on too: a small network need not be as good as a large one. Trials are compared only
-//! with those that were finished before they began, so that the order of workers decides nothing.
+//! Golovin and others (2017). If there are costs beside the value, a trial also continues if no other trial beats it in
+//! all of them: a small network need not be as good as a large one. A trial is compared only with trials that had
+//! finished before it began, so the order of workers decides nothing.
 
 use serde::{Deserialize, Serialize};
 
 use super::pareto;
 use crate::out_of_range::{OutOfRange, require};
 
-/// When trials are stopped.
+/// The rule for stopping trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Stopping {
@@ -57,7 +57,7 @@ impl Default for Stopping {
 }
 
 impl Stopping {
-    /// `first` and `reduction`, or what they are where nothing is said.
+    /// `first` and `reduction`, or their defaults.
     pub fn constants(self) -> (usize, usize) {
         match self {
             Self::None => (default_first(), default_reduction()),
@@ -66,7 +66,7 @@ impl Stopping {
         }
     }
 
-    /// The first epoch after `done` when a trial of `epochs` is looked at, or its last one.
+    /// The first epoch after `done` at which a trial of `epochs` may be stopped, or its last one.
     pub fn next_look(self, done: usize, epochs: usize) -> usize {
         let looks = |epoch: &usize| match self {
             Self::None => false,
@@ -92,12 +92,12 @@ impl Stopping {
     }
 }
 
-/// How a trial goes.
+/// The progress of a trial.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Its value after each epoch that it has had.
     pub values: Vec<f64>,
-    /// What it costs beside, of all objectives but the first.
+    /// Its other objectives, all but the first.
     pub costs: Vec<f64>,
 }
 
@@ -114,16 +114,16 @@ impl Progress {
     }
 }
 
-/// Others that a trial is compared with, at least.
+/// Smallest number of other trials for a comparison.
 const FEWEST: usize = 3;
 
-/// Whether the trial `own` is to be stopped after the epochs that it has had, of `epochs`.
+/// Whether to stop the trial `own` after its epochs so far, of `epochs`.
 pub fn stops(stopping: Stopping, epochs: usize, own: &Progress, others: &[Progress]) -> bool {
     let done = own.values.len();
     if done >= epochs {
         return false;
     }
-    // The best one of so many goes on.
+    // The best trial of this many continues.
     let reduction = match stopping {
         Stopping::Halving { first, reduction } if is_rung(done, first, reduction) => reduction,
         Stopping::Median { first } if done >= first => 2,

@@ -1,5 +1,5 @@
-//! The learning-rate range test (Smith 2017): the rate climbs from update to update in one short run, whose
-//! losses show which rate to train with.
+//! The learning-rate range test (Smith 2017). In one short run, the rate climbs from update to update. The losses show
+//! which rate to train with.
 //!
 //! ```text
 //! η_n = lowest (highest / lowest)^(n / (N − 1))                                     (RT1)
@@ -8,7 +8,8 @@
 //! proposed = η of the minimum of s, divided by 10                                   (RT4)
 //! ```
 //!
-//! At the minimum a rate begins to do harm, and (RT2) shows it late. The usual peak rate is a decade below.
+//! At the minimum, the rate begins to do harm, and the smoothed loss (RT2) shows it late. The usual peak rate is a
+//! tenth of that rate.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! The configuration itself as a point of the search space: what a study begins with, so that it never
-//! ends with less than there was.
+//! The configuration itself as a point of the search space. A study begins with this point, so it never ends with
+//! a worse one.
 
 use crate::data::Dataset;
 use crate::run::RunConfig;
@@ -8,8 +8,8 @@ use crate::search::{Point, Space, Value};
 /// By how much sizes shrink from one attempt to fit the chip to the next.
 const SHRINK: f64 = 0.97;
 
-/// The point of `space` that `config` is, as near as the space has it; networks that `allowed` refuses are
-/// made smaller. `None` when even the smallest is refused.
+/// The point of `space` nearest to `config`. If `allowed` refuses its network, the network is made smaller. `None` if
+/// even the smallest is refused.
 pub fn base_point(
     config: &RunConfig,
     data: &Dataset,
@@ -17,7 +17,7 @@ pub fn base_point(
     allowed: impl Fn(&Point) -> bool,
 ) -> Option<Point> {
     let mut config = config.clone();
-    // What is chosen by the kind of data is written out.
+    // Settings that depend on the kind of data are written out.
     let perturbation = config.train.perturbation(data);
     config.train.dropout = Some(perturbation.dropout);
     config.train.input_noise = Some(perturbation.input_noise);
@@ -45,7 +45,7 @@ pub fn base_point(
     loop {
         let point = space.point(|name, parameter| {
             let place = value(name).and_then(|value| parameter.domain.nearest(&value));
-            // What the configuration does not say is in the middle.
+            // A setting without a value in the configuration is in the middle of its range.
             let place = place.unwrap_or(0.5);
             let is_size = name == "layers" || name.starts_with("hidden");
             if is_size { place * share } else { place }

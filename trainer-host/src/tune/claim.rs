@@ -9,7 +9,7 @@ use super::study::{Study, StudyError, to_json};
 use crate::cost::Footprint;
 use crate::search::{NothingFits, Point};
 
-/// What a worker is to do next.
+/// A worker's next task.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Work on this training.
@@ -34,7 +34,7 @@ pub(super) struct Claimed {
 }
 
 impl Study {
-    /// What this process is to do next. `propose` returns the point of a new trial, from the points already taken
+    /// This process's next task. `propose` returns the point of a new trial, from the points already taken
     /// and the trials that the new one follows from. A worker without a heartbeat for `lost_after` seconds is
     /// lost.
     ///

@@ -1,4 +1,4 @@
-//! What a worker tells its process, and what the process tells it.
+//! Messages between a worker and its process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -10,7 +10,7 @@ use crate::search::Point;
 /// News from a worker.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It began a training, or took one up.
+    /// It began a training, or continued one.
     Began {
         /// Which worker, from 0.
         worker: usize,
@@ -20,7 +20,7 @@ pub enum Event {
         point: Point,
         /// What its model needs.
         footprint: Footprint,
-        /// Epochs that it is to have.
+        /// Number of epochs of the training.
         epochs: usize,
     },
     /// An epoch is over.
@@ -53,7 +53,7 @@ pub(super) struct Contact<'a> {
     pub(super) events: Sender<Event>,
     /// The user wants all workers to stop.
     pub(super) stop: &'a AtomicBool,
-    /// Another worker of this process cannot go on.
+    /// Another worker of this process cannot continue.
     pub(super) failed: &'a AtomicBool,
 }
 

@@ -1,17 +1,16 @@
-//! What is searched when nothing is said.
+//! The default search space.
 
 use crate::search::{Domain, Parameter, Scale, Space, Value};
 
-/// Units of a layer at least.
+/// Smallest number of units of a layer.
 pub const FEWEST: i64 = 8;
-/// The same for a chip that is too small for these.
+/// Smallest number of units for a chip that is too small for these.
 pub const FEWEST_ON_A_SMALL_CHIP: i64 = 2;
 
-/// The learning rate, which matters most by published studies, then the size (Greff and others 2017,
-/// section 5), then what regularises, and how the weights are stored.
+/// The learning rate, which matters most according to published studies, then the size (Greff and others 2017,
+/// section 5), then regularisation and the quantisation scheme.
 ///
-/// Layers have `fewest` units and more: [`FEWEST`], or [`FEWEST_ON_A_SMALL_CHIP`] where hardly any of these
-/// fit.
+/// Layers have at least `fewest` units: [`FEWEST`], or [`FEWEST_ON_A_SMALL_CHIP`] if hardly any of these networks fit.
 pub fn default_space(fewest: i64) -> Space {
     let real = |low, high, scale| Domain::Real { low, high, scale };
     let integer = |low, high, scale| Domain::Integer {

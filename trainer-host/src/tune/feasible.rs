@@ -1,5 +1,4 @@
-//! Whether a search space can be searched, checked before anything is written: all settings exist, and some
-//! network fits the chip.
+//! Checks a search space before anything is written: all settings must exist, and some network must fit the chip.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,10 +10,10 @@ use super::trial_data::TrialData;
 use crate::cost::{Footprint, Limits};
 use crate::search::Point;
 
-/// Points that are drawn for the check.
+/// Number of points to draw for the check.
 const DRAWS: usize = 500;
 
-/// Why there is nothing to search.
+/// Why the space cannot be searched.
 #[derive(Debug, thiserror::Error)]
 pub enum FeasibleError {
     /// A point makes no valid configuration.
@@ -23,7 +22,7 @@ pub enum FeasibleError {
     /// There is no such model.
     #[error("tune.space: {0}")]
     NoModel(TrialError),
-    /// Everything is too large.
+    /// No network fits the chip.
     #[error(
         "of {DRAWS} networks of the search space none fits the chip: the smallest need {smallest}; allow more, or widen the space towards smaller networks (the engine alone takes most of a small flash)"
     )]
@@ -82,7 +81,7 @@ pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64,
     }
 }
 
-/// The least of what is limited.
+/// The smallest values of the limited quantities.
 fn smallest(footprints: &[Footprint], chip: &Limits) -> String {
     let least = |of: fn(&Footprint) -> u64| footprints.iter().map(of).min().unwrap_or_default();
     let time = footprints.iter().filter_map(|f| f.estimated_seconds);

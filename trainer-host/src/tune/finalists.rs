@@ -1,7 +1,7 @@
 //! The trials that are trained again, and their scores over several trainings.
 //!
-//! The least of many errors is partly luck: of the seed, and of the few validation sequences. When the search is
-//! over, its best trials are therefore trained again with other seeds, on the same parts:
+//! The lowest of many errors is partly luck, since it comes from one seed and few validation sequences. When the search
+//! is over, its best trials are therefore trained again with other seeds, on the same parts:
 //!
 //! ```text
 //! finalists   the `finalists` finished trials of least error, of equals the cheaper ones; and the
@@ -125,14 +125,14 @@ pub(super) fn next_repeat(trials: &[StoredTrial], search: &SearchConfig) -> Opti
 /// Progress of the finalists' repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Repeats {
-    /// Those that have ended.
+    /// Number of repeats that have ended.
     pub ended: usize,
-    /// All that there will be.
+    /// Number of all repeats.
     pub all: usize,
 }
 
 impl Repeats {
-    /// `None` before the search is over, and where nothing is repeated.
+    /// `None` before the search is over, and if there are no repeats.
     pub fn of(trials: &[StoredTrial], search: &SearchConfig) -> Option<Self> {
         let each = search.repeats.saturating_sub(1);
         if each == 0 || !is_over(trials, search) || trials.iter().any(StoredTrial::is_running) {

@@ -14,8 +14,8 @@ pub(super) fn name(training: TrainingId) -> String {
     }
 }
 
-/// The folder for this attempt, with what earlier ones left on this machine. They can write no more:
-/// the folder that they know is gone.
+/// The folder for this attempt, with the files that earlier attempts left on this machine. Those attempts can write no
+/// more, because their folder is gone.
 pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, WriteFileError> {
     let name = name(attempt.training);
     let of_attempt = |number: usize| folder.join(format!("{name}.attempt-{number}"));
@@ -33,7 +33,7 @@ pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, Writ
     Ok(own)
 }
 
-/// Moves a folder to where there may be another one.
+/// Moves a folder and replaces any folder there.
 pub(super) fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
     let failed = |source| WriteFileError {
         path: to.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// A process: host, number, and where the system tells it, when it began.
+/// A process: host, number, and its start time if the system tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     host: String,
@@ -21,12 +21,12 @@ impl Process {
         }
     }
 
-    /// As a worker is named in a study.
+    /// The name of its worker in a study.
     pub(super) fn name(&self) -> String {
         format!("{}/{}/{}", self.host, self.id, self.began)
     }
 
-    /// Whether the process of this name ran on our host and has ended; of another host's we cannot know.
+    /// Whether the process of this name ran on this host and has ended. Unknown for a process of another host.
     pub(super) fn has_ended(&self, name: &str) -> bool {
         let mut parts = name.rsplitn(3, '/');
         let (Some(began_then), Some(id), Some(host)) = (parts.next(), parts.next(), parts.next())
@@ -36,7 +36,7 @@ impl Process {
         let Ok(id) = id.parse::<u32>() else {
             return false;
         };
-        // Without a beginning there is no telling two processes of one number apart.
+        // Without a start time, two processes with one number look the same.
         host == self.host
             && !self.began.is_empty()
             && began(id).is_none_or(|began| began != began_then)
@@ -54,8 +54,8 @@ fn host() -> String {
     format!("{name} {} {}", boot.trim(), namespace.display())
 }
 
-/// When a running process began, in the system's own measure; `None` if there is none, or where there is
-/// no `/proc`. A zombie has ended.
+/// The start time of a running process, in the system's own unit. `None` if there is no such process, or no `/proc`. A
+/// zombie counts as ended.
 fn began(id: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in parentheses may hold anything; fields are counted after it.

@@ -43,7 +43,7 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
     page.finish()
 }
 
-/// How many trials ended in which way, of `all`, and the work that they took.
+/// The number of trials in each state, of `all`, and the compute they took.
 fn counts(trials: &[StoredTrial], all: usize) -> String {
     let count = |state| {
         let trials = trials.iter().filter(|trial| trial.own.state == state);

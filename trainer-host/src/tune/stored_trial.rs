@@ -1,8 +1,7 @@
-//! What a study knows of a trial: its settings, and what its trainings came to.
+//! A trial as a study stores it: its settings, and the results of its trainings.
 //!
-//! Training 0 of a trial is its own, by which the search goes; those that follow repeat it with other seeds
-//! ([`finalists`](super::finalists)). A training is running, and then finished, stopped or failed, once and
-//! for all.
+//! Training 0 of a trial is its own, which guides the search. Later trainings repeat it with other seeds
+//! ([`finalists`](super::finalists)). A training is first running, and then finished, stopped or failed for good.
 
 use std::fmt;
 
@@ -14,17 +13,17 @@ use super::trial::TrialResult;
 use crate::cost::Footprint;
 use crate::search::{Observation, Outcome, Point, SearchConfig};
 
-/// Where a training stands.
+/// The state of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// A worker has it.
+    /// A worker is training it.
     Running,
     /// It was trained to its end and judged.
     Finished,
-    /// It was not worth its end.
+    /// It was stopped early.
     Stopped,
-    /// Its settings came to nothing.
+    /// Its settings did not work.
     Failed,
 }
 
@@ -68,12 +67,12 @@ impl fmt::Display for TrainingId {
     }
 }
 
-/// A claim to a training, which counts until another worker takes the training up.
+/// A claim to a training. It is valid until another worker takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attempt {
     /// To what.
     pub training: TrainingId,
-    /// From 1; 2 and more if another worker was lost.
+    /// Number of the attempt, from 1; above 1 if another worker was lost.
     pub number: usize,
 }
 
@@ -88,19 +87,19 @@ impl Attempt {
 /// A training as the study knows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredTraining {
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Who works on it, or ended it.
+    /// The worker that trains it, or that ended it.
     pub worker: String,
     /// From 1.
     pub attempt: usize,
-    /// Since its worker was heard of.
+    /// Seconds since its worker's last heartbeat.
     pub silent_seconds: f64,
-    /// From its first attempt's beginning to its end.
+    /// Seconds from the beginning of its first attempt to its end.
     pub seconds: Option<f64>,
     /// Multiply-accumulates.
     pub macs: f64,
-    /// What it came to, if it is finished.
+    /// Its result, if it is finished.
     pub result: Option<TrialResult>,
     /// What went wrong, if it failed.
     pub problem: Option<String>,
@@ -158,7 +157,7 @@ impl StoredTrial {
         })
     }
 
-    /// What its own training came to, in the order of the search's objectives; `None` unless it is finished.
+    /// The result of its own training, in the order of the search's objectives; `None` unless it is finished.
     pub fn objectives(&self, search: &SearchConfig) -> Option<Vec<f64>> {
         let result = self.own.result.as_ref()?;
         Some(result.objectives(&search.objectives, &self.footprint))
@@ -180,7 +179,7 @@ pub(super) fn before<'a>(
     &trials[..(number + 1).saturating_sub(search.lag).min(trials.len())]
 }
 
-/// Whether no trial is begun any more.
+/// Whether the study begins no more trials.
 pub fn is_over(trials: &[StoredTrial], search: &SearchConfig) -> bool {
     let spent = || macs(before(trials, trials.len(), search).iter().map(|t| &t.own));
     trials.len() >= search.trials || search.compute.is_some_and(|compute| spent() >= compute)

@@ -21,7 +21,7 @@ use crate::search::{NothingFits, SearchConfig};
 pub struct Definition {
     /// The configuration that every trial changes.
     pub config: RunConfig,
-    /// What the search changes, and how.
+    /// The settings of the search.
     pub search: SearchConfig,
     /// CRC-32 of the training part, which every worker must have.
     pub data_crc: u32,
@@ -38,7 +38,7 @@ pub enum End {
     Failed(String),
 }
 
-/// Why a study cannot be worked on.
+/// Why a study cannot be opened or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum StudyError {
     /// The database failed.
@@ -56,7 +56,7 @@ pub enum StudyError {
     },
     /// There is another study of this name.
     #[error(
-        "{storage}: study {study:?} was begun with another {what}; leave data and flags out to go on with it, or name a new study by --study"
+        "{storage}: study {study:?} began with another {what}; omit data and flags to continue it, or name a new study with --study"
     )]
     Different {
         /// The database.
@@ -122,7 +122,7 @@ impl Study {
         if old.train != new.train {
             return Err(different("training configuration"));
         }
-        // The points to begin with were found when the study began, and stay.
+        // The first points were found when the study began, and stay.
         let mut as_before = definition.search.with_amounts_of(&before.search);
         as_before.first.clone_from(&before.search.first);
         if is_open || as_before.folds() == before.search.folds() {
@@ -164,7 +164,7 @@ impl Study {
         })
     }
 
-    /// Takes the amount of work over from `search`.
+    /// Takes over the amount of work from `search`.
     ///
     /// # Errors
     /// What the database says.

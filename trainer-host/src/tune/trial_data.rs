@@ -1,4 +1,4 @@
-//! The data of a study: its parts, the folds that trials are trained for, and what networks for it need.
+//! The data of a study: its parts, the folds for trials, and the costs of networks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,13 @@ use crate::run::RunConfig;
 use crate::search::SearchConfig;
 use crate::training_run::TrainingRunError;
 
-/// Folds where nothing is said and a validation part would tell little.
+/// Default number of folds if a validation part would say little.
 const FOLDS: usize = 3;
-/// A validation part of fewer decisions tells little,
+/// A validation part with fewer decisions says little,
 const FEW_DECISIONS: usize = 1000;
 /// or of fewer persons or machines.
 const FEW_GROUPS: usize = 10;
-/// The setting by which trials learn from other runs.
+/// The setting that lets trials learn from other runs.
 const TEACHER: &str = "train.distillation.teacher";
 
 /// The data of a study, without its test part, and what trials of it need.
@@ -33,7 +33,7 @@ pub struct TrialData {
     shapes: Mutex<BTreeMap<String, Option<Shape>>>,
 }
 
-/// What a network's structure and its cost follow from.
+/// The shape of the data, which determines a network's structure and cost.
 #[derive(Clone, Debug)]
 struct Shape {
     /// Without sequences and targets of any length.
@@ -112,7 +112,7 @@ impl TrialData {
         Ok(parts)
     }
 
-    /// Refuses to judge trials of `search` by so many folds, or by the validation part alone if it is one.
+    /// Refuses this number of folds for trials of `search`; one means the validation part alone.
     ///
     /// # Errors
     /// For one when there is no validation part. For several when the data is a forecast's or has too few
@@ -175,7 +175,7 @@ impl TrialData {
         several.unwrap_or(1)
     }
 
-    /// As many folds as there can be, up to those of a study that says nothing.
+    /// The largest possible number of folds, up to the default.
     fn most_folds(&self, search: &SearchConfig) -> Option<usize> {
         (2..=FOLDS)
             .rev()

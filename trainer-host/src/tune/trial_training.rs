@@ -22,17 +22,17 @@ use crate::search::Stopping;
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 use crate::training_run::{Metrics, TrainingRun};
 
-/// What the folders of folds begin with.
+/// The prefix of the names of folds' folders.
 const FOLD: &str = "fold-";
 
-/// Who follows a training.
+/// An observer of a training, which may stop it.
 pub trait Follower: Observer {
-    /// Hears that the run of `fold` is the next to go on. Not called when the validation part alone judges.
+    /// The run of `fold` continues next. Not called if the validation part alone judges.
     fn fold(&mut self, fold: Fold) {
         let _ = fold;
     }
 
-    /// Hears that a run finished an epoch, and the multiply-accumulates that it took.
+    /// A run finished an epoch, which took this many multiply-accumulates.
     fn spent(&mut self, macs: f64) {
         let _ = macs;
     }
@@ -93,7 +93,7 @@ impl TrialTraining {
         })
     }
 
-    /// Runs in `folder` that are not of this trial: of other settings, or of other folds.
+    /// Runs in `folder` that do not belong to this trial, because they have other settings or other folds.
     pub fn others_runs(&self, folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let folds = (entries.map(|entry| entry.path())).filter(|path| {
@@ -102,7 +102,7 @@ impl TrialTraining {
         });
         let is_other = |path: &PathBuf| {
             let own = self.folds.iter().find(|fold| fold.folder(folder) == *path);
-            // A run that cannot be read is nobody's to replace unasked.
+            // A run that cannot be read is never replaced without the user's word.
             RunConfig::refuse_existing(path).is_err()
                 && !own.is_some_and(|own| own.config.is_in(path))
         };
@@ -114,14 +114,14 @@ impl TrialTraining {
         others
     }
 
-    /// Epochs that each run is to have.
+    /// Number of epochs of each run.
     pub fn epochs(&self) -> usize {
         self.trial_config.run.train.epochs
     }
 
     /// Trains in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
-    /// `stopping` says at which epochs `follower` may find it not worth going on with; `None` in that case, and if
-    /// `stop` was set.
+    /// `stopping` says at which epochs `follower` may stop the training. Returns `None` if it did, or if `stop` was
+    /// set.
     ///
     /// # Errors
     /// [`TrialError`]
@@ -192,13 +192,13 @@ impl FoldTraining {
         3.0 * (weights * steps) as f64
     }
 
-    /// The part that it is judged by.
+    /// The part that judges it.
     fn judge(&self) -> Result<&Dataset, TrialError> {
         let validation = self.parts.validation.as_ref();
         validation.ok_or(TrialError::NoValidation { folds: None })
     }
 
-    /// Its run, new or as an earlier attempt left it.
+    /// Its run: a new one, or the one that an earlier attempt left.
     fn begin(&self, folder: &Path) -> Result<TrainingRun, TrialError> {
         let folder = self.folder(folder);
         let parts = || Parts::clone(&self.parts);
@@ -212,7 +212,7 @@ impl FoldTraining {
         Ok(TrainingRun::begin_with(config, parts(), &folder, true)?)
     }
 
-    /// What the integers of its finished run come to.
+    /// The score of its finished run's integers.
     fn result(
         &self,
         trial_config: &TrialConfig,
@@ -282,7 +282,7 @@ impl Together<'_> {
         Ok(metrics)
     }
 
-    /// Takes in what an earlier attempt had trained.
+    /// Takes over the epochs of an earlier attempt.
     fn take_up(&mut self, n: usize, history: &[EpochRecord], judge: &Dataset) {
         let known = self.values[n].len();
         for record in history.iter().skip(known) {
@@ -297,7 +297,7 @@ impl Together<'_> {
         self.tell();
     }
 
-    /// Tells the follower of the epochs that all runs have had. A run that has ended early stays as it was.
+    /// Reports to the follower the epochs that all runs have finished. A run that ended early keeps its last value.
     fn tell(&mut self) {
         let epochs = |(values, ended): (&Vec<f64>, &bool)| match ended {
             true => None,

@@ -1,4 +1,4 @@
-//! Following a training while it runs.
+//! Follows a training while it runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -29,7 +29,7 @@ use crate::search::{self, NothingFits, Point};
 /// How often a worker without a trial looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// What the workers of a process share.
+/// Settings that the workers of a process share.
 #[derive(Clone, Debug)]
 pub struct Workplace {
     /// Where the study lies.
@@ -38,13 +38,13 @@ pub struct Workplace {
     pub study: String,
     /// Folder of the trials' runs.
     pub folder: PathBuf,
-    /// Workers of this process.
+    /// Number of workers in this process.
     pub workers: usize,
     /// A worker without a heartbeat for this long is lost.
     pub lost_after: Duration,
 }
 
-/// Why a worker cannot go on.
+/// Why a worker cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// Its study failed.
@@ -66,13 +66,13 @@ pub enum WorkError {
     Thread(String),
 }
 
-/// The trainings that this process works on, and the flags that call them off.
+/// The trainings of this process, and the flags that cancel them.
 type Active = Mutex<BTreeMap<Attempt, Arc<AtomicBool>>>;
 
 /// Works on the study until all its trainings have ended or `stop` is set.
 ///
 /// # Errors
-/// That of the first worker that could not go on; the others end their trainings.
+/// The error of the first worker that could not continue. The other workers end their trainings.
 pub fn work(
     place: &Workplace,
     definition: &Definition,
@@ -134,8 +134,8 @@ fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Writes the heartbeats of all trainings of the process, and stops each training that another worker has
-/// taken up. If the study does not answer, the workers report it.
+/// Writes the heartbeats of all trainings of the process, and stops each training that another worker has taken over.
+/// If the study does not answer, the workers report it.
 fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) {
     let mut opened = None;
     let pause = (place.lost_after / 6).min(Duration::from_secs(5));
@@ -215,7 +215,7 @@ impl Worker<'_> {
         study.ask(ask, |problem| self.waits(problem))
     }
 
-    /// Reports the database's problem. Returns whether to go on waiting.
+    /// Reports the database's problem. Returns whether to keep waiting.
     fn waits(&self, problem: &str) -> bool {
         self.contact.tell(Event::Trouble(problem.to_owned()));
         !self.contact.is_to_stop()

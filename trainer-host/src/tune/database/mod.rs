@@ -1,7 +1,7 @@
-//! Where studies lie: a file of SQLite, or a PostgreSQL server that machines share.
+//! Storage of studies: an SQLite file, or a PostgreSQL server that machines share.
 //!
-//! The few statements that [`study`](super::study) needs are written once, with `$1`, `$2` and on for
-//! their parameters, in the words that both know.
+//! The few statements that [`study`](super::study) needs are written once, in SQL that both databases understand. Their
+//! parameters are `$1`, `$2` and so on.
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -41,7 +41,7 @@ impl From<f64> for Cell {
     }
 }
 
-/// Why a database did not do what it was asked.
+/// Why a database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// It cannot be opened.
@@ -64,7 +64,7 @@ pub enum DatabaseError {
         /// Whether it may go another time: it is locked, or its server cannot be reached.
         is_transient: bool,
     },
-    /// What it holds is not what this program wrote.
+    /// This program did not write its content.
     #[error("{storage}: {problem}; was it written by another version of trainer-host?")]
     Content {
         /// What was named.
@@ -75,7 +75,7 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// Whether the same may go another time.
+    /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Open { is_transient, .. } | Self::Statement { is_transient, .. } => *is_transient,
@@ -98,7 +98,7 @@ pub trait Database: Send {
     /// What the database says.
     fn run(&mut self, statements: &str) -> Result<(), DatabaseError>;
 
-    /// Runs one statement; the number of rows that it changed.
+    /// Runs one statement and returns the number of rows that it changed.
     ///
     /// # Errors
     /// What the database says.
@@ -114,7 +114,7 @@ pub trait Database: Send {
         parameters: &[Cell],
     ) -> Result<Vec<Vec<Cell>>, DatabaseError>;
 
-    /// Begins a transaction that no other one of the same study runs beside; none is left where that fails.
+    /// Begins a transaction that excludes all others of the same study. If that fails, none is left open.
     ///
     /// # Errors
     /// What the database says.
@@ -167,7 +167,7 @@ impl Storage {
         self.connect(Tables::MakeMissing)
     }
 
-    /// Connects to what holds studies already; makes no tables, so that leave to read them is enough.
+    /// Connects to a storage that already holds studies. Makes no tables, so permission to read is enough.
     ///
     /// # Errors
     /// [`DatabaseError::Open`]
@@ -195,7 +195,7 @@ impl Storage {
     }
 }
 
-/// What becomes of tables that a storage lacks.
+/// What to do about tables that a storage lacks.
 #[derive(Clone, Copy)]
 enum Tables {
     MakeMissing,
@@ -219,8 +219,8 @@ fn left_out(
     }
 }
 
-/// One table for each of studies, their trials, the trials' repeats and epochs. Studies of a version without
-/// repeats are gone on with: the table is made when a worker opens them.
+/// The tables of studies, of their trials, and of the trials' repeats and epochs. A study of a version without repeats
+/// gets that table when a worker opens it.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS studies (

@@ -1,7 +1,7 @@
 //! Studies on a PostgreSQL server.
 //!
-//! With `?sslmode=require` the connection is encrypted, and the server's certificate must be for its name and
-//! signed by an authority that the system trusts, or that the file which `SSL_CERT_FILE` names holds.
+//! With `?sslmode=require` the connection is encrypted. The server's certificate must then carry the server's name. An
+//! authority that the system trusts, or one in the file `SSL_CERT_FILE`, must have signed it.
 
 use std::io::ErrorKind;
 
@@ -34,7 +34,7 @@ impl Postgres {
         Ok(opened)
     }
 
-    /// A server that holds studies already.
+    /// A server that already holds studies.
     pub(super) fn open_existing(address: &str) -> Result<Self, DatabaseError> {
         let mut opened = Self::connected(address)?;
         if opened.has_table("studies")? {
@@ -107,7 +107,7 @@ fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
     }
 }
 
-/// Whether the server cannot be reached now, or ends transactions for reasons of its own.
+/// Whether the server cannot be reached now, or has cancelled the transaction.
 fn is_transient(error: &postgres::Error) -> bool {
     use std::error::Error;
     let io = error.source().and_then(|source| source.downcast_ref());
@@ -119,7 +119,7 @@ fn is_transient(error: &postgres::Error) -> bool {
     error.is_closed() || is_io || error.code().is_some_and(has)
 }
 
-/// The library's own text leaves out what the server said.
+/// The library's own text omits the server's message.
 fn in_words(error: &postgres::Error) -> String {
     use std::error::Error;
     let cause = error.source().map(|source| format!(": {source}"));

@@ -1,4 +1,4 @@
-//! Studies in a file of SQLite.
+//! Studies in an SQLite file.
 
 use std::path::Path;
 use std::time::Duration;
