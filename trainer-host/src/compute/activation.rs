@@ -1,8 +1,8 @@
 //! σ and tanh in f32, 16 values at a time.
 //!
 //! ```text
-//! tanh(x) ≈ u P(u²) / Q(u²)     u = x limited to ±9, P and Q of degree 6 and 3      (F1)
-//! σ(x)    = ½ + ½ tanh(x / 2)                                                       (F2)
+//! tanh(x) ≈ u P(u²) / Q(u²)     u = x limited to ±9, P and Q of degree 6 and 3     (AF1)
+//! σ(x)    = ½ + ½ tanh(x / 2)                                                      (AF2)
 //! ```
 //!
 //! P and Q fit the ratio to tanh on [0, 9] by weighted minimax (Lawson's method, with weights between absolute and
@@ -31,7 +31,7 @@ const P: [f32; 7] = [
 /// Highest power first.
 const Q: [f32; 4] = [2.541_970_1e-4, 2.448_334_4e-2, 0.464_146_55, 1.0];
 
-/// (F1)
+/// (AF1)
 #[inline(always)]
 pub(crate) fn tanh<V: Lanes>(x: V) -> V {
     let u = x.limit(LIMIT);
@@ -41,7 +41,7 @@ pub(crate) fn tanh<V: Lanes>(x: V) -> V {
     u.mul(p).div(q).limit(1.0)
 }
 
-/// (F2)
+/// (AF2)
 #[inline(always)]
 pub(crate) fn sigmoid<V: Lanes>(x: V) -> V {
     let half = V::splat(0.5);
@@ -61,9 +61,9 @@ fn polynomial<V: Lanes, const N: usize>(coefficients: &[f32; N], x: V) -> V {
 /// Which function [`map`] applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// (F1)
+    /// (AF1)
     Tanh,
-    /// (F2)
+    /// (AF2)
     Sigmoid,
 }
 

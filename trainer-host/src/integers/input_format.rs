@@ -1,9 +1,9 @@
 //! Fixed-point formats of the raw inputs, and the integers that normalise them on the device.
 //!
 //! ```text
-//! raw_j = round(value_j · 2^frac_j)                                       what firmware feeds  (I1)
-//! x_j   = (((raw_j << l_j) − mean_j) · mult_j) >> 32                      docs/numerics.md     (I2)
-//! mean_j = round(mean · 2^(frac_j + l_j)),  mult_j = round(2^(31 + b − frac_j − l_j) / (dev · S_j)) (I3)
+//! raw_j = round(value_j · 2^frac_j)                                       what firmware feeds (IF1)
+//! x_j   = (((raw_j << l_j) − mean_j) · mult_j) >> 32                      docs/numerics.md    (IF2)
+//! mean_j = round(mean · 2^(frac_j + l_j)),  mult_j = round(2^(31 + b − frac_j − l_j) / (dev · S_j)) (IF3)
 //! ```
 //!
 //! b is the bits of the first layer's activations, 16 or 8.
@@ -107,7 +107,7 @@ impl InputFormat {
         2f64.powi(width.bits() as i32) * 1.001 / (self.units() * f64::from(deviation))
     }
 
-    /// (I3) for a channel of the given mean and deviation whose input range is `range` deviations.
+    /// (IF3) for a channel of the given mean and deviation whose input range is `range` deviations.
     pub fn channel(self, mean: f32, deviation: f32, range: f64, width: Width) -> InputChannel {
         let limit = f64::from(i32::MAX);
         let mult =
@@ -123,7 +123,7 @@ impl InputFormat {
         }
     }
 
-    /// (I1), saturating.
+    /// (IF1), saturating.
     pub fn raw(self, value: f32) -> i32 {
         (f64::from(value) * 2f64.powi(i32::from(self.frac_bits))).round() as i32
     }

@@ -1,7 +1,7 @@
 //! How far the integers of each layer are from the f32 network, over the same sequences.
 //!
 //! ```text
-//! SQNR = 10 log₁₀ (Σ x² / Σ (x − x̂)²)                                     (N1)
+//! SQNR = 10 log₁₀ (Σ x² / Σ (x − x̂)²)                                    (SQ1)
 //! ```
 //!
 //! in dB, with x̂ what the integers stand for; infinite where nothing is off.
@@ -35,11 +35,11 @@ pub struct LayerError {
     pub cell_max: f64,
     /// Root of the mean square distance of cells.
     pub cell_rms: f64,
-    /// (N1) of the gates i, f, g and o after their activation.
+    /// (SQ1) of the gates i, f, g and o after their activation.
     pub gates_sqnr_db: f64,
-    /// (N1) of the cells.
+    /// (SQ1) of the cells.
     pub cell_sqnr_db: f64,
-    /// (N1) of the hidden values.
+    /// (SQ1) of the hidden values.
     pub hidden_sqnr_db: f64,
     /// Cells that stood at the end of their range, over all units and steps.
     pub saturated_cells: usize,
@@ -67,7 +67,7 @@ struct Sums {
     saturated_gates: usize,
 }
 
-/// (N1) from its two sums.
+/// (SQ1) from its two sums.
 pub fn sqnr_db(signal: f64, noise: f64) -> f64 {
     10.0 * (signal / noise).log10()
 }

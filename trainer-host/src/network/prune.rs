@@ -1,7 +1,7 @@
 //! Structured pruning: a smaller network of the hidden units that matter most.
 //!
 //! ```text
-//! score_u = ‖weights into u‖ · ‖weights out of u‖                          (P1)
+//! score_u = ‖weights into u‖ · ‖weights out of u‖                         (PR1)
 //! ```
 //!
 //! Into a unit lead its gate rows of W_x and W_h, out of it its columns of W_h and of the layer
@@ -25,7 +25,7 @@ pub struct PruneError {
     pub wanted: Vec<usize>,
 }
 
-/// `network` with the `hidden` units of each LSTM layer that (P1) rates highest; the first ones of equal
+/// `network` with the `hidden` units of each LSTM layer that (PR1) rates highest; the first ones of equal
 /// rates.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ pub fn prune(network: &Network, hidden: &[usize]) -> Result<Network, PruneError>
     Ok(pruned)
 }
 
-/// (P1) for every unit of layer `l`.
+/// (PR1) for every unit of layer `l`.
 fn scores(network: &Network, l: usize) -> Vec<f64> {
     let layer = &network.recurrent[l];
     let above = network.weights_above(l);

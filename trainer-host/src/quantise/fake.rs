@@ -1,7 +1,7 @@
 //! Integers as the f32 values that they stand for: the fake-quantised network.
 //!
 //! ```text
-//! Ŵ_h = s_r w_h,  Ŵ_x = s_r w_x 2^κ / S_j,  b̂ = s_r bias 2⁻¹⁵,  P̂ = s_r p 2^−m      (F1)
+//! Ŵ_h = s_r w_h,  Ŵ_x = s_r w_x 2^κ / S_j,  b̂ = s_r bias 2⁻¹⁵,  P̂ = s_r p 2^−m     (FQ1)
 //! ```
 //!
 //! With [`ActivationFormats`] beside it, its f32 arithmetic differs from the integers' by the rounding of
@@ -20,7 +20,7 @@ use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 /// A network whose weights are those of integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FakeQuantised {
-    /// (F1)
+    /// (FQ1)
     pub network: Network,
     /// What its activations are rounded to.
     pub formats: ActivationFormats,
@@ -104,7 +104,7 @@ fn bias(layer: &Dense, unit: impl Fn(usize) -> f64) -> Array1<f32> {
         .collect()
 }
 
-/// (F1); `gain` is `2^κ / S_j`, `[I]`.
+/// (FQ1); `gain` is `2^κ / S_j`, `[I]`.
 pub(super) fn lstm(layer: &Lstm, gain: &[f64]) -> LstmLayer {
     let units = layer.mult.len() / GATES.len();
     let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;

@@ -2,9 +2,9 @@
 //! are nearest to the f32 network's on held-out training data is kept.
 //!
 //! ```text
-//! softmax   D = mean over rows of Σ_k p_k ln(p_k / p̂_k)                    (D1)
-//! sigmoid   the same over every output's two chances                       (D2)
-//! linear    D = mean of (y − ŷ)² / variance of y                           (D3)
+//! softmax   D = mean over rows of Σ_k p_k ln(p_k / p̂_k)                   (CH1)
+//! sigmoid   the same over every output's two chances                      (CH2)
+//! linear    D = mean of (y − ŷ)² / variance of y                          (CH3)
 //! ```
 //!
 //! Held out is the validation part, or every fifth training sequence where there is none. The test part
@@ -66,7 +66,7 @@ pub struct Candidate {
     pub calibration: &'static str,
     /// How weights become integers.
     pub rounding: &'static str,
-    /// (D1) to (D3) on held-out training data; `None` where it cannot be quantised.
+    /// (CH1) to (CH3) on held-out training data; `None` where it cannot be quantised.
     pub distance: Option<f64>,
 }
 
@@ -265,7 +265,7 @@ impl Trial<'_> {
     }
 }
 
-/// (D1) to (D3) between the f32 network's outputs and others.
+/// (CH1) to (CH3) between the f32 network's outputs and others.
 pub fn output_distance(head: Head, exact: &Outputs, found: &Outputs) -> f64 {
     let rows = || {
         let pairs = exact.iter().zip(found);

@@ -31,7 +31,7 @@ pub struct WeightError {
     pub layer: String,
     /// Its scheme.
     pub scheme: &'static str,
-    /// (N1) of [`crate::integers::layer_error`] over all its matrices.
+    /// (SQ1) of [`crate::integers::layer_error`] over all its matrices.
     pub sqnr_db: f64,
 }
 

@@ -26,7 +26,7 @@ use crate::search::{Point, SearchConfig, in_one_line};
 pub struct RepeatedScore {
     /// Number of trainings.
     pub trainings: usize,
-    /// Error of the integers on the validation part, (Y1) of [`trial`](super::trial); `None` if a training
+    /// Error of the integers on the validation part, (TE1) of [`trial`](super::trial); `None` if a training
     /// failed.
     pub error: Option<Spread>,
     /// Share of right decisions of the integers, for a classification.

@@ -1,7 +1,7 @@
 //! The error by which a trial is judged: that of its integers on the validation part.
 //!
 //! ```text
-//! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error          (Y1)
+//! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error         (TE1)
 //! ```
 //!
 //! n is the number of decisions on the validation part. The loss L only decides between trials with the same
@@ -23,7 +23,7 @@ use crate::training_run::TrainingRunError;
 /// The result of a finished trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialResult {
-    /// (Y1) of the integers.
+    /// (TE1) of the integers.
     pub error: f64,
     /// Share of right decisions of the integers, for a classification.
     pub accuracy: Option<f64>,
@@ -41,7 +41,7 @@ pub struct TrialResult {
 /// The result of the integers of one fold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldResult {
-    /// (Y1)
+    /// (TE1)
     pub error: f64,
     /// Share of right decisions, for a classification.
     pub accuracy: Option<f64>,
@@ -179,7 +179,7 @@ impl TrialError {
     }
 }
 
-/// The value of an epoch, by which trials are compared while they run: (Y1) in f32, or the loss.
+/// The value of an epoch, by which trials are compared while they run: (TE1) in f32, or the loss.
 pub(super) fn value(validation: &Validation, judged_by: &Dataset) -> f64 {
     match validation.accuracy {
         Some(accuracy) => error(accuracy, validation.loss, decisions(judged_by)),
@@ -196,7 +196,7 @@ pub(super) fn decisions(data: &Dataset) -> usize {
     }
 }
 
-/// (Y1) of classes.
+/// (TE1) of classes.
 fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
     let tie = if loss.is_finite() {
         loss / (1.0 + loss)
