@@ -13,9 +13,9 @@ const RECALL_GAP: f64 = 0.2;
 const FEW: usize = 5;
 /// Share of all errors. Above it, work on this one pair pays most.
 const SHARE_OF_ERRORS: f64 = 0.4;
-/// Fewer errors between two classes are no pattern.
+/// Fewer errors between two classes can be chance.
 const FEW_ERRORS: usize = 5;
-/// Share of both classes' occurrences; a rarer mistake does not matter for them.
+/// Share of both classes' occurrences. A rarer mistake hardly matters.
 const SHARE_OF_PAIR: f64 = 0.05;
 
 /// A rare class that is not found.
@@ -121,18 +121,18 @@ fn imbalance(
     let weights = (config.loss.class_weights.is_none()).then(|| {
         Lever::train(
             "--class-weights balanced",
-            "an error on a rare class costs as much in all as one on a common class",
+            "rare classes get the same total weight as frequent ones",
         )
     });
     Some(found.advise(weights).advise([Lever::look(
-        "more recordings of these classes; and judge by balanced accuracy or macro F1",
+        "record more of these classes, and judge by balanced accuracy or macro F1",
     )]))
 }
 
 fn confused(part: &str, score: &ClassScore, config: &TrainConfig) -> Option<Finding> {
     let classes = score.classes.len();
     let errors = score.decisions - score.correct;
-    // Between two classes every error is of this pair.
+    // With only two classes, every error is between them.
     if classes < 3 {
         return None;
     }
@@ -174,12 +174,12 @@ fn confused(part: &str, score: &ClassScore, config: &TrainConfig) -> Option<Find
     let weigh = (config.loss.class_weights.is_none()).then(|| {
         Lever::train(
             &format!("--class-weights {}", weights.join(",")),
-            "these two cost twice, if they matter most",
+            "errors on these two count twice, if they matter most",
         )
     });
     Some(
         found
-            .advise([Lever::look(format!("look at recordings of {first} and {second}: a channel, or a longer window, that tells them apart; or labels that are wrong"))])
+            .advise([Lever::look(format!("compare recordings of {first} and {second}: perhaps another channel or a longer window separates them, or labels are wrong"))])
             .advise(weigh),
     )
 }

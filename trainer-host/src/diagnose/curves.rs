@@ -1,4 +1,4 @@
-//! The curves of a run, and what several findings read from them: losses, the rate, and common advice.
+//! The curves of a run, and what several findings need from them: losses, the rate, and common advice.
 
 use super::finding::{Figure, Lever, short, sizes};
 use super::fit::Fit;
@@ -14,7 +14,7 @@ pub(super) const NOTHING_LEARNED: f64 = 0.95;
 /// The rate counts as high while it is at least this share of the largest.
 const HIGH_RATE: f64 = 0.5;
 
-/// A run's losses, and what is needed to judge them.
+/// A run's losses, and the facts needed to judge them.
 #[derive(Clone, Copy, Debug)]
 pub struct Curves<'a> {
     /// How the network was trained.
@@ -53,7 +53,7 @@ impl Curves<'_> {
             .collect()
     }
 
-    /// The loss that others are compared with, as the log counts it; without one, the first epoch's.
+    /// The loss of the constant guess, in the log's unit; if it is unknown, the first epoch's loss.
     pub(super) fn logged_guess(&self) -> f64 {
         let first = self
             .history

@@ -5,18 +5,18 @@ use super::fit::{Fit, PartFit, standard_error};
 use crate::data::{Dataset, Normalisation};
 use crate::train::TrainConfig;
 
-/// Two standard errors: 95 % of all draws lie within them, so a smaller difference between two runs says
-/// nothing. To choose among settings one has to see a difference of two per cent.
+/// Two standard errors hold 95 % of all draws, so a smaller difference between two runs means nothing. To choose among
+/// settings, a difference of two per cent must be visible.
 const TOO_COARSE: f64 = 0.02;
-/// From here on even good and bad settings cannot be told apart.
+/// Above this, not even good and bad settings can be distinguished.
 const FAR_TOO_COARSE: f64 = 0.05;
-/// Fewer persons or machines say little about others, however many sequences they give.
+/// Fewer persons or machines say little about others, even with many sequences.
 const FEW_GROUPS: usize = 5;
-/// The error of fewer sequences depends on which ones were drawn.
+/// With fewer sequences, the error depends on which ones were drawn.
 const FEW_SEQUENCES: usize = 50;
 /// Two parts differ by more than chance if the difference is at least two of its standard errors.
 const BEYOND_CHANCE: f64 = 2.0;
-/// Smaller differences of accuracy matter to nobody.
+/// A smaller difference of accuracy does not matter in use.
 const VISIBLE_GAP: f64 = 0.02;
 /// In standard deviations of the channel. Real signals stay within 10; a value beyond 20 is a fault of the
 /// sensor or the file.
@@ -48,7 +48,7 @@ fn no_validation(fit: &Fit, folds: bool) -> Option<Finding> {
     let found = Finding::when(
         Kind::NoValidationPart,
         Severity::Note,
-        "Nothing shows whether the network over-fits, and the last weights were kept, good or bad.",
+        "Nothing shows whether the network over-fits, and the run kept its last weights, good or bad.",
         vec![Figure::at_most(
             "validation sequences",
             sequences as f64,
@@ -58,14 +58,14 @@ fn no_validation(fit: &Fit, folds: bool) -> Option<Finding> {
     let folds = folds.then(|| {
         Lever::train(
             "--folds 5",
-            "every recording is judged by a network that has not seen it",
+            "every recording judges a network that has not seen it",
         )
     });
     Some(
         found
             .advise([Lever::train(
                 "--validation-share 0.15",
-                "weights are chosen by recordings that they were not trained on",
+                "chooses weights by recordings that they were not trained on",
             )])
             .advise(folds),
     )
@@ -81,10 +81,10 @@ fn small_validation(fit: &Fit, config: &TrainConfig, folds: bool) -> Option<Find
     let few_groups = part.groups.filter(|groups| *groups < FEW_GROUPS);
     let summary = match few_groups {
         Some(groups) => format!(
-            "The validation part holds {} sequences of {groups} persons or machines: what it says of others is coarser still than these figures.",
+            "The validation part holds {} sequences of {groups} persons or machines: what it says about others is even less certain than these figures.",
             part.sequences
         ),
-        None => "Runs whose validation scores differ by little cannot be told apart.".to_owned(),
+        None => "Small differences between validation scores mean nothing.".to_owned(),
     };
     let evidence = [coarseness, sequences].into_iter().chain(groups).collect();
     let found = Finding::when(Kind::SmallValidationPart, severity, summary, evidence)?;
@@ -112,26 +112,26 @@ fn coarseness(part: &PartFit) -> (Figure, Severity) {
     (figure, severity)
 }
 
-/// Ways to judge a network by more sequences, or by more runs.
+/// Ways to judge a network with more sequences or more runs.
 fn more_decisions(config: &TrainConfig, folds: bool) -> Vec<Lever> {
     const LARGE_SHARE: f64 = 0.3;
     let mut levers = Vec::new();
     if folds {
         levers.push(Lever::train(
             "--folds 5",
-            "every recording is judged once: five times as many decisions",
+            "every recording judges once: five times as many decisions",
         ));
     }
     if folds && config.validation_share < LARGE_SHARE {
         levers.push(Lever::train(
             &format!("--validation-share {LARGE_SHARE}"),
-            "a larger part to judge by, a smaller one to train on",
+            "more sequences for judging, fewer for training",
         ));
     }
     if let Some(fold) = config.validation_fold {
         let all = fold.count();
         levers.push(Lever::look(format!(
-            "judge by all {all} folds, as a trial of tune --folds {all} is: each recording is in one of them"
+            "judge by all {all} folds, as in a trial of tune --folds {all}: each recording is in one of them"
         )));
     }
     levers.push(Lever::train(
@@ -149,7 +149,7 @@ fn test_gap(fit: &Fit) -> Option<Finding> {
     let found = Finding::when(
         Kind::ValidationTestGap,
         Severity::Note,
-        "The test part is judged otherwise than the validation part, by more than chance. It is only told: choose nothing by it.",
+        "The scores on test and validation part differ by more than chance. A note only: never choose by a test part.",
         vec![
             Figure::at_least(
                 "distance of the accuracies in standard errors of the difference",
@@ -162,7 +162,7 @@ fn test_gap(fit: &Fit) -> Option<Finding> {
         ],
     )?;
     Some(found.advise([Lever::look(
-        "make the validation part as the test part is: by persons or machines (--group), if the test part has others",
+        "make the validation part like the test part: by persons or machines (--group), if the test part has other ones",
     )]))
 }
 
@@ -197,7 +197,7 @@ fn constant(train: &Dataset) -> Option<Finding> {
         )],
     )?;
     Some(found.advise([Lever::look(
-        "leave them out of the file: each costs flash and work, and a value in use that was never seen in training moves every gate",
+        "leave them out of the file: each costs flash and work, and a value that training never saw would move every gate",
     )]))
 }
 
@@ -254,10 +254,10 @@ fn outliers(train: &Dataset, normalisation: &Normalisation) -> Option<Finding> {
         figures.collect(),
     )?;
     Some(found.advise([
-        Lever::look("clip or repair them in the recordings, and in the firmware alike"),
+        Lever::look("clip or repair them in the recordings, and in the firmware in the same way"),
         Lever::quantise(
             "--calibration percentile",
-            "ranges that leave single values out",
+            "ranges that ignore single extreme values",
         ),
     ]))
 }

@@ -1,24 +1,24 @@
-//! What the gates do over recorded sequences.
+//! Findings about the gates over recorded sequences: saturation, short memory.
 
 use super::activity::{CANDIDATE_END, GATE_END, LayerActivity};
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use crate::network::{Activation, GateRole};
 use crate::train::TrainConfig;
 
-/// A gate that decides clearly is at its ends for half of the time and more; beyond nine tenths it hardly
-/// depends on anything that a gradient could change.
+/// A gate that decides clearly is at its ends for half of the time or more. Beyond nine tenths, gradients can hardly
+/// change it.
 pub(super) const SATURATED: f64 = 0.9;
-/// A cell that has forgotten most within a tenth of a sequence cannot bring its beginning to its end.
+/// A cell that forgets most of its content within a tenth of a sequence cannot carry the beginning to the end.
 const SHORT: f64 = 0.1;
-/// Sequences of fewer steps need no memory worth the name.
+/// Sequences with fewer steps need hardly any memory.
 const LONG_SEQUENCE: usize = 20;
-/// A network that fits needs no longer memory than it has: half of a constant guess's loss is left at least.
+/// A network that fits well needs no longer memory. So at least half of a constant guess's loss must be left.
 const UNLEARNED: f64 = 0.5;
 
 /// If the network learned nothing at all, memory is the first thing to try.
 const NOTHING_LEARNED: f64 = 0.95;
 
-/// Saturated gates, and forget gates that are shut where sequences are long.
+/// Saturated gates, and forget gates that are closed although sequences are long.
 ///
 /// `left` is the training loss as a share of a constant guess's.
 pub(super) fn findings(
@@ -41,7 +41,7 @@ fn saturation(layer: &LayerActivity, number: usize) -> (f64, String) {
     let (low, high) = layer.ends(number);
     let gate = layer.gates[number];
     match (gate.role, gate.activation) {
-        // Forget gates that stay open are what long memories are made of.
+        // Long memories need forget gates that stay open.
         (GateRole::Forget, _) => (low, format!("below {GATE_END}")),
         (_, Activation::Tanh) => (low + high, format!("beyond ±{CANDIDATE_END}")),
         (_, Activation::Sigmoid) => {
@@ -90,12 +90,12 @@ fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Fi
     let rate = short(f64::from(config.learning_rate) / 3.0);
     let mut optimiser = config.optimiser;
     let decay = (*optimiser.weight_decay_mut() == 0.0)
-        .then(|| Lever::train("--weight-decay 0.0001", "weights that stay small"));
+        .then(|| Lever::train("--weight-decay 0.0001", "keeps weights small"));
     Some(
         found
-            .advise([Lever::train(&format!("--learning-rate {rate}"), "large steps are what drives gates to their ends")])
+            .advise([Lever::train(&format!("--learning-rate {rate}"), "large steps drive gates to their ends")])
             .advise(decay)
-            .advise([Lever::look("look for outliers in the channels: a value of many deviations saturates every gate that sees it")]),
+            .advise([Lever::look("look for outliers in the channels: a value many deviations from the mean saturates every gate that sees it")]),
     )
 }
 

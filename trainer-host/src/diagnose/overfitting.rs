@@ -23,7 +23,7 @@ impl Curves<'_> {
     pub(super) fn over_fitting(&self) -> Option<Finding> {
         let validation = self.fit.validation.as_ref()?;
         let train = &self.fit.train;
-        // Each beside its own guess: the validation rows of a forecast may vary more than those before.
+        // Each part beside its own guess, since the validation rows of a forecast may vary more than earlier rows.
         let gap = validation.left() - train.left();
         let loss_gap = Figure::at_least(
             "validation loss less training loss, each as a share of a constant guess's",
@@ -116,7 +116,7 @@ impl Curves<'_> {
             let more = short((dropout + 0.2).min(0.5));
             levers.push(Lever::train(
                 &format!("--dropout {more}"),
-                "no output may rely on a few units",
+                "no output can rely on a few units",
             ));
         }
         let noise =
@@ -161,7 +161,7 @@ impl Curves<'_> {
         if config.init.is_none() && config.hidden.iter().any(|h| *h > 16) {
             levers.push(Lever::train(
                 &format!("--hidden {}", sizes(&hidden)),
-                "fewer weights to learn recordings by heart with",
+                "fewer weights that could memorise recordings",
             ));
         }
         levers.push(Lever::look("more recordings, of more persons or machines"));

@@ -23,8 +23,7 @@ impl Default for Monitor {
 }
 
 impl Monitor {
-    /// Takes the loss of one more epoch; whether it is lower by more than `min_delta` than all
-    /// before.
+    /// Takes the loss of the next epoch. Returns whether it is lower than all before by more than `min_delta`.
     pub fn observe(&mut self, loss: f64, min_delta: f64) -> bool {
         let improved = loss < self.lowest - min_delta;
         if improved {
@@ -42,14 +41,14 @@ impl Monitor {
     }
 }
 
-/// What (LR6) and (LR7) make of an epoch.
+/// The verdict of (LR6) and (LR7) on an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The loss is lower than before.
     Improved,
-    /// It is not, but patience is left.
+    /// It is not lower, but patience is left.
     Waiting,
-    /// The rate is lowered, and (LR7) goes back.
+    /// The rate falls, and (LR7) returns to the best weights.
     Lowered,
 }
 
@@ -75,7 +74,7 @@ impl Adaptation {
         self.scale
     }
 
-    /// Takes the validation loss of one more epoch. Other schedules never lower.
+    /// Takes the validation loss of the next epoch. Other schedules never lower the rate here.
     pub fn observe(&mut self, schedule: Schedule, loss: f64) -> Verdict {
         let (Schedule::Plateau {
             factor,

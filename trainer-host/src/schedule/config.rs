@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::out_of_range::{OutOfRange, require};
 
-/// How the learning rate moves.
+/// How the learning rate changes over a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
@@ -129,15 +129,15 @@ pub enum ScheduleKind {
     Constant,
     /// A linear climb, then half a cosine down to 0.
     Cosine,
-    /// A factor every so many epochs.
+    /// A factor after every fixed number of epochs.
     Step,
-    /// A factor every epoch.
+    /// A factor after every epoch.
     Exponential,
-    /// Up and down once, with the momentum against it.
+    /// Up and down once; the momentum goes the other way.
     OneCycle,
-    /// A factor when the validation loss no longer improves.
+    /// A factor whenever the validation loss stops improving.
     Plateau,
-    /// The same, and back to the weights of the lowest validation loss.
+    /// As plateau, and back to the weights with the lowest validation loss.
     Backtracking,
 }
 

@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 
 use super::config::Schedule;
 
-/// Where a run stands.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Position {
-    /// e, whole epochs that are done.
+    /// e, the number of finished epochs.
     pub epochs: usize,
     /// p, in 0 to 1: the middle of the update, so that neither the first nor the last has rate 0.
     pub done: f64,
@@ -57,8 +57,8 @@ impl Schedule {
     }
 }
 
-/// Half cosines from the first to the second of `values` while `done < warm_up`, and from there to
-/// the third.
+/// A half cosine from the first to the second of `values` while `done < warm_up`, and then one from the second to the
+/// third.
 fn one_cycle(values: [f32; 3], warm_up: f32, done: f64) -> f64 {
     let ([first, second, third], warm_up) = (values.map(f64::from), f64::from(warm_up));
     let cosine = |a: f64, b: f64, x: f64| b + (a - b) * (0.5 + 0.5 * (PI * x).cos());

@@ -1,4 +1,4 @@
-//! The batches of an epoch, and seeds that follow from others.
+//! The batches of an epoch, and seeds derived from other seeds.
 
 use ndarray::CowArray;
 use rand::SeedableRng;
@@ -11,7 +11,7 @@ use crate::evaluate::Outputs;
 use crate::loss::Target;
 use crate::passes::backward::Example;
 
-/// Batches whose sequences are sorted by length together.
+/// Number of batches whose sequences are sorted by length together.
 const POOL_BATCHES: usize = 16;
 
 /// The batches of one epoch: indices of sequences of `data`.
@@ -35,7 +35,7 @@ pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec
     batches
 }
 
-/// A batch with its sequences as they are to be learned from.
+/// A batch, ready for training.
 pub(super) struct Batch<'a> {
     sequences: Vec<CowArray<'a, f32, ndarray::Ix2>>,
     data: &'a Dataset,
@@ -68,7 +68,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Ready to be learned from; `teacher` has the outputs for each sequence of the data.
+    /// Examples for training; `teacher` has the teacher's outputs for each sequence of the data.
     pub(super) fn examples<'b>(&'b self, teacher: Option<&'b Outputs>) -> Vec<Example<'b>> {
         (self.sequences.iter().zip(self.indices).zip(&self.seeds))
             .map(|((sequence, s), seed)| Example {
@@ -86,7 +86,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// A seed from two (the finaliser of SplitMix64 on their combination).
+/// One seed from two, by the finaliser of SplitMix64 on their combination.
 fn mix(a: u64, b: u64) -> u64 {
     let mut z = a.wrapping_add(b.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

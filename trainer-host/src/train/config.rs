@@ -32,26 +32,25 @@ pub struct TrainConfig {
     pub peepholes: bool,
     /// Units of each dense ReLU layer before the output layer.
     pub dense: Vec<usize>,
-    /// The forget gates' biases to begin with: a cell remembers for about `exp(bias)` steps, so
-    /// events that are far apart want 3 or more.
+    /// Initial bias of the forget gates. A cell remembers for about `exp(bias)` steps, so use 3 or more if related
+    /// events are far apart.
     pub forget_bias: f32,
     /// Passes over the training part.
     pub epochs: usize,
     /// Sequences of a mini-batch.
     pub batch_size: usize,
-    /// Whether the sequences of a batch are of similar lengths.
+    /// Whether to put sequences of similar length into one batch.
     pub bucket_by_length: bool,
-    /// Steps that the gradient goes back through, for sequences with a target for each step: they
-    /// are cut into windows of so many steps, each an update of its own, and the state is carried
-    /// from one to the next. Without it, the gradient is that of the whole sequence.
+    /// For sequences with a target for each step: cuts them into windows of this many steps. Each window makes an
+    /// update of its own, and the state carries over to the next window. Without it, the gradient goes back through the
+    /// whole sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncate: Option<usize>,
     /// The peak learning rate.
     pub learning_rate: f32,
-    /// Share of the training data that is split off for choosing the best weights; 0 for none,
-    /// then the last weights are kept.
+    /// Share of the training data to split off for choosing the best weights. With 0, the run keeps the last weights.
     pub validation_share: f64,
-    /// In place of a share: the fold of the training data that is split off.
+    /// In place of a share: the fold of the training data to split off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_fold: Option<Fold>,
     /// The gradient's largest global norm; 0 for no limit.
@@ -62,37 +61,37 @@ pub struct TrainConfig {
     pub input_noise: Option<f32>,
     /// Probability that an input is dropped.
     pub input_dropout: f32,
-    /// Probability that an output of an LSTM layer is dropped on its way up. The default is [`CLASS_DROPOUT`]
-    /// for sequences of one class each, and 0 for other data.
+    /// Probability that an output of an LSTM layer is dropped on its way to the next layer. The default is
+    /// [`CLASS_DROPOUT`] for sequences of one class each, and 0 for other data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
-    /// Probability that a unit's output is dropped on its way to the next step, for all steps of a
-    /// sequence alike.
+    /// Probability that a unit's output is dropped on its way to the next step; the same units at all steps of a
+    /// sequence.
     pub recurrent_dropout: f32,
-    /// Probability that a cell's candidate is dropped, so that the cell is not written to.
+    /// Probability that a cell's candidate is dropped, so that the step does not write to the cell.
     pub candidate_dropout: f32,
-    /// Seeds the split, the initial weights, the order of sequences and all noise.
+    /// Seed of the split, the initial weights, the order of sequences and all noise.
     pub seed: u64,
-    /// Seeds the split in `seed`'s place.
+    /// Seed of the split, in place of `seed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_seed: Option<u64>,
     /// The loss.
     pub loss: LossConfig,
     /// The optimiser.
     pub optimiser: OptimiserConfig,
-    /// How the learning rate moves.
+    /// How the learning rate changes over the run.
     pub schedule: Schedule,
     /// When to stop before the last epoch, if ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
-    /// How training sequences are varied.
+    /// How to vary training sequences.
     pub augmentation: Augmentation,
-    /// How weights begin.
+    /// How to set the initial weights.
     pub initialisation: Initialisation,
-    /// A run whose network this one begins with; its sizes and normalisation are taken over.
+    /// The run whose network this one starts from. It also provides the sizes and the normalisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
-    /// With `init`: hidden units of each LSTM layer that are kept.
+    /// With `init`: number of hidden units of each LSTM layer to keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune_to: Option<Vec<usize>>,
     /// Quantisation-aware training for the scheme of all layers, or of each.
@@ -103,14 +102,14 @@ pub struct TrainConfig {
     pub distillation: Option<Distillation>,
 }
 
-/// How a validation part is split off.
+/// How to split off a validation part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitRule {
     /// Share of the training data; 0 for no validation part.
     pub share: f64,
-    /// The fold that takes the place of a share.
+    /// The fold, in place of a share.
     pub fold: Option<Fold>,
-    /// Seed of a split at random; one in the order of time has none.
+    /// Seed of a random split. A split in the order of time has none.
     pub seed: u64,
 }
 
@@ -136,7 +135,7 @@ impl fmt::Display for SplitRule {
 pub struct EarlyStopping {
     /// Epochs in a row without an improvement of the validation loss, at least 1.
     pub patience: usize,
-    /// An improvement is by more than this, at least 0.
+    /// The loss must fall by more than this to count as an improvement; at least 0.
     pub min_delta: f64,
 }
 
@@ -202,7 +201,7 @@ impl Default for TrainConfig {
     }
 }
 
-/// The most epochs, so that the updates of a whole run can be counted.
+/// Largest number of epochs, so that the updates of a whole run can be counted.
 const MAX_EPOCHS: usize = 1_000_000;
 
 fn is_finite_from_zero(value: f32) -> bool {
@@ -353,30 +352,30 @@ impl TrainConfig {
         }
     }
 
-    /// Splits the validation part off as another run does.
+    /// Splits off the same validation part as another run.
     pub fn take_split(&mut self, split: SplitRule) {
         self.validation_share = split.share;
         self.validation_fold = split.fold;
         self.split_seed = (split.seed != self.seed).then_some(split.seed);
     }
 
-    /// Takes over the structure of a network, which a run with `init` has from another one.
+    /// Takes over the structure of another run's network, for a run with `init`.
     pub fn take_structure(&mut self, network: &NetworkConfig) {
         self.hidden.clone_from(&network.hidden);
         self.dense.clone_from(&network.dense);
         self.peepholes = network.cell.peepholes();
     }
 
-    /// The runs that this one begins with and learns from, with their keys.
+    /// The runs that this one starts from and learns from, with their keys.
     pub fn other_runs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let teacher = self.distillation.as_ref().map(|d| d.teacher.as_path());
         let runs = [("init", self.init.as_deref()), ("distillation", teacher)];
         runs.into_iter().filter_map(|(key, run)| Some((key, run?)))
     }
 
-    /// The network for `data`: a softmax over its classes (or one sigmoid output for two classes
-    /// under binary cross-entropy), or its values as they are. Classes that are trained by an error of
-    /// values are still decided by the largest output, as under a softmax.
+    /// The network for `data`. It has a softmax over the classes (or one sigmoid output, for two classes under binary
+    /// cross-entropy), or linear outputs for values. If a loss on values trains classes, the largest output still
+    /// decides.
     pub fn network(&self, data: &Dataset) -> NetworkConfig {
         let loss = self.loss.loss_for(data);
         let one_output = loss == Loss::BinaryCrossEntropy
@@ -424,10 +423,9 @@ impl TrainConfig {
 
     /// Whether the weights after `epoch`, from 1, may be chosen as the best.
     ///
-    /// While the learning rate is near its peak a low loss is mostly luck: over splits of five
-    /// data sets, weights chosen from the second half of a run with a cosine schedule did as well
-    /// or better on a third part. A run that may stop early, or whose rate falls otherwise, counts
-    /// from the first epoch.
+    /// While the learning rate is near its peak, a low loss is mostly luck. Measured over splits of five data sets:
+    /// with a cosine schedule, weights chosen from the second half of a run did as well or better on a third part. A
+    /// run that may stop early, or that has another schedule, counts from the first epoch.
     pub fn may_be_best(&self, epoch: usize) -> bool {
         let late = self.schedule.anneals_late() && self.early_stopping.is_none();
         !late || 2 * epoch > self.epochs

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::loss::SoftTargets;
 use crate::out_of_range::{OutOfRange, require};
 
-/// A teacher and its part in the loss, (L8) of [`crate::loss`].
+/// A teacher and its share of the loss, (L8) of [`crate::loss`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {

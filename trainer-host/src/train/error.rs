@@ -6,7 +6,7 @@ use crate::network::schemes::SchemeCount;
 use crate::out_of_range::OutOfRange;
 use crate::quantise::QuantiseError;
 
-/// Why training cannot begin or go on.
+/// Why training cannot begin or continue.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
     /// A number of the configuration is out of its range.
@@ -18,10 +18,10 @@ pub enum TrainError {
     /// The network cannot be pruned to the sizes.
     #[error("prune_to: {0}")]
     Prune(#[from] PruneError),
-    /// Quantisation-aware training has not one scheme for each layer.
+    /// The schemes of quantisation-aware training do not match the layers.
     #[error("qat: {0}")]
     Schemes(#[from] SchemeCount),
-    /// Quantisation-aware training came upon a weight that integers do not hold.
+    /// In quantisation-aware training, a weight does not fit the integers.
     #[error("quantisation-aware training: {0}")]
     Quantise(#[from] QuantiseError),
     /// The data cannot be trained on.

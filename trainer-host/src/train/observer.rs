@@ -2,7 +2,7 @@
 
 use super::state::{EpochRecord, TrainState};
 
-/// Where a run stands, after each batch.
+/// The progress of a run after a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchProgress {
     /// From 1.
@@ -19,18 +19,18 @@ pub struct BatchProgress {
     pub learning_rate: f32,
 }
 
-/// Someone who wants to know how a run goes.
+/// An observer of a run.
 pub trait Observer {
-    /// After each batch.
+    /// Called after each batch.
     fn batch(&mut self, progress: &BatchProgress) {
         let _ = progress;
     }
 
-    /// After each epoch; the state is one that a run can go on from.
+    /// Called after each epoch, with a state from which a run can continue.
     fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {
         let _ = (record, state);
     }
 }
 
-/// Watches nothing.
+/// Ignores every event.
 impl Observer for () {}

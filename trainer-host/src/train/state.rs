@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::Network;
 use crate::optimiser::Optimiser;
 
-/// What one epoch brought.
+/// The record of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRecord {
@@ -17,7 +17,7 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Mean norm of the gradient before clipping.
     pub gradient_norm: f64,
-    /// The epoch whose weights a backtracking run went back to after this one.
+    /// The epoch to whose weights a backtracking run returned after this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_to: Option<usize>,
     /// On the validation part, if there is one.
@@ -25,7 +25,7 @@ pub struct EpochRecord {
     pub validation: Option<Validation>,
 }
 
-/// How the network does on the validation part.
+/// Loss and accuracy on the validation part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
@@ -36,29 +36,29 @@ pub struct Validation {
     pub accuracy: Option<f64>,
 }
 
-/// The weights that did best so far.
+/// The best weights so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
     /// The epoch after which they were found, from 1.
     pub epoch: usize,
-    /// How they did.
+    /// Their loss and accuracy.
     pub validation: Validation,
     /// The weights.
     pub network: Network,
 }
 
-/// What a backtracking run goes back to.
+/// The state to which a backtracking run returns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anchor {
     /// The epoch after which it was found, from 1.
     pub epoch: usize,
     /// The weights.
     pub network: Network,
-    /// The optimiser as it was then.
+    /// The optimiser after that epoch.
     pub optimiser: Optimiser,
 }
 
-/// All that a run needs to go on.
+/// Everything that a run needs to continue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainState {
     /// The latest weights.
@@ -74,7 +74,7 @@ pub struct TrainState {
 }
 
 impl TrainState {
-    /// Epochs that are done.
+    /// Number of finished epochs.
     pub fn epochs(&self) -> usize {
         self.history.len()
     }

@@ -30,7 +30,7 @@ pub enum Ending {
     /// The validation loss did not improve for as long as `early_stopping` allows.
     #[serde(rename = "stopped-early")]
     Early,
-    /// It was asked to stop; the state is that after the last whole epoch.
+    /// It was asked to stop. The state is the one after the last whole epoch.
     Stopped,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Trainer<'a> {
         Self::beginning_with(config, train, validation, network)
     }
 
-    /// A new run over normalised data that begins with `network`.
+    /// A new run over normalised data that starts from `network`.
     ///
     /// # Errors
     /// When the configuration or the data cannot be trained with, or the network is of another
@@ -111,7 +111,7 @@ impl<'a> Trainer<'a> {
         Self::resume(config, train, validation, state)
     }
 
-    /// A run that goes on from `state`.
+    /// A run that continues from `state`.
     ///
     /// # Errors
     /// When the configuration or the data cannot be trained with, or the state is of another
@@ -180,8 +180,8 @@ impl<'a> Trainer<'a> {
         self.state
     }
 
-    /// Trains until all epochs are done, until `early_stopping` says so, or until `stop` is set,
-    /// which is looked at before each update.
+    /// Trains until all epochs are done, until early stopping ends the run, or until `stop` is set. It checks `stop`
+    /// before each update.
     ///
     /// # Errors
     /// When the loss is no longer a number.
@@ -318,8 +318,8 @@ impl<'a> Trainer<'a> {
         }))
     }
 
-    /// The clipped gradient over `steps` of the examples, and its norm before clipping; with the network as its
-    /// integers will be, in quantisation-aware training.
+    /// The clipped gradient over `steps` of the examples, and its norm before clipping. In quantisation-aware training,
+    /// it is the gradient of the network that the integers stand for.
     fn gradient<'b>(
         &self,
         backpropagation: &'b mut Backpropagation,
@@ -356,13 +356,13 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Takes the ranges of the network as it is now, in quantisation-aware training.
+    /// In quantisation-aware training: calibrates the ranges of the present network.
     fn calibrate(&mut self) {
         self.quantiser = (self.schemes.as_ref())
             .map(|schemes| FakeQuantiser::new(schemes, &self.state.network, self.train));
     }
 
-    /// The validation loss of the network as it will be used: in f32, or as its integers.
+    /// The validation loss of the network in the form it will be used in: f32, or integers.
     fn judge(&self, data: &Dataset) -> Result<Validation, TrainError> {
         let network = &self.state.network;
         let Some(quantiser) = &self.quantiser else {
@@ -388,8 +388,8 @@ impl<'a> Trainer<'a> {
             .observe(self.config.schedule, validation.loss)
     }
 
-    /// Remembers the state under a backtracking schedule, or goes back to what it remembers;
-    /// returns the epoch that it went back to.
+    /// Under a backtracking schedule: remembers the state, or returns to the remembered one. Gives the epoch that it
+    /// returned to.
     fn backtrack(&mut self, epoch: usize, verdict: Verdict) -> Option<usize> {
         if !matches!(self.config.schedule, Schedule::Backtracking { .. }) {
             return None;
@@ -413,7 +413,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Keeps the weights if their validation loss is the lowest of the epochs that count.
+    /// Keeps the weights if their validation loss is the lowest so far of the epochs that count.
     fn keep_best(&mut self, record: &EpochRecord) {
         let Some(validation) = record.validation else {
             return;
@@ -437,7 +437,7 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The weights that a run over `train` begins with.
+/// The initial weights of a run over `train`.
 pub(super) fn initial_network(
     config: &TrainConfig,
     train: &Dataset,

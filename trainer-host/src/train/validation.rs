@@ -1,4 +1,4 @@
-//! How a network does on a part of the data.
+//! Loss and accuracy of a network on a part of the data.
 
 use super::error::TrainError;
 use super::state::Validation;
@@ -30,7 +30,7 @@ pub fn validate_rounded(
     judge(&outputs, data, &objective.without_smoothing())
 }
 
-/// Mean loss and accuracy of outputs that are known, for the normalised targets of `data`.
+/// Mean loss and accuracy of given outputs, for the normalised targets of `data`.
 pub fn judge(outputs: &Outputs, data: &Dataset, objective: &Objective) -> Validation {
     let mut gradient = vec![0.0; outputs.first().map_or(0, |outputs| outputs.ncols())];
     let (mut sum, mut rows, mut right) = (0.0, 0usize, 0usize);
@@ -55,7 +55,7 @@ pub fn judge(outputs: &Outputs, data: &Dataset, objective: &Objective) -> Valida
     }
 }
 
-/// Refuses a part that cannot be trained on or judged.
+/// Refuses a part that cannot be used for training or for judging.
 pub(super) fn check(part: &'static str, data: &Dataset, train: &Dataset) -> Result<(), TrainError> {
     let refuse = |problem: String| Err(TrainError::Data { part, problem });
     if data.sequences.is_empty() {

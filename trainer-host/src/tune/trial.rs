@@ -1,4 +1,4 @@
-//! The error by which a trial is judged: that of its integers on the validation part.
+//! The error that judges a trial: the error of its integers on the validation part.
 //!
 //! ```text
 //! error   of classes: wrong / n + (L / (1 + L)) / n      of values: mean squared error         (TE1)
@@ -33,7 +33,7 @@ pub struct TrialResult {
     pub best_epoch: usize,
     /// Epochs that were trained; of several folds, the most.
     pub epochs: usize,
-    /// Each fold's; empty for a validation part alone.
+    /// The result of each fold; empty if the validation part alone judges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<FoldResult>,
 }
@@ -48,7 +48,7 @@ pub struct FoldResult {
 }
 
 impl TrialResult {
-    /// From the scores of a network's integers and of f32 on the validation part.
+    /// The result from two scores on the validation part: of a network's integers and of f32.
     pub(super) fn of(
         (integers, float): (&Score, Option<&Score>),
         validation: Option<Validation>,
@@ -123,8 +123,8 @@ pub enum TrialError {
     /// The data cannot be read as its settings say.
     #[error("the data cannot be read with these settings")]
     Unreadable,
-    /// Its networks would not be those that the points say.
-    #[error("trials are trained from the start; leave train.init (--init, --prune-to) out")]
+    /// Its networks would not have the sizes that the points say.
+    #[error("trials start from fresh weights; omit train.init (--init, --prune-to)")]
     Initial,
     /// Its model would not fit.
     #[error(transparent)]
@@ -141,9 +141,9 @@ pub enum TrialError {
     /// The data cannot be divided into folds.
     #[error("tune.folds: {0}")]
     Folds(#[from] SplitError),
-    /// A network that trials learn from was trained on what folds would be judged by.
+    /// A network that trials learn from was trained on the folds.
     #[error(
-        "tune.folds: the run of train.{key} has seen what folds would be judged by; set --folds 1"
+        "tune.folds: the run of train.{key} was trained on sequences that would judge the folds; set --folds 1"
     )]
     FoldsSeen {
         /// The key that names the other run.
@@ -151,15 +151,15 @@ pub enum TrialError {
     },
     /// The configuration names one fold as the validation part.
     #[error(
-        "tune.folds: train.validation_fold says that fold {fold} alone judges; leave it out, or set --folds 1"
+        "tune.folds: train.validation_fold says that fold {fold} alone judges; omit it, or set --folds 1"
     )]
     OneFold {
         /// That fold.
         fold: Fold,
     },
-    /// There is no validation part to judge it by.
+    /// There is no validation part to judge it.
     #[error(
-        "there is no validation part to choose by; set train.validation_share to, for example, 0.15{}",
+        "there is no validation part to judge trials; set train.validation_share to, for example, 0.15{}",
         .folds.map_or(String::new(), |count| format!(", or tune.folds to {count}"))
     )]
     NoValidation {
@@ -179,7 +179,7 @@ impl TrialError {
     }
 }
 
-/// The value of an epoch, by which trials are compared while they run: (TE1) in f32, or the loss.
+/// The value of an epoch, which compares trials while they run: (TE1) in f32, or the loss.
 pub(super) fn value(validation: &Validation, judged_by: &Dataset) -> f64 {
     match validation.accuracy {
         Some(accuracy) => error(accuracy, validation.loss, decisions(judged_by)),
@@ -206,8 +206,8 @@ fn error(accuracy: f64, loss: f64, decisions: usize) -> f64 {
     (1.0 - accuracy) + tie / decisions.max(1) as f64
 }
 
-/// How the network of `config` is quantised: with the clipping and rounding of its training, or with those that
-/// are best on the validation part.
+/// How to quantise the network of `config`: with the clipping and rounding of its training, or with the best ones on
+/// the validation part.
 pub fn request(config: &TrialConfig, run: &Run) -> Request {
     let layers = run.network.config.layer_count();
     let as_trained = config.run.train.qat == Some(config.scheme.into());

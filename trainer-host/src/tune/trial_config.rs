@@ -26,14 +26,14 @@ use crate::search::{Point, Value};
 pub struct TrialConfig {
     /// The run that trains its network.
     pub run: RunConfig,
-    /// The scheme that all layers are quantised with.
+    /// The scheme of all layers.
     pub scheme: Scheme,
 }
 
 /// Why a point makes no valid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum PointError {
-    /// A name that is no setting.
+    /// A name that is not a setting.
     #[error(
         "{name} is no setting; there are layers, hidden, hidden.0 and on, scheme, and keys of the configuration file that begin with train. or data. (train.hidden is hidden)"
     )]
@@ -49,9 +49,9 @@ pub enum PointError {
         /// Why not.
         reason: &'static str,
     },
-    /// The units of a layer that is not there.
+    /// The units of a layer that the network does not have.
     #[error(
-        "hidden.{layer} is the units of a layer that is not there: the network has {count}; give it the condition when = {{ layers = [...] }}"
+        "hidden.{layer} sets the units of a layer that the network does not have: it has {count}; give the setting the condition when = {{ layers = [...] }}"
     )]
     NoLayer {
         /// From 0.
@@ -59,7 +59,7 @@ pub enum PointError {
         /// Layers that there are.
         count: usize,
     },
-    /// Networks of any number of layers have one scheme for all of them.
+    /// If the number of layers varies, all layers must share one scheme.
     #[error(
         "train.qat names a scheme for each layer, and a search tries other numbers of layers; name one for all"
     )]
@@ -113,7 +113,7 @@ impl TrialConfig {
     /// The same training with another seed, on the same parts. Repeat 0 is the trial's own training.
     pub fn repeated(mut self, repeat: usize) -> Self {
         let train = &mut self.run.train;
-        // Seeds are below 2^63, as TOML's integers are.
+        // Seeds are below 2^63, like TOML's integers.
         train.reseed(train.seed.wrapping_add(repeat as u64) & (u64::MAX >> 1));
         self
     }
@@ -235,7 +235,7 @@ fn judges(key: &str) -> bool {
     })
 }
 
-/// As `--set` takes it.
+/// The value in the form that `--set` takes.
 fn setting(key: &str, value: &Value) -> String {
     match value {
         // All digits, and a point or an exponent.
@@ -245,7 +245,7 @@ fn setting(key: &str, value: &Value) -> String {
     }
 }
 
-/// Why a network's needs cannot be told.
+/// Why a network's cost cannot be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum FootprintError {
     /// The engine has no such network.
@@ -259,9 +259,9 @@ pub enum FootprintError {
     Data(#[from] RunError),
 }
 
-/// What a network of this structure will need with `scheme` in all layers, to the byte: a model's
-/// size follows from its layers' sizes, its names and its golden steps alone. Only a w8a8 layer on an M55 may
-/// turn out smaller, where its shifts agree.
+/// The cost of a network of this structure with `scheme` in all layers, to the byte. A model's size follows from the
+/// sizes of its layers, its names and its golden steps alone. Only a w8a8 layer on an M55 may cost less, if its two
+/// shifts are equal.
 ///
 /// # Errors
 /// When the engine or the file format has no such model.
@@ -280,7 +280,7 @@ pub fn footprint(
     Ok(Footprint::of(core, limits.clock, &model, bytes.len()))
 }
 
-/// A model of this structure that answers nothing.
+/// A model of this structure without useful weights.
 fn empty_model(
     network: &NetworkConfig,
     (channels, outputs): (&[String], &[String]),
@@ -293,7 +293,7 @@ fn empty_model(
         match layer.kind {
             LayerKind::Recurrent(Cell::Lstm { peepholes }) => lstm.push(Lstm {
                 scheme,
-                // Shifts that differ take the most bytes.
+                // Different shifts take the most bytes.
                 x_shift: 1,
                 cell_int_bits: 1,
                 w_x: rows(layer.rows, layer.inputs),
@@ -378,7 +378,7 @@ mod tests {
             (r#"{"hidden": 0}"#, "above 0"),
             (r#"{"hidden.x": 3}"#, "no setting"),
             (r#"{"scheme": "w2a2"}"#, "w8a16"),
-            (r#"{"layers": 1, "hidden.1": 12}"#, "not there"),
+            (r#"{"layers": 1, "hidden.1": 12}"#, "does not have"),
             (r#"{"layers": 100000000000}"#, "1 to 4"),
             (r#"{"train.seed": 3}"#, "cannot be searched"),
             (r#"{"train.learning_rate": -1.0}"#, "learning_rate"),
