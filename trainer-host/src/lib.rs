@@ -1,5 +1,40 @@
 //! Trains, quantises and exports LSTMs for `lstm-nostd`.
 //!
+//! A network from data to a model file, without the command line:
+//!
+//! ```
+//! # use std::sync::atomic::AtomicBool;
+//! use lstm_nostd::Model;
+//! use lstm_nostd::kernels::Scheme;
+//! use trainer_host::data::{self, Options, views};
+//! use trainer_host::evaluate::score;
+//! use trainer_host::integers::stream;
+//! use trainer_host::run::Fitted;
+//! use trainer_host::run::choose::{Request, choose};
+//! use trainer_host::train::{TrainConfig, Trainer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let parts = data::open("digits", &Options::default())?; // or a file of recordings
+//! let config = TrainConfig { hidden: vec![8], epochs: 2, ..TrainConfig::default() };
+//! let fitted = Fitted::fit(&config, &parts.train)?; // normalisation and raw formats
+//! let train = fitted.normalised(&parts.train);
+//! let mut trainer = Trainer::new(&config, &train, None)?;
+//! trainer.run(&mut (), &AtomicBool::new(false))?;
+//! let network = trainer.into_state().chosen().clone();
+//!
+//! let schemes = vec![Scheme::W8a16; network.config.layer_count()];
+//! let request = Request { schemes, clipping: None, rounding: None, equal_shifts: false };
+//! let chosen = choose((&network, &fitted), &parts.train, None, &request)?;
+//! let model = Model::parse(&chosen.bytes)?; // the integers that every chip computes
+//! let test = parts.test.expect("the digits have a test part");
+//! println!("{}", score(&test, &stream::outputs(&model, &views(&test.sequences))).describe());
+//! std::fs::write(std::env::temp_dir().join("digits.lstm"), &*chosen.bytes)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`training_run::TrainingRun`] does the same with a run folder: checkpoints, log, report, resuming.
+//!
 //! Each module uses only those to its left:
 //!
 //! ```text

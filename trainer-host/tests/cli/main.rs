@@ -4,6 +4,7 @@
 mod bench;
 mod configuration;
 mod diagnose;
+mod examples;
 mod figures;
 mod find_rate;
 mod making_it_fit;
