@@ -60,7 +60,7 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
 
 /// The orders of weights that the board's kernels read.
 pub fn orders(board: &Board) -> Vec<Order> {
-    let mut orders = vec![Order::Generic, board.order];
+    let mut orders = vec![Order::Generic, board.order()];
     orders.dedup();
     orders
 }

@@ -16,8 +16,6 @@ pub struct Board {
     pub target_cpu: Option<&'static str>,
     /// The firmware's cargo feature; `None` for the target's usual board.
     pub feature: Option<&'static str>,
-    /// The order of weights that the core's kernels read.
-    pub order: Order,
     /// QEMU's machine.
     pub machine: &'static str,
     /// The chip's name for `probe-rs`; `None` for boards that exist only in an emulator or as FPGA images.
@@ -29,6 +27,14 @@ impl Board {
     pub fn core_name(&self) -> &'static str {
         self.core.trim_start_matches("Cortex-")
     }
+
+    /// The order of weights that suits the core's kernels.
+    ///
+    /// # Panics
+    /// Never: a test holds that every board's core has an order.
+    pub fn order(&self) -> Order {
+        Order::for_core(self.core_name()).expect("every board's core has kernels")
+    }
 }
 
 /// Every board, from the smallest core to the largest.
@@ -39,7 +45,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv6m-none-eabi",
         target_cpu: None,
         feature: None,
-        order: Order::Offset,
         machine: "microbit",
         probe_chip: Some("nRF51822_xxAA"),
     },
@@ -49,7 +54,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7m-none-eabi",
         target_cpu: None,
         feature: None,
-        order: Order::Offset,
         machine: "mps2-an385",
         probe_chip: None,
     },
@@ -59,7 +63,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: None,
-        order: Order::Paired,
         machine: "mps2-an386",
         probe_chip: None,
     },
@@ -69,7 +72,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: Some("stm32f405"),
-        order: Order::Paired,
         machine: "netduinoplus2",
         probe_chip: Some("STM32F405RGTx"),
     },
@@ -79,7 +81,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv7em-none-eabihf",
         target_cpu: None,
         feature: Some("mps2-an500"),
-        order: Order::Paired,
         machine: "mps2-an500",
         probe_chip: None,
     },
@@ -89,7 +90,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv8m.main-none-eabihf",
         target_cpu: Some("cortex-m33"),
         feature: None,
-        order: Order::Paired,
         machine: "mps2-an505",
         probe_chip: None,
     },
@@ -99,7 +99,6 @@ pub const BOARDS: [Board; 7] = [
         target: "thumbv8m.main-none-eabihf",
         target_cpu: Some("cortex-m55"),
         feature: Some("mps3-an547"),
-        order: Order::Grouped,
         machine: "mps3-an547",
         probe_chip: None,
     },
@@ -130,6 +129,7 @@ mod tests {
     fn names_find_their_boards() {
         for board in &BOARDS {
             assert_eq!(by_name(board.name).unwrap(), board);
+            assert_ne!(board.order(), Order::Generic);
         }
         assert_eq!(by_name("netduinoplus2").unwrap().name, "stm32f405");
     }

@@ -78,6 +78,17 @@ pub enum Order {
     GroupedBytes,
 }
 
+/// Each core's order of weights, for those who write model files and build firmware.
+const CORES: [(&str, Order); 7] = [
+    ("M0", Order::Offset),
+    ("M3", Order::Offset),
+    ("M4", Order::Paired),
+    ("M7", Order::Paired),
+    ("M33", Order::Paired),
+    ("M55", Order::Grouped),
+    ("M85", Order::Grouped),
+];
+
 impl Order {
     /// Every order.
     pub const ALL: [Self; 5] = [
@@ -87,6 +98,14 @@ impl Order {
         Self::Offset,
         Self::GroupedBytes,
     ];
+
+    /// The order that suits the kernels of a Cortex-M core, named as in `M4`; `None` for a core without kernels
+    /// of its own.
+    pub fn for_core(name: &str) -> Option<Self> {
+        let mut cores = CORES.iter();
+        let (_, order) = cores.find(|(core, _)| core.eq_ignore_ascii_case(name))?;
+        Some(*order)
+    }
 
     /// The number of the order in a model file.
     pub const fn code(self) -> u8 {

@@ -84,12 +84,8 @@ impl Core {
     }
 
     /// The order of weights that its kernels read.
-    pub const fn order(self) -> Order {
-        match self {
-            Self::M0 | Self::M3 => Order::Offset,
-            Self::M4 | Self::M7 | Self::M33 => Order::Paired,
-            Self::M55 => Order::Grouped,
-        }
+    pub fn order(self) -> Order {
+        Order::for_core(self.name()).expect("the engine has kernels for every core here")
     }
 }
 

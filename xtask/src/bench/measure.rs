@@ -106,7 +106,7 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
 /// Every scheme. If the kernels have a row of their own for equal shifts, also w8a8 with equal shifts.
 fn schemes(board: &Board) -> Vec<(Scheme, bool)> {
     let mut schemes: Vec<_> = Scheme::ALL.map(|scheme| (scheme, false)).into();
-    if board.order == Order::Grouped {
+    if board.order() == Order::Grouped {
         schemes.push((Scheme::W8a8, true));
     }
     schemes
@@ -196,7 +196,7 @@ impl Case {
 
 /// Runs one model.
 fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<Step> {
-    let bytes = case.model().build().to_bytes_in(ready.board.order)?;
+    let bytes = case.model().build().to_bytes_in(ready.board.order())?;
     let model = Model::parse(&bytes)?;
     let core = ready.board.core_name();
     let name = case.file_name(core);
