@@ -411,12 +411,15 @@ mod tests {
             fold: None,
             seed: 1,
         };
-        write(folder.path(), "data.csv", split);
+        let data = folder.path().join("data.csv");
+        std::fs::write(&data, "").unwrap();
+        let data = data.to_string_lossy();
+        write(folder.path(), &data, split);
         let train = TrainConfig {
             init: Some(folder.path().to_owned()),
             ..TrainConfig::default()
         };
-        let mut config = config("data.csv", train);
+        let mut config = config(&data, train);
         assert!(config.clone().with_known_split().is_ok());
         config.data.columns.group = "person".into();
         let error = config.with_known_split().unwrap_err().to_string();

@@ -227,16 +227,16 @@ mod tests {
     use super::*;
     use crate::data::{Options, open_split};
 
-    fn digits() -> Parts {
+    fn few() -> Parts {
         let mut options = Options::default();
         options.sizes.train = Some(60);
-        open_split("digits", &options, 0.2, 1).unwrap()
+        open_split("temporal-order", &options, 0.2, 1).unwrap()
     }
 
     #[test]
     fn a_fit_is_read_as_it_was_written_and_an_earlier_version_s_too() {
         let folder = tempfile::tempdir().unwrap();
-        let (config, data) = (TrainConfig::default(), digits());
+        let (config, data) = (TrainConfig::default(), few());
         let mut fitted = Fitted::fit(&config, &data.train).unwrap();
         fitted.data = Some(DataChecksum::of(&data));
         for origin in [
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn refuses_raw_formats_of_another_number() {
         let folder = tempfile::tempdir().unwrap();
-        let data = digits();
+        let data = few();
         let mut fitted = Fitted::fit(&TrainConfig::default(), &data.train).unwrap();
         fitted.raw.pop();
         fitted.write(folder.path()).unwrap();
