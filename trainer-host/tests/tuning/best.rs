@@ -58,7 +58,7 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
     assert!(
         text.contains("importance")
             && text.contains("stopped")
-            && text.contains("judged by 3 trainings each"),
+            && text.contains("each judged by 3 trainings, mean"),
         "{text}"
     );
     let page = std::fs::read_to_string(bench.path("study.html")).unwrap();

@@ -24,7 +24,7 @@ fn a_trial_of_folds_is_judged_by_each_of_them() {
     let shown = bench.succeed(&["tune", "show", "--storage", "s.db"]);
     for line in [
         "12 of 12 trials of 3 folds (",
-        "judged by 2 trainings of 3 folds each",
+        "each judged by 2 trainings of 3 folds, mean",
     ] {
         assert!(shown.contains(line), "{shown}");
     }
@@ -163,7 +163,7 @@ fn a_fold_that_holds_all_of_a_class_is_told() {
         &[&study[..], &["--storage", "b.db", "--folds", "3"]].concat(),
     );
     let (_, told) = finish(three);
-    assert!(told.contains("holds all there is of class c"), "{told}");
+    assert!(told.contains("holds every sequence of class c"), "{told}");
 }
 
 /// Each fold's epochs are counted, be they fewer than another's.
