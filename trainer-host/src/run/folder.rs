@@ -70,6 +70,21 @@ impl FolderLock {
         })
     }
 
+    /// Takes `folder` from a process that has lost it but may be asleep: a new process locks a new file, and
+    /// the old lock holds nothing. Call it once that process can no longer write, because the folder has moved.
+    ///
+    /// # Errors
+    /// When the file of the lock cannot be removed.
+    pub fn take_away(folder: &Path) -> Result<(), WriteFileError> {
+        let path = folder.join(LOCK);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(WriteFileError { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Of the run.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -119,5 +134,21 @@ mod tests {
         }
         let lock = FolderLock::take(&run).unwrap();
         assert!(!left.exists() && own.exists() && lock.folder() == run);
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_holds_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let (before, after) = (root.path().join("a"), root.path().join("b"));
+        let sleeping = FolderLock::take(&before).unwrap();
+        std::fs::rename(&before, &after).unwrap();
+        assert!(FolderLock::take(&after).is_err());
+        FolderLock::take_away(&after).unwrap();
+        let awake = FolderLock::take(&after).unwrap();
+        assert!(FolderLock::take(&after).is_err());
+        drop(sleeping);
+        assert!(FolderLock::take(&after).is_err());
+        drop(awake);
+        assert!(FolderLock::take(&after).is_ok());
     }
 }

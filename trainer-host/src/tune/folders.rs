@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::stored_trial::{Attempt, TrainingId};
 use crate::files::atomic::WriteFileError;
+use crate::run::FolderLock;
 
 /// The folder of a training that has ended.
 pub(super) fn name(training: TrainingId) -> String {
@@ -28,9 +29,27 @@ pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, Writ
     for left in std::iter::once(folder.join(&name)).chain(earlier) {
         if attempt.number > 1 && left.is_dir() && !own.exists() {
             move_folder(&left, &own)?;
+            take_locks_away(&own)?;
         }
     }
     Ok(own)
+}
+
+/// Takes the runs in `folder` away from a process that still holds their locks: the training's own run, or that of
+/// each fold.
+fn take_locks_away(folder: &Path) -> Result<(), WriteFileError> {
+    let failed = |source| WriteFileError {
+        path: folder.to_owned(),
+        source,
+    };
+    FolderLock::take_away(folder)?;
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            FolderLock::take_away(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves a folder and replaces any folder there.
