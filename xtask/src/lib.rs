@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning → test
+//! command → boards, sizes → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning → test
 //! ```
 
 pub mod accuracy;
@@ -13,6 +13,7 @@ pub mod demo;
 pub mod firmware;
 pub mod qemu;
 pub mod set_up;
+pub mod sizes;
 pub mod test;
 pub mod toolchain;
 pub mod trainer;

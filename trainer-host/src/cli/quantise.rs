@@ -146,27 +146,7 @@ fn text(report: &QuantisationReport) -> String {
             reference.display()
         ));
     }
-    let changed: Vec<Vec<String>> = (report.classes.iter())
-        .filter(|class| class.difference.is_some_and(|d| d != 0.0))
-        .map(|class| {
-            let share = |share: Option<f64>| share.map_or("-".into(), percent);
-            vec![
-                class.class.clone(),
-                class.support.to_string(),
-                share(class.float_recall),
-                share(class.integer_recall),
-            ]
-        })
-        .collect();
-    if !changed.is_empty() {
-        let header = [
-            "class that changed",
-            "occurs",
-            "found in f32",
-            "in integers",
-        ];
-        sections.push(table(&header, &changed));
-    }
+    sections.extend(changed_classes(report));
     if let Some(first) = report.disagreements.followed.first() {
         sections.push(format!(
             "decisions differ in {} sequences; in sequence {} they first differ at step {} of {}\n",
@@ -188,6 +168,29 @@ fn text(report: &QuantisationReport) -> String {
         report.report.display()
     ));
     sections.join("\n")
+}
+
+/// The classes that integers find more or less often than f32 does, if there are any.
+fn changed_classes(report: &QuantisationReport) -> Option<String> {
+    let changed: Vec<Vec<String>> = (report.classes.iter())
+        .filter(|class| class.difference.is_some_and(|d| d != 0.0))
+        .map(|class| {
+            let share = |share: Option<f64>| share.map_or("-".into(), percent);
+            vec![
+                class.class.clone(),
+                class.support.to_string(),
+                share(class.float_recall),
+                share(class.integer_recall),
+            ]
+        })
+        .collect();
+    let header = [
+        "class that changed",
+        "occurs",
+        "found in f32",
+        "in integers",
+    ];
+    (!changed.is_empty()).then(|| table(&header, &changed))
 }
 
 /// Signal-to-quantisation-noise ratios of each layer.

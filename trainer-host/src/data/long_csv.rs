@@ -139,27 +139,31 @@ struct Layout {
     channels: Vec<usize>,
 }
 
+/// The names of the columns, of which no two are alike.
+fn distinct_names(header: &StringRecord) -> Result<Vec<String>, Problem> {
+    // A byte order mark belongs to no name.
+    let names: Vec<String> = (header.iter())
+        .map(|name| name.trim_start_matches('\u{feff}').to_owned())
+        .collect();
+    if let ([only], Some(separator)) = (
+        names.as_slice(),
+        [';', '\t', '|'].iter().find(|c| header[0].contains(**c)),
+    ) {
+        return Err(Problem::Syntax {
+            format: "CSV",
+            detail: format!("the header {only:?} has {separator:?} between its names; use commas"),
+        });
+    }
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(name) => Err(Problem::DuplicateColumn { name: name.clone() }),
+        None => Ok(names),
+    }
+}
+
 impl Layout {
     fn find(header: &StringRecord, columns: &Columns, unlabelled: bool) -> Result<Self, Problem> {
-        // A byte order mark belongs to no name.
-        let names: Vec<String> = (header.iter())
-            .map(|name| name.trim_start_matches('\u{feff}').to_owned())
-            .collect();
-        if let ([only], Some(separator)) = (
-            names.as_slice(),
-            [';', '\t', '|'].iter().find(|c| header[0].contains(**c)),
-        ) {
-            return Err(Problem::Syntax {
-                format: "CSV",
-                detail: format!(
-                    "the header {only:?} has {separator:?} between its names; use commas"
-                ),
-            });
-        }
-        let mut seen = HashSet::new();
-        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(Problem::DuplicateColumn { name: name.clone() });
-        }
+        let names = distinct_names(header)?;
         let optional = |name: &String| names.iter().position(|known| known == name);
         let needed = |name: &String| {
             optional(name).ok_or_else(|| Problem::MissingColumn {

@@ -101,8 +101,8 @@ impl Curves<'_> {
         )
     }
 
-    /// Levers that the run does not use yet, or uses only a little.
-    fn regularisers(&self) -> Vec<Lever> {
+    /// Levers that make no two epochs alike.
+    fn randomness(&self) -> Vec<Lever> {
         let config = self.config;
         let of_class = self.task == Task::Class;
         let mut levers = Vec::new();
@@ -138,6 +138,13 @@ impl Curves<'_> {
                 "events come earlier and later",
             ));
         }
+        levers
+    }
+
+    /// Levers that the run does not use yet, or uses only a little.
+    fn regularisers(&self) -> Vec<Lever> {
+        let config = self.config;
+        let mut levers = self.randomness();
         let decays = matches!(config.optimiser, OptimiserConfig::AdamW { weight_decay, .. } if weight_decay > 0.05);
         if !decays {
             levers.push(Lever::train(

@@ -25,6 +25,7 @@ use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
 use crate::tune::finalists::{RepeatedScore, Repeats};
 use crate::tune::stored_trial::{StoredTrial, is_over};
+use crate::tune::study::Study;
 use crate::tune::trial::request;
 use crate::tune::trial_config::TrialConfig;
 
@@ -85,12 +86,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         check_folder_of(file)?;
     }
     if args.limits.are_given() {
-        // The study stores footprints for its own core and clock only.
-        let data = data_of(&study)?;
-        for trial in &mut trials {
-            let trial_config = TrialConfig::new(&definition.config, &trial.point)?;
-            trial.footprint = data.footprint(&trial_config, &limits)?;
-        }
+        set_footprints(&study, &mut trials, &limits)?;
     }
     let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
@@ -138,6 +134,20 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         model: args.export,
     };
     printer.print(&retrained, text)
+}
+
+/// Computes what each trial needs on the core of `limits`: the study stores that for its own core and clock only.
+fn set_footprints(
+    study: &Study,
+    trials: &mut [StoredTrial],
+    limits: &Limits,
+) -> anyhow::Result<()> {
+    let data = data_of(study)?;
+    for trial in trials {
+        let trial_config = TrialConfig::new(&study.definition.config, &trial.point)?;
+        trial.footprint = data.footprint(&trial_config, limits)?;
+    }
+    Ok(())
 }
 
 /// Refuses a file whose folder does not exist, before any training.

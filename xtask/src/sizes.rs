@@ -1,0 +1,154 @@
+//! Sizes of sources: no function is longer than 60 lines, and no file of the trainer longer than 500.
+//!
+//! Tests and test support may be longer. The sources are formatted by rustfmt, so a function ends at the first closing
+//! brace of its own indentation.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+/// Most lines of a function, its signature included.
+const LONGEST_FUNCTION: usize = 60;
+/// Most lines of a file in `trainer-host/src`.
+const LONGEST_FILE: usize = 500;
+/// Folders with sources, below the root.
+const SOURCES: [&str; 6] = [
+    "lstm-nostd/src",
+    "trainer-host/src",
+    "firmware/src",
+    "firmware/link/src",
+    "tests/src",
+    "xtask/src",
+];
+/// Files that only tests compile.
+const TEST_SUPPORT: [&str; 1] = ["trainer-host/src/device/simulated.rs"];
+
+/// Refuses sources that are too long.
+///
+/// # Errors
+/// All functions and files that are too long, one a line.
+pub fn check() -> Result<()> {
+    let root = command::root();
+    let mut found = Vec::new();
+    for folder in SOURCES {
+        let mut files = Vec::new();
+        rust_files(&root.join(folder), &mut files)?;
+        for file in files {
+            let name = file.strip_prefix(root).unwrap_or(&file);
+            if TEST_SUPPORT
+                .iter()
+                .any(|support| name == Path::new(support))
+            {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            let lines = text.lines().count();
+            if folder == "trainer-host/src" && lines > LONGEST_FILE {
+                found.push(format!("{}: {lines} lines", name.display()));
+            }
+            for (line, function, length) in long_functions(&text) {
+                found.push(format!(
+                    "{}:{line}: `{function}` has {length} lines",
+                    name.display()
+                ));
+            }
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(()),
+        found => bail!(
+            "split these by meaning; a function has at most {LONGEST_FUNCTION} lines, a file of the trainer at \
+             most {LONGEST_FILE}:\n{}",
+            found.join("\n")
+        ),
+    }
+}
+
+/// Adds the Rust files below `folder`.
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("{} cannot be read", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            rust_files(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Line, name and length of each function that is too long; unit tests, which stand last in a file, are left out.
+fn long_functions(text: &str) -> Vec<(usize, String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let end = lines.windows(2).position(|pair| {
+        pair[0].trim() == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod tests")
+    });
+    let lines = &lines[..end.unwrap_or(lines.len())];
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = function_name(line) else {
+            continue;
+        };
+        let indent = line.len() - line.trim_start().len();
+        let closing = format!("{}}}", &line[..indent]);
+        let Some(length) = lines[at..].iter().position(|l| {
+            *l == closing || l.ends_with(';') && l.len() - l.trim_start().len() == indent
+        }) else {
+            continue;
+        };
+        if length + 1 > LONGEST_FUNCTION {
+            found.push((at + 1, name.to_owned(), length + 1));
+        }
+    }
+    found
+}
+
+/// The name of the function that begins on this line.
+fn function_name(line: &str) -> Option<&str> {
+    let mut words = line.trim_start();
+    if words.starts_with("//") {
+        return None;
+    }
+    loop {
+        if let Some(rest) = words.strip_prefix("fn ") {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+            return Some(&rest[..end]);
+        }
+        let (first, rest) = words.split_once(' ')?;
+        let qualifies = ["pub", "const", "unsafe", "async", "extern", "\"C\""];
+        if !(qualifies.contains(&first) || first.starts_with("pub(")) {
+            return None;
+        }
+        words = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST_FUNCTION, long_functions};
+
+    fn source(lines: usize) -> String {
+        let body = "        step();\n".repeat(lines - 2);
+        format!("impl A {{\n    pub(crate) const fn long(\n{body}    }}\n}}\n")
+    }
+
+    #[test]
+    fn a_function_may_have_sixty_lines_and_no_more() {
+        assert_eq!(long_functions(&source(LONGEST_FUNCTION)), []);
+        let long = source(LONGEST_FUNCTION + 1);
+        assert_eq!(long_functions(&long), [(2, "long".into(), 61)]);
+        let only_tests = format!("#[cfg(test)]\nmod tests {{\n{long}}}\n");
+        assert_eq!(long_functions(&only_tests), []);
+    }
+
+    #[test]
+    fn a_function_without_a_body_is_short() {
+        let text = format!("trait A {{\n    fn a(&self);\n{}}}\n", "\n".repeat(80));
+        assert_eq!(long_functions(&text), []);
+    }
+}
