@@ -38,12 +38,12 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! out_of_range, data, files → compute → network → passes → loss → quantise → optimiser, schedule → train
-//! quantise → integers → evaluate → run → report → training_run → diagnose, tune → cli
+//! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
+//! evaluate → train → integers → run → report → training_run → diagnose, tune → cli
 //! ```
 //!
-//! [`cost`], [`search`] and [`device`] stand apart. [`cost`] computes what a step costs from the sizes of the
-//! layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
+//! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
+//! the sizes of the layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
 //!
 //! A program that only trains and quantises needs none of the command line's dependencies:
 //!

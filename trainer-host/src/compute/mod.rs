@@ -1,7 +1,7 @@
 //! The f32 arithmetic of training and evaluation. It uses the vector unit of every core without a compiler flag.
 //!
 //! ```text
-//! lanes → panels → product, activation, large_product
+//! lanes → panels → product, activation → large_product
 //! ```
 //!
 //! Matrices are stored as panels of 16 columns (`panels.rs`). So every product reads and writes whole cache lines and

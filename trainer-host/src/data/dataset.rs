@@ -103,7 +103,18 @@ impl Dataset {
                 digest.update(&value.to_le_bytes());
             }
         }
-        digest.update(format!("{:?}", self.targets).as_bytes());
+        match &self.targets {
+            // In their logical order; what `Debug` prints of an array leaves out the middle of a long one.
+            Targets::ValuePerStep(all) => {
+                for values in all {
+                    digest.update(&(values.nrows() as u64).to_le_bytes());
+                    for value in values {
+                        digest.update(&value.to_le_bytes());
+                    }
+                }
+            }
+            plain => digest.update(format!("{plain:?}").as_bytes()),
+        }
         digest.finalize()
     }
 
@@ -198,5 +209,35 @@ impl Targets {
             Self::Value(_) => Task::Value,
             Self::ValuePerStep(_) => Task::ValuePerStep,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ShapeBuilder;
+
+    use super::*;
+
+    fn of_targets(targets: Array2<f32>) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((targets.nrows(), 1))],
+            targets: Targets::ValuePerStep(vec![targets]),
+            outputs: vec!["y".into()],
+            groups: None,
+            origin: None,
+        }
+    }
+
+    #[test]
+    fn the_checksum_sees_every_target_and_no_memory_layout() {
+        let targets = Array2::from_shape_fn((600, 2), |(t, o)| (t * 2 + o) as f32);
+        let checksum = of_targets(targets.clone()).checksum();
+        let mut changed = targets.clone();
+        changed[[300, 1]] += 1.0;
+        assert_ne!(of_targets(changed).checksum(), checksum);
+        let mut other_layout = Array2::zeros((600, 2).f());
+        other_layout.assign(&targets);
+        assert_eq!(of_targets(other_layout).checksum(), checksum);
     }
 }

@@ -1,7 +1,7 @@
 //! A quantised network on the host: put together, run as the chip runs it, and held against f32.
 //!
 //! ```text
-//! input_format → assemble → stream → layer_error, unit_trace, disagreement
+//! input_format → stream → assemble, layer_error, unit_trace, disagreement
 //! ```
 
 pub mod assemble;

@@ -60,10 +60,11 @@ impl From<Stored> for NetworkConfig {
 
 impl From<NetworkConfig> for Stored {
     fn from(config: NetworkConfig) -> Self {
+        let Cell::Lstm { peepholes } = config.cell;
         Self {
             inputs: config.inputs,
             hidden: config.hidden,
-            peepholes: config.cell.peepholes(),
+            peepholes,
             dense: config.dense,
             outputs: config.outputs,
             head: config.head,

@@ -60,7 +60,7 @@ impl FolderLock {
                 return Err(RunError::Busy { folder });
             }
             // Some file systems know no locks; a run is trained there nonetheless.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) if is_without_locks(&error) => {}
             Err(TryLockError::Error(error)) => return Err(failed(error).into()),
         }
         atomic::sweep(folder);
@@ -89,6 +89,12 @@ impl FolderLock {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Whether the file system has no locks. One on a network without a lock service says ENOLCK.
+fn is_without_locks(error: &std::io::Error) -> bool {
+    const ENOLCK: i32 = if cfg!(target_os = "macos") { 77 } else { 37 };
+    error.kind() == ErrorKind::Unsupported || cfg!(unix) && error.raw_os_error() == Some(ENOLCK)
 }
 
 /// Removes the run that is in `folder`, its configuration first.

@@ -41,7 +41,9 @@ pub(super) fn from_file_in(folder: &Path, path: &Path) -> PathBuf {
 /// `path`, from the working directory, as a file in `folder` has it; absolute where the two have nothing in
 /// common.
 pub(super) fn relative_to(folder: &Path, path: &Path) -> PathBuf {
-    let (path, folder) = (located(path), located(folder));
+    // The folder itself may be a link; the system counts `..` from where that leads.
+    let folder = folder.canonicalize().unwrap_or_else(|_| located(folder));
+    let path = located(path);
     let pairs = path.components().zip(folder.components());
     let common = pairs.take_while(|(a, b)| a == b).count();
     let is_root = |component: &Component<'_>| matches!(component, Component::RootDir);
@@ -107,6 +109,20 @@ mod tests {
         std::fs::rename(root.join("runs"), &moved).unwrap();
         let held = Path::new("../b/d.csv");
         assert_eq!(from_file_in(&moved.join("a"), held), moved.join("b/d.csv"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_run_folder_that_is_a_link_finds_its_data() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let (elsewhere, link) = (root.join("scratch/r1"), root.join("out"));
+        std::fs::create_dir_all(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        let file = root.join("d.csv");
+        std::fs::write(&file, "").unwrap();
+        let held = relative_to(&link, &file);
+        assert_eq!(link.join(held).canonicalize().unwrap(), file);
     }
 
     #[test]

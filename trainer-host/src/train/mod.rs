@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, distillation, config → qat → observer, validation, batches → trainer, find_rate
+//! error, state → augmentation, distillation → config → qat → observer, validation, batches → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the

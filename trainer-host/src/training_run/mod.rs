@@ -38,6 +38,8 @@ pub struct TrainingRun {
     /// The other run's network that it starts from, if there is one.
     initial: Option<Network>,
     begun: Begun,
+    /// Held by a run that continues, from before its files are read.
+    lock: Option<FolderLock>,
 }
 
 #[derive(Debug)]
@@ -115,6 +117,7 @@ impl TrainingRun {
             fitted,
             initial,
             begun: Begun::New { overwrite },
+            lock: None,
         })
     }
 
@@ -123,10 +126,11 @@ impl TrainingRun {
     /// # Errors
     /// When the folder holds no run, or one whose data is not there or has changed.
     pub fn resume(folder: &Path) -> Result<Self, TrainingRunError> {
+        let lock = lock_run(folder)?;
         let config = RunConfig::read(folder)?;
         let fitted = Fitted::read(folder)?;
         let data = config.open_data_of(&fitted, folder)?;
-        Self::after(config, fitted, data, folder)
+        Self::after(config, fitted, data, lock)
     }
 
     /// [`TrainingRun::resume`] with the run's data at another place than it was.
@@ -134,11 +138,12 @@ impl TrainingRun {
     /// # Errors
     /// As there.
     pub fn resume_from(data: &str, folder: &Path) -> Result<Self, TrainingRunError> {
+        let lock = lock_run(folder)?;
         let mut config = RunConfig::read(folder)?;
         config.name_data(data);
         let fitted = Fitted::read(folder)?;
         let data = config.open_data_of(&fitted, folder)?;
-        Self::after(config, fitted, data, folder)
+        Self::after(config, fitted, data, lock)
     }
 
     /// [`TrainingRun::resume`] with `data` that was already opened as the run's configuration says.
@@ -146,19 +151,21 @@ impl TrainingRun {
     /// # Errors
     /// As there.
     pub fn resume_with(data: Parts, folder: &Path) -> Result<Self, TrainingRunError> {
+        let lock = lock_run(folder)?;
         let config = RunConfig::read(folder)?;
         let fitted = Fitted::read(folder)?;
         config.require_data_of(&fitted, folder, &data)?;
-        Self::after(config, fitted, data, folder)
+        Self::after(config, fitted, data, lock)
     }
 
-    /// The run in `folder` after its last finished epoch.
+    /// The run whose lock is held, after its last finished epoch.
     fn after(
         config: RunConfig,
         fitted: Fitted,
         data: Parts,
-        folder: &Path,
+        lock: FolderLock,
     ) -> Result<Self, TrainingRunError> {
+        let folder = lock.folder();
         if fitted.origin != NetworkOrigin::Trained {
             return Err(TrainingRunError::Run(RunError::NotTrained {
                 folder: folder.to_owned(),
@@ -184,6 +191,7 @@ impl TrainingRun {
             fitted,
             initial,
             begun: Begun::Before(state),
+            lock: Some(lock),
         })
     }
 
@@ -247,7 +255,10 @@ impl TrainingRun {
             trainer = trainer.taught_by(outputs);
         }
         // Every error that can be found early has been found; only now is anything written.
-        let lock = FolderLock::take(&self.folder)?;
+        let lock = match self.lock {
+            Some(lock) => lock,
+            None => FolderLock::take(&self.folder)?,
+        };
         if let Some(overwrite) = new {
             (self.config).create(&self.fitted, &lock, overwrite)?;
         }
@@ -264,4 +275,10 @@ impl TrainingRun {
         }
         finish(&Run::open(&self.folder)?, &self.data, &state, ending).map(Some)
     }
+}
+
+/// The lock of the run in `folder`; no folder is made for one that is not there.
+fn lock_run(folder: &Path) -> Result<FolderLock, RunError> {
+    RunConfig::read(folder)?;
+    FolderLock::take(folder)
 }

@@ -19,7 +19,7 @@ use crate::files::atomic;
 use crate::integers::stream;
 use crate::run::choose::choose;
 use crate::run::quantised_file;
-use crate::run::{QUANTISED, Run, RunConfig};
+use crate::run::{FolderLock, QUANTISED, Run, RunConfig};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
@@ -104,6 +104,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     data_of(&study)?;
     let run = trained(&trial_config.run, &args.out, args.overwrite)?;
+    let _lock = FolderLock::take(&args.out)?;
     let data = run.open_data()?;
     let quantised = choose(
         run.network_and_fit(),
