@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
-    AlignedBytes, LayerError, LayerKind, ModelFile, RandomModel, Sizes, WriteError,
+    AlignedBytes, LayerError, LayerKind, Lstm, ModelFile, RandomModel, Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, Task};
@@ -38,6 +38,11 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
 /// One scheme for all layers, or several mixed.
 fn schemes() -> impl Strategy<Value = Vec<Scheme>> {
     prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=4)
+}
+
+/// The recurrent layer `index`, an LSTM.
+fn lstm(file: &mut ModelFile, index: usize) -> &mut Lstm {
+    file.recurrent[index].as_lstm_mut().unwrap()
 }
 
 fn example() -> ModelFile {
@@ -151,8 +156,8 @@ fn every_changed_byte_is_refused_or_runs() {
         let mut file = shape.build();
         file.golden = vec![(vec![1; 9], vec![2])];
         // With the largest shift, the sum of this row leaves 32 bits.
-        file.lstm[0].w_x[0] = vec![schemes[0].weight_max(); 9];
-        file.lstm[0].bias[0] = 0;
+        lstm(&mut file, 0).w_x[0] = vec![schemes[0].weight_max(); 9];
+        lstm(&mut file, 0).bias[0] = 0;
         let bytes = file.to_bytes_in(order).unwrap();
         let content = &bytes[..bytes.len() - 4];
         let (mut refused, mut ran) = (0, 0);
@@ -181,7 +186,7 @@ fn the_writer_refuses_shifts_out_of_range_in_every_order() {
     for order in Order::ALL {
         for x_shift in [16, 31, 32, 255] {
             let mut file = example();
-            file.lstm[0].x_shift = x_shift;
+            lstm(&mut file, 0).x_shift = x_shift;
             assert!(matches!(
                 file.to_bytes_in(order).unwrap_err(),
                 WriteError::Refused(ArtifactError::Layer {
@@ -368,7 +373,7 @@ fn refuses_field() {
     for (at, field) in [
         (6, "task"),
         (7, "mode"),
-        (16, "LSTM layers"),
+        (16, "recurrent layers"),
         (17, "dense layers"),
         (29, "reserved header byte"),
     ] {
@@ -463,9 +468,9 @@ fn refuses_what_contradicts_the_scheme() {
     assert_eq!(field(&example_of(&[Scheme::W8a8]), 12, 1), "input shift");
     // Between layers of equal width there is nothing to convert; between others there are 8 bits.
     let mut file = example_of(&[Scheme::W8a16, Scheme::W8a8]);
-    file.lstm[1].input_shift = 9;
+    lstm(&mut file, 1).input_shift = 9;
     let mut same = example();
-    same.lstm[1].input_shift = 1;
+    lstm(&mut same, 1).input_shift = 1;
     for file in [file, same] {
         assert!(matches!(
             file.to_bytes().unwrap_err(),
@@ -504,7 +509,7 @@ fn refuses_int4_weights_of_minus_8_and_padding_that_is_not_0() {
 #[test]
 fn the_writer_refuses_int4_weights_beyond_7() {
     let mut file = example_of(&[Scheme::W4a16]);
-    file.lstm[0].w_h[7][2] = 8;
+    lstm(&mut file, 0).w_h[7][2] = 8;
     // Row 7 is gate f of unit 2.
     assert!(matches!(
         file.to_bytes().unwrap_err(),

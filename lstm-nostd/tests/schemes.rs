@@ -1,13 +1,13 @@
 //! What the schemes have in common: w8a8 and w4a16 are w8a16 with other types around the same step.
 
-use lstm_nostd::artifact::{ModelFile, RandomModel};
+use lstm_nostd::artifact::{ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{
     Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows, Scheme, Width, convert, lanes,
     lanes_mut, narrow,
 };
 use lstm_nostd::layers::UnitStep;
-use lstm_nostd::{I16F16, Model, RecurrentLayer};
+use lstm_nostd::{I16F16, Model};
 use proptest::prelude::*;
 
 /// Buffers for a stream of any model.
@@ -63,7 +63,7 @@ proptest! {
         let shape = RandomModel { inputs, hidden, dense, outputs: 3, peepholes: true, schemes: vec![Scheme::W4a16], seed, ..RandomModel::default() };
         let small = shape.build();
         let mut large = small.clone();
-        large.lstm.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
+        large.recurrent.iter_mut().filter_map(Recurrent::as_lstm_mut).for_each(|layer| layer.scheme = Scheme::W8a16);
         large.dense.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
         let raw = shape.raw_inputs(6);
         prop_assert_eq!(outputs(&small, &raw), outputs(&large, &raw));
@@ -94,7 +94,7 @@ proptest! {
         };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
-        let RecurrentLayer::Lstm(layer) = &model.recurrent_layers()[0];
+        let layer = model.recurrent_layers()[0].as_lstm().unwrap();
         let n = layer.rows.h_shift;
         let rows = RecurrentRows { width: Width::Int16, h_shift: 0, ..layer.rows };
         let wide = LstmParameters { rows, ..*layer };
@@ -173,7 +173,7 @@ proptest! {
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));
         for raw in shape.raw_inputs(4) {
             let mut steps: Vec<(usize, usize, LstmUnit)> = Vec::new();
-            let mut observer = |layer: usize, unit: usize, UnitStep::Lstm(step): &UnitStep| steps.push((layer, unit, *step));
+            let mut observer = |layer: usize, unit: usize, step: &UnitStep| steps.push((layer, unit, *step.as_lstm().unwrap()));
             let state = (&mut seen.hidden[..], &mut seen.cell[..]);
             model.observed_step(state, &mut seen.scratch, &raw, &mut seen.outputs, &mut observer).unwrap();
             prop_assert_eq!(unseen.step(&model, &raw), &seen.outputs[..]);

@@ -1,6 +1,6 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
-use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel};
+use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{FixedModel, I16F16, InputChannel, Mode, Model, SelfTestError, State, Task};
 use proptest::prelude::*;
@@ -49,7 +49,7 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
             shift: 1,
             frac_bits: 15,
         }],
-        lstm: vec![lstm],
+        recurrent: vec![Recurrent::Lstm(lstm)],
         dense: vec![dense],
         input_names: vec!["x".into()],
         output_names: vec!["h".into()],
@@ -68,7 +68,7 @@ fn sigmoid(x: f64) -> f64 {
 
 /// The six equations in f64.
 fn reference(file: &ModelFile, c: &mut f64, h: &mut f64, x: f64) {
-    let layer = &file.lstm[0];
+    let layer = file.recurrent[0].as_lstm().unwrap();
     let z = |gate: usize, p: usize, c: f64| {
         let peephole = layer
             .peephole

@@ -5,6 +5,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use super::ArtifactError;
 
 /// Walks over the content of a file.
+#[derive(Clone)]
 pub(super) struct Reader<'m> {
     rest: &'m [u8],
     total: usize,

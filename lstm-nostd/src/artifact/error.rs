@@ -59,7 +59,7 @@ pub enum ArtifactError {
     Layer {
         /// What it is.
         kind: LayerKind,
-        /// Its index among the layers of its kind, from 0.
+        /// Its index among the recurrent or the dense layers, from 0.
         index: usize,
         /// What is wrong with it.
         error: LayerError,

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use super::cursor::{Writer, fitted};
 use super::header::CHECKSUM_BYTES;
 use super::layer::Content;
-use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, Lstm, MAGIC, VERSION, WriteError};
+use super::{
+    AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, VERSION, WriteError,
+};
 use crate::kernels::{Order, Scheme};
-use crate::layers::RecurrentLayer;
 use crate::layers::input::InputChannel;
 use crate::model::{BufferSizes, Model};
 use crate::task::{Mode, Task};
@@ -29,8 +30,8 @@ pub struct ModelFile {
     pub output_exponent: i8,
     /// Normalisation of each channel, `[I]`.
     pub channels: Vec<InputChannel>,
-    /// LSTM layers, first to last.
-    pub lstm: Vec<Lstm>,
+    /// Recurrent layers, first to last.
+    pub recurrent: Vec<Recurrent>,
     /// Dense layers, first to last; the last one is the output layer.
     pub dense: Vec<Dense>,
     /// Names of the channels, `[I]`.
@@ -66,13 +67,13 @@ impl ModelFile {
         let mut header = self.header(names.len())?;
         let mut body = Writer::default();
         body.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
-        let layers = self.recurrent().chain(self.dense());
+        let layers = self.recurrent_content().chain(self.dense_content());
         for (place, (index, layer)) in layers.enumerate() {
             layer.check_weights().map_err(|error| {
                 let kind = layer.kind();
                 WriteError::Refused(ArtifactError::Layer { kind, index, error })
             })?;
-            let is_last = place + 1 == self.lstm.len() + self.dense.len();
+            let is_last = place + 1 == self.recurrent.len() + self.dense.len();
             layer.write(order, is_last, &mut body)?;
         }
         for (raw, outputs) in &self.golden {
@@ -98,20 +99,19 @@ impl ModelFile {
         Ok(bytes)
     }
 
-    /// Schemes of the LSTM layers, then of the dense layers.
+    /// Schemes of the recurrent layers, then of the dense layers.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
-        let lstm = self.lstm.iter().map(|layer| layer.scheme);
-        lstm.chain(self.dense.iter().map(|layer| layer.scheme))
+        let recurrent = self.recurrent.iter().map(Recurrent::scheme);
+        recurrent.chain(self.dense.iter().map(|layer| layer.scheme))
     }
 
-    /// The recurrent layers, first to last, counted in their kind.
-    fn recurrent(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
-        let layers = self.lstm.iter().map(|layer| layer as &dyn Content);
-        layers.enumerate()
+    /// The recurrent layers, first to last, counted.
+    fn recurrent_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+        self.recurrent.iter().map(Recurrent::content).enumerate()
     }
 
-    /// The dense layers, first to last, counted in their kind.
-    fn dense(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+    /// The dense layers, first to last, counted.
+    fn dense_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
         let layers = self.dense.iter().map(|layer| layer as &dyn Content);
         layers.enumerate()
     }
@@ -124,8 +124,8 @@ impl ModelFile {
     fn header(&self, names_bytes: usize) -> Result<Header, WriteError> {
         let buffers = BufferSizes::of_layers(
             self.channels.len(),
-            self.recurrent().map(|(_, layer)| layer.size()),
-            self.dense().map(|(_, layer)| layer.size()),
+            self.recurrent_content().map(|(_, layer)| layer.size()),
+            self.dense_content().map(|(_, layer)| layer.size()),
         );
         Ok(Header {
             magic: MAGIC,
@@ -135,7 +135,7 @@ impl ModelFile {
             file_bytes: 0,
             inputs: fitted("inputs", self.channels.len())?,
             outputs: fitted("outputs", self.outputs())?,
-            lstm_layers: fitted("LSTM layers", self.lstm.len())?,
+            recurrent_layers: fitted("recurrent layers", self.recurrent.len())?,
             dense_layers: fitted("dense layers", self.dense.len())?,
             golden_steps: fitted("golden steps", self.golden.len())?,
             cell_blocks: fitted("cell blocks", buffers.cell)?,
@@ -181,8 +181,8 @@ impl From<&Model<'_>> for ModelFile {
             channels: (0..model.inputs())
                 .filter_map(|j| model.input_channel(j))
                 .collect(),
-            lstm: (model.recurrent_layers().iter())
-                .map(|RecurrentLayer::Lstm(layer)| layer.into())
+            recurrent: (model.recurrent_layers().iter())
+                .map(Recurrent::from)
                 .collect(),
             dense: model.dense_layers().map(Dense::from).collect(),
             input_names: model.input_names().map(String::from).collect(),

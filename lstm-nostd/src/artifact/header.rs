@@ -34,8 +34,8 @@ pub struct Header {
     pub inputs: u16,
     /// 14..16: outputs `O`, at least 1.
     pub outputs: u16,
-    /// 16: LSTM layers, 1..=4.
-    pub lstm_layers: u8,
+    /// 16: recurrent layers, 1..=4.
+    pub recurrent_layers: u8,
     /// 17: dense layers, 1..=4, the output layer included.
     pub dense_layers: u8,
     /// 18..20: golden steps.
@@ -65,7 +65,11 @@ impl Header {
         in_u16("inputs", header.inputs)?;
         in_u16("outputs", header.outputs)?;
         let layers = |field, found: u8, most| in_range(field, found.into(), 1, most as u32);
-        layers("LSTM layers", header.lstm_layers, MAX_RECURRENT_LAYERS)?;
+        layers(
+            "recurrent layers",
+            header.recurrent_layers,
+            MAX_RECURRENT_LAYERS,
+        )?;
         layers("dense layers", header.dense_layers, MAX_DENSE_LAYERS)?;
         in_range("reserved header byte", header.reserved.into(), 0, 0)?;
         Ok(header)

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::cursor::Reader;
-use super::{ArtifactError, LayerError};
+use super::{ArtifactError, LayerError, LayerKind};
 #[cfg(feature = "write")]
 use super::{WriteError, cursor::Writer};
 use crate::kernels::{Scheme, Width};
@@ -11,33 +11,6 @@ use crate::layers::LayerSize;
 
 /// Between int8 and int16 of the same range.
 pub(super) const MAX_WIDTH_SHIFT: u8 = 8;
-
-/// What a layer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LayerKind {
-    /// LSTM, with or without peepholes.
-    Lstm,
-    /// Dense: with ReLU, or the output layer.
-    Dense,
-}
-
-impl LayerKind {
-    /// The number of the kind in a model file.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Lstm => 1,
-            Self::Dense => 2,
-        }
-    }
-
-    /// Its name in messages: `lstm`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lstm => "lstm",
-            Self::Dense => "dense",
-        }
-    }
-}
 
 /// The first 8 bytes of every layer's record; what a kind has of its own follows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -168,7 +141,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    fn at(self, kind: LayerKind, index: usize) -> ArtifactError {
+    pub(super) fn at(self, kind: LayerKind, index: usize) -> ArtifactError {
         match self {
             Self::File(error) => error,
             Self::Layer(error) => ArtifactError::Layer { kind, index, error },

@@ -7,8 +7,8 @@
 //! | --- | --- |
 //! | header | 32 bytes, field by field in [`Header`] |
 //! | input channels | `I` times 12 bytes: mean i32, mult i32, shift u8, fraction bits u8, zero u16 |
-//! | LSTM layers | for each [`LstmRecord`](lstm::LstmRecord) and the sections that it names |
-//! | dense layers | for each [`DenseRecord`](dense::DenseRecord) and the sections that it names; the last is the output layer |
+//! | LSTM layers | for each [`LstmRecord`](kinds::lstm::LstmRecord) and the sections that it names |
+//! | dense layers | for each [`DenseRecord`](kinds::dense::DenseRecord) and the sections that it names; the last is the output layer |
 //! | golden steps | for each raw inputs i32 `[I]`, outputs i32 `[O]` |
 //! | names | of `I` channels, then of the classes or values: u8 length, UTF-8; zeros to 4 bytes |
 //! | checksum | u32, CRC-32/ISO-HDLC of all before it |
@@ -22,23 +22,20 @@
 //! # Kinds of layers
 //!
 //! Every layer begins with a [`LayerHead`](layer::LayerHead), whose first byte is its [`LayerKind`]. One
-//! file here reads, checks and writes one kind. The walk over a file's layers knows kinds only by the
-//! traits `layer::View` (a record that is read) and `layer::Content` (a record that is written).
-//! In version 2 the header's two counts imply the kind of each record: the recurrent layers, which are all
-//! LSTM, then the dense ones. The kind in the record only confirms it. A version with a second
-//! recurrent kind will call the first count that of recurrent layers, and let the kind byte of each record
-//! decide what is read.
+//! file in [`kinds`] reads, checks and writes one kind, and [`kinds`] alone asks for the kind. The walk over a
+//! file's layers knows kinds only by the traits `layer::View` (a record that is read) and `layer::Content`
+//! (a record that is written). The header counts the recurrent layers, then the dense ones. The kind byte of a
+//! recurrent layer's record decides what is read; version 2 has LSTM alone.
 
 mod aligned;
 mod cursor;
-pub mod dense;
 mod error;
 #[cfg(feature = "write")]
 mod file;
 mod header;
 mod include;
+pub mod kinds;
 pub mod layer;
-pub mod lstm;
 mod parse;
 #[cfg(feature = "write")]
 mod random;
@@ -48,17 +45,15 @@ pub use aligned::Aligned;
 #[cfg(feature = "write")]
 pub use aligned::AlignedBytes;
 #[cfg(feature = "write")]
-pub use dense::Dense;
-#[cfg(feature = "write")]
 pub use error::WriteError;
 pub use error::{ArtifactError, LayerError};
 #[cfg(feature = "write")]
 pub use file::{MAX_NAME_BYTES, ModelFile};
 pub use header::{Header, MAGIC, VERSION};
 pub use include::Sizes;
-pub use layer::LayerKind;
+pub use kinds::LayerKind;
 #[cfg(feature = "write")]
-pub use lstm::Lstm;
+pub use kinds::{Recurrent, dense::Dense, lstm::Lstm};
 #[cfg(feature = "write")]
 pub use random::RandomModel;
 

@@ -75,9 +75,8 @@ impl<'m> Layers<'m> {
             is_last: false,
         };
         let hidden_dense = usize::from(header.dense_layers) - 1;
-        let recurrent = several(header.lstm_layers, |index| {
-            // A further kind is told by its record; what is none of this build's kinds is refused as `kind`.
-            reader.layer(&mut place, index).map(RecurrentLayer::Lstm)
+        let recurrent = several(header.recurrent_layers, |index| {
+            reader.recurrent_layer(&mut place, index)
         })?;
         let dense = several(header.dense_layers - 1, |index| {
             reader.layer(&mut place, index)

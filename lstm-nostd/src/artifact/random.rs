@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::{Dense, Lstm, ModelFile};
+use super::{Dense, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
 use crate::task::{Mode, Task};
@@ -14,7 +14,7 @@ use crate::task::{Mode, Task};
 pub struct RandomModel {
     /// Raw input channels.
     pub inputs: usize,
-    /// Hidden units of each LSTM layer.
+    /// Units of each recurrent layer, all LSTM.
     pub hidden: Vec<usize>,
     /// Units of each hidden dense layer.
     pub dense: Vec<usize>,
@@ -22,7 +22,7 @@ pub struct RandomModel {
     pub outputs: usize,
     /// Whether the LSTM layers have peepholes.
     pub peepholes: bool,
-    /// Schemes of the layers, LSTM layers first, over and over; w8a16 for all when there are none.
+    /// Schemes of the layers, recurrent layers first, over and over; w8a16 for all when there are none.
     pub schemes: Vec<Scheme>,
     /// How k compares with n in layers of int8 activations; any way if not given.
     pub shifts: Option<Ordering>,
@@ -37,12 +37,12 @@ impl RandomModel {
         let mut random = Random(self.seed);
         let mut schemes = self.schemes.iter().copied().cycle();
         let mut schemes = core::iter::from_fn(|| Some(schemes.next().unwrap_or_default()));
-        let mut lstm_schemes = schemes
+        let mut recurrent_schemes = schemes
             .by_ref()
             .take(self.hidden.len())
             .collect::<Vec<_>>()
             .into_iter();
-        let first = lstm_schemes
+        let first = recurrent_schemes
             .clone()
             .next()
             .map_or(Width::Int16, Scheme::width);
@@ -58,10 +58,10 @@ impl RandomModel {
         });
         let channels: Vec<_> = channels.collect();
         let mut below = (self.inputs, first);
-        let mut lstm = Vec::new();
+        let mut recurrent = Vec::new();
         for &hidden in &self.hidden {
-            let scheme = lstm_schemes.next().unwrap_or_default();
-            lstm.push(random.lstm(self, scheme, below, hidden));
+            let scheme = recurrent_schemes.next().unwrap_or_default();
+            recurrent.push(Recurrent::Lstm(random.lstm(self, scheme, below, hidden)));
             below = (hidden, scheme.width());
         }
         let mut dense = Vec::new();
@@ -75,7 +75,7 @@ impl RandomModel {
             mode: Mode::SequenceToSequence,
             output_exponent: 0,
             channels,
-            lstm,
+            recurrent,
             dense,
             input_names: (0..self.inputs).map(|j| format!("in{j}")).collect(),
             output_names: (0..self.outputs).map(|r| format!("out{r}")).collect(),

@@ -20,6 +20,29 @@ pub enum UnitStep {
     Lstm(LstmUnit),
 }
 
+impl UnitStep {
+    /// What the sums of its gates came to in Q3.12, before the clamp, in the order of the gates.
+    pub const fn sums(&self) -> &[i32] {
+        match self {
+            Self::Lstm(step) => &step.z,
+        }
+    }
+
+    /// Its new 32-bit state.
+    pub const fn cell(&self) -> i32 {
+        match self {
+            Self::Lstm(step) => step.cell,
+        }
+    }
+
+    /// What an LSTM unit computed.
+    pub const fn as_lstm(&self) -> Option<&LstmUnit> {
+        match self {
+            Self::Lstm(step) => Some(step),
+        }
+    }
+}
+
 impl<'m> RecurrentLayer<'m> {
     /// The kind's name.
     pub const fn kind(&self) -> &'static str {
@@ -48,6 +71,20 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn cell_blocks(&self) -> usize {
         match self {
             Self::Lstm(layer) => layer.cell_blocks(),
+        }
+    }
+
+    /// Integer bits `m` of the 32-bit state that a unit keeps, `Qm.(31−m)`.
+    pub const fn cell_int_bits(&self) -> u32 {
+        match self {
+            Self::Lstm(layer) => layer.cell_int_bits,
+        }
+    }
+
+    /// The layer, if it is an LSTM.
+    pub const fn as_lstm(&self) -> Option<&LstmParameters<'m>> {
+        match self {
+            Self::Lstm(layer) => Some(layer),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use lstm_nostd::Model;
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Model, RecurrentLayer};
 use serde::Serialize;
 
 use super::Printer;
@@ -200,16 +200,14 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
     let mut layers = Vec::new();
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
         let (rows, bytes) = (layer.rows(), layer.bytes());
-        let RecurrentLayer::Lstm(layer) = layer;
-        let peepholes = !layer.peepholes.is_empty();
-        let shape = LayerShape::recurrent(Cell::Lstm { peepholes }, l, width, layer.units());
-        let cell_bits = layer.cell_int_bits;
+        let (cell, cell_bits) = (Cell::of(layer), layer.cell_int_bits());
+        let shape = LayerShape::recurrent(cell, l, width, layer.units());
         layers.push(Layer {
             name: shape.name(),
             scheme: rows.scheme().name(),
             inputs: width,
             units: layer.units(),
-            peepholes,
+            peepholes: cell.peepholes(),
             cell_format: Some(format!("Q{cell_bits}.{}", 31 - cell_bits)),
             parameter_bytes: bytes,
             macs_per_step: shape.multiplications(),

@@ -181,12 +181,14 @@ pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize])
 /// One step of a parsed model.
 pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
     let lstm: Vec<_> = (model.recurrent_layers().iter())
-        .map(|RecurrentLayer::Lstm(layer)| LstmSize {
-            scheme: layer.rows.scheme(),
-            inputs: layer.rows.inputs,
-            hidden: layer.units(),
-            peepholes: !layer.peepholes.is_empty(),
-            shifts: layer.rows.x_shift.cmp(&layer.rows.h_shift),
+        .map(|layer| match layer {
+            RecurrentLayer::Lstm(layer) => LstmSize {
+                scheme: layer.rows.scheme(),
+                inputs: layer.rows.inputs,
+                hidden: layer.units(),
+                peepholes: !layer.peepholes.is_empty(),
+                shifts: layer.rows.x_shift.cmp(&layer.rows.h_shift),
+            },
         })
         .collect();
     let dense: Vec<_> = (model.dense_layers())

@@ -85,7 +85,7 @@ pub fn assemble(
         mode: config.mode.into(),
         output_exponent: quantised.output_exponent,
         channels,
-        lstm: quantised.lstm_layers(),
+        recurrent: quantised.recurrent_content(),
         dense: quantised.dense.clone(),
         input_names: input_names.to_vec(),
         output_names: output_names.to_vec(),

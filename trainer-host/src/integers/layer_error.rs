@@ -7,9 +7,7 @@
 //! in dB, with x̂ what the integers stand for; infinite where nothing is off.
 
 use lstm_nostd::Model;
-use lstm_nostd::RecurrentLayer;
 use lstm_nostd::activation::{sigmoid, tanh};
-use lstm_nostd::kernels::LstmUnit;
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::requant::saturate16_symmetric;
 use ndarray::{ArrayView1, ArrayView2};
@@ -18,7 +16,7 @@ use serde::Serialize;
 
 use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
-use crate::network::Network;
+use crate::network::{Activation, Gate, Network};
 
 /// Distance of one layer's integers from its f32 values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,14 +105,19 @@ fn compare(
     let mut all = vec![Sums::default(); trace.len()];
     let mut stream = Stream::new(model);
     for (t, raw) in raw_sequence(formats, real).iter().enumerate() {
-        stream.observed_step(model, raw, &mut |l, unit, UnitStep::Lstm(step)| {
+        stream.observed_step(model, raw, &mut |l, unit, step| {
             all[l].count_saturated(step);
-            all[l].add_gates(step, trace[l].gates.row(t), unit);
+            all[l].add_gates(
+                step,
+                network.recurrent[l].gates(),
+                trace[l].gates.row(t),
+                unit,
+            );
         });
         let layers = model.recurrent_layers();
         for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
-            let RecurrentLayer::Lstm(layer) = &layers[l];
-            let cell_unit = 2f64.powi(layer.cell_int_bits as i32 - 31);
+            let layer = &layers[l];
+            let cell_unit = 2f64.powi(layer.cell_int_bits() as i32 - 31);
             for u in 0..layer.units() {
                 let cell = f64::from(stream.cell(model, l, u)) * cell_unit;
                 sums.add_hidden(stream.hidden(model, l, u), exact.hidden[[t, u]].into());
@@ -141,22 +144,31 @@ impl Sums {
         self.cell_signal_square += exact * exact;
     }
 
-    /// Gates of `unit` against the f32 ones, `[4H]`.
-    fn add_gates(&mut self, step: &LstmUnit, exact: ArrayView1<'_, f32>, unit: usize) {
-        let hidden = exact.len() / 4;
-        for (gate, z) in step.z.iter().enumerate() {
+    /// Gates of `unit` against the f32 ones, `[G H]`.
+    fn add_gates(
+        &mut self,
+        step: &UnitStep,
+        gates: &[Gate],
+        exact: ArrayView1<'_, f32>,
+        unit: usize,
+    ) {
+        let units = exact.len() / gates.len();
+        for (place, (gate, z)) in gates.iter().zip(step.sums()).enumerate() {
             let z = saturate16_symmetric(*z);
-            let integer = if gate == 2 { tanh(z) } else { sigmoid(z) };
-            let exact = f64::from(exact[gate * hidden + unit]);
+            let integer = match gate.activation {
+                Activation::Sigmoid => sigmoid(z),
+                Activation::Tanh => tanh(z),
+            };
+            let exact = f64::from(exact[place * units + unit]);
             self.gate_square += (f64::from(integer) / 32_768.0 - exact).powi(2);
             self.gate_signal_square += exact * exact;
         }
     }
 
-    fn count_saturated(&mut self, step: &LstmUnit) {
-        let cell = step.cell == i32::MAX || step.cell == i32::MIN;
+    fn count_saturated(&mut self, step: &UnitStep) {
+        let cell = step.cell() == i32::MAX || step.cell() == i32::MIN;
         self.saturated_cells += usize::from(cell);
-        let gates = step.z.iter().filter(|z| z.unsigned_abs() > GATE_MAX);
+        let gates = step.sums().iter().filter(|z| z.unsigned_abs() > GATE_MAX);
         self.saturated_gates += gates.count();
     }
 

@@ -1,7 +1,7 @@
 //! Units over one sequence, in f32 and in integers: the one with the largest error of each LSTM layer,
 //! and the one with the median error.
 
-use lstm_nostd::{Model, RecurrentLayer};
+use lstm_nostd::Model;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
@@ -42,8 +42,8 @@ pub fn unit_traces(
     let mut stream = Stream::new(model);
     for (t, raw) in raw_sequence(&input_formats(model), real).iter().enumerate() {
         stream.step(model, raw);
-        for (l, RecurrentLayer::Lstm(layer)) in model.recurrent_layers().iter().enumerate() {
-            let unit_of_cell = 2f64.powi(layer.cell_int_bits as i32 - 31);
+        for (l, layer) in model.recurrent_layers().iter().enumerate() {
+            let unit_of_cell = 2f64.powi(layer.cell_int_bits() as i32 - 31);
             for u in 0..layer.units() {
                 hidden[l][[t, u]] = stream.hidden(model, l, u) as f32;
                 cell[l][[t, u]] = (f64::from(stream.cell(model, l, u)) * unit_of_cell) as f32;

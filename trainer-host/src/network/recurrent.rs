@@ -71,6 +71,15 @@ pub struct Gate {
 }
 
 impl Cell {
+    /// The kind of a layer in a model file.
+    pub const fn of(layer: &lstm_nostd::RecurrentLayer<'_>) -> Self {
+        match layer {
+            lstm_nostd::RecurrentLayer::Lstm(layer) => Self::Lstm {
+                peepholes: !layer.peepholes.is_empty(),
+            },
+        }
+    }
+
     /// The name of the kind, with which the names of its layers and their parameters begin.
     pub const fn name(self) -> &'static str {
         match self {

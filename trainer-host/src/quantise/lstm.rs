@@ -1,7 +1,7 @@
 //! (Q1) to (Q4) for one LSTM layer.
 
 use lstm_nostd::artifact::Lstm;
-use lstm_nostd::kernels::Width;
+use lstm_nostd::kernels::{Scheme, Width};
 use rayon::prelude::*;
 
 use super::error::too_large;
@@ -11,8 +11,8 @@ use super::row::{Row, RowQuantiser};
 use super::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
-use crate::network::LstmLayer;
 use crate::network::lstm::{GATES, PEEPHOLES};
+use crate::network::{LayerShape, LstmLayer};
 use crate::quantise::calibrate::RecurrentRanges;
 
 /// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
@@ -49,6 +49,25 @@ pub(super) fn input_ranges(
         .collect();
     let widest = narrowest.iter().map(|r| r * widest_range(width)).collect();
     (0, narrowest, widest)
+}
+
+/// A layer of this shape whose integers answer nothing. Different shifts take the most bytes.
+pub(super) fn empty(shape: &LayerShape, peepholes: bool, scheme: Scheme) -> Lstm {
+    let rows = |width: usize| vec![vec![0; width]; shape.rows];
+    Lstm {
+        scheme,
+        x_shift: 1,
+        cell_int_bits: 1,
+        w_x: rows(shape.inputs),
+        w_h: rows(shape.outputs),
+        bias: vec![0; shape.rows],
+        mult: vec![1; shape.rows],
+        peephole: match peepholes {
+            true => vec![vec![0; shape.units]; PEEPHOLES],
+            false => Vec::new(),
+        },
+        ..Lstm::default()
+    }
 }
 
 /// (Q4) may be so much larger with an int8 layer's shifts alike.

@@ -36,10 +36,10 @@ mod gptq;
 mod lstm;
 pub mod magnitudes;
 mod moments;
-mod recurrent;
+pub(crate) mod recurrent;
 mod row;
 
-use lstm_nostd::artifact::{Dense, Lstm};
+use lstm_nostd::artifact::{Dense, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
 use ndarray::{Array2, ArrayView2, s};
 
@@ -81,14 +81,6 @@ pub enum Rounding {
     Nearest,
     /// Those of a row together, so that the row's output changes least: GPTQ and a descent after it.
     Gptq,
-}
-
-impl QuantisedNetwork {
-    /// The recurrent layers as a model file has them.
-    pub fn lstm_layers(&self) -> Vec<Lstm> {
-        let layers = self.recurrent.iter().filter_map(RecurrentIntegers::as_lstm);
-        layers.cloned().collect()
-    }
 }
 
 impl Rounding {
@@ -136,6 +128,14 @@ pub struct QuantisedNetwork {
     pub relu_range: Vec<f64>,
     /// A linear network's values are the outputs times two to this power; 0 for logits.
     pub output_exponent: i8,
+}
+
+impl QuantisedNetwork {
+    /// The recurrent layers as a model file has them.
+    pub fn recurrent_content(&self) -> Vec<Recurrent> {
+        let layers = self.recurrent.iter();
+        layers.map(|layer| layer.content.clone()).collect()
+    }
 }
 
 /// Picks every format of `network` as `plan` says from its `calibration`, and rounds its parameters;

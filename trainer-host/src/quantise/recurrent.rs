@@ -1,25 +1,22 @@
 //! Recurrent layers of any kind in the quantiser: the one place where it asks for the kind.
 
-use lstm_nostd::artifact::Lstm;
+use lstm_nostd::artifact::Recurrent;
 use lstm_nostd::kernels::{Scheme, Width};
 
 use super::moments::Moments;
 use super::{QuantiseError, fake, hidden_format, lstm};
-use crate::network::RecurrentLayer;
+use crate::network::{Cell, LayerShape, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormat;
 use crate::quantise::calibrate::RecurrentRanges;
 use crate::quantise::magnitudes::Clipping;
 
 /// The integers of a recurrent layer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RecurrentIntegers {
-    /// Of an LSTM layer.
-    Lstm {
-        /// As the model file has them.
-        integers: Lstm,
-        /// What the inputs are multiplied by before the weights: `2^κ / S_j`, `[I]`.
-        input_gain: Vec<f64>,
-    },
+pub struct RecurrentIntegers {
+    /// As the model file has them.
+    pub content: Recurrent,
+    /// What the inputs are multiplied by before the weights: `2^κ / S_j`, `[I]`.
+    pub input_gain: Vec<f64>,
 }
 
 /// What decides the formats of a layer, besides its parameters.
@@ -41,64 +38,56 @@ impl Job<'_> {
         layer: &RecurrentLayer,
         (input_shift, narrowest, widest): (u8, Vec<f64>, Vec<f64>),
     ) -> Result<(RecurrentIntegers, Vec<f64>), QuantiseError> {
-        match layer {
+        let (content, range, input_gain) = match layer {
             RecurrentLayer::Lstm(layer) => {
                 let quantiser = lstm::Quantiser { layer, job: self };
                 let (mut integers, range, input_gain) = quantiser.quantise(narrowest, widest)?;
                 integers.input_shift = input_shift;
-                let integers = RecurrentIntegers::Lstm {
-                    integers,
-                    input_gain,
-                };
-                Ok((integers, range))
+                (Recurrent::Lstm(integers), range, input_gain)
             }
-        }
+        };
+        let integers = RecurrentIntegers {
+            content,
+            input_gain,
+        };
+        Ok((integers, range))
+    }
+}
+
+/// A layer of this shape whose integers answer nothing, as large as any of its shape in a model file.
+pub(crate) fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
+    match cell {
+        Cell::Lstm { peepholes } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
     }
 }
 
 impl RecurrentIntegers {
     /// The types of the layer.
     pub fn scheme(&self) -> Scheme {
-        match self {
-            Self::Lstm { integers, .. } => integers.scheme,
-        }
+        self.content.scheme()
     }
 
     /// The shift of what the layer below hands on.
     pub fn input_shift(&self) -> u8 {
-        match self {
-            Self::Lstm { integers, .. } => integers.input_shift,
-        }
+        self.content.input_shift()
     }
 
     /// The shift of an int8 hidden state.
     pub fn hidden_shift(&self) -> u8 {
-        match self {
-            Self::Lstm { integers, .. } => integers.h_shift,
-        }
+        self.content.h_shift()
     }
 
     /// Rows of the input weights and of the recurrent weights.
     pub fn weights(&self) -> [&[Vec<i8>]; 2] {
-        match self {
-            Self::Lstm { integers, .. } => [&integers.w_x, &integers.w_h],
-        }
-    }
-
-    /// As a model file has them, if it is an LSTM layer.
-    pub fn as_lstm(&self) -> Option<&Lstm> {
-        match self {
-            Self::Lstm { integers, .. } => Some(integers),
-        }
+        self.content.weights()
     }
 
     /// What the integers stand for: (F1).
     pub(super) fn layer(&self) -> RecurrentLayer {
-        match self {
-            Self::Lstm {
-                integers,
-                input_gain,
-            } => RecurrentLayer::Lstm(fake::lstm(integers, input_gain)),
+        match &self.content {
+            Recurrent::Lstm(integers) => {
+                RecurrentLayer::Lstm(fake::lstm(integers, &self.input_gain))
+            }
         }
     }
 

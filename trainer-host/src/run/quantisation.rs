@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use lstm_nostd::artifact::Recurrent;
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{ArtifactError, Model};
@@ -77,7 +78,7 @@ pub struct QuantisationReport {
     pub file: PathBuf,
     /// The pictures.
     pub report: PathBuf,
-    /// Of the LSTM layers, then of the dense layers.
+    /// Of the recurrent layers, then of the dense layers.
     pub schemes: Vec<&'static str>,
     /// How ranges follow from what was observed.
     pub calibration: &'static str,
@@ -95,13 +96,13 @@ pub struct QuantisationReport {
     pub classes: Vec<ClassChange>,
     /// Where decisions differ.
     pub disagreements: Disagreements,
-    /// Of the LSTM layers.
+    /// Of the recurrent layers.
     pub layers: Vec<LayerError>,
     /// Of all layers.
     pub weights: Vec<WeightError>,
-    /// Of each LSTM layer.
+    /// Of each recurrent layer.
     pub cell_formats: Vec<String>,
-    /// Of each LSTM layer.
+    /// Of each recurrent layer.
     pub x_shifts: Vec<u8>,
     /// What a device needs.
     pub memory: Memory,
@@ -143,7 +144,7 @@ pub fn measure(
     let found = stream::outputs(&model, &views(&judged.sequences));
     let comparison = compare(judged, &other.outputs(judged), &found);
     let fake = chosen.quantised.fake(&run.network.config).network;
-    let lstm = &chosen.file.lstm;
+    let recurrent = &chosen.file.recurrent;
     Ok(QuantisationReport {
         file: files.integers,
         report: files.report,
@@ -157,10 +158,10 @@ pub fn measure(
         comparison,
         layers,
         weights: weight_errors(&run.network, &fake, schemes),
-        cell_formats: (lstm.iter())
-            .map(|l| format!("Q{}.{}", l.cell_int_bits, 31 - l.cell_int_bits))
+        cell_formats: (recurrent.iter().map(Recurrent::cell_int_bits))
+            .map(|m| format!("Q{m}.{}", 31 - m))
             .collect(),
-        x_shifts: lstm.iter().map(|l| l.x_shift).collect(),
+        x_shifts: recurrent.iter().map(Recurrent::x_shift).collect(),
         memory: Memory {
             flash_bytes: chosen.bytes.len(),
             state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),

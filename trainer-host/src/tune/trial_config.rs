@@ -9,14 +9,14 @@
 //! | `train.…`, `data.…` | that key of the configuration file |
 
 use lstm_nostd::Model;
-use lstm_nostd::artifact::{Dense, Lstm, ModelFile, WriteError};
+use lstm_nostd::artifact::{Dense, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_RECURRENT_LAYERS;
 
 use crate::cost::{Footprint, Limits};
-use crate::network::lstm::PEEPHOLES;
-use crate::network::{Cell, LayerKind, NetworkConfig, StructureError};
+use crate::network::{LayerKind, NetworkConfig, StructureError};
+use crate::quantise::recurrent::empty;
 use crate::run::config_file::{ConfigError, ConfigFile};
 use crate::run::{RunConfig, RunError};
 use crate::search::{Point, Value};
@@ -288,24 +288,10 @@ fn empty_model(
     golden_steps: usize,
 ) -> ModelFile {
     let rows = |count: usize, width: usize| vec![vec![0; width]; count];
-    let (mut lstm, mut dense) = (Vec::new(), Vec::new());
+    let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
     for layer in network.layers() {
         match layer.kind {
-            LayerKind::Recurrent(Cell::Lstm { peepholes }) => lstm.push(Lstm {
-                scheme,
-                // Different shifts take the most bytes.
-                x_shift: 1,
-                cell_int_bits: 1,
-                w_x: rows(layer.rows, layer.inputs),
-                w_h: rows(layer.rows, layer.outputs),
-                bias: vec![0; layer.rows],
-                mult: vec![1; layer.rows],
-                peephole: match peepholes {
-                    true => vec![vec![0; layer.units]; PEEPHOLES],
-                    false => Vec::new(),
-                },
-                ..Lstm::default()
-            }),
+            LayerKind::Recurrent(cell) => recurrent.push(empty(cell, &layer, scheme)),
             LayerKind::Dense => dense.push(Dense {
                 scheme,
                 weight: rows(layer.rows, layer.inputs),
@@ -326,7 +312,7 @@ fn empty_model(
         mode: network.mode.into(),
         output_exponent: 0,
         channels: vec![channel; network.inputs],
-        lstm,
+        recurrent,
         dense,
         input_names: channels.to_vec(),
         output_names: outputs.to_vec(),

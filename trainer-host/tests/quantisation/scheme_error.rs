@@ -92,7 +92,7 @@ impl Case {
             mode: EngineMode::SequenceToSequence,
             output_exponent: quantised.output_exponent,
             channels: quantised.input_range.iter().map(channel).collect(),
-            lstm: quantised.lstm_layers(),
+            recurrent: quantised.recurrent_content(),
             dense: quantised.dense,
             input_names: (0..INPUTS).map(|j| format!("x{j}")).collect(),
             output_names: vec!["y".into()],

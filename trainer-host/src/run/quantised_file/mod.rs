@@ -18,7 +18,7 @@ mod lstm;
 use std::path::{Path, PathBuf};
 
 use lstm_nostd::InputChannel;
-use lstm_nostd::artifact::ModelFile;
+use lstm_nostd::artifact::{ModelFile, Recurrent};
 use lstm_nostd::kernels::Scheme;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -129,9 +129,14 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
         ("input.mult".into(), vector(&channel(|c| c.mult))),
     ];
     let mut layers = Vec::new();
-    for (l, layer) in file.lstm.iter().enumerate() {
-        tensors.extend(lstm::tensors(layer, &format!("lstm.{l}")));
-        layers.push(Layer::Lstm(lstm::Record::of(layer)));
+    for (l, layer) in file.recurrent.iter().enumerate() {
+        let name = format!("{}.{l}", layer.kind().name());
+        match layer {
+            Recurrent::Lstm(layer) => {
+                tensors.extend(lstm::tensors(layer, &name));
+                layers.push(Layer::Lstm(lstm::Record::of(layer)));
+            }
+        }
     }
     for (l, layer) in file.dense.iter().enumerate() {
         tensors.extend(dense::tensors(layer, &format!("dense.{l}")));
@@ -193,21 +198,21 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     }
     let metadata: Metadata = tensors::metadata(bytes, NONE)?;
     let mut width = metadata.inputs.len();
-    let (mut lstm, mut dense) = (Vec::new(), Vec::new());
+    let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
     for (l, layer) in metadata.layers.iter().enumerate() {
         match layer {
-            Layer::Lstm(_) if !dense.is_empty() => {
-                return Err(format!("layer {l} is recurrent, above a dense one"));
-            }
-            Layer::Lstm(record) => {
-                let layer = record.read(&tensors, &format!("lstm.{}", lstm.len()), width)?;
-                width = layer.w_h.first().map_or(0, Vec::len);
-                lstm.push(layer);
-            }
             Layer::Dense(record) => {
                 let layer = record.read(&tensors, &format!("dense.{}", dense.len()), width)?;
                 width = layer.weight.len();
                 dense.push(layer);
+            }
+            _ if !dense.is_empty() => {
+                return Err(format!("layer {l} is recurrent, above a dense one"));
+            }
+            Layer::Lstm(record) => {
+                let layer = record.read(&tensors, &format!("lstm.{l}"), width)?;
+                width = layer.w_h.first().map_or(0, Vec::len);
+                recurrent.push(Recurrent::Lstm(layer));
             }
         }
     }
@@ -217,7 +222,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         output_exponent: metadata.output_exponent,
         channels: channels(&tensors, &metadata.inputs)?,
         golden: golden(&tensors, metadata.inputs.len(), width)?,
-        lstm,
+        recurrent,
         dense,
         input_names: (metadata.inputs.into_iter())
             .map(|input| input.name)
@@ -415,7 +420,8 @@ mod tests {
         let no_inputs = said(|file| {
             file.channels.clear();
             file.input_names.clear();
-            file.lstm[0].w_x.iter_mut().for_each(Vec::clear);
+            let lstm = file.recurrent[0].as_lstm_mut().unwrap();
+            lstm.w_x.iter_mut().for_each(Vec::clear);
         });
         assert!(no_inputs.contains("lstm.0.w_x"), "{no_inputs}");
         let no_units = said(|file| {

@@ -9,9 +9,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::LayerKind;
-use super::cursor::Reader;
-use super::layer::{LayerHead, Place, Stop, View, check_row, layer_range, magnitude, zeros};
+use crate::artifact::LayerKind;
+use crate::artifact::cursor::Reader;
+use crate::artifact::layer::{
+    LayerHead, Place, Stop, View, check_row, layer_range, magnitude, zeros,
+};
 use crate::kernels::{DenseParameters, DenseWeights, Scheme, blocks};
 use crate::layers::LayerSize;
 

@@ -12,11 +12,11 @@ use core::cmp::Ordering;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::cursor::Reader;
-use super::layer::{
+use crate::artifact::cursor::Reader;
+use crate::artifact::layer::{
     LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, magnitude, zeros,
 };
-use super::{LayerError, LayerKind};
+use crate::artifact::{LayerError, LayerKind};
 use crate::kernels::{
     Active, Kernels, LstmParameters, Order, RecurrentRows, RowBlock, Scheme, Weights, Width,
 };
