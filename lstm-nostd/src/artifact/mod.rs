@@ -39,6 +39,7 @@ pub mod layer;
 mod parse;
 #[cfg(feature = "write")]
 mod random;
+mod rows;
 
 #[doc(hidden)]
 pub use aligned::Aligned;

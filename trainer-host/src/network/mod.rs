@@ -12,7 +12,6 @@
 pub mod dense;
 mod head;
 pub mod initialisation;
-pub mod lstm;
 pub mod prune;
 pub mod recurrent;
 pub mod schemes;
@@ -22,7 +21,7 @@ use ndarray::Array2;
 
 pub use dense::DenseLayer;
 pub use head::{Head, Mode};
-pub use lstm::LstmLayer;
+pub use recurrent::lstm::{self, LstmLayer};
 pub use recurrent::{Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, RecurrentLayer};
 pub use shape::{LayerKind, LayerShape, MAX_LAYER_SIZE, NetworkConfig, StructureError};
 

@@ -1,19 +1,16 @@
 //! The two directions through a network in f32: [`forward`], and [`backward`] through time.
 //!
 //! ```text
-//! steps, activation_format, dropout → lstm_cell → lstm, lstm_back → recurrent, dense → forward → shard → backward
+//! steps, activation_format, dropout → recurrent (lstm_cell → lstm, lstm_back), dense → forward → shard → backward
 //! ```
 //!
-//! A kind of recurrent layer has files of its own; `recurrent` is the only place that asks for the kind.
+//! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.
 
 pub mod activation_format;
 pub mod backward;
 mod dense;
 pub mod dropout;
 pub mod forward;
-mod lstm;
-mod lstm_back;
-mod lstm_cell;
 mod recurrent;
 mod shard;
 mod steps;

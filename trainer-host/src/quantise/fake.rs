@@ -7,14 +7,12 @@
 //! With [`ActivationFormats`] beside it, its f32 arithmetic differs from the integers' by the rounding of
 //! gates, cell and int16 activations alone.
 
-use lstm_nostd::artifact::{Dense, Lstm};
+use lstm_nostd::artifact::Dense;
 use lstm_nostd::kernels::Width;
 use ndarray::{Array1, Array2};
 
-use super::lstm::GATE_GAIN;
 use super::{Q15, QuantisedNetwork, RecurrentIntegers};
-use crate::network::lstm::{GATES, PEEPHOLES, gate_of_peephole};
-use crate::network::{DenseLayer, LstmLayer, Network, NetworkConfig};
+use crate::network::{DenseLayer, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 
 /// A network whose weights are those of integers.
@@ -104,27 +102,8 @@ fn bias(layer: &Dense, unit: impl Fn(usize) -> f64) -> Array1<f32> {
         .collect()
 }
 
-/// (FQ1); `gain` is `2^κ / S_j`, `[I]`.
-pub(super) fn lstm(layer: &Lstm, gain: &[f64]) -> LstmLayer {
-    let units = layer.mult.len() / GATES.len();
-    let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;
-    let unit = 0.5f64.powi(layer.cell_int_bits.into());
-    LstmLayer {
-        w_x: matrix(&layer.w_x, |r, j| scale(r) * gain[j]),
-        w_h: matrix(&layer.w_h, |r, _| scale(r)),
-        bias: (layer.bias.iter().enumerate())
-            .map(|(r, bias)| (f64::from(*bias) * scale(r) / Q15) as f32)
-            .collect(),
-        peephole: (!layer.peephole.is_empty()).then(|| {
-            Array2::from_shape_fn((PEEPHOLES, units), |(p, u)| {
-                let row = gate_of_peephole(p) * units + u;
-                (f64::from(layer.peephole[p][u]) * scale(row) * unit) as f32
-            })
-        }),
-    }
-}
-
-fn matrix(rows: &[Vec<i8>], unit: impl Fn(usize, usize) -> f64) -> Array2<f32> {
+/// `rows` in units of `unit(row, column)`.
+pub(super) fn matrix(rows: &[Vec<i8>], unit: impl Fn(usize, usize) -> f64) -> Array2<f32> {
     let columns = rows.first().map_or(0, Vec::len);
     Array2::from_shape_fn((rows.len(), columns), |(r, j)| {
         (f64::from(rows[r][j]) * unit(r, j)) as f32

@@ -1,7 +1,7 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq → moments, row → lstm, dense → recurrent → mod → fake
+//! magnitudes, calibrate, error, gptq → moments, row → recurrent (rows → lstm), dense → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -33,7 +33,6 @@ mod dense;
 mod error;
 mod fake;
 mod gptq;
-mod lstm;
 pub mod magnitudes;
 mod moments;
 pub(crate) mod recurrent;
@@ -202,7 +201,7 @@ impl Walk<'_> {
         let width = scheme.width();
         let (layer, ranges) = (&self.network.recurrent[l], &self.calibration.recurrent[l]);
         let of_inputs = match self.below {
-            None => lstm::input_ranges(ranges, self.plan, width),
+            None => recurrent::input_ranges(ranges, self.plan, width),
             Some(below) => {
                 let (shift, range) = below.arriving(width);
                 let range = vec![range; layer.inputs()];

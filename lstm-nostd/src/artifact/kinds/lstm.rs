@@ -8,18 +8,15 @@
 //! | gates | `[H]` times bias i32 `[4]`, mult i32 `[4]` |
 //! | peepholes | `[H]` times i16 `[4]` for i, f, 0, o; only with the flag |
 
-use core::cmp::Ordering;
-
 use bytemuck::{Pod, Zeroable};
 
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{
-    LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, magnitude, zeros,
+    LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, zeros,
 };
+use crate::artifact::rows::{reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{
-    Active, Kernels, LstmParameters, Order, RecurrentRows, RowBlock, Scheme, Weights, Width,
-};
+use crate::kernels::{LstmParameters, RecurrentRows, Width};
 use crate::layers::LayerSize;
 
 const MAX_X_SHIFT: u8 = 15;
@@ -71,7 +68,7 @@ impl<'m> View<'m> for LstmParameters<'m> {
         layer_range("hidden shift", h_shift, 0, most.into())?;
         let (inputs, units) = (place.inputs, record.head.units.into());
         let rows = (inputs, units, x_shift.cmp(&h_shift));
-        let weights = weights(reader, scheme, record.order, rows)?;
+        let weights = weights(reader, scheme, (record.order, units), rows)?;
         let layer = Self {
             gates: reader.slice(units)?,
             peepholes: if record.head.flags & LstmRecord::PEEPHOLES != 0 {
@@ -103,39 +100,9 @@ impl<'m> View<'m> for LstmParameters<'m> {
     }
 }
 
-/// The weights of a layer in the order whose code is `order`. `shifts` is k compared with n.
-fn weights<'m>(
-    reader: &mut Reader<'m>,
-    scheme: Scheme,
-    order: u8,
-    (inputs, hidden, shifts): (usize, usize, Ordering),
-) -> Result<Weights<'m>, Stop> {
-    let refused = LayerError::Order { found: order };
-    let order = Order::from_code(order).ok_or(refused)?;
-    if order.of(scheme) != order {
-        return Err(LayerError::SchemeOrder { scheme, order }.into());
-    }
-    let count = hidden.saturating_mul(order.rows(inputs, hidden, shifts).lanes() / 4);
-    if scheme == Scheme::W4a16 {
-        return Ok(Weights::Nibbles(reader.slice(count)?));
-    }
-    if !Active::ORDERS.contains(&order) {
-        return Err(refused.into());
-    }
-    Ok(match order {
-        Order::Generic => Weights::Generic(reader.slice(count)?),
-        Order::Offset => Weights::Offset(reader.slice(count)?),
-        Order::Paired => Weights::Paired(reader.slice(count)?),
-        Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
-        Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
-    })
-}
-
 /// Every unit's rows are inside of the accumulator's bound, and nothing but zeros pads them.
 fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
     let rows = &layer.rows;
-    let most = rows.scheme().weight_max();
-    let activation = rows.width.bits() - 1;
     let mut peepholes = layer.peepholes.iter();
     for (unit, [bias, mult]) in layer.gates.iter().enumerate() {
         let peephole = peepholes.next().copied().unwrap_or_default();
@@ -144,14 +111,10 @@ fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
             let row = unit * 4 + gate;
             // The mask changes nothing, and shows the optimiser that every index is in range.
             let gate = gate & 3;
-            let of_gate = move |block: RowBlock| block[gate & 3];
-            let x = rows.input_part(unit).map(of_gate);
-            let x = magnitude(x, rows.inputs, most, row)? << (activation + rows.x_shift);
-            let h = rows.recurrent_part(unit).map(of_gate);
-            let h = magnitude(h, rows.outputs, most, row)? << (activation + rows.h_shift);
+            let products = reach(rows, (unit, gate), row)?;
             let p = NARROW_CELL_MAX * u64::from(peephole[gate].unsigned_abs());
             let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
-            check_row(x + h + p, bias, mult[gate], row)?;
+            check_row(products + p, bias, mult[gate], row)?;
         }
         // g has no peephole; its place in the file is padding.
         if peephole[2] != 0 {
@@ -166,17 +129,14 @@ pub use content::Lstm;
 
 #[cfg(feature = "write")]
 mod content {
-    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::LstmRecord;
     use crate::artifact::cursor::{Writer, fitted};
-    use crate::artifact::layer::{Content, LayerHead, check_row_weights, quarter};
+    use crate::artifact::layer::{Content, LayerHead, check_row_weights};
+    use crate::artifact::rows::{GroupOfRows, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
-    use crate::kernels::{
-        I32x4, LstmParameters, Order, RowBlock, Scheme, blocks, grouped_bias_excess, offset, pack,
-        pair,
-    };
+    use crate::kernels::{I32x4, LstmParameters, Order, Scheme, blocks};
     use crate::layers::LayerSize;
 
     /// The integers of one LSTM layer; rows in gate order i, f, g, o, `[4H]`.
@@ -214,29 +174,13 @@ mod content {
             [0, 1, 2, 3].map(|gate| gate * self.hidden() + unit)
         }
 
-        /// The four rows of a unit as they are laid out, with their padding.
-        fn laid_out(&self, order: Order, unit: usize) -> [Vec<i8>; 4] {
-            self.rows_of(unit).map(|row| {
-                let [w_x, w_h] = [&self.w_x[row], &self.w_h[row]];
-                let layout = order.rows(w_x.len(), w_h.len(), self.x_shift.cmp(&self.h_shift));
-                let mut lanes = vec![0; layout.lanes()];
-                lanes[layout.x.start..][..w_x.len()].copy_from_slice(w_x);
-                lanes[layout.h.start..][..w_h.len()].copy_from_slice(w_h);
-                lanes
-            })
-        }
-
-        /// What the order adds to the biases of a unit.
-        fn bias_excess(&self, order: Order, unit: usize) -> I32x4 {
-            let sums = |weights: &[Vec<i8>]| -> I32x4 {
-                let sum = |row: usize| weights[row].iter().copied().map(i32::from).sum();
-                self.rows_of(unit).map(sum)
-            };
-            match order {
-                Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
-                Order::Grouped => {
-                    grouped_bias_excess(sums(&self.w_x), sums(&self.w_h), self.x_shift.into())
-                }
+        /// The rows of a unit.
+        fn group(&self, unit: usize) -> GroupOfRows<'_> {
+            let rows = self.rows_of(unit);
+            GroupOfRows {
+                w_x: rows.map(|row| self.w_x[row].as_slice()),
+                w_h: rows.map(|row| self.w_h[row].as_slice()),
+                shifts: (self.x_shift, self.h_shift),
             }
         }
 
@@ -291,10 +235,10 @@ mod content {
             let order = order.of(self.scheme);
             out.record(&self.record(order)?);
             for unit in 0..self.hidden() {
-                write_rows(out, self.scheme, order, self.laid_out(order, unit));
+                self.group(unit).write(self.scheme, order, out);
             }
             for unit in 0..self.hidden() {
-                let (rows, excess) = (self.rows_of(unit), self.bias_excess(order, unit));
+                let (rows, excess) = (self.rows_of(unit), self.group(unit).bias_excess(order));
                 // Past the accumulator's bound the sum may wrap; the parser refuses the row.
                 let biases = rows.iter().zip(excess);
                 out.i32s(biases.map(|(row, excess)| self.bias[*row].wrapping_add(excess)));
@@ -306,26 +250,6 @@ mod content {
                 }
             }
             Ok(())
-        }
-    }
-
-    /// A unit's four rows, which are as long as `order` lays them out.
-    fn write_rows(out: &mut Writer, scheme: Scheme, order: Order, rows: [Vec<i8>; 4]) {
-        if matches!(order, Order::Grouped | Order::GroupedBytes) {
-            for first in (0..rows[0].len()).step_by(16) {
-                let groups = rows.iter().map(|row| &row[first..first + 16]);
-                groups.for_each(|group| out.i8s(group.iter().copied()));
-            }
-            return;
-        }
-        for index in 0..rows[0].len() / 4 {
-            let block: RowBlock = [0, 1, 2, 3].map(|gate| quarter(&rows[gate], index));
-            match order {
-                Order::Offset => out.i8s(offset(&block).into_iter().flatten()),
-                Order::Paired => out.i8s(pair(&block).into_iter().flatten()),
-                _ if scheme == Scheme::W4a16 => out.0.extend(pack(&block).as_flattened()),
-                _ => out.i8s(block.into_iter().flatten()),
-            }
         }
     }
 
@@ -341,21 +265,19 @@ mod content {
                     .collect()
             };
             let peephole = |gate: usize| layer.peepholes.iter().map(|p| p[gate]).collect();
-            let units = || 0..hidden;
+            let [w_x, w_h] = rows_of_groups(rows, hidden).map(|rows| {
+                // `[4H]` from the `[H][4]` of the file.
+                let row = |row: usize| rows[row % hidden * 4 + row / hidden].clone();
+                (0..4 * hidden).map(row).collect()
+            });
             Self {
                 scheme: rows.scheme(),
                 x_shift: rows.x_shift as u8,
                 h_shift: rows.h_shift as u8,
                 input_shift: rows.input_shift as u8,
                 cell_int_bits: layer.cell_int_bits as u8,
-                w_x: by_row(
-                    units().map(|unit| rows.input_part(unit).collect()),
-                    rows.inputs,
-                ),
-                w_h: by_row(
-                    units().map(|unit| rows.recurrent_part(unit).collect()),
-                    rows.outputs,
-                ),
+                w_x,
+                w_h,
                 bias: by_gate(&|unit, gate| layer.gates[unit][0][gate] - excess[unit][gate]),
                 mult: by_gate(&|unit, gate| layer.gates[unit][1][gate]),
                 peephole: if layer.peepholes.is_empty() {
@@ -365,17 +287,5 @@ mod content {
                 },
             }
         }
-    }
-
-    /// Rows of `count` weights in the order of [`Lstm`] from the blocks of each unit.
-    fn by_row(units: impl Iterator<Item = Vec<RowBlock>>, count: usize) -> Vec<Vec<i8>> {
-        let units: Vec<Vec<RowBlock>> = units.collect();
-        let row = |gate: usize, unit: &Vec<RowBlock>| {
-            let weights = unit.iter().flat_map(|block| block[gate]);
-            weights.take(count).collect()
-        };
-        (0..4)
-            .flat_map(|gate| units.iter().map(move |unit| row(gate, unit)))
-            .collect()
     }
 }

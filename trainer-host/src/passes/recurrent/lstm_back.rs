@@ -1,13 +1,14 @@
 //! The way back through an LSTM layer: (B1) to (B11) of [`crate::passes::backward`], around the elementwise half in
-//! [`crate::passes::lstm_cell`].
+//! [`crate::passes::recurrent::lstm_cell`].
 
+use super::{gate_column, pack_transposed};
 use crate::compute::lanes::{Backend, LANES};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
 use crate::network::LstmLayer;
-use crate::passes::lstm::{LstmPass, PackedLstm, gate_column, pack_transposed};
-use crate::passes::lstm_cell::{self, CellSums};
 use crate::passes::recurrent::Around;
+use crate::passes::recurrent::lstm::{LstmPass, PackedLstm};
+use crate::passes::recurrent::lstm_cell::{self, CellSums};
 use crate::passes::steps::StepRows;
 
 /// The weights as the backward pass needs them.

@@ -1,10 +1,15 @@
 //! Recurrent layers of any kind in the quantiser: the one place where it asks for the kind.
 
+mod lstm;
+mod rows;
+
 use lstm_nostd::artifact::Recurrent;
 use lstm_nostd::kernels::{Scheme, Width};
 
+pub(super) use rows::input_ranges;
+
 use super::moments::Moments;
-use super::{QuantiseError, fake, hidden_format, lstm};
+use super::{QuantiseError, hidden_format};
 use crate::network::{Cell, LayerShape, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormat;
 use crate::quantise::calibrate::RecurrentRanges;
@@ -40,8 +45,8 @@ impl Job<'_> {
     ) -> Result<(RecurrentIntegers, Vec<f64>), QuantiseError> {
         let (content, range, input_gain) = match layer {
             RecurrentLayer::Lstm(layer) => {
-                let quantiser = lstm::Quantiser { layer, job: self };
-                let (mut integers, range, input_gain) = quantiser.quantise(narrowest, widest)?;
+                let ranges = (narrowest.as_slice(), widest.as_slice());
+                let (mut integers, range, input_gain) = lstm::quantise(layer, self, ranges)?;
                 integers.input_shift = input_shift;
                 (Recurrent::Lstm(integers), range, input_gain)
             }
@@ -82,11 +87,11 @@ impl RecurrentIntegers {
         self.content.weights()
     }
 
-    /// What the integers stand for: (F1).
+    /// What the integers stand for: (FQ1).
     pub(super) fn layer(&self) -> RecurrentLayer {
         match &self.content {
             Recurrent::Lstm(integers) => {
-                RecurrentLayer::Lstm(fake::lstm(integers, &self.input_gain))
+                RecurrentLayer::Lstm(lstm::real(integers, &self.input_gain))
             }
         }
     }

@@ -4,14 +4,16 @@
 //! lie together: row = gate · H + unit. A kind is [`Cell`] in a structure and [`RecurrentLayer`] in a network; what it
 //! must know of itself is the trait [`Recurrent`].
 
+pub mod lstm;
+
 use std::ops::{Deref, DerefMut, Range};
 
 use ndarray::{Array, Array2, ArrayView1, Dimension};
 use rand_chacha::ChaCha8Rng;
 
+use self::lstm::LstmLayer;
 use crate::network::ParameterKind;
 use crate::network::initialisation::Initialisation;
-use crate::network::lstm::{self, LstmLayer};
 
 /// The kind of a network's recurrent layers, and what is decided of that kind alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,20 +1,21 @@
 //! An LSTM layer over all rows of a pass, around the elementwise half in
-//! [`crate::passes::lstm_cell`].
+//! [`crate::passes::recurrent::lstm_cell`].
 //!
 //! Gates are padded to whole panels: column `gate · H' + u` with H' the units rounded up to a multiple of 16. The
 //! input products of all steps are one matrix product, each step's recurrent products of all four gates another.
-//! The way back is [`crate::passes::lstm_back`]. Equations (D3) and (D4) are those of [`crate::passes::dropout`].
+//! The way back is [`crate::passes::recurrent::lstm_back`]. Equations (D3) and (D4) are those of [`crate::passes::dropout`].
 
 use ndarray::Array2;
 
+use super::{carry, gate_column, pack_biases, pack_gates, padded, reset, round_upward};
 use crate::compute::lanes::{LANES, Line};
-use crate::compute::panels::{Panels, broadcast, row_slices};
+use crate::compute::panels::{Panels, broadcast};
 use crate::compute::product::Multiply;
 use crate::network::LstmLayer;
 use crate::network::lstm::{GATES, PEEPHOLES};
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
-use crate::passes::lstm_cell::{self, Peepholes};
+use crate::passes::recurrent::lstm_cell::{self, Peepholes};
 use crate::passes::recurrent::{Around, ForwardLayer};
 use crate::passes::steps::{StepRows, Steps};
 
@@ -33,11 +34,6 @@ pub(crate) struct PackedLstm {
 impl PackedLstm {
     pub(crate) fn of(layer: &LstmLayer) -> Self {
         let hidden = layer.w_h.ncols();
-        let mut bias = vec![Line::default(); GATES.len() * hidden.div_ceil(LANES)];
-        for (r, value) in layer.bias.iter().enumerate() {
-            let column = gate_column(r, hidden);
-            bias[column / LANES].0[column % LANES] = *value;
-        }
         let mut peepholes = [(); PEEPHOLES].map(|()| vec![Line::default(); hidden.div_ceil(LANES)]);
         for ((p, u), value) in layer
             .peephole
@@ -49,7 +45,7 @@ impl PackedLstm {
         Self {
             w_x: pack_gates(&layer.w_x, hidden),
             w_h: pack_gates(&layer.w_h, hidden),
-            bias,
+            bias: pack_biases(&layer.bias, hidden),
             peepholes,
         }
     }
@@ -61,34 +57,6 @@ impl PackedLstm {
     pub(crate) fn hidden(&self) -> usize {
         self.w_h.rows()
     }
-}
-
-/// H' of the module's text.
-fn padded(hidden: usize) -> usize {
-    hidden.next_multiple_of(LANES)
-}
-
-/// The packed column of row `r` of a `[4H, ..]` matrix.
-pub(super) fn gate_column(r: usize, hidden: usize) -> usize {
-    r / hidden * padded(hidden) + r % hidden
-}
-
-/// `[4H, K]` to `[K, 4H']`.
-fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
-    let mut packed = Panels::zeros(weights.ncols(), GATES.len() * padded(hidden));
-    for (r, row) in row_slices(weights).enumerate() {
-        packed.write_column(gate_column(r, hidden), row);
-    }
-    packed
-}
-
-/// `[4H, K]` to `[4H', K]`.
-pub(super) fn pack_transposed(weights: &Array2<f32>, hidden: usize) -> Panels {
-    let mut packed = Panels::zeros(GATES.len() * padded(hidden), weights.ncols());
-    for (r, row) in row_slices(weights).enumerate() {
-        packed.write_row(gate_column(r, hidden), row);
-    }
-    packed
 }
 
 /// What one layer computes.
@@ -189,24 +157,11 @@ impl LstmPass {
 
 impl ForwardLayer for LstmPass {
     fn reset_state(&mut self, steps: &Steps, hidden: usize) {
-        for state in [&mut self.cell, &mut self.hidden] {
-            state.reshape(steps.sequences + steps.rows, hidden);
-            for panel in 0..state.panels() {
-                state.panel_mut(panel)[..steps.sequences].fill(Line::default());
-            }
-        }
+        reset([&mut self.cell, &mut self.hidden], steps, hidden);
     }
 
     fn carry_state(&mut self, last: StepRows, steps: &Steps) {
-        for state in [&mut self.cell, &mut self.hidden] {
-            let panels = state.panels();
-            let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
-            let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
-            state.reshape(steps.sequences + steps.rows, state.columns());
-            for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
-                state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
-            }
-        }
+        carry([&mut self.cell, &mut self.hidden], last, steps);
     }
 
     fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps) {
@@ -223,16 +178,7 @@ impl ForwardLayer for LstmPass {
     }
 
     fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize) {
-        let Some(format) = format else {
-            return self.upward.reshape(0, 0);
-        };
-        let rows = self.hidden.rows() - sequences;
-        self.upward.reshape(rows, self.hidden.columns());
-        for panel in 0..self.hidden.panels() {
-            let h = &self.hidden.panel(panel)[sequences..];
-            self.upward.panel_mut(panel).copy_from_slice(h);
-        }
-        format.round_rows(&mut self.upward, 0, rows);
+        round_upward(&self.hidden, &mut self.upward, format, sequences);
     }
 
     fn upward(&self, sequences: usize) -> (&Panels, usize) {

@@ -3,17 +3,21 @@
 //! A kind has four parts: its packed parameters, what it computes forward, its weights as the backward pass
 //! needs them, and its gradients. They are those of one layer, so that all four are of one kind.
 
+mod lstm;
+mod lstm_back;
+mod lstm_cell;
+
 use std::ops::{Deref, DerefMut};
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
-use crate::compute::lanes::Backend;
-use crate::compute::panels::Panels;
+use self::lstm::{LstmPass, PackedLstm};
+use self::lstm_back::{LstmBack, LstmTransposed};
+use crate::compute::lanes::{Backend, LANES, Line};
+use crate::compute::panels::{Panels, row_slices};
 use crate::network::RecurrentLayer;
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
-use crate::passes::lstm::{LstmPass, PackedLstm};
-use crate::passes::lstm_back::{LstmBack, LstmTransposed};
 use crate::passes::steps::{StepRows, Steps};
 
 /// What a layer needs of the pass that it is part of.
@@ -24,6 +28,89 @@ pub(crate) struct Around<'a> {
     pub(crate) dropout: &'a Dropout,
     /// What the layer's outputs are rounded to.
     pub(crate) format: Option<ActivationFormat>,
+}
+
+/// `hidden` units rounded up to whole panels, H'.
+fn padded(hidden: usize) -> usize {
+    hidden.next_multiple_of(LANES)
+}
+
+/// The packed column of row `r` of a `[G H, ..]` matrix: that of gate g and unit u is `g · H' + u`.
+fn gate_column(r: usize, hidden: usize) -> usize {
+    r / hidden * padded(hidden) + r % hidden
+}
+
+/// `[G H, K]` to `[K, G H']`.
+fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
+    let gates = weights.nrows() / hidden;
+    let mut packed = Panels::zeros(weights.ncols(), gates * padded(hidden));
+    for (r, row) in row_slices(weights).enumerate() {
+        packed.write_column(gate_column(r, hidden), row);
+    }
+    packed
+}
+
+/// `[G H, K]` to `[G H', K]`.
+fn pack_transposed(weights: &Array2<f32>, hidden: usize) -> Panels {
+    let gates = weights.nrows() / hidden;
+    let mut packed = Panels::zeros(gates * padded(hidden), weights.ncols());
+    for (r, row) in row_slices(weights).enumerate() {
+        packed.write_row(gate_column(r, hidden), row);
+    }
+    packed
+}
+
+/// `[G H]` to a line for each panel of the gates.
+fn pack_biases(biases: &Array1<f32>, hidden: usize) -> Vec<Line> {
+    let gates = biases.len() / hidden;
+    let mut lines = vec![Line::default(); gates * hidden.div_ceil(LANES)];
+    for (r, value) in biases.iter().enumerate() {
+        let column = gate_column(r, hidden);
+        lines[column / LANES].0[column % LANES] = *value;
+    }
+    lines
+}
+
+/// Makes states, `[B + R, H]`, zero before the first step.
+fn reset(states: [&mut Panels; 2], steps: &Steps, hidden: usize) {
+    for state in states {
+        state.reshape(steps.sequences + steps.rows, hidden);
+        for panel in 0..state.panels() {
+            state.panel_mut(panel)[..steps.sequences].fill(Line::default());
+        }
+    }
+}
+
+/// Makes states, `[B + R, H]`, after `last` those before the first of `steps`.
+fn carry(states: [&mut Panels; 2], last: StepRows, steps: &Steps) {
+    for state in states {
+        let panels = state.panels();
+        let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
+        let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
+        state.reshape(steps.sequences + steps.rows, state.columns());
+        for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
+            state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
+        }
+    }
+}
+
+/// The outputs `hidden`, `[B + R, H]`, of all steps as `format` has them; none without a format.
+fn round_upward(
+    hidden: &Panels,
+    upward: &mut Panels,
+    format: Option<ActivationFormat>,
+    sequences: usize,
+) {
+    let Some(format) = format else {
+        return upward.reshape(0, 0);
+    };
+    let rows = hidden.rows() - sequences;
+    upward.reshape(rows, hidden.columns());
+    for panel in 0..hidden.panels() {
+        let h = &hidden.panel(panel)[sequences..];
+        upward.panel_mut(panel).copy_from_slice(h);
+    }
+    format.round_rows(upward, 0, rows);
 }
 
 /// A layer's parameters in panels.

@@ -1,24 +1,20 @@
-//! (Q1) to (Q4) for one LSTM layer.
+//! (Q1) to (Q4) for the rows of a recurrent layer, whatever its kind.
 
-use lstm_nostd::artifact::Lstm;
-use lstm_nostd::kernels::{Scheme, Width};
+use lstm_nostd::kernels::Width;
+use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
-use super::error::too_large;
-use super::gptq::Curvature;
-use super::recurrent::Job;
-use super::row::{Row, RowQuantiser};
-use super::{
+use super::Job;
+use crate::quantise::calibrate::RecurrentRanges;
+use crate::quantise::error::too_large;
+use crate::quantise::gptq::Curvature;
+use crate::quantise::row::{Row, RowQuantiser};
+use crate::quantise::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
-use crate::network::lstm::{GATES, PEEPHOLES};
-use crate::network::{LayerShape, LstmLayer};
-use crate::quantise::calibrate::RecurrentRanges;
 
 /// `mult = s_r · 2²⁹` takes accumulator units to Q3.12 through a product with 32 bits dropped.
 pub(super) const GATE_GAIN: f64 = 536_870_912.0;
-/// Head-room of the cell's range over the calibrated reach.
-const CELL_MARGIN: f64 = 2.0;
 /// An input range is widened by at most this factor: 10 of an int16 input's 15 bits stay in use.
 const fn widest_range(width: Width) -> f64 {
     match width {
@@ -33,7 +29,7 @@ const MAX_KAPPA: i32 = 10;
 const MAX_X_SHIFT: i32 = 15;
 
 /// The narrowest and widest ranges of the first layer's inputs, and their shift, which is none.
-pub(super) fn input_ranges(
+pub(in crate::quantise) fn input_ranges(
     ranges: &RecurrentRanges,
     plan: &Plan<'_>,
     width: Width,
@@ -51,32 +47,20 @@ pub(super) fn input_ranges(
     (0, narrowest, widest)
 }
 
-/// A layer of this shape whose integers answer nothing. Different shifts take the most bytes.
-pub(super) fn empty(shape: &LayerShape, peepholes: bool, scheme: Scheme) -> Lstm {
-    let rows = |width: usize| vec![vec![0; width]; shape.rows];
-    Lstm {
-        scheme,
-        x_shift: 1,
-        cell_int_bits: 1,
-        w_x: rows(shape.inputs),
-        w_h: rows(shape.outputs),
-        bias: vec![0; shape.rows],
-        mult: vec![1; shape.rows],
-        peephole: match peepholes {
-            true => vec![vec![0; shape.units]; PEEPHOLES],
-            false => Vec::new(),
-        },
-        ..Lstm::default()
-    }
-}
-
 /// (Q4) may be so much larger with an int8 layer's shifts alike.
 const EQUAL_SHIFTS_NOISE: f64 = 1.1;
 
-/// One layer and what decides its formats.
-pub(super) struct Quantiser<'a> {
-    pub(super) layer: &'a LstmLayer,
+/// The rows of a layer, and what decides their formats.
+pub(super) struct Rows<'a> {
     pub(super) job: &'a Job<'a>,
+    /// `[R, I]`
+    pub(super) w_x: &'a Array2<f32>,
+    /// `[R, H]`
+    pub(super) w_h: &'a Array2<f32>,
+    /// `[R]`
+    pub(super) bias: &'a Array1<f32>,
+    /// What else enters a row, against a value of at most one: `[R]`, 0 where there is nothing.
+    pub(super) peephole: Vec<f64>,
 }
 
 /// Magnitudes in a row that are the same for every κ and every input range.
@@ -90,48 +74,44 @@ struct RecurrentRow {
 }
 
 /// What the rows of a layer share.
-struct Formats {
-    /// `m`
-    cell_int_bits: u8,
-    x_shift: u8,
-    h_shift: u8,
+pub(super) struct Formats {
+    pub(super) x_shift: u8,
+    pub(super) h_shift: u8,
     kappa: i32,
     /// `S_j`
-    input_range: Vec<f64>,
+    pub(super) input_range: Vec<f64>,
     /// `2^κ / S_j`: x · gain is what the weights of x multiply, as h is.
-    gain: Vec<f64>,
+    pub(super) gain: Vec<f64>,
 }
 
 /// The integers of a row.
-struct IntegerRow {
-    row: Row,
-    bias: i32,
+pub(super) struct IntegerRow {
+    pub(super) row: Row,
+    pub(super) bias: i32,
     /// 0 where there is none.
-    peephole: i16,
+    pub(super) peephole: i16,
 }
 
-impl Quantiser<'_> {
-    /// The integers, the input ranges `S_j`, and `2^κ / S_j`.
+impl Rows<'_> {
+    /// The integers of each row, and the formats that all share.
     pub(super) fn quantise(
         &self,
-        narrowest: Vec<f64>,
-        widest: Vec<f64>,
-    ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
-        let Self { layer, job } = self;
-        let ranges = job.ranges;
-        let hidden = layer.w_h.ncols();
-        let cell_int_bits = self.cell_int_bits()?;
-        let recurrent: Vec<RecurrentRow> = (0..layer.bias.len())
-            .map(|r| self.recurrent_row(r, cell_int_bits))
+        narrowest: &[f64],
+        widest: &[f64],
+    ) -> Result<(Vec<IntegerRow>, Formats), QuantiseError> {
+        let ranges = self.job.ranges;
+        let recurrent: Vec<RecurrentRow> = (0..self.bias.len())
+            .map(|r| self.recurrent_row(r))
             .collect();
-        let formats = self.formats(cell_int_bits, &recurrent, &narrowest, &widest);
+        let formats = self.formats(&recurrent, narrowest, widest);
         let gain = &formats.gain;
         let square: Vec<f64> = (ranges.input_square.iter().zip(gain))
             .map(|(square, gain)| square * gain * gain)
             .chain(ranges.hidden_square.iter().copied())
             .collect();
         let curvature = self.job.moments.as_ref().map(|moments| {
-            let all: Vec<f64> = gain.iter().copied().chain(vec![1.0; hidden]).collect();
+            let of_hidden = vec![1.0; self.w_h.ncols()];
+            let all: Vec<f64> = gain.iter().copied().chain(of_hidden).collect();
             let moments = moments.scaled(&all);
             (Curvature::new(&moments.covariance), moments.mean.to_vec())
         });
@@ -143,56 +123,17 @@ impl Quantiser<'_> {
             gain: GATE_GAIN,
         };
         // Rows do not know of one another.
-        let found: Vec<Result<IntegerRow, QuantiseError>> = (0..layer.bias.len())
+        let found: Vec<Result<IntegerRow, QuantiseError>> = (0..self.bias.len())
             .into_par_iter()
             .map(|r| self.row(r, &recurrent[r], &formats, &rows))
             .collect();
-        let rows = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let quantised = self.collect(&formats, rows);
-        Ok((quantised, formats.input_range, formats.gain))
-    }
-
-    /// The rows as a model file has them.
-    fn collect(&self, formats: &Formats, rows: Vec<IntegerRow>) -> Lstm {
-        let layer = self.layer;
-        let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
-        let mut quantised = Lstm {
-            scheme: self.job.scheme,
-            x_shift: formats.x_shift,
-            h_shift: formats.h_shift,
-            cell_int_bits: formats.cell_int_bits,
-            peephole: match layer.peephole {
-                Some(_) => vec![Vec::new(); PEEPHOLES],
-                None => Vec::new(),
-            },
-            ..Lstm::default()
-        };
-        for (r, integers) in rows.into_iter().enumerate() {
-            if let Some(p) = GATES[r / hidden]
-                .peephole
-                .filter(|_| layer.peephole.is_some())
-            {
-                quantised.peephole[p].push(integers.peephole);
-            }
-            let (of_x, of_h) = integers.row.weights.split_at(inputs);
-            quantised.w_x.push(of_x.to_vec());
-            quantised.w_h.push(of_h.to_vec());
-            quantised.bias.push(integers.bias);
-            quantised.mult.push(integers.row.mult);
-        }
-        quantised
+        let rows = found.into_iter().collect::<Result<_, _>>()?;
+        Ok((rows, formats))
     }
 
     /// The shifts and input ranges of least noise (Q4).
-    fn formats(
-        &self,
-        cell_int_bits: u8,
-        recurrent: &[RecurrentRow],
-        narrowest: &[f64],
-        widest: &[f64],
-    ) -> Formats {
-        let Self { layer, job } = self;
-        let ranges = job.ranges;
+    fn formats(&self, recurrent: &[RecurrentRow], narrowest: &[f64], widest: &[f64]) -> Formats {
+        let ranges = self.job.ranges;
         let width = self.job.scheme.width();
         let weight_max = f64::from(self.job.scheme.weight_max());
         // An int8 input counts 2⁸ times as much as an int16 one of the same range.
@@ -210,7 +151,7 @@ impl Quantiser<'_> {
         let (kappa, input_range, _) = (-least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift))
             .map(|k| {
                 let scales = self.row_scales(recurrent, narrowest, k);
-                let range = widen(layer, weight_max, narrowest, widest, k, &scales);
+                let range = widen(self.w_x, weight_max, narrowest, widest, k, &scales);
                 // Wider weights may cost accumulator head-room; the scales see the final ranges.
                 let scales = self.row_scales(recurrent, &range, k);
                 (k, range, scales)
@@ -223,7 +164,6 @@ impl Quantiser<'_> {
             })
             .expect("at least one shift is tried");
         Formats {
-            cell_int_bits,
             x_shift: (kappa + least_shift) as u8,
             h_shift,
             kappa,
@@ -240,13 +180,12 @@ impl Quantiser<'_> {
         formats: &Formats,
         rows: &RowQuantiser<'_>,
     ) -> Result<IntegerRow, QuantiseError> {
-        let layer = self.layer;
-        let of_x = layer.w_x.row(r).into_iter().zip(&formats.gain);
+        let of_x = self.w_x.row(r).into_iter().zip(&formats.gain);
         let target: Vec<f64> = (of_x.map(|(w, gain)| f64::from(*w) / gain))
-            .chain(layer.w_h.row(r).iter().map(|w| f64::from(*w)))
+            .chain(self.w_h.row(r).iter().map(|w| f64::from(*w)))
             .collect();
-        let bias = f64::from(layer.bias[r]);
-        let peephole = self.peephole(r, formats.cell_int_bits);
+        let bias = f64::from(self.bias[r]);
+        let peephole = self.peephole[r];
         let integers = |row: &Row| {
             let bias = ((bias + row.bias) * Q15 / row.scale).round();
             let peephole = (peephole / row.scale).round().clamp(-32_767.0, 32_767.0);
@@ -272,50 +211,23 @@ impl Quantiser<'_> {
         })
     }
 
-    /// Integer bits that cover [`CELL_MARGIN`] times the reach of the cells.
-    fn cell_int_bits(&self) -> Result<u8, QuantiseError> {
-        let cell = &self.job.ranges.cell;
-        let reach = cell.reach(self.job.clipping, Width::Int16);
-        let fits = |&m: &u8| {
-            reach * CELL_MARGIN < 2f64.powi(i32::from(m)) || (m == 15 && cell.largest() < 32_768.0)
-        };
-        (1..=15u8)
-            .find(fits)
-            .ok_or_else(|| QuantiseError::CellTooLarge {
-                layer: self.job.name.clone(),
-                largest: cell.largest(),
-            })
-    }
-
-    /// The peephole of row `r` against a cell in units of `2^m`; 0 where there is none.
-    fn peephole(&self, r: usize, m: u8) -> f64 {
-        let hidden = self.layer.w_h.ncols();
-        match (&self.layer.peephole, GATES[r / hidden].peephole) {
-            (Some(peephole), Some(p)) => {
-                f64::from(peephole[[p, r % hidden]]) * 2f64.powi(i32::from(m))
-            }
-            _ => 0.0,
-        }
-    }
-
-    /// Of row `r`, against a cell in units of `2^m`.
-    fn recurrent_row(&self, r: usize, m: u8) -> RecurrentRow {
-        let h = self.layer.w_h.row(r);
+    fn recurrent_row(&self, r: usize) -> RecurrentRow {
+        let h = self.w_h.row(r);
         RecurrentRow {
             largest: h.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max)),
             sum: h.iter().map(|w| f64::from(w.abs())).sum(),
-            peephole: self.peephole(r, m).abs(),
-            bias: f64::from(self.layer.bias[r]).abs(),
+            peephole: self.peephole[r].abs(),
+            bias: f64::from(self.bias[r]).abs(),
         }
     }
 
-    /// (Q1), made larger where [`Quantiser::least_scale`] asks for it.
+    /// (Q1), made larger where [`Rows::least_scale`] asks for it.
     fn row_scales(&self, recurrent: &[RecurrentRow], input_range: &[f64], kappa: i32) -> Vec<f64> {
         let weight_max = f64::from(self.job.scheme.weight_max());
         let shrink = 0.5f64.powi(kappa);
         (recurrent.iter().enumerate())
             .map(|(r, row)| {
-                let x = self.layer.w_x.row(r);
+                let x = self.w_x.row(r);
                 let x_max = (x.iter().zip(input_range))
                     .map(|(w, range)| f64::from(*w).abs() * range * shrink)
                     .fold(0.0, f64::max);
@@ -327,7 +239,7 @@ impl Quantiser<'_> {
 
     /// What the peephole and the accumulator of row `r` need.
     fn least_scale(&self, r: usize, row: &RecurrentRow, input_range: &[f64], kappa: i32) -> f64 {
-        let (x, hidden) = (self.layer.w_x.row(r), self.layer.w_h.ncols());
+        let (x, hidden) = (self.w_x.row(r), self.w_h.ncols());
         let shrink = 0.5f64.powi(kappa);
         let x_sum: f64 = (x.iter().zip(input_range))
             .map(|(w, range)| f64::from(*w).abs() * range)
@@ -343,7 +255,7 @@ impl Quantiser<'_> {
 
 /// Widens each `S_j` as far as every row keeps its scale.
 fn widen(
-    layer: &LstmLayer,
+    w_x: &Array2<f32>,
     weight_max: f64,
     narrowest: &[f64],
     widest: &[f64],
@@ -353,7 +265,7 @@ fn widen(
     let grow = 2f64.powi(kappa);
     (narrowest.iter().zip(widest).enumerate())
         .map(|(j, (&from, &to))| {
-            let column = layer.w_x.column(j);
+            let column = w_x.column(j);
             let room = (column.iter().zip(scales))
                 .map(|(w, scale)| weight_max * scale * grow / f64::from(w.abs()).max(1e-30))
                 .fold(f64::INFINITY, f64::min);

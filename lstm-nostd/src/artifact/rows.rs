@@ -1,0 +1,151 @@
+//! The rows of weights of a recurrent layer in a model file, whatever its kind: read, checked and written.
+//!
+//! Rows lie in groups of four, in one of the orders of [`crate::kernels`]. Which row is what is up to the kind.
+
+use core::cmp::Ordering;
+
+use super::LayerError;
+use super::cursor::Reader;
+use super::layer::{Stop, magnitude};
+use crate::kernels::{Active, Kernels, Order, RecurrentRows, RowBlock, Scheme, Weights};
+
+/// The weights of `groups` groups in the order whose code is `order`. `shifts` is k compared with n.
+pub(super) fn weights<'m>(
+    reader: &mut Reader<'m>,
+    scheme: Scheme,
+    (order, groups): (u8, usize),
+    (inputs, outputs, shifts): (usize, usize, Ordering),
+) -> Result<Weights<'m>, Stop> {
+    let refused = LayerError::Order { found: order };
+    let order = Order::from_code(order).ok_or(refused)?;
+    if order.of(scheme) != order {
+        return Err(LayerError::SchemeOrder { scheme, order }.into());
+    }
+    let count = groups.saturating_mul(order.rows(inputs, outputs, shifts).lanes() / 4);
+    if scheme == Scheme::W4a16 {
+        return Ok(Weights::Nibbles(reader.slice(count)?));
+    }
+    if !Active::ORDERS.contains(&order) {
+        return Err(refused.into());
+    }
+    Ok(match order {
+        Order::Generic => Weights::Generic(reader.slice(count)?),
+        Order::Offset => Weights::Offset(reader.slice(count)?),
+        Order::Paired => Weights::Paired(reader.slice(count)?),
+        Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
+        Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
+    })
+}
+
+/// What the products of row `lane` of group `group` may reach: it is row `row` of the file. Nothing but zeros
+/// pads it.
+#[inline(always)]
+pub(super) fn reach(
+    rows: &RecurrentRows<'_>,
+    (group, lane): (usize, usize),
+    row: usize,
+) -> Result<u64, LayerError> {
+    let most = rows.scheme().weight_max();
+    let activation = rows.width.bits() - 1;
+    // The mask changes nothing, and shows the optimiser that every index is in range.
+    let of_row = move |block: RowBlock| block[lane & 3];
+    let x = rows.input_part(group).map(of_row);
+    let x = magnitude(x, rows.inputs, most, row)? << (activation + rows.x_shift);
+    let h = rows.recurrent_part(group).map(of_row);
+    let h = magnitude(h, rows.outputs, most, row)? << (activation + rows.h_shift);
+    Ok(x + h)
+}
+
+#[cfg(feature = "write")]
+pub(super) use content::{GroupOfRows, rows_of_groups};
+
+#[cfg(feature = "write")]
+mod content {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use core::cmp::Ordering;
+
+    use crate::artifact::cursor::Writer;
+    use crate::artifact::layer::quarter;
+    use crate::kernels::{
+        I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, offset, pack, pair,
+    };
+
+    /// Four rows that are written together.
+    pub(in crate::artifact) struct GroupOfRows<'a> {
+        /// Input weights of each row.
+        pub(in crate::artifact) w_x: [&'a [i8]; 4],
+        /// Recurrent weights of each row.
+        pub(in crate::artifact) w_h: [&'a [i8]; 4],
+        /// `k` and `n`.
+        pub(in crate::artifact) shifts: (u8, u8),
+    }
+
+    impl GroupOfRows<'_> {
+        /// What the order adds to the biases.
+        pub(in crate::artifact) fn bias_excess(&self, order: Order) -> I32x4 {
+            let sum = |weights: &[i8]| weights.iter().copied().map(i32::from).sum();
+            match order {
+                Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
+                Order::Grouped => {
+                    grouped_bias_excess(self.w_x.map(sum), self.w_h.map(sum), self.shifts.0.into())
+                }
+            }
+        }
+
+        /// Appends the weights.
+        pub(in crate::artifact) fn write(&self, scheme: Scheme, order: Order, out: &mut Writer) {
+            let rows = self.laid_out(order);
+            if matches!(order, Order::Grouped | Order::GroupedBytes) {
+                for first in (0..rows[0].len()).step_by(16) {
+                    let groups = rows.iter().map(|row| &row[first..first + 16]);
+                    groups.for_each(|group| out.i8s(group.iter().copied()));
+                }
+                return;
+            }
+            for index in 0..rows[0].len() / 4 {
+                let block: RowBlock = [0, 1, 2, 3].map(|lane| quarter(&rows[lane], index));
+                match order {
+                    Order::Offset => out.i8s(offset(&block).into_iter().flatten()),
+                    Order::Paired => out.i8s(pair(&block).into_iter().flatten()),
+                    _ if scheme == Scheme::W4a16 => out.0.extend(pack(&block).as_flattened()),
+                    _ => out.i8s(block.into_iter().flatten()),
+                }
+            }
+        }
+
+        /// The rows as they are laid out, with their padding.
+        fn laid_out(&self, order: Order) -> [Vec<i8>; 4] {
+            let shifts: Ordering = self.shifts.0.cmp(&self.shifts.1);
+            [0, 1, 2, 3].map(|lane| {
+                let [w_x, w_h] = [self.w_x[lane], self.w_h[lane]];
+                let layout = order.rows(w_x.len(), w_h.len(), shifts);
+                let mut lanes = vec![0; layout.lanes()];
+                lanes[layout.x.start..][..w_x.len()].copy_from_slice(w_x);
+                lanes[layout.h.start..][..w_h.len()].copy_from_slice(w_h);
+                lanes
+            })
+        }
+    }
+
+    /// Input and recurrent weights of the rows of all `groups`, as they lie in the file.
+    pub(in crate::artifact) fn rows_of_groups(
+        rows: &RecurrentRows<'_>,
+        groups: usize,
+    ) -> [Vec<Vec<i8>>; 2] {
+        let row = |blocks: &[RowBlock], lane: usize, count: usize| -> Vec<i8> {
+            let weights = blocks.iter().flat_map(|block| block[lane]);
+            weights.take(count).collect()
+        };
+        let (mut w_x, mut w_h) = (Vec::new(), Vec::new());
+        for group in 0..groups {
+            let x: Vec<RowBlock> = rows.input_part(group).collect();
+            let h: Vec<RowBlock> = rows.recurrent_part(group).collect();
+            for lane in 0..4 {
+                w_x.push(row(&x, lane, rows.inputs));
+                w_h.push(row(&h, lane, rows.outputs));
+            }
+        }
+        [w_x, w_h]
+    }
+}
