@@ -11,7 +11,7 @@ pub const MAX_LAYER_SIZE: usize = 4096;
 
 /// The structure of a network; with a seed, it determines the initial weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct NetworkConfig {
     /// Input channels `I`.
     pub inputs: usize,
@@ -35,6 +35,9 @@ pub struct NetworkConfig {
 struct Stored {
     inputs: usize,
     hidden: Vec<usize>,
+    /// The kind of the recurrent layers; LSTM if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     peepholes: bool,
     dense: Vec<usize>,
     outputs: usize,
@@ -42,29 +45,29 @@ struct Stored {
     mode: Mode,
 }
 
-impl From<Stored> for NetworkConfig {
-    fn from(stored: Stored) -> Self {
-        Self {
+impl TryFrom<Stored> for NetworkConfig {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        Ok(Self {
             inputs: stored.inputs,
             hidden: stored.hidden,
-            cell: Cell::Lstm {
-                peepholes: stored.peepholes,
-            },
+            cell: Cell::of_stored(stored.kind.as_deref(), stored.peepholes)?,
             dense: stored.dense,
             outputs: stored.outputs,
             head: stored.head,
             mode: stored.mode,
-        }
+        })
     }
 }
 
 impl From<NetworkConfig> for Stored {
     fn from(config: NetworkConfig) -> Self {
-        let Cell::Lstm { peepholes } = config.cell;
         Self {
             inputs: config.inputs,
             hidden: config.hidden,
-            peepholes,
+            kind: config.cell.stored_kind().map(str::to_owned),
+            peepholes: config.cell.peepholes(),
             dense: config.dense,
             outputs: config.outputs,
             head: config.head,
@@ -301,6 +304,9 @@ mod tests {
         let unknown = r#"{"inputs":3,"hidden":[2],"peepholes":true,"dense":[],"outputs":2,"head":"softmax","mode":"sequence-to-one","depth":1}"#;
         let said = serde_json::from_str::<NetworkConfig>(unknown).unwrap_err();
         assert!(said.to_string().contains("depth"), "{said}");
+        let later = r#"{"inputs":3,"hidden":[2],"kind":"qrnn","peepholes":true,"dense":[],"outputs":2,"head":"softmax","mode":"sequence-to-one"}"#;
+        let said = serde_json::from_str::<NetworkConfig>(later).unwrap_err();
+        assert!(said.to_string().contains("qrnn"), "{said}");
     }
 
     #[test]

@@ -89,6 +89,23 @@ impl Cell {
         }
     }
 
+    /// The kind that files name, if they name one, with or without peepholes. Files of LSTM networks name none.
+    pub(super) fn of_stored(kind: Option<&str>, peepholes: bool) -> Result<Self, String> {
+        match kind {
+            None => Ok(Self::Lstm { peepholes }),
+            Some(kind) => Err(format!(
+                "kind {kind:?} of recurrent layers, which this version does not know"
+            )),
+        }
+    }
+
+    /// What [`Cell::of_stored`] reads.
+    pub(super) const fn stored_kind(self) -> Option<&'static str> {
+        match self {
+            Self::Lstm { .. } => None,
+        }
+    }
+
     /// As it is written in text.
     pub const fn title(self) -> &'static str {
         match self {

@@ -211,7 +211,6 @@ mod tests {
     use crate::passes::activation_format::ActivationFormats;
     use crate::passes::dropout::stream;
     use crate::passes::forward::{PackedNetwork, Pass};
-    use crate::passes::recurrent::RecurrentPass;
 
     /// (D3) and (D4) as they are written, on what a pass has stored.
     #[test]
@@ -241,7 +240,7 @@ mod tests {
             .candidate
             .begin(0.5, seeds(), stream::CANDIDATE);
         pass.recurrent(&network);
-        let RecurrentPass::Lstm(layer) = &pass.layers[0];
+        let layer = pass.layers[0].as_lstm().unwrap();
         let gate = |row: usize, gate: usize, u: usize| {
             layer.gates.get(row, gate_column(gate * 20 + u, 20))
         };

@@ -197,6 +197,16 @@ impl RecurrentPass {
     }
 }
 
+#[cfg(test)]
+impl RecurrentPass {
+    /// The layer, if it is an LSTM.
+    fn as_lstm(&self) -> Option<&LstmPass> {
+        match self {
+            Self::Lstm(pass) => Some(pass),
+        }
+    }
+}
+
 impl Deref for RecurrentPass {
     type Target = dyn ForwardLayer;
 
