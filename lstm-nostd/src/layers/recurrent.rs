@@ -1,7 +1,7 @@
 //! A recurrent layer of any kind: what the walk over a model's layers needs to know of it.
 //!
 //! A further kind is one more variant, behind a cargo feature of its name, with a file of its name in
-//! `layers/` (its equations), in `kernels/` (its parameters and integers) and in `artifact/` (its bytes).
+//! `kernels/` (its parameters, its equations in integers) and in `artifact/kinds/` (its bytes).
 
 use super::{LayerSize, lstm};
 use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows};
