@@ -54,7 +54,7 @@ pub trait Dialogue {
     fn silent(&mut self);
 }
 
-/// How many bytes of a message go into one frame: halved by damage, doubled after [`FRAMES_TO_GROW`] frames
+/// How many bytes of a message go into one frame: halved by damage, doubled after `FRAMES_TO_GROW` frames
 /// that arrived whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PieceSize {
