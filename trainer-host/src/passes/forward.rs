@@ -1,6 +1,6 @@
 //! The network's forward pass over sequences of any lengths, without padding.
 //!
-//! Sequences lie in matrices as [`crate::passes::steps`] says. The recurrent layers run over all steps one after
+//! Sequences lie in matrices as `passes::steps` says. The recurrent layers run over all steps one after
 //! the other, then the dense layers.
 
 use ndarray::{Array2, ArrayView2, s};

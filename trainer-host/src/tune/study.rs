@@ -3,7 +3,7 @@
 //! A worker writes a heartbeat while it trains. If the worker ends or falls silent, the next worker takes its
 //! training up as another attempt. The study accepts results only from the current attempt, so no training is
 //! finished twice and no finished one is lost. When all trials have ended, the finalists' repeats are handed
-//! out in the same way ([`claim`](super::claim)).
+//! out in the same way (`claim`).
 
 use serde::{Deserialize, Serialize};
 
