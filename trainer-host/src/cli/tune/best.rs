@@ -119,9 +119,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }
-    if let Some(file) = &args.export {
-        atomic::write(file, &bytes)?;
-    }
+    (args.export.as_ref()).map_or(Ok(()), |file| atomic::write(file, &bytes))?;
     let retrained = Retrained {
         trial: trial.number,
         point: trial.point.clone(),
