@@ -39,7 +39,7 @@
 //!
 //! ```text
 //! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
-//! evaluate → train → integers → run → report → training_run → diagnose, tune → cli
+//! baseline → evaluate → train → integers → run → report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
@@ -59,6 +59,7 @@
 //! trainer-host = { version = "0.1", default-features = false }
 //! ```
 
+pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compute;

@@ -146,14 +146,16 @@ fn quantise(trainer: &Trainer, run: &str, flags: &[&str]) -> Result<Value> {
     Ok(found["comparison"].clone())
 }
 
-/// Means of a column over the seeds: the figure, and the share of decisions that equal those of the f32 network.
+/// Means of a column over the seeds: the figure, and the share of decisions that equal those of the f32 network or, of
+/// a forecast, the RMS difference from its outputs in deviations of the targets.
 fn means(result: &Value, column: &str) -> Result<(f64, f64)> {
     let runs = result["integers"][column]
         .as_array()
         .with_context(|| format!("the results have no {column}"))?;
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
     let figures = runs.iter().map(|run| figure(&run["integer"]));
-    let agreements = runs.iter().map(|run| number(run, "/agreement"));
+    let agreements = (runs.iter())
+        .map(|run| number(run, "/agreement").or_else(|_| number(run, "/rms_difference")));
     Ok((
         mean(figures.collect::<Result<_>>()?),
         mean(agreements.collect::<Result<_>>()?),
@@ -173,7 +175,8 @@ fn name_and_unit(result: &Value) -> (&str, f64) {
 fn table(results: &[Value], columns: &[String]) -> Result<String> {
     let mut text = String::from(
         "Means over the seeds; accuracy on the test part in %, for a forecast the standardised MSE.\n\
-         In brackets the share of decisions that are the f32 network's; QAT is after fine-tuning.\n\n",
+         In brackets the share of decisions that are the f32 network's, for a forecast the RMS difference from its\n\
+         outputs in deviations of the targets; QAT is after fine-tuning.\n\n",
     );
     text += &format!("{:<16} {:>10} {:>10}", "data set", "f32", "deviation");
     for column in columns {
@@ -187,7 +190,10 @@ fn table(results: &[Value], columns: &[String]) -> Result<String> {
         text += &format!("{name:<16} {mean:>10.4} {deviation:>10.4}");
         for column in columns {
             let (integer, agreement) = means(result, column)?;
-            let cell = format!("{integer:.4} ({:.2} %)", 100.0 * agreement);
+            let cell = match unit {
+                1.0 => format!("{integer:.4} (RMS {agreement:.4})"),
+                _ => format!("{integer:.4} ({:.2} %)", 100.0 * agreement),
+            };
             text += &format!(" {cell:>20}");
         }
         text += "\n";

@@ -15,9 +15,10 @@ use super::model_source::ModelSource;
 use super::score_text::details;
 use super::table::percent;
 use crate::data::generated::Judgement;
-use crate::data::{self, BuiltIn, Dataset, Known, Options, views};
-use crate::evaluate::{Comparison, Score, compare, score};
+use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts, views};
+use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::stream;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -66,7 +67,11 @@ struct Evaluated {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
-    let (name, mut data) = open_data(&args, &source)?;
+    let Opened {
+        name,
+        mut data,
+        baselines,
+    } = open_data(&args, &source)?;
     if let Some(limit) = args.limit {
         data = data.select(&(0..data.len().min(limit.get())).collect::<Vec<_>>());
     }
@@ -78,7 +83,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let float = source.run.as_ref().map(|run| run.outputs(&data));
     let integer = (model.as_ref()).map(|model| stream::outputs(model, &views(&data.sequences)));
     let comparison = Option::zip(float.as_ref(), integer.as_ref())
-        .map(|(float, integer)| compare(&data, float, integer));
+        .map(|(float, integer)| compare(&data, float, integer).beside(&baselines, &data));
     let Some(outputs) = float.or(integer) else {
         bail!("{}: holds no model", args.model.display());
     };
@@ -90,14 +95,40 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         device,
         sequences: data.len(),
         criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),
-        score: comparison.is_none().then(|| score(&data, &outputs)),
+        score: comparison
+            .is_none()
+            .then(|| baselines.score(&data, &outputs)),
         comparison,
         data: name,
     };
     printer.print(&evaluated, text)
 }
 
-fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Dataset)> {
+/// What is evaluated.
+struct Opened {
+    name: String,
+    data: Dataset,
+    /// Of the run's training part; none for a model file.
+    baselines: Baselines,
+}
+
+/// The baselines of a regression, fitted to the training part of `run`; a line says so if that cannot be read.
+fn baselines_of(run: &Run) -> Baselines {
+    if run.fitted.schema.task.is_class() {
+        return Baselines::default();
+    }
+    match run.open_data() {
+        Ok(parts) => Baselines::of_values(&parts.train),
+        Err(error) => {
+            eprintln!(
+                "ridge regression is left out, since the run's own data cannot be read: {error}"
+            );
+            Baselines::default()
+        }
+    }
+}
+
+fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     if let (Some(name), None) = (&args.data, args.part) {
         let schema = source.schema()?;
         let fitted = source.run.as_ref().map(|run| &run.fitted);
@@ -115,7 +146,12 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
         if let (Some(origin), Some(fitted)) = (&mut data.origin, fitted) {
             origin.rows = Some(fitted.inputs.clone());
         }
-        return Ok((name.clone(), data));
+        let baselines = source.run.as_ref().map(baselines_of);
+        return Ok(Opened {
+            name: name.clone(),
+            data,
+            baselines: baselines.unwrap_or_default(),
+        });
     }
     let Some(run) = &source.run else {
         bail!(
@@ -133,18 +169,28 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<(String, Datas
         config.name_data(data);
     }
     let parts = config.open_data_of(&run.fitted, &run.folder)?;
+    let baselines = Baselines::of_values(&parts.train);
+    let data = part_of(parts, args)?;
+    Ok(Opened {
+        name: config.source,
+        data,
+        baselines,
+    })
+}
+
+/// The part that the flags ask for.
+fn part_of(parts: Parts, args: &Args) -> anyhow::Result<Dataset> {
     let missing = |part| {
         format!(
             "{}: the run's data has no {part} part; choose another with --part or --data",
             args.model.display()
         )
     };
-    let part = match args.part.unwrap_or(DataPart::Test) {
+    Ok(match args.part.unwrap_or(DataPart::Test) {
         DataPart::Train => parts.train,
         DataPart::Validation => parts.validation.with_context(|| missing("validation"))?,
         DataPart::Test => parts.test.with_context(|| missing("test"))?,
-    };
-    Ok((config.source, part))
+    })
 }
 
 fn text(evaluated: &Evaluated) -> String {

@@ -1,7 +1,7 @@
 //! A score as aligned tables: each class and the confusion matrix, each group, or each output.
 
 use super::table::{percent, table};
-use crate::evaluate::{ClassScore, Errors, Score, ValueScore};
+use crate::evaluate::{Beside, ClassScore, Score, ValueScore};
 
 /// Only the report shows wider confusion matrices.
 const WIDEST_MATRIX: usize = 16;
@@ -66,61 +66,15 @@ fn class_tables(score: &ClassScore) -> Vec<String> {
 }
 
 fn value_tables(score: &ValueScore) -> Vec<String> {
-    if score.outputs.len() == 1 && score.persistence.is_none() {
+    if score.outputs.len() == 1 && score.beside == Beside::default() {
         return Vec::new();
     }
-    type Column = (&'static str, fn(&Errors) -> Option<f64>, Source);
-    let mut columns: Vec<Column> = vec![
-        ("MSE", |e| Some(e.mse), Source::Errors),
-        ("MAE", |e| Some(e.mae), Source::Errors),
-        ("R²", |e| e.r2, Source::Errors),
-    ];
-    if score.persistence.is_some() {
-        columns.push(("persistence MSE", |e| Some(e.mse), Source::Persistence));
-    }
-    if score.standardised.is_some() {
-        columns.push(("std. MSE", |e| Some(e.mse), Source::Standardised));
-        columns.push(("std. MAE", |e| Some(e.mae), Source::Standardised));
-        columns.push((
-            "std. persistence MSE",
-            |e| Some(e.mse),
-            Source::StandardisedPersistence,
-        ));
-    }
-    let row = |name: &str, of: &dyn Fn(Source) -> Option<Errors>| -> Vec<String> {
-        let figures = columns.iter().map(|(_, figure, source)| {
-            let value = of(*source).and_then(|errors| figure(&errors));
-            value.map_or("-".into(), |value| format!("{value:.5}"))
-        });
-        std::iter::once(name.to_owned()).chain(figures).collect()
-    };
-    let mut rows: Vec<Vec<String>> = (score.outputs.iter())
-        .map(|output| {
-            row(&output.name, &|source| match source {
-                Source::Errors => Some(output.errors),
-                Source::Persistence => output.persistence,
-                Source::Standardised => output.standardised,
-                Source::StandardisedPersistence => output.standardised_persistence,
-            })
-        })
-        .collect();
-    rows.push(row("all", &|source| match source {
-        Source::Errors => Some(score.errors),
-        Source::Persistence => score.persistence,
-        Source::Standardised => score.standardised,
-        Source::StandardisedPersistence => score.standardised_persistence,
-    }));
-    let header: Vec<&str> = std::iter::once("output")
-        .chain(columns.iter().map(|c| c.0))
-        .collect();
-    vec![table(&header, &rows)]
-}
-
-/// Which errors of an output.
-#[derive(Clone, Copy)]
-enum Source {
-    Errors,
-    Persistence,
-    Standardised,
-    StandardisedPersistence,
+    let errors = score.table();
+    let header: Vec<&str> = std::iter::once("output").chain(errors.header).collect();
+    let rows = errors.rows.into_iter().map(|(name, figures)| {
+        let figures = figures.into_iter();
+        let figures = figures.map(|value| value.map_or("-".into(), |value| format!("{value:.5}")));
+        std::iter::once(name).chain(figures).collect()
+    });
+    vec![table(&header, &rows.collect::<Vec<Vec<String>>>())]
 }

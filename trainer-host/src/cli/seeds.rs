@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::table::{percent, table};
 use super::training::{is_existing, train};
-use crate::evaluate::{Score, Spread, ValueScore};
+use crate::evaluate::{Score, Spread};
 use crate::run::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
 
@@ -51,11 +51,10 @@ impl Figure {
     fn of(score: &Score) -> (Self, f64) {
         match score {
             Score::Classes(score) => (Self::Accuracy, score.accuracy),
-            Score::Values(ValueScore {
-                standardised: Some(errors),
-                ..
-            }) => (Self::StandardisedMeanSquaredError, errors.mse),
-            Score::Values(score) => (Self::MeanSquaredError, score.errors.mse),
+            Score::Values(score) => match score.beside.standardised {
+                Some(errors) => (Self::StandardisedMeanSquaredError, errors.mse),
+                None => (Self::MeanSquaredError, score.errors.mse),
+            },
         }
     }
 

@@ -131,6 +131,19 @@ fn text(metrics: &Metrics) -> String {
             lines.push(format!("{part:<11} {}", score.describe()));
         }
     }
+    let baselines = [
+        ("validation", &metrics.baselines.validation),
+        ("test", &metrics.baselines.test),
+    ];
+    for (part, baselines) in baselines {
+        for baseline in baselines {
+            lines.push(format!(
+                "{:<11} {part}: {}",
+                "beside it",
+                baseline.describe()
+            ));
+        }
+    }
     if let Some(criterion) = metrics.criterion {
         let verdict = if criterion.is_solved() {
             "solved"

@@ -1,19 +1,23 @@
-//! Scores of a model's outputs over a data set, in f32 or in integers.
+//! Scores of a model's outputs over a data set, in f32 or in integers, and of the baselines beside it.
 
+mod baselines;
 mod classes;
 mod comparison;
 mod roc;
 mod spread;
+mod value_table;
 mod values;
 
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
+pub use baselines::{BaselineScore, Baselines};
 pub use classes::{ClassFigures, ClassScore, GroupScore};
-pub use comparison::{Comparison, agreement, compare};
+pub use comparison::{Comparison, compare};
 pub use roc::Roc;
 pub use spread::Spread;
-pub use values::{Errors, OutputScore, Trace, ValueScore};
+pub use value_table::ValueTable;
+pub use values::{Beside, Errors, OutputScore, Trace, ValueScore};
 
 use crate::data::{Dataset, Targets};
 

@@ -6,12 +6,14 @@
 //!
 //! Over several outputs, MSE and MAE are taken over all values, and R² is the mean over the outputs. A forecast is
 //! judged by the values that it predicts: if the targets are changes, the last known value is added to both sides.
-//! **Persistence**, which predicts that last value, is judged beside it. Standardised errors divide each output's error
-//! by its channel's deviation over the training rows, as is usual in the literature on forecasting.
+//! **Persistence**, which predicts that last value, is judged beside it, and so is **ridge** regression where the training
+//! part is at hand (see [`crate::baseline`]). Standardised errors divide each output's error by its channel's deviation
+//! over the training rows, as is usual in the literature on forecasting.
 
 use serde::Serialize;
 
 use super::Outputs;
+use crate::baseline::persistence;
 use crate::data::{Dataset, Targets};
 
 /// Errors of a regression, in the targets' own units.
@@ -22,15 +24,9 @@ pub struct ValueScore {
     /// Over all outputs.
     #[serde(flatten)]
     pub errors: Errors,
-    /// Standardised errors over all outputs, for a forecast whose training part is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standardised: Option<Errors>,
-    /// For a forecast: errors of persistence over the same values.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub persistence: Option<Errors>,
-    /// Standardised errors of persistence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standardised_persistence: Option<Errors>,
+    /// What they are to be compared with, over all outputs.
+    #[serde(flatten)]
+    pub beside: Beside,
     /// Each output.
     pub outputs: Vec<OutputScore>,
     /// A part of the forecast and the truth, for drawing.
@@ -46,15 +42,29 @@ pub struct OutputScore {
     /// In its own units.
     #[serde(flatten)]
     pub errors: Errors,
-    /// See [`ValueScore::standardised`].
+    /// What they are to be compared with.
+    #[serde(flatten)]
+    pub beside: Beside,
+}
+
+/// The same errors in standard units, and those of the baselines over the same values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Beside {
+    /// Standardised errors, for a forecast whose training part is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardised: Option<Errors>,
-    /// See [`ValueScore::persistence`].
+    /// For a forecast: errors of persistence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persistence: Option<Errors>,
-    /// See [`ValueScore::standardised_persistence`].
+    /// Standardised errors of persistence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub standardised_persistence: Option<Errors>,
+    /// Errors of ridge regression, if the training part is at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<Errors>,
+    /// Standardised errors of ridge regression, for a forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardised_ridge: Option<Errors>,
 }
 
 /// (V1).
@@ -100,12 +110,6 @@ impl ValueScore {
         let judged: Vec<Vec<Judged>> = (0..data.outputs.len())
             .map(|o| judged(data, outputs, o))
             .collect();
-        let deviation = |o: usize| -> Option<f64> {
-            let origin = data.origin.as_ref()?;
-            Some(f64::from(
-                origin.rows.as_ref()?.deviation[origin.channels[o]],
-            ))
-        };
         let persists = data.origin.is_some();
         let names: Vec<&str> = (0..data.outputs.len())
             .map(|o| match &data.origin {
@@ -118,19 +122,20 @@ impl ValueScore {
                 let errors = Errors::of(judged.iter().map(|j| (j.truth, j.found)));
                 let persistence =
                     persists.then(|| Errors::of(judged.iter().map(|j| (j.truth, j.last))));
-                let scaled = |errors: Errors| Some(errors.scaled(deviation(o)?));
+                let scaled = |errors: Errors| Some(errors.scaled(deviation(data, o)?));
                 OutputScore {
                     name: (*name).to_owned(),
                     errors,
-                    standardised: scaled(errors),
-                    persistence,
-                    standardised_persistence: persistence.and_then(scaled),
+                    beside: Beside {
+                        standardised: scaled(errors),
+                        persistence,
+                        standardised_persistence: persistence.and_then(scaled),
+                        ..Beside::default()
+                    },
                 }
             })
             .collect();
-        let all = |of: fn(&OutputScore) -> Option<Errors>| -> Option<Errors> {
-            Errors::mean(&scores.iter().map(of).collect::<Option<Vec<_>>>()?)
-        };
+        let all = |of| mean_over(&scores, of);
         let traced = |values: &[Judged], of: fn(&Judged) -> f64| -> Vec<f64> {
             values.iter().take(TRACED).map(of).collect()
         };
@@ -142,9 +147,12 @@ impl ValueScore {
         Self {
             values: judged.iter().map(Vec::len).sum(),
             errors: all(|o| Some(o.errors)).unwrap_or(Errors::NONE),
-            standardised: all(|o| o.standardised),
-            persistence: all(|o| o.persistence),
-            standardised_persistence: all(|o| o.standardised_persistence),
+            beside: Beside {
+                standardised: all(|o| o.beside.standardised),
+                persistence: all(|o| o.beside.persistence),
+                standardised_persistence: all(|o| o.beside.standardised_persistence),
+                ..Beside::default()
+            },
             traces: if persists {
                 traces.collect()
             } else {
@@ -154,29 +162,67 @@ impl ValueScore {
         }
     }
 
+    /// Sets the outputs of ridge regression for the same data beside the score.
+    pub(super) fn set_ridge(&mut self, data: &Dataset, ridge: &Outputs) {
+        for (o, score) in self.outputs.iter_mut().enumerate() {
+            let errors = Errors::of(judged(data, ridge, o).iter().map(|j| (j.truth, j.found)));
+            score.beside.ridge = Some(errors);
+            score.beside.standardised_ridge =
+                deviation(data, o).map(|deviation| errors.scaled(deviation));
+        }
+        self.beside.ridge = mean_over(&self.outputs, |o| o.beside.ridge);
+        self.beside.standardised_ridge = mean_over(&self.outputs, |o| o.beside.standardised_ridge);
+    }
+
     pub(super) fn describe(&self) -> String {
-        let beside = |persistence: Option<Errors>, of: fn(&Errors) -> f64| {
-            persistence.map_or(String::new(), |p| {
-                format!(" (persistence {})", figure(of(&p)))
-            })
+        let beside = |others: [Option<Errors>; 2], of: fn(&Errors) -> Option<f64>| {
+            let named = ["persistence", "ridge"].into_iter().zip(others);
+            let told = named
+                .filter_map(|(name, errors)| Some(format!("{name} {}", figure(of(&errors?)?))));
+            match told.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => none,
+                some => format!(" ({some})"),
+            }
         };
-        let r2 = (self.errors.r2).map_or(String::new(), |r2| format!(", R² {r2:.4}"));
+        let plain = [self.beside.persistence, self.beside.ridge];
         let mut text = format!(
-            "MSE {}{}, MAE {}{}{r2}",
+            "MSE {}{}, MAE {}{}",
             figure(self.errors.mse),
-            beside(self.persistence, |p| p.mse),
+            beside(plain, |e| Some(e.mse)),
             figure(self.errors.mae),
-            beside(self.persistence, |p| p.mae),
+            beside(plain, |e| Some(e.mae)),
         );
-        if let Some(standardised) = self.standardised {
+        if let Some(r2) = self.errors.r2 {
+            text += &format!(
+                ", R² {r2:.4}{}",
+                beside([None, self.beside.ridge], |e| e.r2)
+            );
+        }
+        if let Some(standardised) = self.beside.standardised {
+            let others = [
+                self.beside.standardised_persistence,
+                self.beside.standardised_ridge,
+            ];
             text += &format!(
                 "; standardised MSE {}{}",
                 figure(standardised.mse),
-                beside(self.standardised_persistence, |p| p.mse)
+                beside(others, |e| Some(e.mse))
             );
         }
         text
     }
+}
+
+/// The deviation that standardises output `o` of a forecast.
+fn deviation(data: &Dataset, o: usize) -> Option<f64> {
+    let origin = data.origin.as_ref()?;
+    let deviations = &origin.rows.as_ref()?.deviation;
+    Some(f64::from(deviations[origin.channels[o]]))
+}
+
+/// The errors of all outputs together, if each has them.
+fn mean_over(scores: &[OutputScore], of: fn(&OutputScore) -> Option<Errors>) -> Option<Errors> {
+    Errors::mean(&scores.iter().map(of).collect::<Option<Vec<_>>>()?)
 }
 
 /// At least four significant digits, without an exponent if that loses none.
@@ -235,13 +281,8 @@ impl Errors {
 fn judged(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<Judged> {
     let mut judged = Vec::new();
     for (s, outputs) in outputs.iter().enumerate() {
-        let (change, last) = match &data.origin {
-            Some(origin) => {
-                let last = f64::from(origin.last_value(data.sequences[s].view(), o));
-                (origin.change, last)
-            }
-            None => (false, 0.0),
-        };
+        let change = (data.origin.as_ref()).is_some_and(|origin| origin.change);
+        let last = persistence::value(data, s, o).unwrap_or(0.0);
         let base = if change { last } else { 0.0 };
         let mut push = |truth: f32, found: f32| {
             judged.push(Judged {
@@ -280,8 +321,32 @@ mod tests {
         assert!((score.errors.mse - 5.0 / 3.0).abs() < 1e-12);
         assert_eq!(score.errors.mae, 1.0);
         assert!((score.errors.r2.unwrap() - (1.0 - 5.0 / 14.0)).abs() < 1e-12);
-        assert_eq!((score.persistence, score.standardised), (None, None));
+        assert_eq!(
+            (score.beside.persistence, score.beside.standardised),
+            (None, None)
+        );
         assert!(score.traces.is_empty());
+    }
+
+    #[test]
+    fn ridge_is_judged_over_the_same_values() {
+        let data = test_data(
+            Targets::Value(vec![vec![1.0], vec![2.0], vec![6.0]]),
+            &["y"],
+        );
+        let outputs = |values: [f32; 3]| values.map(|v| array![[v]]).to_vec();
+        let mut score = ValueScore::of(&data, &outputs([1.0, 2.0, 6.0]));
+        score.set_ridge(&data, &outputs([1.0, 4.0, 5.0]));
+        let direct = ValueScore::of(&data, &outputs([1.0, 4.0, 5.0])).errors;
+        assert_eq!(score.beside.ridge, Some(direct));
+        assert_eq!(score.outputs[0].beside.ridge, Some(direct));
+        let text = score.describe();
+        assert!(
+            text.starts_with(
+                "MSE 0 (ridge 1.6667), MAE 0 (ridge 1.0000), R² 1.0000 (ridge 0.6429)"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
@@ -326,12 +391,12 @@ mod tests {
         assert_eq!(score, score_of(false));
         // Errors 1 and 0; persistence 2 and 1; deviation 2.
         assert_eq!(
-            (score.errors.mse, score.persistence.unwrap().mse),
+            (score.errors.mse, score.beside.persistence.unwrap().mse),
             (0.5, 2.5)
         );
         let (own, other) = (
-            score.standardised.unwrap(),
-            score.standardised_persistence.unwrap(),
+            score.beside.standardised.unwrap(),
+            score.beside.standardised_persistence.unwrap(),
         );
         assert_eq!(
             (own.mse, own.mae, other.mse, other.mae),

@@ -50,10 +50,7 @@ fn summary(report: &QuantisationReport) -> String {
         vec!["judged on".into(), report.part.into()],
         vec!["f32".into(), escape(&comparison.float.describe())],
         vec!["integers".into(), escape(&comparison.integer.describe())],
-        vec![
-            "equal decisions".into(),
-            format!("{:.2} %", 100.0 * comparison.agreement),
-        ],
+        vec!["as near to f32 as".into(), escape(&comparison.nearness())],
         vec![
             "largest difference of an output".into(),
             format!("{:.4}", comparison.largest_difference),

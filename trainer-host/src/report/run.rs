@@ -3,19 +3,19 @@
 
 use ndarray::Array2;
 
-use super::score::score_sections;
+use super::score::{baseline_section, score_sections};
 use super::{Curve, Page, curves_svg, network_sections};
-use crate::evaluate::Score;
+use crate::evaluate::{BaselineScore, Score};
 use crate::run::Run;
 use crate::train::EpochRecord;
 
-/// The HTML page of a run. The network is shown on `sequences`, which are normalised; each of `scores` belongs to
-/// the named part.
+/// The HTML page of a run. The network is shown on `sequences`, which are normalised; each of `scores`, with the baselines
+/// beside it, belongs to the named part.
 pub fn run_report(
     run: &Run,
     sequences: &[Array2<f32>],
     history: &[EpochRecord],
-    scores: &[(&str, &Option<Score>)],
+    scores: &[(&str, &Option<Score>, &[BaselineScore])],
 ) -> String {
     let config = &run.config;
     let mut page = Page::new(&format!("Training on {}", config.source));
@@ -49,9 +49,10 @@ pub fn run_report(
         "Gradients",
         &curves_svg("Mean global norm of the gradient", "epoch", "", &[norm]),
     );
-    for (part, score) in scores {
+    for (part, score, baselines) in scores {
         if let Some(score) = score {
             score_sections(&mut page, part, score);
+            baseline_section(&mut page, part, score, baselines);
         }
     }
     network_sections(&mut page, &run.network, sequences);

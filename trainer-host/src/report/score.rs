@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::page::escape;
 use super::{Curve, Page, confusion_table, curves_svg};
-use crate::evaluate::{ClassScore, Errors, Roc, Score, ValueScore};
+use crate::evaluate::{BaselineScore, ClassScore, Roc, Score, ValueScore};
 
 /// Number of forecasts to draw, at most.
 const DRAWN: usize = 8;
@@ -36,6 +36,33 @@ pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
             }
         }
     }
+}
+
+/// Adds the baselines of a classification beside the network's score on the named part, if there are any.
+pub(super) fn baseline_section(
+    page: &mut Page,
+    part: &str,
+    score: &Score,
+    baselines: &[BaselineScore],
+) {
+    let Score::Classes(own) = score else { return };
+    if baselines.is_empty() {
+        return;
+    }
+    let own = [Some(own.accuracy), Some(own.balanced_accuracy)];
+    let rows = baselines.iter().map(|baseline| {
+        let figures = [baseline.accuracy, baseline.balanced_accuracy];
+        (baseline.name.as_str(), figures)
+    });
+    let rows = std::iter::once(("this network", own)).chain(rows);
+    let rows = rows.map(|(name, figures)| {
+        let [accuracy, balanced] = figures.map(percent);
+        vec![name.to_owned(), accuracy, balanced]
+    });
+    page.section(
+        &format!("Beside simpler methods, {part}"),
+        &table(&["method", "accuracy", "balanced accuracy"], rows),
+    );
 }
 
 pub(super) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -106,49 +133,15 @@ fn roc_svg(roc: &Roc) -> String {
 }
 
 fn error_table(score: &ValueScore) -> String {
-    let figure = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.5}"));
-    let mse = |errors: Option<Errors>| figure(errors.map(|errors| errors.mse));
-    let row = |name: &str, errors: Errors, [persistence, own, other]: [Option<Errors>; 3]| {
-        vec![
-            name.to_owned(),
-            figure(Some(errors.mse)),
-            figure(Some(errors.mae)),
-            figure(errors.r2),
-            mse(persistence),
-            mse(own),
-            mse(other),
-        ]
-    };
-    let outputs = score.outputs.iter().map(|output| {
-        let others = [
-            output.persistence,
-            output.standardised,
-            output.standardised_persistence,
-        ];
-        row(&output.name, output.errors, others)
+    let errors = score.table();
+    let header: Vec<&str> = std::iter::once("output").chain(errors.header).collect();
+    let rows = errors.rows.into_iter().map(|(name, figures)| {
+        let figures = figures.into_iter();
+        let figures =
+            figures.map(|value| value.map_or("–".into(), |value| format!("{value:.5}")));
+        std::iter::once(name).chain(figures).collect()
     });
-    let others = [
-        score.persistence,
-        score.standardised,
-        score.standardised_persistence,
-    ];
-    let rows: Vec<Vec<String>> = outputs.chain([row("all", score.errors, others)]).collect();
-    // A regression that forecasts nothing has no persistence.
-    let columns = if score.persistence.is_some() { 7 } else { 4 };
-    let header = [
-        "output",
-        "MSE",
-        "MAE",
-        "R²",
-        "persistence MSE",
-        "standardised MSE",
-        "standardised persistence MSE",
-    ];
-    let cut = rows.into_iter().map(|mut row| {
-        row.truncate(columns);
-        row
-    });
-    table(&header[..columns], cut)
+    table(&header, rows)
 }
 
 fn forecast_svgs(score: &ValueScore) -> String {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cost::{self, Core};
 use crate::data::{Dataset, Parts, views};
-use crate::evaluate::{Comparison, Score, compare};
+use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::disagreement::{self, Disagreements};
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
 use crate::integers::stream;
@@ -142,7 +142,8 @@ pub fn measure(
     let reference = reference(run);
     let other = reference.as_ref().unwrap_or(run);
     let found = stream::outputs(&model, &views(&judged.sequences));
-    let comparison = compare(judged, &other.outputs(judged), &found);
+    let comparison = compare(judged, &other.outputs(judged), &found)
+        .beside(&Baselines::of_values(&data.train), judged);
     let fake = chosen.quantised.fake(&run.network.config).network;
     let recurrent = &chosen.file.recurrent;
     Ok(QuantisationReport {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::TrainingRunError;
 use crate::data::generated::Judgement;
 use crate::data::{BuiltIn, Dataset, Parts, Summary, views};
-use crate::evaluate::{Outputs, Score, score};
+use crate::evaluate::{BaselineScore, Baselines, Outputs, Score};
 use crate::files::atomic;
 use crate::integers::stream;
 #[cfg(feature = "plots")]
@@ -42,8 +42,27 @@ pub struct Metrics {
     pub validation: Option<Score>,
     /// Score on the part that chose nothing.
     pub test: Option<Score>,
+    /// For a classification: the baselines on the same parts.
+    #[serde(skip_serializing_if = "Besides::is_empty")]
+    pub baselines: Besides,
     /// Test sequences that pass the criterion of a built-in task's paper.
     pub criterion: Option<Judgement>,
+}
+
+/// Baselines of a classification, part by part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Besides {
+    /// On the part that chose the weights.
+    pub validation: Vec<BaselineScore>,
+    /// On the part that chose nothing.
+    pub test: Vec<BaselineScore>,
+}
+
+impl Besides {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.validation.is_empty() && self.test.is_empty()
+    }
 }
 
 /// The outputs that judge a run. After quantisation-aware training, its integers compute them.
@@ -67,23 +86,24 @@ pub(crate) fn judged_outputs(
     Ok(stream::outputs(&model, &views(&part.sequences)))
 }
 
-/// Judges the chosen network and writes metrics and report.
+/// Judges the chosen network, beside `baselines`, and writes metrics and report.
 pub(super) fn finish(
     run: &Run,
     data: &Parts,
     state: &TrainState,
     ending: Ending,
+    baselines: &Baselines,
 ) -> Result<Metrics, TrainingRunError> {
     let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
         part.map(|part| judged_outputs(run, data, part)).transpose()
     };
     let validation = judge(data.validation.as_ref())?;
-    let validation =
-        (data.validation.as_ref().zip(validation)).map(|(part, outputs)| score(part, &outputs));
+    let validation = (data.validation.as_ref().zip(validation))
+        .map(|(part, outputs)| baselines.score(part, &outputs));
     let test_outputs = data.test.as_ref().zip(judge(data.test.as_ref())?);
     let test = test_outputs
         .as_ref()
-        .map(|(part, outputs)| score(part, outputs));
+        .map(|(part, outputs)| baselines.score(part, outputs));
     let criterion = test_outputs
         .as_ref()
         .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
@@ -99,6 +119,10 @@ pub(super) fn finish(
         judged_as: (run.config.train.qat.as_ref()).map_or("f32".into(), ToString::to_string),
         validation,
         test,
+        baselines: Besides {
+            validation: judged_beside(baselines, data.validation.as_ref()),
+            test: judged_beside(baselines, data.test.as_ref()),
+        },
         criterion,
     };
     let json = serde_json::to_string_pretty(&metrics)?;
@@ -106,6 +130,10 @@ pub(super) fn finish(
     #[cfg(feature = "plots")]
     write_report(run, data, state, &metrics)?;
     Ok(metrics)
+}
+
+fn judged_beside(baselines: &Baselines, part: Option<&Dataset>) -> Vec<BaselineScore> {
+    part.map_or(Vec::new(), |part| baselines.of_classes(part))
 }
 
 /// Writes the page that shows the run.
@@ -117,8 +145,12 @@ fn write_report(
     metrics: &Metrics,
 ) -> Result<(), TrainingRunError> {
     let scores = [
-        ("validation part", &metrics.validation),
-        ("test part", &metrics.test),
+        (
+            "validation part",
+            &metrics.validation,
+            metrics.baselines.validation.as_slice(),
+        ),
+        ("test part", &metrics.test, &metrics.baselines.test),
     ];
     let shown = data.validation.as_ref().unwrap_or(&data.train);
     let page = run_report(

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::data::Parts;
+use crate::evaluate::Baselines;
 use crate::network::{Network, NetworkConfig};
 use crate::run::checkpoint;
 use crate::run::{
@@ -21,8 +22,8 @@ use crate::run::{
 use crate::train::{Ending, EpochRecord, Observer, TrainError, TrainState, Trainer};
 
 pub use error::TrainingRunError;
-pub use finish::Metrics;
 pub(crate) use finish::judged_outputs;
+pub use finish::{Besides, Metrics};
 
 use finish::finish;
 use other_runs::{initial, teach};
@@ -38,6 +39,8 @@ pub struct TrainingRun {
     /// The other run's network that it starts from, if there is one.
     initial: Option<Network>,
     begun: Begun,
+    /// Whether baselines are trained and judged beside it.
+    has_baselines: bool,
     /// Held by a run that continues, from before its files are read.
     lock: Option<FolderLock>,
 }
@@ -117,6 +120,7 @@ impl TrainingRun {
             fitted,
             initial,
             begun: Begun::New { overwrite },
+            has_baselines: true,
             lock: None,
         })
     }
@@ -191,8 +195,16 @@ impl TrainingRun {
             fitted,
             initial,
             begun: Begun::Before(state),
+            has_baselines: true,
             lock: Some(lock),
         })
+    }
+
+    /// The same run without baselines beside its score: for one of many, whose score alone is asked for.
+    #[must_use]
+    pub fn without_baselines(mut self) -> Self {
+        self.has_baselines = false;
+        self
     }
 
     /// The configuration that determines it.
@@ -273,7 +285,12 @@ impl TrainingRun {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        finish(&Run::open(&self.folder)?, &self.data, &state, ending).map(Some)
+        let baselines = match self.has_baselines {
+            true => Baselines::fit(&self.data.train),
+            false => Baselines::default(),
+        };
+        let run = Run::open(&self.folder)?;
+        finish(&run, &self.data, &state, ending, &baselines).map(Some)
     }
 }
 
