@@ -6,6 +6,7 @@ use super::Printer;
 use super::run_data::RunData;
 use super::table::percent;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
+use crate::evaluate::Score;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -98,6 +99,27 @@ fn head(diagnosis: &Diagnosis) -> String {
             "{name:<11} {accuracy}loss {:.4}; a constant guess: {guess}loss {:.4}\n",
             part.loss, part.guess_loss
         );
+        // The first baseline is the constant guess, which is said already.
+        for baseline in part.baselines.iter().skip(1) {
+            text += &format!("{:<11} {}\n", "", baseline.describe());
+        }
+        if let Score::Values(score) = &part.score {
+            let beside = [
+                ("persistence", score.beside.persistence),
+                ("ridge", score.beside.ridge),
+            ];
+            let told = beside
+                .iter()
+                .filter_map(|(name, errors)| Some((name, (*errors)?)));
+            for (name, errors) in told {
+                text += &format!(
+                    "{:<11} mean squared error {}; {name}: {}\n",
+                    "",
+                    number(score.errors.mse),
+                    number(errors.mse)
+                );
+            }
+        }
     }
     text
 }

@@ -9,7 +9,7 @@ use crate::train::TrainConfig;
 const RARE: f64 = 0.5;
 /// If a rare class's recall is this far below the accuracy, frequent classes take its decisions.
 const RECALL_GAP: f64 = 0.2;
-/// With fewer occurrences, a class's recall means nothing.
+/// With fewer occurrences, a class's recall means nothing, unless nothing is ever taken for the class.
 const FEW: usize = 5;
 /// Share of all errors. Above it, work on this one pair pays most.
 const SHARE_OF_ERRORS: f64 = 0.4;
@@ -52,7 +52,12 @@ fn neglected<'a>(
     (counts.iter().enumerate())
         .filter_map(|(c, count)| {
             let enough = |score: &ClassScore| score.classes[c].support >= FEW;
-            let (part, score) = parts.into_iter().find(|(_, score)| enough(score))?;
+            let judged = parts.into_iter().find(|(_, score)| enough(score));
+            // However few there are: no part has a decision for the class.
+            let never = parts
+                .iter()
+                .all(|(_, score)| score.classes[c].precision.is_none());
+            let (part, score) = judged.or(parts.last().copied().filter(|_| never))?;
             let class = &score.classes[c];
             let relative = *count as f64 / equal;
             let missing = score.accuracy - class.recall?;
@@ -229,6 +234,7 @@ pub(in crate::diagnose) mod tests {
             guess_accuracy: Some(guess),
             sequences: data.len(),
             groups: None,
+            baselines: Vec::new(),
             score,
         };
         (fit, counts)
@@ -287,6 +293,24 @@ pub(in crate::diagnose) mod tests {
             [Kind::ClassImbalance]
         );
         assert!(found[0].evidence[1].name.ends_with("on the training part"));
+    }
+
+    #[test]
+    fn a_class_of_three_that_is_never_decided_for_is_neglected() {
+        let (train, counts) = part(&[&[100, 0], &[3, 0]]);
+        let (validation, _) = part(&[&[17, 0], &[1, 0]]);
+        let config = TrainConfig::default();
+        let found = findings(&fit(train, Some(validation.clone())), &counts, &config);
+        assert_eq!(
+            (found[0].kind, found[0].severity),
+            (Kind::ClassImbalance, Severity::Severe)
+        );
+        // Found once of three times: too few to say anything.
+        let (train, counts) = part(&[&[100, 0], &[2, 1]]);
+        assert_eq!(
+            findings(&fit(train, Some(validation)), &counts, &config),
+            []
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Parts that are missing, too small or unlike each other, and channels that are constant or have outliers.
+//! Parts that are missing, too small or unlike each other, and channels that are constant or have outliers
+//! ([`outliers`]).
 
-use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
+use super::finding::{Figure, Finding, Kind, Lever, Severity};
 use super::fit::{Fit, PartFit, standard_error};
+use super::outliers;
 use crate::data::{Dataset, Normalisation};
 use crate::train::TrainConfig;
 
@@ -18,13 +20,6 @@ const FEW_SEQUENCES: usize = 50;
 const BEYOND_CHANCE: f64 = 2.0;
 /// A smaller difference of accuracy does not matter in use.
 const VISIBLE_GAP: f64 = 0.02;
-/// In standard deviations of the channel. Real signals stay within 10; a value beyond 20 is a fault of the
-/// sensor or the file.
-const OUTLIER: f64 = 20.0;
-
-/// A channel that rests at one value for this share of the time shows events, which are far from that value.
-const SPARSE: f64 = 0.9;
-
 /// Parts that are missing, small or unlike, and channels that are constant or have outliers.
 pub(super) fn findings(
     train: &Dataset,
@@ -39,7 +34,7 @@ pub(super) fn findings(
     found.extend(small_validation(fit, config, folds));
     found.extend(test_gap(fit));
     found.extend(constant(train));
-    found.extend(outliers(train, normalisation));
+    found.extend(outliers::finding(train, normalisation));
     found
 }
 
@@ -201,67 +196,6 @@ fn constant(train: &Dataset) -> Option<Finding> {
     )]))
 }
 
-/// Share of the steps at which channel `j` has its median.
-fn resting_share(train: &Dataset, j: usize) -> f64 {
-    let columns = train.sequences.iter().map(|sequence| sequence.column(j));
-    let mut values: Vec<f32> = columns.flatten().copied().collect();
-    values.sort_unstable_by(f32::total_cmp);
-    let median = values.get(values.len() / 2).copied();
-    let resting = values.iter().filter(|value| Some(**value) == median);
-    resting.count() as f64 / values.len().max(1) as f64
-}
-
-fn outliers(train: &Dataset, normalisation: &Normalisation) -> Option<Finding> {
-    let channels = train.channels.len();
-    let mut counts = vec![0usize; channels];
-    let mut largest = vec![0.0f64; channels];
-    for row in train.sequences.iter().flat_map(|sequence| sequence.rows()) {
-        for (j, value) in row.iter().enumerate() {
-            let distance = f64::from(*value) - f64::from(normalisation.mean[j]);
-            let deviations = (distance / f64::from(normalisation.deviation[j])).abs();
-            counts[j] += usize::from(deviations > OUTLIER);
-            largest[j] = largest[j].max(deviations);
-        }
-    }
-    let hit: Vec<usize> = (0..channels)
-        .filter(|j| largest[*j] >= OUTLIER && resting_share(train, *j) < SPARSE)
-        .collect();
-    if hit.is_empty() {
-        return None;
-    }
-    let names: Vec<&str> = hit.iter().map(|j| train.channels[*j].as_str()).collect();
-    let figures = hit.iter().flat_map(|j| {
-        let name = &train.channels[*j];
-        [
-            Figure::at_least(
-                format!("{name}: largest distance from the mean, in deviations"),
-                largest[*j],
-                OUTLIER,
-            ),
-            Figure::of(
-                format!("{name}: values beyond {}", short(OUTLIER)),
-                counts[*j] as f64,
-            ),
-        ]
-    });
-    let found = Finding::when(
-        Kind::Outliers,
-        Severity::Warning,
-        format!(
-            "Single values are far from all others in: {}. They stretch the normalisation and the integers' ranges.",
-            names.join(", ")
-        ),
-        figures.collect(),
-    )?;
-    Some(found.advise([
-        Lever::look("clip or repair them in the recordings, and in the firmware in the same way"),
-        Lever::quantise(
-            "--calibration percentile",
-            "ranges that ignore single extreme values",
-        ),
-    ]))
-}
-
 #[cfg(test)]
 pub(in crate::diagnose) mod tests {
     use ndarray::Array2;
@@ -296,6 +230,7 @@ pub(in crate::diagnose) mod tests {
     pub(in crate::diagnose) fn fit(train: PartFit, validation: Option<PartFit>) -> Fit {
         Fit {
             logged_guess: Some(train.guess_loss),
+            logged_blank: Some(train.guess_loss),
             train,
             validation,
             test: None,
@@ -350,7 +285,7 @@ pub(in crate::diagnose) mod tests {
             unreachable!()
         };
         assert!(constant[0].summary.contains("quiet") && !constant[0].summary.contains("loud"));
-        assert!(outliers[0].summary.contains("loud") && outliers[0].evidence[1].value == 1.0);
+        assert!(outliers[0].summary.contains("loud") && outliers[0].advice[0].command.is_none());
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 use serde::Serialize;
 
-/// What is the matter.
+/// What is the matter. Of equal severity, what explains comes before what it explains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Values that are far from all others.
+    Outliers,
+    /// Rare classes are found much less often than others.
+    ClassImbalance,
     /// The loss jumps, or stays above the loss of a constant guess.
     LearningRateTooHigh,
     /// The weights could hardly move.
@@ -14,6 +18,8 @@ pub enum Kind {
     NoProgress,
     /// The decisions are no better than always the most frequent class, or a forecast is no better than persistence.
     NoBetterThanGuessing,
+    /// A simpler method is better.
+    BeatenByBaseline,
     /// The training part is not learned.
     UnderFitting,
     /// The loss still fell when the rate was lowered or the run ended.
@@ -34,8 +40,6 @@ pub enum Kind {
     DeadUnits,
     /// Units that say the same as others.
     RedundantUnits,
-    /// Rare classes are found much less often than others.
-    ClassImbalance,
     /// Most errors are between two classes.
     ConfusedClasses,
     /// Nothing to choose weights by.
@@ -48,8 +52,6 @@ pub enum Kind {
     QuantisationLoss,
     /// A channel without information.
     ConstantChannel,
-    /// Single values that are far from all others.
-    Outliers,
 }
 
 /// How much it matters.
@@ -237,11 +239,14 @@ impl Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
+        Self::Outliers,
+        Self::ClassImbalance,
         Self::LearningRateTooHigh,
         Self::LearningRateTooLow,
         Self::NoProgress,
         Self::NoBetterThanGuessing,
+        Self::BeatenByBaseline,
         Self::UnderFitting,
         Self::StillImproving,
         Self::OverFitting,
@@ -252,14 +257,12 @@ impl Kind {
         Self::ShortMemory,
         Self::DeadUnits,
         Self::RedundantUnits,
-        Self::ClassImbalance,
         Self::ConfusedClasses,
         Self::NoValidationPart,
         Self::SmallValidationPart,
         Self::ValidationTestGap,
         Self::QuantisationLoss,
         Self::ConstantChannel,
-        Self::Outliers,
     ];
 
     /// In words.
@@ -269,6 +272,7 @@ impl Kind {
             Self::LearningRateTooLow => "learning rate too low",
             Self::NoProgress => "no progress",
             Self::NoBetterThanGuessing => "no better than guessing",
+            Self::BeatenByBaseline => "beaten by a simpler method",
             Self::UnderFitting => "under-fitting",
             Self::StillImproving => "still improving",
             Self::OverFitting => "over-fitting",

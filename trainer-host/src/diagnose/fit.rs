@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use super::guess::{constant_outputs, repeated};
+use crate::baseline::constant;
 use crate::data::{Dataset, Parts};
-use crate::evaluate::{ClassScore, Outputs, Score, score};
+use crate::evaluate::{BaselineScore, Baselines, ClassScore, Outputs, Score};
 use crate::run::Run;
 use crate::train::judge;
 use crate::training_run::{TrainingRunError, judged_outputs};
@@ -25,6 +26,9 @@ pub struct PartFit {
     pub sequences: usize,
     /// Persons or machines that they came from, if known.
     pub groups: Option<usize>,
+    /// The baselines of a classification; none on the training part, which they know by heart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineScore>,
     /// All figures.
     #[serde(skip)]
     pub score: Score,
@@ -49,8 +53,9 @@ impl PartFit {
         let Score::Values(score) = &self.score else {
             return None;
         };
-        let standardised = score.standardised.zip(score.standardised_persistence);
-        let (errors, simplest) = standardised.or(Some((score.errors, score.persistence?)))?;
+        let beside = &score.beside;
+        let standardised = beside.standardised.zip(beside.standardised_persistence);
+        let (errors, simplest) = standardised.or(Some((score.errors, beside.persistence?)))?;
         Some((errors.mse, simplest.mse))
     }
 }
@@ -75,6 +80,9 @@ pub struct Fit {
     /// The loss of the best constant, counted as the log counts the training loss: with smoothed labels.
     /// `None` with a teacher, since the teacher's share of the loss has no such constant.
     pub logged_guess: Option<f64>,
+    /// The loss of outputs that are all 0, counted in the same way. A network that knows nothing begins near it, which
+    /// with unequal classes is far above the best constant.
+    pub logged_blank: Option<f64>,
     /// For a classification: the training part's most frequent class.
     pub commonest: Option<String>,
 }
@@ -101,15 +109,12 @@ impl Fit {
             .map_err(crate::train::TrainError::from)?;
         let plain = objective.without_smoothing();
         let outputs = run.network.config.outputs;
-        let counts = data.train.class_counts();
-        let commonest = (counts.as_ref()).and_then(|counts| {
-            let largest = counts.iter().max()?;
-            counts.iter().position(|count| count == largest)
-        });
+        let commonest = constant::commonest(&data.train);
+        let baselines = Baselines::fit(&data.train);
         let guess = constant_outputs(&plain, &train, outputs);
         let measure = |part: &Dataset| -> Result<PartFit, TrainingRunError> {
             let real = judged_outputs(run, data, part)?;
-            let score = score(part, &real);
+            let score = baselines.score(part, &real);
             let normalised = run.fitted.normalised(part);
             let found = judge(&in_normalised_units(run, real), &normalised, &plain);
             let guessed = judge(&repeated(&guess, &normalised), &normalised, &plain);
@@ -125,16 +130,25 @@ impl Fit {
                     }),
                 sequences: part.len(),
                 groups: part.summary().groups,
+                baselines: Vec::new(),
                 score,
             })
         };
-        let smoothed = constant_outputs(&objective, &train, outputs);
-        let logged = judge(&repeated(&smoothed, &train), &train, &objective).loss;
+        let beside = |part: &Dataset| -> Result<PartFit, TrainingRunError> {
+            let mut fit = measure(part)?;
+            fit.baselines = baselines.of_classes(part);
+            Ok(fit)
+        };
+        let logged = |row: &[f32]| {
+            let loss = judge(&repeated(row, &train), &train, &objective).loss;
+            config.distillation.is_none().then_some(loss)
+        };
         Ok(Self {
             train: measure(&data.train)?,
-            validation: data.validation.as_ref().map(measure).transpose()?,
-            test: data.test.as_ref().map(measure).transpose()?,
-            logged_guess: config.distillation.is_none().then_some(logged),
+            validation: data.validation.as_ref().map(beside).transpose()?,
+            test: data.test.as_ref().map(beside).transpose()?,
+            logged_guess: logged(&constant_outputs(&objective, &train, outputs)),
+            logged_blank: logged(&vec![0.0; outputs]),
             commonest: commonest.map(|class| data.train.outputs[class].clone()),
         })
     }

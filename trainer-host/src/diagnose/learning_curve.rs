@@ -228,7 +228,7 @@ pub(in crate::diagnose) mod tests {
     use super::super::data::tests::fit;
     use super::*;
     use crate::diagnose::{Fit, PartFit};
-    use crate::evaluate::{Errors, Score, ValueScore};
+    use crate::evaluate::{Beside, Errors, Score, ValueScore};
 
     fn found(case: &Case) -> Vec<Finding> {
         findings(&case.curves())
@@ -299,7 +299,7 @@ pub(in crate::diagnose) mod tests {
         ill(
             Kind::NoBetterThanGuessing,
             Case {
-                fit: forecast(1.2, 1.0),
+                fit: forecast(1.2, 1.0, 1.3),
                 ..healthy()
             },
         );
@@ -315,8 +315,8 @@ pub(in crate::diagnose) mod tests {
         cases
     }
 
-    /// Parts of a forecast with this error beside persistence's.
-    fn forecast(mse: f64, persistence: f64) -> Fit {
+    /// Parts of a forecast with this error beside persistence's and ridge's.
+    pub(in crate::diagnose) fn forecast(mse: f64, persistence: f64, ridge: f64) -> Fit {
         let errors = |mse| Errors {
             mse,
             mae: mse,
@@ -329,12 +329,15 @@ pub(in crate::diagnose) mod tests {
             guess_accuracy: None,
             sequences: 300,
             groups: None,
+            baselines: Vec::new(),
             score: Score::Values(ValueScore {
                 values: 300,
                 errors: errors(mse),
-                standardised: None,
-                persistence: Some(errors(persistence)),
-                standardised_persistence: None,
+                beside: Beside {
+                    persistence: Some(errors(persistence)),
+                    ridge: Some(errors(ridge)),
+                    ..Beside::default()
+                },
                 outputs: Vec::new(),
                 traces: Vec::new(),
             }),
@@ -358,7 +361,7 @@ pub(in crate::diagnose) mod tests {
         assert_eq!(found(&healthy()), []);
         assert_eq!(
             found(&Case {
-                fit: forecast(0.9, 1.0),
+                fit: forecast(0.9, 1.0, 1.3),
                 ..healthy()
             }),
             []
@@ -428,13 +431,28 @@ pub(in crate::diagnose) mod tests {
 
     #[test]
     fn a_forecast_that_knows_little_more_is_but_noted() {
-        let mut fit = forecast(0.8, 1.0);
+        let mut fit = forecast(0.8, 1.0, 1.3);
         fit.train.loss = 0.7;
         let found = found(&Case { fit, ..healthy() });
         assert_eq!(
             (found[0].kind, found[0].severity),
             (Kind::UnderFitting, Severity::Note)
         );
+    }
+
+    /// With 97 % of one class the guess costs 0.13, and every network begins at ln 2.
+    #[test]
+    fn first_epochs_of_unequal_classes_are_no_sign_of_the_rate() {
+        let mut case = Case::new(15, |e| 0.69 * (-0.15 * e as f64).exp() + 0.05);
+        case.fit.logged_guess = Some(0.13);
+        let blames = |case: &Case| {
+            let mut kinds = found(case).into_iter().map(|finding| finding.kind);
+            kinds.any(|kind| kind == Kind::LearningRateTooHigh)
+        };
+        case.fit.logged_blank = Some(0.13);
+        assert!(blames(&case));
+        case.fit.logged_blank = Some(0.69);
+        assert!(!blames(&case));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
 use super::{gates, gradients};
 use crate::optimiser::OptimiserConfig;
 
-/// A training loss above this multiple of the guess's is more than rounding and noise. A network whose output
-/// weights are all 0 does better, so the updates overshoot.
+/// A training loss above this multiple of what a network costs that knows nothing is more than rounding and noise, so the
+/// updates overshoot.
 const ABOVE_GUESS: f64 = 1.05;
 /// A loss of this multiple of the lowest before it is a jump; the noise of batches is far smaller.
 const JUMP: f64 = 1.5;
@@ -65,9 +65,11 @@ impl Curves<'_> {
         )
     }
 
-    /// The loss stays above a constant guess's while the rate is high.
+    /// The loss stays above a constant guess's while the rate is high, and above that of outputs of 0, where a network
+    /// begins: with unequal classes, each network's first epochs are above the guess.
     fn above_guess(&self) -> Option<Finding> {
         let guess = self.fit.logged_guess?;
+        let blank = self.fit.logged_blank.unwrap_or(guess);
         let high = self.high_rate().iter();
         let typical = median(high.map(|record| record.train_loss));
         Finding::when(
@@ -78,9 +80,10 @@ impl Curves<'_> {
                 Figure::at_least(
                     "median training loss of the epochs with a high rate",
                     typical,
-                    ABOVE_GUESS * guess,
+                    ABOVE_GUESS * guess.max(blank),
                 ),
                 Figure::of("loss of a constant guess", guess),
+                Figure::of("loss of outputs that are all 0", blank),
                 self.rate(),
                 self.gradient_norm(),
             ],

@@ -10,18 +10,20 @@
 //! | `gates.rs` | activations of the gates: saturation, memory |
 //! | `units.rs` | hidden units: dead and redundant ones |
 //! | `classes.rs` | recall of rare classes, pairs that are confused |
-//! | `data.rs` | sizes of the parts, the channels |
+//! | `data.rs`, `outliers.rs` | sizes of the parts, the channels, values that are far from all others |
+//! | `baselines.rs` | simpler methods that are better |
 //! | `quantisation.rs` | integers against f32 |
 //!
 //! ```text
 //! finding, guess → fit, activity → curves → gates, gradients, overfitting → learning_rate → learning_curve
-//! finding, fit, activity → units, classes, data, quantisation → examined → mod
+//! finding, fit, activity → units, classes, outliers, data, baselines, quantisation → examined → mod
 //! ```
 //!
 //! Each file is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
 //! reason. A finding is made exactly when each of its figures is within its limit.
 
 mod activity;
+mod baselines;
 mod classes;
 mod curves;
 mod data;
@@ -33,6 +35,7 @@ mod gradients;
 mod guess;
 mod learning_curve;
 mod learning_rate;
+mod outliers;
 mod overfitting;
 mod quantisation;
 mod units;
@@ -135,12 +138,42 @@ impl Examined {
             &self.fit,
             config,
         ));
+        found.extend(baselines::finding(
+            &self.fit,
+            baselines::Known {
+                config,
+                updates: curves.updates * self.history.len(),
+                learns_change: forecast.map(|forecast| forecast.change),
+            },
+        ));
         if let Some(integers) = &self.integers {
             found.extend(quantisation::findings(integers, config, &self.run.folder));
         }
+        leave_out_explained(&mut found);
         found.sort_by_key(|finding| (finding.severity, finding.kind));
         found
     }
+}
+
+/// Leaves out what another finding explains. Where outliers hide the signal, no rate, size or time helps, and with the
+/// levers for these the network only learns the outliers better. Where a class is never found, the constant decision
+/// is what is found instead.
+fn leave_out_explained(found: &mut Vec<Finding>) {
+    let has = |kind: Kind| {
+        let is = |finding: &Finding| finding.kind == kind && finding.severity == Severity::Severe;
+        found.iter().any(is)
+    };
+    let (hidden, neglected) = (has(Kind::Outliers), has(Kind::ClassImbalance));
+    found.retain(|finding| match finding.kind {
+        Kind::NoProgress
+        | Kind::UnderFitting
+        | Kind::StillImproving
+        | Kind::LearningRateTooLow
+        | Kind::LearningRateTooHigh
+        | Kind::BeatenByBaseline => !hidden,
+        Kind::NoBetterThanGuessing => !hidden && !neglected,
+        _ => true,
+    });
 }
 
 /// Findings of synthetic runs that have one illness each, of every family.
@@ -153,6 +186,7 @@ pub(crate) fn ill() -> Vec<(Kind, Vec<Finding>)> {
         units::tests::ill(),
         classes::tests::ill(),
         data::tests::ill(),
+        baselines::tests::ill(),
         quantisation::tests::ill(),
     ]
     .concat()
@@ -161,6 +195,22 @@ pub(crate) fn ill() -> Vec<(Kind, Vec<Finding>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_hides_the_signal_comes_alone_and_what_explains_comes_first() {
+        let of = |kind: Kind| {
+            let all = ill().into_iter().flat_map(|(_, findings)| findings);
+            all.into_iter().filter(move |finding| finding.kind == kind)
+        };
+        let mut found: Vec<Finding> = [Kind::UnderFitting, Kind::Outliers, Kind::Unfinished]
+            .into_iter()
+            .flat_map(|kind| of(kind).take(1))
+            .collect();
+        leave_out_explained(&mut found);
+        let kinds: Vec<Kind> = found.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, [Kind::Outliers, Kind::Unfinished]);
+        assert!(Kind::ClassImbalance < Kind::LearningRateTooHigh);
+    }
 
     /// What is said to show something does show it, and each finding has something to do about it.
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use lstm_nostd::kernels::Scheme;
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
-use crate::evaluate::{Comparison, Score};
+use crate::evaluate::{Comparison, OutputScore, Score, ValueScore};
 use crate::integers::layer_error::LayerError;
 use crate::train::TrainConfig;
 
@@ -77,7 +77,7 @@ impl Integers {
                     (severity, "decide otherwise than f32", evidence)
                 }
                 (Score::Values(float), Score::Values(integer)) => {
-                    let evidence = self.errors(float.errors.mse, integer.errors.mse);
+                    let evidence = self.errors(float, integer);
                     (Severity::Warning, "have larger errors than f32", evidence)
                 }
                 _ => return None,
@@ -97,19 +97,52 @@ impl Integers {
             self.part
         );
         vec![
-            Figure::at_least(differ, 1.0 - self.comparison.agreement, CHANGED),
+            Figure::at_least(
+                differ,
+                1.0 - self.comparison.agreement.unwrap_or(1.0),
+                CHANGED,
+            ),
             Figure::of("accuracy in f32", float),
             Figure::of("accuracy in integers", integer),
         ]
     }
 
-    fn errors(&self, float: f64, integer: f64) -> Vec<Figure> {
-        let growth = format!("growth of the mean squared error on the {} part", self.part);
-        vec![
-            Figure::at_least(growth, integer / float - 1.0, ERROR_GROWTH),
-            Figure::of("mean squared error in f32", float),
-            Figure::of("mean squared error in integers", integer),
-        ]
+    /// The growth of the error of the output that loses most: an error far below another output's is lost in
+    /// their sum.
+    fn errors(&self, float: &ValueScore, integer: &ValueScore) -> Vec<Figure> {
+        let growth =
+            |pair: &(&OutputScore, &OutputScore)| pair.1.errors.mse / pair.0.errors.mse - 1.0;
+        let outputs = float.outputs.iter().zip(&integer.outputs);
+        // An output without any error in f32 has none to grow.
+        let worst = (outputs.filter(|(float, _)| float.errors.mse > 0.0))
+            .map(|pair| (growth(&pair), pair.0, pair.1))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let mut figures: Vec<Figure> = match worst {
+            Some((growth, float, integer)) => vec![
+                Figure::at_least(
+                    format!(
+                        "{}: growth of the mean squared error on the {} part",
+                        float.name, self.part
+                    ),
+                    growth,
+                    ERROR_GROWTH,
+                ),
+                Figure::of("its mean squared error in f32", float.errors.mse),
+                Figure::of("its mean squared error in integers", integer.errors.mse),
+            ],
+            None => vec![Figure::at_least(
+                "growth of an error",
+                f64::NAN,
+                ERROR_GROWTH,
+            )],
+        };
+        figures.extend(self.comparison.rms_difference.map(|rms| {
+            Figure::of(
+                "RMS difference of all outputs, in deviations of their targets",
+                rms,
+            )
+        }));
+        figures
     }
 
     fn wider_ranges(&self, l: usize) -> Option<Lever> {
@@ -212,7 +245,9 @@ pub(in crate::diagnose) mod tests {
             comparison: Comparison {
                 float: score(198),
                 integer: score(right),
-                agreement,
+                agreement: Some(agreement),
+                rms_difference: None,
+                error_growth: None,
                 largest_difference: 0.5,
             },
             layers: vec![layer("lstm.0", 40.0, 0), layer("lstm.1", 20.0, saturated)],
