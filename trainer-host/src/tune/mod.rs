@@ -15,6 +15,7 @@ mod claim;
 mod contact;
 pub mod database;
 pub mod default_space;
+pub mod exported;
 pub mod feasible;
 pub mod finalists;
 mod folders;

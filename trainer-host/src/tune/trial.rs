@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::trial_config::{FootprintError, PointError, TrialConfig};
 use crate::cost::{Exceeded, Footprint};
 use crate::data::{Dataset, Fold, SplitError};
-use crate::evaluate::{Score, ValueScore};
+use crate::evaluate::Score;
 use crate::run::choose::{ChooseError, Request};
 use crate::run::{Run, RunError};
 use crate::search::Objective;
@@ -61,11 +61,7 @@ impl TrialResult {
         };
         let error = match integers {
             Score::Classes(score) => error(score.accuracy, loss, score.decisions),
-            Score::Values(ValueScore {
-                standardised: Some(errors),
-                ..
-            }) => errors.mse,
-            Score::Values(score) => score.errors.mse,
+            Score::Values(score) => score.beside.standardised.unwrap_or(score.errors).mse,
         };
         Self {
             error,

@@ -205,11 +205,12 @@ impl FoldTraining {
         if self.config.is_in(&folder) {
             // A run that was killed while its folder was made is begun anew.
             if let Ok(run) = TrainingRun::resume_with(parts(), &folder) {
-                return Ok(run);
+                return Ok(run.without_baselines());
             }
         }
         let config = self.config.clone();
-        Ok(TrainingRun::begin_with(config, parts(), &folder, true)?)
+        let run = TrainingRun::begin_with(config, parts(), &folder, true)?;
+        Ok(run.without_baselines())
     }
 
     /// The score of its finished run's integers.

@@ -1,6 +1,8 @@
 //! What becomes of the best trial, and of the study in pictures?
 
-use crate::bench::json;
+use serde_json::Value;
+
+use crate::bench::{Bench, json};
 use crate::{bench, search};
 
 #[test]
@@ -16,12 +18,15 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
         "best",
         "--export",
         "best.lstm",
+        "--seeds",
+        "2",
     ];
     let trained = json(&bench.succeed(&[&best[..], &["--json"]].concat()));
     // The first of the finalists has the least mean error.
     assert_eq!(trained["trial"], study["finalists"][0]["trial"]);
     assert_eq!(trained["trial"], study["best"]);
     assert_eq!(trained["judgement"]["trainings"], 3);
+    what_is_exported_is_the_best_seed(&bench, &trained);
     let accuracy = trained["test"]["integer"]["accuracy"].as_f64().unwrap();
     let test = json(&bench.succeed(&["eval", "best.lstm", "--data", "digits", "--json"]));
     let text = test.to_string();
@@ -40,6 +45,8 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
         "study.db",
         "--out",
         "small",
+        "--seeds",
+        "1",
         "--max-instructions",
         &limit,
     ];
@@ -90,4 +97,30 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
     let warm = json(&bench.succeed(&[&warm[..], &flags].concat()));
     let first = study["front"][0].as_u64().unwrap() as usize;
     assert_eq!(warm["trials"][0]["point"], study["trials"][first]["point"]);
+}
+
+/// The run in the folder is that of the seed of least error, and its integers are held against the search.
+fn what_is_exported_is_the_best_seed(bench: &Bench, trained: &Value) {
+    let error = |of: &Value| of["error"].as_f64().unwrap();
+    let seeds = trained["seeds"].as_array().unwrap();
+    assert_eq!(seeds.len(), 2);
+    let least = seeds.iter().map(error).fold(f64::INFINITY, f64::min);
+    let kept = seeds
+        .iter()
+        .find(|of| of["seed"] == trained["seed"])
+        .unwrap();
+    assert_eq!(error(kept), least);
+    let exported = &trained["exported"];
+    assert_eq!(exported[0]["part"], "training part");
+    assert_eq!(error(&exported[0]), least);
+    assert_eq!(
+        exported[1]["accuracy"],
+        trained["test"]["integer"]["accuracy"]
+    );
+    let read = |path: String| std::fs::read_to_string(bench.path(&path)).unwrap();
+    let log = |folder: &str| read(format!("{folder}/log.jsonl"));
+    assert_eq!(log("best"), log(&format!("best/seed-{}", trained["seed"])));
+    assert_eq!(json(&read("best/metrics.json".into()))["run"], "best");
+    // The folder is a run like any other.
+    bench.succeed(&["eval", "best"]);
 }

@@ -71,6 +71,8 @@ fn limits_at_hand_are_of_the_core_at_hand() {
         "s.db",
         "--out",
         "best",
+        "--seeds",
+        "1",
         "--core",
         "m0",
         "--json",

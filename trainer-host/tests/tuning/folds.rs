@@ -201,6 +201,8 @@ fn the_best_of_folds_is_trained_as_its_schedule_needs() {
         "best",
         "--storage",
         "s.db",
+        "--seeds",
+        "1",
         "--out",
         "best",
         "--json",

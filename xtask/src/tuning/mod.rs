@@ -212,6 +212,8 @@ impl Place<'_> {
                 &trial,
                 "--seed",
                 seed,
+                "--seeds",
+                "1",
                 "--out",
                 &out,
             ];

@@ -1,4 +1,7 @@
 //! `trainer-host tune best`: from a study to a model file.
+//!
+//! The trial is trained again with several seeds, each in a folder of its own. The seed whose integers have the least
+//! error is kept, and its integers are held against what the search found.
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +16,25 @@ use crate::cli::run_data::RunData;
 use crate::cli::training::train;
 use crate::cli::{Printer, interrupt};
 use crate::cost::{Footprint, Limits};
-use crate::data::{Dataset, views};
-use crate::evaluate::{Comparison, compare};
+use crate::data::{Dataset, Parts, views};
+use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, score};
 use crate::files::atomic;
 use crate::integers::stream;
-use crate::run::choose::choose;
+use crate::run::choose::{Chosen, choose};
 use crate::run::quantised_file;
-use crate::run::{FolderLock, QUANTISED, Run, RunConfig};
+use crate::run::{
+    CHECKPOINT, Fitted, FolderLock, LOG, METRICS, QUANTISED, REPORT, Run, RunConfig, WEIGHTS,
+};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
+use crate::tune::exported::{Exported, Searched, judging_part};
 use crate::tune::finalists::{RepeatedScore, Repeats};
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::study::Study;
 use crate::tune::trial::request;
 use crate::tune::trial_config::TrialConfig;
+use crate::tune::trial_data::TrialData;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,9 +52,12 @@ pub(super) struct Args {
     /// Model file to write, with the weights in the core's order.
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
-    /// Seed of the training [default: the study's].
+    /// Seed of the first training [default: the study's].
     #[arg(long)]
     seed: Option<u64>,
+    /// Number of trainings, each with the next seed; the one whose integers have the least error is kept.
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    seeds: u8,
     /// Print the settings as a file for `train --config`, and train nothing.
     #[arg(long)]
     print_config: bool,
@@ -64,6 +74,14 @@ struct Retrained {
     point: Point,
     /// The trial's score on the validation part, over all of its trainings.
     judgement: Option<RepeatedScore>,
+    /// The same, fold by fold where there are folds.
+    searched: Option<Searched>,
+    /// Each seed's integers.
+    seeds: Vec<OfSeed>,
+    /// The seed that is kept.
+    seed: u64,
+    /// The exported integers on each part that can be compared with the search.
+    exported: Vec<Exported>,
     run: PathBuf,
     epochs: usize,
     /// Whether the validation part was trained on too.
@@ -85,63 +103,236 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(file) = &args.export {
         check_folder_of(file)?;
     }
-    if args.limits.are_given() {
-        set_footprints(&study, &mut trials, &limits)?;
+    let data = match args.limits.are_given() {
+        true => Some(data_of(&study)?),
+        false => None,
+    };
+    if let Some(data) = &data {
+        set_footprints(&study, data, &mut trials, &limits)?;
     }
     let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
         eprintln!("{remark}");
     }
     let mut trial_config = retraining(definition, trial)?;
-    trial_config
-        .run
-        .train
-        .reseed(args.seed.unwrap_or(trial_config.run.train.seed));
+    let seed = args.seed.unwrap_or(trial_config.run.train.seed);
+    trial_config.run.train.reseed(seed);
     if args.print_config {
         return printer.print(&trial_config.run, |config| {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    data_of(&study)?;
-    let run = trained(&trial_config.run, &args.out, args.overwrite)?;
-    let _lock = FolderLock::take(&args.out)?;
-    let data = run.open_data()?;
-    let quantised = choose(
-        run.network_and_fit(),
-        &data.train,
-        None,
-        &request(&trial_config, &run),
-    )?;
-    quantised_file::write(&args.out.join(QUANTISED), &quantised.file, &run.network)?;
+    if data.is_none() {
+        data_of(&study)?;
+    }
+    drop(data);
+    trial_config.run = trial_config.run.with_known_split()?;
+    let retrained = retrain(&trial_config, trial, &limits, args)?;
+    for warning in warnings(&retrained) {
+        eprintln!("{warning}");
+    }
+    printer.print(&retrained, text)
+}
+
+/// Trains the trial's settings with each seed, keeps the best run in the folder and exports its integers.
+fn retrain(
+    trial_config: &TrialConfig,
+    trial: &StoredTrial,
+    limits: &Limits,
+    args: Args,
+) -> anyhow::Result<Retrained> {
+    let parts = trial_config.run.open_data()?;
+    let (kept, seeds) = trained_with_each(trial_config, &parts, &args)?;
+    let lock = FolderLock::take(&args.out)?;
+    keep(&kept.run.folder, &lock)?;
+    let integers = args.out.join(QUANTISED);
+    quantised_file::write(&integers, &kept.integers.file, &kept.run.network)?;
     let core = limits.core();
-    let bytes = quantised.file.to_bytes_in(core.order())?;
+    let bytes = kept.integers.file.to_bytes_in(core.order())?;
     let footprint = Footprint::of(core, limits.clock, &Model::parse(&bytes)?, bytes.len());
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }
     (args.export.as_ref()).map_or(Ok(()), |file| atomic::write(file, &bytes))?;
-    let retrained = Retrained {
+    let searched = Searched::of(trial);
+    let test = (parts.test.as_ref()).map(|test| judged(&kept, &parts, test));
+    let of_test = (parts.test.as_ref().zip(test.as_ref()))
+        .map(|(part, test)| Exported::of(&test.integer, "test part", part, searched.as_ref()));
+    let (name, part) = judging_part(&parts);
+    let exported = Exported::of(&kept.score, name, part, searched.as_ref());
+    Ok(Retrained {
         trial: trial.number,
         point: trial.point.clone(),
         judgement: trial.judgement(trial.repeats.len() + 1),
+        seed: kept.seed,
+        seeds,
+        exported: std::iter::once(exported).chain(of_test).collect(),
+        searched,
         run: args.out,
         epochs: trial_config.run.train.epochs,
-        on_all: data.validation.is_none(),
+        on_all: parts.validation.is_none(),
         scheme: trial_config.scheme.name(),
         footprint,
-        test: (data.test.as_ref()).map(|test| judged(&run, &quantised.bytes, test)),
+        test,
         model: args.export,
+    })
+}
+
+/// The training of one seed.
+#[derive(Debug, Serialize)]
+struct OfSeed {
+    seed: u64,
+    /// Error (TE1) of its integers on the part that judges the seeds.
+    error: f64,
+    /// Share of right decisions.
+    accuracy: Option<f64>,
+}
+
+/// A seed's run and its integers.
+struct Candidate {
+    seed: u64,
+    run: Run,
+    integers: Chosen,
+    /// Of the integers, on the part that judges the seeds.
+    score: Score,
+}
+
+/// Trains with each seed; returns the one whose integers have the least error, the first of several, and the figures of all.
+fn trained_with_each(
+    trial_config: &TrialConfig,
+    parts: &Parts,
+    args: &Args,
+) -> anyhow::Result<(Candidate, Vec<OfSeed>)> {
+    let (name, part) = judging_part(parts);
+    let first = trial_config.run.train.seed;
+    let seeds: Vec<u64> = (0..u64::from(args.seeds))
+        .map(|n| first.wrapping_add(n))
+        .collect();
+    refuse_other_runs(trial_config, &seeds, args)?;
+    let mut best: Option<(f64, Candidate)> = None;
+    let mut all = Vec::new();
+    for seed in &seeds {
+        let mut config = trial_config.run.clone();
+        config.train.reseed(*seed);
+        let (folder, label) = match seeds.len() {
+            1 => (args.out.clone(), String::new()),
+            _ => (
+                args.out.join(format!("seed-{seed}")),
+                format!("seed {seed}: "),
+            ),
+        };
+        let run = trained(&config, parts, &folder, args.overwrite, &label)?;
+        let request = request(trial_config, &run);
+        let integers = choose(run.network_and_fit(), &parts.train, None, &request)?;
+        let score = score(part, &outputs_of(&integers, part));
+        let Exported {
+            error, accuracy, ..
+        } = Exported::of(&score, name, part, None);
+        all.push(OfSeed {
+            seed: *seed,
+            error,
+            accuracy,
+        });
+        if best
+            .as_ref()
+            .is_none_or(|(least, _)| error.total_cmp(least).is_lt())
+        {
+            let candidate = Candidate {
+                seed: *seed,
+                run,
+                integers,
+                score,
+            };
+            best = Some((error, candidate));
+        }
+    }
+    let (_, best) = best.context("there is no seed to train with; set --seeds to 1 or more")?;
+    Ok((best, all))
+}
+
+/// The outputs of integers for a part.
+fn outputs_of(integers: &Chosen, part: &Dataset) -> Outputs {
+    let model = Model::parse(&integers.bytes).expect("the writer returns only what parses");
+    stream::outputs(&model, &views(&part.sequences))
+}
+
+/// Refuses a folder with another run before any training.
+fn refuse_other_runs(trial_config: &TrialConfig, seeds: &[u64], args: &Args) -> anyhow::Result<()> {
+    let is_ours = seeds.iter().any(|seed| {
+        let mut config = trial_config.run.clone();
+        config.train.reseed(*seed);
+        config.is_in(&args.out)
+    });
+    ensure!(
+        is_ours || args.overwrite || RunConfig::refuse_existing(&args.out).is_ok(),
+        "{}: holds another run; replace it with --overwrite, or choose another folder with --out",
+        args.out.display()
+    );
+    Ok(())
+}
+
+/// Makes the run in `from` the run of the locked folder, unless it is there already. The paths in its configuration are
+/// relative to the folder, so it is written anew.
+fn keep(from: &Path, lock: &FolderLock) -> anyhow::Result<()> {
+    let to = lock.folder();
+    if from == to {
+        return Ok(());
+    }
+    RunConfig::read(from)?.create(&Fitted::read(from)?, lock, true)?;
+    for file in [WEIGHTS, CHECKPOINT, LOG, REPORT] {
+        let found = from.join(file);
+        if found.exists() {
+            let bytes = std::fs::read(&found).with_context(|| found.display().to_string())?;
+            atomic::write(&to.join(file), &bytes)?;
+        }
+    }
+    let path = from.join(METRICS);
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut metrics: serde_json::Value = serde_json::from_str(&text)?;
+    metrics["run"] = serde_json::to_value(to)?;
+    if !metrics["report"].is_null() {
+        metrics["report"] = serde_json::to_value(to.join(REPORT))?;
+    }
+    let text = serde_json::to_string_pretty(&metrics)?;
+    Ok(atomic::write(&to.join(METRICS), text.as_bytes())?)
+}
+
+/// What must not be overlooked: integers that are worse than the search said.
+fn warnings(retrained: &Retrained) -> Vec<String> {
+    let Some(searched) = &retrained.searched else {
+        return Vec::new();
     };
-    printer.print(&retrained, text)
+    let expected = match &searched.accuracy {
+        Some(Spread { mean, deviation }) => {
+            format!("accuracy {:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation)
+        }
+        None => format!(
+            "error {:.5} ± {:.5}",
+            searched.error.mean, searched.error.deviation
+        ),
+    };
+    let worse = retrained
+        .exported
+        .iter()
+        .filter(|exported| exported.is_worse);
+    let warning = |exported: &Exported| {
+        format!(
+            "WARNING: the exported integers have {} on the {}, and the search judged this trial by {expected}. Do not \
+             rely on this model: train with more --seeds or another --seed, or take another trial (`tune show` lists them)",
+            exported.figure(),
+            exported.part,
+        )
+    };
+    worse.map(warning).collect()
 }
 
 /// Computes what each trial needs on the core of `limits`: the study stores that for its own core and clock only.
 fn set_footprints(
     study: &Study,
+    data: &TrialData,
     trials: &mut [StoredTrial],
     limits: &Limits,
 ) -> anyhow::Result<()> {
-    let data = data_of(study)?;
     for trial in trials {
         let trial_config = TrialConfig::new(&study.definition.config, &trial.point)?;
         trial.footprint = data.footprint(&trial_config, limits)?;
@@ -184,29 +375,29 @@ fn chosen<'a>(
     Ok(trial)
 }
 
-/// The finished run of `config` in the folder `out`: a new run, or one that was begun there.
-fn trained(config: &RunConfig, out: &Path, overwrite: bool) -> anyhow::Result<Run> {
+/// The finished run of `config` on `parts` in the folder `out`: a new run, or one that was begun there.
+fn trained(
+    config: &RunConfig,
+    parts: &Parts,
+    out: &Path,
+    overwrite: bool,
+    label: &str,
+) -> anyhow::Result<Run> {
     let stop = interrupt::flag()?;
-    let is_ours = config.is_in(out) && !overwrite;
-    ensure!(
-        is_ours || overwrite || RunConfig::refuse_existing(out).is_ok(),
-        "{}: holds another run; replace it with --overwrite, or choose another folder with --out",
-        out.display()
-    );
-    let run = if is_ours {
-        TrainingRun::resume(out)?
+    let run = if config.is_in(out) && !overwrite {
+        TrainingRun::resume_with(parts.clone(), out)?
     } else {
-        TrainingRun::begin(config.clone(), out, overwrite)?
+        TrainingRun::begin_with(config.clone(), parts.clone(), out, overwrite)?
     };
-    train(run, out, "", &stop)?;
+    train(run, out, label, &stop)?;
     Ok(Run::open(out)?)
 }
 
-/// f32 and integers of a run on a part of the data.
-fn judged(run: &Run, model: &[u8], part: &Dataset) -> Comparison {
-    let model = Model::parse(model).expect("the writer returns only what parses");
-    let integers = stream::outputs(&model, &views(&part.sequences));
-    compare(part, &run.outputs(part), &integers)
+/// f32 and integers of a run on a part of the data, a regression's with ridge beside them.
+fn judged(kept: &Candidate, parts: &Parts, part: &Dataset) -> Comparison {
+    let integers = outputs_of(&kept.integers, part);
+    compare(part, &kept.run.outputs(part), &integers)
+        .beside(&Baselines::of_values(&parts.train), part)
 }
 
 /// What the study has not finished, and may change which trial is the best.
@@ -260,11 +451,43 @@ fn text(retrained: &Retrained) -> String {
             judgement.trainings
         );
     }
+    text += &seeds_text(retrained);
     if let Some(test) = &retrained.test {
         text += &test.to_text("test part");
     }
     if let Some(model) = &retrained.model {
         text += &format!("model       {}\n", model.display());
+    }
+    text
+}
+
+/// The integers of each seed and, beside the search's judgement, those that are exported.
+fn seeds_text(retrained: &Retrained) -> String {
+    let mut text = String::new();
+    for of_seed in &retrained.seeds {
+        let accuracy = of_seed.accuracy.map_or(String::new(), |accuracy| {
+            format!(" {:.2} %", 100.0 * accuracy)
+        });
+        let kept = if of_seed.seed == retrained.seed {
+            ", kept"
+        } else {
+            ""
+        };
+        text += &format!(
+            "seed {:<6} error {:.5}{accuracy}{kept}\n",
+            of_seed.seed, of_seed.error
+        );
+    }
+    for exported in &retrained.exported {
+        let verdict = match exported.is_worse {
+            true => "WORSE than the search judged it",
+            false => "within what the search scatters",
+        };
+        text += &format!(
+            "exported    {} on the {}: {verdict}\n",
+            exported.figure(),
+            exported.part
+        );
     }
     text
 }
