@@ -61,7 +61,7 @@ impl Scale {
                 variance.sqrt(),
                 values().fold(f64::INFINITY, f64::min),
                 values().fold(f64::NEG_INFINITY, f64::max),
-                values().last().unwrap_or(0.0),
+                values().next_back().unwrap_or(0.0),
                 change,
             ]);
         }

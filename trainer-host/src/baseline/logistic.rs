@@ -13,7 +13,7 @@
 //! Sources: Cox 1958, *The regression analysis of binary sequences*, JRSS B 20(2); Nesterov 1983, *A method of solving a
 //! convex programming problem with convergence rate O(1/k²)*.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1};
 
 use super::features::{FIGURES, Scale, judged_rows, thinned};
 use crate::data::{Dataset, Targets};
@@ -161,11 +161,15 @@ fn gradient(x: &Array2<f64>, truth: &[usize], weights: &Array2<f64>, penalty: f6
     slope
 }
 
+/// The length of a vector, never 0.
+fn norm(v: ArrayView1<'_, f64>) -> f64 {
+    v.dot(&v).sqrt().max(f64::MIN_POSITIVE)
+}
+
 /// Of `XᵀX / n`, by power iteration.
 fn largest_eigenvalue(x: &Array2<f64>) -> f64 {
-    let norm = |v: ArrayView1<'_, f64>| v.dot(&v).sqrt().max(f64::MIN_POSITIVE);
     // The sum of the rows' sizes is along no axis by chance.
-    let mut v = x.map_axis(Axis(0), |column| norm(column));
+    let mut v: Array1<f64> = x.columns().into_iter().map(norm).collect();
     let mut value = 1.0;
     for _ in 0..POWER_STEPS {
         v /= norm(v.view());

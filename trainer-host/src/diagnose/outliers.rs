@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn events_and_heavy_tails_are_no_outliers() {
         // A knock of several steps and sizes in every second recording.
-        let knock = |s: usize, t: usize| s % 2 == 0 && (20..23).contains(&t);
+        let knock = |s: usize, t: usize| s.is_multiple_of(2) && (20..23).contains(&t);
         let knocks = found(|s, t| {
             if knock(s, t) {
                 40.0 + 9.0 * signal(s, t)
