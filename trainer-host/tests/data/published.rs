@@ -145,9 +145,10 @@ fn transformer_temperatures_are_cut_into_the_usual_parts() {
     let Score::Values(score) = score(&test, &nothing) else {
         panic!("a forecast has values");
     };
-    let mse = score.standardised.unwrap().mse;
+    let mse = score.beside.standardised.unwrap().mse;
     assert!((mse - 0.175).abs() < 0.0005, "{mse}");
-    assert_eq!(score.standardised, score.standardised_persistence);
+    let beside = &score.beside;
+    assert_eq!(beside.standardised, beside.standardised_persistence);
 }
 
 #[test]
