@@ -39,7 +39,7 @@
 //!
 //! ```text
 //! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
-//! baseline → evaluate → train → integers → run → report → training_run → diagnose, tune → cli
+//! baseline → evaluate → train → integers → run → import, report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
@@ -49,7 +49,8 @@
 //!
 //! | feature (all on by default) | what it brings | crates |
 //! | --- | --- | --- |
-//! | `cli` | [`cli`], the command-line program; implies `plots` | clap, indicatif, ctrlc |
+//! | `cli` | [`cli`], the command-line program; implies `import` and `plots` | clap, indicatif, ctrlc |
+//! | `import` | [`import`], networks that other programs trained | prost, hdf5-reader, zip |
 //! | `plots` | [`report`] and the `report.html` of a run | plotters, png, base64 |
 //! | `sqlite` | studies in a file | rusqlite |
 //! | `postgres` | studies on a PostgreSQL server | postgres, tokio-postgres-rustls |
@@ -69,6 +70,8 @@ pub mod device;
 pub mod diagnose;
 pub mod evaluate;
 pub mod files;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod integers;
 pub mod loss;
 pub mod network;

@@ -12,6 +12,7 @@ mod diagnose;
 mod eval;
 mod export;
 mod find_rate;
+mod import;
 mod inspect;
 mod interrupt;
 mod levers;
@@ -51,6 +52,8 @@ enum Command {
     FindRate(find_rate::Args),
     /// Evaluate a run or a model file, in f32, in integers and on a device.
     Eval(eval::Args),
+    /// Import a network that another program trained, as a run folder.
+    Import(Box<import::Args>),
     /// Quantise a run's network to int8 weights and int16 activations.
     Quantise(quantise::Args),
     /// Write a quantised run as a model file for firmware.
@@ -120,6 +123,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Train(args) => train::run(args, printer),
         Command::FindRate(args) => find_rate::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
+        Command::Import(args) => import::run(*args, printer),
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, BuiltIn, Fold, Options, Parts, Place};
+use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
-use crate::run::folder::{self, CONFIG, FolderLock};
+use crate::run::folder::{self, CALIBRATION, CONFIG, FolderLock};
 use crate::run::paths;
 use crate::train::{SplitRule, TrainConfig};
 
@@ -105,11 +105,32 @@ impl RunConfig {
                 data: missing.to_owned(),
             });
         }
-        let data = self.open_data()?;
+        let data = match self.is_own_data(folder) {
+            true => self.open_own_data(fitted)?,
+            false => self.open_data()?,
+        };
         let place = Place::file(Path::new(&self.source));
         data.train.require(&fitted.schema, &place)?;
         self.require_data_of(fitted, folder, &data)?;
         Ok(data)
+    }
+
+    /// Whether the data is what an imported run keeps in its folder.
+    fn is_own_data(&self, folder: &Path) -> bool {
+        paths::located(Path::new(&self.source)) == paths::located(&folder.join(CALIBRATION))
+    }
+
+    /// Opens that data: the network's answers name some of its classes.
+    fn open_own_data(&self, fitted: &Fitted) -> Result<Parts, RunError> {
+        let known = Known {
+            schema: &fitted.schema,
+            mean: None,
+        };
+        Ok(Parts {
+            train: data::open_test(&self.source, &self.data, known)?,
+            validation: None,
+            test: None,
+        })
     }
 
     /// Refuses data that is not what the run in `folder` began with.

@@ -21,6 +21,8 @@ pub const REPORT: &str = "report.html";
 pub const QUANTISATION_REPORT: &str = "quantisation.html";
 /// The integers.
 pub const QUANTISED: &str = "quantised.safetensors";
+/// The data of an imported run that came with inputs alone or without data.
+pub const CALIBRATION: &str = "calibration.npz";
 /// The model file for firmware.
 pub const MODEL: &str = "model.lstm";
 /// All that a run follows from.
@@ -112,6 +114,7 @@ pub fn remove(folder: &Path) -> Result<(), RunError> {
         QUANTISED,
         QUANTISATION_REPORT,
         MODEL,
+        CALIBRATION,
         FITTED,
     ] {
         let path = folder.join(file);

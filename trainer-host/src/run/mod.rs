@@ -10,6 +10,7 @@
 //! | `metrics.json`, `report.html` | final figures and pictures |
 //! | `quantised.safetensors`, `quantisation.html` | the integers and their report, after `quantise` |
 //! | `model.lstm` | the model file, after `export` |
+//! | `calibration.npz` | inputs of an imported network, with its own answers as targets |
 //! | `.lock` | locked by the process that writes the run |
 
 pub mod checkpoint;
@@ -39,8 +40,8 @@ pub use data_checksum::DataChecksum;
 pub use error::RunError;
 pub use fitted::{Fitted, NetworkOrigin};
 pub use folder::{
-    CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED, REPORT, WEIGHTS,
-    remove,
+    CALIBRATION, CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED,
+    REPORT, WEIGHTS, remove,
 };
 pub use log::read_log;
 

@@ -1,0 +1,393 @@
+//! From the layers of a file to a network.
+//!
+//! A network here is an input stage, LSTM layers, and dense layers with ReLU between them. Layers that are linear in
+//! each step's values become one matrix, in f64: `y = W x + b` and `y = s ⊙ x + t` before an LSTM are multiplied
+//! into its input weights, and two dense layers without a ReLU between them into each other. A network that ends
+//! with an LSTM or a ReLU gets an output layer that copies its values.
+
+use std::path::Path;
+
+use ndarray::{Array1, Array2, Axis as Dimension};
+
+use super::conventions::LstmWeights;
+use super::error::{ImportError, Problem};
+use super::model::{Layer, NamedLayer, Source};
+use crate::data::Normalisation;
+use crate::network::lstm::{LstmLayer, PEEPHOLES};
+use crate::network::{Cell, DenseLayer, Head, Mode, Network, NetworkConfig, RecurrentLayer};
+
+/// What a file's network computes from its last layer's sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The sums themselves.
+    Plain,
+    /// Softmax over the outputs.
+    Softmax,
+    /// The logarithm of that.
+    LogSoftmax,
+    /// σ of each output.
+    Sigmoid,
+}
+
+/// A network out of a file's layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assembled {
+    /// The network; its inputs are normalised by `inputs`.
+    pub network: Network,
+    /// The input stage, where the file has one.
+    pub inputs: Option<Normalisation>,
+    /// What the file computes from the network's outputs.
+    pub ending: Ending,
+    /// What was added or multiplied together, a line each.
+    pub notes: Vec<String>,
+}
+
+/// `y = W x + b` in f64.
+#[derive(Clone, Debug)]
+struct Linear {
+    weight: Array2<f64>,
+    bias: Array1<f64>,
+}
+
+impl Linear {
+    fn identity(width: usize) -> Self {
+        Self {
+            weight: Array2::eye(width),
+            bias: Array1::zeros(width),
+        }
+    }
+
+    /// This, and then `next`.
+    fn then(&self, next: &Self) -> Self {
+        Self {
+            weight: next.weight.dot(&self.weight),
+            bias: next.weight.dot(&self.bias) + &next.bias,
+        }
+    }
+
+    fn layer(&self) -> DenseLayer {
+        DenseLayer {
+            weight: self.weight.mapv(|w| w as f32),
+            bias: self.bias.mapv(|b| b as f32),
+        }
+    }
+}
+
+/// A network that grows from its input to its output.
+#[derive(Default)]
+struct Growing {
+    /// Values of each step at this place; unknown before the first matrix.
+    width: Option<usize>,
+    /// The input stage.
+    inputs: Option<(Vec<f64>, Vec<f64>)>,
+    recurrent: Vec<LstmLayer>,
+    dense: Vec<DenseLayer>,
+    /// Linear layers that the next matrix takes in.
+    pending: Option<Linear>,
+    last_step: bool,
+    ending: Option<Ending>,
+    notes: Vec<String>,
+}
+
+/// The network of a file.
+///
+/// # Errors
+/// [`Problem`] for the first layer that has no place in a network here.
+pub fn assemble(source: &Source, file: &Path) -> Result<Assembled, ImportError> {
+    let grown = || {
+        let mut growing = Growing::default();
+        for layer in &source.layers {
+            growing.add(layer)?;
+        }
+        growing.finish(source)
+    };
+    grown().map_err(|problem: Problem| problem.within(file))
+}
+
+impl Growing {
+    fn add(&mut self, NamedLayer { name, layer }: &NamedLayer) -> Result<(), Problem> {
+        if self.ending.is_some() {
+            return Err(Problem::refused(
+                name,
+                "nothing can follow the softmax or sigmoid of the outputs",
+            ));
+        }
+        match layer {
+            Layer::Affine { scale, offset } => self.affine(name, scale, offset),
+            Layer::Dense { weight, bias } => self.matrix(name, weight, bias.as_deref()),
+            Layer::Lstm(weights) => self.lstm(name, weights),
+            Layer::Relu => self.relu(name),
+            Layer::LastStep if self.recurrent.is_empty() || self.last_step => {
+                Err(Problem::refused(
+                    name,
+                    "a step is picked where there is no LSTM before; only the last LSTM's last step can be",
+                ))
+            }
+            Layer::LastStep => {
+                self.last_step = true;
+                Ok(())
+            }
+            Layer::Softmax => self.end(Ending::Softmax),
+            Layer::LogSoftmax => self.end(Ending::LogSoftmax),
+            Layer::Sigmoid => self.end(Ending::Sigmoid),
+        }
+    }
+
+    fn end(&mut self, ending: Ending) -> Result<(), Problem> {
+        self.ending = Some(ending);
+        Ok(())
+    }
+
+    /// Refuses a layer that reads another number of values than there are.
+    fn require_width(&mut self, name: &str, inputs: usize) -> Result<(), Problem> {
+        match self.width {
+            Some(width) if width != inputs => Err(Problem::Damaged(format!(
+                "{name} reads {inputs} values, and the layer before it gives {width}"
+            ))),
+            _ => {
+                self.width = Some(inputs);
+                Ok(())
+            }
+        }
+    }
+
+    fn affine(&mut self, name: &str, scale: &[f64], offset: &[f64]) -> Result<(), Problem> {
+        let length = scale.len().max(offset.len());
+        let length = match (length, self.width) {
+            (1, Some(width)) => width,
+            _ => length,
+        };
+        if length > 1 || self.width.is_some() {
+            self.require_width(name, length)?;
+        }
+        let spread = |values: &[f64]| -> Vec<f64> {
+            match values {
+                [one] => vec![*one; length],
+                values => values.to_vec(),
+            }
+        };
+        let (scale, offset) = (spread(scale), spread(offset));
+        if scale.len() != offset.len() || scale.iter().chain(&offset).any(|v| !v.is_finite()) {
+            return Err(Problem::Damaged(format!(
+                "{name}: its factors and summands do not fit together, or are not finite"
+            )));
+        }
+        let at_input = self.recurrent.is_empty() && self.pending.is_none();
+        if at_input && scale.iter().all(|s| *s > 0.0) {
+            self.inputs = Some(match self.inputs.take() {
+                Some((s, t)) => after((&s, &t), (&scale, &offset)),
+                None => (scale, offset),
+            });
+            return Ok(());
+        }
+        self.linear(Linear {
+            weight: Array2::from_diag(&Array1::from(scale)),
+            bias: Array1::from(offset),
+        });
+        Ok(())
+    }
+
+    /// Adds a linear layer to what the next matrix takes in.
+    fn linear(&mut self, next: Linear) {
+        self.width = Some(next.bias.len());
+        self.pending = Some(match self.pending.take() {
+            Some(before) => before.then(&next),
+            None => next,
+        });
+    }
+
+    fn matrix(
+        &mut self,
+        name: &str,
+        weight: &Array2<f32>,
+        bias: Option<&[f32]>,
+    ) -> Result<(), Problem> {
+        let (outputs, inputs) = weight.dim();
+        if bias.is_some_and(|bias| bias.len() != outputs) || outputs == 0 || inputs == 0 {
+            return Err(Problem::Damaged(format!(
+                "{name}: weights {:?} and {} biases do not fit together",
+                weight.shape(),
+                bias.map_or(0, <[f32]>::len),
+            )));
+        }
+        self.require_width(name, inputs)?;
+        if self.pending.is_some() && !self.recurrent.is_empty() {
+            let note = "was multiplied into the linear layer before it";
+            self.notes.push(format!("{name} {note}"));
+        }
+        self.linear(Linear {
+            weight: weight.mapv(f64::from),
+            bias: match bias {
+                Some(bias) => bias.iter().copied().map(f64::from).collect(),
+                None => Array1::zeros(outputs),
+            },
+        });
+        Ok(())
+    }
+
+    fn lstm(&mut self, name: &str, weights: &LstmWeights) -> Result<(), Problem> {
+        let mut layer = weights.layer(name)?;
+        self.require_width(name, layer.w_x.ncols())?;
+        if self.last_step {
+            return Err(Problem::refused(
+                name,
+                "an LSTM above the last step of another one; only dense layers can follow the last step",
+            ));
+        }
+        if !self.dense.is_empty() {
+            return Err(Problem::refused(
+                name,
+                "a dense layer with ReLU before an LSTM has no place here",
+            ));
+        }
+        if let Some(before) = self.pending.take() {
+            let w_x = layer.w_x.mapv(f64::from);
+            let bias = layer.bias.mapv(f64::from) + w_x.dot(&before.bias);
+            layer.w_x = w_x.dot(&before.weight).mapv(|w| w as f32);
+            layer.bias = bias.mapv(|b| b as f32);
+            let note = "the linear layer before it was multiplied into its input weights";
+            self.notes.push(format!("{name}: {note}"));
+        }
+        self.width = Some(layer.w_h.ncols());
+        self.recurrent.push(layer);
+        Ok(())
+    }
+
+    fn relu(&mut self, name: &str) -> Result<(), Problem> {
+        let Some(width) = self.width.filter(|_| !self.recurrent.is_empty()) else {
+            return Err(Problem::refused(
+                name,
+                "a ReLU before the first LSTM has no place here",
+            ));
+        };
+        let linear = (self.pending.take()).unwrap_or_else(|| Linear::identity(width));
+        self.dense.push(linear.layer());
+        Ok(())
+    }
+
+    fn finish(mut self, source: &Source) -> Result<Assembled, Problem> {
+        let Some(first) = self.recurrent.first() else {
+            return Err(Problem::Open(
+                "there is no LSTM in it, and a network here has at least one".into(),
+            ));
+        };
+        let inputs = first.w_x.ncols();
+        let peepholes = self.recurrent.iter().any(|layer| layer.peephole.is_some());
+        let width = self.width.expect("the LSTM has a width");
+        let output = match self.pending.take() {
+            Some(linear) => linear.layer(),
+            None => {
+                let note = "an output layer that copies its values was added, because a model here ends with a dense layer";
+                self.notes.push(note.into());
+                Linear::identity(width).layer()
+            }
+        };
+        let ending = self.ending.unwrap_or(Ending::Plain);
+        let config = NetworkConfig {
+            inputs,
+            hidden: self
+                .recurrent
+                .iter()
+                .map(|layer| layer.w_h.ncols())
+                .collect(),
+            cell: Cell::Lstm { peepholes },
+            dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),
+            outputs: output.bias.len(),
+            head: match ending {
+                Ending::Plain => Head::Linear,
+                Ending::Softmax | Ending::LogSoftmax => Head::Softmax,
+                Ending::Sigmoid => Head::Sigmoid,
+            },
+            mode: match self.last_step {
+                true => Mode::SequenceToOne,
+                false => Mode::SequenceToSequence,
+            },
+        };
+        (config.validate())
+            .map_err(|error| Problem::Open(format!("too large or too deep: {error}")))?;
+        let recurrent = self.recurrent.into_iter().map(|mut layer| {
+            // Peepholes of zero are none.
+            if peepholes && layer.peephole.is_none() {
+                layer.peephole = Some(Array2::zeros((PEEPHOLES, layer.w_h.ncols())));
+            }
+            RecurrentLayer::Lstm(layer)
+        });
+        let network = Network {
+            config,
+            recurrent: recurrent.collect(),
+            dense: self.dense.into_iter().chain([output]).collect(),
+        };
+        require_finite(&network)?;
+        Ok(Assembled {
+            inputs: self
+                .inputs
+                .map(|(scale, offset)| input_stage(&scale, &offset, inputs)),
+            network,
+            ending,
+            notes: source.notes.iter().cloned().chain(self.notes).collect(),
+        })
+    }
+}
+
+/// One scale and offset after another, each `[I]` or `[1]`.
+fn after(first: (&[f64], &[f64]), then: (&[f64], &[f64])) -> (Vec<f64>, Vec<f64>) {
+    let at = |values: &[f64], j: usize| values[j.min(values.len() - 1)];
+    let length = first.0.len().max(then.0.len());
+    (0..length)
+        .map(|j| {
+            let (s, t) = (at(then.0, j), at(then.1, j));
+            (at(first.0, j) * s, at(first.1, j) * s + t)
+        })
+        .unzip()
+}
+
+/// `y = s x + t` as mean and deviation of `inputs` channels.
+fn input_stage(scale: &[f64], offset: &[f64], inputs: usize) -> Normalisation {
+    let at = |j: usize| {
+        (
+            scale[j.min(scale.len() - 1)],
+            offset[j.min(offset.len() - 1)],
+        )
+    };
+    Normalisation {
+        mean: (0..inputs).map(|j| (-at(j).1 / at(j).0) as f32).collect(),
+        deviation: (0..inputs).map(|j| (1.0 / at(j).0) as f32).collect(),
+    }
+}
+
+/// Refuses weights that are not finite.
+fn require_finite(network: &Network) -> Result<(), Problem> {
+    for parameter in network.parameters() {
+        if let Some(at) = parameter.values.iter().position(|value| !value.is_finite()) {
+            let value = parameter.values[at];
+            return Err(Problem::Damaged(format!(
+                "value {at} of what becomes {} is {value}",
+                parameter.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Ending {
+    /// A network's outputs `[R, O]` as the file's last layer gives them.
+    pub fn apply(self, outputs: &Array2<f32>) -> Array2<f32> {
+        let sums = outputs.mapv(f64::from);
+        let log_softmax = || {
+            let mut rows = sums.clone();
+            for mut row in rows.axis_iter_mut(Dimension(0)) {
+                let largest = row.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+                let total = row.mapv(|v| (v - largest).exp()).sum().ln() + largest;
+                row -= total;
+            }
+            rows
+        };
+        match self {
+            Self::Plain => sums,
+            Self::Softmax => log_softmax().mapv(f64::exp),
+            Self::LogSoftmax => log_softmax(),
+            Self::Sigmoid => sums.mapv(|v| 1.0 / (1.0 + (-v).exp())),
+        }
+        .mapv(|v| v as f32)
+    }
+}

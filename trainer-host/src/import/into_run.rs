@@ -1,0 +1,276 @@
+//! An imported network as a run, which every later stage takes as one that was trained here.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::assemble::Assembled;
+use super::calibration::{Calibration, drawn, own_schema, with_own_answers};
+use super::check::{Checked, sequences};
+use super::error::{ImportError, Problem};
+use super::model::Source;
+use crate::data::{self, Known, Normalisation, Options, Parts, Place, Schema};
+use crate::files::atomic::{self, WriteFileError};
+use crate::integers::assemble::raw_formats;
+use crate::run::{
+    CALIBRATION, DataChecksum, Fitted, FolderLock, NetworkOrigin, RunConfig, RunError, WEIGHTS,
+    checkpoint,
+};
+use crate::train::TrainConfig;
+
+/// What an import wrote.
+#[derive(Clone, Debug, Serialize)]
+pub struct Imported {
+    /// The run folder.
+    pub run: PathBuf,
+    /// The file.
+    pub file: PathBuf,
+    /// Its kind.
+    pub format: &'static str,
+    /// The network: inputs, layers, outputs.
+    pub network: String,
+    /// Number of its parameters.
+    pub parameters: usize,
+    /// What the file left open, and what was added, a line each.
+    pub notes: Vec<String>,
+    /// How near the outputs are to those of the other program; absent if that was not checked.
+    pub checked: Option<Checked>,
+    /// What ranges and raw formats are from.
+    pub ranges: String,
+}
+
+/// A run's data, and how it becomes the run's.
+struct RunData {
+    config: RunConfig,
+    schema: Schema,
+    parts: Parts,
+    /// An archive to write into the run folder.
+    archive: Option<Vec<u8>>,
+    ranges: String,
+}
+
+/// Writes the run of an imported network into `folder`.
+///
+/// # Errors
+/// When the data cannot be read or does not fit the network, the folder holds a run and `overwrite` is not set, or a
+/// file cannot be written.
+pub fn write_run(
+    (file, source): (&Path, &Source),
+    assembled: &Assembled,
+    calibration: &Calibration,
+    checked: Option<Checked>,
+    (folder, overwrite): (&Path, bool),
+) -> Result<Imported, ImportError> {
+    if !overwrite {
+        RunConfig::refuse_existing(folder)?;
+    }
+    let data = run_data((file, source), assembled, calibration, folder)?;
+    let network = &assembled.network;
+    let (channels, outputs) = (network.config.inputs, network.config.outputs);
+    let unchanged = |length| Normalisation {
+        mean: vec![0.0; length],
+        deviation: vec![1.0; length],
+    };
+    let train = &data.parts.train;
+    let fitted = Fitted {
+        origin: NetworkOrigin::Imported {
+            file: file.to_owned(),
+        },
+        data: Some(DataChecksum::of(&data.parts)),
+        network: network.config.clone(),
+        targets: (!data.schema.task.is_class()).then(|| unchanged(outputs)),
+        schema: data.schema,
+        inputs: assembled
+            .inputs
+            .clone()
+            .unwrap_or_else(|| unchanged(channels)),
+        raw: raw_formats(train).map_err(|error| Problem::Open(error.to_string()).within(file))?,
+    };
+    let lock = FolderLock::take(folder)?;
+    data.config.create(&fitted, &lock, overwrite)?;
+    if let Some(archive) = &data.archive {
+        write(&folder.join(CALIBRATION), archive)?;
+    }
+    checkpoint::write_weights(&folder.join(WEIGHTS), network).map_err(RunError::from)?;
+    Ok(Imported {
+        run: folder.to_owned(),
+        file: file.to_owned(),
+        format: source.format,
+        network: describe(assembled),
+        parameters: network.parameter_count(),
+        notes: assembled.notes.clone(),
+        checked,
+        ranges: data.ranges,
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ImportError> {
+    Ok(atomic::write(path, bytes).map_err(RunError::from)?)
+}
+
+/// Inputs, layers and outputs in words.
+fn describe(assembled: &Assembled) -> String {
+    let config = &assembled.network.config;
+    let sizes = |sizes: &[usize]| {
+        let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+        sizes.join(", ")
+    };
+    let dense = match config.dense.is_empty() {
+        true => String::new(),
+        false => format!(", dense layers of {}", sizes(&config.dense)),
+    };
+    format!(
+        "{} inputs, {}{} layers of {}{dense}, {} outputs ({}, {})",
+        config.inputs,
+        config.cell.title(),
+        if config.cell.peepholes() {
+            " (peepholes)"
+        } else {
+            ""
+        },
+        sizes(&config.hidden),
+        config.outputs,
+        config.head.name(),
+        config.mode.describe()
+    )
+}
+
+fn run_data(
+    (file, source): (&Path, &Source),
+    assembled: &Assembled,
+    calibration: &Calibration,
+    folder: &Path,
+) -> Result<RunData, ImportError> {
+    match calibration {
+        Calibration::Inputs(path) => {
+            let sequences = sequences(source, assembled, path)?;
+            let ranges = format!("{} sequences of {}", sequences.len(), path.display());
+            own_data(assembled, &sequences, folder, ranges)
+        }
+        Calibration::Guessed => {
+            let sequences = drawn(assembled);
+            let what = match assembled.inputs {
+                Some(_) => "drawn with mean and deviation of the file's input stage",
+                None => "drawn with mean 0 and deviation 1",
+            };
+            own_data(
+                assembled,
+                &sequences,
+                folder,
+                format!("guessed, from inputs {what}"),
+            )
+        }
+        Calibration::Data { source, options } => labelled(source, options, assembled, folder)
+            .map_err(|error| match error {
+                ImportError::In { problem, .. } => problem.within(Path::new(source)),
+                other => other,
+            }),
+    }
+    .and_then(|data| match data.parts.train.is_empty() {
+        true => Err(Problem::Open("no sequence to take ranges from".into()).within(file)),
+        false => Ok(data),
+    })
+}
+
+/// A run's configuration for this network.
+fn config(assembled: &Assembled, source: String, data: Options) -> RunConfig {
+    let mut train = TrainConfig::default();
+    train.take_structure(&assembled.network.config);
+    RunConfig {
+        source,
+        data,
+        train,
+    }
+}
+
+/// Data that `train` reads. Where its targets are not the network's, its inputs alone are used.
+fn labelled(
+    source: &str,
+    options: &Options,
+    assembled: &Assembled,
+    folder: &Path,
+) -> Result<RunData, ImportError> {
+    let config = config(assembled, source.to_owned(), options.clone());
+    let parts = config.open_data()?;
+    let own = own_schema(assembled);
+    let schema = parts.train.schema();
+    let place = || Path::new(source);
+    if schema.channels.len() != own.channels.len() {
+        let text = format!(
+            "it has {} channels, and the network reads {}; choose columns with --channels",
+            schema.channels.len(),
+            own.channels.len()
+        );
+        return Err(Problem::Open(text).within(place()));
+    }
+    let fits = schema.task == own.task && schema.outputs.len() == own.outputs.len();
+    if fits {
+        let ranges = format!("{} sequences of {source}", parts.train.len());
+        return Ok(RunData {
+            config,
+            schema,
+            parts,
+            archive: None,
+            ranges,
+        });
+    }
+    let ranges = format!(
+        "{} sequences of {source}; its targets ({}, {}) are not the network's ({}, {}), so that its inputs alone are used",
+        parts.train.len(),
+        schema.task.describe(),
+        schema.outputs.len(),
+        own.task.describe(),
+        own.outputs.len()
+    );
+    own_data(assembled, &parts.train.sequences, folder, ranges)
+}
+
+/// Inputs alone, with the network's own answers.
+fn own_data(
+    assembled: &Assembled,
+    sequences: &[Array2<f32>],
+    folder: &Path,
+    ranges: String,
+) -> Result<RunData, ImportError> {
+    let path = folder.join(CALIBRATION);
+    let failed = |problem: String| Problem::Open(problem).within(&path);
+    let archive = with_own_answers(assembled, sequences).map_err(|e| failed(e.to_string()))?;
+    let schema = own_schema(assembled);
+    let mut config = config(
+        assembled,
+        path.to_string_lossy().into_owned(),
+        Options::default(),
+    );
+    // Nothing is chosen by it.
+    config.train.validation_share = 0.0;
+    // The file is read back before anything is written to the run folder.
+    let elsewhere = tempfile::tempdir().map_err(|source| {
+        let path = std::env::temp_dir();
+        RunError::from(WriteFileError { path, source })
+    })?;
+    let copy = elsewhere.path().join(CALIBRATION);
+    write(&copy, &archive)?;
+    let known = Known {
+        schema: &schema,
+        mean: None,
+    };
+    let train = data::open_test(&copy.to_string_lossy(), &Options::default(), known)
+        .map_err(RunError::from)?;
+    train
+        .require(&schema, &Place::file(&path))
+        .map_err(RunError::from)?;
+    let parts = Parts {
+        train,
+        validation: None,
+        test: None,
+    };
+    let archive = Some(archive);
+    Ok(RunData {
+        config,
+        schema,
+        parts,
+        archive,
+        ranges,
+    })
+}

@@ -1,0 +1,38 @@
+//! Networks that other programs trained: a file in, a run folder out.
+//!
+//! ```text
+//! file ──▶ container ──▶ Source, layers as the file has them ──▶ Network ──▶ run folder
+//!          state_dict       model              conventions, assemble    check     into_run
+//! ```
+//!
+//! A container's reader (`state_dict`, `onnx`, `keras`, `tflite`) turns a file into [`Source`] and
+//! knows nothing of this program's networks. Gate orders, bias conventions and transposes are converted in
+//! `conventions` alone. What a network here cannot hold is refused by its name in the file; nothing is guessed.
+
+mod assemble;
+mod calibration;
+mod check;
+mod conventions;
+mod error;
+mod half;
+mod into_run;
+mod keras;
+mod model;
+mod npy;
+mod onnx;
+mod open;
+mod scaler;
+mod state_dict;
+#[cfg(test)]
+mod tests;
+mod tflite;
+
+pub use assemble::{Assembled, Ending, assemble};
+pub use calibration::Calibration;
+pub use check::{Checked, check};
+pub use conventions::{Convention, LstmWeights};
+pub use error::{ImportError, Kind, Problem};
+pub use into_run::{Imported, write_run};
+pub use model::{Axis, Layer, NamedLayer, Source};
+pub use open::{Hints, Pooling, open};
+pub use scaler::read_scaler;

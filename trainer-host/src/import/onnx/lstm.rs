@@ -1,0 +1,224 @@
+//! The operator `LSTM`.
+
+use ndarray::Array2;
+
+use super::Walk;
+use super::proto::Node;
+use super::value::{Role, Signal, SignalAxis, Value};
+use crate::import::conventions::{Convention, LstmWeights};
+use crate::import::error::{Kind, Problem};
+use crate::import::model::{Axis, Layer};
+
+/// The activations of the gates, of the candidate and of the cell.
+const ACTIVATIONS: [&str; 3] = ["Sigmoid", "Tanh", "Tanh"];
+
+impl Walk<'_> {
+    pub(super) fn lstm(&mut self, node: &Node) -> Result<Vec<Value>, Problem> {
+        refuse_settings(node)?;
+        let batch_first = node.int("layout", 0) == 1;
+        let mut signal = self.signal(node, 0)?;
+        let order = match batch_first {
+            true => [Axis::Batch, Axis::Time, Axis::Channel],
+            false => [Axis::Time, Axis::Batch, Axis::Channel],
+        };
+        self.take_order(node, &mut signal, order)?;
+        let weights = self.lstm_weights(node)?;
+        let units = weights.recurrent.ncols();
+        self.initial_state(node, 5, units)?;
+        self.initial_state(node, 6, units)?;
+        self.sequence_lengths(node)?;
+        let size = |axis: Axis| {
+            let found = signal.axes.iter().find(|a| a.role == Role::Is(axis));
+            found.and_then(|axis| axis.size)
+        };
+        let (time, batch) = (
+            SignalAxis::is(Axis::Time, size(Axis::Time)),
+            SignalAxis::is(Axis::Batch, size(Axis::Batch)),
+        );
+        let (one, channel) = (
+            SignalAxis::one(),
+            SignalAxis::is(Axis::Channel, Some(units)),
+        );
+        let mut every = self.after(&signal, Layer::Lstm(weights), node);
+        let mut last = self.after(&every, Layer::LastStep, node);
+        (every.axes, last.axes) = match batch_first {
+            true => (vec![batch, time, one, channel], vec![batch, one, channel]),
+            false => (vec![time, one, batch, channel], vec![one, batch, channel]),
+        };
+        Ok(vec![Value::Signal(every), Value::Signal(last)])
+    }
+
+    /// Holds the axes of the operator's input against the order that it reads, and learns the names of those of the
+    /// graph's input.
+    fn take_order(
+        &mut self,
+        node: &Node,
+        signal: &mut Signal,
+        order: [Axis; 3],
+    ) -> Result<(), Problem> {
+        let wrong = || {
+            Problem::refused(
+                node.title(),
+                "its input is not an array of sequences, steps and channels",
+            )
+        };
+        if signal.axes.len() != order.len() {
+            return Err(wrong());
+        }
+        let root = self.root(signal.at);
+        let known = self.inputs.contains_key(&root);
+        let mut names: Vec<(usize, Axis)> = Vec::new();
+        for (axis, name) in signal.axes.iter_mut().zip(order) {
+            match axis.role {
+                Role::Input(n) if !known => names.push((n, name)),
+                // One channel that the graph put there itself.
+                Role::Is(Axis::One) if name == Axis::Channel => {}
+                Role::Is(found) if found == name => {}
+                _ => return Err(wrong()),
+            }
+            axis.role = Role::Is(name);
+        }
+        if !known {
+            let length = names.iter().map(|(n, _)| n + 1).max().ok_or_else(wrong)?;
+            let mut axes = vec![Axis::One; length];
+            names.into_iter().for_each(|(n, name)| axes[n] = name);
+            self.inputs.insert(root, axes);
+        }
+        Ok(())
+    }
+
+    fn lstm_weights(&self, node: &Node) -> Result<LstmWeights, Problem> {
+        let matrix = |n: usize| -> Result<Array2<f32>, Problem> {
+            let (shape, values) = self.floats(node, n)?;
+            match shape[..] {
+                [1, rows, columns] => Ok(Array2::from_shape_vec((rows, columns), values)
+                    .expect("a constant has as many values as its shape says")),
+                _ => Err(Problem::Damaged(format!(
+                    "{}: input {n} has the shape {shape:?}",
+                    node.title()
+                ))),
+            }
+        };
+        let vector = |n: usize| -> Result<Option<Vec<f32>>, Problem> {
+            match self.optional(node, n)? {
+                None => Ok(None),
+                Some(_) => Ok(Some(self.floats(node, n)?.1)),
+            }
+        };
+        let biases = vector(3)?.map_or(Vec::new(), |both| {
+            let (input, recurrent) = both.split_at(both.len() / 2);
+            vec![input.to_vec(), recurrent.to_vec()]
+        });
+        Ok(LstmWeights {
+            convention: Convention::Onnx,
+            input: matrix(1)?,
+            recurrent: matrix(2)?,
+            biases,
+            peepholes: vector(7)?,
+        })
+    }
+
+    /// Refuses a state that does not begin with zeros.
+    fn initial_state(&self, node: &Node, n: usize, units: usize) -> Result<(), Problem> {
+        let state = if n == 5 { "initial_h" } else { "initial_c" };
+        let refuse = |why: &str| {
+            Err(Problem::refused(
+                node.title(),
+                format!("initial state {state} {why}"),
+            ))
+        };
+        match self.optional(node, n)? {
+            None => Ok(()),
+            Some(Value::Filled(value)) if value == 0.0 => Ok(()),
+            Some(Value::Floats { shape, values }) if values.iter().all(|value| *value == 0.0) => {
+                match shape.last() {
+                    Some(size) if *size != units => refuse(&format!(
+                        "has {size} units, and the layer {units}: its exporter has lost a projection"
+                    )),
+                    _ => Ok(()),
+                }
+            }
+            Some(Value::Signal(signal)) if self.tree[signal.at].before.is_none() => {
+                match self.hints.zero_state {
+                    true => Ok(()),
+                    false => refuse(&format!(
+                        "is input {} of the graph, and a state here begins with zeros (--zero-state takes it so)",
+                        self.tree[signal.at].name
+                    )),
+                }
+            }
+            Some(_) => refuse("is not zero, and a state here begins with zeros"),
+        }
+    }
+
+    fn sequence_lengths(&mut self, node: &Node) -> Result<(), Problem> {
+        match self.optional(node, 4)? {
+            None => {}
+            Some(Value::Ints { values, .. }) => {
+                let lengths = values.iter().map(|n| usize::try_from((*n)?).ok());
+                self.lengths = lengths.collect();
+                let note = "its sequence_lens are of one batch; here each sequence ends with its own last step";
+                self.notes.push(format!("{}: {note}", node.title()));
+            }
+            Some(_) => {
+                let note = "sequence_lens come from outside; here each sequence ends with its own last step";
+                self.notes.push(format!("{}: {note}", node.title()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Constant floats.
+    pub(super) fn floats(&self, node: &Node, n: usize) -> Result<(Vec<usize>, Vec<f32>), Problem> {
+        match self.input(node, n)? {
+            Value::Floats { shape, values } => Ok((shape, values)),
+            _ => Err(Problem::refused(
+                node.title(),
+                format!("input {n} is not constant floats"),
+            )),
+        }
+    }
+}
+
+/// Refuses what a layer here does not do.
+fn refuse_settings(node: &Node) -> Result<(), Problem> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let title = node.title();
+    match node
+        .attribute("direction")
+        .map(|direction| text(&direction.s))
+        .as_deref()
+    {
+        None | Some("forward" | "") => {}
+        Some("reverse") => return Err(Problem::later(title, Kind::Reverse)),
+        Some("bidirectional") => return Err(Problem::later(title, Kind::Bidirectional)),
+        Some(other) => {
+            return Err(Problem::refused(
+                title,
+                format!("direction {other} is unknown"),
+            ));
+        }
+    }
+    if let Some(activations) = node.attribute("activations") {
+        let names: Vec<String> = activations.strings.iter().map(|name| text(name)).collect();
+        let other = names.iter().enumerate().find(|(n, name)| {
+            !ACTIVATIONS
+                .get(*n)
+                .is_some_and(|known| known.eq_ignore_ascii_case(name))
+        });
+        if let Some((_, name)) = other {
+            let why = format!(
+                "activation {name} is not taken; gates have a sigmoid, candidate and cell a tanh"
+            );
+            return Err(Problem::refused(title, why));
+        }
+    }
+    if let Some(clip) = node.attribute("clip").filter(|clip| clip.f != 0.0) {
+        let why = format!("clip of {} is not taken; sums are not clipped here", clip.f);
+        return Err(Problem::refused(title, why));
+    }
+    match node.int("input_forget", 0) {
+        0 => Ok(()),
+        _ => Err(Problem::later(title, Kind::Coupled)),
+    }
+}

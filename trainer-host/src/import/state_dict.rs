@@ -1,0 +1,308 @@
+//! A PyTorch `state_dict` as safetensors: names and tensors, and nothing of what is computed with them.
+//!
+//! | name | what it is taken for |
+//! | --- | --- |
+//! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM` |
+//! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell` |
+//! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
+//!
+//! Modules follow one another by their names, numbers by value: LSTMs first, then linear layers, with a ReLU between
+//! those. `--map` gives other names.
+
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+use safetensors::{Dtype, SafeTensors};
+
+use super::conventions::{Convention, LstmWeights};
+use super::error::{Kind, Problem};
+use super::half;
+use super::model::{Axis, Layer, NamedLayer, Source};
+use super::open::{Hints, Pooling};
+
+/// A tensor's shape and values.
+struct Tensor {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// The tensors of a module by their last name.
+type Module = BTreeMap<String, Tensor>;
+
+/// Reads the network of a `state_dict`.
+///
+/// # Errors
+/// [`Problem`]
+pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|error| Problem::Damaged(format!("safetensors: {error}")))?;
+    let modules = modules(&tensors, hints)?;
+    let mut names: Vec<&String> = modules.keys().collect();
+    names.sort_by_cached_key(|name| natural(name));
+    let (mut recurrent, mut linear) = (Vec::new(), Vec::new());
+    for name in names {
+        let module = &modules[name];
+        match module.contains_key("weight_ih_l0") || module.contains_key("weight_ih") {
+            true => recurrent.extend(lstms(name, module)?),
+            false => linear.push(dense(name, module)?),
+        }
+    }
+    let lstms = list(&recurrent);
+    let mut notes = vec![format!(
+        "layers in this order: {}",
+        list_of(&recurrent, &linear)
+    )];
+    let pooling = match hints.pooling {
+        Some(pooling) => pooling,
+        None => {
+            notes.push("a state_dict does not say which steps are read; the last one is (--steps reads each)".into());
+            Pooling::default()
+        }
+    };
+    let mut layers = recurrent;
+    let pooled = "the pooling";
+    match pooling {
+        Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
+        Pooling::Steps => {}
+        Pooling::Mean => return Err(Problem::later(pooled, Kind::MeanPooling)),
+        Pooling::Max => return Err(Problem::later(pooled, Kind::MaxPooling)),
+    }
+    if lstms.is_empty() {
+        return Err(Problem::Open(
+            "no nn.LSTM in it: no name ends in weight_ih_l0; name its modules with --map".into(),
+        ));
+    }
+    let relu = linear.len() > 1 && !hints.linear_head;
+    if relu {
+        let note = "a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)";
+        notes.push(note.into());
+    }
+    for (n, layer) in linear.into_iter().enumerate() {
+        if n > 0 && relu {
+            layers.push(Layer::Relu.named(format!("the ReLU before {}", layer.name)));
+        }
+        layers.push(layer);
+    }
+    let axes = match hints.time_first {
+        true => [Axis::Time, Axis::Batch, Axis::Channel],
+        false => [Axis::Batch, Axis::Time, Axis::Channel],
+    };
+    Ok(Source {
+        format: "PyTorch state_dict (safetensors)",
+        layers,
+        input_axes: axes.to_vec(),
+        output_axes: (axes.into_iter())
+            .filter(|axis| pooling == Pooling::Steps || *axis != Axis::Time)
+            .collect(),
+        lengths: None,
+        integer: false,
+        notes,
+    })
+}
+
+fn list(layers: &[NamedLayer]) -> String {
+    let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn list_of(recurrent: &[NamedLayer], linear: &[NamedLayer]) -> String {
+    match linear.is_empty() {
+        true => list(recurrent),
+        false => format!("{}, {}", list(recurrent), list(linear)),
+    }
+}
+
+/// Every tensor, renamed by the map, under its module.
+fn modules(tensors: &SafeTensors<'_>, hints: &Hints) -> Result<BTreeMap<String, Module>, Problem> {
+    let mut modules: BTreeMap<String, Module> = BTreeMap::new();
+    let mut used = vec![false; hints.map.len()];
+    for (name, tensor) in tensors.iter() {
+        let mapped = mapped(name, &hints.map, &mut used);
+        let Some(mapped) = mapped else { continue };
+        if mapped.ends_with("num_batches_tracked") {
+            continue;
+        }
+        let (module, part) = mapped.rsplit_once('.').unwrap_or(("", &mapped));
+        let tensor = Tensor {
+            shape: tensor.shape().to_vec(),
+            values: floats(name, tensor.dtype(), tensor.data())?,
+        };
+        let parts = modules.entry(module.to_owned()).or_default();
+        if parts.insert(part.to_owned(), tensor).is_some() {
+            return Err(Problem::Open(format!(
+                "--map gives two tensors the name {mapped}"
+            )));
+        }
+    }
+    match used.iter().position(|used| !used) {
+        Some(unused) => Err(Problem::Open(format!(
+            "--map: no tensor is {0} or begins with {0}.",
+            hints.map[unused].0
+        ))),
+        None => Ok(modules),
+    }
+}
+
+/// A name after the map: its whole, or the longest beginning of it that ends before a dot. `None` leaves it out.
+fn mapped(name: &str, map: &[(String, String)], used: &mut [bool]) -> Option<String> {
+    let rest = |from: &str| {
+        let rest = name.strip_prefix(from)?;
+        (rest.is_empty() || rest.starts_with('.') || from.is_empty()).then_some(rest)
+    };
+    let longest = (map.iter().enumerate())
+        .filter_map(|(n, (from, to))| Some((from.len(), n, to, rest(from)?)))
+        .max_by_key(|(length, ..)| *length);
+    let Some((_, n, to, rest)) = longest else {
+        return Some(name.to_owned());
+    };
+    used[n] = true;
+    (!to.is_empty()).then(|| format!("{to}{rest}"))
+}
+
+/// Names whose numbers count by their value.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (head, tail) = rest.split_at(text);
+        let digits = tail
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (number, tail) = tail.split_at(digits);
+        parts.push((head.to_owned(), number.parse().unwrap_or(0)));
+        rest = tail;
+    }
+    parts
+}
+
+fn floats(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, Problem> {
+    let two = |data: &[u8], of: fn(u16) -> f32| -> Vec<f32> {
+        let halves = data
+            .chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]));
+        halves.map(of).collect()
+    };
+    Ok(match dtype {
+        Dtype::F32 => (data.chunks_exact(4))
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
+        Dtype::F64 => (data.chunks_exact(8))
+            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
+            .collect(),
+        Dtype::F16 => two(data, half::from_f16),
+        Dtype::BF16 => two(data, half::from_bf16),
+        // A counter of batches, which `modules` leaves out.
+        Dtype::I64 => Vec::new(),
+        other => {
+            return Err(Problem::refused(
+                format!("tensor {name}"),
+                format!("its type {other:?} is no float; save the state_dict in float32"),
+            ));
+        }
+    })
+}
+
+impl Tensor {
+    fn matrix(&self, name: &str) -> Result<Array2<f32>, Problem> {
+        let shape = match self.shape[..] {
+            [rows, columns] => (rows, columns),
+            _ => (usize::MAX, 0),
+        };
+        Array2::from_shape_vec(shape, self.values.clone())
+            .map_err(|_| Problem::Damaged(format!("{name} is {:?}, not a matrix", self.shape)))
+    }
+}
+
+/// The layers of an `nn.LSTM` or an `nn.LSTMCell`.
+fn lstms(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Problem> {
+    let title = if name.is_empty() { "the LSTM" } else { name };
+    refuse_kinds(title, module)?;
+    if module.contains_key("weight_ih") {
+        return Ok(vec![lstm(title.into(), module, "")?]);
+    }
+    let layers = module
+        .keys()
+        .filter(|part| part.starts_with("weight_ih_l"))
+        .count();
+    (0..layers)
+        .map(|l| lstm(format!("{title} layer {l}"), module, &format!("_l{l}")))
+        .collect()
+}
+
+/// Refuses recurrent modules that are no plain LSTM.
+fn refuse_kinds(title: &str, module: &Module) -> Result<(), Problem> {
+    let parts = || module.keys();
+    if parts().any(|part| part.ends_with("_reverse")) {
+        return Err(Problem::later(title, Kind::Bidirectional));
+    }
+    if parts().any(|part| part.starts_with("weight_hr")) {
+        return Err(Problem::later(title, Kind::Projection));
+    }
+    let recurrent = ["weight_hh_l0", "weight_hh"]
+        .iter()
+        .find_map(|part| module.get(*part));
+    let rows = recurrent.and_then(|tensor| match tensor.shape[..] {
+        [rows, units] if units > 0 && rows % units == 0 => Some(rows / units),
+        _ => None,
+    });
+    match rows {
+        Some(3) => Err(Problem::later(title, Kind::Gru)),
+        Some(1) => Err(Problem::refused(
+            title,
+            "a plain RNN (one row of weights a unit), which is not taken; LSTM and dense layers are",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn lstm(name: String, module: &Module, suffix: &str) -> Result<NamedLayer, Problem> {
+    let matrix = |part: &str| {
+        let part = format!("{part}{suffix}");
+        let missing = || Problem::Damaged(format!("{name} has no {part}"));
+        module
+            .get(&part)
+            .ok_or_else(missing)?
+            .matrix(&format!("{name}: {part}"))
+    };
+    let biases = ["bias_ih", "bias_hh"].iter().filter_map(|part| {
+        let tensor = module.get(&format!("{part}{suffix}"))?;
+        Some(tensor.values.clone())
+    });
+    let weights = LstmWeights {
+        convention: Convention::PyTorch,
+        input: matrix("weight_ih")?,
+        recurrent: matrix("weight_hh")?,
+        biases: biases.collect(),
+        peepholes: None,
+    };
+    Ok(Layer::Lstm(weights).named(name))
+}
+
+/// An `nn.Linear`.
+fn dense(name: &str, module: &Module) -> Result<NamedLayer, Problem> {
+    let title = if name.is_empty() {
+        "the tensors without a module"
+    } else {
+        name
+    };
+    let first = module.keys().next().map_or("", String::as_str);
+    let rank = |part: &str| module.get(part).map_or(0, |tensor| tensor.shape.len());
+    if rank("weight") >= 3 {
+        return Err(Problem::later(title, Kind::Convolution));
+    }
+    let unknown = module.keys().any(|part| part != "weight" && part != "bias");
+    if unknown || rank("weight") != 2 {
+        let what = match module.contains_key("running_mean") {
+            true => "a batch normalisation, and a state_dict does not say where it stands; fold it into the layer beside it, or export ONNX".to_owned(),
+            false if rank("weight") == 1 => "a normalisation of each step's values (such as LayerNorm), which is not taken".to_owned(),
+            false => format!("tensor {first} is of no module that is taken; name it with --map {title}=NAME, or leave it out with --map {title}="),
+        };
+        return Err(Problem::refused(title, what));
+    }
+    let weight = module["weight"].matrix(&format!("{title}.weight"))?;
+    let bias = module.get("bias").map(|bias| bias.values.clone());
+    Ok(Layer::Dense { weight, bias }.named(title))
+}
