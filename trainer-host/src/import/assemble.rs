@@ -272,7 +272,7 @@ impl Growing {
             ));
         };
         let inputs = first.w_x.ncols();
-        let peepholes = self.recurrent.iter().any(|layer| layer.peephole.is_some());
+        let peepholes = self.has_peepholes();
         let width = self.width.expect("the LSTM has a width");
         let output = match self.pending.take() {
             Some(linear) => linear.layer(),
@@ -283,26 +283,7 @@ impl Growing {
             }
         };
         let ending = self.ending.unwrap_or(Ending::Plain);
-        let config = NetworkConfig {
-            inputs,
-            hidden: self
-                .recurrent
-                .iter()
-                .map(|layer| layer.w_h.ncols())
-                .collect(),
-            cell: Cell::Lstm { peepholes },
-            dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),
-            outputs: output.bias.len(),
-            head: match ending {
-                Ending::Plain => Head::Linear,
-                Ending::Softmax | Ending::LogSoftmax => Head::Softmax,
-                Ending::Sigmoid => Head::Sigmoid,
-            },
-            mode: match self.last_step {
-                true => Mode::SequenceToOne,
-                false => Mode::SequenceToSequence,
-            },
-        };
+        let config = self.config(inputs, output.bias.len(), ending);
         (config.validate())
             .map_err(|error| Problem::Open(format!("too large or too deep: {error}")))?;
         let recurrent = self.recurrent.into_iter().map(|mut layer| {
@@ -326,6 +307,37 @@ impl Growing {
             ending,
             notes: source.notes.iter().cloned().chain(self.notes).collect(),
         })
+    }
+
+    /// Whether any LSTM has peepholes: then all have.
+    fn has_peepholes(&self) -> bool {
+        self.recurrent.iter().any(|layer| layer.peephole.is_some())
+    }
+
+    /// The structure of what has grown.
+    fn config(&self, inputs: usize, outputs: usize, ending: Ending) -> NetworkConfig {
+        NetworkConfig {
+            inputs,
+            hidden: self
+                .recurrent
+                .iter()
+                .map(|layer| layer.w_h.ncols())
+                .collect(),
+            cell: Cell::Lstm {
+                peepholes: self.has_peepholes(),
+            },
+            dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),
+            outputs,
+            head: match ending {
+                Ending::Plain => Head::Linear,
+                Ending::Softmax | Ending::LogSoftmax => Head::Softmax,
+                Ending::Sigmoid => Head::Sigmoid,
+            },
+            mode: match self.last_step {
+                true => Mode::SequenceToOne,
+                false => Mode::SequenceToSequence,
+            },
+        }
     }
 }
 

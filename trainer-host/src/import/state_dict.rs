@@ -37,40 +37,28 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| Problem::Damaged(format!("safetensors: {error}")))?;
     let modules = modules(&tensors, hints)?;
-    let mut names: Vec<&String> = modules.keys().collect();
-    names.sort_by_cached_key(|name| natural(name));
-    let (mut recurrent, mut linear) = (Vec::new(), Vec::new());
-    for name in names {
-        let module = &modules[name];
-        match module.contains_key("weight_ih_l0") || module.contains_key("weight_ih") {
-            true => recurrent.extend(lstms(name, module)?),
-            false => linear.push(dense(name, module)?),
-        }
-    }
-    let lstms = list(&recurrent);
-    let mut notes = vec![format!(
-        "layers in this order: {}",
-        list_of(&recurrent, &linear)
-    )];
-    let pooling = match hints.pooling {
-        Some(pooling) => pooling,
-        None => {
-            notes.push("a state_dict does not say which steps are read; the last one is (--steps reads each)".into());
-            Pooling::default()
-        }
-    };
-    let mut layers = recurrent;
-    let pooled = "the pooling";
-    match pooling {
-        Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
-        Pooling::Steps => {}
-        Pooling::Mean => return Err(Problem::later(pooled, Kind::MeanPooling)),
-        Pooling::Max => return Err(Problem::later(pooled, Kind::MaxPooling)),
-    }
-    if lstms.is_empty() {
+    let (mut layers, linear) = modules_in_order(&modules)?;
+    if layers.is_empty() {
         return Err(Problem::Open(
             "no nn.LSTM in it: no name ends in weight_ih_l0; name its modules with --map".into(),
         ));
+    }
+    let mut notes = vec![format!(
+        "layers in this order: {}",
+        list(layers.iter().chain(&linear))
+    )];
+    let pooling = hints.pooling.unwrap_or_default();
+    if hints.pooling.is_none() {
+        notes.push(
+            "a state_dict does not say which steps are read; the last one is (--steps reads each)"
+                .into(),
+        );
+    }
+    match pooling {
+        Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
+        Pooling::Steps => {}
+        Pooling::Mean => return Err(Problem::later("the pooling", Kind::MeanPooling)),
+        Pooling::Max => return Err(Problem::later("the pooling", Kind::MaxPooling)),
     }
     let relu = linear.len() > 1 && !hints.linear_head;
     if relu {
@@ -100,16 +88,34 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     })
 }
 
-fn list(layers: &[NamedLayer]) -> String {
-    let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
-    names.join(", ")
+/// The LSTMs, and the linear layers.
+fn modules_in_order(
+    modules: &BTreeMap<String, Module>,
+) -> Result<(Vec<NamedLayer>, Vec<NamedLayer>), Problem> {
+    let mut names: Vec<&String> = modules.keys().collect();
+    names.sort_by_cached_key(|name| natural(name));
+    // A convolution says more of the network than what stands beside it.
+    let is_convolution = |name: &&&String| {
+        let weight = modules[**name].get("weight");
+        weight.is_some_and(|weight| weight.shape.len() >= 3)
+    };
+    if let Some(name) = names.iter().find(is_convolution) {
+        return Err(Problem::later(name.as_str(), Kind::Convolution));
+    }
+    let (mut recurrent, mut linear) = (Vec::new(), Vec::new());
+    for name in names {
+        let module = &modules[name];
+        match module.contains_key("weight_ih_l0") || module.contains_key("weight_ih") {
+            true => recurrent.extend(lstms(name, module)?),
+            false => linear.push(dense(name, module)?),
+        }
+    }
+    Ok((recurrent, linear))
 }
 
-fn list_of(recurrent: &[NamedLayer], linear: &[NamedLayer]) -> String {
-    match linear.is_empty() {
-        true => list(recurrent),
-        false => format!("{}, {}", list(recurrent), list(linear)),
-    }
+fn list<'a>(layers: impl Iterator<Item = &'a NamedLayer>) -> String {
+    let names: Vec<&str> = layers.map(|layer| layer.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// Every tensor, renamed by the map, under its module.
@@ -290,9 +296,6 @@ fn dense(name: &str, module: &Module) -> Result<NamedLayer, Problem> {
     };
     let first = module.keys().next().map_or("", String::as_str);
     let rank = |part: &str| module.get(part).map_or(0, |tensor| tensor.shape.len());
-    if rank("weight") >= 3 {
-        return Err(Problem::later(title, Kind::Convolution));
-    }
     let unknown = module.keys().any(|part| part != "weight" && part != "bias");
     if unknown || rank("weight") != 2 {
         let what = match module.contains_key("running_mean") {

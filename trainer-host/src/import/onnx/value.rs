@@ -75,100 +75,88 @@ pub(super) fn axis_number(axis: i64, rank: usize) -> Option<usize> {
 impl Tensor {
     /// The constant.
     pub(super) fn value(&self) -> Result<Value, Problem> {
-        let damaged = |why: &str| {
-            let name = match self.name.as_str() {
-                "" => "a constant",
-                name => name,
-            };
-            Problem::Damaged(format!("tensor {name}: {why}"))
-        };
         if self.data_location == 1 {
             return Err(Problem::refused(
-                format!("tensor {}", self.name),
+                self.title(),
                 "its values lie in another file; save the model with its data in one file",
             ));
         }
-        let shape: Option<Vec<usize>> =
-            self.dims.iter().map(|n| usize::try_from(*n).ok()).collect();
-        let shape = shape.ok_or_else(|| damaged("it has a negative size"))?;
+        let shape = self.dims.iter().map(|n| usize::try_from(*n).ok());
+        let shape: Option<Vec<usize>> = shape.collect();
+        let shape = shape.ok_or_else(|| self.damaged("it has a negative size"))?;
         let count = shape
             .iter()
             .try_fold(1usize, |product, n| product.checked_mul(*n));
-        let count = count.ok_or_else(|| damaged("its shape is too large"))?;
-        let raw = |size: usize| match &self.raw_data {
-            Some(raw) if Some(raw.len()) == count.checked_mul(size) => Ok(Some(raw)),
-            Some(raw) => Err(damaged(&format!(
-                "{shape:?} values and {} bytes",
-                raw.len()
-            ))),
-            None => Ok(None),
+        let count = count.ok_or_else(|| self.damaged("its shape is too large"))?;
+        let missing =
+            |found: usize| self.damaged(&format!("{shape:?} values, of which {found} are there"));
+        if let 6 | 7 = self.data_type {
+            let values = self.ints();
+            return match values.len() == count && shape.len() <= 1 {
+                true => Ok(Value::Ints {
+                    scalar: shape.is_empty(),
+                    values: values.into_iter().map(Some).collect(),
+                }),
+                false => Err(missing(values.len())),
+            };
+        }
+        let values = self.floats()?;
+        match values.len() == count {
+            true => Ok(Value::Floats { shape, values }),
+            false => Err(missing(values.len())),
+        }
+    }
+
+    /// For messages.
+    fn title(&self) -> String {
+        match self.name.as_str() {
+            "" => "a constant".into(),
+            name => format!("tensor {name}"),
+        }
+    }
+
+    fn damaged(&self, why: &str) -> Problem {
+        Problem::Damaged(format!("{}: {why}", self.title()))
+    }
+
+    fn ints(&self) -> Vec<i64> {
+        match (self.data_type, &self.raw_data) {
+            (6, Some(raw)) => chunks(raw, |b| i64::from(i32::from_le_bytes(b))),
+            (6, None) => self.int32_data.iter().map(|v| i64::from(*v)).collect(),
+            (_, Some(raw)) => chunks(raw, i64::from_le_bytes),
+            (_, None) => self.int64_data.clone(),
+        }
+    }
+
+    fn floats(&self) -> Result<Vec<f32>, Problem> {
+        let halves = |of: fn(u16) -> f32| match &self.raw_data {
+            Some(raw) => chunks(raw, |b| of(u16::from_le_bytes(b))),
+            None => self
+                .int32_data
+                .iter()
+                .map(|bits| of(*bits as u16))
+                .collect(),
         };
-        let floats = match self.data_type {
-            1 => match raw(4)? {
-                Some(raw) => chunks(raw, |b| f32::from_le_bytes(b)),
-                None => self.float_data.clone(),
-            },
-            11 => match raw(8)? {
-                Some(raw) => chunks(raw, |b| f64::from_le_bytes(b) as f32),
-                None => self.double_data.iter().map(|v| *v as f32).collect(),
-            },
-            10 | 16 => {
-                let of = if self.data_type == 10 {
-                    half::from_f16
-                } else {
-                    half::from_bf16
-                };
-                match raw(2)? {
-                    Some(raw) => chunks(raw, |b| of(u16::from_le_bytes(b))),
-                    None => self
-                        .int32_data
-                        .iter()
-                        .map(|bits| of(*bits as u16))
-                        .collect(),
-                }
-            }
-            6 | 7 => {
-                let values: Vec<i64> = match (
-                    self.data_type,
-                    raw(if self.data_type == 6 { 4 } else { 8 })?,
-                ) {
-                    (6, Some(raw)) => chunks(raw, |b| i64::from(i32::from_le_bytes(b))),
-                    (6, None) => self.int32_data.iter().map(|v| i64::from(*v)).collect(),
-                    (_, Some(raw)) => chunks(raw, |b| i64::from_le_bytes(b)),
-                    (_, None) => self.int64_data.clone(),
-                };
-                if values.len() != count || shape.len() > 1 {
-                    return Err(damaged(&format!(
-                        "{shape:?} whole numbers, of which {} are there",
-                        values.len()
-                    )));
-                }
-                let scalar = shape.is_empty();
-                let values = values.into_iter().map(Some).collect();
-                return Ok(Value::Ints { scalar, values });
-            }
-            other => {
+        Ok(match (self.data_type, &self.raw_data) {
+            (1, Some(raw)) => chunks(raw, f32::from_le_bytes),
+            (1, None) => self.float_data.clone(),
+            (11, Some(raw)) => chunks(raw, |b| f64::from_le_bytes(b) as f32),
+            (11, None) => self.double_data.iter().map(|v| *v as f32).collect(),
+            (10, _) => halves(half::from_f16),
+            (16, _) => halves(half::from_bf16),
+            (other, _) => {
                 return Err(Problem::refused(
-                    format!("tensor {}", self.name),
+                    self.title(),
                     format!(
                         "its type (number {other} of ONNX) is neither float nor int32 or int64; export the network in float32"
                     ),
                 ));
             }
-        };
-        if floats.len() != count {
-            return Err(damaged(&format!(
-                "{shape:?} values, of which {} are there",
-                floats.len()
-            )));
-        }
-        Ok(Value::Floats {
-            shape,
-            values: floats,
         })
     }
 }
 
+/// Numbers of `N` bytes each; what is left over is no number.
 fn chunks<const N: usize, T>(raw: &[u8], of: impl Fn([u8; N]) -> T) -> Vec<T> {
     let chunk = |chunk: &[u8]| {
         let mut bytes = [0; N];

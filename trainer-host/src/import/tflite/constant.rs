@@ -95,42 +95,44 @@ impl Tensor<'_> {
                 ));
             }
         };
-        let sizes = self.shape.iter().map(|n| usize::try_from(*n).ok());
+        let sizes: Option<Vec<usize>> = self
+            .shape
+            .iter()
+            .map(|n| usize::try_from(*n).ok())
+            .collect();
+        let sizes = sizes.ok_or("it has a negative size")?;
         let count = sizes
-            .clone()
-            .try_fold(1usize, |product, n| product.checked_mul(n?));
+            .iter()
+            .try_fold(1usize, |product, n| product.checked_mul(*n));
         if count.and_then(|count| count.checked_mul(size)) != Some(self.data.len()) {
+            let (shape, bytes) = (&self.shape, self.data.len());
             return Err(format!(
-                "it is no constant, or {} bytes do not make the shape {:?}",
-                self.data.len(),
-                self.shape
+                "it is no constant, or {bytes} bytes do not make the shape {shape:?}"
             ));
         }
         let chunks = self.data.chunks_exact(size);
         match self.kind {
-            0 => {
-                return Ok(chunks
-                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                    .collect());
-            }
-            1 => {
-                return Ok(chunks
-                    .map(|b| half::from_f16(u16::from_le_bytes([b[0], b[1]])))
-                    .collect());
-            }
-            _ => {}
+            0 => Ok(chunks
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect()),
+            1 => Ok(chunks
+                .map(|b| half::from_f16(u16::from_le_bytes([b[0], b[1]])))
+                .collect()),
+            _ => self.dequantised(&sizes, chunks),
         }
-        let codes = chunks.map(|b| match *b {
-            [a] => i64::from(a as i8),
-            [a, b] => i64::from(i16::from_le_bytes([a, b])),
-            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
-            _ => 0,
-        });
+    }
+
+    /// Each code by its channel's scale and zero point, or by the only ones.
+    fn dequantised(
+        &self,
+        sizes: &[usize],
+        codes: std::slice::ChunksExact<'_, u8>,
+    ) -> Result<Vec<f32>, String> {
         let axis = usize::try_from(self.quantised_axis).unwrap_or(usize::MAX);
-        let along = sizes.clone().nth(axis).flatten().unwrap_or(1).max(1);
-        let inner: usize = sizes
+        let along = sizes.get(axis).copied().unwrap_or(1).max(1);
+        let inner = sizes
+            .iter()
             .skip(axis.saturating_add(1))
-            .flatten()
             .product::<usize>()
             .max(1);
         if ![1, along].contains(&self.scale.len()) {
@@ -139,19 +141,23 @@ impl Tensor<'_> {
                 self.scale.len()
             ));
         }
-        Ok(codes
-            .enumerate()
-            .map(|(k, code)| {
-                let channel = k / inner % along;
-                let of = |n: usize| channel.min(n.saturating_sub(1));
-                let scale = self.scale[of(self.scale.len())];
-                let zero = self
-                    .zero_point
-                    .get(of(self.zero_point.len()))
-                    .copied()
-                    .unwrap_or(0);
-                (f64::from(scale) * code.saturating_sub(zero) as f64) as f32
-            })
-            .collect())
+        let codes = codes.map(|bytes| match *bytes {
+            [a] => i64::from(a as i8),
+            [a, b] => i64::from(i16::from_le_bytes([a, b])),
+            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+            _ => 0,
+        });
+        let values = codes.enumerate().map(|(k, code)| {
+            let channel = k / inner % along;
+            let of = |count: usize| channel.min(count.saturating_sub(1));
+            let scale = self.scale[of(self.scale.len())];
+            let zero = self
+                .zero_point
+                .get(of(self.zero_point.len()))
+                .copied()
+                .unwrap_or(0);
+            (f64::from(scale) * code.saturating_sub(zero) as f64) as f32
+        });
+        Ok(values.collect())
     }
 }

@@ -34,6 +34,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Source, Problem> {
         time_first: false,
         rank: 3,
     };
+    // What a whole network is stands in one of its operators, which need not be the first.
+    for operator in &graph.operators {
+        refuse_kinds(operator.code, &chain.title(operator))?;
+    }
     for operator in &graph.operators {
         chain.operator(operator)?;
     }
@@ -62,7 +66,6 @@ struct Chain<'a> {
 impl Chain<'_> {
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Problem> {
         let title = self.title(operator);
-        refuse_kinds(operator.code, &title)?;
         // Integer files name what is added before what it is added to as often as after it.
         if !operator.inputs.contains(&self.at) {
             return Err(Problem::refused(
