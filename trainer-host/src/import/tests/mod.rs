@@ -151,11 +151,10 @@ fn files_of_other_programs_are_the_same_network_or_refused_by_name() {
             true => is_refused_by_name(&case),
             false => is_same(&case),
         };
-        (if is_refused {
-            refused += 1
-        } else {
-            imported += 1
-        });
+        match is_refused {
+            true => refused += 1,
+            false => imported += 1,
+        }
         wrong.extend(
             outcome
                 .err()
