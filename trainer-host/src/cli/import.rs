@@ -215,7 +215,7 @@ fn calibration(args: &Args) -> anyhow::Result<Calibration> {
         (Some(path), _) if path.ends_with(".npy") => Calibration::Inputs(path.into()),
         (Some(source), _) => Calibration::Data {
             source: source.clone(),
-            options,
+            options: Box::new(options),
         },
         (None, Some(inputs)) => Calibration::Inputs(inputs.clone()),
         (None, None) => Calibration::Guessed,

@@ -27,7 +27,7 @@ pub enum Calibration {
         /// A path or built-in data.
         source: String,
         /// How it is read.
-        options: Options,
+        options: Box<Options>,
     },
     /// Nothing: ranges are guessed from inputs that are drawn.
     Guessed,

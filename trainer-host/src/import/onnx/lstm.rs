@@ -129,7 +129,7 @@ impl Walk<'_> {
         };
         match self.optional(node, n)? {
             None => Ok(()),
-            Some(Value::Filled(value)) if value == 0.0 => Ok(()),
+            Some(Value::Filled(0.0)) => Ok(()),
             Some(Value::Floats { shape, values }) if values.iter().all(|value| *value == 0.0) => {
                 match shape.last() {
                     Some(size) if *size != units => refuse(&format!(
