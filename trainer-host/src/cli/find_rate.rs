@@ -47,7 +47,7 @@ struct Found {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let config = with_data(args.settings.effective()?)?;
+    let config = with_data(args.settings.suited()?)?;
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!("{key}: find-rate searches for training from fresh weights; omit this setting");
     }

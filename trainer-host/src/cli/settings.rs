@@ -1,5 +1,5 @@
-//! Where the settings of training come from: the defaults, then a file, then `--set`, then the other
-//! flags.
+//! Where the settings of training come from: the defaults that suit the recordings, then a file, then `--set`, then
+//! the other flags.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,10 @@ use anyhow::Context;
 
 use super::data_args::ReadArgs;
 use super::levers::Levers;
+use crate::data;
 use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
+use crate::train::{Recordings, TrainConfig};
 
 /// Everything that determines a run.
 #[derive(Debug, clap::Args)]
@@ -39,15 +41,40 @@ struct FileFlags {
 
 impl Settings {
     /// The resulting settings.
-    pub(super) fn effective(self) -> anyhow::Result<ConfigFile> {
+    pub(super) fn effective(&self) -> anyhow::Result<ConfigFile> {
+        self.over_defaults(&TrainConfig::default())
+    }
+
+    /// The resulting settings, over the defaults that suit the recordings. Where those are not the general ones, a
+    /// line says which they are.
+    pub(super) fn suited(&self) -> anyhow::Result<ConfigFile> {
+        let settings = self.effective()?;
+        let Some(source) = &settings.source else {
+            return Ok(settings);
+        };
+        let recordings = Recordings::of(&data::open(source, &settings.data)?.train);
+        let train = |defaults: &TrainConfig| self.over_defaults(defaults).map(|s| s.train);
+        let defaults = recordings.defaults(train)?;
+        let settings = self.over_defaults(&defaults)?;
+        if let Some(line) = recordings.derived(&defaults, &settings.train) {
+            eprintln!("{line}");
+        }
+        Ok(settings)
+    }
+
+    /// The resulting settings, with `defaults` for training.
+    fn over_defaults(&self, defaults: &TrainConfig) -> anyhow::Result<ConfigFile> {
         let file = match &self.file.config {
-            Some(path) => ConfigFile::read(path)?,
-            None => ConfigFile::default(),
+            Some(path) => ConfigFile::read_over(defaults, path)?,
+            None => ConfigFile {
+                train: defaults.clone(),
+                ..ConfigFile::default()
+            },
         };
         let mut settings = file.with_settings(&self.file.set)?;
-        settings.source = self.source.or(settings.source);
+        settings.source = self.source.clone().or(settings.source);
         self.read.apply(&mut settings.data)?;
-        self.levers.apply(&mut settings.train)?;
+        self.levers.clone().apply(&mut settings.train)?;
         settings.train.validate()?;
         Ok(settings)
     }

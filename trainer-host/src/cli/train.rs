@@ -66,7 +66,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let mut settings = args.settings.effective()?;
+    let mut settings = args.settings.suited()?;
     if settings.source.is_some() {
         settings.train = with_known_split(with_data(settings.clone())?)?.train;
     }

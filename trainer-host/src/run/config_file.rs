@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::data::Options;
 use crate::files::atomic::{self, WriteFileError};
@@ -79,7 +80,25 @@ impl ConfigFile {
     /// # Errors
     /// When it cannot be read, has unknown keys or values of another kind.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_over(&TrainConfig::default(), path)
+    }
+
+    /// [`ConfigFile::read`], where a key of training that the file leaves out has its value of `defaults`. A table
+    /// with a `kind` takes nothing from there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_over(defaults: &TrainConfig, path: &Path) -> Result<Self, ConfigError> {
+        // Whatever is wrong in the file is found here, with its place.
         let mut config: Self = read(path)?;
+        if *defaults != TrainConfig::default() {
+            config.train = over(defaults, read(path)?).map_err(|error| ConfigError::Malformed {
+                path: path.to_owned(),
+                line: 1,
+                column: 1,
+                problem: error.to_string(),
+            })?;
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let Self {
             source,
@@ -164,6 +183,27 @@ impl ConfigFile {
 
     fn to_table(&self) -> Result<toml::Table, String> {
         toml::Table::try_from(self).map_err(|error| error.to_string())
+    }
+}
+
+/// The table `train` of `file` over `defaults`.
+fn over(defaults: &TrainConfig, file: Value) -> Result<TrainConfig, serde_json::Error> {
+    let mut merged = serde_json::to_value(defaults)?;
+    if let Some(train) = file.get("train") {
+        merge(&mut merged, train);
+    }
+    serde_json::from_value(merged)
+}
+
+/// Puts the keys of `upper` into `lower`; a table that has no `kind` goes key by key.
+fn merge(lower: &mut Value, upper: &Value) {
+    match (lower, upper) {
+        (Value::Object(lower), Value::Object(upper)) if !upper.contains_key("kind") => {
+            for (key, value) in upper {
+                merge(lower.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (lower, upper) => lower.clone_from(upper),
     }
 }
 

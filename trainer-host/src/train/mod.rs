@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, distillation → config → qat → observer, validation, batches → trainer → find_rate
+//! error, state → augmentation, distillation → config → derived_defaults, qat → observer, validation, batches → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
@@ -10,6 +10,7 @@
 mod augmentation;
 mod batches;
 mod config;
+mod derived_defaults;
 mod distillation;
 mod error;
 mod find_rate;
@@ -21,6 +22,7 @@ mod validation;
 
 pub use augmentation::Augmentation;
 pub use config::{CLASS_DROPOUT, CLASS_INPUT_NOISE, EarlyStopping, SplitRule, TrainConfig};
+pub use derived_defaults::{FEW, Recordings, UPDATES, VALIDATED};
 pub use distillation::Distillation;
 pub use error::TrainError;
 pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};

@@ -57,6 +57,35 @@ fn a_configuration_file_holds_what_flags_override() {
 }
 
 #[test]
+fn defaults_for_few_recordings_are_said_and_printed_and_give_way() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    // 40 recordings in batches of 8 make 5 updates an epoch.
+    let print = |flags: &[&str]| -> (toml::Table, String) {
+        let arguments = [&["train", "ramps.csv", "--print-config"], flags].concat();
+        let output = bench.run(&arguments);
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        (table["train"].as_table().unwrap().clone(), said)
+    };
+    let (train, said) = print(&[]);
+    assert_eq!(train["epochs"].as_integer(), Some(400));
+    assert_eq!(train["validation_share"].as_float(), Some(0.0));
+    assert!(
+        said.contains("40 sequences") && said.contains("2000 updates"),
+        "{said}"
+    );
+    let (train, said) = print(&["--epochs", "7", "--set", "train.batch_size=3"]);
+    assert_eq!(train["epochs"].as_integer(), Some(7));
+    assert_eq!(train["batch_size"].as_integer(), Some(3));
+    assert!(!said.contains("epochs"), "{said}");
+    let (train, _) = print(&["--early-stopping", "3"]);
+    assert_eq!(train["validation_share"].as_float(), Some(0.15));
+}
+
+#[test]
 fn unknown_settings_name_the_nearest_known_one() {
     let bench = Bench::new();
     bench.file("bad.toml", b"[train]\nepoch = 3\n");

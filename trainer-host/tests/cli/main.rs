@@ -20,10 +20,19 @@ use std::path::PathBuf;
 
 use bench::Bench;
 
-/// Trains a small network into `run`.
+/// Trains a small network into `run`, with a validation part however few recordings there are.
 fn train(bench: &Bench, data: &str, extra: &[&str]) -> String {
     let mut arguments = vec![
-        "train", data, "--out", "run", "--epochs", "3", "--hidden", "6",
+        "train",
+        data,
+        "--out",
+        "run",
+        "--epochs",
+        "3",
+        "--hidden",
+        "6",
+        "--validation-share",
+        "0.15",
     ];
     arguments.extend(extra);
     bench.succeed(&arguments)

@@ -16,6 +16,8 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
         "3",
         "--hidden",
         "6",
+        "--validation-share",
+        "0.2",
         "--seeds",
         "3,5",
         "--json",
@@ -37,6 +39,8 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
         "4",
         "--hidden",
         "6",
+        "--validation-share",
+        "0.2",
         "--seeds",
         "3",
     ]);

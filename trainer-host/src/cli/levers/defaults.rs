@@ -1,5 +1,5 @@
-//! The defaults in the help of the flags, computed from [`TrainConfig::default`] and the like, so that help and
-//! behaviour cannot differ.
+//! The defaults in the help of the flags, computed from [`TrainConfig::default`], [`Recordings::defaults`] and the
+//! like, so that help and behaviour cannot differ.
 
 use clap::{ArgMatches, Command, Error, FromArgMatches};
 
@@ -8,21 +8,32 @@ use super::{Flags, Levers};
 use crate::loss::Loss;
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
-use crate::train::{CLASS_DROPOUT, CLASS_INPUT_NOISE, Distillation, EarlyStopping, TrainConfig};
+use crate::train::{
+    CLASS_DROPOUT, CLASS_INPUT_NOISE, Distillation, EarlyStopping, FEW, Recordings, TrainConfig,
+    UPDATES, VALIDATED,
+};
 
 type Default = fn(&TrainConfig) -> String;
 
 /// The default of each flag that has one, by the flag's name as a field.
-const DEFAULTS: [(&str, Default); 35] = [
+const DEFAULTS: [(&str, Default); 36] = [
     ("hidden", |c| sizes(&c.hidden)),
     ("dense", |c| sizes(&c.dense)),
     ("forget_bias", |c| c.forget_bias.to_string()),
+    ("chrono_steps", |_| {
+        format!("none; {FEW_MEANS}: the steps of the middle one")
+    }),
     ("input_weights", |c| name(c.initialisation.input)),
     ("recurrent_weights", |c| name(c.initialisation.recurrent)),
-    ("epochs", |c| c.epochs.to_string()),
-    ("batch_size", |c| c.batch_size.to_string()),
+    ("epochs", |c| {
+        format!("{}, or as many as make {UPDATES} updates", c.epochs)
+    }),
+    ("batch_size", |c| or_few(c, |c| c.batch_size.to_string())),
     ("truncate", |c| or(c.truncate, "all")),
-    ("validation_share", |c| c.validation_share.to_string()),
+    ("validation_share", |c| {
+        let general = c.validation_share;
+        format!("{general}; with less than {VALIDATED} sequences of one class each: 0")
+    }),
     ("early_stopping", |c| {
         or(c.early_stopping.map(|early| early.patience), "never")
     }),
@@ -52,7 +63,9 @@ const DEFAULTS: [(&str, Default); 35] = [
         format!("{adam}, adamw {adamw}")
     }),
     ("clip_norm", |c| c.clip_norm.to_string()),
-    ("learning_rate", |c| c.learning_rate.to_string()),
+    ("learning_rate", |c| {
+        or_few(c, |c| c.learning_rate.to_string())
+    }),
     ("schedule", |c| name(c.schedule.kind())),
     ("warm_up", |_| {
         let of = |kind| warm_up(kind).unwrap_or_default();
@@ -74,11 +87,32 @@ const DEFAULTS: [(&str, Default); 35] = [
     ("dropout", |_| for_classes(CLASS_DROPOUT)),
     ("recurrent_dropout", |c| c.recurrent_dropout.to_string()),
     ("candidate_dropout", |c| c.candidate_dropout.to_string()),
-    ("time_shift", |c| c.augmentation.time_shift.to_string()),
+    ("time_shift", |c| {
+        let general = c.augmentation.time_shift;
+        format!("{general}; {FEW_MEANS}: a twentieth of the steps of the middle one")
+    }),
     ("scaling", |c| c.augmentation.scaling.to_string()),
     ("temperature", |_| distillation().temperature.to_string()),
     ("distil_weight", |_| distillation().weight.to_string()),
 ];
+
+/// Where the defaults for few recordings apply.
+const FEW_MEANS: &str = "with less than 200 sequences of one class each";
+const _: () = assert!(FEW == 200, "FEW_MEANS says the number");
+
+/// The general default, and the one for few recordings.
+fn or_few(general: &TrainConfig, text: Default) -> String {
+    let fewest = Recordings {
+        sequences: 1,
+        median_steps: 100,
+        most_steps: 100,
+        all_steps: 100,
+        one_class: true,
+        must_split: false,
+    };
+    let Ok(few) = fewest.defaults(|defaults| Ok::<_, std::convert::Infallible>(defaults.clone()));
+    format!("{}; {FEW_MEANS}: {}", text(general), text(&few))
+}
 
 fn sizes(sizes: &[usize]) -> String {
     let texts: Vec<String> = sizes.iter().map(usize::to_string).collect();

@@ -20,7 +20,7 @@ use crate::schedule::ScheduleKind;
 use crate::train::TrainConfig;
 
 /// All flags. [`Levers`] adds their defaults to the help.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 struct Flags {
     #[command(flatten)]
     network: NetworkFlags,
@@ -38,7 +38,7 @@ struct Flags {
     fitting: FittingFlags,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
     /// Hidden units of each LSTM layer, separated by commas.
@@ -74,7 +74,7 @@ struct NetworkFlags {
     recurrent_weights: Option<RecurrentWeights>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Training")]
 struct RunFlags {
     /// Passes over the training part.
@@ -110,7 +110,7 @@ struct RunFlags {
     split_seed: Option<u64>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Loss")]
 struct LossFlags {
     /// Loss.
@@ -127,7 +127,7 @@ struct LossFlags {
     class_weights: Option<ClassWeights>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Optimiser")]
 struct OptimiserFlags {
     /// Optimiser.
@@ -147,7 +147,7 @@ struct OptimiserFlags {
     clip_norm: Option<f32>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Learning rate")]
 struct ScheduleFlags {
     /// Largest learning rate of the schedule; `find-rate` proposes one.
@@ -168,7 +168,7 @@ struct ScheduleFlags {
     rate_epochs: Option<usize>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Against over-fitting")]
 struct OverfittingFlags {
     /// Deviation of the noise (jitter) on the normalised inputs.
@@ -195,7 +195,7 @@ struct OverfittingFlags {
     scaling: Option<f32>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Making it fit")]
 struct FittingFlags {
     /// Start from the network of this run, with its sizes and its normalisation.
@@ -220,7 +220,7 @@ struct FittingFlags {
 }
 
 /// The flags that change a training configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Levers(Flags);
 
 impl Levers {
