@@ -253,6 +253,7 @@ mod tests {
     fn configurations_of_the_repository_are_left_alone() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
         let sizes = [
+            ("article", 40, true),
             ("ecg5000", 500, true),
             ("etth1", 8592, false),
             ("fsdd", 2700, true),

@@ -11,7 +11,7 @@ fn a_configuration_file_holds_what_flags_override() {
     bench.file("ramps.csv", ramps().as_bytes());
     bench.file(
         "ramps.toml",
-        b"source = \"ramps.csv\"\n[train]\nhidden = [5]\nepochs = 2\nbatch_size = 8\n",
+        b"source = \"ramps.csv\"\n[train]\nhidden = [5]\nepochs = 2\nbatch_size = 8\nvalidation_share = 0.15\n",
     );
     let printed = bench.succeed(&[
         "train",
