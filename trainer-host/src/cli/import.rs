@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::ValueEnum;
 
 use super::Printer;
-use super::data_args::ReadArgs;
-use crate::data::{Normalisation, Options};
+use crate::data::Normalisation;
 use crate::import::{
     Assembled, Calibration, Ending, Hints, Imported, Pooling, assemble, check, open, read_scaler,
     write_run,
@@ -42,8 +41,6 @@ pub(super) struct Args {
     scaler: Vec<PathBuf>,
     #[command(flatten)]
     open: OpenArgs,
-    #[command(flatten)]
-    read: ReadArgs,
 }
 
 /// What a file may leave open.
@@ -174,7 +171,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let calibration = calibration(&args)?;
+    let calibration = calibration(&args);
     let imported = write_run(
         (&args.file, &source),
         &assembled,
@@ -208,18 +205,16 @@ fn set_scaler(assembled: &mut Assembled, scaler: Normalisation, file: &Path) -> 
     Ok(())
 }
 
-fn calibration(args: &Args) -> anyhow::Result<Calibration> {
-    let mut options = Options::default();
-    (args.read.apply(&mut options)).context("flags for reading --calibrate")?;
-    Ok(match (&args.calibrate, args.check.first()) {
+fn calibration(args: &Args) -> Calibration {
+    match (&args.calibrate, args.check.first()) {
         (Some(path), _) if path.ends_with(".npy") => Calibration::Inputs(path.into()),
         (Some(source), _) => Calibration::Data {
             source: source.clone(),
-            options: Box::new(options),
+            options: Box::default(),
         },
         (None, Some(inputs)) => Calibration::Inputs(inputs.clone()),
         (None, None) => Calibration::Guessed,
-    })
+    }
 }
 
 fn text(imported: &Imported) -> String {

@@ -198,7 +198,7 @@ fn labelled(
     let place = || Path::new(source);
     if schema.channels.len() != own.channels.len() {
         let text = format!(
-            "it has {} channels, and the network reads {}; choose columns with --channels",
+            "it has {} channels, and the network reads {}; give data with the network's channels",
             schema.channels.len(),
             own.channels.len()
         );
