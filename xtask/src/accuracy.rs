@@ -83,6 +83,7 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
         print!("\n{}", table(&results, &options.columns())?);
+        print!("\n{}", balanced(&results, &options.columns())?);
         print!("\n{}", verdicts(&results)?);
     }
     Ok(())
@@ -201,6 +202,27 @@ fn table(results: &[Value], columns: &[String]) -> Result<String> {
     Ok(text)
 }
 
+/// The balanced accuracy of each classification in f32, which shows rare classes that the accuracy hides.
+fn balanced(results: &[Value], columns: &[String]) -> Result<String> {
+    let mut text =
+        String::from("Balanced accuracy in f32 on the test part in %, means over the seeds\n\n");
+    for result in results {
+        let (name, unit) = name_and_unit(result);
+        let Some(column) = columns.first().filter(|_| unit == 100.0) else {
+            continue;
+        };
+        let runs = result["integers"][column].as_array();
+        let runs = runs.with_context(|| format!("the results have no {column}"))?;
+        let shares = runs
+            .iter()
+            .map(|run| number(run, "/float/balanced_accuracy"));
+        let shares = shares.collect::<Result<Vec<f64>>>()?;
+        let mean = 100.0 * shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+        text += &format!("{name:<16} {mean:>10.2}\n");
+    }
+    Ok(text)
+}
+
 /// Whether the classifications meet the demands, for the columns that were measured.
 fn verdicts(results: &[Value]) -> Result<String> {
     let mut text = String::new();
@@ -261,6 +283,29 @@ mod tests {
         assert!(met("w8a8", [(0.897, 0.5), (0.897, 0.5)]));
         assert!(met("w4a16 QAT", [(0.89, 0.9), (0.9, 0.9)]));
         assert!(!met("w4a16 QAT", [(0.88, 0.9), (0.9, 0.9)]));
+    }
+
+    #[test]
+    fn balanced_accuracy_is_of_classifications_alone() {
+        let run = |share| json!({"float": {"balanced_accuracy": share}});
+        let result = |figure: &str| {
+            json!({
+                "experiment": figure,
+                "trained": {"test": {"figure": figure}},
+                "integers": {"w8a16": [run(0.5), run(0.6)]},
+            })
+        };
+        let results = [
+            result("accuracy"),
+            result("standardised-mean-squared-error"),
+        ];
+        let text = balanced(&results, &["w8a16".to_owned()]).unwrap();
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(rows.len(), 1);
+        assert!(
+            rows[0].starts_with("accuracy") && rows[0].ends_with("55.00"),
+            "{text}"
+        );
     }
 
     #[test]
