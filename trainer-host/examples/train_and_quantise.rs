@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
-use trainer_host::data::{self, Options, views};
+use trainer_host::data::{self, Options};
 use trainer_host::evaluate::score;
 use trainer_host::files::atomic;
 use trainer_host::integers::stream;
@@ -54,7 +54,7 @@ pub(crate) fn train_and_quantise(path: &Path) -> Result<(), Box<dyn std::error::
     // The integers on this host are those of every chip, bit for bit.
     let model = Model::parse(&chosen.bytes)?;
     let test = parts.test.as_ref().unwrap_or(&parts.train);
-    let outputs = stream::outputs(&model, &views(&test.sequences));
+    let outputs = stream::outputs(&model, &test.recordings());
     println!("integers: {}", score(test, &outputs).describe());
     atomic::write(path, &chosen.bytes)?;
     println!("{}: {} bytes", path.display(), chosen.bytes.len());

@@ -6,7 +6,7 @@
 //! # use std::sync::atomic::AtomicBool;
 //! use lstm_nostd::Model;
 //! use lstm_nostd::kernels::Scheme;
-//! use trainer_host::data::{self, Options, views};
+//! use trainer_host::data::{self, Options};
 //! use trainer_host::evaluate::score;
 //! use trainer_host::integers::stream;
 //! use trainer_host::run::Fitted;
@@ -27,7 +27,7 @@
 //! let chosen = choose((&network, &fitted), &parts.train, None, &request)?;
 //! let model = Model::parse(&chosen.bytes)?; // the integers that every chip computes
 //! let test = parts.test.expect("the digits have a test part");
-//! println!("{}", score(&test, &stream::outputs(&model, &views(&test.sequences))).describe());
+//! println!("{}", score(&test, &stream::outputs(&model, &test.recordings())).describe());
 //! std::fs::write(std::env::temp_dir().join("digits.lstm"), &*chosen.bytes)?;
 //! # Ok(())
 //! # }

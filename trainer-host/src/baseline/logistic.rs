@@ -211,8 +211,7 @@ mod tests {
             sequences,
             targets,
             outputs: vec!["low".into(), "middle".into(), "high".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

@@ -194,8 +194,7 @@ mod tests {
                 .collect(),
             targets: Targets::Class(classes),
             outputs: vec!["a".into(), "b".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

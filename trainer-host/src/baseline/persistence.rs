@@ -11,5 +11,5 @@ use crate::data::Dataset;
 /// (BP1): the last known value of output `o` for sequence `s`, in real units; `None` where nothing is forecast.
 pub fn value(data: &Dataset, s: usize, o: usize) -> Option<f64> {
     let origin = data.origin.as_ref()?;
-    Some(f64::from(origin.last_value(data.sequences[s].view(), o)))
+    Some(origin.last_value(data, s, o))
 }

@@ -4,7 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::data::{Fill, Forecast, Options};
+use crate::data::{Dataset, Fill, Forecast, Kind, Options, Window};
+
+/// Says what was read otherwise than it stands, a line each.
+pub(super) fn print_notes(data: &Dataset) {
+    for note in &data.notes {
+        eprintln!("note: {note}");
+    }
+}
 
 /// How to read data; see `trainer-host train --help`.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
@@ -13,10 +20,24 @@ pub(super) struct ReadArgs {
     /// File with the test part, if DATA does not contain it.
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
-    /// Long CSV: column that names the series [default: series_id].
+    /// What the targets are, if the data leaves it in doubt: classes or values.
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    task: Option<Kind>,
+    /// Cut recordings into windows of this many rows, with one target each.
+    #[arg(long, value_name = "ROWS")]
+    window: Option<usize>,
+    /// Rows from the begin of one window to the begin of the next [default: the rows of a window].
+    #[arg(long, value_name = "ROWS")]
+    step: Option<usize>,
+    /// Share of the test part, if the data has none: of the sequences, stratified or by group; of a forecast
+    /// or of one recording, the rows at the end.
+    #[arg(long, value_name = "SHARE")]
+    test_share: Option<f64>,
+    /// Long CSV: column that names the series [default: series_id; without this column, all rows are one series].
     #[arg(long, value_name = "COLUMN")]
     series: Option<String>,
-    /// Long CSV: column with the time, a number or a date; it increases within a series [default: t].
+    /// Long CSV: column with the time, a number or a date; it increases within a series [default: t, time or
+    /// timestamp].
     #[arg(long, value_name = "COLUMN")]
     time: Option<String>,
     /// Long CSV: column with the class [default: label].
@@ -71,15 +92,21 @@ struct ForecastArgs {
     /// Rows of the validation part, just before the test part [default: by --validation-share].
     #[arg(long, value_name = "ROWS")]
     validation_rows: Option<usize>,
-    /// Rows of the test part, at the end of each series [default: none].
+    /// Rows of the test part, at the end of each series [default: by --test-share].
     #[arg(long, value_name = "ROWS", conflicts_with = "test_share")]
     test_rows: Option<usize>,
-    /// The test part as a share of the rows.
-    #[arg(long, value_name = "SHARE")]
-    test_share: Option<f64>,
 }
 
 fn parse_fill(text: &str) -> Result<Fill, String> {
+    parse(text)
+}
+
+fn parse_kind(text: &str) -> Result<Kind, String> {
+    parse(text)
+}
+
+/// A word as a configuration file would have it.
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|error| error.to_string())
 }
@@ -100,6 +127,14 @@ impl ReadArgs {
     /// Applies these flags.
     pub(super) fn apply(&self, options: &mut Options) -> anyhow::Result<()> {
         self.forecast.apply(&mut options.forecast)?;
+        match &mut options.forecast {
+            Some(forecast) if self.test_share.is_some() => {
+                (forecast.test_rows, forecast.test_share) = (None, self.test_share);
+            }
+            _ => options.test_share = self.test_share.or(options.test_share),
+        }
+        self.apply_window(&mut options.window)?;
+        options.task = self.task.or(options.task);
         let columns = &mut options.columns;
         set(&mut columns.series, &self.series);
         set(&mut columns.time, &self.time);
@@ -119,6 +154,23 @@ impl ReadArgs {
         options.sizes.test = self.test_size.or(options.sizes.test);
         options.sizes.steps = self.steps.or(options.sizes.steps);
         set(&mut options.seed, &self.data_seed);
+        Ok(())
+    }
+
+    fn apply_window(&self, window: &mut Option<Window>) -> anyhow::Result<()> {
+        if let (None, Some(length)) = (&window, self.window) {
+            *window = Some(Window::new(length));
+        }
+        match window {
+            Some(window) => {
+                set(&mut window.length, &self.window);
+                window.step = self.step.or(window.step);
+            }
+            None if self.step.is_some() => {
+                bail!("--step is for windows; say with --window ROWS how long they are");
+            }
+            None => {}
+        }
         Ok(())
     }
 }
@@ -141,8 +193,8 @@ impl ForecastArgs {
         set(&mut forecast.stride, &self.stride);
         forecast.change |= self.change;
         forecast.validation_rows = self.validation_rows.or(forecast.validation_rows);
-        if self.test_rows.is_some() || self.test_share.is_some() {
-            (forecast.test_rows, forecast.test_share) = (self.test_rows, self.test_share);
+        if self.test_rows.is_some() {
+            (forecast.test_rows, forecast.test_share) = (self.test_rows, None);
         }
         Ok(())
     }

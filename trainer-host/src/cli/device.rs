@@ -63,8 +63,8 @@ impl DeviceArgs {
         let (mut outputs, mut identical, mut steps, mut cost) = (Vec::new(), 0, 0, Some(0));
         // Hidden where standard error is no terminal.
         let bar = ProgressBar::new(data.len() as u64);
-        for sequence in &data.sequences {
-            let raw = raw_sequence(&formats, sequence.view());
+        for sequence in data.recordings() {
+            let raw = raw_sequence(&formats, sequence);
             let found = device.run_sequence(&raw.concat(), keep)?;
             let expected = run(model, &raw);
             identical += usize::from(found.outputs == expected.concat());

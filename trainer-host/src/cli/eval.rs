@@ -9,13 +9,13 @@ use lstm_nostd::Model;
 use serde::Serialize;
 
 use super::Printer;
-use super::data_args::ReadArgs;
+use super::data_args::{ReadArgs, print_notes};
 use super::device::{DeviceArgs, DeviceResult};
 use super::model_source::ModelSource;
 use super::score_text::details;
 use super::table::percent;
 use crate::data::generated::Judgement;
-use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts, views};
+use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::stream;
 use crate::run::Run;
@@ -81,7 +81,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .map(|bytes| Model::parse(bytes))
         .transpose()?;
     let float = source.run.as_ref().map(|run| run.outputs(&data));
-    let integer = (model.as_ref()).map(|model| stream::outputs(model, &views(&data.sequences)));
+    let integer = (model.as_ref()).map(|model| stream::outputs(model, &data.recordings()));
     let comparison = Option::zip(float.as_ref(), integer.as_ref())
         .map(|(float, integer)| compare(&data, float, integer).beside(&baselines, &data));
     let Some(outputs) = float.or(integer) else {
@@ -135,6 +135,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         let known = Known {
             schema: &schema,
             mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
+            offsets: fitted.map(|fitted| fitted.inputs.offset.as_slice()),
         };
         // Settings without a flag are those of training; all of the other data is a test part.
         let mut options = match &source.run {
@@ -143,6 +144,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         };
         args.read.apply(&mut options)?;
         let mut data = data::open_test(name, &options, known)?;
+        print_notes(&data);
         if let (Some(origin), Some(fitted)) = (&mut data.origin, fitted) {
             origin.rows = Some(fitted.inputs.clone());
         }

@@ -5,8 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::anyhow;
 
+use super::data_args::print_notes;
 use super::progress::Progress;
-use crate::run::RunError;
+use crate::data::Dataset;
+use crate::network::Head;
+use crate::run::{RunConfig, RunError};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
 /// Trains and shows progress; each line begins with `label`.
@@ -16,6 +19,8 @@ pub(super) fn train(
     label: &str,
     stop: &AtomicBool,
 ) -> anyhow::Result<Metrics> {
+    print_notes(&run.data().train);
+    print_doubt(run.config(), &run.data().train);
     eprintln!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
@@ -24,6 +29,20 @@ pub(super) fn train(
         let command = format!("trainer-host train --resume {}", folder.display());
         anyhow!("stopped before the last of {epochs} epochs; continue with `{command}`")
     })
+}
+
+/// Says how to learn whole numbers that were taken for classes, if the loss is one for values.
+fn print_doubt(config: &RunConfig, train: &Dataset) {
+    let is_class = train.targets.task().is_class();
+    let are_numbers = train.outputs.iter().all(|name| name.parse::<i64>().is_ok());
+    let loss = config.train.loss.loss_for(train);
+    if is_class && are_numbers && config.data.task.is_none() && loss.head() == Head::Linear {
+        eprintln!(
+            "note: whole numbers are taken for classes, and {} is a loss for values: --task values learns \
+             the numbers, --task classes says that they are classes",
+            loss.name()
+        );
+    }
 }
 
 /// Whether this error says that the folder already holds a run.

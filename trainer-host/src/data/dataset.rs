@@ -1,16 +1,21 @@
 //! A labelled set of sequences, wherever it came from.
 
-use ndarray::{Array2, ArrayView2};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::forecast::Origin;
 
 /// A set of sequences that share channels, with one target (or one per step) each.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     /// Name of each input channel, `[I]`.
     pub channels: Vec<String>,
+    /// What is to be added to the values of each channel for real units, `[I]`; empty where that is 0 for
+    /// all of them, as it is unless f32 would lose what the values differ by.
+    pub offsets: Vec<f64>,
     /// One `[T, I]` array a sequence; `T ≥ 1` varies from sequence to sequence.
     pub sequences: Vec<Array2<f32>>,
     /// What the network is to say about each sequence.
@@ -21,6 +26,10 @@ pub struct Dataset {
     pub groups: Option<Vec<String>>,
     /// What the outputs of a forecast continue.
     pub origin: Option<Origin>,
+    /// The steps of each sequence before which time is missing; empty where no times were asked for.
+    pub gaps: Vec<Vec<usize>>,
+    /// What was read otherwise than it stands in the source, a line each.
+    pub notes: Vec<String>,
 }
 
 /// The targets of a [`Dataset`], in the order of its sequences.
@@ -34,6 +43,12 @@ pub enum Targets {
     Value(Vec<Vec<f32>>),
     /// Sequence to sequence: values for each step, each `[T, O]`.
     ValuePerStep(Vec<Array2<f32>>),
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::Class(Vec::new())
+    }
 }
 
 /// The kind of a [`Dataset`]'s targets.
@@ -97,6 +112,9 @@ impl Dataset {
             digest.update(name.as_bytes());
             digest.update(&[0]);
         }
+        for offset in &self.offsets {
+            digest.update(&offset.to_le_bytes());
+        }
         for sequence in &self.sequences {
             digest.update(&(sequence.nrows() as u64).to_le_bytes());
             for value in sequence {
@@ -146,6 +164,7 @@ impl Dataset {
         }
         Self {
             channels: self.channels.clone(),
+            offsets: self.offsets.clone(),
             sequences: pick(&self.sequences, indices),
             targets: match &self.targets {
                 Targets::Class(t) => Targets::Class(pick(t, indices)),
@@ -156,7 +175,55 @@ impl Dataset {
             outputs: self.outputs.clone(),
             groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
             origin: self.origin.clone(),
+            gaps: match self.gaps.is_empty() {
+                true => Vec::new(),
+                false => pick(&self.gaps, indices),
+            },
+            notes: Vec::new(),
         }
+    }
+
+    /// Rows `rows` of sequence `i`, with what belongs to them.
+    pub(super) fn rows(&self, i: usize, rows: Range<usize>) -> Self {
+        let mut part = self.select(&[i]);
+        part.sequences[0] = self.sequences[i].slice(s![rows.clone(), ..]).to_owned();
+        match &mut part.targets {
+            Targets::Class(_) | Targets::Value(_) => {}
+            Targets::ClassPerStep(classes) => classes[0] = classes[0][rows.clone()].to_vec(),
+            Targets::ValuePerStep(values) => {
+                values[0] = values[0].slice(s![rows.clone(), ..]).to_owned();
+            }
+        }
+        if let Some(gaps) = part.gaps.first_mut() {
+            gaps.retain(|at| (rows.start + 1..rows.end).contains(at));
+            gaps.iter_mut().for_each(|at| *at -= rows.start);
+        }
+        part
+    }
+
+    /// Adds the sequences of another set of the same schema and offsets.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.sequences.append(&mut other.sequences);
+        self.gaps.append(&mut other.gaps);
+        match (&mut self.targets, other.targets) {
+            (Targets::Class(own), Targets::Class(mut other)) => own.append(&mut other),
+            (Targets::ClassPerStep(own), Targets::ClassPerStep(mut other)) => {
+                own.append(&mut other)
+            }
+            (Targets::Value(own), Targets::Value(mut other)) => own.append(&mut other),
+            (Targets::ValuePerStep(own), Targets::ValuePerStep(mut other)) => {
+                own.append(&mut other)
+            }
+            (own, other) => debug_assert_eq!(own.task(), other.task()),
+        }
+        if let (Some(own), Some(mut other)) = (&mut self.groups, other.groups) {
+            own.append(&mut other);
+        }
+    }
+
+    /// The offset of channel `j`, 0 for most.
+    pub fn offset(&self, j: usize) -> f64 {
+        self.offsets.get(j).copied().unwrap_or_default()
     }
 
     /// Refuses data that a model trained on `schema` cannot be applied to or judged by.

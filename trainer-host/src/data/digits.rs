@@ -14,7 +14,8 @@ use ndarray::Array2;
 use super::error::{DataError, Place, Problem};
 use super::generated::Sizes;
 use super::records::numbered_channels;
-use super::{Dataset, Parts, Targets, split, text};
+use super::text::{self, Decimal};
+use super::{Dataset, Parts, Targets, split};
 
 /// One picture a line: 64 grey values row by row, then the digit.
 const PICTURES: &[u8] = include_bytes!("../../assets/digits.csv.gz");
@@ -41,8 +42,10 @@ fn all(place: &Place) -> Result<Dataset, DataError> {
     for line in text::lines(BufReader::new(GzDecoder::new(PICTURES)), place, "CSV") {
         let (here, line) = line?;
         let values = (line.split(','))
-            .map(|field| text::number(field).map_err(|problem| here.clone().refuse(problem)))
-            .collect::<Result<Vec<f32>, DataError>>()?;
+            .map(|field| {
+                text::number(field, Decimal::Point).map_err(|problem| here.clone().refuse(problem))
+            })
+            .collect::<Result<Vec<f64>, DataError>>()?;
         if values.len() != SIDE * SIDE + 1 {
             return Err(here.refuse(Problem::Ragged {
                 expected: SIDE * SIDE + 1,
@@ -50,7 +53,7 @@ fn all(place: &Place) -> Result<Dataset, DataError> {
             }));
         }
         sequences.push(Array2::from_shape_fn((SIDE, SIDE), |(t, j)| {
-            values[SIDE * t + j]
+            values[SIDE * t + j] as f32
         }));
         classes.push(values[SIDE * SIDE] as usize);
     }
@@ -59,8 +62,7 @@ fn all(place: &Place) -> Result<Dataset, DataError> {
         sequences,
         targets: Targets::Class(classes),
         outputs: (0..10).map(|digit| digit.to_string()).collect(),
-        groups: None,
-        origin: None,
+        ..Dataset::default()
     })
 }
 

@@ -63,22 +63,29 @@ pub(super) fn means<'a>(
 }
 
 impl Fill {
-    /// Fills a sequence `[T, I]`.
+    /// Fills a sequence `[T, I]`; `zeros` are what stands for zero in each channel.
     pub(super) fn apply(
         self,
         sequence: &mut Array2<f32>,
         means: &[Option<f32>],
+        zeros: &[f32],
     ) -> Result<(), Gap> {
         for (channel, values) in sequence.columns_mut().into_iter().enumerate() {
             if values.iter().any(|value| value.is_nan()) {
-                self.column(values, means[channel]).ok_or(Gap { channel })?;
+                let filled = self.column(values, means[channel], zeros[channel]);
+                filled.ok_or(Gap { channel })?;
             }
         }
         Ok(())
     }
 
     /// Fills one channel, `[T]`; `None` if there is nothing to fill it from.
-    fn column(self, mut values: ArrayViewMut1<'_, f32>, mean: Option<f32>) -> Option<()> {
+    fn column(
+        self,
+        mut values: ArrayViewMut1<'_, f32>,
+        mean: Option<f32>,
+        zero: f32,
+    ) -> Option<()> {
         let mut before: Option<(usize, f32)> = None;
         let mut t = 0;
         while t < values.len() {
@@ -93,7 +100,7 @@ impl Fill {
             let after = values.get(end).map(|value| (end, *value));
             for u in t..end {
                 values[u] = match (self, before, after) {
-                    (Self::Zero, _, _) => 0.0,
+                    (Self::Zero, _, _) => zero,
                     (Self::Previous, Some((_, value)), _) => value,
                     (Self::Interpolate, Some(a), Some(b)) => between(a, b, u),
                     (Self::Interpolate, Some((_, value)), None)
@@ -128,7 +135,7 @@ mod tests {
         // One gap before, one between, one after; the mean of 2, 5, 6 given as 4.
         let with = |fill: Fill| {
             let mut steps = array![[GAP], [2.0], [GAP], [GAP], [5.0], [6.0], [GAP]];
-            fill.apply(&mut steps, &[Some(4.0)]).unwrap();
+            fill.apply(&mut steps, &[Some(4.0)], &[0.0]).unwrap();
             steps.into_raw_vec_and_offset().0
         };
         assert_eq!(with(Fill::Zero), [0.0, 2.0, 0.0, 0.0, 5.0, 6.0, 0.0]);
@@ -142,7 +149,7 @@ mod tests {
         let sequences = [array![[1.0, GAP], [GAP, GAP]], array![[4.0, GAP]]];
         let means = means(2, sequences.iter().map(|s| s.view()));
         assert_eq!(means, [Some(2.5), None]);
-        let refused = Fill::Mean.apply(&mut sequences[0].clone(), &means);
+        let refused = Fill::Mean.apply(&mut sequences[0].clone(), &means, &[0.0; 2]);
         assert_eq!(refused, Err(Gap { channel: 1 }));
     }
 
@@ -155,7 +162,7 @@ mod tests {
             let whole: Array1<f32> = values.iter().map(|v| v.0).collect();
             let mut gappy: Array1<f32> =
                 values.iter().map(|(v, there)| if *there { *v } else { GAP }).collect();
-            fill.column(gappy.view_mut(), Some(1.0)).unwrap();
+            fill.column(gappy.view_mut(), Some(1.0), 0.0).unwrap();
             for ((filled, whole), (_, there)) in gappy.iter().zip(&whole).zip(&values) {
                 prop_assert!(filled.is_finite() && (!there || filled == whole));
             }

@@ -180,7 +180,7 @@ mod tests {
             targets: Targets::Class(classes),
             outputs: (0..3).map(|class| class.to_string()).collect(),
             groups,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

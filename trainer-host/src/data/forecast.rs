@@ -8,15 +8,16 @@
 //!
 //! A window belongs to the part (F2) that its target's row lies in. Training windows see training
 //! rows only; the inputs of later parts may reach back into the rows before them, which are known
-//! by then. Of several series each is split on its own.
+//! by then. Of several series each is split on its own. A window over a gap in time is left out, and so is
+//! one whose target is missing: a filled value is an input only.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, s};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::records::{Record, Records};
-use super::{Dataset, Normalisation, Parts, Targets};
+use super::{Dataset, Normalisation, Parts, Targets, time_gaps};
 
 /// How windows are cut from series, and the series into parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,9 +68,10 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The last known value of output `o`, given the input window `[T, I]` in real units.
-    pub fn last_value(&self, window: ArrayView2<'_, f32>, o: usize) -> f32 {
-        window[[window.nrows() - 1, self.channels[o]]]
+    /// The last known value of output `o` in window `s` of `data`, in real units.
+    pub fn last_value(&self, data: &Dataset, s: usize, o: usize) -> f64 {
+        let (window, channel) = (&data.sequences[s], self.channels[o]);
+        f64::from(window[[window.nrows() - 1, channel]]) + data.offset(channel)
     }
 
     /// The name of the value that an output leads to: `OT[+24]`, of `OT[+24]-OT[0]` too.
@@ -195,49 +197,81 @@ pub(super) struct Cutting<'a> {
 
 /// Cuts the series of a file.
 pub(super) fn cut(
-    records: Records,
+    mut records: Records,
     place: &Place,
     cutting: &Cutting<'_>,
 ) -> Result<Parts, DataError> {
+    if cutting.fill.is_none() {
+        records.refuse_gaps()?;
+    }
     let Records {
-        channels, records, ..
+        channels,
+        records,
+        mut notes,
+        narrow,
+        ..
     } = records;
     if records.is_empty() {
         return Err(place.clone().refuse(Problem::Empty));
     }
     let forecast = cutting.forecast;
     let targets = forecast.channels(&channels, place)?;
-    let reach = forecast.look_back + forecast.horizon;
+    let gaps = time_gaps::find(&records, &mut notes);
     let mut series = Vec::new();
-    for record in records {
-        series.push(bounded(record, cutting, reach)?);
+    for (i, record) in records.into_iter().enumerate() {
+        let gaps = gaps.get(i).cloned().unwrap_or_default();
+        series.push(bounded(record, gaps, cutting, &targets)?);
     }
     require_memory(&series, forecast, channels.len(), place)?;
-    fill_gaps(&mut series, &channels, cutting, place)?;
-    let rows = (!cutting.only_test).then(|| {
-        Normalisation::of_rows(channels.len(), || {
-            (series.iter()).flat_map(|s| {
-                let rows = s.values.slice(s![s.parts[0].clone(), ..]);
-                (0..rows.nrows()).map(move |t| rows.row(t).to_vec())
-            })
-        })
-    });
+    let offsets = narrow.offsets();
+    fill_gaps(&mut series, (&channels, &offsets), cutting, place)?;
     let origin = Origin {
         channels: targets,
         change: forecast.change,
-        rows,
+        rows: (!cutting.only_test).then(|| of_training_rows(&series, &offsets)),
     };
-    let part = |which: usize| {
-        let data = windows(&series, which, forecast, &channels, &origin);
+    let names = (origin.channels.iter()).map(|at| forecast.output_name(&channels[*at]));
+    let empty = Dataset {
+        channels: channels.clone(),
+        offsets,
+        outputs: names.collect(),
+        origin: Some(origin),
+        ..Dataset::default()
+    };
+    let mut left_out = 0;
+    let mut part = |which: usize| {
+        let data = windows(&series, which, forecast, &empty, &mut left_out);
         (!data.is_empty()).then_some(data)
     };
     let [train, validation, test] = [part(0), part(1), part(2)];
     let train = train.or_else(|| test.clone().filter(|_| cutting.only_test));
+    let mut train = train.ok_or_else(|| place.clone().refuse(Problem::NoTargetLeft))?;
+    if left_out > 0 {
+        notes.push(format!(
+            "{left_out} windows were left out, whose target is missing"
+        ));
+    }
+    train.notes = notes;
     Ok(Parts {
-        train: train.ok_or_else(|| place.clone().refuse(Problem::Empty))?,
+        train,
         validation,
         test,
     })
+}
+
+/// The normalisation by the training rows of all series, each once.
+fn of_training_rows(series: &[Bounded], offsets: &[f64]) -> Normalisation {
+    let channels = series.first().map_or(0, |series| series.values.ncols());
+    let rows = || {
+        series.iter().flat_map(|series| {
+            let rows = series.values.slice(s![series.parts[0].clone(), ..]);
+            (0..rows.nrows()).map(move |t| rows.row(t).to_vec())
+        })
+    };
+    Normalisation {
+        offset: offsets.to_vec(),
+        ..Normalisation::of_rows(channels, rows)
+    }
 }
 
 /// One series and the rows of its parts' targets: training (from row 0), validation and test.
@@ -246,10 +280,20 @@ struct Bounded {
     values: Array2<f32>,
     group: Option<String>,
     parts: [std::ops::Range<usize>; 3],
+    /// Whether a channel to forecast is missing in each row.
+    is_missing: Vec<bool>,
+    /// The rows before which time is missing.
+    gaps: Vec<usize>,
 }
 
 /// The parts of a series, which must be long enough for one training window.
-fn bounded(record: Record, cutting: &Cutting<'_>, reach: usize) -> Result<Bounded, DataError> {
+fn bounded(
+    record: Record,
+    gaps: Vec<usize>,
+    cutting: &Cutting<'_>,
+    targets: &[usize],
+) -> Result<Bounded, DataError> {
+    let reach = cutting.forecast.look_back + cutting.forecast.horizon;
     let rows = record.steps.nrows();
     let bounds = cutting.forecast.bounds(rows, cutting.validation_share);
     let (validation, test) = bounds.unwrap_or((0, rows));
@@ -264,7 +308,10 @@ fn bounded(record: Record, cutting: &Cutting<'_>, reach: usize) -> Result<Bounde
             needed: reach,
         }));
     }
+    let is_missing = |row: ArrayView1<'_, f32>| targets.iter().any(|at| row[*at].is_nan());
     Ok(Bounded {
+        is_missing: record.steps.rows().into_iter().map(is_missing).collect(),
+        gaps,
         place: record.place,
         values: record.steps,
         group: record.group,
@@ -299,7 +346,7 @@ fn require_memory(
 /// Fills the gaps of whole series, before windows share their rows.
 fn fill_gaps(
     series: &mut [Bounded],
-    channels: &[String],
+    (channels, offsets): (&[String], &[f64]),
     cutting: &Cutting<'_>,
     place: &Place,
 ) -> Result<(), DataError> {
@@ -321,48 +368,55 @@ fn fill_gaps(
             fill::means(channels.len(), rows)
         }
     };
+    let zero = |j: usize| -offsets.get(j).copied().unwrap_or_default() as f32;
+    let zeros: Vec<f32> = (0..channels.len()).map(zero).collect();
     for series in series {
-        fill.apply(&mut series.values, &means)
+        fill.apply(&mut series.values, &means, &zeros)
             .map_err(|gap| gap.refuse(series.place.clone(), channels))?;
     }
     Ok(())
 }
 
-/// The windows whose targets are in part `which` of each series.
+/// The windows whose targets are in part `which` of each series, without those over a gap in time, and
+/// without those whose target is missing, which are counted.
 fn windows(
     series: &[Bounded],
     which: usize,
     forecast: &Forecast,
-    channels: &[String],
-    origin: &Origin,
+    empty: &Dataset,
+    left_out: &mut usize,
 ) -> Dataset {
     let (mut sequences, mut targets, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    let channels = empty.origin.iter().flat_map(|origin| &origin.channels);
     for series in series {
         let part = &series.parts[which];
         // Training windows, and those of a file that is all test, begin at the first row.
         let first = part.start.max(forecast.look_back + forecast.horizon - 1);
         for target in (first..part.end).step_by(forecast.stride) {
             let last = target - forecast.horizon;
-            let input = s![last + 1 - forecast.look_back..=last, ..];
-            sequences.push(series.values.slice(input).to_owned());
-            let value = |channel: &usize| {
-                let origin = match forecast.change {
-                    true => series.values[[last, *channel]],
-                    false => 0.0,
-                };
-                series.values[[target, *channel]] - origin
+            let from = last + 1 - forecast.look_back;
+            if time_gaps::within(&series.gaps, from, target) {
+                continue;
+            }
+            if series.is_missing[target] || (forecast.change && series.is_missing[last]) {
+                *left_out += 1;
+                continue;
+            }
+            sequences.push(series.values.slice(s![from..=last, ..]).to_owned());
+            let value = |channel: &usize| match forecast.change {
+                true => series.values[[target, *channel]] - series.values[[last, *channel]],
+                false => {
+                    (f64::from(series.values[[target, *channel]]) + empty.offset(*channel)) as f32
+                }
             };
-            targets.push(origin.channels.iter().map(value).collect());
+            targets.push(channels.clone().map(value).collect());
             groups.push(series.group.clone());
         }
     }
-    let names = (origin.channels.iter()).map(|at| forecast.output_name(&channels[*at]));
     Dataset {
-        channels: channels.to_vec(),
         sequences,
         targets: Targets::Value(targets),
-        outputs: names.collect(),
         groups: groups.into_iter().collect(),
-        origin: Some(origin.clone()),
+        ..empty.clone()
     }
 }

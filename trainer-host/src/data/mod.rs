@@ -5,39 +5,48 @@
 //! refuses with a [`DataError`] that says where, what, and what to do.
 
 mod built_in;
+mod columns;
 mod dataset;
 pub mod digits;
 mod error;
 mod fill;
 mod folds;
 mod forecast;
-mod format;
 pub mod generated;
-mod long_csv;
+mod layouts;
 mod normalise;
-mod npz;
-mod npz_element;
+mod offsets;
 mod open;
+mod options;
+mod problem;
+mod recording;
 mod records;
-mod sktime_ts;
 mod split;
+mod split_time;
 mod summary;
+mod table;
+mod task;
 mod text;
+mod time_gaps;
 mod time_stamp;
-mod ucr_tsv;
+mod windows;
 mod write_csv;
 
 pub use built_in::BuiltIn;
+pub use columns::Columns;
 pub use dataset::{Dataset, Schema, Targets, Task, views};
 pub use error::{DataError, Place, Problem};
 pub use fill::Fill;
 pub use folds::{Fold, folds};
 pub use forecast::{Forecast, Origin};
-pub use long_csv::Columns;
 pub use normalise::Normalisation;
 pub use open::{
-    Known, OpenError, Options, Parts, open, open_fold, open_split, open_test, open_validation_fold,
+    Known, OpenError, Parts, open, open_fold, open_split, open_test, open_validation_fold,
 };
+pub use options::Options;
+pub use recording::Recording;
 pub use split::{Split, SplitError, split};
 pub use summary::{Lengths, Output, Summary};
+pub use task::Kind;
+pub use windows::Window;
 pub use write_csv::to_long_csv;

@@ -1,11 +1,12 @@
 //! Mean and deviation of each channel, which turn raw values into ones of about unit size and back.
 //!
 //! ```text
-//! x = (raw − mean) / deviation                                        (N1)
+//! x = (value − offset − mean) / deviation                             (N1)
 //! ```
 //!
 //! They are measured over the valid steps of the training part only, and belong to the model. The
-//! deviation is that of the population; a constant channel has 1, so that it becomes 0.
+//! deviation is that of the population; a constant channel has 1, so that it becomes 0. The offset is that
+//! of the training part's data (O1), 0 for most channels: data holds `value − offset`.
 
 use ndarray::{Array2, ArrayViewMut1, Zip};
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,13 @@ use super::{Dataset, Targets};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
-    /// In the units of the data.
+    /// In the units of the data, less the offset.
     pub mean: Vec<f32>,
     /// In the units of the data; positive.
     pub deviation: Vec<f32>,
+    /// In the units of the data; empty where all are 0. Offset and mean together are the real mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offset: Vec<f64>,
 }
 
 impl Normalisation {
@@ -31,7 +35,18 @@ impl Normalisation {
         }
         let rows =
             || (data.sequences.iter()).flat_map(|s| s.rows().into_iter().map(|r| r.to_vec()));
-        Self::of_rows(data.channels.len(), rows)
+        Self {
+            offset: data.offsets.clone(),
+            ..Self::of_rows(data.channels.len(), rows)
+        }
+    }
+
+    /// The mean of each channel in the units of the data, `[I]`, with no digit lost.
+    pub fn real_means(&self) -> Vec<f64> {
+        let offset = |j: usize| self.offset.get(j).copied().unwrap_or_default();
+        (self.mean.iter().enumerate())
+            .map(|(j, mean)| offset(j) + f64::from(*mean))
+            .collect()
     }
 
     /// Of the targets of a regression; `None` for a classification.
@@ -53,6 +68,15 @@ impl Normalisation {
             return Some(format!(
                 "needed {length} values each, found {means} of mean and {deviations} of deviation"
             ));
+        }
+        if !self.offset.is_empty() && self.offset.len() != length {
+            return Some(format!(
+                "needed {length} offsets or none, found {}",
+                self.offset.len()
+            ));
+        }
+        if let Some(offset) = self.offset.iter().find(|offset| !offset.is_finite()) {
+            return Some(format!("offset has {offset}, which is not finite"));
         }
         let usable = |d: &f32| d.is_finite() && *d > 0.0;
         (self.mean.iter().find(|m| !m.is_finite()))
@@ -85,6 +109,7 @@ impl Normalisation {
                 .map(|(variance, mean)| deviation(variance.sqrt(), *mean))
                 .collect(),
             mean: mean.iter().map(|mean| *mean as f32).collect(),
+            offset: Vec::new(),
         }
     }
 
@@ -113,8 +138,20 @@ impl Normalisation {
         Zip::from(sequence.rows_mut()).for_each(|row| self.invert_row(row));
     }
 
-    /// (N1) on the inputs of a whole set.
+    /// (N1) on the inputs of a whole set, whose offsets may be others than those of the training part.
     pub fn apply_to_inputs(&self, data: &mut Dataset) {
+        if data.offsets != self.offset {
+            let own = |j: usize| self.offset.get(j).copied().unwrap_or_default();
+            let moved: Vec<f64> = (0..self.mean.len())
+                .map(|j| data.offset(j) - own(j))
+                .collect();
+            for mut row in data.sequences.iter_mut().flat_map(|steps| steps.rows_mut()) {
+                for (value, moved) in row.iter_mut().zip(&moved) {
+                    *value = (f64::from(*value) + moved) as f32;
+                }
+            }
+            data.offsets.clone_from(&self.offset);
+        }
         data.sequences
             .iter_mut()
             .for_each(|steps| self.apply(steps));
@@ -156,8 +193,7 @@ mod tests {
             sequences,
             targets: Targets::Value(values),
             outputs: names,
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 
@@ -204,10 +240,30 @@ mod tests {
     }
 
     #[test]
+    fn offsets_are_part_of_the_mean_whichever_the_data_has() {
+        let with = |offset: f64| {
+            let mut data = data(vec![
+                array![[1e9 - offset], [1e9 + 14.0 - offset]].mapv(|v| v as f32),
+            ]);
+            data.offsets = vec![offset];
+            data
+        };
+        let fitted = Normalisation::of_inputs(&with(1e9));
+        assert_eq!(fitted.real_means(), [1e9 + 7.0]);
+        for offset in [1e9, 1e9 + 7.0, 1e9 - 64.0] {
+            let mut data = with(offset);
+            fitted.apply_to_inputs(&mut data);
+            assert_eq!(data.sequences[0], array![[-1.0], [1.0]]);
+            assert_eq!(data.offsets, fitted.offset);
+        }
+    }
+
+    #[test]
     fn serde_keeps_every_bit() {
         let written = Normalisation {
             mean: vec![0.1, -1e30],
             deviation: vec![1.0 / 3.0, 1e-30],
+            offset: vec![1e9, 0.0],
         };
         let json = serde_json::to_string(&written).unwrap();
         assert_eq!(

@@ -1,92 +1,20 @@
 //! The one door to data: a path or a built-in name in, data sets out.
+//!
+//! What is read is settled in one order: channels and targets, the test part, the validation part, gaps
+//! (from the training part's means), and windows last.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 use super::built_in::BuiltIn;
+use super::columns::Wanted;
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::folds::{Fold, folds};
 use super::forecast::{self, Cutting, Forecast};
-use super::format::Format;
-use super::generated::Sizes;
-use super::long_csv::{Columns, Reading};
-use super::npz::{Archive, Half};
-use super::records::Records;
-use super::split::{SplitError, split};
-use super::text::Gaps;
-use super::{Dataset, Schema, long_csv, sktime_ts, ucr_tsv};
-
-/// How to read data; the default suits files of the published formats and published task sizes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// A separate file with the test part.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test: Option<PathBuf>,
-    /// What to put in place of missing inputs; without it they are refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fill: Option<Fill>,
-    /// The seed of a generated task.
-    pub seed: u64,
-    /// The columns of a long CSV.
-    pub columns: Columns,
-    /// Windows of a long CSV to forecast from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub forecast: Option<Forecast>,
-    /// The sizes of a generated task.
-    pub sizes: Sizes,
-}
-
-impl Options {
-    /// The options for reading other data in the same way: it has no parts yet.
-    pub fn as_test_data(&self) -> Self {
-        let mut options = self.clone();
-        options.test = None;
-        if let Some(forecast) = &mut options.forecast {
-            (
-                forecast.validation_rows,
-                forecast.test_rows,
-                forecast.test_share,
-            ) = (None, None, None);
-        }
-        options
-    }
-}
-
-impl Options {
-    /// Whether the validation part is so many rows of a forecast's series, whatever the share.
-    pub fn has_validation_rows(&self) -> bool {
-        let forecast = self.forecast.as_ref();
-        forecast.is_some_and(|forecast| forecast.validation_rows.is_some_and(|rows| rows > 0))
-    }
-
-    /// Whether `source` gives other sequences than with `other`, as a generated task does.
-    pub fn generates_otherwise(&self, other: &Self, source: &str) -> bool {
-        let is_generated = BuiltIn::named(source).is_some_and(|task| task != BuiltIn::Digits);
-        is_generated && (self.seed, self.sizes.steps) != (other.seed, other.sizes.steps)
-    }
-
-    /// The first key by which the same split divides the same file otherwise than with `other`.
-    pub fn differing_part_key(&self, other: &Self) -> Option<&'static str> {
-        let forecast = |options: &Self| {
-            let forecast = options.forecast.as_ref();
-            forecast.map(|f| (f.validation_rows, f.test_rows, f.test_share))
-        };
-        let (own, others) = (&self.columns, &other.columns);
-        let keys = [
-            ("columns.series", own.series == others.series),
-            ("columns.group", own.group == others.group),
-            ("sizes.train", self.sizes.train == other.sizes.train),
-            ("forecast", forecast(self) == forecast(other)),
-        ];
-        keys.into_iter()
-            .find_map(|(key, same)| (!same).then_some(key))
-    }
-}
+use super::layouts::{Halves, Layout, Reading};
+use super::records::{Records, Taking};
+use super::split::{self, SplitError};
+use super::{Dataset, Options, Schema, split_time};
 
 /// Data for training, and for choosing and testing if there is some.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,8 +32,10 @@ pub struct Parts {
 pub struct Known<'a> {
     /// Its channels, outputs and task.
     pub schema: &'a Schema,
-    /// The mean of each of its channels, `[I]`, for filling gaps.
+    /// The mean of each of its channels as stored, `[I]`, for filling gaps.
     pub mean: Option<&'a [f32]>,
+    /// The offsets of its channels, `[I]`; empty where all are 0, `None` if it is not known what they are.
+    pub offsets: Option<&'a [f64]>,
 }
 
 /// Why data cannot be opened in parts.
@@ -125,12 +55,13 @@ pub enum OpenError {
 /// The classes are those of the training part, and a test part is refused if it has others.
 pub fn open(source: &str, options: &Options) -> Result<Parts, DataError> {
     let mut parts = open_unfilled(source, options, 0.0)?;
-    parts.fill(options.fill, source)?;
+    parts.finish(options, source)?;
     Ok(parts)
 }
 
 /// Opens data as [`open()`] does, and splits off a share for validation: by `seed`, or in the order
-/// of time for a forecast. Gaps are filled after the split, from the training part's means.
+/// of time for a forecast and for one recording. Gaps are filled after the split, from the training part's
+/// means.
 pub fn open_split(
     source: &str,
     options: &Options,
@@ -139,9 +70,9 @@ pub fn open_split(
 ) -> Result<Parts, OpenError> {
     let mut parts = open_unfilled(source, options, share)?;
     if options.forecast.is_none() {
-        parts.split_off(share, seed)?;
+        parts.split_off(share, seed, options)?;
     }
-    parts.fill(options.fill, source)?;
+    parts.finish(options, source)?;
     Ok(parts)
 }
 
@@ -156,8 +87,8 @@ pub fn open_fold(
 ) -> Result<Parts, OpenError> {
     let mut parts = open_unfilled(source, options, 0.0)?;
     parts.test = Some(parts.take_fold(options, fold, seed)?);
-    parts.split_off(share, seed)?;
-    parts.fill(options.fill, source)?;
+    parts.split_off(share, seed, options)?;
+    parts.finish(options, source)?;
     Ok(parts)
 }
 
@@ -170,7 +101,7 @@ pub fn open_validation_fold(
 ) -> Result<Parts, OpenError> {
     let mut parts = open_unfilled(source, options, 0.0)?;
     parts.validation = Some(parts.take_fold(options, fold, seed)?);
-    parts.fill(options.fill, source)?;
+    parts.finish(options, source)?;
     Ok(parts)
 }
 
@@ -181,14 +112,17 @@ pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Da
         Some(path) => open_file(path, options, Some(known), 0.0)?,
         None => open_as(source, options, Some(known), 0.0)?,
     };
+    let place = Place::file(Path::new(source));
     let mut data = parts.test.unwrap_or(parts.train);
     if let Some(fill) = options.fill {
         let means = match known.mean {
             Some(means) => means.iter().map(|mean| Some(*mean)).collect(),
             None => vec![None; data.channels.len()],
         };
-        data.fill(fill, &means, &Place::file(Path::new(source)))?;
+        data.fill(fill, &means, &place)?;
     }
+    data.cut(options, &place)?;
+    data.require(known.schema, &place)?;
     Ok(data)
 }
 
@@ -199,15 +133,7 @@ pub(super) fn open_unfilled(
     validation_share: f64,
 ) -> Result<Parts, DataError> {
     let place = Place::file(Path::new(source));
-    if let (Some(_), Some(forecast)) = (&options.test, &options.forecast)
-        && (forecast.test_rows.is_some() || forecast.test_share.is_some())
-    {
-        return Err(place.refuse(Problem::Setting {
-            key: "test",
-            found: "a file".into(),
-            needed: "left out where the test part is at the end of each series (test_rows, test_share)",
-        }));
-    }
+    options.refuse_two_test_parts(&place)?;
     let mut parts = open_as(source, options, None, validation_share)?;
     if let Some(path) = &options.test {
         let schema = parts.train.schema();
@@ -219,24 +145,86 @@ pub(super) fn open_unfilled(
         let known = Known {
             schema: &schema,
             mean: rows.map(|rows| rows.mean.as_slice()),
+            offsets: Some(&parts.train.offsets),
         };
         let test = open_file(path, options, Some(known), 0.0)?;
         let mut test = test.test.unwrap_or(test.train);
         test.origin.clone_from(&parts.train.origin);
         parts.test = Some(test);
     }
+    if let Some(share) = options.test_share {
+        if parts.test.is_some() {
+            return Err(place.refuse(Problem::Setting {
+                key: "test_share",
+                found: share.to_string(),
+                needed: "left out where the data has a test part of its own",
+            }));
+        }
+        let test = parts.take_share(share, options.seed, options);
+        parts.test = Some(test.map_err(|error| place.refuse(Problem::Split(error)))?);
+    }
     Ok(parts)
 }
 
+impl Options {
+    /// Refuses a test file beside another test part, and shares that cannot work.
+    fn refuse_two_test_parts(&self, place: &Place) -> Result<(), DataError> {
+        let refuse = |key, found: String, needed| {
+            Err(place
+                .clone()
+                .refuse(Problem::Setting { key, found, needed }))
+        };
+        let forecast = self.forecast.as_ref();
+        let has_end = forecast.is_some_and(|f| f.test_rows.is_some() || f.test_share.is_some());
+        let needed =
+            "left out where the test part is at the end of each series (test_rows, test_share)";
+        match (&self.test, self.test_share) {
+            (Some(_), _) if has_end => refuse("test", "a file".into(), needed),
+            (_, Some(share)) if !(share > 0.0 && share < 1.0) => {
+                refuse("test_share", share.to_string(), "above 0 and below 1")
+            }
+            (_, Some(share)) if forecast.is_some() => refuse(
+                "test_share",
+                share.to_string(),
+                "forecast.test_share for a forecast, whose test part is the end of each series",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Parts {
-    /// Splits the validation part off, unless its share is zero.
-    fn split_off(&mut self, share: f64, seed: u64) -> Result<(), SplitError> {
+    /// Splits the validation part off, unless its share is zero or the source has one.
+    fn split_off(&mut self, share: f64, seed: u64, options: &Options) -> Result<(), SplitError> {
         if share != 0.0 {
-            let split = split(&self.train, share, seed)?;
-            self.validation = Some(self.train.select(&split.validation));
-            self.train = self.train.select(&split.train);
+            self.validation = Some(self.take_share(share, seed, options)?);
         }
         Ok(())
+    }
+
+    /// Takes a share out of the training part.
+    fn take_share(
+        &mut self,
+        share: f64,
+        seed: u64,
+        options: &Options,
+    ) -> Result<Dataset, SplitError> {
+        let notes = std::mem::take(&mut self.train.notes);
+        let (mut train, taken) = match split_time::is_due(&self.train, options.window.is_some()) {
+            true => {
+                let least = options.window.map_or(1, |window| window.length);
+                split_time::split(&self.train, share, least)?
+            }
+            false => {
+                let split = split::split(&self.train, share, seed)?;
+                let part = |indices: &[usize]| self.train.select(indices);
+                (part(&split.train), part(&split.validation))
+            }
+        };
+        split::require_every_class(&train, &taken)?;
+        train.notes = notes;
+        self.train = train;
+        Ok(taken)
     }
 
     /// Takes a fold out of the training part.
@@ -254,29 +242,46 @@ impl Parts {
             .filter(|i| taken.binary_search(i).is_err())
             .collect();
         let fold = self.train.select(taken);
+        let notes = std::mem::take(&mut self.train.notes);
         self.train = self.train.select(&others);
+        self.train.notes = notes;
         Ok(fold)
     }
 
-    /// Fills gaps in all parts from the training part.
-    pub(super) fn fill(&mut self, fill: Option<Fill>, source: &str) -> Result<(), DataError> {
-        let Some(fill) = fill else {
-            return Ok(());
-        };
-        let train = self.train.sequences.iter().map(|s| s.view());
-        let means = fill::means(self.train.channels.len(), train);
+    /// Fills gaps in all parts from the training part, and cuts them into windows.
+    pub(super) fn finish(&mut self, options: &Options, source: &str) -> Result<(), DataError> {
         let place = Place::file(Path::new(source));
+        if let Some(fill) = options.fill {
+            let train = self.train.sequences.iter().map(|s| s.view());
+            let means = fill::means(self.train.channels.len(), train);
+            self.all()
+                .try_for_each(|data| data.fill(fill, &means, &place))?;
+        }
+        self.all().try_for_each(|data| data.cut(options, &place))
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Dataset> {
         let others = self.validation.iter_mut().chain(&mut self.test);
-        (std::iter::once(&mut self.train).chain(others))
-            .try_for_each(|data| data.fill(fill, &means, &place))
+        std::iter::once(&mut self.train).chain(others)
     }
 }
 
 impl Dataset {
     fn fill(&mut self, fill: Fill, means: &[Option<f32>], place: &Place) -> Result<(), DataError> {
+        let zeros: Vec<f32> = (0..self.channels.len())
+            .map(|j| -self.offset(j) as f32)
+            .collect();
         for sequence in &mut self.sequences {
-            fill.apply(sequence, means)
+            fill.apply(sequence, means, &zeros)
                 .map_err(|gap| gap.refuse(place.clone(), &self.channels))?;
+        }
+        Ok(())
+    }
+
+    /// Cuts it into windows, if there are to be any.
+    fn cut(&mut self, options: &Options, place: &Place) -> Result<(), DataError> {
+        if let Some(window) = &options.window {
+            *self = window.cut(self, place)?;
         }
         Ok(())
     }
@@ -290,11 +295,11 @@ fn open_as(
 ) -> Result<Parts, DataError> {
     let path = Path::new(source);
     let looks_like_path = path.extension().is_some() || path.components().count() > 1;
-    if looks_like_path || path.is_file() {
-        return open_file(path, options, known, validation_share);
-    }
     let place = Place::file(path);
-    let Some(built_in) = BuiltIn::named(source) else {
+    let Some(built_in) = BuiltIn::named(source).filter(|_| !path.is_file()) else {
+        if looks_like_path || path.exists() {
+            return open_file(path, options, known, validation_share);
+        }
         return Err(place.refuse(Problem::UnknownBuiltIn {
             nearest: BuiltIn::nearest(source).map(|b| b.name().to_owned()),
             known: BuiltIn::ALL.map(|b| b.name().to_owned()).to_vec(),
@@ -319,80 +324,114 @@ fn open_file(
     validation_share: f64,
 ) -> Result<Parts, DataError> {
     let place = Place::file(path);
-    let file = File::open(path).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
-    let mut input = BufReader::new(file);
+    let layout = Layout::of(path)?;
     let schema = known.map(|known| known.schema);
-    let gaps = match options.fill {
-        Some(_) => Gaps::Kept,
-        None => Gaps::Refused,
-    };
-    let format = Format::of(path, &mut input)?;
     if let Some(forecast) = &options.forecast {
-        if format != Format::LongCsv {
-            let found = format.describe();
+        if !matches!(layout, Layout::LongCsv | Layout::Recordings) {
+            let found = layout.describe();
             return Err(place.refuse(Problem::NoSeries { found }));
         }
-        let parts = windows(input, &place, options, forecast, known, validation_share)?;
+        let parts = windows(layout, path, options, forecast, known, validation_share)?;
         if let Some(schema) = schema {
             parts.train.require(schema, &place)?;
         }
         return Ok(parts);
     }
-    let whole = |records: Records| {
-        Ok(Parts {
-            train: records.into_dataset(&place, schema)?,
-            validation: None,
-            test: None,
-        })
-    };
-    let reading = Reading {
-        gaps,
-        unlabelled: false,
-    };
-    match format {
-        Format::LongCsv => whole(long_csv::read(input, &place, &options.columns, reading)?),
-        Format::UcrTsv => whole(ucr_tsv::read(input, &place, gaps)?),
-        Format::SktimeTs => whole(sktime_ts::read(input, &place, gaps)?),
-        Format::Npz => {
-            let mut archive = Archive::open(input, &place)?;
-            if schema.is_some() && !archive.has(Half::Train) {
-                return whole(archive.read(Half::Test, gaps)?);
-            }
-            let mut parts = whole(archive.read(Half::Train, gaps)?)?;
-            if archive.has(Half::Test) {
-                let test = archive.read(Half::Test, gaps)?;
-                parts.test = Some(test.into_dataset(&place, Some(&parts.train.schema()))?);
-            }
-            Ok(parts)
-        }
+    if let Some(window) = &options.window {
+        window.validate(&place)?;
     }
+    let halves = read(layout, path, options, known)?;
+    let take = |records: Records, like: Option<&Schema>| {
+        let taking = Taking {
+            like,
+            kind: options.task,
+            keeps_gaps: options.fill.is_some(),
+            is_cut: options.window.is_some(),
+        };
+        records.into_dataset(&place, taking)
+    };
+    let (train, test) = match (halves.train, halves.test) {
+        // Without a training half, the test half is all that there is to judge by.
+        (None, Some(test)) if known.is_some() => (test, None),
+        (Some(train), test) => (train, test),
+        (None, _) => return Err(place.clone().refuse(Problem::NoTrainingHalf)),
+    };
+    let train = take(train, schema)?;
+    let test = (test.map(|test| take(test, Some(&train.schema())))).transpose()?;
+    Ok(Parts {
+        train,
+        validation: None,
+        test,
+    })
 }
 
-/// The windows of a long CSV.
+/// Reads a file; again with offsets, if f32 would lose what the values differ by.
+fn read(
+    layout: Layout,
+    path: &Path,
+    options: &Options,
+    known: Option<Known<'_>>,
+) -> Result<Halves, DataError> {
+    let offsets = known.and_then(|known| known.offsets);
+    let reading = Reading {
+        wanted: Wanted {
+            columns: &options.columns,
+            unlabelled: options.forecast.is_some(),
+            label_is_optional: false,
+            like: known.map(|known| known.schema.channels.as_slice()),
+        },
+        kind: options.task,
+        keeps_times: options.window.is_some() || options.forecast.is_some(),
+        offsets: offsets.unwrap_or_default(),
+    };
+    let halves = layout.read(path, &reading)?;
+    let first = halves.train.as_ref().or(halves.test.as_ref());
+    let needed = first.map_or(Vec::new(), |records| records.narrow.needed());
+    if offsets.is_some() || needed.is_empty() {
+        return Ok(halves);
+    }
+    drop(halves);
+    let reading = Reading {
+        offsets: &needed,
+        ..reading
+    };
+    layout.read(path, &reading)
+}
+
+/// The windows of a forecast.
 fn windows(
-    input: BufReader<File>,
-    place: &Place,
+    layout: Layout,
+    path: &Path,
     options: &Options,
     forecast: &Forecast,
     known: Option<Known<'_>>,
     validation_share: f64,
 ) -> Result<Parts, DataError> {
+    let place = &Place::file(path);
     forecast.validate(place)?;
-    if !options.columns.targets.is_empty() {
-        return Err(place.clone().refuse(Problem::Setting {
-            key: "columns.targets",
-            found: options.columns.targets.join(", "),
-            needed: "left out for a forecast, whose targets are forecast.targets",
-        }));
-    }
-    let reading = Reading {
-        gaps: match options.fill {
-            Some(_) => Gaps::Kept,
-            None => Gaps::Refused,
-        },
-        unlabelled: true,
+    let refuse = |key, found: String, needed| {
+        Err(place
+            .clone()
+            .refuse(Problem::Setting { key, found, needed }))
     };
-    let records = long_csv::read(input, place, &options.columns, reading)?;
+    if !options.columns.targets.is_empty() {
+        return refuse(
+            "columns.targets",
+            options.columns.targets.join(", "),
+            "left out for a forecast, whose targets are forecast.targets",
+        );
+    }
+    if let Some(window) = &options.window {
+        return refuse(
+            "window",
+            window.length.to_string(),
+            "left out for a forecast, whose windows are look_back rows long",
+        );
+    }
+    let halves = read(layout, path, options, known)?;
+    let Some(records) = halves.train.or(halves.test) else {
+        return Err(place.clone().refuse(Problem::Empty));
+    };
     let judged = Forecast {
         validation_rows: None,
         ..forecast.clone()

@@ -1,29 +1,38 @@
 //! Sequences as read from a file, with labels still in words, and how they become a [`Dataset`].
+//!
+//! Every layout leaves the same rules to this place: steps at a sequence's end in which every channel is
+//! missing are padding; a missing value elsewhere is refused unless it is to be filled; labels that repeat
+//! name one class a sequence; and the classes are those of the training part.
 
 use std::collections::HashMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, s};
 
 use super::error::{DataError, Place, Problem};
+use super::offsets::Narrow;
+use super::task::Kind;
+use super::text;
+use super::time_stamp::Time;
 use super::{Dataset, Schema, Targets};
 
 /// The labels met so far, numbered in the order of their first occurrence.
 #[derive(Default)]
 pub(super) struct Labels {
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     number: HashMap<String, usize>,
 }
 
 impl Labels {
-    /// The number of a label, new or known.
-    pub(super) fn number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.number.get(name) {
-            return *number;
+    /// The number of a label, new or known; a missing one is refused.
+    pub(super) fn number(&mut self, field: &str) -> Result<usize, Problem> {
+        let name = text::class_name(field)?;
+        if let Some(number) = self.number.get(&*name) {
+            return Ok(*number);
         }
         let number = self.names.len();
-        self.names.push(name.to_owned());
-        self.number.insert(name.to_owned(), number);
-        number
+        self.names.push(name.clone().into_owned());
+        self.number.insert(name.into_owned(), number);
+        Ok(number)
     }
 }
 
@@ -39,22 +48,85 @@ pub(super) enum Target {
     ValuesPerStep(Array2<f32>),
 }
 
+/// The first missing input of a sequence: its step, and the error that it is unless it may be filled.
+pub(super) type Gap = Option<(usize, DataError)>;
+
+/// Keeps the gap of the earliest step.
+pub(super) fn note_gap(gap: &mut Gap, step: usize, error: impl FnOnce() -> DataError) {
+    if gap.as_ref().is_none_or(|(first, _)| step < *first) {
+        *gap = Some((step, error()));
+    }
+}
+
 /// One sequence as read.
 pub(super) struct Record {
     /// Where its label is, or its first one.
     pub(super) place: Place,
     /// The line of each step, in a format with one row a step.
     pub(super) step_lines: Vec<u64>,
-    /// `[T, I]`, `T ≥ 1`; finite, or NaN where a value is missing and may be filled.
+    /// `[T, I]`, `T ≥ 1`; finite, or NaN where a value is missing.
     pub(super) steps: Array2<f32>,
+    pub(super) gap: Gap,
     pub(super) target: Target,
     pub(super) group: Option<String>,
+    /// The time of each step, where it was asked for and is known.
+    pub(super) times: Vec<Time>,
+}
+
+impl Record {
+    /// Of a format without lines and times.
+    pub(super) fn new(place: Place, steps: Array2<f32>, gap: Gap, target: Target) -> Self {
+        Self {
+            place,
+            step_lines: Vec::new(),
+            steps,
+            gap,
+            target,
+            group: None,
+            times: Vec::new(),
+        }
+    }
+
+    /// Leaves the steps at the end out in which every channel is missing; whether there were any.
+    fn strip_padding(&mut self) -> Result<bool, DataError> {
+        let is_padding = |row: &ArrayView1<'_, f32>| row.iter().all(|value| value.is_nan());
+        let rows = self.steps.rows();
+        let valid = rows.into_iter().rev().skip_while(is_padding).count();
+        if valid == self.steps.nrows() {
+            return Ok(false);
+        }
+        if valid == 0 {
+            return Err(self.place.clone().refuse(Problem::ZeroLength));
+        }
+        self.steps = self.steps.slice(s![..valid, ..]).to_owned();
+        self.step_lines.truncate(valid);
+        self.times.truncate(valid);
+        match &mut self.target {
+            Target::Labels(labels) => labels.truncate(valid),
+            Target::ValuesPerStep(values) => *values = values.slice(s![..valid, ..]).to_owned(),
+            Target::Label(_) | Target::Values(_) => {}
+        }
+        if self.gap.as_ref().is_some_and(|(step, _)| *step >= valid) {
+            self.gap = None;
+        }
+        Ok(true)
+    }
+
+    /// The place of one step.
+    pub(super) fn place_of(&self, step: usize) -> Place {
+        let mut place = self.place.clone();
+        place.line = self.step_lines.get(step).copied().or(place.line);
+        place
+    }
 }
 
 /// All of a file.
+#[derive(Default)]
 pub(super) struct Records {
     pub(super) channels: Vec<String>,
     pub(super) labels: Labels,
+    /// What a regression's output is called, if the labels are its values.
+    pub(super) label_name: Option<String>,
     /// The classes in their order, if the file declares them.
     pub(super) declared: Option<Vec<String>>,
     /// Names of the regression's outputs.
@@ -62,6 +134,23 @@ pub(super) struct Records {
     pub(super) records: Vec<Record>,
     /// Whether labels that repeat over each whole sequence mean one label a sequence.
     pub(super) rows_repeat: bool,
+    /// Whether the file or the options say that targets are values or classes, so that there is no doubt.
+    pub(super) kind_is_said: bool,
+    pub(super) narrow: Narrow,
+    pub(super) notes: Vec<String>,
+}
+
+/// How records are taken, whatever their layout.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Taking<'a> {
+    /// What the training part has, for a test part.
+    pub(super) like: Option<&'a Schema>,
+    /// What the options say that targets are.
+    pub(super) kind: Option<Kind>,
+    /// Whether missing inputs are kept, as NaN, to be filled.
+    pub(super) keeps_gaps: bool,
+    /// Whether windows are cut from it, which have one target each.
+    pub(super) is_cut: bool,
 }
 
 impl Records {
@@ -69,33 +158,65 @@ impl Records {
     pub(super) fn into_dataset(
         mut self,
         file: &Place,
-        like: Option<&Schema>,
+        taking: Taking<'_>,
     ) -> Result<Dataset, DataError> {
+        let like = taking.like;
         if self.records.is_empty() {
             return Err(file.clone().refuse(Problem::Empty));
         }
+        self.strip_padding()?;
+        if !taking.keeps_gaps {
+            self.refuse_gaps()?;
+        }
         if self.rows_repeat && like.is_none_or(|schema| !schema.task.is_per_step()) {
-            self.merge_repeated();
+            self.merge_repeated(taking.kind.is_none() && !taking.is_cut && like.is_none())?;
         }
         self.adopt_channel_names(like);
+        self.settle_kind(taking, file)?;
         let outputs = self.classes(file, like)?;
         let groups = self.records.iter().map(|r| r.group.clone()).collect();
         let targets = match self.records[0].target {
             Target::Label(_) | Target::Labels(_) => self.class_targets(&outputs, like.is_some())?,
             Target::Values(_) | Target::ValuesPerStep(_) => self.value_targets(),
         };
+        let gaps = super::time_gaps::find(&self.records, &mut self.notes);
         let data = Dataset {
             channels: self.channels,
+            offsets: self.narrow.offsets(),
             sequences: self.records.into_iter().map(|r| r.steps).collect(),
             targets,
             outputs,
             groups,
             origin: None,
+            gaps,
+            notes: self.notes,
         };
-        if let Some(schema) = like {
+        if let Some(schema) = like.filter(|_| !taking.is_cut) {
             data.require(schema, file)?;
         }
         Ok(data)
+    }
+
+    fn strip_padding(&mut self) -> Result<(), DataError> {
+        let mut padded = 0;
+        for record in &mut self.records {
+            padded += usize::from(record.strip_padding()?);
+        }
+        if padded > 0 {
+            self.notes.push(format!(
+                "{padded} of {} sequences end in missing values, which are padding: they are that much shorter",
+                self.records.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses missing inputs.
+    pub(super) fn refuse_gaps(&mut self) -> Result<(), DataError> {
+        match self.records.iter_mut().find_map(|record| record.gap.take()) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// Numbered channels, of a format without names, are those of the training part in its order.
@@ -111,15 +232,21 @@ impl Records {
         }
     }
 
-    /// Replaces targets for each step by one a sequence, where no sequence has two.
-    fn merge_repeated(&mut self) {
-        let repeats = self.records.iter().all(|record| match &record.target {
-            Target::Labels(labels) => labels.iter().all(|l| *l == labels[0]),
-            Target::ValuesPerStep(values) => values.rows().into_iter().all(|r| r == values.row(0)),
-            Target::Label(_) | Target::Values(_) => true,
+    /// Replaces targets for each step by one a sequence, where no sequence has two. Where one of many has,
+    /// that `may_be_a_slip`.
+    fn merge_repeated(&mut self, may_be_a_slip: bool) -> Result<(), DataError> {
+        let mut changing = self.records.iter().filter_map(|record| {
+            let step = record.target.first_change()?;
+            Some(record.place_of(step))
         });
-        if !repeats {
-            return;
+        if let Some(place) = changing.next() {
+            let is_only_one = changing.next().is_none() && self.records.len() >= MANY;
+            return match is_only_one && may_be_a_slip {
+                true => Err(place.refuse(Problem::OneSeriesChanges {
+                    series: self.records.len(),
+                })),
+                false => Ok(()),
+            };
         }
         for record in &mut self.records {
             match &record.target {
@@ -130,6 +257,7 @@ impl Records {
                 Target::Label(_) | Target::Values(_) => {}
             }
         }
+        Ok(())
     }
 
     /// The names of the outputs, in order.
@@ -164,15 +292,20 @@ impl Records {
     }
 
     fn class_targets(&self, classes: &[String], is_test: bool) -> Result<Targets, DataError> {
+        let known: HashMap<&str, usize> = (classes.iter().enumerate())
+            .map(|(class, name)| (name.as_str(), class))
+            .collect();
+        // Older models have classes called 1.0, which is read as 1 now.
+        let as_read: HashMap<String, usize> = (classes.iter().enumerate())
+            .filter_map(|(class, name)| Some((text::class_name(name).ok()?.into_owned(), class)))
+            .collect();
         let index: Vec<Option<usize>> = (self.labels.names.iter())
-            .map(|name| classes.iter().position(|class| class == name))
+            .map(|name| known.get(name.as_str()).or(as_read.get(name)).copied())
             .collect();
         let class = |number: usize, record: &Record, step: usize| {
             index[number].ok_or_else(|| {
                 let (found, known) = (self.labels.names[number].clone(), classes.to_vec());
-                let mut place = record.place.clone();
-                place.line = record.step_lines.get(step).copied().or(place.line);
-                place.refuse(match is_test {
+                record.place_of(step).refuse(match is_test {
                     true => Problem::UnknownLabel { found, known },
                     false => Problem::UndeclaredLabel { found, known },
                 })
@@ -213,6 +346,22 @@ impl Records {
         }
     }
 }
+
+impl Target {
+    /// The first step whose target differs from the one before it.
+    fn first_change(&self) -> Option<usize> {
+        match self {
+            Self::Labels(labels) => (1..labels.len()).find(|t| labels[*t] != labels[t - 1]),
+            Self::ValuesPerStep(values) => {
+                (1..values.nrows()).find(|t| values.row(*t) != values.row(t - 1))
+            }
+            Self::Label(_) | Self::Values(_) => None,
+        }
+    }
+}
+
+/// Among so many series, one whose label changes is more likely a slip than a task of its own.
+const MANY: usize = 5;
 
 /// Names of channels in a format that gives them none.
 pub(super) fn numbered_channels(channels: usize) -> Vec<String> {

@@ -4,7 +4,8 @@
 //! other, and a model should be chosen by how it does on others. Either way the validation part
 //! is given each class in its share, as nearly as whole sequences (or groups) allow.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -50,9 +51,32 @@ pub enum SplitError {
          on; leave --folds out, and read the validation part's score"
     )]
     Forecast,
+    /// A class of which nothing would be trained on.
+    #[error(
+        "the split leaves no sequence of class {class:?} to train on, because {why}; add recordings of it, \
+         divide by other groups or none (--group), take a smaller share, or train without a validation part \
+         (a share of 0)"
+    )]
+    NothingOfClass {
+        /// Its name.
+        class: String,
+        /// What is so small that it fills.
+        why: String,
+    },
+    /// Recordings that are too short for two parts.
+    #[error(
+        "the longest recording has {rows} rows, and each of its parts needs {least}; make the windows or \
+         the share smaller, or train without a validation part (a share of 0)"
+    )]
+    TooShort {
+        /// Rows of the longest one.
+        rows: usize,
+        /// Rows of a part.
+        least: usize,
+    },
     /// Nothing to divide.
     #[error(
-        "{count} {of} cannot be divided into two parts; add more, or train without a validation \
+        "{count} {of} cannot be divided into two parts; add more, cut one recording into several series, or train without a validation \
          part (a share of 0)"
     )]
     TooFew {
@@ -108,22 +132,88 @@ fn apportion(sizes: &[usize], total: usize) -> Vec<usize> {
     let all = sizes.iter().sum::<usize>() as f64;
     let exact = |i: usize| total as f64 * sizes[i] as f64 / all;
     let mut counts: Vec<usize> = (0..sizes.len()).map(|i| exact(i) as usize).collect();
-    while counts.iter().sum::<usize>() < total {
-        let most_owed = (0..sizes.len())
-            .filter(|i| counts[*i] < sizes[*i])
-            .max_by(|a, b| {
-                let spare = |i: usize| counts[i] + 1 < sizes[i];
-                let owed = |i: usize| exact(i) - counts[i] as f64;
-                let by_owed = owed(*a).total_cmp(&owed(*b));
-                // Of equals the first, hence the indices in reverse.
-                spare(*a).cmp(&spare(*b)).then(by_owed).then(b.cmp(a))
-            });
-        match most_owed {
-            Some(i) => counts[i] += 1,
-            None => break,
-        }
+    let claim = |i: usize, count: usize| {
+        (count < sizes[i]).then(|| Claim {
+            has_spare: count + 1 < sizes[i],
+            owed: exact(i) - count as f64,
+            class: i,
+        })
+    };
+    let mut claims: BinaryHeap<Claim> = (counts.iter().enumerate())
+        .filter_map(|(i, count)| claim(i, *count))
+        .collect();
+    for _ in counts.iter().sum::<usize>()..total {
+        let Some(Claim { class, .. }) = claims.pop() else {
+            break;
+        };
+        counts[class] += 1;
+        claims.extend(claim(class, counts[class]));
     }
     counts
+}
+
+/// What a class is owed; the greatest is served next.
+#[derive(PartialEq)]
+struct Claim {
+    has_spare: bool,
+    owed: f64,
+    class: usize,
+}
+
+impl Eq for Claim {}
+
+impl Ord for Claim {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Of equals the first, hence the classes in reverse.
+        (self.has_spare.cmp(&other.has_spare))
+            .then(self.owed.total_cmp(&other.owed))
+            .then(other.class.cmp(&self.class))
+    }
+}
+
+impl PartialOrd for Claim {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Refuses a training part without a class that the part split off from it has.
+pub(super) fn require_every_class(train: &Dataset, taken: &Dataset) -> Result<(), SplitError> {
+    let (Some(left), Some(gone)) = (train.class_counts(), taken.class_counts()) else {
+        return Ok(());
+    };
+    let lost: Vec<usize> = (0..left.len())
+        .filter(|c| left[*c] == 0 && gone[*c] > 0)
+        .collect();
+    let Some(class) = lost.first() else {
+        return Ok(());
+    };
+    let of_class = |i: &usize| match &taken.targets {
+        Targets::Class(classes) => classes[*i] == *class,
+        Targets::ClassPerStep(classes) => classes[*i].contains(class),
+        Targets::Value(_) | Targets::ValuePerStep(_) => false,
+    };
+    let members: Vec<usize> = (0..taken.len()).filter(of_class).collect();
+    let why = match &taken.groups {
+        Some(groups) => {
+            let mut names: Vec<&str> = members.iter().map(|i| groups[*i].as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            match names[..] {
+                [only] => format!("group {only:?} is all of it"),
+                _ => format!("groups {} are all of it", names.join(", ")),
+            }
+        }
+        None if members.len() == 1 => "it is in one sequence only, or in the end of one".into(),
+        None => format!(
+            "all of its {} sequences fall into the other part",
+            members.len()
+        ),
+    };
+    Err(SplitError::NothingOfClass {
+        class: train.outputs[*class].clone(),
+        why,
+    })
 }
 
 /// Adds whole groups, each time the one that brings the classes nearest to their share.
@@ -149,19 +239,37 @@ fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Spl
             .sum()
     };
     let nothing = vec![0.0; strata];
+    let mut in_training = count(&mut (0..data.len()));
     let mut validation = Vec::new();
     while left.len() > 1 {
         let gain = |i: usize| distance(&missing, &nothing) - distance(&missing, &left[i].1);
+        // A group that is all that is left of a class is taken last.
+        let spares = |i: usize| {
+            let counts = in_training.iter().zip(&left[i].1);
+            counts
+                .into_iter()
+                .all(|(all, own)| *own == 0.0 || own < all)
+        };
         // Of equals the last, in shuffled order.
-        let Some(best) = (0..left.len()).max_by(|a, b| gain(*a).total_cmp(&gain(*b))) else {
+        let by_gain = |a: &usize, b: &usize| {
+            (spares(*a).cmp(&spares(*b))).then(gain(*a).total_cmp(&gain(*b)))
+        };
+        let Some(best) = (0..left.len()).max_by(by_gain) else {
             break;
         };
+        if !spares(best) && !validation.is_empty() {
+            break;
+        }
         if gain(best) <= 0.0 && !validation.is_empty() {
             break;
         }
         let (group, counts) = left.swap_remove(best);
         validation.extend(group);
-        missing.iter_mut().zip(counts).for_each(|(m, c)| *m -= c);
+        missing.iter_mut().zip(&counts).for_each(|(m, c)| *m -= c);
+        in_training
+            .iter_mut()
+            .zip(&counts)
+            .for_each(|(n, c)| *n -= c);
     }
     Split::from_validation(validation, data.len(), true)
 }
@@ -214,7 +322,7 @@ mod tests {
             targets: Targets::Class(classes),
             outputs: (0..4).map(|class| class.to_string()).collect(),
             groups,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

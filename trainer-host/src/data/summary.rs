@@ -146,7 +146,7 @@ mod tests {
             targets: Targets::Class(vec![0, 1, 0]),
             outputs: vec!["rest".into(), "move".into()],
             groups: Some(["ann", "bob", "ann"].map(String::from).to_vec()),
-            origin: None,
+            ..Dataset::default()
         };
         let summary = data.summary();
         assert_eq!(

@@ -1,5 +1,6 @@
-//! What the text formats share: lines that know their number, and fields that are finite numbers.
+//! What a field of text says, the same in every format: a word, a number, or that a value is missing.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 
 use super::error::{DataError, Place, Problem};
@@ -22,56 +23,152 @@ pub(super) fn lines<'a>(
                 line.truncate(line.trim_end_matches('\r').len());
                 Ok((here, line))
             }
-            Err(_) => Err(here.refuse(Problem::Syntax {
-                format,
-                detail: "the line is not UTF-8 text; save the file as UTF-8".into(),
-            })),
+            Err(_) => Err(here.refuse(not_utf8(format))),
         }
     })
 }
 
-/// A finite number in `f32`, rounded to the nearest.
-pub(super) fn number(field: &str) -> Result<f32, Problem> {
-    finite(field, field.trim().parse::<f32>().ok(), f32::is_finite)
-}
-
-/// What becomes of a missing value among the inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gaps {
-    /// It is refused.
-    Refused,
-    /// It is read as NaN, to be filled.
-    Kept,
-}
-
-impl Gaps {
-    /// A finite number, or NaN for a missing one that may be kept.
-    pub(super) fn number(self, field: &str) -> Result<f32, Problem> {
-        match self {
-            Self::Kept if is_missing(field.trim()) => Ok(f32::NAN),
-            Self::Kept | Self::Refused => number(field),
-        }
+/// Bytes that are no UTF-8 text.
+pub(super) fn not_utf8(format: &'static str) -> Problem {
+    Problem::Syntax {
+        format,
+        detail: "the line is not UTF-8 text; save the file as UTF-8".into(),
     }
 }
 
-/// The usual ways to write that there is no value.
-fn is_missing(field: &str) -> bool {
-    let words = ["nan", "na", "n/a", "null", "none"];
-    field.is_empty() || field == "?" || words.iter().any(|word| field.eq_ignore_ascii_case(word))
+/// A field without the spaces around it. A byte order mark belongs to no field, wherever it stands: files
+/// that were joined have one in their middle.
+pub(super) fn clean(field: &str) -> &str {
+    let field = field.trim();
+    match field.starts_with('\u{feff}') {
+        true => field.trim_start_matches('\u{feff}').trim(),
+        false => field,
+    }
 }
 
-/// A finite number in `f64`, rounded to the nearest.
-pub(super) fn wide_number(field: &str) -> Result<f64, Problem> {
-    finite(field, field.trim().parse::<f64>().ok(), f64::is_finite)
+/// The one list of ways to write that there is no value, for labels, series, groups, targets and inputs.
+pub(super) fn is_missing(field: &str) -> bool {
+    let words = [
+        "?", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat",
+    ];
+    field.is_empty() || words.iter().any(|word| field.eq_ignore_ascii_case(word))
 }
 
-fn finite<T: Copy>(field: &str, value: Option<T>, is_finite: fn(T) -> bool) -> Result<T, Problem> {
-    let found = field.trim().to_owned();
+/// The name of a class, a series or a group.
+pub(super) fn word(field: &str) -> Result<&str, Problem> {
+    match clean(field) {
+        "" => Err(Problem::MissingValue),
+        word if is_missing(word) => Err(Problem::MissingWord {
+            found: word.to_owned(),
+        }),
+        word => Ok(word),
+    }
+}
+
+/// The name of a class. A whole number that is written as a fraction (`1.0`, `1.0000000e+00`) names the
+/// class of that number.
+pub(super) fn class_name(field: &str) -> Result<Cow<'_, str>, Problem> {
+    let word = word(field)?;
+    if !word.contains(['.', 'e', 'E']) {
+        return Ok(word.into());
+    }
+    Ok(match word.parse::<f64>() {
+        Ok(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
+            format!("{}", value as i64).into()
+        }
+        _ => word.into(),
+    })
+}
+
+/// What stands between the whole part and the fraction of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Decimal {
+    #[default]
+    Point,
+    Comma,
+}
+
+/// A number within the range of f32, as f64.
+///
+/// A missing one is [`Problem::MissingValue`] or [`Problem::NotFinite`]: [`Problem::is_gap`] tells.
+pub(super) fn number(field: &str, decimal: Decimal) -> Result<f64, Problem> {
+    let field = clean(field);
+    let value = match decimal {
+        Decimal::Point => field.parse::<f64>().ok(),
+        Decimal::Comma if field.contains('.') => None,
+        Decimal::Comma => field.replacen(',', ".", 1).parse::<f64>().ok(),
+    };
+    let found = || field.to_owned();
     match value {
-        Some(value) if is_finite(value) => Ok(value),
-        Some(_) => Err(Problem::NotFinite { found }),
-        None if is_missing(&found) => Err(Problem::MissingValue),
-        None if time_stamp::seconds(&found).is_some() => Err(Problem::TimeStamp { found }),
-        None => Err(Problem::NotANumber { found }),
+        Some(value) if (value as f32).is_finite() => Ok(value),
+        Some(_) => Err(Problem::NotFinite { found: found() }),
+        None if is_missing(field) => Err(Problem::MissingValue),
+        None if time_stamp::is_date(field) => Err(Problem::TimeStamp { found: found() }),
+        None => Err(Problem::NotANumber { found: found() }),
+    }
+}
+
+/// A target of a regression, which is never made up.
+pub(super) fn target(field: &str, decimal: Decimal) -> Result<f64, Problem> {
+    number(field, decimal).map_err(|problem| match problem.is_gap() {
+        true => Problem::MissingTarget,
+        false => problem,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_list_says_what_is_missing() {
+        for field in ["", " ? ", "NaN", "n/a", "NULL", "None", "\u{feff}<NA>"] {
+            assert!(word(field).is_err(), "{field:?}");
+            assert!(
+                number(field, Decimal::Point).unwrap_err().is_gap(),
+                "{field:?}"
+            );
+            assert!(matches!(
+                target(field, Decimal::Point),
+                Err(Problem::MissingTarget)
+            ));
+        }
+        assert!(!number("inf", Decimal::Point).unwrap_err().is_gap());
+    }
+
+    #[test]
+    fn a_byte_order_mark_belongs_to_no_field() {
+        assert_eq!(word("\u{feff}1").unwrap(), "1");
+        assert_eq!(number(" \u{feff}2.5", Decimal::Point).unwrap(), 2.5);
+    }
+
+    #[test]
+    fn whole_fractions_name_whole_classes() {
+        for (field, name) in [
+            ("1.0", "1"),
+            ("-2.0000000e+00", "-2"),
+            ("007", "007"),
+            ("1.5", "1.5"),
+            ("walk.fast", "walk.fast"),
+        ] {
+            assert_eq!(class_name(field).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_decimal_comma_is_one_where_commas_separate_nothing() {
+        assert_eq!(number("-1,25", Decimal::Comma).unwrap(), -1.25);
+        assert_eq!(number("7", Decimal::Comma).unwrap(), 7.0);
+        for (field, decimal) in [
+            ("1,25", Decimal::Point),
+            ("1.234,5", Decimal::Comma),
+            ("1,234,567", Decimal::Comma),
+        ] {
+            let refused = number(field, decimal);
+            assert!(
+                matches!(refused, Err(Problem::NotANumber { .. })),
+                "{field}"
+            );
+        }
     }
 }

@@ -1,56 +1,163 @@
-//! The time of a row as a number: a number as it stands, or seconds from an ISO 8601 date and time.
+//! The time of a row: a number as it stands, or a moment of ISO 8601 in seconds.
 //!
 //! ```text
-//! 2016-07-01 00:00:00      2016-07-01T00:00      2016-07-01      2016-07-01T00:00:00.250Z
+//! 1467331200000000123      12.5      10:00:00.250
+//! 2016-07-01 00:00:00      2016-07-01T00:00      2016-07-01      2016/07/01 00:00
+//! 2016-07-01T00:00:00.250Z      2016-07-01T02:00:00+02:00
 //! ```
 //!
-//! Times are compared within one series only, so that its zone does not matter; one that changes
-//! (an offset such as `+02:00`) is not read.
+//! Whole parts are kept apart from fractions, so that nanoseconds since 1970 lose nothing. An offset is
+//! taken off; a time without one is compared as it stands, within one series only. Dates that may mean
+//! two days (`01/07/2016`) are not read.
 
-use super::error::Problem;
-use super::text;
+/// A moment: whole units, and a fraction in 0..1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub(super) struct Time {
+    whole: i64,
+    fraction: f64,
+}
 
-/// A number, or the seconds since 1970-01-01 of a date.
-pub(super) fn time(field: &str) -> Result<f64, Problem> {
-    match seconds(field.trim()) {
-        Some(seconds) => Ok(seconds),
-        None => text::wide_number(field),
+impl Time {
+    /// The row's number, in a file without times.
+    pub(super) fn of_row(row: usize) -> Self {
+        Self {
+            whole: row as i64,
+            fraction: 0.0,
+        }
+    }
+
+    /// A number or a moment.
+    pub(super) fn parse(field: &str) -> Option<Self> {
+        number(field).or_else(|| moment(field))
+    }
+
+    /// Units from `earlier` to this time.
+    pub(super) fn since(self, earlier: Self) -> f64 {
+        self.whole.wrapping_sub(earlier.whole) as f64 + (self.fraction - earlier.fraction)
+    }
+
+    /// This time, `units` later.
+    pub(super) fn later(self, units: i64) -> Self {
+        Self {
+            whole: self.whole.saturating_add(units),
+            ..self
+        }
+    }
+
+    /// The size of the counter that went round between `before` and this time, if it is certain that one
+    /// did: the step over the end is like the one before it, `step`.
+    pub(super) fn wrapped_from(self, before: Self, step: f64) -> Option<i64> {
+        if !(step > 0.0 && self.whole >= 0) {
+            return None;
+        }
+        [8, 16, 24, 32]
+            .into_iter()
+            .map(|bits| 1i64 << bits)
+            .find(|size| {
+                let over = self.later(*size).since(before);
+                before.whole < *size && over > 0.0 && (0.5 * step..=2.0 * step).contains(&over)
+            })
     }
 }
 
-/// Seconds since 1970-01-01 of a date and time of ISO 8601.
-pub(super) fn seconds(field: &str) -> Option<f64> {
-    let date = field.get(..10)?;
-    let mut parts = date.split('-');
+/// Whether a field is a date, with or without a time of day.
+pub(super) fn is_date(field: &str) -> bool {
+    moment(field).is_some() && field.contains(['-', '/'])
+}
+
+fn number(field: &str) -> Option<Time> {
+    let digits = field.strip_prefix('-').unwrap_or(field);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if is_plain(whole) && is_plain(fraction) {
+        let whole: i64 = whole.parse().ok()?;
+        let fraction: f64 = format!("0.{fraction}").parse().ok()?;
+        return Some(match field.starts_with('-') {
+            false => Time { whole, fraction },
+            true if fraction == 0.0 => Time {
+                whole: -whole,
+                fraction,
+            },
+            true => Time {
+                whole: -whole - 1,
+                fraction: 1.0 - fraction,
+            },
+        });
+    }
+    let value: f64 = field.parse().ok()?;
+    (value.abs() < 9e18).then(|| Time {
+        whole: value.floor() as i64,
+        fraction: value - value.floor(),
+    })
+}
+
+/// Seconds since 1970-01-01 of a date and time, or since midnight of a time of day.
+fn moment(field: &str) -> Option<Time> {
+    let Some(day_number) = field.get(..10).and_then(day) else {
+        let (whole, fraction) = time_of_day(field)?;
+        return field.contains(':').then_some(Time { whole, fraction });
+    };
+    let (clock, offset) = without_offset(&field[10..])?;
+    let (seconds, fraction) = match clock.strip_prefix([' ', 'T']) {
+        None if clock.is_empty() => (0, 0.0),
+        None => return None,
+        Some(clock) => time_of_day(clock)?,
+    };
+    Some(Time {
+        whole: day_number * 86_400 + seconds - offset,
+        fraction,
+    })
+}
+
+/// `2016-07-01` or `2016/07/01`, in days since 1970-01-01.
+fn day(date: &str) -> Option<i64> {
+    let separator = date.bytes().nth(4).filter(|b| matches!(b, b'-' | b'/'))?;
+    let mut parts = date.split(char::from(separator));
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     if year.len() != 4 || month.len() != 2 || parts.next().is_some() {
         return None;
     }
-    let day_number = day_number(digits(year)?, digits(month)?, digits(day)?)?;
-    let clock = field[10..].trim_end_matches('Z');
-    let of_day = match clock.strip_prefix([' ', 'T']) {
-        None if clock.is_empty() => 0.0,
-        None => return None,
-        Some(clock) => seconds_of_day(clock)?,
+    day_number(digits(year)?, digits(month)?, digits(day)?)
+}
+
+/// A clock without its offset, and the offset in seconds: `Z`, `+02:00`, `+0200` or `+02`.
+fn without_offset(clock: &str) -> Option<(&str, i64)> {
+    let clock = clock.trim_end();
+    if let Some(clock) = clock.strip_suffix('Z') {
+        return Some((clock, 0));
+    }
+    let Some(at) = clock.rfind(['+', '-']) else {
+        return Some((clock, 0));
     };
-    Some(day_number as f64 * 86_400.0 + of_day)
+    let (clock, offset) = clock.split_at(at);
+    let (hours, minutes) = match offset[1..].split_once(':') {
+        Some(parts) => parts,
+        None if offset.len() == 5 => offset.get(1..3).zip(offset.get(3..5))?,
+        None => (offset.get(1..)?, "00"),
+    };
+    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    (hours <= 14 && minutes < 60 && clock.contains(':'))
+        .then(|| (clock.trim_end(), sign * (hours * 3600 + minutes * 60)))
 }
 
 /// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.fff`.
-fn seconds_of_day(clock: &str) -> Option<f64> {
+fn time_of_day(clock: &str) -> Option<(i64, f64)> {
     let mut parts = clock.split(':');
     let (hours, minutes) = (digits(parts.next()?)?, digits(parts.next()?)?);
-    let seconds: f64 = match parts.next() {
-        None => 0.0,
-        Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => text.parse().ok()?,
-        Some(_) => return None,
+    let seconds = match parts.next() {
+        None => Time::default(),
+        Some(text) => number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit()))?,
     };
-    let fits = hours <= 24 && minutes < 60 && (0.0..61.0).contains(&seconds);
-    (fits && parts.next().is_none()).then(|| (hours * 3600 + minutes * 60) as f64 + seconds)
+    let fits = hours <= 24 && minutes < 60 && (0..61).contains(&seconds.whole);
+    (fits && parts.next().is_none()).then_some((
+        hours * 3600 + minutes * 60 + seconds.whole,
+        seconds.fraction,
+    ))
 }
 
 fn digits(text: &str) -> Option<i64> {
-    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let all = !text.is_empty() && text.len() < 10 && text.bytes().all(|b| b.is_ascii_digit());
     all.then(|| text.parse().ok()).flatten()
 }
 
@@ -85,13 +192,21 @@ mod tests {
         for (field, expected) in [
             ("1970-01-01", 0.0),
             ("2016-07-01 00:00:00", 1_467_331_200.0),
+            ("2016/07/01 00:00", 1_467_331_200.0),
+            ("2016-07-01T02:00:00+02:00", 1_467_331_200.0),
+            ("2016-06-30 19:30:00-0430", 1_467_331_200.0),
+            ("2016-07-01T01:00+01", 1_467_331_200.0),
             ("2000-02-29T23:59", 951_868_740.0),
             ("2018-02-20T23:00:00.5Z", 1_519_167_600.5),
             ("1969-12-31 23:59:59", -1.0),
+            ("10:00:01.25", 36_001.25),
+            ("12.5", 12.5),
+            ("-12.25", -12.25),
+            ("1.5e3", 1500.0),
         ] {
-            assert_eq!(time(field).unwrap(), expected, "{field}");
+            let time = Time::parse(field).unwrap_or_else(|| panic!("{field}"));
+            assert_eq!(time.since(Time::default()), expected, "{field}");
         }
-        assert_eq!(time(" 12.5 ").unwrap(), 12.5);
     }
 
     #[test]
@@ -102,14 +217,32 @@ mod tests {
             "2016-7-01 0",
             "2016-07-01 25:00",
             "2016-07-01 10",
-            "2016-07-01 10:00:00+02:00",
+            "2016-07-01 10:00:00+99:00",
+            "2016-07-01+02:00",
             "01/07/2016",
             "noon",
             "2016-07-01 1é",
+            "nan",
             "",
         ] {
-            assert!(time(field).is_err(), "{field}");
+            assert!(Time::parse(field).is_none(), "{field}");
         }
+    }
+
+    #[test]
+    fn nanoseconds_since_1970_are_told_apart() {
+        let time = |field| Time::parse(field).unwrap();
+        let step = time("1467331200000000124").since(time("1467331200000000123"));
+        assert_eq!(step, 1.0);
+    }
+
+    #[test]
+    fn a_counter_goes_round_only_where_its_step_says_so() {
+        let time = |value| Time::of_row(value);
+        assert_eq!(time(40).wrapped_from(time(65_534), 2.0), None);
+        assert_eq!(time(0).wrapped_from(time(65_534), 2.0), Some(1 << 16));
+        assert_eq!(time(4).wrapped_from(time(250), 10.0), Some(1 << 8));
+        assert_eq!(time(0).wrapped_from(time(19), 1.0), None);
     }
 
     #[test]

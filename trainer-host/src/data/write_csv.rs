@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::{DataError, Place, Problem};
-use super::long_csv::{Columns, syntax};
-use super::{Dataset, Targets};
+use super::{Columns, Dataset, Targets};
 
 /// A data set as long CSV: what [`open()`](super::open()) reads back, given its outputs as
 /// [`Columns::targets`] where it is a regression.
@@ -29,14 +28,22 @@ pub fn to_long_csv(data: &Dataset) -> Result<Vec<u8>, DataError> {
     let write = |writer: &mut csv::Writer<Vec<u8>>, row: &[String]| {
         writer
             .write_record(row)
-            .map_err(|error| syntax(place.clone(), &error))
+            .map_err(|error| place.clone().refuse(Problem::Unreadable(error.into())))
     };
     write(&mut writer, &header)?;
     for (i, steps) in data.sequences.iter().enumerate() {
         for (t, values) in steps.rows().into_iter().enumerate() {
             let mut row = vec![i.to_string(), t.to_string()];
             row.extend(data.groups.as_ref().map(|groups| groups[i].clone()));
-            row.extend(values.iter().map(f32::to_string));
+            row.extend(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(j, value)| match data.offset(j) {
+                        0.0 => value.to_string(),
+                        offset => (f64::from(*value) + offset).to_string(),
+                    }),
+            );
             match &data.targets {
                 Targets::Class(classes) => row.push(data.outputs[classes[i]].clone()),
                 Targets::ClassPerStep(classes) => row.push(data.outputs[classes[i][t]].clone()),

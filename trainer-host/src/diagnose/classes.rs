@@ -218,8 +218,7 @@ pub(in crate::diagnose) mod tests {
             sequences: vec![Array2::zeros((1, 1)); truths.len()],
             targets: Targets::Class(truths),
             outputs: (0..classes).map(|c| format!("class {c}")).collect(),
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         };
         let counts = data.class_counts().unwrap();
         let score = score(&data, &outputs);

@@ -217,8 +217,7 @@ pub(in crate::diagnose) mod tests {
                 .collect(),
             targets: Targets::Class((0..40).map(|s| s % 2).collect()),
             outputs: vec!["a".into(), "b".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

@@ -158,7 +158,7 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
         Some(validation) => ("validation", validation),
         None => ("training", &data.train),
     };
-    let found = stream::outputs(&model, &views(&judged.sequences));
+    let found = stream::outputs(&model, &judged.recordings());
     let all: Vec<usize> = (0..data.train.len()).collect();
     let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
     let steps: usize = compared
@@ -174,7 +174,7 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
             &run.network,
             &model,
             &views(&normalised),
-            &views(&compared.sequences),
+            &compared.recordings(),
         ),
         cells: run
             .network

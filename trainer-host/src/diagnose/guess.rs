@@ -90,8 +90,7 @@ mod tests {
             sequences: vec![Array2::zeros((1, 1)); count],
             targets,
             outputs: (0..outputs).map(|o| o.to_string()).collect(),
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

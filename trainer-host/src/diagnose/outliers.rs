@@ -118,7 +118,7 @@ impl Spread {
     }
 }
 
-/// All values of channel `j`.
+/// All values of channel `j`, as they are stored.
 fn column(train: &Dataset, j: usize) -> impl Iterator<Item = f64> + '_ {
     let columns = train
         .sequences
@@ -154,6 +154,7 @@ fn by_quartiles(
     let same = repeats as f64 / far.len() as f64;
     let alone = alone_in_time(train, j, is_far) as f64 / far.len() as f64;
     let is_mark = repeats >= REPEATED && same >= MAJORITY;
+    let real = |stored: f64| stored + train.offset(j);
     let figures = vec![
         Figure::at_least(
             format!(
@@ -177,13 +178,13 @@ fn by_quartiles(
             if is_mark { same } else { alone },
             MAJORITY,
         ),
-        Figure::of(format!("{name}: the commonest outlier"), mark),
+        Figure::of(format!("{name}: the commonest outlier"), real(mark)),
         Figure::of(format!("{name}: how often it occurs"), repeats as f64),
     ];
     let squeezed = f64::from(normalisation.deviation[j]) >= SQUEEZED * spread.robust;
     figures.iter().all(Figure::holds).then_some(Hit {
         figures,
-        mark: is_mark.then_some(mark),
+        mark: is_mark.then_some(real(mark)),
         squeezed,
     })
 }
@@ -261,8 +262,7 @@ mod tests {
                 .collect(),
             targets: Targets::Class((0..40).map(|s| s % 2).collect()),
             outputs: vec!["a".into(), "b".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

@@ -142,8 +142,7 @@ mod tests {
                 .collect(),
             targets: targets(levels),
             outputs: outputs.iter().map(|name| (*name).to_owned()).collect(),
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

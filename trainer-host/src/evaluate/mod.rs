@@ -84,7 +84,6 @@ fn test_data(targets: Targets, outputs: &[&str]) -> Dataset {
         sequences: vec![Array2::zeros((1, 1)); count],
         targets,
         outputs: outputs.iter().map(|name| (*name).to_owned()).collect(),
-        groups: None,
-        origin: None,
+        ..Dataset::default()
     }
 }

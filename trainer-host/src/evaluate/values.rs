@@ -380,6 +380,7 @@ mod tests {
                 rows: Some(Normalisation {
                     mean: vec![0.0, 5.0],
                     deviation: vec![1.0, 2.0],
+                    offset: Vec::new(),
                 }),
             });
             ValueScore::of(

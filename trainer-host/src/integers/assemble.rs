@@ -3,9 +3,8 @@
 use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, MAX_NAME_BYTES, ModelFile, WriteError};
 use lstm_nostd::kernels::Width;
-use ndarray::ArrayView2;
 
-use crate::data::{Dataset, views};
+use crate::data::{Dataset, Recording};
 use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::stream::{Stream, raw_sequence};
 use crate::network::NetworkConfig;
@@ -45,7 +44,7 @@ pub fn raw_formats(train: &Dataset) -> Result<Vec<InputFormat>, DataLimit> {
             bytes: name.len(),
         });
     }
-    Ok(choose_formats(&train.channels, &views(&train.sequences))?)
+    Ok(choose_formats(&train.channels, &train.recordings())?)
 }
 
 /// How real values become the first layer's inputs, channel by channel.
@@ -54,7 +53,7 @@ pub struct InputStage<'a> {
     /// Raw formats, `[I]`.
     pub formats: &'a [InputFormat],
     /// Means of the training part, `[I]`.
-    pub mean: &'a [f32],
+    pub mean: &'a [f64],
     /// Deviations of the training part, `[I]`.
     pub deviation: &'a [f32],
 }
@@ -68,7 +67,7 @@ pub fn assemble(
     quantised: &QuantisedNetwork,
     stage: &InputStage<'_>,
     (input_names, output_names): (&[String], &[String]),
-    example: ArrayView2<'_, f32>,
+    example: Recording<'_>,
 ) -> Result<ModelFile, WriteError> {
     let width = quantised
         .recurrent
@@ -99,7 +98,7 @@ pub fn assemble(
 fn golden_steps(
     bytes: &AlignedBytes,
     formats: &[InputFormat],
-    example: ArrayView2<'_, f32>,
+    example: Recording<'_>,
 ) -> Vec<(Vec<i32>, Vec<i32>)> {
     let model = Model::parse(bytes).expect("the writer returns only what parses");
     let mut stream = Stream::new(&model);

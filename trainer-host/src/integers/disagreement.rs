@@ -8,7 +8,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Recording, Targets};
 use crate::evaluate::decide;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::{Mode, Network};
@@ -90,7 +90,7 @@ pub fn find(
     let found: Vec<Option<Disagreement>> = (0..data.len())
         .into_par_iter()
         .map(|s| {
-            let sequences = (normalised[s].view(), data.sequences[s].view());
+            let sequences = (normalised[s].view(), data.recording(s));
             let run = Run::of(&every_step, model, sequences, &bound);
             let steps = run.float.len();
             let judged = if last_only {
@@ -125,7 +125,7 @@ impl Run {
     fn of(
         network: &Network,
         model: &Model<'_>,
-        (normalised, real): (ndarray::ArrayView2<'_, f32>, ndarray::ArrayView2<'_, f32>),
+        (normalised, real): (ndarray::ArrayView2<'_, f32>, Recording<'_>),
         bound: &[f64],
     ) -> Self {
         let trace = network.trace(normalised);

@@ -13,9 +13,9 @@
 //! so that values up to 2⁹ times as large still fit into 32 bits. Fraction bits are not negative,
 //! so that a channel whose values reach 2³⁰ is refused: its differences would leave 32 bits.
 
+use crate::data::Recording;
 use lstm_nostd::InputChannel;
 use lstm_nostd::kernels::Width;
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// Raw values with fractions reach about this magnitude in the training data.
@@ -57,16 +57,12 @@ pub struct RawRangeError {
 /// [`RawRangeError`] for the first channel that raw integers cannot hold.
 pub fn choose_formats(
     channels: &[String],
-    sequences: &[ArrayView2<'_, f32>],
+    sequences: &[Recording<'_>],
 ) -> Result<Vec<InputFormat>, RawRangeError> {
     (channels.iter().enumerate())
         .map(|(j, channel)| {
-            let values = || {
-                sequences
-                    .iter()
-                    .flat_map(move |s| s.column(j).into_iter().copied())
-            };
-            let largest = values().fold(0.0f64, |max, v| f64::from(v).abs().max(max));
+            let values = || sequences.iter().flat_map(move |s| s.channel(j));
+            let largest = values().fold(0.0f64, |max, v| v.abs().max(max));
             InputFormat::for_range(largest, values().all(|v| v.fract() == 0.0)).ok_or_else(|| {
                 RawRangeError {
                     channel: channel.clone(),
@@ -108,15 +104,13 @@ impl InputFormat {
     }
 
     /// (IF3) for a channel of the given mean and deviation whose input range is `range` deviations.
-    pub fn channel(self, mean: f32, deviation: f32, range: f64, width: Width) -> InputChannel {
+    pub fn channel(self, mean: f64, deviation: f32, range: f64, width: Width) -> InputChannel {
         let limit = f64::from(i32::MAX);
         let mult =
             2f64.powi(31 + width.bits() as i32) / (self.units() * f64::from(deviation) * range);
         InputChannel {
             // A float-to-int cast saturates.
-            mean: (f64::from(mean) * self.units())
-                .round()
-                .clamp(-limit, limit) as i32,
+            mean: (mean * self.units()).round().clamp(-limit, limit) as i32,
             mult: mult.round().min(limit) as i32,
             shift: self.shift,
             frac_bits: self.frac_bits,
@@ -124,8 +118,8 @@ impl InputFormat {
     }
 
     /// (IF1), saturating.
-    pub fn raw(self, value: f32) -> i32 {
-        (f64::from(value) * 2f64.powi(i32::from(self.frac_bits))).round() as i32
+    pub fn raw(self, value: impl Into<f64>) -> i32 {
+        (value.into() * 2f64.powi(i32::from(self.frac_bits))).round() as i32
     }
 }
 
@@ -152,8 +146,8 @@ mod tests {
                 // The largest value sets the format.
                 unit * values.get(t).copied().unwrap_or(1.0)
             });
-            let format = choose_formats(&names(1), &[sequence.view()]).unwrap()[0];
-            let channel = format.channel(mean * unit, deviation, RANGE, Width::Int16);
+            let format = choose_formats(&names(1), &[(&sequence).into()]).unwrap()[0];
+            let channel = format.channel(f64::from(mean * unit), deviation, RANGE, Width::Int16);
             for value in &sequence {
                 let found = f64::from(channel.normalise::<i16>(format.raw(*value)));
                 let exact = (f64::from(value / unit) - f64::from(mean)) / 0.5 / RANGE * 32_768.0;
@@ -165,7 +159,7 @@ mod tests {
     #[test]
     fn whole_numbers_are_taken_as_they_are() {
         let sequence = array![[3.0f32, 0.0, 1e9], [-4096.0, 0.0, 5.0]];
-        for format in choose_formats(&names(3), &[sequence.view()]).unwrap() {
+        for format in choose_formats(&names(3), &[(&sequence).into()]).unwrap() {
             assert_eq!((format.frac_bits, format.raw(-4096.0)), (0, -4096));
         }
     }
@@ -173,7 +167,7 @@ mod tests {
     #[test]
     fn refuses_raw_range() {
         let sequence = array![[1.0f32, 2.4e9]];
-        let error = choose_formats(&names(2), &[sequence.view()]).unwrap_err();
+        let error = choose_formats(&names(2), &[(&sequence).into()]).unwrap_err();
         assert_eq!(error.channel, "c1");
         assert!(error.to_string().contains("2.400e9"), "{error}");
     }

@@ -14,6 +14,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::data::Recording;
 use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::{Activation, Gate, Network};
@@ -76,7 +77,7 @@ pub fn measure(
     network: &Network,
     model: &Model<'_>,
     normalised: &[ArrayView2<'_, f32>],
-    real: &[ArrayView2<'_, f32>],
+    real: &[Recording<'_>],
 ) -> Vec<LayerError> {
     let formats = input_formats(model);
     let parts: Vec<Vec<Sums>> = normalised
@@ -99,7 +100,7 @@ fn compare(
     model: &Model<'_>,
     formats: &[InputFormat],
     normalised: ArrayView2<'_, f32>,
-    real: ArrayView2<'_, f32>,
+    real: Recording<'_>,
 ) -> Vec<Sums> {
     let trace = network.trace(normalised);
     let mut all = vec![Sums::default(); trace.len()];

@@ -3,9 +3,10 @@
 use lstm_nostd::kernels::{RecurrentRows, Width, lanes};
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{Block, I16F16, Mode, Model, RecurrentLayer};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::data::Recording;
 use crate::evaluate::Outputs;
 use crate::integers::input_format::InputFormat;
 
@@ -98,15 +99,11 @@ pub fn input_formats(model: &Model<'_>) -> Vec<InputFormat> {
         .collect()
 }
 
-/// The raw integers of a sequence `[T, I]` of real values, step by step.
-pub fn raw_sequence(formats: &[InputFormat], sequence: ArrayView2<'_, f32>) -> Vec<Vec<i32>> {
-    let step = |row: ndarray::ArrayView1<'_, f32>| {
-        row.iter()
-            .zip(formats)
-            .map(|(value, format)| format.raw(*value))
-            .collect()
-    };
-    sequence.rows().into_iter().map(step).collect()
+/// The raw integers of a sequence `[T, I]`, step by step.
+pub fn raw_sequence(formats: &[InputFormat], sequence: Recording<'_>) -> Vec<Vec<i32>> {
+    let raw = |(value, format): (f64, &InputFormat)| format.raw(value);
+    let step = |row: Vec<f64>| row.into_iter().zip(formats).map(raw).collect();
+    sequence.steps().map(step).collect()
 }
 
 /// Outputs of `model` over the steps of `raw`, from a fresh state, as bits of Q15.16: those after
@@ -126,7 +123,7 @@ pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
 
 /// Outputs of `model` for sequences of real values, each `[T, I]`: `[1, O]` after the last step for
 /// sequence to one, `[T, O]` otherwise; linear outputs with their exponent applied.
-pub fn outputs(model: &Model<'_>, sequences: &[ArrayView2<'_, f32>]) -> Outputs {
+pub fn outputs(model: &Model<'_>, sequences: &[Recording<'_>]) -> Outputs {
     let formats = input_formats(model);
     sequences
         .par_iter()

@@ -5,6 +5,7 @@ use lstm_nostd::Model;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
+use crate::data::Recording;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
 use crate::network::Network;
 
@@ -34,7 +35,7 @@ pub fn unit_traces(
     network: &Network,
     model: &Model<'_>,
     normalised: ArrayView2<'_, f32>,
-    real: ArrayView2<'_, f32>,
+    real: Recording<'_>,
 ) -> Vec<UnitTrace> {
     let exact = network.trace(normalised);
     let mut hidden: Vec<_> = exact.iter().map(|layer| layer.hidden.clone()).collect();

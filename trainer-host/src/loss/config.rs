@@ -92,7 +92,7 @@ impl LossConfig {
             "loss.kind",
             loss.name(),
             "mean-squared-error, mean-absolute-error or huber, since the targets are values and \
-             not classes",
+             not classes; --task classes takes whole numbers for classes",
         )?;
         require(
             self.label_smoothing == 0.0 || loss.head() != Head::Linear,

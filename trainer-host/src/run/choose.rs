@@ -16,7 +16,7 @@ use lstm_nostd::kernels::Scheme;
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-use crate::data::{Dataset, views};
+use crate::data::{Dataset, Recording, views};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::{InputStage, assemble};
 use crate::integers::input_format::{InputFormat, RawRangeError};
@@ -100,7 +100,7 @@ struct Trial<'a> {
 /// Sequences in normalised and in real units.
 struct Sequences<'a> {
     normalised: Vec<ArrayView2<'a, f32>>,
-    real: Vec<ArrayView2<'a, f32>>,
+    real: Vec<Recording<'a>>,
 }
 
 /// The integers of `network`, which has its outputs in real units, calibrated on `train` and chosen on what is
@@ -171,7 +171,7 @@ impl<'a> Sequences<'a> {
     fn of(normalised: &'a [ndarray::Array2<f32>], part: &'a Dataset) -> Self {
         Self {
             normalised: views(normalised),
-            real: views(&part.sequences),
+            real: part.recordings(),
         }
     }
 
@@ -189,15 +189,15 @@ impl<'a> Sequences<'a> {
     }
 
     fn select(&self, which: impl Fn(usize) -> bool) -> Self {
-        let pick = |all: &[ArrayView2<'a, f32>]| {
+        fn pick<T: Copy>(all: &[T], which: impl Fn(usize) -> bool) -> Vec<T> {
             let numbered = all.iter().enumerate();
             numbered
                 .filter_map(|(n, sequence)| which(n).then_some(*sequence))
                 .collect()
-        };
+        }
         Self {
-            normalised: pick(&self.normalised),
-            real: pick(&self.real),
+            normalised: pick(&self.normalised, &which),
+            real: pick(&self.real, &which),
         }
     }
 }
@@ -219,9 +219,10 @@ impl Trial<'_> {
         };
         let quantised = quantise(self.network, calibration, &plan, &sequences.normalised)?;
         let fitted = self.fitted;
+        let means = fitted.inputs.real_means();
         let stage = InputStage {
             formats: self.formats,
-            mean: &fitted.inputs.mean,
+            mean: &means,
             deviation: &fitted.inputs.deviation,
         };
         let names = (fitted.schema.channels.as_slice(), fitted.output_names());

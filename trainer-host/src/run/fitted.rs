@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Normalisation, Parts, Schema, views};
+use crate::data::{Dataset, Normalisation, Parts, Schema};
 use crate::integers::assemble::{DataLimit, raw_formats};
 use crate::integers::input_format::{InputFormat, MAX_SHIFT, RawRangeError, choose_formats};
 use crate::network::{Head, Mode, Network, NetworkConfig};
@@ -88,7 +88,7 @@ impl Fitted {
     /// For the first channel that raw integers cannot hold.
     pub fn raw_formats(&self, train: &Dataset) -> Result<Vec<InputFormat>, RawRangeError> {
         match self.raw.as_slice() {
-            [] => choose_formats(&train.channels, &views(&train.sequences)),
+            [] => choose_formats(&train.channels, &train.recordings()),
             raw => Ok(raw.to_vec()),
         }
     }
@@ -119,11 +119,13 @@ impl Fitted {
 
     /// Sequences `[T, I]` as the network sees them.
     pub fn normalised_inputs(&self, data: &Dataset) -> Vec<Array2<f32>> {
-        let mut sequences = data.sequences.clone();
-        sequences
-            .iter_mut()
-            .for_each(|sequence| self.inputs.apply(sequence));
-        sequences
+        let mut inputs = Dataset {
+            offsets: data.offsets.clone(),
+            sequences: data.sequences.clone(),
+            ..Dataset::default()
+        };
+        self.inputs.apply_to_inputs(&mut inputs);
+        inputs.sequences
     }
 
     /// The network with its last layer changed so that a regression's outputs are in the targets'

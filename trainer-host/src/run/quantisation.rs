@@ -10,7 +10,7 @@ use lstm_nostd::{ArtifactError, Model};
 use serde::Serialize;
 
 use crate::cost::{self, Core};
-use crate::data::{Dataset, Parts, views};
+use crate::data::{Dataset, Parts};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::disagreement::{self, Disagreements};
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
@@ -141,7 +141,7 @@ pub fn measure(
     };
     let reference = reference(run);
     let other = reference.as_ref().unwrap_or(run);
-    let found = stream::outputs(&model, &views(&judged.sequences));
+    let found = stream::outputs(&model, &judged.recordings());
     let comparison = compare(judged, &other.outputs(judged), &found)
         .beside(&Baselines::of_values(&data.train), judged);
     let fake = chosen.quantised.fake(&run.network.config).network;
@@ -184,7 +184,7 @@ fn layer_errors(run: &Run, data: &Parts, model: &Model<'_>) -> Vec<LayerError> {
     let all: Vec<usize> = (0..data.train.len()).collect();
     let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
     let normalised = run.fitted.normalised_inputs(&compared);
-    let (normalised, real) = (views(&normalised), views(&compared.sequences));
+    let (normalised, real) = (views(&normalised), compared.recordings());
     layer_error::measure(&run.network, model, &normalised, &real)
 }
 
@@ -207,12 +207,17 @@ fn disagreements(
 
 /// Units to draw, over the first sequence.
 fn traces(run: &Run, model: &Model<'_>, judged: &Dataset) -> Vec<UnitTrace> {
-    let Some(real) = judged.sequences.first() else {
+    if judged.is_empty() {
         return Vec::new();
-    };
-    let mut normalised = real.clone();
-    run.fitted.inputs.apply(&mut normalised);
-    unit_traces(&run.network, model, normalised.view(), real.view())
+    }
+    let first = judged.select(&[0]);
+    let normalised = run.fitted.normalised_inputs(&first);
+    unit_traces(
+        &run.network,
+        model,
+        normalised[0].view(),
+        first.recording(0),
+    )
 }
 
 /// The network before quantisation-aware training, if that was fine-tuning of a run that is still there:

@@ -107,8 +107,7 @@ mod tests {
             sequences: lengths.iter().map(|t| Array2::zeros((*t, 1))).collect(),
             targets: Targets::Class(vec![0; lengths.len()]),
             outputs: vec!["a".into(), "b".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

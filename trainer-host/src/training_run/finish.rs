@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::TrainingRunError;
 use crate::data::generated::Judgement;
-use crate::data::{BuiltIn, Dataset, Parts, Summary, views};
+use crate::data::{BuiltIn, Dataset, Parts, Summary};
 use crate::evaluate::{BaselineScore, Baselines, Outputs, Score};
 use crate::files::atomic;
 use crate::integers::stream;
@@ -83,7 +83,7 @@ pub(crate) fn judged_outputs(
     };
     let chosen = choose(run.network_and_fit(), &data.train, None, &request)?;
     let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    Ok(stream::outputs(&model, &views(&part.sequences)))
+    Ok(stream::outputs(&model, &part.recordings()))
 }
 
 /// Judges the chosen network, beside `baselines`, and writes metrics and report.

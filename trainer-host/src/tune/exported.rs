@@ -142,8 +142,7 @@ mod tests {
             sequences: vec![Array2::zeros((1, 1)); 200],
             targets: Targets::Class(vec![0; 200]),
             outputs: vec!["a".into(), "b".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         };
         let outputs = (0..200)
             .map(|n| array![[0.5, f32::from(u8::from(n >= right))]])

@@ -13,7 +13,7 @@ use lstm_nostd::Model;
 use super::trial::{TrialError, TrialResult, request, value};
 use super::trial_config::TrialConfig;
 use super::trial_data::{TrialData, in_fold};
-use crate::data::{Dataset, Fold, Parts, views};
+use crate::data::{Dataset, Fold, Parts};
 use crate::evaluate::score;
 use crate::integers::stream;
 use crate::run::choose::choose;
@@ -230,7 +230,7 @@ impl FoldTraining {
             &request,
         )?;
         let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-        let integers = score(judge, &stream::outputs(&model, &views(&judge.sequences)));
+        let integers = score(judge, &stream::outputs(&model, &judge.recordings()));
         let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);
         Ok(TrialResult::of(
             (&integers, metrics.validation.as_ref()),

@@ -7,17 +7,20 @@ use trainer_host::data::{
 
 use super::Files;
 
-/// A series whose first channel is the row's number, and whose second one is 1000 more.
+/// A series whose first channel is the row's number, and whose second one is 1000 more. Channels that
+/// count rows are taken because [`options`] names them.
 fn series(rows: usize, from: usize) -> String {
     let rows = (from..from + rows).map(|row| format!("{row},{}\n", row + 1000));
     std::iter::once("a,b\n".to_owned()).chain(rows).collect()
 }
 
 fn options(forecast: Forecast) -> Options {
-    Options {
+    let mut options = Options {
         forecast: Some(forecast),
         ..Options::default()
-    }
+    };
+    options.columns.channels = Some(vec!["a".into(), "b".into()]);
+    options
 }
 
 fn open_text(text: &str, options: &Options, share: f64) -> Parts {
@@ -101,6 +104,7 @@ fn each_of_several_series_is_cut_and_split_on_its_own() {
         ..Forecast::new(3)
     });
     options.columns.time = "day".into();
+    options.columns.channels = None;
     let parts = open_text(&text, &options, 1.0 / 3.0);
     // Of 8 rows 2 to test, of the other 6 a third to validate: 4 to train, one window each.
     assert_eq!(parts.train.len(), 2);
@@ -130,10 +134,7 @@ fn named_targets_are_forecast_and_the_rest_are_inputs_only() {
     assert_eq!(parts.train.channels, ["a", "b"]);
     assert_eq!(parts.train.outputs, ["b[+2]-b[0]"]);
     let origin = parts.train.origin.as_ref().unwrap();
-    assert_eq!(
-        origin.last_value(parts.train.sequences[0].view(), 0),
-        1001.0
-    );
+    assert_eq!(origin.last_value(&parts.train, 0, 0), 1001.0);
     assert_eq!((parts.validation, parts.test), (None, None));
 }
 
@@ -153,42 +154,143 @@ fn a_test_file_is_cut_whole_and_judged_on_the_training_scale() {
     let known = Known {
         schema: &schema,
         mean: None,
+        offsets: None,
     };
     let again = open_test(train.to_str().unwrap(), &options, known).unwrap();
     assert_eq!(again.sequences, test.sequences);
     assert_eq!(again.origin.unwrap().rows, None);
 }
 
+/// Windows of five rows over one channel with gaps; rows 6 and on are tested.
+fn filled(text: &str, fill: Fill, change: bool) -> (Dataset, Option<Dataset>, Vec<f32>) {
+    let mut options = Options {
+        fill: Some(fill),
+        ..options(Forecast {
+            test_rows: Some(2),
+            change,
+            ..Forecast::new(5)
+        })
+    };
+    options.columns.channels = None;
+    let parts = open_text(text, &options, 0.0);
+    let targets = parts
+        .test
+        .as_ref()
+        .map_or(Vec::new(), |test| match &test.targets {
+            Targets::Value(targets) => targets.concat(),
+            _ => panic!("a forecast has values"),
+        });
+    (parts.train, parts.test, targets)
+}
+
 #[test]
 fn gaps_of_a_forecast_are_filled_from_training_rows_and_from_what_came_before() {
-    // Training rows 0 to 5 with mean 2 over those that are there (0, 3, 3); row 6 and 7 are tested.
-    let text = "a\n?\n0\nNA\n3\n3\n\"\"\n100\nnan\n";
-    let read = |fill: Fill| {
-        let options = Options {
-            fill: Some(fill),
-            ..options(Forecast {
-                test_rows: Some(2),
-                ..Forecast::new(5)
-            })
-        };
-        let parts = open_text(text, &options, 0.0);
-        let (train, test) = (parts.train, parts.test.unwrap());
-        let Targets::Value(targets) = test.targets else {
-            panic!("a forecast has values");
-        };
-        let first = train.sequences[0].column(0).to_vec();
+    // Training rows 0 to 5 with mean 2 over those that are there (0, 3, 3, 2); row 6 and 7 are tested.
+    let text = "a\n?\n0\nNA\n3\n3\n2\n\"\"\n100\n";
+    for (fill, first, last) in [
         (
-            first,
-            test.sequences[1].column(0).to_vec(),
-            targets.concat(),
+            Fill::Mean,
+            [2.0, 0.0, 2.0, 3.0, 3.0],
+            [2.0, 3.0, 3.0, 2.0, 2.0],
+        ),
+        (
+            Fill::Previous,
+            [2.0, 0.0, 0.0, 3.0, 3.0],
+            [0.0, 3.0, 3.0, 2.0, 2.0],
+        ),
+    ] {
+        let (train, test, targets) = filled(text, fill, false);
+        assert_eq!(train.sequences[0].column(0).to_vec(), first);
+        assert_eq!(test.unwrap().sequences[0].column(0).to_vec(), last);
+        assert_eq!(targets, [100.0]);
+    }
+}
+
+#[test]
+fn a_filled_value_is_never_a_target() {
+    // Row 6 is missing: it is no target, and a change from it is none either.
+    let text = "a\n1\n2\n3\n4\n5\n6\n?\n8\n";
+    let (train, test, targets) = filled(text, Fill::Previous, false);
+    assert_eq!((train.len(), test.unwrap().len()), (1, 1));
+    assert_eq!(targets, [8.0]);
+    assert_eq!(
+        train.notes,
+        ["1 windows were left out, whose target is missing"]
+    );
+    let (_, test, _) = filled(text, Fill::Previous, true);
+    assert_eq!(test, None);
+    let all = format!("a\n{}", "1\n?\n?\n?\n?\n?\n".repeat(2));
+    let files = Files::new();
+    let mut options = options(Forecast::new(2));
+    options.columns.channels = None;
+    options.fill = Some(Fill::Zero);
+    options.forecast.as_mut().unwrap().horizon = 7;
+    let error = open_split(
+        files.write("a.csv", all).to_str().unwrap(),
+        &options,
+        0.0,
+        0,
+    );
+    let message = error.unwrap_err().to_string();
+    assert!(
+        message.contains("no window to train on is left"),
+        "{message}"
+    );
+}
+
+#[test]
+fn windows_over_gaps_in_time_are_left_out() {
+    // Rows 10 to 14 of 30 are not there.
+    let row = |hour: usize| {
+        format!(
+            "2024-01-{:02} {:02}:00,{}\n",
+            1 + hour / 24,
+            hour % 24,
+            hour * hour
         )
     };
-    let (first, last, targets) = read(Fill::Mean);
-    assert_eq!(first, [2.0, 0.0, 2.0, 3.0, 3.0]);
-    assert_eq!(last, [2.0, 3.0, 3.0, 2.0, 100.0]);
-    assert_eq!(targets, [100.0, 2.0]);
-    let (first, last, targets) = read(Fill::Previous);
-    assert_eq!(first, [2.0, 0.0, 0.0, 3.0, 3.0]);
-    assert_eq!(last, [0.0, 3.0, 3.0, 3.0, 100.0]);
-    assert_eq!(targets, [100.0, 100.0]);
+    let text: String = (0..30)
+        .filter(|hour| !(10..15).contains(hour))
+        .map(row)
+        .collect();
+    let mut options = options(Forecast::new(3));
+    (options.columns.time, options.columns.channels) = ("when".into(), None);
+    let train = open_text(&format!("when,a\n{text}"), &options, 0.0).train;
+    let Targets::Value(targets) = &train.targets else {
+        panic!("a forecast has values");
+    };
+    let expected: Vec<f32> = (3..10)
+        .chain(18..30)
+        .map(|hour| (hour * hour) as f32)
+        .collect();
+    assert_eq!(targets.concat(), expected);
+    assert!(
+        train.notes[0].starts_with("1 gaps in time"),
+        "{:?}",
+        train.notes
+    );
+}
+
+#[test]
+fn a_forecast_of_large_numbers_keeps_their_differences() {
+    let rows = (0..40).map(|row: u32| format!("{}\n", 1_000_000_000 + row * row % 37));
+    let text: String = std::iter::once("a\n".to_owned()).chain(rows).collect();
+    let mut options = options(Forecast {
+        change: true,
+        ..Forecast::new(2)
+    });
+    options.columns.channels = None;
+    let train = open_text(&text, &options, 0.0).train;
+    let origin = train.origin.as_ref().unwrap();
+    let value = |row: u32| f64::from(1_000_000_000 + row * row % 37);
+    for row in 2..40 {
+        assert_eq!(
+            origin.last_value(&train, row as usize - 2, 0),
+            value(row - 1)
+        );
+    }
+    let Targets::Value(targets) = &train.targets else {
+        panic!("a forecast has values");
+    };
+    assert_eq!(f64::from(targets[3][0]), value(5) - value(4));
 }

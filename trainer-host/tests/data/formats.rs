@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, Array3, s};
 use ndarray_npy::NpzWriter;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use trainer_host::data::{Dataset, Options, Targets, open, to_long_csv};
+use trainer_host::data::{Dataset, Kind, Options, Targets, open, to_long_csv};
 
 use super::{Files, open_bytes};
 
@@ -36,9 +36,8 @@ fn plain() -> impl Strategy<Value = Dataset> {
         channels: (0..sequences[0].ncols()).map(|j| format!("x{j}")).collect(),
         targets: Targets::Class((0..sequences.len()).map(|i| i % 2).collect()),
         outputs: vec!["0".into(), "1".into()],
-        groups: None,
-        origin: None,
         sequences,
+        ..Dataset::default()
     })
 }
 
@@ -132,7 +131,10 @@ proptest! {
 
     #[test]
     fn long_csv_reads_back_what_was_written(data in any_dataset()) {
-        let mut options = Options::default();
+        let mut options = Options {
+            task: Some(if data.targets.task().is_class() { Kind::Classes } else { Kind::Values }),
+            ..Options::default()
+        };
         if !data.targets.task().is_class() {
             options.columns.targets = data.outputs.clone();
         }

@@ -2,6 +2,7 @@
 
 mod forecast;
 mod formats;
+mod layouts;
 mod published;
 mod refusals;
 

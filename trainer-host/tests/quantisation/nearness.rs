@@ -4,7 +4,7 @@ use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
 use proptest::prelude::*;
-use trainer_host::data::views;
+use trainer_host::data::{Recording, views};
 use trainer_host::integers::assemble::{InputStage, assemble};
 use trainer_host::integers::input_format::choose_formats;
 use trainer_host::integers::layer_error::{self, LayerError};
@@ -80,7 +80,8 @@ impl Case {
 
     /// Quantised with `schemes` over and over, and run.
     fn quantised(&self, schemes: &[Scheme], clipping: Clipping, rounding: Rounding) -> Quantised {
-        let (real, normalised) = (views(&self.real), views(&self.normalised));
+        let real: Vec<Recording<'_>> = self.real.iter().map(Recording::from).collect();
+        let normalised = views(&self.normalised);
         let names =
             |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
         let config = &self.network.config;
@@ -104,7 +105,7 @@ impl Case {
         let quantised = quantise(&self.network, &calibration, &plan, &normalised).unwrap();
         let stage = InputStage {
             formats: &formats,
-            mean: &self.mean,
+            mean: &self.mean.iter().map(|m| f64::from(*m)).collect::<Vec<_>>(),
             deviation: &self.deviation,
         };
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();

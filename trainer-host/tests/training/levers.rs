@@ -40,8 +40,7 @@ fn streams(count: usize, steps: usize, delay: usize, seed: u64) -> Dataset {
         targets: Targets::ClassPerStep(sequences.iter().map(classes).collect()),
         sequences,
         outputs: vec!["low".into(), "high".into()],
-        groups: None,
-        origin: None,
+        ..Dataset::default()
     }
 }
 
@@ -224,8 +223,7 @@ fn balanced_weights_give_a_rare_class_its_share() {
         sequences: vec![Array2::ones((3, 1)); 40],
         targets: Targets::Class((0..40).map(|s| usize::from(s % 10 == 0)).collect()),
         outputs: vec!["common".into(), "rare".into()],
-        groups: None,
-        origin: None,
+        ..Dataset::default()
     };
     let difference = |keys: &str| {
         let config = config(&format!(

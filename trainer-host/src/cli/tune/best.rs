@@ -16,7 +16,7 @@ use crate::cli::run_data::RunData;
 use crate::cli::training::train;
 use crate::cli::{Printer, interrupt};
 use crate::cost::{Footprint, Limits};
-use crate::data::{Dataset, Parts, views};
+use crate::data::{Dataset, Parts};
 use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, score};
 use crate::files::atomic;
 use crate::integers::stream;
@@ -253,7 +253,7 @@ fn trained_with_each(
 /// The outputs of integers for a part.
 fn outputs_of(integers: &Chosen, part: &Dataset) -> Outputs {
     let model = Model::parse(&integers.bytes).expect("the writer returns only what parses");
-    stream::outputs(&model, &views(&part.sequences))
+    stream::outputs(&model, &part.recordings())
 }
 
 /// Refuses a folder with another run before any training.

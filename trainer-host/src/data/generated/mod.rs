@@ -126,8 +126,7 @@ impl Form {
                 sequences,
                 targets: targets(drawn),
                 outputs: self.outputs.clone(),
-                groups: None,
-                origin: None,
+                ..Dataset::default()
             }
         };
         Ok(Parts {

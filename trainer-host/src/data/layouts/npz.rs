@@ -9,18 +9,22 @@
 //! group_*, groups_*, subject_*  [N], optional: the person or machine of each sequence
 //! ```
 //!
-//! Any numeric element type is taken, of either byte order, and text for labels and groups.
-//! Other arrays are ignored, and so are the values of padding.
+//! Any numeric element type is taken, of either byte order, and text for labels and groups. Floats that
+//! are whole numbers or one-hot rows are classes where the options say so. Other arrays are ignored, and
+//! so are the values of padding: those behind a sequence's length, and NaN in every channel at its end.
 
 use std::io::{Read, Seek};
 
-use ndarray::{Array3, ArrayD, ArrayViewD, Axis, Dimension, Ix3, s};
+use ndarray::{Array2, Array3, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, Ix3, s};
 use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError, ReadableElement};
 
-use super::error::{DataError, Place, Problem};
+use super::super::error::{DataError, Place, Problem};
+use super::super::offsets::Narrow;
+use super::super::records::{Gap, Labels, Record, Records, Target, note_gap, numbered_channels};
+use super::super::task::Kind;
+use super::super::text;
+use super::Reading;
 use super::npz_element::{Cell, Real};
-use super::records::{Labels, Record, Records, Target, numbered_channels};
-use super::text::Gaps;
 
 /// Which half of an archive to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,40 +71,34 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Reads one half.
-    pub(super) fn read(&mut self, half: Half, gaps: Gaps) -> Result<Records, DataError> {
+    pub(super) fn read(&mut self, half: Half, reading: &Reading<'_>) -> Result<Records, DataError> {
         let x = self.sequences(half)?;
         let (n, t, f) = x.dim();
         let lengths = self.lengths(half, n, t)?;
         let groups = self.groups(half, n)?;
-        let mut labels = Labels::default();
         let y_name = half.member("y");
-        let (targets, outputs) = self.targets(&y_name, &lengths, t, &mut labels)?;
-        let mut records = Vec::with_capacity(n);
+        let mut all = Records {
+            channels: numbered_channels(f),
+            narrow: Narrow::new(reading.offsets),
+            ..Records::default()
+        };
+        let (targets, outputs) = self.targets(&y_name, (&lengths, t), reading, &mut all.labels)?;
+        all.outputs = outputs;
         for (i, target) in targets.into_iter().enumerate() {
             let steps = x.slice(s![i, ..lengths[i], ..]);
-            self.require_finite(steps.into_dyn(), &half.member("X"), i, gaps)?;
-            records.push(Record {
-                place: self.element(&y_name, i),
-                step_lines: Vec::new(),
-                steps: steps.to_owned(),
-                target,
+            let (steps, gap) = self.steps(steps, (&half.member("X"), i), &mut all.narrow)?;
+            all.records.push(Record {
                 group: groups.as_ref().map(|groups| groups[i].clone()),
+                ..Record::new(self.element(&y_name, i), steps, gap, target)
             });
         }
-        Ok(Records {
-            channels: numbered_channels(f),
-            labels,
-            declared: None,
-            outputs,
-            records,
-            rows_repeat: false,
-        })
+        Ok(all)
     }
 
     /// `[N, T, F]`, padding included.
-    fn sequences(&mut self, half: Half) -> Result<Array3<f32>, DataError> {
+    fn sequences(&mut self, half: Half) -> Result<Array3<Real>, DataError> {
         let name = half.member("X");
-        let mut x = self.array::<Real>(&name)?.mapv(|Real(value)| value);
+        let mut x = self.array::<Real>(&name)?;
         let shape = x.shape().to_vec();
         if x.ndim() == 2 {
             x = x.insert_axis(Axis(2));
@@ -112,6 +110,31 @@ impl<R: Read + Seek> Archive<R> {
             (1.., 0, _) => Err(self.member(&name).refuse(Problem::ZeroLength)),
             _ => Ok(x),
         }
+    }
+
+    /// Sequence `i` of array `name`, `[T, F]`, as it is stored.
+    fn steps(
+        &self,
+        values: ArrayView2<'_, Real>,
+        (name, i): (&str, usize),
+        narrow: &mut Narrow,
+    ) -> Result<(Array2<f32>, Gap), DataError> {
+        let mut gap = None;
+        let mut steps = Array2::zeros(values.dim());
+        for ((t, j), Real(value)) in values.indexed_iter() {
+            let refuse = || {
+                let found = value.to_string();
+                let place = self.member(&format!("{name}[{i}, {t}, {j}]"));
+                place.refuse(Problem::NotFinite { found })
+            };
+            match value {
+                value if value.is_nan() => note_gap(&mut gap, t, refuse),
+                value if !(*value as f32).is_finite() => return Err(refuse()),
+                _ => {}
+            }
+            steps[[t, j]] = narrow.value(j, *value);
+        }
+        Ok((steps, gap))
     }
 
     /// Valid steps of each of `n` sequences of `t` steps.
@@ -144,15 +167,24 @@ impl<R: Read + Seek> Archive<R> {
             return Ok(None);
         };
         let groups = self.column(&name, n)?;
-        Ok(Some(groups.iter().map(Cell::to_string).collect()))
+        let group = |(i, cell): (usize, &Cell)| match text::word(&cell.to_string()) {
+            Ok(word) => Ok(word.to_owned()),
+            Err(problem) => Err(self.element(&name, i).refuse(problem)),
+        };
+        groups
+            .iter()
+            .enumerate()
+            .map(group)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
-    /// The target of each sequence, and the names of a regression's outputs.
+    /// The target of each sequence, and the names of a regression's outputs; `t` is the time axis of X.
     fn targets(
         &mut self,
         name: &str,
-        lengths: &[usize],
-        t: usize,
+        (lengths, t): (&[usize], usize),
+        reading: &Reading<'_>,
         labels: &mut Labels,
     ) -> Result<(Vec<Target>, Vec<String>), DataError> {
         let n = lengths.len();
@@ -164,7 +196,9 @@ impl<R: Read + Seek> Archive<R> {
         }
         let fits = y.ndim() >= 1 && y.shape()[0] == n;
         let steps_fit = fits && y.ndim() >= 2 && y.shape()[1] == t;
-        if is_real {
+        let are_values = is_real
+            || (fits && y.ndim() == 2 && !steps_fit && whole_rows_are_values(&y, reading.kind));
+        if are_values {
             return match y.ndim() {
                 1 | 2 if fits => self.values(name, &y),
                 3 if steps_fit => self.values_per_step(name, &y, lengths),
@@ -174,14 +208,20 @@ impl<R: Read + Seek> Archive<R> {
                 }
             };
         }
-        let mut number = |cell: &Cell| labels.number(&cell.to_string());
+        let mut number = |i: usize, cell: &Cell| {
+            let number = labels.number(&cell.to_string());
+            number.map_err(|problem| self.element(name, i).refuse(problem))
+        };
         let targets = match y.ndim() {
-            1 if fits => y.iter().map(|cell| Target::Label(number(cell))).collect(),
-            2 if steps_fit => (y.outer_iter().zip(lengths))
-                .map(|(row, length)| {
-                    Target::Labels(row.iter().take(*length).map(&mut number).collect())
+            1 if fits => (y.iter().enumerate())
+                .map(|(i, cell)| Ok(Target::Label(number(i, cell)?)))
+                .collect::<Result<_, DataError>>()?,
+            2 if steps_fit => (y.outer_iter().zip(lengths).enumerate())
+                .map(|(i, (row, length))| {
+                    let labels = row.iter().take(*length).map(|cell| number(i, cell));
+                    Ok(Target::Labels(labels.collect::<Result<_, _>>()?))
                 })
-                .collect(),
+                .collect::<Result<_, DataError>>()?,
             _ => {
                 let expected = format!("[{n}] or [{n}, {t}] for classes");
                 return Err(self.shape_error(name, expected, &shape));
@@ -199,7 +239,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut targets = Vec::with_capacity(y.shape()[0]);
         for (i, row) in y.outer_iter().enumerate() {
             let values = row.map(real);
-            self.require_finite(values.view(), name, i, Gaps::Refused)?;
+            self.require_finite(values.view(), name, i)?;
             targets.push(Target::Values(values.into_iter().collect()));
         }
         Ok((
@@ -218,7 +258,7 @@ impl<R: Read + Seek> Archive<R> {
         let mut targets = Vec::with_capacity(lengths.len());
         for (i, length) in lengths.iter().enumerate() {
             let values = y.slice(s![i, ..*length, ..]).map(real);
-            self.require_finite(values.view().into_dyn(), name, i, Gaps::Refused)?;
+            self.require_finite(values.view().into_dyn(), name, i)?;
             targets.push(Target::ValuesPerStep(values));
         }
         Ok((targets, output_names(y.shape()[2])))
@@ -260,16 +300,14 @@ impl<R: Read + Seek> Archive<R> {
         })
     }
 
-    /// Refuses infinity, and NaN unless it is a gap to keep, in what belongs to sequence `i`.
+    /// Refuses infinity and NaN in the targets of sequence `i`.
     fn require_finite(
         &self,
         values: ArrayViewD<'_, f32>,
         name: &str,
         i: usize,
-        gaps: Gaps,
     ) -> Result<(), DataError> {
-        let refused = |value: f32| !value.is_finite() && (gaps == Gaps::Refused || !value.is_nan());
-        match values.indexed_iter().find(|(_, value)| refused(**value)) {
+        match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
             None => Ok(()),
             Some((index, value)) => {
                 let mut part = format!("{name}[{i}");
@@ -277,9 +315,10 @@ impl<R: Read + Seek> Archive<R> {
                     part += &format!(", {at}");
                 }
                 let found = value.to_string();
-                Err(self
-                    .member(&(part + "]"))
-                    .refuse(Problem::NotFinite { found }))
+                Err((self.member(&(part + "]"))).refuse(match value.is_nan() {
+                    true => Problem::MissingTarget,
+                    false => Problem::NotFinite { found },
+                }))
             }
         }
     }
@@ -298,6 +337,21 @@ impl<R: Read + Seek> Archive<R> {
             found: found.to_vec(),
         })
     }
+}
+
+/// Whether rows of whole numbers, `[N, O]`, are values: if the options say so, or if each is one-hot.
+fn whole_rows_are_values(y: &ArrayD<Cell>, kind: Option<Kind>) -> bool {
+    let is_one_hot = || {
+        (y.outer_iter()).all(|row| {
+            let count = |value: i64| {
+                row.iter()
+                    .filter(|cell| **cell == Cell::Whole(value))
+                    .count()
+            };
+            count(1) == 1 && count(0) + 1 == row.len()
+        })
+    };
+    kind == Some(Kind::Values) || is_one_hot()
 }
 
 /// The value of an element of a float array, which holds no other kind.

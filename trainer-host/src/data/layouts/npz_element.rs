@@ -1,7 +1,8 @@
 //! Elements of NumPy arrays, whatever their type: numbers of any width and byte order, and text.
 //!
 //! Elements are decoded as their bytes arrive, so a damaged header that claims more elements than
-//! there are costs no memory.
+//! there are costs no memory; one that claims more than memory holds is refused, since a small archive
+//! can hold as many zeros.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -9,9 +10,9 @@ use std::io::{BufReader, Read};
 use ndarray_npy::{ReadDataError, ReadableElement};
 use py_literal::Value as PyValue;
 
-/// An element of an array of numbers.
+/// An element of an array of numbers; whole ones of 53 bits are exact.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Real(pub(super) f32);
+pub(super) struct Real(pub(super) f64);
 
 /// An element of an array of numbers or of text.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +52,8 @@ impl ReadableElement for Real {
         len: usize,
     ) -> Result<Vec<Self>, ReadDataError> {
         read(reader, descriptor, len, |cell| match cell {
-            Cell::Whole(value) => Some(Self(value as f32)),
-            Cell::Real(value) => Some(Self(value as f32)),
+            Cell::Whole(value) => Some(Self(value as f64)),
+            Cell::Real(value) => Some(Self(value)),
             Cell::Text(_) => None,
         })
     }
@@ -67,6 +68,12 @@ fn read<T>(
 ) -> Result<Vec<T>, ReadDataError> {
     let wrong = || ReadDataError::WrongDescriptor(descriptor.clone());
     let element = Element::parse(descriptor).ok_or_else(wrong)?;
+    let each = size_of::<T>().max(element.bytes);
+    if len.checked_mul(each).is_none_or(|bytes| bytes > MAX_BYTES) {
+        return Err(ReadDataError::Io(std::io::Error::other(format!(
+            "its header declares {len} elements, which is more than would fit into memory"
+        ))));
+    }
     let mut reader = BufReader::new(reader);
     let mut bytes = vec![0; element.bytes];
     let mut elements = Vec::with_capacity(len.min(1 << 16));
@@ -95,6 +102,8 @@ struct Element {
     bytes: usize,
 }
 
+/// An array that takes more than this is refused.
+const MAX_BYTES: usize = 8 << 30;
 /// Text longer than this is not a label.
 const MAX_TEXT: usize = 1 << 16;
 
@@ -104,7 +113,7 @@ impl Element {
         let (order, rest) = (text.get(..1)?, text.get(1..)?);
         let (kind, size) = (rest.bytes().next()?, rest.get(1..)?.parse::<usize>().ok()?);
         let bytes = match (kind, size) {
-            (b'f', 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) => size,
+            (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) => size,
             (b'S', 1..=MAX_TEXT) => size,
             // UTF-32.
             (b'U', 1..=MAX_TEXT) => 4 * size,
@@ -142,6 +151,7 @@ impl Element {
         let mut wide = [if negative { 255 } else { 0 }; 8];
         wide[..bytes.len()].copy_from_slice(bytes);
         Some(match (self.kind, self.bytes) {
+            (b'f', 2) => Cell::Real(half(u16::from_le_bytes([wide[0], wide[1]]))),
             (b'f', 4) => {
                 Cell::Real(f32::from_le_bytes([wide[0], wide[1], wide[2], wide[3]]).into())
             }
@@ -151,6 +161,21 @@ impl Element {
                 value => Cell::Whole(value),
             },
         })
+    }
+}
+
+/// The value of a float of 16 bits (IEEE 754 binary16), whose every value f64 has.
+fn half(bits: u16) -> f64 {
+    let fraction = f64::from(bits & 0x3ff);
+    let magnitude = match i32::from(bits >> 10 & 0x1f) {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        exponent => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    match bits >> 15 {
+        0 => magnitude,
+        _ => -magnitude,
     }
 }
 
@@ -198,6 +223,12 @@ mod tests {
         assert_eq!(
             cells("<f4", &0.1f32.to_le_bytes(), 1),
             [Real(f64::from(0.1f32))]
+        );
+        // 1.5, the smallest subnormal, the largest finite value and minus infinity.
+        let halves = [0x3e00u16, 0x0001, 0x7bff, 0xfc00].map(u16::to_be_bytes);
+        assert_eq!(
+            cells(">f2", &halves.concat(), 4),
+            [1.5, 2f64.powi(-24), 65_504.0, f64::NEG_INFINITY].map(Real)
         );
         assert_eq!(cells(">f8", &0.1f64.to_be_bytes(), 1), [Real(0.1)]);
         assert_eq!(

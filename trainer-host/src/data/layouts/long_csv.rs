@@ -1,0 +1,437 @@
+//! Tables with one row a time step: a long CSV, `series_id,t,<channels...>,label`, or a recording of its own.
+//!
+//! The rows of a series are next to each other, with `t` increasing. A `label` that repeats over
+//! every series names one class a sequence; one that changes within any series names a class for
+//! each step. Targets of a regression are named by [`Columns::targets`](super::super::Columns::targets),
+//! and follow the same rule. A `group` column, if there is one, keeps the series of one person or machine
+//! together in splits. A column that counts rows is no channel.
+
+use std::collections::HashSet;
+use std::io::Read;
+
+use ndarray::{Array2, Axis};
+
+use super::super::columns::{Layout, Wanted};
+use super::super::error::{DataError, Place, Problem};
+use super::super::offsets::Narrow;
+use super::super::records::{Gap, Labels, Record, Records, Target, note_gap};
+use super::super::table::{Row, Table};
+use super::super::text;
+use super::super::time_stamp::Time;
+use super::Reading;
+
+/// Reads all of a file.
+pub(super) fn read(
+    mut input: impl Read,
+    place: &Place,
+    reading: &Reading<'_>,
+) -> Result<Records, DataError> {
+    let mut text = Vec::new();
+    (input.read_to_end(&mut text)).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
+    let mut tables = Tables::new(*reading);
+    tables.add(&text, place, &Named::default())?;
+    Ok(tables.finish())
+}
+
+/// What a recording's place says of it, beside its rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Named {
+    pub(super) label: Option<String>,
+    pub(super) group: Option<String>,
+}
+
+/// Reads tables with the same channels, one after another.
+pub(super) struct Tables<'a> {
+    reading: Reading<'a>,
+    labels: Labels,
+    narrow: Narrow,
+    records: Vec<Record>,
+    notes: Vec<String>,
+    /// Of the first table: names of channels, of targets and of the label.
+    channels: Option<Vec<String>>,
+    outputs: Vec<String>,
+    label_name: Option<String>,
+    channels_are_named: bool,
+    counters: Vec<Counter>,
+    rows: usize,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(reading: Reading<'a>) -> Self {
+        Self {
+            reading,
+            labels: Labels::default(),
+            narrow: Narrow::new(reading.offsets),
+            records: Vec::new(),
+            notes: Vec::new(),
+            channels: None,
+            outputs: Vec::new(),
+            label_name: None,
+            channels_are_named: false,
+            counters: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Adds the series of one table.
+    pub(super) fn add(
+        &mut self,
+        text: &[u8],
+        place: &Place,
+        named: &Named,
+    ) -> Result<(), DataError> {
+        let mut table = Table::open(text, place)?;
+        let first = self.channels.clone();
+        let wanted = Wanted {
+            like: first.as_deref().or(self.reading.wanted.like),
+            label_is_optional: named.label.is_some(),
+            ..self.reading.wanted
+        };
+        let top = place.clone().line(table.line);
+        let layout = Layout::find(&table, wanted).map_err(|problem| top.clone().refuse(problem))?;
+        self.take_layout(&layout, &top)?;
+        let mut file = File {
+            tables: self,
+            layout,
+            place,
+            named,
+            decimal: table.decimal,
+            ended: HashSet::new(),
+            current: None,
+        };
+        let mut row = Row::default();
+        while table.next(&mut row, place)? {
+            file.push(&row)?;
+        }
+        file.end_series();
+        Ok(())
+    }
+
+    /// Takes the first table's channels; those of others must be the same.
+    fn take_layout(&mut self, layout: &Layout, top: &Place) -> Result<(), DataError> {
+        let channels = layout.names_of(&layout.channels);
+        match &self.channels {
+            Some(expected) if *expected != channels => {
+                return Err(top.clone().refuse(Problem::OtherChannels {
+                    expected: expected.clone(),
+                    found: channels,
+                }));
+            }
+            Some(_) => {}
+            None => {
+                self.counters = vec![Counter::default(); channels.len()];
+                self.channels = Some(channels);
+                self.channels_are_named = layout.channels_are_named;
+                self.outputs = layout.names_of(&layout.targets);
+                self.label_name = layout.label.map(|at| layout.names[at].clone());
+            }
+        }
+        for note in &layout.notes {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The series of all tables.
+    pub(super) fn finish(mut self) -> Records {
+        let mut channels = self.channels.take().unwrap_or_default();
+        let is_counter =
+            |j: &usize| !self.channels_are_named && self.counters[*j].counts(self.rows);
+        let (counters, kept): (Vec<usize>, Vec<usize>) = (0..channels.len()).partition(is_counter);
+        if !counters.is_empty() && !kept.is_empty() {
+            let names: Vec<&str> = counters.iter().map(|j| channels[*j].as_str()).collect();
+            self.notes.push(format!(
+                "{} counts rows, so it is no channel and was left out (--channels takes it)",
+                names.join(", ")
+            ));
+            for record in &mut self.records {
+                record.steps = record.steps.select(Axis(1), &kept);
+            }
+            self.narrow.keep(&kept);
+            channels = kept.iter().map(|j| channels[*j].clone()).collect();
+        }
+        Records {
+            channels,
+            labels: self.labels,
+            kind_is_said: !self.outputs.is_empty(),
+            outputs: self.outputs,
+            label_name: self.label_name,
+            records: self.records,
+            rows_repeat: true,
+            narrow: self.narrow,
+            notes: self.notes,
+            declared: None,
+        }
+    }
+}
+
+/// Whether the values of a channel are the numbers of its rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counter {
+    /// The first value and the last one.
+    span: Option<(f64, f64)>,
+    has_other: bool,
+}
+
+/// Fewer rows may count by chance.
+const ENOUGH_ROWS: usize = 32;
+
+impl Counter {
+    /// Takes the next value; a count may begin again with a series.
+    fn take(&mut self, value: f64, is_first: bool) {
+        let goes_on = match self.span {
+            None => value == 0.0 || value == 1.0,
+            Some((first, last)) => value == last + 1.0 || (is_first && value == first),
+        };
+        self.has_other |= !goes_on;
+        self.span = Some((self.span.map_or(value, |(first, _)| first), value));
+    }
+
+    fn counts(&self, rows: usize) -> bool {
+        !self.has_other && rows >= ENOUGH_ROWS
+    }
+}
+
+/// The series that rows are being added to.
+#[derive(Default)]
+struct Series {
+    id: String,
+    lines: Vec<u64>,
+    time: Clock,
+    times: Vec<Time>,
+    group: Option<String>,
+    labels: Vec<usize>,
+    targets: Vec<f32>,
+    values: Vec<f32>,
+    gap: Gap,
+}
+
+/// The time of the last row.
+#[derive(Default)]
+struct Clock {
+    now: Time,
+    /// As it stands in the file.
+    text: String,
+    /// From the row before it, 0 at first.
+    step: f64,
+    /// What counters that went round are behind.
+    behind: i64,
+}
+
+impl Clock {
+    /// Goes on to the next row's time; false if that does not come after this one. A counter that went
+    /// round, as its step shows, is counted on.
+    fn go_on(&mut self, time: Time, text: &str, notes: &mut Vec<String>) -> bool {
+        let mut time = time.later(self.behind);
+        if time <= self.now {
+            let before = self.now.later(-self.behind);
+            let Some(size) = time.later(-self.behind).wrapped_from(before, self.step) else {
+                return false;
+            };
+            self.behind += size;
+            time = time.later(size);
+            let note = format!("the time begins again after {size}, and is counted on");
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        self.step = time.since(self.now);
+        self.now = time;
+        self.text.clear();
+        self.text.push_str(text);
+        true
+    }
+}
+
+/// One table while it is read.
+struct File<'t, 'a> {
+    tables: &'t mut Tables<'a>,
+    layout: Layout,
+    place: &'t Place,
+    named: &'t Named,
+    decimal: text::Decimal,
+    ended: HashSet<String>,
+    current: Option<Series>,
+}
+
+impl File<'_, '_> {
+    fn push(&mut self, row: &Row<'_>) -> Result<(), DataError> {
+        let here = self.place.clone().line(row.line);
+        let id = match self.layout.series {
+            Some(column) => self.field(row, column, text::word)?,
+            None => "",
+        };
+        if self.current.as_ref().is_some_and(|series| series.id != id) {
+            self.end_series();
+        }
+        let time = match self.layout.time {
+            Some(column) => self.field(row, column, |field| time(field, self.decimal))?,
+            None => Time::of_row(self.tables.rows),
+        };
+        let time_text = self.layout.time.map_or("", |column| &row.fields[column]);
+        let group = (self.layout.group)
+            .map(|column| self.field(row, column, text::word))
+            .transpose()?
+            .or(self.named.group.as_deref());
+        let is_first = self.current.is_none();
+        self.continue_series(id, (time, time_text), group, &here)?;
+        let Some(mut series) = self.current.take() else {
+            return Ok(());
+        };
+        if self.tables.reading.keeps_times && self.layout.time.is_some() {
+            series.times.push(series.time.now);
+        }
+        series.labels.extend(self.label(row)?);
+        self.add_values(row, &mut series, is_first)?;
+        series.lines.push(row.line);
+        self.current = Some(series);
+        self.tables.rows += 1;
+        Ok(())
+    }
+
+    fn place_of(&self, row: &Row<'_>, column: usize) -> Place {
+        let part = format!("column {}", self.layout.names[column]);
+        self.place.clone().line(row.line).part(part)
+    }
+
+    /// One field, converted; an error names its column.
+    fn field<'r, T>(
+        &self,
+        row: &'r Row<'_>,
+        column: usize,
+        convert: impl Fn(&'r str) -> Result<T, Problem>,
+    ) -> Result<T, DataError> {
+        convert(&row.fields[column]).map_err(|problem| self.place_of(row, column).refuse(problem))
+    }
+
+    fn label(&mut self, row: &Row<'_>) -> Result<Option<usize>, DataError> {
+        let Some(column) = self.layout.label else {
+            return Ok(None);
+        };
+        let number = self.tables.labels.number(&row.fields[column]);
+        (number.map(Some)).map_err(|problem| self.place_of(row, column).refuse(problem))
+    }
+
+    fn add_values(
+        &mut self,
+        row: &Row<'_>,
+        series: &mut Series,
+        is_first: bool,
+    ) -> Result<(), DataError> {
+        for (j, column) in self.layout.channels.iter().enumerate() {
+            let value = match text::number(&row.fields[*column], self.decimal) {
+                Ok(value) => value,
+                Err(problem) if problem.is_gap() => {
+                    let place = || self.place_of(row, *column);
+                    note_gap(&mut series.gap, series.lines.len(), || {
+                        place().refuse(problem)
+                    });
+                    f64::NAN
+                }
+                Err(problem) => return Err(self.place_of(row, *column).refuse(problem)),
+            };
+            self.tables.counters[j].take(value, is_first);
+            series.values.push(self.tables.narrow.value(j, value));
+        }
+        for column in &self.layout.targets {
+            let value = self.field(row, *column, |field| text::target(field, self.decimal))?;
+            series.targets.push(value as f32);
+        }
+        Ok(())
+    }
+
+    /// Begins a series, or checks that a row goes on with the current one.
+    fn continue_series(
+        &mut self,
+        id: &str,
+        (time, text): (Time, &str),
+        group: Option<&str>,
+        here: &Place,
+    ) -> Result<(), DataError> {
+        let Some(series) = &mut self.current else {
+            if self.ended.contains(id) {
+                let series = id.to_owned();
+                return Err(here.clone().refuse(Problem::SeriesResumed { series }));
+            }
+            let clock = Clock {
+                now: time,
+                text: text.to_owned(),
+                ..Clock::default()
+            };
+            self.current = Some(Series {
+                id: id.to_owned(),
+                time: clock,
+                group: group.map(str::to_owned),
+                ..Series::default()
+            });
+            return Ok(());
+        };
+        if !series.time.go_on(time, text, &mut self.tables.notes) {
+            return Err(here.clone().refuse(Problem::TimeNotIncreasing {
+                series: id.to_owned(),
+                previous: series.time.text.clone(),
+                found: text.to_owned(),
+            }));
+        }
+        match (&series.group, group) {
+            (Some(expected), Some(found)) if expected != found => {
+                Err(here.clone().refuse(Problem::GroupChanges {
+                    expected: expected.clone(),
+                    found: found.to_owned(),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_series(&mut self) {
+        let Some(series) = self.current.take() else {
+            return;
+        };
+        let steps = series.lines.len();
+        let matrix = |values: Vec<f32>, columns: usize| {
+            Array2::from_shape_vec((steps, columns), values)
+                .unwrap_or_else(|_| Array2::zeros((steps, columns)))
+        };
+        let place = self.place.clone().line(series.lines[0]);
+        let outputs = self.layout.targets.len();
+        let (target, place) = match (self.layout.label, &self.named.label) {
+            (Some(column), _) => (
+                Target::Labels(series.labels),
+                place.part(format!("column {}", self.layout.names[column])),
+            ),
+            // A name that is a missing word is refused where names are made, before any file is read.
+            (None, Some(label)) if outputs == 0 => (
+                Target::Label(self.tables.labels.number(label).unwrap_or_default()),
+                self.place.clone(),
+            ),
+            (None, _) => (
+                Target::ValuesPerStep(matrix(series.targets, outputs)),
+                place,
+            ),
+        };
+        let steps = matrix(series.values, self.layout.channels.len());
+        self.tables.records.push(Record {
+            step_lines: series.lines,
+            group: series.group,
+            times: series.times,
+            ..Record::new(place, steps, series.gap, target)
+        });
+        self.ended.insert(series.id);
+    }
+}
+
+fn time(field: &str, decimal: text::Decimal) -> Result<Time, Problem> {
+    let field = text::clean(field);
+    let time = match decimal {
+        text::Decimal::Point => Time::parse(field),
+        text::Decimal::Comma => Time::parse(&field.replacen(',', ".", 1)),
+    };
+    let found = || field.to_owned();
+    time.ok_or_else(|| match text::is_missing(field) {
+        true => Problem::MissingValue,
+        false => Problem::NotATime { found: found() },
+    })
+}

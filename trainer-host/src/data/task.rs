@@ -1,0 +1,177 @@
+//! Whether targets are classes or values, and what is done where that is in doubt.
+//!
+//! A file of text says labels, whole numbers in an array are classes, fractions are values. What is stored
+//! as one and looks like the other is refused with the cure, unless [`Kind`] says which is meant.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{DataError, Place, Problem};
+use super::records::{Labels, Records, Taking, Target};
+use super::text::{self, Decimal};
+
+/// What targets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// One of several names, which may be numbers.
+    Classes,
+    /// Numbers that are nearer to each other or farther apart.
+    Values,
+}
+
+/// Values of no more kinds than this are likely classes.
+const FEW: usize = 20;
+/// Whole numbers of no fewer kinds than this, most of them met once or twice, are likely values.
+const DOZENS: usize = 24;
+
+impl Records {
+    /// Turns labels into values or values into labels where the options or the training part say so, and
+    /// refuses what is doubtful where nothing does.
+    pub(super) fn settle_kind(
+        &mut self,
+        taking: Taking<'_>,
+        file: &Place,
+    ) -> Result<(), DataError> {
+        let known = taking.like.map(|schema| match schema.task.is_class() {
+            true => Kind::Classes,
+            false => Kind::Values,
+        });
+        let is_labels = matches!(self.records[0].target, Target::Label(_) | Target::Labels(_));
+        match (known.or(taking.kind), is_labels) {
+            (Some(Kind::Classes), false) => self.values_to_labels(file),
+            (Some(Kind::Values), true) => self.labels_to_values(),
+            (Some(_), _) => Ok(()),
+            (None, _) if self.kind_is_said => Ok(()),
+            (None, true) => self.refuse_values_as_labels(file),
+            (None, false) => self.refuse_labels_as_values(file),
+        }
+    }
+
+    fn labels_to_values(&mut self) -> Result<(), DataError> {
+        let mut values = Vec::with_capacity(self.labels.names.len());
+        for name in &self.labels.names {
+            values.push(text::target(name, Decimal::Point).map(|value| value as f32));
+        }
+        for record in &mut self.records {
+            let place = &record.place;
+            let value = |label: &usize| match &values[*label] {
+                Ok(value) => Ok(*value),
+                Err(_) => Err(place.clone().refuse(Problem::NotANumber {
+                    found: self.labels.names[*label].clone(),
+                })),
+            };
+            record.target = match &record.target {
+                Target::Label(label) => Target::Values(vec![value(label)?]),
+                Target::Labels(labels) => {
+                    let values = labels.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+                    Target::ValuesPerStep(ndarray::Array2::from_shape_fn(
+                        (values.len(), 1),
+                        |(t, _)| values[t],
+                    ))
+                }
+                Target::Values(_) | Target::ValuesPerStep(_) => continue,
+            };
+        }
+        self.outputs = vec![self.label_name.clone().unwrap_or_else(|| "y".into())];
+        Ok(())
+    }
+
+    /// One-hot rows become the number of the output that is 1, single values their own names.
+    fn values_to_labels(&mut self, file: &Place) -> Result<(), DataError> {
+        let is_one_hot = self.is_one_hot();
+        let mut labels = Labels::default();
+        let (outputs, names) = (self.outputs.len(), &self.outputs);
+        let mut label = |row: &[f32]| {
+            if is_one_hot {
+                let hot = row
+                    .iter()
+                    .position(|value| *value == 1.0)
+                    .unwrap_or_default();
+                // Names that are only numbers of outputs say no more than the number.
+                let is_numbered = names[hot] == format!("y{hot}");
+                let name = if is_numbered {
+                    hot.to_string()
+                } else {
+                    names[hot].clone()
+                };
+                return labels.number(&name);
+            }
+            match row {
+                [value] => labels.number(&value.to_string()),
+                _ => Err(Problem::NotOneHot { outputs }),
+            }
+        };
+        for record in &mut self.records {
+            let refuse = |problem: Problem| file.clone().refuse(problem);
+            record.target = match &record.target {
+                Target::Values(values) => Target::Label(label(values).map_err(refuse)?),
+                Target::ValuesPerStep(values) => Target::Labels(
+                    (values.rows().into_iter())
+                        .map(|row| label(&row.to_vec()).map_err(refuse))
+                        .collect::<Result<_, _>>()?,
+                ),
+                Target::Label(_) | Target::Labels(_) => continue,
+            };
+        }
+        self.labels = labels;
+        Ok(())
+    }
+
+    /// All rows of values.
+    fn value_rows(&self) -> impl Iterator<Item = Vec<f32>> + '_ {
+        self.records.iter().flat_map(|record| match &record.target {
+            Target::Values(values) => vec![values.clone()],
+            Target::ValuesPerStep(values) => {
+                values.rows().into_iter().map(|row| row.to_vec()).collect()
+            }
+            Target::Label(_) | Target::Labels(_) => Vec::new(),
+        })
+    }
+
+    /// Whether every row has one 1 and zeros beside it.
+    fn is_one_hot(&self) -> bool {
+        let is_hot = |row: Vec<f32>| {
+            let ones = row.iter().filter(|value| **value == 1.0).count();
+            ones == 1 && row.iter().all(|value| *value == 0.0 || *value == 1.0)
+        };
+        self.outputs.len() > 1 && self.value_rows().all(is_hot)
+    }
+
+    /// Refuses values that look like classes: one-hot rows, and few whole numbers.
+    fn refuse_labels_as_values(&self, file: &Place) -> Result<(), DataError> {
+        if self.is_one_hot() {
+            return Err(file.clone().refuse(Problem::OneHotRows {
+                outputs: self.outputs.len(),
+            }));
+        }
+        let (mut kinds, mut count) = (HashSet::new(), 0);
+        for row in self.value_rows() {
+            let [value] = row[..] else { return Ok(()) };
+            if value.fract() != 0.0 || kinds.len() > FEW {
+                return Ok(());
+            }
+            kinds.insert(value.to_bits());
+            count += 1;
+        }
+        match kinds.len() > 1 && kinds.len() <= FEW && 2 * kinds.len() <= count {
+            true => Err(file
+                .clone()
+                .refuse(Problem::WholeValues { kinds: kinds.len() })),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses labels that look like values: whole numbers of dozens of kinds, few of each.
+    fn refuse_values_as_labels(&self, file: &Place) -> Result<(), DataError> {
+        let (kinds, sequences) = (self.labels.names.len(), self.records.len());
+        let is_one_each = matches!(self.records[0].target, Target::Label(_));
+        match is_one_each && self.declared.is_none() && kinds >= DOZENS && sequences < 3 * kinds {
+            true => Err(file
+                .clone()
+                .refuse(Problem::DozensOfClasses { kinds, sequences })),
+            false => Ok(()),
+        }
+    }
+}
