@@ -291,8 +291,7 @@ mod tests {
             sequences: vec![Array2::zeros((targets.nrows(), 1))],
             targets: Targets::ValuePerStep(vec![targets]),
             outputs: vec!["y".into()],
-            groups: None,
-            origin: None,
+            ..Dataset::default()
         }
     }
 

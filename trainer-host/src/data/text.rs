@@ -100,11 +100,30 @@ pub(super) fn number(field: &str, decimal: Decimal) -> Result<f64, Problem> {
     };
     let found = || field.to_owned();
     match value {
-        Some(value) if (value as f32).is_finite() => Ok(value),
+        Some(value) if (value as f32).is_finite() => Ok(rounded_once(value, field)),
         Some(_) => Err(Problem::NotFinite { found: found() }),
         None if is_missing(field) => Err(Problem::MissingValue),
         None if time_stamp::is_date(field) => Err(Problem::TimeStamp { found: found() }),
         None => Err(Problem::NotANumber { found: found() }),
+    }
+}
+
+/// Moves `value` by a step of f64 where f32 would be rounded to twice: text that lies beside the middle of two
+/// f32 may have become that middle, and would then go to the even one.
+fn rounded_once(value: f64, field: &str) -> f64 {
+    const BELOW_F32: u64 = (1 << 29) - 1;
+    let is_middle = value.to_bits() & BELOW_F32 == 1 << 28;
+    let is_subnormal = value != 0.0 && value.abs() < f64::from(f32::MIN_POSITIVE);
+    if !(is_middle || is_subnormal) {
+        return value;
+    }
+    let direct = match field.replacen(',', ".", 1).parse::<f32>() {
+        Ok(direct) if direct != value as f32 => direct,
+        _ => return value,
+    };
+    match f64::from(direct) > value {
+        true => value.next_up(),
+        false => value.next_down(),
     }
 }
 
@@ -118,6 +137,8 @@ pub(super) fn target(field: &str, decimal: Decimal) -> Result<f64, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -152,6 +173,31 @@ mod tests {
             ("walk.fast", "walk.fast"),
         ] {
             assert_eq!(class_name(field).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_f32_once() {
+        // The middle of 1 and the next f32 is 1 + 2^-24; this is above it by less than f64 can tell.
+        let above = "1.0000000596046447753906250000001";
+        let value = number(above, Decimal::Point).unwrap();
+        assert_eq!(value as f32, above.parse::<f32>().unwrap());
+        assert_ne!(value as f32, above.parse::<f64>().unwrap() as f32);
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_is_rounded_as_its_text_is(bits in any::<u32>(), beside in -3i32..4, digits in 9..25usize) {
+            let near = f32::from_bits(bits);
+            let middle = (f64::from(near) + f64::from(near.next_up())) / 2.0;
+            prop_assume!((middle as f32).is_finite());
+            let moved = f64::from_bits(middle.to_bits().wrapping_add_signed(i64::from(beside)));
+            for field in [moved.to_string(), format!("{moved:.digits$e}"), near.to_string()] {
+                let expected = field.parse::<f32>().unwrap();
+                if let Ok(value) = number(&field, Decimal::Point) {
+                    prop_assert_eq!((value as f32).to_bits(), expected.to_bits(), "{}", field);
+                }
+            }
         }
     }
 
