@@ -302,6 +302,7 @@ mod tests {
                 change,
                 rows: None,
             }),
+            ..Dataset::default()
         }
     }
 

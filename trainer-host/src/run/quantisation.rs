@@ -10,7 +10,7 @@ use lstm_nostd::{ArtifactError, Model};
 use serde::Serialize;
 
 use crate::cost::{self, Core};
-use crate::data::{Dataset, Parts};
+use crate::data::{Dataset, Parts, views};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::disagreement::{self, Disagreements};
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
