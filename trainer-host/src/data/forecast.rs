@@ -216,12 +216,9 @@ pub(super) fn cut(
     }
     let forecast = cutting.forecast;
     let targets = forecast.channels(&channels, place)?;
-    let gaps = time_gaps::find(&records, &mut notes);
-    let mut series = Vec::new();
-    for (i, record) in records.into_iter().enumerate() {
-        let gaps = gaps.get(i).cloned().unwrap_or_default();
-        series.push(bounded(record, gaps, cutting, &targets)?);
-    }
+    let mut gaps = time_gaps::find(&records, &mut notes).into_iter();
+    let bounded = |r| bounded(r, gaps.next().unwrap_or_default(), cutting, &targets);
+    let mut series: Vec<Bounded> = records.into_iter().map(bounded).collect::<Result<_, _>>()?;
     require_memory(&series, forecast, channels.len(), place)?;
     let offsets = narrow.offsets();
     fill_gaps(&mut series, (&channels, &offsets), cutting, place)?;
