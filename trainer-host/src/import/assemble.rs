@@ -364,6 +364,7 @@ fn input_stage(scale: &[f64], offset: &[f64], inputs: usize) -> Normalisation {
     Normalisation {
         mean: (0..inputs).map(|j| (-at(j).1 / at(j).0) as f32).collect(),
         deviation: (0..inputs).map(|j| (1.0 / at(j).0) as f32).collect(),
+        offset: Vec::new(),
     }
 }
 

@@ -71,6 +71,7 @@ pub fn write_run(
     let unchanged = |length| Normalisation {
         mean: vec![0.0; length],
         deviation: vec![1.0; length],
+        offset: Vec::new(),
     };
     let train = &data.parts.train;
     let fitted = Fitted {
@@ -254,6 +255,7 @@ fn own_data(
     let known = Known {
         schema: &schema,
         mean: None,
+        offsets: Some(&[]),
     };
     let train = data::open_test(&copy.to_string_lossy(), &Options::default(), known)
         .map_err(RunError::from)?;

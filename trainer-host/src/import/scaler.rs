@@ -17,6 +17,7 @@ pub fn read_scaler(mean: &Path, deviation: &Path) -> Result<Normalisation, Impor
     let scaler = Normalisation {
         mean: values(mean)?,
         deviation: values(deviation)?,
+        offset: Vec::new(),
     };
     match scaler.wrong_for(scaler.mean.len()) {
         Some(wrong) => Err(Problem::Open(wrong).within(deviation)),

@@ -125,6 +125,7 @@ impl RunConfig {
         let known = Known {
             schema: &fitted.schema,
             mean: None,
+            offsets: Some(&fitted.inputs.offset),
         };
         Ok(Parts {
             train: data::open_test(&self.source, &self.data, known)?,

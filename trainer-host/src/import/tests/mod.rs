@@ -12,7 +12,6 @@ use ndarray::Array2;
 
 use super::check::{TOLERANCE, outputs_of, sequences};
 use super::*;
-use crate::data::views;
 use crate::evaluate::decide;
 use crate::integers::stream;
 use crate::run::Run;
@@ -274,7 +273,7 @@ fn imported_networks_are_quantised_closely() {
         };
         let chosen = choose(run.network_and_fit(), &data.train, None, &request).unwrap();
         let model = Model::parse(&chosen.bytes).unwrap();
-        let integers = stream::outputs(&model, &views(&data.train.sequences));
+        let integers = stream::outputs(&model, &data.train.recordings());
         worst.push((
             relative_error(&run.outputs(&data.train), &integers),
             file.display().to_string(),
