@@ -132,7 +132,7 @@ impl Header<'_> {
         self.names.iter().position(|known| known == name)
     }
 
-    fn needed(&self, name: &String) -> Result<usize, Problem> {
+    fn needed(&self, name: &str) -> Result<usize, Problem> {
         self.position(name).ok_or_else(|| self.missing(name))
     }
 
@@ -148,7 +148,7 @@ impl Header<'_> {
     }
 
     /// A column that is needed where another name than the usual one was asked for.
-    fn optional(&self, name: &String, usual: &String) -> Result<Option<usize>, Problem> {
+    fn optional(&self, name: &str, usual: &str) -> Result<Option<usize>, Problem> {
         match name == usual {
             true => Ok(self.position(name)),
             false => self.needed(name).map(Some),

@@ -111,8 +111,11 @@ fn moment(field: &str) -> Option<Time> {
 
 /// `2016-07-01` or `2016/07/01`, in days since 1970-01-01.
 fn day(date: &str) -> Option<i64> {
-    let separator = date.bytes().nth(4).filter(|b| matches!(b, b'-' | b'/'))?;
-    let mut parts = date.split(char::from(separator));
+    let separator = date
+        .as_bytes()
+        .get(4)
+        .filter(|b| matches!(b, b'-' | b'/'))?;
+    let mut parts = date.split(char::from(*separator));
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     if year.len() != 4 || month.len() != 2 || parts.next().is_some() {
         return None;
