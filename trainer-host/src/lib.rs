@@ -53,7 +53,7 @@
 //! | `import` | [`import`], networks that other programs trained | prost, hdf5-reader, zip |
 //! | `plots` | [`report`] and the `report.html` of a run | plotters, png, base64 |
 //! | `sqlite` | studies in a file | rusqlite |
-//! | `postgres` | studies on a PostgreSQL server | postgres, tokio-postgres-rustls |
+//! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls |
 //! | `serial` | boards on a serial port | serialport |
 //!
 //! ```toml

@@ -11,7 +11,7 @@ use super::interrupt;
 use super::table::table;
 use crate::data::{Fold, Parts, SplitError, open_fold, views};
 use crate::evaluate::{Errors, Score, Spread, score};
-use crate::files::atomic;
+use crate::files::{atomic, disk};
 use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
 
@@ -84,7 +84,7 @@ pub(super) fn run(
     };
     if let Some(file) = &file {
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)
+            disk::create_dir_all(folder)
                 .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
         }
         atomic::write(file, serde_json::to_string_pretty(&result)?.as_bytes())?;
@@ -126,10 +126,16 @@ fn judged(
         .as_ref()
         .map(|part| fitted.normalised(part));
     let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
-    if trainer.run(&mut (), stop)? == Ending::Stopped {
-        bail!("stopped in fold {number} of {count}; nothing was written");
-    }
+    let ending = trainer.run(&mut (), stop)?;
     let state = trainer.into_state();
+    match ending {
+        Ending::Stopped => bail!("stopped in fold {number} of {count}; nothing was written"),
+        Ending::Diverged => eprintln!(
+            "fold {number} of {count}: training diverged after epoch {}; lower learning_rate or clip_norm",
+            state.epochs()
+        ),
+        Ending::Finished | Ending::Early => {}
+    }
     let network = fitted.in_target_units(state.chosen().clone());
     let inputs = fitted.normalised_inputs(&judged);
     let score = score(&judged, &network.outputs(&views(&inputs)));

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
+use crate::train::{BatchProgress, Divergence, EpochRecord, Observer, TrainState};
 
 /// Shows the progress of training.
 pub(super) struct Progress {
@@ -32,6 +32,14 @@ impl Progress {
             label: label.to_owned(),
             bar,
             epochs,
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let line = self.label.clone() + text;
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
         }
     }
 
@@ -73,11 +81,14 @@ impl Observer for Progress {
     }
 
     fn epoch(&mut self, record: &EpochRecord, _: &TrainState) {
-        let line = self.label.clone() + &describe(record, self.epochs);
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
-        }
+        self.line(&describe(record, self.epochs));
+    }
+
+    fn diverged(&mut self, divergence: &Divergence, kept: usize) {
+        self.line(&format!(
+            "{divergence}. Training ends with the best weights up to epoch {kept}. Lower learning_rate or clip_norm, \
+             or look for extreme values in the data"
+        ));
     }
 }
 

@@ -113,6 +113,7 @@ fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
 fn text(metrics: &Metrics) -> String {
     let epochs = match metrics.ending {
         Ending::Early => format!("stopped early at epoch {}", metrics.epochs),
+        Ending::Diverged => format!("diverged after epoch {}", metrics.epochs),
         Ending::Finished | Ending::Stopped => format!("{} epochs", metrics.epochs),
     };
     let mut lines = vec![format!(

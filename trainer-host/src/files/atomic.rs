@@ -1,7 +1,8 @@
 //! Files that appear whole or not at all: written under a temporary name, then renamed.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use super::disk::{self, PREFIX, SUFFIX};
 
 /// Why a file could not be written; nothing was left behind.
 #[derive(Debug, thiserror::Error)]
@@ -13,10 +14,6 @@ pub struct WriteFileError {
     pub source: std::io::Error,
 }
 
-/// How names of temporary files begin and end.
-const PREFIX: &str = ".writing-";
-const SUFFIX: &str = ".tmp";
-
 /// Removes the temporary files that a killed process left in `folder`, in which no other one writes.
 pub fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -24,7 +21,7 @@ pub fn sweep(folder: &Path) {
         let name = name.to_string_lossy();
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
             // One that stays costs space alone.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = disk::remove_file(&entry.path());
         }
     }
 }
@@ -36,21 +33,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
         _ => Path::new("."),
     };
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        #[cfg(unix)]
-        {
-            // Temporary files are private; results have the permissions of ordinary files.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file()
-                .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        let mut file = disk::temporary(folder)?;
+        disk::write_all(file.as_file_mut(), bytes)?;
+        disk::make_ordinary(file.as_file())?;
+        disk::sync(file.as_file())?;
+        disk::persist(file, path)
     };
     attempt().map_err(|source| WriteFileError {
         path: path.to_owned(),
@@ -61,6 +48,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteFileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::disk::faults::at_each_call;
 
     #[test]
     fn replaces_whole_files_and_leaves_nothing_else() {
@@ -77,5 +65,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = write(&folder.path().join("no/such/a.txt"), b"x").unwrap_err();
         assert!(error.to_string().contains("a.txt"));
+    }
+
+    #[test]
+    fn a_fault_at_any_call_leaves_the_old_file_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lstm");
+        let (old, new) = (vec![1; 1000], vec![2; 2000]);
+        let calls = at_each_call(
+            || {
+                std::fs::write(&path, &old).unwrap();
+                write(&path, &new)
+            },
+            |done, call, fault| {
+                assert!(done.is_err(), "call {call}, {fault:?}");
+                assert_eq!(std::fs::read(&path).unwrap(), old, "call {call}, {fault:?}");
+                sweep(folder.path());
+                let left = std::fs::read_dir(folder.path()).unwrap().count();
+                assert_eq!(left, 1, "call {call}, {fault:?}");
+            },
+        );
+        assert_eq!(calls, 5);
+        write(&path, &new).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), new);
     }
 }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::files::atomic::{self, WriteFileError};
+use crate::files::disk;
 use crate::run::error::RunError;
 
 /// The chosen network.
@@ -51,10 +52,8 @@ impl FolderLock {
             path: path.clone(),
             source,
         };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut options = File::options();
-        let file = options.create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(failed)?;
+        disk::create_dir_all(folder).map_err(failed)?;
+        let file = disk::open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -79,7 +78,7 @@ impl FolderLock {
     /// When the file of the lock cannot be removed.
     pub fn take_away(folder: &Path) -> Result<(), WriteFileError> {
         let path = folder.join(LOCK);
-        match std::fs::remove_file(&path) {
+        match disk::remove_file(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 Err(WriteFileError { path, source })
             }
@@ -119,7 +118,7 @@ pub fn remove(folder: &Path) -> Result<(), RunError> {
     ] {
         let path = folder.join(file);
         if path.is_file() {
-            std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
+            disk::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Why training cannot begin or continue.
 
+use super::divergence::Divergence;
 use crate::network::StructureError;
 use crate::network::prune::PruneError;
 use crate::network::schemes::SchemeCount;
@@ -32,20 +33,17 @@ pub enum TrainError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The loss is no longer a number.
-    #[error(
-        "the loss became {loss} in epoch {epoch}, batch {batch}; lower learning_rate or clip_norm, \
-         or look for extreme values in the data"
-    )]
-    Diverged {
-        /// From 1.
-        epoch: usize,
-        /// From 1.
-        batch: usize,
-        /// The loss.
-        loss: f64,
-    },
+    /// The loss grew without end before the first epoch was over, so there are no weights to keep.
+    #[error("{0}; lower learning_rate or clip_norm, or look for extreme values in the data")]
+    Diverged(Divergence),
     /// A state from a run with another network or optimiser.
     #[error("the saved state does not fit this configuration: {0}; start a new run")]
     State(String),
+}
+
+// By hand, since its words are part of the error's own and would be told twice as its source.
+impl From<Divergence> for TrainError {
+    fn from(divergence: Divergence) -> Self {
+        Self::Diverged(divergence)
+    }
 }

@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, distillation → config → derived_defaults, qat → observer, validation, batches → trainer → find_rate
+//! error, state → augmentation, distillation → config → derived_defaults, qat, divergence → observer, validation, batches → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
@@ -12,6 +12,7 @@ mod batches;
 mod config;
 mod derived_defaults;
 mod distillation;
+mod divergence;
 mod error;
 mod find_rate;
 mod observer;
@@ -24,6 +25,7 @@ pub use augmentation::Augmentation;
 pub use config::{CLASS_DROPOUT, CLASS_INPUT_NOISE, EarlyStopping, SplitRule, TrainConfig};
 pub use derived_defaults::{FEW, Recordings, UPDATES, VALIDATED};
 pub use distillation::Distillation;
+pub use divergence::Divergence;
 pub use error::TrainError;
 pub use find_rate::{RangeTest, RateCurve, RatePoint, find_rate};
 pub use observer::{BatchProgress, Observer};

@@ -1,5 +1,6 @@
 //! How a run reports its progress.
 
+use super::divergence::Divergence;
 use super::state::{EpochRecord, TrainState};
 
 /// The progress of a run after a batch.
@@ -29,6 +30,11 @@ pub trait Observer {
     /// Called after each epoch, with a state from which a run can continue.
     fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {
         let _ = (record, state);
+    }
+
+    /// Called when training diverges after epoch `kept`, whose state the run returns to before it ends.
+    fn diverged(&mut self, divergence: &Divergence, kept: usize) {
+        let _ = (divergence, kept);
     }
 }
 

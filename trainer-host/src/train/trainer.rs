@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::batches::{Batch, batches};
 use super::config::TrainConfig;
+use super::divergence::{Divergence, LossLimit};
 use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
 use super::qat::FakeQuantiser;
@@ -30,6 +31,8 @@ pub enum Ending {
     /// The validation loss did not improve for as long as `early_stopping` allows.
     #[serde(rename = "stopped-early")]
     Early,
+    /// The loss grew without end. The state is the one after the last whole epoch before that.
+    Diverged,
     /// It was asked to stop. The state is the one after the last whole epoch.
     Stopped,
 }
@@ -40,6 +43,17 @@ struct Place {
     epoch: usize,
     batch: usize,
     batches: usize,
+}
+
+impl Place {
+    /// Training diverged here, with this loss.
+    fn diverged(self, loss: f64) -> Divergence {
+        Divergence {
+            epoch: self.epoch,
+            batch: self.batch,
+            loss,
+        }
+    }
 }
 
 /// The updates of one batch, one for each window.
@@ -60,6 +74,7 @@ pub struct Trainer<'a> {
     train: &'a Dataset,
     validation: Option<&'a Dataset>,
     objective: Objective,
+    limit: LossLimit,
     /// The teacher's outputs for each training sequence.
     teacher: Option<Outputs>,
     /// The scheme of each layer, in quantisation-aware training.
@@ -143,11 +158,13 @@ impl<'a> Trainer<'a> {
             check("validation", validation, train)?;
         }
         config.validate_for(train, validation.is_some())?;
+        let objective = config.loss.objective(train)?;
         let mut trainer = Self {
             config,
             train,
             validation,
-            objective: config.loss.objective(train)?,
+            limit: LossLimit::new(config, train, &objective),
+            objective,
             teacher: None,
             schemes: (config.qat.as_ref())
                 .map(|schemes| schemes.per_layer(&needed))
@@ -180,11 +197,11 @@ impl<'a> Trainer<'a> {
         self.state
     }
 
-    /// Trains until all epochs are done, until early stopping ends the run, or until `stop` is set. It checks `stop`
-    /// before each update.
+    /// Trains until all epochs are done, until early stopping ends the run, until it diverges, or until `stop` is set.
+    /// It checks `stop` before each update.
     ///
     /// # Errors
-    /// When the loss is no longer a number.
+    /// When training diverges in its first epoch.
     pub fn run(
         &mut self,
         observer: &mut dyn Observer,
@@ -204,18 +221,24 @@ impl<'a> Trainer<'a> {
             }
             // A stopped epoch leaves no trace.
             let before = (self.state.network.clone(), self.state.optimiser.clone());
-            match self.epoch(&mut backpropagation, observer, stop)? {
-                Some(mut record) => {
+            match self.epoch(&mut backpropagation, observer, stop) {
+                Ok(Some(mut record)) => {
                     self.keep_best(&record);
                     let verdict = self.observe(&record);
                     record.returned_to = self.backtrack(record.epoch, verdict);
                     self.state.history.push(record);
                     observer.epoch(&record, &self.state);
                 }
-                None => {
+                Ok(None) => {
                     (self.state.network, self.state.optimiser) = before;
                     return Ok(Ending::Stopped);
                 }
+                Err(TrainError::Diverged(divergence)) if self.state.epochs() > 0 => {
+                    (self.state.network, self.state.optimiser) = before;
+                    observer.diverged(&divergence, self.state.epochs());
+                    return Ok(Ending::Diverged);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(Ending::Finished)
@@ -249,6 +272,9 @@ impl<'a> Trainer<'a> {
             norm_sum += done.norm_sum;
             updates += done.updates;
             loss_sum += done.loss * indices.len() as f64;
+            if self.limit.is_exceeded_by(loss_sum) {
+                return Err(place.diverged(done.loss).into());
+            }
             observer.batch(&BatchProgress {
                 epoch,
                 epochs: config.epochs,
@@ -260,6 +286,16 @@ impl<'a> Trainer<'a> {
         }
         self.calibrate();
         let validation = (self.validation).map(|data| self.judge(data)).transpose()?;
+        if let Some(Validation { loss, .. }) = validation
+            && !loss.is_finite()
+        {
+            let last = Place {
+                epoch,
+                batch: order.len(),
+                batches: order.len(),
+            };
+            return Err(last.diverged(loss).into());
+        }
         Ok(Some(EpochRecord {
             epoch,
             learning_rate: rate,
@@ -290,11 +326,7 @@ impl<'a> Trainer<'a> {
             let steps = w * window..(w + 1) * window;
             let (found, norm) = self.gradient(backpropagation, &examples, steps)?;
             if !(found.loss.is_finite() && norm.is_finite()) {
-                return Err(TrainError::Diverged {
-                    epoch: place.epoch,
-                    batch: place.batch,
-                    loss: found.loss,
-                });
+                return Err(place.diverged(found.loss).into());
             }
             let within = (w as f64 + 0.5) / windows as f64;
             let position = self.position(place, within);

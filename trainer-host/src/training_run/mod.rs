@@ -238,7 +238,7 @@ impl TrainingRun {
     /// Trains to the end, or until `stop` is set. A stopped run has no figures; [`TrainingRun::resume`] continues it.
     ///
     /// # Errors
-    /// When the loss is no longer a number or a file cannot be written. A failure to write a
+    /// When training diverges in its first epoch or a file cannot be written. A failure to write a
     /// checkpoint is reported at the end: the weights may still find room.
     pub fn train(
         self,
@@ -298,4 +298,113 @@ impl TrainingRun {
 fn lock_run(folder: &Path) -> Result<FolderLock, RunError> {
     RunConfig::read(folder)?;
     FolderLock::take(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Options;
+    use crate::files::disk::faults::{Fault, at_each_call, with};
+    use crate::run::{LOG, METRICS};
+    use crate::train::TrainConfig;
+
+    const SEQUENCES: usize = 12;
+
+    /// A run of a few sequences, which takes milliseconds.
+    fn config(folder: &Path) -> RunConfig {
+        let source = folder.join("data.csv");
+        let rows = (0..4 * SEQUENCES).map(|row| {
+            let sequence = row / 4;
+            let value = (row % 4) as f64 * if sequence % 2 == 0 { 1.0 } else { -1.0 };
+            format!(
+                "{sequence},{row},{},{value}\n",
+                ["up", "down"][sequence % 2]
+            )
+        });
+        let text = format!("series_id,t,label,x\n{}", rows.collect::<String>());
+        std::fs::write(&source, text).unwrap();
+        RunConfig {
+            source: source.display().to_string(),
+            data: Options::default(),
+            train: TrainConfig {
+                hidden: vec![2],
+                epochs: 2,
+                validation_share: 0.25,
+                ..TrainConfig::default()
+            },
+        }
+    }
+
+    fn train(run: TrainingRun) -> Result<(), TrainingRunError> {
+        run.train(&mut (), &AtomicBool::new(false)).map(|_| ())
+    }
+
+    /// What a run leaves, by name.
+    fn files(run: &Path) -> Vec<(&'static str, Vec<u8>)> {
+        let read = |name| (name, std::fs::read(run.join(name)).unwrap_or_default());
+        [WEIGHTS, CHECKPOINT, LOG].map(read).into()
+    }
+
+    /// Whichever call fails, for a moment or from then on: what stands there is a run that continues, or none.
+    #[test]
+    fn a_fault_at_any_call_loses_no_run() {
+        let root = tempfile::tempdir().unwrap();
+        let config = config(root.path());
+        let whole = root.path().join("whole");
+        train(TrainingRun::begin(config.clone(), &whole, false).unwrap()).unwrap();
+        let run = root.path().join("run");
+        let calls = at_each_call(
+            || {
+                std::fs::remove_dir_all(&run).ok();
+                train(TrainingRun::begin(config.clone(), &run, false)?)
+            },
+            |done, call, fault| {
+                let at = format!("call {call}, {fault:?}");
+                assert!(done.is_err(), "{at}: it ended as if nothing had happened");
+                // It continues where there is a run, and begins anew, without a flag, where there is none.
+                let again = match RunConfig::read(&run) {
+                    Ok(_) => TrainingRun::resume(&run),
+                    Err(_) => TrainingRun::begin(config.clone(), &run, false),
+                };
+                train(again.unwrap_or_else(|error| panic!("{at}: {error}"))).unwrap();
+                assert_eq!(files(&run), files(&whole), "{at}");
+                assert!(run.join(METRICS).is_file(), "{at}");
+                let names = std::fs::read_dir(&run).unwrap().flatten();
+                let mut names = names.map(|entry| entry.file_name().into_string().unwrap());
+                assert!(!names.any(|name| name.contains(".tmp")), "{at}");
+            },
+        );
+        // Folder, lock, three files, two epochs, and what a run ends with.
+        assert!(calls > 30, "{calls}");
+    }
+
+    /// What stands there after a fault is the old run, whole, or the new one, or none; never some of each.
+    #[test]
+    fn a_fault_while_a_run_is_replaced_mixes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let old = config(root.path());
+        let mut new = old.clone();
+        new.train.hidden = vec![3];
+        let run = root.path().join("run");
+        let begin = |config: &RunConfig, overwrite| {
+            train(TrainingRun::begin(config.clone(), &run, overwrite)?)
+        };
+        for number in 0.. {
+            std::fs::remove_dir_all(&run).ok();
+            begin(&old, false).unwrap();
+            let (done, was_made) = with(number, Fault::FromThenOn, || begin(&new, true));
+            if !was_made {
+                assert!(number > 30, "{number}");
+                break;
+            }
+            assert!(done.is_err(), "call {number}");
+            match TrainingRun::resume(&run) {
+                Ok(resumed) => train(resumed).unwrap(),
+                Err(_) => begin(&new, false).unwrap(),
+            }
+            let opened = Run::open(&run).unwrap();
+            let (wanted, found) = (&opened.config.train.hidden, &opened.network.config.hidden);
+            assert_eq!(wanted, found, "call {number}");
+        }
+    }
 }

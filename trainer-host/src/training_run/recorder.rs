@@ -1,13 +1,13 @@
 //! The log and the checkpoint of a run that is being trained.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::error::TrainingRunError;
 use crate::files::atomic::{self, WriteFileError};
+use crate::files::disk;
 use crate::run::checkpoint;
 use crate::run::{CHECKPOINT, LOG};
-use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
+use crate::train::{BatchProgress, Divergence, EpochRecord, Observer, TrainState};
 
 /// Keeps a run's log and checkpoint up to date, and passes every event on.
 pub(super) struct Recorder<'a> {
@@ -40,11 +40,7 @@ impl<'a> Recorder<'a> {
         checkpoint::write(&self.folder.join(CHECKPOINT), state)?;
         let path = self.folder.join(LOG);
         let line = log_line(record)?;
-        std::fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .and_then(|mut log| log.write_all(line.as_bytes()))
-            .map_err(|source| WriteFileError { path, source })?;
+        disk::append(&path, line.as_bytes()).map_err(|source| WriteFileError { path, source })?;
         Ok(())
     }
 }
@@ -56,6 +52,10 @@ fn log_line(record: &EpochRecord) -> Result<String, serde_json::Error> {
 impl Observer for Recorder<'_> {
     fn batch(&mut self, progress: &BatchProgress) {
         self.observer.batch(progress);
+    }
+
+    fn diverged(&mut self, divergence: &Divergence, kept: usize) {
+        self.observer.diverged(divergence, kept);
     }
 
     fn epoch(&mut self, record: &EpochRecord, state: &TrainState) {

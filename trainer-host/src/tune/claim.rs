@@ -7,7 +7,7 @@ use super::stored_trial::{
 };
 use super::study::{Study, StudyError, to_json};
 use crate::cost::Footprint;
-use crate::search::{NothingFits, Point};
+use crate::search::{NothingFits, Point, Progress, SearchConfig};
 
 /// A worker's next task.
 #[derive(Debug)]
@@ -29,8 +29,24 @@ pub(super) struct Claimed {
     pub(super) point: Point,
     /// What its model needs.
     pub(super) footprint: Footprint,
-    /// The trials that its point follows from; it is compared with these alone. Empty for a repeat.
-    pub(super) earlier: Vec<StoredTrial>,
+    /// The progress of the trials that its point follows from; it is compared with these alone. Empty for a repeat.
+    pub(super) earlier: Vec<Progress>,
+}
+
+/// The values and costs of the trials that another one is compared with.
+fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
+    (earlier.iter())
+        .map(|trial| Progress {
+            values: trial.values.clone(),
+            costs: costs(search, &trial.footprint),
+        })
+        .collect()
+}
+
+/// All objectives but the first.
+pub(super) fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
+    let costs = search.objectives.iter().skip(1);
+    costs.map(|cost| cost.of(0.0, footprint)).collect()
 }
 
 impl Study {
@@ -47,35 +63,35 @@ impl Study {
         mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<(Point, Footprint), NothingFits>,
     ) -> Result<Claim, StudyError> {
         self.transaction(|study| {
-            let trials = study.trials()?;
-            let is_lost = |training: &StoredTraining| {
-                let is_silent = training.silent_seconds > lost_after;
-                let is_running = training.state == State::Running;
-                is_running && (is_silent || process.has_ended(&training.worker))
-            };
-            let all = trials.iter().flat_map(StoredTrial::trainings);
-            let lost = all.into_iter().find(|(_, training)| is_lost(training));
-            if let Some((id, training)) = lost {
-                return study.take_up(&trials, id, training.attempt, process);
-            }
-            let number = trials.len();
-            let before = before(&trials, number, &study.definition.search);
-            if before.iter().any(StoredTrial::is_running) {
-                return Ok(Claim::Wait);
-            }
-            if is_over(&trials, &study.definition.search) {
-                return study.claim_repeat(&trials, process);
-            }
-            // Trials are begun in their order, so that these points too follow from the definition.
-            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
-            let (point, footprint) = propose(&taken, before)?;
-            study.insert_trial(number, &point, &footprint, process)?;
-            Ok(Claim::Training(Box::new(Claimed {
-                attempt: Attempt::first(TrainingId::own(number)),
-                point,
-                footprint,
-                earlier: before.to_vec(),
-            })))
+            study.with_trials(|study, trials| {
+                let is_lost = |training: &StoredTraining| {
+                    let is_silent = training.silent_seconds > lost_after;
+                    let is_running = training.state == State::Running;
+                    is_running && (is_silent || process.has_ended(&training.worker))
+                };
+                let mut all = trials.iter().flat_map(StoredTrial::trainings);
+                if let Some((id, training)) = all.find(|(_, training)| is_lost(training)) {
+                    return study.take_up(trials, id, training.attempt, process);
+                }
+                let number = trials.len();
+                let before = before(trials, number, &study.definition.search);
+                if before.iter().any(StoredTrial::is_running) {
+                    return Ok(Claim::Wait);
+                }
+                if is_over(trials, &study.definition.search) {
+                    return study.claim_repeat(trials, process);
+                }
+                // Trials are begun in their order, so that these points too follow from the definition.
+                let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
+                let (point, footprint) = propose(&taken, before)?;
+                study.insert_trial(number, &point, &footprint, process)?;
+                Ok(Claim::Training(Box::new(Claimed {
+                    attempt: Attempt::first(TrainingId::own(number)),
+                    point,
+                    footprint,
+                    earlier: progress(before, &study.definition.search),
+                })))
+            })
         })
     }
 
@@ -101,7 +117,10 @@ impl Study {
     fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
         let TrainingId { trial, repeat } = attempt.training;
         let earlier = match repeat {
-            0 => before(trials, trial, &self.definition.search).to_vec(),
+            0 => progress(
+                before(trials, trial, &self.definition.search),
+                &self.definition.search,
+            ),
             _ => Vec::new(),
         };
         Claim::Training(Box::new(Claimed {

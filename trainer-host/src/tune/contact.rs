@@ -32,7 +32,7 @@ pub enum Event {
         /// The lowest value so far.
         lowest: f64,
     },
-    /// Its database failed; the worker tries again.
+    /// Its database failed, and the worker tries again; or it answers again.
     Trouble(String),
     /// Its training has ended, or was taken away from it.
     Ended {

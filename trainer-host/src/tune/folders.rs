@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::stored_trial::{Attempt, TrainingId};
 use crate::files::atomic::WriteFileError;
+use crate::files::disk;
 use crate::run::FolderLock;
 
 /// The folder of a training that has ended.
@@ -21,7 +22,7 @@ pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, Writ
     let name = name(attempt.training);
     let of_attempt = |number: usize| folder.join(format!("{name}.attempt-{number}"));
     let own = of_attempt(attempt.number);
-    std::fs::create_dir_all(folder).map_err(|source| WriteFileError {
+    disk::create_dir_all(folder).map_err(|source| WriteFileError {
         path: folder.to_owned(),
         source,
     })?;
@@ -59,7 +60,68 @@ pub(super) fn move_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> 
         source,
     };
     if from.is_dir() && to.is_dir() {
-        std::fs::remove_dir_all(to).map_err(failed)?;
+        disk::remove_dir_all(to).map_err(failed)?;
     }
-    std::fs::rename(from, to).map_err(failed)
+    disk::rename(from, to).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::disk::faults::at_each_call;
+
+    /// What a killed attempt has done is taken up by a later one, whichever call of those between fails.
+    #[test]
+    fn a_fault_at_any_call_loses_no_attempts_files() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("trials");
+        let training = TrainingId::own(3);
+        let attempt = |number| Attempt { training, number };
+        let calls = at_each_call(
+            || {
+                std::fs::remove_dir_all(&folder).ok();
+                let first = folder.join("trial-0003.attempt-1");
+                std::fs::create_dir_all(first.join("fold-1")).unwrap();
+                std::fs::write(first.join("fold-1/checkpoint"), "two epochs").unwrap();
+                std::fs::write(first.join("fold-1/.lock"), "").unwrap();
+                take_over(&folder, attempt(2))
+            },
+            |done, call, fault| {
+                assert!(done.is_err(), "call {call}, {fault:?}");
+                let own = take_over(&folder, attempt(3)).unwrap();
+                let left = std::fs::read_to_string(own.join("fold-1/checkpoint"));
+                assert_eq!(left.unwrap(), "two epochs", "call {call}, {fault:?}");
+            },
+        );
+        assert!(calls >= 3, "{calls}");
+    }
+
+    /// The folder of an ended training replaces an older one; a fault leaves what moves as it is.
+    #[test]
+    fn a_fault_while_a_folder_moves_leaves_it_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (root.path().join("from"), root.path().join("to"));
+        let calls = at_each_call(
+            || {
+                for (folder, content) in [(&from, "new"), (&to, "old")] {
+                    std::fs::remove_dir_all(folder).ok();
+                    std::fs::create_dir(folder).unwrap();
+                    std::fs::write(folder.join("a"), content).unwrap();
+                    std::fs::write(folder.join("b"), content).unwrap();
+                }
+                move_folder(&from, &to)
+            },
+            |done, call, fault| {
+                assert!(done.is_err(), "call {call}, {fault:?}");
+                for file in ["a", "b"] {
+                    let content = std::fs::read_to_string(from.join(file)).unwrap();
+                    assert_eq!(content, "new", "call {call}, {fault:?}");
+                }
+                move_folder(&from, &to).unwrap();
+                let content = std::fs::read_to_string(to.join("b")).unwrap();
+                assert_eq!(content, "new", "call {call}, {fault:?}");
+            },
+        );
+        assert_eq!(calls, 2);
+    }
 }

@@ -19,6 +19,7 @@ pub mod exported;
 pub mod feasible;
 pub mod finalists;
 mod folders;
+mod known_trials;
 mod patience;
 mod process;
 #[cfg(feature = "plots")]

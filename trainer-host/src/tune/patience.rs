@@ -18,27 +18,44 @@ struct Patience {
 /// The pauses of workers.
 const PATIENCE: Patience = Patience {
     first: Duration::from_millis(200),
-    longest: Duration::from_secs(10),
-    total: Duration::from_secs(120),
+    longest: Duration::from_secs(30),
+    total: Duration::from_secs(3600),
 };
+/// How often a pause looks whether it is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits for `pause`, or until `is_to_stop`. Returns whether to go on.
+pub(super) fn wait(pause: Duration, is_to_stop: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while !is_to_stop() {
+        let left = pause.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(LOOK_EVERY));
+    }
+    false
+}
 
 impl Study {
-    /// Asks this study, and tries again while its database fails. `waits` hears of each failure and returns
-    /// whether to try again.
+    /// Asks this study, and tries again while its database fails. `tell` hears of each failure. If `is_to_stop`,
+    /// no more is asked.
     ///
     /// # Errors
-    /// An error that will not pass, or has not passed within two minutes.
+    /// An error that will not pass, or has not passed within an hour.
     pub fn ask<T>(
         &mut self,
         mut ask: impl FnMut(&mut Self) -> Result<T, StudyError>,
-        waits: impl FnMut(&str) -> bool,
+        tell: impl FnMut(String),
+        is_to_stop: impl Fn() -> bool,
     ) -> Result<T, StudyError> {
         patiently(
             || {
                 self.reconnect()?;
                 ask(self)
             },
-            waits,
+            tell,
+            is_to_stop,
         )
     }
 }
@@ -46,17 +63,19 @@ impl Study {
 /// [`Study::ask`] for opening a study.
 pub(super) fn patiently<T>(
     ask: impl FnMut() -> Result<T, StudyError>,
-    mut waits: impl FnMut(&str) -> bool,
+    mut tell: impl FnMut(String),
+    is_to_stop: impl Fn() -> bool,
 ) -> Result<T, StudyError> {
     PATIENCE.ask(ask, |error, pause| {
-        let pause = pause.as_secs_f64();
-        waits(&format!("{error}; asked again in {pause:.1} s"))
+        let seconds = pause.as_secs_f64();
+        tell(format!("{error}; asked again in {seconds:.1} s"));
+        wait(pause, &is_to_stop)
     })
 }
 
 impl Patience {
     /// Asks until there is an answer, the failure will not pass, or `waits` returns false. `waits` hears of each
-    /// failure and of the pause that follows.
+    /// failure and waits for the pause.
     fn ask<T>(
         self,
         mut ask: impl FnMut() -> Result<T, StudyError>,
@@ -71,7 +90,6 @@ impl Patience {
                         && begun.elapsed() + pause <= self.total
                         && waits(&error, pause) =>
                 {
-                    std::thread::sleep(pause);
                     pause = (2 * pause).min(self.longest);
                 }
                 answer => return answer,
@@ -113,7 +131,7 @@ mod tests {
             },
             |_, pause| {
                 pauses.push(pause.as_millis());
-                pauses.len() <= patient
+                wait(pause, || false) && pauses.len() <= patient
             },
         );
         (answer.is_ok(), pauses)
@@ -128,5 +146,14 @@ mod tests {
         assert_eq!(ask(5, true, 1), (false, vec![1, 2]));
         let (answered, pauses) = ask(usize::MAX, true, usize::MAX);
         assert!(!answered && pauses.len() < 60, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_pause_ends_when_it_is_to_stop() {
+        let begun = Instant::now();
+        let looks = std::cell::Cell::new(0);
+        let is_to_stop = || looks.replace(looks.get() + 1) >= 2;
+        assert!(!wait(Duration::from_secs(60), is_to_stop));
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 }

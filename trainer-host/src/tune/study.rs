@@ -8,9 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::database::{Cell, Database, DatabaseError};
-use super::stored_trial::{
-    Attempt, State, StoredTraining, StoredTrial, TrainingId, content, from_json, training_columns,
-};
+use super::known_trials::KnownTrials;
+use super::stored_trial::{Attempt, State, TrainingId, content, from_json};
 use super::trial::TrialResult;
 use crate::run::RunConfig;
 use crate::search::{NothingFits, SearchConfig};
@@ -83,7 +82,8 @@ pub struct Study {
     pub(super) database: Box<dyn Database>,
     pub(super) name: String,
     /// Whether the table of repeats exists. An older version made studies without it.
-    has_repeats: bool,
+    pub(super) has_repeats: bool,
+    pub(super) known: KnownTrials,
     /// What the study consists of.
     pub definition: Definition,
 }
@@ -160,6 +160,7 @@ impl Study {
             database,
             name: name.to_owned(),
             has_repeats: false,
+            known: KnownTrials::default(),
             definition,
         })
     }
@@ -194,65 +195,7 @@ impl Study {
         &self.name
     }
 
-    /// All trials by number.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub fn trials(&mut self) -> Result<Vec<StoredTrial>, StudyError> {
-        let columns = training_columns(self.database.now());
-        let mut trials: Vec<StoredTrial> = Vec::new();
-        let ordered = "FROM trials WHERE study = $1 ORDER BY number";
-        for row in self.rows(&format!(
-            "SELECT number, point, footprint, {columns} {ordered}"
-        ))? {
-            let trial = StoredTrial::read(&row, self.database.as_ref())?;
-            if trial.number != trials.len() {
-                return Err(self.content(format!("trial {} is missing", trials.len())));
-            }
-            trials.push(trial);
-        }
-        self.read_repeats(&mut trials)?;
-        let epochs = "SELECT number, value FROM epochs WHERE study = $1 ORDER BY number, epoch";
-        for row in self.rows(epochs)? {
-            if let [Cell::Integer(number), Cell::Real(value)] = row.as_slice()
-                && let Some(trial) = trials.get_mut(*number as usize)
-            {
-                trial.values.push(*value);
-            }
-        }
-        Ok(trials)
-    }
-
-    fn read_repeats(&mut self, trials: &mut [StoredTrial]) -> Result<(), StudyError> {
-        // A worker may make the table while others look.
-        if !self.has_repeats {
-            self.has_repeats = self.database.has_table("repeats")?;
-        }
-        if !self.has_repeats {
-            return Ok(());
-        }
-        let columns = training_columns(self.database.now());
-        let ordered = "FROM repeats WHERE study = $1 ORDER BY number, repeat";
-        for row in self.rows(&format!("SELECT number, repeat, {columns} {ordered}"))? {
-            if let [Cell::Integer(number), Cell::Integer(repeat), training @ ..] = row.as_slice()
-                && let Some(trial) = trials.get_mut(*number as usize)
-            {
-                if *repeat != trial.repeats.len() as i64 + 1 {
-                    return Err(self.content(format!("a repeat of trial {number} is missing")));
-                }
-                let training = StoredTraining::read(training, self.database.as_ref())?;
-                trial.repeats.push(training);
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of a query whose first parameter is this study.
-    fn rows(&mut self, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
-        self.database.query(query, &[self.name.as_str().into()])
-    }
-
-    fn content(&self, problem: String) -> StudyError {
+    pub(super) fn content(&self, problem: String) -> StudyError {
         let problem = format!("study {:?}: {problem}", self.name);
         content(self.database.as_ref(), problem).into()
     }

@@ -165,12 +165,12 @@ pub enum TrialError {
 }
 
 impl TrialError {
-    /// Whether the trial's settings alone are to blame: the loss is no longer a number, or the weights are too
+    /// Whether the trial's settings alone are to blame: training diverges, or the weights are too
     /// large for integers.
     pub fn is_of_settings(&self) -> bool {
         matches!(
             self,
-            Self::Training(TrainingRunError::Train(TrainError::Diverged { .. })) | Self::Choose(_)
+            Self::Training(TrainingRunError::Train(TrainError::Diverged(_))) | Self::Choose(_)
         )
     }
 }

@@ -3,32 +3,18 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::claim::Claimed;
+use super::claim::{Claimed, costs};
 use super::contact::{Contact, Event};
-use super::stored_trial::{StoredTrial, lowest};
+use super::stored_trial::lowest;
 use super::study::{Study, StudyError};
 use super::trial_training::Follower;
-use crate::cost::Footprint;
 use crate::search::{self, Progress, SearchConfig};
 use crate::train::{BatchProgress, EpochRecord, Observer, TrainState};
 
 /// How often the values of epochs are stored while a trial runs.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// The values and costs of the trials that another one is compared with.
-fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
-    (earlier.iter())
-        .map(|trial| Progress {
-            values: trial.values.clone(),
-            costs: costs(search, &trial.footprint),
-        })
-        .collect()
-}
-
-/// All objectives but the first.
-fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
-    let costs = search.objectives.iter().skip(1);
-    costs.map(|cost| cost.of(0.0, footprint)).collect()
-}
+/// The same after the study did not answer, for which the training waited.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Follows a training: stores its values, and stops it when others did better or the claim was lost.
 pub(super) struct Watch<'a, 'w> {
@@ -36,14 +22,15 @@ pub(super) struct Watch<'a, 'w> {
     search: &'a SearchConfig,
     study: &'a mut Study,
     claimed: &'a Claimed,
-    others: Vec<Progress>,
     costs: Vec<f64>,
     epochs: usize,
     pub(super) values: Vec<f64>,
     /// Multiply-accumulates of all epochs of all runs.
     pub(super) macs: f64,
-    /// How many values the study has, and the time of the last attempt to store some.
-    told: (usize, Instant),
+    /// How many values the study has.
+    told: usize,
+    /// When to store more.
+    tell_at: Instant,
     halt: &'a AtomicBool,
     /// The trial is stopped, since others did better.
     pub(super) stopped_early: bool,
@@ -62,7 +49,6 @@ impl<'a, 'w> Watch<'a, 'w> {
         halt: &'a AtomicBool,
     ) -> Self {
         Self {
-            others: progress(&claimed.earlier, search),
             costs: costs(search, &claimed.footprint),
             contact,
             search,
@@ -71,7 +57,8 @@ impl<'a, 'w> Watch<'a, 'w> {
             epochs,
             values: Vec::new(),
             macs: 0.0,
-            told: (0, Instant::now()),
+            told: 0,
+            tell_at: Instant::now() + TELL_EVERY,
             halt,
             stopped_early: false,
             failure: None,
@@ -79,18 +66,21 @@ impl<'a, 'w> Watch<'a, 'w> {
     }
 
     fn tell_study(&mut self) {
-        let (known, since) = self.told;
-        if since.elapsed() < TELL_EVERY {
+        if Instant::now() < self.tell_at {
             return;
         }
         let attempt = self.claimed.attempt;
-        let new = &self.values[known..];
-        let told = (self.study.reconnect()).and_then(|()| self.study.tell(attempt, known + 1, new));
+        let new = &self.values[self.told..];
+        let told =
+            (self.study.reconnect()).and_then(|()| self.study.tell(attempt, self.told + 1, new));
+        self.tell_at = Instant::now() + TELL_EVERY;
         match told {
-            Ok(true) => self.told = (self.values.len(), Instant::now()),
+            Ok(true) => self.told = self.values.len(),
             Ok(false) => self.halt.store(true, Ordering::Relaxed),
-            // The values are stored the next time, or at the end.
-            Err(error) if error.is_transient() => self.told.1 = Instant::now(),
+            // The values are stored later, or at the end.
+            Err(error) if error.is_transient() => {
+                self.tell_at = Instant::now() + TELL_AGAIN_AFTER;
+            }
             Err(error) => {
                 self.failure = Some(error);
                 self.halt.store(true, Ordering::Relaxed);
@@ -130,7 +120,7 @@ impl Follower for Watch<'_, '_> {
             costs: self.costs.clone(),
         };
         let stopping = self.search.stopping;
-        self.stopped_early = search::stops(stopping, self.epochs, &own, &self.others);
+        self.stopped_early = search::stops(stopping, self.epochs, &own, &self.claimed.earlier);
         !self.stopped_early
     }
 }

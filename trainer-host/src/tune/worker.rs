@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::claim::{Claim, Claimed};
 use super::contact::Contact;
@@ -13,7 +13,7 @@ pub use super::contact::Event;
 use super::database::Storage;
 use super::feasible::footprint_that_fits;
 use super::folders::{move_folder, name, take_over};
-use super::patience::patiently;
+use super::patience::{patiently, wait};
 use super::process::Process;
 use super::stored_trial::{Attempt, StoredTrial, TrainingId, observations};
 use super::study::{Definition, End, Study, StudyError};
@@ -86,7 +86,8 @@ pub fn work(
     std::thread::scope(|scope| {
         // The heartbeat stops whatever happens to the workers, even a panic.
         let stop_heartbeat = SetOnDrop(&ended);
-        let heart = scope.spawn(|| beat(place, &active, &ended));
+        let tell = events.clone();
+        let heart = scope.spawn(|| beat(place, &active, &ended, tell));
         let workers: Vec<_> = (0..place.workers)
             .map(|number| {
                 let worker = Worker {
@@ -135,32 +136,43 @@ fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 /// Writes the heartbeats of all trainings of the process, and stops each training that another worker has taken over.
-/// If the study does not answer, the workers report it.
-fn beat(place: &Workplace, active: &Active, ended: &AtomicBool) {
+/// Says when the study stops answering, and when it answers again.
+fn beat(place: &Workplace, active: &Active, ended: &AtomicBool, events: Sender<Event>) {
     let mut opened = None;
     let pause = (place.lost_after / 6).min(Duration::from_secs(5));
-    let mut last = Instant::now();
-    while !ended.load(Ordering::Relaxed) {
-        std::thread::sleep(LOOK_EVERY.min(pause));
-        if last.elapsed() < pause {
-            continue;
-        }
-        last = Instant::now();
-        // A database that does not answer now may answer the next time.
-        if opened.is_none() {
-            opened = open(place).ok();
-        }
-        let Some(study) = &mut opened else {
-            continue;
-        };
+    let is_ended = || ended.load(Ordering::Relaxed);
+    let mut answers = true;
+    while wait(pause, is_ended) {
         let now: Vec<_> = lock(active).iter().map(|(k, v)| (*k, v.clone())).collect();
-        let _ = study.reconnect();
-        for (attempt, halt) in now {
-            if let Ok(false) = study.beat(attempt) {
-                halt.store(true, Ordering::Relaxed);
-            }
+        let answered = beat_once(place, &mut opened, &now);
+        let news = match answered {
+            Err(error) if answers => format!("{error}; trainings go on meanwhile"),
+            Ok(()) if !answers => format!("study {:?} answers again", place.study),
+            _ => continue,
+        };
+        answers = !answers;
+        // Nobody needs to listen.
+        let _ = events.send(Event::Trouble(news));
+    }
+}
+
+/// One heartbeat of each training. A study that does not answer now may answer the next time.
+fn beat_once(
+    place: &Workplace,
+    opened: &mut Option<Study>,
+    trainings: &[(Attempt, Arc<AtomicBool>)],
+) -> Result<(), StudyError> {
+    let study = match opened {
+        Some(study) => study,
+        None => opened.insert(open(place)?),
+    };
+    study.reconnect()?;
+    for (attempt, halt) in trainings {
+        if !study.beat(*attempt)? {
+            halt.store(true, Ordering::Relaxed);
         }
     }
+    Ok(())
 }
 
 fn open(place: &Workplace) -> Result<Study, StudyError> {
@@ -189,7 +201,12 @@ impl Worker<'_> {
             .num_threads(1)
             .build()
             .map_err(|error| WorkError::Thread(error.to_string()))?;
-        let mut study = patiently(|| open(self.place), |problem| self.waits(problem))?;
+        let is_to_stop = || self.contact.is_to_stop();
+        let mut study = patiently(
+            || open(self.place),
+            |problem| self.report(problem),
+            is_to_stop,
+        )?;
         while !self.contact.is_to_stop() {
             let lost_after = self.place.lost_after.as_secs_f64();
             let claim = self.ask(&mut study, |study| {
@@ -212,13 +229,12 @@ impl Worker<'_> {
         study: &mut Study,
         ask: impl FnMut(&mut Study) -> Result<T, StudyError>,
     ) -> Result<T, StudyError> {
-        study.ask(ask, |problem| self.waits(problem))
+        let is_to_stop = || self.contact.is_to_stop();
+        study.ask(ask, |problem| self.report(problem), is_to_stop)
     }
 
-    /// Reports the database's problem. Returns whether to keep waiting.
-    fn waits(&self, problem: &str) -> bool {
-        self.contact.tell(Event::Trouble(problem.to_owned()));
-        !self.contact.is_to_stop()
+    fn report(&self, problem: String) {
+        self.contact.tell(Event::Trouble(problem));
     }
 
     /// Works on one training.
@@ -250,8 +266,8 @@ impl Worker<'_> {
             },
         };
         let trial = if counted {
-            let trials = self.ask(study, Study::trials)?;
-            trials.into_iter().nth(attempt.training.trial).map(Box::new)
+            let number = attempt.training.trial;
+            self.ask(study, |study| study.trial(number))?.map(Box::new)
         } else {
             None
         };

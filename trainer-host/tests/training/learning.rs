@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trainer_host::data::{self, Dataset, Normalisation, Options, Targets};
 use trainer_host::train::{
-    BatchProgress, Ending, EpochRecord, Observer, TrainConfig, TrainError, TrainState, Trainer,
+    BatchProgress, Divergence, Ending, EpochRecord, Observer, TrainConfig, TrainError, TrainState,
+    Trainer,
 };
 
 /// Some of the digits, normalised: a training and a validation part.
@@ -171,14 +172,62 @@ fn divergence_is_an_error_and_not_a_nan_network() {
     assert!(
         matches!(
             error,
-            TrainError::Diverged {
+            TrainError::Diverged(Divergence {
                 epoch: 1,
                 batch: 1,
                 ..
-            }
+            })
         ),
         "{error}"
     );
+}
+
+/// Notes where training diverged.
+#[derive(Default)]
+struct Noted(Option<(Divergence, usize)>);
+
+impl Observer for Noted {
+    fn diverged(&mut self, divergence: &Divergence, kept: usize) {
+        self.0 = Some((*divergence, kept));
+    }
+}
+
+/// Two good epochs, and then a rate at which nothing holds.
+#[test]
+fn a_run_that_diverges_ends_with_what_it_had_before() {
+    let (mut train, mut validation) = digits();
+    // Squared errors grow without end.
+    for part in [&mut train, &mut validation] {
+        let values = (0..part.len()).map(|s| vec![(s % 3) as f32 - 1.0; 10]);
+        part.targets = Targets::Value(values.collect());
+    }
+    let good = TrainConfig {
+        epochs: 2,
+        ..config()
+    };
+    let mut trainer = Trainer::new(&good, &train, Some(&validation)).unwrap();
+    assert_eq!(trainer.run(&mut (), &go()).unwrap(), Ending::Finished);
+    let before = trainer.into_state();
+    let wild = TrainConfig {
+        learning_rate: 1e6,
+        clip_norm: 0.0,
+        ..config()
+    };
+    let mut noted = Noted::default();
+    let state = before.clone();
+    let mut trainer = Trainer::resume(&wild, &train, Some(&validation), state).unwrap();
+    assert_eq!(trainer.run(&mut noted, &go()).unwrap(), Ending::Diverged);
+    assert_eq!(trainer.into_state(), before);
+    let (divergence, kept) = noted.0.unwrap();
+    assert_eq!((divergence.epoch, kept), (3, 2));
+    assert!(
+        divergence.loss > 1e6 || divergence.loss.is_nan(),
+        "{divergence}"
+    );
+    // Where there is nothing to keep, it is an error.
+    let mut trainer = Trainer::new(&wild, &train, Some(&validation)).unwrap();
+    let error = trainer.run(&mut (), &go()).unwrap_err();
+    assert!(error.to_string().contains("learning_rate"), "{error}");
 }
 
 #[test]

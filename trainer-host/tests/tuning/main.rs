@@ -10,6 +10,7 @@ mod one_trial;
 mod postgresql;
 mod refusals;
 mod server;
+mod stalled;
 mod workers;
 
 use std::process::{Child, Stdio};

@@ -134,7 +134,8 @@ fn connections_to_a_server_are_encrypted_where_that_is_asked_for() {
         return;
     };
     let bench = bench();
-    let errors = bench.fail(&["tune", "digits", "--storage", &server.address]);
+    let plain = format!("{}?sslmode=disable", server.address);
+    let errors = bench.fail(&["tune", "digits", "--storage", &plain]);
     assert!(errors.contains("no encryption"), "{errors}");
     let address = format!("{}?sslmode=require", server.address);
     let tune = [
@@ -147,12 +148,80 @@ fn connections_to_a_server_are_encrypted_where_that_is_asked_for() {
         &address,
     ];
     let errors = bench.fail(&tune);
-    assert!(errors.contains("certificate"), "{errors}");
+    assert!(
+        errors.contains("name that file by SSL_CERT_FILE"),
+        "{errors}"
+    );
     let mut trusting = bench.command(&tune);
     let output = trusting.env("SSL_CERT_FILE", certificate).output().unwrap();
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
+    );
+    // The usual mode encrypts as well, and checks no certificate.
+    for address in [
+        &server.address,
+        &format!("{}?sslmode=prefer", server.address),
+    ] {
+        bench.succeed(&["tune", "show", "--storage", address]);
+    }
+}
+
+#[test]
+fn a_password_stands_in_the_surroundings() {
+    let Some(server) = Server::start(&[], None) else {
+        return;
+    };
+    let bench = bench();
+    let tune = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--trials",
+        "1",
+        "--repeats",
+        "1",
+    ];
+    bench.succeed(&[&tune[..], &["--storage", &server.address]].concat());
+    let mut client = postgres::Client::connect(&server.address, postgres::NoTls).unwrap();
+    let rules: String = client.query_one("SHOW hba_file", &[]).unwrap().get(0);
+    std::fs::write(rules, "host all all 127.0.0.1/32 scram-sha-256\n").unwrap();
+    let demand = "ALTER ROLE lstm PASSWORD 'a:b'; SELECT pg_reload_conf()";
+    client.batch_execute(demand).unwrap();
+    let show = |variables: &[(&str, &str)]| {
+        let mut show = bench.command(&["tune", "show", "--storage", &server.address]);
+        show.env("HOME", bench.path("nobody"));
+        let output = show.envs(variables.iter().copied()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), errors)
+    };
+    let mut none = show(&[]);
+    // The server reads its rules when it gets round to it.
+    while none.0 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        none = show(&[]);
+    }
+    assert!(none.1.contains("PGPASSWORD"), "{}", none.1);
+    assert!(show(&[("PGPASSWORD", "a:b")]).0);
+    let wrong = show(&[("PGPASSWORD", "wrong")]);
+    assert!(
+        !wrong.0 && wrong.1.contains("password authentication failed"),
+        "{}",
+        wrong.1
+    );
+    let file = bench.file("passwords", "127.0.0.1:*:postgres:lstm:a\\:b\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let by_file = show(&[("PGPASSFILE", file.to_str().unwrap())]);
+    assert!(by_file.0, "{}", by_file.1);
+    let missing = show(&[("PGPASSFILE", "no/such/file")]);
+    assert!(
+        !missing.0 && missing.1.contains("no/such/file"),
+        "{}",
+        missing.1
     );
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
@@ -182,13 +183,17 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
         work(&place, &study.definition, &data, sender, &stop)
     });
     watch.finish();
-    worked?;
-    let trials = study.ask(Study::trials, |problem| {
-        eprintln!("{problem}");
-        true
+    let is_to_stop = || stop.load(Ordering::Relaxed);
+    worked.map_err(|error| match is_to_stop() {
+        true => {
+            anyhow!("stopped while the study did not answer; the same command continues ({error})")
+        }
+        false => error.into(),
     })?;
+    let tell = |problem| eprintln!("{problem}");
+    let trials = study.ask(Study::trials, tell, is_to_stop)?;
     let overview = Overview::new(&study, &trials);
-    if stop.load(std::sync::atomic::Ordering::Relaxed) {
+    if is_to_stop() {
         let (trials, repeats) = overview.ended();
         bail!(
             "stopped after {trials} of {} trials and {repeats} repeats; the same command continues",

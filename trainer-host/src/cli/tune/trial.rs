@@ -12,6 +12,7 @@ use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::data::Fold;
+use crate::files::disk;
 use crate::run;
 use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::trial::TrialResult;
@@ -93,7 +94,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     for other in &others {
         run::remove(other)?;
         // A fold's folder is useless without its run, but one with other files stays.
-        let _ = std::fs::remove_dir(other);
+        let _ = disk::remove_dir(other);
     }
     let mut progress = Progress::new("", training.epochs(), 0);
     let result = training.run(&args.out, Stopping::None, &mut progress, &stop)?;

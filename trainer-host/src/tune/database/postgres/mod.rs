@@ -1,20 +1,24 @@
 //! Studies on a PostgreSQL server.
 //!
-//! With `?sslmode=require` the connection is encrypted. The server's certificate must then carry the server's name. An
-//! authority that the system trusts, or one in the file `SSL_CERT_FILE`, must have signed it.
+//! [`connection`] bounds how long a server may be silent, [`encryption`] says what `sslmode` means, and [`password`]
+//! finds a password that the address does not hold.
+
+mod connection;
+mod encryption;
+mod password;
 
 use std::io::ErrorKind;
 
-use postgres::config::SslMode;
-use postgres::error::SqlState;
-use postgres::types::{ToSql, Type};
-use postgres::{Client, Config, NoTls, Row};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use connection::{Connection, NoAnswer};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::{Config, NoTls, Row};
 
 use super::{Cell, Database, DatabaseError, TABLES};
 
 pub(super) struct Postgres {
-    client: Client,
+    connection: Connection,
     address: String,
     name: String,
 }
@@ -23,13 +27,11 @@ impl Postgres {
     pub(super) fn open(address: &str) -> Result<Self, DatabaseError> {
         let mut opened = Self::connected(address)?;
         // Tables that two workers make at once would clash; the number is this program's own.
-        let client = &mut opened.client;
-        let made = client
-            .batch_execute(
-                "SET client_min_messages = warning; BEGIN; SELECT pg_advisory_xact_lock(5785)",
-            )
-            .and_then(|()| client.batch_execute(TABLES))
-            .and_then(|()| client.batch_execute("COMMIT"));
+        let connection = &mut opened.connection;
+        let made = connection
+            .run("BEGIN; SELECT pg_advisory_xact_lock(5785)")
+            .and_then(|()| connection.run(TABLES))
+            .and_then(|()| connection.run("COMMIT"));
         made.map_err(|error| cannot_open(address, &error))?;
         Ok(opened)
     }
@@ -49,13 +51,13 @@ impl Postgres {
 
     fn connected(address: &str) -> Result<Self, DatabaseError> {
         Ok(Self {
-            client: connect(address)?,
+            connection: connect(address)?,
             address: address.to_owned(),
             name: without_password(address),
         })
     }
 
-    fn failed(&self, error: &postgres::Error) -> DatabaseError {
+    fn failed(&self, error: &NoAnswer) -> DatabaseError {
         DatabaseError::Statement {
             storage: self.name.clone(),
             problem: in_words(error),
@@ -64,30 +66,51 @@ impl Postgres {
     }
 }
 
-fn connect(address: &str) -> Result<Client, DatabaseError> {
-    let failed = |error: postgres::Error| cannot_open(address, &error);
-    let config: Config = address
+fn connect(address: &str) -> Result<Connection, DatabaseError> {
+    let failed = |error: NoAnswer| cannot_open(address, &error);
+    let for_good = |problem| DatabaseError::Open {
+        storage: without_password(address),
+        problem,
+        is_transient: false,
+    };
+    let mut config: Config = address
         .parse()
-        .map_err(|error| not_understood(address, &error))?;
-    if config.get_ssl_mode() != SslMode::Require {
-        return config.connect(NoTls).map_err(failed);
+        .map_err(|error| not_understood(address, error))?;
+    password::complete(&mut config).map_err(for_good)?;
+    match config.get_ssl_mode() {
+        SslMode::Disable => Connection::open(&config, NoTls).map_err(failed),
+        SslMode::Require => {
+            let tls = encryption::checked().map_err(for_good)?;
+            Connection::open(&config, tls).map_err(failed)
+        }
+        _ => Connection::open(&config, encryption::unchecked()).or_else(|error| {
+            if !is_of_encryption(&error) {
+                return Err(failed(error));
+            }
+            // If it does not go without encryption either, the first error counts.
+            let plain = config.ssl_mode(SslMode::Disable);
+            Connection::open(plain, NoTls).map_err(|_| failed(error))
+        }),
     }
-    let (tls, _) =
-        MakeRustlsConnect::with_native_certs().map_err(|errors| DatabaseError::Open {
-            storage: without_password(address),
-            problem: (errors.iter()).fold(
-                "there are no certificates to trust; name a file of them by SSL_CERT_FILE"
-                    .to_owned(),
-                |problem, error| format!("{problem}; {error}"),
-            ),
-            is_transient: false,
-        })?;
-    config.connect(tls).map_err(failed)
+}
+
+/// Whether a server that refused an encrypted connection may accept one that is not encrypted.
+fn is_of_encryption(error: &NoAnswer) -> bool {
+    let NoAnswer::Refused(error) = error else {
+        return false;
+    };
+    let is_unwanted = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+    is_unwanted || io_error(error).is_some_and(|io| io.kind() == ErrorKind::InvalidData)
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
+    use std::error::Error;
+    error.source()?.downcast_ref()
 }
 
 /// An address with a mistake.
-fn not_understood(address: &str, error: &postgres::Error) -> DatabaseError {
-    let mut problem = in_words(error);
+fn not_understood(address: &str, error: tokio_postgres::Error) -> DatabaseError {
+    let mut problem = in_words(&NoAnswer::Refused(error));
     if problem.contains("`sslmode`") {
         problem +=
             "; it is `disable`, `prefer` or `require`, which checks certificate and name as well";
@@ -99,7 +122,7 @@ fn not_understood(address: &str, error: &postgres::Error) -> DatabaseError {
     }
 }
 
-fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
+fn cannot_open(address: &str, error: &NoAnswer) -> DatabaseError {
     DatabaseError::Open {
         storage: without_password(address),
         problem: in_words(error),
@@ -108,11 +131,12 @@ fn cannot_open(address: &str, error: &postgres::Error) -> DatabaseError {
 }
 
 /// Whether the server cannot be reached now, or has cancelled the transaction.
-fn is_transient(error: &postgres::Error) -> bool {
-    use std::error::Error;
-    let io = error.source().and_then(|source| source.downcast_ref());
+fn is_transient(error: &NoAnswer) -> bool {
+    let NoAnswer::Refused(error) = error else {
+        return true;
+    };
     // What TLS does not accept, a certificate for one, arrives as invalid data, and will the next time.
-    let is_io = io.is_some_and(|io: &std::io::Error| io.kind() != ErrorKind::InvalidData);
+    let is_io = io_error(error).is_some_and(|io| io.kind() != ErrorKind::InvalidData);
     // Connection lost; deadlock and the like; no room; locked; server going down or coming up.
     const CODES: [&str; 5] = ["08", "40", "53", "55P03", "57"];
     let has = |code: &SqlState| CODES.iter().any(|known| code.code().starts_with(known));
@@ -120,10 +144,23 @@ fn is_transient(error: &postgres::Error) -> bool {
 }
 
 /// The library's own text omits the server's message.
-fn in_words(error: &postgres::Error) -> String {
+fn in_words(error: &NoAnswer) -> String {
     use std::error::Error;
-    let cause = error.source().map(|source| format!(": {source}"));
-    format!("{error}{}", cause.unwrap_or_default())
+    match error {
+        NoAnswer::Silence(time) => {
+            let seconds = time.as_secs_f64();
+            format!("no answer within {seconds} s; is the network up, and does the server run?")
+        }
+        NoAnswer::Refused(error) => {
+            let cause = error.source().map(|source| format!(": {source}"));
+            let problem = format!("{error}{}", cause.unwrap_or_default());
+            let advice = match encryption::advice(error) {
+                None if problem.contains("password missing") => Some(password::ADVICE.into()),
+                advice => advice,
+            };
+            advice.map_or(problem.clone(), |advice| format!("{problem}; {advice}"))
+        }
+    }
 }
 
 fn without_password(address: &str) -> String {
@@ -152,10 +189,10 @@ impl ToSql for Cell {
     fn to_sql(
         &self,
         kind: &Type,
-        out: &mut postgres::types::private::BytesMut,
-    ) -> Result<postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
-            Self::Null => Ok(postgres::types::IsNull::Yes),
+            Self::Null => Ok(IsNull::Yes),
             Self::Integer(number) => number.to_sql(kind, out),
             Self::Real(number) => number.to_sql(kind, out),
             Self::Text(text) => text.to_sql(kind, out),
@@ -166,12 +203,12 @@ impl ToSql for Cell {
         [Type::INT8, Type::FLOAT8, Type::TEXT].contains(kind)
     }
 
-    postgres::types::to_sql_checked!();
+    to_sql_checked!();
 }
 
 /// Of the types that the tables have.
-fn cells(row: &Row) -> Result<Vec<Cell>, postgres::Error> {
-    let cell = |c: usize| -> Result<Cell, postgres::Error> {
+fn cells(row: &Row) -> Result<Vec<Cell>, tokio_postgres::Error> {
+    let cell = |c: usize| -> Result<Cell, tokio_postgres::Error> {
         Ok(match *row.columns()[c].type_() {
             Type::INT8 => row
                 .try_get::<_, Option<i64>>(c)?
@@ -194,19 +231,19 @@ fn borrowed(parameters: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
 
 impl Database for Postgres {
     fn reconnect(&mut self) -> Result<(), DatabaseError> {
-        if self.client.is_closed() {
-            self.client = connect(&self.address)?;
+        if self.connection.is_closed() {
+            self.connection = connect(&self.address)?;
         }
         Ok(())
     }
 
     fn run(&mut self, statements: &str) -> Result<(), DatabaseError> {
-        let done = self.client.batch_execute(statements);
+        let done = self.connection.run(statements);
         done.map_err(|error| self.failed(&error))
     }
 
     fn execute(&mut self, statement: &str, parameters: &[Cell]) -> Result<usize, DatabaseError> {
-        let done = self.client.execute(statement, &borrowed(parameters));
+        let done = self.connection.execute(statement, &borrowed(parameters));
         done.map(|rows| rows as usize)
             .map_err(|error| self.failed(&error))
     }
@@ -216,9 +253,9 @@ impl Database for Postgres {
         statement: &str,
         parameters: &[Cell],
     ) -> Result<Vec<Vec<Cell>>, DatabaseError> {
-        let rows = self.client.query(statement, &borrowed(parameters));
-        rows.and_then(|rows| rows.iter().map(cells).collect())
-            .map_err(|error| self.failed(&error))
+        let rows = self.connection.query(statement, &borrowed(parameters));
+        let rows = rows.and_then(|rows| Ok(rows.iter().map(cells).collect::<Result<_, _>>()?));
+        rows.map_err(|error| self.failed(&error))
     }
 
     fn begin(&mut self, study: &str) -> Result<(), DatabaseError> {
@@ -271,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_tls_refuses_does_not_pass_and_a_lost_connection_does() {
-        let lost = refused(b"", "");
+        let lost = refused(b"", "?sslmode=disable");
         assert!(lost.is_transient(), "{lost}");
         // It takes up encryption (S), and then says what is no TLS.
         let refused = refused(b"Sno greeting of a server", "?sslmode=require");

@@ -1,0 +1,130 @@
+//! Hostile bytes for everything that reads bytes from elsewhere.
+//!
+//! A target takes any bytes and returns. It panics if the reader panics, or if what was read contradicts what the
+//! reader promises: a model that is accepted computes what the specification says, a request is carried out once.
+//!
+//! | target | what reads | what must hold |
+//! | --- | --- | --- |
+//! | `model` | `Model::parse`, the checksum repaired | an accepted model steps as the specification does |
+//! | `frames` | the frames of the serial link | a frame that is read says the same when it is written again |
+//! | `exchange` | a board, and a host, in an exchange | a request is carried out once, in its turn |
+//! | `csv`, `npz`, `ts`, `tsv` | each reader of data | what is accepted is finite and has the shape that it says |
+//! | `run_folder` | each file of a run's folder | an error, or a run |
+//!
+//! Each target has seeds in code, which follow a format when it changes, and may have files in `corpus/TARGET`: findings
+//! of earlier days, and inputs that reach far. Tests run through all of them and through some thousand mutations
+//! ([`mutation`]). `cargo xtask fuzz MINUTES` looks for new ones, guided by coverage.
+
+pub mod mutation;
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+/// One reader under attack.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Takes any bytes; panics when something does not hold.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 8] = [
+    targets::model::TARGET,
+    targets::link::FRAMES,
+    targets::link::EXCHANGE,
+    targets::data::CSV,
+    targets::data::NPZ,
+    targets::data::TS,
+    targets::data::TSV,
+    targets::run_folder::TARGET,
+];
+
+/// Runs a target by its name.
+///
+/// # Panics
+/// If there is no such target, or something does not hold.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    (target.expect("a target of this name").run)(data);
+}
+
+impl Target {
+    /// The folder of its kept inputs.
+    pub fn corpus(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus")
+            .join(self.name)
+    }
+
+    /// Its kept inputs, and its seeds.
+    ///
+    /// # Panics
+    /// When a kept file cannot be read.
+    pub fn inputs(&self) -> Vec<Vec<u8>> {
+        let kept = std::fs::read_dir(self.corpus())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut paths: Vec<PathBuf> = kept.map(|entry| entry.path()).collect();
+        paths.sort();
+        let kept = paths
+            .iter()
+            .map(|path| std::fs::read(path).expect("a kept input"));
+        kept.chain((self.seeds)()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mutations of the inputs of each target.
+    const MUTATIONS: u64 = 2000;
+
+    fn holds_under(mutations: u64, names: &[&str]) {
+        for target in TARGETS.iter().filter(|target| names.contains(&target.name)) {
+            let inputs = target.inputs();
+            assert!(!inputs.is_empty());
+            inputs.iter().for_each(|input| (target.run)(input));
+            mutation::attack(target, &inputs, 0, |done| done < mutations);
+        }
+    }
+
+    #[test]
+    fn models_hold() {
+        holds_under(10 * MUTATIONS, &["model"]);
+    }
+
+    #[test]
+    fn the_link_holds() {
+        holds_under(10 * MUTATIONS, &["frames", "exchange"]);
+    }
+
+    #[test]
+    fn readers_of_data_hold() {
+        holds_under(MUTATIONS, &["csv", "npz", "ts", "tsv"]);
+    }
+
+    #[test]
+    fn run_folders_hold() {
+        holds_under(MUTATIONS, &["run_folder"]);
+    }
+
+    /// Otherwise a target looks at nothing but refusals.
+    #[test]
+    fn every_seed_is_accepted() {
+        for target in TARGETS {
+            for (n, seed) in (target.seeds)().iter().enumerate() {
+                assert!(
+                    targets::is_accepted(target.name, seed),
+                    "{} {n}",
+                    target.name
+                );
+            }
+        }
+    }
+}
