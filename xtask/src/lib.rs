@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards, sizes → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning → test
+//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
 //! ```
 
 pub mod accuracy;
@@ -11,10 +11,14 @@ pub mod command;
 pub mod data_sets;
 pub mod demo;
 pub mod firmware;
+pub mod fuzz;
+pub mod locks;
+pub mod mutants;
 pub mod qemu;
 pub mod set_up;
 pub mod sizes;
 pub mod test;
 pub mod toolchain;
+pub mod torture;
 pub mod trainer;
 pub mod tuning;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Image};
-use xtask::{accuracy, bench, boards, demo, set_up, test, tuning};
+use xtask::{accuracy, bench, boards, demo, fuzz, mutants, set_up, test, torture, tuning};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -68,6 +68,12 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Attack every reader of bytes with hostile ones, guided by coverage
+    Fuzz(fuzz::Arguments),
+    /// Kill, fill the disk, cut the network and damage the line, and print what was lost
+    Torture(torture::Arguments),
+    /// Change the code in one place at a time, and look whether a test notices (cargo-mutants)
+    Mutants(mutants::Arguments),
     /// Build firmware, or build and start it
     #[command(subcommand)]
     Firmware(FirmwareTask),
@@ -141,6 +147,9 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Torture(arguments) => torture::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Accuracy {
             data,
             only,

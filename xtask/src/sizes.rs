@@ -14,11 +14,12 @@ const LONGEST_FUNCTION: usize = 60;
 /// Most lines of a file in `trainer-host/src`.
 const LONGEST_FILE: usize = 500;
 /// Folders with sources, below the root.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "lstm-nostd/src",
     "trainer-host/src",
     "firmware/src",
     "firmware/link/src",
+    "tests/fuzz/src",
     "tests/src",
     "xtask/src",
 ];

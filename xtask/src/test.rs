@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
 use crate::firmware::{self, Application, Image};
-use crate::{bench, command, set_up, sizes};
+use crate::{bench, command, locks, set_up, sizes};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
@@ -66,6 +66,8 @@ fn check_sources(totals: &mut Totals) -> Result<()> {
     totals.check("format of the firmware", cargo(firmware));
     println!("== sizes of functions and files");
     totals.attempt("sizes of functions and files", sizes::check);
+    println!("== versions in the lock files");
+    totals.attempt("versions in the lock files", locks::check);
     let lint = |what| {
         let line = format!("clippy {what} --locked --quiet -- -D warnings");
         cargo(&line)

@@ -1,6 +1,6 @@
 //! Runs `trainer-host` and reads its results.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -34,6 +34,11 @@ impl Trainer {
         let executable = executable(&command::printed(&mut cargo)?)
             .with_context(|| format!("`{}` built no program", command::shown(&cargo)))?;
         Ok(Self { executable })
+    }
+
+    /// Where it is.
+    pub fn program(&self) -> &Path {
+        &self.executable
     }
 
     /// Runs a subcommand and returns its results. The subcommand shows its own progress.
