@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     /// Mutations of the inputs of each target.
-    const MUTATIONS: u64 = 2000;
+    const MUTATIONS: u64 = 1000;
 
     fn holds_under(mutations: u64, names: &[&str]) {
         for target in TARGETS.iter().filter(|target| names.contains(&target.name)) {

@@ -222,7 +222,7 @@ mod tests {
             "fs::remove_",
             "fs::copy(",
             "File::create",
-            "OpenOptions",
+            "OpenOptions::new()",
             "File::options",
         ];
         let mut all = Vec::new();

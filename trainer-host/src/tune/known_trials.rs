@@ -177,7 +177,7 @@ mod tests {
         ram_bytes: 1,
     };
     /// Epochs of each trial.
-    const EPOCHS: usize = 20;
+    const EPOCHS: usize = 10;
 
     fn point(number: usize) -> Point {
         let value = |part: usize| Value::Integer((number * 8 + part) as i64);
