@@ -48,7 +48,7 @@ fn undisturbed(program: &Path, folder: &Path) -> Result<Duration> {
 /// What the run in `out` lacks of the undisturbed one.
 fn differs(folder: &Path, out: &str) -> Option<String> {
     let read = |run: &str, file: &str| std::fs::read(folder.join(run).join(file)).ok();
-    let differs = |file: &&&str| read("whole", **file) != read(out, **file);
+    let differs = |file: &&&str| read("whole", file) != read(out, file);
     let file = FILES.iter().find(differs)?;
     Some(format!("another {file}"))
 }
