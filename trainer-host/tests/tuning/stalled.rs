@@ -149,7 +149,7 @@ fn a_network_that_swallows_everything_is_told_and_waited_for() {
     let alone = search(&bench, "alone.db");
     let network = Network::to(&server);
     let mut worker = Worker::begin(&bench, &network.address, "waits");
-    worker.says("trial 1 ", ENDED_WITHIN);
+    worker.says("trial    1 ", ENDED_WITHIN);
     network.cut(true);
     worker.says("no answer within", TOLD_WITHIN);
     network.cut(false);
@@ -176,7 +176,7 @@ fn ctrl_c_ends_workers_that_the_network_keeps_waiting() {
     let bench = bench();
     let network = Network::to(&server);
     let mut worker = Worker::begin(&bench, &network.address, "stops");
-    worker.says("trial 1 ", ENDED_WITHIN);
+    worker.says("trial    1 ", ENDED_WITHIN);
     network.cut(true);
     worker.says("no answer within", TOLD_WITHIN);
     let id = worker.process.id().to_string();
