@@ -68,11 +68,13 @@ pub(super) fn finding(train: &Dataset, normalisation: &Normalisation) -> Option<
         true => Severity::Severe,
         false => Severity::Warning,
     };
-    let marks: Vec<String> = hits
+    let mut marks: Vec<String> = hits
         .iter()
         .filter_map(|(_, hit)| hit.mark)
         .map(|m| m.to_string())
         .collect();
+    marks.sort();
+    marks.dedup();
     let found = Finding::when(
         Kind::Outliers,
         severity,
