@@ -9,11 +9,19 @@ use lstm_nostd::ArtifactError;
 
 lstm_nostd::include_model!(mod machine = "tiny.lstm");
 
+/// Steps of a window: the network was trained on recordings of this length.
+const WINDOW: i32 = 10;
+
 pub(crate) fn main() -> Result<(), ArtifactError> {
     let model = machine::load()?;
     let mut bearings = [machine::State::new(); 3];
     for t in 0..20 {
         for (number, state) in (0..).zip(&mut bearings) {
+            if t % WINDOW == 0 {
+                // As in training. In a stream without resets, the cells would go where training never took them;
+                // `train --for-streams` trains a network that needs none.
+                state.reset();
+            }
             model.advance(state, &[t * 40, number * 500 - t, -300]);
         }
     }

@@ -36,8 +36,10 @@
 //!
 //! # When to reset
 //!
-//! Call [`State::reset`] at the beginning of each recording. A network that was trained on recordings begins each
-//! of them with a fresh state. Fed with an endless stream, its cells go where training never took them.
+//! Call [`State::reset`] at the beginning of each recording, or of each window of a stream. A network that was trained
+//! on recordings or windows begins each of them with a fresh state. Fed with an endless stream, its cells go where
+//! training never took them. A network that was trained with `train --for-streams` needs no reset: its state begins at
+//! zero once, and it goes on for ever. `trainer-host eval --stream` shows what a network does without resets.
 //!
 //! # Outputs
 //!

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Printer;
 use super::data_args::{ReadArgs, print_notes};
 use super::device::{DeviceArgs, DeviceResult};
+use super::eval_stream::{StreamArgs, StreamResult};
 use super::model_source::ModelSource;
 use super::score_text::details;
 use super::table::percent;
@@ -33,6 +34,8 @@ pub(super) struct Args {
     /// Evaluate only the first N sequences.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
+    #[command(flatten)]
+    stream: StreamArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -61,6 +64,8 @@ struct Evaluated {
     score: Option<Score>,
     /// Sequences that pass the criterion of a built-in task's paper.
     criterion: Option<Judgement>,
+    /// The sequences end to end.
+    stream: Option<StreamResult>,
     /// The same integers on a device.
     device: Option<DeviceResult>,
 }
@@ -91,7 +96,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,
         _ => args.device.refuse_without_model(&args.model)?,
     };
+    let forms = (source.run.as_ref(), model.as_ref());
     let evaluated = Evaluated {
+        stream: args.stream.evaluate(forms, (&name, &data))?,
         device,
         sequences: data.len(),
         criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),
@@ -214,6 +221,9 @@ fn text(evaluated: &Evaluated) -> String {
             criterion.sequences,
             percent(criterion.correct as f64 / criterion.sequences.max(1) as f64)
         );
+    }
+    if let Some(stream) = &evaluated.stream {
+        text += &stream.to_text();
     }
     if let Some(device) = &evaluated.device {
         text += &device.to_text();

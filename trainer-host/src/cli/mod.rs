@@ -10,6 +10,7 @@ mod data_args;
 mod device;
 mod diagnose;
 mod eval;
+mod eval_stream;
 mod export;
 mod find_rate;
 mod import;

@@ -125,7 +125,7 @@ fn text(metrics: &Metrics) -> String {
         metrics.parameters
     )];
     if metrics.judged_as != "f32" {
-        lines.push(format!("judged as   {} integers", metrics.judged_as));
+        lines.push(format!("judged as   {}", metrics.judged_as));
     }
     for (part, score) in [("validation", &metrics.validation), ("test", &metrics.test)] {
         if let Some(score) = score {

@@ -90,6 +90,13 @@ impl Panels {
         }
     }
 
+    /// The values of row `row`.
+    pub(crate) fn row(&self, row: usize) -> Vec<f32> {
+        (0..self.columns)
+            .map(|column| self.get(row, column))
+            .collect()
+    }
+
     /// Writes `values` to column `column`.
     pub(crate) fn write_column(&mut self, column: usize, values: &[f32]) {
         assert_eq!(values.len(), self.rows);

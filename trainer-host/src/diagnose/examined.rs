@@ -7,6 +7,7 @@ use lstm_nostd::Model;
 use super::activity::LayerActivity;
 use super::fit::Fit;
 use super::quantisation::Integers;
+use super::streams::StreamCheck;
 use crate::data::{Dataset, Parts, views};
 use crate::evaluate::compare;
 use crate::integers::layer_error;
@@ -77,6 +78,8 @@ pub struct Examined {
     pub fit: Fit,
     /// Activity of the LSTM layers over the validation part, or over the training part if there is no validation part.
     pub activity: Vec<LayerActivity>,
+    /// The same part as an endless stream.
+    pub stream: StreamCheck,
     /// Of a quantised run.
     pub integers: Option<Integers>,
 }
@@ -116,6 +119,7 @@ impl Examined {
         let looked_at = data.validation.as_ref().unwrap_or(&data.train);
         let normalised = run.fitted.normalised_inputs(looked_at);
         let activity = LayerActivity::observe(&run.network, &views(&normalised));
+        let stream = StreamCheck::measure(&run, looked_at, &data.train)?;
         let integers = measure_integers(&run, &data)?;
         Ok(Self {
             run,
@@ -125,6 +129,7 @@ impl Examined {
             data,
             fit,
             activity,
+            stream,
             integers,
         })
     }

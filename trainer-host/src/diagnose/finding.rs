@@ -50,6 +50,8 @@ pub enum Kind {
     ValidationTestGap,
     /// Integers decide otherwise than the f32 network.
     QuantisationLoss,
+    /// Cells that grow from sequence to sequence where no state is reset.
+    GrowingCells,
     /// A channel without information.
     ConstantChannel,
 }
@@ -239,7 +241,7 @@ impl Finding {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Outliers,
         Self::ClassImbalance,
         Self::LearningRateTooHigh,
@@ -262,6 +264,7 @@ impl Kind {
         Self::SmallValidationPart,
         Self::ValidationTestGap,
         Self::QuantisationLoss,
+        Self::GrowingCells,
         Self::ConstantChannel,
     ];
 
@@ -289,6 +292,7 @@ impl Kind {
             Self::SmallValidationPart => "small validation part",
             Self::ValidationTestGap => "validation and test part differ",
             Self::QuantisationLoss => "quantisation loss",
+            Self::GrowingCells => "cells grow without bound",
             Self::ConstantChannel => "constant channels",
             Self::Outliers => "outliers",
         }

@@ -155,7 +155,7 @@ impl Fit {
 }
 
 /// Outputs of a run as its loss sees them; those of a regression are in the targets' own units.
-fn in_normalised_units(run: &Run, mut outputs: Outputs) -> Outputs {
+pub(super) fn in_normalised_units(run: &Run, mut outputs: Outputs) -> Outputs {
     if let Some(targets) = &run.fitted.targets {
         outputs.iter_mut().for_each(|values| targets.apply(values));
     }

@@ -12,11 +12,12 @@
 //! | `classes.rs` | recall of rare classes, pairs that are confused |
 //! | `data.rs`, `outliers.rs` | sizes of the parts, the channels, values that are far from all others |
 //! | `baselines.rs` | simpler methods that are better |
+//! | `streams.rs` | the sequences end to end, without a reset |
 //! | `quantisation.rs` | integers against f32 |
 //!
 //! ```text
 //! finding, guess → fit, activity → curves → gates, gradients, overfitting → learning_rate → learning_curve
-//! finding, fit, activity → units, classes, outliers, data, baselines, quantisation → examined → mod
+//! finding, fit, activity → units, classes, outliers, data, baselines, streams, quantisation → examined → mod
 //! ```
 //!
 //! Each file is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
@@ -38,6 +39,7 @@ mod learning_rate;
 mod outliers;
 mod overfitting;
 mod quantisation;
+mod streams;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +53,7 @@ pub use finding::{Command, Figure, Finding, Kind, Lever, Limit, Severity};
 pub use fit::{Fit, PartFit};
 
 pub use quantisation::Integers;
+pub use streams::StreamCheck;
 
 use crate::data::Options;
 
@@ -146,6 +149,8 @@ impl Examined {
                 learns_change: forecast.map(|forecast| forecast.change),
             },
         ));
+        let (_, judged) = self.fit.judged();
+        found.extend(streams::findings(&self.stream, judged, config.for_streams));
         if let Some(integers) = &self.integers {
             found.extend(quantisation::findings(integers, config, &self.run.folder));
         }
@@ -187,6 +192,7 @@ pub(crate) fn ill() -> Vec<(Kind, Vec<Finding>)> {
         classes::tests::ill(),
         data::tests::ill(),
         baselines::tests::ill(),
+        streams::tests::ill(),
         quantisation::tests::ill(),
     ]
     .concat()

@@ -5,6 +5,7 @@ mod classes;
 mod comparison;
 mod roc;
 mod spread;
+mod stream;
 mod value_table;
 mod values;
 
@@ -16,6 +17,7 @@ pub use classes::{ClassFigures, ClassScore, GroupScore};
 pub use comparison::{Comparison, compare};
 pub use roc::Roc;
 pub use spread::Spread;
+pub use stream::{CellGrowth, StreamScore, Streams};
 pub use value_table::ValueTable;
 pub use values::{Beside, Errors, OutputScore, Trace, ValueScore};
 

@@ -1,11 +1,12 @@
 //! A quantised network on the host: put together, run as the chip runs it, and held against f32.
 //!
 //! ```text
-//! input_format → stream → assemble, layer_error, unit_trace, disagreement
+//! input_format → stream → endless, assemble, layer_error, unit_trace, disagreement
 //! ```
 
 pub mod assemble;
 pub mod disagreement;
+pub mod endless;
 pub mod input_format;
 pub mod layer_error;
 pub mod stream;

@@ -45,7 +45,8 @@ use crate::compute::lanes::Backend;
 use crate::loss::{Objective, SoftTargets, Target};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
-use crate::passes::shard::{Shard, Task, Weights};
+use crate::passes::carried::CarriedState;
+use crate::passes::shard::{Deal, Shard, Task, Weights};
 
 /// Sequences of a shard, at most.
 const SHARD: usize = 16;
@@ -99,6 +100,8 @@ pub struct Backpropagation {
     soft: Option<SoftTargets>,
     shards: Vec<Shard>,
     gradient: Network,
+    /// Where each stream stands; none if every sequence begins with a zero state.
+    streams: Vec<Option<CarriedState>>,
 }
 
 impl Backpropagation {
@@ -121,6 +124,7 @@ impl Backpropagation {
             soft: None,
             shards: Vec::new(),
             gradient,
+            streams: Vec::new(),
         }
     }
 
@@ -132,6 +136,12 @@ impl Backpropagation {
     /// Takes part of the loss from the teacher's outputs from now on.
     pub fn soften(&mut self, soft: SoftTargets) {
         self.soft = Some(soft);
+    }
+
+    /// Begins `streams` streams with zero states. From now on, sequence b of each batch goes on where sequence b of
+    /// the batch before ended. No later batch may have more than `streams` sequences.
+    pub fn begin_streams(&mut self, streams: usize) {
+        self.streams = vec![None; streams];
     }
 
     /// The mean loss of `batch` and its gradient, in the shape of a network.
@@ -157,26 +167,12 @@ impl Backpropagation {
         window: Range<usize>,
     ) -> WindowGradient<'_> {
         let weights = Weights::of(network, &self.formats);
-        let steps = |example: &Example<'_>| {
-            let end = example.sequence.nrows().min(window.end);
-            end.saturating_sub(window.start)
-        };
-        let rows: usize = match weights.forward.mode {
-            Mode::SequenceToOne => {
-                assert!(
-                    (batch.iter()).all(|example| steps(example) == example.sequence.nrows()),
-                    "a sequence with one target is one window"
-                );
-                batch.len()
-            }
-            Mode::SequenceToSequence => batch.iter().map(steps).sum(),
-        };
-        let mut deals = deal(batch);
-        // Longest first, so those that end before the window are the last ones.
-        for deal in &mut deals {
-            deal.retain(|example| steps(example) > 0);
-        }
-        deals.retain(|deal| !deal.is_empty());
+        let rows = judged_rows(weights.forward.mode, batch, &window);
+        assert!(
+            self.streams.is_empty() || batch.len() <= self.streams.len(),
+            "a batch has no more sequences than there are streams"
+        );
+        let deals = deal(batch, window.start);
         let task = Task {
             weights: &weights,
             objective: &self.objective,
@@ -184,6 +180,7 @@ impl Backpropagation {
             scale: 1.0 / rows as f32,
             perturbation: self.perturbation,
             window,
+            streams: &self.streams,
         };
         if self.shards.len() < deals.len() {
             self.shards
@@ -203,6 +200,11 @@ impl Backpropagation {
             first.add_gradient(shard);
         }
         first.unpack(&mut self.gradient);
+        for shard in shards {
+            for (number, state) in shard.ended.drain(..) {
+                self.streams[number] = Some(state);
+            }
+        }
         WindowGradient {
             loss: loss / rows as f64,
             rows,
@@ -211,16 +213,42 @@ impl Backpropagation {
     }
 }
 
-/// Cuts a batch into shards of similar length: sorted by length, then dealt like cards.
-fn deal<'a>(batch: &[Example<'a>]) -> Vec<Vec<Example<'a>>> {
-    let mut sorted = batch.to_vec();
-    sorted.sort_by_key(|example| std::cmp::Reverse(example.sequence.nrows()));
-    let count = batch.len().div_ceil(SHARD);
-    let mut shards = vec![Vec::with_capacity(SHARD); count];
-    for (e, example) in sorted.into_iter().enumerate() {
-        shards[e % count].push(example);
+/// Rows of `batch` that are judged within `window`.
+fn judged_rows(mode: Mode, batch: &[Example<'_>], window: &Range<usize>) -> usize {
+    let steps = |example: &Example<'_>| {
+        let end = example.sequence.nrows().min(window.end);
+        end.saturating_sub(window.start)
+    };
+    match mode {
+        Mode::SequenceToOne => {
+            assert!(
+                (batch.iter()).all(|example| steps(example) == example.sequence.nrows()),
+                "a sequence with one target is one window"
+            );
+            batch.len()
+        }
+        Mode::SequenceToSequence => batch.iter().map(steps).sum(),
     }
-    shards
+}
+
+/// Cuts a batch into shards of similar length: sorted by length, then dealt like cards. Keeps the sequences that reach
+/// step `start`.
+fn deal<'a>(batch: &[Example<'a>], start: usize) -> Vec<Deal<'a>> {
+    let steps = |e: &usize| batch[*e].sequence.nrows();
+    let mut sorted: Vec<usize> = (0..batch.len()).collect();
+    sorted.sort_by_key(|e| std::cmp::Reverse(steps(e)));
+    let count = batch.len().div_ceil(SHARD);
+    let shard = |shard: usize| {
+        let dealt = sorted.iter().skip(shard).step_by(count);
+        // Longest first, so those that end before are the last ones.
+        let numbers: Vec<usize> = dealt.copied().take_while(|e| steps(e) > start).collect();
+        Deal {
+            examples: numbers.iter().map(|n| batch[*n]).collect(),
+            numbers,
+        }
+    };
+    let deals = (0..count).map(shard);
+    deals.filter(|deal| !deal.numbers.is_empty()).collect()
 }
 
 #[cfg(test)]

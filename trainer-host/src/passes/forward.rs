@@ -21,7 +21,7 @@ const GROUP: usize = 16;
 const GROUP_STEPS: usize = 16_384;
 /// Steps that are evaluated before the state is carried over, which bounds the memory of long
 /// sequences.
-const WINDOW_STEPS: usize = 512;
+pub(super) const WINDOW_STEPS: usize = 512;
 
 /// What one recurrent layer did with one sequence.
 #[derive(Clone, Debug, PartialEq)]
@@ -244,13 +244,18 @@ impl Pass {
 
     /// Runs all recurrent layers from a zero state.
     pub(crate) fn recurrent(&mut self, network: &PackedNetwork) {
+        self.reset_states(network);
+        self.advance(network);
+    }
+
+    /// Makes the states before the first step zero.
+    pub(crate) fn reset_states(&mut self, network: &PackedNetwork) {
         if self.layers.len() != network.recurrent.len() {
             self.layers = network.recurrent.iter().map(RecurrentPass::of).collect();
         }
         for (layer, weights) in self.layers.iter_mut().zip(&network.recurrent) {
             layer.reset_state(&self.steps, weights.outputs());
         }
-        self.advance(network);
     }
 
     /// Runs all recurrent layers over sequences that go on where those before them ended at `last`: the
@@ -263,7 +268,7 @@ impl Pass {
     }
 
     /// Runs all recurrent layers from the states before the first step.
-    fn advance(&mut self, network: &PackedNetwork) {
+    pub(crate) fn advance(&mut self, network: &PackedNetwork) {
         network.formats.round_inputs(&mut self.input);
         for (l, weights) in network.recurrent.iter().enumerate() {
             let sequences = self.steps.sequences;

@@ -15,6 +15,7 @@ use crate::loss::{Objective, SoftTargets};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::backward::{Example, Perturbation};
+use crate::passes::carried::CarriedState;
 use crate::passes::dense::{DenseBack, through_relu, transposed};
 use crate::passes::dropout::stream;
 use crate::passes::forward::{PackedNetwork, Pass};
@@ -31,6 +32,15 @@ pub(crate) struct Task<'a> {
     pub(crate) perturbation: Perturbation,
     /// Steps of the batch.
     pub(crate) window: Range<usize>,
+    /// The state that each sequence of the batch begins with; none if all begin with zero.
+    pub(crate) streams: &'a [Option<CarriedState>],
+}
+
+/// The sequences of one shard, longest first.
+pub(crate) struct Deal<'a> {
+    /// Their numbers in the batch.
+    pub(crate) numbers: Vec<usize>,
+    pub(crate) examples: Vec<Example<'a>>,
 }
 
 /// A network's parameters as both directions need them.
@@ -63,6 +73,9 @@ pub(crate) struct Shard {
     dense: Vec<DenseBack>,
     /// Gradient of the head's inputs for sequence to one, `[B, H]`.
     d_features: Panels,
+    /// The states after the sequences that ended in the window, by their numbers in the batch, if they are to be
+    /// kept.
+    pub(crate) ended: Vec<(usize, CarriedState)>,
 }
 
 impl Shard {
@@ -73,10 +86,11 @@ impl Shard {
             recurrent: Vec::new(),
             dense: Vec::new(),
             d_features: Panels::default(),
+            ended: Vec::new(),
         }
     }
 
-    pub(crate) fn compute(&mut self, task: &Task<'_>, examples: &[Example<'_>]) {
+    pub(crate) fn compute(&mut self, task: &Task<'_>, Deal { numbers, examples }: &Deal<'_>) {
         let forward = &task.weights.forward;
         let start = task.window.start;
         let sequences: Vec<_> = (examples.iter())
@@ -90,8 +104,13 @@ impl Shard {
         self.perturb(task, examples);
         match last {
             Some(last) if start > 0 => self.pass.recurrent_after(forward, last),
-            _ => self.pass.recurrent(forward),
+            _ => {
+                let start = |n: &usize| task.streams.get(*n)?.as_ref();
+                let starts: Vec<_> = numbers.iter().map(start).collect();
+                self.pass.recurrent_from(forward, &starts);
+            }
         }
+        self.keep_ends(task, numbers, examples);
         self.pass.head(forward);
         if self.recurrent.len() != forward.recurrent.len() {
             self.recurrent = forward.recurrent.iter().map(RecurrentBack::of).collect();
@@ -102,6 +121,19 @@ impl Shard {
         self.dense_backward(task.weights);
         for l in (0..self.recurrent.len()).rev() {
             self.recurrent_backward(l, task.weights);
+        }
+    }
+
+    /// The states of the streams whose sequences end in the window.
+    fn keep_ends(&mut self, task: &Task<'_>, numbers: &[usize], examples: &[Example<'_>]) {
+        self.ended.clear();
+        if task.streams.is_empty() {
+            return;
+        }
+        for (b, (number, example)) in numbers.iter().zip(examples).enumerate() {
+            if example.sequence.nrows() <= task.window.end {
+                self.ended.push((*number, self.pass.state_at_end(b)));
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod rate;
 mod run;
 mod scatter;
 mod score;
+mod stream;
 mod svg;
 
 pub use bars::bars;
@@ -28,3 +29,4 @@ pub use rate::rate_report;
 pub use run::{losses_svg, run_report};
 pub use scatter::{Cloud, scatter_svg};
 pub use score::score_sections;
+pub use stream::stream_page;

@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::TrainConfig;
+use super::streams;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::Target;
@@ -16,6 +17,9 @@ const POOL_BATCHES: usize = 16;
 
 /// The batches of one epoch: indices of sequences of `data`.
 pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
+    if config.for_streams {
+        return streams::batches(config, data, epoch);
+    }
     let seed = mix(config.seed, epoch as u64);
     let mut order: Vec<usize> = (0..data.sequences.len()).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -87,7 +91,7 @@ impl<'a> Batch<'a> {
 }
 
 /// One seed from two, by the finaliser of SplitMix64 on their combination.
-fn mix(a: u64, b: u64) -> u64 {
+pub(super) fn mix(a: u64, b: u64) -> u64 {
     let mut z = a.wrapping_add(b.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -46,6 +46,9 @@ pub struct TrainConfig {
     /// whole sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncate: Option<usize>,
+    /// Whether to train for an endless stream: each sequence begins with the state that another one left behind.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub for_streams: bool,
     /// The peak learning rate.
     pub learning_rate: f32,
     /// Share of the training data to split off for choosing the best weights. With 0, the run keeps the last weights.
@@ -176,6 +179,7 @@ impl Default for TrainConfig {
             batch_size: 32,
             bucket_by_length: false,
             truncate: None,
+            for_streams: false,
             learning_rate: 0.01,
             validation_share: 0.15,
             validation_fold: None,
@@ -254,6 +258,12 @@ impl TrainConfig {
         let batch_size = self.batch_size;
         require(batch_size > 0, "batch_size", batch_size, "at least 1")?;
         require(self.truncate != Some(0), "truncate", 0, "at least 1")?;
+        require(
+            !(self.for_streams && self.bucket_by_length),
+            "bucket_by_length",
+            true,
+            "left out with for_streams, where the order of sequences is that of streams",
+        )?;
         require(
             self.learning_rate.is_finite() && self.learning_rate > 0.0,
             "learning_rate",

@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, distillation → config → derived_defaults, qat, divergence → observer, validation, batches → trainer → find_rate
+//! error, state → augmentation, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
@@ -18,6 +18,7 @@ mod find_rate;
 mod observer;
 mod qat;
 mod state;
+mod streams;
 mod trainer;
 mod validation;
 
@@ -32,4 +33,4 @@ pub use observer::{BatchProgress, Observer};
 pub use qat::{QAT_CLIPPING, QAT_ROUNDING};
 pub use state::{Anchor, Best, EpochRecord, TrainState, Validation};
 pub use trainer::{Ending, Trainer};
-pub use validation::{judge, validate, validate_rounded};
+pub use validation::{judge, validate, validate_rounded, validate_streams};

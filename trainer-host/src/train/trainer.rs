@@ -13,12 +13,14 @@ use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
 use super::qat::FakeQuantiser;
 use super::state::{Anchor, Best, EpochRecord, TrainState, Validation};
-use super::validation::{check, validate, validate_rounded};
+use super::streams;
+use super::validation::{check, validate_rounded, validate_streams};
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
+use crate::passes::activation_format::ActivationFormats;
 use crate::passes::backward::{Backpropagation, Example, WindowGradient};
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
@@ -251,9 +253,9 @@ impl<'a> Trainer<'a> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Option<EpochRecord>, TrainError> {
-        let config = self.config;
-        let epoch = self.state.epochs() + 1;
+        let (config, epoch) = (self.config, self.state.epochs() + 1);
         let order = batches(config, self.train, epoch);
+        streams::begin(config, backpropagation, &order);
         if self.quantiser.is_none() {
             self.calibrate();
         }
@@ -397,16 +399,20 @@ impl<'a> Trainer<'a> {
     /// The validation loss of the network in the form it will be used in: f32, or integers.
     fn judge(&self, data: &Dataset) -> Result<Validation, TrainError> {
         let network = &self.state.network;
+        let judge = match self.config.for_streams {
+            true => validate_streams,
+            false => validate_rounded,
+        };
         let Some(quantiser) = &self.quantiser else {
-            return Ok(validate(network, data, &self.objective));
+            return Ok(judge(
+                network,
+                &ActivationFormats::default(),
+                data,
+                &self.objective,
+            ));
         };
         let fake = quantiser.fake(network)?.fake;
-        Ok(validate_rounded(
-            &fake.network,
-            &fake.formats,
-            data,
-            &self.objective,
-        ))
+        Ok(judge(&fake.network, &fake.formats, data, &self.objective))
     }
 
     /// Updates the learning rate and the count for early stopping by an epoch's validation loss.

@@ -3,7 +3,7 @@
 use super::error::TrainError;
 use super::state::Validation;
 use crate::data::Dataset;
-use crate::evaluate::Outputs;
+use crate::evaluate::{Outputs, Streams};
 use crate::loss::{Objective, Target};
 use crate::network::Network;
 use crate::passes::activation_format::ActivationFormats;
@@ -27,6 +27,18 @@ pub fn validate_rounded(
         .map(|sequence| sequence.view())
         .collect();
     let outputs = network.outputs_in(formats, &sequences);
+    judge(&outputs, data, &objective.without_smoothing())
+}
+
+/// [`validate_rounded`] with the sequences of `data` as streams: no state is reset but at the beginning of a stream.
+pub fn validate_streams(
+    network: &Network,
+    formats: &ActivationFormats,
+    data: &Dataset,
+    objective: &Objective,
+) -> Validation {
+    let streams = Streams::of(data);
+    let outputs = streams.outputs(network, formats, &data.sequences);
     judge(&outputs, data, &objective.without_smoothing())
 }
 

@@ -8,14 +8,18 @@ use serde::Serialize;
 use super::error::TrainingRunError;
 use crate::data::generated::Judgement;
 use crate::data::{BuiltIn, Dataset, Parts, Summary};
-use crate::evaluate::{BaselineScore, Baselines, Outputs, Score};
+use crate::evaluate::{BaselineScore, Baselines, Outputs, Score, Streams};
 use crate::files::atomic;
+use crate::integers::endless::run_streams;
 use crate::integers::stream;
+use crate::passes::activation_format::ActivationFormats;
 #[cfg(feature = "plots")]
 use crate::report::run_report;
 use crate::run::choose::{Request, choose};
 use crate::run::{METRICS, REPORT, Run};
-use crate::train::{Ending, QAT_CLIPPING, QAT_ROUNDING, TrainError, TrainState, Validation};
+use crate::train::{
+    Ending, QAT_CLIPPING, QAT_ROUNDING, TrainConfig, TrainError, TrainState, Validation,
+};
 
 /// Final figures of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -65,14 +69,22 @@ impl Besides {
     }
 }
 
-/// The outputs that judge a run. After quantisation-aware training, its integers compute them.
+/// The outputs that judge a run: after quantisation-aware training, those of its integers; after training for streams,
+/// those in streams without resets.
 pub(crate) fn judged_outputs(
     run: &Run,
     data: &Parts,
     part: &Dataset,
 ) -> Result<Outputs, TrainingRunError> {
+    let streams = (run.config.train.for_streams).then(|| Streams::of(part));
     let Some(schemes) = &run.config.train.qat else {
-        return Ok(run.outputs(part));
+        return Ok(match &streams {
+            None => run.outputs(part),
+            Some(streams) => {
+                let sequences = run.fitted.normalised_inputs(part);
+                streams.outputs(&run.network, &ActivationFormats::default(), &sequences)
+            }
+        });
     };
     let schemes = schemes.per_layer(&run.network.config);
     let request = Request {
@@ -83,7 +95,25 @@ pub(crate) fn judged_outputs(
     };
     let chosen = choose(run.network_and_fit(), &data.train, None, &request)?;
     let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    Ok(stream::outputs(&model, &part.recordings()))
+    Ok(match &streams {
+        None => stream::outputs(&model, &part.recordings()),
+        Some(streams) => {
+            let parts = run_streams(&model, streams, &part.recordings());
+            parts.into_iter().map(|part| part.outputs).collect()
+        }
+    })
+}
+
+/// What [`judged_outputs`] are, in words.
+fn judged_as(config: &TrainConfig) -> String {
+    let numbers = match &config.qat {
+        Some(schemes) => format!("{schemes} integers"),
+        None => "f32".into(),
+    };
+    match config.for_streams {
+        true => format!("{numbers}, in streams without resets"),
+        false => numbers,
+    }
 }
 
 /// Judges the chosen network, beside `baselines`, and writes metrics and report.
@@ -116,7 +146,7 @@ pub(super) fn finish(
         best_validation: state.best.as_ref().map(|best| best.validation),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
-        judged_as: (run.config.train.qat.as_ref()).map_or("f32".into(), ToString::to_string),
+        judged_as: judged_as(&run.config.train),
         validation,
         test,
         baselines: Besides {

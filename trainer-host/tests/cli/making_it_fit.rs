@@ -49,7 +49,7 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
             "train digits --init base --qat {scheme} --out {scheme} --epochs 3 --learning-rate 0.002"
         );
         let trained = succeed(&bench, &words(&line));
-        assert_eq!(trained["judged_as"], scheme);
+        assert_eq!(trained["judged_as"], format!("{scheme} integers"));
         let epoch = trained["best_epoch"].as_u64().unwrap();
         let seen = logged_accuracy(&bench, scheme, epoch);
         let integers = number(&trained, "/validation/accuracy");

@@ -43,6 +43,23 @@ fn the_stages_run_in_a_row() {
             > 0.8
     );
     assert!(from_file["score"]["accuracy"].as_f64().unwrap() > 0.9);
+
+    // As a stream: with resets it is what it was, in f32 and in integers, and a page draws both.
+    let line = "eval run --part validation --stream --html stream.html --json";
+    let streamed = json(&bench.succeed(&line.split(' ').collect::<Vec<_>>()));
+    for form in ["float", "integer"] {
+        let found = &streamed["stream"][form];
+        let plain = &from_run["comparison"][form];
+        assert_eq!(found["reset"]["accuracy"], plain["accuracy"], "{form}");
+        assert!(found["cells"]["stream"].as_f64().unwrap() > 0.0, "{form}");
+    }
+    let page = std::fs::read_to_string(bench.path("stream.html")).unwrap();
+    assert_eq!(page.matches("<svg").count(), 4);
+    let text = bench.succeed(&["eval", "ramps.lstm", "--data", "ramps.csv", "--stream"]);
+    assert!(
+        text.contains("end to end") && text.contains("times as much"),
+        "{text}"
+    );
 }
 
 #[test]

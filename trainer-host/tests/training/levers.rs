@@ -98,13 +98,14 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 22] = [
+const LEVERS: [&str; 23] = [
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",
     "optimiser.kind = 'adamw'",
     "optimiser = { kind = 'adam', weight_decay = 0.1 }",
     "clip_norm = 0.0",
+    "for_streams = true",
     "schedule.kind = 'constant'",
     "schedule = { kind = 'step', every = 1 }",
     "schedule.kind = 'exponential'",

@@ -67,6 +67,7 @@ impl RunFlags {
         set(&mut config.batch_size, self.batch_size);
         config.bucket_by_length |= self.bucket_by_length;
         config.truncate = self.truncate.or(config.truncate);
+        config.for_streams |= self.for_streams;
         if self.validation_share.is_some() || self.validation_fold.is_some() {
             config.validation_fold = self.validation_fold;
         }

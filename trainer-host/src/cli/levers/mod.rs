@@ -90,6 +90,9 @@ struct RunFlags {
     /// carries over to the next. For data with a target for each step.
     #[arg(long, value_name = "STEPS")]
     truncate: Option<usize>,
+    /// Train for an endless stream without resets: each sequence begins with the state that another one left behind.
+    #[arg(long)]
+    for_streams: bool,
     /// Share of the training data to keep for validation; 0 for none.
     #[arg(long, value_name = "SHARE")]
     validation_share: Option<f64>,
@@ -282,6 +285,7 @@ mod tests {
                 "--bucket-by-length --truncate 20",
                 "bucket_by_length = true\ntruncate = 20",
             ),
+            ("--for-streams", "for_streams = true"),
             (
                 "--validation-share 0.3 --seed 4 --split-seed 5",
                 "validation_share = 0.3\nseed = 4\nsplit_seed = 5",

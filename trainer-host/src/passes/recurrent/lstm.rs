@@ -164,6 +164,11 @@ impl ForwardLayer for LstmPass {
         carry([&mut self.cell, &mut self.hidden], last, steps);
     }
 
+    fn begin_with(&mut self, b: usize, hidden: &[f32], cell: &[f32]) {
+        self.hidden.write_row(b, hidden);
+        self.cell.write_row(b, cell);
+    }
+
     fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps) {
         let hidden = self.hidden.columns();
         let (recurrent, candidate) = (&mut dropout.recurrent, &mut dropout.candidate);

@@ -155,6 +155,9 @@ pub(crate) trait ForwardLayer {
     /// Makes the state after `last`, the step before, the initial state of `steps`.
     fn carry_state(&mut self, last: StepRows, steps: &Steps);
 
+    /// Makes the state of sequence `b` before the first step these `hidden` values, `[O]`, and cells, `[H]`.
+    fn begin_with(&mut self, b: usize, hidden: &[f32], cell: &[f32]);
+
     /// Draws the masks of dropout within the layer, as far as they are active.
     fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps);
 

@@ -1,0 +1,223 @@
+//! The states of streams between two sequences: where each stream stands after the sequences that it went through.
+//!
+//! A stream is a place in a batch. Its next sequence begins with the state that its last one ended with, and the
+//! gradient ends at the sequence's first step.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use crate::network::{Mode, Network};
+use crate::passes::activation_format::ActivationFormats;
+use crate::passes::forward::{PackedNetwork, Pass, WINDOW_STEPS};
+
+/// h and c of every recurrent layer of one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CarriedState {
+    layers: Vec<CarriedLayer>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct CarriedLayer {
+    /// `[O]`.
+    hidden: Vec<f32>,
+    /// `[H]`; empty of a kind without cells.
+    cell: Vec<f32>,
+}
+
+/// What a network says about one sequence of a stream, and where it then stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamPart {
+    /// Outputs before the head's σ or softmax: `[1, O]` for sequence to one, `[T, O]` otherwise.
+    pub outputs: Array2<f32>,
+    /// Cells of all layers after the last step.
+    pub cells: Vec<f32>,
+}
+
+impl Network {
+    /// Runs normalised sequences, each `[T, I]`, one after the other without a reset between them, with activations
+    /// rounded to `formats`. The first begins with a zero state.
+    ///
+    /// # Panics
+    /// If a sequence is empty or has another number of channels than the network.
+    pub fn stream(
+        &self,
+        formats: &ActivationFormats,
+        sequences: &[ArrayView2<'_, f32>],
+    ) -> Vec<StreamPart> {
+        let network = PackedNetwork::rounding(self, formats);
+        let mut pass = Pass::default();
+        let mut state = None;
+        let part = |sequence: &ArrayView2<'_, f32>| {
+            let mut rows = Vec::new();
+            for steps in sequence.axis_chunks_iter(Axis(0), WINDOW_STEPS) {
+                pass.load(&[steps], self.config.inputs);
+                pass.recurrent_from(&network, &[state.as_ref()]);
+                pass.head(&network);
+                state = Some(pass.state_at_end(0));
+                let logits = pass.logits();
+                rows.extend((0..logits.rows()).flat_map(|row| logits.row(row)));
+            }
+            let columns = self.config.outputs;
+            let outputs = Array2::from_shape_vec((rows.len() / columns, columns), rows);
+            let outputs = outputs.expect("a row has one value for each output");
+            let state = state.as_ref().expect("a sequence has a step");
+            StreamPart {
+                outputs: match self.config.mode {
+                    Mode::SequenceToOne => outputs.slice(s![-1.., ..]).to_owned(),
+                    Mode::SequenceToSequence => outputs,
+                },
+                cells: (state.layers.iter())
+                    .flat_map(|layer| layer.cell.clone())
+                    .collect(),
+            }
+        };
+        sequences.iter().map(part).collect()
+    }
+}
+
+impl Pass {
+    /// Runs all recurrent layers, sequence `b` from `starts[b]`; from a zero state where there is none.
+    pub(crate) fn recurrent_from(
+        &mut self,
+        network: &PackedNetwork,
+        starts: &[Option<&CarriedState>],
+    ) {
+        self.reset_states(network);
+        for (b, start) in starts.iter().enumerate() {
+            let Some(start) = start else { continue };
+            for (layer, carried) in self.layers.iter_mut().zip(&start.layers) {
+                layer.begin_with(b, &carried.hidden, &carried.cell);
+            }
+        }
+        self.advance(network);
+    }
+
+    /// The state after the last step of sequence `b`.
+    pub(crate) fn state_at_end(&self, b: usize) -> CarriedState {
+        let row = self.steps.sequences + self.steps.last_row(b);
+        let layers = self.layers.iter().map(|layer| CarriedLayer {
+            hidden: layer.outputs().row(row),
+            cell: layer.cell().map_or_else(Vec::new, |cell| cell.row(row)),
+        });
+        CarriedState {
+            layers: layers.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::views;
+    use crate::loss::{Loss, Target};
+    use crate::network::{Cell, Head, NetworkConfig};
+    use crate::passes::backward::{Backpropagation, Example, Perturbation};
+    use ndarray::concatenate;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    fn network(mode: Mode) -> Network {
+        let config = NetworkConfig {
+            inputs: 3,
+            hidden: vec![18, 7],
+            cell: Cell::Lstm { peepholes: true },
+            dense: vec![5],
+            outputs: 2,
+            head: Head::Softmax,
+            mode,
+        };
+        Network::new(&config, 1).unwrap()
+    }
+
+    fn sequences(lengths: &[usize]) -> Vec<Array2<f32>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let sequence =
+            |steps: &usize| Array2::from_shape_fn((*steps, 3), |_| rng.random_range(-2.0..2.0));
+        lengths.iter().map(sequence).collect()
+    }
+
+    /// A piece of a long sequence ends within one of the pieces that are computed at once.
+    #[test]
+    fn a_stream_is_one_long_sequence() {
+        let network = network(Mode::SequenceToSequence);
+        let parts = sequences(&[9, 700, 1, 30]);
+        let whole = concatenate(Axis(0), &views(&parts)).unwrap();
+        let expected = network.outputs(&[whole.view()]).remove(0);
+        let found = network.stream(&ActivationFormats::default(), &views(&parts));
+        let outputs: Vec<_> = found.iter().map(|part| part.outputs.view()).collect();
+        assert_eq!(concatenate(Axis(0), &outputs).unwrap(), expected);
+        let states = network.states(&[whole.view()], |_, layers| {
+            layers
+                .iter()
+                .flat_map(|layer| layer.cell.row(739).to_vec())
+                .collect::<Vec<f32>>()
+        });
+        assert_eq!(found[3].cells, states[0]);
+    }
+
+    #[test]
+    fn a_stream_of_one_sequence_is_the_sequence() {
+        for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
+            let network = network(mode);
+            let all = sequences(&[20, 600]);
+            let expected = network.outputs(&views(&all));
+            for (sequence, expected) in all.iter().zip(expected) {
+                let found = network.stream(&ActivationFormats::default(), &[sequence.view()]);
+                assert_eq!(found[0].outputs, expected);
+            }
+        }
+    }
+
+    /// Batches whose places are streams give the losses of the long sequences, whatever the lengths around them.
+    #[test]
+    fn a_batch_goes_on_where_the_last_one_ended() {
+        let network = network(Mode::SequenceToSequence);
+        let batches = [
+            sequences(&[4, 9, 6]),
+            sequences(&[8, 3, 8]),
+            sequences(&[5, 6]),
+        ];
+        let classes: Vec<usize> = (0..9).map(|t| t % 2).collect();
+        let none = Perturbation::default();
+        let mut training = Backpropagation::new(&network, Loss::CrossEntropy, none);
+        training.begin_streams(3);
+        for (n, batch) in batches.iter().enumerate() {
+            let example = |sequence: &Array2<f32>| Example {
+                sequence: batch.iter().find(|s| *s == sequence).unwrap().view(),
+                target: Target::ClassPerStep(&classes[..sequence.nrows()]),
+                seed: 0,
+                teacher: None,
+            };
+            let examples: Vec<Example<'_>> = batch.iter().map(example).collect();
+            // In windows of four steps, as with truncated back-propagation.
+            let (mut sum, mut rows) = (0.0, 0);
+            for start in [0, 4, 8] {
+                if batch.iter().any(|s| s.nrows() > start) {
+                    let found = training.window(&network, &examples, start..start + 4);
+                    sum += found.loss * found.rows as f64;
+                    rows += found.rows;
+                }
+            }
+            let expected: f64 = (0..batch.len())
+                .map(|b| {
+                    let stream: Vec<_> =
+                        batches[..=n].iter().map(|batch| batch[b].view()).collect();
+                    let found = network.stream(&ActivationFormats::default(), &stream);
+                    let objective = crate::loss::Objective::from(Loss::CrossEntropy);
+                    let mut slope = [0.0; 2];
+                    let outputs = &found[n].outputs;
+                    let rows = outputs.rows().into_iter().zip(&classes);
+                    rows.map(|(row, class)| {
+                        let row = row.to_vec();
+                        objective.row(&row, crate::loss::Expected::Class(*class), &mut slope)
+                    })
+                    .sum::<f64>()
+                })
+                .sum();
+            assert!(
+                (sum - expected).abs() < 1e-4,
+                "batch {n}: {sum} and {expected}"
+            );
+            assert_eq!(rows, batch.iter().map(|s| s.nrows()).sum::<usize>());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Training for an endless stream: batches whose places are streams, and validation in a stream.
+//!
+//! ```text
+//!              batch 1   batch 2   batch 3   …
+//! stream 1     walk  ──▶ walk  ──▶ sit   ──▶     the state goes on, the gradient does not
+//! stream 2     sit   ──▶ lie   ──▶ lie   ──▶
+//! ```
+//!
+//! A network that meets every sequence with a zero state may count up all that it sees: its cells never have to stop
+//! growing or to forget. Here each sequence begins with the state that another one left behind, and the loss after the
+//! sequence says whether the network got rid of it. In a real stream a class stays for a while, so a stream goes
+//! through runs of one class. Streams begin with zero states in each epoch, as a device does.
+
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::batches::mix;
+use super::config::TrainConfig;
+use crate::data::{Dataset, Targets};
+use crate::passes::backward::Backpropagation;
+
+/// Sequences that a stream goes through in an epoch, at least, where there are that many. Cells that grow need some
+/// sequences to be seen.
+const LEAST_SEQUENCES: usize = 16;
+/// Longest run of sequences of one class.
+const LONGEST_RUN: usize = 8;
+
+/// Number of streams, `1..=batch_size`.
+pub(super) fn stream_count(config: &TrainConfig, data: &Dataset) -> usize {
+    (data.len() / LEAST_SEQUENCES).clamp(1, config.batch_size)
+}
+
+/// The batches of one epoch: indices of sequences of `data`. Place b of each batch is stream b; in the last batch, the
+/// last streams may have ended.
+pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(mix(config.seed, epoch as u64));
+    let order = runs(data, &mut rng).concat();
+    let streams = stream_count(config, data);
+    // The first streams have one sequence more than the others.
+    let (each, more) = (order.len() / streams, order.len() % streams);
+    let first = |stream: usize| stream * each + stream.min(more);
+    (0..each + usize::from(more > 0))
+        .map(|batch| {
+            let running = if batch < each { streams } else { more };
+            (0..running).map(|s| order[first(s) + batch]).collect()
+        })
+        .collect()
+}
+
+/// Begins the streams of an epoch with these batches, if `config` trains for streams.
+pub(super) fn begin(
+    config: &TrainConfig,
+    backpropagation: &mut Backpropagation,
+    order: &[Vec<usize>],
+) {
+    if config.for_streams {
+        backpropagation.begin_streams(order.first().map_or(0, Vec::len));
+    }
+}
+
+/// All sequences, in runs of one class and random length, in random order.
+fn runs(data: &Dataset, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..data.len()).collect();
+    order.shuffle(rng);
+    let Targets::Class(classes) = &data.targets else {
+        return order.into_iter().map(|s| vec![s]).collect();
+    };
+    // Shuffled within each class.
+    order.sort_by_key(|s| classes[*s]);
+    let mut runs = Vec::new();
+    for class in order.chunk_by(|a, b| classes[*a] == classes[*b]) {
+        let mut rest = class;
+        while !rest.is_empty() {
+            let length = rng.random_range(1..=LONGEST_RUN).min(rest.len());
+            let (run, after) = rest.split_at(length);
+            runs.push(run.to_vec());
+            rest = after;
+        }
+    }
+    runs.shuffle(rng);
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    fn data(classes: Vec<usize>) -> Dataset {
+        Dataset {
+            channels: vec!["x".into()],
+            sequences: vec![Array2::zeros((1, 1)); classes.len()],
+            targets: Targets::Class(classes),
+            outputs: ["a", "b", "c"].map(String::from).into(),
+            ..Dataset::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_sequence_is_in_one_stream_and_only_the_last_batch_is_short(
+            classes in proptest::collection::vec(0usize..3, 1..300),
+            batch_size in 1usize..40,
+            seed in 0u64..100,
+        ) {
+            let config = TrainConfig { batch_size, for_streams: true, seed, ..TrainConfig::default() };
+            let data = data(classes);
+            let found = batches(&config, &data, 1);
+            let streams = stream_count(&config, &data);
+            prop_assert!((1..=batch_size).contains(&streams));
+            let (last, full) = found.split_last().unwrap();
+            prop_assert!(full.iter().all(|batch| batch.len() == streams));
+            prop_assert!((1..=streams).contains(&last.len()));
+            let mut all = found.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..data.len()).collect::<Vec<_>>());
+            prop_assert_eq!(found.clone(), batches(&config, &data, 1));
+            let next = batches(&config, &data, 2);
+            prop_assert!(data.len() < 20 || found != next);
+        }
+    }
+
+    /// Of three classes, a neighbour in a stream is of the same class in a third of all cases by chance.
+    #[test]
+    fn a_class_stays_for_a_while() {
+        let data = data((0..3000).map(|s| s % 3).collect());
+        let Targets::Class(classes) = &data.targets else {
+            unreachable!()
+        };
+        let found = batches(&TrainConfig::default(), &data, 1);
+        let same = (found.windows(2))
+            .flat_map(|pair| pair[0].iter().zip(&pair[1]))
+            .filter(|(a, b)| classes[**a] == classes[**b]);
+        let share = same.count() as f64 / data.len() as f64;
+        assert!((0.7..0.95).contains(&share), "{share}");
+    }
+}
