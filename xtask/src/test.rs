@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -44,14 +45,29 @@ struct Totals {
 pub fn run(arguments: &Arguments) -> Result<()> {
     set_up::run(false)?;
     set_up::postgresql_ready();
-    let mut totals = Totals::default();
-    check_sources(&mut totals)?;
-    run_tests(&mut totals, arguments.long);
+    for board in LINTED_BOARDS {
+        set_up::clippy_ready(boards::by_name(board)?.target)?;
+    }
+    let start = Instant::now();
+    // A compiler for firmware keeps one core busy, so both lanes together take little longer than the host's alone.
+    let (mut totals, firmware) = thread::scope(|scope| {
+        let firmware = scope.spawn(firmware_lane);
+        (host_lane(), firmware.join().expect("a lane does not panic"))
+    });
+    totals.add(firmware?);
+    let emulated = format!("test --package {BOARD_TESTS} --locked --no-fail-fast");
+    totals.tests("boards in QEMU", cargo(&emulated));
+    if arguments.long {
+        // Without doctests: an ignored one is not a test.
+        let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
+        totals.tests("long tests", cargo(&ignored));
+    }
     let mut count = Command::new(std::env::current_exe()?);
     count.args(["bench", "--compare", bench::SAVED]);
     count.current_dir(command::root());
     totals.check("instructions of a step", count);
     print!("{}", totals.table());
+    println!("{:7.0}  in all", start.elapsed().as_secs_f64());
     println!("{} passed, {} failed", totals.passed, totals.failed);
     match totals.steps.iter().filter(|step| !step.succeeded).count() {
         0 => Ok(()),
@@ -59,8 +75,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// Formats, lints and documentation.
-fn check_sources(totals: &mut Totals) -> Result<()> {
+/// Formats, lints, documentation and tests of what runs on the host. The boards' tests are only built: they wait for
+/// the images.
+fn host_lane() -> Totals {
+    let mut totals = Totals::default();
     totals.check("format", cargo("fmt --all --check"));
     let firmware = "fmt --manifest-path firmware/Cargo.toml --all --check";
     totals.check("format of the firmware", cargo(firmware));
@@ -78,33 +96,32 @@ fn check_sources(totals: &mut Totals) -> Result<()> {
         "lints of the trainer's library without features",
         lint("--package trainer-host --lib --no-default-features"),
     );
-    for board in LINTED_BOARDS {
-        totals.lint_firmware(boards::by_name(board)?)?;
-    }
     let mut doc = cargo("doc --workspace --no-deps --locked --quiet");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     totals.check("documentation", doc);
-    Ok(())
-}
-
-/// Runs the tests of all packages. The tests on boards run after every image for them is built.
-fn run_tests(totals: &mut Totals, long: bool) {
     totals.check("build of the tests", cargo(&format!("{TEST} --no-run")));
     totals.tests(
         "engine, trainer, serial link and set-up",
         cargo(&format!("{TEST} --exclude {BOARD_TESTS}")),
     );
+    totals
+}
+
+/// Lints of the firmware, and every image that the tests on boards run.
+///
+/// # Errors
+/// A board's name is unknown, or there is no compiler for it.
+fn firmware_lane() -> Result<Totals> {
+    let mut totals = Totals::default();
     for board in &BOARDS {
+        if LINTED_BOARDS.contains(&board.name) {
+            totals.lint_firmware(board)?;
+        }
         let name = format!("images for {}", board.name);
+        println!("== {name}");
         totals.attempt(&name, || firmware::build_all(board, applications(board)));
     }
-    let emulated = format!("test --package {BOARD_TESTS} --locked --no-fail-fast");
-    totals.tests("boards in QEMU", cargo(&emulated));
-    if long {
-        // Without doctests: an ignored one is not a test.
-        let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
-        totals.tests("long tests", cargo(&ignored));
-    }
+    Ok(totals)
 }
 
 /// The applications that tests and `cargo xtask bench` run on a board.
@@ -147,7 +164,6 @@ impl Totals {
 
     /// The linter on the firmware of one board.
     fn lint_firmware(&mut self, board: &'static Board) -> Result<()> {
-        set_up::clippy_ready(board.target)?;
         let image = Image {
             board,
             application: Application::Runner,
@@ -191,6 +207,13 @@ impl Totals {
         self.finish(name, succeeded, start);
     }
 
+    /// Adds another lane's results.
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.steps.extend(other.steps);
+    }
+
     fn finish(&mut self, name: &str, succeeded: bool, start: Instant) {
         let step = Step {
             name: name.to_owned(),
@@ -207,8 +230,7 @@ impl Totals {
         for step in &self.steps {
             table += &format!("{:7.0}  {}: {}\n", step.seconds, step.name, step.verdict());
         }
-        let all: f64 = self.steps.iter().map(|step| step.seconds).sum();
-        table + &format!("{all:7.0}  in all\n")
+        table
     }
 }
 
