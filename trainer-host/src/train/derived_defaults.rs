@@ -138,13 +138,9 @@ impl Recordings {
     /// A line that says which keys of `config` are those of `defaults` because of the number of recordings; `None` if
     /// there are none.
     pub fn derived(&self, defaults: &TrainConfig, config: &TrainConfig) -> Option<String> {
-        let [general, defaults, found] =
-            [&TrainConfig::default(), defaults, config].map(toml::Table::try_from);
-        let (general, defaults, found) = (general.ok()?, defaults.ok()?, found.ok()?);
+        let [general, defaults, found] = [&TrainConfig::default(), defaults, config].map(entries);
         let keys: Vec<String> = (defaults.iter())
-            .filter(|(key, value)| {
-                general.get(*key) != Some(value) && found.get(*key) == Some(value)
-            })
+            .filter(|entry| !general.contains(entry) && found.contains(entry))
             .map(|(key, value)| format!("{key} = {value}"))
             .collect();
         let updates = config.epochs * self.updates_of_an_epoch(config);
@@ -155,6 +151,27 @@ impl Recordings {
                 keys.join(", ")
             )
         })
+    }
+}
+
+/// The dotted keys of `config`, with their values as a person writes them.
+fn entries(config: &TrainConfig) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if let Ok(table) = toml::Table::try_from(config) {
+        add_entries("", &table, &mut found);
+    }
+    found
+}
+
+fn add_entries(prefix: &str, table: &toml::Table, found: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(table) => add_entries(&format!("{key}."), table, found),
+            // The shortest number that is the same in the configuration's precision.
+            toml::Value::Float(value) => found.push((key, (*value as f32).to_string())),
+            value => found.push((key, value.to_string())),
+        }
     }
 }
 
@@ -332,7 +349,14 @@ mod tests {
         let mut set = defaults.clone();
         set.epochs = 3;
         let line = few.derived(&defaults, &set).unwrap();
-        assert!(line.contains("for 40 sequences") && line.contains("validation_share = 0"));
+        for said in [
+            "for 40 sequences",
+            "validation_share = 0 (",
+            "learning_rate = 0.005,",
+            "augmentation.time_shift = 5,",
+        ] {
+            assert!(line.contains(said), "{line}");
+        }
         assert!(!line.contains("epochs ="), "{line}");
     }
 }
