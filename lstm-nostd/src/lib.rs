@@ -30,7 +30,7 @@
 //! # Raw inputs
 //!
 //! Normalisation is part of the model, so a step takes what the sensor gives. Each channel has a binary
-//! fixed-point format: `raw = round(real · 2^f)` in an i32, with the fraction bits `f` of
+//! fixed-point format: `raw = round(real · 2^f)` in an i32, saturating, with the fraction bits `f` of
 //! [`Model::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts go in as
 //! they are. `trainer-host inspect` prints each channel's format.
 //!
@@ -44,8 +44,23 @@
 //! # Outputs
 //!
 //! Outputs are logits in Q15.16 ([`I16F16`]): [`decide`] names the class, [`probability`] has sigmoid and
-//! softmax in fixed point. A linear model's value is its output times 2 to [`Model::output_exponent`].
+//! softmax in fixed point. Outputs of a linear model are distances from an offset, each in a unit of its own:
+//! [`Model::value`] returns an output in the units of the training data as f32. On cores that had better not
+//! compute in f32, [`OutputScale::whole`] returns it exactly, as an integer times a power of two.
 //! [`Model::output_names`] has the names of classes or values.
+//!
+//! ```
+//! # lstm_nostd::include_model!(mod tank = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
+//! # fn main() -> Result<(), lstm_nostd::ArtifactError> {
+//! # let (model, mut state, raw) = (tank::load()?, tank::State::new(), [0; 3]);
+//! let outputs = model.step(&mut state, &raw);
+//! let [pressure, ..] = model.values(&outputs); // f32, in Pa if the data was
+//! let scale = model.model().output_scale(0);
+//! let whole = scale.whole(outputs[0]); // i64: pressure = whole · 2^exponent
+//! # assert_eq!(pressure, whole as f32 * 2f32.powi(scale.exponent.into()));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Cargo features
 //!
@@ -107,6 +122,7 @@ pub use fixed::types::I16F16;
 pub use kernels::Block;
 pub use layers::RecurrentLayer;
 pub use layers::input::InputChannel;
+pub use layers::output::OutputScale;
 pub use model::{FixedModel, Model, SelfTestError, SizeError, decide};
 pub use state::State;
 pub use task::{Mode, Task};

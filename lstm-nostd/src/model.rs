@@ -12,6 +12,7 @@ use crate::kernels::{
     Active, Block, DenseParameters, I32x4, Kernels, Scheme, Width, convert, scalar::Scalar,
 };
 use crate::layers::input::{ChannelWords, InputChannel};
+use crate::layers::output::{OutputScale, ScaleWords};
 use crate::layers::{LayerSize, RecurrentLayer, UnitStep, dense, input};
 use crate::state::State;
 use crate::task::{Mode, Task};
@@ -104,10 +105,11 @@ impl BufferSizes {
 pub struct Model<'m> {
     pub(crate) task: Task,
     pub(crate) mode: Mode,
-    pub(crate) output_exponent: i8,
     pub(crate) outputs: usize,
     pub(crate) buffers: BufferSizes,
     pub(crate) channels: &'m [ChannelWords],
+    /// Of a linear model, `[O]`; empty for logits.
+    pub(crate) scales: &'m [ScaleWords],
     pub(crate) recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     pub(crate) dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
@@ -152,9 +154,17 @@ impl<'m> Model<'m> {
         self.mode
     }
 
-    /// A value of a linear model is its output times two to this power; 0 for logits.
-    pub fn output_exponent(&self) -> i8 {
-        self.output_exponent
+    /// How output `output` becomes real units. A logit is its own value.
+    pub fn output_scale(&self, output: usize) -> OutputScale {
+        self.scales
+            .get(output)
+            .map_or(OutputScale::LOGIT, |words| OutputScale::from_words(*words))
+    }
+
+    /// What `raw`, output `output` of a step, means in the units of the training data:
+    /// [`OutputScale::value`], or [`OutputScale::whole`] on cores that had better not compute in f32.
+    pub fn value(&self, output: usize, raw: I16F16) -> f32 {
+        self.output_scale(output).value(raw)
     }
 
     /// The normalisation of input channel `channel`.
@@ -542,6 +552,15 @@ impl<
             .model
             .read_with::<K>(&state.hidden, &mut scratch, &mut outputs);
         outputs
+    }
+
+    /// `outputs` in the units of the training data, see [`Model::value`].
+    pub fn values(&self, outputs: &[I16F16; OUTPUTS]) -> [f32; OUTPUTS] {
+        let mut values = [0.0; OUTPUTS];
+        for (r, (value, raw)) in values.iter_mut().zip(outputs).enumerate() {
+            *value = self.model.value(r, *raw);
+        }
+        values
     }
 
     /// Names, formats and layers.

@@ -3,7 +3,7 @@
 /// What a model's outputs mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Values: `real = y · 2^output_exponent`.
+    /// Values: [`Model::value`](crate::Model::value) has them in real units.
     Linear,
     /// Logits of independent probabilities.
     Sigmoid,
@@ -25,8 +25,13 @@ impl Task {
     }
 
     /// The task with this number.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|task| task.code() == code)
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Linear),
+            1 => Some(Self::Sigmoid),
+            2 => Some(Self::Softmax),
+            _ => None,
+        }
     }
 
     /// Its name in files and messages: `softmax`.

@@ -6,7 +6,7 @@ use lstm_nostd::artifact::{
     AlignedBytes, LayerError, LayerKind, Lstm, ModelFile, RandomModel, Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{ArtifactError, Block, I16F16, Model, Task};
+use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
 use proptest::prelude::*;
 
 fn shapes() -> impl Strategy<Value = RandomModel> {
@@ -88,8 +88,12 @@ fn refusal(bytes: &[u8]) -> ArtifactError {
     Model::parse(bytes).expect_err("the file must be refused")
 }
 
-/// Where the first LSTM layer begins in the example: header and three channels.
-const FIRST_LAYER: usize = 32 + 3 * 12;
+/// Where the channels begin.
+const CHANNELS: usize = 32;
+/// Where the output scales begin in the example, after three channels.
+const SCALES: usize = CHANNELS + 3 * 16;
+/// Where the first LSTM layer begins in the example, after two output scales.
+const FIRST_LAYER: usize = SCALES + 2 * 12;
 /// Bytes of a weight row block: four gates by four inputs.
 const ROW_BLOCK: usize = 16;
 
@@ -208,7 +212,7 @@ fn the_header_lies_as_its_page_says() {
     let bytes = example().to_bytes().unwrap();
     let u16_at = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap());
     let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    assert_eq!(bytes[..8], *b"LSTM\x02\x00\x00\x01");
+    assert_eq!(bytes[..8], *b"LSTM\x03\x00\x00\x01");
     assert_eq!(u32_at(8) as usize, bytes.len());
     // Inputs, outputs, golden steps, cell blocks ⌈5/4⌉ + ⌈6/4⌉.
     assert_eq!([12, 14, 18, 20].map(u16_at), [3, 2, 1, 4]);
@@ -293,7 +297,7 @@ proptest! {
         let mut bytes = bytes;
         prop_assert!(Model::parse(&AlignedBytes::from(bytes.as_slice())).is_err());
         if bytes.len() > 12 {
-            bytes[..6].copy_from_slice(b"LSTM\x02\x00");
+            bytes[..6].copy_from_slice(b"LSTM\x03\x00");
             let length = bytes.len() as u32 + 4;
             bytes[8..12].copy_from_slice(&length.to_le_bytes());
             let _ = Model::parse(&sealed(bytes));
@@ -353,7 +357,7 @@ fn refuses_version() {
         refusal(&bytes),
         ArtifactError::Version {
             found: 9,
-            supported: 2
+            supported: 3
         }
     );
 }
@@ -375,7 +379,7 @@ fn refuses_field() {
         (7, "mode"),
         (16, "recurrent layers"),
         (17, "dense layers"),
-        (29, "reserved header byte"),
+        (29, "reserved header bytes"),
     ] {
         let error = refusal(&changed(|content| content[at] = 77));
         assert!(
@@ -394,7 +398,7 @@ fn refuses_field() {
             "{error}"
         );
     }
-    let error = refusal(&changed(|content| content[32 + 8] = 32));
+    let error = refusal(&changed(|content| content[CHANNELS + 12] = 32));
     assert!(
         matches!(
             error,
@@ -405,6 +409,55 @@ fn refuses_field() {
         ),
         "{error}"
     );
+    for (at, value, field) in [
+        (SCALES + 7, 0x41, "upper half of an output offset"),
+        (SCALES + 9, 1, "output exponent's magnitude"),
+        (SCALES + 10, 1, "output scale"),
+    ] {
+        let error = refusal(&changed(|content| content[at] = value));
+        assert!(
+            matches!(error, ArtifactError::Field { field: found, .. } if found == field),
+            "{error}"
+        );
+    }
+}
+
+/// Values with their scales, logits without.
+#[test]
+fn output_scales_are_those_of_a_linear_model() {
+    let mut file = example();
+    file.scales[1] = OutputScale {
+        offset: -(101_325 << 20),
+        exponent: -20,
+    };
+    let bytes = file.to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    let raw = I16F16::from_bits(-(1 << 19));
+    assert_eq!(model.value(1, raw), -101_325.5);
+    assert_eq!(
+        model.output_scale(1).whole(raw),
+        -(101_325 << 20) - (1 << 19)
+    );
+    // An output that the model does not have is taken for a logit.
+    assert_eq!(model.value(2, raw), -8.0);
+    for scales in [0, 1, 3] {
+        file.scales.resize(scales, OutputScale::LOGIT);
+        let error = file.to_bytes().unwrap_err().to_string();
+        assert!(error.contains("output scales"), "{error}");
+    }
+    file.task = Task::Softmax;
+    assert!(file.to_bytes().is_err());
+    file.scales.clear();
+    let bytes = file.to_bytes().unwrap();
+    assert_eq!(Model::parse(&bytes).unwrap().value(0, raw), -8.0);
+}
+
+/// A file of the version before is refused by its number, with the cure.
+#[test]
+fn an_older_version_is_named_with_its_cure() {
+    let said = refusal(&changed(|content| content[4] = 2)).to_string();
+    assert!(said.contains("version 3, found 2"), "{said}");
+    assert!(said.contains("quantise and export"), "{said}");
 }
 
 #[test]
@@ -648,6 +701,7 @@ fn a_single_sigmoid_has_two_names() {
     };
     let mut file = shape.build();
     file.task = Task::Sigmoid;
+    file.scales.clear();
     file.output_names = vec!["no".into(), "yes".into()];
     let bytes = file.to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();

@@ -2,7 +2,9 @@
 
 use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::Scheme;
-use lstm_nostd::{FixedModel, I16F16, InputChannel, Mode, Model, SelfTestError, State, Task};
+use lstm_nostd::{
+    FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
+};
 use proptest::prelude::*;
 
 /// Integer bits of the test cell: forty steps cannot reach its end at 64.
@@ -41,14 +43,15 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
     ModelFile {
         task: Task::Linear,
         mode: Mode::SequenceToSequence,
-        output_exponent: 0,
         // Raw Q16.15 to Q0.15: (raw · 2) · 2³¹ >> 32.
         channels: vec![InputChannel {
             mean: 0,
+            fraction: 0,
             mult: i32::MAX,
             shift: 1,
             frac_bits: 15,
         }],
+        scales: vec![OutputScale::LOGIT],
         recurrent: vec![Recurrent::Lstm(lstm)],
         dense: vec![dense],
         input_names: vec!["x".into()],

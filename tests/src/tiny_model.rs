@@ -1,5 +1,6 @@
 //! The model that firmware embeds by default, `lstm-nostd/examples/tiny.lstm`.
 
+use lstm_nostd::Task;
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
 
 use crate::reference::Reference;
@@ -7,7 +8,7 @@ use crate::reference::Reference;
 /// Golden steps in the file.
 const GOLDEN_STEPS: usize = 12;
 
-/// Five units with peepholes and random weights, and golden steps.
+/// A classification: five units with peepholes and random weights, and golden steps.
 pub fn tiny_model() -> AlignedBytes {
     let random = RandomModel {
         inputs: 3,
@@ -20,6 +21,8 @@ pub fn tiny_model() -> AlignedBytes {
         ..RandomModel::default()
     };
     let mut file = random.build();
+    file.task = Task::Softmax;
+    file.scales.clear();
     let bytes = file.to_bytes().expect("the shape fits the format");
     let mut reference = Reference::new(&bytes);
     for raw in random.raw_inputs(GOLDEN_STEPS) {

@@ -1,4 +1,5 @@
-//! Shows the whole use of the engine on one screen: a model in flash, a sensor, and a class after each sample.
+//! Shows the whole use of the engine on one screen: a model in flash, a sensor, and a class, or values in real
+//! units, after each sample.
 #![no_std]
 #![no_main]
 
@@ -6,6 +7,7 @@ use core::panic::PanicInfo;
 
 use embedded_io::Write as _;
 use lstm_firmware::{board, embedded};
+use lstm_nostd::Task;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -24,9 +26,16 @@ fn main() -> ! {
     for (sample, (raw, _)) in model.model().golden_steps().enumerate() {
         let Ok(raw) = raw.try_into() else { continue };
         let outputs = model.step(&mut state, raw);
-        let class = lstm_nostd::decide(&outputs);
-        let name = model.model().output_names().nth(class).unwrap_or("?");
-        let _ = writeln!(serial, "sample {sample}: {name}");
+        let mut names = model.model().output_names();
+        if embedded::TASK == Task::Linear {
+            for (name, value) in names.zip(model.values(&outputs)) {
+                let _ = writeln!(serial, "sample {sample}: {name} {value}");
+            }
+        } else {
+            let class = lstm_nostd::decide(&outputs);
+            let name = names.nth(class).unwrap_or("?");
+            let _ = writeln!(serial, "sample {sample}: {name}");
+        }
     }
     board::succeed()
 }

@@ -135,7 +135,7 @@ impl fmt::Display for ArtifactError {
                 "bad magic: a model begins with {MAGIC:?}, found {found:?}; this is no model file"
             )),
             Self::Version { found, supported } => say(format_args!(
-                "version: this engine reads version {supported}, found {found}; export the model again"
+                "version: this engine reads model files of version {supported}, found {found}; quantise and export the model again with the trainer-host of this engine"
             )),
             Self::Checksum { stored, computed } => say(format_args!(
                 "checksum: stored {stored:#010x}, computed {computed:#010x}; the model was damaged, copy or export it again"

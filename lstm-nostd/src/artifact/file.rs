@@ -11,6 +11,7 @@ use super::{
 };
 use crate::kernels::{Order, Scheme};
 use crate::layers::input::InputChannel;
+use crate::layers::output::OutputScale;
 use crate::model::{BufferSizes, Model};
 use crate::task::{Mode, Task};
 
@@ -26,10 +27,10 @@ pub struct ModelFile {
     pub task: Task,
     /// When the outputs are read.
     pub mode: Mode,
-    /// `real = y · 2^output_exponent` in linear tasks, 0 in others.
-    pub output_exponent: i8,
     /// Normalisation of each channel, `[I]`.
     pub channels: Vec<InputChannel>,
+    /// In linear tasks, how each output becomes real units, `[O]`; else empty.
+    pub scales: Vec<OutputScale>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<Recurrent>,
     /// Dense layers, first to last; the last one is the output layer.
@@ -64,9 +65,22 @@ impl ModelFile {
     /// When the lengths of a layer's own vectors contradict each other.
     pub fn to_bytes_in(&self, order: Order) -> Result<AlignedBytes, WriteError> {
         let names = self.names()?;
+        let scales = match self.task {
+            Task::Linear => self.outputs(),
+            Task::Sigmoid | Task::Softmax => 0,
+        };
+        if self.scales.len() != scales {
+            return Err(WriteError::Refused(ArtifactError::Field {
+                field: "output scales",
+                found: self.scales.len() as u32,
+                allowed: (scales as u32, scales as u32),
+            }));
+        }
         let mut header = self.header(names.len())?;
         let mut body = Writer::default();
         body.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
+        let scales = self.scales.iter().flat_map(|scale| scale.to_words());
+        body.i32s(scales.map(|word| word as i32));
         let layers = self.recurrent_content().chain(self.dense_content());
         for (place, (index, layer)) in layers.enumerate() {
             layer.check_weights().map_err(|error| {
@@ -142,7 +156,6 @@ impl ModelFile {
             scratch_blocks: fitted("scratch blocks", buffers.scratch)?,
             // Names beyond this make the file too long.
             names_bytes: names_bytes as u32,
-            output_exponent: self.output_exponent,
             reserved: 0,
             hidden_blocks: fitted("hidden blocks", buffers.hidden)?,
         })
@@ -177,9 +190,11 @@ impl From<&Model<'_>> for ModelFile {
         Self {
             task: model.task(),
             mode: model.mode(),
-            output_exponent: model.output_exponent(),
             channels: (0..model.inputs())
                 .filter_map(|j| model.input_channel(j))
+                .collect(),
+            scales: (0..model.scales.len())
+                .map(|r| model.output_scale(r))
                 .collect(),
             recurrent: (model.recurrent_layers().iter())
                 .map(Recurrent::from)

@@ -10,7 +10,7 @@ use crate::task::{Mode, Task};
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
 /// The version that this engine reads and writes.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Bytes of the checksum at the end of a file.
 pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
@@ -46,10 +46,8 @@ pub struct Header {
     pub scratch_blocks: u16,
     /// 24..28: bytes of the names with their padding.
     pub names_bytes: u32,
-    /// 28: in linear tasks `real = y · 2^exponent`.
-    pub output_exponent: i8,
-    /// 29: zero.
-    pub reserved: u8,
+    /// 28..30: zero.
+    pub reserved: u16,
     /// 30..32: hidden blocks, Σ ⌈H/4⌉ of int16 and ⌈H/8⌉ of int8 layers.
     pub hidden_blocks: u16,
 }
@@ -71,7 +69,7 @@ impl Header {
             MAX_RECURRENT_LAYERS,
         )?;
         layers("dense layers", header.dense_layers, MAX_DENSE_LAYERS)?;
-        in_range("reserved header byte", header.reserved.into(), 0, 0)?;
+        in_range("reserved header bytes", header.reserved.into(), 0, 0)?;
         Ok(header)
     }
 

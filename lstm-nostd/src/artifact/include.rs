@@ -3,6 +3,7 @@
 use core::mem::offset_of;
 
 use super::{Header, MAGIC};
+use crate::task::Task;
 
 /// The sizes that a model file's header states; [`Model::parse`](crate::Model::parse) checks them
 /// against its layers.
@@ -44,6 +45,18 @@ impl Sizes {
     }
 }
 
+/// What the outputs of a model file mean, read at compile time.
+///
+/// # Panics
+/// When the file's header has no such task, which stops the build.
+#[doc(hidden)]
+pub const fn task_of_file(file: &[u8]) -> Task {
+    match Task::from_code(file[offset_of!(Header, task)]) {
+        Some(task) => task,
+        None => panic!("the model file has an unknown task: export one for this engine"),
+    }
+}
+
 const fn u16_at(file: &[u8], at: usize) -> usize {
     u16::from_le_bytes([file[at], file[at + 1]]) as usize
 }
@@ -56,6 +69,7 @@ const fn u16_at(file: &[u8], at: usize) -> usize {
 /// # fn main() -> Result<(), lstm_nostd::ArtifactError> {
 /// let model: digits::Model = digits::load()?;     // checks the whole file once
 /// let mut state = digits::State::new();           // sized at compile time
+/// assert_eq!(digits::TASK, lstm_nostd::Task::Softmax);
 /// let raw = [0; digits::SIZES.inputs];
 /// let outputs = model.step(&mut state, &raw);     // [I16F16; digits::SIZES.outputs]
 /// # Ok(())
@@ -77,6 +91,8 @@ macro_rules! include_model {
             /// The model's sizes.
             pub const SIZES: $crate::artifact::Sizes =
                 $crate::artifact::Sizes::of_file(include_bytes!($path));
+            /// What the outputs mean.
+            pub const TASK: $crate::Task = $crate::artifact::task_of_file(include_bytes!($path));
             /// The model's type.
             pub type Model = $crate::FixedModel<
                 'static,

@@ -10,7 +10,9 @@ use super::layer::{Place, View};
 use crate::kernels::DenseParameters;
 use crate::layers::RecurrentLayer;
 use crate::layers::input::ChannelWords;
+use crate::layers::output::{OutputScale, ScaleWords};
 use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, Model, names};
+use crate::task::Task;
 
 const MAX_INPUT_SHIFT: u8 = 31;
 
@@ -30,6 +32,10 @@ impl<'m> Model<'m> {
         let (task, mode) = (header.task()?, header.mode()?);
         let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
         let channels = channels(&mut reader, inputs)?;
+        let scales = match task {
+            Task::Linear => scales(&mut reader, outputs)?,
+            Task::Sigmoid | Task::Softmax => &[],
+        };
         let layers = Layers::read(&mut reader, header)?;
         let buffers = layers.buffers(inputs);
         exactly("outputs", outputs, layers.output.outputs)?;
@@ -45,10 +51,10 @@ impl<'m> Model<'m> {
         Ok(Self {
             task,
             mode,
-            output_exponent: header.output_exponent,
             outputs,
             buffers,
             channels,
+            scales,
             recurrent: layers.recurrent,
             dense: layers.dense,
             output: layers.output,
@@ -118,14 +124,41 @@ fn channels<'m>(
     inputs: usize,
 ) -> Result<&'m [ChannelWords], ArtifactError> {
     let channels: &[ChannelWords] = reader.slice(inputs)?;
-    for [_, mult, word] in channels {
-        // The third word holds shift, fraction bits and two zero bytes; a mult is not negative.
+    for [_, _, mult, word] in channels {
+        // The last word holds shift, fraction bits and two zero bytes; a mult is not negative.
         let (mult, word) = (*mult as u32, *word as u32);
         in_range("input channel", word >> 16, 0, 0)?;
         in_range("input shift", word & 0xff, 0, MAX_INPUT_SHIFT.into())?;
         in_range("input mult", mult, 0, i32::MAX as u32)?;
     }
     Ok(channels)
+}
+
+/// What the outputs of a linear model mean.
+fn scales<'m>(reader: &mut Reader<'m>, outputs: usize) -> Result<&'m [ScaleWords], ArtifactError> {
+    let scales: &[ScaleWords] = reader.slice(outputs)?;
+    for words in scales {
+        let [_, high, word] = *words;
+        let OutputScale { offset, exponent } = OutputScale::from_words(*words);
+        in_range("output scale", word >> 16, 0, 0)?;
+        let most = u32::from(OutputScale::MAX_EXPONENT.unsigned_abs());
+        in_range(
+            "output exponent's magnitude",
+            exponent.unsigned_abs().into(),
+            0,
+            most,
+        )?;
+        if offset.unsigned_abs() > OutputScale::MAX_OFFSET {
+            // The upper half says by how much.
+            let allowed = (0, (OutputScale::MAX_OFFSET >> 32) as u32);
+            return Err(ArtifactError::Field {
+                field: "upper half of an output offset",
+                found: high,
+                allowed,
+            });
+        }
+    }
+    Ok(scales)
 }
 
 fn check_names(bytes: &[u8], count: usize) -> Result<(), ArtifactError> {

@@ -7,6 +7,7 @@ use core::cmp::Ordering;
 use super::{Dense, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
+use crate::layers::output::OutputScale;
 use crate::task::{Mode, Task};
 
 /// The shape of a random model, and the seed of its numbers.
@@ -50,13 +51,19 @@ impl RandomModel {
             let shift = random.below(12) as u8;
             // Raw values of ±2²⁰ span several times the range of the first layer's inputs.
             InputChannel {
-                mean: random.within(1 << 24),
+                mean: random.within(1 << 20),
+                fraction: random.within(1 << shift),
                 mult: random.below(1 << (30 - u32::from(shift))) as i32 >> (16 - first.bits()),
                 shift,
                 frac_bits: random.below(20) as u8,
             }
         });
         let channels: Vec<_> = channels.collect();
+        let scales = (0..self.outputs).map(|_| OutputScale {
+            offset: i64::from(random.within(1 << 30)) << random.below(32),
+            exponent: random.within(40) as i16,
+        });
+        let scales: Vec<_> = scales.collect();
         let mut below = (self.inputs, first);
         let mut recurrent = Vec::new();
         for &hidden in &self.hidden {
@@ -73,8 +80,8 @@ impl RandomModel {
         ModelFile {
             task: Task::Linear,
             mode: Mode::SequenceToSequence,
-            output_exponent: 0,
             channels,
+            scales,
             recurrent,
             dense,
             input_names: (0..self.inputs).map(|j| format!("in{j}")).collect(),

@@ -1,28 +1,33 @@
 //! Normalisation of raw inputs on the device.
 //!
 //! ```text
-//! x_j = sat(mul_high(sat32((raw_j << shift_j) − mean_j), mult_j))                          (I)
+//! d_j = sat32(raw_j − mean_j) << shift_j                      the shift saturates
+//! x_j = sat(mul_high(sat32(d_j − fraction_j), mult_j))                                     (I)
 //! ```
 //!
 //! The result has the width of the first layer: int16, or int8 in −127..=127.
 //!
-//! One multiplication subtracts the mean, divides by the deviation and applies the input scale.
+//! The mean is taken off before the shift, in the raw value's own units, so that 10⁹ ± 14 keeps as many steps a
+//! deviation as 0 ± 14 does. What is left of the mean is taken off after the shift. One multiplication divides by
+//! the deviation and applies the input scale. Nothing wraps: a value that is too far from the mean is clamped.
 
 use crate::kernels::{Activation, Block, Width, lanes_mut};
 use crate::requant::{mul_high, saturating_shift_left};
 
-/// One channel of the input stage as it lies in a model file: `mean`, `mult`, and a word whose
+/// One channel of the input stage as it lies in a model file: `mean`, `fraction`, `mult`, and a word whose
 /// lowest byte is `shift` (0..=31) and whose second byte is the raw value's fraction bits.
-pub type ChannelWords = [i32; 3];
+pub type ChannelWords = [i32; 4];
 
 /// The integers that normalise one input channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputChannel {
-    /// In units of the shifted raw value.
+    /// The whole part of the mean, in units of the raw value.
     pub mean: i32,
-    /// From the shifted raw value's units to the first layer's; not negative.
+    /// What is left of the mean, in units of the shifted difference.
+    pub fraction: i32,
+    /// From the shifted difference's units to the first layer's; not negative.
     pub mult: i32,
-    /// Left shift of the raw value, 0..=31.
+    /// Left shift of the difference, 0..=31.
     pub shift: u8,
     /// Fraction bits of the raw value: `real = raw / 2^frac_bits`.
     pub frac_bits: u8,
@@ -33,15 +38,17 @@ impl InputChannel {
     pub const fn to_words(self) -> ChannelWords {
         [
             self.mean,
+            self.fraction,
             self.mult,
             self.shift as i32 | (self.frac_bits as i32) << 8,
         ]
     }
 
-    /// From a model file, whose upper two bytes of the third word are zero.
-    pub const fn from_words([mean, mult, word]: ChannelWords) -> Self {
+    /// From a model file, whose upper two bytes of the last word are zero.
+    pub const fn from_words([mean, fraction, mult, word]: ChannelWords) -> Self {
         Self {
             mean,
+            fraction,
             mult,
             shift: word as u8,
             frac_bits: (word >> 8) as u8,
@@ -52,8 +59,26 @@ impl InputChannel {
     #[inline(always)]
     pub fn normalise<A: Activation>(self, raw: i32) -> A {
         // The mask changes nothing in a parsed model and shows that the shift is in range.
-        let shifted = saturating_shift_left(raw, u32::from(self.shift & 31));
-        A::saturate(mul_high(shifted.saturating_sub(self.mean), self.mult))
+        let shift = u32::from(self.shift & 31);
+        let difference = saturating_shift_left(raw.saturating_sub(self.mean), shift);
+        A::saturate(mul_high(
+            difference.saturating_sub(self.fraction),
+            self.mult,
+        ))
+    }
+
+    /// Whether (I) clamps `raw`: for an input of `width`, it is too far from the mean.
+    pub fn clamps(self, raw: i32, width: Width) -> bool {
+        let difference = i64::from(raw) - i64::from(self.mean);
+        // At most 2⁶³, which saturates.
+        let shifted = difference.saturating_mul(1 << (self.shift & 31));
+        let exact = shifted.saturating_sub(self.fraction.into());
+        let Ok(exact) = i32::try_from(exact) else {
+            return true;
+        };
+        let x = mul_high(exact, self.mult);
+        let end = (1 << (width.bits() - 1)) - 1;
+        x > end || x < -end - i32::from(width == Width::Int16)
     }
 }
 
@@ -69,5 +94,61 @@ pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [
 fn normalise_lanes<A: Activation>(channels: &[ChannelWords], raw: &[i32], x: &mut [A]) {
     for ((words, raw), x) in channels.iter().zip(raw).zip(x) {
         *x = InputChannel::from_words(*words).normalise(*raw);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Mostly near the ends of i32, where sums would wrap.
+    fn any_i32() -> impl Strategy<Value = i32> {
+        prop_oneof![
+            any::<i32>(),
+            (-3i32..=3).prop_map(|d| i32::MAX.wrapping_add(d)),
+            -70_000i32..70_000
+        ]
+    }
+
+    fn channels() -> impl Strategy<Value = InputChannel> {
+        (any_i32(), any_i32(), 0..=i32::MAX, 0u8..=31).prop_map(|(mean, fraction, mult, shift)| {
+            InputChannel {
+                mean,
+                fraction,
+                mult,
+                shift,
+                frac_bits: 0,
+            }
+        })
+    }
+
+    proptest! {
+        /// (I) in whole numbers of any size: what it clamps stands at an end, what it does not is exact.
+        #[test]
+        fn clamped_values_are_those_that_stand_at_an_end(channel in channels(), raw in any_i32()) {
+            let shifted = (i128::from(raw) - i128::from(channel.mean)) << channel.shift;
+            let exact = ((shifted - i128::from(channel.fraction)) * i128::from(channel.mult) + (1 << 31)) >> 32;
+            let found = channel.normalise::<i16>(raw);
+            if channel.clamps(raw, Width::Int16) {
+                let beyond = i128::from(found).abs() <= exact.abs();
+                prop_assert!(beyond && found.signum() == exact.signum() as i16 || found == 0, "{found} {exact}");
+            } else {
+                prop_assert_eq!(i128::from(found), exact);
+            }
+            let narrow = channel.normalise::<i8>(raw);
+            if !channel.clamps(raw, Width::Int8) {
+                prop_assert_eq!(i128::from(narrow), exact);
+            }
+        }
+
+        /// The same difference from the mean gives the same input, wherever the mean lies.
+        #[test]
+        fn a_constant_changes_nothing(channel in channels(), distance in -1000i32..1000, mean in -2_000_000_000..2_000_000_000) {
+            let near = InputChannel { mean: 0, ..channel };
+            let far = InputChannel { mean, ..channel };
+            prop_assert_eq!(far.normalise::<i16>(mean + distance), near.normalise::<i16>(distance));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The stages of a model: raw inputs to layer inputs, recurrent layers, dense layers.
+//! The stages of a model: raw inputs to layer inputs, recurrent layers, dense layers, outputs to real units.
 //!
 //! Each is a view of a model file with a function that advances or evaluates it; the arithmetic is
 //! in [`crate::kernels`].
@@ -6,6 +6,7 @@
 pub mod dense;
 pub mod input;
 pub mod lstm;
+pub mod output;
 pub mod recurrent;
 
 pub use recurrent::{RecurrentLayer, UnitStep};

@@ -136,9 +136,9 @@ fn judged(
         ),
         Ending::Finished | Ending::Early => {}
     }
-    let network = fitted.in_target_units(state.chosen().clone());
     let inputs = fitted.normalised_inputs(&judged);
-    let score = score(&judged, &network.outputs(&views(&inputs)));
+    let outputs = state.chosen().outputs(&views(&inputs));
+    let score = score(&judged, &fitted.in_real_units(outputs));
     eprintln!("fold {number} of {count}: {}", score.describe());
     Ok(JudgedFold {
         fold: number,

@@ -18,6 +18,7 @@ use super::table::percent;
 use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
+use crate::integers::clamped::{self, ClampedInput};
 use crate::integers::stream;
 use crate::run::Run;
 
@@ -66,6 +67,8 @@ struct Evaluated {
     criterion: Option<Judgement>,
     /// The sequences end to end.
     stream: Option<StreamResult>,
+    /// Channels with values that the integers cannot hold, on the host as on a device.
+    clamped_inputs: Vec<ClampedInput>,
     /// The same integers on a device.
     device: Option<DeviceResult>,
 }
@@ -96,9 +99,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,
         _ => args.device.refuse_without_model(&args.model)?,
     };
+    let clamped_inputs = (model.as_ref())
+        .map(|model| clamped::count(model, &data.recordings()))
+        .unwrap_or_default();
     let forms = (source.run.as_ref(), model.as_ref());
     let evaluated = Evaluated {
         stream: args.stream.evaluate(forms, (&name, &data))?,
+        clamped_inputs,
         device,
         sequences: data.len(),
         criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),
@@ -222,6 +229,7 @@ fn text(evaluated: &Evaluated) -> String {
             percent(criterion.correct as f64 / criterion.sequences.max(1) as f64)
         );
     }
+    text += &clamped::to_text(&evaluated.clamped_inputs);
     if let Some(stream) = &evaluated.stream {
         text += &stream.to_text();
     }

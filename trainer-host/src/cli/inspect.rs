@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use lstm_nostd::Model;
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::{Model, OutputScale, Task};
 use serde::Serialize;
 
 use super::Printer;
@@ -38,19 +38,27 @@ struct Inspected {
     mode: &'static str,
     inputs: Vec<Channel>,
     outputs: Vec<String>,
+    /// Of each value; none for classes.
+    output_scales: Vec<Scale>,
     layers: Vec<Layer>,
     state_bytes: usize,
     scratch_bytes: usize,
     macs_per_step: usize,
     cores: Vec<Footprint>,
     golden_steps: usize,
-    output_exponent: i8,
 }
 
 #[derive(Debug, Serialize)]
 struct Channel {
     name: String,
     frac_bits: u8,
+}
+
+/// A value is (offset + raw output) · 2^exponent.
+#[derive(Debug, Serialize)]
+struct Scale {
+    offset: i64,
+    exponent: i16,
 }
 
 #[derive(Debug, Serialize)]
@@ -184,14 +192,25 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
             })
             .collect(),
         outputs: model.output_names().map(str::to_owned).collect(),
+        output_scales: output_scales(model),
         macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
         layers,
         cores: Vec::new(),
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
-        output_exponent: model.output_exponent(),
     }
+}
+
+fn output_scales(model: &Model<'_>) -> Vec<Scale> {
+    let values = match model.task() {
+        Task::Linear => model.outputs(),
+        Task::Sigmoid | Task::Softmax => 0,
+    };
+    (0..values)
+        .map(|o| model.output_scale(o))
+        .map(|OutputScale { offset, exponent }| Scale { offset, exponent })
+        .collect()
 }
 
 /// All layers, first to last.
@@ -249,6 +268,14 @@ fn text(model: &Inspected) -> String {
             bits => format!("{} (raw = value · 2^{bits})", channel.name),
         })
         .collect();
+    let outputs: Vec<String> = (model.outputs.iter().enumerate())
+        .map(|(o, name)| match model.output_scales.get(o) {
+            Some(Scale { offset, exponent }) => {
+                format!("{name} (value = (raw {offset:+}) · 2^{exponent})")
+            }
+            None => name.clone(),
+        })
+        .collect();
     format!(
         "model file     {} bytes of flash, {} golden steps\n\
          weights        in {} order\n\
@@ -267,7 +294,7 @@ fn text(model: &Inspected) -> String {
         model.task,
         model.mode,
         inputs.join(", "),
-        model.outputs.join(", "),
+        outputs.join(", "),
         layers_table(&model.layers),
         cores_table(&model.cores),
     )

@@ -9,6 +9,7 @@ use super::Printer;
 use super::run_data::RunData;
 use super::table::{percent, table};
 use crate::files::atomic;
+use crate::integers::clamped;
 use crate::network::schemes::Schemes;
 use crate::quantise::Rounding;
 use crate::quantise::magnitudes::Clipping;
@@ -140,6 +141,9 @@ fn text(report: &QuantisationReport) -> String {
         noise_table(report),
         report.comparison.to_text(report.part),
     ];
+    if !report.clamped_inputs.is_empty() {
+        sections.push(clamped::to_text(&report.clamped_inputs));
+    }
     if let Some(reference) = &report.reference {
         sections.push(format!(
             "The f32 network is the one of {}.\n",

@@ -124,7 +124,8 @@ impl Normalisation {
     /// The inverse of (N1) on one step, `[I]`.
     pub fn invert_row(&self, mut row: ArrayViewMut1<'_, f32>) {
         for ((value, mean), deviation) in row.iter_mut().zip(&self.mean).zip(&self.deviation) {
-            *value = *value * deviation + mean;
+            // In f64, so that a large mean is rounded once.
+            *value = (f64::from(*value) * f64::from(*deviation) + f64::from(*mean)) as f32;
         }
     }
 

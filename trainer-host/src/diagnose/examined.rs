@@ -7,12 +7,15 @@ use lstm_nostd::Model;
 use super::activity::LayerActivity;
 use super::fit::Fit;
 use super::quantisation::Integers;
+use super::requantising::{Tried, Way};
 use super::streams::StreamCheck;
 use crate::data::{Dataset, Parts, views};
 use crate::evaluate::compare;
 use crate::integers::layer_error;
+use crate::integers::output_error;
 use crate::integers::stream;
 use crate::quantise::calibrate::evenly_spaced;
+use crate::run::choose::choose;
 use crate::run::integers::{self, RunIntegersError};
 use crate::run::{METRICS, Run, RunConfig, RunError, read_log};
 use crate::train::EpochRecord;
@@ -163,31 +166,40 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
         Some(validation) => ("validation", validation),
         None => ("training", &data.train),
     };
-    let found = stream::outputs(&model, &judged.recordings());
+    let exact = run.outputs(judged);
+    let compared = |model: &Model<'_>| {
+        let found = stream::outputs(model, &judged.recordings());
+        compare(judged, &exact, &found)
+    };
     let all: Vec<usize> = (0..data.train.len()).collect();
-    let compared = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
-    let steps: usize = compared
-        .sequences
-        .iter()
-        .map(|sequence| sequence.nrows())
-        .sum();
-    let normalised = run.fitted.normalised_inputs(&compared);
-    Ok(Some(Integers {
+    let few = data.train.select(&evenly_spaced(&all, COMPARED_SEQUENCES));
+    let steps: usize = few.sequences.iter().map(|s| s.nrows()).sum();
+    let normalised = run.fitted.normalised_inputs(&few);
+    let (normalised, real) = (views(&normalised), few.recordings());
+    let network = &run.network;
+    let units = output_error::Units {
+        inputs: &run.fitted.inputs,
+        targets: run.fitted.targets.as_ref(),
+    };
+    let hidden = network.config.hidden.iter();
+    let mut integers = Integers {
         part,
-        comparison: compare(judged, &run.outputs(judged), &found),
-        layers: layer_error::measure(
-            &run.network,
-            &model,
-            &views(&normalised),
-            &compared.recordings(),
-        ),
-        cells: run
-            .network
-            .config
-            .hidden
-            .iter()
-            .map(|units| units * steps)
-            .collect(),
+        comparison: compared(&model),
+        layers: layer_error::measure(network, &model, &normalised, &real),
+        cells: hidden.map(|units| units * steps).collect(),
+        stages: output_error::measure(network, &model, (&normalised, &real), units),
         schemes: model.schemes().collect(),
-    }))
+        tried: Vec::new(),
+    };
+    if run.config.train.qat.is_none() && integers.finding().is_some() {
+        let try_out = |way: Way| -> Option<Tried> {
+            let validation = data.validation.as_ref();
+            let (run, request) = (run.network_and_fit(), &way.request);
+            let chosen = choose(run, &data.train, validation, request).ok()?;
+            let model = Model::parse(&chosen.bytes).ok()?;
+            Some(way.tried(&compared(&model)))
+        };
+        integers.tried = integers.ways().into_iter().filter_map(try_out).collect();
+    }
+    Ok(Some(integers))
 }

@@ -13,11 +13,11 @@
 //! | `data.rs`, `outliers.rs` | sizes of the parts, the channels, values that are far from all others |
 //! | `baselines.rs` | simpler methods that are better |
 //! | `streams.rs` | the sequences end to end, without a reset |
-//! | `quantisation.rs` | integers against f32 |
+//! | `quantisation.rs`, `requantising.rs` | integers against f32, and other ways to quantise |
 //!
 //! ```text
 //! finding, guess → fit, activity → curves → gates, gradients, overfitting → learning_rate → learning_curve
-//! finding, fit, activity → units, classes, outliers, data, baselines, streams, quantisation → examined → mod
+//! finding, fit, activity → units, classes, outliers, data, baselines, streams, (quantisation, requantising) → examined → mod
 //! ```
 //!
 //! Each file is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
@@ -39,6 +39,7 @@ mod learning_rate;
 mod outliers;
 mod overfitting;
 mod quantisation;
+mod requantising;
 mod streams;
 mod units;
 
@@ -53,6 +54,7 @@ pub use finding::{Command, Figure, Finding, Kind, Lever, Limit, Severity};
 pub use fit::{Fit, PartFit};
 
 pub use quantisation::Integers;
+pub use requantising::Tried;
 pub use streams::StreamCheck;
 
 use crate::data::Options;

@@ -74,6 +74,8 @@ pub fn write_run(
         offset: Vec::new(),
     };
     let train = &data.parts.train;
+    let inputs = (assembled.inputs.clone()).unwrap_or_else(|| unchanged(channels));
+    let raw = raw_formats(train, &inputs.real_means());
     let fitted = Fitted {
         origin: NetworkOrigin::Imported {
             file: file.to_owned(),
@@ -82,11 +84,8 @@ pub fn write_run(
         network: network.config.clone(),
         targets: (!data.schema.task.is_class()).then(|| unchanged(outputs)),
         schema: data.schema,
-        inputs: assembled
-            .inputs
-            .clone()
-            .unwrap_or_else(|| unchanged(channels)),
-        raw: raw_formats(train).map_err(|error| Problem::Open(error.to_string()).within(file))?,
+        inputs,
+        raw: raw.map_err(|error| Problem::Open(error.to_string()).within(file))?,
     };
     let lock = FolderLock::take(folder)?;
     data.config.create(&fitted, &lock, overwrite)?;

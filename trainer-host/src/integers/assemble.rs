@@ -7,7 +7,7 @@ use lstm_nostd::kernels::Width;
 use crate::data::{Dataset, Recording};
 use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::stream::{Stream, raw_sequence};
-use crate::network::NetworkConfig;
+use crate::network::{Head, NetworkConfig};
 use crate::quantise::QuantisedNetwork;
 
 /// Steps that are stored for the device's self-test, at most.
@@ -31,12 +31,12 @@ pub enum DataLimit {
     },
 }
 
-/// The raw format of every channel; refuses data whose values or names no model file holds, before a
+/// The raw format of every channel, whose `means` are the device's; refuses data whose values or names no model file holds, before a
 /// network is trained on it.
 ///
 /// # Errors
 /// [`DataLimit`], with the channel or name.
-pub fn raw_formats(train: &Dataset) -> Result<Vec<InputFormat>, DataLimit> {
+pub fn raw_formats(train: &Dataset, means: &[f64]) -> Result<Vec<InputFormat>, DataLimit> {
     let mut names = train.channels.iter().chain(&train.outputs);
     if let Some(name) = names.find(|name| name.len() > MAX_NAME_BYTES) {
         return Err(DataLimit::LongName {
@@ -44,7 +44,7 @@ pub fn raw_formats(train: &Dataset) -> Result<Vec<InputFormat>, DataLimit> {
             bytes: name.len(),
         });
     }
-    Ok(choose_formats(&train.channels, &train.recordings())?)
+    Ok(choose_formats(&train.channels, &train.recordings(), means)?)
 }
 
 /// How real values become the first layer's inputs, channel by channel.
@@ -82,8 +82,15 @@ pub fn assemble(
     let mut file = ModelFile {
         task: config.head.into(),
         mode: config.mode.into(),
-        output_exponent: quantised.output_exponent,
         channels,
+        scales: match config.head {
+            Head::Linear => quantised
+                .outputs
+                .iter()
+                .map(|output| output.scale)
+                .collect(),
+            Head::Sigmoid | Head::Softmax => Vec::new(),
+        },
         recurrent: quantised.recurrent_content(),
         dense: quantised.dense.clone(),
         input_names: input_names.to_vec(),

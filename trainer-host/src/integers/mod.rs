@@ -1,13 +1,15 @@
 //! A quantised network on the host: put together, run as the chip runs it, and held against f32.
 //!
 //! ```text
-//! input_format → stream → endless, assemble, layer_error, unit_trace, disagreement
+//! input_format → stream → endless, assemble, layer_error, output_error, unit_trace, disagreement, clamped
 //! ```
 
 pub mod assemble;
+pub mod clamped;
 pub mod disagreement;
 pub mod endless;
 pub mod input_format;
 pub mod layer_error;
+pub mod output_error;
 pub mod stream;
 pub mod unit_trace;

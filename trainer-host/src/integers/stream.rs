@@ -2,7 +2,7 @@
 
 use lstm_nostd::kernels::{RecurrentRows, Width, lanes};
 use lstm_nostd::layers::UnitStep;
-use lstm_nostd::{Block, I16F16, Mode, Model, RecurrentLayer};
+use lstm_nostd::{Block, I16F16, Mode, Model, OutputScale, RecurrentLayer};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -121,20 +121,61 @@ pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
     rows
 }
 
-/// Outputs of `model` for sequences of real values, each `[T, I]`: `[1, O]` after the last step for
-/// sequence to one, `[T, O]` otherwise; linear outputs with their exponent applied.
+/// Outputs of `model` for sequences of real values, each `[T, I]`, in real units: `[1, O]` after the last step
+/// for sequence to one, `[T, O]` otherwise.
 pub fn outputs(model: &Model<'_>, sequences: &[Recording<'_>]) -> Outputs {
+    distances(model, sequences, &vec![0.0; model.outputs()])
+}
+
+/// [`outputs`] less `means`, `[O]`, which are taken off before f32 could lose what is left.
+pub fn distances(model: &Model<'_>, sequences: &[Recording<'_>], means: &[f64]) -> Outputs {
     let formats = input_formats(model);
     sequences
         .par_iter()
-        .map(|sequence| real_outputs(model, &run(model, &raw_sequence(&formats, *sequence))))
+        .map(|sequence| {
+            let bits = run(model, &raw_sequence(&formats, *sequence));
+            in_real_units(model, &bits, means)
+        })
         .collect()
 }
 
 /// Bits of Q15.16, `[T][O]`, to real values.
 pub fn real_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f32> {
-    let unit = 2f64.powi(i32::from(model.output_exponent()) - 16);
-    Array2::from_shape_fn((bits.len(), model.outputs()), |(t, o)| {
-        (f64::from(bits[t][o]) * unit) as f32
+    in_real_units(model, bits, &vec![0.0; model.outputs()])
+}
+
+/// (V) of the engine's outputs, less `means`; without them what `Model::value` gives on a device.
+fn in_real_units(model: &Model<'_>, bits: &[Vec<i32>], means: &[f64]) -> Array2<f32> {
+    let scales: Vec<(OutputScale, f64)> = (0..model.outputs())
+        .map(|o| model.output_scale(o))
+        .map(|scale| (scale, 2f64.powi(scale.exponent.into())))
+        .collect();
+    Array2::from_shape_fn((bits.len(), scales.len()), |(t, o)| {
+        let (scale, unit) = scales[o];
+        let whole = scale.whole(I16F16::from_bits(bits[t][o]));
+        (whole as f64 * unit - means[o]) as f32
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use lstm_nostd::artifact::RandomModel;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The host's real units are the device's.
+        #[test]
+        fn real_outputs_are_the_engine_s_values(seed in any::<u64>(), bits in prop::array::uniform3(any::<i32>())) {
+            let shape = RandomModel { inputs: 1, hidden: vec![1], outputs: 3, seed, ..RandomModel::default() };
+            let file = shape.build().to_bytes().unwrap();
+            let model = Model::parse(&file).unwrap();
+            let found = real_outputs(&model, &[bits.to_vec()]);
+            for (o, bits) in bits.into_iter().enumerate() {
+                let value = model.value(o, I16F16::from_bits(bits));
+                prop_assert!((found[[0, o]] - value).abs() <= value.abs() * f32::EPSILON, "{found} {value}");
+            }
+        }
+    }
 }

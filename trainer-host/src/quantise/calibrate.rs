@@ -33,8 +33,54 @@ pub struct Calibration {
     pub recurrent: Vec<RecurrentRanges>,
     /// Values after each hidden dense layer's ReLU, first to last.
     pub dense: Vec<Magnitudes>,
-    /// Largest magnitude of any output before the head.
-    pub output_max: f64,
+    /// Of each output before the head, `[O]`.
+    pub outputs: Vec<OutputRange>,
+}
+
+/// The values that one output took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputRange {
+    /// The least one.
+    pub least: f64,
+    /// The greatest one.
+    pub greatest: f64,
+}
+
+impl OutputRange {
+    const NOTHING: Self = Self {
+        least: f64::INFINITY,
+        greatest: f64::NEG_INFINITY,
+    };
+
+    fn of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Self {
+        let values = values.into_iter().map(|value| f64::from(*value));
+        values.fold(Self::NOTHING, |range, value| {
+            range.merged(Self {
+                least: value,
+                greatest: value,
+            })
+        })
+    }
+
+    fn merged(self, other: Self) -> Self {
+        Self {
+            least: self.least.min(other.least),
+            greatest: self.greatest.max(other.greatest),
+        }
+    }
+
+    /// The middle; 0 of no values.
+    pub fn centre(self) -> f64 {
+        if self.least > self.greatest {
+            return 0.0;
+        }
+        self.least / 2.0 + self.greatest / 2.0
+    }
+
+    /// The largest distance from the middle; 0 of no values.
+    pub fn reach(self) -> f64 {
+        (self.greatest / 2.0 - self.least / 2.0).max(0.0)
+    }
 }
 
 impl Calibration {
@@ -88,7 +134,7 @@ impl Observed {
             calibration: Calibration {
                 recurrent: recurrent.collect(),
                 dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
-                output_max: 0.0,
+                outputs: vec![OutputRange::NOTHING; network.config.outputs],
             },
             steps: 0.0,
         }
@@ -127,9 +173,7 @@ impl Observed {
                 values = dense.values(&values);
             }
         }
-        seen.calibration.output_max = values
-            .iter()
-            .fold(0.0, |max, y| f64::from(y.abs()).max(max));
+        seen.calibration.outputs = values.columns().into_iter().map(OutputRange::of).collect();
         seen
     }
 
@@ -144,7 +188,9 @@ impl Observed {
             mine.cell.merge(&theirs.cell);
         }
         merge_all(&mut mine.dense, &theirs.dense);
-        mine.output_max = mine.output_max.max(theirs.output_max);
+        for (mine, theirs) in mine.outputs.iter_mut().zip(&theirs.outputs) {
+            *mine = mine.merged(*theirs);
+        }
     }
 
     fn finish(mut self) -> Calibration {

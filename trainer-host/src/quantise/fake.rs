@@ -14,6 +14,7 @@ use ndarray::{Array1, Array2};
 use super::{Q15, QuantisedNetwork, RecurrentIntegers};
 use crate::network::{DenseLayer, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
+use crate::quantise::output::OutputFormat;
 
 /// A network whose weights are those of integers.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,25 +81,27 @@ impl QuantisedNetwork {
         (self.dense.iter().zip(&self.dense_range).enumerate())
             .map(|(l, (layer, input_range))| {
                 let full_scale = 2f64.powi(layer.scheme.width().bits() as i32 - 1);
-                let (units, grow) = match self.relu_range.get(l) {
-                    Some(range) => (full_scale / range, 1.0),
-                    None => (65_536.0, 2f64.powi(i32::from(self.output_exponent))),
+                let is_hidden = self.relu_range.get(l);
+                let units = is_hidden.map_or(65_536.0, |range| full_scale / range);
+                let format = |r: usize| match is_hidden {
+                    Some(_) => OutputFormat::LOGIT,
+                    None => self.outputs[r],
                 };
                 let gain = 2f64.powi(32 - i32::from(layer.output_shift)) / full_scale * units;
-                let scale = |r: usize| f64::from(layer.mult[r]) / gain * grow;
+                let scale = |r: usize| f64::from(layer.mult[r]) / gain * format(r).unit();
                 DenseLayer {
                     weight: matrix(&layer.weight, |r, _| scale(r) / input_range),
-                    bias: bias(layer, |r| scale(r) / full_scale),
+                    bias: bias(layer, |r| scale(r) / full_scale, |r| format(r).centre),
                 }
             })
             .collect()
     }
 }
 
-fn bias(layer: &Dense, unit: impl Fn(usize) -> f64) -> Array1<f32> {
+fn bias(layer: &Dense, unit: impl Fn(usize) -> f64, centre: impl Fn(usize) -> f64) -> Array1<f32> {
     let values = layer.bias.iter().enumerate();
     values
-        .map(|(r, bias)| (f64::from(*bias) * unit(r)) as f32)
+        .map(|(r, bias)| (f64::from(*bias) * unit(r) + centre(r)) as f32)
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq → moments, row → recurrent (rows → lstm), dense → mod → fake
+//! magnitudes, calibrate, error, gptq → moments, row, output → recurrent (rows → lstm), dense → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -35,6 +35,7 @@ mod fake;
 mod gptq;
 pub mod magnitudes;
 mod moments;
+pub mod output;
 pub(crate) mod recurrent;
 mod row;
 
@@ -50,6 +51,7 @@ use crate::network::{DenseLayer, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
+use crate::quantise::output::OutputFormat;
 
 /// Units of Q0.15 in one.
 const Q15: f64 = 32_768.0;
@@ -63,8 +65,6 @@ const fn range_margin(width: Width) -> f64 {
 }
 /// Between int8 and int16 of the same range.
 const WIDTH_SHIFT: u8 = 8;
-/// The largest output of a linear network is brought to two to this power.
-const OUTPUT_BITS: f64 = 7.0;
 /// Smaller row scales would leave the 32-bit multiplier fewer than 13 significant bits.
 const SMALLEST_SCALE: f64 = 1.0 / 65_536.0;
 /// The bound on a row's accumulator, `docs/numerics.md`.
@@ -104,6 +104,9 @@ pub struct Plan<'a> {
     /// multiplier may need. A channel that never moved needs none: it is zero under any multiplier, and a
     /// wide range would cost the other channels their weights.
     pub smallest_input_range: &'a [f64],
+    /// What is to be added to each output of a linear network for real units, `[O]`: it is no part of the
+    /// network, and must be none of an accumulator.
+    pub output_mean: &'a [f64],
     /// How ranges and scales follow from what was observed.
     pub clipping: Clipping,
     /// How weights become integers.
@@ -125,8 +128,8 @@ pub struct QuantisedNetwork {
     pub dense_range: Vec<f64>,
     /// Range of each hidden dense layer's outputs.
     pub relu_range: Vec<f64>,
-    /// A linear network's values are the outputs times two to this power; 0 for logits.
-    pub output_exponent: i8,
+    /// Of each output, `[O]`.
+    pub outputs: Vec<OutputFormat>,
 }
 
 impl QuantisedNetwork {
@@ -145,7 +148,8 @@ impl QuantisedNetwork {
 /// When a weight or a cell leaves the integer formats.
 ///
 /// # Panics
-/// When there is not one scheme for each layer, or no sequence for a rounding that needs them.
+/// When there is not one scheme for each layer and one mean for each output, or no sequence for a rounding that
+/// needs them.
 pub fn quantise(
     network: &Network,
     calibration: &Calibration,
@@ -153,6 +157,7 @@ pub fn quantise(
     sequences: &[ArrayView2<'_, f32>],
 ) -> Result<QuantisedNetwork, QuantiseError> {
     assert_eq!(plan.schemes.len(), network.config.layer_count());
+    assert_eq!(plan.output_mean.len(), network.config.outputs);
     let (recurrent_schemes, dense_schemes) = plan.schemes.split_at(network.recurrent.len());
     let mut walk = Walk {
         network,
@@ -166,10 +171,7 @@ pub fn quantise(
             dense: Vec::new(),
             dense_range: Vec::new(),
             relu_range: Vec::new(),
-            output_exponent: match network.config.head {
-                Head::Linear => output_exponent(calibration.output_max),
-                Head::Sigmoid | Head::Softmax => 0,
-            },
+            outputs: vec![OutputFormat::LOGIT; network.config.outputs],
         },
     };
     let layers = network.config.layers();
@@ -241,17 +243,11 @@ impl Walk<'_> {
             .map(|magnitudes| magnitudes.reach(self.plan.clipping, width));
         let below = self.below.expect("a network has a recurrent layer");
         let (input_shift, range) = below.arriving(width);
-        let shrink = match relu_reach {
-            Some(_) => 1.0,
-            None => 2f32.powi(-i32::from(self.quantised.output_exponent)),
-        };
-        let scaled = DenseLayer {
-            weight: &layer.weight * shrink,
-            bias: &layer.bias * shrink,
-        };
+        let is_linear = self.network.config.head == Head::Linear;
+        let in_units = (is_linear && relu_reach.is_none()).then(|| self.in_units(layer, range));
         let job = dense::Job {
             name,
-            layer: &scaled,
+            layer: in_units.as_ref().unwrap_or(layer),
             scheme,
             clipping: self.plan.clipping,
             input_range: range,
@@ -271,6 +267,21 @@ impl Walk<'_> {
             reach: relu_reach.unwrap_or(0.0),
         });
         Ok(())
+    }
+
+    /// The output layer with each row in the unit of its output and without its centre.
+    fn in_units(&mut self, layer: &DenseLayer, input_range: f64) -> DenseLayer {
+        let mut layer = layer.clone();
+        let seen = &self.calibration.outputs;
+        for (r, (seen, mean)) in seen.iter().zip(self.plan.output_mean).enumerate() {
+            let format = OutputFormat::of(&layer, r, input_range, *seen, *mean);
+            let scaled = |value: f64| (value / format.unit()) as f32;
+            layer.bias[r] = scaled(f64::from(layer.bias[r]) - format.centre);
+            let mut row = layer.weight.row_mut(r);
+            row.mapv_inplace(|w| scaled(w.into()));
+            self.quantised.outputs[r] = format;
+        }
+        layer
     }
 }
 
@@ -303,13 +314,6 @@ fn narrowing_shift(reach: f64) -> u8 {
     (0..WIDTH_SHIFT)
         .find(|&n| reach * Q15 <= largest_integer(Width::Int8) * 2f64.powi(n.into()))
         .unwrap_or(WIDTH_SHIFT)
-}
-
-/// The exponent that brings the largest output to 2⁷..2⁸: 23 bits of it, and room for 128 times as
-/// much, in Q15.16. Its power of two is an f32.
-fn output_exponent(largest: f64) -> i8 {
-    let magnitude = largest.max(f64::MIN_POSITIVE).log2().ceil();
-    (magnitude - OUTPUT_BITS).clamp(-126.0, 126.0) as i8
 }
 
 /// The step of an int8 hidden state of this shift.

@@ -69,6 +69,10 @@ fn summary(report: &QuantisationReport) -> String {
             ),
         ],
     ];
+    rows.extend(
+        (report.clamped_inputs.iter())
+            .map(|channel| vec!["clamped inputs".into(), escape(&channel.describe())]),
+    );
     rows.extend(report.cores.iter().map(|core| {
         let estimate = format!("{} instructions, estimated", core.instructions);
         vec![format!("a step on {}", core.core), estimate]

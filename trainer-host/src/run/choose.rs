@@ -4,7 +4,7 @@
 //! ```text
 //! softmax   D = mean over rows of Σ_k p_k ln(p_k / p̂_k)                   (CH1)
 //! sigmoid   the same over every output's two chances                      (CH2)
-//! linear    D = mean of (y − ŷ)² / variance of y                          (CH3)
+//! linear    D = mean over outputs of Σ (y − ŷ)² / Σ (y − mean y)²          (CH3)
 //! ```
 //!
 //! Held out is the validation part, or every fifth training sequence where there is none. The test part
@@ -13,7 +13,7 @@
 use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 
 use crate::data::{Dataset, Recording, views};
@@ -89,6 +89,7 @@ pub struct Chosen {
 
 /// What is the same for all candidates.
 struct Trial<'a> {
+    /// With its outputs in the targets' units.
     network: &'a Network,
     fitted: &'a Fitted,
     schemes: &'a [Scheme],
@@ -103,8 +104,8 @@ struct Sequences<'a> {
     real: Vec<Recording<'a>>,
 }
 
-/// The integers of `network`, which has its outputs in real units, calibrated on `train` and chosen on what is
-/// held out of it, or on `validation`; both in real units.
+/// The integers of `network`, whose outputs are normalised, calibrated on `train` and chosen on what is held out
+/// of it, or on `validation`; both in real units.
 ///
 /// # Errors
 /// [`ChooseError`] when no way leads to integers.
@@ -117,6 +118,7 @@ pub fn choose(
     validation: Option<&Dataset>,
     request: &Request,
 ) -> Result<Chosen, ChooseError> {
+    let network = &fitted.in_target_units(network);
     let normalised = fitted.normalised_inputs(train);
     let all = Sequences::of(&normalised, train);
     let formats = fitted.raw_formats(train)?;
@@ -168,7 +170,7 @@ fn ways(request: &Request) -> Vec<(Clipping, Rounding)> {
 }
 
 impl<'a> Sequences<'a> {
-    fn of(normalised: &'a [ndarray::Array2<f32>], part: &'a Dataset) -> Self {
+    fn of(normalised: &'a [Array2<f32>], part: &'a Dataset) -> Self {
         Self {
             normalised: views(normalised),
             real: part.recordings(),
@@ -213,6 +215,7 @@ impl Trial<'_> {
         let plan = Plan {
             schemes: self.schemes,
             smallest_input_range: &self.smallest_input_range,
+            output_mean: &self.fitted.target_means(),
             clipping,
             rounding,
             equal_shifts: self.equal_shifts,
@@ -243,11 +246,12 @@ impl Trial<'_> {
         let calibration = Calibration::observe(network, &fit.normalised);
         let exact = network.outputs(&evenly_spaced(&held_out.normalised, HELD_OUT));
         let real = evenly_spaced(&held_out.real, HELD_OUT);
+        let means = self.fitted.target_means();
         let distance = |(clipping, rounding)| -> Result<f64, ChooseError> {
             let (_, file) = self.integers(clipping, rounding, &calibration, fit)?;
             let bytes = file.to_bytes()?;
             let model = Model::parse(&bytes).expect("the writer returns only what parses");
-            let found = stream::outputs(&model, &real);
+            let found = stream::distances(&model, &real, &means);
             Ok(output_distance(network.config.head, &exact, &found))
         };
         let mut best = (f64::INFINITY, ways[0]);
@@ -297,11 +301,20 @@ pub fn output_distance(head: Head, exact: &Outputs, found: &Outputs) -> f64 {
             divergence.sum::<f64>() / count
         }
         Head::Linear => {
-            let values = pairs().count().max(1) as f64;
-            let mean = pairs().map(|(a, _)| a).sum::<f64>() / values;
-            let variance = pairs().map(|(a, _)| (a - mean).powi(2)).sum::<f64>();
-            let square = pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-            square / variance.max(f64::MIN_POSITIVE)
+            let outputs = exact.first().map_or(0, Array2::ncols);
+            let share = |o: usize| {
+                let pairs = || rows().map(|(a, b)| (f64::from(a[o]), f64::from(b[o])));
+                let mean = pairs().map(|(a, _)| a).sum::<f64>() / count;
+                let variance = pairs().map(|(a, _)| (a - mean).powi(2)).sum::<f64>();
+                let square = pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+                // An output that does not vary has no deviation to judge by.
+                if variance > 0.0 {
+                    square / variance
+                } else {
+                    0.0
+                }
+            };
+            (0..outputs).map(share).sum::<f64>() / outputs.max(1) as f64
         }
     }
 }
@@ -337,6 +350,13 @@ mod tests {
             Head::Linear,
             &vec![array![[1.0], [5.0]]],
             &vec![array![[1.0], [4.0]]],
+        );
+        assert!((linear - 1.0 / 8.0).abs() < 1e-6);
+        // A second output counts by its own deviation: errors 0 and 100 against ±200.
+        let linear = output_distance(
+            Head::Linear,
+            &vec![array![[1.0, 1e5], [5.0, 1e5 + 400.0]]],
+            &vec![array![[1.0, 1e5], [4.0, 1e5 + 500.0]]],
         );
         assert!((linear - 1.0 / 8.0).abs() < 1e-6);
     }

@@ -8,6 +8,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Normalisation, Parts, Schema};
+use crate::evaluate::Outputs;
 use crate::integers::assemble::{DataLimit, raw_formats};
 use crate::integers::input_format::{InputFormat, MAX_SHIFT, RawRangeError, choose_formats};
 use crate::network::{Head, Mode, Network, NetworkConfig};
@@ -70,14 +71,15 @@ impl Fitted {
     /// # Errors
     /// When no model file holds its values or names.
     pub fn fit(config: &TrainConfig, train: &Dataset) -> Result<Self, DataLimit> {
+        let inputs = Normalisation::of_inputs(train);
         Ok(Self {
             origin: NetworkOrigin::Trained,
             data: None,
             network: config.network(train),
             schema: train.schema(),
-            inputs: Normalisation::of_inputs(train),
             targets: Normalisation::of_targets(train),
-            raw: raw_formats(train)?,
+            raw: raw_formats(train, &inputs.real_means())?,
+            inputs,
         })
     }
 
@@ -88,7 +90,11 @@ impl Fitted {
     /// For the first channel that raw integers cannot hold.
     pub fn raw_formats(&self, train: &Dataset) -> Result<Vec<InputFormat>, RawRangeError> {
         match self.raw.as_slice() {
-            [] => choose_formats(&train.channels, &train.recordings()),
+            [] => choose_formats(
+                &train.channels,
+                &train.recordings(),
+                &self.inputs.real_means(),
+            ),
             raw => Ok(raw.to_vec()),
         }
     }
@@ -128,16 +134,44 @@ impl Fitted {
         inputs.sequences
     }
 
-    /// The network with its last layer changed so that a regression's outputs are in the targets'
-    /// own units: `y · deviation + mean`.
-    pub fn in_target_units(&self, mut network: Network) -> Network {
+    /// A network's outputs in real units: `y · deviation + mean` for a regression.
+    pub fn in_real_units(&self, mut outputs: Outputs) -> Outputs {
+        if let Some(targets) = &self.targets {
+            outputs.iter_mut().for_each(|values| targets.invert(values));
+        }
+        outputs
+    }
+
+    /// The network with its last layer changed so that a regression's outputs are distances from
+    /// [`Fitted::target_means`] in the targets' own units.
+    pub fn in_target_units(&self, network: &Network) -> Network {
+        self.with_outputs(network, |value, deviation| value * deviation)
+    }
+
+    /// The inverse of [`Fitted::in_target_units`].
+    pub fn in_normalised_units(&self, network: &Network) -> Network {
+        self.with_outputs(network, |value, deviation| value / deviation)
+    }
+
+    /// The network with `change` of each weight and bias of its last layer and of the target's deviation.
+    fn with_outputs(&self, network: &Network, change: fn(f32, f32) -> f32) -> Network {
+        let mut network = network.clone();
         if let (Some(targets), Some(last)) = (&self.targets, network.dense.last_mut()) {
-            for (r, (mean, deviation)) in targets.mean.iter().zip(&targets.deviation).enumerate() {
-                last.weight.row_mut(r).mapv_inplace(|w| w * deviation);
-                last.bias[r] = last.bias[r] * deviation + mean;
+            for (r, deviation) in targets.deviation.iter().enumerate() {
+                let mut row = last.weight.row_mut(r);
+                row.mapv_inplace(|w| change(w, *deviation));
+                last.bias[r] = change(last.bias[r], *deviation);
             }
         }
         network
+    }
+
+    /// Of a regression's targets, `[O]`; 0 for classes.
+    pub fn target_means(&self) -> Vec<f64> {
+        match &self.targets {
+            Some(targets) => targets.real_means(),
+            None => vec![0.0; self.network.outputs],
+        }
     }
 
     /// Names of the outputs as a model file wants them.

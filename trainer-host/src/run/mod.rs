@@ -64,10 +64,11 @@ impl Run {
         (&self.network, &self.fitted)
     }
 
-    /// Outputs of the f32 network for `part`, whose sequences are in real units.
+    /// Outputs of the f32 network for `part`, both in real units.
     pub fn outputs(&self, part: &Dataset) -> Vec<Array2<f32>> {
         let sequences = self.fitted.normalised_inputs(part);
-        self.network.outputs(&views(&sequences))
+        let outputs = self.network.outputs(&views(&sequences));
+        self.fitted.in_real_units(outputs)
     }
 
     /// Opens the run's data, as [`RunConfig::open_data`] does.
@@ -109,7 +110,7 @@ impl Run {
     ) -> Result<Self, RunError> {
         let config = RunConfig::read(folder)?;
         let fitted = Fitted::read(folder)?;
-        let network = fitted.in_target_units(network(&config, &fitted)?);
+        let network = network(&config, &fitted)?;
         Ok(Self {
             folder: folder.to_owned(),
             config,

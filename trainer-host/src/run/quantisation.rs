@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cost::{self, Core};
 use crate::data::{Dataset, Parts, views};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
+use crate::integers::clamped::{self, ClampedInput};
 use crate::integers::disagreement::{self, Disagreements};
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
 use crate::integers::stream;
@@ -92,6 +93,8 @@ pub struct QuantisationReport {
     pub part: &'static str,
     /// Scores and agreement.
     pub comparison: Comparison,
+    /// Channels with values in that part that the integers cannot hold.
+    pub clamped_inputs: Vec<ClampedInput>,
     /// Class by class, for a classification.
     pub classes: Vec<ClassChange>,
     /// Where decisions differ.
@@ -145,6 +148,7 @@ pub fn measure(
     let comparison = compare(judged, &other.outputs(judged), &found)
         .beside(&Baselines::of_values(&data.train), judged);
     let fake = chosen.quantised.fake(&run.network.config).network;
+    let fake = run.fitted.in_normalised_units(&fake);
     let recurrent = &chosen.file.recurrent;
     Ok(QuantisationReport {
         file: files.integers,
@@ -154,6 +158,7 @@ pub fn measure(
         rounding: chosen.rounding.name(),
         candidates: chosen.candidates,
         part,
+        clamped_inputs: clamped::count(&model, &judged.recordings()),
         classes: class_changes(&comparison),
         disagreements: disagreements(run, other, &model, judged, &layers),
         comparison,

@@ -56,6 +56,7 @@ impl FakeQuantiser {
         // The input stage's multipliers have room for all but channels of extreme offsets.
         let smallest_input_range = vec![0.0; network.config.inputs];
         let plan = Plan {
+            output_mean: &vec![0.0; network.config.outputs],
             schemes: &self.schemes,
             smallest_input_range: &smallest_input_range,
             clipping: QAT_CLIPPING,

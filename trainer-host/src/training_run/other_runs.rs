@@ -29,7 +29,7 @@ pub(super) fn initial(
     let fitted = Fitted {
         origin: NetworkOrigin::Trained,
         network: network.config.clone(),
-        raw: raw_formats(train)?,
+        raw: raw_formats(train, &fitted.inputs.real_means())?,
         ..fitted
     };
     Ok(Some((fitted, network)))

@@ -8,14 +8,14 @@
 //! | `scheme` | w8a16, w8a8 or w4a16, of all layers |
 //! | `train.…`, `data.…` | that key of the configuration file |
 
-use lstm_nostd::Model;
 use lstm_nostd::artifact::{Dense, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_RECURRENT_LAYERS;
+use lstm_nostd::{Model, OutputScale};
 
 use crate::cost::{Footprint, Limits};
-use crate::network::{LayerKind, NetworkConfig, StructureError};
+use crate::network::{Head, LayerKind, NetworkConfig, StructureError};
 use crate::quantise::recurrent::empty;
 use crate::run::config_file::{ConfigError, ConfigFile};
 use crate::run::{RunConfig, RunError};
@@ -302,16 +302,17 @@ fn empty_model(
         }
     }
     let channel = InputChannel {
-        mean: 0,
         mult: 1,
-        shift: 0,
-        frac_bits: 0,
+        ..InputChannel::default()
     };
     ModelFile {
         task: network.head.into(),
         mode: network.mode.into(),
-        output_exponent: 0,
         channels: vec![channel; network.inputs],
+        scales: match network.head {
+            Head::Linear => vec![OutputScale::LOGIT; network.outputs],
+            Head::Sigmoid | Head::Softmax => Vec::new(),
+        },
         recurrent,
         dense,
         input_names: channels.to_vec(),

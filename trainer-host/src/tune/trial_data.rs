@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::trial::{TrialError, decisions};
 use super::trial_config::{TrialConfig, footprint};
 use crate::cost::{Footprint, Limits};
-use crate::data::{Dataset, Fold, Parts, SplitError};
+use crate::data::{Dataset, Fold, Normalisation, Parts, SplitError};
 use crate::integers::assemble::{GOLDEN_STEPS, raw_formats};
 use crate::run::RunConfig;
 use crate::search::SearchConfig;
@@ -61,7 +61,8 @@ impl TrialData {
             return Err(TrialError::Initial);
         }
         let parts = without_test(base)?;
-        raw_formats(&parts.train).map_err(TrainingRunError::from)?;
+        let means = Normalisation::of_inputs(&parts.train).real_means();
+        raw_formats(&parts.train, &means).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
             shape: Shape::of(&parts.train),

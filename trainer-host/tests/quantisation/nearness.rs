@@ -86,7 +86,8 @@ impl Case {
             |prefix: &str, n: usize| (0..n).map(|j| format!("{prefix}{j}")).collect::<Vec<_>>();
         let config = &self.network.config;
         let (inputs, outputs) = (names("in", config.inputs), names("out", config.outputs));
-        let formats = choose_formats(&inputs, &real).unwrap();
+        let means: Vec<f64> = self.mean.iter().map(|mean| f64::from(*mean)).collect();
+        let formats = choose_formats(&inputs, &real, &means).unwrap();
         let smallest: Vec<f64> = formats
             .iter()
             .zip(&self.deviation)
@@ -98,6 +99,7 @@ impl Case {
         let plan = Plan {
             schemes: &schemes,
             smallest_input_range: &smallest,
+            output_mean: &vec![0.0; config.outputs],
             clipping,
             rounding,
             equal_shifts: false,

@@ -78,6 +78,7 @@ impl Case {
         let calibration = Calibration::observe(&self.network, &[seen]);
         let smallest = [FORMAT.smallest_range(1.0, scheme.width()); INPUTS];
         let plan = Plan {
+            output_mean: &[0.0],
             schemes: &[scheme; 2],
             smallest_input_range: &smallest,
             clipping: Clipping::MinMax,
@@ -90,8 +91,8 @@ impl Case {
         let file = ModelFile {
             task: Task::Linear,
             mode: EngineMode::SequenceToSequence,
-            output_exponent: quantised.output_exponent,
             channels: quantised.input_range.iter().map(channel).collect(),
+            scales: vec![quantised.outputs[0].scale],
             recurrent: quantised.recurrent_content(),
             dense: quantised.dense,
             input_names: (0..INPUTS).map(|j| format!("x{j}")).collect(),

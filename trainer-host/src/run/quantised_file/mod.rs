@@ -3,7 +3,7 @@
 //!
 //! | tensor | type and shape |
 //! | --- | --- |
-//! | `input.mean`, `input.mult` | i32 `[I]` |
+//! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
 //! | `lstm.L.*` | in `lstm.rs` |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
@@ -17,9 +17,9 @@ mod lstm;
 
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::InputChannel;
 use lstm_nostd::artifact::{ModelFile, Recurrent};
 use lstm_nostd::kernels::Scheme;
+use lstm_nostd::{InputChannel, OutputScale};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -27,8 +27,9 @@ use crate::files::atomic::WriteFileError;
 use crate::files::tensors::{self, Element, Tensor, values, vector};
 use crate::network::{Head, Mode, Network};
 
-/// Of the metadata; version 1 had a list for each field of a layer, and no number.
-const FORMAT: u32 = 2;
+/// Of the metadata. Version 1 had a list for each field of a layer, and no number; version 2 had one exponent for
+/// all outputs, and shifted inputs before it took their means off.
+const FORMAT: u32 = 3;
 
 /// Why a quantised network cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +76,9 @@ struct Metadata {
     weights: String,
     head: Head,
     mode: Mode,
-    output_exponent: i8,
     inputs: Vec<Input>,
+    /// Of a linear network, `[O]`; else empty.
+    scales: Vec<Scale>,
     /// First to last.
     layers: Vec<Layer>,
     output_names: Vec<String>,
@@ -100,6 +102,14 @@ struct Input {
     name: String,
     shift: u8,
     frac_bits: u8,
+}
+
+/// How one output becomes real units.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scale {
+    offset: i64,
+    exponent: i16,
 }
 
 /// One layer, by its kind.
@@ -126,6 +136,7 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
     let channel = |of: fn(&InputChannel) -> i32| file.channels.iter().map(of).collect::<Vec<_>>();
     let mut tensors: Vec<(String, Tensor)> = vec![
         ("input.mean".into(), vector(&channel(|c| c.mean))),
+        ("input.fraction".into(), vector(&channel(|c| c.fraction))),
         ("input.mult".into(), vector(&channel(|c| c.mult))),
     ];
     let mut layers = Vec::new();
@@ -151,12 +162,17 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
         weights: network.fingerprint(),
         head: file.task.into(),
         mode: file.mode.into(),
-        output_exponent: file.output_exponent,
         inputs: inputs
             .map(|(channel, name)| Input {
                 name: name.clone(),
                 shift: channel.shift,
                 frac_bits: channel.frac_bits,
+            })
+            .collect(),
+        scales: (file.scales.iter())
+            .map(|scale| Scale {
+                offset: scale.offset,
+                exponent: scale.exponent,
             })
             .collect(),
         layers,
@@ -219,8 +235,13 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let file = ModelFile {
         task: metadata.head.into(),
         mode: metadata.mode.into(),
-        output_exponent: metadata.output_exponent,
         channels: channels(&tensors, &metadata.inputs)?,
+        scales: (metadata.scales.iter())
+            .map(|scale| OutputScale {
+                offset: scale.offset,
+                exponent: scale.exponent,
+            })
+            .collect(),
         golden: golden(&tensors, metadata.inputs.len(), width)?,
         recurrent,
         dense,
@@ -235,11 +256,13 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
 /// The input stage.
 fn channels(tensors: &SafeTensors<'_>, inputs: &[Input]) -> Result<Vec<InputChannel>, String> {
     let mean: Vec<i32> = values(tensors, "input.mean", &[inputs.len()])?;
+    let fraction: Vec<i32> = values(tensors, "input.fraction", &[inputs.len()])?;
     let mult: Vec<i32> = values(tensors, "input.mult", &[inputs.len()])?;
-    let channels = inputs.iter().zip(mean.into_iter().zip(mult));
-    Ok(channels
-        .map(|(input, (mean, mult))| InputChannel {
+    let integers = mean.into_iter().zip(fraction).zip(mult);
+    Ok((inputs.iter().zip(integers))
+        .map(|(input, ((mean, fraction), mult))| InputChannel {
             mean,
+            fraction,
             mult,
             shift: input.shift,
             frac_bits: input.frac_bits,

@@ -1,0 +1,138 @@
+//! The unit of each output of a linear network, and the offset that its integers are distances from.
+//!
+//! ```text
+//! value_r = (offset_r + raw_r) · 2^(e_r − 16)                 lstm_nostd::layers::output
+//! e_r      = ⌈log₂ reach_r⌉ − 7                               the largest distance is 2⁷ to 2⁸ in Q15.16   (QO1)
+//! offset_r = round((centre_r + mean_r) · 2^(16 − e_r))                                            (QO2)
+//! ```
+//!
+//! The centre is the middle of what the network gives on the calibration's sequences, and the reach what it is away
+//! from there, so that 23 bits of each output are left, whatever its mean and the other outputs are, and room for
+//! 128 times as much. The mean, of the targets, is no part of the network.
+
+use lstm_nostd::OutputScale;
+
+use crate::network::DenseLayer;
+use crate::quantise::calibrate::OutputRange;
+
+/// The largest distance is brought to two to this power.
+const REACH_BITS: i32 = 7;
+/// The largest output that Q15.16 holds, as a power of two.
+const LARGEST_BITS: i32 = 15;
+/// Fraction bits of an output.
+const FRACTION_BITS: i32 = 16;
+/// An offset has at most so many bits.
+const OFFSET_BITS: i32 = 61;
+/// The largest magnitude of an exponent; its power of two is an f32.
+const MAX_EXPONENT: i32 = 126;
+
+/// How one output of a network becomes an integer, and that a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputFormat {
+    /// What is taken off the network's output; 0 for logits.
+    pub centre: f64,
+    /// As the model file has it: with the mean.
+    pub scale: OutputScale,
+}
+
+impl OutputFormat {
+    /// Of logits.
+    pub const LOGIT: Self = Self {
+        centre: 0.0,
+        scale: OutputScale::LOGIT,
+    };
+
+    /// (QO1) and (QO2) for row `r` of the output `layer`, whose inputs reach `input_range`.
+    pub(super) fn of(
+        layer: &DenseLayer,
+        r: usize,
+        input_range: f64,
+        seen: OutputRange,
+        mean: f64,
+    ) -> Self {
+        let centre = seen.centre();
+        let sum: f64 = layer.weight.row(r).iter().map(|w| f64::from(w.abs())).sum();
+        // Of what was seen, of what the weights could give at all, and of the offset.
+        let exponent = (bits(seen.reach()) - REACH_BITS)
+            .max(bits(sum * input_range) + 1 - LARGEST_BITS)
+            .max(bits((centre + mean).abs()) + FRACTION_BITS - OFFSET_BITS)
+            .clamp(-MAX_EXPONENT, MAX_EXPONENT);
+        let offset = (centre + mean) * 2f64.powi(FRACTION_BITS - exponent);
+        Self {
+            centre,
+            scale: OutputScale {
+                offset: offset.round() as i64,
+                exponent: (exponent - FRACTION_BITS) as i16,
+            },
+        }
+    }
+
+    /// What one in Q15.16 is worth.
+    pub fn unit(self) -> f64 {
+        2f64.powi(i32::from(self.scale.exponent) + FRACTION_BITS)
+    }
+}
+
+/// The least power of two that is no smaller, far below any f32 for 0.
+fn bits(magnitude: f64) -> i32 {
+    magnitude.max(f64::MIN_POSITIVE).log2().ceil() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, array};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The integers of what was seen have 22 bits or more, and the offset leads back.
+        #[test]
+        fn every_output_keeps_its_bits(
+            exponent in -60i32..60, ratio in -6i32..20, share in 0.5f64..1.0, weight in 0.0f32..2.0,
+        ) {
+            let deviation = 2f64.powi(exponent);
+            let mean = share * deviation * 2f64.powi(ratio);
+            let seen = OutputRange { least: -deviation, greatest: 3.0 * deviation };
+            let layer = DenseLayer {
+                weight: array![[weight * deviation as f32, -deviation as f32]],
+                bias: Array1::zeros(1),
+            };
+            let format = OutputFormat::of(&layer, 0, 1.0, seen, mean);
+            prop_assert_eq!(format.centre, deviation);
+            let raw = 2.0 * deviation / format.unit() * 65_536.0;
+            prop_assert!((2f64.powi(22)..=2f64.powi(24)).contains(&raw), "{raw}");
+            let back = format.scale.offset as f64 * 2f64.powi(format.scale.exponent.into());
+            let exact = mean + deviation;
+            prop_assert!((back - exact).abs() <= deviation * 2f64.powi(-20), "{back} {exact}");
+        }
+    }
+
+    #[test]
+    fn a_constant_output_of_any_size_has_a_format() {
+        for (value, weight) in [
+            (0.0, 0.0),
+            (1e6, 1e-6),
+            (1e30, 0.0),
+            (-1e-30, 1e-9),
+            (3.4e38, 1.0),
+        ] {
+            let layer = DenseLayer {
+                weight: array![[weight]],
+                bias: array![0.0],
+            };
+            let seen = OutputRange {
+                least: 0.0,
+                greatest: 0.0,
+            };
+            let OutputFormat { scale, .. } = OutputFormat::of(&layer, 0, 1.0, seen, value);
+            assert!(scale.offset.unsigned_abs() <= OutputScale::MAX_OFFSET);
+            let unit = 2f64.powi(scale.exponent.into());
+            let back = scale.offset as f64 * unit;
+            assert!(
+                (back - value).abs() <= value.abs() * 1e-12 + unit,
+                "{value}: {back}"
+            );
+        }
+    }
+}
