@@ -54,7 +54,13 @@ impl StreamArgs {
         let float = run.map(|run| {
             let sequences = run.fitted.normalised_inputs(data);
             let formats = ActivationFormats::default();
-            let parts = ways.map(|way| way.run(&run.network, &formats, &sequences));
+            let parts = ways.map(|way| {
+                let mut parts = way.run(&run.network, &formats, &sequences);
+                for part in &mut parts {
+                    run.fitted.invert_targets(&mut part.outputs);
+                }
+                parts
+            });
             StreamScore::of(data, &streams, parts)
         });
         let integer = model.map(|model| {

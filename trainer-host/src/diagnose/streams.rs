@@ -4,7 +4,7 @@
 //! to sequence, and the decisions get worse the longer a stream is.
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity};
-use super::fit::{PartFit, in_normalised_units};
+use super::fit::PartFit;
 use crate::data::Dataset;
 use crate::evaluate::{CellGrowth, Streams};
 use crate::passes::activation_format::ActivationFormats;
@@ -51,8 +51,8 @@ impl StreamCheck {
             .map(|way| way.run(&run.network, &formats, &data.sequences));
         let cells = CellGrowth::of(&streams, [&runs[0], &runs[1]]);
         let judged = runs.map(|parts: Vec<StreamPart>| {
-            let outputs = parts.into_iter().map(|part| part.outputs).collect();
-            judge(&in_normalised_units(run, outputs), &data, &objective)
+            let outputs: Vec<_> = parts.into_iter().map(|part| part.outputs).collect();
+            judge(&outputs, &data, &objective)
         });
         let [reset, stream] = judged;
         Ok(Self {

@@ -136,10 +136,17 @@ impl Fitted {
 
     /// A network's outputs in real units: `y · deviation + mean` for a regression.
     pub fn in_real_units(&self, mut outputs: Outputs) -> Outputs {
-        if let Some(targets) = &self.targets {
-            outputs.iter_mut().for_each(|values| targets.invert(values));
-        }
         outputs
+            .iter_mut()
+            .for_each(|values| self.invert_targets(values));
+        outputs
+    }
+
+    /// Brings the outputs of one sequence, `[T, O]`, to real units; classes stay as they are.
+    pub fn invert_targets(&self, values: &mut Array2<f32>) {
+        if let Some(targets) = &self.targets {
+            targets.invert(values);
+        }
     }
 
     /// The network with its last layer changed so that a regression's outputs are distances from

@@ -82,7 +82,8 @@ pub(crate) fn judged_outputs(
             None => run.outputs(part),
             Some(streams) => {
                 let sequences = run.fitted.normalised_inputs(part);
-                streams.outputs(&run.network, &ActivationFormats::default(), &sequences)
+                let formats = ActivationFormats::default();
+                (run.fitted).in_real_units(streams.outputs(&run.network, &formats, &sequences))
             }
         });
     };
