@@ -1,12 +1,19 @@
 //! Ctrl-C: the first one asks for a tidy stop, the second one stops at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 
-/// A flag that the first Ctrl-C (or a termination signal) sets.
+/// The program's flag, from the first call of [`flag`] on.
+static FLAG: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+
+/// A flag that the first Ctrl-C (or a termination signal) sets. Every call returns the same flag.
 pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let mut known = FLAG.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(flag) = &*known {
+        return Ok(Arc::clone(flag));
+    }
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     ctrlc::set_handler(move || {
@@ -17,5 +24,6 @@ pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
         eprintln!("\nstopping after this batch; press Ctrl-C again to stop at once");
     })
     .context("Ctrl-C cannot be handled")?;
+    *known = Some(Arc::clone(&flag));
     Ok(flag)
 }
