@@ -19,7 +19,7 @@ pub(crate) fn main() -> Result<(), ArtifactError> {
         for (number, state) in (0..).zip(&mut bearings) {
             if t % WINDOW == 0 {
                 // As in training. In a stream without resets, the cells would go where training never took them;
-                // `train --for-streams` trains a network that needs none.
+                // `train --for-streams` trains a network to go without; `eval --stream` shows whether it does.
                 state.reset();
             }
             model.advance(state, &[t * 40, number * 500 - t, -300]);

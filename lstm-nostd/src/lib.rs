@@ -38,8 +38,8 @@
 //!
 //! Call [`State::reset`] at the beginning of each recording, or of each window of a stream. A network that was trained
 //! on recordings or windows begins each of them with a fresh state. Fed with an endless stream, its cells go where
-//! training never took them. A network that was trained with `train --for-streams` needs no reset: its state begins at
-//! zero once, and it goes on for ever. `trainer-host eval --stream` shows what a network does without resets.
+//! training never took them. `train --for-streams` trains a network for a state that is
+//! never reset. `trainer-host eval --stream` shows what a network does without resets, and how its cells grow.
 //!
 //! # Outputs
 //!

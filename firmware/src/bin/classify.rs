@@ -21,7 +21,7 @@ fn main() -> ! {
     // The golden steps in the model file stand in for a sensor. They are the beginning of one recording, and a network
     // that was trained on recordings or windows begins each of them with a fresh state: without the reset, its cells go
     // where training never took them. Call `reset` at the beginning of each further one. A network that was trained
-    // with `--for-streams` needs none.
+    // with `--for-streams` is meant to go without.
     state.reset();
     for (sample, (raw, _)) in model.model().golden_steps().enumerate() {
         let Ok(raw) = raw.try_into() else { continue };
