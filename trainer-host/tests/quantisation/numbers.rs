@@ -190,7 +190,8 @@ fn pressures_and_angles_beside_percentages_keep_their_error() {
 fn a_constant_in_the_inputs_costs_less_than_a_decibel() {
     let whole = |value: f64| value.round();
     let as_it_is = |value: f64| value;
-    let channels: [(&str, f64, f64, fn(f64) -> f64); 4] = [
+    type Channel = (&'static str, f64, f64, fn(f64) -> f64);
+    let channels: [Channel; 4] = [
         ("counts", 1e9, 14.0, whole),
         ("10⁻⁷ degrees", 525_200_061.0, 70.0, whole),
         ("degrees", 52.52, 7e-6, as_it_is),
