@@ -148,7 +148,8 @@ pub enum Problem {
     /// A column is needed.
     #[error(
         "no column {name:?} among [{}]; long CSV has one row a time step, and columns for the series, the time, each channel and the label: \
-             name yours (--series, --time, --label; --targets for a regression), or add what is missing",
+             name yours (--series, --time, --label; --targets for a regression), or add what is missing; `train` and \
+             `eval` need the labels or targets",
         listed(have)
     )]
     MissingColumn {
