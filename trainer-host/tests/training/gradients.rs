@@ -274,7 +274,8 @@ fn compare(
                 let center = (above - below) / (2.0 * STEP);
                 let sides = [(here - below) / STEP, (above - here) / STEP];
                 match (sides[0] - sides[1]).abs() > BEND {
-                    true => [sides[0].min(sides[1]), sides[0].max(sides[1])],
+                    // A slope to one side is off by half of the step times the second derivative.
+                    true => [sides[0].min(sides[1]) - STEP, sides[0].max(sides[1]) + STEP],
                     false => [center; 2],
                 }
             })
