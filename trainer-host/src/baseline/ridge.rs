@@ -18,6 +18,7 @@ use ndarray::{Array1, Array2};
 
 use super::features::{Scale, judged_rows, thinned};
 use super::persistence;
+use crate::compute::cholesky;
 use crate::data::{Dataset, Targets};
 
 /// Inputs of (BR1), at most; a longer window is cut to its last steps.
@@ -196,7 +197,7 @@ impl Moments {
             let least = if j == 0 { 1e-9 } else { strength };
             *own += self.rows.max(1.0) * least;
         }
-        solve(a, self.xy.clone())
+        cholesky::solve(&a, self.xy.clone())
     }
 
     /// The summed squared error of `weights` over these rows.
@@ -225,42 +226,6 @@ fn strength(all: &Moments, folds: &[Moments]) -> f64 {
         .map(|strength| (error(strength), strength))
         .min_by(|a, b| a.0.total_cmp(&b.0))
         .map_or(1.0, |best| best.1)
-}
-
-/// `A⁻¹ B` of a positive definite `A`, by its Cholesky factor `A = L Lᵀ`.
-fn solve(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
-    let n = a.nrows();
-    for i in 0..n {
-        for j in 0..=i {
-            let known = {
-                let (row_i, row_j) = (a.row(i), a.row(j));
-                let pairs = row_i.iter().zip(row_j).take(j);
-                pairs.map(|(x, y)| x * y).sum::<f64>()
-            };
-            let rest = a[[i, j]] - known;
-            a[[i, j]] = if i == j {
-                rest.max(f64::MIN_POSITIVE).sqrt()
-            } else {
-                rest / a[[j, j]]
-            };
-        }
-    }
-    for mut column in b.columns_mut() {
-        for i in 0..n {
-            let known: f64 = (a.row(i).iter().zip(&column).take(i))
-                .map(|(l, y)| l * y)
-                .sum();
-            column[i] = (column[i] - known) / a[[i, i]];
-        }
-        for i in (0..n).rev() {
-            let value = column[i] / a[[i, i]];
-            column[i] = value;
-            for (below, l) in column.iter_mut().zip(a.row(i)).take(i) {
-                *below -= l * value;
-            }
-        }
-    }
-    b
 }
 
 #[cfg(test)]
@@ -353,17 +318,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_solution_times_the_matrix_is_the_right_side(
-            n in 1usize..8, values in prop::collection::vec(-1.0f64..1.0, 80),
-        ) {
-            let x = Array2::from_shape_fn((10, n), |(r, c)| values[(r * n + c) % 80]);
-            let a = x.t().dot(&x) + Array2::<f64>::eye(n);
-            let b = Array2::from_shape_fn((n, 2), |(r, c)| values[(3 * r + c) % 80]);
-            let found = a.dot(&solve(a.clone(), b.clone()));
-            prop_assert!((found - b).iter().all(|d| d.abs() < 1e-9));
-        }
-
         /// The error from sums of products is the error over the rows.
         #[test]
         fn moments_tell_the_error(weight in -2.0f64..2.0, count in 5usize..20) {

@@ -23,6 +23,8 @@
 
 use ndarray::Array2;
 
+use crate::compute::cholesky;
+
 /// What is added to C's diagonal, as a share of its mean, so that it has an inverse.
 const DAMPING: f64 = 0.01;
 /// Passes of (O3), at most; three or four are usual.
@@ -54,7 +56,7 @@ impl Curvature {
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| matrix[[*b, *b]].total_cmp(&matrix[[*a, *a]]));
         let ordered = Array2::from_shape_fn((n, n), |(j, k)| matrix[[order[j], order[k]]]);
-        let upper = cholesky(&inverse(&ordered)).reversed_axes();
+        let upper = cholesky::factor(&inverse(&ordered)).reversed_axes();
         let feedback = Array2::from_shape_fn((n, n), |(j, k)| upper[[j, k]] / upper[[j, j]]);
         Self {
             matrix,
@@ -133,28 +135,10 @@ impl Curvature {
     }
 }
 
-/// The lower factor L of a positive definite `A = L Lᵀ`.
-fn cholesky(a: &Array2<f64>) -> Array2<f64> {
-    let n = a.nrows();
-    let mut l = Array2::<f64>::zeros((n, n));
-    for j in 0..n {
-        for i in j..n {
-            let known: f64 = (0..j).map(|k| l[[i, k]] * l[[j, k]]).sum();
-            let rest = a[[i, j]] - known;
-            l[[i, j]] = if i == j {
-                rest.max(f64::MIN_POSITIVE).sqrt()
-            } else {
-                rest / l[[j, j]]
-            };
-        }
-    }
-    l
-}
-
 /// The inverse of a positive definite matrix.
 fn inverse(a: &Array2<f64>) -> Array2<f64> {
     let n = a.nrows();
-    let l = cholesky(a);
+    let l = cholesky::factor(a);
     // L⁻¹, column by column.
     let mut m = Array2::<f64>::zeros((n, n));
     for c in 0..n {
@@ -218,7 +202,7 @@ mod tests {
             factors in proptest::collection::vec(-1.0f64..1.0, 144),
         ) {
             let a = correlated(n, &factors) + 0.1 * Array2::<f64>::eye(n);
-            let l = cholesky(&a);
+            let l = cholesky::factor(&a);
             prop_assert!((l.dot(&l.t()) - &a).iter().all(|d| d.abs() < 1e-9));
             let one = inverse(&a).dot(&a) - Array2::<f64>::eye(n);
             prop_assert!(one.iter().all(|d| d.abs() < 1e-9));
