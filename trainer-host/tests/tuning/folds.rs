@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bench::json;
-use crate::{ONE_TRIAL, SEARCH, bench, bench_with, bench_with_folds, search};
+use crate::{ONE_TRIAL, SEARCH, bench, bench_with, bench_with_folds, finish, search, spawn};
 
 /// Each fold is a run that anybody can make, and the trial comes to their mean.
 #[test]
@@ -144,7 +144,7 @@ fn trials_that_may_learn_from_a_run_have_no_folds() {
 }
 
 #[test]
-fn a_fold_that_holds_all_of_a_class_is_refused() {
+fn a_part_that_holds_all_of_a_class_is_refused_or_told() {
     let bench = bench();
     // One class a person: whichever persons judge, the others have not shown theirs.
     let rows = (0..18).flat_map(|series| {
@@ -162,6 +162,14 @@ fn a_fold_that_holds_all_of_a_class_is_refused() {
             "{said}"
         );
     }
+    // Without a part of its own to validate on, the folds are all there is.
+    bench.file("search.toml", format!("{settings}validation_share = 0.0\n"));
+    let three = spawn(
+        &bench,
+        &[&ONE_TRIAL[..], &["--storage", "b.db", "--folds", "3"]].concat(),
+    );
+    let (_, told) = finish(three);
+    assert!(told.contains("holds every sequence of class c"), "{told}");
 }
 
 /// Each fold's epochs are counted, be they fewer than another's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::bench::Bench;
 use crate::server::{Server, certificate};
 use crate::workers::share;
-use crate::{begin, bench, finish, found, search, spawn};
+use crate::{ONE_TRIAL, begin, bench, finish, found, search, spawn};
 
 #[test]
 fn workers_share_a_study_on_a_postgresql_server() {
@@ -174,16 +174,7 @@ fn a_password_stands_in_the_surroundings() {
         return;
     };
     let bench = bench();
-    let tune = [
-        "tune",
-        "--config",
-        "search.toml",
-        "--trials",
-        "1",
-        "--repeats",
-        "1",
-    ];
-    bench.succeed(&[&tune[..], &["--storage", &server.address]].concat());
+    bench.succeed(&[&ONE_TRIAL[..], &["--storage", &server.address]].concat());
     let mut client = postgres::Client::connect(&server.address, postgres::NoTls).unwrap();
     let rules: String = client.query_one("SHOW hba_file", &[]).unwrap().get(0);
     std::fs::write(rules, "host all all 127.0.0.1/32 scram-sha-256\n").unwrap();
