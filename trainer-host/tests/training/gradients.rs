@@ -13,12 +13,13 @@ use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
 use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
 
-/// Step of the central differences: its square times third derivatives of the order of one is
-/// below the tolerance, and the rounding of an f64 loss divided by it far below.
+/// Step of the differences: its square times third derivatives of the order of one is below the tolerance, and the
+/// rounding of an f64 loss divided by it far below.
 const STEP: f64 = 1e-4;
-/// Slopes to both sides that differ by more than this are those of a bend: second derivatives of the order of one give a
-/// tenth of it.
-const BEND: f64 = 1e-3;
+/// Share of the distance between the slopes of both sides that a gradient may lie outside of them. A bend lies at a
+/// distance of up to 1e-7 from the value where f32 and f64 disagree about a sign; a slope of three points over a step of
+/// 1e-4 is off by 0.15 % of the bend for that.
+const BEND: f64 = 0.01;
 /// The f32 gradient sums a few hundred products of values near one, each rounded at 6e-8, and
 /// σ and tanh are off by up to 4e-7; relative to the largest gradient of the array.
 const TOLERANCE: f64 = 2e-5;
@@ -254,8 +255,8 @@ fn check(config: &NetworkConfig, lengths: &[usize], objective: impl Into<Objecti
     });
 }
 
-/// Holds a gradient to the slopes of the reference's `loss`. Where a ReLU bends within a step, the slopes to both sides
-/// differ, and the gradient lies between them.
+/// Holds a gradient to the slopes of the reference's `loss` to both sides. They are equal where the loss is smooth. Where
+/// a ReLU bends they differ, and the gradient lies between them.
 fn compare(
     gradient: &Network,
     reference: &mut Reference<'_>,
@@ -265,19 +266,17 @@ fn compare(
         let slopes: Vec<[f64; 2]> = (0..parameter.values.len())
             .map(|v| {
                 let value = reference.parameters[p][v];
-                let mut at = |value: f64| {
-                    reference.parameters[p][v] = value;
+                let mut at = |steps: f64| {
+                    reference.parameters[p][v] = value + steps * STEP;
                     loss(reference)
                 };
-                let [below, above] = [at(value - STEP), at(value + STEP)];
-                let here = at(value);
-                let center = (above - below) / (2.0 * STEP);
-                let sides = [(here - below) / STEP, (above - here) / STEP];
-                match (sides[0] - sides[1]).abs() > BEND {
-                    // A slope to one side is off by half of the step times the second derivative.
-                    true => [sides[0].min(sides[1]) - STEP, sides[0].max(sides[1]) + STEP],
-                    false => [center; 2],
-                }
+                let [below, above] = [[at(-1.0), at(-2.0)], [at(1.0), at(2.0)]];
+                let here = at(0.0);
+                // Three points of one side: the error is a third derivative times the square of the step.
+                let slope = |[near, far]: [f64; 2]| (4.0 * near - 3.0 * here - far) / (2.0 * STEP);
+                let [left, right] = [-slope(below), slope(above)];
+                let slack = BEND * (left - right).abs();
+                [left.min(right) - slack, left.max(right) + slack]
             })
             .collect();
         let largest = (slopes.as_flattened().iter()).fold(0.1f64, |max, s| max.max(s.abs()));
