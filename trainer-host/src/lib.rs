@@ -39,7 +39,7 @@
 //!
 //! ```text
 //! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
-//! baseline → evaluate → train → integers → run → import, report → training_run → diagnose, tune → cli
+//! baseline → evaluate → train → integers → run → import, predict, report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
@@ -78,6 +78,7 @@ pub mod network;
 pub mod optimiser;
 pub mod out_of_range;
 pub mod passes;
+pub mod predict;
 pub mod quantise;
 #[cfg(feature = "plots")]
 pub mod report;

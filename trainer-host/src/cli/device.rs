@@ -15,7 +15,7 @@ use crate::integers::stream::{input_formats, raw_sequence, real_outputs, run};
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Device")]
 pub(super) struct DeviceArgs {
-    /// Also evaluate on a device: a serial port such as /dev/ttyACM0, or qemu:MACHINE.
+    /// Run the integers on a device too: a serial port such as /dev/ttyACM0, or qemu:MACHINE.
     #[arg(long, value_name = "ADDRESS")]
     device: Option<String>,
     /// Firmware for QEMU to start; `cargo xtask firmware build --application runner` builds it.
@@ -94,6 +94,12 @@ impl DeviceArgs {
 }
 
 impl DeviceArgs {
+    /// The device that was named.
+    pub(super) fn open(&self) -> anyhow::Result<Option<Device>> {
+        let open = |address| Device::open(address, self.image.as_deref());
+        Ok(self.device.as_deref().map(open).transpose()?)
+    }
+
     /// Refuses a device when there are no integers to run on it.
     pub(super) fn refuse_without_model(&self, path: &Path) -> anyhow::Result<Option<DeviceResult>> {
         if self.device.is_some() {

@@ -150,6 +150,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
             schema: &schema,
             mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
             offsets: fitted.map(|fitted| fitted.inputs.offset.as_slice()),
+            unlabelled: false,
         };
         // Settings without a flag are those of training; all of the other data is a test part.
         let mut options = match &source.run {

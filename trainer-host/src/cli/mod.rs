@@ -18,6 +18,7 @@ mod inspect;
 mod interrupt;
 mod levers;
 mod model_source;
+mod predict;
 mod progress;
 mod quantise;
 mod run_data;
@@ -53,6 +54,8 @@ enum Command {
     FindRate(find_rate::Args),
     /// Evaluate a run or a model file, in f32, in integers and on a device.
     Eval(eval::Args),
+    /// Answer recordings with labels or without: outputs, probabilities and decisions.
+    Predict(Box<predict::Args>),
     /// Import a network that another program trained, as a run folder.
     Import(Box<import::Args>),
     /// Quantise a run's network to int8 weights and int16 activations.
@@ -124,6 +127,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Train(args) => train::run(args, printer),
         Command::FindRate(args) => find_rate::run(args, printer),
         Command::Eval(args) => eval::run(args, printer),
+        Command::Predict(args) => predict::run(*args, printer),
         Command::Import(args) => import::run(*args, printer),
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),

@@ -44,7 +44,7 @@ impl Default for Columns {
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) columns: &'a Columns,
-    /// Series need no labels and no targets, and a label column is a channel's like any other.
+    /// Series need no labels and no targets; columns of them are not read.
     pub(super) unlabelled: bool,
     /// A label is not needed where there is none: the file's place says it.
     pub(super) label_is_optional: bool,
@@ -75,7 +75,17 @@ impl Layout {
         header.require_different()?;
         let Wanted { columns, .. } = wanted;
         let mut notes = Vec::new();
-        let targets = header.all(&columns.targets)?;
+        // Where none are needed, those that are there are no channels all the same.
+        let unread: Vec<usize> = match wanted.unlabelled {
+            true => (columns.targets.iter())
+                .filter_map(|name| header.position(name))
+                .collect(),
+            false => Vec::new(),
+        };
+        let targets = match wanted.unlabelled {
+            true => Vec::new(),
+            false => header.all(&columns.targets)?,
+        };
         let label = match targets.is_empty() && !wanted.unlabelled {
             true => header.label(wanted)?,
             false => None,
@@ -92,7 +102,8 @@ impl Layout {
         let group = header.position(&columns.group);
         let special = [series, time, header.position(&columns.label), group];
         let rest: Vec<usize> = (0..table.names.len())
-            .filter(|at| !special.contains(&Some(*at)) && !targets.contains(at))
+            .filter(|at| !special.contains(&Some(*at)))
+            .filter(|at| !targets.contains(at) && !unread.contains(at))
             .collect();
         let (channels, channels_are_named) = header.channels(wanted, rest, &mut notes)?;
         if channels.is_empty() {

@@ -22,6 +22,8 @@ pub struct Dataset {
     pub targets: Targets,
     /// Name of each class, or of each output of a regression, `[O]`.
     pub outputs: Vec<String>,
+    /// What the source calls each sequence, by its series or its file; empty where it has no names.
+    pub names: Vec<String>,
     /// The group (person, machine) that each sequence came from, if known; splits keep groups whole.
     pub groups: Option<Vec<String>>,
     /// What the outputs of a forecast continue.
@@ -173,6 +175,10 @@ impl Dataset {
                 Targets::ValuePerStep(t) => Targets::ValuePerStep(pick(t, indices)),
             },
             outputs: self.outputs.clone(),
+            names: match self.names.is_empty() {
+                true => Vec::new(),
+                false => pick(&self.names, indices),
+            },
             groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
             origin: self.origin.clone(),
             gaps: match self.gaps.is_empty() {
@@ -205,6 +211,7 @@ impl Dataset {
     pub(super) fn append(&mut self, mut other: Self) {
         self.sequences.append(&mut other.sequences);
         self.gaps.append(&mut other.gaps);
+        self.names.append(&mut other.names);
         match (&mut self.targets, other.targets) {
             (Targets::Class(own), Targets::Class(mut other)) => own.append(&mut other),
             (Targets::ClassPerStep(own), Targets::ClassPerStep(mut other)) => {
@@ -226,6 +233,24 @@ impl Dataset {
         self.offsets.get(j).copied().unwrap_or_default()
     }
 
+    /// Refuses data that a model trained on `schema` cannot be applied to.
+    pub(crate) fn require_channels(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
+        let (expected, found) = (schema.channels.len(), self.channels.len());
+        if expected != found {
+            return Err(place
+                .clone()
+                .refuse(Problem::ChannelCount { expected, found }));
+        }
+        match self.channels == schema.channels {
+            true => Ok(()),
+            false => Err(place.clone().refuse(Problem::Mismatch {
+                what: "channels",
+                expected: schema.channels.join(", "),
+                found: self.channels.join(", "),
+            })),
+        }
+    }
+
     /// Refuses data that a model trained on `schema` cannot be applied to or judged by.
     pub(crate) fn require(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
         let task = self.targets.task();
@@ -236,19 +261,7 @@ impl Dataset {
                 found,
             }))
         };
-        if self.channels.len() != schema.channels.len() {
-            return Err(place.clone().refuse(Problem::ChannelCount {
-                expected: schema.channels.len(),
-                found: self.channels.len(),
-            }));
-        }
-        if self.channels != schema.channels {
-            return mismatch(
-                "channels",
-                schema.channels.join(", "),
-                self.channels.join(", "),
-            );
-        }
+        self.require_channels(schema, place)?;
         if task != schema.task {
             return mismatch(
                 "targets",

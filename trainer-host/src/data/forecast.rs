@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::records::{Record, Records};
+use super::windows::name_of_rows;
 use super::{Dataset, Normalisation, Parts, Targets, time_gaps};
 
 /// How windows are cut from series, and the series into parts.
@@ -193,6 +194,8 @@ pub(super) struct Cutting<'a> {
     pub(super) mean: Option<&'a [f32]>,
     /// Whether the model is trained already, and there is no training part here.
     pub(super) only_test: bool,
+    /// Whether windows need no targets, so that the last one ends with a series' last row.
+    pub(super) unlabelled: bool,
 }
 
 /// Cuts the series of a file.
@@ -240,7 +243,14 @@ pub(super) fn cut(
         let data = windows(&series, which, forecast, &empty, &mut left_out);
         (!data.is_empty()).then_some(data)
     };
-    let [train, validation, test] = [part(0), part(1), part(2)];
+    let [train, validation, test] = match cutting.unlabelled {
+        true => [
+            Some(unlabelled_windows(&series, forecast, &empty)).filter(|data| !data.is_empty()),
+            None,
+            None,
+        ],
+        false => [part(0), part(1), part(2)],
+    };
     let train = train.or_else(|| test.clone().filter(|_| cutting.only_test));
     let mut train = train.ok_or_else(|| place.clone().refuse(Problem::NoTargetLeft))?;
     if left_out > 0 {
@@ -274,6 +284,7 @@ fn of_training_rows(series: &[Bounded], offsets: &[f64]) -> Normalisation {
 /// One series and the rows of its parts' targets: training (from row 0), validation and test.
 struct Bounded {
     place: Place,
+    name: Option<String>,
     values: Array2<f32>,
     group: Option<String>,
     parts: [std::ops::Range<usize>; 3],
@@ -283,6 +294,14 @@ struct Bounded {
     gaps: Vec<usize>,
 }
 
+impl Bounded {
+    /// What the window from row `from` is called, if its series has a name.
+    fn window_name(&self, from: usize, forecast: &Forecast) -> Option<String> {
+        let name = self.name.as_ref()?;
+        Some(name_of_rows(name, from, forecast.look_back))
+    }
+}
+
 /// The parts of a series, which must be long enough for one training window.
 fn bounded(
     record: Record,
@@ -290,7 +309,10 @@ fn bounded(
     cutting: &Cutting<'_>,
     targets: &[usize],
 ) -> Result<Bounded, DataError> {
-    let reach = cutting.forecast.look_back + cutting.forecast.horizon;
+    let reach = match cutting.unlabelled {
+        true => cutting.forecast.look_back,
+        false => cutting.forecast.look_back + cutting.forecast.horizon,
+    };
     let rows = record.steps.nrows();
     let bounds = cutting.forecast.bounds(rows, cutting.validation_share);
     let (validation, test) = bounds.unwrap_or((0, rows));
@@ -310,6 +332,7 @@ fn bounded(
         is_missing: record.steps.rows().into_iter().map(is_missing).collect(),
         gaps,
         place: record.place,
+        name: record.name,
         values: record.steps,
         group: record.group,
         parts: [0..validation, validation..test, test..rows],
@@ -383,7 +406,8 @@ fn windows(
     empty: &Dataset,
     left_out: &mut usize,
 ) -> Dataset {
-    let (mut sequences, mut targets, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sequences, mut targets) = (Vec::new(), Vec::new());
+    let (mut names, mut groups) = (Vec::new(), Vec::new());
     let channels = empty.origin.iter().flat_map(|origin| &origin.channels);
     for series in series {
         let part = &series.parts[which];
@@ -407,13 +431,37 @@ fn windows(
                 }
             };
             targets.push(channels.clone().map(value).collect());
+            names.push(series.window_name(from, forecast));
             groups.push(series.group.clone());
         }
     }
     Dataset {
         sequences,
         targets: Targets::Value(targets),
+        names: names.into_iter().collect::<Option<_>>().unwrap_or_default(),
         groups: groups.into_iter().collect(),
         ..empty.clone()
     }
+}
+
+/// The windows of all series, each with a target of no value, without those over a gap in time.
+fn unlabelled_windows(series: &[Bounded], forecast: &Forecast, empty: &Dataset) -> Dataset {
+    let mut all = empty.clone();
+    let (mut names, mut groups) = (Vec::new(), Vec::new());
+    for series in series {
+        let begins = (series.values.nrows() + 1).saturating_sub(forecast.look_back);
+        for from in (0..begins).step_by(forecast.stride) {
+            let last = from + forecast.look_back - 1;
+            if time_gaps::within(&series.gaps, from, last) {
+                continue;
+            }
+            (all.sequences).push(series.values.slice(s![from..=last, ..]).to_owned());
+            names.push(series.window_name(from, forecast));
+            groups.push(series.group.clone());
+        }
+    }
+    all.names = names.into_iter().collect::<Option<_>>().unwrap_or_default();
+    all.groups = groups.into_iter().collect();
+    all.targets = Targets::Value(vec![Vec::new(); all.sequences.len()]);
+    all
 }

@@ -23,6 +23,7 @@ mod recording;
 mod records;
 mod split;
 mod split_time;
+mod step_lines;
 mod summary;
 mod table;
 mod task;
@@ -46,6 +47,7 @@ pub use open::{
 pub use options::Options;
 pub use recording::Recording;
 pub use split::{Split, SplitError, split};
+pub use step_lines::{StepLine, StepLines};
 pub use summary::{Lengths, Output, Summary};
 pub use task::Kind;
 pub use windows::Window;

@@ -36,6 +36,8 @@ pub struct Known<'a> {
     pub mean: Option<&'a [f32]>,
     /// The offsets of its channels, `[I]`; empty where all are 0, `None` if it is not known what they are.
     pub offsets: Option<&'a [f64]>,
+    /// Whether targets are not read and need not be there.
+    pub unlabelled: bool,
 }
 
 /// Why data cannot be opened in parts.
@@ -105,8 +107,8 @@ pub fn open_validation_fold(
     Ok(parts)
 }
 
-/// Opens data to judge a model by: the test file of the options or the test part of `source` if
-/// there is one, or else all of `source`.
+/// Opens data to judge a model by, or to answer by one: the test file of the options or the test part of `source` if
+/// there is one, or else all of `source`. Where targets are not read, those of the set have no values.
 pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Dataset, DataError> {
     let parts = match &options.test {
         Some(path) => open_file(path, options, Some(known), 0.0)?,
@@ -122,7 +124,10 @@ pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Da
         data.fill(fill, &means, &place)?;
     }
     data.cut(options, &place)?;
-    data.require(known.schema, &place)?;
+    match known.unlabelled {
+        true => data.require_channels(known.schema, &place)?,
+        false => data.require(known.schema, &place)?,
+    }
     Ok(data)
 }
 
@@ -146,6 +151,7 @@ pub(super) fn open_unfilled(
             schema: &schema,
             mean: rows.map(|rows| rows.mean.as_slice()),
             offsets: Some(&parts.train.offsets),
+            unlabelled: false,
         };
         let test = open_file(path, options, Some(known), 0.0)?;
         let mut test = test.test.unwrap_or(test.train);
@@ -333,13 +339,17 @@ fn open_file(
         }
         let parts = windows(layout, path, options, forecast, known, validation_share)?;
         if let Some(schema) = schema {
-            parts.train.require(schema, &place)?;
+            match known.is_some_and(|known| known.unlabelled) {
+                true => parts.train.require_channels(schema, &place)?,
+                false => parts.train.require(schema, &place)?,
+            }
         }
         return Ok(parts);
     }
     if let Some(window) = &options.window {
         window.validate(&place)?;
     }
+    let unlabelled = known.is_some_and(|known| known.unlabelled);
     let halves = read(layout, path, options, known)?;
     let take = |records: Records, like: Option<&Schema>| {
         let taking = Taking {
@@ -347,6 +357,7 @@ fn open_file(
             kind: options.task,
             keeps_gaps: options.fill.is_some(),
             is_cut: options.window.is_some(),
+            unlabelled,
         };
         records.into_dataset(&place, taking)
     };
@@ -376,7 +387,7 @@ fn read(
     let reading = Reading {
         wanted: Wanted {
             columns: &options.columns,
-            unlabelled: options.forecast.is_some(),
+            unlabelled: options.forecast.is_some() || known.is_some_and(|known| known.unlabelled),
             label_is_optional: false,
             like: known.map(|known| known.schema.channels.as_slice()),
         },
@@ -442,6 +453,7 @@ fn windows(
         validation_share,
         mean: known.and_then(|known| known.mean),
         only_test: known.is_some(),
+        unlabelled: known.is_some_and(|known| known.unlabelled),
     };
     forecast::cut(records, place, &cutting)
 }

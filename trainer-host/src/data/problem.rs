@@ -149,7 +149,7 @@ pub enum Problem {
     #[error(
         "no column {name:?} among [{}]; long CSV has one row a time step, and columns for the series, the time, each channel and the label: \
              name yours (--series, --time, --label; --targets for a regression), or add what is missing; `train` and \
-             `eval` need the labels or targets",
+             `eval` need the labels or targets, `predict` does not",
         listed(have)
     )]
     MissingColumn {

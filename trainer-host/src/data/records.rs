@@ -68,6 +68,8 @@ pub(super) struct Record {
     pub(super) steps: Array2<f32>,
     pub(super) gap: Gap,
     pub(super) target: Target,
+    /// What its series or its file is called.
+    pub(super) name: Option<String>,
     pub(super) group: Option<String>,
     /// The time of each step, where it was asked for and is known.
     pub(super) times: Vec<Time>,
@@ -82,6 +84,7 @@ impl Record {
             steps,
             gap,
             target,
+            name: None,
             group: None,
             times: Vec::new(),
         }
@@ -151,6 +154,8 @@ pub(super) struct Taking<'a> {
     pub(super) keeps_gaps: bool,
     /// Whether windows are cut from it, which have one target each.
     pub(super) is_cut: bool,
+    /// Whether inputs alone are taken.
+    pub(super) unlabelled: bool,
 }
 
 impl Records {
@@ -168,17 +173,21 @@ impl Records {
         if !taking.keeps_gaps {
             self.refuse_gaps()?;
         }
+        if taking.unlabelled {
+            self.adopt_channel_names(like);
+            return Ok(self.inputs());
+        }
         if self.rows_repeat && like.is_none_or(|schema| !schema.task.is_per_step()) {
             self.merge_repeated(taking.kind.is_none() && !taking.is_cut && like.is_none())?;
         }
         self.adopt_channel_names(like);
         self.settle_kind(taking, file)?;
         let outputs = self.classes(file, like)?;
-        let groups = self.records.iter().map(|r| r.group.clone()).collect();
         let targets = match self.records[0].target {
             Target::Label(_) | Target::Labels(_) => self.class_targets(&outputs, like.is_some())?,
             Target::Values(_) | Target::ValuesPerStep(_) => self.value_targets(),
         };
+        let (names, groups) = (self.names(), self.groups());
         let gaps = super::time_gaps::find(&self.records, &mut self.notes);
         let data = Dataset {
             channels: self.channels,
@@ -186,6 +195,7 @@ impl Records {
             sequences: self.records.into_iter().map(|r| r.steps).collect(),
             targets,
             outputs,
+            names,
             groups,
             origin: None,
             gaps,
@@ -195,6 +205,33 @@ impl Records {
             data.require(schema, file)?;
         }
         Ok(data)
+    }
+
+    /// The sequences with targets of no value.
+    fn inputs(mut self) -> Dataset {
+        let (names, groups) = (self.names(), self.groups());
+        let gaps = super::time_gaps::find(&self.records, &mut self.notes);
+        Dataset {
+            targets: Targets::Value(vec![Vec::new(); self.records.len()]),
+            names,
+            groups,
+            gaps,
+            channels: self.channels,
+            offsets: self.narrow.offsets(),
+            sequences: self.records.into_iter().map(|r| r.steps).collect(),
+            notes: self.notes,
+            ..Dataset::default()
+        }
+    }
+
+    /// Of every sequence, or of none.
+    fn names(&self) -> Vec<String> {
+        let names: Option<_> = self.records.iter().map(|r| r.name.clone()).collect();
+        names.unwrap_or_default()
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        self.records.iter().map(|r| r.group.clone()).collect()
     }
 
     fn strip_padding(&mut self) -> Result<(), DataError> {

@@ -76,6 +76,9 @@ impl Window {
                     over_labels += 1;
                 } else {
                     cut.sequences.push(sequence.slice(s![rows, ..]).to_owned());
+                    if let Some(name) = data.names.get(i) {
+                        cut.names.push(name_of_rows(name, from, self.length));
+                    }
                     if let (Some(cut), Some(groups)) = (&mut cut.groups, &data.groups) {
                         cut.push(groups[i].clone());
                     }
@@ -96,6 +99,11 @@ impl Window {
             false => Ok(cut),
         }
     }
+}
+
+/// What a window of `length` rows from row `from` of a recording is called: `walk_01[0..50]`.
+pub(super) fn name_of_rows(recording: &str, from: usize, length: usize) -> String {
+    format!("{recording}[{from}..{}]", from + length)
 }
 
 /// What was left out because of gaps, of labels and of length.

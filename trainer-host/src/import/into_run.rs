@@ -255,6 +255,7 @@ fn own_data(
         schema: &schema,
         mean: None,
         offsets: Some(&[]),
+        unlabelled: false,
     };
     let train = data::open_test(&copy.to_string_lossy(), &Options::default(), known)
         .map_err(RunError::from)?;

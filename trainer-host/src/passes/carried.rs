@@ -32,6 +32,63 @@ pub struct StreamPart {
     pub cells: Vec<f32>,
 }
 
+/// A network that goes on from where it stands.
+pub struct NetworkStream {
+    network: PackedNetwork,
+    pass: Pass,
+    state: Option<CarriedState>,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl NetworkStream {
+    /// `network` in a zero state.
+    pub fn new(network: &Network) -> Self {
+        Self::rounding(network, &ActivationFormats::default())
+    }
+
+    fn rounding(network: &Network, formats: &ActivationFormats) -> Self {
+        Self {
+            network: PackedNetwork::rounding(network, formats),
+            pass: Pass::default(),
+            state: None,
+            inputs: network.config.inputs,
+            outputs: network.config.outputs,
+        }
+    }
+
+    /// Sets the state to zero.
+    pub fn reset(&mut self) {
+        self.state = None;
+    }
+
+    /// The outputs after one more normalised step, `[I]` to `[O]`.
+    ///
+    /// # Panics
+    /// If it has another number of channels than the network.
+    pub fn step(&mut self, step: &[f32]) -> Vec<f32> {
+        let step = ArrayView2::from_shape((1, step.len()), step).expect("a row of values");
+        self.advance(step).into_raw_vec_and_offset().0
+    }
+
+    /// The outputs after normalised steps, `[T, I]`: the last row is that after the last step, and a network from
+    /// sequence to sequence has one for each step.
+    fn advance(&mut self, steps: ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut rows = Vec::new();
+        for steps in steps.axis_chunks_iter(Axis(0), WINDOW_STEPS) {
+            self.pass.load(&[steps], self.inputs);
+            self.pass
+                .recurrent_from(&self.network, &[self.state.as_ref()]);
+            self.pass.head(&self.network);
+            self.state = Some(self.pass.state_at_end(0));
+            let logits = self.pass.logits();
+            rows.extend((0..logits.rows()).flat_map(|row| logits.row(row)));
+        }
+        let outputs = Array2::from_shape_vec((rows.len() / self.outputs, self.outputs), rows);
+        outputs.expect("a row has one value for each output")
+    }
+}
+
 impl Network {
     /// Runs normalised sequences, each `[T, I]`, one after the other without a reset between them, with activations
     /// rounded to `formats`. The first begins with a zero state.
@@ -43,23 +100,10 @@ impl Network {
         formats: &ActivationFormats,
         sequences: &[ArrayView2<'_, f32>],
     ) -> Vec<StreamPart> {
-        let network = PackedNetwork::rounding(self, formats);
-        let mut pass = Pass::default();
-        let mut state = None;
+        let mut stream = NetworkStream::rounding(self, formats);
         let part = |sequence: &ArrayView2<'_, f32>| {
-            let mut rows = Vec::new();
-            for steps in sequence.axis_chunks_iter(Axis(0), WINDOW_STEPS) {
-                pass.load(&[steps], self.config.inputs);
-                pass.recurrent_from(&network, &[state.as_ref()]);
-                pass.head(&network);
-                state = Some(pass.state_at_end(0));
-                let logits = pass.logits();
-                rows.extend((0..logits.rows()).flat_map(|row| logits.row(row)));
-            }
-            let columns = self.config.outputs;
-            let outputs = Array2::from_shape_vec((rows.len() / columns, columns), rows);
-            let outputs = outputs.expect("a row has one value for each output");
-            let state = state.as_ref().expect("a sequence has a step");
+            let outputs = stream.advance(sequence.view());
+            let state = stream.state.as_ref().expect("a sequence has a step");
             StreamPart {
                 outputs: match self.config.mode {
                     Mode::SequenceToOne => outputs.slice(s![-1.., ..]).to_owned(),

@@ -126,6 +126,7 @@ impl RunConfig {
             schema: &fitted.schema,
             mean: None,
             offsets: Some(&fitted.inputs.offset),
+            unlabelled: false,
         };
         Ok(Parts {
             train: data::open_test(&self.source, &self.data, known)?,

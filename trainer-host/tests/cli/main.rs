@@ -8,6 +8,7 @@ mod examples;
 mod figures;
 mod find_rate;
 mod making_it_fit;
+mod predict;
 mod refused_data;
 mod refused_files;
 mod refused_flags;

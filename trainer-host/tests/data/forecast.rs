@@ -155,6 +155,7 @@ fn a_test_file_is_cut_whole_and_judged_on_the_training_scale() {
         schema: &schema,
         mean: None,
         offsets: None,
+        unlabelled: false,
     };
     let again = open_test(train.to_str().unwrap(), &options, known).unwrap();
     assert_eq!(again.sequences, test.sequences);

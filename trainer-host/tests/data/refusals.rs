@@ -750,6 +750,7 @@ fn refuses_test_data_of_another_model() {
         schema: &schema,
         mean: None,
         offsets: None,
+        unlabelled: false,
     };
     let error = open_test(path.to_str().unwrap(), &Options::default(), known).unwrap_err();
     assert_in_order(
@@ -996,6 +997,7 @@ fn refuses_gaps_that_nothing_fills() {
         schema: &schema,
         mean: None,
         offsets: None,
+        unlabelled: false,
     };
     let error = open_test(path.to_str().unwrap(), &fill(Fill::Mean), known).unwrap_err();
     assert_in_order(
@@ -1006,6 +1008,7 @@ fn refuses_gaps_that_nothing_fills() {
         schema: &schema,
         mean: Some(&[1.5, 4.0]),
         offsets: None,
+        unlabelled: false,
     };
     let filled = open_test(path.to_str().unwrap(), &fill(Fill::Mean), known).unwrap();
     assert_eq!(filled.sequences[1], ndarray::array![[2.0, 4.0]]);

@@ -36,6 +36,8 @@ pub(super) fn read(
 /// What a recording's place says of it, beside its rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Named {
+    /// The file's.
+    pub(super) name: Option<String>,
     pub(super) label: Option<String>,
     pub(super) group: Option<String>,
 }
@@ -415,6 +417,10 @@ impl File<'_, '_> {
         let steps = matrix(series.values, self.layout.channels.len());
         self.tables.records.push(Record {
             step_lines: series.lines,
+            name: match self.layout.series {
+                Some(_) => Some(series.id.clone()),
+                None => self.named.name.clone(),
+            },
             group: series.group,
             times: series.times,
             ..Record::new(place, steps, series.gap, target)

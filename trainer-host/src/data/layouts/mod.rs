@@ -122,6 +122,10 @@ impl Layout {
                 // Without any half, the message is that of the training one.
                 let has_test = archive.has(Half::Test);
                 let has_train = archive.has(Half::Train) || !has_test;
+                let has_whole = reading.wanted.unlabelled && archive.has(Half::Whole);
+                if has_whole && !has_test && !archive.has(Half::Train) {
+                    return Ok(Halves::whole(archive.read(Half::Whole, reading)?));
+                }
                 let mut read = |half, is_there| match is_there {
                     true => archive.read(half, reading).map(Some),
                     false => Ok(None),

@@ -9,6 +9,8 @@
 //! group_*, groups_*, subject_*  [N], optional: the person or machine of each sequence
 //! ```
 //!
+//! For predictions `X`, `lengths` and `group` serve too, and no targets are read.
+//!
 //! Any numeric element type is taken, of either byte order, and text for labels and groups. Floats that
 //! are whole numbers or one-hot rows are classes where the options say so. Other arrays are ignored, and
 //! so are the values of padding: those behind a sequence's length, and NaN in every channel at its end.
@@ -31,6 +33,8 @@ use super::npz_element::{Cell, Real};
 pub(super) enum Half {
     Train,
     Test,
+    /// All of it, as arrays of inputs alone may be called.
+    Whole,
 }
 
 impl Half {
@@ -38,6 +42,7 @@ impl Half {
         match self {
             Self::Train => format!("{stem}_train"),
             Self::Test => format!("{stem}_test"),
+            Self::Whole => stem.to_owned(),
         }
     }
 }
@@ -82,7 +87,13 @@ impl<R: Read + Seek> Archive<R> {
             narrow: Narrow::new(reading.offsets),
             ..Records::default()
         };
-        let (targets, outputs) = self.targets(&y_name, (&lengths, t), reading, &mut all.labels)?;
+        let (targets, outputs) = match reading.wanted.unlabelled {
+            true => (
+                (0..n).map(|_| Target::Values(Vec::new())).collect(),
+                Vec::new(),
+            ),
+            false => self.targets(&y_name, (&lengths, t), reading, &mut all.labels)?,
+        };
         all.outputs = outputs;
         for (i, target) in targets.into_iter().enumerate() {
             let steps = x.slice(s![i, ..lengths[i], ..]);

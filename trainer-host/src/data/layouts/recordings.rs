@@ -50,6 +50,7 @@ fn records(folder: &Place, files: &[&Listed], reading: &Reading<'_>) -> Result<R
     let mut tables = Tables::new(*reading);
     for (file, mut named) in files.iter().zip(named) {
         let place = Place::file(&file.path);
+        named.name = Some([&file.folders[..], &[file.stem.clone()]].concat().join("/"));
         if reading.wanted.unlabelled {
             named.label = None;
         }
@@ -74,7 +75,7 @@ fn names(folder: &Place, files: &[&Listed]) -> Result<Vec<Named>, DataError> {
     if most == 0 {
         let labels = by_name.into_iter().map(|label| Named {
             label: Some(label),
-            group: None,
+            ..Named::default()
         });
         return require_words(files, labels.collect());
     }
@@ -85,10 +86,11 @@ fn names(folder: &Place, files: &[&Listed]) -> Result<Vec<Named>, DataError> {
             true => Named {
                 label: Some(label),
                 group: Some(own),
+                name: None,
             },
             false => Named {
                 label: Some(own),
-                group: None,
+                ..Named::default()
             },
         }
     });

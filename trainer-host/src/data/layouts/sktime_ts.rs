@@ -32,6 +32,8 @@ struct Header {
     classes: Option<Vec<String>>,
     is_regression: bool,
     is_timed: bool,
+    /// Whether labels are not read.
+    unlabelled: bool,
 }
 
 /// Reads all of a file.
@@ -40,7 +42,10 @@ pub(super) fn read(
     place: &Place,
     reading: &Reading<'_>,
 ) -> Result<Records, DataError> {
-    let mut header = Header::default();
+    let mut header = Header {
+        unlabelled: reading.wanted.unlabelled,
+        ..Header::default()
+    };
     let mut in_data = false;
     let mut file = Builder {
         narrow: Narrow::new(reading.offsets),
@@ -109,8 +114,12 @@ impl Header {
         Ok(())
     }
 
+    fn has_targets(&self) -> bool {
+        self.is_regression || self.classes.is_some()
+    }
+
     fn require_target(&self, here: &Place) -> Result<(), DataError> {
-        if self.is_regression || self.classes.is_some() {
+        if self.has_targets() || self.unlabelled {
             return Ok(());
         }
         Err(here.clone().refuse(Problem::NoLabels {
@@ -131,7 +140,10 @@ struct Builder {
 impl Builder {
     fn push(&mut self, line: &str, header: &Header, here: Place) -> Result<(), DataError> {
         let mut channels = parts(line, header.is_timed);
-        let label = text::clean(channels.pop().unwrap_or_default());
+        let label = match header.has_targets() {
+            true => text::clean(channels.pop().unwrap_or_default()),
+            false => "",
+        };
         let first = self.records.first().map(|record| record.steps.dim());
         let expected = header.dimensions.or(first.map(|(_, channels)| channels));
         if channels.is_empty() || expected.is_some_and(|expected| expected != channels.len()) {
@@ -149,6 +161,7 @@ impl Builder {
         let place = here.part("the label, after the last colon");
         let refuse = |problem| place.clone().refuse(problem);
         let target = match header.is_regression {
+            _ if header.unlabelled => Target::Values(Vec::new()),
             false => Target::Label(self.labels.number(label).map_err(refuse)?),
             true => {
                 let value = text::target(label, Decimal::Point).map_err(refuse)?;

@@ -42,17 +42,27 @@ pub(super) fn read(
         if found != expected {
             return Err(here.refuse(Problem::Ragged { expected, found }));
         }
-        all.push(&line, found, here)?;
+        all.push(&line, found, (here, reading.wanted.unlabelled))?;
     }
     Ok(all)
 }
 
 impl Records {
-    fn push(&mut self, line: &str, width: usize, here: Place) -> Result<(), DataError> {
+    fn push(
+        &mut self,
+        line: &str,
+        width: usize,
+        (here, unlabelled): (Place, bool),
+    ) -> Result<(), DataError> {
         let mut fields = line.split('\t');
         let place = here.clone().part("field 1 (the label)");
-        let label = self.labels.number(fields.next().unwrap_or_default());
-        let label = label.map_err(|problem| place.clone().refuse(problem))?;
+        let label = fields.next().unwrap_or_default();
+        let target = match unlabelled {
+            true => Target::Values(Vec::new()),
+            false => Target::Label(
+                (self.labels.number(label)).map_err(|problem| place.clone().refuse(problem))?,
+            ),
+        };
         let mut gap = None;
         let mut values = Vec::with_capacity(width - 1);
         for (t, field) in fields.enumerate() {
@@ -68,8 +78,7 @@ impl Records {
         }
         let steps = Array2::from_shape_vec((values.len(), 1), values);
         let steps = steps.unwrap_or_else(|_| Array2::zeros((0, 1)));
-        self.records
-            .push(Record::new(place, steps, gap, Target::Label(label)));
+        self.records.push(Record::new(place, steps, gap, target));
         Ok(())
     }
 }

@@ -1,0 +1,313 @@
+//! `trainer-host predict`: a network's answers for recordings with labels or without, or for a stream of steps.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use lstm_nostd::Model;
+use serde::Serialize;
+
+use super::Printer;
+use super::data_args::{ReadArgs, print_notes};
+use super::device::DeviceArgs;
+use super::model_source::ModelSource;
+use super::table::table;
+use crate::data::{self, Dataset, Known, Options, StepLine, StepLines};
+use crate::files::atomic;
+use crate::integers::clamped;
+use crate::predict::{
+    Answer, Answers, Arithmetic, Format, Predictor, csv_header, csv_line, json_line, to_csv,
+    to_json_lines, to_npz,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run folder or model file.
+    model: PathBuf,
+    /// Recordings to answer: a file or built-in data; of data with a test part, that part. Labels and targets are not
+    /// read.
+    #[arg(required_unless_present = "stdin")]
+    data: Option<String>,
+    /// Answer a stream from standard input, step by step: a line with a value for each channel in, a line out. An empty
+    /// line resets the state. Lines may begin with the names of the columns; then so do the answers.
+    #[arg(long, conflicts_with_all = ["data", "out"])]
+    stdin: bool,
+    /// Form of the answers [default: by the ending of --out; else text, and csv for a stream].
+    #[arg(long, value_enum)]
+    format: Option<FormatArg>,
+    /// File to write [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Compute in f32, of a run that is quantised too [default: in integers, where there are some].
+    #[arg(long, conflicts_with = "device")]
+    f32: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Values of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FormatArg {
+    /// A table.
+    Text,
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+    /// NumPy: outputs, probabilities, decisions.
+    Npz,
+}
+
+/// The answers for JSON.
+#[derive(Serialize)]
+struct Predicted<'a> {
+    data: &'a str,
+    arithmetic: Arithmetic,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    answers: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<&'a Answers>,
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let source = ModelSource::open(&args.model)?;
+    let model = source
+        .model
+        .as_ref()
+        .map(|bytes| Model::parse(bytes))
+        .transpose()?;
+    if !args.f32 {
+        args.device_needs(model.is_some())?;
+    }
+    let mut predictor = match (&model, &source.run) {
+        (Some(model), run) if !args.f32 => match (args.device.open()?, &source.model) {
+            (Some(device), Some(file)) => Predictor::device((file, model), run.as_ref(), device)?,
+            _ => Predictor::integers(model, run.as_ref()),
+        },
+        (_, Some(run)) => Predictor::float(run),
+        (_, None) => bail!(
+            "{}: a model file holds integers alone; name its run for --f32",
+            args.model.display()
+        ),
+    };
+    say_arithmetic(&predictor, source.run.is_some());
+    let Some(name) = &args.data else {
+        return answer_stream(&args, &source, &mut predictor, printer);
+    };
+    let data = open_data(&args, &source, name)?;
+    print_notes(&data);
+    if let (Some(model), false) = (&model, args.f32) {
+        for channel in clamped::count(model, &data.recordings()) {
+            eprintln!(
+                "warning: {} lie outside of what the integers hold, and were clamped",
+                channel.describe()
+            );
+        }
+    }
+    let answers = predictor.answers(&data)?;
+    write(&args, (name, &answers), printer)
+}
+
+impl Args {
+    fn device_needs(&self, has_integers: bool) -> anyhow::Result<()> {
+        match has_integers {
+            true => Ok(()),
+            false => self.device.refuse_without_model(&self.model).map(|_| ()),
+        }
+    }
+
+    fn format(&self) -> Option<Format> {
+        if let Some(format) = self.format {
+            return Some(match format {
+                FormatArg::Text => Format::Text,
+                FormatArg::Csv => Format::Csv,
+                FormatArg::Jsonl => Format::JsonLines,
+                FormatArg::Npz => Format::Npz,
+            });
+        }
+        match self.out.as_deref()?.extension()?.to_str()? {
+            "csv" => Some(Format::Csv),
+            "jsonl" | "ndjson" => Some(Format::JsonLines),
+            "npz" => Some(Format::Npz),
+            _ => None,
+        }
+    }
+}
+
+/// Says what the numbers are computed in.
+fn say_arithmetic(predictor: &Predictor<'_>, is_run: bool) {
+    let schemes = |model: &Model<'_>| {
+        let mut names: Vec<&str> = model.schemes().map(|scheme| scheme.name()).collect();
+        names.dedup();
+        names.join(", ")
+    };
+    match predictor {
+        Predictor::Float { .. } => eprintln!("note: computed in f32"),
+        Predictor::Integers { model, .. } => eprintln!(
+            "note: computed in the chip's integers ({}){}",
+            schemes(model),
+            if is_run {
+                "; --f32 for the network in f32"
+            } else {
+                ""
+            }
+        ),
+        Predictor::Device { model, device, .. } => eprintln!(
+            "note: computed on the device ({}), in integers ({})",
+            device.info().board,
+            schemes(model)
+        ),
+    }
+}
+
+fn open_data(args: &Args, source: &ModelSource, name: &str) -> anyhow::Result<Dataset> {
+    let schema = source.schema()?;
+    let fitted = source.run.as_ref().map(|run| &run.fitted);
+    let known = Known {
+        schema: &schema,
+        mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
+        offsets: fitted.map(|fitted| fitted.inputs.offset.as_slice()),
+        unlabelled: true,
+    };
+    let mut options = match &source.run {
+        Some(run) => run.config.data.as_test_data(),
+        None => Options::default(),
+    };
+    args.read.apply(&mut options)?;
+    Ok(data::open_test(name, &options, known)?)
+}
+
+fn write(args: &Args, (name, answers): (&str, &Answers), printer: Printer) -> anyhow::Result<()> {
+    let bytes = match args.format().unwrap_or(Format::Text) {
+        Format::Text => text(answers).into_bytes(),
+        Format::Csv => to_csv(answers).into_bytes(),
+        Format::JsonLines => to_json_lines(answers).into_bytes(),
+        Format::Npz => to_npz(answers)?,
+    };
+    let predicted = Predicted {
+        data: name,
+        arithmetic: answers.meaning.arithmetic,
+        file: args.out.as_deref(),
+        answers: answers.rows.len(),
+        rows: args.out.is_none().then_some(answers),
+    };
+    if let Some(file) = &args.out {
+        atomic::write(file, &bytes)?;
+        let line =
+            |_: &Predicted<'_>| format!("{}: {} answers", file.display(), answers.rows.len());
+        return printer.print(&predicted, line);
+    }
+    if printer.json {
+        return printer.print(&predicted, |_| String::new());
+    }
+    let mut output = std::io::stdout();
+    if args.format() == Some(Format::Npz) && output.is_terminal() {
+        bail!("an NPZ archive is no text for a terminal; name a file with --out");
+    }
+    until_closed(output.write_all(&bytes)).map(|_| ())
+}
+
+/// Whether the reader is still there: one such as `head` that has seen enough is no error.
+fn until_closed(written: std::io::Result<()>) -> anyhow::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error).context("standard output cannot be written"),
+    }
+}
+
+/// A line in, a line out.
+fn answer_stream(
+    args: &Args,
+    source: &ModelSource,
+    predictor: &mut Predictor<'_>,
+    printer: Printer,
+) -> anyhow::Result<()> {
+    let schema = source.schema()?;
+    let format = match args.format() {
+        None if printer.json => Format::JsonLines,
+        None => Format::Csv,
+        Some(format @ (Format::Csv | Format::JsonLines)) => format,
+        Some(Format::Text | Format::Npz) => bail!("--stdin: a stream is answered in csv or jsonl"),
+    };
+    if !args.read.is_empty() {
+        bail!(
+            "--stdin: the flags for reading data are for files; a stream has a column for each channel"
+        );
+    }
+    let meaning = predictor.meaning();
+    let mut lines = StepLines::new(&schema.channels, "standard input");
+    let (mut sequence, mut step) = (0, 0);
+    let mut output = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.context("standard input cannot be read")?;
+        let text = match lines.take(&line)? {
+            StepLine::Header if format == Format::Csv => csv_header(&meaning, (false, false), &[]),
+            StepLine::Header => continue,
+            StepLine::Reset => {
+                predictor.reset()?;
+                (sequence, step) = (sequence + usize::from(step > 0), 0);
+                continue;
+            }
+            StepLine::Step(values) => {
+                let answer = Answer {
+                    sequence,
+                    step: Some(step),
+                    ..predictor.step(&values)?
+                };
+                step += 1;
+                match format {
+                    Format::JsonLines => json_line(&meaning, &answer, &[]),
+                    _ => csv_line(
+                        &meaning,
+                        &Answer {
+                            step: None,
+                            ..answer
+                        },
+                    ),
+                }
+            }
+        };
+        let written = writeln!(output, "{text}").and_then(|()| output.flush());
+        if !until_closed(written)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A table for people.
+fn text(answers: &Answers) -> String {
+    let meaning = &answers.meaning;
+    let first = answers.rows.first();
+    let has = |what: fn(&Answer) -> bool| first.is_some_and(what);
+    let mut header = vec!["sequence"];
+    header.extend(has(|row| row.step.is_some()).then_some("step"));
+    if meaning.is_class() {
+        header.extend(["class", "probability"]);
+    } else {
+        header.extend(meaning.output_names().iter().map(String::as_str));
+        header.extend(answers.forecast_names.iter().map(String::as_str));
+    }
+    let row = |row: &Answer| {
+        let name = row.name.clone();
+        let mut cells = vec![name.unwrap_or_else(|| row.sequence.to_string())];
+        cells.extend(row.step.map(|step| step.to_string()));
+        if let Some(class) = row.class {
+            cells.push(meaning.names[class].clone());
+            // Several sigmoids are of several classes at once.
+            let probability = row.probabilities.get(class).copied().unwrap_or_default();
+            cells.push(format!("{probability:.4}"));
+        } else {
+            let values = row.outputs.iter().chain(&row.forecasts);
+            cells.extend(values.map(|value| meaning.number(*value).to_string()));
+        }
+        cells
+    };
+    let rows: Vec<Vec<String>> = answers.rows.iter().map(row).collect();
+    table(&header, &rows)
+}
