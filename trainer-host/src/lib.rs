@@ -39,7 +39,7 @@
 //!
 //! ```text
 //! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
-//! baseline → evaluate → train → integers → run → import, predict, report → training_run → diagnose, tune → cli
+//! baseline → evaluate → train → integers → run → import, exports, predict, report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
@@ -50,7 +50,7 @@
 //! | feature (all on by default) | what it brings | crates |
 //! | --- | --- | --- |
 //! | `cli` | [`cli`], the command-line program; implies `import` and `plots` | clap, indicatif, ctrlc |
-//! | `import` | [`import`], networks that other programs trained | prost, hdf5-reader, zip |
+//! | `import` | [`import`], networks that other programs trained, and [`exports`], networks for them | prost, hdf5-reader, zip |
 //! | `plots` | [`report`] and the `report.html` of a run | plotters, png, base64 |
 //! | `sqlite` | studies in a file | rusqlite |
 //! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls |
@@ -69,6 +69,8 @@ pub mod data;
 pub mod device;
 pub mod diagnose;
 pub mod evaluate;
+#[cfg(feature = "import")]
+pub mod exports;
 pub mod files;
 #[cfg(feature = "import")]
 pub mod import;

@@ -1,13 +1,14 @@
-//! `trainer-host export`: from a quantised run to a model file for firmware.
+//! `trainer-host export`: from a run to a model file for firmware, or to a file of another program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
 use crate::cost::Core;
+use crate::exports;
 use crate::files::atomic;
 use crate::run;
 use crate::run::quantised_file;
@@ -15,14 +16,52 @@ use crate::run::{FolderLock, Run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder, after `trainer-host quantise`.
+    /// Run folder; for a model file, after `trainer-host quantise`.
     run: PathBuf,
-    /// Model file to write [default: model.lstm in the run folder].
+    /// File to write [default: model with the format's ending, in the run folder].
     #[arg(short, long)]
     output: Option<PathBuf>,
-    /// Core to order the weights for; `generic` runs on every core.
-    #[arg(long, value_enum, default_value_t = Target::Generic)]
-    target: Target,
+    /// What to write: the integers as a model file, or the f32 network for another program [default: by the ending of
+    /// the output, else model].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Core to order the weights of a model file for; `generic` runs on every core [default: generic].
+    #[arg(long, value_enum)]
+    target: Option<Target>,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Model file for firmware.
+    Model,
+    /// ONNX, operators of version 17, from real values to real values or probabilities.
+    Onnx,
+    /// PyTorch state_dict; not of networks with peepholes.
+    Safetensors,
+    /// NumPy archive of all parameters.
+    Npz,
+}
+
+impl Format {
+    /// That of a file's ending.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "onnx" => Some(Self::Onnx),
+            "safetensors" => Some(Self::Safetensors),
+            "npz" => Some(Self::Npz),
+            _ => None,
+        }
+    }
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Model => run::MODEL,
+            Self::Onnx => "model.onnx",
+            Self::Safetensors => "model.safetensors",
+            Self::Npz => "model.npz",
+        }
+    }
 }
 
 /// The cores; each has an order of weights that suits its kernels.
@@ -69,38 +108,86 @@ impl Target {
 struct Exported {
     file: PathBuf,
     bytes: usize,
-    /// Of the LSTM layers, then of the dense layers.
+    /// Of the LSTM layers, then of the dense layers; none of an f32 network.
     schemes: Vec<&'static str>,
 }
 
+impl Exported {
+    fn to_text(&self) -> String {
+        let what = match self.schemes.is_empty() {
+            true => "the f32 network".to_owned(),
+            false => format!("schemes {}", self.schemes.join(", ")),
+        };
+        format!("{}: {} bytes, {what}", self.file.display(), self.bytes)
+    }
+}
+
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let quantised = args.run.join(run::QUANTISED);
     let run = Run::open(&args.run)?;
-    let content = quantised_file::read(&quantised, &run.network)?;
-    let bytes = content
-        .to_bytes_in(args.target.order())
-        .with_context(|| format!("{}", quantised.display()))?;
+    let by_ending = args.output.as_deref().and_then(Format::of);
+    let format = args.format.or(by_ending).unwrap_or(Format::Model);
+    if format != Format::Model && args.target.is_some() {
+        bail!("--target orders the weights of a model file; leave it out for the f32 network");
+    }
+    let (bytes, schemes) = match format {
+        Format::Model => model_file(&args, &run)?,
+        _ => (foreign_file(format, &run)?, Vec::new()),
+    };
     let (file, _lock) = match args.output {
         Some(file) => (file, None),
         None => (
-            args.run.join(run::MODEL),
+            args.run.join(format.file_name()),
             Some(FolderLock::take(&args.run)?),
         ),
     };
     atomic::write(&file, &bytes)?;
+    let bytes = bytes.len();
     printer.print(
         &Exported {
             file,
-            bytes: bytes.len(),
-            schemes: content.schemes().map(|scheme| scheme.name()).collect(),
+            bytes,
+            schemes,
         },
-        |exported| {
-            format!(
-                "{}: {} bytes, schemes {}",
-                exported.file.display(),
-                exported.bytes,
-                exported.schemes.join(", ")
-            )
-        },
+        Exported::to_text,
     )
+}
+
+/// The run's integers, and their schemes.
+fn model_file(args: &Args, run: &Run) -> anyhow::Result<(Vec<u8>, Vec<&'static str>)> {
+    let quantised = args.run.join(run::QUANTISED);
+    let content = quantised_file::read(&quantised, &run.network)?;
+    let order = args.target.unwrap_or(Target::Generic).order();
+    let bytes = content
+        .to_bytes_in(order)
+        .with_context(|| format!("{}", quantised.display()))?;
+    let schemes = content.schemes().map(|scheme| scheme.name()).collect();
+    Ok((bytes.to_vec(), schemes))
+}
+
+/// The run's f32 network.
+fn foreign_file(format: Format, run: &Run) -> anyhow::Result<Vec<u8>> {
+    let (network, fitted) = run.network_and_fit();
+    if !fitted.inputs.offset.is_empty() && format == Format::Onnx {
+        eprintln!(
+            "warning: channels lie so far from zero that f32 inputs lose digits; ONNX takes f32"
+        );
+    }
+    Ok(match format {
+        Format::Safetensors => {
+            if fitted
+                .inputs
+                .deviation
+                .iter()
+                .any(|deviation| *deviation != 1.0)
+            {
+                eprintln!(
+                    "note: a state_dict holds no input stage; the file's metadata has mean and deviation of the inputs"
+                );
+            }
+            exports::to_state_dict(network, fitted)
+                .with_context(|| format!("{}", run.folder.display()))?
+        }
+        Format::Npz => exports::to_npz(network, fitted)?,
+        _ => exports::to_onnx(network, fitted),
+    })
 }

@@ -1,5 +1,5 @@
 //! How each kind of file orders gates, lays out matrices and splits biases, and how that becomes this program's
-//! order. No other file knows it.
+//! order, and back for exports. No other file knows it.
 //!
 //! | file | weights | gates | biases | peepholes |
 //! | --- | --- | --- | --- | --- |
@@ -66,6 +66,14 @@ impl Convention {
         }
     }
 
+    /// How many biases a gate has, which the layer adds.
+    const fn biases(self) -> usize {
+        match self {
+            Self::PyTorch | Self::Onnx => 2,
+            Self::Keras | Self::TensorFlowLite => 1,
+        }
+    }
+
     /// Whether a gate's weights are columns.
     const fn is_transposed(self) -> bool {
         matches!(self, Self::Keras)
@@ -73,6 +81,38 @@ impl Convention {
 }
 
 impl LstmWeights {
+    /// `layer` in the order of `convention`; a second bias is zero.
+    pub(crate) fn of(layer: &LstmLayer, convention: Convention) -> Self {
+        let units = layer.w_h.ncols();
+        let gates = convention.gates().map(position);
+        let ordered = |weights: &Array2<f32>| {
+            let blocks = gates.map(|gate| weights.slice(s![gate_rows(gate, units), ..]));
+            let rows = ndarray::concatenate(ndarray::Axis(0), &blocks)
+                .expect("every gate has as many columns");
+            match convention.is_transposed() {
+                true => rows.t().as_standard_layout().into_owned(),
+                false => rows,
+            }
+        };
+        let bias = gates.map(|gate| layer.bias.slice(s![gate_rows(gate, units)]).to_vec());
+        let mut biases = vec![vec![0.0; gates.len() * units]; convention.biases()];
+        biases[0] = bias.concat();
+        let peepholes = layer.peephole.as_ref().map(|peephole| {
+            let rows = convention.peepholes().map(|role| {
+                let row = GATES[position(role)].peephole;
+                peephole.row(row.expect("it has a peephole")).to_vec()
+            });
+            rows.concat()
+        });
+        Self {
+            convention,
+            input: ordered(&layer.w_x),
+            recurrent: ordered(&layer.w_h),
+            biases,
+            peepholes,
+        }
+    }
+
     /// The layer in this program's order.
     ///
     /// # Errors
@@ -183,7 +223,15 @@ mod tests {
                 biases: vec![bias.clone(), bias],
                 peepholes: Some(peepholes),
             };
-            weights.layer("lstm").unwrap()
+            let layer = weights.layer("lstm").unwrap();
+            let back = LstmWeights::of(&layer, convention);
+            assert_eq!(back.biases.len(), convention.biases());
+            assert_eq!(
+                (&back.input, &back.recurrent, &back.peepholes),
+                (&weights.input, &weights.recurrent, &weights.peepholes)
+            );
+            assert_eq!(back.layer("lstm").unwrap(), layer);
+            layer
         })
         .into();
         for layer in &layers {

@@ -59,13 +59,17 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, ImportError> {
 }
 
 /// Reads the network in `bytes`.
-pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
+///
+/// # Errors
+/// [`Problem`]: the layer that a network here cannot hold, or what is damaged.
+pub fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     match bytes {
         [b'P', b'K', 3, 4, ..] => keras::read_archive(bytes, hints),
         [0x89, b'H', b'D', b'F', ..] => keras::read_hdf5(bytes, hints),
+        // The length of a header, which may begin as a pickle does.
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => state_dict::read(bytes, hints),
         [0x80, 2..=5, ..] => Err(pickled()),
         [_, _, _, _, b'T', b'F', b'L', _, ..] => tflite::read(bytes),
-        [_, _, _, _, _, _, _, _, b'{', ..] => state_dict::read(bytes, hints),
         // A message begins with the number of a field: the version of the format, or the graph.
         [0x08 | 0x3a, ..] => onnx::read(bytes, hints),
         _ => Err(Problem::Damaged(

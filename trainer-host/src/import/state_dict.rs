@@ -7,23 +7,85 @@
 //! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
 //!
 //! Modules follow one another by their names, numbers by value: LSTMs first, then linear layers, with a ReLU between
-//! those. `--map` gives other names.
+//! those. `--map` gives other names. What this program's own export says in the metadata is taken from there.
 
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
 use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
 
 use super::conventions::{Convention, LstmWeights};
 use super::error::{Kind, Problem};
 use super::half;
 use super::model::{Axis, Layer, NamedLayer, Source};
 use super::open::{Hints, Pooling};
+use crate::network::Head;
 
 /// A tensor's shape and values.
 struct Tensor {
     shape: Vec<usize>,
     values: Vec<f32>,
+}
+
+/// What a `state_dict` does not say: JSON in the file's metadata, where this program's own export wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// Whether every step is read, or the last one.
+    pub every_step: bool,
+    /// What the outputs mean.
+    pub head: Head,
+    /// Of the inputs, `[I]`: `x = (value - mean) / deviation` goes into the first layer. Empty where values do.
+    pub input_mean: Vec<f64>,
+    /// Of the inputs, `[I]`.
+    pub input_deviation: Vec<f64>,
+    /// Names of the channels.
+    pub channels: Vec<String>,
+    /// Names of the classes or values.
+    pub outputs: Vec<String>,
+}
+
+impl Described {
+    /// Its key in the metadata.
+    pub const KEY: &str = "network";
+
+    /// As it stands in the metadata.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// Of a file; `None` of another program's.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
+        let text = metadata.metadata().as_ref()?.get(Self::KEY)?.clone();
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The input stage.
+    fn input_stage(&self) -> Option<NamedLayer> {
+        if self.input_deviation.is_empty() {
+            return None;
+        }
+        let stage = self.input_mean.iter().zip(&self.input_deviation);
+        let (scale, offset) = stage.map(|(mean, d)| (1.0 / d, -mean / d)).unzip();
+        Some(Layer::Affine { scale, offset }.named("the input stage in the metadata"))
+    }
+
+    /// The layer behind the last one.
+    fn ending(&self) -> Option<NamedLayer> {
+        match self.head {
+            Head::Linear => None,
+            Head::Softmax => Some(Layer::Softmax.named("the softmax in the metadata")),
+            Head::Sigmoid => Some(Layer::Sigmoid.named("the sigmoid in the metadata")),
+        }
+    }
+
+    fn pooling(&self) -> Pooling {
+        match self.every_step {
+            true => Pooling::Steps,
+            false => Pooling::Last,
+        }
+    }
 }
 
 /// The tensors of a module by their last name.
@@ -47,8 +109,10 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         "layers in this order: {}",
         list(layers.iter().chain(&linear))
     )];
-    let pooling = hints.pooling.unwrap_or_default();
-    if hints.pooling.is_none() {
+    let described = Described::of(bytes);
+    let said = described.as_ref().map(Described::pooling);
+    let pooling = hints.pooling.or(said).unwrap_or_default();
+    if hints.pooling.or(said).is_none() {
         notes.push(
             "a state_dict does not say which steps are read; the last one is (--steps reads each)"
                 .into(),
@@ -61,7 +125,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         Pooling::Max => return Err(Problem::later("the pooling", Kind::MaxPooling)),
     }
     let relu = linear.len() > 1 && !hints.linear_head;
-    if relu {
+    if relu && described.is_none() {
         let note = "a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)";
         notes.push(note.into());
     }
@@ -70,6 +134,10 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
             layers.push(Layer::Relu.named(format!("the ReLU before {}", layer.name)));
         }
         layers.push(layer);
+    }
+    if let Some(described) = &described {
+        layers.splice(0..0, described.input_stage());
+        layers.extend(described.ending());
     }
     let axes = match hints.time_first {
         true => [Axis::Time, Axis::Batch, Axis::Channel],

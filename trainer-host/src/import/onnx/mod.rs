@@ -8,7 +8,7 @@
 mod axes;
 mod lstm;
 mod operators;
-mod proto;
+pub(crate) mod proto;
 mod value;
 
 use std::collections::HashMap;

@@ -1,0 +1,48 @@
+//! A NumPy archive of all parameters, by the names of a checkpoint, in this program's own order of gates (i, f, g, o).
+//!
+//! ```text
+//! lstm.0.w_x [4H, I]  lstm.0.w_h [4H, H]  lstm.0.bias [4H]  lstm.0.peephole [3H] (i, f, o)   dense.0.weight [O, I] …
+//! inputs.mean [I]  inputs.deviation [I]     x = (value − mean) / deviation goes in
+//! targets.mean [O]  targets.deviation [O]   value = y · deviation + mean comes out, of a regression
+//! ```
+
+use std::io::Cursor;
+
+use ndarray::{Array1, ArrayD, IxDyn};
+use ndarray_npy::{NpzWriter, WriteNpzError};
+
+use crate::data::Normalisation;
+use crate::network::Network;
+use crate::run::Fitted;
+
+/// The archive of a run's network.
+///
+/// # Errors
+/// When the container cannot hold it.
+pub fn to_npz(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, WriteNpzError> {
+    let mut archive = Cursor::new(Vec::new());
+    let mut npz = NpzWriter::new(&mut archive);
+    for parameter in network.parameters() {
+        let values = parameter.values.to_vec();
+        let array = ArrayD::from_shape_vec(IxDyn(&parameter.shape), values)
+            .expect("a parameter has as many values as its shape says");
+        npz.add_array(parameter.name, &array)?;
+    }
+    let mut add = |name: &str, normalisation: &Normalisation| {
+        let deviations = normalisation.deviation.iter().copied().map(f64::from);
+        npz.add_array(
+            format!("{name}.mean"),
+            &Array1::from(normalisation.real_means()),
+        )?;
+        npz.add_array(
+            format!("{name}.deviation"),
+            &deviations.collect::<Array1<f64>>(),
+        )
+    };
+    add("inputs", &fitted.inputs)?;
+    if let Some(targets) = &fitted.targets {
+        add("targets", targets)?;
+    }
+    npz.finish()?;
+    Ok(archive.into_inner())
+}

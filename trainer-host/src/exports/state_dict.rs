@@ -1,0 +1,129 @@
+//! A PyTorch `state_dict` in safetensors.
+//!
+//! | layers | names |
+//! | --- | --- |
+//! | LSTMs of equal sizes: one `nn.LSTM(I, H, num_layers=L)` | `lstm.weight_ih_l0`, `lstm.weight_hh_l0`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0`, … |
+//! | LSTMs of other sizes: an `nn.ModuleList` | `lstm.0.weight_ih_l0`, …, `lstm.1.weight_ih_l0`, … |
+//! | one linear layer: `nn.Linear` | `head.weight`, `head.bias` |
+//! | several, with `nn.ReLU` between: `nn.Sequential` | `head.0.weight`, `head.2.weight`, … |
+//!
+//! What a `state_dict` cannot say stands in the file's metadata, under `network` and as JSON: [`Described`]. The second
+//! bias of an LSTM is zero. The outputs of the last layer are in real units.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::{dense_layers, stage};
+use crate::import::{Convention, Described, LstmWeights};
+use crate::network::lstm::LstmLayer;
+use crate::network::{Mode, Network, RecurrentLayer};
+use crate::run::Fitted;
+
+/// Why a network cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// PyTorch has none.
+    #[error(
+        "PyTorch's nn.LSTM has no peepholes, and this network has; --format onnx has them (input P), and so has \
+         --format npz; or train with --no-peepholes"
+    )]
+    Peepholes,
+    /// The container cannot hold it.
+    #[error("safetensors: {0}")]
+    Container(#[from] safetensors::SafeTensorError),
+}
+
+/// Tensors by their names, as bytes.
+type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
+
+fn push<'v>(
+    tensors: &mut Tensors,
+    name: String,
+    shape: &[usize],
+    values: impl IntoIterator<Item = &'v f32>,
+) {
+    let bytes = values.into_iter().flat_map(|value| value.to_le_bytes());
+    tensors.push((name, shape.to_vec(), bytes.collect()));
+}
+
+/// The file of a run's network.
+///
+/// # Errors
+/// When it has peepholes that are not zero.
+pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
+    let mut tensors = Tensors::new();
+    let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
+    for (l, layer) in network.recurrent.iter().enumerate() {
+        let RecurrentLayer::Lstm(layer) = layer;
+        let name = |part: &str| match equal {
+            true => format!("lstm.{part}_l{l}"),
+            false => format!("lstm.{l}.{part}_l0"),
+        };
+        push_lstm(&mut tensors, layer, name)?;
+    }
+    let dense = dense_layers(network, fitted);
+    for (l, layer) in dense.iter().enumerate() {
+        let name = |part: &str| match dense.len() {
+            1 => format!("head.{part}"),
+            _ => format!("head.{}.{part}", 2 * l),
+        };
+        push(
+            &mut tensors,
+            name("weight"),
+            layer.weight.shape(),
+            &layer.weight,
+        );
+        push(&mut tensors, name("bias"), layer.bias.shape(), &layer.bias);
+    }
+    let (input_mean, input_deviation) = stage(&fitted.inputs).unwrap_or_default();
+    let described = Described {
+        every_step: network.config.mode == Mode::SequenceToSequence,
+        head: network.config.head,
+        input_mean,
+        input_deviation,
+        channels: fitted.schema.channels.clone(),
+        outputs: fitted.schema.outputs.clone(),
+    };
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+    });
+    let views = views.collect::<Result<Vec<_>, _>>()?;
+    let metadata = HashMap::from([
+        ("format".to_owned(), "pt".to_owned()),
+        (Described::KEY.to_owned(), described.to_json()),
+    ]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+fn push_lstm(
+    tensors: &mut Tensors,
+    layer: &LstmLayer,
+    name: impl Fn(&str) -> String,
+) -> Result<(), ExportError> {
+    let weights = LstmWeights::of(layer, Convention::PyTorch);
+    if weights
+        .peepholes
+        .iter()
+        .flatten()
+        .any(|weight| *weight != 0.0)
+    {
+        return Err(ExportError::Peepholes);
+    }
+    push(
+        tensors,
+        name("weight_ih"),
+        weights.input.shape(),
+        &weights.input,
+    );
+    push(
+        tensors,
+        name("weight_hh"),
+        weights.recurrent.shape(),
+        &weights.recurrent,
+    );
+    for (part, bias) in ["bias_ih", "bias_hh"].iter().zip(&weights.biases) {
+        push(tensors, name(part), &[bias.len()], bias);
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! What is exported is imported again as the same network, and other programs compute the same with it.
+
+use std::path::Path;
+use std::process::Command;
+
+use ndarray::Array2;
+use ndarray_npy::NpzReader;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::data::{Schema, views};
+use crate::import::{Assembled, Ending, Hints, assemble, read};
+use crate::network::{Cell, Head, Mode, Network, NetworkConfig};
+use crate::run::NetworkOrigin;
+
+/// A network whose parameters are all drawn, and what a run would have fitted.
+fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut network = Network::zeros(config).unwrap();
+    for value in network.values_mut().into_iter().flatten() {
+        *value = rng.random_range(-0.9..0.9);
+    }
+    let mut normalisation = |length: usize| Normalisation {
+        mean: (0..length).map(|_| rng.random_range(-50.0..50.0)).collect(),
+        deviation: (0..length).map(|_| rng.random_range(0.1..9.0)).collect(),
+        offset: Vec::new(),
+    };
+    let unchanged = |length: usize| Normalisation {
+        mean: vec![0.0; length],
+        deviation: vec![1.0; length],
+        offset: Vec::new(),
+    };
+    let task = config.head.task(config.mode);
+    let names = match (config.head, config.outputs) {
+        (Head::Sigmoid, 1) => 2,
+        (_, outputs) => outputs,
+    };
+    let mut stage = |length| match is_scaled {
+        true => normalisation(length),
+        false => unchanged(length),
+    };
+    let fitted = Fitted {
+        origin: NetworkOrigin::Trained,
+        data: None,
+        network: config.clone(),
+        inputs: stage(config.inputs),
+        targets: (!task.is_class()).then(|| stage(config.outputs)),
+        schema: Schema {
+            channels: (0..config.inputs).map(|n| format!("x{n}")).collect(),
+            outputs: (0..names).map(|n| format!("y{n}")).collect(),
+            task,
+        },
+        raw: Vec::new(),
+    };
+    (network, fitted)
+}
+
+fn configs() -> impl Strategy<Value = NetworkConfig> {
+    let sizes = (1..5usize, prop::collection::vec(1..9usize, 1..4));
+    let above = (prop::collection::vec(1..7usize, 0..3), 1..4usize);
+    (sizes, above, any::<bool>(), any::<bool>(), 0..3usize).prop_map(
+        |((inputs, hidden), (dense, outputs), peepholes, per_step, head)| NetworkConfig {
+            inputs,
+            hidden,
+            cell: Cell::Lstm { peepholes },
+            dense,
+            outputs: if head == 2 { outputs + 1 } else { outputs },
+            head: [Head::Linear, Head::Sigmoid, Head::Softmax][head],
+            mode: match per_step {
+                true => Mode::SequenceToSequence,
+                false => Mode::SequenceToOne,
+            },
+        },
+    )
+}
+
+fn again(bytes: &[u8]) -> Assembled {
+    let source = read(bytes, &Hints::default()).unwrap();
+    assemble(&source, Path::new("again")).unwrap()
+}
+
+/// The network with a regression's outputs in real units.
+fn in_real_units(network: &Network, fitted: &Fitted) -> Network {
+    let mut network = network.clone();
+    network.dense = dense_layers(&network, fitted);
+    network
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_exported_is_imported_with_equal_weights(config in configs(), is_scaled: bool, seed: u64) {
+        let (network, fitted) = drawn(&config, is_scaled, seed);
+        let expected = in_real_units(&network, &fitted);
+        let peepholes = config.cell.peepholes();
+        let onnx = again(&to_onnx(&network, &fitted));
+        let state_dict = to_state_dict(&network, &fitted);
+        prop_assert_eq!(state_dict.is_err(), peepholes);
+        for found in [Some(onnx), state_dict.ok().map(|bytes| again(&bytes))].into_iter().flatten() {
+            prop_assert_eq!(&found.network, &expected);
+            prop_assert_eq!(found.inputs, is_scaled.then(|| fitted.inputs.clone()));
+            prop_assert_eq!(found.ending, match config.head {
+                Head::Linear => Ending::Plain,
+                Head::Softmax => Ending::Softmax,
+                Head::Sigmoid => Ending::Sigmoid,
+            });
+        }
+        let mut npz = NpzReader::new(std::io::Cursor::new(to_npz(&network, &fitted).unwrap())).unwrap();
+        for parameter in network.parameters() {
+            let array: ndarray::ArrayD<f32> = npz.by_name(&parameter.name).unwrap();
+            prop_assert_eq!(array.shape(), &parameter.shape[..]);
+            prop_assert!(array.iter().eq(parameter.values));
+        }
+    }
+}
+
+/// The real outputs of a run's network, with its head.
+fn answers(network: &Network, fitted: &Fitted, sequences: &[Array2<f32>]) -> Vec<Array2<f32>> {
+    let mut inputs = sequences.to_vec();
+    inputs
+        .iter_mut()
+        .for_each(|sequence| fitted.inputs.apply(sequence));
+    let outputs = fitted.in_real_units(network.outputs(&views(&inputs)));
+    let ending = match network.config.head {
+        Head::Linear => Ending::Plain,
+        Head::Softmax => Ending::Softmax,
+        Head::Sigmoid => Ending::Sigmoid,
+    };
+    outputs.iter().map(|rows| ending.apply(rows)).collect()
+}
+
+/// Python with this module, or a line that says what is not tested.
+pub(crate) fn python_with(module: &str) -> Option<String> {
+    let python = std::env::var("TRAINER_HOST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let found = Command::new(&python)
+        .args(["-c", &format!("import {module}")])
+        .output();
+    match found {
+        Ok(output) if output.status.success() => Some(python),
+        _ => {
+            eprintln!(
+                "skipped: {python} has no {module}; TRAINER_HOST_PYTHON names another Python"
+            );
+            None
+        }
+    }
+}
+
+/// Loads each graph, runs it on its inputs, and prints the largest difference.
+const RUN: &str = r#"
+import sys, numpy as np, onnxruntime
+for n in range(int(sys.argv[2])):
+    at = lambda name: f"{sys.argv[1]}/{n}{name}"
+    session = onnxruntime.InferenceSession(at(".onnx"), providers=["CPUExecutionProvider"])
+    arrays = np.load(at(".npz"))
+    found, = session.run(["output"], {"input": arrays["inputs"]})
+    assert found.shape == arrays["outputs"].shape, (n, found.shape, arrays["outputs"].shape)
+    print(np.abs(found - arrays["outputs"]).max())
+"#;
+
+/// Largest difference, in deviations of a regression's outputs.
+const TOLERANCE: f64 = 1e-4;
+
+#[test]
+fn onnxruntime_computes_the_same() {
+    let Some(python) = python_with("onnxruntime") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let count = 24;
+    for n in 0..count {
+        let config = configs().new_tree(&mut runner).unwrap().current();
+        let (network, mut fitted) = drawn(&config, n % 2 == 0, n as u64);
+        if let Some(targets) = &mut fitted.targets {
+            targets.deviation.fill(1.0);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
+        let sequence = |_| {
+            let mut drawn =
+                Array2::from_shape_fn((17, config.inputs), |_| rng.random_range(-1.5..1.5));
+            fitted.inputs.invert(&mut drawn);
+            drawn
+        };
+        let sequences: Vec<Array2<f32>> = (0..5).map(sequence).collect();
+        let outputs = answers(&network, &fitted, &sequences);
+        let stacked = |all: &[Array2<f32>]| ndarray::stack(ndarray::Axis(0), &views(all)).unwrap();
+        let at = |end: &str| folder.path().join(format!("{n}{end}"));
+        std::fs::write(at(".onnx"), to_onnx(&network, &fitted)).unwrap();
+        let file = std::fs::File::create(at(".npz")).unwrap();
+        let mut npz = ndarray_npy::NpzWriter::new(file);
+        npz.add_array("inputs", &stacked(&sequences)).unwrap();
+        let outputs = stacked(&outputs);
+        match config.mode {
+            Mode::SequenceToSequence => npz.add_array("outputs", &outputs).unwrap(),
+            Mode::SequenceToOne => {
+                let last = outputs.index_axis(ndarray::Axis(1), 0);
+                npz.add_array("outputs", &last).unwrap();
+            }
+        }
+        npz.finish().unwrap();
+    }
+    let output = Command::new(python)
+        .args([
+            "-c",
+            RUN,
+            folder.path().to_str().unwrap(),
+            &count.to_string(),
+        ])
+        .output()
+        .unwrap();
+    let (text, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{errors}");
+    let differences: Vec<f64> = text.lines().map(|line| line.parse().unwrap()).collect();
+    let largest = differences.iter().copied().fold(0.0, f64::max);
+    println!("onnxruntime: largest difference {largest:.2e} of {count} networks");
+    assert_eq!(differences.len(), count);
+    assert!(largest <= TOLERANCE, "{differences:?}");
+}
+
+#[test]
+fn a_state_dict_has_pytorch_s_names() {
+    let config = |hidden: Vec<usize>, dense: Vec<usize>| NetworkConfig {
+        inputs: 3,
+        hidden,
+        cell: Cell::Lstm { peepholes: false },
+        dense,
+        outputs: 2,
+        head: Head::Softmax,
+        mode: Mode::SequenceToOne,
+    };
+    for (config, expected) in [
+        (
+            config(vec![4, 4], vec![]),
+            ["lstm.weight_ih_l1", "head.weight"],
+        ),
+        (
+            config(vec![4, 5], vec![6]),
+            ["lstm.1.weight_ih_l0", "head.2.weight"],
+        ),
+    ] {
+        let (network, fitted) = drawn(&config, true, 1);
+        let bytes = to_state_dict(&network, &fitted).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        for name in expected {
+            assert!(
+                tensors.tensor(name).is_ok(),
+                "{name}: {:?}",
+                tensors.names()
+            );
+        }
+    }
+}
