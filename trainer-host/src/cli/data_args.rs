@@ -23,16 +23,38 @@ pub(super) struct ReadArgs {
     /// What the targets are, if the data leaves it in doubt: classes or values.
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     task: Option<Kind>,
+    /// Share of the test part, if the data has none: of the sequences, stratified or by group; of a forecast
+    /// or of one recording, the rows at the end.
+    #[arg(long, value_name = "SHARE")]
+    test_share: Option<f64>,
+    #[command(flatten)]
+    table: TableArgs,
+    /// Generated tasks: sequences in the training part.
+    #[arg(long, value_name = "N")]
+    train_size: Option<usize>,
+    /// Generated tasks: sequences in the test part.
+    #[arg(long, value_name = "N")]
+    test_size: Option<usize>,
+    /// Generated tasks: time steps of a sequence.
+    #[arg(long, value_name = "T")]
+    steps: Option<usize>,
+    /// Generated tasks: seed of the data [default: 0].
+    #[arg(long, value_name = "SEED")]
+    data_seed: Option<u64>,
+    #[command(flatten)]
+    forecast: ForecastArgs,
+}
+
+/// How tables are read.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(super) struct TableArgs {
     /// Cut recordings into windows of this many rows, with one target each.
     #[arg(long, value_name = "ROWS")]
     window: Option<usize>,
     /// Rows from the begin of one window to the begin of the next [default: the rows of a window].
     #[arg(long, value_name = "ROWS")]
     step: Option<usize>,
-    /// Share of the test part, if the data has none: of the sequences, stratified or by group; of a forecast
-    /// or of one recording, the rows at the end.
-    #[arg(long, value_name = "SHARE")]
-    test_share: Option<f64>,
     /// Long CSV: column that names the series [default: series_id; without this column, all rows are one series].
     #[arg(long, value_name = "COLUMN")]
     series: Option<String>,
@@ -57,20 +79,6 @@ pub(super) struct ReadArgs {
     /// Without this flag, a missing input is an error.
     #[arg(long, value_name = "HOW", value_parser = parse_fill)]
     fill: Option<Fill>,
-    /// Generated tasks: sequences in the training part.
-    #[arg(long, value_name = "N")]
-    train_size: Option<usize>,
-    /// Generated tasks: sequences in the test part.
-    #[arg(long, value_name = "N")]
-    test_size: Option<usize>,
-    /// Generated tasks: time steps of a sequence.
-    #[arg(long, value_name = "T")]
-    steps: Option<usize>,
-    /// Generated tasks: seed of the data [default: 0].
-    #[arg(long, value_name = "SEED")]
-    data_seed: Option<u64>,
-    #[command(flatten)]
-    forecast: ForecastArgs,
 }
 
 /// Windows of a long CSV, cut and split in the order of time.
@@ -133,8 +141,26 @@ impl ReadArgs {
             }
             _ => options.test_share = self.test_share.or(options.test_share),
         }
-        self.apply_window(&mut options.window)?;
+        self.table.apply(options)?;
         options.task = self.task.or(options.task);
+        options.test = self.test.clone().or(options.test.take());
+        options.sizes.train = self.train_size.or(options.sizes.train);
+        options.sizes.test = self.test_size.or(options.sizes.test);
+        options.sizes.steps = self.steps.or(options.sizes.steps);
+        set(&mut options.seed, &self.data_seed);
+        Ok(())
+    }
+}
+
+impl TableArgs {
+    /// Whether no flag was given.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Applies these flags.
+    pub(super) fn apply(&self, options: &mut Options) -> anyhow::Result<()> {
+        self.apply_window(&mut options.window)?;
         let columns = &mut options.columns;
         set(&mut columns.series, &self.series);
         set(&mut columns.time, &self.time);
@@ -148,12 +174,7 @@ impl ReadArgs {
             Some(forecast) => forecast.targets = Some(self.targets.clone()),
             None => columns.targets.clone_from(&self.targets),
         }
-        options.test = self.test.clone().or(options.test.take());
         options.fill = self.fill.or(options.fill);
-        options.sizes.train = self.train_size.or(options.sizes.train);
-        options.sizes.test = self.test_size.or(options.sizes.test);
-        options.sizes.steps = self.steps.or(options.sizes.steps);
-        set(&mut options.seed, &self.data_seed);
         Ok(())
     }
 

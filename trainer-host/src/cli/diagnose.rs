@@ -7,10 +7,11 @@ use super::run_data::RunData;
 use super::table::percent;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
 use crate::evaluate::Score;
+use crate::run::NetworkOrigin;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder that `trainer-host train` wrote, finished or stopped.
+    /// Run folder that `trainer-host train` wrote, finished or stopped, or `trainer-host import`.
     run: PathBuf,
     #[command(flatten)]
     data: RunData,
@@ -65,8 +66,11 @@ fn command_line(diagnosis: &Diagnosis, command: Command) -> String {
         .as_ref()
         .map_or(String::new(), |test| format!(" --test {}", test.display()));
     let rest = match command {
-        Command::Train => " FLAGS --out NEW_RUN",
-        _ => " --out rate.html",
+        Command::Train if diagnosis.origin != NetworkOrigin::Trained => {
+            format!(" --init {run} FLAGS --out NEW_RUN")
+        }
+        Command::Train => " FLAGS --out NEW_RUN".into(),
+        _ => " --out rate.html".to_owned(),
     };
     format!("{name} {source}{test} --config {run}/config.toml{rest}")
 }
@@ -76,11 +80,16 @@ fn head(diagnosis: &Diagnosis) -> String {
     let best = diagnosis
         .best_epoch
         .map_or(String::new(), |best| format!(", best {best}"));
-    let mut text = format!(
-        "{}  ({} epochs{best}{stopped})\n",
-        diagnosis.run.display(),
-        diagnosis.epochs
-    );
+    let run = diagnosis.run.display();
+    let mut text = match (&diagnosis.origin, diagnosis.epochs) {
+        (origin @ NetworkOrigin::Imported { .. }, 0) => {
+            format!("{run}  ({origin}: no log, so nothing is said of its training)\n")
+        }
+        (_, epochs) => format!("{run}  ({epochs} epochs{best}{stopped})\n"),
+    };
+    if diagnosis.own_answers {
+        text += "targets     the network's own answers, so scores say nothing of its task\n";
+    }
     let fit = &diagnosis.fit;
     let parts = [
         ("training", Some(&fit.train)),

@@ -20,7 +20,7 @@ use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::clamped::{self, ClampedInput};
 use crate::integers::stream;
-use crate::run::Run;
+use crate::run::{NetworkOrigin, Run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,7 +29,8 @@ pub(super) struct Args {
     /// Data to evaluate on: a file or built-in data [default: the run's own].
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
-    /// Part of the run's own data to evaluate on [default: test]; with --data, that data at its new place.
+    /// Part of the run's own data to evaluate on [default: test; of an imported run without one, validation or train];
+    /// with --data, that data at its new place.
     #[arg(long, value_enum)]
     part: Option<DataPart>,
     /// Evaluate only the first N sequences.
@@ -187,7 +188,13 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     }
     let parts = config.open_data_of(&run.fitted, &run.folder)?;
     let baselines = Baselines::of_values(&parts.train);
-    let data = part_of(parts, args)?;
+    let part = args.part.unwrap_or_else(|| default_part(run, &parts));
+    if config.is_own_data(&run.folder) {
+        eprintln!(
+            "note: targets are the network's own answers in f32, so a score says how far integers agree with them"
+        );
+    }
+    let data = part_of(parts, part, args)?;
     Ok(Opened {
         name: config.source,
         data,
@@ -195,15 +202,29 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     })
 }
 
-/// The part that the flags ask for.
-fn part_of(parts: Parts, args: &Args) -> anyhow::Result<Dataset> {
+/// The test part, or of an imported run without one, the part that there is; a line says which.
+fn default_part(run: &Run, parts: &Parts) -> DataPart {
+    if run.fitted.origin == NetworkOrigin::Trained || parts.test.is_some() {
+        return DataPart::Test;
+    }
+    let (part, name) = match parts.validation {
+        Some(_) => (DataPart::Validation, "validation"),
+        None => (DataPart::Train, "training"),
+    };
+    eprintln!(
+        "note: an imported network without a test part: its {name} part is evaluated (--part, --data)"
+    );
+    part
+}
+
+fn part_of(parts: Parts, part: DataPart, args: &Args) -> anyhow::Result<Dataset> {
     let missing = |part| {
         format!(
             "{}: the run's data has no {part} part; choose another with --part or --data",
             args.model.display()
         )
     };
-    Ok(match args.part.unwrap_or(DataPart::Test) {
+    Ok(match part {
         DataPart::Train => parts.train,
         DataPart::Validation => parts.validation.with_context(|| missing("validation"))?,
         DataPart::Test => parts.test.with_context(|| missing("test"))?,

@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::Printer;
-use crate::data::Normalisation;
+use super::data_args::TableArgs;
+use crate::data::{Normalisation, Options};
 use crate::import::{
     Assembled, Calibration, Ending, Hints, Imported, Pooling, assemble, check, open, read_scaler,
     write_run,
@@ -31,8 +32,8 @@ pub(super) struct Args {
     /// The largest difference that --check allows [default: 1e-4, or 0.08 for a file with 8-bit weights].
     #[arg(long, value_name = "DIFFERENCE", requires = "check", value_parser = positive)]
     tolerance: Option<f64>,
-    /// Take ranges and raw formats from this data: an array of inputs (.npy), or any data that `train` reads
-    /// [default: the inputs of --check]. It does not change what the network computes.
+    /// Take ranges and raw formats from this data: an array of inputs (.npy), or any data that `train` reads, with
+    /// labels or without [default: the inputs of --check]. It does not change what the network computes.
     #[arg(long, value_name = "DATA")]
     calibrate: Option<String>,
     /// The scaler that stood before the network, (x - mean) / std: two .npy files with a value for each channel. It
@@ -41,6 +42,9 @@ pub(super) struct Args {
     scaler: Vec<PathBuf>,
     #[command(flatten)]
     open: OpenArgs,
+    /// Of the data of --calibrate.
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 /// What a file may leave open.
@@ -171,7 +175,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let calibration = calibration(&args);
+    let calibration = calibration(&args)?;
     let imported = write_run(
         (&args.file, &source),
         &assembled,
@@ -205,16 +209,22 @@ fn set_scaler(assembled: &mut Assembled, scaler: Normalisation, file: &Path) -> 
     Ok(())
 }
 
-fn calibration(args: &Args) -> Calibration {
-    match (&args.calibrate, args.check.first()) {
+fn calibration(args: &Args) -> anyhow::Result<Calibration> {
+    let is_data = (args.calibrate.as_ref()).is_some_and(|path| !path.ends_with(".npy"));
+    if !is_data && !args.table.is_empty() {
+        bail!("flags for reading data are for that of --calibrate; name it, or leave them out");
+    }
+    let mut options = Options::default();
+    args.table.apply(&mut options)?;
+    Ok(match (&args.calibrate, args.check.first()) {
         (Some(path), _) if path.ends_with(".npy") => Calibration::Inputs(path.into()),
         (Some(source), _) => Calibration::Data {
             source: source.clone(),
-            options: Box::default(),
+            options: Box::new(options),
         },
         (None, Some(inputs)) => Calibration::Inputs(inputs.clone()),
         (None, None) => Calibration::Guessed,
-    }
+    })
 }
 
 fn text(imported: &Imported) -> String {

@@ -17,7 +17,7 @@ use crate::integers::stream;
 use crate::quantise::calibrate::evenly_spaced;
 use crate::run::choose::choose;
 use crate::run::integers::{self, RunIntegersError};
-use crate::run::{METRICS, Run, RunConfig, RunError, read_log};
+use crate::run::{Fitted, LOG, METRICS, NetworkOrigin, Run, RunConfig, RunError, read_log};
 use crate::train::EpochRecord;
 use crate::training_run::TrainingRunError;
 
@@ -69,7 +69,7 @@ pub enum DiagnoseError {
 pub struct Examined {
     /// The run, with its chosen network, or the best one so far.
     pub run: Run,
-    /// One record for each epoch.
+    /// One record for each epoch; none of an imported run.
     pub history: Vec<EpochRecord>,
     /// Whether all of the run was done.
     pub finished: bool,
@@ -96,22 +96,10 @@ impl Examined {
     /// finished.
     pub fn open(folder: &Path, data: Option<&str>) -> Result<Self, DiagnoseError> {
         RunConfig::read(folder)?;
-        let history = read_log(folder)?;
-        if history.is_empty() {
-            return Err(DiagnoseError::NoEpoch {
-                folder: folder.to_owned(),
-            });
-        }
-        let (finished, best_epoch) = match finished(folder)? {
-            None => (false, None),
-            Some((epochs, _)) if epochs != history.len() as u64 => {
-                return Err(DiagnoseError::ShortLog {
-                    folder: folder.to_owned(),
-                    finished: epochs,
-                    logged: history.len(),
-                });
-            }
-            Some((_, best)) => (true, best),
+        let is_imported = Fitted::read(folder)?.origin != NetworkOrigin::Trained;
+        let (history, finished, best_epoch) = match is_imported && !folder.join(LOG).exists() {
+            true => (Vec::new(), true, None),
+            false => training(folder)?,
         };
         let mut run = Run::open_stopped(folder)?;
         if let Some(data) = data {
@@ -135,6 +123,25 @@ impl Examined {
             stream,
             integers,
         })
+    }
+}
+
+/// Each epoch, whether the run did all of them, and the best one.
+fn training(folder: &Path) -> Result<(Vec<EpochRecord>, bool, Option<u64>), DiagnoseError> {
+    let history = read_log(folder)?;
+    if history.is_empty() {
+        return Err(DiagnoseError::NoEpoch {
+            folder: folder.to_owned(),
+        });
+    }
+    match finished(folder)? {
+        None => Ok((history, false, None)),
+        Some((epochs, _)) if epochs != history.len() as u64 => Err(DiagnoseError::ShortLog {
+            folder: folder.to_owned(),
+            finished: epochs,
+            logged: history.len(),
+        }),
+        Some((_, best)) => Ok((history, true, best)),
     }
 }
 

@@ -58,6 +58,7 @@ pub use requantising::Tried;
 pub use streams::StreamCheck;
 
 use crate::data::Options;
+use crate::run::{NetworkOrigin, Run};
 
 /// Everything that was found in a run.
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +68,11 @@ pub struct Diagnosis {
     /// The run's data and how it was read, for the commands that train again.
     #[serde(skip)]
     pub source: (String, Options),
+    /// Where its network came from. Of an imported one no training is known, and nothing is said of one.
+    pub origin: NetworkOrigin,
+    /// Whether targets are the network's own answers, as in an imported run without labelled data. Then nothing is said
+    /// of how well it does its task.
+    pub own_answers: bool,
     /// Number of epochs done.
     pub epochs: usize,
     /// Whether the run did all of its epochs.
@@ -87,10 +93,13 @@ pub struct Diagnosis {
 pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, DiagnoseError> {
     let examined = Examined::open(folder, data)?;
     let findings = examined.findings();
-    let config = examined.run.config;
+    let own_answers = examined.has_own_answers();
+    let Run { config, fitted, .. } = examined.run;
     Ok(Diagnosis {
         run: folder.to_owned(),
         source: (config.source, config.data),
+        origin: fitted.origin,
+        own_answers,
         epochs: examined.history.len(),
         finished: examined.finished,
         best_epoch: examined.best_epoch,
@@ -100,6 +109,11 @@ pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, Diagnose
 }
 
 impl Examined {
+    /// Whether targets are the network's own answers.
+    fn has_own_answers(&self) -> bool {
+        self.run.config.is_own_data(&self.run.folder)
+    }
+
     /// All that is found, the worst first.
     pub fn findings(&self) -> Vec<Finding> {
         let config = &self.run.config.train;
@@ -120,8 +134,11 @@ impl Examined {
             saturation: gates::largest_saturation(&self.activity),
             learns_change: forecast.is_some_and(|forecast| forecast.change),
         };
-        let mut found = learning_curve::findings(&curves);
-        found.extend(gradients::findings(&curves));
+        let mut found = Vec::new();
+        if !self.history.is_empty() {
+            found.extend(learning_curve::findings(&curves));
+            found.extend(gradients::findings(&curves));
+        }
         let left = self.fit.train.left();
         found.extend(gates::findings(
             &self.activity,
@@ -129,28 +146,22 @@ impl Examined {
             left,
             curves.median_steps,
         ));
-        found.extend(units::findings(
-            &self.activity,
-            &self.run.network,
-            &self.run.folder,
-        ));
-        if let Some(counts) = train.class_counts() {
+        let (network, folder) = (&self.run.network, &self.run.folder);
+        found.extend(units::findings(&self.activity, network, folder));
+        let knows_task = !self.has_own_answers();
+        if let Some(counts) = train.class_counts().filter(|_| knows_task) {
             found.extend(classes::findings(&self.fit, &counts, config));
         }
-        found.extend(data::findings(
-            train,
-            &self.run.fitted.inputs,
-            &self.fit,
+        let inputs = &self.run.fitted.inputs;
+        found.extend(data::findings(train, inputs, &self.fit, config));
+        let known = baselines::Known {
             config,
-        ));
-        found.extend(baselines::finding(
-            &self.fit,
-            baselines::Known {
-                config,
-                updates: curves.updates * self.history.len(),
-                learns_change: forecast.map(|forecast| forecast.change),
-            },
-        ));
+            updates: curves.updates * self.history.len(),
+            learns_change: forecast.map(|forecast| forecast.change),
+        };
+        if knows_task {
+            found.extend(baselines::finding(&self.fit, known));
+        }
         let (_, judged) = self.fit.judged();
         found.extend(streams::findings(&self.stream, judged, config.for_streams));
         if let Some(integers) = &self.integers {

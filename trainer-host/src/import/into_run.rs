@@ -10,7 +10,7 @@ use super::calibration::{Calibration, drawn, own_schema, with_own_answers};
 use super::check::{Checked, sequences};
 use super::error::{ImportError, Problem};
 use super::model::Source;
-use crate::data::{self, Known, Normalisation, Options, Parts, Place, Schema};
+use crate::data::{self, Dataset, Known, Normalisation, Options, Parts, Place, Schema};
 use crate::files::atomic::{self, WriteFileError};
 use crate::integers::assemble::raw_formats;
 use crate::run::{
@@ -192,8 +192,17 @@ fn labelled(
     folder: &Path,
 ) -> Result<RunData, ImportError> {
     let config = config(assembled, source.to_owned(), options.clone());
-    let parts = config.open_data()?;
     let own = own_schema(assembled);
+    let parts = match config.open_data() {
+        Ok(parts) => parts,
+        Err(error) => {
+            let Some(inputs) = unlabelled(source, options, &own) else {
+                return Err(error.into());
+            };
+            let ranges = format!("{} sequences of {source}, without labels", inputs.len());
+            return own_data(assembled, &inputs.sequences, folder, ranges);
+        }
+    };
     let schema = parts.train.schema();
     let place = || Path::new(source);
     if schema.channels.len() != own.channels.len() {
@@ -224,6 +233,17 @@ fn labelled(
         own.outputs.len()
     );
     own_data(assembled, &parts.train.sequences, folder, ranges)
+}
+
+/// The sequences of data without labels.
+fn unlabelled(source: &str, options: &Options, own: &Schema) -> Option<Dataset> {
+    let known = Known {
+        schema: own,
+        mean: None,
+        offsets: Some(&[]),
+        unlabelled: true,
+    };
+    data::open_test(source, options, known).ok()
 }
 
 /// Inputs alone, with the network's own answers.

@@ -115,8 +115,8 @@ impl RunConfig {
         Ok(data)
     }
 
-    /// Whether the data is what an imported run keeps in its folder.
-    fn is_own_data(&self, folder: &Path) -> bool {
+    /// Whether the data is what an imported run keeps in its folder, with the network's own answers as targets.
+    pub(crate) fn is_own_data(&self, folder: &Path) -> bool {
         paths::located(Path::new(&self.source)) == paths::located(&folder.join(CALIBRATION))
     }
 

@@ -1,0 +1,94 @@
+//! Does a network that went out and came back go through every stage?
+
+use crate::bench::{Bench, json};
+use crate::{exported, refuse, words};
+
+fn notes(bench: &Bench, line: &str) -> String {
+    let output = bench.run(&words(line));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{line}: {said}");
+    said
+}
+
+#[test]
+fn a_network_that_went_out_comes_back_and_goes_through_every_stage() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.succeed(&words("export run --format npz"));
+    assert!(bench.path("run/model.npz").is_file());
+    let said = refuse(&bench, &words("export run -o net.safetensors"));
+    assert!(
+        said.contains("peepholes") && said.contains("onnx"),
+        "{said}"
+    );
+    assert!(!bench.path("net.safetensors").exists());
+    let said = refuse(&bench, &words("export run -o net.onnx --target m4"));
+    assert!(said.contains("--target"), "{said}");
+    bench.succeed(&words("export run -o net.onnx"));
+    bench.succeed(&words("import net.onnx --calibrate ramps.csv --out back"));
+    // The same weights and the same normalisation give the same digits.
+    let answers = |run: &str| {
+        bench.succeed(&words(&format!(
+            "predict {run} ramps.csv --f32 --format csv"
+        )))
+    };
+    assert_eq!(answers("back"), answers("run"));
+    for stage in [
+        "quantise back",
+        "inspect back",
+        "export back",
+        "predict back ramps.csv",
+        "train ramps.csv --init back --epochs 1 --out next",
+        "train ramps.csv --init back --epochs 1 --qat w8a16 --out aware",
+        "quantise next",
+    ] {
+        bench.succeed(&words(stage));
+    }
+    let said = notes(&bench, "eval back");
+    assert!(said.contains("its validation part"), "{said}");
+    let diagnosis = bench.succeed(&words("diagnose back"));
+    assert!(
+        diagnosis.contains("no log") && diagnosis.contains("accuracy"),
+        "{diagnosis}"
+    );
+    assert!(!diagnosis.contains("own answers"), "{diagnosis}");
+}
+
+#[test]
+fn without_labels_a_score_is_of_the_integers_alone() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.succeed(&words("export run -o net.onnx"));
+    let ramps = crate::ramps();
+    let unlabelled = ramps
+        .lines()
+        .map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n");
+    bench.file(
+        "inputs.csv",
+        unlabelled
+            .collect::<String>()
+            .replace("series_id", "recording"),
+    );
+    let line = "import net.onnx --calibrate inputs.csv --out back --series recording";
+    let imported = bench.succeed(&words(line));
+    assert!(
+        imported.contains("40 sequences of inputs.csv, without labels"),
+        "{imported}"
+    );
+    let said = refuse(
+        &bench,
+        &words("import net.onnx --out other --series recording"),
+    );
+    assert!(said.contains("--calibrate"), "{said}");
+    bench.succeed(&words("quantise back"));
+    let said = notes(&bench, "eval back");
+    assert!(
+        said.contains("its training part") && said.contains("own answers"),
+        "{said}"
+    );
+    let found = json(&bench.succeed(&words("--json diagnose back")));
+    assert_eq!(
+        (&found["own_answers"], &found["epochs"]),
+        (&true.into(), &0.into())
+    );
+}
