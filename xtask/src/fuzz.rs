@@ -27,7 +27,7 @@ pub struct Arguments {
 }
 
 /// The targets, as `tests/fuzz` names them.
-pub const TARGETS: [&str; 8] = [
+pub const TARGETS: [&str; 12] = [
     "model",
     "frames",
     "exchange",
@@ -35,6 +35,10 @@ pub const TARGETS: [&str; 8] = [
     "npz",
     "ts",
     "tsv",
+    "safetensors",
+    "onnx",
+    "keras",
+    "tflite",
     "run_folder",
 ];
 

@@ -9,6 +9,7 @@
 //! | `frames` | the frames of the serial link | a frame that is read says the same when it is written again |
 //! | `exchange` | a board, and a host, in an exchange | a request is carried out once, in its turn |
 //! | `csv`, `npz`, `ts`, `tsv` | each reader of data | what is accepted is finite and has the shape that it says |
+//! | `safetensors`, `onnx`, `keras`, `tflite` | each reader of other programs' networks | a network of finite weights, or one line |
 //! | `run_folder` | each file of a run's folder | an error, or a run |
 //!
 //! Each target has seeds in code, which follow a format when it changes, and may have files in `corpus/TARGET`: findings
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 12] = [
     targets::model::TARGET,
     targets::link::FRAMES,
     targets::link::EXCHANGE,
@@ -40,6 +41,10 @@ pub const TARGETS: [Target; 8] = [
     targets::data::NPZ,
     targets::data::TS,
     targets::data::TSV,
+    targets::import::SAFETENSORS,
+    targets::import::ONNX,
+    targets::import::KERAS,
+    targets::import::TFLITE,
     targets::run_folder::TARGET,
 ];
 
@@ -107,6 +112,11 @@ mod tests {
     #[test]
     fn readers_of_data_hold() {
         holds_under(MUTATIONS, &["csv", "npz", "ts", "tsv"]);
+    }
+
+    #[test]
+    fn readers_of_networks_hold() {
+        holds_under(MUTATIONS, &["safetensors", "onnx", "keras", "tflite"]);
     }
 
     #[test]

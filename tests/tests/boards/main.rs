@@ -5,6 +5,7 @@
 mod applications;
 mod cost;
 mod device;
+mod imported;
 mod parity;
 
 /// The program that trains, quantises and exports.

@@ -1,6 +1,7 @@
-//! The readers on files of the programs that write them; on files that the tests write ([`written`]); on damaged
-//! ones ([`damaged`]).
+//! The readers on files of the programs that write them; on small files of the same network ([`containers`]) and those
+//! that the tests write ([`written`]); on damaged ones ([`damaged`]).
 
+mod containers;
 mod damaged;
 mod written;
 
