@@ -60,7 +60,7 @@ enum Command {
     Import(Box<import::Args>),
     /// Quantise a run's network to int8 weights and int16 activations.
     Quantise(quantise::Args),
-    /// Write a quantised run as a model file for firmware.
+    /// Write a quantised run as a model file for firmware, or a run as ONNX, safetensors or NPZ.
     Export(export::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),

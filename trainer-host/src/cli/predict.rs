@@ -15,6 +15,7 @@ use super::model_source::ModelSource;
 use super::table::table;
 use crate::data::{self, Dataset, Known, Options, StepLine, StepLines};
 use crate::files::atomic;
+use crate::import::read_array;
 use crate::integers::clamped;
 use crate::predict::{
     Answer, Answers, Arithmetic, Format, Predictor, csv_header, csv_line, json_line, to_csv,
@@ -25,8 +26,8 @@ use crate::predict::{
 pub(super) struct Args {
     /// Run folder or model file.
     model: PathBuf,
-    /// Recordings to answer: a file or built-in data; of data with a test part, that part. Labels and targets are not
-    /// read.
+    /// Recordings to answer: a file, built-in data, or an array (.npy) [N, T, I]; of data with a test part, that part.
+    /// Labels and targets are not read.
     #[arg(required_unless_present = "stdin")]
     data: Option<String>,
     /// Answer a stream from standard input, step by step: a line with a value for each channel in, a line out. An empty
@@ -178,7 +179,10 @@ fn open_data(args: &Args, source: &ModelSource, name: &str) -> anyhow::Result<Da
         None => Options::default(),
     };
     args.read.apply(&mut options)?;
-    Ok(data::open_test(name, &options, known)?)
+    match name.ends_with(".npy") {
+        true => Ok(read_array(Path::new(name), known)?),
+        false => Ok(data::open_test(name, &options, known)?),
+    }
 }
 
 fn write(args: &Args, (name, answers): (&str, &Answers), printer: Printer) -> anyhow::Result<()> {

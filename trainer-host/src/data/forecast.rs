@@ -238,19 +238,8 @@ pub(super) fn cut(
         origin: Some(origin),
         ..Dataset::default()
     };
-    let mut left_out = 0;
-    let mut part = |which: usize| {
-        let data = windows(&series, which, forecast, &empty, &mut left_out);
-        (!data.is_empty()).then_some(data)
-    };
-    let [train, validation, test] = match cutting.unlabelled {
-        true => [
-            Some(unlabelled_windows(&series, forecast, &empty)).filter(|data| !data.is_empty()),
-            None,
-            None,
-        ],
-        false => [part(0), part(1), part(2)],
-    };
+    let (parts, left_out) = all_windows(&series, &empty, cutting);
+    let [train, validation, test] = parts;
     let train = train.or_else(|| test.clone().filter(|_| cutting.only_test));
     let mut train = train.ok_or_else(|| place.clone().refuse(Problem::NoTargetLeft))?;
     if left_out > 0 {
@@ -264,6 +253,31 @@ pub(super) fn cut(
         validation,
         test,
     })
+}
+
+/// The windows of each part, and how many were left out.
+fn all_windows(
+    series: &[Bounded],
+    empty: &Dataset,
+    cutting: &Cutting<'_>,
+) -> ([Option<Dataset>; 3], usize) {
+    let some = |data: Dataset| Some(data).filter(|data| !data.is_empty());
+    if cutting.unlabelled {
+        let all = some(unlabelled_windows(series, cutting.forecast, empty));
+        return ([all, None, None], 0);
+    }
+    let mut left_out = 0;
+    let mut part = |which| {
+        some(windows(
+            series,
+            which,
+            cutting.forecast,
+            empty,
+            &mut left_out,
+        ))
+    };
+    let parts = [part(0), part(1), part(2)];
+    (parts, left_out)
 }
 
 /// The normalisation by the training rows of all series, each once.

@@ -295,7 +295,7 @@ mod tests {
         let meaning = meaning(Head::Sigmoid, 1, Arithmetic::Float);
         let answer = meaning.answer(vec![f64::from(0.1f32)]);
         let json = serde_json::to_string(&answer.named(&meaning, &[])).unwrap();
-        let expected = r#"{"sequence":0,"class":"n1","probabilities":{"n0":0.4750208,"n1":0.5249792},"outputs":{"n1":0.1}}"#;
+        let expected = r#"{"sequence":0,"class":"n1","probabilities":{"n0":0.47502083,"n1":0.5249792},"outputs":{"n1":0.1}}"#;
         assert_eq!(json, expected);
     }
 }

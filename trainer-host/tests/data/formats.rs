@@ -139,7 +139,11 @@ proptest! {
             options.columns.targets = data.outputs.clone();
         }
         let csv = to_long_csv(&data).unwrap();
-        prop_assert_eq!(open_bytes("a.csv", csv, &options).unwrap().train, data);
+        let mut read = open_bytes("a.csv", csv, &options).unwrap().train;
+        // Series have names, which are their numbers.
+        let numbers: Vec<String> = (0..data.len()).map(|series| series.to_string()).collect();
+        prop_assert_eq!(std::mem::take(&mut read.names), numbers);
+        prop_assert_eq!(read, data);
     }
 
     #[test]
