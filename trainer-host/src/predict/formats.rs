@@ -34,11 +34,9 @@ pub fn csv_header(
     (name, step): (bool, bool),
     forecast_names: &[String],
 ) -> String {
-    let mut columns = Vec::new();
-    let given = [("name", name), ("step", step)];
-    columns.extend(
-        (given.iter()).filter_map(|(column, is_there)| is_there.then(|| (*column).to_owned())),
-    );
+    let mut columns: Vec<String> = Vec::new();
+    columns.extend(name.then(|| "name".into()));
+    columns.extend(step.then(|| "step".into()));
     if meaning.is_class() {
         columns.push("class".into());
         columns.extend(meaning.names.iter().map(|name| format!("p_{name}")));

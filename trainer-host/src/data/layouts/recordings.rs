@@ -50,7 +50,11 @@ fn records(folder: &Place, files: &[&Listed], reading: &Reading<'_>) -> Result<R
     let mut tables = Tables::new(*reading);
     for (file, mut named) in files.iter().zip(named) {
         let place = Place::file(&file.path);
-        named.name = Some([&file.folders[..], &[file.stem.clone()]].concat().join("/"));
+        named.name = Some(
+            [&file.folders[..], std::slice::from_ref(&file.stem)]
+                .concat()
+                .join("/"),
+        );
         if reading.wanted.unlabelled {
             named.label = None;
         }
