@@ -109,6 +109,7 @@ compile_error!("model files are little-endian and read in place");
 
 pub mod activation;
 pub mod artifact;
+mod bounded;
 pub mod kernels;
 pub mod layers;
 pub mod model;

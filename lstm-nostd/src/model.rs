@@ -79,21 +79,21 @@ impl BufferSizes {
             if below != Some(width) {
                 sizes.input = sizes.input.max(width.blocks(outputs_below));
             }
-            sizes.cell += cells;
-            sizes.hidden += width.blocks(outputs);
+            sizes.cell = sizes.cell.saturating_add(cells);
+            sizes.hidden = sizes.hidden.saturating_add(width.blocks(outputs));
             widest = widest.max(width.blocks(outputs));
             (below, outputs_below) = (Some(width), outputs);
         }
-        let (mut dense_blocks, mut output_blocks) = (0, 0);
+        let (mut dense_blocks, mut output_blocks) = (0usize, 0);
         for LayerSize { width, outputs, .. } in dense {
-            dense_blocks += output_blocks;
+            dense_blocks = dense_blocks.saturating_add(output_blocks);
             if below != Some(width) {
-                dense_blocks += width.blocks(outputs_below);
+                dense_blocks = dense_blocks.saturating_add(width.blocks(outputs_below));
             }
             output_blocks = width.blocks(outputs);
             (below, outputs_below) = (Some(width), outputs);
         }
-        sizes.scratch = dense_blocks.max(sizes.input + widest);
+        sizes.scratch = dense_blocks.max(sizes.input.saturating_add(widest));
         sizes
     }
 }

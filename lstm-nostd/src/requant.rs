@@ -3,15 +3,17 @@
 //! Every rounding is to the nearest integer with ties towards +∞; every narrowing saturates;
 //! nothing wraps.
 
+use crate::bounded::{add, shr};
+
 /// `round(value / 2^shift)` for `shift` in 0..=31; cannot overflow.
 #[inline(always)]
 pub const fn round_shift(value: i32, shift: u32) -> i32 {
     match shift {
         0 => value,
         // (v + 1) / 2 without the overflow of the sum.
-        1 => (value >> 1) + (value & 1),
+        1 => add(value >> 1, value & 1),
         // floor((⌊v / 2^(s−1)⌋ + 1) / 2) = floor((v + 2^(s−1)) / 2^s)
-        _ => ((value >> (shift - 1)) + 1) >> 1,
+        _ => add(shr(value, shift.wrapping_sub(1)), 1) >> 1,
     }
 }
 
@@ -95,8 +97,9 @@ pub const fn saturate8_symmetric(value: i32) -> i8 {
 /// `value · 2^shift`, saturating, for `shift` in 0..=31.
 #[inline(always)]
 pub const fn saturating_shift_left(value: i32, shift: u32) -> i32 {
-    let shifted = value << shift;
-    if shifted >> shift == value {
+    // What is lost at the top is noticed.
+    let shifted = value.wrapping_shl(shift);
+    if shr(shifted, shift) == value {
         shifted
     } else if value < 0 {
         i32::MIN

@@ -16,6 +16,7 @@
 mod table;
 mod tables;
 
+use crate::bounded::{add, sub};
 use crate::requant::mul_floor16;
 
 /// Both tables, side by side, so that one pointer reaches them.
@@ -57,7 +58,7 @@ pub fn tanh(z: i16) -> i16 {
 pub fn sigmoid_clamped(z: i32) -> i32 {
     let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&TABLES.sigmoid, z);
     // (T2): ½ is 16384.
-    16_384 + with_sign_of(z, y)
+    add(16_384, with_sign_of(z, y))
 }
 
 /// `tanh(sat±32767(z))`
@@ -70,7 +71,7 @@ pub fn tanh_clamped(z: i32) -> i32 {
 #[inline(always)]
 fn with_sign_of(z: i32, y: i32) -> i32 {
     let sign = z >> 31;
-    (y ^ sign) - sign
+    sub(y ^ sign, sign)
 }
 
 /// (T1)
@@ -83,6 +84,6 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     let t = (u & ((1 << BITS) - 1)) as i16;
     // There are SEGMENTS · 2^BITS = 2¹⁵ values of u.
     let [base, slope] = table.segment(u >> BITS);
-    let tilted = slope + i32::from(slope as i16) * i32::from(t);
-    (base + mul_floor16(tilted, t)) >> GUARD
+    let tilted = add(slope, i32::from(slope as i16) * i32::from(t));
+    add(base, mul_floor16(tilted, t)) >> GUARD
 }

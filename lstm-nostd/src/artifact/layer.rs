@@ -193,12 +193,17 @@ pub(super) fn magnitude(
     most: i8,
     row: usize,
 ) -> Result<u64, LayerError> {
-    let mut sum = 0;
-    for (j, w) in blocks.flatten().enumerate() {
-        if w < -most || (j >= count && w != 0) {
-            return Err(LayerError::Weight { row });
+    let mut sum = 0u64;
+    let mut left = count;
+    for block in blocks {
+        for w in block.iter().copied() {
+            if w < -most || (left == 0 && w != 0) {
+                return Err(LayerError::Weight { row });
+            }
+            left = left.saturating_sub(1);
+            // As many weights as a file can hold are far from the end of u64.
+            sum = sum.wrapping_add(w.unsigned_abs().into());
         }
-        sum += u64::from(w.unsigned_abs());
     }
     Ok(sum)
 }
@@ -208,7 +213,7 @@ pub(super) fn check_row(reach: u64, bias: i64, mult: i32, row: usize) -> Result<
     if mult < 0 {
         return Err(LayerError::Multiplier { row });
     }
-    if reach + bias.unsigned_abs() >= 1 << 31 {
+    if reach.saturating_add(bias.unsigned_abs()) >= 1 << 31 {
         return Err(LayerError::Overflow { row });
     }
     Ok(())

@@ -44,10 +44,10 @@ impl<'m> Model<'m> {
         let scratch_blocks = header.scratch_blocks.into();
         exactly("scratch blocks", scratch_blocks, buffers.scratch)?;
         let golden_steps = usize::from(header.golden_steps);
-        let golden = reader.slice(golden_steps.saturating_mul(inputs + outputs))?;
+        let golden = reader.slice(golden_steps.saturating_mul(inputs.saturating_add(outputs)))?;
         let names = reader.bytes(header.names_bytes as usize)?;
         exactly("bytes after the names", reader.left(), 0)?;
-        check_names(names, inputs + task.name_count(outputs))?;
+        check_names(names, inputs.saturating_add(task.name_count(outputs)))?;
         Ok(Self {
             task,
             mode,
@@ -80,15 +80,14 @@ impl<'m> Layers<'m> {
             width: None,
             is_last: false,
         };
-        let hidden_dense = usize::from(header.dense_layers) - 1;
+        // The header has at least one.
+        let hidden_dense = header.dense_layers.saturating_sub(1);
         let recurrent = several(header.recurrent_layers, |index| {
             reader.recurrent_layer(&mut place, index)
         })?;
-        let dense = several(header.dense_layers - 1, |index| {
-            reader.layer(&mut place, index)
-        })?;
+        let dense = several(hidden_dense, |index| reader.layer(&mut place, index))?;
         place.is_last = true;
-        let output = reader.layer(&mut place, hidden_dense)?;
+        let output = reader.layer(&mut place, hidden_dense.into())?;
         Ok(Self {
             recurrent,
             dense,
@@ -163,11 +162,10 @@ fn scales<'m>(reader: &mut Reader<'m>, outputs: usize) -> Result<&'m [ScaleWords
 
 fn check_names(bytes: &[u8], count: usize) -> Result<(), ArtifactError> {
     exactly("names length modulo 4", bytes.len() % 4, 0)?;
-    let mut used = 0;
-    let mut found = 0;
+    let (mut used, mut found) = (0usize, 0usize);
     for name in names(bytes).take(count) {
-        used += 1 + name.len();
-        found += 1;
+        used = used.saturating_add(name.len()).saturating_add(1);
+        found = found.saturating_add(1);
     }
     let padding = bytes.get(used..).unwrap_or_default();
     if found < count || padding.len() >= 4 || padding.iter().any(|byte| *byte != 0) {

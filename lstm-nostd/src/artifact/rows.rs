@@ -46,14 +46,15 @@ pub(super) fn reach(
     row: usize,
 ) -> Result<u64, LayerError> {
     let most = rows.scheme().weight_max();
-    let activation = rows.width.bits() - 1;
+    // Of an activation without its sign.
+    let bits = rows.width.bits() - 1;
     // The mask changes nothing, and shows the optimiser that every index is in range.
     let of_row = move |block: RowBlock| block[lane & 3];
     let x = rows.input_part(group).map(of_row);
-    let x = magnitude(x, rows.inputs, most, row)? << (activation + rows.x_shift);
+    let x = magnitude(x, rows.inputs, most, row)?.wrapping_shl(bits.wrapping_add(rows.x_shift));
     let h = rows.recurrent_part(group).map(of_row);
-    let h = magnitude(h, rows.outputs, most, row)? << (activation + rows.h_shift);
-    Ok(x + h)
+    let h = magnitude(h, rows.outputs, most, row)?.wrapping_shl(bits.wrapping_add(rows.h_shift));
+    Ok(x.saturating_add(h))
 }
 
 #[cfg(feature = "write")]

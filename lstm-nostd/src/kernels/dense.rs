@@ -8,6 +8,7 @@
 //! input's in the lower half of its byte.
 
 use super::{Scheme, Width, blocks};
+use crate::bounded::add;
 use crate::requant::{mul_high, saturating_shift_left};
 
 /// The parameters of one dense layer as they lie in a model file.
@@ -44,7 +45,7 @@ impl DenseParameters<'_> {
     #[inline(always)]
     pub fn value(&self, row: usize, sum: i32) -> i32 {
         let [bias, mult] = self.rows.get(row).copied().unwrap_or_default();
-        saturating_shift_left(mul_high(sum + bias, mult), self.output_shift)
+        saturating_shift_left(mul_high(add(sum, bias), mult), self.output_shift)
     }
 }
 
@@ -75,7 +76,8 @@ impl<'m> DenseWeights<'m> {
             Self::Int8(_) => blocks(inputs),
             Self::Nibbles(_) => 2 * inputs.div_ceil(8),
         };
-        (row * quads..(row + 1) * quads).map(move |index| weights.quad(index))
+        let first = row.saturating_mul(quads);
+        (0..quads).map(move |index| weights.quad(first.saturating_add(index)))
     }
 
     /// Four weights, counted over all rows; zeros past the end.

@@ -15,6 +15,7 @@
 
 use super::{Activation, Block, I32x4, RecurrentRows, RowSums, Width, blocks, copy, lanes_mut};
 use crate::activation::{sigmoid, tanh};
+use crate::bounded::{add, mul, sub};
 use crate::requant::{mul_high, round_shift, saturate16, saturate16_symmetric};
 
 /// Bias and multiplier of the four gates of one unit, in the order i, f, g, o.
@@ -74,7 +75,7 @@ impl LstmParameters<'_> {
         let lanes = rows.width.blocks(rows.outputs);
         rows.inputs > 0
             && units > 0
-            && 4 * rows.weights.block_count() / units >= rows.layout().lanes()
+            && rows.weights.block_count().saturating_mul(4) / units >= rows.layout().lanes()
             && self.gates.len() >= units
             && (self.peepholes.is_empty() || self.peepholes.len() >= units)
             && x.len() >= rows.width.blocks(rows.inputs)
@@ -135,7 +136,7 @@ pub(super) fn units<A: Activation>(
         let peephole = peepholes.next().copied().unwrap_or_default();
         let mut bias = *bias;
         for (bias, excess) in bias.iter_mut().zip(layer.rows.bias_excess(unit)) {
-            *bias -= excess;
+            *bias = sub(*bias, excess);
         }
         let acc = total(unit);
         let step = advance(layer.cell_int_bits, &[bias, *mult], peephole, acc, *c);
@@ -156,7 +157,8 @@ pub fn advance(
 ) -> LstmUnit {
     // (B)
     let z = |r: usize, c16: i16| {
-        let acc = acc[r] + bias[r] + i32::from(peephole[r]) * i32::from(c16);
+        let peephole = i32::from(peephole[r]) * i32::from(c16);
+        let acc = add(add(acc[r], bias[r]), peephole);
         mul_high(acc, mult[r])
     };
     let old = upper_half(c);
@@ -165,12 +167,16 @@ pub fn advance(
     let f = sigmoid(saturate16_symmetric(z_f));
     let g = tanh(saturate16_symmetric(z_g));
     // (C): |i|, |g| ≤ 32767, so that 2·i·g stays below 2³¹; |f · c / 2¹⁶| stays below 2³⁰.
-    let kept = 2 * mul_high(i32::from(f) << 16, c);
-    let cell = kept.saturating_add(round_shift(2 * i32::from(i) * i32::from(g), m));
+    let kept = mul(2, mul_high(i32::from(f) << 16, c));
+    let new = mul(2 * i32::from(i), i32::from(g));
+    let cell = kept.saturating_add(round_shift(new, m));
     let z_o = z(3, upper_half(cell));
     let o = sigmoid(saturate16_symmetric(z_o));
     // (D)
-    let squashed = tanh(saturate16_symmetric(round_shift(cell, 19 - m)));
+    let squashed = tanh(saturate16_symmetric(round_shift(
+        cell,
+        19u32.wrapping_sub(m),
+    )));
     LstmUnit {
         z: [z_i, z_f, z_g, z_o],
         cell,

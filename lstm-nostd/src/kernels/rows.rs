@@ -8,6 +8,7 @@
 //! Rows lie in groups of four. The gates of one LSTM unit are a group: (A) of [`super::lstm`] is the total of
 //! both sums and a bias. A kind that needs the sums apart, as a GRU does for its candidate, takes them apart.
 
+use crate::bounded::add;
 use core::ops::Range;
 
 use super::weights::{GROUPED, grouped_bias_excess, sums};
@@ -48,7 +49,7 @@ impl RowSums {
     pub fn total(self) -> I32x4 {
         let mut total = self.input;
         for (total, recurrent) in total.iter_mut().zip(self.recurrent) {
-            *total += recurrent;
+            *total = add(*total, recurrent);
         }
         total
     }
@@ -75,14 +76,14 @@ impl<'m> RecurrentRows<'m> {
     #[inline(always)]
     pub fn input_part(&self, group: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let layout = self.layout();
-        self.part(group * layout.lanes(), layout.x)
+        self.part(group.saturating_mul(layout.lanes()), layout.x)
     }
 
     /// The blocks of group `group` that meet the hidden state, with the padding of their part.
     #[inline(always)]
     pub fn recurrent_part(&self, group: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let layout = self.layout();
-        self.part(group * layout.lanes(), layout.h)
+        self.part(group.saturating_mul(layout.lanes()), layout.h)
     }
 
     /// What the stored biases of group `group` hold above the biases of the layer's equations.
@@ -101,7 +102,7 @@ impl<'m> RecurrentRows<'m> {
     #[inline(always)]
     fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
         let weights = self.weights;
-        let (first, len) = (start + part.start, part.len());
+        let (first, len) = (start.saturating_add(part.start), part.len());
         (0..len.div_ceil(4)).map(move |index| weights.block(first, index, len))
     }
 }

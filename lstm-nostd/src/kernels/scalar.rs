@@ -7,6 +7,7 @@ use super::{
     Activation, Block, DenseParameters, I32x4, Kernels, Order, RecurrentRows, RowBlock, RowSums,
     Width, quads,
 };
+use crate::bounded::{add, shl};
 
 /// Plain loops, for any core.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +46,8 @@ fn group_sums<A: Activation>(
     let input = products(rows.input_part(group), quads::<A>(x));
     let recurrent = products(rows.recurrent_part(group), quads::<A>(h));
     RowSums {
-        input: input.map(|sum| sum << rows.x_shift),
-        recurrent: recurrent.map(|sum| sum << rows.h_shift),
+        input: input.map(|sum| shl(sum, rows.x_shift)),
+        recurrent: recurrent.map(|sum| shl(sum, rows.h_shift)),
     }
 }
 
@@ -54,9 +55,11 @@ fn group_sums<A: Activation>(
 #[inline(never)]
 fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]]) -> I32x4 {
     let mut acc = [0; 4];
-    for (block, x) in blocks.zip(x) {
+    let mut x = x.iter();
+    for block in blocks {
+        let Some(x) = x.next() else { break };
         for (acc, row) in acc.iter_mut().zip(&block) {
-            *acc += dot(row, x);
+            *acc = add(*acc, dot(row, x));
         }
     }
     acc
@@ -66,11 +69,11 @@ fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]])
 #[inline(always)]
 fn dense_products<A: Activation>(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
     let pairs = layer.weights.row(row, layer.inputs).zip(quads::<A>(x));
-    pairs.map(|(w, x)| dot(&w, x)).sum()
+    pairs.fold(0, |sum, (w, x)| add(sum, dot(&w, x)))
 }
 
 #[inline(always)]
 fn dot<A: Activation>(w: &[i8; 4], x: &[A; 4]) -> i32 {
     let products = w.iter().zip(x).map(|(w, x)| i32::from(*w) * (*x).into());
-    products.sum()
+    products.fold(0, add)
 }

@@ -120,7 +120,8 @@ impl Order {
 
     /// The order with this number.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|order| order.code() == code)
+        let mut all = Self::ALL.iter();
+        all.find(|order| order.code() == code).copied()
     }
 
     /// The order in which weights of `scheme` lie when this one is asked for: pairs need int16 activations,
@@ -136,24 +137,23 @@ impl Order {
 
     /// How a unit's rows of `inputs` and `hidden` weights are laid out; `shifts` is k compared with n.
     pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
-        // A division by a variable would cost more.
         let padded = |n: usize| match self {
-            Self::Grouped | Self::GroupedBytes if GROUPED => n.next_multiple_of(16),
-            _ => n.next_multiple_of(4),
+            Self::Grouped | Self::GroupedBytes if GROUPED => n.saturating_add(15) & !15,
+            _ => n.saturating_add(3) & !3,
         };
         let (x, h) = (padded(inputs), padded(hidden));
         match (self, shifts) {
             (Self::GroupedBytes, Ordering::Equal) if GROUPED_BYTES => RowLayout {
                 x: 0..inputs,
-                h: inputs..padded(inputs + hidden),
+                h: inputs..padded(inputs.saturating_add(hidden)),
             },
             (Self::GroupedBytes, Ordering::Less) if GROUPED_BYTES => RowLayout {
-                x: h..h + x,
+                x: h..h.saturating_add(x),
                 h: 0..h,
             },
             _ => RowLayout {
                 x: 0..x,
-                h: x..x + h,
+                h: x..x.saturating_add(h),
             },
         }
     }
@@ -232,7 +232,7 @@ impl Weights<'_> {
     /// not stand for one in −7..=7 with a −8.
     #[inline(always)]
     pub fn block(&self, first: usize, index: usize, len: usize) -> RowBlock {
-        let number = first / 4 + index;
+        let number = (first / 4).saturating_add(index);
         match self {
             Self::Generic(blocks) => blocks.get(number).copied().unwrap_or_default(),
             Self::Offset(blocks) if OFFSET => blocks.get(number).map(offset).unwrap_or_default(),

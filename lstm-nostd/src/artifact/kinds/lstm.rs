@@ -114,7 +114,7 @@ fn check_units(layer: &LstmParameters<'_>) -> Result<(), LayerError> {
             let products = reach(rows, (unit, gate), row)?;
             let p = NARROW_CELL_MAX * u64::from(peephole[gate].unsigned_abs());
             let bias = i64::from(bias[gate]) - i64::from(excess[gate]);
-            check_row(products + p, bias, mult[gate], row)?;
+            check_row(products.saturating_add(p), bias, mult[gate], row)?;
         }
         // g has no peephole; its place in the file is padding.
         if peephole[2] != 0 {

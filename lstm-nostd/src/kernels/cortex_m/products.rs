@@ -141,7 +141,9 @@ fn sum_units<A: Activation>(
     next: &mut [Block],
 ) -> Option<()> {
     let (x_blocks, h_blocks) = (blocks(layer.rows.inputs), blocks(layer.rows.outputs));
-    let row_bytes = weight_bytes * (x_blocks + h_blocks);
+    let row_bytes = x_blocks
+        .saturating_add(h_blocks)
+        .saturating_mul(weight_bytes);
     if layer.rows.inputs == 0 || layer.rows.outputs == 0 {
         return None;
     }

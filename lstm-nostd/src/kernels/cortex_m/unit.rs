@@ -2,6 +2,7 @@
 //! assembly computes the sums alone. Values saturate only where the next operation needs it.
 
 use crate::activation::{sigmoid_clamped, tanh_clamped};
+use crate::bounded::{add, mul, shr};
 use crate::kernels::{GateParameters, I32x4};
 use crate::requant::mul_high;
 
@@ -34,19 +35,20 @@ pub(super) fn advance(
     c: &mut i32,
 ) -> i16 {
     let z = |r: usize, c16: i32| {
-        mul_high(acc[r] + bias[r] + i32::from(peephole[r]) * c16, mult[r]) // (B)
+        let peephole = mul(peephole[r].into(), c16);
+        mul_high(add(add(acc[r], bias[r]), peephole), mult[r]) // (B)
     };
     let old = upper_half(*c);
     let i = sigmoid_clamped(z(0, old));
     let f = sigmoid_clamped(z(1, old));
-    let g = tanh_clamped(mul_high(acc[2] + bias[2], mult[2]));
+    let g = tanh_clamped(mul_high(add(acc[2], bias[2]), mult[2]));
     // (C): the sum is divided by 2^(m−1), as i·g is not doubled.
-    let kept = 2 * mul_high(f << 16, *c);
-    *c = kept.saturating_add((i * g + shifts.half) >> shifts.input);
+    let kept = mul(2, mul_high(f << 16, *c));
+    *c = kept.saturating_add(shr(add(mul(i, g), shifts.half), shifts.input));
     let o = sigmoid_clamped(z(3, upper_half(*c)));
     // (D): round_shift of 19 − m, which is at least 4.
-    let squashed = tanh_clamped(((*c >> shifts.squash) + 1) >> 1);
-    ((o * squashed + 0x4000) >> 15) as i16
+    let squashed = tanh_clamped(add(shr(*c, shifts.squash), 1) >> 1);
+    (add(mul(o, squashed), 0x4000) >> 15) as i16
 }
 
 /// The upper half of a cell, rounded: `Qm.(15−m)`.
