@@ -27,7 +27,7 @@ impl<'m> Reader<'m> {
 
     /// The next `count` bytes.
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'m [u8], ArtifactError> {
-        let read = self.total - self.rest.len();
+        let read = self.total.saturating_sub(self.rest.len());
         let (bytes, rest) = self
             .rest
             .split_at_checked(count)

@@ -76,8 +76,8 @@ impl<'m> DenseWeights<'m> {
             Self::Int8(_) => blocks(inputs),
             Self::Nibbles(_) => 2 * inputs.div_ceil(8),
         };
-        let first = row.saturating_mul(quads);
-        (0..quads).map(move |index| weights.quad(first.saturating_add(index)))
+        let first = row.wrapping_mul(quads);
+        (0..quads).map(move |index| weights.quad(first.wrapping_add(index)))
     }
 
     /// Four weights, counted over all rows; zeros past the end.

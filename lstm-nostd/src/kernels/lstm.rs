@@ -75,7 +75,7 @@ impl LstmParameters<'_> {
         let lanes = rows.width.blocks(rows.outputs);
         rows.inputs > 0
             && units > 0
-            && rows.weights.block_count().saturating_mul(4) / units >= rows.layout().lanes()
+            && rows.weights.block_count().wrapping_mul(4) / units >= rows.layout().lanes()
             && self.gates.len() >= units
             && (self.peepholes.is_empty() || self.peepholes.len() >= units)
             && x.len() >= rows.width.blocks(rows.inputs)

@@ -76,14 +76,14 @@ impl<'m> RecurrentRows<'m> {
     #[inline(always)]
     pub fn input_part(&self, group: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let layout = self.layout();
-        self.part(group.saturating_mul(layout.lanes()), layout.x)
+        self.part(group.wrapping_mul(layout.lanes()), layout.x)
     }
 
     /// The blocks of group `group` that meet the hidden state, with the padding of their part.
     #[inline(always)]
     pub fn recurrent_part(&self, group: usize) -> impl Iterator<Item = RowBlock> + use<'m> {
         let layout = self.layout();
-        self.part(group.saturating_mul(layout.lanes()), layout.h)
+        self.part(group.wrapping_mul(layout.lanes()), layout.h)
     }
 
     /// What the stored biases of group `group` hold above the biases of the layer's equations.
@@ -102,7 +102,7 @@ impl<'m> RecurrentRows<'m> {
     #[inline(always)]
     fn part(&self, start: usize, part: Range<usize>) -> impl Iterator<Item = RowBlock> + use<'m> {
         let weights = self.weights;
-        let (first, len) = (start.saturating_add(part.start), part.len());
+        let (first, len) = (start.wrapping_add(part.start), part.len());
         (0..len.div_ceil(4)).map(move |index| weights.block(first, index, len))
     }
 }

@@ -138,22 +138,22 @@ impl Order {
     /// How a unit's rows of `inputs` and `hidden` weights are laid out; `shifts` is k compared with n.
     pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
         let padded = |n: usize| match self {
-            Self::Grouped | Self::GroupedBytes if GROUPED => n.saturating_add(15) & !15,
-            _ => n.saturating_add(3) & !3,
+            Self::Grouped | Self::GroupedBytes if GROUPED => n.wrapping_add(15) & !15,
+            _ => n.wrapping_add(3) & !3,
         };
         let (x, h) = (padded(inputs), padded(hidden));
         match (self, shifts) {
             (Self::GroupedBytes, Ordering::Equal) if GROUPED_BYTES => RowLayout {
                 x: 0..inputs,
-                h: inputs..padded(inputs.saturating_add(hidden)),
+                h: inputs..padded(inputs.wrapping_add(hidden)),
             },
             (Self::GroupedBytes, Ordering::Less) if GROUPED_BYTES => RowLayout {
-                x: h..h.saturating_add(x),
+                x: h..h.wrapping_add(x),
                 h: 0..h,
             },
             _ => RowLayout {
                 x: 0..x,
-                h: x..x.saturating_add(h),
+                h: x..x.wrapping_add(h),
             },
         }
     }
@@ -232,7 +232,7 @@ impl Weights<'_> {
     /// not stand for one in −7..=7 with a −8.
     #[inline(always)]
     pub fn block(&self, first: usize, index: usize, len: usize) -> RowBlock {
-        let number = (first / 4).saturating_add(index);
+        let number = (first / 4).wrapping_add(index);
         match self {
             Self::Generic(blocks) => blocks.get(number).copied().unwrap_or_default(),
             Self::Offset(blocks) if OFFSET => blocks.get(number).map(offset).unwrap_or_default(),

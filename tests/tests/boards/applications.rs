@@ -1,7 +1,7 @@
 //! The firmware's other applications, and requests on the line that the host would never send.
 
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use lstm_link::{Ask, Packet, Reply, decode, encode};
 use lstm_nostd::{Model, decide};
@@ -154,14 +154,32 @@ fn the_engine_cannot_panic() {
     }
 }
 
+/// Builds `image` with cargo's further `arguments`, and keeps no copy of it.
+fn built_with(image: &Image<'_>, arguments: &[String]) -> Output {
+    let mut cargo = image.cargo("build").unwrap();
+    let cargo = cargo.args(["--bin", image.application.binary()]);
+    cargo.args(arguments).output().unwrap()
+}
+
+/// Overflow checks and debug assertions may be on in the engine, and in the generic code that the image makes of it.
+/// The packages below have none: `core` is installed without them, and so are others' crates.
+#[test]
+fn the_engine_cannot_panic_with_overflow_checks_either() {
+    let checks = ["lstm-nostd", "lstm-firmware"].map(|package| {
+        let on = |check| format!("profile.release.package.{package}.{check}=true");
+        ["overflow-checks", "debug-assertions"].map(|check| ["--config".to_owned(), on(check)])
+    });
+    let checks = checks.as_flattened().as_flattened();
+    for name in ["microbit", "mps2-an385", "mps2-an386"] {
+        let output = built_with(&no_panic(name, None), checks);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {errors}");
+    }
+}
+
 #[test]
 fn the_check_finds_a_panic() {
-    let image = no_panic("mps2-an386", Some("reachable-panic"));
-    let mut cargo = image.cargo("build").unwrap();
-    let output = cargo
-        .args(["--bin", image.application.binary()])
-        .output()
-        .unwrap();
+    let output = built_with(&no_panic("mps2-an386", Some("reachable-panic")), &[]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(errors.contains("__panic_is_reachable"), "{errors}");

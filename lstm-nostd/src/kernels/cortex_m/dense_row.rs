@@ -16,7 +16,7 @@ impl DenseParameters<'_> {
             return None;
         };
         let count = blocks(self.inputs);
-        let w = w.get(row.saturating_mul(count)..)?.get(..count)?;
+        let w = w.get(row.wrapping_mul(count)..)?.get(..count)?;
         let x = x.get(..count)?;
         (count > 0).then_some((w, x))
     }

@@ -249,5 +249,5 @@ impl Part {
 
 /// Blocks that are not left to a half block.
 const fn whole_blocks(len: usize) -> usize {
-    len.saturating_add(1) / 4
+    len.wrapping_add(1) / 4
 }

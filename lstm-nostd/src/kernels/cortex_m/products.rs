@@ -141,9 +141,7 @@ fn sum_units<A: Activation>(
     next: &mut [Block],
 ) -> Option<()> {
     let (x_blocks, h_blocks) = (blocks(layer.rows.inputs), blocks(layer.rows.outputs));
-    let row_bytes = x_blocks
-        .saturating_add(h_blocks)
-        .saturating_mul(weight_bytes);
+    let row_bytes = x_blocks.wrapping_add(h_blocks).wrapping_mul(weight_bytes);
     if layer.rows.inputs == 0 || layer.rows.outputs == 0 {
         return None;
     }
@@ -176,9 +174,11 @@ fn sum_units<A: Activation>(
     let shifts = Shifts::new(layer.cell_int_bits);
     let mut peepholes = layer.peepholes.iter();
     let lanes = cell.as_flattened_mut().iter_mut().zip(lanes_mut::<A>(next));
-    // Never zero, which the optimiser does not see.
-    let units = rows.chunks_exact(row_bytes.max(1)).zip(layer.gates);
-    for ((row, gate), (c, h_next)) in units.zip(lanes) {
+    for ((unit, gate), (c, h_next)) in layer.gates.iter().enumerate().zip(lanes) {
+        let from_row = rows.get(unit.wrapping_mul(row_bytes)..);
+        let Some(row) = from_row.and_then(|rows| rows.get(..row_bytes)) else {
+            break;
+        };
         job.row = row.as_ptr();
         // SAFETY: the row has as many blocks as both parts have together, and neither is empty. The assembly
         // reads no more than them, writes `sums`, and keeps the callee-saved registers.
