@@ -1,10 +1,13 @@
 //! Networks of other programs: quantised to w8a16 they are near to f32, and an M4 computes the same bits.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
-use lstm_tests::boards::{board, device, orders};
+use lstm_tests::boards::{board, device, image, orders};
+use lstm_tests::models::trained_model;
 use trainer_host::data::{Normalisation, Schema};
 use trainer_host::device::{Device, Keep};
 use trainer_host::exports::to_onnx;
@@ -13,13 +16,16 @@ use trainer_host::integers::stream::{self, input_formats, raw_sequence};
 use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::run::choose::{Request, choose};
 use trainer_host::run::{Fitted, NetworkOrigin, Run};
+use xtask::firmware::Application;
+
+use crate::TRAINER;
 
 /// The board.
 const M4: &str = "mps2-an386";
 /// Relative RMS error of the outputs, at most.
 const MAX_RELATIVE_ERROR: f64 = 0.01;
 /// Sequences that the board runs.
-const SEQUENCES: usize = 4;
+const SEQUENCES: usize = 2;
 
 /// Two layers with peepholes, and an input stage, as an ONNX file.
 fn with_peepholes(folder: &Path) -> PathBuf {
@@ -126,6 +132,42 @@ fn imported_networks_are_near_f32_and_an_m4_computes_their_bits() {
         let error = error.unwrap_or_else(|| panic!("{name} is refused"));
         println!("{name}: relative RMS error {error:.5}");
         assert!(error <= MAX_RELATIVE_ERROR, "{name}: {error}");
+    }
+}
+
+/// What `predict` answers to `input` on standard input, or to the digits.
+fn predict(model: &Path, device: &[&str], input: Option<&str>) -> String {
+    let mut command = Command::new(TRAINER);
+    command.arg("predict").arg(model).args(device);
+    match input {
+        Some(_) => command.arg("--stdin"),
+        None => command.args(["digits", "--format", "csv"]),
+    };
+    let mut child = (command.stdin(Stdio::piped()).stdout(Stdio::piped()))
+        .spawn()
+        .unwrap();
+    let mut line = child.stdin.take().unwrap();
+    line.write_all(input.unwrap_or_default().as_bytes())
+        .unwrap();
+    drop(line);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn predictions_of_an_m4_are_those_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.lstm");
+    std::fs::write(&model, trained_model(TRAINER)).unwrap();
+    let address = format!("qemu:{}", board(M4).machine);
+    let image = image(board(M4), Application::Runner);
+    let device = ["--device", &address, "--image", image.to_str().unwrap()];
+    let stream = "0,0,5,13,9,1,0,0\n0,0,13,15,10,15,5,0\n\n0,3,15,2,0,11,8,0\n";
+    for input in [None, Some(stream)] {
+        let host = predict(&model, &[], input);
+        assert_eq!(predict(&model, &device, input), host);
+        assert!(host.lines().count() >= 3, "{host}");
     }
 }
 

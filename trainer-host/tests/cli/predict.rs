@@ -136,3 +136,24 @@ fn a_stream_has_its_columns_by_name_and_stops_at_a_bad_line() {
         "{errors}"
     );
 }
+
+#[test]
+fn a_forecast_of_a_change_leads_to_a_value() {
+    let bench = Bench::new();
+    let row = |t: u32| format!("{t},{:.3}\n", 20.0 + f64::from(t * t % 17));
+    let rows: String = (0..80).map(row).collect();
+    bench.file("a.csv", format!("t,OT\n{rows}"));
+    let line = "train a.csv --look-back 6 --change --out run --epochs 1 --hidden 4";
+    bench.succeed(&words(line));
+    bench.succeed(&words("quantise run"));
+    for way in ["", " --f32"] {
+        let csv = bench.succeed(&words(&format!("predict run a.csv --format csv{way}")));
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines[0], "sequence,OT[+1]-OT[0],OT[+1]");
+        assert_eq!(lines.len(), 1 + 80 - 6 + 1);
+        let last = lines[lines.len() - 1].split(',').skip(1);
+        let last: Vec<f64> = last.map(|field| field.parse().unwrap()).collect();
+        // 79 · 79 leaves 2.
+        assert!((last[1] - last[0] - 22.0).abs() < 1e-5, "{last:?}");
+    }
+}

@@ -21,7 +21,6 @@ fn example(package: &str) -> &'static str {
 fn python_with(modules: &str) -> Option<String> {
     let python = std::env::var("TRAINER_HOST_PYTHON").unwrap_or_else(|_| "python3".into());
     let found = Command::new(&python)
-        .env("KERAS_BACKEND", "torch")
         .args(["-c", &format!("import {modules}")])
         .output();
     match found {
@@ -46,7 +45,6 @@ fn run(bench: &Bench, python: &str, code: &str) -> String {
             "PATH",
             format!("{}:{path}", program.parent().unwrap().display()),
         )
-        .env("KERAS_BACKEND", "torch")
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

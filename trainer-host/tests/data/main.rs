@@ -5,6 +5,7 @@ mod formats;
 mod layouts;
 mod published;
 mod refusals;
+mod unlabelled;
 
 use std::path::PathBuf;
 
