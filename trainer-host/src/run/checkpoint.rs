@@ -7,7 +7,7 @@
 //! | `dense.L.weight`, `dense.L.bias` | `[O, I]`, `[O]` |
 //!
 //! All are f32. A checkpoint has the same under `network.` and, once there is one, `best.`, the
-//! optimiser's memory as `optimiser.N`, what a backtracking schedule goes back to under `anchor.`
+//! optimiser's memory as `optimiser.N`, a moving average of the weights under `average.`, what a backtracking schedule goes back to under `anchor.`
 //! and as `anchor.optimiser.N`, and the rest as JSON in the metadata entry `lstm-nostd`.
 
 use std::path::{Path, PathBuf};
@@ -47,6 +47,8 @@ pub enum CheckpointError {
 #[serde(deny_unknown_fields)]
 struct Progress {
     optimiser_steps: u64,
+    #[serde(default)]
+    average: bool,
     history: Vec<EpochRecord>,
     best: Option<BestEpoch>,
     #[serde(default)]
@@ -84,6 +86,9 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
     if let Some(best) = &state.best {
         all.extend(tensors("best.", &best.network));
     }
+    if let Some(average) = &state.average {
+        all.extend(tensors("average.", average));
+    }
     all.extend(moments("", &state.optimiser));
     if let Some(anchor) = &state.anchor {
         all.extend(tensors("anchor.", &anchor.network));
@@ -91,6 +96,7 @@ pub fn write(path: &Path, state: &TrainState) -> Result<(), WriteFileError> {
     }
     let progress = Progress {
         optimiser_steps: state.optimiser.steps(),
+        average: state.average.is_some(),
         history: state.history.clone(),
         best: (state.best.as_ref()).map(|best| BestEpoch {
             epoch: best.epoch,
@@ -204,8 +210,13 @@ fn state(
         }),
         None => None,
     };
+    let average = match progress.average {
+        true => Some(network(&tensors, "average.", config)?),
+        false => None,
+    };
     Ok(TrainState {
         network: current,
+        average,
         optimiser: read_optimiser("", progress.optimiser_steps)?,
         history: progress.history,
         best,

@@ -56,6 +56,10 @@ pub struct TrainConfig {
     /// In place of a share: the fold of the training data to split off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_fold: Option<Fold>,
+    /// Decay of the moving average of the weights, which then takes the place of the latest weights in all that is
+    /// judged and kept; 0 for none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ema: f32,
     /// The gradient's largest global norm; 0 for no limit.
     pub clip_norm: f32,
     /// Standard deviation of Gaussian noise on the normalised inputs. The default is [`CLASS_INPUT_NOISE`] for
@@ -183,6 +187,7 @@ impl Default for TrainConfig {
             learning_rate: 0.01,
             validation_share: 0.15,
             validation_fold: None,
+            ema: 0.0,
             clip_norm: 1.0,
             input_noise: None,
             input_dropout: 0.0,
@@ -208,6 +213,10 @@ impl Default for TrainConfig {
 /// Largest number of epochs, so that the updates of a whole run can be counted.
 const MAX_EPOCHS: usize = 1_000_000;
 
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
+}
+
 fn is_finite_from_zero(value: f32) -> bool {
     value.is_finite() && value >= 0.0
 }
@@ -220,6 +229,7 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<(), OutOfRange> {
         self.validate_run()?;
         self.validate_noise()?;
+        self.validate_average()?;
         if let Some(early) = &self.early_stopping {
             early.validate()?;
         }
@@ -305,6 +315,18 @@ impl TrainConfig {
             require(fits, key, rate, "at least 0 and below 1")?;
         }
         Ok(())
+    }
+
+    /// The moving average.
+    fn validate_average(&self) -> Result<(), OutOfRange> {
+        let fits = (0.0..1.0).contains(&self.ema);
+        require(fits, "ema", self.ema, "at least 0 and below 1")?;
+        require(
+            self.ema == 0.0 || !matches!(self.schedule, Schedule::Backtracking { .. }),
+            "ema",
+            self.ema,
+            "0 with the backtracking schedule, which returns to earlier weights",
+        )
     }
 
     /// Refuses settings that do not suit `data`, or that need a validation part if there is none.

@@ -1,13 +1,14 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams → trainer → find_rate
+//! error, state → augmentation, averaging, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
 //! state after any epoch ends with the same bits as an uninterrupted run, on any number of threads.
 
 mod augmentation;
+mod averaging;
 mod batches;
 mod config;
 mod derived_defaults;

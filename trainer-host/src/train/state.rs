@@ -63,6 +63,8 @@ pub struct Anchor {
 pub struct TrainState {
     /// The latest weights.
     pub network: Network,
+    /// The moving average of the weights, of a run that keeps one.
+    pub average: Option<Network>,
     /// The optimiser with its memory.
     pub optimiser: Optimiser,
     /// One record for each epoch that is done.
@@ -79,10 +81,38 @@ impl TrainState {
         self.history.len()
     }
 
-    /// The weights to use: the best by validation, or the latest.
+    /// The weights that are judged and kept: the average, or the latest.
+    pub fn judged(&self) -> &Network {
+        self.average.as_ref().unwrap_or(&self.network)
+    }
+
+    /// The weights to use: the best by validation, or those that are judged.
     pub fn chosen(&self) -> &Network {
         self.best
             .as_ref()
-            .map_or(&self.network, |best| &best.network)
+            .map_or(self.judged(), |best| &best.network)
+    }
+}
+
+/// What an epoch changes, before it.
+pub(super) struct Weights {
+    network: Network,
+    average: Option<Network>,
+    optimiser: Optimiser,
+}
+
+impl Weights {
+    pub(super) fn of(state: &TrainState) -> Self {
+        Self {
+            network: state.network.clone(),
+            average: state.average.clone(),
+            optimiser: state.optimiser.clone(),
+        }
+    }
+
+    pub(super) fn restore(self, state: &mut TrainState) {
+        state.network = self.network;
+        state.average = self.average;
+        state.optimiser = self.optimiser;
     }
 }

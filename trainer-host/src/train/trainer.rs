@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lstm_nostd::kernels::Scheme;
 use serde::Serialize;
 
+use super::averaging;
 use super::batches::{Batch, batches};
 use super::config::TrainConfig;
 use super::divergence::{Divergence, LossLimit};
 use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
 use super::qat::FakeQuantiser;
-use super::state::{Anchor, Best, EpochRecord, TrainState, Validation};
+use super::state::{Anchor, Best, EpochRecord, TrainState, Validation, Weights};
 use super::streams;
 use super::validation::{check, validate_rounded, validate_streams};
 use crate::data::Dataset;
@@ -119,6 +120,7 @@ impl<'a> Trainer<'a> {
         config.validate()?;
         let optimiser = Optimiser::new(config.optimiser, network.parameter_count());
         let state = TrainState {
+            average: (config.ema > 0.0).then(|| network.clone()),
             network,
             optimiser,
             history: Vec::new(),
@@ -154,6 +156,11 @@ impl<'a> Trainer<'a> {
         };
         if sizes(&state.optimiser) != sizes(&fresh) {
             return Err(TrainError::State("its optimiser has another memory".into()));
+        }
+        if state.average.is_some() != (config.ema > 0.0) {
+            return Err(TrainError::State(
+                "it has a moving average of the weights and ema is 0, or the reverse".into(),
+            ));
         }
         check("training", train, train)?;
         if let Some(validation) = validation {
@@ -222,7 +229,7 @@ impl<'a> Trainer<'a> {
                 return Ok(Ending::Early);
             }
             // A stopped epoch leaves no trace.
-            let before = (self.state.network.clone(), self.state.optimiser.clone());
+            let before = Weights::of(&self.state);
             match self.epoch(&mut backpropagation, observer, stop) {
                 Ok(Some(mut record)) => {
                     self.keep_best(&record);
@@ -232,11 +239,11 @@ impl<'a> Trainer<'a> {
                     observer.epoch(&record, &self.state);
                 }
                 Ok(None) => {
-                    (self.state.network, self.state.optimiser) = before;
+                    before.restore(&mut self.state);
                     return Ok(Ending::Stopped);
                 }
                 Err(TrainError::Diverged(divergence)) if self.state.epochs() > 0 => {
-                    (self.state.network, self.state.optimiser) = before;
+                    before.restore(&mut self.state);
                     observer.diverged(&divergence, self.state.epochs());
                     return Ok(Ending::Diverged);
                 }
@@ -340,6 +347,10 @@ impl<'a> Trainer<'a> {
                 rate,
                 momentum,
             );
+            if let Some(average) = &mut self.state.average {
+                let updates = self.state.optimiser.steps();
+                averaging::follow(average, &self.state.network, self.config.ema, updates);
+            }
             loss_sum += found.loss * found.rows as f64;
             rows += found.rows;
             norm_sum += norm;
@@ -390,15 +401,15 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// In quantisation-aware training: calibrates the ranges of the present network.
+    /// In quantisation-aware training: calibrates the ranges of the network that is judged.
     fn calibrate(&mut self) {
         self.quantiser = (self.schemes.as_ref())
-            .map(|schemes| FakeQuantiser::new(schemes, &self.state.network, self.train));
+            .map(|schemes| FakeQuantiser::new(schemes, self.state.judged(), self.train));
     }
 
     /// The validation loss of the network in the form it will be used in: f32, or integers.
     fn judge(&self, data: &Dataset) -> Result<Validation, TrainError> {
-        let network = &self.state.network;
+        let network = self.state.judged();
         let judge = match self.config.for_streams {
             true => validate_streams,
             false => validate_rounded,
@@ -465,7 +476,7 @@ impl<'a> Trainer<'a> {
             .as_ref()
             .is_none_or(|best| validation.loss <= best.validation.loss)
         {
-            let network = self.state.network.clone();
+            let network = self.state.judged().clone();
             self.state.best = Some(Best {
                 epoch: record.epoch,
                 validation,

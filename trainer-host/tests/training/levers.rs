@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use trainer_host::data::{self, Dataset, Normalisation, Options, Targets};
 use trainer_host::run::checkpoint;
 use trainer_host::train::{
-    Ending, EpochRecord, Observer, RangeTest, TrainConfig, TrainState, Trainer, find_rate,
+    Ending, EpochRecord, Observer, RangeTest, TrainConfig, TrainState, Trainer, find_rate, validate,
 };
 
 /// Some of the digits, normalised: a training and a validation part.
@@ -98,7 +98,7 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 23] = [
+const LEVERS: [&str; 24] = [
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",
@@ -106,6 +106,7 @@ const LEVERS: [&str; 23] = [
     "optimiser = { kind = 'adam', weight_decay = 0.1 }",
     "clip_norm = 0.0",
     "for_streams = true",
+    "ema = 0.9",
     "schedule.kind = 'constant'",
     "schedule = { kind = 'step', every = 1 }",
     "schedule.kind = 'exponential'",
@@ -131,7 +132,7 @@ fn every_lever_changes_a_run_and_keeps_it_repeatable() {
     for keys in LEVERS {
         let config = config(keys);
         let one = on_threads(1, || run(&config, &train, &validation));
-        assert_ne!(one.network, plain.network, "{keys}");
+        assert_ne!(one.chosen(), plain.chosen(), "{keys}");
         assert_eq!(
             one,
             on_threads(2, || run(&config, &train, &validation)),
@@ -139,6 +140,29 @@ fn every_lever_changes_a_run_and_keeps_it_repeatable() {
         );
         assert_eq!(one, interrupted(&config, &train, &validation), "{keys}");
     }
+}
+
+/// The updates do not see the average; what is judged and kept is the average.
+#[test]
+fn an_average_follows_the_updates_and_leaves_them_alone() {
+    let (train, validation) = digits(100);
+    let plain = run(&config(""), &train, &validation);
+    let averaged = run(&config("ema = 0.9"), &train, &validation);
+    assert_eq!(averaged.network, plain.network);
+    assert_eq!(averaged.optimiser, plain.optimiser);
+    let losses =
+        |state: &TrainState| -> Vec<f64> { state.history.iter().map(|r| r.train_loss).collect() };
+    assert_eq!(losses(&averaged), losses(&plain));
+    let average = averaged.average.as_ref().unwrap();
+    assert_ne!(*average, plain.network);
+    let last = averaged.history.last().unwrap().validation.unwrap();
+    let objective = config("").loss.objective(&train).unwrap();
+    assert_eq!(validate(average, &validation, &objective), last);
+    let best = averaged.best.as_ref().unwrap();
+    assert_eq!(
+        validate(&best.network, &validation, &objective),
+        best.validation
+    );
 }
 
 #[test]

@@ -68,6 +68,7 @@ impl RunFlags {
         config.bucket_by_length |= self.bucket_by_length;
         config.truncate = self.truncate.or(config.truncate);
         config.for_streams |= self.for_streams;
+        set(&mut config.ema, self.ema);
         if self.validation_share.is_some() || self.validation_fold.is_some() {
             config.validation_fold = self.validation_fold;
         }

@@ -16,7 +16,7 @@ use crate::train::{
 type Default = fn(&TrainConfig) -> String;
 
 /// The default of each flag that has one, by the flag's name as a field.
-const DEFAULTS: [(&str, Default); 36] = [
+const DEFAULTS: [(&str, Default); 37] = [
     ("hidden", |c| sizes(&c.hidden)),
     ("dense", |c| sizes(&c.dense)),
     ("forget_bias", |c| c.forget_bias.to_string()),
@@ -30,6 +30,7 @@ const DEFAULTS: [(&str, Default); 36] = [
     }),
     ("batch_size", |c| or_few(c, |c| c.batch_size.to_string())),
     ("truncate", |c| or(c.truncate, "all")),
+    ("ema", |c| c.ema.to_string()),
     ("validation_share", |c| {
         let general = c.validation_share;
         format!("{general}; with less than {VALIDATED} sequences of one class each: 0")

@@ -93,6 +93,9 @@ struct RunFlags {
     /// Train for an endless stream without resets: each sequence begins with the state that another one left behind.
     #[arg(long)]
     for_streams: bool,
+    /// Judge and keep a moving average of the weights with this decay, for example 0.99; 0 for none.
+    #[arg(long, value_name = "DECAY")]
+    ema: Option<f32>,
     /// Share of the training data to keep for validation; 0 for none.
     #[arg(long, value_name = "SHARE")]
     validation_share: Option<f64>,
@@ -285,7 +288,7 @@ mod tests {
                 "--bucket-by-length --truncate 20",
                 "bucket_by_length = true\ntruncate = 20",
             ),
-            ("--for-streams", "for_streams = true"),
+            ("--for-streams --ema 0.9", "for_streams = true\nema = 0.9"),
             (
                 "--validation-share 0.3 --seed 4 --split-seed 5",
                 "validation_share = 0.3\nseed = 4\nsplit_seed = 5",
