@@ -10,8 +10,9 @@ use super::Printer;
 use super::interrupt;
 use super::table::table;
 use crate::data::{Fold, Parts, SplitError, open_fold, views};
-use crate::evaluate::{Errors, Score, Spread, score};
+use crate::evaluate::{Errors, Score, Spread, Streams, score};
 use crate::files::{atomic, disk};
+use crate::passes::activation_format::ActivationFormats;
 use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
 
@@ -137,7 +138,13 @@ fn judged(
         Ending::Finished | Ending::Early => {}
     }
     let inputs = fitted.normalised_inputs(&judged);
-    let outputs = state.chosen().outputs(&views(&inputs));
+    let outputs = match config.train.for_streams {
+        true => {
+            let formats = ActivationFormats::default();
+            Streams::of(&judged).outputs(state.chosen(), &formats, &inputs)
+        }
+        false => state.chosen().outputs(&views(&inputs)),
+    };
     let score = score(&judged, &fitted.in_real_units(outputs));
     eprintln!("fold {number} of {count}: {}", score.describe());
     Ok(JudgedFold {

@@ -8,8 +8,15 @@
 //!
 //! A network that meets every sequence with a zero state may count up all that it sees: its cells never have to stop
 //! growing or to forget. Here each sequence begins with the state that another one left behind, and the loss after the
-//! sequence says whether the network got rid of it. In a real stream a class stays for a while, so a stream goes
-//! through runs of one class. Streams begin with zero states in each epoch, as a device does.
+//! sequence says whether the network got rid of it. In a real stream a class stays for a while, and nobody knows for how
+//! long, so a stream goes through runs of one class whose lengths have no scale of their own:
+//!
+//! ```text
+//! run = ⌊(1 + longest)^u⌋,  u uniform in [0, 1),  longest = half of the stream, at most 64      (ST1)
+//! ```
+//!
+//! What grows in a long run has to be forgotten after it. Streams begin with zero states in each epoch, as a device
+//! does.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -23,8 +30,8 @@ use crate::passes::backward::Backpropagation;
 /// Sequences that a stream goes through in an epoch, at least, where there are that many. Cells that grow need some
 /// sequences to be seen.
 const LEAST_SEQUENCES: usize = 16;
-/// Longest run of sequences of one class.
-const LONGEST_RUN: usize = 8;
+/// Longest run of sequences of one class, where a stream is twice as long.
+const LONGEST_RUN: usize = 64;
 
 /// Number of streams, `1..=batch_size`.
 pub(super) fn stream_count(config: &TrainConfig, data: &Dataset) -> usize {
@@ -35,8 +42,9 @@ pub(super) fn stream_count(config: &TrainConfig, data: &Dataset) -> usize {
 /// last streams may have ended.
 pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
     let mut rng = ChaCha8Rng::seed_from_u64(mix(config.seed, epoch as u64));
-    let order = runs(data, &mut rng).concat();
     let streams = stream_count(config, data);
+    let longest = (data.len() / streams / 2).clamp(1, LONGEST_RUN);
+    let order = runs(data, longest, &mut rng).concat();
     // The first streams have one sequence more than the others.
     let (each, more) = (order.len() / streams, order.len() % streams);
     let first = |stream: usize| stream * each + stream.min(more);
@@ -59,8 +67,14 @@ pub(super) fn begin(
     }
 }
 
-/// All sequences, in runs of one class and random length, in random order.
-fn runs(data: &Dataset, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+/// (ST1), in 1..=longest.
+fn run_length(longest: usize, u: f64) -> usize {
+    let length = (1.0 + longest as f64).powf(u);
+    (length as usize).clamp(1, longest)
+}
+
+/// All sequences, in runs (ST1) of one class, in random order.
+fn runs(data: &Dataset, longest: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..data.len()).collect();
     order.shuffle(rng);
     let Targets::Class(classes) = &data.targets else {
@@ -72,7 +86,7 @@ fn runs(data: &Dataset, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     for class in order.chunk_by(|a, b| classes[*a] == classes[*b]) {
         let mut rest = class;
         while !rest.is_empty() {
-            let length = rng.random_range(1..=LONGEST_RUN).min(rest.len());
+            let length = run_length(longest, rng.random::<f64>()).min(rest.len());
             let (run, after) = rest.split_at(length);
             runs.push(run.to_vec());
             rest = after;
@@ -134,6 +148,22 @@ mod tests {
             .flat_map(|pair| pair[0].iter().zip(&pair[1]))
             .filter(|(a, b)| classes[**a] == classes[**b]);
         let share = same.count() as f64 / data.len() as f64;
-        assert!((0.7..0.95).contains(&share), "{share}");
+        assert!((0.8..1.0).contains(&share), "{share}");
+    }
+
+    /// As many runs are 1 to 7 long as 8 to 64: 8 is about the root of 65.
+    #[test]
+    fn lengths_of_runs_have_no_scale() {
+        let lengths: Vec<usize> = (0..4000)
+            .map(|n| run_length(64, f64::from(n) / 4000.0))
+            .collect();
+        assert!(lengths.is_sorted());
+        assert_eq!((lengths[0], lengths[3999]), (1, 64));
+        let longer = |than: f64| lengths.iter().filter(|l| **l as f64 >= than).count();
+        for least in [3.0, 8.0, 22.0] {
+            let expected = (4000.0 * (1.0 - f64::ln(least) / f64::ln(65.0))) as usize;
+            assert!(longer(least).abs_diff(expected) <= 1, "{least}");
+        }
+        assert_eq!(run_length(1, 0.999), 1);
     }
 }
