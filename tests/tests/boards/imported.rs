@@ -56,6 +56,7 @@ fn with_peepholes(folder: &Path) -> PathBuf {
             deviation: vec![40.0, 0.25, 1.0, 3.0],
             offset: Vec::new(),
         },
+        values: None,
         targets: None,
         raw: Vec::new(),
         network: config,

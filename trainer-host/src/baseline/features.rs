@@ -18,7 +18,7 @@ pub(super) struct Scale(Normalisation);
 impl Scale {
     /// Of the training part.
     pub(super) fn of(train: &Dataset) -> Self {
-        Self(Normalisation::of_inputs(train))
+        Self(Normalisation::of_values(train))
     }
 
     /// The standardised value of channel `j`.

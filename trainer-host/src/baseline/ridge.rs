@@ -7,7 +7,8 @@
 //!
 //! x holds the last steps of the sequence, standardised, and a 1 whose weight is free. Sequences that are longer than
 //! these steps, or of several lengths, add the mean, the deviation, the least and the largest value of each channel and more
-//! ([`features`](super)). y is standardised; that of a forecast is the change from the last known value.
+//! ([`features`](super)). y is standardised; that of a forecast is the change from the last known value. A
+//! window of changes is turned into the values of its rows first.
 //!
 //! The folds of (BR2) are five stretches of the training part in its order, so that neighbours in time, which resemble each
 //! other, are judged together. XᵀX of a fold is a sum, so each fold costs one subtraction and one solution.
@@ -122,7 +123,8 @@ impl Ridge {
 
     /// x of (BR1) for a step of a sequence.
     fn inputs(&self, part: &Dataset, (s, t): (usize, usize)) -> Vec<f64> {
-        let sequence = part.sequences[s].view();
+        let values = part.values(s);
+        let sequence = values.view();
         let mut row = vec![1.0];
         self.scale.last_steps(sequence, (t, self.steps), &mut row);
         if self.figures {
@@ -266,6 +268,7 @@ mod tests {
                 channels: vec![1],
                 change,
                 rows: None,
+                values: None,
             }),
             ..Dataset::default()
         }

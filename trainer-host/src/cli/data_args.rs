@@ -97,6 +97,9 @@ struct ForecastArgs {
     /// Forecast the change from the window's last value in place of the value.
     #[arg(long)]
     change: bool,
+    /// Feed the change of each channel from row to row in place of its value, to the network and on the chip; with --change.
+    #[arg(long)]
+    differences: bool,
     /// Rows of the validation part, just before the test part [default: by --validation-share].
     #[arg(long, value_name = "ROWS")]
     validation_rows: Option<usize>,
@@ -213,6 +216,7 @@ impl ForecastArgs {
         set(&mut forecast.horizon, &self.horizon);
         set(&mut forecast.stride, &self.stride);
         forecast.change |= self.change;
+        forecast.differences |= self.differences;
         forecast.validation_rows = self.validation_rows.or(forecast.validation_rows);
         if self.test_rows.is_some() {
             (forecast.test_rows, forecast.test_share) = (self.test_rows, None);

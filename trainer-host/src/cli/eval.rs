@@ -149,8 +149,8 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         let fitted = source.run.as_ref().map(|run| &run.fitted);
         let known = Known {
             schema: &schema,
-            mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
-            offsets: fitted.map(|fitted| fitted.inputs.offset.as_slice()),
+            mean: fitted.map(|fitted| fitted.of_file().mean.as_slice()),
+            offsets: fitted.map(|fitted| fitted.of_file().offset.as_slice()),
             unlabelled: false,
         };
         // Settings without a flag are those of training; all of the other data is a test part.
@@ -163,6 +163,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         print_notes(&data);
         if let (Some(origin), Some(fitted)) = (&mut data.origin, fitted) {
             origin.rows = Some(fitted.inputs.clone());
+            origin.values.clone_from(&fitted.values);
         }
         let baselines = source.run.as_ref().map(baselines_of);
         return Ok(Opened {

@@ -170,8 +170,8 @@ fn open_data(args: &Args, source: &ModelSource, name: &str) -> anyhow::Result<Da
     let fitted = source.run.as_ref().map(|run| &run.fitted);
     let known = Known {
         schema: &schema,
-        mean: fitted.map(|fitted| fitted.inputs.mean.as_slice()),
-        offsets: fitted.map(|fitted| fitted.inputs.offset.as_slice()),
+        mean: fitted.map(|fitted| fitted.of_file().mean.as_slice()),
+        offsets: fitted.map(|fitted| fitted.of_file().offset.as_slice()),
         unlabelled: true,
     };
     let mut options = match &source.run {

@@ -18,6 +18,8 @@ pub struct Dataset {
     pub offsets: Vec<f64>,
     /// One `[T, I]` array a sequence; `T ≥ 1` varies from sequence to sequence.
     pub sequences: Vec<Array2<f32>>,
+    /// Where the channels of a forecast are changes: the values in the last row of each window, `[C]`, in real units.
+    pub levels: Vec<Vec<f64>>,
     /// What the network is to say about each sequence.
     pub targets: Targets,
     /// Name of each class, or of each output of a regression, `[O]`.
@@ -114,7 +116,7 @@ impl Dataset {
             digest.update(name.as_bytes());
             digest.update(&[0]);
         }
-        for offset in &self.offsets {
+        for offset in self.offsets.iter().chain(self.levels.iter().flatten()) {
             digest.update(&offset.to_le_bytes());
         }
         for sequence in &self.sequences {
@@ -168,6 +170,10 @@ impl Dataset {
             channels: self.channels.clone(),
             offsets: self.offsets.clone(),
             sequences: pick(&self.sequences, indices),
+            levels: match self.levels.is_empty() {
+                true => Vec::new(),
+                false => pick(&self.levels, indices),
+            },
             targets: match &self.targets {
                 Targets::Class(t) => Targets::Class(pick(t, indices)),
                 Targets::ClassPerStep(t) => Targets::ClassPerStep(pick(t, indices)),

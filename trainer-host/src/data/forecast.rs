@@ -18,7 +18,7 @@ use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::records::{Record, Records};
 use super::windows::name_of_rows;
-use super::{Dataset, Normalisation, Parts, Targets, time_gaps};
+use super::{Dataset, Normalisation, Parts, differences, forecast_windows, time_gaps};
 
 /// How windows are cut from series, and the series into parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Forecast {
     /// gives changes too, and the forecast is the last value plus the model's output.
     #[serde(default)]
     pub change: bool,
+    /// Whether the inputs are the changes from row to row instead of the values; then targets are changes too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub differences: bool,
     /// Rows of each series that the validation part's targets are in, before those of the test part;
     /// without it, the training configuration's `validation_share` of what is not the test part's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,20 +69,34 @@ pub struct Origin {
     /// Mean and deviation of every channel over the training rows, `[I]`; absent for data that was
     /// opened apart from its training part.
     pub rows: Option<Normalisation>,
+    /// Where the channels are changes: the same of the values that a file has.
+    pub values: Option<Normalisation>,
 }
 
 impl Origin {
     /// The last known value of output `o` in window `s` of `data`, in real units.
     pub fn last_value(&self, data: &Dataset, s: usize, o: usize) -> f64 {
         let (window, channel) = (&data.sequences[s], self.channels[o]);
+        if let Some(levels) = data.levels.get(s) {
+            return levels[channel];
+        }
         f64::from(window[[window.nrows() - 1, channel]]) + data.offset(channel)
+    }
+
+    /// Mean and deviation of the channels of a file over the training rows, `[I]`.
+    pub fn of_file(&self) -> Option<&Normalisation> {
+        self.values.as_ref().or(self.rows.as_ref())
     }
 
     /// The name of the value that an output leads to: `OT[+24]`, of `OT[+24]-OT[0]` too.
     pub fn value_name<'a>(&self, data: &'a Dataset, o: usize) -> &'a str {
         let (name, channel) = (&data.outputs[o], &data.channels[self.channels[o]]);
+        let channel = match data.levels.is_empty() {
+            true => channel.as_str(),
+            false => differences::value_name(channel),
+        };
         let change = name.strip_suffix("[0]").filter(|_| self.change);
-        let value = change.and_then(|rest| rest.strip_suffix(channel.as_str())?.strip_suffix('-'));
+        let value = change.and_then(|rest| rest.strip_suffix(channel)?.strip_suffix('-'));
         value.unwrap_or(name)
     }
 }
@@ -96,6 +113,7 @@ impl Forecast {
             stride: 1,
             targets: None,
             change: false,
+            differences: false,
             validation_rows: None,
             test_rows: None,
             test_share: None,
@@ -115,6 +133,10 @@ impl Forecast {
             if !(1..=MAX_VALUES).contains(&value) {
                 return refuse(key, value.to_string(), "at least 1, and at most 2^30");
             }
+        }
+        if self.differences && !self.change {
+            let needed = "true with differences: a network that sees changes forecasts a change";
+            return refuse("change", "false".into(), needed);
         }
         match (self.test_rows, self.test_share) {
             (Some(_), Some(share)) => refuse(
@@ -173,6 +195,16 @@ impl Forecast {
         Ok(found)
     }
 
+    /// Rows before a window that its first step needs.
+    pub(super) fn lead(&self) -> usize {
+        usize::from(self.differences)
+    }
+
+    /// Rows from a series' first to its first target.
+    pub(super) fn reach(&self) -> usize {
+        self.lead() + self.look_back + self.horizon
+    }
+
     /// What a model's output means: `OT[+24]`, the value 24 steps after the last one of the input,
     /// or `OT[+24]-OT[0]`, its change.
     fn output_name(&self, channel: &str) -> String {
@@ -225,28 +257,32 @@ pub(super) fn cut(
     require_memory(&series, forecast, channels.len(), place)?;
     let offsets = narrow.offsets();
     fill_gaps(&mut series, (&channels, &offsets), cutting, place)?;
-    let origin = Origin {
-        channels: targets,
-        change: forecast.change,
-        rows: (!cutting.only_test).then(|| of_training_rows(&series, &offsets)),
+    let names = (targets.iter()).map(|at| forecast.output_name(&channels[*at]));
+    let outputs = names.collect();
+    let origin = origin(&mut series, targets, &offsets, cutting);
+    let channels = channels.into_iter();
+    let empty = match forecast.differences {
+        true => Dataset {
+            channels: channels.map(|name| differences::name(&name)).collect(),
+            ..Dataset::default()
+        },
+        false => Dataset {
+            channels: channels.collect(),
+            offsets: offsets.clone(),
+            ..Dataset::default()
+        },
     };
-    let names = (origin.channels.iter()).map(|at| forecast.output_name(&channels[*at]));
     let empty = Dataset {
-        channels: channels.clone(),
-        offsets,
-        outputs: names.collect(),
+        outputs,
         origin: Some(origin),
-        ..Dataset::default()
+        ..empty
     };
-    let (parts, left_out) = all_windows(&series, &empty, cutting);
+    let (parts, left_out) = forecast_windows::all((&series, &offsets), &empty, cutting);
     let [train, validation, test] = parts;
     let train = train.or_else(|| test.clone().filter(|_| cutting.only_test));
     let mut train = train.ok_or_else(|| place.clone().refuse(Problem::NoTargetLeft))?;
-    if left_out > 0 {
-        notes.push(format!(
-            "{left_out} windows were left out, whose target is missing"
-        ));
-    }
+    let note = || format!("{left_out} windows were left out, whose target is missing");
+    notes.extend((left_out > 0).then(note));
     train.notes = notes;
     Ok(Parts {
         train,
@@ -255,37 +291,39 @@ pub(super) fn cut(
     })
 }
 
-/// The windows of each part, and how many were left out.
-fn all_windows(
-    series: &[Bounded],
-    empty: &Dataset,
+/// What the outputs continue, after each series has its changes where these are the inputs.
+fn origin(
+    series: &mut [Bounded],
+    targets: Vec<usize>,
+    offsets: &[f64],
     cutting: &Cutting<'_>,
-) -> ([Option<Dataset>; 3], usize) {
-    let some = |data: Dataset| Some(data).filter(|data| !data.is_empty());
-    if cutting.unlabelled {
-        let all = some(unlabelled_windows(series, cutting.forecast, empty));
-        return ([all, None, None], 0);
-    }
-    let mut left_out = 0;
-    let mut part = |which| {
-        some(windows(
-            series,
-            which,
-            cutting.forecast,
-            empty,
-            &mut left_out,
-        ))
+) -> Origin {
+    let fitted = |series: &[Bounded], offsets: &[f64]| {
+        (!cutting.only_test).then(|| of_training_rows(series, offsets))
     };
-    let parts = [part(0), part(1), part(2)];
-    (parts, left_out)
+    let mut origin = Origin {
+        channels: targets,
+        change: cutting.forecast.change,
+        rows: fitted(series, offsets),
+        values: None,
+    };
+    if cutting.forecast.differences {
+        for series in &mut *series {
+            series.changes = Some(differences::of(&series.values));
+        }
+        origin.values = origin.rows.take();
+        origin.rows = fitted(series, &[]);
+    }
+    origin
 }
 
-/// The normalisation by the training rows of all series, each once.
+/// The normalisation of the inputs by the training rows of all series, each once; the first row has no change.
 fn of_training_rows(series: &[Bounded], offsets: &[f64]) -> Normalisation {
-    let channels = series.first().map_or(0, |series| series.values.ncols());
+    let channels = series.first().map_or(0, |series| series.inputs().ncols());
     let rows = || {
         series.iter().flat_map(|series| {
-            let rows = series.values.slice(s![series.parts[0].clone(), ..]);
+            let first = usize::from(series.changes.is_some());
+            let rows = series.inputs().slice(s![first..series.parts[0].end, ..]);
             (0..rows.nrows()).map(move |t| rows.row(t).to_vec())
         })
     };
@@ -296,23 +334,38 @@ fn of_training_rows(series: &[Bounded], offsets: &[f64]) -> Normalisation {
 }
 
 /// One series and the rows of its parts' targets: training (from row 0), validation and test.
-struct Bounded {
+pub(super) struct Bounded {
     place: Place,
     name: Option<String>,
-    values: Array2<f32>,
-    group: Option<String>,
-    parts: [std::ops::Range<usize>; 3],
+    pub(super) values: Array2<f32>,
+    /// The changes from row to row, if these are the inputs.
+    changes: Option<Array2<f32>>,
+    pub(super) group: Option<String>,
+    pub(super) parts: [std::ops::Range<usize>; 3],
     /// Whether a channel to forecast is missing in each row.
-    is_missing: Vec<bool>,
+    pub(super) is_missing: Vec<bool>,
     /// The rows before which time is missing.
-    gaps: Vec<usize>,
+    pub(super) gaps: Vec<usize>,
 }
 
 impl Bounded {
     /// What the window from row `from` is called, if its series has a name.
-    fn window_name(&self, from: usize, forecast: &Forecast) -> Option<String> {
+    pub(super) fn window_name(&self, from: usize, forecast: &Forecast) -> Option<String> {
         let name = self.name.as_ref()?;
         Some(name_of_rows(name, from, forecast.look_back))
+    }
+
+    /// What a network sees, `[T, C]`.
+    pub(super) fn inputs(&self) -> &Array2<f32> {
+        self.changes.as_ref().unwrap_or(&self.values)
+    }
+
+    /// The values of row `last` in real units, `[C]`, where the inputs are changes.
+    pub(super) fn levels(&self, last: usize, offsets: &[f64]) -> Option<Vec<f64>> {
+        let offset = |j: usize| offsets.get(j).copied().unwrap_or_default();
+        let real = |(j, value): (usize, &f32)| f64::from(*value) + offset(j);
+        let row = self.values.row(last);
+        (self.changes.as_ref()).map(|_| row.iter().enumerate().map(real).collect())
     }
 }
 
@@ -324,8 +377,8 @@ fn bounded(
     targets: &[usize],
 ) -> Result<Bounded, DataError> {
     let reach = match cutting.unlabelled {
-        true => cutting.forecast.look_back,
-        false => cutting.forecast.look_back + cutting.forecast.horizon,
+        true => cutting.forecast.reach() - cutting.forecast.horizon,
+        false => cutting.forecast.reach(),
     };
     let rows = record.steps.nrows();
     let bounds = cutting.forecast.bounds(rows, cutting.validation_share);
@@ -348,6 +401,7 @@ fn bounded(
         place: record.place,
         name: record.name,
         values: record.steps,
+        changes: None,
         group: record.group,
         parts: [0..validation, validation..test, test..rows],
     })
@@ -409,73 +463,4 @@ fn fill_gaps(
             .map_err(|gap| gap.refuse(series.place.clone(), channels))?;
     }
     Ok(())
-}
-
-/// The windows whose targets are in part `which` of each series, without those over a gap in time, and
-/// without those whose target is missing, which are counted.
-fn windows(
-    series: &[Bounded],
-    which: usize,
-    forecast: &Forecast,
-    empty: &Dataset,
-    left_out: &mut usize,
-) -> Dataset {
-    let (mut sequences, mut targets) = (Vec::new(), Vec::new());
-    let (mut names, mut groups) = (Vec::new(), Vec::new());
-    let channels = empty.origin.iter().flat_map(|origin| &origin.channels);
-    for series in series {
-        let part = &series.parts[which];
-        // Training windows, and those of a file that is all test, begin at the first row.
-        let first = part.start.max(forecast.look_back + forecast.horizon - 1);
-        for target in (first..part.end).step_by(forecast.stride) {
-            let last = target - forecast.horizon;
-            let from = last + 1 - forecast.look_back;
-            if time_gaps::within(&series.gaps, from, target) {
-                continue;
-            }
-            if series.is_missing[target] || (forecast.change && series.is_missing[last]) {
-                *left_out += 1;
-                continue;
-            }
-            sequences.push(series.values.slice(s![from..=last, ..]).to_owned());
-            let value = |channel: &usize| match forecast.change {
-                true => series.values[[target, *channel]] - series.values[[last, *channel]],
-                false => {
-                    (f64::from(series.values[[target, *channel]]) + empty.offset(*channel)) as f32
-                }
-            };
-            targets.push(channels.clone().map(value).collect());
-            names.push(series.window_name(from, forecast));
-            groups.push(series.group.clone());
-        }
-    }
-    Dataset {
-        sequences,
-        targets: Targets::Value(targets),
-        names: names.into_iter().collect::<Option<_>>().unwrap_or_default(),
-        groups: groups.into_iter().collect(),
-        ..empty.clone()
-    }
-}
-
-/// The windows of all series, each with a target of no value, without those over a gap in time.
-fn unlabelled_windows(series: &[Bounded], forecast: &Forecast, empty: &Dataset) -> Dataset {
-    let mut all = empty.clone();
-    let (mut names, mut groups) = (Vec::new(), Vec::new());
-    for series in series {
-        let begins = (series.values.nrows() + 1).saturating_sub(forecast.look_back);
-        for from in (0..begins).step_by(forecast.stride) {
-            let last = from + forecast.look_back - 1;
-            if time_gaps::within(&series.gaps, from, last) {
-                continue;
-            }
-            (all.sequences).push(series.values.slice(s![from..=last, ..]).to_owned());
-            names.push(series.window_name(from, forecast));
-            groups.push(series.group.clone());
-        }
-    }
-    all.names = names.into_iter().collect::<Option<_>>().unwrap_or_default();
-    all.groups = groups.into_iter().collect();
-    all.targets = Targets::Value(vec![Vec::new(); all.sequences.len()]);
-    all
 }

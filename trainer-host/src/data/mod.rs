@@ -7,11 +7,13 @@
 mod built_in;
 mod columns;
 mod dataset;
+mod differences;
 pub mod digits;
 mod error;
 mod fill;
 mod folds;
 mod forecast;
+mod forecast_windows;
 pub mod generated;
 mod layouts;
 mod normalise;

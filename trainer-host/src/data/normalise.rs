@@ -41,6 +41,15 @@ impl Normalisation {
         }
     }
 
+    /// Of the values of a file: of the input channels, or of what their changes are of.
+    pub fn of_values(data: &Dataset) -> Self {
+        let values = data
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.values.clone());
+        values.unwrap_or_else(|| Self::of_inputs(data))
+    }
+
     /// The mean of each channel in the units of the data, `[I]`, with no digit lost.
     pub fn real_means(&self) -> Vec<f64> {
         let offset = |j: usize| self.offset.get(j).copied().unwrap_or_default();

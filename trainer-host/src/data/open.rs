@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::built_in::BuiltIn;
 use super::columns::Wanted;
+use super::differences::schema_of_values;
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::folds::{Fold, folds};
@@ -32,9 +33,9 @@ pub struct Parts {
 pub struct Known<'a> {
     /// Its channels, outputs and task.
     pub schema: &'a Schema,
-    /// The mean of each of its channels as stored, `[I]`, for filling gaps.
+    /// The mean of each channel of its file as stored, `[I]`, for filling gaps.
     pub mean: Option<&'a [f32]>,
-    /// The offsets of its channels, `[I]`; empty where all are 0, `None` if it is not known what they are.
+    /// The offsets of the channels of its file, `[I]`; empty where all are 0, `None` if it is not known what they are.
     pub offsets: Option<&'a [f64]>,
     /// Whether targets are not read and need not be there.
     pub unlabelled: bool,
@@ -142,15 +143,12 @@ pub(super) fn open_unfilled(
     let mut parts = open_as(source, options, None, validation_share)?;
     if let Some(path) = &options.test {
         let schema = parts.train.schema();
-        let rows = parts
-            .train
-            .origin
-            .as_ref()
-            .and_then(|origin| origin.rows.as_ref());
+        let origin = parts.train.origin.as_ref();
+        let rows = origin.and_then(|origin| origin.of_file());
         let known = Known {
             schema: &schema,
             mean: rows.map(|rows| rows.mean.as_slice()),
-            offsets: Some(&parts.train.offsets),
+            offsets: Some(rows.map_or(&parts.train.offsets, |rows| &rows.offset)),
             unlabelled: false,
         };
         let test = open_file(path, options, Some(known), 0.0)?;
@@ -439,6 +437,12 @@ fn windows(
             "left out for a forecast, whose windows are look_back rows long",
         );
     }
+    let schema =
+        (known.filter(|_| forecast.differences)).map(|known| schema_of_values(known.schema));
+    let known = match (known, &schema) {
+        (Some(known), Some(schema)) => Some(Known { schema, ..known }),
+        (known, _) => known,
+    };
     let halves = read(layout, path, options, known)?;
     let Some(records) = halves.train.or(halves.test) else {
         return Err(place.clone().refuse(Problem::Empty));

@@ -198,6 +198,7 @@ impl Records {
             names,
             groups,
             origin: None,
+            levels: Vec::new(),
             gaps,
             notes: self.notes,
         };

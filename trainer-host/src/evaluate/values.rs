@@ -216,7 +216,7 @@ impl ValueScore {
 /// The deviation that standardises output `o` of a forecast.
 fn deviation(data: &Dataset, o: usize) -> Option<f64> {
     let origin = data.origin.as_ref()?;
-    let deviations = &origin.rows.as_ref()?.deviation;
+    let deviations = &origin.of_file()?.deviation;
     Some(f64::from(deviations[origin.channels[o]]))
 }
 
@@ -382,6 +382,7 @@ mod tests {
                     deviation: vec![1.0, 2.0],
                     offset: Vec::new(),
                 }),
+                values: None,
             });
             ValueScore::of(
                 &data,

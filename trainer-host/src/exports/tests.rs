@@ -47,6 +47,7 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
         data: None,
         network: config.clone(),
         inputs: stage(config.inputs),
+        values: None,
         targets: (!task.is_class()).then(|| stage(config.outputs)),
         schema: Schema {
             channels: (0..config.inputs).map(|n| format!("x{n}")).collect(),

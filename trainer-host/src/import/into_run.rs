@@ -84,6 +84,7 @@ pub fn write_run(
         network: network.config.clone(),
         targets: (!data.schema.task.is_class()).then(|| unchanged(outputs)),
         schema: data.schema,
+        values: None,
         inputs,
         raw: raw.map_err(|error| Problem::Open(error.to_string()).within(file))?,
     };

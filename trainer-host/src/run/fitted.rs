@@ -34,6 +34,9 @@ pub struct Fitted {
     pub schema: Schema,
     /// Of the input channels.
     pub inputs: Normalisation,
+    /// Of the values of a forecast whose inputs are their changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Normalisation>,
     /// Of a regression's targets; the network's own outputs are normalised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Normalisation>,
@@ -79,6 +82,10 @@ impl Fitted {
             schema: train.schema(),
             targets: Normalisation::of_targets(train),
             raw: raw_formats(train, &inputs.real_means())?,
+            values: train
+                .origin
+                .as_ref()
+                .and_then(|origin| origin.values.clone()),
             inputs,
         })
     }
@@ -111,6 +118,11 @@ impl Fitted {
             && (!own_fit
                 || Normalisation::of_inputs(&data.train) == self.inputs
                     && Normalisation::of_targets(&data.train) == self.targets)
+    }
+
+    /// Of the channels of a file.
+    pub fn of_file(&self) -> &Normalisation {
+        self.values.as_ref().unwrap_or(&self.inputs)
     }
 
     /// A copy of `data` as the network sees it.

@@ -272,6 +272,68 @@ fn windows_over_gaps_in_time_are_left_out() {
     );
 }
 
+/// Changes stand in place of the values, that of a window's first row too. So a window needs one row more, and none of
+/// these rows may be missing in time. The last values stay beside it.
+#[test]
+fn changes_are_the_channels_in_every_part_and_of_data_read_later() {
+    let value = |hour: usize| 1_000_000_000 + hour * hour;
+    let row = |hour: usize| format!("2024-01-01 {hour:02}:00,{},{hour}.5\n", value(hour));
+    let hours = (0..22).filter(|hour| *hour != 9);
+    let text = std::iter::once("when,a,b\n".to_owned()).chain(hours.map(row));
+    let files = Files::new();
+    let path = files.write("a.csv", text.collect::<String>());
+    let mut options = options(Forecast {
+        change: true,
+        differences: true,
+        test_rows: Some(4),
+        ..Forecast::new(3)
+    });
+    (options.columns.time, options.columns.channels) = ("when".into(), None);
+    let parts = open_split(path.to_str().unwrap(), &options, 0.0, 0).unwrap();
+    let train = &parts.train;
+    assert_eq!(train.channels, ["a[0]-a[-1]", "b[0]-b[-1]"]);
+    assert_eq!(train.outputs, ["a[+1]-a[0]", "b[+1]-b[0]"]);
+    let origin = train.origin.as_ref().unwrap();
+    assert_eq!(origin.value_name(train, 1), "b[+1]");
+    // A window that ends before hour 4 has no row before its first; those of hours 10 to 13 have, behind a gap.
+    let ends: Vec<usize> = (3..8).chain(13..17).collect();
+    let last = |data: &Dataset, s: usize| {
+        let origin = data.origin.as_ref().unwrap();
+        let hour = (origin.last_value(data, s, 1) - 0.5) as usize;
+        assert_eq!(origin.last_value(data, s, 0), value(hour) as f64);
+        let change = |hour: usize| (value(hour) - value(hour - 1)) as f32;
+        let expected = (hour - 2..=hour).flat_map(|hour| [change(hour), 1.0]);
+        let found = data.sequences[s].iter().copied();
+        assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        hour
+    };
+    let found = |data: &Dataset| (0..data.len()).map(|s| last(data, s)).collect::<Vec<_>>();
+    assert_eq!(found(train), ends);
+    assert_eq!(found(parts.test.as_ref().unwrap()), [17, 18, 19, 20]);
+
+    // The same file, read for a model that knows the changes as channels.
+    let schema = train.schema();
+    let rows = origin.of_file().unwrap();
+    assert!((f64::from(rows.mean[0]) + rows.offset[0]) > 999_999_999.0);
+    let known = Known {
+        schema: &schema,
+        mean: Some(&rows.mean),
+        offsets: Some(&rows.offset),
+        unlabelled: false,
+    };
+    let options = options.as_test_data();
+    let again = open_test(path.to_str().unwrap(), &options, known).unwrap();
+    assert_eq!(found(&again), [ends, vec![17, 18, 19, 20]].concat());
+    // Windows that need no target.
+    let known = Known {
+        unlabelled: true,
+        ..known
+    };
+    let unlabelled = open_test(path.to_str().unwrap(), &options, known).unwrap();
+    let ends: Vec<usize> = (3..9).chain(13..22).collect();
+    assert_eq!(found(&unlabelled), ends);
+}
+
 #[test]
 fn a_forecast_of_large_numbers_keeps_their_differences() {
     let rows = (0..40).map(|row: u32| format!("{}\n", 1_000_000_000 + row * row % 37));

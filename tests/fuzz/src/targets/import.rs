@@ -86,6 +86,7 @@ fn small() -> (Assembled, Fitted) {
             task: config.head.task(config.mode),
         },
         inputs: assembled.inputs.clone().unwrap_or(unchanged),
+        values: None,
         targets: None,
         raw: Vec::new(),
         network: config,

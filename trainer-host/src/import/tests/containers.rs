@@ -54,6 +54,7 @@ fn fitted(assembled: &Assembled) -> Fitted {
             task: config.head.task(config.mode),
         },
         inputs: assembled.inputs.clone().unwrap(),
+        values: None,
         targets: None,
         raw: Vec::new(),
         network: config,
