@@ -505,6 +505,7 @@ fn refuses_what_contradicts_the_scheme() {
         (Scheme::W8a8, Order::Paired),
         (Scheme::W8a8, Order::Grouped),
         (Scheme::W8a16, Order::GroupedBytes),
+        (Scheme::W8a16, Order::GroupedNibbles),
     ] {
         let error = refusal(&changed_in(&example_of(&[scheme]), |content| {
             content[FIRST_LAYER + 10] = order.code()
@@ -582,6 +583,31 @@ fn the_writer_refuses_int4_weights_beyond_7() {
             error: LayerError::Weight { row: 1 }
         })
     ));
+}
+
+#[test]
+fn refuses_orders_that_dense_rows_do_not_have() {
+    // Behind records of 16 bytes: blocks, gates and peepholes of 5 units, then of 6.
+    let first = FIRST_LAYER + 2 * 16 + (5 * 3 + 6 * 4) * ROW_BLOCK + 11 * (32 + 8);
+    let error = |scheme, code| {
+        let changed = |content: &mut [u8]| content[first + 10] = code;
+        match refusal(&changed_in(&example_of(&[scheme]), changed)) {
+            ArtifactError::Layer {
+                kind: LayerKind::Dense,
+                index: 0,
+                error,
+            } => error,
+            error => panic!("{error}"),
+        }
+    };
+    assert_eq!(error(Scheme::W8a16, 77), LayerError::Order { found: 77 });
+    for order in [Order::Paired, Order::Grouped] {
+        let scheme = Scheme::W8a8;
+        assert_eq!(
+            error(scheme, order.code()),
+            LayerError::SchemeOrder { scheme, order }
+        );
+    }
 }
 
 #[test]

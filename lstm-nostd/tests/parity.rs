@@ -1,11 +1,11 @@
 //! Every backend and every order of weights against the specification, bit for bit.
 
-use lstm_nostd::Model;
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{ModelFile, RandomModel};
 use lstm_nostd::kernels::{
-    Activation, Active, Block, DenseParameters, I32x4, Kernels, Order, RowSums, Scheme, Width,
-    lanes_mut, scalar::Scalar,
+    Activation, Active, Block, DenseOutputs, DenseParameters, I32x4, Kernels, Order, RowSums,
+    Scheme, Width, lanes_mut, scalar::Scalar,
 };
+use lstm_nostd::{I16F16, Model};
 use proptest::prelude::*;
 
 /// Hidden and cell state of a model's only layer.
@@ -37,11 +37,9 @@ fn sums<K: Kernels>(model: &Model<'_>, x: &[Block], h: &[Block]) -> Vec<RowSums>
 
 /// Outputs of a dense layer on the kernels `K`.
 fn dense_outputs<K: Kernels>(layer: &DenseParameters<'_>, x: &[Block]) -> Vec<i32> {
-    let mut out = vec![0; layer.outputs];
-    for (row, out) in out.iter_mut().enumerate() {
-        *out = K::dense_row(layer, row, x);
-    }
-    out
+    let mut out = vec![I16F16::ZERO; layer.outputs];
+    K::dense(layer, x, &mut DenseOutputs::Values(&mut out));
+    out.into_iter().map(I16F16::to_bits).collect()
 }
 
 /// Mostly any value, sometimes one of the extremes.
@@ -125,6 +123,14 @@ proptest! {
         let x = activations(scheme.width(), &x, inputs);
         let expected = dense_outputs::<Scalar>(layer, &x);
         prop_assert_eq!(&dense_outputs::<Active>(layer, &x), &expected);
+        for order in Order::ALL {
+            let bytes = file.to_bytes_in(order).unwrap();
+            let model = Model::parse(&bytes).unwrap();
+            let layer = model.dense_layers().last().unwrap();
+            prop_assert_eq!(&dense_outputs::<Scalar>(layer, &x), &expected);
+            prop_assert_eq!(&dense_outputs::<Active>(layer, &x), &expected);
+            prop_assert_eq!(&ModelFile::from(&model).dense, &file.dense);
+        }
         // (E) in 64 bits, from the weights as they were written.
         let lanes: Vec<i64> = match scheme.width() {
             Width::Int16 => lstm_nostd::kernels::lanes::<i16>(&x).iter().map(|x| i64::from(*x)).collect(),

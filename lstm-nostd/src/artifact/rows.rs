@@ -22,24 +22,24 @@ pub(super) fn weights<'m>(
         return Err(LayerError::SchemeOrder { scheme, order }.into());
     }
     let count = groups.saturating_mul(order.rows(inputs, outputs, shifts).lanes() / 4);
-    if scheme == Scheme::W4a16 {
-        return Ok(Weights::Nibbles(reader.slice(count)?));
-    }
     if !Active::ORDERS.contains(&order) {
         return Err(refused.into());
     }
     Ok(match order {
+        Order::Generic if scheme == Scheme::W4a16 => Weights::Nibbles(reader.slice(count)?),
         Order::Generic => Weights::Generic(reader.slice(count)?),
         Order::Offset => Weights::Offset(reader.slice(count)?),
         Order::Paired => Weights::Paired(reader.slice(count)?),
         Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
         Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
+        Order::GroupedNibbles => Weights::GroupedNibbles(reader.slice(count / 4)?),
     })
 }
 
 /// What the products of row `lane` of group `group` may reach: it is row `row` of the file. Nothing but zeros
 /// pads it.
-#[inline(always)]
+// One copy of it is enough for recurrent and dense rows.
+#[inline(never)]
 pub(super) fn reach(
     rows: &RecurrentRows<'_>,
     (group, lane): (usize, usize),
@@ -69,7 +69,8 @@ mod content {
     use crate::artifact::cursor::Writer;
     use crate::artifact::layer::quarter;
     use crate::kernels::{
-        I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, offset, pack, pair,
+        I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, nibble_pairs, offset,
+        pack, pair,
     };
 
     /// Four rows that are written together.
@@ -86,21 +87,24 @@ mod content {
         /// What the order adds to the biases.
         pub(in crate::artifact) fn bias_excess(&self, order: Order) -> I32x4 {
             let sum = |weights: &[i8]| weights.iter().copied().map(i32::from).sum();
-            match order {
-                Order::Generic | Order::Offset | Order::Paired | Order::GroupedBytes => [0; 4],
-                Order::Grouped => {
-                    grouped_bias_excess(self.w_x.map(sum), self.w_h.map(sum), self.shifts.0.into())
-                }
+            if !order.has_bias_excess() {
+                return [0; 4];
             }
+            grouped_bias_excess(self.w_x.map(sum), self.w_h.map(sum), self.shifts.0.into())
         }
 
         /// Appends the weights.
         pub(in crate::artifact) fn write(&self, scheme: Scheme, order: Order, out: &mut Writer) {
             let rows = self.laid_out(order);
-            if matches!(order, Order::Grouped | Order::GroupedBytes) {
+            if order.is_grouped() {
                 for first in (0..rows[0].len()).step_by(16) {
-                    let groups = rows.iter().map(|row| &row[first..first + 16]);
-                    groups.for_each(|group| out.i8s(group.iter().copied()));
+                    let group = rows.each_ref().map(|row| &row[first..first + 16]);
+                    if scheme == Scheme::W4a16 {
+                        out.0.extend(nibble_pairs(group[0], group[2]));
+                        out.0.extend(nibble_pairs(group[1], group[3]));
+                    } else {
+                        out.i8s(group.into_iter().flatten().copied());
+                    }
                 }
                 return;
             }

@@ -4,11 +4,14 @@
 //! y_r = sat(mul_high(Σ_j w[r,j] · x_j + bias_r, mult_r) << shift)                                (E)
 //! ```
 //!
-//! Weights are rows of int8, or of int4, two to a byte: a weight w is stored as the nibble w + 8, an even
-//! input's in the lower half of its byte.
+//! In [`Order::Generic`] weights are rows of int8, or of int4, two to a byte: a weight w is stored as the nibble
+//! w + 8, an even input's in the lower half of its byte. In other orders groups of four rows come first, which lie
+//! as the input part of four recurrent rows does, so that the same loops sum them. One or two rows that are left
+//! follow as in the generic order; three are padded to a group.
 
-use super::{Scheme, Width, blocks};
-use crate::bounded::add;
+use fixed::types::I16F16;
+
+use super::{Activation, Order, RecurrentRows, Scheme, Width, blocks};
 use crate::requant::{mul_high, saturating_shift_left};
 
 /// The parameters of one dense layer as they lie in a model file.
@@ -18,7 +21,10 @@ pub struct DenseParameters<'m> {
     pub inputs: usize,
     /// Outputs, `O`.
     pub outputs: usize,
-    /// Rows in −127..=127 or −7..=7, padded with zeros.
+    /// The rows that lie in groups, with those that pad the last one, as rows without a hidden state; none in
+    /// generic order.
+    pub groups: RecurrentRows<'m>,
+    /// The other rows, in −127..=127 or −7..=7, padded with zeros.
     pub weights: DenseWeights<'m>,
     /// The type of the layer input and, in hidden layers, of the output.
     pub width: Width,
@@ -31,6 +37,14 @@ pub struct DenseParameters<'m> {
     pub input_shift: u32,
 }
 
+/// Groups of four rows of a dense layer whose weights lie in `order`.
+pub const fn dense_groups(order: Order, outputs: usize) -> usize {
+    match order {
+        Order::Generic => 0,
+        _ => outputs.saturating_add(1) / 4,
+    }
+}
+
 impl DenseParameters<'_> {
     /// How the layer is quantised.
     pub const fn scheme(&self) -> Scheme {
@@ -41,20 +55,82 @@ impl DenseParameters<'_> {
         }
     }
 
-    /// (E) from the sum of row `row`; 0 past the last row.
+    /// How the weights are ordered.
+    pub const fn order(&self) -> Order {
+        self.groups.weights.order()
+    }
+
+    /// Bytes that weights and rows take.
+    pub const fn bytes(&self) -> usize {
+        self.groups.weights.bytes() + self.weights.bytes() + size_of_val(self.rows)
+    }
+
+    /// Groups of four rows.
     #[inline(always)]
-    pub fn value(&self, row: usize, sum: i32) -> i32 {
-        let [bias, mult] = self.rows.get(row).copied().unwrap_or_default();
-        saturating_shift_left(mul_high(add(sum, bias), mult), self.output_shift)
+    pub const fn group_count(&self) -> usize {
+        dense_groups(self.order(), self.outputs)
+    }
+
+    /// Rows that lie in groups, with those that pad the last one.
+    #[inline(always)]
+    pub const fn grouped_rows(&self) -> usize {
+        self.group_count().saturating_mul(4)
+    }
+
+    /// Stores (E) of the rows from `first` on, as many as there are `sums`; past the last row nothing. Sums lack
+    /// what the stored biases hold.
+    #[inline(never)]
+    pub fn put(&self, first: usize, sums: &[i32], y: &mut DenseOutputs<'_>) {
+        let rows = self.rows.get(first..).unwrap_or_default();
+        for (index, ([bias, mult], sum)) in rows.iter().zip(sums).enumerate() {
+            let value = mul_high(sum.wrapping_add(*bias), *mult);
+            y.put(
+                first.wrapping_add(index),
+                saturating_shift_left(value, self.output_shift),
+            );
+        }
     }
 }
 
-/// The weights of a dense layer where they lie.
+/// Where the outputs of a dense layer go.
+#[derive(Debug)]
+pub enum DenseOutputs<'a> {
+    /// Of the output layer, as they are.
+    Values(&'a mut [I16F16]),
+    /// Of a hidden layer, with ReLU.
+    Int16(&'a mut [i16]),
+    /// Of a hidden layer, with ReLU.
+    Int8(&'a mut [i8]),
+}
+
+impl DenseOutputs<'_> {
+    /// Stores (E) of row `row`; a row past the end goes nowhere.
+    #[inline(always)]
+    fn put(&mut self, row: usize, value: i32) {
+        fn relu<A: Activation>(outputs: &mut [A], row: usize, value: i32) {
+            if let Some(y) = outputs.get_mut(row) {
+                *y = A::saturate(value.max(0));
+            }
+        }
+        match self {
+            Self::Values(outputs) => {
+                if let Some(y) = outputs.get_mut(row) {
+                    *y = I16F16::from_bits(value);
+                }
+            }
+            Self::Int16(outputs) => relu(outputs, row, value),
+            Self::Int8(outputs) if cfg!(feature = "w8a8") => relu(outputs, row, value),
+            Self::Int8(_) => {}
+        }
+    }
+}
+
+/// Rows of weights of a dense layer where they lie, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub enum DenseWeights<'m> {
-    /// `[O][⌈I/4⌉]`
+    /// `[rows][⌈I/4⌉]`
     Int8(&'m [[i8; 4]]),
-    /// `[O][⌈I/8⌉]`
+    /// `[rows][⌈I/8⌉]`
     Nibbles(&'m [[u8; 4]]),
 }
 
@@ -89,13 +165,8 @@ impl<'m> DenseWeights<'m> {
             Self::Nibbles(words) => words
                 .get(index / 2)
                 .map(|word| {
-                    let [_, _, upper @ ..] = word;
-                    let [a, b] = if index.is_multiple_of(2) {
-                        [word[0], word[1]]
-                    } else {
-                        *upper
-                    };
-                    [a & 15, a >> 4, b & 15, b >> 4].map(|nibble| nibble as i8 - 8)
+                    let half = u32::from_le_bytes(*word) >> (index % 2 * 16);
+                    [0, 4, 8, 12].map(|bit| (half >> bit & 15) as i8 - 8)
                 })
                 .unwrap_or_default(),
         }

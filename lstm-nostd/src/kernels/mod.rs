@@ -20,13 +20,13 @@ pub mod x86;
 pub use activations::{
     Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
-pub use dense::{DenseParameters, DenseWeights};
+pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};
 pub use lstm::{GateParameters, LstmParameters, LstmUnit};
 pub use rows::{RecurrentRows, RowSums};
 pub use scheme::Scheme;
 pub use weights::{
-    NibbleBlock, Order, PairedBlock, RowBlock, RowGroup, RowLayout, Weights, grouped_bias_excess,
-    offset, pack, pair,
+    NibbleBlock, NibbleGroup, Order, PairedBlock, RowBlock, RowGroup, RowLayout, Weights,
+    grouped_bias_excess, nibble_pairs, offset, pack, pair,
 };
 
 /// The backend of this build; `build.rs` chooses it by the target.
@@ -84,6 +84,10 @@ pub trait Kernels {
         lstm::step(layer, (x, h), cell, next, Self::row_sums, |_, _| ());
     }
 
-    /// Output `row` of a dense layer: equation (E) of [`dense`]. `x: [I]` in blocks of the layer's width.
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32;
+    /// Outputs of a dense layer: equation (E) of [`dense`]. `x: [I]` in blocks of the layer's width; lanes past
+    /// `I` are met by zero weights.
+    #[inline(always)]
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        scalar::Scalar::dense(layer, x, y);
+    }
 }

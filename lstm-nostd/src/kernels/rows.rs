@@ -12,7 +12,7 @@ use crate::bounded::add;
 use core::ops::Range;
 
 use super::weights::{GROUPED, grouped_bias_excess, sums};
-use super::{I32x4, Order, RowBlock, RowLayout, Scheme, Weights, Width};
+use super::{I32x4, RowBlock, RowLayout, Scheme, Weights, Width};
 
 /// Rows of weights as they lie in a model file, with the formats of what they meet.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ impl<'m> RecurrentRows<'m> {
     /// How the rows are quantised.
     pub const fn scheme(&self) -> Scheme {
         match (self.weights, self.width) {
-            (Weights::Nibbles(_), _) => Scheme::W4a16,
+            (Weights::Nibbles(_) | Weights::GroupedNibbles(_), _) => Scheme::W4a16,
             (_, Width::Int16) => Scheme::W8a16,
             (_, Width::Int8) => Scheme::W8a8,
         }
@@ -89,14 +89,14 @@ impl<'m> RecurrentRows<'m> {
     /// What the stored biases of group `group` hold above the biases of the layer's equations.
     #[inline(always)]
     pub fn bias_excess(&self, group: usize) -> I32x4 {
-        match self.weights.order() {
-            Order::Grouped if GROUPED => grouped_bias_excess(
-                sums(self.input_part(group)),
-                sums(self.recurrent_part(group)),
-                self.x_shift,
-            ),
-            _ => [0; 4],
+        if !GROUPED || !self.weights.order().has_bias_excess() {
+            return [0; 4];
         }
+        grouped_bias_excess(
+            sums(self.input_part(group)),
+            sums(self.recurrent_part(group)),
+            self.x_shift,
+        )
     }
 
     #[inline(always)]

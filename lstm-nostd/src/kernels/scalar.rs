@@ -4,8 +4,8 @@
 //! [`dense`](super::dense). `docs/numerics.md` explains the formats.
 
 use super::{
-    Activation, Block, DenseParameters, I32x4, Kernels, Order, RecurrentRows, RowBlock, RowSums,
-    Width, quads,
+    Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, Order,
+    RecurrentRows, RowBlock, RowSums, Width, blocks, lanes, quads,
 };
 use crate::bounded::{add, shl};
 
@@ -24,15 +24,67 @@ impl Kernels for Scalar {
         }
     }
 
-    // One copy of it is enough for hidden and output layers.
-    #[inline(never)]
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        let sum = match layer.width.in_build() {
-            Width::Int16 => dense_products::<i16>(layer, row, x),
-            Width::Int8 => dense_products::<i8>(layer, row, x),
-        };
-        layer.value(row, sum)
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        for group in 0..layer.group_count() {
+            let mut sums = Self::row_sums(&layer.groups, group, x, &[]).input;
+            for (sum, excess) in sums.iter_mut().zip(layer.groups.bias_excess(group)) {
+                *sum = sum.wrapping_sub(excess);
+            }
+            layer.put(group.saturating_mul(4), &sums, y);
+        }
+        dense_rest(layer, x, y);
     }
+}
+
+/// Outputs of the rows of a dense layer that lie in no group.
+// One copy of it is enough for hidden and output layers.
+#[inline(never)]
+pub(super) fn dense_rest(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+    let grouped = layer.grouped_rows();
+    for index in 0..layer.outputs.saturating_sub(grouped) {
+        let sum = match (layer.weights, layer.width.in_build()) {
+            (DenseWeights::Nibbles(words), _) => {
+                nibble_sum(nth(words, index, layer.inputs.div_ceil(8)), x)
+            }
+            (DenseWeights::Int8(quads), width) => {
+                let quads = nth(quads, index, blocks(layer.inputs));
+                match width {
+                    Width::Int16 => row_sum::<i16>(quads, x),
+                    Width::Int8 => row_sum::<i8>(quads, x),
+                }
+            }
+        };
+        layer.put(grouped.saturating_add(index), &[sum], y);
+    }
+}
+
+/// Part `index` of parts of `len` elements.
+#[inline(always)]
+fn nth<T>(all: &[T], index: usize, len: usize) -> &[T] {
+    let rest = all.get(index.saturating_mul(len)..);
+    rest.and_then(|rest| rest.get(..len)).unwrap_or_default()
+}
+
+/// The sum in (E) of a row of int8.
+#[inline(always)]
+fn row_sum<A: Activation>(row: &[[i8; 4]], x: &[Block]) -> i32 {
+    let pairs = row.as_flattened().iter().zip(lanes::<A>(x));
+    let products = pairs.map(|(w, x)| i32::from(*w) * (*x).into());
+    products.fold(0, add)
+}
+
+/// The sum in (E) of a row of int4, whose padding meets lanes past the last one as zeros.
+#[inline(always)]
+fn nibble_sum(row: &[[u8; 4]], x: &[Block]) -> i32 {
+    if !cfg!(feature = "w4a16") {
+        return 0;
+    }
+    let pairs = row.as_flattened().iter().zip(lanes::<i16>(x).as_chunks().0);
+    let products = pairs.map(|(byte, [even, odd])| {
+        let product = |nibble: u8, x: i16| (i32::from(nibble) - 8) * i32::from(x);
+        add(product(byte & 15, *even), product(byte >> 4, *odd))
+    });
+    products.fold(0, add)
 }
 
 /// [`Kernels::row_sums`] with activations of one type.
@@ -63,13 +115,6 @@ fn products<A: Activation>(blocks: impl Iterator<Item = RowBlock>, x: &[[A; 4]])
         }
     }
     acc
-}
-
-/// The sum in (E) of one row.
-#[inline(always)]
-fn dense_products<A: Activation>(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-    let pairs = layer.weights.row(row, layer.inputs).zip(quads::<A>(x));
-    pairs.fold(0, |sum, (w, x)| add(sum, dot(&w, x)))
 }
 
 #[inline(always)]

@@ -15,15 +15,18 @@
 //! bytes     [H][⌈(I + H)/16⌉][4 gates][16 inputs]     if k = n: layer input and hidden state without a gap
 //! ```
 //!
-//! int4 weights have one order, which is their generic one: a block takes 8 bytes instead of 16.
+//! int4 weights have an order that every core runs, which takes 8 bytes a block instead of 16, and one for
+//! Helium:
 //!
 //! ```text
-//! nibbles   [H][⌈I/4⌉ + ⌈H/4⌉][2 pairs][2 inputs][2]  bytes of w + 8 for inputs j (lower half) and
+//! generic   [H][⌈I/4⌉ + ⌈H/4⌉][2 pairs][2 inputs][2]  bytes of w + 8 for inputs j (lower half) and
 //!                                                     j + 2 of gates (i, f), (g, o)
+//! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][2 pairs][16 inputs]  bytes 16·w_a + (w_c + 8) of two gates: (a, c) = (i, g),
+//! nibbles                                             (f, o); biases as in *grouped*
 //! ```
 //!
-//! A 32-bit word of nibbles, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two neighbouring
-//! inputs of one gate in 16-bit lanes.
+//! A 32-bit word in the generic order, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two
+//! neighbouring inputs of one gate in 16-bit lanes.
 //!
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `v7m.rs`,
 //! `dsp.rs` and `mve.rs` in `cortex_m/` say what the orders are good for.
@@ -45,11 +48,15 @@ pub type NibbleBlock = [[u8; 4]; 2];
 /// Weights of sixteen inputs to four rows: `group[row][input]`.
 pub type RowGroup = [[i8; 16]; 4];
 
+/// int4 weights of sixteen inputs to four rows: `group[pair][input]`, rows 0 and 2, then 1 and 3.
+pub type NibbleGroup = [[u8; 16]; 2];
+
 // Orders that this build reads: others cost no flash.
 const OFFSET: bool = is_read(Order::Offset);
 const PAIRED: bool = is_read(Order::Paired);
 pub(super) const GROUPED: bool = is_read(Order::Grouped);
 const GROUPED_BYTES: bool = is_read(Order::GroupedBytes) && cfg!(feature = "w8a8");
+const GROUPED_NIBBLES: bool = is_read(Order::GroupedNibbles) && cfg!(feature = "w4a16");
 
 const fn is_read(order: Order) -> bool {
     let mut index = 0;
@@ -76,6 +83,8 @@ pub enum Order {
     Grouped,
     /// What stands for [`Order::Grouped`] where activations are int8.
     GroupedBytes,
+    /// What stands for [`Order::Grouped`] where weights are int4.
+    GroupedNibbles,
 }
 
 /// Each core's order of weights, for those who write model files and build firmware.
@@ -91,12 +100,13 @@ const CORES: [(&str, Order); 7] = [
 
 impl Order {
     /// Every order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Generic,
         Self::Paired,
         Self::Grouped,
         Self::Offset,
         Self::GroupedBytes,
+        Self::GroupedNibbles,
     ];
 
     /// The order that suits the kernels of a Cortex-M core, named as in `M4`; `None` for a core without kernels
@@ -115,6 +125,7 @@ impl Order {
             Self::Grouped => 2,
             Self::Offset => 3,
             Self::GroupedBytes => 4,
+            Self::GroupedNibbles => 5,
         }
     }
 
@@ -124,21 +135,46 @@ impl Order {
         all.find(|order| order.code() == code).copied()
     }
 
-    /// The order in which weights of `scheme` lie when this one is asked for: pairs need int16 activations,
-    /// groups differ for int8 ones, and int4 has one order.
+    /// The order in which weights of `scheme` lie when this one is asked for: pairs and offsets need int8
+    /// weights and int16 activations, and each scheme has groups of its own.
     pub const fn of(self, scheme: Scheme) -> Self {
-        match (scheme, self) {
-            (Scheme::W8a16, Self::Grouped | Self::GroupedBytes) => Self::Grouped,
-            (Scheme::W8a16, order) => order,
-            (Scheme::W8a8, Self::Grouped | Self::GroupedBytes) => Self::GroupedBytes,
-            (Scheme::W8a8 | Scheme::W4a16, _) => Self::Generic,
+        match (scheme, self.is_grouped()) {
+            (Scheme::W8a16, true) => Self::Grouped,
+            (Scheme::W8a8, true) => Self::GroupedBytes,
+            (Scheme::W4a16, true) => Self::GroupedNibbles,
+            (Scheme::W8a16, false) => self,
+            (Scheme::W8a8 | Scheme::W4a16, false) => Self::Generic,
         }
+    }
+
+    /// The order of dense rows of `scheme` when this one is asked for: with int8 activations or int4 weights, only
+    /// groups have a loop for them.
+    pub const fn of_dense(self, scheme: Scheme) -> Self {
+        let order = self.of(scheme);
+        if matches!(scheme, Scheme::W8a16) || order.is_grouped() {
+            order
+        } else {
+            Self::Generic
+        }
+    }
+
+    /// Whether sixteen inputs lie side by side, as Helium reads them.
+    pub const fn is_grouped(self) -> bool {
+        matches!(
+            self,
+            Self::Grouped | Self::GroupedBytes | Self::GroupedNibbles
+        )
+    }
+
+    /// Whether biases hold what activations without an offset of 128 leave out.
+    pub(crate) const fn has_bias_excess(self) -> bool {
+        matches!(self, Self::Grouped | Self::GroupedNibbles)
     }
 
     /// How a unit's rows of `inputs` and `hidden` weights are laid out; `shifts` is k compared with n.
     pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
         let padded = |n: usize| match self {
-            Self::Grouped | Self::GroupedBytes if GROUPED => n.wrapping_add(15) & !15,
+            order if GROUPED && order.is_grouped() => n.wrapping_add(15) & !15,
             _ => n.wrapping_add(3) & !3,
         };
         let (x, h) = (padded(inputs), padded(hidden));
@@ -190,6 +226,8 @@ pub enum Weights<'m> {
     GroupedBytes(&'m [RowGroup]),
     /// int4 in [`Order::Generic`]
     Nibbles(&'m [NibbleBlock]),
+    /// [`Order::GroupedNibbles`]
+    GroupedNibbles(&'m [NibbleGroup]),
 }
 
 impl Weights<'_> {
@@ -200,6 +238,7 @@ impl Weights<'_> {
             Self::Paired(blocks) => size_of_val(*blocks),
             Self::Grouped(groups) | Self::GroupedBytes(groups) => size_of_val(*groups),
             Self::Nibbles(blocks) => size_of_val(*blocks),
+            Self::GroupedNibbles(groups) => size_of_val(*groups),
         }
     }
 
@@ -211,6 +250,7 @@ impl Weights<'_> {
             Self::Paired(_) => Order::Paired,
             Self::Grouped(_) => Order::Grouped,
             Self::GroupedBytes(_) => Order::GroupedBytes,
+            Self::GroupedNibbles(_) => Order::GroupedNibbles,
         }
     }
 
@@ -221,6 +261,7 @@ impl Weights<'_> {
             Self::Paired(blocks) => blocks.len(),
             Self::Grouped(groups) | Self::GroupedBytes(groups) => 4 * groups.len(),
             Self::Nibbles(blocks) => blocks.len(),
+            Self::GroupedNibbles(groups) => 4 * groups.len(),
         }
     }
 
@@ -247,6 +288,10 @@ impl Weights<'_> {
             Self::Nibbles(blocks) if cfg!(feature = "w4a16") => {
                 blocks.get(number).map(unpack).unwrap_or_default()
             }
+            Self::GroupedNibbles(groups) if GROUPED_NIBBLES => groups
+                .get(number / 4)
+                .map(|group| ungroup(&group.map(|pair| pair.as_chunks().0[number % 4])))
+                .unwrap_or_default(),
             _ => RowBlock::default(),
         }
     }
@@ -318,7 +363,20 @@ pub fn pack(rows: &RowBlock) -> NibbleBlock {
     block
 }
 
-/// What [`Order::Grouped`] adds to the biases of a unit with these sums of weights.
+/// Splits bytes of [`Order::GroupedNibbles`] into the int4 weights of their two rows.
+#[inline(always)]
+fn ungroup([even, odd]: &[[u8; 4]; 2]) -> RowBlock {
+    let high = |bytes: &[u8; 4]| bytes.map(|byte| byte as i8 >> 4);
+    let low = |bytes: &[u8; 4]| bytes.map(|byte| ((byte & 15) as i8).wrapping_sub(8));
+    [high(even), high(odd), low(even), low(odd)]
+}
+
+/// The inverse of the split, for any number of weights in −7..=7 of rows a and c.
+pub fn nibble_pairs(a: &[i8], c: &[i8]) -> impl Iterator<Item = u8> {
+    a.iter().zip(c).map(|(a, c)| (16 * a + c + 8) as u8)
+}
+
+/// What [`Order::Grouped`] and [`Order::GroupedNibbles`] add to the biases of a unit with these sums of weights.
 ///
 /// Exact for rows inside of the accumulator's bound. Of others, which are refused by their weights and
 /// `x_shift` alone, it wraps.
@@ -362,6 +420,17 @@ mod tests {
                     prop_assert_eq!(lanes, expected);
                 }
             }
+        }
+
+        #[test]
+        fn nibbles_in_groups_split_into_the_same_rows(
+            rows in prop::array::uniform4(prop::array::uniform4(-7i8..=7)),
+        ) {
+            let pair = |a: usize, c: usize| {
+                let bytes: Vec<u8> = nibble_pairs(&rows[a], &rows[c]).collect();
+                <[u8; 4]>::try_from(bytes).unwrap()
+            };
+            prop_assert_eq!(ungroup(&[pair(0, 2), pair(1, 3)]), rows);
         }
 
         #[test]

@@ -18,8 +18,8 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use super::{
-    Activation, Block, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters, Order,
-    RecurrentRows, RowBlock, RowSums, Weights, Width, copy, lstm, quads, scalar::Scalar,
+    Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
+    Order, RecurrentRows, RowBlock, RowSums, Weights, Width, copy, lstm, quads, scalar::Scalar,
 };
 
 /// The kernels of this file.
@@ -61,20 +61,24 @@ impl Kernels for X86 {
         }
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        let (DenseWeights::Int8(weights), Width::Int16) = (layer.weights, layer.width) else {
-            return Scalar::dense_row(layer, row, x);
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        let (DenseWeights::Int8(weights), Width::Int16, 0) =
+            (layer.weights, layer.width, layer.group_count())
+        else {
+            return Scalar::dense(layer, x, y);
         };
         if !has_avx2() {
-            return Scalar::dense_row(layer, row, x);
+            return Scalar::dense(layer, x, y);
         }
         let count = layer.inputs.div_ceil(4);
-        let weights = weights
-            .get(row * count..(row + 1) * count)
-            .unwrap_or_default();
-        // SAFETY: the CPU has AVX2.
-        let sum = unsafe { dense_products(weights, x) };
-        layer.value(row, sum)
+        for row in 0..layer.outputs {
+            let weights = weights
+                .get(row * count..(row + 1) * count)
+                .unwrap_or_default();
+            // SAFETY: the CPU has AVX2.
+            let sum = unsafe { dense_products(weights, x) };
+            layer.put(row, &[sum], y);
+        }
     }
 }
 

@@ -242,7 +242,7 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
             units: shape.units,
             peepholes: false,
             cell_format: None,
-            parameter_bytes: layer.weights.bytes() + size_of_val(layer.rows),
+            parameter_bytes: layer.bytes(),
             macs_per_step: shape.multiplications(),
         });
         width = shape.outputs;
@@ -255,7 +255,7 @@ fn order_name(order: Order) -> &'static str {
         Order::Generic => "generic",
         Order::Offset => "offset (M0, M3)",
         Order::Paired => "paired (M4, M7, M33)",
-        Order::Grouped | Order::GroupedBytes => "grouped (M55, M85)",
+        Order::Grouped | Order::GroupedBytes | Order::GroupedNibbles => "grouped (M55, M85)",
     }
 }
 

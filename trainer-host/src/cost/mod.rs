@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·S                 (K1)
-//! beyond it    a·1 + b·I + Σ over dense layers (c·O + d·O·row(O's inputs))                         (K2)
+//! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, its inputs) + e·R·(its blocks + 1))  (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. U and S equal H, except on Helium: there U is H rounded up to a multiple of four, and S, in
+//! prepares once. A dense layer has G groups of four rows and R rows that lie in none; `work` counts the
+//! instructions of the groups' loops. U and S equal H, except on Helium: there U is H rounded up to a multiple of four, and S, in
 //! w8a8, to a multiple of two. Only Helium has the last term of (K1).
 //!
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
@@ -172,7 +173,7 @@ pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize])
         cost.stack_bytes = cost.stack_bytes.max(stack);
     }
     let fitted = fitted(core, top);
-    let terms = rows::rest_terms(core, channels, dense);
+    let terms = rows::rest_terms(core, channels, top, dense);
     cost.instructions += dot(&fitted.rest_instructions, &terms);
     cost.estimated_cycles += dot(&fitted.rest_cycles, &terms);
     cost
@@ -228,8 +229,9 @@ static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
         for scheme in Scheme::ALL {
             let steps = table.steps(core, scheme);
             let lstm = |step: &Measured| rows::lstm_terms(core, &step.layer());
-            let rest =
-                |step: &Measured| rows::rest_terms(core, step.inputs, &[step.output_layer()]);
+            let rest = |step: &Measured| {
+                rows::rest_terms(core, step.inputs, scheme, &[step.output_layer()])
+            };
             fitted.push(Fitted {
                 layer_instructions: fit(&steps, lstm, |s| s.instructions),
                 layer_cycles: fit(&steps, lstm, |s| s.estimated_cycles),

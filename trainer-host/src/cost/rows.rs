@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
-use lstm_nostd::kernels::{Scheme, blocks};
+use lstm_nostd::kernels::{Scheme, blocks, dense_groups};
 
 use super::{Core, DenseSize, LstmSize};
 
 /// The terms of (K1).
 pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
     let hidden = layer.hidden;
-    let helium = core == Core::M55 && layer.scheme != Scheme::W4a16;
+    let helium = core == Core::M55;
     let units = if helium { 4 * blocks(hidden) } else { hidden } as f64;
     // `mve_w8a8.s` sums the rows of two units at a time.
     let summed = match (helium, layer.scheme) {
@@ -26,16 +26,37 @@ pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
 }
 
 /// The terms of (K2).
-pub(super) fn rest_terms(core: Core, channels: usize, dense: &[DenseSize]) -> Vec<f64> {
-    let outputs = dense.iter().map(|layer| layer.outputs as f64).sum();
-    let row = |inputs: usize| match core {
-        Core::M55 => inputs.div_ceil(8),
-        _ => blocks(inputs),
-    };
-    let products = dense
-        .iter()
-        .map(|layer| (layer.outputs * row(layer.inputs)) as f64);
-    vec![1.0, channels as f64, outputs, products.sum()]
+pub(super) fn rest_terms(
+    core: Core,
+    channels: usize,
+    scheme: Scheme,
+    dense: &[DenseSize],
+) -> Vec<f64> {
+    let order = core.order().of_dense(scheme);
+    let (mut groups, mut grouped, mut single) = (0, 0, 0);
+    for &DenseSize { inputs, outputs } in dense {
+        let count = dense_groups(order, outputs);
+        let rows = outputs.saturating_sub(4 * count);
+        groups += count;
+        single += rows * blocks(inputs) + rows;
+        if count > 0 {
+            grouped += dense_work(core, inputs, count);
+        }
+    }
+    [1, channels, groups, grouped, single]
+        .map(|term| term as f64)
+        .into()
+}
+
+/// Instructions of `lstm_dense` and the like: activations are prepared once, and each group sums the products of four
+/// rows.
+fn dense_work(core: Core, inputs: usize, groups: usize) -> usize {
+    match core {
+        Core::M0 => blocks(inputs) * (25 + 51 * groups),
+        Core::M3 => blocks(inputs) * (14 + 33 * groups),
+        Core::M4 | Core::M7 | Core::M33 => blocks(inputs) * 17 * groups,
+        Core::M55 => 2 * inputs.div_ceil(8) * 3 + inputs.div_ceil(16) * 16 * groups,
+    }
 }
 
 /// The terms of (K3).
@@ -56,7 +77,9 @@ fn row(core: Core, layer: &LstmSize) -> f64 {
             // The first block of inputs precedes its loop.
             14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)
         }
-        (Core::M55, Scheme::W8a16) => first_groups(inputs, 14, 3) + first_groups(hidden, 14, 7),
+        (Core::M55, Scheme::W8a16 | Scheme::W4a16) => {
+            first_groups(inputs, 14, 3) + first_groups(hidden, 14, 7)
+        }
         (Core::M55, Scheme::W8a8) => match layer.shifts {
             Ordering::Equal => first_groups(inputs + hidden, 17, 8),
             Ordering::Greater => first_groups(inputs, 17, 3) + groups(hidden, 17, 8) + 11,

@@ -60,7 +60,8 @@ pub struct Arguments {
     /// Print what changed against an earlier table (JSON); fail when a step grew by more than 2 %
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
-    /// Write trainer-host/assets/instructions.json, docs/instructions.md and the figures in README.md
+    /// Write trainer-host/assets/instructions.json, docs/instructions.md and the figures in README.md; with --core,
+    /// other cores keep their figures
     #[arg(long)]
     save: bool,
 }
@@ -69,8 +70,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
     let shapes = chosen_shapes(&arguments.shape)?;
-    if arguments.save && (boards.len() != BOARDS.len() || shapes != SHAPES) {
-        bail!("--save writes the whole table; leave out --core and --shape");
+    if arguments.save && shapes != SHAPES {
+        bail!("--save writes all shapes of the table; leave out --shape");
     }
     // Finds an unreadable file before the work.
     let earlier = arguments.compare.as_deref().map(Table::load).transpose()?;
@@ -86,6 +87,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             .collect::<Result<_>>()?,
     };
     if arguments.save {
+        let table = match arguments.core.as_slice() {
+            [] => table.clone(),
+            _ => table
+                .clone()
+                .over(Table::load(&command::root().join(SAVED))?),
+        };
         let save = |name: &str, text: String| {
             let path = command::root().join(name);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))

@@ -11,6 +11,8 @@ use super::table::Shape;
 #[derive(Deserialize)]
 pub(super) struct Peer {
     steps: Vec<PeerStep>,
+    /// Of its fully connected layer in s8, see `Table::dense_instructions`; by core.
+    fully_connected: BTreeMap<String, f64>,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +27,11 @@ impl Peer {
     pub(super) fn load() -> Result<Self> {
         serde_json::from_str(include_str!("../../../docs/cmsis-nn.json"))
             .context("docs/cmsis-nn.json is damaged")
+    }
+
+    /// Instructions that its fully connected layer takes for a further multiply-accumulate, if they were measured.
+    pub(super) fn dense_instructions(&self, core: &str) -> Option<f64> {
+        self.fully_connected.get(core).copied()
     }
 
     /// Instructions of a step, if they were measured.

@@ -33,6 +33,8 @@ const ENGINE_HEADINGS: [&str; 6] = [
     "parser",
 ];
 
+const DENSE_HEADINGS: [&str; 5] = ["core", "w8a16", "w8a8", "w4a16", "CMSIS-NN s8"];
+
 /// For each core, how close its loop is to the best that its instructions allow.
 const BOUNDS: &str = "\
 Instructions for a product of an int8 weight and an int16 activation, in the loop over a row; what is beyond
@@ -53,8 +55,10 @@ pub(super) fn text(table: &Table) -> Result<String> {
     let rows = step_rows(table)?;
     Ok(format!(
         "Instructions of one time step (QEMU, -icount shift=0), bytes of RAM\n\n{}\n\
+         Instructions of a dense layer for a further MAC, (64 to 10 less 64 to 2) / (8 * 64)\n\n{}\n\
          Bytes of flash, code and tables of the engine\n\n{}",
         aligned(&HEADINGS, &rows),
+        aligned(&DENSE_HEADINGS, &dense_rows(table)?),
         aligned(&ENGINE_HEADINGS, &engine_rows(table))
     ))
 }
@@ -82,11 +86,15 @@ pub(super) fn page(table: &Table) -> Result<String> {
          - RAM is in bytes: state of a stream, scratch of a step, and the deepest stack below the call of the whole\n  \
          model's step.\n\n{}\n\
          ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
+         ## Dense layers\n\n\
+         Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
+         two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
          ## Flash\n\n\
          Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols. *Step* is the code of a step, with\n\
          normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
          checks a model file. Schemes are cargo features of the engine.\n\n{}",
         markdown(&HEADINGS, &step_rows(table)?),
+        markdown(&DENSE_HEADINGS, &dense_rows(table)?),
         markdown(&ENGINE_HEADINGS, &engine_rows(table))
     ))
 }
@@ -181,6 +189,24 @@ fn step_row(step: &Step, peer: &Peer) -> Vec<String> {
         step.scratch_bytes.to_string(),
         step.stack_bytes.to_string(),
     ]
+}
+
+/// A row for each core with both counts.
+fn dense_rows(table: &Table) -> Result<Vec<Vec<String>>> {
+    let peer = Peer::load()?;
+    let text = |value: Option<f64>, digits| value.map(|v| format!("{v:.digits$}"));
+    let rows = table.engines.iter().filter_map(|Engine { core, .. }| {
+        let of = |scheme| text(table.dense_instructions(core, scheme), 2);
+        let peer = text(peer.dense_instructions(core), 1).unwrap_or_default();
+        Some(vec![
+            core.clone(),
+            of("w8a16")?,
+            of("w8a8")?,
+            of("w4a16")?,
+            peer,
+        ])
+    });
+    Ok(rows.collect())
 }
 
 fn engine_rows(table: &Table) -> Vec<Vec<String>> {

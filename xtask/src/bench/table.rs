@@ -178,6 +178,35 @@ impl Table {
         })
     }
 
+    /// This table, and what `saved` has for other cores; cores come in the order of `saved`.
+    pub fn over(mut self, saved: Self) -> Self {
+        let cores: Vec<String> = saved.engines.iter().map(|e| e.core.clone()).collect();
+        let measured: Vec<String> = self.engines.iter().map(|e| e.core.clone()).collect();
+        let is_kept = |core: &String| !measured.contains(core);
+        (self.steps).extend(saved.steps.into_iter().filter(|s| is_kept(&s.core)));
+        (self.engines).extend(saved.engines.into_iter().filter(|e| is_kept(&e.core)));
+        let place = |core: &String| cores.iter().position(|c| c == core);
+        self.steps.sort_by_key(|step| place(&step.core));
+        self.engines.sort_by_key(|engine| place(&engine.core));
+        self
+    }
+
+    /// Instructions that a dense layer with 64 inputs takes for a further multiply-accumulate: what the one with ten
+    /// outputs takes above the one with two, divided by their difference, 8 · 64. `None` without both counts.
+    pub fn dense_instructions(&self, core: &str, scheme: &str) -> Option<f64> {
+        let rest = |outputs| {
+            let mut steps = self.steps.iter().filter(|step| !step.equal_shifts);
+            let step = steps.find(|step| {
+                step.core == core
+                    && step.scheme == scheme
+                    && step.shape == Shape::new(16, 64)
+                    && step.outputs == outputs
+            })?;
+            Some((step.model_instructions - step.instructions) as f64)
+        };
+        Some((rest(10)? - rest(2)?) / (8.0 * 64.0))
+    }
+
     /// One line for each entry, so that a diff shows each changed entry as a line.
     pub fn to_json(&self) -> String {
         fn lines<T: Serialize>(rows: &[T]) -> String {
@@ -204,6 +233,23 @@ mod tests {
     fn a_shape_is_two_numbers() {
         assert_eq!("10, 118".parse(), Ok(Shape::new(10, 118)));
         assert!("10x118".parse::<Shape>().unwrap_err().contains("`10x118`"));
+    }
+
+    #[test]
+    fn a_measured_core_replaces_its_own_figures() {
+        let path = crate::command::root().join(crate::bench::SAVED);
+        let saved = Table::load(&path).unwrap();
+        let text = saved.to_json();
+        let of = |core: &str| Table {
+            steps: (saved.steps.iter().filter(|s| s.core == core).cloned()).collect(),
+            engines: (saved.engines.iter().filter(|e| e.core == core).cloned()).collect(),
+        };
+        assert_eq!(of("M3").over(saved.clone()).to_json(), text);
+        let mut changed = of("M3");
+        changed.engines[0].w8a16.step += 1;
+        let changed = changed.over(saved.clone()).to_json();
+        let differ = text.lines().zip(changed.lines()).filter(|(a, b)| a != b);
+        assert_eq!(differ.count(), 1);
     }
 
     #[test]

@@ -4,17 +4,23 @@
 //!
 //! | section | content |
 //! | --- | --- |
-//! | weights | i8 `[O][⌈I/4⌉][4]`, padded with zeros; w4a16: `[O][⌈I/8⌉][4]` bytes of two nibbles w + 8 |
+//! | groups | none in generic order; else the first `4·⌊(O + 1)/4⌋` rows, with rows of zeros past the last one, as [`crate::kernels`] has them |
+//! | weights | i8 `[rows][⌈I/4⌉][4]`, padded with zeros; w4a16: `[rows][⌈I/8⌉][4]` bytes of two nibbles w + 8 |
 //! | rows | `[O]` times bias i32, mult i32 |
+
+use core::cmp::Ordering;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::artifact::LayerKind;
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{
     LayerHead, Place, Stop, View, check_row, layer_range, magnitude, zeros,
 };
-use crate::kernels::{DenseParameters, DenseWeights, Scheme, blocks};
+use crate::artifact::rows::{reach, weights};
+use crate::artifact::{LayerError, LayerKind};
+use crate::kernels::{
+    DenseParameters, DenseWeights, Order, RecurrentRows, Scheme, blocks, dense_groups,
+};
 use crate::layers::LayerSize;
 
 const MAX_OUTPUT_SHIFT: u8 = 15;
@@ -29,8 +35,11 @@ pub struct DenseRecord {
     pub output_shift: u8,
     /// 9: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
     pub input_shift: u8,
-    /// 10..16: zero.
-    pub reserved: [u8; 6],
+    /// 10: [`crate::kernels::Order::code`], as in [`LstmRecord`](super::lstm::LstmRecord); 0 with fewer than
+    /// three outputs.
+    pub order: u8,
+    /// 11..16: zero.
+    pub reserved: [u8; 5],
 }
 
 impl DenseRecord {
@@ -53,27 +62,40 @@ impl<'m> View<'m> for DenseParameters<'m> {
         let output_shift = record.output_shift.into();
         layer_range("output shift", output_shift, 0, MAX_OUTPUT_SHIFT.into())?;
         let (inputs, outputs) = (place.inputs, record.head.units.into());
-        let count = |row: usize| row.saturating_mul(outputs);
+        // In an unknown order there are none, and the order is refused.
+        let order = Order::from_code(record.order).unwrap_or_default();
+        if order.of_dense(scheme) != order {
+            return Err(LayerError::SchemeOrder { scheme, order }.into());
+        }
+        let count = dense_groups(order, outputs);
+        let shape = (inputs, 0, Ordering::Equal);
+        let groups = RecurrentRows {
+            inputs,
+            outputs: 0,
+            weights: weights(reader, scheme, (record.order, count), shape)?,
+            width: scheme.width(),
+            x_shift: 0,
+            h_shift: 0,
+            input_shift: 0,
+        };
+        let rest = outputs.saturating_sub(count.saturating_mul(4));
+        let of_rest = |row: usize| row.saturating_mul(rest);
         let layer = Self {
             inputs,
             outputs,
+            groups,
             weights: match scheme {
                 Scheme::W8a16 | Scheme::W8a8 => {
-                    DenseWeights::Int8(reader.slice(count(blocks(inputs)))?)
+                    DenseWeights::Int8(reader.slice(of_rest(blocks(inputs)))?)
                 }
-                Scheme::W4a16 => DenseWeights::Nibbles(reader.slice(count(inputs.div_ceil(8)))?),
+                Scheme::W4a16 => DenseWeights::Nibbles(reader.slice(of_rest(inputs.div_ceil(8)))?),
             },
             width: scheme.width(),
             rows: reader.slice(outputs)?,
             output_shift,
             input_shift: place.input_shift(record.input_shift, scheme)?,
         };
-        let most = scheme.weight_max();
-        for (row, [bias, mult]) in layer.rows.iter().enumerate() {
-            let sum = magnitude(layer.weights.row(row, inputs), inputs, most, row)?;
-            let reach = sum << (layer.width.bits() - 1);
-            check_row(reach, (*bias).into(), *mult, row)?;
-        }
+        check_rows(&layer)?;
         Ok(layer)
     }
 
@@ -86,18 +108,52 @@ impl<'m> View<'m> for DenseParameters<'m> {
     }
 }
 
+/// Every row is inside of the accumulator's bound, and nothing but zeros pads it.
+fn check_rows(layer: &DenseParameters<'_>) -> Result<(), LayerError> {
+    let grouped = layer.grouped_rows();
+    for group in 0..layer.group_count() {
+        let excess = layer.groups.bias_excess(group);
+        for (lane, excess) in excess.into_iter().enumerate() {
+            let row = group.saturating_mul(4).saturating_add(lane);
+            let products = reach(&layer.groups, (group, lane), row)?;
+            match layer.rows.get(row) {
+                Some([bias, mult]) => {
+                    let bias = i64::from(*bias) - i64::from(excess);
+                    check_row(products, bias, *mult, row)?;
+                }
+                // A row of zeros pads the group.
+                None if products > 0 => return Err(LayerError::Weight { row }),
+                None => {}
+            }
+        }
+    }
+    let most = layer.scheme().weight_max();
+    let rest = layer.rows.get(grouped..).unwrap_or_default();
+    for (index, [bias, mult]) in rest.iter().enumerate() {
+        let (weights, row) = (
+            layer.weights.row(index, layer.inputs),
+            grouped.saturating_add(index),
+        );
+        let products = magnitude(weights, layer.inputs, most, row)? << (layer.width.bits() - 1);
+        check_row(products, (*bias).into(), *mult, row)?;
+    }
+    Ok(())
+}
+
 #[cfg(feature = "write")]
 pub use content::Dense;
 
 #[cfg(feature = "write")]
 mod content {
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::DenseRecord;
     use crate::artifact::cursor::{Writer, fitted};
     use crate::artifact::layer::{Content, LayerHead, check_row_weights, quarter};
+    use crate::artifact::rows::{GroupOfRows, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
-    use crate::kernels::{DenseParameters, Order, Scheme, blocks};
+    use crate::kernels::{DenseParameters, Order, Scheme, blocks, dense_groups};
     use crate::layers::LayerSize;
 
     /// The integers of one dense layer.
@@ -117,6 +173,18 @@ mod content {
         pub mult: Vec<i32>,
     }
 
+    impl Dense {
+        /// Rows of a group; zeros past the last one.
+        fn group<'a>(&'a self, group: usize, zeros: &'a [i8]) -> GroupOfRows<'a> {
+            let row = |row: usize| self.weight.get(row).map_or(zeros, Vec::as_slice);
+            GroupOfRows {
+                w_x: [0, 1, 2, 3].map(|lane| row(4 * group + lane)),
+                w_h: [&[]; 4],
+                shifts: (0, 0),
+            }
+        }
+    }
+
     impl Content for Dense {
         fn kind(&self) -> LayerKind {
             LayerKind::Dense
@@ -134,7 +202,13 @@ mod content {
             check_row_weights(self.scheme, self.weight.iter().enumerate())
         }
 
-        fn write(&self, _: Order, is_last: bool, out: &mut Writer) -> Result<(), WriteError> {
+        fn write(&self, order: Order, is_last: bool, out: &mut Writer) -> Result<(), WriteError> {
+            let order = order.of_dense(self.scheme);
+            let groups = dense_groups(order, self.weight.len());
+            let order = match groups {
+                0 => Order::Generic,
+                _ => order,
+            };
             out.record(&DenseRecord {
                 head: LayerHead {
                     kind: self.kind().code(),
@@ -145,9 +219,18 @@ mod content {
                 },
                 output_shift: self.output_shift,
                 input_shift: self.input_shift,
-                reserved: [0; 6],
+                order: order.code(),
+                reserved: [0; 5],
             });
-            for row in &self.weight {
+            let zeros = vec![0; self.weight.first().map_or(0, Vec::len)];
+            let mut excess = Vec::new();
+            for group in 0..groups {
+                let group = self.group(group, &zeros);
+                group.write(self.scheme, order, out);
+                excess.extend(group.bias_excess(order));
+            }
+            excess.resize(self.weight.len(), 0);
+            for row in self.weight.iter().skip(4 * groups) {
                 match self.scheme {
                     Scheme::W8a16 | Scheme::W8a8 => {
                         (0..blocks(row.len())).for_each(|block| out.i8s(quarter(row, block)));
@@ -157,8 +240,10 @@ mod content {
                     }
                 }
             }
-            let rows = self.bias.iter().zip(&self.mult);
-            out.i32s(rows.flat_map(|(bias, mult)| [*bias, *mult]));
+            let biases = self.bias.iter().zip(excess);
+            // Past the accumulator's bound the sum may wrap; the parser refuses the row.
+            let rows = biases.map(|(bias, excess)| bias.wrapping_add(excess));
+            out.i32s(rows.zip(&self.mult).flat_map(|(bias, mult)| [bias, *mult]));
             Ok(())
         }
     }
@@ -173,16 +258,26 @@ mod content {
     impl From<&DenseParameters<'_>> for Dense {
         /// The content of a parsed layer.
         fn from(layer: &DenseParameters<'_>) -> Self {
-            let row = |r: usize| {
-                let weights = layer.weights.row(r, layer.inputs).flatten();
-                weights.take(layer.inputs).collect()
-            };
+            let groups = layer.group_count();
+            let excess: Vec<i32> = (0..groups)
+                .flat_map(|group| layer.groups.bias_excess(group))
+                .chain(core::iter::repeat(0))
+                .take(layer.outputs)
+                .collect();
+            let [mut weight, _] = rows_of_groups(&layer.groups, groups);
+            weight.truncate(layer.outputs);
+            for row in 0..layer.outputs - weight.len() {
+                let row = layer.weights.row(row, layer.inputs).flatten();
+                weight.push(row.take(layer.inputs).collect());
+            }
             Self {
                 scheme: layer.scheme(),
                 input_shift: layer.input_shift as u8,
                 output_shift: layer.output_shift as u8,
-                weight: (0..layer.outputs).map(row).collect(),
-                bias: layer.rows.iter().map(|[bias, _]| *bias).collect(),
+                weight,
+                bias: (layer.rows.iter().zip(excess))
+                    .map(|([bias, _], excess)| bias - excess)
+                    .collect(),
                 mult: layer.rows.iter().map(|[_, mult]| *mult).collect(),
             }
         }

@@ -34,8 +34,8 @@ pub struct LstmRecord {
     pub x_shift: u8,
     /// 9: integer bits of the cell `m`, 1..=15.
     pub cell_int_bits: u8,
-    /// 10: [`crate::kernels::Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes; w8a16 has all but 4,
-    /// w8a8 0 or 4, w4a16 0.
+    /// 10: [`crate::kernels::Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes, 5 grouped
+    /// nibbles; w8a16 has 0 to 3, w8a8 0 or 4, w4a16 0 or 5.
     pub order: u8,
     /// 11: w8a8: `n` in 0..=8, the hidden state is Q0.(15−n); else 0.
     pub h_shift: u8,

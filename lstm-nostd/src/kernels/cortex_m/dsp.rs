@@ -13,15 +13,13 @@
 //! entered in their middle, so that their ends are tested once in 4 or 16 blocks.
 #![allow(unsafe_code)]
 
-use core::arch::asm;
-use core::ops::Range;
-
+use super::dense::{Job, Sums, dense};
 use super::layout::layout;
 use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, Weights, Width,
-    blocks,
+    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
+    Weights, Width, blocks,
 };
 
 /// The kernels of this file.
@@ -107,6 +105,7 @@ const _: () = assert!(
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
+        include_str!("dense.s"),
         include_str!("activation.s"),
         include_str!("dsp.s")
     ),
@@ -115,6 +114,7 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
+    fn lstm_nostd_dsp_dense(job: *const Job);
 }
 
 impl Kernels for Dsp {
@@ -168,51 +168,16 @@ impl Kernels for Dsp {
         copy_blocks(h, next, layer.rows.outputs);
     }
 
+    // One copy of it is enough for hidden and output layers.
     #[inline(never)]
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        let Some((w, x)) = layer.int16_row(row, x) else {
-            return layer.other_row(row, x);
-        };
-        // SAFETY: the slices are as long, and not empty.
-        let sum = unsafe { dot(w.as_ptr(), x.as_ptr_range()) };
-        layer.value(row, sum)
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        dense(layer, x, y, |groups| match (groups, layer.width) {
+            (Weights::Paired(weights), Width::Int16) => {
+                Some((weights.as_ptr().cast(), lstm_nostd_dsp_dense as Sums))
+            }
+            _ => None,
+        });
     }
-}
-
-/// Sum of the products of a row: 8 instructions for 4 products, and 2 for the loop.
-///
-/// # Safety
-/// `x` is not empty, and `w` has as many blocks.
-#[inline(always)]
-unsafe fn dot(w: *const [i8; 4], x: Range<*const Block>) -> i32 {
-    let mut sum = 0;
-    // SAFETY: the caller's promise; the instructions read that much and change registers and flags.
-    unsafe {
-        asm!(
-            "2:",
-            "ldr {even}, [{w}], #4",
-            "ldrd {a}, {b}, [{x}], #8",
-            "sxtb16 {odd}, {even}, ror #8",
-            "sxtb16 {even}, {even}",
-            "pkhbt {c}, {a}, {b}, lsl #16",
-            "pkhtb {a}, {b}, {a}, asr #16",
-            "smlad {sum}, {even}, {c}, {sum}",
-            "smlad {sum}, {odd}, {a}, {sum}",
-            "cmp {x}, {end}",
-            "bne 2b",
-            w = inout(reg) w => _,
-            x = inout(reg) x.start => _,
-            end = in(reg) x.end,
-            sum = inout(reg) sum,
-            even = out(reg) _,
-            odd = out(reg) _,
-            a = out(reg) _,
-            b = out(reg) _,
-            c = out(reg) _,
-            options(nostack, readonly),
-        );
-    }
-    sum
 }
 
 impl Part {

@@ -55,6 +55,16 @@
     smlad   r5, r11, r8, r5
 .endm
 
+@ a = (P >> 8) - (L >> 8), exact modulo 2^32: the rows i, f, g, o to r0, r2, r3, r5.
+.macro lstm_rows_of_pairs
+    lsr     r0, r0, #8
+    lsr     r3, r3, #8
+    orr     r0, r0, r1, lsl #24
+    orr     r3, r3, r4, lsl #24
+    sub     r0, r0, r2, asr #8
+    sub     r3, r3, r5, asr #8
+.endm
+
 @ Two times two products of the row in \w: inputs 0 and 2 are in r4, 1 and 3 in r8.
 .macro lstm_plain_row sum, w
     sxtb16  lr, \w
@@ -188,13 +198,7 @@ lstm_nostd_dsp_step:
     lstm_half_block
     lstm_part rest
 
-    @ a = (P >> 8) - (L >> 8), exact modulo 2^32: r0 i, r2 f, r3 g, r5 o.
-    lsr     r0, r0, #8
-    lsr     r3, r3, #8
-    orr     r0, r0, r1, lsl #24
-    orr     r3, r3, r4, lsl #24
-    sub     r0, r0, r2, asr #8
-    sub     r3, r3, r5, asr #8
+    lstm_rows_of_pairs
 .Llstm_sums:
     ldmia   sp, {r7, r8, r9, r10}
     ldmia   r8!, {r1, r4, r11, r12}
@@ -275,4 +279,47 @@ lstm_nostd_dsp_step:
     lstm_part rest
     b       .Llstm_sums
     .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
+    .popsection
+
+    @ The groups of a dense layer: `dense.rs` explains it.
+    .pushsection .text.lstm_nostd_dsp_dense, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_dsp_dense
+    .type   lstm_nostd_dsp_dense, %function
+    .thumb_func
+lstm_nostd_dsp_dense:
+    push    {r4-r11, lr}
+    sub     sp, sp, #20
+    @ The stack holds the last argument of what is called, that function, and both ends of the activations.
+    ldrd    r4, r5, [r0, #D_NEXT]
+    strd    r5, r4, [sp]
+    ldr     r6, [r0, #D_WEIGHTS]
+    ldrd    r1, r2, [r0, #D_X]
+    strd    r1, r2, [sp, #8]
+.Llstm_dense:
+    lstm_part products
+    movs    r0, #0
+    movs    r1, #0
+    movs    r2, #0
+    movs    r3, #0
+    movs    r4, #0
+    movs    r5, #0
+    ldr     r7, [sp, #8]
+1:
+    lstm_block
+    ldr     r12, [sp, #12]
+    cmp     r7, r12
+    bne     1b
+    lstm_part rest
+    lstm_rows_of_pairs
+    mov     r1, r2
+    mov     r2, r3
+    mov     r3, r5
+    ldr     r12, [sp, #4]
+    blx     r12
+    cmp     r0, #0
+    bne     .Llstm_dense
+    add     sp, sp, #20
+    pop     {r4-r11, pc}
+    .size   lstm_nostd_dsp_dense, . - lstm_nostd_dsp_dense
     .popsection

@@ -1,16 +1,15 @@
 //! Kernels for Cortex-M: one file of Rust and one of assembly for each core, and what they share.
 //!
 //! ```text
-//! products   sums of products of w8a8 and w4a16: X_products.s
+//! products   sums of products of w8a8 and w4a16: X_products.s (but for Helium)
 //! unit       what follows from a unit's sums, in plain Rust
-//! dense_row  the door of a dense row
+//! dense      dense layers, for all cores
 //! layout     holds the offsets of assembly to those of Rust
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s, job.s   macros and layouts that several cores have in common
 //! ```
 
-#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
-mod dense_row;
+mod dense;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
@@ -20,7 +19,9 @@ mod layout;
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
+#[cfg(not(lstm_kernels = "mve"))]
 mod products;
+#[cfg(not(lstm_kernels = "mve"))]
 mod unit;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
@@ -44,6 +45,7 @@ pub type Core = v6m::V6m;
 pub type Core = v7m::V7m;
 
 /// Whether this build has layers that the assembly of a whole step leaves to others.
+#[cfg(not(lstm_kernels = "mve"))]
 const HAS_OTHER_SCHEMES: bool = cfg!(any(feature = "w8a8", feature = "w4a16"));
 
 /// The first `count` int16 lanes of `h` become those of `next`.

@@ -6,18 +6,35 @@
 //! two loads of activations, four of weights, eight sums. Four units' sums then go through gates and
 //! state together, with gather loads into the tables of σ and tanh; `mve.s` holds all of it.
 //!
+//! A byte 16·a + n of [`Order::GroupedNibbles`] holds weights a and c = n − 8 of two rows. Its products and those
+//! of the byte without its lower nibble give the sums of both rows, again in 14 instructions for 64 products:
+//! two loads of activations, two of weights, two `vand`, eight sums. With y = x − 128 = 256·high + low,
+//!
+//! ```text
+//! A = Σ a·y = (Σ 16·a·high)·16 + (Σ 16·a·low) / 16                                           (N1)
+//! C = Σ c·y + 8·Σ y = Σ (16·a + n)·y − 16·A                                                  (N2)
+//! ```
+//!
+//! Divisions are exact, and the rest is exact modulo 2³². What C has too much is the same for all rows, and is
+//! computed once a step:
+//!
+//! ```text
+//! −8·((Σ_inputs y << k) + Σ_hidden y) = 1024·((I << k) + H) − 8·((Σ x << k) + Σ h)            (N3)
+//! ```
+//!
+//! Padding has a = c = 0 and so n = 8; the planes are zero there.
+//!
 //! Tails: rows are padded to groups; of the last one to three units, the idle lanes compute what is not
 //! stored.
 #![allow(unsafe_code)]
 
-use core::arch::asm;
-
+use super::dense::{Job, Sums, dense};
 use super::groups::{GROUP, entry};
 use super::layout::layout;
-use super::{HAS_OTHER_SCHEMES, mve_w8a8, products};
+use super::mve_w8a8;
 use crate::activation::TABLES;
 use crate::kernels::{
-    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowGroup,
+    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
     Weights, Width, scalar::Scalar,
 };
 
@@ -42,10 +59,13 @@ struct Frame {
     plane: usize,
     x_entry: usize,
     h_entry: usize,
-    weights: *const RowGroup,
+    /// Groups of either order.
+    weights: *const u8,
     gates: *const GateParameters,
-    /// 2^k and 2^(k+8)
+    /// 2^k, and 2^(k+8) or, in (N1), 2^(k+4)
     scale: [u32; 2],
+    /// Where (N3) begins.
+    start: u32,
     units: Units,
 }
 
@@ -58,7 +78,8 @@ struct Units {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     left: usize,
-    high_byte: i32,
+    /// 256 or, in (N1), 16.
+    high_byte: u32,
     half: i32,
     /// Columns of the tables.
     sigmoid: [*const i32; 2],
@@ -81,6 +102,7 @@ layout! { "mve.s", Frame:
     F_WEIGHTS = weights,
     F_GATES = gates,
     F_SCALE = scale,
+    F_START = start,
     F_UNITS = units,
 }
 
@@ -90,7 +112,7 @@ impl Frame {
     #[inline(always)]
     fn new(
         layer: &LstmParameters<'_>,
-        weights: &[RowGroup],
+        (weights, high_byte): (*const u8, u32),
         x: &[Block],
         h: &mut [Block],
         cell: &mut [I32x4],
@@ -111,15 +133,19 @@ impl Frame {
             plane: GROUP * (x_groups + h_groups),
             x_entry: entry(x_groups - 1, INPUT_UNROLL, GROUP_BYTES),
             h_entry: entry(h_groups - 1, HIDDEN_UNROLL, GROUP_BYTES),
-            weights: weights.as_ptr(),
+            weights,
             gates: layer.gates.as_ptr(),
-            scale: [1 << k, 256 << k],
+            scale: [1 << k, high_byte << k],
+            // Modulo 2³², as all sums are; lengths are 16 bits wide.
+            start: ((layer.rows.inputs as u32) << k)
+                .wrapping_add(layer.rows.outputs as u32)
+                .wrapping_mul(1024),
             units: Units {
                 cell: cell.as_mut_ptr(),
                 next,
                 peepholes: layer.first_peepholes(),
                 left: layer.units(),
-                high_byte: 256,
+                high_byte,
                 half: 1 << 14,
                 sigmoid: TABLES.sigmoid.columns(),
                 tanh: TABLES.tanh.columns(),
@@ -133,6 +159,7 @@ impl Frame {
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
+        include_str!("dense.s"),
         include_str!("mve.s"),
         include_str!("mve_w8a8.s")
     ),
@@ -141,10 +168,33 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_mve_step(frame: *const Frame);
+    fn lstm_nostd_mve_w4a16_step(frame: *const Frame);
+    fn lstm_nostd_mve_dense(job: *const Job);
+    fn lstm_nostd_mve_w4a16_dense(job: *const Job);
+    fn lstm_nostd_mve_w8a8_dense(job: *const Job);
+}
+
+type Step = unsafe extern "C" fn(*const Frame);
+
+/// A step of a layer in another order, whose stack is not that of the others.
+#[inline(never)]
+fn scalar_step(
+    layer: &LstmParameters<'_>,
+    x: &[Block],
+    h: &mut [Block],
+    cell: &mut [I32x4],
+    next: &mut [Block],
+) {
+    Scalar::lstm_step(layer, x, h, cell, next);
 }
 
 impl Kernels for Mve {
-    const ORDERS: &'static [Order] = &[Order::Grouped, Order::GroupedBytes, Order::Generic];
+    const ORDERS: &'static [Order] = &[
+        Order::Grouped,
+        Order::GroupedBytes,
+        Order::GroupedNibbles,
+        Order::Generic,
+    ];
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
@@ -153,67 +203,53 @@ impl Kernels for Mve {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        let weights = match (layer.rows.weights, layer.rows.width.in_build()) {
-            (Weights::Grouped(weights), Width::Int16) => weights,
-            (Weights::GroupedBytes(weights), Width::Int8) => weights,
-            _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
-            _ => return Scalar::lstm_step(layer, x, h, cell, next),
-        };
+        let (weights, high_byte, step): (*const u8, u32, Step) =
+            match (layer.rows.weights, layer.rows.width.in_build()) {
+                (Weights::Grouped(weights), Width::Int16) => {
+                    (weights.as_ptr().cast(), 256, lstm_nostd_mve_step)
+                }
+                (Weights::GroupedNibbles(weights), Width::Int16) if cfg!(feature = "w4a16") => {
+                    (weights.as_ptr().cast(), 16, lstm_nostd_mve_w4a16_step)
+                }
+                (Weights::GroupedBytes(weights), Width::Int8) => {
+                    if layer.fits(x, h, cell, next) {
+                        // SAFETY: `fits` holds.
+                        unsafe { mve_w8a8::step(layer, weights, x, h, cell) }
+                    }
+                    return;
+                }
+                _ => return scalar_step(layer, x, h, cell, next),
+            };
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        if layer.rows.width.in_build() == Width::Int8 {
-            // SAFETY: `fits` holds.
-            return unsafe { mve_w8a8::step(layer, weights, x, h, cell) };
-        }
-        let frame = Frame::new(layer, weights, x, h, cell);
+        let frame = Frame::new(layer, (weights, high_byte), x, h, cell);
         // SAFETY: `fits` holds: the assembly reads I lanes of `x` and H of `h` into planes on its stack,
         // padded to groups, and for each of the H units a row of groups, its gate parameters and, unless
         // the pointer is null, its peepholes; of fewer than four units at the end it reads no more than
         // those. Of `cell` it reads whole blocks, and stores H lanes of `cell` and, after the planes were
         // made, of `h`. It ends after H ≥ 1 units and keeps the callee-saved registers. Its stack is 504
-        // bytes and the planes, two bytes for each padded activation. Segments are in range as the clamped
-        // argument is below 2¹⁵.
-        unsafe { lstm_nostd_mve_step(&frame) }
+        // bytes, in w4a16 552, and the planes, two bytes for each padded activation. Segments are in range
+        // as the clamped argument is below 2¹⁵.
+        unsafe { step(&frame) }
     }
 
+    // One copy of it is enough for hidden and output layers.
     #[inline(never)]
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        let Some((w, x)) = layer.int16_row(row, x) else {
-            return layer.other_row(row, x);
-        };
-        // SAFETY: the slices hold `inputs` lanes.
-        let sum = unsafe { dot(w.as_ptr(), x.as_ptr(), layer.inputs) };
-        layer.value(row, sum)
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        dense(layer, x, y, |groups| {
+            match (groups, layer.width.in_build()) {
+                (Weights::Grouped(weights), Width::Int16) => {
+                    Some((weights.as_ptr().cast(), lstm_nostd_mve_dense as Sums))
+                }
+                (Weights::GroupedNibbles(weights), Width::Int16) if cfg!(feature = "w4a16") => {
+                    Some((weights.as_ptr().cast(), lstm_nostd_mve_w4a16_dense))
+                }
+                (Weights::GroupedBytes(weights), Width::Int8) => {
+                    Some((weights.as_ptr().cast(), lstm_nostd_mve_w8a8_dense))
+                }
+                _ => None,
+            }
+        });
     }
-}
-
-/// Sum of the products of a row, eight at a time.
-///
-/// # Safety
-/// `w` and `x` hold `inputs` lanes.
-#[inline(always)]
-unsafe fn dot(w: *const [i8; 4], x: *const Block, inputs: usize) -> i32 {
-    let mut sum = 0;
-    // SAFETY: the caller's promise; lanes past `inputs` are masked out.
-    unsafe {
-        asm!(
-            "wlstp.16 lr, {n}, 3f",
-            "2:",
-            "vldrb.s16 q0, [{w}], #8",
-            "vldrh.u16 q1, [{x}], #16",
-            "vmladava.s16 r4, q0, q1",
-            "letp lr, 2b",
-            "3:",
-            n = in(reg) inputs,
-            w = inout(reg) w => _,
-            x = inout(reg) x => _,
-            inout("r4") sum,
-            out("lr") _,
-            out("q0") _,
-            out("q1") _,
-            options(nostack, readonly),
-        );
-    }
-    sum
 }

@@ -1,4 +1,5 @@
-@ One time step of an LSTM layer for cores with Helium (MVE); `mve.rs` explains it.
+@ One time step of an LSTM layer with int16 activations for cores with Helium (MVE); `mve.rs` explains it. Its
+@ macros have a part for int4 weights, which \nibbles chooses.
 @
 @ r0 points to `mve::Frame`:
     .equ F_X, 0
@@ -11,8 +12,9 @@
     .equ F_H_ENTRY, 28
     .equ F_WEIGHTS, 32
     .equ F_GATES, 36
-    .equ F_SCALE, 40        @ 2^k, 2^(k+8)
-    .equ F_UNITS, 48        @ twelve words for the elementwise part
+    .equ F_SCALE, 40        @ 2^k, and what weighs the inputs' high bytes
+    .equ F_START, 48        @ int4: where (N3) begins
+    .equ F_UNITS, 52        @ twelve words for the elementwise part
 
 @ The stack holds:
     .equ LOW, 0             @ planes, and the end of the inputs in the low one
@@ -21,19 +23,29 @@
     .equ H_ENTRY, 20
     .equ SUMS_END, 24
     .equ UNITS, 32          @ twelve words
-    .equ SCALE, 80          @ 2^k, 2^(k+8)
+    .equ SCALE, 80          @ as in the frame
     .equ INPUT_GATE, 88
     .equ PEEPHOLES, 104     @ of the last units, when they are fewer than four
     .equ SUMS, 136          @ [4 units][16]: sums with low and high bytes, of inputs and hidden state
     .equ WEIGHTS, 392
     .equ FIXED, 400
+    @ and, of int4 weights,
+    .equ UPPER, 400         @ (N1) of i, then of f, of four units
+    .equ START, 432         @ (N3), four times
+    .equ FIXED_NIBBLES, 448
 
-@ Splits r2 int16 values at r1 into bytes: low ones less 128 to r6, high ones to r7.
-.macro lstm_split
+@ Splits r2 int16 values at r1 into bytes: low ones less 128 to r6, high ones to r7. \sum gets their sum.
+.macro lstm_split nibbles, sum
     vmov.i16 q1, #0x80
+    .if \nibbles
+    movs    \sum, #0
+    .endif
     wlstp.16 lr, r2, 2f
 1:
     vldrh.u16 q0, [r1], #16
+    .if \nibbles
+    vaddva.s16 \sum, q0
+    .endif
     veor    q0, q0, q1
     vstrb.16 q0, [r6], #8
     vshr.u16 q0, q0, #8
@@ -43,37 +55,96 @@
 .endm
 
 @ Sixteen inputs to four rows: 128 products of bytes, 56 bytes of instructions. \a is `a` to accumulate.
-@ Low bytes to r0, r2, r4, r6, high bytes to r8, r10, r12, lr; r1 walks the weights, r3 and r5 the planes.
+@ Low bytes to r0, r2, r4, r6, high bytes to r8, r10, r12, lr; r1 walks the weights, r3 and r5 the planes. A load
+@ and a product side by side overlap.
 .macro lstm_group a
     vldrw.u32 q0, [r3], #16
-    vldrw.u32 q3, [r1, #16]
-    vldrw.u32 q1, [r5], #16
-    vldrw.u32 q4, [r1, #32]
-    vmladav\a\().s8 r2, q3, q0
-    vldrw.u32 q5, [r1, #48]
-    vmladav\a\().s8 r10, q3, q1
     vldrw.u32 q2, [r1], #64
+    vmladav\a\().s8 r0, q2, q0
+    vldrw.u32 q1, [r5], #16
+    vmladav\a\().s8 r8, q2, q1
+    vldrw.u32 q3, [r1, #-48]
+    vmladav\a\().s8 r2, q3, q0
+    vldrw.u32 q4, [r1, #-32]
+    vmladav\a\().s8 r10, q3, q1
+    vldrw.u32 q5, [r1, #-16]
     vmladav\a\().s8 r4, q4, q0
     vmladav\a\().s8 r12, q4, q1
     vmladav\a\().s8 r6, q5, q0
     vmladav\a\().s8 lr, q5, q1
-    vmladav\a\().s8 r0, q2, q0
-    vmladav\a\().s8 r8, q2, q1
 .endm
 
-@ \v = (A) for gate \g of four units; r5 is 256, r1 and r9 are 2^k and 2^(k+8).
-.macro lstm_sum v, g, advance=0
-    vldrw.u32 \v, [q6, #4*\g+32]
-    vldrw.u32 q3, [q6, #4*\g+48]
+@ The same of int4 weights: the bytes of g and o to r0, r2, r8 and r10, and 16 times the upper nibbles, i and f,
+@ to r4, r6, r12 and lr. q4 is the mask of upper nibbles.
+.macro lstm_nibble_group a
+    vldrw.u32 q0, [r3], #16
+    vldrw.u32 q2, [r1], #32
+    vmladav\a\().s8 r0, q2, q0
+    vldrw.u32 q1, [r5], #16
+    vmladav\a\().s8 r8, q2, q1
+    vldrw.u32 q3, [r1, #-16]
+    vand    q2, q2, q4
+    vmladav\a\().s8 r2, q3, q0
+    vmladav\a\().s8 r10, q3, q1
+    vand    q3, q3, q4
+    vmladav\a\().s8 r4, q2, q0
+    vmladav\a\().s8 r12, q2, q1
+    vmladav\a\().s8 r6, q3, q0
+    vmladav\a\().s8 lr, q3, q1
+.endm
+
+@ Sixteen int8 inputs to four rows: 64 products, to r0, r2, r4, r6.
+.macro lstm_byte_group a
+    vldrw.u32 q0, [r3], #16
+    vldrw.u32 q2, [r1], #64
+    vmladav\a\().s8 r0, q2, q0
+    vldrw.u32 q3, [r1, #-48]
+    vmladav\a\().s8 r2, q3, q0
+    vldrw.u32 q4, [r1, #-32]
+    vmladav\a\().s8 r4, q4, q0
+    vldrw.u32 q5, [r1, #-16]
+    vmladav\a\().s8 r6, q5, q0
+.endm
+
+@ \v = the sums \at, of four units, put together: r5 weighs high bytes, r1 and r9 low and high bytes of inputs.
+@ Low bytes are shifted right by \right.
+.macro lstm_bytes v, at, right=0
+    vldrw.u32 \v, [q6, #4*(\at)+32]
+    .if \right
+    vshr.s32 \v, \v, #\right
+    .endif
+    vldrw.u32 q3, [q6, #4*(\at)+48]
     vmla.i32 \v, q3, r5
-    vldrw.u32 q3, [q6, #4*\g]
+    vldrw.u32 q3, [q6, #4*(\at)]
+    .if \right
+    vshr.s32 q3, q3, #\right
+    .endif
     vmla.i32 \v, q3, r1
-    vldrw.u32 q3, [q6, #4*\g+16]
+    vldrw.u32 q3, [q6, #4*(\at)+16]
     vmla.i32 \v, q3, r9
-    .if \advance
-    vldrw.u32 q3, [q7, #128]!
+.endm
+
+@ \v = (A) for gate \g of four units.
+.macro lstm_sum v, g, nibbles
+    .if \nibbles == 0
+    lstm_bytes \v, \g
+    .elseif \g < 2
+    @ (N1)
+    lstm_bytes \v, \g+2, 4
+    vstrw.32 \v, [sp, #UPPER+16*\g]
     .else
+    @ (N2)
+    lstm_bytes \v, \g-2
+    vldrw.u32 q3, [sp, #UPPER+16*(\g-2)]
+    vshl.i32 q3, q3, #4
+    vsub.i32 \v, \v, q3
+    vldrw.u32 q3, [sp, #START]
+    vadd.i32 \v, \v, q3
+    .endif
+    .if \g
     vldrw.u32 q3, [q7, #4*\g]
+    .else
+    vldrw.u32 q3, [q7, #128]!
     .endif
     vadd.i32 \v, \v, q3
 .endm
@@ -135,14 +206,14 @@
     lstm_part rest
 .endm
 
-    @ Compilers that scan the assembly of a library for symbols do not know its CPU.
-    .cpu cortex-m55
-    .pushsection .text.lstm_nostd_mve_step, "ax", %progbits
+@ The step \name, whose groups are the macro \group.
+.macro lstm_step name, group, nibbles
+    .pushsection .text.\name, "ax", %progbits
     .p2align 2
-    .global lstm_nostd_mve_step
-    .type   lstm_nostd_mve_step, %function
+    .global \name
+    .type   \name, %function
     .thumb_func
-lstm_nostd_mve_step:
+\name:
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d15}
@@ -151,7 +222,11 @@ lstm_nostd_mve_step:
     sub     sp, sp, r0, lsl #1
     mov     r6, sp
     add     r7, r6, r0
+    .if \nibbles
+    sub     sp, sp, #FIXED_NIBBLES
+    .else
     sub     sp, sp, #FIXED
+    .endif
     ldr     r1, [r10, #F_X_PLANE]
     add     r8, r6, r1
     add     r9, r7, r1
@@ -160,21 +235,40 @@ lstm_nostd_mve_step:
     str     r7, [sp, #LOW+4]
     str     r8, [sp, #LOW+8]
     str     r0, [sp, #H_END]
+    .if \nibbles
+    @ Padding is no zero weight.
+    ldr     r1, [r10, #F_PLANE]
+    add     r1, r1, r0
+    vmov.i32 q0, #0
+    vstrw.32 q0, [r8, #-16]
+    vstrw.32 q0, [r9, #-16]
+    vstrw.32 q0, [r0, #-16]
+    vstrw.32 q0, [r1, #-16]
+    .endif
     ldr     r1, [r10, #F_X]
     ldr     r2, [r10, #F_INPUTS]
-    lstm_split
+    lstm_split \nibbles, r12
     ldr     r1, [r10, #F_H]
     ldr     r2, [r10, #F_HIDDEN]
     mov     r6, r8
     mov     r7, r9
-    lstm_split
+    lstm_split \nibbles, r4
+    .if \nibbles
+    @ (N3)
+    ldr     r0, [r10, #F_SCALE]
+    ldr     r1, [r10, #F_START]
+    mla     r4, r12, r0, r4
+    sub     r1, r1, r4, lsl #3
+    vdup.32 q0, r1
+    vstrw.32 q0, [sp, #START]
+    .endif
     ldr     r0, [r10, #F_X_ENTRY]
-    adr.w   r1, .Llstm_x_loop
+    adr.w   r1, .Llstm_x_loop\@
     add     r0, r0, r1
     orr     r0, r0, #1
     str     r0, [sp, #X_ENTRY]
     ldr     r0, [r10, #F_H_ENTRY]
-    adr.w   r1, .Llstm_h_loop
+    adr.w   r1, .Llstm_h_loop\@
     add     r0, r0, r1
     orr     r0, r0, #1
     str     r0, [sp, #H_ENTRY]
@@ -194,7 +288,7 @@ lstm_nostd_mve_step:
     ldmia   r12, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
 
     @ Up to four units: r0 cell, r2 next, r3 peepholes, r4 units left; then constants.
-.Llstm_four:
+.Llstm_four\@:
     str     r4, [sp, #UNITS+12]
     strd    r0, r2, [sp, #UNITS]
     str     r3, [sp, #UNITS+8]
@@ -205,41 +299,44 @@ lstm_nostd_mve_step:
     cmp     r4, #4
     it      hi
     movhi   r4, #4
-.Llstm_sums_end:
+.Llstm_sums_end\@:
     add     r9, sp, #SUMS
     add     r4, r9, r4, lsl #6
     str     r4, [sp, #SUMS_END]
-.Llstm_next_four:
+.Llstm_next_four\@:
     add     r11, sp, #SUMS
     add     r9, sp, #H_END
-.Llstm_unit:
+    .if \nibbles
+    vmov.i8 q4, #0xf0
+    .endif
+.Llstm_unit\@:
     lstm_part products
     @ Inputs
     ldmia   sp, {r3, r5, r7}
-    lstm_group
+    \group
     ldr     pc, [sp, #X_ENTRY]
     .p2align 2
-.Llstm_x_loop:
+.Llstm_x_loop\@:
     .rept 3
-    lstm_group a
+    \group a
     .endr
     cmp.w   r3, r7
-    bne.w   .Llstm_x_loop
+    bne.w   .Llstm_x_loop\@
     stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
     @ Hidden state
-    lstm_group
+    \group
     ldmia   r9, {r7, pc}
     .p2align 2
-.Llstm_h_loop:
+.Llstm_h_loop\@:
     .rept 7
-    lstm_group a
+    \group a
     .endr
     cmp.w   r3, r7
-    bne.w   .Llstm_h_loop
+    bne.w   .Llstm_h_loop\@
     stmia   r11!, {r0, r2, r4, r6, r8, r10, r12, lr}
     ldr     r0, [sp, #SUMS_END]
     cmp     r11, r0
-    bne     .Llstm_unit
+    bne     .Llstm_unit\@
     lstm_part rest
 
     str     r1, [sp, #WEIGHTS]
@@ -247,10 +344,15 @@ lstm_nostd_mve_step:
     add     lr, sp, #UNITS
     ldmia   lr, {r0, r2, r3, r4, r5, r6, r7, r8, r10, r11, r12, lr}
     cmp     r4, #4
-    blo     .Llstm_few
-.Llstm_elementwise:
-    lstm_sum q0, 0, 1
-    lstm_sum q1, 1
+    blo     .Llstm_few\@
+.Llstm_elementwise\@:
+    lstm_sum q0, 0, \nibbles
+    lstm_sum q1, 1, \nibbles
+    .if \nibbles
+    @ From here on, of whole bytes
+    lsl     r5, r5, #4
+    lsl     r9, r9, #4
+    .endif
     cbz     r3, 1f
     lstm_old_peepholes
 1:
@@ -265,7 +367,7 @@ lstm_nostd_mve_step:
     vshl.i32 q1, q1, #16
     vrmulh.s32 q1, q1, q3
     vshl.i32 q1, q1, #1
-    lstm_sum q0, 2
+    lstm_sum q0, 2, \nibbles
     lstm_multiply q0, 2
     lstm_tanh q0
     vldrw.u32 q3, [sp, #INPUT_GATE]
@@ -273,7 +375,7 @@ lstm_nostd_mve_step:
     vrshl.s32 q0, lr
     vqadd.s32 q0, q0, q1
     @ (B) of o
-    lstm_sum q1, 3
+    lstm_sum q1, 3, \nibbles
     cbz     r3, 2f
     lstm_new_peephole
 2:
@@ -294,16 +396,20 @@ lstm_nostd_mve_step:
     subs    r4, r4, #4
     stmia   r5, {r0, r2, r3, r4}
     ldr     r1, [sp, #WEIGHTS]
-    bls     .Llstm_end
+    bls     .Llstm_end\@
     cmp     r4, #4
-    bhs     .Llstm_next_four
-    b       .Llstm_sums_end
+    bhs     .Llstm_next_four\@
+    b       .Llstm_sums_end\@
 
-.Llstm_end:
+.Llstm_end\@:
     ldr     r0, [sp, #H_END]
     ldr     r1, [sp, #LOW]
     sub     r0, r0, r1
+    .if \nibbles
+    add     sp, sp, #FIXED_NIBBLES
+    .else
     add     sp, sp, #FIXED
+    .endif
     add     sp, sp, r0, lsl #1
     vpop    {d8-d15}
     add     sp, sp, #4
@@ -311,15 +417,15 @@ lstm_nostd_mve_step:
 
     @ One to three units are left: the other lanes read the last one's gates, and peepholes are read from
     @ a copy that has place for four.
-.Llstm_few:
+.Llstm_few\@:
     vmov.32 r5, q7[0]
     add     r5, r5, r4, lsl #5
     sub     r5, r5, #32
     vdup.32 q0, r5
     vmin.u32 q7, q7, q0
-    mov     r5, #256
+    ldr     r5, [sp, #UNITS+16]
     cmp     r3, #0
-    beq     .Llstm_elementwise
+    beq     .Llstm_elementwise\@
     add     r12, sp, #PEEPHOLES
     mov     lr, r4
 3:
@@ -331,7 +437,125 @@ lstm_nostd_mve_step:
     bne     3b
     add     r3, sp, #PEEPHOLES
     ldrd    r12, lr, [sp, #UNITS+40]
-    mov     r5, #256
-    b       .Llstm_elementwise
-    .size   lstm_nostd_mve_step, . - lstm_nostd_mve_step
+    ldr     r5, [sp, #UNITS+16]
+    b       .Llstm_elementwise\@
+    .size   \name, . - \name
     .popsection
+.endm
+
+    @ Compilers that scan the assembly of a library for symbols do not know its CPU.
+    .cpu cortex-m55
+    lstm_step lstm_nostd_mve_step, lstm_group, 0
+    lstm_step lstm_nostd_mve_w4a16_step, lstm_nibble_group, 1
+
+@ The groups of a dense layer, whose macro is \group: `dense.rs` explains it. \kind is 0 for int8 weights and int16
+@ activations, 1 for int4 weights, 2 for int8 activations. r11 walks the weights, r9 is the end of the first plane.
+.macro lstm_dense name, group, kind
+    .pushsection .text.\name, "ax", %progbits
+    .p2align 2
+    .global \name
+    .type   \name, %function
+    .thumb_func
+\name:
+    push    {r4-r11, lr}
+    sub     sp, sp, #4
+    vpush   {d8-d11}
+    mov     r3, sp
+    ldr     r1, [r0, #D_LANES]
+    .if \kind == 2
+    sub     sp, sp, r1
+    .else
+    sub     sp, sp, r1, lsl #1
+    .endif
+    mov     r6, sp
+    add     r9, r6, r1
+    add     r7, r9, r1
+    mov     r8, r6
+    sub     sp, sp, #24
+    @ The stack holds the last argument of what is called, that function, the first plane, (N3), and its own end.
+    ldrd    r4, r5, [r0, #D_NEXT]
+    strd    r5, r4, [sp]
+    str     r8, [sp, #8]
+    str     r3, [sp, #16]
+    ldr     r11, [r0, #D_WEIGHTS]
+    ldr     r1, [r0, #D_X]
+    ldr     r2, [r0, #D_INPUTS]
+    .if \kind == 1
+    vmov.i32 q0, #0
+    vstrw.32 q0, [r9, #-16]
+    vstrw.32 q0, [r7, #-16]
+    lsl     r4, r2, #10
+    .endif
+    .if \kind == 2
+    wlstp.8 lr, r2, 2f
+1:
+    vldrb.u8 q0, [r1], #16
+    vstrb.8 q0, [r6], #16
+    letp    lr, 1b
+2:
+    .else
+    mov     r7, r9
+    .if \kind == 1
+    lstm_split 1, r12
+    sub     r4, r4, r12, lsl #3
+    str     r4, [sp, #12]
+    .else
+    lstm_split 0
+    .endif
+    .endif
+.Llstm_dense\@:
+    lstm_part products
+    mov     r1, r11
+    ldr     r3, [sp, #8]
+    mov     r5, r9
+    mov     r7, r9
+    .if \kind == 1
+    vmov.i8 q4, #0xf0
+    .endif
+    \group
+    b       2f
+1:
+    \group a
+2:
+    cmp     r3, r7
+    bne     1b
+    mov     r11, r1
+    .if \kind == 0
+    add     r0, r0, r8, lsl #8
+    add     r1, r2, r10, lsl #8
+    add     r2, r4, r12, lsl #8
+    add     r3, r6, lr, lsl #8
+    .elseif \kind == 1
+    @ (N2) from 16 times (N1), whose bytes are put together first
+    ldr     r3, [sp, #12]
+    add     r5, r3, r0
+    add     r3, r3, r2
+    asr     r0, r4, #4
+    add     r0, r0, r12, lsl #4
+    asr     r1, r6, #4
+    add     r1, r1, lr, lsl #4
+    add     r2, r5, r8, lsl #8
+    sub     r2, r2, r0, lsl #4
+    add     r3, r3, r10, lsl #8
+    sub     r3, r3, r1, lsl #4
+    .else
+    mov     r1, r2
+    mov     r2, r4
+    mov     r3, r6
+    .endif
+    lstm_part rest
+    ldr     r12, [sp, #4]
+    blx     r12
+    cmp     r0, #0
+    bne     .Llstm_dense\@
+    ldr     r0, [sp, #16]
+    mov     sp, r0
+    vpop    {d8-d11}
+    add     sp, sp, #4
+    pop     {r4-r11, pc}
+    .size   \name, . - \name
+    .popsection
+.endm
+    lstm_dense lstm_nostd_mve_dense, lstm_group, 0
+    lstm_dense lstm_nostd_mve_w4a16_dense, lstm_nibble_group, 1
+    lstm_dense lstm_nostd_mve_w8a8_dense, lstm_byte_group, 2

@@ -1,5 +1,5 @@
 //! w8a8 and w4a16 where a core has no assembly for the whole step: assembly sums the products of a unit,
-//! plain Rust does the rest. M55 has a whole step for w8a8.
+//! plain Rust does the rest. M55 has whole steps.
 //!
 //! Both read [`Order::Generic`](crate::kernels::Order::Generic). With the DSP extension a block of sixteen products
 //! takes 20 instructions in w8a8 (`sxtb16` splits weights and activations alike, `smlad` sums two products)
@@ -19,7 +19,7 @@ use crate::kernels::{
 };
 use crate::requant::round_shift;
 
-#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
+#[cfg(lstm_kernels = "dsp")]
 core::arch::global_asm!(
     concat!(include_str!("job.s"), include_str!("dsp_products.s")),
     options(raw)
@@ -36,12 +36,11 @@ core::arch::global_asm!(
 );
 
 /// Bytes of instructions of a block of int8 activations, where loops are entered in their middle.
-#[cfg(not(lstm_kernels = "mve"))]
 const W8A8_BLOCK_BYTES: usize = 4 * if HAS_DSP { 20 } else { 36 };
 /// The same of a block of int4 weights.
 const W4A16_BLOCK_BYTES: usize = 4 * if HAS_DSP { 18 } else { 37 };
 /// Whether `dsp_products.s` is what is called.
-const HAS_DSP: bool = cfg!(any(lstm_kernels = "dsp", lstm_kernels = "mve"));
+const HAS_DSP: bool = cfg!(lstm_kernels = "dsp");
 /// Blocks in a loop.
 const UNROLL: usize = 4;
 
@@ -77,7 +76,6 @@ layout! { "job.s", Job:
 }
 
 unsafe extern "C" {
-    #[cfg(not(lstm_kernels = "mve"))]
     fn lstm_nostd_w8a8_products(job: *mut Job);
     fn lstm_nostd_w4a16_products(job: *mut Job);
 }
@@ -106,7 +104,6 @@ fn with_sums(
     next: &mut [Block],
 ) -> Option<()> {
     match (layer.rows.weights, layer.rows.width) {
-        #[cfg(not(lstm_kernels = "mve"))]
         (Weights::Generic(rows), Width::Int8) => {
             let rows = bytemuck::try_cast_slice(rows).ok()?;
             let products = (lstm_nostd_w8a8_products as Products, W8A8_BLOCK_BYTES, 16);

@@ -8,12 +8,13 @@
 //! see `requant`.
 #![allow(unsafe_code)]
 
+use super::dense::{Job, Sums, dense};
 use super::layout::layout;
 use super::unit::{Shifts, advance};
 use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::kernels::{
-    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, Width, blocks, scalar::Scalar,
+    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
+    RowBlock, Weights, Width, blocks,
 };
 
 /// The kernels of this file.
@@ -61,12 +62,17 @@ layout! { "v6m.s", Frame:
 }
 
 core::arch::global_asm!(
-    concat!(include_str!("shared.s"), include_str!("v6m.s")),
+    concat!(
+        include_str!("shared.s"),
+        include_str!("dense.s"),
+        include_str!("v6m.s")
+    ),
     options(raw)
 );
 
 unsafe extern "C" {
     fn lstm_nostd_v6m_step(frame: *mut Frame);
+    fn lstm_nostd_v6m_dense(job: *const Job);
 }
 
 impl Kernels for V6m {
@@ -115,8 +121,15 @@ impl Kernels for V6m {
         copy_blocks(h, next, layer.rows.outputs);
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        Scalar::dense_row(layer, row, x)
+    // One copy of it is enough for hidden and output layers.
+    #[inline(never)]
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        dense(layer, x, y, |groups| match (groups, layer.width) {
+            (Weights::Offset(weights), Width::Int16) => {
+                Some((weights.as_ptr().cast(), lstm_nostd_v6m_dense as Sums))
+            }
+            _ => None,
+        });
     }
 }
 

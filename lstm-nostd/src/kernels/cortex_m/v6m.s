@@ -223,3 +223,79 @@ lstm_nostd_v6m_step:
     .ltorg
     .size   lstm_nostd_v6m_step, . - lstm_nostd_v6m_step
     .popsection
+
+    @ The groups of a dense layer: `dense.rs` explains it. The stack holds, below the activations, the last argument
+    @ of what is called, that function, both ends of the activations, (Y3), and the running weights.
+    .pushsection .text.lstm_nostd_v6m_dense, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_v6m_dense
+    .type   lstm_nostd_v6m_dense, %function
+    .thumb_func
+lstm_nostd_v6m_dense:
+    push    {r4-r7, lr}
+    mov     r4, r8
+    mov     r5, r9
+    mov     r6, r10
+    mov     r7, r11
+    push    {r4-r7}
+    ldr     r6, [r0, #D_LANES]
+    lsls    r6, r6, #2
+    mov     r3, sp
+    subs    r5, r3, r6
+    mov     r1, r5
+    subs    r1, #28
+    mov     sp, r1
+    str     r5, [r1, #8]
+    str     r3, [r1, #12]
+    ldr     r2, [r0, #D_ROWS]
+    str     r2, [r1]
+    ldr     r2, [r0, #D_NEXT]
+    str     r2, [r1, #4]
+    ldr     r2, [r0, #D_WEIGHTS]
+    str     r2, [r1, #20]
+    movs    r7, #0
+    mov     r8, r7
+    ldr     r4, [r0, #D_X+4]
+    mov     r9, r4
+    ldr     r4, [r0, #D_X]
+    lstm_activations
+    mov     r0, r8
+    lsls    r0, r0, #7
+    rsbs    r0, r0, #0
+    str     r0, [sp, #16]
+.Llstm_dense:
+    lstm_part products
+    ldr     r0, [sp, #16]
+    mov     r8, r0
+    mov     r9, r0
+    mov     r10, r0
+    mov     r11, r0
+    ldr     r0, [sp, #8]
+    mov     r12, r0
+    ldr     r0, [sp, #12]
+    mov     lr, r0
+    ldr     r6, [sp, #20]
+1:
+    lstm_block
+    cmp     r12, lr
+    bne     1b
+    lstm_part rest
+    str     r6, [sp, #20]
+    mov     r0, r8
+    mov     r1, r9
+    mov     r2, r10
+    mov     r3, r11
+    ldr     r4, [sp, #4]
+    blx     r4
+    cmp     r0, #0
+    bne     .Llstm_dense
+    ldr     r0, [sp, #12]
+    mov     sp, r0
+    pop     {r4-r7}
+    mov     r8, r4
+    mov     r9, r5
+    mov     r10, r6
+    mov     r11, r7
+    pop     {r4-r7, pc}
+    .size   lstm_nostd_v6m_dense, . - lstm_nostd_v6m_dense
+    .popsection

@@ -18,12 +18,13 @@
 //! y = x and start = 0 another loop takes 35, and is not unrolled.
 #![allow(unsafe_code)]
 
+use super::dense::{Job, Sums, dense};
 use super::layout::layout;
 use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    Block, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order, RowBlock,
-    Weights, Width, blocks, scalar::Scalar,
+    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
+    RowBlock, Weights, Width, blocks,
 };
 
 /// The kernels of this file.
@@ -96,6 +97,7 @@ const _: () = assert!(size_of::<Units>() == 10 * 4, "`v7m.s` copies ten words");
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
+        include_str!("dense.s"),
         include_str!("activation.s"),
         include_str!("v7m.s")
     ),
@@ -104,6 +106,7 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_v7m_step(frame: *const Frame);
+    fn lstm_nostd_v7m_dense(job: *const Job);
 }
 
 impl Kernels for V7m {
@@ -159,7 +162,14 @@ impl Kernels for V7m {
         copy_blocks(h, next, layer.rows.outputs);
     }
 
-    fn dense_row(layer: &DenseParameters<'_>, row: usize, x: &[Block]) -> i32 {
-        Scalar::dense_row(layer, row, x)
+    // One copy of it is enough for hidden and output layers.
+    #[inline(never)]
+    fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        dense(layer, x, y, |groups| match (groups, layer.width) {
+            (Weights::Offset(weights), Width::Int16) => {
+                Some((weights.as_ptr().cast(), lstm_nostd_v7m_dense as Sums))
+            }
+            _ => None,
+        });
     }
 }

@@ -248,3 +248,57 @@ lstm_nostd_v7m_step:
     b       .Llstm_sums
     .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
     .popsection
+
+    @ The groups of a dense layer: `dense.rs` explains it. The stack holds, below the activations, the last argument
+    @ of what is called, that function, both ends of the activations, the running weights, and (Y3).
+    .pushsection .text.lstm_nostd_v7m_dense, "ax", %progbits
+    .p2align 2
+    .global lstm_nostd_v7m_dense
+    .type   lstm_nostd_v7m_dense, %function
+    .thumb_func
+lstm_nostd_v7m_dense:
+    push    {r4-r11, lr}
+    mov     r11, sp
+    ldr     r1, [r0, #D_LANES]
+    sub     sp, sp, r1, lsl #2
+    mov     r6, sp
+    sub     sp, sp, #28
+    strd    r6, r11, [sp, #8]
+    ldrd    r4, r5, [r0, #D_NEXT]
+    strd    r5, r4, [sp]
+    ldr     r1, [r0, #D_WEIGHTS]
+    str     r1, [sp, #16]
+    mov     r10, #256
+    mov     r12, #0
+    ldrd    r7, r8, [r0, #D_X]
+    lstm_activations 0
+    rsb     r12, r12, #0
+    lsl     r12, r12, #7
+    str     r12, [sp, #20]
+.Llstm_dense:
+    lstm_part products
+    ldrd    r12, r4, [sp, #16]
+    mov     r5, r4
+    mov     r6, r4
+    mov     r7, r4
+    ldr     lr, [sp, #8]
+1:
+    lstm_block
+    ldr     r0, [sp, #12]
+    cmp     lr, r0
+    bne     1b
+    lstm_part rest
+    str     r12, [sp, #16]
+    mov     r0, r4
+    mov     r1, r5
+    mov     r2, r6
+    mov     r3, r7
+    ldr     r12, [sp, #4]
+    blx     r12
+    cmp     r0, #0
+    bne     .Llstm_dense
+    ldr     r0, [sp, #12]
+    mov     sp, r0
+    pop     {r4-r11, pc}
+    .size   lstm_nostd_v7m_dense, . - lstm_nostd_v7m_dense
+    .popsection
