@@ -87,7 +87,8 @@ impl<'m> RecurrentRows<'m> {
     }
 
     /// What the stored biases of group `group` hold above the biases of the layer's equations.
-    #[inline(always)]
+    // One copy of it is enough.
+    #[inline(never)]
     pub fn bias_excess(&self, group: usize) -> I32x4 {
         if !GROUPED || !self.weights.order().has_bias_excess() {
             return [0; 4];

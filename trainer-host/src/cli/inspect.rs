@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Printer;
 use super::table::table;
 use crate::cost::quantity::Hertz;
-use crate::cost::{Core, Footprint};
+use crate::cost::{Core, Footprint, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
 use crate::run::quantised_file;
@@ -45,6 +45,9 @@ struct Inspected {
     scratch_bytes: usize,
     macs_per_step: usize,
     cores: Vec<Footprint>,
+    /// On which of them int8 activations save nothing, if there are such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    useless_int8: Option<String>,
     golden_steps: usize,
 }
 
@@ -85,6 +88,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let wanted = cores.filter(|core| args.core.is_none_or(|only| only == *core));
     let footprint = |core| Footprint::of(core, args.clock, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
+    inspected.useless_int8 = useless_int8(&inspected.cores, &model, bytes.len());
     printer.print(&inspected, text)
 }
 
@@ -196,6 +200,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
         layers,
         cores: Vec::new(),
+        useless_int8: None,
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
@@ -284,7 +289,7 @@ fn text(model: &Inspected) -> String {
          task           {}, {}\n\
          inputs         {}\n\
          outputs        {}\n\n{}\n\n\
-         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}",
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -297,6 +302,7 @@ fn text(model: &Inspected) -> String {
         outputs.join(", "),
         layers_table(&model.layers),
         cores_table(&model.cores),
+        (model.useless_int8.as_ref()).map_or_else(String::new, |line| format!("\n\n{line}")),
     )
 }
 

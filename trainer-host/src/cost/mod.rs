@@ -24,6 +24,7 @@ mod limits;
 pub mod quantity;
 mod rows;
 mod table;
+mod wider;
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::footprint::Footprint;
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
+pub use self::wider::{useless_int8, with_int16_activations};
 
 use self::fit::fit;
 use self::table::{Measured, Table};

@@ -303,6 +303,7 @@ fn executed(image: &Image, counts: &[Count]) -> Vec<Executed> {
     };
     let counts = counts.iter().map(|count| Executed {
         class: class(count.address),
+        part: image.part(count.address),
         before: before(count.address),
         count: count.executed,
         branched: count.branched,
