@@ -5,7 +5,7 @@
 
 use super::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, Order,
-    RecurrentRows, RowBlock, RowSums, Width, blocks, lanes, quads,
+    RecurrentRows, RowBlock, RowSums, Width, blocks, quads,
 };
 use crate::bounded::{add, shl};
 
@@ -68,23 +68,32 @@ fn nth<T>(all: &[T], index: usize, len: usize) -> &[T] {
 /// The sum in (E) of a row of int8.
 #[inline(always)]
 fn row_sum<A: Activation>(row: &[[i8; 4]], x: &[Block]) -> i32 {
-    let pairs = row.as_flattened().iter().zip(lanes::<A>(x));
-    let products = pairs.map(|(w, x)| i32::from(*w) * (*x).into());
-    products.fold(0, add)
+    let mut x = quads::<A>(x).iter();
+    let mut sum = 0;
+    for w in row {
+        let Some(x) = x.next() else { break };
+        sum = add(sum, dot(w, x));
+    }
+    sum
 }
 
-/// The sum in (E) of a row of int4, whose padding meets lanes past the last one as zeros.
+/// The sum in (E) of a row of int4, whose padding may lie past the last lanes.
 #[inline(always)]
 fn nibble_sum(row: &[[u8; 4]], x: &[Block]) -> i32 {
     if !cfg!(feature = "w4a16") {
         return 0;
     }
-    let pairs = row.as_flattened().iter().zip(lanes::<i16>(x).as_chunks().0);
-    let products = pairs.map(|(byte, [even, odd])| {
-        let product = |nibble: u8, x: i16| (i32::from(nibble) - 8) * i32::from(x);
-        add(product(byte & 15, *even), product(byte >> 4, *odd))
-    });
-    products.fold(0, add)
+    let mut x = quads::<i16>(x).iter();
+    let mut sum = 0;
+    for word in row {
+        let word = u32::from_le_bytes(*word);
+        for half in [word, word >> 16] {
+            let Some(x) = x.next() else { break };
+            let w = [0, 4, 8, 12].map(|bit| (half >> bit & 15) as i8 - 8);
+            sum = add(sum, dot(&w, x));
+        }
+    }
+    sum
 }
 
 /// [`Kernels::row_sums`] with activations of one type.

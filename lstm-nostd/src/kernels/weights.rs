@@ -427,8 +427,8 @@ mod tests {
             rows in prop::array::uniform4(prop::array::uniform4(-7i8..=7)),
         ) {
             let pair = |a: usize, c: usize| {
-                let bytes: Vec<u8> = nibble_pairs(&rows[a], &rows[c]).collect();
-                <[u8; 4]>::try_from(bytes).unwrap()
+                let mut bytes = nibble_pairs(&rows[a], &rows[c]);
+                core::array::from_fn(|_| bytes.next().unwrap())
             };
             prop_assert_eq!(ungroup(&[pair(0, 2), pair(1, 3)]), rows);
         }
