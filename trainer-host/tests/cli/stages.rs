@@ -220,18 +220,10 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
         let file = json(&bench.succeed(&eval));
         assert_eq!(file["score"]["mse"], integer["mse"]);
         assert!(file["score"]["standardised"].is_null());
-        let other = bench.fail(&[
-            "eval",
-            "wave.lstm",
-            "--data",
-            "wave.csv",
-            "--time",
-            "date",
-            "--look-back",
-            "12",
-            "--horizon",
-            "2",
-        ]);
+        let mut other = vec!["eval", "wave.lstm", "--data", "wave.csv", "--time", "date"];
+        other.extend(["--look-back", "12", "--horizon", "2"]);
+        other.extend(change);
+        let other = bench.fail(&other);
         assert!(other.contains("outputs are load[+2]"), "{other}");
     }
     let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
