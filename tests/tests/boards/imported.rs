@@ -136,13 +136,26 @@ fn imported_networks_are_near_f32_and_an_m4_computes_their_bits() {
     }
 }
 
-/// What `predict` answers to `input` on standard input, or to the digits.
-fn predict(model: &Path, device: &[&str], input: Option<&str>) -> String {
+/// `[N, T, I]` numbers from 0 to 16 in `.npy`.
+fn array([n, t, i]: [usize; 3]) -> Vec<u8> {
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {t}, {i}), }}");
+    header.push('\n');
+    let values = (0..n * t * i).flat_map(|k| ((k * k / 7 % 17) as f32).to_le_bytes());
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values);
+    bytes
+}
+
+/// What `predict` answers to `input` on standard input, or to the file `data`.
+fn predict(model: &Path, data: &Path, device: &[&str], input: Option<&str>) -> String {
     let mut command = Command::new(TRAINER);
     command.arg("predict").arg(model).args(device);
     match input {
         Some(_) => command.arg("--stdin"),
-        None => command.args(["digits", "--format", "csv"]),
+        None => command.arg(data).args(["--format", "csv"]),
     };
     let mut child = (command.stdin(Stdio::piped()).stdout(Stdio::piped()))
         .spawn()
@@ -161,13 +174,15 @@ fn predictions_of_an_m4_are_those_of_the_host() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.lstm");
     std::fs::write(&model, trained_model(TRAINER)).unwrap();
+    let data = folder.path().join("inputs.npy");
+    std::fs::write(&data, array([6, 8, 8])).unwrap();
     let address = format!("qemu:{}", board(M4).machine);
     let image = image(board(M4), Application::Runner);
     let device = ["--device", &address, "--image", image.to_str().unwrap()];
     let stream = "0,0,5,13,9,1,0,0\n0,0,13,15,10,15,5,0\n\n0,3,15,2,0,11,8,0\n";
     for input in [None, Some(stream)] {
-        let host = predict(&model, &[], input);
-        assert_eq!(predict(&model, &device, input), host);
+        let host = predict(&model, &data, &[], input);
+        assert_eq!(predict(&model, &data, &device, input), host);
         assert!(host.lines().count() >= 3, "{host}");
     }
 }
