@@ -209,7 +209,6 @@ fn every_file_of_a_collection_that_is_imported_gives_the_same_bits_on_an_m4() {
         return;
     };
     let out = tempfile::tempdir().unwrap();
-    let mut device = device(board(M4));
     let mut errors: Vec<(f64, PathBuf)> = Vec::new();
     for (n, file) in all_files(&models).into_iter().enumerate() {
         let ending = file
@@ -235,6 +234,8 @@ fn every_file_of_a_collection_that_is_imported_gives_the_same_bits_on_an_m4() {
             .chain(["inputs.npy".into()]);
         let beside: Vec<PathBuf> = beside.map(|name| file.with_file_name(name)).collect();
         let inputs = beside.into_iter().rev().find(|path| path.is_file());
+        println!("{}", file.display());
+        let mut device = device(board(M4));
         let found = agrees(&mut device, &file, inputs, &out.path().join(n.to_string()));
         errors.extend(found.map(|error| (error, file)));
     }
