@@ -82,12 +82,11 @@ impl DenseParameters<'_> {
     #[inline(never)]
     pub fn put(&self, first: usize, sums: &[i32], y: &mut DenseOutputs<'_>) {
         let rows = self.rows.get(first..).unwrap_or_default();
-        for (index, ([bias, mult], sum)) in rows.iter().zip(sums).enumerate() {
+        let mut row = first;
+        for ([bias, mult], sum) in rows.iter().zip(sums) {
             let value = mul_high(sum.wrapping_add(*bias), *mult);
-            y.put(
-                first.wrapping_add(index),
-                saturating_shift_left(value, self.output_shift),
-            );
+            y.put(row, saturating_shift_left(value, self.output_shift));
+            row = row.wrapping_add(1);
         }
     }
 }

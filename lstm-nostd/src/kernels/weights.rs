@@ -259,9 +259,9 @@ impl Weights<'_> {
         match self {
             Self::Generic(blocks) | Self::Offset(blocks) => blocks.len(),
             Self::Paired(blocks) => blocks.len(),
-            Self::Grouped(groups) | Self::GroupedBytes(groups) => 4 * groups.len(),
+            Self::Grouped(groups) | Self::GroupedBytes(groups) => groups.len().saturating_mul(4),
             Self::Nibbles(blocks) => blocks.len(),
-            Self::GroupedNibbles(groups) => 4 * groups.len(),
+            Self::GroupedNibbles(groups) => groups.len().saturating_mul(4),
         }
     }
 
