@@ -57,6 +57,8 @@ pub struct Options {
     pub schemes: Vec<String>,
     /// Schemes to fine-tune for.
     pub qat: Vec<String>,
+    /// Test on the halves that the published figures come from.
+    pub half: bool,
     /// Print JSON instead of tables.
     pub json: bool,
 }
@@ -92,14 +94,17 @@ pub fn run(options: &Options) -> Result<()> {
 /// Trains, fine-tunes and quantises one experiment.
 fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
-    let data = options.data.join(experiment.file);
     let out = firmware::target_root()
         .join("accuracy")
         .join(experiment.name);
-    let [config, data, out] = [config, data, out].map(|path| path.to_string_lossy().into_owned());
+    let data = experiment
+        .source(&options.data, &out, options.half)?
+        .arguments();
+    let data: Vec<&str> = data.iter().map(String::as_str).collect();
+    let [config, out] = [config, out].map(|path| path.to_string_lossy().into_owned());
     let train = |out: &str, flags: &[&str]| {
-        let all = ["train", &data, "--config", &config, "--out", out];
-        trainer.run(&[&all, flags].concat())
+        let all = ["--config", &config, "--out", out];
+        trainer.run(&[&["train"], &data[..], &all, flags].concat())
     };
     let trained = train(&out, &["--seeds", &options.seeds])?;
     let mut integers: Map<String, Value> = (options.columns().into_iter())

@@ -33,7 +33,7 @@ enum Task {
     /// Train every configuration of trainer-host/configs, quantise it before and after fine-tuning, and print
     /// the means over the test parts and whether they meet the demands
     Accuracy {
-        /// The folder of data sets; docs/training.md says what lies in it
+        /// The folder of data sets; docs/data-sets.md says what lies in it
         #[arg(long)]
         data: PathBuf,
         /// Only these experiments, separated by commas
@@ -48,6 +48,9 @@ enum Task {
         /// Schemes to fine-tune the runs for, separated by commas
         #[arg(long, value_delimiter = ',', default_value = "w4a16")]
         qat: Vec<String>,
+        /// Test on the halves of the official test parts that the published figures come from
+        #[arg(long)]
+        half: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -55,7 +58,7 @@ enum Task {
     /// Measure the tuner: search networks with half the instructions of the hand-made ones, and compare with a
     /// random search of equal compute
     Tuning {
-        /// The folder of data sets; docs/training.md says what lies in it
+        /// The folder of data sets; docs/data-sets.md says what lies in it
         #[arg(long)]
         data: PathBuf,
         /// Only these experiments, separated by commas: fsdd, uci_har
@@ -64,6 +67,9 @@ enum Task {
         /// Seeds of the searches, separated by commas
         #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,4")]
         seeds: Vec<String>,
+        /// Test on the halves of the official test parts that the published figures come from
+        #[arg(long)]
+        half: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -135,7 +141,7 @@ fn main() -> ExitCode {
 fn data_folder(given: &Path) -> Result<PathBuf> {
     (given.canonicalize()).with_context(|| {
         format!(
-            "--data {} cannot be read; docs/training.md says where the data sets come from",
+            "--data {} cannot be read; docs/data-sets.md says where the data sets come from",
             given.display()
         )
     })
@@ -156,6 +162,7 @@ fn run(task: Task) -> Result<()> {
             seeds,
             schemes,
             qat,
+            half,
             json,
         } => accuracy::run(&accuracy::Options {
             data: data_folder(&data)?,
@@ -163,17 +170,20 @@ fn run(task: Task) -> Result<()> {
             seeds,
             schemes,
             qat,
+            half,
             json,
         }),
         Task::Tuning {
             data,
             only,
             seeds,
+            half,
             json,
         } => tuning::run(&tuning::Options {
             data: data_folder(&data)?,
             only,
             seeds,
+            half,
             json,
         }),
         Task::Firmware(FirmwareTask::Build(image)) => {

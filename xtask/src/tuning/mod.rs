@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::data_sets::{DataSet, FSDD, UCI_HAR, wanted};
+use crate::data_sets::{DataSet, FSDD, Source, UCI_HAR, wanted};
 use crate::trainer::{Trainer, number};
 use crate::{command, firmware};
 
@@ -62,6 +62,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Seeds of the searches.
     pub seeds: Vec<String>,
+    /// Test on the halves that the published figures come from.
+    pub half: bool,
     /// Print JSON instead of tables.
     pub json: bool,
 }
@@ -89,14 +91,15 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
+    let folder = firmware::target_root().join("tuning").join(experiment.name);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
     let place = Place {
         trainer,
-        data: options.data.join(experiment.file),
+        data: experiment.source(&options.data, &folder, options.half)?,
         config,
-        folder: firmware::target_root().join("tuning").join(experiment.name),
+        folder,
     };
-    std::fs::create_dir_all(&place.folder)
-        .with_context(|| format!("{} cannot be made", place.folder.display()))?;
     let by_hand = place.by_hand()?;
     let limit = (number(&by_hand, "/instructions")? / 2.0).floor();
     let searches = (options.seeds.iter())
@@ -113,7 +116,7 @@ fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result
 /// The trainer, and where an experiment's files lie.
 struct Place<'a> {
     trainer: &'a Trainer,
-    data: PathBuf,
+    data: Source,
     config: PathBuf,
     folder: PathBuf,
 }
@@ -164,12 +167,12 @@ impl Place<'_> {
 
     /// A study of the hand-made configuration's data and training.
     fn study(&self, name: &str, flags: &[&str]) -> Result<Value> {
-        let (data, config) = (shown(&self.data), shown(&self.config));
+        let config = shown(&self.config);
+        let data = self.data.arguments();
+        let data: Vec<&str> = data.iter().map(String::as_str).collect();
         let storage = self.storage();
         let (folds, repeats) = (FOLDS.to_string(), REPEATS.to_string());
         let arguments = [
-            "tune",
-            &data,
             "--config",
             &config,
             // Hand-made configurations may train on all data.
@@ -186,7 +189,8 @@ impl Place<'_> {
             "--study",
             name,
         ];
-        self.trainer.run(&[&arguments[..], flags].concat())
+        self.trainer
+            .run(&[&["tune"], &data[..], &arguments, flags].concat())
     }
 
     fn storage(&self) -> String {
