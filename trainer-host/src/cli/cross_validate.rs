@@ -7,9 +7,10 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::Printer;
+use super::data_args::print_notes;
 use super::interrupt;
 use super::table::table;
-use crate::data::{Fold, Parts, SplitError, open_fold, views};
+use crate::data::{Fold, Parts, SplitError, Unsplit, views};
 use crate::evaluate::{Errors, Score, Spread, Streams, score};
 use crate::files::{atomic, disk};
 use crate::passes::activation_format::ActivationFormats;
@@ -53,8 +54,8 @@ struct Figure {
 /// Trains and judges `count` networks; writes the scores to `out`, if there is one.
 pub(super) fn run(
     config: &RunConfig,
-    count: usize,
-    out: Option<&Path>,
+    data: Option<Unsplit>,
+    (count, out): (usize, Option<&Path>),
     overwrite: bool,
     printer: Printer,
 ) -> anyhow::Result<()> {
@@ -66,12 +67,17 @@ pub(super) fn run(
     if count < 2 {
         bail!(SplitError::Folds(count));
     }
+    let data = match data {
+        Some(data) => data,
+        None => config.read_data()?,
+    };
     let mut by_group = false;
     let mut folds = Vec::new();
     for fold in Fold::all(count) {
         let SplitRule { share, seed, .. } = config.train.split();
-        let parts = open_fold(&config.source, &config.data, fold, share, seed)?;
+        let parts = data.clone().fold(fold, share, seed)?;
         if fold.number() == 1 {
+            print_notes(&parts.notes());
             eprintln!("{}", parts.train.summary());
         }
         by_group = parts.train.groups.is_some();

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::data::{Dataset, Fill, Forecast, Kind, Options, Window};
+use crate::data::{Fill, Forecast, Kind, Options, Window};
 
 /// Says what was read otherwise than it stands, a line each.
-pub(super) fn print_notes(data: &Dataset) {
-    for note in &data.notes {
+pub(super) fn print_notes(notes: &[String]) {
+    for note in notes {
         eprintln!("note: {note}");
     }
 }

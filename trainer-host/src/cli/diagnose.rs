@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Printer;
+use super::data_args::print_notes;
 use super::run_data::RunData;
 use super::table::percent;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
@@ -19,6 +20,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let diagnosis = diagnose(&args.run, args.data.data.as_deref())?;
+    print_notes(&diagnosis.notes);
     printer.print(&diagnosis, text)
 }
 

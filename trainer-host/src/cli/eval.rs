@@ -160,7 +160,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         };
         args.read.apply(&mut options)?;
         let mut data = data::open_test(name, &options, known)?;
-        print_notes(&data);
+        print_notes(&data.notes);
         if let (Some(origin), Some(fitted)) = (&mut data.origin, fitted) {
             origin.rows = Some(fitted.inputs.clone());
             origin.values.clone_from(&fitted.values);
@@ -188,6 +188,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
         config.name_data(data);
     }
     let parts = config.open_data_of(&run.fitted, &run.folder)?;
+    print_notes(&parts.notes());
     let baselines = Baselines::of_values(&parts.train);
     let part = args.part.unwrap_or_else(|| default_part(run, &parts));
     if config.is_own_data(&run.folder) {

@@ -6,7 +6,8 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::Printer;
-use super::settings::{Settings, with_data};
+use super::data_args::print_notes;
+use super::settings::{Settings, divided, with_data};
 use crate::files::atomic;
 use crate::report::rate_report;
 use crate::run::Fitted;
@@ -47,14 +48,16 @@ struct Found {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let config = with_data(args.settings.suited()?)?;
+    let (settings, data) = args.settings.suited()?;
+    let config = with_data(settings)?;
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!("{key}: find-rate searches for training from fresh weights; omit this setting");
     }
     if config.train.qat.is_some() {
         bail!("qat: find-rate searches for training in f32; omit this setting");
     }
-    let data = config.open_data()?;
+    let data = divided(&config, data)?;
+    print_notes(&data.notes());
     let fitted = Fitted::fit(&config.train, &data.train)?;
     let test = RangeTest {
         lowest: args.lowest,

@@ -100,7 +100,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         return answer_stream(&args, &source, &mut predictor, printer);
     };
     let data = open_data(&args, &source, name)?;
-    print_notes(&data);
+    print_notes(&data.notes);
     if let (Some(model), false) = (&model, args.f32) {
         for channel in clamped::count(model, &data.recordings()) {
             eprintln!(

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use lstm_nostd::kernels::Width;
 
 use super::Printer;
+use super::data_args::print_notes;
 use super::run_data::RunData;
 use super::table::{percent, table};
 use crate::files::atomic;
@@ -109,6 +110,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let mut run = Run::open(&args.run)?;
     args.data.apply(&mut run.config);
     let data = run.open_data()?;
+    print_notes(&data.notes());
     let request = request(&args, &run)?;
     let _lock = FolderLock::take(&run.folder)?;
     let chosen = choose(

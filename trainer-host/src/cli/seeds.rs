@@ -7,8 +7,10 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use super::Printer;
+use super::settings::divided;
 use super::table::{percent, table};
 use super::training::{is_existing, train};
+use crate::data::Unsplit;
 use crate::evaluate::{Score, Spread};
 use crate::run::RunConfig;
 use crate::training_run::{Metrics, TrainingRun};
@@ -81,7 +83,7 @@ impl FigureSpread {
 
 /// Trains with each of `seeds` into `out/seed-N`. Continues a run that is there with the same configuration.
 pub(super) fn run(
-    config: &RunConfig,
+    (config, data): (&RunConfig, Option<Unsplit>),
     out: &Path,
     seeds: &[u64],
     overwrite: bool,
@@ -94,7 +96,8 @@ pub(super) fn run(
         let mut config = config.clone();
         config.train.seed = seed;
         let mut config = config.with_known_split()?;
-        let run = match TrainingRun::begin(config.clone(), &folder, overwrite) {
+        let data = divided(&config, data.clone())?;
+        let run = match TrainingRun::begin_with(config.clone(), data, &folder, overwrite) {
             Err(error) if is_existing(&error) => {
                 let run = TrainingRun::resume(&folder)?;
                 if config.train.init.is_some() {

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::data_args::ReadArgs;
 use super::levers::Levers;
-use crate::data;
+use crate::data::{Parts, Unsplit};
 use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
 use crate::train::{Recordings, TrainConfig};
@@ -45,21 +45,22 @@ impl Settings {
         self.over_defaults(&TrainConfig::default())
     }
 
-    /// The resulting settings, over the defaults that suit the recordings. Where those are not the general ones, a
-    /// line says which they are.
-    pub(super) fn suited(&self) -> anyhow::Result<ConfigFile> {
+    /// The resulting settings, over the defaults that suit the recordings, and the recordings. Where the defaults are
+    /// not the general ones, a line says which they are.
+    pub(super) fn suited(&self) -> anyhow::Result<(ConfigFile, Option<Unsplit>)> {
         let settings = self.effective()?;
         let Some(source) = &settings.source else {
-            return Ok(settings);
+            return Ok((settings, None));
         };
-        let recordings = Recordings::of(&data::open(source, &settings.data)?.train);
+        let data = Unsplit::read(source, &settings.data, settings.train.split().share)?;
+        let recordings = Recordings::of(data.undivided()?.iter().map(|set| &**set));
         let train = |defaults: &TrainConfig| self.over_defaults(defaults).map(|s| s.train);
         let defaults = recordings.defaults(train)?;
         let settings = self.over_defaults(&defaults)?;
         if let Some(line) = recordings.derived(&defaults, &settings.train) {
             eprintln!("{line}");
         }
-        Ok(settings)
+        Ok((settings, Some(data)))
     }
 
     /// The resulting settings, with `defaults` for training.
@@ -85,6 +86,14 @@ impl Settings {
         self.levers.apply(&mut config.train)?;
         Ok(config)
     }
+}
+
+/// The parts of `data` that `config` asks for; of data that was not read yet, too.
+pub(super) fn divided(config: &RunConfig, data: Option<Unsplit>) -> anyhow::Result<Parts> {
+    Ok(match data {
+        Some(data) => config.divide(data)?,
+        None => config.open_data()?,
+    })
 }
 
 /// A run's configuration; refuses settings without data.

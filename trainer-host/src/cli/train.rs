@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::Printer;
 use super::score_text::details;
-use super::settings::{Settings, with_data};
+use super::settings::{Settings, divided, with_data};
 use super::training::train;
 use super::{cross_validate, interrupt, seeds};
 use crate::run::RunConfig;
@@ -66,7 +66,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
-    let mut settings = args.settings.suited()?;
+    let (mut settings, data) = args.settings.suited()?;
     if settings.source.is_some() {
         settings.train = with_known_split(with_data(settings.clone())?)?.train;
     }
@@ -78,16 +78,27 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let config = with_data(settings)?;
     if let Some(count) = args.folds {
         let out = args.out.as_deref();
-        return cross_validate::run(&config, count, out, args.overwrite, printer);
+        return cross_validate::run(&config, data, (count, out), args.overwrite, printer);
     }
     let out = args
         .out
         .context("name the run folder to write: --out FOLDER")?;
     let stop = interrupt::flag()?;
     if !args.seeds.is_empty() {
-        return seeds::run(&config, &out, &args.seeds, args.overwrite, &stop, printer);
+        return seeds::run(
+            (&config, data),
+            &out,
+            &args.seeds,
+            args.overwrite,
+            &stop,
+            printer,
+        );
     }
-    let run = TrainingRun::begin(config, &out, args.overwrite)?;
+    if !args.overwrite {
+        RunConfig::refuse_existing(&out)?;
+    }
+    let data = divided(&config, data)?;
+    let run = TrainingRun::begin_with(config, data, &out, args.overwrite)?;
     let metrics = train(run, &out, "", &stop)?;
     printer.print(&metrics, text)
 }

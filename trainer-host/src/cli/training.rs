@@ -19,7 +19,7 @@ pub(super) fn train(
     label: &str,
     stop: &AtomicBool,
 ) -> anyhow::Result<Metrics> {
-    print_notes(&run.data().train);
+    print_notes(&run.data().notes());
     print_doubt(run.config(), &run.data().train);
     eprintln!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;

@@ -1,6 +1,6 @@
 //! Which column of a table means what.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,10 +68,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn find(table: &Table<'_>, wanted: Wanted<'_>) -> Result<Self, Problem> {
-        let header = Header {
-            names: &table.names,
-        };
+    pub(super) fn find<R>(table: &Table<R>, wanted: Wanted<'_>) -> Result<Self, Problem> {
+        let header = Header::new(&table.names);
         header.require_different()?;
         let Wanted { columns, .. } = wanted;
         let mut notes = Vec::new();
@@ -101,9 +99,12 @@ impl Layout {
         }
         let group = header.position(&columns.group);
         let special = [series, time, header.position(&columns.label), group];
+        let used: HashSet<usize> = (special.iter().flatten())
+            .chain(targets.iter().chain(&unread))
+            .copied()
+            .collect();
         let rest: Vec<usize> = (0..table.names.len())
-            .filter(|at| !special.contains(&Some(*at)))
-            .filter(|at| !targets.contains(at) && !unread.contains(at))
+            .filter(|at| !used.contains(at))
             .collect();
         let (channels, channels_are_named) = header.channels(wanted, rest, &mut notes)?;
         if channels.is_empty() {
@@ -136,11 +137,20 @@ const UNITS: [&str; 10] = [
 
 struct Header<'a> {
     names: &'a [String],
+    at: HashMap<&'a str, usize>,
 }
 
-impl Header<'_> {
+impl<'a> Header<'a> {
+    fn new(names: &'a [String]) -> Self {
+        let at = names.iter().map(String::as_str).zip(0..);
+        Self {
+            names,
+            at: at.collect(),
+        }
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|known| known == name)
+        self.at.get(name).copied()
     }
 
     fn needed(&self, name: &str) -> Result<usize, Problem> {
@@ -208,7 +218,8 @@ impl Header<'_> {
         let Some(Ok(known)) = known else {
             return Ok((named, false));
         };
-        let others: Vec<&str> = (named.iter().filter(|at| !known.contains(at)))
+        let is_known: HashSet<usize> = known.iter().copied().collect();
+        let others: Vec<&str> = (named.iter().filter(|at| !is_known.contains(at)))
             .map(|at| self.names[*at].as_str())
             .collect();
         if !others.is_empty() {

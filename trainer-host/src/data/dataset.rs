@@ -1,5 +1,6 @@
 //! A labelled set of sequences, wherever it came from.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -30,7 +31,7 @@ pub struct Dataset {
     pub groups: Option<Vec<String>>,
     /// What the outputs of a forecast continue.
     pub origin: Option<Origin>,
-    /// The steps of each sequence before which time is missing; empty where no times were asked for.
+    /// The steps of each sequence before which time is missing; empty where no windows will be cut.
     pub gaps: Vec<Vec<usize>>,
     /// What was read otherwise than it stands in the source, a line each.
     pub notes: Vec<String>,
@@ -195,6 +196,37 @@ impl Dataset {
         }
     }
 
+    /// Takes the sequences at `indices`, which ascend, out of this set.
+    pub(super) fn take(&mut self, indices: &[usize]) -> Self {
+        fn move_out<T>(from: &mut Vec<T>, indices: &[usize]) -> Vec<T> {
+            let mut wanted = indices.iter().copied().peekable();
+            let all = std::mem::take(from).into_iter().enumerate();
+            let (taken, left): (Vec<_>, Vec<_>) =
+                all.partition(|(i, _)| wanted.next_if_eq(i).is_some());
+            *from = left.into_iter().map(|(_, own)| own).collect();
+            taken.into_iter().map(|(_, own)| own).collect()
+        }
+        Self {
+            channels: self.channels.clone(),
+            offsets: self.offsets.clone(),
+            sequences: move_out(&mut self.sequences, indices),
+            targets: match &mut self.targets {
+                Targets::Class(t) => Targets::Class(move_out(t, indices)),
+                Targets::ClassPerStep(t) => Targets::ClassPerStep(move_out(t, indices)),
+                Targets::Value(t) => Targets::Value(move_out(t, indices)),
+                Targets::ValuePerStep(t) => Targets::ValuePerStep(move_out(t, indices)),
+            },
+            outputs: self.outputs.clone(),
+            groups: (self.groups.as_mut()).map(|groups| move_out(groups, indices)),
+            origin: self.origin.clone(),
+            // Of every sequence, or of none.
+            names: move_out(&mut self.names, indices),
+            levels: move_out(&mut self.levels, indices),
+            gaps: move_out(&mut self.gaps, indices),
+            notes: Vec::new(),
+        }
+    }
+
     /// Rows `rows` of sequence `i`, with what belongs to them.
     pub(super) fn rows(&self, i: usize, rows: Range<usize>) -> Self {
         let mut part = self.select(&[i]);
@@ -241,6 +273,16 @@ impl Dataset {
 
     /// Refuses data that a model trained on `schema` cannot be applied to.
     pub(crate) fn require_channels(&self, schema: &Schema, place: &Place) -> Result<(), DataError> {
+        let own: HashSet<&String> = self.channels.iter().collect();
+        let missing = schema.channels.iter().find(|name| !own.contains(name));
+        if let Some(name) = missing
+            && schema.channels.iter().any(|name| own.contains(name))
+        {
+            return Err(place.clone().refuse(Problem::MissingChannel {
+                name: name.clone(),
+                have: self.channels.clone(),
+            }));
+        }
         let (expected, found) = (schema.channels.len(), self.channels.len());
         if expected != found {
             return Err(place
@@ -301,6 +343,7 @@ impl Targets {
 #[cfg(test)]
 mod tests {
     use ndarray::ShapeBuilder;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -311,6 +354,24 @@ mod tests {
             targets: Targets::ValuePerStep(vec![targets]),
             outputs: vec!["y".into()],
             ..Dataset::default()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_out_is_what_would_be_selected(is_taken in prop::collection::vec(any::<bool>(), 1..12)) {
+            let n = is_taken.len();
+            let data = Dataset {
+                sequences: (0..n).map(|i| Array2::from_elem((1, 1), i as f32)).collect(),
+                targets: Targets::Class((0..n).collect()),
+                groups: Some((0..n).map(|i| i.to_string()).collect()),
+                gaps: (0..n).map(|i| vec![i]).collect(),
+                ..Dataset::default()
+            };
+            let (taken, left): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| is_taken[*i]);
+            let mut rest = data.clone();
+            prop_assert_eq!(rest.take(&taken), data.select(&taken));
+            prop_assert_eq!(rest, data.select(&left));
         }
     }
 

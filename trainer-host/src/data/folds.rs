@@ -107,13 +107,13 @@ fn stratified(data: &Dataset, count: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usi
     let (stratum, strata) = strata_of(data);
     let mut order: Vec<usize> = (0..data.len()).collect();
     order.shuffle(rng);
+    let mut members = vec![Vec::new(); strata];
+    for i in order {
+        members[stratum[i]].push(i);
+    }
     let mut folds = vec![Vec::new(); count];
-    let dealt = (0..strata).flat_map(|class| {
-        let (stratum, order) = (&stratum, &order);
-        order.iter().filter(move |i| stratum[**i] == class)
-    });
-    for (card, i) in dealt.enumerate() {
-        folds[card % count].push(*i);
+    for (card, i) in members.into_iter().flatten().enumerate() {
+        folds[card % count].push(i);
     }
     folds
 }

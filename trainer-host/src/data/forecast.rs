@@ -251,7 +251,7 @@ pub(super) fn cut(
     }
     let forecast = cutting.forecast;
     let targets = forecast.channels(&channels, place)?;
-    let mut gaps = time_gaps::find(&records, &mut notes).into_iter();
+    let mut gaps = time_gaps::find(&records, true, &mut notes).into_iter();
     let bounded = |r| bounded(r, gaps.next().unwrap_or_default(), cutting, &targets);
     let mut series: Vec<Bounded> = records.into_iter().map(bounded).collect::<Result<_, _>>()?;
     require_memory(&series, forecast, channels.len(), place)?;

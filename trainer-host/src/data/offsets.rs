@@ -36,8 +36,9 @@ impl Span {
     fn take(&mut self, value: f64) {
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);
-        self.is_exact &= f64::from(value as f32) == value;
-        self.is_whole &= value.fract() == 0.0;
+        // One that is not needs no further look.
+        self.is_exact = self.is_exact && f64::from(value as f32) == value;
+        self.is_whole = self.is_whole && value.fract() == 0.0;
     }
 
     /// The offset that this channel needs; 0 for none.

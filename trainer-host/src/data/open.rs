@@ -9,24 +9,12 @@ use super::built_in::BuiltIn;
 use super::columns::Wanted;
 use super::differences::schema_of_values;
 use super::error::{DataError, Place, Problem};
-use super::fill::{self, Fill};
-use super::folds::{Fold, folds};
 use super::forecast::{self, Cutting, Forecast};
 use super::layouts::{Halves, Layout, Reading};
 use super::records::{Records, Taking};
-use super::split::{self, SplitError};
-use super::{Dataset, Options, Schema, split_time};
-
-/// Data for training, and for choosing and testing if there is some.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parts {
-    /// To train on.
-    pub train: Dataset,
-    /// To choose by.
-    pub validation: Option<Dataset>,
-    /// To report on; never used for choosing anything.
-    pub test: Option<Dataset>,
-}
+use super::split::SplitError;
+use super::unsplit::{Parts, Unsplit};
+use super::{Dataset, Options, Schema};
 
 /// What is known of the training part when data is opened on its own.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +45,7 @@ pub enum OpenError {
 ///
 /// The classes are those of the training part, and a test part is refused if it has others.
 pub fn open(source: &str, options: &Options) -> Result<Parts, DataError> {
-    let mut parts = open_unfilled(source, options, 0.0)?;
-    parts.finish(options, source)?;
-    Ok(parts)
+    Unsplit::read(source, options, 0.0)?.finished()
 }
 
 /// Opens data as [`open()`] does, and splits off a share for validation: by `seed`, or in the order
@@ -71,41 +57,7 @@ pub fn open_split(
     share: f64,
     seed: u64,
 ) -> Result<Parts, OpenError> {
-    let mut parts = open_unfilled(source, options, share)?;
-    if options.forecast.is_none() {
-        parts.split_off(share, seed, options)?;
-    }
-    parts.finish(options, source)?;
-    Ok(parts)
-}
-
-/// Opens what a fold trains on, chooses by and is judged by, as the test part; the data's own test part is
-/// left out. A `share` of the other folds is for validation.
-pub fn open_fold(
-    source: &str,
-    options: &Options,
-    fold: Fold,
-    share: f64,
-    seed: u64,
-) -> Result<Parts, OpenError> {
-    let mut parts = open_unfilled(source, options, 0.0)?;
-    parts.test = Some(parts.take_fold(options, fold, seed)?);
-    parts.split_off(share, seed, options)?;
-    parts.finish(options, source)?;
-    Ok(parts)
-}
-
-/// Opens data as [`open()`] does, with a fold of the training part for validation.
-pub fn open_validation_fold(
-    source: &str,
-    options: &Options,
-    fold: Fold,
-    seed: u64,
-) -> Result<Parts, OpenError> {
-    let mut parts = open_unfilled(source, options, 0.0)?;
-    parts.validation = Some(parts.take_fold(options, fold, seed)?);
-    parts.finish(options, source)?;
-    Ok(parts)
+    Unsplit::read(source, options, share)?.split(share, seed)
 }
 
 /// Opens data to judge a model by, or to answer by one: the test file of the options or the test part of `source` if
@@ -194,100 +146,6 @@ impl Options {
             ),
             _ => Ok(()),
         }
-    }
-}
-
-impl Parts {
-    /// Splits the validation part off, unless its share is zero or the source has one.
-    fn split_off(&mut self, share: f64, seed: u64, options: &Options) -> Result<(), SplitError> {
-        if share != 0.0 {
-            self.validation = Some(self.take_share(share, seed, options)?);
-        }
-        Ok(())
-    }
-
-    /// Takes a share out of the training part.
-    fn take_share(
-        &mut self,
-        share: f64,
-        seed: u64,
-        options: &Options,
-    ) -> Result<Dataset, SplitError> {
-        let notes = std::mem::take(&mut self.train.notes);
-        let (mut train, taken) = match split_time::is_due(&self.train, options.window.is_some()) {
-            true => {
-                let least = options.window.map_or(1, |window| window.length);
-                split_time::split(&self.train, share, least)?
-            }
-            false => {
-                let split = split::split(&self.train, share, seed)?;
-                let part = |indices: &[usize]| self.train.select(indices);
-                (part(&split.train), part(&split.validation))
-            }
-        };
-        split::require_every_class(&train, &taken)?;
-        train.notes = notes;
-        self.train = train;
-        Ok(taken)
-    }
-
-    /// Takes a fold out of the training part.
-    fn take_fold(
-        &mut self,
-        options: &Options,
-        fold: Fold,
-        seed: u64,
-    ) -> Result<Dataset, SplitError> {
-        if options.forecast.is_some() {
-            return Err(SplitError::Forecast);
-        }
-        let taken = &folds(&self.train, fold.count(), seed)?[fold.number() - 1];
-        let others: Vec<usize> = (0..self.train.len())
-            .filter(|i| taken.binary_search(i).is_err())
-            .collect();
-        let fold = self.train.select(taken);
-        let notes = std::mem::take(&mut self.train.notes);
-        self.train = self.train.select(&others);
-        self.train.notes = notes;
-        Ok(fold)
-    }
-
-    /// Fills gaps in all parts from the training part, and cuts them into windows.
-    pub(super) fn finish(&mut self, options: &Options, source: &str) -> Result<(), DataError> {
-        let place = Place::file(Path::new(source));
-        if let Some(fill) = options.fill {
-            let train = self.train.sequences.iter().map(|s| s.view());
-            let means = fill::means(self.train.channels.len(), train);
-            self.all()
-                .try_for_each(|data| data.fill(fill, &means, &place))?;
-        }
-        self.all().try_for_each(|data| data.cut(options, &place))
-    }
-
-    fn all(&mut self) -> impl Iterator<Item = &mut Dataset> {
-        let others = self.validation.iter_mut().chain(&mut self.test);
-        std::iter::once(&mut self.train).chain(others)
-    }
-}
-
-impl Dataset {
-    fn fill(&mut self, fill: Fill, means: &[Option<f32>], place: &Place) -> Result<(), DataError> {
-        let zeros: Vec<f32> = (0..self.channels.len())
-            .map(|j| -self.offset(j) as f32)
-            .collect();
-        for sequence in &mut self.sequences {
-            fill.apply(sequence, means, &zeros)
-                .map_err(|gap| gap.refuse(place.clone(), &self.channels))?;
-        }
-        Ok(())
-    }
-
-    /// Cuts it into windows, if there are to be any.
-    fn cut(&mut self, options: &Options, place: &Place) -> Result<(), DataError> {
-        if let Some(window) = &options.window {
-            *self = window.cut(self, place)?;
-        }
-        Ok(())
     }
 }
 
@@ -390,7 +248,6 @@ fn read(
             like: known.map(|known| known.schema.channels.as_slice()),
         },
         kind: options.task,
-        keeps_times: options.window.is_some() || options.forecast.is_some(),
         offsets: offsets.unwrap_or_default(),
     };
     let halves = layout.read(path, &reading)?;

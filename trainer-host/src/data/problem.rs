@@ -145,6 +145,18 @@ pub enum Problem {
         /// What it is.
         found: &'static str,
     },
+    /// A channel of the training part is not there, and others of it are.
+    #[error(
+        "there is no channel {name:?} among [{}], and the training part has one; columns are matched by name: call \
+         it so, or train without it (--channels)",
+        listed(have)
+    )]
+    MissingChannel {
+        /// Its name.
+        name: String,
+        /// The channels that are there.
+        have: Vec<String>,
+    },
     /// A column is needed.
     #[error(
         "no column {name:?} among [{}]; long CSV has one row a time step, and columns for the series, the time, each channel and the label: \

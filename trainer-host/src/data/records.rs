@@ -10,9 +10,9 @@ use ndarray::{Array2, ArrayView1, s};
 
 use super::error::{DataError, Place, Problem};
 use super::offsets::Narrow;
+use super::runs::Runs;
 use super::task::Kind;
 use super::text;
-use super::time_stamp::Time;
 use super::{Dataset, Schema, Targets};
 
 /// The labels met so far, numbered in the order of their first occurrence.
@@ -20,18 +20,26 @@ use super::{Dataset, Schema, Targets};
 pub(super) struct Labels {
     pub(super) names: Vec<String>,
     number: HashMap<String, usize>,
+    /// The last field and its number: rows of a series repeat it.
+    last: Option<(String, usize)>,
 }
 
 impl Labels {
     /// The number of a label, new or known; a missing one is refused.
     pub(super) fn number(&mut self, field: &str) -> Result<usize, Problem> {
-        let name = text::class_name(field)?;
-        if let Some(number) = self.number.get(&*name) {
+        if let Some((last, number)) = &self.last
+            && last == field
+        {
             return Ok(*number);
         }
-        let number = self.names.len();
-        self.names.push(name.clone().into_owned());
-        self.number.insert(name.into_owned(), number);
+        let name = text::class_name(field)?;
+        let number = self.number.get(&*name).copied().unwrap_or_else(|| {
+            let number = self.names.len();
+            self.names.push(name.clone().into_owned());
+            self.number.insert(name.into_owned(), number);
+            number
+        });
+        self.last = Some((field.to_owned(), number));
         Ok(number)
     }
 }
@@ -41,7 +49,7 @@ pub(super) enum Target {
     /// One label.
     Label(usize),
     /// A label for each step, `[T]`.
-    Labels(Vec<usize>),
+    Labels(Runs),
     /// One vector of values, `[O]`.
     Values(Vec<f32>),
     /// Values for each step, `[T, O]`.
@@ -63,7 +71,7 @@ pub(super) struct Record {
     /// Where its label is, or its first one.
     pub(super) place: Place,
     /// The line of each step, in a format with one row a step.
-    pub(super) step_lines: Vec<u64>,
+    pub(super) step_lines: Option<Runs>,
     /// `[T, I]`, `T ≥ 1`; finite, or NaN where a value is missing.
     pub(super) steps: Array2<f32>,
     pub(super) gap: Gap,
@@ -71,8 +79,8 @@ pub(super) struct Record {
     /// What its series or its file is called.
     pub(super) name: Option<String>,
     pub(super) group: Option<String>,
-    /// The time of each step, where it was asked for and is known.
-    pub(super) times: Vec<Time>,
+    /// The time from each step to the next one, where it is known.
+    pub(super) time_steps: Vec<f32>,
 }
 
 impl Record {
@@ -80,13 +88,13 @@ impl Record {
     pub(super) fn new(place: Place, steps: Array2<f32>, gap: Gap, target: Target) -> Self {
         Self {
             place,
-            step_lines: Vec::new(),
+            step_lines: None,
             steps,
             gap,
             target,
             name: None,
             group: None,
-            times: Vec::new(),
+            time_steps: Vec::new(),
         }
     }
 
@@ -102,11 +110,16 @@ impl Record {
             return Err(self.place.clone().refuse(Problem::ZeroLength));
         }
         self.steps = self.steps.slice(s![..valid, ..]).to_owned();
-        self.step_lines.truncate(valid);
-        self.times.truncate(valid);
+        if let Some(lines) = &mut self.step_lines {
+            lines.truncate(valid);
+        }
+        self.time_steps.truncate(valid - 1);
         match &mut self.target {
             Target::Labels(labels) => labels.truncate(valid),
-            Target::ValuesPerStep(values) => *values = values.slice(s![..valid, ..]).to_owned(),
+            Target::ValuesPerStep(values) if values.nrows() > valid => {
+                *values = values.slice(s![..valid, ..]).to_owned();
+            }
+            Target::ValuesPerStep(_) => {}
             Target::Label(_) | Target::Values(_) => {}
         }
         if self.gap.as_ref().is_some_and(|(step, _)| *step >= valid) {
@@ -118,7 +131,8 @@ impl Record {
     /// The place of one step.
     pub(super) fn place_of(&self, step: usize) -> Place {
         let mut place = self.place.clone();
-        place.line = self.step_lines.get(step).copied().or(place.line);
+        let line = self.step_lines.as_ref().and_then(|lines| lines.get(step));
+        place.line = line.or(place.line);
         place
     }
 }
@@ -175,7 +189,7 @@ impl Records {
         }
         if taking.unlabelled {
             self.adopt_channel_names(like);
-            return Ok(self.inputs());
+            return Ok(self.inputs(taking.is_cut));
         }
         if self.rows_repeat && like.is_none_or(|schema| !schema.task.is_per_step()) {
             self.merge_repeated(taking.kind.is_none() && !taking.is_cut && like.is_none())?;
@@ -188,7 +202,7 @@ impl Records {
             Target::Values(_) | Target::ValuesPerStep(_) => self.value_targets(),
         };
         let (names, groups) = (self.names(), self.groups());
-        let gaps = super::time_gaps::find(&self.records, &mut self.notes);
+        let gaps = super::time_gaps::find(&self.records, taking.is_cut, &mut self.notes);
         let data = Dataset {
             channels: self.channels,
             offsets: self.narrow.offsets(),
@@ -199,7 +213,7 @@ impl Records {
             groups,
             origin: None,
             levels: Vec::new(),
-            gaps,
+            gaps: if taking.is_cut { gaps } else { Vec::new() },
             notes: self.notes,
         };
         if let Some(schema) = like.filter(|_| !taking.is_cut) {
@@ -209,14 +223,14 @@ impl Records {
     }
 
     /// The sequences with targets of no value.
-    fn inputs(mut self) -> Dataset {
+    fn inputs(mut self, is_cut: bool) -> Dataset {
         let (names, groups) = (self.names(), self.groups());
-        let gaps = super::time_gaps::find(&self.records, &mut self.notes);
+        let gaps = super::time_gaps::find(&self.records, is_cut, &mut self.notes);
         Dataset {
             targets: Targets::Value(vec![Vec::new(); self.records.len()]),
             names,
             groups,
-            gaps,
+            gaps: if is_cut { gaps } else { Vec::new() },
             channels: self.channels,
             offsets: self.narrow.offsets(),
             sequences: self.records.into_iter().map(|r| r.steps).collect(),
@@ -288,7 +302,9 @@ impl Records {
         }
         for record in &mut self.records {
             match &record.target {
-                Target::Labels(labels) => record.target = Target::Label(labels[0]),
+                Target::Labels(labels) => {
+                    record.target = Target::Label(labels.get(0).unwrap_or_default() as usize);
+                }
                 Target::ValuesPerStep(values) => {
                     record.target = Target::Values(values.row(0).to_vec());
                 }
@@ -356,7 +372,7 @@ impl Records {
                 Target::Label(label) => one.push(class(*label, record, 0)?),
                 Target::Labels(labels) => each.push(
                     (labels.iter().enumerate())
-                        .map(|(step, label)| class(*label, record, step))
+                        .map(|(step, label)| class(label as usize, record, step))
                         .collect::<Result<Vec<usize>, DataError>>()?,
                 ),
                 Target::Values(_) | Target::ValuesPerStep(_) => {}
@@ -389,7 +405,7 @@ impl Target {
     /// The first step whose target differs from the one before it.
     fn first_change(&self) -> Option<usize> {
         match self {
-            Self::Labels(labels) => (1..labels.len()).find(|t| labels[*t] != labels[t - 1]),
+            Self::Labels(labels) => labels.first_change(),
             Self::ValuesPerStep(values) => {
                 (1..values.nrows()).find(|t| values.row(*t) != values.row(t - 1))
             }

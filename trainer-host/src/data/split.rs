@@ -54,8 +54,8 @@ pub enum SplitError {
     /// A class of which nothing would be trained on.
     #[error(
         "the split leaves no sequence of class {class:?} to train on, because {why}; add recordings of it, \
-         divide by other groups or none (--group), take a smaller share, or train without a validation part \
-         (a share of 0)"
+         divide by other groups or none (--group), take a smaller share or more folds, or train without a \
+         validation part (a share of 0)"
     )]
     NothingOfClass {
         /// Its name.
@@ -177,15 +177,16 @@ impl PartialOrd for Claim {
     }
 }
 
-/// Refuses a training part without a class that the part split off from it has.
-pub(super) fn require_every_class(train: &Dataset, taken: &Dataset) -> Result<(), SplitError> {
-    let (Some(left), Some(gone)) = (train.class_counts(), taken.class_counts()) else {
+/// Refuses to take a part out of data in which each class occurs so often, if that would be all of a class.
+pub(super) fn require_every_class(
+    before: Option<&[usize]>,
+    taken: &Dataset,
+) -> Result<(), SplitError> {
+    let (Some(before), Some(gone)) = (before, taken.class_counts()) else {
         return Ok(());
     };
-    let lost: Vec<usize> = (0..left.len())
-        .filter(|c| left[*c] == 0 && gone[*c] > 0)
-        .collect();
-    let Some(class) = lost.first() else {
+    let is_lost = |class: &usize| gone[*class] > 0 && gone[*class] == before[*class];
+    let Some(class) = &(0..gone.len()).find(is_lost) else {
         return Ok(());
     };
     let of_class = |i: &usize| match &taken.targets {
@@ -211,7 +212,7 @@ pub(super) fn require_every_class(train: &Dataset, taken: &Dataset) -> Result<()
         ),
     };
     Err(SplitError::NothingOfClass {
-        class: train.outputs[*class].clone(),
+        class: taken.outputs[*class].clone(),
         why,
     })
 }

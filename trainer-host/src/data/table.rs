@@ -4,15 +4,18 @@
 //! (RFC 4180). The separator is the one that divides the first two rows alike. Semicolons come with
 //! decimal commas; tabs do where no number has a point. A first row of numbers is no header, and its
 //! columns are then named by their numbers, from 1; names in the comment above it count.
+//!
+//! Rows are read one after another, and no more than a piece of the file is in memory.
 
-use std::borrow::Cow;
+use std::io::Read;
 
 use super::error::{DataError, Place, Problem};
+use super::fields::{self, Lexed, Row, Separator};
 use super::text::{self, Decimal};
 use super::time_stamp;
 
 /// A table with its header read.
-pub(super) struct Table<'a> {
+pub(super) struct Table<R> {
     /// The name of each column.
     pub(super) names: Vec<String>,
     /// The header's line, or the first row's.
@@ -21,14 +24,9 @@ pub(super) struct Table<'a> {
     pub(super) has_header: bool,
     /// What stands in its numbers.
     pub(super) decimal: Decimal,
-    rows: Rows<'a>,
-}
-
-/// A row, used again for the next one.
-#[derive(Default)]
-pub(super) struct Row<'a> {
-    pub(super) line: u64,
-    pub(super) fields: Vec<Cow<'a, str>>,
+    pieces: Pieces<R>,
+    separator: Separator,
+    lexed: Lexed,
 }
 
 /// Rows that say what the separator and the decimal sign are.
@@ -36,111 +34,218 @@ const SAMPLE: usize = 50;
 /// And where no more of them are read.
 const SAMPLE_BYTES: usize = 1 << 20;
 
-impl<'a> Table<'a> {
+impl<R: Read> Table<R> {
     /// Reads the header; the rows follow by [`next`](Self::next).
-    pub(super) fn open(text: &'a [u8], place: &Place) -> Result<Self, DataError> {
-        let text = utf8(text, place)?;
-        let mut rows = Rows::new(text);
-        let comment = rows.skip_to_row();
-        rows.separator = Separator::of(&rows);
-        let sample = rows.sample();
-        let Some(first) = sample.first() else {
-            return Err(place.clone().refuse(Problem::Empty));
+    pub(super) fn open(input: R, place: &Place) -> Result<Self, DataError> {
+        let mut pieces = Pieces::new(input);
+        let comment = pieces.skip_to_row(place)?;
+        while pieces.rest().len() < SAMPLE_BYTES && pieces.read_on(place)? {}
+        let (separator, sample) = loop {
+            let (head, is_whole) = (pieces.rest(), pieces.is_at_end);
+            let sampled =
+                |separator| fields::sample(head, separator, is_whole, SAMPLE, SAMPLE_BYTES);
+            let separator = separator(sampled);
+            let sample = sampled(separator);
+            if !sample.is_empty() || is_whole || head.len() > fields::MAX_ROW {
+                break (separator, sample);
+            }
+            pieces.read_on(place)?;
         };
-        let decimal = decimal(rows.separator, &sample);
+        let Some(first) = sample.first() else {
+            return Err(pieces.refuse_head(separator, place));
+        };
+        let decimal = decimal(separator, &sample);
         let has_header = is_header(&sample, decimal);
-        let line = first.line;
-        let mut names: Vec<String> = match (has_header, comment) {
-            (true, _) => first.fields.iter().map(|name| name.to_string()).collect(),
-            (false, Some(comment)) => names_in(comment, rows.separator, decimal),
+        let mut names: Vec<String> = match (has_header, &comment) {
+            (true, _) => first.clone(),
+            (false, Some(comment)) => names_in(comment, separator, decimal),
             (false, None) => Vec::new(),
         };
-        let is_named = has_header || names.len() == first.fields.len();
+        let is_named = has_header || names.len() == first.len();
         if !is_named {
-            names = (1..=first.fields.len()).map(|at| at.to_string()).collect();
+            names = (1..=first.len()).map(|at| at.to_string()).collect();
         }
-        if has_header {
-            rows.next(&mut Row::default());
-        }
-        Ok(Self {
+        let mut table = Self {
             names,
-            line,
+            line: pieces.line,
             has_header: is_named,
             decimal,
-            rows,
-        })
+            pieces,
+            separator,
+            lexed: Lexed::default(),
+        };
+        if has_header {
+            table.next(place)?;
+        }
+        Ok(table)
     }
 
-    /// Reads the next row; false at the end. A row of another width than the header is refused.
-    pub(super) fn next(&mut self, row: &mut Row<'a>, place: &Place) -> Result<bool, DataError> {
-        if !self.rows.next(row) {
-            return Ok(false);
-        }
-        let (expected, found) = (self.names.len(), row.fields.len());
+    /// Reads the next row; none at the end. A row of another width than the header is refused.
+    pub(super) fn next(&mut self, place: &Place) -> Result<Option<Row<'_>>, DataError> {
+        self.pieces.skip_to_row(place)?;
+        let pieces = &mut self.pieces;
+        let end = loop {
+            let (rest, is_whole) = (&pieces.buffer[pieces.at..], pieces.is_at_end);
+            if rest.is_empty() && is_whole {
+                return Ok(None);
+            }
+            match fields::lex(rest, self.separator, is_whole, &mut self.lexed) {
+                Some(end) => break end,
+                None if is_whole || rest.len() > fields::MAX_ROW => {
+                    return Err(pieces.refuse_row(place));
+                }
+                None => pieces.read_on(place)?,
+            };
+        };
+        let (from, line) = (pieces.at, pieces.line);
+        pieces.at += end;
+        pieces.line += self.lexed.lines;
+        let refuse = |problem| Err(place.clone().line(line).refuse(problem));
+        let Ok(text) = std::str::from_utf8(&pieces.buffer[from..from + end]) else {
+            return refuse(text::not_utf8("CSV"));
+        };
+        let (expected, found) = (self.names.len(), self.lexed.fields.len());
         match found == expected {
-            true => Ok(true),
-            false => {
-                Err((place.clone().line(row.line)).refuse(Problem::Ragged { expected, found }))
-            }
+            true => Ok(Some(Row::new(line, text, &self.lexed))),
+            false => refuse(Problem::Ragged { expected, found }),
         }
     }
 }
 
-/// The text of a file.
-fn utf8<'a>(bytes: &'a [u8], place: &Place) -> Result<&'a str, DataError> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
-        place.clone().line(line).refuse(text::not_utf8("CSV"))
-    })
+/// The bytes of a file, a piece at a time.
+struct Pieces<R> {
+    input: R,
+    /// What was read and not yet passed begins at `at`.
+    buffer: Vec<u8>,
+    at: usize,
+    line: u64,
+    is_at_end: bool,
 }
 
-/// What divides the fields of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Separator {
-    Byte(u8),
-    Spaces,
-}
+/// So much is read at once.
+const PIECE: usize = 1 << 18;
 
-impl Separator {
-    /// The one that divides the first two rows into as many fields; a comma where none does.
-    fn of(rows: &Rows<'_>) -> Self {
-        let comma = Self::Byte(b',');
-        let fits = |separator: &Self| {
-            let mut rows = rows.clone();
-            rows.separator = *separator;
-            let widths: Vec<usize> = (rows.sample().iter().take(2))
-                .map(|row| row.fields.len())
-                .collect();
-            widths[..]
-                .iter()
-                .all(|width| *width == widths[0] && *width > 1)
-        };
-        let candidates = [Self::Byte(b';'), Self::Byte(b'\t'), comma, Self::Byte(b'|')];
-        let found = candidates.into_iter().find(fits);
-        let numbers = |row: &Row<'_>| {
-            row.fields
-                .iter()
-                .all(|field| is_value(field, Decimal::Point))
-        };
-        found.unwrap_or_else(|| {
-            let mut rows = rows.clone();
-            rows.separator = Self::Spaces;
-            let sample = rows.sample();
-            // Words between spaces may be one name; numbers are not.
-            let is_of_numbers = sample.len() > 1 && sample[1..].iter().all(numbers);
-            match is_of_numbers && fits(&Self::Spaces) {
-                true => Self::Spaces,
-                false => comma,
+impl<R: Read> Pieces<R> {
+    fn new(input: R) -> Self {
+        Self {
+            input,
+            buffer: Vec::new(),
+            at: 0,
+            line: 1,
+            is_at_end: false,
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.at..]
+    }
+
+    /// Reads another piece behind what is there; false at the end of the file.
+    fn read_on(&mut self, place: &Place) -> Result<bool, DataError> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        // As much again as is there, so that a long row is not begun too often.
+        let piece = PIECE.max(self.buffer.len()) as u64;
+        let read = (&mut self.input).take(piece).read_to_end(&mut self.buffer);
+        let read = read.map_err(|error| place.clone().refuse(Problem::Unreadable(error)))?;
+        self.is_at_end = read == 0;
+        Ok(read > 0)
+    }
+
+    /// Goes on to the next line that is no comment and not empty; the last comment passed.
+    fn skip_to_row(&mut self, place: &Place) -> Result<Option<String>, DataError> {
+        let mut comment = None;
+        loop {
+            let rest = &self.buffer[self.at..];
+            if fields::begins_row(rest) {
+                return Ok(comment);
             }
+            match rest.iter().position(|byte| *byte == b'\n') {
+                None if rest.len() > fields::MAX_ROW => return Err(self.refuse_row(place)),
+                None if !self.is_at_end => {
+                    self.read_on(place)?;
+                    continue;
+                }
+                end => {
+                    let line = &rest[..end.unwrap_or(rest.len())];
+                    let line = String::from_utf8_lossy(line);
+                    if text::clean(&line).starts_with(['#', '%']) {
+                        comment = Some(text::clean(&line).to_owned());
+                    }
+                    self.line += u64::from(end.is_some());
+                    self.at += end.map_or(rest.len(), |end| end + 1);
+                    if self.at == self.buffer.len() && self.is_at_end {
+                        return Ok(comment);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why there is no first row.
+    fn refuse_head(&self, separator: Separator, place: &Place) -> DataError {
+        if self.rest().is_empty() {
+            return place.clone().refuse(Problem::Empty);
+        }
+        let row = fields::lex(
+            self.rest(),
+            separator,
+            self.is_at_end,
+            &mut Lexed::default(),
+        );
+        match row {
+            Some(_) => place.clone().line(self.line).refuse(text::not_utf8("CSV")),
+            None => self.refuse_row(place),
+        }
+    }
+
+    /// The error that a row is longer, or has more fields, than any table's.
+    fn refuse_row(&self, place: &Place) -> DataError {
+        place.clone().line(self.line).refuse(Problem::Syntax {
+            format: "CSV",
+            detail: format!(
+                "the row is longer than {} MiB or has more than {} fields; every time step needs a line of \
+                 its own, and every quote its end",
+                fields::MAX_ROW >> 20,
+                fields::MAX_FIELDS
+            ),
         })
+    }
+}
+
+type Sample = Vec<Vec<String>>;
+
+/// The separator that divides the first two rows into as many fields; a comma where none does.
+fn separator(sampled: impl Fn(Separator) -> Sample) -> Separator {
+    let fits = |separator: &Separator| {
+        let sample = sampled(*separator);
+        let widths = || sample.iter().take(2).map(Vec::len);
+        widths().all(|width| width == sample[0].len() && width > 1) && !sample.is_empty()
+    };
+    let comma = Separator::Byte(b',');
+    let candidates = [
+        Separator::Byte(b';'),
+        Separator::Byte(b'\t'),
+        comma,
+        Separator::Byte(b'|'),
+    ];
+    if let Some(found) = candidates.into_iter().find(fits) {
+        return found;
+    }
+    let is_number = |field: &String| is_value(field, Decimal::Point);
+    let sample = sampled(Separator::Spaces);
+    // Words between spaces may be one name; numbers are not.
+    let is_of_numbers = sample.len() > 1 && sample[1..].iter().flatten().all(is_number);
+    match is_of_numbers && fits(&Separator::Spaces) {
+        true => Separator::Spaces,
+        false => comma,
     }
 }
 
 /// Commas in numbers are decimal ones beside semicolons, and beside tabs where no number has a point and
 /// not all commas could divide thousands.
-fn decimal(separator: Separator, sample: &[Row<'_>]) -> Decimal {
-    let fields = || sample.iter().flat_map(|row| &row.fields);
+fn decimal(separator: Separator, sample: &Sample) -> Decimal {
+    let fields = || sample.iter().flatten();
     let with_comma =
         || fields().filter(|field| is_value(field, Decimal::Comma) && field.contains(','));
     let has_point = fields().any(|field| field.contains('.') && is_value(field, Decimal::Point));
@@ -173,187 +278,40 @@ const USUAL_NAMES: [&str; 6] = ["series_id", "t", "label", "group", "time", "tim
 
 /// Whether the first row has names: words above values, nothing but words, or the numbers from 0 that
 /// pandas gives columns without names.
-fn is_header(sample: &[Row<'_>], decimal: Decimal) -> bool {
-    let first = &sample[0].fields;
-    let is_word = |field: &Cow<'_, str>| !is_value(field, decimal);
+fn is_header(sample: &Sample, decimal: Decimal) -> bool {
+    let first = &sample[0];
+    let is_word = |field: &String| !is_value(field, decimal);
     let counts = || {
         // Above an index there is nothing.
-        let names = &first[usize::from(text::clean(&first[0]).is_empty())..];
-        let from_zero = names
-            .iter()
-            .enumerate()
-            .all(|(at, name)| *name == at.to_string());
-        from_zero && names.len() > 1
+        let names = &first[usize::from(first[0].is_empty())..];
+        let mut from_zero = names.iter().enumerate();
+        names.len() > 1 && from_zero.all(|(at, name)| *name == at.to_string())
     };
+    let is_there = |field: &String| is_value(field, decimal) && !text::is_missing(field);
     let above_value = || {
-        let below = || sample[1..].iter();
-        (0..first.len()).any(|at| {
-            let is_there = |row: &Row<'_>| {
-                (row.fields.get(at)).is_some_and(|f| is_value(f, decimal) && !text::is_missing(f))
-            };
-            is_word(&first[at]) && below().any(is_there)
+        let mut columns = (0..first.len()).filter(|at| is_word(&first[*at]));
+        columns.any(|at| {
+            sample[1..]
+                .iter()
+                .any(|row| row.get(at).is_some_and(is_there))
         })
     };
-    let has_usual_name = || first.iter().any(|field| USUAL_NAMES.contains(&&**field));
-    let no_value = || {
-        first
-            .iter()
-            .all(|f| is_word(f) || text::clean(f).is_empty())
+    let has_usual_name = || {
+        let mut names = first.iter().map(String::as_str);
+        names.any(|name| USUAL_NAMES.contains(&name))
     };
+    let no_value = || first.iter().all(|name| is_word(name) || name.is_empty());
     above_value() || no_value() || counts() || has_usual_name()
 }
 
 /// Names in a comment, such as numpy.savetxt writes, if there is no value among them.
 fn names_in(comment: &str, separator: Separator, decimal: Decimal) -> Vec<String> {
-    let mut rows = Rows::new(comment.trim_start_matches(['#', '%', ' ']));
-    rows.separator = separator;
-    let mut row = Row::default();
-    match rows.next(&mut row) && row.fields.iter().all(|field| !is_value(field, decimal)) {
-        true => row.fields.iter().map(|field| field.to_string()).collect(),
+    let comment = comment.trim_start_matches(['#', '%', ' ']);
+    let mut rows = fields::sample(comment.as_bytes(), separator, true, 1, 1).into_iter();
+    let names = rows.next().unwrap_or_default();
+    match names.iter().all(|name| !is_value(name, decimal)) {
+        true => names,
         false => Vec::new(),
-    }
-}
-
-#[derive(Clone)]
-struct Rows<'a> {
-    text: &'a str,
-    at: usize,
-    line: u64,
-    separator: Separator,
-}
-
-impl<'a> Rows<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            at: 0,
-            line: 1,
-            separator: Separator::Byte(b','),
-        }
-    }
-
-    /// The first rows from here; fewer where they are long.
-    fn sample(&self) -> Vec<Row<'a>> {
-        let mut rows = self.clone();
-        let next = || {
-            let mut row = Row::default();
-            (rows.at < self.at + SAMPLE_BYTES && rows.next(&mut row)).then_some(row)
-        };
-        std::iter::from_fn(next).take(SAMPLE).collect()
-    }
-
-    /// Goes on to the next line that is no comment and not empty; the last comment passed.
-    fn skip_to_row(&mut self) -> Option<&'a str> {
-        let mut comment = None;
-        while self.at < self.text.len() {
-            let rest = &self.text[self.at..];
-            let end = rest.find('\n').unwrap_or(rest.len());
-            let line = text::clean(&rest[..end]);
-            if line.starts_with(['#', '%']) {
-                comment = Some(line);
-            } else if !line.is_empty() {
-                break;
-            }
-            self.at += end;
-            self.end_line();
-        }
-        comment
-    }
-
-    /// Passes the end of a line; `\r` alone ends none.
-    fn end_line(&mut self) {
-        if self.text.as_bytes().get(self.at) == Some(&b'\n') {
-            self.at += 1;
-            self.line += 1;
-        }
-    }
-
-    fn next(&mut self, row: &mut Row<'a>) -> bool {
-        row.fields.clear();
-        self.skip_to_row();
-        if self.at >= self.text.len() {
-            return false;
-        }
-        row.line = self.line;
-        if self.text[self.at..].starts_with('\u{feff}') {
-            self.at += '\u{feff}'.len_utf8();
-        }
-        loop {
-            let field = self.field();
-            row.fields.push(field);
-            let bytes = self.text.as_bytes();
-            match bytes.get(self.at) {
-                Some(b'\n') | None => break,
-                Some(_) => self.at += 1,
-            }
-        }
-        self.end_line();
-        true
-    }
-
-    /// One field, up to the separator or line end behind it.
-    fn field(&mut self) -> Cow<'a, str> {
-        let bytes = self.text.as_bytes();
-        let tab_is_space = self.separator != Separator::Byte(b'\t');
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\r') || (*byte == b'\t' && tab_is_space);
-        while bytes.get(self.at).is_some_and(is_space) {
-            self.at += 1;
-        }
-        if bytes.get(self.at) == Some(&b'"') {
-            return self.quoted();
-        }
-        let from = self.at;
-        while self.at < bytes.len() && !self.is_end(bytes[self.at]) {
-            self.at += 1;
-        }
-        let field = text::clean(&self.text[from..self.at]);
-        if self.separator == Separator::Spaces {
-            // A run of spaces is one separator, and none at the end of a line.
-            while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\r'))
-                && matches!(
-                    bytes.get(self.at + 1),
-                    Some(b' ' | b'\t' | b'\r' | b'\n') | None
-                )
-            {
-                self.at += 1;
-            }
-        }
-        field.into()
-    }
-
-    fn is_end(&self, byte: u8) -> bool {
-        byte == b'\n'
-            || match self.separator {
-                Separator::Byte(separator) => byte == separator,
-                Separator::Spaces => matches!(byte, b' ' | b'\t' | b'\r'),
-            }
-    }
-
-    /// A field between quotes, in which a quote is written twice.
-    fn quoted(&mut self) -> Cow<'a, str> {
-        let bytes = self.text.as_bytes();
-        let mut field = String::new();
-        self.at += 1;
-        let mut from = self.at;
-        while let Some(byte) = bytes.get(self.at) {
-            match byte {
-                b'\n' => self.line += 1,
-                b'"' if bytes.get(self.at + 1) == Some(&b'"') => {
-                    self.at += 1;
-                    field += &self.text[from..self.at];
-                    from = self.at + 1;
-                }
-                b'"' => break,
-                _ => {}
-            }
-            self.at += 1;
-        }
-        field += &self.text[from..self.at];
-        // What follows the closing quote belongs to the field no more than spaces do.
-        while self.at < bytes.len() && !self.is_end(bytes[self.at]) {
-            self.at += 1;
-        }
-        text::clean(&field).to_owned().into()
     }
 }
 
@@ -364,9 +322,9 @@ mod tests {
     fn read(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
         let place = Place::default();
         let mut table = Table::open(text.as_bytes(), &place).unwrap();
-        let (mut rows, mut row) = (Vec::new(), Row::default());
-        while table.next(&mut row, &place).unwrap() {
-            rows.push(row.fields.iter().map(|field| field.to_string()).collect());
+        let mut rows = Vec::new();
+        while let Some(row) = table.next(&place).unwrap() {
+            rows.push(row.fields().map(str::to_owned).collect());
         }
         (table.names, rows)
     }
@@ -415,6 +373,24 @@ mod tests {
         let (names, rows) = read("a,b\n\"1,5\",\" say \"\"hi\"\"\nx\" \n2,\"\"\n");
         assert_eq!(names, ["a", "b"]);
         assert_eq!(rows, [["1,5", "say \"hi\"\nx"], ["2", ""]]);
+        let (_, rows) = read("a,b\n\"1\"5,\"2\" x\n");
+        assert_eq!(rows, [["\"1\"5", "\"2\" x"]]);
+    }
+
+    #[test]
+    fn a_missing_value_is_no_comment() {
+        let (_, rows) = read("a,b\n#N/A,1\n#NB,2\n");
+        assert_eq!(rows, [["#N/A", "1"]]);
+    }
+
+    #[test]
+    fn a_first_row_may_be_longer_than_the_sample() {
+        let name = "x".repeat(SAMPLE_BYTES);
+        let (names, rows) = read(&format!("{name},b\n1,2\n"));
+        assert_eq!(
+            (names[0].len(), &rows[0][..]),
+            (SAMPLE_BYTES, &["1".to_owned(), "2".to_owned()][..])
+        );
     }
 
     #[test]

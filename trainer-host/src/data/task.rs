@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::records::{Labels, Records, Taking, Target};
+use super::runs::Runs;
 use super::text::{self, Decimal};
 
 /// What targets are.
@@ -56,16 +57,17 @@ impl Records {
         }
         for record in &mut self.records {
             let place = &record.place;
-            let value = |label: &usize| match &values[*label] {
+            let value = |label: usize| match &values[label] {
                 Ok(value) => Ok(*value),
                 Err(_) => Err(place.clone().refuse(Problem::NotANumber {
-                    found: self.labels.names[*label].clone(),
+                    found: self.labels.names[label].clone(),
                 })),
             };
             record.target = match &record.target {
-                Target::Label(label) => Target::Values(vec![value(label)?]),
+                Target::Label(label) => Target::Values(vec![value(*label)?]),
                 Target::Labels(labels) => {
-                    let values = labels.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+                    let labels = labels.iter().map(|label| label as usize);
+                    let values = labels.map(value).collect::<Result<Vec<_>, _>>()?;
                     Target::ValuesPerStep(ndarray::Array2::from_shape_fn(
                         (values.len(), 1),
                         |(t, _)| values[t],
@@ -107,11 +109,13 @@ impl Records {
             let refuse = |problem: Problem| file.clone().refuse(problem);
             record.target = match &record.target {
                 Target::Values(values) => Target::Label(label(values).map_err(refuse)?),
-                Target::ValuesPerStep(values) => Target::Labels(
-                    (values.rows().into_iter())
-                        .map(|row| label(&row.to_vec()).map_err(refuse))
-                        .collect::<Result<_, _>>()?,
-                ),
+                Target::ValuesPerStep(values) => {
+                    let mut labels = Runs::constant();
+                    for row in values.rows() {
+                        labels.push(label(&row.to_vec()).map_err(refuse)? as u64);
+                    }
+                    Target::Labels(labels)
+                }
                 Target::Label(_) | Target::Labels(_) => continue,
             };
         }
@@ -119,24 +123,28 @@ impl Records {
         Ok(())
     }
 
-    /// All rows of values.
-    fn value_rows(&self) -> impl Iterator<Item = Vec<f32>> + '_ {
-        self.records.iter().flat_map(|record| match &record.target {
-            Target::Values(values) => vec![values.clone()],
+    /// Whether all rows of values are such, up to the first that is not.
+    fn all_rows(&self, mut are_such: impl FnMut(&[f32]) -> bool) -> bool {
+        self.records.iter().all(|record| match &record.target {
+            Target::Values(values) => are_such(values),
             Target::ValuesPerStep(values) => {
-                values.rows().into_iter().map(|row| row.to_vec()).collect()
+                let mut rows = values.rows().into_iter();
+                rows.all(|row| match row.as_slice() {
+                    Some(row) => are_such(row),
+                    None => are_such(&row.to_vec()),
+                })
             }
-            Target::Label(_) | Target::Labels(_) => Vec::new(),
+            Target::Label(_) | Target::Labels(_) => true,
         })
     }
 
     /// Whether every row has one 1 and zeros beside it.
     fn is_one_hot(&self) -> bool {
-        let is_hot = |row: Vec<f32>| {
+        let is_hot = |row: &[f32]| {
             let ones = row.iter().filter(|value| **value == 1.0).count();
             ones == 1 && row.iter().all(|value| *value == 0.0 || *value == 1.0)
         };
-        self.outputs.len() > 1 && self.value_rows().all(is_hot)
+        self.outputs.len() > 1 && self.all_rows(is_hot)
     }
 
     /// Refuses values that look like classes: one-hot rows, and few whole numbers.
@@ -147,15 +155,15 @@ impl Records {
             }));
         }
         let (mut kinds, mut count) = (HashSet::new(), 0);
-        for row in self.value_rows() {
-            let [value] = row[..] else { return Ok(()) };
-            if value.fract() != 0.0 || kinds.len() > FEW {
-                return Ok(());
+        let are_few = self.all_rows(|row| match row {
+            [value] if value.fract() == 0.0 && kinds.len() <= FEW => {
+                kinds.insert(value.to_bits());
+                count += 1;
+                true
             }
-            kinds.insert(value.to_bits());
-            count += 1;
-        }
-        match kinds.len() > 1 && kinds.len() <= FEW && 2 * kinds.len() <= count {
+            _ => false,
+        });
+        match are_few && kinds.len() > 1 && kinds.len() <= FEW && 2 * kinds.len() <= count {
             true => Err(file
                 .clone()
                 .refuse(Problem::WholeValues { kinds: kinds.len() })),

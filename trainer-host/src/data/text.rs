@@ -39,6 +39,10 @@ pub(super) fn not_utf8(format: &'static str) -> Problem {
 /// A field without the spaces around it. A byte order mark belongs to no field, wherever it stands: files
 /// that were joined have one in their middle.
 pub(super) fn clean(field: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_plain(field.as_bytes().first()) && is_plain(field.as_bytes().last()) {
+        return field;
+    }
     let field = field.trim();
     match field.starts_with('\u{feff}') {
         true => field.trim_start_matches('\u{feff}').trim(),
@@ -46,10 +50,30 @@ pub(super) fn clean(field: &str) -> &str {
     }
 }
 
-/// The one list of ways to write that there is no value, for labels, series, groups, targets and inputs.
+/// The one list of ways to write that there is no value, for labels, series, groups, targets and inputs: the
+/// words of pandas, and what C prints for NaN.
 pub(super) fn is_missing(field: &str) -> bool {
     let words = [
-        "?", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat",
+        "?",
+        "nan",
+        "-nan",
+        "+nan",
+        "nan(ind)",
+        "-nan(ind)",
+        "1.#qnan",
+        "-1.#qnan",
+        "1.#ind",
+        "-1.#ind",
+        "na",
+        "#na",
+        "n/a",
+        "#n/a",
+        "#n/a n/a",
+        "<na>",
+        "null",
+        "none",
+        "nil",
+        "nat",
     ];
     field.is_empty() || words.iter().any(|word| field.eq_ignore_ascii_case(word))
 }
@@ -93,6 +117,13 @@ pub(super) enum Decimal {
 /// A missing one is [`Problem::MissingValue`] or [`Problem::NotFinite`]: [`Problem::is_gap`] tells.
 pub(super) fn number(field: &str, decimal: Decimal) -> Result<f64, Problem> {
     let field = clean(field);
+    let point = match decimal {
+        Decimal::Point => b'.',
+        Decimal::Comma => b',',
+    };
+    if let Some(value) = short(field.as_bytes(), point) {
+        return Ok(rounded_once(value, field));
+    }
     let value = match decimal {
         Decimal::Point => field.parse::<f64>().ok(),
         Decimal::Comma if field.contains('.') => None,
@@ -106,6 +137,40 @@ pub(super) fn number(field: &str, decimal: Decimal) -> Result<f64, Problem> {
         None if time_stamp::is_date(field) => Err(Problem::TimeStamp { found: found() }),
         None => Err(Problem::NotANumber { found: found() }),
     }
+}
+
+/// The value of up to 16 digits with a point among them, as `str::parse` gives it: digits below 2⁵³ and powers of ten up to
+/// 10²² are exact in f64, so their quotient is rounded once.
+fn short(field: &[u8], point: u8) -> Option<f64> {
+    const MOST: usize = 17;
+    const POWERS: [f64; MOST] = [
+        1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    ];
+    let (is_negative, digits) = match field {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > MOST {
+        return None;
+    }
+    let (mut whole, mut count, mut point_after) = (0u64, 0, None);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            whole = 10 * whole + u64::from(digit);
+            count += 1;
+        } else if *byte == point && point_after.is_none() {
+            point_after = Some(count);
+        } else {
+            return None;
+        }
+    }
+    let places = point_after.map_or(0, |before| count - before);
+    if count == 0 || whole > 1 << 53 {
+        return None;
+    }
+    let value = whole as f64 / POWERS.get(places)?;
+    Some(if is_negative { -value } else { value })
 }
 
 /// Moves `value` by a step of f64 where f32 would be rounded to twice: text that lies beside the middle of two
@@ -186,6 +251,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_numbers_are_those_that_the_library_reads(field in "-?[0-9]{0,12}\\.?[0-9]{0,9}", other in "[-+.,e0-9]{0,6}") {
+            for field in [field, other] {
+                if let Some(value) = short(field.as_bytes(), b'.') {
+                    prop_assert_eq!(Ok(value.to_bits()), field.parse::<f64>().map(f64::to_bits), "{}", field);
+                    let comma = field.replace('.', ",");
+                    prop_assert_eq!(short(comma.as_bytes(), b','), Some(value));
+                }
+            }
+        }
+
         #[test]
         fn any_number_is_rounded_as_its_text_is(bits in any::<u32>(), beside in -3i32..4, digits in 9..25usize) {
             let near = f32::from_bits(bits);

@@ -10,6 +10,16 @@
 //! taken off; a time without one is compared as it stands, within one series only. Dates that may mean
 //! two days (`01/07/2016`) are not read.
 
+/// A day and a week, in seconds, milliseconds and microseconds.
+const DAYS: [i64; 6] = [
+    86_400,
+    604_800,
+    86_400_000,
+    604_800_000,
+    86_400_000_000,
+    604_800_000_000,
+];
+
 /// A moment: whole units, and a fraction in 0..1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub(super) struct Time {
@@ -50,13 +60,14 @@ impl Time {
         if !(step > 0.0 && self.whole >= 0) {
             return None;
         }
-        [8, 16, 24, 32]
+        let sizes = [8, 10, 12, 16, 24, 32]
+            .map(|bits| 1 << bits)
             .into_iter()
-            .map(|bits| 1i64 << bits)
-            .find(|size| {
-                let over = self.later(*size).since(before);
-                before.whole < *size && over > 0.0 && (0.5 * step..=2.0 * step).contains(&over)
-            })
+            .chain(DAYS);
+        sizes.into_iter().find(|size: &i64| {
+            let over = self.later(*size).since(before);
+            before.whole < *size && over > 0.0 && (0.5 * step..=2.0 * step).contains(&over)
+        })
     }
 }
 
@@ -71,7 +82,7 @@ fn number(field: &str) -> Option<Time> {
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if is_plain(whole) && is_plain(fraction) {
         let whole: i64 = whole.parse().ok()?;
-        let fraction: f64 = format!("0.{fraction}").parse().ok()?;
+        let fraction = fraction_of(fraction)?;
         return Some(match field.starts_with('-') {
             false => Time { whole, fraction },
             true if fraction == 0.0 => Time {
@@ -89,6 +100,15 @@ fn number(field: &str) -> Option<Time> {
         whole: value.floor() as i64,
         fraction: value - value.floor(),
     })
+}
+
+/// The value of the digits behind a point.
+fn fraction_of(digits: &str) -> Option<f64> {
+    // Whole numbers and powers of ten of so many digits are exact in f64, and their quotient is rounded once.
+    if digits.len() <= 15 {
+        return Some(digits.parse::<u64>().ok()? as f64 / 10f64.powi(digits.len() as i32));
+    }
+    format!("0.{digits}").parse().ok()
 }
 
 /// Seconds since 1970-01-01 of a date and time, or since midnight of a time of day.
@@ -246,6 +266,9 @@ mod tests {
         assert_eq!(time(0).wrapped_from(time(65_534), 2.0), Some(1 << 16));
         assert_eq!(time(4).wrapped_from(time(250), 10.0), Some(1 << 8));
         assert_eq!(time(0).wrapped_from(time(19), 1.0), None);
+        let clock = |text| Time::parse(text).unwrap();
+        let midnight = clock("00:00:00.5").wrapped_from(clock("23:59:59.5"), 1.0);
+        assert_eq!(midnight, Some(86_400));
     }
 
     #[test]

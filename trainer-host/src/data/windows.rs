@@ -48,6 +48,23 @@ impl Window {
         Ok(())
     }
 
+    /// A note on the classes that the recordings have and no window.
+    fn lost_classes(&self, data: &Dataset, cut: &Dataset) -> Option<String> {
+        let (before, after) = data.class_counts().zip(cut.class_counts())?;
+        let is_lost = |class: &usize| before[*class] > 0 && after[*class] == 0;
+        let lost: Vec<&str> = (0..before.len())
+            .filter(is_lost)
+            .map(|class| data.outputs[class].as_str())
+            .collect();
+        (!lost.is_empty()).then(|| {
+            format!(
+                "no window of {} rows has the class {} (--window)",
+                self.length,
+                lost.join(", ")
+            )
+        })
+    }
+
     /// Cuts the sequences of one part.
     pub(super) fn cut(&self, data: &Dataset, place: &Place) -> Result<Dataset, DataError> {
         let step = self.step.unwrap_or(self.length);
@@ -86,6 +103,7 @@ impl Window {
             }
         }
         cut.notes.extend(left_out([over_gaps, over_labels, short]));
+        cut.notes.extend(self.lost_classes(data, &cut));
         match cut.is_empty() {
             true => Err(place.clone().refuse(Problem::NoWindow {
                 length: self.length,

@@ -83,6 +83,8 @@ pub struct Diagnosis {
     pub fit: Fit,
     /// The worst first.
     pub findings: Vec<Finding>,
+    /// What of the data was read otherwise than it stands.
+    pub notes: Vec<String>,
 }
 
 /// Diagnoses the run in `folder`, finished or stopped; `data` is where its data lies now, if not where the run
@@ -105,6 +107,7 @@ pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, Diagnose
         best_epoch: examined.best_epoch,
         fit: examined.fit,
         findings,
+        notes: examined.data.notes(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place};
+use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place, Unsplit};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
@@ -32,10 +32,27 @@ impl RunConfig {
     /// # Errors
     /// When the data cannot be read or split.
     pub fn open_data(&self) -> Result<Parts, RunError> {
+        self.divide(self.read_data()?)
+    }
+
+    /// Reads the data, and leaves it to be divided.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_data(&self) -> Result<Unsplit, RunError> {
+        let share = self.train.split().share;
+        Ok(Unsplit::read(&self.source, &self.data, share)?)
+    }
+
+    /// Splits the validation part off from data that was read as this configuration says.
+    ///
+    /// # Errors
+    /// When it cannot be split.
+    pub fn divide(&self, data: Unsplit) -> Result<Parts, RunError> {
         let SplitRule { share, fold, seed } = self.train.split();
         Ok(match fold {
-            Some(fold) => data::open_validation_fold(&self.source, &self.data, fold, seed)?,
-            None => data::open_split(&self.source, &self.data, share, seed)?,
+            Some(fold) => data.validation_fold(fold, seed)?,
+            None => data.split(share, seed)?,
         })
     }
 

@@ -46,8 +46,22 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Those of `data`, from which no validation part has been split off.
-    pub fn of(data: &Dataset) -> Self {
+    /// Those of `sets`, the training part with the validation part in it or beside it.
+    pub fn of<'a>(sets: impl IntoIterator<Item = &'a Dataset>) -> Self {
+        let all: Vec<Self> = sets.into_iter().map(Self::of_one).collect();
+        let sum = |count: fn(&Self) -> usize| all.iter().map(count).sum();
+        let max = |count: fn(&Self) -> usize| all.iter().map(count).max().unwrap_or_default();
+        Self {
+            sequences: sum(|one| one.sequences),
+            median_steps: all.first().map_or(0, |one| one.median_steps),
+            most_steps: max(|one| one.most_steps),
+            all_steps: sum(|one| one.all_steps),
+            one_class: all.iter().all(|one| one.one_class),
+            must_split: all.iter().any(|one| one.must_split),
+        }
+    }
+
+    fn of_one(data: &Dataset) -> Self {
         let summary = data.summary();
         Self {
             sequences: summary.sequences,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::trial::{TrialError, decisions};
 use super::trial_config::{TrialConfig, footprint};
 use crate::cost::{Footprint, Limits};
-use crate::data::{Dataset, Fold, Normalisation, Parts, SplitError};
+use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
 use crate::integers::assemble::{GOLDEN_STEPS, raw_formats};
 use crate::run::RunConfig;
 use crate::search::SearchConfig;
@@ -25,6 +25,8 @@ const TEACHER: &str = "train.distillation.teacher";
 #[derive(Debug)]
 pub struct TrialData {
     base: RunConfig,
+    /// As it was read, its test part included.
+    read: Unsplit,
     parts: Arc<Parts>,
     /// By fold and seed of the folds.
     folds: Mutex<BTreeMap<(Fold, u64), Arc<Parts>>>,
@@ -60,16 +62,34 @@ impl TrialData {
         if base.train.init.is_some() {
             return Err(TrialError::Initial);
         }
-        let parts = without_test(base)?;
+        let read = base.read_data()?;
+        let parts = without_test(base.divide(read.clone())?);
         let means = Normalisation::of_inputs(&parts.train).real_means();
         raw_formats(&parts.train, &means).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
+            read,
             shape: Shape::of(&parts.train),
             parts: Arc::new(parts),
             folds: Mutex::default(),
             shapes: Mutex::default(),
         })
+    }
+
+    /// The data for `config`, which may divide it or read it in another way, with its test part.
+    ///
+    /// # Errors
+    /// When it cannot be read so.
+    pub fn with_test(&self, config: &RunConfig) -> Result<Parts, TrialError> {
+        Ok(match self.base.data == config.data {
+            true => config.divide(self.read.clone())?,
+            false => config.open_data()?,
+        })
+    }
+
+    /// All parts, for their notes.
+    pub fn all(&self) -> &Parts {
+        &self.parts
     }
 
     /// The training part.
@@ -102,13 +122,13 @@ impl TrialData {
         }
         let split = config.train.split();
         let (Some(fold), true) = (split.fold, self.base.data == config.data) else {
-            return Ok(Arc::new(without_test(config)?));
+            return Ok(Arc::new(without_test(self.with_test(config)?)));
         };
         let mut folds = lock(&self.folds);
         if let Some(parts) = folds.get(&(fold, split.seed)) {
             return Ok(parts.clone());
         }
-        let parts = Arc::new(without_test(config)?);
+        let parts = Arc::new(without_test(self.with_test(config)?));
         folds.insert((fold, split.seed), parts.clone());
         Ok(parts)
     }
@@ -117,7 +137,7 @@ impl TrialData {
     ///
     /// # Errors
     /// For one when there is no validation part. For several when the data is a forecast's or has too few
-    /// groups or sequences, when trials learn from a run, which has seen all folds, and when the configuration
+    /// groups or sequences, when a fold would leave a class without a sequence to train on, when trials learn from a run, which has seen all folds, and when the configuration
     /// names one fold.
     pub fn check_folds(&self, count: usize, search: &SearchConfig) -> Result<(), TrialError> {
         if count < 2 {
@@ -126,9 +146,6 @@ impl TrialData {
             }
             let folds = self.most_folds(search);
             return Err(TrialError::NoValidation { folds });
-        }
-        if self.base.data.forecast.is_some() {
-            return Err(SplitError::Forecast.into());
         }
         let of_all = self.base.train.other_runs().map(|(key, _)| key).next();
         let is_tried = search.space.parameters.contains_key(TEACHER)
@@ -140,24 +157,12 @@ impl TrialData {
         if let Some(fold) = self.base.train.validation_fold {
             return Err(TrialError::OneFold { fold });
         }
-        let all = || {
-            [Some(&self.parts.train), self.parts.validation.as_ref()]
-                .into_iter()
-                .flatten()
-        };
-        let (have, of) = match groups(all()) {
-            0 => (all().map(Dataset::len).sum(), "sequences"),
-            groups => (groups, "groups"),
-        };
-        if have < count {
-            return Err(SplitError::FewerThanFolds { have, of, count }.into());
-        }
-        Ok(())
+        let seed = self.base.train.split().seed;
+        Ok(self.read.check_folds(count, seed)?)
     }
 
-    /// How many folds suit the data and trials of `search`: one where the validation part tells enough, there
-    /// cannot be more, or a fold would hold a class that the others lack. Without a validation part, as many as
-    /// there can be.
+    /// How many folds suit the data and trials of `search`: one where the validation part tells enough, or there
+    /// cannot be more.
     pub fn suited_folds(&self, search: &SearchConfig) -> usize {
         let tells_enough = |validation: &Dataset| {
             let groups = groups([validation]);
@@ -167,13 +172,7 @@ impl TrialData {
         if validation.is_some_and(tells_enough) {
             return 1;
         }
-        let all_known = |count: &usize| matches!(self.unknown_class(*count), Ok(None));
-        let several = self.most_folds(search);
-        let several = several.filter(|count| all_known(count) || validation.is_none());
-        if several.is_none() {
-            lock(&self.folds).clear();
-        }
-        several.unwrap_or(1)
+        self.most_folds(search).unwrap_or(1)
     }
 
     /// The largest possible number of folds, up to the default.
@@ -183,27 +182,6 @@ impl TrialData {
             .find(|count| self.check_folds(*count, search).is_ok())
     }
 
-    /// The first of `count` folds that holds a class which its training part lacks, and that class.
-    ///
-    /// # Errors
-    /// When the data cannot be read again.
-    pub fn unknown_class(&self, count: usize) -> Result<Option<(Fold, String)>, TrialError> {
-        if !self.train().targets.task().is_class() {
-            return Ok(None);
-        }
-        for fold in Fold::all(count) {
-            let parts = self.parts(&in_fold(&self.base, fold))?;
-            let counts = |part: &Dataset| part.class_counts().unwrap_or_default();
-            let trained = counts(&parts.train);
-            let judged = parts.validation.as_ref().map_or(Vec::new(), counts);
-            let unknown = (trained.iter().zip(&judged)).position(|(t, j)| *t == 0 && *j > 0);
-            if let Some(class) = unknown {
-                return Ok(Some((fold, parts.train.outputs[class].clone())));
-            }
-        }
-        Ok(None)
-    }
-
     /// The shape of the data for `config`; `None` where it cannot be read so.
     fn shape(&self, config: &RunConfig) -> Option<Shape> {
         if self.is_base(config) {
@@ -211,11 +189,7 @@ impl TrialData {
         }
         let key = format!("{:?}", config.data);
         let mut shapes = lock(&self.shapes);
-        let read = || {
-            without_test(config)
-                .ok()
-                .map(|parts| Shape::of(&parts.train))
-        };
+        let read = || (self.with_test(config).ok()).map(|parts| Shape::of(&parts.train));
         shapes.entry(key).or_insert_with(read).clone()
     }
 
@@ -252,10 +226,11 @@ pub(super) fn in_fold(config: &RunConfig, fold: Fold) -> RunConfig {
     config
 }
 
-fn without_test(config: &RunConfig) -> Result<Parts, TrialError> {
-    let mut parts = config.open_data()?;
-    parts.test = None;
-    Ok(parts)
+fn without_test(parts: Parts) -> Parts {
+    Parts {
+        test: None,
+        ..parts
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -121,3 +121,46 @@ fn a_run_whose_network_was_imported_is_not_gone_on_with() {
     );
     bench.succeed(&words("quantise run"));
 }
+
+/// A column that counts rows is left out; whichever command reads the data says so, and once.
+#[test]
+fn what_was_left_out_is_told_by_every_command_that_reads_data() {
+    let bench = Bench::new();
+    let rows = (0..24).flat_map(|s| (0..5).map(move |t| (s, t)));
+    let rows: String = rows
+        .map(|(s, t)| format!("s{s},{t},{},{},{}\n", 5 * s + t, s * t % 7, s % 2))
+        .collect();
+    bench.file("a.csv", format!("series_id,t,index,x,label\n{rows}"));
+    let train = ["train", "a.csv", "--epochs", "1", "--hidden", "4"];
+    for command in [
+        &[&train[..], &["--out", "run"]].concat()[..],
+        &[&train[..], &["--folds", "2"]].concat(),
+        &["find-rate", "a.csv", "--hidden", "4", "--updates", "20"],
+        &["quantise", "run"],
+        &["eval", "run", "--part", "train"],
+        &["diagnose", "run"],
+        &[
+            "tune",
+            "a.csv",
+            "--trials",
+            "1",
+            "--finalists",
+            "1",
+            "--repeats",
+            "1",
+            "--epochs",
+            "1",
+            "--storage",
+            "a.db",
+        ],
+    ] {
+        let output = bench.run(command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {said}");
+        assert_eq!(
+            said.matches("note: index counts rows").count(),
+            1,
+            "{command:?}: {said}"
+        );
+    }
+}

@@ -266,7 +266,7 @@ fn windows_over_gaps_in_time_are_left_out() {
         .collect();
     assert_eq!(targets.concat(), expected);
     assert!(
-        train.notes[0].starts_with("1 gaps in time"),
+        train.notes[0].starts_with("1 gap in time"),
         "{:?}",
         train.notes
     );

@@ -277,6 +277,148 @@ fn missing_values_at_the_end_are_padding_in_every_layout() {
 }
 
 #[test]
+fn targets_of_padding_are_none() {
+    let mut x = Array3::from_elem((2, 3, 1), 1.5);
+    x[[1, 2, 0]] = f64::NAN;
+    let mut values = x.clone();
+    values[[0, 1, 0]] = 2.25;
+    let labels = ndarray::array![[0i64, 1, 0], [1, 0, -1]];
+    let read = |bytes| {
+        open_bytes("a.npz", bytes, &Options::default())
+            .unwrap()
+            .train
+    };
+    let classes = read(npz(&x, &labels.into_dyn()));
+    assert_eq!(classes.outputs, ["0", "1"]);
+    assert_eq!(
+        classes.targets,
+        Targets::ClassPerStep(vec![vec![0, 1, 0], vec![1, 0]])
+    );
+    let Targets::ValuePerStep(steps) = read(npz(&x, &values.into_dyn())).targets else {
+        panic!("there is a value for each step");
+    };
+    assert_eq!(steps[1], ndarray::array![[1.5], [1.5]]);
+    // Rows of separators alone, as spreadsheets leave them.
+    let csv = "series_id,t,x,label\na,0,1,up\nb,0,2,down\n,,,\n,,,\n";
+    let read = |text: &str| open_bytes("a.csv", text, &Options::default());
+    assert_eq!(read(csv).unwrap().train.len(), 2);
+    refused(read(&format!("{csv}c,0,1,up\n")), &["a.csv:4", "missing"]);
+}
+
+#[test]
+fn one_column_of_values_a_step_is_a_value_for_each_step() {
+    let x = Array3::from_shape_fn((3, 4, 2), |(i, t, j)| (i + t + j) as f64);
+    let y = Array2::from_shape_fn((3, 4), |(i, t)| i as f64 + 0.1 * t as f64);
+    let read = open_bytes("a.npz", npz(&x, &y.clone().into_dyn()), &Options::default());
+    let read = read.unwrap().train;
+    assert_eq!(read.outputs, ["y"]);
+    assert!(
+        read.notes[0].contains("a value for each step"),
+        "{:?}",
+        read.notes
+    );
+    let Targets::ValuePerStep(steps) = read.targets else {
+        panic!("there is a value for each step");
+    };
+    assert_eq!(steps[2][[3, 0]], y[[2, 3]] as f32);
+}
+
+#[test]
+fn a_column_that_counts_rows_is_no_channel_wherever_it_begins() {
+    let rows = |from: fn(usize) -> usize| {
+        table("series_id,t,index,x,label", |s, t| {
+            format!("s{s},{t},{},{},{}", from(s) + t, s * t % 7, s % 2)
+        })
+    };
+    for from in [(|s| 5 * s) as fn(usize) -> usize, |_| 0, |s| 900 + 17 * s] {
+        let read = open_bytes("a.csv", rows(from), &Options::default())
+            .unwrap()
+            .train;
+        assert_eq!(read.channels, ["x"]);
+        assert!(
+            read.notes[0].contains("index counts rows"),
+            "{:?}",
+            read.notes
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_belongs_to_no_field_of_any_layout() {
+    let mark = "\u{feff}";
+    let csv = "series_id,t,x,label\na,0,1,up\nb,0,2,down\n";
+    let ts = "@classLabel true up down\n@data\n1:up\n2:down\n";
+    for (name, text) in [
+        ("a.csv", csv.to_owned()),
+        ("a.csv", format!("# logger\n{csv}")),
+        ("a.csv", csv.replace("series_id", "\"series_id\"")),
+        ("a.ts", ts.to_owned()),
+        ("a.tsv", "up\t1\ndown\t2\n".to_owned()),
+        ("a_TRAIN.txt", "1 1 1\n2 2 2\n".to_owned()),
+    ] {
+        let read = |text: &str| open_bytes(name, text, &Options::default()).unwrap().train;
+        assert_eq!(read(&format!("{mark}{text}")), read(&text), "{name}");
+    }
+    let folder = Files::new();
+    for name in ["up.1.csv", "up.2.csv", "down.1.csv"] {
+        folder.write(name, format!("{mark}t,x\n0,1\n1,2\n"));
+    }
+    let read = open(folder.0.path().to_str().unwrap(), &Options::default());
+    assert_eq!(read.unwrap().train.channels, ["x"]);
+    let matrices = Files::new();
+    matrices.write("y.txt", format!("{mark}1\n2\n"));
+    matrices.write("x.txt", format!("{mark}1 2\n3 4\n"));
+    let read = open(matrices.0.path().to_str().unwrap(), &Options::default()).unwrap();
+    assert_eq!(read.train.outputs, ["1", "2"]);
+    refused(
+        open_bytes("a.csv", b"\xff\xfet\0,\0x\0\n\0", &Options::default()),
+        &["UTF-8"],
+    );
+}
+
+#[test]
+fn gaps_in_time_are_told_where_no_windows_are_cut() {
+    let read = open_bytes("a.csv", recording(22..24), &Options::default())
+        .unwrap()
+        .train;
+    assert!(
+        read.notes
+            .iter()
+            .any(|note| note.starts_with("1 gap in time")),
+        "{:?}",
+        read.notes
+    );
+    let uneven: String = (0..60)
+        .map(|t| format!("{},{},{}\n", t * t, t % 7, t / 10 % 2))
+        .collect();
+    let read = open_bytes(
+        "a.csv",
+        format!("timestamp,x,label\n{uneven}"),
+        &Options::default(),
+    );
+    let notes = read.unwrap().train.notes;
+    assert!(
+        notes.iter().all(|note| !note.contains("gap in time")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn numbers_between_spaces_without_a_header_are_one_recording() {
+    let rows: String = (0..40)
+        .map(|t| format!("{} {} -5 {}\n", 15 * t, t * t % 11, 1 + t / 10 % 2))
+        .collect();
+    let mut options = Options::default();
+    (options.columns.time, options.columns.label) = ("1".into(), "4".into());
+    let read = open_bytes("S01R01.txt", rows, &options).unwrap().train;
+    assert_eq!(read.channels, ["2", "3"]);
+    assert_eq!(
+        (read.len(), &read.outputs[..]),
+        (1, &["1".to_owned(), "2".to_owned()][..])
+    );
+}
+
+#[test]
 fn a_folder_of_recordings_has_its_classes_by_subfolder_or_by_name() {
     let rows = "timestamp,x,y\n0,1,5\n16,2,6\n32,3,7\n";
     let layouts: [&[&str]; 5] = [
@@ -430,7 +572,7 @@ fn windows_span_no_change_of_label_and_no_gap() {
         gappy
             .notes
             .iter()
-            .any(|note| note.contains("1 gaps in time")),
+            .any(|note| note.contains("1 gap in time")),
         "{:?}",
         gappy.notes
     );
@@ -441,6 +583,26 @@ fn windows_span_no_change_of_label_and_no_gap() {
             .any(|note| note.contains("label changes")),
         "{:?}",
         gappy.notes
+    );
+}
+
+#[test]
+fn a_class_without_a_window_is_told() {
+    // Labels of ten rows each, and one of three.
+    let text = recording(0..0)
+        .replace(",1\n", ",walk\n")
+        .replace(",0\n", ",rest\n");
+    let text = text.replacen(",rest\n", ",fall\n", 3);
+    let options = Options {
+        window: Some(Window::new(5)),
+        ..Options::default()
+    };
+    let notes = open_bytes("a.csv", text, &options).unwrap().train.notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("no window of 5 rows has the class fall")),
+        "{notes:?}"
     );
 }
 

@@ -3,6 +3,7 @@
 mod forecast;
 mod formats;
 mod layouts;
+mod originals;
 mod published;
 mod refusals;
 mod unlabelled;

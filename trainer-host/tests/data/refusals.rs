@@ -259,7 +259,15 @@ fn refuses_missing_column() {
 
 #[test]
 fn refuses_other_separators() {
-    refuses("a.tsv", TSV.replace('\t', " "), &["a.tsv:1", "tabs"]);
+    refuses("a.tsv", TSV.replace('\t', "|"), &["a.tsv:1", "tabs"]);
+    for sign in [" ", ",", "  "] {
+        let read = |text: &str| {
+            open_bytes("a.tsv", text, &Options::default())
+                .unwrap()
+                .train
+        };
+        assert_eq!(read(&TSV.replace('\t', sign)), read(TSV), "{sign:?}");
+    }
 }
 
 #[test]
@@ -317,6 +325,13 @@ fn test_columns_are_matched_by_name() {
     let test = parts.test.unwrap();
     assert_eq!(test.channels, ["x0", "x1"]);
     assert_eq!(test.sequences[0], ndarray::array![[2.0, 1.0]]);
+    let without = train.replace("x1", "z");
+    refuses_test(
+        ".csv",
+        train,
+        &without,
+        &["test.csv", "no channel \"x1\"", "x0, z"],
+    );
 }
 
 #[test]
@@ -707,7 +722,7 @@ fn refuses_npz_headers_of_nonsense_or_of_more_than_there_is() {
     refuses(
         "a.npz",
         bytes,
-        &["a.npz, X_train", "reached EOF", "damaged"],
+        &["a.npz, X_train", "ends before its last element", "damaged"],
     );
 }
 

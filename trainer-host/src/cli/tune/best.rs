@@ -122,12 +122,14 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
-    if data.is_none() {
-        data_of(&study)?;
-    }
-    drop(data);
+    let data = match data {
+        Some(data) => data,
+        None => data_of(&study)?,
+    };
     trial_config.run = trial_config.run.with_known_split()?;
-    let retrained = retrain(&trial_config, trial, &limits, args)?;
+    let parts = data.with_test(&trial_config.run)?;
+    drop(data);
+    let retrained = retrain(&trial_config, (trial, parts), &limits, args)?;
     for warning in warnings(&retrained) {
         eprintln!("{warning}");
     }
@@ -137,11 +139,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 /// Trains the trial's settings with each seed, keeps the best run in the folder and exports its integers.
 fn retrain(
     trial_config: &TrialConfig,
-    trial: &StoredTrial,
+    (trial, parts): (&StoredTrial, Parts),
     limits: &Limits,
     args: Args,
 ) -> anyhow::Result<Retrained> {
-    let parts = trial_config.run.open_data()?;
     let (kept, seeds) = trained_with_each(trial_config, &parts, &args)?;
     let lock = FolderLock::take(&args.out)?;
     keep(&kept.run.folder, &lock)?;

@@ -12,6 +12,7 @@ use super::limits::LimitArgs;
 use super::place::PlaceArgs;
 use super::show::Overview;
 use super::watch::Watch;
+use crate::cli::data_args::print_notes;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt};
@@ -242,6 +243,7 @@ fn go_on(args: &StudyFlags, settings: &ConfigFile) -> anyhow::Result<(Study, Tri
         study.definition.config.source.clone_from(source);
     }
     let data = data_of(&study)?;
+    print_notes(&data.all().notes());
     Ok((study, data))
 }
 
@@ -275,6 +277,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     search.chip.validate().map_err(|problem| anyhow!(problem))?;
     let config = with_data(settings)?.with_known_split()?;
     let data = TrialData::open(&config)?;
+    print_notes(&data.all().notes());
     let mut definition = Definition {
         data_crc: data.checksum(),
         config,
@@ -305,11 +308,6 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     let search = &definition.search;
     let folds = search.folds.unwrap_or_else(|| data.suited_folds(search));
     data.check_folds(folds, search)?;
-    if let Some((fold, class)) = data.unknown_class(folds)? {
-        eprintln!(
-            "fold {fold} holds every sequence of class {class}: the network that it judges cannot know this class, so every trial is wrong there"
-        );
-    }
     let database = args.place.storage().open()?;
     let study = Study::begin(database, &args.place.study, definition, folds)?;
     Ok((study, data))

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
 
 use super::limits::LimitArgs;
+use crate::cli::data_args::print_notes;
 use crate::cli::progress::Progress;
 use crate::cli::settings::{Settings, with_data};
 use crate::cli::{Printer, interrupt};
@@ -77,6 +78,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let base = with_data(settings)?;
     let trial_config = TrialConfig::new(&base, &point)?;
     let data = TrialData::open(&trial_config.run)?;
+    print_notes(&data.all().notes());
     let limits = args.limits.limits();
     limits.validate().map_err(|problem| anyhow!(problem))?;
     let footprint = data.footprint(&trial_config, &limits)?;

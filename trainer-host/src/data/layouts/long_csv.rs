@@ -13,23 +13,23 @@ use ndarray::{Array2, Axis};
 
 use super::super::columns::{Layout, Wanted};
 use super::super::error::{DataError, Place, Problem};
+use super::super::fields::Row;
 use super::super::offsets::Narrow;
 use super::super::records::{Gap, Labels, Record, Records, Target, note_gap};
-use super::super::table::{Row, Table};
+use super::super::runs::Runs;
+use super::super::table::Table;
 use super::super::text;
 use super::super::time_stamp::Time;
 use super::Reading;
 
 /// Reads all of a file.
 pub(super) fn read(
-    mut input: impl Read,
+    input: impl Read,
     place: &Place,
     reading: &Reading<'_>,
 ) -> Result<Records, DataError> {
-    let mut text = Vec::new();
-    (input.read_to_end(&mut text)).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
     let mut tables = Tables::new(*reading);
-    tables.add(&text, place, &Named::default())?;
+    tables.add(input, place, &Named::default())?;
     Ok(tables.finish())
 }
 
@@ -78,11 +78,11 @@ impl<'a> Tables<'a> {
     /// Adds the series of one table.
     pub(super) fn add(
         &mut self,
-        text: &[u8],
+        input: impl Read,
         place: &Place,
         named: &Named,
     ) -> Result<(), DataError> {
-        let mut table = Table::open(text, place)?;
+        let mut table = Table::open(input, place)?;
         let first = self.channels.clone();
         let wanted = Wanted {
             like: first.as_deref().or(self.reading.wanted.like),
@@ -100,9 +100,18 @@ impl<'a> Tables<'a> {
             decimal: table.decimal,
             ended: HashSet::new(),
             current: None,
+            steps: 0,
         };
-        let mut row = Row::default();
-        while table.next(&mut row, place)? {
+        // Spreadsheets end a table with rows of separators alone.
+        let mut first_empty = None;
+        while let Some(row) = table.next(place)? {
+            if file.needs_every_row() && row.fields().all(str::is_empty) {
+                first_empty.get_or_insert(row.line);
+                continue;
+            }
+            if let Some(line) = first_empty {
+                return Err(place.clone().line(line).refuse(Problem::MissingValue));
+            }
             file.push(&row)?;
         }
         file.end_series();
@@ -139,8 +148,7 @@ impl<'a> Tables<'a> {
     /// The series of all tables.
     pub(super) fn finish(mut self) -> Records {
         let mut channels = self.channels.take().unwrap_or_default();
-        let is_counter =
-            |j: &usize| !self.channels_are_named && self.counters[*j].counts(self.rows);
+        let is_counter = |j: &usize| !self.channels_are_named && self.counters[*j].counts();
         let (counters, kept): (Vec<usize>, Vec<usize>) = (0..channels.len()).partition(is_counter);
         if !counters.is_empty() && !kept.is_empty() {
             let names: Vec<&str> = counters.iter().map(|j| channels[*j].as_str()).collect();
@@ -172,39 +180,40 @@ impl<'a> Tables<'a> {
 /// Whether the values of a channel are the numbers of its rows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
-    /// The first value and the last one.
-    span: Option<(f64, f64)>,
+    last: f64,
+    /// How often it went on by one.
+    steps: usize,
     has_other: bool,
 }
 
-/// Fewer rows may count by chance.
-const ENOUGH_ROWS: usize = 32;
+/// Fewer steps may count by chance.
+const ENOUGH_STEPS: usize = 32;
 
 impl Counter {
-    /// Takes the next value; a count may begin again with a series.
+    /// Takes the next value; with a series, a count begins anywhere.
     fn take(&mut self, value: f64, is_first: bool) {
-        let goes_on = match self.span {
-            None => value == 0.0 || value == 1.0,
-            Some((first, last)) => value == last + 1.0 || (is_first && value == first),
-        };
-        self.has_other |= !goes_on;
-        self.span = Some((self.span.map_or(value, |(first, _)| first), value));
+        if self.has_other {
+            return;
+        }
+        let goes_on = is_first || value == self.last + 1.0;
+        self.has_other = !goes_on || value.fract() != 0.0;
+        self.steps += usize::from(!is_first);
+        self.last = value;
     }
 
-    fn counts(&self, rows: usize) -> bool {
-        !self.has_other && rows >= ENOUGH_ROWS
+    fn counts(&self) -> bool {
+        !self.has_other && self.steps >= ENOUGH_STEPS
     }
 }
 
 /// The series that rows are being added to.
-#[derive(Default)]
 struct Series {
     id: String,
-    lines: Vec<u64>,
+    lines: Runs,
     time: Clock,
-    times: Vec<Time>,
+    time_steps: Vec<f32>,
     group: Option<String>,
-    labels: Vec<usize>,
+    labels: Runs,
     targets: Vec<f32>,
     values: Vec<f32>,
     gap: Gap,
@@ -256,41 +265,57 @@ struct File<'t, 'a> {
     decimal: text::Decimal,
     ended: HashSet<String>,
     current: Option<Series>,
+    /// Of the last series: the next one is likely as long.
+    steps: usize,
 }
 
 impl File<'_, '_> {
     fn push(&mut self, row: &Row<'_>) -> Result<(), DataError> {
-        let here = self.place.clone().line(row.line);
         let id = match self.layout.series {
+            Some(column) if self.is_current(row.field(column)) => row.field(column),
             Some(column) => self.field(row, column, text::word)?,
             None => "",
         };
-        if self.current.as_ref().is_some_and(|series| series.id != id) {
+        if !self.is_current(id) {
             self.end_series();
         }
         let time = match self.layout.time {
             Some(column) => self.field(row, column, |field| time(field, self.decimal))?,
             None => Time::of_row(self.tables.rows),
         };
-        let time_text = self.layout.time.map_or("", |column| &row.fields[column]);
+        let time_text = self.layout.time.map_or("", |column| row.field(column));
         let group = (self.layout.group)
             .map(|column| self.field(row, column, text::word))
             .transpose()?
             .or(self.named.group.as_deref());
         let is_first = self.current.is_none();
-        self.continue_series(id, (time, time_text), group, &here)?;
-        let Some(mut series) = self.current.take() else {
-            return Ok(());
+        let mut series = match self.current.take() {
+            Some(mut series) => {
+                self.go_on(&mut series, (time, time_text), group, row.line)?;
+                series
+            }
+            None => self.begin(id, (time, time_text), group, row.line)?,
         };
-        if self.tables.reading.keeps_times && self.layout.time.is_some() {
-            series.times.push(series.time.now);
+        if let Some(label) = self.label(row)? {
+            series.labels.push(label as u64);
         }
-        series.labels.extend(self.label(row)?);
         self.add_values(row, &mut series, is_first)?;
         series.lines.push(row.line);
         self.current = Some(series);
         self.tables.rows += 1;
         Ok(())
+    }
+
+    /// Whether a column may not be empty.
+    fn needs_every_row(&self) -> bool {
+        let layout = &self.layout;
+        let needed = [layout.series, layout.time, layout.label, layout.group];
+        needed.iter().any(Option::is_some) || !layout.targets.is_empty()
+    }
+
+    /// Whether the series that is being read has this id.
+    fn is_current(&self, id: &str) -> bool {
+        self.current.as_ref().is_some_and(|series| series.id == id)
     }
 
     fn place_of(&self, row: &Row<'_>, column: usize) -> Place {
@@ -301,18 +326,18 @@ impl File<'_, '_> {
     /// One field, converted; an error names its column.
     fn field<'r, T>(
         &self,
-        row: &'r Row<'_>,
+        row: &Row<'r>,
         column: usize,
         convert: impl Fn(&'r str) -> Result<T, Problem>,
     ) -> Result<T, DataError> {
-        convert(&row.fields[column]).map_err(|problem| self.place_of(row, column).refuse(problem))
+        convert(row.field(column)).map_err(|problem| self.place_of(row, column).refuse(problem))
     }
 
     fn label(&mut self, row: &Row<'_>) -> Result<Option<usize>, DataError> {
         let Some(column) = self.layout.label else {
             return Ok(None);
         };
-        let number = self.tables.labels.number(&row.fields[column]);
+        let number = self.tables.labels.number(row.field(column));
         (number.map(Some)).map_err(|problem| self.place_of(row, column).refuse(problem))
     }
 
@@ -323,7 +348,7 @@ impl File<'_, '_> {
         is_first: bool,
     ) -> Result<(), DataError> {
         for (j, column) in self.layout.channels.iter().enumerate() {
-            let value = match text::number(&row.fields[*column], self.decimal) {
+            let value = match text::number(row.field(*column), self.decimal) {
                 Ok(value) => value,
                 Err(problem) if problem.is_gap() => {
                     let place = || self.place_of(row, *column);
@@ -344,42 +369,59 @@ impl File<'_, '_> {
         Ok(())
     }
 
-    /// Begins a series, or checks that a row goes on with the current one.
-    fn continue_series(
-        &mut self,
+    /// Begins a series.
+    fn begin(
+        &self,
         id: &str,
         (time, text): (Time, &str),
         group: Option<&str>,
-        here: &Place,
-    ) -> Result<(), DataError> {
-        let Some(series) = &mut self.current else {
-            if self.ended.contains(id) {
-                let series = id.to_owned();
-                return Err(here.clone().refuse(Problem::SeriesResumed { series }));
-            }
-            let clock = Clock {
+        line: u64,
+    ) -> Result<Series, DataError> {
+        if self.ended.contains(id) {
+            let series = id.to_owned();
+            let here = self.place.clone().line(line);
+            return Err(here.refuse(Problem::SeriesResumed { series }));
+        }
+        let is_timed = self.layout.time.is_some();
+        Ok(Series {
+            id: id.to_owned(),
+            lines: Runs::counting(),
+            time: Clock {
                 now: time,
                 text: text.to_owned(),
                 ..Clock::default()
-            };
-            self.current = Some(Series {
-                id: id.to_owned(),
-                time: clock,
-                group: group.map(str::to_owned),
-                ..Series::default()
-            });
-            return Ok(());
-        };
+            },
+            time_steps: Vec::with_capacity(if is_timed { self.steps } else { 0 }),
+            group: group.map(str::to_owned),
+            labels: Runs::constant(),
+            targets: Vec::with_capacity(self.steps * self.layout.targets.len()),
+            values: Vec::with_capacity(self.steps * self.layout.channels.len()),
+            gap: None,
+        })
+    }
+
+    /// Checks that a row goes on with a series.
+    fn go_on(
+        &mut self,
+        series: &mut Series,
+        (time, text): (Time, &str),
+        group: Option<&str>,
+        line: u64,
+    ) -> Result<(), DataError> {
+        let here = || self.place.clone().line(line);
         if !series.time.go_on(time, text, &mut self.tables.notes) {
-            return Err(here.clone().refuse(Problem::TimeNotIncreasing {
-                series: id.to_owned(),
+            return Err(here().refuse(Problem::TimeNotIncreasing {
+                series: series.id.clone(),
                 previous: series.time.text.clone(),
                 found: text.to_owned(),
             }));
         }
+        if self.layout.time.is_some() {
+            series.time_steps.push(series.time.step as f32);
+        }
         match (&series.group, group) {
             (Some(expected), Some(found)) if expected != found => {
-                Err(here.clone().refuse(Problem::GroupChanges {
+                Err(here().refuse(Problem::GroupChanges {
                     expected: expected.clone(),
                     found: found.to_owned(),
                 }))
@@ -393,11 +435,16 @@ impl File<'_, '_> {
             return;
         };
         let steps = series.lines.len();
-        let matrix = |values: Vec<f32>, columns: usize| {
+        self.steps = steps;
+        let matrix = |mut values: Vec<f32>, columns: usize| {
+            values.shrink_to_fit();
             Array2::from_shape_vec((steps, columns), values)
                 .unwrap_or_else(|_| Array2::zeros((steps, columns)))
         };
-        let place = self.place.clone().line(series.lines[0]);
+        let place = self
+            .place
+            .clone()
+            .line(series.lines.get(0).unwrap_or_default());
         let outputs = self.layout.targets.len();
         let (target, place) = match (self.layout.label, &self.named.label) {
             (Some(column), _) => (
@@ -416,13 +463,13 @@ impl File<'_, '_> {
         };
         let steps = matrix(series.values, self.layout.channels.len());
         self.tables.records.push(Record {
-            step_lines: series.lines,
+            step_lines: Some(series.lines),
             name: match self.layout.series {
                 Some(_) => Some(series.id.clone()),
                 None => self.named.name.clone(),
             },
             group: series.group,
-            times: series.times,
+            time_steps: series.time_steps,
             ..Record::new(place, steps, series.gap, target)
         });
         self.ended.insert(series.id);

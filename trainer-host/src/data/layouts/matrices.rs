@@ -12,6 +12,7 @@
 //! most are no channels (features computed from them lie beside the signals), and are told.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -19,7 +20,8 @@ use ndarray::Array2;
 use super::super::error::{DataError, Place, Problem};
 use super::super::offsets::Narrow;
 use super::super::records::{Gap, Record, Records, Target, note_gap};
-use super::super::table::{Row, Table};
+use super::super::runs::Runs;
+use super::super::table::Table;
 use super::super::text;
 use super::listing::{Listed, Part};
 use super::{Halves, Reading};
@@ -93,9 +95,9 @@ fn files_of_names(folder: &Path) -> HashMap<String, String> {
 struct Matrix<'f> {
     file: &'f Listed,
     columns: usize,
-    /// `[N, T]`.
-    values: Vec<f64>,
-    lines: Vec<u64>,
+    /// `[N, T]`, as they are stored.
+    values: Vec<f32>,
+    lines: Runs,
 }
 
 fn records(
@@ -111,7 +113,7 @@ fn records(
     let (label_place, labels) =
         column(files, &LABELS)?.ok_or_else(|| folder.clone().refuse(Problem::NoRecordings))?;
     let groups = column(files, &GROUPS)?;
-    let matrices = channels(folder, files, labels.len(), &mut all.notes)?;
+    let matrices = channels(folder, files, labels.len(), &mut all)?;
     if let Some((place, groups)) = &groups {
         require_rows(place, groups.len(), labels.len())?;
     }
@@ -127,7 +129,7 @@ fn records(
             .labels
             .number(name)
             .map_err(|problem| place.clone().refuse(problem))?;
-        let (steps, gap) = sequence(&matrices, i, &mut all.narrow);
+        let (steps, gap) = sequence(&matrices, i);
         all.records.push(Record {
             group: groups.as_ref().map(|(_, groups)| groups[i].1.clone()),
             ..Record::new(place, steps, gap, Target::Label(number))
@@ -137,7 +139,7 @@ fn records(
 }
 
 /// Row `i` of every channel, `[T, I]`.
-fn sequence(matrices: &[Matrix<'_>], i: usize, narrow: &mut Narrow) -> (Array2<f32>, Gap) {
+fn sequence(matrices: &[Matrix<'_>], i: usize) -> (Array2<f32>, Gap) {
     let steps = matrices[0].columns;
     let mut gap = None;
     let mut values = Array2::zeros((steps, matrices.len()));
@@ -145,13 +147,14 @@ fn sequence(matrices: &[Matrix<'_>], i: usize, narrow: &mut Narrow) -> (Array2<f
         for (t, value) in matrix.values[i * steps..(i + 1) * steps].iter().enumerate() {
             if value.is_nan() {
                 note_gap(&mut gap, t, || {
-                    let place = Place::file(&matrix.file.path).line(matrix.lines[i]);
+                    let place = Place::file(&matrix.file.path)
+                        .line(matrix.lines.get(i).unwrap_or_default());
                     place
                         .part(format!("field {}", t + 1))
                         .refuse(Problem::MissingValue)
                 });
             }
-            values[[t, j]] = narrow.value(j, *value);
+            values[[t, j]] = *value;
         }
     }
     (values, gap)
@@ -170,18 +173,12 @@ fn column(
         return Ok(None);
     };
     let place = Place::file(&file.path);
-    let bytes =
-        std::fs::read(&file.path).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
-    let mut table = Table::open(&bytes, &place)?;
+    let mut table = open(file, &place)?;
     let mut elements = Vec::new();
-    let mut row = Row::default();
-    while table.next(&mut row, &place)? {
-        let word = match &row.fields[..] {
-            [only] => text::word(only),
-            fields => Err(Problem::Ragged {
-                expected: 1,
-                found: fields.len(),
-            }),
+    while let Some(row) = table.next(&place)? {
+        let word = match row.fields().count() {
+            1 => text::word(row.field(0)),
+            found => Err(Problem::Ragged { expected: 1, found }),
         };
         let word = word.map_err(|problem| place.clone().line(row.line).refuse(problem))?;
         elements.push((row.line, word.to_owned()));
@@ -208,7 +205,7 @@ fn channels<'f>(
     folder: &Place,
     files: &[&'f Listed],
     rows: usize,
-    notes: &mut Vec<String>,
+    all: &mut Records,
 ) -> Result<Vec<Matrix<'f>>, DataError> {
     let is_matrix = |file: &&&Listed| !is_called(file, &LABELS) && !is_called(file, &GROUPS);
     let mut by_width = BTreeMap::<usize, Vec<&'f Listed>>::new();
@@ -233,42 +230,48 @@ fn channels<'f>(
         .flat_map(|(_, files)| files.iter().map(|file| file.stem.as_str()))
         .collect();
     if !others.is_empty() {
-        notes.push(format!(
+        all.notes.push(format!(
             "files of other widths than {chosen} are no channels and were left out: {}",
             others.join(", ")
         ));
     }
     let mut files = by_width.remove(&chosen).unwrap_or_default();
     files.sort_by(|a, b| a.stem.cmp(&b.stem));
-    let matrix = |file| {
-        let matrix = matrix(file, chosen)?;
+    let matrix = |(j, file)| {
+        let matrix = matrix(file, chosen, (j, &mut all.narrow))?;
         require_rows(&Place::file(&file.path), matrix.lines.len(), rows)?;
         Ok(matrix)
     };
-    files.into_iter().map(matrix).collect()
+    files.into_iter().enumerate().map(matrix).collect()
 }
 
 /// The number of columns of the first row.
 fn width(file: &Listed) -> Result<usize, DataError> {
-    let place = Place::file(&file.path);
-    let bytes =
-        std::fs::read(&file.path).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
-    Ok(Table::open(&bytes, &place)?.names.len())
+    Ok(open(file, &Place::file(&file.path))?.names.len())
 }
 
-fn matrix(file: &Listed, columns: usize) -> Result<Matrix<'_>, DataError> {
+fn open(file: &Listed, place: &Place) -> Result<Table<File>, DataError> {
+    let input = File::open(&file.path);
+    let input = input.map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
+    Table::open(input, place)
+}
+
+/// Reads channel `j`.
+fn matrix<'f>(
+    file: &'f Listed,
+    columns: usize,
+    (j, narrow): (usize, &mut Narrow),
+) -> Result<Matrix<'f>, DataError> {
     let place = Place::file(&file.path);
-    let bytes =
-        std::fs::read(&file.path).map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
-    let mut table = Table::open(&bytes, &place)?;
-    let (mut values, mut lines) = (Vec::new(), Vec::new());
-    let mut row = Row::default();
-    while table.next(&mut row, &place)? {
+    let mut table = open(file, &place)?;
+    let (mut values, mut lines) = (Vec::new(), Runs::counting());
+    let decimal = table.decimal;
+    while let Some(row) = table.next(&place)? {
         lines.push(row.line);
-        for (at, field) in row.fields.iter().enumerate() {
-            values.push(match text::number(field, table.decimal) {
-                Ok(value) => value,
-                Err(problem) if problem.is_gap() => f64::NAN,
+        for (at, field) in row.fields().enumerate() {
+            values.push(match text::number(field, decimal) {
+                Ok(value) => narrow.value(j, value),
+                Err(problem) if problem.is_gap() => f32::NAN,
                 Err(problem) => {
                     let part = format!("field {}", at + 1);
                     return Err(place.line(row.line).part(part).refuse(problem));

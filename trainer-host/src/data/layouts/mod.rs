@@ -6,6 +6,7 @@
 mod listing;
 mod long_csv;
 mod matrices;
+mod npy;
 mod npz;
 mod npz_element;
 mod recordings;
@@ -27,8 +28,6 @@ use npz::{Archive, Half};
 pub(super) struct Reading<'a> {
     pub(super) wanted: Wanted<'a>,
     pub(super) kind: Option<Kind>,
-    /// Whether the time of each step is kept, where there is one.
-    pub(super) keeps_times: bool,
     /// The offset of each channel, `[I]`; none for 0.
     pub(super) offsets: &'a [f64],
 }
@@ -97,6 +96,7 @@ impl Layout {
             "npz" => Ok(Self::Npz),
             _ if head.starts_with(b"PK") => Ok(Self::Npz),
             _ if is_sktime(head) => Ok(Self::SktimeTs),
+            "txt" | "" if ucr_tsv::is_there(path, head) => Ok(Self::UcrTsv),
             "txt" | "dat" | "data" | "tab" => Ok(Self::LongCsv),
             _ => Err(place.refuse(Problem::UnknownExtension {
                 found: extension.into_owned(),

@@ -15,18 +15,21 @@
 //! are whole numbers or one-hot rows are classes where the options say so. Other arrays are ignored, and
 //! so are the values of padding: those behind a sequence's length, and NaN in every channel at its end.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 
 use ndarray::{Array2, Array3, ArrayD, ArrayView2, ArrayViewD, Axis, Dimension, Ix3, s};
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpzError, ReadableElement};
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::super::error::{DataError, Place, Problem};
 use super::super::offsets::Narrow;
-use super::super::records::{Gap, Labels, Record, Records, Target, note_gap, numbered_channels};
+use super::super::records::{Gap, Record, Records, Target, note_gap, numbered_channels};
+use super::super::runs::Runs;
 use super::super::task::Kind;
 use super::super::text;
 use super::Reading;
-use super::npz_element::{Cell, Real};
+use super::npy::NpyError;
+use super::npz_element::{self, Cell, Kept, Real};
 
 /// Which half of an archive to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,25 +52,37 @@ impl Half {
 
 /// An open archive.
 pub(super) struct Archive<R: Read + Seek> {
-    npz: NpzReader<R>,
+    zip: ZipArchive<R>,
+    /// Of its arrays, without the extension.
     names: Vec<String>,
     place: Place,
+    /// The most bytes of memory that one array may take.
+    most: usize,
 }
 
+/// An array may take so many times the archive's bytes in memory, for deflate halves numbers seldom more than
+/// a few times.
+const EXPANSION: usize = 64;
+/// And that much in any case.
+const ANY_ARRAY: usize = 1 << 30;
+
 impl<R: Read + Seek> Archive<R> {
-    pub(super) fn open(input: R, place: &Place) -> Result<Self, DataError> {
-        let refuse = |error: ReadNpzError| {
+    pub(super) fn open(mut input: R, place: &Place) -> Result<Self, DataError> {
+        let refuse = |error: ZipError| {
             place.clone().refuse(Problem::Syntax {
                 format: "NPZ",
                 detail: format!("{error}; write it with numpy.savez or numpy.savez_compressed"),
             })
         };
-        let mut npz = NpzReader::new(input).map_err(refuse)?;
-        let names = npz.names().map_err(refuse)?;
+        let bytes = input.seek(SeekFrom::End(0));
+        let bytes = bytes.map_err(|error| place.clone().refuse(Problem::Unreadable(error)))?;
+        let zip = ZipArchive::new(input).map_err(refuse)?;
+        let name = |member: &str| member.strip_suffix(".npy").unwrap_or(member).to_owned();
         Ok(Self {
-            npz,
-            names,
+            names: zip.file_names().map(name).collect(),
+            zip,
             place: place.clone(),
+            most: (bytes as usize).saturating_mul(EXPANSION).max(ANY_ARRAY),
         })
     }
 
@@ -82,19 +97,18 @@ impl<R: Read + Seek> Archive<R> {
         let lengths = self.lengths(half, n, t)?;
         let groups = self.groups(half, n)?;
         let y_name = half.member("y");
+        let valid: Vec<usize> = (lengths.iter().enumerate())
+            .map(|(i, length)| without_padding(x.slice(s![i, ..*length, ..])))
+            .collect();
         let mut all = Records {
             channels: numbered_channels(f),
             narrow: Narrow::new(reading.offsets),
             ..Records::default()
         };
-        let (targets, outputs) = match reading.wanted.unlabelled {
-            true => (
-                (0..n).map(|_| Target::Values(Vec::new())).collect(),
-                Vec::new(),
-            ),
-            false => self.targets(&y_name, (&lengths, t), reading, &mut all.labels)?,
+        let targets = match reading.wanted.unlabelled {
+            true => (0..n).map(|_| Target::Values(Vec::new())).collect(),
+            false => self.targets(&y_name, &valid, t, reading, &mut all)?,
         };
-        all.outputs = outputs;
         for (i, target) in targets.into_iter().enumerate() {
             let steps = x.slice(s![i, ..lengths[i], ..]);
             let (steps, gap) = self.steps(steps, (&half.member("X"), i), &mut all.narrow)?;
@@ -190,15 +204,17 @@ impl<R: Read + Seek> Archive<R> {
             .map(Some)
     }
 
-    /// The target of each sequence, and the names of a regression's outputs; `t` is the time axis of X.
+    /// The target of each sequence, of which so many steps are `valid`; `t` is the time axis of X. Leaves the names
+    /// of a regression's outputs in `all`.
     fn targets(
         &mut self,
         name: &str,
-        (lengths, t): (&[usize], usize),
+        valid: &[usize],
+        t: usize,
         reading: &Reading<'_>,
-        labels: &mut Labels,
-    ) -> Result<(Vec<Target>, Vec<String>), DataError> {
-        let n = lengths.len();
+        all: &mut Records,
+    ) -> Result<Vec<Target>, DataError> {
+        let n = valid.len();
         let mut y = self.array::<Cell>(name)?;
         let shape = y.shape().to_vec();
         let is_real = y.iter().any(|cell| matches!(cell, Cell::Real(_)));
@@ -210,9 +226,16 @@ impl<R: Read + Seek> Archive<R> {
         let are_values = is_real
             || (fits && y.ndim() == 2 && !steps_fit && whole_rows_are_values(&y, reading.kind));
         if are_values {
+            if y.ndim() == 2 && steps_fit && t > 1 {
+                all.notes.push(format!(
+                    "{name} has as many columns as X has steps, so it is a value for each step"
+                ));
+                y = y.insert_axis(Axis(2));
+            }
+            all.outputs = output_names(y.shape().get(y.ndim().max(2) - 1).copied().unwrap_or(1));
             return match y.ndim() {
                 1 | 2 if fits => self.values(name, &y),
-                3 if steps_fit => self.values_per_step(name, &y, lengths),
+                3 if steps_fit => self.values_per_step(name, &y, valid),
                 _ => {
                     let expected = format!("[{n}], [{n}, O] or [{n}, {t}, O] for values");
                     Err(self.shape_error(name, expected, &shape))
@@ -220,43 +243,38 @@ impl<R: Read + Seek> Archive<R> {
             };
         }
         let mut number = |i: usize, cell: &Cell| {
-            let number = labels.number(&cell.to_string());
+            let number = all.labels.number(&cell.to_string());
             number.map_err(|problem| self.element(name, i).refuse(problem))
         };
-        let targets = match y.ndim() {
+        match y.ndim() {
             1 if fits => (y.iter().enumerate())
                 .map(|(i, cell)| Ok(Target::Label(number(i, cell)?)))
-                .collect::<Result<_, DataError>>()?,
-            2 if steps_fit => (y.outer_iter().zip(lengths).enumerate())
-                .map(|(i, (row, length))| {
-                    let labels = row.iter().take(*length).map(|cell| number(i, cell));
-                    Ok(Target::Labels(labels.collect::<Result<_, _>>()?))
+                .collect(),
+            2 if steps_fit => (y.outer_iter().zip(valid).enumerate())
+                .map(|(i, (row, valid))| {
+                    let mut labels = Runs::constant();
+                    for cell in row.iter().take(*valid) {
+                        labels.push(number(i, cell)? as u64);
+                    }
+                    Ok(Target::Labels(labels))
                 })
-                .collect::<Result<_, DataError>>()?,
+                .collect(),
             _ => {
                 let expected = format!("[{n}] or [{n}, {t}] for classes");
-                return Err(self.shape_error(name, expected, &shape));
+                Err(self.shape_error(name, expected, &shape))
             }
-        };
-        Ok((targets, Vec::new()))
+        }
     }
 
     /// From `[N]` or `[N, O]`.
-    fn values(
-        &self,
-        name: &str,
-        y: &ArrayD<Cell>,
-    ) -> Result<(Vec<Target>, Vec<String>), DataError> {
+    fn values(&self, name: &str, y: &ArrayD<Cell>) -> Result<Vec<Target>, DataError> {
         let mut targets = Vec::with_capacity(y.shape()[0]);
         for (i, row) in y.outer_iter().enumerate() {
             let values = row.map(real);
             self.require_finite(values.view(), name, i)?;
             targets.push(Target::Values(values.into_iter().collect()));
         }
-        Ok((
-            targets,
-            output_names(y.shape().get(1).copied().unwrap_or(1)),
-        ))
+        Ok(targets)
     }
 
     /// From `[N, T, O]`.
@@ -264,15 +282,15 @@ impl<R: Read + Seek> Archive<R> {
         &self,
         name: &str,
         y: &ArrayD<Cell>,
-        lengths: &[usize],
-    ) -> Result<(Vec<Target>, Vec<String>), DataError> {
-        let mut targets = Vec::with_capacity(lengths.len());
-        for (i, length) in lengths.iter().enumerate() {
-            let values = y.slice(s![i, ..*length, ..]).map(real);
+        valid: &[usize],
+    ) -> Result<Vec<Target>, DataError> {
+        let mut targets = Vec::with_capacity(valid.len());
+        for (i, valid) in valid.iter().enumerate() {
+            let values = y.slice(s![i, ..*valid, ..]).map(real);
             self.require_finite(values.view().into_dyn(), name, i)?;
             targets.push(Target::ValuesPerStep(values));
         }
-        Ok((targets, output_names(y.shape()[2])))
+        Ok(targets)
     }
 
     /// An array with one element a sequence.
@@ -284,30 +302,29 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    fn array<A: ReadableElement>(&mut self, name: &str) -> Result<ArrayD<A>, DataError> {
+    fn array<A: Kept>(&mut self, name: &str) -> Result<ArrayD<A>, DataError> {
         if !self.names.iter().any(|known| known == name) {
             return Err(self.place.clone().refuse(Problem::MissingMember {
                 name: name.to_owned(),
                 have: self.names.clone(),
             }));
         }
-        self.npz.by_name(name).map_err(|error| {
-            self.member(name).refuse(match error {
-                ReadNpzError::Npy(ReadNpyError::WrongDescriptor(found)) => Problem::ElementType {
-                    expected: "numbers (text too, for labels and groups)",
-                    found: found.to_string(),
-                },
-                // It would quote all of the damaged header.
-                ReadNpzError::Npy(ReadNpyError::ParseHeader(_)) => Problem::Syntax {
-                    format: "NPZ",
-                    detail: "the array has no NumPy header; the file is damaged, write it again"
-                        .into(),
-                },
-                error => Problem::Syntax {
-                    format: "NPZ",
-                    detail: format!("{error}; the file is damaged, write it again"),
-                },
+        let place = self.member(name);
+        let damaged = |error: String| {
+            place.clone().refuse(Problem::Syntax {
+                format: "NPZ",
+                detail: format!("{error}; the file is damaged, write it again"),
             })
+        };
+        let member = (self.zip.by_name(&format!("{name}.npy")))
+            .map_err(|error| damaged(error.to_string()))?;
+        npz_element::read(member, self.most).map_err(|error| match error {
+            NpyError::Damaged(why) => damaged(why),
+            NpyError::Unreadable(error) => damaged(error.to_string()),
+            NpyError::Type(found) => place.clone().refuse(Problem::ElementType {
+                expected: "numbers (text too, for labels and groups)",
+                found,
+            }),
         })
     }
 
@@ -348,6 +365,13 @@ impl<R: Read + Seek> Archive<R> {
             found: found.to_vec(),
         })
     }
+}
+
+/// Steps up to the last one in which any channel has a value; all of them if none has.
+fn without_padding(steps: ArrayView2<'_, Real>) -> usize {
+    let has_value = |t: &usize| steps.row(*t).iter().any(|Real(value)| !value.is_nan());
+    let valid = (0..steps.nrows()).rev().find(has_value);
+    valid.map_or(steps.nrows(), |last| last + 1)
 }
 
 /// Whether rows of whole numbers, `[N, O]`, are values: if the options say so, or if each is one-hot.

@@ -1,14 +1,15 @@
 //! Elements of NumPy arrays, whatever their type: numbers of any width and byte order, and text.
 //!
 //! Elements are decoded as their bytes arrive, so a damaged header that claims more elements than
-//! there are costs no memory; one that claims more than memory holds is refused, since a small archive
-//! can hold as many zeros.
+//! there are costs no memory. A small archive can hold very many zeros: one that claims more than the
+//! archive's size makes likely is refused.
 
 use std::fmt;
 use std::io::{BufReader, Read};
 
-use ndarray_npy::{ReadDataError, ReadableElement};
-use py_literal::Value as PyValue;
+use ndarray::ArrayD;
+
+use super::npy::{Header, NpyError, read_exact};
 
 /// An element of an array of numbers; whole ones of 53 bits are exact.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,63 +36,61 @@ impl fmt::Display for Cell {
     }
 }
 
-impl ReadableElement for Cell {
-    fn read_to_end_exact_vec<R: Read>(
-        reader: R,
-        descriptor: &PyValue,
-        len: usize,
-    ) -> Result<Vec<Self>, ReadDataError> {
-        read(reader, descriptor, len, Some)
+/// An element that an array is read into.
+pub(super) trait Kept: Sized {
+    /// From an element of any type; none of a type that it cannot be.
+    fn keep(cell: Cell) -> Option<Self>;
+}
+
+impl Kept for Cell {
+    fn keep(cell: Cell) -> Option<Self> {
+        Some(cell)
     }
 }
 
-impl ReadableElement for Real {
-    fn read_to_end_exact_vec<R: Read>(
-        reader: R,
-        descriptor: &PyValue,
-        len: usize,
-    ) -> Result<Vec<Self>, ReadDataError> {
-        read(reader, descriptor, len, |cell| match cell {
+impl Kept for Real {
+    fn keep(cell: Cell) -> Option<Self> {
+        match cell {
             Cell::Whole(value) => Some(Self(value as f64)),
             Cell::Real(value) => Some(Self(value)),
             Cell::Text(_) => None,
-        })
+        }
     }
 }
 
-/// Reads `len` elements and nothing more, each turned into what `keep` makes of it.
-fn read<T>(
-    reader: impl Read,
-    descriptor: &PyValue,
-    len: usize,
-    keep: impl Fn(Cell) -> Option<T>,
-) -> Result<Vec<T>, ReadDataError> {
-    let wrong = || ReadDataError::WrongDescriptor(descriptor.clone());
-    let element = Element::parse(descriptor).ok_or_else(wrong)?;
-    let each = size_of::<T>().max(element.bytes);
-    if len.checked_mul(each).is_none_or(|bytes| bytes > MAX_BYTES) {
-        return Err(ReadDataError::Io(std::io::Error::other(format!(
-            "its header declares {len} elements, which is more than would fit into memory"
-        ))));
-    }
+/// Reads an array and nothing more; one that would take more than `most` bytes of memory is refused before
+/// any of its elements is read.
+pub(super) fn read<T: Kept>(reader: impl Read, most: usize) -> Result<ArrayD<T>, NpyError> {
     let mut reader = BufReader::new(reader);
+    let header = Header::read(&mut reader)?;
+    let wrong = || NpyError::Type(header.descriptor.clone());
+    let element = Element::parse(&header.descriptor).ok_or_else(wrong)?;
+    let each = size_of::<T>().max(element.bytes);
+    let fits = |len: &usize| len.checked_mul(each).is_some_and(|bytes| bytes <= most);
+    let Some(len) = header.len().filter(fits) else {
+        let count = header
+            .len()
+            .map_or("too many".into(), |len| len.to_string());
+        return Err(NpyError::Damaged(format!(
+            "the header declares {count} elements, which take more than the {} MiB of memory that an archive \
+             of this size is given (numpy.savez compresses nothing)",
+            most >> 20
+        )));
+    };
     let mut bytes = vec![0; element.bytes];
     let mut elements = Vec::with_capacity(len.min(1 << 16));
     for _ in 0..len {
-        reader
-            .read_exact(&mut bytes)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => ReadDataError::MissingData,
-                _ => ReadDataError::Io(error),
-            })?;
+        read_exact(&mut reader, &mut bytes)?;
         let cell = element.decode(&mut bytes).ok_or_else(wrong)?;
-        elements.push(keep(cell).ok_or_else(wrong)?);
+        elements.push(T::keep(cell).ok_or_else(wrong)?);
     }
     // The archive's checksum is compared when its end is read.
     match reader.read(&mut [0]) {
-        Ok(0) => Ok(elements),
-        Ok(extra) => Err(ReadDataError::ExtraBytes(extra)),
-        Err(error) => Err(ReadDataError::Io(error)),
+        Ok(0) => header.array(elements),
+        Ok(_) => Err(NpyError::Damaged(
+            "more bytes follow the array's last element".into(),
+        )),
+        Err(error) => Err(NpyError::Unreadable(error)),
     }
 }
 
@@ -102,15 +101,12 @@ struct Element {
     bytes: usize,
 }
 
-/// An array that takes more than this is refused.
-const MAX_BYTES: usize = 8 << 30;
 /// Text longer than this is not a label.
 const MAX_TEXT: usize = 1 << 16;
 
 impl Element {
-    fn parse(descriptor: &PyValue) -> Option<Self> {
-        let text = descriptor.as_string()?;
-        let (order, rest) = (text.get(..1)?, text.get(1..)?);
+    fn parse(descriptor: &str) -> Option<Self> {
+        let (order, rest) = (descriptor.get(..1)?, descriptor.get(1..)?);
         let (kind, size) = (rest.bytes().next()?, rest.get(1..)?.parse::<usize>().ok()?);
         let bytes = match (kind, size) {
             (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) => size,
@@ -181,8 +177,6 @@ fn half(bits: u16) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::ArrayD;
-    use ndarray_npy::ReadNpyExt;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -196,7 +190,7 @@ mod tests {
     }
 
     fn cells(descriptor: &str, data: &[u8], count: usize) -> Vec<Cell> {
-        let array = ArrayD::<Cell>::read_npy(&npy(descriptor, &format!("({count},)"), data)[..]);
+        let array = read::<Cell>(&npy(descriptor, &format!("({count},)"), data)[..], 1 << 20);
         array.unwrap().into_iter().collect()
     }
 
@@ -247,6 +241,23 @@ mod tests {
         assert_eq!(cells(">U2", &utf32, 1), [Text("hö".into())]);
     }
 
+    #[test]
+    fn more_elements_than_there_may_be_are_refused_before_one_is_read() {
+        for shape in [
+            "(1000000000, 10)",
+            "(9223372036854775807, 4)",
+            "(0, 9223372036854775807, 4)",
+        ] {
+            let refused = read::<Real>(&npy("|u1", shape, &[])[..], 1 << 30);
+            assert!(
+                matches!(&refused, Err(NpyError::Damaged(why)) if why.contains("1024 MiB")),
+                "{refused:?}"
+            );
+        }
+        let refused = read::<Real>(&npy("<c16", "(1,)", &[0; 16])[..], 1 << 30);
+        assert!(matches!(refused, Err(NpyError::Type(found)) if found == "<c16"));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(
@@ -260,8 +271,8 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
-            let _ = ArrayD::<Cell>::read_npy(&bytes[..]);
-            let _ = ArrayD::<Real>::read_npy(&bytes[..]);
+            let _ = read::<Cell>(&bytes[..], 1 << 20);
+            let _ = read::<Real>(&bytes[..], 1 << 20);
         }
     }
 }

@@ -12,6 +12,7 @@
 //! long CSV.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::Path;
 
 use super::super::error::{DataError, Place, Problem};
@@ -58,9 +59,9 @@ fn records(folder: &Place, files: &[&Listed], reading: &Reading<'_>) -> Result<R
         if reading.wanted.unlabelled {
             named.label = None;
         }
-        let text = std::fs::read(&file.path);
-        let text = text.map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
-        tables.add(&text, &place, &named)?;
+        let input = File::open(&file.path);
+        let input = input.map_err(|e| place.clone().refuse(Problem::Unreadable(e)))?;
+        tables.add(input, &place, &named)?;
     }
     Ok(tables.finish())
 }

@@ -1,9 +1,11 @@
 //! The UCR archive's `.tsv`: one series of one channel per line, its label first, then its values.
 //!
-//! Fields are separated by tabs, and every line has as many. Series of different lengths are
+//! Fields are separated by tabs, in the archive's other files (`_TRAIN.txt`) by spaces or commas, and every line
+//! has as many. Series of different lengths are
 //! padded with NaN at their end, as the archive does; NaN between values is a missing value.
 
 use std::io::BufRead;
+use std::path::Path;
 
 use ndarray::Array2;
 
@@ -25,36 +27,76 @@ pub(super) fn read(
         ..Records::default()
     };
     let mut width = None;
+    let mut separator = None;
     for line in text::lines(input, place, "UCR .tsv") {
         let (here, line) = line?;
         let content = text::clean(&line);
         if content.is_empty() || content.starts_with(['#', '%']) {
             continue;
         }
-        let found = 1 + line.bytes().filter(|byte| *byte == b'\t').count();
+        let separator = *separator.get_or_insert_with(|| Separator::of(&line));
+        let found = separator.fields(&line).count();
         let expected = *width.get_or_insert(found);
         if found == 1 {
             return Err(here.refuse(Problem::Syntax {
                 format: "UCR .tsv",
-                detail: "a line needs a label and values, with tabs between them".into(),
+                detail: "a line needs a label and values, with tabs, commas or spaces between them"
+                    .into(),
             }));
         }
         if found != expected {
             return Err(here.refuse(Problem::Ragged { expected, found }));
         }
-        all.push(&line, found, (here, reading.wanted.unlabelled))?;
+        let unlabelled = reading.wanted.unlabelled;
+        all.push(separator.fields(&line), found, (here, unlabelled))?;
     }
     Ok(all)
 }
 
+/// What divides the fields.
+#[derive(Clone, Copy)]
+enum Separator {
+    Sign(char),
+    Spaces,
+}
+
+impl Separator {
+    /// The one of a line.
+    fn of(line: &str) -> Self {
+        let sign = ['\t', ','].into_iter().find(|sign| line.contains(*sign));
+        sign.map_or(Self::Spaces, Self::Sign)
+    }
+
+    fn fields(self, line: &str) -> impl Iterator<Item = &str> {
+        let divides = move |c: char| match self {
+            Self::Sign(sign) => c == sign,
+            Self::Spaces => c.is_whitespace(),
+        };
+        let is_field = move |field: &&str| matches!(self, Self::Sign(_)) || !field.is_empty();
+        line.split(divides).filter(is_field)
+    }
+}
+
+/// Whether a file is one of the archive's by its name, which ends in `_TRAIN` or `_TEST`, and by its first line, which is
+/// three numbers or more.
+pub(super) fn is_there(path: &Path, head: &[u8]) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_part = ["_TRAIN", "_TEST"].iter().any(|part| stem.ends_with(part));
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    // The head may end within a number.
+    let mut fields = Separator::of(&line).fields(&line).take(3).map(text::clean);
+    let is_number = |field: &str| field.parse::<f64>().is_ok();
+    is_part && (0..3).all(|_| fields.next().is_some_and(is_number))
+}
+
 impl Records {
-    fn push(
+    fn push<'a>(
         &mut self,
-        line: &str,
+        mut fields: impl Iterator<Item = &'a str>,
         width: usize,
         (here, unlabelled): (Place, bool),
     ) -> Result<(), DataError> {
-        let mut fields = line.split('\t');
         let place = here.clone().part("field 1 (the label)");
         let label = fields.next().unwrap_or_default();
         let target = match unlabelled {
