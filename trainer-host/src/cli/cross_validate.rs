@@ -71,6 +71,7 @@ pub(super) fn run(
         Some(data) => data,
         None => config.read_data()?,
     };
+    data.check_folds(count, config.train.split().seed)?;
     let mut by_group = false;
     let mut folds = Vec::new();
     for fold in Fold::all(count) {
