@@ -502,8 +502,11 @@ fn refuses_what_contradicts_the_scheme() {
     assert_eq!(field(&example_of(&[Scheme::W8a8]), 11, 9), "hidden shift");
     for (scheme, order) in [
         (Scheme::W4a16, Order::Grouped),
-        (Scheme::W8a8, Order::Paired),
+        (Scheme::W4a16, Order::Paired),
+        (Scheme::W4a16, Order::Offset),
+        (Scheme::W8a8, Order::PairedNibbles),
         (Scheme::W8a8, Order::Grouped),
+        (Scheme::W8a16, Order::OffsetNibbles),
         (Scheme::W8a16, Order::GroupedBytes),
         (Scheme::W8a16, Order::GroupedNibbles),
     ] {

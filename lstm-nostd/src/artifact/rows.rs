@@ -33,6 +33,8 @@ pub(super) fn weights<'m>(
         Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
         Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
         Order::GroupedNibbles => Weights::GroupedNibbles(reader.slice(count / 4)?),
+        Order::PairedNibbles => Weights::PairedNibbles(reader.slice(count)?),
+        Order::OffsetNibbles => Weights::OffsetNibbles(reader.slice(count / 2)?),
     })
 }
 
@@ -69,8 +71,8 @@ mod content {
     use crate::artifact::cursor::Writer;
     use crate::artifact::layer::quarter;
     use crate::kernels::{
-        I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, nibble_pairs, offset,
-        pack, pair,
+        I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, lane, nibble_pairs,
+        offset, pack, pair, word,
     };
 
     /// Four rows that are written together.
@@ -108,11 +110,20 @@ mod content {
                 }
                 return;
             }
+            if order == Order::OffsetNibbles {
+                for group in 0..rows[0].len() / 8 {
+                    for row in &rows {
+                        out.0.extend(word(&row.as_chunks().0[group]));
+                    }
+                }
+                return;
+            }
             for index in 0..rows[0].len() / 4 {
                 let block: RowBlock = [0, 1, 2, 3].map(|lane| quarter(&rows[lane], index));
                 match order {
                     Order::Offset => out.i8s(offset(&block).into_iter().flatten()),
                     Order::Paired => out.i8s(pair(&block).into_iter().flatten()),
+                    Order::PairedNibbles => out.0.extend(lane(&block).as_flattened()),
                     _ if scheme == Scheme::W4a16 => out.0.extend(pack(&block).as_flattened()),
                     _ => out.i8s(block.into_iter().flatten()),
                 }

@@ -25,8 +25,8 @@ pub use lstm::{GateParameters, LstmParameters, LstmUnit};
 pub use rows::{RecurrentRows, RowSums};
 pub use scheme::Scheme;
 pub use weights::{
-    NibbleBlock, NibbleGroup, Order, PairedBlock, RowBlock, RowGroup, RowLayout, Weights,
-    grouped_bias_excess, nibble_pairs, offset, pack, pair,
+    NibbleBlock, NibbleGroup, NibbleLanes, NibbleWords, Order, PairedBlock, RowBlock, RowGroup,
+    RowLayout, Weights, grouped_bias_excess, lane, nibble_pairs, offset, pack, pair, word,
 };
 
 /// The backend of this build; `build.rs` chooses it by the target.

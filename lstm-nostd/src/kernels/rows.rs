@@ -59,7 +59,13 @@ impl<'m> RecurrentRows<'m> {
     /// How the rows are quantised.
     pub const fn scheme(&self) -> Scheme {
         match (self.weights, self.width) {
-            (Weights::Nibbles(_) | Weights::GroupedNibbles(_), _) => Scheme::W4a16,
+            (
+                Weights::Nibbles(_)
+                | Weights::GroupedNibbles(_)
+                | Weights::PairedNibbles(_)
+                | Weights::OffsetNibbles(_),
+                _,
+            ) => Scheme::W4a16,
             (_, Width::Int16) => Scheme::W8a16,
             (_, Width::Int8) => Scheme::W8a8,
         }

@@ -15,17 +15,20 @@
 //! bytes     [H][⌈(I + H)/16⌉][4 gates][16 inputs]     if k = n: layer input and hidden state without a gap
 //! ```
 //!
-//! int4 weights have an order that every core runs, which takes 8 bytes a block instead of 16, and one for
-//! Helium:
+//! int4 weights have orders of their own, in half the bytes:
 //!
 //! ```text
 //! generic   [H][⌈I/4⌉ + ⌈H/4⌉][2 pairs][2 inputs][2]  bytes of w + 8 for inputs j (lower half) and
 //!                                                     j + 2 of gates (i, f), (g, o)
 //! grouped   [H][⌈I/16⌉ + ⌈H/16⌉][2 pairs][16 inputs]  bytes 16·w_a + (w_c + 8) of two gates: (a, c) = (i, g),
 //! nibbles                                             (f, o); biases as in *grouped*
+//! paired    [H][⌈I/4⌉ + ⌈H/4⌉][4 inputs]              16-bit lanes 4096·w_i + 256·(w_o + 8) +
+//! nibbles                                             16·(w_g + 8) + (w_f + 8)
+//! offset    [H][⌈I/8⌉ + ⌈H/8⌉][4 gates][8 inputs]     words of w + 8, but w for the last of eight inputs,
+//! nibbles                                             which is the upper nibble
 //! ```
 //!
-//! A 32-bit word in the generic order, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two
+//! A 32-bit word of the generic order, shifted right by 0, 4, 8 or 12 and masked with 0x000f000f, is two
 //! neighbouring inputs of one gate in 16-bit lanes.
 //!
 //! *Paired* weights take no more bytes than others: |w_b| ≤ 127 borrows at most one from w_a. `v7m.rs`,
@@ -45,6 +48,12 @@ pub type PairedBlock = [[i8; 2]; 8];
 /// int4 weights of four inputs to four rows: `block[pair][2·input + row]`, see the order's description.
 pub type NibbleBlock = [[u8; 4]; 2];
 
+/// int4 weights of four inputs to four rows as 16-bit lanes, `[input][low byte, high byte]`.
+pub type NibbleLanes = [[u8; 2]; 4];
+
+/// int4 weights of eight inputs to four rows: `group[row][input / 2]`.
+pub type NibbleWords = [[u8; 4]; 4];
+
 /// Weights of sixteen inputs to four rows: `group[row][input]`.
 pub type RowGroup = [[i8; 16]; 4];
 
@@ -57,6 +66,9 @@ const PAIRED: bool = is_read(Order::Paired);
 pub(super) const GROUPED: bool = is_read(Order::Grouped);
 const GROUPED_BYTES: bool = is_read(Order::GroupedBytes) && cfg!(feature = "w8a8");
 const GROUPED_NIBBLES: bool = is_read(Order::GroupedNibbles) && cfg!(feature = "w4a16");
+
+const PAIRED_NIBBLES: bool = is_read(Order::PairedNibbles) && cfg!(feature = "w4a16");
+const OFFSET_NIBBLES: bool = is_read(Order::OffsetNibbles) && cfg!(feature = "w4a16");
 
 const fn is_read(order: Order) -> bool {
     let mut index = 0;
@@ -85,6 +97,10 @@ pub enum Order {
     GroupedBytes,
     /// What stands for [`Order::Grouped`] where weights are int4.
     GroupedNibbles,
+    /// What stands for [`Order::Paired`] where weights are int4: four rows in one 16-bit lane.
+    PairedNibbles,
+    /// What stands for [`Order::Offset`] where weights are int4: eight of a row in one word.
+    OffsetNibbles,
 }
 
 /// Each core's order of weights, for those who write model files and build firmware.
@@ -100,13 +116,15 @@ const CORES: [(&str, Order); 7] = [
 
 impl Order {
     /// Every order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Generic,
         Self::Paired,
         Self::Grouped,
         Self::Offset,
         Self::GroupedBytes,
         Self::GroupedNibbles,
+        Self::PairedNibbles,
+        Self::OffsetNibbles,
     ];
 
     /// The order that suits the kernels of a Cortex-M core, named as in `M4`; `None` for a core without kernels
@@ -126,6 +144,8 @@ impl Order {
             Self::Offset => 3,
             Self::GroupedBytes => 4,
             Self::GroupedNibbles => 5,
+            Self::PairedNibbles => 6,
+            Self::OffsetNibbles => 7,
         }
     }
 
@@ -135,15 +155,24 @@ impl Order {
         all.find(|order| order.code() == code).copied()
     }
 
-    /// The order in which weights of `scheme` lie when this one is asked for: pairs and offsets need int8
-    /// weights and int16 activations, and each scheme has groups of its own.
+    /// The order in which weights of `scheme` lie when this one is asked for: int4 weights have orders of their
+    /// own, and groups differ for int8 activations.
     pub const fn of(self, scheme: Scheme) -> Self {
-        match (scheme, self.is_grouped()) {
-            (Scheme::W8a16, true) => Self::Grouped,
-            (Scheme::W8a8, true) => Self::GroupedBytes,
-            (Scheme::W4a16, true) => Self::GroupedNibbles,
-            (Scheme::W8a16, false) => self,
-            (Scheme::W8a8 | Scheme::W4a16, false) => Self::Generic,
+        match (self, scheme) {
+            (Self::Generic, _) => Self::Generic,
+            (Self::Paired | Self::PairedNibbles, Scheme::W4a16) => Self::PairedNibbles,
+            (Self::Paired | Self::PairedNibbles, _) => Self::Paired,
+            (Self::Offset | Self::OffsetNibbles, Scheme::W4a16) => Self::OffsetNibbles,
+            (Self::Offset | Self::OffsetNibbles, _) => Self::Offset,
+            (Self::Grouped | Self::GroupedBytes | Self::GroupedNibbles, Scheme::W8a16) => {
+                Self::Grouped
+            }
+            (Self::Grouped | Self::GroupedBytes | Self::GroupedNibbles, Scheme::W8a8) => {
+                Self::GroupedBytes
+            }
+            (Self::Grouped | Self::GroupedBytes | Self::GroupedNibbles, Scheme::W4a16) => {
+                Self::GroupedNibbles
+            }
         }
     }
 
@@ -175,6 +204,7 @@ impl Order {
     pub fn rows(self, inputs: usize, hidden: usize, shifts: Ordering) -> RowLayout {
         let padded = |n: usize| match self {
             order if GROUPED && order.is_grouped() => n.wrapping_add(15) & !15,
+            Self::OffsetNibbles if OFFSET_NIBBLES => n.wrapping_add(7) & !7,
             _ => n.wrapping_add(3) & !3,
         };
         let (x, h) = (padded(inputs), padded(hidden));
@@ -228,6 +258,10 @@ pub enum Weights<'m> {
     Nibbles(&'m [NibbleBlock]),
     /// [`Order::GroupedNibbles`]
     GroupedNibbles(&'m [NibbleGroup]),
+    /// [`Order::PairedNibbles`]
+    PairedNibbles(&'m [NibbleLanes]),
+    /// [`Order::OffsetNibbles`]
+    OffsetNibbles(&'m [NibbleWords]),
 }
 
 impl Weights<'_> {
@@ -239,6 +273,8 @@ impl Weights<'_> {
             Self::Grouped(groups) | Self::GroupedBytes(groups) => size_of_val(*groups),
             Self::Nibbles(blocks) => size_of_val(*blocks),
             Self::GroupedNibbles(groups) => size_of_val(*groups),
+            Self::PairedNibbles(blocks) => size_of_val(*blocks),
+            Self::OffsetNibbles(groups) => size_of_val(*groups),
         }
     }
 
@@ -251,6 +287,8 @@ impl Weights<'_> {
             Self::Grouped(_) => Order::Grouped,
             Self::GroupedBytes(_) => Order::GroupedBytes,
             Self::GroupedNibbles(_) => Order::GroupedNibbles,
+            Self::PairedNibbles(_) => Order::PairedNibbles,
+            Self::OffsetNibbles(_) => Order::OffsetNibbles,
         }
     }
 
@@ -262,6 +300,8 @@ impl Weights<'_> {
             Self::Grouped(groups) | Self::GroupedBytes(groups) => groups.len().saturating_mul(4),
             Self::Nibbles(blocks) => blocks.len(),
             Self::GroupedNibbles(groups) => groups.len().saturating_mul(4),
+            Self::PairedNibbles(blocks) => blocks.len(),
+            Self::OffsetNibbles(groups) => groups.len().wrapping_mul(2),
         }
     }
 
@@ -291,6 +331,13 @@ impl Weights<'_> {
             Self::GroupedNibbles(groups) if GROUPED_NIBBLES => groups
                 .get(number / 4)
                 .map(|group| ungroup(&group.map(|pair| pair.as_chunks().0[number % 4])))
+                .unwrap_or_default(),
+            Self::PairedNibbles(blocks) if PAIRED_NIBBLES => {
+                blocks.get(number).map(unlane).unwrap_or_default()
+            }
+            Self::OffsetNibbles(groups) if OFFSET_NIBBLES => groups
+                .get(number / 2)
+                .map(|group| unword(group, number % 2))
                 .unwrap_or_default(),
             _ => RowBlock::default(),
         }
@@ -376,6 +423,51 @@ pub fn nibble_pairs(a: &[i8], c: &[i8]) -> impl Iterator<Item = u8> {
     a.iter().zip(c).map(|(a, c)| (16 * a + c + 8) as u8)
 }
 
+/// Weights in −7..=7 as the nibbles of 16-bit lanes, from the lowest: f, g and o as w + 8, then i.
+pub fn lane(rows: &RowBlock) -> NibbleLanes {
+    let [i, f, g, o] = rows;
+    core::array::from_fn(|j| {
+        [
+            nibble(f[j] + 8) | nibble(g[j] + 8) << 4,
+            nibble(o[j] + 8) | nibble(i[j]) << 4,
+        ]
+    })
+}
+
+/// The inverse.
+#[inline(always)]
+fn unlane(block: &NibbleLanes) -> RowBlock {
+    let low = |byte: u8| (byte & 15) as i8 - 8;
+    [
+        block.map(|[_, high]| high as i8 >> 4),
+        block.map(|[f, _]| low(f)),
+        block.map(|[g, _]| low(g >> 4)),
+        block.map(|[_, o]| low(o)),
+    ]
+}
+
+/// Eight weights in −7..=7 of a row as nibbles of w + 8, from the lowest, but w for the last.
+pub fn word(row: &[i8; 8]) -> [u8; 4] {
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = row.map(|w| nibble(w + 8));
+    [w0 | w1 << 4, w2 | w3 << 4, w4 | w5 << 4, w6 | (w7 ^ 8) << 4]
+}
+
+/// The weights of the first or last four inputs of a group.
+#[inline(always)]
+fn unword(group: &NibbleWords, half: usize) -> RowBlock {
+    let half = half & 1;
+    group.map(|row| {
+        let last = if half == 1 { 0x80 } else { 0 };
+        let (a, b) = (row[2 * half], row[2 * half + 1] ^ last);
+        [a, a >> 4, b, b >> 4].map(|byte| (byte & 15) as i8 - 8)
+    })
+}
+
+/// The lower four bits.
+const fn nibble(w: i8) -> u8 {
+    w as u8 & 15
+}
+
 /// What [`Order::Grouped`] and [`Order::GroupedNibbles`] add to the biases of a unit with these sums of weights.
 ///
 /// Exact for rows inside of the accumulator's bound. Of others, which are refused by their weights and
@@ -431,6 +523,34 @@ mod tests {
                 core::array::from_fn(|_| bytes.next().unwrap())
             };
             prop_assert_eq!(ungroup(&[pair(0, 2), pair(1, 3)]), rows);
+        }
+
+        #[test]
+        fn nibbles_in_lanes_split_into_the_same_rows(
+            rows in prop::array::uniform4(prop::array::uniform4(-7i8..=7)),
+        ) {
+            let block = lane(&rows);
+            prop_assert_eq!(unlane(&block), rows);
+            for (j, bytes) in block.into_iter().enumerate() {
+                let [i, f, g, o] = rows.map(|row| i16::from(row[j]));
+                let value = 4096 * i + 256 * (o + 8) + 16 * (g + 8) + f + 8;
+                prop_assert_eq!(i16::from_le_bytes(bytes), value);
+            }
+        }
+
+        #[test]
+        fn nibbles_in_words_split_into_the_same_rows(
+            rows in prop::array::uniform4(prop::array::uniform8(-7i8..=7)),
+        ) {
+            let group = rows.each_ref().map(word);
+            for (row, w) in rows.iter().enumerate() {
+                prop_assert_eq!(&unword(&group, 0)[row], &w[..4]);
+                prop_assert_eq!(&unword(&group, 1)[row], &w[4..]);
+                let mut digits = w.map(|w| i64::from(w) + 8);
+                digits[7] -= 8;
+                let value: i64 = digits.iter().rev().fold(0, |sum, digit| 16 * sum + digit);
+                prop_assert_eq!(i64::from(i32::from_le_bytes(group[row])), value);
+            }
         }
 
         #[test]

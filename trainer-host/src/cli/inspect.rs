@@ -258,8 +258,8 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
 fn order_name(order: Order) -> &'static str {
     match order {
         Order::Generic => "generic",
-        Order::Offset => "offset (M0, M3)",
-        Order::Paired => "paired (M4, M7, M33)",
+        Order::Offset | Order::OffsetNibbles => "offset (M0, M3)",
+        Order::Paired | Order::PairedNibbles => "paired (M4, M7, M33)",
         Order::Grouped | Order::GroupedBytes | Order::GroupedNibbles => "grouped (M55, M85)",
     }
 }

@@ -74,8 +74,8 @@ pub(super) fn page(table: &Table) -> Result<String> {
          - *Instructions* count the whole step of the LSTM layer, from int16 inputs to the new state. A QEMU plugin\n  \
          counts by address, and labels in the kernels' assembly name the parts.\n\
          - *Products* include loops and loads. *Activations* are σ and tanh. *Rest* is rescaling, peepholes, state and\n  \
-         preparation. On M0, and where only the products are in assembly, *rest* includes the activations, because the\n  \
-         compiler mixes them with the other work.\n\
+         preparation. Where only the products are in assembly, *rest* includes the activations, because the compiler\n  \
+         mixes them with the other work.\n\
          - *k = n* under a scheme: layer input and hidden state have equal shifts ([numerics.md](numerics.md)). w8a8 on\n  \
          M55 then sums both in one part. All other counts of w8a8 are for k > n.\n\
          - *Of CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no peepholes\n  \

@@ -35,7 +35,7 @@ pub struct LstmRecord {
     /// 9: integer bits of the cell `m`, 1..=15.
     pub cell_int_bits: u8,
     /// 10: [`crate::kernels::Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes, 5 grouped
-    /// nibbles; w8a16 has 0 to 3, w8a8 0 or 4, w4a16 0 or 5.
+    /// nibbles, 6 paired nibbles, 7 offset nibbles; w8a16 has 0 to 3, w8a8 0, 1, 3 or 4, w4a16 0 or 5 to 7.
     pub order: u8,
     /// 11: w8a8: `n` in 0..=8, the hidden state is Q0.(15−n); else 0.
     pub h_shift: u8,

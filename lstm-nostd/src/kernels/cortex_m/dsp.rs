@@ -9,47 +9,125 @@
 //! Weights in [`Order::Generic`] take 22 instructions for 16 products, sums in 32 bits: `sxtb16` makes
 //! inputs 0 and 2, then 1 and 3 of a row, and `smlad` multiplies them.
 //!
+//! int8 activations are widened to a copy on the stack, the hidden state by 2^n, which makes the layer one of
+//! w8a16 with another (H). The products read the copy, so that the new hidden state replaces the old one.
+//!
+//! int4 weights lie in [`Order::PairedNibbles`]: a 16-bit lane holds 4096·w_i + 256·(w_o + 8) + 16·(w_g + 8) +
+//! (w_f + 8). `smlald` sums P = Σ lane·x, and `and` and `smlad` sum the three lower nibbles, 16 instructions for
+//! 16 products. With S = Σ x, sums of nibbles begin with −8·S and P with −2184·S, which takes the eights off.
+//! Each row's sum then is exact in 32 bits, and Σ w_i·x = (P − f − 16·g − 256·o) / 4096.
+//!
 //! Tails: a part of a row with 1 or 2 inputs more than whole blocks ends with a half block. Loops are
-//! entered in their middle, so that their ends are tested once in 4 or 16 blocks.
+//! entered in their middle, so that their ends are tested once in 4, 8 or 16 blocks.
 #![allow(unsafe_code)]
+
+use core::ops::Range;
+use core::ptr;
+
+use bytemuck::cast;
 
 use super::dense::{Job, Sums, dense};
 use super::layout::layout;
-use super::{HAS_OTHER_SCHEMES, copy_blocks, products};
+use super::narrow::Narrow;
+use super::{Place, copy_blocks, fours};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
-    Weights, Width, blocks,
+    RecurrentRows, Weights, Width, blocks,
 };
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct Dsp;
 
-/// Bytes of instructions of a block, of a half block and of the shift by `k` in `dsp.s`.
-const BLOCK_BYTES: usize = 14 * 4;
-const HALF_BLOCK_BYTES: usize = 8 * 4;
-const SHIFT_BYTES: usize = 7 * 4;
-/// Blocks in the loops over inputs and hidden state.
-const INPUT_UNROLL: usize = 4;
-const HIDDEN_UNROLL: usize = 16;
-
-/// What the assembly needs to know of a layer.
-#[repr(C)]
-struct Frame {
-    /// Blocks of sixteen bytes in either order.
-    weights: *const [u8; 16],
-    kept: Kept,
+/// The code for the rows of a unit in one order of weights.
+struct Code {
+    /// Where a unit begins and ends.
+    unit: Place,
+    tail: Place,
+    /// The parts of a row, layer input and hidden state.
+    parts: [PartCode; 2],
 }
 
-/// What the assembly copies to its stack.
+/// The code for a part of a row.
+struct PartCode {
+    /// The loop over blocks, and the half block behind it.
+    places: [Place; 2],
+    /// Bytes of instructions of a block and of a half block.
+    bytes: [usize; 2],
+    /// Blocks in the loop.
+    unroll: usize,
+    /// Blocks before the loop.
+    before: usize,
+    /// Bytes of the shift by `k` behind the half block, if it may be left out.
+    shift_bytes: usize,
+}
+
+const PAIRS_BYTES: [usize; 2] = [14 * 4, 8 * 4];
+const NIBBLES_BYTES: [usize; 2] = [16 * 4, 9 * 4];
+
+const PAIRS: Code = Code {
+    unit: lstm_nostd_dsp_pairs,
+    tail: lstm_nostd_dsp_pairs_tail,
+    parts: [
+        PartCode {
+            places: [lstm_nostd_dsp_pairs_x_loop, lstm_nostd_dsp_pairs_x_half],
+            bytes: PAIRS_BYTES,
+            unroll: 4,
+            before: 1,
+            shift_bytes: 7 * 4,
+        },
+        PartCode {
+            places: [lstm_nostd_dsp_pairs_h_loop, lstm_nostd_dsp_pairs_h_half],
+            bytes: PAIRS_BYTES,
+            unroll: 16,
+            before: 0,
+            shift_bytes: 0,
+        },
+    ],
+};
+
+const PLAIN: Code = Code {
+    unit: lstm_nostd_dsp_plain,
+    tail: lstm_nostd_dsp_plain_tail,
+    parts: [const { PartCode::plain(lstm_nostd_dsp_plain) }; 2],
+};
+
+const NIBBLES: Code = Code {
+    unit: lstm_nostd_dsp_nibbles,
+    tail: lstm_nostd_dsp_nibbles_tail,
+    parts: [
+        PartCode {
+            places: [lstm_nostd_dsp_nibbles_x_loop, lstm_nostd_dsp_nibbles_x_half],
+            bytes: NIBBLES_BYTES,
+            unroll: 4,
+            before: 0,
+            shift_bytes: 0,
+        },
+        PartCode {
+            places: [lstm_nostd_dsp_nibbles_h_loop, lstm_nostd_dsp_nibbles_h_half],
+            bytes: NIBBLES_BYTES,
+            unroll: 8,
+            before: 0,
+            shift_bytes: 0,
+        },
+    ],
+};
+
+const GENERIC_NIBBLES: Code = Code {
+    unit: lstm_nostd_dsp_generic_nibbles,
+    tail: lstm_nostd_dsp_generic_nibbles_tail,
+    parts: [const { PartCode::plain(lstm_nostd_dsp_generic_nibbles) }; 2],
+};
+
+/// What the assembly needs to know of a layer. It copies all but the weights to its stack.
 #[repr(C)]
-struct Kept {
+struct Frame {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     gates: *const GateParameters,
     cell: *mut i32,
-    next: *mut i16,
+    next: *mut Block,
     x: Part,
     h: Part,
     scale: u32,
@@ -60,12 +138,15 @@ struct Kept {
     round_cell: i32,
     squash: i32,
     tables: *const Tables,
-    /// 1 for weights in the generic order, else 0.
-    is_plain: u32,
+    unit: Place,
+    tail: Place,
+    narrow: Narrow,
+    start: Start,
+    weights: *const u8,
 }
 
-/// The input or the recurrent part of a row: the activations, where the loop is entered (bytes from its
-/// start), where it ends, and where to go on (bytes past it).
+/// The input or the recurrent part of a row: the activations, where the loop is entered, where it ends, and where
+/// to go on.
 #[repr(C)]
 struct Part {
     start: *const Block,
@@ -74,7 +155,25 @@ struct Part {
     exit: usize,
 }
 
-layout! { "dsp.s", Kept:
+/// What sums of nibbles begin with.
+#[derive(Default)]
+#[repr(C)]
+struct Start {
+    /// P, low word first.
+    lanes: [u32; 2],
+    nibbles: u32,
+}
+
+/// What is widened before a step, first and past the last byte, and to how many bytes.
+#[repr(C)]
+struct Widened {
+    x: [*const u8; 2],
+    h: [*const u8; 2],
+    h_shift: u32,
+    bytes: usize,
+}
+
+layout! { "dsp.s", Frame:
     PEEPHOLES = peepholes,
     GATES = gates,
     CELL = cell,
@@ -94,12 +193,16 @@ layout! { "dsp.s", Kept:
     ROUND_CELL = round_cell,
     SQUASH = squash,
     TABLES = tables,
-    UNIT = is_plain,
+    UNIT = unit,
+    TAIL = tail,
+    NARROW = narrow,
+    START = start,
+    F_WEIGHTS = weights,
 }
 
 const _: () = assert!(
-    core::mem::offset_of!(Frame, kept) == 4 && size_of::<Kept>() == 20 * 4,
-    "`dsp.s` copies the twenty words after the first one"
+    core::mem::offset_of!(Frame, weights) == 26 * 4 && size_of::<Widened>() == 6 * 4,
+    "`dsp.s` copies 26 words, `dsp_w8a8.s` loads six"
 );
 
 core::arch::global_asm!(
@@ -107,7 +210,9 @@ core::arch::global_asm!(
         include_str!("shared.s"),
         include_str!("dense.s"),
         include_str!("activation.s"),
-        include_str!("dsp.s")
+        include_str!("dsp.s"),
+        include_str!("dsp_w8a8.s"),
+        include_str!("dsp_w4a16.s")
     ),
     options(raw)
 );
@@ -115,10 +220,28 @@ core::arch::global_asm!(
 unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
     fn lstm_nostd_dsp_dense(job: *const Job);
+    fn lstm_nostd_dsp_w8a8_step(frame: *mut Frame, widened: *const Widened);
+    fn lstm_nostd_dsp_pairs();
+    fn lstm_nostd_dsp_pairs_x_loop();
+    fn lstm_nostd_dsp_pairs_x_half();
+    fn lstm_nostd_dsp_pairs_h_loop();
+    fn lstm_nostd_dsp_pairs_h_half();
+    fn lstm_nostd_dsp_pairs_tail();
+    fn lstm_nostd_dsp_plain();
+    fn lstm_nostd_dsp_plain_tail();
+    fn lstm_nostd_dsp_w8a8_tail();
+    fn lstm_nostd_dsp_nibbles();
+    fn lstm_nostd_dsp_nibbles_x_loop();
+    fn lstm_nostd_dsp_nibbles_x_half();
+    fn lstm_nostd_dsp_nibbles_h_loop();
+    fn lstm_nostd_dsp_nibbles_h_half();
+    fn lstm_nostd_dsp_nibbles_tail();
+    fn lstm_nostd_dsp_generic_nibbles();
+    fn lstm_nostd_dsp_generic_nibbles_tail();
 }
 
 impl Kernels for Dsp {
-    const ORDERS: &'static [Order] = &[Order::Paired, Order::Generic];
+    const ORDERS: &'static [Order] = &[Order::Paired, Order::PairedNibbles, Order::Generic];
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
@@ -127,45 +250,53 @@ impl Kernels for Dsp {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        let (weights, is_plain) = match (layer.rows.weights, layer.rows.width) {
-            (Weights::Paired(weights), Width::Int16) => (weights.as_ptr().cast(), false),
-            (Weights::Generic(weights), Width::Int16) => (weights.as_ptr().cast(), true),
-            _ if HAS_OTHER_SCHEMES => return products::step(layer, x, h, cell, next),
-            // The parser refuses the orders of other cores.
-            _ => return,
-        };
         if !layer.fits(x, h, cell, next) {
             return;
         }
-        let cell = cell.as_mut_ptr().cast::<i32>();
-        let m = layer.cell_int_bits;
-        let mut kept = Kept {
-            peepholes: layer.first_peepholes(),
-            gates: layer.gates.as_ptr(),
-            cell,
-            next: next.as_mut_ptr().cast(),
-            x: Part::new(x, layer.rows.inputs, 1, INPUT_UNROLL, is_plain),
-            h: Part::new(h, layer.rows.outputs, 0, HIDDEN_UNROLL, is_plain),
-            scale: 1 << (layer.rows.x_shift & 31),
-            cell_end: cell.wrapping_add(layer.units()),
-            half: (1 << m.clamp(1, 15)) >> 2,
-            shift: m.clamp(1, 15) - 1,
-            round_cell: 1 << 15,
-            squash: 1 << (13 + m.clamp(1, 15)),
-            tables: &TABLES,
-            is_plain: is_plain.into(),
+        let rows = &layer.rows;
+        let (weights, code) = match rows.weights {
+            Weights::Paired(weights) => (weights.as_ptr().cast(), &PAIRS),
+            Weights::Generic(weights) => (weights.as_ptr().cast(), &PLAIN),
+            Weights::PairedNibbles(weights) if cfg!(feature = "w4a16") => {
+                (weights.as_ptr().cast(), &NIBBLES)
+            }
+            Weights::Nibbles(weights) if cfg!(feature = "w4a16") => {
+                (weights.as_ptr().cast(), &GENERIC_NIBBLES)
+            }
+            // The parser refuses the orders of other cores.
+            _ => return,
         };
-        if layer.rows.x_shift == 0 && kept.x.exit == HALF_BLOCK_BYTES {
-            kept.x.exit += SHIFT_BYTES;
+        let of_layer = (weights, code);
+        if rows.width.in_build() == Width::Int8 {
+            // Distances from the copy.
+            let x_copy = ptr::null::<Block>();
+            let starts = [x_copy, x_copy.wrapping_add(blocks(rows.inputs))];
+            let mut frame = Frame::new(layer, of_layer, starts, h, cell);
+            frame.tail = lstm_nostd_dsp_w8a8_tail;
+            let widened = Widened {
+                x: fours(x.as_ptr(), rows.inputs, Width::Int8),
+                h: fours(h.as_ptr(), rows.outputs, Width::Int8),
+                h_shift: rows.h_shift & 31,
+                bytes: blocks(rows.inputs)
+                    .wrapping_add(blocks(rows.outputs))
+                    .wrapping_mul(size_of::<Block>()),
+            };
+            // SAFETY: as below, but the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a
+            // copy of them, which the assembly puts on its stack before. It writes H lanes of `h` after that. Its
+            // stack is 176 bytes and the copy.
+            return unsafe { lstm_nostd_dsp_w8a8_step(&mut frame, &widened) };
         }
-        let frame = Frame { weights, kept };
+        let mut frame = Frame::new(layer, of_layer, [x.as_ptr(), h.as_ptr()], next, cell);
+        if let Weights::PairedNibbles(_) | Weights::Nibbles(_) = rows.weights {
+            frame.start = Start::new(rows, x, h);
+        }
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks
         // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units, keeps
-        // the callee-saved registers, and needs no more than 120 bytes of stack. Segments are in range as
+        // the callee-saved registers, and needs no more than 144 bytes of stack. Segments are in range as
         // the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_dsp_step(&frame) }
-        copy_blocks(h, next, layer.rows.outputs);
+        copy_blocks(h, next, rows.outputs);
     }
 
     // One copy of it is enough for hidden and output layers.
@@ -180,34 +311,128 @@ impl Kernels for Dsp {
     }
 }
 
+impl Frame {
+    /// `starts` are those of the layer input and of the hidden state.
+    #[inline(never)]
+    fn new(
+        layer: &LstmParameters<'_>,
+        (weights, code): (*const u8, &Code),
+        [x, h]: [*const Block; 2],
+        next: &mut [Block],
+        cell: &mut [I32x4],
+    ) -> Self {
+        let rows = &layer.rows;
+        let cell = cell.as_mut_ptr().cast::<i32>();
+        let m = layer.cell_int_bits.clamp(1, 15);
+        let [x_code, h_code] = &code.parts;
+        let mut x = Part::new(x, rows.inputs, x_code);
+        if rows.x_shift == 0 && x.exit == x_code.past_half_block() {
+            x.exit = x.exit.wrapping_add(x_code.shift_bytes);
+        }
+        Self {
+            peepholes: layer.first_peepholes(),
+            gates: layer.gates.as_ptr(),
+            cell,
+            next: next.as_mut_ptr(),
+            x,
+            h: Part::new(h, rows.outputs, h_code),
+            scale: 1 << (rows.x_shift & 31),
+            cell_end: cell.wrapping_add(layer.units()),
+            half: (1 << m) >> 2,
+            shift: m - 1,
+            round_cell: 1 << 15,
+            squash: 1 << (13 + m),
+            tables: &TABLES,
+            unit: code.unit,
+            tail: code.tail,
+            narrow: Narrow::new(rows.h_shift),
+            start: Start::default(),
+            weights,
+        }
+    }
+}
+
+impl PartCode {
+    /// Of the generic orders, whose loops have whole blocks, are not unrolled, and follow one another.
+    const fn plain(unit: Place) -> Self {
+        Self {
+            places: [unit; 2],
+            bytes: [0; 2],
+            unroll: 1,
+            before: 0,
+            shift_bytes: 0,
+        }
+    }
+
+    const fn is_plain(&self) -> bool {
+        self.bytes[0] == 0
+    }
+
+    fn past_half_block(&self) -> usize {
+        (self.places[1] as usize).wrapping_add(self.bytes[1])
+    }
+}
+
 impl Part {
-    /// `done` blocks of the part are summed before the loop begins. The generic order is `plain`: its loop
-    /// has whole blocks, and is entered at its start.
     // Twice as much code saves no more than a few instructions a step.
     #[inline(never)]
-    fn new(activations: &[Block], len: usize, done: usize, unroll: usize, plain: bool) -> Self {
-        let whole = if plain {
-            blocks(len)
+    fn new(start: *const Block, len: usize, code: &PartCode) -> Self {
+        let all = blocks(len);
+        let whole = if code.is_plain() {
+            all
         } else {
-            whole_blocks(len)
-        }
-        .max(done);
-        let left = whole - done;
+            whole_blocks(len).max(code.before)
+        };
+        let left = whole.wrapping_sub(code.before);
         // With nothing left, the loop is entered at the test of its end.
         let skipped = if left == 0 {
-            unroll
+            code.unroll
         } else {
-            (unroll - left % unroll) % unroll
+            left.wrapping_neg() & code.unroll.wrapping_sub(1)
         };
         Self {
-            start: activations.as_ptr(),
-            entry: skipped * BLOCK_BYTES,
-            end: activations.as_ptr().wrapping_add(whole),
-            exit: if blocks(len) > whole {
-                0
+            start,
+            entry: (code.places[0] as usize).wrapping_add(skipped.wrapping_mul(code.bytes[0])),
+            end: start.wrapping_add(whole),
+            exit: if all > whole {
+                code.places[1] as usize
             } else {
-                HALF_BLOCK_BYTES
+                code.past_half_block()
             },
+        }
+    }
+}
+
+impl Start {
+    /// For the activations that the assembly reads: a half block has two, and the generic order none.
+    fn new(rows: &RecurrentRows<'_>, x: &[Block], h: &[Block]) -> Self {
+        let has_half_blocks = matches!(rows.weights, Weights::PairedNibbles(_));
+        // Two lanes are one word. Never wraps, for layers have fewer than 2¹⁶ inputs and units.
+        let word = |sum: i32, word: i32| {
+            sum.wrapping_add((word as i16).into())
+                .wrapping_add(word >> 16)
+        };
+        let sum = |activations: &[Block], len: usize| {
+            let all = blocks(len);
+            let whole = if has_half_blocks {
+                whole_blocks(len)
+            } else {
+                all
+            };
+            let part = |range: Range<usize>| activations.get(range).unwrap_or_default().iter();
+            let words = cast::<Block, [i32; 2]>;
+            let sum = part(0..whole).fold(0, |sum, block| {
+                let [a, b] = words(*block);
+                word(word(sum, a), b)
+            });
+            // The first two lanes of the half block, if there is one.
+            i64::from(part(whole..all).fold(sum, |sum, block| word(sum, words(*block)[0])))
+        };
+        let sum = (sum(x, rows.inputs) << (rows.x_shift & 31)).wrapping_add(sum(h, rows.outputs));
+        let lanes = sum.wrapping_mul(-2184);
+        Self {
+            lanes: [lanes as u32, (lanes >> 32) as u32],
+            nibbles: sum.wrapping_mul(-8) as u32,
         }
     }
 }

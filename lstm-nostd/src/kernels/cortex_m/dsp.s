@@ -1,14 +1,14 @@
 @ One time step of an LSTM layer for ARMv7E-M and ARMv8-M with the DSP extension; `dsp.rs` explains it.
 @
-@ r0 points to the words of `dsp::Frame`, which are copied to the stack:
+@ r0 points to the words of `dsp::Frame`, which are copied to the stack but for the last one:
     .equ PEEPHOLES, 0       @ running pointers, in this order for one load and one store of all
     .equ GATES, 4
     .equ CELL, 8
     .equ NEXT, 12
     .equ X, 16
-    .equ X_ENTRY, 20        @ bytes into the loop, here turned into an address
+    .equ X_ENTRY, 20        @ address in the loop
     .equ X_END, 24
-    .equ X_EXIT, 28         @ bytes past the loop, here turned into an address
+    .equ X_EXIT, 28         @ address past the loop
     .equ H, 32
     .equ H_ENTRY, 36
     .equ H_END, 40
@@ -20,8 +20,12 @@
     .equ ROUND_CELL, 64     @ 0x8000
     .equ SQUASH, 68         @ 2^(13+m): the cell times it, upper word, is Q3.12
     .equ TABLES, 72         @ sigmoid, then tanh at 512
-    .equ UNIT, 76           @ zero for weights in pairs, here turned into the address where a unit begins
-    .equ FRAME, 84
+    .equ UNIT, 76           @ where a unit begins: its sums
+    .equ TAIL, 80           @ and where it ends: (H)
+    .equ NARROW, 84         @ (H) of int8: what o*tanh is taken from, and a shift
+    .equ START, 92          @ of nibbles: what P begins with, 64 bits, and what the other sums begin with
+    .equ F_WEIGHTS, 104
+    .equ FRAME, 108
 
 @ Sixteen products, four inputs to four rows. P = 256*a + b in 64 bits, L = b in 32.
 @ Pair A (i, f): P in r0,r1 and L in r2. Pair B (g, o): P in r3,r4 and L in r5.
@@ -94,6 +98,18 @@
     smlawb  \b, \e, \a, \b
 .endm
 
+@ (H) of int16: o in r5, tanh in r11. The next unit begins at \unit; without one, what follows is executed.
+.macro lstm_tail unit
+    mov     r1, #0x4000
+    smlabb  r5, r5, r11, r1
+    asr     r5, r5, #15
+    strh    r5, [r10], #2
+    stmia   sp, {r7, r8, r9, r10}
+    ldr     r1, [sp, #CELL_END]
+    cmp     r9, r1
+    bne.w   \unit
+.endm
+
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.
     .cpu cortex-m33
     .pushsection .text.lstm_nostd_dsp_step, "ax", %progbits
@@ -104,43 +120,17 @@
 lstm_nostd_dsp_step:
     push    {r4-r11, lr}
     sub     sp, sp, #FRAME
-    mov     lr, sp
-    ldr     r6, [r0], #4            @ weights
-    ldmia   r0!, {r1-r5, r8-r12}
-    stmia   lr!, {r1-r5, r8-r12}
-    ldmia   r0, {r1-r5, r8-r12}
-    stmia   lr, {r1-r5, r8-r12}
-    adr.w   r0, .Llstm_unit
-    cmp     r12, #0
-    beq     1f
-    adr.w   r0, .Llstm_plain_unit
-1:
-    orr     r0, r0, #1
-    str     r0, [sp, #UNIT]
-    ldr     r0, [sp, #X_ENTRY]
-    adr.w   r1, .Llstm_x_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #X_ENTRY]
-    ldr     r0, [sp, #X_EXIT]
-    adr.w   r1, .Llstm_x_half
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #X_EXIT]
-    ldr     r0, [sp, #H_ENTRY]
-    adr.w   r1, .Llstm_h_loop
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #H_ENTRY]
-    ldr     r0, [sp, #H_EXIT]
-    adr.w   r1, .Llstm_h_half
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #H_EXIT]
+    mov     r12, sp
+    ldmia   r0!, {r1-r11, lr}
+    stmia   r12!, {r1-r11, lr}
+    ldmia   r0!, {r1-r11, lr}
+    stmia   r12!, {r1-r11, lr}
+    ldmia   r0, {r1, r2, r6}        @ r6: weights
+    stmia   r12, {r1, r2}
     ldr     pc, [sp, #UNIT]
 
     .p2align 2
-.Llstm_unit:
+    lstm_place lstm_nostd_dsp_pairs
     lstm_part products
     @ (A), inputs. The first block sets the accumulators; two products of lanes fit 32 bits.
     ldr     r7, [sp, #X]
@@ -162,16 +152,18 @@ lstm_nostd_dsp_step:
     smlad   r5, lr, r9, r5
     ldr     pc, [sp, #X_ENTRY]
     .p2align 2
-.Llstm_x_loop:
+    lstm_place lstm_nostd_dsp_pairs_x_loop
+    lstm_part products
     .rept 4
     lstm_block
     .endr
     ldr     r12, [sp, #X_END]
     cmp     r7, r12
-    bne     .Llstm_x_loop
+    bne.w   lstm_nostd_dsp_pairs_x_loop
     ldr     pc, [sp, #X_EXIT]
     .p2align 2
-.Llstm_x_half:
+    lstm_place lstm_nostd_dsp_pairs_x_half
+    lstm_part products
     lstm_half_block
     @ Shift by k: 28 bytes
     ldr     r12, [sp, #SCALE]
@@ -185,21 +177,23 @@ lstm_nostd_dsp_step:
     ldr     r7, [sp, #H]
     ldr     pc, [sp, #H_ENTRY]
     .p2align 2
-.Llstm_h_loop:
+    lstm_place lstm_nostd_dsp_pairs_h_loop
+    lstm_part products
     .rept 16
     lstm_block
     .endr
     ldr     r12, [sp, #H_END]
     cmp     r7, r12
-    bne     .Llstm_h_loop
+    bne.w   lstm_nostd_dsp_pairs_h_loop
     ldr     pc, [sp, #H_EXIT]
     .p2align 2
-.Llstm_h_half:
+    lstm_place lstm_nostd_dsp_pairs_h_half
+    lstm_part products
     lstm_half_block
     lstm_part rest
 
     lstm_rows_of_pairs
-.Llstm_sums:
+    lstm_place lstm_nostd_dsp_sums
     ldmia   sp, {r7, r8, r9, r10}
     ldmia   r8!, {r1, r4, r11, r12}
     add     r0, r0, r1
@@ -244,22 +238,17 @@ lstm_nostd_dsp_step:
     lstm_sigmoid r5, r1, r12, lr, r4
     @ (D)
     lstm_tanh    r11, r1, r12, lr, r4
-    mov     r1, #0x4000
-    smlabb  r5, r5, r11, r1
-    asr     r5, r5, #15
-    strh    r5, [r10], #2
-    stmia   sp, {r7, r8, r9, r10}
-    ldr     r1, [sp, #CELL_END]
-    cmp     r9, r1
-    beq     .Llstm_end
-    ldr     pc, [sp, #UNIT]
-.Llstm_end:
+    ldr     pc, [sp, #TAIL]
+    .p2align 2
+    lstm_place lstm_nostd_dsp_pairs_tail
+    lstm_tail lstm_nostd_dsp_pairs
+    lstm_place lstm_nostd_dsp_end
     add     sp, sp, #FRAME
     pop     {r4-r11, pc}
 
     @ (A) from weights in the generic order, in 32 bits.
     .p2align 2
-.Llstm_plain_unit:
+    lstm_place lstm_nostd_dsp_plain
     lstm_part products
     movs    r0, #0
     movs    r2, #0
@@ -277,7 +266,11 @@ lstm_nostd_dsp_step:
     ldr     r1, [sp, #H_END]
     lstm_plain_part
     lstm_part rest
-    b       .Llstm_sums
+    b       lstm_nostd_dsp_sums
+    .p2align 2
+    lstm_place lstm_nostd_dsp_plain_tail
+    lstm_tail lstm_nostd_dsp_plain
+    b       lstm_nostd_dsp_end
     .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
     .popsection
 

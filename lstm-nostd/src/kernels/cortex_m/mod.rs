@@ -1,12 +1,11 @@
 //! Kernels for Cortex-M: one file of Rust and one of assembly for each core, and what they share.
 //!
 //! ```text
-//! products   sums of products of w8a8 and w4a16: X_products.s (but for Helium)
-//! unit       what follows from a unit's sums, in plain Rust
+//! narrow     (H) of int8 activations
 //! dense      dense layers, for all cores
 //! layout     holds the offsets of assembly to those of Rust
 //! groups     loops over groups of sixteen weights (Helium)
-//! shared.s, activation.s, job.s   macros and layouts that several cores have in common
+//! shared.s, activation.s, dense.s   macros and layouts that several cores have in common
 //! ```
 
 mod dense;
@@ -20,16 +19,14 @@ pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
 #[cfg(not(lstm_kernels = "mve"))]
-mod products;
-#[cfg(not(lstm_kernels = "mve"))]
-mod unit;
+mod narrow;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]
 pub mod v7m;
 
 #[cfg(not(lstm_kernels = "mve"))]
-use super::Block;
+use super::{Block, Width, blocks};
 
 /// The core of this build; `build.rs` of the crate chooses it by the target.
 #[cfg(lstm_kernels = "dsp")]
@@ -44,12 +41,24 @@ pub type Core = v6m::V6m;
 #[cfg(lstm_kernels = "v7m")]
 pub type Core = v7m::V7m;
 
-/// Whether this build has layers that the assembly of a whole step leaves to others.
+/// A place in the assembly, which a frame leads to. Nothing in Rust calls it.
 #[cfg(not(lstm_kernels = "mve"))]
-const HAS_OTHER_SCHEMES: bool = cfg!(any(feature = "w8a8", feature = "w4a16"));
+type Place = unsafe extern "C" fn();
+
+/// First and past the last byte of `len` activations in blocks of four.
+#[cfg(not(lstm_kernels = "mve"))]
+#[inline(always)]
+fn fours(start: *const Block, len: usize, width: Width) -> [*const u8; 2] {
+    let start = start.cast::<u8>();
+    let bytes = match width.in_build() {
+        Width::Int16 => 8,
+        Width::Int8 => 4,
+    };
+    [start, start.wrapping_add(blocks(len).wrapping_mul(bytes))]
+}
 
 /// The first `count` int16 lanes of `h` become those of `next`.
-#[cfg(not(lstm_kernels = "mve"))]
+#[cfg(lstm_kernels = "dsp")]
 #[inline(always)]
 fn copy_blocks(h: &mut [Block], next: &[Block], count: usize) {
     let mut pairs = h.iter_mut().zip(next);

@@ -4,3 +4,11 @@
 .macro lstm_part name
 lstm_nostd.\name\().\@:
 .endm
+
+@ A place that Rust or another section knows.
+.macro lstm_place name
+    .global \name
+    .type   \name, %function
+    .thumb_func
+\name:
+.endm

@@ -1,54 +1,75 @@
 @ One time step of an LSTM layer for ARMv6-M; `v6m.rs` explains it.
 @
 @ r0 points to `v6m::Frame`:
-    .equ F_X, 0             @ first and past the last block
+    .equ F_X, 0             @ first and past the last byte
     .equ F_H, 8
     .equ F_X_SHIFT, 16
-    .equ F_OFFSETS, 20      @ 0x00808080, or 0 for weights with offsets
+    .equ F_H_SHIFT, 20
     .equ F_Y_BYTES, 24
-    .equ F_WEIGHTS, 28
-    .equ F_UNIT, 32         @ the elementwise part
-    .equ F_UNITS, 36        @ what it works on
+    .equ F_PREPARE, 28      @ computes y
+    .equ F_KEPT, 32         @ eighteen words
 
-@ The stack holds, below the activations (Y), first what the elementwise part takes from there:
-    .equ UNITS, 0
-    .equ WEIGHTS, 4         @ running pointer
-    .equ UNIT, 8
-    .equ Y, 12
-    .equ Y_END, 16
-    .equ ENTRY, 20          @ address in the loops
-    .equ OFFSETS, 24
-    .equ START, 28          @ (Y3)
-    .equ FRAME, 36          @ keeps the stack on a boundary of 8 bytes, with 36 bytes of registers
+@ The stack holds, below the activations (Y):
+    .equ GATES, 0           @ running pointers
+    .equ PEEPHOLES, 4
+    .equ CELL, 8
+    .equ NEXT, 12
+    .equ LEFT, 16           @ units
+    .equ HALF, 20           @ rounding of i*g
+    .equ SHIFT, 24          @ its shift
+    .equ SQUASH, 28         @ shift of the cell to Q3.12, less one
+    .equ TABLES, 32         @ sigmoid, then tanh at 512
+    .equ CENTRE, 36         @ 0x4000
+    .equ MOST, 40           @ 0x7fff
+    .equ NARROW, 44         @ (H) of int8: what o*tanh is taken from, and a shift
+    .equ TAIL, 52           @ where a unit ends: (H)
+    .equ WEIGHTS, 56        @ running pointer
+    .equ ENTRY, 60          @ address in the loops
+    .equ OFFSETS, 64        @ what turns words of weights in generic order into such as the loop reads
+    .equ START, 68          @ (Y3), first the factor of the sum of activations
+    .equ Y, 72
+    .equ Y_END, 76
+    .equ FRAME, 84          @ keeps the stack on a boundary of 8 bytes, with 36 bytes of registers
 
-@ (Y1), (Y2) for the blocks from r4 to r9, to r5; r7 is k. r8 sums what has an offset.
-.macro lstm_activations
-1:
-    movs    r6, #6
-    ldrsh   r3, [r4, r6]
-    movs    r6, #4
-    ldrsh   r2, [r4, r6]
-    movs    r6, #2
-    ldrsh   r1, [r4, r6]
+@ Four activations of \bytes at r4, shifted by r7, to r0 to r3.
+.macro lstm_four load, bytes
+    movs    r6, #3*\bytes
+    \load   r3, [r4, r6]
+    movs    r6, #2*\bytes
+    \load   r2, [r4, r6]
+    movs    r6, #\bytes
+    \load   r1, [r4, r6]
     movs    r6, #0
-    ldrsh   r0, [r4, r6]
+    \load   r0, [r4, r6]
     lsls    r3, r7
     lsls    r2, r7
     lsls    r1, r7
     lsls    r0, r7
+    adds    r4, #4*\bytes
+.endm
+
+@ (Y2) for digits of \bits, but for r0. r8 sums what has an offset.
+.macro lstm_digits bits
     add     r8, r2
     add     r8, r1
     add     r8, r0
-    lsls    r6, r2, #8
+    lsls    r6, r2, #\bits
     subs    r3, r3, r6
-    lsls    r6, r1, #8
+    lsls    r6, r1, #\bits
     subs    r2, r2, r6
-    lsls    r6, r0, #8
+    lsls    r6, r0, #\bits
     subs    r1, r1, r6
+.endm
+
+@ (Y1), (Y2) for the activations from r4 to r9, to r5.
+.macro lstm_activations load, bytes
+1:
+    lstm_four \load, \bytes
+    lstm_digits 8
     stmia   r5!, {r0-r3}
-    adds    r4, #8
     cmp     r4, r9
     bne     1b
+    bx      lr
 .endm
 
 @ Four products of a row, whose word is in \w; activations in r2 to r5.
@@ -98,6 +119,97 @@
     lstm_plain_row r11
 .endm
 
+@ r3 = mul_high(\acc, multiplier at r7 + \at), from four products of halves.
+.macro lstm_mul_high acc, at
+    mov     r0, \acc
+    ldr     r1, [r7, #\at]
+    asrs    r2, r0, #16
+    uxth    r0, r0
+    asrs    r3, r1, #16
+    uxth    r1, r1
+    movs    r4, r2
+    muls    r4, r1, r4
+    muls    r1, r0, r1
+    muls    r0, r3, r0
+    muls    r3, r2, r3
+    lsrs    r1, r1, #16
+    uxth    r5, r4
+    adds    r1, r1, r5
+    asrs    r4, r4, #16
+    adds    r3, r3, r4
+    uxth    r5, r0
+    adds    r1, r1, r5
+    asrs    r0, r0, #16
+    adds    r3, r3, r0
+    lsrs    r1, r1, #15
+    adds    r1, #1
+    lsrs    r1, r1, #1
+    adds    r3, r3, r1
+.endm
+
+@ r0 = (T1), (T2) of `activation` at r3, which need not be clamped yet. r12 points to both tables, lr is 0x7fff.
+.macro lstm_curve bits, guard, segment
+    lstm_part activations
+    asrs    r6, r3, #31
+    eors    r3, r6
+    subs    r3, r3, r6
+    cmp     r3, lr
+    ble     1f
+    mov     r3, lr
+1:
+    lsrs    r0, r3, #\bits
+    .if \segment
+    adds    r0, #\segment
+    .endif
+    lsls    r0, r0, #3
+    add     r0, r12
+    ldmia   r0!, {r1, r2}
+    lsls    r3, r3, #32-\bits
+    lsrs    r3, r3, #32-\bits
+    sxth    r0, r2
+    muls    r0, r3, r0
+    adds    r2, r2, r0
+    asrs    r0, r2, #16
+    muls    r0, r3, r0
+    uxth    r2, r2
+    muls    r2, r3, r2
+    lsrs    r2, r2, #16
+    adds    r0, r0, r2
+    adds    r0, r0, r1
+    asrs    r0, r0, #\guard
+    eors    r0, r6
+    subs    r0, r0, r6
+.endm
+.macro lstm_sigmoid
+    lstm_curve 9, 10, 0
+    ldr     r1, [sp, #CENTRE]
+    adds    r0, r0, r1
+    lstm_part rest
+.endm
+.macro lstm_tanh
+    lstm_curve 8, 9, 64
+    lstm_part rest
+.endm
+
+@ r0 = the cell in r0, narrowed.
+.macro lstm_narrow
+    asrs    r0, r0, #15
+    adds    r0, #1
+    asrs    r0, r0, #1
+    cmp     r0, lr
+    ble     2f
+    mov     r0, lr
+2:
+.endm
+
+@ Adds the narrow cell in r0 times the peephole at r6 + \at.
+.macro lstm_peephole acc, at
+    movs    r1, #\at
+    ldrsh   r2, [r6, r1]
+    muls    r2, r0, r2
+    add     \acc, r2
+.endm
+
     .pushsection .text.lstm_nostd_v6m_step, "ax", %progbits
     .p2align 2
     .global lstm_nostd_v6m_step
@@ -110,60 +222,42 @@ lstm_nostd_v6m_step:
     mov     r6, r10
     mov     r7, r11
     push    {r4-r7}
+    mov     r10, r0
     ldr     r6, [r0, #F_Y_BYTES]
     mov     r3, sp
     subs    r5, r3, r6
+    mov     r12, r5
     mov     r1, r5
     subs    r1, #FRAME
     mov     sp, r1
     str     r5, [r1, #Y]
     str     r3, [r1, #Y_END]
-    ldr     r2, [r0, #F_WEIGHTS]
-    str     r2, [r1, #WEIGHTS]
-    ldr     r2, [r0, #F_UNIT]
-    str     r2, [r1, #UNIT]
-    mov     r2, r0
-    adds    r2, #F_UNITS
-    str     r2, [r1, #UNITS]
-    ldr     r2, [r0, #F_OFFSETS]
-    str     r2, [r1, #OFFSETS]
-    @ An odd number of blocks: the loops are entered at their second.
-    lsls    r3, r6, #27
-    lsrs    r3, r3, #31
-    ldr     r4, =.Llstm_loop
-    cmp     r2, #0
-    beq     1f
-    ldr     r4, =.Llstm_plain_loop
-    cmp     r3, #0
-    beq     2f
-    ldr     r4, =.Llstm_plain_second
-    b       2f
-1:
-    cmp     r3, #0
-    beq     2f
-    ldr     r4, =.Llstm_second
-2:
-    movs    r3, #1
-    orrs    r4, r3
-    str     r4, [r1, #ENTRY]
+    adds    r0, #F_KEPT
+    .rept 3
+    ldmia   r0!, {r2-r7}
+    stmia   r1!, {r2-r7}
+    .endr
+    mov     r5, r12
+    mov     r0, r10
     movs    r4, #0
     mov     r8, r4
-    mov     r10, r0
+    ldr     r4, [r0, #F_PREPARE]
+    mov     r11, r4
     ldr     r4, [r0, #F_X+4]
     mov     r9, r4
     ldr     r7, [r0, #F_X_SHIFT]
     ldr     r4, [r0, #F_X]
-    lstm_activations
+    blx     r11
     mov     r0, r10
     ldr     r4, [r0, #F_H+4]
     mov     r9, r4
-    movs    r7, #0
+    ldr     r7, [r0, #F_H_SHIFT]
     ldr     r4, [r0, #F_H]
-    lstm_activations
+    blx     r11
     @ (Y3)
-    mov     r0, r8
-    lsls    r0, r0, #7
-    rsbs    r0, r0, #0
+    ldr     r0, [sp, #START]
+    mov     r1, r8
+    muls    r0, r1, r0
     str     r0, [sp, #START]
 
 .Llstm_unit:
@@ -183,23 +277,117 @@ lstm_nostd_v6m_step:
     ldr     r0, [sp, #ENTRY]
     bx      r0
     .p2align 2
-.Llstm_loop:
+    lstm_place lstm_nostd_v6m_loop
+    lstm_part products
     lstm_block
-.Llstm_second:
+    lstm_place lstm_nostd_v6m_second
+    lstm_part products
     lstm_block
     cmp     r12, lr
-    bne     .Llstm_loop
-.Llstm_sums:
-    lstm_part rest
+    bne     lstm_nostd_v6m_loop
+    lstm_place lstm_nostd_v6m_sums
     str     r6, [sp, #WEIGHTS]
-    mov     r0, r8
+    ldr     r7, [sp, #GATES]
+    ldmia   r7!, {r0-r3}
+    add     r8, r0
+    add     r9, r1
+    add     r10, r2
+    add     r11, r3
+    ldr     r0, [sp, #TABLES]
+    mov     r12, r0
+    ldr     r0, [sp, #MOST]
+    mov     lr, r0
+    ldr     r6, [sp, #PEEPHOLES]
+    cmp     r6, #0
+    beq     1f
+    ldr     r0, [sp, #CELL]
+    ldr     r0, [r0]
+    lstm_narrow
+    lstm_peephole r8, 0
+    lstm_peephole r9, 2
+1:
+    @ (B) of i, f, g
+    lstm_mul_high r8, 0
+    lstm_sigmoid
+    mov     r8, r0
+    lstm_mul_high r9, 4
+    lstm_sigmoid
+    mov     r9, r0
+    lstm_mul_high r10, 8
+    lstm_tanh
+    @ (C)
+    mov     r1, r8
+    muls    r0, r1, r0
+    ldr     r1, [sp, #HALF]
+    adds    r0, r0, r1
+    ldr     r1, [sp, #SHIFT]
+    asrs    r0, r1
     mov     r1, r9
-    mov     r2, r10
-    mov     r3, r11
-    ldr     r4, [sp, #UNIT]
-    blx     r4
-    cmp     r0, #0
-    bne     .Llstm_again
+    ldr     r2, [sp, #CELL]
+    ldr     r3, [r2]
+    asrs    r4, r3, #16
+    muls    r4, r1, r4
+    uxth    r3, r3
+    muls    r3, r1, r3
+    lsrs    r3, r3, #15
+    adds    r3, #1
+    lsrs    r3, r3, #1
+    adds    r4, r4, r3
+    lsls    r4, r4, #1
+    adds    r0, r0, r4
+    bvs     5f
+3:
+    stmia   r2!, {r0}
+    str     r2, [sp, #CELL]
+    mov     r10, r0
+    @ (B) of o
+    ldr     r6, [sp, #PEEPHOLES]
+    cmp     r6, #0
+    beq     4f
+    lstm_narrow
+    lstm_peephole r11, 6
+    adds    r6, #8
+    str     r6, [sp, #PEEPHOLES]
+4:
+    lstm_mul_high r11, 12
+    adds    r7, #16
+    str     r7, [sp, #GATES]
+    lstm_sigmoid
+    mov     r8, r0
+    @ (D)
+    mov     r3, r10
+    ldr     r1, [sp, #SQUASH]
+    asrs    r3, r1
+    adds    r3, #1
+    asrs    r3, r3, #1
+    lstm_tanh
+    mov     r1, r8
+    muls    r0, r1, r0
+    ldr     r2, [sp, #NEXT]
+    ldr     r1, [sp, #TAIL]
+    bx      r1
+    @ The sum left the range: the nearest end.
+5:
+    asrs    r0, r0, #31
+    movs    r1, #1
+    lsls    r1, r1, #31
+    eors    r0, r1
+    b       3b
+    lstm_place lstm_nostd_v6m_tail
+    asrs    r0, r0, #14
+    adds    r0, #1
+    asrs    r0, r0, #1
+    strh    r0, [r2]
+    adds    r2, #2
+    lstm_place lstm_nostd_v6m_stored
+    str     r2, [sp, #NEXT]
+    ldr     r0, [sp, #LEFT]
+    subs    r0, #1
+    str     r0, [sp, #LEFT]
+    beq     6f
+    ldr     r0, =.Llstm_unit + 1
+    bx      r0
+6:
     ldr     r0, [sp, #Y_END]
     mov     sp, r0
     pop     {r4-r7}
@@ -208,20 +396,55 @@ lstm_nostd_v6m_step:
     mov     r10, r6
     mov     r11, r7
     pop     {r4-r7, pc}
-.Llstm_again:
-    b       .Llstm_unit
+    .ltorg
 
-    lstm_part products
     .p2align 2
-.Llstm_plain_loop:
+    lstm_place lstm_nostd_v6m_plain_loop
+    lstm_part products
     lstm_plain_block
-.Llstm_plain_second:
+    lstm_place lstm_nostd_v6m_plain_second
+    lstm_part products
     lstm_plain_block
     cmp     r12, lr
-    bne     .Llstm_plain_loop
-    b       .Llstm_sums
+    bne     lstm_nostd_v6m_plain_loop
+    ldr     r0, =lstm_nostd_v6m_sums
+    bx      r0
     .ltorg
+
+    lstm_place lstm_nostd_v6m_int16
+    lstm_activations ldrsh, 2
     .size   lstm_nostd_v6m_step, . - lstm_nostd_v6m_step
+    .popsection
+
+    @ int8 activations
+    .pushsection .text.lstm_nostd_v6m_int8, "ax", %progbits
+    .p2align 2
+    lstm_place lstm_nostd_v6m_int8
+    lstm_activations ldrsb, 1
+
+    @ (H), first with the other sign.
+    .p2align 2
+    lstm_place lstm_nostd_v6m_int8_tail
+    ldr     r1, [sp, #NARROW]
+    subs    r0, r1, r0
+    ldr     r1, [sp, #NARROW+4]
+    asrs    r0, r1
+    movs    r1, #127
+    cmp     r0, r1
+    ble     1f
+    mov     r0, r1
+1:
+    rsbs    r0, r0, #0
+    cmp     r0, r1
+    ble     2f
+    mov     r0, r1
+2:
+    strb    r0, [r2]
+    adds    r2, #1
+    ldr     r1, =lstm_nostd_v6m_stored
+    bx      r1
+    .ltorg
+    .size   lstm_nostd_v6m_int8, . - lstm_nostd_v6m_int8
     .popsection
 
     @ The groups of a dense layer: `dense.rs` explains it. The stack holds, below the activations, the last argument
@@ -258,7 +481,12 @@ lstm_nostd_v6m_dense:
     ldr     r4, [r0, #D_X+4]
     mov     r9, r4
     ldr     r4, [r0, #D_X]
-    lstm_activations
+1:
+    lstm_four ldrsh, 2
+    lstm_digits 8
+    stmia   r5!, {r0-r3}
+    cmp     r4, r9
+    bne     1b
     mov     r0, r8
     lsls    r0, r0, #7
     rsbs    r0, r0, #0

@@ -4,10 +4,11 @@
     .equ F_X, 0             @ first and past the last block
     .equ F_H, 8
     .equ F_X_SHIFT, 16
-    .equ F_FACTOR, 20       @ 256, or 0 for weights without offsets
-    .equ F_Y_BYTES, 24
-    .equ F_ENTRY, 28        @ bytes into the loop
-    .equ F_UNITS, 32        @ ten words
+    .equ F_FACTOR, 20       @ 256 or 16, or 0 for weights without offsets
+    .equ F_H_SHIFT, 24
+    .equ F_Y_BYTES, 28
+    .equ F_PREPARE, 32      @ where y are computed
+    .equ F_UNITS, 36        @ fourteen words
 
 @ The stack holds, below the activations (Y):
     .equ PEEPHOLES, 0       @ running pointers
@@ -20,26 +21,33 @@
     .equ SHIFT, 28          @ its shift
     .equ SQUASH, 32         @ shift of the cell to Q3.12, less one
     .equ TABLES, 36         @ sigmoid, then tanh at 512
-    .equ Y, 40
-    .equ ENTRY, 44          @ address in the loop
-    .equ Y_END, 48
-    .equ START, 52          @ (Y3), where the four sums begin
-    .equ FRAME, 68
+    .equ NARROW, 40         @ (H) of int8: what o*tanh is taken from, and a shift
+    .equ ENTRY, 48          @ address in the loop
+    .equ TAIL, 52           @ where a unit ends: (H)
+    .equ Y, 56
+    .equ Y_END, 60
+    .equ START, 64          @ (Y3), where the four sums begin
+    .equ FRAME, 84
 
-@ (Y1), (Y2) for the blocks from r7 to r8, to r6; r9 is k, r10 the factor. r12 sums what has an offset.
-.macro lstm_activations shift
-1:
+@ Four int16 activations at r7, to r1 to r4.
+.macro lstm_int16
     ldrd    r2, r4, [r7], #8
     sxth    r1, r2
     asr     r2, r2, #16
     sxth    r3, r4
     asr     r4, r4, #16
-    .if \shift
+.endm
+
+@ Shifts four activations.
+.macro lstm_shift_left
     lsl     r1, r1, r9
     lsl     r2, r2, r9
     lsl     r3, r3, r9
     lsl     r4, r4, r9
-    .endif
+.endm
+
+@ (Y1), (Y2) for four activations in r1 to r4, to r6. r10 is the factor, and r12 sums what has an offset.
+.macro lstm_prepared
     add     r12, r12, r1
     add     r12, r12, r2
     add     r12, r12, r3
@@ -47,8 +55,6 @@
     mls     r3, r2, r10, r3
     mls     r2, r1, r10, r2
     stmia   r6!, {r1-r4}
-    cmp     r7, r8
-    bne     1b
 .endm
 
 @ Four products of a row, whose word is shifted in place.
@@ -122,31 +128,35 @@ lstm_nostd_v7m_step:
     str     r1, [sp, #Y_END]
     add     r1, r0, #F_UNITS
     mov     lr, sp
-    ldmia   r1!, {r2-r5, r7}
-    stmia   lr!, {r2-r5, r7}
-    ldmia   r1, {r2-r5, r7}
-    stmia   lr, {r2-r5, r7}
+    ldmia   r1!, {r2-r5, r7-r9}
+    stmia   lr!, {r2-r5, r7-r9}
+    ldmia   r1, {r2-r5, r7-r9}
+    stmia   lr, {r2-r5, r7-r9}
     ldrd    r9, r10, [r0, #F_X_SHIFT]
-    mov     r12, #0
     ldrd    r7, r8, [r0, #F_X]
-    lstm_activations 1
+    mov     r12, #0
+    ldr     pc, [r0, #F_PREPARE]
+    @ Of int16, from r7 to r8, to r6; r9 is k.
+    lstm_place lstm_nostd_v7m_int16
+1:
+    lstm_int16
+    lstm_shift_left
+    lstm_prepared
+    cmp     r7, r8
+    bne     1b
     ldrd    r7, r8, [r0, #F_H]
-    lstm_activations 0
+1:
+    lstm_int16
+    lstm_prepared
+    cmp     r7, r8
+    bne     1b
+    lstm_place lstm_nostd_v7m_prepared
     @ (Y3)
     lsr     r1, r10, #1
     mul     r12, r12, r1
     rsb     r12, r12, #0
     strd    r12, r12, [sp, #START]
     strd    r12, r12, [sp, #START+8]
-    ldr     r2, [r0, #F_ENTRY]
-    adr.w   r1, .Llstm_loop
-    add     r2, r2, r1
-    cmp     r10, #0
-    bne     1f
-    adr.w   r2, .Llstm_plain_loop
-1:
-    orr     r2, r2, #1
-    str     r2, [sp, #ENTRY]
 
 .Llstm_unit:
     lstm_part products
@@ -157,16 +167,16 @@ lstm_nostd_v7m_step:
     ldmia   r7, {r4-r7}
     ldr     pc, [sp, #ENTRY]
     .p2align 2
-.Llstm_loop:
+    lstm_place lstm_nostd_v7m_loop
+    lstm_part products
     .rept 4
     lstm_block
     .endr
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
-    bne     .Llstm_loop
-.Llstm_sums:
+    bne.w   lstm_nostd_v7m_loop
+    lstm_place lstm_nostd_v7m_sums
     str     r12, [sp, #WEIGHTS]
-    lstm_part rest
     ldmia   sp, {r0, r2, r3}
     ldr     r1, [sp, #GATES]
     ldmia   r1!, {r8-r11}
@@ -216,10 +226,13 @@ lstm_nostd_v7m_step:
     add     r12, r12, #1
     asr     r12, r12, #1
     lstm_tanh r12, r8, r9, r10, r1
+    ldr     pc, [sp, #TAIL]
+    lstm_place lstm_nostd_v7m_tail
     mov     r8, #0x4000
     mla     r7, r7, r12, r8
     asr     r7, r7, #15
     strh    r7, [r3], #2
+    lstm_place lstm_nostd_v7m_stored
     stmia   sp, {r0, r2, r3}
     ldr     r8, [sp, #CELL_END]
     cmp     r2, r8
@@ -233,8 +246,8 @@ lstm_nostd_v7m_step:
     eor     r12, r12, #0x80000000
     b       3b
 
+    lstm_place lstm_nostd_v7m_plain_loop
     lstm_part products
-.Llstm_plain_loop:
     ldmia   lr!, {r8-r11}
     ldrd    r0, r1, [r12], #8
     lstm_plain_row r4, r0
@@ -244,8 +257,8 @@ lstm_nostd_v7m_step:
     lstm_plain_row r7, r1
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
-    bne     .Llstm_plain_loop
-    b       .Llstm_sums
+    bne     lstm_nostd_v7m_plain_loop
+    b       lstm_nostd_v7m_sums
     .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
     .popsection
 
@@ -271,7 +284,11 @@ lstm_nostd_v7m_dense:
     mov     r10, #256
     mov     r12, #0
     ldrd    r7, r8, [r0, #D_X]
-    lstm_activations 0
+1:
+    lstm_int16
+    lstm_prepared
+    cmp     r7, r8
+    bne     1b
     rsb     r12, r12, #0
     lsl     r12, r12, #7
     str     r12, [sp, #20]

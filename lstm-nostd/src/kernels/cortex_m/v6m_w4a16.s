@@ -1,0 +1,173 @@
+@ What int4 weights need beside `v6m.s`; `v6m.rs` explains it.
+
+@ The last four of a row's eight products, whose word is at r6 + \at; activations in r2 to r5.
+.macro lstm_upper_nibbles sum, at
+    ldr     r0, [r6, #\at]
+    asrs    r1, r0, #28
+    muls    r1, r5, r1
+    add     \sum, r1
+    asrs    r1, r0, #24
+    muls    r1, r4, r1
+    add     \sum, r1
+    asrs    r1, r0, #20
+    muls    r1, r3, r1
+    add     \sum, r1
+    asrs    r0, r0, #16
+    muls    r0, r2, r0
+    add     \sum, r0
+.endm
+
+@ The first four.
+.macro lstm_lower_nibbles sum, at
+    ldr     r0, [r6, #\at]
+    asrs    r1, r0, #12
+    muls    r1, r5, r1
+    add     \sum, r1
+    asrs    r1, r0, #8
+    muls    r1, r4, r1
+    add     \sum, r1
+    asrs    r1, r0, #4
+    muls    r1, r3, r1
+    add     \sum, r1
+    muls    r0, r2, r0
+    add     \sum, r0
+.endm
+
+    .pushsection .text.lstm_nostd_v6m_nibbles, "ax", %progbits
+    .p2align 2
+    lstm_place lstm_nostd_v6m_nibbles
+    lstm_part products
+    mov     r7, r12
+1:
+    ldmia   r7!, {r2-r5}
+    lstm_lower_nibbles r8, 0
+    lstm_lower_nibbles r9, 4
+    lstm_lower_nibbles r10, 8
+    lstm_lower_nibbles r11, 12
+    ldmia   r7!, {r2-r5}
+    lstm_upper_nibbles r8, 0
+    lstm_upper_nibbles r9, 4
+    lstm_upper_nibbles r10, 8
+    lstm_upper_nibbles r11, 12
+    adds    r6, #16
+    cmp     r7, lr
+    bne     1b
+    ldr     r0, =lstm_nostd_v6m_sums
+    bx      r0
+
+    @ Blocks in the generic order, where y are x: each nibble is cut out.
+    .p2align 2
+    lstm_place lstm_nostd_v6m_generic_nibbles
+    lstm_part products
+1:
+    mov     r1, r12
+    ldmia   r1!, {r2-r5}
+    mov     r12, r1
+    ldmia   r6!, {r0, r7}
+    ldr     r1, [sp, #OFFSETS]
+    eors    r0, r1
+    eors    r7, r1
+    lsls    r1, r0, #28
+    asrs    r1, r1, #28
+    muls    r1, r2, r1
+    add     r8, r1
+    lsls    r1, r0, #12
+    asrs    r1, r1, #28
+    muls    r1, r3, r1
+    add     r8, r1
+    lsls    r1, r0, #24
+    asrs    r1, r1, #28
+    muls    r1, r4, r1
+    add     r8, r1
+    lsls    r1, r0, #8
+    asrs    r1, r1, #28
+    muls    r1, r5, r1
+    add     r8, r1
+    lsls    r1, r0, #20
+    asrs    r1, r1, #28
+    muls    r1, r2, r1
+    add     r9, r1
+    lsls    r1, r0, #4
+    asrs    r1, r1, #28
+    muls    r1, r3, r1
+    add     r9, r1
+    lsls    r1, r0, #16
+    asrs    r1, r1, #28
+    muls    r1, r4, r1
+    add     r9, r1
+    asrs    r1, r0, #28
+    muls    r1, r5, r1
+    add     r9, r1
+    lsls    r1, r7, #28
+    asrs    r1, r1, #28
+    muls    r1, r2, r1
+    add     r10, r1
+    lsls    r1, r7, #12
+    asrs    r1, r1, #28
+    muls    r1, r3, r1
+    add     r10, r1
+    lsls    r1, r7, #24
+    asrs    r1, r1, #28
+    muls    r1, r4, r1
+    add     r10, r1
+    lsls    r1, r7, #8
+    asrs    r1, r1, #28
+    muls    r1, r5, r1
+    add     r10, r1
+    lsls    r1, r7, #20
+    asrs    r1, r1, #28
+    muls    r1, r2, r1
+    add     r11, r1
+    lsls    r1, r7, #4
+    asrs    r1, r1, #28
+    muls    r1, r3, r1
+    add     r11, r1
+    lsls    r1, r7, #16
+    asrs    r1, r1, #28
+    muls    r1, r4, r1
+    add     r11, r1
+    asrs    r1, r7, #28
+    muls    r1, r5, r1
+    add     r11, r1
+    cmp     r12, lr
+    bne     1b
+    ldr     r0, =lstm_nostd_v6m_sums
+    bx      r0
+    .ltorg
+
+    @ (Y1), (Y2) for eight activations at a time, or four at the end; r12 keeps the fourth.
+    lstm_place lstm_nostd_v6m_nibble_activations
+    lstm_part rest
+1:
+    lstm_four ldrsh, 2
+    mov     r12, r3
+    add     r8, r3
+    lstm_digits 4
+    stmia   r5!, {r0-r3}
+    movs    r0, #0
+    movs    r1, #0
+    movs    r2, #0
+    movs    r3, #0
+    cmp     r4, r9
+    beq     2f
+    lstm_four ldrsh, 2
+2:
+    lstm_digits 4
+    mov     r6, r12
+    lsls    r6, r6, #4
+    subs    r0, r0, r6
+    stmia   r5!, {r0-r3}
+    cmp     r4, r9
+    bne     1b
+    bx      lr
+
+    lstm_place lstm_nostd_v6m_plain_activations
+    lstm_part rest
+1:
+    lstm_four ldrsh, 2
+    stmia   r5!, {r0-r3}
+    cmp     r4, r9
+    bne     1b
+    bx      lr
+    .size   lstm_nostd_v6m_nibbles, . - lstm_nostd_v6m_nibbles
+    .popsection
