@@ -33,17 +33,18 @@ pub(super) fn rest_terms(
     dense: &[DenseSize],
 ) -> Vec<f64> {
     let order = core.order().of_dense(scheme);
-    let (mut groups, mut grouped, mut single) = (0, 0, 0);
+    let (mut groups, mut grouped, mut single, mut products) = (0, 0, 0, 0);
     for &DenseSize { inputs, outputs } in dense {
         let count = dense_groups(order, outputs);
         let rows = outputs.saturating_sub(4 * count);
         groups += count;
-        single += rows * blocks(inputs) + rows;
+        single += rows;
+        products += rows * blocks(inputs);
         if count > 0 {
             grouped += dense_work(core, inputs, count);
         }
     }
-    [1, channels, groups, grouped, single]
+    [1, channels, groups, grouped, single, products]
         .map(|term| term as f64)
         .into()
 }
