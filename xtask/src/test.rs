@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
 use crate::firmware::{self, Application, Image};
-use crate::{bench, command, locks, set_up, sizes};
+use crate::{bench, command, locks, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
@@ -104,6 +104,12 @@ fn host_lane() -> Totals {
         "engine, trainer, serial link and set-up",
         cargo(&format!("{TEST} --exclude {BOARD_TESTS}")),
     );
+    // The tests before have built it.
+    let program = firmware::target_root().join("debug/trainer-host");
+    println!("== attacks on long work");
+    totals.attempt("attacks on long work", || {
+        torture::attack(&program, &torture::Arguments::SHORT)
+    });
     totals
 }
 

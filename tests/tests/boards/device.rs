@@ -1,7 +1,7 @@
 //! What a board does besides computing: refuse, remember, test itself, and count; and how its emulator ends.
 
 use lstm_nostd::artifact::RandomModel;
-use lstm_tests::boards::device;
+use lstm_tests::boards::{board, device};
 use lstm_tests::models::trained_model;
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
@@ -203,6 +203,23 @@ fn instructions_and_stack_are_measured(board: &'static Board) {
         stack.step_bytes < stack.program_bytes && stack.program_bytes < 32 * 1024,
         "{stack:?}"
     );
+}
+
+/// One stream without a reset: every output of every step is the host's.
+#[test]
+#[ignore = "long: a hundred thousand steps"]
+fn a_soak_of_one_stream_is_equal_to_the_host() {
+    const STEPS: usize = 100_000;
+    let mut device = device(board("mps2-an386"));
+    let file = model().build().to_bytes().unwrap();
+    device.load(&file).unwrap();
+    let mut host = Reference::new(&file);
+    let raw = model().raw_inputs(STEPS).concat();
+    for (part, raw) in raw.chunks(3 * 1000).enumerate() {
+        let run = device.run(raw, Keep::EveryStep).unwrap();
+        assert_eq!(run.outputs, host.run(raw), "steps {part} · 1000 on");
+    }
+    println!("attacks: {STEPS}");
 }
 
 /// An emulator ends with the program that started it, in whatever way that one ends. Ctrl-C from a terminal

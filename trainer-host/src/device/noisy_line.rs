@@ -47,8 +47,8 @@ fn travel(noise: Noise, frames: u64, seed: u64) -> Totals {
     totals.frames = world.frames;
     totals.simulated_seconds = world.now.as_secs();
     println!(
-        "{noise:?}: {totals:?}, {} requests carried out for {} asks",
-        world.board.carried_out, world.asks
+        "{noise:?}: {totals:?}, {} requests carried out for {} asks\nattacks: {}",
+        world.board.carried_out, world.asks, totals.frames
     );
     totals
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::{Finding, Kind};
+
 /// Far longer than any of these processes takes.
 const HANGS_AFTER: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -51,6 +53,15 @@ impl Ended {
     /// Whether it ended by itself and well.
     pub(super) fn is_good(&self) -> bool {
         matches!(self, Self::Itself(output) if output.status.success())
+    }
+
+    /// It did not end well where it should have.
+    pub(super) fn finding(&self) -> Finding {
+        let kind = match self {
+            Self::Hung => Kind::Hang,
+            _ => Kind::Lost,
+        };
+        (kind, self.in_words())
     }
 
     /// What to say of it.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::attempt::{Ended, Folder, moment, run};
-use super::{Outcome, quiet};
+use super::{Kind, Outcome, quiet};
 
 /// Six trials of a fraction of a second each.
 const SEARCH: &str = r#"
@@ -70,30 +70,20 @@ pub(super) fn kills(program: &Path, times: u32) -> Result<Outcome> {
     let begun = Instant::now();
     let alone = found(program, folder.path(), "alone")?;
     let life = begun.elapsed();
-    let mut outcome = Outcome {
-        name: "kills of a study's workers",
-        ..Outcome::default()
-    };
+    let mut outcome = Outcome::new("kills of a study's workers");
     for n in 0..times {
         let study = format!("study-{}", n / 3);
-        let killed = run(
-            &mut tune(program, folder.path(), &study),
-            Some(moment(n, life)),
-        )?;
-        outcome.attacks += 1;
-        if matches!(&killed, Ended::Itself(output) if !output.status.success()) {
-            outcome
-                .lost
-                .push(format!("kill {n}: {}", killed.in_words()));
-        }
+        let mut tune = tune(program, folder.path(), &study);
+        let ended = run(&mut tune, Some(moment(n, life)))?;
+        let failed = matches!(&ended, Ended::Itself(output) if !output.status.success());
+        outcome.add(&format!("kill {n}"), failed.then(|| ended.finding()));
         if n % 3 == 2 || n + 1 == times {
-            match found(program, folder.path(), &study) {
-                Ok(same) if same == alone => {}
-                Ok(_) => outcome
-                    .lost
-                    .push(format!("{study}: it found something else")),
-                Err(error) => outcome.lost.push(format!("{study}: {error:#}")),
-            }
+            let finding = match found(program, folder.path(), &study) {
+                Ok(same) if same == alone => None,
+                Ok(_) => Some((Kind::Wrong, "it found something else".into())),
+                Err(error) => Some((Kind::Lost, format!("{error:#}"))),
+            };
+            outcome.add(&study, finding);
         }
     }
     Ok(outcome)
