@@ -323,7 +323,8 @@ impl Weights<'_> {
                 .map(|group| group.map(|row| row.as_chunks().0[number % 4]))
                 .unwrap_or_default(),
             Self::GroupedBytes(groups) if GROUPED_BYTES => {
-                gathered(groups, first + 4 * index, len - 4 * index)
+                let done = index.wrapping_mul(4);
+                gathered(groups, first.wrapping_add(done), len.wrapping_sub(done))
             }
             Self::Nibbles(blocks) if cfg!(feature = "w4a16") => {
                 blocks.get(number).map(unpack).unwrap_or_default()
@@ -349,7 +350,8 @@ impl Weights<'_> {
 fn gathered(groups: &[RowGroup], first: usize, count: usize) -> RowBlock {
     let rows = groups.as_flattened();
     let mut block = RowBlock::default();
-    for (j, lane) in (first..first + count).take(4).enumerate() {
+    for j in 0..count.min(4) {
+        let lane = first.wrapping_add(j);
         for (gate, weights) in block.iter_mut().enumerate() {
             let row = rows.get(lane / 16 * 4 + gate).unwrap_or(&[0; 16]);
             weights[j & 3] = row[lane % 16];
@@ -483,10 +485,13 @@ pub fn grouped_bias_excess(sum_x: I32x4, sum_h: I32x4, x_shift: u32) -> I32x4 {
 
 /// Sum of the weights of each row.
 pub(super) fn sums(blocks: impl Iterator<Item = RowBlock>) -> I32x4 {
-    let mut sums = [0; 4];
+    let mut sums: I32x4 = [0; 4];
     for block in blocks {
         for (sum, row) in sums.iter_mut().zip(block) {
-            *sum += row.into_iter().map(i32::from).sum::<i32>();
+            // Four bytes are far from the end of i32, and so are as many as a file can hold.
+            for w in &row {
+                *sum = sum.wrapping_add(i32::from(*w));
+            }
         }
     }
     sums

@@ -170,7 +170,7 @@ fn the_engine_cannot_panic_with_overflow_checks_either() {
         ["overflow-checks", "debug-assertions"].map(|check| ["--config".to_owned(), on(check)])
     });
     let checks = checks.as_flattened().as_flattened();
-    for name in ["microbit", "mps2-an385", "mps2-an386"] {
+    for name in ["microbit", "mps2-an386", "mps3-an547"] {
         let output = built_with(&no_panic(name, None), checks);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {errors}");

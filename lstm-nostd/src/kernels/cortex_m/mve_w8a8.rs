@@ -131,9 +131,9 @@ impl Frame {
             plane,
             first_end,
             first_entry: entry(first_groups.saturating_sub(1), first_unroll, GROUP_BYTES),
-            rest_entry: entry(groups - first_groups, REST_UNROLL, GROUP_BYTES),
+            rest_entry: entry(groups.wrapping_sub(first_groups), REST_UNROLL, GROUP_BYTES),
             shift: k.abs_diff(n),
-            row_bytes: size_of::<RowGroup>() * groups,
+            row_bytes: groups.wrapping_mul(size_of::<RowGroup>()),
             weights: weights.as_ptr(),
             gates: layer.gates.as_ptr(),
             units: Units {
