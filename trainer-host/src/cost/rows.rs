@@ -74,10 +74,14 @@ fn lanes(layer: &LstmSize) -> f64 {
 fn row(core: Core, layer: &LstmSize) -> f64 {
     let (inputs, hidden) = (layer.inputs, layer.hidden);
     let work = match (core, layer.scheme) {
-        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
             // The first block of inputs precedes its loop.
-            14 + pairs(inputs, 1, 4) + pairs(hidden, 0, 16)
+            14 + turns(inputs, [14, 8], 1, 4) + turns(hidden, [14, 8], 0, 16)
         }
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
+            turns(inputs, [16, 9], 0, 4) + turns(hidden, [16, 9], 0, 8)
+        }
+        (Core::M0 | Core::M3, Scheme::W4a16) => inputs.div_ceil(8) + hidden.div_ceil(8),
         (Core::M55, Scheme::W8a16 | Scheme::W4a16) => {
             first_groups(inputs, 14, 3) + first_groups(hidden, 14, 7)
         }
@@ -91,11 +95,11 @@ fn row(core: Core, layer: &LstmSize) -> f64 {
     work as f64
 }
 
-/// `dsp.s`: blocks of 14 instructions, a half block of 8, and 3 for each turn of a loop.
-fn pairs(len: usize, before: usize, unroll: usize) -> usize {
+/// `dsp.s`, `dsp_w4a16.s`: whole and half blocks of these instructions, and 3 for each turn of a loop.
+fn turns(len: usize, [block, half_block]: [usize; 2], before: usize, unroll: usize) -> usize {
     let whole = ((len + 1) / 4).max(before) - before;
     let half = usize::from(blocks(len) > whole + before);
-    14 * whole + 8 * half + 3 * whole.div_ceil(unroll).max(1)
+    block * whole + half_block * half + 3 * whole.div_ceil(unroll).max(1)
 }
 
 /// `mve.s`, `mve_w8a8.s`: groups of `instructions`, the first of which precedes its loop.
