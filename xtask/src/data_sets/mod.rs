@@ -1,7 +1,7 @@
 //! The published data sets that have a configuration, the forms in which they are read, and the choice among them.
 //!
 //! Most are read by `trainer-host` as their publishers give them. Three need a step before that, which this floor does:
-//! recordings of speech become MFCC ([`mfcc`]), blocks of lines a long CSV ([`blocks`]), and a series is cut to its
+//! recordings of speech become MFCC (`mfcc.rs`), blocks of lines a long CSV (`blocks.rs`), and a series is cut to its
 //! first rows.
 
 mod blocks;
