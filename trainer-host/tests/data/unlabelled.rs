@@ -110,7 +110,10 @@ fn a_label_that_training_never_saw_is_no_matter() {
     assert!(inputs(&other, &options, &schema).is_ok());
     let narrow = files.write("c.csv", "series_id,t,x\na,0,1\n");
     let error = inputs(&narrow, &options, &schema).unwrap_err().to_string();
-    assert!(error.contains("expected 2 channels, found 1"), "{error}");
+    assert!(
+        error.contains("there is no channel \"y\" among [x]"),
+        "{error}"
+    );
 }
 
 #[test]
