@@ -11,7 +11,7 @@
 
 use fixed::types::I16F16;
 
-use super::{Activation, Order, RecurrentRows, Scheme, Width, blocks};
+use super::{Activation, Order, RecurrentRows, Scheme, Weights, Width, blocks};
 use crate::requant::{mul_high, saturating_shift_left};
 
 /// The parameters of one dense layer as they lie in a model file.
@@ -21,9 +21,8 @@ pub struct DenseParameters<'m> {
     pub inputs: usize,
     /// Outputs, `O`.
     pub outputs: usize,
-    /// The rows that lie in groups, with those that pad the last one, as rows without a hidden state; none in
-    /// generic order.
-    pub groups: RecurrentRows<'m>,
+    /// The rows that lie in groups, with those that pad the last one; none in generic order.
+    pub groups: Weights<'m>,
     /// The other rows, in −127..=127 or −7..=7, padded with zeros.
     pub weights: DenseWeights<'m>,
     /// The type of the layer input and, in hidden layers, of the output.
@@ -45,7 +44,7 @@ pub const fn dense_groups(order: Order, outputs: usize) -> usize {
     }
 }
 
-impl DenseParameters<'_> {
+impl<'m> DenseParameters<'m> {
     /// How the layer is quantised.
     pub const fn scheme(&self) -> Scheme {
         match (self.weights, self.width) {
@@ -57,12 +56,26 @@ impl DenseParameters<'_> {
 
     /// How the weights are ordered.
     pub const fn order(&self) -> Order {
-        self.groups.weights.order()
+        self.groups.order()
     }
 
     /// Bytes that weights and rows take.
     pub const fn bytes(&self) -> usize {
-        self.groups.weights.bytes() + self.weights.bytes() + size_of_val(self.rows)
+        self.groups.bytes() + self.weights.bytes() + size_of_val(self.rows)
+    }
+
+    /// The groups as rows of a recurrent layer without a hidden state.
+    #[inline(always)]
+    pub const fn group_rows(&self) -> RecurrentRows<'m> {
+        RecurrentRows {
+            inputs: self.inputs,
+            outputs: 0,
+            weights: self.groups,
+            width: self.width,
+            x_shift: 0,
+            h_shift: 0,
+            input_shift: 0,
+        }
     }
 
     /// Groups of four rows.
@@ -124,6 +137,12 @@ impl DenseOutputs<'_> {
     }
 }
 
+/// The weights of four inputs in the lower half of a word.
+#[inline(always)]
+pub(super) fn nibbles(half: u32) -> [i8; 4] {
+    [0, 4, 8, 12].map(|bit| (half >> bit & 15) as i8 - 8)
+}
+
 /// Rows of weights of a dense layer where they lie, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub enum DenseWeights<'m> {
@@ -163,10 +182,7 @@ impl<'m> DenseWeights<'m> {
             Self::Nibbles(_) if !cfg!(feature = "w4a16") => [0; 4],
             Self::Nibbles(words) => words
                 .get(index / 2)
-                .map(|word| {
-                    let half = u32::from_le_bytes(*word) >> (index % 2 * 16);
-                    [0, 4, 8, 12].map(|bit| (half >> bit & 15) as i8 - 8)
-                })
+                .map(|word| nibbles(u32::from_le_bytes(*word) >> (index % 2 * 16)))
                 .unwrap_or_default(),
         }
     }

@@ -8,11 +8,11 @@
 //! Rows lie in groups of four. The gates of one LSTM unit are a group: (A) of [`super::lstm`] is the total of
 //! both sums and a bias. A kind that needs the sums apart, as a GRU does for its candidate, takes them apart.
 
-use crate::bounded::add;
 use core::ops::Range;
 
 use super::weights::{GROUPED, grouped_bias_excess, sums};
 use super::{I32x4, RowBlock, RowLayout, Scheme, Weights, Width};
+use crate::bounded::add;
 
 /// Rows of weights as they lie in a model file, with the formats of what they meet.
 #[derive(Clone, Copy, Debug)]

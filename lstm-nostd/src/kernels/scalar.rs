@@ -3,6 +3,7 @@
 //! What follows from the sums is in the file of each kind of layer, [`lstm`](super::lstm) and
 //! [`dense`](super::dense). `docs/numerics.md` explains the formats.
 
+use super::dense::nibbles;
 use super::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, Order,
     RecurrentRows, RowBlock, RowSums, Width, blocks, quads,
@@ -25,9 +26,10 @@ impl Kernels for Scalar {
     }
 
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
+        let rows = layer.group_rows();
         for group in 0..layer.group_count() {
-            let mut sums = Self::row_sums(&layer.groups, group, x, &[]).input;
-            for (sum, excess) in sums.iter_mut().zip(layer.groups.bias_excess(group)) {
+            let mut sums = Self::row_sums(&rows, group, x, &[]).input;
+            for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
                 *sum = sum.wrapping_sub(excess);
             }
             layer.put(group.saturating_mul(4), &sums, y);
@@ -60,7 +62,7 @@ pub(super) fn dense_rest(layer: &DenseParameters<'_>, x: &[Block], y: &mut Dense
 
 /// Part `index` of parts of `len` elements.
 #[inline(always)]
-fn nth<T>(all: &[T], index: usize, len: usize) -> &[T] {
+pub(super) fn nth<T>(all: &[T], index: usize, len: usize) -> &[T] {
     let rest = all.get(index.saturating_mul(len)..);
     rest.and_then(|rest| rest.get(..len)).unwrap_or_default()
 }
@@ -89,8 +91,7 @@ fn nibble_sum(row: &[[u8; 4]], x: &[Block]) -> i32 {
         let word = u32::from_le_bytes(*word);
         for half in [word, word >> 16] {
             let Some(x) = x.next() else { break };
-            let w = [0, 4, 8, 12].map(|bit| (half >> bit & 15) as i8 - 8);
-            sum = add(sum, dot(&w, x));
+            sum = add(sum, dot(&nibbles(half), x));
         }
     }
     sum

@@ -66,7 +66,6 @@ const PAIRED: bool = is_read(Order::Paired);
 pub(super) const GROUPED: bool = is_read(Order::Grouped);
 const GROUPED_BYTES: bool = is_read(Order::GroupedBytes) && cfg!(feature = "w8a8");
 const GROUPED_NIBBLES: bool = is_read(Order::GroupedNibbles) && cfg!(feature = "w4a16");
-
 const PAIRED_NIBBLES: bool = is_read(Order::PairedNibbles) && cfg!(feature = "w4a16");
 const OFFSET_NIBBLES: bool = is_read(Order::OffsetNibbles) && cfg!(feature = "w4a16");
 

@@ -20,6 +20,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use super::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
     Order, RecurrentRows, RowBlock, RowSums, Weights, Width, copy, lstm, quads, scalar::Scalar,
+    scalar::nth,
 };
 
 /// The kernels of this file.
@@ -72,11 +73,8 @@ impl Kernels for X86 {
         }
         let count = layer.inputs.div_ceil(4);
         for row in 0..layer.outputs {
-            let weights = weights
-                .get(row * count..(row + 1) * count)
-                .unwrap_or_default();
             // SAFETY: the CPU has AVX2.
-            let sum = unsafe { dense_products(weights, x) };
+            let sum = unsafe { dense_products(nth(weights, row, count), x) };
             layer.put(row, &[sum], y);
         }
     }

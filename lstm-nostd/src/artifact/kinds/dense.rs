@@ -18,9 +18,7 @@ use crate::artifact::layer::{
 };
 use crate::artifact::rows::{reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{
-    DenseParameters, DenseWeights, Order, RecurrentRows, Scheme, blocks, dense_groups,
-};
+use crate::kernels::{DenseParameters, DenseWeights, Order, Scheme, blocks, dense_groups};
 use crate::layers::LayerSize;
 
 const MAX_OUTPUT_SHIFT: u8 = 15;
@@ -69,15 +67,7 @@ impl<'m> View<'m> for DenseParameters<'m> {
         }
         let count = dense_groups(order, outputs);
         let shape = (inputs, 0, Ordering::Equal);
-        let groups = RecurrentRows {
-            inputs,
-            outputs: 0,
-            weights: weights(reader, scheme, (record.order, count), shape)?,
-            width: scheme.width(),
-            x_shift: 0,
-            h_shift: 0,
-            input_shift: 0,
-        };
+        let groups = weights(reader, scheme, (record.order, count), shape)?;
         let rest = outputs.saturating_sub(count.saturating_mul(4));
         let of_rest = |row: usize| row.saturating_mul(rest);
         let layer = Self {
@@ -110,12 +100,12 @@ impl<'m> View<'m> for DenseParameters<'m> {
 
 /// Every row is inside of the accumulator's bound, and nothing but zeros pads it.
 fn check_rows(layer: &DenseParameters<'_>) -> Result<(), LayerError> {
-    let grouped = layer.grouped_rows();
+    let (groups, grouped) = (layer.group_rows(), layer.grouped_rows());
     for group in 0..layer.group_count() {
-        let excess = layer.groups.bias_excess(group);
+        let excess = groups.bias_excess(group);
         for (lane, excess) in excess.into_iter().enumerate() {
             let row = group.saturating_mul(4).saturating_add(lane);
-            let products = reach(&layer.groups, (group, lane), row)?;
+            let products = reach(&groups, (group, lane), row)?;
             match layer.rows.get(row) {
                 Some([bias, mult]) => {
                     let bias = i64::from(*bias) - i64::from(excess);
@@ -258,13 +248,13 @@ mod content {
     impl From<&DenseParameters<'_>> for Dense {
         /// The content of a parsed layer.
         fn from(layer: &DenseParameters<'_>) -> Self {
-            let groups = layer.group_count();
+            let (groups, rows) = (layer.group_count(), layer.group_rows());
             let excess: Vec<i32> = (0..groups)
-                .flat_map(|group| layer.groups.bias_excess(group))
+                .flat_map(|group| rows.bias_excess(group))
                 .chain(core::iter::repeat(0))
                 .take(layer.outputs)
                 .collect();
-            let [mut weight, _] = rows_of_groups(&layer.groups, groups);
+            let [mut weight, _] = rows_of_groups(&rows, groups);
             weight.truncate(layer.outputs);
             for row in 0..layer.outputs - weight.len() {
                 let row = layer.weights.row(row, layer.inputs).flatten();

@@ -48,13 +48,13 @@ pub(super) fn dense(
     y: &mut DenseOutputs<'_>,
     sums: impl FnOnce(Weights<'_>) -> Option<(*const u8, Sums)>,
 ) {
-    let (groups, lanes) = (layer.group_count(), layer.groups.layout().lanes());
+    let (groups, lanes) = (layer.group_count(), layer.group_rows().layout().lanes());
     let has_all = layer.inputs > 0
         && x.len() >= layer.width.blocks(layer.inputs)
-        && layer.groups.weights.block_count().saturating_mul(4) >= groups.saturating_mul(lanes);
+        && layer.groups.block_count().saturating_mul(4) >= groups.saturating_mul(lanes);
     if groups > 0
         && has_all
-        && let Some((weights, sums)) = sums(layer.groups.weights)
+        && let Some((weights, sums)) = sums(layer.groups)
     {
         let mut rows = Rows { layer, y, row: 0 };
         let job = Job {
