@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::footprint::Footprint;
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
-pub use self::wider::{useless_int8, with_int16_activations};
+pub use self::wider::useless_int8;
 
 use self::fit::fit;
 use self::table::{Measured, Table};

@@ -5,11 +5,10 @@ use lstm_nostd::artifact::{AlignedBytes, ModelFile};
 use lstm_nostd::kernels::Scheme;
 
 use super::{Core, Footprint};
-use crate::cost::quantity::Hertz;
 
 /// A model of the same shape, in which layers of w8a8 are layers of w8a16 and all weights are zero; `None` if no layer
 /// is in w8a8, or if the file cannot be made.
-pub fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
+fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
     if !model.schemes().any(|scheme| scheme == Scheme::W8a8) {
         return None;
     }
@@ -46,9 +45,8 @@ pub fn useless_int8(
 ) -> Option<String> {
     let bytes = with_int16_activations(model)?;
     let wider = Model::parse(&bytes).ok()?;
-    let clock: Option<Hertz> = None;
     let gains = |found: &Footprint| {
-        let wide = Footprint::of(found.core, clock, &wider, file_bytes);
+        let wide = Footprint::of(found.core, None, &wider, file_bytes);
         found.instructions < wide.instructions
             || found.ram_bytes < wide.ram_bytes
             || found.flash_bytes < wide.flash_bytes

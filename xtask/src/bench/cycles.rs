@@ -6,7 +6,7 @@
 //! | M3 | Cortex-M3 TRM (DDI 0337E), table 18.1 |
 //! | M4 | Cortex-M4 TRM (DDI 0439B), table 3-1 |
 //! | M33 | no timings are published; those of M4, as in LLVM's scheduling model |
-//! | M7 | no timings are published; LLVM 19's scheduling model, which waits for results: `llvm-mca -mcpu=cortex-m7` gives 10 cycles for the 14 instructions of a block of products in `dsp.s`, and 126 for the 101 instructions of a unit's elementwise part |
+//! | M7 | no timings are published; LLVM's scheduling model, which waits for results: `llvm-mca -mcpu=cortex-m7` gives 10 cycles for the 14 instructions of a block of products in `dsp.s` (LLVM 19; LLVM 14 gives 14), and 126 for the 101 instructions of a unit's elementwise part (LLVM 14) |
 //! | M55 | beats as in LLVM's scheduling model: two cycles for a vector instruction, which overlaps by one with a neighbour of another unit; a gathering load four more |
 //!
 //! Assumptions: memory has no wait states. A taken branch refills the pipeline in two cycles; the manual says one to
