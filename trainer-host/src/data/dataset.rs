@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::forecast::Origin;
+use super::offsets::offset_of;
 
 /// A set of sequences that share channels, with one target (or one per step) each.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -268,7 +269,7 @@ impl Dataset {
 
     /// The offset of channel `j`, 0 for most.
     pub fn offset(&self, j: usize) -> f64 {
-        self.offsets.get(j).copied().unwrap_or_default()
+        offset_of(&self.offsets, j)
     }
 
     /// Refuses data that a model trained on `schema` cannot be applied to.

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, s};
 
-use super::{Dataset, Schema};
+use super::{Dataset, Schema, offset_of};
 
 /// Name of the change of a channel: `OT[0]-OT[-1]` for `OT`.
 pub(super) fn name(channel: &str) -> String {
@@ -61,10 +61,10 @@ impl Dataset {
             return Cow::Borrowed(changes);
         };
         let of_file = self.origin.as_ref().and_then(|origin| origin.of_file());
-        let offset = |j: usize| of_file.and_then(|n| n.offset.get(j)).copied();
+        let offset = |j: usize| of_file.map_or(0.0, |n| offset_of(&n.offset, j));
         let mut values = changes.clone();
         for (j, mut column) in values.columns_mut().into_iter().enumerate() {
-            let mut value = levels[j] - offset(j).unwrap_or_default();
+            let mut value = levels[j] - offset(j);
             for change in column.iter_mut().rev() {
                 let before = value - f64::from(*change);
                 *change = value as f32;

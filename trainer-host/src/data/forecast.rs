@@ -18,7 +18,7 @@ use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
 use super::records::{Record, Records};
 use super::windows::name_of_rows;
-use super::{Dataset, Normalisation, Parts, differences, forecast_windows, time_gaps};
+use super::{Dataset, Normalisation, Parts, differences, forecast_windows, offset_of, time_gaps};
 
 /// How windows are cut from series, and the series into parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -362,8 +362,7 @@ impl Bounded {
 
     /// The values of row `last` in real units, `[C]`, where the inputs are changes.
     pub(super) fn levels(&self, last: usize, offsets: &[f64]) -> Option<Vec<f64>> {
-        let offset = |j: usize| offsets.get(j).copied().unwrap_or_default();
-        let real = |(j, value): (usize, &f32)| f64::from(*value) + offset(j);
+        let real = |(j, value): (usize, &f32)| f64::from(*value) + offset_of(offsets, j);
         let row = self.values.row(last);
         (self.changes.as_ref()).map(|_| row.iter().enumerate().map(real).collect())
     }
@@ -456,7 +455,7 @@ fn fill_gaps(
             fill::means(channels.len(), rows)
         }
     };
-    let zero = |j: usize| -offsets.get(j).copied().unwrap_or_default() as f32;
+    let zero = |j: usize| -offset_of(offsets, j) as f32;
     let zeros: Vec<f32> = (0..channels.len()).map(zero).collect();
     for series in series {
         fill.apply(&mut series.values, &means, &zeros)

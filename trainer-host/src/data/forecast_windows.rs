@@ -1,9 +1,9 @@
 //! The windows of a forecast's series: which rows of a series are in one, and what its target is.
 
-use ndarray::s;
+use ndarray::{Array2, s};
 
 use super::forecast::{Bounded, Cutting, Forecast};
-use super::{Dataset, Targets, time_gaps};
+use super::{Dataset, Targets, offset_of, time_gaps};
 
 /// The windows of each part, and how many were left out; with the series, the offsets of their values.
 pub(super) fn all(
@@ -39,9 +39,7 @@ fn windows(
     empty: &Dataset,
     left_out: &mut usize,
 ) -> Dataset {
-    let (mut sequences, mut targets, mut levels) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut names, mut groups) = (Vec::new(), Vec::new());
-    let offset = |j: usize| offsets.get(j).copied().unwrap_or_default();
+    let (mut cut, mut targets) = (Cut::default(), Vec::new());
     let channels = empty.origin.iter().flat_map(|origin| &origin.channels);
     for series in series {
         let part = &series.parts[which];
@@ -57,25 +55,16 @@ fn windows(
                 *left_out += 1;
                 continue;
             }
-            sequences.push(series.inputs().slice(s![from..=last, ..]).to_owned());
-            levels.extend(series.levels(last, offsets));
+            cut.push((series, offsets), from, forecast);
+            let at = |row: usize, channel: usize| series.values[[row, channel]];
             let value = |channel: &usize| match forecast.change {
-                true => series.values[[target, *channel]] - series.values[[last, *channel]],
-                false => (f64::from(series.values[[target, *channel]]) + offset(*channel)) as f32,
+                true => at(target, *channel) - at(last, *channel),
+                false => (f64::from(at(target, *channel)) + offset_of(offsets, *channel)) as f32,
             };
             targets.push(channels.clone().map(value).collect());
-            names.push(series.window_name(from, forecast));
-            groups.push(series.group.clone());
         }
     }
-    Dataset {
-        sequences,
-        levels,
-        targets: Targets::Value(targets),
-        names: names.into_iter().collect::<Option<_>>().unwrap_or_default(),
-        groups: groups.into_iter().collect(),
-        ..empty.clone()
-    }
+    cut.with_targets(targets, empty)
 }
 
 /// The windows of all series, each with a target of no value, without those over a gap in time.
@@ -84,23 +73,49 @@ fn unlabelled_windows(
     forecast: &Forecast,
     empty: &Dataset,
 ) -> Dataset {
-    let mut all = empty.clone();
-    let (mut names, mut groups) = (Vec::new(), Vec::new());
+    let mut cut = Cut::default();
     for series in series {
         let begins = (series.values.nrows() + 1).saturating_sub(forecast.look_back);
         for from in (forecast.lead()..begins).step_by(forecast.stride) {
             let last = from + forecast.look_back - 1;
-            if time_gaps::within(&series.gaps, from - forecast.lead(), last) {
-                continue;
+            if !time_gaps::within(&series.gaps, from - forecast.lead(), last) {
+                cut.push((series, offsets), from, forecast);
             }
-            (all.sequences).push(series.inputs().slice(s![from..=last, ..]).to_owned());
-            all.levels.extend(series.levels(last, offsets));
-            names.push(series.window_name(from, forecast));
-            groups.push(series.group.clone());
         }
     }
-    all.names = names.into_iter().collect::<Option<_>>().unwrap_or_default();
-    all.groups = groups.into_iter().collect();
-    all.targets = Targets::Value(vec![Vec::new(); all.sequences.len()]);
-    all
+    let targets = vec![Vec::new(); cut.sequences.len()];
+    cut.with_targets(targets, empty)
+}
+
+/// Windows without their targets.
+#[derive(Default)]
+struct Cut {
+    sequences: Vec<Array2<f32>>,
+    levels: Vec<Vec<f64>>,
+    names: Vec<Option<String>>,
+    groups: Vec<Option<String>>,
+}
+
+impl Cut {
+    /// Adds the window from row `from` of a series.
+    fn push(&mut self, (series, offsets): (&Bounded, &[f64]), from: usize, forecast: &Forecast) {
+        let last = from + forecast.look_back - 1;
+        let inputs = series.inputs().slice(s![from..=last, ..]);
+        self.sequences.push(inputs.to_owned());
+        self.levels.extend(series.levels(last, offsets));
+        self.names.push(series.window_name(from, forecast));
+        self.groups.push(series.group.clone());
+    }
+
+    fn with_targets(self, targets: Vec<Vec<f32>>, empty: &Dataset) -> Dataset {
+        let names = self.names.into_iter().collect::<Option<_>>();
+        Dataset {
+            sequences: self.sequences,
+            levels: self.levels,
+            targets: Targets::Value(targets),
+            names: names.unwrap_or_default(),
+            groups: self.groups.into_iter().collect(),
+            ..empty.clone()
+        }
+    }
 }

@@ -46,6 +46,7 @@ pub use fill::Fill;
 pub use folds::{Fold, folds};
 pub use forecast::{Forecast, Origin};
 pub use normalise::Normalisation;
+pub(crate) use offsets::offset_of;
 pub use open::{Known, OpenError, open, open_split, open_test};
 pub use options::Options;
 pub use recording::Recording;

@@ -11,7 +11,7 @@
 use ndarray::{Array2, ArrayViewMut1, Zip};
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Targets};
+use super::{Dataset, Targets, offset_of};
 
 /// Mean and deviation of each channel, `[I]`, or of each output of a regression, `[O]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,15 @@ impl Normalisation {
         }
     }
 
+    /// One that changes nothing, for `length` channels or outputs.
+    pub fn unchanged(length: usize) -> Self {
+        Self {
+            mean: vec![0.0; length],
+            deviation: vec![1.0; length],
+            offset: Vec::new(),
+        }
+    }
+
     /// Of the values of a file: of the input channels, or of what their changes are of.
     pub fn of_values(data: &Dataset) -> Self {
         let values = data
@@ -52,9 +61,8 @@ impl Normalisation {
 
     /// The mean of each channel in the units of the data, `[I]`, with no digit lost.
     pub fn real_means(&self) -> Vec<f64> {
-        let offset = |j: usize| self.offset.get(j).copied().unwrap_or_default();
         (self.mean.iter().enumerate())
-            .map(|(j, mean)| offset(j) + f64::from(*mean))
+            .map(|(j, mean)| offset_of(&self.offset, j) + f64::from(*mean))
             .collect()
     }
 
@@ -151,9 +159,8 @@ impl Normalisation {
     /// (N1) on the inputs of a whole set, whose offsets may be others than those of the training part.
     pub fn apply_to_inputs(&self, data: &mut Dataset) {
         if data.offsets != self.offset {
-            let own = |j: usize| self.offset.get(j).copied().unwrap_or_default();
             let moved: Vec<f64> = (0..self.mean.len())
-                .map(|j| data.offset(j) - own(j))
+                .map(|j| data.offset(j) - offset_of(&self.offset, j))
                 .collect();
             for mut row in data.sequences.iter_mut().flat_map(|steps| steps.rows_mut()) {
                 for (value, moved) in row.iter_mut().zip(&moved) {

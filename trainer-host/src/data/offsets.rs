@@ -9,6 +9,11 @@
 //! channels have the offset 0. Whole numbers of 32 bits within 2²⁴ of each other are exact. Offsets belong
 //! to the data set and, from its training part, to the normalisation.
 
+/// The offset of channel `j` among `offsets`, which are none where all are 0.
+pub(crate) fn offset_of(offsets: &[f64], j: usize) -> f64 {
+    offsets.get(j).copied().unwrap_or_default()
+}
+
 /// What f32 would do to the values of one channel.
 #[derive(Clone, Copy, Debug)]
 struct Span {

@@ -29,6 +29,16 @@ pub struct Known<'a> {
     pub unlabelled: bool,
 }
 
+impl Known<'_> {
+    /// Refuses data that the training part's model cannot be applied to or, with targets, judged by.
+    fn require(&self, data: &Dataset, place: &Place) -> Result<(), DataError> {
+        match self.unlabelled {
+            true => data.require_channels(self.schema, place),
+            false => data.require(self.schema, place),
+        }
+    }
+}
+
 /// Why data cannot be opened in parts.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -77,10 +87,7 @@ pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Da
         data.fill(fill, &means, &place)?;
     }
     data.cut(options, &place)?;
-    match known.unlabelled {
-        true => data.require_channels(known.schema, &place)?,
-        false => data.require(known.schema, &place)?,
-    }
+    known.require(&data, &place)?;
     Ok(data)
 }
 
@@ -194,11 +201,8 @@ fn open_file(
             return Err(place.refuse(Problem::NoSeries { found }));
         }
         let parts = windows(layout, path, options, forecast, known, validation_share)?;
-        if let Some(schema) = schema {
-            match known.is_some_and(|known| known.unlabelled) {
-                true => parts.train.require_channels(schema, &place)?,
-                false => parts.train.require(schema, &place)?,
-            }
+        if let Some(known) = known {
+            known.require(&parts.train, &place)?;
         }
         return Ok(parts);
     }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::Dataset;
+use super::{Dataset, offset_of};
 
 /// A sequence `[T, I]` as it is stored, and what is to be added to each channel for real units.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub struct Recording<'a> {
 impl<'a> Recording<'a> {
     /// The real values of channel `j`, `[T]`, with no digit lost.
     pub fn channel(self, j: usize) -> impl Iterator<Item = f64> + 'a {
-        let offset = self.offsets.get(j).copied().unwrap_or_default();
+        let offset = offset_of(self.offsets, j);
         let stored = self.stored;
         (0..stored.nrows()).map(move |t| f64::from(stored[[t, j]]) + offset)
     }
@@ -22,12 +22,11 @@ impl<'a> Recording<'a> {
     /// The real values of each step, `[T][I]`.
     pub fn steps(self) -> impl Iterator<Item = Vec<f64>> + 'a {
         let Self { stored, offsets } = self;
-        let offset = move |j: usize| offsets.get(j).copied().unwrap_or_default();
         (0..stored.nrows()).map(move |t| {
             let row = stored.row(t);
             row.iter()
                 .enumerate()
-                .map(|(j, value)| f64::from(*value) + offset(j))
+                .map(|(j, value)| f64::from(*value) + offset_of(offsets, j))
                 .collect()
         })
     }

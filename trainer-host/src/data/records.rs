@@ -189,7 +189,8 @@ impl Records {
         }
         if taking.unlabelled {
             self.adopt_channel_names(like);
-            return Ok(self.inputs(taking.is_cut));
+            let targets = Targets::Value(vec![Vec::new(); self.records.len()]);
+            return Ok(self.with_targets(targets, taking.is_cut));
         }
         if self.rows_repeat && like.is_none_or(|schema| !schema.task.is_per_step()) {
             self.merge_repeated(taking.kind.is_none() && !taking.is_cut && like.is_none())?;
@@ -201,20 +202,9 @@ impl Records {
             Target::Label(_) | Target::Labels(_) => self.class_targets(&outputs, like.is_some())?,
             Target::Values(_) | Target::ValuesPerStep(_) => self.value_targets(),
         };
-        let (names, groups) = (self.names(), self.groups());
-        let gaps = super::time_gaps::find(&self.records, taking.is_cut, &mut self.notes);
         let data = Dataset {
-            channels: self.channels,
-            offsets: self.narrow.offsets(),
-            sequences: self.records.into_iter().map(|r| r.steps).collect(),
-            targets,
             outputs,
-            names,
-            groups,
-            origin: None,
-            levels: Vec::new(),
-            gaps: if taking.is_cut { gaps } else { Vec::new() },
-            notes: self.notes,
+            ..self.with_targets(targets, taking.is_cut)
         };
         if let Some(schema) = like.filter(|_| !taking.is_cut) {
             data.require(schema, file)?;
@@ -222,14 +212,15 @@ impl Records {
         Ok(data)
     }
 
-    /// The sequences with targets of no value.
-    fn inputs(mut self, is_cut: bool) -> Dataset {
-        let (names, groups) = (self.names(), self.groups());
+    /// The sequences with these targets, whose outputs have no names yet.
+    fn with_targets(mut self, targets: Targets, is_cut: bool) -> Dataset {
         let gaps = super::time_gaps::find(&self.records, is_cut, &mut self.notes);
+        // Of every sequence, or of none.
+        let names: Option<_> = self.records.iter().map(|r| r.name.clone()).collect();
         Dataset {
-            targets: Targets::Value(vec![Vec::new(); self.records.len()]),
-            names,
-            groups,
+            targets,
+            names: names.unwrap_or_default(),
+            groups: self.records.iter().map(|r| r.group.clone()).collect(),
             gaps: if is_cut { gaps } else { Vec::new() },
             channels: self.channels,
             offsets: self.narrow.offsets(),
@@ -237,16 +228,6 @@ impl Records {
             notes: self.notes,
             ..Dataset::default()
         }
-    }
-
-    /// Of every sequence, or of none.
-    fn names(&self) -> Vec<String> {
-        let names: Option<_> = self.records.iter().map(|r| r.name.clone()).collect();
-        names.unwrap_or_default()
-    }
-
-    fn groups(&self) -> Option<Vec<String>> {
-        self.records.iter().map(|r| r.group.clone()).collect()
     }
 
     fn strip_padding(&mut self) -> Result<(), DataError> {

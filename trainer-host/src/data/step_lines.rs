@@ -12,7 +12,7 @@
 use std::path::Path;
 
 use super::error::{DataError, Place, Problem};
-use super::text::{self, Decimal};
+use super::text::{self, Decimal, Separator};
 
 /// Reads lines for one model.
 #[derive(Clone, Debug)]
@@ -59,7 +59,8 @@ impl StepLines {
         if line.is_empty() {
             return Ok(StepLine::Reset);
         }
-        let fields = fields(line);
+        let fields = Separator::of(line, &[',', ';', '\t']).fields(line);
+        let fields: Vec<&str> = fields.map(text::clean).collect();
         let is_word = |field: &&str| !text::is_missing(field) && field.parse::<f64>().is_err();
         if self.lines == 1 && fields.iter().all(is_word) {
             self.take_header(&fields).map_err(|p| here.refuse(p))?;
@@ -95,14 +96,6 @@ impl StepLines {
         self.columns = self.channels.iter().map(column).collect::<Result<_, _>>()?;
         self.width = names.len();
         Ok(())
-    }
-}
-
-fn fields(line: &str) -> Vec<&str> {
-    let separator = [',', ';', '\t'].into_iter().find(|s| line.contains(*s));
-    match separator {
-        Some(separator) => line.split(separator).map(text::clean).collect(),
-        None => line.split_whitespace().collect(),
     }
 }
 

@@ -200,6 +200,31 @@ pub(super) fn target(field: &str, decimal: Decimal) -> Result<f64, Problem> {
     })
 }
 
+/// What divides the fields of a line that has no quotes.
+#[derive(Clone, Copy)]
+pub(super) enum Separator {
+    Sign(char),
+    Spaces,
+}
+
+impl Separator {
+    /// The first of `signs` that a line has; spaces where it has none.
+    pub(super) fn of(line: &str, signs: &[char]) -> Self {
+        let sign = signs.iter().find(|sign| line.contains(**sign));
+        sign.map_or(Self::Spaces, |sign| Self::Sign(*sign))
+    }
+
+    /// The fields of a line, with the spaces around them.
+    pub(super) fn fields(self, line: &str) -> impl Iterator<Item = &str> {
+        let divides = move |c: char| match self {
+            Self::Sign(sign) => c == sign,
+            Self::Spaces => c.is_whitespace(),
+        };
+        let is_field = move |field: &&str| matches!(self, Self::Sign(_)) || !field.is_empty();
+        line.split(divides).filter(is_field)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

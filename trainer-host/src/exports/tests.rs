@@ -28,11 +28,6 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
         deviation: (0..length).map(|_| rng.random_range(0.1..9.0)).collect(),
         offset: Vec::new(),
     };
-    let unchanged = |length: usize| Normalisation {
-        mean: vec![0.0; length],
-        deviation: vec![1.0; length],
-        offset: Vec::new(),
-    };
     let task = config.head.task(config.mode);
     let names = match (config.head, config.outputs) {
         (Head::Sigmoid, 1) => 2,
@@ -40,7 +35,7 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
     };
     let mut stage = |length| match is_scaled {
         true => normalisation(length),
-        false => unchanged(length),
+        false => Normalisation::unchanged(length),
     };
     let fitted = Fitted {
         origin: NetworkOrigin::Trained,

@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis, Ix3};
 
 use super::error::{ImportError, Problem};
 use super::npy;
-use crate::data::{Dataset, Known, Targets};
+use crate::data::{Dataset, Known, Targets, offset_of};
 
 /// The sequences of an array `[N, T, I]` in `.npy`, or `[N, T]` of one channel, for a model that knows its channels.
 /// The targets have no values.
@@ -29,7 +29,6 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
         return Err(needed());
     }
     let offsets = known.offsets.unwrap_or_default().to_vec();
-    let offset = |j: usize| offsets.get(j).copied().unwrap_or_default();
     if let Some((at, value)) = array
         .indexed_iter()
         .find(|(_, value)| !(**value as f32).is_finite())
@@ -38,7 +37,7 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
     }
     let sequence = |sequence: ndarray::ArrayView2<'_, f64>| {
         Array2::from_shape_fn(sequence.dim(), |(t, j)| {
-            (sequence[[t, j]] - offset(j)) as f32
+            (sequence[[t, j]] - offset_of(&offsets, j)) as f32
         })
     };
     let sequences: Vec<Array2<f32>> = array.outer_iter().map(sequence).collect();

@@ -68,13 +68,8 @@ pub fn write_run(
     let data = run_data((file, source), assembled, calibration, folder)?;
     let network = &assembled.network;
     let (channels, outputs) = (network.config.inputs, network.config.outputs);
-    let unchanged = |length| Normalisation {
-        mean: vec![0.0; length],
-        deviation: vec![1.0; length],
-        offset: Vec::new(),
-    };
     let train = &data.parts.train;
-    let inputs = (assembled.inputs.clone()).unwrap_or_else(|| unchanged(channels));
+    let inputs = (assembled.inputs.clone()).unwrap_or_else(|| Normalisation::unchanged(channels));
     let raw = raw_formats(train, &inputs.real_means());
     let fitted = Fitted {
         origin: NetworkOrigin::Imported {
@@ -82,7 +77,7 @@ pub fn write_run(
         },
         data: Some(DataChecksum::of(&data.parts)),
         network: network.config.clone(),
-        targets: (!data.schema.task.is_class()).then(|| unchanged(outputs)),
+        targets: (!data.schema.task.is_class()).then(|| Normalisation::unchanged(outputs)),
         schema: data.schema,
         values: None,
         inputs,

@@ -72,11 +72,6 @@ fn small() -> (Assembled, Fitted) {
     let assembled = network(file!("small.tflite")).expect("the file is read");
     let config = assembled.network.config.clone();
     let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect();
-    let unchanged = Normalisation {
-        mean: vec![0.0; config.inputs],
-        deviation: vec![1.0; config.inputs],
-        offset: Vec::new(),
-    };
     let fitted = Fitted {
         origin: NetworkOrigin::Trained,
         data: None,
@@ -85,7 +80,8 @@ fn small() -> (Assembled, Fitted) {
             outputs: names(config.outputs),
             task: config.head.task(config.mode),
         },
-        inputs: assembled.inputs.clone().unwrap_or(unchanged),
+        inputs: (assembled.inputs.clone())
+            .unwrap_or_else(|| Normalisation::unchanged(config.inputs)),
         values: None,
         targets: None,
         raw: Vec::new(),

@@ -12,8 +12,11 @@ use ndarray::Array2;
 use super::super::error::{DataError, Place, Problem};
 use super::super::offsets::Narrow;
 use super::super::records::{Record, Records, Target, note_gap, numbered_channels};
-use super::super::text::{self, Decimal};
+use super::super::text::{self, Decimal, Separator};
 use super::Reading;
+
+/// What may divide the fields, beside spaces.
+const SIGNS: [char; 2] = ['\t', ','];
 
 /// Reads all of a file.
 pub(super) fn read(
@@ -34,7 +37,7 @@ pub(super) fn read(
         if content.is_empty() || content.starts_with(['#', '%']) {
             continue;
         }
-        let separator = *separator.get_or_insert_with(|| Separator::of(&line));
+        let separator = *separator.get_or_insert_with(|| Separator::of(&line, &SIGNS));
         let found = separator.fields(&line).count();
         let expected = *width.get_or_insert(found);
         if found == 1 {
@@ -53,30 +56,6 @@ pub(super) fn read(
     Ok(all)
 }
 
-/// What divides the fields.
-#[derive(Clone, Copy)]
-enum Separator {
-    Sign(char),
-    Spaces,
-}
-
-impl Separator {
-    /// The one of a line.
-    fn of(line: &str) -> Self {
-        let sign = ['\t', ','].into_iter().find(|sign| line.contains(*sign));
-        sign.map_or(Self::Spaces, Self::Sign)
-    }
-
-    fn fields(self, line: &str) -> impl Iterator<Item = &str> {
-        let divides = move |c: char| match self {
-            Self::Sign(sign) => c == sign,
-            Self::Spaces => c.is_whitespace(),
-        };
-        let is_field = move |field: &&str| matches!(self, Self::Sign(_)) || !field.is_empty();
-        line.split(divides).filter(is_field)
-    }
-}
-
 /// Whether a file is one of the archive's by its name, which ends in `_TRAIN` or `_TEST`, and by its first line, which is
 /// three numbers or more.
 pub(super) fn is_there(path: &Path, head: &[u8]) -> bool {
@@ -85,7 +64,10 @@ pub(super) fn is_there(path: &Path, head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     // The head may end within a number.
-    let mut fields = Separator::of(&line).fields(&line).take(3).map(text::clean);
+    let mut fields = Separator::of(&line, &SIGNS)
+        .fields(&line)
+        .take(3)
+        .map(text::clean);
     let is_number = |field: &str| field.parse::<f64>().is_ok();
     is_part && (0..3).all(|_| fields.next().is_some_and(is_number))
 }
