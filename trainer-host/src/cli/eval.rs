@@ -16,7 +16,7 @@ use super::model_source::ModelSource;
 use super::score_text::details;
 use super::table::percent;
 use crate::data::generated::Judgement;
-use crate::data::{self, BuiltIn, Dataset, Known, Options, Parts};
+use crate::data::{self, BuiltIn, Dataset, Parts};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::clamped::{self, ClampedInput};
 use crate::integers::stream;
@@ -147,17 +147,9 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     if let (Some(name), None) = (&args.data, args.part) {
         let schema = source.schema()?;
         let fitted = source.run.as_ref().map(|run| &run.fitted);
-        let known = Known {
-            schema: &schema,
-            mean: fitted.map(|fitted| fitted.of_file().mean.as_slice()),
-            offsets: fitted.map(|fitted| fitted.of_file().offset.as_slice()),
-            unlabelled: false,
-        };
+        let known = source.known(&schema, false);
         // Settings without a flag are those of training; all of the other data is a test part.
-        let mut options = match &source.run {
-            Some(run) => run.config.data.as_test_data(),
-            None => Options::default(),
-        };
+        let mut options = source.test_options();
         args.read.apply(&mut options)?;
         let mut data = data::open_test(name, &options, known)?;
         print_notes(&data.notes);

@@ -1,11 +1,11 @@
-//! The argument of `eval`: a run with its network and perhaps integers, or a model file.
+//! The argument of `eval` and `predict`: a run with its network and perhaps integers, or a model file.
 
 use std::path::Path;
 
 use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
 
-use crate::data::Schema;
+use crate::data::{Known, Options, Schema};
 use crate::files::model;
 use crate::network::Head;
 use crate::run::Run;
@@ -51,5 +51,21 @@ impl ModelSource {
             outputs: model.output_names().map(str::to_owned).collect(),
             task: Head::from(model.task()).task(model.mode().into()),
         })
+    }
+
+    /// What is known of the training part; `schema` is [`schema`](Self::schema).
+    pub(super) fn known<'a>(&'a self, schema: &'a Schema, unlabelled: bool) -> Known<'a> {
+        let of_file = self.run.as_ref().map(|run| run.fitted.of_file());
+        Known {
+            schema,
+            mean: of_file.map(|values| values.mean.as_slice()),
+            offsets: of_file.map(|values| values.offset.as_slice()),
+            unlabelled,
+        }
+    }
+
+    /// How other data than the training part is read without flags.
+    pub(super) fn test_options(&self) -> Options {
+        (self.run.as_ref()).map_or_else(Options::default, |run| run.config.data.as_test_data())
     }
 }

@@ -13,7 +13,7 @@ use super::data_args::{ReadArgs, print_notes};
 use super::device::DeviceArgs;
 use super::model_source::ModelSource;
 use super::table::table;
-use crate::data::{self, Dataset, Known, Options, StepLine, StepLines};
+use crate::data::{self, Dataset, StepLine, StepLines};
 use crate::files::atomic;
 use crate::import::read_array;
 use crate::integers::clamped;
@@ -167,17 +167,8 @@ fn say_arithmetic(predictor: &Predictor<'_>, is_run: bool) {
 
 fn open_data(args: &Args, source: &ModelSource, name: &str) -> anyhow::Result<Dataset> {
     let schema = source.schema()?;
-    let fitted = source.run.as_ref().map(|run| &run.fitted);
-    let known = Known {
-        schema: &schema,
-        mean: fitted.map(|fitted| fitted.of_file().mean.as_slice()),
-        offsets: fitted.map(|fitted| fitted.of_file().offset.as_slice()),
-        unlabelled: true,
-    };
-    let mut options = match &source.run {
-        Some(run) => run.config.data.as_test_data(),
-        None => Options::default(),
-    };
+    let known = source.known(&schema, true);
+    let mut options = source.test_options();
     args.read.apply(&mut options)?;
     match name.ends_with(".npy") {
         true => Ok(read_array(Path::new(name), known)?),
@@ -261,7 +252,7 @@ fn answer_stream(
                 let answer = Answer {
                     sequence,
                     step: Some(step),
-                    ..predictor.step(&values)?
+                    ..predictor.step(&meaning, &values)?
                 };
                 step += 1;
                 match format {

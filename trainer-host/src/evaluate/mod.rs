@@ -47,9 +47,9 @@ impl Score {
 }
 
 /// The class that one row of outputs decides for: the first largest of several outputs, or the sign of a single one.
-pub fn decide(outputs: ArrayView1<'_, f32>) -> usize {
+pub fn decide<T: PartialOrd + Default>(outputs: ArrayView1<'_, T>) -> usize {
     if outputs.len() == 1 {
-        return usize::from(outputs[0] > 0.0);
+        return usize::from(outputs[0] > T::default());
     }
     let mut best = 0;
     for (class, value) in outputs.iter().enumerate() {

@@ -1,11 +1,13 @@
 //! What one row of outputs means.
 
 use lstm_nostd::{I16F16, Model, probability};
+use ndarray::ArrayView1;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::predictor::Arithmetic;
 use crate::data::Schema;
+use crate::evaluate::decide;
 use crate::network::{Head, Mode, NetworkConfig};
 
 /// What the outputs of a network mean.
@@ -88,13 +90,7 @@ impl Meaning {
 
     /// The answer that a row of outputs is, `[O]`, without its place.
     pub fn answer(&self, outputs: Vec<f64>) -> Answer {
-        let class = self.is_class().then(|| match outputs[..] {
-            [only] => usize::from(only > 0.0),
-            _ => (1..outputs.len()).fold(0, |best, class| match outputs[class] > outputs[best] {
-                true => class,
-                false => best,
-            }),
-        });
+        let class = (self.is_class()).then(|| decide(ArrayView1::from(&outputs[..])));
         let probabilities = match self.arithmetic {
             Arithmetic::Float => float_probabilities(self.head, &outputs),
             Arithmetic::Integers | Arithmetic::Device => engine_probabilities(self.head, &outputs),

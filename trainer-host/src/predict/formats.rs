@@ -29,11 +29,11 @@ pub enum Format {
 }
 
 /// The names of the columns; `step` and `name` say whether there are such.
-pub fn csv_header(
-    meaning: &Meaning,
-    (name, step): (bool, bool),
-    forecast_names: &[String],
-) -> String {
+pub fn csv_header(meaning: &Meaning, columns: (bool, bool), forecast_names: &[String]) -> String {
+    csv(&[names(meaning, columns, forecast_names)])
+}
+
+fn names(meaning: &Meaning, (name, step): (bool, bool), forecast_names: &[String]) -> Vec<String> {
     let mut columns: Vec<String> = Vec::new();
     columns.extend(name.then(|| "name".into()));
     columns.extend(step.then(|| "step".into()));
@@ -41,33 +41,29 @@ pub fn csv_header(
         columns.push("class".into());
         columns.extend(meaning.names.iter().map(|name| format!("p_{name}")));
     }
-    columns.extend(
-        meaning
-            .output_names()
-            .iter()
-            .map(|name| match meaning.is_class() {
-                true => format!("score_{name}"),
-                false => name.clone(),
-            }),
-    );
+    let output = |name: &String| match meaning.is_class() {
+        true => format!("score_{name}"),
+        false => name.clone(),
+    };
+    columns.extend(meaning.output_names().iter().map(output));
     columns.extend_from_slice(forecast_names);
     columns
-        .iter()
-        .map(|column| field(column))
-        .collect::<Vec<_>>()
-        .join(",")
 }
 
 /// The fields of an answer, in the order of [`csv_header`].
 pub fn csv_line(meaning: &Meaning, answer: &Answer) -> String {
+    csv(&[fields(meaning, answer)])
+}
+
+fn fields(meaning: &Meaning, answer: &Answer) -> Vec<String> {
     let mut fields: Vec<String> = Vec::new();
-    fields.extend(answer.name.as_deref().map(field));
+    fields.extend(answer.name.clone());
     fields.extend(answer.step.map(|step| step.to_string()));
-    fields.extend(answer.class.map(|class| field(&meaning.names[class])));
+    fields.extend(answer.class.map(|class| meaning.names[class].clone()));
     let numbers = [&answer.probabilities, &answer.outputs, &answer.forecasts];
     let numbers = numbers.into_iter().flatten();
     fields.extend(numbers.map(|value| meaning.number(*value).to_string()));
-    fields.join(",")
+    fields
 }
 
 /// A JSON object on one line.
@@ -75,12 +71,18 @@ pub fn json_line(meaning: &Meaning, answer: &Answer, forecast_names: &[String]) 
     serde_json::to_string(&answer.named(meaning, forecast_names)).unwrap_or_default()
 }
 
-/// In quotation marks where CSV needs them.
-fn field(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
+/// Rows of CSV, without the end of the last line.
+fn csv(rows: &[Vec<String>]) -> String {
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).expect("memory takes every row");
     }
+    let bytes = writer.into_inner().expect("memory takes every row");
+    let mut text = String::from_utf8(bytes).expect("rows of text are text");
+    text.truncate(text.trim_end_matches('\n').len());
+    text
 }
 
 /// All answers as CSV.
@@ -89,12 +91,17 @@ pub fn to_csv(answers: &Answers) -> String {
     let columns = first.map_or((false, false), |row| {
         (row.name.is_some(), row.step.is_some())
     });
-    let header = csv_header(&answers.meaning, columns, &answers.forecast_names);
-    let mut text = format!("sequence,{header}\n");
-    for row in &answers.rows {
-        text += &format!("{},{}\n", row.sequence, csv_line(&answers.meaning, row));
-    }
-    text
+    let header = names(&answers.meaning, columns, &answers.forecast_names);
+    let numbered = |number: String, mut fields: Vec<String>| {
+        fields.insert(0, number);
+        fields
+    };
+    let mut rows = vec![numbered("sequence".into(), header)];
+    rows.extend(
+        (answers.rows.iter())
+            .map(|row| numbered(row.sequence.to_string(), fields(&answers.meaning, row))),
+    );
+    csv(&rows) + "\n"
 }
 
 /// All answers as JSON lines.

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::answer::{Answer, Answers, Meaning};
-use crate::data::{Dataset, Recording};
+use crate::data::{Dataset, Recording, offset_of};
 use crate::device::{Device, DeviceError, Keep};
+use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{self, Stream, input_formats, raw_sequence};
 use crate::passes::carried::NetworkStream;
 use crate::run::Run;
@@ -37,6 +38,8 @@ pub enum Predictor<'a> {
     Integers {
         /// The model.
         model: &'a Model<'a>,
+        /// Of its inputs.
+        formats: Vec<InputFormat>,
         /// Of the training data, for values that f32 would lose.
         offsets: Vec<f64>,
         /// Where the stream stands.
@@ -46,6 +49,8 @@ pub enum Predictor<'a> {
     Device {
         /// The model.
         model: &'a Model<'a>,
+        /// Of its inputs.
+        formats: Vec<InputFormat>,
         /// Of the training data.
         offsets: Vec<f64>,
         /// The device.
@@ -64,6 +69,7 @@ impl<'a> Predictor<'a> {
     pub fn integers(model: &'a Model<'a>, run: Option<&Run>) -> Self {
         Self::Integers {
             model,
+            formats: input_formats(model),
             offsets: offsets(run),
             stream: Stream::new(model),
         }
@@ -81,6 +87,7 @@ impl<'a> Predictor<'a> {
         device.load(file)?;
         Ok(Self::Device {
             model,
+            formats: input_formats(model),
             offsets: offsets(run),
             device: Box::new(device),
         })
@@ -152,22 +159,25 @@ impl<'a> Predictor<'a> {
                 let outputs = run.outputs(data);
                 Ok(outputs.iter().map(|rows| rows.mapv(f64::from)).collect())
             }
-            Self::Integers { model, .. } => {
-                let formats = input_formats(model);
+            Self::Integers { model, formats, .. } => {
                 let one = |recording: &Recording<'_>| {
-                    let bits = stream::run(model, &raw_sequence(&formats, *recording));
+                    let bits = stream::run(model, &raw_sequence(formats, *recording));
                     stream::exact_outputs(model, &bits)
                 };
                 Ok(recordings.par_iter().map(one).collect())
             }
-            Self::Device { model, device, .. } => {
-                let formats = input_formats(model);
+            Self::Device {
+                model,
+                formats,
+                device,
+                ..
+            } => {
                 let keep = match model.mode() {
                     Mode::SequenceToOne => Keep::LastStep,
                     Mode::SequenceToSequence => Keep::EveryStep,
                 };
                 let one = |recording: &Recording<'_>| {
-                    let raw = raw_sequence(&formats, *recording).concat();
+                    let raw = raw_sequence(formats, *recording).concat();
                     let found = device.run_sequence(&raw, keep)?;
                     let rows = found.outputs.chunks(model.outputs()).map(<[i32]>::to_vec);
                     Ok(stream::exact_outputs(model, &rows.collect::<Vec<_>>()))
@@ -177,21 +187,19 @@ impl<'a> Predictor<'a> {
         }
     }
 
-    /// The answer after one more step of real values, `[I]`, of a stream.
+    /// The answer after one more step of real values, `[I]`, of a stream; `meaning` is the predictor's own.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
     /// When there are fewer values than channels.
-    pub fn step(&mut self, values: &[f64]) -> Result<Answer, DeviceError> {
-        let meaning = self.meaning();
+    pub fn step(&mut self, meaning: &Meaning, values: &[f64]) -> Result<Answer, DeviceError> {
         let outputs = match self {
             Self::Float { run, stream } => {
                 let inputs = &run.fitted.inputs;
-                let offset = |j: usize| inputs.offset.get(j).copied().unwrap_or_default();
                 let mut row: Vec<f32> = (values.iter().enumerate())
-                    .map(|(j, value)| (value - offset(j)) as f32)
+                    .map(|(j, value)| (value - offset_of(&inputs.offset, j)) as f32)
                     .collect();
                 inputs.apply_row(ArrayViewMut1::from(&mut row[..]));
                 let outputs = stream.step(&row);
@@ -201,19 +209,21 @@ impl<'a> Predictor<'a> {
             }
             Self::Integers {
                 model,
+                formats,
                 offsets,
                 stream,
             } => {
-                let raw = raw_step(model, values, offsets);
+                let raw = raw_step(formats, values, offsets);
                 let bits = stream.step(model, &raw).iter().map(|y| y.to_bits());
                 exact_row(model, bits.collect())
             }
             Self::Device {
                 model,
+                formats,
                 offsets,
                 device,
             } => {
-                let raw = raw_step(model, values, offsets);
+                let raw = raw_step(formats, values, offsets);
                 exact_row(model, device.run(&raw, Keep::LastStep)?.outputs)
             }
         };
@@ -240,15 +250,15 @@ fn offsets(run: Option<&Run>) -> Vec<f64> {
 }
 
 /// The raw integers of real values. Fractions go through f32 first, as those of files do.
-fn raw_step(model: &Model<'_>, values: &[f64], offsets: &[f64]) -> Vec<i32> {
-    let raw = |(j, format): (usize, &crate::integers::input_format::InputFormat)| {
-        let (value, offset) = (values[j], offsets.get(j).copied().unwrap_or_default());
+fn raw_step(formats: &[InputFormat], values: &[f64], offsets: &[f64]) -> Vec<i32> {
+    let raw = |(j, format): (usize, &InputFormat)| {
+        let (value, offset) = (values[j], offset_of(offsets, j));
         format.raw(match value.fract() == 0.0 {
             true => value,
             false => f64::from((value - offset) as f32) + offset,
         })
     };
-    input_formats(model).iter().enumerate().map(raw).collect()
+    formats.iter().enumerate().map(raw).collect()
 }
 
 fn exact_row(model: &Model<'_>, bits: Vec<i32>) -> Vec<f64> {
