@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → render, compare
+//! table → peer, image, cycles → measure → summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -15,6 +15,7 @@ mod image;
 mod measure;
 mod peer;
 mod render;
+mod summary;
 pub mod table;
 
 use std::path::PathBuf;

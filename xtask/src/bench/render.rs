@@ -3,6 +3,10 @@
 use anyhow::{Context, Result};
 
 use super::peer::Peer;
+use super::summary::{
+    DENSE_HEADINGS, PARTS_HEADINGS, SCHEME_HEADINGS, dense_rows, parts_rows, scheme_rows,
+    shape_headings, shape_rows,
+};
 use super::table::{Engine, Flash, Shape, Step, Table};
 
 const HEADINGS: [&str; 16] = [
@@ -33,12 +37,11 @@ const ENGINE_HEADINGS: [&str; 6] = [
     "parser",
 ];
 
-const DENSE_HEADINGS: [&str; 5] = ["core", "w8a16", "w8a8", "w4a16", "CMSIS-NN s8"];
-
 /// For each core, how close its loop is to the best that its instructions allow.
 const BOUNDS: &str = "\
-Instructions for a product of an int8 weight and an int16 activation, in the loop over a row; what is beyond
-the least is loads and shifts.
+Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state. Large layers are
+bound by the loop over a row. Instructions for a product of an int8 weight and an int16 activation, in this loop; what is
+beyond the least is loads and shifts.
 
 | core | loop | least | why |
 | ---: | ---: | ---: | --- |
@@ -46,55 +49,69 @@ the least is loads and shifts.
 | M3 | 1.88 | 1.75 | a product is `mla`, and three of four weights need a shift |
 | M4, M7, M33 | 0.875 | 0.75 | two products are one `smlad`, but int16 times int8 leaves no room for a second row in 32 bits: pairs of rows take one `smlald`, one `smlad` and one `sxtb16` for four |
 | M55 | 0.219 | 0.125 | sixteen products of bytes are one `vmladava`, and an int16 activation is two bytes; loads of weights are not shared by units |
-
-Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state.
 ";
 
-/// For a terminal.
+/// For a terminal. What the table has no counts for is left out.
 pub(super) fn text(table: &Table) -> Result<String> {
-    let rows = step_rows(table)?;
-    Ok(format!(
-        "Instructions of one time step (QEMU, -icount shift=0), bytes of RAM\n\n{}\n\
-         Instructions of a dense layer for a further MAC, (64 to 10 less 64 to 2) / (8 * 64)\n\n{}\n\
-         Bytes of flash, code and tables of the engine\n\n{}",
-        aligned(&HEADINGS, &rows),
-        aligned(&DENSE_HEADINGS, &dense_rows(table)?),
-        aligned(&ENGINE_HEADINGS, &engine_rows(table))
-    ))
+    let schemes = scheme_rows(table)?;
+    let dense = dense_rows(table)?;
+    let mut text = String::new();
+    if !schemes.is_empty() {
+        text += &format!(
+            "Instructions of one time step (QEMU, -icount shift=0), 16 inputs, 64 units, no peepholes\n\n{}\n",
+            aligned(&SCHEME_HEADINGS, &schemes)
+        );
+    }
+    if !dense.is_empty() {
+        text += &format!(
+            "Instructions of a dense layer for a further MAC, (64 to 10 less 64 to 2) / (8 * 64)\n\n{}\n",
+            aligned(&DENSE_HEADINGS, &dense)
+        );
+    }
+    text += &format!(
+        "Bytes of flash, code and tables of the engine\n\n{}\n\
+         Instructions of one time step, bytes of RAM\n\n{}",
+        aligned(&ENGINE_HEADINGS, &engine_rows(table)),
+        aligned(&HEADINGS, &step_rows(table)?)
+    );
+    Ok(text)
 }
 
 /// `docs/instructions.md`
 pub(super) fn page(table: &Table) -> Result<String> {
+    let shapes = shape_headings(table);
+    let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
     Ok(format!(
         "# What a time step costs\n\n\
-         `cargo xtask bench --save` writes this page from [instructions.json](../trainer-host/assets/instructions.json).\n\
-         `cargo xtask test` compares the code with that file.\n\n\
+         `cargo xtask bench --save` writes this page. [instructions.json](../trainer-host/assets/instructions.json) has all\n\
+         shapes and schemes, without and with peepholes. `cargo xtask test` compares the code with that file.\n\n\
          Every figure is a count of instructions executed in QEMU, the mean of eight steps. It is not a time: cores\n\
-         take one, two or more clock cycles for an instruction. MAC = 4·H·(I + H).\n\n\
-         - *Instructions* count the whole step of the LSTM layer, from int16 inputs to the new state. A QEMU plugin\n  \
-         counts by address, and labels in the kernels' assembly name the parts.\n\
-         - *Products* include loops and loads. *Activations* are σ and tanh. *Rest* is rescaling, peepholes, state and\n  \
-         preparation. Where only the products are in assembly, *rest* includes the activations, because the compiler\n  \
-         mixes them with the other work.\n\
-         - *k = n* under a scheme: layer input and hidden state have equal shifts ([numerics.md](numerics.md)). w8a8 on\n  \
-         M55 then sums both in one part. All other counts of w8a8 are for k > n.\n\
-         - *Of CMSIS-NN s8* is the ratio to `arm_lstm_unidirectional_s8`, which has int8 activations and no peepholes\n  \
-         ([its figures](cmsis-nn.json)).\n\
-         - *Cycles* are estimated from published timings and not measured; `xtask/src/bench/cycles.rs` has sources and\n  \
-         assumptions.\n\
-         - *Whole model* adds normalisation of the inputs and a dense layer with this many outputs.\n\
-         - RAM is in bytes: state of a stream, scratch of a step, and the deepest stack below the call of the whole\n  \
-         model's step.\n\n{}\n\
-         ## What bounds a step (w8a16)\n\n{BOUNDS}\n\
+         take one, two or more clock cycles for an instruction, and may wait for flash ([tuning.md](tuning.md#time)).\n\n\
+         ## Schemes\n\n\
+         The whole step of an LSTM layer with 16 inputs and 64 units, from its inputs to its new state, without peepholes.\n\
+         CMSIS-NN is `arm_lstm_unidirectional_s8` in its faster build ([its figures](cmsis-nn.json)); it has int8\n\
+         activations. On M55, w8a8 stands for layers whose two shifts differ ([numerics.md](numerics.md)).\n\n{}\n\
          ## Dense layers\n\n\
          Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
          two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
+         ## Shapes\n\n\
+         Instructions of a step in w8a16, without peepholes, for inputs and units as in the first column; in brackets as a\n\
+         share of CMSIS-NN's. Peepholes add 4 to 26 instructions a unit.\n\n{}\n\
+         ## Parts of a step\n\n\
+         w8a16, 16 inputs, 64 units, no peepholes. *Products* include loops and loads. *Activations* are σ and tanh. *Rest*\n\
+         is rescaling, state and preparation. *Cycles* are estimated from published timings and not measured;\n\
+         `xtask/src/bench/cycles.rs` has sources and assumptions. *Whole model* adds normalisation of the inputs and a dense\n\
+         layer with ten outputs. RAM is in bytes: state of a stream, scratch of a step, and the deepest stack below the call\n\
+         of the whole model's step.\n\n{}\n\
+         {BOUNDS}\n\
          ## Flash\n\n\
          Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols. *Step* is the code of a step, with\n\
          normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
          checks a model file. Schemes are cargo features of the engine.\n\n{}",
-        markdown(&HEADINGS, &step_rows(table)?),
+        markdown(&SCHEME_HEADINGS, &scheme_rows(table)?),
         markdown(&DENSE_HEADINGS, &dense_rows(table)?),
+        markdown(&shapes, &shape_rows(table)?),
+        markdown(&PARTS_HEADINGS, &parts_rows(table)),
         markdown(&ENGINE_HEADINGS, &engine_rows(table))
     ))
 }
@@ -189,24 +206,6 @@ fn step_row(step: &Step, peer: &Peer) -> Vec<String> {
         step.scratch_bytes.to_string(),
         step.stack_bytes.to_string(),
     ]
-}
-
-/// A row for each core with both counts.
-fn dense_rows(table: &Table) -> Result<Vec<Vec<String>>> {
-    let peer = Peer::load()?;
-    let text = |value: Option<f64>, digits| value.map(|v| format!("{v:.digits$}"));
-    let rows = table.engines.iter().filter_map(|Engine { core, .. }| {
-        let of = |scheme| text(table.dense_instructions(core, scheme), 2);
-        let peer = text(peer.dense_instructions(core), 1).unwrap_or_default();
-        Some(vec![
-            core.clone(),
-            of("w8a16")?,
-            of("w8a8")?,
-            of("w4a16")?,
-            peer,
-        ])
-    });
-    Ok(rows.collect())
 }
 
 fn engine_rows(table: &Table) -> Vec<Vec<String>> {
