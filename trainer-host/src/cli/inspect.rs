@@ -8,9 +8,10 @@ use lstm_nostd::{Model, OutputScale, Task};
 use serde::Serialize;
 
 use super::Printer;
+use super::chip::ChipArgs;
+use super::footprint_text::{range, time_text};
 use super::table::table;
-use crate::cost::quantity::Hertz;
-use crate::cost::{Core, Footprint, useless_int8};
+use crate::cost::{Core, FlashWaits, Footprint, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
 use crate::run::quantised_file;
@@ -21,12 +22,8 @@ use crate::train::TrainConfig;
 pub(super) struct Args {
     /// Model file or run folder.
     path: PathBuf,
-    /// Only this core, for example m4 [default: every core].
-    #[arg(long)]
-    core: Option<Core>,
-    /// The core's clock, for example 64MHz, to estimate the time of a step.
-    #[arg(long)]
-    clock: Option<Hertz>,
+    #[command(flatten)]
+    chip: ChipArgs,
 }
 
 /// What `inspect` says of a model file.
@@ -85,8 +82,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let model = Model::parse(&bytes)?;
     let mut inspected = inspect(&model, bytes.len());
     let cores = Core::ALL.into_iter();
-    let wanted = cores.filter(|core| args.core.is_none_or(|only| only == *core));
-    let footprint = |core| Footprint::of(core, args.clock, &model, bytes.len());
+    let chip = args.chip.limits();
+    let wanted = cores.filter(|core| chip.core.is_none_or(|only| only == *core));
+    let footprint = |core| Footprint::of(core, &chip, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
     inspected.useless_int8 = useless_int8(&inspected.cores, &model, bytes.len());
     printer.print(&inspected, text)
@@ -338,21 +336,27 @@ fn layers_table(layers: &[Layer]) -> String {
 }
 
 fn cores_table(cores: &[Footprint]) -> String {
+    let cycles = |core: &Footprint| match core.flash_waits {
+        None => core.estimated_cycles.to_string(),
+        Some(FlashWaits { at_least, at_most }) => range(
+            core.estimated_cycles + at_least,
+            core.estimated_cycles + at_most,
+        ),
+    };
     let rows: Vec<Vec<String>> = cores
         .iter()
         .map(|core| {
-            let seconds = core.estimated_seconds;
             vec![
                 core.core.name().to_owned(),
                 core.instructions.to_string(),
-                core.estimated_cycles.to_string(),
-                seconds.map_or_else(|| "with --clock".to_owned(), duration),
+                cycles(core),
+                time_text(core).unwrap_or_else(|| "with --clock".to_owned()),
                 core.flash_bytes.to_string(),
                 core.ram_bytes.to_string(),
             ]
         })
         .collect();
-    table(
+    let mut text = table(
         &[
             "core",
             "instructions",
@@ -362,13 +366,9 @@ fn cores_table(cores: &[Footprint]) -> String {
             "RAM",
         ],
         &rows,
-    )
-}
-
-fn duration(seconds: f64) -> String {
-    if seconds < 1e-3 {
-        format!("{:.0} µs", seconds * 1e6)
-    } else {
-        format!("{:.2} ms", seconds * 1e3)
+    );
+    if cores.iter().any(|core| core.flash_waits.is_none()) {
+        text += "\nCycles are for flash without wait states; --wait-states, or --chip, adds them.";
     }
+    text
 }

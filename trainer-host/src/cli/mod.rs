@@ -4,6 +4,7 @@
 //! An error is one line that says what is wrong, where, and what to do. The exit status is then 1, or 2 if the
 //! command line itself is wrong.
 
+mod chip;
 mod compare;
 mod cross_validate;
 mod data_args;
@@ -13,6 +14,7 @@ mod eval;
 mod eval_stream;
 mod export;
 mod find_rate;
+mod footprint_text;
 mod import;
 mod inspect;
 mod interrupt;

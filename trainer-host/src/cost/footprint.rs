@@ -5,8 +5,9 @@ use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use serde::{Deserialize, Serialize};
 
-use super::{Core, engine_flash, step_of};
-use crate::cost::quantity::Hertz;
+use super::flash::{FlashWaits, StepReads};
+use super::quantity::Hertz;
+use super::{Core, Limits, engine_flash, step_of};
 
 /// What a model costs on a core, with its weights in the order for it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,9 +16,12 @@ pub struct Footprint {
     pub core: Core,
     /// Instructions of a step, computed from the sizes of the layers.
     pub instructions: u64,
-    /// Cycles of a step, estimated from published timings and not measured.
+    /// Cycles of a step, estimated from published timings and not measured, from memory without wait states.
     pub estimated_cycles: u64,
-    /// Seconds of a step, estimated; `None` if the clock is not known.
+    /// Further cycles, in which a step waits for flash; `None` if its wait states are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_waits: Option<FlashWaits>,
+    /// Seconds of a step, estimated, with the most waits; `None` if the clock is not known.
     #[serde(default)]
     pub estimated_seconds: Option<f64>,
     /// The model file, and the engine's code and tables.
@@ -27,8 +31,15 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Of `model`, whose file has `file_bytes` bytes.
-    pub fn of(core: Core, clock: Option<Hertz>, model: &Model<'_>, file_bytes: usize) -> Self {
+    /// Whether it needs fewer instructions, RAM or flash than `other`.
+    pub fn saves_against(&self, other: &Self) -> bool {
+        self.instructions < other.instructions
+            || self.ram_bytes < other.ram_bytes
+            || self.flash_bytes < other.flash_bytes
+    }
+
+    /// Of `model`, whose file has `file_bytes` bytes, at the clock and wait states of `chip`.
+    pub fn of(core: Core, chip: &Limits, model: &Model<'_>, file_bytes: usize) -> Self {
         let cost = step_of(core, model);
         let engine = engine_flash(core);
         let mut layers = model.recurrent_layers().iter();
@@ -38,15 +49,35 @@ impl Footprint {
         } else {
             engine.every_scheme
         };
+        let instructions = cost.instructions.round() as u64;
+        let flash_waits = chip.wait_states.map(|wait_states| {
+            let reads = step_reads(model, instructions, engine.step);
+            reads.waits(wait_states, chip.flash_reads.unwrap_or_default())
+        });
+        let most = flash_waits.map_or(0.0, |waits| waits.at_most as f64);
+        let seconds = |clock: Hertz| (cost.estimated_cycles + most) / clock.0;
         Self {
             core,
-            instructions: cost.instructions.round() as u64,
+            instructions,
             estimated_cycles: cost.estimated_cycles.round() as u64,
-            estimated_seconds: clock.map(|clock| cost.estimated_cycles / clock.0),
-            flash_bytes: file_bytes + engine,
+            flash_waits,
+            estimated_seconds: chip.clock.map(seconds),
+            flash_bytes: file_bytes + engine.all,
             ram_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks())
                 + scratch_bytes(model.scratch_blocks())
                 + cost.stack_bytes.round() as usize,
         }
+    }
+}
+
+/// What a step of `model` reads from flash, with code of `code_bytes` bytes.
+fn step_reads(model: &Model<'_>, instructions: u64, code_bytes: usize) -> StepReads {
+    let recurrent = model.recurrent_layers().iter();
+    let layers = recurrent.clone().map(|layer| layer.bytes());
+    StepReads {
+        layer_bytes: (layers.chain(model.dense_layers().map(|layer| layer.bytes()))).collect(),
+        units: recurrent.map(|layer| layer.units()).sum(),
+        instructions,
+        code_bytes,
     }
 }

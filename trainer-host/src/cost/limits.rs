@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::flash::{FlashReads, wait_states_at};
 use super::{Core, Footprint};
 use crate::cost::quantity::{Bytes, Hertz, Seconds};
 
@@ -15,6 +16,12 @@ pub struct Limits {
     /// Its clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock: Option<Hertz>,
+    /// Wait states of its flash at this clock; without them, the estimate of cycles has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_states: Option<u32>,
+    /// How its flash is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash_reads: Option<FlashReads>,
     /// Flash for model and engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash: Option<Bytes>,
@@ -47,11 +54,18 @@ impl Limits {
         self.core.unwrap_or(Core::M4)
     }
 
-    /// These limits; where one is missing, the limit of `other`.
+    /// These limits; where one is missing, the limit of `other`. Wait states of `other` are for its clock; at another
+    /// one, the access time of the flash stays.
     pub fn or(self, other: Self) -> Self {
+        let others_wait_states = match (self.clock, other.clock, other.wait_states) {
+            (Some(clock), Some(known), Some(states)) => Some(wait_states_at(clock, states, known)),
+            _ => other.wait_states,
+        };
         Self {
             core: self.core.or(other.core),
             clock: self.clock.or(other.clock),
+            wait_states: self.wait_states.or(others_wait_states),
+            flash_reads: self.flash_reads.or(other.flash_reads),
             flash: self.flash.or(other.flash),
             ram: self.ram.or(other.ram),
             latency: self.latency.or(other.latency),
@@ -128,6 +142,9 @@ pub struct Chip {
     mega_hertz: f64,
     flash_kib: u64,
     ram_kib: u64,
+    /// Wait states at this clock, and how the flash is read; `None` for flash behind a serial bus, and where they are
+    /// not known.
+    flash: Option<(u32, FlashReads)>,
 }
 
 const fn chip(
@@ -143,28 +160,41 @@ const fn chip(
         mega_hertz,
         flash_kib,
         ram_kib,
+        flash: None,
     }
 }
 
 /// The chips with a name here. If a chip has external flash, the size is that of its usual board.
+///
+/// Wait states are for the stated clock at 3 V, from the manuals: SAM D21 data sheet, NVMCTRL; RM0444; PM0075; SAM3X
+/// data sheet, EEFC; nRF52832 and nRF52840 product specifications, CPU; RM0394; RM0090; RM0385 with L1 caches; RM0456
+/// with ICACHE. Where no buffer for data is documented, each word is a read.
 pub const CHIPS: [Chip; 14] = [
-    chip("samd21g18", Core::M0, 48.0, 256, 32),
-    chip("stm32g071rb", Core::M0, 64.0, 128, 36),
+    chip("samd21g18", Core::M0, 48.0, 256, 32).flash(1, FlashReads::of(8, 8, 64)),
+    chip("stm32g071rb", Core::M0, 64.0, 128, 36).flash(2, FlashReads::of(8, 4, 16)),
     chip("rp2040", Core::M0, 133.0, 2048, 264),
-    chip("stm32f103c8", Core::M3, 72.0, 64, 20),
-    chip("sam3x8e", Core::M3, 84.0, 512, 96),
-    chip("nrf52832", Core::M4, 64.0, 512, 64),
-    chip("nrf52840", Core::M4, 64.0, 1024, 256),
-    chip("stm32l432kc", Core::M4, 80.0, 256, 64),
-    chip("stm32f407vg", Core::M4, 168.0, 1024, 192),
-    chip("stm32f746ng", Core::M7, 216.0, 1024, 320),
+    chip("stm32f103c8", Core::M3, 72.0, 64, 20).flash(2, FlashReads::of(8, 4, 0)),
+    chip("sam3x8e", Core::M3, 84.0, 512, 96).flash(4, FlashReads::of(16, 16, 0)),
+    chip("nrf52832", Core::M4, 64.0, 512, 64).flash(2, FlashReads::of(4, 4, 2048)),
+    chip("nrf52840", Core::M4, 64.0, 1024, 256).flash(2, FlashReads::of(4, 4, 2048)),
+    chip("stm32l432kc", Core::M4, 80.0, 256, 64).flash(4, FlashReads::of(8, 8, 1024)),
+    chip("stm32f407vg", Core::M4, 168.0, 1024, 192).flash(5, FlashReads::of(16, 16, 1024)),
+    chip("stm32f746ng", Core::M7, 216.0, 1024, 320).flash(7, FlashReads::of(32, 32, 4096)),
     chip("nrf9160", Core::M33, 64.0, 1024, 256),
-    chip("stm32u575zi", Core::M33, 160.0, 2048, 768),
+    chip("stm32u575zi", Core::M33, 160.0, 2048, 768).flash(4, FlashReads::of(16, 16, 8192)),
     chip("rp2350", Core::M33, 150.0, 4096, 520),
     chip("stm32n657", Core::M55, 600.0, 4096, 4096),
 ];
 
 impl Chip {
+    /// This chip, whose flash needs these wait states at its clock.
+    const fn flash(self, wait_states: u32, reads: FlashReads) -> Self {
+        Self {
+            flash: Some((wait_states, reads)),
+            ..self
+        }
+    }
+
     /// The chip of this name.
     ///
     /// # Errors
@@ -185,6 +215,8 @@ impl Chip {
         Limits {
             core: Some(self.core),
             clock: Some(Hertz(self.mega_hertz * 1e6)),
+            wait_states: self.flash.map(|(wait_states, _)| wait_states),
+            flash_reads: self.flash.map(|(_, reads)| reads),
             flash: Some(Bytes(self.flash_kib * 1024)),
             ram: Some(Bytes(self.ram_kib * 1024)),
             latency: None,
@@ -201,6 +233,7 @@ mod tests {
         core: Core::M4,
         instructions: 20_000,
         estimated_cycles: 26_000,
+        flash_waits: None,
         estimated_seconds: Some(26_000.0 / 64e6),
         flash_bytes: 30_000,
         ram_bytes: 900,
@@ -241,5 +274,30 @@ mod tests {
         assert!(Chip::named("z80").unwrap_err().contains("nrf52840"));
         let own: Limits = toml::from_str("ram = \"2K\"").unwrap();
         assert_eq!(own.or(limits).ram, Some(Bytes(2048)));
+    }
+
+    #[test]
+    fn a_chips_wait_states_follow_its_clock() {
+        let chip = Chip::named("stm32f407vg").unwrap().limits();
+        assert_eq!(Limits::default().or(chip).wait_states, Some(5));
+        let at = |text| toml::from_str::<Limits>(text).unwrap().or(chip);
+        assert_eq!(at("clock = \"84MHz\"").wait_states, Some(2));
+        assert_eq!(
+            at("clock = \"84MHz\"\nwait_states = 3").wait_states,
+            Some(3)
+        );
+        assert_eq!(at("").flash_reads, Some(FlashReads::of(16, 16, 1024)));
+        // Flash on a serial bus.
+        let chip = Chip::named("rp2040").unwrap().limits();
+        assert_eq!(chip.wait_states, None);
+    }
+
+    #[test]
+    fn how_flash_is_read_can_be_configured() {
+        let text = "wait_states = 2\nflash_reads = { fetch = 8, data = 4, code_cache = \"2K\" }";
+        let limits: Limits = toml::from_str(text).unwrap();
+        assert_eq!(limits.flash_reads, Some(FlashReads::of(8, 4, 2048)));
+        let again: Limits = toml::from_str(&toml::to_string(&limits).unwrap()).unwrap();
+        assert_eq!(again, limits);
     }
 }

@@ -14,11 +14,12 @@
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
-//! estimated instructions.
+//! estimated instructions. `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
 mod fit;
+mod flash;
 mod footprint;
 mod limits;
 pub mod quantity;
@@ -33,6 +34,7 @@ use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{Model, RecurrentLayer};
 use serde::{Deserialize, Serialize};
 
+pub use self::flash::{FlashReads, FlashWaits};
 pub use self::footprint::Footprint;
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
 pub use self::wider::useless_int8;
@@ -146,19 +148,28 @@ pub struct DenseSize {
 pub struct StepCost {
     /// Executed instructions.
     pub instructions: f64,
-    /// An estimate from published timings; no cycle was measured.
+    /// An estimate from published timings, from memory without wait states; no cycle was measured.
     pub estimated_cycles: f64,
     /// Deepest stack of the step in bytes.
     pub stack_bytes: f64,
 }
 
-/// Flash of the engine's code and tables in bytes, by the schemes that are built in.
+/// Flash of one build of the engine, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BuildFlash {
+    /// The code of a step.
+    pub step: usize,
+    /// Parser, step and tables.
+    pub all: usize,
+}
+
+/// Flash of the engine, by the schemes that are built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineFlash {
-    /// Parser, step and tables with scheme w8a16 alone.
-    pub w8a16: usize,
+    /// With scheme w8a16 alone.
+    pub w8a16: BuildFlash,
     /// With every scheme.
-    pub every_scheme: usize,
+    pub every_scheme: BuildFlash,
 }
 
 /// One step of a model: `channels` raw inputs, LSTM layers (at least one), dense layers (at least one).

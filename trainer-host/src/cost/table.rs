@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use lstm_nostd::kernels::Scheme;
 use serde::Deserialize;
 
-use super::{Core, DenseSize, EngineFlash, LstmSize};
+use super::{BuildFlash, Core, DenseSize, EngineFlash, LstmSize};
 
 /// One measured step.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,9 +54,12 @@ struct Flash {
     parser: usize,
 }
 
-impl Flash {
-    fn total(&self) -> usize {
-        self.step + self.tables + self.parser
+impl From<&Flash> for BuildFlash {
+    fn from(flash: &Flash) -> Self {
+        Self {
+            step: flash.step,
+            all: flash.step + flash.tables + flash.parser,
+        }
     }
 }
 
@@ -94,8 +97,8 @@ impl Table {
             .find(|engine| engine.core == core.name());
         let engine = engine.expect("the table holds every core");
         EngineFlash {
-            w8a16: engine.w8a16.total(),
-            every_scheme: engine.every_scheme.total(),
+            w8a16: (&engine.w8a16).into(),
+            every_scheme: (&engine.every_scheme).into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, ModelFile};
 use lstm_nostd::kernels::Scheme;
 
-use super::{Core, Footprint};
+use super::{Core, Footprint, Limits};
 
 /// A model of the same shape, in which layers of w8a8 are layers of w8a16 and all weights are zero; `None` if no layer
 /// is in w8a8, or if the file cannot be made.
@@ -46,10 +46,8 @@ pub fn useless_int8(
     let bytes = with_int16_activations(model)?;
     let wider = Model::parse(&bytes).ok()?;
     let gains = |found: &Footprint| {
-        let wide = Footprint::of(found.core, None, &wider, file_bytes);
-        found.instructions < wide.instructions
-            || found.ram_bytes < wide.ram_bytes
-            || found.flash_bytes < wide.flash_bytes
+        let wide = Footprint::of(found.core, &Limits::default(), &wider, file_bytes);
+        found.saves_against(&wide)
     };
     let cores = footprints.iter().filter(|found| !gains(found));
     let cores: Vec<&str> = cores.map(|found| Core::name(found.core)).collect();
@@ -78,7 +76,7 @@ mod tests {
         };
         let bytes = shape(Scheme::W8a8).build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
-        let of = |core| Footprint::of(core, None, &model, bytes.len());
+        let of = |core| Footprint::of(core, &Limits::default(), &model, bytes.len());
         // Helium sums int8 twice as fast.
         assert_eq!(useless_int8(&[of(Core::M55)], &model, bytes.len()), None);
         let costly = Footprint {

@@ -1,5 +1,6 @@
 //! Checks a search space before anything is written: all settings must exist, and some network must fit the chip.
 
+use lstm_nostd::kernels::Scheme;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -12,6 +13,8 @@ use crate::search::Point;
 
 /// Number of points to draw for the check.
 const DRAWS: usize = 500;
+/// Number of points to draw to compare schemes.
+const COMPARED: usize = 100;
 
 /// Why the space cannot be searched.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +84,38 @@ pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64,
     }
 }
 
+/// A line that says so if int8 activations save neither time nor RAM nor flash in any network of the space on this
+/// chip; `None` if they do in one, or if no network has them.
+pub fn useless_int8(definition: &Definition, data: &TrialData) -> Option<String> {
+    let chip = &definition.search.chip;
+    let mut rng = ChaCha8Rng::seed_from_u64(definition.search.seed);
+    let mut any = false;
+    for _ in 0..COMPARED {
+        let point = definition.search.space.draw(&mut rng);
+        let Ok(mut trial_config) = TrialConfig::new(&definition.config, &point) else {
+            continue;
+        };
+        if trial_config.scheme != Scheme::W8a8 {
+            continue;
+        }
+        let narrow = data.footprint(&trial_config, chip);
+        trial_config.scheme = Scheme::W8a16;
+        let (Ok(narrow), Ok(wide)) = (narrow, data.footprint(&trial_config, chip)) else {
+            continue;
+        };
+        if narrow.saves_against(&wide) {
+            return None;
+        }
+        any = true;
+    }
+    any.then(|| {
+        format!(
+            "w8a8 saves neither time nor RAM nor flash against w8a16 on {}, in no network of this space.",
+            chip.core().name()
+        )
+    })
+}
+
 /// The smallest values of the limited quantities.
 fn smallest(footprints: &[Footprint], chip: &Limits) -> String {
     let least = |of: fn(&Footprint) -> u64| footprints.iter().map(of).min().unwrap_or_default();
@@ -106,4 +141,45 @@ fn smallest(footprints: &[Footprint], chip: &Limits) -> String {
     ];
     let limited = needs.into_iter().filter(|(is_limited, _)| *is_limited);
     limited.map(|(_, need)| need).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Core;
+    use crate::run::RunConfig;
+    use crate::search::SearchConfig;
+
+    /// Whether a study of digits on `core` says that int8 is useless, if it searches `schemes`.
+    fn says_so(core: Core, schemes: &str) -> Option<String> {
+        let config = RunConfig {
+            source: "digits".into(),
+            data: Default::default(),
+            train: Default::default(),
+        };
+        let data = TrialData::open(&config).unwrap();
+        let text = format!(
+            "[space]\nhidden = {{ low = 16, high = 64 }}\nscheme = {{ choices = [{schemes}] }}\n[chip]\ncore = \"{}\"",
+            core.name()
+        );
+        let search: SearchConfig = toml::from_str(&text).unwrap();
+        let data_crc = data.checksum();
+        let definition = Definition {
+            config,
+            search,
+            data_crc,
+        };
+        useless_int8(&definition, &data)
+    }
+
+    #[test]
+    fn useless_int8_is_told_for_a_whole_space() {
+        let both = "\"w8a16\", \"w8a8\"";
+        // The DSP extension widens int8 on the stack, which takes more RAM than the state saves.
+        let line = says_so(Core::M4, both).unwrap();
+        assert!(line.contains("w8a16 on M4"), "{line}");
+        // Helium sums int8 twice as fast.
+        assert_eq!(says_so(Core::M55, both), None);
+        assert_eq!(says_so(Core::M4, "\"w8a16\""), None);
+    }
 }

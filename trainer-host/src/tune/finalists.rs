@@ -241,6 +241,7 @@ mod tests {
                 core: Core::M4,
                 instructions,
                 estimated_cycles: instructions,
+                flash_waits: None,
                 estimated_seconds: None,
                 flash_bytes: 1,
                 ram_bytes: 1,

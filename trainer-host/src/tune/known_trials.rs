@@ -172,6 +172,7 @@ mod tests {
         core: Core::M4,
         instructions: 1,
         estimated_cycles: 1,
+        flash_waits: None,
         estimated_seconds: None,
         flash_bytes: 1,
         ram_bytes: 1,

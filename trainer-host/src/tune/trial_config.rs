@@ -277,7 +277,7 @@ pub fn footprint(
     let file = empty_model(network, (channels, outputs), scheme, golden_steps);
     let bytes = file.to_bytes_in(core.order())?;
     let model = Model::parse(&bytes).expect("the writer returns only what parses");
-    Ok(Footprint::of(core, limits.clock, &model, bytes.len()))
+    Ok(Footprint::of(core, limits, &model, bytes.len()))
 }
 
 /// A model of this structure without useful weights.

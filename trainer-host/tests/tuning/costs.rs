@@ -24,14 +24,39 @@ fn costs_before_training_are_those_of_the_exported_model() {
         let arguments = [
             "tune", "trial", "digits", "--epochs", "1", "--out", &run, "--point", point,
         ];
-        let tried = json(&bench.succeed(&[&arguments[..], &["--core", target, "--json"]].concat()));
+        let chip = [
+            "--core",
+            target,
+            "--clock",
+            "64MHz",
+            "--wait-states",
+            "2",
+            "--json",
+        ];
+        let tried = json(&bench.succeed(&[&arguments[..], &chip].concat()));
         let scheme = json(point)["scheme"].as_str().unwrap_or("w8a16").to_owned();
         bench.succeed(&["quantise", &run, "--scheme", &scheme]);
         bench.succeed(&["export", &run, "--target", target, "-o", "model.lstm"]);
-        let core = ["inspect", "model.lstm", "--core", target, "--json"];
-        let inspected = json(&bench.succeed(&core));
+        let inspected = json(&bench.succeed(&[&["inspect", "model.lstm"][..], &chip].concat()));
         assert_eq!(tried["footprint"], inspected["cores"][0], "{point}");
+        // Two cycles for each line of 16 bytes of the model, at least.
+        let waits = inspected["cores"][0]["flash_waits"]["at_least"].as_u64();
+        let bytes = inspected["layers"].as_array().unwrap().iter();
+        let bytes: u64 = bytes
+            .map(|layer| layer["parameter_bytes"].as_u64().unwrap())
+            .sum();
+        assert!(waits.unwrap() >= 2 * bytes / 16, "{point}");
     }
+    let of_chip = ["inspect", "model.lstm", "--chip", "stm32f407vg"];
+    let text = bench.succeed(&of_chip);
+    assert!(
+        text.contains(" to ") && !text.contains("without wait states"),
+        "{text}"
+    );
+    let slower = bench.succeed(&[&of_chip[..], &["--clock", "84MHz"]].concat());
+    assert_ne!(text, slower);
+    let text = bench.succeed(&["inspect", "model.lstm", "--chip", "rp2040"]);
+    assert!(text.contains("without wait states"), "{text}");
 }
 
 #[test]

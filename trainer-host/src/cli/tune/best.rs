@@ -12,10 +12,11 @@ use serde::Serialize;
 use super::limits::LimitArgs;
 use super::place::PlaceArgs;
 use super::search::data_of;
+use crate::cli::footprint_text::footprint_line;
 use crate::cli::run_data::RunData;
 use crate::cli::training::train;
 use crate::cli::{Printer, interrupt};
-use crate::cost::{Footprint, Limits};
+use crate::cost::{Footprint, Limits, useless_int8};
 use crate::data::{Dataset, Parts};
 use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, score};
 use crate::files::atomic;
@@ -88,6 +89,9 @@ struct Retrained {
     on_all: bool,
     scheme: &'static str,
     footprint: Footprint,
+    /// If int8 activations save nothing on this core, a line that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    useless_int8: Option<String>,
     /// f32 and integers on the test part, which chose nothing.
     test: Option<Comparison>,
     model: Option<PathBuf>,
@@ -150,7 +154,8 @@ fn retrain(
     quantised_file::write(&integers, &kept.integers.file, &kept.run.network)?;
     let core = limits.core();
     let bytes = kept.integers.file.to_bytes_in(core.order())?;
-    let footprint = Footprint::of(core, limits.clock, &Model::parse(&bytes)?, bytes.len());
+    let model = Model::parse(&bytes)?;
+    let footprint = Footprint::of(core, limits, &model, bytes.len());
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }
@@ -173,6 +178,7 @@ fn retrain(
         epochs: trial_config.run.train.epochs,
         on_all: parts.validation.is_none(),
         scheme: trial_config.scheme.name(),
+        useless_int8: useless_int8(&[footprint], &model, bytes.len()),
         footprint,
         test,
         model: args.export,
@@ -418,20 +424,8 @@ fn remark(trials: &[StoredTrial], search: &SearchConfig) -> Option<String> {
 }
 
 fn text(retrained: &Retrained) -> String {
-    let Footprint {
-        core,
-        instructions,
-        estimated_cycles,
-        estimated_seconds,
-        flash_bytes,
-        ram_bytes,
-    } = retrained.footprint;
-    let time = estimated_seconds.map_or(String::new(), |seconds| {
-        format!(", about {:.3} ms", 1e3 * seconds)
-    });
     let mut text = format!(
-        "trial {}: {}\nrun {} ({} epochs on {}, quantised as {})\n\
-         {}: {instructions} instructions a step, about {estimated_cycles} cycles{time}; {flash_bytes} B flash, {ram_bytes} B RAM\n",
+        "trial {}: {}\nrun {} ({} epochs on {}, quantised as {})\n{}",
         retrained.trial,
         in_one_line(&retrained.point),
         retrained.run.display(),
@@ -442,8 +436,11 @@ fn text(retrained: &Retrained) -> String {
             "the training part, since the schedule needs the validation part"
         },
         retrained.scheme,
-        core.name(),
+        footprint_line(&retrained.footprint),
     );
+    if let Some(line) = &retrained.useless_int8 {
+        text += &format!("{line}\n");
+    }
     if let Some(judgement) = &retrained.judgement {
         text += &format!(
             "validation  error {} {}, over {} of its trainings\n",

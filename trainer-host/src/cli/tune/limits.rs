@@ -1,21 +1,15 @@
 //! Flags that say what a model may cost.
 
-use crate::cost::quantity::{Bytes, Hertz, Seconds};
-use crate::cost::{Chip, Core, Limits};
+use crate::cli::chip::ChipArgs;
+use crate::cost::Limits;
+use crate::cost::quantity::{Bytes, Seconds};
 
 /// The chip, and how much of it a model may use.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Chip")]
 pub(super) struct LimitArgs {
-    /// Name of a chip, for example nrf52840; it sets core, clock, flash and RAM.
-    #[arg(long, value_parser = Chip::named)]
-    chip: Option<Chip>,
-    /// The core: m0, m3, m4, m7, m33 or m55 [default: m4].
-    #[arg(long)]
-    core: Option<Core>,
-    /// The core's clock, for example 64MHz.
-    #[arg(long)]
-    clock: Option<Hertz>,
+    #[command(flatten)]
+    chip: ChipArgs,
     /// Most flash for model and engine, for example 64K.
     #[arg(long)]
     flash: Option<Bytes>,
@@ -39,13 +33,12 @@ impl LimitArgs {
     /// The limits of these flags. A flag for a single limit overrides the chip's value.
     pub(super) fn limits(&self) -> Limits {
         let own = Limits {
-            core: self.core,
-            clock: self.clock,
             flash: self.flash,
             ram: self.ram,
             latency: self.latency,
             instructions: self.max_instructions,
+            ..self.chip.limits()
         };
-        own.or(self.chip.map(Chip::limits).unwrap_or_default())
+        own.or(self.chip.limits())
     }
 }

@@ -23,7 +23,7 @@ use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping, in_one_li
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
 use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
-use crate::tune::feasible::{footprint_that_fits, share_that_fits};
+use crate::tune::feasible::{footprint_that_fits, share_that_fits, useless_int8};
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial_data::TrialData;
 use crate::tune::worker::{Event, Workplace, work};
@@ -304,6 +304,9 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     }
     if definition.search.chip != Limits::default() {
         eprintln!("{} of the search space fits the chip", percent(share));
+    }
+    if let Some(line) = useless_int8(&definition, &data) {
+        eprintln!("{line} `scheme` in [tune.space] may leave it out.");
     }
     let search = &definition.search;
     let folds = search.folds.unwrap_or_else(|| data.suited_folds(search));
