@@ -26,6 +26,11 @@ impl<const N: usize> Table<N> {
     pub fn segment(&self, k: usize) -> Segment {
         self.segments[k & (N - 1)]
     }
+
+    /// The first segment.
+    pub const fn as_ptr(&self) -> *const Segment {
+        self.segments.as_ptr()
+    }
 }
 
 #[cfg(lstm_table_columns)]
