@@ -7,7 +7,7 @@
 //!                w + 8, so that 8 · Σx is taken off the sums
 //! ```
 //!
-//! Additions wrap: what a part of a sum is above the end of i32, another part takes back.
+//! A weight is never −128, as the parser refuses it. Additions wrap: what a part of a sum is above the end of i32, another part takes back.
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi32, _mm256_and_si256,
