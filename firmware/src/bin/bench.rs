@@ -2,8 +2,9 @@
 //! between marks.
 //!
 //! Intervals between marks: first an empty one, then [`STEPS`] steps of the first recurrent layer, then
-//! [`STEPS`] steps of the whole model. Inputs and states cover their whole ranges. What the counting does
-//! not show is printed: how deep the stack was below the call of a whole step.
+//! [`STEPS`] steps of the whole model, then [`EXTREMES`] more of it with extreme inputs and cells. Inputs and states
+//! cover their whole ranges. What the counting does not show is printed: how deep the stack was below the call of a
+//! whole step.
 #![no_std]
 #![no_main]
 
@@ -21,6 +22,8 @@ use lstm_nostd::{Block, I16F16, Model, RecurrentLayer, State};
 
 /// Steps of each kind; `cargo xtask bench` divides by their number.
 const STEPS: usize = 8;
+/// Steps with inputs and cells at the ends of their ranges, or at zero; they show how far the count depends on data.
+const EXTREMES: usize = 16;
 /// Largest sizes.
 const UNITS: usize = 128;
 const INPUTS: usize = 64;
@@ -79,19 +82,41 @@ fn main() -> ! {
     }
     state.reset();
     let mut stack_bytes = 0;
-    for _ in 0..STEPS {
-        raw.fill_with(|| random.next() >> 10);
+    for number in 0..STEPS + EXTREMES {
+        match number.checked_sub(STEPS) {
+            None => raw.fill_with(|| random.next() >> 10),
+            Some(extreme) => go_to_extreme(extreme, &model, raw, &mut state.cell),
+        }
         let painted = Painted::below_caller();
         mark();
         step(&model, state, scratch, raw, outputs);
         mark();
         stack_bytes = stack_bytes.max(painted.used_bytes());
     }
-    let printed = hio::hstdout().is_ok_and(|mut out| writeln!(out, "stack {stack_bytes}").is_ok());
-    if printed {
-        board::succeed()
-    } else {
-        board::fail()
+    match hio::hstdout().is_ok_and(|mut out| writeln!(out, "stack {stack_bytes}").is_ok()) {
+        true => board::succeed(),
+        false => board::fail(),
+    }
+}
+
+/// Puts inputs and cells to ends of their ranges, or to zero. Cells past the last unit stay zero.
+fn go_to_extreme(number: usize, model: &Model<'_>, raw: &mut [i32], cell: &mut [I32x4]) {
+    fill_with_extreme(number, raw);
+    let units = model.recurrent_layers().first().map_or(0, |l| l.units());
+    let whole = cell.iter_mut().take(units / 4);
+    whole.for_each(|cells| fill_with_extreme(number / 4, cells));
+}
+
+/// All at the least value, all at the greatest, zeros, or one end beside the other.
+fn fill_with_extreme(number: usize, values: &mut [i32]) {
+    for (index, value) in values.iter_mut().enumerate() {
+        *value = match number % 4 {
+            0 => i32::MIN,
+            1 => i32::MAX,
+            2 => 0,
+            _ if index % 2 == 0 => i32::MAX,
+            _ => i32::MIN,
+        };
     }
 }
 

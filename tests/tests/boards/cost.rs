@@ -1,11 +1,15 @@
-//! Compares the cost model with counts in QEMU, for layers that it was not fitted to.
+//! Compares the cost model with counts in QEMU, for layers that it was not fitted to; and does the count of a step depend
+//! on its data?
 
 use std::cmp::Ordering;
 
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
 use trainer_host::cost::{self, Core, DenseSize, LstmSize, MAX_ERROR};
-use xtask::bench::{self, table::Shape};
+use xtask::bench::{
+    self,
+    table::{SHAPES, Shape, Step},
+};
 
 #[test]
 fn layers_between_those_of_the_table_cost_what_the_model_says() {
@@ -16,6 +20,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     let schemes = boards.len() * Scheme::ALL.len() + 1;
     assert_eq!(steps.len(), shapes.len() * schemes * 2);
     for step in steps {
+        check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
         let lstm = LstmSize {
             scheme: Scheme::from_name(&step.scheme).unwrap(),
@@ -40,4 +45,41 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
             "{name}: {found:?}, counted {step:?}"
         );
     }
+}
+
+/// Random data and extremes: inputs and cells at either end, at zero, and one end beside the other.
+fn check_spread(step: &Step) {
+    let Shape { inputs, hidden } = step.shape;
+    let core = Core::from_name(&step.core).unwrap();
+    let most = cost::most_spread(core, inputs, hidden, step.outputs);
+    let [least_count, most_count] = step.range;
+    let name = step.name();
+    assert!(least_count > 0, "{name}");
+    assert!(most_count - least_count <= most, "{name}: {:?}", step.range);
+}
+
+#[test]
+fn data_changes_the_count_of_a_step_within_its_bound() {
+    // The other cores' bounds are checked above.
+    let boards = ["mps2-an385", "mps2-an500", "mps2-an505"].map(board);
+    let shapes = [Shape::new(3, 16)];
+    let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 2);
+    steps.iter().for_each(check_spread);
+}
+
+#[test]
+#[ignore = "long: every shape of the table on every core"]
+fn data_changes_no_count_of_the_table_beyond_its_bound() {
+    let boards = [
+        "microbit",
+        "mps2-an385",
+        "mps2-an386",
+        "mps2-an500",
+        "mps2-an505",
+        "mps3-an547",
+    ];
+    let steps = bench::count(&boards.map(board), &SHAPES);
+    let steps = steps.unwrap_or_else(|error| panic!("{error:#}"));
+    steps.iter().for_each(check_spread);
 }

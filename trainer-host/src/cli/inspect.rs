@@ -11,7 +11,7 @@ use super::Printer;
 use super::chip::ChipArgs;
 use super::footprint_text::{range, time_text};
 use super::table::table;
-use crate::cost::{Core, FlashWaits, Footprint, useless_int8};
+use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
 use crate::run::quantised_file;
@@ -42,6 +42,8 @@ struct Inspected {
     scratch_bytes: usize,
     macs_per_step: usize,
     cores: Vec<Footprint>,
+    /// By how many instructions the data can make two steps differ, on each of them.
+    most_spread: Vec<(Core, u64)>,
     /// On which of them int8 activations save nothing, if there are such.
     #[serde(skip_serializing_if = "Option::is_none")]
     useless_int8: Option<String>,
@@ -86,6 +88,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let wanted = cores.filter(|core| chip.core.is_none_or(|only| only == *core));
     let footprint = |core| Footprint::of(core, &chip, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
+    let spread = |found: &Footprint| (found.core, most_spread_of(found.core, &model));
+    inspected.most_spread = inspected.cores.iter().map(spread).collect();
     inspected.useless_int8 = useless_int8(&inspected.cores, &model, bytes.len());
     printer.print(&inspected, text)
 }
@@ -198,6 +202,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         macs_per_step: layers.iter().map(|layer| layer.macs_per_step).sum(),
         layers,
         cores: Vec::new(),
+        most_spread: Vec::new(),
         useless_int8: None,
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
@@ -287,7 +292,7 @@ fn text(model: &Inspected) -> String {
          task           {}, {}\n\
          inputs         {}\n\
          outputs        {}\n\n{}\n\n\
-         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}{}",
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -300,6 +305,7 @@ fn text(model: &Inspected) -> String {
         outputs.join(", "),
         layers_table(&model.layers),
         cores_table(&model.cores),
+        spread_text(&model.most_spread),
         (model.useless_int8.as_ref()).map_or_else(String::new, |line| format!("\n\n{line}")),
     )
 }
@@ -333,6 +339,31 @@ fn layers_table(layers: &[Layer]) -> String {
         ],
         &rows,
     )
+}
+
+/// Whether the data changes the number of instructions.
+fn spread_text(spreads: &[(Core, u64)]) -> String {
+    let named = |constant: bool| -> Vec<&(Core, u64)> {
+        (spreads.iter())
+            .filter(|(_, most)| (*most == 0) == constant)
+            .collect()
+    };
+    let [constant, others] = [true, false].map(named);
+    let mut lines = Vec::new();
+    if !constant.is_empty() {
+        let names: Vec<_> = constant.iter().map(|(core, _)| core.name()).collect();
+        lines.push(format!(
+            "Every step takes the same instructions on {}.",
+            names.join(", ")
+        ));
+    }
+    for (core, most) in others {
+        lines.push(format!(
+            "On {}, the data can make two steps differ by {most} instructions at most.",
+            core.name()
+        ));
+    }
+    lines.join("\n")
 }
 
 fn cores_table(cores: &[Footprint]) -> String {

@@ -106,6 +106,7 @@ mod tests {
             estimated_cycles: 2_000,
             outputs: 10,
             model_instructions: 5_000,
+            range: [5_000; 2],
             estimated_model_cycles: 6_000,
             state_bytes: 96,
             scratch_bytes: 40,

@@ -23,6 +23,8 @@ use crate::{command, qemu};
 const OUTPUTS: [usize; 2] = [10, 2];
 /// Steps of each kind, as in `firmware/src/bin/bench.rs`.
 const STEPS: usize = 8;
+/// Further steps with extreme data, as there.
+const EXTREMES: usize = 16;
 
 /// What to measure in an image.
 #[derive(Clone, Copy)]
@@ -226,6 +228,7 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
         estimated_cycles: means.estimated_cycles,
         outputs: model.outputs(),
         model_instructions: means.model_instructions,
+        range: means.range,
         estimated_model_cycles: means.estimated_model_cycles,
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
@@ -238,6 +241,8 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
 struct Means {
     parts: Parts,
     model_instructions: u64,
+    /// The least and the most of one model step, extreme data included.
+    range: [u64; 2],
     estimated_cycles: u64,
     estimated_model_cycles: u64,
 }
@@ -250,17 +255,23 @@ fn means(image: &Image, core: &str, counts: &str) -> Result<Means> {
     let mut layer = Vec::new();
     let mut model = Vec::new();
     let mut intervals = 0;
+    let mut of_steps = [0; STEPS + EXTREMES];
     for line in counts.lines() {
         let (interval, count) =
             count(line).with_context(|| format!("QEMU's plugin wrote `{line}`"))?;
         intervals = intervals.max(interval + 1);
+        if let Some(sum) = (interval.checked_sub(1 + STEPS)).and_then(|step| of_steps.get_mut(step))
+        {
+            *sum += count.executed;
+        }
         match interval {
             0 => marks.push(count),
             i if i <= STEPS => layer.push(count),
-            _ => model.push(count),
+            i if i <= 2 * STEPS => model.push(count),
+            _ => {}
         }
     }
-    if intervals != 1 + 2 * STEPS {
+    if intervals != 1 + 2 * STEPS + EXTREMES {
         bail!("QEMU's plugin counted {intervals} intervals");
     }
     let steps = STEPS as u64;
@@ -282,6 +293,8 @@ fn means(image: &Image, core: &str, counts: &str) -> Result<Means> {
             rest: mean(parts.rest) - total(&marks),
         },
         model_instructions: mean(total(&model)) - total(&marks),
+        range: [of_steps.iter().min(), of_steps.iter().max()]
+            .map(|count| count.copied().unwrap_or(0) - total(&marks)),
         estimated_cycles: mean_cycles(&layer),
         estimated_model_cycles: mean_cycles(&model),
     })

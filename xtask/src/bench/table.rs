@@ -96,6 +96,9 @@ pub struct Step {
     pub outputs: usize,
     /// Instructions of a whole model's step: normalisation, this layer, outputs.
     pub model_instructions: u64,
+    /// The least and the most instructions of one such step, over random and extreme data; not in the saved table.
+    #[serde(skip)]
+    pub range: [u64; 2],
     /// An estimate, see `cycles.rs`.
     pub estimated_model_cycles: u64,
     /// RAM that a stream keeps.
