@@ -10,9 +10,9 @@ use super::Capacity;
 /// Name of the board.
 pub const NAME: &str = "microbit";
 
-/// The largest sizes that leave 4 KB for the stack.
+/// Sizes that leave 6 KB for the stack, which a model file with many layers needs while it is parsed.
 pub const CAPACITY: Capacity = Capacity {
-    model_bytes: 8 * 1024,
+    model_bytes: 6 * 1024,
     frame_bytes: 256,
     message_bytes: 512,
     state_blocks: 19,
