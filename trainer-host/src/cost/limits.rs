@@ -166,9 +166,10 @@ const fn chip(
 
 /// The chips with a name here. If a chip has external flash, the size is that of its usual board.
 ///
-/// Wait states are for the stated clock at 3 V, from the manuals: SAM D21 data sheet, NVMCTRL; RM0444; PM0075; SAM3X
-/// data sheet, EEFC; nRF52832 and nRF52840 product specifications, CPU; RM0394; RM0090; RM0385 with L1 caches; RM0456
-/// with ICACHE. Where no buffer for data is documented, each word is a read.
+/// Wait states are for the stated clock at 3 V. Those of the STM32F4 and F1 were compared with RM0090 and PM0075; the
+/// others are still to be compared with the manuals: SAM D21 data sheet, NVMCTRL; RM0444; SAM3X data sheet, EEFC;
+/// nRF52832 and nRF52840 product specifications, CPU; RM0394; RM0385 with L1 caches; RM0456 with ICACHE. Where no
+/// buffer for data is documented, each word is a read.
 pub const CHIPS: [Chip; 14] = [
     chip("samd21g18", Core::M0, 48.0, 256, 32).flash(1, FlashReads::of(8, 8, 64)),
     chip("stm32g071rb", Core::M0, 64.0, 128, 36).flash(2, FlashReads::of(8, 4, 16)),
