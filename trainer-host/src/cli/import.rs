@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::Printer;
-use super::data_args::TableArgs;
+use super::data_args::{TableArgs, print_notes};
 use crate::data::{Normalisation, Options};
 use crate::import::{
     Assembled, Calibration, Ending, Hints, Imported, Pooling, assemble, check, open, read_scaler,
@@ -165,9 +165,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let scaler = read_scaler(mean, deviation)?;
         set_scaler(&mut assembled, scaler, mean)?;
     }
-    for note in &assembled.notes {
-        eprintln!("note: {note}");
-    }
+    print_notes(&assembled.notes);
     let checked = match args.check.as_slice() {
         [inputs, outputs] => {
             let files = [inputs.as_path(), outputs.as_path()];
@@ -183,6 +181,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         checked,
         (&args.out, args.overwrite),
     )?;
+    print_notes(&imported.data_notes);
     if calibration == Calibration::Guessed {
         eprintln!(
             "warning: the ranges of inputs and layers are {}; give recordings by --calibrate before you rely on the integers",

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::counter;
 use super::error::Problem;
 use super::table::Table;
 
@@ -129,12 +130,6 @@ impl Layout {
     }
 }
 
-/// Names of a time column that are taken without a word, with a unit behind them or without.
-const TIMES: [&str; 4] = ["time", "timestamp", "millis", "micros"];
-const UNITS: [&str; 10] = [
-    "", "s", "ms", "us", "µs", "ns", "sec", "seconds", "unix", "utc",
-];
-
 struct Header<'a> {
     names: &'a [String],
     at: HashMap<&'a str, usize>,
@@ -189,12 +184,7 @@ impl<'a> Header<'a> {
 
     /// A column named `timestamp`, `Time (s)` or `time_ms`.
     fn usual_time(&self) -> Option<usize> {
-        self.names.iter().position(|name| {
-            let name = name.to_ascii_lowercase();
-            let end = name.find(['_', ' ', '(', '[']).unwrap_or(name.len());
-            let unit = name[end..].trim_matches(['_', ' ', '(', '[', ')', ']']);
-            TIMES.contains(&&name[..end]) && UNITS.contains(&unit)
-        })
+        self.names.iter().position(|name| counter::is_time(name))
     }
 
     /// The input channels among the columns that mean nothing else, and whether they were named.

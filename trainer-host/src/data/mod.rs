@@ -6,6 +6,7 @@
 
 mod built_in;
 mod columns;
+mod counter;
 mod dataset;
 mod differences;
 pub mod digits;

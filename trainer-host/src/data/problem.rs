@@ -65,6 +65,17 @@ pub enum Problem {
         "value missing; correct it, leave the sequence out, or say how to fill missing inputs (--fill)"
     )]
     MissingValue,
+    /// An empty label, name, target or time.
+    #[error(
+        "the {what} is missing, and none is ever made up; correct it, or leave the sequence out"
+    )]
+    Missing {
+        /// What it would be.
+        what: &'static str,
+    },
+    /// A row of separators alone, with rows behind it.
+    #[error("an empty row, and rows behind it; leave it out")]
+    EmptyRow,
     /// A word that says that there is no label, series or group.
     #[error(
         "{found:?} says that a value is missing, and a label or name is never made up; correct it, leave the \
@@ -74,11 +85,6 @@ pub enum Problem {
         /// The word.
         found: String,
     },
-    /// A missing target.
-    #[error(
-        "the target is missing, and targets are never made up; correct it, or leave the sequence out"
-    )]
-    MissingTarget,
     /// A time that is neither a number nor a date.
     #[error(
         "{found:?} is not a number or a date such as 2016-07-01 00:00:00; dates in other orders may mean two \
@@ -229,8 +235,8 @@ pub enum Problem {
     },
     /// One 1 and zeros beside it in every row.
     #[error(
-        "y is one-hot rows of {outputs}: are they classes or values? Say --task classes or --task values, or \
-         store the number of the class, y.argmax(-1)"
+        "the {outputs} targets are one-hot rows: are they classes or values? Say --task classes or --task values, \
+         or store the number of the class, y.argmax(-1)"
     )]
     OneHotRows {
         /// Columns.

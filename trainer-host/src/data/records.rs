@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayView1, s};
 
+use super::counter;
 use super::error::{DataError, Place, Problem};
 use super::offsets::Narrow;
 use super::runs::Runs;
@@ -151,7 +152,7 @@ pub(super) struct Records {
     pub(super) records: Vec<Record>,
     /// Whether labels that repeat over each whole sequence mean one label a sequence.
     pub(super) rows_repeat: bool,
-    /// Whether the file or the options say that targets are values or classes, so that there is no doubt.
+    /// Whether the file or the options say that targets are values or classes. Then one-hot rows alone are in doubt.
     pub(super) kind_is_said: bool,
     pub(super) narrow: Narrow,
     pub(super) notes: Vec<String>,
@@ -184,6 +185,11 @@ impl Records {
             return Err(file.clone().refuse(Problem::Empty));
         }
         self.strip_padding()?;
+        if like.is_none() && !self.rows_repeat {
+            let sequences = self.records.iter().map(|record| record.steps.view());
+            let note = counter::note_on_arrays(&self.channels, sequences);
+            self.notes.extend(note);
+        }
         if !taking.keeps_gaps {
             self.refuse_gaps()?;
         }

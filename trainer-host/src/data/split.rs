@@ -5,7 +5,7 @@
 //! is given each class in its share, as nearly as whole sequences (or groups) allow.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -217,60 +217,119 @@ pub(super) fn require_every_class(
     })
 }
 
-/// Adds whole groups, each time the one that brings the classes nearest to their share.
+/// Groups that have as many sequences of each class as each other, so that none is better than another.
+struct Alike {
+    /// Sequences of each class that one of them has, where there are any.
+    counts: Vec<(usize, f64)>,
+    /// Their sequences, in shuffled order; the last group is the next one.
+    groups: Vec<Vec<usize>>,
+}
+
+impl Alike {
+    /// How much nearer one of them brings the classes to their shares.
+    fn gain(&self, missing: &[f64]) -> f64 {
+        let gain = |(class, count): &(usize, f64)| count * (2.0 * missing[*class] - count);
+        self.counts.iter().map(gain).sum()
+    }
+
+    /// Whether something is left of each of its classes without it.
+    fn spares(&self, in_training: &[f64]) -> bool {
+        (self.counts.iter()).all(|(class, count)| *count < in_training[*class])
+    }
+}
+
+/// What groups would bring when they were last looked at; the greatest is looked at next.
+#[derive(PartialEq)]
+struct Offer {
+    spares: bool,
+    gain: f64,
+    alike: usize,
+}
+
+impl Eq for Offer {}
+
+impl Ord for Offer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.spares.cmp(&other.spares))
+            .then(self.gain.total_cmp(&other.gain))
+            .then(self.alike.cmp(&other.alike))
+    }
+}
+
+impl PartialOrd for Offer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The groups in shuffled order, those that are alike together.
+fn alike(members: &[Vec<usize>], stratum: &[usize], seed: u64) -> Vec<Alike> {
+    let mut shuffled: Vec<&Vec<usize>> = members.iter().collect();
+    shuffled.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut known = HashMap::<Vec<(usize, usize)>, usize>::new();
+    let mut all = Vec::new();
+    for group in shuffled {
+        let mut counts = BTreeMap::<usize, usize>::new();
+        for i in group {
+            *counts.entry(stratum[*i]).or_default() += 1;
+        }
+        let counts: Vec<(usize, usize)> = counts.into_iter().collect();
+        let new = all.len();
+        let at = *known.entry(counts.clone()).or_insert(new);
+        if at == new {
+            all.push(Alike {
+                counts: (counts.into_iter().map(|(class, n)| (class, n as f64))).collect(),
+                groups: Vec::new(),
+            });
+        }
+        all[at].groups.push(group.clone());
+    }
+    all
+}
+
+/// Adds whole groups, each time the one that brings the classes nearest to their share. A group that is all that is
+/// left of a class is taken last.
+///
+/// What a group brings only becomes less, so that the best of the old offers is the best if it still stands.
 fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Split {
     let (stratum, strata) = strata_of(data);
-    let count = |sequences: &mut dyn Iterator<Item = usize>| {
-        let mut counts = vec![0.0; strata];
-        sequences.for_each(|i| counts[stratum[i]] += 1.0);
-        counts
+    let mut in_training = vec![0.0; strata];
+    (stratum.iter()).for_each(|class| in_training[*class] += 1.0);
+    let mut missing: Vec<f64> = in_training.iter().map(|n| n * share).collect();
+    let mut alike = alike(members, &stratum, seed);
+    let offer = |at: usize, of: &Alike, missing: &[f64], in_training: &[f64]| Offer {
+        spares: of.spares(in_training),
+        gain: of.gain(missing),
+        alike: at,
     };
-    let mut missing: Vec<f64> = (count(&mut (0..data.len())).iter())
-        .map(|n| n * share)
+    let mut offers: BinaryHeap<Offer> = (alike.iter().enumerate())
+        .map(|(at, of)| offer(at, of, &missing, &in_training))
         .collect();
-    let mut left: Vec<(Vec<usize>, Vec<f64>)> = (members.iter())
-        .map(|group| (group.clone(), count(&mut group.iter().copied())))
-        .collect();
-    left.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let distance = |missing: &[f64], counts: &[f64]| -> f64 {
-        missing
-            .iter()
-            .zip(counts)
-            .map(|(m, c)| (m - c).powi(2))
-            .sum()
-    };
-    let nothing = vec![0.0; strata];
-    let mut in_training = count(&mut (0..data.len()));
-    let mut validation = Vec::new();
-    while left.len() > 1 {
-        let gain = |i: usize| distance(&missing, &nothing) - distance(&missing, &left[i].1);
-        // A group that is all that is left of a class is taken last.
-        let spares = |i: usize| {
-            let counts = in_training.iter().zip(&left[i].1);
-            counts
-                .into_iter()
-                .all(|(all, own)| *own == 0.0 || own < all)
-        };
-        // Of equals the last, in shuffled order.
-        let by_gain = |a: &usize, b: &usize| {
-            (spares(*a).cmp(&spares(*b))).then(gain(*a).total_cmp(&gain(*b)))
-        };
-        let Some(best) = (0..left.len()).max_by(by_gain) else {
-            break;
-        };
-        if !spares(best) && !validation.is_empty() {
+    let (mut validation, mut left) = (Vec::new(), members.len());
+    while left > 1
+        && let Some(best) = offers.pop()
+    {
+        let at = best.alike;
+        let now = offer(at, &alike[at], &missing, &in_training);
+        if now != best {
+            offers.push(now);
+            continue;
+        }
+        if (!now.spares || now.gain <= 0.0) && !validation.is_empty() {
             break;
         }
-        if gain(best) <= 0.0 && !validation.is_empty() {
-            break;
-        }
-        let (group, counts) = left.swap_remove(best);
+        let Some(group) = alike[at].groups.pop() else {
+            continue;
+        };
         validation.extend(group);
-        missing.iter_mut().zip(&counts).for_each(|(m, c)| *m -= c);
-        in_training
-            .iter_mut()
-            .zip(&counts)
-            .for_each(|(n, c)| *n -= c);
+        left -= 1;
+        for (class, count) in &alike[at].counts {
+            missing[*class] -= count;
+            in_training[*class] -= count;
+        }
+        if !alike[at].groups.is_empty() {
+            offers.push(offer(at, &alike[at], &missing, &in_training));
+        }
     }
     Split::from_validation(validation, data.len(), true)
 }
@@ -366,6 +425,39 @@ mod tests {
                     prop_assert!(groups.iter().all(|group| *group == groups[0]));
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn old_offers_choose_the_groups_that_looking_at_all_of_them_would(
+            of in vec((0..4usize, 0..12u8), 2..60), share in 0.05..0.95f64, seed: u64,
+        ) {
+            let groups: Vec<String> = of.iter().map(|(_, group)| group.to_string()).collect();
+            let data = data(of.iter().map(|(class, _)| *class).collect(), Some(groups.clone()));
+            let members = members(&groups);
+            prop_assume!(members.len() > 1);
+            let (stratum, strata) = strata_of(&data);
+            let mut all = alike(&members, &stratum, seed);
+            let mut in_training = vec![0.0; strata];
+            stratum.iter().for_each(|class| in_training[*class] += 1.0);
+            let mut missing: Vec<f64> = in_training.iter().map(|n| n * share).collect();
+            let mut expected = Vec::new();
+            for _ in 1..members.len() {
+                let left = (0..all.len()).filter(|at| !all[*at].groups.is_empty());
+                let looked_at = left.map(|at| (all[at].spares(&in_training), all[at].gain(&missing), at));
+                let best = looked_at.max_by(|a, b| a.partial_cmp(b).unwrap()).unwrap();
+                if !expected.is_empty() && (!best.0 || best.1 <= 0.0) {
+                    break;
+                }
+                expected.extend(all[best.2].groups.pop().unwrap());
+                for (class, count) in &all[best.2].counts {
+                    missing[*class] -= count;
+                    in_training[*class] -= count;
+                }
+            }
+            expected.sort_unstable();
+            prop_assert_eq!(grouped(&data, &members, share, seed).validation, expected);
         }
     }
 

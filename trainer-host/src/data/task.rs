@@ -44,7 +44,6 @@ impl Records {
             (Some(Kind::Classes), false) => self.values_to_labels(file),
             (Some(Kind::Values), true) => self.labels_to_values(),
             (Some(_), _) => Ok(()),
-            (None, _) if self.kind_is_said => Ok(()),
             (None, true) => self.refuse_values_as_labels(file),
             (None, false) => self.refuse_labels_as_values(file),
         }
@@ -148,12 +147,26 @@ impl Records {
     }
 
     /// Refuses values that look like classes: one-hot rows, and few whole numbers.
-    fn refuse_labels_as_values(&self, file: &Place) -> Result<(), DataError> {
+    fn refuse_labels_as_values(&mut self, file: &Place) -> Result<(), DataError> {
         if self.is_one_hot() {
             return Err(file.clone().refuse(Problem::OneHotRows {
                 outputs: self.outputs.len(),
             }));
         }
+        let Some(kinds) = self.few_whole_values() else {
+            return Ok(());
+        };
+        if !self.kind_is_said {
+            return Err(file.clone().refuse(Problem::WholeValues { kinds }));
+        }
+        self.notes.push(format!(
+            "the targets are {kinds} different whole numbers, and are learnt as values (--task classes: as classes)"
+        ));
+        Ok(())
+    }
+
+    /// How many different whole numbers single values are, if they are few.
+    fn few_whole_values(&self) -> Option<usize> {
         let (mut kinds, mut count) = (HashSet::new(), 0);
         let are_few = self.all_rows(|row| match row {
             [value] if value.fract() == 0.0 && kinds.len() <= FEW => {
@@ -163,18 +176,14 @@ impl Records {
             }
             _ => false,
         });
-        match are_few && kinds.len() > 1 && kinds.len() <= FEW && 2 * kinds.len() <= count {
-            true => Err(file
-                .clone()
-                .refuse(Problem::WholeValues { kinds: kinds.len() })),
-            false => Ok(()),
-        }
+        (are_few && kinds.len() > 1 && kinds.len() <= FEW && 2 * kinds.len() <= count)
+            .then_some(kinds.len())
     }
 
     /// Refuses labels that look like values: whole numbers of dozens of kinds, few of each.
     fn refuse_values_as_labels(&self, file: &Place) -> Result<(), DataError> {
         let (kinds, sequences) = (self.labels.names.len(), self.records.len());
-        let is_one_each = matches!(self.records[0].target, Target::Label(_));
+        let is_one_each = matches!(self.records[0].target, Target::Label(_)) && !self.kind_is_said;
         match is_one_each && self.declared.is_none() && kinds >= DOZENS && sequences < 3 * kinds {
             true => Err(file
                 .clone()

@@ -81,7 +81,9 @@ pub(super) fn is_missing(field: &str) -> bool {
 /// The name of a class, a series or a group.
 pub(super) fn word(field: &str) -> Result<&str, Problem> {
     match clean(field) {
-        "" => Err(Problem::MissingValue),
+        "" => Err(Problem::Missing {
+            what: "label or name",
+        }),
         word if is_missing(word) => Err(Problem::MissingWord {
             found: word.to_owned(),
         }),
@@ -195,7 +197,7 @@ fn rounded_once(value: f64, field: &str) -> f64 {
 /// A target of a regression, which is never made up.
 pub(super) fn target(field: &str, decimal: Decimal) -> Result<f64, Problem> {
     number(field, decimal).map_err(|problem| match problem.is_gap() {
-        true => Problem::MissingTarget,
+        true => Problem::Missing { what: "target" },
         false => problem,
     })
 }
@@ -241,7 +243,7 @@ mod tests {
             );
             assert!(matches!(
                 target(field, Decimal::Point),
-                Err(Problem::MissingTarget)
+                Err(Problem::Missing { .. })
             ));
         }
         assert!(!number("inf", Decimal::Point).unwrap_err().is_gap());

@@ -10,7 +10,9 @@ use super::calibration::{Calibration, drawn, own_schema, with_own_answers};
 use super::check::{Checked, sequences};
 use super::error::{ImportError, Problem};
 use super::model::Source;
-use crate::data::{self, Dataset, Known, Normalisation, Options, Parts, Place, Schema};
+use crate::data::{
+    self, Dataset, Kind, Known, Normalisation, OpenError, Options, Parts, Place, Schema,
+};
 use crate::files::atomic::{self, WriteFileError};
 use crate::integers::assemble::raw_formats;
 use crate::run::{
@@ -34,6 +36,8 @@ pub struct Imported {
     pub parameters: usize,
     /// What the file left open, and what was added, a line each.
     pub notes: Vec<String>,
+    /// What was read of the data otherwise than it stands, a line each.
+    pub data_notes: Vec<String>,
     /// How near the outputs are to those of the other program; absent if that was not checked.
     pub checked: Option<Checked>,
     /// What ranges and raw formats are from.
@@ -48,6 +52,8 @@ struct RunData {
     /// An archive to write into the run folder.
     archive: Option<Vec<u8>>,
     ranges: String,
+    /// What was read otherwise than it stands, a line each.
+    notes: Vec<String>,
 }
 
 /// Writes the run of an imported network into `folder`.
@@ -96,6 +102,7 @@ pub fn write_run(
         network: describe(assembled),
         parameters: network.parameter_count(),
         notes: assembled.notes.clone(),
+        data_notes: data.notes,
         checked,
         ranges: data.ranges,
     })
@@ -187,18 +194,38 @@ fn labelled(
     assembled: &Assembled,
     folder: &Path,
 ) -> Result<RunData, ImportError> {
-    let config = config(assembled, source.to_owned(), options.clone());
     let own = own_schema(assembled);
-    let parts = match config.open_data() {
-        Ok(parts) => parts,
+    let with_task = |task| {
+        let options = Options {
+            task,
+            ..options.clone()
+        };
+        let config = config(assembled, source.to_owned(), options);
+        config.open_data().map(|parts| (config, parts))
+    };
+    let of_network = match own.task.is_class() {
+        true => Kind::Classes,
+        false => Kind::Values,
+    };
+    let read = with_task(options.task);
+    // Where the data leaves in doubt what its targets are, the network says it.
+    let read = read.or_else(|error| with_task(Some(of_network)).map_err(|_| error));
+    let (config, parts) = match read {
+        Ok(read) => read,
         Err(error) => {
             let Some(inputs) = unlabelled(source, options, &own) else {
                 return Err(error.into());
             };
             let ranges = format!("{} sequences of {source}, without labels", inputs.len());
-            return own_data(assembled, &inputs.sequences, folder, ranges);
+            let mut data = own_data(assembled, &inputs.sequences, folder, ranges)?;
+            data.notes = inputs.notes;
+            if !has_no_labels(&error) {
+                data.notes.push(format!("inputs alone are used: {error}"));
+            }
+            return Ok(data);
         }
     };
+    let notes = parts.notes();
     let schema = parts.train.schema();
     let place = || Path::new(source);
     if schema.channels.len() != own.channels.len() {
@@ -218,6 +245,7 @@ fn labelled(
             parts,
             archive: None,
             ranges,
+            notes,
         });
     }
     let ranges = format!(
@@ -228,7 +256,20 @@ fn labelled(
         own.task.describe(),
         own.outputs.len()
     );
-    own_data(assembled, &parts.train.sequences, folder, ranges)
+    let data = own_data(assembled, &parts.train.sequences, folder, ranges)?;
+    Ok(RunData { notes, ..data })
+}
+
+/// Whether the error is that there is no column or array of labels.
+fn has_no_labels(error: &RunError) -> bool {
+    let (RunError::Data(error) | RunError::Open(OpenError::Data(error))) = error else {
+        return false;
+    };
+    use data::Problem::{MissingColumn, MissingMember, NoLabels};
+    matches!(
+        *error.problem,
+        MissingColumn { .. } | MissingMember { .. } | NoLabels { .. }
+    )
 }
 
 /// The sequences of data without labels.
@@ -290,5 +331,6 @@ fn own_data(
         parts,
         archive,
         ranges,
+        notes: Vec::new(),
     })
 }

@@ -92,3 +92,32 @@ fn without_labels_a_score_is_of_the_integers_alone() {
         (&true.into(), &0.into())
     );
 }
+
+/// What `train` would say of the data, and why labels that are there are not used.
+#[test]
+fn what_the_calibration_data_is_read_as_is_told() {
+    let bench = Bench::new();
+    exported(&bench);
+    bench.succeed(&words("export run -o net.onnx"));
+    let ramps = crate::ramps();
+    let counted: String = (ramps.lines().enumerate())
+        .map(|(row, line)| match row {
+            0 => format!("row,{line}\n"),
+            row => format!("{row},{line}\n"),
+        })
+        .collect();
+    bench.file("counted.csv", counted);
+    let said = notes(
+        &bench,
+        "import net.onnx --calibrate counted.csv --out counted",
+    );
+    assert_eq!(said.matches("note: row counts rows").count(), 1, "{said}");
+    bench.file("odd.csv", ramps.replacen(",up", ",", 1));
+    let said = notes(&bench, "import net.onnx --calibrate odd.csv --out odd");
+    assert!(
+        said.contains(
+            "note: inputs alone are used: odd.csv:2, column label: the label or name is missing"
+        ),
+        "{said}"
+    );
+}

@@ -302,7 +302,10 @@ fn targets_of_padding_are_none() {
     let csv = "series_id,t,x,label\na,0,1,up\nb,0,2,down\n,,,\n,,,\n";
     let read = |text: &str| open_bytes("a.csv", text, &Options::default());
     assert_eq!(read(csv).unwrap().train.len(), 2);
-    refused(read(&format!("{csv}c,0,1,up\n")), &["a.csv:4", "missing"]);
+    refused(
+        read(&format!("{csv}c,0,1,up\n")),
+        &["a.csv:4", "an empty row"],
+    );
 }
 
 #[test]
@@ -341,6 +344,85 @@ fn a_column_that_counts_rows_is_no_channel_wherever_it_begins() {
             read.notes
         );
     }
+}
+
+#[test]
+fn a_time_beside_the_time_is_no_channel() {
+    // Even steps of any size; uneven ones by the column's name alone.
+    for (name, uneven, note) in [
+        ("stamp", 0, "stamp goes on by 20 from row to row"),
+        ("ms", 3, "ms increases from row to row as a time does"),
+        ("packet", 3, "packet counts rows"),
+    ] {
+        let rows = table(&format!("series_id,t,{name},x,label"), |s, t| {
+            let time = 20 * t + (s + t) % 4 * uneven;
+            format!("s{s},{t},{time},{},{}", s * t % 7, s % 2)
+        });
+        let read = open_bytes("a.csv", &rows, &Options::default())
+            .unwrap()
+            .train;
+        assert_eq!(read.channels, ["x"]);
+        assert!(read.notes[0].contains(note), "{:?}", read.notes);
+        let mut named = Options::default();
+        named.columns.channels = Some(vec![name.into(), "x".into()]);
+        let read = open_bytes("a.csv", &rows, &named).unwrap().train;
+        assert_eq!((read.channels.len(), read.notes.len()), (2, 0));
+    }
+    // In an array it stays, and is told.
+    let x = Array3::from_shape_fn((12, 9, 2), |(i, t, j)| {
+        if j == 0 {
+            0.02 * t as f64
+        } else {
+            (i * t % 7) as f64
+        }
+    });
+    let y = Array1::from_shape_fn(12, |i| (i % 2) as i64).into_dyn();
+    let read = open_bytes("a.npz", npz(&x, &y), &Options::default())
+        .unwrap()
+        .train;
+    assert_eq!(read.channels.len(), 2);
+    assert!(
+        read.notes[0].starts_with("x0 goes on by the same amount"),
+        "{:?}",
+        read.notes
+    );
+}
+
+#[test]
+fn one_hot_columns_that_are_targets_are_asked_for() {
+    let rows = table("series_id,t,x,walk,run", |s, t| {
+        format!("s{s},{t},{},{},{}", s * t % 7, s % 2, 1 - s % 2)
+    });
+    let read = |task| {
+        let mut options = Options {
+            task,
+            ..Options::default()
+        };
+        options.columns.targets = vec!["walk".into(), "run".into()];
+        open_bytes("a.csv", &rows, &options)
+    };
+    refused(read(None), &["one-hot", "--task classes", "--task values"]);
+    assert_eq!(
+        read(Some(Kind::Classes)).unwrap().train.outputs,
+        ["run", "walk"]
+    );
+    assert!(matches!(
+        read(Some(Kind::Values)).unwrap().train.targets,
+        Targets::Value(_)
+    ));
+    // One column of few whole numbers may be a count: a note.
+    let mut one = Options::default();
+    one.columns.targets = vec!["walk".into()];
+    let read = open_bytes("a.csv", rows.replace(",run", ",t2"), &one)
+        .unwrap()
+        .train;
+    assert!(
+        read.notes
+            .iter()
+            .any(|note| note.contains("2 different whole numbers")),
+        "{:?}",
+        read.notes
+    );
 }
 
 #[test]

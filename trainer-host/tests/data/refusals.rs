@@ -197,7 +197,11 @@ fn refuses_missing_value() {
     refuses(
         "a.csv",
         CSV.replace("2.5,up", "2.5,"),
-        &["a.csv:3, column label", "value missing"],
+        &[
+            "a.csv:3, column label",
+            "label or name is missing",
+            "none is ever made up",
+        ],
     );
     refuses(
         "a.ts",
@@ -207,9 +211,13 @@ fn refuses_missing_value() {
     refuses(
         "a.ts",
         TS.replace(":down", ":"),
-        &["a.ts:5, the label", "value missing"],
+        &["a.ts:5, the label", "label or name is missing"],
     );
-    refuses("a.tsv", "\t1\t2\n", &["a.tsv:1, field 1", "value missing"]);
+    refuses(
+        "a.tsv",
+        "\t1\t2\n",
+        &["a.tsv:1, field 1", "label or name is missing"],
+    );
 }
 
 #[test]
@@ -981,7 +989,11 @@ fn refuses_missing_values_unless_they_are_to_be_filled() {
         &fill(Fill::Zero),
         "a.csv",
         unlabelled,
-        &["a.csv:3, column label", "value missing"],
+        &[
+            "a.csv:3, column label",
+            "label or name is missing",
+            "none is ever made up",
+        ],
     );
 }
 

@@ -12,6 +12,7 @@ use std::io::Read;
 use ndarray::{Array2, Axis};
 
 use super::super::columns::{Layout, Wanted};
+use super::super::counter::Counter;
 use super::super::error::{DataError, Place, Problem};
 use super::super::fields::Row;
 use super::super::offsets::Narrow;
@@ -110,7 +111,7 @@ impl<'a> Tables<'a> {
                 continue;
             }
             if let Some(line) = first_empty {
-                return Err(place.clone().line(line).refuse(Problem::MissingValue));
+                return Err(place.clone().line(line).refuse(Problem::EmptyRow));
             }
             file.push(&row)?;
         }
@@ -130,7 +131,7 @@ impl<'a> Tables<'a> {
             }
             Some(_) => {}
             None => {
-                self.counters = vec![Counter::default(); channels.len()];
+                self.counters = channels.iter().map(|name| Counter::new(name)).collect();
                 self.channels = Some(channels);
                 self.channels_are_named = layout.channels_are_named;
                 self.outputs = layout.names_of(&layout.targets);
@@ -148,14 +149,17 @@ impl<'a> Tables<'a> {
     /// The series of all tables.
     pub(super) fn finish(mut self) -> Records {
         let mut channels = self.channels.take().unwrap_or_default();
-        let is_counter = |j: &usize| !self.channels_are_named && self.counters[*j].counts();
-        let (counters, kept): (Vec<usize>, Vec<usize>) = (0..channels.len()).partition(is_counter);
+        let count = |j: &usize| match self.channels_are_named {
+            true => None,
+            false => self.counters[*j].count(),
+        };
+        let (counters, kept): (Vec<usize>, Vec<usize>) =
+            (0..channels.len()).partition(|j| count(j).is_some());
         if !counters.is_empty() && !kept.is_empty() {
-            let names: Vec<&str> = counters.iter().map(|j| channels[*j].as_str()).collect();
-            self.notes.push(format!(
-                "{} counts rows, so it is no channel and was left out (--channels takes it)",
-                names.join(", ")
-            ));
+            for j in counters {
+                let note = count(&j).map(|count| count.note(&channels[j]));
+                self.notes.extend(note);
+            }
             for record in &mut self.records {
                 record.steps = record.steps.select(Axis(1), &kept);
             }
@@ -174,35 +178,6 @@ impl<'a> Tables<'a> {
             notes: self.notes,
             declared: None,
         }
-    }
-}
-
-/// Whether the values of a channel are the numbers of its rows.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counter {
-    last: f64,
-    /// How often it went on by one.
-    steps: usize,
-    has_other: bool,
-}
-
-/// Fewer steps may count by chance.
-const ENOUGH_STEPS: usize = 32;
-
-impl Counter {
-    /// Takes the next value; with a series, a count begins anywhere.
-    fn take(&mut self, value: f64, is_first: bool) {
-        if self.has_other {
-            return;
-        }
-        let goes_on = is_first || value == self.last + 1.0;
-        self.has_other = !goes_on || value.fract() != 0.0;
-        self.steps += usize::from(!is_first);
-        self.last = value;
-    }
-
-    fn counts(&self) -> bool {
-        !self.has_other && self.steps >= ENOUGH_STEPS
     }
 }
 
@@ -484,7 +459,7 @@ fn time(field: &str, decimal: text::Decimal) -> Result<Time, Problem> {
     };
     let found = || field.to_owned();
     time.ok_or_else(|| match text::is_missing(field) {
-        true => Problem::MissingValue,
+        true => Problem::Missing { what: "time" },
         false => Problem::NotATime { found: found() },
     })
 }

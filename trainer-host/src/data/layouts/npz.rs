@@ -344,7 +344,7 @@ impl<R: Read + Seek> Archive<R> {
                 }
                 let found = value.to_string();
                 Err((self.member(&(part + "]"))).refuse(match value.is_nan() {
-                    true => Problem::MissingTarget,
+                    true => Problem::Missing { what: "target" },
                     false => Problem::NotFinite { found },
                 }))
             }
