@@ -66,9 +66,7 @@ pub enum Problem {
     )]
     MissingValue,
     /// An empty label, name, target or time.
-    #[error(
-        "the {what} is missing, and none is ever made up; correct it, or leave the sequence out"
-    )]
+    #[error("the {what} is missing and is never made up; correct it, or leave the sequence out")]
     Missing {
         /// What it would be.
         what: &'static str,

@@ -212,18 +212,7 @@ fn labelled(
     let read = read.or_else(|error| with_task(Some(of_network)).map_err(|_| error));
     let (config, parts) = match read {
         Ok(read) => read,
-        Err(error) => {
-            let Some(inputs) = unlabelled(source, options, &own) else {
-                return Err(error.into());
-            };
-            let ranges = format!("{} sequences of {source}, without labels", inputs.len());
-            let mut data = own_data(assembled, &inputs.sequences, folder, ranges)?;
-            data.notes = inputs.notes;
-            if !has_no_labels(&error) {
-                data.notes.push(format!("inputs alone are used: {error}"));
-            }
-            return Ok(data);
-        }
+        Err(error) => return inputs_alone(source, options, assembled, folder, error),
     };
     let notes = parts.notes();
     let schema = parts.train.schema();
@@ -258,6 +247,26 @@ fn labelled(
     );
     let data = own_data(assembled, &parts.train.sequences, folder, ranges)?;
     Ok(RunData { notes, ..data })
+}
+
+/// Data whose labels cannot be read for the reason `error`, if its inputs can.
+fn inputs_alone(
+    source: &str,
+    options: &Options,
+    assembled: &Assembled,
+    folder: &Path,
+    error: RunError,
+) -> Result<RunData, ImportError> {
+    let Some(inputs) = unlabelled(source, options, &own_schema(assembled)) else {
+        return Err(error.into());
+    };
+    let ranges = format!("{} sequences of {source}, without labels", inputs.len());
+    let mut data = own_data(assembled, &inputs.sequences, folder, ranges)?;
+    data.notes = inputs.notes;
+    if !has_no_labels(&error) {
+        data.notes.push(format!("inputs alone are used: {error}"));
+    }
+    Ok(data)
 }
 
 /// Whether the error is that there is no column or array of labels.

@@ -200,7 +200,7 @@ fn refuses_missing_value() {
         &[
             "a.csv:3, column label",
             "label or name is missing",
-            "none is ever made up",
+            "is never made up",
         ],
     );
     refuses(
@@ -992,7 +992,7 @@ fn refuses_missing_values_unless_they_are_to_be_filled() {
         &[
             "a.csv:3, column label",
             "label or name is missing",
-            "none is ever made up",
+            "is never made up",
         ],
     );
 }
