@@ -135,7 +135,8 @@ impl Counter {
             self.increases = self.increases && value > self.last;
         }
         let parts = value / self.step.unwrap_or(value);
-        self.is_multiple = self.is_multiple && !((parts - parts.round()).abs() > NEAR_WHOLE);
+        let off = (parts - parts.round()).abs();
+        self.is_multiple = self.is_multiple && (off <= NEAR_WHOLE || off.is_nan());
         if !value.is_finite() {
             (self.is_even, self.increases) = (false, false);
         }
