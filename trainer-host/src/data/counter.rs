@@ -134,13 +134,21 @@ impl Counter {
             self.is_even = self.is_even && self.goes_on(value);
             self.increases = self.increases && value > self.last;
         }
-        let parts = value / self.step.unwrap_or(value);
-        let off = (parts - parts.round()).abs();
-        self.is_multiple = self.is_multiple && (off <= NEAR_WHOLE || off.is_nan());
+        self.is_multiple = self.is_multiple && self.is_multiple_of_step(value);
         if !value.is_finite() {
             (self.is_even, self.increases) = (false, false);
         }
         self.last = value;
+    }
+
+    /// Whether a value is a multiple of the step, which is a difference of rounded values. Before there is a step, it is.
+    fn is_multiple_of_step(&self, value: f64) -> bool {
+        let Some(step) = self.step.filter(|step| *step != 0.0) else {
+            return true;
+        };
+        let parts = value / step;
+        let rounding = parts.abs() * self.slack * self.largest / step.abs();
+        (parts - parts.round()).abs() <= (NEAR_WHOLE + rounding).min(0.25)
     }
 
     /// Whether the step from the last value to this one is the first step of all.
@@ -149,21 +157,16 @@ impl Counter {
         let step = *self.step.get_or_insert(found);
         let slack = self.slack * self.largest;
         let is_step = |found: f64| (found - step).abs() <= slack;
-        let went_round = |step: f64| {
-            let over = |size: &f64| (found - step + size.copysign(step)).abs() <= slack;
+        let goes_round = |from: f64, to: f64| {
+            let over = |size: &f64| (from - size.copysign(from) - to).abs() <= slack;
             self.is_whole && SIZES.iter().any(over)
         };
-        if self.steps == 2
-            && !is_step(found)
-            && SIZES
-                .iter()
-                .any(|size| is_step(found - size.copysign(found)))
-        {
+        if self.steps == 2 && found.abs() < step.abs() && goes_round(step, found) {
             // The first step of all went round.
             self.step = Some(found);
-            return self.is_whole;
+            return true;
         }
-        step != 0.0 && (is_step(found) || went_round(step))
+        step != 0.0 && (is_step(found) || goes_round(step, found))
     }
 
     /// What it counts, if it does.
