@@ -38,8 +38,8 @@
 //! Each module uses only those to its left:
 //!
 //! ```text
-//! out_of_range, data, files → compute → network → loss → passes → quantise → optimiser, schedule
-//! baseline → evaluate → train → integers → run → import, exports, predict, report → training_run → diagnose, tune → cli
+//! trainer-numerics: out_of_range, targets → compute → network → loss → passes → quantise → optimiser, schedule
+//! data, files → baseline → evaluate → train → integers → run → import, exports, predict, report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
@@ -63,7 +63,6 @@
 pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod compute;
 pub mod cost;
 pub mod data;
 pub mod device;
@@ -75,18 +74,15 @@ pub mod files;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod integers;
-pub mod loss;
-pub mod network;
-pub mod optimiser;
-pub mod out_of_range;
-pub mod passes;
 pub mod predict;
-pub mod quantise;
 #[cfg(feature = "plots")]
 pub mod report;
 pub mod run;
-pub mod schedule;
 pub mod search;
 pub mod train;
 pub mod training_run;
 pub mod tune;
+
+pub use trainer_numerics::{
+    compute, loss, network, optimiser, out_of_range, passes, quantise, schedule,
+};

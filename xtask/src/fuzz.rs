@@ -43,7 +43,7 @@ pub const TARGETS: [&str; 12] = [
 ];
 
 /// Compiler flags for coverage that libFuzzer reads.
-const COVERAGE: [&str; 9] = [
+const COVERAGE: [&str; 8] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
@@ -51,7 +51,6 @@ const COVERAGE: [&str; 9] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cdebug-assertions",
     "-Coverflow-checks",
-    "-Ccodegen-units=1",
     "--cfg=fuzzing",
 ];
 /// Longest input.

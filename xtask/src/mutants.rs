@@ -24,7 +24,7 @@ pub struct Arguments {
 }
 
 /// A package, and those of its files that are changed.
-const MODULES: [(&str, &[&str]); 2] = [
+const MODULES: [(&str, &[&str]); 3] = [
     (
         "lstm-nostd",
         &[
@@ -40,9 +40,14 @@ const MODULES: [(&str, &[&str]); 2] = [
         &[
             "trainer-host/src/data/split.rs",
             "trainer-host/src/data/folds.rs",
-            "trainer-host/src/schedule",
-            "trainer-host/src/quantise",
             "trainer-host/src/cost",
+        ],
+    ),
+    (
+        "trainer-numerics",
+        &[
+            "trainer-host/numerics/src/schedule",
+            "trainer-host/numerics/src/quantise",
         ],
     ),
 ];

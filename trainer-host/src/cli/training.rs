@@ -35,7 +35,7 @@ pub(super) fn train(
 fn print_doubt(config: &RunConfig, train: &Dataset) {
     let is_class = train.targets.task().is_class();
     let are_numbers = train.outputs.iter().all(|name| name.parse::<i64>().is_ok());
-    let loss = config.train.loss.loss_for(train);
+    let loss = config.train.loss.loss_for(&train.targets);
     if is_class && are_numbers && config.data.task.is_none() && loss.head() == Head::Linear {
         eprintln!(
             "note: whole numbers are taken for classes, and {} is a loss for values: --task values learns \

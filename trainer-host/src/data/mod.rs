@@ -41,7 +41,7 @@ mod write_csv;
 
 pub use built_in::BuiltIn;
 pub use columns::Columns;
-pub use dataset::{Dataset, Schema, Targets, Task, views};
+pub use dataset::{Dataset, Schema, views};
 pub use error::{DataError, Place, Problem};
 pub use fill::Fill;
 pub use folds::{Fold, folds};
@@ -55,6 +55,7 @@ pub use split::{Split, SplitError, split};
 pub use step_lines::{StepLine, StepLines};
 pub use summary::{Lengths, Output, Summary};
 pub use task::Kind;
+pub use trainer_numerics::targets::{Targets, Task};
 pub use unsplit::{Parts, Unsplit};
 pub use windows::Window;
 pub use write_csv::to_long_csv;

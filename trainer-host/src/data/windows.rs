@@ -89,7 +89,7 @@ impl Window {
                 let gaps = data.gaps.get(i);
                 if gaps.is_some_and(|gaps| time_gaps::within(gaps, from, rows.end - 1)) {
                     over_gaps += 1;
-                } else if !cut.targets.push(&data.targets, i, rows.clone()) {
+                } else if !push_target(&mut cut.targets, &data.targets, i, rows.clone()) {
                     over_labels += 1;
                 } else {
                     cut.sequences.push(sequence.slice(s![rows, ..]).to_owned());
@@ -135,26 +135,24 @@ fn left_out(counts: [usize; 3]) -> impl Iterator<Item = String> {
     told.map(|(count, what)| format!("{count} {what}"))
 }
 
-impl Targets {
-    /// Adds the target of these rows of sequence `i`; false if they have none together.
-    fn push(&mut self, from: &Self, i: usize, rows: Range<usize>) -> bool {
-        match (self, from) {
-            (Self::Class(own), Self::Class(classes)) => own.push(classes[i]),
-            (Self::Class(own), Self::ClassPerStep(classes)) => {
-                let classes = &classes[i][rows];
-                if classes.iter().any(|class| *class != classes[0]) {
-                    return false;
-                }
-                own.push(classes[0]);
+/// Adds to `own` the target of these rows of sequence `i`; false if they have none together.
+fn push_target(own: &mut Targets, from: &Targets, i: usize, rows: Range<usize>) -> bool {
+    match (own, from) {
+        (Targets::Class(own), Targets::Class(classes)) => own.push(classes[i]),
+        (Targets::Class(own), Targets::ClassPerStep(classes)) => {
+            let classes = &classes[i][rows];
+            if classes.iter().any(|class| *class != classes[0]) {
+                return false;
             }
-            (Self::Value(own), Self::Value(values)) => own.push(values[i].clone()),
-            (Self::Value(own), Self::ValuePerStep(values)) => {
-                own.push(values[i].row(rows.end - 1).to_vec());
-            }
-            _ => return false,
+            own.push(classes[0]);
         }
-        true
+        (Targets::Value(own), Targets::Value(values)) => own.push(values[i].clone()),
+        (Targets::Value(own), Targets::ValuePerStep(values)) => {
+            own.push(values[i].row(rows.end - 1).to_vec());
+        }
+        _ => return false,
     }
+    true
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Fit {
         let train = run.fitted.normalised(&data.train);
         let objective = config
             .loss
-            .objective(&train)
+            .objective(&train.targets, train.outputs.len())
             .map_err(crate::train::TrainError::from)?;
         let plain = objective.without_smoothing();
         let outputs = run.network.config.outputs;

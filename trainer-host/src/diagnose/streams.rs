@@ -40,7 +40,11 @@ impl StreamCheck {
     /// # Errors
     /// When the loss is not for the data.
     pub fn measure(run: &Run, part: &Dataset, train: &Dataset) -> Result<Self, TrainingRunError> {
-        let objective = run.config.train.loss.objective(train);
+        let objective = run
+            .config
+            .train
+            .loss
+            .objective(&train.targets, train.outputs.len());
         let objective = objective.map_err(TrainError::from)?.without_smoothing();
         let count = part.len().min(MOST_SEQUENCES);
         let data = part.select(&(0..count).collect::<Vec<_>>());

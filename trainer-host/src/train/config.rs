@@ -334,7 +334,7 @@ impl TrainConfig {
     /// # Errors
     /// With the key of the setting.
     pub fn validate_for(&self, data: &Dataset, has_validation: bool) -> Result<(), OutOfRange> {
-        self.loss.objective(data)?;
+        self.loss.objective(&data.targets, data.outputs.len())?;
         let per_step = data.targets.task().is_per_step();
         require(
             per_step || self.truncate.is_none(),
@@ -409,7 +409,7 @@ impl TrainConfig {
     /// cross-entropy), or linear outputs for values. If a loss on values trains classes, the largest output still
     /// decides.
     pub fn network(&self, data: &Dataset) -> NetworkConfig {
-        let loss = self.loss.loss_for(data);
+        let loss = self.loss.loss_for(&data.targets);
         let one_output = loss == Loss::BinaryCrossEntropy
             && data.targets.task().is_class()
             && data.outputs.len() == 2;

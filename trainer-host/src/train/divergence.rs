@@ -81,7 +81,10 @@ mod tests {
     fn a_network_that_knows_nothing_is_far_below_the_limit() {
         let train = open("digits", &Options::default()).unwrap().train;
         let config = TrainConfig::default();
-        let objective = config.loss.objective(&train).unwrap();
+        let objective = config
+            .loss
+            .objective(&train.targets, train.outputs.len())
+            .unwrap();
         let nothing = loss_of_zeros(&train, &objective);
         assert!((nothing - 10f64.ln()).abs() < 1e-6, "{nothing}");
         let limit = LossLimit::new(&config, &train, &objective);

@@ -170,7 +170,7 @@ pub fn find_rate(
     test.validate()?;
     let mut network = initial_network(config, train)?;
     let mut optimiser = Optimiser::new(config.optimiser, network.parameter_count());
-    let objective = config.loss.objective(train)?;
+    let objective = config.loss.objective(&train.targets, train.outputs.len())?;
     let mut backpropagation = Backpropagation::new(&network, objective, config.perturbation(train));
     let mut climb = Climb {
         test,

@@ -167,7 +167,7 @@ impl<'a> Trainer<'a> {
             check("validation", validation, train)?;
         }
         config.validate_for(train, validation.is_some())?;
-        let objective = config.loss.objective(train)?;
+        let objective = config.loss.objective(&train.targets, train.outputs.len())?;
         let mut trainer = Self {
             config,
             train,

@@ -156,7 +156,10 @@ fn an_average_follows_the_updates_and_leaves_them_alone() {
     let average = averaged.average.as_ref().unwrap();
     assert_ne!(*average, plain.network);
     let last = averaged.history.last().unwrap().validation.unwrap();
-    let objective = config("").loss.objective(&train).unwrap();
+    let objective = config("")
+        .loss
+        .objective(&train.targets, train.outputs.len())
+        .unwrap();
     assert_eq!(validate(average, &validation, &objective), last);
     let best = averaged.best.as_ref().unwrap();
     assert_eq!(

@@ -10,7 +10,7 @@
 //!
 //! `cholesky.rs` stands apart: it is in f64, for ridge regression and for the rounding of weights.
 pub mod activation;
-pub(crate) mod cholesky;
+pub mod cholesky;
 pub(crate) mod lanes;
 pub mod large_product;
 pub(crate) mod panels;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::data::Targets;
+use crate::targets::Targets;
 
 /// Weights of the classes: (L7) of [`crate::loss`].
 #[derive(Clone, Debug, PartialEq)]

@@ -103,7 +103,7 @@ impl Calibration {
 }
 
 /// At most `most` of `all`, in their order.
-pub(crate) fn evenly_spaced<T: Copy>(all: &[T], most: usize) -> Vec<T> {
+pub fn evenly_spaced<T: Copy>(all: &[T], most: usize) -> Vec<T> {
     let count = all.len().min(most);
     (0..count).map(|n| all[n * all.len() / count]).collect()
 }

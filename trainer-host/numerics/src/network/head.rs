@@ -4,7 +4,7 @@
 use lstm_nostd::{Mode as EngineMode, Task as EngineTask};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Task;
+use crate::targets::Task;
 
 /// What the last layer's values mean, and so which loss fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 use ndarray::Array2;
 
 /// The lower factor L of a positive definite A, `[n, n]`.
-pub(crate) fn factor(a: &Array2<f64>) -> Array2<f64> {
+pub fn factor(a: &Array2<f64>) -> Array2<f64> {
     let n = a.nrows();
     let mut l = Array2::zeros((n, n));
     for i in 0..n {
@@ -27,7 +27,7 @@ pub(crate) fn factor(a: &Array2<f64>) -> Array2<f64> {
 }
 
 /// `A⁻¹ B` of a positive definite A, `[n, n]`, and B, `[n, O]`.
-pub(crate) fn solve(a: &Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
+pub fn solve(a: &Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
     let n = a.nrows();
     let l = factor(a);
     for mut column in b.columns_mut() {

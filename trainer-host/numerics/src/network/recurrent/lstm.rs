@@ -83,7 +83,7 @@ pub(crate) fn gate_of_peephole(p: usize) -> usize {
 
 impl LstmLayer {
     /// A layer whose parameters are all zero.
-    pub(crate) fn zeros(inputs: usize, units: usize, peepholes: bool) -> Self {
+    pub fn zeros(inputs: usize, units: usize, peepholes: bool) -> Self {
         let rows = GATES.len() * units;
         Self {
             w_x: Array2::zeros((rows, inputs)),

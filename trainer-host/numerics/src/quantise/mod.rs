@@ -36,7 +36,7 @@ mod gptq;
 pub mod magnitudes;
 mod moments;
 pub mod output;
-pub(crate) mod recurrent;
+pub mod recurrent;
 mod row;
 
 use lstm_nostd::artifact::{Dense, Recurrent};

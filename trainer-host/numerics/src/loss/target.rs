@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::data::Targets;
+use crate::targets::Targets;
 
 /// The target of one sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]

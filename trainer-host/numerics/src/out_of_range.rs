@@ -15,7 +15,7 @@ pub struct OutOfRange {
 }
 
 /// Refuses `key` unless the condition `holds`.
-pub(crate) fn require(
+pub fn require(
     holds: bool,
     key: &'static str,
     found: impl Display,

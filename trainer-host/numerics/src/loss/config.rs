@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::class_weights::ClassWeights;
 use super::objective::{Loss, Objective};
-use crate::data::Dataset;
 use crate::network::Head;
 use crate::out_of_range::{OutOfRange, require};
+use crate::targets::Targets;
 
 /// Which loss, with its constants; equations are those of [`crate::loss`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,9 +36,9 @@ impl Default for LossConfig {
 }
 
 impl LossConfig {
-    /// The loss for `data`.
-    pub fn loss_for(&self, data: &Dataset) -> Loss {
-        self.kind.unwrap_or(if data.targets.task().is_class() {
+    /// The loss for `targets`.
+    pub fn loss_for(&self, targets: &Targets) -> Loss {
+        self.kind.unwrap_or(if targets.task().is_class() {
             Loss::CrossEntropy
         } else {
             Loss::MeanSquaredError
@@ -80,13 +80,13 @@ impl LossConfig {
         Ok(())
     }
 
-    /// What training on `data` minimises.
+    /// What training on `targets` minimises; the network has so many `outputs`.
     ///
     /// # Errors
     /// When the loss, its smoothing or its weights do not suit the targets.
-    pub fn objective(&self, data: &Dataset) -> Result<Objective, OutOfRange> {
-        let loss = self.loss_for(data);
-        let classes = data.targets.task().is_class();
+    pub fn objective(&self, targets: &Targets, outputs: usize) -> Result<Objective, OutOfRange> {
+        let loss = self.loss_for(targets);
+        let classes = targets.task().is_class();
         require(
             classes || loss.head() == Head::Linear,
             "loss.kind",
@@ -103,7 +103,7 @@ impl LossConfig {
         let class_weights = match &self.class_weights {
             None => Vec::new(),
             Some(weights) => {
-                let resolved = weights.resolve(&data.targets, data.outputs.len());
+                let resolved = weights.resolve(targets, outputs);
                 let found = serde_json::to_string(weights).unwrap_or_default();
                 let needed = if classes {
                     "\"balanced\" or a list with one number for each class"

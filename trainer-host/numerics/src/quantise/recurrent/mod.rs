@@ -60,7 +60,7 @@ impl Job<'_> {
 }
 
 /// A layer of this shape whose integers answer nothing, as large as any of its shape in a model file.
-pub(crate) fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
+pub fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
     match cell {
         Cell::Lstm { peepholes } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
     }

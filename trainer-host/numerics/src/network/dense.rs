@@ -16,7 +16,7 @@ pub struct DenseLayer {
 
 impl DenseLayer {
     /// A layer whose parameters are all zero.
-    pub(crate) fn zeros(inputs: usize, outputs: usize) -> Self {
+    pub fn zeros(inputs: usize, outputs: usize) -> Self {
         Self {
             weight: Array2::zeros((outputs, inputs)),
             bias: Array1::zeros(outputs),
@@ -35,13 +35,13 @@ impl DenseLayer {
     }
 
     /// `W x + b` for each row of `x`, `[R, I]` to `[R, O]`, in f32 or f64.
-    pub(crate) fn values<F: LinalgScalar + From<f32>>(&self, x: &Array2<F>) -> Array2<F> {
+    pub fn values<F: LinalgScalar + From<f32>>(&self, x: &Array2<F>) -> Array2<F> {
         let weight = self.weight.mapv(F::from);
         x.dot(&weight.t()) + self.bias.mapv(F::from).insert_axis(Axis(0))
     }
 
     /// [`DenseLayer::values`] of a layer below others, after its ReLU.
-    pub(crate) fn rectified<F>(&self, x: &Array2<F>) -> Array2<F>
+    pub fn rectified<F>(&self, x: &Array2<F>) -> Array2<F>
     where
         F: LinalgScalar + From<f32> + PartialOrd,
     {

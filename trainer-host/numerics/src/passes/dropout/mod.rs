@@ -28,13 +28,14 @@ pub(crate) use between_layers::BetweenLayers;
 pub(crate) use masks::Masks;
 
 /// Streams of a sequence's random numbers, so that no lever changes another's.
-pub(crate) mod stream {
+pub mod stream {
     pub(crate) const BETWEEN_LAYERS: u64 = 0;
     pub(crate) const INPUT_NOISE: u64 = 1;
     pub(crate) const INPUTS: u64 = 2;
     pub(crate) const RECURRENT: u64 = 3;
     pub(crate) const CANDIDATE: u64 = 4;
-    pub(crate) const AUGMENTATION: u64 = 5;
+    /// Of what changes sequences before the forward pass.
+    pub const AUGMENTATION: u64 = 5;
 }
 
 /// Every form over one forward pass; all rates are zero to begin with.

@@ -151,13 +151,16 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::views;
     use crate::loss::{Loss, Target};
     use crate::network::{Cell, Head, NetworkConfig};
     use crate::passes::backward::{Backpropagation, Example, Perturbation};
     use ndarray::concatenate;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+
+    fn views(sequences: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
+        sequences.iter().map(|sequence| sequence.view()).collect()
+    }
 
     fn network(mode: Mode) -> Network {
         let config = NetworkConfig {

@@ -135,7 +135,7 @@ impl Cell {
     }
 
     /// A layer whose parameters are all zero.
-    pub(crate) fn zeros(self, inputs: usize, units: usize) -> RecurrentLayer {
+    pub fn zeros(self, inputs: usize, units: usize) -> RecurrentLayer {
         match self {
             Self::Lstm { peepholes } => {
                 RecurrentLayer::Lstm(LstmLayer::zeros(inputs, units, peepholes))
@@ -291,6 +291,6 @@ pub const fn gate_rows(gate: usize, units: usize) -> Range<usize> {
 }
 
 /// Sum of squares.
-pub(crate) fn square(values: ArrayView1<'_, f32>) -> f64 {
+pub fn square(values: ArrayView1<'_, f32>) -> f64 {
     values.iter().map(|w| f64::from(*w).powi(2)).sum()
 }
