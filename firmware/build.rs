@@ -24,7 +24,7 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(board, values(any()))");
     println!("cargo::rustc-cfg=board=\"{board}\"");
 
-    let memory = format!("memory/{board}.x");
+    let memory = format!("../trainer-host/assets/firmware/memory/{board}.x");
     let map = out.join("memory.x");
     copy(&memory, &map);
     // Where `cargo xtask bench` puts models, see src/bin/bench.rs.

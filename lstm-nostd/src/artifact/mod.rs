@@ -59,7 +59,7 @@ pub use file::{MAX_NAME_BYTES, ModelFile};
 pub use header::{Header, MAGIC, VERSION};
 pub use include::Sizes;
 #[doc(hidden)]
-pub use include::task_of_file;
+pub use include::{check_first_layer, task_of_file};
 pub use kinds::LayerKind;
 #[cfg(feature = "write")]
 pub use kinds::{Recurrent, dense::Dense, lstm::Lstm};

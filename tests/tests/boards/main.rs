@@ -6,6 +6,7 @@ mod applications;
 mod cost;
 mod device;
 mod imported;
+mod new_firmware;
 mod parity;
 
 /// The program that trains, quantises and exports.
