@@ -35,7 +35,7 @@ impl FromStr for Engine {
     /// A folder that holds a `Cargo.toml`, or a version such as `0.1`.
     fn from_str(given: &str) -> Result<Self, String> {
         let path = PathBuf::from(given);
-        if path.join("Cargo.toml").is_file() {
+        if !given.is_empty() && path.join("Cargo.toml").is_file() {
             let path = path.canonicalize();
             return path.map(Self::Path).map_err(|error| error.to_string());
         }
