@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
-    AlignedBytes, LayerError, LayerKind, Lstm, ModelFile, RandomModel, Sizes, WriteError,
+    AlignedBytes, Gru, LayerError, LayerKind, Lstm, ModelFile, RandomModel, Recurrent, Sizes,
+    WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
@@ -17,14 +18,15 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         hidden,
         dense,
         1usize..6,
-        any::<bool>(),
+        (any::<bool>(), kinds()),
         schemes(),
         any::<u64>(),
     )
         .prop_map(
-            |(inputs, hidden, dense, outputs, peepholes, schemes, seed)| RandomModel {
+            |(inputs, hidden, dense, outputs, (peepholes, kinds), schemes, seed)| RandomModel {
                 inputs,
                 hidden,
+                kinds,
                 dense,
                 outputs,
                 peepholes,
@@ -35,6 +37,12 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         )
 }
 
+/// One kind of recurrent layer, or both in turn.
+fn kinds() -> impl Strategy<Value = Vec<LayerKind>> {
+    let (lstm, gru) = (LayerKind::Lstm, LayerKind::Gru);
+    prop::sample::select(vec![vec![lstm], vec![gru], vec![gru, lstm]])
+}
+
 /// One scheme for all layers, or several mixed.
 fn schemes() -> impl Strategy<Value = Vec<Scheme>> {
     prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=4)
@@ -43,6 +51,27 @@ fn schemes() -> impl Strategy<Value = Vec<Scheme>> {
 /// The recurrent layer `index`, an LSTM.
 fn lstm(file: &mut ModelFile, index: usize) -> &mut Lstm {
     file.recurrent[index].as_lstm_mut().unwrap()
+}
+
+/// The recurrent layer `index`, a GRU.
+fn gru(file: &mut ModelFile, index: usize) -> &mut Gru {
+    match &mut file.recurrent[index] {
+        Recurrent::Gru(layer) => layer,
+        Recurrent::Lstm(_) => panic!("layer {index} is an LSTM"),
+    }
+}
+
+/// A GRU of five units on three inputs.
+fn gru_example() -> ModelFile {
+    let shape = RandomModel {
+        inputs: 3,
+        hidden: vec![5],
+        kinds: vec![LayerKind::Gru],
+        outputs: 2,
+        seed: 3,
+        ..RandomModel::default()
+    };
+    shape.build()
 }
 
 fn example() -> ModelFile {
@@ -137,19 +166,21 @@ fn every_changed_byte_is_refused_or_runs() {
     let overflow = std::panic::catch_unwind(|| black_box(i32::MAX) + black_box(1));
     assert!(overflow.is_err(), "build the tests with overflow checks");
     let mixed = [Scheme::W8a16, Scheme::W8a8, Scheme::W4a16];
-    for (schemes, order) in [
-        [Scheme::W8a16; 3],
-        [Scheme::W8a8; 3],
-        [Scheme::W4a16; 3],
-        mixed,
+    for (kind, schemes, order) in [
+        (LayerKind::Lstm, [Scheme::W8a16; 3]),
+        (LayerKind::Lstm, [Scheme::W8a8; 3]),
+        (LayerKind::Lstm, [Scheme::W4a16; 3]),
+        (LayerKind::Lstm, mixed),
+        (LayerKind::Gru, mixed),
     ]
     .into_iter()
-    .flat_map(|schemes| Order::ALL.map(|order| (schemes, order)))
-    .filter(|(schemes, order)| schemes.iter().any(|s| order.of(*s) == *order))
+    .flat_map(|(kind, schemes)| Order::ALL.map(|order| (kind, schemes, order)))
+    .filter(|(_, schemes, order)| schemes.iter().any(|s| order.of(*s) == *order))
     {
         let shape = RandomModel {
             inputs: 9,
             hidden: vec![3, 2],
+            kinds: vec![kind],
             dense: vec![2],
             outputs: 1,
             peepholes: true,
@@ -160,8 +191,12 @@ fn every_changed_byte_is_refused_or_runs() {
         let mut file = shape.build();
         file.golden = vec![(vec![1; 9], vec![2])];
         // With the largest shift, the sum of this row leaves 32 bits.
-        lstm(&mut file, 0).w_x[0] = vec![schemes[0].weight_max(); 9];
-        lstm(&mut file, 0).bias[0] = 0;
+        let (w_x, bias) = match &mut file.recurrent[0] {
+            Recurrent::Lstm(layer) => (&mut layer.w_x, &mut layer.bias),
+            Recurrent::Gru(layer) => (&mut layer.w_x, &mut layer.bias),
+        };
+        w_x[0] = vec![schemes[0].weight_max(); 9];
+        bias[0] = 0;
         let bytes = file.to_bytes_in(order).unwrap();
         let content = &bytes[..bytes.len() - 4];
         let (mut refused, mut ran) = (0, 0);
@@ -357,7 +392,7 @@ fn refuses_version() {
         refusal(&bytes),
         ArtifactError::Version {
             found: 9,
-            supported: 3
+            supported: 4
         }
     );
 }
@@ -456,7 +491,7 @@ fn output_scales_are_those_of_a_linear_model() {
 #[test]
 fn an_older_version_is_named_with_its_cure() {
     let said = refusal(&changed(|content| content[4] = 2)).to_string();
-    assert!(said.contains("version 3, found 2"), "{said}");
+    assert!(said.contains("versions 3 to 4, found 2"), "{said}");
     assert!(said.contains("quantise and export"), "{said}");
 }
 
@@ -735,4 +770,68 @@ fn a_single_sigmoid_has_two_names() {
     let bytes = file.to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
     assert_eq!(model.output_names().collect::<Vec<_>>(), ["no", "yes"]);
+}
+
+/// What a GRU layer refuses, each by the row in the file: r, z, n of a unit, one unit after the other.
+#[test]
+fn refuses_rows_of_a_gru() {
+    let refused = |file: &ModelFile| match file.to_bytes().unwrap_err() {
+        WriteError::Refused(ArtifactError::Layer {
+            kind: LayerKind::Gru,
+            index: 0,
+            error,
+        }) => error,
+        error => panic!("{error}"),
+    };
+    let changed = |change: &dyn Fn(&mut Gru)| {
+        let mut file = gru_example();
+        change(gru(&mut file, 0));
+        refused(&file)
+    };
+    // Rows of the vectors: gate · 5 + unit.
+    let overflow = |row| LayerError::Overflow { row };
+    assert_eq!(
+        changed(&|gru| gru.w_x[3][1] = -128),
+        LayerError::Weight { row: 9 }
+    );
+    assert_eq!(
+        changed(&|gru| gru.mult[6] = -1),
+        LayerError::Multiplier { row: 4 }
+    );
+    assert_eq!(changed(&|gru| gru.bias[4] = i32::MAX), overflow(12));
+    // The candidate's second bias counts as the first does, and one more for its rounding.
+    assert_eq!(
+        changed(&|gru| gru.recurrent_bias[1] = i32::MIN),
+        overflow(5)
+    );
+    let edge = |recurrent_bias: i32| {
+        let mut file = gru_example();
+        let layer = gru(&mut file, 0);
+        layer.w_x[10].fill(0);
+        layer.w_h[10].fill(0);
+        (layer.bias[10], layer.recurrent_bias[0]) = (0, recurrent_bias);
+        file
+    };
+    assert!(edge(i32::MAX - 1).to_bytes().is_ok());
+    assert_eq!(refused(&edge(i32::MAX)), overflow(2));
+}
+
+/// Fifteen rows and a sixteenth of zeros, input weights first.
+#[test]
+fn refuses_padding_rows_of_a_gru() {
+    let last_row = FIRST_LAYER + 16 + 3 * ROW_BLOCK + 3 * 4;
+    let error = refusal(&changed_in(&gru_example(), |content| content[last_row] = 1));
+    let expected = ArtifactError::Layer {
+        kind: LayerKind::Gru,
+        index: 0,
+        error: LayerError::Weight { row: 15 },
+    };
+    assert_eq!(error, expected);
+}
+
+/// A file states the oldest version that has its layers, so that older engines read what they can.
+#[test]
+fn a_file_of_lstm_layers_is_of_the_version_before() {
+    assert_eq!(example().to_bytes().unwrap()[4], 3);
+    assert_eq!(gru_example().to_bytes().unwrap()[4], 4);
 }

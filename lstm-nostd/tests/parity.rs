@@ -1,6 +1,6 @@
 //! Every backend and every order of weights against the specification, bit for bit.
 
-use lstm_nostd::artifact::{ModelFile, RandomModel};
+use lstm_nostd::artifact::{LayerKind, ModelFile, RandomModel};
 use lstm_nostd::kernels::{
     Activation, Active, Block, DenseOutputs, DenseParameters, I32x4, Kernels, Order, RowSums,
     Scheme, Width, lanes_mut, scalar::Scalar,
@@ -28,11 +28,13 @@ fn run<K: Kernels>(
     inputs.iter().map(step).collect()
 }
 
-/// Sums of every group of rows of the model's first layer, an LSTM layer, on the kernels `K`.
+/// Sums of every group of rows of the model's first layer on the kernels `K`.
 fn sums<K: Kernels>(model: &Model<'_>, x: &[Block], h: &[Block]) -> Vec<RowSums> {
     let layer = &model.recurrent_layers()[0];
     let group = |group| K::row_sums(layer.rows(), group, x, h);
-    (0..layer.units()).map(group).collect()
+    // A GRU's groups have the weights of the input alone.
+    let groups = layer.as_lstm().map_or(0, |lstm| lstm.units());
+    (0..groups).map(group).collect()
 }
 
 /// Outputs of a dense layer on the kernels `K`.
@@ -67,6 +69,10 @@ fn fill<A: Activation>(blocks: &mut [Block], values: &[i16], shift: u32) {
     }
 }
 
+fn kinds() -> impl Strategy<Value = LayerKind> {
+    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru])
+}
+
 fn any_scheme() -> impl Strategy<Value = Scheme> {
     prop::sample::select(Scheme::ALL.to_vec())
 }
@@ -76,6 +82,7 @@ proptest! {
     fn a_step_is_the_same_in_every_order_and_on_every_backend(
         inputs in 1usize..40,
         hidden in 1usize..40,
+        kind in kinds(),
         peepholes in any::<bool>(),
         scheme in any_scheme(),
         seed in any::<u64>(),
@@ -84,7 +91,8 @@ proptest! {
         c in prop::collection::vec(value(any::<i32>(), [i32::MIN, i32::MAX, 0]), 40),
     ) {
         let shape = RandomModel {
-            inputs, hidden: vec![hidden], outputs: 1, peepholes, schemes: vec![scheme], seed, ..RandomModel::default()
+            inputs, hidden: vec![hidden], kinds: vec![kind], outputs: 1, peepholes, schemes: vec![scheme], seed,
+            ..RandomModel::default()
         };
         let file = shape.build();
         let width = scheme.width();

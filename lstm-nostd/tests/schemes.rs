@@ -1,10 +1,10 @@
 //! What the schemes have in common: w8a8 and w4a16 are w8a16 with other types around the same step.
 
-use lstm_nostd::artifact::{ModelFile, RandomModel, Recurrent};
+use lstm_nostd::artifact::{LayerKind, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{
-    Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows, Scheme, Width, convert, lanes,
-    lanes_mut, narrow,
+    Block, I32x4, Kernels, LstmParameters, RecurrentRows, Scheme, Width, convert, gru_groups,
+    lanes, lanes_mut, narrow,
 };
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{I16F16, Model};
@@ -52,18 +52,29 @@ fn values(width: Width, blocks: &[Block], count: usize) -> Vec<i16> {
     lanes::<i16>(&wide)[..count].to_vec()
 }
 
+fn kinds() -> impl Strategy<Value = LayerKind> {
+    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru])
+}
+
 proptest! {
     #[test]
     fn int4_weights_are_int8_weights_in_half_the_bytes(
         inputs in 1usize..20,
         hidden in prop::collection::vec(1usize..20, 1..=2),
         dense in prop::collection::vec(1usize..20, 0..=1),
+        kind in kinds(),
         seed in any::<u64>(),
     ) {
-        let shape = RandomModel { inputs, hidden, dense, outputs: 3, peepholes: true, schemes: vec![Scheme::W4a16], seed, ..RandomModel::default() };
+        let kinds = vec![kind];
+        let shape = RandomModel { inputs, hidden, kinds, dense, outputs: 3, peepholes: true, schemes: vec![Scheme::W4a16], seed, ..RandomModel::default() };
         let small = shape.build();
         let mut large = small.clone();
-        large.recurrent.iter_mut().filter_map(Recurrent::as_lstm_mut).for_each(|layer| layer.scheme = Scheme::W8a16);
+        for layer in &mut large.recurrent {
+            match layer {
+                Recurrent::Lstm(layer) => layer.scheme = Scheme::W8a16,
+                Recurrent::Gru(layer) => layer.scheme = Scheme::W8a16,
+            }
+        }
         large.dense.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
         let raw = shape.raw_inputs(6);
         prop_assert_eq!(outputs(&small, &raw), outputs(&large, &raw));
@@ -71,7 +82,8 @@ proptest! {
         let mut width = inputs;
         let mut weights = 0;
         for hidden in &shape.hidden {
-            weights += hidden * (row(width) + row(*hidden));
+            let groups = if kind == LayerKind::Gru { gru_groups(*hidden) } else { *hidden };
+            weights += groups * (row(width) + row(*hidden));
             width = *hidden;
         }
         let saved = large.to_bytes().unwrap().len() - small.to_bytes().unwrap().len();
@@ -128,7 +140,8 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 4),
         seed in any::<u64>(),
     ) {
-        let shape = RandomModel { inputs, hidden, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
+        let kinds = vec![LayerKind::Lstm, LayerKind::Gru];
+        let shape = RandomModel { inputs, hidden, kinds, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let file = shape.build();
         let bytes = file.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
@@ -167,13 +180,14 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let shape = RandomModel { inputs: 4, hidden: vec![7, 5], dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
+        let kinds = vec![LayerKind::Lstm, LayerKind::Gru];
+        let shape = RandomModel { inputs: 4, hidden: vec![7, 5], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));
         for raw in shape.raw_inputs(4) {
-            let mut steps: Vec<(usize, usize, LstmUnit)> = Vec::new();
-            let mut observer = |layer: usize, unit: usize, step: &UnitStep| steps.push((layer, unit, *step.as_lstm().unwrap()));
+            let mut steps: Vec<(usize, usize, UnitStep)> = Vec::new();
+            let mut observer = |layer: usize, unit: usize, step: &UnitStep| steps.push((layer, unit, *step));
             let state = (&mut seen.hidden[..], &mut seen.cell[..]);
             model.observed_step(state, &mut seen.scratch, &raw, &mut seen.outputs, &mut observer).unwrap();
             prop_assert_eq!(unseen.step(&model, &raw), &seen.outputs[..]);
@@ -182,7 +196,7 @@ proptest! {
             prop_assert_eq!(places, expected);
             for (layer, unit, step) in steps {
                 let block = 2 * layer + unit / 4;
-                prop_assert_eq!(step.cell, seen.cell[block][unit % 4]);
+                prop_assert_eq!(step.cell(), seen.cell[block][unit % 4]);
             }
         }
     }

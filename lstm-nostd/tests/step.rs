@@ -1,6 +1,6 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
-use lstm_nostd::artifact::{Dense, Lstm, ModelFile, RandomModel, Recurrent};
+use lstm_nostd::artifact::{Dense, Gru, Lstm, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{
     FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
@@ -31,6 +31,25 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
             })
             .unwrap_or_default(),
     };
+    around(Recurrent::Lstm(lstm))
+}
+
+/// The same of a GRU, gates in the order r, z, n; `bias` has the candidate's second one behind those of the gates.
+fn one_gru_unit(w_x: [i8; 3], w_h: [i8; 3], bias: [f64; 4]) -> ModelFile {
+    let bias = bias.map(|bias| (bias * 127.0 * 32_768.0).round() as i32);
+    around(Recurrent::Gru(Gru {
+        w_x: w_x.map(|w| vec![w]).to_vec(),
+        w_h: w_h.map(|w| vec![w]).to_vec(),
+        bias: bias[..3].to_vec(),
+        recurrent_bias: bias[3..].to_vec(),
+        mult: vec![(2f64.powi(29) / 127.0).round() as i32; 3],
+        ..Gru::default()
+    }))
+}
+
+/// A model of this layer, whose output is the hidden state.
+fn around(recurrent: Recurrent) -> ModelFile {
+    let units = |value: f64, per_one: f64| (value * per_one).round();
     // The output is the hidden state: w = 127 with s = 1/127; mult = s · 2³² · 2⁻¹⁵ · 2¹⁶.
     let dense = Dense {
         scheme: Scheme::W8a16,
@@ -52,7 +71,7 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
             frac_bits: 15,
         }],
         scales: vec![OutputScale::LOGIT],
-        recurrent: vec![Recurrent::Lstm(lstm)],
+        recurrent: vec![recurrent],
         dense: vec![dense],
         input_names: vec!["x".into()],
         output_names: vec!["h".into()],
@@ -96,7 +115,40 @@ fn reference(file: &ModelFile, c: &mut f64, h: &mut f64, x: f64) {
 /// recurrence amplifies both a few times.
 const MAX_STEP_ERROR: f64 = 1.0 / 256.0;
 
+/// (GR1) to (GR4) in f64.
+fn gru_reference(layer: &Gru, h: &mut f64, x: f64) {
+    let real = |value: i32| f64::from(value) / 127.0 / 32_768.0;
+    let w = |rows: &[Vec<i8>], gate: usize| f64::from(rows[gate][0]) / 127.0;
+    let input = |gate: usize| w(&layer.w_x, gate) * x + real(layer.bias[gate]);
+    let recurrent = |gate: usize| w(&layer.w_h, gate) * *h;
+    let r = sigmoid(input(0) + recurrent(0));
+    let z = sigmoid(input(1) + recurrent(1));
+    let n = (input(2) + r * (recurrent(2) + real(layer.recurrent_bias[0]))).tanh();
+    *h = (1.0 - z) * n + z * *h;
+}
+
 proptest! {
+    #[test]
+    fn a_gru_unit_follows_the_real_equations(
+        w_x in prop::array::uniform3(-127i8..=127),
+        w_h in prop::array::uniform3(-127i8..=127),
+        bias in prop::array::uniform4(-2.0f64..2.0),
+        inputs in prop::collection::vec(-0.99f64..0.99, 1..40),
+    ) {
+        let file = one_gru_unit(w_x, w_h, bias);
+        let bytes = file.to_bytes().unwrap();
+        let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+        let Recurrent::Gru(layer) = &file.recurrent[0] else { unreachable!("it is a GRU") };
+        let (mut state, mut h) = (State::new(), 0.0);
+        for x in inputs {
+            let raw = (x * 32_768.0).round();
+            let [y] = model.step(&mut state, &[raw as i32]);
+            gru_reference(layer, &mut h, raw / 32_768.0);
+            let found = f64::from(y.to_bits()) / 65_536.0;
+            prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
     #[test]
     fn a_unit_follows_the_real_equations(
         w_x in prop::array::uniform4(-127i8..=127),
@@ -267,4 +319,26 @@ fn self_test_finds_the_step_that_differs() {
     let bytes = file.to_bytes().unwrap();
     let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
     assert_eq!(model.self_test(), Err(SelfTestError::Differs { step: 1 }));
+}
+
+/// What keeps the state forgets a part of 2⁻¹⁵ a step, for σ ends below one; rounding adds nothing to that.
+#[test]
+fn an_update_gate_at_its_end_keeps_the_state() {
+    let file = one_gru_unit([0; 3], [0; 3], [0.0, 8.0, 0.0, 0.0]);
+    let bytes = file.to_bytes().unwrap();
+    let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+    let mut state = State::new();
+    for start in [1 << 30, -(1 << 30), i32::MAX, i32::MIN, 1 << 20] {
+        state.cell[0][0] = start;
+        for step in 1..=1_000 {
+            model.advance(&mut state, &[0]);
+            // σ(8) = 0.99966 in real numbers.
+            let kept = sigmoid(7.999).powi(step) * f64::from(start);
+            let error = (f64::from(state.cell[0][0]) - kept).abs() / 2f64.powi(31);
+            assert!(
+                error < 2f64.powi(-15) * f64::from(step).min(40.0),
+                "{start}, {step}: {error}"
+            );
+        }
+    }
 }

@@ -4,15 +4,20 @@ use std::cmp::Ordering::{Equal, Greater, Less};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 
 /// Random models for a board that can hold a model file of `model_bytes` bytes and `channels` inputs. Their layers take
-/// the `schemes` in turn.
+/// the `kinds` and the `schemes` in turn.
 ///
 /// The shapes are multiples of 4 and of 8, one less and one more, single units, and stacks. Every second model has
 /// peepholes. Every third one has equal shifts of int8 activations.
-pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) -> Vec<RandomModel> {
+pub fn random_models(
+    kinds: &[LayerKind],
+    schemes: &[Scheme],
+    model_bytes: usize,
+    channels: usize,
+) -> Vec<RandomModel> {
     let shapes: [(usize, &[usize], &[usize], usize); 16] = [
         (1, &[1], &[], 1),
         (2, &[1], &[], 1),
@@ -35,6 +40,7 @@ pub fn random_models(schemes: &[Scheme], model_bytes: usize, channels: usize) ->
     let models = shapes.iter().zip(0..).map(|(shape, seed)| RandomModel {
         inputs: shape.0,
         hidden: shape.1.to_vec(),
+        kinds: kinds.to_vec(),
         dense: shape.2.to_vec(),
         outputs: shape.3,
         peepholes: seed % 2 == 1,

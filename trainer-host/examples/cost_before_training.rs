@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 
 use lstm_nostd::kernels::Scheme;
-use trainer_host::cost::{Core, DenseSize, LstmSize, step};
+use trainer_host::cost::{Core, DenseSize, RecurrentKind, RecurrentSize, step};
 
 /// Input channels and classes of the task.
 const CHANNELS: usize = 6;
@@ -23,7 +23,8 @@ pub(crate) fn main() {
     }
     println!();
     for units in [8, 16, 32, 64, 128] {
-        let layer = LstmSize {
+        let layer = RecurrentSize {
+            kind: RecurrentKind::Lstm,
             scheme: Scheme::W8a16,
             inputs: CHANNELS,
             hidden: units,

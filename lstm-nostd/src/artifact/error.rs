@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::header::OLDEST_VERSION;
 use super::{LayerKind, MAGIC};
 use crate::kernels::{Order, Scheme};
 
@@ -36,7 +37,7 @@ pub enum ArtifactError {
     Version {
         /// Version of the file.
         found: u16,
-        /// Version of the engine.
+        /// The newest version that the engine reads.
         supported: u16,
     },
     /// The checksum does not fit the content: the file was damaged.
@@ -83,11 +84,8 @@ pub enum LayerError {
         /// The smallest and largest value allowed.
         allowed: (u32, u32),
     },
-    /// This build leaves the scheme out.
-    SchemeLeftOut {
-        /// The layer's scheme.
-        scheme: Scheme,
-    },
+    /// This build of the engine has no layers of this kind.
+    Feature,
     /// The weights are in an order that no kernel of this build reads.
     Order {
         /// The order's number.
@@ -117,58 +115,6 @@ pub enum LayerError {
     },
 }
 
-/// What to do about weights in the order of another core.
-macro_rules! other_core {
-    ($order:literal) => {
-        concat!(
-            "the weights are in the order ",
-            $order,
-            ", which this core does not read; export the model with `trainer-host export --target CORE`, or with \
-             `--target generic` for any core"
-        )
-    };
-}
-
-/// What to do about a scheme that is left out.
-macro_rules! left_out {
-    ($scheme:literal) => {
-        concat!(
-            "this build leaves ",
-            $scheme,
-            " out; switch the cargo feature `",
-            $scheme,
-            "` of lstm-nostd on, or quantise with another scheme"
-        )
-    };
-}
-
-// These texts are constants, so that a build can stop with them.
-impl ArtifactError {
-    pub(super) const OTHER_VERSION: &'static str = "the model file has another version than this engine reads; \
-         quantise and export the model again with the trainer-host of this engine";
-}
-
-impl LayerError {
-    /// Why weights in the order of this number are refused.
-    pub(super) const fn other_core(order: u8) -> &'static str {
-        match order {
-            1 | 6 => other_core!("for Cortex-M4, M7 and M33"),
-            2 | 4 | 5 => other_core!("for Cortex-M55 and M85"),
-            3 | 7 => other_core!("for Cortex-M0 and M3"),
-            _ => other_core!("of a later version"),
-        }
-    }
-
-    /// Why layers of this scheme are refused.
-    pub(super) const fn left_out(scheme: Scheme) -> &'static str {
-        match scheme {
-            Scheme::W8a16 => left_out!("w8a16"),
-            Scheme::W8a8 => left_out!("w8a8"),
-            Scheme::W4a16 => left_out!("w4a16"),
-        }
-    }
-}
-
 impl fmt::Display for ArtifactError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut say = |text: fmt::Arguments<'_>| f.write_fmt(text);
@@ -192,7 +138,7 @@ impl fmt::Display for ArtifactError {
                 "bad magic: a model begins with {MAGIC:?}, found {found:?}; this is no model file"
             )),
             Self::Version { found, supported } => say(format_args!(
-                "version: this engine reads model files of version {supported}, found {found}; quantise and export the model again with the trainer-host of this engine"
+                "version: this engine reads model files of versions {OLDEST_VERSION} to {supported}, found {found}; quantise and export the model again with the trainer-host of this engine"
             )),
             Self::Checksum { stored, computed } => say(format_args!(
                 "checksum: stored {stored:#010x}, computed {computed:#010x}; the model was damaged, copy or export it again"
@@ -224,8 +170,15 @@ impl fmt::Display for LayerError {
             } => {
                 write!(f, "{field} must be in {low}..={high}, found {found}")
             }
-            Self::SchemeLeftOut { scheme } => f.write_str(Self::left_out(scheme)),
-            Self::Order { found } => f.write_str(Self::other_core(found)),
+            Self::Feature => f.write_str(
+                "this build of lstm-nostd has no layers of this kind; build it with the cargo feature of the kind's name",
+            ),
+            Self::Order { found } => {
+                write!(
+                    f,
+                    "the weights are in order {found}, which is for another core; export the model for this one, or in the generic order 0"
+                )
+            }
             Self::SchemeOrder { scheme, order } => {
                 write!(
                     f,

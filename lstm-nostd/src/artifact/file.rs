@@ -4,11 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::cursor::{Writer, fitted};
-use super::header::CHECKSUM_BYTES;
+use super::header::{CHECKSUM_BYTES, OLDEST_VERSION};
 use super::layer::Content;
-use super::{
-    AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, VERSION, WriteError,
-};
+use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, WriteError};
 use crate::kernels::{Order, Scheme};
 use crate::layers::input::InputChannel;
 use crate::layers::output::OutputScale;
@@ -143,7 +141,8 @@ impl ModelFile {
         );
         Ok(Header {
             magic: MAGIC,
-            version: VERSION,
+            version: (self.recurrent.iter().map(|layer| layer.kind().since()))
+                .fold(OLDEST_VERSION, u16::max),
             task: self.task.code(),
             mode: self.mode.code(),
             file_bytes: 0,

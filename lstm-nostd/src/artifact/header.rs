@@ -9,8 +9,10 @@ use crate::task::{Mode, Task};
 
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
-/// The version that this engine reads and writes.
-pub const VERSION: u16 = 3;
+/// The newest version that this engine reads and writes.
+pub const VERSION: u16 = 4;
+/// The oldest version that it reads.
+pub(super) const OLDEST_VERSION: u16 = 3;
 
 /// Bytes of the checksum at the end of a file.
 pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
@@ -22,7 +24,7 @@ pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
 pub struct Header {
     /// 0..4: [`MAGIC`].
     pub magic: [u8; 4],
-    /// 4..6: [`VERSION`].
+    /// 4..6: the oldest version that has all of the file's kinds of layers, at most [`VERSION`].
     pub version: u16,
     /// 6: [`Task::code`].
     pub task: u8,
@@ -112,7 +114,7 @@ pub(super) fn verified(file: &[u8]) -> Result<&[u8], ArtifactError> {
         return Err(ArtifactError::BadMagic { found: *magic });
     }
     let header: &Header = Reader::new(file, have_bytes).record()?;
-    if header.version != VERSION {
+    if !(OLDEST_VERSION..=VERSION).contains(&header.version) {
         return Err(ArtifactError::Version {
             found: header.version,
             supported: VERSION,

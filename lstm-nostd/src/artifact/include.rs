@@ -2,12 +2,7 @@
 
 use core::mem::offset_of;
 
-use super::kinds::lstm::LstmRecord;
-use super::layer::LayerHead;
-use super::{ArtifactError, Header, LayerError, LayerKind, MAGIC, VERSION};
-use crate::kernels::{Active, Kernels, Scheme};
-use crate::layers::input::ChannelWords;
-use crate::layers::output::ScaleWords;
+use super::{Header, MAGIC};
 use crate::task::Task;
 
 /// The sizes that a model file's header states; [`Model::parse`](crate::Model::parse) checks them
@@ -30,7 +25,7 @@ impl Sizes {
     /// Reads the header of a file at compile time.
     ///
     /// # Panics
-    /// When `file` does not begin like a model file of this engine's version, which stops the build.
+    /// When `file` does not begin like a model file, which stops the build.
     pub const fn of_file(file: &[u8]) -> Self {
         assert!(
             file.len() >= size_of::<Header>()
@@ -39,11 +34,6 @@ impl Sizes {
                 && file[2] == MAGIC[2]
                 && file[3] == MAGIC[3],
             "not a model file: export one with `trainer-host export`"
-        );
-        assert!(
-            u16_at(file, offset_of!(Header, version)) == VERSION as usize,
-            "{}",
-            ArtifactError::OTHER_VERSION
         );
         Self {
             inputs: u16_at(file, offset_of!(Header, inputs)),
@@ -67,55 +57,11 @@ pub const fn task_of_file(file: &[u8]) -> Task {
     }
 }
 
-/// Refuses at compile time what this build cannot run: weights in the order of another core, and a scheme whose
-/// cargo feature is off. It looks at the first layer, whose order all layers of a file follow; `Model::parse` looks
-/// at all of them.
-///
-/// # Panics
-/// With the text of the error that `Model::parse` would return, which stops the build.
-#[doc(hidden)]
-pub const fn check_first_layer(file: &[u8]) {
-    let sizes = Sizes::of_file(file);
-    let scales = match task_of_file(file) {
-        Task::Linear => sizes.outputs,
-        Task::Sigmoid | Task::Softmax => 0,
-    };
-    let channels = size_of::<Header>() + sizes.inputs * size_of::<ChannelWords>();
-    let record = channels + scales * size_of::<ScaleWords>();
-    // A file that ends before is damaged, which `Model::parse` says better. Other kinds have records of their own.
-    if file.len() < record + size_of::<LstmRecord>()
-        || file[record + offset_of!(LayerHead, kind)] != LayerKind::Lstm.code()
-    {
-        return;
-    }
-    let scheme = file[record + offset_of!(LayerHead, scheme)];
-    let mut index = 0;
-    while index < Scheme::ALL.len() {
-        let known = Scheme::ALL[index];
-        if known.code() == scheme && !known.is_built_in() {
-            panic!("{}", LayerError::left_out(known));
-        }
-        index += 1;
-    }
-    let order = file[record + offset_of!(LstmRecord, order)];
-    let mut index = 0;
-    while index < Active::ORDERS.len() {
-        if Active::ORDERS[index].code() == order {
-            return;
-        }
-        index += 1;
-    }
-    panic!("{}", LayerError::other_core(order));
-}
-
 const fn u16_at(file: &[u8], at: usize) -> usize {
     u16::from_le_bytes([file[at], file[at + 1]]) as usize
 }
 
 /// Compiles a model file into flash as a module with its sizes, types and a loader.
-///
-/// The build stops if the file is for another core or needs a scheme that the cargo features leave out, and says
-/// which.
 ///
 /// ```
 /// lstm_nostd::include_model!(pub mod digits = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
@@ -137,8 +83,6 @@ macro_rules! include_model {
     ($(#[$attribute:meta])* $visibility:vis mod $name:ident = $path:expr) => {
         $(#[$attribute])*
         $visibility mod $name {
-            const _: () = $crate::artifact::check_first_layer(include_bytes!($path));
-
             static ALIGNED: &$crate::artifact::Aligned<[u8]> =
                 &$crate::artifact::Aligned(*include_bytes!($path));
 

@@ -1,14 +1,14 @@
 //! The model file: a network's integers in one buffer, parsed in place.
 //!
 //! Little-endian; every section begins on a 4-byte boundary of the file, and the file itself must
-//! lie on one. Version 3:
+//! lie on one. Version 4:
 //!
 //! | section | content |
 //! | --- | --- |
 //! | header | 32 bytes, field by field in [`Header`] |
 //! | input channels | `I` times 16 bytes: mean i32, fraction i32, mult i32, shift u8, fraction bits u8, zero u16, see [`layers::input`](crate::layers::input) |
 //! | output scales | in linear tasks, `O` times 12 bytes: offset i64, exponent i16, zero u16, see [`layers::output`](crate::layers::output) |
-//! | LSTM layers | for each [`LstmRecord`](kinds::lstm::LstmRecord) and the sections that it names |
+//! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru` |
 //! | dense layers | for each [`DenseRecord`](kinds::dense::DenseRecord) and the sections that it names; the last is the output layer |
 //! | golden steps | for each raw inputs i32 `[I]`, outputs i32 `[O]` |
 //! | names | of `I` channels, then of the classes or values: u8 length, UTF-8; zeros to 4 bytes |
@@ -26,12 +26,13 @@
 //! file in [`kinds`] reads, checks and writes one kind, and [`kinds`] alone asks for the kind. The walk over a
 //! file's layers knows kinds only by the traits `layer::View` (a record that is read) and `layer::Content`
 //! (a record that is written). The header counts the recurrent layers, then the dense ones. The kind byte of a
-//! recurrent layer's record decides what is read; version 3 has LSTM alone.
+//! recurrent layer's record decides what is read.
 //!
 //! # Versions
 //!
-//! An engine reads its own version and refuses others by name; `trainer-host quantise` and `export` write the file
-//! anew from the run. Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
+//! An engine reads versions 3 and 4 and refuses others by name; `trainer-host quantise` and `export` write the file
+//! anew from the run. A file states the oldest version that has its kinds of layers: version 3 has LSTM and dense
+//! layers, version 4 has GRU layers too. Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
 mod cursor;
@@ -59,12 +60,15 @@ pub use file::{MAX_NAME_BYTES, ModelFile};
 pub use header::{Header, MAGIC, VERSION};
 pub use include::Sizes;
 #[doc(hidden)]
-pub use include::{check_first_layer, task_of_file};
+pub use include::task_of_file;
 pub use kinds::LayerKind;
+#[cfg(all(feature = "write", feature = "gru"))]
+pub use kinds::gru::Gru;
 #[cfg(feature = "write")]
 pub use kinds::{Recurrent, dense::Dense, lstm::Lstm};
 #[cfg(feature = "write")]
 pub use random::RandomModel;
+pub use rows::RecurrentRecord;
 
 /// The checksum of a file's content.
 const CRC: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);

@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use super::{Dense, Lstm, ModelFile, Recurrent};
+#[cfg(feature = "gru")]
+use super::Gru;
+use super::{Dense, LayerKind, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
 use crate::layers::output::OutputScale;
@@ -15,8 +17,10 @@ use crate::task::{Mode, Task};
 pub struct RandomModel {
     /// Raw input channels.
     pub inputs: usize,
-    /// Units of each recurrent layer, all LSTM.
+    /// Units of each recurrent layer.
     pub hidden: Vec<usize>,
+    /// Kinds of the recurrent layers, over and over; LSTM for all when there are none.
+    pub kinds: Vec<LayerKind>,
     /// Units of each hidden dense layer.
     pub dense: Vec<usize>,
     /// Outputs.
@@ -65,10 +69,12 @@ impl RandomModel {
         });
         let scales: Vec<_> = scales.collect();
         let mut below = (self.inputs, first);
+        let mut kinds = self.kinds.iter().cycle();
         let mut recurrent = Vec::new();
         for &hidden in &self.hidden {
             let scheme = recurrent_schemes.next().unwrap_or_default();
-            recurrent.push(Recurrent::Lstm(random.lstm(self, scheme, below, hidden)));
+            let kind = kinds.next().copied().unwrap_or(LayerKind::Lstm);
+            recurrent.push(random.recurrent(kind, self, scheme, below, hidden));
             below = (hidden, scheme.width());
         }
         let mut dense = Vec::new();
@@ -169,6 +175,35 @@ impl Random {
         }
     }
 
+    /// A recurrent layer of this kind, on so many values of the width below.
+    fn recurrent(
+        &mut self,
+        kind: LayerKind,
+        model: &RandomModel,
+        scheme: Scheme,
+        below: (usize, Width),
+        hidden: usize,
+    ) -> Recurrent {
+        match kind {
+            #[cfg(feature = "gru")]
+            LayerKind::Gru => Recurrent::Gru(self.gru(model, scheme, below, hidden)),
+            _ => Recurrent::Lstm(self.lstm(model, scheme, below, hidden)),
+        }
+    }
+
+    /// k and n of a recurrent layer.
+    fn shifts(&mut self, model: &RandomModel, scheme: Scheme) -> (u8, u8) {
+        match scheme.width() {
+            Width::Int16 => (self.below(3) as u8, 0),
+            Width::Int8 => self.int8_shifts(model.shifts),
+        }
+    }
+
+    /// The two parts of a recurrent row.
+    fn parts(&mut self, scheme: Scheme, inputs: usize, hidden: usize) -> [Vec<i8>; 2] {
+        [inputs, hidden].map(|count| self.weights(scheme, count))
+    }
+
     fn lstm(
         &mut self,
         model: &RandomModel,
@@ -176,10 +211,7 @@ impl Random {
         (inputs, below): (usize, Width),
         hidden: usize,
     ) -> Lstm {
-        let (x_shift, h_shift) = match scheme.width() {
-            Width::Int16 => (self.below(3) as u8, 0),
-            Width::Int8 => self.int8_shifts(model.shifts),
-        };
+        let (x_shift, h_shift) = self.shifts(model, scheme);
         let mut layer = Lstm {
             scheme,
             x_shift,
@@ -188,27 +220,18 @@ impl Random {
             cell_int_bits: 1 + self.below(15) as u8,
             ..Lstm::default()
         };
-        let activation = scheme.width().bits() - 1;
         let mut peephole = Vec::new();
         for row in 0..4 * hidden {
-            let mut w_x = self.weights(scheme, inputs);
-            let mut w_h = self.weights(scheme, hidden);
+            let mut parts = self.parts(scheme, inputs, hidden);
             let has_peephole = model.peepholes && row / hidden != 2;
             let p = if has_peephole {
                 self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
             } else {
                 0
             };
-            // Rows too long for their accumulator get smaller weights.
-            let reach = loop {
-                let sum = |w: &[i8]| w.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
-                let total = ((sum(&w_x) << x_shift) + (sum(&w_h) << h_shift)) << activation;
-                let total = total + (u64::from(p.unsigned_abs()) << 15);
-                if total < 1 << 31 {
-                    break total;
-                }
-                w_x.iter_mut().chain(&mut w_h).for_each(|w| *w /= 2);
-            };
+            let more = u64::from(p.unsigned_abs()) << 15;
+            let reach = fitted(&mut parts, scheme, (x_shift, h_shift), more);
+            let [w_x, w_h] = parts;
             let (bias, mult) = self.row(reach, 40_000);
             layer.w_x.push(w_x);
             layer.w_h.push(w_h);
@@ -222,6 +245,45 @@ impl Random {
             .chunks(hidden.max(1))
             .map(<[i16]>::to_vec)
             .collect();
+        layer
+    }
+
+    #[cfg(feature = "gru")]
+    fn gru(
+        &mut self,
+        model: &RandomModel,
+        scheme: Scheme,
+        (inputs, below): (usize, Width),
+        hidden: usize,
+    ) -> Gru {
+        let (x_shift, h_shift) = self.shifts(model, scheme);
+        let mut layer = Gru {
+            scheme,
+            x_shift,
+            h_shift,
+            input_shift: self.input_shift(scheme, below),
+            ..Gru::default()
+        };
+        for row in 0..3 * hidden {
+            let mut parts = self.parts(scheme, inputs, hidden);
+            let of_candidate = row / hidden == 2;
+            let recurrent = if of_candidate {
+                self.within(1 << 22)
+            } else {
+                0
+            };
+            let more = u64::from(recurrent.unsigned_abs()) + 1;
+            let reach = fitted(&mut parts, scheme, (x_shift, h_shift), more);
+            let [w_x, w_h] = parts;
+            let (bias, mult) = self.row(reach, 40_000);
+            layer.w_x.push(w_x);
+            layer.w_h.push(w_h);
+            layer.bias.push(bias);
+            layer.mult.push(mult);
+            if of_candidate {
+                layer.recurrent_bias.push(recurrent);
+            }
+        }
         layer
     }
 
@@ -244,5 +306,19 @@ impl Random {
             layer.mult.push(mult);
         }
         layer
+    }
+}
+
+/// What a row's products reach with `more`; rows too long for their accumulator get smaller weights.
+fn fitted(parts: &mut [Vec<i8>; 2], scheme: Scheme, (k, n): (u8, u8), more: u64) -> u64 {
+    let activation = scheme.width().bits() - 1;
+    loop {
+        let sum = |w: &[i8]| w.iter().map(|w| u64::from(w.unsigned_abs())).sum::<u64>();
+        let [of_x, of_h] = [sum(&parts[0]) << k, sum(&parts[1]) << n];
+        let total = ((of_x + of_h) << activation) + more;
+        if total < 1 << 31 {
+            return total;
+        }
+        parts.iter_mut().flatten().for_each(|w| *w /= 2);
     }
 }

@@ -4,10 +4,70 @@
 
 use core::cmp::Ordering;
 
-use super::LayerError;
+use bytemuck::{Pod, Zeroable};
+
 use super::cursor::Reader;
-use super::layer::{Stop, magnitude};
-use crate::kernels::{Active, Kernels, Order, RecurrentRows, RowBlock, Scheme, Weights};
+use super::layer::{LayerHead, MAX_WIDTH_SHIFT, Place, Stop, layer_range, magnitude, zeros};
+use super::{LayerError, LayerKind};
+use crate::kernels::{Active, Kernels, Order, RecurrentRows, RowBlock, Scheme, Weights, Width};
+
+const MAX_X_SHIFT: u8 = 15;
+
+/// The record of a recurrent layer of any kind, 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct RecurrentRecord {
+    /// 0..8: kind, and flags of the kind.
+    pub head: LayerHead,
+    /// 8: left shift of the input products `k`, 0..=15.
+    pub x_shift: u8,
+    /// 9: integer bits of the 32-bit state `m`: 1..=15 of an LSTM's cell; 0 of a GRU's h.
+    pub cell_int_bits: u8,
+    /// 10: [`crate::kernels::Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes, 5 grouped
+    /// nibbles, 6 paired nibbles, 7 offset nibbles; w8a16 has 0 to 3, w8a8 0, 1, 3 or 4, w4a16 0 or 5 to 7.
+    pub order: u8,
+    /// 11: w8a8: `n` in 0..=8, the hidden state is Q0.(15−n); else 0.
+    pub h_shift: u8,
+    /// 12: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
+    pub input_shift: u8,
+    /// 13..16: zero.
+    pub reserved: [u8; 3],
+}
+
+impl RecurrentRecord {
+    /// Checks the record of a layer of this kind at `place`, and takes its first weights from `weights`, which gets the
+    /// scheme, the units, and k compared with n. `flags` is the largest value of the flags, `m` has the least and the
+    /// largest of `cell_int_bits`.
+    pub(super) fn read<'m>(
+        &self,
+        (kind, flags): (LayerKind, u16),
+        place: Place,
+        m: (u32, u32),
+        weights: impl FnOnce(Scheme, usize, Ordering) -> Result<Weights<'m>, Stop>,
+    ) -> Result<RecurrentRows<'m>, Stop> {
+        let scheme = self.head.check(kind, place, (0, flags))?;
+        zeros(&self.reserved)?;
+        let (x_shift, h_shift) = (self.x_shift.into(), self.h_shift.into());
+        layer_range("x shift", x_shift, 0, MAX_X_SHIFT.into())?;
+        layer_range("cell integer bits", self.cell_int_bits.into(), m.0, m.1)?;
+        let most = match scheme.width() {
+            Width::Int16 => 0,
+            Width::Int8 => MAX_WIDTH_SHIFT,
+        };
+        layer_range("hidden shift", h_shift, 0, most.into())?;
+        let (inputs, outputs) = (place.inputs, self.head.units.into());
+        let weights = weights(scheme, outputs, x_shift.cmp(&h_shift))?;
+        Ok(RecurrentRows {
+            inputs,
+            outputs,
+            weights,
+            width: scheme.width(),
+            x_shift,
+            h_shift,
+            input_shift: place.input_shift(self.input_shift, scheme)?,
+        })
+    }
+}
 
 /// The weights of `groups` groups in the order whose code is `order`. `shifts` is k compared with n.
 pub(super) fn weights<'m>(
@@ -60,7 +120,7 @@ pub(super) fn reach(
 }
 
 #[cfg(feature = "write")]
-pub(super) use content::{GroupOfRows, rows_of_groups};
+pub(super) use content::{GroupOfRows, RowFormats, rows_of_groups};
 
 #[cfg(feature = "write")]
 mod content {
@@ -68,12 +128,48 @@ mod content {
     use alloc::vec::Vec;
     use core::cmp::Ordering;
 
-    use crate::artifact::cursor::Writer;
-    use crate::artifact::layer::quarter;
+    use super::RecurrentRecord;
+    use crate::artifact::cursor::{Writer, fitted};
+    use crate::artifact::layer::{LayerHead, quarter};
+    use crate::artifact::{LayerKind, WriteError};
     use crate::kernels::{
         I32x4, Order, RecurrentRows, RowBlock, Scheme, grouped_bias_excess, lane, nibble_pairs,
         offset, pack, pair, word,
     };
+
+    /// The formats of a layer's rows.
+    pub(in crate::artifact) struct RowFormats {
+        pub(in crate::artifact) scheme: Scheme,
+        pub(in crate::artifact) x_shift: u8,
+        pub(in crate::artifact) h_shift: u8,
+        pub(in crate::artifact) input_shift: u8,
+    }
+
+    impl RecurrentRecord {
+        /// The record of a layer of this kind with these flags, and no integer bits.
+        pub(in crate::artifact) fn new(
+            (kind, flags): (LayerKind, u16),
+            (inputs, units): (usize, usize),
+            formats: RowFormats,
+            order: Order,
+        ) -> Result<Self, WriteError> {
+            Ok(Self {
+                head: LayerHead {
+                    kind: kind.code(),
+                    scheme: formats.scheme.code(),
+                    flags,
+                    inputs: fitted("inputs", inputs)?,
+                    units: fitted("hidden units", units)?,
+                },
+                x_shift: formats.x_shift,
+                cell_int_bits: 0,
+                order: order.code(),
+                h_shift: formats.h_shift,
+                input_shift: formats.input_shift,
+                reserved: [0; 3],
+            })
+        }
+    }
 
     /// Four rows that are written together.
     pub(in crate::artifact) struct GroupOfRows<'a> {

@@ -9,6 +9,8 @@ mod activations;
 #[cfg(lstm_cortex_m)]
 pub mod cortex_m;
 pub mod dense;
+#[cfg(feature = "gru")]
+pub mod gru;
 pub mod lstm;
 mod rows;
 pub mod scalar;
@@ -21,6 +23,8 @@ pub use activations::{
     Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
 pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};
+#[cfg(feature = "gru")]
+pub use gru::{GRU_ROWS, GruGates, GruParameters, GruUnit, gru_groups};
 pub use lstm::{GateParameters, LstmParameters, LstmUnit};
 pub use rows::{RecurrentRows, RowSums};
 pub use scheme::Scheme;
@@ -62,6 +66,19 @@ pub trait Kernels {
     #[inline(always)]
     fn row_sums(rows: &RecurrentRows<'_>, group: usize, x: &[Block], h: &[Block]) -> RowSums {
         scalar::Scalar::row_sums(rows, group, x, h)
+    }
+
+    /// The sums of groups of rows that meet `x` alone, from group `first` on, as many as there are `sums`; without what
+    /// the stored biases hold, [`RecurrentRows::bias_excess`].
+    #[inline(always)]
+    fn group_sums(rows: &RecurrentRows<'_>, first: usize, x: &[Block], sums: &mut [I32x4]) {
+        for (index, sums) in sums.iter_mut().enumerate() {
+            let group = first.wrapping_add(index);
+            *sums = Self::row_sums(rows, group, x, &[]).input;
+            for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
+                *sum = sum.wrapping_sub(excess);
+            }
+        }
     }
 
     /// One time step of an LSTM layer, equations (A) to (H) of [`lstm`].

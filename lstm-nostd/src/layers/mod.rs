@@ -4,6 +4,8 @@
 //! in [`crate::kernels`].
 
 pub mod dense;
+#[cfg(feature = "gru")]
+pub mod gru;
 pub mod input;
 pub mod lstm;
 pub mod output;

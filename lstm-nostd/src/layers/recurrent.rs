@@ -1,16 +1,23 @@
 //! A recurrent layer of any kind: what the walk over a model's layers needs to know of it.
 //!
-//! A further kind is one more variant, behind a cargo feature of its name, with a file of its name in
-//! `kernels/` (its parameters, its equations in integers) and in `artifact/kinds/` (its bytes).
+//! A kind is a variant, behind a cargo feature of its name unless it is LSTM, with a file of its name in `kernels/`
+//! (its parameters, its equations in integers) and in `artifact/kinds/` (its bytes).
 
+#[cfg(feature = "gru")]
+use super::gru;
 use super::{LayerSize, lstm};
 use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows};
+#[cfg(feature = "gru")]
+use crate::kernels::{GruParameters, GruUnit};
 
 /// The parameters of one recurrent layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
 pub enum RecurrentLayer<'m> {
     /// See [`lstm`].
     Lstm(LstmParameters<'m>),
+    /// See [`gru`].
+    #[cfg(feature = "gru")]
+    Gru(GruParameters<'m>),
 }
 
 /// What one unit computed in one step.
@@ -18,6 +25,9 @@ pub enum RecurrentLayer<'m> {
 pub enum UnitStep {
     /// Of an LSTM layer.
     Lstm(LstmUnit),
+    /// Of a GRU layer.
+    #[cfg(feature = "gru")]
+    Gru(GruUnit),
 }
 
 impl UnitStep {
@@ -25,6 +35,8 @@ impl UnitStep {
     pub const fn sums(&self) -> &[i32] {
         match self {
             Self::Lstm(step) => &step.z,
+            #[cfg(feature = "gru")]
+            Self::Gru(step) => &step.z,
         }
     }
 
@@ -32,6 +44,8 @@ impl UnitStep {
     pub const fn cell(&self) -> i32 {
         match self {
             Self::Lstm(step) => step.cell,
+            #[cfg(feature = "gru")]
+            Self::Gru(step) => step.state,
         }
     }
 
@@ -39,6 +53,8 @@ impl UnitStep {
     pub const fn as_lstm(&self) -> Option<&LstmUnit> {
         match self {
             Self::Lstm(step) => Some(step),
+            #[cfg(feature = "gru")]
+            Self::Gru(_) => None,
         }
     }
 }
@@ -48,6 +64,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Lstm(_) => "lstm",
+            #[cfg(feature = "gru")]
+            Self::Gru(_) => "gru",
         }
     }
 
@@ -56,6 +74,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn rows(&self) -> &RecurrentRows<'m> {
         match self {
             Self::Lstm(layer) => &layer.rows,
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => &layer.rows,
         }
     }
 
@@ -63,6 +83,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn units(&self) -> usize {
         match self {
             Self::Lstm(layer) => layer.units(),
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => layer.units(),
         }
     }
 
@@ -71,6 +93,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn cell_blocks(&self) -> usize {
         match self {
             Self::Lstm(layer) => layer.cell_blocks(),
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => layer.cell_blocks(),
         }
     }
 
@@ -78,6 +102,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn cell_int_bits(&self) -> u32 {
         match self {
             Self::Lstm(layer) => layer.cell_int_bits,
+            #[cfg(feature = "gru")]
+            Self::Gru(_) => 0,
         }
     }
 
@@ -85,6 +111,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn as_lstm(&self) -> Option<&LstmParameters<'m>> {
         match self {
             Self::Lstm(layer) => Some(layer),
+            #[cfg(feature = "gru")]
+            Self::Gru(_) => None,
         }
     }
 
@@ -92,6 +120,8 @@ impl<'m> RecurrentLayer<'m> {
     pub const fn bytes(&self) -> usize {
         match self {
             Self::Lstm(layer) => layer.bytes(),
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => layer.bytes(),
         }
     }
 
@@ -117,6 +147,10 @@ impl<'m> RecurrentLayer<'m> {
     ) {
         match self {
             Self::Lstm(layer) => lstm::step::<K>(layer, x, hidden, cell, next),
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => {
+                gru::observed_step::<K>(layer, (x, hidden), cell, next, |_, _| ());
+            }
         }
     }
 
@@ -134,6 +168,11 @@ impl<'m> RecurrentLayer<'m> {
                 let observer =
                     |unit: usize, step: &LstmUnit| observer(unit, &UnitStep::Lstm(*step));
                 lstm::observed_step::<K>(layer, (x, hidden), cell, next, observer);
+            }
+            #[cfg(feature = "gru")]
+            Self::Gru(layer) => {
+                let observer = |unit: usize, step: &GruUnit| observer(unit, &UnitStep::Gru(*step));
+                gru::observed_step::<K>(layer, (x, hidden), cell, next, observer);
             }
         }
     }

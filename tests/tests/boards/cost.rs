@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
-use trainer_host::cost::{self, Core, DenseSize, LstmSize, MAX_ERROR};
+use trainer_host::cost::{self, Core, DenseSize, MAX_ERROR, RecurrentKind, RecurrentSize};
 use xtask::bench::{
     self,
     table::{SHAPES, Shape, Step},
@@ -22,7 +22,8 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     for step in steps {
         check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
-        let lstm = LstmSize {
+        let lstm = RecurrentSize {
+            kind: RecurrentKind::Lstm,
             scheme: Scheme::from_name(&step.scheme).unwrap(),
             inputs,
             hidden,

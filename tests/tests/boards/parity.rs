@@ -1,5 +1,6 @@
 //! Every core computes the same bits as the host.
 
+use lstm_nostd::artifact::LayerKind;
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{device, orders};
 use lstm_tests::models::{random_models, trained_model};
@@ -35,7 +36,7 @@ fn random_models_of_other_schemes_agree_with_the_host(board: &'static Board) {
 
 fn compare_models(device: &mut Device, board: &Board, schemes: &[Scheme], steps: usize) {
     let info = device.info().clone();
-    let models = random_models(schemes, info.model_bytes, info.channels);
+    let models = random_models(&[LayerKind::Lstm], schemes, info.model_bytes, info.channels);
     assert!(models.len() >= 12, "{board:?} must hold most of the models");
     for random in models {
         let raw = random.raw_inputs(steps).concat();

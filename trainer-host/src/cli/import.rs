@@ -54,7 +54,7 @@ struct OpenArgs {
     /// Read an output at each step, in place of the last step's.
     #[arg(long, conflicts_with = "pooling")]
     steps: bool,
-    /// What is read of the last LSTM's outputs over time [default: last].
+    /// What is read of the last recurrent layer's outputs over time [default: last].
     #[arg(long, value_enum, value_name = "KIND")]
     pooling: Option<PoolingArg>,
     /// What the outputs mean, if the file has no softmax or sigmoid at its end: a class (scores of several

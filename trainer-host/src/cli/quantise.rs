@@ -25,7 +25,7 @@ use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 pub(super) struct Args {
     /// Run folder, after `trainer-host train`.
     run: PathBuf,
-    /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, LSTM layers first, for example
+    /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, recurrent layers first, for example
     /// w8a8,w8a16 [default: the scheme of quantisation-aware training, else w8a16].
     #[arg(long)]
     scheme: Option<Schemes>,
@@ -94,7 +94,9 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
     let as_trained = trained.is_some_and(|qat| qat.per_layer(network).as_ref() == Ok(&schemes));
     let lstm = &schemes[..network.hidden.len()];
     if args.equal_shifts && lstm.iter().all(|scheme| scheme.width() != Width::Int8) {
-        bail!("--equal-shifts: no LSTM layer has int8 activations; quantise with --scheme w8a8");
+        bail!(
+            "--equal-shifts: no recurrent layer has int8 activations; quantise with --scheme w8a8"
+        );
     }
     let clipping = args.calibration.clipping();
     let rounding = args.rounding.rounding();

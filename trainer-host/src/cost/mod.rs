@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·S                 (K1)
+//! GRU layer    a·1 + b·U + c·G·row(I, H) + d·lanes(I, H) + e·G                                  (K1g)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. A dense layer has G groups of four rows and R rows that lie in none; `work` counts the
+//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉. A dense layer has G groups of four rows and R rows that lie in none; `work` counts the
 //! instructions of the groups' loops. U and S equal H, except on Helium: there U is H rounded up to a multiple of
 //! four, and S, in w8a8, to a multiple of two. Only Helium has the last term of (K1).
 //!
@@ -119,16 +120,42 @@ impl From<Core> for &str {
     }
 }
 
-/// Sizes of an LSTM layer.
+/// A kind of recurrent layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecurrentKind {
+    /// LSTM, with or without peepholes.
+    #[default]
+    Lstm,
+    /// GRU, reset after the product.
+    Gru,
+}
+
+impl RecurrentKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Lstm, Self::Gru];
+
+    /// Of a layer of a model.
+    pub const fn of(layer: &RecurrentLayer<'_>) -> Self {
+        match layer {
+            RecurrentLayer::Lstm(_) => Self::Lstm,
+            RecurrentLayer::Gru(_) => Self::Gru,
+        }
+    }
+}
+
+/// Sizes of a recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LstmSize {
+pub struct RecurrentSize {
+    /// Its kind.
+    pub kind: RecurrentKind,
     /// Its scheme.
     pub scheme: Scheme,
     /// `I`
     pub inputs: usize,
     /// `H`
     pub hidden: usize,
-    /// Whether it has peepholes.
+    /// Whether it has peepholes, as an LSTM may.
     pub peepholes: bool,
     /// How the shift of the layer input compares with the shift of the hidden state.
     pub shifts: Ordering,
@@ -172,21 +199,26 @@ pub struct EngineFlash {
     pub every_scheme: BuildFlash,
 }
 
-/// One step of a model: `channels` raw inputs, LSTM layers (at least one), dense layers (at least one).
-pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize]) -> StepCost {
+/// One step of a model: `channels` raw inputs, recurrent layers (at least one), dense layers (at least one).
+pub fn step(
+    core: Core,
+    channels: usize,
+    recurrent: &[RecurrentSize],
+    dense: &[DenseSize],
+) -> StepCost {
     let mut cost = StepCost::default();
-    let mut top = Scheme::W8a16;
-    for layer in lstm {
-        top = layer.scheme;
-        let fitted = fitted(core, layer.scheme);
-        let terms = rows::lstm_terms(core, layer);
+    let mut top = (Scheme::W8a16, RecurrentKind::Lstm);
+    for layer in recurrent {
+        top = (layer.scheme, layer.kind);
+        let fitted = fitted(core, top);
+        let terms = rows::layer_terms(core, layer);
         cost.instructions += dot(&fitted.layer_instructions, &terms);
         cost.estimated_cycles += dot(&fitted.layer_cycles, &terms);
         let stack = dot(&fitted.stack, &rows::stack_terms(layer));
         cost.stack_bytes = cost.stack_bytes.max(stack);
     }
     let fitted = fitted(core, top);
-    let terms = rows::rest_terms(core, channels, top, dense);
+    let terms = rows::rest_terms(core, channels, top.0, dense);
     cost.instructions += dot(&fitted.rest_instructions, &terms);
     cost.estimated_cycles += dot(&fitted.rest_cycles, &terms);
     cost
@@ -194,15 +226,17 @@ pub fn step(core: Core, channels: usize, lstm: &[LstmSize], dense: &[DenseSize])
 
 /// One step of a parsed model.
 pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
-    let lstm: Vec<_> = (model.recurrent_layers().iter())
-        .map(|layer| match layer {
-            RecurrentLayer::Lstm(layer) => LstmSize {
-                scheme: layer.rows.scheme(),
-                inputs: layer.rows.inputs,
+    let recurrent: Vec<_> = (model.recurrent_layers().iter())
+        .map(|layer| {
+            let rows = layer.rows();
+            RecurrentSize {
+                kind: RecurrentKind::of(layer),
+                scheme: rows.scheme(),
+                inputs: rows.inputs,
                 hidden: layer.units(),
-                peepholes: !layer.peepholes.is_empty(),
-                shifts: layer.rows.x_shift.cmp(&layer.rows.h_shift),
-            },
+                peepholes: (layer.as_lstm()).is_some_and(|lstm| !lstm.peepholes.is_empty()),
+                shifts: rows.x_shift.cmp(&rows.h_shift),
+            }
         })
         .collect();
     let dense: Vec<_> = (model.dense_layers())
@@ -211,7 +245,7 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
             outputs: layer.outputs,
         })
         .collect();
-    step(core, model.inputs(), &lstm, &dense)
+    step(core, model.inputs(), &recurrent, &dense)
 }
 
 /// By how many instructions the data of two steps can make them differ, for a network with this many inputs, units of
@@ -253,7 +287,7 @@ struct Fitted {
 }
 
 struct CostModel {
-    /// By core and scheme.
+    /// By core, scheme and kind.
     fitted: Vec<Fitted>,
     engines: Vec<EngineFlash>,
 }
@@ -263,20 +297,7 @@ static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
     let mut fitted = Vec::new();
     for core in Core::ALL {
         for scheme in Scheme::ALL {
-            let steps = table.steps(core, scheme);
-            let lstm = |step: &Measured| rows::lstm_terms(core, &step.layer());
-            let rest = |step: &Measured| {
-                rows::rest_terms(core, step.inputs, scheme, &[step.output_layer()])
-            };
-            fitted.push(Fitted {
-                layer_instructions: fit(&steps, lstm, |s| s.instructions),
-                layer_cycles: fit(&steps, lstm, |s| s.estimated_cycles),
-                rest_instructions: fit(&steps, rest, |s| s.model_instructions - s.instructions),
-                rest_cycles: fit(&steps, rest, |s| {
-                    s.estimated_model_cycles - s.estimated_cycles
-                }),
-                stack: fit(&steps, |s| rows::stack_terms(&s.layer()), |s| s.stack_bytes),
-            });
+            fitted.extend(RecurrentKind::ALL.map(|kind| Fitted::to(&table, core, scheme, kind)));
         }
     }
     let engines = Core::ALL.map(|core| table.engine(core));
@@ -286,8 +307,30 @@ static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
     }
 });
 
-fn fitted(core: Core, scheme: Scheme) -> &'static Fitted {
-    &MODEL.fitted[core as usize * Scheme::ALL.len() + scheme as usize]
+fn fitted(core: Core, (scheme, kind): (Scheme, RecurrentKind)) -> &'static Fitted {
+    let of_core = core as usize * Scheme::ALL.len() + scheme as usize;
+    &MODEL.fitted[of_core * RecurrentKind::ALL.len() + kind as usize]
+}
+
+impl Fitted {
+    /// Fitted to the table's counts of these steps.
+    fn to(table: &Table, core: Core, scheme: Scheme, kind: RecurrentKind) -> Self {
+        let steps = table.steps(core, scheme, kind);
+        // What lies beyond the layer does not depend on its kind.
+        let with_lstm = table.steps(core, scheme, RecurrentKind::Lstm);
+        let layer = |step: &Measured| rows::layer_terms(core, &step.layer());
+        let rest =
+            |step: &Measured| rows::rest_terms(core, step.inputs, scheme, &[step.output_layer()]);
+        Self {
+            layer_instructions: fit(&steps, layer, |s| s.instructions),
+            layer_cycles: fit(&steps, layer, |s| s.estimated_cycles),
+            rest_instructions: fit(&with_lstm, rest, |s| s.model_instructions - s.instructions),
+            rest_cycles: fit(&with_lstm, rest, |s| {
+                s.estimated_model_cycles - s.estimated_cycles
+            }),
+            stack: fit(&steps, |s| rows::stack_terms(&s.layer()), |s| s.stack_bytes),
+        }
+    }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -307,7 +350,7 @@ mod tests {
         let table = Table::of_this_build();
         for core in Core::ALL {
             for scheme in Scheme::ALL {
-                let steps = table.steps(core, scheme);
+                let steps = table.steps(core, scheme, RecurrentKind::Lstm);
                 assert!(steps.len() >= 18, "{core:?} {scheme}");
                 for counted in steps {
                     let found = step(
@@ -342,7 +385,8 @@ mod tests {
                 Some(core)
             );
             let cost = |hidden| {
-                let lstm = LstmSize {
+                let lstm = RecurrentSize {
+                    kind: RecurrentKind::Lstm,
                     scheme: Scheme::W8a16,
                     inputs: 8,
                     hidden,

@@ -2,12 +2,25 @@
 
 use std::cmp::Ordering;
 
-use lstm_nostd::kernels::{Scheme, blocks, dense_groups};
+use lstm_nostd::kernels::{Scheme, blocks, dense_groups, gru_groups};
 
-use super::{Core, DenseSize, LstmSize};
+use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
 
-/// The terms of (K1).
-pub(super) fn lstm_terms(core: Core, layer: &LstmSize) -> Vec<f64> {
+/// The terms of (K1) or (K1g).
+pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
+    match layer.kind {
+        RecurrentKind::Lstm => lstm_terms(core, layer),
+        RecurrentKind::Gru => gru_terms(core, layer),
+    }
+}
+
+fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
+    let groups = gru_groups(layer.hidden) as f64;
+    let units = layer.hidden as f64;
+    vec![1.0, units, groups * row(core, layer), lanes(layer), groups]
+}
+
+fn lstm_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     let hidden = layer.hidden;
     let helium = core == Core::M55;
     let units = if helium { 4 * blocks(hidden) } else { hidden } as f64;
@@ -61,17 +74,17 @@ fn dense_work(core: Core, inputs: usize, groups: usize) -> usize {
 }
 
 /// The terms of (K3).
-pub(super) fn stack_terms(layer: &LstmSize) -> Vec<f64> {
+pub(super) fn stack_terms(layer: &RecurrentSize) -> Vec<f64> {
     vec![1.0, lanes(layer)]
 }
 
 /// Activations in whole blocks.
-fn lanes(layer: &LstmSize) -> f64 {
+fn lanes(layer: &RecurrentSize) -> f64 {
     4.0 * (blocks(layer.inputs) + blocks(layer.hidden)) as f64
 }
 
-/// Work for the four rows of a unit.
-fn row(core: Core, layer: &LstmSize) -> f64 {
+/// Work for four rows.
+fn row(core: Core, layer: &RecurrentSize) -> f64 {
     let (inputs, hidden) = (layer.inputs, layer.hidden);
     let work = match (core, layer.scheme) {
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {

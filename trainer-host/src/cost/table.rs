@@ -5,13 +5,15 @@ use std::cmp::Ordering;
 use lstm_nostd::kernels::Scheme;
 use serde::Deserialize;
 
-use super::{BuildFlash, Core, DenseSize, EngineFlash, LstmSize};
+use super::{BuildFlash, Core, DenseSize, EngineFlash, RecurrentKind, RecurrentSize};
 
 /// One measured step.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Measured {
     core: String,
     scheme: String,
+    #[serde(default)]
+    layer: RecurrentKind,
     pub(super) inputs: usize,
     hidden: usize,
     peepholes: bool,
@@ -26,8 +28,9 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    pub(super) fn layer(&self) -> LstmSize {
-        LstmSize {
+    pub(super) fn layer(&self) -> RecurrentSize {
+        RecurrentSize {
+            kind: self.layer,
             scheme: Scheme::from_name(&self.scheme).unwrap_or_default(),
             inputs: self.inputs,
             hidden: self.hidden,
@@ -84,8 +87,8 @@ impl Table {
             .expect("assets/instructions.json is written by `cargo xtask bench --save`")
     }
 
-    pub(super) fn steps(&self, core: Core, scheme: Scheme) -> Vec<Measured> {
-        let steps = self.steps.iter();
+    pub(super) fn steps(&self, core: Core, scheme: Scheme, kind: RecurrentKind) -> Vec<Measured> {
+        let steps = self.steps.iter().filter(|step| step.layer == kind);
         let wanted = |step: &&Measured| step.core == core.name() && step.scheme == scheme.name();
         steps.filter(wanted).cloned().collect()
     }

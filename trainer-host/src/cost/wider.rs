@@ -14,21 +14,15 @@ fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
     }
     let mut file = ModelFile::from(model);
     file.golden = Vec::new();
+    let wider = |scheme| match scheme {
+        Scheme::W8a8 => Scheme::W8a16,
+        other => other,
+    };
     for layer in &mut file.recurrent {
-        let layer = layer.as_lstm_mut()?;
-        if layer.scheme == Scheme::W8a8 {
-            layer.scheme = Scheme::W8a16;
-        }
-        (layer.h_shift, layer.input_shift) = (0, 0);
-        let rows = layer.w_x.iter_mut().chain(&mut layer.w_h);
-        rows.for_each(|row| row.fill(0));
-        layer.bias.fill(0);
-        layer.peephole.iter_mut().for_each(|row| row.fill(0));
+        *layer = layer.without_weights(wider(layer.scheme()));
     }
     for layer in &mut file.dense {
-        if layer.scheme == Scheme::W8a8 {
-            layer.scheme = Scheme::W8a16;
-        }
+        layer.scheme = wider(layer.scheme);
         layer.input_shift = 0;
         layer.weight.iter_mut().for_each(|row| row.fill(0));
         layer.bias.fill(0);

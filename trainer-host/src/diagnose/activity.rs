@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::network::recurrent::gate_rows;
-use crate::network::{Activation, Gate, GateRole, Network};
+use crate::network::{Activation, Cell, Gate, GateRole, Network};
 use crate::passes::forward::LayerTrace;
 use crate::quantise::calibrate::evenly_spaced;
 
@@ -19,6 +19,8 @@ pub(super) const CANDIDATE_END: f32 = 0.9;
 /// Over all steps of all sequences that were looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivity {
+    /// The name of the layer's kind, as in `lstm`.
+    pub kind: &'static str,
     /// The layer's gates.
     pub gates: &'static [Gate],
     /// Steps of all sequences together.
@@ -36,9 +38,11 @@ pub struct LayerActivity {
 }
 
 impl LayerActivity {
-    /// Nothing seen of `hidden` units with these gates.
-    fn none(gates: &'static [Gate], hidden: usize) -> Self {
+    /// Nothing seen of a layer of this kind.
+    fn none(cell: Cell, hidden: usize) -> Self {
+        let gates = cell.gates();
         Self {
+            kind: cell.name(),
             gates,
             steps: 0,
             low: Array2::zeros((gates.len(), hidden)),
@@ -84,7 +88,7 @@ impl LayerActivity {
     /// Each recurrent layer of `network` over some of `sequences`, `[T, I]` each and normalised.
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Vec<Self> {
         let layers: Vec<Self> = (network.recurrent.iter())
-            .map(|layer| Self::none(layer.gates(), layer.outputs()))
+            .map(|layer| Self::none(layer.cell(), layer.outputs()))
             .collect();
         // One sum for each sequence, added in their order: the same on any number of threads.
         let parts: Vec<Vec<Self>> = evenly_spaced(sequences, MOST_SEQUENCES)
@@ -148,7 +152,8 @@ impl LayerActivity {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::network::lstm::GATES;
+    const LSTM: Cell = Cell::Lstm { peepholes: false };
+
     use ndarray::array;
 
     /// A layer whose gates and hidden values are what these functions say of step and unit; gates in the
@@ -159,7 +164,7 @@ pub(super) mod tests {
         hidden: impl Fn(usize, usize) -> f32,
     ) -> LayerActivity {
         const STEPS: usize = 1000;
-        let mut seen = LayerActivity::none(&GATES, units);
+        let mut seen = LayerActivity::none(LSTM, units);
         seen.add(&LayerTrace {
             gates: Array2::from_shape_fn((STEPS, 4 * units), |(t, r)| {
                 gate(t, r / units, r % units)
@@ -189,7 +194,7 @@ pub(super) mod tests {
 
     #[test]
     fn counts_and_sums_by_hand() {
-        let mut seen = LayerActivity::none(&GATES, 2);
+        let mut seen = LayerActivity::none(LSTM, 2);
         // Two steps of two units, gates i, f, g, o.
         seen.add(&LayerTrace {
             gates: array![
@@ -217,10 +222,7 @@ pub(super) mod tests {
             hidden: Array2::from_shape_fn((range.len(), 3), |(t, u)| noise(range.start + t, u)),
             cell: Array2::zeros((range.len(), 3)),
         };
-        let [mut a, mut b] = [
-            LayerActivity::none(&GATES, 3),
-            LayerActivity::none(&GATES, 3),
-        ];
+        let [mut a, mut b] = [LayerActivity::none(LSTM, 3), LayerActivity::none(LSTM, 3)];
         a.add(&trace(0..400));
         b.add(&trace(400..1000));
         a.merge(&b);

@@ -60,13 +60,14 @@ pub(super) fn largest_saturation(layers: &[LayerActivity]) -> f64 {
 }
 
 fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
+    let kind = layer.kind;
     let mut evidence = Vec::new();
     let mut names = Vec::new();
     for (number, gate) in layer.gates.iter().enumerate() {
         let name = gate.name;
         let (share, ends) = saturation(layer, number);
         let figure = Figure::at_least(
-            format!("layer lstm.{l}, {name}: share of activations {ends}"),
+            format!("layer {kind}.{l}, {name}: share of activations {ends}"),
             share,
             SATURATED,
         );
@@ -82,7 +83,7 @@ fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Fi
         Kind::SaturatedGates,
         Severity::Warning,
         format!(
-            "Layer lstm.{l}: nearly all activations of the {} are at an end of their range, where no gradient passes.",
+            "Layer {kind}.{l}: nearly all activations of the {} are at an end of their range, where no gradient passes.",
             names.join(", ")
         ),
         evidence,
@@ -109,6 +110,9 @@ fn short_memory(
         .iter()
         .flat_map(LayerActivity::memory)
         .fold(0.0, f64::max);
+    let mut gates = layers.iter().flat_map(|layer| layer.gates);
+    let keepers = gates.find(|gate| gate.role == GateRole::Forget);
+    let keepers = keepers.map_or("forget gate", |gate| gate.name);
     let steps = median_steps as f64;
     let severity = if left >= NOTHING_LEARNED {
         Severity::Warning
@@ -118,10 +122,10 @@ fn short_memory(
     let found = Finding::when(
         Kind::ShortMemory,
         severity,
-        "Forget gates are so nearly closed that every cell forgets within a small part of a sequence.",
+        format!("Nearly closed {keepers}s: every unit forgets within a small part of a sequence."),
         vec![
             Figure::at_most(
-                "longest memory of a cell in steps, 1 / (1 − mean forget gate)",
+                format!("longest memory of a unit in steps, 1 / (1 − mean {keepers})"),
                 longest,
                 SHORT * steps,
             ),
@@ -136,7 +140,7 @@ fn short_memory(
     let bias = (config.forget_bias < 3.0 && config.init.is_none()).then(|| {
         Lever::train(
             "--forget-bias 3",
-            "cells that remember for twenty steps from the beginning",
+            "units that remember for twenty steps from the beginning",
         )
     });
     let chrono = (config.init.is_none()).then(|| {

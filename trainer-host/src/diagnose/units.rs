@@ -20,6 +20,7 @@ const MANY: f64 = 0.25;
 
 /// A layer's units, counted by what is wrong with them.
 struct Layer {
+    kind: &'static str,
     units: usize,
     still: usize,
     unread: usize,
@@ -28,7 +29,7 @@ struct Layer {
     pairs: Vec<(usize, usize)>,
 }
 
-/// Dead and redundant units of each LSTM layer of `network`, the network of the run in `folder`.
+/// Dead and redundant units of each recurrent layer of `network`, the network of the run in `folder`.
 pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Path) -> Vec<Finding> {
     let layers: Vec<Layer> = layers
         .iter()
@@ -78,6 +79,7 @@ impl Layer {
             }
         }
         Self {
+            kind: seen.kind,
             units,
             still: count(&still),
             unread: count(&unread),
@@ -92,6 +94,7 @@ impl Layer {
     }
 
     fn dead_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
+        let kind = self.kind;
         let many = self.share(self.dead) >= MANY;
         let found = Finding::when(
             Kind::DeadUnits,
@@ -101,22 +104,22 @@ impl Layer {
                 Severity::Note
             },
             format!(
-                "Layer lstm.{l}: {} of {} units do nothing.",
+                "Layer {kind}.{l}: {} of {} units do nothing.",
                 self.dead, self.units
             ),
             vec![
                 Figure::at_least(
-                    format!("lstm.{l}: share of units that do nothing"),
+                    format!("{kind}.{l}: share of units that do nothing"),
                     self.share(self.dead),
                     WORTH_PRUNING,
                 ),
                 Figure::of(
-                    format!("lstm.{l}: units whose h has a deviation of {STILL} or less"),
+                    format!("{kind}.{l}: units whose h has a deviation of {STILL} or less"),
                     self.still as f64,
                 ),
                 Figure::of(
                     format!(
-                        "lstm.{l}: units without effect, by the norm of their outgoing weights"
+                        "{kind}.{l}: units without effect, by the norm of their outgoing weights"
                     ),
                     self.unread as f64,
                 ),
@@ -128,20 +131,21 @@ impl Layer {
     }
 
     fn redundant_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
+        let kind = self.kind;
         let examples = self.pairs.iter().take(3);
         let examples: Vec<String> = examples.map(|(u, v)| format!("{u} and {v}")).collect();
         let found = Finding::when(
             Kind::RedundantUnits,
             Severity::Note,
             format!(
-                "Layer lstm.{l}: {} of {} units repeat other units, for example {}.",
+                "Layer {kind}.{l}: {} of {} units repeat other units, for example {}.",
                 self.redundant,
                 self.units,
                 examples.join("; ")
             ),
             vec![Figure::at_least(
                 format!(
-                    "lstm.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
+                    "{kind}.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
                 ),
                 self.share(self.redundant),
                 WORTH_PRUNING,

@@ -6,7 +6,7 @@
 //! ... ─▶ Softmax or Sigmoid ─▶ output [batch, O] or [batch, time, O]
 //! ```
 //!
-//! Peepholes are the operator's input P. The un-normalisation of values is multiplied into the last matrix. Names of
+//! A GRU has the operator GRU with `linear_before_reset = 1`. Peepholes are the operator's input P. The un-normalisation of values is multiplied into the last matrix. Names of
 //! channels and outputs are in the file's metadata, as JSON.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -17,8 +17,8 @@ use crate::import::onnx::proto::{
     Attribute, Dimension, Graph, Model, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo,
 };
-use crate::import::{Convention, LstmWeights};
-use crate::network::{DenseLayer, Head, Mode, Network, RecurrentLayer};
+use crate::import::{Convention, RecurrentWeights, WeightsKind};
+use crate::network::{DenseLayer, Head, Mode, Network};
 use crate::run::Fitted;
 
 /// Version of the operators.
@@ -44,10 +44,9 @@ pub fn to_onnx(network: &Network, fitted: &Fitted) -> Vec<u8> {
     }
     at = graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]);
     for (l, layer) in network.recurrent.iter().enumerate() {
-        let RecurrentLayer::Lstm(layer) = layer;
-        let weights = LstmWeights::of(layer, Convention::Onnx);
+        let weights = RecurrentWeights::of(layer, Convention::Onnx);
         let is_read = l + 1 == network.recurrent.len() && config.mode == Mode::SequenceToOne;
-        at = graph.lstm(l, &at, &weights, is_read);
+        at = graph.recurrent(l, &at, &weights, is_read);
     }
     if config.mode == Mode::SequenceToSequence {
         at = graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]);
@@ -132,8 +131,18 @@ impl Writing {
     }
 
     /// `[T, B, I]` to `[T, B, H]`, or to the last step `[B, H]`.
-    fn lstm(&mut self, l: usize, at: &str, weights: &LstmWeights, last_step: bool) -> String {
-        let name = |part: &str| format!("lstm_{l}_{part}");
+    fn recurrent(
+        &mut self,
+        l: usize,
+        at: &str,
+        weights: &RecurrentWeights,
+        last_step: bool,
+    ) -> String {
+        let (operator, attributes) = match weights.kind {
+            WeightsKind::Lstm => ("LSTM", vec![]),
+            WeightsKind::Gru => ("GRU", vec![int("linear_before_reset", 1)]),
+        };
+        let name = |part: &str| format!("{}_{l}_{part}", operator.to_lowercase());
         let matrix = |weights: &Array2<f32>| [1, weights.nrows(), weights.ncols()];
         self.floats(&name("W"), &matrix(&weights.input), &weights.input);
         self.floats(&name("R"), &matrix(&weights.recurrent), &weights.recurrent);
@@ -147,13 +156,9 @@ impl Writing {
             inputs.extend(["", "", "", &p]);
         }
         let (every, last) = (name("Y"), name("Y_h"));
-        let units = weights.recurrent.ncols() as i64;
-        self.push(
-            "LSTM",
-            &inputs,
-            &[&every, &last],
-            vec![int("hidden_size", units)],
-        );
+        let units = int("hidden_size", weights.recurrent.ncols() as i64);
+        let attributes = [units].into_iter().chain(attributes).collect();
+        self.push(operator, &inputs, &[&every, &last], attributes);
         let (output, axis) = if last_step { (last, 0) } else { (every, 1i64) };
         let axes = format!("axis_{axis}");
         if !self.constants.iter().any(|constant| constant.name == axes) {

@@ -5,18 +5,18 @@
 //! | LSTMs of equal sizes: one `nn.LSTM(I, H, num_layers=L)` | `lstm.weight_ih_l0`, `lstm.weight_hh_l0`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0`, … |
 //! | LSTMs of other sizes: an `nn.ModuleList` | `lstm.0.weight_ih_l0`, …, `lstm.1.weight_ih_l0`, … |
 //! | one linear layer: `nn.Linear` | `head.weight`, `head.bias` |
+//! | GRUs: as LSTMs, with `nn.GRU` | `gru.weight_ih_l0`, … |
 //! | several, with `nn.ReLU` between: `nn.Sequential` | `head.0.weight`, `head.2.weight`, … |
 //!
 //! What a `state_dict` cannot say stands in the file's metadata, under `network` and as JSON: [`Described`]. The second
-//! bias of an LSTM is zero. The outputs of the last layer are in real units.
+//! bias of a gate is zero, but for the candidate of a GRU. The outputs of the last layer are in real units.
 
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::{dense_layers, stage};
-use crate::import::{Convention, Described, LstmWeights};
-use crate::network::lstm::LstmLayer;
+use crate::import::{Convention, Described, RecurrentWeights};
 use crate::network::{Mode, Network, RecurrentLayer};
 use crate::run::Fitted;
 
@@ -55,12 +55,12 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     let mut tensors = Tensors::new();
     let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
     for (l, layer) in network.recurrent.iter().enumerate() {
-        let RecurrentLayer::Lstm(layer) = layer;
+        let kind = network.config.cell.name();
         let name = |part: &str| match equal {
-            true => format!("lstm.{part}_l{l}"),
-            false => format!("lstm.{l}.{part}_l0"),
+            true => format!("{kind}.{part}_l{l}"),
+            false => format!("{kind}.{l}.{part}_l0"),
         };
-        push_lstm(&mut tensors, layer, name)?;
+        push_recurrent(&mut tensors, layer, name)?;
     }
     let dense = dense_layers(network, fitted);
     for (l, layer) in dense.iter().enumerate() {
@@ -96,12 +96,12 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
-fn push_lstm(
+fn push_recurrent(
     tensors: &mut Tensors,
-    layer: &LstmLayer,
+    layer: &RecurrentLayer,
     name: impl Fn(&str) -> String,
 ) -> Result<(), ExportError> {
-    let weights = LstmWeights::of(layer, Convention::PyTorch);
+    let weights = RecurrentWeights::of(layer, Convention::PyTorch);
     if weights
         .peepholes
         .iter()

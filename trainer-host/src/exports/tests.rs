@@ -54,14 +54,19 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
     (network, fitted)
 }
 
+fn cells() -> impl Strategy<Value = Cell> {
+    let lstm = [true, false].map(|peepholes| Cell::Lstm { peepholes });
+    prop::sample::select(lstm.to_vec())
+}
+
 fn configs() -> impl Strategy<Value = NetworkConfig> {
     let sizes = (1..5usize, prop::collection::vec(1..9usize, 1..4));
     let above = (prop::collection::vec(1..7usize, 0..3), 1..4usize);
-    (sizes, above, any::<bool>(), any::<bool>(), 0..3usize).prop_map(
-        |((inputs, hidden), (dense, outputs), peepholes, per_step, head)| NetworkConfig {
+    (sizes, above, cells(), any::<bool>(), 0..3usize).prop_map(
+        |((inputs, hidden), (dense, outputs), cell, per_step, head)| NetworkConfig {
             inputs,
             hidden,
-            cell: Cell::Lstm { peepholes },
+            cell,
             dense,
             outputs: if head == 2 { outputs + 1 } else { outputs },
             head: [Head::Linear, Head::Sigmoid, Head::Softmax][head],
@@ -223,10 +228,11 @@ fn onnxruntime_computes_the_same() {
 
 #[test]
 fn a_state_dict_has_pytorch_s_names() {
-    let config = |hidden: Vec<usize>, dense: Vec<usize>| NetworkConfig {
+    let lstm = Cell::Lstm { peepholes: false };
+    let config = |cell: Cell, hidden: Vec<usize>, dense: Vec<usize>| NetworkConfig {
         inputs: 3,
         hidden,
-        cell: Cell::Lstm { peepholes: false },
+        cell,
         dense,
         outputs: 2,
         head: Head::Softmax,
@@ -234,12 +240,16 @@ fn a_state_dict_has_pytorch_s_names() {
     };
     for (config, expected) in [
         (
-            config(vec![4, 4], vec![]),
+            config(lstm, vec![4, 4], vec![]),
             ["lstm.weight_ih_l1", "head.weight"],
         ),
         (
-            config(vec![4, 5], vec![6]),
+            config(lstm, vec![4, 5], vec![6]),
             ["lstm.1.weight_ih_l0", "head.2.weight"],
+        ),
+        (
+            config(Cell::Gru, vec![4, 4], vec![]),
+            ["gru.bias_hh_l1", "head.weight"],
         ),
     ] {
         let (network, fitted) = drawn(&config, true, 1);

@@ -1,19 +1,19 @@
 //! From the layers of a file to a network.
 //!
-//! A network here is an input stage, LSTM layers, and dense layers with ReLU between them. Layers that are linear in
-//! each step's values become one matrix, in f64: `y = W x + b` and `y = s ⊙ x + t` before an LSTM are multiplied
-//! into its input weights, and two dense layers without a ReLU between them into each other. A network that ends
-//! with an LSTM or a ReLU gets an output layer that copies its values.
+//! A network here is an input stage, recurrent layers of one kind, and dense layers with ReLU between them. Layers that are linear in
+//! each step's values become one matrix, in f64: `y = W x + b` and `y = s ⊙ x + t` before a recurrent layer are
+//! multiplied into its input weights, and two dense layers without a ReLU between them into each other. A network that ends
+//! with a recurrent layer or a ReLU gets an output layer that copies its values.
 
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Axis as Dimension};
 
-use super::conventions::LstmWeights;
-use super::error::{ImportError, Problem};
+use super::conventions::{RecurrentWeights, WeightsKind};
+use super::error::{ImportError, Kind, Problem};
 use super::model::{Layer, NamedLayer, Source};
 use crate::data::Normalisation;
-use crate::network::lstm::{LstmLayer, PEEPHOLES};
+use crate::network::lstm::PEEPHOLES;
 use crate::network::{Cell, DenseLayer, Head, Mode, Network, NetworkConfig, RecurrentLayer};
 
 /// What a file's network computes from its last layer's sums.
@@ -80,7 +80,7 @@ struct Growing {
     width: Option<usize>,
     /// The input stage.
     inputs: Option<(Vec<f64>, Vec<f64>)>,
-    recurrent: Vec<LstmLayer>,
+    recurrent: Vec<RecurrentLayer>,
     dense: Vec<DenseLayer>,
     /// Linear layers that the next matrix takes in.
     pending: Option<Linear>,
@@ -115,12 +115,12 @@ impl Growing {
         match layer {
             Layer::Affine { scale, offset } => self.affine(name, scale, offset),
             Layer::Dense { weight, bias } => self.matrix(name, weight, bias.as_deref()),
-            Layer::Lstm(weights) => self.lstm(name, weights),
+            Layer::Recurrent(weights) => self.recurrent(name, weights),
             Layer::Relu => self.relu(name),
             Layer::LastStep if self.recurrent.is_empty() || self.last_step => {
                 Err(Problem::refused(
                     name,
-                    "a step is picked where there is no LSTM before; only the last LSTM's last step can be",
+                    "a step is picked where there is no recurrent layer before; only the last one's last step can be",
                 ))
             }
             Layer::LastStep => {
@@ -225,30 +225,45 @@ impl Growing {
         Ok(())
     }
 
-    fn lstm(&mut self, name: &str, weights: &LstmWeights) -> Result<(), Problem> {
+    fn recurrent(&mut self, name: &str, weights: &RecurrentWeights) -> Result<(), Problem> {
+        if weights.kind == WeightsKind::Gru {
+            return Err(Problem::later(name, Kind::Gru));
+        }
         let mut layer = weights.layer(name)?;
-        self.require_width(name, layer.w_x.ncols())?;
+        self.require_width(name, layer.inputs())?;
         if self.last_step {
             return Err(Problem::refused(
                 name,
-                "an LSTM above the last step of another one; only dense layers can follow the last step",
+                "a recurrent layer above the last step of another one; only dense layers can follow the last step",
+            ));
+        }
+        if let Some(below) = self.recurrent.first()
+            && below.cell().name() != layer.cell().name()
+        {
+            let (below, above) = (below.cell().title(), layer.cell().title());
+            return Err(Problem::refused(
+                name,
+                format!(
+                    "a {above} layer above a {below} layer; the recurrent layers of a network here are of one kind"
+                ),
             ));
         }
         if !self.dense.is_empty() {
             return Err(Problem::refused(
                 name,
-                "a dense layer with ReLU before an LSTM has no place here",
+                "a dense layer with ReLU before a recurrent layer has no place here",
             ));
         }
         if let Some(before) = self.pending.take() {
-            let w_x = layer.w_x.mapv(f64::from);
-            let bias = layer.bias.mapv(f64::from) + w_x.dot(&before.bias);
-            layer.w_x = w_x.dot(&before.weight).mapv(|w| w as f32);
-            layer.bias = bias.mapv(|b| b as f32);
+            let w_x = layer.input_weights().mapv(f64::from);
+            let bias = layer.bias_mut();
+            *bias = (bias.mapv(f64::from) + w_x.dot(&before.bias)).mapv(|b| b as f32);
+            let [input, _] = layer.weights_mut();
+            *input = w_x.dot(&before.weight).mapv(|w| w as f32);
             let note = "the linear layer before it was multiplied into its input weights";
             self.notes.push(format!("{name}: {note}"));
         }
-        self.width = Some(layer.w_h.ncols());
+        self.width = Some(layer.outputs());
         self.recurrent.push(layer);
         Ok(())
     }
@@ -257,7 +272,7 @@ impl Growing {
         let Some(width) = self.width.filter(|_| !self.recurrent.is_empty()) else {
             return Err(Problem::refused(
                 name,
-                "a ReLU before the first LSTM has no place here",
+                "a ReLU before the first recurrent layer has no place here",
             ));
         };
         let linear = (self.pending.take()).unwrap_or_else(|| Linear::identity(width));
@@ -268,12 +283,12 @@ impl Growing {
     fn finish(mut self, source: &Source) -> Result<Assembled, Problem> {
         let Some(first) = self.recurrent.first() else {
             return Err(Problem::Open(
-                "there is no LSTM in it, and a network here has at least one".into(),
+                "there is no LSTM or GRU in it, and a network here has at least one".into(),
             ));
         };
-        let inputs = first.w_x.ncols();
-        let peepholes = self.has_peepholes();
-        let width = self.width.expect("the LSTM has a width");
+        let inputs = first.inputs();
+        let cell = self.cell();
+        let width = self.width.expect("the recurrent layer has a width");
         let output = match self.pending.take() {
             Some(linear) => linear.layer(),
             None => {
@@ -288,10 +303,11 @@ impl Growing {
             .map_err(|error| Problem::Open(format!("too large or too deep: {error}")))?;
         let recurrent = self.recurrent.into_iter().map(|mut layer| {
             // Peepholes of zero are none.
-            if peepholes && layer.peephole.is_none() {
-                layer.peephole = Some(Array2::zeros((PEEPHOLES, layer.w_h.ncols())));
+            let units = layer.units();
+            if let (true, Some(lstm)) = (cell.peepholes(), layer.as_lstm_mut()) {
+                (lstm.peephole).get_or_insert_with(|| Array2::zeros((PEEPHOLES, units)));
             }
-            RecurrentLayer::Lstm(layer)
+            layer
         });
         let network = Network {
             config,
@@ -309,23 +325,20 @@ impl Growing {
         })
     }
 
-    /// Whether any LSTM has peepholes: then all have.
-    fn has_peepholes(&self) -> bool {
-        self.recurrent.iter().any(|layer| layer.peephole.is_some())
+    /// The kind of the recurrent layers. If any LSTM has peepholes, all have.
+    fn cell(&self) -> Cell {
+        let cells = || self.recurrent.iter().map(|layer| layer.cell());
+        let with_peepholes = cells().find(|cell| cell.peepholes());
+        let any = with_peepholes.or_else(|| cells().next());
+        any.expect("there is a recurrent layer")
     }
 
     /// The structure of what has grown.
     fn config(&self, inputs: usize, outputs: usize, ending: Ending) -> NetworkConfig {
         NetworkConfig {
             inputs,
-            hidden: self
-                .recurrent
-                .iter()
-                .map(|layer| layer.w_h.ncols())
-                .collect(),
-            cell: Cell::Lstm {
-                peepholes: self.has_peepholes(),
-            },
+            hidden: self.recurrent.iter().map(|layer| layer.units()).collect(),
+            cell: self.cell(),
             dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),
             outputs,
             head: match ending {

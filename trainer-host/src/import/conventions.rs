@@ -9,52 +9,106 @@
 //! | TensorFlow Lite | `[4H, I]`, `[4H, H]` (a matrix a gate) | i, f, g, o | one | i, f, o |
 //! | here | `[4H, I]`, `[4H, H]` | i, f, g, o | one | i, f, o |
 //!
-//! Sources: PyTorch's `torch.nn.LSTM`, the ONNX operator `LSTM`, Keras' `LSTMCell`, and TensorFlow Lite's operator
-//! `UNIDIRECTIONAL_SEQUENCE_LSTM`. Their equations are (1) to (6) of [`crate::network::lstm`].
+//! A GRU has three gates and two biases, which the layer adds but for the candidate's: the reset gate scales its second
+//! one. PyTorch has the order r, z, n, as here; ONNX and Keras have z, r, n. In all of them z keeps the state.
+//!
+//! Sources: PyTorch's `torch.nn.LSTM` and `torch.nn.GRU`, the ONNX operators `LSTM` and `GRU`, Keras' `LSTMCell` and
+//! `GRUCell`, and TensorFlow Lite's operator `UNIDIRECTIONAL_SEQUENCE_LSTM`. Their equations are (1) to (6) of
+//! [`crate::network::lstm`] and (GR1) to (GR4) of [`crate::network::gru`].
 
 use ndarray::{Array1, Array2, s};
 
 use super::error::Problem;
-use crate::network::GateRole::{self, Candidate, Forget, Input, Output};
-use crate::network::lstm::{GATES, LstmLayer, PEEPHOLES};
+use crate::network::GateRole::{self, Candidate, Forget, Input, Output, Reset};
+use crate::network::lstm::PEEPHOLES;
 use crate::network::recurrent::gate_rows;
+use crate::network::{Cell, RecurrentLayer};
 
 /// The kind of file that weights are in the order of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// A `state_dict`.
     PyTorch,
-    /// The operator `LSTM`.
+    /// The operators `LSTM` and `GRU`.
     Onnx,
-    /// The layer `LSTM`.
+    /// The layers `LSTM` and `GRU`.
     Keras,
     /// The operator `UNIDIRECTIONAL_SEQUENCE_LSTM`, its gates' matrices one below the other.
     TensorFlowLite,
 }
 
-/// An LSTM's weights as the file has them.
+/// The kind of a recurrent layer in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightsKind {
+    /// An LSTM.
+    Lstm,
+    /// A GRU whose reset gate comes after the product.
+    Gru,
+}
+
+/// A recurrent layer's weights as the file has them, with G gates.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LstmWeights {
+pub struct RecurrentWeights {
+    /// What they are of.
+    pub kind: WeightsKind,
     /// The order that they are in.
     pub convention: Convention,
     /// Input weights.
     pub input: Array2<f32>,
     /// Recurrent weights.
     pub recurrent: Array2<f32>,
-    /// Biases, each `[4H]`; the layer adds them.
+    /// Biases, each `[G H]`; the layer adds them, but for a GRU's second one of the candidate.
     pub biases: Vec<Vec<f32>>,
     /// Peephole weights, `[3H]`.
     pub peepholes: Option<Vec<f32>>,
 }
 
+impl WeightsKind {
+    /// The network's kind of layer.
+    const fn cell(self, peepholes: bool) -> Cell {
+        match self {
+            Self::Lstm => Cell::Lstm { peepholes },
+            Self::Gru => Cell::Gru,
+        }
+    }
+
+    /// Of a network's layer.
+    const fn of(layer: &RecurrentLayer) -> Self {
+        match layer {
+            RecurrentLayer::Lstm(_) => Self::Lstm,
+            RecurrentLayer::Gru(_) => Self::Gru,
+        }
+    }
+
+    /// As it is written in text.
+    pub(super) const fn title(self) -> &'static str {
+        self.cell(false).title()
+    }
+
+    /// The place of a gate among this program's.
+    fn position(self, role: GateRole) -> usize {
+        let mut gates = self.cell(false).gates().iter();
+        (gates.position(|gate| gate.role == role))
+            .expect("the kind has a gate of every role in a file")
+    }
+
+    /// The row of a gate's peepholes.
+    fn peephole_row(self, role: GateRole) -> usize {
+        let gate = &self.cell(false).gates()[self.position(role)];
+        gate.peephole.expect("the gate has a peephole")
+    }
+}
+
 impl Convention {
     /// The gates in the order of their blocks of weights.
-    const fn gates(self) -> [GateRole; 4] {
-        match self {
-            Self::PyTorch | Self::Keras | Self::TensorFlowLite => {
-                [Input, Forget, Candidate, Output]
+    const fn gates(self, kind: WeightsKind) -> &'static [GateRole] {
+        match (kind, self) {
+            (WeightsKind::Lstm, Self::PyTorch | Self::Keras | Self::TensorFlowLite) => {
+                &[Input, Forget, Candidate, Output]
             }
-            Self::Onnx => [Input, Output, Forget, Candidate],
+            (WeightsKind::Lstm, Self::Onnx) => &[Input, Output, Forget, Candidate],
+            (WeightsKind::Gru, Self::PyTorch | Self::TensorFlowLite) => &[Reset, Forget, Candidate],
+            (WeightsKind::Gru, Self::Onnx | Self::Keras) => &[Forget, Reset, Candidate],
         }
     }
 
@@ -66,11 +120,11 @@ impl Convention {
         }
     }
 
-    /// How many biases a gate has, which the layer adds.
-    const fn biases(self) -> usize {
-        match self {
-            Self::PyTorch | Self::Onnx => 2,
-            Self::Keras | Self::TensorFlowLite => 1,
+    /// How many biases a gate has.
+    const fn biases(self, kind: WeightsKind) -> usize {
+        match (kind, self) {
+            (WeightsKind::Gru, _) | (_, Self::PyTorch | Self::Onnx) => 2,
+            (WeightsKind::Lstm, Self::Keras | Self::TensorFlowLite) => 1,
         }
     }
 
@@ -80,13 +134,15 @@ impl Convention {
     }
 }
 
-impl LstmWeights {
-    /// `layer` in the order of `convention`; a second bias is zero.
-    pub(crate) fn of(layer: &LstmLayer, convention: Convention) -> Self {
-        let units = layer.w_h.ncols();
-        let gates = convention.gates().map(position);
+impl RecurrentWeights {
+    /// `layer` in the order of `convention`. A second bias is zero, but for the candidate's of a GRU.
+    pub(crate) fn of(layer: &RecurrentLayer, convention: Convention) -> Self {
+        let (kind, units) = (WeightsKind::of(layer), layer.units());
+        let roles = convention.gates(kind);
+        let gates: Vec<usize> = roles.iter().map(|role| kind.position(*role)).collect();
         let ordered = |weights: &Array2<f32>| {
-            let blocks = gates.map(|gate| weights.slice(s![gate_rows(gate, units), ..]));
+            let block = |gate: &usize| weights.slice(s![gate_rows(*gate, units), ..]);
+            let blocks: Vec<_> = gates.iter().map(block).collect();
             let rows = ndarray::concatenate(ndarray::Axis(0), &blocks)
                 .expect("every gate has as many columns");
             match convention.is_transposed() {
@@ -94,20 +150,30 @@ impl LstmWeights {
                 false => rows,
             }
         };
-        let bias = gates.map(|gate| layer.bias.slice(s![gate_rows(gate, units)]).to_vec());
-        let mut biases = vec![vec![0.0; gates.len() * units]; convention.biases()];
-        biases[0] = bias.concat();
-        let peepholes = layer.peephole.as_ref().map(|peephole| {
-            let rows = convention.peepholes().map(|role| {
-                let row = GATES[position(role)].peephole;
-                peephole.row(row.expect("it has a peephole")).to_vec()
-            });
-            rows.concat()
+        let (bias, recurrent_bias) = match layer {
+            RecurrentLayer::Lstm(layer) => (&layer.bias, None),
+            RecurrentLayer::Gru(layer) => (&layer.bias, Some(&layer.recurrent_bias)),
+        };
+        let mut biases = vec![vec![0.0; gates.len() * units]; convention.biases(kind)];
+        for (block, (role, gate)) in roles.iter().zip(&gates).enumerate() {
+            let rows = gate_rows(block, units);
+            let of_gate = bias.slice(s![gate_rows(*gate, units)]).to_vec();
+            biases[0][rows.clone()].copy_from_slice(&of_gate);
+            if let (Candidate, Some(recurrent)) = (role, recurrent_bias) {
+                biases[1][rows].copy_from_slice(&recurrent.to_vec());
+            }
+        }
+        let peepholes = layer.as_lstm().and_then(|layer| layer.peephole.as_ref());
+        let peepholes = peepholes.map(|peephole| {
+            let rows = convention.peepholes();
+            rows.map(|role| peephole.row(kind.peephole_row(role)).to_vec())
+                .concat()
         });
         Self {
+            kind,
             convention,
-            input: ordered(&layer.w_x),
-            recurrent: ordered(&layer.w_h),
+            input: ordered(layer.input_weights()),
+            recurrent: ordered(layer.recurrent_weights()),
             biases,
             peepholes,
         }
@@ -117,7 +183,7 @@ impl LstmWeights {
     ///
     /// # Errors
     /// When sizes do not fit together.
-    pub(super) fn layer(&self, name: &str) -> Result<LstmLayer, Problem> {
+    pub(super) fn layer(&self, name: &str) -> Result<RecurrentLayer, Problem> {
         let rows = |weights: &Array2<f32>| match self.convention.is_transposed() {
             true => weights.t().as_standard_layout().into_owned(),
             false => weights.clone(),
@@ -125,31 +191,39 @@ impl LstmWeights {
         let (input, recurrent) = (rows(&self.input), rows(&self.recurrent));
         let units = recurrent.ncols();
         self.require_sizes(name, &input, &recurrent)?;
-        let mut layer = LstmLayer::zeros(input.ncols(), units, self.peepholes.is_some());
-        for (block, role) in self.convention.gates().into_iter().enumerate() {
-            let to = gate_rows(position(role), units);
+        let cell = self.kind.cell(self.peepholes.is_some());
+        let mut layer = cell.zeros(input.ncols(), units);
+        for (block, role) in self.convention.gates(self.kind).iter().enumerate() {
+            let to = gate_rows(self.kind.position(*role), units);
             let from = gate_rows(block, units);
-            (layer.w_x.slice_mut(s![to.clone(), ..])).assign(&input.slice(s![from.clone(), ..]));
-            (layer.w_h.slice_mut(s![to.clone(), ..]))
-                .assign(&recurrent.slice(s![from.clone(), ..]));
-            for bias in &self.biases {
+            let [w_x, w_h] = layer.weights_mut();
+            (w_x.slice_mut(s![to.clone(), ..])).assign(&input.slice(s![from.clone(), ..]));
+            (w_h.slice_mut(s![to.clone(), ..])).assign(&recurrent.slice(s![from.clone(), ..]));
+            for (number, bias) in self.biases.iter().enumerate() {
                 let bias = Array1::from(bias[from.clone()].to_vec());
-                let mut sum = layer.bias.slice_mut(s![to.clone()]);
-                sum += &bias;
+                match &mut layer {
+                    // The reset gate scales it.
+                    RecurrentLayer::Gru(gru) if number == 1 && *role == Candidate => {
+                        gru.recurrent_bias = bias;
+                    }
+                    layer => {
+                        let mut sum = layer.bias_mut().slice_mut(s![to.clone()]);
+                        sum += &bias;
+                    }
+                }
             }
         }
-        if let (Some(from), Some(to)) = (&self.peepholes, &mut layer.peephole) {
+        let peepholes = layer.as_lstm_mut().and_then(|lstm| lstm.peephole.as_mut());
+        if let (Some(from), Some(to)) = (&self.peepholes, peepholes) {
             for (block, role) in self.convention.peepholes().into_iter().enumerate() {
-                let row = GATES[position(role)].peephole;
-                let row = row.expect("input, forget and output gate have peepholes");
                 let values = Array1::from(from[gate_rows(block, units)].to_vec());
-                to.row_mut(row).assign(&values);
+                to.row_mut(self.kind.peephole_row(role)).assign(&values);
             }
         }
         Ok(layer)
     }
 
-    /// Refuses sizes that are no LSTM's.
+    /// Refuses sizes that are none of the kind's.
     fn require_sizes(
         &self,
         name: &str,
@@ -157,11 +231,12 @@ impl LstmWeights {
         recurrent: &Array2<f32>,
     ) -> Result<(), Problem> {
         let units = recurrent.ncols();
-        let rows = GATES.len() * units;
+        let rows = self.convention.gates(self.kind).len() * units;
         let fits = units > 0
             && recurrent.nrows() == rows
             && input.nrows() == rows
             && input.ncols() > 0
+            && self.biases.len() <= 2
             && self.biases.iter().all(|bias| bias.len() == rows)
             && (self.peepholes.iter()).all(|peepholes| peepholes.len() == PEEPHOLES * units);
         if fits {
@@ -169,26 +244,74 @@ impl LstmWeights {
         }
         let biases: Vec<usize> = self.biases.iter().map(Vec::len).collect();
         Err(Problem::Damaged(format!(
-            "{name}: input weights {:?}, recurrent weights {:?}, biases {biases:?} and {} peepholes are no LSTM's",
+            "{name}: input weights {:?}, recurrent weights {:?}, biases {biases:?} and {} peepholes are none of a {}",
             self.input.shape(),
             self.recurrent.shape(),
             self.peepholes.as_ref().map_or(0, Vec::len),
+            self.kind.title(),
         )))
     }
-}
-
-/// The place of a gate among this program's.
-fn position(role: GateRole) -> usize {
-    (GATES.iter().position(|gate| gate.role == role)).expect("an LSTM has a gate of every role")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Weights whose value names gate, row and column: gate 0 to 3 for i, f, g, o.
-    fn value(role: GateRole, unit: usize, column: usize) -> f32 {
-        (position(role) * 100 + unit * 10 + column) as f32
+    use crate::network::LstmLayer;
+
+    /// Weights whose value names gate, row and column: gate 0 to 3 for i, f, g, o, or 0 to 2 for r, z, n.
+    fn value(kind: WeightsKind, role: GateRole, unit: usize, column: usize) -> f32 {
+        (kind.position(role) * 100 + unit * 10 + column) as f32
+    }
+
+    /// `matrix` of `[rows, columns]` in the convention's layout.
+    fn matrix(
+        (kind, convention): (WeightsKind, Convention),
+        units: usize,
+        columns: usize,
+    ) -> Array2<f32> {
+        let gates = convention.gates(kind);
+        let rows = Array2::from_shape_fn((gates.len() * units, columns), |(r, c)| {
+            value(kind, gates[r / units], r % units, c)
+        });
+        match convention.is_transposed() {
+            true => rows.t().as_standard_layout().into_owned(),
+            false => rows,
+        }
+    }
+
+    #[test]
+    fn every_convention_gives_the_same_gru() {
+        let (kind, inputs, units) = (WeightsKind::Gru, 3, 2);
+        for convention in [Convention::PyTorch, Convention::Onnx, Convention::Keras] {
+            let gates = convention.gates(kind);
+            let bias = |column: usize| -> Vec<f32> {
+                (0..3 * units)
+                    .map(|r| value(kind, gates[r / units], r % units, column))
+                    .collect()
+            };
+            let weights = RecurrentWeights {
+                kind,
+                convention,
+                input: matrix((kind, convention), units, inputs),
+                recurrent: matrix((kind, convention), units, units),
+                biases: vec![bias(3), bias(4)],
+                peepholes: None,
+            };
+            let layer = weights.layer("gru").unwrap();
+            assert_eq!(
+                RecurrentWeights::of(&layer, convention).layer("gru"),
+                Ok(layer.clone())
+            );
+            let RecurrentLayer::Gru(layer) = layer else {
+                panic!("{layer:?}")
+            };
+            // Row 3 is unit 1 of z, row 5 unit 1 of n.
+            assert_eq!((layer.w_x[[3, 2]], layer.w_h[[5, 1]]), (112.0, 211.0));
+            // Both biases of z, the first one of n; the second one stays apart.
+            assert_eq!((layer.bias[3], layer.bias[5]), (113.0 + 114.0, 213.0));
+            assert_eq!(layer.recurrent_bias, ndarray::array![204.0, 214.0]);
+        }
     }
 
     #[test]
@@ -201,37 +324,31 @@ mod tests {
             Convention::TensorFlowLite,
         ]
         .map(|convention| {
-            let matrix = |columns| {
-                let rows = Array2::from_shape_fn((4 * units, columns), |(r, c)| {
-                    value(convention.gates()[r / units], r % units, c)
-                });
-                match convention.is_transposed() {
-                    true => rows.t().as_standard_layout().into_owned(),
-                    false => rows,
-                }
-            };
+            let kind = WeightsKind::Lstm;
+            let gates = convention.gates(kind);
             let bias = (0..4 * units)
-                .map(|r| value(convention.gates()[r / units], r % units, 7) / 2.0)
+                .map(|r| value(kind, gates[r / units], r % units, 7) / 2.0)
                 .collect::<Vec<f32>>();
             let peepholes = (0..3 * units)
-                .map(|r| value(convention.peepholes()[r / units], r % units, 9))
+                .map(|r| value(kind, convention.peepholes()[r / units], r % units, 9))
                 .collect();
-            let weights = LstmWeights {
+            let weights = RecurrentWeights {
+                kind,
                 convention,
-                input: matrix(inputs),
-                recurrent: matrix(units),
+                input: matrix((kind, convention), units, inputs),
+                recurrent: matrix((kind, convention), units, units),
                 biases: vec![bias.clone(), bias],
                 peepholes: Some(peepholes),
             };
             let layer = weights.layer("lstm").unwrap();
-            let back = LstmWeights::of(&layer, convention);
-            assert_eq!(back.biases.len(), convention.biases());
+            let back = RecurrentWeights::of(&layer, convention);
+            assert_eq!(back.biases.len(), convention.biases(kind));
             assert_eq!(
                 (&back.input, &back.recurrent, &back.peepholes),
                 (&weights.input, &weights.recurrent, &weights.peepholes)
             );
             assert_eq!(back.layer("lstm").unwrap(), layer);
-            layer
+            layer.as_lstm().unwrap().clone()
         })
         .into();
         for layer in &layers {
@@ -245,7 +362,8 @@ mod tests {
 
     #[test]
     fn refuses_sizes_of_no_lstm() {
-        let weights = LstmWeights {
+        let weights = RecurrentWeights {
+            kind: WeightsKind::Lstm,
             convention: Convention::PyTorch,
             input: Array2::zeros((8, 3)),
             recurrent: Array2::zeros((8, 3)),

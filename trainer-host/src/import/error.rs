@@ -57,6 +57,8 @@ pub enum Problem {
 pub enum Kind {
     /// Gated recurrent unit.
     Gru,
+    /// Gated recurrent unit whose reset gate scales the state before the product.
+    ResetBefore,
     /// An LSTM whose forget gate is one minus its input gate.
     Coupled,
     /// An LSTM whose hidden state is projected.
@@ -78,6 +80,9 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Gru => "a GRU",
+            Self::ResetBefore => {
+                "a GRU whose reset gate comes before the product (Keras reset_after=False, ONNX linear_before_reset=0), which needs a second pass over the state"
+            }
             Self::Coupled => "an LSTM with coupled input and forget gate",
             Self::Projection => "an LSTM with projection",
             Self::Reverse => "a layer that runs backwards in time (reverse)",

@@ -31,7 +31,7 @@ mod tflite;
 pub use assemble::{Assembled, Ending, assemble};
 pub use calibration::Calibration;
 pub use check::{Checked, check};
-pub use conventions::{Convention, LstmWeights};
+pub use conventions::{Convention, RecurrentWeights, WeightsKind};
 pub use error::{ImportError, Kind, Problem};
 pub use inputs::read_array;
 pub use into_run::{Imported, write_run};

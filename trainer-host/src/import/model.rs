@@ -5,7 +5,7 @@
 
 use ndarray::Array2;
 
-use super::conventions::LstmWeights;
+use super::conventions::RecurrentWeights;
 
 /// An axis of an array of inputs or outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +65,8 @@ pub enum Layer {
         /// `[O]`; zero if absent.
         bias: Option<Vec<f32>>,
     },
-    /// An LSTM over time, with an output for each step.
-    Lstm(LstmWeights),
+    /// A recurrent layer over time, with an output for each step.
+    Recurrent(RecurrentWeights),
     /// Keeps the last step alone.
     LastStep,
     /// `max(x, 0)`

@@ -2,11 +2,11 @@
 //!
 //! | name | what it is taken for |
 //! | --- | --- |
-//! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM` |
-//! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell` |
+//! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM`, or `nn.GRU` with three rows a unit |
+//! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell`, `nn.GRUCell` |
 //! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
 //!
-//! Modules follow one another by their names, numbers by value: LSTMs first, then linear layers, with a ReLU between
+//! Modules follow one another by their names, numbers by value: recurrent ones first, then linear layers, with a ReLU between
 //! those. `--map` gives other names. What this program's own export says in the metadata is taken from there.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use ndarray::Array2;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::conventions::{Convention, LstmWeights};
+use super::conventions::{Convention, RecurrentWeights, WeightsKind};
 use super::error::{Kind, Problem};
 use super::half;
 use super::model::{Axis, Layer, NamedLayer, Source};
@@ -102,7 +102,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let (mut layers, linear) = modules_in_order(&modules)?;
     if layers.is_empty() {
         return Err(Problem::Open(
-            "no nn.LSTM in it: no name ends in weight_ih_l0; name its modules with --map".into(),
+            "no nn.LSTM or nn.GRU: no name ends in weight_ih_l0; name modules with --map".into(),
         ));
     }
     let mut notes = vec![format!(
@@ -156,7 +156,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     })
 }
 
-/// The LSTMs, and the linear layers.
+/// The recurrent layers, and the linear layers.
 fn modules_in_order(
     modules: &BTreeMap<String, Module>,
 ) -> Result<(Vec<NamedLayer>, Vec<NamedLayer>), Problem> {
@@ -174,7 +174,7 @@ fn modules_in_order(
     for name in names {
         let module = &modules[name];
         match module.contains_key("weight_ih_l0") || module.contains_key("weight_ih") {
-            true => recurrent.extend(lstms(name, module)?),
+            true => recurrent.extend(recurrent_layers(name, module)?),
             false => linear.push(dense(name, module)?),
         }
     }
@@ -290,24 +290,34 @@ impl Tensor {
     }
 }
 
-/// The layers of an `nn.LSTM` or an `nn.LSTMCell`.
-fn lstms(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Problem> {
-    let title = if name.is_empty() { "the LSTM" } else { name };
-    refuse_kinds(title, module)?;
+/// The layers of an `nn.LSTM` or an `nn.GRU`, or of one cell.
+fn recurrent_layers(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Problem> {
+    let title = match name {
+        "" => "the recurrent module",
+        name => name,
+    };
+    let kind = kind_of(title, module)?;
     if module.contains_key("weight_ih") {
-        return Ok(vec![lstm(title.into(), module, "")?]);
+        return Ok(vec![recurrent(kind, title.into(), module, "")?]);
     }
     let layers = module
         .keys()
         .filter(|part| part.starts_with("weight_ih_l"))
         .count();
     (0..layers)
-        .map(|l| lstm(format!("{title} layer {l}"), module, &format!("_l{l}")))
+        .map(|l| {
+            recurrent(
+                kind,
+                format!("{title} layer {l}"),
+                module,
+                &format!("_l{l}"),
+            )
+        })
         .collect()
 }
 
-/// Refuses recurrent modules that are no plain LSTM.
-fn refuse_kinds(title: &str, module: &Module) -> Result<(), Problem> {
+/// The kind of a recurrent module, by its rows of weights for each unit. Refuses those that are not taken.
+fn kind_of(title: &str, module: &Module) -> Result<WeightsKind, Problem> {
     let parts = || module.keys();
     if parts().any(|part| part.ends_with("_reverse")) {
         return Err(Problem::later(title, Kind::Bidirectional));
@@ -323,16 +333,22 @@ fn refuse_kinds(title: &str, module: &Module) -> Result<(), Problem> {
         _ => None,
     });
     match rows {
-        Some(3) => Err(Problem::later(title, Kind::Gru)),
+        // PyTorch's has its reset gate after the product.
+        Some(3) => Ok(WeightsKind::Gru),
         Some(1) => Err(Problem::refused(
             title,
-            "a plain RNN (one row of weights a unit), which is not taken; LSTM and dense layers are",
+            "a plain RNN (one row of weights a unit), which is not taken; LSTM, GRU and dense layers are",
         )),
-        _ => Ok(()),
+        _ => Ok(WeightsKind::Lstm),
     }
 }
 
-fn lstm(name: String, module: &Module, suffix: &str) -> Result<NamedLayer, Problem> {
+fn recurrent(
+    kind: WeightsKind,
+    name: String,
+    module: &Module,
+    suffix: &str,
+) -> Result<NamedLayer, Problem> {
     let matrix = |part: &str| {
         let part = format!("{part}{suffix}");
         let missing = || Problem::Damaged(format!("{name} has no {part}"));
@@ -345,14 +361,15 @@ fn lstm(name: String, module: &Module, suffix: &str) -> Result<NamedLayer, Probl
         let tensor = module.get(&format!("{part}{suffix}"))?;
         Some(tensor.values.clone())
     });
-    let weights = LstmWeights {
+    let weights = RecurrentWeights {
+        kind,
         convention: Convention::PyTorch,
         input: matrix("weight_ih")?,
         recurrent: matrix("weight_hh")?,
         biases: biases.collect(),
         peepholes: None,
     };
-    Ok(Layer::Lstm(weights).named(name))
+    Ok(Layer::Recurrent(weights).named(name))
 }
 
 /// An `nn.Linear`.

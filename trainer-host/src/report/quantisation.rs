@@ -13,7 +13,7 @@ pub fn quantisation_page(report: &QuantisationReport) -> String {
     page.section("Summary", &summary(report));
     page.section("Layers", &layers(report));
     for trace in &report.traces {
-        let name = format!("LSTM layer {}, unit {}", trace.layer, trace.unit);
+        let name = format!("Recurrent layer {}, unit {}", trace.layer, trace.unit);
         let heading = format!("{name}: {} of the hidden state", trace.why);
         let title = format!("h, RMS error {:.5}", trace.hidden_rms);
         let svg = pair_svg(&title, &trace.hidden, &trace.integer_hidden)

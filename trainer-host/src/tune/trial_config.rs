@@ -124,9 +124,9 @@ impl TrialConfig {
 struct SortedSettings<'a> {
     scheme: Option<Scheme>,
     layers: Option<usize>,
-    /// Units of every LSTM layer.
+    /// Units of every recurrent layer.
     hidden: Option<usize>,
-    /// Units of single LSTM layers, with the layer's number.
+    /// Units of single recurrent layers, with the layer's number.
     hidden_of: Vec<(usize, usize)>,
     /// Keys of the configuration file, each with its text for `--set`.
     file: Vec<(&'a str, String)>,
@@ -193,7 +193,7 @@ impl<'a> SortedSettings<'a> {
         texts.map(|(_, text)| text.clone()).collect()
     }
 
-    /// Changes the number of LSTM layers first, then the units of all, then those of single layers.
+    /// Changes the number of recurrent layers first, then the units of all, then those of single layers.
     fn resize(&self, hidden: &mut Vec<usize>) -> Result<(), PointError> {
         if let Some(layers) = self.layers {
             let last = hidden.last().copied().unwrap_or(32);

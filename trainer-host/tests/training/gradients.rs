@@ -41,6 +41,20 @@ fn dot(w: &[f64], row: usize, x: &[f64]) -> f64 {
     (0..x.len()).map(|k| w[row * x.len() + k] * x[k]).sum()
 }
 
+/// (GR1) to (GR4) with `[W_x, W_h, b, b_hn]`, from h to the next h.
+fn gru_step([w_x, w_h, bias, recurrent_bias]: [&Vec<f64>; 4], x: &[f64], h: &mut Vec<f64>) {
+    let hidden = h.len();
+    let input = |r: usize| dot(w_x, r, x) + bias[r];
+    let next = (0..hidden).map(|u| {
+        let r = sigmoid(input(u) + dot(w_h, u, h));
+        let z = sigmoid(input(hidden + u) + dot(w_h, hidden + u, h));
+        let product = dot(w_h, 2 * hidden + u, h) + recurrent_bias[u];
+        let n = (input(2 * hidden + u) + r * product).tanh();
+        (1.0 - z) * n + z * h[u]
+    });
+    *h = next.collect();
+}
+
 impl<'a> Reference<'a> {
     fn of(network: &'a Network) -> Self {
         let parameters = network.parameters();
@@ -56,7 +70,7 @@ impl<'a> Reference<'a> {
         self.outputs_from(sequence, &mut self.zero_state())
     }
 
-    /// h and c of each LSTM layer before the first step.
+    /// h and c of each recurrent layer before the first step; of a GRU h alone counts.
     fn zero_state(&self) -> Vec<[Vec<f64>; 2]> {
         let zeros = |hidden: &usize| [(); 2].map(|()| vec![0.0; *hidden]);
         self.config.hidden.iter().map(zeros).collect()
@@ -77,6 +91,14 @@ impl<'a> Reference<'a> {
         for (&hidden, [h, c]) in self.config.hidden.iter().zip(state) {
             let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
             let bias = arrays.next().unwrap();
+            if self.config.cell == Cell::Gru {
+                let recurrent_bias = arrays.next().unwrap();
+                for x in &mut values {
+                    gru_step([w_x, w_h, bias, recurrent_bias], x, h);
+                    *x = h.clone();
+                }
+                continue;
+            }
             let none = vec![0.0; 3 * hidden];
             let peephole = if self.config.cell.peepholes() {
                 arrays.next().unwrap()
@@ -298,10 +320,20 @@ fn config(
     outputs: usize,
     mode: Mode,
 ) -> NetworkConfig {
+    config_of(Cell::Lstm { peepholes }, hidden, dense, outputs, mode)
+}
+
+fn config_of(
+    cell: Cell,
+    hidden: &[usize],
+    dense: &[usize],
+    outputs: usize,
+    mode: Mode,
+) -> NetworkConfig {
     NetworkConfig {
         inputs: 3,
         hidden: hidden.to_vec(),
-        cell: Cell::Lstm { peepholes },
+        cell,
         dense: dense.to_vec(),
         outputs,
         head: Head::Linear,
@@ -314,6 +346,11 @@ const SMOOTH: [Loss; 3] = [
     Loss::CrossEntropy,
     Loss::BinaryCrossEntropy,
     Loss::MeanSquaredError,
+];
+const CELLS: [Cell; 3] = [
+    Cell::Lstm { peepholes: false },
+    Cell::Lstm { peepholes: true },
+    Cell::Gru,
 ];
 const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
 
@@ -329,6 +366,8 @@ fn gradients_are_slopes_for_every_loss_and_mode() {
                 1,
             );
             check(&config(&[4], false, &[], 2, mode), &[3, 5], loss, 2);
+            let gru = config_of(Cell::Gru, &[5, 4], &[6], 3, mode);
+            check(&gru, &[4, 7, 1, 7], loss, 1);
         }
     }
 }
@@ -351,12 +390,14 @@ fn weighted_and_smoothed_losses_have_their_slopes() {
 fn gradients_are_slopes_across_panels_and_shards() {
     // 17 units need a second panel; 18 sequences a second shard.
     let lengths: Vec<usize> = (0..18).map(|s| 1 + s % 3).collect();
-    check(
-        &config(&[17], true, &[], 2, Mode::SequenceToOne),
-        &lengths,
-        Loss::CrossEntropy,
-        3,
-    );
+    for cell in CELLS.into_iter().skip(1) {
+        check(
+            &config_of(cell, &[17], &[], 2, Mode::SequenceToOne),
+            &lengths,
+            Loss::CrossEntropy,
+            3,
+        );
+    }
 }
 
 #[test]
@@ -376,13 +417,13 @@ proptest! {
         hidden in proptest::collection::vec(1usize..6, 1..3),
         dense in proptest::collection::vec(1usize..5, 0..2),
         lengths in proptest::collection::vec(1usize..6, 1..5),
-        peepholes: bool,
+        cell in 0usize..3,
         per_step: bool,
         loss in 0usize..3,
         seed: u64,
     ) {
         let mode = MODES[usize::from(per_step)];
-        check(&config(&hidden, peepholes, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
+        check(&config_of(CELLS[cell], &hidden, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
     }
 }
 
@@ -392,8 +433,11 @@ fn outputs_and_traces_are_those_of_the_reference() {
     // Errors of single steps stay small because forget gates are below one.
     const TOLERANCE: f64 = 1e-5;
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    for mode in MODES {
-        let config = config(&[18, 5], true, &[4], 2, mode);
+    for (cell, mode) in CELLS
+        .into_iter()
+        .flat_map(|cell| MODES.map(|mode| (cell, mode)))
+    {
+        let config = config_of(cell, &[18, 5], &[4], 2, mode);
         let network = random_network(&config, &mut rng);
         let lengths = [3, 1100, 513, 512, 1, 40];
         let batch = Batch::random(&lengths, &config, &mut rng);
@@ -514,9 +558,15 @@ fn gradients_do_not_depend_on_threads_or_earlier_batches() {
 /// A window's gradient is that of its own steps, from a state that is given.
 #[test]
 fn windows_carry_the_state_and_cut_the_gradient() {
+    for cell in CELLS {
+        windows_of(cell);
+    }
+}
+
+fn windows_of(cell: Cell) {
     const WINDOW: usize = 3;
     let mut rng = ChaCha8Rng::seed_from_u64(8);
-    let config = config(&[6, 4], true, &[], 2, Mode::SequenceToSequence);
+    let config = config_of(cell, &[6, 4], &[], 2, Mode::SequenceToSequence);
     let network = random_network(&config, &mut rng);
     let batch = Batch::random(&[8, 3, 7, 1, 4], &config, &mut rng);
     let objective = Objective::from(Loss::CrossEntropy);
@@ -585,8 +635,11 @@ fn gradients_under_dropout_are_slopes_of_the_loss_that_the_same_masks_give() {
         |p| p.candidate_dropout = 0.4,
         |p| p.input_noise = 0.4,
     ];
-    for mode in MODES {
-        let config = config(&[17, 5], true, &[], 2, mode);
+    for (cell, mode) in CELLS[1..]
+        .iter()
+        .flat_map(|cell| MODES.map(|mode| (*cell, mode)))
+    {
+        let config = config_of(cell, &[17, 5], &[], 2, mode);
         for (form, set) in forms.iter().enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64(10);
             let mut network = random_network(&config, &mut rng);

@@ -174,6 +174,7 @@ impl Case {
         RandomModel {
             inputs: self.shape.inputs,
             hidden: vec![self.shape.hidden],
+            kinds: vec![],
             dense: vec![],
             outputs: OUTPUTS[usize::from(self.peepholes)],
             peepholes: self.peepholes,

@@ -1,6 +1,7 @@
 //! An LSTM layer in a model file: read, checked and written.
 //!
-//! After the record, for `H` units with the rows of the gates i, f, g, o:
+//! After the [`RecurrentRecord`], whose flags' bit 0 says that there are peepholes, for `H` units with the rows of the
+//! gates i, f, g, o:
 //!
 //! | section | content |
 //! | --- | --- |
@@ -8,84 +9,44 @@
 //! | gates | `[H]` times bias i32 `[4]`, mult i32 `[4]` |
 //! | peepholes | `[H]` times i16 `[4]` for i, f, 0, o; only with the flag |
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::artifact::cursor::Reader;
-use crate::artifact::layer::{
-    LayerHead, MAX_WIDTH_SHIFT, Place, Stop, View, check_row, layer_range, zeros,
-};
-use crate::artifact::rows::{reach, weights};
+use crate::artifact::layer::{Place, Stop, View, check_row};
+use crate::artifact::rows::{RecurrentRecord, reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{LstmParameters, RecurrentRows, Width};
+use crate::kernels::LstmParameters;
 use crate::layers::LayerSize;
 
-const MAX_X_SHIFT: u8 = 15;
-const MAX_CELL_INT_BITS: u8 = 15;
+const MAX_CELL_INT_BITS: u32 = 15;
 /// The largest magnitude of the narrow cell, 2¹⁵.
 const NARROW_CELL_MAX: u64 = 1 << 15;
-
-/// The record of an LSTM layer, 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct LstmRecord {
-    /// 0..8: [`LayerKind::Lstm`]; flags: bit 0 says that there are peepholes.
-    pub head: LayerHead,
-    /// 8: left shift of the input products `k`, 0..=15.
-    pub x_shift: u8,
-    /// 9: integer bits of the cell `m`, 1..=15.
-    pub cell_int_bits: u8,
-    /// 10: [`crate::kernels::Order::code`]: 0 generic, 1 paired, 2 grouped, 3 offset, 4 grouped bytes, 5 grouped
-    /// nibbles, 6 paired nibbles, 7 offset nibbles; w8a16 has 0 to 3, w8a8 0, 1, 3 or 4, w4a16 0 or 5 to 7.
-    pub order: u8,
-    /// 11: w8a8: `n` in 0..=8, the hidden state is Q0.(15−n); else 0.
-    pub h_shift: u8,
-    /// 12: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
-    pub input_shift: u8,
-    /// 13..16: zero.
-    pub reserved: [u8; 3],
-}
-
-impl LstmRecord {
-    const PEEPHOLES: u16 = 1;
-}
+/// The flag of a layer with peepholes.
+const PEEPHOLES: u16 = 1;
 
 impl<'m> View<'m> for LstmParameters<'m> {
     const KIND: LayerKind = LayerKind::Lstm;
 
     fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop> {
-        let record: &LstmRecord = reader.record()?;
-        let flags = (0, LstmRecord::PEEPHOLES);
-        let scheme = record.head.check(Self::KIND, place, flags)?;
-        zeros(&record.reserved)?;
-        let (x_shift, h_shift) = (record.x_shift.into(), record.h_shift.into());
-        layer_range("x shift", x_shift, 0, MAX_X_SHIFT.into())?;
-        let m = record.cell_int_bits.into();
-        layer_range("cell integer bits", m, 1, MAX_CELL_INT_BITS.into())?;
-        let most = match scheme.width() {
-            Width::Int16 => 0,
-            Width::Int8 => MAX_WIDTH_SHIFT,
-        };
-        layer_range("hidden shift", h_shift, 0, most.into())?;
-        let (inputs, units) = (place.inputs, record.head.units.into());
-        let rows = (inputs, units, x_shift.cmp(&h_shift));
-        let weights = weights(reader, scheme, (record.order, units), rows)?;
+        let record: &RecurrentRecord = reader.record()?;
+        let kind = (Self::KIND, PEEPHOLES);
+        let rows = record.read(
+            kind,
+            place,
+            (1, MAX_CELL_INT_BITS),
+            |scheme, units, shifts| {
+                // A unit's rows are a group.
+                let shape = (place.inputs, units, shifts);
+                weights(reader, scheme, (record.order, units), shape)
+            },
+        )?;
         let layer = Self {
-            gates: reader.slice(units)?,
-            peepholes: if record.head.flags & LstmRecord::PEEPHOLES != 0 {
-                reader.slice(units)?
+            gates: reader.slice(rows.outputs)?,
+            peepholes: if record.head.flags & PEEPHOLES != 0 {
+                reader.slice(rows.outputs)?
             } else {
                 &[]
             },
-            rows: RecurrentRows {
-                inputs,
-                outputs: units,
-                weights,
-                width: scheme.width(),
-                x_shift,
-                h_shift,
-                input_shift: place.input_shift(record.input_shift, scheme)?,
-            },
-            cell_int_bits: m,
+            rows,
+            cell_int_bits: record.cell_int_bits.into(),
         };
         check_units(&layer)?;
         Ok(layer)
@@ -131,10 +92,10 @@ pub use content::Lstm;
 mod content {
     use alloc::vec::Vec;
 
-    use super::LstmRecord;
-    use crate::artifact::cursor::{Writer, fitted};
-    use crate::artifact::layer::{Content, LayerHead, check_row_weights};
-    use crate::artifact::rows::{GroupOfRows, rows_of_groups};
+    use super::PEEPHOLES;
+    use crate::artifact::cursor::Writer;
+    use crate::artifact::layer::{Content, check_row_weights};
+    use crate::artifact::rows::{GroupOfRows, RecurrentRecord, RowFormats, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
     use crate::kernels::{I32x4, LstmParameters, Order, Scheme, blocks};
     use crate::layers::LayerSize;
@@ -184,26 +145,22 @@ mod content {
             }
         }
 
-        fn record(&self, order: Order) -> Result<LstmRecord, WriteError> {
+        fn record(&self, order: Order) -> Result<RecurrentRecord, WriteError> {
             let flags = if self.peephole.is_empty() {
                 0
             } else {
-                LstmRecord::PEEPHOLES
+                PEEPHOLES
             };
-            Ok(LstmRecord {
-                head: LayerHead {
-                    kind: self.kind().code(),
-                    scheme: self.scheme.code(),
-                    flags,
-                    inputs: fitted("inputs", self.w_x.first().map_or(0, Vec::len))?,
-                    units: fitted("hidden units", self.hidden())?,
-                },
+            let sizes = (self.w_x.first().map_or(0, Vec::len), self.hidden());
+            let formats = RowFormats {
+                scheme: self.scheme,
                 x_shift: self.x_shift,
-                cell_int_bits: self.cell_int_bits,
-                order: order.code(),
                 h_shift: self.h_shift,
                 input_shift: self.input_shift,
-                reserved: [0; 3],
+            };
+            Ok(RecurrentRecord {
+                cell_int_bits: self.cell_int_bits,
+                ..RecurrentRecord::new((self.kind(), flags), sizes, formats, order)?
             })
         }
     }

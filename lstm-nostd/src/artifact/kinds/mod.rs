@@ -4,9 +4,13 @@
 //! layer is of the kind that its record states.
 
 pub mod dense;
+#[cfg(feature = "gru")]
+pub mod gru;
 pub mod lstm;
 
 use super::cursor::Reader;
+#[cfg(feature = "write")]
+use super::header::OLDEST_VERSION;
 use super::layer::{LayerHead, Place, Stop};
 use super::{ArtifactError, LayerError};
 use crate::layers::RecurrentLayer;
@@ -18,6 +22,8 @@ pub enum LayerKind {
     Lstm,
     /// Dense: with ReLU, or the output layer.
     Dense,
+    /// Gated recurrent unit.
+    Gru,
 }
 
 impl LayerKind {
@@ -26,6 +32,7 @@ impl LayerKind {
         match self {
             Self::Lstm => 1,
             Self::Dense => 2,
+            Self::Gru => 3,
         }
     }
 
@@ -34,6 +41,16 @@ impl LayerKind {
         match self {
             Self::Lstm => "lstm",
             Self::Dense => "dense",
+            Self::Gru => "gru",
+        }
+    }
+
+    /// The first version of model files that has the kind.
+    #[cfg(feature = "write")]
+    pub(super) const fn since(self) -> u16 {
+        match self {
+            Self::Lstm | Self::Dense => OLDEST_VERSION,
+            Self::Gru => 4,
         }
     }
 }
@@ -46,9 +63,14 @@ impl<'m> Reader<'m> {
         index: usize,
     ) -> Result<RecurrentLayer<'m>, ArtifactError> {
         const LSTM: u8 = LayerKind::Lstm.code();
+        const GRU: u8 = LayerKind::Gru.code();
         let head: &LayerHead = self.clone().record()?;
         match head.kind {
             LSTM => self.layer(place, index).map(RecurrentLayer::Lstm),
+            #[cfg(feature = "gru")]
+            GRU => self.layer(place, index).map(RecurrentLayer::Gru),
+            #[cfg(not(feature = "gru"))]
+            GRU => Err(Stop::from(LayerError::Feature).at(LayerKind::Gru, index)),
             kind => Err(no_kind(kind).at(LayerKind::Lstm, index)),
         }
     }
@@ -56,11 +78,11 @@ impl<'m> Reader<'m> {
 
 /// No recurrent layer has this number.
 fn no_kind(found: u8) -> Stop {
-    let lstm = LayerKind::Lstm.code().into();
+    let [lstm, gru] = [LayerKind::Lstm, LayerKind::Gru].map(|kind| kind.code().into());
     Stop::Layer(LayerError::Field {
         field: "kind",
         found: found.into(),
-        allowed: (lstm, lstm),
+        allowed: (lstm, gru),
     })
 }
 
@@ -69,9 +91,12 @@ pub use content::Recurrent;
 
 #[cfg(feature = "write")]
 mod content {
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::LayerKind;
+    #[cfg(feature = "gru")]
+    use super::gru::Gru;
     use super::lstm::Lstm;
     use crate::artifact::layer::Content;
     use crate::kernels::Scheme;
@@ -82,6 +107,9 @@ mod content {
     pub enum Recurrent {
         /// Long short-term memory.
         Lstm(Lstm),
+        /// Gated recurrent unit.
+        #[cfg(feature = "gru")]
+        Gru(Gru),
     }
 
     impl Recurrent {
@@ -94,6 +122,8 @@ mod content {
         pub fn scheme(&self) -> Scheme {
             match self {
                 Self::Lstm(layer) => layer.scheme,
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => layer.scheme,
             }
         }
 
@@ -101,6 +131,8 @@ mod content {
         pub fn x_shift(&self) -> u8 {
             match self {
                 Self::Lstm(layer) => layer.x_shift,
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => layer.x_shift,
             }
         }
 
@@ -108,6 +140,8 @@ mod content {
         pub fn h_shift(&self) -> u8 {
             match self {
                 Self::Lstm(layer) => layer.h_shift,
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => layer.h_shift,
             }
         }
 
@@ -115,6 +149,8 @@ mod content {
         pub fn input_shift(&self) -> u8 {
             match self {
                 Self::Lstm(layer) => layer.input_shift,
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => layer.input_shift,
             }
         }
 
@@ -122,6 +158,8 @@ mod content {
         pub fn cell_int_bits(&self) -> u8 {
             match self {
                 Self::Lstm(layer) => layer.cell_int_bits,
+                #[cfg(feature = "gru")]
+                Self::Gru(_) => 0,
             }
         }
 
@@ -129,6 +167,8 @@ mod content {
         pub fn weights(&self) -> [&[Vec<i8>]; 2] {
             match self {
                 Self::Lstm(layer) => [&layer.w_x, &layer.w_h],
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => [&layer.w_x, &layer.w_h],
             }
         }
 
@@ -136,6 +176,8 @@ mod content {
         pub fn as_lstm(&self) -> Option<&Lstm> {
             match self {
                 Self::Lstm(layer) => Some(layer),
+                #[cfg(feature = "gru")]
+                Self::Gru(_) => None,
             }
         }
 
@@ -143,6 +185,36 @@ mod content {
         pub fn as_lstm_mut(&mut self) -> Option<&mut Lstm> {
             match self {
                 Self::Lstm(layer) => Some(layer),
+                #[cfg(feature = "gru")]
+                Self::Gru(_) => None,
+            }
+        }
+
+        /// A layer of the same shape in this scheme whose weights and biases are zero, with nothing to convert below.
+        pub fn without_weights(&self, scheme: Scheme) -> Self {
+            let zero = |rows: &[Vec<i8>]| rows.iter().map(|row| vec![0; row.len()]).collect();
+            match self {
+                Self::Lstm(layer) => Self::Lstm(Lstm {
+                    scheme,
+                    h_shift: 0,
+                    input_shift: 0,
+                    w_x: zero(&layer.w_x),
+                    w_h: zero(&layer.w_h),
+                    bias: vec![0; layer.bias.len()],
+                    peephole: (layer.peephole.iter().map(|row| vec![0; row.len()])).collect(),
+                    ..layer.clone()
+                }),
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => Self::Gru(Gru {
+                    scheme,
+                    h_shift: 0,
+                    input_shift: 0,
+                    w_x: zero(&layer.w_x),
+                    w_h: zero(&layer.w_h),
+                    bias: vec![0; layer.bias.len()],
+                    recurrent_bias: vec![0; layer.recurrent_bias.len()],
+                    ..layer.clone()
+                }),
             }
         }
 
@@ -150,6 +222,8 @@ mod content {
         pub(in crate::artifact) fn content(&self) -> &dyn Content {
             match self {
                 Self::Lstm(layer) => layer,
+                #[cfg(feature = "gru")]
+                Self::Gru(layer) => layer,
             }
         }
     }
@@ -159,6 +233,8 @@ mod content {
         fn from(layer: &RecurrentLayer<'_>) -> Self {
             match layer {
                 RecurrentLayer::Lstm(layer) => Self::Lstm(layer.into()),
+                #[cfg(feature = "gru")]
+                RecurrentLayer::Gru(layer) => Self::Gru(layer.into()),
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! An input is a file without its checksum.
 
-use lstm_nostd::artifact::{AlignedBytes, RandomModel};
+use lstm_nostd::artifact::{AlignedBytes, LayerKind, RandomModel};
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{Block, I16F16, Model};
 
@@ -86,6 +86,7 @@ fn seeds() -> Vec<Vec<u8>> {
             let shape = RandomModel {
                 inputs: 3,
                 hidden: vec![3, 2],
+                kinds: vec![LayerKind::Lstm, LayerKind::Gru],
                 dense: vec![2],
                 outputs: 2,
                 peepholes: true,

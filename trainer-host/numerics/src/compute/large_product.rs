@@ -80,8 +80,10 @@ impl LargeProduct {
                     backend.run(Multiply {
                         c: &mut part.c,
                         c_row: first,
+                        c_panel: 0,
                         a,
                         a_rows: first..(first + BLOCK_ROWS).min(rows),
+                        a_panel: 0,
                         w: b,
                     });
                 }

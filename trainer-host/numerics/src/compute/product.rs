@@ -18,16 +18,21 @@ use super::panels::Panels;
 /// to 512, a block of both stays in the second-level cache.
 const BLOCK_ROWS: usize = 128;
 
-/// `C[c_rows] += A[a_rows] · W`, see the module's documentation.
+/// `C[c_rows] += A[a_rows] · W`, see the module's documentation. C may have more panels than W, and A more than the rows
+/// of W fill: then a run of them enters.
 pub(crate) struct Multiply<'a> {
     /// `[R', N]`.
     pub(crate) c: &'a mut Panels,
     /// First row of C.
     pub(crate) c_row: usize,
+    /// First panel of C.
+    pub(crate) c_panel: usize,
     /// `[R, K]`.
     pub(crate) a: &'a Panels,
     /// Rows of A.
     pub(crate) a_rows: Range<usize>,
+    /// First panel of A.
+    pub(crate) a_panel: usize,
     /// `[K, N]`.
     pub(crate) w: &'a Panels,
 }
@@ -38,33 +43,36 @@ impl Kernel for Multiply<'_> {
         let Self {
             c,
             c_row,
+            c_panel,
             a,
             a_rows,
+            a_panel,
             w,
         } = self;
         let rows = a_rows.len();
         assert!(a_rows.start <= a_rows.end && a_rows.end <= a.rows());
         assert!(c_row + rows <= c.rows());
-        assert_eq!((w.rows(), w.columns()), (a.columns(), c.columns()));
+        assert!(c_panel + w.panels() <= c.panels() && LANES * a_panel + w.rows() <= a.columns());
         if rows == 0 || w.rows() == 0 {
             return;
         }
+        let rows_of_c = c.rows();
         let tile = Tile {
-            c: c.lines_mut().as_mut_ptr(),
-            c_panel: c.rows(),
-            a: a.lines().as_ptr(),
+            c_panel: rows_of_c,
+            c: c.lines_mut()[c_panel * rows_of_c..].as_mut_ptr(),
+            a: a.lines()[a_panel * a.rows()..].as_ptr(),
             b: w.lines().as_ptr(),
             b_panel: w.rows(),
             a_segment: a.rows(),
-            segments: a.panels(),
+            segments: w.rows().div_ceil(LANES),
             segment: LANES,
-            last_segment: a.columns() - (a.panels() - 1) * LANES,
+            last_segment: w.rows() - (w.rows() - 1) / LANES * LANES,
         };
-        for (panel, panels) in blocks(c.panels(), V::TILE.1) {
+        for (panel, panels) in blocks(w.panels(), V::TILE.1) {
             for (row, count) in blocks(rows, V::TILE.0) {
-                // SAFETY: panels `panel..panel + panels` of C and W exist, rows `row..row + count`
-                // of both ranges exist (asserted above), and segments cover A's columns and W's
-                // rows exactly.
+                // SAFETY: panels `panel..panel + panels` of W and of C from `c_panel` on exist, rows
+                // `row..row + count` of both ranges exist, and segments cover W's rows and as many of A's
+                // columns from `a_panel` on (all asserted above).
                 unsafe {
                     let tile = Tile {
                         c: tile.c.add(panel * tile.c_panel + c_row + row),
@@ -79,7 +87,7 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-/// `C += A[a_rows]ᵀ · D[d_rows]`, see the module's documentation.
+/// `C += A[a_rows]ᵀ · D[d_rows]`, see the module's documentation. D may have more panels than C.
 pub(crate) struct Correlate<'a> {
     /// `[M, N]`.
     pub(crate) c: &'a mut Panels,
@@ -91,6 +99,8 @@ pub(crate) struct Correlate<'a> {
     pub(crate) d: &'a Panels,
     /// Rows of D.
     pub(crate) d_rows: Range<usize>,
+    /// First panel of D.
+    pub(crate) d_panel: usize,
 }
 
 impl Kernel for Correlate<'_> {
@@ -102,15 +112,16 @@ impl Kernel for Correlate<'_> {
             a_row,
             d,
             d_rows,
+            d_panel,
         } = self;
         assert!(d_rows.start <= d_rows.end && d_rows.end <= d.rows());
         assert!(a_row + d_rows.len() <= a.rows());
-        assert_eq!((c.rows(), c.columns()), (a.columns(), d.columns()));
+        assert!(c.rows() == a.columns() && d_panel + c.panels() <= d.panels());
         let tile = Tile {
             c: c.lines_mut().as_mut_ptr(),
             c_panel: c.rows(),
             a: a.lines().as_ptr(),
-            b: d.lines().as_ptr(),
+            b: d.lines()[d_panel * d.rows()..].as_ptr(),
             b_panel: d.rows(),
             a_segment: 0,
             segments: 1,
@@ -122,7 +133,7 @@ impl Kernel for Correlate<'_> {
                 for a_panel in 0..a.panels() {
                     let first = a_panel * LANES;
                     for (lane, count) in blocks(LANES.min(a.columns() - first), V::TILE.0) {
-                        // SAFETY: panels `panel..panel + panels` of C and D exist; C has a row for
+                        // SAFETY: panels `panel..panel + panels` of C and of D from `d_panel` on exist; C has a row for
                         // each of A's columns, and A's line has 16 lanes; rows
                         // `start..start + depth` of both ranges exist (asserted above).
                         unsafe {
@@ -283,31 +294,35 @@ mod tests {
             columns in 1usize..70,
             c_row in 0usize..3,
             a_row in 0usize..3,
+            (c_panel, a_panel) in (0usize..3, 0usize..3),
             seed: u8,
         ) {
             let seed = usize::from(seed);
-            let a = matrix(a_row + rows, depth, seed);
+            let (c_first, a_first) = (LANES * c_panel, LANES * a_panel);
+            let a = matrix(a_row + rows, a_first + depth, seed);
             let w = matrix(depth, columns, seed + 1);
-            let d = matrix(c_row + rows, columns, seed + 2);
+            let d = matrix(c_row + rows, c_first + columns, seed + 2);
             for backend in Backend::available() {
                 let mut c = d.clone();
                 let a_rows = a_row..a_row + rows;
-                backend.run(Multiply { c: &mut c, c_row, a: &a, a_rows, w: &w });
+                backend.run(Multiply { c: &mut c, c_row, c_panel, a: &a, a_rows, a_panel, w: &w });
                 let mut expected = values(&d);
                 for (r, row) in expected[c_row..].iter_mut().enumerate() {
-                    for (n, sum) in row.iter_mut().enumerate() {
-                        *sum += (0..depth).map(|k| a.get(a_row + r, k) * w.get(k, n)).sum::<f32>();
+                    for (n, sum) in row[c_first..].iter_mut().enumerate() {
+                        let term = |k| a.get(a_row + r, a_first + k) * w.get(k, n);
+                        *sum += (0..depth).map(term).sum::<f32>();
                     }
                 }
                 prop_assert_eq!(values(&c), expected, "multiply, {:?}", backend);
 
+                let w = matrix(a_first + depth, columns, seed + 3);
                 let mut c = w.clone();
-                let d_rows = c_row..c_row + rows;
-                backend.run(Correlate { c: &mut c, a: &a, a_row, d: &d, d_rows });
+                let (d_rows, d_panel) = (c_row..c_row + rows, c_panel);
+                backend.run(Correlate { c: &mut c, a: &a, a_row, d: &d, d_rows, d_panel });
                 let mut expected = values(&w);
                 for (m, row) in expected.iter_mut().enumerate() {
                     for (n, sum) in row.iter_mut().enumerate() {
-                        let term = |r| a.get(a_row + r, m) * d.get(c_row + r, n);
+                        let term = |r| a.get(a_row + r, m) * d.get(c_row + r, c_first + n);
                         *sum += (0..rows).map(term).sum::<f32>();
                     }
                 }
@@ -330,6 +345,7 @@ mod tests {
                 a_row: 0,
                 d: &d,
                 d_rows: 0..d.rows(),
+                d_panel: 0,
             });
             for (m, n) in [(0, 0), (19, 39), (7, 16)] {
                 let sum: f32 = (0..a.rows()).map(|r| a.get(r, m) * d.get(r, n)).sum();

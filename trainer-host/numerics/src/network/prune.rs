@@ -16,16 +16,16 @@ use crate::network::{DenseLayer, Network, NetworkConfig};
 /// A network cannot be pruned to these sizes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot prune {found:?} hidden units to {wanted:?}: name one size for each LSTM layer, from 1 to what it has"
+    "cannot prune {found:?} hidden units to {wanted:?}: name one size for each recurrent layer, from 1 to what it has"
 )]
 pub struct PruneError {
-    /// Hidden units of each LSTM layer.
+    /// Hidden units of each recurrent layer.
     pub found: Vec<usize>,
     /// What was asked for.
     pub wanted: Vec<usize>,
 }
 
-/// `network` with the `hidden` units of each LSTM layer that (PR1) rates highest; the first ones of equal
+/// `network` with the `hidden` units of each recurrent layer that (PR1) rates highest; the first ones of equal
 /// rates.
 ///
 /// # Errors
@@ -96,38 +96,46 @@ pub(crate) fn columns(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Cell, Head, LstmLayer, Mode};
+    use crate::network::{Cell, Head, Mode};
 
-    fn network() -> Network {
+    const CELLS: [Cell; 2] = [Cell::Lstm { peepholes: true }, Cell::Gru];
+
+    fn network(cell: Cell) -> Network {
         let config = NetworkConfig {
             inputs: 3,
             hidden: vec![6, 5],
-            cell: Cell::Lstm { peepholes: true },
+            cell,
             dense: vec![4],
             outputs: 2,
             head: Head::Softmax,
             mode: Mode::SequenceToSequence,
         };
         let mut network = Network::new(&config, 5).unwrap();
-        for l in 0..2 {
-            lstm(&mut network, l).peephole.as_mut().unwrap().fill(0.3);
+        // Biases of many kinds begin with zero.
+        for (n, value) in (network.values_mut().into_iter().flatten()).enumerate() {
+            *value += (n as f32).sin() / 4.0;
         }
         network
-    }
-
-    fn lstm(network: &mut Network, l: usize) -> &mut LstmLayer {
-        network.recurrent[l].as_lstm_mut().unwrap()
     }
 
     /// Units that nothing reads are the ones to go, and nobody notices.
     #[test]
     fn units_without_readers_are_pruned_and_the_outputs_stay() {
-        let mut network = network();
+        for cell in CELLS {
+            unread_units_go(network(cell));
+        }
+    }
+
+    fn unread_units_go(mut network: Network) {
         for (l, dead) in [(0, [1, 4]), (1, [0, 3])] {
             for u in dead {
-                lstm(&mut network, l).w_h.column_mut(u).fill(0.0);
+                let [_, w_h] = network.recurrent[l].weights_mut();
+                w_h.column_mut(u).fill(0.0);
                 match l {
-                    0 => lstm(&mut network, 1).w_x.column_mut(u).fill(0.0),
+                    0 => {
+                        let [w_x, _] = network.recurrent[1].weights_mut();
+                        w_x.column_mut(u).fill(0.0);
+                    }
                     _ => network.dense[0].weight.column_mut(u).fill(0.0),
                 }
             }
@@ -150,9 +158,11 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         for wanted in [&[4][..], &[0, 3], &[7, 3], &[4, 3, 2]] {
-            let said = prune(&network(), wanted).unwrap_err().to_string();
+            let said = prune(&network(CELLS[1]), wanted).unwrap_err().to_string();
             assert!(said.contains("[6, 5]"), "{said}");
         }
-        assert_eq!(prune(&network(), &[6, 5]).unwrap(), network());
+        for cell in CELLS {
+            assert_eq!(prune(&network(cell), &[6, 5]).unwrap(), network(cell));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Back-propagation through time: the exact gradient of a batch's loss.
 //!
 //! With (1) to (6) of [`crate::network`], from the last step to the first, for each LSTM layer from
-//! the top down:
+//! the top down (GRU layers have (GB1) to (GB4) of `recurrent/gru_cell.rs` in place of (B2) to (B9)):
 //!
 //! ```text
 //! d_h_t = d_h_t from above + W_hᵀ d_z_{t+1}                                 (B1)
@@ -261,11 +261,11 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     /// The gradient of a network of every kind of layer, computed with `backend`.
-    fn gradient(backend: Backend) -> (f64, Network) {
+    fn gradient(cell: Cell, backend: Backend) -> (f64, Network) {
         let config = NetworkConfig {
             inputs: 5,
             hidden: vec![33, 20],
-            cell: Cell::Lstm { peepholes: true },
+            cell,
             dense: vec![7],
             outputs: 3,
             head: Head::Softmax,
@@ -302,17 +302,23 @@ mod tests {
     fn vector_backends_agree_to_the_bit_and_with_plain_code_nearly() {
         // Plain code may round products on their own; gradients here are below one.
         const ROUNDING: f32 = 1e-5;
-        let (loss, plain) = gradient(Backend::Scalar);
+        for cell in [Cell::Lstm { peepholes: true }, Cell::Gru] {
+            backends_agree(cell, ROUNDING);
+        }
+    }
+
+    fn backends_agree(cell: Cell, rounding: f32) {
+        let (loss, plain) = gradient(cell, Backend::Scalar);
         let vector: Vec<_> = (Backend::available().into_iter())
             .filter(|backend| *backend != Backend::Scalar)
-            .map(gradient)
+            .map(|backend| gradient(cell, backend))
             .collect();
         for other in &vector {
             assert_eq!(other, &vector[0]);
-            assert!((other.0 - loss).abs() < f64::from(ROUNDING));
+            assert!((other.0 - loss).abs() < f64::from(rounding));
             for (a, b) in plain.parameters().iter().zip(other.1.parameters()) {
                 for (x, y) in a.values.iter().zip(b.values) {
-                    assert!((x - y).abs() < ROUNDING, "{}: {x} and {y}", a.name);
+                    assert!((x - y).abs() < rounding, "{}: {x} and {y}", a.name);
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(crate) struct CarriedState {
 struct CarriedLayer {
     /// `[O]`.
     hidden: Vec<f32>,
-    /// `[H]`; empty of a kind without cells.
+    /// `[H]`: the state that lasts.
     cell: Vec<f32>,
 }
 
@@ -140,7 +140,7 @@ impl Pass {
         let row = self.steps.sequences + self.steps.last_row(b);
         let layers = self.layers.iter().map(|layer| CarriedLayer {
             hidden: layer.outputs().row(row),
-            cell: layer.cell().map_or_else(Vec::new, |cell| cell.row(row)),
+            cell: layer.cell().row(row),
         });
         CarriedState {
             layers: layers.collect(),

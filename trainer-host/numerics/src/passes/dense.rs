@@ -35,8 +35,10 @@ impl PackedDense {
         backend.run(Multiply {
             c: outputs,
             c_row: 0,
+            c_panel: 0,
             a: x,
             a_rows: first..x.rows(),
+            a_panel: 0,
             w: &self.weight,
         });
     }
@@ -78,6 +80,7 @@ impl DenseBack {
             a_row: first,
             d: &self.d_outputs,
             d_rows: 0..self.d_outputs.rows(),
+            d_panel: 0,
         });
         self.d_bias.clear();
         self.d_bias.resize(self.d_outputs.panels(), Line::default());
@@ -91,8 +94,10 @@ impl DenseBack {
         backend.run(Multiply {
             c: d_inputs,
             c_row: 0,
+            c_panel: 0,
             a: &self.d_outputs,
             a_rows: 0..rows,
+            a_panel: 0,
             w: weight,
         });
     }

@@ -30,7 +30,7 @@ pub struct LayerTrace {
     pub gates: Array2<f32>,
     /// h after each step, `[T, O]`.
     pub hidden: Array2<f32>,
-    /// c after each step, `[T, H]`; `[T, 0]` of a kind without cells.
+    /// The state that lasts after each step, `[T, H]`: c of an LSTM, of a GRU h without rounding.
     pub cell: Array2<f32>,
 }
 
@@ -39,7 +39,7 @@ pub struct LayerTrace {
 pub struct LayerStates {
     /// h after each step, `[T, O]`.
     pub hidden: Array2<f32>,
-    /// c after each step, `[T, H]`; `[T, 0]` of a kind without cells.
+    /// The state that lasts after each step, `[T, H]`: c of an LSTM, of a GRU h without rounding.
     pub cell: Array2<f32>,
 }
 
@@ -382,7 +382,7 @@ impl Pass {
         (self.layers.iter())
             .map(|layer| LayerStates {
                 hidden: unpack(layer.outputs()),
-                cell: (layer.cell()).map_or_else(|| Array2::zeros((rows.len(), 0)), unpack),
+                cell: unpack(layer.cell()),
             })
             .collect()
     }

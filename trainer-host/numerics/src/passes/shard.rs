@@ -113,7 +113,11 @@ impl Shard {
         self.keep_ends(task, numbers, examples);
         self.pass.head(forward);
         if self.recurrent.len() != forward.recurrent.len() {
-            self.recurrent = forward.recurrent.iter().map(RecurrentBack::of).collect();
+            self.recurrent = forward
+                .recurrent
+                .iter()
+                .map(|_| RecurrentBack::default())
+                .collect();
         }
         self.dense
             .resize_with(forward.dense.len(), DenseBack::default);

@@ -38,6 +38,20 @@ pub(super) struct Row {
     pub(super) bias: f64,
 }
 
+impl Row {
+    /// The part of (R2) that the inputs from `first` on make up, for the row `t` and their means; 0 where nothing was
+    /// added.
+    pub(super) fn mean_error(&self, t: &[f64], mean: &[f64], first: usize) -> f64 {
+        if self.bias == 0.0 {
+            return 0.0;
+        }
+        let weights = self.weights.iter().zip(t).zip(mean).skip(first);
+        weights
+            .map(|((q, t), mean)| (t - f64::from(*q) * self.scale) * mean)
+            .sum()
+    }
+}
+
 impl RowQuantiser<'_> {
     /// The integers of the row `t`, `[n]` in real units, with a scale of at least `least`; `None` when
     /// its multiplier would leave 32 bits. A rounding that `fits` refuses gives way to the nearest

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::chain::{class, name};
 use super::weights::{Numbers, Weights};
-use crate::import::conventions::{Convention, LstmWeights};
+use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
 use crate::import::error::{Kind, Problem};
 use crate::import::model::{Layer, NamedLayer};
 
@@ -58,7 +58,10 @@ impl Reading {
                 self.notes.push(format!("{title}: {note}"));
                 Ok(())
             }
-            "LSTM" => self.lstm(&title, config, &format!("{place}/cell"), &place),
+            "LSTM" => self.recurrent(WeightsKind::Lstm, &title, config, &place),
+            // Before Keras had the setting, the reset gate came before the product.
+            "GRU" if config["reset_after"].as_bool() != Some(true) => later(Kind::ResetBefore),
+            "GRU" => self.recurrent(WeightsKind::Gru, &title, config, &place),
             "Dense" => self.dense(&title, config, &place),
             "TimeDistributed" => self.at_each_step(&title, config, &place),
             "Normalization" => self.normalisation(&title, config, &place),
@@ -75,7 +78,6 @@ impl Reading {
                 self.push(title, Layer::Relu)
             }
             "Softmax" => self.push(title, Layer::Softmax),
-            "GRU" => later(Kind::Gru),
             "Bidirectional" => later(Kind::Bidirectional),
             "Conv1D" | "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => {
                 later(Kind::Convolution)
@@ -84,7 +86,7 @@ impl Reading {
             "GlobalMaxPooling1D" => later(Kind::MaxPooling),
             _ => Err(Problem::refused(
                 title,
-                "it is not taken; LSTM, Dense, TimeDistributed Dense, Normalization, BatchNormalization, Rescaling, Activation and Dropout are",
+                "it is not taken; LSTM, GRU, Dense, TimeDistributed Dense, Normalization, BatchNormalization, Rescaling, Activation and Dropout are",
             )),
         }
     }
@@ -94,11 +96,11 @@ impl Reading {
         Ok(())
     }
 
-    fn lstm(
+    fn recurrent(
         &mut self,
+        kind: WeightsKind,
         title: &str,
         config: &Value,
-        cell: &str,
         place: &str,
     ) -> Result<(), Problem> {
         let is = |key: &str| config[key].as_bool().unwrap_or(false);
@@ -119,19 +121,21 @@ impl Reading {
             let note = "it is stateful; here each sequence begins with a state of zeros";
             self.notes.push(format!("{title}: {note}"));
         }
-        let array = |n: usize, part: &str| self.weights.array(cell, place, n, part);
+        let cell = format!("{place}/cell");
+        let array = |n: usize, part: &str| self.weights.array(&cell, place, n, part);
         let biases = match config["use_bias"].as_bool().unwrap_or(true) {
-            true => vec![array(2, "bias")?.vector()],
+            true => array(2, "bias")?.rows(),
             false => Vec::new(),
         };
-        let weights = LstmWeights {
+        let weights = RecurrentWeights {
+            kind,
             convention: Convention::Keras,
             input: array(0, "kernel")?.matrix(title)?,
             recurrent: array(1, "recurrent_kernel")?.matrix(title)?,
             biases,
             peepholes: None,
         };
-        self.push(title, Layer::Lstm(weights))?;
+        self.push(title, Layer::Recurrent(weights))?;
         match is("return_sequences") {
             true => Ok(()),
             false => self.push(title, Layer::LastStep),
@@ -291,6 +295,13 @@ fn number_or_zero(value: &Value) -> bool {
 impl Numbers {
     fn vector(&self) -> Vec<f32> {
         self.values.iter().map(|value| *value as f32).collect()
+    }
+
+    /// Its rows; a vector is one.
+    fn rows(&self) -> Vec<Vec<f32>> {
+        let length = self.shape.last().copied().unwrap_or(1).max(1);
+        let vector = self.vector();
+        vector.chunks(length).map(<[f32]>::to_vec).collect()
     }
 
     fn doubles(self) -> Vec<f64> {

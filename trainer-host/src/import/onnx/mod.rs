@@ -6,9 +6,9 @@
 //! the network. An operator that cannot be read matters only if the output needs it.
 
 mod axes;
-mod lstm;
 mod operators;
 pub(crate) mod proto;
+mod recurrent;
 mod value;
 
 use std::collections::HashMap;
@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Gives the axes of the graph's input their names, where an LSTM has said them.
+    /// Gives the axes of the graph's input their names, where a recurrent layer has said them.
     fn name_axes(&self, signal: &mut Signal) {
         let Some(known) = self.inputs.get(&self.root(signal.at)) else {
             return;
@@ -240,7 +240,7 @@ impl<'a> Walk<'a> {
         layers.reverse();
         let Some(input_axes) = self.inputs.remove(&at) else {
             let why = format!(
-                "there is no LSTM between input {} and output {output}",
+                "there is no LSTM or GRU between input {} and output {output}",
                 self.tree[at].name
             );
             return Err(Problem::Open(why));

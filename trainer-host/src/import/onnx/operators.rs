@@ -5,6 +5,7 @@ use ndarray::Array2;
 use super::Walk;
 use super::proto::Node;
 use super::value::{Role, Signal, SignalAxis, Value, axis_number};
+use crate::import::conventions::WeightsKind;
 use crate::import::error::{Kind, Problem};
 use crate::import::model::{Axis, Layer};
 
@@ -15,7 +16,8 @@ impl Walk<'_> {
         let of = |signal: Signal| Ok(vec![Value::Signal(signal)]);
         match node.op_type.as_str() {
             _ if !matches!(node.domain.as_str(), "" | "ai.onnx") => Err(unknown(node)),
-            "LSTM" => self.lstm(node),
+            "LSTM" => self.recurrent(WeightsKind::Lstm, node),
+            "GRU" => self.recurrent(WeightsKind::Gru, node),
             "Gemm" => of(self.gemm(node)?),
             "MatMul" => of(self.matmul(node)?),
             "Add" | "Sub" | "Mul" | "Div" => of(self.with_constant(node)?),
@@ -42,7 +44,6 @@ impl Walk<'_> {
                 Err(Problem::later(node.title(), Kind::MeanPooling))
             }
             "ReduceMax" | "GlobalMaxPool" => Err(Problem::later(node.title(), Kind::MaxPooling)),
-            "GRU" => Err(Problem::later(node.title(), Kind::Gru)),
             "Conv" => Err(Problem::later(node.title(), Kind::Convolution)),
             _ => Err(unknown(node)),
         }
@@ -188,7 +189,7 @@ impl Walk<'_> {
         if !signal.axes.get(1).is_some_and(is_channel) {
             return Err(Problem::refused(
                 node.title(),
-                "it stands before the first LSTM, or not over channels",
+                "it stands before the first recurrent layer, or not over channels",
             ));
         }
         let vector = |n| Ok::<_, Problem>(self.floats(node, n)?.1);
@@ -227,7 +228,7 @@ fn require_channels(node: &Node, signal: &Signal) -> Result<(), Problem> {
 fn unknown(node: &Node) -> Problem {
     Problem::refused(
         format!("operator {}", node.title()),
-        "it is not taken; LSTM, Gemm, MatMul, Add, Relu, Sigmoid and Softmax are, and what exporters put between them",
+        "it is not taken; LSTM, GRU, Gemm, MatMul, Add, Relu, Sigmoid and Softmax are, and what exporters put between them",
     )
 }
 

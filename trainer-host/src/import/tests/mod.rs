@@ -110,7 +110,8 @@ fn hints(case: &Case) -> Hints {
 /// The kinds that are refused for now.
 fn later(kind: &str) -> Option<Kind> {
     Some(match kind {
-        "gru" | "gru-reset-before" => Kind::Gru,
+        "gru" => Kind::Gru,
+        "gru-reset-before" => Kind::ResetBefore,
         "lstm-projection" => Kind::Projection,
         "bidirectional" => Kind::Bidirectional,
         "mean-pooling" => Kind::MeanPooling,

@@ -100,7 +100,7 @@ fn a_state_dict_is_read_by_its_names_and_a_map() {
     assert_eq!(
         names,
         [
-            "the LSTM layer 0",
+            "the recurrent module layer 0",
             "the last step",
             "head.2",
             "the ReLU before head.10",

@@ -9,7 +9,7 @@ use ndarray::{Axis, concatenate};
 
 use super::Chain;
 use super::schema::{Operator, activation};
-use crate::import::conventions::{Convention, LstmWeights};
+use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
 use crate::import::error::{Kind, Problem};
 use crate::import::model::Layer;
 
@@ -42,14 +42,15 @@ impl Chain<'_> {
         let biases = vec![self.gates(operator, 12..16, title)?];
         let input = self.matrices(operator, 1..5, title)?;
         let recurrent = self.matrices(operator, 5..9, title)?;
-        let weights = LstmWeights {
+        let weights = RecurrentWeights {
+            kind: WeightsKind::Lstm,
             convention: Convention::TensorFlowLite,
             input,
             recurrent,
             biases,
             peepholes,
         };
-        self.layers.push(Layer::Lstm(weights).named(title));
+        self.layers.push(Layer::Recurrent(weights).named(title));
         Ok(())
     }
 

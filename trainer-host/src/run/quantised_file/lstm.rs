@@ -11,7 +11,7 @@ use lstm_nostd::kernels::Scheme;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::{matrix, read_matrix, rows_of, scheme_name};
+use super::{matrix, read_matrix, scheme_name, units_of};
 use crate::files::tensors::{Tensor, values, vector};
 
 /// Rows of the matrices for each unit.
@@ -62,12 +62,8 @@ impl Record {
         width: usize,
     ) -> Result<Lstm, String> {
         let part = |part: &str| format!("{name}.{part}");
-        let rows = rows_of(tensors, &part("w_h"))?;
-        if rows == 0 || !rows.is_multiple_of(ROWS) {
-            let name = part("w_h");
-            return Err(format!("{name}: found {rows} rows, needed {ROWS} a unit"));
-        }
-        let units = rows / ROWS;
+        let units = units_of(tensors, &part("w_h"), ROWS)?;
+        let rows = ROWS * units;
         let peephole = part("peephole");
         Ok(Lstm {
             scheme: self.scheme,

@@ -4,7 +4,7 @@
 //! | tensor | type and shape |
 //! | --- | --- |
 //! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
-//! | `lstm.L.*` | in `lstm.rs` |
+//! | `lstm.L.*`, `gru.L.*` | in `lstm.rs`, `gru.rs` |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
@@ -13,6 +13,7 @@
 //! layer brings a file with its record and a line in `Layer`.
 
 mod dense;
+mod gru;
 mod lstm;
 
 use std::path::{Path, PathBuf};
@@ -117,6 +118,7 @@ struct Scale {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Layer {
     Lstm(lstm::Record),
+    Gru(gru::Record),
     Dense(dense::Record),
 }
 
@@ -146,6 +148,10 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
             Recurrent::Lstm(layer) => {
                 tensors.extend(lstm::tensors(layer, &name));
                 layers.push(Layer::Lstm(lstm::Record::of(layer)));
+            }
+            Recurrent::Gru(layer) => {
+                tensors.extend(gru::tensors(layer, &name));
+                layers.push(Layer::Gru(gru::Record::of(layer)));
             }
         }
     }
@@ -230,6 +236,11 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 width = layer.w_h.first().map_or(0, Vec::len);
                 recurrent.push(Recurrent::Lstm(layer));
             }
+            Layer::Gru(record) => {
+                let layer = record.read(&tensors, &format!("gru.{l}"), width)?;
+                width = layer.recurrent_bias.len();
+                recurrent.push(Recurrent::Gru(layer));
+            }
         }
     }
     let file = ModelFile {
@@ -295,6 +306,15 @@ fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
     tensor
 }
 
+/// Units of a layer whose recurrent weights are the tensor `name`, with so many rows a unit.
+fn units_of(tensors: &SafeTensors<'_>, name: &str, rows: usize) -> Result<usize, String> {
+    let found = rows_of(tensors, name)?;
+    if found == 0 || !found.is_multiple_of(rows) {
+        return Err(format!("{name}: found {found} rows, needed {rows} a unit"));
+    }
+    Ok(found / rows)
+}
+
 fn rows_of(tensors: &SafeTensors<'_>, name: &str) -> Result<usize, String> {
     let tensor = tensors
         .tensor(name)
@@ -338,13 +358,14 @@ mod scheme_name {
 mod tests {
     use super::*;
     use crate::network::{Cell, NetworkConfig};
-    use lstm_nostd::artifact::RandomModel;
+    use lstm_nostd::artifact::{LayerKind, RandomModel};
     use proptest::prelude::*;
 
     fn example(seed: u64, peepholes: bool) -> ModelFile {
         let shape = RandomModel {
             inputs: 3,
             hidden: vec![5, 2],
+            kinds: vec![[LayerKind::Lstm, LayerKind::Gru][seed as usize % 2]],
             dense: vec![4],
             outputs: 2,
             peepholes,
@@ -435,7 +456,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quantised.safetensors");
         let said = |change: fn(&mut ModelFile)| {
-            let mut file = example(1, true);
+            // An even seed has LSTM layers.
+            let mut file = example(2, true);
             change(&mut file);
             write(&path, &file, &network(1)).unwrap();
             read(&path, &network(1)).unwrap_err().to_string()

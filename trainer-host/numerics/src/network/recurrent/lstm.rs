@@ -11,15 +11,12 @@
 //!
 //! (Gers, Schraudolph and Schmidhuber 2002). Rows are stored in the order of [`GATES`].
 
-use ndarray::{Array1, Array2, s};
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use ndarray::{Array1, Array2};
 
 use crate::network::ParameterKind;
-use crate::network::initialisation::{Initialisation, input_weights};
-use crate::network::prune::{columns, rows};
+use crate::network::prune::columns;
 use crate::network::recurrent::{
-    Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, gate_rows, values_of,
+    Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, values_of,
 };
 
 /// The gates of an LSTM, in the order in which all weights are stored.
@@ -68,11 +65,6 @@ pub struct LstmLayer {
     pub bias: Array1<f32>,
     /// Peephole weights in the order i, f, o, `[3, H]`; absent in a network without peepholes.
     pub peephole: Option<Array2<f32>>,
-}
-
-/// The number of the gate of this role.
-pub(crate) fn gate(role: GateRole) -> usize {
-    (GATES.iter().position(|gate| gate.role == role)).expect("an LSTM has a gate of every role")
 }
 
 /// The gate to which row `p` of the peepholes belongs.
@@ -139,46 +131,12 @@ impl Recurrent for LstmLayer {
         all
     }
 
-    fn initialise(&mut self, initialisation: Initialisation, rng: &mut ChaCha8Rng) {
-        let units = self.units();
-        input_weights(&mut self.w_x, units, initialisation.input, rng);
-        for gate in 0..GATES.len() {
-            let block = initialisation.recurrent_block(units, rng);
-            let rows = gate_rows(gate, units);
-            self.w_h.slice_mut(s![rows, ..]).assign(&block);
-        }
+    fn bias_mut(&mut self) -> &mut Array1<f32> {
+        &mut self.bias
     }
 
-    /// A larger bias remembers for longer to begin with, about `exp(bias)` steps (Gers, Schmidhuber and Cummins
-    /// 2000).
-    fn set_forget_bias(&mut self, value: f32) {
-        let rows = gate_rows(gate(GateRole::Forget), self.units());
-        self.bias.slice_mut(s![rows]).fill(value);
-    }
-
-    fn set_chrono_biases(&mut self, steps: u32, rng: &mut ChaCha8Rng) {
-        let units = self.units();
-        let [input, forget] = [GateRole::Input, GateRole::Forget].map(|role| gate(role) * units);
-        for unit in 0..units {
-            let bias = rng.random_range(1.0..(steps - 1) as f32).ln();
-            self.bias[input + unit] = -bias;
-            self.bias[forget + unit] = bias;
-        }
-    }
-
-    fn keep_units(&mut self, units: &[usize]) {
-        let all = self.units();
-        let kept: Vec<usize> = (0..GATES.len())
-            .flat_map(|gate| units.iter().map(move |u| gate * all + u))
-            .collect();
-        self.w_x = rows(&self.w_x, &kept);
-        self.w_h = columns(&rows(&self.w_h, &kept), units);
-        self.bias = kept.iter().map(|r| self.bias[*r]).collect();
+    fn keep_other_units(&mut self, units: &[usize]) {
         self.peephole = self.peephole.as_ref().map(|p| columns(p, units));
-    }
-
-    fn keep_inputs(&mut self, inputs: &[usize]) {
-        self.w_x = columns(&self.w_x, inputs);
     }
 }
 
@@ -195,8 +153,5 @@ mod tests {
             .map(|p| GATES[gate_of_peephole(p)].letter)
             .collect();
         assert_eq!(with, "ifo");
-        for (number, of) in GATES.iter().enumerate() {
-            assert_eq!(gate(of.role), number);
-        }
     }
 }

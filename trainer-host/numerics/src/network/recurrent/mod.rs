@@ -4,16 +4,20 @@
 //! lie together: row = gate · H + unit. A kind is [`Cell`] in a structure and [`RecurrentLayer`] in a network; what it
 //! must know of itself is the trait [`Recurrent`].
 
+pub mod gru;
 pub mod lstm;
 
 use std::ops::{Deref, DerefMut, Range};
 
-use ndarray::{Array, Array2, ArrayView1, Dimension};
+use ndarray::{Array, Array1, Array2, ArrayView1, Dimension, s};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use self::gru::GruLayer;
 use self::lstm::LstmLayer;
 use crate::network::ParameterKind;
-use crate::network::initialisation::Initialisation;
+use crate::network::initialisation::{Initialisation, input_weights};
+use crate::network::prune::{columns, rows};
 
 /// The kind of a network's recurrent layers, and what is decided of that kind alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub enum Cell {
         /// Whether the gates see the cell.
         peepholes: bool,
     },
+    /// Gated recurrent unit, reset after the product.
+    Gru,
 }
 
 /// What a gate does in its cell.
@@ -36,6 +42,8 @@ pub enum GateRole {
     Candidate,
     /// How much of the state is shown.
     Output,
+    /// How much of the state the candidate sees.
+    Reset,
 }
 
 /// What a gate's sum goes through.
@@ -79,6 +87,7 @@ impl Cell {
             lstm_nostd::RecurrentLayer::Lstm(layer) => Self::Lstm {
                 peepholes: !layer.peepholes.is_empty(),
             },
+            lstm_nostd::RecurrentLayer::Gru(_) => Self::Gru,
         }
     }
 
@@ -86,6 +95,7 @@ impl Cell {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lstm { .. } => "lstm",
+            Self::Gru => "gru",
         }
     }
 
@@ -93,6 +103,7 @@ impl Cell {
     pub(super) fn of_stored(kind: Option<&str>, peepholes: bool) -> Result<Self, String> {
         match kind {
             None => Ok(Self::Lstm { peepholes }),
+            Some("gru") => Ok(Self::Gru),
             Some(kind) => Err(format!(
                 "kind {kind:?} of recurrent layers, which this version does not know"
             )),
@@ -103,6 +114,7 @@ impl Cell {
     pub(super) const fn stored_kind(self) -> Option<&'static str> {
         match self {
             Self::Lstm { .. } => None,
+            Self::Gru => Some("gru"),
         }
     }
 
@@ -110,6 +122,7 @@ impl Cell {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Lstm { .. } => "LSTM",
+            Self::Gru => "GRU",
         }
     }
 
@@ -117,6 +130,7 @@ impl Cell {
     pub const fn gates(self) -> &'static [Gate] {
         match self {
             Self::Lstm { .. } => &lstm::GATES,
+            Self::Gru => &gru::GATES,
         }
     }
 
@@ -124,13 +138,14 @@ impl Cell {
     pub const fn peepholes(self) -> bool {
         match self {
             Self::Lstm { peepholes } => peepholes,
+            Self::Gru => false,
         }
     }
 
     /// Values that a layer of `units` hands on.
     pub const fn outputs(self, units: usize) -> usize {
         match self {
-            Self::Lstm { .. } => units,
+            Self::Lstm { .. } | Self::Gru => units,
         }
     }
 
@@ -140,6 +155,7 @@ impl Cell {
             Self::Lstm { peepholes } => {
                 RecurrentLayer::Lstm(LstmLayer::zeros(inputs, units, peepholes))
             }
+            Self::Gru => RecurrentLayer::Gru(GruLayer::zeros(inputs, units)),
         }
     }
 }
@@ -149,6 +165,8 @@ impl Cell {
 pub enum RecurrentLayer {
     /// Long short-term memory.
     Lstm(LstmLayer),
+    /// Gated recurrent unit.
+    Gru(GruLayer),
 }
 
 impl RecurrentLayer {
@@ -156,6 +174,7 @@ impl RecurrentLayer {
     pub fn as_lstm(&self) -> Option<&LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
+            Self::Gru(_) => None,
         }
     }
 
@@ -163,6 +182,7 @@ impl RecurrentLayer {
     pub fn as_lstm_mut(&mut self) -> Option<&mut LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
+            Self::Gru(_) => None,
         }
     }
 }
@@ -173,6 +193,7 @@ impl Deref for RecurrentLayer {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Lstm(layer) => layer,
+            Self::Gru(layer) => layer,
         }
     }
 }
@@ -181,6 +202,7 @@ impl DerefMut for RecurrentLayer {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
             Self::Lstm(layer) => layer,
+            Self::Gru(layer) => layer,
         }
     }
 }
@@ -242,20 +264,70 @@ pub trait Recurrent {
     /// The values of all parameters, in the order of [`Recurrent::parameters`].
     fn values_mut(&mut self) -> Vec<&mut [f32]>;
 
-    /// Gives the weights the values that they begin with.
-    fn initialise(&mut self, initialisation: Initialisation, rng: &mut ChaCha8Rng);
+    /// Biases of the gates, `[G H]`.
+    fn bias_mut(&mut self) -> &mut Array1<f32>;
 
-    /// Sets the biases of the gates that keep the state.
-    fn set_forget_bias(&mut self, value: f32);
+    /// Keeps, of the parameters without rows of inputs, those of these units alone, in ascending order.
+    fn keep_other_units(&mut self, units: &[usize]);
+
+    /// Gives the weights the values that they begin with.
+    fn initialise(&mut self, initialisation: Initialisation, rng: &mut ChaCha8Rng) {
+        let (units, gates) = (self.units(), self.gates().len());
+        let [w_x, w_h] = self.weights_mut();
+        input_weights(w_x, units, initialisation.input, rng);
+        for gate in 0..gates {
+            let block = initialisation.recurrent_block(units, rng);
+            w_h.slice_mut(s![gate_rows(gate, units), ..]).assign(&block);
+        }
+    }
+
+    /// Sets the biases of the gates that keep the state. A larger bias remembers for longer to begin with, about
+    /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
+    fn set_forget_bias(&mut self, value: f32) {
+        if let Some(rows) = self.rows_of(GateRole::Forget) {
+            self.bias_mut().slice_mut(s![rows]).fill(value);
+        }
+    }
 
     /// Sets the biases that make the layer remember for up to `steps` steps.
-    fn set_chrono_biases(&mut self, steps: u32, rng: &mut ChaCha8Rng);
+    fn set_chrono_biases(&mut self, steps: u32, rng: &mut ChaCha8Rng) {
+        let [input, forget] = [GateRole::Input, GateRole::Forget].map(|role| self.rows_of(role));
+        for unit in 0..self.units() {
+            let bias = rng.random_range(1.0..(steps - 1) as f32).ln();
+            if let Some(rows) = &input {
+                self.bias_mut()[rows.start + unit] = -bias;
+            }
+            if let Some(rows) = &forget {
+                self.bias_mut()[rows.start + unit] = bias;
+            }
+        }
+    }
 
     /// Keeps these units alone, in ascending order.
-    fn keep_units(&mut self, units: &[usize]);
+    fn keep_units(&mut self, units: &[usize]) {
+        let (all, gates) = (self.units(), self.gates().len());
+        let kept: Vec<usize> = (0..gates)
+            .flat_map(|gate| units.iter().map(move |u| gate * all + u))
+            .collect();
+        let [w_x, w_h] = self.weights_mut();
+        *w_x = rows(w_x, &kept);
+        *w_h = columns(&rows(w_h, &kept), units);
+        let bias = self.bias_mut();
+        *bias = kept.iter().map(|r| bias[*r]).collect();
+        self.keep_other_units(units);
+    }
 
     /// Keeps these inputs alone, in ascending order.
-    fn keep_inputs(&mut self, inputs: &[usize]);
+    fn keep_inputs(&mut self, inputs: &[usize]) {
+        let [w_x, _] = self.weights_mut();
+        *w_x = columns(w_x, inputs);
+    }
+
+    /// The rows of the gate of this role, if there is one.
+    fn rows_of(&self, role: GateRole) -> Option<Range<usize>> {
+        let gate = (self.gates().iter()).position(|gate| gate.role == role)?;
+        Some(gate_rows(gate, self.units()))
+    }
 
     /// The gates, in the order of their rows.
     fn gates(&self) -> &'static [Gate] {

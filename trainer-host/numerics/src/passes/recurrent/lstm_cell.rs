@@ -203,7 +203,12 @@ impl Backward<'_> {
 
 /// The mask's lines for unit panel `u` and rows `row..row + count`; none without a mask.
 #[inline(always)]
-fn mask_lines<const MASKED: bool>(mask: &Panels, u: usize, row: usize, count: usize) -> &[Line] {
+pub(super) fn mask_lines<const MASKED: bool>(
+    mask: &Panels,
+    u: usize,
+    row: usize,
+    count: usize,
+) -> &[Line] {
     if MASKED {
         &mask.panel(u)[row..row + count]
     } else {
@@ -211,9 +216,9 @@ fn mask_lines<const MASKED: bool>(mask: &Panels, u: usize, row: usize, count: us
     }
 }
 
-/// The lines of gates i, f, g and o for unit panel `u` and rows `row..row + count`.
+/// The lines of the four blocks of the gates, i, f, g and o here, for unit panel `u` and rows `row..row + count`.
 #[inline(always)]
-fn gate_lines(
+pub(super) fn gate_lines(
     gates: &mut Panels,
     units: usize,
     u: usize,

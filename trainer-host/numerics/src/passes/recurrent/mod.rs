@@ -1,24 +1,26 @@
-//! Recurrent layers of any kind in a pass: the one place where passes ask for the kind.
+//! Recurrent layers of any kind in a pass. What kinds have in common is in [`pass`] and [`back`]: products, states and
+//! masks. A kind brings its parameters in panels, here, and the elementwise half of its step.
 //!
-//! A kind has four parts: its packed parameters, what it computes forward, its weights as the backward pass
-//! needs them, and its gradients. They are those of one layer, so that all four are of one kind.
+//! Sums of gates lie in blocks of H' columns, the units rounded up to whole panels of 16. A kind decides in which blocks
+//! the products of inputs and of the state enter, see [`Blocks`]; so both are one matrix product each.
 
-mod lstm;
-mod lstm_back;
+mod back;
+mod gru_cell;
 mod lstm_cell;
-
-use std::ops::{Deref, DerefMut};
+mod pass;
 
 use ndarray::{Array1, Array2};
 
-use self::lstm::{LstmPass, PackedLstm};
-use self::lstm_back::{LstmBack, LstmTransposed};
+pub(crate) use self::back::{RecurrentBack, RecurrentTransposed};
+use self::lstm_cell::{CellSums, Peepholes};
+pub(crate) use self::pass::RecurrentPass;
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::{Panels, row_slices};
-use crate::network::RecurrentLayer;
+use crate::network::lstm::PEEPHOLES;
+use crate::network::{GruLayer, LstmLayer, Recurrent as _, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
-use crate::passes::steps::{StepRows, Steps};
+use crate::passes::steps::Steps;
 
 /// What a layer needs of the pass that it is part of.
 #[derive(Clone, Copy)]
@@ -30,296 +32,189 @@ pub(crate) struct Around<'a> {
     pub(crate) format: Option<ActivationFormat>,
 }
 
-/// `hidden` units rounded up to whole panels, H'.
-fn padded(hidden: usize) -> usize {
-    hidden.next_multiple_of(LANES)
+/// Where the sums of a layer's G gates lie: in four blocks of H' columns. Those of the inputs are G neighbours, and so are
+/// those of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Blocks {
+    units: usize,
+    gates: usize,
+    /// The block of the first gate's sum of inputs; the others follow.
+    first_of_inputs: usize,
+    /// The sum of the state of gate g lies in block (g + turn) mod G.
+    turn: usize,
 }
 
-/// The packed column of row `r` of a `[G H, ..]` matrix: that of gate g and unit u is `g · H' + u`.
-fn gate_column(r: usize, hidden: usize) -> usize {
-    r / hidden * padded(hidden) + r % hidden
-}
+impl Blocks {
+    /// How many there are of any kind.
+    const ALL: usize = 4;
 
-/// `[G H, K]` to `[K, G H']`.
-fn pack_gates(weights: &Array2<f32>, hidden: usize) -> Panels {
-    let gates = weights.nrows() / hidden;
-    let mut packed = Panels::zeros(weights.ncols(), gates * padded(hidden));
-    for (r, row) in row_slices(weights).enumerate() {
-        packed.write_column(gate_column(r, hidden), row);
-    }
-    packed
-}
-
-/// `[G H, K]` to `[G H', K]`.
-fn pack_transposed(weights: &Array2<f32>, hidden: usize) -> Panels {
-    let gates = weights.nrows() / hidden;
-    let mut packed = Panels::zeros(gates * padded(hidden), weights.ncols());
-    for (r, row) in row_slices(weights).enumerate() {
-        packed.write_row(gate_column(r, hidden), row);
-    }
-    packed
-}
-
-/// `[G H]` to a line for each panel of the gates.
-fn pack_biases(biases: &Array1<f32>, hidden: usize) -> Vec<Line> {
-    let gates = biases.len() / hidden;
-    let mut lines = vec![Line::default(); gates * hidden.div_ceil(LANES)];
-    for (r, value) in biases.iter().enumerate() {
-        let column = gate_column(r, hidden);
-        lines[column / LANES].0[column % LANES] = *value;
-    }
-    lines
-}
-
-/// Makes states, `[B + R, H]`, zero before the first step.
-fn reset(states: [&mut Panels; 2], steps: &Steps, hidden: usize) {
-    for state in states {
-        state.reshape(steps.sequences + steps.rows, hidden);
-        for panel in 0..state.panels() {
-            state.panel_mut(panel)[..steps.sequences].fill(Line::default());
+    fn of(layer: &RecurrentLayer) -> Self {
+        let (first_of_inputs, turn) = match layer {
+            RecurrentLayer::Lstm(_) => (0, 0),
+            // q, r, z, n
+            RecurrentLayer::Gru(_) => (1, 1),
+        };
+        Self {
+            units: layer.units(),
+            gates: layer.gates().len(),
+            first_of_inputs,
+            turn,
         }
     }
-}
 
-/// Makes states, `[B + R, H]`, after `last` those before the first of `steps`.
-fn carry(states: [&mut Panels; 2], last: StepRows, steps: &Steps) {
-    for state in states {
-        let panels = state.panels();
-        let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
-        let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
-        state.reshape(steps.sequences + steps.rows, state.columns());
-        for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
-            state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
+    /// Units rounded up to whole panels, H'.
+    fn padded(self) -> usize {
+        self.units.next_multiple_of(LANES)
+    }
+
+    /// Columns of all blocks.
+    fn columns(self) -> usize {
+        Self::ALL * self.padded()
+    }
+
+    /// The first panel of the sums of inputs. Those of the state begin with panel 0.
+    fn input_panel(self) -> usize {
+        self.first_of_inputs * self.padded() / LANES
+    }
+
+    /// The column of unit `unit` in block `block`.
+    fn column(self, block: usize, unit: usize) -> usize {
+        block * self.padded() + unit
+    }
+
+    /// The column of row `r`, counted from the first of the sums of inputs.
+    fn of_input(self, r: usize) -> usize {
+        self.column(r / self.units, r % self.units)
+    }
+
+    /// The column of row `r` in the sums of the state.
+    fn of_state(self, r: usize) -> usize {
+        self.column((r / self.units + self.turn) % self.gates, r % self.units)
+    }
+
+    /// The column of gate activation `r`, and of its bias.
+    fn of_gate(self, r: usize) -> usize {
+        self.first_of_inputs * self.padded() + self.of_input(r)
+    }
+
+    /// `[G H, K]` to `[K, G H']`, row r in `column(r)`.
+    fn pack(self, weights: &Array2<f32>, column: impl Fn(usize) -> usize) -> Panels {
+        let mut packed = Panels::zeros(weights.ncols(), self.gates * self.padded());
+        for (r, row) in row_slices(weights).enumerate() {
+            packed.write_column(column(r), row);
+        }
+        packed
+    }
+
+    /// `[G H, K]` to `[G H', K]`, row r in row `column(r)`.
+    fn pack_transposed(self, weights: &Array2<f32>, column: impl Fn(usize) -> usize) -> Panels {
+        let mut packed = Panels::zeros(self.gates * self.padded(), weights.ncols());
+        for (r, row) in row_slices(weights).enumerate() {
+            packed.write_row(column(r), row);
+        }
+        packed
+    }
+
+    /// Rows of `packed`, `[K, G H']`, back to `[G H, K]`.
+    fn unpack(self, packed: &Panels, weights: &mut Array2<f32>, column: impl Fn(usize) -> usize) {
+        for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
+            let row = row
+                .as_slice_mut()
+                .expect("gradients are stored in row-major order");
+            packed.read_column(column(r), row);
         }
     }
-}
-
-/// The outputs `hidden`, `[B + R, H]`, of all steps as `format` has them; none without a format.
-fn round_upward(
-    hidden: &Panels,
-    upward: &mut Panels,
-    format: Option<ActivationFormat>,
-    sequences: usize,
-) {
-    let Some(format) = format else {
-        return upward.reshape(0, 0);
-    };
-    let rows = hidden.rows() - sequences;
-    upward.reshape(rows, hidden.columns());
-    for panel in 0..hidden.panels() {
-        let h = &hidden.panel(panel)[sequences..];
-        upward.panel_mut(panel).copy_from_slice(h);
-    }
-    format.round_rows(upward, 0, rows);
 }
 
 /// A layer's parameters in panels.
 #[derive(Clone, Debug)]
-pub(crate) enum PackedRecurrent {
-    Lstm(PackedLstm),
+pub(crate) struct PackedRecurrent {
+    blocks: Blocks,
+    /// W_xᵀ, `[I, G H']`.
+    w_x: Panels,
+    /// W_hᵀ, `[H, G H']`.
+    w_h: Panels,
+    /// What the sums begin with, one line for each panel of the blocks.
+    bias: Vec<Line>,
+    kind: PackedKind,
+}
+
+/// What a kind has besides.
+#[derive(Clone, Debug)]
+enum PackedKind {
+    Lstm(Peepholes),
+    Gru,
 }
 
 impl PackedRecurrent {
     pub(crate) fn of(layer: &RecurrentLayer) -> Self {
-        match layer {
-            RecurrentLayer::Lstm(layer) => Self::Lstm(PackedLstm::of(layer)),
+        let blocks = Blocks::of(layer);
+        let mut bias = vec![Line::default(); blocks.columns() / LANES];
+        let mut write = |column: usize, value: f32| bias[column / LANES].0[column % LANES] = value;
+        let of_gates = |bias: &Array1<f32>, write: &mut dyn FnMut(usize, f32)| {
+            let biases = bias.iter().enumerate();
+            biases.for_each(|(r, value)| write(blocks.of_gate(r), *value));
+        };
+        let kind = match layer {
+            RecurrentLayer::Lstm(layer) => {
+                of_gates(&layer.bias, &mut write);
+                PackedKind::Lstm(pack_peepholes(layer))
+            }
+            RecurrentLayer::Gru(layer) => {
+                of_gates(&layer.bias, &mut write);
+                let recurrent = layer.recurrent_bias.iter().enumerate();
+                recurrent.for_each(|(u, value)| write(blocks.column(0, u), *value));
+                PackedKind::Gru
+            }
+        };
+        Self {
+            blocks,
+            w_x: blocks.pack(layer.input_weights(), |r| blocks.of_input(r)),
+            w_h: blocks.pack(layer.recurrent_weights(), |r| blocks.of_state(r)),
+            bias,
+            kind,
         }
     }
 
     /// Inputs `I`.
     pub(crate) fn inputs(&self) -> usize {
-        match self {
-            Self::Lstm(weights) => weights.inputs(),
-        }
+        self.w_x.rows()
     }
 
     /// Values that it hands on.
     pub(crate) fn outputs(&self) -> usize {
-        match self {
-            Self::Lstm(weights) => weights.hidden(),
-        }
+        self.w_h.rows()
     }
 }
 
-/// What a layer computes forward.
-#[derive(Clone, Debug)]
-pub(crate) enum RecurrentPass {
-    Lstm(LstmPass),
-}
-
-/// What every kind does forward.
-pub(crate) trait ForwardLayer {
-    /// Makes the state before the first step zero, for a layer of so many outputs.
-    fn reset_state(&mut self, steps: &Steps, outputs: usize);
-
-    /// Makes the state after `last`, the step before, the initial state of `steps`.
-    fn carry_state(&mut self, last: StepRows, steps: &Steps);
-
-    /// Makes the state of sequence `b` before the first step these `hidden` values, `[O]`, and cells, `[H]`.
-    fn begin_with(&mut self, b: usize, hidden: &[f32], cell: &[f32]);
-
-    /// Draws the masks of dropout within the layer, as far as they are active.
-    fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps);
-
-    /// Keeps the outputs of all steps as `format` has them.
-    fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize);
-
-    /// The outputs of all steps as they go up, and the row of the first.
-    fn upward(&self, sequences: usize) -> (&Panels, usize);
-
-    /// The outputs, `[B + R, O]`.
-    fn outputs(&self) -> &Panels;
-
-    /// The cells, `[B + R, H]`, of a kind that has some.
-    fn cell(&self) -> Option<&Panels>;
-
-    /// The activations of all gates over the first `steps` rows, `[steps, G H]`.
-    fn gates(&self, steps: usize) -> Array2<f32>;
-}
-
-impl RecurrentPass {
-    /// An empty one for a layer of these weights.
-    pub(crate) fn of(weights: &PackedRecurrent) -> Self {
-        match weights {
-            PackedRecurrent::Lstm(_) => Self::Lstm(LstmPass::default()),
-        }
+fn pack_peepholes(layer: &LstmLayer) -> Peepholes {
+    let units = layer.units();
+    let mut peepholes = [(); PEEPHOLES].map(|()| vec![Line::default(); units.div_ceil(LANES)]);
+    let values = layer.peephole.iter().flat_map(|p| p.indexed_iter());
+    for ((p, u), value) in values {
+        peepholes[p][u / LANES].0[u % LANES] = *value;
     }
+    peepholes
+}
 
-    /// Runs over all steps; row `first` of `x` is the input of row 0. Masks of dropout have been filled.
-    pub(crate) fn run(
-        &mut self,
-        around: Around<'_>,
-        weights: &PackedRecurrent,
-        (x, first): (&Panels, usize),
-    ) {
-        match (self, weights) {
-            (Self::Lstm(pass), PackedRecurrent::Lstm(weights)) => {
-                pass.run(around, weights, (x, first));
-            }
-        }
+/// Writes gradients that are sums over rows alone into an LSTM layer's shape.
+fn unpack_lstm_sums(sums: &CellSums, blocks: Blocks, layer: &mut LstmLayer) {
+    unpack_biases(&sums.bias, &mut layer.bias, |r| blocks.of_gate(r));
+    for ((p, u), value) in layer.peephole.iter_mut().flat_map(|p| p.indexed_iter_mut()) {
+        *value = sums.peepholes[p][u / LANES].0[u % LANES];
     }
 }
 
-#[cfg(test)]
-impl RecurrentPass {
-    /// The layer, if it is an LSTM.
-    fn as_lstm(&self) -> Option<&LstmPass> {
-        match self {
-            Self::Lstm(pass) => Some(pass),
-        }
-    }
+/// The same of a GRU layer.
+fn unpack_gru_sums(sums: &CellSums, blocks: Blocks, layer: &mut GruLayer) {
+    unpack_biases(&sums.bias, &mut layer.bias, |r| blocks.of_gate(r));
+    let recurrent = &mut layer.recurrent_bias;
+    unpack_biases(&sums.bias, recurrent, |u| blocks.column(0, u));
 }
 
-impl Deref for RecurrentPass {
-    type Target = dyn ForwardLayer;
-
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Self::Lstm(pass) => pass,
-        }
-    }
-}
-
-impl DerefMut for RecurrentPass {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        match self {
-            Self::Lstm(pass) => pass,
-        }
-    }
-}
-
-/// A layer's weights as the backward pass needs them.
-pub(crate) enum RecurrentTransposed {
-    Lstm(LstmTransposed),
-}
-
-impl RecurrentTransposed {
-    /// Of a layer that reads the network's inputs, which need no gradient, if it is the `first`.
-    pub(crate) fn of(layer: &RecurrentLayer, first: bool) -> Self {
-        match layer {
-            RecurrentLayer::Lstm(layer) => Self::Lstm(LstmTransposed::of(layer, first)),
-        }
-    }
-}
-
-/// A layer's gradients.
-#[derive(Debug)]
-pub(crate) enum RecurrentBack {
-    Lstm(LstmBack),
-}
-
-impl RecurrentBack {
-    /// An empty one for a layer of these weights.
-    pub(crate) fn of(weights: &PackedRecurrent) -> Self {
-        match weights {
-            PackedRecurrent::Lstm(_) => Self::Lstm(LstmBack::default()),
-        }
-    }
-
-    /// The gradient of the outputs, `[R, O]`.
-    pub(crate) fn d_outputs(&mut self) -> &mut Panels {
-        match self {
-            Self::Lstm(back) => back.d_outputs(),
-        }
-    }
-
-    /// From the last step to the first: what `forward` holds becomes the gradient of its sums.
-    pub(crate) fn through_time(
-        &mut self,
-        around: Around<'_>,
-        forward: &mut RecurrentPass,
-        weights: (&PackedRecurrent, &RecurrentTransposed),
-    ) {
-        match (self, forward, weights) {
-            (
-                Self::Lstm(back),
-                RecurrentPass::Lstm(forward),
-                (PackedRecurrent::Lstm(weights), RecurrentTransposed::Lstm(transposed)),
-            ) => back.through_time(around, forward, (weights, transposed)),
-        }
-    }
-
-    /// The gradients of the weights; row `first` of `x` is the input of row 0.
-    pub(crate) fn correlate(
-        &mut self,
-        around: Around<'_>,
-        forward: &RecurrentPass,
-        x: (&Panels, usize),
-    ) {
-        match (self, forward) {
-            (Self::Lstm(back), RecurrentPass::Lstm(forward)) => {
-                back.correlate(around, forward, x);
-            }
-        }
-    }
-
-    /// The gradient of the layer's inputs.
-    pub(crate) fn d_inputs(
-        &self,
-        backend: Backend,
-        forward: &RecurrentPass,
-        transposed: &RecurrentTransposed,
-        d_inputs: &mut Panels,
-    ) {
-        match (self, forward, transposed) {
-            (
-                Self::Lstm(_),
-                RecurrentPass::Lstm(forward),
-                RecurrentTransposed::Lstm(transposed),
-            ) => LstmBack::d_inputs(backend, forward, transposed, d_inputs),
-        }
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        match (self, other) {
-            (Self::Lstm(mine), Self::Lstm(theirs)) => mine.add(theirs),
-        }
-    }
-
-    /// Writes the gradients into a layer's shape.
-    pub(crate) fn unpack(&self, layer: &mut RecurrentLayer) {
-        match (self, layer) {
-            (Self::Lstm(back), RecurrentLayer::Lstm(layer)) => back.unpack(layer),
-        }
+fn unpack_biases(sums: &[Line], biases: &mut Array1<f32>, column: impl Fn(usize) -> usize) {
+    for (r, value) in biases.iter_mut().enumerate() {
+        let column = column(r);
+        *value = sums[column / LANES].0[column % LANES];
     }
 }

@@ -69,6 +69,8 @@ pub(super) fn quantise(
         peephole: (0..layer.bias.len())
             .map(|r| peephole(layer, r, cell_int_bits))
             .collect(),
+        recurrent_bias: vec![0.0; layer.bias.len()],
+        candidates: 0..0,
     };
     let (rows, formats) = rows.quantise(narrowest, widest)?;
     let mut quantised = Lstm {

@@ -1,5 +1,6 @@
 //! Recurrent layers of any kind in the quantiser: the one place where it asks for the kind.
 
+mod gru;
 mod lstm;
 mod rows;
 
@@ -50,6 +51,12 @@ impl Job<'_> {
                 integers.input_shift = input_shift;
                 (Recurrent::Lstm(integers), range, input_gain)
             }
+            RecurrentLayer::Gru(layer) => {
+                let ranges = (narrowest.as_slice(), widest.as_slice());
+                let (mut integers, range, input_gain) = gru::quantise(layer, self, ranges)?;
+                integers.input_shift = input_shift;
+                (Recurrent::Gru(integers), range, input_gain)
+            }
         };
         let integers = RecurrentIntegers {
             content,
@@ -63,6 +70,7 @@ impl Job<'_> {
 pub fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
     match cell {
         Cell::Lstm { peepholes } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
+        Cell::Gru => Recurrent::Gru(gru::empty(shape, scheme)),
     }
 }
 
@@ -93,6 +101,7 @@ impl RecurrentIntegers {
             Recurrent::Lstm(integers) => {
                 RecurrentLayer::Lstm(lstm::real(integers, &self.input_gain))
             }
+            Recurrent::Gru(integers) => RecurrentLayer::Gru(gru::real(integers, &self.input_gain)),
         }
     }
 

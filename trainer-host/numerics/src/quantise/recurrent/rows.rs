@@ -1,5 +1,7 @@
 //! (Q1) to (Q4) for the rows of a recurrent layer, whatever its kind.
 
+use std::ops::Range;
+
 use lstm_nostd::kernels::Width;
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
@@ -61,6 +63,10 @@ pub(super) struct Rows<'a> {
     pub(super) bias: &'a Array1<f32>,
     /// What else enters a row, against a value of at most one: `[R]`, 0 where there is nothing.
     pub(super) peephole: Vec<f64>,
+    /// Biases of recurrent sums that a gate scales with them: `[R]`, 0 where there is none.
+    pub(super) recurrent_bias: Vec<f64>,
+    /// The rows that have such a bias.
+    pub(super) candidates: Range<usize>,
 }
 
 /// Magnitudes in a row that are the same for every κ and every input range.
@@ -70,6 +76,7 @@ struct RecurrentRow {
     /// Of all W_h.
     sum: f64,
     peephole: f64,
+    /// Of all biases.
     bias: f64,
 }
 
@@ -88,6 +95,8 @@ pub(super) struct Formats {
 pub(super) struct IntegerRow {
     pub(super) row: Row,
     pub(super) bias: i32,
+    /// 0 where there is none.
+    pub(super) recurrent_bias: i32,
     /// 0 where there is none.
     pub(super) peephole: i16,
 }
@@ -185,28 +194,42 @@ impl Rows<'_> {
             .chain(self.w_h.row(r).iter().map(|w| f64::from(*w)))
             .collect();
         let bias = f64::from(self.bias[r]);
-        let peephole = self.peephole[r];
+        let (peephole, recurrent_bias) = (self.peephole[r], self.recurrent_bias[r]);
+        let mean = rows.curvature.map(|(_, mean)| mean);
         let integers = |row: &Row| {
-            let bias = ((bias + row.bias) * Q15 / row.scale).round();
+            // A gate scales the mean error of the recurrent part as it scales the part.
+            let of_hidden = match mean {
+                Some(mean) if self.has_recurrent_bias(r) => {
+                    row.mean_error(&target, mean, formats.gain.len())
+                }
+                _ => 0.0,
+            };
+            let in_units = |bias: f64| (bias * Q15 / row.scale).round();
+            let biases = [
+                in_units(bias + row.bias - of_hidden),
+                in_units(recurrent_bias + of_hidden),
+            ];
             let peephole = (peephole / row.scale).round().clamp(-32_767.0, 32_767.0);
-            (bias, peephole)
+            (biases, peephole)
         };
         let fits = |row: &Row| {
             let sum = |w: &[i8]| w.iter().map(|w| f64::from(*w).abs()).sum::<f64>();
-            let (bias, peephole) = integers(row);
+            let (biases, peephole) = integers(row);
             let (of_x, of_h) = row.weights.split_at(formats.gain.len());
             let values = 2f64.powi(formats.kappa) * sum(of_x) + sum(of_h) + peephole.abs();
-            Q15 * values + bias.abs() < ACCUMULATOR_BOUND
+            // The product of a gate may round away from zero.
+            Q15 * values + biases[0].abs() + biases[1].abs() + 1.0 < ACCUMULATOR_BOUND
         };
         let least = self.least_scale(r, recurrent, &formats.input_range, formats.kappa);
         let row = rows.quantise(&target, least, fits).ok_or_else(|| {
             let largest = (target.iter()).fold(least * rows.weight_max, |max, t| t.abs().max(max));
             too_large(&self.job.name, r, largest, 4.0 * rows.weight_max)
         })?;
-        let (bias, peephole) = integers(&row);
+        let ([bias, recurrent_bias], peephole) = integers(&row);
         Ok(IntegerRow {
             row,
             bias: bias as i32,
+            recurrent_bias: recurrent_bias as i32,
             peephole: peephole as i16,
         })
     }
@@ -217,8 +240,13 @@ impl Rows<'_> {
             largest: h.iter().fold(0.0, |max, w| f64::from(w.abs()).max(max)),
             sum: h.iter().map(|w| f64::from(w.abs())).sum(),
             peephole: self.peephole[r].abs(),
-            bias: f64::from(self.bias[r]).abs(),
+            bias: f64::from(self.bias[r]).abs() + self.recurrent_bias[r].abs(),
         }
+    }
+
+    /// Whether the recurrent sum of row `r` has a bias of its own.
+    fn has_recurrent_bias(&self, r: usize) -> bool {
+        self.candidates.contains(&r)
     }
 
     /// (Q1), made larger where [`Rows::least_scale`] asks for it.

@@ -1,20 +1,24 @@
-//! The operator `LSTM`.
+//! The operators `LSTM` and `GRU`.
 
 use ndarray::Array2;
 
 use super::Walk;
 use super::proto::Node;
 use super::value::{Role, Signal, SignalAxis, Value};
-use crate::import::conventions::{Convention, LstmWeights};
+use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
 use crate::import::error::{Kind, Problem};
 use crate::import::model::{Axis, Layer};
 
-/// The activations of the gates, of the candidate and of the cell.
+/// The activations of the gates, of the candidate and, in an LSTM, of the cell.
 const ACTIVATIONS: [&str; 3] = ["Sigmoid", "Tanh", "Tanh"];
 
 impl Walk<'_> {
-    pub(super) fn lstm(&mut self, node: &Node) -> Result<Vec<Value>, Problem> {
-        refuse_settings(node)?;
+    pub(super) fn recurrent(
+        &mut self,
+        kind: WeightsKind,
+        node: &Node,
+    ) -> Result<Vec<Value>, Problem> {
+        refuse_settings(kind, node)?;
         let batch_first = node.int("layout", 0) == 1;
         let mut signal = self.signal(node, 0)?;
         let order = match batch_first {
@@ -22,10 +26,12 @@ impl Walk<'_> {
             false => [Axis::Time, Axis::Batch, Axis::Channel],
         };
         self.take_order(node, &mut signal, order)?;
-        let weights = self.lstm_weights(node)?;
+        let weights = self.recurrent_weights(kind, node)?;
         let units = weights.recurrent.ncols();
         self.initial_state(node, 5, units)?;
-        self.initial_state(node, 6, units)?;
+        if kind == WeightsKind::Lstm {
+            self.initial_state(node, 6, units)?;
+        }
         self.sequence_lengths(node)?;
         let size = |axis: Axis| {
             let found = signal.axes.iter().find(|a| a.role == Role::Is(axis));
@@ -39,7 +45,7 @@ impl Walk<'_> {
             SignalAxis::one(),
             SignalAxis::is(Axis::Channel, Some(units)),
         );
-        let mut every = self.after(&signal, Layer::Lstm(weights), node);
+        let mut every = self.after(&signal, Layer::Recurrent(weights), node);
         let mut last = self.after(&every, Layer::LastStep, node);
         (every.axes, last.axes) = match batch_first {
             true => (vec![batch, time, one, channel], vec![batch, one, channel]),
@@ -87,7 +93,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn lstm_weights(&self, node: &Node) -> Result<LstmWeights, Problem> {
+    fn recurrent_weights(
+        &self,
+        kind: WeightsKind,
+        node: &Node,
+    ) -> Result<RecurrentWeights, Problem> {
         let matrix = |n: usize| -> Result<Array2<f32>, Problem> {
             let (shape, values) = self.floats(node, n)?;
             match shape[..] {
@@ -109,12 +119,16 @@ impl Walk<'_> {
             let (input, recurrent) = both.split_at(both.len() / 2);
             vec![input.to_vec(), recurrent.to_vec()]
         });
-        Ok(LstmWeights {
+        Ok(RecurrentWeights {
+            kind,
             convention: Convention::Onnx,
             input: matrix(1)?,
             recurrent: matrix(2)?,
             biases,
-            peepholes: vector(7)?,
+            peepholes: match kind {
+                WeightsKind::Lstm => vector(7)?,
+                WeightsKind::Gru => None,
+            },
         })
     }
 
@@ -181,7 +195,7 @@ impl Walk<'_> {
 }
 
 /// Refuses what a layer here does not do.
-fn refuse_settings(node: &Node) -> Result<(), Problem> {
+fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let title = node.title();
     match node
@@ -217,8 +231,13 @@ fn refuse_settings(node: &Node) -> Result<(), Problem> {
         let why = format!("clip of {} is not taken; sums are not clipped here", clip.f);
         return Err(Problem::refused(title, why));
     }
-    match node.int("input_forget", 0) {
-        0 => Ok(()),
-        _ => Err(Problem::later(title, Kind::Coupled)),
+    match kind {
+        WeightsKind::Lstm if node.int("input_forget", 0) != 0 => {
+            Err(Problem::later(title, Kind::Coupled))
+        }
+        WeightsKind::Gru if node.int("linear_before_reset", 0) == 0 => {
+            Err(Problem::later(title, Kind::ResetBefore))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,33 +1,34 @@
-//! The way back through an LSTM layer: (B1) to (B11) of [`crate::passes::backward`], around the elementwise half in
-//! [`crate::passes::recurrent::lstm_cell`].
+//! The way back through a recurrent layer: (B1), (B10) and (B11) of [`crate::passes::backward`], around the elementwise
+//! half of the layer's kind.
 
-use super::{gate_column, pack_transposed};
+use super::lstm_cell::CellSums;
+use super::{
+    Around, Blocks, PackedKind, PackedRecurrent, RecurrentPass, gru_cell, lstm_cell,
+    unpack_gru_sums, unpack_lstm_sums,
+};
 use crate::compute::lanes::{Backend, LANES};
 use crate::compute::panels::Panels;
 use crate::compute::product::{Correlate, Multiply};
-use crate::network::LstmLayer;
-use crate::passes::recurrent::Around;
-use crate::passes::recurrent::lstm::{LstmPass, PackedLstm};
-use crate::passes::recurrent::lstm_cell::{self, CellSums};
+use crate::network::RecurrentLayer;
 use crate::passes::steps::StepRows;
 
 /// The weights as the backward pass needs them.
-pub(crate) struct LstmTransposed {
-    /// W_h, `[4H', H]`.
+pub(crate) struct RecurrentTransposed {
+    /// W_h, `[G H', H]`.
     w_h: Panels,
-    /// W_x, `[4H', I]`; empty for the first layer, whose inputs need no gradient.
+    /// W_x, `[G H', I]`; empty for the first layer, whose inputs need no gradient.
     w_x: Panels,
 }
 
-impl LstmTransposed {
+impl RecurrentTransposed {
     /// Of a layer that reads the network's inputs, if it is the `first`.
-    pub(crate) fn of(layer: &LstmLayer, first: bool) -> Self {
-        let hidden = layer.w_h.ncols();
+    pub(crate) fn of(layer: &RecurrentLayer, first: bool) -> Self {
+        let blocks = Blocks::of(layer);
         Self {
-            w_h: pack_transposed(&layer.w_h, hidden),
+            w_h: blocks.pack_transposed(layer.recurrent_weights(), |r| blocks.of_state(r)),
             w_x: match first {
                 true => Panels::default(),
-                false => pack_transposed(&layer.w_x, hidden),
+                false => blocks.pack_transposed(layer.input_weights(), |r| blocks.of_input(r)),
             },
         }
     }
@@ -35,27 +36,27 @@ impl LstmTransposed {
 
 /// Buffers and gradients of one layer.
 #[derive(Debug, Default)]
-pub(crate) struct LstmBack {
+pub(crate) struct RecurrentBack {
     /// d_h, `[R, H]`.
     d_hidden: Panels,
-    /// `back` of (B7), `[B, H]`.
+    /// What a step passes back to the state that lasts, `back` of (B7) or (GB4), `[B, H]`.
     d_cell: Panels,
     /// W_hᵀ d_z_{t+1} of (B1) before the mask of (D3), `[B, H]`.
     d_recurrent: Panels,
-    /// d_W_xᵀ, `[I, 4H']`.
+    /// d_W_xᵀ, `[I, G H']`.
     d_w_x: Panels,
-    /// d_W_hᵀ, `[H, 4H']`.
+    /// d_W_hᵀ, `[H, G H']`.
     d_w_h: Panels,
     sums: CellSums,
 }
 
-impl LstmBack {
-    /// (B1) to (B9): the gates of the forward pass become d_z.
+impl RecurrentBack {
+    /// From the last step to the first: the gates of `forward` become d_z, the gradient of their sums.
     pub(crate) fn through_time(
         &mut self,
         around: Around<'_>,
-        forward: &mut LstmPass,
-        (weights, transposed): (&PackedLstm, &LstmTransposed),
+        forward: &mut RecurrentPass,
+        (weights, transposed): (&PackedRecurrent, &RecurrentTransposed),
     ) {
         let Around {
             backend,
@@ -86,18 +87,42 @@ impl LstmBack {
                 let rounded = (&forward.hidden, step.state);
                 format.clip_gradient(rounded, (&mut self.d_hidden, step.row), step.count);
             }
-            backend.run(lstm_cell::Backward {
+            self.step_back(around, forward, &weights.kind, step);
+            later = Some(step);
+        }
+    }
+
+    /// What one step of this kind passes back through its gates.
+    fn step_back(
+        &mut self,
+        around: Around<'_>,
+        forward: &mut RecurrentPass,
+        kind: &PackedKind,
+        step: StepRows,
+    ) {
+        let is_masked = around.dropout.candidate.is_active();
+        let candidate_mask = is_masked.then_some(&forward.candidate_mask);
+        match kind {
+            PackedKind::Lstm(peepholes) => around.backend.run(lstm_cell::Backward {
                 step,
                 gates: &mut forward.gates,
                 cell: &forward.cell,
                 cell_tanh: &forward.cell_tanh,
                 d_hidden: &self.d_hidden,
                 d_cell: &mut self.d_cell,
-                peepholes: &weights.peepholes,
-                candidate_mask: (dropout.candidate.is_active()).then_some(&forward.candidate_mask),
+                peepholes,
+                candidate_mask,
                 sums: &mut self.sums,
-            });
-            later = Some(step);
+            }),
+            PackedKind::Gru => around.backend.run(gru_cell::Backward {
+                step,
+                gates: &mut forward.gates,
+                state: &forward.cell,
+                d_hidden: &self.d_hidden,
+                d_state: &mut self.d_cell,
+                candidate_mask,
+                d_bias: &mut self.sums.bias,
+            }),
         }
     }
 
@@ -107,7 +132,7 @@ impl LstmBack {
         backend: Backend,
         later: StepRows,
         step: StepRows,
-        forward: &LstmPass,
+        forward: &RecurrentPass,
         w_h: &Panels,
     ) {
         self.d_recurrent
@@ -135,25 +160,29 @@ impl LstmBack {
     pub(crate) fn correlate(
         &mut self,
         around: Around<'_>,
-        forward: &LstmPass,
+        forward: &RecurrentPass,
         (x, first): (&Panels, usize),
     ) {
         let d_z = &forward.gates;
-        self.d_w_x.reset(x.columns(), d_z.columns());
+        let blocks = forward.blocks;
+        let columns = blocks.gates * blocks.padded();
+        self.d_w_x.reset(x.columns(), columns);
         around.backend.run(Correlate {
             c: &mut self.d_w_x,
             a: x,
             a_row: first,
             d: d_z,
             d_rows: 0..d_z.rows(),
+            d_panel: blocks.input_panel(),
         });
         self.correlate_states(around, forward);
     }
 
     /// (B10) for W_h: runs of steps whose states lie equally far from their rows are one product.
-    fn correlate_states(&mut self, around: Around<'_>, forward: &LstmPass) {
-        self.d_w_h
-            .reset(forward.hidden.columns(), forward.gates.columns());
+    fn correlate_states(&mut self, around: Around<'_>, forward: &RecurrentPass) {
+        let blocks = forward.blocks;
+        let columns = blocks.gates * blocks.padded();
+        self.d_w_h.reset(forward.hidden.columns(), columns);
         let distance = |step: &StepRows| step.before - step.row;
         for run in around
             .steps
@@ -171,15 +200,17 @@ impl LstmBack {
                 a_row: run[0].before,
                 d: &forward.gates,
                 d_rows: run[0].row..run[0].row + rows,
+                d_panel: 0,
             });
         }
     }
 
     /// (B11): the gradient of the layer's inputs.
     pub(crate) fn d_inputs(
+        &self,
         backend: Backend,
-        forward: &LstmPass,
-        transposed: &LstmTransposed,
+        forward: &RecurrentPass,
+        transposed: &RecurrentTransposed,
         d_inputs: &mut Panels,
     ) {
         let d_z = &forward.gates;
@@ -187,8 +218,10 @@ impl LstmBack {
         backend.run(Multiply {
             c: d_inputs,
             c_row: 0,
+            c_panel: 0,
             a: d_z,
             a_rows: 0..d_z.rows(),
+            a_panel: forward.blocks.input_panel(),
             w: &transposed.w_x,
         });
     }
@@ -204,22 +237,15 @@ impl LstmBack {
         self.sums.add(&other.sums);
     }
 
-    pub(crate) fn unpack(&self, layer: &mut LstmLayer) {
-        let hidden = layer.w_h.ncols();
-        for (packed, values) in [(&self.d_w_x, &mut layer.w_x), (&self.d_w_h, &mut layer.w_h)] {
-            for (r, mut row) in values.rows_mut().into_iter().enumerate() {
-                let row = row
-                    .as_slice_mut()
-                    .expect("gradients are stored in row-major order");
-                packed.read_column(gate_column(r, hidden), row);
-            }
-        }
-        for (r, value) in layer.bias.iter_mut().enumerate() {
-            let column = gate_column(r, hidden);
-            *value = self.sums.bias[column / LANES].0[column % LANES];
-        }
-        for ((p, u), value) in layer.peephole.iter_mut().flat_map(|p| p.indexed_iter_mut()) {
-            *value = self.sums.peepholes[p][u / LANES].0[u % LANES];
+    /// Writes the gradients into a layer's shape.
+    pub(crate) fn unpack(&self, layer: &mut RecurrentLayer) {
+        let blocks = Blocks::of(layer);
+        let [w_x, w_h] = layer.weights_mut();
+        blocks.unpack(&self.d_w_x, w_x, |r| blocks.of_input(r));
+        blocks.unpack(&self.d_w_h, w_h, |r| blocks.of_state(r));
+        match layer {
+            RecurrentLayer::Lstm(layer) => unpack_lstm_sums(&self.sums, blocks, layer),
+            RecurrentLayer::Gru(layer) => unpack_gru_sums(&self.sums, blocks, layer),
         }
     }
 }
@@ -235,8 +261,10 @@ fn recur(
     backend.run(Multiply {
         c: d_hidden,
         c_row: row,
+        c_panel: 0,
         a: d_z,
         a_rows: later.row..later.row + later.count,
+        a_panel: 0,
         w: w_h,
     });
 }

@@ -1,74 +1,29 @@
-//! An LSTM layer over all rows of a pass, around the elementwise half in
-//! [`crate::passes::recurrent::lstm_cell`].
+//! A recurrent layer over all rows of a pass, around the elementwise half of its kind.
 //!
-//! Gates are padded to whole panels: column `gate · H' + u` with H' the units rounded up to a multiple of 16. The
-//! input products of all steps are one matrix product, each step's recurrent products of all four gates another.
-//! The way back is [`crate::passes::recurrent::lstm_back`]. Equations (D3) and (D4) are those of [`crate::passes::dropout`].
+//! The input products of all steps are one matrix product, each step's recurrent products of all gates another. The way
+//! back is [`super::back`]. Equations (D3) and (D4) are those of [`crate::passes::dropout`].
 
 use ndarray::Array2;
 
-use super::{carry, gate_column, pack_biases, pack_gates, padded, reset, round_upward};
-use crate::compute::lanes::{LANES, Line};
+use super::{Around, Blocks, PackedKind, PackedRecurrent, gru_cell, lstm_cell};
+use crate::compute::lanes::Line;
 use crate::compute::panels::{Panels, broadcast};
 use crate::compute::product::Multiply;
-use crate::network::LstmLayer;
-use crate::network::lstm::{GATES, PEEPHOLES};
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
-use crate::passes::recurrent::lstm_cell::{self, Peepholes};
-use crate::passes::recurrent::{Around, ForwardLayer};
 use crate::passes::steps::{StepRows, Steps};
 
-/// The parameters of a layer in panels.
-#[derive(Clone, Debug)]
-pub(crate) struct PackedLstm {
-    /// W_xᵀ, `[I, 4H']`.
-    w_x: Panels,
-    /// W_hᵀ, `[H, 4H']`.
-    w_h: Panels,
-    /// One line for each panel of the gates.
-    bias: Vec<Line>,
-    pub(super) peepholes: Peepholes,
-}
-
-impl PackedLstm {
-    pub(crate) fn of(layer: &LstmLayer) -> Self {
-        let hidden = layer.w_h.ncols();
-        let mut peepholes = [(); PEEPHOLES].map(|()| vec![Line::default(); hidden.div_ceil(LANES)]);
-        for ((p, u), value) in layer
-            .peephole
-            .iter()
-            .flat_map(|peephole| peephole.indexed_iter())
-        {
-            peepholes[p][u / LANES].0[u % LANES] = *value;
-        }
-        Self {
-            w_x: pack_gates(&layer.w_x, hidden),
-            w_h: pack_gates(&layer.w_h, hidden),
-            bias: pack_biases(&layer.bias, hidden),
-            peepholes,
-        }
-    }
-
-    pub(crate) fn inputs(&self) -> usize {
-        self.w_x.rows()
-    }
-
-    pub(crate) fn hidden(&self) -> usize {
-        self.w_h.rows()
-    }
-}
-
 /// What one layer computes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LstmPass {
-    /// Pre-activations, then gates, `[R, 4H']`.
+#[derive(Clone, Debug)]
+pub(crate) struct RecurrentPass {
+    pub(super) blocks: Blocks,
+    /// Sums, then gates, `[R, 4H']`.
     pub(super) gates: Panels,
-    /// c, `[B + R, H]`.
+    /// The state that lasts, `[B + R, H]`: an LSTM's c, a GRU's h.
     pub(super) cell: Panels,
-    /// tanh(c), `[R, H]`.
+    /// tanh(c) of an LSTM, `[R, H]`.
     pub(super) cell_tanh: Panels,
-    /// h, `[B + R, H]`.
+    /// h as products see it, `[B + R, H]`.
     pub(super) hidden: Panels,
     /// h of all steps as it is rounded on its way up alone, `[R, H]`; empty where it is not.
     upward: Panels,
@@ -80,63 +35,96 @@ pub(crate) struct LstmPass {
     pub(super) candidate_mask: Panels,
 }
 
-impl LstmPass {
+impl RecurrentPass {
+    /// An empty one for a layer of these weights.
+    pub(crate) fn of(weights: &PackedRecurrent) -> Self {
+        Self {
+            blocks: weights.blocks,
+            gates: Panels::default(),
+            cell: Panels::default(),
+            cell_tanh: Panels::default(),
+            hidden: Panels::default(),
+            upward: Panels::default(),
+            recurrent_mask: Panels::default(),
+            recurrent: Panels::default(),
+            candidate_mask: Panels::default(),
+        }
+    }
+
     /// Runs over all steps; row `first` of `x` is the input of row 0. Masks of dropout have been filled.
     pub(crate) fn run(
         &mut self,
         around: Around<'_>,
-        weights: &PackedLstm,
+        weights: &PackedRecurrent,
         (x, first): (&Panels, usize),
     ) {
-        let Around {
-            backend,
-            steps,
-            dropout,
-            format,
-        } = around;
-        let masked = dropout.recurrent.is_active();
-        let hidden = weights.hidden();
-        self.gates.reshape(steps.rows, GATES.len() * padded(hidden));
-        self.cell_tanh.reshape(steps.rows, hidden);
+        let Around { backend, steps, .. } = around;
+        let masked = around.dropout.recurrent.is_active();
+        self.blocks = weights.blocks;
+        self.gates.reshape(steps.rows, self.blocks.columns());
         broadcast(&weights.bias, &mut self.gates);
         backend.run(Multiply {
             c: &mut self.gates,
             c_row: 0,
+            c_panel: self.blocks.input_panel(),
             a: x,
             a_rows: first..first + steps.rows,
+            a_panel: 0,
             w: &weights.w_x,
         });
         if masked {
-            self.recurrent.reshape(steps.sequences + steps.rows, hidden);
+            let units = self.blocks.units;
+            self.recurrent.reshape(steps.sequences + steps.rows, units);
             self.mask_states(0, steps.sequences);
         }
         for &step in &steps.steps {
             backend.run(Multiply {
                 c: &mut self.gates,
                 c_row: step.row,
+                c_panel: 0,
                 a: if masked {
                     &self.recurrent
                 } else {
                     &self.hidden
                 },
                 a_rows: step.before..step.before + step.count,
+                a_panel: 0,
                 w: &weights.w_h,
             });
-            backend.run(lstm_cell::Forward {
-                step,
-                gates: &mut self.gates,
-                cell: &mut self.cell,
-                cell_tanh: &mut self.cell_tanh,
-                hidden: &mut self.hidden,
-                peepholes: &weights.peepholes,
-                candidate_mask: (dropout.candidate.is_active()).then_some(&self.candidate_mask),
-            });
-            if let Some(format) = format {
+            self.advance(around, &weights.kind, step);
+            if let Some(format) = around.format {
                 format.round_rows(&mut self.hidden, step.state, step.count);
             }
             if masked {
                 self.mask_states(step.state, step.count);
             }
+        }
+    }
+
+    /// What follows from the sums of one step.
+    fn advance(&mut self, around: Around<'_>, kind: &PackedKind, step: StepRows) {
+        let is_masked = around.dropout.candidate.is_active();
+        let candidate_mask = is_masked.then_some(&self.candidate_mask);
+        match kind {
+            PackedKind::Lstm(peepholes) => {
+                self.cell_tanh.reshape(around.steps.rows, self.blocks.units);
+                around.backend.run(lstm_cell::Forward {
+                    step,
+                    gates: &mut self.gates,
+                    cell: &mut self.cell,
+                    cell_tanh: &mut self.cell_tanh,
+                    hidden: &mut self.hidden,
+                    peepholes,
+                    candidate_mask,
+                });
+            }
+            PackedKind::Gru => around.backend.run(gru_cell::Forward {
+                step,
+                gates: &mut self.gates,
+                state: &mut self.cell,
+                hidden: &mut self.hidden,
+                candidate_mask,
+            }),
         }
     }
 
@@ -153,23 +141,38 @@ impl LstmPass {
             }
         }
     }
-}
 
-impl ForwardLayer for LstmPass {
-    fn reset_state(&mut self, steps: &Steps, hidden: usize) {
-        reset([&mut self.cell, &mut self.hidden], steps, hidden);
+    /// Makes the state before the first step zero.
+    pub(crate) fn reset_state(&mut self, steps: &Steps, outputs: usize) {
+        for state in [&mut self.cell, &mut self.hidden] {
+            state.reshape(steps.sequences + steps.rows, outputs);
+            for panel in 0..state.panels() {
+                state.panel_mut(panel)[..steps.sequences].fill(Line::default());
+            }
+        }
     }
 
-    fn carry_state(&mut self, last: StepRows, steps: &Steps) {
-        carry([&mut self.cell, &mut self.hidden], last, steps);
+    /// Makes the state after `last`, the step before, the initial state of `steps`.
+    pub(crate) fn carry_state(&mut self, last: StepRows, steps: &Steps) {
+        for state in [&mut self.cell, &mut self.hidden] {
+            let panels = state.panels();
+            let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
+            let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
+            state.reshape(steps.sequences + steps.rows, state.columns());
+            for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
+                state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
+            }
+        }
     }
 
-    fn begin_with(&mut self, b: usize, hidden: &[f32], cell: &[f32]) {
+    /// Makes the state of sequence `b` before the first step these `hidden` values, `[O]`, and cells, `[H]`.
+    pub(crate) fn begin_with(&mut self, b: usize, hidden: &[f32], cell: &[f32]) {
         self.hidden.write_row(b, hidden);
         self.cell.write_row(b, cell);
     }
 
-    fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps) {
+    /// Draws the masks of dropout within the layer, as far as they are active.
+    pub(crate) fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps) {
         let hidden = self.hidden.columns();
         let (recurrent, candidate) = (&mut dropout.recurrent, &mut dropout.candidate);
         let sequences = steps.sequences;
@@ -182,29 +185,43 @@ impl ForwardLayer for LstmPass {
         }
     }
 
-    fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize) {
-        round_upward(&self.hidden, &mut self.upward, format, sequences);
+    /// Keeps the outputs of all steps as `format` has them; none without a format.
+    pub(crate) fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize) {
+        let Some(format) = format else {
+            return self.upward.reshape(0, 0);
+        };
+        let rows = self.hidden.rows() - sequences;
+        self.upward.reshape(rows, self.hidden.columns());
+        for panel in 0..self.hidden.panels() {
+            let h = &self.hidden.panel(panel)[sequences..];
+            self.upward.panel_mut(panel).copy_from_slice(h);
+        }
+        format.round_rows(&mut self.upward, 0, rows);
     }
 
-    fn upward(&self, sequences: usize) -> (&Panels, usize) {
+    /// The outputs of all steps as they go up, and the row of the first.
+    pub(crate) fn upward(&self, sequences: usize) -> (&Panels, usize) {
         match self.upward.rows() {
             0 => (&self.hidden, sequences),
             _ => (&self.upward, 0),
         }
     }
 
-    fn outputs(&self) -> &Panels {
+    /// The outputs, `[B + R, O]`.
+    pub(crate) fn outputs(&self) -> &Panels {
         &self.hidden
     }
 
-    fn cell(&self) -> Option<&Panels> {
-        Some(&self.cell)
+    /// The states that last, `[B + R, H]`.
+    pub(crate) fn cell(&self) -> &Panels {
+        &self.cell
     }
 
-    fn gates(&self, steps: usize) -> Array2<f32> {
-        let hidden = self.hidden.columns();
-        Array2::from_shape_fn((steps, GATES.len() * hidden), |(t, r)| {
-            self.gates.get(t, gate_column(r, hidden))
+    /// The activations of all gates over the first `steps` rows, `[steps, G H]`.
+    pub(crate) fn gates(&self, steps: usize) -> Array2<f32> {
+        let blocks = self.blocks;
+        Array2::from_shape_fn((steps, blocks.gates * blocks.units), |(t, r)| {
+            self.gates.get(t, blocks.of_gate(r))
         })
     }
 }
@@ -245,9 +262,9 @@ mod tests {
             .candidate
             .begin(0.5, seeds(), stream::CANDIDATE);
         pass.recurrent(&network);
-        let layer = pass.layers[0].as_lstm().unwrap();
+        let layer = &pass.layers[0];
         let gate = |row: usize, gate: usize, u: usize| {
-            layer.gates.get(row, gate_column(gate * 20 + u, 20))
+            layer.gates.get(row, layer.blocks.of_gate(gate * 20 + u))
         };
         let mut changes = 0;
         for (step, next) in pass.steps.steps.iter().zip(&pass.steps.steps[1..]) {
