@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lstm_nostd::Model;
-use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::artifact::{AlignedBytes, ModelFile};
 
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
@@ -17,15 +17,20 @@ pub(super) struct ModelSource {
     pub(super) run: Option<Run>,
     /// The model file, or a quantised run's; absent before `quantise`.
     pub(super) model: Option<AlignedBytes>,
+    /// The same integers in the order of weights that this computer's kernels read, for a file in another order.
+    rewritten: Option<AlignedBytes>,
 }
 
 impl ModelSource {
     /// Opens a run folder or a model file.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.is_dir() {
+            let bytes = model::read(path)?;
+            let rewritten = ModelFile::from(&Model::parse(&bytes)?).to_bytes()?;
             return Ok(Self {
                 run: None,
-                model: Some(model::read(path)?),
+                rewritten: (*rewritten != *bytes).then_some(rewritten),
+                model: Some(bytes),
             });
         }
         let run = Run::open(path)?;
@@ -33,7 +38,14 @@ impl ModelSource {
         Ok(Self {
             run: Some(run),
             model,
+            rewritten: None,
         })
+    }
+
+    /// The integers, as this computer runs them fastest.
+    pub(super) fn parsed(&self) -> anyhow::Result<Option<Model<'_>>> {
+        let bytes = self.rewritten.as_ref().or(self.model.as_ref());
+        Ok(bytes.map(|bytes| Model::parse(bytes)).transpose()?)
     }
 
     /// What data must share with the model.

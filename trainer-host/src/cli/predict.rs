@@ -76,11 +76,7 @@ struct Predicted<'a> {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
-    let model = source
-        .model
-        .as_ref()
-        .map(|bytes| Model::parse(bytes))
-        .transpose()?;
+    let model = source.parsed()?;
     if !args.f32 {
         args.device_needs(model.is_some())?;
     }
