@@ -24,12 +24,13 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(board, values(any()))");
     println!("cargo::rustc-cfg=board=\"{board}\"");
 
-    let memory = format!("memory/{board}.x");
+    let memory = format!("../trainer-host/assets/firmware/memory/{board}.x");
     let map = out.join("memory.x");
     copy(&memory, &map);
     // Where `cargo xtask bench` puts models, see src/bin/bench.rs.
     let place = "_model_in_flash = ORIGIN(FLASH) + LENGTH(FLASH) / 2;\n";
     let regions = fs::read_to_string(&map).expect("the copy can be read");
+    let regions = with_less_ram(regions);
     fs::write(&map, regions + place).expect("the copy can be written to");
     println!("cargo::rustc-link-search={}", out.display());
     // `link.x` of cortex-m-rt includes memory.x; --nmagic keeps sections from being padded to pages.
@@ -39,6 +40,18 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LSTM_MODEL");
     let model = env::var("LSTM_MODEL").unwrap_or_else(|_| DEFAULT_MODEL.to_owned());
     copy(&model, &out.join("model.lstm"));
+}
+
+/// The memory map, with the feature `less-ram` without the last two kilobytes of its RAM.
+fn with_less_ram(regions: String) -> String {
+    if env::var_os("CARGO_FEATURE_LESS_RAM").is_none() {
+        return regions;
+    }
+    let shorter = |line: &str| match line.trim_start().starts_with("RAM ") {
+        true => format!("{line} - 2K\n"),
+        false => format!("{line}\n"),
+    };
+    regions.lines().map(shorter).collect()
 }
 
 /// The board's name.

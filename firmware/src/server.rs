@@ -19,7 +19,7 @@ use crate::counter::Counter;
 use crate::embedded;
 use crate::line::{Line, Wanted};
 use crate::memory::{Memory, Work};
-use crate::stack::Painted;
+use crate::stack::{Guard, Painted};
 
 /// Longest text of the engine's errors.
 const REASON_BYTES: usize = 192;
@@ -44,6 +44,7 @@ struct Server<'m, S> {
     tick_rate: TickRate,
     embedded: Option<ModelInfo>,
     program: Painted,
+    guard: Guard,
     step_stack_bytes: u32,
 }
 
@@ -70,6 +71,7 @@ pub fn serve<S: Read + Write>(
         tick_rate,
         embedded: embedded.and_then(|model| fitting(&model, embedded::FILE).ok()),
         program,
+        guard: Guard::lay(),
         step_stack_bytes: 0,
     };
     let file = &mut memory.file.0;
@@ -100,6 +102,9 @@ impl<S: Read + Write> Server<'_, S> {
                 Refusal::Model(&reason)
             })
             .and_then(|model| Ok((fitting(&model, file)?, model)));
+        if self.has_overflowed() {
+            return Next::NoModel;
+        }
         match opened {
             Ok((info, model)) => {
                 self.line.answer(&Response::Model(info));
@@ -159,8 +164,24 @@ impl<S: Read + Write> Server<'_, S> {
                     answer
                 }
             };
+            if !self.guard.is_whole() {
+                break;
+            }
             self.line.answer(&answer.unwrap_or_else(Response::Refused));
         }
+        self.has_overflowed();
+        Next::NoModel
+    }
+
+    /// Whether the stack has run into the variables; says so instead of an answer, and forgets the state.
+    fn has_overflowed(&mut self) -> bool {
+        if self.guard.is_whole() {
+            return false;
+        }
+        self.guard = Guard::lay();
+        self.work.state.reset();
+        self.line.refuse(Refusal::StackOverflow);
+        true
     }
 
     /// Receives a model file of `bytes` bytes into `file`.

@@ -1,4 +1,5 @@
-//! Measures the depth of the stack: paints its free part, and later looks how much paint is overwritten.
+//! The depth of the stack, and whether it has run into the variables below it: paints free memory, and later looks
+//! how much paint is overwritten.
 
 use cortex_m::register::msp;
 
@@ -8,6 +9,9 @@ const PAINT: u32 = 0xc5c5_a3a3;
 const MARGIN_BYTES: usize = 128;
 /// Most bytes to paint, so that painting is quick on boards with much RAM.
 const WINDOW_BYTES: usize = 32 * 1024;
+
+/// Words above the variables that must stay painted.
+const GUARD_WORDS: usize = 16;
 
 unsafe extern "C" {
     /// First word after the static variables; cortex-m-rt's linker script defines it.
@@ -58,5 +62,32 @@ impl Painted {
             // SAFETY: the range lies in RAM, within the stack.
             .find(|address| unsafe { (*address as *const u32).read_volatile() } != PAINT)
             .unwrap_or(self.pointer)
+    }
+}
+
+/// The lowest words of the stack. Where one of them changes, the stack has run into the program's variables, or is
+/// about to.
+#[derive(Debug)]
+pub struct Guard(());
+
+impl Guard {
+    /// Paints the words.
+    pub fn lay() -> Self {
+        for word in Self::words() {
+            // SAFETY: the words lie above the static variables. Nothing owns them but a stack that is too deep already.
+            unsafe { word.write_volatile(PAINT) };
+        }
+        Self(())
+    }
+
+    /// Whether no word has changed.
+    pub fn is_whole(&self) -> bool {
+        // SAFETY: the words lie in RAM and are aligned.
+        Self::words().all(|word| unsafe { word.read_volatile() } == PAINT)
+    }
+
+    fn words() -> impl Iterator<Item = *mut u32> {
+        let first = &raw mut __sheap;
+        (0..GUARD_WORDS).map(move |n| first.wrapping_add(n))
     }
 }

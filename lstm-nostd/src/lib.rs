@@ -31,8 +31,20 @@
 //!
 //! Normalisation is part of the model, so a step takes what the sensor gives. Each channel has a binary
 //! fixed-point format: `raw = round(real · 2^f)` in an i32, saturating, with the fraction bits `f` of
-//! [`Model::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts go in as
-//! they are. `trainer-host inspect` prints each channel's format.
+//! [`Model::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts, an ADC's for example,
+//! go in as they are. For a channel that was trained on real units, m/s² for example, [`Model::raw`] converts:
+//!
+//! ```
+//! # lstm_nostd::include_model!(mod gestures = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
+//! # fn main() -> Result<(), lstm_nostd::ArtifactError> {
+//! # let (model, mut state, counts, acceleration) = (gestures::load()?, gestures::State::new(), [120, -980], 0.25);
+//! let raw = [counts[0], counts[1], model.raw(2, acceleration)];
+//! model.advance(&mut state, &raw);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `trainer-host inspect` prints each channel's format.
 //!
 //! # When to reset
 //!
@@ -72,7 +84,8 @@
 //! | `write` | no | writing model files; needs an allocator, for hosts |
 //! | `kernels-scalar` | no | the specification in place of the target's kernels |
 //!
-//! A build without a scheme or a kind of layer refuses its model files and needs less flash.
+//! A build without a scheme or a kind of layer needs less flash. It refuses model files with that, and names the feature:
+//! [`include_model!`] stops the build, [`Model::parse`] returns an error.
 //!
 //! # Compiler flags
 //!
@@ -90,7 +103,8 @@
 //! | others | | | the specification |
 //!
 //! `trainer-host export --target CORE` orders the weights for the kernels. An engine refuses a file in the order of another
-//! core, and says so.
+//! core: [`include_model!`] stops the build, [`Model::parse`] returns an error. `trainer-host new-firmware` writes a
+//! project for a board with the right flags, features and order.
 //!
 //! The integers are the same on every core: [`kernels::scalar`] and the file of each kind of layer in
 //! [`kernels`] define them, and every other backend reproduces them bit for bit. Modules use only those to

@@ -174,6 +174,13 @@ impl<'m> Model<'m> {
             .map(|words| InputChannel::from_words(*words))
     }
 
+    /// What a step takes for `value` of channel `channel`, in the units of the training data: see
+    /// [`InputChannel::raw`]. A sensor's counts need no conversion where the model was trained on counts: they go in
+    /// as they are. A channel that the model does not have takes whole counts.
+    pub fn raw(&self, channel: usize, value: f32) -> i32 {
+        self.input_channel(channel).unwrap_or_default().raw(value)
+    }
+
     /// The recurrent layers, first to last.
     pub fn recurrent_layers(&self) -> &[RecurrentLayer<'m>] {
         &self.recurrent
@@ -561,6 +568,11 @@ impl<
             *value = self.model.value(r, *raw);
         }
         values
+    }
+
+    /// What a step takes for `value` of channel `channel`, in the units of the training data: see [`Model::raw`].
+    pub fn raw(&self, channel: usize, value: f32) -> i32 {
+        self.model.raw(channel, value)
     }
 
     /// Names, formats and layers.

@@ -42,8 +42,8 @@
 //! data, files → baseline → evaluate → train → integers → run → import, exports, predict, report → training_run → diagnose, tune → cli
 //! ```
 //!
-//! [`cost`] and [`device`] stand apart, and [`search`] uses [`cost`] alone. [`cost`] computes what a step costs from
-//! the sizes of the layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
+//! [`cost`] and [`device`] stand apart, [`search`] uses [`cost`] alone, and [`new_firmware`] stands before `cli`.
+//! [`cost`] computes what a step costs from the sizes of the layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
 //!
 //! A program that only trains and quantises needs none of the command line's dependencies:
 //!
@@ -74,6 +74,7 @@ pub mod files;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod integers;
+pub mod new_firmware;
 pub mod predict;
 #[cfg(feature = "plots")]
 pub mod report;

@@ -65,7 +65,10 @@ impl Image<'_> {
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let schemes = if self.every_scheme { "" } else { "-w8a16" };
-        let image = folder.join(format!("{}-{binary}-{model}{schemes}.elf", self.board.name));
+        let feature = self.feature.map(|feature| format!("-{feature}"));
+        let feature = feature.unwrap_or_default();
+        let name = format!("{}-{binary}-{model}{schemes}{feature}.elf", self.board.name);
+        let image = folder.join(name);
         std::fs::copy(&built, &image)
             .with_context(|| format!("cannot copy {} to {}", built.display(), image.display()))?;
         Ok(image)

@@ -1,12 +1,13 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
+//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware → c_library, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
 //! ```
 
 pub mod accuracy;
 pub mod bench;
 pub mod boards;
+pub mod c_library;
 pub mod command;
 pub mod data_sets;
 pub mod demo;

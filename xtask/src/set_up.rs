@@ -20,6 +20,9 @@ const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The linter that belongs to that compiler.
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const QEMU_PACKAGE: &str = "qemu-system-arm";
+/// Builds the example in C.
+const C_COMPILER: &str = "arm-none-eabi-gcc";
+const C_PACKAGES: [&str; 3] = ["gcc-arm-none-eabi", "cmake", "make"];
 const POSTGRESQL_PACKAGE: &str = "postgresql";
 
 /// Prints what is there and installs what is missing. With `check_only`, something missing is an error.
@@ -106,6 +109,17 @@ pub fn clippy_ready(target: &str) -> Result<()> {
         // rustup's toolchains bring their own.
         _ => Ok(()),
     }
+}
+
+/// Installs the C compiler for the boards, and CMake, if one is missing.
+pub fn c_compiler_ready() -> Result<()> {
+    let is_there = |program: &str| command::find_program(program).is_some();
+    if is_there(C_COMPILER) && is_there("cmake") && is_there("make") {
+        return Ok(());
+    }
+    apt_install(&C_PACKAGES).with_context(|| {
+        format!("no {C_COMPILER}, cmake or make, which build the example of firmware/c")
+    })
 }
 
 /// Installs QEMU if it is missing.

@@ -58,6 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let emulated = format!("test --package {BOARD_TESTS} --locked --no-fail-fast");
     totals.tests("boards in QEMU", cargo(&emulated));
     if arguments.long {
+        set_up::c_compiler_ready()?;
         // Without doctests: an ignored one is not a test.
         let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
         totals.tests("long tests", cargo(&ignored));

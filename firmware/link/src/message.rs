@@ -218,6 +218,9 @@ pub enum Refusal<'a> {
         /// Bytes of one time step, or of the whole array.
         unit_bytes: u32,
     },
+    /// The stack ran into the program's variables while the request was carried out. The board forgets its model and
+    /// its state: any of them may be damaged.
+    StackOverflow,
 }
 
 impl fmt::Display for Resource {
@@ -253,6 +256,10 @@ impl fmt::Display for Refusal<'_> {
                     "{bytes} bytes were sent, expected {unit_bytes} at a time"
                 )
             }
+            Self::StackOverflow => f.write_str(
+                "its stack ran into its variables, so nothing that it computed can be trusted; a smaller model, or \
+                 more room for the stack (CAPACITY in the board's file), helps",
+            ),
         }
     }
 }

@@ -88,6 +88,7 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
         }),
         7 => Response::Refused(Refusal::Model(text)),
         8 => Response::Refused(Refusal::LoadOrder { expected: number }),
+        9 => Response::Refused(Refusal::StackOverflow),
         _ => Response::Refused(Refusal::TooSmall {
             resource: Resource::StateBlocks,
             need: number,

@@ -13,9 +13,14 @@ use lstm_nostd::Task;
 fn main() -> ! {
     let (mut serial, _) = board::start();
     // Checks the whole file. After this nothing can fail.
-    let Ok(model) = embedded::load() else {
-        board::fail()
+    let model = match embedded::load() {
+        Ok(model) => model,
+        Err(error) => board::fail_because(format_args!("the model is refused: {error}")),
     };
+    // The file holds steps, and the outputs that must follow from them.
+    if let Err(error) = model.self_test() {
+        board::fail_because(error);
+    }
     let mut state = embedded::State::new();
 
     // The golden steps in the model file stand in for a sensor. They are the beginning of one recording, and a network
@@ -41,6 +46,6 @@ fn main() -> ! {
 }
 
 #[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    board::fail()
+fn panic(info: &PanicInfo<'_>) -> ! {
+    board::fail_because(info)
 }

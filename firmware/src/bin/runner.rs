@@ -18,6 +18,6 @@ fn main() -> ! {
 }
 
 #[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    board::fail()
+fn panic(info: &PanicInfo<'_>) -> ! {
+    board::fail_because(info)
 }

@@ -2,7 +2,10 @@
 //!
 //! Without a debugger, the request is a fault and the core stops. That does no harm, since the program has ended.
 
+use core::fmt::{Display, Write};
+
 use cortex_m_semihosting::debug::{EXIT_FAILURE, EXIT_SUCCESS, exit};
+use cortex_m_semihosting::hio;
 
 /// Ends the emulation with status 0.
 pub fn succeed() -> ! {
@@ -14,6 +17,14 @@ pub fn succeed() -> ! {
 pub fn fail() -> ! {
     exit(EXIT_FAILURE);
     halt()
+}
+
+/// Says why on the debugger's terminal, then ends the emulation with status 1.
+pub fn fail_because(reason: impl Display) -> ! {
+    if let Ok(mut terminal) = hio::hstderr() {
+        let _ = writeln!(terminal, "{reason}");
+    }
+    fail()
 }
 
 fn halt() -> ! {

@@ -21,7 +21,7 @@ mod mps;
 pub use self::mps::*;
 
 mod ending;
-pub use ending::{fail, succeed};
+pub use ending::{fail, fail_because, succeed};
 
 /// The largest model that a board can hold, and its longest message.
 #[derive(Clone, Copy, Debug)]

@@ -84,6 +84,11 @@ pub enum LayerError {
         /// The smallest and largest value allowed.
         allowed: (u32, u32),
     },
+    /// This build leaves the scheme out.
+    SchemeLeftOut {
+        /// The layer's scheme.
+        scheme: Scheme,
+    },
     /// This build of the engine has no layers of this kind.
     Feature,
     /// The weights are in an order that no kernel of this build reads.
@@ -113,6 +118,62 @@ pub enum LayerError {
         /// Row in the file, from 0.
         row: usize,
     },
+}
+
+/// What to do about weights in the order of another core.
+macro_rules! other_core {
+    ($order:literal) => {
+        concat!(
+            "the weights are in the order ",
+            $order,
+            ", which this core does not read; export the model with `trainer-host export --target CORE`, or with \
+             `--target generic` for any core"
+        )
+    };
+}
+
+/// What to do about a scheme that is left out.
+macro_rules! left_out {
+    ($scheme:literal) => {
+        concat!(
+            "this build leaves ",
+            $scheme,
+            " out; switch the cargo feature `",
+            $scheme,
+            "` of lstm-nostd on, or quantise with another scheme"
+        )
+    };
+}
+
+// These texts are constants, so that a build can stop with them.
+impl ArtifactError {
+    pub(super) const OTHER_VERSION: &'static str = "the model file has another version than this engine reads; \
+         quantise and export the model again with the trainer-host of this engine";
+}
+
+impl LayerError {
+    /// Why layers of a kind that the build leaves out are refused.
+    pub(super) const NO_SUCH_LAYERS: &'static str = "this build of lstm-nostd has no layers of this kind; turn on the cargo \
+         feature of the kind's name";
+
+    /// Why weights in the order of this number are refused.
+    pub(super) const fn other_core(order: u8) -> &'static str {
+        match order {
+            1 | 6 => other_core!("for Cortex-M4, M7 and M33"),
+            2 | 4 | 5 => other_core!("for Cortex-M55 and M85"),
+            3 | 7 => other_core!("for Cortex-M0 and M3"),
+            _ => other_core!("of a later version"),
+        }
+    }
+
+    /// Why layers of this scheme are refused.
+    pub(super) const fn left_out(scheme: Scheme) -> &'static str {
+        match scheme {
+            Scheme::W8a16 => left_out!("w8a16"),
+            Scheme::W8a8 => left_out!("w8a8"),
+            Scheme::W4a16 => left_out!("w4a16"),
+        }
+    }
 }
 
 impl fmt::Display for ArtifactError {
@@ -170,15 +231,9 @@ impl fmt::Display for LayerError {
             } => {
                 write!(f, "{field} must be in {low}..={high}, found {found}")
             }
-            Self::Feature => f.write_str(
-                "this build of lstm-nostd has no layers of this kind; build it with the cargo feature of the kind's name",
-            ),
-            Self::Order { found } => {
-                write!(
-                    f,
-                    "the weights are in order {found}, which is for another core; export the model for this one, or in the generic order 0"
-                )
-            }
+            Self::SchemeLeftOut { scheme } => f.write_str(Self::left_out(scheme)),
+            Self::Feature => f.write_str(Self::NO_SUCH_LAYERS),
+            Self::Order { found } => f.write_str(Self::other_core(found)),
             Self::SchemeOrder { scheme, order } => {
                 write!(
                     f,

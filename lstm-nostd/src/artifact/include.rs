@@ -2,7 +2,13 @@
 
 use core::mem::offset_of;
 
-use super::{Header, MAGIC};
+use super::header::OLDEST_VERSION;
+use super::layer::LayerHead;
+use super::rows::RecurrentRecord;
+use super::{ArtifactError, Header, LayerError, LayerKind, MAGIC, VERSION};
+use crate::kernels::{Active, Kernels, Scheme};
+use crate::layers::input::ChannelWords;
+use crate::layers::output::ScaleWords;
 use crate::task::Task;
 
 /// The sizes that a model file's header states; [`Model::parse`](crate::Model::parse) checks them
@@ -25,7 +31,7 @@ impl Sizes {
     /// Reads the header of a file at compile time.
     ///
     /// # Panics
-    /// When `file` does not begin like a model file, which stops the build.
+    /// When `file` does not begin like a model file of a version that this engine reads, which stops the build.
     pub const fn of_file(file: &[u8]) -> Self {
         assert!(
             file.len() >= size_of::<Header>()
@@ -34,6 +40,12 @@ impl Sizes {
                 && file[2] == MAGIC[2]
                 && file[3] == MAGIC[3],
             "not a model file: export one with `trainer-host export`"
+        );
+        let version = u16_at(file, offset_of!(Header, version));
+        assert!(
+            version >= OLDEST_VERSION as usize && version <= VERSION as usize,
+            "{}",
+            ArtifactError::OTHER_VERSION
         );
         Self {
             inputs: u16_at(file, offset_of!(Header, inputs)),
@@ -57,11 +69,60 @@ pub const fn task_of_file(file: &[u8]) -> Task {
     }
 }
 
+/// Refuses at compile time what this build cannot run: weights in the order of another core, and a scheme
+/// or a kind of layer whose cargo feature is off. It looks at the first layer, whose order all layers of a file follow; `Model::parse` looks
+/// at all of them.
+///
+/// # Panics
+/// With the text of the error that `Model::parse` would return, which stops the build.
+#[doc(hidden)]
+pub const fn check_first_layer(file: &[u8]) {
+    let sizes = Sizes::of_file(file);
+    let scales = match task_of_file(file) {
+        Task::Linear => sizes.outputs,
+        Task::Sigmoid | Task::Softmax => 0,
+    };
+    let channels = size_of::<Header>() + sizes.inputs * size_of::<ChannelWords>();
+    let record = channels + scales * size_of::<ScaleWords>();
+    // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds.
+    if file.len() < record + size_of::<RecurrentRecord>() {
+        return;
+    }
+    let kind = file[record + offset_of!(LayerHead, kind)];
+    if kind == LayerKind::Gru.code() && !cfg!(feature = "gru") {
+        panic!("{}", LayerError::NO_SUCH_LAYERS);
+    }
+    if kind != LayerKind::Lstm.code() && kind != LayerKind::Gru.code() {
+        return;
+    }
+    let scheme = file[record + offset_of!(LayerHead, scheme)];
+    let mut index = 0;
+    while index < Scheme::ALL.len() {
+        let known = Scheme::ALL[index];
+        if known.code() == scheme && !known.is_built_in() {
+            panic!("{}", LayerError::left_out(known));
+        }
+        index += 1;
+    }
+    let order = file[record + offset_of!(RecurrentRecord, order)];
+    let mut index = 0;
+    while index < Active::ORDERS.len() {
+        if Active::ORDERS[index].code() == order {
+            return;
+        }
+        index += 1;
+    }
+    panic!("{}", LayerError::other_core(order));
+}
+
 const fn u16_at(file: &[u8], at: usize) -> usize {
     u16::from_le_bytes([file[at], file[at + 1]]) as usize
 }
 
 /// Compiles a model file into flash as a module with its sizes, types and a loader.
+///
+/// The build stops if the file is for another core or needs a scheme that the cargo features leave out, and says
+/// which.
 ///
 /// ```
 /// lstm_nostd::include_model!(pub mod digits = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
@@ -83,6 +144,8 @@ macro_rules! include_model {
     ($(#[$attribute:meta])* $visibility:vis mod $name:ident = $path:expr) => {
         $(#[$attribute])*
         $visibility mod $name {
+            const _: () = $crate::artifact::check_first_layer(include_bytes!($path));
+
             static ALIGNED: &$crate::artifact::Aligned<[u8]> =
                 &$crate::artifact::Aligned(*include_bytes!($path));
 

@@ -39,12 +39,14 @@ impl LayerHead {
     ) -> Result<Scheme, LayerError> {
         let kind = kind.code().into();
         layer_range("kind", self.kind.into(), kind, kind)?;
-        let scheme = Scheme::from_code(self.scheme).filter(|scheme| scheme.is_built_in());
-        let scheme = scheme.ok_or(LayerError::Field {
+        let scheme = Scheme::from_code(self.scheme).ok_or(LayerError::Field {
             field: "scheme",
             found: self.scheme.into(),
             allowed: (1, Scheme::ALL.len() as u32),
         })?;
+        if !scheme.is_built_in() {
+            return Err(LayerError::SchemeLeftOut { scheme });
+        }
         layer_range("flags", self.flags.into(), flags.0.into(), flags.1.into())?;
         let inputs = place.inputs as u32;
         layer_range("inputs", self.inputs.into(), inputs, inputs)?;

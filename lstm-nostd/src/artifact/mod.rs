@@ -60,7 +60,7 @@ pub use file::{MAX_NAME_BYTES, ModelFile};
 pub use header::{Header, MAGIC, VERSION};
 pub use include::Sizes;
 #[doc(hidden)]
-pub use include::task_of_file;
+pub use include::{check_first_layer, task_of_file};
 pub use kinds::LayerKind;
 #[cfg(all(feature = "write", feature = "gru"))]
 pub use kinds::gru::Gru;

@@ -11,6 +11,7 @@
 //! deviation as 0 ± 14 does. What is left of the mean is taken off after the shift. One multiplication divides by
 //! the deviation and applies the input scale. Nothing wraps: a value that is too far from the mean is clamped.
 
+use super::output::power_of_two;
 use crate::kernels::{Activation, Block, Width, lanes_mut};
 use crate::requant::{mul_high, saturating_shift_left};
 
@@ -52,6 +53,24 @@ impl InputChannel {
             mult,
             shift: word as u8,
             frac_bits: (word >> 8) as u8,
+        }
+    }
+
+    /// The raw value of `value`, which is in the units of the training data: `round(value · 2^frac_bits)`, halves away
+    /// from zero, saturating; 0 for NaN. A channel that was trained on whole counts has no fraction bits.
+    pub const fn raw(self, value: f32) -> i32 {
+        // Two factors, as one power of two could leave f32.
+        let half = self.frac_bits as i16 / 2;
+        let scaled = value * power_of_two(half) * power_of_two(self.frac_bits as i16 - half);
+        // Towards zero; from 2²³ on there is nothing behind the point.
+        let whole = scaled as i32;
+        let rest = scaled - whole as f32;
+        if rest >= 0.5 {
+            whole.saturating_add(1)
+        } else if rest <= -0.5 {
+            whole.saturating_sub(1)
+        } else {
+            whole
         }
     }
 
@@ -141,6 +160,16 @@ mod tests {
             if !channel.clamps(raw, Width::Int8) {
                 prop_assert_eq!(i128::from(narrow), exact);
             }
+        }
+
+        /// What the host computes in f64.
+        #[test]
+        fn raw_values_are_rounded_and_saturate(
+            value in prop_oneof![any::<f32>(), -70_000f32..70_000.0, -3f32..3.0], frac_bits in 0u8..=140,
+        ) {
+            let channel = InputChannel { frac_bits, ..InputChannel::default() };
+            let exact = libm::round(f64::from(value) * libm::exp2(f64::from(frac_bits)));
+            prop_assert_eq!(channel.raw(value), exact as i32);
         }
 
         /// The same difference from the mean gives the same input, wherever the mean lies.

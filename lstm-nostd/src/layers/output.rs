@@ -77,7 +77,7 @@ impl OutputScale {
 }
 
 /// 2^`exponent`, for −126 to 127; others are clamped.
-const fn power_of_two(exponent: i16) -> f32 {
+pub(super) const fn power_of_two(exponent: i16) -> f32 {
     let exponent = if exponent < -126 {
         -126
     } else if exponent > 127 {

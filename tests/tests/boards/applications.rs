@@ -44,6 +44,34 @@ fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
     assert_eq!(printed, expected);
 }
 
+#[test]
+fn the_example_says_why_it_refuses_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = tiny_model().to_vec();
+    let last = file.len() - 5;
+    file[last] ^= 1;
+    let path = folder.path().join("damaged.lstm");
+    std::fs::write(&path, file).unwrap();
+    let board = board("mps2-an386");
+    let image = Image {
+        board,
+        application: Application::Classify,
+        model: Some(&path),
+        feature: None,
+        every_scheme: true,
+    };
+    let output = qemu::command(board)
+        .arg(image.build().unwrap())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("the model is refused: checksum: stored"),
+        "{said}"
+    );
+}
+
 fn a_damaged_frame_is_answered_and_the_line_goes_on(board: &'static Board) {
     let image = image(board, Application::Runner);
     let mut qemu = Running::start(qemu::command(board).arg(image));

@@ -1,13 +1,15 @@
 //! What a board does besides computing: refuse, remember, test itself, and count; and how its emulator ends.
 
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{LayerKind, RandomModel};
+use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{board, device};
-use lstm_tests::models::trained_model;
+use lstm_tests::models::{random_models, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
-use trainer_host::device::{CostUnit, DeviceError, Keep};
+use trainer_host::device::{CostUnit, Device, DeviceError, Keep};
 use xtask::boards::Board;
+use xtask::firmware::{Application, Image};
 
 use crate::TRAINER;
 
@@ -283,4 +285,45 @@ fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     panic!("nothing came within 30 s");
+}
+
+/// With two kilobytes less, the stack of some models reaches the variables. Each answer is the host's, or the board
+/// says what happened and goes on.
+#[test]
+#[ignore = "long: builds an image of its own"]
+fn a_stack_that_runs_into_the_variables_is_noticed() {
+    let image = Image {
+        board: board("microbit"),
+        application: Application::Runner,
+        model: None,
+        feature: Some("less-ram"),
+        every_scheme: true,
+    };
+    let path = image.build().unwrap();
+    let mut device = Device::open("qemu:microbit", Some(&path)).unwrap();
+    let info = device.info().clone();
+    let mut overflows = 0;
+    for schemes in [&[Scheme::W8a16][..], &[Scheme::W8a8], &[Scheme::W4a16]] {
+        for random in random_models(&[LayerKind::Lstm], schemes, info.model_bytes, info.channels) {
+            let file = random.build().to_bytes_in(image.board.order()).unwrap();
+            if file.len() > info.model_bytes {
+                continue;
+            }
+            let raw = random.raw_inputs(20).concat();
+            let found = device
+                .load(&file)
+                .and_then(|_| device.run(&raw, Keep::EveryStep));
+            match found {
+                Ok(run) => assert_eq!(run.outputs, Reference::new(&file).run(&raw), "{random:?}"),
+                Err(error) => {
+                    assert!(
+                        error.to_string().contains("its stack ran into"),
+                        "{random:?}: {error}"
+                    );
+                    overflows += 1;
+                }
+            }
+        }
+    }
+    assert!(overflows > 0, "no model needs more than the smaller stack");
 }

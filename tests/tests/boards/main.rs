@@ -3,9 +3,11 @@
 //! They are one program, so that boards run side by side and the trained model is made only once.
 
 mod applications;
+mod c_library;
 mod cost;
 mod device;
 mod imported;
+mod new_firmware;
 mod parity;
 
 /// The program that trains, quantises and exports.

@@ -1,8 +1,10 @@
-//! `trainer-host export`: from a run to a model file for firmware, or to a file of another program.
+//! `trainer-host export`: from a run to a model file for firmware, also as C, or to a file of another program.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use lstm_nostd::Model;
+use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
@@ -21,11 +23,11 @@ pub(super) struct Args {
     /// File to write [default: model with the format's ending, in the run folder].
     #[arg(short, long)]
     output: Option<PathBuf>,
-    /// What to write: the integers as a model file, or the f32 network for another program [default: by the ending of
-    /// the output, else model].
+    /// What to write: the integers as a model file or as C, or the f32 network for another program [default: by the
+    /// ending of the output, else model].
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Core to order the weights of a model file for; `generic` runs on every core [default: generic].
+    /// Core to order the weights of the integers for; `generic` runs on every core [default: generic].
     #[arg(long, value_enum)]
     target: Option<Target>,
 }
@@ -35,6 +37,8 @@ pub(super) struct Args {
 enum Format {
     /// Model file for firmware.
     Model,
+    /// The model file as a constant array of C, and a header with its sizes beside it.
+    C,
     /// ONNX, operators of version 17, from real values to real values or probabilities.
     Onnx,
     /// PyTorch state_dict; not of networks with peepholes.
@@ -47,6 +51,7 @@ impl Format {
     /// That of a file's ending.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
+            "c" => Some(Self::C),
             "onnx" => Some(Self::Onnx),
             "safetensors" => Some(Self::Safetensors),
             "npz" => Some(Self::Npz),
@@ -57,6 +62,7 @@ impl Format {
     fn file_name(self) -> &'static str {
         match self {
             Self::Model => run::MODEL,
+            Self::C => "model.c",
             Self::Onnx => "model.onnx",
             Self::Safetensors => "model.safetensors",
             Self::Npz => "model.npz",
@@ -126,12 +132,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let run = Run::open(&args.run)?;
     let by_ending = args.output.as_deref().and_then(Format::of);
     let format = args.format.or(by_ending).unwrap_or(Format::Model);
-    if format != Format::Model && args.target.is_some() {
+    let is_integers = matches!(format, Format::Model | Format::C);
+    if !is_integers && args.target.is_some() {
         bail!("--target orders the weights of a model file; leave it out for the f32 network");
     }
-    let (bytes, schemes) = match format {
-        Format::Model => model_file(&args, &run)?,
-        _ => (foreign_file(format, &run)?, Vec::new()),
+    let (bytes, schemes) = match is_integers {
+        true => model_file(&args, &run)?,
+        false => (foreign_file(format, &run)?, Vec::new()),
     };
     let (file, _lock) = match args.output {
         Some(file) => (file, None),
@@ -140,7 +147,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             Some(FolderLock::take(&args.run)?),
         ),
     };
-    atomic::write(&file, &bytes)?;
+    match format {
+        Format::C => write_c(&file, &bytes)?,
+        _ => atomic::write(&file, &bytes)?,
+    }
     let bytes = bytes.len();
     printer.print(
         &Exported {
@@ -150,6 +160,16 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         },
         Exported::to_text,
     )
+}
+
+/// Writes the header beside `file`, then `file`.
+fn write_c(file: &Path, model: &[u8]) -> anyhow::Result<()> {
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    let stem = stem.with_context(|| format!("{}: name a file such as model.c", file.display()))?;
+    let model = AlignedBytes::from(model);
+    let text = exports::CSource::of(stem, &model, &Model::parse(&model)?);
+    atomic::write(&file.with_extension("h"), text.header.as_bytes())?;
+    Ok(atomic::write(file, text.source.as_bytes())?)
 }
 
 /// The run's integers, and their schemes.

@@ -20,6 +20,7 @@ mod inspect;
 mod interrupt;
 mod levers;
 mod model_source;
+mod new_firmware;
 mod predict;
 mod progress;
 mod quantise;
@@ -64,6 +65,8 @@ enum Command {
     Quantise(quantise::Args),
     /// Write a quantised run as a model file for firmware, or a run as ONNX, safetensors or NPZ.
     Export(export::Args),
+    /// Write a project of its own with a model for a board; it builds and runs with `cargo run`.
+    NewFirmware(new_firmware::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
     /// Search for the network that fits the chip. Any number of workers can share the search.
@@ -133,6 +136,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Import(args) => import::run(*args, printer),
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
+        Command::NewFirmware(args) => new_firmware::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
         Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),

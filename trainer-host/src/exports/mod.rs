@@ -1,15 +1,17 @@
-//! A run's f32 network as files of other programs: ONNX, a PyTorch `state_dict`, and plain arrays.
+//! A run's f32 network as files of other programs: ONNX, a PyTorch `state_dict`, and plain arrays. Its integers as C.
 //!
 //! Gate orders and biases come from the table that imports use, [`crate::import::Convention`]. So what is written here
 //! is read back by [`crate::import`] with the same weights. Inputs are real values, and so are outputs: normalisation
 //! is part of an ONNX graph, and lies beside the weights in the other files.
 
+mod c_source;
 mod npz;
 mod onnx;
 mod state_dict;
 #[cfg(test)]
 mod tests;
 
+pub use c_source::CSource;
 pub use npz::to_npz;
 pub use onnx::to_onnx;
 pub use state_dict::{ExportError, to_state_dict};

@@ -9,6 +9,7 @@ mod figures;
 mod find_rate;
 mod imported;
 mod making_it_fit;
+mod new_firmware;
 mod predict;
 mod python;
 mod refused_data;

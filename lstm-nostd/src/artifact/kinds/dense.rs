@@ -33,7 +33,7 @@ pub struct DenseRecord {
     pub output_shift: u8,
     /// 9: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
     pub input_shift: u8,
-    /// 10: [`crate::kernels::Order::code`], as in [`LstmRecord`](super::lstm::LstmRecord); 0 with fewer than
+    /// 10: [`crate::kernels::Order::code`], as in [`RecurrentRecord`](crate::artifact::RecurrentRecord); 0 with fewer than
     /// three outputs.
     pub order: u8,
     /// 11..16: zero.

@@ -1,0 +1,204 @@
+//! Does a project that `trainer-host new-firmware` writes build and run by itself?
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use lstm_nostd::artifact::{AlignedBytes, RandomModel};
+use lstm_nostd::{Mode, Task};
+use lstm_tests::reference::Reference;
+use trainer_host::new_firmware::{BOARDS, Board};
+use xtask::toolchain::Toolchain;
+use xtask::{boards, firmware};
+
+use crate::TRAINER;
+
+/// A folder with projects.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn trainer(&self, line: &str) -> String {
+        let mut trainer = Command::new(TRAINER);
+        trainer.current_dir(&self.0).args(line.split_whitespace());
+        succeeded(&trainer.output().unwrap(), line)
+    }
+
+    /// Writes a project; the lines that it should print.
+    fn project(&self, name: &str, board: &str, model: &str) -> Vec<String> {
+        let line = format!("new-firmware {name} --board {board} --model {model} --json");
+        let written: Written = serde_json::from_str(&self.trainer(&line)).unwrap();
+        // The versions that the firmware of this repository has; they need not be looked up.
+        let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/Cargo.lock");
+        std::fs::copy(versions, self.path(name).join("Cargo.lock")).unwrap();
+        written.prints
+    }
+
+    /// `cargo SUBCOMMAND` in a project, with the compiler that this machine has for its target.
+    fn cargo(&self, name: &str, target: &str, subcommand: &str) -> Output {
+        let toolchain = Toolchain::find(target).expect("`cargo xtask set-up` installs a compiler");
+        let mut cargo = toolchain.cargo(target, subcommand);
+        cargo
+            .current_dir(self.path(name))
+            .args(["--release", "--quiet"])
+            // All projects share the folder of the firmware, whose `core` they take.
+            .env("CARGO_TARGET_DIR", firmware::target_root().join("firmware"))
+            .env_remove("RUSTFLAGS")
+            .stdin(Stdio::null());
+        cargo.output().unwrap()
+    }
+
+    /// `cargo run`; the lines that it printed.
+    fn run(&self, name: &str, target: &str) -> Vec<String> {
+        let output = self.cargo(name, target, "run");
+        let printed = succeeded(&output, name);
+        printed.lines().map(str::to_owned).collect()
+    }
+}
+
+/// What `new-firmware --json` says that the tests need.
+#[derive(serde::Deserialize)]
+struct Written {
+    prints: Vec<String>,
+}
+
+fn succeeded(output: &Output, what: &str) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{what}: {errors}{printed}");
+    printed
+}
+
+fn target(board: &str) -> &'static str {
+    Board::named(board).unwrap().target
+}
+
+/// Two boards, a run and a model file; then a model for another core in the first one.
+#[test]
+fn projects_run_at_once_and_refuse_a_model_for_another_core() {
+    let desk = Desk::new();
+    desk.trainer("train digits --out run --hidden 8 --epochs 1");
+    desk.trainer("quantise run --scheme w8a8,w8a16");
+
+    let expected = desk.project("first", "microbit", "run");
+    assert!(expected[0].starts_with("self-test: ") && expected[1].starts_with("class "));
+    assert_eq!(desk.run("first", target("microbit")), expected);
+    let readme = std::fs::read_to_string(desk.path("first/README.md")).unwrap();
+    assert!(readme.contains(&expected.join("\n")) && readme.contains("the test part of digits"));
+
+    // A model file alone; its weights come into the order of the core.
+    desk.trainer("export run --target m55 -o m55.lstm");
+    let expected = desk.project("second", "mps2-an505", "m55.lstm");
+    assert_eq!(desk.run("second", target("mps2-an505")), expected);
+
+    // The first project with a model for another core.
+    std::fs::copy(desk.path("m55.lstm"), desk.path("first/model.lstm")).unwrap();
+    let refused = desk.cargo("first", target("microbit"), "build");
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    let reason =
+        "the weights are in the order for Cortex-M55 and M85, which this core does not read";
+    assert!(errors.contains(reason), "{errors}");
+
+    // A scheme that the project's Cargo.toml leaves out.
+    desk.trainer("quantise run --scheme w4a16");
+    desk.trainer("export run --target m0 -o first/model.lstm");
+    let refused = desk.cargo("first", target("microbit"), "build");
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(
+        errors.contains("switch the cargo feature `w4a16` of lstm-nostd on"),
+        "{errors}"
+    );
+}
+
+/// Every kind of answer on one board, then every board with one of them; those that QEMU has are run, the others are
+/// built.
+#[test]
+#[ignore = "long: builds a project for every board and every kind of answer"]
+fn every_board_and_every_kind_of_answer() {
+    let desk = Desk::new();
+    let kinds = [
+        ("softmax", Task::Softmax, 3, Mode::SequenceToOne),
+        ("binary", Task::Sigmoid, 1, Mode::SequenceToSequence),
+        ("sigmoid", Task::Sigmoid, 3, Mode::SequenceToOne),
+        ("linear", Task::Linear, 2, Mode::SequenceToSequence),
+    ];
+    for (name, task, outputs, mode) in kinds {
+        let file = format!("{name}.lstm");
+        std::fs::write(desk.path(&file), &*model(task, outputs, mode)).unwrap();
+        let expected = desk.project(name, "mps2-an386", &file);
+        assert_eq!(desk.run(name, target("mps2-an386")), expected, "{name}");
+        for source in ["src/main.rs", "build.rs"] {
+            let path = desk.path(name).join(source);
+            let mut rustfmt = Command::new("rustfmt");
+            rustfmt.args(["--check", "--edition", "2024"]).arg(path);
+            succeeded(&rustfmt.output().unwrap(), name);
+        }
+        let lints = desk.cargo(name, target("mps2-an386"), "clippy");
+        assert!(
+            lints.status.success() && lints.stderr.is_empty(),
+            "{lints:?}"
+        );
+    }
+    for board in BOARDS {
+        let expected = desk.project(board.name, board.name, "softmax.lstm");
+        if board.machine.is_some() {
+            assert_eq!(
+                desk.run(board.name, board.target),
+                expected,
+                "{}",
+                board.name
+            );
+        } else {
+            succeeded(&desk.cargo(board.name, board.target, "build"), board.name);
+        }
+    }
+}
+
+/// A small model with golden steps.
+fn model(task: Task, outputs: usize, mode: Mode) -> AlignedBytes {
+    let random = RandomModel {
+        inputs: 3,
+        hidden: vec![5],
+        dense: vec![],
+        outputs,
+        peepholes: true,
+        seed: 7,
+        ..RandomModel::default()
+    };
+    let mut file = random.build();
+    (file.task, file.mode) = (task, mode);
+    file.output_names = (0..task.name_count(outputs))
+        .map(|o| format!("answer {o}"))
+        .collect();
+    if task != Task::Linear {
+        file.scales.clear();
+    }
+    let bytes = file.to_bytes().unwrap();
+    let mut reference = Reference::new(&bytes);
+    for raw in random.raw_inputs(6) {
+        let outputs = reference.run(&raw);
+        file.golden.push((raw, outputs));
+    }
+    file.to_bytes().unwrap()
+}
+
+/// Projects are for the boards that the firmware here runs on, among others.
+#[test]
+fn the_boards_of_the_firmware_are_among_them() {
+    for here in &boards::BOARDS {
+        let there = Board::named(here.name).unwrap();
+        assert_eq!(there.core.name(), here.core_name(), "{}", here.name);
+        assert_eq!(there.target, here.target);
+        assert_eq!(there.target_cpu, here.target_cpu);
+        assert_eq!(there.machine, Some(here.machine));
+        assert_eq!(there.probe_chip, here.probe_chip);
+    }
+}

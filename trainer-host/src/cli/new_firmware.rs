@@ -1,0 +1,207 @@
+//! `trainer-host new-firmware`: writes a project with a model for a board.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::ValueEnum;
+use lstm_nostd::Model;
+use lstm_nostd::artifact::{AlignedBytes, ModelFile};
+use serde::Serialize;
+
+use super::Printer;
+use super::model_source::ModelSource;
+use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner};
+use crate::run::Run;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder to write; its last part names the package.
+    name: ProjectName,
+    /// The board, or QEMU's machine.
+    #[arg(long, value_parser = Board::named)]
+    board: &'static Board,
+    /// Run folder, after `trainer-host quantise`, or a model file.
+    #[arg(long)]
+    model: PathBuf,
+    /// The engine: a folder with lstm-nostd, or a version of the registry [default: this program's own source, written
+    /// into the project].
+    #[arg(long, value_name = "PATH|VERSION")]
+    engine: Option<Engine>,
+    /// What `cargo run` starts [default: qemu, if it has the board].
+    #[arg(long, value_enum)]
+    runner: Option<RunnerArg>,
+}
+
+/// Values of `--runner`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RunnerArg {
+    /// The emulator.
+    Qemu,
+    /// Flashes and runs the board on the desk.
+    ProbeRs,
+}
+
+impl From<RunnerArg> for Runner {
+    fn from(arg: RunnerArg) -> Self {
+        match arg {
+            RunnerArg::Qemu => Self::Qemu,
+            RunnerArg::ProbeRs => Self::ProbeRs,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written<'a> {
+    folder: &'a Path,
+    board: &'static str,
+    core: &'static str,
+    target: &'static str,
+    model_bytes: usize,
+    engine: String,
+    runner: String,
+    example: &'a str,
+    /// The lines that the program prints.
+    prints: Vec<String>,
+}
+
+impl Written<'_> {
+    fn to_text(&self) -> String {
+        format!(
+            "{}: firmware for {} (Cortex-{}), with a model of {} bytes\n\
+             engine      {}\n\
+             example     {}\n\
+             runner      {}\n\n\
+             rustup target add {}\n\
+             cd {} && cargo run",
+            self.folder.display(),
+            self.board,
+            self.core,
+            self.model_bytes,
+            self.engine,
+            self.example,
+            self.runner,
+            self.target,
+            self.folder.display(),
+        )
+    }
+}
+
+pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let board = args.board;
+    ensure!(
+        !args.name.folder.exists(),
+        "{}: exists already; choose another name, or remove it",
+        args.name.folder.display()
+    );
+    let (runner, runner_line) = args.runner()?;
+    let source = ModelSource::open(&args.model)?;
+    let file = fitting_file(&args, &source)?;
+    let model = Model::parse(&file)?;
+    let mut example = example(&source, &model);
+    if example.shorten((board.flash_bytes() - file.len()) / 4) {
+        eprintln!(
+            "warning: the example recording is too long for the flash of {}; only its first {} steps are taken",
+            board.name,
+            example.raw.len()
+        );
+    }
+    let project = Project {
+        name: &args.name,
+        board,
+        engine: args.engine.clone().unwrap_or_default(),
+        runner,
+        file: &file,
+        model: &model,
+        example,
+    };
+    project.write()?;
+    let written = Written {
+        folder: &args.name.folder,
+        board: board.name,
+        core: board.core.name(),
+        target: board.target,
+        model_bytes: file.len(),
+        engine: project.engine.describe(),
+        runner: runner_line,
+        example: &project.example.source,
+        prints: project.example.printed(&model),
+    };
+    printer.print(&written, Written::to_text)
+}
+
+impl Args {
+    /// What `cargo run` starts, and its command line.
+    fn runner(&self) -> anyhow::Result<(Runner, String)> {
+        let board = self.board;
+        let runner = self.runner.map_or(Runner::usual(board), Runner::from);
+        let line = runner.command(board).with_context(|| match runner {
+            Runner::Qemu => format!(
+                "QEMU does not have {}; leave --runner out for probe-rs",
+                board.name
+            ),
+            Runner::ProbeRs => format!(
+                "{} exists only emulated; leave --runner out for QEMU",
+                board.name
+            ),
+        })?;
+        Ok((runner, line))
+    }
+}
+
+/// The model file with weights in the order of the board's core; it fits the flash, and firmware can test itself by it.
+fn fitting_file(args: &Args, source: &ModelSource) -> anyhow::Result<AlignedBytes> {
+    let name = args.model.display();
+    let file = source.model.as_ref().with_context(|| {
+        format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
+    })?;
+    let file = in_order_of(args.board, file).with_context(|| name.to_string())?;
+    ensure!(
+        Model::parse(&file)?.golden_steps().next().is_some(),
+        "{name}: has no golden steps, by which firmware tests itself; export it again with this trainer-host"
+    );
+    let flash = args.board.flash_bytes();
+    ensure!(
+        file.len() < flash,
+        "{name}: the model has {} bytes, and the flash of {} has {flash}; `trainer-host tune --flash` finds one that fits",
+        file.len(),
+        args.board.name
+    );
+    Ok(file)
+}
+
+/// The same model with weights in the order of the board's core.
+fn in_order_of(board: &Board, file: &[u8]) -> anyhow::Result<AlignedBytes> {
+    let content = ModelFile::from(&Model::parse(file)?);
+    Ok(content.to_bytes_in(board.core.order())?)
+}
+
+/// A recording of the run's data, or else the steps of the self-test.
+fn example(source: &ModelSource, model: &Model<'_>) -> Example {
+    let Some(run) = &source.run else {
+        return Example::of_self_test(model);
+    };
+    first_recording(run, model).unwrap_or_else(|error| {
+        eprintln!(
+            "note: the run's data cannot be read, so the example is the steps of the self-test: {error}"
+        );
+        Example::of_self_test(model)
+    })
+}
+
+/// The first recording that trained nothing, as far as the run's data has such a part.
+fn first_recording(run: &Run, model: &Model<'_>) -> anyhow::Result<Example> {
+    let parts = run.open_data()?;
+    let of_test = parts.test.as_ref().map(|data| ("test", data));
+    let of_validation = parts.validation.as_ref().map(|data| ("validation", data));
+    let parts = [of_test, of_validation, Some(("training", &parts.train))];
+    let mut parts = parts.into_iter().flatten();
+    let (part, data) = parts
+        .find(|(_, data)| !data.is_empty())
+        .context("it has no recordings")?;
+    let source = format!(
+        "the first recording of the {part} part of {}",
+        run.config.source
+    );
+    Ok(Example::first_of(data, source, model))
+}

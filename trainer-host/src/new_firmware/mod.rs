@@ -1,0 +1,18 @@
+//! A project of its own for a board: firmware with a model, which builds and runs with `cargo run`.
+//!
+//! ```text
+//! board, engine → example → project
+//! ```
+//!
+//! [`BOARDS`] has a row for each board. The files of a project are filled in from `assets/firmware`; `Board`, model
+//! and [`Engine`] decide what stands in them. The written project needs nothing of this repository.
+
+mod boards;
+mod engine;
+mod example;
+mod project;
+
+pub use boards::{BOARDS, Board};
+pub use engine::Engine;
+pub use example::Example;
+pub use project::{NameError, Project, ProjectName, Runner};

@@ -1,0 +1,329 @@
+//! The files of a project, and how they are written: all of them, or none.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use lstm_nostd::kernels::Scheme;
+use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::{Mode, Model, Task};
+
+use super::boards::Board;
+use super::engine::{self, Engine};
+use super::example::Example;
+use crate::files::atomic::{self, WriteFileError};
+use crate::files::disk;
+
+/// One of the templates.
+macro_rules! template {
+    ($name:literal) => {
+        include_str!(concat!("../../assets/firmware/", $name))
+    };
+}
+
+/// Crates that the project depends on, and words that Rust takes: none of them can be the project's name.
+const TAKEN: [&str; 9] = [
+    "alloc",
+    "core",
+    "cortex-m",
+    "cortex-m-rt",
+    "cortex-m-semihosting",
+    "lstm-nostd",
+    "proc-macro",
+    "std",
+    "test",
+];
+
+/// Why a project cannot have a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` cannot name a project: a name begins with a letter, has letters, digits, `-` and `_`, and is no crate that firmware needs"
+)]
+pub struct NameError(String);
+
+/// The folder of a project, whose last part names its package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectName {
+    /// The folder.
+    pub folder: PathBuf,
+    package: String,
+}
+
+impl FromStr for ProjectName {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        let folder = PathBuf::from(given);
+        let refused = || NameError(given.to_owned());
+        let package = folder.file_name().and_then(|name| name.to_str());
+        let package = package.ok_or_else(refused)?.to_owned();
+        let begins_well = package.starts_with(|c: char| c.is_ascii_alphabetic());
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_taken = TAKEN.contains(&package.replace('_', "-").as_str());
+        if !begins_well || !package.chars().all(is_allowed) || is_taken {
+            return Err(refused());
+        }
+        Ok(Self { folder, package })
+    }
+}
+
+/// What `cargo run` starts the program with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    /// The emulator.
+    Qemu,
+    /// Flashes and runs the board on the desk.
+    ProbeRs,
+}
+
+impl Runner {
+    /// Its command line for `board`, if it can run that.
+    pub fn command(self, board: &Board) -> Option<String> {
+        match self {
+            Self::Qemu => board.machine.map(|machine| {
+                format!(
+                    "qemu-system-arm -M {machine} -nographic -semihosting-config enable=on,target=native -kernel"
+                )
+            }),
+            Self::ProbeRs => (board.probe_chip).map(|chip| format!("probe-rs run --chip {chip}")),
+        }
+    }
+
+    /// The one that needs no hardware, if there is one.
+    pub fn usual(board: &Board) -> Self {
+        match board.machine {
+            Some(_) => Self::Qemu,
+            None => Self::ProbeRs,
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Qemu => Self::ProbeRs,
+            Self::ProbeRs => Self::Qemu,
+        }
+    }
+}
+
+/// A project for a board.
+#[derive(Clone, Debug)]
+pub struct Project<'a> {
+    /// Folder and package.
+    pub name: &'a ProjectName,
+    /// The board.
+    pub board: &'static Board,
+    /// Where the engine comes from.
+    pub engine: Engine,
+    /// What `cargo run` uses; it can run the board.
+    pub runner: Runner,
+    /// The model file, with weights in the order of the board's core.
+    pub file: &'a [u8],
+    /// The same, parsed.
+    pub model: &'a Model<'a>,
+    /// What it classifies.
+    pub example: Example,
+}
+
+impl Project<'_> {
+    /// Writes all files into the folder, which must not be there yet. After an error there is no folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self) -> Result<(), WriteFileError> {
+        let folder = &self.name.folder;
+        let failed = |source| WriteFileError {
+            path: folder.clone(),
+            source,
+        };
+        // Beside the folder, so that the last call is a rename.
+        let unfinished = folder.with_file_name(format!(".writing-{}.tmp", self.name.package));
+        let _ = disk::remove_dir_all(&unfinished);
+        let written = self.write_into(&unfinished).and_then(|()| {
+            match folder.exists() {
+                true => Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists)),
+                false => disk::rename(&unfinished, folder),
+            }
+            .map_err(failed)
+        });
+        if written.is_err() {
+            let _ = disk::remove_dir_all(&unfinished);
+        }
+        written
+    }
+
+    fn write_into(&self, folder: &Path) -> Result<(), WriteFileError> {
+        for (name, content) in self.files() {
+            let path = folder.join(name);
+            let parent = path.parent().unwrap_or(folder);
+            disk::create_dir_all(parent).map_err(|source| WriteFileError {
+                path: parent.to_owned(),
+                source,
+            })?;
+            atomic::write(&path, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Every file: its path in the folder, and its content.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let text = |name: &str, text: String| (PathBuf::from(name), text.into_bytes());
+        let mut files = vec![
+            text("Cargo.toml", self.filled(template!("Cargo.toml.in"))),
+            text(
+                ".cargo/config.toml",
+                self.filled(template!("config.toml.in")),
+            ),
+            text(".gitignore", "/target\n".to_owned()),
+            text("README.md", self.filled(template!("README.md.in"))),
+            text("build.rs", template!("build.rs.in").to_owned()),
+            text("memory.x", self.board.memory.to_owned()),
+            text("src/main.rs", self.filled(template!("main.rs.in"))),
+            text("src/example.rs", self.example_file()),
+            ("model.lstm".into(), self.file.to_vec()),
+        ];
+        if self.engine == Engine::Carried {
+            let engine = Path::new(engine::FOLDER);
+            let source = engine::SOURCE.iter();
+            files.extend(source.map(|(name, content)| (engine.join(name), content.to_vec())));
+        }
+        files
+    }
+
+    /// A template with everything filled in that it asks for.
+    fn filled(&self, template: &str) -> String {
+        let board = self.board;
+        let chosen = self.runner.command(board).unwrap_or_default();
+        let other = self.runner.other().command(board);
+        let flags = board.target_cpu.map(|cpu| {
+            format!(
+                "# Without the core's name the compiler would leave its DSP or vector instructions unused.\n\
+                 rustflags = [\"-C\", \"target-cpu={cpu}\"]\n"
+            )
+        });
+        let state = state_bytes(self.model.cell_blocks(), self.model.hidden_blocks());
+        let parts = [
+            ("NAME", self.name.package.clone()),
+            ("BOARD", board.name.to_owned()),
+            ("BOARD_TITLE", board.title.to_owned()),
+            ("CORE", board.core.name().to_owned()),
+            ("CORE_FLAG", board.core.name().to_lowercase()),
+            ("TARGET", board.target.to_owned()),
+            ("RUNNER", chosen),
+            (
+                "OTHER_RUNNER",
+                other.map_or_else(String::new, |line| format!("# runner = {line:?}\n")),
+            ),
+            ("FLAGS", flags.unwrap_or_default()),
+            ("ENGINE", self.engine.dependency()),
+            ("ENGINE_WORDS", self.engine.describe()),
+            ("FEATURES", self.features()),
+            ("IMPORTS", self.imports().to_owned()),
+            ("CLASSIFY", self.classify().to_owned()),
+            ("SHOW", self.show().trim_end().to_owned()),
+            ("CHANNELS", self.channels()),
+            ("EXAMPLE", self.example_words()),
+            ("PRINTED", self.example.printed(self.model).join("\n")),
+            ("GET_RUNNER", self.get_runner()),
+            ("MODEL_BYTES", self.file.len().to_string()),
+            ("STATE_BYTES", state.to_string()),
+            (
+                "SCRATCH_BYTES",
+                scratch_bytes(self.model.scratch_blocks()).to_string(),
+            ),
+        ];
+        let fill = |text: String, (key, value): &(&str, String)| {
+            text.replace(&format!("{{{{{key}}}}}"), value)
+        };
+        parts.iter().fold(template.to_owned(), fill)
+    }
+
+    /// The engine's cargo features that the model needs, as in a list.
+    fn features(&self) -> String {
+        let schemes = self
+            .model
+            .schemes()
+            .filter(|scheme| *scheme != Scheme::W8a16);
+        let names: BTreeSet<_> = schemes
+            .map(|scheme| format!("{:?}", scheme.name()))
+            .collect();
+        Vec::from_iter(names).join(", ")
+    }
+
+    fn is_binary(&self) -> bool {
+        self.model.task() == Task::Sigmoid && self.model.outputs() == 1
+    }
+
+    fn imports(&self) -> &'static str {
+        match self.model.task() {
+            Task::Linear => "I16F16",
+            Task::Sigmoid if !self.is_binary() => "I16F16, probability",
+            Task::Sigmoid | Task::Softmax => "I16F16, decide, probability",
+        }
+    }
+
+    /// The walk over the steps.
+    fn classify(&self) -> &'static str {
+        match self.model.mode() {
+            Mode::SequenceToOne => template!("show/after_the_last_step.rs.in").trim_end(),
+            Mode::SequenceToSequence => template!("show/after_every_step.rs.in").trim_end(),
+        }
+    }
+
+    /// The functions that print an answer.
+    fn show(&self) -> &'static str {
+        match self.model.task() {
+            Task::Linear => template!("show/linear.rs.in"),
+            Task::Sigmoid if self.is_binary() => template!("show/binary.rs.in"),
+            Task::Sigmoid => template!("show/sigmoid.rs.in"),
+            Task::Softmax => template!("show/softmax.rs.in"),
+        }
+    }
+
+    /// A line for each channel.
+    fn channels(&self) -> String {
+        let mut text = String::new();
+        for (j, name) in self.model.input_names().enumerate() {
+            let channel = self.model.input_channel(j).unwrap_or_default();
+            let format = match channel.frac_bits {
+                0 => "whole numbers, for example a sensor's counts, as they are".to_owned(),
+                bits => format!("`model.raw({j}, value)`, which is value · 2^{bits} rounded"),
+            };
+            writeln!(text, "| {j} | {} | {format} |", name.replace('|', "\\|"))
+                .expect("a string grows");
+        }
+        text.trim_end().to_owned()
+    }
+
+    fn example_words(&self) -> String {
+        let label = self.example.label.as_ref();
+        let label = label.map_or_else(String::new, |label| format!(", labelled `{label}`"));
+        format!("{}{label}", self.example.source)
+    }
+
+    fn example_file(&self) -> String {
+        let (steps, channels) = (self.example.raw.len(), self.model.inputs());
+        let words = self.example_words().replace('\n', " ");
+        let mut text = format!(
+            "//! An example recording, in place of a sensor: {words}.\n\n\
+             /// Raw integers, one row a time step.\n\
+             #[rustfmt::skip]\n\
+             pub static RECORDING: [[i32; {channels}]; {steps}] = [\n"
+        );
+        for row in &self.example.raw {
+            writeln!(text, "    {row:?},").expect("a string grows");
+        }
+        text + "];\n"
+    }
+
+    fn get_runner(&self) -> String {
+        match self.runner {
+            Runner::Qemu => {
+                "apt install qemu-system-arm         # or: brew install qemu".to_owned()
+            }
+            Runner::ProbeRs => {
+                "# probe-rs: see https://probe.rs/docs/getting-started/installation".to_owned()
+            }
+        }
+    }
+}
