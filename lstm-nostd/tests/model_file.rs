@@ -626,8 +626,9 @@ fn the_writer_refuses_int4_weights_beyond_7() {
 #[test]
 fn refuses_orders_that_dense_rows_do_not_have() {
     // Behind records of 16 bytes: blocks, gates and peepholes of 5 units, then of 6.
-    let first = FIRST_LAYER + 2 * 16 + (5 * 3 + 6 * 4) * ROW_BLOCK + 11 * (32 + 8);
-    let error = |scheme, code| {
+    let error = |scheme: Scheme, code| {
+        let block = ROW_BLOCK / if scheme == Scheme::W4a16 { 2 } else { 1 };
+        let first = FIRST_LAYER + 2 * 16 + (5 * 3 + 6 * 4) * block + 11 * (32 + 8);
         let changed = |content: &mut [u8]| content[first + 10] = code;
         match refusal(&changed_in(&example_of(&[scheme]), changed)) {
             ArtifactError::Layer {
@@ -639,8 +640,10 @@ fn refuses_orders_that_dense_rows_do_not_have() {
         }
     };
     assert_eq!(error(Scheme::W8a16, 77), LayerError::Order { found: 77 });
-    for order in [Order::Paired, Order::Grouped] {
-        let scheme = Scheme::W8a8;
+    for (scheme, order) in [
+        (Scheme::W4a16, Order::Paired),
+        (Scheme::W8a8, Order::Grouped),
+    ] {
         assert_eq!(
             error(scheme, order.code()),
             LayerError::SchemeOrder { scheme, order }

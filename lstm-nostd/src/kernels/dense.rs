@@ -92,15 +92,14 @@ impl<'m> DenseParameters<'m> {
 
     /// Stores (E) of the rows from `first` on, as many as there are `sums`; past the last row nothing. Sums lack
     /// what the stored biases hold.
-    #[inline(never)]
+    #[inline(always)]
     pub fn put(&self, first: usize, sums: &[i32], y: &mut DenseOutputs<'_>) {
         let rows = self.rows.get(first..).unwrap_or_default();
-        let mut row = first;
-        for ([bias, mult], sum) in rows.iter().zip(sums) {
+        let values = rows.iter().zip(sums).map(|([bias, mult], sum)| {
             let value = mul_high(sum.wrapping_add(*bias), *mult);
-            y.put(row, saturating_shift_left(value, self.output_shift));
-            row = row.wrapping_add(1);
-        }
+            saturating_shift_left(value, self.output_shift)
+        });
+        y.put(first, values);
     }
 }
 
@@ -116,22 +115,20 @@ pub enum DenseOutputs<'a> {
 }
 
 impl DenseOutputs<'_> {
-    /// Stores (E) of row `row`; a row past the end goes nowhere.
+    /// Stores (E) of the rows from `first` on; rows past the end go nowhere.
     #[inline(always)]
-    fn put(&mut self, row: usize, value: i32) {
-        fn relu<A: Activation>(outputs: &mut [A], row: usize, value: i32) {
-            if let Some(y) = outputs.get_mut(row) {
-                *y = A::saturate(value.max(0));
-            }
+    fn put(&mut self, first: usize, values: impl Iterator<Item = i32>) {
+        fn store<Y>(y: &mut [Y], first: usize, values: impl Iterator<Item = Y>) {
+            let y = y.get_mut(first..).unwrap_or_default();
+            y.iter_mut().zip(values).for_each(|(y, value)| *y = value);
+        }
+        fn relu<A: Activation>(value: i32) -> A {
+            A::saturate(value.max(0))
         }
         match self {
-            Self::Values(outputs) => {
-                if let Some(y) = outputs.get_mut(row) {
-                    *y = I16F16::from_bits(value);
-                }
-            }
-            Self::Int16(outputs) => relu(outputs, row, value),
-            Self::Int8(outputs) if cfg!(feature = "w8a8") => relu(outputs, row, value),
+            Self::Values(y) => store(y, first, values.map(I16F16::from_bits)),
+            Self::Int16(y) => store(y, first, values.map(relu)),
+            Self::Int8(y) if cfg!(feature = "w8a8") => store(y, first, values.map(relu)),
             Self::Int8(_) => {}
         }
     }

@@ -175,17 +175,6 @@ impl Order {
         }
     }
 
-    /// The order of dense rows of `scheme` when this one is asked for: with int8 activations or int4 weights, only
-    /// groups have a loop for them.
-    pub const fn of_dense(self, scheme: Scheme) -> Self {
-        let order = self.of(scheme);
-        if matches!(scheme, Scheme::W8a16) || order.is_grouped() {
-            order
-        } else {
-            Self::Generic
-        }
-    }
-
     /// Whether sixteen inputs lie side by side, as Helium reads them.
     pub const fn is_grouped(self) -> bool {
         matches!(
@@ -274,6 +263,20 @@ impl Weights<'_> {
             Self::GroupedNibbles(groups) => size_of_val(*groups),
             Self::PairedNibbles(blocks) => size_of_val(*blocks),
             Self::OffsetNibbles(groups) => size_of_val(*groups),
+        }
+    }
+
+    /// Where they begin.
+    #[cfg(lstm_cortex_m)]
+    pub(super) const fn start(&self) -> *const u8 {
+        match self {
+            Self::Generic(blocks) | Self::Offset(blocks) => blocks.as_ptr().cast(),
+            Self::Paired(blocks) => blocks.as_ptr().cast(),
+            Self::Grouped(groups) | Self::GroupedBytes(groups) => groups.as_ptr().cast(),
+            Self::Nibbles(blocks) => blocks.as_ptr().cast(),
+            Self::GroupedNibbles(groups) => groups.as_ptr().cast(),
+            Self::PairedNibbles(blocks) => blocks.as_ptr().cast(),
+            Self::OffsetNibbles(groups) => groups.as_ptr().cast(),
         }
     }
 

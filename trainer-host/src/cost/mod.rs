@@ -8,8 +8,9 @@
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉. A dense layer has G groups of four rows and R rows that lie in none; `work` counts the
-//! instructions of the groups' loops. U and S equal H, except on Helium: there U is H rounded up to a multiple of
+//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉. A dense layer has G groups of four rows and R rows
+//! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
+//! except on Helium: there U is H rounded up to a multiple of
 //! four, and S, in w8a8, to a multiple of two. Only Helium has the last term of (K1).
 //!
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least

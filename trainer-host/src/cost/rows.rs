@@ -45,7 +45,7 @@ pub(super) fn rest_terms(
     scheme: Scheme,
     dense: &[DenseSize],
 ) -> Vec<f64> {
-    let order = core.order().of_dense(scheme);
+    let order = core.order().of(scheme);
     let (mut groups, mut grouped, mut single, mut products) = (0, 0, 0, 0);
     for &DenseSize { inputs, outputs } in dense {
         let count = dense_groups(order, outputs);
@@ -53,24 +53,37 @@ pub(super) fn rest_terms(
         groups += count;
         single += rows;
         products += rows * blocks(inputs);
-        if count > 0 {
-            grouped += dense_work(core, inputs, count);
-        }
+        grouped += dense_work(core, scheme, inputs, count);
     }
     [1, channels, groups, grouped, single, products]
         .map(|term| term as f64)
         .into()
 }
 
-/// Instructions of `lstm_dense` and the like: activations are prepared once, and each group sums the products of four
-/// rows.
-fn dense_work(core: Core, inputs: usize, groups: usize) -> usize {
-    match core {
-        Core::M0 => blocks(inputs) * (25 + 51 * groups),
-        Core::M3 => blocks(inputs) * (14 + 33 * groups),
-        Core::M4 | Core::M7 | Core::M33 => blocks(inputs) * 17 * groups,
-        Core::M55 => 2 * inputs.div_ceil(8) * 3 + inputs.div_ceil(16) * 16 * groups,
-    }
+/// Instructions for the groups of a dense layer: its activations are prepared once, and each group goes through the loop
+/// of a unit's inputs.
+fn dense_work(core: Core, scheme: Scheme, inputs: usize, groups: usize) -> usize {
+    let (four, eight) = (blocks(inputs), inputs.div_ceil(8));
+    let [prepared, group] = match (core, scheme) {
+        (Core::M0, Scheme::W4a16) => [58 * eight, 105 * eight],
+        (Core::M0, _) => [25 * four, 49 * four + 2 * four.div_ceil(2)],
+        (Core::M3, Scheme::W4a16) => [38 * eight, 63 * eight + 3 * eight.div_ceil(2)],
+        (Core::M3, _) => [18 * four, 30 * four + 3 * four.div_ceil(4)],
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
+            [8 * four, turns(4 * four, [16, 9], 0, 4)]
+        }
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
+            [0, 14 + turns(4 * four, [14, 8], 1, 4)]
+        }
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a8) => {
+            [13 * four, 14 + turns(4 * four, [14, 8], 1, 4)]
+        }
+        // Without groups, nothing is prepared.
+        (Core::M55, _) if groups == 0 => [0, 0],
+        (Core::M55, Scheme::W8a8) => [3 * inputs.div_ceil(16), 12 * inputs.div_ceil(16)],
+        (Core::M55, _) => [6 * eight, 16 * inputs.div_ceil(16)],
+    };
+    prepared + groups * group
 }
 
 /// The terms of (K3).
@@ -89,7 +102,7 @@ fn row(core: Core, layer: &RecurrentSize) -> f64 {
     let work = match (core, layer.scheme) {
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
             // The first block of inputs precedes its loop.
-            14 + turns(inputs, [14, 8], 1, 4) + turns(hidden, [14, 8], 0, 16)
+            14 + turns(inputs, [14, 8], 1, 4) + turns(hidden, [14, 8], 0, 8)
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
             turns(inputs, [16, 9], 0, 4) + turns(hidden, [16, 9], 0, 8)

@@ -62,7 +62,7 @@ impl<'m> View<'m> for DenseParameters<'m> {
         let (inputs, outputs) = (place.inputs, record.head.units.into());
         // In an unknown order there are none, and the order is refused.
         let order = Order::from_code(record.order).unwrap_or_default();
-        if order.of_dense(scheme) != order {
+        if order.of(scheme) != order {
             return Err(LayerError::SchemeOrder { scheme, order }.into());
         }
         let count = dense_groups(order, outputs);
@@ -193,7 +193,7 @@ mod content {
         }
 
         fn write(&self, order: Order, is_last: bool, out: &mut Writer) -> Result<(), WriteError> {
-            let order = order.of_dense(self.scheme);
+            let order = order.of(self.scheme);
             let groups = dense_groups(order, self.weight.len());
             let order = match groups {
                 0 => Order::Generic,

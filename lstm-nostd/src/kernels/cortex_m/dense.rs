@@ -1,81 +1,125 @@
-//! Dense layers: assembly sums the rows of a group with the blocks of a recurrent layer's loop, Rust does the rest.
+//! Dense layers: the loops of a recurrent step sum their rows, too.
 //!
-//! `X.s` prepares a layer's activations on its stack once. For each group it calls [`next_group`] with four sums.
-//! Rows in no group take the scalar code.
+//! A group of four rows is the input part of a unit's rows. Its sums go through (E) of
+//! [`dense`](crate::kernels::dense), which a frame leads to in place of a unit's elementwise part. Rows that lie in no
+//! group follow one by one: they meet the same activations.
 #![allow(unsafe_code)]
 
+use core::mem::MaybeUninit;
+
+use super::Place;
 use super::layout::layout;
-use crate::kernels::scalar::dense_rest;
-use crate::kernels::{Block, DenseOutputs, DenseParameters, Weights, blocks};
+use crate::kernels::{Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, blocks};
 
-/// What the assembly needs to know of a layer.
+/// What a frame begins with in place of a unit's words.
+#[derive(Clone, Copy)]
 #[repr(C)]
-pub(super) struct Job {
-    weights: *const u8,
-    /// First and past the last block.
-    x: [*const Block; 2],
-    inputs: usize,
-    /// Weights of a row, with its padding.
-    lanes: usize,
-    next: unsafe extern "C" fn(i32, i32, i32, i32, &mut Rows<'_, '_>) -> bool,
-    rows: *mut u8,
+pub(super) struct Finish {
+    /// Running pointers.
+    rows: *const [i32; 2],
+    y: *mut u8,
+    rows_end: *const [i32; 2],
+    shift: u32,
+    /// Where an output is stored.
+    store: Place,
+    /// Past the groups' weights, where rows that lie in none begin.
+    rest: *const u8,
+    /// What turns their words into such as cores without SIMD read, by exclusive or: w to w + 128 but for the last of
+    /// four, or w + 8 to w for the last of eight.
+    offsets: u32,
+    /// Where the sum of one of them is made.
+    row: Place,
+    sums: MaybeUninit<I32x4>,
 }
 
-layout! { "dense.s", Job:
-    D_WEIGHTS = weights,
-    D_X = x,
-    D_INPUTS = inputs,
-    D_LANES = lanes,
-    D_NEXT = next,
-    D_ROWS = rows,
+macro_rules! finish_layout {
+    ($file:literal) => {
+        layout! { $file, Finish:
+            G_ROWS = rows,
+            G_Y = y,
+            G_ROWS_END = rows_end,
+            G_SHIFT = shift,
+            G_STORE = store,
+            G_REST = rest,
+            G_OFFSETS = offsets,
+            G_ROW = row,
+            G_SUMS = sums,
+        }
+    };
+}
+#[cfg(not(lstm_kernels = "v6m"))]
+finish_layout! { "dense.s" }
+#[cfg(lstm_kernels = "v6m")]
+finish_layout! { "v6m.s" }
+
+/// Places in a core's assembly.
+pub(super) struct Places {
+    /// Sums of four rows.
+    pub(super) group: Place,
+    /// The sum of a row that lies in no group.
+    pub(super) row: Place,
+    /// Stores of [`DenseOutputs`], in their order.
+    pub(super) stores: [Place; 3],
 }
 
-/// What follows from the sums.
-struct Rows<'a, 'y> {
-    layer: &'a DenseParameters<'a>,
-    y: &'a mut DenseOutputs<'y>,
-    /// The next group's first row.
-    row: usize,
+/// Where the rows begin, and what comes first.
+pub(super) struct Start {
+    pub(super) weights: *const u8,
+    pub(super) first: Place,
 }
 
-pub(super) type Sums = unsafe extern "C" fn(*const Job);
-
-/// A dense layer whose groups `sums` can sum.
+/// What a frame leads to for a dense layer; `None` if the layer is not whole or its operands are short. Then a step
+/// reads the blocks of `x` that hold the inputs, of which there is one, and all rows, writes the outputs, and ends.
 #[inline(always)]
-pub(super) fn dense(
+pub(super) fn finish(
     layer: &DenseParameters<'_>,
     x: &[Block],
     y: &mut DenseOutputs<'_>,
-    sums: impl FnOnce(Weights<'_>) -> Option<(*const u8, Sums)>,
-) {
+    places: &Places,
+) -> Option<(Finish, Start)> {
+    let [values, int16, int8] = places.stores;
+    let (len, y, store) = match y {
+        DenseOutputs::Values(y) => (y.len(), y.as_mut_ptr().cast(), values),
+        DenseOutputs::Int16(y) => (y.len(), y.as_mut_ptr().cast(), int16),
+        DenseOutputs::Int8(y) => (y.len(), y.as_mut_ptr().cast(), int8),
+    };
+    let (rest, rest_len, of_row, offsets) = match layer.weights {
+        DenseWeights::Int8(rest) => {
+            let row = blocks(layer.inputs);
+            (rest.as_ptr().cast(), rest.len(), row, 0x0080_8080)
+        }
+        DenseWeights::Nibbles(rest) => {
+            let row = layer.inputs.div_ceil(8);
+            (rest.as_ptr().cast::<u8>(), rest.len(), row, 0x8000_0000)
+        }
+    };
     let (groups, lanes) = (layer.group_count(), layer.group_rows().layout().lanes());
-    let has_all = layer.inputs > 0
+    let in_no_group = layer.outputs.saturating_sub(layer.grouped_rows());
+    // In a model file, sections follow one another.
+    let follows = layer.groups.start().wrapping_add(layer.groups.bytes()) == rest;
+    let fits = layer.inputs > 0
+        && layer.outputs > 0
         && x.len() >= layer.width.blocks(layer.inputs)
-        && layer.groups.block_count().saturating_mul(4) >= groups.saturating_mul(lanes);
-    if groups > 0
-        && has_all
-        && let Some((weights, sums)) = sums(layer.groups)
-    {
-        let mut rows = Rows { layer, y, row: 0 };
-        let job = Job {
-            weights,
-            x: [x.as_ptr(), x.as_ptr().wrapping_add(blocks(layer.inputs))],
-            inputs: layer.inputs,
-            lanes,
-            next: next_group,
-            rows: (&raw mut rows).cast(),
-        };
-        // SAFETY: there is at least one input and one group. The assembly reads the blocks of `x` that hold the
-        // inputs, and a group of `lanes` weights to four rows for each call of `next`, which returns false after
-        // the last group. It keeps the callee-saved registers.
-        unsafe { sums(&job) }
-    }
-    dense_rest(layer, x, y);
-}
-
-/// (E) of the next four rows from their sums; whether another group follows.
-unsafe extern "C" fn next_group(a: i32, b: i32, c: i32, d: i32, rows: &mut Rows<'_, '_>) -> bool {
-    rows.layer.put(rows.row, &[a, b, c, d], rows.y);
-    rows.row = rows.row.wrapping_add(4);
-    rows.row < rows.layer.grouped_rows()
+        && len >= layer.outputs
+        && layer.rows.len() >= layer.outputs
+        && layer.groups.block_count() == groups.saturating_mul(lanes / 4)
+        && rest_len >= in_no_group.saturating_mul(of_row)
+        && (groups == 0 || in_no_group == 0 || follows);
+    let (weights, first) = match groups {
+        0 => (rest, places.row),
+        _ => (layer.groups.start(), places.group),
+    };
+    let rows = layer.rows.as_ptr();
+    let finish = Finish {
+        rows,
+        y,
+        rows_end: rows.wrapping_add(layer.outputs),
+        shift: layer.output_shift & 31,
+        store,
+        rest,
+        offsets,
+        row: places.row,
+        sums: MaybeUninit::uninit(),
+    };
+    fits.then_some((finish, Start { weights, first }))
 }

@@ -26,25 +26,28 @@ use core::ptr;
 
 use bytemuck::cast;
 
-use super::dense::{Job, Sums, dense};
+use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
 use super::{Place, copy_blocks, fours};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
-    RecurrentRows, Weights, Width, blocks,
+    Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
+    LstmParameters, Order, RecurrentRows, Weights, Width, blocks,
 };
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct Dsp;
 
-/// The code for the rows of a unit in one order of weights.
+/// The code for groups of rows in one order of weights.
 struct Code {
-    /// Where a unit begins and ends.
-    unit: Place,
+    /// Where a group begins: its sums.
+    group: Place,
+    /// Where a unit ends.
     tail: Place,
+    /// Where the sums of a group without a hidden state go to what is called with them.
+    call: Place,
     /// The parts of a row, layer input and hidden state.
     parts: [PartCode; 2],
 }
@@ -67,8 +70,9 @@ const PAIRS_BYTES: [usize; 2] = [14 * 4, 8 * 4];
 const NIBBLES_BYTES: [usize; 2] = [16 * 4, 9 * 4];
 
 const PAIRS: Code = Code {
-    unit: lstm_nostd_dsp_pairs,
+    group: lstm_nostd_dsp_pairs,
     tail: lstm_nostd_dsp_pairs_tail,
+    call: lstm_nostd_dsp_pairs_group,
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_pairs_x_loop, lstm_nostd_dsp_pairs_x_half],
@@ -80,7 +84,7 @@ const PAIRS: Code = Code {
         PartCode {
             places: [lstm_nostd_dsp_pairs_h_loop, lstm_nostd_dsp_pairs_h_half],
             bytes: PAIRS_BYTES,
-            unroll: 16,
+            unroll: 8,
             before: 0,
             shift_bytes: 0,
         },
@@ -88,14 +92,19 @@ const PAIRS: Code = Code {
 };
 
 const PLAIN: Code = Code {
-    unit: lstm_nostd_dsp_plain,
+    group: lstm_nostd_dsp_plain,
     tail: lstm_nostd_dsp_plain_tail,
-    parts: [const { PartCode::plain(lstm_nostd_dsp_plain) }; 2],
+    call: lstm_nostd_dsp_group,
+    parts: [
+        PartCode::plain(lstm_nostd_dsp_plain),
+        PartCode::plain(lstm_nostd_dsp_plain_h),
+    ],
 };
 
 const NIBBLES: Code = Code {
-    unit: lstm_nostd_dsp_nibbles,
+    group: lstm_nostd_dsp_nibbles,
     tail: lstm_nostd_dsp_nibbles_tail,
+    call: lstm_nostd_dsp_nibbles_group,
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_nibbles_x_loop, lstm_nostd_dsp_nibbles_x_half],
@@ -115,22 +124,40 @@ const NIBBLES: Code = Code {
 };
 
 const GENERIC_NIBBLES: Code = Code {
-    unit: lstm_nostd_dsp_generic_nibbles,
+    group: lstm_nostd_dsp_generic_nibbles,
     tail: lstm_nostd_dsp_generic_nibbles_tail,
-    parts: [const { PartCode::plain(lstm_nostd_dsp_generic_nibbles) }; 2],
+    call: lstm_nostd_dsp_group,
+    parts: [
+        PartCode::plain(lstm_nostd_dsp_generic_nibbles),
+        PartCode::plain(lstm_nostd_dsp_generic_nibbles_h),
+    ],
 };
 
 /// What the assembly needs to know of a layer. It copies all but the weights to its stack.
 #[repr(C)]
 struct Frame {
+    after: After,
+    rows: Rows,
+    weights: *const u8,
+}
+
+/// What comes after the sums.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union After {
+    units: Units,
+    finish: Finish,
+}
+
+/// The elementwise part.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Units {
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     gates: *const GateParameters,
     cell: *mut i32,
     next: *mut Block,
-    x: Part,
-    h: Part,
-    scale: u32,
     cell_end: *const i32,
     /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
     half: i32,
@@ -138,11 +165,18 @@ struct Frame {
     round_cell: i32,
     squash: i32,
     tables: *const Tables,
-    unit: Place,
     tail: Place,
     narrow: Narrow,
+}
+
+/// How rows are summed.
+#[repr(C)]
+struct Rows {
+    x: Part,
+    h: Part,
+    scale: u32,
     start: Start,
-    weights: *const u8,
+    first: Place,
 }
 
 /// The input or the recurrent part of a row: the activations, where the loop is entered, where it ends, and where
@@ -174,29 +208,29 @@ struct Widened {
 }
 
 layout! { "dsp.s", Frame:
-    PEEPHOLES = peepholes,
-    GATES = gates,
-    CELL = cell,
-    NEXT = next,
-    X = x.start,
-    X_ENTRY = x.entry,
-    X_END = x.end,
-    X_EXIT = x.exit,
-    H = h.start,
-    H_ENTRY = h.entry,
-    H_END = h.end,
-    H_EXIT = h.exit,
-    SCALE = scale,
-    CELL_END = cell_end,
-    HALF = half,
-    SHIFT = shift,
-    ROUND_CELL = round_cell,
-    SQUASH = squash,
-    TABLES = tables,
-    UNIT = unit,
-    TAIL = tail,
-    NARROW = narrow,
-    START = start,
+    PEEPHOLES = after.units.peepholes,
+    GATES = after.units.gates,
+    CELL = after.units.cell,
+    NEXT = after.units.next,
+    CELL_END = after.units.cell_end,
+    HALF = after.units.half,
+    SHIFT = after.units.shift,
+    ROUND_CELL = after.units.round_cell,
+    SQUASH = after.units.squash,
+    TABLES = after.units.tables,
+    TAIL = after.units.tail,
+    NARROW = after.units.narrow,
+    X = rows.x.start,
+    X_ENTRY = rows.x.entry,
+    X_END = rows.x.end,
+    X_EXIT = rows.x.exit,
+    H = rows.h.start,
+    H_ENTRY = rows.h.entry,
+    H_END = rows.h.end,
+    H_EXIT = rows.h.exit,
+    SCALE = rows.scale,
+    START = rows.start,
+    UNIT = rows.first,
     F_WEIGHTS = weights,
 }
 
@@ -208,8 +242,8 @@ const _: () = assert!(
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
-        include_str!("dense.s"),
         include_str!("activation.s"),
+        include_str!("dense.s"),
         include_str!("dsp.s"),
         include_str!("dsp_w8a8.s"),
         include_str!("dsp_w4a16.s")
@@ -219,7 +253,6 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
-    fn lstm_nostd_dsp_dense(job: *const Job);
     fn lstm_nostd_dsp_w8a8_step(frame: *mut Frame, widened: *const Widened);
     fn lstm_nostd_dsp_pairs();
     fn lstm_nostd_dsp_pairs_x_loop();
@@ -227,7 +260,14 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_pairs_h_loop();
     fn lstm_nostd_dsp_pairs_h_half();
     fn lstm_nostd_dsp_pairs_tail();
+    fn lstm_nostd_dsp_pairs_group();
+    fn lstm_nostd_dsp_group();
+    fn lstm_nostd_dsp_row();
+    fn lstm_nostd_dsp_values();
+    fn lstm_nostd_dsp_relu_int16();
+    fn lstm_nostd_dsp_relu_int8();
     fn lstm_nostd_dsp_plain();
+    fn lstm_nostd_dsp_plain_h();
     fn lstm_nostd_dsp_plain_tail();
     fn lstm_nostd_dsp_w8a8_tail();
     fn lstm_nostd_dsp_nibbles();
@@ -236,7 +276,10 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_nibbles_h_loop();
     fn lstm_nostd_dsp_nibbles_h_half();
     fn lstm_nostd_dsp_nibbles_tail();
+    fn lstm_nostd_dsp_nibbles_group();
+    fn lstm_nostd_dsp_nibble_row();
     fn lstm_nostd_dsp_generic_nibbles();
+    fn lstm_nostd_dsp_generic_nibbles_h();
     fn lstm_nostd_dsp_generic_nibbles_tail();
 }
 
@@ -254,100 +297,162 @@ impl Kernels for Dsp {
             return;
         }
         let rows = &layer.rows;
-        let (weights, code) = match rows.weights {
-            Weights::Paired(weights) => (weights.as_ptr().cast(), &PAIRS),
-            Weights::Generic(weights) => (weights.as_ptr().cast(), &PLAIN),
-            Weights::PairedNibbles(weights) if cfg!(feature = "w4a16") => {
-                (weights.as_ptr().cast(), &NIBBLES)
-            }
-            Weights::Nibbles(weights) if cfg!(feature = "w4a16") => {
-                (weights.as_ptr().cast(), &GENERIC_NIBBLES)
-            }
-            // The parser refuses the orders of other cores.
-            _ => return,
+        // The parser refuses the orders of other cores.
+        let Some(code) = Code::of(&rows.weights) else {
+            return;
         };
-        let of_layer = (weights, code);
-        if rows.width.in_build() == Width::Int8 {
-            // Distances from the copy.
-            let x_copy = ptr::null::<Block>();
-            let starts = [x_copy, x_copy.wrapping_add(blocks(rows.inputs))];
-            let mut frame = Frame::new(layer, of_layer, starts, h, cell);
-            frame.tail = lstm_nostd_dsp_w8a8_tail;
-            let widened = Widened {
-                x: fours(x.as_ptr(), rows.inputs, Width::Int8),
-                h: fours(h.as_ptr(), rows.outputs, Width::Int8),
-                h_shift: rows.h_shift & 31,
-                bytes: blocks(rows.inputs)
-                    .wrapping_add(blocks(rows.outputs))
-                    .wrapping_mul(size_of::<Block>()),
-            };
-            // SAFETY: as below, but the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a
-            // copy of them, which the assembly puts on its stack before. It writes H lanes of `h` after that. Its
-            // stack is 176 bytes and the copy.
-            return unsafe { lstm_nostd_dsp_w8a8_step(&mut frame, &widened) };
-        }
-        let mut frame = Frame::new(layer, of_layer, [x.as_ptr(), h.as_ptr()], next, cell);
-        if let Weights::PairedNibbles(_) | Weights::Nibbles(_) = rows.weights {
-            frame.start = Start::new(rows, x, h);
-        }
+        let width = rows.width.in_build();
+        let m = layer.cell_int_bits.clamp(1, 15);
+        let cell = cell.as_mut_ptr().cast::<i32>();
+        let (next_start, tail) = match width {
+            Width::Int16 => (next.as_mut_ptr(), code.tail),
+            // What the products read is a copy.
+            Width::Int8 => (h.as_mut_ptr(), lstm_nostd_dsp_w8a8_tail as Place),
+        };
+        let mut frame = Frame {
+            after: After {
+                units: Units {
+                    peepholes: layer.first_peepholes(),
+                    gates: layer.gates.as_ptr(),
+                    cell,
+                    next: next_start,
+                    cell_end: cell.wrapping_add(layer.units()),
+                    half: (1 << m) >> 2,
+                    shift: m - 1,
+                    round_cell: 1 << 15,
+                    squash: 1 << (13 + m),
+                    tables: &TABLES,
+                    tail,
+                    narrow: Narrow::new(rows.h_shift),
+                },
+            },
+            rows: Rows::new(rows, code, x, h),
+            weights: rows.weights.start(),
+        };
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks
-        // that hold I and H lanes; it writes H lanes of `cell` and `next`. It ends after H ≥ 1 units, keeps
-        // the callee-saved registers, and needs no more than 144 bytes of stack. Segments are in range as
-        // the clamped argument is below 2¹⁵.
-        unsafe { lstm_nostd_dsp_step(&frame) }
-        copy_blocks(h, next, rows.outputs);
+        // that hold I and H lanes; it writes H lanes of `cell` and `next` or, once they were copied, of `h`. It
+        // ends after H ≥ 1 units. Segments are in range as the clamped argument is below 2¹⁵.
+        unsafe { frame.run(rows, x, h) }
+        if width == Width::Int16 {
+            copy_blocks(h, next, rows.outputs);
+        }
     }
 
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
-        dense(layer, x, y, |groups| match (groups, layer.width) {
-            (Weights::Paired(weights), Width::Int16) => {
-                Some((weights.as_ptr().cast(), lstm_nostd_dsp_dense as Sums))
+        let (code, row): (_, Place) = match (&layer.groups, layer.weights) {
+            (Weights::Paired(_) | Weights::Generic(_), DenseWeights::Int8(_)) => {
+                (&PAIRS, lstm_nostd_dsp_row)
             }
-            _ => None,
-        });
+            (Weights::PairedNibbles(_) | Weights::Nibbles(_), DenseWeights::Nibbles(_))
+                if cfg!(feature = "w4a16") =>
+            {
+                (&NIBBLES, lstm_nostd_dsp_nibble_row)
+            }
+            _ => return,
+        };
+        // Rows in no group read whole blocks, so the others do too.
+        let rows = RecurrentRows {
+            inputs: blocks(layer.inputs).wrapping_mul(4),
+            ..layer.group_rows()
+        };
+        let places = Places {
+            group: code.group,
+            row,
+            stores: [
+                lstm_nostd_dsp_values,
+                lstm_nostd_dsp_relu_int16,
+                lstm_nostd_dsp_relu_int8,
+            ],
+        };
+        let Some((finish, start)) = finish(layer, x, y, &places) else {
+            return;
+        };
+        let after = After { finish };
+        let mut frame = Frame {
+            after,
+            rows: Rows::new(&rows, code, x, &[]),
+            weights: start.weights,
+        };
+        frame.rows.first = start.first;
+        frame.rows.h.entry = code.call as usize;
+        // SAFETY: as `finish` says; there is no hidden state.
+        unsafe { frame.run(&rows, x, &[]) }
+    }
+}
+
+impl Code {
+    /// For weights of an order that this core reads.
+    #[inline(always)]
+    fn of(weights: &Weights<'_>) -> Option<&'static Self> {
+        Some(match weights {
+            Weights::Paired(_) => &PAIRS,
+            Weights::Generic(_) => &PLAIN,
+            Weights::PairedNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
+            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
+            _ => return None,
+        })
     }
 }
 
 impl Frame {
-    /// `starts` are those of the layer input and of the hidden state.
-    #[inline(never)]
-    fn new(
-        layer: &LstmParameters<'_>,
-        (weights, code): (*const u8, &Code),
-        [x, h]: [*const Block; 2],
-        next: &mut [Block],
-        cell: &mut [I32x4],
-    ) -> Self {
-        let rows = &layer.rows;
-        let cell = cell.as_mut_ptr().cast::<i32>();
-        let m = layer.cell_int_bits.clamp(1, 15);
-        let [x_code, h_code] = &code.parts;
-        let mut x = Part::new(x, rows.inputs, x_code);
-        if rows.x_shift == 0 && x.exit == x_code.past_half_block() {
-            x.exit = x.exit.wrapping_add(x_code.shift_bytes);
+    /// A step: the sums of all groups, and what comes after them.
+    ///
+    /// # Safety
+    /// The frame was made from `rows`, `x` and `h`, and these are as long as `rows` says, which has at least one
+    /// input. What comes after the sums ends the step.
+    #[inline(always)]
+    unsafe fn run(&mut self, rows: &RecurrentRows<'_>, x: &[Block], h: &[Block]) {
+        match rows.width.in_build() {
+            // SAFETY: as above. The assembly keeps the callee-saved registers. Its stack is 160 bytes.
+            Width::Int16 => unsafe { lstm_nostd_dsp_step(self) },
+            Width::Int8 => {
+                let widened = Widened {
+                    x: fours(x.as_ptr(), rows.inputs, Width::Int8),
+                    h: fours(h.as_ptr(), rows.outputs, Width::Int8),
+                    h_shift: rows.h_shift & 31,
+                    bytes: blocks(rows.inputs)
+                        .wrapping_add(blocks(rows.outputs))
+                        .wrapping_mul(size_of::<Block>()),
+                };
+                // SAFETY: the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a copy of them,
+                // which the assembly puts on its stack before. Its stack is 192 bytes and the copy.
+                unsafe { lstm_nostd_dsp_w8a8_step(self, &widened) }
+            }
         }
+    }
+}
+
+impl Rows {
+    #[inline(never)]
+    fn new(rows: &RecurrentRows<'_>, code: &Code, x: &[Block], h: &[Block]) -> Self {
+        let [x_code, h_code] = &code.parts;
+        let [x_start, h_start] = match rows.width.in_build() {
+            Width::Int16 => [x.as_ptr(), h.as_ptr()],
+            // Distances from the copy
+            Width::Int8 => [
+                ptr::null(),
+                ptr::null::<Block>().wrapping_add(blocks(rows.inputs)),
+            ],
+        };
+        let mut x_part = Part::new(x_start, rows.inputs, x_code);
+        if rows.x_shift == 0 && x_part.exit == x_code.past_half_block() {
+            x_part.exit = x_part.exit.wrapping_add(x_code.shift_bytes);
+        }
+        let start = match rows.weights {
+            Weights::PairedNibbles(_) | Weights::Nibbles(_) if cfg!(feature = "w4a16") => {
+                Start::new(rows, x, h)
+            }
+            _ => Start::default(),
+        };
         Self {
-            peepholes: layer.first_peepholes(),
-            gates: layer.gates.as_ptr(),
-            cell,
-            next: next.as_mut_ptr(),
-            x,
-            h: Part::new(h, rows.outputs, h_code),
+            x: x_part,
+            h: Part::new(h_start, rows.outputs, h_code),
             scale: 1 << (rows.x_shift & 31),
-            cell_end: cell.wrapping_add(layer.units()),
-            half: (1 << m) >> 2,
-            shift: m - 1,
-            round_cell: 1 << 15,
-            squash: 1 << (13 + m),
-            tables: &TABLES,
-            unit: code.unit,
-            tail: code.tail,
-            narrow: Narrow::new(rows.h_shift),
-            start: Start::default(),
-            weights,
+            start,
+            first: code.group,
         }
     }
 }

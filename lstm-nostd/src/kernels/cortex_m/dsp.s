@@ -5,25 +5,25 @@
     .equ GATES, 4
     .equ CELL, 8
     .equ NEXT, 12
-    .equ X, 16
-    .equ X_ENTRY, 20        @ address in the loop
-    .equ X_END, 24
-    .equ X_EXIT, 28         @ address past the loop
-    .equ H, 32
-    .equ H_ENTRY, 36
-    .equ H_END, 40
-    .equ H_EXIT, 44
-    .equ SCALE, 48          @ 2^k
-    .equ CELL_END, 52
-    .equ HALF, 56           @ rounding of i*g
-    .equ SHIFT, 60          @ its shift
-    .equ ROUND_CELL, 64     @ 0x8000
-    .equ SQUASH, 68         @ 2^(13+m): the cell times it, upper word, is Q3.12
-    .equ TABLES, 72         @ sigmoid, then tanh at 512
-    .equ UNIT, 76           @ where a unit begins: its sums
-    .equ TAIL, 80           @ and where it ends: (H)
-    .equ NARROW, 84         @ (H) of int8: what o*tanh is taken from, and a shift
-    .equ START, 92          @ of nibbles: what P begins with, 64 bits, and what the other sums begin with
+    .equ CELL_END, 16
+    .equ HALF, 20           @ rounding of i*g
+    .equ SHIFT, 24          @ its shift
+    .equ ROUND_CELL, 28     @ 0x8000
+    .equ SQUASH, 32         @ 2^(13+m): the cell times it, upper word, is Q3.12
+    .equ TABLES, 36         @ sigmoid, then tanh at 512
+    .equ TAIL, 40           @ where a unit ends: (H)
+    .equ NARROW, 44         @ (H) of int8: what o*tanh is taken from, and a shift
+    .equ X, 52
+    .equ X_ENTRY, 56        @ address in the loop
+    .equ X_END, 60
+    .equ X_EXIT, 64         @ address past the loop
+    .equ H, 68
+    .equ H_ENTRY, 72
+    .equ H_END, 76
+    .equ H_EXIT, 80
+    .equ SCALE, 84          @ 2^k
+    .equ START, 88          @ of nibbles: what P begins with, 64 bits, and what the other sums begin with
+    .equ UNIT, 100          @ where a unit or a group of rows begins: its sums
     .equ F_WEIGHTS, 104
     .equ FRAME, 108
 
@@ -77,12 +77,17 @@
     smlad   \sum, lr, r8, \sum
 .endm
 
-@ Blocks in the generic order from r6, activations from r7 to r1, to r0, r2, r3, r5.
-.macro lstm_plain_part
-1:
+@ Four activations at r7: 0 and 2 to r4, 1 and 3 to r8.
+.macro lstm_plain_inputs
     ldrd    r8, r9, [r7], #8
     pkhbt   r4, r8, r9, lsl #16
     pkhtb   r8, r9, r8, asr #16
+.endm
+
+@ Blocks in the generic order from r6, activations from r7 to r1, to r0, r2, r3, r5.
+.macro lstm_plain_part
+1:
+    lstm_plain_inputs
     ldmia   r6!, {r9-r12}
     lstm_plain_row r0, r9
     lstm_plain_row r2, r10
@@ -96,6 +101,11 @@
 .macro lstm_curve a, b, e
     smlabb  \e, \e, \a, \e
     smlawb  \b, \e, \a, \b
+.endm
+
+@ \v = mul_high(\v, \m)
+.macro lstm_mul_high v, m
+    smmulr  \v, \v, \m
 .endm
 
 @ (H) of int16: o in r5, tanh in r11. The next unit begins at \unit; without one, what follows is executed.
@@ -179,7 +189,7 @@ lstm_nostd_dsp_step:
     .p2align 2
     lstm_place lstm_nostd_dsp_pairs_h_loop
     lstm_part products
-    .rept 16
+    .rept 8
     lstm_block
     .endr
     ldr     r12, [sp, #H_END]
@@ -263,6 +273,10 @@ lstm_nostd_dsp_step:
     mul     r3, r3, r12
     mul     r5, r5, r12
     ldr     r7, [sp, #H]
+    ldr     pc, [sp, #H_ENTRY]
+    .p2align 2
+    lstm_place lstm_nostd_dsp_plain_h
+    lstm_part products
     ldr     r1, [sp, #H_END]
     lstm_plain_part
     lstm_part rest
@@ -271,48 +285,35 @@ lstm_nostd_dsp_step:
     lstm_place lstm_nostd_dsp_plain_tail
     lstm_tail lstm_nostd_dsp_plain
     b       lstm_nostd_dsp_end
-    .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
-    .popsection
 
-    @ The groups of a dense layer: `dense.rs` explains it.
-    .pushsection .text.lstm_nostd_dsp_dense, "ax", %progbits
+    @ The sums of a group of rows, which has no hidden state
     .p2align 2
-    .global lstm_nostd_dsp_dense
-    .type   lstm_nostd_dsp_dense, %function
-    .thumb_func
-lstm_nostd_dsp_dense:
-    push    {r4-r11, lr}
-    sub     sp, sp, #20
-    @ The stack holds the last argument of what is called, that function, and both ends of the activations.
-    ldrd    r4, r5, [r0, #D_NEXT]
-    strd    r5, r4, [sp]
-    ldr     r6, [r0, #D_WEIGHTS]
-    ldrd    r1, r2, [r0, #D_X]
-    strd    r1, r2, [sp, #8]
-.Llstm_dense:
-    lstm_part products
-    movs    r0, #0
-    movs    r1, #0
-    movs    r2, #0
-    movs    r3, #0
-    movs    r4, #0
-    movs    r5, #0
-    ldr     r7, [sp, #8]
-1:
-    lstm_block
-    ldr     r12, [sp, #12]
-    cmp     r7, r12
-    bne     1b
+    lstm_place lstm_nostd_dsp_pairs_group
     lstm_part rest
     lstm_rows_of_pairs
-    mov     r1, r2
-    mov     r2, r3
-    mov     r3, r5
-    ldr     r12, [sp, #4]
-    blx     r12
-    cmp     r0, #0
-    bne     .Llstm_dense
-    add     sp, sp, #20
-    pop     {r4-r11, pc}
-    .size   lstm_nostd_dsp_dense, . - lstm_nostd_dsp_dense
+    lstm_place lstm_nostd_dsp_group
+    add     r7, sp, #G_SUMS
+    stmia   r7, {r0, r2, r3, r5}
+    lstm_place lstm_nostd_dsp_finish
+    lstm_finish lstm_nostd_dsp, r6, UNIT
+
+    @ A row in no group, four weights in a word, to r0.
+    .p2align 2
+    lstm_place lstm_nostd_dsp_row
+    lstm_part products
+    movs    r0, #0
+    ldr     r7, [sp, #X]
+    ldr     r1, [sp, #X_END]
+1:
+    lstm_plain_inputs
+    ldr     r9, [r6], #4
+    lstm_plain_row r0, r9
+    cmp     r7, r1
+    bne     1b
+    lstm_place lstm_nostd_dsp_row_end
+    lstm_part rest
+    add     r7, sp, #G_SUMS_END-4
+    str     r0, [r7]
+    b       lstm_nostd_dsp_finish
+    .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
     .popsection

@@ -26,6 +26,18 @@
     lstm_nibbles r10, r8
 .endm
 
+@ i = (P - f - 16 * g - 256 * o) >> 12, exact in 64 bits: the rows i, f, g, o to r0, r2, r3, r5.
+.macro lstm_rows_of_nibbles
+    subs    r0, r0, r2
+    sbc     r1, r1, r2, asr #31
+    subs    r0, r0, r3, lsl #4
+    sbc     r1, r1, r3, asr #28
+    subs    r0, r0, r5, lsl #8
+    sbc     r1, r1, r5, asr #24
+    lsr     r0, r0, #12
+    orr     r0, r0, r1, lsl #20
+.endm
+
 @ Eight products of two rows in the generic order, inputs 0 and 1 in r8, 2 and 3 in r9.
 .macro lstm_generic_nibbles w, sum_a, sum_b
     and     lr, r12, \w
@@ -102,16 +114,12 @@
     lstm_part products
     lstm_nibble_half_block
     lstm_part rest
-    @ i = (P - f - 16 * g - 256 * o) >> 12, exact in 64 bits
-    subs    r0, r0, r2
-    sbc     r1, r1, r2, asr #31
-    subs    r0, r0, r3, lsl #4
-    sbc     r1, r1, r3, asr #28
-    subs    r0, r0, r5, lsl #8
-    sbc     r1, r1, r5, asr #24
-    lsr     r0, r0, #12
-    orr     r0, r0, r1, lsl #20
+    lstm_rows_of_nibbles
     b.w     lstm_nostd_dsp_sums
+    .p2align 2
+    lstm_place lstm_nostd_dsp_nibbles_group
+    lstm_rows_of_nibbles
+    b.w     lstm_nostd_dsp_group
     .p2align 2
     lstm_place lstm_nostd_dsp_nibbles_tail
     lstm_tail lstm_nostd_dsp_nibbles
@@ -136,6 +144,10 @@
     mla     r3, r3, r4, r8
     mla     r5, r5, r4, r8
     ldr     r7, [sp, #H]
+    ldr     pc, [sp, #H_ENTRY]
+    .p2align 2
+    lstm_place lstm_nostd_dsp_generic_nibbles_h
+    lstm_part products
     ldr     r1, [sp, #H_END]
     lstm_generic_nibble_part
     lstm_part rest
@@ -144,5 +156,37 @@
     lstm_place lstm_nostd_dsp_generic_nibbles_tail
     lstm_tail lstm_nostd_dsp_generic_nibbles
     b.w     lstm_nostd_dsp_end
+
+    @ A row in no group, eight weights in a word, to r0. Four activations may meet the last one.
+    .p2align 2
+    lstm_place lstm_nostd_dsp_nibble_row
+    lstm_part products
+    mov     r12, #0x000f000f
+    ldr     r0, [sp, #START+8]
+    ldr     r7, [sp, #X]
+    ldr     r1, [sp, #X_END]
+1:
+    ldrd    r8, r9, [r7], #8
+    movs    r10, #0
+    movs    r11, #0
+    cmp     r7, r1
+    it      ne
+    ldrdne  r10, r11, [r7], #8
+    ldr     r2, [r6], #4
+    pkhbt   r4, r8, r10, lsl #16
+    and     r3, r12, r2
+    smlad   r0, r3, r4, r0
+    pkhtb   r4, r10, r8, asr #16
+    and     r3, r12, r2, lsr #4
+    smlad   r0, r3, r4, r0
+    pkhbt   r4, r9, r11, lsl #16
+    and     r3, r12, r2, lsr #8
+    smlad   r0, r3, r4, r0
+    pkhtb   r4, r11, r9, asr #16
+    and     r3, r12, r2, lsr #12
+    smlad   r0, r3, r4, r0
+    cmp     r7, r1
+    bne     1b
+    b.w     lstm_nostd_dsp_row_end
     .size   lstm_nostd_dsp_nibbles, . - lstm_nostd_dsp_nibbles
     .popsection

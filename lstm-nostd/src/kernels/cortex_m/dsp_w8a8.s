@@ -5,6 +5,7 @@
 
 @ Four bytes from \src at a time to int16 at r2, times 2^n: n is in r12, 128 * 2^n in both halves of lr.
 .macro lstm_widen src, end
+    b       2f
 1:
     ldr     r1, [\src], #4
     eor     r1, r1, #0x80808080
@@ -17,6 +18,7 @@
     pkhbt   r9, r3, r1, lsl #16
     pkhtb   r1, r1, r3, asr #16
     strd    r9, r1, [r2], #8
+2:
     cmp     \src, \end
     bne     1b
 .endm

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! narrow     (H) of int8 activations
-//! dense      dense layers, for all cores
+//! dense      dense layers, for all cores but those with Helium, which have `mve_dense`
 //! layout     holds the offsets of assembly to those of Rust
 //! groups     loops over groups of sixteen weights (Helium)
-//! shared.s, activation.s, dense.s   macros and layouts that several cores have in common
+//! shared.s, activation.s   macros that several cores have in common
 //! ```
 
+#[cfg(not(lstm_kernels = "mve"))]
 mod dense;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
@@ -16,6 +17,8 @@ mod groups;
 mod layout;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
+#[cfg(lstm_kernels = "mve")]
+mod mve_dense;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
 #[cfg(not(lstm_kernels = "mve"))]
@@ -42,7 +45,6 @@ pub type Core = v6m::V6m;
 pub type Core = v7m::V7m;
 
 /// A place in the assembly, which a frame leads to. Nothing in Rust calls it.
-#[cfg(not(lstm_kernels = "mve"))]
 type Place = unsafe extern "C" fn();
 
 /// First and past the last byte of `len` activations in blocks of four.

@@ -28,10 +28,9 @@
 //! stored.
 #![allow(unsafe_code)]
 
-use super::dense::{Job, Sums, dense};
 use super::groups::{GROUP, entry};
 use super::layout::layout;
-use super::mve_w8a8;
+use super::{mve_dense, mve_w8a8};
 use crate::activation::TABLES;
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
@@ -159,8 +158,8 @@ impl Frame {
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
-        include_str!("dense.s"),
         include_str!("mve.s"),
+        include_str!("mve_dense.s"),
         include_str!("mve_w8a8.s")
     ),
     options(raw)
@@ -169,9 +168,6 @@ core::arch::global_asm!(
 unsafe extern "C" {
     fn lstm_nostd_mve_step(frame: *const Frame);
     fn lstm_nostd_mve_w4a16_step(frame: *const Frame);
-    fn lstm_nostd_mve_dense(job: *const Job);
-    fn lstm_nostd_mve_w4a16_dense(job: *const Job);
-    fn lstm_nostd_mve_w8a8_dense(job: *const Job);
 }
 
 type Step = unsafe extern "C" fn(*const Frame);
@@ -237,19 +233,6 @@ impl Kernels for Mve {
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
-        dense(layer, x, y, |groups| {
-            match (groups, layer.width.in_build()) {
-                (Weights::Grouped(weights), Width::Int16) => {
-                    Some((weights.as_ptr().cast(), lstm_nostd_mve_dense as Sums))
-                }
-                (Weights::GroupedNibbles(weights), Width::Int16) if cfg!(feature = "w4a16") => {
-                    Some((weights.as_ptr().cast(), lstm_nostd_mve_w4a16_dense))
-                }
-                (Weights::GroupedBytes(weights), Width::Int8) => {
-                    Some((weights.as_ptr().cast(), lstm_nostd_mve_w8a8_dense))
-                }
-                _ => None,
-            }
-        });
+        mve_dense::dense(layer, x, y);
     }
 }

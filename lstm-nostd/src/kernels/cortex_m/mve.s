@@ -36,10 +36,23 @@
 
 @ Splits r2 int16 values at r1 into bytes: low ones less 128 to r6, high ones to r7. \sum gets their sum.
 .macro lstm_split nibbles, sum
-    vmov.i16 q1, #0x80
     .if \nibbles
     movs    \sum, #0
+    .else
+    vmov.i8 q2, #0x80
+    lsr     lr, r2, #4
+    and     r2, r2, #15
+    wls     lr, lr, 3f
+1:
+    vld20.8 {q0, q1}, [r1]
+    vld21.8 {q0, q1}, [r1]!
+    veor    q0, q0, q2
+    vstrb.8 q0, [r6], #16
+    vstrb.8 q1, [r7], #16
+    le      lr, 1b
+3:
     .endif
+    vmov.i16 q1, #0x80
     wlstp.16 lr, r2, 2f
 1:
     vldrh.u16 q0, [r1], #16
@@ -447,115 +460,3 @@
     .cpu cortex-m55
     lstm_step lstm_nostd_mve_step, lstm_group, 0
     lstm_step lstm_nostd_mve_w4a16_step, lstm_nibble_group, 1
-
-@ The groups of a dense layer, whose macro is \group: `dense.rs` explains it. \kind is 0 for int8 weights and int16
-@ activations, 1 for int4 weights, 2 for int8 activations. r11 walks the weights, r9 is the end of the first plane.
-.macro lstm_dense name, group, kind
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
-    push    {r4-r11, lr}
-    sub     sp, sp, #4
-    vpush   {d8-d11}
-    mov     r3, sp
-    ldr     r1, [r0, #D_LANES]
-    .if \kind == 2
-    sub     sp, sp, r1
-    .else
-    sub     sp, sp, r1, lsl #1
-    .endif
-    mov     r6, sp
-    add     r9, r6, r1
-    add     r7, r9, r1
-    mov     r8, r6
-    sub     sp, sp, #24
-    @ The stack holds the last argument of what is called, that function, the first plane, (N3), and its own end.
-    ldrd    r4, r5, [r0, #D_NEXT]
-    strd    r5, r4, [sp]
-    str     r8, [sp, #8]
-    str     r3, [sp, #16]
-    ldr     r11, [r0, #D_WEIGHTS]
-    ldr     r1, [r0, #D_X]
-    ldr     r2, [r0, #D_INPUTS]
-    .if \kind == 1
-    vmov.i32 q0, #0
-    vstrw.32 q0, [r9, #-16]
-    vstrw.32 q0, [r7, #-16]
-    lsl     r4, r2, #10
-    .endif
-    .if \kind == 2
-    wlstp.8 lr, r2, 2f
-1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
-    letp    lr, 1b
-2:
-    .else
-    mov     r7, r9
-    .if \kind == 1
-    lstm_split 1, r12
-    sub     r4, r4, r12, lsl #3
-    str     r4, [sp, #12]
-    .else
-    lstm_split 0
-    .endif
-    .endif
-.Llstm_dense\@:
-    lstm_part products
-    mov     r1, r11
-    ldr     r3, [sp, #8]
-    mov     r5, r9
-    mov     r7, r9
-    .if \kind == 1
-    vmov.i8 q4, #0xf0
-    .endif
-    \group
-    b       2f
-1:
-    \group a
-2:
-    cmp     r3, r7
-    bne     1b
-    mov     r11, r1
-    .if \kind == 0
-    add     r0, r0, r8, lsl #8
-    add     r1, r2, r10, lsl #8
-    add     r2, r4, r12, lsl #8
-    add     r3, r6, lr, lsl #8
-    .elseif \kind == 1
-    @ (N2) from 16 times (N1), whose bytes are put together first
-    ldr     r3, [sp, #12]
-    add     r5, r3, r0
-    add     r3, r3, r2
-    asr     r0, r4, #4
-    add     r0, r0, r12, lsl #4
-    asr     r1, r6, #4
-    add     r1, r1, lr, lsl #4
-    add     r2, r5, r8, lsl #8
-    sub     r2, r2, r0, lsl #4
-    add     r3, r3, r10, lsl #8
-    sub     r3, r3, r1, lsl #4
-    .else
-    mov     r1, r2
-    mov     r2, r4
-    mov     r3, r6
-    .endif
-    lstm_part rest
-    ldr     r12, [sp, #4]
-    blx     r12
-    cmp     r0, #0
-    bne     .Llstm_dense\@
-    ldr     r0, [sp, #16]
-    mov     sp, r0
-    vpop    {d8-d11}
-    add     sp, sp, #4
-    pop     {r4-r11, pc}
-    .size   \name, . - \name
-    .popsection
-.endm
-    lstm_dense lstm_nostd_mve_dense, lstm_group, 0
-    lstm_dense lstm_nostd_mve_w4a16_dense, lstm_nibble_group, 1
-    lstm_dense lstm_nostd_mve_w8a8_dense, lstm_byte_group, 2

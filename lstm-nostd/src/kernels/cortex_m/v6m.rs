@@ -9,25 +9,69 @@
 //! int8 activations only need other loads. Their h is shifted by n as their x is by k.
 //!
 //! int4 weights lie in [`Order::OffsetNibbles`], eight of a row in a word, with digits to the base 16. 32 products
-//! take 103 instructions: each word is loaded twice, for the activations of its lower and its upper half. Nibbles
+//! take 102 instructions: each word is loaded twice, for the activations of its lower and its upper half. Nibbles
 //! in generic order are cut out one by one, 71 instructions for 16 products.
+//!
+//! Rows of a dense layer that lie in no group get their offsets as those in generic order do.
 //!
 //! The products read y. So the new hidden state replaces the old one at once.
 #![allow(unsafe_code)]
 
-use super::dense::{Job, Sums, dense};
+use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
 use super::{Place, fours};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
-    Weights, Width,
+    Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
+    LstmParameters, Order, RecurrentRows, Weights, Width,
 };
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct V6m;
+
+/// The code for groups of rows in one order of weights.
+struct Code {
+    /// Computes y, for int16 activations.
+    prepare: Place,
+    /// Where the loop is entered for an even and an odd number of blocks of 2^`bits` inputs.
+    products: [Place; 2],
+    bits: u32,
+    /// What words of weights are combined with by exclusive or.
+    offsets: u32,
+    /// The factor of (Y3).
+    start: i32,
+}
+
+const OFFSET: Code = Code {
+    prepare: lstm_nostd_v6m_int16,
+    products: [lstm_nostd_v6m_loop, lstm_nostd_v6m_second],
+    bits: 2,
+    offsets: 0,
+    start: -128,
+};
+const GENERIC: Code = Code {
+    prepare: lstm_nostd_v6m_int16,
+    products: [lstm_nostd_v6m_plain_loop, lstm_nostd_v6m_plain_second],
+    bits: 2,
+    offsets: 0x0080_8080,
+    start: -128,
+};
+const NIBBLES: Code = Code {
+    prepare: lstm_nostd_v6m_nibble_activations,
+    products: [lstm_nostd_v6m_nibbles; 2],
+    bits: 3,
+    offsets: 0,
+    start: -8,
+};
+const GENERIC_NIBBLES: Code = Code {
+    prepare: lstm_nostd_v6m_plain_activations,
+    products: [lstm_nostd_v6m_generic_nibbles; 2],
+    bits: 2,
+    offsets: 0x8888_8888,
+    start: 0,
+};
 
 /// What the assembly needs to know of a layer.
 #[repr(C)]
@@ -47,6 +91,22 @@ struct Frame {
 /// What the assembly copies to its stack.
 #[repr(C)]
 struct Kept {
+    after: After,
+    rows: Rows,
+}
+
+/// What comes after the sums.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union After {
+    units: Units,
+    finish: Finish,
+}
+
+/// The elementwise part.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Units {
     gates: *const GateParameters,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
@@ -64,7 +124,6 @@ struct Kept {
     narrow: Narrow,
     /// Where a unit ends.
     tail: Place,
-    rows: Rows,
 }
 
 /// How rows are summed.
@@ -77,6 +136,9 @@ struct Rows {
     offsets: u32,
     /// The factor of (Y3).
     start: i32,
+    /// What comes first, and what after the sums.
+    first: Place,
+    after: Place,
 }
 
 layout! { "v6m.s", Frame:
@@ -90,31 +152,32 @@ layout! { "v6m.s", Frame:
 }
 
 layout! { "v6m.s", Kept:
-    GATES = gates,
-    PEEPHOLES = peepholes,
-    CELL = cell,
-    NEXT = next,
-    LEFT = left,
-    HALF = half,
-    SHIFT = shift,
-    SQUASH = squash,
-    TABLES = tables,
-    CENTRE = centre,
-    MOST = most,
-    NARROW = narrow,
-    TAIL = tail,
+    GATES = after.units.gates,
+    PEEPHOLES = after.units.peepholes,
+    CELL = after.units.cell,
+    NEXT = after.units.next,
+    LEFT = after.units.left,
+    HALF = after.units.half,
+    SHIFT = after.units.shift,
+    SQUASH = after.units.squash,
+    TABLES = after.units.tables,
+    CENTRE = after.units.centre,
+    MOST = after.units.most,
+    NARROW = after.units.narrow,
+    TAIL = after.units.tail,
     WEIGHTS = rows.weights,
     ENTRY = rows.entry,
     OFFSETS = rows.offsets,
     START = rows.start,
+    FIRST = rows.first,
+    AFTER = rows.after,
 }
 
-const _: () = assert!(size_of::<Kept>() == 18 * 4, "`v6m.s` copies eighteen words");
+const _: () = assert!(size_of::<Kept>() == 20 * 4, "`v6m.s` copies twenty words");
 
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
-        include_str!("dense.s"),
         include_str!("v6m.s"),
         include_str!("v6m_w4a16.s")
     ),
@@ -123,7 +186,14 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_v6m_step(frame: *const Frame);
-    fn lstm_nostd_v6m_dense(job: *const Job);
+    fn lstm_nostd_v6m_rows();
+    fn lstm_nostd_v6m_unit();
+    fn lstm_nostd_v6m_group();
+    fn lstm_nostd_v6m_row();
+    fn lstm_nostd_v6m_nibble_row();
+    fn lstm_nostd_v6m_values();
+    fn lstm_nostd_v6m_relu_int16();
+    fn lstm_nostd_v6m_relu_int8();
     fn lstm_nostd_v6m_tail();
     fn lstm_nostd_v6m_int8_tail();
     fn lstm_nostd_v6m_int16();
@@ -138,52 +208,6 @@ unsafe extern "C" {
     fn lstm_nostd_v6m_generic_nibbles();
 }
 
-impl Rows {
-    /// And what computes y; `None` for the orders of other cores, which the parser refuses. Loops over two blocks
-    /// are entered at their second if `is_odd`.
-    #[inline(always)]
-    fn new(layer: &LstmParameters<'_>, is_odd: bool) -> Option<(Self, Place)> {
-        let bytes = match layer.rows.width.in_build() {
-            Width::Int16 => lstm_nostd_v6m_int16 as Place,
-            Width::Int8 => lstm_nostd_v6m_int8 as Place,
-        };
-        let either = |even: Place, odd: Place| if is_odd { odd } else { even };
-        let rows = |weights: *const u8, entry: Place, offsets: u32, start: i32| Self {
-            weights,
-            entry,
-            offsets,
-            start,
-        };
-        Some(match layer.rows.weights {
-            Weights::Offset(weights) => {
-                let entry = either(lstm_nostd_v6m_loop, lstm_nostd_v6m_second);
-                (rows(weights.as_ptr().cast(), entry, 0, -128), bytes)
-            }
-            Weights::Generic(weights) => {
-                let entry = either(lstm_nostd_v6m_plain_loop, lstm_nostd_v6m_plain_second);
-                (
-                    rows(weights.as_ptr().cast(), entry, 0x0080_8080, -128),
-                    bytes,
-                )
-            }
-            Weights::OffsetNibbles(weights) if cfg!(feature = "w4a16") => (
-                rows(weights.as_ptr().cast(), lstm_nostd_v6m_nibbles, 0, -8),
-                lstm_nostd_v6m_nibble_activations,
-            ),
-            Weights::Nibbles(weights) if cfg!(feature = "w4a16") => (
-                rows(
-                    weights.as_ptr().cast(),
-                    lstm_nostd_v6m_generic_nibbles,
-                    0x8888_8888,
-                    0,
-                ),
-                lstm_nostd_v6m_plain_activations,
-            ),
-            _ => return None,
-        })
-    }
-}
-
 impl Kernels for V6m {
     const ORDERS: &'static [Order] = &[Order::Offset, Order::OffsetNibbles, Order::Generic];
 
@@ -194,9 +218,13 @@ impl Kernels for V6m {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        let y_blocks = layer.rows.layout().lanes() / 4;
-        let Some((summed, prepare)) = Rows::new(layer, y_blocks % 2 != 0) else {
-            return;
+        // The parser refuses the orders of other cores.
+        let code = match layer.rows.weights {
+            Weights::Offset(_) => &OFFSET,
+            Weights::Generic(_) => &GENERIC,
+            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
+            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
+            _ => return,
         };
         if !layer.fits(x, h, cell, next) {
             return;
@@ -204,37 +232,31 @@ impl Kernels for V6m {
         let rows = &layer.rows;
         let m = layer.cell_int_bits.clamp(1, 15);
         let next = h.as_mut_ptr();
-        let frame = Frame {
-            x: fours(x.as_ptr(), rows.inputs, rows.width),
-            h: fours(next, rows.outputs, rows.width),
-            x_shift: rows.x_shift & 31,
-            h_shift: rows.h_shift & 31,
-            y_bytes: y_blocks.wrapping_mul(size_of::<I32x4>()),
-            prepare,
-            kept: Kept {
-                gates: layer.gates.as_ptr(),
-                peepholes: layer.first_peepholes(),
-                cell: cell.as_mut_ptr().cast(),
-                next,
-                left: layer.units(),
-                half: (1 << m) >> 2,
-                shift: m - 1,
-                squash: 18 - m,
-                tables: &TABLES,
-                centre: 0x4000,
-                most: 0x7fff,
-                narrow: Narrow::new(rows.h_shift),
-                tail: match rows.width.in_build() {
-                    Width::Int16 => lstm_nostd_v6m_tail,
-                    Width::Int8 => lstm_nostd_v6m_int8_tail,
-                },
-                rows: summed,
+        let units = Units {
+            gates: layer.gates.as_ptr(),
+            peepholes: layer.first_peepholes(),
+            cell: cell.as_mut_ptr().cast(),
+            next,
+            left: layer.units(),
+            half: (1 << m) >> 2,
+            shift: m - 1,
+            squash: 18 - m,
+            tables: &TABLES,
+            centre: 0x4000,
+            most: 0x7fff,
+            narrow: Narrow::new(rows.h_shift),
+            tail: match rows.width.in_build() {
+                Width::Int16 => lstm_nostd_v6m_tail,
+                Width::Int8 => lstm_nostd_v6m_int8_tail,
             },
         };
+        let after = After { units };
+        let places = [lstm_nostd_v6m_rows as Place, lstm_nostd_v6m_unit];
+        let frame = Frame::new(rows, code, [x.as_ptr(), next], after, places);
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks of four
         // that hold I and H lanes; it writes H lanes of `cell` and, once y are computed, of `h`. It ends after
-        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 120 bytes and four for each lane of a
+        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 128 bytes and four for each lane of a
         // row. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_v6m_step(&frame) }
     }
@@ -242,11 +264,71 @@ impl Kernels for V6m {
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
-        dense(layer, x, y, |groups| match (groups, layer.width) {
-            (Weights::Offset(weights), Width::Int16) => {
-                Some((weights.as_ptr().cast(), lstm_nostd_v6m_dense as Sums))
+        let (code, row): (_, Place) = match (&layer.groups, layer.weights) {
+            (Weights::Offset(_) | Weights::Generic(_), DenseWeights::Int8(_)) => {
+                (&OFFSET, lstm_nostd_v6m_row)
             }
-            _ => None,
-        });
+            (Weights::OffsetNibbles(_) | Weights::Nibbles(_), DenseWeights::Nibbles(_))
+                if cfg!(feature = "w4a16") =>
+            {
+                (&NIBBLES, lstm_nostd_v6m_nibble_row)
+            }
+            _ => return,
+        };
+        let places = Places {
+            group: lstm_nostd_v6m_rows,
+            row,
+            stores: [
+                lstm_nostd_v6m_values,
+                lstm_nostd_v6m_relu_int16,
+                lstm_nostd_v6m_relu_int8,
+            ],
+        };
+        let Some((finish, start)) = finish(layer, x, y, &places) else {
+            return;
+        };
+        let after = After { finish };
+        let places = [start.first, lstm_nostd_v6m_group];
+        let mut frame = Frame::new(&layer.group_rows(), code, [x.as_ptr(); 2], after, places);
+        frame.kept.rows.weights = start.weights;
+        // SAFETY: as `finish` says; there is no hidden state. The stack is as above.
+        unsafe { lstm_nostd_v6m_step(&frame) }
+    }
+}
+
+impl Frame {
+    /// `starts` are those of the layer input and of the hidden state; `places` what comes first, and what after sums.
+    #[inline(always)]
+    fn new(
+        rows: &RecurrentRows<'_>,
+        code: &Code,
+        [x, h]: [*const Block; 2],
+        after: After,
+        [first, of_sums]: [Place; 2],
+    ) -> Self {
+        let blocks = |len: usize| len.wrapping_add((1 << code.bits) - 1) >> code.bits;
+        let blocks = blocks(rows.inputs).wrapping_add(blocks(rows.outputs));
+        Self {
+            x: fours(x, rows.inputs, rows.width),
+            h: fours(h, rows.outputs, rows.width),
+            x_shift: rows.x_shift & 31,
+            h_shift: rows.h_shift & 31,
+            y_bytes: blocks.wrapping_mul(size_of::<i32>() << code.bits),
+            prepare: match rows.width.in_build() {
+                Width::Int16 => code.prepare,
+                Width::Int8 => lstm_nostd_v6m_int8,
+            },
+            kept: Kept {
+                after,
+                rows: Rows {
+                    weights: rows.weights.start(),
+                    entry: code.products[blocks % 2],
+                    offsets: code.offsets,
+                    start: code.start,
+                    first,
+                    after: of_sums,
+                },
+            },
+        }
     }
 }

@@ -7,7 +7,7 @@
     .equ F_H_SHIFT, 20
     .equ F_Y_BYTES, 24
     .equ F_PREPARE, 28      @ computes y
-    .equ F_KEPT, 32         @ eighteen words
+    .equ F_KEPT, 32         @ twenty words
 
 @ The stack holds, below the activations (Y):
     .equ GATES, 0           @ running pointers
@@ -27,9 +27,22 @@
     .equ ENTRY, 60          @ address in the loops
     .equ OFFSETS, 64        @ what turns words of weights in generic order into such as the loop reads
     .equ START, 68          @ (Y3), first the factor of the sum of activations
-    .equ Y, 72
-    .equ Y_END, 76
-    .equ FRAME, 84          @ keeps the stack on a boundary of 8 bytes, with 36 bytes of registers
+    .equ FIRST, 72          @ where to go with the activations
+    .equ AFTER, 76          @ where to go with the sums
+    .equ Y, 80
+    .equ Y_END, 84
+    .equ FRAME, 92          @ keeps the stack on a boundary of 8 bytes, with 36 bytes of registers
+@ or, where no units follow from sums, the words of `dense::Finish` in place of the first ones:
+    .equ G_ROWS, 0          @ running pointers to biases with multipliers, and to outputs
+    .equ G_Y, 4
+    .equ G_ROWS_END, 8
+    .equ G_SHIFT, 12
+    .equ G_STORE, 16        @ where an output is stored
+    .equ G_REST, 20         @ end of the groups' weights: rows that lie in none
+    .equ G_OFFSETS, 24      @ what turns their words into such as the loops read
+    .equ G_ROW, 28          @ where one of them begins
+    .equ G_SUMS, 32
+    .equ G_SUMS_END, 48
 
 @ Four activations of \bytes at r4, shifted by r7, to r0 to r3.
 .macro lstm_four load, bytes
@@ -63,10 +76,12 @@
 
 @ (Y1), (Y2) for the activations from r4 to r9, to r5.
 .macro lstm_activations load, bytes
+    b       2f
 1:
     lstm_four \load, \bytes
     lstm_digits 8
     stmia   r5!, {r0-r3}
+2:
     cmp     r4, r9
     bne     1b
     bx      lr
@@ -119,9 +134,32 @@
     lstm_plain_row r11
 .endm
 
+@ A row in no group: its sum to r8, y to r2, their end to lr, its words to r6, what they are combined with to r7.
+.macro lstm_row_of_rest
+    ldr     r0, [sp, #START]
+    mov     r8, r0
+    ldr     r0, [sp, #Y_END]
+    mov     lr, r0
+    ldr     r2, [sp, #Y]
+    ldr     r6, [sp, #WEIGHTS]
+    ldr     r7, [sp, #G_OFFSETS]
+.endm
+
+@ r0 between 0 and r1
+.macro lstm_relu
+    asrs    r3, r0, #31
+    bics    r0, r3
+    cmp     r0, r1
+    ble     1f
+    mov     r0, r1
+1:
+.endm
+
 @ r3 = mul_high(\acc, multiplier at r7 + \at), from four products of halves.
 .macro lstm_mul_high acc, at
+    .ifnc   \acc, r0
     mov     r0, \acc
+    .endif
     ldr     r1, [r7, #\at]
     asrs    r2, r0, #16
     uxth    r0, r0
@@ -233,9 +271,9 @@ lstm_nostd_v6m_step:
     str     r5, [r1, #Y]
     str     r3, [r1, #Y_END]
     adds    r0, #F_KEPT
-    .rept 3
-    ldmia   r0!, {r2-r7}
-    stmia   r1!, {r2-r7}
+    .rept 4
+    ldmia   r0!, {r2-r6}
+    stmia   r1!, {r2-r6}
     .endr
     mov     r5, r12
     mov     r0, r10
@@ -259,8 +297,11 @@ lstm_nostd_v6m_step:
     mov     r1, r8
     muls    r0, r1, r0
     str     r0, [sp, #START]
+    ldr     r0, [sp, #FIRST]
+    bx      r0
 
-.Llstm_unit:
+    .p2align 2
+    lstm_place lstm_nostd_v6m_rows
     lstm_part products
     @ (A)
     ldr     r0, [sp, #START]
@@ -285,7 +326,12 @@ lstm_nostd_v6m_step:
     lstm_block
     cmp     r12, lr
     bne     lstm_nostd_v6m_loop
-    lstm_place lstm_nostd_v6m_sums
+    ldr     r0, [sp, #AFTER]
+    bx      r0
+
+    .p2align 2
+    lstm_place lstm_nostd_v6m_unit
+    lstm_part products
     str     r6, [sp, #WEIGHTS]
     ldr     r7, [sp, #GATES]
     ldmia   r7!, {r0-r3}
@@ -385,8 +431,9 @@ lstm_nostd_v6m_step:
     subs    r0, #1
     str     r0, [sp, #LEFT]
     beq     6f
-    ldr     r0, =.Llstm_unit + 1
+    ldr     r0, [sp, #FIRST]
     bx      r0
+    lstm_place lstm_nostd_v6m_end
 6:
     ldr     r0, [sp, #Y_END]
     mov     sp, r0
@@ -396,7 +443,6 @@ lstm_nostd_v6m_step:
     mov     r10, r6
     mov     r11, r7
     pop     {r4-r7, pc}
-    .ltorg
 
     .p2align 2
     lstm_place lstm_nostd_v6m_plain_loop
@@ -407,9 +453,109 @@ lstm_nostd_v6m_step:
     lstm_plain_block
     cmp     r12, lr
     bne     lstm_nostd_v6m_plain_loop
-    ldr     r0, =lstm_nostd_v6m_sums
+    ldr     r0, [sp, #AFTER]
     bx      r0
-    .ltorg
+
+    @ A row in no group, four weights in a word, to r8.
+    .p2align 2
+    lstm_place lstm_nostd_v6m_row
+    lstm_part products
+    lstm_row_of_rest
+    mov     r12, r2
+1:
+    lstm_next
+    lstm_plain_row r8
+    cmp     r12, lr
+    bne     1b
+    lstm_place lstm_nostd_v6m_row_end
+    lstm_part rest
+    str     r6, [sp, #WEIGHTS]
+    add     r6, sp, #G_SUMS_END-4
+    mov     r0, r8
+    str     r0, [r6]
+    b       1f
+
+    @ (E) of a group of rows, then of those whose sums lie at r6 up to G_SUMS_END. r8 walks the outputs.
+    .p2align 2
+    lstm_place lstm_nostd_v6m_group
+    lstm_part rest
+    str     r6, [sp, #WEIGHTS]
+    mov     r4, r8
+    mov     r5, r9
+    mov     r6, r10
+    mov     r7, r11
+    add     r0, sp, #G_SUMS
+    stmia   r0!, {r4-r7}
+    add     r6, sp, #G_SUMS
+1:
+    ldr     r7, [sp, #G_ROWS]
+    ldr     r0, [sp, #G_Y]
+    mov     r8, r0
+    ldr     r0, [sp, #G_ROWS_END]
+    mov     r9, r0
+    add     r0, sp, #G_SUMS_END
+    mov     r10, r0
+2:
+    ldmia   r6!, {r0}
+    ldmia   r7!, {r1}
+    adds    r0, r0, r1
+    lstm_mul_high r0, 0
+    adds    r7, #4
+    ldr     r1, [sp, #G_SHIFT]
+    movs    r0, r3
+    lsls    r0, r1
+    movs    r2, r0
+    asrs    r2, r1
+    cmp     r2, r3
+    beq     3f
+    @ The nearest end
+    asrs    r3, r3, #31
+    movs    r0, #1
+    lsls    r0, r0, #31
+    mvns    r0, r0
+    eors    r0, r3
+3:
+    mov     r2, r8
+    ldr     r1, [sp, #G_STORE]
+    bx      r1
+    .p2align 2
+    lstm_place lstm_nostd_v6m_values
+    stmia   r2!, {r0}
+4:
+    mov     r8, r2
+    cmp     r7, r9
+    bne     6f
+    b       lstm_nostd_v6m_end
+6:
+    cmp     r6, r10
+    bne     2b
+    str     r7, [sp, #G_ROWS]
+    str     r2, [sp, #G_Y]
+    ldr     r0, [sp, #FIRST]
+    ldr     r1, [sp, #WEIGHTS]
+    ldr     r2, [sp, #G_REST]
+    cmp     r1, r2
+    bne     5f
+    ldr     r0, [sp, #G_ROW]
+    str     r0, [sp, #FIRST]
+5:
+    bx      r0
+    .p2align 2
+    lstm_place lstm_nostd_v6m_relu_int16
+    movs    r1, #1
+    lsls    r1, r1, #15
+    subs    r1, #1
+    lstm_relu
+    strh    r0, [r2]
+    adds    r2, #2
+    b       4b
+    .p2align 2
+    lstm_place lstm_nostd_v6m_relu_int8
+    movs    r1, #127
+    lstm_relu
+    strb    r0, [r2]
+    adds    r2, #1
+    b       4b
 
     lstm_place lstm_nostd_v6m_int16
     lstm_activations ldrsh, 2
@@ -445,85 +591,4 @@ lstm_nostd_v6m_step:
     bx      r1
     .ltorg
     .size   lstm_nostd_v6m_int8, . - lstm_nostd_v6m_int8
-    .popsection
-
-    @ The groups of a dense layer: `dense.rs` explains it. The stack holds, below the activations, the last argument
-    @ of what is called, that function, both ends of the activations, (Y3), and the running weights.
-    .pushsection .text.lstm_nostd_v6m_dense, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_v6m_dense
-    .type   lstm_nostd_v6m_dense, %function
-    .thumb_func
-lstm_nostd_v6m_dense:
-    push    {r4-r7, lr}
-    mov     r4, r8
-    mov     r5, r9
-    mov     r6, r10
-    mov     r7, r11
-    push    {r4-r7}
-    ldr     r6, [r0, #D_LANES]
-    lsls    r6, r6, #2
-    mov     r3, sp
-    subs    r5, r3, r6
-    mov     r1, r5
-    subs    r1, #28
-    mov     sp, r1
-    str     r5, [r1, #8]
-    str     r3, [r1, #12]
-    ldr     r2, [r0, #D_ROWS]
-    str     r2, [r1]
-    ldr     r2, [r0, #D_NEXT]
-    str     r2, [r1, #4]
-    ldr     r2, [r0, #D_WEIGHTS]
-    str     r2, [r1, #20]
-    movs    r7, #0
-    mov     r8, r7
-    ldr     r4, [r0, #D_X+4]
-    mov     r9, r4
-    ldr     r4, [r0, #D_X]
-1:
-    lstm_four ldrsh, 2
-    lstm_digits 8
-    stmia   r5!, {r0-r3}
-    cmp     r4, r9
-    bne     1b
-    mov     r0, r8
-    lsls    r0, r0, #7
-    rsbs    r0, r0, #0
-    str     r0, [sp, #16]
-.Llstm_dense:
-    lstm_part products
-    ldr     r0, [sp, #16]
-    mov     r8, r0
-    mov     r9, r0
-    mov     r10, r0
-    mov     r11, r0
-    ldr     r0, [sp, #8]
-    mov     r12, r0
-    ldr     r0, [sp, #12]
-    mov     lr, r0
-    ldr     r6, [sp, #20]
-1:
-    lstm_block
-    cmp     r12, lr
-    bne     1b
-    lstm_part rest
-    str     r6, [sp, #20]
-    mov     r0, r8
-    mov     r1, r9
-    mov     r2, r10
-    mov     r3, r11
-    ldr     r4, [sp, #4]
-    blx     r4
-    cmp     r0, #0
-    bne     .Llstm_dense
-    ldr     r0, [sp, #12]
-    mov     sp, r0
-    pop     {r4-r7}
-    mov     r8, r4
-    mov     r9, r5
-    mov     r10, r6
-    mov     r11, r7
-    pop     {r4-r7, pc}
-    .size   lstm_nostd_v6m_dense, . - lstm_nostd_v6m_dense
     .popsection

@@ -1,8 +1,7 @@
 @ What int4 weights need beside `v6m.s`; `v6m.rs` explains it.
 
-@ The last four of a row's eight products, whose word is at r6 + \at; activations in r2 to r5.
-.macro lstm_upper_nibbles sum, at
-    ldr     r0, [r6, #\at]
+@ The last four of a row's eight products, whose word is in r0; activations in r2 to r5.
+.macro lstm_upper_nibbles sum
     asrs    r1, r0, #28
     muls    r1, r5, r1
     add     \sum, r1
@@ -18,8 +17,7 @@
 .endm
 
 @ The first four.
-.macro lstm_lower_nibbles sum, at
-    ldr     r0, [r6, #\at]
+.macro lstm_lower_nibbles sum
     asrs    r1, r0, #12
     muls    r1, r5, r1
     add     \sum, r1
@@ -40,19 +38,48 @@
     mov     r7, r12
 1:
     ldmia   r7!, {r2-r5}
-    lstm_lower_nibbles r8, 0
-    lstm_lower_nibbles r9, 4
-    lstm_lower_nibbles r10, 8
-    lstm_lower_nibbles r11, 12
+    ldr     r0, [r6, #0]
+    lstm_lower_nibbles r8
+    ldr     r0, [r6, #4]
+    lstm_lower_nibbles r9
+    ldr     r0, [r6, #8]
+    lstm_lower_nibbles r10
+    ldr     r0, [r6, #12]
+    lstm_lower_nibbles r11
     ldmia   r7!, {r2-r5}
-    lstm_upper_nibbles r8, 0
-    lstm_upper_nibbles r9, 4
-    lstm_upper_nibbles r10, 8
-    lstm_upper_nibbles r11, 12
-    adds    r6, #16
+    ldmia   r6!, {r0}
+    lstm_upper_nibbles r8
+    ldmia   r6!, {r0}
+    lstm_upper_nibbles r9
+    ldmia   r6!, {r0}
+    lstm_upper_nibbles r10
+    ldmia   r6!, {r0}
+    lstm_upper_nibbles r11
     cmp     r7, lr
     bne     1b
-    ldr     r0, =lstm_nostd_v6m_sums
+    ldr     r0, [sp, #AFTER]
+    bx      r0
+
+    @ A row in no group, eight weights in a word, to r8.
+    .p2align 2
+    lstm_place lstm_nostd_v6m_nibble_row
+    lstm_part products
+    lstm_row_of_rest
+    mov     r9, r7
+    mov     r7, r2
+1:
+    ldmia   r6!, {r0}
+    mov     r1, r9
+    eors    r0, r1
+    mov     r10, r0
+    ldmia   r7!, {r2-r5}
+    lstm_lower_nibbles r8
+    mov     r0, r10
+    ldmia   r7!, {r2-r5}
+    lstm_upper_nibbles r8
+    cmp     r7, lr
+    bne     1b
+    ldr     r0, =lstm_nostd_v6m_row_end
     bx      r0
 
     @ Blocks in the generic order, where y are x: each nibble is cut out.
@@ -131,13 +158,14 @@
     add     r11, r1
     cmp     r12, lr
     bne     1b
-    ldr     r0, =lstm_nostd_v6m_sums
+    ldr     r0, [sp, #AFTER]
     bx      r0
     .ltorg
 
     @ (Y1), (Y2) for eight activations at a time, or four at the end; r12 keeps the fourth.
     lstm_place lstm_nostd_v6m_nibble_activations
     lstm_part rest
+    b       3f
 1:
     lstm_four ldrsh, 2
     mov     r12, r3
@@ -157,15 +185,18 @@
     lsls    r6, r6, #4
     subs    r0, r0, r6
     stmia   r5!, {r0-r3}
+3:
     cmp     r4, r9
     bne     1b
     bx      lr
 
     lstm_place lstm_nostd_v6m_plain_activations
     lstm_part rest
+    b       2f
 1:
     lstm_four ldrsh, 2
     stmia   r5!, {r0-r3}
+2:
     cmp     r4, r9
     bne     1b
     bx      lr

@@ -23,29 +23,71 @@
 //! w + 8, but w for the last. (Y2) and (Y3) have 16 and 8 then. 32 products take 63 instructions. Nibbles in
 //! generic order take 37 for 16, one `sbfx` and one `mla` each.
 //!
+//! Rows of a dense layer that lie in no group get their offsets from one exclusive or for each word.
+//!
 //! The products read y. So the new hidden state replaces the old one at once.
 #![allow(unsafe_code)]
 
-use super::dense::{Job, Sums, dense};
+use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
 use super::{Place, fours};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
-    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
-    Weights, Width,
+    Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
+    LstmParameters, Order, RecurrentRows, Weights, Width,
 };
 
 /// The kernels of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct V7m;
 
-/// Bytes of instructions of a block of int8 weights, and of eight inputs with int4 weights.
-const BLOCK_BYTES: usize = 96;
-const NIBBLE_BLOCK_BYTES: usize = 196;
-/// Blocks in the loops.
-const UNROLL: usize = 4;
-const NIBBLE_UNROLL: usize = 2;
+/// The code for groups of rows in one order of weights.
+struct Code {
+    /// 256 or 16 in (Y2), or 0 for weights without offsets.
+    factor: u32,
+    /// Where y are computed, for int16 activations.
+    prepare: Place,
+    /// The loop over blocks of 2^`bits` inputs.
+    products: Place,
+    bits: u32,
+    /// Bytes of instructions of a block, and blocks in the loop.
+    bytes: usize,
+    unroll: usize,
+}
+
+const OFFSET: Code = Code {
+    factor: 256,
+    prepare: lstm_nostd_v7m_int16,
+    products: lstm_nostd_v7m_loop,
+    bits: 2,
+    bytes: 96,
+    unroll: 4,
+};
+const GENERIC: Code = Code {
+    factor: 0,
+    prepare: lstm_nostd_v7m_int16,
+    products: lstm_nostd_v7m_plain_loop,
+    bits: 2,
+    bytes: 0,
+    unroll: 1,
+};
+const NIBBLES: Code = Code {
+    factor: 16,
+    prepare: lstm_nostd_v7m_nibbles,
+    products: lstm_nostd_v7m_nibble_loop,
+    bits: 3,
+    bytes: 196,
+    unroll: 2,
+};
+const GENERIC_NIBBLES: Code = Code {
+    factor: 0,
+    prepare: lstm_nostd_v7m_int16,
+    products: lstm_nostd_v7m_generic_nibble_loop,
+    bits: 2,
+    bytes: 0,
+    unroll: 1,
+};
 
 /// What the assembly needs to know of a layer.
 #[repr(C)]
@@ -61,10 +103,26 @@ struct Frame {
     y_bytes: usize,
     /// Where they are computed.
     prepare: Place,
-    units: Units,
+    kept: Kept,
 }
 
 /// What the assembly copies to its stack.
+#[repr(C)]
+struct Kept {
+    after: After,
+    rows: Rows,
+}
+
+/// What comes after the sums.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union After {
+    units: Units,
+    finish: Finish,
+}
+
+/// The elementwise part.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Units {
     /// Null without peepholes.
@@ -72,7 +130,6 @@ struct Units {
     cell: *mut i32,
     next: *mut Block,
     gates: *const GateParameters,
-    weights: *const u8,
     cell_end: *const i32,
     /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
     half: i32,
@@ -80,10 +137,19 @@ struct Units {
     squash: u32,
     tables: *const Tables,
     narrow: Narrow,
-    /// Where the loop is entered.
-    entry: usize,
     /// Where a unit ends.
     tail: Place,
+}
+
+/// How rows are summed.
+#[repr(C)]
+struct Rows {
+    weights: *const u8,
+    /// Where the loop is entered.
+    entry: usize,
+    /// What comes first, and what after the sums.
+    first: Place,
+    after: Place,
 }
 
 layout! { "v7m.s", Frame:
@@ -94,35 +160,34 @@ layout! { "v7m.s", Frame:
     F_H_SHIFT = h_shift,
     F_Y_BYTES = y_bytes,
     F_PREPARE = prepare,
-    F_UNITS = units,
+    F_KEPT = kept,
 }
 
-layout! { "v7m.s", Units:
-    PEEPHOLES = peepholes,
-    CELL = cell,
-    NEXT = next,
-    GATES = gates,
-    WEIGHTS = weights,
-    CELL_END = cell_end,
-    HALF = half,
-    SHIFT = shift,
-    SQUASH = squash,
-    TABLES = tables,
-    NARROW = narrow,
-    ENTRY = entry,
-    TAIL = tail,
+layout! { "v7m.s", Kept:
+    PEEPHOLES = after.units.peepholes,
+    CELL = after.units.cell,
+    NEXT = after.units.next,
+    GATES = after.units.gates,
+    CELL_END = after.units.cell_end,
+    HALF = after.units.half,
+    SHIFT = after.units.shift,
+    SQUASH = after.units.squash,
+    TABLES = after.units.tables,
+    NARROW = after.units.narrow,
+    TAIL = after.units.tail,
+    WEIGHTS = rows.weights,
+    ENTRY = rows.entry,
+    FIRST = rows.first,
+    AFTER = rows.after,
 }
 
-const _: () = assert!(
-    size_of::<Units>() == 14 * 4,
-    "`v7m.s` copies fourteen words"
-);
+const _: () = assert!(size_of::<Kept>() == 16 * 4, "`v7m.s` copies sixteen words");
 
 core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
-        include_str!("dense.s"),
         include_str!("activation.s"),
+        include_str!("dense.s"),
         include_str!("v7m.s"),
         include_str!("v7m_w8a8.s"),
         include_str!("v7m_w4a16.s")
@@ -132,7 +197,6 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn lstm_nostd_v7m_step(frame: *const Frame);
-    fn lstm_nostd_v7m_dense(job: *const Job);
     fn lstm_nostd_v7m_int16();
     fn lstm_nostd_v7m_int8();
     fn lstm_nostd_v7m_nibbles();
@@ -140,63 +204,16 @@ unsafe extern "C" {
     fn lstm_nostd_v7m_plain_loop();
     fn lstm_nostd_v7m_nibble_loop();
     fn lstm_nostd_v7m_generic_nibble_loop();
+    fn lstm_nostd_v7m_rows();
+    fn lstm_nostd_v7m_unit();
+    fn lstm_nostd_v7m_group();
+    fn lstm_nostd_v7m_row();
+    fn lstm_nostd_v7m_nibble_row();
+    fn lstm_nostd_v7m_values();
+    fn lstm_nostd_v7m_relu_int16();
+    fn lstm_nostd_v7m_relu_int8();
     fn lstm_nostd_v7m_tail();
     fn lstm_nostd_v7m_int8_tail();
-}
-
-/// How the rows of a layer are summed.
-struct Rows {
-    weights: *const u8,
-    factor: u32,
-    /// The loop, and where it is entered, in bytes from its start.
-    products: (Place, usize),
-    /// Blocks of four y.
-    y_blocks: usize,
-    prepare: Place,
-}
-
-impl Rows {
-    /// `None` for the orders of other cores, which the parser refuses.
-    #[inline(always)]
-    fn new(layer: &LstmParameters<'_>) -> Option<Self> {
-        let rows = &layer.rows;
-        let y_blocks = rows.layout().lanes() / 4;
-        let skipped = |blocks: usize, unroll: usize| blocks.wrapping_neg() & (unroll - 1);
-        Some(match rows.weights {
-            Weights::Offset(weights) => Self {
-                weights: weights.as_ptr().cast(),
-                factor: 256,
-                products: (lstm_nostd_v7m_loop, skipped(y_blocks, UNROLL) * BLOCK_BYTES),
-                y_blocks,
-                prepare: lstm_nostd_v7m_int16,
-            },
-            Weights::Generic(weights) => Self {
-                weights: weights.as_ptr().cast(),
-                factor: 0,
-                products: (lstm_nostd_v7m_plain_loop, 0),
-                y_blocks,
-                prepare: lstm_nostd_v7m_int16,
-            },
-            Weights::OffsetNibbles(weights) if cfg!(feature = "w4a16") => Self {
-                weights: weights.as_ptr().cast(),
-                factor: 16,
-                products: (
-                    lstm_nostd_v7m_nibble_loop,
-                    skipped(y_blocks / 2, NIBBLE_UNROLL) * NIBBLE_BLOCK_BYTES,
-                ),
-                y_blocks,
-                prepare: lstm_nostd_v7m_nibbles,
-            },
-            Weights::Nibbles(weights) if cfg!(feature = "w4a16") => Self {
-                weights: weights.as_ptr().cast(),
-                factor: 0,
-                products: (lstm_nostd_v7m_generic_nibble_loop, 0),
-                y_blocks,
-                prepare: lstm_nostd_v7m_int16,
-            },
-            _ => return None,
-        })
-    }
 }
 
 impl Kernels for V7m {
@@ -209,8 +226,13 @@ impl Kernels for V7m {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        let Some(summed) = Rows::new(layer) else {
-            return;
+        // The parser refuses the orders of other cores.
+        let code = match layer.rows.weights {
+            Weights::Offset(_) => &OFFSET,
+            Weights::Generic(_) => &GENERIC,
+            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
+            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
+            _ => return,
         };
         if !layer.fits(x, h, cell, next) {
             return;
@@ -219,38 +241,29 @@ impl Kernels for V7m {
         let m = layer.cell_int_bits.clamp(1, 15);
         let cell = cell.as_mut_ptr().cast::<i32>();
         let next = h.as_mut_ptr();
-        let (prepare, tail): (Place, Place) = match rows.width.in_build() {
-            Width::Int16 => (summed.prepare, lstm_nostd_v7m_tail),
-            Width::Int8 => (lstm_nostd_v7m_int8, lstm_nostd_v7m_int8_tail),
-        };
-        let frame = Frame {
-            x: fours(x.as_ptr(), rows.inputs, rows.width),
-            h: fours(next, rows.outputs, rows.width),
-            x_shift: rows.x_shift & 31,
-            factor: summed.factor,
-            h_shift: rows.h_shift & 31,
-            y_bytes: summed.y_blocks.wrapping_mul(size_of::<I32x4>()),
-            prepare,
-            units: Units {
-                peepholes: layer.first_peepholes(),
-                cell,
-                next,
-                gates: layer.gates.as_ptr(),
-                weights: summed.weights,
-                cell_end: cell.wrapping_add(layer.units()),
-                half: (1 << m) >> 2,
-                shift: m - 1,
-                squash: 18 - m,
-                tables: &TABLES,
-                narrow: Narrow::new(rows.h_shift),
-                entry: (summed.products.0 as usize).wrapping_add(summed.products.1),
-                tail,
+        let units = Units {
+            peepholes: layer.first_peepholes(),
+            cell,
+            next,
+            gates: layer.gates.as_ptr(),
+            cell_end: cell.wrapping_add(layer.units()),
+            half: (1 << m) >> 2,
+            shift: m - 1,
+            squash: 18 - m,
+            tables: &TABLES,
+            narrow: Narrow::new(rows.h_shift),
+            tail: match rows.width.in_build() {
+                Width::Int16 => lstm_nostd_v7m_tail,
+                Width::Int8 => lstm_nostd_v7m_int8_tail,
             },
         };
+        let after = After { units };
+        let places = [lstm_nostd_v7m_rows as Place, lstm_nostd_v7m_unit];
+        let frame = Frame::new(rows, code, [x.as_ptr(), next], after, places);
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
         // parameters and, unless the pointer is null, its peepholes; of `x` and `h` it reads the blocks of four
         // that hold I and H lanes; it writes H lanes of `cell` and, once y are computed, of `h`. It ends after
-        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 120 bytes and four for each lane of a
+        // H ≥ 1 units and keeps the callee-saved registers. Its stack is 128 bytes and four for each lane of a
         // row. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { lstm_nostd_v7m_step(&frame) }
     }
@@ -258,11 +271,71 @@ impl Kernels for V7m {
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
-        dense(layer, x, y, |groups| match (groups, layer.width) {
-            (Weights::Offset(weights), Width::Int16) => {
-                Some((weights.as_ptr().cast(), lstm_nostd_v7m_dense as Sums))
+        let (code, row): (_, Place) = match (&layer.groups, layer.weights) {
+            (Weights::Offset(_) | Weights::Generic(_), DenseWeights::Int8(_)) => {
+                (&OFFSET, lstm_nostd_v7m_row)
             }
-            _ => None,
-        });
+            (Weights::OffsetNibbles(_) | Weights::Nibbles(_), DenseWeights::Nibbles(_))
+                if cfg!(feature = "w4a16") =>
+            {
+                (&NIBBLES, lstm_nostd_v7m_nibble_row)
+            }
+            _ => return,
+        };
+        let places = Places {
+            group: lstm_nostd_v7m_rows,
+            row,
+            stores: [
+                lstm_nostd_v7m_values,
+                lstm_nostd_v7m_relu_int16,
+                lstm_nostd_v7m_relu_int8,
+            ],
+        };
+        let Some((finish, start)) = finish(layer, x, y, &places) else {
+            return;
+        };
+        let after = After { finish };
+        let places = [start.first, lstm_nostd_v7m_group];
+        let mut frame = Frame::new(&layer.group_rows(), code, [x.as_ptr(); 2], after, places);
+        frame.kept.rows.weights = start.weights;
+        // SAFETY: as `finish` says; there is no hidden state. The stack is as above.
+        unsafe { lstm_nostd_v7m_step(&frame) }
+    }
+}
+
+impl Frame {
+    /// `starts` are those of the layer input and of the hidden state; `places` what comes first, and what after sums.
+    #[inline(always)]
+    fn new(
+        rows: &RecurrentRows<'_>,
+        code: &Code,
+        [x, h]: [*const Block; 2],
+        after: After,
+        [first, of_sums]: [Place; 2],
+    ) -> Self {
+        let blocks = |len: usize| len.wrapping_add((1 << code.bits) - 1) >> code.bits;
+        let blocks = blocks(rows.inputs).wrapping_add(blocks(rows.outputs));
+        let skipped = blocks.wrapping_neg() & code.unroll.wrapping_sub(1);
+        Self {
+            x: fours(x, rows.inputs, rows.width),
+            h: fours(h, rows.outputs, rows.width),
+            x_shift: rows.x_shift & 31,
+            factor: code.factor,
+            h_shift: rows.h_shift & 31,
+            y_bytes: blocks.wrapping_mul(size_of::<i32>() << code.bits),
+            prepare: match rows.width.in_build() {
+                Width::Int16 => code.prepare,
+                Width::Int8 => lstm_nostd_v7m_int8,
+            },
+            kept: Kept {
+                after,
+                rows: Rows {
+                    weights: rows.weights.start(),
+                    entry: (code.products as usize).wrapping_add(skipped.wrapping_mul(code.bytes)),
+                    first,
+                    after: of_sums,
+                },
+            },
+        }
     }
 }

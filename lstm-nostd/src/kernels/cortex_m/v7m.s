@@ -8,26 +8,28 @@
     .equ F_H_SHIFT, 24
     .equ F_Y_BYTES, 28
     .equ F_PREPARE, 32      @ where y are computed
-    .equ F_UNITS, 36        @ fourteen words
+    .equ F_KEPT, 36         @ sixteen words
 
 @ The stack holds, below the activations (Y):
     .equ PEEPHOLES, 0       @ running pointers
     .equ CELL, 4
     .equ NEXT, 8
     .equ GATES, 12
-    .equ WEIGHTS, 16
-    .equ CELL_END, 20
-    .equ HALF, 24           @ rounding of i*g
-    .equ SHIFT, 28          @ its shift
-    .equ SQUASH, 32         @ shift of the cell to Q3.12, less one
-    .equ TABLES, 36         @ sigmoid, then tanh at 512
-    .equ NARROW, 40         @ (H) of int8: what o*tanh is taken from, and a shift
-    .equ ENTRY, 48          @ address in the loop
-    .equ TAIL, 52           @ where a unit ends: (H)
-    .equ Y, 56
-    .equ Y_END, 60
-    .equ START, 64          @ (Y3), where the four sums begin
-    .equ FRAME, 84
+    .equ CELL_END, 16
+    .equ HALF, 20           @ rounding of i*g
+    .equ SHIFT, 24          @ its shift
+    .equ SQUASH, 28         @ shift of the cell to Q3.12, less one
+    .equ TABLES, 32         @ sigmoid, then tanh at 512
+    .equ NARROW, 36         @ (H) of int8: what o*tanh is taken from, and a shift
+    .equ TAIL, 44           @ where a unit ends: (H)
+    .equ WEIGHTS, 48        @ running pointer
+    .equ ENTRY, 52          @ address in the loop
+    .equ FIRST, 56          @ where to go with the activations
+    .equ AFTER, 60          @ where to go with the sums
+    .equ Y, 64
+    .equ Y_END, 68
+    .equ START, 72          @ (Y3), where the four sums begin
+    .equ FRAME, 92          @ keeps the stack on a boundary of 8 bytes, with 36 bytes of registers
 
 @ Four int16 activations at r7, to r1 to r4.
 .macro lstm_int16
@@ -78,6 +80,14 @@
     lstm_row r7, r3
 .endm
 
+@ What the loop over a row in no group begins with.
+.macro lstm_row_of_rest
+    ldr     r4, [sp, #START]
+    ldr     r12, [sp, #WEIGHTS]
+    ldr     r1, [sp, #G_OFFSETS]
+    ldrd    lr, r2, [sp, #Y]
+.endm
+
 @ The same for weights without offsets.
 .macro lstm_plain_row sum, word
     sxtb    r2, \word
@@ -126,12 +136,12 @@ lstm_nostd_v7m_step:
     sub     sp, sp, #FRAME
     str     r6, [sp, #Y]
     str     r1, [sp, #Y_END]
-    add     r1, r0, #F_UNITS
+    add     r1, r0, #F_KEPT
     mov     lr, sp
-    ldmia   r1!, {r2-r5, r7-r9}
-    stmia   lr!, {r2-r5, r7-r9}
-    ldmia   r1, {r2-r5, r7-r9}
-    stmia   lr, {r2-r5, r7-r9}
+    ldmia   r1!, {r2-r5, r7-r10}
+    stmia   lr!, {r2-r5, r7-r10}
+    ldmia   r1, {r2-r5, r7-r10}
+    stmia   lr, {r2-r5, r7-r10}
     ldrd    r9, r10, [r0, #F_X_SHIFT]
     ldrd    r7, r8, [r0, #F_X]
     mov     r12, #0
@@ -145,9 +155,11 @@ lstm_nostd_v7m_step:
     cmp     r7, r8
     bne     1b
     ldrd    r7, r8, [r0, #F_H]
+    b       2f
 1:
     lstm_int16
     lstm_prepared
+2:
     cmp     r7, r8
     bne     1b
     lstm_place lstm_nostd_v7m_prepared
@@ -157,8 +169,10 @@ lstm_nostd_v7m_step:
     rsb     r12, r12, #0
     strd    r12, r12, [sp, #START]
     strd    r12, r12, [sp, #START+8]
+    ldr     pc, [sp, #FIRST]
 
-.Llstm_unit:
+    .p2align 2
+    lstm_place lstm_nostd_v7m_rows
     lstm_part products
     @ (A)
     add     r7, sp, #START
@@ -175,7 +189,10 @@ lstm_nostd_v7m_step:
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
     bne.w   lstm_nostd_v7m_loop
-    lstm_place lstm_nostd_v7m_sums
+    ldr     pc, [sp, #AFTER]
+    .p2align 2
+    lstm_place lstm_nostd_v7m_unit
+    lstm_part products
     str     r12, [sp, #WEIGHTS]
     ldmia   sp, {r0, r2, r3}
     ldr     r1, [sp, #GATES]
@@ -236,7 +253,8 @@ lstm_nostd_v7m_step:
     stmia   sp, {r0, r2, r3}
     ldr     r8, [sp, #CELL_END]
     cmp     r2, r8
-    bne     .Llstm_unit
+    bne     lstm_nostd_v7m_rows
+    lstm_place lstm_nostd_v7m_end
     ldr     r0, [sp, #Y_END]
     mov     sp, r0
     pop     {r4-r11, pc}
@@ -258,64 +276,36 @@ lstm_nostd_v7m_step:
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
     bne     lstm_nostd_v7m_plain_loop
-    b       lstm_nostd_v7m_sums
-    .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
-    .popsection
+    ldr     pc, [sp, #AFTER]
 
-    @ The groups of a dense layer: `dense.rs` explains it. The stack holds, below the activations, the last argument
-    @ of what is called, that function, both ends of the activations, the running weights, and (Y3).
-    .pushsection .text.lstm_nostd_v7m_dense, "ax", %progbits
+    @ The sums of a group of rows
     .p2align 2
-    .global lstm_nostd_v7m_dense
-    .type   lstm_nostd_v7m_dense, %function
-    .thumb_func
-lstm_nostd_v7m_dense:
-    push    {r4-r11, lr}
-    mov     r11, sp
-    ldr     r1, [r0, #D_LANES]
-    sub     sp, sp, r1, lsl #2
-    mov     r6, sp
-    sub     sp, sp, #28
-    strd    r6, r11, [sp, #8]
-    ldrd    r4, r5, [r0, #D_NEXT]
-    strd    r5, r4, [sp]
-    ldr     r1, [r0, #D_WEIGHTS]
-    str     r1, [sp, #16]
-    mov     r10, #256
-    mov     r12, #0
-    ldrd    r7, r8, [r0, #D_X]
-1:
-    lstm_int16
-    lstm_prepared
-    cmp     r7, r8
-    bne     1b
-    rsb     r12, r12, #0
-    lsl     r12, r12, #7
-    str     r12, [sp, #20]
-.Llstm_dense:
-    lstm_part products
-    ldrd    r12, r4, [sp, #16]
-    mov     r5, r4
-    mov     r6, r4
-    mov     r7, r4
-    ldr     lr, [sp, #8]
-1:
-    lstm_block
-    ldr     r0, [sp, #12]
-    cmp     lr, r0
-    bne     1b
+    lstm_place lstm_nostd_v7m_group
     lstm_part rest
-    str     r12, [sp, #16]
-    mov     r0, r4
-    mov     r1, r5
-    mov     r2, r6
-    mov     r3, r7
-    ldr     r12, [sp, #4]
-    blx     r12
-    cmp     r0, #0
-    bne     .Llstm_dense
-    ldr     r0, [sp, #12]
-    mov     sp, r0
-    pop     {r4-r11, pc}
-    .size   lstm_nostd_v7m_dense, . - lstm_nostd_v7m_dense
+    str     r12, [sp, #WEIGHTS]
+    add     r0, sp, #G_SUMS
+    stmia   r0, {r4-r7}
+    mov     r7, r0
+    lstm_place lstm_nostd_v7m_finish
+    lstm_finish lstm_nostd_v7m, r12, FIRST
+
+    @ A row in no group, four weights in a word, to r4.
+    .p2align 2
+    lstm_place lstm_nostd_v7m_row
+    lstm_part products
+    lstm_row_of_rest
+1:
+    ldmia   lr!, {r8-r11}
+    ldr     r0, [r12], #4
+    eors    r0, r0, r1
+    lstm_row r4, r0
+    cmp     lr, r2
+    bne     1b
+    lstm_place lstm_nostd_v7m_row_end
+    lstm_part rest
+    str     r12, [sp, #WEIGHTS]
+    add     r7, sp, #G_SUMS_END-4
+    str     r4, [r7]
+    b       lstm_nostd_v7m_finish
+    .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
     .popsection

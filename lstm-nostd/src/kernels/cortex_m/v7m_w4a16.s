@@ -33,6 +33,7 @@
 
 @ (Y1), (Y2) for eight activations at a time, or four at the end, from r7 to r8; r5 keeps the fourth.
 .macro lstm_nibble_activations shift
+    b       3f
 1:
     lstm_int16
     .if \shift
@@ -61,6 +62,7 @@
     mls     r2, r1, r10, r2
     mov     r1, r11
     stmia   r6!, {r1-r4}
+3:
     cmp     r7, r8
     bne     1b
 .endm
@@ -81,7 +83,24 @@
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
     bne.w   lstm_nostd_v7m_nibble_loop
-    b.w     lstm_nostd_v7m_sums
+    ldr     pc, [sp, #AFTER]
+
+    @ A row in no group, eight weights in a word, to r4.
+    .p2align 2
+    lstm_place lstm_nostd_v7m_nibble_row
+    lstm_part products
+    lstm_row_of_rest
+1:
+    ldmia   lr!, {r8-r11}
+    ldr     r0, [r12], #4
+    eors    r0, r0, r1
+    lstm_nibbles r4, r0
+    ldmia   lr!, {r8-r11}
+    asrs    r0, r0, #4
+    lstm_nibbles r4, r0
+    cmp     lr, r2
+    bne     1b
+    b.w     lstm_nostd_v7m_row_end
 
     @ Blocks in the generic order, where y are x.
     .p2align 2
@@ -126,6 +145,6 @@
     ldr     r0, [sp, #Y_END]
     cmp     lr, r0
     bne.w   lstm_nostd_v7m_generic_nibble_loop
-    b.w     lstm_nostd_v7m_sums
+    ldr     pc, [sp, #AFTER]
     .size   lstm_nostd_v7m_nibbles, . - lstm_nostd_v7m_nibbles
     .popsection

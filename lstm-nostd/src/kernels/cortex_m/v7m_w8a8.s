@@ -21,9 +21,11 @@
     bne     1b
     ldrd    r7, r8, [r0, #F_H]
     ldr     r9, [r0, #F_H_SHIFT]
+    b       2f
 1:
     lstm_int8
     lstm_prepared
+2:
     cmp     r7, r8
     bne     1b
     b.w     lstm_nostd_v7m_prepared
