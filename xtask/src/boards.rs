@@ -37,6 +37,12 @@ impl Board {
     }
 }
 
+/// Targets of RISC-V without and with atomic instructions: for example ESP32-C3, and ESP32-C6.
+pub const RISCV_TARGETS: [&str; 2] = [
+    "riscv32imc-unknown-none-elf",
+    "riscv32imac-unknown-none-elf",
+];
+
 /// Every board, from the smallest core to the largest.
 pub const BOARDS: [Board; 7] = [
     Board {

@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware → c_library, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
+//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware → c_library, riscv, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
 //! ```
 
 pub mod accuracy;
@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod locks;
 pub mod mutants;
 pub mod qemu;
+pub mod riscv;
 pub mod set_up;
 pub mod sizes;
 pub mod test;

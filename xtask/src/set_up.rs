@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::boards::BOARDS;
+use crate::boards::{BOARDS, RISCV_TARGETS};
 use crate::command;
 use crate::toolchain::{DISTRIBUTION_CLIPPY, OVERRIDE, Toolchain};
 
@@ -20,6 +20,10 @@ const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// The linter that belongs to that compiler.
 const CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const QEMU_PACKAGE: &str = "qemu-system-arm";
+/// The emulator of RISC-V cores.
+pub const QEMU_RISCV: &str = "qemu-system-riscv32";
+/// Debian's package with it.
+const QEMU_RISCV_PACKAGE: &str = "qemu-system-misc";
 /// Builds the example in C.
 const C_COMPILER: &str = "arm-none-eabi-gcc";
 const C_PACKAGES: [&str; 3] = ["gcc-arm-none-eabi", "cmake", "make"];
@@ -34,9 +38,11 @@ pub fn run(check_only: bool) -> Result<()> {
             None => missing.push(format!("compiler for {target}")),
         }
     }
-    match command::find_program(QEMU) {
-        Some(path) => println!("ok       {QEMU}: {}", path.display()),
-        None => missing.push(QEMU.to_owned()),
+    for program in [QEMU, QEMU_RISCV] {
+        match command::find_program(program) {
+            Some(path) => println!("ok       {program}: {}", path.display()),
+            None => missing.push(program.to_owned()),
+        }
     }
     for item in &missing {
         println!("missing  {item}");
@@ -54,6 +60,7 @@ pub fn run(check_only: bool) -> Result<()> {
         compiler_ready(target)?;
     }
     qemu_ready()?;
+    qemu_riscv_ready()?;
     println!("Everything is installed.");
     Ok(())
 }
@@ -66,9 +73,10 @@ pub fn compiler_ready(target: &str) -> Result<()> {
     Ok(())
 }
 
-/// The boards' targets, each once.
+/// The targets of the boards and of RISC-V, each once.
 pub fn targets() -> Vec<&'static str> {
-    let mut targets: Vec<_> = BOARDS.iter().map(|board| board.target).collect();
+    let boards = BOARDS.iter().map(|board| board.target);
+    let mut targets: Vec<_> = boards.chain(RISCV_TARGETS).collect();
     targets.dedup();
     targets
 }
@@ -124,16 +132,25 @@ pub fn c_compiler_ready() -> Result<()> {
 
 /// Installs QEMU if it is missing.
 pub fn qemu_ready() -> Result<()> {
-    if command::find_program(QEMU).is_some() {
+    install_qemu(QEMU, QEMU_PACKAGE)
+}
+
+/// Installs QEMU's RISC-V machines if they are missing.
+pub fn qemu_riscv_ready() -> Result<()> {
+    install_qemu(QEMU_RISCV, QEMU_RISCV_PACKAGE)
+}
+
+fn install_qemu(program: &str, package: &str) -> Result<()> {
+    if command::find_program(program).is_some() {
         return Ok(());
     }
     if command::find_program("apt-get").is_some() {
-        apt_install(&[QEMU_PACKAGE])?;
+        apt_install(&[package])?;
     } else if command::find_program("brew").is_some() {
         install(Command::new("brew").args(["install", "qemu"]))?;
     } else {
         bail!(
-            "{QEMU} is not installed, and neither is apt-get nor brew to install it with; \
+            "{program} is not installed, and neither is apt-get nor brew to install it with; \
              see https://www.qemu.org/download and put it into PATH"
         );
     }

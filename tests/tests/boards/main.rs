@@ -9,6 +9,7 @@ mod device;
 mod imported;
 mod new_firmware;
 mod parity;
+mod riscv;
 
 /// The program that trains, quantises and exports.
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");

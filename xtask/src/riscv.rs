@@ -1,0 +1,46 @@
+//! The engine on RISC-V: builds `firmware/riscv` and starts it in QEMU's machine `virt`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use lstm_link::emulator;
+
+pub use crate::boards::RISCV_TARGETS as TARGETS;
+use crate::command;
+use crate::firmware::target_root;
+use crate::set_up::QEMU_RISCV;
+use crate::toolchain::Toolchain;
+
+/// Builds the program that tests the model in a file; returns the path of its ELF file, which the next build for the
+/// target replaces.
+///
+/// # Errors
+/// When there is no compiler, or it fails.
+pub fn build(target: &str, model: &Path) -> Result<PathBuf> {
+    let toolchain = Toolchain::find(target).with_context(|| {
+        format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
+    })?;
+    let folder = target_root().join("firmware");
+    let mut cargo = toolchain.cargo(target, "build");
+    cargo
+        .current_dir(command::root().join("firmware/riscv"))
+        .args(["--release", "--locked", "--quiet", "--target", target])
+        .arg("--target-dir")
+        .arg(&folder)
+        .env("LSTM_MODEL", model)
+        .env_remove("RUSTFLAGS");
+    command::run(&mut cargo).with_context(|| format!("the program for {target} was not built"))?;
+    Ok(folder.join(target).join("release/self_test"))
+}
+
+/// QEMU with the program; it counts instructions exactly.
+pub fn run(image: &Path) -> Command {
+    let mut qemu = Command::new(QEMU_RISCV);
+    qemu.args(["-M", "virt", "-icount", "shift=0", "-bios", "none"])
+        .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
+        .arg("-kernel")
+        .arg(image);
+    emulator::end_with_this_program(&mut qemu);
+    qemu
+}
