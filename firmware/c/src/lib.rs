@@ -40,7 +40,7 @@ pub enum Status {
     Checksum = 5,
     /// The weights are in the order of another core.
     OtherCore = 6,
-    /// The library was built without the scheme.
+    /// The library was built without the scheme or the kind of layer.
     SchemeLeftOut = 7,
     /// A field, a weight or a name is not valid.
     Invalid = 8,
@@ -58,7 +58,7 @@ impl From<ArtifactError> for Status {
             ArtifactError::Checksum { .. } => Self::Checksum,
             ArtifactError::Layer { error, .. } => match error {
                 LayerError::Order { .. } => Self::OtherCore,
-                LayerError::SchemeLeftOut { .. } => Self::SchemeLeftOut,
+                LayerError::SchemeLeftOut { .. } | LayerError::Feature => Self::SchemeLeftOut,
                 _ => Self::Invalid,
             },
             ArtifactError::Field { .. } | ArtifactError::Name { .. } => Self::Invalid,

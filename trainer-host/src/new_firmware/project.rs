@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Mode, Model, Task};
+use lstm_nostd::{Mode, Model, RecurrentLayer, Task};
 
 use super::boards::Board;
 use super::engine::{self, Engine};
@@ -244,9 +244,11 @@ impl Project<'_> {
             .model
             .schemes()
             .filter(|scheme| *scheme != Scheme::W8a16);
-        let names: BTreeSet<_> = schemes
-            .map(|scheme| format!("{:?}", scheme.name()))
-            .collect();
+        let layers = self.model.recurrent_layers().iter();
+        let kinds = layers.filter(|layer| matches!(layer, RecurrentLayer::Gru(_)));
+        let names = schemes.map(|scheme| scheme.name());
+        let names = names.chain(kinds.map(|_| "gru"));
+        let names: BTreeSet<_> = names.map(|name| format!("{name:?}")).collect();
         Vec::from_iter(names).join(", ")
     }
 
