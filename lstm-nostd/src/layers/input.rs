@@ -88,11 +88,11 @@ impl InputChannel {
 
     /// Whether (I) clamps `raw`: for an input of `width`, it is too far from the mean.
     pub fn clamps(self, raw: i32, width: Width) -> bool {
-        let difference = i64::from(raw) - i64::from(self.mean);
-        // At most 2⁶³, which saturates.
-        let shifted = difference.saturating_mul(1 << (self.shift & 31));
-        let exact = shifted.saturating_sub(self.fraction.into());
-        let Ok(exact) = i32::try_from(exact) else {
+        // Each step of (I) saturates for itself.
+        let exact = (raw.checked_sub(self.mean))
+            .and_then(|difference| difference.checked_mul(1i32.checked_shl(self.shift.into())?))
+            .and_then(|shifted| shifted.checked_sub(self.fraction));
+        let Some(exact) = exact else {
             return true;
         };
         let x = mul_high(exact, self.mult);
@@ -141,6 +141,18 @@ mod tests {
                 frac_bits: 0,
             }
         })
+    }
+
+    #[test]
+    fn a_difference_that_leaves_32_bits_is_clamped_whatever_the_fraction() {
+        let channel = InputChannel {
+            mean: i32::MAX,
+            fraction: i32::MIN,
+            mult: 51_701,
+            ..InputChannel::default()
+        };
+        assert_eq!(channel.normalise::<i16>(-41_538), 0);
+        assert!(channel.clamps(-41_538, Width::Int16));
     }
 
     proptest! {

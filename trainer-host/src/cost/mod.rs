@@ -1,7 +1,7 @@
 //! What a time step costs on a core, from the sizes of the layers alone.
 //!
 //! ```text
-//! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes] + f·S                 (K1)
+//! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
 //! GRU layer    a·1 + b·U + c·G·row(I, H) + d·lanes(I, H) + e·G                                  (K1g)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
@@ -10,8 +10,7 @@
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
 //! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
-//! except on Helium: there U is H rounded up to a multiple of
-//! four, and S, in w8a8, to a multiple of two. Only Helium has the last term of (K1).
+//! except on Helium: there U is H rounded up to a multiple of four, and S, in w8a8, to a multiple of two.
 //!
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are

@@ -31,11 +31,7 @@ fn lstm_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     } as f64;
     let peepholes = if layer.peepholes { units } else { 0.0 };
     let row = row(core, layer);
-    let mut terms = vec![1.0, units, summed * row, lanes(layer), peepholes];
-    if helium {
-        terms.push(summed);
-    }
-    terms
+    vec![1.0, units, summed * row, lanes(layer), peepholes]
 }
 
 /// The terms of (K2).
