@@ -8,7 +8,10 @@
 //! ```text
 //! out_of_range, targets → compute → network → loss → passes → quantise → optimiser, schedule
 //! ```
+//!
+//! [`baseline`] stands apart.
 
+pub mod baseline;
 pub mod compute;
 pub mod loss;
 pub mod network;
