@@ -313,7 +313,9 @@ impl Frame {
         after: After,
         [first, of_sums]: [Place; 2],
     ) -> Self {
-        let blocks = |len: usize| len.wrapping_add((1 << code.bits) - 1) >> code.bits;
+        // The mask changes nothing and shows that the shift is in range.
+        let bits = code.bits & 3;
+        let blocks = |len: usize| len.wrapping_add((1 << bits) - 1) >> bits;
         let blocks = blocks(rows.inputs).wrapping_add(blocks(rows.outputs));
         let skipped = blocks.wrapping_neg() & code.unroll.wrapping_sub(1);
         Self {
@@ -322,7 +324,7 @@ impl Frame {
             x_shift: rows.x_shift & 31,
             factor: code.factor,
             h_shift: rows.h_shift & 31,
-            y_bytes: blocks.wrapping_mul(size_of::<i32>() << code.bits),
+            y_bytes: blocks.wrapping_mul(size_of::<i32>() << bits),
             prepare: match rows.width.in_build() {
                 Width::Int16 => code.prepare,
                 Width::Int8 => lstm_nostd_v7m_int8,
