@@ -236,6 +236,22 @@ pub(super) fn check_row_weights<'a>(
     Ok(())
 }
 
+/// [`check_row_weights`] of the input and recurrent weights of a layer whose rows are `[gates · H]` here, and lie unit by
+/// unit in the file.
+#[cfg(feature = "write")]
+pub(super) fn check_gate_weights(
+    scheme: Scheme,
+    parts: [&[alloc::vec::Vec<i8>]; 2],
+    (gates, hidden): (usize, usize),
+) -> Result<(), LayerError> {
+    let in_file = |row: usize| row % hidden * gates + row / hidden;
+    for part in parts {
+        let rows = part.iter().enumerate();
+        check_row_weights(scheme, rows.map(|(row, weights)| (in_file(row), weights)))?;
+    }
+    Ok(())
+}
+
 /// Block `block` of four weights of a row, padded with zeros.
 #[cfg(feature = "write")]
 pub(super) fn quarter(row: &[i8], block: usize) -> [i8; 4] {

@@ -94,7 +94,7 @@ mod content {
 
     use super::PEEPHOLES;
     use crate::artifact::cursor::Writer;
-    use crate::artifact::layer::{Content, check_row_weights};
+    use crate::artifact::layer::{Content, check_gate_weights};
     use crate::artifact::rows::{GroupOfRows, RecurrentRecord, RowFormats, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
     use crate::kernels::{I32x4, LstmParameters, Order, Scheme, blocks};
@@ -179,13 +179,8 @@ mod content {
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {
-            let hidden = self.hidden();
-            let in_file = |row: usize| row % hidden * 4 + row / hidden;
-            for part in [&self.w_x, &self.w_h] {
-                let rows = part.iter().enumerate().map(|(row, w)| (in_file(row), w));
-                check_row_weights(self.scheme, rows)?;
-            }
-            Ok(())
+            let parts = [self.w_x.as_slice(), &self.w_h];
+            check_gate_weights(self.scheme, parts, (4, self.hidden()))
         }
 
         fn write(&self, order: Order, _: bool, out: &mut Writer) -> Result<(), WriteError> {

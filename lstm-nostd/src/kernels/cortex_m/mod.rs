@@ -59,6 +59,16 @@ fn fours(start: *const Block, len: usize, width: Width) -> [*const u8; 2] {
     [start, start.wrapping_add(blocks(len).wrapping_mul(bytes))]
 }
 
+/// Blocks of 2^`bits` weights in a row: those of the inputs, and those of the hidden state.
+#[cfg(not(any(lstm_kernels = "mve", lstm_kernels = "dsp")))]
+#[inline(always)]
+fn row_blocks(rows: &super::RecurrentRows<'_>, bits: u32) -> usize {
+    // The mask changes nothing and shows that the shift is in range.
+    let bits = bits & 3;
+    let blocks = |len: usize| len.wrapping_add((1 << bits) - 1) >> bits;
+    blocks(rows.inputs).wrapping_add(blocks(rows.outputs))
+}
+
 /// The first `count` int16 lanes of `h` become those of `next`.
 #[cfg(lstm_kernels = "dsp")]
 #[inline(always)]

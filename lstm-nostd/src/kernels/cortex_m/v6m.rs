@@ -20,7 +20,7 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-use super::{Place, fours};
+use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
@@ -306,16 +306,13 @@ impl Frame {
         after: After,
         [first, of_sums]: [Place; 2],
     ) -> Self {
-        // The mask changes nothing and shows that the shift is in range.
-        let bits = code.bits & 3;
-        let blocks = |len: usize| len.wrapping_add((1 << bits) - 1) >> bits;
-        let blocks = blocks(rows.inputs).wrapping_add(blocks(rows.outputs));
+        let blocks = row_blocks(rows, code.bits);
         Self {
             x: fours(x, rows.inputs, rows.width),
             h: fours(h, rows.outputs, rows.width),
             x_shift: rows.x_shift & 31,
             h_shift: rows.h_shift & 31,
-            y_bytes: blocks.wrapping_mul(size_of::<i32>() << bits),
+            y_bytes: blocks.wrapping_mul(size_of::<i32>() << (code.bits & 3)),
             prepare: match rows.width.in_build() {
                 Width::Int16 => code.prepare,
                 Width::Int8 => lstm_nostd_v6m_int8,
