@@ -115,14 +115,6 @@ mod tests {
 
     use super::*;
 
-    fn steps(values: &[f64], channels: usize) -> Steps {
-        let whole = values.len() / channels * channels;
-        Steps {
-            values: values[..whole].to_vec(),
-            channels,
-        }
-    }
-
     fn data(sequences: Vec<Vec<f32>>, classes: Vec<usize>) -> Dataset {
         Dataset {
             channels: vec!["x".into()],
@@ -164,10 +156,10 @@ mod tests {
             values in prop::collection::vec(prop::collection::vec(-2i8..3, 1..12), 3..12),
             query in prop::collection::vec(-2i8..3, 1..12),
         ) {
-            let real = |x: &[i8]| x.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-            let query = steps(&real(&query), 1);
+            let steps = |x: &[i8]| Steps { values: x.iter().map(|v| f64::from(*v)).collect(), channels: 1 };
+            let query = steps(&query);
             let known: Vec<Known> = (values.iter().enumerate()).map(|(class, x)| {
-                let steps = steps(&real(x), 1);
+                let steps = steps(x);
                 Known { ranges: steps.ranges(), class, steps }
             }).collect();
             let all: Vec<f64> = (known.iter())

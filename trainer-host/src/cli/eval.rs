@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
+use lstm_nostd::Model;
 use serde::Serialize;
 
 use super::Printer;
@@ -83,7 +84,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(limit) = args.limit {
         data = data.select(&(0..data.len().min(limit.get())).collect::<Vec<_>>());
     }
-    let model = source.parsed()?;
+    let file = source.for_this_computer()?;
+    let model = (file.as_deref())
+        .map(|bytes| Model::parse(bytes))
+        .transpose()?;
     let float = source.run.as_ref().map(|run| run.outputs(&data));
     let integer = (model.as_ref()).map(|model| stream::outputs(model, &data.recordings()));
     let comparison = Option::zip(float.as_ref(), integer.as_ref())

@@ -1,9 +1,11 @@
 //! The argument of `eval` and `predict`: a run with its network and perhaps integers, or a model file.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use lstm_nostd::Model;
-use lstm_nostd::artifact::{AlignedBytes, ModelFile};
+use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::kernels::Order;
 
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
@@ -17,20 +19,15 @@ pub(super) struct ModelSource {
     pub(super) run: Option<Run>,
     /// The model file, or a quantised run's; absent before `quantise`.
     pub(super) model: Option<AlignedBytes>,
-    /// The same integers in the order of weights that this computer's kernels read, for a file in another order.
-    rewritten: Option<AlignedBytes>,
 }
 
 impl ModelSource {
     /// Opens a run folder or a model file.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.is_dir() {
-            let bytes = model::read(path)?;
-            let rewritten = ModelFile::from(&Model::parse(&bytes)?).to_bytes()?;
             return Ok(Self {
                 run: None,
-                rewritten: (*rewritten != *bytes).then_some(rewritten),
-                model: Some(bytes),
+                model: Some(model::read(path)?),
             });
         }
         let run = Run::open(path)?;
@@ -38,14 +35,20 @@ impl ModelSource {
         Ok(Self {
             run: Some(run),
             model,
-            rewritten: None,
         })
     }
 
-    /// The integers, as this computer runs them fastest.
-    pub(super) fn parsed(&self) -> anyhow::Result<Option<Model<'_>>> {
-        let bytes = self.rewritten.as_ref().or(self.model.as_ref());
-        Ok(bytes.map(|bytes| Model::parse(bytes)).transpose()?)
+    /// The model file in the order of weights that this computer runs fastest. A file may be in another core's.
+    pub(super) fn for_this_computer(&self) -> anyhow::Result<Option<Cow<'_, AlignedBytes>>> {
+        let Some(bytes) = &self.model else {
+            return Ok(None);
+        };
+        // A run's integers are in this order already.
+        if self.run.is_some() {
+            return Ok(Some(Cow::Borrowed(bytes)));
+        }
+        let rewritten = model::in_order(&Model::parse(bytes)?, Order::Generic)?;
+        Ok(Some(Cow::Owned(rewritten)))
     }
 
     /// What data must share with the model.

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use lstm_nostd::Model;
-use lstm_nostd::artifact::{AlignedBytes, ModelFile};
+use lstm_nostd::artifact::AlignedBytes;
 use serde::Serialize;
 
 use super::Printer;
 use super::model_source::ModelSource;
+use crate::files::model;
 use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner};
 use crate::run::Run;
 
@@ -155,7 +156,8 @@ fn fitting_file(args: &Args, source: &ModelSource) -> anyhow::Result<AlignedByte
     let file = source.model.as_ref().with_context(|| {
         format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
     })?;
-    let file = in_order_of(args.board, file).with_context(|| name.to_string())?;
+    let file = model::in_order(&Model::parse(file)?, args.board.core.order())
+        .with_context(|| name.to_string())?;
     ensure!(
         Model::parse(&file)?.golden_steps().next().is_some(),
         "{name}: has no golden steps, by which firmware tests itself; export it again with this trainer-host"
@@ -168,12 +170,6 @@ fn fitting_file(args: &Args, source: &ModelSource) -> anyhow::Result<AlignedByte
         args.board.name
     );
     Ok(file)
-}
-
-/// The same model with weights in the order of the board's core.
-fn in_order_of(board: &Board, file: &[u8]) -> anyhow::Result<AlignedBytes> {
-    let content = ModelFile::from(&Model::parse(file)?);
-    Ok(content.to_bytes_in(board.core.order())?)
 }
 
 /// A recording of the run's data, or else the steps of the self-test.

@@ -76,7 +76,10 @@ struct Predicted<'a> {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
-    let model = source.parsed()?;
+    let file = source.for_this_computer()?;
+    let model = (file.as_deref())
+        .map(|bytes| Model::parse(bytes))
+        .transpose()?;
     if !args.f32 {
         args.device_needs(model.is_some())?;
     }

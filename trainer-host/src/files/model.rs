@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
+use lstm_nostd::kernels::Order;
 use lstm_nostd::{ArtifactError, Model};
 
 /// Why a model file cannot be used.
@@ -41,4 +42,12 @@ pub fn read(path: &Path) -> Result<AlignedBytes, ModelFileError> {
         source,
     })?;
     Ok(bytes)
+}
+
+/// The same integers with their weights in this order.
+///
+/// # Errors
+/// When the layers cannot be written in it.
+pub fn in_order(model: &Model<'_>, order: Order) -> Result<AlignedBytes, WriteError> {
+    ModelFile::from(model).to_bytes_in(order)
 }
