@@ -96,26 +96,12 @@ impl Image<'_> {
     /// `cargo SUBCOMMAND` with this image's target, features and environment; the caller adds the binary.
     pub fn cargo(&self, subcommand: &str) -> Result<Command> {
         let board = self.board;
-        let toolchain = Toolchain::find(board.target).with_context(|| {
-            let target = board.target;
-            format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
-        })?;
-        let mut cargo = toolchain.cargo(board.target, subcommand);
-        cargo
-            .current_dir(command::root().join("firmware"))
-            .args(["--release", "--locked"])
-            .args(["--target", board.target])
-            .arg("--target-dir")
-            .arg(target_directory());
+        let mut cargo = cargo_for((board.target, board.target_cpu), "firmware", subcommand)?;
         for feature in board.feature.iter().chain(&self.feature) {
             cargo.args(["--features", feature]);
         }
         if !self.every_scheme {
             cargo.arg("--no-default-features");
-        }
-        if let Some(cpu) = board.target_cpu {
-            let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", environment_name(board.target));
-            cargo.env(variable, format!("-C target-cpu={cpu}"));
         }
         match self.model {
             Some(model) => {
@@ -128,10 +114,35 @@ impl Image<'_> {
                 cargo.env_remove("LSTM_MODEL");
             }
         }
-        // Flags for host programs would not suit these.
-        cargo.env_remove("RUSTFLAGS");
         Ok(cargo)
     }
+}
+
+/// `cargo SUBCOMMAND` of the package in `folder`, below the root, for a target and, where one is named, a core.
+///
+/// # Errors
+/// When there is no compiler.
+pub(crate) fn cargo_for(
+    (target, cpu): (&str, Option<&str>),
+    folder: &str,
+    subcommand: &str,
+) -> Result<Command> {
+    let toolchain = Toolchain::find(target).with_context(|| {
+        format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
+    })?;
+    let mut cargo = toolchain.cargo(target, subcommand);
+    cargo
+        .current_dir(command::root().join(folder))
+        .args(["--release", "--locked", "--target", target])
+        .arg("--target-dir")
+        .arg(target_directory())
+        // Flags for host programs would not suit these.
+        .env_remove("RUSTFLAGS");
+    if let Some(cpu) = cpu {
+        let variable = format!("CARGO_TARGET_{}_RUSTFLAGS", environment_name(target));
+        cargo.env(variable, format!("-C target-cpu={cpu}"));
+    }
+    Ok(cargo)
 }
 
 /// Builds several applications for a board at once, so that [`Image::build`] has no more to compile.
@@ -161,6 +172,6 @@ pub fn target_root() -> PathBuf {
 }
 
 /// The folder for building images. Boards share it, because cargo separates builds with other targets or flags.
-fn target_directory() -> PathBuf {
+pub(crate) fn target_directory() -> PathBuf {
     target_root().join("firmware")
 }

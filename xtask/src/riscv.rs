@@ -8,9 +8,8 @@ use lstm_link::emulator;
 
 pub use crate::boards::RISCV_TARGETS as TARGETS;
 use crate::command;
-use crate::firmware::target_root;
+use crate::firmware::{cargo_for, target_directory};
 use crate::set_up::QEMU_RISCV;
-use crate::toolchain::Toolchain;
 
 /// Builds the program that tests the model in a file; returns the path of its ELF file, which the next build for the
 /// target replaces.
@@ -18,20 +17,10 @@ use crate::toolchain::Toolchain;
 /// # Errors
 /// When there is no compiler, or it fails.
 pub fn build(target: &str, model: &Path) -> Result<PathBuf> {
-    let toolchain = Toolchain::find(target).with_context(|| {
-        format!("there is no compiler for {target}; `cargo xtask set-up` installs one")
-    })?;
-    let folder = target_root().join("firmware");
-    let mut cargo = toolchain.cargo(target, "build");
-    cargo
-        .current_dir(command::root().join("firmware/riscv"))
-        .args(["--release", "--locked", "--quiet", "--target", target])
-        .arg("--target-dir")
-        .arg(&folder)
-        .env("LSTM_MODEL", model)
-        .env_remove("RUSTFLAGS");
-    command::run(&mut cargo).with_context(|| format!("the program for {target} was not built"))?;
-    Ok(folder.join(target).join("release/self_test"))
+    let mut cargo = cargo_for((target, None), "firmware/riscv", "build")?;
+    command::run(cargo.arg("--quiet").env("LSTM_MODEL", model))
+        .with_context(|| format!("the program for {target} was not built"))?;
+    Ok(target_directory().join(target).join("release/self_test"))
 }
 
 /// QEMU with the program; it counts instructions exactly.
