@@ -1,4 +1,4 @@
-//! Versions of dependencies: the firmware has a lock file of its own, and its versions are those of the workspace.
+//! Versions of dependencies: the programs for boards have lock files of their own, with the versions of the workspace.
 //!
 //! A board runs the code that the host's tests ran, so a package that both use has one version in both. Two
 //! versions may stand side by side where cargo itself sees two packages: where the first number that is not zero
@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::command;
 
-/// The lock files, below the root; the first one decides.
-const LOCKS: [&str; 2] = ["Cargo.lock", "firmware/Cargo.lock"];
+/// The folders of programs for boards, below the root. The lock file of the root decides.
+const FOLDERS: [&str; 3] = ["firmware", "firmware/c", "firmware/riscv"];
 
 /// A package as cargo sees it: its name, and its version up to the first number that is not zero.
 type Package = (String, String);
@@ -21,25 +21,29 @@ type Package = (String, String);
 /// # Errors
 /// All differences, each with the command that ends it.
 pub fn check() -> Result<()> {
-    let read = |name: &str| {
-        let path = command::root().join(name);
-        std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
+    let read = |folder: &str| {
+        let path = command::root().join(folder).join("Cargo.lock");
+        let text = std::fs::read_to_string(&path);
+        let text = text.with_context(|| format!("{} cannot be read", path.display()));
+        text.map(|text| versions(&text))
     };
-    let [decides, follows] = LOCKS.map(read);
-    let found = differences(&versions(&decides?), &versions(&follows?));
+    let decides = read("")?;
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        found.extend(differences(folder, &decides, &read(folder)?));
+    }
     match found.as_slice() {
         [] => Ok(()),
         found => bail!(
-            "{} has other versions than {}; run these:\n{}",
-            LOCKS[1],
-            LOCKS[0],
+            "lock files have other versions than Cargo.lock; run these:\n{}",
             found.join("\n")
         ),
     }
 }
 
-/// The command that ends each difference.
+/// The command that ends each difference of the program in `folder`.
 fn differences(
+    folder: &str,
     decides: &BTreeMap<Package, String>,
     follows: &BTreeMap<Package, String>,
 ) -> Vec<String> {
@@ -49,7 +53,7 @@ fn differences(
     both.filter(|(_, version, wanted)| version != wanted)
         .map(|((name, _), version, wanted)| {
             format!(
-                "cargo update --manifest-path firmware/Cargo.toml {name}@{version} --precise {wanted}"
+                "cargo update --manifest-path {folder}/Cargo.toml {name}@{version} --precise {wanted}"
             )
         })
         .collect()
@@ -97,8 +101,8 @@ mod tests {
             super::versions(&versions.map(entry).join("\n"))
         };
         let here = lock(["0.8.63", "1.2.0"]);
-        assert_eq!(differences(&here, &lock(["0.9.1", "2.0.0"])), [""; 0]);
-        let other = differences(&here, &lock(["0.8.64", "1.2.0"]));
+        assert_eq!(differences("c", &here, &lock(["0.9.1", "2.0.0"])), [""; 0]);
+        let other = differences("c", &here, &lock(["0.8.64", "1.2.0"]));
         assert_eq!(other.len(), 1);
         assert!(
             other[0].ends_with("a@0.8.64 --precise 0.8.63"),
