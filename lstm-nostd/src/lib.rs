@@ -53,6 +53,9 @@
 //! training never took them. `train --for-streams` trains a network for a state that is
 //! never reset. `trainer-host eval --stream` shows what a network does without resets, and how its cells grow.
 //!
+//! [`recognise`] makes events of an endless stream: windows that overlap or one state with resets, thresholds, votes and a
+//! refractory time, the same on a host and on a chip.
+//!
 //! # Outputs
 //!
 //! Outputs are logits in Q15.16 ([`I16F16`]): [`decide`] names the class, [`probability`] has sigmoid and
@@ -111,7 +114,7 @@
 //! their left:
 //!
 //! ```text
-//! requant → activation → kernels → layers → state, task, model, probability → artifact
+//! requant → activation → kernels → layers → state, task, model, probability → recognise, artifact
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
@@ -129,6 +132,7 @@ pub mod kernels;
 pub mod layers;
 pub mod model;
 pub mod probability;
+pub mod recognise;
 pub mod requant;
 pub mod state;
 pub mod task;

@@ -11,6 +11,7 @@ use fixed::types::I16F16;
 
 use crate::activation;
 use crate::requant::{round_shift, saturate16_symmetric};
+use crate::task::Task;
 
 /// log₂ e in Q2.30.
 const LOG2_E_Q30: u64 = 1_549_082_005;
@@ -38,6 +39,25 @@ pub fn softmax(logits: &[I16F16], probabilities: &mut [i16]) {
         // The largest logit alone contributes 2³⁰, so that the sum is not zero.
         let share = (exp_negative(max, *y) * ONE_Q15 + sum / 2) / sum.max(1);
         *probability = share.min(ONE_Q15) as i16;
+    }
+}
+
+/// Probability of each class or name, Q0.15, by a model's task: softmax or sigmoid of `logits: [O]`. `probabilities` has
+/// [`Task::name_count`] places: of a single sigmoid, the second one has σ and the first one the rest. Values of a linear
+/// model are no probabilities, and give zeros.
+pub fn of_classes(task: Task, logits: &[I16F16], probabilities: &mut [i16]) {
+    match (task, logits, &mut *probabilities) {
+        (Task::Softmax, ..) => softmax(logits, probabilities),
+        (Task::Sigmoid, [logit], [first, second]) => {
+            *second = sigmoid(*logit);
+            *first = i16::MAX.saturating_sub(*second);
+        }
+        (Task::Sigmoid, ..) => {
+            for (probability, logit) in probabilities.iter_mut().zip(logits) {
+                *probability = sigmoid(*logit);
+            }
+        }
+        (Task::Linear, ..) => probabilities.fill(0),
     }
 }
 

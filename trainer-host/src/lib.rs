@@ -39,7 +39,7 @@
 //!
 //! ```text
 //! trainer-numerics: out_of_range, targets → compute → network → loss → passes → quantise → optimiser, schedule
-//! data, files → baseline → evaluate → train → integers → run → import, exports, predict, report → training_run → diagnose, tune → cli
+//! data, files → baseline → evaluate → train → integers → run → import, exports, predict, recogniser, report → training_run → diagnose, tune → cli
 //! ```
 //!
 //! [`cost`] and [`device`] stand apart, [`search`] uses [`cost`] alone, and [`new_firmware`] stands before `cli`.
@@ -76,6 +76,7 @@ pub mod import;
 pub mod integers;
 pub mod new_firmware;
 pub mod predict;
+pub mod recogniser;
 #[cfg(feature = "plots")]
 pub mod report;
 pub mod run;

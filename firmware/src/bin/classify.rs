@@ -8,6 +8,19 @@ use core::panic::PanicInfo;
 use embedded_io::Write as _;
 use lstm_firmware::{board, embedded};
 use lstm_nostd::Task;
+use lstm_nostd::recognise::{Settings, States};
+
+/// Which answers make an event, for the second half of the program; a host counts by such settings what they detect and
+/// invent. Every second step begins a window of six.
+const SETTINGS: Settings = Settings {
+    states: States::Windows { steps: 6, hop: 2 },
+    on: 9_000, // 27 %
+    off: 9_000,
+    votes: 1,
+    answers: 2,
+    refractory: 4,
+    background: 0,
+};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -40,6 +53,24 @@ fn main() -> ! {
             let class = lstm_nostd::decide(&outputs);
             let name = names.nth(class).unwrap_or("?");
             let _ = writeln!(serial, "sample {sample}: {name}");
+        }
+    }
+
+    // The same samples over and over, as an endless stream: the recogniser resets its states, and makes events of the
+    // answers. A model whose outputs are values has none.
+    let recogniser = embedded::Recogniser::<{ SETTINGS.states() }>::of_model(&model, SETTINGS);
+    if let Ok(mut recogniser) = recogniser {
+        let samples = core::iter::repeat_n((), 5).flat_map(|()| model.model().golden_steps());
+        for (raw, _) in samples {
+            let Ok(raw) = raw.try_into() else { continue };
+            if let Some(event) = recogniser.step(raw) {
+                let name = model.model().output_names().nth(event.class);
+                let (step, name, confidence) = (event.step, name.unwrap_or("?"), event.confidence);
+                let _ = writeln!(
+                    serial,
+                    "event at step {step}: {name} ({confidence} of 32768)"
+                );
+            }
         }
     }
     board::succeed()

@@ -6,7 +6,8 @@
 //!
 //! The optimiser must not know the model, or it would remove code that this model does not need. So the file passes
 //! through a `black_box`. Parser and step are separate functions, and `cargo xtask bench` reads their sizes from the
-//! image. There are two steps: one with sizes known at run time, one with sizes known at compile time.
+//! image. The recogniser meets any settings and any answers, so it has a network of its own that gives such answers.
+//! There are two steps: one with sizes known at run time, one with sizes known at compile time.
 #![no_std]
 #![no_main]
 
@@ -14,7 +15,8 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use lstm_firmware::{board, embedded};
-use lstm_nostd::{ArtifactError, Block, I16F16, Model};
+use lstm_nostd::recognise::{Event, Network, Recogniser, Settings, States, Track};
+use lstm_nostd::{ArtifactError, Block, I16F16, Model, probability};
 
 const SIZES: lstm_nostd::artifact::Sizes = embedded::SIZES;
 
@@ -26,7 +28,11 @@ fn main() -> ! {
     let mut state = embedded::State::new();
     let mut scratch = black_box([Block::default(); SIZES.scratch_blocks]);
     let mut outputs = black_box([I16F16::ZERO; SIZES.outputs]);
+    let Ok(mut recogniser) = recogniser(black_box(SETTINGS)) else {
+        board::fail()
+    };
     loop {
+        black_box(recognise(&mut recogniser, black_box(&[I16F16::ZERO; 4])));
         let raw = black_box([0; SIZES.inputs]);
         step(&model, &mut state, &mut scratch, &raw, &mut outputs);
         if let Ok(model) = embedded::Model::new(model.clone()) {
@@ -64,6 +70,53 @@ fn fixed_step(
     raw: &[i32; SIZES.inputs],
 ) -> [I16F16; SIZES.outputs] {
     black_box(model.step(state, raw))
+}
+
+const SETTINGS: Settings = Settings {
+    states: States::Windows { steps: 3, hop: 1 },
+    on: 2,
+    off: 1,
+    votes: 1,
+    answers: 2,
+    refractory: 3,
+    background: 1,
+};
+
+type AnyRecogniser = Recogniser<AnyAnswers, [Track; 4]>;
+
+#[inline(never)]
+fn recogniser(settings: Settings) -> Result<AnyRecogniser, lstm_nostd::recognise::SettingsError> {
+    Recogniser::new(AnyAnswers([0; 4]), [Track::NEW; 4], settings)
+}
+
+#[inline(never)]
+fn recognise(recogniser: &mut AnyRecogniser, logits: &[I16F16; 4]) -> Option<Event> {
+    recogniser.step(logits)
+}
+
+/// A network whose answers follow from the last sample alone.
+struct AnyAnswers([i16; 4]);
+
+impl Network for AnyAnswers {
+    type Raw = [I16F16; 4];
+
+    fn states(&self) -> usize {
+        black_box(3)
+    }
+
+    fn classes(&self) -> usize {
+        black_box(4)
+    }
+
+    fn reset(&mut self, _: usize) {}
+
+    fn advance(&mut self, _: usize, logits: &[I16F16; 4]) {
+        probability::of_classes(black_box(embedded::TASK), logits, &mut self.0);
+    }
+
+    fn probabilities(&mut self, _: usize) -> &[i16] {
+        &self.0
+    }
 }
 
 #[panic_handler]

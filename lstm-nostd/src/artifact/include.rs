@@ -168,6 +168,23 @@ macro_rules! include_model {
             /// The state of one stream.
             pub type State = $crate::State<{ SIZES.cell_blocks }, { SIZES.hidden_blocks }>;
 
+            /// Probabilities of an answer: one an output, or two for a single sigmoid.
+            pub const CLASSES: usize = TASK.name_count(SIZES.outputs);
+            /// From a stream of samples to events, with `STATES` states in rotation.
+            pub type Recogniser<'m, const STATES: usize> = $crate::recognise::Recogniser<
+                $crate::recognise::Streams<
+                    'm,
+                    { SIZES.inputs },
+                    { SIZES.outputs },
+                    { SIZES.cell_blocks },
+                    { SIZES.hidden_blocks },
+                    { SIZES.scratch_blocks },
+                    STATES,
+                    CLASSES,
+                >,
+                [$crate::recognise::Track; CLASSES],
+            >;
+
             /// Checks the file; after it, nothing can fail.
             ///
             /// # Errors

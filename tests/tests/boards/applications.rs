@@ -1,14 +1,17 @@
 //! The firmware's other applications, and requests on the line that the host would never send.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use lstm_link::{Ask, Packet, Reply, decode, encode};
+use lstm_nostd::recognise::{Event, Settings, States};
 use lstm_nostd::{Model, decide};
 use lstm_tests::boards::{board, image};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
+use trainer_host::recogniser::host_recogniser;
 use xtask::boards::Board;
 use xtask::firmware::{Application, Image};
 use xtask::qemu;
@@ -28,7 +31,7 @@ fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
     let file = tiny_model();
     let model = Model::parse(&file).unwrap();
     let mut host = Reference::new(&file);
-    let expected: String = model
+    let mut expected: String = model
         .golden_steps()
         .zip(0..)
         .map(|((raw, _), sample)| {
@@ -41,6 +44,28 @@ fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
             format!("sample {sample}: {name}\n")
         })
         .collect();
+    // The recogniser of the host, with the settings of `classify`.
+    let settings = Settings {
+        states: States::Windows { steps: 6, hop: 2 },
+        on: 9_000,
+        off: 9_000,
+        votes: 1,
+        answers: 2,
+        refractory: 4,
+        background: 0,
+    };
+    let mut recogniser = host_recogniser(&model, settings).unwrap();
+    let samples = std::iter::repeat_n((), 5).flat_map(|()| model.golden_steps());
+    let events: Vec<Event> = samples
+        .filter_map(|(raw, _)| recogniser.step(raw))
+        .collect();
+    let classes: BTreeSet<_> = events.iter().map(|event| event.class).collect();
+    assert!(classes.len() > 1, "{events:?}");
+    for event in events {
+        let name = model.output_names().nth(event.class).unwrap();
+        let (step, confidence) = (event.step, event.confidence);
+        expected += &format!("event at step {step}: {name} ({confidence} of 32768)\n");
+    }
     assert_eq!(printed, expected);
 }
 

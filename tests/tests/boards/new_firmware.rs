@@ -32,7 +32,12 @@ impl Desk {
 
     /// Writes a project; the lines that it should print.
     fn project(&self, name: &str, board: &str, model: &str) -> Vec<String> {
-        let line = format!("new-firmware {name} --board {board} --model {model} --json");
+        self.written(name, &format!("--board {board} --model {model}"))
+    }
+
+    /// Writes a project by these flags; the lines that it should print.
+    fn written(&self, name: &str, flags: &str) -> Vec<String> {
+        let line = format!("new-firmware {name} {flags} --json");
         let written: Written = serde_json::from_str(&self.trainer(&line)).unwrap();
         // The versions that the firmware of this repository has; they need not be looked up.
         let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/Cargo.lock");
@@ -59,6 +64,24 @@ impl Desk {
         let output = self.cargo(name, target, "run");
         let printed = succeeded(&output, name);
         printed.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Desk {
+    /// Runs a project on mps2-an386, and holds its code to rustfmt and clippy.
+    fn run_and_lint(&self, name: &str, expected: &[String]) {
+        assert_eq!(self.run(name, target("mps2-an386")), expected, "{name}");
+        for source in ["src/main.rs", "build.rs"] {
+            let path = self.path(name).join(source);
+            let mut rustfmt = Command::new("rustfmt");
+            rustfmt.args(["--check", "--edition", "2024"]).arg(path);
+            succeeded(&rustfmt.output().unwrap(), name);
+        }
+        let lints = self.cargo(name, target("mps2-an386"), "clippy");
+        assert!(
+            lints.status.success() && lints.stderr.is_empty(),
+            "{lints:?}"
+        );
     }
 }
 
@@ -134,19 +157,14 @@ fn every_board_and_every_kind_of_answer() {
         let file = format!("{name}.lstm");
         std::fs::write(desk.path(&file), &*model(task, outputs, mode)).unwrap();
         let expected = desk.project(name, "mps2-an386", &file);
-        assert_eq!(desk.run(name, target("mps2-an386")), expected, "{name}");
-        for source in ["src/main.rs", "build.rs"] {
-            let path = desk.path(name).join(source);
-            let mut rustfmt = Command::new("rustfmt");
-            rustfmt.args(["--check", "--edition", "2024"]).arg(path);
-            succeeded(&rustfmt.output().unwrap(), name);
-        }
-        let lints = desk.cargo(name, target("mps2-an386"), "clippy");
-        assert!(
-            lints.status.success() && lints.stderr.is_empty(),
-            "{lints:?}"
-        );
+        desk.run_and_lint(name, &expected);
     }
+    let settings = "rate_hz = 1\n[windows]\nsteps = 3\nhop = 1\n[decision]\non = 0.1\noff = 0.1\n";
+    std::fs::write(desk.path("r.toml"), settings).unwrap();
+    let flags = "--board mps2-an386 --model softmax.lstm --recogniser r.toml";
+    let expected = desk.written("events", flags);
+    assert!(expected.len() > 1);
+    desk.run_and_lint("events", &expected);
     for board in BOARDS {
         let expected = desk.project(board.name, board.name, "softmax.lstm");
         if board.machine.is_some() {

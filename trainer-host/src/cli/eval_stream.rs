@@ -1,14 +1,18 @@
 //! `eval --stream`: a part as endless streams, with a reset before each sequence and without.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use serde::Serialize;
+
+use super::table::{percent, table};
 
 use crate::data::Dataset;
 use crate::evaluate::{StreamScore, Streams};
 use crate::files::atomic;
 use crate::integers::endless::run_streams;
 use crate::passes::activation_format::ActivationFormats;
+use crate::recogniser::{ClassEvents, Detections, RecogniserFile, judge, recorded_events};
 use crate::report::stream_page;
 use crate::run::Run;
 use lstm_nostd::Model;
@@ -22,6 +26,10 @@ pub(super) struct StreamArgs {
     /// With --stream: write a page that draws the cells and the decisions over the stream.
     #[arg(long, value_name = "FILE", requires = "stream")]
     html: Option<PathBuf>,
+    /// With --stream: from the integers' answers to events by the settings in this TOML or JSON file; reports
+    /// detections, misses and false alarms an hour. docs/recognition.md has the settings.
+    #[arg(long, value_name = "FILE", requires = "stream")]
+    recogniser: Option<PathBuf>,
 }
 
 /// What the streams give.
@@ -37,6 +45,9 @@ pub(super) struct StreamResult {
     integer: Option<StreamScore>,
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<PathBuf>,
+    /// The events of a recogniser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recogniser: Option<Detections>,
 }
 
 impl StreamArgs {
@@ -50,6 +61,10 @@ impl StreamArgs {
             return Ok(None);
         }
         let streams = Streams::of(data);
+        // First, since a mistake in its file is found at once.
+        let recogniser = (self.recogniser.as_deref())
+            .map(|path| recognise(path, model, (data, &streams)))
+            .transpose()?;
         let ways = [&Streams::reset_at_each(data.len()), &streams];
         let float = run.map(|run| {
             let sequences = run.fitted.normalised_inputs(data);
@@ -79,8 +94,32 @@ impl StreamArgs {
             float,
             integer,
             html: self.html.clone(),
+            recogniser,
         }))
     }
+}
+
+/// The events in the streams by the settings in the file at `path`.
+fn recognise(
+    path: &Path,
+    model: Option<&Model<'_>>,
+    (data, streams): (&Dataset, &Streams),
+) -> anyhow::Result<Detections> {
+    let file = RecogniserFile::read(path)?;
+    let model = model.context(
+        "--recogniser: the run has no integers to recognise with; run `trainer-host quantise` first",
+    )?;
+    let settings = file.settings(model)?;
+    let events = recorded_events(model, settings, streams, &data.recordings())
+        .map_err(|error| file.at_field(&error))?;
+    judge(
+        (data, streams),
+        &events,
+        &settings,
+        file.judge(),
+        file.rate_hz(),
+    )
+    .context("--recogniser: the data has values in place of classes")
 }
 
 impl StreamResult {
@@ -98,6 +137,49 @@ impl StreamResult {
         if let Some(path) = &self.html {
             text += &format!("page        {}\n", path.display());
         }
+        if let Some(detections) = &self.recogniser {
+            text += &detections_text(detections);
+        }
         text
     }
+}
+
+/// Events in words: a row for each class, and one for all.
+fn detections_text(detections: &Detections) -> String {
+    let row = |class: &ClassEvents| {
+        let share = class.detected as f64 / class.occurrences.max(1) as f64;
+        vec![
+            class.name.clone(),
+            class.occurrences.to_string(),
+            class.detected.to_string(),
+            percent(share),
+            class.missed.to_string(),
+            class.repeats.to_string(),
+            class.false_alarms.to_string(),
+            format!("{:.2}", class.false_alarms_per_hour),
+            class
+                .delay_s
+                .map_or_else(String::new, |delay| format!("{delay:.2} s")),
+        ]
+    };
+    let classes = detections.classes.iter().chain([&detections.total]);
+    format!(
+        "recogniser  {} events in {:.3} hours\n{}",
+        detections.events.len(),
+        detections.hours,
+        table(
+            &[
+                "events of",
+                "occurrences",
+                "detected",
+                "share",
+                "missed",
+                "repeats",
+                "false alarms",
+                "an hour",
+                "delay",
+            ],
+            &classes.map(row).collect::<Vec<_>>(),
+        )
+    )
 }

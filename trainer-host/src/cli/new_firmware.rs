@@ -6,12 +6,14 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::recognise::Settings;
 use serde::Serialize;
 
 use super::Printer;
 use super::model_source::ModelSource;
 use crate::files::model;
 use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner};
+use crate::recogniser::{RecogniserFile, host_recogniser};
 use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,10 @@ pub(super) struct Args {
     /// into the project].
     #[arg(long, value_name = "PATH|VERSION")]
     engine: Option<Engine>,
+    /// Settings of a recogniser, a TOML or JSON file: the program makes events of a stream by them, as `eval --stream
+    /// --recogniser FILE` does; docs/recognition.md has the settings.
+    #[arg(long, value_name = "FILE")]
+    recogniser: Option<PathBuf>,
     /// What `cargo run` starts [default: qemu, if it has the board].
     #[arg(long, value_enum)]
     runner: Option<RunnerArg>,
@@ -107,6 +113,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             example.raw.len()
         );
     }
+    let recogniser = (args.recogniser.as_deref())
+        .map(|path| recogniser(path, &model))
+        .transpose()?;
     let project = Project {
         name: &args.name,
         board,
@@ -115,6 +124,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         file: &file,
         model: &model,
         example,
+        recogniser,
     };
     project.write()?;
     let written = Written {
@@ -126,9 +136,20 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         engine: project.engine.describe(),
         runner: runner_line,
         example: &project.example.source,
-        prints: project.example.printed(&model),
+        prints: project.printed(),
     };
+    if recogniser.is_some() && written.prints.len() == 1 {
+        eprintln!("note: by these settings, the example recording has no event");
+    }
     printer.print(&written, Written::to_text)
+}
+
+/// The settings in the file at `path`, for this model.
+fn recogniser(path: &Path, model: &Model<'_>) -> anyhow::Result<Settings> {
+    let file = RecogniserFile::read(path)?;
+    let settings = file.settings(model)?;
+    host_recogniser(model, settings).map_err(|error| file.at_field(&error))?;
+    Ok(settings)
 }
 
 impl Args {

@@ -53,6 +53,11 @@ impl Streams {
         }
     }
 
+    /// Numbers of the sequences of each stream, in their order.
+    pub fn sequences(&self) -> &[Vec<usize>] {
+        &self.streams
+    }
+
     /// Number of streams.
     pub fn count(&self) -> usize {
         self.streams.len()

@@ -48,6 +48,18 @@ impl Stream {
         &self.outputs
     }
 
+    /// Outputs of the last step, `[O]`; zeros before the first.
+    pub fn outputs(&self) -> &[I16F16] {
+        &self.outputs
+    }
+
+    /// Back to the state before the first step.
+    pub fn reset(&mut self) {
+        self.hidden.fill(Block::default());
+        self.cell.fill([0; 4]);
+        self.outputs.fill(I16F16::ZERO);
+    }
+
     /// [`Stream::step`] while `observer` looks on at each unit of the recurrent layers: layer, unit, and what it
     /// computed.
     ///

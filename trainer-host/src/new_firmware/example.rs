@@ -1,9 +1,11 @@
 //! The recording that a new project classifies, and what the project prints about it.
 
+use lstm_nostd::recognise::{Event, Settings};
 use lstm_nostd::{I16F16, Mode, Model, Task, decide, probability};
 
 use crate::data::{Dataset, Targets};
 use crate::integers::stream::{self, input_formats, raw_sequence};
+use crate::recogniser::host_recogniser;
 
 /// A recording in raw integers, as a sensor would give them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +56,22 @@ impl Example {
         is_longer
     }
 
-    /// What the project prints: one line for the self-test, then the answers.
-    pub fn printed(&self, model: &Model<'_>) -> Vec<String> {
+    /// What the project prints: one line for the self-test, then the answers, or with the settings of a recogniser the
+    /// events.
+    ///
+    /// Panics if the settings are not for the model.
+    pub fn printed(&self, model: &Model<'_>, recogniser: Option<Settings>) -> Vec<String> {
         let steps = model.golden_steps().count();
         let mut lines = vec![format!(
             "self-test: {steps} steps, bit for bit as on the host"
         )];
+        if let Some(settings) = recogniser {
+            let mut recogniser =
+                host_recogniser(model, settings).expect("the settings were checked");
+            let events = self.raw.iter().filter_map(|raw| recogniser.step(raw));
+            lines.extend(events.map(|event| event_line(model, event)));
+            return lines;
+        }
         for (step, bits) in stream::run(model, &self.raw).iter().enumerate() {
             let outputs: Vec<_> = bits.iter().map(|bits| I16F16::from_bits(*bits)).collect();
             if model.mode() == Mode::SequenceToSequence {
@@ -104,6 +116,13 @@ fn class_line(model: &Model<'_>, class: usize, probability: i16) -> Vec<String> 
     let tenths = permille(probability);
     let (whole, tenth) = (tenths / 10, tenths % 10);
     vec![format!("class {name}, probability {whole}.{tenth} %")]
+}
+
+fn event_line(model: &Model<'_>, event: Event) -> String {
+    let name = model.output_names().nth(event.class).unwrap_or("?");
+    let tenths = permille(event.confidence);
+    let (whole, tenth) = (tenths / 10, tenths % 10);
+    format!("step {}: {name}, confidence {whole}.{tenth} %", event.step)
 }
 
 /// Thousandths of a probability in Q0.15.

@@ -7,11 +7,13 @@ use std::str::FromStr;
 
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::recognise::Settings;
 use lstm_nostd::{Mode, Model, RecurrentLayer, Task};
 
 use super::boards::Board;
 use super::engine::{self, Engine};
 use super::example::Example;
+use super::settings;
 use crate::files::atomic::{self, WriteFileError};
 use crate::files::disk;
 
@@ -123,6 +125,8 @@ pub struct Project<'a> {
     pub model: &'a Model<'a>,
     /// What it classifies.
     pub example: Example,
+    /// Settings of a recogniser for the model, if it is to make events of a stream.
+    pub recogniser: Option<Settings>,
 }
 
 impl Project<'_> {
@@ -182,6 +186,9 @@ impl Project<'_> {
             text("src/example.rs", self.example_file()),
             ("model.lstm".into(), self.file.to_vec()),
         ];
+        if let Some(recogniser) = &self.recogniser {
+            files.push(text("src/settings.rs", settings::source(recogniser)));
+        }
         if self.engine == Engine::Carried {
             let engine = Path::new(engine::FOLDER);
             let source = engine::SOURCE.iter();
@@ -201,7 +208,6 @@ impl Project<'_> {
                  rustflags = [\"-C\", \"target-cpu={cpu}\"]\n"
             )
         });
-        let state = state_bytes(self.model.cell_blocks(), self.model.hidden_blocks());
         let parts = [
             ("NAME", self.name.package.clone()),
             ("BOARD", board.name.to_owned()),
@@ -218,15 +224,19 @@ impl Project<'_> {
             ("ENGINE", self.engine.dependency()),
             ("ENGINE_WORDS", self.engine.describe()),
             ("FEATURES", self.features()),
-            ("IMPORTS", self.imports().to_owned()),
+            ("MODULES", self.modules().to_owned()),
+            ("IMPORTS", self.imports()),
+            ("SETTINGS_ROW", self.settings_row().to_owned()),
+            ("RESETS", self.resets().to_owned()),
+            ("STATE_WORDS", self.state_words()),
             ("CLASSIFY", self.classify().to_owned()),
             ("SHOW", self.show().trim_end().to_owned()),
             ("CHANNELS", self.channels()),
             ("EXAMPLE", self.example_words()),
-            ("PRINTED", self.example.printed(self.model).join("\n")),
+            ("PRINTED", self.printed().join("\n")),
             ("GET_RUNNER", self.get_runner()),
             ("MODEL_BYTES", self.file.len().to_string()),
-            ("STATE_BYTES", state.to_string()),
+            ("STATE_BYTES", self.state_bytes().to_string()),
             (
                 "SCRATCH_BYTES",
                 scratch_bytes(self.model.scratch_blocks()).to_string(),
@@ -256,17 +266,70 @@ impl Project<'_> {
         self.model.task() == Task::Sigmoid && self.model.outputs() == 1
     }
 
-    fn imports(&self) -> &'static str {
-        match self.model.task() {
-            Task::Linear => "I16F16",
-            Task::Sigmoid if !self.is_binary() => "I16F16, probability",
-            Task::Sigmoid | Task::Softmax => "I16F16, decide, probability",
+    /// The lines that the program prints.
+    pub fn printed(&self) -> Vec<String> {
+        self.example.printed(self.model, self.recogniser)
+    }
+
+    fn modules(&self) -> &'static str {
+        match self.recogniser {
+            Some(_) => "mod example;\nmod settings;",
+            None => "mod example;",
         }
+    }
+
+    fn imports(&self) -> String {
+        let names = match self.model.task() {
+            _ if self.recogniser.is_some() => {
+                return "use lstm_nostd::recognise::Event;\nuse settings::SETTINGS;".to_owned();
+            }
+            Task::Linear => "I16F16",
+            Task::Sigmoid if !self.is_binary() => "{I16F16, probability}",
+            Task::Sigmoid | Task::Softmax => "{I16F16, decide, probability}",
+        };
+        format!("use lstm_nostd::{names};")
+    }
+
+    fn settings_row(&self) -> &'static str {
+        match self.recogniser {
+            Some(_) => "| `src/settings.rs` | which answers of the network make an event |\n",
+            None => "",
+        }
+    }
+
+    fn resets(&self) -> &'static str {
+        match self.recogniser {
+            Some(_) => {
+                "The recogniser resets the states as `src/settings.rs`\nsays. All of its times are steps."
+            }
+            None => {
+                "Call `state.reset()` at the beginning of each recording or window: a\n\
+                 network trained on recordings begins each with a fresh state. A network trained with \
+                 `train --for-streams` goes without."
+            }
+        }
+    }
+
+    /// States that a stream takes.
+    fn states(&self) -> usize {
+        self.recogniser.map_or(1, |settings| settings.states())
+    }
+
+    fn state_words(&self) -> String {
+        match self.states() {
+            1 => "its state".to_owned(),
+            states => format!("its {states} states"),
+        }
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.states() * state_bytes(self.model.cell_blocks(), self.model.hidden_blocks())
     }
 
     /// The walk over the steps.
     fn classify(&self) -> &'static str {
         match self.model.mode() {
+            _ if self.recogniser.is_some() => template!("show/recognise.rs.in").trim_end(),
             Mode::SequenceToOne => template!("show/after_the_last_step.rs.in").trim_end(),
             Mode::SequenceToSequence => template!("show/after_every_step.rs.in").trim_end(),
         }
@@ -275,6 +338,7 @@ impl Project<'_> {
     /// The functions that print an answer.
     fn show(&self) -> &'static str {
         match self.model.task() {
+            _ if self.recogniser.is_some() => template!("show/event.rs.in"),
             Task::Linear => template!("show/linear.rs.in"),
             Task::Sigmoid if self.is_binary() => template!("show/binary.rs.in"),
             Task::Sigmoid => template!("show/sigmoid.rs.in"),

@@ -264,6 +264,46 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     }
 }
 
+/// The refusal of what `path` says at `keys`, tables first: with its place, or the place of the last table that there
+/// is.
+pub fn refuse(path: &Path, keys: &[&str], problem: String) -> ConfigError {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let is_json = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    let start = match is_json {
+        true => keys.iter().fold(0, |start, key| {
+            let found = text[start..].find(&format!("\"{key}\""));
+            start + found.unwrap_or(0)
+        }),
+        false => toml_place(&text, keys),
+    };
+    let (line, column) = place(&text, start);
+    ConfigError::Malformed {
+        path: path.to_owned(),
+        line,
+        column,
+        problem,
+    }
+}
+
+/// The byte at which the value of `keys` begins, or of as many of them as there are.
+fn toml_place(text: &str, keys: &[&str]) -> usize {
+    let Ok(root) = toml::de::DeTable::parse(text) else {
+        return 0;
+    };
+    let (mut table, mut start) = (root.get_ref(), 0);
+    for key in keys {
+        let Some(value) = table.get(*key) else { break };
+        start = value.span().start;
+        match value.get_ref() {
+            toml::de::DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    start
+}
+
 /// Writes `value` as a TOML file.
 ///
 /// # Errors

@@ -45,6 +45,25 @@ fn a_project_has_the_boards_flags_and_the_runs_recording() {
     let entries = std::fs::read_dir(bench.path("here")).unwrap();
     assert_eq!(entries.count(), 1, "nothing else is left");
 
+    // With the settings of a recogniser, the program prints events.
+    let settings = "rate_hz = 8\n[running]\nwarm_up = 4\n[decision]\non = 0.5\noff = 0.5\n";
+    bench.file("r.toml", settings);
+    let line = "new-firmware events --board microbit --model run --recogniser r.toml --json";
+    let written = json(&bench.succeed(&words(line)));
+    let event = written["prints"][1].as_str().unwrap();
+    assert!(
+        event.starts_with("step ") && event.contains("confidence"),
+        "{event}"
+    );
+    let read = |name: &str| std::fs::read_to_string(bench.path("events/src").join(name)).unwrap();
+    assert!(
+        read("settings.rs").contains("warm_up: 4,")
+            && read("settings.rs").contains("on: 16384, // 50.0 %")
+    );
+    assert!(
+        read("main.rs").contains("of_model(&model, SETTINGS)") && !read("main.rs").contains("{{")
+    );
+
     // The engine of a folder is not copied.
     let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/../lstm-nostd");
     let line =

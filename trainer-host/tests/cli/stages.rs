@@ -1,7 +1,7 @@
 //! Do the stages run in a row, from training to integers on the device, for every kind of task?
 
 use crate::bench::{Bench, json};
-use crate::{ramps, train};
+use crate::{ramps, train, words};
 
 #[test]
 fn the_stages_run_in_a_row() {
@@ -60,6 +60,25 @@ fn the_stages_run_in_a_row() {
         text.contains("end to end") && text.contains("times as much"),
         "{text}"
     );
+
+    // As events: every ramp that goes up is one, and a window is a ramp.
+    let settings = "rate_hz = 8\n[windows]\nsteps = 8\nhop = 8\n[decision]\non = 0.6\noff = 0.6\n\
+                    background = [\"down\"]\n[judge]\noccurrences = \"runs\"\n";
+    bench.file("r.toml", settings);
+    let line = "eval ramps.lstm --data ramps.csv --stream --recogniser r.toml";
+    let found = json(&bench.succeed(&words(&format!("{line} --json"))));
+    let total = &found["stream"]["recogniser"]["total"];
+    let count = |field: &str| total[field].as_u64().unwrap();
+    assert!(count("detected") > 8 * count("missed"), "{total}");
+    assert_eq!(count("occurrences"), count("detected") + count("missed"));
+    let text = bench.succeed(&words(line));
+    assert!(
+        text.contains("false alarms") && text.contains("an hour"),
+        "{text}"
+    );
+    bench.file("r.toml", settings.replace("hop = 8", "hop = 0"));
+    let said = bench.fail(&words(line));
+    assert!(said.contains("r.toml:4:7: hop: must be from 1"), "{said}");
 }
 
 #[test]
