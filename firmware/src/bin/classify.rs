@@ -11,13 +11,13 @@ use lstm_nostd::Task;
 use lstm_nostd::recognise::{Settings, States};
 
 /// Which answers make an event, for the second half of the program; a host counts by such settings what they detect and
-/// invent. Every second step begins a window of six.
+/// invent. Each step begins a window of six, so six states take turns.
 const SETTINGS: Settings = Settings {
-    states: States::Windows { steps: 6, hop: 2 },
-    on: 9_000, // 27 %
-    off: 9_000,
-    votes: 1,
-    answers: 2,
+    states: States::Windows { steps: 6, hop: 1 },
+    on: 8_600, // 26 %
+    off: 8_600,
+    votes: 2,
+    answers: 3,
     refractory: 4,
     background: 0,
 };

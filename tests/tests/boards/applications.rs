@@ -46,11 +46,11 @@ fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
         .collect();
     // The recogniser of the host, with the settings of `classify`.
     let settings = Settings {
-        states: States::Windows { steps: 6, hop: 2 },
-        on: 9_000,
-        off: 9_000,
-        votes: 1,
-        answers: 2,
+        states: States::Windows { steps: 6, hop: 1 },
+        on: 8_600,
+        off: 8_600,
+        votes: 2,
+        answers: 3,
         refractory: 4,
         background: 0,
     };
