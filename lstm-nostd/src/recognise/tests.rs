@@ -231,96 +231,62 @@ proptest! {
     }
 }
 
+const GOOD: Settings = Settings {
+    states: States::Windows { steps: 4, hop: 2 },
+    on: 20,
+    off: 10,
+    votes: 2,
+    answers: 3,
+    refractory: 5,
+    background: 0b001,
+};
+
+/// The field of [`GOOD`] that is refused after a change.
+fn refused(change: impl Fn(&mut Settings)) -> Option<&'static str> {
+    let mut settings = GOOD;
+    change(&mut settings);
+    let recogniser = Recogniser::new(Remembers::new(4), [Track::NEW; 3], settings);
+    recogniser.err().map(|error| error.field)
+}
+
 #[test]
-fn contradictions_are_refused_by_their_field() {
-    let windows = |steps, hop| States::Windows { steps, hop };
-    let running = |warm_up, every, reset_after| States::Running {
-        warm_up,
-        every,
-        reset_after,
-        reset_on_event: false,
-    };
-    let good = Settings {
-        states: windows(4, 2),
-        on: 20,
-        off: 10,
-        votes: 2,
-        answers: 3,
-        refractory: 5,
-        background: 0b001,
-    };
-    assert_eq!(good.check(), Ok(()));
-    let cases = [
-        (
-            "steps",
-            Settings {
-                states: windows(0, 1),
-                ..good
-            },
-        ),
-        (
-            "steps",
-            Settings {
-                states: windows(MAX_STEPS + 1, 1),
-                ..good
-            },
-        ),
-        (
-            "hop",
-            Settings {
-                states: windows(1, 0),
-                ..good
-            },
-        ),
-        (
-            "warm_up",
-            Settings {
-                states: running(0, 1, 0),
-                ..good
-            },
-        ),
-        (
-            "every",
-            Settings {
-                states: running(1, 0, 0),
-                ..good
-            },
-        ),
-        (
-            "reset_after",
-            Settings {
-                states: running(5, 1, 4),
-                ..good
-            },
-        ),
-        ("on", Settings { on: 0, ..good }),
-        ("off", Settings { off: 21, ..good }),
-        ("off", Settings { off: 0, ..good }),
-        ("votes", Settings { votes: 4, ..good }),
-        ("votes", Settings { votes: 0, ..good }),
-        ("answers", Settings { answers: 0, ..good }),
-        (
-            "answers",
-            Settings {
-                answers: 17,
-                ..good
-            },
-        ),
-        (
-            "background",
-            Settings {
-                background: 0b111,
-                ..good
-            },
-        ),
-    ];
-    for (field, settings) in cases {
-        let tracks = [Track::NEW; 3];
-        let refused = Recogniser::new(Remembers::new(4), tracks, settings).map(|_| ());
-        assert_eq!(refused.unwrap_err().field, field);
+fn thresholds_and_votes_that_contradict_are_refused_by_their_field() {
+    assert_eq!(refused(|_| ()), None);
+    assert_eq!(refused(|s| s.on = 0), Some("on"));
+    for off in [0, 21] {
+        assert_eq!(refused(|s| s.off = off), Some("off"));
     }
-    let too_few = Recogniser::new(Remembers::new(1), [Track::NEW; 3], good).map(|_| ());
-    assert_eq!(too_few, Err(SettingsError::TOO_SMALL));
+    for votes in [0, 4] {
+        assert_eq!(refused(|s| s.votes = votes), Some("votes"));
+    }
+    for answers in [0, 17] {
+        assert_eq!(refused(|s| s.answers = answers), Some("answers"));
+    }
+    assert_eq!(refused(|s| s.background = 0b111), Some("background"));
+    let too_few = Recogniser::new(Remembers::new(1), [Track::NEW; 3], GOOD);
+    assert_eq!(too_few.err(), Some(SettingsError::TOO_SMALL));
+}
+
+#[test]
+fn states_without_answers_are_refused_by_their_field() {
+    let windows = |steps, hop| refused(|s| s.states = States::Windows { steps, hop });
+    assert_eq!(windows(0, 1), Some("steps"));
+    assert_eq!(windows(MAX_STEPS + 1, 1), Some("steps"));
+    assert_eq!(windows(1, 0), Some("hop"));
+    let running = |warm_up, every, reset_after| {
+        let reset_on_event = false;
+        refused(|s| {
+            s.states = States::Running {
+                warm_up,
+                every,
+                reset_after,
+                reset_on_event,
+            };
+        })
+    };
+    assert_eq!(running(0, 1, 0), Some("warm_up"));
+    assert_eq!(running(1, 0, 0), Some("every"));
+    assert_eq!(running(5, 1, 4), Some("reset_after"));
 }
 
 /// The model's own probabilities lead to events, in a state for each of three windows.

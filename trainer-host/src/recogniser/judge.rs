@@ -93,54 +93,24 @@ pub fn judge(
     judge: JudgeSettings,
     rate_hz: f64,
 ) -> Option<Detections> {
-    let names = &data.outputs;
-    let mut delays = vec![0u64; names.len()];
-    let mut classes: Vec<ClassEvents> = (names.iter())
-        .map(|name| ClassEvents {
-            name: name.clone(),
-            ..ClassEvents::default()
-        })
-        .collect();
-    let (mut steps, mut judged) = (0, Vec::new());
+    let mut tally = Tally::new(&data.outputs);
+    let mut steps = 0;
     for (stream, (sequences, events)) in streams.sequences().iter().zip(events).enumerate() {
         let (length, mut occurrences) = occurrences(data, sequences, judge.occurrences)?;
         steps += length;
         occurrences.retain(|occurrence| !settings.is_background(occurrence.class));
         for event in events {
             let (verdict, delay) = verdict(event, &mut occurrences, judge.tolerance.into());
-            let class = &mut classes[event.class];
-            match verdict {
-                Verdict::Detection => class.detected += 1,
-                Verdict::Repeat => class.repeats += 1,
-                Verdict::FalseAlarm => class.false_alarms += 1,
-            }
-            delays[event.class] += delay;
-            judged.push(JudgedEvent {
-                stream,
-                step: event.step,
-                class: class.name.clone(),
-                confidence: f64::from(event.confidence) / 32_768.0,
-                verdict,
-            });
+            tally.count(stream, event, verdict, delay);
         }
         for occurrence in &occurrences {
-            let class = &mut classes[occurrence.class];
+            let class = &mut tally.classes[occurrence.class];
             class.occurrences += 1;
             class.missed += usize::from(!occurrence.is_detected);
         }
     }
     let hours = steps as f64 / rate_hz / 3600.0;
-    let mut total = ClassEvents {
-        name: "all".into(),
-        ..ClassEvents::default()
-    };
-    for class in &mut classes {
-        total.add(class);
-    }
-    total.rates(delays.iter().sum(), hours, rate_hz);
-    for (class, delay) in classes.iter_mut().zip(delays) {
-        class.rates(delay, hours, rate_hz);
-    }
+    let (total, classes) = tally.rated(hours, rate_hz);
     let classes = classes.into_iter().enumerate();
     let classes = classes.filter(|(class, _)| !settings.is_background(*class));
     Some(Detections {
@@ -148,8 +118,62 @@ pub fn judge(
         hours,
         total,
         classes: classes.map(|(_, class)| class).collect(),
-        events: judged,
+        events: tally.events,
     })
+}
+
+/// Events while they are counted.
+struct Tally {
+    classes: Vec<ClassEvents>,
+    /// Steps until the detections, summed for each class.
+    delays: Vec<u64>,
+    events: Vec<JudgedEvent>,
+}
+
+impl Tally {
+    fn new(names: &[String]) -> Self {
+        let class = |name: &String| ClassEvents {
+            name: name.clone(),
+            ..ClassEvents::default()
+        };
+        Self {
+            classes: names.iter().map(class).collect(),
+            delays: vec![0; names.len()],
+            events: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, stream: usize, event: &Event, verdict: Verdict, delay_steps: u64) {
+        let class = &mut self.classes[event.class];
+        match verdict {
+            Verdict::Detection => class.detected += 1,
+            Verdict::Repeat => class.repeats += 1,
+            Verdict::FalseAlarm => class.false_alarms += 1,
+        }
+        self.delays[event.class] += delay_steps;
+        self.events.push(JudgedEvent {
+            stream,
+            step: event.step,
+            class: class.name.clone(),
+            confidence: f64::from(event.confidence) / 32_768.0,
+            verdict,
+        });
+    }
+
+    /// All classes together, and each of them, with their rates.
+    fn rated(&self, hours: f64, rate_hz: f64) -> (ClassEvents, Vec<ClassEvents>) {
+        let mut total = ClassEvents {
+            name: "all".into(),
+            ..ClassEvents::default()
+        };
+        let mut classes = self.classes.clone();
+        for (class, delay) in classes.iter_mut().zip(&self.delays) {
+            total.add(class);
+            class.rates(*delay, hours, rate_hz);
+        }
+        total.rates(self.delays.iter().sum(), hours, rate_hz);
+        (total, classes)
+    }
 }
 
 /// The length of a stream of these sequences, and its occurrences of all classes; `None` if labels are values.
