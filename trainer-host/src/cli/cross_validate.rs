@@ -79,7 +79,7 @@ pub(super) fn run(
         let parts = data.clone().fold(fold, share, seed)?;
         if fold.number() == 1 {
             print_notes(&parts.notes());
-            eprintln!("{}", parts.train.summary());
+            say!("{}", parts.train.summary());
         }
         by_group = parts.train.groups.is_some();
         folds.push(judged(config, fold, parts, &stop)?);
@@ -137,8 +137,10 @@ fn judged(
     let ending = trainer.run(&mut (), stop)?;
     let state = trainer.into_state();
     match ending {
-        Ending::Stopped => bail!("stopped in fold {number} of {count}; nothing was written"),
-        Ending::Diverged => eprintln!(
+        Ending::Stopped => bail!(interrupt::Stopped(format!(
+            "stopped in fold {number} of {count}; nothing was written"
+        ))),
+        Ending::Diverged => say!(
             "fold {number} of {count}: training diverged after epoch {}; lower learning_rate or clip_norm",
             state.epochs()
         ),
@@ -153,7 +155,7 @@ fn judged(
         false => state.chosen().outputs(&views(&inputs)),
     };
     let score = score(&judged, &fitted.in_real_units(outputs));
-    eprintln!("fold {number} of {count}: {}", score.describe());
+    say!("fold {number} of {count}: {}", score.describe());
     Ok(JudgedFold {
         fold: number,
         train_sequences: train.len(),

@@ -9,7 +9,7 @@ use crate::data::{Fill, Forecast, Kind, Options, Window};
 /// Says what was read otherwise than it stands, a line each.
 pub(super) fn print_notes(notes: &[String]) {
     for note in notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
 }
 

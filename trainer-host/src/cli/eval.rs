@@ -134,9 +134,7 @@ fn baselines_of(run: &Run) -> Baselines {
     match run.open_data() {
         Ok(parts) => Baselines::of_values(&parts.train),
         Err(error) => {
-            eprintln!(
-                "ridge regression is left out, since the run's own data cannot be read: {error}"
-            );
+            say!("ridge regression is left out, since the run's own data cannot be read: {error}");
             Baselines::default()
         }
     }
@@ -183,7 +181,7 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     let baselines = Baselines::of_values(&parts.train);
     let part = args.part.unwrap_or_else(|| default_part(run, &parts));
     if config.is_own_data(&run.folder) {
-        eprintln!(
+        say!(
             "note: targets are the network's own answers in f32, so a score says how far integers agree with them"
         );
     }
@@ -204,7 +202,7 @@ fn default_part(run: &Run, parts: &Parts) -> DataPart {
         Some(_) => (DataPart::Validation, "validation"),
         None => (DataPart::Train, "training"),
     };
-    eprintln!(
+    say!(
         "note: an imported network without a test part: its {name} part is evaluated (--part, --data)"
     );
     part

@@ -188,9 +188,7 @@ fn model_file(args: &Args, run: &Run) -> anyhow::Result<(Vec<u8>, Vec<&'static s
 fn foreign_file(format: Format, run: &Run) -> anyhow::Result<Vec<u8>> {
     let (network, fitted) = run.network_and_fit();
     if !fitted.inputs.offset.is_empty() && format == Format::Onnx {
-        eprintln!(
-            "warning: channels lie so far from zero that f32 inputs lose digits; ONNX takes f32"
-        );
+        say!("warning: channels lie so far from zero that f32 inputs lose digits; ONNX takes f32");
     }
     Ok(match format {
         Format::Safetensors => {
@@ -200,7 +198,7 @@ fn foreign_file(format: Format, run: &Run) -> anyhow::Result<Vec<u8>> {
                 .iter()
                 .any(|deviation| *deviation != 1.0)
             {
-                eprintln!(
+                say!(
                     "note: a state_dict holds no input stage; the file's metadata has mean and deviation of the inputs"
                 );
             }

@@ -183,7 +183,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     )?;
     print_notes(&imported.data_notes);
     if calibration == Calibration::Guessed {
-        eprintln!(
+        say!(
             "warning: the ranges of inputs and layers are {}; give recordings by --calibrate before you rely on the integers",
             imported.ranges
         );

@@ -5,8 +5,27 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 
+/// The exit status after Ctrl-C: 128 + SIGINT, as shells have it.
+pub(super) const STATUS: u8 = 130;
+
+/// Work that Ctrl-C stopped, and how to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Stopped(pub(super) String);
+
 /// The program's flag, from the first call of [`flag`] on.
 static FLAG: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+
+/// Prints a line above progress bars.
+type Show = Box<dyn Fn(String) + Send>;
+
+/// What shows the hint while bars are on the terminal, which would draw over it.
+static SHOW: Mutex<Option<Show>> = Mutex::new(None);
+
+/// From now on `show` prints the hint of the first Ctrl-C; without one, it goes to standard error.
+pub(super) fn hint_by(show: Option<Show>) {
+    *SHOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = show;
+}
 
 /// A flag that the first Ctrl-C (or a termination signal) sets. Every call returns the same flag.
 pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
@@ -18,10 +37,13 @@ pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
     let set = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if set.swap(true, Ordering::SeqCst) {
-            // 128 + SIGINT, as shells say it.
-            std::process::exit(130);
+            std::process::exit(STATUS.into());
         }
-        eprintln!("\nstopping after this batch; press Ctrl-C again to stop at once");
+        let hint = "stopping: whole epochs are kept; press Ctrl-C again to stop at once";
+        match &*SHOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            Some(show) => show(hint.to_owned()),
+            None => say!("\n{hint}"),
+        }
     })
     .context("Ctrl-C cannot be handled")?;
     *known = Some(Arc::clone(&flag));

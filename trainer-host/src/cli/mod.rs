@@ -2,7 +2,12 @@
 //!
 //! Results go to standard output, as text or, with `--json`, as JSON. Progress and notes go to standard error.
 //! An error is one line that says what is wrong, where, and what to do. The exit status is then 1, or 2 if the
-//! command line itself is wrong.
+//! command line itself is wrong, or 130 after Ctrl-C.
+
+/// Prints a line to standard error, as [`eprintln!`] does, with colours for its first word where they are shown.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::cli::terminal::say(&format!($($words)*)) };
+}
 
 mod chip;
 mod compare;
@@ -15,10 +20,12 @@ mod eval_stream;
 mod export;
 mod find_rate;
 mod footprint_text;
+mod help;
 mod import;
 mod inspect;
 mod interrupt;
 mod levers;
+mod manual;
 mod model_source;
 mod new_firmware;
 mod predict;
@@ -29,15 +36,16 @@ mod score_text;
 mod seeds;
 mod settings;
 mod table;
+mod terminal;
 mod train;
 mod training;
 mod tune;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 /// Trains, quantises and exports LSTMs for microcontrollers.
 #[derive(Debug, Parser)]
-#[command(name = "trainer-host", version, about, max_term_width = 100)]
+#[command(name = "trainer-host", version, about)]
 struct Cli {
     /// Print results as JSON.
     #[arg(long, global = true)]
@@ -75,6 +83,10 @@ enum Command {
     Compare(compare::Args),
     /// Say what is wrong with a run, which figures show it, and what to change.
     Diagnose(diagnose::Args),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual's pages, one for each command.
+    Man(manual::ManArgs),
 }
 
 /// Where results go.
@@ -90,18 +102,25 @@ impl Printer {
         value: &T,
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
-        use std::io::Write;
-        let output = if self.json {
-            serde_json::to_string_pretty(value)?
-        } else {
-            text(value)
-        };
-        let written = writeln!(std::io::stdout(), "{}", output.trim_end());
-        match written {
-            // A reader such as `head` that has seen enough is no error.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
+        if self.json {
+            let json = serde_json::to_string_pretty(value)? + "\n";
+            return Ok(terminal::print_exactly(json.as_bytes())?);
         }
+        Ok(terminal::print(text(value).trim_end())?)
+    }
+
+    /// [`print`](Self::print) of text that another program reads, which is neither wrapped nor coloured.
+    fn print_file<T: serde::Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        let text = match self.json {
+            true => serde_json::to_string_pretty(value)?,
+            false => text(value),
+        };
+        let text = text.trim_end().to_owned() + "\n";
+        Ok(terminal::print_exactly(text.as_bytes())?)
     }
 }
 
@@ -120,7 +139,10 @@ fn one_line(error: &anyhow::Error) -> String {
 
 /// Runs the program with the process's arguments; returns its exit status.
 pub fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let matches = help::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches)
+        .map_err(|error| error.format(&mut help::command()))
+        .unwrap_or_else(|error| error.exit());
     if let Some(threads) = cli.threads {
         // Fails only when the pool exists already, and nothing has used it yet.
         let _ = rayon::ThreadPoolBuilder::new()
@@ -141,24 +163,27 @@ pub fn main() -> std::process::ExitCode {
         Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),
         Command::Diagnose(args) => diagnose::run(args, printer),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args, printer),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
-            std::process::ExitCode::FAILURE
+            say!("error: {}", one_line(&error));
+            match error.is::<interrupt::Stopped>() {
+                true => std::process::ExitCode::from(interrupt::STATUS),
+                false => std::process::ExitCode::FAILURE,
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::help::command;
 
     #[test]
     fn no_two_flags_of_a_command_clash() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

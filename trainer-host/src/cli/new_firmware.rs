@@ -107,7 +107,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let model = Model::parse(&file)?;
     let mut example = example(&source, &model);
     if example.shorten((board.flash_bytes() - file.len()) / 4) {
-        eprintln!(
+        say!(
             "warning: the example recording is too long for the flash of {}; only its first {} steps are taken",
             board.name,
             example.raw.len()
@@ -199,7 +199,7 @@ fn example(source: &ModelSource, model: &Model<'_>) -> Example {
         return Example::of_self_test(model);
     };
     first_recording(run, model).unwrap_or_else(|error| {
-        eprintln!(
+        say!(
             "note: the run's data cannot be read, so the example is the steps of the self-test: {error}"
         );
         Example::of_self_test(model)

@@ -102,7 +102,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     print_notes(&data.notes);
     if let (Some(model), false) = (&model, args.f32) {
         for channel in clamped::count(model, &data.recordings()) {
-            eprintln!(
+            say!(
                 "warning: {} lie outside of what the integers hold, and were clamped",
                 channel.describe()
             );
@@ -146,8 +146,8 @@ fn say_arithmetic(predictor: &Predictor<'_>, is_run: bool) {
         names.join(", ")
     };
     match predictor {
-        Predictor::Float { .. } => eprintln!("note: computed in f32"),
-        Predictor::Integers { model, .. } => eprintln!(
+        Predictor::Float { .. } => say!("note: computed in f32"),
+        Predictor::Integers { model, .. } => say!(
             "note: computed in the chip's integers ({}){}",
             schemes(model),
             if is_run {
@@ -156,7 +156,7 @@ fn say_arithmetic(predictor: &Predictor<'_>, is_run: bool) {
                 ""
             }
         ),
-        Predictor::Device { model, device, .. } => eprintln!(
+        Predictor::Device { model, device, .. } => say!(
             "note: computed on the device ({}), in integers ({})",
             device.info().board,
             schemes(model)

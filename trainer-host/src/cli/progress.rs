@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::interrupt;
 use crate::train::{BatchProgress, Divergence, EpochRecord, Observer, TrainState};
 
 /// Shows the progress of training.
@@ -20,12 +21,14 @@ impl Progress {
     pub(super) fn new(label: &str, epochs: usize, done: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
-            let style = "{elapsed_precise} [{bar:32}] {msg}, {eta} left";
+            let style = "{elapsed_precise} [{bar:16}] {eta} left, {wide_msg}";
             bar.set_style(
                 ProgressStyle::with_template(style)
                     .unwrap_or_else(|_| ProgressStyle::default_bar()),
             );
             bar.set_position(done as u64);
+            let shown = bar.clone();
+            interrupt::hint_by(Some(Box::new(move |hint| shown.println(hint))));
             bar
         });
         Self {
@@ -39,7 +42,7 @@ impl Progress {
         let line = self.label.clone() + text;
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => say!("{line}"),
         }
     }
 
@@ -95,6 +98,7 @@ impl Observer for Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
+            interrupt::hint_by(None);
             bar.finish_and_clear();
         }
     }

@@ -58,7 +58,7 @@ impl Settings {
         let defaults = recordings.defaults(train)?;
         let settings = self.over_defaults(&defaults)?;
         if let Some(line) = recordings.derived(&defaults, &settings.train) {
-            eprintln!("{line}");
+            say!("{line}");
         }
         Ok((settings, Some(data)))
     }

@@ -71,7 +71,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         settings.train = with_known_split(with_data(settings.clone())?)?.train;
     }
     if args.print_config {
-        return printer.print(&settings, |settings| {
+        return printer.print_file(&settings, |settings| {
             toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
         });
     }
@@ -114,9 +114,9 @@ fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let split = config.train.split();
     let runs = runs.join(", ");
     if !split.has_validation() && asked.has_validation() {
-        eprintln!("no validation part: {runs} was trained on all of the same data");
+        say!("no validation part: {runs} was trained on all of the same data");
     } else if split != asked {
-        eprintln!("validation part as in {runs}: {split}");
+        say!("validation part as in {runs}: {split}");
     }
     Ok(config)
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::anyhow;
-
 use super::data_args::print_notes;
+use super::interrupt;
 use super::progress::Progress;
 use crate::data::Dataset;
 use crate::network::Head;
@@ -21,13 +20,15 @@ pub(super) fn train(
 ) -> anyhow::Result<Metrics> {
     print_notes(&run.data().notes());
     print_doubt(run.config(), &run.data().train);
-    eprintln!("{label}{}", run.data().train.summary());
+    say!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
     let metrics = run.train(&mut progress, stop)?;
     metrics.ok_or_else(|| {
         let command = format!("trainer-host train --resume {}", folder.display());
-        anyhow!("stopped before the last of {epochs} epochs; continue with `{command}`")
+        let stopped =
+            format!("stopped before the last of {epochs} epochs; continue with `{command}`");
+        interrupt::Stopped(stopped).into()
     })
 }
 
@@ -37,7 +38,7 @@ fn print_doubt(config: &RunConfig, train: &Dataset) {
     let are_numbers = train.outputs.iter().all(|name| name.parse::<i64>().is_ok());
     let loss = config.train.loss.loss_for(&train.targets);
     if is_class && are_numbers && config.data.task.is_none() && loss.head() == Head::Linear {
-        eprintln!(
+        say!(
             "note: whole numbers are taken for classes, and {} is a loss for values: --task values learns \
              the numbers, --task classes says that they are classes",
             loss.name()

@@ -116,13 +116,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
-        eprintln!("{remark}");
+        say!("{remark}");
     }
     let mut trial_config = retraining(definition, trial)?;
     let seed = args.seed.unwrap_or(trial_config.run.train.seed);
     trial_config.run.train.reseed(seed);
     if args.print_config {
-        return printer.print(&trial_config.run, |config| {
+        return printer.print_file(&trial_config.run, |config| {
             toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
@@ -135,7 +135,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     drop(data);
     let retrained = retrain(&trial_config, (trial, parts), &limits, args)?;
     for warning in warnings(&retrained) {
-        eprintln!("{warning}");
+        say!("{warning}");
     }
     printer.print(&retrained, text)
 }

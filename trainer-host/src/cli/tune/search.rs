@@ -177,7 +177,7 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
             .min(study.definition.search.lag),
         lost_after: Duration::from_secs_f64(args.lost_after.0),
     };
-    eprintln!("{}", data.train().summary());
+    say!("{}", data.train().summary());
     let trials = study.trials()?;
     let mut watch = Watch::new(&study.definition, &trials, place.workers);
     let worked = watched(&mut watch, |sender| {
@@ -186,20 +186,20 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     watch.finish();
     let is_to_stop = || stop.load(Ordering::Relaxed);
     worked.map_err(|error| match is_to_stop() {
-        true => {
-            anyhow!("stopped while the study did not answer; the same command continues ({error})")
-        }
+        true => anyhow!(interrupt::Stopped(format!(
+            "stopped while the study did not answer; the same command continues ({error})"
+        ))),
         false => error.into(),
     })?;
-    let tell = |problem| eprintln!("{problem}");
+    let tell = |problem| say!("{problem}");
     let trials = study.ask(Study::trials, tell, is_to_stop)?;
     let overview = Overview::new(&study, &trials);
     if is_to_stop() {
         let (trials, repeats) = overview.ended();
-        bail!(
+        bail!(interrupt::Stopped(format!(
             "stopped after {trials} of {} trials and {repeats} repeats; the same command continues",
             study.definition.search.trials
-        );
+        )));
     }
     printer.print(&overview, Overview::text)
 }
@@ -292,7 +292,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     let fits = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
     let first = &definition.search.first;
     for point in first.iter().filter(|point| !fits(point)) {
-        eprintln!(
+        say!(
             "left out, because it does not fit the chip: {}",
             in_one_line(point)
         );
@@ -303,10 +303,10 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
         definition.search.first.extend(base);
     }
     if definition.search.chip != Limits::default() {
-        eprintln!("{} of the search space fits the chip", percent(share));
+        say!("{} of the search space fits the chip", percent(share));
     }
     if let Some(line) = useless_int8(&definition, &data) {
-        eprintln!("{line} `scheme` in [tune.space] may leave it out.");
+        say!("{line} `scheme` in [tune.space] may leave it out.");
     }
     let search = &definition.search;
     let folds = search.folds.unwrap_or_else(|| data.suited_folds(search));

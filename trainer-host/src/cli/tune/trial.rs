@@ -102,7 +102,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let result = training.run(&args.out, Stopping::None, &mut progress, &stop)?;
     drop(progress);
     let Some(result) = result else {
-        bail!("stopped before the last epoch; the same command continues");
+        let stopped = "stopped before the last epoch; the same command continues";
+        bail!(interrupt::Stopped(stopped.into()));
     };
     let tried = Tried {
         point,
@@ -111,7 +112,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         result,
     };
     // Whoever runs this reads JSON.
-    printer.print(&tried, |tried| {
+    printer.print_file(&tried, |tried| {
         serde_json::to_string_pretty(tried).unwrap_or_else(|error| error.to_string())
     })
 }

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::show::training_line;
+use crate::cli::interrupt;
 use crate::cost::Limits;
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::tune::best::best;
@@ -40,16 +41,20 @@ impl Screen {
         };
         let best = all.add(ProgressBar::new(trials as u64));
         best.set_style(style(
-            "{elapsed_precise} [{bar:32}] {pos}/{len} trials, {msg}",
+            "{elapsed_precise} [{bar:16}] {pos}/{len} trials{wide_msg}",
         ));
         best.set_position(ended as u64);
         let worker = |_| {
             let bar = all.add(ProgressBar::new(1));
-            bar.set_style(style("         [{bar:32}] {msg}"));
+            bar.set_style(style("         [{bar:16}] {wide_msg}"));
             bar.set_message("waits");
             bar
         };
         let workers = (0..workers).map(worker).collect();
+        let lines = all.clone();
+        // If the terminal is gone, nobody reads this.
+        let show = move |hint| drop(lines.println(hint));
+        interrupt::hint_by(Some(Box::new(show)));
         Self { all, best, workers }
     }
 }
@@ -82,7 +87,7 @@ impl Watch {
         match &self.screen {
             // If the terminal is gone, nobody reads this.
             Some(screen) => drop(screen.all.println(text)),
-            None => eprintln!("{text}"),
+            None => say!("{text}"),
         }
     }
 
@@ -185,6 +190,7 @@ impl Watch {
 
     pub(super) fn finish(&self) {
         if let Some(screen) = &self.screen {
+            interrupt::hint_by(None);
             // As above.
             let _ = screen.all.clear();
         }
