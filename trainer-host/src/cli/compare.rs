@@ -11,6 +11,7 @@ use super::Printer;
 use super::table::{percent, table};
 use crate::files::atomic;
 use crate::report::{Curve, Page, curves_svg};
+use crate::run::toml_text::to_table;
 use crate::run::{METRICS, RunConfig, read_log};
 use crate::train::EpochRecord;
 
@@ -128,7 +129,7 @@ impl Finished {
             }
         }
         let mut all = BTreeMap::new();
-        flatten("", &toml::Table::try_from(&self.config)?, &mut all);
+        flatten("", &to_table(&self.config)?, &mut all);
         Ok(all)
     }
 }

@@ -1,10 +1,11 @@
 //! `trainer-host diagnose`: what is wrong with a run, and which lever to move.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Printer;
 use super::data_args::print_notes;
 use super::run_data::RunData;
+use super::several::{of_each, runs_in, texts};
 use super::table::percent;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
 use crate::evaluate::Score;
@@ -12,16 +13,24 @@ use crate::run::NetworkOrigin;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder that `trainer-host train` wrote, finished or stopped, or `trainer-host import`.
+    /// Run folder that `trainer-host train` wrote, finished or stopped, or `trainer-host import`; or a folder of several
+    /// such runs (`train --seeds`).
     run: PathBuf,
     #[command(flatten)]
     data: RunData,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let diagnosis = diagnose(&args.run, args.data.data.as_deref())?;
-    print_notes(&diagnosis.notes);
-    printer.print(&diagnosis, text)
+    let diagnosed = |run: &Path| {
+        let diagnosis = diagnose(run, args.data.data.as_deref())?;
+        print_notes(&diagnosis.notes);
+        Ok(diagnosis)
+    };
+    let runs = runs_in(&args.run)?;
+    if runs.is_empty() {
+        return printer.print(&diagnosed(&args.run)?, text);
+    }
+    printer.print(&of_each(runs, diagnosed)?, |found| texts(found, text))
 }
 
 fn text(diagnosis: &Diagnosis) -> String {

@@ -11,9 +11,11 @@ use serde::Serialize;
 use super::Printer;
 use super::data_args::{ReadArgs, print_notes};
 use super::device::{DeviceArgs, DeviceResult};
+use super::eval_runs::EvaluatedRuns;
 use super::eval_stream::{StreamArgs, StreamResult};
 use super::model_source::ModelSource;
 use super::score_text::details;
+use super::several::{OfRun, runs_in};
 use super::table::percent;
 use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset, Parts};
@@ -24,7 +26,7 @@ use crate::run::{NetworkOrigin, Run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder or model file.
+    /// Run folder, a folder of several runs (`train --seeds`), or a model file.
     model: PathBuf,
     /// Data to evaluate on: a file or built-in data [default: the run's own].
     #[arg(long, value_name = "DATA")]
@@ -57,7 +59,7 @@ enum DataPart {
 
 /// What `eval` found.
 #[derive(Debug, Serialize)]
-struct Evaluated {
+pub(super) struct Evaluated {
     data: String,
     sequences: usize,
     /// f32 against integers, for a quantised run.
@@ -74,13 +76,46 @@ struct Evaluated {
     device: Option<DeviceResult>,
 }
 
-pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+impl Evaluated {
+    pub(super) fn sequences(&self) -> usize {
+        self.sequences
+    }
+
+    /// Of the f32 network.
+    pub(super) fn float_score(&self) -> Option<&Score> {
+        let compared = self.comparison.as_ref().map(|comparison| &comparison.float);
+        compared.or(self.score.as_ref())
+    }
+
+    /// Of a quantised run's integers.
+    pub(super) fn integer_score(&self) -> Option<&Score> {
+        self.comparison
+            .as_ref()
+            .map(|comparison| &comparison.integer)
+    }
+}
+
+pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
+    let runs = runs_in(&args.model)?;
+    if runs.is_empty() {
+        return printer.print(&evaluated(&args)?, text);
+    }
+    let mut found = Vec::new();
+    for run in runs {
+        args.model.clone_from(&run);
+        let result = evaluated(&args)?;
+        found.push(OfRun { run, result });
+    }
+    printer.print(&EvaluatedRuns::of(found), EvaluatedRuns::text)
+}
+
+fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     let source = ModelSource::open(&args.model)?;
     let Opened {
         name,
         mut data,
         baselines,
-    } = open_data(&args, &source)?;
+    } = open_data(args, &source)?;
     if let Some(limit) = args.limit {
         data = data.select(&(0..data.len().min(limit.get())).collect::<Vec<_>>());
     }
@@ -103,7 +138,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .map(|model| clamped::count(model, &data.recordings()))
         .unwrap_or_default();
     let forms = (source.run.as_ref(), model.as_ref());
-    let evaluated = Evaluated {
+    Ok(Evaluated {
         stream: args.stream.evaluate(forms, (&name, &data))?,
         clamped_inputs,
         device,
@@ -114,8 +149,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             .then(|| baselines.score(&data, &outputs)),
         comparison,
         data: name,
-    };
-    printer.print(&evaluated, text)
+    })
 }
 
 /// What is evaluated.

@@ -9,6 +9,7 @@ use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
+use super::model_source::open_run;
 use crate::cost::Core;
 use crate::exports;
 use crate::files::atomic;
@@ -129,7 +130,7 @@ impl Exported {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let run = Run::open(&args.run)?;
+    let run = open_run(&args.run)?;
     let by_ending = args.output.as_deref().and_then(Format::of);
     let format = args.format.or(by_ending).unwrap_or(Format::Model);
     let is_integers = matches!(format, Format::Model | Format::C);

@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::Printer;
 use super::chip::ChipArgs;
 use super::footprint_text::{range, time_text};
+use super::model_source::open_run;
+use super::several::{of_each, runs_in, texts};
 use super::table::table;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
@@ -20,7 +22,7 @@ use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Model file or run folder.
+    /// Model file, run folder, or a folder of several runs (`train --seeds`).
     path: PathBuf,
     #[command(flatten)]
     chip: ChipArgs,
@@ -76,8 +78,13 @@ struct Layer {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
+    let runs = runs_in(&args.path)?;
+    if !runs.is_empty() {
+        let found = of_each(runs, |run| Ok(inspect_run(&open_run(run)?)))?;
+        return printer.print(&found, |found| texts(found, run_text));
+    }
     if args.path.is_dir() {
-        let run = Run::open(&args.path)?;
+        let run = open_run(&args.path)?;
         return printer.print(&inspect_run(&run), run_text);
     }
     let bytes = model::read(&args.path)?;

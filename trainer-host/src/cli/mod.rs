@@ -16,6 +16,7 @@ mod data_args;
 mod device;
 mod diagnose;
 mod eval;
+mod eval_runs;
 mod eval_stream;
 mod export;
 mod find_rate;
@@ -31,10 +32,12 @@ mod new_firmware;
 mod predict;
 mod progress;
 mod quantise;
+mod report;
 mod run_data;
 mod score_text;
 mod seeds;
 mod settings;
+mod several;
 mod table;
 mod terminal;
 mod train;
@@ -83,6 +86,8 @@ enum Command {
     Compare(compare::Args),
     /// Say what is wrong with a run, which figures show it, and what to change.
     Diagnose(diagnose::Args),
+    /// Write a run's report.html anew; of a stopped run, of its best weights so far.
+    Report(report::Args),
     /// Print a script that completes commands and flags in a shell.
     Completions(manual::CompletionsArgs),
     /// Write the manual's pages, one for each command.
@@ -163,6 +168,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),
         Command::Diagnose(args) => diagnose::run(args, printer),
+        Command::Report(args) => report::run(args, printer),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args, printer),
     };

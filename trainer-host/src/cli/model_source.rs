@@ -10,8 +10,31 @@ use lstm_nostd::kernels::Order;
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
 use crate::network::Head;
-use crate::run::Run;
 use crate::run::integers;
+use crate::run::{Run, RunConfig, WEIGHTS, read_log};
+
+/// Opens a run; of one that was stopped, the best weights so far, and a line says so.
+pub(super) fn open_run(folder: &Path) -> anyhow::Result<Run> {
+    let run = Run::open_stopped(folder)?;
+    warn_if_stopped(folder);
+    Ok(run)
+}
+
+/// Says that a run is not finished, if it is not.
+pub(super) fn warn_if_stopped(folder: &Path) {
+    let is_stopped = RunConfig::refuse_existing(folder).is_err() && !folder.join(WEIGHTS).exists();
+    let (true, Ok(config), Ok(log)) = (is_stopped, RunConfig::read(folder), read_log(folder))
+    else {
+        return;
+    };
+    say!(
+        "warning: {} was stopped after epoch {} of {}, and its best weights so far are taken; `trainer-host train --resume {}` goes on",
+        folder.display(),
+        log.len(),
+        config.train.epochs,
+        folder.display()
+    );
+}
 
 /// A run or a model file.
 pub(super) struct ModelSource {
@@ -30,7 +53,7 @@ impl ModelSource {
                 model: Some(model::read(path)?),
             });
         }
-        let run = Run::open(path)?;
+        let run = open_run(path)?;
         let model = integers::read(&run)?;
         Ok(Self {
             run: Some(run),

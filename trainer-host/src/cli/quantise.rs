@@ -7,6 +7,7 @@ use lstm_nostd::kernels::Width;
 
 use super::Printer;
 use super::data_args::print_notes;
+use super::model_source::open_run;
 use super::run_data::RunData;
 use super::table::{percent, table};
 use crate::files::atomic;
@@ -23,7 +24,7 @@ use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run folder, after `trainer-host train`.
+    /// Run folder of `trainer-host train`; of a stopped run, its best weights so far are taken.
     run: PathBuf,
     /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, recurrent layers first, for example
     /// w8a8,w8a16 [default: the scheme of quantisation-aware training, else w8a16].
@@ -109,7 +110,7 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let mut run = Run::open(&args.run)?;
+    let mut run = open_run(&args.run)?;
     args.data.apply(&mut run.config);
     let data = run.open_data()?;
     print_notes(&data.notes());

@@ -33,7 +33,7 @@ struct SeedRun {
 /// Mean and standard deviation of the runs' accuracy, or of their mean squared error (standardised
 /// where it is known).
 #[derive(Clone, Copy, Debug, Serialize)]
-struct FigureSpread {
+pub(super) struct FigureSpread {
     figure: Figure,
     #[serde(flatten)]
     spread: Spread,
@@ -70,7 +70,7 @@ impl Figure {
 
 impl FigureSpread {
     /// Of one part over all runs, if all have it.
-    fn of<'a>(scores: impl Iterator<Item = Option<&'a Score>>) -> Option<Self> {
+    pub(super) fn of<'a>(scores: impl Iterator<Item = Option<&'a Score>>) -> Option<Self> {
         let figures: Vec<(Figure, f64)> = scores
             .map(|score| score.map(Figure::of))
             .collect::<Option<_>>()?;
@@ -78,6 +78,20 @@ impl FigureSpread {
         let values: Vec<f64> = figures.iter().map(|(_, value)| *value).collect();
         let spread = Spread::of(&values);
         Some(Self { figure, spread })
+    }
+
+    /// The figure of one score.
+    pub(super) fn figure_text(score: &Score) -> String {
+        let (figure, value) = Figure::of(score);
+        figure.format(value)
+    }
+
+    pub(super) fn mean_text(&self) -> String {
+        self.figure.format(self.spread.mean)
+    }
+
+    pub(super) fn deviation_text(&self) -> String {
+        self.figure.format(self.spread.deviation)
     }
 }
 
@@ -103,7 +117,10 @@ pub(super) fn run(
                 if config.train.init.is_some() {
                     config.train.take_structure(run.structure());
                 }
-                ensure!(run.config().is_same_as(&config), error);
+                let task = run.data().train.targets.task();
+                let [before, asked] =
+                    [run.config().clone(), config.clone()].map(|config| config.settled(task));
+                ensure!(before.is_same_as(&asked), error);
                 run
             }
             other => other?,
@@ -124,12 +141,8 @@ pub(super) fn run(
 }
 
 fn text(repetition: &Repetition) -> String {
-    let figure = |score: &Option<Score>| {
-        score.as_ref().map_or("-".into(), |score| {
-            let (figure, value) = Figure::of(score);
-            figure.format(value)
-        })
-    };
+    let figure =
+        |score: &Option<Score>| (score.as_ref()).map_or("-".into(), FigureSpread::figure_text);
     let mut rows: Vec<Vec<String>> = (repetition.runs.iter())
         .map(|SeedRun { seed, metrics }| {
             vec![
@@ -140,10 +153,8 @@ fn text(repetition: &Repetition) -> String {
             ]
         })
         .collect();
-    let spread = |name: &str, value: fn(&Spread) -> f64| {
-        let format = |spread: &Option<FigureSpread>| {
-            spread.map_or("-".into(), |s| s.figure.format(value(&s.spread)))
-        };
+    let spread = |name: &str, text: fn(&FigureSpread) -> String| {
+        let format = |spread: &Option<FigureSpread>| spread.as_ref().map_or("-".into(), text);
         vec![
             name.into(),
             String::new(),
@@ -151,7 +162,7 @@ fn text(repetition: &Repetition) -> String {
             format(&repetition.test),
         ]
     };
-    rows.push(spread("mean", |spread| spread.mean));
-    rows.push(spread("deviation", |spread| spread.deviation));
+    rows.push(spread("mean", FigureSpread::mean_text));
+    rows.push(spread("deviation", FigureSpread::deviation_text));
     table(&["seed", "epoch", "validation", "test"], &rows)
 }

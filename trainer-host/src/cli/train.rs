@@ -10,6 +10,7 @@ use super::settings::{Settings, divided, with_data};
 use super::training::train;
 use super::{cross_validate, interrupt, seeds};
 use crate::run::RunConfig;
+use crate::run::toml_text::to_toml;
 use crate::train::Ending;
 use crate::training_run::{Metrics, TrainingRun};
 
@@ -19,7 +20,7 @@ pub(super) struct Args {
     /// Run folder to write.
     #[arg(long, value_name = "FOLDER", required_unless_present_any = ["resume", "print_config", "folds"])]
     out: Option<PathBuf>,
-    /// Continue the run in this folder from its last finished epoch.
+    /// Continue the run in this folder from its last finished epoch; with --epochs, up to that many.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["source", "out", "overwrite", "config", "set", "seeds", "print_config"])]
     resume: Option<PathBuf>,
     /// With --resume: the new place of the run's data.
@@ -51,18 +52,26 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(folder) = args.resume {
         let before = RunConfig::read(&folder)?;
-        let asked = args.settings.over(before.clone())?;
+        let mut asked = args.settings.over(before.clone())?;
+        let epochs = std::mem::replace(&mut asked.train.epochs, before.train.epochs);
         if asked != before {
             bail!(
                 "{}: a resumed run keeps its configuration and data, so that it ends with the same \
-                 weights; omit the flags of training and data, or start a new run",
+                 weights; omit the flags of training and data but --epochs, or start a new run",
                 folder.display()
             );
         }
-        let run = match &args.data {
+        let mut run = match &args.data {
             Some(data) => TrainingRun::resume_from(data, &folder)?,
             None => TrainingRun::resume(&folder)?,
         };
+        if epochs != before.train.epochs {
+            run = run.up_to(epochs)?;
+            say!(
+                "note: goes on after epoch {} up to {epochs}; from here on the learning rate is that of a schedule over {epochs} epochs",
+                run.epochs_done()
+            );
+        }
         let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
         return printer.print(&metrics, text);
     }
@@ -70,9 +79,14 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if settings.source.is_some() {
         settings.train = with_known_split(with_data(settings.clone())?)?.train;
     }
+    if let Some(data) = &data {
+        // What the recordings decide is shown as it is, and written into the run.
+        let task = data.undivided()?.first().map(|set| set.targets.task());
+        settings.train = task.map_or(settings.train.clone(), |task| settings.train.settled(task));
+    }
     if args.print_config {
         return printer.print_file(&settings, |settings| {
-            toml::to_string(settings).unwrap_or_else(|error| format!("# {error}"))
+            to_toml(settings).unwrap_or_else(|error| format!("# {error}"))
         });
     }
     let config = with_data(settings)?;

@@ -7,6 +7,7 @@ use super::score::{baseline_section, score_sections};
 use super::{Curve, Page, curves_svg, network_sections};
 use crate::evaluate::{BaselineScore, Score};
 use crate::run::Run;
+use crate::run::toml_text::to_toml;
 use crate::train::EpochRecord;
 
 /// The HTML page of a run. The network is shown on `sequences`, which are normalised; each of `scores`, with the baselines
@@ -56,10 +57,7 @@ pub fn run_report(
         }
     }
     network_sections(&mut page, &run.network, sequences);
-    page.text(
-        "Configuration",
-        &toml::to_string(config).unwrap_or_default(),
-    );
+    page.text("Configuration", &to_toml(config).unwrap_or_default());
     page.finish()
 }
 

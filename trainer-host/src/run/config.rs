@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place, Unsplit};
+use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place, Task, Unsplit};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
@@ -231,9 +231,38 @@ impl RunConfig {
         self == other || self.located() == other.located()
     }
 
-    /// Whether the run in `folder` is of this configuration.
+    /// The same with what such targets decide written out.
+    #[must_use]
+    pub fn settled(mut self, task: Task) -> Self {
+        self.train = self.train.settled(task);
+        self
+    }
+
+    /// Whether the run in `folder` is of this configuration, whichever of the two leaves defaults out.
     pub fn is_in(&self, folder: &Path) -> bool {
-        Self::read(folder).is_ok_and(|there| there.is_same_as(self))
+        let (Ok(there), Ok(fitted)) = (Self::read(folder), Fitted::read(folder)) else {
+            return false;
+        };
+        let task = fitted.schema.task;
+        let settled = |config: &Self| config.clone().settled(task);
+        settled(&there).is_same_as(&settled(self))
+    }
+
+    /// Writes this configuration over that of the run in the folder that is locked; what a finished run ends with is
+    /// removed, since the run goes on.
+    ///
+    /// # Errors
+    /// When a file cannot be removed or written.
+    pub fn rewrite(&self, lock: &FolderLock) -> Result<(), RunError> {
+        let folder = lock.folder();
+        folder::remove_ending(folder)?;
+        self.write(folder)
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let mut config = self.clone();
+        config.change_paths(|path| paths::relative_to(folder, path));
+        Ok(config_file::write(&folder.join(CONFIG), &config)?)
     }
 
     /// Refuses a folder that holds a run.
@@ -268,9 +297,7 @@ impl RunConfig {
         // What an older run left must not be taken for this one's.
         folder::remove(folder)?;
         fitted.write(folder)?;
-        let mut config = self.clone();
-        config.change_paths(|path| paths::relative_to(folder, path));
-        Ok(config_file::write(&folder.join(CONFIG), &config)?)
+        self.write(folder)
     }
 }
 

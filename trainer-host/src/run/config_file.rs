@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::data::Options;
 use crate::files::atomic::{self, WriteFileError};
 use crate::run::paths;
+use crate::run::toml_text::to_toml;
 use crate::search::SearchConfig;
 use crate::train::TrainConfig;
 
@@ -309,7 +310,7 @@ fn toml_place(text: &str, keys: &[&str]) -> usize {
 /// # Errors
 /// When the file cannot be written; nothing is left behind then.
 pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), WriteFileError> {
-    let text = toml::to_string(value).map_err(|error| WriteFileError {
+    let text = to_toml(value).map_err(|error| WriteFileError {
         path: path.to_owned(),
         source: std::io::Error::other(error),
     })?;

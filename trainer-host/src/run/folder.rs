@@ -103,19 +103,32 @@ fn is_without_locks(error: &std::io::Error) -> bool {
 /// # Errors
 /// When a file cannot be removed.
 pub fn remove(folder: &Path) -> Result<(), RunError> {
-    for file in [
-        CONFIG,
-        WEIGHTS,
-        CHECKPOINT,
-        LOG,
-        METRICS,
-        REPORT,
-        QUANTISED,
-        QUANTISATION_REPORT,
-        MODEL,
-        CALIBRATION,
-        FITTED,
-    ] {
+    remove_files(
+        folder,
+        &[
+            CONFIG,
+            WEIGHTS,
+            CHECKPOINT,
+            LOG,
+            METRICS,
+            REPORT,
+            QUANTISED,
+            QUANTISATION_REPORT,
+            MODEL,
+            CALIBRATION,
+            FITTED,
+        ],
+    )
+}
+
+/// Removes what a finished run has and a stopped one has not: the chosen weights, which its checkpoint holds too, and
+/// what was made of them.
+pub(super) fn remove_ending(folder: &Path) -> Result<(), RunError> {
+    remove_files(folder, &[METRICS, REPORT, WEIGHTS])
+}
+
+fn remove_files(folder: &Path, files: &[&str]) -> Result<(), RunError> {
+    for file in files {
         let path = folder.join(file);
         if path.is_file() {
             disk::remove_file(&path).map_err(|source| WriteFileError { path, source })?;

@@ -26,6 +26,7 @@ mod log;
 mod paths;
 pub mod quantisation;
 pub mod quantised_file;
+pub mod toml_text;
 
 use std::path::{Path, PathBuf};
 

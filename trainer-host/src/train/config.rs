@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::augmentation::Augmentation;
 use super::distillation::Distillation;
-use crate::data::{Dataset, Fold, Targets};
+use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
@@ -435,17 +435,27 @@ impl TrainConfig {
 
     /// The noise and dropout for `data`.
     pub fn perturbation(&self, data: &Dataset) -> Perturbation {
-        let (noise, dropout) = match &data.targets {
-            Targets::Class(_) => (CLASS_INPUT_NOISE, CLASS_DROPOUT),
-            _ => (0.0, 0.0),
-        };
+        let settled = self.clone().settled(data.targets.task());
         Perturbation {
-            input_noise: self.input_noise.unwrap_or(noise),
+            input_noise: settled.input_noise.unwrap_or_default(),
             input_dropout: self.input_dropout,
-            dropout: self.dropout.unwrap_or(dropout),
+            dropout: settled.dropout.unwrap_or_default(),
             recurrent_dropout: self.recurrent_dropout,
             candidate_dropout: self.candidate_dropout,
         }
+    }
+
+    /// The same with what such targets decide written out: noise, dropout and the kind of loss.
+    #[must_use]
+    pub fn settled(mut self, task: Task) -> Self {
+        let (noise, dropout) = match task {
+            Task::Class => (CLASS_INPUT_NOISE, CLASS_DROPOUT),
+            _ => (0.0, 0.0),
+        };
+        self.input_noise.get_or_insert(noise);
+        self.dropout.get_or_insert(dropout);
+        self.loss.kind.get_or_insert(Loss::by_default(task));
+        self
     }
 
     /// The gradient's largest global norm, if there is one.

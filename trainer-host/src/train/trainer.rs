@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lstm_nostd::kernels::Scheme;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::averaging;
 use super::batches::{Batch, batches};
@@ -26,7 +26,7 @@ use crate::passes::backward::{Backpropagation, Example, WindowGradient};
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// All epochs are done.

@@ -33,6 +33,14 @@ pub enum TrainingRunError {
     /// The integers of a quantisation-aware run cannot be made.
     #[error(transparent)]
     Choose(#[from] ChooseError),
+    /// It has done more epochs than it is asked to go on to.
+    #[error("{}: {done} epochs are done already; go on to more by --epochs, or start a new run", folder.display())]
+    EpochsDone {
+        /// The run.
+        folder: PathBuf,
+        /// Finished epochs.
+        done: usize,
+    },
     /// Another run's network cannot be used for this one's data.
     #[error("{}: its {what} differ from those of this run's data; a run to begin with or to learn from has the same channels, outputs and kind of targets", folder.display())]
     OtherSchema {

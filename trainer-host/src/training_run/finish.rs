@@ -1,5 +1,7 @@
 //! The end of a run: its network is judged, and figures and pictures are written.
 
+#[cfg(feature = "plots")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use lstm_nostd::Model;
@@ -16,9 +18,12 @@ use crate::passes::activation_format::ActivationFormats;
 #[cfg(feature = "plots")]
 use crate::report::run_report;
 use crate::run::choose::{Request, choose};
+#[cfg(feature = "plots")]
+use crate::run::{CHECKPOINT, FolderLock, checkpoint};
 use crate::run::{METRICS, REPORT, Run};
 use crate::train::{
-    Ending, QAT_CLIPPING, QAT_ROUNDING, TrainConfig, TrainError, TrainState, Validation,
+    Ending, EpochRecord, QAT_CLIPPING, QAT_ROUNDING, TrainConfig, TrainError, TrainState,
+    Validation,
 };
 
 /// Final figures of a run.
@@ -117,34 +122,109 @@ fn judged_as(config: &TrainConfig) -> String {
     }
 }
 
+/// How training went.
+pub(super) struct Course {
+    history: Vec<EpochRecord>,
+    /// The chosen epoch and its figures, with a validation part.
+    best: Option<(usize, Validation)>,
+    ending: Ending,
+}
+
+impl Course {
+    pub(super) fn of(state: TrainState, ending: Ending) -> Self {
+        Self {
+            best: state.best.map(|best| (best.epoch, best.validation)),
+            history: state.history,
+            ending,
+        }
+    }
+
+    /// Of the run in a folder, finished or stopped; of an imported one, nothing is known.
+    #[cfg(feature = "plots")]
+    fn read(run: &Run) -> Result<Self, TrainingRunError> {
+        let path = run.folder.join(CHECKPOINT);
+        // A run that was never trained has done all that it should.
+        if !path.exists() {
+            return Ok(Self {
+                history: Vec::new(),
+                best: None,
+                ending: Ending::Finished,
+            });
+        }
+        let state = checkpoint::read(&path, &run.fitted.network, run.config.train.optimiser)?;
+        let metrics = std::fs::read_to_string(run.folder.join(METRICS)).unwrap_or_default();
+        let metrics: serde_json::Value = serde_json::from_str(&metrics).unwrap_or_default();
+        let ending = serde_json::from_value(metrics["ending"].clone());
+        Ok(Self::of(state, ending.unwrap_or(Ending::Stopped)))
+    }
+}
+
+/// Judges the run in `folder`, which may have been stopped, and writes its report anew; `data` is where its data lies
+/// now, if not where the run had it. Returns what the page shows, and what of the data was read otherwise than it
+/// stands.
+///
+/// # Errors
+/// When the folder holds no run or is being written, or a file cannot be read or written.
+#[cfg(feature = "plots")]
+pub fn report(
+    folder: &Path,
+    data: Option<&str>,
+) -> Result<(Metrics, Vec<String>), TrainingRunError> {
+    let mut run = Run::open_stopped(folder)?;
+    let _lock = FolderLock::take(folder)?;
+    if let Some(data) = data {
+        run.config.name_data(data);
+    }
+    let data = run.open_data()?;
+    let course = Course::read(&run)?;
+    let baselines = Baselines::fit(&data.train);
+    let metrics = judge(&run, &data, &course, &baselines)?;
+    write_report(&run, &data, &course, &metrics)?;
+    Ok((metrics, data.notes()))
+}
+
 /// Judges the chosen network, beside `baselines`, and writes metrics and report.
 pub(super) fn finish(
     run: &Run,
     data: &Parts,
-    state: &TrainState,
-    ending: Ending,
+    course: &Course,
     baselines: &Baselines,
 ) -> Result<Metrics, TrainingRunError> {
-    let judge = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
+    let metrics = judge(run, data, course, baselines)?;
+    let json = serde_json::to_string_pretty(&metrics)?;
+    atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
+    #[cfg(feature = "plots")]
+    write_report(run, data, course, &metrics)?;
+    Ok(metrics)
+}
+
+/// The figures of the chosen network.
+fn judge(
+    run: &Run,
+    data: &Parts,
+    course: &Course,
+    baselines: &Baselines,
+) -> Result<Metrics, TrainingRunError> {
+    let outputs = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
         part.map(|part| judged_outputs(run, data, part)).transpose()
     };
-    let validation = judge(data.validation.as_ref())?;
+    let validation = outputs(data.validation.as_ref())?;
     let validation = (data.validation.as_ref().zip(validation))
         .map(|(part, outputs)| baselines.score(part, &outputs));
-    let test_outputs = data.test.as_ref().zip(judge(data.test.as_ref())?);
+    let test_outputs = data.test.as_ref().zip(outputs(data.test.as_ref())?);
     let test = test_outputs
         .as_ref()
         .map(|(part, outputs)| baselines.score(part, outputs));
     let criterion = test_outputs
         .as_ref()
         .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
-    let metrics = Metrics {
+    Ok(Metrics {
         run: run.folder.clone(),
         report: cfg!(feature = "plots").then(|| run.folder.join(REPORT)),
-        epochs: state.epochs(),
-        ending,
-        best_epoch: state.best.as_ref().map(|best| best.epoch),
-        best_validation: state.best.as_ref().map(|best| best.validation),
+        epochs: course.history.len(),
+        ending: course.ending,
+        best_epoch: course.best.map(|(epoch, _)| epoch),
+        best_validation: course.best.map(|(_, validation)| validation),
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
         judged_as: judged_as(&run.config.train),
@@ -155,12 +235,7 @@ pub(super) fn finish(
             test: judged_beside(baselines, data.test.as_ref()),
         },
         criterion,
-    };
-    let json = serde_json::to_string_pretty(&metrics)?;
-    atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
-    #[cfg(feature = "plots")]
-    write_report(run, data, state, &metrics)?;
-    Ok(metrics)
+    })
 }
 
 fn judged_beside(baselines: &Baselines, part: Option<&Dataset>) -> Vec<BaselineScore> {
@@ -172,7 +247,7 @@ fn judged_beside(baselines: &Baselines, part: Option<&Dataset>) -> Vec<BaselineS
 fn write_report(
     run: &Run,
     data: &Parts,
-    state: &TrainState,
+    course: &Course,
     metrics: &Metrics,
 ) -> Result<(), TrainingRunError> {
     let scores = [
@@ -187,7 +262,7 @@ fn write_report(
     let page = run_report(
         run,
         &run.fitted.normalised_inputs(shown),
-        &state.history,
+        &course.history,
         &scores,
     );
     Ok(atomic::write(&run.folder.join(REPORT), page.as_bytes())?)

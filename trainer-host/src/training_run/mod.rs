@@ -23,9 +23,11 @@ use crate::train::{Ending, EpochRecord, Observer, TrainError, TrainState, Traine
 
 pub use error::TrainingRunError;
 pub(crate) use finish::judged_outputs;
+#[cfg(feature = "plots")]
+pub use finish::report;
 pub use finish::{Besides, Metrics};
 
-use finish::finish;
+use finish::{Course, finish};
 use other_runs::{initial, teach};
 use recorder::Recorder;
 
@@ -41,6 +43,8 @@ pub struct TrainingRun {
     begun: Begun,
     /// Whether baselines are trained and judged beside it.
     has_baselines: bool,
+    /// Whether its configuration is no longer the one in its folder.
+    is_rewritten: bool,
     /// Held by a run that continues, from before its files are read.
     lock: Option<FolderLock>,
 }
@@ -112,6 +116,7 @@ impl TrainingRun {
             None => (Fitted::fit(&config.train, &data.train)?, None),
         };
         config.require_data_of_other_runs(&data)?;
+        let config = config.settled(data.train.targets.task());
         fitted.data = Some(DataChecksum::of(&data));
         Ok(Self {
             folder: folder.to_owned(),
@@ -121,6 +126,7 @@ impl TrainingRun {
             initial,
             begun: Begun::New { overwrite },
             has_baselines: true,
+            is_rewritten: false,
             lock: None,
         })
     }
@@ -196,8 +202,25 @@ impl TrainingRun {
             initial,
             begun: Begun::Before(state),
             has_baselines: true,
+            is_rewritten: false,
             lock: Some(lock),
         })
+    }
+
+    /// The same run up to another number of epochs. What it ended with before is removed once it goes on.
+    ///
+    /// # Errors
+    /// When it has done more already, or it has a number that no run can have.
+    pub fn up_to(mut self, epochs: usize) -> Result<Self, TrainingRunError> {
+        let done = self.epochs_done();
+        if epochs < done {
+            let folder = self.folder;
+            return Err(TrainingRunError::EpochsDone { folder, done });
+        }
+        self.config.train.epochs = epochs;
+        self.config.train.validate().map_err(TrainError::from)?;
+        self.is_rewritten = true;
+        Ok(self)
     }
 
     /// The same run without baselines beside its score: for one of many, whose score alone is asked for.
@@ -273,6 +296,8 @@ impl TrainingRun {
         };
         if let Some(overwrite) = new {
             (self.config).create(&self.fitted, &lock, overwrite)?;
+        } else if self.is_rewritten {
+            self.config.rewrite(&lock)?;
         }
         let mut recorder = Recorder::new(&self.folder, observer, &trainer.state().history);
         let ending = trainer.run(&mut recorder, stop)?;
@@ -290,7 +315,8 @@ impl TrainingRun {
             false => Baselines::default(),
         };
         let run = Run::open(&self.folder)?;
-        finish(&run, &self.data, &state, ending, &baselines).map(Some)
+        let course = Course::of(state, ending);
+        finish(&run, &self.data, &course, &baselines).map(Some)
     }
 }
 

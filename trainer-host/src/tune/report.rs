@@ -8,6 +8,7 @@ use crate::cost::Footprint;
 use crate::report::{
     Axis, Cloud, Line, Page, Strand, bars, bundle_svg, escape, parallel_svg, scatter_svg,
 };
+use crate::run::toml_text::to_toml;
 use crate::search::importance::importance;
 use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_name};
 
@@ -37,7 +38,7 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
     page.section("Learning curves", &curves_svg(trials, &ranks));
     let front: Vec<usize> = best.iter().map(|trial| trial.number).collect();
     page.section("All trials", &trial_table(trials, &front));
-    if let Ok(settings) = toml::to_string(definition) {
+    if let Ok(settings) = to_toml(definition) {
         page.text("How it was searched", &settings);
     }
     page.finish()

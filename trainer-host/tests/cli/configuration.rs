@@ -67,6 +67,17 @@ fn defaults_for_few_recordings_are_said_and_printed_and_give_way() {
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
+        for line in [
+            "learning_rate = 0.005",
+            "dropout = 0.2",
+            "input_noise = 0.3",
+        ] {
+            assert!(
+                text.lines().any(|written| written == line),
+                "{line}: {text}"
+            );
+        }
+        assert!(text.contains("kind = \"cross-entropy\""), "{text}");
         let table: toml::Table = toml::from_str(&text).unwrap();
         (table["train"].as_table().unwrap().clone(), said)
     };

@@ -1,7 +1,7 @@
 //! Does a run end with the same weights, on any number of threads and however often it is killed, and are
 //! they kept?
 
-use crate::bench::Bench;
+use crate::bench::{Bench, json};
 use crate::{ramps, train};
 
 #[test]
@@ -106,6 +106,47 @@ fn a_run_that_is_killed_at_any_moment_resumes_to_the_same_weights() {
         let content = |run: &str| std::fs::read(bench.path(run).join(file)).unwrap();
         assert_eq!(content("whole"), content("killed"), "{file}");
     }
+}
+
+#[test]
+fn a_run_goes_on_to_more_epochs_and_is_as_a_stopped_one_until_then() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    train(&bench, "ramps.csv", &[]);
+    let resume = |epochs| ["train", "--resume", "run", "--epochs", epochs, "--json"];
+    let said = json(&bench.succeed(&resume("5")));
+    assert_eq!(said["epochs"], 5);
+    let log = std::fs::read_to_string(bench.path("run/log.jsonl")).unwrap();
+    let config = std::fs::read_to_string(bench.path("run/config.toml")).unwrap();
+    assert_eq!(log.lines().count(), 5);
+    assert!(config.contains("epochs = 5\n"), "{config}");
+    assert!(bench.fail(&resume("4")).contains("5 epochs are done"));
+
+    let weights = std::fs::read(bench.path("run/weights.safetensors")).unwrap();
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    for file in ["weights.safetensors", "metrics.json", "report.html"] {
+        std::fs::remove_file(bench.path("run").join(file)).unwrap();
+    }
+    for command in ["report", "quantise", "eval", "export", "inspect"] {
+        let arguments: &[&str] = match command {
+            "eval" => &["eval", "run", "--part", "validation"],
+            command => &[command, "run"],
+        };
+        let output = bench.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{command}: {said}");
+        assert!(
+            said.contains("warning: run was stopped after epoch 5"),
+            "{said}"
+        );
+    }
+    let again = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert_eq!(again.matches("<svg").count(), page.matches("<svg").count());
+    bench.succeed(&["train", "--resume", "run"]);
+    assert_eq!(
+        std::fs::read(bench.path("run/weights.safetensors")).unwrap(),
+        weights
+    );
 }
 
 #[test]

@@ -30,6 +30,16 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
     assert!((mean - (accuracies[0] + accuracies[1]) / 2.0).abs() < 1e-12);
     std::fs::remove_file(bench.path("all/seed-5/metrics.json")).unwrap();
     assert_eq!(json(&bench.succeed(&arguments)), first);
+    let validated = ["eval", "all", "--part", "validation"];
+    let evaluated = json(&bench.succeed(&[&validated[..], &["--json"]].concat()));
+    assert_eq!(evaluated["float"]["mean"], first["validation"]["mean"]);
+    assert_eq!(evaluated["runs"][1]["run"], "all/seed-5");
+    assert!(bench.succeed(&validated).contains("deviation"));
+    for command in ["inspect", "diagnose"] {
+        let said = bench.succeed(&[command, "all"]);
+        let heads = ["== all/seed-3 ==", "== all/seed-5 =="];
+        assert!(heads.iter().all(|head| said.contains(head)), "{said}");
+    }
     let error = bench.fail(&[
         "train",
         "ramps.csv",
@@ -96,6 +106,7 @@ fn folds_judge_every_sequence_once_and_the_same_way_on_any_number_of_threads() {
         text.contains("deviation") && text.contains("stratified"),
         "{text}"
     );
+    assert!(bench.fail(&["eval", "cv"]).contains("keeps no networks"));
     let again = bench.fail(&["train", "ramps.csv", "--folds", "2", "--out", "cv"]);
     assert!(again.contains("--overwrite"), "{again}");
     let many = bench.fail(&["train", "ramps.csv", "--folds", "41"]);

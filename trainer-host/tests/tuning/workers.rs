@@ -166,6 +166,7 @@ fn a_stopped_study_says_how_to_go_on() {
         return; // The machine was faster.
     }
     assert!(errors.contains("the same command continues"), "{errors}");
+    assert_eq!(output.status.code(), Some(130));
     let alone = search(&bench, "alone.db");
     assert_eq!(found(&search(&bench, "s.db")), found(&alone));
     // Without data or configuration, the study that is there is gone on with.

@@ -38,11 +38,7 @@ impl Default for LossConfig {
 impl LossConfig {
     /// The loss for `targets`.
     pub fn loss_for(&self, targets: &Targets) -> Loss {
-        self.kind.unwrap_or(if targets.task().is_class() {
-            Loss::CrossEntropy
-        } else {
-            Loss::MeanSquaredError
-        })
+        self.kind.unwrap_or(Loss::by_default(targets.task()))
     }
 
     /// Refuses numbers out of their range.

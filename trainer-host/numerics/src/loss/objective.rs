@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Expected;
 use crate::network::Head;
+use crate::targets::Task;
 
 /// Which loss: (L1) to (L5) of [`crate::loss`], in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,14 @@ impl Loss {
         Self::MeanAbsoluteError,
         Self::Huber,
     ];
+
+    /// The loss for such targets where none is set.
+    pub fn by_default(task: Task) -> Self {
+        match task.is_class() {
+            true => Self::CrossEntropy,
+            false => Self::MeanSquaredError,
+        }
+    }
 
     /// The usual loss of a head.
     pub fn of(head: Head) -> Self {

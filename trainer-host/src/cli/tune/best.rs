@@ -23,6 +23,7 @@ use crate::files::atomic;
 use crate::integers::stream;
 use crate::run::choose::{Chosen, choose};
 use crate::run::quantised_file;
+use crate::run::toml_text::to_toml;
 use crate::run::{
     CHECKPOINT, Fitted, FolderLock, LOG, METRICS, QUANTISED, REPORT, Run, RunConfig, WEIGHTS,
 };
@@ -123,7 +124,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     trial_config.run.train.reseed(seed);
     if args.print_config {
         return printer.print_file(&trial_config.run, |config| {
-            toml::to_string(config).unwrap_or_else(|error| format!("# {error}"))
+            to_toml(config).unwrap_or_else(|error| format!("# {error}"))
         });
     }
     let data = match data {

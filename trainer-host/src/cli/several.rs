@@ -1,0 +1,108 @@
+//! A folder of several runs, which `train --seeds` and `tune` write: the same question for each of them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::cross_validate::CROSS_VALIDATION;
+use crate::run::RunConfig;
+
+/// What the names of such runs begin with.
+const NAMES: [&str; 2] = ["seed-", "fold-"];
+
+/// One run of several, with its result.
+#[derive(Debug, Serialize)]
+pub(super) struct OfRun<T> {
+    pub(super) run: PathBuf,
+    #[serde(flatten)]
+    pub(super) result: T,
+}
+
+/// The results of all runs in a folder.
+#[derive(Debug, Serialize)]
+pub(super) struct OfRuns<T> {
+    pub(super) runs: Vec<OfRun<T>>,
+}
+
+/// The runs in `folder`, in the order of their numbers, if it is not itself a run.
+///
+/// # Errors
+/// When it holds the scores of a cross-validation, whose networks are not kept.
+pub(super) fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.is_dir() || RunConfig::refuse_existing(folder).is_err() {
+        return Ok(Vec::new());
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<(usize, u64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (kind, number) = NAMES
+                .iter()
+                .enumerate()
+                .find_map(|(kind, begin)| Some((kind, name.strip_prefix(begin)?.parse().ok()?)))?;
+            let path = entry.path();
+            let is_run = RunConfig::refuse_existing(&path).is_err();
+            is_run.then_some((kind, number, path))
+        })
+        .collect();
+    found.sort();
+    if found.is_empty() && folder.join(CROSS_VALIDATION).exists() {
+        bail!(
+            "{}: holds the scores of a cross-validation, {CROSS_VALIDATION}; it keeps no networks, so that there is no run",
+            folder.display()
+        );
+    }
+    Ok(found.into_iter().map(|(_, _, path)| path).collect())
+}
+
+/// `ask` of each run.
+pub(super) fn of_each<T>(
+    runs: Vec<PathBuf>,
+    ask: impl Fn(&Path) -> anyhow::Result<T>,
+) -> anyhow::Result<OfRuns<T>> {
+    let one = |run: PathBuf| {
+        let result = ask(&run)?;
+        Ok(OfRun { run, result })
+    };
+    let runs = runs.into_iter().map(one).collect::<anyhow::Result<_>>()?;
+    Ok(OfRuns { runs })
+}
+
+/// The text of each run under its name.
+pub(super) fn texts<T>(runs: &OfRuns<T>, text: impl Fn(&T) -> String) -> String {
+    let texts = runs.runs.iter().map(|OfRun { run, result }| {
+        format!("== {} ==\n{}", run.display(), text(result).trim_end())
+    });
+    texts.collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_found_in_the_order_of_their_numbers() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["seed-10", "seed-9", "fold-1", "seed-x", "notes"] {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("config.toml"), "").unwrap();
+        }
+        let names: Vec<String> = (runs_in(root.path()).unwrap().iter())
+            .map(|run| run.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(names, ["seed-9", "seed-10", "fold-1"]);
+        // A run is none of several, though there are some below it.
+        std::fs::write(root.path().join("config.toml"), "").unwrap();
+        assert!(runs_in(root.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn scores_without_networks_are_refused_by_name() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join(CROSS_VALIDATION), "{}").unwrap();
+        let error = runs_in(root.path()).unwrap_err().to_string();
+        assert!(error.contains("keeps no networks"), "{error}");
+    }
+}
