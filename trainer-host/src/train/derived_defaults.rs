@@ -365,7 +365,7 @@ mod tests {
         let line = few.derived(&defaults, &set).unwrap();
         for said in [
             "for 40 sequences",
-            "validation_share = 0 (",
+            "validation_share = 0,",
             "learning_rate = 0.005,",
             "augmentation.time_shift = 5,",
         ] {
