@@ -1,6 +1,6 @@
 //! `trainer-host train`: recordings in, a run folder out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -50,30 +50,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    if let Some(folder) = args.resume {
-        let before = RunConfig::read(&folder)?;
-        let mut asked = args.settings.over(before.clone())?;
-        let epochs = std::mem::replace(&mut asked.train.epochs, before.train.epochs);
-        if asked != before {
-            bail!(
-                "{}: a resumed run keeps its configuration and data, so that it ends with the same \
-                 weights; omit the flags of training and data but --epochs, or start a new run",
-                folder.display()
-            );
-        }
-        let mut run = match &args.data {
-            Some(data) => TrainingRun::resume_from(data, &folder)?,
-            None => TrainingRun::resume(&folder)?,
-        };
-        if epochs != before.train.epochs {
-            run = run.up_to(epochs)?;
-            say!(
-                "note: goes on after epoch {} up to {epochs}; from here on the learning rate is that of a schedule over {epochs} epochs",
-                run.epochs_done()
-            );
-        }
-        let metrics = train(run, &folder, "", &*interrupt::flag()?)?;
-        return printer.print(&metrics, text);
+    if let Some(folder) = args.resume.clone() {
+        return resume(args, &folder, printer);
     }
     let (mut settings, data) = args.settings.suited()?;
     if settings.source.is_some() {
@@ -114,6 +92,33 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let data = divided(&config, data)?;
     let run = TrainingRun::begin_with(config, data, &out, args.overwrite)?;
     let metrics = train(run, &out, "", &stop)?;
+    printer.print(&metrics, text)
+}
+
+/// Goes on with the run in `folder`.
+fn resume(args: Args, folder: &Path, printer: Printer) -> anyhow::Result<()> {
+    let before = RunConfig::read(folder)?;
+    let mut asked = args.settings.over(before.clone())?;
+    let epochs = std::mem::replace(&mut asked.train.epochs, before.train.epochs);
+    if asked != before {
+        bail!(
+            "{}: a resumed run keeps its configuration and data, so that it ends with the same \
+             weights; omit the flags of training and data but --epochs, or start a new run",
+            folder.display()
+        );
+    }
+    let mut run = match &args.data {
+        Some(data) => TrainingRun::resume_from(data, folder)?,
+        None => TrainingRun::resume(folder)?,
+    };
+    if epochs != before.train.epochs {
+        run = run.up_to(epochs)?;
+        say!(
+            "note: goes on after epoch {} up to {epochs}; from here on the learning rate is that of a schedule over {epochs} epochs",
+            run.epochs_done()
+        );
+    }
+    let metrics = train(run, folder, "", &*interrupt::flag()?)?;
     printer.print(&metrics, text)
 }
 
