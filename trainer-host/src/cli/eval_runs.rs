@@ -40,7 +40,8 @@ impl EvaluatedRuns {
                 row
             })
             .collect();
-        let parts: [(&str, fn(&FigureSpread) -> String); 2] = [
+        type Text = fn(&FigureSpread) -> String;
+        let parts: [(&str, Text); 2] = [
             ("mean", FigureSpread::mean_text),
             ("deviation", FigureSpread::deviation_text),
         ];
