@@ -7,18 +7,28 @@ use std::sync::OnceLock;
 use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 
+/// How large the largest random models are.
+#[derive(Clone, Copy, Debug)]
+pub enum Sizes {
+    /// Files of at most 20 KB: an emulated serial port takes 40 µs for a byte.
+    Quick,
+    /// Files of up to 100 KB.
+    Large,
+}
+
 /// Random models for a board that can hold a model file of `model_bytes` bytes and `channels` inputs. Their layers take
 /// the `kinds` and the `schemes` in turn.
 ///
-/// The shapes are multiples of 4 and of 8, one less and one more, single units, and stacks. Every second model has
-/// peepholes. Every third one has equal shifts of int8 activations.
+/// The shapes are multiples of 4 and of 8, one less and one more, single units, and stacks. The `sizes` add two with
+/// long rows. Every second model has peepholes. Every third one has equal shifts of int8 activations.
 pub fn random_models(
     kinds: &[LayerKind],
     schemes: &[Scheme],
-    model_bytes: usize,
-    channels: usize,
+    sizes: Sizes,
+    (model_bytes, channels): (usize, usize),
 ) -> Vec<RandomModel> {
-    let shapes: [(usize, &[usize], &[usize], usize); 16] = [
+    // A shape: inputs, units of the recurrent layers, units of the dense layers, outputs.
+    let shapes: [(usize, &[usize], &[usize], usize); 14] = [
         (1, &[1], &[], 1),
         (2, &[1], &[], 1),
         (2, &[3], &[], 2),
@@ -33,11 +43,14 @@ pub fn random_models(
         (2, &[3, 2, 5, 4], &[7, 2], 2),
         (3, &[4, 9], &[5], 2),
         (17, &[31], &[10], 6),
-        // Rows whose length is not a multiple of the kernels' groups of up to eight.
-        (28, &[130, 21], &[], 10),
-        (30, &[118], &[33], 12),
     ];
-    let models = shapes.iter().zip(0..).map(|(shape, seed)| RandomModel {
+    // Rows whose length is not a multiple of the kernels' groups of up to eight.
+    let long_rows: [(usize, &[usize], &[usize], usize); 2] = match sizes {
+        Sizes::Quick => [(28, &[54, 13], &[], 10), (86, &[22], &[33], 12)],
+        Sizes::Large => [(28, &[130, 21], &[], 10), (30, &[118], &[33], 12)],
+    };
+    let shapes = shapes.iter().chain(&long_rows);
+    let models = shapes.zip(0..).map(|(shape, seed)| RandomModel {
         inputs: shape.0,
         hidden: shape.1.to_vec(),
         kinds: kinds.to_vec(),

@@ -1,36 +1,45 @@
-//! The serial port of ARM's FPGA images, the "CMSDK APB UART", without interrupts.
+//! The serial port of ARM's FPGA images, the "CMSDK APB UART". The core sleeps until a byte arrives.
 
 use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, Write};
+
+use super::wake::{self, Line};
 
 /// Registers at offsets 0 to 16: DATA, STATE, CTRL, INTSTATUS, BAUDDIV.
 type Registers = [u32; 5];
 const DATA: usize = 0;
 const STATE: usize = 1;
 const CTRL: usize = 2;
+const INTSTATUS: usize = 3;
 const BAUDDIV: usize = 4;
 
 const STATE_TX_FULL: u32 = 1;
 const STATE_RX_FULL: u32 = 2;
 const CTRL_TX_AND_RX: u32 = 3;
+const CTRL_RX_INTERRUPT: u32 = 8;
+const INTSTATUS_RX: u32 = 2;
 
 /// A serial port. The emulator keeps received bytes until the program reads them.
 pub struct CmsdkUart {
     registers: *mut Registers,
+    received: Line,
 }
 
 impl CmsdkUart {
-    /// Switches the port on; `divider` is the clock divided by the baud rate, at least 16.
+    /// Switches the port on; `divider` is the clock divided by the baud rate, at least 16. Its interrupt line
+    /// `received` wakes the core.
     ///
     /// # Safety
     /// A CMSDK UART must lie at `address`, and nothing else may use it.
-    pub unsafe fn new(address: usize, divider: u32) -> Self {
+    pub unsafe fn new(address: usize, divider: u32, received: Line) -> Self {
         let mut uart = Self {
             registers: address as *mut Registers,
+            received,
         };
         uart.write_register(BAUDDIV, divider);
-        uart.write_register(CTRL, CTRL_TX_AND_RX);
+        uart.write_register(CTRL, CTRL_TX_AND_RX | CTRL_RX_INTERRUPT);
+        wake::on(received);
         uart
     }
 
@@ -59,7 +68,11 @@ impl Read for CmsdkUart {
         let Some(first) = buffer.first_mut() else {
             return Ok(0);
         };
-        while self.read_register(STATE) & STATE_RX_FULL == 0 {}
+        wake::sleep_until(self.received, || {
+            // Before the look: a byte that comes after it raises the line again.
+            self.write_register(INTSTATUS, INTSTATUS_RX);
+            (self.read_register(STATE) & STATE_RX_FULL != 0).then_some(())
+        });
         *first = self.read_register(DATA) as u8;
         Ok(1)
     }

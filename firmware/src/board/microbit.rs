@@ -1,11 +1,16 @@
 //! BBC micro:bit, version 1: Nordic nRF51822, Cortex-M0 at 16 MHz, 16 KB of RAM. QEMU emulates it.
 
 use cortex_m::peripheral::SYST;
+use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use microbit::Board;
 use microbit::hal::uart::{Baudrate, Parity, Uart};
-use microbit::pac::UART0;
+use microbit::pac::{Interrupt, UART0};
 
 use super::Capacity;
+use super::wake::{self, Line};
+
+/// The line that the serial port raises for a byte.
+const RECEIVED: Line = Line(Interrupt::UART0 as u16);
 
 /// Name of the board.
 pub const NAME: &str = "microbit";
@@ -21,7 +26,7 @@ pub const CAPACITY: Capacity = Capacity {
 };
 
 /// The serial port over USB, and SysTick. To be called once.
-pub fn start() -> (Uart<UART0>, SYST) {
+pub fn start() -> (Port, SYST) {
     let board = Board::take().unwrap_or_else(|| super::fail());
     let port = Uart::new(
         board.UART0,
@@ -33,5 +38,39 @@ pub fn start() -> (Uart<UART0>, SYST) {
     // transmitter starts, so this sends another one. A stray zero byte does no harm.
     // SAFETY: the port was configured above; TXD takes any byte.
     unsafe { (*UART0::ptr()).txd.write(|register| register.bits(0)) };
-    (port, board.SYST)
+    // SAFETY: nothing else writes this register, in which ones count alone.
+    unsafe {
+        (*UART0::ptr())
+            .intenset
+            .write(|register| register.rxdrdy().set())
+    };
+    wake::on(RECEIVED);
+    (Port(port), board.SYST)
+}
+
+/// The HAL's serial port; a read sleeps until a byte arrives.
+pub struct Port(Uart<UART0>);
+
+impl ErrorType for Port {
+    type Error = ErrorKind;
+}
+
+impl Read for Port {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        wake::sleep_until(RECEIVED, || match self.0.read_ready() {
+            Ok(false) => None,
+            Ok(true) | Err(_) => Some(()),
+        });
+        self.0.read(buffer).map_err(|_| ErrorKind::Other)
+    }
+}
+
+impl Write for Port {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        self.0.write(bytes).map_err(|_| ErrorKind::Other)
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorKind> {
+        self.0.flush().map_err(|_| ErrorKind::Other)
+    }
 }

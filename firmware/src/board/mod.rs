@@ -21,6 +21,7 @@ mod mps;
 pub use self::mps::*;
 
 mod ending;
+mod wake;
 pub use ending::{fail, fail_because, succeed};
 
 /// The largest model that a board can hold, and its longest message.

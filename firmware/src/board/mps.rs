@@ -5,12 +5,15 @@ use cortex_m::peripheral::SYST;
 
 use super::Capacity;
 use super::cmsdk_uart::CmsdkUart;
+use super::wake::Line;
 
 /// An FPGA image, with its addresses.
 struct Image {
     name: &'static str,
     /// UART 0, by its secure address where the core starts in the secure state.
     uart: usize,
+    /// The line that the UART raises for a byte.
+    received: Line,
     /// Clock of the peripherals.
     clock_hz: u32,
 }
@@ -19,30 +22,35 @@ struct Image {
 const IMAGE: Image = Image {
     name: "mps2-an385",
     uart: 0x4000_4000,
+    received: Line(0),
     clock_hz: 25_000_000,
 };
 #[cfg(board = "mps2-an386")]
 const IMAGE: Image = Image {
     name: "mps2-an386",
     uart: 0x4000_4000,
+    received: Line(0),
     clock_hz: 25_000_000,
 };
 #[cfg(board = "mps2-an500")]
 const IMAGE: Image = Image {
     name: "mps2-an500",
     uart: 0x4000_4000,
+    received: Line(0),
     clock_hz: 25_000_000,
 };
 #[cfg(board = "mps2-an505")]
 const IMAGE: Image = Image {
     name: "mps2-an505",
     uart: 0x5020_0000,
+    received: Line(32),
     clock_hz: 20_000_000,
 };
 #[cfg(board = "mps3-an547")]
 const IMAGE: Image = Image {
     name: "mps3-an547",
     uart: 0x5930_3000,
+    received: Line(33),
     clock_hz: 32_000_000,
 };
 
@@ -64,6 +72,6 @@ pub fn start() -> (CmsdkUart, SYST) {
     let core = Peripherals::take().unwrap_or_else(|| super::fail());
     // SAFETY: the address is the image's UART 0. Only this line makes a driver for it, and it runs only once, since the
     // core's peripherals can be taken only once.
-    let serial = unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200) };
+    let serial = unsafe { CmsdkUart::new(IMAGE.uart, IMAGE.clock_hz / 115_200, IMAGE.received) };
     (serial, core.SYST)
 }

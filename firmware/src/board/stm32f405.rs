@@ -5,12 +5,16 @@
 use cortex_m::peripheral::SYST;
 use embedded_hal_nb::serial::Read as _;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
-use stm32f4xx_hal::pac::{CorePeripherals, Peripherals, USART1};
+use stm32f4xx_hal::pac::{CorePeripherals, Interrupt, Peripherals, USART1};
 use stm32f4xx_hal::prelude::*;
 use stm32f4xx_hal::rcc::Config as Clocks;
-use stm32f4xx_hal::serial::{Config, Serial};
+use stm32f4xx_hal::serial::{Config, Event, Serial};
 
 use super::Capacity;
+use super::wake::{self, Line};
+
+/// The line that the serial port raises for a byte.
+const RECEIVED: Line = Line(Interrupt::USART1 as u16);
 
 /// Name of the board.
 pub const NAME: &str = "stm32f405";
@@ -33,7 +37,11 @@ pub fn start() -> (Usart, SYST) {
     let pins = chip.GPIOA.split(&mut rcc);
     let config = Config::default().baudrate(115_200.bps());
     match Serial::new(chip.USART1, (pins.pa9, pins.pa10), config, &mut rcc) {
-        Ok(serial) => (Usart(serial), core.SYST),
+        Ok(mut serial) => {
+            serial.listen(Event::RxNotEmpty);
+            wake::on(RECEIVED);
+            (Usart(serial), core.SYST)
+        }
         Err(_) => super::fail(),
     }
 }
@@ -51,7 +59,11 @@ impl Read for Usart {
         let Some(first) = buffer.first_mut() else {
             return Ok(0);
         };
-        *first = nb::block!(self.0.read()).map_err(|_| ErrorKind::Other)?;
+        let read = wake::sleep_until(RECEIVED, || match self.0.read() {
+            Err(nb::Error::WouldBlock) => None,
+            read => Some(read),
+        });
+        *first = read.map_err(|_| ErrorKind::Other)?;
         Ok(1)
     }
 }

@@ -3,7 +3,7 @@
 use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{board, device};
-use lstm_tests::models::{random_models, trained_model};
+use lstm_tests::models::{Sizes, random_models, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
@@ -304,7 +304,8 @@ fn a_stack_that_runs_into_the_variables_is_noticed() {
     let info = device.info().clone();
     let mut overflows = 0;
     for schemes in [&[Scheme::W8a16][..], &[Scheme::W8a8], &[Scheme::W4a16]] {
-        for random in random_models(&[LayerKind::Lstm], schemes, info.model_bytes, info.channels) {
+        let room = (info.model_bytes, info.channels);
+        for random in random_models(&[LayerKind::Lstm], schemes, Sizes::Large, room) {
             let file = random.build().to_bytes_in(image.board.order()).unwrap();
             if file.len() > info.model_bytes {
                 continue;

@@ -1,62 +1,81 @@
 //! Every core computes the same bits as the host.
 
-use lstm_nostd::artifact::LayerKind;
+use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{device, orders};
-use lstm_tests::models::{random_models, trained_model};
+use lstm_tests::models::{Sizes, random_models, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use trainer_host::device::{Device, Keep};
-use xtask::boards::Board;
+use xtask::boards::{BOARDS, Board};
 
 use crate::TRAINER;
 
-/// Number of time steps for every model.
-const STEPS: usize = 220;
+/// Number of time steps for every model in the long tests, and for the trained model.
+const MANY_STEPS: usize = 220;
+/// Number of time steps for every model in the quick tests.
+const STEPS: usize = 40;
 
 on_every_board! {
     random_models_agree_with_the_host
-    random_models_of_other_schemes_agree_with_the_host
     a_trained_model_agrees_with_the_host
 }
 
 /// Inputs reach both ends of their 32 bits. The test compares all states and outputs.
+///
+/// One scheme for all layers, and mixtures that need conversions between layers.
 fn random_models_agree_with_the_host(board: &'static Board) {
-    compare_models(&mut device(board), board, &[Scheme::W8a16], STEPS);
+    compare_models(board, Sizes::Quick, STEPS);
 }
 
-/// One scheme for all layers, and mixtures that need conversions between layers.
-fn random_models_of_other_schemes_agree_with_the_host(board: &'static Board) {
-    let mut device = device(board);
-    let mixed = [Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
-    for schemes in [&[Scheme::W8a8][..], &[Scheme::W4a16], &mixed] {
-        compare_models(&mut device, board, schemes, STEPS / 4);
+#[test]
+#[ignore = "long: large models and many steps on every board"]
+fn large_models_agree_with_the_host() {
+    for board in &BOARDS {
+        compare_models(board, Sizes::Large, MANY_STEPS);
     }
 }
 
-fn compare_models(device: &mut Device, board: &Board, schemes: &[Scheme], steps: usize) {
+fn compare_models(board: &'static Board, sizes: Sizes, steps: usize) {
+    let mut device = device(board);
     let info = device.info().clone();
-    let models = random_models(&[LayerKind::Lstm], schemes, info.model_bytes, info.channels);
-    assert!(models.len() >= 12, "{board:?} must hold most of the models");
-    for random in models {
-        let raw = random.raw_inputs(steps).concat();
-        let mut files: Vec<_> = Vec::new();
-        for order in orders(board) {
-            let file = random.build().to_bytes_in(order).unwrap();
-            let bytes = file.to_vec();
-            // int4 weights lie the same in every order.
-            if bytes.len() <= info.model_bytes && !files.contains(&bytes) {
-                let name = format!("{random:?} in {order:?} order");
-                compare(device, &file, &raw, &name);
-                files.push(bytes);
-            }
+    let room = (info.model_bytes, info.channels);
+    let mixed = [Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
+    for schemes in [
+        &[Scheme::W8a16][..],
+        &[Scheme::W8a8],
+        &[Scheme::W4a16],
+        &mixed,
+    ] {
+        let models = random_models(&[LayerKind::Lstm], schemes, sizes, room);
+        assert!(models.len() >= 12, "{board:?} must hold most of the models");
+        for random in models {
+            compare_orders(&mut device, board, &random, steps);
+        }
+    }
+}
+
+/// Runs the model in each order of weights that the board's kernels read.
+fn compare_orders(device: &mut Device, board: &Board, random: &RandomModel, steps: usize) {
+    let raw = random.raw_inputs(steps).concat();
+    let mut files: Vec<_> = Vec::new();
+    for order in orders(board) {
+        let file = random.build().to_bytes_in(order).unwrap();
+        let bytes = file.to_vec();
+        // Models of single units may lie the same in every order.
+        if bytes.len() <= device.info().model_bytes && !files.contains(&bytes) {
+            let name = format!("{random:?} in {order:?} order");
+            compare(device, &file, &raw, &name);
+            files.push(bytes);
         }
     }
 }
 
 fn a_trained_model_agrees_with_the_host(board: &'static Board) {
     // Rows of several digits as recorded, with pixels in 0..=16.
-    let raw: Vec<i32> = (0..STEPS as i32 * 8).map(|k| (k * k / 7) % 17).collect();
+    let raw: Vec<i32> = (0..MANY_STEPS as i32 * 8)
+        .map(|k| (k * k / 7) % 17)
+        .collect();
     compare(&mut device(board), trained_model(TRAINER), &raw, "digits");
 }
 
