@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::bench::{Bench, json};
-use crate::{bench, search};
+use crate::{bench_with, search};
 
 #[test]
 fn the_best_trial_becomes_a_model_file_and_a_page() {
-    let bench = bench();
+    let bench = bench_with(&[("few.csv", "digits")]);
     let study = search(&bench, "study.db");
     let best = [
         "tune",
