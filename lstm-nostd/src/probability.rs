@@ -34,10 +34,14 @@ pub fn sigmoid(logit: I16F16) -> i16 {
 /// Softmax (P1) of `logits: [O]` into `probabilities: [O]`, Q0.15.
 pub fn softmax(logits: &[I16F16], probabilities: &mut [i16]) {
     let max = logits.iter().fold(I16F16::MIN, |max, y| max.max(*y));
-    let sum: u64 = logits.iter().map(|y| exp_negative(max, *y)).sum();
+    // Sums and products wrap without ever doing so: at most 2¹⁶ powers of 2³⁰, times 2¹⁵.
+    let sum = logits
+        .iter()
+        .fold(0u64, |sum, y| sum.wrapping_add(exp_negative(max, *y)));
     for (probability, y) in probabilities.iter_mut().zip(logits) {
         // The largest logit alone contributes 2³⁰, so that the sum is not zero.
-        let share = (exp_negative(max, *y) * ONE_Q15 + sum / 2) / sum.max(1);
+        let scaled = exp_negative(max, *y).wrapping_mul(ONE_Q15);
+        let share = scaled.wrapping_add(sum / 2) / sum.max(1);
         *probability = share.min(ONE_Q15) as i16;
     }
 }
@@ -65,14 +69,14 @@ pub fn of_classes(task: Task, logits: &[I16F16], probabilities: &mut [i16]) {
 fn exp_negative(max: I16F16, y: I16F16) -> u64 {
     let d = max.to_bits().abs_diff(y.to_bits());
     // Q16.16 times Q2.30, down to 30 fraction bits.
-    let exponent = (u64::from(d) * LOG2_E_Q30) >> 16;
+    let exponent = u64::from(d).wrapping_mul(LOG2_E_Q30) >> 16;
     // At most 2¹⁷; a shift by all 64 bits or more leaves nothing.
     let whole = (exponent >> 30) as u32;
     let f = (exponent & ((1 << 30) - 1)) as i64;
     let power = EXP2_Q30
         .iter()
         .rev()
-        .fold(0i64, |sum, c| c + ((sum * f) >> 30)); // (P2)
+        .fold(0i64, |sum, c| c.wrapping_add(sum.wrapping_mul(f) >> 30)); // (P2)
     (power as u64).checked_shr(whole).unwrap_or(0)
 }
 

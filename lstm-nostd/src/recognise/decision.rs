@@ -91,7 +91,10 @@ impl<T: AsMut<[Track]>> Decision<T> {
             step.wrapping_sub(last) >= u64::from(settings.refractory) // (RC3)
         });
         let mut event: Option<Event> = None;
-        for (class, (track, p)) in self.tracks.as_mut().iter_mut().zip(answer?).enumerate() {
+        let mut next_class = 0usize;
+        for (track, p) in self.tracks.as_mut().iter_mut().zip(answer?) {
+            let class = next_class;
+            next_class = next_class.wrapping_add(1);
             let is_vote = track.take(*p, settings, self.next) && !settings.is_background(class);
             if !is_vote || !is_ready || track.votes.count_ones() < u32::from(settings.votes) {
                 continue;
@@ -136,7 +139,8 @@ impl Track {
     /// (RC5)
     fn mean(&self, answers: u8) -> i16 {
         let recent = self.recent.iter().take(answers.into());
-        let sum: u32 = recent.map(|p| u32::from(p.unsigned_abs())).sum();
+        // At most 16 · 2¹⁵.
+        let sum = recent.fold(0u32, |sum, p| sum.wrapping_add(p.unsigned_abs().into()));
         (sum / u32::from(answers.max(1))) as i16
     }
 }

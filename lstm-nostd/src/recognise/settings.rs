@@ -87,7 +87,10 @@ impl Settings {
     pub const fn states(&self) -> usize {
         match self.states {
             States::Windows { hop: 0, .. } | States::Running { .. } => 1,
-            States::Windows { steps, hop } => steps.div_ceil(hop) as usize,
+            // Steps that `check` takes do not overflow.
+            States::Windows { steps, hop } => {
+                (steps.wrapping_add(hop).wrapping_sub(1) / hop) as usize
+            }
         }
     }
 
