@@ -62,7 +62,7 @@ impl<F: Flash> Store<F> {
     pub fn new(flash: F, slots: [Range<u32>; 2]) -> Result<Self, LayoutError> {
         let [first, second] = &slots;
         let unit = F::ERASE_SIZE as u32;
-        let needs = if F::WRITE_SIZE == 0 || PART_BYTES % F::WRITE_SIZE != 0 {
+        let needs = if !PART_BYTES.is_multiple_of(F::WRITE_SIZE) {
             "the flash must have write units of 1, 2, 4, 8, 16 or 32 bytes"
         } else if slots.iter().any(|slot| {
             slot.start.checked_rem(unit) != Some(0) || slot.end.checked_rem(unit) != Some(0)

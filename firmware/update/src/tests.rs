@@ -96,13 +96,13 @@ impl NorFlash for Memory {
     const ERASE_SIZE: usize = ERASE;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), PowerCut> {
-        assert!(from as usize % ERASE == 0 && to as usize % ERASE == 0 && from < to);
+        assert!([from, to].iter().all(|at| at.is_multiple_of(ERASE as u32)) && from < to);
         (from..to).try_for_each(|place| self.change(place as usize, 0xff))
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), PowerCut> {
         let start = offset as usize;
-        assert!(start % WRITE == 0 && bytes.len() % WRITE == 0);
+        assert!(start.is_multiple_of(WRITE) && bytes.len().is_multiple_of(WRITE));
         // Units are written once.
         assert!(
             self.bytes()[start..start + bytes.len()]
