@@ -51,7 +51,7 @@
 //! | --- | --- | --- |
 //! | `cli` | [`cli`], the command-line program; implies `import` and `plots` | clap, indicatif, ctrlc |
 //! | `import` | [`import`], networks that other programs trained, and [`exports`], networks for them | prost, hdf5-reader, zip |
-//! | `plots` | [`report`] and the `report.html` of a run | plotters, png, base64 |
+//! | `plots` | [`report`] and the `report.html` of a run | png, base64 |
 //! | `sqlite` | studies in a file | rusqlite |
 //! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls |
 //! | `serial` | boards on a serial port | serialport |

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Printer;
 use super::table::{percent, table};
 use crate::files::atomic;
-use crate::report::{Curve, Page, curves_svg};
+use crate::report::{Chart, Page, Series, data_table, escape};
 use crate::run::toml_text::to_table;
 use crate::run::{METRICS, RunConfig, read_log};
 use crate::train::EpochRecord;
@@ -156,8 +156,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
             "{}: is a folder; name a file to write",
             path.display()
         );
-        let text = text(&comparison, &names);
-        atomic::write(path, page(&runs, &names, &text).as_bytes())?;
+        let page = page(&runs, &names, &comparison);
+        atomic::write(path, page.as_bytes())?;
     }
     printer.print(&comparison, |comparison| text(comparison, &names))
 }
@@ -176,9 +176,20 @@ fn differences(runs: &[Finished]) -> anyhow::Result<BTreeMap<String, Vec<Option<
     Ok(all)
 }
 
-fn text(comparison: &Comparison, names: &[String]) -> String {
+const FIGURES: [&str; 7] = [
+    "run",
+    "parameters",
+    "epochs",
+    "best",
+    "validation loss",
+    "validation",
+    "test",
+];
+
+/// The rows under [`FIGURES`].
+fn figure_rows(comparison: &Comparison, names: &[String]) -> Vec<Vec<String>> {
     let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
-    let rows: Vec<Vec<String>> = (comparison.runs.iter().zip(names))
+    (comparison.runs.iter().zip(names))
         .map(|(run, name)| {
             vec![
                 name.clone(),
@@ -191,40 +202,44 @@ fn text(comparison: &Comparison, names: &[String]) -> String {
                 run.test.describe(),
             ]
         })
-        .collect();
-    let header = [
-        "run",
-        "parameters",
-        "epochs",
-        "best",
-        "validation loss",
-        "validation",
-        "test",
-    ];
-    let mut text = table(&header, &rows);
-    if comparison.differences.is_empty() {
-        text += "\nThe configurations are the same.\n";
-    } else {
-        let header: Vec<&str> = std::iter::once("setting")
-            .chain(names.iter().map(String::as_str))
-            .collect();
-        let rows: Vec<Vec<String>> = (comparison.differences.iter())
-            .map(|(key, values)| {
-                let values = values
-                    .iter()
-                    .map(|value| value.clone().unwrap_or("-".into()));
-                std::iter::once(key.clone()).chain(values).collect()
-            })
-            .collect();
-        text += "\n";
-        text += &table(&header, &rows);
-    }
-    text
+        .collect()
 }
 
-fn page(runs: &[Finished], names: &[String], text: &str) -> String {
+/// The settings that differ: a head, and a row for each.
+fn setting_rows<'a>(
+    comparison: &Comparison,
+    names: &'a [String],
+) -> (Vec<&'a str>, Vec<Vec<String>>) {
+    let header = std::iter::once("setting").chain(names.iter().map(String::as_str));
+    let rows = comparison.differences.iter().map(|(key, values)| {
+        let values = values
+            .iter()
+            .map(|value| value.clone().unwrap_or("-".into()));
+        std::iter::once(key.clone()).chain(values).collect()
+    });
+    (header.collect(), rows.collect())
+}
+
+fn text(comparison: &Comparison, names: &[String]) -> String {
+    let figures = table(&FIGURES, &figure_rows(comparison, names));
+    if comparison.differences.is_empty() {
+        return figures + "\nThe configurations are the same.\n";
+    }
+    let (header, rows) = setting_rows(comparison, names);
+    format!("{figures}\n{}", table(&header, &rows))
+}
+
+fn page(runs: &[Finished], names: &[String], comparison: &Comparison) -> String {
     let mut page = Page::new("Runs side by side");
-    page.text("Figures", text);
+    let escaped = |rows: Vec<Vec<String>>| {
+        let row = |row: Vec<String>| row.iter().map(|cell| escape(cell)).collect();
+        rows.into_iter().map(row).collect::<Vec<Vec<String>>>()
+    };
+    let rows = escaped(figure_rows(comparison, names));
+    page.section("Figures", &data_table(&FIGURES, rows.into_iter()));
+    let (header, rows) = setting_rows(comparison, names);
+    let settings = data_table(&header, escaped(rows).into_iter());
+    page.section("Settings that differ", &settings);
     type Value = fn(&EpochRecord) -> Option<f64>;
     let charts: [(&str, &str, Value); 4] = [
         ("Training loss", "loss", |r| Some(r.train_loss)),
@@ -235,17 +250,17 @@ fn page(runs: &[Finished], names: &[String], text: &str) -> String {
         ("Learning rate", "", |r| Some(f64::from(r.learning_rate))),
     ];
     for (title, unit, value) in charts {
-        let curves: Vec<Curve> = (runs.iter().zip(names))
-            .map(|(run, name)| Curve {
-                name: name.clone(),
-                points: (run.history.iter())
-                    .filter_map(|record| Some((record.epoch as f64, value(record)?)))
-                    .collect(),
+        let curves: Vec<Series> = (runs.iter().zip(names))
+            .map(|(run, name)| {
+                let points = run.history.iter();
+                let points = points.filter_map(|r| Some((r.epoch as f64, value(r)?)));
+                Series::line(name, points.collect())
             })
             .filter(|curve| !curve.points.is_empty())
             .collect();
         if !curves.is_empty() {
-            page.section(title, &curves_svg(title, "epoch", unit, &curves));
+            let chart = Chart::lines(title, ("epoch", unit), curves);
+            page.section(title, &chart.figure());
         }
     }
     page.finish()

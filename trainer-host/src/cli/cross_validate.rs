@@ -12,6 +12,7 @@ use super::interrupt;
 use super::table::table;
 use crate::data::{Fold, Parts, SplitError, Unsplit, views};
 use crate::evaluate::{Errors, Score, Spread, Streams, score};
+use crate::files::versioned::Versioned;
 use crate::files::{atomic, disk};
 use crate::passes::activation_format::ActivationFormats;
 use crate::run::{Fitted, RunConfig};
@@ -95,7 +96,7 @@ pub(super) fn run(
             disk::create_dir_all(folder)
                 .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
         }
-        atomic::write(file, serde_json::to_string_pretty(&result)?.as_bytes())?;
+        atomic::write(file, Versioned::of(&result).to_json()?.as_bytes())?;
     }
     printer.print(&result, text)
 }

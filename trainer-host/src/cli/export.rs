@@ -114,7 +114,7 @@ impl Target {
 #[derive(Serialize)]
 struct Exported {
     file: PathBuf,
-    bytes: usize,
+    file_bytes: usize,
     /// Of the recurrent layers, then of the dense layers; none of an f32 network.
     schemes: Vec<&'static str>,
 }
@@ -125,7 +125,7 @@ impl Exported {
             true => "the f32 network".to_owned(),
             false => format!("schemes {}", self.schemes.join(", ")),
         };
-        format!("{}: {} bytes, {what}", self.file.display(), self.bytes)
+        format!("{}: {} bytes, {what}", self.file.display(), self.file_bytes)
     }
 }
 
@@ -152,11 +152,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         Format::C => write_c(&file, &bytes)?,
         _ => atomic::write(&file, &bytes)?,
     }
-    let bytes = bytes.len();
+    let file_bytes = bytes.len();
     printer.print(
         &Exported {
             file,
-            bytes,
+            file_bytes,
             schemes,
         },
         Exported::to_text,

@@ -1,7 +1,8 @@
 //! The command line: one subcommand for each stage, from named files to named files.
 //!
 //! Results go to standard output, as text or, with `--json`, as JSON. Progress and notes go to standard error.
-//! An error is one line that says what is wrong, where, and what to do. The exit status is then 1, or 2 if the
+//! An error is one line that says what is wrong, where, and what to do; with
+//! `--json`, it is an object on standard output too. The exit status is then 1, or 2 if the
 //! command line itself is wrong, or 130 after Ctrl-C.
 
 /// Prints a line to standard error, as [`eprintln!`] does, with colours for its first word where they are shown.
@@ -45,6 +46,9 @@ mod training;
 mod tune;
 
 use clap::{FromArgMatches, Parser, Subcommand};
+use serde_json::json;
+
+use crate::files::versioned::Versioned;
 
 /// Trains, quantises and exports LSTMs for microcontrollers.
 #[derive(Debug, Parser)]
@@ -108,7 +112,7 @@ impl Printer {
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
         if self.json {
-            let json = serde_json::to_string_pretty(value)? + "\n";
+            let json = Versioned::of(value).to_json()? + "\n";
             return Ok(terminal::print_exactly(json.as_bytes())?);
         }
         Ok(terminal::print(text(value).trim_end())?)
@@ -142,12 +146,31 @@ fn one_line(error: &anyhow::Error) -> String {
     text
 }
 
+/// The process's arguments.
+fn parsed() -> Result<Cli, clap::Error> {
+    let matches = help::command().try_get_matches()?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut help::command()))
+}
+
+/// Prints an error to standard output, as programs read it that asked for JSON.
+fn print_error(message: &str, status: u8) {
+    let error = json!({"error": {"message": message, "status": status}});
+    let text = Versioned::of(&error).to_json().unwrap_or_default() + "\n";
+    // The message goes to standard error too.
+    let _ = terminal::print_exactly(text.as_bytes());
+}
+
 /// Runs the program with the process's arguments; returns its exit status.
 pub fn main() -> std::process::ExitCode {
-    let matches = help::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches)
-        .map_err(|error| error.format(&mut help::command()))
-        .unwrap_or_else(|error| error.exit());
+    let cli = parsed().unwrap_or_else(|error| {
+        let wants_json = std::env::args_os().any(|word| word == "--json");
+        if error.use_stderr() && wants_json {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            print_error(first.trim_start_matches("error: "), 2);
+        }
+        error.exit()
+    });
     if let Some(threads) = cli.threads {
         // Fails only when the pool exists already, and nothing has used it yet.
         let _ = rayon::ThreadPoolBuilder::new()
@@ -175,11 +198,16 @@ pub fn main() -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            say!("error: {}", one_line(&error));
-            match error.is::<interrupt::Stopped>() {
-                true => std::process::ExitCode::from(interrupt::STATUS),
-                false => std::process::ExitCode::FAILURE,
+            let message = one_line(&error);
+            let status = match error.is::<interrupt::Stopped>() {
+                true => interrupt::STATUS,
+                false => 1,
+            };
+            if printer.json {
+                print_error(&message, status);
             }
+            say!("error: {message}");
+            std::process::ExitCode::from(status)
         }
     }
 }

@@ -163,7 +163,7 @@ fn text(report: &QuantisationReport) -> String {
         ));
     }
     let Memory {
-        flash_bytes,
+        file_bytes,
         state_bytes,
         scratch_bytes,
     } = report.memory;
@@ -171,7 +171,7 @@ fn text(report: &QuantisationReport) -> String {
         .map(|core| format!("{} {}", core.core, core.instructions))
         .collect();
     sections.push(format!(
-        "flash {flash_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\n\
+        "flash {file_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\n\
          instructions a step, estimated: {}\nreport {}\n",
         steps.join(", "),
         report.report.display()

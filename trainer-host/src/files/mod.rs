@@ -4,3 +4,4 @@ pub mod atomic;
 pub(crate) mod disk;
 pub mod model;
 pub(crate) mod tensors;
+pub mod versioned;

@@ -23,6 +23,7 @@ use crate::network::{Activation, Gate, Network};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerError {
     /// The layer, as in `lstm.0`.
+    #[serde(rename = "name")]
     pub layer: String,
     /// Largest distance of a hidden value.
     pub hidden_max: f64,

@@ -7,19 +7,18 @@ use super::page::escape;
 /// A bar for each named share from 0 to 1.
 pub fn bars(shares: &[(String, f64)]) -> String {
     let largest = shares.iter().map(|(_, share)| *share).fold(1e-12, f64::max);
-    let mut html = String::from("<table>");
+    let mut html = String::from("<div class=\"wide\"><table>");
     for (name, share) in shares {
         // Writing to a String cannot fail.
         let _ = writeln!(
             html,
-            "<tr><th>{}</th><td style=\"width:420px;text-align:left\"><div style=\"background:#0072b2;\
-             height:1em;width:{:.0}%\"></div></td><td>{:.1} %</td></tr>",
+            "<tr><th>{}</th><td style=\"width:420px\"><div class=\"bar\" style=\"width:{:.0}%\"></div></td><td>{:.1} %</td></tr>",
             escape(name),
             100.0 * share / largest,
             100.0 * share
         );
     }
-    html + "</table>"
+    html + "</table></div>"
 }
 
 #[cfg(test)]

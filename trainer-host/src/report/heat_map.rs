@@ -33,12 +33,12 @@ pub fn heat_map_svg(title: &str, values: ArrayView2<'_, f32>, scale: Scale) -> S
     };
     let mut svg = format!(
         "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-         xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" font-size=\"11\">\n"
+         xmlns=\"http://www.w3.org/2000/svg\">\n"
     );
     // Writing to a String cannot fail.
     let _ = write!(
         svg,
-        "<text x=\"{left}\" y=\"14\" font-size=\"13\">{} ({low} to {high})</text>\n\
+        "<text x=\"{left}\" y=\"14\">{} ({low} to {high})</text>\n\
          <image x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
          style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>\n\
          <rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#999\"/>\n",

@@ -1,8 +1,18 @@
-//! Reports as HTML pages. Each page contains its pictures and needs no network connection.
+//! Reports as HTML pages. Each page is one file, with its style, its script and its pictures, and needs no network
+//! connection.
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `page.rs` | the page, its tables, its style and script (`assets/report/`) |
+//! | `chart.rs`, `axis.rs` | lines and points over two axes |
+//! | `histogram.rs`, `heat_map.rs`, `parallel.rs`, `bars.rs` | other pictures |
+//! | `run.rs`, `quantisation.rs`, `rate.rs`, `stream.rs` | a page each |
+//! | `score.rs`, `wrong.rs`, `network.rs` | sections of pages |
 
+mod axis;
 mod bars;
-mod bundle;
-mod curve;
+mod chart;
+mod clock;
 mod heat_map;
 mod histogram;
 mod network;
@@ -11,22 +21,19 @@ mod parallel;
 mod quantisation;
 mod rate;
 mod run;
-mod scatter;
 mod score;
 mod stream;
-mod svg;
+mod wrong;
 
 pub use bars::bars;
-pub use bundle::{Strand, bundle_svg};
-pub use curve::{Curve, curves_svg};
+pub use chart::{Chart, Look, Series};
 pub use heat_map::{Scale, heat_map_svg};
 pub use histogram::histogram_svg;
 pub use network::network_sections;
-pub use page::{Page, confusion_table, escape};
+pub use page::{Page, confusion_table, data_table, escape, marked_table};
 pub use parallel::{Axis, Line, parallel_svg};
 pub use quantisation::quantisation_page;
 pub use rate::rate_report;
-pub use run::{losses_svg, run_report};
-pub use scatter::{Cloud, scatter_svg};
+pub use run::{JudgedPart, Progress, progress_page, run_report};
 pub use score::score_sections;
 pub use stream::stream_page;

@@ -17,7 +17,7 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     let weights: String = (network.parameters().iter())
         .map(|parameter| histogram_svg(&parameter.name, parameter.values, None))
         .collect();
-    page.section("Weights", &weights);
+    page.section("Weights", &small(&weights));
     let traces: Vec<Vec<LayerTrace>> = (sequences.iter().take(SEQUENCES))
         .map(|sequence| network.trace(sequence.view()))
         .collect();
@@ -28,18 +28,23 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     for l in 0..network.recurrent.len() {
         page.section(
             &format!("Activations of {kind} layer {l}"),
-            &histograms(
+            &small(&histograms(
                 network.recurrent[l].gates(),
                 traces.iter().map(|trace| &trace[l]).collect(),
-            ),
+            )),
         );
     }
     for (l, trace) in example.iter().enumerate() {
         page.section(
             &format!("{kind} layer {l} over one sequence"),
-            &activity(network.recurrent[l].gates(), trace),
+            &small(&activity(network.recurrent[l].gates(), trace)),
         );
     }
+}
+
+/// Pictures side by side, as many as there is room for.
+fn small(pictures: &str) -> String {
+    format!("<div class=\"small\">{pictures}</div>")
 }
 
 /// For example `input gate i`.

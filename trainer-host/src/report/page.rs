@@ -1,4 +1,4 @@
-//! The HTML page around the pictures.
+//! The HTML page around the pictures: one file with its style and its script.
 
 use std::fmt::Write;
 
@@ -7,12 +7,16 @@ use std::fmt::Write;
 pub struct Page {
     body: String,
     title: String,
+    /// Headings, in their order.
+    headings: Vec<String>,
+    /// Whether the work that it shows goes on.
+    is_live: bool,
 }
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:2em auto;padding:0 1em;color:#222}\
-h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}svg{max-width:100%;height:auto}\
-table{border-collapse:collapse}td,th{padding:.25em .6em;text-align:right;border:1px solid #ddd}\
-th{font-weight:600;background:#f5f5f5}pre{background:#f5f5f5;padding:1em;overflow:auto}";
+const STYLE: &str = include_str!("../../assets/report/page.css");
+const SCRIPT: &str = include_str!("../../assets/report/page.js");
+/// Seconds after which a page of work that goes on is loaded again.
+const RELOAD: u32 = 4;
 
 impl Page {
     /// An empty page with a heading.
@@ -21,13 +25,37 @@ impl Page {
         Self {
             body: format!("<h1>{title}</h1>\n"),
             title,
+            headings: Vec::new(),
+            is_live: false,
         }
+    }
+
+    /// Says what goes on; the page loads itself again until it is written without this.
+    pub fn live(&mut self, text: &str) {
+        self.is_live = true;
+        self.notice(&format!("{text} This page loads itself again."));
+    }
+
+    /// Says something that stands out.
+    pub fn notice(&mut self, text: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.body, "<p class=\"live\">{}</p>", escape(text));
+    }
+
+    /// Adds what matters most, by name; values are text.
+    pub fn summary(&mut self, rows: &[(&str, String)]) {
+        let rows: String = (rows.iter().filter(|(_, value)| !value.is_empty()))
+            .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(value)))
+            .collect();
+        let _ = writeln!(self.body, "<dl>{rows}</dl>");
     }
 
     /// Adds a heading, and HTML or SVG as it is.
     pub fn section(&mut self, heading: &str, html: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.body, "<h2>{}</h2>\n{html}", escape(heading));
+        let heading = escape(heading);
+        self.headings.push(heading.clone());
+        let number = self.headings.len();
+        let _ = writeln!(self.body, "<h2 id=\"s{number}\">{heading}</h2>\n{html}");
     }
 
     /// Adds a heading, and preformatted text.
@@ -37,18 +65,61 @@ impl Page {
 
     /// The document.
     pub fn finish(self) -> String {
+        let reload = match self.is_live {
+            true => format!("<meta http-equiv=\"refresh\" content=\"{RELOAD}\">"),
+            false => String::new(),
+        };
+        let links: String = (self.headings.iter().enumerate())
+            .map(|(n, heading)| format!("<a href=\"#s{}\">{heading}</a>", n + 1))
+            .collect();
+        // Between the summary and the first section.
+        let at = self.body.find("<h2 ").unwrap_or(self.body.len());
+        let (head, sections) = self.body.split_at(at);
+        let links = match self.headings.len() {
+            0..=3 => String::new(),
+            _ => format!("<nav>{links}</nav>\n"),
+        };
         format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\
-             <style>{STYLE}</style></head>\n<body>\n{}</body></html>\n",
-            self.title, self.body
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">{reload}<title>{}</title>\
+             <style>{STYLE}</style></head>\n<body>\n{head}{links}{sections}<script>{SCRIPT}</script></body></html>\n",
+            self.title
         )
     }
+}
+
+/// A table that the page's script sorts and filters. The first cell of a row is text, its others are HTML.
+pub fn data_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    marked_table(header, rows.map(|row| (false, row)))
+}
+
+/// [`data_table`] in which some rows stand out.
+pub fn marked_table(header: &[&str], rows: impl Iterator<Item = (bool, Vec<String>)>) -> String {
+    let mut html = String::from("<div class=\"wide\"><table class=\"data\"><thead><tr>");
+    for name in header {
+        let _ = write!(html, "<th>{}</th>", escape(name));
+    }
+    html.push_str("</tr></thead><tbody>");
+    for (stands_out, row) in rows {
+        let mut cells = row.iter();
+        let name = cells.next().map_or("", String::as_str);
+        let class = if stands_out { " class=\"front\"" } else { "" };
+        let _ = write!(html, "<tr{class}><th>{}</th>", escape(name));
+        for cell in cells {
+            // Words stand at the left, as text does; numbers line up at the right.
+            let is_text = cell.starts_with(|c: char| c.is_alphabetic());
+            let class = if is_text { " class=\"text\"" } else { "" };
+            let _ = write!(html, "<td{class}>{cell}</td>");
+        }
+        html.push_str("</tr>\n");
+    }
+    html + "</tbody></table></div>"
 }
 
 /// A confusion matrix as an HTML table, shaded by each row's share; rows are the truth.
 pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
     let name = |c: usize| classes.get(c).map_or_else(|| c.to_string(), |n| escape(n));
-    let mut html = String::from("<table><tr><th>truth \\ decision</th>");
+    let mut html = String::from("<div class=\"wide\"><table><tr><th>truth \\ decision</th>");
     for c in 0..confusion.len() {
         let _ = write!(html, "<th>{}</th>", name(c));
     }
@@ -65,14 +136,16 @@ pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
             };
             let _ = write!(
                 html,
-                "<td style=\"background:rgba({colour},{:.2})\">{count}</td>",
-                0.6 * share
+                "<td style=\"background:rgba({colour},{:.2})\" data-t=\"{} decided as {}: {count} of {total}\">{count}</td>",
+                0.6 * share,
+                name(truth),
+                name(decision),
             );
         }
         let recall = 100.0 * row[truth] as f64 / total.max(1) as f64;
         let _ = writeln!(html, "<td>{recall:.1} %</td></tr>");
     }
-    html.push_str("</table>");
+    html.push_str("</table></div>");
     html
 }
 
@@ -93,5 +166,28 @@ mod tests {
         let table = confusion_table(&["<b>".into(), "a&b".into()], &[vec![1, 2], vec![0, 4]]);
         assert!(table.contains("&lt;b&gt;") && table.contains("a&amp;b"));
         assert!(table.contains("33.3 %") && table.contains("100.0 %"));
+        let table = data_table(&["a<b"], [vec!["<i>".to_owned()]].into_iter());
+        assert!(table.contains("a&lt;b") && table.contains("&lt;i&gt;"));
+    }
+
+    #[test]
+    fn only_a_page_of_work_that_goes_on_loads_itself_again() {
+        let mut page = Page::new("run");
+        assert!(!page.clone().finish().contains("http-equiv"));
+        page.live("Epoch 3 of 9.");
+        let html = page.finish();
+        assert!(html.contains("http-equiv=\"refresh\"") && html.contains("Epoch 3 of 9."));
+    }
+
+    /// The page stays one light file that asks no other place for anything.
+    #[test]
+    fn the_script_is_small_and_asks_for_nothing() {
+        assert!(SCRIPT.len() <= 10_240, "{} bytes", SCRIPT.len());
+        for word in ["http://", "https://", "fetch(", "import(", "url("] {
+            let known = "http://www.w3.org/2000/svg";
+            let text = [STYLE, SCRIPT].concat().replace(known, "");
+            assert!(!text.contains(word), "{word}");
+        }
+        assert!(!SCRIPT.contains("</script") && !STYLE.contains("</style"));
     }
 }

@@ -1,9 +1,8 @@
 //! Parallel coordinates as SVG: an axis for each setting, a line for each trial.
 
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::fmt::Write;
 
-use super::svg::{Area, Drawn, svg};
+use super::page::escape;
 
 /// An axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,72 +20,71 @@ pub struct Line {
     pub places: Vec<Option<f64>>,
     /// From 0, the best, to 1, the worst.
     pub rank: f64,
+    /// What is shown of it under the pointer.
+    pub note: String,
 }
 
-const SIZE: (u32, u32) = (1100, 420);
-const MARGIN: (i32, i32) = (70, 50);
+const HEIGHT: f64 = 360.0;
+/// Between two axes.
+const APART: f64 = 105.0;
+const MARGIN: (f64, f64) = (70.0, 40.0);
 
-/// Draws `lines`, the best on top and darkest; returns an SVG document.
+/// Draws `lines`, the best on top and in the strongest colour; returns an SVG that scrolls where it is too wide.
 pub fn parallel_svg(title: &str, axes: &[Axis], lines: &[Line]) -> String {
-    svg(SIZE, |root| draw(root, title, axes, lines))
-}
-
-/// The colour of a rank: dark blue is best, pale yellow is worst. They also differ in brightness.
-pub(super) fn colour_of(rank: f64) -> RGBColor {
-    ViridisRGB.get_color(rank.clamp(0.0, 1.0))
-}
-
-fn draw<'a>(root: &Area<'a>, title: &str, axes: &[Axis], lines: &[Line]) -> Drawn<'a> {
-    root.fill(&WHITE)?;
-    let text = ("sans-serif", 12).into_font();
-    let centred = text.color(&BLACK).pos(Pos::new(HPos::Center, VPos::Bottom));
-    let beside = text
-        .color(&BLACK.mix(0.7))
-        .pos(Pos::new(HPos::Right, VPos::Center));
-    let (width, height) = (SIZE.0 as i32 - 2 * MARGIN.0, SIZE.1 as i32 - 2 * MARGIN.1);
-    let x = |axis: usize| MARGIN.0 + width * axis as i32 / (axes.len() as i32 - 1).max(1);
-    let y = |place: f64| MARGIN.1 + 10 + ((1.0 - place.clamp(0.0, 1.0)) * f64::from(height)) as i32;
-    root.draw(&Text::new(
-        title.to_owned(),
-        (SIZE.0 as i32 / 2, 18),
-        ("sans-serif", 18)
-            .into_font()
-            .color(&BLACK)
-            .pos(Pos::new(HPos::Center, VPos::Center)),
-    ))?;
+    let width = 2.0 * MARGIN.0 + APART * (axes.len().max(2) - 1) as f64;
+    let x = |axis: usize| MARGIN.0 + APART * axis as f64;
+    let y = |place: f64| HEIGHT - 20.0 - place.clamp(0.0, 1.0) * (HEIGHT - 20.0 - MARGIN.1);
+    let mut svg = format!(
+        "<div class=\"wide\"><svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{HEIGHT}\" \
+         viewBox=\"0 0 {width} {HEIGHT}\" style=\"min-width:{:.0}px\" role=\"img\" aria-label=\"{}\">",
+        0.8 * width,
+        escape(title)
+    );
     let mut lines: Vec<&Line> = lines.iter().collect();
     lines.sort_by(|a, b| b.rank.total_cmp(&a.rank));
     for line in lines {
-        let width = if line.rank < 0.1 { 3 } else { 1 };
-        let style = colour_of(line.rank).mix(0.85).stroke_width(width);
         let places = line.places.iter().enumerate();
-        let points: Vec<Option<(i32, i32)>> = places
+        let points: Vec<Option<(f64, f64)>> = places
             .map(|(axis, place)| place.map(|place| (x(axis), y(place))))
             .collect();
-        for part in points.split(Option::is_none) {
-            let part: Vec<(i32, i32)> = part.iter().copied().flatten().collect();
-            if part.len() > 1 {
-                root.draw(&PathElement::new(part, style))?;
-            }
+        let best = if line.rank < 0.1 { " best" } else { "" };
+        for part in points.split(Option::is_none).filter(|part| part.len() > 1) {
+            let points: Vec<String> = (part.iter().flatten())
+                .map(|(x, y)| format!("{x:.1},{y:.1}"))
+                .collect();
+            // Writing to a String cannot fail.
+            let _ = write!(
+                svg,
+                "<polyline class=\"rank{best}\" style=\"--r:{:.0}%\" points=\"{}\" data-t=\"{}\"/>",
+                100.0 * line.rank,
+                points.join(" "),
+                escape(&line.note)
+            );
         }
     }
     for (n, axis) in axes.iter().enumerate() {
-        let ends = vec![(x(n), y(0.0)), (x(n), y(1.0))];
-        root.draw(&PathElement::new(ends, BLACK.stroke_width(1)))?;
-        root.draw(&Text::new(
-            axis.name.clone(),
-            (x(n), y(1.0) - 8),
-            centred.clone(),
-        ))?;
+        let _ = write!(
+            svg,
+            "<line class=\"frame\" x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\"/>\
+             <text x=\"{0}\" y=\"{3}\" text-anchor=\"middle\">{4}</text>",
+            x(n),
+            y(0.0),
+            y(1.0),
+            // Long names of neighbours stand above one another.
+            if n % 2 == 0 { 14.0 } else { 30.0 },
+            escape(&axis.name)
+        );
         for (place, label) in &axis.ticks {
-            root.draw(&Text::new(
-                label.clone(),
-                (x(n) - 5, y(*place)),
-                beside.clone(),
-            ))?;
+            let _ = write!(
+                svg,
+                "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                x(n) - 5.0,
+                y(*place) + 4.0,
+                escape(label)
+            );
         }
     }
-    Ok(())
+    svg + "</svg></div>"
 }
 
 #[cfg(test)]
@@ -103,13 +101,15 @@ mod tests {
         let line = |places: [Option<f64>; 4]| Line {
             places: places.to_vec(),
             rank: 0.5,
+            note: "trial <3>".into(),
         };
         let broken = line([Some(0.1), Some(0.2), None, Some(0.4)]);
         let whole = line([Some(0.1), Some(0.2), Some(0.3), Some(0.4)]);
         let svg = parallel_svg("settings", &axes, &[broken, whole]);
-        // Four axes, and one stroke for each line: a single place has none.
-        assert_eq!(svg.matches("<polyline").count(), 4 + 2, "{svg}");
+        // One stroke for each line: a single place has none.
+        assert_eq!(svg.matches("<polyline").count(), 2, "{svg}");
         assert_eq!(svg.matches("high").count(), 4);
-        assert!(parallel_svg("none", &[], &[]).ends_with("</svg>\n"));
+        assert!(svg.contains("trial &lt;3&gt;"));
+        assert!(parallel_svg("none", &[], &[]).contains("</svg>"));
     }
 }

@@ -1,8 +1,10 @@
 //! The report of `quantise`: how much accuracy the integers lose, and where.
 
+use super::clock;
+use super::page::data_table as table;
 use super::page::escape;
-use super::score::{percent, table};
-use super::{Curve, Page, confusion_table, curves_svg};
+use super::score::percent;
+use super::{Chart, Page, Series, confusion_table};
 use crate::evaluate::Score;
 use crate::run::quantisation::QuantisationReport;
 
@@ -10,7 +12,7 @@ use crate::run::quantisation::QuantisationReport;
 pub fn quantisation_page(report: &QuantisationReport) -> String {
     let schemes = report.schemes.join(", ");
     let mut page = Page::new(&format!("Quantised: {schemes}"));
-    page.section("Summary", &summary(report));
+    page.summary(&summary(report));
     page.section("Layers", &layers(report));
     for trace in &report.traces {
         let name = format!("Recurrent layer {}, unit {}", trace.layer, trace.unit);
@@ -44,44 +46,38 @@ pub fn quantisation_page(report: &QuantisationReport) -> String {
     page.finish()
 }
 
-fn summary(report: &QuantisationReport) -> String {
+/// What matters most, by name.
+fn summary(report: &QuantisationReport) -> Vec<(&'static str, String)> {
     let comparison = &report.comparison;
+    let memory = &report.memory;
     let mut rows = vec![
-        vec!["judged on".into(), report.part.into()],
-        vec!["f32".into(), escape(&comparison.float.describe())],
-        vec!["integers".into(), escape(&comparison.integer.describe())],
-        vec!["as near to f32 as".into(), escape(&comparison.nearness())],
-        vec![
-            "largest difference of an output".into(),
+        ("judged on", report.part.to_string()),
+        ("f32", comparison.float.describe()),
+        ("integers", comparison.integer.describe()),
+        ("as near to f32 as", comparison.nearness()),
+        (
+            "largest difference of an output",
             format!("{:.4}", comparison.largest_difference),
-        ],
-        vec!["calibration".into(), report.calibration.into()],
-        vec!["rounding".into(), report.rounding.into()],
-        vec![
-            "flash, model file".into(),
-            format!("{} bytes", report.memory.flash_bytes),
-        ],
-        vec![
-            "RAM, state and scratch".into(),
-            format!(
-                "{} + {} bytes",
-                report.memory.state_bytes, report.memory.scratch_bytes
-            ),
-        ],
+        ),
+        ("calibration", report.calibration.to_string()),
+        ("rounding", report.rounding.to_string()),
+        ("flash, model file", format!("{} bytes", memory.file_bytes)),
+        (
+            "RAM, state and scratch",
+            format!("{} + {} bytes", memory.state_bytes, memory.scratch_bytes),
+        ),
     ];
-    rows.extend(
-        (report.clamped_inputs.iter())
-            .map(|channel| vec!["clamped inputs".into(), escape(&channel.describe())]),
-    );
-    rows.extend(report.cores.iter().map(|core| {
-        let estimate = format!("{} instructions, estimated", core.instructions);
-        vec![format!("a step on {}", core.core), estimate]
-    }));
+    let clamped = report.clamped_inputs.iter();
+    rows.extend(clamped.map(|channel| ("clamped inputs", channel.describe())));
+    let steps = report.cores.iter();
+    let steps = steps.map(|core| format!("{} on {}", core.instructions, core.core));
+    let steps: Vec<String> = steps.collect();
+    rows.push(("instructions of a step, estimated", steps.join(", ")));
     if let Some(reference) = &report.reference {
-        let folder = escape(&reference.display().to_string());
-        rows.push(vec!["f32 network from".into(), folder]);
+        rows.push(("f32 network from", reference.display().to_string()));
     }
-    table(&["", ""], rows.into_iter())
+    rows.push(("written", clock::now()));
+    rows
 }
 
 fn layers(report: &QuantisationReport) -> String {
@@ -120,15 +116,17 @@ fn layers(report: &QuantisationReport) -> String {
         + &table(&header, rows)
 }
 
+/// A value in f32 and in integers, and how far they are apart.
 fn pair_svg(title: &str, exact: &[f32], integer: &[f32]) -> String {
-    let curve = |name: &str, values: &[f32]| Curve {
-        name: name.into(),
-        points: (values.iter().enumerate())
-            .map(|(t, value)| (t as f64, f64::from(*value)))
-            .collect(),
+    let over = |name: &str, values: &[f32]| {
+        Series::over_positions(name, values.iter().map(|value| f64::from(*value)))
     };
-    let curves = [curve("f32", exact), curve("integers", integer)];
-    curves_svg(title, "step", "", &curves)
+    let apart: Vec<f32> = exact.iter().zip(integer).map(|(f, i)| i - f).collect();
+    let both = vec![over("f32", exact), over("integers", integer)];
+    let difference = vec![over("integers − f32", &apart)];
+    let of_difference = format!("{title}: difference");
+    Chart::lines(title, ("step", ""), both).figure()
+        + &Chart::lines(&of_difference, ("step", ""), difference).figure()
 }
 
 fn classes(report: &QuantisationReport) -> String {
@@ -157,7 +155,7 @@ fn disagreements(report: &QuantisationReport, names: &[String]) -> String {
     let bounds: Vec<String> = found.bound.iter().map(|b| format!("{b:.4}")).collect();
     let rows = found.followed.iter().map(|d| {
         vec![
-            format!("{}", d.sequence),
+            d.sequence.to_string(),
             d.steps.to_string(),
             name(d.truth),
             name(d.float),

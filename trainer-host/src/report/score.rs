@@ -1,10 +1,8 @@
 //! The sections of a report that show a score. For classes: confusion matrix, figures of each class, ROC curve. For
 //! values: errors, and a part of the forecast.
 
-use std::fmt::Write;
-
-use super::page::escape;
-use super::{Curve, Page, confusion_table, curves_svg};
+use super::page::{data_table as table, escape};
+use super::{Chart, Page, Series, confusion_table};
 use crate::evaluate::{BaselineScore, ClassScore, Roc, Score, ValueScore};
 
 /// Number of forecasts to draw, at most.
@@ -65,23 +63,6 @@ pub(super) fn baseline_section(
     );
 }
 
-pub(super) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut html = String::from("<table><tr>");
-    // Writing to a String cannot fail.
-    for name in header {
-        let _ = write!(html, "<th>{name}</th>");
-    }
-    for row in rows {
-        let mut cells = row.iter();
-        let name = cells.next().map_or("", String::as_str);
-        let _ = write!(html, "</tr>\n<tr><th>{}</th>", escape(name));
-        for cell in cells {
-            let _ = write!(html, "<td>{cell}</td>");
-        }
-    }
-    html + "</tr></table>"
-}
-
 pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or("–".into(), |share| format!("{:.1} %", 100.0 * share))
 }
@@ -114,22 +95,15 @@ fn group_table(score: &ClassScore) -> String {
 }
 
 fn roc_svg(roc: &Roc) -> String {
-    let curves = [
-        Curve {
-            name: format!("{}, area {:.4}", roc.positive, roc.auc),
-            points: roc.points.clone(),
-        },
-        Curve {
-            name: "chance, area 0.5".into(),
-            points: vec![(0.0, 0.0), (1.0, 1.0)],
-        },
+    let curves = vec![
+        Series::line(
+            &format!("{}, area {:.4}", roc.positive, roc.auc),
+            roc.points.clone(),
+        ),
+        Series::line("chance, area 0.5", vec![(0.0, 0.0), (1.0, 1.0)]),
     ];
-    curves_svg(
-        "Receiver operating characteristic",
-        "false positive rate",
-        "true positive rate",
-        &curves,
-    )
+    let labels = ("false positive rate", "true positive rate");
+    Chart::lines("Receiver operating characteristic", labels, curves).figure()
 }
 
 fn error_table(score: &ValueScore) -> String {
@@ -145,20 +119,15 @@ fn error_table(score: &ValueScore) -> String {
 }
 
 fn forecast_svgs(score: &ValueScore) -> String {
-    let line = |name: &str, values: &[f64]| Curve {
-        name: name.into(),
-        points: (values.iter().enumerate())
-            .map(|(t, value)| (t as f64, *value))
-            .collect(),
-    };
+    let line = |name: &str, values: &[f64]| Series::over_positions(name, values.iter().copied());
     (score.traces.iter().take(DRAWN))
         .map(|trace| {
-            let curves = [
+            let curves = vec![
                 line("truth", &trace.truth),
                 line("forecast", &trace.forecast),
             ];
             let title = format!("{}, first windows", trace.name);
-            curves_svg(&title, "window", "", &curves)
+            Chart::lines(&title, ("window", ""), curves).figure()
         })
         .collect()
 }

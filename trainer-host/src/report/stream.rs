@@ -1,6 +1,6 @@
 //! A part as endless streams: cells and decisions with a reset before each sequence and without.
 
-use super::{Curve, Page, curves_svg};
+use super::{Chart, Page, Series};
 use crate::evaluate::StreamScore;
 
 /// The page for the data `name`: the scores of each form of the network that there is.
@@ -9,31 +9,23 @@ pub fn stream_page(name: &str, scores: &[(&str, &Option<StreamScore>)]) -> Strin
     for (form, score) in scores {
         let Some(score) = score else { continue };
         page.text(form, &score.to_text());
-        let cells = [
-            curve("with resets", &score.cells.reset_by_position),
-            curve("without", &score.cells.stream_by_position),
+        let over =
+            |name: &str, values: &[f64]| Series::over_positions(name, values.iter().copied());
+        let x = "sequences since the stream began";
+        let cells = vec![
+            over("with resets", &score.cells.reset_by_position),
+            over("without", &score.cells.stream_by_position),
         ];
         let title = format!("{form}: how large the cells are");
-        let labels = ("sequences since the stream began", "RMS of all cells");
-        page.section(&title, &curves_svg(&title, labels.0, labels.1, &cells));
-        let errors = [
-            curve("with resets", &score.reset_errors),
-            curve("without", &score.stream_errors),
+        let chart = Chart::lines(&title, (x, "RMS of all cells"), cells);
+        page.section(&title, &chart.figure());
+        let errors = vec![
+            over("with resets", &score.reset_errors),
+            over("without", &score.stream_errors),
         ];
         let title = format!("{form}: {}", score.error_name);
-        page.section(
-            &title,
-            &curves_svg(&title, labels.0, score.error_name, &errors),
-        );
+        let chart = Chart::lines(&title, (x, score.error_name), errors);
+        page.section(&title, &chart.figure());
     }
     page.finish()
-}
-
-fn curve(name: &str, values: &[f64]) -> Curve {
-    Curve {
-        name: name.into(),
-        points: (values.iter().enumerate())
-            .map(|(position, value)| (position as f64, *value))
-            .collect(),
-    }
 }

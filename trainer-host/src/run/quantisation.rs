@@ -30,6 +30,7 @@ const COMPARED_SEQUENCES: usize = 200;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WeightError {
     /// The layer, as in `lstm.0` or `dense.1`.
+    #[serde(rename = "name")]
     pub layer: String,
     /// Its scheme.
     pub scheme: &'static str,
@@ -41,6 +42,7 @@ pub struct WeightError {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassChange {
     /// Its name.
+    #[serde(rename = "name")]
     pub class: String,
     /// How often it occurs.
     pub support: usize,
@@ -56,7 +58,7 @@ pub struct ClassChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// Bytes of the model file in the generic order.
-    pub flash_bytes: usize,
+    pub file_bytes: usize,
     /// Bytes of state for each stream.
     pub state_bytes: usize,
     /// Bytes of scratch during a step.
@@ -169,7 +171,7 @@ pub fn measure(
             .collect(),
         x_shifts: recurrent.iter().map(Recurrent::x_shift).collect(),
         memory: Memory {
-            flash_bytes: chosen.bytes.len(),
+            file_bytes: chosen.bytes.len(),
             state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
             scratch_bytes: scratch_bytes(model.scratch_blocks()),
         },

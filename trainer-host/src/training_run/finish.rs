@@ -12,11 +12,12 @@ use crate::data::generated::Judgement;
 use crate::data::{BuiltIn, Dataset, Parts, Summary};
 use crate::evaluate::{BaselineScore, Baselines, Outputs, Score, Streams};
 use crate::files::atomic;
+use crate::files::versioned::Versioned;
 use crate::integers::endless::run_streams;
 use crate::integers::stream;
 use crate::passes::activation_format::ActivationFormats;
 #[cfg(feature = "plots")]
-use crate::report::run_report;
+use crate::report::{JudgedPart, Progress, run_report};
 use crate::run::choose::{Request, choose};
 #[cfg(feature = "plots")]
 use crate::run::{CHECKPOINT, FolderLock, checkpoint};
@@ -178,9 +179,9 @@ pub fn report(
     let data = run.open_data()?;
     let course = Course::read(&run)?;
     let baselines = Baselines::fit(&data.train);
-    let metrics = judge(&run, &data, &course, &baselines)?;
-    write_report(&run, &data, &course, &metrics)?;
-    Ok((metrics, data.notes()))
+    let judged = judge(&run, &data, &course, &baselines)?;
+    write_report(&run, &data, &course, &judged)?;
+    Ok((judged.metrics, data.notes()))
 }
 
 /// Judges the chosen network, beside `baselines`, and writes metrics and report.
@@ -190,12 +191,22 @@ pub(super) fn finish(
     course: &Course,
     baselines: &Baselines,
 ) -> Result<Metrics, TrainingRunError> {
-    let metrics = judge(run, data, course, baselines)?;
-    let json = serde_json::to_string_pretty(&metrics)?;
+    let judged = judge(run, data, course, baselines)?;
+    let json = Versioned::of(&judged.metrics).to_json()?;
     atomic::write(&run.folder.join(METRICS), json.as_bytes())?;
     #[cfg(feature = "plots")]
-    write_report(run, data, course, &metrics)?;
-    Ok(metrics)
+    write_report(run, data, course, &judged)?;
+    Ok(judged.metrics)
+}
+
+/// What the chosen network says, and how good that is.
+struct Judged {
+    metrics: Metrics,
+    /// Of the parts that there are.
+    #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "for the report"))]
+    validation: Option<Outputs>,
+    #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "for the report"))]
+    test: Option<Outputs>,
 }
 
 /// The figures of the chosen network.
@@ -204,21 +215,19 @@ fn judge(
     data: &Parts,
     course: &Course,
     baselines: &Baselines,
-) -> Result<Metrics, TrainingRunError> {
+) -> Result<Judged, TrainingRunError> {
     let outputs = |part: Option<&Dataset>| -> Result<Option<Outputs>, TrainingRunError> {
         part.map(|part| judged_outputs(run, data, part)).transpose()
     };
+    let score = |part: &Option<Dataset>, outputs: &Option<Outputs>| {
+        let both = part.as_ref().zip(outputs.as_ref());
+        both.map(|(part, outputs)| baselines.score(part, outputs))
+    };
     let validation = outputs(data.validation.as_ref())?;
-    let validation = (data.validation.as_ref().zip(validation))
-        .map(|(part, outputs)| baselines.score(part, &outputs));
-    let test_outputs = data.test.as_ref().zip(outputs(data.test.as_ref())?);
-    let test = test_outputs
-        .as_ref()
-        .map(|(part, outputs)| baselines.score(part, outputs));
-    let criterion = test_outputs
-        .as_ref()
+    let test = outputs(data.test.as_ref())?;
+    let criterion = (data.test.as_ref().zip(test.as_ref()))
         .and_then(|(part, outputs)| BuiltIn::named(&run.config.source)?.judge(part, outputs));
-    Ok(Metrics {
+    let metrics = Metrics {
         run: run.folder.clone(),
         report: cfg!(feature = "plots").then(|| run.folder.join(REPORT)),
         epochs: course.history.len(),
@@ -228,13 +237,18 @@ fn judge(
         parameters: run.network.parameter_count(),
         train_data: data.train.summary(),
         judged_as: judged_as(&run.config.train),
-        validation,
-        test,
+        validation: score(&data.validation, &validation),
+        test: score(&data.test, &test),
         baselines: Besides {
             validation: judged_beside(baselines, data.validation.as_ref()),
             test: judged_beside(baselines, data.test.as_ref()),
         },
         criterion,
+    };
+    Ok(Judged {
+        metrics,
+        validation,
+        test,
     })
 }
 
@@ -248,22 +262,46 @@ fn write_report(
     run: &Run,
     data: &Parts,
     course: &Course,
-    metrics: &Metrics,
+    judged: &Judged,
 ) -> Result<(), TrainingRunError> {
-    let scores = [
-        (
+    let metrics = &judged.metrics;
+    let part = |name, data, outputs, score, baselines| {
+        Some(JudgedPart {
+            name,
+            data: Option::as_ref(data)?,
+            outputs: Option::as_ref(outputs)?,
+            score: Option::as_ref(score)?,
+            baselines,
+        })
+    };
+    let beside = &metrics.baselines;
+    let parts = [
+        part(
             "validation part",
+            &data.validation,
+            &judged.validation,
             &metrics.validation,
-            metrics.baselines.validation.as_slice(),
+            beside.validation.as_slice(),
         ),
-        ("test part", &metrics.test, &metrics.baselines.test),
+        part(
+            "test part",
+            &data.test,
+            &judged.test,
+            &metrics.test,
+            &beside.test,
+        ),
     ];
-    let shown = data.validation.as_ref().unwrap_or(&data.train);
-    let page = run_report(
-        run,
-        &run.fitted.normalised_inputs(shown),
-        &course.history,
-        &scores,
-    );
+    let parts: Vec<JudgedPart<'_>> = parts.into_iter().flatten().collect();
+    let progress = Progress {
+        history: &course.history,
+        best: metrics.best_epoch,
+        ending: match course.ending {
+            Ending::Finished => "finished",
+            Ending::Early => "stopped early, since the validation loss no longer improved",
+            Ending::Diverged => "ended because training diverged",
+            Ending::Stopped => "stopped before its end",
+        },
+    };
+    let page = run_report(run, data, &progress, &parts);
     Ok(atomic::write(&run.folder.join(REPORT), page.as_bytes())?)
 }

@@ -299,12 +299,15 @@ impl TrainingRun {
         } else if self.is_rewritten {
             self.config.rewrite(&lock)?;
         }
-        let mut recorder = Recorder::new(&self.folder, observer, &trainer.state().history);
+        let place = (&self.config, self.folder.as_path());
+        let mut recorder = Recorder::new(place, observer, &trainer.state().history);
         let ending = trainer.run(&mut recorder, stop)?;
-        let failure = recorder.failure;
         if ending == Ending::Stopped {
-            return failure.map_or(Ok(None), Err);
+            #[cfg(feature = "plots")]
+            recorder.stopped(trainer.state())?;
+            return recorder.failure.map_or(Ok(None), Err);
         }
+        let failure = recorder.failure;
         let state = trainer.into_state();
         checkpoint::write_weights(&self.folder.join(WEIGHTS), state.chosen())?;
         if let Some(failure) = failure {

@@ -1,26 +1,36 @@
-//! The page of a study: errors, costs, and the settings that mattered.
+//! The page of a study: its history, errors and costs, and the settings that mattered.
 
-use super::best::front;
+use super::best::{best, front};
 use super::finalists::{Finalist, judged};
 use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
-use crate::cost::Footprint;
+use crate::cost::{Footprint, Limits};
 use crate::report::{
-    Axis, Cloud, Line, Page, Strand, bars, bundle_svg, escape, parallel_svg, scatter_svg,
+    Axis, Chart, Line, Look, Page, Series, bars, data_table, escape, marked_table, parallel_svg,
 };
 use crate::run::toml_text::to_toml;
 use crate::search::importance::importance;
 use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_name};
 
-/// A self-contained page: front, parallel coordinates, importance, learning curves, all trials.
-pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -> String {
+/// A self-contained page: history, fronts, settings, importance, learning curves, all trials. A page of a study that
+/// `is_live` loads itself again.
+pub fn study_page(
+    name: &str,
+    definition: &Definition,
+    trials: &[StoredTrial],
+    is_live: bool,
+) -> String {
     let search = &definition.search;
     let mut page = Page::new(&format!("Study {name} on {}", definition.config.source));
-    page.text("Trials", &counts(trials, search.trials));
-    let best = front(trials, search);
+    if is_live {
+        page.live("The study goes on.");
+    }
+    page.summary(&summary(definition, trials));
+    page.section("History", &history(trials).figure());
+    let front = front(trials, search);
     let finalists = judged(trials, search);
-    let pictures: Vec<String> = (COSTS.into_iter())
-        .map(|(cost, of)| front_svg(cost, of, trials, &best, &finalists))
+    let pictures: Vec<String> = (COSTS.iter())
+        .map(|cost| front_chart(cost, &search.chip, trials, (&front, &finalists)).figure())
         .collect();
     page.section("Error and cost", &pictures.concat());
     if !finalists.is_empty() {
@@ -31,12 +41,17 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
     let lines = lines(&search.space, trials, &ranks);
     page.section(
         "Settings of all trials",
-        &parallel_svg("best trials are dark", &axes(&search.space), &lines),
+        &parallel_svg(
+            "the best trials in the strongest colour",
+            &axes(&search.space),
+            &lines,
+        ),
     );
     let importance = importance(&search.space, &observations(trials, search));
     page.section("Importance of the settings", &bars(&importance));
-    page.section("Learning curves", &curves_svg(trials, &ranks));
-    let front: Vec<usize> = best.iter().map(|trial| trial.number).collect();
+    page.section("Error over each setting", &slices(&search.space, trials));
+    page.section("Learning curves", &curves(trials, &ranks).figure());
+    let front: Vec<usize> = front.iter().map(|trial| trial.number).collect();
     page.section("All trials", &trial_table(trials, &front));
     if let Ok(settings) = to_toml(definition) {
         page.text("How it was searched", &settings);
@@ -44,84 +59,215 @@ pub fn study_page(name: &str, definition: &Definition, trials: &[StoredTrial]) -
     page.finish()
 }
 
-/// The number of trials in each state, of `all`, and the compute they took.
+fn summary(definition: &Definition, trials: &[StoredTrial]) -> Vec<(&'static str, String)> {
+    let search = &definition.search;
+    let best = best(trials, search, &search.chip).map(note);
+    let chip = toml::to_string(&search.chip).unwrap_or_default();
+    vec![
+        ("trials", counts(trials, search.trials)),
+        (
+            "compute",
+            format!(
+                "{:.2e} multiply-accumulates of training",
+                macs(trials.iter().map(|trial| &trial.own))
+            ),
+        ),
+        ("best", best.unwrap_or_default().replace('\n', ", ")),
+        ("limits", chip.trim().replace('\n', ", ").replace('"', "")),
+    ]
+}
+
+/// The number of trials in each state, of `all`.
 fn counts(trials: &[StoredTrial], all: usize) -> String {
     let count = |state| {
         let trials = trials.iter().filter(|trial| trial.own.state == state);
         trials.count()
     };
     format!(
-        "{} finished, {} stopped early, {} failed, {} running, of {all}\n{:.2e} multiply-accumulates of training",
+        "{} finished, {} stopped early, {} failed, {} running, of {all}",
         count(State::Finished),
         count(State::Stopped),
         count(State::Failed),
         count(State::Running),
-        macs(trials.iter().map(|trial| &trial.own))
     )
 }
 
-fn curves_svg(trials: &[StoredTrial], ranks: &[f64]) -> String {
-    let strand = |(trial, rank): (&StoredTrial, &f64)| Strand {
-        points: (trial.values.iter().enumerate())
-            .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
-            .collect(),
-        rank: *rank,
+/// What is shown of a trial under the pointer: its figures, its cost and its settings.
+fn note(trial: &StoredTrial) -> String {
+    let figures = match &trial.own.result {
+        Some(result) => {
+            let accuracy = result.accuracy;
+            let accuracy =
+                accuracy.map_or(String::new(), |a| format!(", accuracy {:.2} %", 100.0 * a));
+            format!("error {:.5}{accuracy}", result.error)
+        }
+        None => format!(
+            "{} after {} epochs",
+            trial.own.state.name(),
+            trial.values.len()
+        ),
     };
-    let strands: Vec<Strand> = trials.iter().zip(ranks).map(strand).collect();
-    bundle_svg(
-        "error on the validation part, f32",
-        "epoch",
-        "error",
-        &strands,
+    format!(
+        "trial {}: {figures}\n{} instructions, {} B flash, {} B RAM\n{}",
+        trial.number,
+        trial.footprint.instructions,
+        trial.footprint.flash_bytes,
+        trial.footprint.ram_bytes,
+        in_one_line(&trial.point)
     )
 }
 
-type Cost = fn(&Footprint) -> f64;
+/// A cloud of trials with their notes.
+fn cloud<'a>(
+    name: &str,
+    look: Look,
+    trials: impl IntoIterator<Item = &'a StoredTrial>,
+    place: impl Fn(&StoredTrial) -> Option<(f64, f64)>,
+) -> Series {
+    let placed = trials
+        .into_iter()
+        .filter_map(|trial| Some((place(trial)?, note(trial))));
+    let (points, notes) = placed.unzip();
+    Series {
+        look,
+        notes,
+        ..Series::line(name, points)
+    }
+}
 
-const COSTS: [(&str, Cost); 3] = [
-    ("instructions of a step", |f| f.instructions as f64),
-    ("bytes of flash", |f| f.flash_bytes as f64),
-    ("bytes of RAM", |f| f.ram_bytes as f64),
+/// The error of each finished trial, and the least so far.
+fn history(trials: &[StoredTrial]) -> Chart {
+    let place = |trial: &StoredTrial| {
+        let error = trial.own.result.as_ref()?.error;
+        Some((trial.number as f64, error))
+    };
+    let all = cloud("finished trials", Look::Points, trials, place);
+    let mut least = f64::INFINITY;
+    let so_far = all.points.iter().map(|(number, error)| {
+        least = least.min(*error);
+        (*number, least)
+    });
+    let so_far: Vec<(f64, f64)> = so_far.collect();
+    let so_far = Series {
+        notes: all.notes.clone(),
+        ..Series::line("best so far", so_far)
+    };
+    let labels = ("trial", "error of the integers");
+    Chart::lines("Error of the trials", labels, vec![all, so_far])
+}
+
+/// Finished trials over each setting that has numbers.
+fn slices(space: &Space, trials: &[StoredTrial]) -> String {
+    let chart = |(name, parameter): (&String, &Parameter)| {
+        if matches!(parameter.domain, Domain::Choices(_)) {
+            return String::new();
+        }
+        let place = |trial: &StoredTrial| {
+            let error = trial.own.result.as_ref()?.error;
+            Some((trial.point.get(name)?.number()?, error))
+        };
+        let all = cloud("finished trials", Look::Points, trials, place);
+        let name = short_name(name);
+        Chart::lines(name, (name, "error"), vec![all])
+            .with_suited_axes()
+            .figure()
+    };
+    space.parameters.iter().map(chart).collect()
+}
+
+fn curves(trials: &[StoredTrial], ranks: &[f64]) -> Chart {
+    let strand = |(trial, rank): (&StoredTrial, &f64)| {
+        let values = trial.values.iter().enumerate();
+        let points: Vec<(f64, f64)> = values
+            .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
+            .collect();
+        Series {
+            notes: vec![note(trial); points.len()],
+            rank: Some(*rank),
+            ..Series::line(&format!("trial {}", trial.number), points)
+        }
+    };
+    let series = trials.iter().zip(ranks).map(strand).collect();
+    let labels = ("epoch", "error");
+    Chart::lines("Error on the validation part, f32", labels, series).with_suited_axes()
+}
+
+/// A cost: its name, its value, and the limit on it.
+type Cost = (
+    &'static str,
+    fn(&Footprint) -> f64,
+    fn(&Limits) -> Option<f64>,
+);
+
+const COSTS: [Cost; 3] = [
+    (
+        "instructions of a step",
+        |f| f.instructions as f64,
+        |limits| limits.instructions.map(|most| most as f64),
+    ),
+    (
+        "bytes of flash",
+        |f| f.flash_bytes as f64,
+        |limits| limits.flash.map(|most| most.0 as f64),
+    ),
+    (
+        "bytes of RAM",
+        |f| f.ram_bytes as f64,
+        |limits| limits.ram.map(|most| most.0 as f64),
+    ),
 ];
 
-fn front_svg(
-    cost: &str,
-    of: Cost,
+fn front_chart(
+    (cost, of, limit): &Cost,
+    chip: &Limits,
     trials: &[StoredTrial],
-    front: &[&StoredTrial],
-    finalists: &[Finalist],
-) -> String {
-    let point =
+    (front, finalists): (&[&StoredTrial], &[Finalist]),
+) -> Chart {
+    let place =
         |trial: &StoredTrial| Some((of(&trial.footprint), trial.own.result.as_ref()?.error));
     // In this plane, the front is of error and this cost alone.
-    let mut corners: Vec<(f64, f64)> = trials.iter().filter_map(point).collect();
-    let all = corners.clone();
-    corners.retain(|a| !all.iter().any(|b| pareto::beats(&[b.0, b.1], &[a.0, a.1])));
-    let mean = |f: &Finalist| Some((of(&f.footprint), f.judgement.error?.mean));
-    let cloud = |name: &str, points, is_front| Cloud {
-        name: name.into(),
-        points,
-        is_front,
+    let all: Vec<(f64, f64)> = trials.iter().filter_map(place).collect();
+    let is_corner = |trial: &&StoredTrial| {
+        place(trial).is_some_and(|a| !all.iter().any(|b| pareto::beats(&[b.0, b.1], &[a.0, a.1])))
     };
-    scatter_svg(
-        &format!("error and {cost}"),
-        cost,
-        "error of the integers",
-        &[
-            cloud("best for its cost", corners, true),
-            cloud("finished trials", all, false),
+    let means = finalists.iter().filter_map(|finalist| {
+        let mean = finalist.judgement.error?.mean;
+        let note = format!(
+            "trial {}, mean of its trainings\n{}",
+            finalist.trial,
+            finalist.settings()
+        );
+        Some(((of(&finalist.footprint), mean), note))
+    });
+    let (points, notes) = means.unzip();
+    let finalists = Series {
+        look: Look::Points,
+        notes,
+        ..Series::line("means of the finalists", points)
+    };
+    let corners = trials.iter().filter(is_corner);
+    let chart = Chart::lines(
+        &format!("Error and {cost}"),
+        (cost, "error of the integers"),
+        vec![
+            cloud("best for its cost", Look::Front, corners, place),
+            cloud("finished trials", Look::Points, trials, place),
             cloud(
                 "of the study's front",
-                front.iter().filter_map(|t| point(t)).collect(),
-                false,
+                Look::Points,
+                front.iter().copied(),
+                place,
             ),
-            cloud(
-                "means of the finalists",
-                finalists.iter().filter_map(mean).collect(),
-                false,
-            ),
+            finalists,
         ],
-    )
+    );
+    Chart {
+        marks: limit(chip)
+            .map(|most| (most, "limit".to_owned()))
+            .into_iter()
+            .collect(),
+        ..chart.with_suited_axes()
+    }
 }
 
 /// Ranks from 0, the best, to 1, the worst: by error, or by the lowest value of a stopped trial.
@@ -165,58 +311,62 @@ fn lines(space: &Space, trials: &[StoredTrial], ranks: &[f64]) -> Vec<Line> {
             .map(|(name, parameter)| parameter.domain.place(trial.point.get(name)?))
             .collect(),
         rank: *rank,
+        note: note(trial),
     };
     trials.iter().zip(ranks).map(line).collect()
 }
 
 fn finalist_table(finalists: &[Finalist]) -> String {
-    let mut html = String::from(
-        "<table><tr><th>trial</th><th>error</th><th>accuracy</th><th>instructions</th>\
-         <th>flash</th><th>RAM</th><th>settings</th></tr>",
-    );
-    for finalist in finalists {
-        html += &format!(
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td style=\"text-align:left\">{}</td></tr>\n",
-            finalist.trial,
+    let header = [
+        "trial",
+        "error",
+        "accuracy",
+        "instructions",
+        "flash",
+        "RAM",
+        "settings",
+    ];
+    let rows = finalists.iter().map(|finalist| {
+        vec![
+            finalist.trial.to_string(),
             finalist.judgement.error_text(),
             finalist.judgement.accuracy_text(),
-            finalist.footprint.instructions,
-            finalist.footprint.flash_bytes,
-            finalist.footprint.ram_bytes,
+            finalist.footprint.instructions.to_string(),
+            finalist.footprint.flash_bytes.to_string(),
+            finalist.footprint.ram_bytes.to_string(),
             escape(&finalist.settings()),
-        );
-    }
-    html + "</table>"
+        ]
+    });
+    data_table(&header, rows)
 }
 
 fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
-    let mut html = String::from(
-        "<table><tr><th>trial</th><th>state</th><th>error</th><th>accuracy</th><th>epochs</th>\
-         <th>instructions</th><th>flash</th><th>RAM</th><th>settings</th></tr>",
-    );
-    for trial in trials {
+    let header = [
+        "trial",
+        "state",
+        "error",
+        "accuracy",
+        "epochs",
+        "instructions",
+        "flash",
+        "RAM",
+        "settings",
+    ];
+    let rows = trials.iter().map(|trial| {
         let result = trial.own.result.as_ref();
-        let mark = if front.contains(&trial.number) {
-            " style=\"background:#e6f2fa\""
-        } else {
-            ""
-        };
-        html += &format!(
-            "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td style=\"text-align:left\">{}</td></tr>\n",
-            trial.number,
-            trial.own.state.name(),
+        let accuracy = result.and_then(|result| result.accuracy);
+        let row = vec![
+            trial.number.to_string(),
+            trial.own.state.name().to_owned(),
             result.map_or(String::new(), |r| format!("{:.5}", r.error)),
-            result
-                .and_then(|r| r.accuracy)
-                .map_or(String::new(), |a| format!("{:.2} %", 100.0 * a)),
-            trial.values.len(),
-            trial.footprint.instructions,
-            trial.footprint.flash_bytes,
-            trial.footprint.ram_bytes,
+            accuracy.map_or(String::new(), |a| format!("{:.2} %", 100.0 * a)),
+            trial.values.len().to_string(),
+            trial.footprint.instructions.to_string(),
+            trial.footprint.flash_bytes.to_string(),
+            trial.footprint.ram_bytes.to_string(),
             escape(&in_one_line(&trial.point)),
-        );
-    }
-    html + "</table>"
+        ];
+        (front.contains(&trial.number), row)
+    });
+    marked_table(&header, rows)
 }

@@ -1,5 +1,8 @@
 //! The program as a user starts it, in a folder of its own.
 
+#[path = "schema.rs"]
+pub(crate) mod schema;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -35,12 +38,14 @@ impl Bench {
         self.command(arguments).output().unwrap()
     }
 
-    /// Runs and returns standard output; fails loudly.
+    /// Runs and returns standard output, which is held to docs/json.md; fails loudly.
     pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        let printed = String::from_utf8(output.stdout).unwrap();
+        schema::check_printed(arguments, &printed);
+        printed
     }
 
     /// Runs, demands a tidy failure, and returns what it said.

@@ -10,6 +10,7 @@ mod find_rate;
 mod imported;
 mod making_it_fit;
 mod new_firmware;
+mod pages;
 mod predict;
 mod python;
 mod refused_data;
@@ -17,6 +18,7 @@ mod refused_files;
 mod refused_flags;
 mod run_data;
 mod same_weights;
+mod schema;
 mod several_runs;
 mod stages;
 

@@ -188,7 +188,7 @@ fn the_report_of_quantise_has_layers_units_classes_and_memory() {
     assert_eq!(report["candidates"].as_array().unwrap().len(), 6);
     assert_eq!(report["classes"].as_array().unwrap().len(), 10);
     let export = succeed(&bench, &["export", "base"]);
-    assert_eq!(report["memory"]["flash_bytes"], export["bytes"]);
+    assert_eq!(report["memory"]["file_bytes"], export["file_bytes"]);
     assert_eq!(report["cores"].as_array().unwrap().len(), 6);
     assert!(number(&report, "/cores/2/instructions") > 1000.0);
     // As many sequences are followed as decide otherwise.

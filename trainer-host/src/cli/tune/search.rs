@@ -179,7 +179,7 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     };
     say!("{}", data.train().summary());
     let trials = study.trials()?;
-    let mut watch = Watch::new(&study.definition, &trials, place.workers);
+    let mut watch = Watch::new(&study, &trials, &place);
     let worked = watched(&mut watch, |sender| {
         work(&place, &study.definition, &data, sender, &stop)
     });
@@ -193,6 +193,9 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     })?;
     let tell = |problem| say!("{problem}");
     let trials = study.ask(Study::trials, tell, is_to_stop)?;
+    if let Some(page) = watch.last_page(&trials) {
+        say!("page: {}", page.display());
+    }
     let overview = Overview::new(&study, &trials);
     if is_to_stop() {
         let (trials, repeats) = overview.ended();

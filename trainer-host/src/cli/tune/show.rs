@@ -255,7 +255,7 @@ pub(super) fn run(args: &Args, printer: Printer) -> anyhow::Result<()> {
     let mut study = args.place.open()?;
     let trials = study.trials()?;
     if let Some(html) = &args.html {
-        let page = study_page(study.name(), &study.definition, &trials);
+        let page = study_page(study.name(), &study.definition, &trials, false);
         atomic::write(html, page.as_bytes())?;
     }
     let mut overview = Overview::new(&study, &trials);

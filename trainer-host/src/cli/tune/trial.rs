@@ -14,6 +14,7 @@ use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::data::Fold;
 use crate::files::disk;
+use crate::files::versioned::Versioned;
 use crate::run;
 use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::trial::TrialResult;
@@ -112,7 +113,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         result,
     };
     // Whoever runs this reads JSON.
-    printer.print_file(&tried, |tried| {
-        serde_json::to_string_pretty(tried).unwrap_or_else(|error| error.to_string())
+    printer.print(&tried, |tried| {
+        let json = Versioned::of(tried).to_json();
+        json.unwrap_or_else(|error| error.to_string())
     })
 }

@@ -1,20 +1,33 @@
 //! The progress of a study: a line for each worker on a terminal, and a line for each trial that has ended.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::show::training_line;
 use crate::cli::interrupt;
 use crate::cost::Limits;
-use crate::search::{Point, SearchConfig, in_one_line};
+use crate::files::atomic;
+use crate::search::{Point, in_one_line};
 use crate::tune::best::best;
+use crate::tune::report::study_page;
 use crate::tune::stored_trial::{Attempt, StoredTrial, TrainingId};
-use crate::tune::study::Definition;
-use crate::tune::worker::Event;
+use crate::tune::study::{Definition, Study};
+use crate::tune::worker::{Event, Workplace};
+
+/// The page's name, in the folder of the trials' runs.
+const PAGE: &str = "study.html";
+/// Between two pages of a study that goes on.
+const PAGE_EVERY: Duration = Duration::from_secs(4);
 
 pub(super) struct Watch {
-    search: SearchConfig,
+    name: String,
+    definition: Definition,
+    /// The page, and when it is written again.
+    page: PathBuf,
+    page_at: Instant,
     ended: Vec<StoredTrial>,
     workers: Vec<Option<Running>>,
     screen: Option<Screen>,
@@ -60,7 +73,8 @@ impl Screen {
 }
 
 impl Watch {
-    pub(super) fn new(definition: &Definition, trials: &[StoredTrial], workers: usize) -> Self {
+    pub(super) fn new(study: &Study, trials: &[StoredTrial], place: &Workplace) -> Self {
+        let (definition, workers) = (&study.definition, place.workers);
         let ended: Vec<StoredTrial> = (trials.iter())
             .filter(|trial| !trial.is_running())
             .cloned()
@@ -68,7 +82,10 @@ impl Watch {
         let count = definition.search.trials;
         let terminal = std::io::stderr().is_terminal();
         let watch = Self {
-            search: definition.search.clone(),
+            name: study.name().to_owned(),
+            definition: definition.clone(),
+            page: place.folder.join(PAGE),
+            page_at: Instant::now() + PAGE_EVERY,
             workers: (0..workers).map(|_| None).collect(),
             screen: terminal.then(|| Screen::new(workers, count, ended.len())),
             ended,
@@ -92,7 +109,7 @@ impl Watch {
     }
 
     fn best(&self) -> Option<&StoredTrial> {
-        best(&self.ended, &self.search, &Limits::default())
+        best(&self.ended, &self.definition.search, &Limits::default())
     }
 
     fn best_line(&self) -> String {
@@ -165,11 +182,31 @@ impl Watch {
             })
         };
         self.line(&format!("{line}{mark}"));
+        if Instant::now() >= self.page_at {
+            // The folder is that of the trials' runs, whose failures end the work; the page alone does not.
+            let mut trials = self.ended.clone();
+            trials.sort_by_key(|trial| trial.number);
+            let _ = self.write_page(&trials, true);
+            self.page_at = Instant::now() + PAGE_EVERY;
+        }
         if let Some(screen) = &self.screen {
-            let ended = self.ended.len().min(self.search.trials);
+            let ended = self.ended.len().min(self.definition.search.trials);
             screen.best.set_position(ended as u64);
             screen.best.set_message(self.best_line());
         }
+    }
+
+    /// Writes the page of `trials`.
+    fn write_page(&self, trials: &[StoredTrial], is_live: bool) -> anyhow::Result<()> {
+        let page = study_page(&self.name, &self.definition, trials, is_live);
+        Ok(atomic::write(&self.page, page.as_bytes())?)
+    }
+
+    /// Writes the last page, of all trials that the study has; returns its place, if it could be written.
+    pub(super) fn last_page(&self, trials: &[StoredTrial]) -> Option<&Path> {
+        self.write_page(trials, false)
+            .ok()
+            .map(|()| self.page.as_path())
     }
 
     fn show(&self, worker: usize, epoch: usize, lowest: Option<f64>) {
@@ -188,10 +225,11 @@ impl Watch {
         ));
     }
 
+    /// Ends the lines on the terminal.
     pub(super) fn finish(&self) {
         if let Some(screen) = &self.screen {
             interrupt::hint_by(None);
-            // As above.
+            // If the terminal is gone, nobody reads this.
             let _ = screen.all.clear();
         }
     }

@@ -1,0 +1,213 @@
+(() => {
+"use strict";
+const all = (q, r = document) => [...r.querySelectorAll(q)];
+const make = (name, attributes = {}, text) => {
+  const e = document.createElement(name);
+  for (const k in attributes) e.setAttribute(k, attributes[k]);
+  if (text !== undefined) e.textContent = text;
+  return e;
+};
+const num = v => {
+  const a = Math.abs(v);
+  if (v === 0 || !isFinite(v)) return String(v);
+  return a >= 1e6 || a < 1e-4 ? v.toExponential(2).replace(/\.?0+e/, "e") : String(+v.toPrecision(5));
+};
+
+// The box with values: it follows the pointer, until a click fixes it.
+const tip = make("div", { id: "tip" });
+document.body.append(tip);
+let fixed = false;
+const hide = () => { if (!fixed) tip.style.display = "none"; };
+const show = (text, x, y) => {
+  if (fixed) return;
+  tip.textContent = text;
+  tip.style.display = "block";
+  const w = document.documentElement.clientWidth, b = tip.getBoundingClientRect();
+  tip.style.left = Math.max(4, Math.min(x + 14, w - b.width - 6)) + scrollX + "px";
+  tip.style.top = (y + 16 + b.height > innerHeight ? Math.max(4, y - b.height - 10) : y + 16) + scrollY + "px";
+};
+const fix = on => { fixed = on; tip.classList.toggle("fixed", on); };
+addEventListener("keydown", e => { if (e.key === "Escape") { fix(false); hide(); } });
+addEventListener("click", e => {
+  if (e.target.closest("#tip")) return;
+  if (fixed) { fix(false); hide(); return; }
+  if (tip.style.display === "block" && e.target.closest("svg")) fix(true);
+});
+addEventListener("pointermove", e => {
+  const t = e.target.closest && e.target.closest("[data-t]");
+  if (t) show(t.dataset.t, e.clientX, e.clientY);
+  else if (!e.target.closest || !e.target.closest("figure.chart svg")) hide();
+});
+
+const ticks = (low, high, log, n) => {
+  const out = [];
+  if (log) {
+    const step = Math.max(1, Math.ceil((high - low) / n));
+    for (let d = Math.floor(low); d <= high; d++)
+      for (const m of high - low < 2 ? [1, 2, 5] : [1]) {
+        const v = d + Math.log10(m);
+        if (v >= low - 1e-9 && v <= high + 1e-9 && d % step === 0) out.push([v, num(m * 10 ** d)]);
+      }
+    if (out.length > 1) return out;
+    out.length = 0;
+  }
+  const raw = (high - low) / n, p = 10 ** Math.floor(Math.log10(raw));
+  const s = [1, 2, 5, 10].map(m => m * p).find(v => v >= raw * 0.999);
+  for (let k = Math.ceil(low / s - 1e-9); k * s <= high + s * 1e-9; k++)
+    out.push([k * s, num(log ? 10 ** (k * s) : +(k * s).toPrecision(12))]);
+  return out;
+};
+
+function chart(figure) {
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const old = figure.querySelector("svg"), off = new Set(), log = [data.log[0], data.log[1]];
+  const NS = "http://www.w3.org/2000/svg";
+  let dots = [], svg = old, cursor, frame;
+  const place = (v, axis) => log[axis] ? Math.log10(v) : v;
+  const fits = p => p.every((v, i) => v !== null && isFinite(place(v, i)));
+  const put = (name, attributes, text, parent = svg) => {
+    const e = document.createElementNS(NS, name);
+    for (const k in attributes) e.setAttribute(k, attributes[k]);
+    if (text !== undefined) e.textContent = text;
+    parent.append(e);
+    return e;
+  };
+  const range = axis => {
+    let low = Infinity, high = -Infinity;
+    data.series.forEach((s, n) => off.has(n) || s.p.forEach(p => {
+      if (fits(p)) { low = Math.min(low, place(p[axis], axis)); high = Math.max(high, place(p[axis], axis)); }
+    }));
+    if (low > high) return [0, 1];
+    const room = high > low ? 0.04 * (high - low) : 0.5;
+    return [low - room, high + room];
+  };
+  const draw = () => {
+    const W = Math.max(260, figure.clientWidth), H = Math.round(Math.min(340, Math.max(220, W * 0.45)));
+    const next = document.createElementNS(NS, "svg");
+    next.setAttribute("viewBox", `0 0 ${W} ${H}`);
+    next.setAttribute("role", "img");
+    next.setAttribute("aria-label", old.getAttribute("aria-label"));
+    svg.replaceWith(next);
+    svg = next;
+    const [x0, x1] = range(0), [y0, y1] = range(1), box = frame = [56, 10, W - 12, H - 40];
+    const X = v => box[0] + (v - x0) / (x1 - x0) * (box[2] - box[0]);
+    const Y = v => box[3] - (v - y0) / (y1 - y0) * (box[3] - box[1]);
+    for (const [v, label] of ticks(x0, x1, log[0], Math.max(3, W / 110))) {
+      put("line", { class: "grid", x1: X(v), x2: X(v), y1: box[1], y2: box[3] });
+      put("text", { x: X(v), y: box[3] + 15, "text-anchor": "middle" }, label);
+    }
+    for (const [v, label] of ticks(y0, y1, log[1], H / 50)) {
+      put("line", { class: "grid", x1: box[0], x2: box[2], y1: Y(v), y2: Y(v) });
+      put("text", { x: box[0] - 5, y: Y(v) + 4, "text-anchor": "end" }, label);
+    }
+    put("rect", { class: "frame", x: box[0], y: box[1], width: box[2] - box[0], height: box[3] - box[1] });
+    put("text", { x: (box[0] + box[2]) / 2, y: H - 6, "text-anchor": "middle" }, data.x);
+    put("text", { transform: `translate(12 ${(box[1] + box[3]) / 2}) rotate(-90)`, "text-anchor": "middle" }, data.y);
+    for (const [v, label] of data.marks) {
+      const x = X(place(v, 0));
+      if (!(x >= box[0] && x <= box[2])) continue;
+      put("line", { class: "mark", x1: x, x2: x, y1: box[1], y2: box[3] });
+      const right = x > (box[0] + box[2]) / 2;
+      put("text", { x: x + (right ? -5 : 5), y: box[1] + 13, "text-anchor": right ? "end" : "start" }, label);
+    }
+    dots = [];
+    data.series.forEach((s, n) => {
+      if (off.has(n)) return;
+      let at = [];
+      s.p.forEach((p, i) => {
+        if (!fits(p)) return;
+        const d = { x: X(place(p[0], 0)), y: Y(place(p[1], 1)), p, s, n, note: s.note || s.notes && s.notes[i] };
+        at.push(d);
+        dots.push(d);
+      });
+      const look = s.rank === undefined ? { class: `s${n % 7}` } : { class: "rank" + (s.rank < 0.1 ? " best" : ""), style: `--r:${100 * s.rank}%` };
+      if (s.look !== "points" && at.length > 1) {
+        let path = at;
+        if (s.look === "front") {
+          path = [...at].sort((a, b) => a.x - b.x);
+          path = path.flatMap((d, i) => i ? [{ x: d.x, y: path[i - 1].y }, d] : [d]);
+        }
+        put("polyline", { ...look, points: path.map(d => `${d.x.toFixed(1)},${d.y.toFixed(1)}`).join(" ") });
+      }
+      if (s.look !== "line" || at.length < 2)
+        at.forEach(d => put("circle", { ...look, cx: d.x, cy: d.y, r: s.look === "front" ? 5 : 3.5 }));
+    });
+    cursor = put("g", { class: "cursor" });
+    svg.addEventListener("pointermove", hover);
+    svg.addEventListener("pointerdown", hover);
+    svg.addEventListener("pointerleave", () => { if (!fixed) cursor.replaceChildren(); });
+  };
+  const hover = e => {
+    if (fixed) return;
+    const r = svg.getBoundingClientRect(), k = svg.viewBox.baseVal.width / r.width;
+    const x = (e.clientX - r.left) * k, y = (e.clientY - r.top) * k;
+    cursor.replaceChildren();
+    const noted = dots.some(d => d.note);
+    const far = d => noted ? Math.hypot(d.x - x, d.y - y) : Math.abs(d.x - x);
+    let best = null;
+    for (const d of dots) if (!best || far(d) < far(best)) best = d;
+    if (!best || x < frame[0] - 8 || far(best) > (noted ? 40 : 1e9)) return hide();
+    let same = [best];
+    if (!noted) {
+      same = dots.filter(d => d.p[0] === best.p[0]);
+      put("line", { class: "mark", x1: best.x, x2: best.x, y1: frame[1], y2: frame[3] }, undefined, cursor);
+    }
+    same.forEach(d => put("circle", { cx: d.x, cy: d.y, r: 6 }, undefined, cursor));
+    const lines = noted
+      ? [best.s.name, `${data.x}: ${num(best.p[0])}`, `${data.y}: ${num(best.p[1])}`, best.note]
+      : [`${data.x}: ${num(best.p[0])}`, ...same.slice(0, 12).map(d => `${d.s.name}: ${num(d.p[1])}`)];
+    show(lines.filter(l => l).join("\n"), e.clientX, e.clientY);
+  };
+  const tools = figure.querySelector(".tools");
+  all("span", tools).forEach((span, n) => {
+    const b = make("button", { class: span.className, "aria-pressed": "true" }, span.textContent);
+    b.onclick = () => {
+      off.has(n) ? off.delete(n) : off.add(n);
+      b.setAttribute("aria-pressed", !off.has(n));
+      draw();
+    };
+    span.replaceWith(b);
+  });
+  ["x", "y"].forEach((name, axis) => {
+    const values = data.series.flatMap(s => s.p.map(p => p[axis])).filter(v => v !== null);
+    if (!values.length || values.some(v => v <= 0) || Math.max(...values) < 3 * Math.min(...values)) return;
+    const b = make("button", { class: "log", "aria-pressed": log[axis] }, `log ${name}`);
+    b.onclick = () => { log[axis] = !log[axis]; b.setAttribute("aria-pressed", log[axis]); draw(); };
+    tools.append(b);
+  });
+  draw();
+  let width = figure.clientWidth;
+  addEventListener("resize", () => { if (figure.clientWidth !== width) { width = figure.clientWidth; draw(); } });
+}
+all("figure.chart").forEach(chart);
+
+// Tables: a click on a head sorts; many rows can be filtered.
+all("table.data").forEach(table => {
+  const body = table.tBodies[0], rows = [...body.rows];
+  const value = (row, c) => {
+    const t = row.cells[c] ? row.cells[c].textContent.trim() : "", n = parseFloat(t.replace("−", "-"));
+    return isNaN(n) ? t.toLowerCase() : n;
+  };
+  all("thead th", table).forEach((th, c) => {
+    th.tabIndex = 0;
+    const sort = () => {
+      const down = th.getAttribute("aria-sort") === "ascending";
+      all("th", table).forEach(o => o.removeAttribute("aria-sort"));
+      th.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const sorted = [...rows].sort((a, b) => {
+        const u = value(a, c), v = value(b, c);
+        if (typeof u !== typeof v) return typeof u === "number" ? -1 : 1;
+        return (u < v ? -1 : u > v ? 1 : 0) * (down ? -1 : 1);
+      });
+      body.append(...sorted);
+    };
+    th.onclick = sort;
+    th.onkeydown = e => { if (e.key === "Enter") sort(); };
+  });
+  if (rows.length > 8) {
+    const input = make("input", { type: "search", placeholder: "filter rows", "aria-label": "filter rows" });
+    input.oninput = () => rows.forEach(row => { row.hidden = !row.textContent.toLowerCase().includes(input.value.toLowerCase()); });
+    table.parentElement.before(input);
+  }
+});
+})();

@@ -1,0 +1,226 @@
+//! The recordings that are decided wrongly: a table, and for the most confident ones their signals and the probabilities
+//! after each step.
+
+use ndarray::{Array2, ArrayView1, Axis};
+
+use super::page::data_table;
+use super::{Chart, Page, Series, escape};
+use crate::data::{Dataset, Targets, views};
+use crate::evaluate::{Outputs, decide};
+use crate::network::{Head, Mode, Network};
+use crate::run::Run;
+
+/// Recordings in the table, at most.
+const LISTED: usize = 200;
+/// Recordings that are drawn.
+const DRAWN: usize = 6;
+/// Channels that are drawn.
+const CHANNELS: usize = 6;
+/// Points of a line, at most.
+const POINTS: usize = 400;
+
+/// A wrong decision.
+struct Wrong {
+    sequence: usize,
+    /// The step of the decision, from 0.
+    step: usize,
+    truth: usize,
+    decision: usize,
+    /// Probability of the decision.
+    probability: f64,
+}
+
+/// Adds what is decided wrongly of `data`, the part that `part` names, where `outputs` are what was judged.
+pub(super) fn wrong_sections(
+    page: &mut Page,
+    run: &Run,
+    (part, data): (&str, &Dataset),
+    outputs: &Outputs,
+) {
+    let head = run.network.config.head;
+    let mut wrong: Vec<Wrong> = (0..data.len())
+        .filter_map(|sequence| worst_of(data, sequence, outputs, head))
+        .collect();
+    if wrong.is_empty() {
+        return;
+    }
+    wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let class = |class: usize| {
+        let name = data.outputs.get(class);
+        name.map_or_else(|| class.to_string(), |name| escape(name))
+    };
+    let name = |sequence: usize| match data.names.get(sequence) {
+        Some(name) => name.clone(),
+        None => format!("number {sequence}"),
+    };
+    let rows = wrong.iter().take(LISTED).map(|wrong| {
+        vec![
+            name(wrong.sequence),
+            class(wrong.truth),
+            class(wrong.decision),
+            format!("{:.1} %", 100.0 * wrong.probability),
+            wrong.step.to_string(),
+            data.sequences[wrong.sequence].nrows().to_string(),
+        ]
+    });
+    let header = [
+        "recording",
+        "truth",
+        "decided as",
+        "probability",
+        "at step",
+        "steps",
+    ];
+    let note = format!(
+        "<p>{} of {} recordings, those first whose wrong decision has the highest probability. Steps count from 0.</p>",
+        wrong.len(),
+        data.len()
+    );
+    let table = data_table(&header, rows);
+    page.section(&format!("Decided wrongly, {part}"), &(note + &table));
+    let charts: String = (wrong.iter().take(DRAWN))
+        .map(|wrong| drawn(run, data, wrong, &name(wrong.sequence)))
+        .collect();
+    page.section(&format!("Signals of wrong decisions, {part}"), &charts);
+}
+
+/// The wrong decision of a sequence that has the highest probability; `None` if all are right, or are values.
+fn worst_of(data: &Dataset, sequence: usize, outputs: &Outputs, head: Head) -> Option<Wrong> {
+    let rows = outputs.get(sequence)?;
+    let last = data.sequences[sequence].nrows().saturating_sub(1);
+    let judged = rows.outer_iter().enumerate().map(|(row, values)| {
+        let (step, truth) = match &data.targets {
+            Targets::Class(classes) => (last, Some(classes[sequence])),
+            Targets::ClassPerStep(classes) => (row, classes[sequence].get(row).copied()),
+            _ => (row, None),
+        };
+        let decision = decide(values);
+        let probability = probabilities(values, head)[decision];
+        Some(Wrong {
+            sequence,
+            step,
+            truth: truth?,
+            decision,
+            probability,
+        })
+    });
+    let wrong = judged
+        .flatten()
+        .filter(|judged| judged.truth != judged.decision);
+    wrong.max_by(|a, b| a.probability.total_cmp(&b.probability))
+}
+
+/// Probabilities of the classes from one row of outputs.
+fn probabilities(outputs: ArrayView1<'_, f32>, head: Head) -> Vec<f64> {
+    if outputs.len() == 1 {
+        let second = 1.0 / (1.0 + (-f64::from(outputs[0])).exp());
+        return vec![1.0 - second, second];
+    }
+    let most = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let parts: Vec<f64> = match head {
+        Head::Sigmoid => {
+            let one = |output: &f32| 1.0 / (1.0 + (-f64::from(*output)).exp());
+            return outputs.iter().map(one).collect();
+        }
+        _ => (outputs.iter())
+            .map(|output| f64::from(output - most).exp())
+            .collect(),
+    };
+    let sum: f64 = parts.iter().sum();
+    parts.into_iter().map(|part| part / sum).collect()
+}
+
+/// A line over steps, thinned out to what can be seen.
+fn over_steps(name: &str, values: impl ExactSizeIterator<Item = f64>) -> Series {
+    let every = values.len().div_ceil(POINTS).max(1);
+    let points = values.enumerate().step_by(every);
+    Series::line(
+        name,
+        points.map(|(step, value)| (step as f64, value)).collect(),
+    )
+}
+
+/// The signals of one recording, and what the network thinks after each step.
+fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
+    let one = data.select(&[wrong.sequence]);
+    let normalised = run.fitted.normalised_inputs(&one);
+    let Some(signals) = normalised.first() else {
+        return String::new();
+    };
+    let class = |class: usize| data.outputs.get(class).map_or("", String::as_str);
+    let title = format!(
+        "{name}: {}, decided as {} at step {}",
+        class(wrong.truth),
+        class(wrong.decision),
+        wrong.step
+    );
+    let channels = signals
+        .axis_iter(Axis(1))
+        .zip(&data.channels)
+        .take(CHANNELS);
+    let lines =
+        channels.map(|(values, name)| over_steps(name, values.iter().map(|v| f64::from(*v))));
+    let inputs = Chart::lines(&title, ("step", "input, in deviations"), lines.collect());
+    let [truth, decision] = [wrong.truth, wrong.decision].map(|class_number| {
+        let steps = after_each_step(&run.network, signals);
+        let shares = steps.outer_iter().map(|row| {
+            let shares = probabilities(row, run.network.config.head);
+            shares.get(class_number).copied().unwrap_or(f64::NAN)
+        });
+        let shares: Vec<f64> = shares.collect();
+        over_steps(class(class_number), shares.into_iter())
+    });
+    let thought = Chart {
+        marks: vec![(wrong.step as f64, "decision".to_owned())],
+        ..Chart::lines(
+            "Probability after each step, f32",
+            ("step", "probability"),
+            vec![truth, decision],
+        )
+    };
+    inputs.figure() + &thought.figure()
+}
+
+/// Outputs of a network after each step, `[T, O]`, also where it is made for an answer at the end.
+fn after_each_step(network: &Network, sequence: &Array2<f32>) -> Array2<f32> {
+    let mut network = network.clone();
+    network.config.mode = Mode::SequenceToSequence;
+    let mut outputs = network.outputs(&views(std::slice::from_ref(sequence)));
+    outputs.pop().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_surest_wrong_decision_of_a_sequence_is_taken() {
+        let data = Dataset {
+            sequences: vec![Array2::zeros((3, 1)), Array2::zeros((3, 1))],
+            targets: Targets::ClassPerStep(vec![vec![0, 0, 1], vec![1, 1, 1]]),
+            outputs: vec!["a".into(), "b".into()],
+            ..Dataset::default()
+        };
+        let outputs = vec![
+            array![[1.0, 0.0], [0.0, 1.0], [5.0, 0.0]],
+            array![[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]],
+        ];
+        let worst = worst_of(&data, 0, &outputs, Head::Softmax).unwrap();
+        assert_eq!((worst.step, worst.truth, worst.decision), (2, 1, 0));
+        assert!((worst.probability - 1.0 / (1.0 + (-5f64).exp())).abs() < 1e-9);
+        assert!(worst_of(&data, 1, &outputs, Head::Softmax).is_none());
+    }
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        for (outputs, head) in [
+            (array![0.3f32, -2.0, 900.0], Head::Softmax),
+            (array![0.7f32], Head::Sigmoid),
+        ] {
+            let sum: f64 = probabilities(outputs.view(), head).iter().sum();
+            assert!((sum - 1.0).abs() < 1e-12);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Do the pages work in a browser, on a phone and on a desk? Where there is no Chromium, a line says what is skipped.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::{ramps, words};
+
+/// Records what goes wrong from the first line of the page on.
+const BEFORE: &str = "<script>window.problems=[];addEventListener('error',e=>problems.push(e.message||'error'));</script>";
+
+/// Uses the page as a person would, and sends what it found to the page around it.
+const AFTER: &str = r#"<script>(()=>{
+const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figure.chart').length,shown:0,toggled:0,sorted:0,tables:all('table.data').length,cut:[]};
+const send=(e,type,x,y)=>e.dispatchEvent(new PointerEvent(type,{bubbles:true,clientX:x,clientY:y}));
+for(const figure of all('figure.chart')){
+  figure.scrollIntoView();
+  const svg=()=>figure.querySelector('svg'),box=svg().getBoundingClientRect();
+  const spot=svg().querySelector('circle,polyline'),at=spot?spot.getBoundingClientRect():box;
+  send(svg(),'pointermove',at.left+Math.min(4,at.width/2),at.top+at.height/2);
+  const tip=document.getElementById('tip');
+  if(tip.style.display==='block'&&tip.textContent.includes(':'))found.shown++;
+  const b=figure.querySelector('.tools button');
+  if(b){const n=svg().querySelectorAll('polyline,circle').length;b.click();
+    if(svg().querySelectorAll('polyline,circle').length<n||b.getAttribute('aria-pressed')!=='true')found.toggled++;b.click();}
+}
+for(const table of all('table.data')){
+  const th=table.querySelector('thead th'),column=()=>[...table.tBodies[0].rows].map(r=>r.cells[0].textContent);
+  th.click();const up=column().join();th.click();const down=column().reverse().join();
+  if(th.getAttribute('aria-sort')==='descending'&&(up===down||new Set(column()).size<column().length))found.sorted++;
+}
+const width=document.documentElement.clientWidth;
+found.width=width;found.scroll=document.documentElement.scrollWidth;
+for(const e of all('body *')){
+  if(e.closest('.wide,pre,#tip,script,style'))continue;
+  const r=e.getBoundingClientRect();
+  if(r.width&&(r.right>width+1||r.left<-1))found.cut.push(e.tagName+' '+(e.textContent||'').slice(0,40));
+}
+parent.postMessage(JSON.stringify(found),'*');
+})();</script>"#;
+
+/// Chromium under one of its names; `TRAINER_HOST_CHROMIUM` names another one.
+fn chromium() -> Option<String> {
+    let named = std::env::var("TRAINER_HOST_CHROMIUM").ok();
+    let names = ["chromium", "chromium-browser", "google-chrome"].map(String::from);
+    let mut names = named.into_iter().chain(names);
+    let found = names.find(|name| {
+        let version = Command::new(name).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    });
+    if found.is_none() {
+        eprintln!("skipped: there is no Chromium; TRAINER_HOST_CHROMIUM names one");
+    }
+    found
+}
+
+/// What using the page `file` gives in a window of `width` pixels.
+fn used(bench: &Bench, browser: &str, file: &Path, width: usize) -> Value {
+    let page = std::fs::read_to_string(file).unwrap();
+    let probed = page
+        .replacen("<head>", &format!("<head>{BEFORE}"), 1)
+        .replacen("</body>", &format!("{AFTER}</body>"), 1);
+    bench.file("probed.html", probed);
+    let around = format!(
+        "<!doctype html><pre id=found></pre><script>addEventListener('message',e=>{{\
+         document.getElementById('found').textContent=e.data}})</script>\
+         <iframe src=\"probed.html\" width={width} height=900 style=\"border:0\"></iframe>"
+    );
+    let around = bench.file("around.html", around);
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args(["--virtual-time-budget=8000", "--window-size=1400,1000"])
+        .arg(format!(
+            "--user-data-dir={}",
+            bench.path("browser").display()
+        ))
+        .arg(format!("file://{}", around.display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = dom.split("<pre id=\"found\">").nth(1).unwrap_or("");
+    let text = text.split("</pre>").next().unwrap_or("");
+    let text = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        panic!("{}: {error}: {text}\n{errors}", file.display())
+    })
+}
+
+#[test]
+#[ignore = "long: opens each page in Chromium"]
+fn pages_work_on_a_phone_and_on_a_desk() {
+    let Some(browser) = chromium() else { return };
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    for line in [
+        "train digits --out run --epochs 3 --hidden 6",
+        "train ramps.csv --out other --epochs 4 --hidden 4",
+        "quantise run",
+        "find-rate ramps.csv --out rate.html --updates 40",
+        "compare run other --html compare.html",
+        "eval run --part validation --stream --html stream.html",
+        "tune ramps.csv --trials 6 --epochs 3 --repeats 1 --stopping none --workers 1",
+        "tune show --html study.html",
+    ] {
+        bench.succeed(&words(line));
+    }
+    for page in [
+        "run/report.html",
+        "other/report.html",
+        "run/quantisation.html",
+        "rate.html",
+        "compare.html",
+        "stream.html",
+        "study.html",
+    ] {
+        for width in [390, 1280] {
+            let found = used(&bench, &browser, &bench.path(page), width);
+            let at = format!("{page} at {width} pixels: {found:#}");
+            assert_eq!(found["problems"], Value::Array(Vec::new()), "{at}");
+            assert_eq!(found["cut"], Value::Array(Vec::new()), "{at}");
+            assert!(found["scroll"].as_u64() <= found["width"].as_u64(), "{at}");
+            assert!(found["charts"].as_u64() > Some(0), "{at}");
+            assert_eq!(found["shown"], found["charts"], "{at}");
+            assert_eq!(found["sorted"], found["tables"], "{at}");
+        }
+    }
+}
