@@ -39,6 +39,7 @@ addEventListener("pointermove", e => {
   else if (!e.target.closest || !e.target.closest("figure.chart svg")) hide();
 });
 
+const apart = (v, s) => Math.abs(num(v) - v) > s / 100 ? v.toFixed(Math.max(0, -Math.floor(Math.log10(s)))) : num(v);
 const ticks = (low, high, log, n) => {
   const out = [];
   if (log) {
@@ -52,9 +53,9 @@ const ticks = (low, high, log, n) => {
     out.length = 0;
   }
   const raw = (high - low) / n, p = 10 ** Math.floor(Math.log10(raw));
-  const s = [1, 2, 5, 10].map(m => m * p).find(v => v >= raw * 0.999);
+  const s = [1, 2, 5, 10].map(m => m * p).find(v => v >= raw * 0.6);
   for (let k = Math.ceil(low / s - 1e-9); k * s <= high + s * 1e-9; k++)
-    out.push([k * s, num(log ? 10 ** (k * s) : +(k * s).toPrecision(12))]);
+    out.push([k * s, log ? num(10 ** (k * s)) : apart(+(k * s).toPrecision(12), s)]);
   return out;
 };
 

@@ -56,6 +56,13 @@ impl Layout {
                 let room = limit.saturating_sub(others).max(TEXT);
                 widths[columns - 1] = whole(columns - 1).min(room);
             }
+            // Heads stay whole as far as there is room.
+            for c in 0..columns {
+                let more = whole(c).min(most).saturating_sub(widths[c]);
+                if total(&widths) + more <= limit + GAP {
+                    widths[c] += more;
+                }
+            }
         }
         let cells = std::iter::once(&header).chain(rows).map(|row| {
             let cell = |c: usize| row.get(c).map_or("", String::as_str);

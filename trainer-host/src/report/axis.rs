@@ -65,14 +65,14 @@ impl Range {
         let raw = (self.high - self.low) / count.max(1.0);
         let power = 10f64.powf(raw.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-        let step = (steps.into_iter().find(|step| *step >= 0.999 * raw)).unwrap_or(raw);
+        let step = (steps.into_iter().find(|step| *step >= 0.6 * raw)).unwrap_or(raw);
         let first = (self.low / step - 1e-9).ceil() as i64;
         let last = (self.high / step + 1e-9).floor() as i64;
         (first..=last)
             .map(|k| {
                 let place = k as f64 * step;
                 let value = if self.log { 10f64.powf(place) } else { place };
-                (share(place), number(value))
+                (share(place), told_apart(value, step, self.log))
             })
             .collect()
     }
@@ -92,6 +92,20 @@ impl Range {
             .filter(|value| (self.low..=self.high).contains(&value.log10()))
             .collect()
     }
+}
+
+/// A tick's value: in five digits, or in as many as tell it from its neighbours.
+fn told_apart(value: f64, step: f64, log: bool) -> String {
+    let text = number(value);
+    let is_near = |text: &str| {
+        text.parse()
+            .is_ok_and(|said: f64| (said - value).abs() <= 0.01 * step)
+    };
+    if log || is_near(&text) {
+        return text;
+    }
+    let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{value:.decimals$}")
 }
 
 /// A number in five digits at most.
@@ -129,7 +143,7 @@ mod tests {
             let low = if log { low.abs() + 1e-3 } else { low };
             let range = Range::of([low, low + width].into_iter(), log);
             let ticks = range.ticks(count);
-            prop_assert!((2..=16).contains(&ticks.len()), "{ticks:?}");
+            prop_assert!((2..=18).contains(&ticks.len()), "{ticks:?}");
             for (share, text) in &ticks {
                 prop_assert!((-1e-6..=1.0 + 1e-6).contains(share), "{ticks:?}");
                 let value: f64 = text.parse().unwrap();

@@ -17,9 +17,10 @@ const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figur
 const send=(e,type,x,y)=>e.dispatchEvent(new PointerEvent(type,{bubbles:true,clientX:x,clientY:y}));
 for(const figure of all('figure.chart')){
   figure.scrollIntoView();
-  const svg=()=>figure.querySelector('svg'),box=svg().getBoundingClientRect();
-  const spot=svg().querySelector('circle,polyline'),at=spot?spot.getBoundingClientRect():box;
-  send(svg(),'pointermove',at.left+Math.min(4,at.width/2),at.top+at.height/2);
+  const svg=()=>figure.querySelector('svg'),box=svg().getBoundingClientRect(),k=box.width/svg().viewBox.baseVal.width;
+  const dot=svg().querySelector('circle'),line=svg().querySelector('polyline');
+  const [x,y]=dot?[dot.cx.baseVal.value,dot.cy.baseVal.value]:line?line.getAttribute('points').split(' ')[0].split(',').map(Number):[0,0];
+  send(svg(),'pointermove',box.left+x*k,box.top+y*k);
   const tip=document.getElementById('tip');
   if(tip.style.display==='block'&&tip.textContent.includes(':'))found.shown++;
   const b=figure.querySelector('.tools button');
