@@ -57,6 +57,14 @@ struct Tried {
     result: TrialResult,
 }
 
+impl Tried {
+    /// Whoever runs this reads JSON.
+    fn json(&self) -> String {
+        let json = Versioned::of(self).to_json();
+        json.unwrap_or_else(|error| error.to_string())
+    }
+}
+
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let text = match args.point {
         Some(text) => text,
@@ -112,9 +120,5 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         footprint,
         result,
     };
-    // Whoever runs this reads JSON.
-    printer.print(&tried, |tried| {
-        let json = Versioned::of(tried).to_json();
-        json.unwrap_or_else(|error| error.to_string())
-    })
+    printer.print(&tried, Tried::json)
 }
