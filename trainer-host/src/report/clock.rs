@@ -11,7 +11,10 @@ pub(super) fn now() -> String {
 /// Seconds since 1970-01-01 as a date and a time.
 fn in_words(seconds: u64) -> String {
     let (mut days, second) = (seconds / 86_400, seconds % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        let by = |years| year.is_multiple_of(years);
+        by(4) && (!by(100) || by(400))
+    };
     let mut year = 1970;
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
