@@ -35,12 +35,15 @@ pub(super) fn source(settings: &Settings) -> String {
          /// Times are steps, probabilities Q0.15.\n\
          pub const SETTINGS: Settings = Settings {{\n    \
              states: {states},\n    \
-             on: {on}, // {:.1} %\n    \
-             off: {off}, // {:.1} %\n    \
+             // {:.1} %\n    \
+             on: {on},\n    \
+             // {:.1} %\n    \
+             off: {off},\n    \
              votes: {votes},\n    \
              answers: {answers},\n    \
              refractory: {refractory},\n    \
-             background: {background:#b}, // bit c is set if class c is no event\n\
+             // Bit c is set if class c is no event.\n    \
+             background: {background:#b},\n\
          }};\n",
         percent(on),
         percent(off),

@@ -58,7 +58,7 @@ fn a_project_has_the_boards_flags_and_the_runs_recording() {
     let read = |name: &str| std::fs::read_to_string(bench.path("events/src").join(name)).unwrap();
     assert!(
         read("settings.rs").contains("warm_up: 4,")
-            && read("settings.rs").contains("on: 16384, // 50.0 %")
+            && read("settings.rs").contains("// 50.0 %\n    on: 16384,")
     );
     assert!(
         read("main.rs").contains("of_model(&model, SETTINGS)") && !read("main.rs").contains("{{")
