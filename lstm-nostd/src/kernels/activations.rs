@@ -5,6 +5,8 @@
 //! narrow   x8  = sat±127(round_shift(x16, n))                                          (N)
 //! ```
 
+use core::slice;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::requant::{round_shift, saturate8_symmetric, saturate16};
@@ -118,8 +120,14 @@ pub fn convert(from: (Width, &[Block]), to: (Width, &mut [Block]), shift: u32, c
 /// The first `count` lanes of `y` become those of `x`.
 #[inline(always)]
 pub fn copy<A: Activation>(x: &[Block], y: &mut [Block], count: usize) {
-    let pairs = lanes_mut::<A>(y).iter_mut().zip(lanes::<A>(x));
-    pairs.take(count).for_each(|(y, x)| *y = *x);
+    let whole = count.wrapping_mul(size_of::<A>()) / size_of::<Block>();
+    let mut blocks = y.iter_mut().zip(x);
+    blocks.by_ref().take(whole).for_each(|(y, x)| *y = *x);
+    let Some((y, x)) = blocks.next() else { return };
+    let lanes = lanes_mut::<A>(slice::from_mut(y)).iter_mut();
+    let lanes = lanes.zip(self::lanes::<A>(slice::from_ref(x)));
+    let rest = count % (size_of::<Block>() / size_of::<A>());
+    lanes.take(rest).for_each(|(y, x)| *y = *x);
 }
 
 /// (W)

@@ -18,7 +18,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Activation, Block, I32x4, RecurrentRows, Weights, Width, blocks, copy, lanes_mut};
+use super::{
+    Activation, Block, I32x4, Kernels, RecurrentRows, Weights, Width, blocks, copy, lanes_mut,
+};
 use crate::activation::{sigmoid, tanh};
 use crate::bounded::{add, mul};
 use crate::requant::{mul_high, round_shift, saturate16_symmetric};
@@ -105,74 +107,134 @@ impl GruParameters<'_> {
 }
 
 /// Units whose sums are made together: their rows fill [`GROUPS`] groups.
-const UNITS: usize = 16;
-const GROUPS: usize = gru_groups(UNITS);
+pub const UNITS: usize = 16;
+/// Groups of four rows of [`UNITS`] units.
+pub const GROUPS: usize = gru_groups(UNITS);
 
-/// One time step, (GA) to (GD), from the sums of rows that `sums` yields as
-/// [`Kernels::group_sums`](super::Kernels::group_sums) does. `cell` holds the states; other operands are those of
-/// [`Kernels::lstm_step`](super::Kernels::lstm_step). `observer` sees every unit.
+/// Some units, at most [`UNITS`], with the sums of their rows; states and `next` may be longer.
+#[derive(Debug)]
+pub struct GruBatch<'a, A> {
+    /// `[units]`
+    pub gates: &'a [GruGates],
+    /// With the layer input and with the hidden state, rows r, z, n of each unit.
+    pub sums: &'a [[I32x4; GROUPS]; 2],
+    /// Q0.31
+    pub states: &'a mut [i32],
+    /// The new hidden state.
+    pub next: &'a mut [A],
+    /// The shift of (GD), 16..=24.
+    pub narrowing: u32,
+}
+
+impl<A: Activation> GruBatch<'_, A> {
+    /// Units that all parts have.
+    #[inline(always)]
+    pub fn count(&self) -> usize {
+        let places = self.states.len().min(self.next.len());
+        self.gates.len().min(places).min(UNITS)
+    }
+
+    /// (GA) to (GD); `observer` sees every unit, the first of which is unit `first` of its layer.
+    #[inline(always)]
+    pub fn advance(self, first: usize, mut observer: impl FnMut(usize, &GruUnit)) {
+        let [input, recurrent] = self.sums;
+        let rows = |sums| <[I32x4]>::as_flattened(sums).as_chunks::<GRU_ROWS>().0;
+        let sums = rows(input).iter().zip(rows(recurrent));
+        let places = self.states.iter_mut().zip(self.next);
+        let units = self.gates.iter().zip(sums).zip(places);
+        for (index, ((gates, (input, recurrent)), (state, h_next))) in units.enumerate() {
+            let step = advance(gates, input, recurrent, *state);
+            observer(first.wrapping_add(index), &step);
+            *state = step.state;
+            *h_next = A::saturate(round_shift(step.state, self.narrowing)); // (GD)
+        }
+    }
+}
+
+/// One time step, (GA) to (GD), by what `K` has for them. `cell` holds the states; other operands are those of
+/// [`Kernels::lstm_step`].
 #[inline(always)]
-pub fn step(
+pub fn step<K: Kernels>(
     layer: &GruParameters<'_>,
     (x, h): (&[Block], &mut [Block]),
     cell: &mut [I32x4],
     next: &mut [Block],
-    sums: impl Fn(&RecurrentRows<'_>, usize, &[Block], &mut [I32x4]),
-    observer: impl FnMut(usize, &GruUnit),
 ) {
-    let (of_input, of_hidden) = (layer.input_rows(), layer.recurrent_rows());
-    let both = |first: usize, input: &mut [I32x4], recurrent: &mut [I32x4]| {
-        sums(&of_input, first, x, input);
-        sums(&of_hidden, first, h, recurrent);
-    };
     match layer.rows.width.in_build() {
         Width::Int16 => {
-            units::<i16>(layer, cell, next, both, observer);
+            batches::<K, i16>(layer, (x, h), cell, next, |_, batch| K::gru_units(batch));
             copy::<i16>(next, h, layer.rows.outputs);
         }
         Width::Int8 => {
-            units::<i8>(layer, cell, next, both, observer);
+            batches::<K, i8>(layer, (x, h), cell, next, |_, batch| K::gru_units(batch));
             copy::<i8>(next, h, layer.rows.outputs);
         }
     }
 }
 
-/// (GA) to (GD) of all units; `sums` makes the sums of some groups with the layer input and with the hidden state, and
-/// `next` becomes the hidden state.
+/// [`step`] by definition from the sums of rows that `K` yields; `observer` sees every unit.
 #[inline(always)]
-fn units<A: Activation>(
+pub fn observed_step<K: Kernels>(
     layer: &GruParameters<'_>,
+    (x, h): (&[Block], &mut [Block]),
     cell: &mut [I32x4],
     next: &mut [Block],
-    sums: impl Fn(usize, &mut [I32x4], &mut [I32x4]),
     mut observer: impl FnMut(usize, &GruUnit),
 ) {
+    match layer.rows.width.in_build() {
+        Width::Int16 => {
+            batches::<K, i16>(layer, (x, h), cell, next, |first, batch| {
+                batch.advance(first, &mut observer);
+            });
+            copy::<i16>(next, h, layer.rows.outputs);
+        }
+        Width::Int8 => {
+            batches::<K, i8>(layer, (x, h), cell, next, |first, batch| {
+                batch.advance(first, &mut observer);
+            });
+            copy::<i8>(next, h, layer.rows.outputs);
+        }
+    }
+}
+
+/// The units of a layer batch by batch, with their sums; `advance` gets the first unit's number.
+#[inline(always)]
+fn batches<K: Kernels, A: Activation>(
+    layer: &GruParameters<'_>,
+    (x, h): (&[Block], &[Block]),
+    cell: &mut [I32x4],
+    next: &mut [Block],
+    mut advance: impl FnMut(usize, GruBatch<'_, A>),
+) {
+    let (of_input, of_hidden) = (layer.input_rows(), layer.recurrent_rows());
+    let (mut input_sums, mut hidden_sums) =
+        (K::group_sums(&of_input, x), K::group_sums(&of_hidden, h));
     let narrowing = layer.rows.h_shift.wrapping_add(16) & 31;
     let states = cell.as_flattened_mut().chunks_mut(UNITS);
     let lanes = lanes_mut::<A>(next).chunks_mut(UNITS);
     // The gates end with the last unit, before the padding of the last block of lanes.
     let parts = layer.gates.chunks(UNITS).zip(states.zip(lanes));
-    let (mut group, mut unit) = (0usize, 0usize);
-    for (gates, (states, lanes)) in parts {
-        let (mut input, mut recurrent) = ([[0; 4]; GROUPS], [[0; 4]; GROUPS]);
+    let (mut group, mut first) = (0usize, 0usize);
+    let mut sums = [[[0; 4]; GROUPS]; 2];
+    for (gates, (states, next)) in parts {
         let groups = gru_groups(gates.len());
+        let [input, recurrent] = &mut sums;
         if let (Some(input), Some(recurrent)) =
             (input.get_mut(..groups), recurrent.get_mut(..groups))
         {
-            sums(group, input, recurrent);
+            input_sums(group, input);
+            hidden_sums(group, recurrent);
         }
         group = group.wrapping_add(groups);
-        let of_input = input.as_flattened().as_chunks::<GRU_ROWS>().0;
-        let of_hidden = recurrent.as_flattened().as_chunks::<GRU_ROWS>().0;
-        let sums = of_input.iter().zip(of_hidden);
-        let places = states.iter_mut().zip(lanes);
-        for ((gates, (input, recurrent)), (state, h_next)) in gates.iter().zip(sums).zip(places) {
-            let step = advance(gates, input, recurrent, *state);
-            observer(unit, &step);
-            unit = unit.wrapping_add(1);
-            *state = step.state;
-            *h_next = A::saturate(round_shift(step.state, narrowing)); // (GD)
-        }
+        let batch = GruBatch {
+            gates,
+            sums: &sums,
+            states,
+            next,
+            narrowing,
+        };
+        advance(first, batch);
+        first = first.wrapping_add(UNITS);
     }
 }
 

@@ -68,17 +68,27 @@ pub trait Kernels {
         scalar::Scalar::row_sums(rows, group, x, h)
     }
 
-    /// The sums of groups of rows that meet `x` alone, from group `first` on, as many as there are `sums`; without what
-    /// the stored biases hold, [`RecurrentRows::bias_excess`].
+    /// Sums of groups of rows that meet `x` alone: what it returns makes those from a group on, as many as there is
+    /// room for; without what the stored biases hold, [`RecurrentRows::bias_excess`].
+    #[cfg(feature = "gru")]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, first: usize, x: &[Block], sums: &mut [I32x4]) {
-        for (index, sums) in sums.iter_mut().enumerate() {
-            let group = first.wrapping_add(index);
-            *sums = Self::row_sums(rows, group, x, &[]).input;
-            for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
-                *sum = sum.wrapping_sub(excess);
+    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+        move |first, sums| {
+            for (index, sums) in sums.iter_mut().enumerate() {
+                let group = first.wrapping_add(index);
+                *sums = Self::row_sums(rows, group, x, &[]).input;
+                for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
+                    *sum = sum.wrapping_sub(excess);
+                }
             }
         }
+    }
+
+    /// What follows from the sums of some units of a GRU layer, equations (GA) to (GD) of [`gru`].
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn gru_units<A: Activation>(batch: gru::GruBatch<'_, A>) {
+        batch.advance(0, |_, _| ());
     }
 
     /// One time step of an LSTM layer, equations (A) to (H) of [`lstm`].

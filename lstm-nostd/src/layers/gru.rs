@@ -13,6 +13,18 @@
 
 use crate::kernels::{Block, GruParameters, GruUnit, I32x4, Kernels, gru};
 
+/// Advances `hidden` and the states in `cell` as [`observed_step`] does, by what `K` has for a whole step.
+#[inline(always)]
+pub fn step<K: Kernels>(
+    layer: &GruParameters<'_>,
+    x: &[Block],
+    hidden: &mut [Block],
+    cell: &mut [I32x4],
+    next: &mut [Block],
+) {
+    gru::step::<K>(layer, (x, hidden), cell, next);
+}
+
 /// Advances `hidden` (Q0.15, or Q0.(15−n) in int8) and the states in `cell`, Q0.31, by the step whose input is `x`,
 /// from the sums of rows that `K` yields, while `observer` sees each unit.
 ///
@@ -25,5 +37,5 @@ pub fn observed_step<K: Kernels>(
     next: &mut [Block],
     observer: impl FnMut(usize, &GruUnit),
 ) {
-    gru::step(layer, (x, hidden), cell, next, K::group_sums, observer);
+    gru::observed_step::<K>(layer, (x, hidden), cell, next, observer);
 }

@@ -148,9 +148,7 @@ impl<'m> RecurrentLayer<'m> {
         match self {
             Self::Lstm(layer) => lstm::step::<K>(layer, x, hidden, cell, next),
             #[cfg(feature = "gru")]
-            Self::Gru(layer) => {
-                gru::observed_step::<K>(layer, (x, hidden), cell, next, |_, _| ());
-            }
+            Self::Gru(layer) => gru::step::<K>(layer, x, hidden, cell, next),
         }
     }
 

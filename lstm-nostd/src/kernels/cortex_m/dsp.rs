@@ -29,8 +29,12 @@ use bytemuck::cast;
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
+#[cfg(feature = "gru")]
+use super::stored::{Groups, Store};
 use super::{Place, copy_blocks, fours};
 use crate::activation::{TABLES, Tables};
+#[cfg(feature = "gru")]
+use crate::kernels::{Activation, gru::GruBatch};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
     LstmParameters, Order, RecurrentRows, Weights, Width, blocks,
@@ -48,6 +52,9 @@ struct Code {
     tail: Place,
     /// Where the sums of a group without a hidden state go to what is called with them.
     call: Place,
+    /// Where the sums of a group without a hidden state go to memory.
+    #[cfg(feature = "gru")]
+    stored: Place,
     /// The parts of a row, layer input and hidden state.
     parts: [PartCode; 2],
 }
@@ -73,6 +80,8 @@ const PAIRS: Code = Code {
     group: lstm_nostd_dsp_pairs,
     tail: lstm_nostd_dsp_pairs_tail,
     call: lstm_nostd_dsp_pairs_group,
+    #[cfg(feature = "gru")]
+    stored: lstm_nostd_dsp_pairs_stored,
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_pairs_x_loop, lstm_nostd_dsp_pairs_x_half],
@@ -95,6 +104,8 @@ const PLAIN: Code = Code {
     group: lstm_nostd_dsp_plain,
     tail: lstm_nostd_dsp_plain_tail,
     call: lstm_nostd_dsp_group,
+    #[cfg(feature = "gru")]
+    stored: lstm_nostd_dsp_stored,
     parts: [
         PartCode::plain(lstm_nostd_dsp_plain),
         PartCode::plain(lstm_nostd_dsp_plain_h),
@@ -105,6 +116,8 @@ const NIBBLES: Code = Code {
     group: lstm_nostd_dsp_nibbles,
     tail: lstm_nostd_dsp_nibbles_tail,
     call: lstm_nostd_dsp_nibbles_group,
+    #[cfg(feature = "gru")]
+    stored: lstm_nostd_dsp_nibbles_stored,
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_nibbles_x_loop, lstm_nostd_dsp_nibbles_x_half],
@@ -127,6 +140,8 @@ const GENERIC_NIBBLES: Code = Code {
     group: lstm_nostd_dsp_generic_nibbles,
     tail: lstm_nostd_dsp_generic_nibbles_tail,
     call: lstm_nostd_dsp_group,
+    #[cfg(feature = "gru")]
+    stored: lstm_nostd_dsp_stored,
     parts: [
         PartCode::plain(lstm_nostd_dsp_generic_nibbles),
         PartCode::plain(lstm_nostd_dsp_generic_nibbles_h),
@@ -134,6 +149,7 @@ const GENERIC_NIBBLES: Code = Code {
 };
 
 /// What the assembly needs to know of a layer. It copies all but the weights to its stack.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Frame {
     after: After,
@@ -147,6 +163,8 @@ struct Frame {
 union After {
     units: Units,
     finish: Finish,
+    #[cfg(feature = "gru")]
+    store: Store,
 }
 
 /// The elementwise part.
@@ -170,6 +188,7 @@ struct Units {
 }
 
 /// How rows are summed.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Rows {
     x: Part,
@@ -181,6 +200,7 @@ struct Rows {
 
 /// The input or the recurrent part of a row: the activations, where the loop is entered, where it ends, and where
 /// to go on.
+#[derive(Clone, Copy)]
 #[repr(C)]
 struct Part {
     start: *const Block,
@@ -190,7 +210,7 @@ struct Part {
 }
 
 /// What sums of nibbles begin with.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 #[repr(C)]
 struct Start {
     /// P, low word first.
@@ -246,7 +266,10 @@ core::arch::global_asm!(
         include_str!("dense.s"),
         include_str!("dsp.s"),
         include_str!("dsp_w8a8.s"),
-        include_str!("dsp_w4a16.s")
+        include_str!("dsp_w4a16.s"),
+        include_str!("stored.s"),
+        include_str!("dsp_gru.s"),
+        include_str!("gru.s")
     ),
     options(raw)
 );
@@ -281,6 +304,12 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_generic_nibbles();
     fn lstm_nostd_dsp_generic_nibbles_h();
     fn lstm_nostd_dsp_generic_nibbles_tail();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_pairs_stored();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_stored();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_nibbles_stored();
 }
 
 impl Kernels for Dsp {
@@ -337,6 +366,41 @@ impl Kernels for Dsp {
         if width == Width::Int16 {
             copy_blocks(h, next, rows.outputs);
         }
+    }
+
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+        let groups = Groups::new(rows, x);
+        let mut frame = Code::of(&rows.weights).map(|code| {
+            let after = After {
+                store: Store::new(&mut []),
+            };
+            let weights = rows.weights.start();
+            let mut rows = Rows::new(rows, code, x, &[]);
+            rows.h.entry = code.stored as usize;
+            Frame {
+                after,
+                rows,
+                weights,
+            }
+        });
+        move |first, sums| {
+            let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
+                return;
+            };
+            frame.after.store = Store::new(sums);
+            frame.weights = weights;
+            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
+            // one, lie from `weights` on. The assembly stores the sums of these and ends.
+            unsafe { frame.run(rows, x, &[]) }
+        }
+    }
+
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn gru_units<A: Activation>(batch: GruBatch<'_, A>) {
+        super::gru::units(batch);
     }
 
     // One copy of it is enough for hidden and output layers.
@@ -417,9 +481,11 @@ impl Frame {
                         .wrapping_add(blocks(rows.outputs))
                         .wrapping_mul(size_of::<Block>()),
                 };
+                // The assembly changes distances to addresses.
+                let mut frame = *self;
                 // SAFETY: the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a copy of them,
                 // which the assembly puts on its stack before. Its stack is 192 bytes and the copy.
-                unsafe { lstm_nostd_dsp_w8a8_step(self, &widened) }
+                unsafe { lstm_nostd_dsp_w8a8_step(&mut frame, &widened) }
             }
         }
     }

@@ -4,6 +4,8 @@
 //! narrow     (H) of int8 activations
 //! dense      dense layers, for all cores but those with Helium, which have `mve_dense`
 //! layout     holds the offsets of assembly to those of Rust
+//! gru        GRU layers of ARMv7-M: what follows from sums
+//! stored     sums of rows that go to memory, for GRU layers
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s   macros that several cores have in common
 //! ```
@@ -14,15 +16,21 @@ mod dense;
 pub mod dsp;
 #[cfg(lstm_kernels = "mve")]
 mod groups;
+#[cfg(all(feature = "gru", any(lstm_kernels = "dsp", lstm_kernels = "v7m")))]
+mod gru;
 mod layout;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
 #[cfg(lstm_kernels = "mve")]
 mod mve_dense;
+#[cfg(all(feature = "gru", lstm_kernels = "mve"))]
+mod mve_gru;
 #[cfg(lstm_kernels = "mve")]
 mod mve_w8a8;
 #[cfg(not(lstm_kernels = "mve"))]
 mod narrow;
+#[cfg(feature = "gru")]
+mod stored;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]

@@ -30,8 +30,12 @@
 
 use super::groups::{GROUP, entry};
 use super::layout::layout;
+#[cfg(feature = "gru")]
+use super::mve_gru;
 use super::{mve_dense, mve_w8a8};
 use crate::activation::TABLES;
+#[cfg(feature = "gru")]
+use crate::kernels::{Activation, RecurrentRows, gru::GruBatch};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
     Weights, Width, scalar::Scalar,
@@ -160,7 +164,9 @@ core::arch::global_asm!(
         include_str!("shared.s"),
         include_str!("mve.s"),
         include_str!("mve_dense.s"),
-        include_str!("mve_w8a8.s")
+        include_str!("mve_w8a8.s"),
+        include_str!("stored.s"),
+        include_str!("mve_gru.s")
     ),
     options(raw)
 );
@@ -182,6 +188,13 @@ fn scalar_step(
     next: &mut [Block],
 ) {
     Scalar::lstm_step(layer, x, h, cell, next);
+}
+
+/// Sums of rows in another order.
+#[cfg(feature = "gru")]
+#[inline(never)]
+fn scalar_sums(rows: &RecurrentRows<'_>, x: &[Block], first: usize, sums: &mut [I32x4]) {
+    Scalar::group_sums(rows, x)(first, sums);
 }
 
 impl Kernels for Mve {
@@ -228,6 +241,22 @@ impl Kernels for Mve {
         // bytes, in w4a16 552, and the planes, two bytes for each padded activation. Segments are in range
         // as the clamped argument is below 2¹⁵.
         unsafe { step(&frame) }
+    }
+
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+        let mut groups = mve_gru::Sums::new(rows, x);
+        move |first, sums| match &mut groups {
+            Some(groups) => groups.store(first, sums),
+            None => scalar_sums(rows, x, first, sums),
+        }
+    }
+
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn gru_units<A: Activation>(batch: GruBatch<'_, A>) {
+        mve_gru::units(batch);
     }
 
     // One copy of it is enough for hidden and output layers.

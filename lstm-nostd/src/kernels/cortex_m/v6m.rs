@@ -20,6 +20,8 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
+#[cfg(feature = "gru")]
+use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{
@@ -101,6 +103,8 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
+    #[cfg(feature = "gru")]
+    store: Store,
 }
 
 /// The elementwise part.
@@ -179,7 +183,9 @@ core::arch::global_asm!(
     concat!(
         include_str!("shared.s"),
         include_str!("v6m.s"),
-        include_str!("v6m_w4a16.s")
+        include_str!("v6m_w4a16.s"),
+        include_str!("stored.s"),
+        include_str!("v6m_gru.s")
     ),
     options(raw)
 );
@@ -196,6 +202,8 @@ unsafe extern "C" {
     fn lstm_nostd_v6m_relu_int8();
     fn lstm_nostd_v6m_tail();
     fn lstm_nostd_v6m_int8_tail();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_v6m_stored_sums();
     fn lstm_nostd_v6m_int16();
     fn lstm_nostd_v6m_int8();
     fn lstm_nostd_v6m_nibble_activations();
@@ -219,12 +227,8 @@ impl Kernels for V6m {
         next: &mut [Block],
     ) {
         // The parser refuses the orders of other cores.
-        let code = match layer.rows.weights {
-            Weights::Offset(_) => &OFFSET,
-            Weights::Generic(_) => &GENERIC,
-            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
-            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
-            _ => return,
+        let Some(code) = Code::of(&layer.rows.weights) else {
+            return;
         };
         if !layer.fits(x, h, cell, next) {
             return;
@@ -261,6 +265,29 @@ impl Kernels for V6m {
         unsafe { lstm_nostd_v6m_step(&frame) }
     }
 
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+        let groups = Groups::new(rows, x);
+        let mut frame = Code::of(&rows.weights).map(|code| {
+            let after = After {
+                store: Store::new(&mut []),
+            };
+            let places = [lstm_nostd_v6m_rows as Place, lstm_nostd_v6m_stored_sums];
+            Frame::new(rows, code, [x.as_ptr(); 2], after, places)
+        });
+        move |first, sums| {
+            let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
+                return;
+            };
+            frame.kept.after.store = Store::new(sums);
+            frame.kept.rows.weights = weights;
+            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
+            // one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
+            unsafe { lstm_nostd_v6m_step(frame) }
+        }
+    }
+
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
@@ -293,6 +320,20 @@ impl Kernels for V6m {
         frame.kept.rows.weights = start.weights;
         // SAFETY: as `finish` says; there is no hidden state. The stack is as above.
         unsafe { lstm_nostd_v6m_step(&frame) }
+    }
+}
+
+impl Code {
+    /// For weights of an order that this core reads.
+    #[inline(always)]
+    const fn of(weights: &Weights<'_>) -> Option<&'static Self> {
+        Some(match weights {
+            Weights::Offset(_) => &OFFSET,
+            Weights::Generic(_) => &GENERIC,
+            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
+            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
+            _ => return None,
+        })
     }
 }
 

@@ -31,8 +31,12 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
+#[cfg(feature = "gru")]
+use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
+#[cfg(feature = "gru")]
+use crate::kernels::{Activation, gru::GruBatch};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
     LstmParameters, Order, RecurrentRows, Weights, Width,
@@ -119,6 +123,8 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
+    #[cfg(feature = "gru")]
+    store: Store,
 }
 
 /// The elementwise part.
@@ -190,7 +196,10 @@ core::arch::global_asm!(
         include_str!("dense.s"),
         include_str!("v7m.s"),
         include_str!("v7m_w8a8.s"),
-        include_str!("v7m_w4a16.s")
+        include_str!("v7m_w4a16.s"),
+        include_str!("stored.s"),
+        include_str!("v7m_gru.s"),
+        include_str!("gru.s")
     ),
     options(raw)
 );
@@ -214,6 +223,8 @@ unsafe extern "C" {
     fn lstm_nostd_v7m_relu_int8();
     fn lstm_nostd_v7m_tail();
     fn lstm_nostd_v7m_int8_tail();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_v7m_stored_sums();
 }
 
 impl Kernels for V7m {
@@ -227,12 +238,8 @@ impl Kernels for V7m {
         next: &mut [Block],
     ) {
         // The parser refuses the orders of other cores.
-        let code = match layer.rows.weights {
-            Weights::Offset(_) => &OFFSET,
-            Weights::Generic(_) => &GENERIC,
-            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
-            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
-            _ => return,
+        let Some(code) = Code::of(&layer.rows.weights) else {
+            return;
         };
         if !layer.fits(x, h, cell, next) {
             return;
@@ -268,6 +275,35 @@ impl Kernels for V7m {
         unsafe { lstm_nostd_v7m_step(&frame) }
     }
 
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+        let groups = Groups::new(rows, x);
+        let mut frame = Code::of(&rows.weights).map(|code| {
+            let after = After {
+                store: Store::new(&mut []),
+            };
+            let places = [lstm_nostd_v7m_rows as Place, lstm_nostd_v7m_stored_sums];
+            Frame::new(rows, code, [x.as_ptr(); 2], after, places)
+        });
+        move |first, sums| {
+            let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
+                return;
+            };
+            frame.kept.after.store = Store::new(sums);
+            frame.kept.rows.weights = weights;
+            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
+            // one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
+            unsafe { lstm_nostd_v7m_step(frame) }
+        }
+    }
+
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn gru_units<A: Activation>(batch: GruBatch<'_, A>) {
+        super::gru::units(batch);
+    }
+
     // One copy of it is enough for hidden and output layers.
     #[inline(never)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
@@ -300,6 +336,20 @@ impl Kernels for V7m {
         frame.kept.rows.weights = start.weights;
         // SAFETY: as `finish` says; there is no hidden state. The stack is as above.
         unsafe { lstm_nostd_v7m_step(&frame) }
+    }
+}
+
+impl Code {
+    /// For weights of an order that this core reads.
+    #[inline(always)]
+    const fn of(weights: &Weights<'_>) -> Option<&'static Self> {
+        Some(match weights {
+            Weights::Offset(_) => &OFFSET,
+            Weights::Generic(_) => &GENERIC,
+            Weights::OffsetNibbles(_) if cfg!(feature = "w4a16") => &NIBBLES,
+            Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
+            _ => return None,
+        })
     }
 }
 
