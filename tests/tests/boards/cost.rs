@@ -18,12 +18,17 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
     // On M55, w8a8 is counted twice: with equal and with other shifts.
     let schemes = boards.len() * Scheme::ALL.len() + 1;
-    assert_eq!(steps.len(), shapes.len() * schemes * 2);
+    // LSTM without and with peepholes, and GRU.
+    assert_eq!(steps.len(), shapes.len() * schemes * 3);
     for step in steps {
         check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
-        let lstm = RecurrentSize {
-            kind: RecurrentKind::Lstm,
+        let kind = match step.layer.as_str() {
+            "gru" => RecurrentKind::Gru,
+            _ => RecurrentKind::Lstm,
+        };
+        let layer = RecurrentSize {
+            kind,
             scheme: Scheme::from_name(&step.scheme).unwrap(),
             inputs,
             hidden,
@@ -38,7 +43,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
             outputs: step.outputs,
         };
         let core = Core::from_name(&step.core).unwrap();
-        let found = cost::step(core, inputs, &[lstm], &[dense]);
+        let found = cost::step(core, inputs, &[layer], &[dense]);
         let error = found.instructions / step.model_instructions as f64 - 1.0;
         let name = step.name();
         assert!(
@@ -65,7 +70,7 @@ fn data_changes_the_count_of_a_step_within_its_bound() {
     let boards = ["mps2-an385", "mps2-an500", "mps2-an505"].map(board);
     let shapes = [Shape::new(3, 16)];
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
-    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 2);
+    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 3);
     steps.iter().for_each(check_spread);
 }
 

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
-//! GRU layer    a·1 + b·U + c·G·row(I, H) + d·lanes(I, H) + e·G                                  (K1g)
+//! GRU layer    a·1 + b·U + c·G·(row(I) + row(H)) + d·B·lanes(I, H)                             (K1g)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉. A dense layer has G groups of four rows and R rows
+//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉, and makes their sums for B batches of 16 units; it
+//! prepares activations once for each. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
 //! except on Helium: there U is H rounded up to a multiple of four, and S, in w8a8, to a multiple of two.
 //!
@@ -312,22 +313,40 @@ fn fitted(core: Core, (scheme, kind): (Scheme, RecurrentKind)) -> &'static Fitte
     &MODEL.fitted[of_core * RecurrentKind::ALL.len() + kind as usize]
 }
 
+/// What a measured step counts for.
+type Value<'a> = Box<dyn Fn(&Measured) -> f64 + 'a>;
+
 impl Fitted {
     /// Fitted to the table's counts of these steps.
     fn to(table: &Table, core: Core, scheme: Scheme, kind: RecurrentKind) -> Self {
         let steps = table.steps(core, scheme, kind);
-        // What lies beyond the layer does not depend on its kind.
+        // The outputs of GRUs in the table are all the same, so they do not tell what dense layers take.
         let with_lstm = table.steps(core, scheme, RecurrentKind::Lstm);
         let layer = |step: &Measured| rows::layer_terms(core, &step.layer());
         let rest =
             |step: &Measured| rows::rest_terms(core, step.inputs, scheme, &[step.output_layer()]);
+        let rest_instructions = fit(&with_lstm, rest, |s| s.model_instructions - s.instructions);
+        let rest_cycles = fit(&with_lstm, rest, |s| {
+            s.estimated_model_cycles - s.estimated_cycles
+        });
+        // What a GRU takes beyond its layer, it has to itself.
+        let [instructions, cycles]: [Value<'_>; 2] = match kind {
+            RecurrentKind::Lstm => [
+                Box::new(|s: &Measured| s.instructions),
+                Box::new(|s: &Measured| s.estimated_cycles),
+            ],
+            RecurrentKind::Gru => [
+                Box::new(|s: &Measured| s.model_instructions - dot(&rest_instructions, &rest(s))),
+                Box::new(|s: &Measured| s.estimated_model_cycles - dot(&rest_cycles, &rest(s))),
+            ],
+        };
+        let layer_instructions = fit(&steps, layer, instructions);
+        let layer_cycles = fit(&steps, layer, cycles);
         Self {
-            layer_instructions: fit(&steps, layer, |s| s.instructions),
-            layer_cycles: fit(&steps, layer, |s| s.estimated_cycles),
-            rest_instructions: fit(&with_lstm, rest, |s| s.model_instructions - s.instructions),
-            rest_cycles: fit(&with_lstm, rest, |s| {
-                s.estimated_model_cycles - s.estimated_cycles
-            }),
+            layer_instructions,
+            layer_cycles,
+            rest_instructions,
+            rest_cycles,
             stack: fit(&steps, |s| rows::stack_terms(&s.layer()), |s| s.stack_bytes),
         }
     }
@@ -350,9 +369,11 @@ mod tests {
         let table = Table::of_this_build();
         for core in Core::ALL {
             for scheme in Scheme::ALL {
-                let steps = table.steps(core, scheme, RecurrentKind::Lstm);
-                assert!(steps.len() >= 18, "{core:?} {scheme}");
-                for counted in steps {
+                let kinds = RecurrentKind::ALL.map(|kind| table.steps(core, scheme, kind));
+                for steps in &kinds {
+                    assert!(steps.len() >= 9, "{core:?} {scheme}");
+                }
+                for counted in kinds.into_iter().flatten() {
                     let found = step(
                         core,
                         counted.inputs,

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use lstm_nostd::kernels::gru::UNITS as GRU_BATCH;
 use lstm_nostd::kernels::{Scheme, blocks, dense_groups, gru_groups};
 
 use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
@@ -16,8 +17,28 @@ pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
 
 fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     let groups = gru_groups(layer.hidden) as f64;
-    let units = layer.hidden as f64;
-    vec![1.0, units, groups * row(core, layer), lanes(layer), groups]
+    let units = match core {
+        Core::M55 => 4 * blocks(layer.hidden),
+        _ => layer.hidden,
+    } as f64;
+    let batches = layer.hidden.div_ceil(GRU_BATCH) as f64;
+    let row = [layer.inputs, layer.hidden].map(|len| part(core, layer.scheme, len));
+    let work = groups * row.iter().sum::<usize>() as f64;
+    vec![1.0, units, work, batches * lanes(layer)]
+}
+
+/// Work for four rows that meet `len` activations of one part alone.
+fn part(core: Core, scheme: Scheme, len: usize) -> usize {
+    match (core, scheme) {
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
+            14 + turns(len, [14, 8], 1, 4)
+        }
+        (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => turns(len, [16, 9], 0, 4),
+        (Core::M0 | Core::M3, Scheme::W4a16) => len.div_ceil(8),
+        (Core::M0 | Core::M3, _) => blocks(len),
+        (Core::M55, Scheme::W8a8) => first_groups(len, 9, 3),
+        (Core::M55, Scheme::W8a16 | Scheme::W4a16) => first_groups(len, 14, 3),
+    }
 }
 
 fn lstm_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {

@@ -100,6 +100,7 @@ mod tests {
             scheme: "w8a16".into(),
             equal_shifts: false,
             shape: SHAPES[0],
+            layer: "lstm".into(),
             peepholes: false,
             instructions,
             parts: Parts::default(),

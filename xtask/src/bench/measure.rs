@@ -8,7 +8,7 @@ use std::sync::atomic::{self, AtomicUsize};
 
 use anyhow::{Context, Result, bail};
 use lstm_nostd::Model;
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 
@@ -32,7 +32,33 @@ struct Case {
     scheme: Scheme,
     equal_shifts: bool,
     shape: Shape,
-    peepholes: bool,
+    layer: Layer,
+}
+
+/// The kind of a case's layer.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Layer {
+    Lstm { peepholes: bool },
+    Gru,
+}
+
+impl Layer {
+    pub(super) const ALL: [Self; 3] = [
+        Self::Lstm { peepholes: false },
+        Self::Lstm { peepholes: true },
+        Self::Gru,
+    ];
+
+    fn has_peepholes(self) -> bool {
+        self == Self::Lstm { peepholes: true }
+    }
+
+    pub(super) fn kind(self) -> LayerKind {
+        match self {
+            Self::Lstm { .. } => LayerKind::Lstm,
+            Self::Gru => LayerKind::Gru,
+        }
+    }
 }
 
 /// An image, ready for measuring.
@@ -44,30 +70,19 @@ struct Ready {
     image: Image,
 }
 
-/// Runs every shape on each board, in every scheme, without and with peepholes.
-pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
+/// Runs every shape on each board, in every scheme, as each of the layers.
+pub(super) fn steps(
+    boards: &[&'static Board],
+    shapes: &[Shape],
+    layers: &[Layer],
+) -> Result<Vec<Step>> {
     let plugin = plugin()?;
     let mut ready = Vec::new();
     for board in boards {
         eprintln!("building for {}", board.core);
         ready.push(ready_image(board)?);
     }
-    let mut cases = Vec::new();
-    for ready in &ready {
-        for (scheme, equal_shifts) in schemes(ready.board) {
-            for &shape in shapes {
-                cases.extend([false, true].map(|peepholes| {
-                    let case = Case {
-                        scheme,
-                        equal_shifts,
-                        shape,
-                        peepholes,
-                    };
-                    (ready, case)
-                }));
-            }
-        }
-    }
+    let cases = cases(&ready, shapes, layers);
     let folder = target_root().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let results: Vec<Mutex<Option<Result<Step>>>> =
@@ -103,6 +118,27 @@ pub(super) fn steps(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<S
             })
     });
     steps.collect()
+}
+
+/// What to measure in each image.
+fn cases<'r>(ready: &'r [Ready], shapes: &[Shape], layers: &[Layer]) -> Vec<(&'r Ready, Case)> {
+    let mut cases = Vec::new();
+    for ready in ready {
+        for (scheme, equal_shifts) in schemes(ready.board) {
+            for &shape in shapes {
+                cases.extend(layers.iter().map(|&layer| {
+                    let case = Case {
+                        scheme,
+                        equal_shifts,
+                        shape,
+                        layer,
+                    };
+                    (ready, case)
+                }));
+            }
+        }
+    }
+    cases
 }
 
 /// Every scheme. If the kernels have a row of their own for equal shifts, also w8a8 with equal shifts.
@@ -174,10 +210,10 @@ impl Case {
         RandomModel {
             inputs: self.shape.inputs,
             hidden: vec![self.shape.hidden],
-            kinds: vec![],
+            kinds: vec![self.layer.kind()],
             dense: vec![],
-            outputs: OUTPUTS[usize::from(self.peepholes)],
-            peepholes: self.peepholes,
+            outputs: OUTPUTS[usize::from(self.layer.has_peepholes())],
+            peepholes: self.layer.has_peepholes(),
             schemes: vec![self.scheme],
             shifts: Some(if self.equal_shifts {
                 Ordering::Equal
@@ -192,8 +228,12 @@ impl Case {
     fn file_name(self, core: &str) -> String {
         let Shape { inputs, hidden } = self.shape;
         let equal = if self.equal_shifts { "-equal" } else { "" };
-        let peepholes = if self.peepholes { "-peepholes" } else { "" };
-        format!("{core}-{}-{inputs}-{hidden}{equal}{peepholes}", self.scheme)
+        let layer = match self.layer {
+            Layer::Lstm { peepholes: false } => "",
+            Layer::Lstm { peepholes: true } => "-peepholes",
+            Layer::Gru => "-gru",
+        };
+        format!("{core}-{}-{inputs}-{hidden}{equal}{layer}", self.scheme)
     }
 }
 
@@ -223,7 +263,8 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
         scheme: case.scheme.to_string(),
         equal_shifts: case.equal_shifts,
         shape: case.shape,
-        peepholes: case.peepholes,
+        layer: case.layer.kind().name().to_owned(),
+        peepholes: case.layer.has_peepholes(),
         instructions: means.parts.total(),
         parts: means.parts,
         estimated_cycles: means.estimated_cycles,

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use self::measure::Layer;
 use self::table::{SHAPES, Shape, Step, Table};
 use crate::boards::{self, Board};
 use crate::{command, set_up};
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// Only this core, for example m4; may be repeated
     #[arg(long)]
     core: Vec<String>,
+    /// Only this kind of layer, lstm or gru, and no engine; with --save, other kinds keep their figures
+    #[arg(long, value_name = "KIND")]
+    layer: Option<String>,
     /// This layer instead of those of the table, INPUTS,HIDDEN; may be repeated
     #[arg(long)]
     shape: Vec<Shape>,
@@ -71,6 +75,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
     let shapes = chosen_shapes(&arguments.shape)?;
+    let layers = chosen_layers(arguments.layer.as_deref())?;
     if arguments.save && shapes != SHAPES {
         bail!("--save writes all shapes of the table; leave out --shape");
     }
@@ -81,15 +86,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         set_up::compiler_ready(board.target)?;
     }
     let table = Table {
-        steps: measure::steps(&boards, &shapes)?,
-        engines: boards
-            .iter()
-            .map(|board| measure::engine(board))
-            .collect::<Result<_>>()?,
+        steps: measure::steps(&boards, &shapes, &layers)?,
+        engines: match arguments.layer {
+            Some(_) => Vec::new(),
+            None => (boards.iter().map(|board| measure::engine(board))).collect::<Result<_>>()?,
+        },
     };
     if arguments.save {
-        let table = match arguments.core.as_slice() {
-            [] => table.clone(),
+        let table = match (arguments.core.as_slice(), &arguments.layer) {
+            ([], None) => table.clone(),
             _ => table
                 .clone()
                 .over(Table::load(&command::root().join(SAVED))?),
@@ -117,9 +122,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// Counts the steps of any layers, in every scheme, without and with peepholes.
+/// Counts the steps of any layers, in every scheme, as LSTM without and with peepholes and as GRU.
 pub fn count(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
-    measure::steps(boards, shapes)
+    measure::steps(boards, shapes, &Layer::ALL)
+}
+
+fn chosen_layers(kind: Option<&str>) -> Result<Vec<Layer>> {
+    let wanted = |layer: &Layer| kind.is_none_or(|kind| layer.kind().name() == kind);
+    let layers: Vec<_> = Layer::ALL.into_iter().filter(wanted).collect();
+    if layers.is_empty() {
+        bail!("--layer is lstm or gru");
+    }
+    Ok(layers)
 }
 
 fn chosen_boards(cores: &[String]) -> Result<Vec<&'static Board>> {

@@ -4,14 +4,15 @@ use anyhow::{Context, Result};
 
 use super::peer::Peer;
 use super::summary::{
-    DENSE_HEADINGS, PARTS_HEADINGS, SCHEME_HEADINGS, dense_rows, parts_rows, scheme_rows,
-    shape_headings, shape_rows,
+    DENSE_HEADINGS, GRU_HEADINGS, PARTS_HEADINGS, SCHEME_HEADINGS, dense_rows, gru_rows,
+    parts_rows, scheme_rows, shape_headings, shape_rows,
 };
 use super::table::{Engine, Flash, Shape, Step, Table};
 
-const HEADINGS: [&str; 16] = [
+const HEADINGS: [&str; 17] = [
     "core",
     "scheme",
+    "layer",
     "shape",
     "peepholes",
     "instructions",
@@ -91,6 +92,9 @@ pub(super) fn page(table: &Table) -> Result<String> {
          The whole step of an LSTM layer with 16 inputs and 64 units, from its inputs to its new state, without peepholes.\n\
          CMSIS-NN is `arm_lstm_unidirectional_s8` in its faster build ([its figures](cmsis-nn.json)); it has int8\n\
          activations. On M55, w8a8 stands for layers whose two shifts differ ([numerics.md](numerics.md)).\n\n{}\n\
+         ## GRU\n\n\
+         The whole step of a GRU layer with 16 inputs and 64 units; in brackets as a share of the LSTM's. Products run in the\n\
+         loops of the LSTM. What follows from them is assembly but on M0, where it is compiled code.\n\n{}\n\
          ## Dense layers\n\n\
          Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
          two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
@@ -109,6 +113,7 @@ pub(super) fn page(table: &Table) -> Result<String> {
          normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
          checks a model file. Schemes are cargo features of the engine.\n\n{}",
         markdown(&SCHEME_HEADINGS, &scheme_rows(table)?),
+        markdown(&GRU_HEADINGS, &gru_rows(table)),
         markdown(&DENSE_HEADINGS, &dense_rows(table)?),
         markdown(&shapes, &shape_rows(table)?),
         markdown(&PARTS_HEADINGS, &parts_rows(table)),
@@ -191,6 +196,7 @@ fn step_row(step: &Step, peer: &Peer) -> Vec<String> {
     vec![
         step.core.clone(),
         step.scheme(),
+        step.layer.clone(),
         format!("{}, {}", step.shape.inputs, step.shape.hidden),
         if step.peepholes { "yes" } else { "no" }.to_owned(),
         step.instructions.to_string(),

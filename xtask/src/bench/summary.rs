@@ -19,6 +19,8 @@ pub(super) const SCHEME_HEADINGS: [&str; 8] = [
     "w8a16 of it",
 ];
 
+pub(super) const GRU_HEADINGS: [&str; 4] = ["core", "w8a16", "w8a8", "w4a16"];
+
 pub(super) const DENSE_HEADINGS: [&str; 5] = ["core", "w8a16", "w8a8", "w4a16", "CMSIS-NN s8"];
 
 pub(super) const PARTS_HEADINGS: [&str; 9] = [
@@ -33,10 +35,22 @@ pub(super) const PARTS_HEADINGS: [&str; 9] = [
     "stack",
 ];
 
-/// The step of this case without peepholes and with unequal shifts.
+/// The step of an LSTM of this case without peepholes and with unequal shifts.
 fn plain<'t>(table: &'t Table, core: &str, scheme: &str, shape: Shape) -> Option<&'t Step> {
+    plain_of("lstm", table, core, scheme, shape)
+}
+
+/// The step of a layer of this kind.
+fn plain_of<'t>(
+    layer: &str,
+    table: &'t Table,
+    core: &str,
+    scheme: &str,
+    shape: Shape,
+) -> Option<&'t Step> {
     table.steps.iter().find(|step| {
-        step.core == core
+        step.layer == layer
+            && step.core == core
             && step.scheme == scheme
             && step.shape == shape
             && !step.peepholes
@@ -64,6 +78,20 @@ pub(super) fn scheme_rows(table: &Table) -> Result<Vec<Vec<String>>> {
         ])
     });
     Ok(rows.collect())
+}
+
+/// A row for each core: a GRU's step in every scheme, and its share of an LSTM's.
+pub(super) fn gru_rows(table: &Table) -> Vec<Vec<String>> {
+    let rows = table.engines.iter().map(|Engine { core, .. }| {
+        let cell = |scheme: &str| {
+            let gru = plain_of("gru", table, core, scheme, SHAPE)?.instructions;
+            let lstm = plain(table, core, scheme, SHAPE)?.instructions;
+            Some(format!("{gru} ({:.2})", gru as f64 / lstm as f64))
+        };
+        let cells = ["w8a16", "w8a8", "w4a16"].map(|scheme| cell(scheme).unwrap_or_default());
+        [core.clone()].into_iter().chain(cells).collect()
+    });
+    rows.collect()
 }
 
 /// A row for each core with both counts of a dense layer.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use lstm_nostd::kernels::Scheme;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of an LSTM layer.
@@ -83,9 +84,12 @@ pub struct Step {
     /// The layer.
     #[serde(flatten)]
     pub shape: Shape,
+    /// Its kind, `lstm` or `gru`.
+    #[serde(default = "lstm", skip_serializing_if = "is_lstm")]
+    pub layer: String,
     /// Whether it has peepholes.
     pub peepholes: bool,
-    /// Instructions of the LSTM layer's step.
+    /// Instructions of the layer's step.
     pub instructions: u64,
     /// The layer's instructions by parts.
     #[serde(flatten)]
@@ -109,13 +113,30 @@ pub struct Step {
     pub stack_bytes: usize,
 }
 
+fn lstm() -> String {
+    "lstm".to_owned()
+}
+
+fn is_lstm(layer: &str) -> bool {
+    layer == "lstm"
+}
+
 impl Step {
+    /// Where it comes among the steps of its core.
+    fn place_in_core(&self) -> impl Ord + use<> {
+        let scheme = Scheme::ALL.iter().position(|s| s.name() == self.scheme);
+        let shape = SHAPES.iter().position(|shape| *shape == self.shape);
+        let layer = (!is_lstm(&self.layer), self.peepholes);
+        (self.equal_shifts, scheme, shape, layer)
+    }
+
     /// Whether `other` is the same case.
     pub fn is_same_case(&self, other: &Self) -> bool {
         self.core == other.core
             && self.scheme == other.scheme
             && self.equal_shifts == other.equal_shifts
             && self.shape == other.shape
+            && self.layer == other.layer
             && self.peepholes == other.peepholes
     }
 
@@ -129,11 +150,8 @@ impl Step {
     pub fn name(&self) -> String {
         let peepholes = if self.peepholes { ", peepholes" } else { "" };
         let Shape { inputs, hidden } = self.shape;
-        format!(
-            "{} {} ({inputs}, {hidden}){peepholes}",
-            self.core,
-            self.scheme()
-        )
+        let (core, scheme, layer) = (&self.core, self.scheme(), &self.layer);
+        format!("{core} {scheme} {layer} ({inputs}, {hidden}){peepholes}")
     }
 }
 
@@ -181,15 +199,17 @@ impl Table {
         })
     }
 
-    /// This table, and what `saved` has for other cores; cores come in the order of `saved`.
+    /// This table, and what `saved` has of other cases and of other cores; both come in the order of a whole table.
     pub fn over(mut self, saved: Self) -> Self {
         let cores: Vec<String> = saved.engines.iter().map(|e| e.core.clone()).collect();
+        let is_kept = |step: &Step| !self.steps.iter().any(|own| own.is_same_case(step));
+        let kept: Vec<_> = saved.steps.into_iter().filter(is_kept).collect();
+        self.steps.extend(kept);
         let measured: Vec<String> = self.engines.iter().map(|e| e.core.clone()).collect();
-        let is_kept = |core: &String| !measured.contains(core);
-        (self.steps).extend(saved.steps.into_iter().filter(|s| is_kept(&s.core)));
-        (self.engines).extend(saved.engines.into_iter().filter(|e| is_kept(&e.core)));
+        let is_kept = |engine: &Engine| !measured.contains(&engine.core);
+        (self.engines).extend(saved.engines.into_iter().filter(is_kept));
         let place = |core: &String| cores.iter().position(|c| c == core);
-        self.steps.sort_by_key(|step| place(&step.core));
+        (self.steps).sort_by_key(|step| (place(&step.core), step.place_in_core()));
         self.engines.sort_by_key(|engine| place(&engine.core));
         self
     }
@@ -198,7 +218,8 @@ impl Table {
     /// outputs takes above the one with two, divided by their difference, 8 · 64. `None` without both counts.
     pub fn dense_instructions(&self, core: &str, scheme: &str) -> Option<f64> {
         let rest = |outputs| {
-            let mut steps = self.steps.iter().filter(|step| !step.equal_shifts);
+            let mut steps =
+                (self.steps.iter()).filter(|step| !step.equal_shifts && is_lstm(&step.layer));
             let step = steps.find(|step| {
                 step.core == core
                     && step.scheme == scheme
