@@ -1,5 +1,7 @@
 //! Every core computes the same bits as the host.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
+
 use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{device, orders};
@@ -15,9 +17,12 @@ use crate::TRAINER;
 const MANY_STEPS: usize = 220;
 /// Number of time steps for every model in the quick tests.
 const STEPS: usize = 40;
+/// Number of time steps for every GRU.
+const GRU_STEPS: usize = 6;
 
 on_every_board! {
     random_models_agree_with_the_host
+    random_grus_agree_with_the_host
     a_trained_model_agrees_with_the_host
 }
 
@@ -67,6 +72,41 @@ fn compare_orders(device: &mut Device, board: &Board, random: &RandomModel, step
             let name = format!("{random:?} in {order:?} order");
             compare(device, &file, &raw, &name);
             files.push(bytes);
+        }
+    }
+}
+
+/// GRU layers in each scheme, and above and below LSTM layers: one unit to more than are advanced at once.
+fn random_grus_agree_with_the_host(board: &'static Board) {
+    const SHAPES: [(usize, &[usize]); 6] = [
+        (1, &[1]),
+        (2, &[3]),
+        (5, &[6, 5]),
+        (9, &[15]),
+        (17, &[16]),
+        (6, &[19, 2]),
+    ];
+    let mut device = device(board);
+    let schemes = Scheme::ALL.map(|scheme| vec![scheme]);
+    let mixed = vec![Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
+    for schemes in schemes.into_iter().chain([mixed]) {
+        let kinds = match schemes.len() {
+            1 => vec![LayerKind::Gru],
+            _ => vec![LayerKind::Gru, LayerKind::Lstm],
+        };
+        for (seed, (inputs, hidden)) in SHAPES.into_iter().enumerate() {
+            let random = RandomModel {
+                inputs,
+                hidden: hidden.to_vec(),
+                kinds: kinds.clone(),
+                dense: vec![],
+                outputs: 2,
+                peepholes: false,
+                schemes: schemes.clone(),
+                shifts: Some([Equal, Less, Greater][seed % 3]),
+                seed: seed as u64,
+            };
+            compare_orders(&mut device, board, &random, GRU_STEPS);
         }
     }
 }

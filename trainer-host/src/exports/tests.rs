@@ -56,7 +56,7 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
 
 fn cells() -> impl Strategy<Value = Cell> {
     let lstm = [true, false].map(|peepholes| Cell::Lstm { peepholes });
-    prop::sample::select(lstm.to_vec())
+    prop::sample::select([lstm.as_slice(), &[Cell::Gru]].concat())
 }
 
 fn configs() -> impl Strategy<Value = NetworkConfig> {

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use ndarray::{Array1, Array2, Axis as Dimension};
 
-use super::conventions::{RecurrentWeights, WeightsKind};
-use super::error::{ImportError, Kind, Problem};
+use super::conventions::RecurrentWeights;
+use super::error::{ImportError, Problem};
 use super::model::{Layer, NamedLayer, Source};
 use crate::data::Normalisation;
 use crate::network::lstm::PEEPHOLES;
@@ -226,9 +226,6 @@ impl Growing {
     }
 
     fn recurrent(&mut self, name: &str, weights: &RecurrentWeights) -> Result<(), Problem> {
-        if weights.kind == WeightsKind::Gru {
-            return Err(Problem::later(name, Kind::Gru));
-        }
         let mut layer = weights.layer(name)?;
         self.require_width(name, layer.inputs())?;
         if self.last_step {

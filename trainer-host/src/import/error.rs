@@ -55,8 +55,6 @@ pub enum Problem {
 /// Kinds of layers that readers know and that networks here cannot hold yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Gated recurrent unit.
-    Gru,
     /// Gated recurrent unit whose reset gate scales the state before the product.
     ResetBefore,
     /// An LSTM whose forget gate is one minus its input gate.
@@ -79,7 +77,6 @@ impl Kind {
     /// In words.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Gru => "a GRU",
             Self::ResetBefore => {
                 "a GRU whose reset gate comes before the product (Keras reset_after=False, ONNX linear_before_reset=0), which needs a second pass over the state"
             }
@@ -126,7 +123,7 @@ impl fmt::Display for Problem {
             Self::Damaged(text) => format!("damaged, or no such file: {text}"),
             Self::Refused { what, why } => format!("{what}: {why}"),
             Self::Later { what, kind } => format!(
-                "{what} is {}, which is not taken yet; LSTM and dense layers are",
+                "{what} is {}, which is not taken yet; LSTM, GRU (reset after the product) and dense layers are",
                 kind.name()
             ),
             Self::Open(text) => text.clone(),

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{Cell, Head, Mode, NetworkConfig};
+use crate::network::{CellKind, Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::backward::Perturbation;
@@ -26,14 +26,16 @@ pub const CLASS_DROPOUT: f32 = 0.2;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Hidden units of each LSTM layer, first to last.
+    /// Kind of the recurrent layers.
+    pub layer: CellKind,
+    /// Hidden units of each recurrent layer, first to last.
     pub hidden: Vec<usize>,
-    /// Whether the LSTM layers have peephole connections.
+    /// Whether LSTM layers have peephole connections. Other kinds have none.
     pub peepholes: bool,
     /// Units of each dense ReLU layer before the output layer.
     pub dense: Vec<usize>,
-    /// Initial bias of the forget gates. A cell remembers for about `exp(bias)` steps, so use 3 or more if related
-    /// events are far apart.
+    /// Initial bias of the gates that keep the state, forget or update gates. A unit remembers for about `exp(bias)`
+    /// steps, so use 3 or more if related events are far apart.
     pub forget_bias: f32,
     /// Passes over the training part.
     pub epochs: usize,
@@ -175,6 +177,7 @@ impl Default for EarlyStopping {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            layer: CellKind::Lstm,
             hidden: vec![32],
             peepholes: true,
             dense: Vec::new(),
@@ -395,6 +398,7 @@ impl TrainConfig {
     pub fn take_structure(&mut self, network: &NetworkConfig) {
         self.hidden.clone_from(&network.hidden);
         self.dense.clone_from(&network.dense);
+        self.layer = network.cell.kind();
         self.peepholes = network.cell.peepholes();
     }
 
@@ -416,9 +420,7 @@ impl TrainConfig {
         NetworkConfig {
             inputs: data.channels.len(),
             hidden: self.hidden.clone(),
-            cell: Cell::Lstm {
-                peepholes: self.peepholes,
-            },
+            cell: self.layer.cell(self.peepholes),
             dense: self.dense.clone(),
             outputs: if one_output { 1 } else { data.outputs.len() },
             head: match loss.head() {

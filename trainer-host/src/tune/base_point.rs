@@ -98,6 +98,7 @@ mod tests {
         assert_eq!(point["hidden"], Value::Integer(40));
         assert_eq!(point["layers"], Value::Integer(1));
         assert_eq!(point["train.batch_size"], Value::Integer(32));
+        assert_eq!(point["train.layer"], Value::Text("lstm".into()));
         assert_eq!(point["train.peepholes"], Value::Flag(true));
         assert_eq!(point["scheme"], Value::Text("w8a16".into()));
         for (name, expected) in [

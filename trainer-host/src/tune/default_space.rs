@@ -25,6 +25,14 @@ pub fn default_space(fewest: i64) -> Space {
         ("layers", integer(1, 2, Scale::Linear)),
         ("hidden", integer(fewest, 128, Scale::Log)),
         (
+            "train.layer",
+            Domain::Choices(
+                ["lstm", "gru"]
+                    .map(|name| Value::Text(name.into()))
+                    .to_vec(),
+            ),
+        ),
+        (
             "train.peepholes",
             Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),
         ),

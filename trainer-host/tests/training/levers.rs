@@ -98,7 +98,8 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 24] = [
+const LEVERS: [&str; 25] = [
+    "layer = 'gru'",
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",

@@ -23,7 +23,9 @@ pub use dense::DenseLayer;
 pub use head::{Head, Mode};
 pub use recurrent::gru::{self, GruLayer};
 pub use recurrent::lstm::{self, LstmLayer};
-pub use recurrent::{Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, RecurrentLayer};
+pub use recurrent::{
+    Activation, Cell, CellKind, Gate, GateRole, LayerParameter, Recurrent, RecurrentLayer,
+};
 pub use shape::{LayerKind, LayerShape, MAX_LAYER_SIZE, NetworkConfig, StructureError};
 
 /// A network's structure and parameters. Its inputs are normalised values.

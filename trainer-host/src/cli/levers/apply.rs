@@ -50,6 +50,7 @@ impl FittingFlags {
 
 impl NetworkFlags {
     pub(super) fn apply(self, config: &mut TrainConfig) {
+        set(&mut config.layer, self.layer);
         set(&mut config.hidden, self.hidden);
         set(&mut config.dense, self.dense);
         config.peepholes &= !self.no_peepholes;

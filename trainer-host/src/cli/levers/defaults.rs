@@ -16,7 +16,8 @@ use crate::train::{
 type Default = fn(&TrainConfig) -> String;
 
 /// The default of each flag that has one, by the flag's name as a field.
-const DEFAULTS: [(&str, Default); 37] = [
+const DEFAULTS: [(&str, Default); 38] = [
+    ("layer", |c| name(c.layer)),
     ("hidden", |c| sizes(&c.hidden)),
     ("dense", |c| sizes(&c.dense)),
     ("forget_bias", |c| c.forget_bias.to_string()),

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
+use crate::network::CellKind;
 use crate::network::initialisation::{InputWeights, RecurrentWeights};
 use crate::network::schemes::Schemes;
 use crate::optimiser::OptimiserKind;
@@ -41,7 +42,10 @@ struct Flags {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
-    /// Hidden units of each LSTM layer, separated by commas.
+    /// Kind of the recurrent layers.
+    #[arg(long, value_enum, value_name = "KIND")]
+    layer: Option<CellKind>,
+    /// Hidden units of each recurrent layer, separated by commas.
     #[arg(
         long,
         value_name = "UNITS",
@@ -57,10 +61,10 @@ struct NetworkFlags {
         overrides_with = "dense"
     )]
     dense: Option<Vec<usize>>,
-    /// Leave out the peephole connections of the LSTM layers.
+    /// Leave out the peephole connections of LSTM layers.
     #[arg(long)]
     no_peepholes: bool,
-    /// Initial bias of the forget gates; a larger one helps with longer memories.
+    /// Initial bias of the gates that keep the state (forget or update gates); a larger one helps with longer memories.
     #[arg(long, value_name = "BIAS")]
     forget_bias: Option<f32>,
     /// Chrono initialisation of the biases, for memories of up to this many steps.
@@ -207,11 +211,11 @@ struct FittingFlags {
     /// Start from the network of this run, with its sizes and its normalisation.
     #[arg(long, value_name = "RUN")]
     init: Option<PathBuf>,
-    /// With --init: keep this many hidden units of each LSTM layer, those with the largest weights.
+    /// With --init: keep this many hidden units of each recurrent layer, those with the largest weights.
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
     /// Quantisation-aware training: a scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer,
-    /// LSTM layers first, for example w4a16,w8a16.
+    /// recurrent layers first, for example w4a16,w8a16.
     #[arg(long, value_name = "SCHEME")]
     qat: Option<Schemes>,
     /// Also learn from the outputs of this run's network (knowledge distillation).
@@ -276,6 +280,7 @@ mod tests {
                 "--hidden 4,5 --dense 6 --no-peepholes",
                 "hidden = [4, 5]\ndense = [6]\npeepholes = false",
             ),
+            ("--layer gru", "layer = \"gru\""),
             ("--forget-bias 3", "forget_bias = 3.0"),
             ("--chrono-steps 50", "initialisation.chrono_steps = 50"),
             ("--input-weights he", "initialisation.input = \"he\""),

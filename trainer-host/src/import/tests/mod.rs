@@ -110,7 +110,6 @@ fn hints(case: &Case) -> Hints {
 /// The kinds that are refused for now.
 fn later(kind: &str) -> Option<Kind> {
     Some(match kind {
-        "gru" => Kind::Gru,
         "gru-reset-before" => Kind::ResetBefore,
         "lstm-projection" => Kind::Projection,
         "bidirectional" => Kind::Bidirectional,

@@ -12,6 +12,7 @@ use std::ops::{Deref, DerefMut, Range};
 use ndarray::{Array, Array1, Array2, ArrayView1, Dimension, s};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use self::gru::GruLayer;
 use self::lstm::LstmLayer;
@@ -29,6 +30,28 @@ pub enum Cell {
     },
     /// Gated recurrent unit, reset after the product.
     Gru,
+}
+
+/// The kind of the recurrent layers, as a configuration names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum CellKind {
+    /// Long short-term memory.
+    #[default]
+    Lstm,
+    /// Gated recurrent unit: three rows of weights a unit in place of four.
+    Gru,
+}
+
+impl CellKind {
+    /// The kind with what is decided of it alone.
+    pub const fn cell(self, peepholes: bool) -> Cell {
+        match self {
+            Self::Lstm => Cell::Lstm { peepholes },
+            Self::Gru => Cell::Gru,
+        }
+    }
 }
 
 /// What a gate does in its cell.
@@ -88,6 +111,14 @@ impl Cell {
                 peepholes: !layer.peepholes.is_empty(),
             },
             lstm_nostd::RecurrentLayer::Gru(_) => Self::Gru,
+        }
+    }
+
+    /// Its name in a configuration.
+    pub const fn kind(self) -> CellKind {
+        match self {
+            Self::Lstm { .. } => CellKind::Lstm,
+            Self::Gru => CellKind::Gru,
         }
     }
 
