@@ -146,7 +146,7 @@ fn class_line(train: &Dataset) -> String {
     }
     let unit = if all.task.is_per_step() { " steps" } else { "" };
     let classes = all.outputs.iter();
-    let classes = classes.map(|class| format!("{} {}{unit}", class.name, class.count));
+    let classes = classes.map(|class| format!("{}: {}{unit}", class.name, class.count));
     classes.collect::<Vec<_>>().join(", ")
 }
 
