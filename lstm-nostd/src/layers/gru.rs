@@ -14,7 +14,8 @@
 use crate::kernels::{Block, GruParameters, GruUnit, I32x4, Kernels, gru};
 
 /// Advances `hidden` and the states in `cell` as [`observed_step`] does, by what `K` has for a whole step.
-#[inline(always)]
+// Its stack is no part of other layers' steps.
+#[inline(never)]
 pub fn step<K: Kernels>(
     layer: &GruParameters<'_>,
     x: &[Block],
