@@ -28,7 +28,9 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     for number in 0..TRIALS {
         let taken: Vec<&Point> = observations.iter().map(|o| &o.point).collect();
         // The last argument refuses points that cannot be used, such as networks that do not fit a chip.
-        let point = propose(&config, 0, number, &observations, &taken, |_| true)?;
+        let point = propose(&config, 0, number, &observations, &taken, |_| {
+            Some(Vec::new())
+        })?;
         let outcome = match error(&point) {
             Some(value) => Outcome::Finished(vec![value]),
             None => Outcome::Failed,
@@ -40,7 +42,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
                 serde_json::to_string(&point)?
             );
         }
-        observations.push(Observation { point, outcome });
+        observations.push(Observation {
+            point,
+            outcome,
+            values: Vec::new(),
+        });
     }
     Ok(())
 }

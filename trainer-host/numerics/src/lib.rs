@@ -9,10 +9,11 @@
 //! out_of_range, targets → compute → network → loss → passes → quantise → optimiser, schedule
 //! ```
 //!
-//! [`baseline`] stands apart.
+//! [`baseline`] and [`gaussian_process`] stand apart.
 
 pub mod baseline;
 pub mod compute;
+pub mod gaussian_process;
 pub mod loss;
 pub mod network;
 pub mod optimiser;

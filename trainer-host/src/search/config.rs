@@ -16,6 +16,8 @@ pub enum Sampler {
     /// Near good earlier trials, by the tree-structured Parzen estimator.
     #[default]
     Tpe,
+    /// Where a Gaussian process of the error expects most: in turn a lower error, and a better front.
+    Gaussian,
     /// At random.
     Random,
 }

@@ -99,7 +99,11 @@ mod tests {
                     let x = |name: &str| point[name].number().unwrap();
                     let value = 12.0 * (x("rate") - 0.3).powi(2) + (x("size") / 50.0 - 1.0).powi(2);
                     let outcome = Outcome::Finished(vec![value]);
-                    Observation { point, outcome }
+                    Observation {
+                        point,
+                        outcome,
+                        values: Vec::new(),
+                    }
                 })
                 .collect();
             let found = importance(&space, &observations);

@@ -1,7 +1,7 @@
 //! Search in a space of settings for the points with the least objectives. Nothing here knows about networks.
 //!
-//! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or by a
-//! tree-structured Parzen estimator ([`tpe`]) from the results of earlier points. [`Stopping`] decides which
+//! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
+//! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`] decides which
 //! trials to stop early, [`pareto`] which trials no other one beats, and [`importance`] which settings
 //! mattered.
 //!
@@ -9,6 +9,7 @@
 
 mod config;
 mod domain;
+mod gaussian;
 pub mod importance;
 pub mod pareto;
 mod parzen;
@@ -50,6 +51,8 @@ pub struct Observation {
     pub point: Point,
     /// How its trial ended.
     pub outcome: Outcome,
+    /// Its value after each epoch; empty where that is not known.
+    pub values: Vec<f64>,
 }
 
 /// No point that is allowed was found.
@@ -67,8 +70,8 @@ const TRIES: usize = 20_000;
 /// Draws that may hit taken points. After this many, a taken point is tried again.
 const TAKEN: usize = 1000;
 
-/// The point of trial `number`, one that `allowed` accepts. It differs from `taken`, the points of earlier
-/// trials, unless the space has hardly any others.
+/// The point of trial `number`, one for which `costs` returns its objectives but the first. It differs from `taken`, the
+/// points of earlier trials, unless the space has hardly any others. `taken` begins with the points of `observations`.
 ///
 /// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
 /// search, are drawn at random.
@@ -81,25 +84,37 @@ pub fn propose(
     number: usize,
     observations: &[Observation],
     taken: &[&Point],
-    mut allowed: impl FnMut(&Point) -> bool,
+    mut costs: impl FnMut(&Point) -> Option<Vec<f64>>,
 ) -> Result<Point, NothingFits> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number as u64);
     if let Some(first) = config.first.get(number)
-        && allowed(first)
+        && costs(first).is_some()
     {
         return Ok(first.clone());
     }
-    if config.sampler == Sampler::Tpe && number >= config.startup {
-        let estimator = tpe::Estimator::new(&config.space, observations);
-        let wanted = |point: &Point| !taken.contains(&point) && allowed(point);
-        if let Some(point) = estimator.and_then(|e| e.propose(&mut rng, wanted)) {
+    if number >= config.startup {
+        let mut free = |point: &Point| match taken.contains(&point) {
+            true => None,
+            false => costs(point),
+        };
+        let point = match config.sampler {
+            Sampler::Random => None,
+            Sampler::Tpe => tpe::Estimator::new(&config.space, observations)
+                .and_then(|e| e.propose(&mut rng, |point| free(point).is_some())),
+            Sampler::Gaussian => {
+                let running = taken.get(observations.len()..).unwrap_or_default();
+                gaussian::Model::new(&config.space, observations, running)
+                    .and_then(|m| m.propose(number, &mut rng, &mut free))
+            }
+        };
+        if let Some(point) = point {
             return Ok(point);
         }
     }
     let draws = (0..TRIES).map(|_| config.space.draw(&mut rng));
     let mut again = None;
-    for point in draws.filter(allowed).take(TAKEN) {
+    for point in draws.filter(|point| costs(point).is_some()).take(TAKEN) {
         if !taken.contains(&&point) {
             return Ok(point);
         }
@@ -116,7 +131,7 @@ mod tests {
     fn no_point_is_tried_twice_while_there_are_others() {
         let space: Space =
             toml::from_str("a = { choices = [1, 2, 3] }\nb = { low = 1, high = 2 }").unwrap();
-        for sampler in [Sampler::Random, Sampler::Tpe] {
+        for sampler in [Sampler::Random, Sampler::Tpe, Sampler::Gaussian] {
             let config = SearchConfig {
                 sampler,
                 startup: 3,
@@ -132,10 +147,12 @@ mod tests {
                         .map(|point| Observation {
                             point: point.clone(),
                             outcome: Outcome::Finished(vec![point["b"].number().unwrap()]),
+                            values: Vec::new(),
                         })
                         .collect();
                     let taken: Vec<&Point> = points.iter().collect();
-                    let point = propose(&config, 3, number, &observations, &taken, |_| true);
+                    let point =
+                        propose(&config, 3, number, &observations, &taken, |_| Some(vec![]));
                     points.push(point.unwrap());
                 }
                 points

@@ -102,9 +102,13 @@ mod tests {
         };
         let mut seen: Vec<Observation> = Vec::new();
         for number in 0..trials {
-            let point = propose(&config, seed, number, &seen, &[], |_| true).unwrap();
+            let point = propose(&config, seed, number, &seen, &[], |_| Some(vec![])).unwrap();
             let outcome = Outcome::Finished(vec![bowl(&point)]);
-            seen.push(Observation { point, outcome });
+            seen.push(Observation {
+                point,
+                outcome,
+                values: Vec::new(),
+            });
         }
         let value = |o: &Observation| bowl(&o.point);
         seen.iter().map(value).fold(f64::INFINITY, f64::min)
@@ -136,12 +140,19 @@ mod tests {
         let small = |point: &Point| point["x0"].number().unwrap() < 0.05;
         let mut seen = Vec::new();
         for number in 0..30 {
-            let point = propose(&config, 1, number, &seen, &[], small).unwrap();
+            let point = propose(&config, 1, number, &seen, &[], |point| {
+                small(point).then(Vec::new)
+            })
+            .unwrap();
             assert!(small(&point));
             let outcome = Outcome::Finished(vec![bowl(&point)]);
-            seen.push(Observation { point, outcome });
+            seen.push(Observation {
+                point,
+                outcome,
+                values: Vec::new(),
+            });
         }
-        assert!(propose(&config, 1, 30, &seen, &[], |_| false).is_err());
+        assert!(propose(&config, 1, 30, &seen, &[], |_| None).is_err());
     }
 
     #[test]
@@ -154,6 +165,7 @@ mod tests {
         let at = |x: f64, outcome| Observation {
             point: [("x".to_owned(), super::super::Value::Real(x))].into(),
             outcome,
+            values: Vec::new(),
         };
         let mut seen = vec![
             at(0.1, Outcome::Finished(vec![1.0])),
@@ -171,7 +183,7 @@ mod tests {
         }
         let low = (0..20)
             .filter(|&n| {
-                propose(&config, 5, n, &seen, &[], |_| true).unwrap()["x"]
+                propose(&config, 5, n, &seen, &[], |_| Some(vec![])).unwrap()["x"]
                     .number()
                     .unwrap()
                     < 0.4

@@ -154,6 +154,7 @@ impl StoredTrial {
         Some(Observation {
             point: self.point.clone(),
             outcome,
+            values: self.values.clone(),
         })
     }
 

@@ -348,14 +348,18 @@ fn propose(
     let search = &definition.search;
     let observations = observations(earlier, search);
     let footprint = |point: &Point| footprint_that_fits(definition, data, point);
-    let allowed = |point: &Point| footprint(point).is_some();
+    let costs = |point: &Point| {
+        let footprint = footprint(point)?;
+        let costs = search.objectives.iter().skip(1);
+        Some(costs.map(|cost| cost.of(f64::NAN, &footprint)).collect())
+    };
     let point = search::propose(
         search,
         search.seed,
         taken.len(),
         &observations,
         taken,
-        allowed,
+        costs,
     )?;
     let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;
     Ok((point, footprint))

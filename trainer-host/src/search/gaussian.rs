@@ -1,0 +1,350 @@
+//! Points by a Gaussian process of the logarithm of the first objective; the others, costs, are known exactly.
+//!
+//! ```text
+//! even trials   x with the greatest E[max(0, t − Y(x))], t the least mean of a finished trial        (GA1)
+//! odd trials    x with the greatest expected growth of the area that the front dominates             (GA2)
+//!               = Σ_i (cost_i+1 − max(cost_i, cost(x)))⁺ · E[max(0, low_i − Y(x))]
+//! ```
+//!
+//! Y is a [Gaussian process](trainer_numerics::gaussian_process). low_i is the lowest mean of the finished trials that cost at most cost_i, or the
+//! highest of all where none does. With one objective, (GA1) chooses always. A front alone would make the best network
+//! worse, since most of its area lies with small networks. With more than one cost, they take turns.
+//!
+//! The expectation of (GA1) is that of Mockus (1975); (GA2) is the expected hypervolume improvement of Emmerich (2005),
+//! of which only one dimension is uncertain here, so that it has a closed form.
+//!
+//! A stopped trial enters with what a regression over the finished ones expects of it, and with the doubt of that
+//! regression. A failed trial enters with the highest value seen. Trials that run are expected to end at their means.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+use trainer_numerics::gaussian_process::{Observed, Process};
+
+use super::pareto;
+use super::{Domain, Observation, Outcome, Parameter, Point, Space};
+
+/// Observations of which fewer than this are finished say too little.
+const FEWEST: usize = 3;
+/// Observations that enter: so many of the best, and as many of the latest others.
+const MOST: usize = 250;
+/// Points at random to choose from.
+const ANYWHERE: usize = 250;
+/// Draws for them, counting those that are not allowed.
+const DRAWS: usize = 3000;
+/// Points near good ones to choose from: around so many of the least means and of the front,
+const GOOD: usize = 4;
+const FRONT: usize = 6;
+/// so many for each of these distances.
+const NEAR: usize = 3;
+const DISTANCES: [f64; 3] = [0.04, 0.1, 0.2];
+
+/// A finished trial: its mean of ln error, and its costs.
+struct Finished<'a> {
+    point: &'a Point,
+    mean: f64,
+    costs: &'a [f64],
+}
+
+/// The process of a study so far.
+pub(super) struct Model<'a> {
+    space: &'a Space,
+    process: Process,
+    finished: Vec<Finished<'a>>,
+}
+
+impl<'a> Model<'a> {
+    /// The model of `observations`, while trials of the points `running` run; `None` if too few trials are finished.
+    pub(super) fn new(
+        space: &'a Space,
+        observations: &'a [Observation],
+        running: &[&Point],
+    ) -> Option<Self> {
+        let entering = entering(observations);
+        let finished: Vec<(&Observation, &[f64])> = (entering.iter())
+            .filter_map(|o| match &o.outcome {
+                Outcome::Finished(values) => Some((*o, values.as_slice())),
+                _ => None,
+            })
+            .collect();
+        if finished.len() < FEWEST {
+            return None;
+        }
+        let mut process = Process::fit(observed(space, &entering, &finished))?;
+        let places = |points: &mut dyn Iterator<Item = &Point>| -> Vec<Vec<f64>> {
+            points.map(|point| coordinates(space, point)).collect()
+        };
+        process.believe(&places(&mut running.iter().copied()));
+        let means = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
+        let finished = (finished.into_iter().zip(means))
+            .map(|((observation, values), (mean, _))| Finished {
+                point: &observation.point,
+                mean,
+                costs: &values[1..],
+            })
+            .collect();
+        Some(Self {
+            space,
+            process,
+            finished,
+        })
+    }
+
+    /// The point of trial `number`, among those for which `costs` returns their costs.
+    pub(super) fn propose(
+        &self,
+        number: usize,
+        rng: &mut impl Rng,
+        costs: impl FnMut(&Point) -> Option<Vec<f64>>,
+    ) -> Option<Point> {
+        let all = self.finished.first().map_or(0, |f| f.costs.len());
+        let cost = match (number % 2, all) {
+            (0, _) | (_, 0) => None,
+            _ => Some(number / 2 % all),
+        };
+        let mut candidates = self.candidates(cost, rng, costs);
+        let places: Vec<Vec<f64>> = (candidates.iter())
+            .map(|(point, _)| coordinates(self.space, point))
+            .collect();
+        let least = self.least();
+        let gains: Vec<(f64, f64)> = (self.process.at_all(&places).into_iter().zip(&candidates))
+            .map(|((mean, deviation), (_, costs))| {
+                let gain = match cost {
+                    None => below(mean, deviation, least),
+                    Some(k) => self.growth(k, mean, deviation, costs[k]),
+                };
+                // Where nothing is gained, the lower mean.
+                (gain, -mean)
+            })
+            .collect();
+        let better = |&a: &usize, &b: &usize| {
+            let gain = gains[a].0.total_cmp(&gains[b].0);
+            gain.then(gains[a].1.total_cmp(&gains[b].1)).then(b.cmp(&a))
+        };
+        let best = (0..candidates.len()).max_by(better)?;
+        Some(candidates.swap_remove(best).0)
+    }
+
+    /// Points to choose from with their costs: at random, and near good ones.
+    fn candidates(
+        &self,
+        cost: Option<usize>,
+        rng: &mut impl Rng,
+        mut costs: impl FnMut(&Point) -> Option<Vec<f64>>,
+    ) -> Vec<(Point, Vec<f64>)> {
+        let mut with_costs = |point: Point| costs(&point).map(|costs| (point, costs));
+        let draws = (0..DRAWS).map(|_| self.space.draw(rng));
+        let mut candidates: Vec<_> = draws.filter_map(&mut with_costs).take(ANYWHERE).collect();
+        for centre in self.centres(cost) {
+            for distance in DISTANCES {
+                let around = (0..NEAR).map(|_| near(self.space, centre, distance, rng));
+                candidates.extend(around.filter_map(&mut with_costs));
+            }
+        }
+        candidates
+    }
+
+    /// The least mean of a finished trial.
+    fn least(&self) -> f64 {
+        let means = self.finished.iter().map(|f| f.mean);
+        means.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Points to look around at.
+    fn centres(&self, cost: Option<usize>) -> Vec<&'a Point> {
+        let mut order: Vec<usize> = (0..self.finished.len()).collect();
+        let mean = |n: usize| self.finished[n].mean;
+        order.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)).then(a.cmp(&b)));
+        let mut chosen: Vec<usize> = order.iter().copied().take(GOOD).collect();
+        if let Some(k) = cost {
+            let values: Vec<Vec<f64>> = (self.finished.iter())
+                .map(|f| vec![f.mean, f.costs[k]])
+                .collect();
+            let front = pareto::fronts(&values);
+            let others = order
+                .into_iter()
+                .filter(|&n| front[n] == 0 && !chosen.contains(&n));
+            let others: Vec<usize> = others.take(FRONT).collect();
+            chosen.extend(others);
+        }
+        chosen.into_iter().map(|n| self.finished[n].point).collect()
+    }
+
+    /// (GA2) for cost `k`.
+    fn growth(&self, k: usize, mean: f64, deviation: f64, cost: f64) -> f64 {
+        let mut steps: Vec<(f64, f64)> = (self.finished.iter())
+            .map(|f| (f.costs[k], f.mean))
+            .collect();
+        steps.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let mut low = steps.iter().map(|s| s.1).fold(f64::NEG_INFINITY, f64::max);
+        let mut from = 0.0;
+        let mut sum = 0.0;
+        for (to, next) in steps {
+            let width = to - f64::max(from, cost);
+            if width > 0.0 {
+                sum += width * below(mean, deviation, low);
+            }
+            low = low.min(next);
+            from = to;
+        }
+        sum
+    }
+}
+
+/// The natural logarithm of values that may be zero: those take half of the least other one.
+#[derive(Clone, Copy)]
+struct Logarithm {
+    least: f64,
+}
+
+impl Logarithm {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let least = values.filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
+        let least = if least.is_finite() { 0.5 * least } else { 1e-6 };
+        Self { least }
+    }
+
+    fn at(self, value: f64) -> f64 {
+        libm::log(value.max(self.least))
+    }
+}
+
+/// At most 2 · `MOST` observations: the best finished ones, and the latest of the others, in their order.
+fn entering(observations: &[Observation]) -> Vec<&Observation> {
+    let mut best: Vec<usize> = super::ranking::ranked(observations, 1);
+    best.truncate(MOST);
+    let is_best = |n: &usize| best.contains(n);
+    let others = (0..observations.len()).rev().filter(|n| !is_best(n));
+    let mut all: Vec<usize> = others.take(MOST).collect();
+    all.extend(&best);
+    all.sort_unstable();
+    all.into_iter().map(|n| &observations[n]).collect()
+}
+
+/// What the process is fitted to: ln of the first objective of each of `entering`, as far as it can be told.
+fn observed(
+    space: &Space,
+    entering: &[&Observation],
+    finished: &[(&Observation, &[f64])],
+) -> Observed {
+    let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
+    let highest = (finished.iter())
+        .map(|(_, values)| logarithm.at(values[0]))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let mut observed = Observed::default();
+    observed.places.groups = groups(space);
+    for observation in entering {
+        let value = match &observation.outcome {
+            Outcome::Finished(values) => Some((logarithm.at(values[0]), 0.0)),
+            Outcome::Stopped { .. } => expected(observation, finished, logarithm),
+            Outcome::Failed => Some((highest, 0.0)),
+        };
+        if let Some((value, noise)) = value {
+            observed.values.push(value);
+            observed.known_noise.push(noise);
+            let place = coordinates(space, &observation.point);
+            observed.places.coordinates.extend(place);
+        }
+    }
+    observed
+}
+
+/// What a stopped trial would have ended with, and the variance of that: ln final against ln lowest value by then, over
+/// the finished trials, with a slope that is drawn to 1. `None` where no three of them came as far.
+fn expected(
+    stopped: &Observation,
+    finished: &[(&Observation, &[f64])],
+    logarithm: Logarithm,
+) -> Option<(f64, f64)> {
+    let epochs = stopped.values.len();
+    let lowest = |values: &[f64]| {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        libm::log(least.max(1e-12))
+    };
+    let pairs: Vec<(f64, f64)> = (finished.iter())
+        .filter_map(|(o, ends)| Some((lowest(o.values.get(..epochs)?), logarithm.at(ends[0]))))
+        .collect();
+    if epochs == 0 || pairs.len() < FEWEST {
+        return None;
+    }
+    let n = pairs.len() as f64;
+    let (x, y) = (
+        pairs.iter().map(|p| p.0).sum::<f64>() / n,
+        pairs.iter().map(|p| p.1).sum::<f64>() / n,
+    );
+    let spread: f64 = pairs.iter().map(|p| (p.0 - x) * (p.0 - x)).sum();
+    let product: f64 = pairs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let slope = (product + 1.0) / (spread + 1.0);
+    let rest = |p: &(f64, f64)| p.1 - y - slope * (p.0 - x);
+    let rests: f64 = pairs.iter().map(|p| rest(p) * rest(p)).sum();
+    let variance = rests / (n - 2.0).max(1.0) + 0.02;
+    let off = lowest(&stopped.values) - x;
+    let doubt = 1.0 + 1.0 / n + off * off / (spread + 1.0);
+    Some((y + slope * off, variance * doubt))
+}
+
+/// The expected amount by which a normal value is below `than`.
+fn below(mean: f64, deviation: f64, than: f64) -> f64 {
+    let z = (than - mean) / deviation;
+    let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
+    let share = 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2);
+    deviation * (z * share + density)
+}
+
+/// The setting of each coordinate.
+fn groups(space: &Space) -> Vec<usize> {
+    let counts = space.parameters.values().map(width).enumerate();
+    counts
+        .flat_map(|(group, count)| std::iter::repeat_n(group, count))
+        .collect()
+}
+
+/// Coordinates of a setting: one for numbers; one for each choice, so that two different ones are as far apart as the
+/// ends of a range.
+fn width(parameter: &Parameter) -> usize {
+    match &parameter.domain {
+        Domain::Choices(choices) => choices.len(),
+        _ => 1,
+    }
+}
+
+/// A point's coordinates. A setting that is not there is in the middle.
+fn coordinates(space: &Space, point: &Point) -> Vec<f64> {
+    let mut all = Vec::new();
+    for (name, parameter) in &space.parameters {
+        let value = point.get(name);
+        match &parameter.domain {
+            Domain::Choices(choices) => {
+                let at = |choice| f64::from(u8::from(Some(choice) == value));
+                all.extend(
+                    choices
+                        .iter()
+                        .map(|c| at(c) * std::f64::consts::FRAC_1_SQRT_2),
+                );
+            }
+            domain => all.push(value.and_then(|v| domain.place(v)).unwrap_or(0.5)),
+        }
+    }
+    all
+}
+
+/// A point at about `distance` from `centre` in each setting; a choice changes with that probability.
+fn near(space: &Space, centre: &Point, distance: f64, rng: &mut impl Rng) -> Point {
+    space.point(|name, parameter| {
+        let at = centre.get(name).and_then(|v| parameter.domain.place(v));
+        let (any, normal): (f64, f64) = (rng.random(), StandardNormal.sample(rng));
+        match (at, &parameter.domain) {
+            (None, _) => any,
+            (Some(at), Domain::Choices(_)) => {
+                if rng.random::<f64>() < distance {
+                    any
+                } else {
+                    at
+                }
+            }
+            (Some(at), _) => (at + distance * normal).clamp(0.0, 1.0),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
