@@ -27,7 +27,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut least = f64::INFINITY;
     for number in 0..TRIALS {
         let taken: Vec<&Point> = observations.iter().map(|o| &o.point).collect();
-        // The last argument refuses points that cannot be used, such as networks that do not fit a chip.
+        // The last argument returns further objectives, which are known before the trial: none here. It returns `None` for
+        // points that cannot be used, such as networks that do not fit a chip.
         let point = propose(&config, 0, number, &observations, &taken, |_| {
             Some(Vec::new())
         })?;

@@ -21,6 +21,10 @@ const PAGE_EVERY: Duration = Duration::from_secs(3);
 
 /// Keeps a run's log, checkpoint and page up to date, and passes every event on.
 pub(super) struct Recorder<'a> {
+    #[cfg_attr(
+        not(feature = "plots"),
+        expect(dead_code, reason = "only the page shows it")
+    )]
     config: &'a RunConfig,
     folder: &'a Path,
     observer: &'a mut dyn Observer,

@@ -144,6 +144,14 @@ impl Image {
             // With other schemes the specification uses these too.
             of_parser.extend(["13RecurrentRows4part", "7weights4sums"]);
         }
+        // The image has a recogniser too, and nothing else divides 64 bits.
+        let of_recogniser = [
+            "9recognise",
+            "11probability",
+            "u64_div_rem",
+            "__aeabi_uldivmod",
+            "__udivmoddi4",
+        ];
         let has = |symbol: &Symbol, words: &[&str]| words.iter().any(|w| symbol.name.contains(w));
         let mut flash = Flash::default();
         for symbol in &self.symbols {
@@ -152,6 +160,7 @@ impl Image {
             } else if has(symbol, &of_parser) {
                 flash.parser += symbol.bytes;
             } else if symbol.is_function
+                && !has(symbol, &of_recogniser)
                 && has(
                     symbol,
                     &[
