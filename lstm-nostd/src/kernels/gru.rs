@@ -141,10 +141,13 @@ impl<A: Activation> GruBatch<'_, A> {
         let rows = |sums| <[I32x4]>::as_flattened(sums).as_chunks::<GRU_ROWS>().0;
         let sums = rows(input).iter().zip(rows(recurrent));
         let places = self.states.iter_mut().zip(self.next);
-        let units = self.gates.iter().zip(sums).zip(places);
-        for (index, ((gates, (input, recurrent)), (state, h_next))) in units.enumerate() {
+        let mut unit = first;
+        for ((gates, (input, recurrent)), (state, h_next)) in
+            self.gates.iter().zip(sums).zip(places)
+        {
             let step = advance(gates, input, recurrent, *state);
-            observer(first.wrapping_add(index), &step);
+            observer(unit, &step);
+            unit = unit.wrapping_add(1);
             *state = step.state;
             *h_next = A::saturate(round_shift(step.state, self.narrowing)); // (GD)
         }
@@ -210,13 +213,15 @@ fn batches<K: Kernels, A: Activation>(
     let (mut input_sums, mut hidden_sums) =
         (K::group_sums(&of_input, x), K::group_sums(&of_hidden, h));
     let narrowing = layer.rows.h_shift.wrapping_add(16) & 31;
-    let states = cell.as_flattened_mut().chunks_mut(UNITS);
-    let lanes = lanes_mut::<A>(next).chunks_mut(UNITS);
-    // The gates end with the last unit, before the padding of the last block of lanes.
-    let parts = layer.gates.chunks(UNITS).zip(states.zip(lanes));
+    let mut states = cell.as_flattened_mut().chunks_mut(UNITS);
+    let mut lanes = lanes_mut::<A>(next).chunks_mut(UNITS);
     let (mut group, mut first) = (0usize, 0usize);
     let mut sums = [[[0; 4]; GROUPS]; 2];
-    for (gates, (states, next)) in parts {
+    // The gates end with the last unit, before the padding of the last block of lanes.
+    for gates in layer.gates.chunks(UNITS) {
+        let (Some(states), Some(next)) = (states.next(), lanes.next()) else {
+            return;
+        };
         let groups = gru_groups(gates.len());
         let [input, recurrent] = &mut sums;
         if let (Some(input), Some(recurrent)) =
