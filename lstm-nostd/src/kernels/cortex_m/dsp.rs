@@ -389,6 +389,14 @@ impl Kernels for Dsp {
             let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
                 return;
             };
+            let mut copy;
+            let frame = match rows.width.in_build() {
+                Width::Int16 => frame,
+                Width::Int8 => {
+                    copy = *frame;
+                    &mut copy
+                }
+            };
             frame.after.store = Store::new(sums);
             frame.weights = weights;
             // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
@@ -462,7 +470,8 @@ impl Code {
 }
 
 impl Frame {
-    /// A step: the sums of all groups, and what comes after them.
+    /// A step: the sums of all groups, and what comes after them. With int8 activations the frame is of no more use
+    /// after it, since the assembly changes distances to addresses.
     ///
     /// # Safety
     /// The frame was made from `rows`, `x` and `h`, and these are as long as `rows` says, which has at least one
@@ -481,11 +490,9 @@ impl Frame {
                         .wrapping_add(blocks(rows.outputs))
                         .wrapping_mul(size_of::<Block>()),
                 };
-                // The assembly changes distances to addresses.
-                let mut frame = *self;
                 // SAFETY: the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a copy of them,
                 // which the assembly puts on its stack before. Its stack is 192 bytes and the copy.
-                unsafe { lstm_nostd_dsp_w8a8_step(&mut frame, &widened) }
+                unsafe { lstm_nostd_dsp_w8a8_step(self, &widened) }
             }
         }
     }
