@@ -111,7 +111,7 @@ pub(super) fn page(table: &Table) -> Result<String> {
          ## Flash\n\n\
          Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols. *Step* is the code of a step, with\n\
          normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
-         checks a model file. Schemes are cargo features of the engine.\n\n{}",
+         checks a model file. *Every* is all schemes and GRU layers too, which are cargo features of the engine.\n\n{}",
         markdown(&SCHEME_HEADINGS, &scheme_rows(table)?),
         markdown(&GRU_HEADINGS, &gru_rows(table)),
         markdown(&DENSE_HEADINGS, &dense_rows(table)?),
