@@ -171,7 +171,7 @@ function chart(figure) {
   });
   ["x", "y"].forEach((name, axis) => {
     const values = data.series.flatMap(s => s.p.map(p => p[axis])).filter(v => v !== null);
-    if (!values.length || values.some(v => v <= 0) || Math.max(...values) < 3 * Math.min(...values)) return;
+    if (!values.length || values.some(v => v <= 0) || values.reduce((a, b) => Math.max(a, b)) < 3 * values.reduce((a, b) => Math.min(a, b))) return;
     const b = make("button", { class: "log", "aria-pressed": log[axis] }, `log ${name}`);
     b.onclick = () => { log[axis] = !log[axis]; b.setAttribute("aria-pressed", log[axis]); draw(); };
     tools.append(b);

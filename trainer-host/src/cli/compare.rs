@@ -231,14 +231,22 @@ fn text(comparison: &Comparison, names: &[String]) -> String {
 
 fn page(runs: &[Finished], names: &[String], comparison: &Comparison) -> String {
     let mut page = Page::new("Runs side by side");
+    // A row's name is escaped by the table.
     let escaped = |rows: Vec<Vec<String>>| {
-        let row = |row: Vec<String>| row.iter().map(|cell| escape(cell)).collect();
+        let cell = |(column, cell): (usize, String)| match column {
+            0 => cell,
+            _ => escape(&cell),
+        };
+        let row = |row: Vec<String>| row.into_iter().enumerate().map(cell).collect();
         rows.into_iter().map(row).collect::<Vec<Vec<String>>>()
     };
     let rows = escaped(figure_rows(comparison, names));
     page.section("Figures", &data_table(&FIGURES, rows.into_iter()));
     let (header, rows) = setting_rows(comparison, names);
-    let settings = data_table(&header, escaped(rows).into_iter());
+    let settings = match rows.is_empty() {
+        true => "<p>The configurations are the same.</p>".to_owned(),
+        false => data_table(&header, escaped(rows).into_iter()),
+    };
     page.section("Settings that differ", &settings);
     type Value = fn(&EpochRecord) -> Option<f64>;
     let charts: [(&str, &str, Value); 4] = [

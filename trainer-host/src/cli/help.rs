@@ -80,9 +80,14 @@ pub(super) fn command() -> Command {
                 let hides = !shown.contains(&arg.get_id().as_str());
                 arg.hide_short_help(hides)
             });
-            command
-                .after_help(rest)
-                .after_long_help("Flags may also stand in a file, by their keys: docs/training.md.")
+            let has_file = command.get_arguments().any(|arg| arg.get_id() == "config");
+            let command = command.after_help(rest);
+            match has_file {
+                true => command.after_long_help(
+                    "Flags may also stand in a file, by their keys: docs/training.md.",
+                ),
+                false => command.after_long_help(""),
+            }
         })
     })
 }

@@ -165,9 +165,14 @@ pub fn main() -> std::process::ExitCode {
     let cli = parsed().unwrap_or_else(|error| {
         let wants_json = std::env::args_os().any(|word| word == "--json");
         if error.use_stderr() && wants_json {
+            // The usage follows after an empty line.
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            print_error(first.trim_start_matches("error: "), 2);
+            let said = text
+                .lines()
+                .map(str::trim)
+                .take_while(|line| !line.is_empty());
+            let said = said.collect::<Vec<_>>().join(" ");
+            print_error(said.trim_start_matches("error: "), 2);
         }
         error.exit()
     });

@@ -139,7 +139,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         prints: project.printed(),
     };
     if recogniser.is_some() && written.prints.len() == 1 {
-        eprintln!("note: by these settings, the example recording has no event");
+        say!("note: by these settings, the example recording has no event");
     }
     printer.print(&written, Written::to_text)
 }

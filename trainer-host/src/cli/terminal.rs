@@ -118,6 +118,7 @@ fn hanging(line: &str) -> usize {
 
 /// `line` in lines of at most `width` characters, all but the first indented. A word that is longer is cut.
 pub(super) fn in_lines(line: &str, width: usize, indent: usize) -> Vec<String> {
+    let indent = indent.min(width / 2);
     let mut lines = Vec::new();
     let mut rest: Vec<char> = line.chars().collect();
     while rest.len() > width {
@@ -140,6 +141,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_label_wider_than_the_terminal_ends_too() {
+        let line = format!("error: no file `{}x{}`", " ".repeat(60), " y".repeat(30));
+        assert!(
+            wrapped(&line, 40)
+                .lines()
+                .all(|line| line.chars().count() <= 40)
+        );
+    }
 
     proptest! {
         #[test]

@@ -41,6 +41,14 @@ pub enum TrainingRunError {
         /// Finished epochs.
         done: usize,
     },
+    /// Early stopping has ended it, and would end it again at once.
+    #[error("{}: early stopping ended this run after epoch {done}, and more epochs would not change that; start a new run with more patience", folder.display())]
+    EndedEarly {
+        /// The run.
+        folder: PathBuf,
+        /// Finished epochs.
+        done: usize,
+    },
     /// Another run's network cannot be used for this one's data.
     #[error("{}: its {what} differ from those of this run's data; a run to begin with or to learn from has the same channels, outputs and kind of targets", folder.display())]
     OtherSchema {

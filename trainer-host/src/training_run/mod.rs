@@ -210,12 +210,18 @@ impl TrainingRun {
     /// The same run up to another number of epochs. What it ended with before is removed once it goes on.
     ///
     /// # Errors
-    /// When it has done more already, or it has a number that no run can have.
+    /// When it has done more already, when early stopping has ended it, or when no run can have this number.
     pub fn up_to(mut self, epochs: usize) -> Result<Self, TrainingRunError> {
         let done = self.epochs_done();
         if epochs < done {
             let folder = self.folder;
             return Err(TrainingRunError::EpochsDone { folder, done });
+        }
+        let train = &self.config.train;
+        let is_finished = self.folder.join(WEIGHTS).exists();
+        if train.early_stopping.is_some() && is_finished && done < train.epochs {
+            let folder = self.folder;
+            return Err(TrainingRunError::EndedEarly { folder, done });
         }
         self.config.train.epochs = epochs;
         self.config.train.validate().map_err(TrainError::from)?;

@@ -120,6 +120,19 @@ fn a_run_goes_on_to_more_epochs_and_is_as_a_stopped_one_until_then() {
     assert_eq!(log.lines().count(), 5);
     assert!(config.contains("epochs = 5\n"), "{config}");
     assert!(bench.fail(&resume("4")).contains("5 epochs are done"));
+    // More epochs would be none where early stopping has ended the run.
+    let early = [
+        "--early-stopping",
+        "1",
+        "--min-delta",
+        "100",
+        "--out",
+        "early",
+    ];
+    bench.succeed(&[&["train", "ramps.csv", "--epochs", "5"][..], &early].concat());
+    let said = bench.fail(&["train", "--resume", "early", "--epochs", "9"]);
+    assert!(said.contains("early stopping ended this run"), "{said}");
+    assert!(bench.path("early/weights.safetensors").exists());
 
     let weights = std::fs::read(bench.path("run/weights.safetensors")).unwrap();
     let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();

@@ -60,4 +60,9 @@ fn an_error_is_an_object_too() {
         );
     }
     assert!(bench.run(&["inspect", "nothing"]).stdout.is_empty());
+    // What is missing stands in further lines of the text.
+    let missing = bench.run(&["quantise", "--json"]);
+    let found: Value = serde_json::from_slice(&missing.stdout).unwrap();
+    let message = found["error"]["message"].as_str().unwrap();
+    assert!(message.contains("<RUN>"), "{message}");
 }
