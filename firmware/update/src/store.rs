@@ -57,8 +57,8 @@ impl<F: Flash> Store<F> {
     /// Takes flash with a slot in each of two ranges.
     ///
     /// # Errors
-    /// When a slot is no range of whole erase units within the flash, the slots overlap, or a write unit is over 32
-    /// bytes.
+    /// When a slot is no range of whole erase units and of whole parts of 32 bytes within the flash, the slots overlap, or
+    /// a write unit is over 32 bytes.
     pub fn new(flash: F, slots: [Range<u32>; 2]) -> Result<Self, LayoutError> {
         let [first, second] = &slots;
         let unit = F::ERASE_SIZE as u32;
@@ -68,6 +68,11 @@ impl<F: Flash> Store<F> {
             slot.start.checked_rem(unit) != Some(0) || slot.end.checked_rem(unit) != Some(0)
         }) {
             "each must begin and end with an erase unit of the flash"
+        } else if slots.iter().any(|slot| {
+            let is_whole = |place: u32| (place as usize).is_multiple_of(PART_BYTES);
+            !is_whole(slot.start) || !is_whole(slot.end)
+        }) {
+            "each must begin and end at a multiple of 32 bytes"
         } else if slots.iter().any(|slot| {
             slot.end as usize > flash.capacity() || slot.end.saturating_sub(slot.start) <= MODEL
         }) {
@@ -83,14 +88,16 @@ impl<F: Flash> Store<F> {
     /// Chooses the model to start with, and marks a new one as on trial. `None`: no slot has a valid model.
     ///
     /// The later slot wins if its model is confirmed, or was never tried. One that was tried and not confirmed is
-    /// passed over.
+    /// passed over, and so is one that cannot be marked.
     ///
     /// # Errors
-    /// When the mark cannot be written. A device may then start with any model that it has compiled in.
+    /// When a mark cannot be written and there is no other model. A device may then start with any model that it has
+    /// compiled in.
     pub fn boot(&mut self) -> Result<Option<Booted>, F::Error> {
         let mut slots = [self.valid(0), self.valid(1)];
         slots.sort_unstable_by_key(|slot| slot.map(|(_, record)| record.sequence));
         let [earlier, later] = slots;
+        let mut failure = None;
         for (slot, record) in [later, earlier].into_iter().flatten() {
             if self.part(slot, CONFIRMED) == MARK {
                 return Ok(Some(Booted {
@@ -101,15 +108,22 @@ impl<F: Flash> Store<F> {
             }
             // A torn mark is a trial too.
             if self.part(slot, TRIAL).iter().all(|byte| *byte == 0xff) {
-                self.mark(slot, TRIAL)?;
-                return Ok(Some(Booted {
-                    slot,
-                    record,
-                    is_on_trial: true,
-                }));
+                match self.mark(slot, TRIAL) {
+                    Ok(()) => {
+                        return Ok(Some(Booted {
+                            slot,
+                            record,
+                            is_on_trial: true,
+                        }));
+                    }
+                    Err(error) => failure = Some(error),
+                }
             }
         }
-        Ok(None)
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(None),
+        }
     }
 
     /// The model file that the device started with.
@@ -140,6 +154,19 @@ impl<F: Flash> Store<F> {
         let record = Record::from_bytes(self.part(slot, 0))?;
         let file = self.file(slot, record.bytes)?;
         (crc32(file) == record.crc && Model::parse(file).is_ok()).then_some((slot, record))
+    }
+
+    /// The slot for a model when none of them was started: one without a confirmed model.
+    pub(crate) fn free_slot(&self) -> usize {
+        let is_confirmed = self.valid(0).is_some() && self.part(0, CONFIRMED) == MARK;
+        usize::from(is_confirmed)
+    }
+
+    /// The sequence number for the next model, beyond those of all valid ones.
+    pub(crate) fn next_sequence(&self) -> u32 {
+        let all = [self.valid(0), self.valid(1)].into_iter().flatten();
+        let last = all.map(|(_, record)| record.sequence).max();
+        last.map_or(1, |last| last.wrapping_add(1))
     }
 
     /// Record or mark of a slot.

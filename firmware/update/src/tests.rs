@@ -217,7 +217,11 @@ proptest! {
         // The power goes during the update or the trial.
         let power = Some(1 + (at * cost as f64) as usize);
         let mut cut = store(Memory { power, torn: torn[0], ..fresh });
-        prop_assert_eq!(run(&mut cut).unwrap_err(), UpdateError::Flash(PowerCut));
+        match run(&mut cut) {
+            Err(error) => prop_assert_eq!(error, UpdateError::Flash(PowerCut)),
+            // It went when the new model was marked, so the old one started.
+            Ok(booted) => prop_assert_eq!(booted.version(), 5),
+        }
         // And again while the device starts.
         let memory = Memory { power: Some(again), torn: torn[1], ..cut.into_flash() };
         let mut cut = store(memory);
@@ -239,6 +243,36 @@ proptest! {
 
 fn settle_as(store: &mut Store<Memory>, mut booted: Booted) {
     store.confirm(&mut booted).unwrap();
+}
+
+/// As after a start whose marks could not be written: the device runs what it has compiled in.
+#[test]
+fn an_update_without_a_started_model_keeps_the_confirmed_one_and_comes_next() {
+    let (old, untried, new) = (good(1), good(2), good(3));
+    let mut store = store(in_use(&old));
+    update(&mut store, manifest(6, &untried), &untried, 64).unwrap();
+    let present = Interface::of(&Model::parse(&old).unwrap());
+    let mut update = store.begin(None, manifest(7, &new), &present).unwrap();
+    update.write(0, &new).unwrap();
+    update.finish::<1, 1, 16, 4>().unwrap();
+    let booted = store.boot().unwrap().unwrap();
+    assert!(booted.is_on_trial && store.model(&booted) == &new[..]);
+    let booted = store.boot().unwrap().unwrap();
+    assert!(!booted.is_on_trial && store.model(&booted) == &old[..]);
+}
+
+/// Without power for its mark, a new model is passed over.
+#[test]
+fn a_model_that_cannot_be_marked_leaves_the_confirmed_one() {
+    let (old, new) = (good(1), good(2));
+    let mut before = store(in_use(&old));
+    update(&mut before, manifest(6, &new), &new, 64).unwrap();
+    let memory = Memory {
+        power: Some(0),
+        ..before.into_flash()
+    };
+    let booted = store(memory).boot().unwrap().unwrap();
+    assert_eq!(booted.version(), 5);
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub enum UpdateError<E> {
     Model(ArtifactError),
     /// The golden steps give other outputs here.
     SelfTest(SelfTestError),
+    /// The model has no golden steps, so nothing shows that it works here.
+    NoGoldenSteps,
     /// The model has other inputs, outputs, names or another task than the one in use.
     OtherTask,
     /// The flash failed.
@@ -79,6 +81,10 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
             Self::Checksum => write!(f, "the bytes that arrived have another checksum"),
             Self::Model(error) => error.fmt(f),
             Self::SelfTest(error) => error.fmt(f),
+            Self::NoGoldenSteps => write!(
+                f,
+                "the model has no golden steps, which show that it works here; export it from a run"
+            ),
             Self::OtherTask => write!(
                 f,
                 "the model has other inputs, outputs or another task than the one in use; force it if you want it"
@@ -125,8 +131,9 @@ impl<F: Flash> Store<F> {
                 });
             }
             Some(booted) => 1 - booted.slot.min(1),
-            None => 0,
+            None => self.free_slot(),
         };
+        let sequence = self.next_sequence();
         let [first, second] = &self.slots;
         let range = if slot == 0 { first } else { second }.clone();
         let room = range.end.saturating_sub(range.start).saturating_sub(MODEL);
@@ -146,7 +153,7 @@ impl<F: Flash> Store<F> {
         Ok(Update {
             store: self,
             slot,
-            sequence: booted.map_or(1, |booted| booted.record.sequence.wrapping_add(1)),
+            sequence,
             manifest,
             present: present.0,
             arrived: 0,
@@ -251,9 +258,10 @@ impl<F: Flash> Update<'_, F> {
             return Err(UpdateError::Checksum);
         }
         let model = Model::parse(file).map_err(UpdateError::Model)?;
-        model
-            .self_test::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()
-            .map_err(UpdateError::SelfTest)?;
+        let golden = model.self_test::<CELLS, HIDDEN, SCRATCH, OUTPUTS>();
+        if golden.map_err(UpdateError::SelfTest)? == 0 {
+            return Err(UpdateError::NoGoldenSteps);
+        }
         if Interface::of(&model) != Interface(self.present) && !self.manifest.force {
             return Err(UpdateError::OtherTask);
         }

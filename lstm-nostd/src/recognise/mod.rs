@@ -51,7 +51,7 @@ mod streams;
 mod tests;
 
 pub use decision::{Event, MAX_ANSWERS, Track};
-pub use settings::{MAX_STEPS, Settings, SettingsError, States};
+pub use settings::{MAX_STEPS, MAX_WINDOWS, Settings, SettingsError, States};
 pub use streams::Streams;
 
 use decision::Decision;

@@ -6,6 +6,8 @@ use super::MAX_ANSWERS;
 
 /// The longest time in steps that [`States`] may have.
 pub const MAX_STEPS: u32 = 1 << 24;
+/// Most windows at once, each with a state.
+pub const MAX_WINDOWS: u32 = 1024;
 
 /// Which answers make an event. Equations are those of `decision.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +166,12 @@ impl States {
                 Err(SettingsError::new("steps", COUNT))
             }
             Self::Windows { hop, .. } if !is_count(hop) => Err(SettingsError::new("hop", COUNT)),
+            Self::Windows { steps, hop } if steps > hop.saturating_mul(MAX_WINDOWS) => {
+                Err(SettingsError::new(
+                    "hop",
+                    "must be at least a 1024th of `steps`, since each window that has begun needs a state",
+                ))
+            }
             Self::Running { warm_up, .. } if !is_count(warm_up) => {
                 Err(SettingsError::new("warm_up", COUNT))
             }

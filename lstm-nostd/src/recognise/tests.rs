@@ -272,6 +272,8 @@ fn states_without_answers_are_refused_by_their_field() {
     let windows = |steps, hop| refused(|s| s.states = States::Windows { steps, hop });
     assert_eq!(windows(0, 1), Some("steps"));
     assert_eq!(windows(MAX_STEPS + 1, 1), Some("steps"));
+    assert_eq!(windows(2 * MAX_WINDOWS, 2), None);
+    assert_eq!(windows(2 * MAX_WINDOWS + 1, 2), Some("hop"));
     assert_eq!(windows(1, 0), Some("hop"));
     let running = |warm_up, every, reset_after| {
         let reset_on_event = false;
