@@ -272,7 +272,8 @@ fn states_without_answers_are_refused_by_their_field() {
     let windows = |steps, hop| refused(|s| s.states = States::Windows { steps, hop });
     assert_eq!(windows(0, 1), Some("steps"));
     assert_eq!(windows(MAX_STEPS + 1, 1), Some("steps"));
-    assert_eq!(windows(2 * MAX_WINDOWS, 2), None);
+    // There are too few states for it here, but there may be as many.
+    assert_eq!(windows(2 * MAX_WINDOWS, 2), Some("states"));
     assert_eq!(windows(2 * MAX_WINDOWS + 1, 2), Some("hop"));
     assert_eq!(windows(1, 0), Some("hop"));
     let running = |warm_up, every, reset_after| {

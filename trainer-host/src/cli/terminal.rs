@@ -118,7 +118,8 @@ fn hanging(line: &str) -> usize {
 
 /// `line` in lines of at most `width` characters, all but the first indented. A word that is longer is cut.
 pub(super) fn in_lines(line: &str, width: usize, indent: usize) -> Vec<String> {
-    let indent = indent.min(width / 2);
+    // Each line takes at least one character.
+    let indent = indent.min(width.saturating_sub(1));
     let mut lines = Vec::new();
     let mut rest: Vec<char> = line.chars().collect();
     while rest.len() > width {
