@@ -122,12 +122,7 @@
 
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.
     .cpu cortex-m33
-    .pushsection .text.lstm_nostd_dsp_step, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_dsp_step
-    .type   lstm_nostd_dsp_step, %function
-    .thumb_func
-lstm_nostd_dsp_step:
+    lstm_function lstm_nostd_dsp_step
     push    {r4-r11, lr}
     sub     sp, sp, #FRAME
     mov     r12, sp
@@ -315,5 +310,4 @@ lstm_nostd_dsp_step:
     add     r7, sp, #G_SUMS_END-4
     str     r0, [r7]
     b       lstm_nostd_dsp_finish
-    .size   lstm_nostd_dsp_step, . - lstm_nostd_dsp_step
-    .popsection
+    lstm_end lstm_nostd_dsp_step

@@ -17,14 +17,11 @@
     .size   lstm_nostd_dsp_stored, . - lstm_nostd_dsp_stored
     .popsection
 
-    .pushsection .text.lstm_nostd_dsp_nibbles_stored, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_dsp_nibbles_stored
+    lstm_function lstm_nostd_dsp_nibbles_stored
     lstm_part rest
     lstm_rows_of_nibbles
     b.w     lstm_nostd_dsp_stored
-    .size   lstm_nostd_dsp_nibbles_stored, . - lstm_nostd_dsp_nibbles_stored
-    .popsection
+    lstm_end lstm_nostd_dsp_nibbles_stored
 
 @ \d = \a + 2 * \b, held to the nearest end.
 .macro lstm_add_double d, a, b

@@ -61,9 +61,7 @@
     bne     1b
 .endm
 
-    .pushsection .text.lstm_nostd_dsp_nibbles, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_dsp_nibbles
+    lstm_function lstm_nostd_dsp_nibbles
     lstm_part products
     movs    r0, #0
     movs    r1, #0
@@ -188,5 +186,4 @@
     cmp     r7, r1
     bne     1b
     b.w     lstm_nostd_dsp_row_end
-    .size   lstm_nostd_dsp_nibbles, . - lstm_nostd_dsp_nibbles
-    .popsection
+    lstm_end lstm_nostd_dsp_nibbles

@@ -31,12 +31,7 @@
 .endm
 
     @ Widens the activations to a copy on the stack, and makes a step with that copy.
-    .pushsection .text.lstm_nostd_dsp_w8a8_step, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_dsp_w8a8_step
-    .type   lstm_nostd_dsp_w8a8_step, %function
-    .thumb_func
-lstm_nostd_dsp_w8a8_step:
+    lstm_function lstm_nostd_dsp_w8a8_step
     push    {r4-r10, lr}
     mov     r4, sp
     ldmia   r1, {r5-r8, r10, r12}
@@ -72,5 +67,4 @@ lstm_nostd_dsp_w8a8_step:
     cmp     r9, r1
     beq.w   lstm_nostd_dsp_end
     ldr     pc, [sp, #UNIT]
-    .size   lstm_nostd_dsp_w8a8_step, . - lstm_nostd_dsp_w8a8_step
-    .popsection
+    lstm_end lstm_nostd_dsp_w8a8_step

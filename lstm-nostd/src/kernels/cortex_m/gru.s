@@ -12,12 +12,7 @@
 
 @ Units whose new hidden state has \bytes bytes. r4 tables, r6 gates, r7 sums, r8 end, r9 state, r10 next.
 .macro lstm_gru name, bytes
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
+    lstm_function \name
     push    {r0, r4-r11, lr}
     ldmia   r0, {r4, r6, r7, r8, r9, r10}
     lstm_part rest
@@ -75,8 +70,7 @@
     cmp     r9, r8
     bne     1b
     pop     {r0, r4-r11, pc}
-    .size   \name, . - \name
-    .popsection
+    lstm_end \name
 .endm
     lstm_gru lstm_nostd_gru_int16, 2
     lstm_gru lstm_nostd_gru_int8, 1

@@ -119,6 +119,73 @@
     vmladav\a\().s8 r6, q5, q0
 .endm
 
+@ Rows of one part. \kind is 0 for int8 weights and int16 activations, 1 for int4 weights, 2 for int8 activations.
+@
+@ Room on the stack for planes of r7 bytes and \fixed below them: the first plane goes to r6, its end to r9.
+@ \low keeps the first plane, and \end r8.
+.macro lstm_room kind, fixed, low, end
+    .if \kind == 2
+    sub     sp, sp, r7
+    .else
+    sub     sp, sp, r7, lsl #1
+    .endif
+    mov     r6, sp
+    add     r9, r6, r7
+    sub     sp, sp, #\fixed
+    str     r6, [sp, #\low]
+    str     r8, [sp, #\end]
+.endm
+
+@ The r2 activations at r1 to planes at r6; with int4 weights, \start gets (N3). Planes end at r9.
+.macro lstm_planes kind, start
+    .if \kind == 2
+    wlstp.8 lr, r2, 2f
+1:
+    vldrb.u8 q0, [r1], #16
+    vstrb.8 q0, [r6], #16
+    letp    lr, 1b
+2:
+    .else
+    .if \kind == 1
+    @ Padding is no zero weight.
+    add     r7, r7, r9
+    vmov.i32 q0, #0
+    vstrw.32 q0, [r9, #-16]
+    vstrw.32 q0, [r7, #-16]
+    lsl     r4, r2, #10
+    .endif
+    mov     r7, r9
+    lstm_split \kind, r12
+    .if \kind == 1
+    sub     r4, r4, r12, lsl #3
+    str     r4, [sp, #\start]
+    .endif
+    .endif
+.endm
+
+@ The sums of bytes of four rows put together, to r0, r2, r4 and r6.
+.macro lstm_put_together kind, start
+    .if \kind == 0
+    add     r0, r0, r8, lsl #8
+    add     r2, r2, r10, lsl #8
+    add     r4, r4, r12, lsl #8
+    add     r6, r6, lr, lsl #8
+    .elseif \kind == 1
+    @ (N2) from 16 times (N1), whose bytes are put together first
+    ldr     r3, [sp, #\start]
+    add     r5, r3, r0
+    add     r3, r3, r2
+    asr     r0, r4, #4
+    add     r0, r0, r12, lsl #4
+    asr     r2, r6, #4
+    add     r2, r2, lr, lsl #4
+    add     r4, r5, r8, lsl #8
+    sub     r4, r4, r0, lsl #4
+    add     r6, r3, r10, lsl #8
+    sub     r6, r6, r2, lsl #4
+    .endif
+.endm
+
 @ \v = the sums \at, of four units, put together: r5 weighs high bytes, r1 and r9 low and high bytes of inputs.
 @ Low bytes are shifted right by \right.
 .macro lstm_bytes v, at, right=0
@@ -221,12 +288,7 @@
 
 @ The step \name, whose groups are the macro \group.
 .macro lstm_step name, group, nibbles
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
+    lstm_function \name
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d15}
@@ -452,8 +514,7 @@
     ldrd    r12, lr, [sp, #UNITS+40]
     ldr     r5, [sp, #UNITS+16]
     b       .Llstm_elementwise\@
-    .size   \name, . - \name
-    .popsection
+    lstm_end \name
 .endm
 
     @ Compilers that scan the assembly of a library for symbols do not know its CPU.

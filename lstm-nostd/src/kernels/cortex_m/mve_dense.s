@@ -23,28 +23,14 @@
 @ Groups whose macro is \group. \kind is 0 for int8 weights and int16 activations, 1 for int4 weights, 2 for int8
 @ activations. r1 walks the weights, r9 is the end of the first plane. The sums go to r0, r2, r4 and r6.
 .macro lstm_dense name, group, kind
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
+    lstm_function \name
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d11}
     mov     r8, sp
     ldmia   r0!, {r1, r2, r3, r7}
     mov     r11, r1
-    .if \kind == 2
-    sub     sp, sp, r7
-    .else
-    sub     sp, sp, r7, lsl #1
-    .endif
-    mov     r6, sp
-    add     r9, r6, r7
-    sub     sp, sp, #K_FIXED
-    str     r6, [sp, #K_LOW]
-    str     r8, [sp, #K_END]
+    lstm_room \kind, K_FIXED, K_LOW, K_END
     mov     r1, r2
     mov     r2, r3
     ldmia   r0, {r3, r4, r5, r8, r10}
@@ -52,29 +38,7 @@
     adr.w   r3, .Llstm_dense\@
     orr     r3, r3, #1
     str     r3, [sp, #K_GROUP]
-    .if \kind == 2
-    wlstp.8 lr, r2, 2f
-1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
-    letp    lr, 1b
-2:
-    .else
-    .if \kind == 1
-    @ Padding is no zero weight.
-    add     r7, r7, r9
-    vmov.i32 q0, #0
-    vstrw.32 q0, [r9, #-16]
-    vstrw.32 q0, [r7, #-16]
-    lsl     r4, r2, #10
-    .endif
-    mov     r7, r9
-    lstm_split \kind, r12
-    .if \kind == 1
-    sub     r4, r4, r12, lsl #3
-    str     r4, [sp, #K_START]
-    .endif
-    .endif
+    lstm_planes \kind, K_START
     mov     r1, r11
     .p2align 2
 .Llstm_dense\@:
@@ -93,39 +57,17 @@
 2:
     cmp     r3, r9
     bne     1b
-    .if \kind == 0
-    add     r0, r0, r8, lsl #8
-    add     r2, r2, r10, lsl #8
-    add     r4, r4, r12, lsl #8
-    add     r6, r6, lr, lsl #8
-    .elseif \kind == 1
-    @ (N2) from 16 times (N1), whose bytes are put together first
-    ldr     r3, [sp, #K_START]
-    add     r5, r3, r0
-    add     r3, r3, r2
-    asr     r0, r4, #4
-    add     r0, r0, r12, lsl #4
-    asr     r2, r6, #4
-    add     r2, r2, lr, lsl #4
-    add     r4, r5, r8, lsl #8
-    sub     r4, r4, r0, lsl #4
-    add     r6, r3, r10, lsl #8
-    sub     r6, r6, r2, lsl #4
-    .endif
+    lstm_put_together \kind, K_START
     lstm_part rest
     b.w     lstm_nostd_mve_dense_finish
-    .size   \name, . - \name
-    .popsection
+    lstm_end \name
 .endm
     lstm_dense lstm_nostd_mve_dense, lstm_group, 0
     lstm_dense lstm_nostd_mve_w4a16_dense, lstm_nibble_group, 1
     lstm_dense lstm_nostd_mve_w8a8_dense, lstm_byte_group, 2
 
     @ (E) of up to four rows, whose sums are in r0, r2, r4 and r6.
-    .pushsection .text.lstm_nostd_mve_dense_finish, "ax", %progbits
-    .p2align 2
-    .type   lstm_nostd_mve_dense_finish, %function
-    lstm_place lstm_nostd_mve_dense_finish
+    lstm_function lstm_nostd_mve_dense_finish
     vmov    q0[2], q0[0], r0, r4
     vmov    q0[3], q0[1], r2, r6
     ldmia   sp, {r4, r5, r6, r7, r8}
@@ -172,5 +114,4 @@
     vpst
     vstrbt.32 q0, [r6], #4
     b       1b
-    .size   lstm_nostd_mve_dense_finish, . - lstm_nostd_mve_dense_finish
-    .popsection
+    lstm_end lstm_nostd_mve_dense_finish

@@ -21,51 +21,17 @@
 @ Groups whose macro is \group. \kind is 0 for int8 weights and int16 activations, 1 for int4 weights, 2 for int8
 @ activations. r1 walks the weights, r9 is the end of the first plane, r7 walks the sums, whose end is r11.
 .macro lstm_stored name, group, kind
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
+    lstm_function \name
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d11}
     mov     r10, r0
     mov     r8, sp
     ldmia   r10, {r0, r1, r2, r7}
-    .if \kind == 2
-    sub     sp, sp, r7
-    .else
-    sub     sp, sp, r7, lsl #1
-    .endif
-    mov     r6, sp
-    add     r9, r6, r7
-    sub     sp, sp, #L_FIXED
-    str     r6, [sp, #L_LOW]
-    str     r8, [sp, #L_END]
-    .if \kind == 2
-    wlstp.8 lr, r2, 2f
-1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
-    letp    lr, 1b
-2:
-    .else
+    lstm_room \kind, L_FIXED, L_LOW, L_END
+    lstm_planes \kind, L_START
     .if \kind == 1
-    @ Padding is no zero weight.
-    add     r7, r7, r9
-    vmov.i32 q0, #0
-    vstrw.32 q0, [r9, #-16]
-    vstrw.32 q0, [r7, #-16]
-    lsl     r4, r2, #10
-    .endif
-    mov     r7, r9
-    lstm_split \kind, r12
-    .if \kind == 1
-    sub     r4, r4, r12, lsl #3
-    str     r4, [sp, #L_START]
     vmov.i8 q4, #0xf0
-    .endif
     .endif
     ldrd    r3, r4, [r10, #J_ENTRY]
     adr.w   r1, .Llstm_stored_loop\@
@@ -90,25 +56,7 @@
     cmp.w   r3, r9
     bne.w   .Llstm_stored_loop\@
     lstm_part rest
-    .if \kind == 0
-    add     r0, r0, r8, lsl #8
-    add     r2, r2, r10, lsl #8
-    add     r4, r4, r12, lsl #8
-    add     r6, r6, lr, lsl #8
-    .elseif \kind == 1
-    @ (N2) from 16 times (N1), whose bytes are put together first
-    ldr     r3, [sp, #L_START]
-    add     r5, r3, r0
-    add     r3, r3, r2
-    asr     r0, r4, #4
-    add     r0, r0, r12, lsl #4
-    asr     r2, r6, #4
-    add     r2, r2, lr, lsl #4
-    add     r4, r5, r8, lsl #8
-    sub     r4, r4, r0, lsl #4
-    add     r6, r3, r10, lsl #8
-    sub     r6, r6, r2, lsl #4
-    .endif
+    lstm_put_together \kind, L_START
     ldr     r3, [sp, #L_SHIFT]
     cbnz    r3, 4f
     stmia   r7!, {r0, r2, r4, r6}
@@ -126,8 +74,7 @@
     vshl.s32 q0, r3
     vstrw.32 q0, [r7], #16
     b       3b
-    .size   \name, . - \name
-    .popsection
+    lstm_end \name
 .endm
     lstm_stored lstm_nostd_mve_stored, lstm_group, 0
     lstm_stored lstm_nostd_mve_w4a16_stored, lstm_nibble_group, 1
@@ -152,12 +99,7 @@
 .endm
 
 .macro lstm_gru name, bytes
-    .pushsection .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type   \name, %function
-    .thumb_func
-\name:
+    lstm_function \name
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d15}
@@ -243,8 +185,7 @@
     vdup.32 q0, r1
     vmin.u32 q7, q7, q0
     b       2b
-    .size   \name, . - \name
-    .popsection
+    lstm_end \name
 .endm
     lstm_gru lstm_nostd_mve_gru_int16, 2
     lstm_gru lstm_nostd_mve_gru_int8, 1

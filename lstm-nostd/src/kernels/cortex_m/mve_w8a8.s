@@ -74,12 +74,7 @@
     vmla.i32 \v, q3, r9
 .endm
 
-    .pushsection .text.lstm_nostd_mve_w8a8_step, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_mve_w8a8_step
-    .type   lstm_nostd_mve_w8a8_step, %function
-    .thumb_func
-lstm_nostd_mve_w8a8_step:
+    lstm_function lstm_nostd_mve_w8a8_step
     push    {r4-r11, lr}
     sub     sp, sp, #4
     vpush   {d8-d15}
@@ -281,5 +276,4 @@ lstm_nostd_mve_w8a8_step:
     vpop    {d8-d15}
     add     sp, sp, #4
     pop     {r4-r11, pc}
-    .size   lstm_nostd_mve_w8a8_step, . - lstm_nostd_mve_w8a8_step
-    .popsection
+    lstm_end lstm_nostd_mve_w8a8_step

@@ -12,3 +12,14 @@ lstm_nostd.\name\().\@:
     .thumb_func
 \name:
 .endm
+
+@ A function in a section of its own, up to `lstm_end`.
+.macro lstm_function name
+    .pushsection .text.\name, "ax", %progbits
+    .p2align 2
+    lstm_place \name
+.endm
+.macro lstm_end name
+    .size   \name, . - \name
+    .popsection
+.endm

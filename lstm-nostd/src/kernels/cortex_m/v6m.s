@@ -248,12 +248,7 @@
     add     \acc, r2
 .endm
 
-    .pushsection .text.lstm_nostd_v6m_step, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_v6m_step
-    .type   lstm_nostd_v6m_step, %function
-    .thumb_func
-lstm_nostd_v6m_step:
+    lstm_function lstm_nostd_v6m_step
     push    {r4-r7, lr}
     mov     r4, r8
     mov     r5, r9
@@ -559,13 +554,10 @@ lstm_nostd_v6m_step:
 
     lstm_place lstm_nostd_v6m_int16
     lstm_activations ldrsh, 2
-    .size   lstm_nostd_v6m_step, . - lstm_nostd_v6m_step
-    .popsection
+    lstm_end lstm_nostd_v6m_step
 
     @ int8 activations
-    .pushsection .text.lstm_nostd_v6m_int8, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_v6m_int8
+    lstm_function lstm_nostd_v6m_int8
     lstm_activations ldrsb, 1
 
     @ (H), first with the other sign.
@@ -590,5 +582,4 @@ lstm_nostd_v6m_step:
     ldr     r1, =lstm_nostd_v6m_stored
     bx      r1
     .ltorg
-    .size   lstm_nostd_v6m_int8, . - lstm_nostd_v6m_int8
-    .popsection
+    lstm_end lstm_nostd_v6m_int8

@@ -1,8 +1,6 @@
 @ Sums of groups of rows to memory, beside `v6m.s`; `stored.rs` explains it.
 
-    .pushsection .text.lstm_nostd_v6m_stored_sums, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_v6m_stored_sums
+    lstm_function lstm_nostd_v6m_stored_sums
     lstm_part rest
     str     r6, [sp, #WEIGHTS]
     ldr     r0, [sp, #S_AT]
@@ -21,5 +19,4 @@
     ldr     r0, =lstm_nostd_v6m_end
     bx      r0
     .ltorg
-    .size   lstm_nostd_v6m_stored_sums, . - lstm_nostd_v6m_stored_sums
-    .popsection
+    lstm_end lstm_nostd_v6m_stored_sums

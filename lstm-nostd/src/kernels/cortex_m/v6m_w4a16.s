@@ -31,9 +31,7 @@
     add     \sum, r0
 .endm
 
-    .pushsection .text.lstm_nostd_v6m_nibbles, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_v6m_nibbles
+    lstm_function lstm_nostd_v6m_nibbles
     lstm_part products
     mov     r7, r12
 1:
@@ -200,5 +198,4 @@
     cmp     r4, r9
     bne     1b
     bx      lr
-    .size   lstm_nostd_v6m_nibbles, . - lstm_nostd_v6m_nibbles
-    .popsection
+    lstm_end lstm_nostd_v6m_nibbles

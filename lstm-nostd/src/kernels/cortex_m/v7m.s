@@ -122,12 +122,7 @@
     ssat    lr, #16, lr, asr #1
 .endm
 
-    .pushsection .text.lstm_nostd_v7m_step, "ax", %progbits
-    .p2align 2
-    .global lstm_nostd_v7m_step
-    .type   lstm_nostd_v7m_step, %function
-    .thumb_func
-lstm_nostd_v7m_step:
+    lstm_function lstm_nostd_v7m_step
     push    {r4-r11, lr}
     ldr     r1, [r0, #F_Y_BYTES]
     sub     sp, sp, r1
@@ -307,5 +302,4 @@ lstm_nostd_v7m_step:
     add     r7, sp, #G_SUMS_END-4
     str     r4, [r7]
     b       lstm_nostd_v7m_finish
-    .size   lstm_nostd_v7m_step, . - lstm_nostd_v7m_step
-    .popsection
+    lstm_end lstm_nostd_v7m_step

@@ -1,8 +1,6 @@
 @ Sums of groups of rows to memory, beside `v7m.s`; `stored.rs` explains it.
 
-    .pushsection .text.lstm_nostd_v7m_stored_sums, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_v7m_stored_sums
+    lstm_function lstm_nostd_v7m_stored_sums
     lstm_part rest
     str     r12, [sp, #WEIGHTS]
     ldrd    r0, r1, [sp, #S_AT]
@@ -11,8 +9,7 @@
     cmp     r0, r1
     bne.w   lstm_nostd_v7m_rows
     b.w     lstm_nostd_v7m_end
-    .size   lstm_nostd_v7m_stored_sums, . - lstm_nostd_v7m_stored_sums
-    .popsection
+    lstm_end lstm_nostd_v7m_stored_sums
 
 @ \d = \a + 2 * \b, held to the nearest end.
 .macro lstm_add_double d, a, b

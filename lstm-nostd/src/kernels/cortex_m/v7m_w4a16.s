@@ -67,9 +67,7 @@
     bne     1b
 .endm
 
-    .pushsection .text.lstm_nostd_v7m_nibbles, "ax", %progbits
-    .p2align 2
-    lstm_place lstm_nostd_v7m_nibbles
+    lstm_function lstm_nostd_v7m_nibbles
     lstm_nibble_activations 1
     ldrd    r7, r8, [r0, #F_H]
     lstm_nibble_activations 0
@@ -146,5 +144,4 @@
     cmp     lr, r0
     bne.w   lstm_nostd_v7m_generic_nibble_loop
     ldr     pc, [sp, #AFTER]
-    .size   lstm_nostd_v7m_nibbles, . - lstm_nostd_v7m_nibbles
-    .popsection
+    lstm_end lstm_nostd_v7m_nibbles

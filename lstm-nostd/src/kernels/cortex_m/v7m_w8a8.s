@@ -10,10 +10,8 @@
     lstm_shift_left
 .endm
 
-    .pushsection .text.lstm_nostd_v7m_int8, "ax", %progbits
-    .p2align 2
     @ (Y1), (Y2) from r7 to r8, to r6; r9 is k.
-    lstm_place lstm_nostd_v7m_int8
+    lstm_function lstm_nostd_v7m_int8
 1:
     lstm_int8
     lstm_prepared
@@ -40,5 +38,4 @@
     ssat    r7, #8, r7
     strb    r7, [r3], #1
     b.w     lstm_nostd_v7m_stored
-    .size   lstm_nostd_v7m_int8, . - lstm_nostd_v7m_int8
-    .popsection
+    lstm_end lstm_nostd_v7m_int8
