@@ -371,8 +371,7 @@ impl Kernels for Dsp {
     #[cfg(feature = "gru")]
     #[inline(always)]
     fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
-        let groups = Groups::new(rows, x);
-        let mut frame = Code::of(&rows.weights).map(|code| {
+        let frame = Code::of(&rows.weights).map(|code| {
             let after = After {
                 store: Store::new(&mut []),
             };
@@ -385,10 +384,7 @@ impl Kernels for Dsp {
                 weights,
             }
         });
-        move |first, sums| {
-            let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
-                return;
-            };
+        Groups::new(rows, x).sums(frame, |frame, store, weights| {
             let mut copy;
             let frame = match rows.width.in_build() {
                 Width::Int16 => frame,
@@ -397,12 +393,12 @@ impl Kernels for Dsp {
                     &mut copy
                 }
             };
-            frame.after.store = Store::new(sums);
+            frame.after.store = store;
             frame.weights = weights;
             // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
             // one, lie from `weights` on. The assembly stores the sums of these and ends.
             unsafe { frame.run(rows, x, &[]) }
-        }
+        })
     }
 
     #[cfg(feature = "gru")]

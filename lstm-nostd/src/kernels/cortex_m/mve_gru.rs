@@ -70,7 +70,7 @@ unsafe extern "C" {
 
 type Step = unsafe extern "C" fn(*const Job);
 
-/// Sums of groups of rows that meet `x` alone; `false` if they lie in another order.
+/// Sums of groups of rows that meet `x` alone.
 pub(super) struct Sums {
     groups: Groups,
     job: Job,

@@ -57,6 +57,22 @@ impl Groups {
         }
     }
 
+    /// The sums of groups by `run`, which gets `frame`, where the sums of at least one group go, and where its weights
+    /// begin. Without a frame there are none.
+    #[cfg(not(lstm_kernels = "mve"))]
+    #[inline(always)]
+    pub(super) fn sums<F>(
+        self,
+        mut frame: Option<F>,
+        run: impl Fn(&mut F, Store, *const u8),
+    ) -> impl FnMut(usize, &mut [I32x4]) {
+        move |first, sums| {
+            if let (Some(frame), Some(weights)) = (&mut frame, self.from(first, sums.len())) {
+                run(frame, Store::new(sums), weights);
+            }
+        }
+    }
+
     /// Where group `first` begins, if `count` groups lie from there on.
     #[inline(always)]
     pub(super) fn from(&self, first: usize, count: usize) -> Option<*const u8> {

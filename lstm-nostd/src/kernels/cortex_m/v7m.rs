@@ -278,24 +278,20 @@ impl Kernels for V7m {
     #[cfg(feature = "gru")]
     #[inline(always)]
     fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
-        let groups = Groups::new(rows, x);
-        let mut frame = Code::of(&rows.weights).map(|code| {
+        let frame = Code::of(&rows.weights).map(|code| {
             let after = After {
                 store: Store::new(&mut []),
             };
             let places = [lstm_nostd_v7m_rows as Place, lstm_nostd_v7m_stored_sums];
             Frame::new(rows, code, [x.as_ptr(); 2], after, places)
         });
-        move |first, sums| {
-            let (Some(frame), Some(weights)) = (&mut frame, groups.from(first, sums.len())) else {
-                return;
-            };
-            frame.kept.after.store = Store::new(sums);
+        Groups::new(rows, x).sums(frame, |frame, store, weights| {
+            frame.kept.after.store = store;
             frame.kept.rows.weights = weights;
             // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
             // one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
             unsafe { lstm_nostd_v7m_step(frame) }
-        }
+        })
     }
 
     #[cfg(feature = "gru")]
