@@ -156,17 +156,17 @@ impl<F: Flash> Store<F> {
         (crc32(file) == record.crc && Model::parse(file).is_ok()).then_some((slot, record))
     }
 
-    /// The slot for a model when none of them was started: one without a confirmed model.
-    pub(crate) fn free_slot(&self) -> usize {
-        let is_confirmed = self.valid(0).is_some() && self.part(0, CONFIRMED) == MARK;
-        usize::from(is_confirmed)
-    }
-
-    /// The sequence number for the next model, beyond those of all valid ones.
-    pub(crate) fn next_sequence(&self) -> u32 {
-        let all = [self.valid(0), self.valid(1)].into_iter().flatten();
-        let last = all.map(|(_, record)| record.sequence).max();
-        last.map_or(1, |last| last.wrapping_add(1))
+    /// Slot and sequence number for a model when none of them was started: a slot without a confirmed model, and a number
+    /// beyond those of all valid ones.
+    pub(crate) fn free_slot(&self) -> (usize, u32) {
+        let valid = [self.valid(0), self.valid(1)];
+        let is_confirmed = valid[0].is_some() && self.part(0, CONFIRMED) == MARK;
+        let sequences = valid
+            .into_iter()
+            .flatten()
+            .map(|(_, record)| record.sequence);
+        let next = sequences.max().map_or(1, |last| last.wrapping_add(1));
+        (usize::from(is_confirmed), next)
     }
 
     /// Record or mark of a slot.

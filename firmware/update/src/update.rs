@@ -122,7 +122,7 @@ impl<F: Flash> Store<F> {
         manifest: Manifest,
         present: &Interface,
     ) -> Result<Update<'_, F>, UpdateError<F::Error>> {
-        let slot = match booted {
+        let (slot, sequence) = match booted {
             Some(booted) if booted.is_on_trial => return Err(UpdateError::OnTrial),
             Some(booted) if manifest.version < booted.version() && !manifest.force => {
                 return Err(UpdateError::Older {
@@ -130,10 +130,12 @@ impl<F: Flash> Store<F> {
                     present: booted.version(),
                 });
             }
-            Some(booted) => 1 - booted.slot.min(1),
+            Some(booted) => (
+                1 - booted.slot.min(1),
+                booted.record.sequence.wrapping_add(1),
+            ),
             None => self.free_slot(),
         };
-        let sequence = self.next_sequence();
         let [first, second] = &self.slots;
         let range = if slot == 0 { first } else { second }.clone();
         let room = range.end.saturating_sub(range.start).saturating_sub(MODEL);
