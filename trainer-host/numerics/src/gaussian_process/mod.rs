@@ -131,11 +131,7 @@ impl Kernel {
 
     /// (GP1)
     fn of(scale: f64, inverse_squares: &[f64], a: &[f64], b: &[f64]) -> f64 {
-        let mut sum = 0.0;
-        for ((a, b), inverse) in a.iter().zip(b).zip(inverse_squares) {
-            sum += (a - b) * (a - b) * inverse;
-        }
-        let r = SQRT_5 * sum.sqrt();
+        let r = distance(inverse_squares, a, b);
         scale * (1.0 + r + r * r / 3.0) * libm::exp(-r)
     }
 
@@ -182,8 +178,8 @@ impl Process {
 
     /// Takes the means at `places`, `[d]` each, for observations there. So the doubt becomes less, and no mean moves.
     pub fn believe(&mut self, places: &[Vec<f64>]) {
-        for place in places {
-            let (mean, _) = self.at(place);
+        let expected = self.at_all(places);
+        for (place, (mean, _)) in places.iter().zip(expected) {
             self.observed.places.coordinates.extend(place);
             self.observed.values.push(mean);
             self.observed.known_noise.push(0.0);
@@ -300,6 +296,15 @@ impl Process {
     }
 }
 
+/// r of (GP1).
+fn distance(inverse_squares: &[f64], a: &[f64], b: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for ((a, b), inverse) in a.iter().zip(b).zip(inverse_squares) {
+        sum += (a - b) * (a - b) * inverse;
+    }
+    SQRT_5 * sum.sqrt()
+}
+
 /// ∂/∂θ of (GP4).
 fn gradient(kernel: &Kernel, places: &Places, values: &[f64], noise: &[f64]) -> Vec<f64> {
     let n = values.len();
@@ -313,11 +318,7 @@ fn gradient(kernel: &Kernel, places: &Places, values: &[f64], noise: &[f64]) -> 
     for i in 0..n {
         for j in 0..i {
             let (a, b) = (places.point(i), places.point(j));
-            let mut sum = 0.0;
-            for ((a, b), inverse) in a.iter().zip(b).zip(&inverse_squares) {
-                sum += (a - b) * (a - b) * inverse;
-            }
-            let r = SQRT_5 * sum.sqrt();
+            let r = distance(&inverse_squares, a, b);
             let decay = scale * libm::exp(-r);
             // Twice ½, since the matrix is symmetric.
             let pull = weights[i] * weights[j] - inverse[i * n + j];
