@@ -15,7 +15,7 @@ use super::eval_runs::EvaluatedRuns;
 use super::eval_stream::{StreamArgs, StreamResult};
 use super::model_source::ModelSource;
 use super::score_text::details;
-use super::several::{OfRun, runs_in};
+use super::several::{of_each, runs_in};
 use super::table::percent;
 use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset, Parts};
@@ -100,13 +100,11 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
     if runs.is_empty() {
         return printer.print(&evaluated(&args)?, text);
     }
-    let mut found = Vec::new();
-    for run in runs {
-        args.model.clone_from(&run);
-        let result = evaluated(&args)?;
-        found.push(OfRun { run, result });
-    }
-    printer.print(&EvaluatedRuns::of(found), EvaluatedRuns::text)
+    let found = of_each(runs, |run| {
+        run.clone_into(&mut args.model);
+        evaluated(&args)
+    })?;
+    printer.print(&EvaluatedRuns::of(found.runs), EvaluatedRuns::text)
 }
 
 fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {

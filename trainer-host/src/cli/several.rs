@@ -59,7 +59,7 @@ pub(super) fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// `ask` of each run.
 pub(super) fn of_each<T>(
     runs: Vec<PathBuf>,
-    ask: impl Fn(&Path) -> anyhow::Result<T>,
+    mut ask: impl FnMut(&Path) -> anyhow::Result<T>,
 ) -> anyhow::Result<OfRuns<T>> {
     let one = |run: PathBuf| {
         let result = ask(&run)?;

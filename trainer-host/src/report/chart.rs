@@ -33,6 +33,8 @@ pub struct Series {
     pub look: Look,
     /// What is shown of each point under the pointer, besides its values; empty, or one for each.
     pub notes: Vec<String>,
+    /// The same, if it is one for all points.
+    pub note: Option<String>,
     /// One of many lines: from 0, the best, to 1, the worst, which decides its colour.
     pub rank: Option<f64>,
 }
@@ -171,6 +173,9 @@ impl Chart {
             });
             if !series.notes.is_empty() {
                 value["notes"] = json!(series.notes);
+            }
+            if let Some(note) = &series.note {
+                value["note"] = json!(note);
             }
             if let Some(rank) = series.rank {
                 value["rank"] = short(rank);
@@ -358,6 +363,12 @@ mod tests {
         assert!(chart.svg_file().starts_with("<svg") && chart.svg_file().contains("--c:#0072b2"));
     }
 
+    /// The places of the first line in `svg`.
+    fn first_line(svg: &str) -> &str {
+        let (_, points) = svg.split_once("points=\"").unwrap();
+        points.split_once('"').unwrap().0
+    }
+
     /// On a logarithmic axis, a tenth and a hundredth lie as far apart as one and a tenth.
     #[test]
     fn wide_ranges_are_drawn_where_their_axis_has_them() {
@@ -365,13 +376,7 @@ mod tests {
         let chart = Chart::lines("t", ("epoch", "error"), vec![series]).with_suited_axes();
         assert_eq!(chart.log, [false, true]);
         let svg = chart.svg("");
-        let points = svg
-            .split("points=\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap();
+        let points = first_line(&svg);
         let heights: Vec<f64> = (points.split_whitespace())
             .map(|point| point.split(',').nth(1).unwrap().parse().unwrap())
             .collect();
@@ -387,13 +392,7 @@ mod tests {
         let mut front = line("front", &[(2.0, 1.0), (1.0, 3.0)]);
         front.look = Look::Front;
         let svg = Chart::lines("f", ("cost", "error"), vec![front]).svg("");
-        let points = svg
-            .split("points=\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap();
+        let points = first_line(&svg);
         assert_eq!(
             (
                 points.split_whitespace().count(),

@@ -182,7 +182,7 @@ fn curves(trials: &[StoredTrial], ranks: &[f64]) -> Chart {
             .map(|(epoch, value)| (epoch as f64 + 1.0, *value))
             .collect();
         Series {
-            notes: vec![note(trial); points.len()],
+            note: Some(note(trial)),
             rank: Some(*rank),
             ..Series::line(&format!("trial {}", trial.number), points)
         }
