@@ -197,6 +197,15 @@ impl<'m> Model<'m> {
         recurrent.chain(self.dense_layers().map(DenseParameters::scheme))
     }
 
+    /// Names of this crate's cargo features that the model needs, one for each layer that needs one.
+    ///
+    /// A firmware that runs this model alone can leave out all others.
+    pub fn cargo_features(&self) -> impl Iterator<Item = &'static str> {
+        let schemes = self.schemes().filter(|scheme| *scheme != Scheme::W8a16);
+        let kinds = self.recurrent.iter().filter_map(|l| l.cargo_feature());
+        schemes.map(Scheme::name).chain(kinds)
+    }
+
     /// Names of the input channels.
     pub fn input_names(&self) -> impl Iterator<Item = &'m str> {
         names(self.names).take(self.channels.len())

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use lstm_nostd::kernels::Order;
 use trainer_host::device::Device;
 use xtask::boards::{self, Board};
-use xtask::firmware::{Application, Image};
+use xtask::firmware::{Application, Engine, Image};
 
 /// Makes a module of tests, one for each board, from a function of a board.
 #[macro_export]
@@ -51,7 +51,7 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
                 application,
                 model: None,
                 feature: None,
-                every_scheme: true,
+                engine: Engine::Whole,
             };
             image.build().unwrap_or_else(|error| panic!("{error:#}"))
         });

@@ -9,7 +9,7 @@ use object::read::elf::{ElfFile32, ProgramHeader};
 use serde_json::Value;
 
 use crate::boards::{self, Board};
-use crate::firmware::{Application, Image};
+use crate::firmware::{Application, Engine, Image};
 use crate::set_up;
 use crate::trainer::{Trainer, number, text};
 
@@ -76,7 +76,7 @@ fn stages(trainer: &Trainer, board: &'static Board) -> Result<Found> {
         application,
         model: Some(Path::new(model)),
         feature: None,
-        every_scheme: true,
+        engine: Engine::ForModel,
     };
     let runner = image(Application::Runner).build()?;
     let classify = image(Application::Classify).build()?;

@@ -1,10 +1,13 @@
 //! Builds firmware images and starts them.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use lstm_nostd::Model;
+use lstm_nostd::artifact::AlignedBytes;
 
 use crate::boards::Board;
 use crate::toolchain::{Toolchain, environment_name};
@@ -35,6 +38,17 @@ impl Application {
     }
 }
 
+/// What the engine in an image can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Every scheme and every kind of layer.
+    Whole,
+    /// LSTM layers in w8a16, which need no cargo feature.
+    Smallest,
+    /// The layers of the image's model, as `new-firmware` builds it.
+    ForModel,
+}
+
 /// An image to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
@@ -46,8 +60,8 @@ pub struct Image<'a> {
     pub model: Option<&'a Path>,
     /// A further cargo feature of the firmware crate, beside the board's.
     pub feature: Option<&'a str>,
-    /// Whether the engine has every scheme, or w8a16 alone.
-    pub every_scheme: bool,
+    /// What its engine can run.
+    pub engine: Engine,
 }
 
 impl Image<'_> {
@@ -64,10 +78,14 @@ impl Image<'_> {
         // The next build for another board, or with another model, replaces cargo's own file.
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
-        let schemes = if self.every_scheme { "" } else { "-w8a16" };
+        let engine = match self.engine {
+            Engine::Whole => "",
+            Engine::Smallest => "-w8a16",
+            Engine::ForModel => "-for-model",
+        };
         let feature = self.feature.map(|feature| format!("-{feature}"));
         let feature = feature.unwrap_or_default();
-        let name = format!("{}-{binary}-{model}{schemes}{feature}.elf", self.board.name);
+        let name = format!("{}-{binary}-{model}{engine}{feature}.elf", self.board.name);
         let image = folder.join(name);
         std::fs::copy(&built, &image)
             .with_context(|| format!("cannot copy {} to {}", built.display(), image.display()))?;
@@ -100,8 +118,13 @@ impl Image<'_> {
         for feature in board.feature.iter().chain(&self.feature) {
             cargo.args(["--features", feature]);
         }
-        if !self.every_scheme {
+        if self.engine != Engine::Whole {
             cargo.arg("--no-default-features");
+        }
+        if self.engine == Engine::ForModel {
+            for feature in self.model_features()? {
+                cargo.args(["--features", feature]);
+            }
         }
         match self.model {
             Some(model) => {
@@ -115,6 +138,19 @@ impl Image<'_> {
             }
         }
         Ok(cargo)
+    }
+
+    /// The cargo features that the image's model needs.
+    fn model_features(&self) -> Result<BTreeSet<&'static str>> {
+        let Some(path) = self.model else {
+            return Ok(BTreeSet::new());
+        };
+        let bytes =
+            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let bytes = AlignedBytes::from(bytes.as_slice());
+        let model =
+            Model::parse(&bytes).with_context(|| format!("{} is refused", path.display()))?;
+        Ok(model.cargo_features().collect())
     }
 }
 
@@ -152,7 +188,7 @@ pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<
         application: Application::Runner,
         model: None,
         feature: None,
-        every_scheme: true,
+        engine: Engine::Whole,
     };
     let mut cargo = image.cargo("build")?;
     cargo.arg("--quiet");

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use xtask::firmware::{Application, Image};
+use xtask::firmware::{Application, Engine, Image};
 use xtask::{accuracy, bench, boards, demo, fuzz, mutants, set_up, test, torture, tuning};
 
 /// Sets up, tests and demonstrates this project.
@@ -122,7 +122,7 @@ impl ImageArguments {
             application: self.application,
             model: self.model.as_deref(),
             feature: None,
-            every_scheme: true,
+            engine: Engine::Whole,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
-use crate::firmware::{self, Application, Image};
+use crate::firmware::{self, Application, Engine, Image};
 use crate::{bench, command, locks, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
@@ -176,7 +176,7 @@ impl Totals {
             application: Application::Runner,
             model: None,
             feature: None,
-            every_scheme: true,
+            engine: Engine::Whole,
         };
         let mut lint = image.cargo("clippy")?;
         lint.args(["--bins", "--quiet", "--", "-D", "warnings"]);

@@ -20,6 +20,17 @@ pub enum RecurrentLayer<'m> {
     Gru(GruParameters<'m>),
 }
 
+impl RecurrentLayer<'_> {
+    /// The cargo feature that brings this kind of layer; `None` for the LSTM, which is always there.
+    pub const fn cargo_feature(&self) -> Option<&'static str> {
+        match self {
+            Self::Lstm(_) => None,
+            #[cfg(feature = "gru")]
+            Self::Gru(_) => Some("gru"),
+        }
+    }
+}
+
 /// What one unit computed in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitStep {

@@ -13,7 +13,7 @@ use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
 use trainer_host::recogniser::host_recogniser;
 use xtask::boards::Board;
-use xtask::firmware::{Application, Image};
+use xtask::firmware::{Application, Engine, Image};
 use xtask::qemu;
 
 on_every_board! {
@@ -83,7 +83,7 @@ fn the_example_says_why_it_refuses_a_model() {
         application: Application::Classify,
         model: Some(&path),
         feature: None,
-        every_scheme: true,
+        engine: Engine::Whole,
     };
     let output = qemu::command(board)
         .arg(image.build().unwrap())
@@ -189,7 +189,7 @@ fn no_panic(board_name: &str, feature: Option<&'static str>) -> Image<'static> {
         application: Application::NoPanic,
         model: None,
         feature,
-        every_scheme: true,
+        engine: Engine::Whole,
     }
 }
 

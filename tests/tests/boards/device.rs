@@ -9,7 +9,7 @@ use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
 use trainer_host::device::{CostUnit, Device, DeviceError, Keep};
 use xtask::boards::Board;
-use xtask::firmware::{Application, Image};
+use xtask::firmware::{Application, Engine, Image};
 
 use crate::TRAINER;
 
@@ -297,7 +297,7 @@ fn a_stack_that_runs_into_the_variables_is_noticed() {
         application: Application::Runner,
         model: None,
         feature: Some("less-ram"),
-        every_scheme: true,
+        engine: Engine::Whole,
     };
     let path = image.build().unwrap();
     let mut device = Device::open("qemu:microbit", Some(&path)).unwrap();

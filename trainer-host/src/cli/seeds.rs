@@ -109,14 +109,11 @@ pub(super) fn run(
         let folder = out.join(format!("seed-{seed}"));
         let mut config = config.clone();
         config.train.seed = seed;
-        let mut config = config.with_known_split()?;
+        let config = config.with_known_split()?.with_initial_structure()?;
         let data = divided(&config, data.clone())?;
         let run = match TrainingRun::begin_with(config.clone(), data, &folder, overwrite) {
             Err(error) if is_existing(&error) => {
                 let run = TrainingRun::resume(&folder)?;
-                if config.train.init.is_some() {
-                    config.train.take_structure(run.structure());
-                }
                 let task = run.data().train.targets.task();
                 let [before, asked] =
                     [run.config().clone(), config.clone()].map(|config| config.settled(task));

@@ -8,8 +8,8 @@ use anyhow::Context;
 use super::data_args::ReadArgs;
 use super::levers::Levers;
 use crate::data::{Parts, Unsplit};
-use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
+use crate::run::{Fitted, NetworkOrigin, RunConfig};
 use crate::train::{Recordings, TrainConfig};
 
 /// Everything that determines a run.
@@ -105,4 +105,31 @@ pub(super) fn with_data(settings: ConfigFile) -> anyhow::Result<RunConfig> {
         data: settings.data,
         train: settings.train,
     })
+}
+
+/// Takes the validation split of the runs named by `--init` and `--teacher`, so that no sequence they trained
+/// on judges this run. Prints a line if that is not the split asked for.
+pub(super) fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
+    let asked = config.train.split();
+    let runs: Vec<String> = (config.train.other_runs())
+        .map(|(_, run)| run.display().to_string())
+        .collect();
+    let config = config.with_known_split()?;
+    let split = config.train.split();
+    for folder in config.train.init.iter() {
+        let origin = Fitted::read(folder)?.origin;
+        if origin != NetworkOrigin::Trained && split.has_validation() {
+            say!(
+                "warning: {}: the network was {origin}; if the validation part holds what it was trained on, that part judges it too well",
+                folder.display()
+            );
+        }
+    }
+    let runs = runs.join(", ");
+    if !split.has_validation() && asked.has_validation() {
+        say!("no validation part: {runs} was trained on all of the same data");
+    } else if split != asked {
+        say!("validation part as in {runs}: {split}");
+    }
+    Ok(config)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::Printer;
 use super::score_text::details;
-use super::settings::{Settings, divided, with_data};
+use super::settings::{Settings, divided, with_data, with_known_split};
 use super::training::train;
 use super::{cross_validate, interrupt, seeds};
 use crate::run::RunConfig;
@@ -120,24 +120,6 @@ fn resume(args: Args, folder: &Path, printer: Printer) -> anyhow::Result<()> {
     }
     let metrics = train(run, folder, "", &*interrupt::flag()?)?;
     printer.print(&metrics, text)
-}
-
-/// Takes the validation split of the runs named by `--init` and `--teacher`, so that no sequence they trained
-/// on judges this run. Prints a line if that is not the split asked for.
-fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
-    let asked = config.train.split();
-    let runs: Vec<String> = (config.train.other_runs())
-        .map(|(_, run)| run.display().to_string())
-        .collect();
-    let config = config.with_known_split()?;
-    let split = config.train.split();
-    let runs = runs.join(", ");
-    if !split.has_validation() && asked.has_validation() {
-        say!("no validation part: {runs} was trained on all of the same data");
-    } else if split != asked {
-        say!("validation part as in {runs}: {split}");
-    }
-    Ok(config)
 }
 
 fn text(metrics: &Metrics) -> String {

@@ -5,10 +5,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::recognise::Settings;
-use lstm_nostd::{Mode, Model, RecurrentLayer, Task};
+use lstm_nostd::{Mode, Model, Task};
 
 use super::boards::Board;
 use super::engine::{self, Engine};
@@ -250,15 +249,8 @@ impl Project<'_> {
 
     /// The engine's cargo features that the model needs, as in a list.
     fn features(&self) -> String {
-        let schemes = self
-            .model
-            .schemes()
-            .filter(|scheme| *scheme != Scheme::W8a16);
-        let layers = self.model.recurrent_layers().iter();
-        let kinds = layers.filter(|layer| matches!(layer, RecurrentLayer::Gru(_)));
-        let names = schemes.map(|scheme| scheme.name());
-        let names = names.chain(kinds.map(|_| "gru"));
-        let names: BTreeSet<_> = names.map(|name| format!("{name:?}")).collect();
+        let names: BTreeSet<_> = self.model.cargo_features().collect();
+        let names = names.into_iter().map(|name| format!("{name:?}"));
         Vec::from_iter(names).join(", ")
     }
 

@@ -72,6 +72,22 @@ impl RunConfig {
         Ok(self)
     }
 
+    /// The same with the structure of the network that it begins with, pruned if it says so.
+    ///
+    /// # Errors
+    /// When that run cannot be read.
+    pub fn with_initial_structure(mut self) -> Result<Self, RunError> {
+        let train = &mut self.train;
+        if let Some(folder) = &train.init {
+            train.take_structure(&Fitted::read(folder)?.network);
+            train.hidden = train
+                .prune_to
+                .clone()
+                .unwrap_or_else(|| train.hidden.clone());
+        }
+        Ok(self)
+    }
+
     /// `taken` is what was taken over from another run before.
     fn take_split_of(
         &mut self,

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::data::Parts;
 use crate::evaluate::Baselines;
-use crate::network::{Network, NetworkConfig};
+use crate::network::Network;
 use crate::run::checkpoint;
 use crate::run::{
     CHECKPOINT, DataChecksum, Fitted, FolderLock, NetworkOrigin, Run, RunConfig, RunError, WEIGHTS,
@@ -239,11 +239,6 @@ impl TrainingRun {
     /// The configuration that determines it.
     pub fn config(&self) -> &RunConfig {
         &self.config
-    }
-
-    /// The network's structure.
-    pub fn structure(&self) -> &NetworkConfig {
-        &self.fitted.network
     }
 
     /// Its data, in real units.

@@ -1,4 +1,4 @@
-//! The default search space.
+//! The default search spaces: of fresh networks, and of trials that begin with a network that is there.
 
 use crate::search::{Domain, Parameter, Scale, Space, Value};
 
@@ -12,40 +12,51 @@ pub const FEWEST_ON_A_SMALL_CHIP: i64 = 2;
 ///
 /// Layers have at least `fewest` units: [`FEWEST`], or [`FEWEST_ON_A_SMALL_CHIP`] if hardly any of these networks fit.
 pub fn default_space(fewest: i64) -> Space {
-    let real = |low, high, scale| Domain::Real { low, high, scale };
-    let integer = |low, high, scale| Domain::Integer {
+    let kinds = ["lstm", "gru"].map(|name| Value::Text(name.into()));
+    let peepholes = [false, true].map(Value::Flag);
+    let structure = [
+        ("layers", integer(1, 2, Scale::Linear)),
+        ("hidden", integer(fewest, 128, Scale::Log)),
+        ("train.layer", Domain::Choices(kinds.to_vec())),
+        ("train.peepholes", Domain::Choices(peepholes.to_vec())),
+    ];
+    space(structure.into_iter().chain(training(1e-4, 1e-1)))
+}
+
+/// What further training of a network that is there can change. Its rates are a tenth of those of fresh weights: from
+/// higher ones, a network forgets what it has learned.
+pub fn fine_tuning_space() -> Space {
+    space(training(1e-5, 1e-2).into_iter())
+}
+
+/// Settings of training and the quantisation scheme, with learning rates from `low` to `high`.
+fn training(low: f64, high: f64) -> [(&'static str, Domain); 5] {
+    let schemes = ["w8a16", "w8a8", "w4a16"].map(|name| Value::Text(name.into()));
+    [
+        ("train.learning_rate", real(low, high, Scale::Log)),
+        ("train.dropout", real(0.0, 0.5, Scale::Linear)),
+        ("train.input_noise", real(0.0, 0.8, Scale::Linear)),
+        ("train.batch_size", integer(8, 128, Scale::Log)),
+        ("scheme", Domain::Choices(schemes.to_vec())),
+    ]
+}
+
+fn space(parameters: impl Iterator<Item = (&'static str, Domain)>) -> Space {
+    let named = |(name, domain): (&str, Domain)| (name.to_owned(), Parameter::free(domain));
+    Space {
+        parameters: parameters.map(named).collect(),
+    }
+}
+
+fn real(low: f64, high: f64, scale: Scale) -> Domain {
+    Domain::Real { low, high, scale }
+}
+
+fn integer(low: i64, high: i64, scale: Scale) -> Domain {
+    Domain::Integer {
         low,
         high,
         scale,
         step: 1,
-    };
-    let schemes = ["w8a16", "w8a8", "w4a16"];
-    let parameters = [
-        ("train.learning_rate", real(1e-4, 1e-1, Scale::Log)),
-        ("layers", integer(1, 2, Scale::Linear)),
-        ("hidden", integer(fewest, 128, Scale::Log)),
-        (
-            "train.layer",
-            Domain::Choices(
-                ["lstm", "gru"]
-                    .map(|name| Value::Text(name.into()))
-                    .to_vec(),
-            ),
-        ),
-        (
-            "train.peepholes",
-            Domain::Choices(vec![Value::Flag(false), Value::Flag(true)]),
-        ),
-        ("train.dropout", real(0.0, 0.5, Scale::Linear)),
-        ("train.input_noise", real(0.0, 0.8, Scale::Linear)),
-        ("train.batch_size", integer(8, 128, Scale::Log)),
-        (
-            "scheme",
-            Domain::Choices(schemes.map(|name| Value::Text(name.into())).to_vec()),
-        ),
-    ];
-    let named = |(name, domain): (&str, Domain)| (name.to_owned(), Parameter::free(domain));
-    Space {
-        parameters: parameters.into_iter().map(named).collect(),
     }
 }

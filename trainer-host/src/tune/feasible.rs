@@ -27,11 +27,13 @@ pub enum FeasibleError {
     NoModel(TrialError),
     /// No network fits the chip.
     #[error(
-        "of {DRAWS} networks of the search space none fits the chip: the smallest need {smallest}; allow more, or widen the space towards smaller networks (the engine alone takes most of a small flash)"
+        "of {DRAWS} networks of the search space none fits the chip: the smallest need {smallest}; allow more, or {cure} (the engine alone takes most of a small flash)"
     )]
     NothingFits {
         /// What the smallest ones need.
         smallest: String,
+        /// What makes networks smaller.
+        cure: &'static str,
     },
 }
 
@@ -80,6 +82,10 @@ pub fn share_that_fits(definition: &Definition, data: &TrialData) -> Result<f64,
         (_, Some(error)) if footprints.is_empty() => Err(FeasibleError::NoModel(error)),
         _ => Err(FeasibleError::NothingFits {
             smallest: smallest(&footprints, chip),
+            cure: match definition.config.train.init {
+                None => "widen the space towards smaller networks",
+                Some(_) => "prune the network with --prune-to",
+            },
         }),
     }
 }

@@ -119,9 +119,6 @@ pub enum TrialError {
     /// The data cannot be read as its settings say.
     #[error("the data cannot be read with these settings")]
     Unreadable,
-    /// Its networks would not have the sizes that the points say.
-    #[error("trials start from fresh weights; omit train.init (--init, --prune-to)")]
-    Initial,
     /// Its model would not fit.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
@@ -139,7 +136,7 @@ pub enum TrialError {
     Folds(#[from] SplitError),
     /// A network that trials learn from was trained on the folds.
     #[error(
-        "tune.folds: the run of train.{key} was trained on sequences that would judge the folds; set --folds 1"
+        "tune.folds: the network of train.{key} was, or may have been, trained on sequences that would judge the folds; set --folds 1"
     )]
     FoldsSeen {
         /// The key that names the other run.

@@ -91,6 +91,14 @@ impl TrialConfig {
         let qat = base.train.qat.clone().unwrap_or_default();
         let scheme = qat.single().ok_or(PointError::SchemePerLayer)?;
         let settings = SortedSettings::of(point)?;
+        if base.train.init.is_some()
+            && let Some(name) = point.keys().find(|name| is_structure(name))
+        {
+            return Err(PointError::Judge {
+                name: name.clone(),
+                reason: "trials begin with the network of train.init, which has its own structure",
+            });
+        }
         let mut config = ConfigFile {
             source: Some(base.source.clone()),
             data: base.data.clone(),
@@ -99,6 +107,11 @@ impl TrialConfig {
         }
         .with_settings(&settings.in_file_order())?;
         settings.resize(&mut config.train.hidden)?;
+        let scheme = settings.scheme.unwrap_or(scheme);
+        // Training for integers is training for the integers that the trial is judged by.
+        if config.train.qat.is_some() {
+            config.train.qat = Some(scheme.into());
+        }
         config.train.validate()?;
         Ok(Self {
             run: RunConfig {
@@ -106,7 +119,7 @@ impl TrialConfig {
                 data: config.data,
                 train: config.train,
             },
-            scheme: settings.scheme.unwrap_or(scheme),
+            scheme,
         })
     }
 
@@ -210,6 +223,18 @@ impl<'a> SortedSettings<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a setting changes the structure of the recurrent and dense layers.
+fn is_structure(name: &str) -> bool {
+    let names = [
+        "layers",
+        "hidden",
+        "train.layer",
+        "train.peepholes",
+        "train.dense",
+    ];
+    names.contains(&name) || name.starts_with("hidden.")
 }
 
 /// Whether a key of the configuration changes the validation part, or the initial network.

@@ -59,9 +59,6 @@ impl TrialData {
     /// # Errors
     /// When it cannot be read, or no model file can hold it.
     pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
-        if base.train.init.is_some() {
-            return Err(TrialError::Initial);
-        }
         let read = base.read_data()?;
         let parts = without_test(base.divide(read.clone())?);
         let means = Normalisation::of_inputs(&parts.train).real_means();

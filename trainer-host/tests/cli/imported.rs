@@ -44,6 +44,7 @@ fn a_network_that_went_out_comes_back_and_goes_through_every_stage() {
     ] {
         bench.succeed(&words(stage));
     }
+    searched(&bench);
     let said = notes(&bench, "eval back");
     assert!(said.contains("its validation part"), "{said}");
     let diagnosis = bench.succeed(&words("diagnose back"));
@@ -52,6 +53,32 @@ fn a_network_that_went_out_comes_back_and_goes_through_every_stage() {
         "{diagnosis}"
     );
     assert!(!diagnosis.contains("own answers"), "{diagnosis}");
+}
+
+/// A search that begins with the network `back`: of its training and its scheme, never of its structure.
+fn searched(bench: &Bench) {
+    let tune =
+        "tune ramps.csv --init back --epochs 1 --trials 3 --finalists 1 --repeats 1 --workers 1";
+    let said = notes(bench, &format!("{tune} --storage study.db"));
+    assert!(said.contains("imported from net.onnx"), "{said}");
+    bench.succeed(&words("tune best --storage study.db --out tuned --seeds 1"));
+    let [before, after] = ["back", "tuned"].map(|run| {
+        let run = json(&bench.succeed(&words(&format!("inspect {run} --json"))));
+        run["network"].clone()
+    });
+    assert_eq!(before, after);
+    let said = refuse(bench, &words(&format!("{tune} --storage x.db --folds 3")));
+    assert!(said.contains("train.init"), "{said}");
+    for setting in ["hidden", "layers", "hidden.0", "\"train.layer\""] {
+        let space = format!("[tune.space]\n{setting} = {{ choices = [1, 2] }}\n");
+        bench.file("structure.toml", space);
+        let line = format!("{tune} --config structure.toml --storage x.db");
+        let said = refuse(bench, &words(&line));
+        assert!(said.contains("its own structure"), "{setting}: {said}");
+    }
+    let said = refuse(bench, &words(&format!("{tune} --storage x.db --ram 100")));
+    assert!(said.contains("--prune-to"), "{said}");
+    assert!(!bench.path("x.db").exists());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use object::read::elf::{ElfFile32, ProgramHeader as _};
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
 use super::table::{Flash, Parts};
+use crate::firmware;
 
 /// The part of a step that an instruction counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +133,7 @@ impl Image {
     ///
     /// `step` includes the library's functions for memory, `parser` includes its constants. Code that only starts a
     /// board does not count.
-    pub(super) fn engine(&self, every_scheme: bool) -> Result<Flash> {
+    pub(super) fn engine(&self, built: firmware::Engine) -> Result<Flash> {
         let mut of_parser = vec![
             "8no_panic5parse",
             "8artifact",
@@ -140,7 +141,7 @@ impl Image {
             ".Lanon.",
             "9of_layers",
         ];
-        if !every_scheme {
+        if built == firmware::Engine::Smallest {
             // With other schemes the specification uses these too.
             of_parser.extend(["13RecurrentRows4part", "7weights4sums"]);
         }

@@ -169,7 +169,7 @@ fn plugin() -> Result<PathBuf> {
 }
 
 fn ready_image(board: &'static Board) -> Result<Ready> {
-    let path = built(board, Application::Bench, true)?;
+    let path = built(board, Application::Bench, firmware::Engine::Whole)?;
     let image = Image::read(&path)?;
     Ok(Ready {
         board,
@@ -182,24 +182,28 @@ fn ready_image(board: &'static Board) -> Result<Ready> {
 
 /// Flash of the engine on a board's core, read from images for this board.
 pub(super) fn engine(board: &'static Board) -> Result<Engine> {
-    let read = |every_scheme| {
-        let path = built(board, Application::NoPanic, every_scheme)?;
-        Image::read(&path)?.engine(every_scheme)
+    let read = |engine| {
+        let path = built(board, Application::NoPanic, engine)?;
+        Image::read(&path)?.engine(engine)
     };
     Ok(Engine {
         core: board.core_name().to_owned(),
-        w8a16: read(false)?,
-        every_scheme: read(true)?,
+        w8a16: read(firmware::Engine::Smallest)?,
+        every_scheme: read(firmware::Engine::Whole)?,
     })
 }
 
-fn built(board: &'static Board, application: Application, every_scheme: bool) -> Result<PathBuf> {
+fn built(
+    board: &'static Board,
+    application: Application,
+    engine: firmware::Engine,
+) -> Result<PathBuf> {
     let image = firmware::Image {
         board,
         application,
         model: None,
         feature: None,
-        every_scheme,
+        engine,
     };
     image.build()
 }

@@ -13,7 +13,7 @@ use super::place::PlaceArgs;
 use super::show::Overview;
 use super::watch::Watch;
 use crate::cli::data_args::print_notes;
-use crate::cli::settings::{Settings, with_data};
+use crate::cli::settings::{Settings, with_data, with_known_split};
 use crate::cli::table::percent;
 use crate::cli::{Printer, interrupt};
 use crate::cost::Limits;
@@ -22,7 +22,9 @@ use crate::run::config_file::ConfigFile;
 use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping, in_one_line};
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
-use crate::tune::default_space::{FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space};
+use crate::tune::default_space::{
+    FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space, fine_tuning_space,
+};
 use crate::tune::feasible::{footprint_that_fits, share_that_fits, useless_int8};
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial_data::TrialData;
@@ -269,8 +271,12 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     args.search.apply(&mut search);
     search.chip = args.limits.limits().or(search.chip);
     let by_default = search.space.parameters.is_empty();
+    let is_fresh = settings.train.init.is_none();
     if by_default {
-        search.space = default_space(FEWEST);
+        search.space = match is_fresh {
+            true => default_space(FEWEST),
+            false => fine_tuning_space(),
+        };
     }
     if let Some(earlier) = &args.search.warm_start {
         search.first = warm_start(args.place.named(earlier).open()?)?;
@@ -278,7 +284,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     search.validate()?;
     search.space.validate()?;
     search.chip.validate().map_err(|problem| anyhow!(problem))?;
-    let config = with_data(settings)?.with_known_split()?;
+    let config = with_known_split(with_data(settings)?)?.with_initial_structure()?;
     let data = TrialData::open(&config)?;
     print_notes(&data.all().notes());
     let mut definition = Definition {
@@ -287,7 +293,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
         search,
     };
     let mut share = share_that_fits(&definition, &data);
-    if by_default && !share.as_ref().is_ok_and(|share| *share >= ENOUGH) {
+    if by_default && is_fresh && !share.as_ref().is_ok_and(|share| *share >= ENOUGH) {
         definition.search.space = default_space(FEWEST_ON_A_SMALL_CHIP);
         share = share_that_fits(&definition, &data);
     }

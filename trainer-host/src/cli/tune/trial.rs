@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::limits::LimitArgs;
 use crate::cli::data_args::print_notes;
 use crate::cli::progress::Progress;
-use crate::cli::settings::{Settings, with_data};
+use crate::cli::settings::{Settings, with_data, with_known_split};
 use crate::cli::{Printer, interrupt};
 use crate::cost::Footprint;
 use crate::data::Fold;
@@ -84,7 +84,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     search.folds = args.folds.or(search.folds);
     search.validate()?;
     let folds = search.folds();
-    let base = with_data(settings)?;
+    let base = with_known_split(with_data(settings)?)?.with_initial_structure()?;
     let trial_config = TrialConfig::new(&base, &point)?;
     let data = TrialData::open(&trial_config.run)?;
     print_notes(&data.all().notes());
