@@ -69,8 +69,8 @@ fn searched(bench: &Bench) {
     assert_eq!(before, after);
     let said = refuse(bench, &words(&format!("{tune} --storage x.db --folds 3")));
     assert!(said.contains("train.init"), "{said}");
-    for setting in ["hidden", "layers", "hidden.0", "\"train.layer\""] {
-        let space = format!("[tune.space]\n{setting} = {{ choices = [1, 2] }}\n");
+    for setting in ["hidden", "layers", "hidden.0", "train.layer"] {
+        let space = format!("[tune.space]\n\"{setting}\" = {{ choices = [1, 2] }}\n");
         bench.file("structure.toml", space);
         let line = format!("{tune} --config structure.toml --storage x.db");
         let said = refuse(bench, &words(&line));
