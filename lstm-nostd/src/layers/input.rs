@@ -88,9 +88,9 @@ impl InputChannel {
 
     /// Whether (I) clamps `raw`: for an input of `width`, it is too far from the mean.
     pub fn clamps(self, raw: i32, width: Width) -> bool {
-        // Each step of (I) saturates for itself.
+        // Each step of (I) saturates for itself. 32 bits shifted by at most 31 are 63.
         let exact = (raw.checked_sub(self.mean))
-            .and_then(|difference| difference.checked_mul(1i32.checked_shl(self.shift.into())?))
+            .and_then(|difference| i32::try_from(i64::from(difference) << (self.shift & 31)).ok())
             .and_then(|shifted| shifted.checked_sub(self.fraction));
         let Some(exact) = exact else {
             return true;
@@ -153,6 +153,20 @@ mod tests {
         };
         assert_eq!(channel.normalise::<i16>(-41_538), 0);
         assert!(channel.clamps(-41_538, Width::Int16));
+    }
+
+    #[test]
+    fn a_shift_into_the_sign_is_clamped() {
+        let channel = InputChannel {
+            mult: i32::MAX,
+            shift: 31,
+            ..InputChannel::default()
+        };
+        assert_eq!(channel.normalise::<i16>(1), i16::MAX);
+        assert!(channel.clamps(1, Width::Int16));
+        // 32 bits hold −2³¹, so nothing saturates before the width does.
+        let small = InputChannel { mult: 1, ..channel };
+        assert!(small.clamps(1, Width::Int16) && !small.clamps(-1, Width::Int16));
     }
 
     proptest! {
