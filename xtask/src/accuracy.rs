@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use crate::command;
 use crate::data_sets::{DataSet, ECG5000, ETTH1, FSDD, JAPANESE_VOWELS, UCI_HAR, wanted};
 use crate::trainer::{Trainer, number};
-use crate::{command, firmware};
 
 const EXPERIMENTS: [DataSet; 5] = [FSDD, JAPANESE_VOWELS, ECG5000, UCI_HAR, ETTH1];
 /// Flags that fine-tune a finished run for a scheme, with the run as its own teacher. docs/quantisation.md says how
@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// Trains, fine-tunes and quantises one experiment.
 fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
-    let out = firmware::target_root()
+    let out = command::target_root()
         .join("accuracy")
         .join(experiment.name);
     let data = experiment

@@ -80,3 +80,9 @@ pub fn root() -> &'static Path {
         .parent()
         .expect("xtask lies in the repository's root")
 }
+
+/// Where everything is built.
+pub fn target_root() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |folder| root().join(folder))
+}

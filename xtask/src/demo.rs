@@ -56,7 +56,7 @@ pub fn run() -> Result<()> {
 
 /// From the data to the outputs of the board.
 fn stages(trainer: &Trainer, board: &'static Board) -> Result<Found> {
-    let run = crate::firmware::target_root().join("demo");
+    let run = crate::command::target_root().join("demo");
     let run = run.to_string_lossy();
     step("Training an LSTM with peepholes on handwritten digits, read row by row");
     let trained = trainer.run(&["train", "digits", "--out", &run, "--overwrite"])?;

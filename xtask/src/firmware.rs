@@ -199,15 +199,7 @@ pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<
         .with_context(|| format!("the applications for {} were not built", board.name))
 }
 
-/// Where everything is built.
-pub fn target_root() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || command::root().join("target"),
-        |folder| command::root().join(folder),
-    )
-}
-
 /// The folder for building images. Boards share it, because cargo separates builds with other targets or flags.
 pub(crate) fn target_directory() -> PathBuf {
-    target_root().join("firmware")
+    command::target_root().join("firmware")
 }

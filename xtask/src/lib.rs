@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command → boards, locks, sizes → toolchain, set_up → qemu → firmware → c_library, riscv, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
+//! command, logged → boards, locks, packages, sizes → toolchain, set_up → qemu → firmware → c_library, riscv, trainer, data_sets → bench, demo, accuracy, tuning, fuzz, mutants, torture → test
 //! ```
 
 pub mod accuracy;
@@ -14,7 +14,9 @@ pub mod demo;
 pub mod firmware;
 pub mod fuzz;
 pub mod locks;
+pub mod logged;
 pub mod mutants;
+pub mod packages;
 pub mod qemu;
 pub mod riscv;
 pub mod set_up;

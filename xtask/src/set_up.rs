@@ -10,8 +10,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::boards::{BOARDS, RISCV_TARGETS};
-use crate::command;
 use crate::toolchain::{DISTRIBUTION_CLIPPY, OVERRIDE, Toolchain};
+use crate::{command, packages};
 
 /// The emulator.
 pub use lstm_link::emulator::PROGRAM as QEMU;
@@ -28,6 +28,9 @@ const QEMU_RISCV_PACKAGE: &str = "qemu-system-misc";
 const C_COMPILER: &str = "arm-none-eabi-gcc";
 const C_PACKAGES: [&str; 3] = ["gcc-arm-none-eabi", "cmake", "make"];
 const POSTGRESQL_PACKAGE: &str = "postgresql";
+/// The browser that a long test opens the pages in, by its names.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+const BROWSER_PACKAGE: &str = "chromium";
 
 /// Prints what is there and installs what is missing. With `check_only`, something missing is an error.
 pub fn run(check_only: bool) -> Result<()> {
@@ -93,7 +96,7 @@ fn install_compiler(target: &str) -> Result<Toolchain> {
         // If rustup is absent or must not download, use the distribution's compiler.
         _ => {
             let packages = COMPILER_PACKAGES.join(" ");
-            apt_install(&COMPILER_PACKAGES).with_context(|| {
+            packages::install(&COMPILER_PACKAGES).with_context(|| {
                 format!(
                     "no compiler for {target}. Do one of these and try again:\n  \
                      rustup target add {target}\n  \
@@ -112,7 +115,7 @@ fn install_compiler(target: &str) -> Result<Toolchain> {
 pub fn clippy_ready(target: &str) -> Result<()> {
     match Toolchain::find(target) {
         Some(Toolchain::BuildsCore { .. }) if !Path::new(DISTRIBUTION_CLIPPY).exists() => {
-            apt_install(&[CLIPPY_PACKAGE])
+            packages::install(&[CLIPPY_PACKAGE])
         }
         // rustup's toolchains bring their own.
         _ => Ok(()),
@@ -125,9 +128,20 @@ pub fn c_compiler_ready() -> Result<()> {
     if is_there(C_COMPILER) && is_there("cmake") && is_there("make") {
         return Ok(());
     }
-    apt_install(&C_PACKAGES).with_context(|| {
+    packages::install(&C_PACKAGES).with_context(|| {
         format!("no {C_COMPILER}, cmake or make, which build the example of firmware/c")
     })
+}
+
+/// Installs a browser if there is none. If that is not possible, says so; the test of the pages is then skipped.
+pub fn browser_ready() {
+    let is_there = |name: &&str| command::find_program(name).is_some();
+    if BROWSERS.iter().any(is_there) {
+        return;
+    }
+    if let Err(error) = packages::install(&[BROWSER_PACKAGE]) {
+        println!("There is no Chromium, and the test of the pages will be skipped: {error:#}");
+    }
 }
 
 /// Installs QEMU if it is missing.
@@ -145,7 +159,7 @@ fn install_qemu(program: &str, package: &str) -> Result<()> {
         return Ok(());
     }
     if command::find_program("apt-get").is_some() {
-        apt_install(&[package])?;
+        packages::install(&[package])?;
     } else if command::find_program("brew").is_some() {
         install(Command::new("brew").args(["install", "qemu"]))?;
     } else {
@@ -163,43 +177,9 @@ pub fn postgresql_ready() {
     if Path::new("/usr/lib/postgresql").is_dir() || command::find_program("initdb").is_some() {
         return;
     }
-    if let Err(error) = apt_install(&[POSTGRESQL_PACKAGE]) {
+    if let Err(error) = packages::install(&[POSTGRESQL_PACKAGE]) {
         println!("There is no PostgreSQL server, and its test will be skipped: {error:#}");
     }
-}
-
-/// Installs Debian packages as root, or else through `sudo` if it needs no password.
-fn apt_install(packages: &[&str]) -> Result<()> {
-    let by_hand = format!(
-        "sudo apt-get update && sudo apt-get install -y --no-install-recommends {}",
-        packages.join(" ")
-    );
-    if command::find_program("apt-get").is_none() {
-        bail!(
-            "there is no apt-get here to install {} with",
-            packages.join(", ")
-        );
-    }
-    let id = command::output(Command::new("id").arg("-u"));
-    let is_root = id.as_deref() == Some("0");
-    if !is_root && command::output(Command::new("sudo").args(["-n", "true"])).is_none() {
-        bail!("packages are missing, and only an administrator can install them; run\n  {by_hand}");
-    }
-    let apt_get = || {
-        let mut command = Command::new(if is_root { "env" } else { "sudo" });
-        if !is_root {
-            command.args(["-n", "env"]);
-        }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
-        command
-    };
-    install(apt_get().arg("update"))?;
-    install(
-        apt_get()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(packages),
-    )
-    .with_context(|| format!("by hand it would be\n  {by_hand}"))
 }
 
 /// Prints a command, then runs it.

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
 use crate::firmware::{self, Application, Engine, Image};
-use crate::{bench, command, locks, set_up, sizes, torture};
+use crate::{bench, command, locks, logged, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
@@ -59,6 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     totals.tests("boards in QEMU", cargo(&emulated));
     if arguments.long {
         set_up::c_compiler_ready()?;
+        set_up::browser_ready();
         // Without doctests: an ignored one is not a test.
         let ignored = format!("{TEST} --lib --bins --tests -- --ignored");
         totals.tests("long tests", cargo(&ignored));
@@ -100,13 +101,18 @@ fn host_lane() -> Totals {
     let mut doc = cargo("doc --workspace --no-deps --locked --quiet");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     totals.check("documentation", doc);
-    totals.check("build of the tests", cargo(&format!("{TEST} --no-run")));
+    let log = logged::log("build");
+    println!("== build of the tests (log: {})", log.display());
+    totals.attempt("build of the tests", || {
+        let mut build = cargo(&format!("{TEST} --no-run"));
+        logged::run(&mut build, &log, logged::of_cargo)
+    });
     totals.tests(
         "engine, trainer, serial link and set-up",
         cargo(&format!("{TEST} --exclude {BOARD_TESTS}")),
     );
     // The tests before have built it.
-    let program = firmware::target_root().join("debug/trainer-host");
+    let program = command::target_root().join("debug/trainer-host");
     println!("== attacks on long work");
     totals.attempt("attacks on long work", || {
         torture::attack(&program, &torture::Arguments::SHORT)

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::command;
+use crate::{command, logged};
 
 /// The trainer. A command builds it once, before it measures anything.
 pub struct Trainer {
@@ -19,18 +19,16 @@ impl Trainer {
     /// # Errors
     /// When it does not build.
     pub fn build() -> Result<Self> {
-        let mut cargo = command::cargo();
-        cargo
-            .current_dir(command::root())
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--package",
-                "trainer-host",
-            ])
-            .arg("--message-format=json-render-diagnostics")
-            .stderr(Stdio::inherit());
+        let build = || {
+            let mut cargo = command::cargo();
+            let line = "build --release --locked --package trainer-host";
+            cargo.current_dir(command::root()).args(line.split(' '));
+            cargo
+        };
+        logged::run(&mut build(), &logged::log("build"), logged::of_cargo)?;
+        // It is built; this asks where it is.
+        let mut cargo = build();
+        cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
         let executable = executable(&command::printed(&mut cargo)?)
             .with_context(|| format!("`{}` built no program", command::shown(&cargo)))?;
         Ok(Self { executable })

@@ -8,7 +8,7 @@ use lstm_nostd::{Mode, Task};
 use lstm_tests::reference::Reference;
 use trainer_host::new_firmware::{BOARDS, Board};
 use xtask::toolchain::Toolchain;
-use xtask::{boards, firmware};
+use xtask::{boards, command};
 
 use crate::TRAINER;
 
@@ -53,7 +53,7 @@ impl Desk {
             .current_dir(self.path(name))
             .args(["--release", "--quiet"])
             // All projects share the folder of the firmware, whose `core` they take.
-            .env("CARGO_TARGET_DIR", firmware::target_root().join("firmware"))
+            .env("CARGO_TARGET_DIR", command::target_root().join("firmware"))
             .env_remove("RUSTFLAGS")
             .stdin(Stdio::null());
         cargo.output().unwrap()

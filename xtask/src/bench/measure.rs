@@ -16,7 +16,7 @@ use super::cycles::{Class, Executed, estimate, is_long};
 use super::image::Image;
 use super::table::{Engine, Parts, Shape, Step};
 use crate::boards::Board;
-use crate::firmware::{self, Application, target_root};
+use crate::firmware::{self, Application};
 use crate::{command, qemu};
 
 /// Outputs of the models without and with peepholes.
@@ -83,7 +83,7 @@ pub(super) fn steps(
         ready.push(ready_image(board)?);
     }
     let cases = cases(&ready, shapes, layers);
-    let folder = target_root().join("bench");
+    let folder = command::target_root().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let results: Vec<Mutex<Option<Result<Step>>>> =
         cases.iter().map(|_| Mutex::new(None)).collect();
@@ -165,7 +165,7 @@ fn plugin() -> Result<PathBuf> {
         std::env::consts::DLL_PREFIX,
         std::env::consts::DLL_SUFFIX
     );
-    Ok(target_root().join("release").join(name))
+    Ok(command::target_root().join("release").join(name))
 }
 
 fn ready_image(board: &'static Board) -> Result<Ready> {

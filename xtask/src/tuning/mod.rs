@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::command;
 use crate::data_sets::{DataSet, FSDD, Source, UCI_HAR, wanted};
 use crate::trainer::{Trainer, number};
-use crate::{command, firmware};
 
 mod table;
 
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result<Value> {
     let config = command::root().join(format!("trainer-host/configs/{}.toml", experiment.name));
-    let folder = firmware::target_root().join("tuning").join(experiment.name);
+    let folder = command::target_root().join("tuning").join(experiment.name);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
     let place = Place {
