@@ -110,23 +110,23 @@ pub fn install(packages: &[&str]) -> Result<()> {
             plan.removed.join(", ")
         );
     }
-    announce(&names, &plan);
+    announce(packages, &plan);
     let mut installs = apt_get(&["-y", "--no-remove", "install", ALONE]);
     logged::run(installs.args(packages), &log, status)
         .with_context(|| format!("by hand it would be\n  {by_hand}"))
 }
 
 /// Says what will be installed; on a terminal, waits for an objection.
-fn announce(names: &str, plan: &Plan) {
-    let others = match plan.count {
+fn announce(packages: &[&str], plan: &Plan) {
+    let others = match plan.count.saturating_sub(packages.len()) {
         0 => String::new(),
-        count => format!(" ({count} packages with those that they need)"),
+        count => format!(" and {count} packages that they need"),
     };
     let sizes = match (plan.download.as_str(), plan.disk.as_str()) {
         ("", _) | (_, "") => String::new(),
         (download, disk) => format!(": {download} to download, {disk} on disk"),
     };
-    println!("Installing {names}{others}{sizes}");
+    println!("Installing {}{others}{sizes}", packages.join(", "));
     if std::io::stdout().is_terminal() {
         println!("Ctrl-C within {} seconds stops it.", TIME_TO_STOP.as_secs());
         thread::sleep(TIME_TO_STOP);
