@@ -111,9 +111,8 @@ pub(super) fn with_data(settings: ConfigFile) -> anyhow::Result<RunConfig> {
 /// on judges this run. Prints a line if that is not the split asked for.
 pub(super) fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let asked = config.train.split();
-    let runs: Vec<String> = (config.train.other_runs())
-        .map(|(_, run)| run.display().to_string())
-        .collect();
+    let runs = config.other_runs();
+    let runs: Vec<String> = runs.iter().map(|run| run.display().to_string()).collect();
     let config = config.with_known_split()?;
     let split = config.train.split();
     for folder in config.train.init.iter() {

@@ -6,10 +6,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::cross_validate::CROSS_VALIDATION;
-use crate::run::RunConfig;
-
-/// What the names of such runs begin with.
-const NAMES: [&str; 2] = ["seed-", "fold-"];
+use crate::run::{self, RunConfig};
 
 /// One run of several, with its result.
 #[derive(Debug, Serialize)]
@@ -30,30 +27,15 @@ pub(super) struct OfRuns<T> {
 /// # Errors
 /// When it holds the scores of a cross-validation, whose networks are not kept.
 pub(super) fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.is_dir() || RunConfig::refuse_existing(folder).is_err() {
-        return Ok(Vec::new());
-    }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<(usize, u64, PathBuf)> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let (kind, number) = NAMES
-                .iter()
-                .enumerate()
-                .find_map(|(kind, begin)| Some((kind, name.strip_prefix(begin)?.parse().ok()?)))?;
-            let path = entry.path();
-            let is_run = RunConfig::refuse_existing(&path).is_err();
-            is_run.then_some((kind, number, path))
-        })
-        .collect();
-    found.sort();
-    if found.is_empty() && folder.join(CROSS_VALIDATION).exists() {
+    let found = run::runs_in(folder);
+    let is_run = RunConfig::refuse_existing(folder).is_err();
+    if found.is_empty() && !is_run && folder.join(CROSS_VALIDATION).exists() {
         bail!(
             "{}: holds the scores of a cross-validation, {CROSS_VALIDATION}; it keeps no networks, so that there is no run",
             folder.display()
         );
     }
-    Ok(found.into_iter().map(|(_, _, path)| path).collect())
+    Ok(found)
 }
 
 /// `ask` of each run.
@@ -80,23 +62,6 @@ pub(super) fn texts<T>(runs: &OfRuns<T>, text: impl Fn(&T) -> String) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_are_found_in_the_order_of_their_numbers() {
-        let root = tempfile::tempdir().unwrap();
-        for name in ["seed-10", "seed-9", "fold-1", "seed-x", "notes"] {
-            let folder = root.path().join(name);
-            std::fs::create_dir(&folder).unwrap();
-            std::fs::write(folder.join("config.toml"), "").unwrap();
-        }
-        let names: Vec<String> = (runs_in(root.path()).unwrap().iter())
-            .map(|run| run.file_name().unwrap().to_string_lossy().into_owned())
-            .collect();
-        assert_eq!(names, ["seed-9", "seed-10", "fold-1"]);
-        // A run is none of several, though there are some below it.
-        std::fs::write(root.path().join("config.toml"), "").unwrap();
-        assert!(runs_in(root.path()).unwrap().is_empty());
-    }
 
     #[test]
     fn scores_without_networks_are_refused_by_name() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, BuiltIn, Fold, Known, Options, Parts, Place, Task, Unsplit};
+use crate::data::{self, BuiltIn, Known, Options, Parts, Place, Task, Unsplit};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
@@ -54,73 +54,6 @@ impl RunConfig {
             Some(fold) => data.validation_fold(fold, seed)?,
             None => data.split(share, seed)?,
         })
-    }
-
-    /// The same with the validation part of the runs that it begins with and learns from, where they are
-    /// of the same data: what those were trained on must not judge this one. A run that asks for no
-    /// validation part keeps none.
-    ///
-    /// # Errors
-    /// [`RunError::OtherSplit`] or [`RunError::OtherParts`] when there is no such part, and when a
-    /// configuration cannot be read.
-    pub fn with_known_split(mut self) -> Result<Self, RunError> {
-        let others: Vec<PathBuf> = self.train.other_runs().map(|(_, run)| run.into()).collect();
-        let mut taken = None;
-        for folder in others {
-            self.take_split_of(&Self::read(&folder)?, &folder, &mut taken)?;
-        }
-        Ok(self)
-    }
-
-    /// The same with the structure of the network that it begins with, pruned if it says so.
-    ///
-    /// # Errors
-    /// When that run cannot be read.
-    pub fn with_initial_structure(mut self) -> Result<Self, RunError> {
-        let train = &mut self.train;
-        if let Some(folder) = &train.init {
-            train.take_structure(&Fitted::read(folder)?.network);
-            train.hidden = train
-                .prune_to
-                .clone()
-                .unwrap_or_else(|| train.hidden.clone());
-        }
-        Ok(self)
-    }
-
-    /// `taken` is what was taken over from another run before.
-    fn take_split_of(
-        &mut self,
-        other: &Self,
-        folder: &Path,
-        taken: &mut Option<SplitRule>,
-    ) -> Result<(), RunError> {
-        let judges = self.train.split().has_validation() || self.data.has_validation_rows();
-        let same_data = same_source(&self.source, &other.source)
-            && !self.data.generates_otherwise(&other.data, &self.source);
-        if !(judges && same_data) {
-            return Ok(());
-        }
-        if let Some(key) = self.data.differing_part_key(&other.data) {
-            let folder = folder.to_owned();
-            return Err(RunError::OtherParts { folder, key });
-        }
-        let (own, split) = (self.train.split(), other.train.split());
-        let fits = match taken {
-            Some(taken) => *taken == split,
-            None => {
-                let is_of = |asked: Option<Fold>| asked.is_none_or(|fold| Some(fold) == split.fold);
-                let asked = self.train.split_seed;
-                asked.is_none_or(|seed| seed == split.seed) && is_of(self.train.validation_fold)
-            }
-        };
-        if !fits {
-            let folder = folder.to_owned();
-            return Err(RunError::OtherSplit { folder, split, own });
-        }
-        self.train.take_split(split);
-        *taken = Some(split);
-        Ok(())
     }
 
     /// Opens the data of the run in `folder`, for which `fitted` was fitted.
@@ -198,24 +131,6 @@ impl RunConfig {
         }
     }
 
-    /// Refuses this run's data if a run that it begins with or learns from is of the same place, read and
-    /// divided alike, but of what was there before.
-    ///
-    /// # Errors
-    /// [`RunError::OtherData`], and when a run cannot be read.
-    pub fn require_data_of_other_runs(&self, data: &Parts) -> Result<(), RunError> {
-        for (_, folder) in self.train.other_runs() {
-            let other = Self::read(folder)?;
-            let (own, others) = (self.located(), other.located());
-            let alike = (&own.source, &own.data) == (&others.source, &others.data)
-                && own.train.split() == others.train.split();
-            if alike {
-                other.require_data_of(&Fitted::read(folder)?, folder, data)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Reads a folder's configuration.
     ///
     /// # Errors
@@ -236,7 +151,7 @@ impl RunConfig {
     }
 
     /// The same with paths that do not depend on the working directory.
-    fn located(&self) -> Self {
+    pub(super) fn located(&self) -> Self {
         let mut config = self.clone();
         config.change_paths(paths::located);
         config
@@ -320,7 +235,7 @@ impl RunConfig {
 /// Whether `other`, the source of a run that was perhaps trained from another directory, is the built-in
 /// data or the file that `own` is: by its path from here, by its content or, where it is not found from here,
 /// by its name.
-fn same_source(own: &str, other: &str) -> bool {
+pub(super) fn same_source(own: &str, other: &str) -> bool {
     let file = |source: &str| std::fs::canonicalize(source).ok();
     match (file(own), file(other)) {
         _ if own == other => true,

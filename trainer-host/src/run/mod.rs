@@ -23,9 +23,11 @@ mod fitted;
 mod folder;
 pub mod integers;
 mod log;
+mod other_runs;
 mod paths;
 pub mod quantisation;
 pub mod quantised_file;
+mod several;
 pub mod toml_text;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +47,7 @@ pub use folder::{
     REPORT, WEIGHTS, remove,
 };
 pub use log::read_log;
+pub use several::{run_or_runs, runs_in};
 
 /// A finished run, ready for the later stages.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::out_of_range::{OutOfRange, require};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
-    /// The run whose network is the teacher.
+    /// The run whose network is the teacher, or a folder of runs, whose mean outputs teach.
     pub teacher: PathBuf,
     /// T, above 0.
     #[serde(default = "default_temperature")]

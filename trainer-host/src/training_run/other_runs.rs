@@ -9,7 +9,7 @@ use crate::integers::assemble::raw_formats;
 use crate::network::Network;
 use crate::network::prune::prune;
 use crate::run::checkpoint;
-use crate::run::{Fitted, NetworkOrigin, Run, WEIGHTS};
+use crate::run::{Fitted, NetworkOrigin, Run, WEIGHTS, run_or_runs};
 use crate::train::{TrainConfig, TrainError};
 
 /// The network that a run with `init` starts from, and the normalisation that was fitted for it.
@@ -35,12 +35,35 @@ pub(super) fn initial(
     Ok(Some((fitted, network)))
 }
 
-/// A teacher's outputs for the training part, normalised like the targets.
+/// A teacher's outputs for the training part, normalised like the targets: of one run, or the means over the runs in a
+/// folder.
 pub(super) fn teach(
     folder: &Path,
     fitted: &Fitted,
     train: &Dataset,
 ) -> Result<Outputs, TrainingRunError> {
+    let runs = run_or_runs(folder);
+    let mut sums: Option<Outputs> = None;
+    for run in &runs {
+        let outputs = outputs(run, fitted, train)?;
+        sums = Some(match sums {
+            None => outputs,
+            Some(sums) => sums.into_iter().zip(outputs).map(|(a, b)| a + b).collect(),
+        });
+    }
+    let mut outputs = sums.unwrap_or_default();
+    let share = 1.0 / runs.len() as f32;
+    for values in &mut outputs {
+        *values *= share;
+        if let Some(targets) = &fitted.targets {
+            targets.apply(values);
+        }
+    }
+    Ok(outputs)
+}
+
+/// The outputs of the network in `folder`, in real units.
+fn outputs(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, TrainingRunError> {
     let teacher = Run::open(folder)?;
     refuse_other(folder, &teacher.fitted, &fitted.schema)?;
     if teacher.network.config.outputs != fitted.network.outputs {
@@ -49,11 +72,7 @@ pub(super) fn teach(
             what: "number of outputs",
         });
     }
-    let mut outputs = teacher.outputs(train);
-    if let Some(targets) = &fitted.targets {
-        outputs.iter_mut().for_each(|values| targets.apply(values));
-    }
-    Ok(outputs)
+    Ok(teacher.outputs(train))
 }
 
 fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), TrainingRunError> {

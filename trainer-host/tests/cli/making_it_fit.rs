@@ -164,6 +164,17 @@ fn a_teacher_changes_what_is_learned_and_must_fit() {
     let alone = succeed(&bench, &words(&format!("{student} --out alone")));
     assert_ne!(taught["test"]["correct"], alone["test"]["correct"]);
     assert!(number(&taught, "/test/accuracy") > 0.3);
+    // The mean of a network and itself teaches what the network teaches.
+    for seed in ["seed-0", "seed-1"] {
+        let folder = bench.path("twice").join(seed);
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in ["config.toml", "model.toml", "weights.safetensors"] {
+            std::fs::copy(bench.path("base").join(file), folder.join(file)).unwrap();
+        }
+    }
+    let line = line.replace("taught --teacher base", "again --teacher twice");
+    let again = succeed(&bench, &words(&line));
+    assert_eq!(taught["test"], again["test"]);
     let said = refuse(
         &bench,
         &words("train temporal-order --out other --teacher base"),

@@ -218,7 +218,8 @@ struct FittingFlags {
     /// recurrent layers first, for example w4a16,w8a16.
     #[arg(long, value_name = "SCHEME")]
     qat: Option<Schemes>,
-    /// Also learn from the outputs of this run's network (knowledge distillation).
+    /// Also learn from the outputs of this run's network, or from the means over a folder of runs that `--seeds` wrote
+    /// (knowledge distillation).
     #[arg(long, value_name = "RUN")]
     teacher: Option<PathBuf>,
     /// Temperature that softens the teacher's and the network's outputs.
