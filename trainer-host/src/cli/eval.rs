@@ -100,7 +100,9 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
     if runs.is_empty() {
         return printer.print(&evaluated(&args)?, text);
     }
+    let stream = args.stream.clone();
     let found = of_each(runs, |run| {
+        args.stream = stream.of_run(run);
         run.clone_into(&mut args.model);
         evaluated(&args)
     })?;

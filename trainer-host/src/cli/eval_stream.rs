@@ -17,13 +17,14 @@ use crate::report::stream_page;
 use crate::run::Run;
 use lstm_nostd::Model;
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct StreamArgs {
     /// Also run the sequences end to end without a reset, as one stream for each group, in the order of the data.
     /// A stream is judged where each sequence ends.
     #[arg(long)]
     stream: bool,
-    /// With --stream: write a page that draws the cells and the decisions over the stream.
+    /// With --stream: write a page that draws the cells and the decisions over the stream; of several runs one
+    /// page each, with the run's name.
     #[arg(long, value_name = "FILE", requires = "stream")]
     html: Option<PathBuf>,
     /// With --stream: from the integers' answers to events by the settings in this TOML or JSON file; reports
@@ -51,6 +52,24 @@ pub(super) struct StreamResult {
 }
 
 impl StreamArgs {
+    /// The same for one of several runs: its page has the run's name in its own.
+    pub(super) fn of_run(&self, run: &Path) -> Self {
+        let named = |html: &PathBuf| {
+            let [stem, ending] =
+                [html.file_stem(), html.extension()].map(Option::unwrap_or_default);
+            let run = run.file_name().unwrap_or_default();
+            let [stem, run, ending] = [stem, run, ending].map(|part| part.to_string_lossy());
+            match ending.is_empty() {
+                true => html.with_file_name(format!("{stem}-{run}")),
+                false => html.with_file_name(format!("{stem}-{run}.{ending}")),
+            }
+        };
+        Self {
+            html: self.html.as_ref().map(named),
+            ..self.clone()
+        }
+    }
+
     /// Runs the sequences of `data`, in real units, if `--stream` is given; `name` says which data they are.
     pub(super) fn evaluate(
         &self,

@@ -1,6 +1,7 @@
 //! The HTML page around the pictures: one file with its style and its script.
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
 /// A self-contained HTML page, built section by section.
 #[derive(Clone, Debug)]
@@ -15,8 +16,13 @@ pub struct Page {
 
 const STYLE: &str = include_str!("../../assets/report/page.css");
 const SCRIPT: &str = include_str!("../../assets/report/page.js");
-/// Seconds after which a page of work that goes on is loaded again.
-const RELOAD: u32 = 4;
+/// A page of work that goes on is loaded again after four seconds. One that is older than ten minutes says so instead:
+/// the work was killed, or this is a copy. WRITTEN is the time of writing in milliseconds since 1970.
+const RELOAD: &str = "<script>{const old=Date.now()-WRITTEN;\
+    if(old<6e5)setTimeout(()=>location.reload(),4e3);\
+    else addEventListener('DOMContentLoaded',()=>{const p=document.querySelector('.live');\
+    p.textContent+=' It was last written '+Math.round(old/6e4)+' minutes ago, so it has stopped loading itself.'})}\
+    </script>";
 
 impl Page {
     /// An empty page with a heading.
@@ -66,7 +72,7 @@ impl Page {
     /// The document.
     pub fn finish(self) -> String {
         let reload = match self.is_live {
-            true => format!("<meta http-equiv=\"refresh\" content=\"{RELOAD}\">"),
+            true => RELOAD.replace("WRITTEN", &now().to_string()),
             false => String::new(),
         };
         let links: String = (self.headings.iter().enumerate())
@@ -86,6 +92,12 @@ impl Page {
             self.title
         )
     }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u128 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |time| time.as_millis())
 }
 
 /// A table that the page's script sorts and filters. The first cell of a row is text, its others are HTML.
@@ -173,10 +185,11 @@ mod tests {
     #[test]
     fn only_a_page_of_work_that_goes_on_loads_itself_again() {
         let mut page = Page::new("run");
-        assert!(!page.clone().finish().contains("http-equiv"));
+        assert!(!page.clone().finish().contains("location.reload"));
         page.live("Epoch 3 of 9.");
         let html = page.finish();
-        assert!(html.contains("http-equiv=\"refresh\"") && html.contains("Epoch 3 of 9."));
+        assert!(html.contains("location.reload") && html.contains("Epoch 3 of 9."));
+        assert!(!html.contains("WRITTEN"));
     }
 
     /// The page stays one light file that asks no other place for anything.

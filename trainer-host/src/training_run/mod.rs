@@ -225,6 +225,11 @@ impl TrainingRun {
         }
         self.config.train.epochs = epochs;
         self.config.train.validate().map_err(TrainError::from)?;
+        if let Begun::Before(Some(state)) = &mut self.begun {
+            // As in a run that was begun with so many epochs.
+            let may_be_best = |epoch| self.config.train.may_be_best(epoch);
+            state.best = state.best.take().filter(|best| may_be_best(best.epoch));
+        }
         self.is_rewritten = true;
         Ok(self)
     }
@@ -336,6 +341,7 @@ mod tests {
     use crate::data::Options;
     use crate::files::disk::faults::{Fault, at_each_call, with};
     use crate::run::{LOG, METRICS};
+    use crate::schedule::Schedule;
     use crate::train::TrainConfig;
 
     const SEQUENCES: usize = 12;
@@ -406,6 +412,26 @@ mod tests {
         );
         // Folder, lock, three files, two epochs, and what a run ends with.
         assert!(calls > 30, "{calls}");
+    }
+
+    /// As in a run that was begun with so many epochs, weights of its first half are not chosen.
+    #[test]
+    fn a_longer_run_chooses_from_its_own_second_half() {
+        let root = tempfile::tempdir().unwrap();
+        let mut config = config(root.path());
+        config.train.epochs = 4;
+        config.train.schedule = Schedule::Cosine { warm_up: 0.0 };
+        let run = root.path().join("run");
+        train(TrainingRun::begin(config, &run, false).unwrap()).unwrap();
+        let chosen = |run: &TrainingRun| match &run.begun {
+            Begun::Before(Some(state)) => state.best.as_ref().map(|best| best.epoch),
+            _ => panic!("there was a run"),
+        };
+        let best = chosen(&TrainingRun::resume(&run).unwrap()).unwrap();
+        assert!(best > 2, "{best}");
+        let up_to = |epochs| TrainingRun::resume(&run).unwrap().up_to(epochs).unwrap();
+        assert_eq!(chosen(&up_to(5)), Some(best));
+        assert_eq!(chosen(&up_to(8)), None);
     }
 
     /// What stands there after a fault is the old run, whole, or the new one, or none; never some of each.

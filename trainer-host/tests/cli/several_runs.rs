@@ -40,6 +40,10 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
         let heads = ["== all/seed-3 ==", "== all/seed-5 =="];
         assert!(heads.iter().all(|head| said.contains(head)), "{said}");
     }
+    bench.succeed(&[&validated[..], &["--stream", "--html", "s.html"]].concat());
+    let pages = ["s-seed-3.html", "s-seed-5.html"];
+    assert!(pages.iter().all(|page| bench.path(page).is_file()));
+    assert!(!bench.path("s.html").exists());
     let error = bench.fail(&[
         "train",
         "ramps.csv",

@@ -187,6 +187,10 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     });
     watch.finish();
     let is_to_stop = || stop.load(Ordering::Relaxed);
+    if worked.is_err() {
+        // The study may not answer; its page says at least that nothing goes on.
+        watch.last_page_of_known();
+    }
     worked.map_err(|error| match is_to_stop() {
         true => anyhow!(interrupt::Stopped(format!(
             "stopped while the study did not answer; the same command continues ({error})"

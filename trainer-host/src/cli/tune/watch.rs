@@ -184,9 +184,7 @@ impl Watch {
         self.line(&format!("{line}{mark}"));
         if Instant::now() >= self.page_at {
             // The folder is that of the trials' runs, whose failures end the work; the page alone does not.
-            let mut trials = self.ended.clone();
-            trials.sort_by_key(|trial| trial.number);
-            let _ = self.write_page(&trials, true);
+            let _ = self.write_page(&self.sorted(), true);
             self.page_at = Instant::now() + PAGE_EVERY;
         }
         if let Some(screen) = &self.screen {
@@ -207,6 +205,18 @@ impl Watch {
         self.write_page(trials, false)
             .ok()
             .map(|()| self.page.as_path())
+    }
+
+    /// Writes the last page, of the trials that are known here.
+    pub(super) fn last_page_of_known(&self) {
+        // The failure that ended the work counts, not that of the page.
+        let _ = self.write_page(&self.sorted(), false);
+    }
+
+    fn sorted(&self) -> Vec<StoredTrial> {
+        let mut trials = self.ended.clone();
+        trials.sort_by_key(|trial| trial.number);
+        trials
     }
 
     fn show(&self, worker: usize, epoch: usize, lowest: Option<f64>) {
