@@ -107,8 +107,9 @@ fn table_of(arguments: &[&str], output: &Value) -> Option<String> {
     Some(match command {
         "train" if has("--seeds") => "train --seeds".into(),
         "train" if has("--folds") => "train --folds".into(),
-        "eval" if output.get("runs").is_some() => "eval of several runs".into(),
-        "inspect" | "diagnose" if output.get("runs").is_some() => return None,
+        "eval" | "inspect" | "diagnose" if output.get("runs").is_some() => {
+            format!("{command} of several runs")
+        }
         "inspect" if output.get("training").is_some() => "inspect of a run".into(),
         "tune" => match next {
             Some(below @ ("best" | "trial")) => format!("tune {below}"),

@@ -39,6 +39,8 @@ fn several_seeds_make_a_mean_and_go_on_where_they_were_stopped() {
         let said = bench.succeed(&[command, "all"]);
         let heads = ["== all/seed-3 ==", "== all/seed-5 =="];
         assert!(heads.iter().all(|head| said.contains(head)), "{said}");
+        let found = json(&bench.succeed(&[command, "all", "--json"]));
+        assert_eq!(found["runs"][1]["run"], "all/seed-5");
     }
     bench.succeed(&[&validated[..], &["--stream", "--html", "s.html"]].concat());
     let pages = ["s-seed-3.html", "s-seed-5.html"];
