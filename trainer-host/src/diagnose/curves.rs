@@ -175,6 +175,7 @@ pub(in crate::diagnose) mod tests {
                     epoch: e + 1,
                     learning_rate: config.learning_rate,
                     train_loss: loss(e),
+                    train_accuracy: None,
                     gradient_norm: 0.5,
                     returned_to: None,
                     validation: Some(Validation {

@@ -194,9 +194,14 @@ fn curve_sections(page: &mut Page, progress: &Progress<'_>, training: Option<f64
         let points = (history.iter()).filter_map(|r| Some((r.epoch as f64, value(r)?)));
         Series::line(name, points.collect())
     };
-    let accuracy = line("validation", |r| Some(100.0 * r.validation?.accuracy?));
-    if !accuracy.points.is_empty() {
-        let mut series = vec![accuracy];
+    let mut series = vec![
+        line("validation", |r| Some(100.0 * r.validation?.accuracy?)),
+        line("training, with noise and dropout", |r| {
+            Some(100.0 * r.train_accuracy?)
+        }),
+    ];
+    series.retain(|series| !series.points.is_empty());
+    if !series.is_empty() {
         let at = progress.best.unwrap_or(history.len()) as f64;
         series.extend(training.map(|share| Series {
             look: Look::Points,

@@ -15,6 +15,9 @@ pub struct EpochRecord {
     pub learning_rate: f32,
     /// Mean over its batches, with noise and dropout.
     pub train_loss: f64,
+    /// Share of right decisions over its batches, with noise and dropout, for a classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
     /// Mean norm of the gradient before clipping.
     pub gradient_norm: f64,
     /// The epoch to whose weights a backtracking run returned after this one.

@@ -63,6 +63,9 @@ impl Place {
 struct BatchUpdates {
     /// Mean loss over the batch.
     loss: f64,
+    /// Rows of outputs, and those of them that decide right.
+    rows: usize,
+    right: usize,
     /// Sum of the gradient's norms before clipping.
     norm_sum: f64,
     updates: usize,
@@ -267,6 +270,7 @@ impl<'a> Trainer<'a> {
             self.calibrate();
         }
         let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
+        let (mut rows, mut right) = (0, 0);
         for (b, indices) in order.iter().enumerate() {
             let place = Place {
                 epoch,
@@ -280,6 +284,7 @@ impl<'a> Trainer<'a> {
             rate = done.rate;
             norm_sum += done.norm_sum;
             updates += done.updates;
+            (rows, right) = (rows + done.rows, right + done.right);
             loss_sum += done.loss * indices.len() as f64;
             if self.limit.is_exceeded_by(loss_sum) {
                 return Err(place.diverged(done.loss).into());
@@ -309,6 +314,8 @@ impl<'a> Trainer<'a> {
             epoch,
             learning_rate: rate,
             train_loss: loss_sum / self.train.sequences.len() as f64,
+            train_accuracy: (self.train.targets.task().is_class())
+                .then(|| right as f64 / rows as f64),
             gradient_norm: norm_sum / updates as f64,
             returned_to: None,
             validation,
@@ -326,7 +333,7 @@ impl<'a> Trainer<'a> {
         let examples = batch.examples(self.teacher.as_ref());
         let window = self.config.truncate.unwrap_or(batch.longest());
         let windows = batch.longest().div_ceil(window);
-        let (mut loss_sum, mut rows) = (0.0, 0usize);
+        let (mut loss_sum, mut rows, mut right) = (0.0, 0usize, 0);
         let (mut norm_sum, mut rate) = (0.0, 0.0);
         for w in 0..windows {
             if stop.load(Ordering::Relaxed) {
@@ -353,10 +360,13 @@ impl<'a> Trainer<'a> {
             }
             loss_sum += found.loss * found.rows as f64;
             rows += found.rows;
+            right += found.right;
             norm_sum += norm;
         }
         Ok(Some(BatchUpdates {
             loss: loss_sum / rows as f64,
+            rows,
+            right,
             norm_sum,
             updates: windows,
             rate,

@@ -70,6 +70,25 @@ fn learns_and_keeps_the_best_weights() {
     assert_eq!(state.chosen(), &best.network);
 }
 
+/// Without noise, dropout and updates, the share of right decisions while training is that of the network.
+#[test]
+fn training_accuracy_is_the_share_of_right_decisions() {
+    let (train, _) = digits();
+    let config = TrainConfig {
+        epochs: 1,
+        learning_rate: 1e-12,
+        dropout: Some(0.0),
+        input_noise: Some(0.0),
+        ..config()
+    };
+    // The same part judges, so both shares are of the same sequences.
+    let mut trainer = Trainer::new(&config, &train, Some(&train)).unwrap();
+    trainer.run(&mut (), &go()).unwrap();
+    let record = trainer.into_state().history[0];
+    let validation = record.validation.unwrap().accuracy.unwrap();
+    assert!((record.train_accuracy.unwrap() - validation).abs() < 1e-12);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_weights_on_any_number_of_threads() {
     let one = on_threads(1, || whole_run(&config()));

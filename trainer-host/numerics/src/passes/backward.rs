@@ -86,6 +86,8 @@ pub struct WindowGradient<'a> {
     pub loss: f64,
     /// Judged rows: sequences, or steps of sequence to sequence.
     pub rows: usize,
+    /// Those of them whose outputs decide for their class.
+    pub right: usize,
     /// In the shape of a network.
     pub gradient: &'a mut Network,
 }
@@ -194,9 +196,10 @@ impl Backpropagation {
         let (first, rest) = shards
             .split_first_mut()
             .expect("a sequence reaches the window");
-        let mut loss = first.loss;
+        let (mut loss, mut right) = (first.loss, first.right);
         for shard in rest {
             loss += shard.loss;
+            right += shard.right;
             first.add_gradient(shard);
         }
         first.unpack(&mut self.gradient);
@@ -208,6 +211,7 @@ impl Backpropagation {
         WindowGradient {
             loss: loss / rows as f64,
             rows,
+            right,
             gradient: &mut self.gradient,
         }
     }

@@ -69,6 +69,8 @@ impl Weights {
 pub(crate) struct Shard {
     pass: Pass,
     pub(crate) loss: f64,
+    /// Rows whose outputs decide for their class.
+    pub(crate) right: usize,
     recurrent: Vec<RecurrentBack>,
     dense: Vec<DenseBack>,
     /// Gradient of the head's inputs for sequence to one, `[B, H]`.
@@ -83,6 +85,7 @@ impl Shard {
         Self {
             pass: Pass::on(backend),
             loss: 0.0,
+            right: 0,
             recurrent: Vec::new(),
             dense: Vec::new(),
             d_features: Panels::default(),
@@ -176,11 +179,14 @@ impl Shard {
         let d_outputs = &mut self.dense[task.weights.dense.len() - 1].d_outputs;
         d_outputs.reset(logits.rows(), outputs);
         let (mut values, mut slopes) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let mut right = 0;
         let mut judge = |row: usize, example: &Example<'_>, t: usize| {
             for (o, value) in values.iter_mut().enumerate() {
                 *value = logits.get(row, o);
             }
-            let mut loss = (task.objective).row(&values, example.target.expected(t), &mut slopes);
+            let expected = example.target.expected(t);
+            right += usize::from(expected.is_met_by(&values));
+            let mut loss = (task.objective).row(&values, expected, &mut slopes);
             if let (Some(soft), Some(teacher)) = (task.soft, example.teacher) {
                 let teacher = teacher.row(t).to_vec();
                 let pair = (values.as_slice(), teacher.as_slice());
@@ -204,6 +210,7 @@ impl Shard {
                 }
             }
         }
+        self.right = right;
     }
 
     /// The dense layers' gradients, and d_h from above for the top recurrent layer.
