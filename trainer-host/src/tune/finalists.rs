@@ -199,6 +199,34 @@ pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     judged
 }
 
+/// What the search gained over the settings that it began with, of finalists with the least mean error first:
+///
+/// ```text
+/// d = m_begun − m_best        s = √((s_begun² + s_best²) / n) of n trainings each                     (J3)
+/// ```
+///
+/// d ≤ s may be the seeds' doing. `None` where those settings were not judged.
+pub fn gain_over_beginning(finalists: &[Finalist]) -> Option<String> {
+    let best = finalists.first()?;
+    let begun = finalists.iter().find(|finalist| finalist.is_beginning)?;
+    if best.is_beginning {
+        return Some("The settings that the study began with are still the best.".into());
+    }
+    let (Some(of_best), Some(of_begun)) = (best.judgement.error, begun.judgement.error) else {
+        return None;
+    };
+    let square = |spread: Spread| spread.deviation * spread.deviation;
+    let trainings = best.judgement.trainings.max(1) as f64;
+    let gain = of_begun.mean - of_best.mean;
+    let chance = ((square(of_best) + square(of_begun)) / trainings).sqrt();
+    (gain <= chance).then(|| {
+        format!(
+            "Trial {} is better than the settings that the study began with by {gain:.5}, which other seeds may undo (standard error {chance:.5}).",
+            best.trial
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -382,5 +410,21 @@ mod tests {
         trials[1].repeats.clear();
         assert_eq!(told(&trials), later);
         assert_eq!(later, (vec![2, 0], 2));
+    }
+
+    #[test]
+    fn a_gain_that_may_be_chance_is_said() {
+        let said = |begun: [f64; 2], other: [f64; 2]| {
+            let trials = [trial(0, 9, &begun.map(Some)), trial(1, 9, &other.map(Some))];
+            gain_over_beginning(&judged(&trials, &search(1, 2)))
+        };
+        let still = said([0.1, 0.1], [0.1, 0.2]).unwrap();
+        assert!(still.contains("still the best"), "{still}");
+        let chance = said([0.2, 0.4], [0.1, 0.4]).unwrap();
+        assert!(
+            chance.contains("Trial 1") && chance.contains("0.05000"),
+            "{chance}"
+        );
+        assert_eq!(said([0.3, 0.31], [0.1, 0.11]), None);
     }
 }

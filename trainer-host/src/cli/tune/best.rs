@@ -31,7 +31,9 @@ use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
 use crate::tune::exported::{Exported, Searched, judging_part};
-use crate::tune::finalists::{RepeatedScore, Repeats};
+use crate::tune::finalists::{
+    RepeatedScore, Repeats, gain_over_beginning, judged as judged_finalists,
+};
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::study::Study;
 use crate::tune::trial::request;
@@ -118,6 +120,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let trial = chosen(&trials, args.trial, &definition.search, &limits)?;
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
         say!("{remark}");
+    }
+    let finalists = judged_finalists(&trials, &definition.search);
+    if let Some(line) = gain_over_beginning(&finalists).filter(|_| args.trial.is_none()) {
+        say!("{line}");
     }
     let mut trial_config = retraining(definition, trial)?;
     let seed = args.seed.unwrap_or(trial_config.run.train.seed);
