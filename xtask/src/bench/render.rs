@@ -40,9 +40,9 @@ const ENGINE_HEADINGS: [&str; 6] = [
 
 /// For each core, how close its loop is to the best that its instructions allow.
 const BOUNDS: &str = "\
-Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state. Large layers are
-bound by the loop over a row. Instructions for a product of an int8 weight and an int16 activation, in this loop; what is
-beyond the least is loads and shifts.
+Small layers are bound by what is done once a unit: rescaling four sums, five activations, and the state. Large layers
+are bound by the loop over a row. The table counts the instructions of this loop for a product of an int8 weight and an
+int16 activation, beside the least that the instruction set allows; the rest is loads and shifts.
 
 | core | loop | least | why |
 | ---: | ---: | ---: | --- |
@@ -94,7 +94,7 @@ pub(super) fn page(table: &Table) -> Result<String> {
          activations. On M55, w8a8 stands for layers whose two shifts differ ([numerics.md](numerics.md)).\n\n{}\n\
          ## GRU\n\n\
          The whole step of a GRU layer with 16 inputs and 64 units; in brackets as a share of the LSTM's. Products run in the\n\
-         loops of the LSTM. What follows from them is assembly but on M0, where it is compiled code.\n\n{}\n\
+         loops of the LSTM. What follows from them is assembly, except on M0, where it is compiled code.\n\n{}\n\
          ## Dense layers\n\n\
          Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
          two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
