@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, averaging, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams → trainer → find_rate
+//! error, state → augmentation, averaging, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams, epoch_sums → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
@@ -14,6 +14,7 @@ mod config;
 mod derived_defaults;
 mod distillation;
 mod divergence;
+mod epoch_sums;
 mod error;
 mod find_rate;
 mod observer;

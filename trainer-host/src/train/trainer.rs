@@ -10,6 +10,7 @@ use super::averaging;
 use super::batches::{Batch, batches};
 use super::config::TrainConfig;
 use super::divergence::{Divergence, LossLimit};
+use super::epoch_sums::{BatchUpdates, EpochSums};
 use super::error::TrainError;
 use super::observer::{BatchProgress, Observer};
 use super::qat::FakeQuantiser;
@@ -57,20 +58,6 @@ impl Place {
             loss,
         }
     }
-}
-
-/// The updates of one batch, one for each window.
-struct BatchUpdates {
-    /// Mean loss over the batch.
-    loss: f64,
-    /// Rows of outputs, and those of them that decide right.
-    rows: usize,
-    right: usize,
-    /// Sum of the gradient's norms before clipping.
-    norm_sum: f64,
-    updates: usize,
-    /// The learning rate of the last update.
-    rate: f32,
 }
 
 /// A training run.
@@ -269,8 +256,7 @@ impl<'a> Trainer<'a> {
         if self.quantiser.is_none() {
             self.calibrate();
         }
-        let (mut loss_sum, mut norm_sum, mut updates, mut rate) = (0.0, 0.0, 0usize, 0.0);
-        let (mut rows, mut right) = (0, 0);
+        let mut sums = EpochSums::default();
         for (b, indices) in order.iter().enumerate() {
             let place = Place {
                 epoch,
@@ -281,12 +267,8 @@ impl<'a> Trainer<'a> {
             let Some(done) = self.batch(&batch, place, backpropagation, stop)? else {
                 return Ok(None);
             };
-            rate = done.rate;
-            norm_sum += done.norm_sum;
-            updates += done.updates;
-            (rows, right) = (rows + done.rows, right + done.right);
-            loss_sum += done.loss * indices.len() as f64;
-            if self.limit.is_exceeded_by(loss_sum) {
+            sums.add(&done, indices.len());
+            if self.limit.is_exceeded_by(sums.loss) {
                 return Err(place.diverged(done.loss).into());
             }
             observer.batch(&BatchProgress {
@@ -295,7 +277,7 @@ impl<'a> Trainer<'a> {
                 batch: b + 1,
                 batches: order.len(),
                 loss: done.loss,
-                learning_rate: rate,
+                learning_rate: done.rate,
             });
         }
         self.calibrate();
@@ -310,15 +292,10 @@ impl<'a> Trainer<'a> {
             };
             return Err(last.diverged(loss).into());
         }
+        let is_class = self.train.targets.task().is_class();
         Ok(Some(EpochRecord {
-            epoch,
-            learning_rate: rate,
-            train_loss: loss_sum / self.train.sequences.len() as f64,
-            train_accuracy: (self.train.targets.task().is_class())
-                .then(|| right as f64 / rows as f64),
-            gradient_norm: norm_sum / updates as f64,
-            returned_to: None,
             validation,
+            ..sums.record(epoch, is_class)
         }))
     }
 
