@@ -84,6 +84,7 @@
 //! | `w8a8` | yes | layers with int8 activations |
 //! | `w4a16` | yes | layers with int4 weights |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
+//! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `write` | no | writing model files; needs an allocator, for hosts |
 //! | `kernels-scalar` | no | the specification in place of the target's kernels |
 //!

@@ -37,10 +37,15 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         )
 }
 
-/// One kind of recurrent layer, or both in turn.
+/// One kind of recurrent layer, or all in turn.
 fn kinds() -> impl Strategy<Value = Vec<LayerKind>> {
-    let (lstm, gru) = (LayerKind::Lstm, LayerKind::Gru);
-    prop::sample::select(vec![vec![lstm], vec![gru], vec![gru, lstm]])
+    let (lstm, gru, coupled) = (LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled);
+    prop::sample::select(vec![
+        vec![lstm],
+        vec![gru],
+        vec![coupled],
+        vec![gru, coupled, lstm],
+    ])
 }
 
 /// One scheme for all layers, or several mixed.
@@ -57,17 +62,22 @@ fn lstm(file: &mut ModelFile, index: usize) -> &mut Lstm {
 fn gru(file: &mut ModelFile, index: usize) -> &mut Gru {
     match &mut file.recurrent[index] {
         Recurrent::Gru(layer) => layer,
-        Recurrent::Lstm(_) => panic!("layer {index} is an LSTM"),
+        other => panic!("layer {index} is {:?}", other.kind()),
     }
 }
 
 /// A GRU of five units on three inputs.
 fn gru_example() -> ModelFile {
+    example_of_kind(LayerKind::Gru)
+}
+
+fn example_of_kind(kind: LayerKind) -> ModelFile {
     let shape = RandomModel {
         inputs: 3,
         hidden: vec![5],
-        kinds: vec![LayerKind::Gru],
+        kinds: vec![kind],
         outputs: 2,
+        peepholes: true,
         seed: 3,
         ..RandomModel::default()
     };
@@ -172,6 +182,7 @@ fn every_changed_byte_is_refused_or_runs() {
         (LayerKind::Lstm, [Scheme::W4a16; 3]),
         (LayerKind::Lstm, mixed),
         (LayerKind::Gru, mixed),
+        (LayerKind::Coupled, mixed),
     ]
     .into_iter()
     .flat_map(|(kind, schemes)| Order::ALL.map(|order| (kind, schemes, order)))
@@ -194,6 +205,7 @@ fn every_changed_byte_is_refused_or_runs() {
         let (w_x, bias) = match &mut file.recurrent[0] {
             Recurrent::Lstm(layer) => (&mut layer.w_x, &mut layer.bias),
             Recurrent::Gru(layer) => (&mut layer.w_x, &mut layer.bias),
+            Recurrent::Coupled(layer) => (&mut layer.0.w_x, &mut layer.0.bias),
         };
         w_x[0] = vec![schemes[0].weight_max(); 9];
         bias[0] = 0;
@@ -392,7 +404,7 @@ fn refuses_version() {
         refusal(&bytes),
         ArtifactError::Version {
             found: 9,
-            supported: 4
+            supported: 5
         }
     );
 }
@@ -491,7 +503,7 @@ fn output_scales_are_those_of_a_linear_model() {
 #[test]
 fn an_older_version_is_named_with_its_cure() {
     let said = refusal(&changed(|content| content[4] = 2)).to_string();
-    assert!(said.contains("versions 3 to 4, found 2"), "{said}");
+    assert!(said.contains("versions 3 to 5, found 2"), "{said}");
     assert!(said.contains("quantise and export"), "{said}");
 }
 
@@ -819,6 +831,55 @@ fn refuses_rows_of_a_gru() {
     assert_eq!(refused(&edge(i32::MAX)), overflow(2));
 }
 
+/// What a layer with coupled gates refuses, each by the row in the file: i, g, o of a unit, one unit after the other.
+#[test]
+fn refuses_rows_of_coupled_gates() {
+    let changed = |change: &dyn Fn(&mut Lstm)| {
+        let mut file = example_of_kind(LayerKind::Coupled);
+        let Recurrent::Coupled(layer) = &mut file.recurrent[0] else {
+            panic!("another kind")
+        };
+        change(layer);
+        match file.to_bytes().unwrap_err() {
+            WriteError::Refused(ArtifactError::Layer {
+                kind: LayerKind::Coupled,
+                index: 0,
+                error,
+            }) => error,
+            error => panic!("{error}"),
+        }
+    };
+    // Rows of the vectors: gate · 5 + unit.
+    assert_eq!(
+        changed(&|layer| layer.w_x[3][1] = -128),
+        LayerError::Weight { row: 9 }
+    );
+    assert_eq!(
+        changed(&|layer| layer.mult[6] = -1),
+        LayerError::Multiplier { row: 4 }
+    );
+    assert_eq!(
+        changed(&|layer| layer.bias[14] = i32::MAX),
+        LayerError::Overflow { row: 14 }
+    );
+    // The peephole of o reaches as far as a bias.
+    assert_eq!(
+        changed(&|layer| {
+            (layer.bias[12], layer.peephole[1][2]) = (i32::MAX - (1 << 29), 32_767);
+        }),
+        LayerError::Overflow { row: 8 }
+    );
+    let last_row = FIRST_LAYER + 16 + 3 * 3 * ROW_BLOCK + 3 * 4;
+    let padded = example_of_kind(LayerKind::Coupled);
+    let error = refusal(&changed_in(&padded, |content| content[last_row] = 1));
+    let expected = ArtifactError::Layer {
+        kind: LayerKind::Coupled,
+        index: 0,
+        error: LayerError::Weight { row: 15 },
+    };
+    assert_eq!(error, expected);
+}
+
 /// Fifteen rows and a sixteenth of zeros, input weights first.
 #[test]
 fn refuses_padding_rows_of_a_gru() {
@@ -837,4 +898,6 @@ fn refuses_padding_rows_of_a_gru() {
 fn a_file_of_lstm_layers_is_of_the_version_before() {
     assert_eq!(example().to_bytes().unwrap()[4], 3);
     assert_eq!(gru_example().to_bytes().unwrap()[4], 4);
+    let coupled = example_of_kind(LayerKind::Coupled);
+    assert_eq!(coupled.to_bytes().unwrap()[4], 5);
 }

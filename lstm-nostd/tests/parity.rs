@@ -70,7 +70,7 @@ fn fill<A: Activation>(blocks: &mut [Block], values: &[i16], shift: u32) {
 }
 
 fn kinds() -> impl Strategy<Value = LayerKind> {
-    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru])
+    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled])
 }
 
 fn any_scheme() -> impl Strategy<Value = Scheme> {

@@ -53,7 +53,7 @@ fn values(width: Width, blocks: &[Block], count: usize) -> Vec<i16> {
 }
 
 fn kinds() -> impl Strategy<Value = LayerKind> {
-    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru])
+    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled])
 }
 
 proptest! {
@@ -73,6 +73,7 @@ proptest! {
             match layer {
                 Recurrent::Lstm(layer) => layer.scheme = Scheme::W8a16,
                 Recurrent::Gru(layer) => layer.scheme = Scheme::W8a16,
+                Recurrent::Coupled(layer) => layer.scheme = Scheme::W8a16,
             }
         }
         large.dense.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
@@ -82,7 +83,7 @@ proptest! {
         let mut width = inputs;
         let mut weights = 0;
         for hidden in &shape.hidden {
-            let groups = if kind == LayerKind::Gru { gru_groups(*hidden) } else { *hidden };
+            let groups = if kind == LayerKind::Lstm { *hidden } else { gru_groups(*hidden) };
             weights += groups * (row(width) + row(*hidden));
             width = *hidden;
         }
@@ -140,7 +141,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 4),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::Lstm, LayerKind::Gru];
+        let kinds = vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
         let shape = RandomModel { inputs, hidden, kinds, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let file = shape.build();
         let bytes = file.to_bytes().unwrap();
@@ -180,8 +181,8 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::Lstm, LayerKind::Gru];
-        let shape = RandomModel { inputs: 4, hidden: vec![7, 5], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
+        let kinds = vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let shape = RandomModel { inputs: 4, hidden: vec![7, 5, 6], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));
@@ -192,7 +193,7 @@ proptest! {
             model.observed_step(state, &mut seen.scratch, &raw, &mut seen.outputs, &mut observer).unwrap();
             prop_assert_eq!(unseen.step(&model, &raw), &seen.outputs[..]);
             let places: Vec<_> = steps.iter().map(|(layer, unit, _)| (*layer, *unit)).collect();
-            let expected: Vec<_> = (0..7).map(|u| (0, u)).chain((0..5).map(|u| (1, u))).collect();
+            let expected: Vec<_> = [7, 5, 6].into_iter().enumerate().flat_map(|(l, count)| (0..count).map(move |u| (l, u))).collect();
             prop_assert_eq!(places, expected);
             for (layer, unit, step) in steps {
                 let block = 2 * layer + unit / 4;

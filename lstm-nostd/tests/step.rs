@@ -1,6 +1,6 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
-use lstm_nostd::artifact::{Dense, Gru, Lstm, ModelFile, RandomModel, Recurrent};
+use lstm_nostd::artifact::{Coupled, Dense, Gru, Lstm, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{
     FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
@@ -12,9 +12,19 @@ const M: u8 = 6;
 
 /// A layer with one unit and one input: weights per gate as fractions of 127, scale of a row 1.
 fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3]>) -> ModelFile {
+    around(Recurrent::Lstm(unit_of(w_x, w_h, bias, peephole)))
+}
+
+/// The rows and peepholes of one unit, whatever its gates.
+fn unit_of<const G: usize, const P: usize>(
+    w_x: [i8; G],
+    w_h: [i8; G],
+    bias: [f64; G],
+    peephole: Option<[f64; P]>,
+) -> Lstm {
     // s_r = 1/127: accumulator units are 2⁻¹⁵/127, mult = s_r · 2²⁹.
     let units = |value: f64, per_one: f64| (value * per_one).round();
-    let lstm = Lstm {
+    Lstm {
         scheme: Scheme::W8a16,
         h_shift: 0,
         input_shift: 0,
@@ -23,15 +33,14 @@ fn one_unit(w_x: [i8; 4], w_h: [i8; 4], bias: [f64; 4], peephole: Option<[f64; 3
         w_x: w_x.map(|w| vec![w]).to_vec(),
         w_h: w_h.map(|w| vec![w]).to_vec(),
         bias: bias.map(|b| units(b, 127.0 * 32_768.0) as i32).to_vec(),
-        mult: vec![units(1.0 / 127.0, 2f64.powi(29)) as i32; 4],
+        mult: vec![units(1.0 / 127.0, 2f64.powi(29)) as i32; G],
         peephole: peephole
             .map(|p| {
                 p.map(|p| vec![units(p, 127.0 * 2f64.powi(M.into())) as i16])
                     .to_vec()
             })
             .unwrap_or_default(),
-    };
-    around(Recurrent::Lstm(lstm))
+    }
 }
 
 /// The same of a GRU, gates in the order r, z, n; `bias` has the candidate's second one behind those of the gates.
@@ -144,6 +153,33 @@ proptest! {
             let raw = (x * 32_768.0).round();
             let [y] = model.step(&mut state, &[raw as i32]);
             gru_reference(layer, &mut h, raw / 32_768.0);
+            let found = f64::from(y.to_bits()) / 65_536.0;
+            prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
+    /// (CF1) and (CF2): an LSTM whose forget gate has the input gate's weights with the opposite sign.
+    #[test]
+    fn a_coupled_unit_is_that_of_an_lstm_with_an_opposite_forget_gate(
+        w_x in prop::array::uniform3(-127i8..=127),
+        w_h in prop::array::uniform3(-127i8..=127),
+        bias in prop::array::uniform3(-2.0f64..2.0),
+        peephole in prop::option::of(prop::array::uniform2(-1.0f64..1.0)),
+        inputs in prop::collection::vec(-0.99f64..0.99, 1..40),
+    ) {
+        let wide = |[i, g, o]: [i8; 3]| [i, -i, g, o];
+        let [b_i, b_g, b_o] = bias;
+        let three = peephole.map(|[p_i, p_o]| [p_i, -p_i, p_o]);
+        let lstm = one_unit(wide(w_x), wide(w_h), [b_i, -b_i, b_g, b_o], three);
+        let coupled = around(Recurrent::Coupled(Coupled(unit_of(w_x, w_h, bias, peephole))));
+        let bytes = coupled.to_bytes().unwrap();
+        let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+        let mut state = State::new();
+        let (mut c, mut h) = (0.0, 0.0);
+        for x in inputs {
+            let raw = (x * 32_768.0).round();
+            let [y] = model.step(&mut state, &[raw as i32]);
+            reference(&lstm, &mut c, &mut h, raw / 32_768.0);
             let found = f64::from(y.to_bits()) / 65_536.0;
             prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
         }

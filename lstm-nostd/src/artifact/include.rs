@@ -89,10 +89,12 @@ pub const fn check_first_layer(file: &[u8]) {
         return;
     }
     let kind = file[record + offset_of!(LayerHead, kind)];
-    if kind == LayerKind::Gru.code() && !cfg!(feature = "gru") {
+    let is_gru = kind == LayerKind::Gru.code();
+    let is_coupled = kind == LayerKind::Coupled.code();
+    if is_gru && !cfg!(feature = "gru") || is_coupled && !cfg!(feature = "coupled") {
         panic!("{}", LayerError::NO_SUCH_LAYERS);
     }
-    if kind != LayerKind::Lstm.code() && kind != LayerKind::Gru.code() {
+    if kind != LayerKind::Lstm.code() && !is_gru && !is_coupled {
         return;
     }
     let scheme = file[record + offset_of!(LayerHead, scheme)];

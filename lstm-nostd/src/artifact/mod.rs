@@ -8,7 +8,7 @@
 //! | header | 32 bytes, field by field in [`Header`] |
 //! | input channels | `I` times 16 bytes: mean i32, fraction i32, mult i32, shift u8, fraction bits u8, zero u16, see [`layers::input`](crate::layers::input) |
 //! | output scales | in linear tasks, `O` times 12 bytes: offset i64, exponent i16, zero u16, see [`layers::output`](crate::layers::output) |
-//! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru` |
+//! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru`, `kinds::coupled` |
 //! | dense layers | for each [`DenseRecord`](kinds::dense::DenseRecord) and the sections that it names; the last is the output layer |
 //! | golden steps | for each raw inputs i32 `[I]`, outputs i32 `[O]` |
 //! | names | of `I` channels, then of the classes or values: u8 length, UTF-8; zeros to 4 bytes |
@@ -30,9 +30,10 @@
 //!
 //! # Versions
 //!
-//! An engine reads versions 3 and 4 and refuses others by name; `trainer-host quantise` and `export` write the file
+//! An engine reads versions 3 to 5 and refuses others by name; `trainer-host quantise` and `export` write the file
 //! anew from the run. A file states the oldest version that has its kinds of layers: version 3 has LSTM and dense
-//! layers, version 4 has GRU layers too. Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
+//! layers, version 4 has GRU layers too, version 5 layers with coupled gates.
+//! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
 mod cursor;
@@ -62,6 +63,8 @@ pub use include::Sizes;
 #[doc(hidden)]
 pub use include::{check_first_layer, task_of_file};
 pub use kinds::LayerKind;
+#[cfg(all(feature = "write", feature = "coupled"))]
+pub use kinds::coupled::Coupled;
 #[cfg(all(feature = "write", feature = "gru"))]
 pub use kinds::gru::Gru;
 #[cfg(feature = "write")]

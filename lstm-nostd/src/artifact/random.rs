@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+#[cfg(feature = "coupled")]
+use super::Coupled;
 #[cfg(feature = "gru")]
 use super::Gru;
 use super::{Dense, LayerKind, Lstm, ModelFile, Recurrent};
@@ -25,7 +27,7 @@ pub struct RandomModel {
     pub dense: Vec<usize>,
     /// Outputs.
     pub outputs: usize,
-    /// Whether the LSTM layers have peepholes.
+    /// Whether the layers of kinds that may have peepholes have them.
     pub peepholes: bool,
     /// Schemes of the layers, recurrent layers first, over and over; w8a16 for all when there are none.
     pub schemes: Vec<Scheme>,
@@ -187,7 +189,15 @@ impl Random {
         match kind {
             #[cfg(feature = "gru")]
             LayerKind::Gru => Recurrent::Gru(self.gru(model, scheme, below, hidden)),
-            _ => Recurrent::Lstm(self.lstm(model, scheme, below, hidden)),
+            #[cfg(feature = "coupled")]
+            LayerKind::Coupled => {
+                let gates = &[true, false, true];
+                Recurrent::Coupled(Coupled(self.lstm(model, scheme, below, hidden, gates)))
+            }
+            _ => {
+                let gates = &[true, true, false, true];
+                Recurrent::Lstm(self.lstm(model, scheme, below, hidden, gates))
+            }
         }
     }
 
@@ -204,12 +214,14 @@ impl Random {
         [inputs, hidden].map(|count| self.weights(scheme, count))
     }
 
+    /// Rows and peepholes of gates of which these may have peepholes.
     fn lstm(
         &mut self,
         model: &RandomModel,
         scheme: Scheme,
         (inputs, below): (usize, Width),
         hidden: usize,
+        gates: &[bool],
     ) -> Lstm {
         let (x_shift, h_shift) = self.shifts(model, scheme);
         let mut layer = Lstm {
@@ -221,9 +233,9 @@ impl Random {
             ..Lstm::default()
         };
         let mut peephole = Vec::new();
-        for row in 0..4 * hidden {
+        for row in 0..gates.len() * hidden {
             let mut parts = self.parts(scheme, inputs, hidden);
-            let has_peephole = model.peepholes && row / hidden != 2;
+            let has_peephole = model.peepholes && gates[row / hidden];
             let p = if has_peephole {
                 self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
             } else {

@@ -210,8 +210,10 @@ fn batches<K: Kernels, A: Activation>(
     mut advance: impl FnMut(usize, GruBatch<'_, A>),
 ) {
     let (of_input, of_hidden) = (layer.input_rows(), layer.recurrent_rows());
-    let (mut input_sums, mut hidden_sums) =
-        (K::group_sums(&of_input, x), K::group_sums(&of_hidden, h));
+    let (mut input_sums, mut hidden_sums) = (
+        K::group_sums(&of_input, x, &[]),
+        K::group_sums(&of_hidden, h, &[]),
+    );
     let narrowing = layer.rows.h_shift.wrapping_add(16) & 31;
     let mut states = cell.as_flattened_mut().chunks_mut(UNITS);
     let mut lanes = lanes_mut::<A>(next).chunks_mut(UNITS);

@@ -166,26 +166,37 @@ pub fn advance(
     let i = sigmoid(saturate16_symmetric(z_i));
     let f = sigmoid(saturate16_symmetric(z_f));
     let g = tanh(saturate16_symmetric(z_g));
-    // (C): |i|, |g| ≤ 32767, so that 2·i·g stays below 2³¹; |f · c / 2¹⁶| stays below 2³⁰.
-    let kept = mul(2, mul_high(i32::from(f) << 16, c));
-    let new = mul(2 * i32::from(i), i32::from(g));
-    let cell = kept.saturating_add(round_shift(new, m));
+    let cell = next_cell(m, [i.into(), f.into(), g.into()], c);
     let z_o = z(3, upper_half(cell));
+    LstmUnit {
+        z: [z_i, z_f, z_g, z_o],
+        cell,
+        hidden: hidden(m, z_o, cell),
+    }
+}
+
+/// (C) of the activated gates i, f, g.
+#[inline(always)]
+pub(super) fn next_cell(m: u32, [i, f, g]: [i32; 3], c: i32) -> i32 {
+    // |i|, |g| ≤ 32767, so that 2·i·g stays below 2³¹; |f · c / 2¹⁶| stays below 2³⁰.
+    let kept = mul(2, mul_high(f << 16, c));
+    let new = mul(mul(2, i), g);
+    kept.saturating_add(round_shift(new, m))
+}
+
+/// (D) of the output gate's sum.
+#[inline(always)]
+pub(super) fn hidden(m: u32, z_o: i32, cell: i32) -> i16 {
     let o = sigmoid(saturate16_symmetric(z_o));
-    // (D)
     let squashed = tanh(saturate16_symmetric(round_shift(
         cell,
         19u32.wrapping_sub(m),
     )));
-    LstmUnit {
-        z: [z_i, z_f, z_g, z_o],
-        cell,
-        hidden: round_shift(i32::from(o) * i32::from(squashed), 15) as i16,
-    }
+    round_shift(i32::from(o) * i32::from(squashed), 15) as i16
 }
 
 /// The upper half of a cell, rounded: `Qm.(15−m)`.
 #[inline(always)]
-fn upper_half(c: i32) -> i16 {
+pub(super) fn upper_half(c: i32) -> i16 {
     saturate16(round_shift(c, 16))
 }

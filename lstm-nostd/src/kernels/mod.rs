@@ -8,6 +8,8 @@
 mod activations;
 #[cfg(lstm_cortex_m)]
 pub mod cortex_m;
+#[cfg(feature = "coupled")]
+pub mod coupled;
 pub mod dense;
 #[cfg(feature = "gru")]
 pub mod gru;
@@ -22,6 +24,8 @@ pub mod x86;
 pub use activations::{
     Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
+#[cfg(feature = "coupled")]
+pub use coupled::{COUPLED_ROWS, CoupledGates, CoupledParameters, CoupledUnit, coupled_groups};
 pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};
 #[cfg(feature = "gru")]
 pub use gru::{GRU_ROWS, GruGates, GruParameters, GruUnit, gru_groups};
@@ -68,15 +72,20 @@ pub trait Kernels {
         scalar::Scalar::row_sums(rows, group, x, h)
     }
 
-    /// Sums of groups of rows that meet `x` alone: what it returns makes those from a group on, as many as there is
-    /// room for; without what the stored biases hold, [`RecurrentRows::bias_excess`].
-    #[cfg(feature = "gru")]
+    /// Sums of groups of rows, those with the layer input `x` and the hidden state `h` together: what it returns makes
+    /// those from a group on, as many as there is room for; without what the stored biases hold,
+    /// [`RecurrentRows::bias_excess`]. Operands are those of [`Kernels::row_sums`].
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
         move |first, sums| {
             for (index, sums) in sums.iter_mut().enumerate() {
                 let group = first.wrapping_add(index);
-                *sums = Self::row_sums(rows, group, x, &[]).input;
+                *sums = Self::row_sums(rows, group, x, h).total();
                 for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
                     *sum = sum.wrapping_sub(excess);
                 }
@@ -88,6 +97,13 @@ pub trait Kernels {
     #[cfg(feature = "gru")]
     #[inline(always)]
     fn gru_units<A: Activation>(batch: gru::GruBatch<'_, A>) {
+        batch.advance(0, |_, _| ());
+    }
+
+    /// What follows from the sums of some units of a layer with coupled gates, equations (UB) to (H) of [`coupled`].
+    #[cfg(feature = "coupled")]
+    #[inline(always)]
+    fn coupled_units<A: Activation>(batch: coupled::CoupledBatch<'_, A>) {
         batch.advance(0, |_, _| ());
     }
 

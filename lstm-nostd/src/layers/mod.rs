@@ -3,6 +3,8 @@
 //! Each is a view of a model file with a function that advances or evaluates it; the arithmetic is
 //! in [`crate::kernels`].
 
+#[cfg(feature = "coupled")]
+pub mod coupled;
 pub mod dense;
 #[cfg(feature = "gru")]
 pub mod gru;

@@ -3,10 +3,14 @@
 //! A kind is a variant, behind a cargo feature of its name unless it is LSTM, with a file of its name in `kernels/`
 //! (its parameters, its equations in integers) and in `artifact/kinds/` (its bytes).
 
+#[cfg(feature = "coupled")]
+use super::coupled;
 #[cfg(feature = "gru")]
 use super::gru;
 use super::{LayerSize, lstm};
 use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows};
+#[cfg(feature = "coupled")]
+use crate::kernels::{CoupledParameters, CoupledUnit};
 #[cfg(feature = "gru")]
 use crate::kernels::{GruParameters, GruUnit};
 
@@ -18,6 +22,9 @@ pub enum RecurrentLayer<'m> {
     /// See [`gru`].
     #[cfg(feature = "gru")]
     Gru(GruParameters<'m>),
+    /// See [`coupled`].
+    #[cfg(feature = "coupled")]
+    Coupled(CoupledParameters<'m>),
 }
 
 impl RecurrentLayer<'_> {
@@ -39,6 +46,9 @@ pub enum UnitStep {
     /// Of a GRU layer.
     #[cfg(feature = "gru")]
     Gru(GruUnit),
+    /// Of a layer with coupled gates.
+    #[cfg(feature = "coupled")]
+    Coupled(CoupledUnit),
 }
 
 impl UnitStep {
@@ -48,6 +58,8 @@ impl UnitStep {
             Self::Lstm(step) => &step.z,
             #[cfg(feature = "gru")]
             Self::Gru(step) => &step.z,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(step) => &step.z,
         }
     }
 
@@ -57,6 +69,8 @@ impl UnitStep {
             Self::Lstm(step) => step.cell,
             #[cfg(feature = "gru")]
             Self::Gru(step) => step.state,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(step) => step.cell,
         }
     }
 
@@ -66,6 +80,8 @@ impl UnitStep {
             Self::Lstm(step) => Some(step),
             #[cfg(feature = "gru")]
             Self::Gru(_) => None,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(_) => None,
         }
     }
 }
@@ -77,6 +93,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(_) => "lstm",
             #[cfg(feature = "gru")]
             Self::Gru(_) => "gru",
+            #[cfg(feature = "coupled")]
+            Self::Coupled(_) => "coupled",
         }
     }
 
@@ -87,6 +105,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => &layer.rows,
             #[cfg(feature = "gru")]
             Self::Gru(layer) => &layer.rows,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => &layer.rows,
         }
     }
 
@@ -96,6 +116,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => layer.units(),
             #[cfg(feature = "gru")]
             Self::Gru(layer) => layer.units(),
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => layer.units(),
         }
     }
 
@@ -106,6 +128,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => layer.cell_blocks(),
             #[cfg(feature = "gru")]
             Self::Gru(layer) => layer.cell_blocks(),
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => layer.cell_blocks(),
         }
     }
 
@@ -115,6 +139,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => layer.cell_int_bits,
             #[cfg(feature = "gru")]
             Self::Gru(_) => 0,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => layer.cell_int_bits,
         }
     }
 
@@ -124,6 +150,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => Some(layer),
             #[cfg(feature = "gru")]
             Self::Gru(_) => None,
+            #[cfg(feature = "coupled")]
+            Self::Coupled(_) => None,
         }
     }
 
@@ -133,6 +161,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => layer.bytes(),
             #[cfg(feature = "gru")]
             Self::Gru(layer) => layer.bytes(),
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => layer.bytes(),
         }
     }
 
@@ -160,6 +190,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Lstm(layer) => lstm::step::<K>(layer, x, hidden, cell, next),
             #[cfg(feature = "gru")]
             Self::Gru(layer) => gru::step::<K>(layer, x, hidden, cell, next),
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => coupled::step::<K>(layer, x, hidden, cell, next),
         }
     }
 
@@ -182,6 +214,12 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => {
                 let observer = |unit: usize, step: &GruUnit| observer(unit, &UnitStep::Gru(*step));
                 gru::observed_step::<K>(layer, (x, hidden), cell, next, observer);
+            }
+            #[cfg(feature = "coupled")]
+            Self::Coupled(layer) => {
+                let observer =
+                    |unit: usize, step: &CoupledUnit| observer(unit, &UnitStep::Coupled(*step));
+                coupled::observed_step::<K>(layer, (x, hidden), cell, next, observer);
             }
         }
     }

@@ -25,6 +25,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
         let Shape { inputs, hidden } = step.shape;
         let kind = match step.layer.as_str() {
             "gru" => RecurrentKind::Gru,
+            "coupled" => RecurrentKind::Coupled,
             _ => RecurrentKind::Lstm,
         };
         let layer = RecurrentSize {

@@ -17,12 +17,12 @@ use crate::TRAINER;
 const MANY_STEPS: usize = 220;
 /// Number of time steps for every model in the quick tests.
 const STEPS: usize = 40;
-/// Number of time steps for every GRU.
-const GRU_STEPS: usize = 6;
+/// Number of time steps for every model of other kinds of layers.
+const OTHER_STEPS: usize = 4;
 
 on_every_board! {
     random_models_agree_with_the_host
-    random_grus_agree_with_the_host
+    random_layers_of_other_kinds_agree_with_the_host
     a_trained_model_agrees_with_the_host
 }
 
@@ -76,9 +76,9 @@ fn compare_orders(device: &mut Device, board: &Board, random: &RandomModel, step
     }
 }
 
-/// GRU layers in each scheme, and above and below LSTM layers: one unit to more than are advanced at once, and rows that
+/// Layers of other kinds in each scheme, and with LSTM layers among them: one unit to more than are advanced at once, and rows that
 /// enter the loops over sixteen weights at each place and go round them.
-fn random_grus_agree_with_the_host(board: &'static Board) {
+fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
     const SHAPES: [(usize, &[usize]); 8] = [
         (1, &[1]),
         (2, &[3]),
@@ -95,25 +95,27 @@ fn random_grus_agree_with_the_host(board: &'static Board) {
     let mixed = vec![Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
     for schemes in schemes.into_iter().chain([mixed]) {
         let kinds = match schemes.len() {
-            1 => vec![LayerKind::Gru],
-            _ => vec![LayerKind::Gru, LayerKind::Lstm],
+            1 => vec![vec![LayerKind::Gru], vec![LayerKind::Coupled]],
+            _ => vec![vec![LayerKind::Gru, LayerKind::Coupled, LayerKind::Lstm]],
         };
-        for (seed, (inputs, hidden)) in SHAPES.into_iter().enumerate() {
-            if inputs > channels {
-                continue;
+        for kinds in &kinds {
+            for (seed, (inputs, hidden)) in SHAPES.into_iter().enumerate() {
+                if inputs > channels {
+                    continue;
+                }
+                let random = RandomModel {
+                    inputs,
+                    hidden: hidden.to_vec(),
+                    kinds: kinds.clone(),
+                    dense: vec![],
+                    outputs: 2,
+                    peepholes: seed % 2 == 1,
+                    schemes: schemes.clone(),
+                    shifts: Some([Equal, Less, Greater][seed % 3]),
+                    seed: seed as u64,
+                };
+                compare_orders(&mut device, board, &random, OTHER_STEPS);
             }
-            let random = RandomModel {
-                inputs,
-                hidden: hidden.to_vec(),
-                kinds: kinds.clone(),
-                dense: vec![],
-                outputs: 2,
-                peepholes: false,
-                schemes: schemes.clone(),
-                shifts: Some([Equal, Less, Greater][seed % 3]),
-                seed: seed as u64,
-            };
-            compare_orders(&mut device, board, &random, GRU_STEPS);
         }
     }
 }

@@ -3,13 +3,14 @@
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
 //! GRU layer    a·1 + b·U + c·G·(row(I) + row(H)) + d·B·lanes(I, H)                             (K1g)
+//! coupled      a·1 + b·H + c·G·row(I, H) + d·B·lanes(I, H) + e·H·[peepholes]                   (K1c)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. A GRU layer has G groups of four rows, ⌈3H/4⌉, and makes their sums for B batches of 16 units; it
-//! prepares activations once for each. A dense layer has G groups of four rows and R rows
+//! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉, and make their sums for B
+//! batches of 16 units; they prepare activations once for each. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
 //! except on Helium: there U is H rounded up to a multiple of four, and S, in w8a8, to a multiple of two.
 //!
@@ -35,6 +36,8 @@ use std::sync::LazyLock;
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{Model, RecurrentLayer};
 use serde::{Deserialize, Serialize};
+
+use crate::network::Cell;
 
 pub use self::flash::{FlashReads, FlashWaits};
 pub use self::footprint::Footprint;
@@ -130,17 +133,20 @@ pub enum RecurrentKind {
     Lstm,
     /// GRU, reset after the product.
     Gru,
+    /// LSTM with coupled gates, with or without peepholes.
+    Coupled,
 }
 
 impl RecurrentKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Lstm, Self::Gru];
+    pub const ALL: [Self; 3] = [Self::Lstm, Self::Gru, Self::Coupled];
 
     /// Of a layer of a model.
     pub const fn of(layer: &RecurrentLayer<'_>) -> Self {
         match layer {
             RecurrentLayer::Lstm(_) => Self::Lstm,
             RecurrentLayer::Gru(_) => Self::Gru,
+            RecurrentLayer::Coupled(_) => Self::Coupled,
         }
     }
 }
@@ -235,7 +241,7 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
                 scheme: rows.scheme(),
                 inputs: rows.inputs,
                 hidden: layer.units(),
-                peepholes: (layer.as_lstm()).is_some_and(|lstm| !lstm.peepholes.is_empty()),
+                peepholes: Cell::of(layer).peepholes(),
                 shifts: rows.x_shift.cmp(&rows.h_shift),
             }
         })
@@ -320,7 +326,7 @@ impl Fitted {
     /// Fitted to the table's counts of these steps.
     fn to(table: &Table, core: Core, scheme: Scheme, kind: RecurrentKind) -> Self {
         let steps = table.steps(core, scheme, kind);
-        // The outputs of GRUs in the table are all the same, so they do not tell what dense layers take.
+        // The outputs of other kinds in the table are hardly different, so they do not tell what dense layers take.
         let with_lstm = table.steps(core, scheme, RecurrentKind::Lstm);
         let layer = |step: &Measured| rows::layer_terms(core, &step.layer());
         let rest =
@@ -329,13 +335,13 @@ impl Fitted {
         let rest_cycles = fit(&with_lstm, rest, |s| {
             s.estimated_model_cycles - s.estimated_cycles
         });
-        // What a GRU takes beyond its layer, it has to itself.
+        // What other kinds take beyond their layers, they have to themselves.
         let [instructions, cycles]: [Value<'_>; 2] = match kind {
             RecurrentKind::Lstm => [
                 Box::new(|s: &Measured| s.instructions),
                 Box::new(|s: &Measured| s.estimated_cycles),
             ],
-            RecurrentKind::Gru => [
+            RecurrentKind::Gru | RecurrentKind::Coupled => [
                 Box::new(|s: &Measured| s.model_instructions - dot(&rest_instructions, &rest(s))),
                 Box::new(|s: &Measured| s.estimated_model_cycles - dot(&rest_cycles, &rest(s))),
             ],

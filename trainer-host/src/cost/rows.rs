@@ -2,17 +2,28 @@
 
 use std::cmp::Ordering;
 
+use lstm_nostd::kernels::coupled::UNITS as COUPLED_BATCH;
 use lstm_nostd::kernels::gru::UNITS as GRU_BATCH;
-use lstm_nostd::kernels::{Scheme, blocks, dense_groups, gru_groups};
+use lstm_nostd::kernels::{Scheme, blocks, coupled_groups, dense_groups, gru_groups};
 
 use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
 
-/// The terms of (K1) or (K1g).
+/// The terms of (K1), (K1g) or (K1c).
 pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     match layer.kind {
         RecurrentKind::Lstm => lstm_terms(core, layer),
         RecurrentKind::Gru => gru_terms(core, layer),
+        RecurrentKind::Coupled => coupled_terms(core, layer),
     }
+}
+
+fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
+    let groups = coupled_groups(layer.hidden) as f64;
+    let units = layer.hidden as f64;
+    let batches = layer.hidden.div_ceil(COUPLED_BATCH) as f64;
+    let peepholes = if layer.peepholes { units } else { 0.0 };
+    let work = groups * row(core, layer);
+    vec![1.0, units, work, batches * lanes(layer), peepholes]
 }
 
 fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {

@@ -66,8 +66,10 @@ impl LayerActivity {
             for ((_, u), value) in values.indexed_iter() {
                 self.low[[g, u]] += usize::from(*value < low);
                 self.high[[g, u]] += usize::from(*value > high);
-                if gate.role == GateRole::Forget {
-                    self.forget[u] += f64::from(*value);
+                match gate.role {
+                    GateRole::Forget => self.forget[u] += f64::from(*value),
+                    GateRole::Coupled => self.forget[u] += 1.0 - f64::from(*value),
+                    _ => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::activity::{CANDIDATE_END, GATE_END, LayerActivity};
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
-use crate::network::{Activation, GateRole};
+use crate::network::{Activation, Gate, GateRole};
 use crate::train::TrainConfig;
 
 /// A gate that decides clearly is at its ends for half of the time or more. Beyond nine tenths, gradients can hardly
@@ -43,6 +43,11 @@ fn saturation(layer: &LayerActivity, number: usize) -> (f64, String) {
     match (gate.role, gate.activation) {
         // Long memories need forget gates that stay open.
         (GateRole::Forget, _) => (low, format!("below {GATE_END}")),
+        // One less such a gate is a forget gate.
+        (GateRole::Coupled, _) => {
+            let upper = short(f64::from(1.0 - GATE_END));
+            (high, format!("above {upper}"))
+        }
         (_, Activation::Tanh) => (low + high, format!("beyond ±{CANDIDATE_END}")),
         (_, Activation::Sigmoid) => {
             let upper = short(f64::from(1.0 - GATE_END));
@@ -111,8 +116,13 @@ fn short_memory(
         .flat_map(LayerActivity::memory)
         .fold(0.0, f64::max);
     let mut gates = layers.iter().flat_map(|layer| layer.gates);
-    let keepers = gates.find(|gate| gate.role == GateRole::Forget);
-    let keepers = keepers.map_or("forget gate", |gate| gate.name);
+    let is_keeper = |gate: &Gate| matches!(gate.role, GateRole::Forget | GateRole::Coupled);
+    let (state, name, memory) = match gates.find(|gate| is_keeper(gate)) {
+        Some(gate) if gate.role == GateRole::Coupled => ("open", gate.name, "mean "),
+        Some(gate) => ("closed", gate.name, "(1 − mean "),
+        None => return None,
+    };
+    let end = if state == "closed" { ")" } else { "" };
     let steps = median_steps as f64;
     let severity = if left >= NOTHING_LEARNED {
         Severity::Warning
@@ -122,10 +132,10 @@ fn short_memory(
     let found = Finding::when(
         Kind::ShortMemory,
         severity,
-        format!("Nearly closed {keepers}s: every unit forgets within a small part of a sequence."),
+        format!("Nearly {state} {name}s: every unit forgets within a small part of a sequence."),
         vec![
             Figure::at_most(
-                format!("longest memory of a unit in steps, 1 / (1 − mean {keepers})"),
+                format!("longest memory of a unit in steps, 1 / {memory}{name}{end}"),
                 longest,
                 SHORT * steps,
             ),

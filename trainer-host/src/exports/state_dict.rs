@@ -5,6 +5,7 @@
 //! | LSTMs of equal sizes: one `nn.LSTM(I, H, num_layers=L)` | `lstm.weight_ih_l0`, `lstm.weight_hh_l0`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0`, … |
 //! | LSTMs of other sizes: an `nn.ModuleList` | `lstm.0.weight_ih_l0`, …, `lstm.1.weight_ih_l0`, … |
 //! | one linear layer: `nn.Linear` | `head.weight`, `head.bias` |
+//! | coupled gates: an LSTM whose forget gates have the weights of the input gates with the opposite sign | as LSTMs |
 //! | GRUs: as LSTMs, with `nn.GRU` | `gru.weight_ih_l0`, … |
 //! | several, with `nn.ReLU` between: `nn.Sequential` | `head.0.weight`, `head.2.weight`, … |
 //!
@@ -55,7 +56,10 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     let mut tensors = Tensors::new();
     let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
     for (l, layer) in network.recurrent.iter().enumerate() {
-        let kind = network.config.cell.name();
+        let kind = match layer {
+            RecurrentLayer::Gru(_) => "gru",
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => "lstm",
+        };
         let name = |part: &str| match equal {
             true => format!("{kind}.{part}_l{l}"),
             false => format!("{kind}.{l}.{part}_l0"),

@@ -3,17 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use ndarray_npy::NpzReader;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use prost::Message as _;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::data::{Schema, views};
+use crate::import::onnx::proto;
 use crate::import::{Assembled, Ending, Hints, assemble, read};
-use crate::network::{Cell, Head, Mode, Network, NetworkConfig};
+use crate::network::{Cell, Head, Mode, Network, NetworkConfig, RecurrentLayer};
 use crate::run::NetworkOrigin;
 
 /// A network whose parameters are all drawn, and what a run would have fitted.
@@ -56,7 +58,8 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
 
 fn cells() -> impl Strategy<Value = Cell> {
     let lstm = [true, false].map(|peepholes| Cell::Lstm { peepholes });
-    prop::sample::select([lstm.as_slice(), &[Cell::Gru]].concat())
+    let coupled = [true, false].map(|peepholes| Cell::Coupled { peepholes });
+    prop::sample::select([&lstm[..], &coupled[..], &[Cell::Gru]].concat())
 }
 
 fn configs() -> impl Strategy<Value = NetworkConfig> {
@@ -263,4 +266,39 @@ fn a_state_dict_has_pytorch_s_names() {
             );
         }
     }
+}
+
+/// The attribute `input_forget` of ONNX couples the gates, and the rows of f do not count.
+#[test]
+fn a_file_that_says_input_forget_is_a_network_with_coupled_gates() {
+    let config = NetworkConfig {
+        inputs: 3,
+        hidden: vec![4],
+        cell: Cell::Lstm { peepholes: true },
+        dense: vec![],
+        outputs: 2,
+        head: Head::Linear,
+        mode: Mode::SequenceToOne,
+    };
+    let (network, fitted) = drawn(&config, false, 7);
+    let mut model = proto::Model::decode(&to_onnx(&network, &fitted)[..]).unwrap();
+    let nodes = &mut model.graph.as_mut().unwrap().node;
+    let lstm = nodes.iter_mut().find(|node| node.op_type == "LSTM");
+    lstm.unwrap().attribute.push(proto::Attribute {
+        name: "input_forget".into(),
+        i: 1,
+        kind: 2,
+        ..proto::Attribute::default()
+    });
+    let found = again(&model.encode_to_vec()).network;
+    let RecurrentLayer::Coupled(layer) = &found.recurrent[0] else {
+        panic!("another kind")
+    };
+    let lstm = network.recurrent[0].as_lstm().unwrap();
+    let rows: Vec<usize> = (0..4).chain(8..16).collect();
+    assert_eq!(layer.w_x, lstm.w_x.select(Axis(0), &rows));
+    assert_eq!(layer.w_h, lstm.w_h.select(Axis(0), &rows));
+    assert_eq!(layer.bias, lstm.bias.select(Axis(0), &rows));
+    let peephole = lstm.peephole.as_ref().unwrap();
+    assert_eq!(layer.peephole, Some(peephole.select(Axis(0), &[0, 2])));
 }

@@ -13,8 +13,10 @@ use super::conventions::RecurrentWeights;
 use super::error::{ImportError, Problem};
 use super::model::{Layer, NamedLayer, Source};
 use crate::data::Normalisation;
-use crate::network::lstm::PEEPHOLES;
-use crate::network::{Cell, DenseLayer, Head, Mode, Network, NetworkConfig, RecurrentLayer};
+use crate::network::lstm::peepholes_of;
+use crate::network::{
+    Cell, DenseLayer, Head, Mode, Network, NetworkConfig, RecurrentLayer, coupled,
+};
 
 /// What a file's network computes from its last layer's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,6 +286,7 @@ impl Growing {
             ));
         };
         let inputs = first.inputs();
+        self.couple();
         let cell = self.cell();
         let width = self.width.expect("the recurrent layer has a width");
         let output = match self.pending.take() {
@@ -300,9 +303,9 @@ impl Growing {
             .map_err(|error| Problem::Open(format!("too large or too deep: {error}")))?;
         let recurrent = self.recurrent.into_iter().map(|mut layer| {
             // Peepholes of zero are none.
-            let units = layer.units();
-            if let (true, Some(lstm)) = (cell.peepholes(), layer.as_lstm_mut()) {
-                (lstm.peephole).get_or_insert_with(|| Array2::zeros((PEEPHOLES, units)));
+            let shape = (peepholes_of(layer.gates()), layer.units());
+            if let (true, Some(peephole)) = (cell.peepholes(), layer.peephole_mut()) {
+                peephole.get_or_insert_with(|| Array2::zeros(shape));
             }
             layer
         });
@@ -320,6 +323,17 @@ impl Growing {
             ending,
             notes: source.notes.iter().cloned().chain(self.notes).collect(),
         })
+    }
+
+    /// Makes layers with coupled gates of LSTMs if all of them answer as such.
+    fn couple(&mut self) {
+        let found = |layer: &RecurrentLayer| coupled::coupled(layer.as_lstm()?);
+        let layers: Option<Vec<_>> = self.recurrent.iter().map(found).collect();
+        if let Some(layers) = layers {
+            self.recurrent = layers.into_iter().map(RecurrentLayer::Coupled).collect();
+            let note = "each forget gate is one less the input gate, so the layers are of the kind coupled, with three rows of weights a unit";
+            self.notes.push(note.into());
+        }
     }
 
     /// The kind of the recurrent layers. If any LSTM has peepholes, all have.

@@ -12,17 +12,22 @@
 //! A GRU has three gates and two biases, which the layer adds but for the candidate's: the reset gate scales its second
 //! one. PyTorch has the order r, z, n, as here; ONNX and Keras have z, r, n. In all of them z keeps the state.
 //!
+//! No file has a layer of three rows with coupled gates. Where they are coupled, the forget gates have the weights of the
+//! input gates with the opposite sign; the attribute `input_forget` of ONNX says so too, and the rows of f do not count.
+//!
 //! Sources: PyTorch's `torch.nn.LSTM` and `torch.nn.GRU`, the ONNX operators `LSTM` and `GRU`, Keras' `LSTMCell` and
 //! `GRUCell`, and TensorFlow Lite's operator `UNIDIRECTIONAL_SEQUENCE_LSTM`. Their equations are (1) to (6) of
 //! [`crate::network::lstm`] and (GR1) to (GR4) of [`crate::network::gru`].
 
-use ndarray::{Array1, Array2, s};
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, Axis, s};
 
 use super::error::Problem;
 use crate::network::GateRole::{self, Candidate, Forget, Input, Output, Reset};
 use crate::network::lstm::PEEPHOLES;
 use crate::network::recurrent::gate_rows;
-use crate::network::{Cell, RecurrentLayer};
+use crate::network::{Cell, RecurrentLayer, coupled};
 
 /// The kind of file that weights are in the order of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +80,7 @@ impl WeightsKind {
     /// Of a network's layer.
     const fn of(layer: &RecurrentLayer) -> Self {
         match layer {
-            RecurrentLayer::Lstm(_) => Self::Lstm,
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => Self::Lstm,
             RecurrentLayer::Gru(_) => Self::Gru,
         }
     }
@@ -135,8 +140,17 @@ impl Convention {
 }
 
 impl RecurrentWeights {
-    /// `layer` in the order of `convention`. A second bias is zero, but for the candidate's of a GRU.
+    /// `layer` in the order of `convention`. A second bias is zero, but for the candidate's of a GRU. Coupled gates are
+    /// those of an LSTM whose forget gates have the weights of the input gates with the opposite sign.
     pub(crate) fn of(layer: &RecurrentLayer, convention: Convention) -> Self {
+        let lstm;
+        let layer = match layer {
+            RecurrentLayer::Coupled(layer) => {
+                lstm = RecurrentLayer::Lstm(coupled::expanded(layer));
+                &lstm
+            }
+            layer => layer,
+        };
         let (kind, units) = (WeightsKind::of(layer), layer.units());
         let roles = convention.gates(kind);
         let gates: Vec<usize> = roles.iter().map(|role| kind.position(*role)).collect();
@@ -151,7 +165,7 @@ impl RecurrentWeights {
             }
         };
         let (bias, recurrent_bias) = match layer {
-            RecurrentLayer::Lstm(layer) => (&layer.bias, None),
+            RecurrentLayer::Lstm(layer) | RecurrentLayer::Coupled(layer) => (&layer.bias, None),
             RecurrentLayer::Gru(layer) => (&layer.bias, Some(&layer.recurrent_bias)),
         };
         let mut biases = vec![vec![0.0; gates.len() * units]; convention.biases(kind)];
@@ -163,8 +177,7 @@ impl RecurrentWeights {
                 biases[1][rows].copy_from_slice(&recurrent.to_vec());
             }
         }
-        let peepholes = layer.as_lstm().and_then(|layer| layer.peephole.as_ref());
-        let peepholes = peepholes.map(|peephole| {
+        let peepholes = layer.peephole().map(|peephole| {
             let rows = convention.peepholes();
             rows.map(|role| peephole.row(kind.peephole_row(role)).to_vec())
                 .concat()
@@ -179,16 +192,52 @@ impl RecurrentWeights {
         }
     }
 
+    /// Gives the forget gates of an LSTM the weights of its input gates with the opposite sign, which couples them:
+    /// σ(−z) = 1 − σ(z). What they had does not count.
+    ///
+    /// # Errors
+    /// When sizes do not fit together.
+    pub(super) fn couple(&mut self, name: &str) -> Result<(), Problem> {
+        self.require_sizes(name, &self.rows(&self.input), &self.rows(&self.recurrent))?;
+        let units = self.rows(&self.recurrent).ncols();
+        let blocks = |roles: &[GateRole]| {
+            [Input, Forget].map(|wanted| {
+                let block = roles.iter().position(|role| *role == wanted);
+                gate_rows(block.expect("an LSTM has both gates"), units)
+            })
+        };
+        let [from, to] = blocks(self.convention.gates(self.kind));
+        let axis = Axis(usize::from(self.convention.is_transposed()));
+        for weights in [&mut self.input, &mut self.recurrent] {
+            let opposite = -&weights.slice_axis(axis, from.clone().into());
+            weights
+                .slice_axis_mut(axis, to.clone().into())
+                .assign(&opposite);
+        }
+        for bias in &mut self.biases {
+            copy_opposite(bias, &from, &to);
+        }
+        let [from, to] = blocks(&self.convention.peepholes());
+        if let Some(peepholes) = &mut self.peepholes {
+            copy_opposite(peepholes, &from, &to);
+        }
+        Ok(())
+    }
+
+    /// A matrix with a gate's weights as rows.
+    fn rows(&self, weights: &Array2<f32>) -> Array2<f32> {
+        match self.convention.is_transposed() {
+            true => weights.t().as_standard_layout().into_owned(),
+            false => weights.clone(),
+        }
+    }
+
     /// The layer in this program's order.
     ///
     /// # Errors
     /// When sizes do not fit together.
     pub(super) fn layer(&self, name: &str) -> Result<RecurrentLayer, Problem> {
-        let rows = |weights: &Array2<f32>| match self.convention.is_transposed() {
-            true => weights.t().as_standard_layout().into_owned(),
-            false => weights.clone(),
-        };
-        let (input, recurrent) = (rows(&self.input), rows(&self.recurrent));
+        let (input, recurrent) = (self.rows(&self.input), self.rows(&self.recurrent));
         let units = recurrent.ncols();
         self.require_sizes(name, &input, &recurrent)?;
         let cell = self.kind.cell(self.peepholes.is_some());
@@ -213,7 +262,7 @@ impl RecurrentWeights {
                 }
             }
         }
-        let peepholes = layer.as_lstm_mut().and_then(|lstm| lstm.peephole.as_mut());
+        let peepholes = layer.peephole_mut().and_then(Option::as_mut);
         if let (Some(from), Some(to)) = (&self.peepholes, peepholes) {
             for (block, role) in self.convention.peepholes().into_iter().enumerate() {
                 let values = Array1::from(from[gate_rows(block, units)].to_vec());
@@ -251,6 +300,12 @@ impl RecurrentWeights {
             self.kind.title(),
         )))
     }
+}
+
+/// The values at `to` become those at `from` with the opposite sign.
+fn copy_opposite(values: &mut [f32], from: &Range<usize>, to: &Range<usize>) {
+    let opposite: Vec<f32> = values[from.clone()].iter().map(|value| -value).collect();
+    values[to.clone()].copy_from_slice(&opposite);
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Kind {
             Self::ResetBefore => {
                 "a GRU whose reset gate comes before the product (Keras reset_after=False, ONNX linear_before_reset=0), which needs a second pass over the state"
             }
-            Self::Coupled => "an LSTM with coupled input and forget gate",
+            Self::Coupled => "an LSTM of TensorFlow Lite with coupled input and forget gate",
             Self::Projection => "an LSTM with projection",
             Self::Reverse => "a layer that runs backwards in time (reverse)",
             Self::Bidirectional => "a bidirectional layer",
@@ -123,7 +123,7 @@ impl fmt::Display for Problem {
             Self::Damaged(text) => format!("damaged, or no such file: {text}"),
             Self::Refused { what, why } => format!("{what}: {why}"),
             Self::Later { what, kind } => format!(
-                "{what} is {}, which is not taken yet; LSTM, GRU (reset after the product) and dense layers are",
+                "{what} is {}, which is not taken yet; LSTM (also with coupled gates), GRU (reset after the product) and dense layers are",
                 kind.name()
             ),
             Self::Open(text) => text.clone(),

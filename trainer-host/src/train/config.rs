@@ -30,7 +30,7 @@ pub struct TrainConfig {
     pub layer: CellKind,
     /// Hidden units of each recurrent layer, first to last.
     pub hidden: Vec<usize>,
-    /// Whether LSTM layers have peephole connections. Other kinds have none.
+    /// Whether LSTM layers, coupled ones too, have peephole connections. Other kinds have none.
     pub peepholes: bool,
     /// Units of each dense ReLU layer before the output layer.
     pub dense: Vec<usize>,

@@ -12,7 +12,7 @@ pub const FEWEST_ON_A_SMALL_CHIP: i64 = 2;
 ///
 /// Layers have at least `fewest` units: [`FEWEST`], or [`FEWEST_ON_A_SMALL_CHIP`] if hardly any of these networks fit.
 pub fn default_space(fewest: i64) -> Space {
-    let kinds = ["lstm", "gru"].map(|name| Value::Text(name.into()));
+    let kinds = ["lstm", "gru", "coupled"].map(|name| Value::Text(name.into()));
     let peepholes = [false, true].map(Value::Flag);
     let structure = [
         ("layers", integer(1, 2, Scale::Linear)),

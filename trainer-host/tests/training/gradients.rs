@@ -105,16 +105,23 @@ impl<'a> Reference<'a> {
             } else {
                 &none
             };
+            let is_coupled = matches!(self.config.cell, Cell::Coupled { .. });
+            // Blocks of g and o, and of o among the peepholes.
+            let [g_at, o_at, p_o_at] =
+                if is_coupled { [1, 2, 1] } else { [2, 3, 2] }.map(|n| n * hidden);
             for x in &mut values {
-                let z: Vec<f64> = (0..4 * hidden)
+                let z: Vec<f64> = (0..o_at + hidden)
                     .map(|r| dot(w_x, r, x) + dot(w_h, r, h) + bias[r])
                     .collect();
                 for u in 0..hidden {
                     let i = sigmoid(z[u] + peephole[u] * c[u]);
-                    let f = sigmoid(z[hidden + u] + peephole[hidden + u] * c[u]);
-                    let g = z[2 * hidden + u].tanh();
+                    let f = match is_coupled {
+                        true => 1.0 - i,
+                        false => sigmoid(z[hidden + u] + peephole[hidden + u] * c[u]),
+                    };
+                    let g = z[g_at + u].tanh();
                     c[u] = f * c[u] + i * g;
-                    let o = sigmoid(z[3 * hidden + u] + peephole[2 * hidden + u] * c[u]);
+                    let o = sigmoid(z[o_at + u] + peephole[p_o_at + u] * c[u]);
                     h[u] = o * c[u].tanh();
                 }
                 *x = h.clone();
@@ -347,10 +354,12 @@ const SMOOTH: [Loss; 3] = [
     Loss::BinaryCrossEntropy,
     Loss::MeanSquaredError,
 ];
-const CELLS: [Cell; 3] = [
+const CELLS: [Cell; 5] = [
     Cell::Lstm { peepholes: false },
     Cell::Lstm { peepholes: true },
     Cell::Gru,
+    Cell::Coupled { peepholes: false },
+    Cell::Coupled { peepholes: true },
 ];
 const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
 
@@ -366,8 +375,10 @@ fn gradients_are_slopes_for_every_loss_and_mode() {
                 1,
             );
             check(&config(&[4], false, &[], 2, mode), &[3, 5], loss, 2);
-            let gru = config_of(Cell::Gru, &[5, 4], &[6], 3, mode);
-            check(&gru, &[4, 7, 1, 7], loss, 1);
+            for cell in [Cell::Gru, Cell::Coupled { peepholes: true }] {
+                let other = config_of(cell, &[5, 4], &[6], 3, mode);
+                check(&other, &[4, 7, 1, 7], loss, 1);
+            }
         }
     }
 }

@@ -98,8 +98,9 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 25] = [
+const LEVERS: [&str; 26] = [
     "layer = 'gru'",
+    "layer = 'coupled'",
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",

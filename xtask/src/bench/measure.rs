@@ -40,23 +40,30 @@ struct Case {
 pub(super) enum Layer {
     Lstm { peepholes: bool },
     Gru,
+    Coupled { peepholes: bool },
 }
 
 impl Layer {
-    pub(super) const ALL: [Self; 3] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Lstm { peepholes: false },
         Self::Lstm { peepholes: true },
         Self::Gru,
+        Self::Coupled { peepholes: false },
+        Self::Coupled { peepholes: true },
     ];
 
     fn has_peepholes(self) -> bool {
-        self == Self::Lstm { peepholes: true }
+        matches!(
+            self,
+            Self::Lstm { peepholes: true } | Self::Coupled { peepholes: true }
+        )
     }
 
     pub(super) fn kind(self) -> LayerKind {
         match self {
             Self::Lstm { .. } => LayerKind::Lstm,
             Self::Gru => LayerKind::Gru,
+            Self::Coupled { .. } => LayerKind::Coupled,
         }
     }
 }
@@ -236,6 +243,8 @@ impl Case {
             Layer::Lstm { peepholes: false } => "",
             Layer::Lstm { peepholes: true } => "-peepholes",
             Layer::Gru => "-gru",
+            Layer::Coupled { peepholes: false } => "-coupled",
+            Layer::Coupled { peepholes: true } => "-coupled-peepholes",
         };
         format!("{core}-{}-{inputs}-{hidden}{equal}{layer}", self.scheme)
     }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::peer::Peer;
 use super::summary::{
-    DENSE_HEADINGS, GRU_HEADINGS, PARTS_HEADINGS, SCHEME_HEADINGS, dense_rows, gru_rows,
+    DENSE_HEADINGS, KIND_HEADINGS, PARTS_HEADINGS, SCHEME_HEADINGS, dense_rows, kind_rows,
     parts_rows, scheme_rows, shape_headings, shape_rows,
 };
 use super::table::{Engine, Flash, Shape, Step, Table};
@@ -95,6 +95,8 @@ pub(super) fn page(table: &Table) -> Result<String> {
          ## GRU\n\n\
          The whole step of a GRU layer with 16 inputs and 64 units; in brackets as a share of the LSTM's. Products run in the\n\
          loops of the LSTM. What follows from them is assembly, except on M0, where it is compiled code.\n\n{}\n\
+         ## Coupled gates\n\n\
+         The same of an LSTM layer with coupled gates, without peepholes.\n\n{}\n\
          ## Dense layers\n\n\
          Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
          two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
@@ -111,9 +113,10 @@ pub(super) fn page(table: &Table) -> Result<String> {
          ## Flash\n\n\
          Bytes in a linked image (`firmware/src/bin/no_panic.rs`), by its symbols. *Step* is the code of a step, with\n\
          normalisation, dense layers and the library's functions for memory. *Tables* are those of σ and tanh. *Parser*\n\
-         checks a model file. *Every* is all schemes and GRU layers too, which are cargo features of the engine.\n\n{}",
+         checks a model file. *Every* is all schemes and kinds of layers, which are cargo features of the engine.\n\n{}",
         markdown(&SCHEME_HEADINGS, &scheme_rows(table)?),
-        markdown(&GRU_HEADINGS, &gru_rows(table)),
+        markdown(&KIND_HEADINGS, &kind_rows(table, "gru")),
+        markdown(&KIND_HEADINGS, &kind_rows(table, "coupled")),
         markdown(&DENSE_HEADINGS, &dense_rows(table)?),
         markdown(&shapes, &shape_rows(table)?),
         markdown(&PARTS_HEADINGS, &parts_rows(table)),

@@ -19,7 +19,7 @@ pub(super) const SCHEME_HEADINGS: [&str; 8] = [
     "w8a16 of it",
 ];
 
-pub(super) const GRU_HEADINGS: [&str; 4] = ["core", "w8a16", "w8a8", "w4a16"];
+pub(super) const KIND_HEADINGS: [&str; 4] = ["core", "w8a16", "w8a8", "w4a16"];
 
 pub(super) const DENSE_HEADINGS: [&str; 5] = ["core", "w8a16", "w8a8", "w4a16", "CMSIS-NN s8"];
 
@@ -80,13 +80,13 @@ pub(super) fn scheme_rows(table: &Table) -> Result<Vec<Vec<String>>> {
     Ok(rows.collect())
 }
 
-/// A row for each core: a GRU's step in every scheme, and its share of an LSTM's.
-pub(super) fn gru_rows(table: &Table) -> Vec<Vec<String>> {
+/// A row for each core: the step of a layer of this kind in every scheme, and its share of an LSTM's.
+pub(super) fn kind_rows(table: &Table, kind: &str) -> Vec<Vec<String>> {
     let rows = table.engines.iter().map(|Engine { core, .. }| {
         let cell = |scheme: &str| {
-            let gru = plain_of("gru", table, core, scheme, SHAPE)?.instructions;
+            let found = plain_of(kind, table, core, scheme, SHAPE)?.instructions;
             let lstm = plain(table, core, scheme, SHAPE)?.instructions;
-            Some(format!("{gru} ({:.2})", gru as f64 / lstm as f64))
+            Some(format!("{found} ({:.2})", found as f64 / lstm as f64))
         };
         let cells = ["w8a16", "w8a8", "w4a16"].map(|scheme| cell(scheme).unwrap_or_default());
         [core.clone()].into_iter().chain(cells).collect()

@@ -16,11 +16,11 @@ use crate::artifact::{LayerError, LayerKind};
 use crate::kernels::LstmParameters;
 use crate::layers::LayerSize;
 
-const MAX_CELL_INT_BITS: u32 = 15;
+pub(super) const MAX_CELL_INT_BITS: u32 = 15;
 /// The largest magnitude of the narrow cell, 2¹⁵.
-const NARROW_CELL_MAX: u64 = 1 << 15;
+pub(super) const NARROW_CELL_MAX: u64 = 1 << 15;
 /// The flag of a layer with peepholes.
-const PEEPHOLES: u16 = 1;
+pub(super) const PEEPHOLES: u16 = 1;
 
 impl<'m> View<'m> for LstmParameters<'m> {
     const KIND: LayerKind = LayerKind::Lstm;
@@ -90,10 +90,12 @@ pub use content::Lstm;
 
 #[cfg(feature = "write")]
 mod content {
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::PEEPHOLES;
     use crate::artifact::cursor::Writer;
+    use crate::artifact::kinds::zeros;
     use crate::artifact::layer::{Content, check_gate_weights};
     use crate::artifact::rows::{GroupOfRows, RecurrentRecord, RowFormats, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
@@ -145,13 +147,19 @@ mod content {
             }
         }
 
-        fn record(&self, order: Order) -> Result<RecurrentRecord, WriteError> {
+        /// The record of these rows as a layer of `kind` with so many units.
+        pub(in crate::artifact::kinds) fn record(
+            &self,
+            kind: LayerKind,
+            units: usize,
+            order: Order,
+        ) -> Result<RecurrentRecord, WriteError> {
             let flags = if self.peephole.is_empty() {
                 0
             } else {
                 PEEPHOLES
             };
-            let sizes = (self.w_x.first().map_or(0, Vec::len), self.hidden());
+            let sizes = (self.w_x.first().map_or(0, Vec::len), units);
             let formats = RowFormats {
                 scheme: self.scheme,
                 x_shift: self.x_shift,
@@ -160,8 +168,22 @@ mod content {
             };
             Ok(RecurrentRecord {
                 cell_int_bits: self.cell_int_bits,
-                ..RecurrentRecord::new((self.kind(), flags), sizes, formats, order)?
+                ..RecurrentRecord::new((kind, flags), sizes, formats, order)?
             })
+        }
+
+        /// A layer of the same shape in this scheme whose weights and biases are zero, with nothing to convert below.
+        pub(in crate::artifact::kinds) fn without_weights(&self, scheme: Scheme) -> Self {
+            Self {
+                scheme,
+                h_shift: 0,
+                input_shift: 0,
+                w_x: zeros(&self.w_x),
+                w_h: zeros(&self.w_h),
+                bias: vec![0; self.bias.len()],
+                peephole: zeros(&self.peephole),
+                ..self.clone()
+            }
         }
     }
 
@@ -185,7 +207,7 @@ mod content {
 
         fn write(&self, order: Order, _: bool, out: &mut Writer) -> Result<(), WriteError> {
             let order = order.of(self.scheme);
-            out.record(&self.record(order)?);
+            out.record(&self.record(self.kind(), self.hidden(), order)?);
             for unit in 0..self.hidden() {
                 self.group(unit).write(self.scheme, order, out);
             }

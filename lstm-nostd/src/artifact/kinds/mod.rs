@@ -3,6 +3,8 @@
 //! One file here reads, checks and writes one kind. Dense layers stand above all recurrent ones; a recurrent
 //! layer is of the kind that its record states.
 
+#[cfg(feature = "coupled")]
+pub mod coupled;
 pub mod dense;
 #[cfg(feature = "gru")]
 pub mod gru;
@@ -24,6 +26,8 @@ pub enum LayerKind {
     Dense,
     /// Gated recurrent unit.
     Gru,
+    /// LSTM with coupled gates, with or without peepholes.
+    Coupled,
 }
 
 impl LayerKind {
@@ -33,6 +37,7 @@ impl LayerKind {
             Self::Lstm => 1,
             Self::Dense => 2,
             Self::Gru => 3,
+            Self::Coupled => 4,
         }
     }
 
@@ -42,6 +47,7 @@ impl LayerKind {
             Self::Lstm => "lstm",
             Self::Dense => "dense",
             Self::Gru => "gru",
+            Self::Coupled => "coupled",
         }
     }
 
@@ -51,6 +57,7 @@ impl LayerKind {
         match self {
             Self::Lstm | Self::Dense => OLDEST_VERSION,
             Self::Gru => 4,
+            Self::Coupled => 5,
         }
     }
 }
@@ -64,6 +71,7 @@ impl<'m> Reader<'m> {
     ) -> Result<RecurrentLayer<'m>, ArtifactError> {
         const LSTM: u8 = LayerKind::Lstm.code();
         const GRU: u8 = LayerKind::Gru.code();
+        const COUPLED: u8 = LayerKind::Coupled.code();
         let head: &LayerHead = self.clone().record()?;
         match head.kind {
             LSTM => self.layer(place, index).map(RecurrentLayer::Lstm),
@@ -71,6 +79,10 @@ impl<'m> Reader<'m> {
             GRU => self.layer(place, index).map(RecurrentLayer::Gru),
             #[cfg(not(feature = "gru"))]
             GRU => Err(Stop::from(LayerError::Feature).at(LayerKind::Gru, index)),
+            #[cfg(feature = "coupled")]
+            COUPLED => self.layer(place, index).map(RecurrentLayer::Coupled),
+            #[cfg(not(feature = "coupled"))]
+            COUPLED => Err(Stop::from(LayerError::Feature).at(LayerKind::Coupled, index)),
             kind => Err(no_kind(kind).at(LayerKind::Lstm, index)),
         }
     }
@@ -78,16 +90,18 @@ impl<'m> Reader<'m> {
 
 /// No recurrent layer has this number.
 fn no_kind(found: u8) -> Stop {
-    let [lstm, gru] = [LayerKind::Lstm, LayerKind::Gru].map(|kind| kind.code().into());
+    let [first, last] = [LayerKind::Lstm, LayerKind::Coupled].map(|kind| kind.code().into());
     Stop::Layer(LayerError::Field {
         field: "kind",
         found: found.into(),
-        allowed: (lstm, gru),
+        allowed: (first, last),
     })
 }
 
 #[cfg(feature = "write")]
 pub use content::Recurrent;
+#[cfg(feature = "write")]
+use content::zeros;
 
 #[cfg(feature = "write")]
 mod content {
@@ -95,6 +109,8 @@ mod content {
     use alloc::vec::Vec;
 
     use super::LayerKind;
+    #[cfg(feature = "coupled")]
+    use super::coupled::Coupled;
     #[cfg(feature = "gru")]
     use super::gru::Gru;
     use super::lstm::Lstm;
@@ -110,6 +126,9 @@ mod content {
         /// Gated recurrent unit.
         #[cfg(feature = "gru")]
         Gru(Gru),
+        /// Long short-term memory with coupled gates.
+        #[cfg(feature = "coupled")]
+        Coupled(Coupled),
     }
 
     impl Recurrent {
@@ -124,6 +143,8 @@ mod content {
                 Self::Lstm(layer) => layer.scheme,
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => layer.scheme,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer.scheme,
             }
         }
 
@@ -133,6 +154,8 @@ mod content {
                 Self::Lstm(layer) => layer.x_shift,
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => layer.x_shift,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer.x_shift,
             }
         }
 
@@ -142,6 +165,8 @@ mod content {
                 Self::Lstm(layer) => layer.h_shift,
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => layer.h_shift,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer.h_shift,
             }
         }
 
@@ -151,6 +176,8 @@ mod content {
                 Self::Lstm(layer) => layer.input_shift,
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => layer.input_shift,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer.input_shift,
             }
         }
 
@@ -160,6 +187,8 @@ mod content {
                 Self::Lstm(layer) => layer.cell_int_bits,
                 #[cfg(feature = "gru")]
                 Self::Gru(_) => 0,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer.cell_int_bits,
             }
         }
 
@@ -169,6 +198,8 @@ mod content {
                 Self::Lstm(layer) => [&layer.w_x, &layer.w_h],
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => [&layer.w_x, &layer.w_h],
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => [&layer.w_x, &layer.w_h],
             }
         }
 
@@ -178,6 +209,8 @@ mod content {
                 Self::Lstm(layer) => Some(layer),
                 #[cfg(feature = "gru")]
                 Self::Gru(_) => None,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(_) => None,
             }
         }
 
@@ -187,34 +220,28 @@ mod content {
                 Self::Lstm(layer) => Some(layer),
                 #[cfg(feature = "gru")]
                 Self::Gru(_) => None,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(_) => None,
             }
         }
 
         /// A layer of the same shape in this scheme whose weights and biases are zero, with nothing to convert below.
         pub fn without_weights(&self, scheme: Scheme) -> Self {
-            let zero = |rows: &[Vec<i8>]| rows.iter().map(|row| vec![0; row.len()]).collect();
             match self {
-                Self::Lstm(layer) => Self::Lstm(Lstm {
-                    scheme,
-                    h_shift: 0,
-                    input_shift: 0,
-                    w_x: zero(&layer.w_x),
-                    w_h: zero(&layer.w_h),
-                    bias: vec![0; layer.bias.len()],
-                    peephole: (layer.peephole.iter().map(|row| vec![0; row.len()])).collect(),
-                    ..layer.clone()
-                }),
+                Self::Lstm(layer) => Self::Lstm(layer.without_weights(scheme)),
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => Self::Gru(Gru {
                     scheme,
                     h_shift: 0,
                     input_shift: 0,
-                    w_x: zero(&layer.w_x),
-                    w_h: zero(&layer.w_h),
+                    w_x: zeros(&layer.w_x),
+                    w_h: zeros(&layer.w_h),
                     bias: vec![0; layer.bias.len()],
                     recurrent_bias: vec![0; layer.recurrent_bias.len()],
                     ..layer.clone()
                 }),
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => Self::Coupled(Coupled(layer.without_weights(scheme))),
             }
         }
 
@@ -224,8 +251,17 @@ mod content {
                 Self::Lstm(layer) => layer,
                 #[cfg(feature = "gru")]
                 Self::Gru(layer) => layer,
+                #[cfg(feature = "coupled")]
+                Self::Coupled(layer) => layer,
             }
         }
+    }
+
+    /// Zeros in the shape of these rows.
+    pub(super) fn zeros<T: Copy + Default>(rows: &[Vec<T>]) -> Vec<Vec<T>> {
+        rows.iter()
+            .map(|row| vec![T::default(); row.len()])
+            .collect()
     }
 
     impl From<&RecurrentLayer<'_>> for Recurrent {
@@ -235,6 +271,8 @@ mod content {
                 RecurrentLayer::Lstm(layer) => Self::Lstm(layer.into()),
                 #[cfg(feature = "gru")]
                 RecurrentLayer::Gru(layer) => Self::Gru(layer.into()),
+                #[cfg(feature = "coupled")]
+                RecurrentLayer::Coupled(layer) => Self::Coupled(layer.into()),
             }
         }
     }

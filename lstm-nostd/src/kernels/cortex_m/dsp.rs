@@ -29,12 +29,16 @@ use bytemuck::cast;
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(feature = "gru")]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 use super::stored::{Groups, Store};
 use super::{Place, copy_blocks, fours};
 use crate::activation::{TABLES, Tables};
+#[cfg(any(feature = "gru", feature = "coupled"))]
+use crate::kernels::Activation;
+#[cfg(feature = "coupled")]
+use crate::kernels::coupled::CoupledBatch;
 #[cfg(feature = "gru")]
-use crate::kernels::{Activation, gru::GruBatch};
+use crate::kernels::gru::GruBatch;
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
     LstmParameters, Order, RecurrentRows, Weights, Width, blocks,
@@ -53,8 +57,11 @@ struct Code {
     /// Where the sums of a group without a hidden state go to what is called with them.
     call: Place,
     /// Where the sums of a group without a hidden state go to memory.
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     stored: Place,
+    /// The hidden state's part of a row whose sums go to memory.
+    #[cfg(feature = "coupled")]
+    stored_part: PartCode,
     /// The parts of a row, layer input and hidden state.
     parts: [PartCode; 2],
 }
@@ -80,8 +87,19 @@ const PAIRS: Code = Code {
     group: lstm_nostd_dsp_pairs,
     tail: lstm_nostd_dsp_pairs_tail,
     call: lstm_nostd_dsp_pairs_group,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     stored: lstm_nostd_dsp_pairs_stored,
+    #[cfg(feature = "coupled")]
+    stored_part: PartCode {
+        places: [
+            lstm_nostd_dsp_pairs_h_loop,
+            lstm_nostd_dsp_pairs_h_half_stored,
+        ],
+        bytes: PAIRS_BYTES,
+        unroll: 8,
+        before: 0,
+        shift_bytes: 0,
+    },
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_pairs_x_loop, lstm_nostd_dsp_pairs_x_half],
@@ -104,8 +122,10 @@ const PLAIN: Code = Code {
     group: lstm_nostd_dsp_plain,
     tail: lstm_nostd_dsp_plain_tail,
     call: lstm_nostd_dsp_group,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     stored: lstm_nostd_dsp_stored,
+    #[cfg(feature = "coupled")]
+    stored_part: PartCode::plain(lstm_nostd_dsp_plain_h_stored),
     parts: [
         PartCode::plain(lstm_nostd_dsp_plain),
         PartCode::plain(lstm_nostd_dsp_plain_h),
@@ -116,8 +136,19 @@ const NIBBLES: Code = Code {
     group: lstm_nostd_dsp_nibbles,
     tail: lstm_nostd_dsp_nibbles_tail,
     call: lstm_nostd_dsp_nibbles_group,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     stored: lstm_nostd_dsp_nibbles_stored,
+    #[cfg(feature = "coupled")]
+    stored_part: PartCode {
+        places: [
+            lstm_nostd_dsp_nibbles_h_loop,
+            lstm_nostd_dsp_nibbles_h_half_stored,
+        ],
+        bytes: NIBBLES_BYTES,
+        unroll: 8,
+        before: 0,
+        shift_bytes: 0,
+    },
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_nibbles_x_loop, lstm_nostd_dsp_nibbles_x_half],
@@ -140,8 +171,10 @@ const GENERIC_NIBBLES: Code = Code {
     group: lstm_nostd_dsp_generic_nibbles,
     tail: lstm_nostd_dsp_generic_nibbles_tail,
     call: lstm_nostd_dsp_group,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     stored: lstm_nostd_dsp_stored,
+    #[cfg(feature = "coupled")]
+    stored_part: PartCode::plain(lstm_nostd_dsp_generic_nibbles_h_stored),
     parts: [
         PartCode::plain(lstm_nostd_dsp_generic_nibbles),
         PartCode::plain(lstm_nostd_dsp_generic_nibbles_h),
@@ -163,7 +196,7 @@ struct Frame {
 union After {
     units: Units,
     finish: Finish,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     store: Store,
 }
 
@@ -269,7 +302,8 @@ core::arch::global_asm!(
         include_str!("dsp_w4a16.s"),
         include_str!("stored.s"),
         include_str!("dsp_gru.s"),
-        include_str!("gru.s")
+        include_str!("gru.s"),
+        include_str!("coupled.s")
     ),
     options(raw)
 );
@@ -304,12 +338,20 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_generic_nibbles();
     fn lstm_nostd_dsp_generic_nibbles_h();
     fn lstm_nostd_dsp_generic_nibbles_tail();
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     fn lstm_nostd_dsp_pairs_stored();
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     fn lstm_nostd_dsp_stored();
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     fn lstm_nostd_dsp_nibbles_stored();
+    #[cfg(feature = "coupled")]
+    fn lstm_nostd_dsp_pairs_h_half_stored();
+    #[cfg(feature = "coupled")]
+    fn lstm_nostd_dsp_nibbles_h_half_stored();
+    #[cfg(feature = "coupled")]
+    fn lstm_nostd_dsp_plain_h_stored();
+    #[cfg(feature = "coupled")]
+    fn lstm_nostd_dsp_generic_nibbles_h_stored();
 }
 
 impl Kernels for Dsp {
@@ -368,23 +410,33 @@ impl Kernels for Dsp {
         }
     }
 
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
         let frame = Code::of(&rows.weights).map(|code| {
             let after = After {
                 store: Store::new(&mut []),
             };
             let weights = rows.weights.start();
-            let mut rows = Rows::new(rows, code, x, &[]);
-            rows.h.entry = code.stored as usize;
+            let mut sums = Rows::new(rows, code, x, h);
+            match rows.outputs {
+                0 => sums.h.entry = code.stored as usize,
+                #[cfg(feature = "coupled")]
+                outputs => sums.h = Part::new(sums.h.start, outputs, &code.stored_part),
+                #[cfg(not(feature = "coupled"))]
+                _ => {}
+            }
             Frame {
                 after,
-                rows,
+                rows: sums,
                 weights,
             }
         });
-        Groups::new(rows, x).sums(frame, |frame, store, weights| {
+        Groups::new(rows, x, h).sums(frame, |frame, store, weights| {
             let mut copy;
             let frame = match rows.width.in_build() {
                 Width::Int16 => frame,
@@ -395,10 +447,16 @@ impl Kernels for Dsp {
             };
             frame.after.store = store;
             frame.weights = weights;
-            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
-            // one, lie from `weights` on. The assembly stores the sums of these and ends.
-            unsafe { frame.run(rows, x, &[]) }
+            // SAFETY: `x` has the inputs, of which there is at least one, `h` the hidden state, and as many groups as there
+            // are sums, at least one, lie from `weights` on. The assembly stores the sums of these and ends.
+            unsafe { frame.run(rows, x, h) }
         })
+    }
+
+    #[cfg(feature = "coupled")]
+    #[inline(always)]
+    fn coupled_units<A: Activation>(batch: CoupledBatch<'_, A>) {
+        super::coupled::units(batch);
     }
 
     #[cfg(feature = "gru")]

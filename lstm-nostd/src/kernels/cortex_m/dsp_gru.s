@@ -1,7 +1,11 @@
 @ Sums of groups of rows to memory, beside `dsp.s`; `stored.rs` explains it.
 
     .pushsection .text.lstm_nostd_dsp_stored, "ax", %progbits
+    @ With a hidden state: the last one or two of it, 32 bytes
     .p2align 2
+    lstm_place lstm_nostd_dsp_pairs_h_half_stored
+    lstm_part products
+    lstm_half_block
     lstm_place lstm_nostd_dsp_pairs_stored
     lstm_part rest
     lstm_rows_of_pairs
@@ -14,14 +18,31 @@
     it      ne
     ldrne   pc, [sp, #UNIT]
     b.w     lstm_nostd_dsp_end
+    @ The hidden state in the generic order
+    .p2align 2
+    lstm_place lstm_nostd_dsp_plain_h_stored
+    lstm_part products
+    ldr     r1, [sp, #H_END]
+    lstm_plain_part
+    b.w     lstm_nostd_dsp_stored
     .size   lstm_nostd_dsp_stored, . - lstm_nostd_dsp_stored
     .popsection
 
-    lstm_function lstm_nostd_dsp_nibbles_stored
+    @ 36 bytes
+    lstm_function lstm_nostd_dsp_nibbles_h_half_stored
+    lstm_part products
+    lstm_nibble_half_block
+    lstm_place lstm_nostd_dsp_nibbles_stored
     lstm_part rest
     lstm_rows_of_nibbles
     b.w     lstm_nostd_dsp_stored
-    lstm_end lstm_nostd_dsp_nibbles_stored
+    .p2align 2
+    lstm_place lstm_nostd_dsp_generic_nibbles_h_stored
+    lstm_part products
+    ldr     r1, [sp, #H_END]
+    lstm_generic_nibble_part
+    b.w     lstm_nostd_dsp_stored
+    lstm_end lstm_nostd_dsp_nibbles_h_half_stored
 
 @ \d = \a + 2 * \b, held to the nearest end.
 .macro lstm_add_double d, a, b

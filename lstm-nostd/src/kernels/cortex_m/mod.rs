@@ -5,11 +5,14 @@
 //! dense      dense layers, for all cores but those with Helium, which have `mve_dense`
 //! layout     holds the offsets of assembly to those of Rust
 //! gru        GRU layers of ARMv7-M: what follows from sums
-//! stored     sums of rows that go to memory, for GRU layers
+//! coupled    layers with coupled gates of ARMv7-M, the same
+//! stored     sums of rows that go to memory, for GRU layers and layers with coupled gates
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s   macros that several cores have in common
 //! ```
 
+#[cfg(all(feature = "coupled", any(lstm_kernels = "dsp", lstm_kernels = "v7m")))]
+mod coupled;
 #[cfg(not(lstm_kernels = "mve"))]
 mod dense;
 #[cfg(lstm_kernels = "dsp")]
@@ -21,6 +24,8 @@ mod gru;
 mod layout;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
+#[cfg(all(feature = "coupled", lstm_kernels = "mve"))]
+mod mve_coupled;
 #[cfg(lstm_kernels = "mve")]
 mod mve_dense;
 #[cfg(all(feature = "gru", lstm_kernels = "mve"))]
@@ -29,7 +34,7 @@ mod mve_gru;
 mod mve_w8a8;
 #[cfg(not(lstm_kernels = "mve"))]
 mod narrow;
-#[cfg(feature = "gru")]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 mod stored;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;

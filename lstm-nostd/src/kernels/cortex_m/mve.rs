@@ -30,12 +30,18 @@
 
 use super::groups::{GROUP, entry};
 use super::layout::layout;
+#[cfg(feature = "coupled")]
+use super::mve_coupled;
 #[cfg(feature = "gru")]
 use super::mve_gru;
 use super::{mve_dense, mve_w8a8};
 use crate::activation::TABLES;
+#[cfg(feature = "coupled")]
+use crate::kernels::coupled::CoupledBatch;
 #[cfg(feature = "gru")]
-use crate::kernels::{Activation, RecurrentRows, gru::GruBatch};
+use crate::kernels::gru::GruBatch;
+#[cfg(any(feature = "gru", feature = "coupled"))]
+use crate::kernels::{Activation, RecurrentRows};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
     Weights, Width, scalar::Scalar,
@@ -166,7 +172,8 @@ core::arch::global_asm!(
         include_str!("mve_dense.s"),
         include_str!("mve_w8a8.s"),
         include_str!("stored.s"),
-        include_str!("mve_gru.s")
+        include_str!("mve_gru.s"),
+        include_str!("mve_coupled.s")
     ),
     options(raw)
 );
@@ -191,10 +198,15 @@ fn scalar_step(
 }
 
 /// Sums of rows in another order.
-#[cfg(feature = "gru")]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 #[inline(never)]
-fn scalar_sums(rows: &RecurrentRows<'_>, x: &[Block], first: usize, sums: &mut [I32x4]) {
-    Scalar::group_sums(rows, x)(first, sums);
+fn scalar_sums(
+    rows: &RecurrentRows<'_>,
+    (x, h): (&[Block], &[Block]),
+    first: usize,
+    sums: &mut [I32x4],
+) {
+    Scalar::group_sums(rows, x, h)(first, sums);
 }
 
 impl Kernels for Mve {
@@ -243,14 +255,37 @@ impl Kernels for Mve {
         unsafe { step(&frame) }
     }
 
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
-        let mut groups = mve_gru::Sums::new(rows, x);
-        move |first, sums| match &mut groups {
-            Some(groups) => groups.store(first, sums),
-            None => scalar_sums(rows, x, first, sums),
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
+        #[cfg(feature = "gru")]
+        let mut groups = match rows.outputs {
+            0 => mve_gru::Sums::new(rows, x),
+            _ => None,
+        };
+        #[cfg(feature = "coupled")]
+        let mut both = mve_coupled::Sums::new(rows, x, h);
+        move |first, sums| {
+            #[cfg(feature = "coupled")]
+            if let Some(both) = &mut both {
+                return both.store(first, sums);
+            }
+            #[cfg(feature = "gru")]
+            if let Some(groups) = &mut groups {
+                return groups.store(first, sums);
+            }
+            scalar_sums(rows, (x, h), first, sums);
         }
+    }
+
+    #[cfg(feature = "coupled")]
+    #[inline(always)]
+    fn coupled_units<A: Activation>(batch: CoupledBatch<'_, A>) {
+        mve_coupled::units(batch);
     }
 
     #[cfg(feature = "gru")]

@@ -100,7 +100,7 @@ impl Sums {
             sums: Store::new(&mut []),
         };
         Some(Self {
-            groups: Groups::new(rows, x),
+            groups: Groups::new(rows, x, &[]),
             job,
             step,
         })

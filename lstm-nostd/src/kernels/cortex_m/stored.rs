@@ -1,4 +1,5 @@
-//! Sums of groups of rows that meet one input alone, as a GRU takes them: the loops of a recurrent step lead them to memory.
+//! Sums of groups of rows that go to memory, as GRU layers and layers with coupled gates take them: the loops of a
+//! recurrent step lead them there.
 
 use super::layout::layout;
 use crate::kernels::{Block, I32x4, RecurrentRows, Scheme};
@@ -38,15 +39,17 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Of `rows` that meet `x`: none if `x` is too short.
+    /// Of `rows` that meet `x` and `h`: none if one of them is too short.
     #[inline(always)]
-    pub(super) fn new(rows: &RecurrentRows<'_>, x: &[Block]) -> Self {
+    pub(super) fn new(rows: &RecurrentRows<'_>, x: &[Block], h: &[Block]) -> Self {
         let lanes = rows.layout().lanes();
         let bytes = match rows.scheme() {
             Scheme::W4a16 => lanes.wrapping_mul(2),
             Scheme::W8a16 | Scheme::W8a8 => lanes.wrapping_mul(4),
         };
-        let fits = rows.inputs > 0 && x.len() >= rows.width.blocks(rows.inputs);
+        let fits = rows.inputs > 0
+            && x.len() >= rows.width.blocks(rows.inputs)
+            && h.len() >= rows.width.blocks(rows.outputs);
         Self {
             start: rows.weights.start(),
             bytes,

@@ -20,7 +20,7 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(feature = "gru")]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
@@ -103,7 +103,7 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     store: Store,
 }
 
@@ -202,7 +202,7 @@ unsafe extern "C" {
     fn lstm_nostd_v6m_relu_int8();
     fn lstm_nostd_v6m_tail();
     fn lstm_nostd_v6m_int8_tail();
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     fn lstm_nostd_v6m_stored_sums();
     fn lstm_nostd_v6m_int16();
     fn lstm_nostd_v6m_int8();
@@ -265,21 +265,25 @@ impl Kernels for V6m {
         unsafe { lstm_nostd_v6m_step(&frame) }
     }
 
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
         let frame = Code::of(&rows.weights).map(|code| {
             let after = After {
                 store: Store::new(&mut []),
             };
             let places = [lstm_nostd_v6m_rows as Place, lstm_nostd_v6m_stored_sums];
-            Frame::new(rows, code, [x.as_ptr(); 2], after, places)
+            Frame::new(rows, code, [x, h].map(<[_]>::as_ptr), after, places)
         });
-        Groups::new(rows, x).sums(frame, |frame, store, weights| {
+        Groups::new(rows, x, h).sums(frame, |frame, store, weights| {
             frame.kept.after.store = store;
             frame.kept.rows.weights = weights;
-            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
-            // one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
+            // SAFETY: `x` has the inputs, of which there is at least one, `h` the hidden state, and as many groups as there
+            // are sums, at least one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
             unsafe { lstm_nostd_v6m_step(frame) }
         })
     }

@@ -31,12 +31,16 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(feature = "gru")]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
+#[cfg(any(feature = "gru", feature = "coupled"))]
+use crate::kernels::Activation;
+#[cfg(feature = "coupled")]
+use crate::kernels::coupled::CoupledBatch;
 #[cfg(feature = "gru")]
-use crate::kernels::{Activation, gru::GruBatch};
+use crate::kernels::gru::GruBatch;
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
     LstmParameters, Order, RecurrentRows, Weights, Width,
@@ -123,7 +127,7 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     store: Store,
 }
 
@@ -199,7 +203,8 @@ core::arch::global_asm!(
         include_str!("v7m_w4a16.s"),
         include_str!("stored.s"),
         include_str!("v7m_gru.s"),
-        include_str!("gru.s")
+        include_str!("gru.s"),
+        include_str!("coupled.s")
     ),
     options(raw)
 );
@@ -223,7 +228,7 @@ unsafe extern "C" {
     fn lstm_nostd_v7m_relu_int8();
     fn lstm_nostd_v7m_tail();
     fn lstm_nostd_v7m_int8_tail();
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     fn lstm_nostd_v7m_stored_sums();
 }
 
@@ -275,23 +280,33 @@ impl Kernels for V7m {
         unsafe { lstm_nostd_v7m_step(&frame) }
     }
 
-    #[cfg(feature = "gru")]
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     #[inline(always)]
-    fn group_sums(rows: &RecurrentRows<'_>, x: &[Block]) -> impl FnMut(usize, &mut [I32x4]) {
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
         let frame = Code::of(&rows.weights).map(|code| {
             let after = After {
                 store: Store::new(&mut []),
             };
             let places = [lstm_nostd_v7m_rows as Place, lstm_nostd_v7m_stored_sums];
-            Frame::new(rows, code, [x.as_ptr(); 2], after, places)
+            Frame::new(rows, code, [x, h].map(<[_]>::as_ptr), after, places)
         });
-        Groups::new(rows, x).sums(frame, |frame, store, weights| {
+        Groups::new(rows, x, h).sums(frame, |frame, store, weights| {
             frame.kept.after.store = store;
             frame.kept.rows.weights = weights;
-            // SAFETY: `x` has the inputs, of which there is at least one, and as many groups as there are sums, at least
-            // one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
+            // SAFETY: `x` has the inputs, of which there is at least one, `h` the hidden state, and as many groups as there
+            // are sums, at least one, lie from `weights` on. The assembly stores the sums of these and ends. The stack is as above.
             unsafe { lstm_nostd_v7m_step(frame) }
         })
+    }
+
+    #[cfg(feature = "coupled")]
+    #[inline(always)]
+    fn coupled_units<A: Activation>(batch: CoupledBatch<'_, A>) {
+        super::coupled::units(batch);
     }
 
     #[cfg(feature = "gru")]

@@ -86,7 +86,7 @@ fn seeds() -> Vec<Vec<u8>> {
             let shape = RandomModel {
                 inputs: 3,
                 hidden: vec![3, 2],
-                kinds: vec![LayerKind::Lstm, LayerKind::Gru],
+                kinds: vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled],
                 dense: vec![2],
                 outputs: 2,
                 peepholes: true,

@@ -1,7 +1,7 @@
 //! The f32 network: stacked recurrent layers, then dense layers.
 //!
 //! ```text
-//! h   = the recurrent layers' answer to x, one kind for all: (1) to (6) of lstm, (GR1) to (GR4) of gru
+//! h   = the recurrent layers' answer to x, one kind for all: (1) to (6) of lstm, (GR1) to (GR4) of gru, (CF) of coupled
 //! y   = W h + b, with ReLU between dense layers                                 (7)
 //! ```
 //!
@@ -21,6 +21,7 @@ use ndarray::Array2;
 
 pub use dense::DenseLayer;
 pub use head::{Head, Mode};
+pub use recurrent::coupled;
 pub use recurrent::gru::{self, GruLayer};
 pub use recurrent::lstm::{self, LstmLayer};
 pub use recurrent::{

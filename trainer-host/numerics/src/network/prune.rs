@@ -98,7 +98,11 @@ mod tests {
     use super::*;
     use crate::network::{Cell, Head, Mode};
 
-    const CELLS: [Cell; 2] = [Cell::Lstm { peepholes: true }, Cell::Gru];
+    const CELLS: [Cell; 3] = [
+        Cell::Lstm { peepholes: true },
+        Cell::Gru,
+        Cell::Coupled { peepholes: true },
+    ];
 
     fn network(cell: Cell) -> Network {
         let config = NetworkConfig {

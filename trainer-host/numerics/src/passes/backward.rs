@@ -306,7 +306,11 @@ mod tests {
     fn vector_backends_agree_to_the_bit_and_with_plain_code_nearly() {
         // Plain code may round products on their own; gradients here are below one.
         const ROUNDING: f32 = 1e-5;
-        for cell in [Cell::Lstm { peepholes: true }, Cell::Gru] {
+        for cell in [
+            Cell::Lstm { peepholes: true },
+            Cell::Gru,
+            Cell::Coupled { peepholes: true },
+        ] {
             backends_agree(cell, ROUNDING);
         }
     }

@@ -61,7 +61,7 @@ struct NetworkFlags {
         overrides_with = "dense"
     )]
     dense: Option<Vec<usize>>,
-    /// Leave out the peephole connections of LSTM layers.
+    /// Leave out the peephole connections of LSTM layers, coupled ones too.
     #[arg(long)]
     no_peepholes: bool,
     /// Initial bias of the gates that keep the state (forget or update gates); a larger one helps with longer memories.

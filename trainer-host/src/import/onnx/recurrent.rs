@@ -26,7 +26,10 @@ impl Walk<'_> {
             false => [Axis::Time, Axis::Batch, Axis::Channel],
         };
         self.take_order(node, &mut signal, order)?;
-        let weights = self.recurrent_weights(kind, node)?;
+        let mut weights = self.recurrent_weights(kind, node)?;
+        if kind == WeightsKind::Lstm && node.int("input_forget", 0) != 0 {
+            weights.couple(&node.title())?;
+        }
         let units = weights.recurrent.ncols();
         self.initial_state(node, 5, units)?;
         if kind == WeightsKind::Lstm {
@@ -232,9 +235,6 @@ fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
         return Err(Problem::refused(title, why));
     }
     match kind {
-        WeightsKind::Lstm if node.int("input_forget", 0) != 0 => {
-            Err(Problem::later(title, Kind::Coupled))
-        }
         WeightsKind::Gru if node.int("linear_before_reset", 0) == 0 => {
             Err(Problem::later(title, Kind::ResetBefore))
         }

@@ -115,7 +115,6 @@ fn later(kind: &str) -> Option<Kind> {
         "bidirectional" => Kind::Bidirectional,
         "mean-pooling" => Kind::MeanPooling,
         "conv1d-lstm" => Kind::Convolution,
-        "lstm-coupled" => Kind::Coupled,
         "reverse" => Kind::Reverse,
         _ => return None,
     })

@@ -5,6 +5,8 @@
 //! | `lstm.L.w_x`, `lstm.L.w_h` | i8 `[4H, I]`, `[4H, H]` |
 //! | `lstm.L.bias`, `lstm.L.mult` | i32 `[4H]` |
 //! | `lstm.L.peephole` | i16 `[3, H]` for i, f, o; absent without peepholes |
+//!
+//! A layer with coupled gates has `coupled.L.*`, without f: three gates, and `[2, H]` peepholes of i, o.
 
 use lstm_nostd::artifact::Lstm;
 use lstm_nostd::kernels::Scheme;
@@ -13,9 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{matrix, read_matrix, scheme_name, units_of};
 use crate::files::tensors::{Tensor, values, vector};
-
-/// Rows of the matrices for each unit.
-const ROWS: usize = 4;
+use crate::network::Gate;
+use crate::network::lstm::peepholes_of;
 
 /// What the tensors do not say of the layer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,16 +55,17 @@ impl Record {
         }
     }
 
-    /// The layer `name` of this record, which has `width` inputs.
+    /// The layer `name` of this record with these gates, which has `width` inputs.
     pub(super) fn read(
         &self,
+        gates: &[Gate],
         tensors: &SafeTensors<'_>,
         name: &str,
         width: usize,
     ) -> Result<Lstm, String> {
         let part = |part: &str| format!("{name}.{part}");
-        let units = units_of(tensors, &part("w_h"), ROWS)?;
-        let rows = ROWS * units;
+        let units = units_of(tensors, &part("w_h"), gates.len())?;
+        let rows = gates.len() * units;
         let peephole = part("peephole");
         Ok(Lstm {
             scheme: self.scheme,
@@ -76,7 +78,7 @@ impl Record {
             bias: values(tensors, &part("bias"), &[rows])?,
             mult: values(tensors, &part("mult"), &[rows])?,
             peephole: match tensors.tensor(&peephole) {
-                Ok(_) => read_matrix(tensors, &peephole, 3, units)?,
+                Ok(_) => read_matrix(tensors, &peephole, peepholes_of(gates), units)?,
                 Err(_) => Vec::new(),
             },
         })

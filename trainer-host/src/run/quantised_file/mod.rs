@@ -4,7 +4,7 @@
 //! | tensor | type and shape |
 //! | --- | --- |
 //! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
-//! | `lstm.L.*`, `gru.L.*` | in `lstm.rs`, `gru.rs` |
+//! | `lstm.L.*`, `coupled.L.*`, `gru.L.*` | in `lstm.rs`, `gru.rs` |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
@@ -18,7 +18,7 @@ mod lstm;
 
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::artifact::{ModelFile, Recurrent};
+use lstm_nostd::artifact::{Coupled, ModelFile, Recurrent};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{InputChannel, OutputScale};
 use safetensors::SafeTensors;
@@ -26,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::files::atomic::WriteFileError;
 use crate::files::tensors::{self, Element, Tensor, values, vector};
-use crate::network::{Head, Mode, Network};
+use crate::network::{self, Head, Mode, Network};
 
 /// Of the metadata. Version 1 had a list for each field of a layer, and no number; version 2 had one exponent for
 /// all outputs, and shifted inputs before it took their means off.
@@ -119,6 +119,7 @@ struct Scale {
 enum Layer {
     Lstm(lstm::Record),
     Gru(gru::Record),
+    Coupled(lstm::Record),
     Dense(dense::Record),
 }
 
@@ -152,6 +153,10 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
             Recurrent::Gru(layer) => {
                 tensors.extend(gru::tensors(layer, &name));
                 layers.push(Layer::Gru(gru::Record::of(layer)));
+            }
+            Recurrent::Coupled(layer) => {
+                tensors.extend(lstm::tensors(layer, &name));
+                layers.push(Layer::Coupled(lstm::Record::of(layer)));
             }
         }
     }
@@ -232,7 +237,8 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 return Err(format!("layer {l} is recurrent, above a dense one"));
             }
             Layer::Lstm(record) => {
-                let layer = record.read(&tensors, &format!("lstm.{l}"), width)?;
+                let name = format!("lstm.{l}");
+                let layer = record.read(&network::lstm::GATES, &tensors, &name, width)?;
                 width = layer.w_h.first().map_or(0, Vec::len);
                 recurrent.push(Recurrent::Lstm(layer));
             }
@@ -240,6 +246,12 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 let layer = record.read(&tensors, &format!("gru.{l}"), width)?;
                 width = layer.recurrent_bias.len();
                 recurrent.push(Recurrent::Gru(layer));
+            }
+            Layer::Coupled(record) => {
+                let name = format!("coupled.{l}");
+                let layer = record.read(&network::coupled::GATES, &tensors, &name, width)?;
+                width = layer.w_h.first().map_or(0, Vec::len);
+                recurrent.push(Recurrent::Coupled(Coupled(layer)));
             }
         }
     }
@@ -361,11 +373,13 @@ mod tests {
     use lstm_nostd::artifact::{LayerKind, RandomModel};
     use proptest::prelude::*;
 
+    const KINDS: [LayerKind; 3] = [LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+
     fn example(seed: u64, peepholes: bool) -> ModelFile {
         let shape = RandomModel {
             inputs: 3,
             hidden: vec![5, 2],
-            kinds: vec![[LayerKind::Lstm, LayerKind::Gru][seed as usize % 2]],
+            kinds: vec![KINDS[seed as usize % KINDS.len()]],
             dense: vec![4],
             outputs: 2,
             peepholes,

@@ -9,14 +9,15 @@
 //! h_t = o_t ⊙ tanh(c_t)                                    (6)
 //! ```
 //!
-//! (Gers, Schraudolph and Schmidhuber 2002). Rows are stored in the order of [`GATES`].
+//! (Gers, Schraudolph and Schmidhuber 2002). Rows are stored in the order of [`GATES`], or of [`coupled::GATES`] in a
+//! layer whose gates are coupled.
 
 use ndarray::{Array1, Array2};
 
 use crate::network::ParameterKind;
 use crate::network::prune::columns;
 use crate::network::recurrent::{
-    Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, values_of,
+    Activation, Cell, Gate, GateRole, LayerParameter, Recurrent, coupled, values_of,
 };
 
 /// The gates of an LSTM, in the order in which all weights are stored.
@@ -54,42 +55,49 @@ pub const GATES: [Gate; 4] = [
 /// Number of the gates that have peepholes.
 pub const PEEPHOLES: usize = 3;
 
-/// Parameters of one LSTM layer of `H` units; rows in the order of [`GATES`].
+/// Parameters of one LSTM layer of `H` units with G gates; rows in the order of [`GATES`], or of [`coupled::GATES`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LstmLayer {
-    /// Input weights, `[4H, I]`.
+    /// Input weights, `[G H, I]`.
     pub w_x: Array2<f32>,
-    /// Recurrent weights, `[4H, H]`.
+    /// Recurrent weights, `[G H, H]`: they tell G.
     pub w_h: Array2<f32>,
-    /// Biases, `[4H]`.
+    /// Biases, `[G H]`.
     pub bias: Array1<f32>,
-    /// Peephole weights in the order i, f, o, `[3, H]`; absent in a network without peepholes.
+    /// Peephole weights in the order i, f, o, `[3, H]`, or i, o, `[2, H]`; absent in a network without peepholes.
     pub peephole: Option<Array2<f32>>,
 }
 
 /// The gate to which row `p` of the peepholes belongs.
-pub(crate) fn gate_of_peephole(p: usize) -> usize {
-    (GATES.iter().position(|gate| gate.peephole == Some(p)))
+pub(crate) fn gate_of_peephole(gates: &[Gate], p: usize) -> usize {
+    (gates.iter().position(|gate| gate.peephole == Some(p)))
         .expect("every row of the peepholes belongs to a gate")
 }
 
+/// Number of the gates that may have peepholes.
+pub fn peepholes_of(gates: &[Gate]) -> usize {
+    gates.iter().filter(|gate| gate.peephole.is_some()).count()
+}
+
 impl LstmLayer {
-    /// A layer whose parameters are all zero.
-    pub fn zeros(inputs: usize, units: usize, peepholes: bool) -> Self {
-        let rows = GATES.len() * units;
+    /// A layer of these gates whose parameters are all zero.
+    pub(crate) fn zeros(gates: &[Gate], inputs: usize, units: usize, peepholes: bool) -> Self {
+        let rows = gates.len() * units;
         Self {
             w_x: Array2::zeros((rows, inputs)),
             w_h: Array2::zeros((rows, units)),
             bias: Array1::zeros(rows),
-            peephole: peepholes.then(|| Array2::zeros((PEEPHOLES, units))),
+            peephole: peepholes.then(|| Array2::zeros((peepholes_of(gates), units))),
         }
     }
 }
 
 impl Recurrent for LstmLayer {
     fn cell(&self) -> Cell {
-        Cell::Lstm {
-            peepholes: self.peephole.is_some(),
+        let peepholes = self.peephole.is_some();
+        match self.w_h.nrows() == coupled::GATES.len() * self.w_h.ncols() {
+            true => Cell::Coupled { peepholes },
+            false => Cell::Lstm { peepholes },
         }
     }
 
@@ -150,8 +158,9 @@ mod tests {
         let letters: String = GATES.iter().map(|gate| gate.letter).collect();
         assert_eq!(letters, "ifgo");
         let with: String = (0..PEEPHOLES)
-            .map(|p| GATES[gate_of_peephole(p)].letter)
+            .map(|p| GATES[gate_of_peephole(&GATES, p)].letter)
             .collect();
         assert_eq!(with, "ifo");
+        assert_eq!(PEEPHOLES, peepholes_of(&GATES));
     }
 }

@@ -4,6 +4,7 @@
 //! lie together: row = gate · H + unit. A kind is [`Cell`] in a structure and [`RecurrentLayer`] in a network; what it
 //! must know of itself is the trait [`Recurrent`].
 
+pub mod coupled;
 pub mod gru;
 pub mod lstm;
 
@@ -30,6 +31,11 @@ pub enum Cell {
     },
     /// Gated recurrent unit, reset after the product.
     Gru,
+    /// Long short-term memory whose forget gate is one less the input gate.
+    Coupled {
+        /// Whether the gates see the cell.
+        peepholes: bool,
+    },
 }
 
 /// The kind of the recurrent layers, as a configuration names it.
@@ -42,6 +48,8 @@ pub enum CellKind {
     Lstm,
     /// Gated recurrent unit: three rows of weights a unit in place of four.
     Gru,
+    /// LSTM whose forget gate is one less the input gate: three rows of weights a unit too.
+    Coupled,
 }
 
 impl CellKind {
@@ -50,6 +58,7 @@ impl CellKind {
         match self {
             Self::Lstm => Cell::Lstm { peepholes },
             Self::Gru => Cell::Gru,
+            Self::Coupled => Cell::Coupled { peepholes },
         }
     }
 }
@@ -61,6 +70,8 @@ pub enum GateRole {
     Input,
     /// How much of the state stays.
     Forget,
+    /// How much of the candidate enters the state, and how much of the state leaves it.
+    Coupled,
     /// What may enter the state.
     Candidate,
     /// How much of the state is shown.
@@ -111,6 +122,9 @@ impl Cell {
                 peepholes: !layer.peepholes.is_empty(),
             },
             lstm_nostd::RecurrentLayer::Gru(_) => Self::Gru,
+            lstm_nostd::RecurrentLayer::Coupled(layer) => Self::Coupled {
+                peepholes: !layer.peepholes.is_empty(),
+            },
         }
     }
 
@@ -119,6 +133,7 @@ impl Cell {
         match self {
             Self::Lstm { .. } => CellKind::Lstm,
             Self::Gru => CellKind::Gru,
+            Self::Coupled { .. } => CellKind::Coupled,
         }
     }
 
@@ -127,6 +142,7 @@ impl Cell {
         match self {
             Self::Lstm { .. } => "lstm",
             Self::Gru => "gru",
+            Self::Coupled { .. } => "coupled",
         }
     }
 
@@ -135,6 +151,7 @@ impl Cell {
         match kind {
             None => Ok(Self::Lstm { peepholes }),
             Some("gru") => Ok(Self::Gru),
+            Some("coupled") => Ok(Self::Coupled { peepholes }),
             Some(kind) => Err(format!(
                 "kind {kind:?} of recurrent layers, which this version does not know"
             )),
@@ -146,6 +163,7 @@ impl Cell {
         match self {
             Self::Lstm { .. } => None,
             Self::Gru => Some("gru"),
+            Self::Coupled { .. } => Some("coupled"),
         }
     }
 
@@ -154,6 +172,7 @@ impl Cell {
         match self {
             Self::Lstm { .. } => "LSTM",
             Self::Gru => "GRU",
+            Self::Coupled { .. } => "coupled LSTM",
         }
     }
 
@@ -162,13 +181,14 @@ impl Cell {
         match self {
             Self::Lstm { .. } => &lstm::GATES,
             Self::Gru => &gru::GATES,
+            Self::Coupled { .. } => &coupled::GATES,
         }
     }
 
     /// Whether there are peepholes.
     pub const fn peepholes(self) -> bool {
         match self {
-            Self::Lstm { peepholes } => peepholes,
+            Self::Lstm { peepholes } | Self::Coupled { peepholes } => peepholes,
             Self::Gru => false,
         }
     }
@@ -176,7 +196,7 @@ impl Cell {
     /// Values that a layer of `units` hands on.
     pub const fn outputs(self, units: usize) -> usize {
         match self {
-            Self::Lstm { .. } | Self::Gru => units,
+            Self::Lstm { .. } | Self::Gru | Self::Coupled { .. } => units,
         }
     }
 
@@ -184,9 +204,12 @@ impl Cell {
     pub fn zeros(self, inputs: usize, units: usize) -> RecurrentLayer {
         match self {
             Self::Lstm { peepholes } => {
-                RecurrentLayer::Lstm(LstmLayer::zeros(inputs, units, peepholes))
+                RecurrentLayer::Lstm(LstmLayer::zeros(self.gates(), inputs, units, peepholes))
             }
             Self::Gru => RecurrentLayer::Gru(GruLayer::zeros(inputs, units)),
+            Self::Coupled { peepholes } => {
+                RecurrentLayer::Coupled(LstmLayer::zeros(self.gates(), inputs, units, peepholes))
+            }
         }
     }
 }
@@ -198,6 +221,8 @@ pub enum RecurrentLayer {
     Lstm(LstmLayer),
     /// Gated recurrent unit.
     Gru(GruLayer),
+    /// Long short-term memory with the gates of [`coupled::GATES`].
+    Coupled(LstmLayer),
 }
 
 impl RecurrentLayer {
@@ -205,7 +230,7 @@ impl RecurrentLayer {
     pub fn as_lstm(&self) -> Option<&LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
-            Self::Gru(_) => None,
+            Self::Gru(_) | Self::Coupled(_) => None,
         }
     }
 
@@ -213,6 +238,22 @@ impl RecurrentLayer {
     pub fn as_lstm_mut(&mut self) -> Option<&mut LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
+            Self::Gru(_) | Self::Coupled(_) => None,
+        }
+    }
+
+    /// Peephole weights, if the layer has some.
+    pub fn peephole(&self) -> Option<&Array2<f32>> {
+        match self {
+            Self::Lstm(layer) | Self::Coupled(layer) => layer.peephole.as_ref(),
+            Self::Gru(_) => None,
+        }
+    }
+
+    /// Peephole weights, if the layer's kind may have some.
+    pub fn peephole_mut(&mut self) -> Option<&mut Option<Array2<f32>>> {
+        match self {
+            Self::Lstm(layer) | Self::Coupled(layer) => Some(&mut layer.peephole),
             Self::Gru(_) => None,
         }
     }
@@ -223,7 +264,7 @@ impl Deref for RecurrentLayer {
 
     fn deref(&self) -> &Self::Target {
         match self {
-            Self::Lstm(layer) => layer,
+            Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
         }
     }
@@ -232,7 +273,7 @@ impl Deref for RecurrentLayer {
 impl DerefMut for RecurrentLayer {
     fn deref_mut(&mut self) -> &mut Self::Target {
         match self {
-            Self::Lstm(layer) => layer,
+            Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
         }
     }
@@ -312,24 +353,31 @@ pub trait Recurrent {
         }
     }
 
-    /// Sets the biases of the gates that keep the state. A larger bias remembers for longer to begin with, about
+    /// Sets the biases of the gates that keep the state, and those of coupled gates to the opposite. A larger bias remembers for longer to begin with, about
     /// `exp(bias)` steps (Gers, Schmidhuber and Cummins 2000).
     fn set_forget_bias(&mut self, value: f32) {
-        if let Some(rows) = self.rows_of(GateRole::Forget) {
-            self.bias_mut().slice_mut(s![rows]).fill(value);
+        let keepers = [(GateRole::Forget, value), (GateRole::Coupled, -value)];
+        for (role, value) in keepers {
+            if let Some(rows) = self.rows_of(role) {
+                self.bias_mut().slice_mut(s![rows]).fill(value);
+            }
         }
     }
 
     /// Sets the biases that make the layer remember for up to `steps` steps.
     fn set_chrono_biases(&mut self, steps: u32, rng: &mut ChaCha8Rng) {
-        let [input, forget] = [GateRole::Input, GateRole::Forget].map(|role| self.rows_of(role));
+        let signs = [
+            (GateRole::Input, -1.0),
+            (GateRole::Forget, 1.0),
+            (GateRole::Coupled, -1.0),
+        ];
+        let gates = signs.map(|(role, sign)| (self.rows_of(role), sign));
         for unit in 0..self.units() {
             let bias = rng.random_range(1.0..(steps - 1) as f32).ln();
-            if let Some(rows) = &input {
-                self.bias_mut()[rows.start + unit] = -bias;
-            }
-            if let Some(rows) = &forget {
-                self.bias_mut()[rows.start + unit] = bias;
+            for (rows, sign) in &gates {
+                if let Some(rows) = rows {
+                    self.bias_mut()[rows.start + unit] = sign * bias;
+                }
             }
         }
     }

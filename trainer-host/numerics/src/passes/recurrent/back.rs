@@ -103,17 +103,20 @@ impl RecurrentBack {
         let is_masked = around.dropout.candidate.is_active();
         let candidate_mask = is_masked.then_some(&forward.candidate_mask);
         match kind {
-            PackedKind::Lstm(peepholes) => around.backend.run(lstm_cell::Backward {
-                step,
-                gates: &mut forward.gates,
-                cell: &forward.cell,
-                cell_tanh: &forward.cell_tanh,
-                d_hidden: &self.d_hidden,
-                d_cell: &mut self.d_cell,
-                peepholes,
-                candidate_mask,
-                sums: &mut self.sums,
-            }),
+            PackedKind::Lstm(peepholes) | PackedKind::Coupled(peepholes) => {
+                around.backend.run(lstm_cell::Backward {
+                    step,
+                    gates: &mut forward.gates,
+                    cell: &forward.cell,
+                    cell_tanh: &forward.cell_tanh,
+                    d_hidden: &self.d_hidden,
+                    d_cell: &mut self.d_cell,
+                    peepholes,
+                    candidate_mask,
+                    is_coupled: matches!(kind, PackedKind::Coupled(_)),
+                    sums: &mut self.sums,
+                });
+            }
             PackedKind::Gru => around.backend.run(gru_cell::Backward {
                 step,
                 gates: &mut forward.gates,
@@ -244,7 +247,9 @@ impl RecurrentBack {
         blocks.unpack(&self.d_w_x, w_x, |r| blocks.of_input(r));
         blocks.unpack(&self.d_w_h, w_h, |r| blocks.of_state(r));
         match layer {
-            RecurrentLayer::Lstm(layer) => unpack_lstm_sums(&self.sums, blocks, layer),
+            RecurrentLayer::Lstm(layer) | RecurrentLayer::Coupled(layer) => {
+                unpack_lstm_sums(&self.sums, blocks, layer);
+            }
             RecurrentLayer::Gru(layer) => unpack_gru_sums(&self.sums, blocks, layer),
         }
     }

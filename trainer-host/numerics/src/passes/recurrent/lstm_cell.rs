@@ -1,5 +1,13 @@
 //! The elementwise half of an LSTM step, forward and backward, for all rows of one time step.
 //!
+//! With coupled gates, f = 1 − i of (CF) stands for (2), and what (B5) would pass to f goes to i:
+//!
+//! ```text
+//! d_z_i = d_c ⊙ (g − c_{t−1}) ⊙ i ⊙ (1 − i)                                (CB)
+//! ```
+//!
+//! Sums then lie in the blocks i, g, o, and f has the last one to itself. (CF) is that of [`crate::network::coupled`].
+//!
 //! Equations (1) to (6) are those of [`crate::network`], (B1) to (B9) those of [`crate::passes::backward`], (D4)
 //! that of [`crate::passes::dropout`].
 //! Everything between two matrix products happens here, in registers, in one pass.
@@ -26,14 +34,18 @@ pub(crate) struct Forward<'a> {
     pub(crate) peepholes: &'a Peepholes,
     /// m of (D4), `[R, H]`.
     pub(crate) candidate_mask: Option<&'a Panels>,
+    pub(crate) is_coupled: bool,
 }
 
 impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        match self.candidate_mask {
-            Some(mask) => self.steps::<V, true>(mask),
-            None => self.steps::<V, false>(&Panels::default()),
+        let none = Panels::default();
+        match (self.candidate_mask, self.is_coupled) {
+            (Some(mask), false) => self.steps::<V, true, false>(mask),
+            (None, false) => self.steps::<V, false, false>(&none),
+            (Some(mask), true) => self.steps::<V, true, true>(mask),
+            (None, true) => self.steps::<V, false, true>(&none),
         }
     }
 }
@@ -41,7 +53,7 @@ impl Kernel for Forward<'_> {
 impl Forward<'_> {
     /// Looks at `mask` only if `MASKED`.
     #[inline(always)]
-    fn steps<V: Lanes, const MASKED: bool>(self, mask: &Panels) {
+    fn steps<V: Lanes, const MASKED: bool, const COUPLED: bool>(self, mask: &Panels) {
         let StepRows {
             count,
             row,
@@ -49,9 +61,11 @@ impl Forward<'_> {
             before,
         } = self.step;
         let units = self.hidden.panels();
+        let one = V::splat(1.0);
         for u in 0..units {
             let [p_i, p_f, p_o] = [0, 1, 2].map(|p| V::load(&self.peepholes[p][u]));
-            let [i_lines, f_lines, g_lines, o_lines] = gate_lines(self.gates, units, u, row, count);
+            let lines = gate_lines(self.gates, units, u, row, count);
+            let [i_lines, f_lines, g_lines, o_lines] = by_gate::<COUPLED, _>(lines);
             let (old, new) = self.cell.panel_mut(u).split_at_mut(state);
             let (old, new) = (&old[before..before + count], &mut new[..count]);
             let c_tanh = &mut self.cell_tanh.panel_mut(u)[row..row + count];
@@ -60,7 +74,11 @@ impl Forward<'_> {
             for b in 0..count {
                 let c_old = V::load(&old[b]);
                 let i = sigmoid(p_i.mul_add(c_old, V::load(&i_lines[b]))); // (1)
-                let f = sigmoid(p_f.mul_add(c_old, V::load(&f_lines[b]))); // (2)
+                let f = if COUPLED {
+                    one.sub(i) // (CF)
+                } else {
+                    sigmoid(p_f.mul_add(c_old, V::load(&f_lines[b]))) // (2)
+                };
                 let g = tanh(V::load(&g_lines[b])); // (3)
                 let kept = if MASKED { V::load(&mask[b]).mul(g) } else { g }; // (D4)
                 let c = f.mul_add(c_old, i.mul(kept)); // (4)
@@ -94,6 +112,7 @@ pub(crate) struct Backward<'a> {
     pub(crate) peepholes: &'a Peepholes,
     /// m of (D4), `[R, H]`.
     pub(crate) candidate_mask: Option<&'a Panels>,
+    pub(crate) is_coupled: bool,
     /// Gradients of biases and peepholes are added here.
     pub(crate) sums: &'a mut CellSums,
 }
@@ -129,9 +148,12 @@ impl CellSums {
 impl Kernel for Backward<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        match self.candidate_mask {
-            Some(mask) => self.steps::<V, true>(mask),
-            None => self.steps::<V, false>(&Panels::default()),
+        let none = Panels::default();
+        match (self.candidate_mask, self.is_coupled) {
+            (Some(mask), false) => self.steps::<V, true, false>(mask),
+            (None, false) => self.steps::<V, false, false>(&none),
+            (Some(mask), true) => self.steps::<V, true, true>(mask),
+            (None, true) => self.steps::<V, false, true>(&none),
         }
     }
 }
@@ -139,7 +161,7 @@ impl Kernel for Backward<'_> {
 impl Backward<'_> {
     /// Looks at `mask` only if `MASKED`.
     #[inline(always)]
-    fn steps<V: Lanes, const MASKED: bool>(self, mask: &Panels) {
+    fn steps<V: Lanes, const MASKED: bool, const COUPLED: bool>(self, mask: &Panels) {
         let StepRows {
             count,
             row,
@@ -150,9 +172,10 @@ impl Backward<'_> {
         let one = V::splat(1.0);
         for u in 0..units {
             let [p_i, p_f, p_o] = [0, 1, 2].map(|p| V::load(&self.peepholes[p][u]));
-            let mut bias = [0, 1, 2, 3].map(|gate| V::load(&self.sums.bias[gate * units + u]));
+            let mut bias = [0, 1, 2, 3].map(|block| V::load(&self.sums.bias[block * units + u]));
             let mut peepholes = [0, 1, 2].map(|p| V::load(&self.sums.peepholes[p][u]));
-            let [i_lines, f_lines, g_lines, o_lines] = gate_lines(self.gates, units, u, row, count);
+            let lines = gate_lines(self.gates, units, u, row, count);
+            let [i_lines, f_lines, g_lines, o_lines] = by_gate::<COUPLED, _>(lines);
             let cells = self.cell.panel(u);
             let old = &cells[before..before + count];
             let new = &cells[state..state + count];
@@ -175,8 +198,13 @@ impl Backward<'_> {
                 } else {
                     (g, d_c)
                 };
-                let d_i = d_c.mul(kept).mul(i.mul(one.sub(i))); // (B4)
-                let d_f = d_c.mul(c_old).mul(f.mul(one.sub(f))); // (B5)
+                let entered = if COUPLED { kept.sub(c_old) } else { kept };
+                let d_i = d_c.mul(entered).mul(i.mul(one.sub(i))); // (B4), (CB)
+                let d_f = if COUPLED {
+                    V::splat(0.0)
+                } else {
+                    d_c.mul(c_old).mul(f.mul(one.sub(f))) // (B5)
+                };
                 let d_g = d_kept.mul(i).mul(one.sub(g.mul(g))); // (B6)
                 let back = p_i.mul_add(d_i, p_f.mul_add(d_f, d_c.mul(f))); // (B7)
                 back.store(&mut d_cell[b]);
@@ -184,21 +212,32 @@ impl Backward<'_> {
                 d_f.store(&mut f_lines[b]);
                 d_g.store(&mut g_lines[b]);
                 d_o.store(&mut o_lines[b]);
-                for (sum, d) in bias.iter_mut().zip([d_i, d_f, d_g, d_o]) {
+                let gradients = if COUPLED {
+                    [d_i, d_g, d_o, d_f]
+                } else {
+                    [d_i, d_f, d_g, d_o]
+                };
+                for (sum, d) in bias.iter_mut().zip(gradients) {
                     *sum = sum.add(d); // (B8)
                 }
                 peepholes[0] = d_i.mul_add(c_old, peepholes[0]); // (B9)
                 peepholes[1] = d_f.mul_add(c_old, peepholes[1]);
                 peepholes[2] = d_o.mul_add(c, peepholes[2]);
             }
-            for (gate, sum) in bias.into_iter().enumerate() {
-                sum.store(&mut self.sums.bias[gate * units + u]);
+            for (block, sum) in bias.into_iter().enumerate() {
+                sum.store(&mut self.sums.bias[block * units + u]);
             }
             for (p, sum) in peepholes.into_iter().enumerate() {
                 sum.store(&mut self.sums.peepholes[p][u]);
             }
         }
     }
+}
+
+/// The lines of i, f, g and o from those of the blocks.
+#[inline(always)]
+fn by_gate<const COUPLED: bool, T>([a, b, c, d]: [T; 4]) -> [T; 4] {
+    if COUPLED { [a, d, b, c] } else { [a, b, c, d] }
 }
 
 /// The mask's lines for unit panel `u` and rows `row..row + count`; none without a mask.

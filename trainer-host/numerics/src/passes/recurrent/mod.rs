@@ -16,8 +16,8 @@ use self::lstm_cell::{CellSums, Peepholes};
 pub(crate) use self::pass::RecurrentPass;
 use crate::compute::lanes::{Backend, LANES, Line};
 use crate::compute::panels::{Panels, row_slices};
-use crate::network::lstm::PEEPHOLES;
-use crate::network::{GruLayer, LstmLayer, Recurrent as _, RecurrentLayer};
+use crate::network::lstm::{PEEPHOLES, gate_of_peephole};
+use crate::network::{GateRole, GruLayer, LstmLayer, Recurrent as _, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
 use crate::passes::steps::Steps;
@@ -50,7 +50,8 @@ impl Blocks {
 
     fn of(layer: &RecurrentLayer) -> Self {
         let (first_of_inputs, turn) = match layer {
-            RecurrentLayer::Lstm(_) => (0, 0),
+            // i, g, o and f, which has no sums.
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => (0, 0),
             // q, r, z, n
             RecurrentLayer::Gru(_) => (1, 1),
         };
@@ -144,6 +145,8 @@ pub(crate) struct PackedRecurrent {
 enum PackedKind {
     Lstm(Peepholes),
     Gru,
+    /// With coupled gates.
+    Coupled(Peepholes),
 }
 
 impl PackedRecurrent {
@@ -165,6 +168,10 @@ impl PackedRecurrent {
                 let recurrent = layer.recurrent_bias.iter().enumerate();
                 recurrent.for_each(|(u, value)| write(blocks.column(0, u), *value));
                 PackedKind::Gru
+            }
+            RecurrentLayer::Coupled(layer) => {
+                of_gates(&layer.bias, &mut write);
+                PackedKind::Coupled(pack_peepholes(layer))
             }
         };
         Self {
@@ -192,16 +199,33 @@ fn pack_peepholes(layer: &LstmLayer) -> Peepholes {
     let mut peepholes = [(); PEEPHOLES].map(|()| vec![Line::default(); units.div_ceil(LANES)]);
     let values = layer.peephole.iter().flat_map(|p| p.indexed_iter());
     for ((p, u), value) in values {
-        peepholes[p][u / LANES].0[u % LANES] = *value;
+        let lines = &mut peepholes[peephole_lines(layer, p)];
+        lines[u / LANES].0[u % LANES] = *value;
     }
     peepholes
+}
+
+/// The lines of [`Peepholes`] to which row `p` of the layer's peepholes belongs.
+fn peephole_lines(layer: &LstmLayer, p: usize) -> usize {
+    let gates = layer.gates();
+    match gates[gate_of_peephole(gates, p)].role {
+        GateRole::Forget => 1,
+        GateRole::Output => 2,
+        _ => 0,
+    }
 }
 
 /// Writes gradients that are sums over rows alone into an LSTM layer's shape.
 fn unpack_lstm_sums(sums: &CellSums, blocks: Blocks, layer: &mut LstmLayer) {
     unpack_biases(&sums.bias, &mut layer.bias, |r| blocks.of_gate(r));
+    let lines = [0, 1, 2].map(
+        |p| match p < layer.peephole.as_ref().map_or(0, Array2::nrows) {
+            true => peephole_lines(layer, p),
+            false => p,
+        },
+    );
     for ((p, u), value) in layer.peephole.iter_mut().flat_map(|p| p.indexed_iter_mut()) {
-        *value = sums.peepholes[p][u / LANES].0[u % LANES];
+        *value = sums.peepholes[lines[p]][u / LANES].0[u % LANES];
     }
 }
 

@@ -106,7 +106,7 @@ impl RecurrentPass {
         let is_masked = around.dropout.candidate.is_active();
         let candidate_mask = is_masked.then_some(&self.candidate_mask);
         match kind {
-            PackedKind::Lstm(peepholes) => {
+            PackedKind::Lstm(peepholes) | PackedKind::Coupled(peepholes) => {
                 self.cell_tanh.reshape(around.steps.rows, self.blocks.units);
                 around.backend.run(lstm_cell::Forward {
                     step,
@@ -116,6 +116,7 @@ impl RecurrentPass {
                     hidden: &mut self.hidden,
                     peepholes,
                     candidate_mask,
+                    is_coupled: matches!(kind, PackedKind::Coupled(_)),
                 });
             }
             PackedKind::Gru => around.backend.run(gru_cell::Forward {

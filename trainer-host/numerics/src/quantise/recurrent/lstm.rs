@@ -1,4 +1,4 @@
-//! The integers of one LSTM layer, and what they stand for.
+//! The integers of one LSTM layer, with or without coupled gates, and what they stand for.
 
 use lstm_nostd::artifact::Lstm;
 use lstm_nostd::kernels::{Scheme, Width};
@@ -6,16 +6,17 @@ use ndarray::Array2;
 
 use super::Job;
 use super::rows::{GATE_GAIN, Rows};
-use crate::network::lstm::{GATES, PEEPHOLES, gate_of_peephole};
-use crate::network::{LayerShape, LstmLayer};
+use crate::network::lstm::{gate_of_peephole, peepholes_of};
+use crate::network::{Gate, LayerShape, LstmLayer, Recurrent as _};
 use crate::quantise::fake::matrix;
 use crate::quantise::{Q15, QuantiseError};
 
 /// Head-room of the cell's range over the calibrated reach.
 const CELL_MARGIN: f64 = 2.0;
 
-/// A layer of this shape whose integers answer nothing. Different shifts take the most bytes.
-pub(super) fn empty(shape: &LayerShape, peepholes: bool, scheme: Scheme) -> Lstm {
+/// A layer of this shape whose integers answer nothing, with `peepholes` rows of peepholes. Different shifts take the
+/// most bytes.
+pub(super) fn empty(shape: &LayerShape, peepholes: usize, scheme: Scheme) -> Lstm {
     let rows = |width: usize| vec![vec![0; width]; shape.rows];
     Lstm {
         scheme,
@@ -25,17 +26,14 @@ pub(super) fn empty(shape: &LayerShape, peepholes: bool, scheme: Scheme) -> Lstm
         w_h: rows(shape.outputs),
         bias: vec![0; shape.rows],
         mult: vec![1; shape.rows],
-        peephole: match peepholes {
-            true => vec![vec![0; shape.units]; PEEPHOLES],
-            false => Vec::new(),
-        },
+        peephole: vec![vec![0; shape.units]; peepholes],
         ..Lstm::default()
     }
 }
 
-/// (FQ1); `gain` is `2^κ / S_j`, `[I]`.
-pub(super) fn real(layer: &Lstm, gain: &[f64]) -> LstmLayer {
-    let units = layer.mult.len() / GATES.len();
+/// (FQ1) of a layer of these gates; `gain` is `2^κ / S_j`, `[I]`.
+pub(super) fn real(gates: &[Gate], layer: &Lstm, gain: &[f64]) -> LstmLayer {
+    let units = layer.mult.len() / gates.len();
     let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;
     let unit = 0.5f64.powi(layer.cell_int_bits.into());
     LstmLayer {
@@ -45,8 +43,8 @@ pub(super) fn real(layer: &Lstm, gain: &[f64]) -> LstmLayer {
             .map(|(r, bias)| (f64::from(*bias) * scale(r) / Q15) as f32)
             .collect(),
         peephole: (!layer.peephole.is_empty()).then(|| {
-            Array2::from_shape_fn((PEEPHOLES, units), |(p, u)| {
-                let row = gate_of_peephole(p) * units + u;
+            Array2::from_shape_fn((peepholes_of(gates), units), |(p, u)| {
+                let row = gate_of_peephole(gates, p) * units + u;
                 (f64::from(layer.peephole[p][u]) * scale(row) * unit) as f32
             })
         }),
@@ -79,13 +77,13 @@ pub(super) fn quantise(
         h_shift: formats.h_shift,
         cell_int_bits,
         peephole: match layer.peephole {
-            Some(_) => vec![Vec::new(); PEEPHOLES],
+            Some(_) => vec![Vec::new(); peepholes_of(layer.gates())],
             None => Vec::new(),
         },
         ..Lstm::default()
     };
     for (r, integers) in rows.into_iter().enumerate() {
-        let gate = GATES[r / hidden];
+        let gate = layer.gates()[r / hidden];
         if let Some(p) = gate.peephole.filter(|_| layer.peephole.is_some()) {
             quantised.peephole[p].push(integers.peephole);
         }
@@ -116,7 +114,7 @@ fn cell_int_bits(job: &Job<'_>) -> Result<u8, QuantiseError> {
 /// The peephole of row `r` against a cell in units of `2^m`; 0 where there is none.
 fn peephole(layer: &LstmLayer, r: usize, m: u8) -> f64 {
     let hidden = layer.w_h.ncols();
-    match (&layer.peephole, GATES[r / hidden].peephole) {
+    match (&layer.peephole, layer.gates()[r / hidden].peephole) {
         (Some(peephole), Some(p)) => f64::from(peephole[[p, r % hidden]]) * 2f64.powi(m.into()),
         _ => 0.0,
     }

@@ -4,14 +4,15 @@ mod gru;
 mod lstm;
 mod rows;
 
-use lstm_nostd::artifact::Recurrent;
+use lstm_nostd::artifact::{Coupled, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
 
 pub(super) use rows::input_ranges;
 
 use super::moments::Moments;
 use super::{QuantiseError, hidden_format};
-use crate::network::{Cell, LayerShape, RecurrentLayer};
+use crate::network::lstm::peepholes_of;
+use crate::network::{self, Cell, LayerShape, RecurrentLayer};
 use crate::passes::activation_format::ActivationFormat;
 use crate::quantise::calibrate::RecurrentRanges;
 use crate::quantise::magnitudes::Clipping;
@@ -57,6 +58,12 @@ impl Job<'_> {
                 integers.input_shift = input_shift;
                 (Recurrent::Gru(integers), range, input_gain)
             }
+            RecurrentLayer::Coupled(layer) => {
+                let ranges = (narrowest.as_slice(), widest.as_slice());
+                let (mut integers, range, input_gain) = lstm::quantise(layer, self, ranges)?;
+                integers.input_shift = input_shift;
+                (Recurrent::Coupled(Coupled(integers)), range, input_gain)
+            }
         };
         let integers = RecurrentIntegers {
             content,
@@ -68,9 +75,14 @@ impl Job<'_> {
 
 /// A layer of this shape whose integers answer nothing, as large as any of its shape in a model file.
 pub fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
+    let peepholes = match cell.peepholes() {
+        true => peepholes_of(cell.gates()),
+        false => 0,
+    };
     match cell {
-        Cell::Lstm { peepholes } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
+        Cell::Lstm { .. } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
         Cell::Gru => Recurrent::Gru(gru::empty(shape, scheme)),
+        Cell::Coupled { .. } => Recurrent::Coupled(Coupled(lstm::empty(shape, peepholes, scheme))),
     }
 }
 
@@ -98,10 +110,17 @@ impl RecurrentIntegers {
     /// What the integers stand for: (FQ1).
     pub(super) fn layer(&self) -> RecurrentLayer {
         match &self.content {
-            Recurrent::Lstm(integers) => {
-                RecurrentLayer::Lstm(lstm::real(integers, &self.input_gain))
-            }
+            Recurrent::Lstm(integers) => RecurrentLayer::Lstm(lstm::real(
+                &network::lstm::GATES,
+                integers,
+                &self.input_gain,
+            )),
             Recurrent::Gru(integers) => RecurrentLayer::Gru(gru::real(integers, &self.input_gain)),
+            Recurrent::Coupled(integers) => RecurrentLayer::Coupled(lstm::real(
+                &network::coupled::GATES,
+                integers,
+                &self.input_gain,
+            )),
         }
     }
 
