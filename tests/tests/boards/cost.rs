@@ -18,8 +18,8 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
     // On M55, w8a8 is counted twice: with equal and with other shifts.
     let schemes = boards.len() * Scheme::ALL.len() + 1;
-    // LSTM without and with peepholes, and GRU.
-    assert_eq!(steps.len(), shapes.len() * schemes * 3);
+    // LSTM without and with peepholes, GRU, and coupled gates without and with peepholes.
+    assert_eq!(steps.len(), shapes.len() * schemes * 5);
     for step in steps {
         check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
@@ -71,7 +71,7 @@ fn data_changes_the_count_of_a_step_within_its_bound() {
     let boards = ["mps2-an385", "mps2-an500", "mps2-an505"].map(board);
     let shapes = [Shape::new(3, 16)];
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
-    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 3);
+    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 5);
     steps.iter().for_each(check_spread);
 }
 
