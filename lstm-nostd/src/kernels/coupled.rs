@@ -83,7 +83,7 @@ impl CoupledParameters<'_> {
 }
 
 /// Units whose sums are made together: their rows fill [`GROUPS`] groups.
-pub const UNITS: usize = 16;
+pub const UNITS: usize = 32;
 /// Groups of four rows of [`UNITS`] units.
 pub const GROUPS: usize = coupled_groups(UNITS);
 

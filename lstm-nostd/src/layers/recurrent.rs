@@ -34,6 +34,8 @@ impl RecurrentLayer<'_> {
             Self::Lstm(_) => None,
             #[cfg(feature = "gru")]
             Self::Gru(_) => Some("gru"),
+            #[cfg(feature = "coupled")]
+            Self::Coupled(_) => Some("coupled"),
         }
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
 //! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉, and make their sums for B
-//! batches of 16 units; they prepare activations once for each. A dense layer has G groups of four rows and R rows
+//! batches of 16 or 32 units; they prepare activations once for each. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
 //! except on Helium: there U is H rounded up to a multiple of four, and S, in w8a8, to a multiple of two.
 //!
