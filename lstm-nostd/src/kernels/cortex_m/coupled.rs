@@ -19,7 +19,6 @@ struct Frame {
     sums: *const I32x4,
     cell: *mut i32,
     next: *mut u8,
-    /// Null without peepholes.
     peepholes: *const [i16; 2],
     /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
     half: i32,
@@ -46,6 +45,8 @@ layout! { "coupled.s", Frame:
 unsafe extern "C" {
     fn lstm_nostd_coupled_int16(frame: *mut Frame);
     fn lstm_nostd_coupled_int8(frame: *mut Frame);
+    fn lstm_nostd_coupled_peepholes_int16(frame: *mut Frame);
+    fn lstm_nostd_coupled_peepholes_int8(frame: *mut Frame);
 }
 
 /// (UB) to (H).
@@ -63,10 +64,7 @@ pub(super) fn units<A: Activation>(batch: CoupledBatch<'_, A>) {
         sums: batch.sums.as_ptr(),
         cell,
         next: batch.next.as_mut_ptr().cast(),
-        peepholes: match with_peepholes {
-            true => batch.peepholes.as_ptr(),
-            false => core::ptr::null(),
-        },
+        peepholes: batch.peepholes.as_ptr(),
         half: (1 << m) >> 2,
         shift: m - 1,
         squash: 1 << (13 + m),
@@ -74,13 +72,15 @@ pub(super) fn units<A: Activation>(batch: CoupledBatch<'_, A>) {
         end: cell.wrapping_add(count),
     };
     // SAFETY: `count` is not zero, and gates, cells and `next` have as many elements or more, and so have the peepholes
-    // unless the pointer is null; the sums have room for as many units. The assembly writes `count` cells, as many lanes
+    // where they are read; the sums have room for as many units. The assembly writes `count` cells, as many lanes
     // of `next`, and the frame. It keeps the callee-saved registers, and its stack is 36 bytes. Segments are in range as
     // the clamped argument is below 2¹⁵.
     unsafe {
-        match size_of::<A>() {
-            2 => lstm_nostd_coupled_int16(&mut frame),
-            _ => lstm_nostd_coupled_int8(&mut frame),
+        match (size_of::<A>(), with_peepholes) {
+            (2, false) => lstm_nostd_coupled_int16(&mut frame),
+            (_, false) => lstm_nostd_coupled_int8(&mut frame),
+            (2, true) => lstm_nostd_coupled_peepholes_int16(&mut frame),
+            (_, true) => lstm_nostd_coupled_peepholes_int8(&mut frame),
         }
     }
 }

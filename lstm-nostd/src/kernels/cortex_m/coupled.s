@@ -7,7 +7,7 @@
     .equ K_SUMS, 8
     .equ K_CELL, 12
     .equ K_NEXT, 16
-    .equ K_PEEPHOLES, 20    @ running pointer, or null
+    .equ K_PEEPHOLES, 20    @ running pointer
     .equ K_HALF, 24         @ rounding of i*g
     .equ K_SHIFT, 28        @ its shift
     .equ K_SQUASH, 32       @ 2^(13+m): the cell times it, upper word, is Q3.12
@@ -21,8 +21,8 @@
     ssat    lr, #16, lr, asr #1
 .endm
 
-@ Units whose new hidden state has \bytes bytes. r4 tables, r6 gates, r7 sums, r8 frame, r9 cell, r10 next.
-.macro lstm_coupled name, bytes
+@ Units whose new hidden state has \bytes bytes, with peepholes or without. r4 tables, r6 gates, r7 sums, r8 frame, r9 cell, r10 next.
+.macro lstm_coupled name, bytes, peepholes
     lstm_function \name
     push    {r4-r11, lr}
     lstm_part rest
@@ -35,13 +35,13 @@
     add     r1, r1, r5
     add     r2, r2, r11
     @ (UB)
+    .if \peepholes
     ldr     r5, [r8, #K_PEEPHOLES]
-    cbz     r5, 4f
     ldr     r3, [r9]
     lstm_narrow_cell r3
     ldrsh   r3, [r5]
     mla     r0, r3, lr, r0
-4:
+    .endif
     ldmia   r6!, {r3, r5, r11}
     lstm_mul_high r0, r3
     lstm_mul_high r1, r5
@@ -58,14 +58,14 @@
     lstm_add_double r12, r0, r12
     str     r12, [r9], #4
     @ (UB) of o
+    .if \peepholes
     ldr     r3, [r8, #K_PEEPHOLES]
-    cbz     r3, 5f
     lstm_narrow_cell r12
     ldrsh   r5, [r3, #2]
     add     r3, r3, #4
     str     r3, [r8, #K_PEEPHOLES]
     mla     r2, r5, lr, r2
-5:
+    .endif
     lstm_mul_high r2, r11
     lstm_sigmoid r2, r3, r5, r0, r4
     @ (D)
@@ -93,5 +93,7 @@
     pop     {r4-r11, pc}
     lstm_end \name
 .endm
-    lstm_coupled lstm_nostd_coupled_int16, 2
-    lstm_coupled lstm_nostd_coupled_int8, 1
+    lstm_coupled lstm_nostd_coupled_int16, 2, 0
+    lstm_coupled lstm_nostd_coupled_int8, 1, 0
+    lstm_coupled lstm_nostd_coupled_peepholes_int16, 2, 1
+    lstm_coupled lstm_nostd_coupled_peepholes_int8, 1, 1
