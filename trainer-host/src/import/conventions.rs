@@ -415,6 +415,44 @@ mod tests {
         assert_eq!((peephole[[1, 0]], peephole[[2, 1]]), (109.0, 319.0));
     }
 
+    /// Whatever the forget gates had.
+    #[test]
+    fn coupling_makes_forget_gates_the_opposite_of_input_gates() {
+        let (kind, inputs, units) = (WeightsKind::Lstm, 3, 2);
+        for convention in [
+            Convention::PyTorch,
+            Convention::Onnx,
+            Convention::Keras,
+            Convention::TensorFlowLite,
+        ] {
+            let gates = convention.gates(kind);
+            let of = |roles: &[GateRole], column: usize| -> Vec<f32> {
+                let values = (roles.iter())
+                    .flat_map(|role| (0..units).map(|unit| value(kind, *role, unit, column)));
+                values.collect()
+            };
+            let mut weights = RecurrentWeights {
+                kind,
+                convention,
+                input: matrix((kind, convention), units, inputs),
+                recurrent: matrix((kind, convention), units, units),
+                biases: vec![of(gates, 7); convention.biases(kind)],
+                peepholes: Some(of(&convention.peepholes(), 9)),
+            };
+            let before = weights.layer("lstm").unwrap();
+            weights.couple("lstm").unwrap();
+            let layer = weights.layer("lstm").unwrap();
+            let found = coupled::coupled(layer.as_lstm().unwrap()).unwrap();
+            // Rows of i, g and o.
+            let kept: Vec<usize> = (0..units).chain(2 * units..4 * units).collect();
+            let before = before.as_lstm().unwrap();
+            assert_eq!(found.w_x, before.w_x.select(Axis(0), &kept));
+            assert_eq!(found.bias, before.bias.select(Axis(0), &kept));
+            let again = RecurrentWeights::of(&RecurrentLayer::Coupled(found), convention);
+            assert_eq!(again.layer("again"), Ok(layer));
+        }
+    }
+
     #[test]
     fn refuses_sizes_of_no_lstm() {
         let weights = RecurrentWeights {

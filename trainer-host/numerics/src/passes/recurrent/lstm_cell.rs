@@ -172,13 +172,13 @@ impl Backward<'_> {
         let one = V::splat(1.0);
         for u in 0..units {
             let [p_i, p_f, p_o] = [0, 1, 2].map(|p| V::load(&self.peepholes[p][u]));
-            let mut bias = [0, 1, 2, 3].map(|block| V::load(&self.sums.bias[block * units + u]));
+            let blocks = by_gate::<COUPLED, _>([0, 1, 2, 3]);
+            let mut bias = blocks.map(|block| V::load(&self.sums.bias[block * units + u]));
             let mut peepholes = [0, 1, 2].map(|p| V::load(&self.sums.peepholes[p][u]));
             let lines = gate_lines(self.gates, units, u, row, count);
             let [i_lines, f_lines, g_lines, o_lines] = by_gate::<COUPLED, _>(lines);
             let cells = self.cell.panel(u);
-            let old = &cells[before..before + count];
-            let new = &cells[state..state + count];
+            let (old, new) = (&cells[before..before + count], &cells[state..state + count]);
             let c_tanh = &self.cell_tanh.panel(u)[row..row + count];
             let d_hidden = &self.d_hidden.panel(u)[row..row + count];
             let d_cell = &mut self.d_cell.panel_mut(u)[..count];
@@ -191,13 +191,7 @@ impl Backward<'_> {
                 let d_o = d_h.mul(t).mul(o.mul(one.sub(o))); // (B2)
                 let through_h = d_h.mul(o).mul(one.sub(t.mul(t)));
                 let d_c = p_o.mul_add(d_o, through_h.add(V::load(&d_cell[b]))); // (B3)
-                // With (D4), the g of (4) and its slope carry the mask.
-                let (kept, d_kept) = if MASKED {
-                    let m = V::load(&mask[b]);
-                    (m.mul(g), d_c.mul(m))
-                } else {
-                    (g, d_c)
-                };
+                let (kept, d_kept) = masked::<V, MASKED>(mask, b, [g, d_c]);
                 let entered = if COUPLED { kept.sub(c_old) } else { kept };
                 let d_i = d_c.mul(entered).mul(i.mul(one.sub(i))); // (B4), (CB)
                 let d_f = if COUPLED {
@@ -212,19 +206,14 @@ impl Backward<'_> {
                 d_f.store(&mut f_lines[b]);
                 d_g.store(&mut g_lines[b]);
                 d_o.store(&mut o_lines[b]);
-                let gradients = if COUPLED {
-                    [d_i, d_g, d_o, d_f]
-                } else {
-                    [d_i, d_f, d_g, d_o]
-                };
-                for (sum, d) in bias.iter_mut().zip(gradients) {
+                for (sum, d) in bias.iter_mut().zip([d_i, d_f, d_g, d_o]) {
                     *sum = sum.add(d); // (B8)
                 }
                 peepholes[0] = d_i.mul_add(c_old, peepholes[0]); // (B9)
                 peepholes[1] = d_f.mul_add(c_old, peepholes[1]);
                 peepholes[2] = d_o.mul_add(c, peepholes[2]);
             }
-            for (block, sum) in bias.into_iter().enumerate() {
+            for (sum, block) in bias.into_iter().zip(blocks) {
                 sum.store(&mut self.sums.bias[block * units + u]);
             }
             for (p, sum) in peepholes.into_iter().enumerate() {
@@ -238,6 +227,16 @@ impl Backward<'_> {
 #[inline(always)]
 fn by_gate<const COUPLED: bool, T>([a, b, c, d]: [T; 4]) -> [T; 4] {
     if COUPLED { [a, d, b, c] } else { [a, b, c, d] }
+}
+
+/// The g of (4), and what comes back to it: with (D4), both carry the mask.
+#[inline(always)]
+fn masked<V: Lanes, const MASKED: bool>(mask: &[Line], b: usize, [g, d_c]: [V; 2]) -> (V, V) {
+    if !MASKED {
+        return (g, d_c);
+    }
+    let m = V::load(&mask[b]);
+    (m.mul(g), d_c.mul(m))
 }
 
 /// The mask's lines for unit panel `u` and rows `row..row + count`; none without a mask.
