@@ -3,7 +3,7 @@
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
 //! GRU layer    a·1 + b·U + c·G·(row(I) + row(H)) + d·B·lanes(I, H)                             (K1g)
-//! coupled      a·1 + b·H + c·G·row(I, H) + d·B·lanes(I, H) + e·H·[peepholes]                   (K1c)
+//! coupled      a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·U·[peepholes]                   (K1c)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```

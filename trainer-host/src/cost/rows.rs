@@ -18,11 +18,26 @@ pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
 }
 
 fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
-    let groups = coupled_groups(layer.hidden) as f64;
-    let units = layer.hidden as f64;
-    let batches = layer.hidden.div_ceil(COUPLED_BATCH) as f64;
+    let count = coupled_groups(layer.hidden);
+    let (inputs, hidden) = (layer.inputs, layer.hidden);
+    let units = match core {
+        Core::M55 => 4 * blocks(hidden),
+        _ => hidden,
+    } as f64;
+    let batches = hidden.div_ceil(COUPLED_BATCH) as f64;
     let peepholes = if layer.peepholes { units } else { 0.0 };
-    let work = groups * row(core, layer);
+    let row = match (core, layer.scheme, layer.shifts) {
+        // `mve_coupled.s` sums the rows of one group at a time.
+        (Core::M55, Scheme::W8a8, Ordering::Equal) => first_groups(inputs + hidden, 9, 3) as f64,
+        (Core::M55, Scheme::W8a8, Ordering::Greater) => {
+            (first_groups(inputs, 9, 3) + groups(hidden, 9, 7)) as f64
+        }
+        (Core::M55, Scheme::W8a8, Ordering::Less) => {
+            (first_groups(hidden, 9, 3) + groups(inputs, 9, 7)) as f64
+        }
+        _ => row(core, layer),
+    };
+    let work = count as f64 * row;
     vec![1.0, units, work, batches * lanes(layer), peepholes]
 }
 
