@@ -237,8 +237,9 @@ fn answer_stream(
     let mut lines = StepLines::new(&schema.channels, "standard input");
     let (mut sequence, mut step) = (0, 0);
     let mut output = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
-        let line = line.context("standard input cannot be read")?;
+    for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
+        let line =
+            line.with_context(|| format!("standard input, line {number}: cannot be read"))?;
         let text = match lines.take(&line)? {
             StepLine::Header if format == Format::Csv => csv_header(&meaning, (false, false), &[]),
             StepLine::Header => continue,

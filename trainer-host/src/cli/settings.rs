@@ -9,7 +9,7 @@ use super::data_args::ReadArgs;
 use super::levers::Levers;
 use crate::data::{Parts, Unsplit};
 use crate::run::config_file::ConfigFile;
-use crate::run::{Fitted, NetworkOrigin, RunConfig};
+use crate::run::{Fitted, NetworkOrigin, RunConfig, runs_in};
 use crate::train::{Recordings, TrainConfig};
 
 /// Everything that determines a run.
@@ -121,6 +121,15 @@ pub(super) fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
             say!(
                 "warning: {}: the network was {origin}; if the validation part holds what it was trained on, that part judges it too well",
                 folder.display()
+            );
+        }
+    }
+    if let Some(teacher) = config.train.distillation.as_ref().map(|d| &d.teacher) {
+        let teachers = runs_in(teacher).len();
+        if teachers > 0 {
+            say!(
+                "learns from the means of {teachers} runs in {}",
+                teacher.display()
             );
         }
     }

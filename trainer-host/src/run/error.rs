@@ -80,7 +80,7 @@ pub enum RunError {
         origin: NetworkOrigin,
     },
     /// A run to begin with or to learn from was trained on this run's validation part.
-    #[error("{}: was trained on some of this run's validation part: it split off {split}, and this run {own}; leave --split-seed and --validation-fold out, begin with and learn from runs of one split, or take no validation part by --validation-share 0", folder.display())]
+    #[error("{}: was trained on some of this run's validation part: it split off {split}, and this run {own}; leave --split-seed and --validation-fold out, begin with and learn from runs of one split (`train --seeds` gives all runs one by --split-seed 0), or take no validation part by --validation-share 0", folder.display())]
     OtherSplit {
         /// The other run.
         folder: PathBuf,
@@ -88,6 +88,20 @@ pub enum RunError {
         split: SplitRule,
         /// This run's.
         own: SplitRule,
+    },
+    /// A file, where a run's folder would be.
+    #[error("{}: is a file, and a run is a folder; choose another name", folder.display())]
+    NotAFolder {
+        /// The file.
+        folder: PathBuf,
+    },
+    /// A folder of several runs, where one is needed.
+    #[error("{}: holds several runs; name one of them, for example {}", folder.display(), one.display())]
+    SeveralRuns {
+        /// The folder.
+        folder: PathBuf,
+        /// One of its runs.
+        one: PathBuf,
     },
     /// A run to begin with or to learn from divides the same data otherwise.
     #[error("{}: divides the same data otherwise ({key}), so that it was trained on some of this run's validation part; give both the same, or take no validation part by --validation-share 0", folder.display())]

@@ -52,6 +52,10 @@ impl FolderLock {
             path: path.clone(),
             source,
         };
+        if folder.is_file() {
+            let folder = folder.to_owned();
+            return Err(RunError::NotAFolder { folder });
+        }
         disk::create_dir_all(folder).map_err(failed)?;
         let file = disk::open(&path).map_err(failed)?;
         match file.try_lock() {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::same_source;
-use super::{Fitted, RunConfig, RunError, run_or_runs};
+use super::{Fitted, RunConfig, RunError, run_or_runs, runs_in};
 use crate::data::{Fold, Parts};
 use crate::train::SplitRule;
 
@@ -14,9 +14,15 @@ impl RunConfig {
     /// validation part keeps none.
     ///
     /// # Errors
-    /// [`RunError::OtherSplit`] or [`RunError::OtherParts`] when there is no such part, and when a
-    /// configuration cannot be read.
+    /// [`RunError::OtherSplit`] or [`RunError::OtherParts`] when there is no such part,
+    /// [`RunError::SeveralRuns`] when it would begin with several runs, and when a configuration cannot be read.
     pub fn with_known_split(mut self) -> Result<Self, RunError> {
+        if let Some(folder) = &self.train.init
+            && let Some(one) = runs_in(folder).into_iter().next()
+        {
+            let folder = folder.clone();
+            return Err(RunError::SeveralRuns { folder, one });
+        }
         let mut taken = None;
         for folder in self.other_runs() {
             self.take_split_of(&Self::read(&folder)?, &folder, &mut taken)?;
@@ -62,6 +68,10 @@ impl RunConfig {
         if let Some(key) = self.data.differing_part_key(&other.data) {
             let folder = folder.to_owned();
             return Err(RunError::OtherParts { folder, key });
+        }
+        if self.data.has_validation_rows() {
+            // Those rows are the validation part, whatever the split's seed.
+            return Ok(());
         }
         let (own, split) = (self.train.split(), other.train.split());
         let fits = match taken {

@@ -28,6 +28,7 @@ pub use finish::report;
 pub use finish::{Besides, Metrics};
 
 use finish::{Course, finish};
+pub use other_runs::check_initial;
 use other_runs::{initial, teach};
 use recorder::Recorder;
 

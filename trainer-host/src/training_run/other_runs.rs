@@ -35,6 +35,14 @@ pub(super) fn initial(
     Ok(Some((fitted, network)))
 }
 
+/// Refuses data that the network of `init` cannot be trained on.
+///
+/// # Errors
+/// When it has other channels, outputs or targets, or cannot be read.
+pub fn check_initial(config: &TrainConfig, train: &Dataset) -> Result<(), TrainingRunError> {
+    initial(config, train).map(|_| ())
+}
+
 /// A teacher's outputs for the training part, normalised like the targets: of one run, or the means over the runs in a
 /// folder.
 pub(super) fn teach(

@@ -10,7 +10,7 @@ use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
 use crate::integers::assemble::{GOLDEN_STEPS, raw_formats};
 use crate::run::RunConfig;
 use crate::search::SearchConfig;
-use crate::training_run::TrainingRunError;
+use crate::training_run::{TrainingRunError, check_initial};
 
 /// Default number of folds if a validation part would say little.
 const FOLDS: usize = 3;
@@ -61,6 +61,7 @@ impl TrialData {
     pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
         let read = base.read_data()?;
         let parts = without_test(base.divide(read.clone())?);
+        check_initial(&base.train, &parts.train)?;
         let means = Normalisation::of_inputs(&parts.train).real_means();
         raw_formats(&parts.train, &means).map_err(TrainingRunError::from)?;
         Ok(Self {

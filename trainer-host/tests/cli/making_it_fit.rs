@@ -175,6 +175,24 @@ fn a_teacher_changes_what_is_learned_and_must_fit() {
     let line = line.replace("taught --teacher base", "again --teacher twice");
     let again = succeed(&bench, &words(&line));
     assert_eq!(taught["test"], again["test"]);
+    let said = refuse(&bench, &words("train digits --init twice --out other"));
+    assert!(said.contains("name one of them"), "{said}");
+    let said = refuse(
+        &bench,
+        &words("train digits --init base --hidden 9 --out other"),
+    );
+    assert!(
+        said.contains("--hidden") && said.contains("--prune-to"),
+        "{said}"
+    );
+    let said = refuse(
+        &bench,
+        &words("tune temporal-order --init base --storage no.db"),
+    );
+    assert!(
+        said.contains("channels") && !bench.path("no.db").exists(),
+        "{said}"
+    );
     let said = refuse(
         &bench,
         &words("train temporal-order --out other --teacher base"),

@@ -49,6 +49,18 @@ impl FittingFlags {
 }
 
 impl NetworkFlags {
+    /// A flag that was given for the structure of the network.
+    pub(super) fn structure(&self) -> Option<&'static str> {
+        [
+            (self.layer.is_some(), "--layer"),
+            (self.hidden.is_some(), "--hidden"),
+            (self.dense.is_some(), "--dense"),
+            (self.no_peepholes, "--no-peepholes"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
     pub(super) fn apply(self, config: &mut TrainConfig) {
         set(&mut config.layer, self.layer);
         set(&mut config.hidden, self.hidden);

@@ -11,6 +11,8 @@ mod defaults;
 
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
 use crate::network::CellKind;
@@ -238,8 +240,15 @@ impl Levers {
     /// Sets in `config` what the command line gives.
     ///
     /// # Errors
-    /// When a flag is for another optimiser or schedule than the configuration has.
+    /// When a flag is for another optimiser or schedule than the configuration has, or for the structure of a network
+    /// that comes from another run.
     pub(super) fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
+        let structure = self.0.network.structure();
+        if let Some(flag) = structure.filter(|_| self.0.fitting.init.is_some()) {
+            bail!(
+                "{flag}: a run with --init has the structure of that run's network; leave {flag} out, or remove units by --prune-to"
+            );
+        }
         self.0.network.apply(config);
         self.0.run.apply(config);
         self.0.loss.apply(config);
