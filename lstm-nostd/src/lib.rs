@@ -115,7 +115,7 @@
 //! their left:
 //!
 //! ```text
-//! requant → activation → kernels → layers → state, task, model, probability → recognise, artifact
+//! bounded → requant → activation → kernels → layers → task, state → model, probability → recognise, artifact
 //! ```
 #![no_std]
 #![deny(unsafe_code)]

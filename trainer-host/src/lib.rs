@@ -1,4 +1,4 @@
-//! Trains, quantises and exports LSTMs for `lstm-nostd`.
+//! Trains, quantises and exports LSTM and GRU networks for `lstm-nostd`.
 //!
 //! A network from data to a model file, without the command line:
 //!
@@ -42,18 +42,20 @@
 //! data, files → baseline → evaluate → train → integers → run → import, exports, predict, recogniser, report → training_run → diagnose, tune → cli
 //! ```
 //!
-//! [`cost`] and [`device`] stand apart, [`search`] uses [`cost`] alone, and [`new_firmware`] stands before `cli`.
-//! [`cost`] computes what a step costs from the sizes of the layers. [`search`] minimises any function. [`device`] runs models on boards and knows nothing of the rest.
+//! [`cost`] computes what a step costs from the sizes of the layers, and [`device`] runs models on boards; both stand
+//! apart. [`search`] minimises any function. It uses [`cost`], and of trainer-numerics `out_of_range` and
+//! `gaussian_process`, which stands apart there as `baseline` does. [`new_firmware`] stands before `cli`, and uses
+//! [`cost`], [`data`], [`files`], [`integers`] and [`recogniser`].
 //!
 //! A program that only trains and quantises needs none of the command line's dependencies:
 //!
 //! | feature (all on by default) | what it brings | crates |
 //! | --- | --- | --- |
 //! | `cli` | [`cli`], the command-line program; implies `import` and `plots` | clap, indicatif, ctrlc |
-//! | `import` | [`import`], networks that other programs trained, and [`exports`], networks for them | prost, hdf5-reader, zip |
+//! | `import` | [`import`], networks that other programs trained, and [`exports`], networks for them | prost, hdf5-reader |
 //! | `plots` | [`report`] and the `report.html` of a run | png, base64 |
 //! | `sqlite` | studies in a file | rusqlite |
-//! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls |
+//! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls, futures-util |
 //! | `serial` | boards on a serial port | serialport |
 //!
 //! ```toml

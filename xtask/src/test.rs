@@ -84,8 +84,8 @@ fn host_lane() -> Totals {
     totals.check("format", cargo("fmt --all --check"));
     let firmware = "fmt --manifest-path firmware/Cargo.toml --all --check";
     totals.check("format of the firmware", cargo(firmware));
-    println!("== sizes of functions and files");
-    totals.attempt("sizes of functions and files", sizes::check);
+    println!("== sizes of functions, files and lines of pages");
+    totals.attempt("sizes of functions, files and lines of pages", sizes::check);
     println!("== versions in the lock files");
     totals.attempt("versions in the lock files", locks::check);
     let lint = |what| {

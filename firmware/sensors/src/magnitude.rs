@@ -1,14 +1,14 @@
 //! The magnitude of an acceleration as a fourth channel.
 //!
 //! ```text
-//! m = ⌊√(x² + y² + z²)⌋, in the counts of the axes                            (M1)
+//! m = ⌊√(x² + y² + z²)⌋, in the counts of the axes                            (MA1)
 //! ```
 //!
 //! It is the integer square root of `core`: exact, and the same on host and chip. Give the training data the same
 //! channel, `math.isqrt(x * x + y * y + z * z)` in Python. On Cortex-M0 and other cores without floating point a square
 //! root in f32 is emulated; `micromath` approximates it, so training and chip would see different values.
 
-/// (M1). At most 56755.
+/// (MA1). At most 56755.
 pub const fn magnitude(axes: [i16; 3]) -> u16 {
     let [x, y, z] = axes;
     // Each square is at most 2³⁰.

@@ -1,7 +1,7 @@
-//! The orders in which an LSTM layer's weights can lie in a model file.
+//! The orders in which the weights of a layer of any kind can lie in a model file.
 //!
 //! A row is cut into blocks of four inputs, first those of the layer input, then those of the hidden
-//! state. Rows lie in groups of four: the gates i, f, g, o of a unit. One order suits every core, and four
+//! state. Rows lie in groups of four, for an LSTM the gates i, f, g, o of a unit. One order suits every core, and four
 //! suit the inner loops of cores that gain much from another one:
 //!
 //! ```text

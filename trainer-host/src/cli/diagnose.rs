@@ -128,10 +128,10 @@ fn head(diagnosis: &Diagnosis) -> String {
                 ("persistence", score.beside.persistence),
                 ("ridge", score.beside.ridge),
             ];
-            let told = beside
+            let known = beside
                 .iter()
                 .filter_map(|(name, errors)| Some((name, (*errors)?)));
-            for (name, errors) in told {
+            for (name, errors) in known {
                 text += &format!(
                     "{:<11} mean squared error {}; {name}: {}\n",
                     "",

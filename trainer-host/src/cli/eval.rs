@@ -6,21 +6,18 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use lstm_nostd::Model;
-use serde::Serialize;
 
 use super::Printer;
 use super::data_args::{ReadArgs, print_notes};
-use super::device::{DeviceArgs, DeviceResult};
+use super::device::DeviceArgs;
 use super::eval_runs::EvaluatedRuns;
-use super::eval_stream::{StreamArgs, StreamResult};
+use super::eval_stream::StreamArgs;
+use super::evaluated::Evaluated;
 use super::model_source::ModelSource;
-use super::score_text::details;
 use super::several::{of_each, runs_in};
-use super::table::percent;
-use crate::data::generated::Judgement;
 use crate::data::{self, BuiltIn, Dataset, Parts};
-use crate::evaluate::{Baselines, Comparison, Score, compare};
-use crate::integers::clamped::{self, ClampedInput};
+use crate::evaluate::{Baselines, compare};
+use crate::integers::clamped;
 use crate::integers::stream;
 use crate::run::{NetworkOrigin, Run};
 
@@ -57,48 +54,10 @@ enum DataPart {
     Test,
 }
 
-/// What `eval` found.
-#[derive(Debug, Serialize)]
-pub(super) struct Evaluated {
-    data: String,
-    sequences: usize,
-    /// f32 against integers, for a quantised run.
-    comparison: Option<Comparison>,
-    /// The score, if there is only f32 or only integers.
-    score: Option<Score>,
-    /// Sequences that pass the criterion of a built-in task's paper.
-    criterion: Option<Judgement>,
-    /// The sequences end to end.
-    stream: Option<StreamResult>,
-    /// Channels with values that the integers cannot hold, on the host as on a device.
-    clamped_inputs: Vec<ClampedInput>,
-    /// The same integers on a device.
-    device: Option<DeviceResult>,
-}
-
-impl Evaluated {
-    pub(super) fn sequences(&self) -> usize {
-        self.sequences
-    }
-
-    /// Of the f32 network.
-    pub(super) fn float_score(&self) -> Option<&Score> {
-        let compared = self.comparison.as_ref().map(|comparison| &comparison.float);
-        compared.or(self.score.as_ref())
-    }
-
-    /// Of a quantised run's integers.
-    pub(super) fn integer_score(&self) -> Option<&Score> {
-        self.comparison
-            .as_ref()
-            .map(|comparison| &comparison.integer)
-    }
-}
-
 pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
     let runs = runs_in(&args.model)?;
     if runs.is_empty() {
-        return printer.print(&evaluated(&args)?, text);
+        return printer.print(&evaluated(&args)?, Evaluated::text);
     }
     let stream = args.stream.clone();
     let found = of_each(runs, |run| {
@@ -254,34 +213,4 @@ fn part_of(parts: Parts, part: DataPart, args: &Args) -> anyhow::Result<Dataset>
         DataPart::Validation => parts.validation.with_context(|| missing("validation"))?,
         DataPart::Test => parts.test.with_context(|| missing("test"))?,
     })
-}
-
-fn text(evaluated: &Evaluated) -> String {
-    let mut text = format!(
-        "data        {}, {} sequences\n",
-        evaluated.data, evaluated.sequences
-    );
-    if let Some(comparison) = &evaluated.comparison {
-        text += &comparison.to_text(&evaluated.data);
-        text += &details(&comparison.integer);
-    }
-    if let Some(score) = &evaluated.score {
-        text += &format!("score       {}\n{}", score.describe(), details(score));
-    }
-    if let Some(criterion) = evaluated.criterion {
-        text += &format!(
-            "criterion   {} of {} sequences pass ({})\n",
-            criterion.correct,
-            criterion.sequences,
-            percent(criterion.correct as f64 / criterion.sequences.max(1) as f64)
-        );
-    }
-    text += &clamped::to_text(&evaluated.clamped_inputs);
-    if let Some(stream) = &evaluated.stream {
-        text += &stream.to_text();
-    }
-    if let Some(device) = &evaluated.device {
-        text += &device.to_text();
-    }
-    text
 }

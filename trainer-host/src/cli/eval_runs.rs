@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::eval::Evaluated;
+use super::evaluated::Evaluated;
 use super::seeds::FigureSpread;
 use super::several::OfRun;
 use super::table::table;
@@ -35,7 +35,7 @@ impl EvaluatedRuns {
         let mut rows: Vec<Vec<String>> = (self.runs.iter())
             .map(|OfRun { run, result }| {
                 let scores = [result.float_score(), result.integer_score()].map(figure);
-                let mut row = vec![run.display().to_string(), result.sequences().to_string()];
+                let mut row = vec![run.display().to_string(), result.sequences.to_string()];
                 row.extend(scores);
                 row
             })

@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Run folder; for a model file, after `trainer-host quantise`.
     run: PathBuf,
     /// File to write [default: model with the format's ending, in the run folder].
-    #[arg(short, long)]
+    #[arg(short, long, visible_alias = "out")]
     output: Option<PathBuf>,
     /// What to write: the integers as a model file or as C, or the f32 network for another program [default: by the
     /// ending of the output, else model].

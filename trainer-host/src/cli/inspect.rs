@@ -406,7 +406,7 @@ fn cores_table(cores: &[Footprint]) -> String {
         &rows,
     );
     if cores.iter().any(|core| core.flash_waits.is_none()) {
-        text += "\nCycles are for flash without wait states; --wait-states, or --chip, adds them.";
+        text += "\nCycles are for flash without wait states. --wait-states adds them; so does --chip, where it knows them.";
     }
     text
 }

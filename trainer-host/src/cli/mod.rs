@@ -19,6 +19,7 @@ mod diagnose;
 mod eval;
 mod eval_runs;
 mod eval_stream;
+mod evaluated;
 mod export;
 mod find_rate;
 mod footprint_text;
@@ -50,7 +51,7 @@ use serde_json::json;
 
 use crate::files::versioned::Versioned;
 
-/// Trains, quantises and exports LSTMs for microcontrollers.
+/// Trains LSTM and GRU networks, quantises them and exports them for microcontrollers.
 #[derive(Debug, Parser)]
 #[command(name = "trainer-host", version, about)]
 struct Cli {
@@ -76,7 +77,7 @@ enum Command {
     Predict(Box<predict::Args>),
     /// Import a network that another program trained, as a run folder.
     Import(Box<import::Args>),
-    /// Quantise a run's network to int8 weights and int16 activations.
+    /// Quantise a run's network: int8 or int4 weights, int16 or int8 activations.
     Quantise(quantise::Args),
     /// Write a quantised run as a model file for firmware, or a run as ONNX, safetensors or NPZ.
     Export(export::Args),

@@ -23,6 +23,7 @@ use crate::predict::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("device", |arg| arg.help(DEVICE_HELP)))]
 pub(super) struct Args {
     /// Run folder or model file.
     model: PathBuf,
@@ -38,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
     /// File to write [default: standard output].
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", visible_alias = "output")]
     out: Option<PathBuf>,
     /// Compute in f32, of a run that is quantised too [default: in integers, where there are some].
     #[arg(long, conflicts_with = "device")]
@@ -48,6 +49,10 @@ pub(super) struct Args {
     #[command(flatten)]
     read: ReadArgs,
 }
+
+/// `--device` answers on a device; `eval`, which has the same flag, compares a device with this machine.
+const DEVICE_HELP: &str =
+    "Compute the answers on a device: a serial port such as /dev/ttyACM0, or qemu:MACHINE";
 
 /// Values of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,18 +1,18 @@
 //! Cycles that a step waits for flash, in which its weights, tables and code lie.
 //!
 //! ```text
-//! data   W·(Σ over layers ⌈B / d⌉ + 5·U·⌈8 / d⌉)       (W1)
-//! code   W·⌈4·n / l⌉   or   W·⌈C / l⌉                  (W2)
+//! data   W·(Σ over layers ⌈B / d⌉ + 5·U·⌈8 / d⌉)       (FW1)
+//! code   W·⌈4·n / l⌉   or   W·⌈C / l⌉                  (FW2)
 //! ```
 //!
 //! Each read of flash takes W cycles longer than a read of RAM. A step reads the B bytes of a layer once and in order,
 //! and d of them come with one read. U units look up five segments of 8 bytes in the tables of σ and tanh. Weights
 //! that stream by leave no segment in a small data cache, so each of them is a read.
 //!
-//! Code comes from a cache at best, without any wait: then (W1) is the sum. At worst no cache exists, no prefetch
-//! helps, and each of n instructions has four bytes: then the left part of (W2) is added, where a fetch brings l bytes.
+//! Code comes from a cache at best, without any wait: then (FW1) is the sum. At worst no cache exists, no prefetch
+//! helps, and each of n instructions has four bytes: then the left part of (FW2) is added, where a fetch brings l bytes.
 //! If the chip's cache holds the code of a unit ([`UNIT_CODE_BYTES`]), each of the C bytes of the step's code is
-//! fetched at most once a step: the right part of (W2).
+//! fetched at most once a step: the right part of (FW2).
 //!
 //! The accelerator of an STM32F4 is an example: a read brings 128 bits, the cache has 64 lines for code, and eight for
 //! data, which the weights pass through (RM0090, 3.5.2). What a prefetch hides is known to nobody but the silicon, so
@@ -88,7 +88,7 @@ pub(super) struct StepReads {
 }
 
 impl StepReads {
-    /// (W1) and (W2).
+    /// (FW1) and (FW2).
     pub(super) fn waits(&self, wait_states: u32, reads: FlashReads) -> FlashWaits {
         let [fetch, data] = [reads.fetch, reads.data].map(|bytes| bytes.0.max(1));
         let wait_states = u64::from(wait_states);

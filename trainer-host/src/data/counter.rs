@@ -1,12 +1,12 @@
 //! Columns that tell a row's number or its time, and so nothing that a sensor measured.
 //!
 //! ```text
-//! v_t = v_0 + s t, whole or multiples of s, with the same s in every series                 (RC1)
-//! v_t > v_{t−1}                         of a column that is called like a time              (RC2)
-//! v_t > v_{t−1}, whole                  of a column that is called like a row's number      (RC3)
+//! v_t = v_0 + s t, whole or multiples of s, with the same s in every series                 (CT1)
+//! v_t > v_{t−1}                         of a column that is called like a time              (CT2)
+//! v_t > v_{t−1}, whole                  of a column that is called like a row's number      (CT3)
 //! ```
 //!
-//! A counter of 8, 10, 12, 16, 24 or 32 bits may go round in (RC1). A ramp that a sensor measured is no such column unless
+//! A counter of 8, 10, 12, 16, 24 or 32 bits may go round in (CT1). A ramp that a sensor measured is no such column unless
 //! every recording has the same one to the last digit; then it tells no two recordings apart.
 
 use ndarray::ArrayView2;
@@ -58,11 +58,11 @@ fn word_and_unit(name: &str) -> (String, String) {
 /// What a column is, if it is no channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Count {
-    /// (RC1), with its s.
+    /// (CT1), with its s.
     Steps(f64),
-    /// (RC2)
+    /// (CT2)
     Time,
-    /// (RC3)
+    /// (CT3)
     Number,
 }
 

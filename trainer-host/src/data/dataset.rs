@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
-use super::forecast::Origin;
 use super::offsets::offset_of;
+use super::origin::Origin;
 use super::{Targets, Task};
 
 /// A set of sequences that share channels, with one target (or one per step) each.

@@ -13,7 +13,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
-use super::split::{SplitError, members, strata_of};
+use super::split::{members, strata_of};
+use super::split_error::SplitError;
 
 /// One of several folds, as in `2/5`: the second of five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

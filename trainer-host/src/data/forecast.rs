@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
+use super::origin::Origin;
 use super::records::{Record, Records};
 use super::windows::name_of_rows;
 use super::{Dataset, Normalisation, Parts, differences, forecast_windows, offset_of, time_gaps};
@@ -59,20 +60,6 @@ fn one() -> usize {
     1
 }
 
-/// What makes a regression a forecast: the last value that is known of each output.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
-    /// The input channel that each output continues, `[O]`.
-    pub channels: Vec<usize>,
-    /// Whether targets and outputs are changes from the last value.
-    pub change: bool,
-    /// Mean and deviation of every channel over the training rows, `[I]`; absent for data that was
-    /// opened apart from its training part.
-    pub rows: Option<Normalisation>,
-    /// Where the channels are changes: the same of the values that a file has.
-    pub values: Option<Normalisation>,
-}
-
 impl Origin {
     /// The last known value of output `o` in window `s` of `data`, in real units.
     pub fn last_value(&self, data: &Dataset, s: usize, o: usize) -> f64 {
@@ -81,11 +68,6 @@ impl Origin {
             return levels[channel];
         }
         f64::from(window[[window.nrows() - 1, channel]]) + data.offset(channel)
-    }
-
-    /// Mean and deviation of the channels of a file over the training rows, `[I]`.
-    pub fn of_file(&self) -> Option<&Normalisation> {
-        self.values.as_ref().or(self.rows.as_ref())
     }
 
     /// The name of the value that an output leads to: `OT[+24]`, of `OT[+24]-OT[0]` too.

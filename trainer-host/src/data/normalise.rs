@@ -1,7 +1,7 @@
 //! Mean and deviation of each channel, which turn raw values into ones of about unit size and back.
 //!
 //! ```text
-//! x = (value − offset − mean) / deviation                             (N1)
+//! x = (value − offset − mean) / deviation                             (NR1)
 //! ```
 //!
 //! They are measured over the valid steps of the training part only, and belong to the model. The
@@ -130,7 +130,7 @@ impl Normalisation {
         }
     }
 
-    /// (N1) on one step, `[I]`, in f64: a difference of two f32 can be beyond them.
+    /// (NR1) on one step, `[I]`, in f64: a difference of two f32 can be beyond them.
     pub fn apply_row(&self, mut row: ArrayViewMut1<'_, f32>) {
         for ((value, mean), deviation) in row.iter_mut().zip(&self.mean).zip(&self.deviation) {
             let distance = f64::from(*value) - f64::from(*mean);
@@ -138,7 +138,7 @@ impl Normalisation {
         }
     }
 
-    /// The inverse of (N1) on one step, `[I]`.
+    /// The inverse of (NR1) on one step, `[I]`.
     pub fn invert_row(&self, mut row: ArrayViewMut1<'_, f32>) {
         for ((value, mean), deviation) in row.iter_mut().zip(&self.mean).zip(&self.deviation) {
             // In f64, so that a large mean is rounded once.
@@ -146,17 +146,17 @@ impl Normalisation {
         }
     }
 
-    /// (N1) on every step of a sequence, `[T, I]`.
+    /// (NR1) on every step of a sequence, `[T, I]`.
     pub fn apply(&self, sequence: &mut Array2<f32>) {
         Zip::from(sequence.rows_mut()).for_each(|row| self.apply_row(row));
     }
 
-    /// The inverse of (N1) on every step of a sequence, `[T, I]`.
+    /// The inverse of (NR1) on every step of a sequence, `[T, I]`.
     pub fn invert(&self, sequence: &mut Array2<f32>) {
         Zip::from(sequence.rows_mut()).for_each(|row| self.invert_row(row));
     }
 
-    /// (N1) on the inputs of a whole set, whose offsets may be others than those of the training part.
+    /// (NR1) on the inputs of a whole set, whose offsets may be others than those of the training part.
     pub fn apply_to_inputs(&self, data: &mut Dataset) {
         if data.offsets != self.offset {
             let moved: Vec<f64> = (0..self.mean.len())
@@ -174,7 +174,7 @@ impl Normalisation {
             .for_each(|steps| self.apply(steps));
     }
 
-    /// (N1) on the targets of a regression; classes stay as they are.
+    /// (NR1) on the targets of a regression; classes stay as they are.
     pub fn apply_to_targets(&self, targets: &mut Targets) {
         match targets {
             Targets::Class(_) | Targets::ClassPerStep(_) => {}

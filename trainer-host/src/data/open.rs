@@ -12,7 +12,7 @@ use super::error::{DataError, Place, Problem};
 use super::forecast::{self, Cutting, Forecast};
 use super::layouts::{Halves, Layout, Reading};
 use super::records::{Records, Taking};
-use super::split::SplitError;
+use super::split_error::SplitError;
 use super::unsplit::{Parts, Unsplit};
 use super::{Dataset, Options, Schema};
 

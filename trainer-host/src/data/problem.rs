@@ -8,8 +8,8 @@ pub enum Problem {
     Unreadable(std::io::Error),
     /// No reader for this kind of file.
     #[error(
-        "unknown extension {found:?}; known ones are .csv (long CSV), .tsv (UCR), .ts (UEA/sktime), .npz (NumPy) \
-         and folders of recordings"
+        "unknown extension {found:?}; known ones are .csv, .txt, .dat, .data and .tab (long tables), .tsv (UCR, or a \
+         long table with a header), .ts (UEA/sktime) and .npz (NumPy), and folders of recordings"
     )]
     UnknownExtension {
         /// What follows the last dot.
@@ -337,7 +337,7 @@ pub enum Problem {
     NoTargetLeft,
     /// A part that cannot be split off.
     #[error(transparent)]
-    Split(super::SplitError),
+    Split(super::split_error::SplitError),
     /// Only one class, so nothing to learn.
     #[error("every label is {found:?}; a classification needs at least two classes")]
     OneClass {

@@ -3,7 +3,7 @@
 //! That is how one recording is divided, which cannot be divided into whole ones, and recordings that are
 //! cut into windows where a class has one recording only.
 
-use super::split::SplitError;
+use super::split_error::SplitError;
 use super::{Dataset, Targets};
 
 /// Whether the set is divided in the order of time rather than into whole sequences; `is_cut` says

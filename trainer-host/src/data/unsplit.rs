@@ -7,7 +7,8 @@ use super::error::{DataError, Place};
 use super::fill::{self, Fill};
 use super::folds::{Fold, folds};
 use super::open::{OpenError, open_unfilled};
-use super::split::{self, SplitError};
+use super::split;
+use super::split_error::SplitError;
 use super::{Dataset, Options, split_time};
 
 /// Data for training, and for choosing and testing if there is some.

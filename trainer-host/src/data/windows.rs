@@ -131,8 +131,8 @@ fn left_out(counts: [usize; 3]) -> impl Iterator<Item = String> {
         "windows in which the label changes were left out",
         "recordings are shorter than a window and were left out",
     ];
-    let told = counts.into_iter().zip(what).filter(|(count, _)| *count > 0);
-    told.map(|(count, what)| format!("{count} {what}"))
+    let some = counts.into_iter().zip(what).filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}"))
 }
 
 /// Adds to `own` the target of these rows of sequence `i`; false if they have none together.

@@ -78,7 +78,7 @@ pub enum DeviceError {
         device: String,
         /// The firmware's version.
         found: u16,
-        /// " or older" where the versions before cannot be told apart.
+        /// " or older" where the versions before cannot be distinguished.
         older: &'static str,
         /// This program's version.
         needed: u16,

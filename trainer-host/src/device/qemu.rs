@@ -70,8 +70,8 @@ impl Qemu {
         std::thread::spawn(move || match command.spawn() {
             Ok(mut child) => {
                 let output = child.stdout.take();
-                let told = started.send(Ok(child));
-                if let (Ok(()), Some(output)) = (told, output) {
+                let sent = started.send(Ok(child));
+                if let (Ok(()), Some(output)) = (sent, output) {
                     collect_output(output, &sender);
                 }
             }

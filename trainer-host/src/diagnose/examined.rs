@@ -6,8 +6,8 @@ use lstm_nostd::Model;
 
 use super::activity::LayerActivity;
 use super::fit::Fit;
-use super::quantisation::Integers;
-use super::requantising::{Tried, Way};
+use super::integers::{Integers, Tried};
+use super::requantising::Way;
 use super::streams::StreamCheck;
 use crate::data::{Dataset, Parts, views};
 use crate::evaluate::compare;

@@ -85,7 +85,7 @@ pub struct Figure {
     pub name: String,
     /// What it is.
     pub value: f64,
-    /// From where on it speaks for the finding; `None` for a figure that is only told.
+    /// From where on it speaks for the finding; `None` for a figure that is only shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
 }

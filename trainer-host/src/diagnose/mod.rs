@@ -17,7 +17,8 @@
 //!
 //! ```text
 //! finding, guess → fit, activity → curves → gates, gradients, overfitting → learning_rate → learning_curve
-//! finding, fit, activity → units, classes, outliers, data, baselines, streams, (quantisation, requantising) → examined → mod
+//! finding, fit, activity, integers → units, classes, outliers, data, baselines, streams, requantising → quantisation
+//!   → examined → mod
 //! ```
 //!
 //! Each file is a pure function of what [`Examined`] holds. Every threshold is a named constant with its
@@ -34,6 +35,7 @@ mod fit;
 mod gates;
 mod gradients;
 mod guess;
+mod integers;
 mod learning_curve;
 mod learning_rate;
 mod outliers;
@@ -52,9 +54,7 @@ pub use curves::Curves;
 pub use examined::{DiagnoseError, Examined};
 pub use finding::{Command, Figure, Finding, Kind, Lever, Limit, Severity};
 pub use fit::{Fit, PartFit};
-
-pub use quantisation::Integers;
-pub use requantising::Tried;
+pub use integers::{Integers, Tried};
 pub use streams::StreamCheck;
 
 use crate::data::Options;

@@ -5,10 +5,10 @@ use std::path::Path;
 use lstm_nostd::kernels::Scheme;
 
 use super::finding::{Figure, Finding, Kind, Lever, Severity, short};
-use super::requantising::{Tried, loss, names};
-use crate::evaluate::{Comparison, OutputScore, Score, ValueScore};
+use super::integers::Integers;
+use super::requantising::{loss, names};
+use crate::evaluate::{OutputScore, Score, ValueScore};
 use crate::integers::layer_error::LayerError;
-use crate::integers::output_error::StageError;
 use crate::train::TrainConfig;
 
 /// Share of the decisions. w8a16 changes one in a thousand or none: a decision between two nearly equal
@@ -22,24 +22,6 @@ const ERROR_GROWTH: f64 = 0.05;
 const DIFFERENCE: f64 = 0.01;
 /// A difference of values that takes a tenth of the target's variance.
 const LARGE_DIFFERENCE: f64 = 0.3;
-/// Measurements of a run's integers.
-#[derive(Clone, Debug)]
-pub struct Integers {
-    /// The part that both networks ran over.
-    pub part: &'static str,
-    /// f32 against integers. After quantisation-aware training, f32 means the weights before rounding.
-    pub comparison: Comparison,
-    /// Errors of each recurrent layer over the training part.
-    pub layers: Vec<LayerError>,
-    /// Cells that were compared in each recurrent layer, over all units and steps.
-    pub cells: Vec<usize>,
-    /// What the inputs and each layer, dense ones too, add to the error of the outputs.
-    pub stages: Vec<StageError>,
-    /// Schemes of the recurrent layers, then those of the dense layers.
-    pub schemes: Vec<Scheme>,
-    /// Other ways to quantise, tried on the same part; empty where the integers lose nothing.
-    pub tried: Vec<Tried>,
-}
 
 /// The loss of quantisation of the run in `folder`, if it is large enough to matter.
 pub(super) fn findings(integers: &Integers, config: &TrainConfig, folder: &Path) -> Vec<Finding> {
@@ -106,13 +88,6 @@ impl Integers {
             ),
         };
         Finding::when(Kind::QuantisationLoss, severity, summary, evidence)
-    }
-
-    /// The stage that adds most to the error: 0 for the inputs, else one more than the layer.
-    pub(super) fn worst(&self) -> Option<usize> {
-        let stages = self.stages.iter().enumerate();
-        let worst = stages.max_by(|a, b| a.1.added.total_cmp(&b.1.added))?;
-        Some(worst.0)
     }
 
     fn decisions(&self, float: f64, integer: f64) -> Vec<Figure> {
@@ -194,6 +169,8 @@ pub(in crate::diagnose) mod tests {
     use super::super::classes::tests::part;
     use super::*;
     use crate::data::Dataset;
+    use crate::evaluate::Comparison;
+    use crate::integers::output_error::StageError;
 
     fn layer(name: &str, hidden_sqnr_db: f64, saturated_cells: usize) -> LayerError {
         LayerError {
@@ -346,10 +323,10 @@ pub(in crate::diagnose) mod tests {
             "{}",
             found[0].summary
         );
-        let told = found[0].evidence.iter().map(|figure| figure.name.as_str());
-        assert!(told.clone().any(|name| name.starts_with("y1: growth")));
+        let names = found[0].evidence.iter().map(|figure| figure.name.as_str());
+        assert!(names.clone().any(|name| name.starts_with("y1: growth")));
         assert!(
-            told.clone().all(|name| !name.contains("lstm")),
+            names.clone().all(|name| !name.contains("lstm")),
             "{:?}",
             found[0]
         );

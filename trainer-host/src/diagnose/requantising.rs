@@ -3,7 +3,7 @@
 use lstm_nostd::kernels::Scheme;
 
 use super::finding::Lever;
-use super::quantisation::Integers;
+use super::integers::{Integers, Tried};
 use crate::evaluate::Comparison;
 use crate::quantise::magnitudes::Clipping;
 use crate::run::choose::Request;
@@ -22,17 +22,6 @@ pub(super) struct Way {
     pub(super) why: String,
     /// What it asks for.
     pub(super) request: Request,
-}
-
-/// Another way to quantise, and what it leaves of the loss.
-#[derive(Clone, Debug)]
-pub struct Tried {
-    /// Flags of `quantise`.
-    pub(super) flags: String,
-    /// What it does.
-    pub(super) why: String,
-    /// What is lost, as of the present integers.
-    pub(super) loss: f64,
 }
 
 impl Way {

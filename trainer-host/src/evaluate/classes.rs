@@ -208,7 +208,7 @@ mod tests {
     use super::super::test_data;
     use super::*;
 
-    /// Outputs that decide as told.
+    /// Outputs that make these decisions.
     fn deciding(decisions: &[usize], classes: usize) -> Outputs {
         (decisions.iter())
             .map(|d| ndarray::Array2::from_shape_fn((1, classes), |(_, c)| f32::from(c == *d)))

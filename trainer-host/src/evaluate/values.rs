@@ -177,9 +177,9 @@ impl ValueScore {
     pub(super) fn describe(&self) -> String {
         let beside = |others: [Option<Errors>; 2], of: fn(&Errors) -> Option<f64>| {
             let named = ["persistence", "ridge"].into_iter().zip(others);
-            let told = named
+            let known = named
                 .filter_map(|(name, errors)| Some(format!("{name} {}", figure(of(&errors?)?))));
-            match told.collect::<Vec<_>>().join(", ") {
+            match known.collect::<Vec<_>>().join(", ") {
                 none if none.is_empty() => none,
                 some => format!(" ({some})"),
             }

@@ -1,7 +1,7 @@
 //! A project of its own for a board: firmware with a model, which builds and runs with `cargo run`.
 //!
 //! ```text
-//! board, engine → example, settings → project
+//! boards, engine → example, settings → project
 //! ```
 //!
 //! [`BOARDS`] has a row for each board. The files of a project are filled in from `assets/firmware`; `Board`, model

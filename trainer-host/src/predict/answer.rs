@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
-use super::predictor::Arithmetic;
+use super::arithmetic::Arithmetic;
 use crate::data::Schema;
 use crate::evaluate::decide;
 use crate::network::{Head, Mode, NetworkConfig};

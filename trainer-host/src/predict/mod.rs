@@ -8,9 +8,11 @@
 //! Integers are those of the chip: outputs are exact, and probabilities are what the engine's `probability` gives.
 
 mod answer;
+mod arithmetic;
 mod formats;
 mod predictor;
 
 pub use answer::{Answer, Answers, Meaning};
+pub use arithmetic::Arithmetic;
 pub use formats::{Format, csv_header, csv_line, json_line, to_csv, to_json_lines, to_npz};
-pub use predictor::{Arithmetic, Predictor};
+pub use predictor::Predictor;

@@ -3,27 +3,15 @@
 use lstm_nostd::{Mode, Model};
 use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::answer::{Answer, Answers, Meaning};
+use super::arithmetic::Arithmetic;
 use crate::data::{Dataset, Recording, offset_of};
 use crate::device::{Device, DeviceError, Keep};
 use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{self, Stream, input_formats, raw_sequence};
 use crate::passes::carried::NetworkStream;
 use crate::run::Run;
-
-/// What numbers are computed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arithmetic {
-    /// f32, as the network was trained.
-    Float,
-    /// The integers of the chip, on this machine.
-    Integers,
-    /// The integers on a device.
-    Device,
-}
 
 /// A network that answers whole data sets, or step after step of a stream.
 pub enum Predictor<'a> {

@@ -6,7 +6,7 @@ use crate::data::{DataError, OpenError};
 use crate::files::atomic::WriteFileError;
 use crate::run::checkpoint::CheckpointError;
 use crate::run::config_file::ConfigError;
-use crate::run::fitted::NetworkOrigin;
+use crate::run::network_origin::NetworkOrigin;
 use crate::train::SplitRule;
 
 /// Why a run cannot be read or written.

@@ -1,8 +1,7 @@
 //! What a run fitted to its training part, `model.toml`: the network's structure and origin, the data that it
 //! is of, normalisation, raw formats and names.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use crate::run::config_file;
 use crate::run::data_checksum::DataChecksum;
 use crate::run::error::RunError;
 use crate::run::folder::FITTED;
+use crate::run::network_origin::NetworkOrigin;
 use crate::train::TrainConfig;
 
 /// What a run fitted to its training part, and the structure that came of it.
@@ -43,29 +43,6 @@ pub struct Fitted {
     /// What firmware feeds, channel by channel, `[I]`; empty in a run of an earlier version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raw: Vec<InputFormat>,
-}
-
-/// Where a run's network came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NetworkOrigin {
-    /// This program trained it.
-    #[default]
-    Trained,
-    /// Another program trained it.
-    Imported {
-        /// The file that it was read from.
-        file: PathBuf,
-    },
-}
-
-impl fmt::Display for NetworkOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trained => write!(f, "trained"),
-            Self::Imported { file } => write!(f, "imported from {}", file.display()),
-        }
-    }
 }
 
 impl Fitted {

@@ -23,6 +23,7 @@ mod fitted;
 mod folder;
 pub mod integers;
 mod log;
+mod network_origin;
 mod other_runs;
 mod paths;
 pub mod quantisation;
@@ -41,12 +42,13 @@ use crate::run::checkpoint::CheckpointError;
 pub use config::RunConfig;
 pub use data_checksum::DataChecksum;
 pub use error::RunError;
-pub use fitted::{Fitted, NetworkOrigin};
+pub use fitted::Fitted;
 pub use folder::{
     CALIBRATION, CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED,
     REPORT, WEIGHTS, remove,
 };
 pub use log::read_log;
+pub use network_origin::NetworkOrigin;
 pub use several::{run_or_runs, runs_in};
 
 /// A finished run, ready for the later stages.

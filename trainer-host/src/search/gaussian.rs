@@ -220,7 +220,7 @@ fn entering(observations: &[Observation]) -> Vec<&Observation> {
     all.into_iter().map(|n| &observations[n]).collect()
 }
 
-/// What the process is fitted to: ln of the first objective of each of `entering`, as far as it can be told.
+/// What the process is fitted to: ln of the first objective of each of `entering`, as far as it is known.
 fn observed(
     space: &Space,
     entering: &[&Observation],

@@ -1,4 +1,4 @@
-//! The batches of an epoch, and seeds derived from other seeds.
+//! The batches of an epoch.
 
 use ndarray::CowArray;
 use rand::SeedableRng;
@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::TrainConfig;
+use super::seed::mix;
 use super::streams;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
@@ -88,14 +89,6 @@ impl<'a> Batch<'a> {
     pub(super) fn longest(&self) -> usize {
         self.sequences.iter().map(|s| s.nrows()).max().unwrap_or(0)
     }
-}
-
-/// One seed from two, by the finaliser of SplitMix64 on their combination.
-pub(super) fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_add(b.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

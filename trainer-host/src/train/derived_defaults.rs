@@ -9,14 +9,14 @@
 //! ```
 //!
 //! Below [`FEW`] sequences of one class each, other values than the general ones are the default, too. All were chosen
-//! by cross-validation of the training parts of small public sets. A validation part of less than ten sequences chooses
+//! by cross-validation of the training parts of small public sets. A validation part of fewer than ten sequences chooses
 //! by luck, and each of them is missed in training. So below [`VALIDATED`] there is none: the rate ends at 0, and the
 //! last weights are kept.
 //!
 //! What a file, `--set` or a flag sets is left as it is, and epochs follow from the batches that are set.
 
 use super::config::{SplitRule, TrainConfig};
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Targets, counted};
 
 /// Below this number of sequences of one class each, other defaults apply.
 pub const FEW: usize = 200;
@@ -160,9 +160,10 @@ impl Recordings {
         let updates = config.epochs * self.updates_of_an_epoch(config);
         (!keys.is_empty()).then(|| {
             format!(
-                "by default, for {} sequences: {} ({updates} updates)",
-                self.sequences,
-                keys.join(", ")
+                "by default, for {}: {} ({})",
+                counted(self.sequences, "sequence"),
+                keys.join(", "),
+                counted(updates, "update")
             )
         })
     }

@@ -41,7 +41,7 @@ pub enum TrainError {
     State(String),
 }
 
-// By hand, since its words are part of the error's own and would be told twice as its source.
+// By hand: its words are part of the error's own, and as its source they would be printed twice.
 impl From<Divergence> for TrainError {
     fn from(divergence: Divergence) -> Self {
         Self::Diverged(divergence)

@@ -1,7 +1,8 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! error, state → augmentation, averaging, distillation → config → derived_defaults, qat, divergence → observer, validation, batches, streams, epoch_sums → trainer → find_rate
+//! seed, state → augmentation, averaging, distillation → config → derived_defaults, divergence → error → qat
+//!   → observer, validation, streams, epoch_sums → batches → trainer → find_rate
 //! ```
 //!
 //! The configuration's seed and the number of the epoch determine everything random. So a run that continues from the
@@ -19,6 +20,7 @@ mod error;
 mod find_rate;
 mod observer;
 mod qat;
+mod seed;
 mod state;
 mod streams;
 mod trainer;

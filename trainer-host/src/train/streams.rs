@@ -22,8 +22,8 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::batches::mix;
 use super::config::TrainConfig;
+use super::seed::mix;
 use crate::data::{Dataset, Targets};
 use crate::passes::backward::Backpropagation;
 

@@ -391,7 +391,7 @@ mod tests {
         assert!(best(4).is_none());
     }
 
-    /// A study that was given more trials later tells of the same ones as one that had them at once.
+    /// A study that was given more trials later has the same finalists as one that had them at once.
     #[test]
     fn finalists_of_fewer_trials_are_forgotten() {
         let mut trials = [
@@ -401,14 +401,14 @@ mod tests {
             trial(3, 9, &[Some(0.4)]),
         ];
         let search = search(1, 2);
-        let told = |trials: &[StoredTrial]| {
+        let shown = |trials: &[StoredTrial]| {
             let best = best(trials, &search, &Limits::default()).unwrap().number;
             let judged = judged(trials, &search).into_iter();
             (judged.map(|f| f.trial).collect::<Vec<_>>(), best)
         };
-        let later = told(&trials);
+        let later = shown(&trials);
         trials[1].repeats.clear();
-        assert_eq!(told(&trials), later);
+        assert_eq!(shown(&trials), later);
         assert_eq!(later, (vec![2, 0], 2));
     }
 

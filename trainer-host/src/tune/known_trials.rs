@@ -8,14 +8,6 @@ use super::database::{Cell, DatabaseError};
 use super::stored_trial::{StoredTraining, StoredTrial, training_columns};
 use super::study::{Study, StudyError};
 
-/// What was read, in the order of the trials.
-#[derive(Default)]
-pub(super) struct KnownTrials {
-    all: Vec<StoredTrial>,
-    /// So many at the beginning have ended.
-    ended: usize,
-}
-
 impl Study {
     /// All trials by number.
     ///

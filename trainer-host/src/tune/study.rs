@@ -8,8 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::database::{Cell, Database, DatabaseError};
-use super::known_trials::KnownTrials;
-use super::stored_trial::{Attempt, State, TrainingId, content, from_json};
+use super::stored_trial::{Attempt, State, StoredTrial, TrainingId, content, from_json};
 use super::trial::TrialResult;
 use crate::run::RunConfig;
 use crate::search::{NothingFits, SearchConfig};
@@ -75,6 +74,14 @@ impl StudyError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_transient())
     }
+}
+
+/// The trials that this process has read, in their order; `known_trials` reads them.
+#[derive(Default)]
+pub(super) struct KnownTrials {
+    pub(super) all: Vec<StoredTrial>,
+    /// So many at the beginning have ended.
+    pub(super) ended: usize,
 }
 
 /// A study, open.

@@ -142,7 +142,7 @@ impl TrialTraining {
                 .collect(),
             values: vec![Vec::new(); self.folds.len()],
             has_ended: vec![false; self.folds.len()],
-            told: 0,
+            taken: 0,
             stopped_early: false,
         };
         let mut finished: Vec<Option<Metrics>> = self.folds.iter().map(|_| None).collect();
@@ -250,7 +250,7 @@ struct Together<'a> {
     values: Vec<Vec<f64>>,
     has_ended: Vec<bool>,
     /// Epochs whose values the follower has taken.
-    told: usize,
+    taken: usize,
     stopped_early: bool,
 }
 
@@ -307,10 +307,10 @@ impl Together<'_> {
         let longest = self.values.iter().map(Vec::len).max().unwrap_or(0);
         let known = self.values.iter().zip(&self.has_ended).filter_map(epochs);
         let known = known.min().unwrap_or(longest);
-        while self.told < known && !self.stopped_early {
-            let of_run = |values: &Vec<f64>| values.get(self.told).or(values.last()).copied();
+        while self.taken < known && !self.stopped_early {
+            let of_run = |values: &Vec<f64>| values.get(self.taken).or(values.last()).copied();
             let values: Vec<f64> = self.values.iter().filter_map(of_run).collect();
-            self.told += 1;
+            self.taken += 1;
             let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
             self.stopped_early = !self.follower.value(mean);
         }

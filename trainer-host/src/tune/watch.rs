@@ -28,7 +28,7 @@ pub(super) struct Watch<'a, 'w> {
     /// Multiply-accumulates of all epochs of all runs.
     pub(super) macs: f64,
     /// How many values the study has.
-    told: usize,
+    stored: usize,
     /// When to store more.
     tell_at: Instant,
     halt: &'a AtomicBool,
@@ -57,7 +57,7 @@ impl<'a, 'w> Watch<'a, 'w> {
             epochs,
             values: Vec::new(),
             macs: 0.0,
-            told: 0,
+            stored: 0,
             tell_at: Instant::now() + TELL_EVERY,
             halt,
             stopped_early: false,
@@ -70,12 +70,12 @@ impl<'a, 'w> Watch<'a, 'w> {
             return;
         }
         let attempt = self.claimed.attempt;
-        let new = &self.values[self.told..];
-        let told =
-            (self.study.reconnect()).and_then(|()| self.study.tell(attempt, self.told + 1, new));
+        let new = &self.values[self.stored..];
+        let is_ours =
+            (self.study.reconnect()).and_then(|()| self.study.tell(attempt, self.stored + 1, new));
         self.tell_at = Instant::now() + TELL_EVERY;
-        match told {
-            Ok(true) => self.told = self.values.len(),
+        match is_ours {
+            Ok(true) => self.stored = self.values.len(),
             Ok(false) => self.halt.store(true, Ordering::Relaxed),
             // The values are stored later, or at the end.
             Err(error) if error.is_transient() => {

@@ -55,7 +55,7 @@ fn integers_have_the_accuracy_that_quantisation_aware_training_saw() {
         let integers = number(&trained, "/validation/accuracy");
         println!("{scheme}: seen {seen:.4}, integers {integers:.4}");
         assert!((seen - integers).abs() <= NEARLY, "{seen} {integers}");
-        // `quantise` makes the same integers, of the same scheme, without being told.
+        // `quantise` makes the same integers, of the same scheme, without a flag.
         let quantised = succeed(&bench, &["quantise", scheme]);
         let last = scheme.split(',').next_back().unwrap();
         let schemes = [scheme.split(',').next().unwrap(), last];

@@ -227,7 +227,7 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
         };
         assert_eq!(inspected["outputs"][0], name);
 
-        // The run remembers how windows are cut; a model file is told, and knows no training rows.
+        // The run remembers how windows are cut; for a model file flags say it, and it knows no training rows.
         let again = json(&bench.succeed(&["eval", "run", "--data", "wave.csv", "--json"]));
         assert_eq!(again["sequences"], 588 - usize::from(!change.is_empty()));
         let mut eval = vec!["eval", "wave.lstm", "--data", "wave.csv", "--time", "date"];

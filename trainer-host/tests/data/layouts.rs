@@ -368,7 +368,7 @@ fn a_time_beside_the_time_is_no_channel() {
         let read = open_bytes("a.csv", &rows, &named).unwrap().train;
         assert_eq!((read.channels.len(), read.notes.len()), (2, 0));
     }
-    // In an array it stays, and is told.
+    // In an array it stays, and a note names it.
     let x = Array3::from_shape_fn((12, 9, 2), |(i, t, j)| {
         if j == 0 {
             0.02 * t as f64

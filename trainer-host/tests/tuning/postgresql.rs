@@ -32,7 +32,7 @@ fn workers_share_a_study_on_a_postgresql_server() {
     whoever_may_read_may_look(&bench, &server.address);
 }
 
-/// A role with no leave to make tables; where there are none, it is told.
+/// A role that may not make tables. Where there are none, the error says so.
 fn whoever_may_read_may_look(bench: &Bench, address: &str) {
     let mut client = postgres::Client::connect(address, postgres::NoTls).unwrap();
     let grants = "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;

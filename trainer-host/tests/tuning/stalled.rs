@@ -141,7 +141,7 @@ impl Worker {
 }
 
 #[test]
-fn a_network_that_swallows_everything_is_told_and_waited_for() {
+fn a_network_that_swallows_everything_is_reported_and_waited_for() {
     let Some(server) = Server::start(&[], None) else {
         return;
     };
@@ -157,10 +157,10 @@ fn a_network_that_swallows_everything_is_told_and_waited_for() {
     assert!(is_good, "{said}");
     assert_eq!(found(&json(&study)), found(&alone), "{said}");
     let mut all = ended(&said);
-    let told = all.len();
+    let total = all.len();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), told, "ended twice: {said}");
+    assert_eq!(all.len(), total, "ended twice: {said}");
     assert!(
         all.iter().all(|one| trainings(&alone).contains(one)),
         "{said}"

@@ -80,10 +80,10 @@ fn killed_workers_lose_nothing() {
         }
         assert_eq!(found(&last.unwrap()), found(&alone), "{storage}");
         // A process can be killed after it has ended a trial and before it says so, but never says so twice.
-        let told = all.len();
+        let total = all.len();
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), told, "{storage}: a trial was ended twice");
+        assert_eq!(all.len(), total, "{storage}: a trial was ended twice");
         let trials = format!("{storage}.trials/default");
         let trials = bench.path(&trials);
         for entry in std::fs::read_dir(trials).unwrap() {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lanes → panels → product, activation → large_product
+//! cholesky
 //! ```
 //!
 //! Matrices are stored as panels of 16 columns (`panels.rs`). So every product reads and writes whole cache lines and

@@ -1,7 +1,8 @@
 //! The two directions through a network in f32: [`forward`], and [`backward`] through time.
 //!
 //! ```text
-//! steps, activation_format, dropout → recurrent (lstm_cell → lstm, lstm_back), dense → forward → carried → shard → backward
+//! steps, activation_format, dropout → recurrent (lstm_cell, gru_cell → pass, back), dense
+//!   → forward → carried → shard → backward
 //! ```
 //!
 //! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.

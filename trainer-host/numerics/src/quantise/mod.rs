@@ -1,7 +1,7 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq → moments, row, output → recurrent (rows → lstm), dense → mod → fake
+//! magnitudes, calibrate, error, gptq → moments, row, output → recurrent (rows → lstm, gru), dense → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest

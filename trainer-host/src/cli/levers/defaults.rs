@@ -34,7 +34,7 @@ const DEFAULTS: [(&str, Default); 38] = [
     ("ema", |c| c.ema.to_string()),
     ("validation_share", |c| {
         let general = c.validation_share;
-        format!("{general}; with less than {VALIDATED} sequences of one class each: 0")
+        format!("{general}; with fewer than {VALIDATED} sequences of one class each: 0")
     }),
     ("early_stopping", |c| {
         or(c.early_stopping.map(|early| early.patience), "never")
@@ -99,7 +99,7 @@ const DEFAULTS: [(&str, Default); 38] = [
 ];
 
 /// Where the defaults for few recordings apply.
-const FEW_MEANS: &str = "with less than 200 sequences of one class each";
+const FEW_MEANS: &str = "with fewer than 200 sequences of one class each";
 const _: () = assert!(FEW == 200, "FEW_MEANS says the number");
 
 /// The general default, and the one for few recordings.

@@ -17,7 +17,7 @@ use crate::cli::run_data::RunData;
 use crate::cli::training::train;
 use crate::cli::{Printer, interrupt};
 use crate::cost::{Footprint, Limits, useless_int8};
-use crate::data::{Dataset, Parts};
+use crate::data::{Dataset, Parts, counted};
 use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, score};
 use crate::files::atomic;
 use crate::integers::stream;
@@ -432,11 +432,11 @@ fn remark(trials: &[StoredTrial], search: &SearchConfig) -> Option<String> {
 
 fn text(retrained: &Retrained) -> String {
     let mut text = format!(
-        "trial {}: {}\nrun {} ({} epochs on {}, quantised as {})\n{}",
+        "trial {}: {}\nrun {} ({} on {}, quantised as {})\n{}",
         retrained.trial,
         in_one_line(&retrained.point),
         retrained.run.display(),
-        retrained.epochs,
+        counted(retrained.epochs, "epoch"),
         if retrained.on_all {
             "training and validation part"
         } else {

@@ -62,7 +62,7 @@ fn draw(rng: &mut ChaCha8Rng, steps: usize) -> (Array2<f32>, Vec<f32>) {
     (sequence, vec![0.5 + sum / 4.0])
 }
 
-/// How well the sums are told.
+/// How near the outputs are to the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Sums {
     /// Sequences whose absolute error is below [`TOLERANCE`].

@@ -8,8 +8,8 @@
 //! activity_labels.txt                        optional: "1 WALKING", names for the classes
 //! ```
 //!
-//! Parts are told by the folders `train` and `test`, or by the names' ends. Matrices of other widths than
-//! most are no channels (features computed from them lie beside the signals), and are told.
+//! Parts are recognised by the folders `train` and `test`, or by the names' ends. Matrices of other widths than
+//! most are no channels (features computed from them lie beside the signals); a note names them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Layouts that data comes in: one file of this folder reads one of them.
 //!
-//! A layout is told by what a path is, by its extension, or else by how the file begins. All of them give
+//! A layout is recognised by what a path is, by its extension, or else by how the file begins. All of them give
 //! [`Records`]; what is the same for every layout is done there.
 
 mod listing;

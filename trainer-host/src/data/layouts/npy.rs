@@ -30,7 +30,7 @@ pub(super) struct Header {
     shape: Vec<usize>,
 }
 
-/// NumPy itself reads no longer header unless it is told to.
+/// By default, NumPy itself reads no longer header.
 const MAX_HEADER: usize = 10_000;
 
 impl Header {

@@ -89,7 +89,7 @@ impl Connection {
         let connected: Result<Client, NoAnswer> = runtime.block_on(async {
             let connecting = tokio::time::timeout(within, config.connect(tls)).await;
             let (client, connection) = connecting.map_err(|_| NoAnswer::Silence(within))??;
-            // What goes wrong on the way is told by the question that was under way.
+            // Whichever question is under way reports what goes wrong here.
             tokio::spawn(async move { connection.await.is_ok() });
             Ok(client)
         });

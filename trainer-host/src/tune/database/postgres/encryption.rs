@@ -102,7 +102,7 @@ pub(super) fn advice(error: &tokio_postgres::Error) -> Option<String> {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             format!("renew the server's certificate, or set this machine's clock; {unchecked}")
         }
-        // The certificate of an authority, which openssl makes if it is not told otherwise.
+        // The certificate of an authority, which openssl makes by default.
         CertificateError::Other(_) => format!(
             "if the server signed its certificate itself, make it with \
              `-addext basicConstraints=critical,CA:FALSE`; {unchecked}"
