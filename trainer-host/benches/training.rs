@@ -21,7 +21,9 @@ use trainer_host::compute::large_product::LargeProduct;
 use trainer_host::loss::{Loss, Target};
 use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::optimiser::{Optimiser, OptimiserConfig, clip_global_norm};
-use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
+use trainer_host::passes::backward::Backpropagation;
+use trainer_host::passes::example::Example;
+use trainer_host::passes::perturbation::Perturbation;
 
 const SHAPES: [(usize, usize, usize); 6] = [
     (128, 9, 32),

@@ -11,7 +11,7 @@ use super::streams;
 use crate::data::Dataset;
 use crate::evaluate::Outputs;
 use crate::loss::Target;
-use crate::passes::backward::Example;
+use crate::passes::example::Example;
 
 /// Number of batches whose sequences are sorted by length together.
 const POOL_BATCHES: usize = 16;

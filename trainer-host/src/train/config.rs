@@ -14,7 +14,7 @@ use crate::network::schemes::Schemes;
 use crate::network::{CellKind, Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
-use crate::passes::backward::Perturbation;
+use crate::passes::perturbation::Perturbation;
 use crate::schedule::Schedule;
 
 /// Deviation of the noise on normalised inputs, for sequences of one class each, unless it is set.

@@ -23,7 +23,8 @@ use crate::loss::Objective;
 use crate::network::Network;
 use crate::optimiser::{Optimiser, clip_global_norm};
 use crate::passes::activation_format::ActivationFormats;
-use crate::passes::backward::{Backpropagation, Example, WindowGradient};
+use crate::passes::backward::{Backpropagation, WindowGradient};
+use crate::passes::example::Example;
 use crate::schedule::{Adaptation, Monitor, Position, Schedule, Verdict};
 
 /// How a run ended.

@@ -11,7 +11,9 @@ use rand_chacha::ChaCha8Rng;
 use trainer_host::loss::{Expected, Loss, Objective, Target};
 use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
-use trainer_host::passes::backward::{Backpropagation, Example, Perturbation};
+use trainer_host::passes::backward::Backpropagation;
+use trainer_host::passes::example::Example;
+use trainer_host::passes::perturbation::Perturbation;
 
 /// Step of the differences: its square times third derivatives of the order of one is below the tolerance, and the
 /// rounding of an f64 loss divided by it far below.

@@ -38,46 +38,19 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::compute::lanes::Backend;
-use crate::loss::{Objective, SoftTargets, Target};
+use crate::loss::{Objective, SoftTargets};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::carried::CarriedState;
+use crate::passes::example::Example;
+use crate::passes::perturbation::Perturbation;
 use crate::passes::shard::{Deal, Shard, Task, Weights};
 
 /// Sequences of a shard, at most.
 const SHARD: usize = 16;
-
-/// One sequence of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Example<'a> {
-    /// Normalised inputs, `[T, I]`, `T ≥ 1`.
-    pub sequence: ArrayView2<'a, f32>,
-    /// What it should give.
-    pub target: Target<'a>,
-    /// Seeds this sequence's noise and dropout.
-    pub seed: u64,
-    /// A teacher's outputs, `[1, O]` or `[T, O]`, if there is one.
-    pub teacher: Option<ArrayView2<'a, f32>>,
-}
-
-/// What is done to a network during training, so that it generalises.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Perturbation {
-    /// Standard deviation of Gaussian noise on the normalised inputs.
-    pub input_noise: f32,
-    /// Probability that an input is dropped: (D1) of dropout.
-    pub input_dropout: f32,
-    /// Probability that an output of an LSTM layer is dropped on its way to the next layer: (D2).
-    pub dropout: f32,
-    /// Probability that an output is dropped on its way to the next step: (D3).
-    pub recurrent_dropout: f32,
-    /// Probability that a candidate is dropped: (D4).
-    pub candidate_dropout: f32,
-}
 
 /// The loss of a window of a batch, and its gradient.
 #[derive(Debug)]
@@ -259,6 +232,7 @@ fn deal<'a>(batch: &[Example<'a>], start: usize) -> Vec<Deal<'a>> {
 mod tests {
     use super::*;
     use crate::loss::Loss;
+    use crate::loss::Target;
     use crate::network::{Cell, Head, NetworkConfig};
     use ndarray::Array2;
     use rand::{RngExt, SeedableRng};

@@ -153,7 +153,9 @@ mod tests {
     use super::*;
     use crate::loss::{Loss, Target};
     use crate::network::{Cell, Head, NetworkConfig};
-    use crate::passes::backward::{Backpropagation, Example, Perturbation};
+    use crate::passes::backward::Backpropagation;
+    use crate::passes::example::Example;
+    use crate::passes::perturbation::Perturbation;
     use ndarray::concatenate;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;

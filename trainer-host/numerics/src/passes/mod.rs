@@ -1,7 +1,7 @@
 //! The two directions through a network in f32: [`forward`], and [`backward`] through time.
 //!
 //! ```text
-//! steps, activation_format, dropout → recurrent (lstm_cell, gru_cell → pass, back), dense
+//! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell → pass, back), dense
 //!   → forward → carried → shard → backward
 //! ```
 //!
@@ -12,7 +12,9 @@ pub mod backward;
 pub mod carried;
 mod dense;
 pub mod dropout;
+pub mod example;
 pub mod forward;
+pub mod perturbation;
 mod recurrent;
 mod shard;
 mod steps;

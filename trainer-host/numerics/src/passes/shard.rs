@@ -14,11 +14,12 @@ use crate::compute::panels::{Panels, copy_row};
 use crate::loss::{Objective, SoftTargets};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
-use crate::passes::backward::{Example, Perturbation};
 use crate::passes::carried::CarriedState;
 use crate::passes::dense::{DenseBack, through_relu, transposed};
 use crate::passes::dropout::stream;
+use crate::passes::example::Example;
 use crate::passes::forward::{PackedNetwork, Pass};
+use crate::passes::perturbation::Perturbation;
 use crate::passes::recurrent::{Around, RecurrentBack, RecurrentTransposed};
 use crate::passes::steps::StepRows;
 

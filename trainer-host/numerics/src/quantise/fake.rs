@@ -9,8 +9,9 @@
 
 use lstm_nostd::artifact::Dense;
 use lstm_nostd::kernels::Width;
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
+use super::dequantise::matrix;
 use super::{Q15, QuantisedNetwork, RecurrentIntegers};
 use crate::network::{DenseLayer, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
@@ -103,12 +104,4 @@ fn bias(layer: &Dense, unit: impl Fn(usize) -> f64, centre: impl Fn(usize) -> f6
     values
         .map(|(r, bias)| (f64::from(*bias) * unit(r) + centre(r)) as f32)
         .collect()
-}
-
-/// `rows` in units of `unit(row, column)`.
-pub(super) fn matrix(rows: &[Vec<i8>], unit: impl Fn(usize, usize) -> f64) -> Array2<f32> {
-    let columns = rows.first().map_or(0, Vec::len);
-    Array2::from_shape_fn((rows.len(), columns), |(r, j)| {
-        (f64::from(rows[r][j]) * unit(r, j)) as f32
-    })
 }

@@ -1,7 +1,8 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq → moments, row, output → recurrent (rows → lstm, gru), dense → mod → fake
+//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru), dense
+//!   → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -30,6 +31,7 @@
 
 pub mod calibrate;
 mod dense;
+mod dequantise;
 mod error;
 mod fake;
 mod gptq;

@@ -8,7 +8,7 @@ use super::Job;
 use super::rows::{GATE_GAIN, Rows};
 use crate::network::gru::GATES;
 use crate::network::{GateRole, GruLayer, LayerShape, Recurrent as _};
-use crate::quantise::fake::matrix;
+use crate::quantise::dequantise::matrix;
 use crate::quantise::{Q15, QuantiseError};
 
 /// A layer of this shape whose integers answer nothing. Different shifts take the most bytes.

@@ -8,7 +8,7 @@ use super::Job;
 use super::rows::{GATE_GAIN, Rows};
 use crate::network::lstm::{gate_of_peephole, peepholes_of};
 use crate::network::{Gate, LayerShape, LstmLayer, Recurrent as _};
-use crate::quantise::fake::matrix;
+use crate::quantise::dequantise::matrix;
 use crate::quantise::{Q15, QuantiseError};
 
 /// Head-room of the cell's range over the calibrated reach.
