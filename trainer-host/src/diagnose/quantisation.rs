@@ -169,6 +169,7 @@ pub(in crate::diagnose) mod tests {
     use super::super::classes::tests::part;
     use super::*;
     use crate::data::Dataset;
+    use crate::diagnose::integers::Tried;
     use crate::evaluate::Comparison;
     use crate::integers::output_error::StageError;
 
