@@ -15,14 +15,14 @@
 mod dense;
 mod gru;
 mod lstm;
+mod scheme_name;
 
 use std::path::{Path, PathBuf};
 
 use lstm_nostd::artifact::{Coupled, ModelFile, Recurrent};
-use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{InputChannel, OutputScale};
 use safetensors::SafeTensors;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::files::atomic::WriteFileError;
 use crate::files::tensors::{self, Element, Tensor, values, vector};
@@ -349,28 +349,12 @@ fn read_matrix<T: Element>(
     Ok(all.chunks(columns).map(<[T]>::to_vec).collect())
 }
 
-/// A scheme in JSON: its name.
-mod scheme_name {
-    use super::{Deserialize, Deserializer, Scheme, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(scheme: &Scheme, to: S) -> Result<S::Ok, S::Error> {
-        scheme.name().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Scheme, D::Error> {
-        let name = String::deserialize(from)?;
-        Scheme::from_name(&name).ok_or_else(|| {
-            let known = Scheme::ALL.map(Scheme::name).join(", ");
-            serde::de::Error::custom(format!("scheme {name:?}, and known ones are {known}"))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::network::{Cell, NetworkConfig};
     use lstm_nostd::artifact::{LayerKind, RandomModel};
+    use lstm_nostd::kernels::Scheme;
     use proptest::prelude::*;
 
     const KINDS: [LayerKind; 3] = [LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
