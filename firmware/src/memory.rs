@@ -1,6 +1,8 @@
 //! The static buffers of the link's server, sized for the board.
 
 use lstm_link::{LEAST_PIECE, payload_bytes, piece_bytes};
+#[cfg(feature = "front-end")]
+use lstm_nostd::front_end::{Signal, Word2};
 use lstm_nostd::{Block, I16F16, State};
 
 use crate::board::CAPACITY;
@@ -35,6 +37,12 @@ pub struct Memory {
 pub struct Work {
     /// State of the stream.
     pub state: State<{ CAPACITY.state_blocks }, { CAPACITY.state_blocks }>,
+    /// Samples of the stream that the front end still needs.
+    #[cfg(feature = "front-end")]
+    pub signal: Signal<[i16; CAPACITY.frame_samples]>,
+    /// Of the front end, while a frame is computed.
+    #[cfg(feature = "front-end")]
+    pub points: [Word2; CAPACITY.frame_samples / 2],
     /// Scratch memory of a step.
     pub scratch: [Block; CAPACITY.scratch_blocks],
     /// Raw inputs of one step.
@@ -56,6 +64,10 @@ impl Memory {
             answer: [0; CAPACITY.message_bytes],
             work: Work {
                 state: State::new(),
+                #[cfg(feature = "front-end")]
+                signal: Signal::EMPTY,
+                #[cfg(feature = "front-end")]
+                points: [[0; 2]; CAPACITY.frame_samples / 2],
                 scratch: [Block::ZERO; CAPACITY.scratch_blocks],
                 raw: [0; CAPACITY.channels],
                 outputs: [I16F16::ZERO; CAPACITY.channels],

@@ -12,6 +12,8 @@ use lstm_link::{
     Hello, ModelInfo, Refusal, Request, Resource, Responder, Response, StackUse, TickRate, Width,
     checksum,
 };
+#[cfg(feature = "front-end")]
+use lstm_nostd::front_end::{FrontEnd, Signal};
 use lstm_nostd::{Block, Model};
 
 use crate::board::{CAPACITY, NAME};
@@ -21,6 +23,9 @@ use crate::line::{Line, Wanted};
 use crate::memory::{Memory, Work};
 use crate::stack::{Guard, Painted};
 
+/// Samples that the front end takes at once.
+#[cfg(feature = "front-end")]
+const PART: usize = 32;
 /// Longest text of the engine's errors.
 const REASON_BYTES: usize = 192;
 
@@ -93,7 +98,7 @@ pub fn serve<S: Read + Write>(
 impl<S: Read + Write> Server<'_, S> {
     /// Parses `file`, says so, and works with the model.
     fn open(&mut self, file: &[u8]) -> Next {
-        self.work.state.reset();
+        self.work.reset();
         let mut reason = String::<REASON_BYTES>::new();
         let opened = Model::parse(file)
             .map_err(|error| {
@@ -137,10 +142,10 @@ impl<S: Read + Write> Server<'_, S> {
                 })),
                 (Some(_), None) => Err(Refusal::NoModel),
                 (Some(Request::Reset), Some(_)) => {
-                    self.work.state.reset();
+                    self.work.reset();
                     Ok(Response::Done)
                 }
-                (Some(Request::SelfTest), Some(model)) => Ok(self_test(model)),
+                (Some(Request::SelfTest), Some(model)) => Ok(self.work.self_test(model)),
                 (Some(Request::ReadState), Some(model)) => Ok(self.work.read_state(model)),
                 (Some(Request::WriteState { bytes }), Some(model)) => {
                     self.work.write_state(model, bytes)
@@ -155,11 +160,20 @@ impl<S: Read + Write> Server<'_, S> {
                     Some(model),
                 ) => {
                     if reset {
-                        self.work.state.reset();
+                        self.work.reset();
                     }
                     let stack = Painted::below_caller();
                     let inputs = (width, inputs);
                     let answer = self.work.run(&mut self.counter, model, inputs, every_step);
+                    self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
+                    answer
+                }
+                (Some(Request::Hear { reset, samples }), Some(model)) => {
+                    if reset {
+                        self.work.reset();
+                    }
+                    let stack = Painted::below_caller();
+                    let answer = self.work.hear(&mut self.counter, model, samples);
                     self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
                     answer
                 }
@@ -179,7 +193,7 @@ impl<S: Read + Write> Server<'_, S> {
             return false;
         }
         self.guard = Guard::lay();
-        self.work.state.reset();
+        self.work.reset();
         self.line.refuse(Refusal::StackOverflow);
         true
     }
@@ -228,6 +242,94 @@ impl<S: Read + Write> Server<'_, S> {
 }
 
 impl Work {
+    /// Back to the begin of a stream.
+    fn reset(&mut self) {
+        self.state.reset();
+        #[cfg(feature = "front-end")]
+        self.signal.reset();
+    }
+
+    /// Firmware without a front end.
+    #[cfg(not(feature = "front-end"))]
+    fn hear(
+        &mut self,
+        _: &mut Counter,
+        _: &Model<'_>,
+        _: &[u8],
+    ) -> Result<Response<'_>, Refusal<'static>> {
+        Err(Refusal::NoFrontEnd)
+    }
+
+    /// Advances `model` by `samples`.
+    #[cfg(feature = "front-end")]
+    fn hear(
+        &mut self,
+        counter: &mut Counter,
+        model: &Model<'_>,
+        samples: &[u8],
+    ) -> Result<Response<'_>, Refusal<'static>> {
+        let front_end = fitting_front_end(model)?;
+        let (samples, odd) = samples.as_chunks::<2>();
+        if !odd.is_empty() {
+            return Err(shape(2 * samples.len() + 1, 2));
+        }
+        let frame_bytes = 4 * (model.inputs() + model.outputs());
+        let have = self.payload.len();
+        let mut used = 0;
+        let (done, ticks) = counter.measure(|| {
+            // A few at a time, as a microphone's driver hands them over.
+            for part in samples.chunks(PART) {
+                let mut part_samples = [0; PART];
+                for (place, bytes) in part_samples.iter_mut().zip(part) {
+                    *place = i16::from_le_bytes(*bytes);
+                }
+                let mut left = part_samples.get(..part.len()).unwrap_or_default();
+                while self.frame_ends(front_end, model, &mut left)? {
+                    let need = used + frame_bytes;
+                    let Some(place) = self.payload.get_mut(used..need) else {
+                        return Err(too_small(Resource::MessageBytes, need as u32, have as u32));
+                    };
+                    let features = self.raw.iter().take(model.inputs());
+                    let outputs = self.outputs.iter().take(model.outputs());
+                    let words = features
+                        .copied()
+                        .chain(outputs.map(|output| output.to_bits()));
+                    for (bytes, word) in place.chunks_exact_mut(4).zip(words) {
+                        bytes.copy_from_slice(&word.to_le_bytes());
+                    }
+                    used = need;
+                }
+            }
+            Ok(())
+        });
+        done?;
+        Ok(Response::Heard {
+            frames: &self.payload[..used],
+            ticks: ticks.map(u64::from),
+        })
+    }
+
+    /// Takes samples until a frame ends, and steps then; whether one did.
+    #[cfg(feature = "front-end")]
+    fn frame_ends(
+        &mut self,
+        front_end: &FrontEnd<'_>,
+        model: &Model<'_>,
+        samples: &mut &[i16],
+    ) -> Result<bool, Refusal<'static>> {
+        let refused = |error: lstm_nostd::SizeError| shape(error.found, error.needed);
+        let is_whole = front_end
+            .push(&mut self.signal, &mut self.points, samples, &mut self.raw)
+            .map_err(refused)?;
+        if is_whole {
+            let state = (&mut self.state.hidden[..], &mut self.state.cell[..]);
+            model
+                .step(state, &mut self.scratch, &self.raw, &mut self.outputs)
+                .map_err(refused)?;
+        }
+        Ok(is_whole)
+    }
+
     /// Advances `model` by the time steps in `inputs`, `[T, I]`.
     fn run(
         &mut self,
@@ -272,6 +374,39 @@ impl Work {
             outputs: &self.payload[..kept_steps * output_bytes],
             ticks: sum,
         })
+    }
+
+    /// Repeats the golden steps, beside the state in use.
+    fn self_test(&mut self, model: &Model<'_>) -> Response<'static> {
+        let result = model.self_test::<
+            { CAPACITY.state_blocks },
+            { CAPACITY.state_blocks },
+            { CAPACITY.scratch_blocks },
+            { CAPACITY.channels },
+        >();
+        let passed = result.is_ok() && self.hears_as_stored(model);
+        Response::SelfTest {
+            steps: model.golden_steps().count() as u32,
+            passed,
+        }
+    }
+
+    /// Whether the front end computes the stored features, beside the signal in use. A board that has no room for a frame
+    /// refuses samples, and has nothing to test.
+    #[cfg(feature = "front-end")]
+    fn hears_as_stored(&mut self, model: &Model<'_>) -> bool {
+        let Ok(front_end) = fitting_front_end(model) else {
+            return true;
+        };
+        let mut signal = Signal::<[i16; CAPACITY.frame_samples]>::EMPTY;
+        let passed = front_end.self_test(&mut signal, &mut self.points, &mut self.raw);
+        passed == Ok(true)
+    }
+
+    /// Firmware without a front end.
+    #[cfg(not(feature = "front-end"))]
+    fn hears_as_stored(&mut self, _: &Model<'_>) -> bool {
+        true
     }
 
     fn read_state(&mut self, model: &Model<'_>) -> Response<'_> {
@@ -320,17 +455,14 @@ fn state_bytes(model: &Model<'_>) -> [usize; 2] {
     ]
 }
 
-/// Repeats the golden steps, beside the state in use.
-fn self_test(model: &Model<'_>) -> Response<'static> {
-    let result = model.self_test::<
-        { CAPACITY.state_blocks },
-        { CAPACITY.state_blocks },
-        { CAPACITY.scratch_blocks },
-        { CAPACITY.channels },
-    >();
-    Response::SelfTest {
-        steps: model.golden_steps().count() as u32,
-        passed: result.is_ok(),
+/// The model's front end, if this board has room for a frame of it.
+#[cfg(feature = "front-end")]
+fn fitting_front_end<'a, 'm>(model: &'a Model<'m>) -> Result<&'a FrontEnd<'m>, Refusal<'static>> {
+    let front_end = model.front_end().ok_or(Refusal::NoFrontEnd)?;
+    let (need, have) = (front_end.frame(), CAPACITY.frame_samples);
+    match need > have {
+        true => Err(too_small(Resource::FrameSamples, need as u32, have as u32)),
+        false => Ok(front_end),
     }
 }
 

@@ -46,6 +46,24 @@
 //!
 //! `trainer-host inspect` prints each channel's format.
 //!
+//! # Samples of sound or vibration
+//!
+//! A model that was trained on recordings of sound has a [`front_end`]: it makes the raw inputs of samples, bit for bit as in
+//! training. [`FixedModel::push_samples`] takes any number of samples, and steps at the end of each frame:
+//!
+//! ```
+//! # fn listen<const I: usize, const O: usize, const C: usize, const H: usize, const S: usize, const N: usize, const W: usize>(
+//! #     model: &lstm_nostd::FixedModel<'_, I, O, C, H, S>,
+//! #     stream: &mut lstm_nostd::sample_stream::SampleStream<C, H, N, W>,
+//! #     microphone: &[i16],
+//! # ) {
+//! if let Some(outputs) = model.push_samples(stream, microphone) {
+//!     let word = lstm_nostd::decide(&outputs);
+//!     # let _ = word;
+//! }
+//! # }
+//! ```
+//!
 //! # When to reset
 //!
 //! Call [`State::reset`] at the beginning of each recording, or of each window of a stream. A network that was trained
@@ -83,6 +101,7 @@
 //! | --- | --- | --- |
 //! | `w8a8` | yes | layers with int8 activations |
 //! | `w4a16` | yes | layers with int4 weights |
+//! | `front-end` | yes | features from samples of sound or vibration, [`front_end`] |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `write` | no | writing model files; needs an allocator, for hosts |
@@ -115,7 +134,8 @@
 //! their left:
 //!
 //! ```text
-//! bounded → requant → activation → kernels → layers → task, state → model, probability → recognise, artifact
+//! bounded → requant → activation → kernels → layers, front_end → task, state → model, probability
+//!         → sample_stream, recognise, artifact
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
@@ -129,12 +149,17 @@ compile_error!("model files are little-endian and read in place");
 pub mod activation;
 pub mod artifact;
 mod bounded;
+#[cfg(feature = "front-end")]
+pub mod front_end;
 pub mod kernels;
 pub mod layers;
 pub mod model;
 pub mod probability;
 pub mod recognise;
 pub mod requant;
+#[cfg(feature = "front-end")]
+pub mod sample_stream;
+mod size_error;
 pub mod state;
 pub mod task;
 
@@ -144,6 +169,7 @@ pub use kernels::Block;
 pub use layers::RecurrentLayer;
 pub use layers::input::InputChannel;
 pub use layers::output::OutputScale;
-pub use model::{FixedModel, Model, SelfTestError, SizeError, decide};
+pub use model::{FixedModel, Model, SelfTestError, decide};
+pub use size_error::SizeError;
 pub use state::State;
 pub use task::{Mode, Task};

@@ -8,12 +8,15 @@ use core::fmt;
 use fixed::types::I16F16;
 use heapless::Vec;
 
+#[cfg(feature = "front-end")]
+use crate::front_end::FrontEnd;
 use crate::kernels::{
     Active, Block, DenseParameters, I32x4, Kernels, Scheme, Width, convert, scalar::Scalar,
 };
 use crate::layers::input::{ChannelWords, InputChannel};
 use crate::layers::output::{OutputScale, ScaleWords};
 use crate::layers::{LayerSize, RecurrentLayer, UnitStep, dense, input};
+use crate::size_error::SizeError;
 use crate::state::State;
 use crate::task::{Mode, Task};
 
@@ -21,29 +24,6 @@ use crate::task::{Mode, Task};
 pub const MAX_RECURRENT_LAYERS: usize = 4;
 /// The most dense layers of a model, the output layer included.
 pub const MAX_DENSE_LAYERS: usize = 4;
-
-/// A buffer is shorter than the model needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SizeError {
-    /// Which buffer or size.
-    pub what: &'static str,
-    /// Its length.
-    pub found: usize,
-    /// The length that the model needs.
-    pub needed: usize,
-}
-
-impl fmt::Display for SizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: found {}, the model needs {}",
-            self.what, self.found, self.needed
-        )
-    }
-}
-
-impl core::error::Error for SizeError {}
 
 /// What a model's layers need of the caller's buffers, in blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +87,9 @@ pub struct Model<'m> {
     pub(crate) mode: Mode,
     pub(crate) outputs: usize,
     pub(crate) buffers: BufferSizes,
+    /// Between samples and raw inputs, if the model has one.
+    #[cfg(feature = "front-end")]
+    pub(crate) front_end: Option<FrontEnd<'m>>,
     pub(crate) channels: &'m [ChannelWords],
     /// Of a linear model, `[O]`; empty for logits.
     pub(crate) scales: &'m [ScaleWords],
@@ -165,6 +148,12 @@ impl<'m> Model<'m> {
     /// [`OutputScale::value`], or [`OutputScale::whole`] on cores that had better not compute in f32.
     pub fn value(&self, output: usize, raw: I16F16) -> f32 {
         self.output_scale(output).value(raw)
+    }
+
+    /// What makes raw inputs of samples, if the file has it.
+    #[cfg(feature = "front-end")]
+    pub fn front_end(&self) -> Option<&FrontEnd<'m>> {
+        self.front_end.as_ref()
     }
 
     /// The normalisation of input channel `channel`.
@@ -444,6 +433,8 @@ pub enum SelfTestError {
         /// The step.
         step: usize,
     },
+    /// The features of the stored samples are not the stored ones.
+    Features,
     /// A buffer is too short.
     Size(SizeError),
 }
@@ -457,6 +448,7 @@ impl fmt::Display for SelfTestError {
                     "self-test: the outputs of step {step} differ from the stored ones"
                 )
             }
+            Self::Features => f.write_str("self-test: the features differ from the stored ones"),
             Self::Size(error) => error.fmt(f),
         }
     }

@@ -278,6 +278,8 @@ fn the_header_lies_as_its_page_says() {
             cell_blocks: model.cell_blocks(),
             hidden_blocks: model.hidden_blocks(),
             scratch_blocks: model.scratch_blocks(),
+            history: 0,
+            work: 0,
         }
     );
 }
@@ -426,7 +428,7 @@ fn refuses_field() {
         (7, "mode"),
         (16, "recurrent layers"),
         (17, "dense layers"),
-        (29, "reserved header bytes"),
+        (29, "front-end words"),
     ] {
         let error = refusal(&changed(|content| content[at] = 77));
         assert!(

@@ -72,6 +72,13 @@ pub enum Request<'a> {
     SelfTest,
     /// How deep has the stack been? Answered by [`Response::Stack`].
     Stack,
+    /// Advance the model by samples: by a time step for each frame that they end. Answered by [`Response::Heard`].
+    Hear {
+        /// Set the state to zero and forget samples first.
+        reset: bool,
+        /// Samples, in [`Width::I16`].
+        samples: &'a [u8],
+    },
 }
 
 /// What a board answers.
@@ -108,6 +115,14 @@ pub enum Response<'a> {
     Stack(StackUse),
     /// The request was not carried out.
     Refused(Refusal<'a>),
+    /// To [`Request::Hear`].
+    Heard {
+        /// For each frame that ended, its features `[I]` and the outputs `[O]` after it, in [`Width::I32`].
+        frames: &'a [u8],
+        /// Ticks that front end and network took together, [`TickRate::overhead`] included once per message; `None` when
+        /// that was too long for the counter.
+        ticks: Option<u64>,
+    },
 }
 
 /// A board introduces itself.
@@ -184,6 +199,8 @@ pub enum Resource {
     Channels,
     /// Bytes of a message.
     MessageBytes,
+    /// Samples of a frame of the front end.
+    FrameSamples,
 }
 
 /// Why a request was not carried out.
@@ -221,6 +238,8 @@ pub enum Refusal<'a> {
     /// The stack ran into the program's variables while the request was carried out. The board forgets its model and
     /// its state: any of them may be damaged.
     StackOverflow,
+    /// The model takes no samples, or the firmware has no front end.
+    NoFrontEnd,
 }
 
 impl fmt::Display for Resource {
@@ -231,6 +250,7 @@ impl fmt::Display for Resource {
             Self::ScratchBlocks => "blocks of scratch memory",
             Self::Channels => "inputs or outputs",
             Self::MessageBytes => "bytes for a message",
+            Self::FrameSamples => "samples in a frame",
         })
     }
 }
@@ -259,6 +279,9 @@ impl fmt::Display for Refusal<'_> {
             Self::StackOverflow => f.write_str(
                 "its stack ran into its variables, so nothing that it computed can be trusted; a smaller model, or \
                  more room for the stack (CAPACITY in the board's file), helps",
+            ),
+            Self::NoFrontEnd => f.write_str(
+                "the model takes no samples, or the firmware was built without the cargo feature front-end",
             ),
         }
     }

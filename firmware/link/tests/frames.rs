@@ -43,6 +43,10 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
         7 => Request::ReadState,
         8 => Request::WriteState { bytes },
         9 => Request::SelfTest,
+        10 => Request::Hear {
+            reset: flag,
+            samples: bytes,
+        },
         _ => Request::Stack,
     }
 }
@@ -89,6 +93,11 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
         7 => Response::Refused(Refusal::Model(text)),
         8 => Response::Refused(Refusal::LoadOrder { expected: number }),
         9 => Response::Refused(Refusal::StackOverflow),
+        10 => Response::Heard {
+            frames: bytes,
+            ticks: flag.then_some(u64::from(number) << 20),
+        },
+        11 => Response::Refused(Refusal::NoFrontEnd),
         _ => Response::Refused(Refusal::TooSmall {
             resource: Resource::StateBlocks,
             need: number,

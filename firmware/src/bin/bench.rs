@@ -5,6 +5,9 @@
 //! [`STEPS`] steps of the whole model, then [`EXTREMES`] more of it with extreme inputs and cells. Inputs and states
 //! cover their whole ranges. What the counting does not show is printed: how deep the stack was below the call of a
 //! whole step.
+//!
+//! A model with a front end is not stepped: after the empty interval come [`FRAMES`] frames of samples that end, with
+//! samples over their whole range, and the stack is that below the call of a frame.
 #![no_std]
 #![no_main]
 
@@ -17,6 +20,8 @@ use cortex_m_semihosting::hio;
 use lstm_firmware::board;
 use lstm_firmware::stack::Painted;
 use lstm_nostd::artifact::Header;
+#[cfg(feature = "front-end")]
+use lstm_nostd::front_end::{FrontEnd, Signal, Word2};
 use lstm_nostd::kernels::{Active, I32x4, Width, blocks, lanes_mut};
 use lstm_nostd::{Block, I16F16, Model, RecurrentLayer, State};
 
@@ -24,6 +29,12 @@ use lstm_nostd::{Block, I16F16, Model, RecurrentLayer, State};
 const STEPS: usize = 8;
 /// Steps with inputs and cells at the ends of their ranges, or at zero; they show how far the count depends on data.
 const EXTREMES: usize = 16;
+/// Frames of a front end.
+#[cfg(feature = "front-end")]
+const FRAMES: usize = 8;
+/// Samples of its longest frame.
+#[cfg(feature = "front-end")]
+const FRAME: usize = 512;
 /// Largest sizes.
 const UNITS: usize = 128;
 const INPUTS: usize = 64;
@@ -54,6 +65,10 @@ fn main() -> ! {
     mark();
     mark();
     let mut random = Random(1);
+    #[cfg(feature = "front-end")]
+    if let Some(front_end) = model.front_end() {
+        finish(count_frames(front_end, &mut random));
+    }
     let Work {
         state,
         scratch,
@@ -93,10 +108,59 @@ fn main() -> ! {
         mark();
         stack_bytes = stack_bytes.max(painted.used_bytes());
     }
+    finish(stack_bytes)
+}
+
+/// Prints how deep the stack was.
+fn finish(stack_bytes: usize) -> ! {
     match hio::hstdout().is_ok_and(|mut out| writeln!(out, "stack {stack_bytes}").is_ok()) {
         true => board::succeed(),
         false => board::fail(),
     }
+}
+
+/// Frames of noise that reaches full scale; how deep the stack was below the call of one.
+#[cfg(feature = "front-end")]
+fn count_frames(front_end: &FrontEnd<'_>, random: &mut Random) -> usize {
+    let mut signal = Signal::<[i16; FRAME]>::EMPTY;
+    let mut work = [[0; 2]; FRAME / 2];
+    let mut features = [0; INPUTS];
+    let mut samples = [0i16; FRAME];
+    let (hop, mut stack_bytes) = (front_end.hop(), 0);
+    let kept = front_end.frame().saturating_sub(hop);
+    for number in 0..=FRAMES {
+        samples.fill_with(|| random.next() as i16);
+        let count = if number == 0 { kept } else { hop };
+        let Some(samples) = samples.get(..count) else {
+            board::fail()
+        };
+        if number == 0 {
+            frame(front_end, &mut signal, &mut work, samples, &mut features);
+            continue;
+        }
+        let painted = Painted::below_caller();
+        mark();
+        let is_whole = frame(front_end, &mut signal, &mut work, samples, &mut features);
+        mark();
+        stack_bytes = stack_bytes.max(painted.used_bytes());
+        if !is_whole {
+            board::fail()
+        }
+    }
+    stack_bytes
+}
+
+/// Whether a frame ended.
+#[cfg(feature = "front-end")]
+#[inline(never)]
+fn frame(
+    front_end: &FrontEnd<'_>,
+    signal: &mut Signal<[i16; FRAME]>,
+    work: &mut [Word2],
+    mut samples: &[i16],
+    features: &mut [i32],
+) -> bool {
+    front_end.push(signal, work, &mut samples, features) == Ok(true)
 }
 
 /// Puts inputs and cells to ends of their ranges, or to zero. Cells past the last unit stay zero.

@@ -15,6 +15,8 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use lstm_firmware::{board, embedded};
+#[cfg(feature = "front-end")]
+use lstm_nostd::front_end::Signal;
 use lstm_nostd::recognise::{Event, Network, Recogniser, Settings, States, Track};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, probability};
 
@@ -31,8 +33,17 @@ fn main() -> ! {
     let Ok(mut recogniser) = recogniser(black_box(SETTINGS)) else {
         board::fail()
     };
+    #[cfg(feature = "front-end")]
+    let mut signal = Signal::new(black_box([0; HISTORY]));
     loop {
         black_box(recognise(&mut recogniser, black_box(&[I16F16::ZERO; 4])));
+        #[cfg(feature = "front-end")]
+        black_box(features(
+            &model,
+            &mut signal,
+            &black_box([0; 100]),
+            &mut black_box([0; 20]),
+        ));
         let raw = black_box([0; SIZES.inputs]);
         step(&model, &mut state, &mut scratch, &raw, &mut outputs);
         if let Ok(model) = embedded::Model::new(model.clone()) {
@@ -70,6 +81,25 @@ fn fixed_step(
     raw: &[i32; SIZES.inputs],
 ) -> [I16F16; SIZES.outputs] {
     black_box(model.step(state, raw))
+}
+
+/// Samples of a stream, for frames of 256.
+#[cfg(feature = "front-end")]
+const HISTORY: usize = 256;
+
+#[cfg(feature = "front-end")]
+#[inline(never)]
+fn features(
+    model: &Model<'_>,
+    signal: &mut Signal<[i16; HISTORY]>,
+    mut samples: &[i16],
+    features: &mut [i32],
+) -> bool {
+    let mut work = [[0; 2]; HISTORY / 2];
+    let front_end = model.front_end();
+    front_end.is_some_and(|front_end| {
+        front_end.push(signal, &mut work, &mut samples, features) == Ok(true)
+    })
 }
 
 const SETTINGS: Settings = Settings {

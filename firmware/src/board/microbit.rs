@@ -23,6 +23,7 @@ pub const CAPACITY: Capacity = Capacity {
     state_blocks: 19,
     scratch_blocks: 64,
     channels: 32,
+    frame_samples: 256,
 };
 
 /// The serial port over USB, and SysTick. To be called once.

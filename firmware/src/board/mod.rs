@@ -39,4 +39,6 @@ pub struct Capacity {
     pub scratch_blocks: usize,
     /// Inputs, and outputs.
     pub channels: usize,
+    /// Samples of a frame of the front end.
+    pub frame_samples: usize,
 }

@@ -65,6 +65,7 @@ pub const CAPACITY: Capacity = Capacity {
     state_blocks: 256,
     scratch_blocks: 1024,
     channels: 256,
+    frame_samples: 2048,
 };
 
 /// The serial port and SysTick. To be called once.

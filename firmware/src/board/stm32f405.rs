@@ -27,6 +27,7 @@ pub const CAPACITY: Capacity = Capacity {
     state_blocks: 128,
     scratch_blocks: 512,
     channels: 128,
+    frame_samples: 2048,
 };
 
 /// The serial port and SysTick. To be called once.

@@ -56,6 +56,8 @@ pub enum ArtifactError {
         /// The smallest and largest value allowed.
         allowed: (u32, u32),
     },
+    /// The model takes samples, and this build has no front end.
+    FrontEndLeftOut,
     /// A layer is not one that the engine can run.
     Layer {
         /// What it is.
@@ -149,6 +151,8 @@ macro_rules! left_out {
 impl ArtifactError {
     pub(super) const OTHER_VERSION: &'static str = "the model file has another version than this engine reads; \
          quantise and export the model again with the trainer-host of this engine";
+    /// Why a file with a front end is refused by a build without.
+    pub(super) const NO_FRONT_END: &'static str = "this build of lstm-nostd has no front end, and the model takes samples; turn on the cargo feature `front-end`";
 }
 
 impl LayerError {
@@ -211,6 +215,7 @@ impl fmt::Display for ArtifactError {
             } => say(format_args!(
                 "header: {field} must be in {low}..={high}, found {found}"
             )),
+            Self::FrontEndLeftOut => say(format_args!("{}", Self::NO_FRONT_END)),
             Self::Layer { kind, index, error } => {
                 say(format_args!("{}.{index}: {error}", kind.name()))
             }

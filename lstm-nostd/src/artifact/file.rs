@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::cursor::{Writer, fitted};
+#[cfg(feature = "front-end")]
+use super::header::FRONT_END_VERSION;
 use super::header::{CHECKSUM_BYTES, OLDEST_VERSION};
 use super::layer::Content;
 use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, WriteError};
@@ -25,6 +27,9 @@ pub struct ModelFile {
     pub task: Task,
     /// When the outputs are read.
     pub mode: Mode,
+    /// What makes the raw inputs of samples, if the model has it.
+    #[cfg(feature = "front-end")]
+    pub front_end: Option<crate::front_end::Tables>,
     /// Normalisation of each channel, `[I]`.
     pub channels: Vec<InputChannel>,
     /// In linear tasks, how each output becomes real units, `[O]`; else empty.
@@ -76,6 +81,11 @@ impl ModelFile {
         }
         let mut header = self.header(names.len())?;
         let mut body = Writer::default();
+        #[cfg(feature = "front-end")]
+        if let Some(tables) = &self.front_end {
+            super::front_end::append(tables, &mut body);
+        }
+        header.front_end_words = fitted("words of a front end", body.0.len() / 4)?;
         body.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
         let scales = self.scales.iter().flat_map(|scale| scale.to_words());
         body.i32s(scales.map(|word| word as i32));
@@ -128,6 +138,15 @@ impl ModelFile {
         layers.enumerate()
     }
 
+    /// The oldest version that has the file's front end, if there is one.
+    fn front_end_version(&self) -> u16 {
+        #[cfg(feature = "front-end")]
+        if self.front_end.is_some() {
+            return FRONT_END_VERSION;
+        }
+        OLDEST_VERSION
+    }
+
     fn outputs(&self) -> usize {
         self.dense.last().map_or(0, |layer| layer.weight.len())
     }
@@ -142,7 +161,7 @@ impl ModelFile {
         Ok(Header {
             magic: MAGIC,
             version: (self.recurrent.iter().map(|layer| layer.kind().since()))
-                .fold(OLDEST_VERSION, u16::max),
+                .fold(self.front_end_version(), u16::max),
             task: self.task.code(),
             mode: self.mode.code(),
             file_bytes: 0,
@@ -155,7 +174,7 @@ impl ModelFile {
             scratch_blocks: fitted("scratch blocks", buffers.scratch)?,
             // Names beyond this make the file too long.
             names_bytes: names_bytes as u32,
-            reserved: 0,
+            front_end_words: 0,
             hidden_blocks: fitted("hidden blocks", buffers.hidden)?,
         })
     }
@@ -189,6 +208,8 @@ impl From<&Model<'_>> for ModelFile {
         Self {
             task: model.task(),
             mode: model.mode(),
+            #[cfg(feature = "front-end")]
+            front_end: model.front_end().map(Into::into),
             channels: (0..model.inputs())
                 .filter_map(|j| model.input_channel(j))
                 .collect(),

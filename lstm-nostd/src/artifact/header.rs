@@ -13,6 +13,8 @@ pub const MAGIC: [u8; 4] = *b"LSTM";
 pub const VERSION: u16 = 5;
 /// The oldest version that it reads.
 pub(super) const OLDEST_VERSION: u16 = 3;
+/// The oldest version with front ends.
+pub(super) const FRONT_END_VERSION: u16 = 5;
 
 /// Bytes of the checksum at the end of a file.
 pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
@@ -24,7 +26,7 @@ pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
 pub struct Header {
     /// 0..4: [`MAGIC`].
     pub magic: [u8; 4],
-    /// 4..6: the oldest version that has all of the file's kinds of layers, at most [`VERSION`].
+    /// 4..6: the oldest version that has all that is in the file, at most [`VERSION`].
     pub version: u16,
     /// 6: [`Task::code`].
     pub task: u8,
@@ -48,8 +50,8 @@ pub struct Header {
     pub scratch_blocks: u16,
     /// 24..28: bytes of the names with their padding.
     pub names_bytes: u32,
-    /// 28..30: zero.
-    pub reserved: u16,
+    /// 28..30: words of 4 bytes of the front end's section; 0 without one, as in every file before version 5.
+    pub front_end_words: u16,
     /// 30..32: hidden blocks, Σ ⌈H/4⌉ of int16 and ⌈H/8⌉ of int8 layers.
     pub hidden_blocks: u16,
 }
@@ -71,7 +73,12 @@ impl Header {
             MAX_RECURRENT_LAYERS,
         )?;
         layers("dense layers", header.dense_layers, MAX_DENSE_LAYERS)?;
-        in_range("reserved header bytes", header.reserved.into(), 0, 0)?;
+        let most_words = match header.version < FRONT_END_VERSION {
+            true => 0,
+            false => u16::MAX,
+        };
+        let words = header.front_end_words.into();
+        in_range("front-end words", words, 0, most_words.into())?;
         Ok(header)
     }
 

@@ -25,6 +25,10 @@ pub struct Sizes {
     pub hidden_blocks: usize,
     /// Blocks of scratch.
     pub scratch_blocks: usize,
+    /// Samples that a stream keeps for the front end; 0 without one.
+    pub history: usize,
+    /// Blocks of work memory of the front end; 0 without one.
+    pub work: usize,
 }
 
 impl Sizes {
@@ -47,14 +51,40 @@ impl Sizes {
             "{}",
             ArtifactError::OTHER_VERSION
         );
+        let frame = frame_of_file(file);
         Self {
             inputs: u16_at(file, offset_of!(Header, inputs)),
             outputs: u16_at(file, offset_of!(Header, outputs)),
             cell_blocks: u16_at(file, offset_of!(Header, cell_blocks)),
             scratch_blocks: u16_at(file, offset_of!(Header, scratch_blocks)),
             hidden_blocks: u16_at(file, offset_of!(Header, hidden_blocks)),
+            history: frame,
+            work: frame / 2,
         }
     }
+}
+
+/// Samples of a frame of the file's front end; 0 without one.
+const fn frame_of_file(file: &[u8]) -> usize {
+    if front_end_bytes(file) == 0 {
+        return 0;
+    }
+    #[cfg(feature = "front-end")]
+    {
+        let at = size_of::<Header>() + offset_of!(crate::front_end::FrontEndRecord, frame_bits);
+        assert!(
+            file.len() > at,
+            "the model file ends in its front end: copy it again"
+        );
+        1 << (file[at] & 15)
+    }
+    #[cfg(not(feature = "front-end"))]
+    panic!("{}", ArtifactError::NO_FRONT_END)
+}
+
+/// Bytes of the front end's section, which follows the header.
+const fn front_end_bytes(file: &[u8]) -> usize {
+    4 * u16_at(file, offset_of!(Header, front_end_words))
 }
 
 /// What the outputs of a model file mean, read at compile time.
@@ -82,7 +112,8 @@ pub const fn check_first_layer(file: &[u8]) {
         Task::Linear => sizes.outputs,
         Task::Sigmoid | Task::Softmax => 0,
     };
-    let channels = size_of::<Header>() + sizes.inputs * size_of::<ChannelWords>();
+    let channels =
+        size_of::<Header>() + front_end_bytes(file) + sizes.inputs * size_of::<ChannelWords>();
     let record = channels + scales * size_of::<ScaleWords>();
     // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds.
     if file.len() < record + size_of::<RecurrentRecord>() {
@@ -170,6 +201,8 @@ macro_rules! include_model {
             /// The state of one stream.
             pub type State = $crate::State<{ SIZES.cell_blocks }, { SIZES.hidden_blocks }>;
 
+            $crate::sample_stream_of_model!();
+
             /// Probabilities of an answer: one an output, or two for a single sigmoid.
             pub const CLASSES: usize = TASK.name_count(SIZES.outputs);
             /// From a stream of samples to events, with `STATES` states in rotation.
@@ -198,4 +231,29 @@ macro_rules! include_model {
             }
         }
     };
+}
+
+/// The type of a stream of samples, in builds with front ends.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(feature = "front-end")]
+macro_rules! sample_stream_of_model {
+    () => {
+        /// The state of one stream of samples.
+        #[allow(dead_code)]
+        pub type SampleStream = $crate::sample_stream::SampleStream<
+            { SIZES.cell_blocks },
+            { SIZES.hidden_blocks },
+            { SIZES.history },
+            { SIZES.work },
+        >;
+    };
+}
+
+/// Builds without front ends have no streams of samples.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(feature = "front-end"))]
+macro_rules! sample_stream_of_model {
+    () => {};
 }

@@ -1,11 +1,12 @@
 //! The model file: a network's integers in one buffer, parsed in place.
 //!
 //! Little-endian; every section begins on a 4-byte boundary of the file, and the file itself must
-//! lie on one. Version 4:
+//! lie on one. Version 5:
 //!
 //! | section | content |
 //! | --- | --- |
 //! | header | 32 bytes, field by field in [`Header`] |
+//! | front end | if the header counts its words: a record and its tables, see `front_end.rs` beside this page |
 //! | input channels | `I` times 16 bytes: mean i32, fraction i32, mult i32, shift u8, fraction bits u8, zero u16, see [`layers::input`](crate::layers::input) |
 //! | output scales | in linear tasks, `O` times 12 bytes: offset i64, exponent i16, zero u16, see [`layers::output`](crate::layers::output) |
 //! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru`, `kinds::coupled` |
@@ -31,8 +32,8 @@
 //! # Versions
 //!
 //! An engine reads versions 3 to 5 and refuses others by name; `trainer-host quantise` and `export` write the file
-//! anew from the run. A file states the oldest version that has its kinds of layers: version 3 has LSTM and dense
-//! layers, version 4 has GRU layers too, version 5 layers with coupled gates.
+//! anew from the run. A file states the oldest version that has what is in it: version 3 has LSTM and dense
+//! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end.
 //! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
@@ -40,6 +41,8 @@ mod cursor;
 mod error;
 #[cfg(feature = "write")]
 mod file;
+#[cfg(feature = "front-end")]
+mod front_end;
 mod header;
 mod include;
 pub mod kinds;

@@ -31,6 +31,15 @@ impl<'m> Model<'m> {
         let header = Header::read(&mut reader)?;
         let (task, mode) = (header.task()?, header.mode()?);
         let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
+        #[cfg(feature = "front-end")]
+        let front_end = match header.front_end_words {
+            0 => None,
+            words => Some(super::front_end::read(&mut reader, words, inputs)?),
+        };
+        #[cfg(not(feature = "front-end"))]
+        if header.front_end_words > 0 {
+            return Err(ArtifactError::FrontEndLeftOut);
+        }
         let channels = channels(&mut reader, inputs)?;
         let scales = match task {
             Task::Linear => scales(&mut reader, outputs)?,
@@ -53,6 +62,8 @@ impl<'m> Model<'m> {
             mode,
             outputs,
             buffers,
+            #[cfg(feature = "front-end")]
+            front_end,
             channels,
             scales,
             recurrent: layers.recurrent,

@@ -88,6 +88,8 @@ impl RandomModel {
         ModelFile {
             task: Task::Linear,
             mode: Mode::SequenceToSequence,
+            #[cfg(feature = "front-end")]
+            front_end: None,
             channels,
             scales,
             recurrent,

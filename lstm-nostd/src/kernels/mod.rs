@@ -11,6 +11,8 @@ pub mod cortex_m;
 #[cfg(feature = "coupled")]
 pub mod coupled;
 pub mod dense;
+#[cfg(feature = "front-end")]
+pub mod fft;
 #[cfg(feature = "gru")]
 pub mod gru;
 pub mod lstm;
@@ -132,5 +134,12 @@ pub trait Kernels {
     #[inline(always)]
     fn dense(layer: &DenseParameters<'_>, x: &[Block], y: &mut DenseOutputs<'_>) {
         scalar::Scalar::dense(layer, x, y);
+    }
+
+    /// A stage of the front end's transform, equation (FT3) of [`fft`]; operands as [`fft::stage`] has them.
+    #[cfg(feature = "front-end")]
+    #[inline(always)]
+    fn fft_stage(points: &mut [fft::Point], turns: &[fft::Turn]) {
+        fft::stage(points, turns);
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::data::{Fill, Forecast, Kind, Options, Window};
+use crate::data::{Features, Fill, Forecast, FrontEnd, Kind, Options, Window};
 
 /// Says what was read otherwise than it stands, a line each.
 pub(super) fn print_notes(notes: &[String]) {
@@ -27,6 +27,10 @@ pub(super) struct ReadArgs {
     /// or of one recording, the rows at the end.
     #[arg(long, value_name = "SHARE")]
     test_share: Option<f64>,
+    /// WAV files: the features that the chip makes of them: mfcc, log-mel or spectrum. Settings have keys:
+    /// --set data.front_end.frame=512.
+    #[arg(long, value_name = "KIND", value_parser = parse_features)]
+    front_end: Option<Features>,
     #[command(flatten)]
     table: TableArgs,
     /// Generated tasks: sequences in the training part.
@@ -116,6 +120,10 @@ fn parse_kind(text: &str) -> Result<Kind, String> {
     parse(text)
 }
 
+fn parse_features(text: &str) -> Result<Features, String> {
+    parse(text)
+}
+
 /// A word as a configuration file would have it.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
@@ -145,6 +153,9 @@ impl ReadArgs {
             _ => options.test_share = self.test_share.or(options.test_share),
         }
         self.table.apply(options)?;
+        if let Some(kind) = self.front_end {
+            options.front_end.get_or_insert(FrontEnd::new(kind)).kind = kind;
+        }
         options.task = self.task.or(options.task);
         options.test = self.test.clone().or(options.test.take());
         options.sizes.train = self.train_size.or(options.sizes.train);

@@ -176,7 +176,8 @@ fn write_c(file: &Path, model: &[u8]) -> anyhow::Result<()> {
 /// The run's integers, and their schemes.
 fn model_file(args: &Args, run: &Run) -> anyhow::Result<(Vec<u8>, Vec<&'static str>)> {
     let quantised = args.run.join(run::QUANTISED);
-    let content = quantised_file::read(&quantised, &run.network)?;
+    let mut content = quantised_file::read(&quantised, &run.network)?;
+    content.front_end = run.fitted.front_end_tables();
     let order = args.target.unwrap_or(Target::Generic).order();
     let bytes = content
         .to_bytes_in(order)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Order;
 
 use crate::data::{Known, Options, Schema};
@@ -42,22 +43,29 @@ pub(super) struct ModelSource {
     pub(super) run: Option<Run>,
     /// The model file, or a quantised run's; absent before `quantise`.
     pub(super) model: Option<AlignedBytes>,
+    /// What makes the network's inputs of samples.
+    front_end: Option<Tables>,
 }
 
 impl ModelSource {
     /// Opens a run folder or a model file.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.is_dir() {
+            let model = model::read(path)?;
+            let front_end = Model::parse(&model)?.front_end().map(Tables::from);
             return Ok(Self {
                 run: None,
-                model: Some(model::read(path)?),
+                model: Some(model),
+                front_end,
             });
         }
         let run = open_run(path)?;
         let model = integers::read(&run)?;
+        let front_end = run.fitted.front_end_tables();
         Ok(Self {
             run: Some(run),
             model,
+            front_end,
         })
     }
 
@@ -91,11 +99,17 @@ impl ModelSource {
         })
     }
 
+    /// What makes the network's inputs of samples.
+    pub(super) fn front_end(&self) -> Option<&Tables> {
+        self.front_end.as_ref()
+    }
+
     /// What is known of the training part; `schema` is [`schema`](Self::schema).
     pub(super) fn known<'a>(&'a self, schema: &'a Schema, unlabelled: bool) -> Known<'a> {
         let of_file = self.run.as_ref().map(|run| run.fitted.of_file());
         Known {
             schema,
+            front_end: self.front_end.as_ref(),
             mean: of_file.map(|values| values.mean.as_slice()),
             offsets: of_file.map(|values| values.offset.as_slice()),
             unlabelled,

@@ -1,11 +1,12 @@
 //! `trainer-host predict`: a network's answers for recordings with labels or without, or for a stream of steps.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lstm_nostd::Model;
+use lstm_nostd::front_end::Signal;
 use serde::Serialize;
 
 use super::Printer;
@@ -18,8 +19,8 @@ use crate::files::atomic;
 use crate::import::read_array;
 use crate::integers::clamped;
 use crate::predict::{
-    Answer, Answers, Arithmetic, Format, Predictor, csv_header, csv_line, json_line, to_csv,
-    to_json_lines, to_npz,
+    Answer, Answers, Arithmetic, Format, Meaning, Predictor, csv_header, csv_line, json_line,
+    to_csv, to_json_lines, to_npz,
 };
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,10 @@ pub(super) struct Args {
     /// line resets the state. Lines may begin with the names of the columns; then so do the answers.
     #[arg(long, conflicts_with_all = ["data", "out"])]
     stdin: bool,
+    /// With --stdin, of a model for sound or vibration: samples of 16 bits, little-endian, without a header, in place of lines;
+    /// a line out for each frame.
+    #[arg(long, requires = "stdin")]
+    samples: bool,
     /// Form of the answers [default: by the ending of --out; else text, and csv for a stream].
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
@@ -101,7 +106,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     };
     say_arithmetic(&predictor, source.run.is_some());
     let Some(name) = &args.data else {
-        return answer_stream(&args, &source, &mut predictor, printer);
+        return match args.samples {
+            true => answer_samples(&args, &source, &mut predictor, printer),
+            false => answer_stream(&args, &source, &mut predictor, printer),
+        };
     };
     let data = open_data(&args, &source, name)?;
     print_notes(&data.notes);
@@ -219,6 +227,66 @@ fn until_closed(written: std::io::Result<()>) -> anyhow::Result<bool> {
     }
 }
 
+/// Answers of a stream, each of which is a line.
+struct StreamAnswers<'m> {
+    format: Format,
+    meaning: &'m Meaning,
+    output: std::io::StdoutLock<'static>,
+    sequence: usize,
+    step: usize,
+}
+
+impl<'m> StreamAnswers<'m> {
+    fn new(args: &Args, printer: Printer, meaning: &'m Meaning) -> anyhow::Result<Self> {
+        let format = match args.format() {
+            None if printer.json => Format::JsonLines,
+            None => Format::Csv,
+            Some(format @ (Format::Csv | Format::JsonLines)) => format,
+            Some(Format::Text | Format::Npz) => {
+                bail!("--stdin: a stream is answered in csv or jsonl")
+            }
+        };
+        if !args.read.is_empty() {
+            bail!(
+                "--stdin: the flags for reading data are for files; a stream has a column for each channel, or samples"
+            );
+        }
+        Ok(Self {
+            format,
+            meaning,
+            output: std::io::stdout().lock(),
+            sequence: 0,
+            step: 0,
+        })
+    }
+
+    /// The next step belongs to another recording.
+    fn reset(&mut self) {
+        (self.sequence, self.step) = (self.sequence + usize::from(self.step > 0), 0);
+    }
+
+    /// Writes the answer to the next step; whether the reader is still there.
+    fn answer(&mut self, answer: Answer) -> anyhow::Result<bool> {
+        let answer = Answer {
+            sequence: self.sequence,
+            step: (self.format == Format::JsonLines).then_some(self.step),
+            ..answer
+        };
+        self.step += 1;
+        let text = match self.format {
+            Format::JsonLines => json_line(self.meaning, &answer, &[]),
+            _ => csv_line(self.meaning, &answer),
+        };
+        self.write(&text)
+    }
+
+    /// Writes a line; whether the reader is still there.
+    fn write(&mut self, text: &str) -> anyhow::Result<bool> {
+        let written = writeln!(self.output, "{text}").and_then(|()| self.output.flush());
+        until_closed(written)
+    }
+}
+
 /// A line in, a line out.
 fn answer_stream(
     args: &Args,
@@ -226,55 +294,63 @@ fn answer_stream(
     predictor: &mut Predictor<'_>,
     printer: Printer,
 ) -> anyhow::Result<()> {
-    let schema = source.schema()?;
-    let format = match args.format() {
-        None if printer.json => Format::JsonLines,
-        None => Format::Csv,
-        Some(format @ (Format::Csv | Format::JsonLines)) => format,
-        Some(Format::Text | Format::Npz) => bail!("--stdin: a stream is answered in csv or jsonl"),
-    };
-    if !args.read.is_empty() {
-        bail!(
-            "--stdin: the flags for reading data are for files; a stream has a column for each channel"
-        );
-    }
-    let meaning = predictor.meaning();
+    let (schema, meaning) = (source.schema()?, predictor.meaning());
+    let mut answers = StreamAnswers::new(args, printer, &meaning)?;
     let mut lines = StepLines::new(&schema.channels, "standard input");
-    let (mut sequence, mut step) = (0, 0);
-    let mut output = std::io::stdout().lock();
     for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
         let line =
             line.with_context(|| format!("standard input, line {number}: cannot be read"))?;
-        let text = match lines.take(&line)? {
-            StepLine::Header if format == Format::Csv => csv_header(&meaning, (false, false), &[]),
+        let is_read = match lines.take(&line)? {
+            StepLine::Header if answers.format == Format::Csv => {
+                answers.write(&csv_header(&meaning, (false, false), &[]))?
+            }
             StepLine::Header => continue,
             StepLine::Reset => {
                 predictor.reset()?;
-                (sequence, step) = (sequence + usize::from(step > 0), 0);
+                answers.reset();
                 continue;
             }
-            StepLine::Step(values) => {
-                let answer = Answer {
-                    sequence,
-                    step: Some(step),
-                    ..predictor.step(&meaning, &values)?
-                };
-                step += 1;
-                match format {
-                    Format::JsonLines => json_line(&meaning, &answer, &[]),
-                    _ => csv_line(
-                        &meaning,
-                        &Answer {
-                            step: None,
-                            ..answer
-                        },
-                    ),
-                }
-            }
+            StepLine::Step(values) => answers.answer(predictor.step(&meaning, &values)?)?,
         };
-        let written = writeln!(output, "{text}").and_then(|()| output.flush());
-        if !until_closed(written)? {
+        if !is_read {
             break;
+        }
+    }
+    Ok(())
+}
+
+/// Samples in, a line for each frame that they end out.
+fn answer_samples(
+    args: &Args,
+    source: &ModelSource,
+    predictor: &mut Predictor<'_>,
+    printer: Printer,
+) -> anyhow::Result<()> {
+    let Some(tables) = source.front_end() else {
+        bail!(
+            "{}: --samples is for a model that takes samples (train --front-end); this one takes lines with a value for \
+             each channel",
+            args.model.display()
+        );
+    };
+    let meaning = predictor.meaning();
+    let mut answers = StreamAnswers::new(args, printer, &meaning)?;
+    let front_end = tables.view();
+    let mut signal = Signal::new(vec![0; front_end.history()]);
+    let mut work = vec![[0; 2]; front_end.work()];
+    let mut features = vec![0; front_end.features()];
+    let mut input = std::io::stdin().lock();
+    let mut pair = [0; 2];
+    while input.read_exact(&mut pair[..1]).is_ok() {
+        input
+            .read_exact(&mut pair[1..])
+            .context("standard input: half a sample is at its end; samples have 16 bits")?;
+        let mut sample = &[i16::from_le_bytes(pair)][..];
+        if front_end.push(&mut signal, &mut work, &mut sample, &mut features)? {
+            let values: Vec<f64> = features.iter().map(|feature| f64::from(*feature)).collect();
+            if !answers.answer(predictor.step(&meaning, &values)?)? {
+                break;
+            }
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::train::{Recordings, TrainConfig};
 /// Everything that determines a run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Settings {
-    /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), or built-in data:
+    /// File with recordings (long .csv, UCR .tsv, UEA/sktime .ts, NumPy .npz), a folder of tables or of WAV files, or built-in data:
     /// digits, embedded-reber, adding, temporal-order, temporal-order-3, spike-delays, timed-spikes
     /// [default: the `source` of --config].
     #[arg(value_name = "DATA")]

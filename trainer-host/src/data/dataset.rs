@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
+use super::front_end::FrontEnd;
 use super::offsets::offset_of;
 use super::origin::Origin;
 use super::{Targets, Task};
@@ -35,6 +36,8 @@ pub struct Dataset {
     pub origin: Option<Origin>,
     /// The steps of each sequence before which time is missing; empty where no windows will be cut.
     pub gaps: Vec<Vec<usize>>,
+    /// What makes the channels of samples, with every setting; where the source has samples and a configuration says how.
+    pub front_end: Option<FrontEnd>,
     /// What was read otherwise than it stands in the source, a line each.
     pub notes: Vec<String>,
 }
@@ -135,6 +138,7 @@ impl Dataset {
             },
             groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
             origin: self.origin.clone(),
+            front_end: self.front_end,
             gaps: match self.gaps.is_empty() {
                 true => Vec::new(),
                 false => pick(&self.gaps, indices),
@@ -166,6 +170,7 @@ impl Dataset {
             outputs: self.outputs.clone(),
             groups: (self.groups.as_mut()).map(|groups| move_out(groups, indices)),
             origin: self.origin.clone(),
+            front_end: self.front_end,
             // Of every sequence, or of none.
             names: move_out(&mut self.names, indices),
             levels: move_out(&mut self.levels, indices),

@@ -10,11 +10,12 @@ use super::columns::Wanted;
 use super::differences::schema_of_values;
 use super::error::{DataError, Place, Problem};
 use super::forecast::{self, Cutting, Forecast};
-use super::layouts::{Halves, Layout, Reading};
+use super::layouts::{Halves, Hearing, Layout, Reading};
 use super::records::{Records, Taking};
 use super::split_error::SplitError;
 use super::unsplit::{Parts, Unsplit};
 use super::{Dataset, Options, Schema};
+use lstm_nostd::front_end::Tables;
 
 /// What is known of the training part when data is opened on its own.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub struct Known<'a> {
     pub mean: Option<&'a [f32]>,
     /// The offsets of the channels of its file, `[I]`; empty where all are 0, `None` if it is not known what they are.
     pub offsets: Option<&'a [f64]>,
+    /// What makes its channels of samples; `None` if it has channels of its own.
+    pub front_end: Option<&'a Tables>,
     /// Whether targets are not read and need not be there.
     pub unlabelled: bool,
 }
@@ -104,7 +107,12 @@ pub(super) fn open_unfilled(
         let schema = parts.train.schema();
         let origin = parts.train.origin.as_ref();
         let rows = origin.and_then(|origin| origin.of_file());
+        let tables = parts.train.front_end.map(|front_end| front_end.tables());
+        let tables = tables
+            .transpose()
+            .map_err(|error| place.clone().refuse(Problem::FrontEnd(error)))?;
         let known = Known {
+            front_end: tables.as_ref(),
             schema: &schema,
             mean: rows.map(|rows| rows.mean.as_slice()),
             offsets: Some(rows.map_or(&parts.train.offsets, |rows| &rows.offset)),
@@ -206,6 +214,10 @@ fn open_file(
         }
         return Ok(parts);
     }
+    if options.front_end.is_some() && known.is_none() && layout != Layout::Waves {
+        let found = layout.describe();
+        return Err(place.refuse(Problem::NoSamples { found }));
+    }
     if let Some(window) = &options.window {
         window.validate(&place)?;
     }
@@ -236,6 +248,18 @@ fn open_file(
     })
 }
 
+/// How recordings of sound become features: as a model has it, or as the options say.
+fn hearing<'a>(options: &'a Options, known: Option<Known<'a>>) -> Option<Hearing<'a>> {
+    let settings = options.front_end.as_ref();
+    match known.and_then(|known| known.front_end) {
+        Some(tables) => Some(Hearing::Model(
+            tables,
+            settings.and_then(|settings| settings.channel),
+        )),
+        None => settings.map(Hearing::Settings),
+    }
+}
+
 /// Reads a file; again with offsets, if f32 would lose what the values differ by.
 fn read(
     layout: Layout,
@@ -252,6 +276,7 @@ fn read(
             like: known.map(|known| known.schema.channels.as_slice()),
         },
         kind: options.task,
+        hearing: hearing(options, known),
         offsets: offsets.unwrap_or_default(),
     };
     let halves = layout.read(path, &reading)?;

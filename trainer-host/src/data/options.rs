@@ -8,6 +8,7 @@ use super::built_in::BuiltIn;
 use super::columns::Columns;
 use super::fill::Fill;
 use super::forecast::Forecast;
+use super::front_end::FrontEnd;
 use super::generated::Sizes;
 use super::task::Kind;
 use super::windows::Window;
@@ -38,6 +39,9 @@ pub struct Options {
     /// Windows of a long CSV to forecast from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
+    /// How recordings of sound or vibration become features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
     /// The sizes of a generated task.
     pub sizes: Sizes,
 }

@@ -9,7 +9,8 @@ pub enum Problem {
     /// No reader for this kind of file.
     #[error(
         "unknown extension {found:?}; known ones are .csv, .txt, .dat, .data and .tab (long tables), .tsv (UCR, or a \
-         long table with a header), .ts (UEA/sktime) and .npz (NumPy), and folders of recordings"
+         long table with a header), .ts (UEA/sktime), .npz (NumPy) and .wav (sound), and \
+         folders of recordings"
     )]
     UnknownExtension {
         /// What follows the last dot.
@@ -105,6 +106,30 @@ pub enum Problem {
     TimeStamp {
         /// The field.
         found: String,
+    },
+    /// A recording of another rate than the others.
+    #[error(
+        "{found} samples a second, and {expected} are needed, as in the first recording or the model; resample it"
+    )]
+    OtherRate {
+        /// The rate that is needed.
+        expected: u32,
+        /// The rate of this one.
+        found: u32,
+    },
+    /// A folder with two kinds of recordings.
+    #[error(
+        "tables beside WAV files, and only one of them can be the data; put them into folders of their own"
+    )]
+    TablesAndWaves,
+    /// Features that the engine cannot make.
+    #[error("{0}; see data.front_end in docs/front-end.md")]
+    FrontEnd(lstm_nostd::front_end::SettingsError),
+    /// A front end for data that has features.
+    #[error("the front end is for WAV files, and this is {found}; leave it out (--front-end)")]
+    NoSamples {
+        /// What the data is.
+        found: &'static str,
     },
     /// A setting that cannot work.
     #[error("{key} is {found}, and must be {needed}")]

@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayView1, s};
 
 use super::counter;
 use super::error::{DataError, Place, Problem};
+use super::front_end::FrontEnd;
 use super::offsets::Narrow;
 use super::runs::Runs;
 use super::task::Kind;
@@ -155,6 +156,8 @@ pub(super) struct Records {
     /// Whether the file or the options say that targets are values or classes. Then one-hot rows alone are in doubt.
     pub(super) kind_is_said: bool,
     pub(super) narrow: Narrow,
+    /// What makes the channels of samples.
+    pub(super) front_end: Option<FrontEnd>,
     pub(super) notes: Vec<String>,
 }
 
@@ -228,6 +231,7 @@ impl Records {
             names: names.unwrap_or_default(),
             groups: self.records.iter().map(|r| r.group.clone()).collect(),
             gaps: if is_cut { gaps } else { Vec::new() },
+            front_end: self.front_end,
             channels: self.channels,
             offsets: self.narrow.offsets(),
             sequences: self.records.into_iter().map(|r| r.steps).collect(),

@@ -77,6 +77,15 @@ pub struct Run {
     pub cost: Option<u64>,
 }
 
+/// What a device made of samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// Features `[I]` and outputs `[O]` after it, as bits of Q15.16, of each frame that ended.
+    pub frames: Vec<(Vec<i32>, Vec<i32>)>,
+    /// What front end and network took together, in [`Device::unit`]; `None` when the counter was too short.
+    pub cost: Option<u64>,
+}
+
 /// Outcome of the golden steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelfTest {
@@ -295,6 +304,47 @@ impl Device {
         }
         run.cost = ticks.and_then(|ticks| self.cost(ticks, run.steps));
         Ok(run)
+    }
+
+    /// Advances the model by `samples`, any number of them, which it takes by frames that begin every `hop` samples. With
+    /// `reset`, they are the begin of a stream.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; without a model, or for one that takes no samples, among others.
+    pub fn hear(&mut self, samples: &[i16], hop: usize, reset: bool) -> Result<Heard, DeviceError> {
+        let (inputs, outputs) = match &self.model {
+            Some(model) => (model.inputs as usize, model.outputs as usize),
+            None => (1, 1),
+        };
+        let (width, room) = (inputs + outputs, self.payload_bytes());
+        // A message of so many samples ends no more frames than an answer has room for.
+        let most_frames = (room / (4 * width)).max(1);
+        let most = ((most_frames - 1) * hop + 1).min(room / 2).max(1);
+        let mut heard = Heard {
+            frames: Vec::new(),
+            cost: Some(0),
+        };
+        for (index, part) in samples.chunks(most).enumerate() {
+            let bytes: Vec<u8> = part.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let request = Request::Hear {
+                reset: reset && index == 0,
+                samples: &bytes,
+            };
+            let (words, ticks) = self.exchange.ask(&request, WAIT, |answer| match answer {
+                Response::Heard { frames, ticks } if frames.len() % (4 * width) == 0 => {
+                    Some((Width::I32.get(frames).collect::<Vec<_>>(), *ticks))
+                }
+                _ => None,
+            })?;
+            heard.frames.extend(words.chunks_exact(width).map(|frame| {
+                let (features, outputs) = frame.split_at(inputs);
+                (features.to_vec(), outputs.to_vec())
+            }));
+            let cost = ticks.and_then(|ticks| self.cost(ticks, 1));
+            heard.cost =
+                Option::zip(heard.cost, cost).and_then(|(sum, part)| sum.checked_add(part));
+        }
+        Ok(heard)
     }
 
     /// The state: cells, then hidden state, as the engine saves them.

@@ -383,5 +383,6 @@ fn name(request: &Request<'_>) -> &'static str {
         Request::WriteState { .. } => "write the state",
         Request::SelfTest => "self-test",
         Request::Stack => "stack",
+        Request::Hear { .. } => "take samples",
     }
 }

@@ -33,6 +33,6 @@ mod serial;
 #[cfg(test)]
 mod simulated;
 
-pub use client::{CostUnit, Device, DeviceInfo, Keep, Run, SelfTest};
+pub use client::{CostUnit, Device, DeviceInfo, Heard, Keep, Run, SelfTest};
 pub use error::DeviceError;
 pub use lstm_link::{ModelInfo, StackUse};

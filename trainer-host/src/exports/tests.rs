@@ -40,6 +40,7 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
         false => Normalisation::unchanged(length),
     };
     let fitted = Fitted {
+        front_end: None,
         origin: NetworkOrigin::Trained,
         data: None,
         network: config.clone(),

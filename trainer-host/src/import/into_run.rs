@@ -86,6 +86,7 @@ pub fn write_run(
         targets: (!data.schema.task.is_class()).then(|| Normalisation::unchanged(outputs)),
         schema: data.schema,
         values: None,
+        front_end: train.front_end,
         inputs,
         raw: raw.map_err(|error| Problem::Open(error.to_string()).within(file))?,
     };
@@ -285,6 +286,7 @@ fn has_no_labels(error: &RunError) -> bool {
 fn unlabelled(source: &str, options: &Options, own: &Schema) -> Option<Dataset> {
     let known = Known {
         schema: own,
+        front_end: None,
         mean: None,
         offsets: Some(&[]),
         unlabelled: true,
@@ -319,6 +321,7 @@ fn own_data(
     write(&copy, &archive)?;
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: None,
         offsets: Some(&[]),
         unlabelled: false,

@@ -2,6 +2,7 @@
 
 use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, MAX_NAME_BYTES, ModelFile, WriteError};
+use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Width;
 
 use crate::data::{Dataset, Recording};
@@ -56,6 +57,8 @@ pub struct InputStage<'a> {
     pub mean: &'a [f64],
     /// Deviations of the training part, `[I]`.
     pub deviation: &'a [f32],
+    /// What makes raw inputs of samples.
+    pub front_end: Option<Tables>,
 }
 
 /// Puts a model file together; `example`, `[T, I]` in real values, provides the golden steps.
@@ -81,6 +84,7 @@ pub fn assemble(
         .collect();
     let mut file = ModelFile {
         task: config.head.into(),
+        front_end: stage.front_end.clone(),
         mode: config.mode.into(),
         channels,
         scales: match config.head {

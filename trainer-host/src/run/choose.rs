@@ -227,6 +227,7 @@ impl Trial<'_> {
             formats: self.formats,
             mean: &means,
             deviation: &fitted.inputs.deviation,
+            front_end: fitted.front_end_tables(),
         };
         let names = (fitted.schema.channels.as_slice(), fitted.output_names());
         let config = &self.network.config;

@@ -90,6 +90,7 @@ impl RunConfig {
     fn open_own_data(&self, fitted: &Fitted) -> Result<Parts, RunError> {
         let known = Known {
             schema: &fitted.schema,
+            front_end: None,
             mean: None,
             offsets: Some(&fitted.inputs.offset),
             unlabelled: false,

@@ -6,7 +6,9 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Normalisation, Parts, Schema};
+use lstm_nostd::front_end::Tables;
+
+use crate::data::{Dataset, FrontEnd, Normalisation, Parts, Schema};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::{DataLimit, raw_formats};
 use crate::integers::input_format::{InputFormat, MAX_SHIFT, RawRangeError, choose_formats};
@@ -40,6 +42,9 @@ pub struct Fitted {
     /// Of a regression's targets; the network's own outputs are normalised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Normalisation>,
+    /// What makes the channels of samples, with every setting; none where the data has channels of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
     /// What firmware feeds, channel by channel, `[I]`; empty in a run of an earlier version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub raw: Vec<InputFormat>,
@@ -59,6 +64,7 @@ impl Fitted {
             schema: train.schema(),
             targets: Normalisation::of_targets(train),
             raw: raw_formats(train, &inputs.real_means())?,
+            front_end: train.front_end,
             values: train
                 .origin
                 .as_ref()
@@ -170,6 +176,12 @@ impl Fitted {
         }
     }
 
+    /// The front end of the model file, if the network takes features of samples.
+    pub fn front_end_tables(&self) -> Option<Tables> {
+        // `read` has refused settings that give none, and `fit` took them from data that was read with them.
+        self.front_end.and_then(|front_end| front_end.tables().ok())
+    }
+
     /// Names of the outputs as a model file wants them.
     pub fn output_names(&self) -> &[String] {
         &self.schema.outputs
@@ -229,6 +241,18 @@ impl Fitted {
                 "network.outputs is {}, which needs {names} names, but schema.outputs has {found}",
                 network.outputs
             ));
+        }
+        if let Some(front_end) = &self.front_end {
+            match front_end.tables() {
+                Err(error) => return Some(format!("front_end: {error}")),
+                Ok(tables) if tables.view().features() != network.inputs => {
+                    let (features, inputs) = (tables.view().features(), network.inputs);
+                    return Some(format!(
+                        "network.inputs is {inputs}, but front_end gives {features} features"
+                    ));
+                }
+                Ok(_) => {}
+            }
         }
         let formats = raw.len();
         if ![0, network.inputs].contains(&formats) {

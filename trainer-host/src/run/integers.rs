@@ -39,7 +39,8 @@ pub fn read(run: &Run) -> Result<Option<AlignedBytes>, RunIntegersError> {
     if !path.exists() {
         return Ok(None);
     }
-    let file = quantised_file::read(&path, &run.network)?;
+    let mut file = quantised_file::read(&path, &run.network)?;
+    file.front_end = run.fitted.front_end_tables();
     let bytes = match file.to_bytes() {
         Ok(bytes) => bytes,
         Err(source) => return Err(RunIntegersError::NoModel { path, source }),

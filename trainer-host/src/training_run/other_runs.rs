@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::TrainingRunError;
-use crate::data::{Dataset, Schema};
+use crate::data::{Dataset, FrontEnd, Schema};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::raw_formats;
 use crate::network::Network;
@@ -22,6 +22,7 @@ pub(super) fn initial(
     };
     let fitted = Fitted::read(folder)?;
     refuse_other(folder, &fitted, &train.schema())?;
+    refuse_other_front_end(folder, &fitted, train.front_end)?;
     let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
     if let Some(hidden) = &config.prune_to {
         network = prune(&network, hidden).map_err(TrainError::from)?;
@@ -74,6 +75,7 @@ pub(super) fn teach(
 fn outputs(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, TrainingRunError> {
     let teacher = Run::open(folder)?;
     refuse_other(folder, &teacher.fitted, &fitted.schema)?;
+    refuse_other_front_end(folder, &teacher.fitted, fitted.front_end)?;
     if teacher.network.config.outputs != fitted.network.outputs {
         return Err(TrainingRunError::OtherSchema {
             folder: folder.to_owned(),
@@ -81,6 +83,21 @@ fn outputs(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, T
         });
     }
     Ok(teacher.outputs(train))
+}
+
+/// Features of the same name may be others.
+fn refuse_other_front_end(
+    folder: &Path,
+    other: &Fitted,
+    own: Option<FrontEnd>,
+) -> Result<(), TrainingRunError> {
+    match other.front_end == own {
+        true => Ok(()),
+        false => Err(TrainingRunError::OtherSchema {
+            folder: folder.to_owned(),
+            what: "front end (data.front_end)",
+        }),
+    }
 }
 
 fn refuse_other(folder: &Path, other: &Fitted, schema: &Schema) -> Result<(), TrainingRunError> {

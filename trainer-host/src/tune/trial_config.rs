@@ -332,6 +332,7 @@ fn empty_model(
     };
     ModelFile {
         task: network.head.into(),
+        front_end: None,
         mode: network.mode.into(),
         channels: vec![channel; network.inputs],
         scales: match network.head {

@@ -20,6 +20,7 @@ mod run_data;
 mod same_weights;
 mod schema;
 mod several_runs;
+mod sounds;
 mod stages;
 
 use std::path::PathBuf;

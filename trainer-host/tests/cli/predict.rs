@@ -7,7 +7,7 @@ use crate::bench::{Bench, json};
 use crate::{exported, ramps, refuse, words};
 
 /// Runs with `input` on standard input.
-fn piped(bench: &Bench, line: &str, input: &str) -> Output {
+pub(super) fn piped(bench: &Bench, line: &str, input: impl AsRef<[u8]>) -> Output {
     let mut command = bench.command(&words(line));
     let command = command
         .stdin(Stdio::piped())
@@ -15,7 +15,7 @@ fn piped(bench: &Bench, line: &str, input: &str) -> Output {
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A refused line closes the pipe.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input.as_ref());
     child.wait_with_output().unwrap()
 }
 

@@ -153,6 +153,7 @@ fn a_test_file_is_cut_whole_and_judged_on_the_training_scale() {
     let schema = parts.train.schema();
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: None,
         offsets: None,
         unlabelled: false,
@@ -317,6 +318,7 @@ fn changes_are_the_channels_in_every_part_and_of_data_read_later() {
     assert!((f64::from(rows.mean[0]) + rows.offset[0]) > 999_999_999.0);
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: Some(&rows.mean),
         offsets: Some(&rows.offset),
         unlabelled: false,

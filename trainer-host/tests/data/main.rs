@@ -7,6 +7,7 @@ mod originals;
 mod published;
 mod refusals;
 mod unlabelled;
+mod waves;
 
 use std::path::PathBuf;
 

@@ -771,6 +771,7 @@ fn refuses_test_data_of_another_model() {
     let schema = open("digits", &Options::default()).unwrap().train.schema();
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: None,
         offsets: None,
         unlabelled: false,
@@ -1022,6 +1023,7 @@ fn refuses_gaps_that_nothing_fills() {
     let path = files.write("a.csv", text);
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: None,
         offsets: None,
         unlabelled: false,
@@ -1033,6 +1035,7 @@ fn refuses_gaps_that_nothing_fills() {
     );
     let known = Known {
         schema: &schema,
+        front_end: None,
         mean: Some(&[1.5, 4.0]),
         offsets: None,
         unlabelled: false,

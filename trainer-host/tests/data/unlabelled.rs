@@ -15,6 +15,7 @@ use super::Files;
 fn inputs(path: &Path, options: &Options, schema: &Schema) -> Result<Dataset, DataError> {
     let known = Known {
         schema,
+        front_end: None,
         mean: None,
         offsets: Some(&[]),
         unlabelled: true,

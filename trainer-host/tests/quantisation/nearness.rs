@@ -109,6 +109,7 @@ impl Case {
             formats: &formats,
             mean: &self.mean.iter().map(|m| f64::from(*m)).collect::<Vec<_>>(),
             deviation: &self.deviation,
+            front_end: None,
         };
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();
         let bytes = file.to_bytes().unwrap();

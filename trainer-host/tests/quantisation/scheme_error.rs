@@ -88,6 +88,7 @@ impl Case {
         let file = ModelFile {
             task: Task::Linear,
             mode: EngineMode::SequenceToSequence,
+            front_end: None,
             channels: quantised.input_range.iter().map(channel).collect(),
             scales: vec![quantised.outputs[0].scale],
             recurrent: quantised.recurrent_content(),

@@ -129,6 +129,13 @@ impl Image {
         nearest.unwrap_or(Part::Rest)
     }
 
+    /// Bytes of the functions whose names hold `part`.
+    pub(super) fn function_bytes(&self, part: &str) -> u64 {
+        let functions = self.symbols.iter().filter(|symbol| symbol.is_function);
+        let found = functions.filter(|symbol| symbol.name.contains(part));
+        found.map(|symbol| symbol.bytes).sum()
+    }
+
     /// Flash of the engine in an image of `no_panic`, whose parser and step are functions of their own.
     ///
     /// `step` includes the library's functions for memory, `parser` includes its constants. Code that only starts a

@@ -69,8 +69,8 @@ impl Layer {
 }
 
 /// An image, ready for measuring.
-struct Ready {
-    board: &'static Board,
+pub(super) struct Ready {
+    pub(super) board: &'static Board,
     path: PathBuf,
     mark: u64,
     model_address: u64,
@@ -158,7 +158,7 @@ fn schemes(board: &Board) -> Vec<(Scheme, bool)> {
 }
 
 /// Builds QEMU's plugin.
-fn plugin() -> Result<PathBuf> {
+pub(super) fn plugin() -> Result<PathBuf> {
     command::run(command::cargo().current_dir(command::root()).args([
         "build",
         "--quiet",
@@ -175,7 +175,7 @@ fn plugin() -> Result<PathBuf> {
     Ok(command::target_root().join("release").join(name))
 }
 
-fn ready_image(board: &'static Board) -> Result<Ready> {
+pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
     let path = built(board, Application::Bench, firmware::Engine::Whole)?;
     let image = Image::read(&path)?;
     Ok(Ready {
@@ -200,7 +200,7 @@ pub(super) fn engine(board: &'static Board) -> Result<Engine> {
     })
 }
 
-fn built(
+pub(super) fn built(
     board: &'static Board,
     application: Application,
     engine: firmware::Engine,
@@ -256,21 +256,8 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
     let model = Model::parse(&bytes)?;
     let core = ready.board.core_name();
     let name = case.file_name(core);
-    let file = folder.join(format!("{name}.lstm"));
-    let counts = folder.join(format!("{name}.counts"));
-    fs::write(&file, &*bytes).with_context(|| format!("cannot write {}", file.display()))?;
-    let mut qemu = qemu::counting(ready.board, plugin, ready.mark, &counts);
-    qemu.arg(&ready.path).arg("-device").arg(format!(
-        "loader,file={},addr={:#x},force-raw=on",
-        file.display(),
-        ready.model_address
-    ));
-    let printed = command::printed(&mut qemu)?;
-    let stack = printed.lines().find_map(|line| line.strip_prefix("stack "));
-    let stack_bytes = stack.and_then(|bytes| bytes.trim().parse().ok());
-    let counts = fs::read_to_string(&counts)
-        .with_context(|| format!("QEMU's plugin left no {}", counts.display()))?;
-    let means = means(&ready.image, core, &counts)?;
+    let run = ready.run((plugin, folder), &name, &bytes)?;
+    let means = means(&ready.image, core, &run.counts)?;
     Ok(Step {
         core: core.to_owned(),
         scheme: case.scheme.to_string(),
@@ -287,9 +274,60 @@ fn measured(ready: &Ready, plugin: &Path, folder: &Path, case: Case) -> Result<S
         estimated_model_cycles: means.estimated_model_cycles,
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
-        stack_bytes: stack_bytes
-            .with_context(|| format!("the image printed no stack: {printed}"))?,
+        stack_bytes: run.stack_bytes,
     })
+}
+
+/// What an image's run left.
+pub(super) struct Counted {
+    /// The plugin's lines.
+    pub(super) counts: String,
+    /// The deepest stack that the image found.
+    pub(super) stack_bytes: usize,
+}
+
+impl Ready {
+    /// Runs the image with the model file `bytes` in flash; its files in `folder` are called `name`.
+    pub(super) fn run(
+        &self,
+        (plugin, folder): (&Path, &Path),
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Counted> {
+        let file = folder.join(format!("{name}.lstm"));
+        let counts = folder.join(format!("{name}.counts"));
+        fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+        let mut qemu = qemu::counting(self.board, plugin, self.mark, &counts);
+        qemu.arg(&self.path).arg("-device").arg(format!(
+            "loader,file={},addr={:#x},force-raw=on",
+            file.display(),
+            self.model_address
+        ));
+        let printed = command::printed(&mut qemu)?;
+        let stack = printed.lines().find_map(|line| line.strip_prefix("stack "));
+        let stack_bytes = stack.and_then(|bytes| bytes.trim().parse().ok());
+        Ok(Counted {
+            counts: fs::read_to_string(&counts)
+                .with_context(|| format!("QEMU's plugin left no {}", counts.display()))?,
+            stack_bytes: stack_bytes
+                .with_context(|| format!("the image printed no stack: {printed}"))?,
+        })
+    }
+}
+
+/// Instructions of each interval, without those of the marks.
+pub(super) fn intervals(counts: &str) -> Result<Vec<u64>> {
+    let mut sums: Vec<u64> = Vec::new();
+    for line in counts.lines() {
+        let (interval, count) =
+            count(line).with_context(|| format!("QEMU's plugin wrote `{line}`"))?;
+        sums.resize(sums.len().max(interval + 1), 0);
+        sums[interval] += count.executed;
+    }
+    match sums.split_first() {
+        Some((marks, own)) => Ok(own.iter().map(|sum| sum - marks).collect()),
+        None => bail!("QEMU's plugin counted nothing"),
+    }
 }
 
 /// Means of a step.

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → summary → render, compare
+//! table → peer, image, cycles → measure → front_end, summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -11,6 +11,7 @@
 
 mod compare;
 mod cycles;
+mod front_end;
 mod image;
 mod measure;
 mod peer;
@@ -59,6 +60,9 @@ pub struct Arguments {
     /// This layer instead of those of the table, INPUTS,HIDDEN; may be repeated
     #[arg(long)]
     shape: Vec<Shape>,
+    /// Count a frame of the front end in place of steps; fail where M4 takes more than it may
+    #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare", "save"])]
+    front_end: bool,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -74,6 +78,9 @@ pub struct Arguments {
 /// Measures, prints, compares and saves.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
+    if arguments.front_end {
+        return front_end::run(&boards);
+    }
     let shapes = chosen_shapes(&arguments.shape)?;
     let layers = chosen_layers(arguments.layer.as_deref())?;
     if arguments.save && shapes != SHAPES {

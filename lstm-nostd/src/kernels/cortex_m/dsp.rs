@@ -37,6 +37,8 @@ use crate::activation::{TABLES, Tables};
 use crate::kernels::Activation;
 #[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
+#[cfg(feature = "front-end")]
+use crate::kernels::fft;
 #[cfg(feature = "gru")]
 use crate::kernels::gru::GruBatch;
 use crate::kernels::{
@@ -356,6 +358,12 @@ unsafe extern "C" {
 
 impl Kernels for Dsp {
     const ORDERS: &'static [Order] = &[Order::Paired, Order::PairedNibbles, Order::Generic];
+
+    #[cfg(feature = "front-end")]
+    #[inline(always)]
+    fn fft_stage(points: &mut [fft::Point], turns: &[fft::Turn]) {
+        super::fft::stage(points, turns);
+    }
 
     fn lstm_step(
         layer: &LstmParameters<'_>,

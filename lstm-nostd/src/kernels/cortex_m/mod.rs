@@ -3,6 +3,7 @@
 //! ```text
 //! narrow     (H) of int8 activations
 //! dense      dense layers, for all cores but those with Helium, which have `mve_dense`
+//! fft        a stage of the front end's transform, for cores with the DSP extension
 //! layout     holds the offsets of assembly to those of Rust
 //! gru        GRU layers of ARMv7-M: what follows from sums
 //! coupled    layers with coupled gates of ARMv7-M, the same
@@ -17,6 +18,8 @@ mod coupled;
 mod dense;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
+#[cfg(all(feature = "front-end", any(lstm_kernels = "dsp", lstm_kernels = "mve")))]
+mod fft;
 #[cfg(lstm_kernels = "mve")]
 mod groups;
 #[cfg(all(feature = "gru", any(lstm_kernels = "dsp", lstm_kernels = "v7m")))]

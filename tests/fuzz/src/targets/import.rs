@@ -73,6 +73,7 @@ fn small() -> (Assembled, Fitted) {
     let config = assembled.network.config.clone();
     let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect();
     let fitted = Fitted {
+        front_end: None,
         origin: NetworkOrigin::Trained,
         data: None,
         schema: Schema {

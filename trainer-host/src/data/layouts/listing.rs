@@ -11,7 +11,7 @@ pub(super) enum Part {
     Test,
 }
 
-/// A file of text.
+/// A file of text, or a recording.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) path: PathBuf,
@@ -24,13 +24,27 @@ pub(super) struct Listed {
 
 /// Folders lie at most so deep in each other.
 const DEPTH: usize = 5;
-const TEXT: [&str; 5] = ["csv", "tsv", "txt", "dat", "tab"];
+const TEXT: &[&str] = &["csv", "tsv", "txt", "dat", "tab"];
+const WAVES: &[&str] = &["wav", "wave"];
 
-/// All files of text in a folder, ordered by their paths. A first folder called `train` or `training` and one
+/// All files of text in a folder, as [`list`] has them.
+pub(super) fn tables(folder: &Path) -> Result<Vec<Listed>, DataError> {
+    list(folder, TEXT)
+}
+
+/// All WAV files in a folder, as [`list`] has them, or the one that `path` is.
+pub(super) fn waves(path: &Path) -> Result<Vec<Listed>, DataError> {
+    match path.is_file() {
+        true => Ok(vec![listed(path.parent().unwrap_or(path), path.to_owned())]),
+        false => list(path, WAVES),
+    }
+}
+
+/// All files with one of `extensions` in a folder, ordered by their paths. A first folder called `train` or `training` and one
 /// called `test` or `testing` are the parts; elsewhere all is the training part.
-pub(super) fn list(folder: &Path) -> Result<Vec<Listed>, DataError> {
+fn list(folder: &Path, extensions: &[&str]) -> Result<Vec<Listed>, DataError> {
     let mut paths = Vec::new();
-    walk(folder, DEPTH, &mut paths)?;
+    walk(folder, (DEPTH, extensions), &mut paths)?;
     paths.sort();
     let mut all: Vec<Listed> = paths.into_iter().map(|path| listed(folder, path)).collect();
     // Without a training folder, one called `test` is a class like any other.
@@ -64,7 +78,11 @@ fn part_named(name: &str) -> Option<Part> {
     }
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), DataError> {
+fn walk(
+    folder: &Path,
+    (depth, extensions): (usize, &[&str]),
+    found: &mut Vec<PathBuf>,
+) -> Result<(), DataError> {
     let unreadable = |error| Place::file(folder).refuse(Problem::Unreadable(error));
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -81,8 +99,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Dat
             .iter()
             .any(|notice| name.to_ascii_lowercase().starts_with(notice));
         if path.is_dir() && depth > 0 {
-            walk(&path, depth - 1, found)?;
-        } else if path.is_file() && TEXT.contains(&extension.as_str()) && !is_notice {
+            walk(&path, (depth - 1, extensions), found)?;
+        } else if path.is_file() && extensions.contains(&extension.as_str()) && !is_notice {
             found.push(path);
         }
     }

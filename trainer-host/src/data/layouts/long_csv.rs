@@ -167,6 +167,7 @@ impl<'a> Tables<'a> {
             channels = kept.iter().map(|j| channels[*j].clone()).collect();
         }
         Records {
+            front_end: None,
             channels,
             labels: self.labels,
             kind_is_said: !self.outputs.is_empty(),

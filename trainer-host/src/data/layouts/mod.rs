@@ -12,6 +12,7 @@ mod npz_element;
 mod recordings;
 mod sktime_ts;
 mod ucr_tsv;
+mod waves;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -22,12 +23,15 @@ use super::error::{DataError, Place, Problem};
 use super::records::Records;
 use super::task::Kind;
 use npz::{Archive, Half};
+pub(super) use waves::Hearing;
 
 /// What a layout is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
     pub(super) wanted: Wanted<'a>,
     pub(super) kind: Option<Kind>,
+    /// How recordings of sound become features.
+    pub(super) hearing: Option<Hearing<'a>>,
     /// The offset of each channel, `[I]`; none for 0.
     pub(super) offsets: &'a [f64],
 }
@@ -57,6 +61,7 @@ pub(super) enum Layout {
     Npz,
     Recordings,
     Matrices,
+    Waves,
 }
 
 impl Layout {
@@ -69,6 +74,7 @@ impl Layout {
             Self::Npz => "a NumPy archive",
             Self::Recordings => "a folder of recordings",
             Self::Matrices => "a folder of matrices",
+            Self::Waves => "a recording of sound",
         }
     }
 
@@ -76,10 +82,14 @@ impl Layout {
     pub(super) fn of(path: &Path) -> Result<Self, DataError> {
         let place = Place::file(path);
         if path.is_dir() {
-            return Ok(match matrices::is_there(&listing::list(path)?) {
-                true => Self::Matrices,
-                false => Self::Recordings,
-            });
+            let tables = listing::tables(path)?;
+            let has_waves = !listing::waves(path)?.is_empty();
+            return match (matrices::is_there(&tables), has_waves) {
+                (true, _) => Ok(Self::Matrices),
+                (false, true) if tables.is_empty() => Ok(Self::Waves),
+                (false, true) => Err(place.refuse(Problem::TablesAndWaves)),
+                (false, false) => Ok(Self::Recordings),
+            };
         }
         let unreadable = |error| place.clone().refuse(Problem::Unreadable(error));
         let mut input = BufReader::new(File::open(path).map_err(unreadable)?);
@@ -94,6 +104,7 @@ impl Layout {
             "tsv" => Ok(Self::UcrTsv),
             "ts" => Ok(Self::SktimeTs),
             "npz" => Ok(Self::Npz),
+            "wav" => Ok(Self::Waves),
             _ if head.starts_with(b"PK") => Ok(Self::Npz),
             _ if is_sktime(head) => Ok(Self::SktimeTs),
             "txt" | "" if ucr_tsv::is_there(path, head) => Ok(Self::UcrTsv),
@@ -115,8 +126,9 @@ impl Layout {
             Self::LongCsv => Ok(Halves::whole(long_csv::read(open()?, &place, reading)?)),
             Self::UcrTsv => Ok(Halves::whole(ucr_tsv::read(open()?, &place, reading)?)),
             Self::SktimeTs => Ok(Halves::whole(sktime_ts::read(open()?, &place, reading)?)),
-            Self::Recordings => recordings::read(path, &listing::list(path)?, reading),
-            Self::Matrices => matrices::read(path, &listing::list(path)?, reading),
+            Self::Recordings => recordings::read(path, &listing::tables(path)?, reading),
+            Self::Matrices => matrices::read(path, &listing::tables(path)?, reading),
+            Self::Waves => waves::read(path, &listing::waves(path)?, reading),
             Self::Npz => {
                 let mut archive = Archive::open(open()?, &place)?;
                 // Without any half, the message is that of the training one.

@@ -67,7 +67,7 @@ fn records(folder: &Place, files: &[&Listed], reading: &Reading<'_>) -> Result<R
 }
 
 /// What the path of each file says.
-fn names(folder: &Place, files: &[&Listed]) -> Result<Vec<Named>, DataError> {
+pub(super) fn names(folder: &Place, files: &[&Listed]) -> Result<Vec<Named>, DataError> {
     let depth = files.iter().map(|file| file.folders.len());
     let (least, most) = (
         depth.clone().min().unwrap_or_default(),

@@ -46,6 +46,7 @@ fn fitted(assembled: &Assembled) -> Fitted {
     let config = assembled.network.config.clone();
     let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect();
     Fitted {
+        front_end: None,
         origin: NetworkOrigin::Trained,
         data: None,
         schema: Schema {

@@ -192,7 +192,7 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
     tensors::write(path, tensors, Some(&metadata))
 }
 
-/// Reads what [`write()`] wrote for `network`.
+/// Reads what [`write()`] wrote for `network`. A front end is not in the file: the run's `model.toml` has its settings.
 ///
 /// # Errors
 /// [`ReadError`]; whether the integers make a model is for the model file's parser to say.
@@ -257,6 +257,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     }
     let file = ModelFile {
         task: metadata.head.into(),
+        front_end: None,
         mode: metadata.mode.into(),
         channels: channels(&tensors, &metadata.inputs)?,
         scales: (metadata.scales.iter())

@@ -1,0 +1,268 @@
+//! From samples of sound or vibration to the features that a network reads, in integers.
+//!
+//! ```text
+//! y_n = (x_n << 15) − a · x_{n−1}                pre-emphasis: x int16, a in Q0.15, y in Q1.30       (FE1)
+//! z_n = mul_floor16(y_n, w_n)                    window w in Q1.14; |z| < 2²⁹ in Q3.28               (FE2)
+//! X_k = 2/N · Σ_n z_n e^{−2πikn/N}               in Q3.28, for k = 0..N/2, by `fft`                (FE3)
+//! P_k = round_shift(Re X_k, 6)² + round_shift(Im X_k, 6)²                                            (FE4)
+//! E_b = Σ_k v_bk · P_k                           v in Q0.15; a triangle for each band, by `bands` (FE5)
+//! L_b = ln(E_b + floor) − offset                 in Q15.16, by `logarithm`                           (FE6)
+//! C_j = round(Σ_b D_jb · L_b / 2¹⁹)              D in Q0.15; coefficients in Q19.12                  (FE7)
+//! ```
+//!
+//! A frame is N samples, and a frame begins every `hop` samples. The sample before a recording's first one is 0. The kinds
+//! log-mel and spectrum end with (FE6): a feature is `round_shift(L_b, 4)`, in Q19.12. Features are the raw inputs of the
+//! model's input stage ([`layers::input`](crate::layers::input)), which normalises them.
+//!
+//! # Formats
+//!
+//! Full scale, ±1, is ±2¹⁵ of a sample. `offset` takes the formats out of the logarithm, so that `L_b` is
+//! `ln(Σ_k v_bk · |Σ_n z_n e^{…}|² / N + floor)` with z in ±2, as usual formulas have it.
+//!
+//! Nothing overflows, and nothing needs a scale that depends on the signal:
+//! - |x| ≤ 2¹⁵ and a < 1 give |y| < 2³¹; w ≤ 1 gives |z| ≤ 2²⁹.
+//! - Each stage of the transform halves or quarters, so that a point's magnitude stays below √2 · 2²⁹; X stays below 2³⁰.
+//! - Parseval's equation gives Σ_k |X_k|² ≤ 2⁶⁰, so that Σ_k P_k ≤ 2⁴⁸ and E_b ≤ 2⁶³.
+//!
+//! Rounding errors of the transform are about an LSB of Q3.28. Those of 16-bit samples are a hundred times as large.
+//!
+//! # What the caller keeps
+//!
+//! A [`Signal`] holds the samples of the frame that is being filled, N of 16 bits, and the one before. Work memory of N/2 blocks of eight
+//! bytes is needed only while a frame is computed. Tables come with the model file; [`Tables`] makes them from
+//! [`Settings`] on a host.
+
+mod bands;
+mod fft;
+mod logarithm;
+mod record;
+#[cfg(feature = "write")]
+mod settings;
+mod signal;
+#[cfg(feature = "write")]
+mod tables;
+
+pub(crate) use fft::turn_count;
+pub use record::{FrontEndRecord, Kind};
+#[cfg(feature = "write")]
+pub use settings::{Settings, SettingsError, Window};
+pub use signal::Signal;
+#[cfg(feature = "write")]
+pub use tables::Tables;
+
+use crate::bounded::{mul, shl, sub};
+use crate::kernels::Active;
+use crate::kernels::fft::{Point, Turn};
+use crate::requant::{mul_floor16, round_shift};
+use crate::size_error::SizeError;
+
+/// The most bands.
+pub const MAX_BANDS: usize = 64;
+/// The shortest frame, as a power of two.
+pub const MIN_FRAME_BITS: u8 = 5;
+/// The longest frame, as a power of two.
+pub const MAX_FRAME_BITS: u8 = 11;
+/// Fraction bits of a feature.
+pub const FEATURE_BITS: u32 = 12;
+/// Fraction bits of (FE6).
+const LOG_BITS: u32 = 16;
+/// Fraction bits of the cosines of (FE7).
+const COSINE_BITS: u32 = 15;
+
+/// Two words of work memory: a point of the transform, or the power of a bin.
+pub type Word2 = Point;
+
+/// The front end of a parsed model: a view of its tables.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrontEnd<'m> {
+    pub(crate) record: &'m FrontEndRecord,
+    /// Q1.14, `[N]`.
+    pub(crate) window: &'m [i16],
+    /// Cosines and sines of one, two and three times an angle, Q1.30, see `fft`.
+    pub(crate) turns: &'m [Turn],
+    /// Cosine and sine of 2πk/N for k = 1..N/4, Q1.30.
+    pub(crate) halves: &'m [Word2],
+    /// Bins between neighbouring corners of the bands, `[bands + 1]`.
+    pub(crate) counts: &'m [u16],
+    /// Q0.15, see `bands`.
+    pub(crate) weights: &'m [u16],
+    /// Of kind mfcc, `[features, bands]`, Q0.15.
+    pub(crate) cosines: &'m [i16],
+    /// Features of the first frame of [`test_samples`].
+    pub(crate) golden: &'m [i32],
+}
+
+impl FrontEnd<'_> {
+    /// What the features are.
+    pub fn kind(&self) -> Kind {
+        self.record.kind_of()
+    }
+
+    /// Samples a second.
+    pub fn rate(&self) -> u32 {
+        self.record.rate
+    }
+
+    /// Samples of a frame, `N`, a power of two.
+    pub fn frame(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Samples from the begin of a frame to the begin of the next, 1..=`N`.
+    pub fn hop(&self) -> usize {
+        self.record.hop.into()
+    }
+
+    /// Features of a frame.
+    pub fn features(&self) -> usize {
+        self.record.features.into()
+    }
+
+    /// Length of a [`Signal`]'s samples: a frame.
+    pub fn history(&self) -> usize {
+        self.record.history()
+    }
+
+    /// Blocks of work memory.
+    pub fn work(&self) -> usize {
+        self.record.work()
+    }
+
+    /// Takes samples from the front of `samples` until a frame is whole; whether one is, and its features, `[features]`,
+    /// were written. Call it again while it returns `true`: `samples` may have more than one frame.
+    ///
+    /// # Errors
+    /// [`SizeError`] when a buffer is too short; nothing was changed then.
+    pub fn push<S: AsRef<[i16]> + AsMut<[i16]>>(
+        &self,
+        signal: &mut Signal<S>,
+        work: &mut [Word2],
+        samples: &mut &[i16],
+        features: &mut [i32],
+    ) -> Result<bool, SizeError> {
+        for (what, found, needed) in [
+            ("samples of the signal", signal.len(), self.history()),
+            ("work memory", work.len(), self.work()),
+            ("features", features.len(), self.features()),
+        ] {
+            if found < needed {
+                return Err(SizeError {
+                    what,
+                    found,
+                    needed,
+                });
+            }
+        }
+        Ok(self.push_checked(signal, work, samples, features))
+    }
+
+    /// [`FrontEnd::push`] with buffers that are long enough. Of shorter ones, it does nothing.
+    pub(crate) fn push_checked<S: AsRef<[i16]> + AsMut<[i16]>>(
+        &self,
+        signal: &mut Signal<S>,
+        work: &mut [Word2],
+        samples: &mut &[i16],
+        features: &mut [i32],
+    ) -> bool {
+        let history = self.history();
+        if !signal.fill(history, samples) {
+            return false;
+        }
+        let is_whole = signal
+            .whole(history)
+            .and_then(|(before, frame)| self.frame_features(before, frame, work, features))
+            .is_some();
+        signal.advance(history, self.hop());
+        is_whole
+    }
+
+    /// The features of `frame`, `[N]`, behind the sample `before`.
+    fn frame_features(
+        &self,
+        before: i16,
+        frame: &[i16],
+        work: &mut [Word2],
+        features: &mut [i32],
+    ) -> Option<()> {
+        let work = work.get_mut(..self.work())?;
+        let features = features.get_mut(..self.features())?;
+        self.window_points(before, frame, work);
+        fft::transform::<Active>(work, self.turns);
+        fft::power(work, self.halves)?;
+        let mut logarithms = [0; MAX_BANDS];
+        let logarithms = logarithms.get_mut(..self.record.bands.into())?;
+        bands::logarithms(self, work, logarithms);
+        match self.kind() {
+            Kind::Mfcc => self.coefficients(logarithms, features),
+            Kind::LogMel | Kind::Spectrum => {
+                for (feature, logarithm) in features.iter_mut().zip(logarithms) {
+                    *feature = round_shift(*logarithm, LOG_BITS - FEATURE_BITS);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// (FE1) and (FE2): two samples become a point, whose place has the bits of its number in reverse.
+    #[inline(always)]
+    fn window_points(&self, before: i16, frame: &[i16], points: &mut [Word2]) {
+        let mut before = i32::from(before);
+        let emphasis = i32::from(self.record.emphasis);
+        let unused_bits = (points.len() as u32).leading_zeros().wrapping_add(1);
+        let (pairs, _) = frame.as_chunks::<2>();
+        let (weights, _) = self.window.as_chunks::<2>();
+        for (index, ([even, odd], [w_even, w_odd])) in pairs.iter().zip(weights).enumerate() {
+            let (even, odd) = (i32::from(*even), i32::from(*odd));
+            let y_even = sub(shl(even, 15), mul(emphasis, before));
+            let y_odd = sub(shl(odd, 15), mul(emphasis, even));
+            before = odd;
+            let place = (index as u32).reverse_bits().wrapping_shr(unused_bits);
+            if let Some(point) = points.get_mut(place as usize) {
+                *point = [mul_floor16(y_even, *w_even), mul_floor16(y_odd, *w_odd)];
+            }
+        }
+    }
+
+    /// (FE7)
+    #[inline(always)]
+    fn coefficients(&self, logarithms: &[i32], features: &mut [i32]) {
+        const SHIFT: u32 = COSINE_BITS + LOG_BITS - FEATURE_BITS;
+        let rows = self.cosines.chunks_exact(logarithms.len().max(1));
+        for (feature, row) in features.iter_mut().zip(rows) {
+            let mut sum = 1i64 << (SHIFT - 1);
+            for (cosine, logarithm) in row.iter().zip(logarithms.iter()) {
+                // 64 products of at most 2¹⁵ · 2²².
+                sum = sum.wrapping_add(i64::from(*cosine).wrapping_mul(i64::from(*logarithm)));
+            }
+            *feature = (sum >> SHIFT) as i32;
+        }
+    }
+
+    /// Whether this build computes the stored features of [`test_samples`]. Buffers as for [`FrontEnd::push`].
+    ///
+    /// # Errors
+    /// [`SizeError`] when a buffer is too short.
+    pub fn self_test<S: AsRef<[i16]> + AsMut<[i16]>>(
+        &self,
+        signal: &mut Signal<S>,
+        work: &mut [Word2],
+        features: &mut [i32],
+    ) -> Result<bool, SizeError> {
+        signal.reset();
+        for sample in test_samples().take(self.frame()) {
+            self.push(signal, work, &mut &[sample][..], features)?;
+        }
+        signal.reset();
+        Ok(features.iter().zip(self.golden).all(|(a, b)| a == b))
+    }
+}
+
+/// Samples that meet every table of a front end: noise that reaches full scale.
+pub fn test_samples() -> impl Iterator<Item = i16> {
+    let mut state = 1u32;
+    core::iter::from_fn(move || {
+        // Numerical Recipes' generator; its upper half is the better one.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Some((state >> 16) as i16)
+    })
+}

@@ -1,0 +1,78 @@
+//! The samples of a stream that its front end still needs.
+
+/// Samples of the frame that is being filled, and the sample before it. `S` holds as many as
+/// [`FrontEnd::history`](super::FrontEnd::history) says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal<S> {
+    /// Samples of the frame that are here.
+    filled: usize,
+    /// The sample before the frame; 0 at the begin of a stream.
+    before: i16,
+    samples: S,
+}
+
+impl<const SAMPLES: usize> Signal<[i16; SAMPLES]> {
+    /// A stream that begins, for statics.
+    pub const EMPTY: Self = Self {
+        filled: 0,
+        before: 0,
+        samples: [0; SAMPLES],
+    };
+}
+
+impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
+    /// A stream that begins, in this memory.
+    pub fn new(samples: S) -> Self {
+        Self {
+            filled: 0,
+            before: 0,
+            samples,
+        }
+    }
+
+    /// Back to the begin of a stream.
+    pub fn reset(&mut self) {
+        (self.filled, self.before) = (0, 0);
+    }
+
+    /// Samples that this memory holds.
+    pub(super) fn len(&self) -> usize {
+        self.samples.as_ref().len()
+    }
+
+    /// Takes samples from the front of `samples` until a frame of `length` is here; whether one is.
+    pub(super) fn fill(&mut self, length: usize, samples: &mut &[i16]) -> bool {
+        let frame = self.samples.as_mut().get_mut(..length);
+        let Some(free) = frame.and_then(|frame| frame.get_mut(self.filled..)) else {
+            return false;
+        };
+        let count = free.len().min(samples.len());
+        let (Some(places), Some((taken, left))) =
+            (free.get_mut(..count), samples.split_at_checked(count))
+        else {
+            return false;
+        };
+        places.copy_from_slice(taken);
+        *samples = left;
+        self.filled = self.filled.wrapping_add(count);
+        self.filled == length
+    }
+
+    /// The sample before the frame, and the frame.
+    pub(super) fn whole(&self, length: usize) -> Option<(i16, &[i16])> {
+        Some((self.before, self.samples.as_ref().get(..length)?))
+    }
+
+    /// Leaves the first `hop` samples of the frame out.
+    pub(super) fn advance(&mut self, length: usize, hop: usize) {
+        let Some(frame) = self.samples.as_mut().get_mut(..length) else {
+            return;
+        };
+        let hop = hop.min(frame.len());
+        if let Some(last) = hop.checked_sub(1).and_then(|last| frame.get(last)) {
+            self.before = *last;
+        }
+        frame.copy_within(hop.., 0);
+        self.filled = length.saturating_sub(hop);
+    }
+}

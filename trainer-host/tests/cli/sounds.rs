@@ -1,0 +1,145 @@
+//! From a folder of WAV files to a model file that takes samples, and to its answers.
+
+use std::f64::consts::PI;
+use std::path::Path;
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+use lstm_nostd::artifact::AlignedBytes;
+use lstm_nostd::front_end::Signal;
+use lstm_nostd::{Block, I16F16, Model};
+
+use crate::bench::{Bench, json};
+use crate::predict::piped;
+use crate::{refuse, train, words};
+
+/// Samples of a rising or falling tone.
+fn sweep(rises: bool, number: usize) -> Vec<i16> {
+    let length = 500 + 20 * number;
+    let at = |i: usize| {
+        let share = i as f64 / length as f64;
+        let share = if rises { share } else { 1.0 - share };
+        let hertz = 400.0 + 30.0 * number as f64 + 900.0 * share;
+        8000.0 * (2.0 * PI * hertz * i as f64 / 8000.0).sin()
+    };
+    (0..length).map(|i| at(i).round() as i16).collect()
+}
+
+fn write(path: &Path, sample_rate: u32, samples: &[i16]) {
+    let spec = WavSpec {
+        channels: 1,
+        sample_rate,
+        bits_per_sample: 16,
+        sample_format: SampleFormat::Int,
+    };
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut writer = WavWriter::create(path, spec).unwrap();
+    for sample in samples {
+        writer.write_sample(*sample).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+/// The outputs of the engine alone, which is given samples in pieces.
+fn heard(model: &Model<'_>, samples: &[i16]) -> Vec<f64> {
+    let front_end = model.front_end().unwrap();
+    let mut signal = Signal::new(vec![0; front_end.history()]);
+    let mut work = vec![[0; 2]; front_end.work()];
+    let mut features = vec![0; front_end.features()];
+    let mut hidden = vec![Block::default(); model.hidden_blocks()];
+    let mut cell = vec![[0; 4]; model.cell_blocks()];
+    let mut scratch = vec![Block::default(); model.scratch_blocks()];
+    let mut outputs = vec![I16F16::ZERO; model.outputs()];
+    for mut piece in samples.chunks(77) {
+        while front_end
+            .push(&mut signal, &mut work, &mut piece, &mut features)
+            .unwrap()
+        {
+            let state = (&mut hidden[..], &mut cell[..]);
+            model
+                .step(state, &mut scratch, &features, &mut outputs)
+                .unwrap();
+        }
+    }
+    outputs.iter().map(|output| output.to_num()).collect()
+}
+
+#[test]
+fn a_folder_of_sounds_becomes_a_model_that_hears() {
+    let bench = Bench::new();
+    for number in 0..12 {
+        for (class, rises) in [("down", false), ("up", true)] {
+            let path = bench.path(&format!("sounds/{class}/{number}.wav"));
+            write(&path, 8000, &sweep(rises, number));
+        }
+    }
+    let settings = "--front-end mfcc --set data.front_end.frame=64 --set data.front_end.bands=8 \
+                    --set data.front_end.coefficients=5 --epochs 12";
+    train(&bench, "sounds", &words(settings));
+    bench.succeed(&["quantise", "run"]);
+    bench.succeed(&["export", "run"]);
+    let of_run = json(&bench.succeed(&words("eval run --part train --json")));
+    assert!(
+        of_run["comparison"]["integer"]["accuracy"]
+            .as_f64()
+            .unwrap()
+            > 0.8
+    );
+
+    // The model file alone knows how to hear.
+    let lines = bench.succeed(&words("predict run/model.lstm sounds --format csv"));
+    assert_eq!(
+        lines,
+        bench.succeed(&words("predict run sounds --format csv"))
+    );
+    let bytes = AlignedBytes::from(&std::fs::read(bench.path("run/model.lstm")).unwrap()[..]);
+    let model = Model::parse(&bytes).unwrap();
+    let front_end = model.front_end().unwrap();
+    assert_eq!(
+        (front_end.rate(), front_end.frame(), front_end.features()),
+        (8000, 64, 5)
+    );
+    let rows: Vec<Vec<&str>> = lines
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    assert_eq!(rows[0][..3], ["sequence", "name", "class"]);
+    for row in &rows[1..] {
+        let (class, number) = row[1].split_once('/').unwrap();
+        let outputs = heard(&model, &sweep(class == "up", number.parse().unwrap()));
+        let scores = &row[row.len() - outputs.len()..];
+        let scores: Vec<f64> = scores.iter().map(|score| score.parse().unwrap()).collect();
+        assert_eq!(scores, outputs, "{row:?}");
+    }
+    assert_eq!(rows.len(), 25);
+    let one = bench.succeed(&words(
+        "predict run/model.lstm sounds/up/3.wav --format csv",
+    ));
+    let own = rows.iter().find(|row| row[1] == "up/3").unwrap();
+    let found: Vec<&str> = one.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!((found[1], &found[2..]), ("3", &own[2..]));
+
+    // The same samples through a pipe: the answer to the last frame is that to the recording.
+    let samples: Vec<u8> = sweep(true, 3)
+        .iter()
+        .flat_map(|x| x.to_le_bytes())
+        .collect();
+    let output = piped(&bench, "predict run/model.lstm --stdin --samples", &samples);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let last: Vec<&str> = lines.lines().last().unwrap().split(',').collect();
+    assert_eq!(last, own[2..]);
+    let half = piped(&bench, "predict run --stdin --samples", &samples[..3]);
+    let errors = String::from_utf8(half.stderr).unwrap();
+    assert!(
+        !half.status.success() && errors.contains("half a sample"),
+        "{errors}"
+    );
+
+    write(&bench.path("other/1.wav"), 16_000, &[0; 300]);
+    let refused = refuse(&bench, &words("predict run/model.lstm other"));
+    assert!(
+        refused.contains("16000") && refused.contains("8000"),
+        "{refused}"
+    );
+    let refused = refuse(&bench, &words("train sounds --out other-run --epochs 1"));
+    assert!(refused.contains("--front-end mfcc"), "{refused}");
+}
