@@ -17,13 +17,13 @@ pub const NAME: &str = "microbit";
 
 /// Sizes that leave 6 KB for the stack, which a model file with many layers needs while it is parsed.
 pub const CAPACITY: Capacity = Capacity {
-    model_bytes: 6 * 1024,
+    model_bytes: 5 * 1024 + 256,
     frame_bytes: 256,
     message_bytes: 512,
     state_blocks: 19,
     scratch_blocks: 64,
     channels: 32,
-    frame_samples: 256,
+    frame_samples: 128,
 };
 
 /// The serial port over USB, and SysTick. To be called once.

@@ -113,6 +113,11 @@ impl FrontEnd<'_> {
         self.record.hop.into()
     }
 
+    /// Bands.
+    pub fn bands(&self) -> usize {
+        self.record.bands.into()
+    }
+
     /// Features of a frame.
     pub fn features(&self) -> usize {
         self.record.features.into()

@@ -26,8 +26,13 @@ pub type Turn = [i32; 6];
 #[inline(always)]
 pub fn stage(points: &mut [Point], turns: &[Turn]) {
     let length = turns.len().wrapping_mul(4);
-    for block in points.chunks_exact_mut(length.max(1)) {
+    let mut rest = points;
+    // A step of 0 would never end.
+    while length > 0
+        && let Some((block, later)) = core::mem::take(&mut rest).split_at_mut_checked(length)
+    {
         turned_fours(block, turns);
+        rest = later;
     }
 }
 

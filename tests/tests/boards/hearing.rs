@@ -51,7 +51,24 @@ fn of_device(device: &mut Device, file: &[u8], samples: &[i16]) -> Frames {
 
 fn features_and_outputs_are_those_of_the_host(board: &'static Board) {
     let mut device = device(board);
-    let digits = Settings::new(Kind::Mfcc, 8000);
+    let whole = Settings::new(Kind::Mfcc, 8000);
+    // The micro:bit's RAM holds frames of 128 samples beside a model that it receives.
+    let digits = match board.name {
+        "microbit" => {
+            device.load(&model(&whole)).unwrap();
+            let refused = device.hear(&[0; 20], whole.hop, true).unwrap_err();
+            assert!(
+                refused.to_string().contains("samples in a frame"),
+                "{refused}"
+            );
+            Settings {
+                frame: 128,
+                hop: 64,
+                ..whole
+            }
+        }
+        _ => whole,
+    };
     let odd = Settings {
         frame: 128,
         hop: 50,
@@ -120,7 +137,7 @@ fn recordings() -> Vec<Vec<i16>> {
 fn spoken_digits_are_heard_as_on_the_host() {
     let recordings = recordings();
     let file = model(&Settings::new(Kind::Mfcc, 8000));
-    for (name, every) in [("mps2-an386", 1), ("microbit", 7), ("mps3-an547", 7)] {
+    for (name, every) in [("mps2-an386", 1), ("mps2-an385", 7), ("mps3-an547", 7)] {
         let mut device = device(board(name));
         device.load(&file).unwrap();
         for samples in recordings.iter().step_by(every) {

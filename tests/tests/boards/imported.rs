@@ -44,6 +44,7 @@ fn with_peepholes(folder: &Path) -> PathBuf {
     }
     let names = |count: usize| (0..count).map(|n| format!("n{n}")).collect();
     let fitted = Fitted {
+        front_end: None,
         origin: NetworkOrigin::Trained,
         data: None,
         schema: Schema {

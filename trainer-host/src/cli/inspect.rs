@@ -13,6 +13,7 @@ use super::footprint_text::{range, time_text};
 use super::model_source::open_run;
 use super::several::{of_each, runs_in, texts};
 use super::table::table;
+use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
@@ -50,6 +51,24 @@ struct Inspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     useless_int8: Option<String>,
     golden_steps: usize,
+    /// Of a model that takes samples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    front_end: Option<Hearing>,
+}
+
+/// How a model makes features of samples.
+#[derive(Debug, Serialize)]
+struct Hearing {
+    kind: &'static str,
+    rate: u32,
+    frame: usize,
+    hop: usize,
+    bands: usize,
+    features: usize,
+    /// RAM that a stream keeps beside the network's state.
+    ram_bytes: usize,
+    /// On the cores of the estimates.
+    seconds: Vec<SecondOfSignal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +114,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let wanted = cores.filter(|core| chip.core.is_none_or(|only| only == *core));
     let footprint = |core| Footprint::of(core, &chip, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
+    inspected.front_end = hearing(&model, &inspected.cores);
     let spread = |found: &Footprint| (found.core, most_spread_of(found.core, &model));
     inspected.most_spread = inspected.cores.iter().map(spread).collect();
     inspected.useless_int8 = useless_int8(&inspected.cores, &model, bytes.len());
@@ -214,7 +234,58 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
+        front_end: None,
     }
+}
+
+/// The model's front end, and what it takes on `cores`.
+fn hearing(model: &Model<'_>, cores: &[Footprint]) -> Option<Hearing> {
+    let front_end = model.front_end()?;
+    let second =
+        |found: &Footprint| SecondOfSignal::of(found.core, front_end, found.instructions as f64);
+    Some(Hearing {
+        kind: front_end.kind().name(),
+        rate: front_end.rate(),
+        frame: front_end.frame(),
+        hop: front_end.hop(),
+        bands: front_end.bands(),
+        features: front_end.features(),
+        ram_bytes: 2 * front_end.history() + 8 * front_end.work(),
+        seconds: cores.iter().map(second).collect(),
+    })
+}
+
+fn hearing_text(hearing: &Hearing) -> String {
+    let rows: Vec<Vec<String>> = (hearing.seconds.iter())
+        .map(|second| {
+            let sum = second.front_end + second.network;
+            let numbers = [second.frame, second.front_end, second.network, sum];
+            let numbers = numbers.iter().map(u64::to_string);
+            [second.core.name().to_owned()]
+                .into_iter()
+                .chain(numbers)
+                .collect()
+        })
+        .collect();
+    let header = [
+        "core",
+        "a frame",
+        "front end a second",
+        "network a second",
+        "together",
+    ];
+    format!(
+        "\n\nSamples, {} a second: {} of frames of {} every {}, {} bands, {} features, {} bytes of RAM a stream.\n\
+         Instructions, estimated:\n\n{}",
+        hearing.rate,
+        hearing.kind,
+        hearing.frame,
+        hearing.hop,
+        hearing.bands,
+        hearing.features,
+        hearing.ram_bytes,
+        table(&header, &rows)
+    )
 }
 
 fn output_scales(model: &Model<'_>) -> Vec<Scale> {
@@ -299,7 +370,7 @@ fn text(model: &Inspected) -> String {
          task           {}, {}\n\
          inputs         {}\n\
          outputs        {}\n\n{}\n\n\
-         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}",
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -314,6 +385,10 @@ fn text(model: &Inspected) -> String {
         cores_table(&model.cores),
         spread_text(&model.most_spread),
         (model.useless_int8.as_ref()).map_or_else(String::new, |line| format!("\n\n{line}")),
+        model
+            .front_end
+            .as_ref()
+            .map_or_else(String::new, hearing_text),
     )
 }
 

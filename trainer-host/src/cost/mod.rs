@@ -17,13 +17,14 @@
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
-//! estimated instructions. `flash.rs` estimates what waits for flash add.
+//! estimated instructions. `front_end.rs` has (K4), frames of features. `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
 mod fit;
 mod flash;
 mod footprint;
+pub mod front_end;
 mod limits;
 pub mod quantity;
 mod rows;

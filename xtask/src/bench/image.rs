@@ -129,11 +129,14 @@ impl Image {
         nearest.unwrap_or(Part::Rest)
     }
 
-    /// Bytes of the functions whose names hold `part`.
-    pub(super) fn function_bytes(&self, part: &str) -> u64 {
-        let functions = self.symbols.iter().filter(|symbol| symbol.is_function);
-        let found = functions.filter(|symbol| symbol.name.contains(part));
-        found.map(|symbol| symbol.bytes).sum()
+    /// Bytes of the functions and tables whose names hold one of `words`.
+    pub(super) fn bytes_of(&self, words: &[&str]) -> u64 {
+        let has = |symbol: &&Symbol| words.iter().any(|word| symbol.name.contains(word));
+        self.symbols
+            .iter()
+            .filter(has)
+            .map(|symbol| symbol.bytes)
+            .sum()
     }
 
     /// Flash of the engine in an image of `no_panic`, whose parser and step are functions of their own.

@@ -60,8 +60,9 @@ pub struct Arguments {
     /// This layer instead of those of the table, INPUTS,HIDDEN; may be repeated
     #[arg(long)]
     shape: Vec<Shape>,
-    /// Count a frame of the front end in place of steps; fail where M4 takes more than it may
-    #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare", "save"])]
+    /// Count frames of the front end in place of steps, and fail where M4 takes more than it may; --save writes
+    /// trainer-host/assets/front_end.json
+    #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare"])]
     front_end: bool,
     /// Print the table as JSON
     #[arg(long)]
@@ -79,7 +80,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
     if arguments.front_end {
-        return front_end::run(&boards);
+        return front_end::run(&boards, arguments.save);
     }
     let shapes = chosen_shapes(&arguments.shape)?;
     let layers = chosen_layers(arguments.layer.as_deref())?;

@@ -1,4 +1,4 @@
-//! A stage of the front end's transform on cores with `smmulr` (M4, M7, M33, M55): 56 instructions for four points.
+//! A stage of the front end's transform on cores with `smmulr` (M4, M7, M33): 56 instructions for four points.
 //!
 //! Compiled code takes 103, since it keeps four addresses, five ends and eight values for 13 registers. `fft.s` has two
 //! addresses, one for real and one for imaginary parts, and reaches the four transforms by q and 3q in bytes.

@@ -18,7 +18,7 @@ mod coupled;
 mod dense;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
-#[cfg(all(feature = "front-end", any(lstm_kernels = "dsp", lstm_kernels = "mve")))]
+#[cfg(all(feature = "front-end", lstm_kernels = "dsp"))]
 mod fft;
 #[cfg(lstm_kernels = "mve")]
 mod groups;

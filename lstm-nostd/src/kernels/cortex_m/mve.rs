@@ -42,8 +42,6 @@ use crate::kernels::coupled::CoupledBatch;
 use crate::kernels::gru::GruBatch;
 #[cfg(any(feature = "gru", feature = "coupled"))]
 use crate::kernels::{Activation, RecurrentRows};
-#[cfg(feature = "front-end")]
-use crate::kernels::fft;
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
     Weights, Width, scalar::Scalar,
@@ -218,12 +216,6 @@ impl Kernels for Mve {
         Order::GroupedNibbles,
         Order::Generic,
     ];
-
-    #[cfg(feature = "front-end")]
-    #[inline(always)]
-    fn fft_stage(points: &mut [fft::Point], turns: &[fft::Turn]) {
-        super::fft::stage(points, turns);
-    }
 
     fn lstm_step(
         layer: &LstmParameters<'_>,
