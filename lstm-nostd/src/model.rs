@@ -186,13 +186,17 @@ impl<'m> Model<'m> {
         recurrent.chain(self.dense_layers().map(DenseParameters::scheme))
     }
 
-    /// Names of this crate's cargo features that the model needs, one for each layer that needs one.
+    /// Names of this crate's cargo features that the model needs, one for each layer that needs one, and the front end's.
     ///
     /// A firmware that runs this model alone can leave out all others.
     pub fn cargo_features(&self) -> impl Iterator<Item = &'static str> {
         let schemes = self.schemes().filter(|scheme| *scheme != Scheme::W8a16);
         let kinds = self.recurrent.iter().filter_map(|l| l.cargo_feature());
-        schemes.map(Scheme::name).chain(kinds)
+        #[cfg(feature = "front-end")]
+        let front_end = self.front_end.map(|_| "front-end");
+        #[cfg(not(feature = "front-end"))]
+        let front_end = None;
+        schemes.map(Scheme::name).chain(kinds).chain(front_end)
     }
 
     /// Names of the input channels.

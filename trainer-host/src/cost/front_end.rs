@@ -51,7 +51,7 @@ fn terms(points: usize, bands: usize, coefficients: usize) -> Vec<f64> {
     let bits = (points / 2).max(1).ilog2();
     let stages = (bits - bits % 2) / 2;
     // The first stage of four has no turns.
-    let turned = stages - u32::from(bits % 2 == 0);
+    let turned = stages - u32::from(bits.is_multiple_of(2));
     let n = points as f64;
     vec![
         1.0,

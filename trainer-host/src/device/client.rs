@@ -331,7 +331,7 @@ impl Device {
                 samples: &bytes,
             };
             let (words, ticks) = self.exchange.ask(&request, WAIT, |answer| match answer {
-                Response::Heard { frames, ticks } if frames.len() % (4 * width) == 0 => {
+                Response::Heard { frames, ticks } if frames.len().is_multiple_of(4 * width) => {
                     Some((Width::I32.get(frames).collect::<Vec<_>>(), *ticks))
                 }
                 _ => None,

@@ -128,6 +128,12 @@ pub struct Project<'a> {
     pub recogniser: Option<Settings>,
 }
 
+/// What the templates say of the place of a sensor.
+const SENSOR: &str = "// Your sensor comes here: one integer for each channel, see README.md.";
+/// What a model that takes samples has there.
+const MICROPHONE: &str = "// These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
+     // `model.push_samples(&mut stream, samples)` makes them of a microphone's 16-bit samples, and steps.";
+
 impl Project<'_> {
     /// Writes all files into the folder, which must not be there yet. After an error there is no folder.
     ///
@@ -228,7 +234,7 @@ impl Project<'_> {
             ("SETTINGS_ROW", self.settings_row().to_owned()),
             ("RESETS", self.resets().to_owned()),
             ("STATE_WORDS", self.state_words()),
-            ("CLASSIFY", self.classify().to_owned()),
+            ("CLASSIFY", self.classify()),
             ("SHOW", self.show().trim_end().to_owned()),
             ("CHANNELS", self.channels()),
             ("EXAMPLE", self.example_words()),
@@ -319,11 +325,15 @@ impl Project<'_> {
     }
 
     /// The walk over the steps.
-    fn classify(&self) -> &'static str {
-        match self.model.mode() {
+    fn classify(&self) -> String {
+        let text = match self.model.mode() {
             _ if self.recogniser.is_some() => template!("show/recognise.rs.in").trim_end(),
             Mode::SequenceToOne => template!("show/after_the_last_step.rs.in").trim_end(),
             Mode::SequenceToSequence => template!("show/after_every_step.rs.in").trim_end(),
+        };
+        match self.model.front_end() {
+            Some(_) => text.replace(SENSOR, MICROPHONE),
+            None => text.to_owned(),
         }
     }
 

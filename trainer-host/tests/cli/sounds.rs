@@ -118,6 +118,25 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let found: Vec<&str> = one.lines().nth(1).unwrap().split(',').collect();
     assert_eq!((found[1], &found[2..]), ("3", &own[2..]));
 
+    let inspected = json(&bench.succeed(&words("inspect run/model.lstm --json")));
+    let front_end = &inspected["front_end"];
+    assert_eq!(
+        (&front_end["kind"], &front_end["hop"]),
+        (&"mfcc".into(), &32.into())
+    );
+    let m4 = &front_end["seconds"][2];
+    assert_eq!(m4["core"], "M4");
+    // 250 frames a second, of more than 1,000 instructions each.
+    assert!(m4["front_end"].as_u64().unwrap() > 250_000, "{m4}");
+    let text = bench.succeed(&words("inspect run/model.lstm"));
+    assert!(text.contains("front end a second"), "{text}");
+    // A project for a board has the front end, and says where samples go.
+    let project = "new-firmware listening --board mps2-an386 --model run/model.lstm";
+    bench.succeed(&words(project));
+    let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
+    assert!(read("listening/Cargo.toml").contains("\"front-end\""));
+    assert!(read("listening/src/main.rs").contains("model.push_samples(&mut stream, samples)"));
+
     // The same samples through a pipe: the answer to the last frame is that to the recording.
     let samples: Vec<u8> = sweep(true, 3)
         .iter()

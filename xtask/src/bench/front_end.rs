@@ -13,7 +13,7 @@ use serde_json::json;
 use super::image::Image;
 use super::measure::{Ready, built, intervals, plugin, ready_image};
 use crate::boards::Board;
-use crate::firmware::{Application, target_root};
+use crate::firmware::{Application, Engine};
 use crate::{command, set_up};
 
 /// Samples of a frame, the rate, bands, and coefficients or 0 for log-mel.
@@ -55,13 +55,13 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
         set_up::compiler_ready(board.target)?;
     }
     let plugin = plugin()?;
-    let folder = target_root().join("bench");
+    let folder = command::target_root().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     println!("core  points  bands  coefficients  instructions  stack  tables  code");
     let mut counted = Vec::new();
     for board in boards {
         let ready = ready_image(board)?;
-        let code = Image::read(&built(board, Application::NoPanic, true)?)?.bytes_of(&[
+        let code = Image::read(&built(board, Application::NoPanic, Engine::Whole)?)?.bytes_of(&[
             "8no_panic8features",
             "10lstm_nostd9front_end",
             "fft_stage",
