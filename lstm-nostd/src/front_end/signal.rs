@@ -1,5 +1,7 @@
 //! The samples of a stream that its front end still needs.
 
+use core::cell::Cell;
+
 /// Samples of the frame that is being filled, and the sample before it. `S` holds as many as
 /// [`FrontEnd::history`](super::FrontEnd::history) says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +54,9 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
         else {
             return false;
         };
-        places.copy_from_slice(taken);
+        for (place, sample) in places.iter_mut().zip(taken) {
+            *place = *sample;
+        }
         *samples = left;
         self.filled = self.filled.wrapping_add(count);
         self.filled == length
@@ -72,7 +76,11 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
         if let Some(last) = hop.checked_sub(1).and_then(|last| frame.get(last)) {
             self.before = *last;
         }
-        frame.copy_within(hop.., 0);
+        // Cells may be read and written in turns.
+        let cells = Cell::from_mut(frame).as_slice_of_cells();
+        for (to, from) in cells.iter().zip(cells.get(hop..).unwrap_or_default()) {
+            to.set(from.get());
+        }
         self.filled = length.saturating_sub(hop);
     }
 }
