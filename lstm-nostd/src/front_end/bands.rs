@@ -29,10 +29,10 @@ pub(super) fn logarithms(front_end: &FrontEnd<'_>, bins: &[Word2], out: &mut [i3
         }
         Some((rising, (sum << 15).wrapping_sub(rising)))
     };
-    let (first, others) = front_end.counts.split_first()?;
-    let (mut rising, _) = section(*first)?;
-    for (out, count) in out.iter_mut().zip(others) {
-        let (next, falling) = section(*count)?;
+    let mut counts = front_end.counts.iter();
+    let (mut rising, _) = section(*counts.next()?)?;
+    for out in out {
+        let (next, falling) = section(*counts.next()?)?;
         let energy = rising.wrapping_add(falling).wrapping_add(record.floor());
         *out = logarithm::natural(energy).wrapping_sub(record.offset);
         rising = next;

@@ -216,12 +216,15 @@ impl FrontEnd<'_> {
         let unused_bits = (points.len() as u32).leading_zeros().wrapping_add(1);
         let (pairs, _) = frame.as_chunks::<2>();
         let (weights, _) = self.window.as_chunks::<2>();
-        for (index, ([even, odd], [w_even, w_odd])) in pairs.iter().zip(weights).enumerate() {
+        // A count of `enumerate` would have an overflow check.
+        let mut index = 0u32;
+        for ([even, odd], [w_even, w_odd]) in pairs.iter().zip(weights) {
             let (even, odd) = (i32::from(*even), i32::from(*odd));
             let y_even = sub(shl(even, 15), mul(emphasis, before));
             let y_odd = sub(shl(odd, 15), mul(emphasis, even));
             before = odd;
-            let place = (index as u32).reverse_bits().wrapping_shr(unused_bits);
+            let place = index.reverse_bits().wrapping_shr(unused_bits);
+            index = index.wrapping_add(1);
             if let Some(point) = points.get_mut(place as usize) {
                 *point = [mul_floor16(y_even, *w_even), mul_floor16(y_odd, *w_odd)];
             }
