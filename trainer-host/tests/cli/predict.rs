@@ -70,7 +70,7 @@ fn labels_change_nothing_and_a_stream_gives_the_same_answers() {
         let output = piped(
             &bench,
             &format!("predict {way} --stdin"),
-            &steps.join("\n\n"),
+            steps.join("\n\n"),
         );
         let (answers, errors) = said(&output);
         assert!(output.status.success(), "{errors}");
