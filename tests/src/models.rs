@@ -46,7 +46,7 @@ pub fn random_models(
     ];
     // Rows whose length is not a multiple of the kernels' groups of up to eight.
     let long_rows: [(usize, &[usize], &[usize], usize); 2] = match sizes {
-        Sizes::Quick => [(28, &[54, 13], &[], 10), (86, &[22], &[33], 12)],
+        Sizes::Quick => [(28, &[69, 13], &[], 10), (86, &[22], &[33], 12)],
         Sizes::Large => [(28, &[130, 21], &[], 10), (30, &[118], &[33], 12)],
     };
     let shapes = shapes.iter().chain(&long_rows);

@@ -106,6 +106,32 @@ impl GruParameters<'_> {
     }
 }
 
+/// The door of a kernel in assembly: whether what it will read and write is there.
+#[cfg(any(lstm_kernels = "dsp", lstm_kernels = "mve"))]
+impl GruParameters<'_> {
+    /// Whether the layer is whole and the operands of a step are as long as it says.
+    #[inline(never)]
+    pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
+        let (rows, units) = (&self.rows, self.units());
+        let lanes = rows.width.blocks(units);
+        let groups = gru_groups(units);
+        let whole = |rows: &RecurrentRows<'_>| {
+            let lanes = rows.layout().lanes().saturating_mul(groups);
+            rows.weights.block_count().saturating_mul(4) >= lanes
+        };
+        rows.inputs > 0
+            && units > 0
+            && rows.weights.order() == self.recurrent.order()
+            && whole(&self.input_rows())
+            && whole(&self.recurrent_rows())
+            && self.gates.len() >= units
+            && x.len() >= rows.width.blocks(rows.inputs)
+            && h.len() >= lanes
+            && cell.len() >= self.cell_blocks()
+            && next.len() >= lanes
+    }
+}
+
 /// Units whose sums are made together: their rows fill [`GROUPS`] groups.
 pub const UNITS: usize = 16;
 /// Groups of four rows of [`UNITS`] units.

@@ -61,7 +61,7 @@ pub const fn blocks(n: usize) -> usize {
 ///
 /// A kind of recurrent layer is [`Kernels::row_sums`] and what follows from the sums, which is plain code in
 /// the file of the kind. Where the whole step pays in assembly, a backend has its own.
-pub trait Kernels {
+pub trait Kernels: Sized {
     /// The orders of weights that it reads, the generic one among them.
     const ORDERS: &'static [Order];
 
@@ -107,6 +107,20 @@ pub trait Kernels {
     #[inline(always)]
     fn coupled_units<A: Activation>(batch: coupled::CoupledBatch<'_, A>) {
         batch.advance(0, |_, _| ());
+    }
+
+    /// One time step of a GRU layer, equations (GA) to (GD) of [`gru`]; `cell` holds the states, other operands are
+    /// those of [`Kernels::lstm_step`].
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    fn gru_step(
+        layer: &GruParameters<'_>,
+        x: &[Block],
+        h: &mut [Block],
+        cell: &mut [I32x4],
+        next: &mut [Block],
+    ) {
+        gru::step::<Self>(layer, (x, h), cell, next);
     }
 
     /// One time step of an LSTM layer, equations (A) to (H) of [`lstm`].

@@ -23,7 +23,7 @@ pub fn step<K: Kernels>(
     cell: &mut [I32x4],
     next: &mut [Block],
 ) {
-    gru::step::<K>(layer, (x, hidden), cell, next);
+    K::gru_step(layer, x, hidden, cell, next);
 }
 
 /// Advances `hidden` (Q0.15, or Q0.(15−n) in int8) and the states in `cell`, Q0.31, by the step whose input is `x`,

@@ -79,7 +79,7 @@ fn compare_orders(device: &mut Device, board: &Board, random: &RandomModel, step
 /// Layers of other kinds in each scheme, and with LSTM layers among them: one unit to more than are advanced at once, and rows that
 /// enter the loops over sixteen weights at each place and go round them.
 fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
-    const SHAPES: [(usize, &[usize]); 8] = [
+    const SHAPES: [(usize, &[usize]); 9] = [
         (1, &[1]),
         (2, &[35]),
         (5, &[6, 5]),
@@ -88,6 +88,7 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
         (6, &[19, 2]),
         (41, &[9]),
         (82, &[17]),
+        (3, &[71]),
     ];
     let mut device = device(board);
     let channels = device.info().channels;

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
-//! GRU layer    a·1 + b·U + c·G·(row(I) + row(H)) + d·B·lanes(I, H)                             (K1g)
+//! GRU layer    a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H)                                     (K1g)
 //! coupled      a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·U·[peepholes]                   (K1c)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉, and make their sums for B
-//! batches of 16 or 32 units; they prepare activations once for each. A dense layer has G groups of four rows and R rows
+//! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉. GRU layers on M0 and M3 make
+//! their sums for B batches of 16 units, and those with coupled gates for batches of 32 units; they prepare activations
+//! once for each. Elsewhere B is 1. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
 //! except on Helium: there U is H rounded up to a multiple of four, and S, in w8a8, to a multiple of two.
 //!

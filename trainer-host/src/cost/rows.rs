@@ -42,29 +42,24 @@ fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
 }
 
 fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
-    let groups = gru_groups(layer.hidden) as f64;
+    let hidden = layer.hidden;
     let units = match core {
-        Core::M55 => 4 * blocks(layer.hidden),
-        _ => layer.hidden,
+        Core::M55 => 4 * blocks(hidden),
+        _ => hidden,
     } as f64;
-    let batches = layer.hidden.div_ceil(GRU_BATCH) as f64;
-    let row = [layer.inputs, layer.hidden].map(|len| part(core, layer.scheme, len));
-    let work = groups * row.iter().sum::<usize>() as f64;
-    vec![1.0, units, work, batches * lanes(layer)]
-}
-
-/// Work for four rows that meet `len` activations of one part alone.
-fn part(core: Core, scheme: Scheme, len: usize) -> usize {
-    match (core, scheme) {
-        (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
-            14 + turns(len, [14, 8], 1, 4)
+    let batches = match core {
+        Core::M0 | Core::M3 => hidden.div_ceil(GRU_BATCH),
+        _ => 1,
+    } as f64;
+    let row = match (core, layer.scheme) {
+        (Core::M55, scheme) => {
+            let group = if scheme == Scheme::W8a8 { 9 } else { 14 };
+            (first_groups(layer.inputs, group, 3) + first_groups(hidden, group, 3)) as f64
         }
-        (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => turns(len, [16, 9], 0, 4),
-        (Core::M0 | Core::M3, Scheme::W4a16) => len.div_ceil(8),
-        (Core::M0 | Core::M3, _) => blocks(len),
-        (Core::M55, Scheme::W8a8) => first_groups(len, 9, 3),
-        (Core::M55, Scheme::W8a16 | Scheme::W4a16) => first_groups(len, 14, 3),
-    }
+        _ => row(core, layer),
+    };
+    let work = gru_groups(hidden) as f64 * row;
+    vec![1.0, units, work, batches * lanes(layer)]
 }
 
 fn lstm_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
@@ -113,13 +108,13 @@ fn dense_work(core: Core, scheme: Scheme, inputs: usize, groups: usize) -> usize
         (Core::M3, Scheme::W4a16) => [38 * eight, 63 * eight + 3 * eight.div_ceil(2)],
         (Core::M3, _) => [18 * four, 30 * four + 3 * four.div_ceil(4)],
         (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
-            [8 * four, turns(4 * four, [16, 9], 0, 4)]
+            [8 * four, turns(4 * four, [16, 9], 0, NIBBLES)]
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
-            [0, 14 + turns(4 * four, [14, 8], 1, 4)]
+            [0, 14 + turns(4 * four, [14, 8], 1, INPUTS)]
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a8) => {
-            [13 * four, 14 + turns(4 * four, [14, 8], 1, 4)]
+            [13 * four, 14 + turns(4 * four, [14, 8], 1, INPUTS)]
         }
         // Without groups, nothing is prepared.
         (Core::M55, _) if groups == 0 => [0, 0],
@@ -145,10 +140,10 @@ fn row(core: Core, layer: &RecurrentSize) -> f64 {
     let work = match (core, layer.scheme) {
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
             // The first block of inputs precedes its loop.
-            14 + turns(inputs, [14, 8], 1, 4) + turns(hidden, [14, 8], 0, 8)
+            14 + turns(inputs, [14, 8], 1, INPUTS) + turns(hidden, [14, 8], 0, HIDDEN)
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
-            turns(inputs, [16, 9], 0, 4) + turns(hidden, [16, 9], 0, 8)
+            turns(inputs, [16, 9], 0, NIBBLES) + turns(hidden, [16, 9], 0, HIDDEN_NIBBLES)
         }
         (Core::M0 | Core::M3, Scheme::W4a16) => inputs.div_ceil(8) + hidden.div_ceil(8),
         (Core::M55, Scheme::W8a16 | Scheme::W4a16) => {
@@ -164,11 +159,29 @@ fn row(core: Core, layer: &RecurrentSize) -> f64 {
     work as f64
 }
 
-/// `dsp.s`, `dsp_w4a16.s`: whole and half blocks of these instructions, and 3 for each turn of a loop.
-fn turns(len: usize, [block, half_block]: [usize; 2], before: usize, unroll: usize) -> usize {
+/// A loop of `dsp.s` or `dsp_w4a16.s`: the blocks in it, and whether the test of its end lies apart.
+type Loop = (usize, bool);
+const INPUTS: Loop = (3, true);
+const HIDDEN: Loop = (16, true);
+const NIBBLES: Loop = (4, true);
+const HIDDEN_NIBBLES: Loop = (8, false);
+
+/// Whole and half blocks of these instructions, and what is executed at the end of each turn of a loop: 3 or, where a
+/// jump leads to them, 4. Such a jump leads past the test if there is but one turn.
+fn turns(
+    len: usize,
+    [block, half_block]: [usize; 2],
+    before: usize,
+    (unroll, test_apart): Loop,
+) -> usize {
     let whole = ((len + 1) / 4).max(before) - before;
     let half = usize::from(blocks(len) > whole + before);
-    block * whole + half_block * half + 3 * whole.div_ceil(unroll).max(1)
+    let ends = match (whole.div_ceil(unroll).max(1), test_apart) {
+        (1, true) => 0,
+        (turns, true) => 4 * turns,
+        (turns, false) => 3 * turns,
+    };
+    block * whole + half_block * half + ends
 }
 
 /// `mve.s`, `mve_w8a8.s`: groups of `instructions`, the first of which precedes its loop.

@@ -18,29 +18,30 @@
 //! Each row's sum then is exact in 32 bits, and Σ w_i·x = (P − f − 16·g − 256·o) / 4096.
 //!
 //! Tails: a part of a row with 1 or 2 inputs more than whole blocks ends with a half block. Loops are
-//! entered in their middle, so that their ends are tested once in 4, 8 or 16 blocks.
+//! entered in their middle, so that their ends are tested once in 3 to 16 blocks, or not at all.
 #![allow(unsafe_code)]
 
+use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::ptr;
 
 use bytemuck::cast;
 
 use super::dense::{Finish, Places, finish};
+#[cfg(feature = "gru")]
+use super::dsp_gru::{self, GruCode, Walk};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(any(feature = "gru", feature = "coupled"))]
-use super::stored::{Groups, Store};
-use super::{Place, copy_blocks, fours};
-use crate::activation::{TABLES, Tables};
-#[cfg(any(feature = "gru", feature = "coupled"))]
-use crate::kernels::Activation;
 #[cfg(feature = "coupled")]
-use crate::kernels::coupled::CoupledBatch;
+use super::stored::{Groups, Store};
+use super::{Place, fours};
+use crate::activation::{TABLES, Tables};
+#[cfg(feature = "gru")]
+use crate::kernels::GruParameters;
 #[cfg(feature = "front-end")]
 use crate::kernels::fft;
-#[cfg(feature = "gru")]
-use crate::kernels::gru::GruBatch;
+#[cfg(feature = "coupled")]
+use crate::kernels::{Activation, coupled::CoupledBatch};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
     LstmParameters, Order, RecurrentRows, Weights, Width, blocks,
@@ -51,154 +52,161 @@ use crate::kernels::{
 pub struct Dsp;
 
 /// The code for groups of rows in one order of weights.
-struct Code {
+pub(super) struct Code {
     /// Where a group begins: its sums.
-    group: Place,
-    /// Where a unit ends.
+    pub(super) group: Place,
+    /// Where a unit ends, with int16 and with int8 activations.
     tail: Place,
+    byte_tail: Place,
     /// Where the sums of a group without a hidden state go to what is called with them.
     call: Place,
-    /// Where the sums of a group without a hidden state go to memory.
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    stored: Place,
+    /// The parts of a row, layer input and hidden state.
+    pub(super) parts: [PartCode; 2],
+    #[cfg(feature = "gru")]
+    pub(super) gru: GruCode,
     /// The hidden state's part of a row whose sums go to memory.
     #[cfg(feature = "coupled")]
-    stored_part: PartCode,
-    /// The parts of a row, layer input and hidden state.
-    parts: [PartCode; 2],
+    stored: PartCode,
 }
 
 /// The code for a part of a row.
-struct PartCode {
-    /// The loop over blocks, and the half block behind it.
+pub(super) struct PartCode {
+    /// The loop over blocks, and what follows it: in the native orders, a half block first.
     places: [Place; 2],
+    /// Where the end of the loop is tested, for loops whose end it is not.
+    test: Place,
     /// Bytes of instructions of a block and of a half block.
     bytes: [usize; 2],
     /// Blocks in the loop.
-    unroll: usize,
+    unroll: NonZeroUsize,
     /// Blocks before the loop.
     before: usize,
+    /// What is added to a part's length before its whole blocks are counted: 3 where all are whole, 1 where the last
+    /// one or two inputs are left to a half block.
+    rounding: usize,
     /// Bytes of the shift by `k` behind the half block, if it may be left out.
     shift_bytes: usize,
 }
 
+const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+const EIGHT: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+const SIXTEEN: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 const PAIRS_BYTES: [usize; 2] = [14 * 4, 8 * 4];
 const NIBBLES_BYTES: [usize; 2] = [16 * 4, 9 * 4];
+
+/// Of pairs and of the generic order; a build without int8 activations links none of them.
+const BYTE_TAILS: [Place; 2] = match cfg!(feature = "w8a8") {
+    true => [lstm_nostd_dsp_w8a8_tail, lstm_nostd_dsp_w8a8_plain_tail],
+    false => [lstm_nostd_dsp_pairs_tail, lstm_nostd_dsp_plain_tail],
+};
 
 const PAIRS: Code = Code {
     group: lstm_nostd_dsp_pairs,
     tail: lstm_nostd_dsp_pairs_tail,
+    byte_tail: BYTE_TAILS[0],
     call: lstm_nostd_dsp_pairs_group,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    stored: lstm_nostd_dsp_pairs_stored,
-    #[cfg(feature = "coupled")]
-    stored_part: PartCode {
-        places: [
-            lstm_nostd_dsp_pairs_h_loop,
-            lstm_nostd_dsp_pairs_h_half_stored,
-        ],
-        bytes: PAIRS_BYTES,
-        unroll: 8,
-        before: 0,
-        shift_bytes: 0,
-    },
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_pairs_x_loop, lstm_nostd_dsp_pairs_x_half],
+            test: lstm_nostd_dsp_pairs_x_end,
             bytes: PAIRS_BYTES,
-            unroll: 4,
+            unroll: THREE,
             before: 1,
-            shift_bytes: 7 * 4,
+            rounding: 1,
+            shift_bytes: 8 * 4,
         },
-        PartCode {
-            places: [lstm_nostd_dsp_pairs_h_loop, lstm_nostd_dsp_pairs_h_half],
-            bytes: PAIRS_BYTES,
-            unroll: 8,
-            before: 0,
-            shift_bytes: 0,
-        },
+        PartCode::pairs_h(lstm_nostd_dsp_pairs_h_half),
     ],
+    #[cfg(feature = "gru")]
+    gru: GruCode {
+        between: lstm_nostd_dsp_gru_pairs,
+        h: PartCode::pairs_h(lstm_nostd_dsp_gru_pairs_half),
+    },
+    #[cfg(feature = "coupled")]
+    stored: PartCode::pairs_h(lstm_nostd_dsp_pairs_h_half_stored),
 };
 
 const PLAIN: Code = Code {
     group: lstm_nostd_dsp_plain,
     tail: lstm_nostd_dsp_plain_tail,
+    byte_tail: BYTE_TAILS[1],
     call: lstm_nostd_dsp_group,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    stored: lstm_nostd_dsp_stored,
-    #[cfg(feature = "coupled")]
-    stored_part: PartCode::plain(lstm_nostd_dsp_plain_h_stored),
     parts: [
-        PartCode::plain(lstm_nostd_dsp_plain),
-        PartCode::plain(lstm_nostd_dsp_plain_h),
+        PartCode::plain([lstm_nostd_dsp_plain; 2]),
+        PartCode::plain([lstm_nostd_dsp_plain_h, lstm_nostd_dsp_sums]),
     ],
+    #[cfg(feature = "gru")]
+    gru: GruCode {
+        between: lstm_nostd_dsp_gru_plain,
+        h: PartCode::plain([lstm_nostd_dsp_plain_h, lstm_nostd_dsp_gru_sums]),
+    },
+    #[cfg(feature = "coupled")]
+    stored: PartCode::plain([lstm_nostd_dsp_plain_h, lstm_nostd_dsp_stored]),
 };
 
 const NIBBLES: Code = Code {
     group: lstm_nostd_dsp_nibbles,
     tail: lstm_nostd_dsp_nibbles_tail,
+    byte_tail: lstm_nostd_dsp_nibbles_tail,
     call: lstm_nostd_dsp_nibbles_group,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    stored: lstm_nostd_dsp_nibbles_stored,
-    #[cfg(feature = "coupled")]
-    stored_part: PartCode {
-        places: [
-            lstm_nostd_dsp_nibbles_h_loop,
-            lstm_nostd_dsp_nibbles_h_half_stored,
-        ],
-        bytes: NIBBLES_BYTES,
-        unroll: 8,
-        before: 0,
-        shift_bytes: 0,
-    },
     parts: [
         PartCode {
             places: [lstm_nostd_dsp_nibbles_x_loop, lstm_nostd_dsp_nibbles_x_half],
+            test: lstm_nostd_dsp_nibbles_x_end,
             bytes: NIBBLES_BYTES,
-            unroll: 4,
+            unroll: FOUR,
             before: 0,
+            rounding: 1,
             shift_bytes: 0,
         },
-        PartCode {
-            places: [lstm_nostd_dsp_nibbles_h_loop, lstm_nostd_dsp_nibbles_h_half],
-            bytes: NIBBLES_BYTES,
-            unroll: 8,
-            before: 0,
-            shift_bytes: 0,
-        },
+        PartCode::nibbles_h(lstm_nostd_dsp_nibbles_h_half),
     ],
+    #[cfg(feature = "gru")]
+    gru: GruCode {
+        between: lstm_nostd_dsp_gru_nibbles,
+        h: PartCode::nibbles_h(lstm_nostd_dsp_gru_nibbles_half),
+    },
+    #[cfg(feature = "coupled")]
+    stored: PartCode::nibbles_h(lstm_nostd_dsp_nibbles_h_half_stored),
 };
 
 const GENERIC_NIBBLES: Code = Code {
     group: lstm_nostd_dsp_generic_nibbles,
     tail: lstm_nostd_dsp_generic_nibbles_tail,
+    byte_tail: lstm_nostd_dsp_generic_nibbles_tail,
     call: lstm_nostd_dsp_group,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    stored: lstm_nostd_dsp_stored,
-    #[cfg(feature = "coupled")]
-    stored_part: PartCode::plain(lstm_nostd_dsp_generic_nibbles_h_stored),
     parts: [
-        PartCode::plain(lstm_nostd_dsp_generic_nibbles),
-        PartCode::plain(lstm_nostd_dsp_generic_nibbles_h),
+        PartCode::plain([lstm_nostd_dsp_generic_nibbles; 2]),
+        PartCode::plain([lstm_nostd_dsp_generic_nibbles_h, lstm_nostd_dsp_sums]),
     ],
+    #[cfg(feature = "gru")]
+    gru: GruCode {
+        between: lstm_nostd_dsp_gru_generic_nibbles,
+        h: PartCode::plain([lstm_nostd_dsp_generic_nibbles_h, lstm_nostd_dsp_gru_sums]),
+    },
+    #[cfg(feature = "coupled")]
+    stored: PartCode::plain([lstm_nostd_dsp_generic_nibbles_h, lstm_nostd_dsp_stored]),
 };
 
 /// What the assembly needs to know of a layer. It copies all but the weights to its stack.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Frame {
-    after: After,
-    rows: Rows,
-    weights: *const u8,
+pub(super) struct Frame {
+    pub(super) after: After,
+    pub(super) rows: Rows,
+    pub(super) weights: *const u8,
 }
 
 /// What comes after the sums.
 #[derive(Clone, Copy)]
 #[repr(C)]
-union After {
+pub(super) union After {
     units: Units,
     finish: Finish,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(feature = "gru")]
+    pub(super) walk: Walk,
+    #[cfg(feature = "coupled")]
     store: Store,
 }
 
@@ -206,18 +214,19 @@ union After {
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Units {
+    tables: *const Tables,
     /// Null without peepholes.
     peepholes: *const [i16; 4],
     gates: *const GateParameters,
     cell: *mut i32,
     next: *mut Block,
+    round: i32,
     cell_end: *const i32,
     /// i·g is halved m − 1 times, with this added before: (C) without the factor two.
     half: i32,
     shift: u32,
     round_cell: i32,
     squash: i32,
-    tables: *const Tables,
     tail: Place,
     narrow: Narrow,
 }
@@ -225,31 +234,33 @@ struct Units {
 /// How rows are summed.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Rows {
+pub(super) struct Rows {
     x: Part,
-    h: Part,
+    pub(super) h: Part,
     scale: u32,
-    start: Start,
-    first: Place,
+    pub(super) start: Start,
+    pub(super) first: Place,
 }
 
 /// The input or the recurrent part of a row: the activations, where the loop is entered, where it ends, and where
 /// to go on.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Part {
-    start: *const Block,
-    entry: usize,
+pub(super) struct Part {
+    pub(super) entry: usize,
+    /// The test of the loop's end or, of a loop that is gone through once, `exit`.
+    next: usize,
     end: *const Block,
     exit: usize,
+    start: *const Block,
 }
 
 /// What sums of nibbles begin with.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
-struct Start {
+pub(super) struct Start {
     /// P, low word first.
-    lanes: [u32; 2],
+    pub(super) lanes: [u32; 2],
     nibbles: u32,
 }
 
@@ -263,26 +274,29 @@ struct Widened {
 }
 
 layout! { "dsp.s", Frame:
+    TABLES = after.units.tables,
     PEEPHOLES = after.units.peepholes,
     GATES = after.units.gates,
     CELL = after.units.cell,
     NEXT = after.units.next,
+    ROUND = after.units.round,
     CELL_END = after.units.cell_end,
     HALF = after.units.half,
     SHIFT = after.units.shift,
     ROUND_CELL = after.units.round_cell,
     SQUASH = after.units.squash,
-    TABLES = after.units.tables,
     TAIL = after.units.tail,
     NARROW = after.units.narrow,
-    X = rows.x.start,
     X_ENTRY = rows.x.entry,
+    X_NEXT = rows.x.next,
     X_END = rows.x.end,
     X_EXIT = rows.x.exit,
-    H = rows.h.start,
+    X = rows.x.start,
     H_ENTRY = rows.h.entry,
+    H_NEXT = rows.h.next,
     H_END = rows.h.end,
     H_EXIT = rows.h.exit,
+    H = rows.h.start,
     SCALE = rows.scale,
     START = rows.start,
     UNIT = rows.first,
@@ -290,8 +304,8 @@ layout! { "dsp.s", Frame:
 }
 
 const _: () = assert!(
-    core::mem::offset_of!(Frame, weights) == 26 * 4 && size_of::<Widened>() == 6 * 4,
-    "`dsp.s` copies 26 words, `dsp_w8a8.s` loads six"
+    core::mem::offset_of!(Frame, weights) == 29 * 4 && size_of::<Widened>() == 6 * 4,
+    "`dsp.s` copies 29 words, `dsp_w8a8.s` loads six"
 );
 
 core::arch::global_asm!(
@@ -302,9 +316,9 @@ core::arch::global_asm!(
         include_str!("dsp.s"),
         include_str!("dsp_w8a8.s"),
         include_str!("dsp_w4a16.s"),
-        include_str!("stored.s"),
         include_str!("dsp_gru.s"),
-        include_str!("gru.s"),
+        include_str!("stored.s"),
+        include_str!("dsp_stored.s"),
         include_str!("coupled.s")
     ),
     options(raw)
@@ -315,8 +329,11 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_w8a8_step(frame: *mut Frame, widened: *const Widened);
     fn lstm_nostd_dsp_pairs();
     fn lstm_nostd_dsp_pairs_x_loop();
+    fn lstm_nostd_dsp_copy(to: *mut Block, from: *const Block, end: *const Block);
+    fn lstm_nostd_dsp_pairs_x_end();
     fn lstm_nostd_dsp_pairs_x_half();
     fn lstm_nostd_dsp_pairs_h_loop();
+    fn lstm_nostd_dsp_pairs_h_end();
     fn lstm_nostd_dsp_pairs_h_half();
     fn lstm_nostd_dsp_pairs_tail();
     fn lstm_nostd_dsp_pairs_group();
@@ -329,8 +346,10 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_plain_h();
     fn lstm_nostd_dsp_plain_tail();
     fn lstm_nostd_dsp_w8a8_tail();
+    fn lstm_nostd_dsp_w8a8_plain_tail();
     fn lstm_nostd_dsp_nibbles();
     fn lstm_nostd_dsp_nibbles_x_loop();
+    fn lstm_nostd_dsp_nibbles_x_end();
     fn lstm_nostd_dsp_nibbles_x_half();
     fn lstm_nostd_dsp_nibbles_h_loop();
     fn lstm_nostd_dsp_nibbles_h_half();
@@ -340,20 +359,27 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_generic_nibbles();
     fn lstm_nostd_dsp_generic_nibbles_h();
     fn lstm_nostd_dsp_generic_nibbles_tail();
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    fn lstm_nostd_dsp_pairs_stored();
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    fn lstm_nostd_dsp_sums();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_pairs();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_pairs_half();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_plain();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_sums();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_nibbles();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_nibbles_half();
+    #[cfg(feature = "gru")]
+    fn lstm_nostd_dsp_gru_generic_nibbles();
+    #[cfg(feature = "coupled")]
     fn lstm_nostd_dsp_stored();
-    #[cfg(any(feature = "gru", feature = "coupled"))]
-    fn lstm_nostd_dsp_nibbles_stored();
     #[cfg(feature = "coupled")]
     fn lstm_nostd_dsp_pairs_h_half_stored();
     #[cfg(feature = "coupled")]
     fn lstm_nostd_dsp_nibbles_h_half_stored();
-    #[cfg(feature = "coupled")]
-    fn lstm_nostd_dsp_plain_h_stored();
-    #[cfg(feature = "coupled")]
-    fn lstm_nostd_dsp_generic_nibbles_h_stored();
 }
 
 impl Kernels for Dsp {
@@ -381,31 +407,34 @@ impl Kernels for Dsp {
             return;
         };
         let width = rows.width.in_build();
-        let m = layer.cell_int_bits.clamp(1, 15);
+        // The mask changes nothing and shows that shifts are in range.
+        let m = layer.cell_int_bits & 15;
+        let squash = (1 << 13) << m;
         let cell = cell.as_mut_ptr().cast::<i32>();
-        let (next_start, tail) = match width {
-            Width::Int16 => (next.as_mut_ptr(), code.tail),
+        let (next_start, tail, narrow) = match width {
+            Width::Int16 => (next.as_mut_ptr(), code.tail, Narrow::default()),
             // What the products read is a copy.
-            Width::Int8 => (h.as_mut_ptr(), lstm_nostd_dsp_w8a8_tail as Place),
+            Width::Int8 => (h.as_mut_ptr(), code.byte_tail, Narrow::new(rows.h_shift)),
         };
         let mut frame = Frame {
             after: After {
                 units: Units {
+                    tables: &TABLES,
                     peepholes: layer.first_peepholes(),
                     gates: layer.gates.as_ptr(),
                     cell,
                     next: next_start,
+                    round: 1 << 14,
                     cell_end: cell.wrapping_add(layer.units()),
-                    half: (1 << m) >> 2,
-                    shift: m - 1,
+                    half: squash >> 15,
+                    shift: m.wrapping_sub(1),
                     round_cell: 1 << 15,
-                    squash: 1 << (13 + m),
-                    tables: &TABLES,
+                    squash,
                     tail,
-                    narrow: Narrow::new(rows.h_shift),
+                    narrow,
                 },
             },
-            rows: Rows::new(rows, code, x, h),
+            rows: Rows::new(rows, code.parts(), code.group, x, h),
             weights: rows.weights.start(),
         };
         // SAFETY: `fits` holds: for each of the H units the assembly reads a row of blocks, its gate
@@ -414,35 +443,34 @@ impl Kernels for Dsp {
         // ends after H ≥ 1 units. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { frame.run(rows, x, h) }
         if width == Width::Int16 {
-            copy_blocks(h, next, rows.outputs);
+            copy_lanes(h, next, rows.outputs);
         }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(feature = "gru")]
+    fn gru_step(
+        layer: &GruParameters<'_>,
+        x: &[Block],
+        h: &mut [Block],
+        cell: &mut [I32x4],
+        next: &mut [Block],
+    ) {
+        dsp_gru::step(layer, x, h, cell, next);
+    }
+
+    #[cfg(feature = "coupled")]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        let frame = Code::of(&rows.weights).map(|code| {
-            let after = After {
+        let frame = Code::of(&rows.weights).map(|code| Frame {
+            after: After {
                 store: Store::new(&mut []),
-            };
-            let weights = rows.weights.start();
-            let mut sums = Rows::new(rows, code, x, h);
-            match rows.outputs {
-                0 => sums.h.entry = code.stored as usize,
-                #[cfg(feature = "coupled")]
-                outputs => sums.h = Part::new(sums.h.start, outputs, &code.stored_part),
-                #[cfg(not(feature = "coupled"))]
-                _ => {}
-            }
-            Frame {
-                after,
-                rows: sums,
-                weights,
-            }
+            },
+            rows: Rows::new(rows, [&code.parts[0], &code.stored], code.group, x, h),
+            weights: rows.weights.start(),
         });
         Groups::new(rows, x, h).sums(frame, |frame, store, weights| {
             let mut copy;
@@ -465,12 +493,6 @@ impl Kernels for Dsp {
     #[inline(always)]
     fn coupled_units<A: Activation>(batch: CoupledBatch<'_, A>) {
         super::coupled::units(batch);
-    }
-
-    #[cfg(feature = "gru")]
-    #[inline(always)]
-    fn gru_units<A: Activation>(batch: GruBatch<'_, A>) {
-        super::gru::units(batch);
     }
 
     // One copy of it is enough for hidden and output layers.
@@ -507,7 +529,7 @@ impl Kernels for Dsp {
         let after = After { finish };
         let mut frame = Frame {
             after,
-            rows: Rows::new(&rows, code, x, &[]),
+            rows: Rows::new(&rows, code.parts(), code.group, x, &[]),
             weights: start.weights,
         };
         frame.rows.first = start.first;
@@ -517,10 +539,28 @@ impl Kernels for Dsp {
     }
 }
 
+/// The first `count` int16 lanes of `h` become those of `next`.
+#[inline(always)]
+pub(super) fn copy_lanes(h: &mut [Block], next: &[Block], count: usize) {
+    let whole = (count / 4).min(h.len()).min(next.len());
+    let to = h.as_mut_ptr();
+    // SAFETY: both have as many blocks, and the assembly ends after them. It keeps the callee-saved registers.
+    unsafe { lstm_nostd_dsp_copy(to, next.as_ptr(), to.wrapping_add(whole)) }
+    let rest = count % 4;
+    if rest == 0 {
+        return;
+    }
+    if let (Some(h), Some(next)) = (h.get_mut(whole), next.get(whole)) {
+        for (h, next) in h.0.iter_mut().zip(next.0).take(rest) {
+            *h = next;
+        }
+    }
+}
+
 impl Code {
     /// For weights of an order that this core reads.
     #[inline(always)]
-    fn of(weights: &Weights<'_>) -> Option<&'static Self> {
+    pub(super) fn of(weights: &Weights<'_>) -> Option<&'static Self> {
         Some(match weights {
             Weights::Paired(_) => &PAIRS,
             Weights::Generic(_) => &PLAIN,
@@ -528,6 +568,10 @@ impl Code {
             Weights::Nibbles(_) if cfg!(feature = "w4a16") => &GENERIC_NIBBLES,
             _ => return None,
         })
+    }
+
+    const fn parts(&self) -> [&PartCode; 2] {
+        [&self.parts[0], &self.parts[1]]
     }
 }
 
@@ -539,7 +583,7 @@ impl Frame {
     /// The frame was made from `rows`, `x` and `h`, and these are as long as `rows` says, which has at least one
     /// input. What comes after the sums ends the step.
     #[inline(always)]
-    unsafe fn run(&mut self, rows: &RecurrentRows<'_>, x: &[Block], h: &[Block]) {
+    pub(super) unsafe fn run(&mut self, rows: &RecurrentRows<'_>, x: &[Block], h: &[Block]) {
         match rows.width.in_build() {
             // SAFETY: as above. The assembly keeps the callee-saved registers. Its stack is 160 bytes.
             Width::Int16 => unsafe { lstm_nostd_dsp_step(self) },
@@ -562,8 +606,13 @@ impl Frame {
 
 impl Rows {
     #[inline(never)]
-    fn new(rows: &RecurrentRows<'_>, code: &Code, x: &[Block], h: &[Block]) -> Self {
-        let [x_code, h_code] = &code.parts;
+    pub(super) fn new(
+        rows: &RecurrentRows<'_>,
+        [x_code, h_code]: [&PartCode; 2],
+        group: Place,
+        x: &[Block],
+        h: &[Block],
+    ) -> Self {
         let [x_start, h_start] = match rows.width.in_build() {
             Width::Int16 => [x.as_ptr(), h.as_ptr()],
             // Distances from the copy
@@ -572,10 +621,10 @@ impl Rows {
                 ptr::null::<Block>().wrapping_add(blocks(rows.inputs)),
             ],
         };
-        let mut x_part = Part::new(x_start, rows.inputs, x_code);
-        if rows.x_shift == 0 && x_part.exit == x_code.past_half_block() {
-            x_part.exit = x_part.exit.wrapping_add(x_code.shift_bytes);
-        }
+        let no_shift = match rows.x_shift {
+            0 => x_code.shift_bytes,
+            _ => 0,
+        };
         let start = match rows.weights {
             Weights::PairedNibbles(_) | Weights::Nibbles(_) if cfg!(feature = "w4a16") => {
                 Start::new(rows, x, h)
@@ -583,29 +632,70 @@ impl Rows {
             _ => Start::default(),
         };
         Self {
-            x: x_part,
-            h: Part::new(h_start, rows.outputs, h_code),
+            x: Part::new(x_start, rows.inputs, x_code, no_shift),
+            h: Part::new(h_start, rows.outputs, h_code, 0),
             scale: 1 << (rows.x_shift & 31),
             start,
-            first: code.group,
+            first: group,
+        }
+    }
+
+    /// What sums of int4 weights with the layer input lack when they begin as those with both parts do.
+    #[cfg(feature = "gru")]
+    #[inline(always)]
+    pub(super) fn offset_of_input(&self, rows: &RecurrentRows<'_>, x: &[Block]) -> u32 {
+        match rows.weights {
+            Weights::PairedNibbles(_) | Weights::Nibbles(_) if cfg!(feature = "w4a16") => {
+                let rows = RecurrentRows {
+                    outputs: 0,
+                    ..*rows
+                };
+                let of_input = Start::new(&rows, x, &[]);
+                of_input.nibbles.wrapping_sub(self.start.nibbles)
+            }
+            _ => 0,
         }
     }
 }
 
 impl PartCode {
-    /// Of the generic orders, whose loops have whole blocks, are not unrolled, and follow one another.
-    const fn plain(unit: Place) -> Self {
+    /// Of [`Order::Paired`], the hidden state; `half` is the half block and what follows it.
+    const fn pairs_h(half: Place) -> Self {
         Self {
-            places: [unit; 2],
-            bytes: [0; 2],
-            unroll: 1,
+            places: [lstm_nostd_dsp_pairs_h_loop, half],
+            test: lstm_nostd_dsp_pairs_h_end,
+            bytes: PAIRS_BYTES,
+            unroll: SIXTEEN,
             before: 0,
+            rounding: 1,
             shift_bytes: 0,
         }
     }
 
-    const fn is_plain(&self) -> bool {
-        self.bytes[0] == 0
+    /// The same of [`Order::PairedNibbles`].
+    const fn nibbles_h(half: Place) -> Self {
+        Self {
+            places: [lstm_nostd_dsp_nibbles_h_loop, half],
+            test: lstm_nostd_dsp_nibbles_h_loop,
+            bytes: NIBBLES_BYTES,
+            unroll: EIGHT,
+            before: 0,
+            rounding: 1,
+            shift_bytes: 0,
+        }
+    }
+
+    /// Of the generic orders, whose loops have whole blocks, are not unrolled, and follow one another.
+    const fn plain(places: [Place; 2]) -> Self {
+        Self {
+            places,
+            test: places[0],
+            bytes: [0; 2],
+            unroll: NonZeroUsize::MIN,
+            before: 0,
+            rounding: 3,
+            shift_bytes: 0,
+        }
     }
 
     fn past_half_block(&self) -> usize {
@@ -614,31 +704,32 @@ impl PartCode {
 }
 
 impl Part {
+    /// Without a half block, `skipped_bytes` behind it are left out, too.
     // Twice as much code saves no more than a few instructions a step.
     #[inline(never)]
-    fn new(start: *const Block, len: usize, code: &PartCode) -> Self {
-        let all = blocks(len);
-        let whole = if code.is_plain() {
-            all
-        } else {
-            whole_blocks(len).max(code.before)
-        };
+    fn new(start: *const Block, len: usize, code: &PartCode, skipped_bytes: usize) -> Self {
+        // Lengths are 16 bits wide.
+        let all = len.wrapping_add(3) / 4;
+        let whole = (len.wrapping_add(code.rounding) / 4).max(code.before);
         let left = whole.wrapping_sub(code.before);
-        // With nothing left, the loop is entered at the test of its end.
-        let skipped = if left == 0 {
-            code.unroll
+        let unroll = code.unroll.get();
+        // With nothing left, the loop is entered at its end.
+        let turns = (left.wrapping_add(unroll.wrapping_sub(1)) / code.unroll).max(1);
+        let skipped = turns.wrapping_mul(unroll).wrapping_sub(left);
+        let exit = if all > whole {
+            code.places[1] as usize
         } else {
-            left.wrapping_neg() & code.unroll.wrapping_sub(1)
+            code.past_half_block().wrapping_add(skipped_bytes)
         };
         Self {
-            start,
             entry: (code.places[0] as usize).wrapping_add(skipped.wrapping_mul(code.bytes[0])),
-            end: start.wrapping_add(whole),
-            exit: if all > whole {
-                code.places[1] as usize
-            } else {
-                code.past_half_block()
+            next: match turns {
+                1 => exit,
+                _ => code.test as usize,
             },
+            end: start.wrapping_add(whole),
+            exit,
+            start,
         }
     }
 }

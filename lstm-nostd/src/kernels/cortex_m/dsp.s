@@ -1,31 +1,34 @@
 @ One time step of an LSTM layer for ARMv7E-M and ARMv8-M with the DSP extension; `dsp.rs` explains it.
 @
 @ r0 points to the words of `dsp::Frame`, which are copied to the stack but for the last one:
-    .equ PEEPHOLES, 0       @ running pointers, in this order for one load and one store of all
-    .equ GATES, 4
-    .equ CELL, 8
-    .equ NEXT, 12
-    .equ CELL_END, 16
-    .equ HALF, 20           @ rounding of i*g
-    .equ SHIFT, 24          @ its shift
-    .equ ROUND_CELL, 28     @ 0x8000
-    .equ SQUASH, 32         @ 2^(13+m): the cell times it, upper word, is Q3.12
-    .equ TABLES, 36         @ sigmoid, then tanh at 512
-    .equ TAIL, 40           @ where a unit ends: (H)
-    .equ NARROW, 44         @ (H) of int8: what o*tanh is taken from, and a shift
-    .equ X, 52
+    .equ TABLES, 0          @ sigmoid, then tanh at 512
+    .equ PEEPHOLES, 4       @ running pointers, in this order for one load and one store of all
+    .equ GATES, 8
+    .equ CELL, 12
+    .equ NEXT, 16
+    .equ ROUND, 20          @ 0x4000
+    .equ CELL_END, 24
+    .equ HALF, 28           @ rounding of i*g
+    .equ SHIFT, 32          @ its shift
+    .equ ROUND_CELL, 36     @ 0x8000
+    .equ SQUASH, 40         @ 2^(13+m): the cell times it, upper word, is Q3.12
+    .equ TAIL, 44           @ where a unit ends: (H)
+    .equ NARROW, 48         @ (H) of int8: what o*tanh is taken from, and a shift
     .equ X_ENTRY, 56        @ address in the loop
-    .equ X_END, 60
-    .equ X_EXIT, 64         @ address past the loop
-    .equ H, 68
-    .equ H_ENTRY, 72
-    .equ H_END, 76
-    .equ H_EXIT, 80
-    .equ SCALE, 84          @ 2^k
-    .equ START, 88          @ of nibbles: what P begins with, 64 bits, and what the other sums begin with
-    .equ UNIT, 100          @ where a unit or a group of rows begins: its sums
-    .equ F_WEIGHTS, 104
-    .equ FRAME, 108
+    .equ X_NEXT, 60         @ what comes after the last block in it
+    .equ X_END, 64
+    .equ X_EXIT, 68         @ address past the loop
+    .equ X, 72
+    .equ H_ENTRY, 76
+    .equ H_NEXT, 80
+    .equ H_END, 84
+    .equ H_EXIT, 88
+    .equ H, 92
+    .equ SCALE, 96          @ 2^k
+    .equ START, 100         @ of nibbles: what P begins with, 64 bits, and what the other sums begin with
+    .equ UNIT, 112          @ where a unit or a group of rows begins: its sums
+    .equ F_WEIGHTS, 116
+    .equ FRAME, 116
 
 @ Sixteen products, four inputs to four rows. P = 256*a + b in 64 bits, L = b in 32.
 @ Pair A (i, f): P in r0,r1 and L in r2. Pair B (g, o): P in r3,r4 and L in r5.
@@ -110,13 +113,12 @@
 
 @ (H) of int16: o in r5, tanh in r11. The next unit begins at \unit; without one, what follows is executed.
 .macro lstm_tail unit
-    mov     r1, #0x4000
+    ldrd    r1, r12, [sp, #ROUND]
     smlabb  r5, r5, r11, r1
     asr     r5, r5, #15
     strh    r5, [r10], #2
-    stmia   sp, {r7, r8, r9, r10}
-    ldr     r1, [sp, #CELL_END]
-    cmp     r9, r1
+    stmia   sp, {r4, r7, r8, r9, r10}
+    cmp     r9, r12
     bne.w   \unit
 .endm
 
@@ -130,8 +132,8 @@
     stmia   r12!, {r1-r11, lr}
     ldmia   r0!, {r1-r11, lr}
     stmia   r12!, {r1-r11, lr}
-    ldmia   r0, {r1, r2, r6}        @ r6: weights
-    stmia   r12, {r1, r2}
+    ldmia   r0, {r1-r6}             @ r6: weights
+    stmia   r12, {r1-r5}
     ldr     pc, [sp, #UNIT]
 
     .p2align 2
@@ -159,9 +161,12 @@
     .p2align 2
     lstm_place lstm_nostd_dsp_pairs_x_loop
     lstm_part products
-    .rept 4
+    .rept 3
     lstm_block
     .endr
+    ldr     pc, [sp, #X_NEXT]
+    lstm_place lstm_nostd_dsp_pairs_x_end
+    lstm_part products
     ldr     r12, [sp, #X_END]
     cmp     r7, r12
     bne.w   lstm_nostd_dsp_pairs_x_loop
@@ -170,8 +175,8 @@
     lstm_place lstm_nostd_dsp_pairs_x_half
     lstm_part products
     lstm_half_block
-    @ Shift by k: 28 bytes
-    ldr     r12, [sp, #SCALE]
+    @ Shift by k: 32 bytes with the jump
+    ldrd    r7, r12, [sp, #H]
     umull   r0, r8, r0, r12
     umull   r3, r9, r3, r12
     mul     r2, r2, r12
@@ -179,14 +184,18 @@
     mla     r1, r1, r12, r8
     mla     r4, r4, r12, r9
     @ (A), hidden state
+    ldr     pc, [sp, #H_ENTRY]
     ldr     r7, [sp, #H]
     ldr     pc, [sp, #H_ENTRY]
     .p2align 2
     lstm_place lstm_nostd_dsp_pairs_h_loop
     lstm_part products
-    .rept 8
+    .rept 16
     lstm_block
     .endr
+    ldr     pc, [sp, #H_NEXT]
+    lstm_place lstm_nostd_dsp_pairs_h_end
+    lstm_part products
     ldr     r12, [sp, #H_END]
     cmp     r7, r12
     bne.w   lstm_nostd_dsp_pairs_h_loop
@@ -199,30 +208,30 @@
 
     lstm_rows_of_pairs
     lstm_place lstm_nostd_dsp_sums
-    ldmia   sp, {r7, r8, r9, r10}
-    ldmia   r8!, {r1, r4, r11, r12}
+    ldmia   sp, {r4, r7, r8, r9, r10}
+    ldmia   r8!, {r1, r11, r12, lr}
     add     r0, r0, r1
-    add     r2, r2, r4
-    add     r3, r3, r11
-    add     r5, r5, r12
-    ldr     r11, [r9]
+    add     r2, r2, r11
+    add     r3, r3, r12
+    add     r5, r5, lr
     @ (B) of i, f, g: the narrow cell is the upper half of lr.
     cbz     r7, 1f
+    ldr     r11, [r9]
     ldr     r1, [r7], #8
     mov     r12, #0x8000
     qadd    lr, r11, r12
     smlabt  r0, r1, lr, r0
     smlatt  r2, r1, lr, r2
 1:
-    ldmia   r8!, {r1, r4, r12, lr}
+    ldmia   r8!, {r1, r11, r12, lr}
     smmulr  r0, r0, r1
-    smmulr  r2, r2, r4
+    smmulr  r2, r2, r11
     smmulr  r3, r3, r12
-    ldr     r4, [sp, #TABLES]
-    lstm_sigmoid r0, r1, r12, lr, r4
-    lstm_sigmoid r2, r1, r12, lr, r4
-    lstm_tanh    r3, r1, r12, lr, r4
+    lstm_sigmoid r0, r1, r12, r11, r4
+    lstm_sigmoid r2, r1, r12, r11, r4
+    lstm_tanh    r3, r1, r12, r11, r4
     @ (C)
+    ldr     r11, [r9]
     lsl     r2, r2, #16
     smmulr  r2, r2, r11
     ldrd    r1, r12, [sp, #HALF]
@@ -234,15 +243,14 @@
     ldrd    r2, r3, [sp, #ROUND_CELL]
     cbz     r7, 2f
     ldr     r1, [r7, #-4]
-    qadd    lr, r11, r2
-    smlatt  r5, r1, lr, r5
+    qadd    r12, r11, r2
+    smlatt  r5, r1, r12, r5
 2:
-    ldr     r1, [r8, #-4]
     smmulr  r11, r11, r3
-    smmulr  r5, r5, r1
-    lstm_sigmoid r5, r1, r12, lr, r4
+    smmulr  r5, r5, lr
+    lstm_sigmoid r5, r1, r12, r2, r4
     @ (D)
-    lstm_tanh    r11, r1, r12, lr, r4
+    lstm_tanh    r11, r1, r12, r2, r4
     ldr     pc, [sp, #TAIL]
     .p2align 2
     lstm_place lstm_nostd_dsp_pairs_tail
@@ -274,8 +282,7 @@
     lstm_part products
     ldr     r1, [sp, #H_END]
     lstm_plain_part
-    lstm_part rest
-    b       lstm_nostd_dsp_sums
+    ldr     pc, [sp, #H_EXIT]
     .p2align 2
     lstm_place lstm_nostd_dsp_plain_tail
     lstm_tail lstm_nostd_dsp_plain
@@ -311,3 +318,26 @@
     str     r0, [r7]
     b       lstm_nostd_dsp_finish
     lstm_end lstm_nostd_dsp_step
+
+    @ Blocks of eight bytes from r1 to r0, up to r2
+    lstm_function lstm_nostd_dsp_copy
+    push    {r4-r10, lr}
+    sub     r12, r2, #32
+    cmp     r0, r12
+    bhi     2f
+1:
+    ldmia   r1!, {r3-r10}
+    stmia   r0!, {r3-r10}
+    cmp     r0, r12
+    bls     1b
+2:
+    cmp     r0, r2
+    beq     4f
+3:
+    ldrd    r3, r4, [r1], #8
+    strd    r3, r4, [r0], #8
+    cmp     r0, r2
+    bne     3b
+4:
+    pop     {r4-r10, pc}
+    lstm_end lstm_nostd_dsp_copy

@@ -77,6 +77,9 @@
     .rept 4
     lstm_nibble_block
     .endr
+    ldr     pc, [sp, #X_NEXT]
+    lstm_place lstm_nostd_dsp_nibbles_x_end
+    lstm_part products
     ldr     r4, [sp, #X_END]
     cmp     r7, r4
     bne.w   lstm_nostd_dsp_nibbles_x_loop
@@ -148,8 +151,7 @@
     lstm_part products
     ldr     r1, [sp, #H_END]
     lstm_generic_nibble_part
-    lstm_part rest
-    b.w     lstm_nostd_dsp_sums
+    ldr     pc, [sp, #H_EXIT]
     .p2align 2
     lstm_place lstm_nostd_dsp_generic_nibbles_tail
     lstm_tail lstm_nostd_dsp_generic_nibbles

@@ -1,4 +1,4 @@
-//! A GRU layer on ARMv7-M, with or without the DSP extension.
+//! A GRU layer on ARMv7-M without the DSP extension.
 //!
 //! The sums of a group of its rows come from the loops of a recurrent step: a frame leads them to memory, [`Store`], in
 //! place of a unit's elementwise part. (GA) to (GD) of [`gru`](crate::kernels::gru) follow in registers, in `gru.s`.

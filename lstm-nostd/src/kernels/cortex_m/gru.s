@@ -1,4 +1,4 @@
-@ A GRU layer on ARMv7-M, with or without the DSP extension: what follows from the sums of its rows. `gru.rs` explains it.
+@ A GRU layer on ARMv7-M without the DSP extension: what follows from the sums of its rows. `gru.rs` explains it.
 @
 @ r0 points to `gru::Frame`:
     .equ U_TABLES, 0        @ sigmoid, then tanh at 512

@@ -5,9 +5,9 @@
 //! dense      dense layers, for all cores but those with Helium, which have `mve_dense`
 //! fft        a stage of the front end's transform, for cores with the DSP extension
 //! layout     holds the offsets of assembly to those of Rust
-//! gru        GRU layers of ARMv7-M: what follows from sums
+//! gru        GRU layers of M3: what follows from sums
 //! coupled    layers with coupled gates of ARMv7-M, the same
-//! stored     sums of rows that go to memory, for GRU layers and layers with coupled gates
+//! stored     sums of rows that go to memory, for GRU layers of M0 and M3, and layers with coupled gates
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s   macros that several cores have in common
 //! ```
@@ -18,11 +18,13 @@ mod coupled;
 mod dense;
 #[cfg(lstm_kernels = "dsp")]
 pub mod dsp;
+#[cfg(all(feature = "gru", lstm_kernels = "dsp"))]
+mod dsp_gru;
 #[cfg(all(feature = "front-end", lstm_kernels = "dsp"))]
 mod fft;
 #[cfg(lstm_kernels = "mve")]
 mod groups;
-#[cfg(all(feature = "gru", any(lstm_kernels = "dsp", lstm_kernels = "v7m")))]
+#[cfg(all(feature = "gru", lstm_kernels = "v7m"))]
 mod gru;
 mod layout;
 #[cfg(lstm_kernels = "mve")]
@@ -37,7 +39,10 @@ mod mve_gru;
 mod mve_w8a8;
 #[cfg(not(lstm_kernels = "mve"))]
 mod narrow;
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(any(
+    feature = "coupled",
+    all(feature = "gru", any(lstm_kernels = "v6m", lstm_kernels = "v7m"))
+))]
 mod stored;
 #[cfg(lstm_kernels = "v6m")]
 pub mod v6m;
@@ -83,19 +88,4 @@ fn row_blocks(rows: &super::RecurrentRows<'_>, bits: u32) -> usize {
     let bits = bits & 3;
     let blocks = |len: usize| len.wrapping_add((1 << bits) - 1) >> bits;
     blocks(rows.inputs).wrapping_add(blocks(rows.outputs))
-}
-
-/// The first `count` int16 lanes of `h` become those of `next`.
-#[cfg(lstm_kernels = "dsp")]
-#[inline(always)]
-fn copy_blocks(h: &mut [Block], next: &[Block], count: usize) {
-    let mut pairs = h.iter_mut().zip(next);
-    for (h, next) in pairs.by_ref().take(count / 4) {
-        *h = *next;
-    }
-    if let Some((h, next)) = pairs.next() {
-        for (h, next) in h.0.iter_mut().zip(next.0).take(count % 4) {
-            *h = next;
-        }
-    }
 }

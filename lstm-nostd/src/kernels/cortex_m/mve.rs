@@ -36,11 +36,11 @@ use super::mve_coupled;
 use super::mve_gru;
 use super::{mve_dense, mve_w8a8};
 use crate::activation::TABLES;
+#[cfg(feature = "gru")]
+use crate::kernels::GruParameters;
 #[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
-#[cfg(feature = "gru")]
-use crate::kernels::gru::GruBatch;
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(feature = "coupled")]
 use crate::kernels::{Activation, RecurrentRows};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
@@ -171,8 +171,8 @@ core::arch::global_asm!(
         include_str!("mve.s"),
         include_str!("mve_dense.s"),
         include_str!("mve_w8a8.s"),
-        include_str!("stored.s"),
         include_str!("mve_gru.s"),
+        include_str!("stored.s"),
         include_str!("mve_coupled.s")
     ),
     options(raw)
@@ -198,7 +198,7 @@ fn scalar_step(
 }
 
 /// Sums of rows in another order.
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(feature = "coupled")]
 #[inline(never)]
 fn scalar_sums(
     rows: &RecurrentRows<'_>,
@@ -207,6 +207,19 @@ fn scalar_sums(
     sums: &mut [I32x4],
 ) {
     Scalar::group_sums(rows, x, h)(first, sums);
+}
+
+/// The same of a GRU layer.
+#[cfg(feature = "gru")]
+#[inline(never)]
+fn scalar_gru_step(
+    layer: &GruParameters<'_>,
+    x: &[Block],
+    h: &mut [Block],
+    cell: &mut [I32x4],
+    next: &mut [Block],
+) {
+    Scalar::gru_step(layer, x, h, cell, next);
 }
 
 impl Kernels for Mve {
@@ -255,30 +268,17 @@ impl Kernels for Mve {
         unsafe { step(&frame) }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(feature = "coupled")]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        #[cfg(feature = "gru")]
-        let mut groups = match rows.outputs {
-            0 => mve_gru::Sums::new(rows, x),
-            _ => None,
-        };
-        #[cfg(feature = "coupled")]
-        let mut both = mve_coupled::Sums::new(rows, x, h);
-        move |first, sums| {
-            #[cfg(feature = "coupled")]
-            if let Some(both) = &mut both {
-                return both.store(first, sums);
-            }
-            #[cfg(feature = "gru")]
-            if let Some(groups) = &mut groups {
-                return groups.store(first, sums);
-            }
-            scalar_sums(rows, (x, h), first, sums);
+        let mut sums = mve_coupled::Sums::new(rows, x, h);
+        move |first, out| match &mut sums {
+            Some(sums) => sums.store(first, out),
+            None => scalar_sums(rows, (x, h), first, out),
         }
     }
 
@@ -289,9 +289,16 @@ impl Kernels for Mve {
     }
 
     #[cfg(feature = "gru")]
-    #[inline(always)]
-    fn gru_units<A: Activation>(batch: GruBatch<'_, A>) {
-        mve_gru::units(batch);
+    fn gru_step(
+        layer: &GruParameters<'_>,
+        x: &[Block],
+        h: &mut [Block],
+        cell: &mut [I32x4],
+        next: &mut [Block],
+    ) {
+        if !mve_gru::step(layer, x, h, cell, next) {
+            scalar_gru_step(layer, x, h, cell, next);
+        }
     }
 
     // One copy of it is enough for hidden and output layers.

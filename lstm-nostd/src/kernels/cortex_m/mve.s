@@ -68,19 +68,19 @@
 .endm
 
 @ Sixteen inputs to four rows: 128 products of bytes, 56 bytes of instructions. \a is `a` to accumulate.
-@ Low bytes to r0, r2, r4, r6, high bytes to r8, r10, r12, lr; r1 walks the weights, r3 and r5 the planes. A load
+@ Low bytes to r0, r2, r4, r6, high bytes to r8, r10, r12, lr; \w walks the weights, r3 and r5 the planes. A load
 @ and a product side by side overlap.
-.macro lstm_group a
+.macro lstm_group a, w=r1
     vldrw.u32 q0, [r3], #16
-    vldrw.u32 q2, [r1], #64
+    vldrw.u32 q2, [\w], #64
     vmladav\a\().s8 r0, q2, q0
     vldrw.u32 q1, [r5], #16
     vmladav\a\().s8 r8, q2, q1
-    vldrw.u32 q3, [r1, #-48]
+    vldrw.u32 q3, [\w, #-48]
     vmladav\a\().s8 r2, q3, q0
-    vldrw.u32 q4, [r1, #-32]
+    vldrw.u32 q4, [\w, #-32]
     vmladav\a\().s8 r10, q3, q1
-    vldrw.u32 q5, [r1, #-16]
+    vldrw.u32 q5, [\w, #-16]
     vmladav\a\().s8 r4, q4, q0
     vmladav\a\().s8 r12, q4, q1
     vmladav\a\().s8 r6, q5, q0
@@ -89,13 +89,13 @@
 
 @ The same of int4 weights: the bytes of g and o to r0, r2, r8 and r10, and 16 times the upper nibbles, i and f,
 @ to r4, r6, r12 and lr. q4 is the mask of upper nibbles.
-.macro lstm_nibble_group a
+.macro lstm_nibble_group a, w=r1
     vldrw.u32 q0, [r3], #16
-    vldrw.u32 q2, [r1], #32
+    vldrw.u32 q2, [\w], #32
     vmladav\a\().s8 r0, q2, q0
     vldrw.u32 q1, [r5], #16
     vmladav\a\().s8 r8, q2, q1
-    vldrw.u32 q3, [r1, #-16]
+    vldrw.u32 q3, [\w, #-16]
     vand    q2, q2, q4
     vmladav\a\().s8 r2, q3, q0
     vmladav\a\().s8 r10, q3, q1
@@ -107,15 +107,15 @@
 .endm
 
 @ Sixteen int8 inputs to four rows: 64 products, to r0, r2, r4, r6.
-.macro lstm_byte_group a
+.macro lstm_byte_group a, w=r1
     vldrw.u32 q0, [r3], #16
-    vldrw.u32 q2, [r1], #64
+    vldrw.u32 q2, [\w], #64
     vmladav\a\().s8 r0, q2, q0
-    vldrw.u32 q3, [r1, #-48]
+    vldrw.u32 q3, [\w, #-48]
     vmladav\a\().s8 r2, q3, q0
-    vldrw.u32 q4, [r1, #-32]
+    vldrw.u32 q4, [\w, #-32]
     vmladav\a\().s8 r4, q4, q0
-    vldrw.u32 q5, [r1, #-16]
+    vldrw.u32 q5, [\w, #-16]
     vmladav\a\().s8 r6, q5, q0
 .endm
 

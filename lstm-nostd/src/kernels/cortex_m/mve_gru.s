@@ -1,147 +1,120 @@
-@ A GRU layer for cores with Helium (MVE); `mve_gru.rs` explains it. The macros of groups, of splitting and of σ and tanh
-@ are those of `mve.s`.
+@ One time step of a GRU layer for cores with Helium (MVE); `mve_gru.rs` explains it. The macros of groups, of splitting and
+@ of σ and tanh are those of `mve.s`.
 @
-@ Sums of groups of rows: r0 points to `mve_gru::Job`:
-    .equ J_WEIGHTS, 0
-    .equ J_X, 4
-    .equ J_INPUTS, 8
-    .equ J_PLANE, 12        @ bytes of a plane
-    .equ J_ENTRY, 16        @ bytes into the loop
-    .equ J_SHIFT, 20
-    .equ J_SUMS, 24         @ where they go, and the end
+@ r0 points to `mve_gru::Frame`:
+    .equ P_X, 0
+    .equ P_INPUTS, 4
+    .equ P_H, 8
+    .equ P_HIDDEN, 12
+    .equ P_X_PLANE, 16      @ bytes of the inputs in a plane
+    .equ P_PLANE, 20        @ bytes of a plane
+    .equ P_X_ENTRY, 24      @ bytes into the loop
+    .equ P_H_ENTRY, 28
+    .equ P_WEIGHTS, 32      @ of both parts
+    .equ P_GATES, 40
+    .equ P_UNITS, 44        @ eleven words for the elementwise part, of which the first three are running
 
 @ The stack holds, below the planes:
-    .equ L_LOW, 0           @ the first plane
-    .equ L_ENTRY, 4
-    .equ L_SHIFT, 8
-    .equ L_START, 12        @ (N3)
-    .equ L_END, 16          @ of the planes
-    .equ L_FIXED, 24
+    .equ L_LOW, 0           @ planes, low and high bytes; their hidden states, where the inputs end
+    .equ L_H_LOW, 8
+    .equ L_X_ENTRY, 16
+    .equ L_H_END, 20
+    .equ L_H_ENTRY, 24
+    .equ L_SUMS_END, 28
+    .equ L_NEXT, 32         @ where the next units begin
+    .equ L_END, 36          @ of the planes
+    .equ L_WEIGHTS, 40      @ running pointers, of both parts
+    .equ L_X_START, 48      @ (N3) of both parts
+    .equ L_H_START, 52
+    .equ L_UNITS, 56        @ eleven words
+    .equ L_SUMS, 104        @ [12 rows] of four units with the layer input, and the same with the hidden state:
+    .equ L_HIDDEN, 48
+    .equ L_FIXED, 200
 
-@ Groups whose macro is \group. \kind is 0 for int8 weights and int16 activations, 1 for int4 weights, 2 for int8
-@ activations. r1 walks the weights, r9 is the end of the first plane, r7 walks the sums, whose end is r11.
-.macro lstm_stored name, group, kind
-    lstm_function \name
-    push    {r4-r11, lr}
-    sub     sp, sp, #4
-    vpush   {d8-d11}
-    mov     r10, r0
-    mov     r8, sp
-    ldmia   r10, {r0, r1, r2, r7}
-    lstm_room \kind, L_FIXED, L_LOW, L_END
-    lstm_planes \kind, L_START
+@ The r2 activations at r1 to planes at r6 and r7; with int4 weights, \start gets (N3) without the shift by k. \kind is 0 for int8 weights and int16 activations, 1 for int4 weights, 2 for int8
+@ activations.
+.macro lstm_gru_plane kind, start
+    .if \kind == 2
+    wlstp.8 lr, r2, 2f
+1:
+    vldrb.u8 q0, [r1], #16
+    vstrb.8 q0, [r6], #16
+    letp    lr, 1b
+2:
+    .else
     .if \kind == 1
-    vmov.i8 q4, #0xf0
+    lsl     r3, r2, #10
     .endif
-    ldrd    r3, r4, [r10, #J_ENTRY]
-    adr.w   r1, .Llstm_stored_loop\@
-    add     r3, r3, r1
-    orr     r3, r3, #1
-    strd    r3, r4, [sp, #L_ENTRY]
-    ldrd    r7, r11, [r10, #J_SUMS]
-    mov     r1, r0
-.Llstm_stored_group\@:
-    lstm_part products
-    ldr     r3, [sp, #L_LOW]
-    .if \kind < 2
-    mov     r5, r9
+    lstm_split \kind, r12
+    .if \kind == 1
+    sub     r3, r3, r12, lsl #3
+    str     r3, [sp, #\start]
     .endif
-    \group
-    ldr     pc, [sp, #L_ENTRY]
-    .p2align 2
-.Llstm_stored_loop\@:
-    .rept 3
-    \group a
-    .endr
-    cmp.w   r3, r9
-    bne.w   .Llstm_stored_loop\@
-    lstm_part rest
-    lstm_put_together \kind, L_START
-    ldr     r3, [sp, #L_SHIFT]
-    cbnz    r3, 4f
-    stmia   r7!, {r0, r2, r4, r6}
-3:
-    cmp     r7, r11
-    bne.w   .Llstm_stored_group\@
-    ldr     r0, [sp, #L_END]
-    mov     sp, r0
-    vpop    {d8-d11}
-    add     sp, sp, #4
-    pop     {r4-r11, pc}
-4:
-    vmov    q0[2], q0[0], r0, r4
-    vmov    q0[3], q0[1], r2, r6
-    vshl.s32 q0, r3
-    vstrw.32 q0, [r7], #16
-    b       3b
-    lstm_end \name
+    .endif
 .endm
-    lstm_stored lstm_nostd_mve_stored, lstm_group, 0
-    lstm_stored lstm_nostd_mve_w4a16_stored, lstm_nibble_group, 1
-    lstm_stored lstm_nostd_mve_w8a8_stored, lstm_byte_group, 2
 
-@ (GA) to (GD): r0 points to the ten words of `mve_gru::Units`, then \name has
-@ r0 states, r2 next, r3 gates, r4 units left, r5 negative right shift of (GD), r6 half, r7, r8 and r10, r11 tables.
-@ q6 has the addresses of four units' sums with the layer input, and q7 of their gates.
-    .equ M_HIDDEN, 192      @ from sums with the layer input to those with the hidden state
-    .equ M_SUMS, 48         @ of four units
-    .equ M_GATES, 112
+@ The place \label of a loop, \at bytes into the frame's entry, to \to on the stack.
+.macro lstm_gru_entry at, label, to
+    ldr     r0, [r10, #\at]
+    adr.w   r1, \label
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #\to]
+.endm
 
-@ \v = the sums \at bytes into a unit's, of layer input and hidden state, and the bias
-.macro lstm_gru_sum v, at
-    vldrw.u32 \v, [q6, #\at]
-    vldrw.u32 q3, [q6, #M_HIDDEN+\at]
-    vadd.i32 \v, \v, q3
+@ \v = (GA) of the gate whose sums are \at bytes into a unit's; r3 and r4 weigh layer input and hidden state.
+.macro lstm_gru_gate v, at, bytes
+    vldrw.u32 \v, [q6, #L_HIDDEN+\at]
+    .if \bytes == 1
+    vmul.i32 \v, \v, r4
+    .endif
+    vldrw.u32 q3, [q6, #\at]
+    vmla.i32 \v, q3, r3
+    .if \at
     vldrw.u32 q3, [q7, #\at]
+    .else
+    vldrw.u32 q3, [q7, #112]!
+    .endif
     vadd.i32 \v, \v, q3
     vldrw.u32 q3, [q7, #16+\at]
     vrmulh.s32 \v, \v, q3
+    lstm_sigmoid \v
 .endm
 
-.macro lstm_gru name, bytes
-    lstm_function \name
-    push    {r4-r11, lr}
-    sub     sp, sp, #4
-    vpush   {d8-d15}
-    ldmia   r0, {r0, r1, r2, r3, r4, r5, r7, r8, r10, r11}
+@ (GA) to (GD) of up to four units, whose new hidden state has \bytes bytes. r0 states, r1 next, r2 units left, r3 and r4
+@ 2^k and 2^n, r5 negative right shift of (GD), r6 half, r7, r8 and r10, r11 tables. q6 has the addresses of four units' sums,
+@ and q7 of the gates before theirs.
+.macro lstm_gru_units bytes
     lstm_part rest
-    movs    r6, #0
-    vidup.u32 q0, r6, #4
-    movs    r6, #3
-    vmul.i32 q6, q0, r6
-    vadd.i32 q6, q6, r1
-    movs    r6, #7
-    vmul.i32 q7, q0, r6
-    vadd.i32 q7, q7, r3
-    mov     r6, #0x4000
-    mov     r9, #M_SUMS
-    mov     r12, #M_GATES
+    strd    r1, r9, [sp, #L_WEIGHTS]
+    add     lr, sp, #L_UNITS
+    ldmia   lr, {r0-r8, r10, r11}
     vmov.i32 q2, #0
-1:
-    cmp     r4, #4
+    cmp     r2, #4
     blo     3f
 2:
-    lstm_gru_sum q0, 0
-    lstm_sigmoid q0
+    lstm_gru_gate q0, 0, \bytes
     @ (GB)
-    vldrw.u32 q1, [q6, #M_HIDDEN+8]
+    vldrw.u32 q1, [q6, #L_HIDDEN+8]
+    .if \bytes == 1
+    vmul.i32 q1, q1, r4
+    .endif
     vldrw.u32 q3, [q7, #12]
     vadd.i32 q1, q1, q3
     vshl.i32 q0, q0, #16
     vrmulh.s32 q0, q0, q1
     vshl.i32 q0, q0, #1
     vldrw.u32 q3, [q6, #8]
-    vadd.i32 q0, q0, q3
+    vmla.i32 q0, q3, r3
     vldrw.u32 q3, [q7, #8]
     vadd.i32 q0, q0, q3
     vldrw.u32 q3, [q7, #24]
     vrmulh.s32 q0, q0, q3
     lstm_tanh q0
     vmov    q0, q4
-    lstm_gru_sum q1, 4
-    lstm_sigmoid q1
+    lstm_gru_gate q1, 4, \bytes
     @ (GC)
-    vctp.32 r4
+    vctp.32 r2
     vpst
     vldrwt.u32 q3, [r0]
     vshl.i32 q4, q1, #16
@@ -158,7 +131,7 @@
     .if \bytes == 2
     vqrshrnb.s32 q0, q0, #16
     vpst
-    vstrht.32 q0, [r2], #8
+    vstrht.32 q0, [r1], #8
     .else
     vrshl.s32 q0, r5
     vmov.i32 q3, #127
@@ -166,26 +139,140 @@
     vmvn.i32 q3, #126
     vmax.s32 q0, q0, q3
     vpst
-    vstrbt.32 q0, [r2], #4
+    vstrbt.32 q0, [r1], #4
     .endif
-    vadd.i32 q6, q6, r9
-    vadd.i32 q7, q7, r12
-    subs    r4, r4, #4
-    bhi.w   1b
+    subs    r2, r2, #4
+    stmia   lr, {r0, r1, r2}
+    ldrd    r1, r9, [sp, #L_WEIGHTS]
+    it      hi
+    ldrhi   pc, [sp, #L_NEXT]
+    ldr     r0, [sp, #L_END]
+    mov     sp, r0
     vpop    {d8-d15}
     add     sp, sp, #4
     pop     {r4-r11, pc}
     @ One to three units are left: the other lanes read the last one's gates.
 3:
-    vmov.32 r1, q7[0]
-    sub     r3, r4, #1
-    movs    r6, #28
-    mla     r1, r3, r6, r1
-    mov     r6, #0x4000
-    vdup.32 q0, r1
+    vmov.32 r9, q7[0]
+    sub     r12, r2, #1
+    add     r9, r9, r12, lsl #5
+    sub     r9, r9, r12, lsl #2
+    vdup.32 q0, r9
     vmin.u32 q7, q7, q0
     b       2b
+.endm
+
+@ The step \name, whose groups are the macro \group. r1 and r9 walk the weights, r11 the sums.
+.macro lstm_gru_step name, group, kind
+    lstm_function \name
+    push    {r4-r11, lr}
+    sub     sp, sp, #4
+    vpush   {d8-d15}
+    lstm_part rest
+    mov     r10, r0
+    mov     r8, sp
+    ldrd    r4, r7, [r10, #P_X_PLANE]
+    lstm_room \kind, L_FIXED, L_LOW, L_END
+    add     r5, r6, r4
+    add     r11, r9, r4
+    str     r9, [sp, #L_LOW+4]
+    strd    r5, r11, [sp, #L_H_LOW]
+    str     r9, [sp, #L_H_END]
+    .if \kind == 1
+    @ Padding is no zero weight.
+    vmov.i32 q0, #0
+    add     r7, r7, r9
+    vstrw.32 q0, [r5, #-16]
+    vstrw.32 q0, [r11, #-16]
+    vstrw.32 q0, [r9, #-16]
+    vstrw.32 q0, [r7, #-16]
+    .endif
+    mov     r7, r9
+    ldrd    r1, r2, [r10, #P_X]
+    lstm_gru_plane \kind, L_X_START
+    mov     r6, r5
+    mov     r7, r11
+    ldrd    r1, r2, [r10, #P_H]
+    lstm_gru_plane \kind, L_H_START
+    lstm_gru_entry P_X_ENTRY, .Llstm_gru_x\@, L_X_ENTRY
+    lstm_gru_entry P_H_ENTRY, .Llstm_gru_h\@, L_H_ENTRY
+    adr.w   r1, .Llstm_gru_four\@
+    orr     r1, r1, #1
+    add     r0, sp, #L_SUMS+48
+    strd    r0, r1, [sp, #L_SUMS_END]
+    @ Addresses of four units' sums and gates
+    movs    r0, #0
+    vidup.u32 q0, r0, #4
+    movs    r0, #3
+    vmul.i32 q6, q0, r0
+    add     r0, sp, #L_SUMS
+    vadd.i32 q6, q6, r0
+    movs    r0, #7
+    vmul.i32 q7, q0, r0
+    ldr     r0, [r10, #P_GATES]
+    sub     r0, r0, #112
+    vadd.i32 q7, q7, r0
+    add     r12, r10, #P_UNITS
+    add     lr, sp, #L_UNITS
+    ldrd    r11, r9, [r10, #P_WEIGHTS]
+    ldmia   r12, {r0-r8, r10, r12}
+    stmia   lr, {r0-r8, r10, r12}
+    mov     r1, r11
+    @ Up to four units of those left, r2; rows of one to three lie in as many groups
+.Llstm_gru_four\@:
+    cmp     r2, #4
+    bhs     1f
+    add     r0, sp, #L_SUMS
+    add     r0, r0, r2, lsl #4
+    str     r0, [sp, #L_SUMS_END]
+1:
+    add     r11, sp, #L_SUMS
+    .if \kind == 1
+    vmov.i8 q4, #0xf0
+    .endif
+.Llstm_gru_group\@:
+    lstm_part products
+    ldmia   sp, {r3, r5, r7}
+    \group
+    ldr     pc, [sp, #L_X_ENTRY]
+    .p2align 2
+.Llstm_gru_x\@:
+    .rept 3
+    \group a
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_gru_x\@
+    lstm_put_together \kind, L_X_START
+    stmia   r11!, {r0, r2, r4, r6}
+    .if \kind == 1
+    ldrd    r3, r5, [sp, #L_H_LOW]
+    .endif
+    \group w=r9
+    ldr     r7, [sp, #L_H_END]
+    ldr     pc, [sp, #L_H_ENTRY]
+    .p2align 2
+.Llstm_gru_h\@:
+    .rept 3
+    \group a, r9
+    .endr
+    cmp.w   r3, r7
+    bne.w   .Llstm_gru_h\@
+    lstm_put_together \kind, L_H_START
+    strd    r0, r2, [r11, #L_HIDDEN-16]
+    strd    r4, r6, [r11, #L_HIDDEN-8]
+    ldr     r0, [sp, #L_SUMS_END]
+    cmp     r11, r0
+    bne.w   .Llstm_gru_group\@
+    .if \kind == 0
+    lstm_place lstm_nostd_mve_gru_units
+    lstm_gru_units 2
+    .elseif \kind == 1
+    b.w     lstm_nostd_mve_gru_units
+    .else
+    lstm_gru_units 1
+    .endif
     lstm_end \name
 .endm
-    lstm_gru lstm_nostd_mve_gru_int16, 2
-    lstm_gru lstm_nostd_mve_gru_int8, 1
+    lstm_gru_step lstm_nostd_mve_gru, lstm_group, 0
+    lstm_gru_step lstm_nostd_mve_w4a16_gru, lstm_nibble_group, 1
+    lstm_gru_step lstm_nostd_mve_w8a8_gru, lstm_byte_group, 2

@@ -170,19 +170,17 @@
     muls    r1, r0, r1
     muls    r0, r3, r0
     muls    r3, r2, r3
+    @ A product of a signed half and an unsigned one leaves room for an unsigned half.
     lsrs    r1, r1, #16
+    adds    r4, r4, r1
     uxth    r5, r4
-    adds    r1, r1, r5
+    adds    r0, r0, r5
     asrs    r4, r4, #16
     adds    r3, r3, r4
-    uxth    r5, r0
-    adds    r1, r1, r5
-    asrs    r0, r0, #16
+    asrs    r0, r0, #15
+    adds    r0, #1
+    asrs    r0, r0, #1
     adds    r3, r3, r0
-    lsrs    r1, r1, #15
-    adds    r1, #1
-    lsrs    r1, r1, #1
-    adds    r3, r3, r1
 .endm
 
 @ r0 = (T1), (T2) of `activation` at r3, which need not be clamped yet. r12 points to both tables, lr is 0x7fff.
