@@ -103,6 +103,7 @@ fn positive(text: &str) -> Result<f64, String> {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (theirs, name) = text
         .split_once('=')
+        .filter(|(theirs, _)| !theirs.is_empty())
         .ok_or("needs THEIRS=NAME, for example encoder=lstm")?;
     Ok((theirs.to_owned(), name.to_owned()))
 }

@@ -11,6 +11,8 @@ use ndarray::{Array1, Array2, Axis as Dimension};
 
 use super::conventions::RecurrentWeights;
 use super::error::{ImportError, Problem};
+use super::limits::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, require_room, require_size};
+use super::linear::Linear;
 use super::model::{Layer, NamedLayer, Source};
 use crate::data::Normalisation;
 use crate::network::lstm::peepholes_of;
@@ -44,41 +46,10 @@ pub struct Assembled {
     pub notes: Vec<String>,
 }
 
-/// `y = W x + b` in f64.
-#[derive(Clone, Debug)]
-struct Linear {
-    weight: Array2<f64>,
-    bias: Array1<f64>,
-}
-
-impl Linear {
-    fn identity(width: usize) -> Self {
-        Self {
-            weight: Array2::eye(width),
-            bias: Array1::zeros(width),
-        }
-    }
-
-    /// This, and then `next`.
-    fn then(&self, next: &Self) -> Self {
-        Self {
-            weight: next.weight.dot(&self.weight),
-            bias: next.weight.dot(&self.bias) + &next.bias,
-        }
-    }
-
-    fn layer(&self) -> DenseLayer {
-        DenseLayer {
-            weight: self.weight.mapv(|w| w as f32),
-            bias: self.bias.mapv(|b| b as f32),
-        }
-    }
-}
-
 /// A network that grows from its input to its output.
 #[derive(Default)]
 struct Growing {
-    /// Values of each step at this place; unknown before the first matrix.
+    /// Values of each step at this place; unknown before the first matrix of a file that does not say its channels.
     width: Option<usize>,
     /// The input stage.
     inputs: Option<(Vec<f64>, Vec<f64>)>,
@@ -86,8 +57,12 @@ struct Growing {
     dense: Vec<DenseLayer>,
     /// Linear layers that the next matrix takes in.
     pending: Option<Linear>,
+    /// Whether a ReLU was the last layer that is not linear.
+    after_relu: bool,
     last_step: bool,
     ending: Option<Ending>,
+    /// What helps when layers do not fit together.
+    advice: &'static str,
     notes: Vec<String>,
 }
 
@@ -97,7 +72,11 @@ struct Growing {
 /// [`Problem`] for the first layer that has no place in a network here.
 pub fn assemble(source: &Source, file: &Path) -> Result<Assembled, ImportError> {
     let grown = || {
-        let mut growing = Growing::default();
+        let mut growing = Growing {
+            width: source.channels,
+            advice: source.advice,
+            ..Growing::default()
+        };
         for layer in &source.layers {
             growing.add(layer)?;
         }
@@ -142,10 +121,19 @@ impl Growing {
 
     /// Refuses a layer that reads another number of values than there are.
     fn require_width(&mut self, name: &str, inputs: usize) -> Result<(), Problem> {
+        require_size(name, inputs)?;
         match self.width {
-            Some(width) if width != inputs => Err(Problem::Damaged(format!(
-                "{name} reads {inputs} values, and the layer before it gives {width}"
-            ))),
+            Some(width) if width != inputs => {
+                let before = match self.inputs.is_none()
+                    && self.pending.is_none()
+                    && self.recurrent.is_empty()
+                {
+                    true => format!("the file's input has {width} channels"),
+                    false => format!("the layer before it gives {width}"),
+                };
+                let why = format!("it reads {inputs} values, and {before}{}", self.advice);
+                Err(Problem::refused(name, why))
+            }
             _ => {
                 self.width = Some(inputs);
                 Ok(())
@@ -182,18 +170,18 @@ impl Growing {
             });
             return Ok(());
         }
-        self.linear(Linear {
-            weight: Array2::from_diag(&Array1::from(scale)),
-            bias: Array1::from(offset),
+        self.linear(Linear::Diagonal {
+            scale: scale.into(),
+            bias: offset.into(),
         });
         Ok(())
     }
 
     /// Adds a linear layer to what the next matrix takes in.
     fn linear(&mut self, next: Linear) {
-        self.width = Some(next.bias.len());
+        self.width = Some(next.outputs());
         self.pending = Some(match self.pending.take() {
-            Some(before) => before.then(&next),
+            Some(before) => before.then(next),
             None => next,
         });
     }
@@ -213,11 +201,12 @@ impl Growing {
             )));
         }
         self.require_width(name, inputs)?;
+        require_size(name, outputs)?;
         if self.pending.is_some() && !self.recurrent.is_empty() {
             let note = "was multiplied into the linear layer before it";
             self.notes.push(format!("{name} {note}"));
         }
-        self.linear(Linear {
+        self.linear(Linear::Matrix {
             weight: weight.mapv(f64::from),
             bias: match bias {
                 Some(bias) => bias.iter().copied().map(f64::from).collect(),
@@ -230,6 +219,8 @@ impl Growing {
     fn recurrent(&mut self, name: &str, weights: &RecurrentWeights) -> Result<(), Problem> {
         let mut layer = weights.layer(name)?;
         self.require_width(name, layer.inputs())?;
+        require_size(name, layer.outputs())?;
+        require_room(name, self.recurrent.len(), MAX_RECURRENT_LAYERS)?;
         if self.last_step {
             return Err(Problem::refused(
                 name,
@@ -256,9 +247,9 @@ impl Growing {
         if let Some(before) = self.pending.take() {
             let w_x = layer.input_weights().mapv(f64::from);
             let bias = layer.bias_mut();
-            *bias = (bias.mapv(f64::from) + w_x.dot(&before.bias)).mapv(|b| b as f32);
+            *bias = (bias.mapv(f64::from) + w_x.dot(before.bias())).mapv(|b| b as f32);
             let [input, _] = layer.weights_mut();
-            *input = w_x.dot(&before.weight).mapv(|w| w as f32);
+            *input = before.before(w_x).mapv(|w| w as f32);
             let note = "the linear layer before it was multiplied into its input weights";
             self.notes.push(format!("{name}: {note}"));
         }
@@ -274,8 +265,15 @@ impl Growing {
                 "a ReLU before the first recurrent layer has no place here",
             ));
         };
+        // A second ReLU changes nothing.
+        if self.pending.is_none() && self.after_relu {
+            return Ok(());
+        }
+        // The output layer follows.
+        require_room(name, self.dense.len() + 1, MAX_DENSE_LAYERS)?;
         let linear = (self.pending.take()).unwrap_or_else(|| Linear::identity(width));
         self.dense.push(linear.layer());
+        self.after_relu = true;
         Ok(())
     }
 

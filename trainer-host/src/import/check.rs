@@ -74,7 +74,7 @@ pub fn check(
     let open = match source.notes.is_empty() {
         true => "",
         false => {
-            "; what the file leaves open was taken as the notes above say, and flags change that"
+            "; the notes above say how the file was taken, and where a flag takes it otherwise"
         }
     };
     let text = format!(

@@ -52,6 +52,22 @@ pub enum Problem {
     Open(String),
 }
 
+/// Characters of a name or a message that are kept: a file may hold names of any length.
+const LONGEST_NAME: usize = 100;
+const LONGEST_MESSAGE: usize = 600;
+
+/// A name out of a file, cut where it is long.
+pub(super) fn short(name: &str) -> String {
+    cut(name, LONGEST_NAME)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Kinds of layers that readers know and that networks here cannot hold yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -108,6 +124,23 @@ impl Problem {
         }
     }
 
+    /// With texts that are no longer than a message can be.
+    pub(super) fn short(self) -> Self {
+        let cut = |text: String| cut(&text, LONGEST_MESSAGE);
+        match self {
+            Self::Damaged(text) => Self::Damaged(cut(text)),
+            Self::Refused { what, why } => Self::Refused {
+                what: cut(what),
+                why: cut(why),
+            },
+            Self::Later { what, kind } => Self::Later {
+                what: cut(what),
+                kind,
+            },
+            Self::Open(text) => Self::Open(cut(text)),
+        }
+    }
+
     /// With the file that it is in.
     pub(super) fn within(self, path: &Path) -> ImportError {
         ImportError::In {
@@ -120,7 +153,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::Damaged(text) => format!("damaged, or no such file: {text}"),
+            Self::Damaged(text) => format!("damaged: {text}"),
             Self::Refused { what, why } => format!("{what}: {why}"),
             Self::Later { what, kind } => format!(
                 "{what} is {}, which is not taken yet; LSTM (also with coupled gates), GRU (reset after the product) and dense layers are",

@@ -10,14 +10,18 @@
 //! `conventions` alone. What a network here cannot hold is refused by its name in the file; nothing is guessed.
 
 mod assemble;
+mod budget;
 mod calibration;
 mod check;
 mod conventions;
+mod described;
 mod error;
 mod half;
 mod inputs;
 mod into_run;
 mod keras;
+mod limits;
+mod linear;
 mod model;
 mod npy;
 pub(crate) mod onnx;
@@ -32,10 +36,10 @@ pub use assemble::{Assembled, Ending, assemble};
 pub use calibration::Calibration;
 pub use check::{Checked, check};
 pub use conventions::{Convention, RecurrentWeights, WeightsKind};
+pub use described::Described;
 pub use error::{ImportError, Kind, Problem};
 pub use inputs::read_array;
 pub use into_run::{Imported, write_run};
 pub use model::{Axis, Layer, NamedLayer, Source};
 pub use open::{Hints, Pooling, open, read};
 pub use scaler::read_scaler;
-pub use state_dict::Described;

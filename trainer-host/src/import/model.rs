@@ -27,6 +27,8 @@ pub struct Source {
     pub format: &'static str,
     /// From the input to the output.
     pub layers: Vec<NamedLayer>,
+    /// Channels that the file says its input has, where it does.
+    pub channels: Option<usize>,
     /// The order of the axes of an array of inputs.
     pub input_axes: Vec<Axis>,
     /// The order of the axes of an array of outputs.
@@ -35,6 +37,8 @@ pub struct Source {
     pub lengths: Option<Vec<usize>>,
     /// Whether weights are integers times a scale, so that the other program's own outputs are rounded.
     pub integer: bool,
+    /// What helps when layers do not fit together: the end of a message, or nothing.
+    pub advice: &'static str,
     /// What the file left open, and how it was taken; what a reader should know. A line each.
     pub notes: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::{ImportError, Problem};
-use super::model::Source;
+use super::model::{Layer, Source};
 use super::{keras, onnx, state_dict, tflite};
 
 /// What becomes of an LSTM's outputs over time, where the file does not say it.
@@ -64,17 +64,67 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, ImportError> {
 /// [`Problem`]: the layer that a network here cannot hold, or what is damaged.
 pub fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     match bytes {
-        [b'P', b'K', 3, 4, ..] => keras::read_archive(bytes, hints),
-        [0x89, b'H', b'D', b'F', ..] => keras::read_hdf5(bytes, hints),
+        [b'P', b'K', 3, 4, ..] => hints.used(&["--output"], keras::read_archive(bytes, hints)?),
+        [0x89, b'H', b'D', b'F', ..] => hints.used(&["--output"], keras::read_hdf5(bytes, hints)?),
         // The length of a header, which may begin as a pickle does.
-        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => state_dict::read(bytes, hints),
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => hints.used(
+            &["--map", "--linear-head", "--time-first", POOLING],
+            state_dict::read(bytes, hints)?,
+        ),
         [0x80, 2..=5, ..] => Err(pickled()),
-        [_, _, _, _, b'T', b'F', b'L', _, ..] => tflite::read(bytes),
+        [_, _, _, _, b'T', b'F', b'L', _, ..] => hints.used(&[], tflite::read(bytes)?),
         // A message begins with the number of a field: the version of the format, or the graph.
-        [0x08 | 0x3a, ..] => onnx::read(bytes, hints),
-        _ => Err(Problem::Damaged(
-            "it is none of safetensors, ONNX, Keras (.keras, .h5) and TensorFlow Lite".into(),
+        [0x08 | 0x3a, ..] => hints.used(&["--output", "--zero-state"], onnx::read(bytes, hints)?),
+        _ => Err(Problem::refused(
+            "this file",
+            "it is none of safetensors, ONNX, Keras (.keras, .h5) and TensorFlow Lite",
         )),
+    }
+}
+
+/// The flags that say what is read over time.
+const POOLING: &str = "--steps or --pooling";
+
+impl Hints {
+    /// `source`, of a file of a kind that leaves open what `used` say. Another hint would have no effect, so it is
+    /// refused, but for what is read over time, which may be as the file says.
+    fn used(&self, used: &[&str], source: Source) -> Result<Source, Problem> {
+        let given = [
+            ("--map", !self.map.is_empty()),
+            ("--linear-head", self.linear_head),
+            ("--time-first", self.time_first),
+            ("--output", self.output.is_some()),
+            ("--zero-state", self.zero_state),
+            (
+                POOLING,
+                self.pooling
+                    .is_some_and(|pooling| pooling != source.pooling()),
+            ),
+        ];
+        match given
+            .iter()
+            .find(|(flag, given)| *given && !used.contains(flag))
+        {
+            None => Ok(source),
+            Some((flag, _)) => Err(Problem::Open(format!(
+                "{flag}: a file of this kind ({}) says that itself; leave the flag out",
+                source.format
+            ))),
+        }
+    }
+}
+
+impl Source {
+    /// What its layers read over time.
+    fn pooling(&self) -> Pooling {
+        match self
+            .layers
+            .iter()
+            .any(|layer| layer.layer == Layer::LastStep)
+        {
+            true => Pooling::Last,
+            false => Pooling::Steps,
+        }
     }
 }
 

@@ -13,79 +13,18 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 use safetensors::{Dtype, SafeTensors};
-use serde::{Deserialize, Serialize};
 
 use super::conventions::{Convention, RecurrentWeights, WeightsKind};
-use super::error::{Kind, Problem};
+use super::described::Described;
+use super::error::{Kind, Problem, short};
 use super::half;
 use super::model::{Axis, Layer, NamedLayer, Source};
 use super::open::{Hints, Pooling};
-use crate::network::Head;
 
 /// A tensor's shape and values.
 struct Tensor {
     shape: Vec<usize>,
     values: Vec<f32>,
-}
-
-/// What a `state_dict` does not say: JSON in the file's metadata, where this program's own export wrote it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Described {
-    /// Whether every step is read, or the last one.
-    pub every_step: bool,
-    /// What the outputs mean.
-    pub head: Head,
-    /// Of the inputs, `[I]`: `x = (value - mean) / deviation` goes into the first layer. Empty where values do.
-    pub input_mean: Vec<f64>,
-    /// Of the inputs, `[I]`.
-    pub input_deviation: Vec<f64>,
-    /// Names of the channels.
-    pub channels: Vec<String>,
-    /// Names of the classes or values.
-    pub outputs: Vec<String>,
-}
-
-impl Described {
-    /// Its key in the metadata.
-    pub const KEY: &str = "network";
-
-    /// As it stands in the metadata.
-    pub fn to_json(&self) -> String {
-        serde_json::json!(self).to_string()
-    }
-
-    /// Of a file; `None` of another program's.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
-        let text = metadata.metadata().as_ref()?.get(Self::KEY)?.clone();
-        serde_json::from_str(&text).ok()
-    }
-
-    /// The input stage.
-    fn input_stage(&self) -> Option<NamedLayer> {
-        if self.input_deviation.is_empty() {
-            return None;
-        }
-        let stage = self.input_mean.iter().zip(&self.input_deviation);
-        let (scale, offset) = stage.map(|(mean, d)| (1.0 / d, -mean / d)).unzip();
-        Some(Layer::Affine { scale, offset }.named("the input stage in the metadata"))
-    }
-
-    /// The layer behind the last one.
-    fn ending(&self) -> Option<NamedLayer> {
-        match self.head {
-            Head::Linear => None,
-            Head::Softmax => Some(Layer::Softmax.named("the softmax in the metadata")),
-            Head::Sigmoid => Some(Layer::Sigmoid.named("the sigmoid in the metadata")),
-        }
-    }
-
-    fn pooling(&self) -> Pooling {
-        match self.every_step {
-            true => Pooling::Steps,
-            false => Pooling::Last,
-        }
-    }
 }
 
 /// The tensors of a module by their last name.
@@ -109,7 +48,16 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         "layers in this order: {}",
         list(layers.iter().chain(&linear))
     )];
-    let described = Described::of(bytes);
+    let described = Described::of(bytes)?;
+    if let Some(described) = &described {
+        let ends = (
+            sizes(&layers).first().copied(),
+            sizes(&linear).last().copied(),
+        );
+        if let (Some((inputs, _)), Some((_, outputs))) = ends {
+            described.require_sizes(inputs, outputs)?;
+        }
+    }
     let said = described.as_ref().map(Described::pooling);
     let pooling = hints.pooling.or(said).unwrap_or_default();
     if hints.pooling.or(said).is_none() {
@@ -146,6 +94,8 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     Ok(Source {
         format: "PyTorch state_dict (safetensors)",
         layers,
+        channels: None,
+        advice: "; layers of a state_dict follow one another by their names, recurrent ones first, and --map gives them other names",
         input_axes: axes.to_vec(),
         output_axes: (axes.into_iter())
             .filter(|axis| pooling == Pooling::Steps || *axis != Axis::Time)
@@ -154,6 +104,16 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// Values that each layer reads and gives.
+fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
+    let size = |layer: &NamedLayer| match &layer.layer {
+        Layer::Recurrent(weights) => Some((weights.input.ncols(), weights.recurrent.ncols())),
+        Layer::Dense { weight, .. } => Some((weight.ncols(), weight.nrows())),
+        _ => None,
+    };
+    layers.iter().filter_map(size).collect()
 }
 
 /// The recurrent layers, and the linear layers.
@@ -268,11 +228,9 @@ fn floats(name: &str, dtype: Dtype, data: &[u8]) -> Result<Vec<f32>, Problem> {
             .collect(),
         Dtype::F16 => two(data, half::from_f16),
         Dtype::BF16 => two(data, half::from_bf16),
-        // A counter of batches, which `modules` leaves out.
-        Dtype::I64 => Vec::new(),
         other => {
             return Err(Problem::refused(
-                format!("tensor {name}"),
+                format!("tensor {}", short(name)),
                 format!("its type {other:?} is no float; save the state_dict in float32"),
             ));
         }
@@ -285,8 +243,10 @@ impl Tensor {
             [rows, columns] => (rows, columns),
             _ => (usize::MAX, 0),
         };
-        Array2::from_shape_vec(shape, self.values.clone())
-            .map_err(|_| Problem::Damaged(format!("{name} is {:?}, not a matrix", self.shape)))
+        Array2::from_shape_vec(shape, self.values.clone()).map_err(|_| {
+            let why = format!("its shape {:?} is no matrix", self.shape);
+            Problem::refused(name, why)
+        })
     }
 }
 
@@ -298,12 +258,17 @@ fn recurrent_layers(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Prob
     };
     let kind = kind_of(title, module)?;
     if module.contains_key("weight_ih") {
+        require_all_read(title, module, |part| PARTS.contains(&part))?;
         return Ok(vec![recurrent(kind, title.into(), module, "")?]);
     }
     let layers = module
         .keys()
         .filter(|part| part.starts_with("weight_ih_l"))
         .count();
+    let read: Vec<String> = (0..layers)
+        .flat_map(|l| PARTS.map(|part| format!("{part}_l{l}")))
+        .collect();
+    require_all_read(title, module, |part| read.iter().any(|read| read == part))?;
     (0..layers)
         .map(|l| {
             recurrent(
@@ -314,6 +279,28 @@ fn recurrent_layers(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Prob
             )
         })
         .collect()
+}
+
+/// The tensors of a recurrent layer.
+const PARTS: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+
+/// Refuses a recurrent module with tensors that are none of an `nn.LSTM` or `nn.GRU`, such as peepholes or an initial
+/// state.
+fn require_all_read(
+    title: &str,
+    module: &Module,
+    is_read: impl Fn(&str) -> bool,
+) -> Result<(), Problem> {
+    match module.keys().find(|part| !is_read(part)) {
+        None => Ok(()),
+        Some(other) => Err(Problem::refused(
+            title,
+            format!(
+                "its tensor {0} is none of a recurrent layer that is taken; leave it out with --map (its whole name, and =) if the network does not use it",
+                short(other)
+            ),
+        )),
+    }
 }
 
 /// The kind of a recurrent module, by its rows of weights for each unit. Refuses those that are not taken.
@@ -357,16 +344,21 @@ fn recurrent(
             .ok_or_else(missing)?
             .matrix(&format!("{name}: {part}"))
     };
-    let biases = ["bias_ih", "bias_hh"].iter().filter_map(|part| {
+    let bias = |part: &str| {
         let tensor = module.get(&format!("{part}{suffix}"))?;
         Some(tensor.values.clone())
-    });
+    };
+    // The second one alone keeps its place.
+    let biases = match (bias("bias_ih"), bias("bias_hh")) {
+        (None, Some(second)) => vec![vec![0.0; second.len()], second],
+        (first, second) => first.into_iter().chain(second).collect(),
+    };
     let weights = RecurrentWeights {
         kind,
         convention: Convention::PyTorch,
         input: matrix("weight_ih")?,
         recurrent: matrix("weight_hh")?,
-        biases: biases.collect(),
+        biases,
         peepholes: None,
     };
     Ok(Layer::Recurrent(weights).named(name))
@@ -386,7 +378,13 @@ fn dense(name: &str, module: &Module) -> Result<NamedLayer, Problem> {
         let what = match module.contains_key("running_mean") {
             true => "a batch normalisation, and a state_dict does not say where it stands; fold it into the layer beside it, or export ONNX".to_owned(),
             false if rank("weight") == 1 => "a normalisation of each step's values (such as LayerNorm), which is not taken".to_owned(),
-            false => format!("tensor {first} is of no module that is taken; name it with --map {title}=NAME, or leave it out with --map {title}="),
+            false => {
+                let whole = match name {
+                    "" => first.to_owned(),
+                    name => format!("{name}.{first}"),
+                };
+                format!("tensor {first} is of no module that is taken; name it with --map {whole}=NAME, or leave it out with --map {whole}=")
+            }
         };
         return Err(Problem::refused(title, what));
     }

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::chain::{class, name};
+use super::chain::{Link, class, name, require_own_class, title};
+use super::settings::{require_channels, require_settings};
 use super::weights::{Numbers, Weights};
 use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
-use crate::import::error::{Kind, Problem};
+use crate::import::error::{Kind, Problem, short};
 use crate::import::model::{Layer, NamedLayer};
 
 /// The smallest deviation by which the layer `Normalization` divides.
@@ -14,6 +15,8 @@ const EPSILON: f64 = 1e-7;
 /// The layers that were read so far.
 pub(super) struct Reading {
     weights: Weights,
+    /// Channels of the model's input, where it says them.
+    channels: Option<usize>,
     layers: Vec<NamedLayer>,
     notes: Vec<String>,
 }
@@ -22,6 +25,7 @@ impl Reading {
     pub(super) fn new(weights: Weights) -> Self {
         Self {
             weights,
+            channels: None,
             layers: Vec::new(),
             notes: Vec::new(),
         }
@@ -33,18 +37,57 @@ impl Reading {
             .any(|layer| layer.layer == Layer::LastStep)
     }
 
+    pub(super) fn channels(&self) -> Option<usize> {
+        self.channels
+    }
+
+    /// Axes of the array at this place.
+    fn rank(&self) -> i64 {
+        if self.has_last_step() { 2 } else { 3 }
+    }
+
     pub(super) fn finish(self) -> (Vec<NamedLayer>, Vec<String>) {
         (self.layers, self.notes)
     }
 
     /// Reads the next layer.
-    pub(super) fn layer(&mut self, layer: &Value) -> Result<(), Problem> {
-        let title = format!("{} layer {}", class(layer), name(layer));
+    pub(super) fn layer(&mut self, (layer, output): Link<'_>) -> Result<(), Problem> {
+        let title = title(layer);
+        require_own_class(layer, &title)?;
+        require_settings(class(layer), &layer["config"], &title)?;
+        self.read(layer, &title)?;
+        match (output, class(layer)) {
+            (0, _) => Ok(()),
+            (1, "LSTM" | "GRU") if layer["config"]["return_state"] == true => {
+                // The state h is the last step's output.
+                match layer["config"]["return_sequences"] == true {
+                    true => self.push(title, Layer::LastStep),
+                    false => Ok(()),
+                }
+            }
+            (2, "LSTM") => Err(Problem::refused(
+                title,
+                "its cell state c is read (return_state), and a network here gives the output h alone",
+            )),
+            (n, _) => Err(Problem::Damaged(format!("{title}: it has no output {n}"))),
+        }
+    }
+
+    fn read(&mut self, layer: &Value, title: &str) -> Result<(), Problem> {
+        let title = title.to_owned();
         let later = |kind| Err(Problem::later(title.clone(), kind));
         let config = &layer["config"];
         let place = self.weights.place(class(layer), name(layer));
         match class(layer) {
-            "InputLayer" => Ok(()),
+            "InputLayer" => {
+                let shape = [&config["batch_shape"], &config["batch_input_shape"]];
+                let shape = shape.into_iter().find_map(Value::as_array);
+                let channels = shape
+                    .filter(|shape| shape.len() == 3)
+                    .map(|shape| &shape[2]);
+                self.channels = channels.and_then(|n| usize::try_from(n.as_u64()?).ok());
+                Ok(())
+            }
             // At training alone.
             "Dropout"
             | "SpatialDropout1D"
@@ -67,17 +110,32 @@ impl Reading {
             "Normalization" => self.normalisation(&title, config, &place),
             "BatchNormalization" => self.batch_normalisation(&title, config, &place),
             "Rescaling" => {
-                let number = |key: &str, default| config[key].as_f64().unwrap_or(default);
-                let (scale, offset) = (vec![number("scale", 1.0)], vec![number("offset", 0.0)]);
+                let values = |key: &str, default: f64| match &config[key] {
+                    Value::Null => Ok(vec![default]),
+                    given => numbers(given, &title, key),
+                };
+                let (scale, offset) = (values("scale", 1.0)?, values("offset", 0.0)?);
                 self.push(title, Layer::Affine { scale, offset })
             }
             "Activation" => self.activation(&title, &config["activation"]),
-            "ReLU"
-                if config["max_value"].is_null() && number_or_zero(&config["negative_slope"]) =>
-            {
-                self.push(title, Layer::Relu)
+            "ReLU" => {
+                let is_none = |key: &&str| match &config[*key] {
+                    Value::Null => true,
+                    value => *key != "max_value" && value.as_f64() == Some(0.0),
+                };
+                let settings = ["max_value", "negative_slope", "threshold"];
+                match settings.iter().find(|key| !is_none(key)) {
+                    None => self.push(title, Layer::Relu),
+                    Some(key) => {
+                        let why = format!("its {key} of {} is not taken", config[*key]);
+                        Err(Problem::refused(title, why))
+                    }
+                }
             }
-            "Softmax" => self.push(title, Layer::Softmax),
+            "Softmax" => {
+                require_channels(&title, config, self.rank())?;
+                self.push(title, Layer::Softmax)
+            }
             "Bidirectional" => later(Kind::Bidirectional),
             "Conv1D" | "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => {
                 later(Kind::Convolution)
@@ -127,6 +185,9 @@ impl Reading {
             true => array(2, "bias")?.rows(),
             false => Vec::new(),
         };
+        let parts = ["kernel", "recurrent_kernel", "bias"];
+        let read = &parts[..if biases.is_empty() { 2 } else { 3 }];
+        self.weights.require_all_read(&cell, place, read, title)?;
         let weights = RecurrentWeights {
             kind,
             convention: Convention::Keras,
@@ -135,6 +196,7 @@ impl Reading {
             biases,
             peepholes: None,
         };
+        require_units(title, config, weights.recurrent.nrows())?;
         self.push(title, Layer::Recurrent(weights))?;
         match is("return_sequences") {
             true => Ok(()),
@@ -149,6 +211,9 @@ impl Reading {
             true => Some(array(1, "bias")?.vector()),
             false => None,
         };
+        let read = &["kernel", "bias"][..if bias.is_some() { 2 } else { 1 }];
+        self.weights.require_all_read(place, place, read, title)?;
+        require_units(title, config, kernel.ncols())?;
         let weight = kernel.t().as_standard_layout().into_owned();
         self.push(title, Layer::Dense { weight, bias })?;
         self.activation(title, &config["activation"])
@@ -157,7 +222,9 @@ impl Reading {
     /// A layer that works on each step's values alone does the same without the wrapper.
     fn at_each_step(&mut self, title: &str, config: &Value, place: &str) -> Result<(), Problem> {
         let inner = &config["layer"];
-        let title = format!("{title} ({})", class(inner));
+        let title = format!("{title} ({})", short(class(inner)));
+        require_own_class(inner, &title)?;
+        require_settings(class(inner), &inner["config"], &title)?;
         match class(inner) {
             "Dense" => {
                 let place = self.weights.inner(place);
@@ -193,14 +260,14 @@ impl Reading {
         if config["invert"].as_bool() == Some(true) {
             return Err(Problem::refused(title, "invert is not taken"));
         }
-        require_channels(title, config)?;
+        require_channels(title, config, self.rank())?;
         let values = |n: usize, key: &str| -> Result<Vec<f64>, Problem> {
             match &config[key] {
                 Value::Null => self
                     .weights
                     .array(place, place, n, key)
                     .map(|array| array.doubles()),
-                given => Ok(numbers(given)),
+                given => numbers(given, title, key),
             }
         };
         let (mean, variance) = (values(0, "mean")?, values(1, "variance")?);
@@ -221,7 +288,7 @@ impl Reading {
         config: &Value,
         place: &str,
     ) -> Result<(), Problem> {
-        require_channels(title, config)?;
+        require_channels(title, config, self.rank())?;
         let is = |key: &str| config[key].as_bool().unwrap_or(true);
         let mut n = 0;
         let mut array = |part: &str| -> Result<Vec<f64>, Problem> {
@@ -231,7 +298,10 @@ impl Reading {
         let gamma = is("scale").then(|| array("gamma")).transpose()?;
         let beta = is("center").then(|| array("beta")).transpose()?;
         let (mean, variance) = (array("moving_mean")?, array("moving_variance")?);
-        let epsilon = config["epsilon"].as_f64().unwrap_or(1e-3);
+        let epsilon = match &config["epsilon"] {
+            Value::Null => 1e-3,
+            given => numbers(given, title, "epsilon")?[0],
+        };
         let count = mean.len();
         let lengths = [Some(&variance), gamma.as_ref(), beta.as_ref()];
         if lengths
@@ -256,40 +326,45 @@ impl Reading {
     }
 }
 
-/// Refuses a normalisation along another axis than the channels.
-fn require_channels(title: &str, config: &Value) -> Result<(), Problem> {
-    let axis = match &config["axis"] {
-        Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
-        axis => axis.as_i64(),
-    };
-    match axis {
-        None | Some(-1 | 2) => Ok(()),
-        Some(axis) => Err(Problem::refused(
-            title,
-            format!("axis {axis} is not the channels"),
-        )),
+/// Refuses weights of another number of units than the configuration says.
+fn require_units(title: &str, config: &Value, units: usize) -> Result<(), Problem> {
+    match config["units"].as_u64() {
+        Some(declared) if declared != units as u64 => Err(Problem::Damaged(format!(
+            "{title}: units is {declared}, and its weights are of {units}"
+        ))),
+        _ => Ok(()),
     }
 }
 
-/// The name of a function, which may be an object.
+/// The name of a function of Keras, which may be an object. Of another it is the whole object, which is no name.
 fn function(value: &Value) -> String {
-    let of_object = value["config"].as_str().or(value["class_name"].as_str());
+    let is_function = value["class_name"] == "function"
+        && (value["registered_name"].is_null() || value["registered_name"] == value["config"])
+        && (value["module"].as_str())
+            .is_none_or(|module| module == "builtins" || module.starts_with("keras"));
+    let of_object = value["config"].as_str().filter(|_| is_function);
     match value.as_str().or(of_object) {
-        Some(name) => name.to_owned(),
-        None => value.to_string(),
+        Some(name) => short(name),
+        None => short(&value.to_string()),
     }
 }
 
-/// All numbers in nested lists.
-fn numbers(value: &Value) -> Vec<f64> {
+/// All numbers in nested lists, of which one at most is longer than one.
+fn numbers(value: &Value, title: &str, key: &str) -> Result<Vec<f64>, Problem> {
+    let refuse = || {
+        let why = format!("its {key} is not a number or one for each channel");
+        Problem::refused(title, why)
+    };
     match value {
-        Value::Array(all) => all.iter().flat_map(numbers).collect(),
-        other => other.as_f64().into_iter().collect(),
+        Value::Array(all) if all.len() == 1 => numbers(&all[0], title, key),
+        Value::Array(all) => {
+            let values: Option<Vec<f64>> = all.iter().map(Value::as_f64).collect();
+            values
+                .filter(|values| !values.is_empty())
+                .ok_or_else(refuse)
+        }
+        other => Ok(vec![other.as_f64().ok_or_else(refuse)?]),
     }
-}
-
-fn number_or_zero(value: &Value) -> bool {
-    value.is_null() || value.as_f64() == Some(0.0)
 }
 
 impl Numbers {

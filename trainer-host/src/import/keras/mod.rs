@@ -4,6 +4,7 @@
 
 mod chain;
 mod layers;
+mod settings;
 mod weights;
 
 use std::io::{Cursor, Read};
@@ -18,8 +19,10 @@ use super::error::Problem;
 use super::model::{Axis, Source};
 use super::open::{Hints, pickled};
 
-/// The largest member of an archive that is read.
-const LARGEST: u64 = 1 << 30;
+/// A member of an archive is at most so many times the archive, for its compression.
+const COMPRESSION: u64 = 64;
+/// The largest configuration.
+const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Reads the network of a `.keras` archive; PyTorch's checkpoints are archives too, and refused.
 ///
@@ -31,18 +34,39 @@ pub(super) fn read_archive(bytes: &[u8], hints: &Hints) -> Result<Source, Proble
     if zip.file_names().any(|name| name.ends_with(".pkl")) {
         return Err(pickled());
     }
-    let mut member = |name: &str| -> Result<Vec<u8>, Problem> {
+    if !zip.file_names().any(|name| name == "config.json") {
+        return Err(no_keras(zip.file_names()));
+    }
+    let whole = (bytes.len() as u64).saturating_mul(COMPRESSION);
+    let mut member = |name: &str, largest: u64| -> Result<Vec<u8>, Problem> {
         let file = zip
             .by_name(name)
             .map_err(|error| damaged(&format!("{name}: {error}")))?;
         let mut content = Vec::new();
-        let read = file.take(LARGEST).read_to_end(&mut content);
+        let read = file.take(largest + 1).read_to_end(&mut content);
         read.map_err(|error| damaged(&format!("{name}: {error}")))?;
-        Ok(content)
+        match content.len() as u64 <= largest {
+            true => Ok(content),
+            false => Err(damaged(&format!("{name} is larger than {largest} bytes"))),
+        }
     };
-    let config = json(&member("config.json")?)?;
-    let weights = Weights::open_layers(member("model.weights.h5")?)?;
+    let config = json(&member("config.json", whole.min(LARGEST_CONFIG))?)?;
+    let weights = Weights::open_layers(member("model.weights.h5", whole)?)?;
     source("Keras (.keras)", &config, weights, hints)
+}
+
+/// What an archive is that has no configuration of a model.
+fn no_keras<'a>(mut names: impl Iterator<Item = &'a str>) -> Problem {
+    match names.any(|name| name.ends_with(".npy")) {
+        true => Problem::refused(
+            "this archive of arrays (.npz)",
+            "it is not read; write the network as .onnx or .safetensors (of a run: trainer-host export)",
+        ),
+        false => Problem::refused(
+            "this zip archive",
+            "there is no config.json in it, so that it is no Keras model (.keras)",
+        ),
+    }
 }
 
 /// Reads the network of an `.h5` file.
@@ -66,15 +90,17 @@ fn source(
     hints: &Hints,
 ) -> Result<Source, Problem> {
     let mut reading = Reading::new(weights);
-    for layer in chain(model, hints)? {
-        reading.layer(layer)?;
+    for link in chain(model, hints)? {
+        reading.layer(link)?;
     }
     let axes = [Axis::Batch, Axis::Time, Axis::Channel];
     let per_step = !reading.has_last_step();
+    let channels = reading.channels();
     let (layers, notes) = reading.finish();
     Ok(Source {
         format,
         layers,
+        channels,
         input_axes: axes.to_vec(),
         output_axes: axes
             .into_iter()
@@ -82,6 +108,7 @@ fn source(
             .collect(),
         lengths: None,
         integer: false,
+        advice: "",
         notes,
     })
 }

@@ -8,20 +8,22 @@
 
 use std::collections::HashMap;
 
-use hdf5_reader::error::Error;
-use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, Hdf5File, OpenOptions};
 
-use crate::import::error::Problem;
+use crate::import::budget::Budget;
+use crate::import::error::{Problem, short};
 
 /// A decoded array is at most so many times the file, for its compression.
 const COMPRESSION: usize = 64;
 /// Groups within groups.
 const DEEPEST: usize = 8;
+/// Groups and arrays of one layer. A group can be a member of itself.
+const MOST_MEMBERS: usize = 1000;
 
 /// The arrays of a model.
 pub(super) struct Weights {
     file: Hdf5File,
+    budget: Budget,
     /// The group that holds the layers.
     root: &'static str,
     /// Places of layers by the layers' own names.
@@ -38,7 +40,7 @@ pub(super) struct Numbers {
 }
 
 fn damaged(what: &str, error: impl std::fmt::Display) -> Problem {
-    Problem::Damaged(format!("HDF5: {what}: {error}"))
+    Problem::Damaged(format!("HDF5: {}: {error}", short(what)))
 }
 
 fn open(bytes: Vec<u8>) -> Result<Hdf5File, Problem> {
@@ -52,6 +54,7 @@ fn open(bytes: Vec<u8>) -> Result<Hdf5File, Problem> {
 impl Weights {
     /// `model.weights.h5` of a `.keras` archive.
     pub(super) fn open_layers(bytes: Vec<u8>) -> Result<Self, Problem> {
+        let budget = Budget::of(bytes.len());
         let file = open(bytes)?;
         let known = ["layers", "_layer_checkpoint_dependencies"];
         let root = known.into_iter().find(|root| file.group(root).is_ok());
@@ -69,6 +72,7 @@ impl Weights {
         }
         Ok(Self {
             file,
+            budget,
             root,
             places,
             met: HashMap::new(),
@@ -78,6 +82,7 @@ impl Weights {
 
     /// An `.h5` file of a whole model, and its configuration as JSON.
     pub(super) fn open_model(bytes: Vec<u8>) -> Result<(String, Self), Problem> {
+        let budget = Budget::of(bytes.len());
         let file = open(bytes)?;
         let root = file
             .root_group()
@@ -96,6 +101,7 @@ impl Weights {
             config,
             Self {
                 file,
+                budget,
                 root: "model_weights",
                 places,
                 met,
@@ -141,31 +147,87 @@ impl Weights {
                 .file
                 .dataset(&path)
                 .map_err(|error| damaged(&path, error))?;
-            return numbers(&path, &array);
+            return self.numbers(&path, &array);
         }
-        let group = self
+        let arrays = self.arrays(named)?;
+        let array = arrays.iter().find(|array| own_name(array) == name);
+        let array = array.ok_or_else(|| damaged(named, format!("there is no {name} in it")))?;
+        self.numbers(&format!("{named}/{name}"), array)
+    }
+
+    /// Refuses a layer with more arrays than those that were read.
+    pub(super) fn require_all_read(
+        &self,
+        numbered: &str,
+        named: &str,
+        read: &[&str],
+        title: &str,
+    ) -> Result<(), Problem> {
+        let arrays = match self.by_name {
+            true => self.arrays(named)?,
+            false => {
+                let path = format!("{numbered}/vars");
+                let group = self
+                    .file
+                    .group(&path)
+                    .map_err(|error| damaged(&path, error))?;
+                group.datasets().map_err(|error| damaged(&path, error))?
+            }
+        };
+        let is_read = |array: &&Dataset| match self.by_name {
+            true => read.contains(&own_name(array)),
+            false => array.name().parse().is_ok_and(|n: usize| n < read.len()),
+        };
+        match arrays.iter().find(|array| !is_read(array)) {
+            None => Ok(()),
+            Some(other) => Err(Problem::refused(
+                title,
+                format!(
+                    "the file has an array {} of it, which its settings leave unread",
+                    short(other.name())
+                ),
+            )),
+        }
+    }
+
+    /// Every array somewhere in a group, those of the outer groups first.
+    fn arrays(&self, path: &str) -> Result<Vec<Dataset>, Problem> {
+        let whole = self
             .file
-            .group(named)
-            .map_err(|error| damaged(named, error))?;
-        let found = find(&group, name, DEEPEST).map_err(|error| damaged(named, error))?;
-        let array = found.ok_or_else(|| damaged(named, format!("there is no {name} in it")))?;
-        numbers(&format!("{named}/{name}"), &array)
+            .group(path)
+            .map_err(|error| damaged(path, error))?;
+        let (mut arrays, mut groups, mut met) = (Vec::new(), vec![whole], 0);
+        for _ in 0..=DEEPEST {
+            let mut inner = Vec::new();
+            for group in &groups {
+                let (more, found) = group.members().map_err(|error| damaged(path, error))?;
+                met += more.len() + found.len();
+                if met > MOST_MEMBERS {
+                    let why = format!("it has more than {MOST_MEMBERS} groups and arrays");
+                    return Err(damaged(path, why));
+                }
+                inner.extend(more);
+                arrays.extend(found);
+            }
+            groups = inner;
+        }
+        Ok(arrays)
+    }
+
+    fn numbers(&self, path: &str, array: &Dataset) -> Result<Numbers, Problem> {
+        let count = array
+            .num_elements()
+            .ok()
+            .and_then(|n| usize::try_from(n).ok());
+        let what = format!("array {}", short(path));
+        self.budget.take(&what, count.unwrap_or(usize::MAX))?;
+        numbers(path, array)
     }
 }
 
-/// A dataset of this name somewhere in a group. TensorFlow puts `:0` behind it.
-fn find(group: &Group, name: &str, depth: usize) -> Result<Option<Dataset>, Error> {
-    let (groups, arrays) = group.members()?;
-    let is_named = |array: &Dataset| array.name().split(':').next() == Some(name);
-    if let Some(array) = arrays.into_iter().find(is_named) {
-        return Ok(Some(array));
-    }
-    for group in groups.iter().filter(|_| depth > 0) {
-        if let Some(array) = find(group, name, depth - 1)? {
-            return Ok(Some(array));
-        }
-    }
-    Ok(None)
+/// An array's name, without the `:0` that TensorFlow puts behind it.
+fn own_name(array: &Dataset) -> &str {
+    array.name().split(':').next().unwrap_or("")
 }
 
 fn numbers(path: &str, array: &Dataset) -> Result<Numbers, Problem> {

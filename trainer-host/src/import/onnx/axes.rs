@@ -1,10 +1,13 @@
 //! Operators that turn axes around, pick steps, and compute shapes.
 
-use super::Walk;
 use super::proto::Node;
-use super::value::{Role, Signal, SignalAxis, Value, axis_number};
+use super::value::{Number, Role, Signal, SignalAxis, Value, axis_number};
+use super::{MOST_AXES, Walk};
 use crate::import::error::{Kind, Problem};
 use crate::import::model::{Axis, Layer};
+
+/// Whole numbers in one list that operators join, at most; a shape has a few.
+const MOST_SIZES: usize = 64;
 
 impl Walk<'_> {
     /// Whole numbers that are an input, or an attribute in operators of an earlier version.
@@ -15,7 +18,7 @@ impl Walk<'_> {
         match self.optional(node, n)? {
             None => Ok(None),
             Some(Value::Ints { values, .. }) => {
-                let known: Option<Vec<i64>> = values.into_iter().collect();
+                let known: Option<Vec<i64>> = values.into_iter().map(|n| n.value).collect();
                 let unknown =
                     || Problem::refused(node.title(), format!("{name} depends on the input"));
                 known.ok_or_else(unknown).map(Some)
@@ -28,11 +31,15 @@ impl Walk<'_> {
     }
 
     pub(super) fn shape(&self, node: &Node) -> Result<Value, Problem> {
-        let sizes: Vec<Option<i64>> = match self.input(node, 0)? {
-            Value::Signal(signal) => (signal.axes.iter())
-                .map(|axis| axis.size.map(|n| n as i64))
-                .collect(),
-            Value::Floats { shape, .. } => shape.iter().map(|n| Some(*n as i64)).collect(),
+        let sizes: Vec<Number> = match self.input(node, 0)? {
+            Value::Signal(mut signal) => {
+                self.name_axes(&mut signal);
+                let root = self.root(signal.at);
+                (signal.axes.iter())
+                    .map(|axis| Number::of(*axis, root))
+                    .collect()
+            }
+            Value::Floats { shape, .. } => shape.iter().map(|n| (*n as i64).into()).collect(),
             _ => {
                 return Err(Problem::refused(
                     node.title(),
@@ -58,7 +65,15 @@ impl Walk<'_> {
         let mut all = Vec::new();
         for n in 0..node.input.len() {
             match self.input(node, n)? {
-                Value::Ints { values, .. } => all.extend(values),
+                Value::Ints { values, .. } if all.len() + values.len() <= MOST_SIZES => {
+                    all.extend(values);
+                }
+                Value::Ints { .. } => {
+                    return Err(Problem::refused(
+                        node.title(),
+                        format!("it joins more than {MOST_SIZES} whole numbers; a shape has a few"),
+                    ));
+                }
                 _ => {
                     return Err(Problem::refused(
                         node.title(),
@@ -101,17 +116,21 @@ impl Walk<'_> {
         let axis = node.int("axis", 0);
         if let Value::Ints { values, .. } = self.input(node, 0)? {
             let picked = indices.iter().map(|index| {
-                let index = axis_number((*index)?, values.len())?;
+                let index = axis_number(index.value?, values.len())?;
                 Some(values[index])
             });
-            let values: Option<Vec<Option<i64>>> = picked.collect();
+            let values: Option<Vec<Number>> = picked.collect();
             let values = values
                 .ok_or_else(|| Problem::refused(node.title(), "it picks what is not there"))?;
             return Ok(Value::Ints { scalar, values });
         }
         let signal = self.signal(node, 0)?;
         match indices[..] {
-            [Some(index)] => self
+            [
+                Number {
+                    value: Some(index), ..
+                },
+            ] => self
                 .pick(node, &signal, axis, index, scalar)
                 .map(Value::Signal),
             _ => Err(Problem::refused(node.title(), "it picks several elements")),
@@ -132,9 +151,14 @@ impl Walk<'_> {
         let is_last = index == -1 || size.is_some_and(|size| index == size as i64 - 1);
         let mut picked = match role {
             Role::Is(Axis::One) if index == 0 || index == -1 => signal.clone(),
-            Role::Is(Axis::Time) if is_last && self.lengths.is_none() => {
-                self.after(signal, Layer::LastStep, node)
+            Role::Is(Axis::Time) if is_last && self.tree[signal.at].lengths.is_some() => {
+                return Err(Problem::refused(
+                    node.title(),
+                    "it picks the last step, which is zero in each sequence that sequence_lens make shorter; \
+                     Y_h is the last valid one",
+                ));
             }
+            Role::Is(Axis::Time) if is_last => self.after(signal, Layer::LastStep, node),
             Role::Is(Axis::Time) => {
                 return Err(Problem::refused(
                     node.title(),
@@ -177,6 +201,10 @@ impl Walk<'_> {
         let steps = self
             .ints(node, 4, "steps")?
             .unwrap_or_else(|| vec![1; starts.len()]);
+        if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+            let why = "its starts, ends, axes and steps are not as many of each";
+            return Err(Problem::refused(node.title(), why));
+        }
         for (((start, end), axis), step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
             let number = self.axis(node, &signal, *axis)?;
             let SignalAxis { role, size } = signal.axes[number];
@@ -204,16 +232,29 @@ impl Walk<'_> {
     pub(super) fn squeeze(&mut self, node: &Node) -> Result<Value, Problem> {
         let axes = self.ints(node, 1, "axes")?;
         if let Value::Ints { values, .. } = self.input(node, 0)? {
-            return Ok(Value::Ints {
-                scalar: true,
-                values,
-            });
+            return match values.len() {
+                1 => Ok(Value::Ints {
+                    scalar: true,
+                    values,
+                }),
+                _ => Err(Problem::refused(
+                    node.title(),
+                    "it makes one number of several",
+                )),
+            };
         }
         let mut signal = self.signal(node, 0)?;
         let is_one = |axis: &SignalAxis| axis.role == Role::Is(Axis::One);
         let Some(axes) = axes else {
             signal.axes.retain(|axis| !is_one(axis));
-            return Ok(Value::Signal(signal));
+            // Which of them are there depends on sizes that are one by chance, or are open.
+            return match signal.axes.iter().all(|axis| axis.size != Some(1)) {
+                true => Ok(Value::Signal(signal)),
+                false => Err(Problem::refused(
+                    node.title(),
+                    "it takes out every axis of length one, and steps, sequences or channels are one",
+                )),
+            };
         };
         let mut gone = Vec::new();
         for axis in axes {
@@ -236,7 +277,10 @@ impl Walk<'_> {
     pub(super) fn unsqueeze(&mut self, node: &Node) -> Result<Value, Problem> {
         let axes = self.ints(node, 1, "axes")?.unwrap_or_default();
         match self.input(node, 0)? {
-            Value::Ints { values, .. } => {
+            Value::Ints {
+                scalar: true,
+                values,
+            } => {
                 return Ok(Value::Ints {
                     scalar: false,
                     values,
@@ -272,14 +316,11 @@ impl Walk<'_> {
         let mut signal = self.signal(node, 0)?;
         let rank = signal.axes.len();
         let order = order.unwrap_or_else(|| (0..rank as i64).rev().collect());
-        let axes: Option<Vec<SignalAxis>> = (order.iter())
-            .map(|axis| Some(signal.axes[axis_number(*axis, rank)?]))
-            .collect();
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        match axes.filter(|axes| axes.len() == rank && sorted.len() == rank) {
-            Some(axes) => signal.axes = axes,
+        let numbers = order.iter().map(|axis| axis_number(*axis, rank));
+        let numbers: Option<Vec<usize>> = numbers.collect();
+        let all = |numbers: &Vec<usize>| (0..rank).all(|axis| numbers.contains(&axis));
+        match numbers.filter(|numbers| numbers.len() == rank && all(numbers)) {
+            Some(numbers) => signal.axes = numbers.into_iter().map(|n| signal.axes[n]).collect(),
             None => {
                 return Err(Problem::Damaged(format!(
                     "{}: perm {order:?} of {rank} axes",
@@ -293,47 +334,36 @@ impl Walk<'_> {
     /// Sequences and units in two axes, where there is nothing else.
     pub(super) fn flatten(&mut self, node: &Node) -> Result<Signal, Problem> {
         let mut signal = self.signal(node, 0)?;
-        signal.axes.retain(|axis| axis.role != Role::Is(Axis::One));
-        let roles: Vec<Role> = signal.axes.iter().map(|axis| axis.role).collect();
-        match (
-            roles[..] == [Role::Is(Axis::Batch), Role::Is(Axis::Channel)],
-            node.int("axis", 1),
-        ) {
-            (true, 1) => Ok(signal),
-            _ => Err(Problem::refused(
-                node.title(),
-                "it flattens steps, so that a dense layer reads all of them at once",
-            )),
-        }
-    }
-
-    pub(super) fn reshape(&mut self, node: &Node) -> Result<Value, Problem> {
-        let Value::Ints { values: shape, .. } = self.input(node, 1)? else {
+        let rank = signal.axes.len() as i64;
+        let at = match node.int("axis", 1) {
+            end if end == rank => rank as usize,
+            axis => self.axis(node, &signal, axis)?,
+        };
+        let (before, after) = signal.axes.split_at(at);
+        let is = |axes: &[SignalAxis], wanted: Axis| {
+            let mut long = axes.iter().filter(|axis| axis.role != Role::Is(Axis::One));
+            long.next()
+                .is_some_and(|axis| axis.role == Role::Is(wanted))
+                && long.next().is_none()
+        };
+        if !is(before, Axis::Batch) || !is(after, Axis::Channel) {
             return Err(Problem::refused(
                 node.title(),
-                "its shape is not whole numbers",
+                "it flattens steps, so that a dense layer reads all of them at once",
             ));
-        };
-        if let Value::Filled(value) = self.input(node, 0)? {
-            return Ok(Value::Filled(value));
         }
-        let mut signal = self.signal(node, 0)?;
-        match reshaped(&signal.axes, &shape, node.int("allowzero", 0) == 0) {
-            Some(axes) => signal.axes = axes,
-            None => {
-                return Err(Problem::refused(
-                    node.title(),
-                    "it does more than put in or take out axes of length one, or join sequences and steps",
-                ));
-            }
-        }
-        Ok(Value::Signal(signal))
+        signal.axes.retain(|axis| axis.role != Role::Is(Axis::One));
+        Ok(signal)
     }
 }
 
 /// Puts `new` in at places of the result.
 fn insert<T: Copy>(node: &Node, into: &mut Vec<T>, axes: &[i64], new: T) -> Result<(), Problem> {
     let rank = into.len() + axes.len();
+    if rank > MOST_AXES {
+        let why = format!("it makes more than {MOST_AXES} axes");
+        return Err(Problem::refused(node.title(), why));
+    }
     let places: Option<Vec<usize>> = axes.iter().map(|axis| axis_number(*axis, rank)).collect();
     let damaged = || Problem::Damaged(format!("{}: axes {axes:?} of {rank}", node.title()));
     let mut places = places.ok_or_else(damaged)?;
@@ -345,103 +375,4 @@ fn insert<T: Copy>(node: &Node, into: &mut Vec<T>, axes: &[i64], new: T) -> Resu
         into.insert(place, new);
     }
     Ok(())
-}
-
-/// The axes after a reshape to `shape`, in which `None` is any number, -1 what is left, and 0 (with `copies`) the same
-/// as before.
-pub(super) fn reshaped(
-    axes: &[SignalAxis],
-    shape: &[Option<i64>],
-    copies: bool,
-) -> Option<Vec<SignalAxis>> {
-    let kept: Vec<SignalAxis> = (axes.iter().copied())
-        .filter(|axis| axis.role != Role::Is(Axis::One))
-        .collect();
-    one_to_one(axes, &kept, shape, copies)
-        .or_else(|| joined(&kept, shape))
-        .or_else(|| parted(&kept, shape))
-}
-
-/// Every axis stays, and those of length one come and go.
-fn one_to_one(
-    axes: &[SignalAxis],
-    kept: &[SignalAxis],
-    shape: &[Option<i64>],
-    copies: bool,
-) -> Option<Vec<SignalAxis>> {
-    let mut left = kept.iter().copied().peekable();
-    let mut result = Vec::new();
-    for (place, length) in shape.iter().enumerate() {
-        let spare = shape.len() - place > left.len();
-        let is_one = match length {
-            Some(0) if copies => axes.get(place)?.role == Role::Is(Axis::One),
-            Some(1) => left.peek().is_none_or(|axis| spare && axis.size != Some(1)),
-            _ => false,
-        };
-        if is_one {
-            result.push(SignalAxis::one());
-            continue;
-        }
-        let axis = left.next()?;
-        let fits = match length {
-            None | Some(-1 | 0) => true,
-            Some(length) => axis.size.is_none_or(|size| size as i64 == *length),
-        };
-        if !fits {
-            return None;
-        }
-        result.push(axis);
-    }
-    left.next().is_none().then_some(result)
-}
-
-/// Steps and sequences become one axis.
-fn joined(kept: &[SignalAxis], shape: &[Option<i64>]) -> Option<Vec<SignalAxis>> {
-    let ([first, second, channels], [rows, last]) = (kept, shape) else {
-        return None;
-    };
-    let fits = |length: &Option<i64>, size: Option<usize>| match (length, size) {
-        (None | Some(-1), _) | (_, None) => true,
-        (Some(length), Some(size)) => size as i64 == *length,
-    };
-    let product = first
-        .size
-        .zip(second.size)
-        .and_then(|(a, b)| a.checked_mul(b));
-    let time_outside = match (first.role, second.role) {
-        (Role::Is(Axis::Time), Role::Is(Axis::Batch)) => true,
-        (Role::Is(Axis::Batch), Role::Is(Axis::Time)) => false,
-        _ => return None,
-    };
-    let is_channel = channels.role == Role::Is(Axis::Channel);
-    (is_channel && fits(rows, product) && fits(last, channels.size)).then(|| {
-        let role = Role::Rows { time_outside };
-        vec![
-            SignalAxis {
-                role,
-                size: product,
-            },
-            *channels,
-        ]
-    })
-}
-
-/// And become two again.
-fn parted(kept: &[SignalAxis], shape: &[Option<i64>]) -> Option<Vec<SignalAxis>> {
-    let ([rows, channels], [first, second, _]) = (kept, shape) else {
-        return None;
-    };
-    let Role::Rows { time_outside } = rows.role else {
-        return None;
-    };
-    let size = |length: &Option<i64>| length.and_then(|n| usize::try_from(n).ok());
-    let [outer, inner] = match time_outside {
-        true => [Axis::Time, Axis::Batch],
-        false => [Axis::Batch, Axis::Time],
-    };
-    Some(vec![
-        SignalAxis::is(outer, size(first)),
-        SignalAxis::is(inner, size(second)),
-        *channels,
-    ])
 }

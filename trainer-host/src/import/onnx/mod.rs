@@ -9,17 +9,27 @@ mod axes;
 mod operators;
 pub(crate) mod proto;
 mod recurrent;
+mod reshape;
 mod value;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use prost::Message;
 
 use self::proto::{Graph, Model, Node, ValueInfo};
 use self::value::{Role, Signal, SignalAxis, Value};
-use super::error::Problem;
+use super::budget::Budget;
+use super::error::{Problem, short};
 use super::model::{Axis, Layer, NamedLayer, Source};
 use super::open::Hints;
+
+/// Numbers of the types of whole numbers.
+const WHOLE_NUMBERS: [i32; 8] = [2, 3, 4, 5, 6, 7, 12, 13];
+/// Axes of an array, at most.
+const MOST_AXES: usize = 8;
+/// Outputs of an operator, at most.
+const MOST_OUTPUTS: usize = 8;
 
 /// Reads the network of an ONNX file.
 ///
@@ -34,7 +44,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let opset =
         (model.opset_import.iter()).find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.ok_or_else(|| no_onnx("it names no version of its operators".into()))?;
-    let mut walk = Walk::new(&graph, opset.version, hints)?;
+    let mut walk = Walk::new(&graph, opset.version, (hints, Budget::of(bytes.len())))?;
     for node in &graph.node {
         walk.node(node);
     }
@@ -72,8 +82,17 @@ struct Walk<'a> {
     inputs: HashMap<usize, Vec<Axis>>,
     opset: i64,
     hints: &'a Hints,
-    lengths: Option<Vec<usize>>,
+    budget: Budget,
     notes: Vec<String>,
+}
+
+/// Valid steps of each sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Lengths {
+    /// Constants in the graph.
+    Fixed(Rc<[usize]>),
+    /// An input of the graph, by its place in the tree.
+    Input(usize),
 }
 
 /// A place in the tree of layers.
@@ -82,17 +101,30 @@ struct Step {
     layer: Option<NamedLayer>,
     /// The input of the graph that this is, or the output of the operator.
     name: String,
+    /// The place of the graph's input that this follows from.
+    root: usize,
+    /// Valid steps of each sequence, of the last recurrent layer that has any; steps after them are zeros.
+    lengths: Option<Lengths>,
+    /// The axis of the graph's input that the layer takes for the channels, before a recurrent layer says which it is.
+    channel: Option<usize>,
+    /// Of an input of the graph: whether its values are whole numbers, and its sizes.
+    is_whole: bool,
+    sizes: Vec<Option<usize>>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(graph: &'a Graph, opset: i64, hints: &'a Hints) -> Result<Self, Problem> {
+    fn new(
+        graph: &'a Graph,
+        opset: i64,
+        (hints, budget): (&'a Hints, Budget),
+    ) -> Result<Self, Problem> {
         let mut walk = Self {
             values: HashMap::new(),
             tree: Vec::new(),
             inputs: HashMap::new(),
             opset,
             hints,
-            lengths: None,
+            budget,
             notes: Vec::new(),
         };
         for tensor in &graph.initializer {
@@ -103,7 +135,8 @@ impl<'a> Walk<'a> {
             if walk.values.contains_key(input.name.as_str()) {
                 continue;
             }
-            let shape = (input.kind.as_ref()).and_then(|kind| kind.tensor.as_ref()?.shape.as_ref());
+            let tensor = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref());
+            let shape = tensor.and_then(|tensor| tensor.shape.as_ref());
             let dims = shape.map_or(&[][..], |shape| &shape.dim);
             let axes = dims.iter().enumerate().map(|(n, dim)| SignalAxis {
                 role: Role::Input(n),
@@ -112,23 +145,42 @@ impl<'a> Walk<'a> {
                     .and_then(|size| usize::try_from(size).ok())
                     .filter(|size| *size > 0),
             });
-            let axes = axes.collect();
+            let axes: Vec<SignalAxis> = axes.collect();
             let at = walk.grow(None, None, &input.name);
-            walk.values
-                .insert(&input.name, Value::Signal(Signal { at, axes }));
+            walk.tree[at].sizes = axes.iter().map(|axis| axis.size).collect();
+            walk.tree[at].is_whole =
+                tensor.is_some_and(|tensor| WHOLE_NUMBERS.contains(&tensor.elem_type));
+            let value = match (shape.is_some(), axes.len() > MOST_AXES) {
+                (true, false) => Value::Signal(Signal { at, axes }),
+                (true, true) => Value::Unknown(Problem::refused(
+                    format!("input {}", short(&input.name)),
+                    format!("it has more than {MOST_AXES} axes"),
+                )),
+                (false, _) => Value::Unknown(Problem::refused(
+                    format!("input {}", short(&input.name)),
+                    "the graph does not declare its shape; export it with one, of which sizes may be open (dynamic axes)",
+                )),
+            };
+            walk.values.insert(&input.name, value);
         }
         Ok(walk)
     }
 
     /// Adds a place to the tree.
     fn grow(&mut self, before: Option<usize>, layer: Option<NamedLayer>, name: &str) -> usize {
-        let name = name.to_owned();
+        let at = self.tree.len();
+        let below = before.map(|before| &self.tree[before]);
         self.tree.push(Step {
+            root: below.map_or(at, |below| below.root),
+            lengths: below.and_then(|below| below.lengths.clone()),
+            channel: None,
+            is_whole: false,
+            sizes: Vec::new(),
             before,
             layer,
-            name,
+            name: short(name),
         });
-        self.tree.len() - 1
+        at
     }
 
     /// `signal` after a layer, with its axes as they are.
@@ -143,33 +195,54 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &'a Node) {
         let outputs = match self.readable(node).and_then(|()| self.operator(node)) {
             Ok(outputs) => outputs,
-            Err(problem) => vec![Value::Unknown(problem); node.output.len()],
+            Err(problem) => {
+                vec![Value::Unknown(problem.short()); node.output.len().min(MOST_OUTPUTS)]
+            }
         };
         let missing = || Value::Unknown(Problem::refused(node.title(), "this output is not taken"));
         let outputs = outputs.into_iter().map(Some).chain(std::iter::repeat(None));
         for (name, value) in node.output.iter().zip(outputs) {
-            self.values.insert(name, value.unwrap_or_else(missing));
+            let value = value.unwrap_or_else(missing);
+            if self.values.insert(name, value).is_some() && !name.is_empty() {
+                let twice = Problem::Damaged(format!("{} is given twice", short(name)));
+                self.values.insert(name, Value::Unknown(twice));
+            }
         }
     }
 
     /// What makes an input unreadable makes the operator so.
     fn readable(&self, node: &Node) -> Result<(), Problem> {
-        (0..node.input.len()).try_for_each(|n| self.optional(node, n).map(drop))
+        (0..node.input.len()).try_for_each(|n| self.known(node, n).map(drop))
     }
 
-    /// Input `n` of an operator, if it has one.
-    fn optional(&self, node: &Node, n: usize) -> Result<Option<Value>, Problem> {
+    /// What is known of input `n` of an operator, if it has one.
+    fn known(&self, node: &Node, n: usize) -> Result<Option<&Value>, Problem> {
         let Some(name) = node.input.get(n).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
         match self.values.get(name.as_str()) {
             Some(Value::Unknown(problem)) => Err(problem.clone()),
-            Some(value) => Ok(Some(value.clone())),
+            Some(value) => Ok(Some(value)),
             None => Err(Problem::Damaged(format!(
-                "{} reads {name}, which nothing gives",
-                node.title()
+                "{} reads {}, which nothing gives",
+                node.title(),
+                short(name)
             ))),
         }
+    }
+
+    /// A copy of it.
+    fn optional(&self, node: &Node, n: usize) -> Result<Option<Value>, Problem> {
+        let Some(value) = self.known(node, n)? else {
+            return Ok(None);
+        };
+        let size = match value {
+            Value::Floats { values, .. } => values.len(),
+            Value::Ints { values, .. } => values.len(),
+            _ => 1,
+        };
+        self.budget.take(&node.title(), size)?;
+        Ok(Some(value.clone()))
     }
 
     /// Input `n` of an operator.
@@ -205,11 +278,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The graph's input that this place follows from.
-    fn root(&self, mut at: usize) -> usize {
-        while let Some(before) = self.tree[at].before {
-            at = before;
-        }
-        at
+    fn root(&self, at: usize) -> usize {
+        self.tree[at].root
+    }
+
+    /// Channels that the graph declares for an input with these axes.
+    fn channels(&self, root: usize, axes: &[Axis]) -> Option<usize> {
+        let channel = axes.iter().position(|axis| *axis == Axis::Channel)?;
+        *self.tree[root].sizes.get(channel)?
     }
 
     /// The path to the output.
@@ -226,6 +302,10 @@ impl<'a> Walk<'a> {
                     "ONNX: nothing gives the output {output}"
                 )));
             }
+        };
+        let lengths = match self.tree[signal.at].lengths.take() {
+            Some(Lengths::Fixed(lengths)) => Some(lengths.to_vec()),
+            _ => None,
         };
         let (mut layers, mut at) = (Vec::new(), signal.at);
         while let Step {
@@ -255,10 +335,12 @@ impl<'a> Walk<'a> {
         Ok(Source {
             format: "ONNX",
             layers,
+            channels: self.channels(at, &input_axes),
             input_axes,
             output_axes: output_axes.collect::<Result<_, _>>()?,
-            lengths: self.lengths,
+            lengths,
             integer: false,
+            advice: "",
             notes: self.notes,
         })
     }

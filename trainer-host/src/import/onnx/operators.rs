@@ -4,14 +4,15 @@ use ndarray::Array2;
 
 use super::Walk;
 use super::proto::Node;
-use super::value::{Role, Signal, SignalAxis, Value, axis_number};
+use super::value::{Number, Role, Signal, SignalAxis, Value, axis_number};
 use crate::import::conventions::WeightsKind;
-use crate::import::error::{Kind, Problem};
+use crate::import::error::{Kind, Problem, short};
 use crate::import::model::{Axis, Layer};
 
 impl Walk<'_> {
     /// The outputs of an operator.
     pub(super) fn operator(&mut self, node: &Node) -> Result<Vec<Value>, Problem> {
+        require_known(node)?;
         let one = |value: Value| Ok(vec![value]);
         let of = |signal: Signal| Ok(vec![Value::Signal(signal)]);
         match node.op_type.as_str() {
@@ -26,8 +27,9 @@ impl Walk<'_> {
             "Softmax" => self.softmax(node, Layer::Softmax),
             "LogSoftmax" => self.softmax(node, Layer::LogSoftmax),
             "BatchNormalization" => of(self.batch_normalisation(node)?),
-            // At inference, and between floats.
-            "Identity" | "Dropout" | "Cast" => one(self.input(node, 0)?),
+            "Identity" => one(self.input(node, 0)?),
+            "Dropout" => one(self.dropout(node)?),
+            "Cast" => one(self.cast(node)?),
             "Constant" => one(constant(node)?),
             "ConstantOfShape" => one(filled(node)?),
             "Expand" => one(self.expand(node)?),
@@ -54,9 +56,48 @@ impl Walk<'_> {
         Ok(vec![Value::Signal(self.after(&signal, layer, node))])
     }
 
+    /// At inference.
+    fn dropout(&self, node: &Node) -> Result<Value, Problem> {
+        match node.input.get(2).is_some_and(|name| !name.is_empty()) {
+            true => Err(Problem::refused(
+                node.title(),
+                "it drops values where its input training_mode says so; export the network for inference",
+            )),
+            false => self.input(node, 0),
+        }
+    }
+
+    /// Between floats, or between whole numbers.
+    fn cast(&self, node: &Node) -> Result<Value, Problem> {
+        let value = self.input(node, 0)?;
+        let (to_floats, to_whole) = match node.int("to", 0) {
+            1 | 10 | 11 | 16 => (true, false),
+            6 | 7 => (false, true),
+            _ => (false, false),
+        };
+        let is_same = match &value {
+            Value::Floats { .. } | Value::Filled(_) => to_floats,
+            Value::Ints { .. } => to_whole,
+            Value::Signal(signal) => to_floats || to_whole && self.tree[signal.at].is_whole,
+            Value::Unknown(_) => false,
+        };
+        match is_same {
+            true => Ok(value),
+            false => Err(Problem::refused(
+                node.title(),
+                format!(
+                    "it changes values (type number {} of ONNX); casts between floats are taken",
+                    node.int("to", 0)
+                ),
+            )),
+        }
+    }
+
     /// Over the last axis alone.
     fn softmax(&mut self, node: &Node, layer: Layer) -> Result<Vec<Value>, Problem> {
-        let rank = self.signal(node, 0)?.axes.len();
+        let signal = self.signal(node, 0)?;
+        require_channels(node, &signal)?;
+        let rank = signal.axes.len();
         let default = if self.opset < 13 { 1 } else { -1 };
         match axis_number(node.int("axis", default), rank) {
             Some(axis) if axis + 1 == rank => self.activation(node, layer),
@@ -76,10 +117,18 @@ impl Walk<'_> {
             None => None,
             Some(Value::Filled(value)) => Some(vec![value as f32; outputs]),
             Some(_) => {
-                let (_, values) = self.floats(node, 2)?;
-                match values[..] {
-                    [one] => Some(vec![one; outputs]),
-                    _ => Some(values),
+                let (shape, values) = self.floats(node, 2)?;
+                match (&values[..], &shape[..]) {
+                    ([one], _) => Some(vec![*one; outputs]),
+                    (_, [n] | [1, n]) if *n == outputs => Some(values),
+                    _ => {
+                        return Err(Problem::refused(
+                            node.title(),
+                            format!(
+                                "its input C has the shape {shape:?}, and is to have a value for each of the {outputs} outputs"
+                            ),
+                        ));
+                    }
                 }
             }
         };
@@ -120,6 +169,7 @@ impl Walk<'_> {
         require_channels(node, &signal)?;
         let outputs = weight.nrows();
         let mut after = self.after(&signal, Layer::Dense { weight, bias }, node);
+        self.along_channels(&after);
         let last = after.axes.last_mut().expect("it has channels");
         if let Role::Is(_) = last.role {
             last.role = Role::Is(Axis::Channel);
@@ -152,10 +202,12 @@ impl Walk<'_> {
             Value::Filled(value) => vec![*value],
             Value::Floats { shape, values } => {
                 let channels = shape.last().copied().unwrap_or(1);
-                if values.is_empty() || values.len() != channels {
+                if values.len() != channels || shape.len() > signal.axes.len() {
                     return Err(Problem::refused(
                         node.title(),
-                        format!("its constant {shape:?} differs from step to step"),
+                        format!(
+                            "its constant of shape {shape:?} is not one number or one for each channel"
+                        ),
                     ));
                 }
                 values.iter().copied().map(f64::from).collect()
@@ -179,7 +231,16 @@ impl Walk<'_> {
                 ));
             }
         };
-        Ok(self.after(&signal, Layer::Affine { scale, offset }, node))
+        let after = self.after(&signal, Layer::Affine { scale, offset }, node);
+        self.along_channels(&after);
+        Ok(after)
+    }
+
+    /// Remembers which axis of the graph's input a layer takes for the channels, until a recurrent layer says it.
+    fn along_channels(&mut self, signal: &Signal) {
+        if let Some(Role::Input(n)) = signal.axes.last().map(|axis| axis.role) {
+            self.tree[signal.at].channel = Some(n);
+        }
     }
 
     /// Of channels that are the second axis, as the operator has it, and the last one.
@@ -190,6 +251,12 @@ impl Walk<'_> {
             return Err(Problem::refused(
                 node.title(),
                 "it stands before the first recurrent layer, or not over channels",
+            ));
+        }
+        if node.int("training_mode", 0) != 0 || node.int("spatial", 1) != 1 {
+            return Err(Problem::refused(
+                node.title(),
+                "it is one of training (training_mode), or not of channels (spatial)",
             ));
         }
         let vector = |n| Ok::<_, Problem>(self.floats(node, n)?.1);
@@ -215,13 +282,75 @@ impl Walk<'_> {
 /// Refuses an array whose last axis is not the channels.
 fn require_channels(node: &Node, signal: &Signal) -> Result<(), Problem> {
     let rank = signal.axes.len();
+    let has_channels = || (signal.axes.iter()).any(|axis| axis.role == Role::Is(Axis::Channel));
     match signal.axes.last().map(|axis| axis.role) {
-        Some(Role::Is(Axis::Channel | Axis::One)) => Ok(()),
+        Some(Role::Is(Axis::Channel)) => Ok(()),
+        // One channel that the graph put there itself.
+        Some(Role::Is(Axis::One)) if !has_channels() => Ok(()),
         Some(Role::Input(n)) if n + 1 == rank => Ok(()),
         _ => Err(Problem::refused(
             node.title(),
             "it works along another axis than the channels",
         )),
+    }
+}
+
+/// The settings of an operator that are read, and those that change nothing at inference; `None` of an operator that is
+/// refused by its own name.
+fn known(operator: &str) -> Option<&'static [&'static str]> {
+    Some(match operator {
+        "LSTM" => &[
+            "activations",
+            "clip",
+            "direction",
+            "hidden_size",
+            "input_forget",
+            "layout",
+        ],
+        "GRU" => &[
+            "activations",
+            "clip",
+            "direction",
+            "hidden_size",
+            "layout",
+            "linear_before_reset",
+        ],
+        "Gemm" => &["alpha", "beta", "transA", "transB"],
+        "Softmax" | "LogSoftmax" | "Concat" | "Gather" | "Flatten" => &["axis"],
+        "BatchNormalization" => &["epsilon", "momentum", "training_mode", "spatial"],
+        "Dropout" => &["ratio", "seed"],
+        "Cast" => &["to", "saturate", "round_mode"],
+        "Constant" => &[
+            "value",
+            "value_int",
+            "value_ints",
+            "value_float",
+            "value_floats",
+        ],
+        "ConstantOfShape" => &["value"],
+        "Shape" => &["start", "end"],
+        "Slice" => &["starts", "ends", "axes"],
+        "Squeeze" | "Unsqueeze" => &["axes"],
+        "Transpose" => &["perm"],
+        "Reshape" => &["allowzero"],
+        "MatMul" | "Add" | "Sub" | "Mul" | "Div" | "Relu" | "Sigmoid" | "Identity" | "Expand" => {
+            &[]
+        }
+        _ => return None,
+    })
+}
+
+/// Refuses a setting that is not known, for it may change what the operator computes.
+fn require_known(node: &Node) -> Result<(), Problem> {
+    let Some(known) = known(&node.op_type) else {
+        return Ok(());
+    };
+    match (node.attribute.iter()).find(|at| !known.contains(&at.name.as_str())) {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!("its attribute {} is not known here", short(&other.name));
+            Err(Problem::refused(node.title(), why))
+        }
     }
 }
 
@@ -236,7 +365,7 @@ fn constant(node: &Node) -> Result<Value, Problem> {
     for attribute in &node.attribute {
         let whole = |values: &[i64], scalar| Value::Ints {
             scalar,
-            values: values.iter().copied().map(Some).collect(),
+            values: values.iter().copied().map(Number::from).collect(),
         };
         let floats = |values: &[f32], shape| Value::Floats {
             shape,

@@ -4,6 +4,8 @@
 
 use prost::Message;
 
+use crate::import::error::short;
+
 /// The file.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Model {
@@ -163,10 +165,10 @@ impl Node {
         match self.name.as_str() {
             "" => format!(
                 "{} (node {})",
-                self.op_type,
-                self.output.first().map_or("", String::as_str)
+                short(&self.op_type),
+                short(self.output.first().map_or("", String::as_str))
             ),
-            name => format!("{} (node {name})", self.op_type),
+            name => format!("{} (node {})", short(&self.op_type), short(name)),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use ndarray::Array2;
 
-use super::Walk;
 use super::proto::Node;
-use super::value::{Role, Signal, SignalAxis, Value};
+use super::value::{Number, Role, Signal, SignalAxis, Value};
+use super::{Lengths, Walk};
 use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
-use crate::import::error::{Kind, Problem};
+use crate::import::error::{Kind, Problem, short};
 use crate::import::model::{Axis, Layer};
 
 /// The activations of the gates, of the candidate and, in an LSTM, of the cell.
@@ -31,11 +31,16 @@ impl Walk<'_> {
             weights.couple(&node.title())?;
         }
         let units = weights.recurrent.ncols();
+        let declared = node.int("hidden_size", units as i64);
+        if declared != units as i64 {
+            let why = format!("hidden_size is {declared}, and its weights are of {units} units");
+            return Err(Problem::refused(node.title(), why));
+        }
         self.initial_state(node, 5, units)?;
         if kind == WeightsKind::Lstm {
             self.initial_state(node, 6, units)?;
         }
-        self.sequence_lengths(node)?;
+        let lengths = self.sequence_lengths(node, &signal)?;
         let size = |axis: Axis| {
             let found = signal.axes.iter().find(|a| a.role == Role::Is(axis));
             found.and_then(|axis| axis.size)
@@ -49,6 +54,7 @@ impl Walk<'_> {
             SignalAxis::is(Axis::Channel, Some(units)),
         );
         let mut every = self.after(&signal, Layer::Recurrent(weights), node);
+        self.tree[every.at].lengths = lengths;
         let mut last = self.after(&every, Layer::LastStep, node);
         (every.axes, last.axes) = match batch_first {
             true => (vec![batch, time, one, channel], vec![batch, one, channel]),
@@ -91,7 +97,28 @@ impl Walk<'_> {
             let length = names.iter().map(|(n, _)| n + 1).max().ok_or_else(wrong)?;
             let mut axes = vec![Axis::One; length];
             names.into_iter().for_each(|(n, name)| axes[n] = name);
+            self.require_along_channels(node, signal.at, &axes)?;
             self.inputs.insert(root, axes);
+        }
+        Ok(())
+    }
+
+    /// Refuses layers between the graph's input and here that took another axis for the channels.
+    fn require_along_channels(&self, node: &Node, at: usize, axes: &[Axis]) -> Result<(), Problem> {
+        let mut next = Some(at);
+        while let Some(at) = next {
+            let step = &self.tree[at];
+            if step
+                .channel
+                .is_some_and(|n| axes.get(n) != Some(&Axis::Channel))
+            {
+                let why = format!(
+                    "{} before it works along another axis than its channels",
+                    step.name
+                );
+                return Err(Problem::refused(node.title(), why));
+            }
+            next = step.before;
         }
         Ok(())
     }
@@ -168,32 +195,73 @@ impl Walk<'_> {
         }
     }
 
-    fn sequence_lengths(&mut self, node: &Node) -> Result<(), Problem> {
-        match self.optional(node, 4)? {
-            None => {}
-            Some(Value::Ints { values, .. }) => {
-                let lengths = values.iter().map(|n| usize::try_from((*n)?).ok());
-                self.lengths = lengths.collect();
-                let note = "its sequence_lens are of one batch; here each sequence ends with its own last step";
-                self.notes.push(format!("{}: {note}", node.title()));
+    /// The valid steps of each sequence after this operator. A layer below that stops earlier gives zeros from there,
+    /// which no layer here would read.
+    fn sequence_lengths(
+        &mut self,
+        node: &Node,
+        signal: &Signal,
+    ) -> Result<Option<Lengths>, Problem> {
+        let below = self.tree[signal.at].lengths.clone();
+        let own = match self.optional(node, 4)? {
+            None => None,
+            Some(Value::Ints { values, .. }) => fixed(node, &values, signal)?,
+            Some(Value::Signal(lengths)) if self.tree[lengths.at].before.is_none() => {
+                Some(Lengths::Input(lengths.at))
             }
             Some(_) => {
-                let note = "sequence_lens come from outside; here each sequence ends with its own last step";
-                self.notes.push(format!("{}: {note}", node.title()));
+                let why = "its sequence_lens are computed, which is not taken";
+                return Err(Problem::refused(node.title(), why));
             }
+        };
+        if below.is_some() && own != below {
+            let why =
+                "the recurrent layer below it has other sequence_lens; give all of them the same";
+            return Err(Problem::refused(node.title(), why));
         }
-        Ok(())
+        let note = match &own {
+            None => return Ok(None),
+            Some(Lengths::Fixed(_)) => "its sequence_lens are of one batch",
+            Some(Lengths::Input(_)) => "its sequence_lens come from outside",
+        };
+        let note = format!(
+            "{}: {note}; here each sequence ends with its own last step",
+            node.title()
+        );
+        self.notes.push(note);
+        Ok(own)
     }
 
     /// Constant floats.
     pub(super) fn floats(&self, node: &Node, n: usize) -> Result<(Vec<usize>, Vec<f32>), Problem> {
         match self.input(node, n)? {
+            Value::Floats { values, .. } if values.is_empty() => Err(Problem::refused(
+                node.title(),
+                format!("input {n} has no values"),
+            )),
             Value::Floats { shape, values } => Ok((shape, values)),
             _ => Err(Problem::refused(
                 node.title(),
                 format!("input {n} is not constant floats"),
             )),
         }
+    }
+}
+
+/// Lengths that are constants; none where they are those of all steps.
+fn fixed(node: &Node, values: &[Number], signal: &Signal) -> Result<Option<Lengths>, Problem> {
+    let is_time = |axis: &SignalAxis| axis.role == Role::Is(Axis::Time);
+    let steps = signal.axes.iter().find(|axis| is_time(axis));
+    let steps = steps.and_then(|axis| axis.size);
+    let lengths = values.iter().map(|n| usize::try_from(n.value?).ok());
+    let lengths: Option<Vec<usize>> = lengths.collect();
+    match lengths {
+        Some(lengths) if lengths.iter().all(|n| Some(*n) == steps) => Ok(None),
+        Some(lengths) if lengths.iter().all(|n| *n > 0) => Ok(Some(Lengths::Fixed(lengths.into()))),
+        _ => Err(Problem::refused(
+            node.title(),
+            "its sequence_lens are to be an input of the graph, or constants above zero",
+        )),
     }
 }
 
@@ -218,14 +286,23 @@ fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
     }
     if let Some(activations) = node.attribute("activations") {
         let names: Vec<String> = activations.strings.iter().map(|name| text(name)).collect();
-        let other = names.iter().enumerate().find(|(n, name)| {
-            !ACTIVATIONS
-                .get(*n)
-                .is_some_and(|known| known.eq_ignore_ascii_case(name))
-        });
-        if let Some((_, name)) = other {
+        let needed = match kind {
+            WeightsKind::Lstm => &ACTIVATIONS[..],
+            WeightsKind::Gru => &ACTIVATIONS[..2],
+        };
+        let is_other = |(found, needed): &(&String, &&str)| !needed.eq_ignore_ascii_case(found);
+        if let Some((name, _)) = names.iter().zip(needed).find(is_other) {
             let why = format!(
-                "activation {name} is not taken; gates have a sigmoid, candidate and cell a tanh"
+                "activation {} is not taken; gates have a sigmoid, candidate and cell a tanh",
+                short(name)
+            );
+            return Err(Problem::refused(title, why));
+        }
+        if names.len() != needed.len() {
+            let why = format!(
+                "it has {} activations, and needs {}",
+                names.len(),
+                needed.len()
             );
             return Err(Problem::refused(title, why));
         }

@@ -1,7 +1,7 @@
 //! What is known of a value in the graph without any input: constants, shapes, and which axis of an array is which.
 
 use super::proto::Tensor;
-use crate::import::error::Problem;
+use crate::import::error::{Problem, short};
 use crate::import::half;
 use crate::import::model::Axis;
 
@@ -16,12 +16,39 @@ pub(super) enum Value {
     Ints {
         /// Whether it is a number and not a list.
         scalar: bool,
-        values: Vec<Option<i64>>,
+        values: Vec<Number>,
     },
     /// An array that follows from the graph's input.
     Signal(Signal),
     /// What cannot be read, if it is needed.
     Unknown(Problem),
+}
+
+/// A whole number, and the axis that it is the length of, where it is one's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) value: Option<i64>,
+    /// The axis, and the place in the tree of the graph's input that has it.
+    pub(super) of: Option<(Role, usize)>,
+}
+
+impl Number {
+    /// The length of an axis of an array that follows from the input at `root`.
+    pub(super) fn of(axis: SignalAxis, root: usize) -> Self {
+        Self {
+            value: axis.size.map(|size| size as i64),
+            of: Some((axis.role, root)),
+        }
+    }
+}
+
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        Self {
+            value: Some(value),
+            of: None,
+        }
+    }
 }
 
 /// An array that follows from the graph's input.
@@ -46,8 +73,12 @@ pub(super) enum Role {
     Input(usize),
     /// A known one.
     Is(Axis),
-    /// Steps and sequences in one axis; whether the steps are the outer ones.
-    Rows { time_outside: bool },
+    /// Steps and sequences in one axis; whether the steps are the outer ones, and how many of the outer and the inner
+    /// there are.
+    Rows {
+        time_outside: bool,
+        sizes: [Option<usize>; 2],
+    },
 }
 
 impl SignalAxis {
@@ -95,8 +126,10 @@ impl Tensor {
             return match values.len() == count && shape.len() <= 1 {
                 true => Ok(Value::Ints {
                     scalar: shape.is_empty(),
-                    values: values.into_iter().map(Some).collect(),
+                    values: values.into_iter().map(Number::from).collect(),
                 }),
+                // More axes than a list of sizes has: these are weights.
+                false if values.len() == count => Err(self.untyped(self.data_type)),
                 false => Err(missing(values.len())),
             };
         }
@@ -111,7 +144,7 @@ impl Tensor {
     fn title(&self) -> String {
         match self.name.as_str() {
             "" => "a constant".into(),
-            name => format!("tensor {name}"),
+            name => format!("tensor {}", short(name)),
         }
     }
 
@@ -144,15 +177,26 @@ impl Tensor {
             (11, None) => self.double_data.iter().map(|v| *v as f32).collect(),
             (10, _) => halves(half::from_f16),
             (16, _) => halves(half::from_bf16),
-            (other, _) => {
-                return Err(Problem::refused(
-                    self.title(),
-                    format!(
-                        "its type (number {other} of ONNX) is neither float nor int32 or int64; export the network in float32"
-                    ),
-                ));
-            }
+            (other, _) => return Err(self.untyped(other)),
         })
+    }
+
+    /// The refusal of a type.
+    fn untyped(&self, number: i32) -> Problem {
+        let name = match number {
+            2 => "uint8",
+            3 => "int8",
+            6 => "int32",
+            7 => "int64",
+            9 => "bool",
+            _ => "another type",
+        };
+        Problem::refused(
+            self.title(),
+            format!(
+                "its values are {name} (number {number} of ONNX), and weights are to be float32, float64, float16 or bfloat16; export the network in float32"
+            ),
+        )
     }
 }
 

@@ -1,8 +1,11 @@
 //! The readers on files of the programs that write them; on small files of the same network ([`containers`]) and those
-//! that the tests write ([`written`]); on damaged ones ([`damaged`]).
+//! that the tests write ([`written`]); on damaged ones ([`damaged`]), and on whole ones that are to be refused ([`graphs`],
+//! [`archives`]).
 
+mod archives;
 mod containers;
 mod damaged;
+mod graphs;
 mod written;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
+use prost::Message;
 
 use super::check::{TOLERANCE, outputs_of, sequences};
 use super::*;
@@ -226,9 +230,13 @@ fn integer_weights_decide_as_the_integer_program() {
 fn batch_first_is_the_same_layers_in_another_order() {
     let Some(models) = files() else { return };
     let bytes = std::fs::read(models.join("variants/onnx/batchwise.onnx")).unwrap();
-    let at = bytes.windows(6).position(|name| name == b"layout").unwrap();
-    let mut twin = bytes.clone();
-    twin[at + 5] = b'T'; // A setting of another name
+    let mut twin = onnx::proto::Model::decode(&bytes[..]).unwrap();
+    let graph = twin.graph.as_mut().unwrap();
+    let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+    for layout in attributes.filter(|attribute| attribute.name == "layout") {
+        layout.i = 0;
+    }
+    let twin = twin.encode_to_vec();
     let [first, twin] = [&bytes, &twin].map(|bytes| open::read(bytes, &Hints::default()).unwrap());
     assert_eq!(first.layers, twin.layers);
     use Axis::{Batch, Channel, One, Time};

@@ -58,7 +58,7 @@ pub(super) fn state_dict(inputs: usize, units: usize, outputs: usize) -> Vec<u8>
     safetensors_of(&shapes.map(|(name, shape)| (name.to_owned(), shape)))
 }
 
-fn safetensors_of(shapes: &[(String, Vec<usize>)]) -> Vec<u8> {
+pub(super) fn safetensors_of(shapes: &[(String, Vec<usize>)]) -> Vec<u8> {
     let values: Vec<Vec<u8>> = (shapes.iter().enumerate())
         .map(|(n, (_, shape))| {
             let value = |k: usize| ((n * 7 + k * 3) as f32).sin() * 0.4;

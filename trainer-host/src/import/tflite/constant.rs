@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::Chain;
 use super::schema::{Operator, Tensor};
-use crate::import::error::Problem;
+use crate::import::error::{Problem, short};
 use crate::import::half;
 
 impl Chain<'_> {
@@ -53,8 +53,9 @@ impl Chain<'_> {
         let Some(tensor) = self.tensor(operator, n) else {
             return Ok(None);
         };
+        self.budget.take(title, tensor.data.len())?;
         let values = tensor.floats().map_err(|why| {
-            Problem::refused(title, format!("input {n} ({}): {why}", tensor.name))
+            Problem::refused(title, format!("input {n} ({}): {why}", short(&tensor.name)))
         })?;
         let is_integer = tensor.kind > 1;
         self.integer |= is_integer;
@@ -83,6 +84,14 @@ impl Chain<'_> {
 }
 
 impl Tensor<'_> {
+    /// Channels of an array of sequences, where the file says them.
+    pub(super) fn channels(&self) -> Option<usize> {
+        match self.shape[..] {
+            [_, _, channels] => usize::try_from(channels).ok().filter(|n| *n > 0),
+            _ => None,
+        }
+    }
+
     /// The values as floats: integers are `scale · (code − zero point)`.
     fn floats(&self) -> Result<Vec<f32>, String> {
         let size = match self.kind {

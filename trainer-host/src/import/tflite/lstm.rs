@@ -23,6 +23,16 @@ impl Chain<'_> {
         if has(16) {
             return Err(Problem::later(title, Kind::Projection));
         }
+        let is_filled = |n: usize| {
+            let state = self.tensor(operator, n);
+            state.is_some_and(|state| state.data.iter().any(|byte| *byte != 0))
+        };
+        if (18..20).any(is_filled) {
+            return Err(Problem::refused(
+                title,
+                "its initial state is not zero, and a state here begins with zeros",
+            ));
+        }
         if (20..24).any(has) {
             return Err(Problem::refused(
                 title,
@@ -91,15 +101,20 @@ impl Chain<'_> {
             let fused = options.scalar(0, i8::from_le_bytes, 0)?;
             let clip = options.scalar(1, f32::from_le_bytes, 0.0)?;
             let time_first = options.scalar(3, |[b]: [u8; 1]| b != 0, false)?;
-            Ok((fused, clip, time_first))
+            let diagonal = options.scalar(5, |[b]: [u8; 1]| b != 0, false)?;
+            Ok((fused, clip, time_first, diagonal))
         };
-        let (fused, clip, time_first) =
+        let (fused, clip, time_first, diagonal) =
             settings().map_err(|why: String| Problem::Damaged(format!("{title}: {why}")))?;
         if fused != activation::TANH {
             return Err(Problem::refused(
                 title,
                 format!("activation number {fused} is not taken; tanh is"),
             ));
+        }
+        if diagonal {
+            let why = "its recurrent weights are diagonals (diagonal_recurrent_tensors)";
+            return Err(Problem::refused(title, why));
         }
         if clip > 0.0 {
             let note = format!(

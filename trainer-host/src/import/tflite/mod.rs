@@ -9,7 +9,8 @@ mod lstm;
 mod schema;
 
 use self::schema::{Graph, Operator, activation, op};
-use super::error::{Kind, Problem};
+use super::budget::Budget;
+use super::error::{Kind, Problem, short};
 use super::model::{Axis, Layer, NamedLayer, Source};
 
 /// Reads the network of a `.tflite` file.
@@ -25,8 +26,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Source, Problem> {
             graph.inputs.len()
         )));
     };
+    let channels = (usize::try_from(input).ok()).and_then(|n| graph.tensors.get(n)?.channels());
     let mut chain = Chain {
         graph: &graph,
+        budget: Budget::of(bytes.len()),
+        channels,
         at: input,
         layers: Vec::new(),
         notes: Vec::new(),
@@ -52,6 +56,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Source, Problem> {
 /// The operators so far, one after the other.
 struct Chain<'a> {
     graph: &'a Graph<'a>,
+    budget: Budget,
+    /// Channels of the input, where the file says them.
+    channels: Option<usize>,
     /// The tensor that the last one gave.
     at: i32,
     layers: Vec<NamedLayer>,
@@ -73,6 +80,13 @@ impl Chain<'_> {
                 "it does not read what the operator before it gives, and a network here is a chain",
             ));
         }
+        let is_commutative = matches!(operator.code, op::ADD | op::MUL);
+        if !is_commutative && operator.inputs.first() != Some(&self.at) {
+            return Err(Problem::refused(
+                title,
+                "what the operator before it gives is not its first input",
+            ));
+        }
         match operator.code {
             op::UNIDIRECTIONAL_SEQUENCE_LSTM => self.lstm(operator, &title)?,
             op::FULLY_CONNECTED => self.fully_connected(operator, &title)?,
@@ -81,7 +95,14 @@ impl Chain<'_> {
             op::QUANTIZE | op::DEQUANTIZE => {}
             op::RELU => self.layers.push(Layer::Relu.named(title)),
             op::LOGISTIC => self.layers.push(Layer::Sigmoid.named(title)),
-            op::SOFTMAX => self.layers.push(Layer::Softmax.named(title)),
+            op::SOFTMAX => {
+                let beta = self.option(operator, 0, f32::from_le_bytes, 0.0, &title)?;
+                if beta != 1.0 {
+                    let why = format!("its beta of {beta} is not taken; 1 is");
+                    return Err(Problem::refused(title, why));
+                }
+                self.layers.push(Layer::Softmax.named(title));
+            }
             _ => self.with_constant(operator, &title)?,
         }
         self.at = operator.outputs.first().copied().unwrap_or(-1);
@@ -97,19 +118,29 @@ impl Chain<'_> {
         format!(
             "{} ({})",
             operator_name(operator.code),
-            output.map_or("", |tensor| tensor.name.as_str())
+            short(output.map_or("", |tensor| tensor.name.as_str()))
         )
     }
 
-    fn fully_connected(&mut self, operator: &Operator<'_>, title: &str) -> Result<(), Problem> {
-        let weight = self.matrix(operator, 1, title)?;
-        let bias = self.vector(operator, 2, title)?;
-        let fused = match operator.options {
-            Some(options) => options.scalar(0, i8::from_le_bytes, 0),
-            None => Ok(activation::NONE),
-        };
-        self.layers.push(Layer::Dense { weight, bias }.named(title));
-        match fused.map_err(|why| Problem::Damaged(format!("{title}: {why}")))? {
+    /// Option `n` of an operator.
+    fn option<T, const N: usize>(
+        &self,
+        operator: &Operator<'_>,
+        n: usize,
+        of: fn([u8; N]) -> T,
+        default: T,
+        title: &str,
+    ) -> Result<T, Problem> {
+        match operator.options {
+            None => Ok(default),
+            Some(options) => (options.scalar(n, of, default))
+                .map_err(|why| Problem::Damaged(format!("{title}: {why}"))),
+        }
+    }
+
+    /// The activation that option 0 of an operator puts behind it.
+    fn fused_activation(&mut self, operator: &Operator<'_>, title: &str) -> Result<(), Problem> {
+        match self.option(operator, 0, i8::from_le_bytes, activation::NONE, title)? {
             activation::NONE => Ok(()),
             activation::RELU => {
                 self.layers.push(Layer::Relu.named(title));
@@ -122,27 +153,43 @@ impl Chain<'_> {
         }
     }
 
+    fn fully_connected(&mut self, operator: &Operator<'_>, title: &str) -> Result<(), Problem> {
+        let weight = self.matrix(operator, 1, title)?;
+        let bias = self.vector(operator, 2, title)?;
+        if self.option(operator, 1, i8::from_le_bytes, 0, title)? != 0 {
+            let why = "its weights are in a shuffled order (weights_format)";
+            return Err(Problem::refused(title, why));
+        }
+        self.layers.push(Layer::Dense { weight, bias }.named(title));
+        self.fused_activation(operator, title)
+    }
+
     /// A slice that keeps the last step and all of the rest.
     fn last_step(&mut self, operator: &Operator<'_>, title: &str) -> Result<(), Problem> {
         let refuse = || Problem::refused(title, "it cuts something else than the last step out");
         let begin = self.ints(operator, 1, title)?;
         let strides = self.ints(operator, 3, title)?;
         let shape = self.shape(operator, 0);
-        let masks = |n| {
-            operator
-                .options
-                .map_or(Ok(0), |options| options.scalar(n, i32::from_le_bytes, 0))
-        };
-        let mask = |n| masks(n).map_err(|why| Problem::Damaged(format!("{title}: {why}")));
-        let (begin_mask, shrink) = (mask(0)?, mask(4)?);
+        let ends = self.ints(operator, 2, title)?;
+        let mask = |n| self.option(operator, n, i32::from_le_bytes, 0, title);
+        let (begin_mask, end_mask, shrink) = (mask(0)?, mask(1)?, mask(4)?);
+        // Options that put in or leave out axes, or count otherwise.
+        if mask(2)? != 0 || mask(3)? != 0 || mask(5)? != 0 {
+            return Err(refuse());
+        }
         let time = usize::from(!self.time_first);
         let steps = shape.get(time).copied().unwrap_or(-1);
         let is_last = begin
             .get(time)
             .is_some_and(|at| *at == -1 || steps > 0 && *at == steps - 1);
-        let whole =
-            |axis: usize| begin.get(axis).is_none_or(|at| *at == 0) || begin_mask >> axis & 1 == 1;
+        let is_set = |mask: i32, axis: usize| mask >> axis & 1 == 1;
+        let whole = |axis: usize| {
+            let from_start = begin.get(axis).is_none_or(|at| *at == 0) || is_set(begin_mask, axis);
+            let to_end = (ends.get(axis)).is_none_or(|at| shape[axis] > 0 && *at >= shape[axis]);
+            from_start && (to_end || is_set(end_mask, axis))
+        };
         let others = (0..shape.len()).filter(|axis| *axis != time).all(whole);
+        let is_last = is_last && !is_set(begin_mask, time);
         if !(is_last && others && shrink == 1 << time && strides.iter().all(|stride| *stride == 1))
         {
             return Err(refuse());
@@ -176,9 +223,15 @@ impl Chain<'_> {
     /// A sum, difference, product or quotient with a constant for each channel.
     fn with_constant(&mut self, operator: &Operator<'_>, title: &str) -> Result<(), Problem> {
         let first = operator.inputs.first() == Some(&self.at);
-        let values = self
-            .vector(operator, usize::from(first), title)?
-            .unwrap_or_default();
+        let constant = usize::from(first);
+        let values = self.vector(operator, constant, title)?.unwrap_or_default();
+        let channels = self.shape(operator, constant).last().copied();
+        if values.len() > 1 && channels.map(i64::from) != Some(values.len() as i64) {
+            return Err(Problem::refused(
+                title,
+                "its constant is not one number or one for each channel",
+            ));
+        }
         let values: Vec<f64> = values.into_iter().map(f64::from).collect();
         let ones = vec![1.0; values.len()];
         let zeros = vec![0.0; values.len()];
@@ -196,7 +249,7 @@ impl Chain<'_> {
         };
         self.layers
             .push(Layer::Affine { scale, offset }.named(title));
-        Ok(())
+        self.fused_activation(operator, title)
     }
 
     fn finish(self) -> Source {
@@ -221,6 +274,8 @@ impl Chain<'_> {
                 "TensorFlow Lite"
             },
             layers: self.layers,
+            channels: self.channels,
+            advice: "",
             input_axes: axes.to_vec(),
             output_axes,
             lengths: None,

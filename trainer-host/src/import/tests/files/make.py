@@ -51,6 +51,17 @@ def keras_h5():
             weights[name] = array
 
 
+def keras_loop():
+    """A group that is a member of itself, sixty times."""
+    with h5py.File("loop.h5", "w", libver="earliest") as file:
+        file.attrs["model_config"] = json.dumps(MODEL)
+        memory = file.create_group("model_weights/memory")
+        for n in range(60):
+            memory[f"l{n}"] = memory
+        for name, array in [("mean", MEAN), ("variance", DEVIATION**2)]:
+            file["model_weights/scale/" + name] = array
+
+
 def keras_archive():
     content = io.BytesIO()
     with h5py.File(content, "w", libver="earliest") as file:
@@ -162,11 +173,12 @@ def tflite(path, integer):
               for name, array in [("begin", [0, -1, 0]), ("end", [0, 0, 0]), ("strides", [1, 1, 1])]]
     file.operator(45, [at["steps"], *bounds], at["last"], (32, {0: ("Int32", 5), 1: ("Int32", 7), 4: ("Int32", 2)}))
     file.operator(9, [at["last"], weights("kernel", DENSE.T), biases("dense_bias", DENSE_BIAS)], at["sums"], (8, {}))
-    file.operator(25, [at["sums"]], at["output"], (9, {}))
+    file.operator(25, [at["sums"]], at["output"], (9, {0: ("Float32", 1.0)}))
     file.finish(path, at["input"], at["output"])
 
 
 keras_h5()
+keras_loop()
 keras_archive()
 tflite("small.tflite", False)
 tflite("small_int8.tflite", True)
