@@ -48,16 +48,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         "layers in this order: {}",
         list(layers.iter().chain(&linear))
     )];
-    let described = Described::of(bytes)?;
-    if let Some(described) = &described {
-        let ends = (
-            sizes(&layers).first().copied(),
-            sizes(&linear).last().copied(),
-        );
-        if let (Some((inputs, _)), Some((_, outputs))) = ends {
-            described.require_sizes(inputs, outputs)?;
-        }
-    }
+    let described = described(bytes, &layers, &linear)?;
     let said = described.as_ref().map(Described::pooling);
     let pooling = hints.pooling.or(said).unwrap_or_default();
     if hints.pooling.or(said).is_none() {
@@ -87,10 +78,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         layers.splice(0..0, described.input_stage());
         layers.extend(described.ending());
     }
-    let axes = match hints.time_first {
-        true => [Axis::Time, Axis::Batch, Axis::Channel],
-        false => [Axis::Batch, Axis::Time, Axis::Channel],
-    };
+    let axes = axes(hints.time_first);
     Ok(Source {
         format: "PyTorch state_dict (safetensors)",
         layers,
@@ -104,6 +92,31 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// The order of the axes of arrays.
+fn axes(time_first: bool) -> [Axis; 3] {
+    match time_first {
+        true => [Axis::Time, Axis::Batch, Axis::Channel],
+        false => [Axis::Batch, Axis::Time, Axis::Channel],
+    }
+}
+
+/// What this program's own export wrote, which must fit the layers.
+fn described(
+    bytes: &[u8],
+    layers: &[NamedLayer],
+    linear: &[NamedLayer],
+) -> Result<Option<Described>, Problem> {
+    let described = Described::of(bytes)?;
+    let ends = (
+        sizes(layers).first().copied(),
+        sizes(linear).last().copied(),
+    );
+    if let (Some(described), (Some((inputs, _)), Some((_, outputs)))) = (&described, ends) {
+        described.require_sizes(inputs, outputs)?;
+    }
+    Ok(described)
 }
 
 /// Values that each layer reads and gives.

@@ -92,46 +92,49 @@ struct Tensor {
     output: u64,
 }
 
+/// The output that is asked for.
+fn output(config: &Value, hints: &Hints) -> Result<Tensor, Problem> {
+    let outputs = named_tensors(&config["output_layers"], "the model")?;
+    let names = || {
+        let names: Vec<&str> = outputs.iter().map(|tensor| tensor.layer.as_str()).collect();
+        names.join(", ")
+    };
+    match (&hints.output, outputs.as_slice()) {
+        (Some(asked), all) => {
+            let asked_for: Vec<&Tensor> = all.iter().filter(|t| t.layer == *asked).collect();
+            match asked_for[..] {
+                [one] => Ok(one.clone()),
+                [] => {
+                    let text = format!("--output {asked}: the model's outputs are {}", names());
+                    Err(Problem::Open(text))
+                }
+                _ => {
+                    let text = format!("--output {asked}: the model has several outputs of it");
+                    Err(Problem::Open(text))
+                }
+            }
+        }
+        (None, [one]) => Ok(one.clone()),
+        (None, _) => Err(Problem::Open(format!(
+            "the model has the outputs {}; choose one with --output",
+            names()
+        ))),
+    }
+}
+
 /// From the output back to the input.
 fn functional<'a>(
     config: &'a Value,
     layers: &'a [Value],
     hints: &Hints,
 ) -> Result<Vec<Link<'a>>, Problem> {
-    let outputs = named_tensors(&config["output_layers"], "the model")?;
-    let names = || {
-        let names: Vec<&str> = outputs.iter().map(|tensor| tensor.layer.as_str()).collect();
-        names.join(", ")
-    };
-    let output = match (&hints.output, outputs.as_slice()) {
-        (Some(asked), all) => {
-            let asked_for: Vec<&Tensor> = all.iter().filter(|t| t.layer == *asked).collect();
-            match asked_for[..] {
-                [one] => one,
-                [] => {
-                    let text = format!("--output {asked}: the model's outputs are {}", names());
-                    return Err(Problem::Open(text));
-                }
-                _ => {
-                    let text = format!("--output {asked}: the model has several outputs of it");
-                    return Err(Problem::Open(text));
-                }
-            }
-        }
-        (None, [one]) => one,
-        (None, _) => {
-            return Err(Problem::Open(format!(
-                "the model has the outputs {}; choose one with --output",
-                names()
-            )));
-        }
-    };
+    let output = output(config, hints)?;
     let by_name: HashMap<&str, &Value> = layers.iter().map(|layer| (name(layer), layer)).collect();
     if by_name.len() != layers.len() {
         return Err(Problem::Damaged("two layers have the same name".into()));
     }
     let mut chain = Vec::new();
-    let mut next = output.clone();
+    let mut next = output;
     loop {
         let layer = by_name.get(next.layer.as_str()).ok_or_else(|| {
             Problem::Damaged(format!(

@@ -80,12 +80,7 @@ impl Reading {
         let place = self.weights.place(class(layer), name(layer));
         match class(layer) {
             "InputLayer" => {
-                let shape = [&config["batch_shape"], &config["batch_input_shape"]];
-                let shape = shape.into_iter().find_map(Value::as_array);
-                let channels = shape
-                    .filter(|shape| shape.len() == 3)
-                    .map(|shape| &shape[2]);
-                self.channels = channels.and_then(|n| usize::try_from(n.as_u64()?).ok());
+                self.channels = input_channels(config);
                 Ok(())
             }
             // At training alone.
@@ -109,29 +104,9 @@ impl Reading {
             "TimeDistributed" => self.at_each_step(&title, config, &place),
             "Normalization" => self.normalisation(&title, config, &place),
             "BatchNormalization" => self.batch_normalisation(&title, config, &place),
-            "Rescaling" => {
-                let values = |key: &str, default: f64| match &config[key] {
-                    Value::Null => Ok(vec![default]),
-                    given => numbers(given, &title, key),
-                };
-                let (scale, offset) = (values("scale", 1.0)?, values("offset", 0.0)?);
-                self.push(title, Layer::Affine { scale, offset })
-            }
+            "Rescaling" => self.rescaling(&title, config),
             "Activation" => self.activation(&title, &config["activation"]),
-            "ReLU" => {
-                let is_none = |key: &&str| match &config[*key] {
-                    Value::Null => true,
-                    value => *key != "max_value" && value.as_f64() == Some(0.0),
-                };
-                let settings = ["max_value", "negative_slope", "threshold"];
-                match settings.iter().find(|key| !is_none(key)) {
-                    None => self.push(title, Layer::Relu),
-                    Some(key) => {
-                        let why = format!("its {key} of {} is not taken", config[*key]);
-                        Err(Problem::refused(title, why))
-                    }
-                }
-            }
+            "ReLU" => self.relu(&title, config),
             "Softmax" => {
                 require_channels(&title, config, self.rank())?;
                 self.push(title, Layer::Softmax)
@@ -146,6 +121,30 @@ impl Reading {
                 title,
                 "it is not taken; LSTM, GRU, Dense, TimeDistributed Dense, Normalization, BatchNormalization, Rescaling, Activation and Dropout are",
             )),
+        }
+    }
+
+    fn rescaling(&mut self, title: &str, config: &Value) -> Result<(), Problem> {
+        let values = |key: &str, default: f64| match &config[key] {
+            Value::Null => Ok(vec![default]),
+            given => numbers(given, title, key),
+        };
+        let (scale, offset) = (values("scale", 1.0)?, values("offset", 0.0)?);
+        self.push(title, Layer::Affine { scale, offset })
+    }
+
+    fn relu(&mut self, title: &str, config: &Value) -> Result<(), Problem> {
+        let is_none = |key: &&str| match &config[*key] {
+            Value::Null => true,
+            value => *key != "max_value" && value.as_f64() == Some(0.0),
+        };
+        let settings = ["max_value", "negative_slope", "threshold"];
+        match settings.iter().find(|key| !is_none(key)) {
+            None => self.push(title, Layer::Relu),
+            Some(key) => {
+                let why = format!("its {key} of {} is not taken", config[*key]);
+                Err(Problem::refused(title, why))
+            }
         }
     }
 
@@ -323,6 +322,15 @@ impl Reading {
             })
             .unzip();
         self.push(title, Layer::Affine { scale, offset })
+    }
+}
+
+/// Channels of an input of sequences, where the model says them.
+fn input_channels(config: &Value) -> Option<usize> {
+    let shapes = [&config["batch_shape"], &config["batch_input_shape"]];
+    match shapes.into_iter().find_map(Value::as_array)?.as_slice() {
+        [_, _, channels] => usize::try_from(channels.as_u64()?).ok(),
+        _ => None,
     }
 }
 

@@ -267,9 +267,8 @@ fn metadata_of_an_export_fits_the_network() {
     }
 }
 
-#[test]
-fn a_flag_without_an_effect_is_refused() {
-    let flags: [(&str, Hints); 6] = [
+fn flags() -> [(&'static str, Hints); 6] {
+    [
         (
             "--output",
             Hints {
@@ -312,7 +311,12 @@ fn a_flag_without_an_effect_is_refused() {
                 ..Hints::default()
             },
         ),
-    ];
+    ]
+}
+
+#[test]
+fn a_flag_without_an_effect_is_refused() {
+    let flags = flags();
     for (file, takes) in [
         ("small.keras", &[][..]),
         ("small.h5", &[]),

@@ -370,6 +370,10 @@ fn a_reshape_that_may_exchange_axes_is_refused() {
     };
     refused(computed(&[1, 0]), "Reshape");
     taken(computed(&[0, 1]));
+}
+
+#[test]
+fn a_flatten_keeps_sequences_and_channels_apart() {
     // An axis of length one before the sequences is flattened into the channels.
     let flat = |axis: i64| {
         let nodes = after(vec![node("Flatten", "h", "o", vec![int("axis", axis)])]);
