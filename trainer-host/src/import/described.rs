@@ -52,9 +52,14 @@ impl Described {
     pub(super) fn require_sizes(&self, inputs: usize, outputs: usize) -> Result<(), Problem> {
         let refuse =
             |why: String| Err(Problem::Damaged(format!("metadata {:?}: {why}", Self::KEY)));
+        // One score of two classes has both of their names.
+        let names = match (self.head, outputs) {
+            (Head::Sigmoid, 1) => 2,
+            _ => outputs,
+        };
         for (list, found, needed) in [
             ("channels", self.channels.len(), inputs),
-            ("outputs", self.outputs.len(), outputs),
+            ("outputs", self.outputs.len(), names),
             (
                 "input_mean",
                 self.input_mean.len(),
