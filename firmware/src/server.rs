@@ -159,9 +159,7 @@ impl<S: Read + Write> Server<'_, S> {
                     }),
                     Some(model),
                 ) => {
-                    if reset {
-                        self.work.reset();
-                    }
+                    self.work.reset_if(reset);
                     let stack = Painted::below_caller();
                     let inputs = (width, inputs);
                     let answer = self.work.run(&mut self.counter, model, inputs, every_step);
@@ -169,9 +167,7 @@ impl<S: Read + Write> Server<'_, S> {
                     answer
                 }
                 (Some(Request::Hear { reset, samples }), Some(model)) => {
-                    if reset {
-                        self.work.reset();
-                    }
+                    self.work.reset_if(reset);
                     let stack = Painted::below_caller();
                     let answer = self.work.hear(&mut self.counter, model, samples);
                     self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
@@ -247,6 +243,12 @@ impl Work {
         self.state.reset();
         #[cfg(feature = "front-end")]
         self.signal.reset();
+    }
+
+    fn reset_if(&mut self, is_asked: bool) {
+        if is_asked {
+            self.reset();
+        }
     }
 
     /// Firmware without a front end.

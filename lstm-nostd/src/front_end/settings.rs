@@ -109,13 +109,21 @@ impl Settings {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn validate(&self) -> Result<(), SettingsError> {
+        let mut checks = self.frame_checks().into_iter().chain(self.band_checks());
+        match checks.find(|(holds, ..)| !holds) {
+            None => Ok(()),
+            Some((_, setting, found, needed)) => Err(SettingsError::Range {
+                setting,
+                found,
+                needed,
+            }),
+        }
+    }
+
+    fn frame_checks(&self) -> [Check; 4] {
         let (least, most) = (1 << MIN_FRAME_BITS, 1 << MAX_FRAME_BITS);
         let is_frame = self.frame.is_power_of_two() && (least..=most).contains(&self.frame);
-        let most_bands = MAX_BANDS.min(self.frame / 2);
-        let is_floor =
-            (1.0..=(1u64 << 62) as f64).contains(&(self.floor * energy_unit(self.frame)));
-        let half_rate = f64::from(self.rate) / 2.0;
-        let checks = [
+        [
             (
                 self.rate >= 1,
                 "rate",
@@ -135,6 +143,20 @@ impl Settings {
                 "1 to the samples of a frame",
             ),
             (
+                (0.0..1.0).contains(&self.pre_emphasis),
+                "pre_emphasis",
+                self.pre_emphasis,
+                "0 or more, and below 1",
+            ),
+        ]
+    }
+
+    fn band_checks(&self) -> [Check; 5] {
+        let most_bands = MAX_BANDS.min(self.frame / 2);
+        let is_floor =
+            (1.0..=(1u64 << 62) as f64).contains(&(self.floor * energy_unit(self.frame)));
+        [
+            (
                 (1..=most_bands).contains(&self.bands),
                 "bands",
                 self.bands as f64,
@@ -153,29 +175,18 @@ impl Settings {
                 "0 or more, and below high_hz",
             ),
             (
-                self.high_hz <= half_rate,
+                self.high_hz <= f64::from(self.rate) / 2.0,
                 "high_hz",
                 self.high_hz,
                 "at most half of the rate",
             ),
-            (
-                (0.0..1.0).contains(&self.pre_emphasis),
-                "pre_emphasis",
-                self.pre_emphasis,
-                "0 or more, and below 1",
-            ),
             (is_floor, "floor", self.floor, "above 1e-12, and at most 2"),
-        ];
-        match checks.into_iter().find(|(holds, ..)| !holds) {
-            None => Ok(()),
-            Some((_, setting, found, needed)) => Err(SettingsError::Range {
-                setting,
-                found,
-                needed,
-            }),
-        }
+        ]
     }
 }
+
+/// Whether a setting is in its range; its name and value, and the range in words.
+type Check = (bool, &'static str, f64, &'static str);
 
 /// What an energy of 1 is in the accumulator of (FE5): z has 28 fraction bits, X is scaled by 2/N, (FE4) drops 2 · 6 bits,
 /// weights have 15; formulas divide by N.

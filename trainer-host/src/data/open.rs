@@ -12,6 +12,7 @@ use super::error::{DataError, Place, Problem};
 use super::forecast::{self, Cutting, Forecast};
 use super::layouts::{Halves, Hearing, Layout, Reading};
 use super::records::{Records, Taking};
+use super::sound_problem::SoundProblem;
 use super::split_error::SplitError;
 use super::unsplit::{Parts, Unsplit};
 use super::{Dataset, Options, Schema};
@@ -110,7 +111,7 @@ pub(super) fn open_unfilled(
         let tables = parts.train.front_end.map(|front_end| front_end.tables());
         let tables = tables
             .transpose()
-            .map_err(|error| place.clone().refuse(Problem::FrontEnd(error)))?;
+            .map_err(|error| place.clone().refuse(SoundProblem::FrontEnd(error).into()))?;
         let known = Known {
             front_end: tables.as_ref(),
             schema: &schema,
@@ -216,7 +217,7 @@ fn open_file(
     }
     if options.front_end.is_some() && known.is_none() && layout != Layout::Waves {
         let found = layout.describe();
-        return Err(place.refuse(Problem::NoSamples { found }));
+        return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
     }
     if let Some(window) = &options.window {
         window.validate(&place)?;

@@ -1,5 +1,8 @@
 //! Each thing that can be wrong with data, in words that say what to do.
 
+use super::sound_problem::SoundProblem;
+use super::text::decimal_sign;
+
 /// What is wrong with data.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -107,30 +110,9 @@ pub enum Problem {
         /// The field.
         found: String,
     },
-    /// A recording of another rate than the others.
-    #[error(
-        "{found} samples a second, and {expected} are needed, as in the first recording or the model; resample it"
-    )]
-    OtherRate {
-        /// The rate that is needed.
-        expected: u32,
-        /// The rate of this one.
-        found: u32,
-    },
-    /// A folder with two kinds of recordings.
-    #[error(
-        "tables beside WAV files, and only one of them can be the data; put them into folders of their own"
-    )]
-    TablesAndWaves,
-    /// Features that the engine cannot make.
-    #[error("{0}; see data.front_end in docs/front-end.md")]
-    FrontEnd(lstm_nostd::front_end::SettingsError),
-    /// A front end for data that has features.
-    #[error("the front end is for WAV files, and this is {found}; leave it out (--front-end)")]
-    NoSamples {
-        /// What the data is.
-        found: &'static str,
-    },
+    /// Of recordings of sound.
+    #[error(transparent)]
+    Sound(#[from] SoundProblem),
     /// A setting that cannot work.
     #[error("{key} is {found}, and must be {needed}")]
     Setting {
@@ -502,15 +484,6 @@ impl Problem {
             Self::NotFinite { found } => super::text::is_missing(found),
             _ => false,
         }
-    }
-}
-
-/// What a comma in a number may be.
-fn decimal_sign(found: &str) -> &'static str {
-    let is_like_one = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '-' | '+');
-    match found.contains(',') && found.chars().all(is_like_one) {
-        true => " (commas may divide thousands or stand for the decimal point: write 1234.5)",
-        false => "",
     }
 }
 

@@ -227,6 +227,15 @@ impl Separator {
     }
 }
 
+/// What a comma in a number may be.
+pub(super) fn decimal_sign(found: &str) -> &'static str {
+    let is_like_one = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '-' | '+');
+    match found.contains(',') && found.chars().all(is_like_one) {
+        true => " (commas may divide thousands or stand for the decimal point: write 1234.5)",
+        false => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

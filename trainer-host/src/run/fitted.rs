@@ -208,6 +208,20 @@ impl Fitted {
         }
     }
 
+    /// The same of the front end.
+    fn front_end_contradiction(&self) -> Option<String> {
+        let inputs = self.network.inputs;
+        match self.front_end.as_ref()?.tables() {
+            Err(error) => Some(format!("front_end: {error}")),
+            Ok(tables) => {
+                let features = tables.view().features();
+                (features != inputs).then(|| {
+                    format!("network.inputs is {inputs}, but front_end gives {features} features")
+                })
+            }
+        }
+    }
+
     /// The first two entries that cannot both be true, in words.
     fn contradiction(&self) -> Option<String> {
         let Self {
@@ -242,17 +256,8 @@ impl Fitted {
                 network.outputs
             ));
         }
-        if let Some(front_end) = &self.front_end {
-            match front_end.tables() {
-                Err(error) => return Some(format!("front_end: {error}")),
-                Ok(tables) if tables.view().features() != network.inputs => {
-                    let (features, inputs) = (tables.view().features(), network.inputs);
-                    return Some(format!(
-                        "network.inputs is {inputs}, but front_end gives {features} features"
-                    ));
-                }
-                Ok(_) => {}
-            }
+        if let Some(problem) = self.front_end_contradiction() {
+            return Some(problem);
         }
         let formats = raw.len();
         if ![0, network.inputs].contains(&formats) {

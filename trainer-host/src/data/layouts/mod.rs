@@ -21,6 +21,7 @@ use std::path::Path;
 use super::columns::Wanted;
 use super::error::{DataError, Place, Problem};
 use super::records::Records;
+use super::sound_problem::SoundProblem;
 use super::task::Kind;
 use npz::{Archive, Half};
 pub(super) use waves::Hearing;
@@ -87,7 +88,7 @@ impl Layout {
             return match (matrices::is_there(&tables), has_waves) {
                 (true, _) => Ok(Self::Matrices),
                 (false, true) if tables.is_empty() => Ok(Self::Waves),
-                (false, true) => Err(place.refuse(Problem::TablesAndWaves)),
+                (false, true) => Err(place.refuse(SoundProblem::TablesAndWaves.into())),
                 (false, false) => Ok(Self::Recordings),
             };
         }

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::super::error::{DataError, Place, Problem};
 use super::super::front_end::{FrontEnd, channel_names};
 use super::super::records::{Labels, Record, Records, Target};
+use super::super::sound_problem::SoundProblem;
 use super::listing::{Listed, Part};
 use super::long_csv::Named;
 use super::recordings::names;
@@ -54,7 +55,7 @@ pub(super) fn read(
                 None => open(&first.path)?.spec().sample_rate,
             };
             let front_end = front_end.of_rate(rate);
-            let refused = |error| place.clone().refuse(Problem::FrontEnd(error));
+            let refused = |error| place.clone().refuse(SoundProblem::FrontEnd(error).into());
             (front_end.tables().map_err(refused)?, Some(front_end))
         }
     };
@@ -137,7 +138,7 @@ impl Ear {
         let found = reader.spec().sample_rate;
         if found != front_end.rate() {
             let expected = front_end.rate();
-            return Err(place.refuse(Problem::OtherRate { expected, found }));
+            return Err(place.refuse(SoundProblem::OtherRate { expected, found }.into()));
         }
         let samples = samples(&mut reader, self.channel);
         let samples = samples.map_err(|problem| place.clone().refuse(problem))?;

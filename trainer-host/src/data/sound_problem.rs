@@ -1,0 +1,30 @@
+//! What can be wrong with recordings of sound.
+
+/// A problem of WAV files, or of the front end that makes features of them.
+#[derive(Debug, thiserror::Error)]
+pub enum SoundProblem {
+    /// A recording of another rate than the others.
+    #[error(
+        "{found} samples a second, and {expected} are needed, as in the first recording or the model; resample it"
+    )]
+    OtherRate {
+        /// The rate that is needed.
+        expected: u32,
+        /// The rate of this one.
+        found: u32,
+    },
+    /// A folder with two kinds of recordings.
+    #[error(
+        "tables beside WAV files, and only one of them can be the data; put them into folders of their own"
+    )]
+    TablesAndWaves,
+    /// Features that the engine cannot make.
+    #[error("{0}; see data.front_end in docs/front-end.md")]
+    FrontEnd(lstm_nostd::front_end::SettingsError),
+    /// A front end for data that has features.
+    #[error("the front end is for WAV files, and this is {found}; leave it out (--front-end)")]
+    NoSamples {
+        /// What the data is.
+        found: &'static str,
+    },
+}
