@@ -1,6 +1,7 @@
 //! The engine for C: builds `firmware/c` for a board.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -22,6 +23,16 @@ pub fn build(board: &Board) -> Result<PathBuf> {
         .with_context(|| format!("the C library for {} was not built", board.core))?;
     let built = target_directory().join(target);
     Ok(built.join("release/liblstm_nostd_c.a"))
+}
+
+/// The command that lints it for the board's core.
+///
+/// # Errors
+/// When there is no compiler.
+pub fn lint(board: &Board) -> Result<Command> {
+    let mut lint = cargo_for((board.target, board.target_cpu), FOLDER, "clippy")?;
+    lint.args(["--quiet", "--", "-D", "warnings"]);
+    Ok(lint)
 }
 
 /// `firmware/c`.

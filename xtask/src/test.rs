@@ -9,10 +9,12 @@ use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
 use crate::firmware::{self, Application, Engine, Image};
-use crate::{bench, command, locks, logged, set_up, sizes, torture};
+use crate::{bench, c_library, command, locks, logged, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
+/// The board whose core the C library is linted for.
+const C_BOARD: &str = "mps2-an386";
 /// The command for the tests of all packages. It always has the same features, so nothing is built twice.
 const TEST: &str = "test --workspace --locked --no-fail-fast";
 /// The package whose tests need a compiler for the boards, and QEMU.
@@ -134,6 +136,8 @@ fn firmware_lane() -> Result<Totals> {
         println!("== {name}");
         totals.attempt(&name, || firmware::build_all(board, applications(board)));
     }
+    let board = boards::by_name(C_BOARD)?;
+    totals.check("lints of the C library", c_library::lint(board)?);
     Ok(totals)
 }
 

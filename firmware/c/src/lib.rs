@@ -40,7 +40,7 @@ pub enum Status {
     Checksum = 5,
     /// The weights are in the order of another core.
     OtherCore = 6,
-    /// The library was built without the scheme or the kind of layer.
+    /// The library was built without the scheme or the kind of layer, or the model has a front end.
     SchemeLeftOut = 7,
     /// A field, a weight or a name is not valid.
     Invalid = 8,
@@ -61,6 +61,8 @@ impl From<ArtifactError> for Status {
                 LayerError::SchemeLeftOut { .. } | LayerError::Feature => Self::SchemeLeftOut,
                 _ => Self::Invalid,
             },
+            // There is no function for samples yet.
+            ArtifactError::FrontEndLeftOut => Self::SchemeLeftOut,
             ArtifactError::Field { .. } | ArtifactError::Name { .. } => Self::Invalid,
         }
     }

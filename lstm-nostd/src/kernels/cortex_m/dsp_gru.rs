@@ -85,6 +85,16 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_gru_int8();
 }
 
+/// Where new hidden states go, and the code that writes them.
+#[inline(always)]
+fn written(width: Width, h: &mut [Block], next: &mut [Block]) -> (*mut Block, Place) {
+    match width {
+        Width::Int16 => (next.as_mut_ptr(), lstm_nostd_dsp_gru_int16),
+        // What the products read is a copy.
+        Width::Int8 => (h.as_mut_ptr(), lstm_nostd_dsp_gru_int8),
+    }
+}
+
 /// [`Kernels::gru_step`](crate::kernels::Kernels::gru_step)
 #[inline(always)]
 pub(super) fn step(
@@ -99,11 +109,7 @@ pub(super) fn step(
         return;
     };
     let width = rows.width.in_build();
-    let (next_start, done) = match width {
-        Width::Int16 => (next.as_mut_ptr(), lstm_nostd_dsp_gru_int16 as Place),
-        // What the products read is a copy.
-        Width::Int8 => (h.as_mut_ptr(), lstm_nostd_dsp_gru_int8 as Place),
-    };
+    let (next_start, done) = written(width, h, next);
     let state = cell.as_mut_ptr().cast::<i32>();
     let mut sums = MaybeUninit::uninit();
     let mut frame_rows = Rows::new(rows, [&code.parts[0], &code.gru.h], code.group, x, h);
