@@ -74,7 +74,14 @@ fn follow(
     progress: impl Fn(&str) -> Option<String>,
 ) -> VecDeque<String> {
     let mut last = VecDeque::new();
-    for line in from.lines().map_while(Result::ok) {
+    let mut bytes = Vec::new();
+    // Whatever the bytes are: a reader that gave up would end the command by a closed pipe.
+    while from
+        .read_until(b'\n', &mut bytes)
+        .is_ok_and(|count| count > 0)
+    {
+        let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        bytes.clear();
         // A log that cannot be written is no reason to stop.
         let _ = writeln!(log, "{line}");
         if let Some(text) = progress(&line) {
@@ -126,6 +133,7 @@ mod tests {
             run(&mut command, &log, |line| Some(line.to_owned()))
         };
         shell("echo one; echo two >&2").unwrap();
+        shell("printf 'no text: \\377\\nthree\\n'").unwrap();
         let error = format!("{:#}", shell("seq 100; exit 3").unwrap_err());
         assert!(
             error.ends_with("\n99\n100") && !error.contains("\n60\n"),
@@ -137,7 +145,7 @@ mod tests {
         );
         let text = fs::read_to_string(&log).unwrap();
         assert!(
-            ["\none\n", "\ntwo\n", "\n5\n"]
+            ["\none\n", "\ntwo\n", "\nthree\n", "\n5\n"]
                 .iter()
                 .all(|line| text.contains(line)),
             "{text}"

@@ -1,6 +1,6 @@
 //! `trainer-host predict`: a network's answers for recordings with labels or without, or for a stream of steps.
 
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -38,7 +38,7 @@ pub(super) struct Args {
     stdin: bool,
     /// With --stdin, of a model for sound or vibration: samples of 16 bits, little-endian, without a header, in place of lines;
     /// a line out for each frame.
-    #[arg(long, requires = "stdin")]
+    #[arg(long, requires = "stdin", conflicts_with = "data")]
     samples: bool,
     /// Form of the answers [default: by the ending of --out; else text, and csv for a stream].
     #[arg(long, value_enum)]
@@ -341,7 +341,12 @@ fn answer_samples(
     let mut features = vec![0; front_end.features()];
     let mut input = std::io::stdin().lock();
     let mut pair = [0; 2];
-    while input.read_exact(&mut pair[..1]).is_ok() {
+    loop {
+        match input.read_exact(&mut pair[..1]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(error).context("standard input cannot be read"),
+        }
         input
             .read_exact(&mut pair[1..])
             .context("standard input: half a sample is at its end; samples have 16 bits")?;

@@ -188,6 +188,10 @@ fn open_as(
             found: "built-in data",
         }));
     }
+    if options.front_end.is_some() && known.is_none() {
+        let found = "built-in data";
+        return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
+    }
     let parts = built_in.parts(&options.sizes, options.seed)?;
     if let Some(known) = known {
         parts.train.require(known.schema, &place)?;

@@ -152,7 +152,7 @@ pub enum TrialError {
     },
     /// There is no validation part to judge it.
     #[error(
-        "there is no validation part to judge trials; set train.validation_share to, for example, 0.15{}",
+        "there is no validation part to judge trials; set train.validation_share to, for example, 0.15{}; if the run of --init or --teacher was trained on all of this data, train that run with a validation part first",
         .folds.map_or(String::new(), |count| format!(", or tune.folds to {count}"))
     )]
     NoValidation {

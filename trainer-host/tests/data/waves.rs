@@ -224,3 +224,51 @@ fn what_cannot_be_heard_is_refused_by_its_file() {
         &["front end", "a long CSV"],
     );
 }
+
+/// A class may be a word that texts about a data set begin with, and no unit is guessed.
+#[test]
+fn sounds_are_neither_left_out_nor_guessed() {
+    let files = Files::new();
+    for name in ["license_0.wav", "license_1.wav", "yes_0.wav", "yes_1.wav"] {
+        write_tone(&files.0.path().join(name), 400.0, 200);
+    }
+    let parts = opened(&files, &options(Features::Mfcc)).unwrap();
+    assert_eq!(parts.train.outputs, ["license", "yes"]);
+
+    let odd = files.0.path().join("yes_2.wav");
+    let float = WavSpec {
+        bits_per_sample: 32,
+        sample_format: SampleFormat::Float,
+        ..SPEC
+    };
+    for (value, said) in [
+        (20_000.0f32, "32768"),
+        (f32::INFINITY, "inf"),
+        (f32::NAN, "NaN"),
+    ] {
+        let mut writer = WavWriter::create(&odd, float).unwrap();
+        for _ in 0..100 {
+            writer.write_sample(value).unwrap();
+        }
+        writer.finalize().unwrap();
+        let result = opened(&files, &options(Features::Mfcc));
+        refused(result, &["yes_2.wav", said]);
+    }
+    // 24 bits in four bytes.
+    let wide = WavSpec {
+        bits_per_sample: 24,
+        ..SPEC
+    };
+    write(&odd, wide, 0..100);
+    let mut bytes = std::fs::read(&odd).unwrap();
+    let at = bytes.windows(4).position(|name| name == b"fmt ").unwrap() + 8;
+    bytes[at + 12] = 4;
+    std::fs::write(&odd, bytes).unwrap();
+    let result = opened(&files, &options(Features::Mfcc));
+    refused(result, &["yes_2.wav", "WAV"]);
+    std::fs::write(&odd, b"RIFF").unwrap();
+    let result = opened(&files, &options(Features::Mfcc));
+    refused(result, &["yes_2.wav", "convert it again"]);
+
+    refused(open("digits", &options(Features::Mfcc)), &["built-in"]);
+}

@@ -95,9 +95,11 @@ fn walk(
             .unwrap_or_default()
             .to_string_lossy()
             .to_ascii_lowercase();
-        let is_notice = ["readme", "license", "licence"]
-            .iter()
-            .any(|notice| name.to_ascii_lowercase().starts_with(notice));
+        // Of texts: a sound may well be a word that begins so.
+        let is_notice = !["wav", "wave"].contains(&extension.as_str())
+            && ["readme", "license", "licence"]
+                .iter()
+                .any(|notice| name.to_ascii_lowercase().starts_with(notice));
         if path.is_dir() && depth > 0 {
             walk(&path, (depth - 1, extensions), found)?;
         } else if path.is_file() && extensions.contains(&extension.as_str()) && !is_notice {

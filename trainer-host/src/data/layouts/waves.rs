@@ -4,7 +4,7 @@
 //! channels, the rounded mean or the chosen one. Features come from the integers of the chip, a recording at a time.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
@@ -140,6 +140,11 @@ impl Ear {
             let expected = front_end.rate();
             return Err(place.refuse(SoundProblem::OtherRate { expected, found }.into()));
         }
+        if reader.spec().bits_per_sample == 24 && sample_bytes(path) == Some(4) {
+            return Err(place.refuse(bad_wav(
+                "24 bits in four bytes a sample, which may stand at either end".into(),
+            )));
+        }
         let samples = samples(&mut reader, self.channel);
         let samples = samples.map_err(|problem| place.clone().refuse(problem))?;
         if samples.is_empty() {
@@ -162,7 +167,10 @@ fn target(labels: &mut Labels, label: Option<&str>) -> Result<Target, Problem> {
 fn open(path: &Path) -> Result<WavReader<BufReader<File>>, DataError> {
     WavReader::open(path).map_err(|error| {
         Place::file(path).refuse(match error {
-            hound::Error::IoError(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            // `Other` is hound's word for a file that ends too soon.
+            hound::Error::IoError(error)
+                if !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::Other) =>
+            {
                 Problem::Unreadable(error)
             }
             error => not_wav(&error),
@@ -170,12 +178,33 @@ fn open(path: &Path) -> Result<WavReader<BufReader<File>>, DataError> {
     })
 }
 
+/// Bytes of a sample of one channel, as the file's chunk `fmt ` says; `None` if its first 4 KB have no such chunk.
+fn sample_bytes(path: &Path) -> Option<u16> {
+    let mut head = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(4096)
+        .read_to_end(&mut head)
+        .ok()?;
+    let at = head.windows(4).position(|name| name == b"fmt ")? + 8;
+    let word = |at: usize| Some(u16::from_le_bytes([*head.get(at)?, *head.get(at + 1)?]));
+    let (channels, block) = (word(at + 2)?, word(at + 12)?);
+    block.checked_div(channels)
+}
+
 fn not_wav(error: &hound::Error) -> Problem {
+    bad_wav(error.to_string())
+}
+
+fn bad_wav(what: String) -> Problem {
     Problem::Syntax {
         format: "WAV (whole numbers of 8 to 32 bits, or f32)",
-        detail: format!("{error}; record or convert it again"),
+        detail: format!("{what}; record or convert it again"),
     }
 }
+
+/// A sample of f32 may be so many times full scale, and is clamped then. More is another unit.
+const MOST_BEYOND: f64 = 16.0;
 
 /// All samples as 16 bits.
 fn samples(
@@ -202,10 +231,14 @@ fn samples(
         }
     };
     let all = all.map_err(|error| not_wav(&error))?;
-    if all.iter().any(|x| x.is_nan()) {
-        return Err(Problem::NotFinite {
-            found: "NaN".to_owned(),
-        });
+    if let Some(x) = all.iter().find(|x| !x.is_finite()) {
+        return Err(bad_wav(format!("a sample is {x}")));
+    }
+    if let Some(x) = all.iter().find(|x| x.abs() > MOST_BEYOND * 32_768.0) {
+        let x = x / 32_768.0;
+        return Err(bad_wav(format!(
+            "a sample of f32 is {x}, and full scale is 1, so that values of 16 bits must be divided by 32768"
+        )));
     }
     let moments = all.chunks_exact(usize::from(spec.channels.max(1)));
     let heard = moments.map(|moment| match channel {
