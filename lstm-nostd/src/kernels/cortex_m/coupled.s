@@ -14,13 +14,6 @@
     .equ K_NARROW, 36       @ (H) of int8: what o*tanh is taken from, and a shift
     .equ K_END, 44          @ past the last cell
 
-@ lr = the cell in \c, narrowed.
-.macro lstm_narrow_cell c
-    asr     lr, \c, #15
-    add     lr, lr, #1
-    ssat    lr, #16, lr, asr #1
-.endm
-
 @ Units whose new hidden state has \bytes bytes, with peepholes or without. r4 tables, r6 gates, r7 sums, r8 frame, r9 cell, r10 next.
 .macro lstm_coupled name, bytes, peepholes
     lstm_function \name
@@ -38,7 +31,7 @@
     .if \peepholes
     ldr     r5, [r8, #K_PEEPHOLES]
     ldr     r3, [r9]
-    lstm_narrow_cell r3
+    lstm_narrow lr, r3
     ldrsh   r3, [r5]
     mla     r0, r3, lr, r0
     .endif
@@ -60,7 +53,7 @@
     @ (UB) of o
     .if \peepholes
     ldr     r3, [r8, #K_PEEPHOLES]
-    lstm_narrow_cell r12
+    lstm_narrow lr, r12
     ldrsh   r5, [r3, #2]
     add     r3, r3, #4
     str     r3, [r8, #K_PEEPHOLES]

@@ -144,9 +144,7 @@
     str     r0, [r9], #4
     @ (GD)
     .if \bytes == 2
-    asr     r0, r0, #15
-    add     r0, r0, #1
-    ssat    r0, #16, r0, asr #1
+    lstm_narrow r0, r0
     strh    r0, [r10], #2
     .else
     @ With the other sign, so that two saturations hold both ends to 127.

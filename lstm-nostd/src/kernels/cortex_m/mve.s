@@ -136,15 +136,20 @@
     str     r8, [sp, #\end]
 .endm
 
+@ \count bytes from \from to \to
+.macro lstm_copy_bytes count, from, to
+    wlstp.8 lr, \count, 2f
+1:
+    vldrb.u8 q0, [\from], #16
+    vstrb.8 q0, [\to], #16
+    letp    lr, 1b
+2:
+.endm
+
 @ The r2 activations at r1 to planes at r6; with int4 weights, \start gets (N3). Planes end at r9.
 .macro lstm_planes kind, start
     .if \kind == 2
-    wlstp.8 lr, r2, 2f
-1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
-    letp    lr, 1b
-2:
+    lstm_copy_bytes r2, r1, r6
     .else
     .if \kind == 1
     @ Padding is no zero weight.
@@ -286,6 +291,24 @@
     lstm_part rest
 .endm
 
+@ q0 = q0 shifted by r5, held to int8's -127..=127
+.macro lstm_narrow_to_int8
+    vrshl.s32 q0, r5
+    vmov.i32 q3, #127
+    vmin.s32 q0, q0, q3
+    vmvn.i32 q3, #126
+    vmax.s32 q0, q0, q3
+.endm
+
+@ The address of \label, and as many bytes further on as the frame's word at \entry says, to the stack at \at.
+.macro lstm_entry label, entry, at
+    ldr     r0, [r10, #\entry]
+    adr.w   r1, \label
+    add     r0, r0, r1
+    orr     r0, r0, #1
+    str     r0, [sp, #\at]
+.endm
+
 @ The step \name, whose groups are the macro \group.
 .macro lstm_step name, group, nibbles
     lstm_function \name
@@ -337,16 +360,8 @@
     vdup.32 q0, r1
     vstrw.32 q0, [sp, #START]
     .endif
-    ldr     r0, [r10, #F_X_ENTRY]
-    adr.w   r1, .Llstm_x_loop\@
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #X_ENTRY]
-    ldr     r0, [r10, #F_H_ENTRY]
-    adr.w   r1, .Llstm_h_loop\@
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #H_ENTRY]
+    lstm_entry .Llstm_x_loop\@, F_X_ENTRY, X_ENTRY
+    lstm_entry .Llstm_h_loop\@, F_H_ENTRY, H_ENTRY
     ldrd    r0, r1, [r10, #F_SCALE]
     strd    r0, r1, [sp, #SCALE]
     add     r11, sp, #SUMS

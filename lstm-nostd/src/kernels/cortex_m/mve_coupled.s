@@ -28,13 +28,12 @@
     .equ Q_END, 48          @ of the planes
     .equ Q_FIXED, 56
 
-@ The address of \label, \entry bytes further on, to the stack at \at.
-.macro lstm_entry label, entry, at
-    ldr     r0, [r10, #\entry]
-    adr.w   r1, \label
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #\at]
+@ The sums of four rows shifted left by \by
+.macro lstm_shift by
+    lsl.w   r0, r0, \by
+    lsl.w   r2, r2, \by
+    lsl.w   r4, r4, \by
+    lsl.w   r6, r6, \by
 .endm
 
 @ Groups whose macro is \group. \kind is 0 for int8 weights, 1 for int4 weights. r1 walks the weights, r11 the sums.
@@ -111,10 +110,7 @@
     lstm_part rest
     lstm_put_together \kind, Q_ZERO
     ldr     r3, [sp, #Q_SHIFT]
-    lsl.w   r0, r0, r3
-    lsl.w   r2, r2, r3
-    lsl.w   r4, r4, r3
-    lsl.w   r6, r6, r3
+    lstm_shift r3
     stmia   r11, {r0, r2, r4, r6}
     lstm_part products
     add     r9, sp, #Q_H
@@ -205,10 +201,7 @@
     cmp.w   r3, r7
     bne.w   .Llstm_byte_rows_first
     ldr     r5, [sp, #W_SHIFTS]
-    lsl.w   r0, r0, r5
-    lsl.w   r2, r2, r5
-    lsl.w   r4, r4, r5
-    lsl.w   r6, r6, r5
+    lstm_shift r5
     ldr     pc, [sp, #W_REST_ENTRY]
     .p2align 2
 .Llstm_byte_rows_rest:
@@ -219,10 +212,7 @@
     bne.w   .Llstm_byte_rows_rest
     lstm_part rest
     ldr     r5, [sp, #W_SHIFTS+4]
-    lsl.w   r0, r0, r5
-    lsl.w   r2, r2, r5
-    lsl.w   r4, r4, r5
-    lsl.w   r6, r6, r5
+    lstm_shift r5
     stmia   r11!, {r0, r2, r4, r6}
     cmp     r11, r8
     bne.w   .Llstm_byte_rows_group
@@ -321,11 +311,7 @@
     vstrht.32 q0, [r2], #8
     .else
     @ (H)
-    vrshl.s32 q0, r5
-    vmov.i32 q3, #127
-    vmin.s32 q0, q0, q3
-    vmvn.i32 q3, #126
-    vmax.s32 q0, q0, q3
+    lstm_narrow_to_int8
     vpst
     vstrbt.32 q0, [r2], #4
     .endif

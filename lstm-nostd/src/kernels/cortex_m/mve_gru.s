@@ -35,12 +35,7 @@
 @ activations.
 .macro lstm_gru_plane kind, start
     .if \kind == 2
-    wlstp.8 lr, r2, 2f
-1:
-    vldrb.u8 q0, [r1], #16
-    vstrb.8 q0, [r6], #16
-    letp    lr, 1b
-2:
+    lstm_copy_bytes r2, r1, r6
     .else
     .if \kind == 1
     lsl     r3, r2, #10
@@ -51,15 +46,6 @@
     str     r3, [sp, #\start]
     .endif
     .endif
-.endm
-
-@ The place \label of a loop, \at bytes into the frame's entry, to \to on the stack.
-.macro lstm_gru_entry at, label, to
-    ldr     r0, [r10, #\at]
-    adr.w   r1, \label
-    add     r0, r0, r1
-    orr     r0, r0, #1
-    str     r0, [sp, #\to]
 .endm
 
 @ \v = (GA) of the gate whose sums are \at bytes into a unit's; r3 and r4 weigh layer input and hidden state.
@@ -133,11 +119,7 @@
     vpst
     vstrht.32 q0, [r1], #8
     .else
-    vrshl.s32 q0, r5
-    vmov.i32 q3, #127
-    vmin.s32 q0, q0, q3
-    vmvn.i32 q3, #126
-    vmax.s32 q0, q0, q3
+    lstm_narrow_to_int8
     vpst
     vstrbt.32 q0, [r1], #4
     .endif
@@ -194,8 +176,8 @@
     mov     r7, r11
     ldrd    r1, r2, [r10, #P_H]
     lstm_gru_plane \kind, L_H_START
-    lstm_gru_entry P_X_ENTRY, .Llstm_gru_x\@, L_X_ENTRY
-    lstm_gru_entry P_H_ENTRY, .Llstm_gru_h\@, L_H_ENTRY
+    lstm_entry .Llstm_gru_x\@, P_X_ENTRY, L_X_ENTRY
+    lstm_entry .Llstm_gru_h\@, P_H_ENTRY, L_H_ENTRY
     adr.w   r1, .Llstm_gru_four\@
     orr     r1, r1, #1
     add     r0, sp, #L_SUMS+48

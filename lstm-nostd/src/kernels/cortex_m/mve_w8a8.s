@@ -55,12 +55,7 @@
 .macro lstm_copy
     ldmia   r3!, {r0, r1, r2}
     add     r2, r2, r6
-    wlstp.8 lr, r1, 2f
-1:
-    vldrb.u8 q0, [r0], #16
-    vstrb.8 q0, [r2], #16
-    letp    lr, 1b
-2:
+    lstm_copy_bytes r1, r0, r2
 .endm
 
 @ \v = (A) for gate \g of four units; r9 is the scale.
@@ -204,11 +199,7 @@
     vmul.i32 q0, q4, q1
     vrshr.s32 q0, q0, #15
     @ (H)
-    vrshl.s32 q0, r5
-    vmov.i32 q3, #127
-    vmin.s32 q0, q0, q3
-    vmvn.i32 q3, #126
-    vmax.s32 q0, q0, q3
+    lstm_narrow_to_int8
     vctp.32 r4
     vpst
     vstrbt.32 q0, [r2], #4

@@ -115,13 +115,6 @@
     add     \b, \b, \e
 .endm
 
-@ lr = the cell in r12, narrowed.
-.macro lstm_narrow
-    asr     lr, r12, #15
-    add     lr, lr, #1
-    ssat    lr, #16, lr, asr #1
-.endm
-
     lstm_function lstm_nostd_v7m_step
     push    {r4-r11, lr}
     ldr     r1, [r0, #F_Y_BYTES]
@@ -198,7 +191,7 @@
     add     r7, r7, r11
     ldr     r12, [r2]
     cbz     r0, 2f
-    lstm_narrow
+    lstm_narrow lr, r12
     ldrsh   r9, [r0, #2]
     ldrsh   r8, [r0], #8
     mla     r4, r8, lr, r4
@@ -226,7 +219,7 @@
     str     r12, [r2], #4
     @ (B) of o
     cbz     r0, 4f
-    lstm_narrow
+    lstm_narrow lr, r12
     ldrsh   r8, [r0, #-2]
     mla     r7, r8, lr, r7
 4:
