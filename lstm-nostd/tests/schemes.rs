@@ -3,8 +3,8 @@
 use lstm_nostd::artifact::{LayerKind, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{
-    Block, I32x4, Kernels, LstmParameters, RecurrentRows, Scheme, Width, convert, gru_groups,
-    lanes, lanes_mut, narrow,
+    Block, GRU_ROWS, I32x4, Kernels, LstmParameters, RecurrentRows, Scheme, Width, convert, lanes,
+    lanes_mut, narrow, row_groups,
 };
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{I16F16, Model};
@@ -83,7 +83,7 @@ proptest! {
         let mut width = inputs;
         let mut weights = 0;
         for hidden in &shape.hidden {
-            let groups = if kind == LayerKind::Lstm { *hidden } else { gru_groups(*hidden) };
+            let groups = if kind == LayerKind::Lstm { *hidden } else { row_groups(*hidden, GRU_ROWS) };
             weights += groups * (row(width) + row(*hidden));
             width = *hidden;
         }

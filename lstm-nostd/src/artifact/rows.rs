@@ -119,8 +119,25 @@ pub(super) fn reach(
     Ok(x.saturating_add(h))
 }
 
+/// Refuses anything but zeros behind `rows` rows, in the rest of their last group; `reach` is what the products of a row
+/// may reach.
+#[cfg(any(feature = "gru", feature = "coupled"))]
+pub(super) fn zeros_behind(
+    rows: usize,
+    reach: impl Fn(usize) -> Result<u64, LayerError>,
+) -> Result<(), LayerError> {
+    let mut row = rows;
+    while row & 3 != 0 {
+        if reach(row)? != 0 {
+            return Err(LayerError::Weight { row });
+        }
+        row = row.wrapping_add(1);
+    }
+    Ok(())
+}
+
 #[cfg(feature = "write")]
-pub(super) use content::{GroupOfRows, RowFormats, rows_of_groups};
+pub(super) use content::{GroupOfRows, RowFormats, rows_of_group, rows_of_groups};
 
 #[cfg(feature = "write")]
 mod content {
@@ -169,6 +186,21 @@ mod content {
                 reserved: [0; 3],
             })
         }
+    }
+
+    /// The weights of the rows of group `group`: `place` says where a row of the file lies in `part`, and `zeros` stand
+    /// behind the last one.
+    pub(in crate::artifact) fn rows_of_group<'a>(
+        part: &'a [Vec<i8>],
+        zeros: &'a [i8],
+        group: usize,
+        place: impl Fn(usize) -> usize,
+    ) -> [&'a [i8]; 4] {
+        let length = part.first().map_or(0, Vec::len);
+        [0, 1, 2, 3].map(|lane| match 4 * group + lane {
+            row if row < part.len() => part[place(row)].as_slice(),
+            _ => &zeros[..length],
+        })
     }
 
     /// Four rows that are written together.

@@ -15,7 +15,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::lstm::{hidden, next_cell, upper_half};
-use super::{Activation, Block, I32x4, Kernels, RecurrentRows, Width, blocks, copy, lanes_mut};
+use super::{
+    Activation, Block, I32x4, Kernels, RecurrentRows, Width, blocks, copy, lanes_mut, row_groups,
+};
 use crate::activation::{sigmoid, tanh};
 use crate::bounded::{add, sub};
 use crate::requant::{mul_high, round_shift, saturate16_symmetric};
@@ -58,11 +60,6 @@ pub struct CoupledUnit {
     pub hidden: i16,
 }
 
-/// Groups of four rows of a layer of `units`.
-pub const fn coupled_groups(units: usize) -> usize {
-    units.saturating_mul(COUPLED_ROWS).div_ceil(4)
-}
-
 impl CoupledParameters<'_> {
     /// Units, each with one output.
     #[inline(always)]
@@ -85,7 +82,7 @@ impl CoupledParameters<'_> {
 /// Units whose sums are made together: their rows fill [`GROUPS`] groups.
 pub const UNITS: usize = 32;
 /// Groups of four rows of [`UNITS`] units.
-pub const GROUPS: usize = coupled_groups(UNITS);
+pub const GROUPS: usize = row_groups(UNITS, COUPLED_ROWS);
 
 /// Some units, at most [`UNITS`], with the sums of their rows; cells and `next` may be longer.
 #[derive(Debug)]
@@ -203,7 +200,7 @@ fn batches<K: Kernels, A: Activation>(
         let (Some(cells), Some(next)) = (cells.next(), lanes.next()) else {
             return;
         };
-        let groups = coupled_groups(gates.len());
+        let groups = row_groups(gates.len(), COUPLED_ROWS);
         if let Some(sums) = sums.get_mut(..groups) {
             make_sums(group, sums);
         }

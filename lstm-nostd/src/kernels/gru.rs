@@ -20,6 +20,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{
     Activation, Block, I32x4, Kernels, RecurrentRows, Weights, Width, blocks, copy, lanes_mut,
+    row_groups,
 };
 use crate::activation::{sigmoid, tanh};
 use crate::bounded::{add, mul};
@@ -57,11 +58,6 @@ pub struct GruUnit {
     pub z: [i32; GRU_ROWS],
     /// (GC)
     pub state: i32,
-}
-
-/// Groups of four rows of a layer of `units`.
-pub const fn gru_groups(units: usize) -> usize {
-    units.saturating_mul(GRU_ROWS).div_ceil(4)
 }
 
 impl GruParameters<'_> {
@@ -114,7 +110,7 @@ impl GruParameters<'_> {
     pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
         let (rows, units) = (&self.rows, self.units());
         let lanes = rows.width.blocks(units);
-        let groups = gru_groups(units);
+        let groups = row_groups(units, GRU_ROWS);
         let whole = |rows: &RecurrentRows<'_>| {
             let lanes = rows.layout().lanes().saturating_mul(groups);
             rows.weights.block_count().saturating_mul(4) >= lanes
@@ -135,7 +131,7 @@ impl GruParameters<'_> {
 /// Units whose sums are made together: their rows fill [`GROUPS`] groups.
 pub const UNITS: usize = 16;
 /// Groups of four rows of [`UNITS`] units.
-pub const GROUPS: usize = gru_groups(UNITS);
+pub const GROUPS: usize = row_groups(UNITS, GRU_ROWS);
 
 /// Some units, at most [`UNITS`], with the sums of their rows; states and `next` may be longer.
 #[derive(Debug)]
@@ -250,7 +246,7 @@ fn batches<K: Kernels, A: Activation>(
         let (Some(states), Some(next)) = (states.next(), lanes.next()) else {
             return;
         };
-        let groups = gru_groups(gates.len());
+        let groups = row_groups(gates.len(), GRU_ROWS);
         let [input, recurrent] = &mut sums;
         if let (Some(input), Some(recurrent)) =
             (input.get_mut(..groups), recurrent.get_mut(..groups))

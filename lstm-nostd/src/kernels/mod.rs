@@ -27,12 +27,12 @@ pub use activations::{
     Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
 #[cfg(feature = "coupled")]
-pub use coupled::{COUPLED_ROWS, CoupledGates, CoupledParameters, CoupledUnit, coupled_groups};
+pub use coupled::{COUPLED_ROWS, CoupledGates, CoupledParameters, CoupledUnit};
 pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};
 #[cfg(feature = "gru")]
-pub use gru::{GRU_ROWS, GruGates, GruParameters, GruUnit, gru_groups};
+pub use gru::{GRU_ROWS, GruGates, GruParameters, GruUnit};
 pub use lstm::{GateParameters, LstmParameters, LstmUnit};
-pub use rows::{RecurrentRows, RowSums};
+pub use rows::{RecurrentRows, RowSums, row_groups};
 pub use scheme::Scheme;
 pub use weights::{
     NibbleBlock, NibbleGroup, NibbleLanes, NibbleWords, Order, PairedBlock, RowBlock, RowGroup,

@@ -55,6 +55,11 @@ impl RowSums {
     }
 }
 
+/// Groups of four rows of a layer of `units` units, each with `rows` rows.
+pub const fn row_groups(units: usize, rows: usize) -> usize {
+    units.saturating_mul(rows).div_ceil(4)
+}
+
 impl<'m> RecurrentRows<'m> {
     /// How the rows are quantised.
     pub const fn scheme(&self) -> Scheme {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use lstm_nostd::kernels::coupled::UNITS as COUPLED_BATCH;
 use lstm_nostd::kernels::gru::UNITS as GRU_BATCH;
-use lstm_nostd::kernels::{Scheme, blocks, coupled_groups, dense_groups, gru_groups};
+use lstm_nostd::kernels::{COUPLED_ROWS, GRU_ROWS, Scheme, blocks, dense_groups, row_groups};
 
 use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
 
@@ -18,7 +18,7 @@ pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
 }
 
 fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
-    let count = coupled_groups(layer.hidden);
+    let count = row_groups(layer.hidden, COUPLED_ROWS);
     let (inputs, hidden) = (layer.inputs, layer.hidden);
     let units = match core {
         Core::M55 => 4 * blocks(hidden),
@@ -58,7 +58,7 @@ fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
         }
         _ => row(core, layer),
     };
-    let work = gru_groups(hidden) as f64 * row;
+    let work = row_groups(hidden, GRU_ROWS) as f64 * row;
     vec![1.0, units, work, batches * lanes(layer)]
 }
 

@@ -9,12 +9,12 @@
 //! | gates | `[H]` times [`CoupledGates`]: bias i32 of i, g and o, mult i32 of i, g and o |
 //! | peepholes | `[H]` times i16 `[2]` for i, o; only with the flag |
 
-use super::lstm::{MAX_CELL_INT_BITS, NARROW_CELL_MAX, PEEPHOLES};
+use super::lstm::{MAX_CELL_INT_BITS, NARROW_CELL_MAX, PEEPHOLES, peepholes};
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
-use crate::artifact::rows::{RecurrentRecord, reach, weights};
+use crate::artifact::rows::{RecurrentRecord, reach, weights, zeros_behind};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{COUPLED_ROWS, CoupledGates, CoupledParameters, coupled_groups};
+use crate::kernels::{COUPLED_ROWS, CoupledGates, CoupledParameters, row_groups};
 use crate::layers::LayerSize;
 
 impl<'m> View<'m> for CoupledParameters<'m> {
@@ -25,16 +25,12 @@ impl<'m> View<'m> for CoupledParameters<'m> {
         let (kind, m) = ((Self::KIND, PEEPHOLES), (1, MAX_CELL_INT_BITS));
         let rows = record.read(kind, place, m, |scheme, units, shifts| {
             let shape = (place.inputs, units, shifts);
-            let groups = coupled_groups(units);
+            let groups = row_groups(units, COUPLED_ROWS);
             weights(reader, scheme, (record.order, groups), shape)
         })?;
         let layer = Self {
             gates: reader.slice(rows.outputs)?,
-            peepholes: if record.head.flags & PEEPHOLES != 0 {
-                reader.slice(rows.outputs)?
-            } else {
-                &[]
-            },
+            peepholes: peepholes(reader, record, rows.outputs)?,
             rows,
             cell_int_bits: record.cell_int_bits.into(),
         };
@@ -72,13 +68,7 @@ fn check_units(layer: &CoupledParameters<'_>) -> Result<(), LayerError> {
             row = row.wrapping_add(1);
         }
     }
-    while row & 3 != 0 {
-        if reach(rows, (row / 4, row & 3), row)? != 0 {
-            return Err(LayerError::Weight { row });
-        }
-        row = row.wrapping_add(1);
-    }
-    Ok(())
+    zeros_behind(row, |row| reach(rows, (row / 4, row & 3), row))
 }
 
 #[cfg(feature = "write")]
@@ -93,10 +83,10 @@ mod content {
     use crate::artifact::cursor::Writer;
     use crate::artifact::kinds::lstm::Lstm;
     use crate::artifact::layer::{Content, check_gate_weights};
-    use crate::artifact::rows::{GroupOfRows, rows_of_groups};
+    use crate::artifact::rows::{GroupOfRows, rows_of_group, rows_of_groups};
     use crate::artifact::{LayerError, LayerKind, WriteError};
     use crate::kernels::{
-        COUPLED_ROWS, CoupledGates, CoupledParameters, I32x4, Order, blocks, coupled_groups,
+        COUPLED_ROWS, CoupledGates, CoupledParameters, I32x4, Order, blocks, row_groups,
     };
     use crate::layers::LayerSize;
 
@@ -131,13 +121,7 @@ mod content {
 
         /// Group `group` of the rows; zeros fill the last one.
         fn group<'a>(&'a self, group: usize, zeros: &'a [i8]) -> GroupOfRows<'a> {
-            let of = |part: &'a [Vec<i8>]| {
-                let length = part.first().map_or(0, Vec::len);
-                [0, 1, 2, 3].map(|lane| match 4 * group + lane {
-                    row if row < part.len() => part[self.place(row)].as_slice(),
-                    _ => &zeros[..length],
-                })
-            };
+            let of = |part| rows_of_group(part, zeros, group, |row| self.place(row));
             GroupOfRows {
                 w_x: of(&self.w_x),
                 w_h: of(&self.w_h),
@@ -170,7 +154,7 @@ mod content {
             out.record(&self.record(self.kind(), hidden, order)?);
             let zeros = vec![0; inputs.max(hidden)];
             let mut excess = Vec::new();
-            for group in 0..coupled_groups(hidden) {
+            for group in 0..row_groups(hidden, COUPLED_ROWS) {
                 let group = self.group(group, &zeros);
                 group.write(self.scheme, order, out);
                 excess.extend(group.bias_excess(order));
@@ -199,7 +183,7 @@ mod content {
         /// The content of a parsed layer.
         fn from(layer: &CoupledParameters<'_>) -> Self {
             let (rows, hidden) = (&layer.rows, layer.units());
-            let groups = coupled_groups(hidden);
+            let groups = row_groups(hidden, COUPLED_ROWS);
             let excess: Vec<I32x4> = (0..groups).map(|group| rows.bias_excess(group)).collect();
             let in_file = |row: usize| row % hidden * COUPLED_ROWS + row / hidden;
             let all = 0..COUPLED_ROWS * hidden;

@@ -12,9 +12,9 @@ use core::cmp::Ordering;
 
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
-use crate::artifact::rows::{RecurrentRecord, reach, weights};
+use crate::artifact::rows::{RecurrentRecord, reach, weights, zeros_behind};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{GRU_ROWS, GruGates, GruParameters, RecurrentRows, gru_groups};
+use crate::kernels::{GRU_ROWS, GruGates, GruParameters, RecurrentRows, row_groups};
 use crate::layers::LayerSize;
 
 impl<'m> View<'m> for GruParameters<'m> {
@@ -24,10 +24,15 @@ impl<'m> View<'m> for GruParameters<'m> {
         let record: &RecurrentRecord = reader.record()?;
         let rows = record.read((Self::KIND, 0), place, (0, 0), |scheme, units, _| {
             let shape = (place.inputs, 0, Ordering::Equal);
-            weights(reader, scheme, (record.order, gru_groups(units)), shape)
+            weights(
+                reader,
+                scheme,
+                (record.order, row_groups(units, GRU_ROWS)),
+                shape,
+            )
         })?;
         let shape = (rows.outputs, 0, Ordering::Equal);
-        let groups = (record.order, gru_groups(rows.outputs));
+        let groups = (record.order, row_groups(rows.outputs, GRU_ROWS));
         let recurrent = weights(reader, rows.scheme(), groups, shape)?;
         let gates = reader.slice(rows.outputs)?;
         let layer = Self {
@@ -75,13 +80,7 @@ fn check_units(layer: &GruParameters<'_>) -> Result<(), LayerError> {
             row = row.wrapping_add(1);
         }
     }
-    while row & 3 != 0 {
-        if reach(row)? != 0 {
-            return Err(LayerError::Weight { row });
-        }
-        row = row.wrapping_add(1);
-    }
-    Ok(())
+    zeros_behind(row, reach)
 }
 
 #[cfg(feature = "write")]
@@ -94,9 +93,11 @@ mod content {
 
     use crate::artifact::cursor::Writer;
     use crate::artifact::layer::{Content, check_gate_weights};
-    use crate::artifact::rows::{GroupOfRows, RecurrentRecord, RowFormats, rows_of_groups};
+    use crate::artifact::rows::{
+        GroupOfRows, RecurrentRecord, RowFormats, rows_of_group, rows_of_groups,
+    };
     use crate::artifact::{LayerError, LayerKind, WriteError};
-    use crate::kernels::{GRU_ROWS, GruGates, GruParameters, Order, Scheme, blocks, gru_groups};
+    use crate::kernels::{GRU_ROWS, GruGates, GruParameters, Order, Scheme, blocks, row_groups};
     use crate::layers::LayerSize;
 
     /// The integers of one GRU layer; rows in gate order r, z, n, `[3H]`.
@@ -139,12 +140,8 @@ mod content {
             zeros: &'a [i8],
             group: usize,
         ) -> GroupOfRows<'a> {
-            let length = part.first().map_or(0, Vec::len);
             GroupOfRows {
-                w_x: [0, 1, 2, 3].map(|lane| match 4 * group + lane {
-                    row if row < part.len() => part[self.place(row)].as_slice(),
-                    _ => &zeros[..length],
-                }),
+                w_x: rows_of_group(part, zeros, group, |row| self.place(row)),
                 w_h: [&[]; 4],
                 shifts: (shift, 0),
             }
@@ -211,7 +208,7 @@ mod content {
             )?);
             let zeros = vec![0; inputs.max(self.hidden())];
             for part in self.parts() {
-                for group in 0..gru_groups(self.hidden()) {
+                for group in 0..row_groups(self.hidden(), GRU_ROWS) {
                     self.group(part, &zeros, group)
                         .write(self.scheme, order, out);
                 }
@@ -241,7 +238,7 @@ mod content {
             let recurrent_bias =
                 |unit: usize| layer.gates[unit].bias[3] - excess(2 * hidden + unit)[1];
             let [w_x, w_h] = parts.each_ref().map(|part| {
-                let [rows, _] = rows_of_groups(part, gru_groups(hidden));
+                let [rows, _] = rows_of_groups(part, row_groups(hidden, GRU_ROWS));
                 let row = |row: usize| rows[in_file(row)].clone();
                 (0..GRU_ROWS * hidden).map(row).collect()
             });

@@ -9,6 +9,8 @@
 //! | gates | `[H]` times bias i32 `[4]`, mult i32 `[4]` |
 //! | peepholes | `[H]` times i16 `[4]` for i, f, 0, o; only with the flag |
 
+use bytemuck::{AnyBitPattern, NoUninit};
+
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights};
@@ -40,11 +42,7 @@ impl<'m> View<'m> for LstmParameters<'m> {
         )?;
         let layer = Self {
             gates: reader.slice(rows.outputs)?,
-            peepholes: if record.head.flags & PEEPHOLES != 0 {
-                reader.slice(rows.outputs)?
-            } else {
-                &[]
-            },
+            peepholes: peepholes(reader, record, rows.outputs)?,
             rows,
             cell_int_bits: record.cell_int_bits.into(),
         };
@@ -58,6 +56,18 @@ impl<'m> View<'m> for LstmParameters<'m> {
             outputs: self.rows.outputs,
             cells: self.cell_blocks(),
         }
+    }
+}
+
+/// The peepholes of `units` units, if the record says that there are any.
+pub(super) fn peepholes<'m, P: AnyBitPattern + NoUninit>(
+    reader: &mut Reader<'m>,
+    record: &RecurrentRecord,
+    units: usize,
+) -> Result<&'m [P], Stop> {
+    match record.head.flags & PEEPHOLES {
+        0 => Ok(&[]),
+        _ => Ok(reader.slice(units)?),
     }
 }
 
