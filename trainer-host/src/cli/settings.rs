@@ -115,7 +115,7 @@ pub(super) fn with_known_split(config: RunConfig) -> anyhow::Result<RunConfig> {
     let runs: Vec<String> = runs.iter().map(|run| run.display().to_string()).collect();
     let config = config.with_known_split()?;
     let split = config.train.split();
-    for folder in config.train.init.iter() {
+    if let Some(folder) = &config.train.init {
         let origin = Fitted::read(folder)?.origin;
         if origin != NetworkOrigin::Trained && split.has_validation() {
             say!(

@@ -29,22 +29,36 @@ const WAVES: &[&str] = &["wav", "wave"];
 
 /// All files of text in a folder, as [`list`] has them.
 pub(super) fn tables(folder: &Path) -> Result<Vec<Listed>, DataError> {
-    list(folder, TEXT)
+    list(folder, |path| has_extension(path, TEXT) && !is_notice(path))
 }
 
 /// All WAV files in a folder, as [`list`] has them, or the one that `path` is.
 pub(super) fn waves(path: &Path) -> Result<Vec<Listed>, DataError> {
     match path.is_file() {
         true => Ok(vec![listed(path.parent().unwrap_or(path), path.to_owned())]),
-        false => list(path, WAVES),
+        false => list(path, |path| has_extension(path, WAVES)),
     }
 }
 
-/// All files with one of `extensions` in a folder, ordered by their paths. A first folder called `train` or `training` and one
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    extensions.contains(&extension.to_ascii_lowercase().as_str())
+}
+
+/// Whether a text is about the data.
+fn is_notice(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_ascii_lowercase();
+    ["readme", "license", "licence"]
+        .iter()
+        .any(|notice| name.starts_with(notice))
+}
+
+/// All files of a folder that are `wanted`, ordered by their paths. A first folder called `train` or `training` and one
 /// called `test` or `testing` are the parts; elsewhere all is the training part.
-fn list(folder: &Path, extensions: &[&str]) -> Result<Vec<Listed>, DataError> {
+fn list(folder: &Path, wanted: fn(&Path) -> bool) -> Result<Vec<Listed>, DataError> {
     let mut paths = Vec::new();
-    walk(folder, (DEPTH, extensions), &mut paths)?;
+    walk(folder, (DEPTH, wanted), &mut paths)?;
     paths.sort();
     let mut all: Vec<Listed> = paths.into_iter().map(|path| listed(folder, path)).collect();
     // Without a training folder, one called `test` is a class like any other.
@@ -80,7 +94,7 @@ fn part_named(name: &str) -> Option<Part> {
 
 fn walk(
     folder: &Path,
-    (depth, extensions): (usize, &[&str]),
+    (depth, wanted): (usize, fn(&Path) -> bool),
     found: &mut Vec<PathBuf>,
 ) -> Result<(), DataError> {
     let unreadable = |error| Place::file(folder).refuse(Problem::Unreadable(error));
@@ -90,19 +104,9 @@ fn walk(
         if name.starts_with(['.', '_']) {
             continue;
         }
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase();
-        // Of texts: a sound may well be a word that begins so.
-        let is_notice = !["wav", "wave"].contains(&extension.as_str())
-            && ["readme", "license", "licence"]
-                .iter()
-                .any(|notice| name.to_ascii_lowercase().starts_with(notice));
         if path.is_dir() && depth > 0 {
-            walk(&path, (depth - 1, extensions), found)?;
-        } else if path.is_file() && extensions.contains(&extension.as_str()) && !is_notice {
+            walk(&path, (depth - 1, wanted), found)?;
+        } else if path.is_file() && wanted(&path) {
             found.push(path);
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn read(
     let Some(first) = files.first() else {
         return Err(place.refuse(Problem::NoRecordings));
     };
-    let (tables, front_end) = match reading.hearing {
+    let ear = match reading.hearing {
         None => {
             return Err(place.refuse(Problem::Setting {
                 key: "front_end",
@@ -48,7 +48,11 @@ pub(super) fn read(
                 needed: "said for WAV files: --front-end mfcc, log-mel or spectrum",
             }));
         }
-        Some(Hearing::Model(tables, _)) => (tables.clone(), None),
+        Some(Hearing::Model(tables, channel)) => Ear {
+            tables: tables.clone(),
+            channel,
+            front_end: None,
+        },
         Some(Hearing::Settings(front_end)) => {
             let rate = match front_end.rate {
                 Some(rate) => rate,
@@ -56,18 +60,12 @@ pub(super) fn read(
             };
             let front_end = front_end.of_rate(rate);
             let refused = |error| place.clone().refuse(SoundProblem::FrontEnd(error).into());
-            (front_end.tables().map_err(refused)?, Some(front_end))
+            Ear {
+                tables: front_end.tables().map_err(refused)?,
+                channel: front_end.channel,
+                front_end: Some(front_end),
+            }
         }
-    };
-    let channel = match reading.hearing {
-        Some(Hearing::Settings(front_end)) => front_end.channel,
-        Some(Hearing::Model(_, channel)) => channel,
-        None => None,
-    };
-    let ear = Ear {
-        tables,
-        channel,
-        front_end,
     };
     let part = |part: Part| -> Result<Option<Records>, DataError> {
         let files: Vec<&Listed> = files.iter().filter(|file| file.part == part).collect();
