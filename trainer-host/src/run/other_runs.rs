@@ -52,6 +52,11 @@ impl RunConfig {
         Ok(self)
     }
 
+    /// What divides the data into parts; `None` where rows of it do, whatever the split's seed.
+    fn division(&self) -> Option<SplitRule> {
+        (!self.data.has_validation_rows()).then(|| self.train.split())
+    }
+
     /// `taken` is what was taken over from another run before.
     fn take_split_of(
         &mut self,
@@ -69,11 +74,9 @@ impl RunConfig {
             let folder = folder.to_owned();
             return Err(RunError::OtherParts { folder, key });
         }
-        if self.data.has_validation_rows() {
-            // Those rows are the validation part, whatever the split's seed.
+        let (Some(own), Some(split)) = (self.division(), other.division()) else {
             return Ok(());
-        }
-        let (own, split) = (self.train.split(), other.train.split());
+        };
         let fits = match taken {
             Some(taken) => *taken == split,
             None => {
@@ -101,7 +104,7 @@ impl RunConfig {
             let other = Self::read(&folder)?;
             let (own, others) = (self.located(), other.located());
             let alike = (&own.source, &own.data) == (&others.source, &others.data)
-                && own.train.split() == others.train.split();
+                && own.division() == others.division();
             if alike {
                 other.require_data_of(&Fitted::read(&folder)?, &folder, data)?;
             }

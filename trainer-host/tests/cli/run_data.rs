@@ -164,3 +164,33 @@ fn what_was_left_out_is_told_by_every_command_that_reads_data() {
         );
     }
 }
+
+/// Rows that are named as the validation part divide the data alike, whatever the seed: no split is in the way, and data
+/// that has changed is noticed.
+#[test]
+fn rows_divide_the_data_of_a_forecast_for_every_seed() {
+    let bench = Bench::new();
+    let series = |first: f64| {
+        let row = |t: usize| {
+            let x = (t as f64 / 3.0).sin();
+            let x = if t == 0 { first } else { x };
+            format!("{x:.4},{:.4}\n", x * x - 0.3)
+        };
+        "x,y\n".to_owned() + &(0..80).map(row).collect::<String>()
+    };
+    let settings = "[data.forecast]\nlook_back = 4\nvalidation_rows = 16\n";
+    bench.file("forecast.toml", settings);
+    let line = "train series.csv --config forecast.toml --epochs 1";
+    bench.file("series.csv", series(0.25));
+    bench.succeed(&words(&format!("{line} --hidden 2 --out base")));
+    bench.succeed(&words(&format!("{line} --init base --seed 5 --out next")));
+    bench.file("series.csv", series(0.75));
+    let said = refuse(
+        &bench,
+        &words(&format!("{line} --init base --seed 6 --out last")),
+    );
+    assert!(
+        said.contains("base: ") && said.contains("no longer"),
+        "{said}"
+    );
+}
