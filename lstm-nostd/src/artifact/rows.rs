@@ -136,8 +136,10 @@ pub(super) fn zeros_behind(
     Ok(())
 }
 
+#[cfg(all(feature = "write", any(feature = "gru", feature = "coupled")))]
+pub(super) use content::rows_of_group;
 #[cfg(feature = "write")]
-pub(super) use content::{GroupOfRows, RowFormats, rows_of_group, rows_of_groups};
+pub(super) use content::{GroupOfRows, RowFormats, rows_of_groups};
 
 #[cfg(feature = "write")]
 mod content {
@@ -190,6 +192,7 @@ mod content {
 
     /// The weights of the rows of group `group`: `place` says where a row of the file lies in `part`, and `zeros` stand
     /// behind the last one.
+    #[cfg(any(feature = "gru", feature = "coupled"))]
     pub(in crate::artifact) fn rows_of_group<'a>(
         part: &'a [Vec<i8>],
         zeros: &'a [i8],
