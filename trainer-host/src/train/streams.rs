@@ -15,8 +15,9 @@
 //! run = ⌊(1 + longest)^u⌋,  u uniform in [0, 1),  longest = half of the stream, at most 64      (ST1)
 //! ```
 //!
-//! What grows in a long run has to be forgotten after it. Streams begin with zero states in each epoch, as a device
-//! does.
+//! What grows in a long run has to be forgotten after it. All sequences of a run come from one group (person, machine),
+//! as they do on a device. Runs of several groups would teach the network to take the mean of groups, which a device
+//! never meets. Streams begin with zero states in each epoch, as a device does.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -73,18 +74,19 @@ fn run_length(longest: usize, u: f64) -> usize {
     (length as usize).clamp(1, longest)
 }
 
-/// All sequences, in runs (ST1) of one class, in random order.
+/// All sequences, in runs (ST1) of one class and one group, in random order.
 fn runs(data: &Dataset, longest: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..data.len()).collect();
     order.shuffle(rng);
     let Targets::Class(classes) = &data.targets else {
         return order.into_iter().map(|s| vec![s]).collect();
     };
-    // Shuffled within each class.
-    order.sort_by_key(|s| classes[*s]);
+    let kind = |s: &usize| (data.groups.as_ref().map(|groups| &groups[*s]), classes[*s]);
+    // Shuffled within each class of a group.
+    order.sort_by_key(kind);
     let mut runs = Vec::new();
-    for class in order.chunk_by(|a, b| classes[*a] == classes[*b]) {
-        let mut rest = class;
+    for alike in order.chunk_by(|a, b| kind(a) == kind(b)) {
+        let mut rest = alike;
         while !rest.is_empty() {
             let length = run_length(longest, rng.random::<f64>()).min(rest.len());
             let (run, after) = rest.split_at(length);
@@ -149,6 +151,24 @@ mod tests {
             .filter(|(a, b)| classes[**a] == classes[**b]);
         let share = same.count() as f64 / data.len() as f64;
         assert!((0.8..1.0).contains(&share), "{share}");
+    }
+
+    /// A person's stream is this person's alone.
+    #[test]
+    fn a_run_comes_from_one_group() {
+        let mut data = data((0..300).map(|s| s % 3).collect());
+        data.groups = Some((0..300).map(|s| (s / 30).to_string()).collect());
+        let groups = data.groups.clone().unwrap_or_default();
+        let found = runs(&data, 64, &mut ChaCha8Rng::seed_from_u64(0));
+        for run in &found {
+            assert!(run.iter().all(|s| groups[*s] == groups[run[0]]), "{run:?}");
+            assert!(run.iter().all(|s| s % 3 == run[0] % 3), "{run:?}");
+        }
+        assert!(
+            found.iter().any(|run| run.len() == 10),
+            "no run is as long as a class stays"
+        );
+        assert_eq!(found.concat().len(), 300);
     }
 
     /// As many runs are 1 to 7 long as 8 to 64: 8 is about the root of 65.
