@@ -31,6 +31,13 @@ pub(super) struct ReadArgs {
     /// --set data.front_end.frame=512.
     #[arg(long, value_name = "KIND", value_parser = parse_features)]
     front_end: Option<Features>,
+    /// WAV files: variants of each training recording, moved in time, louder or quieter; see
+    /// data.signal_variants in docs/front-end.md.
+    #[arg(long, value_name = "N")]
+    signal_variants: Option<usize>,
+    /// WAV files: a folder of noise, which is mixed into those variants [default: 4 variants].
+    #[arg(long, value_name = "FOLDER")]
+    noise: Option<PathBuf>,
     #[command(flatten)]
     table: TableArgs,
     /// Generated tasks: sequences in the training part.
@@ -155,6 +162,11 @@ impl ReadArgs {
         self.table.apply(options)?;
         if let Some(kind) = self.front_end {
             options.front_end.get_or_insert(FrontEnd::new(kind)).kind = kind;
+        }
+        if self.signal_variants.is_some() || self.noise.is_some() {
+            let variants = options.signal_variants.get_or_insert_default();
+            set(&mut variants.count, &self.signal_variants);
+            variants.noise = self.noise.clone().or(variants.noise.take());
         }
         options.task = self.task.or(options.task);
         options.test = self.test.clone().or(options.test.take());

@@ -22,6 +22,8 @@ pub struct Dataset {
     pub offsets: Vec<f64>,
     /// One `[T, I]` array a sequence; `T ≥ 1` varies from sequence to sequence.
     pub sequences: Vec<Array2<f32>>,
+    /// What training may take in place of each sequence, each as long as it; empty where there is nothing.
+    pub variants: Vec<Vec<Array2<f32>>>,
     /// Where the channels of a forecast are changes: the values in the last row of each window, `[C]`, in real units.
     pub levels: Vec<Vec<f64>>,
     /// What the network is to say about each sequence.
@@ -121,6 +123,10 @@ impl Dataset {
             channels: self.channels.clone(),
             offsets: self.offsets.clone(),
             sequences: pick(&self.sequences, indices),
+            variants: match self.variants.is_empty() {
+                true => Vec::new(),
+                false => pick(&self.variants, indices),
+            },
             levels: match self.levels.is_empty() {
                 true => Vec::new(),
                 false => pick(&self.levels, indices),
@@ -173,6 +179,7 @@ impl Dataset {
             front_end: self.front_end,
             // Of every sequence, or of none.
             names: move_out(&mut self.names, indices),
+            variants: move_out(&mut self.variants, indices),
             levels: move_out(&mut self.levels, indices),
             gaps: move_out(&mut self.gaps, indices),
             notes: Vec::new(),
@@ -183,6 +190,9 @@ impl Dataset {
     pub(super) fn rows(&self, i: usize, rows: Range<usize>) -> Self {
         let mut part = self.select(&[i]);
         part.sequences[0] = self.sequences[i].slice(s![rows.clone(), ..]).to_owned();
+        for variant in part.variants.iter_mut().flatten() {
+            *variant = variant.slice(s![rows.clone(), ..]).to_owned();
+        }
         match &mut part.targets {
             Targets::Class(_) | Targets::Value(_) => {}
             Targets::ClassPerStep(classes) => classes[0] = classes[0][rows.clone()].to_vec(),
@@ -200,6 +210,7 @@ impl Dataset {
     /// Adds the sequences of another set of the same schema and offsets.
     pub(super) fn append(&mut self, mut other: Self) {
         self.sequences.append(&mut other.sequences);
+        self.variants.append(&mut other.variants);
         self.gaps.append(&mut other.gaps);
         self.names.append(&mut other.names);
         match (&mut self.targets, other.targets) {

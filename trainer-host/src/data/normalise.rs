@@ -162,15 +162,16 @@ impl Normalisation {
             let moved: Vec<f64> = (0..self.mean.len())
                 .map(|j| data.offset(j) - offset_of(&self.offset, j))
                 .collect();
-            for mut row in data.sequences.iter_mut().flat_map(|steps| steps.rows_mut()) {
+            let all = (data.sequences.iter_mut()).chain(data.variants.iter_mut().flatten());
+            for mut row in all.flat_map(|steps| steps.rows_mut()) {
                 for (value, moved) in row.iter_mut().zip(&moved) {
                     *value = (f64::from(*value) + moved) as f32;
                 }
             }
             data.offsets.clone_from(&self.offset);
         }
-        data.sequences
-            .iter_mut()
+        (data.sequences.iter_mut())
+            .chain(data.variants.iter_mut().flatten())
             .for_each(|steps| self.apply(steps));
     }
 

@@ -192,6 +192,10 @@ fn open_as(
         let found = "built-in data";
         return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
     }
+    if options.signal_variants.is_some() && known.is_none() {
+        let found = "built-in data";
+        return Err(place.refuse(SoundProblem::NoSignal { found }.into()));
+    }
     let parts = built_in.parts(&options.sizes, options.seed)?;
     if let Some(known) = known {
         parts.train.require(known.schema, &place)?;
@@ -222,6 +226,13 @@ fn open_file(
     if options.front_end.is_some() && known.is_none() && layout != Layout::Waves {
         let found = layout.describe();
         return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
+    }
+    if let Some(variants) = options.signal_variants.as_ref().filter(|_| known.is_none()) {
+        variants.validate(&place)?;
+        if layout != Layout::Waves {
+            let found = layout.describe();
+            return Err(place.refuse(SoundProblem::NoSignal { found }.into()));
+        }
     }
     if let Some(window) = &options.window {
         window.validate(&place)?;
@@ -282,6 +293,7 @@ fn read(
         },
         kind: options.task,
         hearing: hearing(options, known),
+        variants: options.signal_variants.as_ref().filter(|_| known.is_none()),
         offsets: offsets.unwrap_or_default(),
     };
     let halves = layout.read(path, &reading)?;

@@ -10,6 +10,7 @@ use super::fill::Fill;
 use super::forecast::Forecast;
 use super::front_end::FrontEnd;
 use super::generated::Sizes;
+use super::signal_variants::SignalVariants;
 use super::task::Kind;
 use super::windows::Window;
 
@@ -42,6 +43,9 @@ pub struct Options {
     /// How recordings of sound or vibration become features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front_end: Option<FrontEnd>,
+    /// Variants of training recordings of sound or vibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_variants: Option<SignalVariants>,
     /// The sizes of a generated task.
     pub sizes: Sizes,
 }
@@ -51,6 +55,7 @@ impl Options {
     pub fn as_test_data(&self) -> Self {
         let mut options = self.clone();
         (options.test, options.test_share) = (None, None);
+        options.signal_variants = None;
         if let Some(forecast) = &mut options.forecast {
             (
                 forecast.validation_rows,

@@ -76,6 +76,8 @@ pub(super) struct Record {
     pub(super) step_lines: Option<Runs>,
     /// `[T, I]`, `T ≥ 1`; finite, or NaN where a value is missing.
     pub(super) steps: Array2<f32>,
+    /// What training may take in place of `steps`, each as long.
+    pub(super) variants: Vec<Array2<f32>>,
     pub(super) gap: Gap,
     pub(super) target: Target,
     /// What its series or its file is called.
@@ -92,6 +94,7 @@ impl Record {
             place,
             step_lines: None,
             steps,
+            variants: Vec::new(),
             gap,
             target,
             name: None,
@@ -176,6 +179,18 @@ pub(super) struct Taking<'a> {
     pub(super) unlabelled: bool,
 }
 
+/// Of every sequence, or of none.
+fn variants(records: &mut [Record]) -> Vec<Vec<Array2<f32>>> {
+    let all = records
+        .iter_mut()
+        .map(|record| std::mem::take(&mut record.variants));
+    let all: Vec<_> = all.collect();
+    match all.iter().any(Vec::is_empty) {
+        true => Vec::new(),
+        false => all,
+    }
+}
+
 impl Records {
     /// The data set; a test part is given the schema of its training part, and must fit it.
     pub(super) fn into_dataset(
@@ -234,6 +249,7 @@ impl Records {
             front_end: self.front_end,
             channels: self.channels,
             offsets: self.narrow.offsets(),
+            variants: variants(&mut self.records),
             sequences: self.records.into_iter().map(|r| r.steps).collect(),
             notes: self.notes,
             ..Dataset::default()

@@ -27,4 +27,17 @@ pub enum SoundProblem {
         /// What the data is.
         found: &'static str,
     },
+    /// A folder of noise without WAV files.
+    #[error(
+        "no WAV file is there, and noise is taken from WAV files (--noise, signal_variants.noise)"
+    )]
+    NoNoise,
+    /// Variants of samples for data that has features.
+    #[error(
+        "variants of a signal are for WAV files, and this is {found}; leave them out (--noise, --signal-variants)"
+    )]
+    NoSignal {
+        /// What the data is.
+        found: &'static str,
+    },
 }

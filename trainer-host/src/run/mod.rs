@@ -77,12 +77,14 @@ impl Run {
         self.fitted.in_real_units(outputs)
     }
 
-    /// Opens the run's data, as [`RunConfig::open_data`] does.
+    /// Opens the run's data, as [`RunConfig::open_data`] does, but without variants: they are for training alone.
     ///
     /// # Errors
     /// When it cannot be read or split, or is no longer what the run began with.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        self.config.open_data_of(&self.fitted, &self.folder)
+        let mut config = self.config.clone();
+        config.data.signal_variants = None;
+        config.open_data_of(&self.fitted, &self.folder)
     }
 
     /// Opens a run's folder.

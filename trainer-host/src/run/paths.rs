@@ -19,7 +19,13 @@ pub(super) fn change(
             .into_owned();
     }
     let teacher = (train.distillation.as_mut()).map(|distillation| &mut distillation.teacher);
-    let others = data.test.as_mut().into_iter().chain(&mut train.init);
+    let noise = (data.signal_variants.as_mut()).and_then(|variants| variants.noise.as_mut());
+    let others = data
+        .test
+        .as_mut()
+        .into_iter()
+        .chain(&mut train.init)
+        .chain(noise);
     for path in others.chain(teacher) {
         *path = change(path);
     }

@@ -1,6 +1,6 @@
 //! The batches of an epoch.
 
-use ndarray::CowArray;
+use ndarray::{Array2, CowArray};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +15,9 @@ use crate::passes::example::Example;
 
 /// Number of batches whose sequences are sorted by length together.
 const POOL_BATCHES: usize = 16;
+
+/// Sets the choice of a version apart from other uses of a sequence's seed.
+const VERSION: u64 = 0x56;
 
 /// The batches of one epoch: indices of sequences of `data`.
 pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
@@ -48,6 +51,18 @@ pub(super) struct Batch<'a> {
     seeds: Vec<u64>,
 }
 
+/// Sequence `s` or one of its variants, all equally often over the seeds.
+fn version(data: &Dataset, s: usize, seed: u64) -> &Array2<f32> {
+    let Some(variants) = data.variants.get(s) else {
+        return &data.sequences[s];
+    };
+    let chosen = mix(seed, VERSION) % (variants.len() as u64 + 1);
+    match chosen.checked_sub(1) {
+        Some(variant) => &variants[variant as usize],
+        None => &data.sequences[s],
+    }
+}
+
 impl<'a> Batch<'a> {
     /// The sequences at `indices`, varied as `config` says for this epoch.
     pub(super) fn of(
@@ -58,7 +73,7 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let seed = |s: &usize| mix(mix(config.seed, epoch as u64), *s as u64 + 1);
         let sequence = |s: &usize| {
-            let sequence = data.sequences[*s].view();
+            let sequence = version(data, *s, seed(s)).view();
             if config.augmentation.is_active() {
                 config.augmentation.apply(sequence, seed(s)).into()
             } else {
@@ -95,7 +110,7 @@ impl<'a> Batch<'a> {
 mod tests {
     use super::*;
     use crate::data::Targets;
-    use ndarray::Array2;
+
     use proptest::prelude::*;
 
     fn data(lengths: &[usize]) -> Dataset {
@@ -127,6 +142,25 @@ mod tests {
             prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
             prop_assert_eq!(&found, &batches(&config, &data, 1));
         }
+    }
+
+    #[test]
+    fn every_version_of_a_sequence_is_taken_equally_often() {
+        let of = |value: f32| Array2::from_elem((3, 1), value);
+        let mut data = data(&[3; 4]);
+        data.variants = vec![vec![of(1.0), of(2.0)]; 4];
+        let mut counts = [0; 3];
+        for epoch in 0..100 {
+            let batch = Batch::of(&TrainConfig::default(), &data, &[0, 1, 2, 3], epoch);
+            for sequence in &batch.sequences {
+                counts[sequence[[0, 0]] as usize] += 1;
+            }
+        }
+        // A third of 400 each, with a deviation of 9.
+        assert!(
+            counts.iter().all(|count| (97..170).contains(count)),
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::f64::consts::PI;
 use std::path::Path;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
-use trainer_host::data::{DataError, Features, FrontEnd, Options, Parts, Targets, open};
+use trainer_host::data::{
+    DataError, Features, FrontEnd, Options, Parts, SignalVariants, Targets, open,
+};
 
 use super::Files;
 
@@ -271,4 +273,109 @@ fn sounds_are_neither_left_out_nor_guessed() {
     refused(result, &["yes_2.wav", "convert it again"]);
 
     refused(open("digits", &options(Features::Mfcc)), &["built-in"]);
+}
+
+/// A set with two recordings to train on and one to test by, and a folder of noise beside it.
+fn words_and_noise() -> Files {
+    let files = Files::new();
+    write_tone(&files.0.path().join("words/train/low/a.wav"), 400.0, 300);
+    write_tone(&files.0.path().join("words/train/high/a.wav"), 2500.0, 400);
+    write_tone(&files.0.path().join("words/test/low/a.wav"), 420.0, 300);
+    write_tone(&files.0.path().join("noise/hum.wav"), 50.0, 90);
+    files
+}
+
+fn varied(files: &Files, variants: &SignalVariants) -> Result<Parts, DataError> {
+    let words = files.0.path().join("words");
+    let options = Options {
+        signal_variants: Some(variants.clone()),
+        ..options(Features::Mfcc)
+    };
+    open(words.to_str().unwrap(), &options)
+}
+
+#[test]
+fn training_recordings_alone_have_variants_as_long_as_they_are() {
+    let files = words_and_noise();
+    let quiet = SignalVariants {
+        count: 3,
+        ..SignalVariants::default()
+    };
+    let noisy = SignalVariants {
+        noise: Some(files.0.path().join("noise")),
+        ..quiet.clone()
+    };
+    let plain = open(
+        files.0.path().join("words").to_str().unwrap(),
+        &options(Features::Mfcc),
+    );
+    let plain = plain.unwrap();
+    for variants in [&quiet, &noisy] {
+        let parts = varied(&files, variants).unwrap();
+        assert_eq!(parts.train.sequences, plain.train.sequences);
+        assert_eq!(parts.train.variants.len(), 2);
+        for (sequence, variants) in parts.train.sequences.iter().zip(&parts.train.variants) {
+            assert_eq!(variants.len(), 3);
+            for (i, variant) in variants.iter().enumerate() {
+                assert_eq!(variant.dim(), sequence.dim());
+                assert_ne!(variant, sequence);
+                assert!(variants[..i].iter().all(|other| other != variant));
+            }
+        }
+        assert_eq!(parts.test.as_ref().unwrap().variants.len(), 0);
+        // The same again, and what is split off keeps its own.
+        assert_eq!(parts, varied(&files, variants).unwrap());
+        let last = parts.train.select(&[1]);
+        assert_eq!(last.variants[0], parts.train.variants[1]);
+    }
+    let [quiet, noisy] = [&quiet, &noisy].map(|v| varied(&files, v).unwrap().train.variants);
+    assert_ne!(quiet, noisy);
+}
+
+#[test]
+fn noise_that_cannot_be_mixed_in_is_refused_by_its_file() {
+    let files = words_and_noise();
+    let noise = |folder: &str| SignalVariants {
+        noise: Some(files.0.path().join(folder)),
+        ..SignalVariants::default()
+    };
+    refused(varied(&files, &noise("nowhere")), &["nowhere"]);
+    std::fs::create_dir(files.0.path().join("empty")).unwrap();
+    refused(
+        varied(&files, &noise("empty")),
+        &["empty", "no WAV file", "--noise"],
+    );
+    let other = WavSpec {
+        sample_rate: 16_000,
+        ..SPEC
+    };
+    write(&files.0.path().join("fast/hum.wav"), other, [1, 2, 3]);
+    refused(
+        varied(&files, &noise("fast")),
+        &["hum.wav", "16000", "8000"],
+    );
+    let none = SignalVariants {
+        count: 0,
+        ..SignalVariants::default()
+    };
+    refused(varied(&files, &none), &["signal_variants.count", "1 to 64"]);
+}
+
+#[test]
+fn variants_are_for_recordings_of_sound() {
+    let options = Options {
+        signal_variants: Some(SignalVariants::default()),
+        ..Options::default()
+    };
+    refused(
+        open("digits", &options),
+        &["WAV", "built-in data", "--signal-variants"],
+    );
+    let files = Files::new();
+    let table = files.0.path().join("table.csv");
+    std::fs::write(&table, "series_id,x,label\n1,2,a\n2,3,b\n").unwrap();
+    refused(
+        open(table.to_str().unwrap(), &options),
+        &["table.csv", "a long CSV", "--noise"],
+    );
 }

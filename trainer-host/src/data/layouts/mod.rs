@@ -12,6 +12,7 @@ mod npz_element;
 mod recordings;
 mod sktime_ts;
 mod ucr_tsv;
+mod wav;
 mod waves;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use std::path::Path;
 use super::columns::Wanted;
 use super::error::{DataError, Place, Problem};
 use super::records::Records;
+use super::signal_variants::SignalVariants;
 use super::sound_problem::SoundProblem;
 use super::task::Kind;
 use npz::{Archive, Half};
@@ -33,6 +35,8 @@ pub(super) struct Reading<'a> {
     pub(super) kind: Option<Kind>,
     /// How recordings of sound become features.
     pub(super) hearing: Option<Hearing<'a>>,
+    /// The variants that training recordings of sound get.
+    pub(super) variants: Option<&'a SignalVariants>,
     /// The offset of each channel, `[I]`; none for 0.
     pub(super) offsets: &'a [f64],
 }
