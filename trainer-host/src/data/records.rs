@@ -27,6 +27,11 @@ pub(super) struct Labels {
 }
 
 impl Labels {
+    /// Number of different labels so far.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// The number of a label, new or known; a missing one is refused.
     pub(super) fn number(&mut self, field: &str) -> Result<usize, Problem> {
         if let Some((last, number)) = &self.last

@@ -33,6 +33,8 @@ pub struct SignalVariants {
     /// A folder of WAV files with noise, or one file; without it, r is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<PathBuf>,
+    /// Whether pieces of the noise are recordings of a class `background`.
+    pub background: bool,
     /// `[low, high]` of (SV1): signal-to-noise ratios in dB, −40 to 120.
     pub snr_db: [f64; 2],
 }
@@ -44,6 +46,7 @@ impl Default for SignalVariants {
             shift_ms: 20.0,
             gain_db: 6.0,
             noise: None,
+            background: false,
             snr_db: [5.0, 30.0],
         }
     }
@@ -89,6 +92,13 @@ impl SignalVariants {
             !range.contains(value)
         };
         match numbers.iter().find(outside) {
+            None if self.background && self.noise.is_none() => {
+                Err(place.clone().refuse(Problem::Setting {
+                    key: "signal_variants.background",
+                    found: "true".to_owned(),
+                    needed: "a folder of noise to cut the class from: --noise FOLDER",
+                }))
+            }
             None => Ok(()),
             Some((key, value, _, needed)) => Err(place.clone().refuse(Problem::Setting {
                 key,
@@ -121,6 +131,17 @@ impl SignalVariants {
         (moved.iter().zip(noise))
             .map(|(x, r)| (x + r).round() as i16)
             .collect()
+    }
+
+    /// Piece `seed` of the noise, of `length` samples, and the number of the recording that it is from: a variant of the
+    /// noise itself.
+    pub(super) fn piece(&self, noises: &[Vec<i16>], length: usize, seed: u64) -> (usize, Vec<i16>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let from = rng.random_range(0..noises.len());
+        let noise = &noises[from];
+        let begin = rng.random_range(0..noise.len());
+        let piece = noise.iter().cycle().skip(begin).take(length);
+        (from, piece.copied().collect())
     }
 
     /// k · r of (SV1) for a recording `x`.

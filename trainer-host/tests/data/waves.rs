@@ -333,6 +333,34 @@ fn training_recordings_alone_have_variants_as_long_as_they_are() {
 }
 
 #[test]
+fn pieces_of_noise_are_a_class_of_their_own() {
+    let files = words_and_noise();
+    let variants = SignalVariants {
+        noise: Some(files.0.path().join("noise")),
+        background: true,
+        ..SignalVariants::default()
+    };
+    let parts = varied(&files, &variants).unwrap();
+    assert_eq!(parts.train.outputs, ["background", "high", "low"]);
+    assert_eq!(parts.train.targets, Targets::Class(vec![1, 2, 0]));
+    // As long as the longer of two recordings.
+    assert_eq!(
+        parts.train.sequences[2].dim(),
+        parts.train.sequences[0].dim()
+    );
+    assert_eq!(parts.train.variants[2].len(), variants.count);
+    assert_eq!(parts.test.unwrap().targets, Targets::Class(vec![2]));
+    let silent = SignalVariants {
+        noise: None,
+        ..variants
+    };
+    refused(
+        varied(&files, &silent),
+        &["signal_variants.background", "--noise"],
+    );
+}
+
+#[test]
 fn noise_that_cannot_be_mixed_in_is_refused_by_its_file() {
     let files = words_and_noise();
     let noise = |folder: &str| SignalVariants {

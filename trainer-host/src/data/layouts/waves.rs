@@ -112,7 +112,8 @@ impl Ear {
             .map(|(number, file)| {
                 let samples = wav::samples(&file.path, rate, self.channel)?;
                 let variants = varying.map(|varying| varying.of(&samples, number, self));
-                Ok((self.features(&samples), variants.unwrap_or_default()))
+                let variants = variants.unwrap_or_default();
+                Ok((self.features(&samples), variants, samples.len()))
             })
             .collect();
         let mut records = Records {
@@ -120,6 +121,7 @@ impl Ear {
             front_end: self.front_end,
             ..Records::default()
         };
+        let mut lengths = Vec::new();
         for ((file, named), heard) in files.iter().zip(named).zip(heard) {
             let place = Place::file(&file.path);
             let target = target(
@@ -127,13 +129,17 @@ impl Ear {
                 named.label.as_deref().filter(|_| !unlabelled),
             );
             let target = target.map_err(|problem| place.clone().refuse(problem))?;
-            let (steps, variants) = heard?;
+            let (steps, variants, length) = heard?;
+            lengths.push(length);
             let mut record = Record::new(place, steps, None, target);
             record.variants = variants;
             let parts = [&file.folders[..], std::slice::from_ref(&file.stem)].concat();
             record.name = Some(parts.join("/"));
             record.group = named.group;
             records.records.push(record);
+        }
+        if let Some(varying) = varying.filter(|varying| varying.variants.background) {
+            varying.add_background(&mut records, lengths, self, folder)?;
         }
         Ok(records)
     }
@@ -147,6 +153,9 @@ impl Ear {
         Array2::from_shape_vec(shape, values).expect("whole frames")
     }
 }
+
+/// The class of pieces of noise.
+const BACKGROUND: &str = "background";
 
 /// The variants that training recordings get.
 struct Varying<'a> {
@@ -174,6 +183,39 @@ impl<'a> Varying<'a> {
         let noises = (files.iter()).map(|file| wav::samples(&file.path, rate, ear.channel));
         let noises = noises.collect::<Result<_, _>>()?;
         Ok(Self { variants, noises })
+    }
+
+    /// Adds pieces of noise as recordings of a class of their own: as many as other classes have in the mean, as long as
+    /// the median of `lengths`.
+    fn add_background(
+        &self,
+        records: &mut Records,
+        mut lengths: Vec<usize>,
+        ear: &Ear,
+        folder: &Place,
+    ) -> Result<(), DataError> {
+        lengths.sort_unstable();
+        let median = lengths[lengths.len() / 2];
+        let has_groups = records.records.iter().all(|record| record.group.is_some());
+        let count = lengths.len().div_ceil(records.labels.len().max(1));
+        let label = records.labels.number(BACKGROUND);
+        let label = label.map_err(|problem| folder.clone().refuse(problem))?;
+        let pieces: Vec<_> = (0..count)
+            .into_par_iter()
+            .map(|piece| {
+                let number = lengths.len() + piece;
+                let (from, samples) = self.variants.piece(&self.noises, median, number as u64);
+                (from, ear.features(&samples), self.of(&samples, number, ear))
+            })
+            .collect();
+        for (piece, (from, steps, variants)) in pieces.into_iter().enumerate() {
+            let mut record = Record::new(folder.clone(), steps, None, Target::Label(label));
+            record.variants = variants;
+            record.name = Some(format!("{BACKGROUND}/{piece}"));
+            record.group = has_groups.then(|| format!("{BACKGROUND} {from}"));
+            records.records.push(record);
+        }
+        Ok(())
     }
 
     /// Features of all variants of training recording `number`.
