@@ -89,7 +89,7 @@
     lstm_part products
     lstm_nibble_half_block
     @ Shift by k, and what the sums begin with
-    ldr     r4, [sp, #SCALE]
+    ldrd    r7, r4, [sp, #H]
     ldrd    r8, r9, [sp, #START]
     ldr     r10, [sp, #START+8]
     umlal   r8, r9, r0, r4
@@ -98,7 +98,6 @@
     mla     r2, r2, r4, r10
     mla     r3, r3, r4, r10
     mla     r5, r5, r4, r10
-    ldr     r7, [sp, #H]
     ldr     pc, [sp, #H_ENTRY]
     .p2align 2
     lstm_place lstm_nostd_dsp_nibbles_h_loop
