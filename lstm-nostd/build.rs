@@ -27,7 +27,7 @@ fn main() {
         println!("cargo::rustc-cfg=lstm_narrow_multiply");
     }
     println!("cargo::rustc-check-cfg=cfg(lstm_table_columns)");
-    if kernels() == "mve" {
+    if ["mve", "x86"].contains(&kernels()) {
         println!("cargo::rustc-cfg=lstm_table_columns");
     }
     println!("cargo::rustc-check-cfg=cfg(lstm_cortex_m)");

@@ -122,7 +122,7 @@
 //! | Cortex-M33 with DSP | `thumbv8m.main-none-eabi`, `-eabihf` | `-C target-cpu=cortex-m33` | DSP |
 //! | Cortex-M33 without DSP | `thumbv8m.main-none-eabi`, `-eabihf` | | M3 |
 //! | Cortex-M55, M85 | `thumbv8m.main-none-eabihf` | `-C target-cpu=cortex-m55` | Helium |
-//! | hosts | `x86_64` | | AVX2 where the CPU has it |
+//! | hosts | `x86_64` | | AVX2, or AVX-512 with VNNI, where the CPU has them |
 //! | others | | | the specification |
 //!
 //! `trainer-host export --target CORE` orders the weights for the kernels. An engine refuses a file in the order of another

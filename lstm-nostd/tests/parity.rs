@@ -8,6 +8,12 @@ use lstm_nostd::kernels::{
 use lstm_nostd::{I16F16, Model};
 use proptest::prelude::*;
 
+/// What a host without the best instruction set runs.
+#[cfg(all(target_arch = "x86_64", not(feature = "kernels-scalar")))]
+type Lower = lstm_nostd::kernels::x86::Avx2;
+#[cfg(not(all(target_arch = "x86_64", not(feature = "kernels-scalar"))))]
+type Lower = Scalar;
+
 /// Hidden and cell state of a model's only layer.
 type LayerState = (Vec<Block>, Vec<I32x4>);
 
@@ -108,8 +114,10 @@ proptest! {
             let model = Model::parse(&bytes).unwrap();
             prop_assert_eq!(&run::<Scalar>(&model, &start, &steps), &expected);
             prop_assert_eq!(&run::<Active>(&model, &start, &steps), &expected);
+            prop_assert_eq!(&run::<Lower>(&model, &start, &steps), &expected);
             prop_assert_eq!(&sums::<Scalar>(&model, &steps[0], &start.0), &expected_sums);
             prop_assert_eq!(&sums::<Active>(&model, &steps[0], &start.0), &expected_sums);
+            prop_assert_eq!(&sums::<Lower>(&model, &steps[0], &start.0), &expected_sums);
         }
     }
 
@@ -131,6 +139,7 @@ proptest! {
         let x = activations(scheme.width(), &x, inputs);
         let expected = dense_outputs::<Scalar>(layer, &x);
         prop_assert_eq!(&dense_outputs::<Active>(layer, &x), &expected);
+        prop_assert_eq!(&dense_outputs::<Lower>(layer, &x), &expected);
         for order in Order::ALL {
             let bytes = file.to_bytes_in(order).unwrap();
             let model = Model::parse(&bytes).unwrap();
@@ -151,5 +160,35 @@ proptest! {
             let exact = (scaled << layer.output_shift).clamp(i32::MIN.into(), i32::MAX.into());
             prop_assert_eq!(i64::from(y), exact);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Parts of rows that are longer than a register of the host.
+    #[test]
+    fn a_step_of_a_large_layer_is_the_same_on_every_instruction_set(
+        inputs in 30usize..150,
+        hidden in 30usize..100,
+        kind in kinds(),
+        peepholes in any::<bool>(),
+        scheme in any_scheme(),
+        seed in any::<u64>(),
+        x in prop::collection::vec(value(any::<i16>(), [i16::MIN, i16::MAX, 0]), 150 * 2),
+        c in prop::collection::vec(value(any::<i32>(), [i32::MIN, i32::MAX, 0]), 100),
+    ) {
+        let shape = RandomModel {
+            inputs, hidden: vec![hidden], kinds: vec![kind], outputs: 1, peepholes, schemes: vec![scheme], seed,
+            ..RandomModel::default()
+        };
+        let bytes = shape.build().to_bytes().unwrap();
+        let model = Model::parse(&bytes).unwrap();
+        let cells = c.chunks(4).take(hidden.div_ceil(4)).map(|c| c.try_into().unwrap());
+        let start = (activations(scheme.width(), &x, hidden), cells.collect());
+        let steps: Vec<_> = x.chunks(150).map(|x| activations(scheme.width(), x, inputs)).collect();
+        let expected = run::<Scalar>(&model, &start, &steps);
+        prop_assert_eq!(&run::<Active>(&model, &start, &steps), &expected);
+        prop_assert_eq!(&run::<Lower>(&model, &start, &steps), &expected);
     }
 }

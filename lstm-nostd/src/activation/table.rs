@@ -1,5 +1,5 @@
 //! How a table lies in memory. The two words of a segment lie side by side, for one load of 8 bytes. For
-//! Helium they lie in two columns, because its gather loads find words by their number.
+//! Helium and on hosts they lie in two columns, because gather loads and permutations find words by their number.
 
 /// One segment of a table: value at its start with the rounding half, and slope with curvature.
 pub type Segment = [i32; 2];
@@ -25,11 +25,6 @@ impl<const N: usize> Table<N> {
     #[inline(always)]
     pub fn segment(&self, k: usize) -> Segment {
         self.segments[k & (N - 1)]
-    }
-
-    /// The first segment.
-    pub const fn as_ptr(&self) -> *const Segment {
-        self.segments.as_ptr()
     }
 }
 

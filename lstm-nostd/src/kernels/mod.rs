@@ -44,7 +44,7 @@ pub use weights::{
 pub type Active = cortex_m::Core;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "x86")]
-pub type Active = x86::X86;
+pub type Active = x86::Avx512;
 /// The backend of this build; `build.rs` chooses it by the target.
 #[cfg(lstm_kernels = "scalar")]
 pub type Active = scalar::Scalar;

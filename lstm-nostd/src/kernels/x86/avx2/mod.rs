@@ -1,30 +1,25 @@
-//! Hosts with AVX2, for fast evaluation of whole data sets in the same integers.
+//! Hosts with AVX2.
 //!
 //! ```text
-//! products   sums of products of four units side by side, 16 or 32 products to an instruction
+//! products   sums of products of four groups of rows side by side, 16 or 32 products to an instruction
 //! units      what follows from the sums, eight units side by side
 //! ```
-//!
-//! Weights in the generic order are read as they lie. Blocks of other orders are taken apart first, which takes
-//! several times as long: a host that runs a model for long had better write it in the generic order.
-//!
-//! The CPU is asked once whether it has AVX2; without it the specification runs.
-#![allow(unsafe_code)]
 
 mod products;
 mod units;
 
 use core::arch::x86_64::{
-    __cpuid, __cpuid_count, __m128i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_setr_epi32,
-    _mm_setzero_si128, _mm_shuffle_epi32, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128,
+    __m128i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_setr_epi32, _mm_setzero_si128,
+    _mm_shuffle_epi32, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128,
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
-    _mm256_storeu_si256, _xgetbv,
+    _mm256_storeu_si256,
 };
-use core::sync::atomic::{AtomicU8, Ordering};
 
 use products::widened;
 
-use super::{
+use super::cpu::has_avx2;
+use super::{padded, put};
+use crate::kernels::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
     Order, RecurrentRows, RowSums, Width, copy, lanes_mut, scalar::Scalar, scalar::nth,
 };
@@ -32,11 +27,11 @@ use super::{
 /// Units whose products are summed side by side.
 const SUMMED: usize = 4;
 
-/// The kernels of this file.
+/// The kernels of this file; the specification on a CPU without AVX2.
 #[derive(Clone, Copy, Debug)]
-pub struct X86;
+pub struct Avx2;
 
-impl Kernels for X86 {
+impl Kernels for Avx2 {
     const ORDERS: &'static [Order] = &Order::ALL;
 
     fn row_sums(rows: &RecurrentRows<'_>, group: usize, x: &[Block], h: &[Block]) -> RowSums {
@@ -113,9 +108,12 @@ fn lstm_step<A: Activation>(
         let count = layer.gates.len().saturating_sub(first).min(8);
         let sums = totals(rows, first, count, x, h);
         let (mut gates, mut peepholes) = Default::default();
-        let gates = padded(layer.gates.get(first..), &mut gates);
-        let peepholes = padded(layer.peepholes.get(first..), &mut peepholes);
-        let mut advanced = *padded(Some(&*cells), &mut [0; 8]);
+        let gates = padded(layer.gates.get(first..).unwrap_or_default(), &mut gates);
+        let peepholes = padded(
+            layer.peepholes.get(first..).unwrap_or_default(),
+            &mut peepholes,
+        );
+        let mut advanced = *padded(cells, &mut [0; 8]);
         let hidden = units::advance(shifts, gates, peepholes, sums, &mut advanced);
         put(cells, count, advanced);
         put(lanes, count, hidden.map(A::saturate));
@@ -125,6 +123,7 @@ fn lstm_step<A: Activation>(
 
 /// (A) without the biases of `count` units from `first` on, at most eight.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn totals(
     rows: &RecurrentRows<'_>,
     first: usize,
@@ -155,30 +154,6 @@ fn totals(
     totals
 }
 
-/// The first eight of `values`, or as many as there are at the front of `zeros`.
-#[inline(always)]
-fn padded<'a, T: Copy>(values: Option<&'a [T]>, zeros: &'a mut [T; 8]) -> &'a [T; 8] {
-    let values = values.unwrap_or_default();
-    values.first_chunk().unwrap_or_else(|| {
-        for (place, value) in zeros.iter_mut().zip(values) {
-            *place = *value;
-        }
-        zeros
-    })
-}
-
-/// Stores the first `count` of eight values.
-#[inline(always)]
-fn put<T: Copy>(places: &mut [T], count: usize, values: [T; 8]) {
-    match places.first_chunk_mut() {
-        Some(places) if count == 8 => *places = values,
-        _ => {
-            let pairs = places.iter_mut().zip(values);
-            pairs.take(count).for_each(|(place, value)| *place = value);
-        }
-    }
-}
-
 /// The products of a row of four weights for each block.
 #[target_feature(enable = "avx2")]
 fn dense_products(weights: &[[i8; 4]], x: &[Block]) -> i32 {
@@ -202,34 +177,4 @@ fn dense_products(weights: &[[i8; 4]], x: &[Block]) -> i32 {
         products.sum::<i32>()
     });
     _mm_cvtsi128_si32(sum) + rest.sum::<i32>()
-}
-
-/// Whether CPU and operating system have AVX2.
-fn has_avx2() -> bool {
-    const UNKNOWN: u8 = 2;
-    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
-    match ANSWER.load(Ordering::Relaxed) {
-        UNKNOWN => {
-            let answer = ask_for_avx2();
-            ANSWER.store(answer.into(), Ordering::Relaxed);
-            answer
-        }
-        answer => answer == 1,
-    }
-}
-
-/// As Intel's manual has it: the instructions, and registers that the operating system saves.
-fn ask_for_avx2() -> bool {
-    const SAVES_REGISTERS: u32 = 1 << 27;
-    const AVX: u32 = 1 << 28;
-    const AVX2: u32 = 1 << 5;
-    const XMM_AND_YMM: u64 = 0b110;
-    if __cpuid(0).eax < 7 {
-        return false;
-    }
-    let features = __cpuid(1).ecx;
-    features & (SAVES_REGISTERS | AVX) == SAVES_REGISTERS | AVX
-        && __cpuid_count(7, 0).ebx & AVX2 != 0
-        // SAFETY: the instruction exists where the operating system saves registers with it.
-        && unsafe { _xgetbv(0) } & XMM_AND_YMM == XMM_AND_YMM
 }

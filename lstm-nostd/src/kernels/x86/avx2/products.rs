@@ -20,12 +20,14 @@ use core::arch::x86_64::{
 };
 use core::ops::Range;
 
+use crate::kernels::x86::{parts, shortest};
 use crate::kernels::{
     Activation, Block, NibbleBlock, RecurrentRows, RowBlock, Weights, Width, quads,
 };
 
 /// The sums of `N` groups, each as the lanes of a [`RowSums`](crate::kernels::RowSums).
 #[target_feature(enable = "avx2")]
+#[inline]
 pub(super) fn row_sums<const N: usize>(
     rows: &RecurrentRows<'_>,
     groups: [usize; N],
@@ -34,10 +36,15 @@ pub(super) fn row_sums<const N: usize>(
 ) -> [__m256i; N] {
     let [k, n] = [rows.x_shift, rows.h_shift].map(|shift| shift as i32);
     let shifts = _mm256_setr_epi32(k, k, k, k, n, n, n, n);
-    unshifted(rows, groups, x, h).map(|sums| _mm256_sllv_epi32(sums, shifts))
+    let mut sums = unshifted(rows, groups, x, h);
+    for sums in &mut sums {
+        *sums = _mm256_sllv_epi32(*sums, shifts);
+    }
+    sums
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn unshifted<const N: usize>(
     rows: &RecurrentRows<'_>,
     groups: [usize; N],
@@ -50,48 +57,48 @@ fn unshifted<const N: usize>(
             let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
             let x = wide(part(&layout.x), quads(x));
             let h = wide(part(&layout.h), quads(h));
-            core::array::from_fn(|n| wide_gates(x[n], h[n]))
+            let mut sums = x;
+            for (sums, h) in sums.iter_mut().zip(h) {
+                *sums = wide_gates(*sums, h);
+            }
+            sums
         }
         (Weights::Generic(blocks), Width::Int8) => {
             let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
             let x = narrow(part(&layout.x), quads(x));
             let h = narrow(part(&layout.h), quads(h));
-            core::array::from_fn(|n| narrow_gates(x[n], h[n]))
+            let mut sums = x;
+            for (sums, h) in sums.iter_mut().zip(h) {
+                *sums = narrow_gates(*sums, h);
+            }
+            sums
         }
         (Weights::Nibbles(blocks), _) => {
             let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
             let x = nibbles(part(&layout.x), quads(x));
             let h = nibbles(part(&layout.h), quads(h));
-            core::array::from_fn(|n| nibble_gates(x[n], h[n]))
+            let mut sums = x;
+            for (sums, h) in sums.iter_mut().zip(h) {
+                *sums = nibble_gates(*sums, h);
+            }
+            sums
         }
-        (_, Width::Int16) => groups.map(|group| taken_apart::<i16>(rows, group, x, h)),
-        (_, Width::Int8) => groups.map(|group| taken_apart::<i8>(rows, group, x, h)),
+        (_, width) => {
+            let mut sums = [_mm256_setzero_si256(); N];
+            for (sums, group) in sums.iter_mut().zip(groups) {
+                *sums = match width {
+                    Width::Int16 => taken_apart::<i16>(rows, group, x, h),
+                    Width::Int8 => taken_apart::<i8>(rows, group, x, h),
+                };
+            }
+            sums
+        }
     }
-}
-
-/// The blocks of the groups that lie in `part`, both counted in weights of a row.
-#[inline(always)]
-fn parts<'m, T, const N: usize>(
-    blocks: &'m [T],
-    groups: [usize; N],
-    lanes: usize,
-    part: &Range<usize>,
-) -> [&'m [T]; N] {
-    groups.map(|group| {
-        let start = group * (lanes / 4);
-        let part = blocks.get(start + part.start / 4..start + part.end / 4);
-        part.unwrap_or_default()
-    })
-}
-
-/// Blocks that all groups and the activations have.
-#[inline(always)]
-fn shortest<T, X, const N: usize>(rows: &[&[T]; N], x: &[X]) -> usize {
-    rows.iter().fold(x.len(), |count, row| count.min(row.len()))
 }
 
 /// The sums of a group whose blocks lie in an order for a chip.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn taken_apart<A: Activation>(
     rows: &RecurrentRows<'_>,
     group: usize,
@@ -114,6 +121,7 @@ fn taken_apart<A: Activation>(
 
 /// Lanes `[i, i, f, f | g, g, o, o]` of each row of blocks: the even inputs and the odd ones of a gate.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn wide<const N: usize>(rows: [&[RowBlock]; N], x: &[[i16; 4]]) -> [__m256i; N] {
     let mut sums = [_mm256_setzero_si256(); N];
     for (index, x) in x[..shortest(&rows, x)].iter().enumerate() {
@@ -128,12 +136,14 @@ fn wide<const N: usize>(rows: [&[RowBlock]; N], x: &[[i16; 4]]) -> [__m256i; N] 
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn wide_gates(x: __m256i, h: __m256i) -> __m256i {
     _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(x, h))
 }
 
 /// Lanes `[i, f, g, o | i, f, g, o]` of each row of blocks: the even blocks and the odd ones.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn narrow<const N: usize>(rows: [&[RowBlock]; N], x: &[[i8; 4]]) -> [__m256i; N] {
     let mut sums = [_mm256_setzero_si256(); N];
     let x = &x[..shortest(&rows, x)];
@@ -170,6 +180,7 @@ fn narrow<const N: usize>(rows: [&[RowBlock]; N], x: &[[i8; 4]]) -> [__m256i; N]
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn narrow_gates(x: __m256i, h: __m256i) -> __m256i {
     let lower = _mm256_permute2x128_si256::<0x20>(x, h);
     let upper = _mm256_permute2x128_si256::<0x31>(x, h);
@@ -178,6 +189,7 @@ fn narrow_gates(x: __m256i, h: __m256i) -> __m256i {
 
 /// Lanes `[i, g, i, g | f, o, f, o]` of each row of blocks: two neighbouring inputs, and the two after them.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn nibbles<const N: usize>(rows: [&[NibbleBlock]; N], x: &[[i16; 4]]) -> [__m256i; N] {
     let mut sums = [_mm256_setzero_si256(); N];
     let mut eights = _mm256_setzero_si256();
@@ -196,10 +208,14 @@ fn nibbles<const N: usize>(rows: [&[NibbleBlock]; N], x: &[[i16; 4]]) -> [__m256
             *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, x));
         }
     }
-    sums.map(|sum| _mm256_sub_epi32(sum, eights))
+    for sum in &mut sums {
+        *sum = _mm256_sub_epi32(*sum, eights);
+    }
+    sums
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn nibble_gates(x: __m256i, h: __m256i) -> __m256i {
     // [i, g, i, g | f, o, f, o], of x and then of h.
     let sums = _mm256_add_epi32(_mm256_unpacklo_epi64(x, h), _mm256_unpackhi_epi64(x, h));
@@ -208,16 +224,19 @@ fn nibble_gates(x: __m256i, h: __m256i) -> __m256i {
 
 /// Four activations, four times over.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn four(x: &[i16; 4]) -> __m256i {
     _mm256_set1_epi64x(bytemuck::cast(*x))
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 pub(super) fn widened(block: &RowBlock) -> __m256i {
     _mm256_cvtepi8_epi16(sixteen(block))
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn sixteen(block: &RowBlock) -> __m128i {
     // SAFETY: a block is sixteen bytes, and the load needs no alignment.
     unsafe { _mm_loadu_si128(block.as_ptr().cast()) }

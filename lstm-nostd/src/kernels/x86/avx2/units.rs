@@ -6,14 +6,13 @@
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_add_epi32, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_abs_epi32,
     _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8,
-    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_extracti128_si256,
-    _mm256_i32gather_epi64, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_min_epi32,
+    _mm256_i32gather_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_min_epi32,
     _mm256_mul_epi32, _mm256_mulhi_epu16, _mm256_mullo_epi16, _mm256_permute2x128_si256,
-    _mm256_permute4x64_epi64, _mm256_permutevar8x32_epi32, _mm256_set_m128i, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_sign_epi32, _mm256_slli_epi32,
-    _mm256_sra_epi32, _mm256_srai_epi32, _mm256_srli_epi16, _mm256_srli_epi32, _mm256_srli_epi64,
-    _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm256_xor_si256,
+    _mm256_permutevar8x32_epi32, _mm256_set_m128i, _mm256_set1_epi32, _mm256_set1_epi64x,
+    _mm256_setr_epi32, _mm256_sign_epi32, _mm256_slli_epi32, _mm256_sra_epi32, _mm256_srai_epi32,
+    _mm256_srli_epi16, _mm256_srli_epi32, _mm256_srli_epi64, _mm256_storeu_si256,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm256_xor_si256,
 };
 
 use crate::activation::{SIGMOID_BITS, SIGMOID_GUARD, TABLES, TANH_BITS, TANH_GUARD, Table};
@@ -22,6 +21,7 @@ use crate::kernels::{GateParameters, I32x4};
 /// Advances the cells of eight units, whose sums of products are `sums`, and returns (D) rounded to `n` bits less, (H)
 /// without the clamp.
 #[target_feature(enable = "avx2")]
+#[inline]
 pub(super) fn advance(
     (m, n): (u32, u32),
     gates: &[GateParameters; 8],
@@ -29,9 +29,13 @@ pub(super) fn advance(
     sums: [__m128i; 8],
     cells: &mut [i32; 8],
 ) -> [i32; 8] {
-    let biased = |u: usize| _mm_add_epi32(sums[u], load(&gates[u][0]));
-    let [acc_i, acc_f, acc_g, acc_o] = columns(core::array::from_fn(biased));
-    let [mult_i, mult_f, mult_g, mult_o] = columns(core::array::from_fn(|u| load(&gates[u][1])));
+    let (mut accs, mut mults) = (sums, sums);
+    for ((acc, mult), [bias, multiplier]) in accs.iter_mut().zip(&mut mults).zip(gates) {
+        *acc = _mm_add_epi32(*acc, load(bias));
+        *mult = load(multiplier);
+    }
+    let [acc_i, acc_f, acc_g, acc_o] = columns(accs);
+    let [mult_i, mult_f, mult_g, mult_o] = columns(mults);
     let [p_i, p_f, p_o] = peephole_columns(peepholes);
     // SAFETY: eight cells, and the load needs no alignment.
     let c = unsafe { _mm256_loadu_si256(cells.as_ptr().cast()) };
@@ -65,6 +69,7 @@ pub(super) fn advance(
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn load(values: &I32x4) -> __m128i {
     // SAFETY: sixteen bytes, and the load needs no alignment.
     unsafe { _mm_loadu_si128(values.as_ptr().cast()) }
@@ -72,8 +77,10 @@ fn load(values: &I32x4) -> __m128i {
 
 /// Column r of the result has value r of each row.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn columns(rows: [__m128i; 8]) -> [__m256i; 4] {
-    let [a, b, c, d] = [0, 1, 2, 3].map(|u| _mm256_set_m128i(rows[u + 4], rows[u]));
+    let both = |u: usize| _mm256_set_m128i(rows[u + 4], rows[u]);
+    let (a, b, c, d) = (both(0), both(1), both(2), both(3));
     let (ab_01, ab_23) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
     let (cd_01, cd_23) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
     [
@@ -86,14 +93,16 @@ fn columns(rows: [__m128i; 8]) -> [__m256i; 4] {
 
 /// Peepholes of i, f and o in the lower halves of lanes, and zeros in the upper ones.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn peephole_columns(peepholes: &[[i16; 4]; 8]) -> [__m256i; 3] {
     // The gates i and f of four units, then g and o.
     let apart = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-    let [lower, upper] = [0, 4].map(|first| {
+    let four = |first: usize| {
         // SAFETY: 32 bytes from `first` on, and the load needs no alignment.
         let four = unsafe { _mm256_loadu_si256(peepholes.as_ptr().add(first).cast()) };
         _mm256_permutevar8x32_epi32(four, apart)
-    });
+    };
+    let (lower, upper) = (four(0), four(4));
     let input_forget = _mm256_permute2x128_si256::<0x20>(lower, upper);
     let cell_output = _mm256_permute2x128_si256::<0x31>(lower, upper);
     [
@@ -106,6 +115,7 @@ fn peephole_columns(peepholes: &[[i16; 4]; 8]) -> [__m256i; 3] {
 /// [`requant::round_shift`](crate::requant::round_shift) for `shift` in 1..=31; by 1, the value must be less than
 /// the largest.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn round_shift(value: __m256i, shift: u32) -> __m256i {
     let all_but_one = _mm_cvtsi32_si128(shift as i32 - 1);
     let shifted = _mm256_sra_epi32(value, all_but_one);
@@ -114,6 +124,7 @@ fn round_shift(value: __m256i, shift: u32) -> __m256i {
 
 /// [`requant::mul_high`](crate::requant::mul_high)
 #[target_feature(enable = "avx2")]
+#[inline]
 fn mul_high(a: __m256i, b: __m256i) -> __m256i {
     let half = _mm256_set1_epi64x(1 << 31);
     let even = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
@@ -124,6 +135,7 @@ fn mul_high(a: __m256i, b: __m256i) -> __m256i {
 
 /// `round(f · c / 2¹⁶)` for f in 0..=32767.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn mul_round16(f: __m256i, c: __m256i) -> __m256i {
     let upper = _mm256_madd_epi16(_mm256_slli_epi32::<16>(f), c);
     // The upper half of f is zero, and so is that of both products.
@@ -134,11 +146,13 @@ fn mul_round16(f: __m256i, c: __m256i) -> __m256i {
 
 /// A cell in 16 bits, as of [`lstm::advance`](crate::kernels::lstm::advance).
 #[target_feature(enable = "avx2")]
+#[inline]
 fn upper_half(c: __m256i) -> __m256i {
     _mm256_min_epi32(round_shift(c, 16), _mm256_set1_epi32(0x7fff))
 }
 
 #[target_feature(enable = "avx2")]
+#[inline]
 fn saturating_add(a: __m256i, b: __m256i) -> __m256i {
     let sum = _mm256_add_epi32(a, b);
     let end = _mm256_xor_si256(_mm256_srai_epi32::<31>(a), _mm256_set1_epi32(i32::MAX));
@@ -149,6 +163,7 @@ fn saturating_add(a: __m256i, b: __m256i) -> __m256i {
 
 /// [`activation::sigmoid_clamped`](crate::activation::sigmoid_clamped)
 #[target_feature(enable = "avx2")]
+#[inline]
 fn sigmoid(z: __m256i) -> __m256i {
     let y = evaluate::<SIGMOID_BITS, SIGMOID_GUARD, 64>(&TABLES.sigmoid, z);
     _mm256_add_epi32(_mm256_set1_epi32(16_384), y)
@@ -156,12 +171,14 @@ fn sigmoid(z: __m256i) -> __m256i {
 
 /// [`activation::tanh_clamped`](crate::activation::tanh_clamped)
 #[target_feature(enable = "avx2")]
+#[inline]
 fn tanh(z: __m256i) -> __m256i {
     evaluate::<TANH_BITS, TANH_GUARD, 128>(&TABLES.tanh, z)
 }
 
 /// (T1) with the sign of z, for |z| < 2³¹. At z = 0 both tables have zero.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     table: &Table<SEGMENTS>,
     z: __m256i,
@@ -181,18 +198,14 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
 
 /// Values and slopes of the segments `k`, which are less than `SEGMENTS`.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn segments<const SEGMENTS: usize>(table: &Table<SEGMENTS>, k: __m256i) -> [__m256i; 2] {
-    // The first two of each half, then the other ones, as the shuffle takes them.
-    let k = _mm256_permute4x64_epi64::<0b11_01_10_00>(k);
-    let gathered = |k: __m128i| {
-        // SAFETY: a segment has eight bytes, and all of `k` are segments of the table.
-        let segments = unsafe { _mm256_i32gather_epi64::<8>(table.as_ptr().cast(), k) };
-        _mm256_castsi256_ps(segments)
-    };
-    let a = gathered(_mm256_castsi256_si128(k));
-    let b = gathered(_mm256_extracti128_si256::<1>(k));
-    [
-        _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
-        _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),
-    ]
+    let [base, slope] = table.columns();
+    // SAFETY: a column has `SEGMENTS` values of four bytes.
+    unsafe {
+        [
+            _mm256_i32gather_epi32::<4>(base, k),
+            _mm256_i32gather_epi32::<4>(slope, k),
+        ]
+    }
 }
