@@ -517,6 +517,20 @@ fn settings_out_of_range_are_refused_by_name() {
     );
 }
 
+/// A program in another language keeps a signal in memory of its own.
+#[test]
+fn the_bytes_of_a_signal_are_said() {
+    let bytes = with_front_end(Kind::Mfcc).to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    let signal = Signal::<[i16; 32]>::EMPTY;
+    assert_eq!(
+        model.front_end().unwrap().signal_bytes(),
+        size_of_val(&signal)
+    );
+    let unsized_one: &Signal<[i16]> = &signal;
+    assert_eq!(size_of_val(unsized_one), size_of_val(&signal));
+}
+
 proptest! {
     /// However samples arrive, the features are those of the whole recording.
     #[test]

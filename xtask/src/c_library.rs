@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::boards::Board;
-use crate::command;
 use crate::firmware::{cargo_for, target_directory};
+use crate::{bench, command};
 
 /// The package, below the root.
 const FOLDER: &str = "firmware/c";
@@ -33,6 +33,15 @@ pub fn lint(board: &Board) -> Result<Command> {
     let mut lint = cargo_for((board.target, board.target_cpu), FOLDER, "clippy")?;
     lint.args(["--quiet", "--", "-D", "warnings"]);
     Ok(lint)
+}
+
+/// The instructions between each two marks of a program, a call of its function `lstm_bench_mark` each, without those of
+/// the marks, whose first interval is empty.
+///
+/// # Errors
+/// When the program has no mark, or QEMU fails.
+pub fn count(board: &Board, image: &Path) -> Result<Vec<u64>> {
+    bench::intervals_of(board, image)
 }
 
 /// `firmware/c`.

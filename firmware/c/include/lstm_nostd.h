@@ -12,6 +12,11 @@
  *     lstm_reset(&model, state);                                   at the beginning of each recording or window
  *     lstm_step(&model, state, scratch, raw, outputs);             for each sample
  *
+ * A model with a front end, trained on recordings of sound or vibration, takes a microphone's samples instead, in pieces
+ * of any length:
+ *
+ *     if (lstm_push_samples(&model, state, scratch, samples, count, outputs) > 0) ...
+ *
  * Buffers lie on 8-byte boundaries. No function allocates, panics or keeps a pointer, but for `lstm_init`, whose model
  * refers to the file as long as it is used. Two threads may use one model, with a state and scratch memory each.
  */
@@ -42,7 +47,7 @@ typedef enum {
   LSTM_VERSION = 4,         /* export it again with the trainer-host of this engine */
   LSTM_CHECKSUM = 5,        /* the file was damaged */
   LSTM_OTHER_CORE = 6,      /* the weights are in the order of another core: export with --target CORE */
-  LSTM_SCHEME_LEFT_OUT = 7, /* built without the cargo feature w8a8, w4a16, gru or coupled; or a front end */
+  LSTM_SCHEME_LEFT_OUT = 7, /* built without the cargo feature w8a8, w4a16, gru, coupled or front-end */
   LSTM_INVALID = 8,         /* a field, a weight or a name is not valid */
   LSTM_SELF_TEST = 9        /* outputs differ from those in the file */
 } lstm_status;
@@ -62,20 +67,31 @@ lstm_status lstm_init(lstm_model *model, const void *file, size_t bytes);
 /* The sizes of a model that was made at run time; for one that is compiled in, the exported header has them. */
 lstm_sizes lstm_sizes_of(const lstm_model *model);
 
-/* Back to the state before the first step: call it at the beginning of each recording or window. */
+/* Back to the state before the first step and the first sample: call it at the beginning of each recording or window. */
 void lstm_reset(const lstm_model *model, void *state);
+
+/* Back to the state before the first step, but samples of the frame that is being filled stay: for a new window while
+ * the microphone goes on. Of a model without a front end, it is `lstm_reset`. */
+void lstm_forget(const lstm_model *model, void *state);
 
 /* Advances `state` by one step. `raw` has an integer for each channel: a sensor's counts as they are, if the network was
  * trained on counts, else round(value * 2^FRACTION_BITS), see the exported header. `outputs` become logits in Q15.16, or
  * values in units of their own. */
 void lstm_step(const lstm_model *model, void *state, void *scratch, const int32_t *raw, int32_t *outputs);
 
+/* For a model with a front end: takes `count` samples, any number of them, 16 bits each, at the model's rate. It advances
+ * `state` by one step at the end of each frame, with the frame's features. Returns how many frames ended; `outputs` are
+ * those of the last one, and untouched if none did. A model without a front end takes nothing. The library has this
+ * function with the cargo feature front-end. */
+uint32_t lstm_push_samples(const lstm_model *model, void *state, void *scratch, const int16_t *samples, size_t count,
+                           int32_t *outputs);
+
 /* Probabilities of the outputs in Q0.15, 32767 for one: softmax, or the sigmoid of each. Of a model whose outputs are
  * values, all are 0. Returns the class: that of the largest output, or of a single one 0 or 1. */
 uint32_t lstm_probabilities(const lstm_model *model, const int32_t *outputs, int16_t *probabilities);
 
-/* Runs the steps that the file holds for this, and compares all outputs, bit for bit. `state` begins anew; `outputs` is
- * scratch memory too. */
+/* Runs the steps that the file holds for this, and compares all outputs, bit for bit; of a front end, the features of
+ * samples first. `state` begins anew; `outputs` is scratch memory too. */
 lstm_status lstm_self_test(const lstm_model *model, void *state, void *scratch, int32_t *outputs);
 
 #ifdef __cplusplus

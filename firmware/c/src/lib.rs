@@ -1,4 +1,4 @@
-//! The engine for C: a static library with the six functions of `include/lstm_nostd.h`, which describes them.
+//! The engine for C: a static library with the functions of `include/lstm_nostd.h`, which describes them.
 //!
 //! A C program owns all memory. Model, state and scratch memory come as pointers, which the caller vouches for.
 #![no_std]
@@ -12,8 +12,11 @@ use core::slice::{from_raw_parts, from_raw_parts_mut};
 
 use lstm_nostd::artifact::LayerError;
 use lstm_nostd::kernels::I32x4;
-use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::model::state_bytes;
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, Task, decide, probability};
+
+#[cfg_attr(not(feature = "front-end"), path = "no_samples.rs")]
+mod samples;
 
 /// Bytes of `lstm_model` in the header.
 const MODEL_BYTES: usize = 1024;
@@ -40,7 +43,7 @@ pub enum Status {
     Checksum = 5,
     /// The weights are in the order of another core.
     OtherCore = 6,
-    /// The library was built without the scheme or the kind of layer, or the model has a front end.
+    /// The library was built without the scheme, the kind of layer or front ends.
     SchemeLeftOut = 7,
     /// A field, a weight or a name is not valid.
     Invalid = 8,
@@ -61,7 +64,6 @@ impl From<ArtifactError> for Status {
                 LayerError::SchemeLeftOut { .. } | LayerError::Feature => Self::SchemeLeftOut,
                 _ => Self::Invalid,
             },
-            // There is no function for samples yet.
             ArtifactError::FrontEndLeftOut => Self::SchemeLeftOut,
             ArtifactError::Field { .. } | ArtifactError::Name { .. } => Self::Invalid,
         }
@@ -103,14 +105,25 @@ pub unsafe extern "C" fn lstm_sizes_of(model: &Model<'static>) -> Sizes {
     Sizes {
         inputs: model.inputs() as u32,
         outputs: model.outputs() as u32,
-        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()) as u32,
-        scratch_bytes: scratch_bytes(model.scratch_blocks()) as u32,
+        state_bytes: (state_bytes(model.cell_blocks(), model.hidden_blocks())
+            + samples::bytes(model)) as u32,
+        scratch_bytes: samples::scratch_bytes(model) as u32,
     }
 }
 
 /// `lstm_reset`
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lstm_reset(model: &Model<'static>, state: *mut I32x4) {
+    // SAFETY: the caller gives a state of the model's size.
+    unsafe {
+        lstm_forget(model, state);
+        samples::reset(model, state);
+    }
+}
+
+/// `lstm_forget`
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lstm_forget(model: &Model<'static>, state: *mut I32x4) {
     // SAFETY: the caller gives a state of the model's size.
     let (hidden, cell) = unsafe { state_of(model, state) };
     hidden.fill(Block::ZERO);
@@ -173,6 +186,10 @@ pub unsafe extern "C" fn lstm_self_test(
     scratch: *mut Block,
     outputs: *mut I16F16,
 ) -> Status {
+    // SAFETY: the caller gives buffers of the model's sizes.
+    if !unsafe { samples::self_test(model, state, scratch) } {
+        return Status::SelfTest;
+    }
     // SAFETY: as for `lstm_reset`.
     unsafe { lstm_reset(model, state) };
     for (raw, expected) in model.golden_steps() {

@@ -128,6 +128,11 @@ impl FrontEnd<'_> {
         self.record.history()
     }
 
+    /// Bytes of a [`Signal`] with [`FrontEnd::history`] samples.
+    pub fn signal_bytes(&self) -> usize {
+        self.record.signal_bytes()
+    }
+
     /// Blocks of work memory.
     pub fn work(&self) -> usize {
         self.record.work()
@@ -138,7 +143,7 @@ impl FrontEnd<'_> {
     ///
     /// # Errors
     /// [`SizeError`] when a buffer is too short; nothing was changed then.
-    pub fn push<S: AsRef<[i16]> + AsMut<[i16]>>(
+    pub fn push<S: AsRef<[i16]> + AsMut<[i16]> + ?Sized>(
         &self,
         signal: &mut Signal<S>,
         work: &mut [Word2],
@@ -162,7 +167,7 @@ impl FrontEnd<'_> {
     }
 
     /// [`FrontEnd::push`] with buffers that are long enough. Of shorter ones, it does nothing.
-    pub(crate) fn push_checked<S: AsRef<[i16]> + AsMut<[i16]>>(
+    pub(crate) fn push_checked<S: AsRef<[i16]> + AsMut<[i16]> + ?Sized>(
         &self,
         signal: &mut Signal<S>,
         work: &mut [Word2],
@@ -250,7 +255,7 @@ impl FrontEnd<'_> {
     ///
     /// # Errors
     /// [`SizeError`] when a buffer is too short.
-    pub fn self_test<S: AsRef<[i16]> + AsMut<[i16]>>(
+    pub fn self_test<S: AsRef<[i16]> + AsMut<[i16]> + ?Sized>(
         &self,
         signal: &mut Signal<S>,
         work: &mut [Word2],

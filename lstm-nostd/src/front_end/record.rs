@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::Signal;
+
 /// What the features of a front end are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -76,6 +78,11 @@ impl FrontEndRecord {
     /// Samples that a stream keeps.
     pub(crate) const fn history(&self) -> usize {
         self.frame()
+    }
+
+    /// Bytes of a [`Signal`] with so many samples.
+    pub(crate) const fn signal_bytes(&self) -> usize {
+        size_of::<Signal<[i16; 0]>>() + self.history() * size_of::<i16>()
     }
 
     /// Blocks of work memory.

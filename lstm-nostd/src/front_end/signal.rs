@@ -4,10 +4,14 @@ use core::cell::Cell;
 
 /// Samples of the frame that is being filled, and the sample before it. `S` holds as many as
 /// [`FrontEnd::history`](super::FrontEnd::history) says.
+///
+/// Memory that came from elsewhere, [`FrontEnd::signal_bytes`](super::FrontEnd::signal_bytes) long, can be a
+/// `Signal<[i16]>`. Zeros are a stream that begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal<S> {
-    /// Samples of the frame that are here.
-    filled: usize,
+#[repr(C)]
+pub struct Signal<S: ?Sized> {
+    /// Samples of the frame that are here; a frame has at most 2^[`MAX_FRAME_BITS`](super::MAX_FRAME_BITS).
+    filled: u32,
     /// The sample before the frame; 0 at the begin of a stream.
     before: i16,
     samples: S,
@@ -22,7 +26,7 @@ impl<const SAMPLES: usize> Signal<[i16; SAMPLES]> {
     };
 }
 
-impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
+impl<S> Signal<S> {
     /// A stream that begins, in this memory.
     pub fn new(samples: S) -> Self {
         Self {
@@ -31,7 +35,9 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
             samples,
         }
     }
+}
 
+impl<S: AsRef<[i16]> + AsMut<[i16]> + ?Sized> Signal<S> {
     /// Back to the begin of a stream.
     pub fn reset(&mut self) {
         (self.filled, self.before) = (0, 0);
@@ -45,7 +51,7 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
     /// Takes samples from the front of `samples` until a frame of `length` is here; whether one is.
     pub(super) fn fill(&mut self, length: usize, samples: &mut &[i16]) -> bool {
         let frame = self.samples.as_mut().get_mut(..length);
-        let Some(free) = frame.and_then(|frame| frame.get_mut(self.filled..)) else {
+        let Some(free) = frame.and_then(|frame| frame.get_mut(self.filled as usize..)) else {
             return false;
         };
         let count = free.len().min(samples.len());
@@ -58,8 +64,9 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
             *place = *sample;
         }
         *samples = left;
-        self.filled = self.filled.wrapping_add(count);
-        self.filled == length
+        let filled = (self.filled as usize).wrapping_add(count);
+        self.filled = filled as u32;
+        filled == length
     }
 
     /// The sample before the frame, and the frame.
@@ -81,6 +88,6 @@ impl<S: AsRef<[i16]> + AsMut<[i16]>> Signal<S> {
         for (to, from) in cells.iter().zip(cells.get(hop..).unwrap_or_default()) {
             to.set(from.get());
         }
-        self.filled = length.saturating_sub(hop);
+        self.filled = length.saturating_sub(hop) as u32;
     }
 }

@@ -1,19 +1,28 @@
-//! Does the engine compute the same bits for a program in C?
+//! Does the engine compute the same bits for a program in C, with as many instructions?
 
+use std::cmp::Ordering;
+use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 
-use lstm_nostd::Model;
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel};
+use lstm_nostd::front_end::{Kind, Settings, Signal, Tables, test_samples};
 use lstm_nostd::kernels::Scheme;
+use lstm_nostd::{I16F16, Model};
 use lstm_tests::boards::board;
 use lstm_tests::reference::Reference;
 use trainer_host::exports::CSource;
+use xtask::bench;
+use xtask::bench::table::Shape;
 use xtask::boards::Board;
 use xtask::{c_library, qemu};
 
-/// Steps of the example's sensor.
+/// Steps of the example's sensor, and the least frames of its microphone.
 const STEPS: u32 = 20;
+/// The example of a program.
+const EXAMPLE: &str = "main.c";
+/// What a call from C may cost.
+const MAX_PERCENT: f64 = 2.0;
 /// Steps in the file, for the self-test.
 const GOLDEN_STEPS: usize = 100;
 /// Boards whose programs are built by `make`, and the core of each for CMake.
@@ -36,11 +45,14 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
         std::fs::copy(c_library::memory_map(board), folder.path().join("memory.x")).unwrap();
         for scheme in Scheme::ALL {
             let expected = write_model(board, scheme, folder.path());
-            let image = by_make(name, &library, folder.path());
+            let image = by_make(name, &library, folder.path(), &EXAMPLE);
             assert_eq!(printed(board, &image), expected, "{name} {scheme}, by make");
         }
-        let image = by_cmake(flags, &library, folder.path());
+        let expected = write_hearing_model(board, folder.path());
+        let image = by_make(name, &library, folder.path(), &EXAMPLE);
+        assert_eq!(printed(board, &image), expected, "{name}, samples");
         let expected = write_model(board, Scheme::W4a16, folder.path());
+        let image = by_cmake(flags, &library, folder.path());
         assert_eq!(printed(board, &image), expected, "{name}, by CMake");
     }
 }
@@ -66,11 +78,8 @@ fn write_model(board: &Board, scheme: Scheme, folder: &Path) -> String {
         let outputs = reference.run(&raw);
         file.golden.push((raw, outputs));
     }
-    let bytes = file.to_bytes_in(board.order()).unwrap();
+    let bytes = write_source(&file, board, folder);
     let model = Model::parse(&bytes).unwrap();
-    let c = CSource::of("model", &bytes, &model);
-    std::fs::write(folder.join("model.c"), c.source).unwrap();
-    std::fs::write(folder.join("model.h"), c.header).unwrap();
 
     let mut text = "self-test: bit for bit as on the host\n".to_owned();
     let mut reference = Reference::new(&bytes);
@@ -80,22 +89,147 @@ fn write_model(board: &Board, scheme: Scheme, folder: &Path) -> String {
         let channel = |channel| ((step * 37 + channel * 11) % 101) as i32 * 1000 - 50_000;
         let raw: Vec<_> = (0..model.inputs() as u32).map(channel).collect();
         last = reference.run(&raw);
-        last.iter().for_each(|bits| text += &format!("{bits:08x} "));
-        text.push('\n');
+        text += &line(&last);
     }
-    let last: Vec<_> = last
-        .into_iter()
-        .map(lstm_nostd::I16F16::from_bits)
-        .collect();
-    let class = model.output_names().nth(lstm_nostd::decide(&last)).unwrap();
-    text + &format!("class {class}\n")
+    text + &class_line(&model, &last)
 }
 
-fn by_make(board: &str, library: &Path, folder: &Path) -> std::path::PathBuf {
+/// A network behind a front end.
+fn hearing(settings: &Settings) -> ModelFile {
+    let random = RandomModel {
+        inputs: settings.features(),
+        hidden: vec![8],
+        outputs: 3,
+        seed: 5,
+        ..RandomModel::default()
+    };
+    let mut file = random.build();
+    file.task = lstm_nostd::Task::Softmax;
+    file.scales.clear();
+    file.front_end = Some(Tables::new(settings).unwrap());
+    file
+}
+
+/// Writes model.c and model.h of a model that takes samples; what the example should print.
+fn write_hearing_model(board: &Board, folder: &Path) -> String {
+    let settings = Settings {
+        frame: 128,
+        hop: 50,
+        ..Settings::new(Kind::Mfcc, 8000)
+    };
+    let bytes = write_source(&hearing(&settings), board, folder);
+    let model = Model::parse(&bytes).unwrap();
+    let front_end = model.front_end().unwrap();
+    // `next_samples` of main.c
+    let piece = settings.hop / 2 + 3;
+    let mut rest = test_samples();
+    let mut signal = Signal::new(vec![0; front_end.history()]);
+    let mut work = vec![[0; 2]; front_end.work()];
+    let mut features = vec![0; front_end.features()];
+    let mut reference = Reference::new(&bytes);
+    let mut text = "self-test: bit for bit as on the host\n".to_owned();
+    let (mut frames, mut last) = (0, Vec::new());
+    while frames < STEPS {
+        let samples: Vec<_> = rest.by_ref().take(piece).collect();
+        let samples = &mut &samples[..];
+        while front_end
+            .push(&mut signal, &mut work, samples, &mut features)
+            .unwrap()
+        {
+            last = reference.run(&features);
+            text += &line(&last);
+            frames += 1;
+        }
+    }
+    text + &class_line(&model, &last)
+}
+
+/// Writes model.c and model.h; the bytes of the model file, in the order of the board.
+fn write_source(file: &ModelFile, board: &Board, folder: &Path) -> AlignedBytes {
+    let bytes = file.to_bytes_in(board.order()).unwrap();
+    let c = CSource::of("model", &bytes, &Model::parse(&bytes).unwrap());
+    std::fs::write(folder.join("model.c"), c.source).unwrap();
+    std::fs::write(folder.join("model.h"), c.header).unwrap();
+    bytes
+}
+
+/// What the example prints of a step.
+fn line(outputs: &[i32]) -> String {
+    let words: String = outputs.iter().map(|bits| format!("{bits:08x} ")).collect();
+    words + "\n"
+}
+
+/// What it prints at the end.
+fn class_line(model: &Model<'_>, last: &[i32]) -> String {
+    let last: Vec<_> = last.iter().map(|bits| I16F16::from_bits(*bits)).collect();
+    let class = model.output_names().nth(lstm_nostd::decide(&last)).unwrap();
+    format!("class {class}\n")
+}
+
+/// A step in C takes the instructions of a step in Rust, but for the call.
+#[test]
+#[ignore = "long: needs arm-none-eabi-gcc, which `cargo xtask test --long` installs"]
+fn a_step_in_c_takes_at_most_two_percent_more_instructions_than_in_rust() {
+    let boards = BOARDS.map(|(name, _)| board(name));
+    let in_rust = bench::count(&boards, &[Shape::new(16, 64)]);
+    let in_rust = in_rust.unwrap_or_else(|error| panic!("{error:#}"));
+    for board in boards {
+        let library = c_library::build(board).unwrap_or_else(|error| panic!("{error:#}"));
+        for scheme in Scheme::ALL {
+            let is_it = |step: &&bench::table::Step| {
+                let kind = (step.layer.as_str(), step.peepholes, step.equal_shifts);
+                (step.core.as_str(), step.scheme.as_str()) == (board.core_name(), scheme.name())
+                    && kind == ("lstm", true, false)
+            };
+            let in_rust = in_rust.iter().find(is_it).unwrap();
+            let random = RandomModel {
+                inputs: 16,
+                hidden: vec![64],
+                outputs: in_rust.outputs,
+                peepholes: true,
+                schemes: vec![scheme],
+                shifts: Some(Ordering::Greater),
+                seed: 1,
+                ..RandomModel::default()
+            };
+            let in_c = count(board, &library, &random.build());
+            check(board, scheme.name(), in_c, in_rust.model_instructions);
+        }
+    }
+}
+
+/// The mean instructions of a step in C.
+fn count(board: &Board, library: &Path, file: &ModelFile) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(c_library::memory_map(board), folder.path().join("memory.x")).unwrap();
+    write_source(file, board, folder.path());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/count_steps.c");
+    let image = by_make(board.name, library, folder.path(), &program.display());
+    let counts = c_library::count(board, &image).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(counts.len(), 8);
+    counts.iter().sum::<u64>() / 8
+}
+
+fn check(board: &Board, what: &str, in_c: u64, in_rust: u64) {
+    let more = 100.0 * (in_c as f64 / in_rust as f64 - 1.0);
+    println!(
+        "{}, {what}: {in_rust} in Rust, {in_c} in C ({more:+.2} %)",
+        board.core
+    );
+    assert!(more.abs() < MAX_PERCENT, "{}, {what}: {more} %", board.core);
+}
+
+fn by_make(
+    board: &str,
+    library: &Path,
+    folder: &Path,
+    program: &dyn Display,
+) -> std::path::PathBuf {
     let mut make = Command::new("make");
     make.current_dir(c_library::folder_of_sources().join("example"))
         .arg("--always-make")
         .arg(format!("BOARD={board}"))
+        .arg(format!("PROGRAM={program}"))
         .arg(format!("LIBRARY={}", library.display()));
     for variable in ["MODEL", "MEMORY", "OUT"] {
         make.arg(format!("{variable}={}", folder.display()));
@@ -146,6 +280,7 @@ fn the_header_agrees_with_the_library() {
     let read =
         |name: &str| std::fs::read_to_string(c_library::folder_of_sources().join(name)).unwrap();
     let (header, source) = (read("include/lstm_nostd.h"), read("src/lib.rs"));
+    let samples = read("src/samples.rs");
     let functions = |text: &str| -> Vec<String> {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '(');
         let named = words.filter_map(|word| word.strip_prefix("lstm_")?.split_once('('));
@@ -154,15 +289,17 @@ fn the_header_agrees_with_the_library() {
         names.dedup();
         names
     };
-    let declared: Vec<_> = header.lines().filter(|line| line.ends_with(");")).collect();
-    let defined: Vec<_> = (source.lines())
+    // A declaration begins at the margin, as comments, types and macros do not.
+    let is_declaration = |line: &&str| line.starts_with(char::is_alphabetic) && line.contains('(');
+    let declared: Vec<_> = header.lines().filter(is_declaration).collect();
+    let defined: Vec<_> = (source.lines().chain(samples.lines()))
         .filter(|line| line.contains("extern \"C\" fn lstm_"))
         .collect();
     assert_eq!(
         functions(&declared.join(" ")),
         functions(&defined.join(" "))
     );
-    assert_eq!(defined.len(), 6);
+    assert_eq!(defined.len(), 8);
     assert!(header.contains("LSTM_WORDS(1024)") && source.contains("MODEL_BYTES: usize = 1024;"));
 
     // `LSTM_NO_MODEL = 3,` stands for `NoModel = 3,`.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use lstm_nostd::Model;
+use lstm_nostd::front_end::FrontEnd;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 
 /// A model as the text of a `.c` file and of the `.h` file beside it.
@@ -57,6 +58,7 @@ fn header(name: &str, file: &[u8], model: &Model<'_>) -> String {
          #define {upper}_STATE_BYTES {}\n\
          #define {upper}_SCRATCH_BYTES {}\n\
          #define {upper}_FILE_BYTES {}\n\n\
+         {}\
          /* What goes into each channel: round(value * 2^BITS). With 0, a sensor's counts as they are. */\n\
          #define {upper}_FRACTION_BITS {{{}}}\n\n\
          /* The model file, on an 8-byte boundary. */\n\
@@ -70,11 +72,41 @@ fn header(name: &str, file: &[u8], model: &Model<'_>) -> String {
         model.inputs(),
         model.outputs(),
         model.output_names().count(),
-        state_bytes(model.cell_blocks(), model.hidden_blocks()),
-        scratch_bytes(model.scratch_blocks()),
+        stream_bytes(model),
+        step_bytes(model),
         file.len(),
+        samples(&upper, model),
         bits.join(", ")
     )
+}
+
+/// Bytes of a stream: its states and, of a model with a front end, its samples. `firmware/c` says the same.
+fn stream_bytes(model: &Model<'_>) -> usize {
+    let states = state_bytes(model.cell_blocks(), model.hidden_blocks());
+    states + model.front_end().map_or(0, FrontEnd::signal_bytes)
+}
+
+/// Bytes of scratch memory: of a step, or of a frame beside its features. `firmware/c` says the same.
+fn step_bytes(model: &Model<'_>) -> usize {
+    let of_step = scratch_bytes(model.scratch_blocks());
+    model.front_end().map_or(of_step, |front_end| {
+        of_step.max(8 * front_end.work()) + 8 * front_end.features().div_ceil(2)
+    })
+}
+
+/// What a program says of a model's samples; nothing for a model without a front end.
+fn samples(upper: &str, model: &Model<'_>) -> String {
+    model.front_end().map_or_else(String::new, |front_end| {
+        format!(
+            "/* The model takes samples: so many a second, of so many a frame, which begin so far apart. */\n\
+             #define {upper}_RATE {}\n\
+             #define {upper}_FRAME {}\n\
+             #define {upper}_HOP {}\n\n",
+            front_end.rate(),
+            front_end.frame(),
+            front_end.hop()
+        )
+    })
 }
 
 fn source(stem: &str, name: &str, file: &[u8], model: &Model<'_>) -> String {

@@ -26,6 +26,9 @@ const STEPS: usize = 8;
 /// Further steps with extreme data, as there.
 const EXTREMES: usize = 16;
 
+/// The function that a program calls where counting begins and ends.
+pub(super) const MARK: &str = "lstm_bench_mark";
+
 /// What to measure in an image.
 #[derive(Clone, Copy)]
 struct Case {
@@ -180,7 +183,7 @@ pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
     let image = Image::read(&path)?;
     Ok(Ready {
         board,
-        mark: image.address("lstm_bench_mark")?,
+        mark: image.address(MARK)?,
         model_address: image.model_address()?,
         path,
         image,

@@ -19,14 +19,14 @@ mod render;
 mod summary;
 pub mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use self::measure::Layer;
 use self::table::{SHAPES, Shape, Step, Table};
 use crate::boards::{self, Board};
-use crate::{command, set_up};
+use crate::{command, qemu, set_up};
 
 /// A board for each core.
 pub(crate) const BOARDS: [&str; 6] = [
@@ -133,6 +133,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Counts the steps of any layers, in every scheme, as LSTM without and with peepholes, as GRU, and as coupled without and with.
 pub fn count(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
     measure::steps(boards, shapes, &Layer::ALL)
+}
+
+/// The instructions of each interval between marks of a program that brings its model, without those of the marks.
+pub(crate) fn intervals_of(board: &Board, image: &Path) -> Result<Vec<u64>> {
+    let mark = image::Image::read(image)?.address(measure::MARK)?;
+    let counts = image.with_extension("counts");
+    let mut qemu = qemu::counting(board, &measure::plugin()?, mark, &counts);
+    command::run(qemu.arg(image))?;
+    let counts = std::fs::read_to_string(&counts)
+        .with_context(|| format!("QEMU's plugin left no {}", counts.display()))?;
+    measure::intervals(&counts)
 }
 
 fn chosen_layers(kind: Option<&str>) -> Result<Vec<Layer>> {
