@@ -1,11 +1,14 @@
 //! Carries the engine's source, for `trainer-host new-firmware`: it writes `engine.rs` with the path and the bytes of
-//! each file. A package without the repository around it carries none.
+//! each file, and `versions.rs` with the lock file of its projects. A package without the repository around it carries
+//! none.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// The versions that projects begin with.
+const VERSIONS: &str = "../firmware/projects/Cargo.lock";
 /// Where the engine lies in the repository.
 const ENGINE: &str = "../lstm-nostd";
 /// Its files beside `Cargo.toml`, and its folder of sources.
@@ -39,6 +42,11 @@ fn main() {
     }
     list.push(']');
     write(&out.join("engine.rs"), &list);
+    let versions = match Path::new(VERSIONS).canonicalize() {
+        Ok(path) => format!("Some(include_str!({path:?}))"),
+        Err(_) => "None".to_owned(),
+    };
+    write(&out.join("versions.rs"), &versions);
 }
 
 /// Appends a file, or the files below a folder, in the order of their names.

@@ -11,7 +11,12 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 
 /// The folders of programs for boards, below the root. The lock file of the root decides.
-const FOLDERS: [&str; 3] = ["firmware", "firmware/c", "firmware/riscv"];
+const FOLDERS: [&str; 4] = [
+    "firmware",
+    "firmware/c",
+    "firmware/projects",
+    "firmware/riscv",
+];
 
 /// A package as cargo sees it: its name, and its version up to the first number that is not zero.
 type Package = (String, String);

@@ -1,16 +1,19 @@
 //! Does a project that `trainer-host new-firmware` writes build and run by itself?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
 use lstm_nostd::{Mode, Task};
 use lstm_tests::reference::Reference;
-use trainer_host::new_firmware::{BOARDS, Board};
+use trainer_host::new_firmware::{BOARDS, Board, Style};
 use xtask::toolchain::Toolchain;
 use xtask::{boards, command};
 
 use crate::TRAINER;
+
+/// How a project's program waits for samples.
+const STYLES: [&str; 2] = ["loop", "embassy"];
 
 /// A folder with projects.
 struct Desk(tempfile::TempDir);
@@ -32,16 +35,21 @@ impl Desk {
 
     /// Writes a project; the lines that it should print.
     fn project(&self, name: &str, board: &str, model: &str) -> Vec<String> {
-        self.written(name, &format!("--board {board} --model {model}"))
+        self.styled(name, board, model, "loop")
+    }
+
+    /// The same in a style.
+    fn styled(&self, name: &str, board: &str, model: &str, style: &str) -> Vec<String> {
+        self.written(
+            name,
+            &format!("--board {board} --model {model} --style {style}"),
+        )
     }
 
     /// Writes a project by these flags; the lines that it should print.
     fn written(&self, name: &str, flags: &str) -> Vec<String> {
         let line = format!("new-firmware {name} {flags} --json");
         let written: Written = serde_json::from_str(&self.trainer(&line)).unwrap();
-        // The versions that the firmware of this repository has; they need not be looked up.
-        let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/Cargo.lock");
-        std::fs::copy(versions, self.path(name).join("Cargo.lock")).unwrap();
         written.prints
     }
 
@@ -68,15 +76,20 @@ impl Desk {
 }
 
 impl Desk {
-    /// Runs a project on mps2-an386, and holds its code to rustfmt and clippy.
-    fn run_and_lint(&self, name: &str, expected: &[String]) {
-        assert_eq!(self.run(name, target("mps2-an386")), expected, "{name}");
+    /// Holds a project's code to rustfmt.
+    fn check_format(&self, name: &str) {
         for source in ["src/main.rs", "build.rs"] {
             let path = self.path(name).join(source);
             let mut rustfmt = Command::new("rustfmt");
             rustfmt.args(["--check", "--edition", "2024"]).arg(path);
             succeeded(&rustfmt.output().unwrap(), name);
         }
+    }
+
+    /// Runs a project on mps2-an386, and holds its code to rustfmt and clippy.
+    fn run_and_lint(&self, name: &str, expected: &[String]) {
+        assert_eq!(self.run(name, target("mps2-an386")), expected, "{name}");
+        self.check_format(name);
         let lints = self.cargo(name, target("mps2-an386"), "clippy");
         assert!(
             lints.status.success() && lints.stderr.is_empty(),
@@ -156,26 +169,32 @@ fn every_board_and_every_kind_of_answer() {
     for (name, task, outputs, mode) in kinds {
         let file = format!("{name}.lstm");
         std::fs::write(desk.path(&file), &*model(task, outputs, mode)).unwrap();
-        let expected = desk.project(name, "mps2-an386", &file);
-        desk.run_and_lint(name, &expected);
+        for style in STYLES {
+            let name = format!("{name}-{style}");
+            let expected = desk.styled(&name, "mps2-an386", &file, style);
+            desk.run_and_lint(&name, &expected);
+        }
     }
     let settings = "rate_hz = 1\n[windows]\nsteps = 3\nhop = 1\n[decision]\non = 0.1\noff = 0.1\n";
     std::fs::write(desk.path("r.toml"), settings).unwrap();
-    let flags = "--board mps2-an386 --model softmax.lstm --recogniser r.toml";
-    let expected = desk.written("events", flags);
-    assert!(expected.len() > 1);
-    desk.run_and_lint("events", &expected);
+    for style in STYLES {
+        let name = format!("events-{style}");
+        let flags =
+            format!("--board mps2-an386 --model softmax.lstm --recogniser r.toml --style {style}");
+        let expected = desk.written(&name, &flags);
+        assert!(expected.len() > 1);
+        desk.run_and_lint(&name, &expected);
+    }
     for board in BOARDS {
-        let expected = desk.project(board.name, board.name, "softmax.lstm");
-        if board.machine.is_some() {
-            assert_eq!(
-                desk.run(board.name, board.target),
-                expected,
-                "{}",
-                board.name
-            );
-        } else {
-            succeeded(&desk.cargo(board.name, board.target, "build"), board.name);
+        for style in Style::of(board).iter().map(|style| style.name()) {
+            let name = format!("{}-{style}", board.name);
+            let expected = desk.styled(&name, board.name, "softmax.lstm", style);
+            if board.machine.is_some() {
+                assert_eq!(desk.run(&name, board.target), expected, "{name}");
+            } else {
+                succeeded(&desk.cargo(&name, board.target, "build"), &name);
+                desk.check_format(&name);
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Printer;
 use super::model_source::ModelSource;
 use crate::files::model;
-use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner};
+use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner, Style};
 use crate::recogniser::{RecogniserFile, host_recogniser};
 use crate::run::Run;
 
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// --recogniser FILE` does; docs/recognition.md has the settings.
     #[arg(long, value_name = "FILE")]
     recogniser: Option<PathBuf>,
+    /// How the program waits for samples.
+    #[arg(long, value_enum, default_value = "loop")]
+    style: StyleArg,
     /// What `cargo run` starts [default: qemu, if it has the board].
     #[arg(long, value_enum)]
     runner: Option<RunnerArg>,
@@ -46,6 +49,26 @@ enum RunnerArg {
     Qemu,
     /// Flashes and runs the board on the desk.
     ProbeRs,
+    /// Flashes a chip of Espressif over its serial port.
+    Espflash,
+}
+
+/// Values of `--style`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StyleArg {
+    /// In a loop.
+    Loop,
+    /// In a task of Embassy, which awaits the sensor.
+    Embassy,
+}
+
+impl From<StyleArg> for Style {
+    fn from(arg: StyleArg) -> Self {
+        match arg {
+            StyleArg::Loop => Self::Loop,
+            StyleArg::Embassy => Self::Embassy,
+        }
+    }
 }
 
 impl From<RunnerArg> for Runner {
@@ -53,6 +76,7 @@ impl From<RunnerArg> for Runner {
         match arg {
             RunnerArg::Qemu => Self::Qemu,
             RunnerArg::ProbeRs => Self::ProbeRs,
+            RunnerArg::Espflash => Self::Espflash,
         }
     }
 }
@@ -64,6 +88,9 @@ struct Written<'a> {
     board: &'static str,
     core: &'static str,
     target: &'static str,
+    style: &'static str,
+    #[serde(skip)]
+    core_title: String,
     file_bytes: usize,
     engine: String,
     runner: String,
@@ -75,7 +102,7 @@ struct Written<'a> {
 impl Written<'_> {
     fn to_text(&self) -> String {
         format!(
-            "{}: firmware for {} (Cortex-{}), with a model of {} bytes\n\
+            "{}: firmware for {} ({}), with a model of {} bytes\n\
              engine      {}\n\
              example     {}\n\
              runner      {}\n\n\
@@ -83,7 +110,7 @@ impl Written<'_> {
              cd {} && cargo run",
             self.folder.display(),
             self.board,
-            self.core,
+            self.core_title,
             self.file_bytes,
             self.engine,
             self.example,
@@ -102,6 +129,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         args.name.folder.display()
     );
     let (runner, runner_line) = args.runner()?;
+    let style = Style::from(args.style);
+    ensure!(
+        Style::of(board).contains(&style),
+        "{} has no timer that Embassy knows; leave --style out for a loop",
+        board.name
+    );
     let source = ModelSource::open(&args.model)?;
     let file = fitting_file(&args, &source)?;
     let model = Model::parse(&file)?;
@@ -119,6 +152,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let project = Project {
         name: &args.name,
         board,
+        style,
         engine: args.engine.clone().unwrap_or_default(),
         runner,
         file: &file,
@@ -132,6 +166,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         board: board.name,
         core: board.core.name(),
         target: board.target,
+        style: project.style.name(),
+        core_title: board.core.title(),
         file_bytes: file.len(),
         engine: project.engine.describe(),
         runner: runner_line,
@@ -156,17 +192,18 @@ impl Args {
     /// What `cargo run` starts, and its command line.
     fn runner(&self) -> anyhow::Result<(Runner, String)> {
         let board = self.board;
-        let runner = self.runner.map_or(Runner::usual(board), Runner::from);
-        let line = runner.command(board).with_context(|| match runner {
-            Runner::Qemu => format!(
-                "QEMU does not have {}; leave --runner out for probe-rs",
-                board.name
-            ),
-            Runner::ProbeRs => format!(
-                "{} exists only emulated; leave --runner out for QEMU",
-                board.name
-            ),
-        })?;
+        let names: Vec<_> = Runner::of(board).map(Runner::name).collect();
+        let refused = || {
+            format!(
+                "{} is started by {}; leave --runner out for {}",
+                board.name,
+                names.join(" or "),
+                names.first().unwrap_or(&"none")
+            )
+        };
+        let runner = self.runner.map(Runner::from).or(Runner::of(board).next());
+        let runner = runner.with_context(refused)?;
+        let line = runner.command(board).with_context(refused)?;
         Ok((runner, line))
     }
 }

@@ -9,10 +9,12 @@ use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::recognise::Settings;
 use lstm_nostd::{Mode, Model, Task};
 
-use super::boards::Board;
+use super::boards::{Board, Processor, Runtime};
 use super::engine::{self, Engine};
 use super::example::Example;
+use super::runner::Runner;
 use super::settings;
+use super::startup::{Startup, Style};
 use crate::files::atomic::{self, WriteFileError};
 use crate::files::disk;
 
@@ -23,13 +25,28 @@ macro_rules! template {
     };
 }
 
+/// A lock file with the versions that were tested; the first build leaves out what a project does not need. None in a
+/// package without the repository around it.
+const VERSIONS: Option<&str> = include!(concat!(env!("OUT_DIR"), "/versions.rs"));
+
 /// Crates that the project depends on, and words that Rust takes: none of them can be the project's name.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 20] = [
     "alloc",
     "core",
     "cortex-m",
     "cortex-m-rt",
     "cortex-m-semihosting",
+    "critical-section",
+    "embassy-executor",
+    "embassy-nrf",
+    "embassy-rp",
+    "embassy-time",
+    "embassy-time-driver",
+    "embassy-time-queue-utils",
+    "esp-bootloader-esp-idf",
+    "esp-hal",
+    "esp-println",
+    "esp-rtos",
     "lstm-nostd",
     "proc-macro",
     "std",
@@ -69,44 +86,6 @@ impl FromStr for ProjectName {
     }
 }
 
-/// What `cargo run` starts the program with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runner {
-    /// The emulator.
-    Qemu,
-    /// Flashes and runs the board on the desk.
-    ProbeRs,
-}
-
-impl Runner {
-    /// Its command line for `board`, if it can run that.
-    pub fn command(self, board: &Board) -> Option<String> {
-        match self {
-            Self::Qemu => board.machine.map(|machine| {
-                format!(
-                    "qemu-system-arm -M {machine} -nographic -semihosting-config enable=on,target=native -kernel"
-                )
-            }),
-            Self::ProbeRs => (board.probe_chip).map(|chip| format!("probe-rs run --chip {chip}")),
-        }
-    }
-
-    /// The one that needs no hardware, if there is one.
-    pub fn usual(board: &Board) -> Self {
-        match board.machine {
-            Some(_) => Self::Qemu,
-            None => Self::ProbeRs,
-        }
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::Qemu => Self::ProbeRs,
-            Self::ProbeRs => Self::Qemu,
-        }
-    }
-}
-
 /// A project for a board.
 #[derive(Clone, Debug)]
 pub struct Project<'a> {
@@ -114,6 +93,8 @@ pub struct Project<'a> {
     pub name: &'a ProjectName,
     /// The board.
     pub board: &'static Board,
+    /// How it waits for samples.
+    pub style: Style,
     /// Where the engine comes from.
     pub engine: Engine,
     /// What `cargo run` uses; it can run the board.
@@ -129,10 +110,11 @@ pub struct Project<'a> {
 }
 
 /// What the templates say of the place of a sensor.
-const SENSOR: &str = "// Your sensor comes here: one integer for each channel, see README.md.";
+const SENSOR: &str =
+    "    // Your sensor comes here: one integer for each channel, see README.md.\n";
 /// What a model that takes samples has there.
-const MICROPHONE: &str = "// These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
-     // `model.push_samples(&mut stream, samples)` makes them of a microphone's 16-bit samples, and steps.";
+const MICROPHONE: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
+     // `model.push_samples(&mut stream, samples)` makes them of a microphone's 16-bit samples, and steps.\n";
 
 impl Project<'_> {
     /// Writes all files into the folder, which must not be there yet. After an error there is no folder.
@@ -185,12 +167,13 @@ impl Project<'_> {
             ),
             text(".gitignore", "/target\n".to_owned()),
             text("README.md", self.filled(template!("README.md.in"))),
-            text("build.rs", template!("build.rs.in").to_owned()),
-            text("memory.x", self.board.memory.to_owned()),
             text("src/main.rs", self.filled(template!("main.rs.in"))),
             text("src/example.rs", self.example_file()),
             ("model.lstm".into(), self.file.to_vec()),
         ];
+        files.extend(VERSIONS.map(|versions| text("Cargo.lock", versions.to_owned())));
+        let startup = self.startup().files().into_iter();
+        files.extend(startup.map(|(name, content)| text(name, content)));
         if let Some(recogniser) = &self.recogniser {
             files.push(text("src/settings.rs", settings::source(recogniser)));
         }
@@ -206,7 +189,9 @@ impl Project<'_> {
     fn filled(&self, template: &str) -> String {
         let board = self.board;
         let chosen = self.runner.command(board).unwrap_or_default();
-        let other = self.runner.other().command(board);
+        let others = Runner::of(board).filter(|runner| *runner != self.runner);
+        let others = others.filter_map(|runner| runner.command(board));
+        let startup = self.startup();
         let flags = board.target_cpu.map(|cpu| {
             format!(
                 "# Without the core's name the compiler would leave its DSP or vector instructions unused.\n\
@@ -217,19 +202,29 @@ impl Project<'_> {
             ("NAME", self.name.package.clone()),
             ("BOARD", board.name.to_owned()),
             ("BOARD_TITLE", board.title.to_owned()),
-            ("CORE", board.core.name().to_owned()),
-            ("CORE_FLAG", board.core.name().to_lowercase()),
+            ("CORE_TITLE", board.core.title()),
+            ("CORE_FLAG", board.core.export_target()),
+            ("ORDER_WORDS", self.order_words()),
+            ("DEPENDENCIES", startup.dependencies()),
+            ("ENTRY", startup.entry()),
+            ("BOARD_DOES", startup.board_does().to_owned()),
+            ("STYLE_ROWS", startup.rows().to_owned()),
+            ("HOW_IT_PRINTS", self.how_it_prints().to_owned()),
+            ("MEMORY_ROW", self.memory_row().to_owned()),
             ("TARGET", board.target.to_owned()),
             ("RUNNER", chosen),
             (
                 "OTHER_RUNNER",
-                other.map_or_else(String::new, |line| format!("# runner = {line:?}\n")),
+                others
+                    .map(|line| format!("# runner = {line:?}\n"))
+                    .collect(),
             ),
             ("FLAGS", flags.unwrap_or_default()),
             ("ENGINE", self.engine.dependency()),
+            ("RUST", startup.rust_version().to_owned()),
             ("ENGINE_WORDS", self.engine.describe()),
             ("FEATURES", self.features()),
-            ("MODULES", self.modules().to_owned()),
+            ("MODULES", self.modules()),
             ("IMPORTS", self.imports()),
             ("SETTINGS_ROW", self.settings_row().to_owned()),
             ("RESETS", self.resets().to_owned()),
@@ -239,7 +234,7 @@ impl Project<'_> {
             ("CHANNELS", self.channels()),
             ("EXAMPLE", self.example_words()),
             ("PRINTED", self.printed().join("\n")),
-            ("GET_RUNNER", self.get_runner()),
+            ("GET_RUNNER", self.runner.get(board).to_owned()),
             ("MODEL_BYTES", self.file.len().to_string()),
             ("STATE_BYTES", self.state_bytes().to_string()),
             (
@@ -269,23 +264,64 @@ impl Project<'_> {
         self.example.printed(self.model, self.recogniser)
     }
 
-    fn modules(&self) -> &'static str {
-        match self.recogniser {
-            Some(_) => "mod example;\nmod settings;",
-            None => "mod example;",
+    fn startup(&self) -> Startup {
+        Startup {
+            board: self.board,
+            style: self.style,
         }
     }
 
+    fn modules(&self) -> String {
+        let mut modules = self.startup().modules();
+        modules.extend(self.recogniser.map(|_| "settings"));
+        modules.sort_unstable();
+        let lines = modules.iter().map(|module| format!("mod {module};"));
+        Vec::from_iter(lines).join("\n")
+    }
+
     fn imports(&self) -> String {
-        let names = match self.model.task() {
-            _ if self.recogniser.is_some() => {
-                return "use lstm_nostd::recognise::Event;\nuse settings::SETTINGS;".to_owned();
-            }
+        let of_engine = match self.model.task() {
+            _ if self.recogniser.is_some() => "recognise::Event",
             Task::Linear => "I16F16",
             Task::Sigmoid if !self.is_binary() => "{I16F16, probability}",
             Task::Sigmoid | Task::Softmax => "{I16F16, decide, probability}",
         };
-        format!("use lstm_nostd::{names};")
+        let mut lines = vec![format!("use lstm_nostd::{of_engine};")];
+        lines.extend(self.startup().imports().into_iter().map(str::to_owned));
+        lines.extend(
+            self.recogniser
+                .map(|_| "use settings::SETTINGS;".to_owned()),
+        );
+        lines.sort();
+        lines.join("\n")
+    }
+
+    fn order_words(&self) -> String {
+        match self.board.core {
+            Processor::CortexM(_) => self.board.core.title(),
+            Processor::Rv32imc => "any core".to_owned(),
+        }
+    }
+
+    fn memory_row(&self) -> &'static str {
+        match self.board.runtime {
+            Runtime::CortexM { .. } => "| `memory.x` | flash and RAM of the board |\n",
+            Runtime::Esp { .. } => "",
+            Runtime::Virt { .. } => "| `memory.x` | where the program lies |\n",
+        }
+    }
+
+    fn how_it_prints(&self) -> &'static str {
+        match self.board.runtime {
+            Runtime::CortexM { .. } => {
+                "It prints by semihosting, which QEMU and `probe-rs run` show. Without a debugger, a semihosting call is a \
+                 fault:\nprint on your serial port instead before you unplug it."
+            }
+            Runtime::Virt { .. } => "It prints on the serial port of the emulated machine.",
+            Runtime::Esp { .. } => {
+                "It prints on the serial port, which `espflash` shows. Flashing needs the board's USB cable alone."
+            }
+        }
     }
 
     fn settings_row(&self) -> &'static str {
@@ -331,10 +367,23 @@ impl Project<'_> {
             Mode::SequenceToOne => template!("show/after_the_last_step.rs.in").trim_end(),
             Mode::SequenceToSequence => template!("show/after_every_step.rs.in").trim_end(),
         };
-        match self.model.front_end() {
-            Some(_) => text.replace(SENSOR, MICROPHONE),
-            None => text.to_owned(),
-        }
+        let (sensor, sample, step) = match self.style {
+            Style::Loop => (
+                SENSOR,
+                "    for raw in &example::RECORDING {\n",
+                "    for (step, raw) in example::RECORDING.iter().enumerate() {\n",
+            ),
+            Style::Embassy => (
+                "",
+                "    let mut sensor = Sensor::new();\n    while let Some(raw) = sensor.sample().await {\n",
+                "    let mut sensor = Sensor::new();\n    for step in 0.. {\n        \
+                 let Some(raw) = sensor.sample().await else {\n            break;\n        };\n",
+            ),
+        };
+        let sensor = self.model.front_end().map_or(sensor, |_| MICROPHONE);
+        text.replace("{{SENSOR}}", sensor)
+            .replace("{{EACH_SAMPLE}}", sample)
+            .replace("{{EACH_STEP}}", step)
     }
 
     /// The functions that print an answer.
@@ -382,16 +431,5 @@ impl Project<'_> {
             writeln!(text, "    {row:?},").expect("a string grows");
         }
         text + "];\n"
-    }
-
-    fn get_runner(&self) -> String {
-        match self.runner {
-            Runner::Qemu => {
-                "apt install qemu-system-arm         # or: brew install qemu".to_owned()
-            }
-            Runner::ProbeRs => {
-                "# probe-rs: see https://probe.rs/docs/getting-started/installation".to_owned()
-            }
-        }
     }
 }

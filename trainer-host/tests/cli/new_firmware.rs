@@ -64,6 +64,28 @@ fn a_project_has_the_boards_flags_and_the_runs_recording() {
         read("main.rs").contains("of_model(&model, SETTINGS)") && !read("main.rs").contains("{{")
     );
 
+    // A task of Embassy awaits the sensor, on a board without a Cortex-M too.
+    let line = "new-firmware task --board esp32c3 --style embassy --model run --json";
+    let written = json(&bench.succeed(&words(line)));
+    assert_eq!(
+        (&written["style"], &written["core"]),
+        (&"embassy".into(), &"RV32IMC".into())
+    );
+    assert_eq!(written["runner"], "espflash flash --monitor --chip esp32c3");
+    let read = |name: &str| std::fs::read_to_string(bench.path("task").join(name)).unwrap();
+    assert!(read("src/main.rs").contains("sensor.sample().await"));
+    for name in [
+        "Cargo.toml",
+        "README.md",
+        "build.rs",
+        "src/board.rs",
+        "src/main.rs",
+        "src/sensor.rs",
+    ] {
+        assert!(!read(name).contains("{{"), "{name}: {}", read(name));
+    }
+    assert!(!bench.path("task/memory.x").exists());
+
     // The engine of a folder is not copied.
     let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/../lstm-nostd");
     let line =
@@ -80,11 +102,15 @@ fn what_cannot_be_written_is_refused_without_a_trace() {
         ("fw --board microbit --model nowhere", "nowhere"),
         (
             "fw --board mps2-an386 --model run --runner probe-rs",
-            "exists only emulated",
+            "mps2-an386 is started by qemu",
         ),
         (
             "fw --board pico2 --model run --runner qemu",
-            "QEMU does not have pico2",
+            "pico2 is started by probe-rs",
+        ),
+        (
+            "fw --board riscv-virt --style embassy --model run",
+            "no timer that Embassy knows",
         ),
         ("run --board microbit --model run", "exists already"),
     ];
