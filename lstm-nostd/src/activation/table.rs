@@ -48,6 +48,17 @@ impl<const N: usize> Table<N> {
         [self.columns[0][k], self.columns[1][k]]
     }
 
+    /// The segments, whose words lie side by side.
+    pub const fn pairs(&self) -> [Segment; N] {
+        let mut pairs = [[0; 2]; N];
+        let mut k = 0;
+        while k < N {
+            pairs[k] = [self.columns[0][k], self.columns[1][k]];
+            k += 1;
+        }
+        pairs
+    }
+
     /// Values, and slopes with curvatures.
     pub const fn columns(&self) -> [*const i32; 2] {
         [self.columns[0].as_ptr(), self.columns[1].as_ptr()]

@@ -17,31 +17,8 @@ mod avx512;
 mod cpu;
 mod operands;
 
-use core::ops::Range;
-
 pub use avx2::Avx2;
 pub use avx512::Avx512;
-
-/// The blocks of the groups that lie in `part`, both counted in weights of a row.
-#[inline(always)]
-fn parts<'m, T, const N: usize>(
-    blocks: &'m [T],
-    groups: [usize; N],
-    lanes: usize,
-    part: &Range<usize>,
-) -> [&'m [T]; N] {
-    groups.map(|group| {
-        let start = group * (lanes / 4);
-        let part = blocks.get(start + part.start / 4..start + part.end / 4);
-        part.unwrap_or_default()
-    })
-}
-
-/// Blocks that all groups and the activations have.
-#[inline(always)]
-fn shortest<T, X, const N: usize>(rows: &[&[T]; N], x: &[X]) -> usize {
-    rows.iter().fold(x.len(), |count, row| count.min(row.len()))
-}
 
 /// The first `N` of `values`, or as many as there are at the front of `zeros`.
 #[inline(always)]

@@ -9,23 +9,19 @@ mod products;
 mod units;
 
 use core::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_setr_epi32, _mm_setzero_si128,
-    _mm_shuffle_epi32, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128,
+    _mm_add_epi32, _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_castsi256_si128,
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
-    _mm256_storeu_si256,
 };
 
 use products::widened;
 
 use super::cpu::has_avx2;
+use super::operands::Operands;
 use super::{padded, put};
 use crate::kernels::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
     Order, RecurrentRows, RowSums, Width, copy, lanes_mut, scalar::Scalar, scalar::nth,
 };
-
-/// Units whose products are summed side by side.
-const SUMMED: usize = 4;
 
 /// The kernels of this file; the specification on a CPU without AVX2.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +35,25 @@ impl Kernels for Avx2 {
             return Scalar::row_sums(rows, group, x, h);
         }
         // SAFETY: the CPU has AVX2.
-        unsafe { row_sums(rows, group, x, h) }
+        let [input, recurrent] = unsafe {
+            match rows.width.in_build() {
+                Width::Int16 => products::taken_apart::<i16>(rows, group, x, h),
+                Width::Int8 => products::taken_apart::<i8>(rows, group, x, h),
+            }
+        };
+        RowSums {
+            input: input.map(|sum| sum << rows.x_shift),
+            recurrent: recurrent.map(|sum| sum << rows.h_shift),
+        }
+    }
+
+    #[cfg(any(feature = "gru", feature = "coupled"))]
+    fn group_sums(
+        rows: &RecurrentRows<'_>,
+        x: &[Block],
+        h: &[Block],
+    ) -> impl FnMut(usize, &mut [I32x4]) {
+        move |first, sums| totals(rows, first, sums, x, h)
     }
 
     fn lstm_step(
@@ -79,17 +93,6 @@ impl Kernels for Avx2 {
     }
 }
 
-/// [`Kernels::row_sums`]
-#[target_feature(enable = "avx2")]
-fn row_sums(rows: &RecurrentRows<'_>, group: usize, x: &[Block], h: &[Block]) -> RowSums {
-    let [sums] = products::row_sums(rows, [group], x, h);
-    let mut lanes = [[0; 4]; 2];
-    // SAFETY: 32 bytes, and the store needs no alignment.
-    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sums) };
-    let [input, recurrent] = lanes;
-    RowSums { input, recurrent }
-}
-
 /// A step as a whole, eight units at a time. Where the last ones are fewer, zeros stand for the others.
 #[target_feature(enable = "avx2")]
 fn lstm_step<A: Activation>(
@@ -106,7 +109,8 @@ fn lstm_step<A: Activation>(
     for (index, (cells, lanes)) in cells.zip(lanes).enumerate() {
         let first = 8 * index;
         let count = layer.gates.len().saturating_sub(first).min(8);
-        let sums = totals(rows, first, count, x, h);
+        let mut sums = [[0; 4]; 8];
+        totals(rows, first, &mut sums[..count], x, h);
         let (mut gates, mut peepholes) = Default::default();
         let gates = padded(layer.gates.get(first..).unwrap_or_default(), &mut gates);
         let peepholes = padded(
@@ -114,44 +118,27 @@ fn lstm_step<A: Activation>(
             &mut peepholes,
         );
         let mut advanced = *padded(cells, &mut [0; 8]);
-        let hidden = units::advance(shifts, gates, peepholes, sums, &mut advanced);
+        let hidden = units::advance(shifts, gates, peepholes, &sums, &mut advanced);
         put(cells, count, advanced);
         put(lanes, count, hidden.map(A::saturate));
     }
     copy::<A>(next, h, rows.outputs);
 }
 
-/// (A) without the biases of `count` units from `first` on, at most eight.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn totals(
-    rows: &RecurrentRows<'_>,
-    first: usize,
-    count: usize,
-    x: &[Block],
-    h: &[Block],
-) -> [__m128i; 8] {
-    let mut totals = [_mm_setzero_si128(); 8];
-    for (part, totals) in totals.as_chunks_mut::<SUMMED>().0.iter_mut().enumerate() {
-        if SUMMED * part >= count {
-            break;
-        }
-        // Past the last unit, the last one again.
-        let unit = |n: usize| first + (SUMMED * part + n).min(count - 1);
-        let units = core::array::from_fn(unit);
-        let sums = products::row_sums::<SUMMED>(rows, units, x, h);
-        for ((total, sums), unit) in totals.iter_mut().zip(sums).zip(units) {
-            *total = _mm_add_epi32(
-                _mm256_castsi256_si128(sums),
-                _mm256_extracti128_si256::<1>(sums),
-            );
-            if rows.weights.order().has_bias_excess() {
-                let [i, f, g, o] = rows.bias_excess(unit);
-                *total = _mm_sub_epi32(*total, _mm_setr_epi32(i, f, g, o));
-            }
+/// Sums of groups of rows from `first` on, with both activations and without what the stored biases hold.
+fn totals(rows: &RecurrentRows<'_>, first: usize, sums: &mut [I32x4], x: &[Block], h: &[Block]) {
+    let last = first + sums.len();
+    let operands = Operands::of(rows, x, h).filter(|rows| rows.has(last) && has_avx2());
+    if let Some(operands) = operands {
+        // SAFETY: the CPU has AVX2, and there are the groups.
+        return unsafe { products::totals(&operands, first, sums) };
+    }
+    for (group, sums) in (first..).zip(sums) {
+        *sums = Avx2::row_sums(rows, group, x, h).total();
+        for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
+            *sum = sum.wrapping_sub(excess);
         }
     }
-    totals
 }
 
 /// The products of a row of four weights for each block.

@@ -1,243 +1,292 @@
-//! Sums of products of four rows, several groups side by side, so that they share what is done to the activations.
+//! Sums of products of four rows, four groups side by side, so that they share what is done to the activations.
 //!
 //! ```text
 //! int8 × int16   a block of sixteen weights is widened; vpmaddwd with four activations, four times over
 //! int8 × int8    two blocks: vpmaddubsw of |x| with w · sign(x), whose pairs stay below 2¹⁵, then vpmaddwd with ones
-//! int4 × int16   a block of eight bytes is shifted by 0, 4, 8 and 12 and masked; vpmaddwd as above. The nibbles are
-//!                w + 8, so that 8 · Σx is taken off the sums
+//! int4 × int16   four blocks are shifted by 0, 4, 8 and 12 and masked, which makes inputs 0 and 1, then 2 and 3 of rows
+//!                0 and 2, then those of rows 1 and 3; vpmaddwd with the activations 0 and 1 or 2 and 3 of each block.
+//!                The nibbles are w + 8, so that 8 · Σx is taken off the sums
 //! ```
 //!
-//! A weight is never −128, as the parser refuses it. Additions wrap: what a part of a sum is above the end of i32, another part takes back.
+//! A weight is never −128, as the parser refuses it. Additions wrap: what a part of a sum is above the end of i32, another
+//! part takes back.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi32, _mm256_and_si256,
-    _mm256_cvtepi8_epi16, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_permute2x128_si256, _mm256_permute4x64_epi64,
-    _mm256_permutevar8x32_epi32, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
-    _mm256_setr_epi8, _mm256_setr_epi32, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_shuffle_epi32, _mm256_sign_epi8, _mm256_sllv_epi32, _mm256_srlv_epi32, _mm256_sub_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi64, _mm256_zextsi128_si256,
-};
-use core::ops::Range;
-
-use crate::kernels::x86::{parts, shortest};
-use crate::kernels::{
-    Activation, Block, NibbleBlock, RecurrentRows, RowBlock, Weights, Width, quads,
+    __m256i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_set1_epi32, _mm256_abs_epi8,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastq_epi64, _mm256_cvtepi8_epi16,
+    _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_maskload_epi64, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi16,
+    _mm256_set1_epi64x, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_shuffle_epi32, _mm256_sign_epi8, _mm256_sll_epi32, _mm256_srli_epi16,
+    _mm256_storeu_si256, _mm256_sub_epi32, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32,
+    _mm256_zextsi128_si256,
 };
 
-/// The sums of `N` groups, each as the lanes of a [`RowSums`](crate::kernels::RowSums).
-#[target_feature(enable = "avx2")]
-#[inline]
-pub(super) fn row_sums<const N: usize>(
-    rows: &RecurrentRows<'_>,
-    groups: [usize; N],
-    x: &[Block],
-    h: &[Block],
-) -> [__m256i; N] {
-    let [k, n] = [rows.x_shift, rows.h_shift].map(|shift| shift as i32);
-    let shifts = _mm256_setr_epi32(k, k, k, k, n, n, n, n);
-    let mut sums = unshifted(rows, groups, x, h);
-    for sums in &mut sums {
-        *sums = _mm256_sllv_epi32(*sums, shifts);
-    }
-    sums
-}
+use crate::kernels::x86::operands::{NARROW, NIBBLES, Operands, Part, WIDE};
+use crate::kernels::x86::put;
+use crate::kernels::{Activation, Block, I32x4, RecurrentRows, RowBlock, quads};
 
+/// Groups whose products are summed side by side.
+const SUMMED: usize = 4;
+
+/// What the sums are too large by; the sums of four groups, each in eight lanes; of int4 weights those of rows 1 and 3.
+type Sums = [__m256i; 2 * SUMMED + 1];
+
+/// The sums of the rows of some groups, from `first` on, with both activations.
+///
+/// # Safety
+/// There are the groups.
 #[target_feature(enable = "avx2")]
-#[inline]
-fn unshifted<const N: usize>(
-    rows: &RecurrentRows<'_>,
-    groups: [usize; N],
-    x: &[Block],
-    h: &[Block],
-) -> [__m256i; N] {
-    let layout = rows.layout();
-    match (rows.weights, rows.width.in_build()) {
-        (Weights::Generic(blocks), Width::Int16) => {
-            let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
-            let x = wide(part(&layout.x), quads(x));
-            let h = wide(part(&layout.h), quads(h));
-            let mut sums = x;
-            for (sums, h) in sums.iter_mut().zip(h) {
-                *sums = wide_gates(*sums, h);
+pub(super) unsafe fn totals(operands: &Operands<'_>, first: usize, sums: &mut [I32x4]) {
+    for (index, sums) in sums.chunks_mut(SUMMED).enumerate() {
+        let count = sums.len();
+        // Past the last group, the last one again.
+        let group = |n: usize| first + SUMMED * index + n.min(count - 1);
+        let groups = core::array::from_fn(group);
+        // SAFETY: as above.
+        let [lower, upper] = unsafe {
+            match operands.kind {
+                WIDE => totals_of::<WIDE>(operands, groups),
+                NARROW => totals_of::<NARROW>(operands, groups),
+                _ => totals_of::<NIBBLES>(operands, groups),
             }
-            sums
+        };
+        let mut rows = [[0; 4]; SUMMED];
+        // SAFETY: each register has the rows of two groups, and the stores need no alignment.
+        unsafe {
+            _mm256_storeu_si256(rows.as_mut_ptr().cast(), lower);
+            _mm256_storeu_si256(rows.as_mut_ptr().add(2).cast(), upper);
         }
-        (Weights::Generic(blocks), Width::Int8) => {
-            let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
-            let x = narrow(part(&layout.x), quads(x));
-            let h = narrow(part(&layout.h), quads(h));
-            let mut sums = x;
-            for (sums, h) in sums.iter_mut().zip(h) {
-                *sums = narrow_gates(*sums, h);
-            }
-            sums
-        }
-        (Weights::Nibbles(blocks), _) => {
-            let part = |part: &Range<usize>| parts(blocks, groups, layout.lanes(), part);
-            let x = nibbles(part(&layout.x), quads(x));
-            let h = nibbles(part(&layout.h), quads(h));
-            let mut sums = x;
-            for (sums, h) in sums.iter_mut().zip(h) {
-                *sums = nibble_gates(*sums, h);
-            }
-            sums
-        }
-        (_, width) => {
-            let mut sums = [_mm256_setzero_si256(); N];
-            for (sums, group) in sums.iter_mut().zip(groups) {
-                *sums = match width {
-                    Width::Int16 => taken_apart::<i16>(rows, group, x, h),
-                    Width::Int8 => taken_apart::<i8>(rows, group, x, h),
-                };
-            }
-            sums
-        }
+        put(sums, count, rows);
     }
 }
 
-/// The sums of a group whose blocks lie in an order for a chip.
+/// The sums of four groups with both activations: the rows of two groups, then those of the other two.
+///
+/// # Safety
+/// `KIND` is the operands' kind, and it has the groups.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn taken_apart<A: Activation>(
-    rows: &RecurrentRows<'_>,
-    group: usize,
-    x: &[Block],
-    h: &[Block],
-) -> __m256i {
-    let products = |blocks: &mut dyn Iterator<Item = RowBlock>, x: &[Block]| {
-        let mut sums = _mm256_setzero_si256();
-        for (block, x) in blocks.zip(quads::<A>(x)) {
-            let x: [i16; 4] = x.map(|x| x.into() as i16);
-            sums = _mm256_add_epi32(sums, _mm256_madd_epi16(widened(&block), four(&x)));
+unsafe fn totals_of<const KIND: u8>(
+    operands: &Operands<'_>,
+    groups: [usize; SUMMED],
+) -> [__m256i; 2] {
+    let mut sums = [_mm256_setzero_si256(); 2 * SUMMED + 1];
+    for part in &operands.parts {
+        // SAFETY: as above.
+        let rows = groups.map(|group| unsafe { operands.row(group, part) });
+        // SAFETY: each row has the part's blocks, and the activations have as many times four.
+        unsafe {
+            match KIND {
+                WIDE => wide(&mut sums, rows, part),
+                NARROW => narrow(&mut sums, rows, part),
+                _ => nibbles(&mut sums, rows, part),
+            }
         }
-        sums
-    };
-    wide_gates(
-        products(&mut rows.input_part(group), x),
-        products(&mut rows.recurrent_part(group), h),
-    )
-}
-
-/// Lanes `[i, i, f, f | g, g, o, o]` of each row of blocks: the even inputs and the odd ones of a gate.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn wide<const N: usize>(rows: [&[RowBlock]; N], x: &[[i16; 4]]) -> [__m256i; N] {
-    let mut sums = [_mm256_setzero_si256(); N];
-    for (index, x) in x[..shortest(&rows, x)].iter().enumerate() {
-        let x = four(x);
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: no row is shorter than the activations that are left.
-            let block = unsafe { row.get_unchecked(index) };
-            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(widened(block), x));
+        if part.shift != 0 {
+            let shift = _mm_cvtsi32_si128(part.shift as i32);
+            let count = if KIND == NIBBLES { 2 * SUMMED } else { SUMMED };
+            for sum in &mut sums[..=count] {
+                *sum = _mm256_sll_epi32(*sum, shift);
+            }
         }
     }
-    sums
+    let [excess, a, b, c, d, second @ ..] = sums;
+    match KIND {
+        WIDE => [rows_of_pairs(a, b), rows_of_pairs(c, d)],
+        NARROW => [rows_of_blocks(a, b), rows_of_blocks(c, d)],
+        _ => {
+            let excess = interleaved(excess, excess);
+            let mut sums = [a, b, c, d];
+            for (sum, second) in sums.iter_mut().zip(second) {
+                *sum = _mm256_sub_epi32(interleaved(*sum, second), excess);
+            }
+            let [a, b, c, d] = sums;
+            [rows_of_blocks(a, b), rows_of_blocks(c, d)]
+        }
+    }
 }
 
+/// Adds lanes `[i, i, f, f | g, g, o, o]` of each group: the even and the odd pairs of inputs of a gate.
+///
+/// # Safety
+/// From each row on there are the part's blocks, of sixteen bytes, and it has eight bytes of activations for each.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn wide_gates(x: __m256i, h: __m256i) -> __m256i {
-    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(x, h))
+unsafe fn wide(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
+    let [_, sums @ ..] = sums;
+    let x = part.activations.as_ptr();
+    for index in 0..part.blocks {
+        // SAFETY: there is a block for each index; loads need no alignment.
+        unsafe {
+            let x = _mm256_broadcastq_epi64(_mm_loadl_epi64(x.add(8 * index).cast()));
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                let block = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.add(16 * index).cast()));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(block, x));
+            }
+        }
+    }
 }
 
-/// Lanes `[i, f, g, o | i, f, g, o]` of each row of blocks: the even blocks and the odd ones.
+/// Adds lanes `[i, f, g, o | i, f, g, o]` of each group: the even blocks and the odd ones.
+///
+/// # Safety
+/// From each row on there are the part's blocks, of sixteen bytes, and it has four bytes of activations for each.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn narrow<const N: usize>(rows: [&[RowBlock]; N], x: &[[i8; 4]]) -> [__m256i; N] {
-    let mut sums = [_mm256_setzero_si256(); N];
-    let x = &x[..shortest(&rows, x)];
-    let (pairs, last) = x.as_chunks::<2>();
+unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
+    let [_, sums @ ..] = sums;
+    let x = part.activations.as_ptr();
     let ones = _mm256_set1_epi16(1);
     // Four bytes over and over, and the next four in the upper half.
     let spread = _mm256_setr_epi8(
         0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, //
         4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7,
     );
-    let added = |sum: __m256i, weights: __m256i, x: __m256i| {
-        let products = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
-        _mm256_add_epi32(sum, _mm256_madd_epi16(products, ones))
+    let products = |weights: __m256i, x: __m256i| {
+        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
+        _mm256_madd_epi16(pairs, ones)
     };
-    for (index, x) in pairs.iter().enumerate() {
-        let x = _mm256_set1_epi64x(bytemuck::cast(*x));
-        let x = _mm256_shuffle_epi8(x, spread);
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: no row is shorter than the activations, which have two for each index; the load needs no
-            // alignment.
-            let weights = unsafe { _mm256_loadu_si256(row.as_ptr().add(2 * index).cast()) };
-            *sum = added(*sum, weights, x);
+    for index in 0..part.blocks / 2 {
+        // SAFETY: there are two blocks for each index; loads need no alignment.
+        unsafe {
+            let x = _mm256_broadcastq_epi64(_mm_loadl_epi64(x.add(8 * index).cast()));
+            let x = _mm256_shuffle_epi8(x, spread);
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                let blocks = _mm256_loadu_si256(row.add(32 * index).cast());
+                *sum = _mm256_add_epi32(*sum, products(blocks, x));
+            }
         }
     }
-    for x in last {
-        let x = _mm256_set1_epi32(bytemuck::cast(*x));
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: no row is shorter than the activations.
-            let weights = sixteen(unsafe { row.get_unchecked(2 * pairs.len()) });
-            *sum = added(*sum, _mm256_zextsi128_si256(weights), x);
+    if !part.blocks.is_multiple_of(2) {
+        let index = part.blocks - 1;
+        // SAFETY: the last block; zeros follow it.
+        unsafe {
+            let x = x.add(4 * index).cast::<i32>().read_unaligned();
+            let x = _mm256_zextsi128_si256(_mm_set1_epi32(x));
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                let block = _mm_loadu_si128(row.add(16 * index).cast());
+                *sum = _mm256_add_epi32(*sum, products(_mm256_zextsi128_si256(block), x));
+            }
         }
     }
+}
+
+/// Adds lanes `[i, g]` of each group, four times, and `[f, o]` behind those of all groups.
+///
+/// # Safety
+/// From each row on there are the part's blocks, of eight bytes, and it has eight bytes of activations for each.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
+    let x = part.activations.as_ptr();
+    let whole = part.blocks / 4;
+    for index in 0..whole {
+        // SAFETY: there are four blocks for each index; loads need no alignment.
+        unsafe {
+            let x = _mm256_loadu_si256(x.add(32 * index).cast());
+            let mut weights = [x; SUMMED];
+            for (weights, row) in weights.iter_mut().zip(rows) {
+                *weights = _mm256_loadu_si256(row.add(32 * index).cast());
+            }
+            four_blocks(sums, weights, x);
+        }
+    }
+    if !part.blocks.is_multiple_of(4) {
+        // Ones for the blocks that are there.
+        const ONES: [i64; 7] = [-1, -1, -1, 0, 0, 0, 0];
+        // SAFETY: the mask has no more lanes of eight bytes than blocks are left.
+        unsafe {
+            let left = part.blocks % 4;
+            let here = _mm256_loadu_si256(ONES.as_ptr().add(3 - left).cast());
+            let x = _mm256_maskload_epi64(x.add(32 * whole).cast(), here);
+            let mut weights = [x; SUMMED];
+            for (weights, row) in weights.iter_mut().zip(rows) {
+                *weights = _mm256_maskload_epi64(row.add(32 * whole).cast(), here);
+            }
+            four_blocks(sums, weights, x);
+        }
+    }
+}
+
+/// What [`nibbles`] adds for four blocks of each group.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn four_blocks(sums: &mut Sums, weights: [__m256i; SUMMED], x: __m256i) {
+    let [excess, sums @ ..] = sums;
+    let (of_i_g, of_f_o) = sums.split_at_mut(SUMMED);
+    let (nibble, eight) = (_mm256_set1_epi16(15), _mm256_set1_epi16(8));
+    let x_01 = _mm256_shuffle_epi32::<0b10_10_00_00>(x);
+    let x_23 = _mm256_shuffle_epi32::<0b11_11_01_01>(x);
+    let add = |sum: &mut __m256i, w: __m256i, x: __m256i| {
+        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
+    };
+    add(excess, eight, x_01);
+    add(excess, eight, x_23);
+    for ((i_g, f_o), w) in of_i_g.iter_mut().zip(of_f_o).zip(weights) {
+        let masked = |w: __m256i| _mm256_and_si256(w, nibble);
+        add(i_g, masked(w), x_01);
+        add(i_g, masked(_mm256_srli_epi16::<4>(w)), x_23);
+        add(f_o, masked(_mm256_srli_epi16::<8>(w)), x_01);
+        add(f_o, _mm256_srli_epi16::<12>(w), x_23);
+    }
+}
+
+/// `[i, f, g, o]` of even and odd blocks from `[i, g]` and `[f, o]` of all blocks.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn interleaved(of_i_g: __m256i, of_f_o: __m256i) -> __m256i {
+    _mm256_add_epi32(
+        _mm256_unpacklo_epi32(of_i_g, of_f_o),
+        _mm256_unpackhi_epi32(of_i_g, of_f_o),
+    )
+}
+
+/// The rows of two groups, one after the other, from lanes as [`wide`] has them.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn rows_of_pairs(a: __m256i, b: __m256i) -> __m256i {
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_hadd_epi32(a, b))
+}
+
+/// The rows of two groups, one after the other, from lanes as [`narrow`] has them.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn rows_of_blocks(a: __m256i, b: __m256i) -> __m256i {
+    _mm256_add_epi32(
+        _mm256_permute2x128_si256::<0x20>(a, b),
+        _mm256_permute2x128_si256::<0x31>(a, b),
+    )
+}
+
+/// The sums of a group whose blocks lie in any order, with the layer input and then with the hidden state, not shifted.
+#[target_feature(enable = "avx2")]
+pub(super) fn taken_apart<A: Activation>(
+    rows: &RecurrentRows<'_>,
+    group: usize,
+    x: &[Block],
+    h: &[Block],
+) -> [I32x4; 2] {
+    let products = |blocks: &mut dyn Iterator<Item = RowBlock>, x: &[Block]| {
+        let mut sums = _mm256_setzero_si256();
+        for (block, x) in blocks.zip(quads::<A>(x)) {
+            let x: [i16; 4] = x.map(|x| x.into() as i16);
+            let x = _mm256_set1_epi64x(bytemuck::cast(x));
+            sums = _mm256_add_epi32(sums, _mm256_madd_epi16(widened(&block), x));
+        }
+        sums
+    };
+    let input = products(&mut rows.input_part(group), x);
+    let recurrent = products(&mut rows.recurrent_part(group), h);
+    let mut sums = [[0; 4]; 2];
+    // SAFETY: 32 bytes, and the store needs no alignment.
+    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), rows_of_pairs(input, recurrent)) };
     sums
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn narrow_gates(x: __m256i, h: __m256i) -> __m256i {
-    let lower = _mm256_permute2x128_si256::<0x20>(x, h);
-    let upper = _mm256_permute2x128_si256::<0x31>(x, h);
-    _mm256_add_epi32(lower, upper)
-}
-
-/// Lanes `[i, g, i, g | f, o, f, o]` of each row of blocks: two neighbouring inputs, and the two after them.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn nibbles<const N: usize>(rows: [&[NibbleBlock]; N], x: &[[i16; 4]]) -> [__m256i; N] {
-    let mut sums = [_mm256_setzero_si256(); N];
-    let mut eights = _mm256_setzero_si256();
-    let shifts = _mm256_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12);
-    let mask = _mm256_set1_epi32(0x000f_000f);
-    let eight = _mm256_set1_epi16(8);
-    for (index, x) in x[..shortest(&rows, x)].iter().enumerate() {
-        // Inputs 0 and 1 twice, then 2 and 3 twice.
-        let x = _mm256_shuffle_epi32::<0b01_01_00_00>(four(x));
-        eights = _mm256_add_epi32(eights, _mm256_madd_epi16(eight, x));
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: no row is shorter than the activations that are left.
-            let block = unsafe { row.get_unchecked(index) };
-            let block = _mm256_set1_epi64x(bytemuck::cast(*block));
-            let weights = _mm256_and_si256(_mm256_srlv_epi32(block, shifts), mask);
-            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, x));
-        }
-    }
-    for sum in &mut sums {
-        *sum = _mm256_sub_epi32(*sum, eights);
-    }
-    sums
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn nibble_gates(x: __m256i, h: __m256i) -> __m256i {
-    // [i, g, i, g | f, o, f, o], of x and then of h.
-    let sums = _mm256_add_epi32(_mm256_unpacklo_epi64(x, h), _mm256_unpackhi_epi64(x, h));
-    _mm256_permutevar8x32_epi32(sums, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
-}
-
-/// Four activations, four times over.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn four(x: &[i16; 4]) -> __m256i {
-    _mm256_set1_epi64x(bytemuck::cast(*x))
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
 pub(super) fn widened(block: &RowBlock) -> __m256i {
-    _mm256_cvtepi8_epi16(sixteen(block))
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn sixteen(block: &RowBlock) -> __m128i {
     // SAFETY: a block is sixteen bytes, and the load needs no alignment.
-    unsafe { _mm_loadu_si128(block.as_ptr().cast()) }
+    _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(block.as_ptr().cast()) })
 }

@@ -9,15 +9,18 @@
 use core::arch::x86_64::{
     __m512i, __mmask16, _mm_cvtsi32_si128, _mm_storeu_si128, _mm256_storeu_si256, _mm512_abs_epi32,
     _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_cmplt_epi32_mask,
-    _mm512_cvtsepi32_epi8, _mm512_cvtsepi32_epi16, _mm512_i32gather_epi32, _mm512_loadu_si512,
-    _mm512_madd_epi16, _mm512_mask_blend_epi32, _mm512_mask_permutexvar_epi32,
-    _mm512_mask_sub_epi32, _mm512_max_epi32, _mm512_min_epi32, _mm512_mul_epi32,
-    _mm512_mulhi_epu16, _mm512_mullo_epi16, _mm512_mullo_epi32, _mm512_permutex2var_epi32,
+    _mm512_cvtsepi32_epi8, _mm512_cvtsepi32_epi16, _mm512_loadu_si512, _mm512_madd_epi16,
+    _mm512_mask_blend_epi32, _mm512_mask_sub_epi32, _mm512_max_epi32, _mm512_min_epi32,
+    _mm512_mul_epi32, _mm512_mulhi_epu16, _mm512_mullo_epi16, _mm512_permutex2var_epi32,
     _mm512_permutexvar_epi32, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setr_epi32,
     _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_slli_epi32, _mm512_sra_epi32,
     _mm512_srai_epi32, _mm512_srli_epi16, _mm512_srli_epi32, _mm512_srli_epi64,
-    _mm512_storeu_si512, _mm512_sub_epi32, _mm512_test_epi32_mask, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    _mm512_storeu_si512, _mm512_test_epi32_mask, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+};
+#[cfg(any(feature = "gru", feature = "coupled"))]
+use core::arch::x86_64::{
+    _mm512_i32gather_epi32, _mm512_mask_permutexvar_epi32, _mm512_mullo_epi32, _mm512_sub_epi32,
 };
 
 use crate::activation::{SIGMOID_BITS, SIGMOID_GUARD, TABLES, TANH_BITS, TANH_GUARD, Table};
