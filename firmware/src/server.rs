@@ -445,6 +445,9 @@ impl Work {
                 *place = *byte;
             }
         }
+        // Steps that do not move the outputs leave them as they are.
+        (model.read_outputs(&self.state.hidden, &mut self.scratch, &mut self.outputs))
+            .map_err(|error| shape(error.found, error.needed))?;
         Ok(Response::Done)
     }
 }
@@ -455,6 +458,11 @@ fn state_bytes(model: &Model<'_>) -> [usize; 2] {
         size_of::<[i32; 4]>() * model.cell_blocks(),
         size_of::<Block>() * model.hidden_blocks(),
     ]
+}
+
+/// Blocks of the longer part of a state. Hidden state has no more blocks than cells, but for the window of a convolution.
+fn state_blocks(model: &Model<'_>) -> usize {
+    model.cell_blocks().max(model.hidden_blocks())
 }
 
 /// The model's front end, if this board has room for a frame of it.
@@ -473,8 +481,7 @@ fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>
     let limits = [
         (
             Resource::StateBlocks,
-            // Hidden state has no more blocks than cells.
-            model.cell_blocks(),
+            state_blocks(model),
             CAPACITY.state_blocks,
         ),
         (
@@ -495,7 +502,7 @@ fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>
         checksum: checksum(file),
         inputs: model.inputs() as u32,
         outputs: model.outputs() as u32,
-        state_blocks: model.cell_blocks() as u32,
+        state_blocks: state_blocks(model) as u32,
         scratch_blocks: model.scratch_blocks() as u32,
     })
 }

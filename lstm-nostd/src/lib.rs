@@ -104,6 +104,7 @@
 //! | `front-end` | yes | features from samples of sound or vibration, [`front_end`] |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
+//! | `conv` | yes | a convolution with a stride below the recurrent layers |
 //! | `write` | no | writing model files; needs an allocator, for hosts |
 //! | `kernels-scalar` | no | the specification in place of the target's kernels |
 //!

@@ -10,12 +10,16 @@ use heapless::Vec;
 
 #[cfg(feature = "front-end")]
 use crate::front_end::FrontEnd;
+#[cfg(feature = "conv")]
+use crate::kernels::ConvParameters;
 use crate::kernels::{
     Active, Block, DenseParameters, I32x4, Kernels, Scheme, Width, convert, scalar::Scalar,
 };
+#[cfg(feature = "conv")]
+use crate::layers::conv;
 use crate::layers::input::{ChannelWords, InputChannel};
 use crate::layers::output::{OutputScale, ScaleWords};
-use crate::layers::{LayerSize, RecurrentLayer, UnitStep, dense, input};
+use crate::layers::{ConvSize, LayerSize, RecurrentLayer, UnitStep, dense, input};
 use crate::size_error::SizeError;
 use crate::state::State;
 use crate::task::{Mode, Task};
@@ -30,8 +34,12 @@ pub const MAX_DENSE_LAYERS: usize = 4;
 pub struct BufferSizes {
     /// Cells, four to a block: Σ ⌈H/4⌉.
     pub cell: usize,
-    /// Hidden state, each layer in blocks of its width.
+    /// Hidden state, each layer in blocks of its width, then what a convolution keeps.
     pub hidden: usize,
+    /// The part of the hidden state, at its end, that a convolution keeps; 0 without one.
+    pub window: usize,
+    /// The part of scratch, at its beginning, that holds a convolution's outputs; 0 without one.
+    pub filtered: usize,
     /// The part of scratch that holds a layer's input: raw inputs normalised, or converted.
     pub input: usize,
     /// Scratch memory. A recurrent layer keeps its input and its next hidden state there; a dense layer its
@@ -43,6 +51,7 @@ impl BufferSizes {
     /// For a model of `inputs` channels; the last dense layer is the output layer.
     pub(crate) fn of_layers(
         inputs: usize,
+        conv: Option<ConvSize>,
         recurrent: impl Iterator<Item = LayerSize>,
         dense: impl Iterator<Item = LayerSize>,
     ) -> Self {
@@ -50,6 +59,13 @@ impl BufferSizes {
         let mut below = None;
         let mut outputs_below = inputs;
         let mut widest = 0;
+        let mut values = 0;
+        if let Some(conv) = conv {
+            sizes.window = conv.state;
+            sizes.filtered = conv.width.blocks(conv.outputs);
+            values = conv.values;
+            (below, outputs_below) = (Some(conv.width), conv.outputs);
+        }
         for LayerSize {
             width,
             outputs,
@@ -73,7 +89,9 @@ impl BufferSizes {
             output_blocks = width.blocks(outputs);
             (below, outputs_below) = (Some(width), outputs);
         }
-        sizes.scratch = dense_blocks.max(sizes.input.saturating_add(widest));
+        sizes.hidden = sizes.hidden.saturating_add(sizes.window);
+        let recurrent = sizes.input.saturating_add(widest).max(values);
+        sizes.scratch = dense_blocks.max(sizes.filtered.saturating_add(recurrent));
         sizes
     }
 }
@@ -91,6 +109,9 @@ pub struct Model<'m> {
     #[cfg(feature = "front-end")]
     pub(crate) front_end: Option<FrontEnd<'m>>,
     pub(crate) channels: &'m [ChannelWords],
+    /// Between raw inputs and the recurrent layers, if the model has one.
+    #[cfg(feature = "conv")]
+    pub(crate) conv: Option<ConvParameters<'m>>,
     /// Of a linear model, `[O]`; empty for logits.
     pub(crate) scales: &'m [ScaleWords],
     pub(crate) recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
@@ -156,6 +177,16 @@ impl<'m> Model<'m> {
         self.front_end.as_ref()
     }
 
+    /// The type that raw inputs are normalised to: that of the first layer's inputs.
+    pub fn input_width(&self) -> Width {
+        #[cfg(feature = "conv")]
+        if let Some(conv) = &self.conv {
+            return conv.width();
+        }
+        let first = self.recurrent.first();
+        first.map_or(Width::Int16, |layer| layer.rows().width)
+    }
+
     /// The normalisation of input channel `channel`.
     pub fn input_channel(&self, channel: usize) -> Option<InputChannel> {
         self.channels
@@ -170,6 +201,22 @@ impl<'m> Model<'m> {
         self.input_channel(channel).unwrap_or_default().raw(value)
     }
 
+    /// The convolution below the recurrent layers, if the model has one.
+    #[cfg(feature = "conv")]
+    pub fn convolution(&self) -> Option<&ConvParameters<'m>> {
+        self.conv.as_ref()
+    }
+
+    /// Input steps from one step of the recurrent layers to the next: 1 without a convolution. Between them the outputs
+    /// stand.
+    pub fn stride(&self) -> usize {
+        #[cfg(feature = "conv")]
+        if let Some(conv) = &self.conv {
+            return conv.stride;
+        }
+        1
+    }
+
     /// The recurrent layers, first to last.
     pub fn recurrent_layers(&self) -> &[RecurrentLayer<'m>] {
         &self.recurrent
@@ -180,13 +227,20 @@ impl<'m> Model<'m> {
         self.dense.iter().chain(core::iter::once(&self.output))
     }
 
-    /// Schemes of the recurrent layers, then of the dense ones.
+    /// Schemes of the convolution, if there is one, then of the recurrent layers, then of the dense ones.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        #[cfg(feature = "conv")]
+        let conv = self.conv.map(|conv| conv.scheme());
+        #[cfg(not(feature = "conv"))]
+        let conv = None;
         let recurrent = self.recurrent.iter().map(|layer| layer.rows().scheme());
-        recurrent.chain(self.dense_layers().map(DenseParameters::scheme))
+        (conv.into_iter())
+            .chain(recurrent)
+            .chain(self.dense_layers().map(DenseParameters::scheme))
     }
 
-    /// Names of this crate's cargo features that the model needs, one for each layer that needs one, and the front end's.
+    /// Names of this crate's cargo features that the model needs, one for each layer that needs one, the front end's and
+    /// the convolution's.
     ///
     /// A firmware that runs this model alone can leave out all others.
     pub fn cargo_features(&self) -> impl Iterator<Item = &'static str> {
@@ -196,7 +250,12 @@ impl<'m> Model<'m> {
         let front_end = self.front_end.map(|_| "front-end");
         #[cfg(not(feature = "front-end"))]
         let front_end = None;
-        schemes.map(Scheme::name).chain(kinds).chain(front_end)
+        #[cfg(feature = "conv")]
+        let conv = self.conv.map(|_| "conv");
+        #[cfg(not(feature = "conv"))]
+        let conv = None;
+        let features = schemes.map(Scheme::name).chain(kinds);
+        features.chain(front_end).chain(conv)
     }
 
     /// Names of the input channels.
@@ -225,7 +284,11 @@ impl<'m> Model<'m> {
             .filter_map(move |s| s.split_at_checked(inputs))
     }
 
-    /// One time step for a model whose sizes became known at run time.
+    /// One time step for a model whose sizes became known at run time; whether the outputs moved.
+    ///
+    /// They always do, unless the model has a convolution: then they move once in a [`Model::stride`]. Between these steps
+    /// the function returns early, and leaves `outputs` as they are; in the first step after a reset it writes those that a
+    /// fresh state stands for. So whoever keeps a buffer of outputs for each stream always has the outputs that stand.
     ///
     /// `state` is hidden state and cells, of at least [`Model::hidden_blocks`] and
     /// [`Model::cell_blocks`], `scratch` has [`Model::scratch_blocks`], `raw` is `[I]` in each channel's raw format, `outputs` is
@@ -239,10 +302,32 @@ impl<'m> Model<'m> {
         scratch: &mut [Block],
         raw: &[i32],
         outputs: &mut [I16F16],
-    ) -> Result<(), SizeError> {
+    ) -> Result<bool, SizeError> {
         self.check_buffers(&state, scratch, raw, outputs)?;
         let (hidden, cell) = state;
-        self.advance_with::<Active>((&mut *hidden, cell), scratch, raw);
+        let outcome = self.advance_with::<Active>((&mut *hidden, cell), scratch, raw);
+        if outcome.is_read() {
+            self.read_with::<Active>(hidden, scratch, outputs);
+        }
+        Ok(outcome == Outcome::Moved)
+    }
+
+    /// The outputs that a state stands for, `[O]`: those after its last step. `hidden` and `scratch` are as in
+    /// [`Model::step`].
+    ///
+    /// # Errors
+    /// [`SizeError`] when a buffer is too short; nothing was changed then.
+    pub fn read_outputs(
+        &self,
+        hidden: &[Block],
+        scratch: &mut [Block],
+        outputs: &mut [I16F16],
+    ) -> Result<(), SizeError> {
+        check_sizes([
+            ("hidden state", hidden.len(), self.buffers.hidden),
+            ("scratch", scratch.len(), self.buffers.scratch),
+            ("outputs", outputs.len(), self.outputs),
+        ])?;
         self.read_with::<Active>(hidden, scratch, outputs);
         Ok(())
     }
@@ -259,11 +344,11 @@ impl<'m> Model<'m> {
         raw: &[i32],
         outputs: &mut [I16F16],
         observer: &mut impl FnMut(usize, usize, &UnitStep),
-    ) -> Result<(), SizeError> {
+    ) -> Result<bool, SizeError> {
         self.check_buffers(&state, scratch, raw, outputs)?;
         let (hidden, cell) = state;
         let mut index = 0;
-        self.advance_by(
+        let outcome = self.advance_by::<Scalar>(
             (&mut *hidden, cell),
             scratch,
             raw,
@@ -273,8 +358,10 @@ impl<'m> Model<'m> {
                 index += 1;
             },
         );
-        self.read_with::<Scalar>(hidden, scratch, outputs);
-        Ok(())
+        if outcome.is_read() {
+            self.read_with::<Scalar>(hidden, scratch, outputs);
+        }
+        Ok(outcome == Outcome::Moved)
     }
 
     fn check_buffers(
@@ -284,50 +371,75 @@ impl<'m> Model<'m> {
         raw: &[i32],
         outputs: &[I16F16],
     ) -> Result<(), SizeError> {
-        for (what, found, needed) in [
+        check_sizes([
             ("hidden state", hidden.len(), self.buffers.hidden),
             ("cell state", cell.len(), self.buffers.cell),
             ("scratch", scratch.len(), self.buffers.scratch),
             ("inputs", raw.len(), self.inputs()),
             ("outputs", outputs.len(), self.outputs),
-        ] {
-            if found < needed {
-                return Err(SizeError {
-                    what,
-                    found,
-                    needed,
-                });
-            }
-        }
-        Ok(())
+        ])
     }
 
-    /// The recurrent layers' part of a step on the kernels `K`. Buffers are long enough.
+    /// The recurrent layers' part of a step on the kernels `K`, and the convolution's. Buffers are long enough.
     #[inline(always)]
     fn advance_with<K: Kernels>(
         &self,
         state: (&mut [Block], &mut [I32x4]),
         scratch: &mut [Block],
         raw: &[i32],
-    ) {
-        self.advance_by(state, scratch, raw, |layer, x, h, c, next| {
+    ) -> Outcome {
+        self.advance_by::<K>(state, scratch, raw, |layer, x, h, c, next| {
             layer.step::<K>(x, h, c, next);
-        });
+        })
     }
 
-    /// Hands every recurrent layer its input, hidden state, cells and scratch, first to last. Buffers are long
-    /// enough.
+    /// Runs the convolution, if there is one, on the kernels `K`. If it has outputs, hands every recurrent layer its input,
+    /// hidden state, cells and scratch, first to last. Buffers are long enough.
     #[inline(always)]
-    fn advance_by(
+    fn advance_by<'a, K: Kernels>(
         &self,
-        (hidden, cell): (&mut [Block], &mut [I32x4]),
+        (hidden, cell): (&'a mut [Block], &'a mut [I32x4]),
+        scratch: &'a mut [Block],
+        raw: &[i32],
+        step: impl FnMut(&RecurrentLayer<'m>, &[Block], &mut [Block], &mut [I32x4], &mut [Block]),
+    ) -> Outcome {
+        #[cfg_attr(not(feature = "conv"), allow(unused_mut))]
+        let (mut hidden, mut scratch, mut below) = (hidden, scratch, None);
+        #[cfg(feature = "conv")]
+        if let Some(layer) = &self.conv {
+            let hidden_blocks = self.buffers.hidden.wrapping_sub(self.buffers.window);
+            let parts = (
+                hidden.split_at_mut_checked(hidden_blocks),
+                scratch.split_at_mut_checked(self.buffers.filtered),
+            );
+            let (Some((own, window)), Some((y, free))) = parts else {
+                return Outcome::Waits;
+            };
+            match conv::take(layer, self.channels, raw, window) {
+                conv::Progress::Moved => {}
+                conv::Progress::Waits { is_first: true } => return Outcome::Begins,
+                conv::Progress::Waits { is_first: false } => return Outcome::Waits,
+            }
+            conv::outputs::<K>(layer, window, y, free);
+            below = Some((layer.width(), &*y));
+            (hidden, scratch) = (own, free);
+        }
+        self.recurrent_by((hidden, cell), scratch, raw, below, step);
+        Outcome::Moved
+    }
+
+    /// Hands every recurrent layer what [`Model::advance_by`] says; the first one reads what is `below` it, or raw inputs.
+    #[inline(always)]
+    fn recurrent_by<'a>(
+        &self,
+        (hidden, cell): (&'a mut [Block], &'a mut [I32x4]),
         scratch: &mut [Block],
         raw: &[i32],
+        mut below: Option<(Width, &'a [Block])>,
         mut step: impl FnMut(&RecurrentLayer<'m>, &[Block], &mut [Block], &mut [I32x4], &mut [Block]),
     ) -> Option<()> {
         let (input, next) = scratch.split_at_mut_checked(self.buffers.input)?;
         let (mut hidden, mut cell) = (hidden, cell);
-        let mut below: Option<(Width, &[Block])> = None;
         for layer in &self.recurrent {
             let rows = layer.rows();
             let n = rows.width.blocks(rows.outputs);
@@ -360,7 +472,7 @@ impl<'m> Model<'m> {
         outputs: &mut [I16F16],
     ) -> Option<()> {
         let top = self.recurrent.last()?.rows();
-        let end = self.buffers.hidden;
+        let end = self.buffers.hidden.wrapping_sub(self.buffers.window);
         let start = end.checked_sub(top.width.blocks(top.outputs))?;
         let mut below = (top.width, hidden.get(start..end)?);
         let mut free = scratch;
@@ -411,6 +523,48 @@ impl<'m> Model<'m> {
         }
         Ok(steps)
     }
+}
+
+/// What a step did to the outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// They moved.
+    Moved,
+    /// They are those of a fresh state, which nobody has read yet.
+    #[cfg(feature = "conv")]
+    Begins,
+    /// They stand.
+    #[cfg(feature = "conv")]
+    Waits,
+}
+
+impl Outcome {
+    /// Whether a caller that keeps its outputs must read them.
+    const fn is_read(self) -> bool {
+        match self {
+            Self::Moved => true,
+            #[cfg(feature = "conv")]
+            Self::Begins => true,
+            #[cfg(feature = "conv")]
+            Self::Waits => false,
+        }
+    }
+}
+
+/// Refuses the first buffer that is too short: what it is, its length, the length that it needs.
+fn check_sizes<const N: usize>(
+    buffers: [(&'static str, usize, usize); N],
+) -> Result<(), SizeError> {
+    for (what, found, needed) in buffers {
+        if found < needed {
+            return Err(SizeError {
+                what,
+                found,
+                needed,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The input of a dense layer in its own width: `below` as it is, or converted at the front of `free`. Also
@@ -531,16 +685,27 @@ impl<
     }
 
     /// Advances `state` by one time step of raw inputs, each in its channel's raw format, and
-    /// returns the outputs after it, before sigmoid or softmax.
+    /// returns the outputs after it, before sigmoid or softmax. Of a model with a convolution these stand between its
+    /// strides: [`FixedModel::moved`] computes them only where they move.
     pub fn step(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) -> [I16F16; OUTPUTS] {
         self.advance(state, raw);
         self.outputs(state)
     }
 
+    /// [`FixedModel::step`] that returns early, with nothing, where the outputs do not move. They always do, unless the
+    /// model has a convolution: then once in a [`Model::stride`].
+    pub fn moved(
+        &self,
+        state: &mut State<CELLS, HIDDEN>,
+        raw: &[i32; INPUTS],
+    ) -> Option<[I16F16; OUTPUTS]> {
+        self.advance(state, raw).then(|| self.outputs(state))
+    }
+
     /// Advances `state` without reading the outputs: all that a step of a sequence-to-one model
-    /// needs before the last one.
-    pub fn advance(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) {
-        self.advance_with::<Active>(state, raw);
+    /// needs before the last one. Whether the outputs moved, as they always do without a convolution.
+    pub fn advance(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) -> bool {
+        self.advance_with::<Active>(state, raw)
     }
 
     /// The outputs that `state` stands for.
@@ -549,11 +714,15 @@ impl<
     }
 
     /// [`FixedModel::advance`] on chosen kernels, to hold one backend against another.
-    pub fn advance_with<K: Kernels>(&self, state: &mut State<CELLS, HIDDEN>, raw: &[i32; INPUTS]) {
+    pub fn advance_with<K: Kernels>(
+        &self,
+        state: &mut State<CELLS, HIDDEN>,
+        raw: &[i32; INPUTS],
+    ) -> bool {
         let mut scratch = [Block::default(); SCRATCH];
         // `new` compared every size, so that no buffer is too short.
         let state = (&mut state.hidden[..], &mut state.cell[..]);
-        self.model.advance_with::<K>(state, &mut scratch, raw);
+        self.model.advance_with::<K>(state, &mut scratch, raw) == Outcome::Moved
     }
 
     /// [`FixedModel::outputs`] on chosen kernels.

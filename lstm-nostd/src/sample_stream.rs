@@ -61,7 +61,7 @@ impl<
 > FixedModel<'_, INPUTS, OUTPUTS, CELLS, HIDDEN, SCRATCH>
 {
     /// Takes `samples`, any number of them, and advances the network by a step at the end of each frame. The outputs after
-    /// the last frame that ended; `None` if none did. A model without a front end takes nothing.
+    /// the last frame that ended; `None` if none did, or the outputs did not move as a convolution waits for its stride. A model without a front end takes nothing.
     pub fn push_samples<const HISTORY: usize, const WORK: usize>(
         &self,
         stream: &mut SampleStream<CELLS, HIDDEN, HISTORY, WORK>,
@@ -77,8 +77,7 @@ impl<
             &mut samples,
             &mut features,
         ) {
-            self.advance(&mut stream.state, &features);
-            is_advanced = true;
+            is_advanced |= self.advance(&mut stream.state, &features);
         }
         is_advanced.then(|| self.outputs(&stream.state))
     }

@@ -12,7 +12,8 @@ use crate::kernels::{Block, I32x4};
 pub struct State<const CELLS: usize, const HIDDEN: usize> {
     /// Cells in blocks of four units, `Qm.(31−m)` with each layer's own `m`.
     pub cell: [I32x4; CELLS],
-    /// Hidden state in blocks of four units, Q0.15, or of eight in layers with int8 activations.
+    /// Hidden state in blocks of four units, Q0.15, or of eight in layers with int8 activations; then the last inputs of a
+    /// convolution, if there is one.
     pub hidden: [Block; HIDDEN],
 }
 

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
-    AlignedBytes, Gru, LayerError, LayerKind, Lstm, ModelFile, RandomModel, Recurrent, Sizes,
-    WriteError,
+    AlignedBytes, Gru, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel, Recurrent,
+    Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
@@ -19,22 +19,37 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         dense,
         1usize..6,
         (any::<bool>(), kinds()),
-        schemes(),
+        (schemes(), prop::option::of(convolutions())),
         any::<u64>(),
     )
         .prop_map(
-            |(inputs, hidden, dense, outputs, (peepholes, kinds), schemes, seed)| RandomModel {
-                inputs,
-                hidden,
-                kinds,
-                dense,
-                outputs,
-                peepholes,
-                schemes,
-                seed,
-                ..RandomModel::default()
+            |(inputs, hidden, dense, outputs, (peepholes, kinds), (schemes, conv), seed)| {
+                RandomModel {
+                    inputs,
+                    hidden,
+                    kinds,
+                    dense,
+                    outputs,
+                    peepholes,
+                    schemes,
+                    conv,
+                    seed,
+                    ..RandomModel::default()
+                }
             },
         )
+}
+
+fn convolutions() -> impl Strategy<Value = RandomConv> {
+    (1usize..8, 1u16..6, 1u16..5, 0u16..6, any::<bool>()).prop_map(
+        |(filters, kernel, stride, first, is_rectified)| RandomConv {
+            filters,
+            kernel,
+            stride,
+            first,
+            is_rectified,
+        },
+    )
 }
 
 /// One kind of recurrent layer, or all in turn.
@@ -406,7 +421,7 @@ fn refuses_version() {
         refusal(&bytes),
         ArtifactError::Version {
             found: 9,
-            supported: 5
+            supported: 7
         }
     );
 }
@@ -505,7 +520,7 @@ fn output_scales_are_those_of_a_linear_model() {
 #[test]
 fn an_older_version_is_named_with_its_cure() {
     let said = refusal(&changed(|content| content[4] = 2)).to_string();
-    assert!(said.contains("versions 3 to 5, found 2"), "{said}");
+    assert!(said.contains("versions 3 to 7, found 2"), "{said}");
     assert!(said.contains("quantise and export"), "{said}");
 }
 
@@ -896,6 +911,102 @@ fn refuses_padding_rows_of_a_gru() {
 }
 
 /// A file states the oldest version that has its layers, so that older engines read what they can.
+/// Three filters over five steps of three channels, two steps apart.
+fn conv_example() -> ModelFile {
+    let shape = RandomModel {
+        inputs: 3,
+        hidden: vec![5],
+        outputs: 2,
+        conv: Some(RandomConv {
+            filters: 3,
+            kernel: 5,
+            stride: 2,
+            first: 4,
+            is_rectified: true,
+        }),
+        seed: 3,
+        ..RandomModel::default()
+    };
+    shape.build()
+}
+
+/// Damage of a convolution that the checksum cannot see, byte by byte.
+#[test]
+fn every_changed_byte_of_a_convolution_is_refused_or_runs() {
+    for order in Order::ALL {
+        let bytes = conv_example().to_bytes_in(order).unwrap();
+        let content = &bytes[..bytes.len() - 4];
+        let mut ran = 0;
+        for (at, byte) in content.iter().enumerate() {
+            for value in [0, 1, 0x7f, 0x80, 0xff, byte ^ 1, byte.wrapping_add(1)] {
+                let mut changed = content.to_vec();
+                changed[at] = value;
+                ran += usize::from(refused_or_runs(&sealed(changed)));
+            }
+        }
+        assert!(ran > content.len(), "{ran}");
+    }
+}
+
+#[test]
+fn refuses_what_a_convolution_cannot_have() {
+    // Bytes of the record: flags, reserved, kernel, stride, first step; 0 and 4097 little-endian.
+    for (field, at, value) in [
+        ("flags", 2, [2, 0]),
+        ("inputs", 4, [2, 0]),
+        ("output shift", 8, [16, 0]),
+        ("reserved byte", 9, [1, 0]),
+        ("reserved byte", 11, [1, 5]),
+        ("kernel", 12, [0, 0]),
+        ("kernel", 12, [1, 16]),
+        ("stride", 14, [0, 0]),
+        ("stride", 14, [1, 16]),
+        ("first step", 16, [1, 16]),
+        ("reserved byte", 18, [0, 1]),
+    ] {
+        let file = conv_example();
+        let bytes = changed_in(&file, |bytes| {
+            bytes[FIRST_LAYER + at..][..2].copy_from_slice(&value);
+        });
+        match refusal(&bytes) {
+            ArtifactError::Layer {
+                kind: LayerKind::Conv,
+                index: 0,
+                error: LayerError::Field { field: found, .. },
+            } => assert_eq!(found, field),
+            other => panic!("{field}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn refuses_a_convolution_above_a_recurrent_layer_and_rows_that_overflow() {
+    let mut file = conv_example();
+    file.conv.as_mut().unwrap().filters.bias[1] = i32::MAX;
+    let WriteError::Refused(error) = file.to_bytes().unwrap_err() else {
+        panic!("it is refused");
+    };
+    assert_eq!(
+        error.to_string(),
+        "conv.0: row 1: its 32-bit accumulator could overflow"
+    );
+    let mut file = conv_example();
+    file.conv.as_mut().unwrap().filters.weight[2][14] = -128;
+    let WriteError::Refused(error) = file.to_bytes().unwrap_err() else {
+        panic!("it is refused");
+    };
+    assert!(error.to_string().starts_with("conv.0: row 2"), "{error}");
+    // A recurrent layer first, whose number then becomes a convolution's, with a second one above it.
+    let bytes = changed(|bytes| bytes[FIRST_LAYER] = 8);
+    assert!(matches!(
+        refusal(&bytes),
+        ArtifactError::Layer {
+            kind: LayerKind::Conv,
+            ..
+        }
+    ));
+}
+
 #[test]
 fn a_file_of_lstm_layers_is_of_the_version_before() {
     assert_eq!(example().to_bytes().unwrap()[4], 3);

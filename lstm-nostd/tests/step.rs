@@ -72,6 +72,7 @@ fn around(recurrent: Recurrent) -> ModelFile {
         task: Task::Linear,
         mode: Mode::SequenceToSequence,
         front_end: None,
+        conv: None,
         // Raw Q16.15 to Q0.15: (raw · 2) · 2³¹ >> 32.
         channels: vec![InputChannel {
             mean: 0,

@@ -58,6 +58,7 @@ pub fn random_models(
         outputs: shape.3,
         peepholes: seed % 2 == 1,
         schemes: schemes.to_vec(),
+        conv: None,
         shifts: Some([Equal, Less, Greater][seed as usize % 3]),
         seed,
     });

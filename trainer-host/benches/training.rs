@@ -145,6 +145,7 @@ impl Training {
     fn new(steps: usize, inputs: usize, hidden: usize) -> Self {
         let config = NetworkConfig {
             inputs,
+            conv: None,
             hidden: vec![hidden],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![],

@@ -32,6 +32,9 @@ pub struct ModelFile {
     pub front_end: Option<crate::front_end::Tables>,
     /// Normalisation of each channel, `[I]`.
     pub channels: Vec<InputChannel>,
+    /// Between raw inputs and the recurrent layers, if the model has one.
+    #[cfg(feature = "conv")]
+    pub conv: Option<super::Conv>,
     /// In linear tasks, how each output becomes real units, `[O]`; else empty.
     pub scales: Vec<OutputScale>,
     /// Recurrent layers, first to last.
@@ -90,12 +93,18 @@ impl ModelFile {
         let scales = self.scales.iter().flat_map(|scale| scale.to_words());
         body.i32s(scales.map(|word| word as i32));
         let layers = self.recurrent_content().chain(self.dense_content());
+        let layers = self
+            .conv_content()
+            .map(|conv| (0, conv))
+            .into_iter()
+            .chain(layers);
+        let count = layers.clone().count();
         for (place, (index, layer)) in layers.enumerate() {
             layer.check_weights().map_err(|error| {
                 let kind = layer.kind();
                 WriteError::Refused(ArtifactError::Layer { kind, index, error })
             })?;
-            let is_last = place + 1 == self.recurrent.len() + self.dense.len();
+            let is_last = place + 1 == count;
             layer.write(order, is_last, &mut body)?;
         }
         for (raw, outputs) in &self.golden {
@@ -121,19 +130,32 @@ impl ModelFile {
         Ok(bytes)
     }
 
-    /// Schemes of the recurrent layers, then of the dense layers.
+    /// Schemes of the convolution, if there is one, then of the recurrent layers, then of the dense layers.
     pub fn schemes(&self) -> impl Iterator<Item = Scheme> {
+        #[cfg(feature = "conv")]
+        let conv = self.conv.iter().map(|conv| conv.filters.scheme);
+        #[cfg(not(feature = "conv"))]
+        let conv = core::iter::empty();
         let recurrent = self.recurrent.iter().map(Recurrent::scheme);
-        recurrent.chain(self.dense.iter().map(|layer| layer.scheme))
+        conv.chain(recurrent)
+            .chain(self.dense.iter().map(|layer| layer.scheme))
+    }
+
+    /// The convolution, if there is one.
+    fn conv_content(&self) -> Option<&dyn Content> {
+        #[cfg(feature = "conv")]
+        return self.conv.as_ref().map(|conv| conv as &dyn Content);
+        #[cfg(not(feature = "conv"))]
+        None
     }
 
     /// The recurrent layers, first to last, counted.
-    fn recurrent_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+    fn recurrent_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> + Clone {
         self.recurrent.iter().map(Recurrent::content).enumerate()
     }
 
     /// The dense layers, first to last, counted.
-    fn dense_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
+    fn dense_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> + Clone {
         let layers = self.dense.iter().map(|layer| layer as &dyn Content);
         layers.enumerate()
     }
@@ -153,14 +175,21 @@ impl ModelFile {
 
     /// The header; the length of the file is not known yet.
     fn header(&self, names_bytes: usize) -> Result<Header, WriteError> {
+        #[cfg(feature = "conv")]
+        let conv = self.conv.as_ref().map(super::Conv::buffers);
+        #[cfg(not(feature = "conv"))]
+        let conv = None;
         let buffers = BufferSizes::of_layers(
             self.channels.len(),
+            conv,
             self.recurrent_content().map(|(_, layer)| layer.size()),
             self.dense_content().map(|(_, layer)| layer.size()),
         );
         Ok(Header {
             magic: MAGIC,
-            version: (self.recurrent.iter().map(|layer| layer.kind().since()))
+            version: (self.recurrent_content().map(|(_, layer)| layer))
+                .chain(self.conv_content())
+                .map(|layer| layer.kind().since())
                 .fold(self.front_end_version(), u16::max),
             task: self.task.code(),
             mode: self.mode.code(),
@@ -213,6 +242,8 @@ impl From<&Model<'_>> for ModelFile {
             channels: (0..model.inputs())
                 .filter_map(|j| model.input_channel(j))
                 .collect(),
+            #[cfg(feature = "conv")]
+            conv: model.convolution().map(Into::into),
             scales: (0..model.scales.len())
                 .map(|r| model.output_scale(r))
                 .collect(),

@@ -122,10 +122,14 @@ pub const fn check_first_layer(file: &[u8]) {
     let kind = file[record + offset_of!(LayerHead, kind)];
     let is_gru = kind == LayerKind::Gru.code();
     let is_coupled = kind == LayerKind::Coupled.code();
-    if is_gru && !cfg!(feature = "gru") || is_coupled && !cfg!(feature = "coupled") {
+    let is_conv = kind == LayerKind::Conv.code();
+    if is_gru && !cfg!(feature = "gru")
+        || is_coupled && !cfg!(feature = "coupled")
+        || is_conv && !cfg!(feature = "conv")
+    {
         panic!("{}", LayerError::NO_SUCH_LAYERS);
     }
-    if kind != LayerKind::Lstm.code() && !is_gru && !is_coupled {
+    if kind != LayerKind::Lstm.code() && !is_gru && !is_coupled && !is_conv {
         return;
     }
     let scheme = file[record + offset_of!(LayerHead, scheme)];
@@ -137,6 +141,7 @@ pub const fn check_first_layer(file: &[u8]) {
         }
         index += 1;
     }
+    // A convolution's record has it at the same place.
     let order = file[record + offset_of!(RecurrentRecord, order)];
     let mut index = 0;
     while index < Active::ORDERS.len() {

@@ -1,7 +1,7 @@
 //! The model file: a network's integers in one buffer, parsed in place.
 //!
 //! Little-endian; every section begins on a 4-byte boundary of the file, and the file itself must
-//! lie on one. Version 5:
+//! lie on one. Version 7:
 //!
 //! | section | content |
 //! | --- | --- |
@@ -9,6 +9,7 @@
 //! | front end | if the header counts its words: a record and its tables, see `front_end.rs` beside this page |
 //! | input channels | `I` times 16 bytes: mean i32, fraction i32, mult i32, shift u8, fraction bits u8, zero u16, see [`layers::input`](crate::layers::input) |
 //! | output scales | in linear tasks, `O` times 12 bytes: offset i64, exponent i16, zero u16, see [`layers::output`](crate::layers::output) |
+//! | convolution | if the model has one, `ConvRecord` and the sections of a dense layer, `kinds::conv` |
 //! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru`, `kinds::coupled` |
 //! | dense layers | for each [`DenseRecord`](kinds::dense::DenseRecord) and the sections that it names; the last is the output layer |
 //! | golden steps | for each raw inputs i32 `[I]`, outputs i32 `[O]` |
@@ -27,13 +28,13 @@
 //! file in [`kinds`] reads, checks and writes one kind, and [`kinds`] alone asks for the kind. The walk over a
 //! file's layers knows kinds only by the traits `layer::View` (a record that is read) and `layer::Content`
 //! (a record that is written). The header counts the recurrent layers, then the dense ones. The kind byte of a
-//! recurrent layer's record decides what is read.
+//! recurrent layer's record decides what is read; that of the first record says whether it is a convolution.
 //!
 //! # Versions
 //!
-//! An engine reads versions 3 to 5 and refuses others by name; `trainer-host quantise` and `export` write the file
+//! An engine reads versions 3 to 7 and refuses others by name; `trainer-host quantise` and `export` write the file
 //! anew from the run. A file states the oldest version that has what is in it: version 3 has LSTM and dense
-//! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end.
+//! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end, version 7 a convolution.
 //! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
@@ -66,12 +67,16 @@ pub use include::Sizes;
 #[doc(hidden)]
 pub use include::{check_first_layer, task_of_file};
 pub use kinds::LayerKind;
+#[cfg(all(feature = "write", feature = "conv"))]
+pub use kinds::conv::Conv;
 #[cfg(all(feature = "write", feature = "coupled"))]
 pub use kinds::coupled::Coupled;
 #[cfg(all(feature = "write", feature = "gru"))]
 pub use kinds::gru::Gru;
 #[cfg(feature = "write")]
 pub use kinds::{Recurrent, dense::Dense, lstm::Lstm};
+#[cfg(all(feature = "write", feature = "conv"))]
+pub use random::RandomConv;
 #[cfg(feature = "write")]
 pub use random::RandomModel;
 pub use rows::RecurrentRecord;

@@ -7,6 +7,8 @@ use super::ArtifactError;
 use super::cursor::{Reader, exactly, in_range};
 use super::header::{Header, verified};
 use super::layer::{Place, View};
+#[cfg(feature = "conv")]
+use crate::kernels::ConvParameters;
 use crate::kernels::DenseParameters;
 use crate::layers::RecurrentLayer;
 use crate::layers::input::ChannelWords;
@@ -65,6 +67,8 @@ impl<'m> Model<'m> {
             #[cfg(feature = "front-end")]
             front_end,
             channels,
+            #[cfg(feature = "conv")]
+            conv: layers.conv,
             scales,
             recurrent: layers.recurrent,
             dense: layers.dense,
@@ -77,6 +81,8 @@ impl<'m> Model<'m> {
 
 /// The layers of a file, first to last.
 struct Layers<'m> {
+    #[cfg(feature = "conv")]
+    conv: Option<ConvParameters<'m>>,
     recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
@@ -91,6 +97,8 @@ impl<'m> Layers<'m> {
             width: None,
             is_last: false,
         };
+        #[cfg(feature = "conv")]
+        let conv = reader.convolution(&mut place)?;
         // The header has at least one.
         let hidden_dense = header.dense_layers.saturating_sub(1);
         let recurrent = several(header.recurrent_layers, |index| {
@@ -100,6 +108,8 @@ impl<'m> Layers<'m> {
         place.is_last = true;
         let output = reader.layer(&mut place, hidden_dense.into())?;
         Ok(Self {
+            #[cfg(feature = "conv")]
+            conv,
             recurrent,
             dense,
             output,
@@ -108,8 +118,13 @@ impl<'m> Layers<'m> {
 
     fn buffers(&self, inputs: usize) -> BufferSizes {
         let dense = self.dense.iter().chain([&self.output]);
+        #[cfg(feature = "conv")]
+        let conv = self.conv.map(|conv| conv.size());
+        #[cfg(not(feature = "conv"))]
+        let conv = None;
         BufferSizes::of_layers(
             inputs,
+            conv,
             self.recurrent.iter().map(RecurrentLayer::size),
             dense.map(View::size),
         )

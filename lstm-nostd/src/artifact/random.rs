@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+#[cfg(feature = "conv")]
+use super::Conv;
 #[cfg(feature = "coupled")]
 use super::Coupled;
 #[cfg(feature = "gru")]
@@ -31,10 +33,29 @@ pub struct RandomModel {
     pub peepholes: bool,
     /// Schemes of the layers, recurrent layers first, over and over; w8a16 for all when there are none.
     pub schemes: Vec<Scheme>,
+    /// A convolution below the recurrent layers; the first scheme is its.
+    #[cfg(feature = "conv")]
+    pub conv: Option<RandomConv>,
     /// How k compares with n in layers of int8 activations; any way if not given.
     pub shifts: Option<Ordering>,
     /// Same seed, same model.
     pub seed: u64,
+}
+
+/// The shape of a random convolution.
+#[cfg(feature = "conv")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RandomConv {
+    /// Filters.
+    pub filters: usize,
+    /// Steps that a filter looks at.
+    pub kernel: u16,
+    /// Steps from one output to the next.
+    pub stride: u16,
+    /// The first step with an output.
+    pub first: u16,
+    /// Whether negative outputs become zero.
+    pub is_rectified: bool,
 }
 
 impl RandomModel {
@@ -44,14 +65,17 @@ impl RandomModel {
         let mut random = Random(self.seed);
         let mut schemes = self.schemes.iter().copied().cycle();
         let mut schemes = core::iter::from_fn(|| Some(schemes.next().unwrap_or_default()));
+        #[cfg(feature = "conv")]
+        let conv_scheme = (self.conv.as_ref()).and_then(|_| schemes.by_ref().next());
+        #[cfg(not(feature = "conv"))]
+        let conv_scheme: Option<Scheme> = None;
         let mut recurrent_schemes = schemes
             .by_ref()
             .take(self.hidden.len())
             .collect::<Vec<_>>()
             .into_iter();
-        let first = recurrent_schemes
-            .clone()
-            .next()
+        let first = conv_scheme
+            .or_else(|| recurrent_schemes.clone().next())
             .map_or(Width::Int16, Scheme::width);
         let channels = (0..self.inputs).map(|_| {
             let shift = random.below(12) as u8;
@@ -71,6 +95,12 @@ impl RandomModel {
         });
         let scales: Vec<_> = scales.collect();
         let mut below = (self.inputs, first);
+        #[cfg(feature = "conv")]
+        let conv = self.conv.map(|shape| {
+            let conv = random.conv(shape, conv_scheme.unwrap_or_default(), self.inputs);
+            below.0 = shape.filters;
+            conv
+        });
         let mut kinds = self.kinds.iter().cycle();
         let mut recurrent = Vec::new();
         for &hidden in &self.hidden {
@@ -91,6 +121,8 @@ impl RandomModel {
             #[cfg(feature = "front-end")]
             front_end: None,
             channels,
+            #[cfg(feature = "conv")]
+            conv,
             scales,
             recurrent,
             dense,
@@ -299,6 +331,18 @@ impl Random {
             }
         }
         layer
+    }
+
+    #[cfg(feature = "conv")]
+    fn conv(&mut self, shape: RandomConv, scheme: Scheme, channels: usize) -> Conv {
+        let inputs = channels * usize::from(shape.kernel);
+        Conv {
+            filters: self.dense(scheme, (inputs, scheme.width()), shape.filters),
+            kernel: shape.kernel,
+            stride: shape.stride,
+            first: shape.first,
+            is_rectified: shape.is_rectified,
+        }
     }
 
     fn dense(&mut self, scheme: Scheme, (inputs, below): (usize, Width), outputs: usize) -> Dense {

@@ -6,6 +6,8 @@
 //! when the file was parsed.
 
 mod activations;
+#[cfg(feature = "conv")]
+pub mod conv;
 #[cfg(lstm_cortex_m)]
 pub mod cortex_m;
 #[cfg(feature = "coupled")]
@@ -26,6 +28,8 @@ pub mod x86;
 pub use activations::{
     Activation, Block, Width, convert, copy, lanes, lanes_mut, narrow, quads, widen,
 };
+#[cfg(feature = "conv")]
+pub use conv::ConvParameters;
 #[cfg(feature = "coupled")]
 pub use coupled::{COUPLED_ROWS, CoupledGates, CoupledParameters, CoupledUnit};
 pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};

@@ -110,7 +110,7 @@ pub fn normalise(channels: &[ChannelWords], raw: &[i32], width: Width, x: &mut [
     }
 }
 
-fn normalise_lanes<A: Activation>(channels: &[ChannelWords], raw: &[i32], x: &mut [A]) {
+pub(super) fn normalise_lanes<A: Activation>(channels: &[ChannelWords], raw: &[i32], x: &mut [A]) {
     for ((words, raw), x) in channels.iter().zip(raw).zip(x) {
         *x = InputChannel::from_words(*words).normalise(*raw);
     }

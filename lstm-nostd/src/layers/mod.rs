@@ -1,8 +1,10 @@
-//! The stages of a model: raw inputs to layer inputs, recurrent layers, dense layers, outputs to real units.
+//! The stages of a model: raw inputs to layer inputs, a convolution, recurrent layers, dense layers, outputs to real units.
 //!
 //! Each is a view of a model file with a function that advances or evaluates it; the arithmetic is
 //! in [`crate::kernels`].
 
+#[cfg(feature = "conv")]
+pub mod conv;
 #[cfg(feature = "coupled")]
 pub mod coupled;
 pub mod dense;
@@ -26,4 +28,17 @@ pub(crate) struct LayerSize {
     pub(crate) outputs: usize,
     /// Blocks of cells.
     pub(crate) cells: usize,
+}
+
+/// What a convolution needs of the caller's buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConvSize {
+    /// The type of its inputs and outputs.
+    pub(crate) width: Width,
+    /// Filters.
+    pub(crate) outputs: usize,
+    /// Blocks of its state.
+    pub(crate) state: usize,
+    /// Blocks of scratch beside its outputs, while they are computed.
+    pub(crate) values: usize,
 }

@@ -320,9 +320,9 @@ fn a_model_that_was_compiled_in_is_recognised_with() {
             continue;
         };
         let mut state = tiny::State::new();
-        samples[t - 5..=t]
-            .iter()
-            .for_each(|raw| model.advance(&mut state, raw));
+        samples[t - 5..=t].iter().for_each(|raw| {
+            model.advance(&mut state, raw);
+        });
         let mut probabilities = [0; tiny::CLASSES];
         crate::probability::softmax(&model.outputs(&state), &mut probabilities);
         assert_eq!(event.confidence, probabilities[event.class]);

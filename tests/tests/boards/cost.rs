@@ -5,9 +5,12 @@ use std::cmp::Ordering;
 
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
-use trainer_host::cost::{self, Core, DenseSize, MAX_ERROR, RecurrentKind, RecurrentSize};
+use trainer_host::cost::{
+    self, ConvSize, Core, DenseSize, MAX_ERROR, RecurrentKind, RecurrentSize,
+};
 use xtask::bench::{
     self,
+    convolution::{self, ConvShape},
     table::{SHAPES, Shape, Step},
 };
 
@@ -51,6 +54,73 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
             error.abs() < MAX_ERROR,
             "{name}: {found:?}, counted {step:?}"
         );
+    }
+}
+
+/// Filters in groups and one by one, few and many channels, windows that share steps and such that do not.
+#[test]
+fn a_convolution_costs_what_the_model_says() {
+    // The overhead of compiled code is a mean over the shapes.
+    const MAX_CONV_ERROR: f64 = 0.06;
+    let boards = ["microbit", "mps2-an386", "mps3-an547"].map(board);
+    let shape = |inputs, filters, kernel, stride, hidden| ConvShape {
+        inputs,
+        filters,
+        kernel,
+        stride,
+        hidden,
+    };
+    let shapes = [
+        shape(3, 12, 5, 2, 16),
+        shape(6, 16, 5, 4, 24),
+        shape(1, 8, 7, 2, 12),
+        shape(9, 6, 3, 4, 20),
+    ];
+    for counted in convolution::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"))
+    {
+        let ConvShape {
+            inputs,
+            filters,
+            kernel,
+            stride,
+            hidden,
+        } = counted.shape;
+        let conv = ConvSize {
+            scheme: counted.scheme,
+            channels: inputs,
+            filters,
+            kernel,
+            stride,
+            is_rectified: true,
+        };
+        let layer = RecurrentSize {
+            kind: RecurrentKind::Lstm,
+            scheme: counted.scheme,
+            inputs: filters,
+            hidden,
+            peepholes: false,
+            shifts: Ordering::Greater,
+        };
+        let dense = DenseSize {
+            inputs: hidden,
+            outputs: 1,
+        };
+        let core = Core::from_name(&counted.core).unwrap();
+        let found = cost::strided(core, &conv, &[layer], &[dense]);
+        println!(
+            "{} {} {:?}: moving {} ({}), waiting {} ({})",
+            counted.core,
+            counted.scheme,
+            counted.shape,
+            counted.moving,
+            found.moving.instructions,
+            counted.waiting,
+            found.waiting.instructions
+        );
+        let share = 1.0 / stride as f64;
+        let mean = counted.moving * share + counted.waiting * (1.0 - share);
+        let error = found.mean(stride).instructions / mean - 1.0;
+        assert!(error.abs() < MAX_CONV_ERROR, "{counted:?}: {found:?}");
     }
 }
 

@@ -31,6 +31,7 @@ const SEQUENCES: usize = 2;
 fn with_peepholes(folder: &Path) -> PathBuf {
     let config = NetworkConfig {
         inputs: 4,
+        conv: None,
         hidden: vec![13, 9],
         cell: Cell::Lstm { peepholes: true },
         dense: vec![6],

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 
-use lstm_nostd::artifact::{LayerKind, RandomModel};
+use lstm_nostd::artifact::{LayerKind, RandomConv, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{device, orders};
 use lstm_tests::models::{Sizes, random_models, trained_model};
@@ -20,9 +20,13 @@ const STEPS: usize = 40;
 /// Number of time steps for every model of other kinds of layers.
 const OTHER_STEPS: usize = 4;
 
+/// Number of time steps for every model with a convolution: several strides.
+const CONVOLUTION_STEPS: usize = 9;
+
 on_every_board! {
     random_models_agree_with_the_host
     random_layers_of_other_kinds_agree_with_the_host
+    random_convolutions_agree_with_the_host
     a_trained_model_agrees_with_the_host
 }
 
@@ -112,11 +116,52 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
                     outputs: 2,
                     peepholes: seed % 2 == 1,
                     schemes: schemes.clone(),
+                    conv: None,
                     shifts: Some([Equal, Less, Greater][seed % 3]),
                     seed: seed as u64,
                 };
                 compare_orders(&mut device, board, &random, OTHER_STEPS);
             }
+        }
+    }
+}
+
+/// Convolutions of each scheme below layers of the same scheme and of others: rows that lie in groups and one by one, rows
+/// that enter the loops at several places, strides below and beyond the kernel, with padding before the start and without.
+fn random_convolutions_agree_with_the_host(board: &'static Board) {
+    // Inputs, filters, kernel, stride, first step with an output, ReLU.
+    const SHAPES: [(usize, usize, u16, u16, u16, bool); 6] = [
+        (1, 1, 1, 1, 0, true),
+        (1, 2, 3, 2, 0, false),
+        (3, 3, 5, 2, 4, true),
+        (2, 5, 4, 3, 0, true),
+        (6, 8, 5, 4, 4, false),
+        (3, 9, 2, 3, 1, true),
+    ];
+    let mut device = device(board);
+    let mut schemes: Vec<_> = Scheme::ALL.map(|scheme| vec![scheme]).into();
+    schemes.push(vec![Scheme::W8a8, Scheme::W8a16]);
+    schemes.push(vec![Scheme::W8a16, Scheme::W8a8]);
+    for schemes in schemes {
+        for (seed, shape) in SHAPES.into_iter().enumerate() {
+            let (inputs, filters, kernel, stride, first, is_rectified) = shape;
+            let random = RandomModel {
+                inputs,
+                hidden: vec![5],
+                kinds: vec![[LayerKind::Lstm, LayerKind::Gru][seed % 2]],
+                outputs: 2,
+                schemes: schemes.clone(),
+                conv: Some(RandomConv {
+                    filters,
+                    kernel,
+                    stride,
+                    first,
+                    is_rectified,
+                }),
+                seed: seed as u64,
+                ..RandomModel::default()
+            };
+            compare_orders(&mut device, board, &random, CONVOLUTION_STEPS);
         }
     }
 }

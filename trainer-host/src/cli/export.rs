@@ -115,7 +115,7 @@ impl Target {
 struct Exported {
     file: PathBuf,
     file_bytes: usize,
-    /// Of the recurrent layers, then of the dense layers; none of an f32 network.
+    /// Of a convolution, the recurrent layers, the dense layers; none of an f32 network.
     schemes: Vec<&'static str>,
 }
 
@@ -208,6 +208,7 @@ fn foreign_file(format: Format, run: &Run) -> anyhow::Result<Vec<u8>> {
                 .with_context(|| format!("{}", run.folder.display()))?
         }
         Format::Npz => exports::to_npz(network, fitted)?,
+        _ if network.conv.is_some() => bail!(exports::ExportError::Convolution),
         _ => exports::to_onnx(network, fitted),
     })
 }

@@ -10,10 +10,12 @@ use serde::Serialize;
 use super::Printer;
 use super::chip::ChipArgs;
 use super::footprint_text::{range, time_text};
+use super::inspect_below::{
+    Hearing, Strided, conv_text, hearing, hearing_text, strided, strided_text,
+};
 use super::model_source::open_run;
 use super::several::{of_each, runs_in, texts};
 use super::table::table;
-use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
@@ -51,24 +53,12 @@ struct Inspected {
     #[serde(skip_serializing_if = "Option::is_none")]
     useless_int8: Option<String>,
     golden_steps: usize,
+    /// Of a model with a convolution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convolution: Option<Strided>,
     /// Of a model that takes samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     front_end: Option<Hearing>,
-}
-
-/// How a model makes features of samples.
-#[derive(Debug, Serialize)]
-struct Hearing {
-    kind: &'static str,
-    rate: u32,
-    frame: usize,
-    hop: usize,
-    bands: usize,
-    features: usize,
-    /// RAM that a stream keeps beside the network's state.
-    ram_bytes: usize,
-    /// On the cores of the estimates.
-    seconds: Vec<SecondOfSignal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +105,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let footprint = |core| Footprint::of(core, &chip, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
     inspected.front_end = hearing(&model, &inspected.cores);
+    inspected.convolution = strided(&model, &inspected.cores);
     let spread = |found: &Footprint| (found.core, most_spread_of(found.core, &model));
     inspected.most_spread = inspected.cores.iter().map(spread).collect();
     inspected.useless_int8 = useless_int8(&inspected.cores, &model, bytes.len());
@@ -164,7 +155,7 @@ fn run_text(run: &InspectedRun) -> String {
     format!(
         "data           {}\n\
          origin         {}\n\
-         network        {} inputs, {} {:?}{}, dense {:?}, {} outputs\n\
+         network        {} inputs,{} {} {:?}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
          outputs        {}\n\
@@ -174,6 +165,7 @@ fn run_text(run: &InspectedRun) -> String {
         run.data,
         run.origin,
         run.network.inputs,
+        conv_text(run.network.conv.as_ref()),
         run.network.cell.title(),
         run.network.hidden,
         if run.network.cell.peepholes() {
@@ -234,58 +226,9 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
+        convolution: None,
         front_end: None,
     }
-}
-
-/// The model's front end, and what it takes on `cores`.
-fn hearing(model: &Model<'_>, cores: &[Footprint]) -> Option<Hearing> {
-    let front_end = model.front_end()?;
-    let second =
-        |found: &Footprint| SecondOfSignal::of(found.core, front_end, found.instructions as f64);
-    Some(Hearing {
-        kind: front_end.kind().name(),
-        rate: front_end.rate(),
-        frame: front_end.frame(),
-        hop: front_end.hop(),
-        bands: front_end.bands(),
-        features: front_end.features(),
-        ram_bytes: 2 * front_end.history() + 8 * front_end.work(),
-        seconds: cores.iter().map(second).collect(),
-    })
-}
-
-fn hearing_text(hearing: &Hearing) -> String {
-    let rows: Vec<Vec<String>> = (hearing.seconds.iter())
-        .map(|second| {
-            let sum = second.front_end + second.network;
-            let numbers = [second.frame, second.front_end, second.network, sum];
-            let numbers = numbers.iter().map(u64::to_string);
-            [second.core.name().to_owned()]
-                .into_iter()
-                .chain(numbers)
-                .collect()
-        })
-        .collect();
-    let header = [
-        "core",
-        "a frame",
-        "front end a second",
-        "network a second",
-        "together",
-    ];
-    format!(
-        "\n\nSamples, {} a second: {} of frames of {} every {}, {} bands, {} features, {} bytes of RAM a stream.\n\
-         Instructions, estimated:\n\n{}",
-        hearing.rate,
-        hearing.kind,
-        hearing.frame,
-        hearing.hop,
-        hearing.bands,
-        hearing.features,
-        hearing.ram_bytes,
-        table(&header, &rows)
-    )
 }
 
 fn output_scales(model: &Model<'_>) -> Vec<Scale> {
@@ -303,6 +246,20 @@ fn output_scales(model: &Model<'_>) -> Vec<Scale> {
 fn layers(model: &Model<'_>) -> Vec<Layer> {
     let mut width = model.inputs();
     let mut layers = Vec::new();
+    let stride = model.stride();
+    if let Some(layer) = model.convolution() {
+        layers.push(Layer {
+            name: "conv.0".into(),
+            scheme: layer.scheme().name(),
+            inputs: width,
+            units: layer.outputs(),
+            peepholes: false,
+            cell_format: None,
+            parameter_bytes: layer.bytes(),
+            macs_per_step: (layer.outputs() * layer.filters.inputs).div_ceil(stride),
+        });
+        width = layer.outputs();
+    }
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
         let (rows, bytes) = (layer.rows(), layer.bytes());
         let (cell, cell_bits) = (Cell::of(layer), layer.cell_int_bits());
@@ -315,7 +272,7 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
             peepholes: cell.peepholes(),
             cell_format: Some(format!("Q{cell_bits}.{}", 31 - cell_bits)),
             parameter_bytes: bytes,
-            macs_per_step: shape.multiplications(),
+            macs_per_step: shape.multiplications().div_ceil(stride),
         });
         width = shape.outputs;
     }
@@ -329,7 +286,7 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
             peepholes: false,
             cell_format: None,
             parameter_bytes: layer.bytes(),
-            macs_per_step: shape.multiplications(),
+            macs_per_step: shape.multiplications().div_ceil(stride),
         });
         width = shape.outputs;
     }
@@ -370,7 +327,7 @@ fn text(model: &Inspected) -> String {
          task           {}, {}\n\
          inputs         {}\n\
          outputs        {}\n\n{}\n\n\
-         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}{}",
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}{}{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -385,6 +342,7 @@ fn text(model: &Inspected) -> String {
         cores_table(&model.cores),
         spread_text(&model.most_spread),
         (model.useless_int8.as_ref()).map_or_else(String::new, |line| format!("\n\n{line}")),
+        (model.convolution.as_ref()).map_or_else(String::new, strided_text),
         model
             .front_end
             .as_ref()

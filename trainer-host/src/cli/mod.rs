@@ -26,6 +26,7 @@ mod footprint_text;
 mod help;
 mod import;
 mod inspect;
+mod inspect_below;
 mod interrupt;
 mod levers;
 mod manual;

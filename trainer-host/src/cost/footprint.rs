@@ -14,7 +14,7 @@ use super::{Core, Limits, engine_flash, step_of};
 pub struct Footprint {
     /// The core.
     pub core: Core,
-    /// Instructions of a step, computed from the sizes of the layers.
+    /// Instructions of a step of the input, computed from the sizes of the layers; above a convolution the mean over a stride.
     pub instructions: u64,
     /// Cycles of a step, estimated from published timings and not measured, from memory without wait states.
     pub estimated_cycles: u64,
@@ -42,8 +42,9 @@ impl Footprint {
     pub fn of(core: Core, chip: &Limits, model: &Model<'_>, file_bytes: usize) -> Self {
         let cost = step_of(core, model);
         let engine = engine_flash(core);
-        let mut layers = model.recurrent_layers().iter();
-        let plain = layers.all(|layer| layer.rows().scheme() == Scheme::W8a16);
+        let mut below = (model.convolution().map(|conv| conv.scheme()).into_iter())
+            .chain((model.recurrent_layers().iter()).map(|layer| layer.rows().scheme()));
+        let plain = below.all(|scheme| scheme == Scheme::W8a16);
         let engine = if plain {
             engine.w8a16
         } else {
@@ -70,13 +71,21 @@ impl Footprint {
     }
 }
 
-/// What a step of `model` reads from flash, with code of `code_bytes` bytes.
+/// What a step of `model` reads from flash, with code of `code_bytes` bytes; above a convolution the mean over a stride.
 fn step_reads(model: &Model<'_>, instructions: u64, code_bytes: usize) -> StepReads {
     let recurrent = model.recurrent_layers().iter();
     let layers = recurrent.clone().map(|layer| layer.bytes());
+    let conv = model.convolution().map(|layer| layer.bytes());
+    let dense = model.dense_layers().map(|layer| layer.bytes());
+    let stride = model.stride();
     StepReads {
-        layer_bytes: (layers.chain(model.dense_layers().map(|layer| layer.bytes()))).collect(),
-        units: recurrent.map(|layer| layer.units()).sum(),
+        layer_bytes: (conv.into_iter().chain(layers).chain(dense))
+            .map(|bytes| bytes.div_ceil(stride))
+            .collect(),
+        units: recurrent
+            .map(|layer| layer.units())
+            .sum::<usize>()
+            .div_ceil(stride),
         instructions,
         code_bytes,
     }

@@ -18,10 +18,12 @@
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
-//! estimated instructions. `front_end.rs` has (K4), frames of features. `flash.rs` estimates what waits for flash add.
+//! estimated instructions. `front_end.rs` has (K4), frames of features, `convolution.rs` (K5), a convolution. With one, the
+//! cost of a step is the mean over a stride. `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
+mod convolution;
 mod fit;
 mod flash;
 mod footprint;
@@ -41,6 +43,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::Cell;
 
+pub use self::convolution::{ConvSize, StridedCost, strided, strided_of};
 pub use self::flash::{FlashReads, FlashWaits};
 pub use self::footprint::Footprint;
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
@@ -179,7 +182,7 @@ pub struct DenseSize {
     pub outputs: usize,
 }
 
-/// What one time step costs.
+/// What one time step of the input costs; above a convolution the mean over a stride.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct StepCost {
     /// Executed instructions.
@@ -215,6 +218,14 @@ pub fn step(
     recurrent: &[RecurrentSize],
     dense: &[DenseSize],
 ) -> StepCost {
+    let (mut cost, scheme, fitted) = layers(core, recurrent);
+    let terms = rows::rest_terms(core, channels, scheme, dense);
+    cost.add(fitted, &terms);
+    cost
+}
+
+/// The recurrent layers alone; also the scheme of the last one, and what was fitted to such.
+fn layers(core: Core, recurrent: &[RecurrentSize]) -> (StepCost, Scheme, &'static Fitted) {
     let mut cost = StepCost::default();
     let mut top = (Scheme::W8a16, RecurrentKind::Lstm);
     for layer in recurrent {
@@ -226,16 +237,36 @@ pub fn step(
         let stack = dot(&fitted.stack, &rows::stack_terms(layer));
         cost.stack_bytes = cost.stack_bytes.max(stack);
     }
-    let fitted = fitted(core, top);
-    let terms = rows::rest_terms(core, channels, top.0, dense);
-    cost.instructions += dot(&fitted.rest_instructions, &terms);
-    cost.estimated_cycles += dot(&fitted.rest_cycles, &terms);
-    cost
+    (cost, top.0, fitted(core, top))
 }
 
-/// One step of a parsed model.
+impl StepCost {
+    /// Adds (K2) of these terms.
+    fn add(&mut self, fitted: &Fitted, terms: &[f64]) {
+        self.instructions += dot(&fitted.rest_instructions, terms);
+        self.estimated_cycles += dot(&fitted.rest_cycles, terms);
+    }
+
+    /// Adds compiled code, whose instructions take about 1.3 cycles each.
+    fn add_instructions(&mut self, instructions: f64) {
+        const CYCLES: f64 = 1.3;
+        self.instructions += instructions;
+        self.estimated_cycles += CYCLES * instructions;
+    }
+}
+
+/// One step of a parsed model; above a convolution the mean over a stride.
 pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
-    let recurrent: Vec<_> = (model.recurrent_layers().iter())
+    let (recurrent, dense) = sizes(model);
+    match model.convolution() {
+        Some(conv) => strided(core, &ConvSize::of(conv), &recurrent, &dense).mean(conv.stride),
+        None => step(core, model.inputs(), &recurrent, &dense),
+    }
+}
+
+/// Sizes of the recurrent and of the dense layers.
+fn sizes(model: &Model<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
+    let recurrent = (model.recurrent_layers().iter())
         .map(|layer| {
             let rows = layer.rows();
             RecurrentSize {
@@ -248,13 +279,11 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
             }
         })
         .collect();
-    let dense: Vec<_> = (model.dense_layers())
-        .map(|layer| DenseSize {
-            inputs: layer.inputs,
-            outputs: layer.outputs,
-        })
-        .collect();
-    step(core, model.inputs(), &recurrent, &dense)
+    let dense = model.dense_layers().map(|layer| DenseSize {
+        inputs: layer.inputs,
+        outputs: layer.outputs,
+    });
+    (recurrent, dense.collect())
 }
 
 /// By how many instructions the data of two steps can make them differ, for a network with this many inputs, units of
@@ -276,7 +305,11 @@ pub fn most_spread(core: Core, inputs: usize, units: usize, rows: usize) -> u64 
 /// The same, of a parsed model.
 pub fn most_spread_of(core: Core, model: &Model<'_>) -> u64 {
     let units = (model.recurrent_layers().iter()).map(|layer| layer.units());
-    let rows = model.dense_layers().map(|layer| layer.outputs);
+    let filters = model.convolution().map(|layer| layer.outputs());
+    let rows = model
+        .dense_layers()
+        .map(|layer| layer.outputs)
+        .chain(filters);
     most_spread(core, model.inputs(), units.sum(), rows.sum())
 }
 

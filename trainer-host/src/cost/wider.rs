@@ -18,6 +18,12 @@ fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
         Scheme::W8a8 => Scheme::W8a16,
         other => other,
     };
+    if let Some(conv) = &mut file.conv {
+        let filters = &mut conv.filters;
+        filters.scheme = wider(filters.scheme);
+        filters.weight.iter_mut().for_each(|row| row.fill(0));
+        filters.bias.fill(0);
+    }
     for layer in &mut file.recurrent {
         *layer = layer.without_weights(wider(layer.scheme()));
     }

@@ -176,6 +176,7 @@ pub(in crate::diagnose) mod tests {
     fn network() -> Network {
         let config = NetworkConfig {
             inputs: 2,
+            conv: None,
             hidden: vec![UNITS, UNITS],
             cell: Cell::Lstm { peepholes: true },
             dense: Vec::new(),

@@ -35,7 +35,14 @@ const INT: i32 = 2;
 const INTS: i32 = 7;
 
 /// The file of a network that gives what a run's does, from real values to real values, classes, or probabilities.
+///
+/// # Panics
+/// If the network has a convolution, for which there is no writer.
 pub fn to_onnx(network: &Network, fitted: &Fitted) -> Vec<u8> {
+    assert!(
+        network.conv.is_none(),
+        "there is no writer for a convolution"
+    );
     let config = &network.config;
     let mut graph = Writing::default();
     let mut at = "input".to_owned();

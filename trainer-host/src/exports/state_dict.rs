@@ -30,6 +30,12 @@ pub enum ExportError {
          --format npz; or train with --no-peepholes"
     )]
     Peepholes,
+    /// No writer for it.
+    #[error(
+        "a network with a convolution is not written to this format; --format npz has all of its parameters, and \
+         --format c and model files its integers"
+    )]
+    Convolution,
     /// The container cannot hold it.
     #[error("safetensors: {0}")]
     Container(#[from] safetensors::SafeTensorError),
@@ -51,8 +57,11 @@ fn push<'v>(
 /// The file of a run's network.
 ///
 /// # Errors
-/// When it has peepholes that are not zero.
+/// When it has peepholes that are not zero, or a convolution.
 pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
+    if network.conv.is_some() {
+        return Err(ExportError::Convolution);
+    }
     let mut tensors = Tensors::new();
     let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
     for (l, layer) in network.recurrent.iter().enumerate() {

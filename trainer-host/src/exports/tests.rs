@@ -69,6 +69,7 @@ fn configs() -> impl Strategy<Value = NetworkConfig> {
     (sizes, above, cells(), any::<bool>(), 0..3usize).prop_map(
         |((inputs, hidden), (dense, outputs), cell, per_step, head)| NetworkConfig {
             inputs,
+            conv: None,
             hidden,
             cell,
             dense,
@@ -235,6 +236,7 @@ fn a_state_dict_has_pytorch_s_names() {
     let lstm = Cell::Lstm { peepholes: false };
     let config = |cell: Cell, hidden: Vec<usize>, dense: Vec<usize>| NetworkConfig {
         inputs: 3,
+        conv: None,
         hidden,
         cell,
         dense,
@@ -274,6 +276,7 @@ fn a_state_dict_has_pytorch_s_names() {
 fn a_file_that_says_input_forget_is_a_network_with_coupled_gates() {
     let config = NetworkConfig {
         inputs: 3,
+        conv: None,
         hidden: vec![4],
         cell: Cell::Lstm { peepholes: true },
         dense: vec![],

@@ -308,6 +308,7 @@ impl Growing {
             layer
         });
         let network = Network {
+            conv: None,
             config,
             recurrent: recurrent.collect(),
             dense: self.dense.into_iter().chain([output]).collect(),
@@ -346,6 +347,7 @@ impl Growing {
     fn config(&self, inputs: usize, outputs: usize, ending: Ending) -> NetworkConfig {
         NetworkConfig {
             inputs,
+            conv: None,
             hidden: self.recurrent.iter().map(|layer| layer.units()).collect(),
             cell: self.cell(),
             dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),

@@ -72,10 +72,11 @@ pub fn assemble(
     (input_names, output_names): (&[String], &[String]),
     example: Recording<'_>,
 ) -> Result<ModelFile, WriteError> {
-    let width = quantised
-        .recurrent
-        .first()
-        .map_or(Width::Int16, |layer| layer.scheme().width());
+    let first = quantised.recurrent.first().map(|layer| layer.scheme());
+    let width = (quantised.conv.as_ref())
+        .map(|conv| conv.content.filters.scheme)
+        .or(first)
+        .map_or(Width::Int16, |scheme| scheme.width());
     let channels = (stage.formats.iter().zip(&quantised.input_range))
         .zip(stage.mean.iter().zip(stage.deviation))
         .map(|((format, range), (mean, deviation))| {
@@ -95,6 +96,7 @@ pub fn assemble(
                 .collect(),
             Head::Sigmoid | Head::Softmax => Vec::new(),
         },
+        conv: (quantised.conv.as_ref()).map(|conv| conv.content.clone()),
         recurrent: quantised.recurrent_content(),
         dense: quantised.dense.clone(),
         input_names: input_names.to_vec(),

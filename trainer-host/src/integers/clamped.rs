@@ -4,7 +4,6 @@
 //! goes on with the clamped value; the host counts for it, as it feeds the same raw values.
 
 use lstm_nostd::Model;
-use lstm_nostd::kernels::Width;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -25,8 +24,7 @@ pub struct ClampedInput {
 /// The channels of `model` in which values of `sequences`, each `[T, I]` in real units, are clamped.
 pub fn count(model: &Model<'_>, sequences: &[Recording<'_>]) -> Vec<ClampedInput> {
     let formats = input_formats(model);
-    let first = model.recurrent_layers().first();
-    let width = first.map_or(Width::Int16, |layer| layer.rows().width);
+    let width = model.input_width();
     let of_channel = |(j, name): (usize, &str)| {
         let channel = model.input_channel(j).unwrap_or_default();
         let is_clamped = |value: &f64| {

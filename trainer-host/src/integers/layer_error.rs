@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::data::Recording;
 use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
-use crate::network::{Activation, Gate, Network};
+use crate::network::{Activation, Gate, LayerKind, Network};
 
 /// Distance of one layer's integers from its f32 values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,8 +86,9 @@ pub fn measure(
         .zip(real)
         .map(|(normalised, real)| compare(network, model, &formats, *normalised, *real))
         .collect();
-    (network.config.layers().iter().enumerate())
-        .take(network.recurrent.len())
+    let layers = network.config.layers();
+    let recurrent = (layers.iter()).filter(|layer| matches!(layer.kind, LayerKind::Recurrent(_)));
+    (recurrent.enumerate())
         .map(|(l, layer)| {
             let mut sums = Sums::default();
             parts.iter().for_each(|part| sums.merge(&part[l]));
@@ -106,7 +107,9 @@ fn compare(
     let trace = network.trace(normalised);
     let mut all = vec![Sums::default(); trace.len()];
     let mut stream = Stream::new(model);
-    for (t, raw) in raw_sequence(formats, real).iter().enumerate() {
+    // The recurrent layers' step, which is fewer than the sequence's above a convolution.
+    let mut t = 0;
+    for raw in &raw_sequence(formats, real) {
         stream.observed_step(model, raw, &mut |l, unit, step| {
             all[l].count_saturated(step);
             all[l].add_gates(
@@ -116,6 +119,9 @@ fn compare(
                 unit,
             );
         });
+        if !stream.has_moved() {
+            continue;
+        }
         let layers = model.recurrent_layers();
         for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
             let layer = &layers[l];
@@ -126,6 +132,7 @@ fn compare(
                 sums.add_cell(cell, exact.cell[[t, u]].into());
             }
         }
+        t += 1;
     }
     all
 }

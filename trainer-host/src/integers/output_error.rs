@@ -5,21 +5,22 @@
 //! ```
 //!
 //! y are the f32 network's outputs, and y_s those where everything up to stage s is integers and everything
-//! above it f32: the inputs, each recurrent layer, each dense layer. Stage s adds `E_s − E_{s−1}`. Each output
+//! above it f32: the inputs, a convolution, each recurrent layer, each dense layer. Stage s adds `E_s − E_{s−1}`. Each output
 //! counts by its own deviation.
 //!
-//! A model file does not say what one in a hidden dense layer's outputs is worth: that is the factor that brings
-//! them nearest to f32.
+//! A model file does not say what one in the outputs of a convolution or a hidden dense layer is worth: that is the factor
+//! that brings them nearest to f32. Outputs count at the steps at which they move.
 
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{DenseParameters, Width, convert, lanes};
 use lstm_nostd::layers::dense::relu;
 use lstm_nostd::{Block, Model};
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::data::{Normalisation, Recording};
+use crate::integers::convolution;
 use crate::integers::stream::{Stream, distances, input_formats, raw_sequence};
 use crate::network::{Mode, Network};
 
@@ -103,10 +104,14 @@ struct Walk<'a> {
 struct Traced {
     /// `[T, I]`, normalised.
     inputs: Array2<f32>,
-    /// Of each recurrent layer, `[T, H]`.
+    /// A row of blocks for each output of the convolution, if there is one.
+    filtered: Option<(Width, Vec<Vec<Block>>)>,
+    /// Of each recurrent layer, `[N, H]`, with a row for each of its steps.
     hidden: Vec<Array2<f32>>,
     /// The top layer's blocks after each judged step.
     top: Vec<Vec<Block>>,
+    /// The steps at which the outputs moved.
+    moved: Vec<usize>,
 }
 
 impl Walk<'_> {
@@ -116,7 +121,12 @@ impl Walk<'_> {
         let exact_top = self.judged(&trace[trace.len() - 1].hidden);
         let traced = self.traced(real);
         let mut found = vec![self.dense_above(0, exact_top.clone())];
-        found.push(self.above(0, &traced.inputs));
+        found.push(self.above_inputs(&traced.inputs));
+        if let (Some(filtered), Some(exact)) = (&traced.filtered, self.network.filtered(normalised))
+        {
+            let values = nearest_units(&exact.mapv(f64::from), filtered);
+            found.push(self.above(0, &values.mapv(|y| y as f32)));
+        }
         for (l, hidden) in traced.hidden.iter().enumerate() {
             found.push(self.above(l + 1, hidden));
         }
@@ -128,7 +138,7 @@ impl Walk<'_> {
             let values = nearest_units(&exact, &below);
             found.push(self.dense_above(d + 1, values));
         }
-        found.push(self.integer_outputs(real));
+        found.push(self.integer_outputs(real, &traced.moved));
         found
     }
 
@@ -137,13 +147,21 @@ impl Walk<'_> {
         top.map_or(Width::Int16, |layer| layer.rows().width)
     }
 
-    /// The steps whose outputs are read, in f64.
+    /// The steps whose outputs are read, in f64. Where only the last one is, and there is none, it is the state before the
+    /// first step.
     fn judged(&self, hidden: &Array2<f32>) -> Array2<f64> {
-        let first = match self.network.config.mode {
-            Mode::SequenceToSequence => 0,
-            Mode::SequenceToOne => hidden.nrows() - 1,
+        let first = match (self.network.config.mode, hidden.nrows()) {
+            (Mode::SequenceToSequence, _) => 0,
+            (Mode::SequenceToOne, 0) => return Array2::zeros((1, hidden.ncols())),
+            (Mode::SequenceToOne, steps) => steps - 1,
         };
         hidden.slice(s![first.., ..]).mapv(f64::from)
+    }
+
+    /// f32 from the convolution upwards, or from the first recurrent layer, on `x`, `[T, I]`.
+    fn above_inputs(&self, x: &Array2<f32>) -> Array2<f64> {
+        let trace = self.network.trace(x.view());
+        self.dense_above(0, self.judged(&trace[trace.len() - 1].hidden))
     }
 
     /// f32 from recurrent layer `l` upwards, on `x`, `[T, I]`.
@@ -152,6 +170,11 @@ impl Walk<'_> {
             return self.dense_above(0, self.judged(x));
         }
         let mut upper = self.network.clone();
+        (upper.conv, upper.config.conv) = (None, None);
+        if x.is_empty() {
+            let top = &self.network.recurrent[self.network.recurrent.len() - 1];
+            return self.dense_above(0, self.judged(&Array2::zeros((0, top.outputs()))));
+        }
         upper.recurrent.drain(..l);
         upper.config.hidden.drain(..l);
         upper.config.inputs = x.ncols();
@@ -175,41 +198,50 @@ impl Walk<'_> {
             .map(|layer| layer.units())
             .collect();
         let mut stream = Stream::new(model);
-        let mut hidden: Vec<Array2<f32>> = units
-            .iter()
-            .map(|units| Array2::zeros((raw.len(), *units)))
-            .collect();
-        let mut top = Vec::new();
+        let mut hidden: Vec<Vec<f32>> = vec![Vec::new(); units.len()];
+        let (mut top, mut moved) = (Vec::new(), Vec::new());
         for (t, step) in raw.iter().enumerate() {
             stream.step(model, step);
+            if !stream.has_moved() {
+                continue;
+            }
             for (l, hidden) in hidden.iter_mut().enumerate() {
-                let row = (0..units[l]).map(|u| stream.hidden(model, l, u) as f32);
-                hidden.row_mut(t).assign(&row.collect::<Array1<f32>>());
+                hidden.extend((0..units[l]).map(|u| stream.hidden(model, l, u) as f32));
             }
-            if self.network.config.mode == Mode::SequenceToOne {
-                top.clear();
-            }
-            let blocks = model.recurrent_layers().last().map(|layer| layer.rows());
-            let blocks = blocks.map_or(0, |rows| rows.width.blocks(rows.outputs));
-            top.push(stream.hidden[stream.hidden.len() - blocks..].to_vec());
+            top.push(stream.top(model).to_vec());
+            moved.push(t);
         }
+        if self.network.config.mode == Mode::SequenceToOne {
+            // Of a sequence without a step, the state before it.
+            top = vec![stream.top(model).to_vec()];
+        }
+        let hidden = (hidden.into_iter().zip(units))
+            .map(|(values, units)| {
+                let shape = (moved.len(), units);
+                Array2::from_shape_vec(shape, values).expect("a row has a value for each unit")
+            })
+            .collect();
+        let convolution = model.convolution();
+        let filtered =
+            convolution.map(|layer| (layer.width(), convolution::filtered(layer, model, &raw)));
         let inputs = Array2::from_shape_fn((raw.len(), model.inputs()), |(t, j)| {
             self.normalised_input(j, raw[t][j])
         });
         Traced {
             inputs,
+            filtered,
             hidden,
             top,
+            moved,
         }
     }
 
     /// What the first layer's integer input stands for.
     fn normalised_input(&self, j: usize, raw: i32) -> f32 {
         let channel = self.model.input_channel(j).unwrap_or_default();
-        let width = self.model.recurrent_layers().first();
-        let x: i32 = match width.map(|layer| layer.rows().width) {
-            Some(Width::Int8) => channel.normalise::<i8>(raw).into(),
-            _ => channel.normalise::<i16>(raw).into(),
+        let x: i32 = match self.model.input_width() {
+            Width::Int8 => channel.normalise::<i8>(raw).into(),
+            Width::Int16 => channel.normalise::<i16>(raw).into(),
         };
         if channel.mult == 0 {
             return 0.0;
@@ -219,8 +251,8 @@ impl Walk<'_> {
         (distance / units / f64::from(self.units.inputs.deviation[j])) as f32
     }
 
-    /// All of the integers, normalised.
-    fn integer_outputs(&self, real: Recording<'_>) -> Array2<f64> {
+    /// All of the integers, normalised, at the steps at which they `moved`.
+    fn integer_outputs(&self, real: Recording<'_>, moved: &[usize]) -> Array2<f64> {
         let outputs = self.model.outputs();
         let means = match self.units.targets {
             Some(targets) => targets.real_means(),
@@ -234,7 +266,10 @@ impl Walk<'_> {
                 column /= f64::from(*deviation);
             }
         }
-        found
+        match self.network.config.mode {
+            Mode::SequenceToOne => found,
+            Mode::SequenceToSequence => found.select(Axis(0), moved),
+        }
     }
 }
 

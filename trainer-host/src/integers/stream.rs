@@ -19,6 +19,7 @@ pub struct Stream {
     pub cell: Vec<[i32; 4]>,
     scratch: Vec<Block>,
     outputs: Vec<I16F16>,
+    has_moved: bool,
 }
 
 impl Stream {
@@ -29,15 +30,16 @@ impl Stream {
             cell: vec![[0; 4]; model.cell_blocks()],
             scratch: vec![Block::default(); model.scratch_blocks()],
             outputs: vec![I16F16::ZERO; model.outputs()],
+            has_moved: false,
         }
     }
 
-    /// Advances by one step of raw inputs, `[I]`; returns the outputs, `[O]`.
+    /// Advances by one step of raw inputs, `[I]`; returns the outputs that stand then, `[O]`.
     ///
     /// # Panics
     /// When the stream is another model's or `raw` has fewer channels than the model.
     pub fn step(&mut self, model: &Model<'_>, raw: &[i32]) -> &[I16F16] {
-        model
+        self.has_moved = model
             .step(
                 (&mut self.hidden, &mut self.cell),
                 &mut self.scratch,
@@ -46,6 +48,11 @@ impl Stream {
             )
             .expect("the stream was made for this model");
         &self.outputs
+    }
+
+    /// Whether the last step moved the outputs and the recurrent layers, as each does without a convolution.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved
     }
 
     /// Outputs of the last step, `[O]`; zeros before the first.
@@ -72,7 +79,7 @@ impl Stream {
         observer: &mut impl FnMut(usize, usize, &UnitStep),
     ) -> &[I16F16] {
         let state = (&mut self.hidden[..], &mut self.cell[..]);
-        model
+        self.has_moved = model
             .observed_step(state, &mut self.scratch, raw, &mut self.outputs, observer)
             .expect("the stream was made for this model");
         &self.outputs
@@ -83,6 +90,15 @@ impl Stream {
         let below = &model.recurrent_layers()[..layer];
         let first: usize = below.iter().map(RecurrentLayer::cell_blocks).sum();
         self.cell[first + unit / 4][unit % 4]
+    }
+
+    /// The hidden state of the last recurrent layer, in blocks of its width.
+    pub fn top<'s>(&'s self, model: &Model<'_>) -> &'s [Block] {
+        let blocks = |rows: &RecurrentRows<'_>| rows.width.blocks(rows.outputs);
+        let mut rows = model.recurrent_layers().iter().map(RecurrentLayer::rows);
+        let end: usize = rows.clone().map(blocks).sum();
+        let own = rows.next_back().map_or(0, blocks);
+        &self.hidden[end - own..end]
     }
 
     /// Hidden value of a unit of recurrent layer `layer`.

@@ -30,7 +30,8 @@ pub struct UnitTrace {
     pub integer_cell: Vec<f32>,
 }
 
-/// Two units of each layer over one sequence, `[T, I]` in `normalised` and in `real` units.
+/// Two units of each layer over one sequence, `[T, I]` in `normalised` and in `real` units, at the steps that the recurrent
+/// layers take.
 pub fn unit_traces(
     network: &Network,
     model: &Model<'_>,
@@ -41,8 +42,13 @@ pub fn unit_traces(
     let mut hidden: Vec<_> = exact.iter().map(|layer| layer.hidden.clone()).collect();
     let mut cell: Vec<_> = exact.iter().map(|layer| layer.cell.clone()).collect();
     let mut stream = Stream::new(model);
-    for (t, raw) in raw_sequence(&input_formats(model), real).iter().enumerate() {
+    // The recurrent layers' step, which is fewer than the sequence's above a convolution.
+    let mut t = 0;
+    for raw in &raw_sequence(&input_formats(model), real) {
         stream.step(model, raw);
+        if !stream.has_moved() {
+            continue;
+        }
         for (l, layer) in model.recurrent_layers().iter().enumerate() {
             let unit_of_cell = 2f64.powi(layer.cell_int_bits() as i32 - 31);
             for u in 0..layer.units() {
@@ -50,6 +56,7 @@ pub fn unit_traces(
                 cell[l][[t, u]] = (f64::from(stream.cell(model, l, u)) * unit_of_cell) as f32;
             }
         }
+        t += 1;
     }
     let mut traces = Vec::new();
     for (l, exact) in exact.iter().enumerate() {

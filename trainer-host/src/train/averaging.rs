@@ -35,6 +35,7 @@ mod tests {
     fn network(seed: u64) -> Network {
         let config = NetworkConfig {
             inputs: 2,
+            conv: None,
             hidden: vec![3],
             cell: Cell::Lstm { peepholes: true },
             dense: Vec::new(),

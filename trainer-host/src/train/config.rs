@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, Head, Mode, NetworkConfig};
+use crate::network::{CellKind, Convolution, Head, Mode, NetworkConfig};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::perturbation::Perturbation;
@@ -26,6 +26,9 @@ pub const CLASS_DROPOUT: f32 = 0.2;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
+    /// The convolution below the recurrent layers, if there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conv: Option<Convolution>,
     /// Kind of the recurrent layers.
     pub layer: CellKind,
     /// Hidden units of each recurrent layer, first to last.
@@ -177,6 +180,7 @@ impl Default for EarlyStopping {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            conv: None,
             layer: CellKind::Lstm,
             hidden: vec![32],
             peepholes: true,
@@ -396,6 +400,7 @@ impl TrainConfig {
 
     /// Takes over the structure of another run's network, for a run with `init`.
     pub fn take_structure(&mut self, network: &NetworkConfig) {
+        self.conv = network.conv;
         self.hidden.clone_from(&network.hidden);
         self.dense.clone_from(&network.dense);
         self.layer = network.cell.kind();
@@ -419,6 +424,7 @@ impl TrainConfig {
             && data.outputs.len() == 2;
         NetworkConfig {
             inputs: data.channels.len(),
+            conv: self.conv,
             hidden: self.hidden.clone(),
             cell: self.layer.cell(self.peepholes),
             dense: self.dense.clone(),

@@ -106,7 +106,10 @@ impl Recordings {
             bias_is_set |= with_settings(probe)?.forget_bias != probe.forget_bias;
         }
         if !bias_is_set {
-            let steps = u32::try_from(self.median_steps).unwrap_or(u32::MAX);
+            // Steps of the recurrent layers.
+            let stride = with_settings(defaults)?.conv.map_or(1, |conv| conv.stride);
+            let steps = self.median_steps / stride.max(1);
+            let steps = u32::try_from(steps).unwrap_or(u32::MAX);
             defaults.initialisation.chrono_steps = Some(steps.max(3));
         }
         // A run that follows the validation loss needs the part; one that goes on from another run takes its split.

@@ -72,6 +72,17 @@ impl FakeQuantiser {
 impl Fake {
     /// Applies (S3) to a gradient in the shape of `network`.
     pub(super) fn clip(&self, network: &Network, gradient: &mut Network) {
+        let conv = (&network.conv, &self.fake.network.conv, &mut gradient.conv);
+        if let (Some(integers), (Some(w), Some(fake), Some(d))) = (&self.integers.conv, conv) {
+            let filters = &integers.content.filters;
+            let most = filters.scheme.weight_max();
+            clip(
+                &filters.weight,
+                most,
+                (&w.weight, &fake.weight),
+                &mut d.weight,
+            );
+        }
         for (l, integers) in self.integers.recurrent.iter().enumerate() {
             let most = integers.scheme().weight_max();
             let (w, fake) = (&network.recurrent[l], &self.fake.network.recurrent[l]);

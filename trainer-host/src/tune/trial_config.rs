@@ -16,6 +16,7 @@ use lstm_nostd::{Model, OutputScale};
 
 use crate::cost::{Footprint, Limits};
 use crate::network::{Head, LayerKind, NetworkConfig, StructureError};
+use crate::quantise::convolution;
 use crate::quantise::recurrent::empty;
 use crate::run::config_file::{ConfigError, ConfigFile};
 use crate::run::{RunConfig, RunError};
@@ -314,8 +315,10 @@ fn empty_model(
 ) -> ModelFile {
     let rows = |count: usize, width: usize| vec![vec![0; width]; count];
     let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
+    let conv = |conv| convolution::empty(conv, network.inputs, scheme);
     for layer in network.layers() {
         match layer.kind {
+            LayerKind::Convolution => {}
             LayerKind::Recurrent(cell) => recurrent.push(empty(cell, &layer, scheme)),
             LayerKind::Dense => dense.push(Dense {
                 scheme,
@@ -339,6 +342,7 @@ fn empty_model(
             Head::Linear => vec![OutputScale::LOGIT; network.outputs],
             Head::Sigmoid | Head::Softmax => Vec::new(),
         },
+        conv: network.conv.as_ref().map(conv),
         recurrent,
         dense,
         input_names: channels.to_vec(),

@@ -187,9 +187,10 @@ impl FoldTraining {
     /// Multiply-accumulates of an epoch: three for each weight and step, one forward and two back.
     fn macs_per_epoch(&self) -> f64 {
         let train = &self.parts.train;
-        let weights = self.config.train.network(train).multiplications();
+        let network = self.config.train.network(train);
+        let weights = network.multiplications();
         let steps: usize = train.sequences.iter().map(|s| s.nrows()).sum();
-        3.0 * (weights * steps) as f64
+        3.0 * (weights * steps) as f64 / network.stride() as f64
     }
 
     /// The part that judges it.

@@ -9,7 +9,9 @@ use trainer_host::integers::assemble::{InputStage, assemble};
 use trainer_host::integers::input_format::choose_formats;
 use trainer_host::integers::layer_error::{self, LayerError};
 use trainer_host::integers::stream;
-use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig, RecurrentLayer};
+use trainer_host::network::{
+    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding, RecurrentLayer,
+};
 use trainer_host::quantise::calibrate::Calibration;
 use trainer_host::quantise::magnitudes::Clipping;
 use trainer_host::quantise::{Plan, Rounding, quantise};
@@ -120,7 +122,7 @@ impl Case {
         for (format, scheme) in unnarrowed
             .dense
             .iter_mut()
-            .zip(&schemes[config.hidden.len()..])
+            .zip(&schemes[usize::from(config.conv.is_some()) + config.hidden.len()..])
         {
             format.take_if(|_| *scheme != Scheme::W8a8);
         }
@@ -157,6 +159,7 @@ fn mean_square(a: &[Array2<f32>], b: &[Array2<f32>]) -> f64 {
 fn config(inputs: usize, hidden: Vec<usize>, dense: Vec<usize>, peepholes: bool) -> NetworkConfig {
     NetworkConfig {
         inputs,
+        conv: None,
         hidden,
         cell: Cell::Lstm { peepholes },
         dense,
@@ -234,6 +237,65 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let case = Case::new(config(inputs, hidden, dense, true), seed >> 1, 30);
+        let found = case.quantised(&schemes, clipping, rounding);
+        let most = match schemes.contains(&Scheme::W8a8) {
+            true => MAX_FAKE_DISTANCE_INT8,
+            false => MAX_FAKE_DISTANCE,
+        };
+        let distance = largest_distance(&found.fake, &found.outputs);
+        prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
+    }
+}
+
+fn convolutions() -> impl Strategy<Value = Convolution> {
+    (1usize..12, 1usize..6, 1usize..4, any::<(bool, bool)>()).prop_map(
+        |(filters, kernel, stride, (is_linear, is_valid))| Convolution {
+            filters,
+            kernel,
+            stride,
+            activation: match is_linear {
+                true => ConvActivation::None,
+                false => ConvActivation::Relu,
+            },
+            padding: match is_valid {
+                true => Padding::Valid,
+                false => Padding::Causal,
+            },
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn integers_above_a_convolution_stay_near_the_f32_network(
+        inputs in 1usize..9,
+        conv in convolutions(),
+        hidden in prop::collection::vec(4usize..16, 1..=2),
+        seed in any::<u64>(),
+    ) {
+        let config = NetworkConfig { conv: Some(conv), ..config(inputs, hidden, vec![], true) };
+        let case = Case::new(config, seed >> 1, 40);
+        let (distance, layers) = case.quantised_error(&[Scheme::W8a16]);
+        prop_assert!(distance <= MAX_OUTPUT_ERROR, "outputs differ by {distance}");
+        for layer in layers {
+            prop_assert!(layer.hidden_rms <= MAX_HIDDEN_RMS, "{layer:?}");
+            prop_assert_eq!(layer.saturated_cells, 0);
+        }
+    }
+
+    #[test]
+    fn the_fake_quantised_convolution_is_what_the_integers_compute(
+        inputs in 1usize..6,
+        conv in convolutions(),
+        schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
+        clipping in prop::sample::select(Clipping::ALL.to_vec()),
+        rounding in prop::sample::select(Rounding::ALL.to_vec()),
+        seed in any::<u64>(),
+    ) {
+        let config = NetworkConfig { conv: Some(conv), ..config(inputs, vec![7], vec![4], true) };
+        let case = Case::new(config, seed >> 1, 30);
         let found = case.quantised(&schemes, clipping, rounding);
         let most = match schemes.contains(&Scheme::W8a8) {
             true => MAX_FAKE_DISTANCE_INT8,

@@ -46,6 +46,7 @@ impl Case {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let config = NetworkConfig {
             inputs: INPUTS,
+            conv: None,
             hidden: vec![HIDDEN],
             cell,
             dense: vec![],
@@ -89,6 +90,7 @@ impl Case {
             task: Task::Linear,
             mode: EngineMode::SequenceToSequence,
             front_end: None,
+            conv: None,
             channels: quantised.input_range.iter().map(channel).collect(),
             scales: vec![quantised.outputs[0].scale],
             recurrent: quantised.recurrent_content(),

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use trainer_host::loss::{Expected, Loss, Objective, Target};
-use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
+use trainer_host::network::{
+    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding,
+};
 use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
 use trainer_host::passes::backward::Backpropagation;
 use trainer_host::passes::example::Example;
@@ -57,6 +59,28 @@ fn gru_step([w_x, w_h, bias, recurrent_bias]: [&Vec<f64>; 4], x: &[f64], h: &mut
     *h = next.collect();
 }
 
+/// (CV) with `[W, b]` over steps `x`.
+fn filtered(conv: &Convolution, [w, b]: [&Vec<f64>; 2], x: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let channels = x[0].len();
+    let at = |t: usize| {
+        let filter = |f: usize| {
+            let mut sum = b[f];
+            for (k, c) in (0..conv.kernel).flat_map(|k| (0..channels).map(move |c| (k, c))) {
+                if let Some(step) = (t + 1 + k).checked_sub(conv.kernel) {
+                    sum += w[(f * conv.kernel + k) * channels + c] * x[step][c];
+                }
+            }
+            match conv.activation {
+                ConvActivation::Relu => sum.max(0.0),
+                ConvActivation::None => sum,
+            }
+        };
+        (0..conv.filters).map(filter).collect()
+    };
+    let ends = (conv.first()..x.len()).step_by(conv.stride);
+    ends.map(at).collect()
+}
+
 impl<'a> Reference<'a> {
     fn of(network: &'a Network) -> Self {
         let parameters = network.parameters();
@@ -90,6 +114,11 @@ impl<'a> Reference<'a> {
             .into_iter()
             .map(|row| row.iter().map(|v| f64::from(*v)).collect())
             .collect();
+        let steps = values.len();
+        if let Some(conv) = &self.config.conv {
+            let (w, b) = (arrays.next().unwrap(), arrays.next().unwrap());
+            values = filtered(conv, [w, b], &values);
+        }
         for (&hidden, [h, c]) in self.config.hidden.iter().zip(state) {
             let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
             let bias = arrays.next().unwrap();
@@ -128,6 +157,15 @@ impl<'a> Reference<'a> {
                 }
                 *x = h.clone();
             }
+        }
+        if let Some(conv) = &self.config.conv {
+            // At each step of the input, the state that stands; before the first one, zeros.
+            let zeros = vec![0.0; *self.config.hidden.last().unwrap()];
+            let standing = |t: usize| match t.checked_sub(conv.first()) {
+                Some(since) => values[since / conv.stride].clone(),
+                None => zeros.clone(),
+            };
+            values = (0..steps).map(standing).collect();
         }
         let sizes: Vec<usize> = self
             .config
@@ -341,6 +379,7 @@ fn config_of(
 ) -> NetworkConfig {
     NetworkConfig {
         inputs: 3,
+        conv: None,
         hidden: hidden.to_vec(),
         cell,
         dense: dense.to_vec(),
@@ -435,6 +474,137 @@ proptest! {
     ) {
         let mode = MODES[usize::from(per_step)];
         check(&config_of(CELLS[cell], &hidden, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
+    }
+}
+
+/// Convolutions of three channels: strides below and beyond the kernel, both paddings and activations.
+const CONVOLUTIONS: [Convolution; 4] = [
+    convolution((5, 3, 2), ConvActivation::Relu, Padding::Causal),
+    convolution((17, 4, 3), ConvActivation::None, Padding::Valid),
+    convolution((2, 1, 1), ConvActivation::None, Padding::Causal),
+    convolution((3, 2, 4), ConvActivation::Relu, Padding::Valid),
+];
+
+/// With these filters, kernel and stride.
+const fn convolution(
+    (filters, kernel, stride): (usize, usize, usize),
+    activation: ConvActivation,
+    padding: Padding,
+) -> Convolution {
+    Convolution {
+        filters,
+        kernel,
+        stride,
+        activation,
+        padding,
+    }
+}
+
+/// Also of sequences that end before the first output, and between two.
+#[test]
+fn gradients_of_a_convolution_are_slopes() {
+    for (seed, conv) in CONVOLUTIONS.into_iter().enumerate() {
+        for mode in MODES {
+            for cell in [Cell::Lstm { peepholes: true }, Cell::Gru] {
+                let config = NetworkConfig {
+                    conv: Some(conv),
+                    ..config_of(cell, &[4], &[3], 2, mode)
+                };
+                check(&config, &[9, 4, 1, 7, 2], Loss::CrossEntropy, seed as u64);
+            }
+        }
+    }
+}
+
+/// Sequences that are evaluated in windows, and streams of sequences of any lengths, are one long sequence.
+#[test]
+fn a_convolution_goes_on_over_windows_and_sequences() {
+    const TOLERANCE: f64 = 1e-5;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for (conv, mode) in CONVOLUTIONS
+        .into_iter()
+        .flat_map(|conv| MODES.map(|mode| (conv, mode)))
+    {
+        let config = NetworkConfig {
+            conv: Some(conv),
+            ..config_of(Cell::Lstm { peepholes: false }, &[6, 5], &[4], 2, mode)
+        };
+        let network = random_network(&config, &mut rng);
+        let batch = Batch::random(&[3, 1100, 513, 512, 1, 40], &config, &mut rng);
+        let views: Vec<_> = batch.sequences.iter().map(|s| s.view()).collect();
+        let reference = Reference::of(&network);
+        for (sequence, found) in views.iter().zip(network.outputs(&views)) {
+            let mut expected = reference.outputs(*sequence);
+            if mode == Mode::SequenceToOne {
+                expected.drain(..expected.len() - 1);
+            }
+            assert_eq!(found.nrows(), expected.len());
+            for (a, b) in found.iter().zip(expected.as_slice().concat()) {
+                assert!((f64::from(*a) - b).abs() < TOLERANCE, "{conv:?}: {a} {b}");
+            }
+        }
+        let whole = ndarray::concatenate(ndarray::Axis(0), &views).unwrap();
+        let expected = reference.outputs(whole.view());
+        let parts = network.stream(&ActivationFormats::default(), &views);
+        let mut end = 0;
+        for (part, view) in parts.iter().zip(&views) {
+            end += view.nrows();
+            for (a, b) in part
+                .outputs
+                .row(part.outputs.nrows() - 1)
+                .iter()
+                .zip(&expected[end - 1])
+            {
+                assert!((f64::from(*a) - b).abs() < TOLERANCE, "{conv:?}: {a} {b}");
+            }
+        }
+    }
+}
+
+/// The loss of streams, in windows of any length, is that of the long sequences, whatever the strides of the others.
+#[test]
+fn streams_through_a_convolution_have_the_loss_of_the_long_sequences() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for conv in CONVOLUTIONS {
+        let config = NetworkConfig {
+            conv: Some(conv),
+            ..config_of(Cell::Gru, &[5], &[], 2, Mode::SequenceToSequence)
+        };
+        let network = random_network(&config, &mut rng);
+        let batches =
+            [[4, 9, 6], [8, 3, 8], [5, 6, 1]].map(|l| Batch::random(&l, &config, &mut rng));
+        let objective: Objective = Loss::CrossEntropy.into();
+        let mut training =
+            Backpropagation::new(&network, objective.clone(), Perturbation::default());
+        training.begin_streams(3);
+        let reference = Reference::of(&network);
+        for (n, batch) in batches.iter().enumerate() {
+            let examples = batch.examples(Loss::CrossEntropy, config.mode);
+            let longest = examples.iter().map(|e| e.sequence.nrows()).max().unwrap();
+            let found: f64 = (0..longest)
+                .step_by(4)
+                .map(|start| {
+                    let found = training.window(&network, &examples, start..start + 4);
+                    found.loss * found.rows as f64
+                })
+                .sum();
+            let expected: f64 = (0..3)
+                .map(|b| {
+                    let all = batches[..=n].iter().map(|batch| batch.sequences[b].view());
+                    let all: Vec<_> = all.collect();
+                    let whole = ndarray::concatenate(ndarray::Axis(0), &all).unwrap();
+                    let outputs = reference.outputs(whole.view());
+                    let own = &outputs[outputs.len() - examples[b].sequence.nrows()..];
+                    let rows = own.iter().enumerate();
+                    rows.map(|(t, y)| row_loss(&objective, y, examples[b].target.expected(t)))
+                        .sum::<f64>()
+                })
+                .sum();
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{conv:?}: {found} {expected}"
+            );
+        }
     }
 }
 

@@ -229,6 +229,7 @@ impl Case {
             outputs: OUTPUTS[usize::from(self.layer.has_peepholes())],
             peepholes: self.layer.has_peepholes(),
             schemes: vec![self.scheme],
+            conv: None,
             shifts: Some(if self.equal_shifts {
                 Ordering::Equal
             } else {

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → front_end, summary → render, compare
+//! table → peer, image, cycles → measure → front_end, convolution, summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -10,6 +10,7 @@
 //! the same on every machine.
 
 mod compare;
+pub mod convolution;
 mod cycles;
 mod front_end;
 mod image;

@@ -21,7 +21,7 @@ use crate::artifact::{LayerError, LayerKind};
 use crate::kernels::{DenseParameters, DenseWeights, Order, Scheme, blocks, dense_groups};
 use crate::layers::LayerSize;
 
-const MAX_OUTPUT_SHIFT: u8 = 15;
+pub(super) const MAX_OUTPUT_SHIFT: u8 = 15;
 
 /// The record of a dense layer, 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -59,34 +59,9 @@ impl<'m> View<'m> for DenseParameters<'m> {
         zeros(&record.reserved)?;
         let output_shift = record.output_shift.into();
         layer_range("output shift", output_shift, 0, MAX_OUTPUT_SHIFT.into())?;
-        let (inputs, outputs) = (place.inputs, record.head.units.into());
-        // In an unknown order there are none, and the order is refused.
-        let order = Order::from_code(record.order).unwrap_or_default();
-        if order.of(scheme) != order {
-            return Err(LayerError::SchemeOrder { scheme, order }.into());
-        }
-        let count = dense_groups(order, outputs);
-        let shape = (inputs, 0, Ordering::Equal);
-        let groups = weights(reader, scheme, (record.order, count), shape)?;
-        let rest = outputs.saturating_sub(count.saturating_mul(4));
-        let of_rest = |row: usize| row.saturating_mul(rest);
-        let layer = Self {
-            inputs,
-            outputs,
-            groups,
-            weights: match scheme {
-                Scheme::W8a16 | Scheme::W8a8 => {
-                    DenseWeights::Int8(reader.slice(of_rest(blocks(inputs)))?)
-                }
-                Scheme::W4a16 => DenseWeights::Nibbles(reader.slice(of_rest(inputs.div_ceil(8)))?),
-            },
-            width: scheme.width(),
-            rows: reader.slice(outputs)?,
-            output_shift,
-            input_shift: place.input_shift(record.input_shift, scheme)?,
-        };
-        check_rows(&layer)?;
-        Ok(layer)
+        let sizes = (place.inputs, record.head.units.into());
+        let shifts = (output_shift, place.input_shift(record.input_shift, scheme)?);
+        sections(reader, scheme, record.order, sizes, shifts)
     }
 
     fn size(&self) -> LayerSize {
@@ -96,6 +71,44 @@ impl<'m> View<'m> for DenseParameters<'m> {
             cells: 0,
         }
     }
+}
+
+/// Reads and checks the sections of rows of `scheme` that lie in the order of this code: `sizes` are inputs and outputs,
+/// `shifts` those of the output and of the input.
+pub(super) fn sections<'m>(
+    reader: &mut Reader<'m>,
+    scheme: Scheme,
+    order_code: u8,
+    (inputs, outputs): (usize, usize),
+    (output_shift, input_shift): (u32, u32),
+) -> Result<DenseParameters<'m>, Stop> {
+    // In an unknown order there are none, and the order is refused.
+    let order = Order::from_code(order_code).unwrap_or_default();
+    if order.of(scheme) != order {
+        return Err(LayerError::SchemeOrder { scheme, order }.into());
+    }
+    let count = dense_groups(order, outputs);
+    let shape = (inputs, 0, Ordering::Equal);
+    let groups = weights(reader, scheme, (order_code, count), shape)?;
+    let rest = outputs.saturating_sub(count.saturating_mul(4));
+    let of_rest = |row: usize| row.saturating_mul(rest);
+    let layer = DenseParameters {
+        inputs,
+        outputs,
+        groups,
+        weights: match scheme {
+            Scheme::W8a16 | Scheme::W8a8 => {
+                DenseWeights::Int8(reader.slice(of_rest(blocks(inputs)))?)
+            }
+            Scheme::W4a16 => DenseWeights::Nibbles(reader.slice(of_rest(inputs.div_ceil(8)))?),
+        },
+        width: scheme.width(),
+        rows: reader.slice(outputs)?,
+        output_shift,
+        input_shift,
+    };
+    check_rows(&layer)?;
+    Ok(layer)
 }
 
 /// Every row is inside of the accumulator's bound, and nothing but zeros pads it.
@@ -164,6 +177,20 @@ mod content {
     }
 
     impl Dense {
+        /// The order in which the rows lie in a file whose weights lie in `order`.
+        pub(in crate::artifact::kinds) fn order(&self, order: Order) -> Order {
+            let order = order.of(self.scheme);
+            match dense_groups(order, self.weight.len()) {
+                0 => Order::Generic,
+                _ => order,
+            }
+        }
+
+        /// Inputs of a row.
+        pub(in crate::artifact::kinds) fn inputs(&self) -> usize {
+            self.weight.first().map_or(0, Vec::len)
+        }
+
         /// Rows of a group; zeros past the last one.
         fn group<'a>(&'a self, group: usize, zeros: &'a [i8]) -> GroupOfRows<'a> {
             let row = |row: usize| self.weight.get(row).map_or(zeros, Vec::as_slice);
@@ -193,18 +220,13 @@ mod content {
         }
 
         fn write(&self, order: Order, is_last: bool, out: &mut Writer) -> Result<(), WriteError> {
-            let order = order.of(self.scheme);
-            let groups = dense_groups(order, self.weight.len());
-            let order = match groups {
-                0 => Order::Generic,
-                _ => order,
-            };
+            let order = self.order(order);
             out.record(&DenseRecord {
                 head: LayerHead {
                     kind: self.kind().code(),
                     scheme: self.scheme.code(),
                     flags: DenseRecord::flags(is_last),
-                    inputs: fitted("inputs", self.weight.first().map_or(0, Vec::len))?,
+                    inputs: fitted("inputs", self.inputs())?,
                     units: fitted("outputs", self.weight.len())?,
                 },
                 output_shift: self.output_shift,
@@ -212,7 +234,16 @@ mod content {
                 order: order.code(),
                 reserved: [0; 5],
             });
-            let zeros = vec![0; self.weight.first().map_or(0, Vec::len)];
+            self.write_sections(order, out);
+            Ok(())
+        }
+    }
+
+    impl Dense {
+        /// Appends the sections of the rows in [`Dense::order`].
+        pub(in crate::artifact::kinds) fn write_sections(&self, order: Order, out: &mut Writer) {
+            let groups = dense_groups(order, self.weight.len());
+            let zeros = vec![0; self.inputs()];
             let mut excess = Vec::new();
             for group in 0..groups {
                 let group = self.group(group, &zeros);
@@ -234,7 +265,6 @@ mod content {
             // Past the accumulator's bound the sum may wrap; the parser refuses the row.
             let rows = biases.map(|(bias, excess)| bias.wrapping_add(excess));
             out.i32s(rows.zip(&self.mult).flat_map(|(bias, mult)| [bias, *mult]));
-            Ok(())
         }
     }
 

@@ -1,8 +1,10 @@
 //! The kinds of layers in a model file: the one place where its reader and its writer ask for the kind.
 //!
-//! One file here reads, checks and writes one kind. Dense layers stand above all recurrent ones; a recurrent
-//! layer is of the kind that its record states.
+//! One file here reads, checks and writes one kind. A convolution stands below all recurrent layers, dense layers stand above
+//! them; a recurrent layer is of the kind that its record states.
 
+#[cfg(feature = "conv")]
+pub mod conv;
 #[cfg(feature = "coupled")]
 pub mod coupled;
 pub mod dense;
@@ -28,6 +30,8 @@ pub enum LayerKind {
     Gru,
     /// LSTM with coupled gates, with or without peepholes.
     Coupled,
+    /// Convolution over time.
+    Conv,
 }
 
 impl LayerKind {
@@ -38,6 +42,7 @@ impl LayerKind {
             Self::Dense => 2,
             Self::Gru => 3,
             Self::Coupled => 4,
+            Self::Conv => 8,
         }
     }
 
@@ -48,6 +53,7 @@ impl LayerKind {
             Self::Dense => "dense",
             Self::Gru => "gru",
             Self::Coupled => "coupled",
+            Self::Conv => "conv",
         }
     }
 
@@ -58,6 +64,7 @@ impl LayerKind {
             Self::Lstm | Self::Dense => OLDEST_VERSION,
             Self::Gru => 4,
             Self::Coupled => 5,
+            Self::Conv => 7,
         }
     }
 }
@@ -72,6 +79,8 @@ impl<'m> Reader<'m> {
         const LSTM: u8 = LayerKind::Lstm.code();
         const GRU: u8 = LayerKind::Gru.code();
         const COUPLED: u8 = LayerKind::Coupled.code();
+        #[cfg(not(feature = "conv"))]
+        const CONV: u8 = LayerKind::Conv.code();
         let head: &LayerHead = self.clone().record()?;
         match head.kind {
             LSTM => self.layer(place, index).map(RecurrentLayer::Lstm),
@@ -83,6 +92,9 @@ impl<'m> Reader<'m> {
             COUPLED => self.layer(place, index).map(RecurrentLayer::Coupled),
             #[cfg(not(feature = "coupled"))]
             COUPLED => Err(Stop::from(LayerError::Feature).at(LayerKind::Coupled, index)),
+            // With the feature, a convolution at its place was read before.
+            #[cfg(not(feature = "conv"))]
+            CONV => Err(Stop::from(LayerError::Feature).at(LayerKind::Conv, index)),
             kind => Err(no_kind(kind).at(LayerKind::Lstm, index)),
         }
     }

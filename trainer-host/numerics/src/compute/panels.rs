@@ -90,6 +90,14 @@ impl Panels {
         }
     }
 
+    /// Reads row `row` into `values`.
+    pub(crate) fn read_row(&self, row: usize, values: &mut [f32]) {
+        assert_eq!(values.len(), self.columns);
+        for (panel, values) in values.chunks_mut(LANES).enumerate() {
+            values.copy_from_slice(&self.lines[panel * self.rows + row].0[..values.len()]);
+        }
+    }
+
     /// The values of row `row`.
     pub(crate) fn row(&self, row: usize) -> Vec<f32> {
         (0..self.columns)
@@ -159,6 +167,15 @@ pub(crate) fn row_slices(weights: &Array2<f32>) -> impl Iterator<Item = &[f32]> 
 pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: usize) {
     for panel in 0..source.panels() {
         target.panel_mut(panel)[to] = source.panel(panel)[from];
+    }
+}
+
+/// Adds row `from` of `source` to row `to` of `target`, which has as many columns.
+pub(crate) fn add_row(source: &Panels, from: usize, target: &mut Panels, to: usize) {
+    for panel in 0..source.panels() {
+        let line = source.panel(panel)[from];
+        let sums = target.panel_mut(panel)[to].0.iter_mut();
+        sums.zip(line.0).for_each(|(a, b)| *a += b);
     }
 }
 

@@ -47,7 +47,7 @@ pub enum RecurrentWeights {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Initialisation {
-    /// Weights of inputs and of dense layers.
+    /// Weights of inputs, of a convolution and of dense layers.
     pub input: InputWeights,
     /// Recurrent weights.
     pub recurrent: RecurrentWeights,
@@ -103,6 +103,11 @@ impl Network {
     ) -> Result<Self, StructureError> {
         let mut network = Self::zeros(config)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        if let (Some(layer), Some(conv)) = (&mut network.conv, &config.conv) {
+            // Each of the K steps of a window feeds as many outputs.
+            let outputs = conv.kernel * conv.filters;
+            input_weights(&mut layer.weight, outputs, initialisation.input, &mut rng);
+        }
         for layer in &mut network.recurrent {
             layer.initialise(initialisation, &mut rng);
         }
@@ -172,6 +177,7 @@ mod tests {
     fn config() -> NetworkConfig {
         NetworkConfig {
             inputs: 3,
+            conv: None,
             hidden: vec![20, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

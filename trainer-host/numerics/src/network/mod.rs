@@ -1,6 +1,7 @@
-//! The f32 network: stacked recurrent layers, then dense layers.
+//! The f32 network: a convolution if it has one, stacked recurrent layers, then dense layers.
 //!
 //! ```text
+//! x   = the convolution's answer to the inputs, if there is one: (CV) of convolution
 //! h   = the recurrent layers' answer to x, one kind for all: (1) to (6) of lstm, (GR1) to (GR4) of gru, (CF) of coupled
 //! y   = W h + b, with ReLU between dense layers                                 (7)
 //! ```
@@ -9,6 +10,7 @@
 //! [`recurrent`], and each kind has a file of its own. How the parameters begin is [`initialisation`]; how they are
 //! evaluated is [`crate::passes::forward`].
 
+pub mod convolution;
 pub mod dense;
 mod head;
 pub mod initialisation;
@@ -19,6 +21,7 @@ pub mod shape;
 
 use ndarray::Array2;
 
+pub use convolution::{ConvActivation, Convolution, MAX_CONV_STEPS, Padding};
 pub use dense::DenseLayer;
 pub use head::{Head, Mode};
 pub use recurrent::coupled;
@@ -34,6 +37,8 @@ pub use shape::{LayerKind, LayerShape, MAX_LAYER_SIZE, NetworkConfig, StructureE
 pub struct Network {
     /// The structure.
     pub config: NetworkConfig,
+    /// The convolution below the recurrent layers, `[F, K · C]`, if [`NetworkConfig::conv`] has one.
+    pub conv: Option<DenseLayer>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<RecurrentLayer>,
     /// Dense layers, first to last; the last one is the output layer.
@@ -54,7 +59,7 @@ pub enum ParameterKind {
 /// One parameter array of a network, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter<'a> {
-    /// `lstm.0.w_x`, `lstm.0.w_h`, `lstm.0.bias`, `lstm.0.peephole`, `dense.0.weight`,
+    /// `conv.0.weight`, `conv.0.bias`, `lstm.0.w_x`, `lstm.0.w_h`, `lstm.0.bias`, `lstm.0.peephole`, `dense.0.weight`,
     /// `dense.0.bias` and so on: the names in a checkpoint.
     pub name: String,
     /// Rows and columns, or a length.
@@ -72,15 +77,19 @@ impl Network {
     /// When a network cannot have this structure.
     pub fn zeros(config: &NetworkConfig) -> Result<Self, StructureError> {
         config.validate()?;
-        let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
+        let (mut conv, mut recurrent, mut dense) = (None, Vec::new(), Vec::new());
         for layer in config.layers() {
             match layer.kind {
+                LayerKind::Convolution => {
+                    conv = Some(DenseLayer::zeros(layer.inputs, layer.units));
+                }
                 LayerKind::Recurrent(cell) => recurrent.push(cell.zeros(layer.inputs, layer.units)),
                 LayerKind::Dense => dense.push(DenseLayer::zeros(layer.inputs, layer.units)),
             }
         }
         Ok(Self {
             config: config.clone(),
+            conv,
             recurrent,
             dense,
         })
@@ -88,29 +97,35 @@ impl Network {
 
     /// All parameters in a fixed order: layer by layer, as named in [`Parameter::name`].
     pub fn parameters(&self) -> Vec<Parameter<'_>> {
+        let conv = self.conv.iter().map(DenseLayer::parameters);
         let recurrent = self.recurrent.iter().map(|layer| layer.parameters());
         let dense = self.dense.iter().map(DenseLayer::parameters);
-        (self.config.layers().iter().zip(recurrent.chain(dense)))
-            .flat_map(|(layer, parameters)| {
-                let named = parameters.into_iter().map(|parameter| Parameter {
-                    name: format!("{}.{}", layer.name(), parameter.part),
-                    shape: parameter.shape,
-                    kind: parameter.kind,
-                    values: parameter.values,
-                });
-                named.collect::<Vec<_>>()
-            })
-            .collect()
+        (self
+            .config
+            .layers()
+            .iter()
+            .zip(conv.chain(recurrent).chain(dense)))
+        .flat_map(|(layer, parameters)| {
+            let named = parameters.into_iter().map(|parameter| Parameter {
+                name: format!("{}.{}", layer.name(), parameter.part),
+                shape: parameter.shape,
+                kind: parameter.kind,
+                values: parameter.values,
+            });
+            named.collect::<Vec<_>>()
+        })
+        .collect()
     }
 
     /// The values of all parameters, in the order of [`Network::parameters`].
     pub fn values_mut(&mut self) -> Vec<&mut [f32]> {
+        let conv = self.conv.iter_mut().flat_map(DenseLayer::values_mut);
         let recurrent = self
             .recurrent
             .iter_mut()
             .flat_map(|layer| layer.values_mut());
         let dense = self.dense.iter_mut().flat_map(DenseLayer::values_mut);
-        recurrent.chain(dense).collect()
+        conv.chain(recurrent).chain(dense).collect()
     }
 
     /// The weights that read what recurrent layer `l` hands on to the layer above: `[.., O]`.
@@ -150,6 +165,7 @@ mod tests {
     fn config() -> NetworkConfig {
         NetworkConfig {
             inputs: 3,
+            conv: None,
             hidden: vec![20, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

@@ -107,6 +107,7 @@ mod tests {
     fn network(cell: Cell) -> Network {
         let config = NetworkConfig {
             inputs: 3,
+            conv: None,
             hidden: vec![6, 5],
             cell,
             dense: vec![4],

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::NetworkConfig;
 
-/// As on the command line, `w8a8` or `w4a16,w8a16`, recurrent layers first; in a configuration a name or a list
+/// As on the command line, `w8a8` or `w4a16,w8a16`, a convolution and recurrent layers first; in a configuration a name or a list
 /// of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schemes(Vec<Scheme>);
@@ -16,11 +16,12 @@ pub struct Schemes(Vec<Scheme>);
 /// There are neither one scheme nor as many as layers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{schemes} names {} schemes, and the network has {} layers, {recurrent} {kind} and {dense} dense; name one for all layers, or one for each",
-    schemes.0.len(), recurrent + dense
+    "{schemes} names {} schemes, and the network has {} layers, {}{recurrent} {kind} and {dense} dense; name one for all layers, or one for each",
+    schemes.0.len(), conv + recurrent + dense, if *conv > 0 { "1 convolution, " } else { "" }
 )]
 pub struct SchemeCount {
     schemes: Schemes,
+    conv: usize,
     kind: &'static str,
     recurrent: usize,
     dense: usize,
@@ -35,7 +36,7 @@ impl Schemes {
         }
     }
 
-    /// Of each layer of a network, recurrent layers first.
+    /// Of each layer of a network: a convolution, recurrent layers, dense layers.
     ///
     /// # Errors
     /// [`SchemeCount`]
@@ -46,6 +47,7 @@ impl Schemes {
             None if self.0.len() == layers => Ok(self.0.clone()),
             None => Err(SchemeCount {
                 schemes: self.clone(),
+                conv: usize::from(network.conv.is_some()),
                 kind: network.cell.title(),
                 recurrent: network.hidden.len(),
                 dense: network.dense.len() + 1,
@@ -142,6 +144,7 @@ mod tests {
             prop_assert_eq!(serde_json::from_str::<Schemes>(&written).unwrap(), schemes.clone());
             let network = NetworkConfig {
                 inputs: 1,
+                conv: None,
                 hidden: vec![2; lstm],
                 cell: Cell::Lstm { peepholes: false },
                 dense: vec![2; dense],

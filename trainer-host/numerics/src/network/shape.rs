@@ -4,7 +4,7 @@ use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS};
 use serde::{Deserialize, Serialize};
 
 use crate::network::recurrent::Cell;
-use crate::network::{Head, Mode};
+use crate::network::{Convolution, Head, MAX_CONV_STEPS, Mode};
 
 /// The largest size of a layer.
 pub const MAX_LAYER_SIZE: usize = 4096;
@@ -15,6 +15,8 @@ pub const MAX_LAYER_SIZE: usize = 4096;
 pub struct NetworkConfig {
     /// Input channels `I`.
     pub inputs: usize,
+    /// The convolution below the recurrent layers.
+    pub conv: Option<Convolution>,
     /// Units `H` of each recurrent layer, first to last.
     pub hidden: Vec<usize>,
     /// The kind of the recurrent layers.
@@ -34,6 +36,8 @@ pub struct NetworkConfig {
 #[serde(deny_unknown_fields)]
 struct Stored {
     inputs: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conv: Option<Convolution>,
     hidden: Vec<usize>,
     /// The kind of the recurrent layers; LSTM if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +55,7 @@ impl TryFrom<Stored> for NetworkConfig {
     fn try_from(stored: Stored) -> Result<Self, String> {
         Ok(Self {
             inputs: stored.inputs,
+            conv: stored.conv,
             hidden: stored.hidden,
             cell: Cell::of_stored(stored.kind.as_deref(), stored.peepholes)?,
             dense: stored.dense,
@@ -65,6 +70,7 @@ impl From<NetworkConfig> for Stored {
     fn from(config: NetworkConfig) -> Self {
         Self {
             inputs: config.inputs,
+            conv: config.conv,
             hidden: config.hidden,
             kind: config.cell.stored_kind().map(str::to_owned),
             peepholes: config.cell.peepholes(),
@@ -79,6 +85,8 @@ impl From<NetworkConfig> for Stored {
 /// What a layer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
+    /// A convolution over time.
+    Convolution,
     /// A recurrent layer of this kind.
     Recurrent(Cell),
     /// A dense layer.
@@ -92,9 +100,9 @@ pub struct LayerShape {
     pub kind: LayerKind,
     /// Its number among the layers of its sort, from 0.
     pub number: usize,
-    /// Values that it reads in a step.
+    /// Values that it reads in a step; those of all steps of its window, `K · C`, for a convolution.
     pub inputs: usize,
-    /// Units, `H` of a recurrent layer.
+    /// Units, `H` of a recurrent layer, filters of a convolution.
     pub units: usize,
     /// Values that it hands on.
     pub outputs: usize,
@@ -103,6 +111,18 @@ pub struct LayerShape {
 }
 
 impl LayerShape {
+    /// The shape of a convolution over `channels` values of each step.
+    pub fn convolution(conv: &Convolution, channels: usize) -> Self {
+        Self {
+            kind: LayerKind::Convolution,
+            number: 0,
+            inputs: conv.kernel * channels,
+            units: conv.filters,
+            outputs: conv.filters,
+            rows: conv.filters,
+        }
+    }
+
     /// The shape of recurrent layer `number` of `units` on `inputs` values.
     pub fn recurrent(cell: Cell, number: usize, inputs: usize, units: usize) -> Self {
         Self {
@@ -127,20 +147,21 @@ impl LayerShape {
         }
     }
 
-    /// For example `lstm.0` or `dense.1`; the names of its parameters begin with it.
+    /// For example `conv.0`, `lstm.0` or `dense.1`; the names of its parameters begin with it.
     pub fn name(&self) -> String {
         let kind = match self.kind {
+            LayerKind::Convolution => "conv",
             LayerKind::Recurrent(cell) => cell.name(),
             LayerKind::Dense => "dense",
         };
         format!("{kind}.{}", self.number)
     }
 
-    /// Multiplications of weights in a step.
+    /// Multiplications of weights each time that it has an output.
     pub fn multiplications(&self) -> usize {
         let recurrent = match self.kind {
             LayerKind::Recurrent(_) => self.outputs,
-            LayerKind::Dense => 0,
+            LayerKind::Convolution | LayerKind::Dense => 0,
         };
         self.rows * (self.inputs + recurrent)
     }
@@ -178,11 +199,16 @@ pub enum StructureError {
 }
 
 impl NetworkConfig {
-    /// All layers from the inputs up: the recurrent ones, then the dense ones, of which the last is the output
+    /// All layers from the inputs up: a convolution, the recurrent ones, then the dense ones, of which the last is the output
     /// layer.
     pub fn layers(&self) -> Vec<LayerShape> {
         let mut width = self.inputs;
         let mut layers: Vec<LayerShape> = Vec::new();
+        if let Some(conv) = &self.conv {
+            let layer = LayerShape::convolution(conv, width);
+            width = layer.outputs;
+            layers.push(layer);
+        }
         for (number, &units) in self.hidden.iter().enumerate() {
             let layer = LayerShape::recurrent(self.cell, number, width, units);
             width = layer.outputs;
@@ -197,10 +223,15 @@ impl NetworkConfig {
 
     /// How many layers [`NetworkConfig::layers`] has.
     pub fn layer_count(&self) -> usize {
-        self.hidden.len() + self.dense.len() + 1
+        usize::from(self.conv.is_some()) + self.hidden.len() + self.dense.len() + 1
     }
 
-    /// Multiplications of weights in a step of the whole network.
+    /// Steps of the input from one step of the recurrent layers to the next.
+    pub fn stride(&self) -> usize {
+        self.conv.map_or(1, |conv| conv.stride)
+    }
+
+    /// Multiplications of weights each time that the whole network has new outputs, which is once in a stride.
     pub fn multiplications(&self) -> usize {
         self.layers().iter().map(LayerShape::multiplications).sum()
     }
@@ -234,15 +265,28 @@ impl NetworkConfig {
         let hidden = numbered("hidden", &self.hidden);
         let dense = numbered("dense", &self.dense);
         for (what, found) in edges.into_iter().chain(hidden).chain(dense) {
-            if !(1..=MAX_LAYER_SIZE).contains(&found) {
-                return Err(StructureError::Size {
-                    what,
-                    found,
-                    largest: MAX_LAYER_SIZE,
-                });
-            }
+            size(what, found, MAX_LAYER_SIZE)?;
         }
-        Ok(())
+        let Some(conv) = &self.conv else {
+            return Ok(());
+        };
+        size("conv.filters".into(), conv.filters, MAX_LAYER_SIZE)?;
+        size("conv.kernel".into(), conv.kernel, MAX_CONV_STEPS)?;
+        size("conv.stride".into(), conv.stride, MAX_CONV_STEPS)?;
+        let window = "conv.kernel times inputs".into();
+        size(window, conv.kernel * self.inputs, MAX_LAYER_SIZE)
+    }
+}
+
+/// Refuses a size of zero or beyond the largest.
+fn size(what: String, found: usize, largest: usize) -> Result<(), StructureError> {
+    match (1..=largest).contains(&found) {
+        true => Ok(()),
+        false => Err(StructureError::Size {
+            what,
+            found,
+            largest,
+        }),
     }
 }
 
@@ -258,6 +302,7 @@ mod tests {
     fn config() -> NetworkConfig {
         NetworkConfig {
             inputs: 3,
+            conv: None,
             hidden: vec![20, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

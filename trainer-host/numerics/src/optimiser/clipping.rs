@@ -30,6 +30,7 @@ mod tests {
     fn clipping_keeps_the_direction_and_limits_the_norm() {
         let config = NetworkConfig {
             inputs: 1,
+            conv: None,
             hidden: vec![1],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![],

@@ -251,6 +251,7 @@ mod tests {
     fn network() -> Network {
         let config = NetworkConfig {
             inputs: 1,
+            conv: None,
             hidden: vec![1],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![],

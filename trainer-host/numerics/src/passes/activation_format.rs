@@ -23,6 +23,8 @@ pub struct ActivationFormat {
 pub struct ActivationFormats {
     /// Of each input channel, `[I]`; empty for int16.
     pub input: Vec<ActivationFormat>,
+    /// Of a convolution's outputs.
+    pub conv: Option<ActivationFormat>,
     /// Of each LSTM layer's hidden state, first to last.
     pub hidden: Vec<Option<ActivationFormat>>,
     /// Of each LSTM layer's hidden state on its way up alone, where it is int16 and the layer above int8.

@@ -242,6 +242,7 @@ mod tests {
     fn gradient(cell: Cell, backend: Backend) -> (f64, Network) {
         let config = NetworkConfig {
             inputs: 5,
+            conv: None,
             hidden: vec![33, 20],
             cell,
             dense: vec![7],

@@ -7,11 +7,13 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
+use crate::passes::convolution::ConvState;
 use crate::passes::forward::{PackedNetwork, Pass, WINDOW_STEPS};
 
-/// h and c of every recurrent layer of one stream.
+/// h and c of every recurrent layer of one stream, and what its convolution keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CarriedState {
+    conv: Option<ConvState>,
     layers: Vec<CarriedLayer>,
 }
 
@@ -125,6 +127,7 @@ impl Pass {
         network: &PackedNetwork,
         starts: &[Option<&CarriedState>],
     ) {
+        self.begin(network, |b| starts.get(b).copied()??.conv.clone());
         self.reset_states(network);
         for (b, start) in starts.iter().enumerate() {
             let Some(start) = start else { continue };
@@ -137,12 +140,13 @@ impl Pass {
 
     /// The state after the last step of sequence `b`.
     pub(crate) fn state_at_end(&self, b: usize) -> CarriedState {
-        let row = self.steps.sequences + self.steps.last_row(b);
+        let row = self.end_row(b);
         let layers = self.layers.iter().map(|layer| CarriedLayer {
             hidden: layer.outputs().row(row),
             cell: layer.cell().row(row),
         });
         CarriedState {
+            conv: self.conv.state(b).cloned(),
             layers: layers.collect(),
         }
     }
@@ -167,6 +171,7 @@ mod tests {
     fn network(mode: Mode) -> Network {
         let config = NetworkConfig {
             inputs: 3,
+            conv: None,
             hidden: vec![18, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

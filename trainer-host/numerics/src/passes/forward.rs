@@ -1,7 +1,8 @@
 //! The network's forward pass over sequences of any lengths, without padding.
 //!
-//! Sequences lie in matrices as `passes::steps` says. The recurrent layers run over all steps one after
-//! the other, then the dense layers.
+//! Sequences lie in matrices as `passes::steps` says. A convolution runs over all steps, if there is one, then the
+//! recurrent layers run over its outputs, or over all steps, one after the other, then the dense layers. Above a
+//! convolution the dense layers read, for each step of the input, the state that stands after it.
 
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
@@ -10,10 +11,11 @@ use crate::compute::lanes::Backend;
 use crate::compute::panels::{Panels, copy_row};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
+use crate::passes::convolution::{ConvPass, ConvState, Moves, PackedConv};
 use crate::passes::dense::{PackedDense, relu};
 use crate::passes::dropout::Dropout;
 use crate::passes::recurrent::{Around, PackedRecurrent, RecurrentPass};
-use crate::passes::steps::{StepRows, Steps};
+use crate::passes::steps::Steps;
 
 /// Sequences that are evaluated together.
 const GROUP: usize = 16;
@@ -23,7 +25,7 @@ const GROUP_STEPS: usize = 16_384;
 /// sequences.
 pub(super) const WINDOW_STEPS: usize = 512;
 
-/// What one recurrent layer did with one sequence.
+/// What one recurrent layer did with one sequence. Above a convolution it takes fewer steps than the sequence has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrace {
     /// The gates' activations after each step, in the order of the layer's gates, `[T, G H]`.
@@ -34,7 +36,7 @@ pub struct LayerTrace {
     pub cell: Array2<f32>,
 }
 
-/// The states of one recurrent layer over one sequence.
+/// The states of one recurrent layer over one sequence. Above a convolution it takes fewer steps than the sequence has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerStates {
     /// h after each step, `[T, O]`.
@@ -100,7 +102,7 @@ impl Network {
         let mut pass = Pass::default();
         pass.load(&[sequence], self.config.inputs);
         pass.recurrent(&PackedNetwork::rounding(self, formats));
-        let steps = sequence.nrows();
+        let steps = pass.steps.rows;
         let layers = pass.layers.iter().zip(pass.states(0));
         layers
             .map(|(layer, LayerStates { hidden, cell })| LayerTrace {
@@ -146,6 +148,7 @@ impl Network {
 /// A network's parameters in panels.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedNetwork {
+    pub(crate) conv: Option<PackedConv>,
     pub(crate) recurrent: Vec<PackedRecurrent>,
     pub(crate) dense: Vec<PackedDense>,
     pub(crate) mode: Mode,
@@ -156,6 +159,7 @@ pub(crate) struct PackedNetwork {
 impl PackedNetwork {
     pub(crate) fn rounding(network: &Network, formats: &ActivationFormats) -> Self {
         Self {
+            conv: PackedConv::of(network),
             recurrent: network.recurrent.iter().map(PackedRecurrent::of).collect(),
             dense: network.dense.iter().map(PackedDense::of).collect(),
             mode: network.config.mode,
@@ -165,7 +169,10 @@ impl PackedNetwork {
 
     /// Input channels `I`.
     pub(crate) fn inputs(&self) -> usize {
-        self.recurrent[0].inputs()
+        match &self.conv {
+            Some(conv) => conv.channels(),
+            None => self.recurrent[0].inputs(),
+        }
     }
 }
 
@@ -174,15 +181,25 @@ impl PackedNetwork {
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     pub(crate) backend: Backend,
+    /// Of the sequences.
+    pub(crate) inputs: Steps,
+    /// Of the recurrent layers: those of the sequences without a convolution.
     pub(crate) steps: Steps,
-    /// `[R, I]`.
+    moves: Moves,
+    /// Rows of the states in which the sequences before stand.
+    stood: Vec<usize>,
+    /// `[R_in, I]`, with a row for each step of the sequences.
     pub(crate) input: Panels,
-    /// m of (D1), `[R, I]`, if that is active.
+    /// m of (D1), `[R_in, I]`, if that is active.
     input_mask: Panels,
+    /// Used with a convolution alone.
+    pub(crate) conv: ConvPass,
     pub(crate) layers: Vec<RecurrentPass>,
     pub(crate) dropout: Dropout,
-    /// Rows that enter the dense layers: `[B, H]` for sequence to one.
+    /// Rows that enter the dense layers: `[B, H]` for sequence to one, `[R_in, H]` above a convolution. Else they enter as
+    /// they lie in the last recurrent layer.
     pub(crate) features: Panels,
+    is_gathered: bool,
     /// Output of each dense layer, after ReLU except for the last.
     pub(crate) dense: Vec<Panels>,
 }
@@ -198,12 +215,17 @@ impl Pass {
     pub(crate) fn on(backend: Backend) -> Self {
         Self {
             backend,
+            inputs: Steps::default(),
             steps: Steps::default(),
+            moves: Moves::always(),
+            stood: Vec::new(),
             input: Panels::default(),
             input_mask: Panels::default(),
+            conv: ConvPass::default(),
             layers: Vec::new(),
             dropout: Dropout::default(),
             features: Panels::default(),
+            is_gathered: false,
             dense: Vec::new(),
         }
     }
@@ -215,15 +237,18 @@ impl Pass {
             lengths.iter().all(|length| *length > 0),
             "a sequence has at least one step"
         );
-        self.steps = Steps::of(&lengths);
-        self.input.reset(self.steps.rows, inputs);
+        self.stood = (0..self.inputs.sequences)
+            .map(|b| self.end_row(b))
+            .collect();
+        self.inputs = Steps::of(&lengths);
+        self.input.reset(self.inputs.rows, inputs);
         for (b, sequence) in sequences.iter().enumerate() {
             assert_eq!(
                 sequence.ncols(),
                 inputs,
                 "a sequence has the network's channels"
             );
-            for (values, step) in sequence.rows().into_iter().zip(&self.steps.steps) {
+            for (values, step) in sequence.rows().into_iter().zip(&self.inputs.steps) {
                 match values.to_slice() {
                     Some(values) => self.input.write_row(step.row + b, values),
                     None => self.input.write_row(step.row + b, &values.to_vec()),
@@ -236,16 +261,32 @@ impl Pass {
     pub(crate) fn drop_inputs(&mut self) {
         let inputs = &mut self.dropout.inputs;
         if inputs.is_active() {
-            let (rows, columns) = (self.steps.rows, self.input.columns());
-            inputs.fill(&mut self.input_mask, rows, columns, self.steps.owners());
+            let (rows, columns) = (self.inputs.rows, self.input.columns());
+            inputs.fill(&mut self.input_mask, rows, columns, self.inputs.owners());
             self.input.multiply(&self.input_mask);
         }
     }
 
     /// Runs all recurrent layers from a zero state.
     pub(crate) fn recurrent(&mut self, network: &PackedNetwork) {
+        self.begin(network, |_| None);
         self.reset_states(network);
         self.advance(network);
+    }
+
+    /// Decides when the recurrent layers take their steps, if the convolution begins with these states of the sequences;
+    /// with a fresh one where there is none.
+    pub(crate) fn begin(
+        &mut self,
+        network: &PackedNetwork,
+        conv: impl Fn(usize) -> Option<ConvState>,
+    ) {
+        let sequences = self.inputs.sequences;
+        self.moves = match &network.conv {
+            Some(weights) => self.conv.begin(weights, sequences, conv),
+            None => Moves::always(),
+        };
+        self.steps = self.moves.steps(&self.inputs);
     }
 
     /// Makes the states before the first step zero.
@@ -258,11 +299,14 @@ impl Pass {
         }
     }
 
-    /// Runs all recurrent layers over sequences that go on where those before them ended at `last`: the
+    /// Runs all recurrent layers over sequences that go on where those before them ended: the
     /// same ones in the same order, but for the last ones, which may have ended.
-    pub(crate) fn recurrent_after(&mut self, network: &PackedNetwork, last: StepRows) {
+    pub(crate) fn recurrent_after(&mut self, network: &PackedNetwork) {
+        let before = self.conv.take_states();
+        self.begin(network, |b| before.get(b).cloned());
+        let rows = &self.stood[..self.inputs.sequences];
         for layer in &mut self.layers {
-            layer.carry_state(last, &self.steps);
+            layer.carry_state(rows, &self.steps);
         }
         self.advance(network);
     }
@@ -270,6 +314,13 @@ impl Pass {
     /// Runs all recurrent layers from the states before the first step.
     pub(crate) fn advance(&mut self, network: &PackedNetwork) {
         network.formats.round_inputs(&mut self.input);
+        if let Some(weights) = &network.conv {
+            let (input, format) = ((&self.input, &self.inputs), network.formats.conv);
+            (self.conv).run(self.backend, weights, input, &self.steps, format);
+            let (outputs, owners) = (self.conv.outputs(), self.steps.owners());
+            let place = network.recurrent.len();
+            (self.dropout.between_layers).apply(place, outputs, 0, owners);
+        }
         for (l, weights) in network.recurrent.iter().enumerate() {
             let sequences = self.steps.sequences;
             let (below, layer) = self.layers.split_at_mut(l);
@@ -277,10 +328,14 @@ impl Pass {
             layer.fill_masks(&mut self.dropout, &self.steps);
             let x = match below.last() {
                 Some(below) => {
-                    let (h, first) = below.upward(sequences);
+                    let (h, first) = (below.upward(), sequences);
                     let owners = self.steps.owners();
                     (self.dropout.between_layers).apply(l - 1, h, first, owners);
                     self.dropout.between_layers.kept(l - 1, h, first)
+                }
+                None if network.conv.is_some() => {
+                    let place = network.recurrent.len();
+                    (self.dropout.between_layers).kept(place, self.conv.outputs(), 0)
                 }
                 None => (&self.input, 0),
             };
@@ -291,43 +346,73 @@ impl Pass {
                 format: network.formats.of_hidden(l),
             };
             layer.run(around, weights, x);
-            layer.round_upward(network.formats.of_upward(l), sequences);
+            layer.round_upward(network.formats.of_upward(l));
         }
     }
 
     /// What recurrent layer `l` reads, and its first row.
-    pub(crate) fn layer_input(&self, l: usize) -> (&Panels, usize) {
+    pub(crate) fn layer_input(&self, network: &PackedNetwork, l: usize) -> (&Panels, usize) {
+        let between = &self.dropout.between_layers;
         match l.checked_sub(1) {
             Some(below) => {
-                let (h, first) = self.layers[below].upward(self.steps.sequences);
-                (self.dropout.between_layers).kept(below, h, first)
+                let h = self.layers[below].upward();
+                between.kept(below, h, self.steps.sequences)
+            }
+            None if network.conv.is_some() => {
+                between.kept(network.recurrent.len(), self.conv.outputs(), 0)
             }
             None => (&self.input, 0),
         }
     }
 
     /// What the first dense layer reads, and its first row.
-    pub(crate) fn head_input(&self, mode: Mode) -> (&Panels, usize) {
+    pub(crate) fn head_input(&self) -> (&Panels, usize) {
         let top = self.layers.len() - 1;
+        let between = &self.dropout.between_layers;
+        match self.is_gathered {
+            true => between.kept(top, &self.features, 0),
+            false => between.kept(top, self.layers[top].upward(), self.steps.sequences),
+        }
+    }
+
+    /// Whether the rows that the head reads are copies of the last recurrent layer's.
+    pub(crate) fn is_gathered(&self) -> bool {
+        self.is_gathered
+    }
+
+    /// The row of the state that stands after `steps` steps of sequence `b`.
+    pub(crate) fn state_row(&self, b: usize, steps: usize) -> usize {
+        self.steps.state_row(b, self.moves.taken(b, steps))
+    }
+
+    /// The row of the state in which sequence `b` ends.
+    pub(crate) fn end_row(&self, b: usize) -> usize {
+        self.state_row(b, self.inputs.length(b))
+    }
+
+    /// The row of the state that each row of the head reads, if they are gathered.
+    pub(crate) fn head_rows(&self, mode: Mode) -> Vec<usize> {
         match mode {
-            Mode::SequenceToOne => self.dropout.between_layers.kept(top, &self.features, 0),
-            Mode::SequenceToSequence => {
-                let (h, first) = self.layers[top].upward(self.steps.sequences);
-                (self.dropout.between_layers).kept(top, h, first)
-            }
+            Mode::SequenceToOne => (0..self.inputs.sequences)
+                .map(|b| self.end_row(b))
+                .collect(),
+            Mode::SequenceToSequence => (self.inputs.steps.iter().enumerate())
+                .flat_map(|(t, step)| (0..step.count).map(move |b| (t, b)))
+                .map(|(t, b)| self.state_row(b, t + 1))
+                .collect(),
         }
     }
 
     /// Runs the dense layers over each sequence's last step, or over all steps.
     pub(crate) fn head(&mut self, network: &PackedNetwork) {
-        self.prepare_head(network.mode);
+        self.prepare_head(network);
         let mut dense = std::mem::take(&mut self.dense);
         dense.resize_with(network.dense.len(), Panels::default);
         for (l, weights) in network.dense.iter().enumerate() {
             let (below, outputs) = dense.split_at_mut(l);
             let (x, first) = match below.last() {
                 Some(below) => (below, 0),
-                None => self.head_input(network.mode),
+                None => self.head_input(),
             };
             let outputs = &mut outputs[0];
             weights.run(self.backend, (x, first), outputs);
@@ -342,24 +427,26 @@ impl Pass {
         self.dense = dense;
     }
 
-    /// Gathers the last steps of sequence to one, and drops from what the head reads.
-    fn prepare_head(&mut self, mode: Mode) {
+    /// Gathers the states that the head reads, where they do not lie as it reads them, and drops from them.
+    fn prepare_head(&mut self, network: &PackedNetwork) {
         let top = self.layers.len() - 1;
-        let sequences = self.steps.sequences;
-        let (h, first) = self.layers[top].upward(sequences);
+        self.is_gathered = network.mode == Mode::SequenceToOne || network.conv.is_some();
+        if self.is_gathered {
+            let rows = self.head_rows(network.mode);
+            let h = self.layers[top].upward();
+            self.features.reshape(rows.len(), h.columns());
+            for (to, from) in rows.into_iter().enumerate() {
+                copy_row(h, from, &mut self.features, to);
+            }
+        }
         let between = &mut self.dropout.between_layers;
-        match mode {
-            Mode::SequenceToOne => {
-                self.features.reshape(sequences, h.columns());
-                for b in 0..sequences {
-                    let from = first + self.steps.last_row(b);
-                    copy_row(h, from, &mut self.features, b);
-                }
-                between.apply(top, &self.features, 0, 0..sequences);
+        let (h, sequences) = (self.layers[top].upward(), self.steps.sequences);
+        match network.mode {
+            Mode::SequenceToOne => between.apply(top, &self.features, 0, 0..sequences),
+            Mode::SequenceToSequence if self.is_gathered => {
+                between.apply(top, &self.features, 0, self.inputs.owners());
             }
-            Mode::SequenceToSequence => {
-                between.apply(top, h, first, self.steps.owners());
-            }
+            Mode::SequenceToSequence => between.apply(top, h, sequences, self.steps.owners()),
         }
     }
 
@@ -370,8 +457,8 @@ impl Pass {
 
     /// States of each recurrent layer after each step of sequence `b`.
     fn states(&self, b: usize) -> Vec<LayerStates> {
-        let steps = &self.steps.steps;
-        let rows: Vec<usize> = (steps.iter().take_while(|step| step.count > b))
+        let taken = self.moves.taken(b, self.inputs.length(b));
+        let rows: Vec<usize> = (self.steps.steps[..taken].iter())
             .map(|step| step.state + b)
             .collect();
         let unpack = |states: &Panels| {
@@ -410,11 +497,10 @@ impl Pass {
                     sequence.slice_move(s![start..end, ..])
                 })
                 .collect();
-            let last = self.steps.steps.last().copied();
             self.load(&window, inputs);
-            match last {
-                Some(last) if start > 0 => self.recurrent_after(network, last),
-                _ => self.recurrent(network),
+            match start {
+                0 => self.recurrent(network),
+                _ => self.recurrent_after(network),
             }
             self.head(network);
             for (b, (sequence, output)) in window.iter().zip(&mut all).enumerate() {
@@ -426,7 +512,7 @@ impl Pass {
                     // For sequence to one, a later window overwrites an earlier one's output.
                     let (from, to) = match network.mode {
                         Mode::SequenceToOne => (b, 0),
-                        Mode::SequenceToSequence => (self.steps.steps[t].row + b, start + t),
+                        Mode::SequenceToSequence => (self.inputs.steps[t].row + b, start + t),
                     };
                     for o in 0..outputs {
                         output[[to, o]] = self.logits().get(from, o);

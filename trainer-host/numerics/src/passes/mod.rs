@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell → pass, back), dense
-//!   → forward → carried → shard → backward
+//!   → convolution → forward → carried → shard → backward
 //! ```
 //!
 //! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.
@@ -10,6 +10,7 @@
 pub mod activation_format;
 pub mod backward;
 pub mod carried;
+mod convolution;
 mod dense;
 pub mod dropout;
 pub mod example;

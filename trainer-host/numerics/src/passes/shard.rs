@@ -10,11 +10,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::compute::lanes::Backend;
-use crate::compute::panels::{Panels, copy_row};
+use crate::compute::panels::{Panels, add_row};
 use crate::loss::{Objective, SoftTargets};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::carried::CarriedState;
+use crate::passes::convolution::ConvBack;
 use crate::passes::dense::{DenseBack, through_relu, transposed};
 use crate::passes::dropout::stream;
 use crate::passes::example::Example;
@@ -55,10 +56,11 @@ pub(crate) struct Weights {
 impl Weights {
     pub(crate) fn of(network: &Network, formats: &ActivationFormats) -> Self {
         let layers = network.recurrent.iter().enumerate();
+        let on_inputs = network.conv.is_none();
         Self {
             forward: PackedNetwork::rounding(network, formats),
             recurrent: layers
-                .map(|(l, layer)| RecurrentTransposed::of(layer, l == 0))
+                .map(|(l, layer)| RecurrentTransposed::of(layer, l == 0 && on_inputs))
                 .collect(),
             dense: network.dense.iter().map(transposed).collect(),
         }
@@ -72,9 +74,10 @@ pub(crate) struct Shard {
     pub(crate) loss: f64,
     /// Rows whose outputs decide for their class.
     pub(crate) right: usize,
+    conv: ConvBack,
     recurrent: Vec<RecurrentBack>,
     dense: Vec<DenseBack>,
-    /// Gradient of the head's inputs for sequence to one, `[B, H]`.
+    /// Gradient of the head's inputs where they are gathered: `[B, H]` for sequence to one.
     d_features: Panels,
     /// The states after the sequences that ended in the window, by their numbers in the batch, if they are to be
     /// kept.
@@ -87,6 +90,7 @@ impl Shard {
             pass: Pass::on(backend),
             loss: 0.0,
             right: 0,
+            conv: ConvBack::default(),
             recurrent: Vec::new(),
             dense: Vec::new(),
             d_features: Panels::default(),
@@ -103,12 +107,11 @@ impl Shard {
                 example.sequence.slice_move(s![start..end, ..])
             })
             .collect();
-        let last = self.pass.steps.steps.last().copied();
         self.pass.load(&sequences, forward.inputs());
         self.perturb(task, examples);
-        match last {
-            Some(last) if start > 0 => self.pass.recurrent_after(forward, last),
-            _ => {
+        match start {
+            1.. => self.pass.recurrent_after(forward),
+            0 => {
                 let start = |n: &usize| task.streams.get(*n)?.as_ref();
                 let starts: Vec<_> = numbers.iter().map(start).collect();
                 self.pass.recurrent_from(forward, &starts);
@@ -129,6 +132,10 @@ impl Shard {
         self.dense_backward(task.weights);
         for l in (0..self.recurrent.len()).rev() {
             self.recurrent_backward(l, task.weights);
+        }
+        if let Some(conv) = &forward.conv {
+            let (backend, format) = (self.pass.backend, forward.formats.conv);
+            (self.conv).correlate(backend, conv, &self.pass.conv, format);
         }
     }
 
@@ -165,7 +172,8 @@ impl Shard {
         let all = &mut self.pass.dropout;
         all.inputs
             .begin(input_dropout, steps.clone(), stream::INPUTS);
-        all.between_layers.begin(dropout, steps.clone(), layers);
+        // A convolution's outputs take the place behind the last recurrent layer's.
+        all.between_layers.begin(dropout, steps.clone(), layers + 1);
         all.recurrent
             .begin(recurrent_dropout, sequences, stream::RECURRENT);
         all.candidate
@@ -204,7 +212,7 @@ impl Shard {
                 Mode::SequenceToOne => self.loss += judge(b, example, 0),
                 Mode::SequenceToSequence => {
                     let running = |step: &&StepRows| step.count > b;
-                    let steps = self.pass.steps.steps.iter().take_while(running);
+                    let steps = self.pass.inputs.steps.iter().take_while(running);
                     for (t, step) in (task.window.start..).zip(steps) {
                         self.loss += judge(step.row + b, example, t);
                     }
@@ -216,9 +224,9 @@ impl Shard {
 
     /// The dense layers' gradients, and d_h from above for the top recurrent layer.
     fn dense_backward(&mut self, weights: &Weights) {
-        let mode = weights.forward.mode;
         let backend = self.pass.backend;
-        let (head_input, head_first) = self.pass.head_input(mode);
+        let is_gathered = self.pass.is_gathered();
+        let (head_input, head_first) = self.pass.head_input();
         for l in (0..self.dense.len()).rev() {
             let (below, layer) = self.dense.split_at_mut(l);
             let layer = &mut layer[0];
@@ -228,12 +236,10 @@ impl Shard {
                 _ => (&self.pass.dense[l - 1], 0),
             };
             layer.correlate(backend, (x, first));
-            let d_input = match (below.last_mut(), mode) {
-                (Some(below), _) => &mut below.d_outputs,
-                (None, Mode::SequenceToOne) => &mut self.d_features,
-                (None, Mode::SequenceToSequence) => {
-                    self.recurrent[weights.recurrent.len() - 1].d_outputs()
-                }
+            let d_input = match below.last_mut() {
+                Some(below) => &mut below.d_outputs,
+                None if is_gathered => &mut self.d_features,
+                None => self.recurrent[weights.recurrent.len() - 1].d_outputs(),
             };
             layer.d_inputs(backend, &weights.dense[l], d_input);
             if l > 0 {
@@ -244,34 +250,35 @@ impl Shard {
                 }
             }
         }
-        self.drop_from_head_gradient(mode);
+        self.drop_from_head_gradient(weights.forward.mode);
         self.clip_upward_gradient(self.recurrent.len() - 1, weights);
     }
 
     /// Clears what comes back to values of recurrent layer `l` that were clipped on their way up.
     fn clip_upward_gradient(&mut self, l: usize, weights: &Weights) {
         if let Some(format) = weights.forward.formats.of_upward(l) {
-            let rounded = self.pass.layers[l].upward(self.pass.steps.sequences);
+            let steps = &self.pass.steps;
+            let rounded = (self.pass.layers[l].upward(), steps.sequences);
             let d_hidden = self.recurrent[l].d_outputs();
-            format.clip_gradient(rounded, (d_hidden, 0), rounded.0.rows());
+            format.clip_gradient(rounded, (d_hidden, 0), steps.rows);
         }
     }
 
     fn drop_from_head_gradient(&mut self, mode: Mode) {
         let top = self.recurrent.len() - 1;
         let d_hidden = self.recurrent[top].d_outputs();
-        match mode {
-            Mode::SequenceToOne => {
-                self.pass
-                    .dropout
-                    .between_layers
-                    .backward(top, &mut self.d_features);
-                d_hidden.reset(self.pass.steps.rows, self.d_features.columns());
-                for b in 0..self.pass.steps.sequences {
-                    copy_row(&self.d_features, b, d_hidden, self.pass.steps.last_row(b));
-                }
+        let pass = &self.pass;
+        let between = &pass.dropout.between_layers;
+        if !pass.is_gathered() {
+            return between.backward(top, d_hidden);
+        }
+        between.backward(top, &mut self.d_features);
+        d_hidden.reset(pass.steps.rows, self.d_features.columns());
+        for (from, state) in pass.head_rows(mode).into_iter().enumerate() {
+            // What came before the first step of all needs no gradient.
+            if let Some(to) = state.checked_sub(pass.steps.sequences) {
+                add_row(&self.d_features, from, d_hidden, to);
             }
-            Mode::SequenceToSequence => self.pass.dropout.between_layers.backward(top, d_hidden),
         }
     }
 
@@ -290,16 +297,23 @@ impl Shard {
         let own = (&weights.forward.recurrent[l], transposed);
         layer.through_time(around, &mut pass.layers[l], own);
         let forward = &pass.layers[l];
-        layer.correlate(around, forward, pass.layer_input(l));
+        layer.correlate(around, forward, pass.layer_input(&weights.forward, l));
+        let between = &around.dropout.between_layers;
         if let Some(below) = below.last_mut() {
             let d_inputs = below.d_outputs();
             layer.d_inputs(around.backend, forward, transposed, d_inputs);
-            around.dropout.between_layers.backward(l - 1, d_inputs);
+            between.backward(l - 1, d_inputs);
             self.clip_upward_gradient(l - 1, weights);
+        } else if weights.forward.conv.is_some() {
+            let d_outputs = self.conv.d_outputs();
+            layer.d_inputs(around.backend, forward, transposed, d_outputs);
+            between.backward(weights.recurrent.len(), d_outputs);
         }
     }
 
     pub(crate) fn add_gradient(&mut self, other: &Self) {
+        // Without a convolution both are empty.
+        self.conv.add(&other.conv);
         for (mine, theirs) in self.recurrent.iter_mut().zip(&other.recurrent) {
             mine.add(theirs);
         }
@@ -310,6 +324,9 @@ impl Shard {
 
     /// Writes the gradients into a network's shape.
     pub(crate) fn unpack(&self, gradient: &mut Network) {
+        if let Some(layer) = &mut gradient.conv {
+            self.conv.unpack(layer);
+        }
         for (packed, layer) in self.recurrent.iter().zip(&mut gradient.recurrent) {
             packed.unpack(layer);
         }
@@ -325,7 +342,7 @@ impl Pass {
         for (b, seed) in seeds.enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream::INPUT_NOISE);
-            for step in self.steps.steps.iter().take_while(|step| step.count > b) {
+            for step in self.inputs.steps.iter().take_while(|step| step.count > b) {
                 for j in 0..self.input.columns() {
                     let noise: f32 = rng.sample(StandardNormal);
                     let value = self.input.get(step.row + b, j);

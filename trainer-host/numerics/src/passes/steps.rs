@@ -35,7 +35,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// `lengths` are in descending order and at least one.
+    /// `lengths` are in descending order.
     pub(crate) fn of(lengths: &[usize]) -> Self {
         let mut all = Self {
             sequences: lengths.len(),
@@ -66,10 +66,17 @@ impl Steps {
         self.steps.iter().flat_map(|step| 0..step.count)
     }
 
-    /// The row of the last step of sequence `b`.
-    pub(crate) fn last_row(&self, b: usize) -> usize {
-        let step = self.steps.partition_point(|step| step.count > b) - 1;
-        self.steps[step].row + b
+    /// Steps of sequence `b`.
+    pub(crate) fn length(&self, b: usize) -> usize {
+        self.steps.partition_point(|step| step.count > b)
+    }
+
+    /// The row of the state of sequence `b` after `steps` steps, in matrices that begin with the initial state.
+    pub(crate) fn state_row(&self, b: usize, steps: usize) -> usize {
+        match steps.checked_sub(1) {
+            Some(last) => self.steps[last].state + b,
+            None => b,
+        }
     }
 }
 
@@ -88,6 +95,12 @@ mod tests {
             .map(|s| (s.count, s.row, s.state, s.before))
             .collect();
         assert_eq!(layout, [(3, 0, 3, 0), (2, 3, 6, 3), (1, 5, 8, 6)]);
-        assert_eq!([0, 1, 2].map(|b| steps.last_row(b)), [5, 4, 2]);
+        assert_eq!([0, 1, 2].map(|b| steps.length(b)), [3, 2, 1]);
+        let last = [0, 1, 2].map(|b| steps.state_row(b, steps.length(b)));
+        assert_eq!(last, [3 + 5, 3 + 4, 3 + 2]);
+        assert_eq!(steps.state_row(1, 0), 1);
+        // A sequence without a step has its initial state alone.
+        assert_eq!(Steps::of(&[2, 0]).rows, 2);
+        assert_eq!(Steps::of(&[0, 0]).rows, 0);
     }
 }

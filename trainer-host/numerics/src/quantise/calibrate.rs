@@ -26,9 +26,20 @@ pub struct RecurrentRanges {
     pub cell: Magnitudes,
 }
 
+/// What a convolution saw and did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvRanges {
+    /// Of each input channel, `[C]`.
+    pub input: Vec<Magnitudes>,
+    /// Of all outputs.
+    pub outputs: Magnitudes,
+}
+
 /// What the whole network saw and did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
+    /// The convolution, if there is one.
+    pub conv: Option<ConvRanges>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<RecurrentRanges>,
     /// Values after each hidden dense layer's ReLU, first to last.
@@ -128,10 +139,15 @@ impl Observed {
                 cell: expecting(hidden),
             }
         });
+        let conv = network.config.conv.map(|conv| ConvRanges {
+            input: vec![expecting(1); network.config.inputs],
+            outputs: expecting(conv.filters),
+        });
         let hidden_dense = network.dense.len() - 1;
         let dense = network.dense[..hidden_dense].iter();
         Self {
             calibration: Calibration {
+                conv,
                 recurrent: recurrent.collect(),
                 dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
                 outputs: vec![OutputRange::NOTHING; network.config.outputs],
@@ -146,8 +162,18 @@ impl Observed {
         place: (usize, usize),
     ) -> Self {
         let mut seen = Self::nothing(network, place);
-        seen.steps = sequence.nrows() as f64;
-        let mut input = sequence;
+        let filtered = network.filtered(sequence);
+        if let (Some(ranges), Some(filtered)) = (&mut seen.calibration.conv, &filtered) {
+            for (magnitudes, column) in ranges.input.iter_mut().zip(sequence.columns()) {
+                magnitudes.add(column.insert_axis(Axis(1)));
+            }
+            ranges.outputs.add(filtered.view());
+        }
+        let mut input = match &filtered {
+            Some(filtered) => filtered.view(),
+            None => sequence,
+        };
+        seen.steps = input.nrows() as f64;
         for (ranges, layer) in seen.calibration.recurrent.iter_mut().zip(states) {
             for (j, column) in input.axis_iter(Axis(1)).enumerate() {
                 ranges.input[j].add(column.insert_axis(Axis(1)));
@@ -162,7 +188,10 @@ impl Observed {
         }
         let mut values: Array2<f32> = match network.config.mode {
             Mode::SequenceToSequence => input.to_owned(),
-            Mode::SequenceToOne => input.slice(ndarray::s![input.nrows() - 1.., ..]).to_owned(),
+            // Of a sequence that a convolution has no output for, there is none.
+            Mode::SequenceToOne => input
+                .slice(ndarray::s![input.nrows().saturating_sub(1).., ..])
+                .to_owned(),
         };
         let last = network.dense.len() - 1;
         for (l, dense) in network.dense.iter().enumerate() {
@@ -180,6 +209,10 @@ impl Observed {
     fn merge(&mut self, other: &Self) {
         self.steps += other.steps;
         let (mine, theirs) = (&mut self.calibration, &other.calibration);
+        if let (Some(mine), Some(theirs)) = (&mut mine.conv, &theirs.conv) {
+            merge_all(&mut mine.input, &theirs.input);
+            mine.outputs.merge(&theirs.outputs);
+        }
         for (mine, theirs) in mine.recurrent.iter_mut().zip(&theirs.recurrent) {
             merge_all(&mut mine.input, &theirs.input);
             add(&mut mine.input_square, &theirs.input_square);
@@ -195,6 +228,10 @@ impl Observed {
 
     fn finish(mut self) -> Calibration {
         let steps = self.steps.max(1.0);
+        if let Some(conv) = &mut self.calibration.conv {
+            conv.input.iter_mut().for_each(Magnitudes::finish);
+            conv.outputs.finish();
+        }
         for layer in &mut self.calibration.recurrent {
             let squares = layer
                 .input_square

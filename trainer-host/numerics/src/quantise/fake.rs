@@ -12,7 +12,7 @@ use lstm_nostd::kernels::Width;
 use ndarray::Array1;
 
 use super::dequantise::matrix;
-use super::{Q15, QuantisedNetwork, RecurrentIntegers};
+use super::{ConvIntegers, Q15, QuantisedNetwork, RecurrentIntegers};
 use crate::network::{DenseLayer, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::output::OutputFormat;
@@ -32,6 +32,7 @@ impl QuantisedNetwork {
         FakeQuantised {
             network: Network {
                 config: config.clone(),
+                conv: self.conv.as_ref().map(ConvIntegers::layer),
                 recurrent: (self.recurrent.iter())
                     .map(RecurrentIntegers::layer)
                     .collect(),
@@ -43,8 +44,11 @@ impl QuantisedNetwork {
 
     fn formats(&self) -> ActivationFormats {
         let step = |step: f64| ActivationFormat { step: step as f32 };
-        let inputs: Vec<(Width, u8)> = (self.recurrent.iter())
-            .map(|layer| (layer.scheme().width(), layer.input_shift()))
+        let conv = self.conv.as_ref();
+        let first = usize::from(conv.is_some());
+        let inputs: Vec<(Width, u8)> = (conv.iter())
+            .map(|conv| (conv.content.filters.scheme.width(), 0))
+            .chain((self.recurrent.iter()).map(|l| (l.scheme().width(), l.input_shift())))
             .chain((self.dense.iter()).map(|layer| (layer.scheme.width(), layer.input_shift)))
             .collect();
         // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
@@ -63,13 +67,17 @@ impl QuantisedNetwork {
                     .collect(),
                 Width::Int16 => Vec::new(),
             },
+            conv: conv.and_then(|conv| match conv.format() {
+                Some(format) => Some(format),
+                None => narrowed(0, conv.output_range),
+            }),
             hidden: (self.recurrent.iter())
                 .map(RecurrentIntegers::format)
                 .collect(),
             upward: (0..self.recurrent.len())
-                .map(|l| narrowed(l, 1.0))
+                .map(|l| narrowed(first + l, 1.0))
                 .collect(),
-            dense: (self.relu_range.iter().zip(self.recurrent.len()..))
+            dense: (self.relu_range.iter().zip(first + self.recurrent.len()..))
                 .map(|(range, l)| match inputs[l].0 {
                     Width::Int8 => Some(step(range / 128.0)),
                     Width::Int16 => narrowed(l, *range),

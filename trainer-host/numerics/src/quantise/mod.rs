@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru), dense
-//!   → mod → fake
+//!   → convolution → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -30,6 +30,7 @@
 //! for the inputs that the integers below it give.
 
 pub mod calibrate;
+pub mod convolution;
 mod dense;
 mod dequantise;
 mod error;
@@ -45,11 +46,12 @@ use lstm_nostd::artifact::{Dense, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
 use ndarray::{Array2, ArrayView2, s};
 
+pub use convolution::ConvIntegers;
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 pub use recurrent::RecurrentIntegers;
 
-use crate::network::{DenseLayer, Head, LayerShape, Mode, Network};
+use crate::network::{Convolution, DenseLayer, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
@@ -100,7 +102,7 @@ impl Rounding {
 /// What is to be decided before a network is quantised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan<'a> {
-    /// Of the recurrent layers and then of the dense layers.
+    /// Of the convolution, if there is one, then of the recurrent layers, then of the dense layers.
     pub schemes: &'a [Scheme],
     /// A lower bound on the first layer's `S_j` (`[I]`, normalised units), which the input stage's
     /// multiplier may need. A channel that never moved needs none: it is zero under any multiplier, and a
@@ -122,6 +124,8 @@ pub struct Plan<'a> {
 pub struct QuantisedNetwork {
     /// Range `S_j` of each input channel in normalised units: `x_real = x · S_j / 2^(b−1)`, `[I]`.
     pub input_range: Vec<f64>,
+    /// The convolution, if there is one.
+    pub conv: Option<ConvIntegers>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<RecurrentIntegers>,
     /// Dense layers, first to last.
@@ -160,7 +164,8 @@ pub fn quantise(
 ) -> Result<QuantisedNetwork, QuantiseError> {
     assert_eq!(plan.schemes.len(), network.config.layer_count());
     assert_eq!(plan.output_mean.len(), network.config.outputs);
-    let (recurrent_schemes, dense_schemes) = plan.schemes.split_at(network.recurrent.len());
+    let (conv_schemes, schemes) = (plan.schemes).split_at(usize::from(network.conv.is_some()));
+    let (recurrent_schemes, dense_schemes) = schemes.split_at(network.recurrent.len());
     let mut walk = Walk {
         network,
         calibration,
@@ -169,6 +174,7 @@ pub fn quantise(
         below: None,
         quantised: QuantisedNetwork {
             input_range: Vec::new(),
+            conv: None,
             recurrent: Vec::new(),
             dense: Vec::new(),
             dense_range: Vec::new(),
@@ -178,6 +184,9 @@ pub fn quantise(
     };
     let layers = network.config.layers();
     let mut names = layers.iter().map(LayerShape::name);
+    for (&scheme, name) in conv_schemes.iter().zip(names.by_ref()) {
+        walk.convolution(name, scheme)?;
+    }
     let (recurrent, dense) = (recurrent_schemes.iter(), dense_schemes.iter());
     for ((l, &scheme), name) in recurrent.enumerate().zip(names.by_ref()) {
         walk.recurrent(l, name, scheme)?;
@@ -200,12 +209,39 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// The convolution.
+    fn convolution(&mut self, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
+        let network = self.network;
+        let parts = (&network.config.conv, &network.conv, &self.calibration.conv);
+        let (Some(conv), Some(layer), Some(ranges)) = parts else {
+            panic!("a network with a convolution has its parameters and its calibration");
+        };
+        let job = convolution::Job {
+            name,
+            conv,
+            layer,
+            ranges,
+            scheme,
+            moments: self.inputs.of_convolution(conv),
+        };
+        let integers = job.quantise(self.plan)?;
+        self.below = Some(Signal {
+            width: scheme.width(),
+            range: integers.output_range,
+            reach: job.reach(self.plan),
+        });
+        self.quantised.input_range.clone_from(&integers.input_range);
+        self.inputs.replace_convolution(&integers);
+        self.quantised.conv = Some(integers);
+        Ok(())
+    }
+
     /// Recurrent layer `l`.
     fn recurrent(&mut self, l: usize, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
         let width = scheme.width();
         let (layer, ranges) = (&self.network.recurrent[l], &self.calibration.recurrent[l]);
         let of_inputs = match self.below {
-            None => recurrent::input_ranges(ranges, self.plan, width),
+            None => recurrent::input_ranges(&ranges.input, self.plan, width),
             Some(below) => {
                 let (shift, range) = below.arriving(width);
                 let range = vec![range; layer.inputs()];
@@ -221,7 +257,7 @@ impl Walk<'_> {
             equal_shifts: self.plan.equal_shifts,
         };
         let (integers, range) = job.quantise(layer, of_inputs)?;
-        if l == 0 {
+        if l == 0 && self.quantised.conv.is_none() {
             self.quantised.input_range = range;
         }
         self.below = Some(Signal {
@@ -341,13 +377,25 @@ impl<'a> LayerInputs<'a> {
         }
     }
 
+    fn of_convolution(&self, conv: &Convolution) -> Option<moments::Moments> {
+        self.hybrid.as_ref()?;
+        Some(moments::Moments::of(&self.sequences, |sequence| {
+            conv.windows(*sequence).mapv(f64::from)
+        }))
+    }
+
     fn of_recurrent(&self, l: usize) -> Option<moments::Moments> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
-            let x = match l.checked_sub(1) {
-                Some(below) => trace[below].hidden.view(),
-                None => sequence.view(),
+            let filtered = network.filtered(*sequence).map(|y| match formats.conv {
+                Some(format) => y.mapv_into(|y| format.round(y)),
+                None => y,
+            });
+            let x = match (l.checked_sub(1), &filtered) {
+                (Some(below), _) => trace[below].hidden.view(),
+                (None, Some(filtered)) => filtered.view(),
+                (None, None) => sequence.view(),
             };
             moments::with_state_before(x, trace[l].hidden.view())
         }))
@@ -360,7 +408,7 @@ impl<'a> LayerInputs<'a> {
             let top = trace[trace.len() - 1].hidden.view();
             let first = match network.config.mode {
                 Mode::SequenceToSequence => 0,
-                Mode::SequenceToOne => top.nrows() - 1,
+                Mode::SequenceToOne => top.nrows().saturating_sub(1),
             };
             let mut values: Array2<f64> = top.slice(s![first.., ..]).mapv(f64::from);
             for dense in &network.dense[..l] {
@@ -368,6 +416,14 @@ impl<'a> LayerInputs<'a> {
             }
             values
         }))
+    }
+
+    /// Goes on with what the integers of the convolution mean.
+    fn replace_convolution(&mut self, integers: &ConvIntegers) {
+        if let Some((network, formats)) = &mut self.hybrid {
+            network.conv = Some(integers.layer());
+            formats.conv = integers.format();
+        }
     }
 
     /// Goes on with what the integers of a layer mean.

@@ -45,6 +45,8 @@ impl Moments {
             }
         }
         let (rows, sum, products) = total.expect("there is a calibration sequence");
+        // A convolution may have no output in any of them.
+        let rows = rows.max(1.0);
         let mean = sum / rows;
         let column = mean.view().insert_axis(Axis(1));
         let covariance = products / rows - column.dot(&column.t());
@@ -70,9 +72,10 @@ pub(super) fn with_state_before(
     hidden: ArrayView2<'_, f32>,
 ) -> Array2<f64> {
     let mut before = Array2::zeros(hidden.dim());
-    before
-        .slice_mut(s![1.., ..])
-        .assign(&hidden.slice(s![..hidden.nrows() - 1, ..]));
+    if let Some(last) = hidden.nrows().checked_sub(1) {
+        let earlier = hidden.slice(s![..last, ..]);
+        before.slice_mut(s![1.., ..]).assign(&earlier);
+    }
     concatenate![Axis(1), x, before].mapv(f64::from)
 }
 

@@ -7,6 +7,7 @@ use super::{
     FittingFlags, LossFlags, NetworkFlags, OptimiserFlags, OverfittingFlags, RunFlags,
     ScheduleFlags,
 };
+use crate::network::Convolution;
 use crate::optimiser::OptimiserConfig;
 use crate::schedule::Schedule;
 use crate::train::{Distillation, EarlyStopping, TrainConfig};
@@ -52,6 +53,11 @@ impl NetworkFlags {
     /// A flag that was given for the structure of the network.
     pub(super) fn structure(&self) -> Option<&'static str> {
         [
+            (self.conv_filters.is_some(), "--conv-filters"),
+            (self.conv_kernel.is_some(), "--conv-kernel"),
+            (self.conv_stride.is_some(), "--conv-stride"),
+            (self.conv_activation.is_some(), "--conv-activation"),
+            (self.conv_padding.is_some(), "--conv-padding"),
             (self.layer.is_some(), "--layer"),
             (self.hidden.is_some(), "--hidden"),
             (self.dense.is_some(), "--dense"),
@@ -62,6 +68,19 @@ impl NetworkFlags {
     }
 
     pub(super) fn apply(self, config: &mut TrainConfig) {
+        let has_conv = self.conv_filters.is_some()
+            || self.conv_kernel.is_some()
+            || self.conv_stride.is_some()
+            || self.conv_activation.is_some()
+            || self.conv_padding.is_some();
+        if has_conv {
+            let conv = config.conv.get_or_insert_with(Convolution::default);
+            set(&mut conv.filters, self.conv_filters);
+            set(&mut conv.kernel, self.conv_kernel);
+            set(&mut conv.stride, self.conv_stride);
+            set(&mut conv.activation, self.conv_activation);
+            set(&mut conv.padding, self.conv_padding);
+        }
         set(&mut config.layer, self.layer);
         set(&mut config.hidden, self.hidden);
         set(&mut config.dense, self.dense);

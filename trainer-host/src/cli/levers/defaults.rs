@@ -6,6 +6,7 @@ use clap::{ArgMatches, Command, Error, FromArgMatches};
 use super::apply::name;
 use super::{Flags, Levers};
 use crate::loss::Loss;
+use crate::network::Convolution;
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
 use crate::train::{
@@ -16,7 +17,16 @@ use crate::train::{
 type Default = fn(&TrainConfig) -> String;
 
 /// The default of each flag that has one, by the flag's name as a field.
-const DEFAULTS: [(&str, Default); 38] = [
+const DEFAULTS: [(&str, Default); 43] = [
+    ("conv_filters", |_| {
+        Convolution::default().filters.to_string()
+    }),
+    ("conv_kernel", |_| Convolution::default().kernel.to_string()),
+    ("conv_stride", |_| Convolution::default().stride.to_string()),
+    ("conv_activation", |_| {
+        name(Convolution::default().activation)
+    }),
+    ("conv_padding", |_| name(Convolution::default().padding)),
     ("layer", |c| name(c.layer)),
     ("hidden", |c| sizes(&c.hidden)),
     ("dense", |c| sizes(&c.dense)),

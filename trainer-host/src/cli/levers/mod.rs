@@ -15,9 +15,9 @@ use anyhow::bail;
 
 use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
-use crate::network::CellKind;
 use crate::network::initialisation::{InputWeights, RecurrentWeights};
 use crate::network::schemes::Schemes;
+use crate::network::{CellKind, ConvActivation, Padding};
 use crate::optimiser::OptimiserKind;
 use crate::schedule::ScheduleKind;
 use crate::train::TrainConfig;
@@ -44,6 +44,22 @@ struct Flags {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 struct NetworkFlags {
+    /// Filters of a convolution over time below the recurrent layers. Any --conv flag adds one.
+    #[arg(long, value_name = "FILTERS")]
+    conv_filters: Option<usize>,
+    /// Steps that a filter of the convolution looks at.
+    #[arg(long, value_name = "STEPS")]
+    conv_kernel: Option<usize>,
+    /// Steps from one output of the convolution to the next: the recurrent layers take one step in so many.
+    #[arg(long, value_name = "STEPS")]
+    conv_stride: Option<usize>,
+    /// What follows the sums of the convolution.
+    #[arg(long, value_enum, value_name = "KIND")]
+    conv_activation: Option<ConvActivation>,
+    /// What stands before the first step of a sequence: zeros, with an output at the first step, or nothing, with the first
+    /// output at the end of the first whole kernel.
+    #[arg(long, value_enum, value_name = "KIND")]
+    conv_padding: Option<Padding>,
     /// Kind of the recurrent layers.
     #[arg(long, value_enum, value_name = "KIND")]
     layer: Option<CellKind>,

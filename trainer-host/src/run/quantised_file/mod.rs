@@ -4,6 +4,7 @@
 //! | tensor | type and shape |
 //! | --- | --- |
 //! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
+//! | `conv.0.*` | in `conv.rs` |
 //! | `lstm.L.*`, `coupled.L.*`, `gru.L.*` | in `lstm.rs`, `gru.rs` |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
@@ -12,6 +13,7 @@
 //! names of outputs, and the fingerprint of the f32 weights that the integers came from. A further kind of
 //! layer brings a file with its record and a line in `Layer`.
 
+mod conv;
 mod dense;
 mod gru;
 mod lstm;
@@ -117,6 +119,7 @@ struct Scale {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Layer {
+    Conv(conv::Record),
     Lstm(lstm::Record),
     Gru(gru::Record),
     Coupled(lstm::Record),
@@ -143,6 +146,10 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
         ("input.mult".into(), vector(&channel(|c| c.mult))),
     ];
     let mut layers = Vec::new();
+    if let Some(layer) = &file.conv {
+        tensors.extend(conv::tensors(layer, "conv.0"));
+        layers.push(Layer::Conv(conv::Record::of(layer)));
+    }
     for (l, layer) in file.recurrent.iter().enumerate() {
         let name = format!("{}.{l}", layer.kind().name());
         match layer {
@@ -225,16 +232,25 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     }
     let metadata: Metadata = tensors::metadata(bytes, NONE)?;
     let mut width = metadata.inputs.len();
-    let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
-    for (l, layer) in metadata.layers.iter().enumerate() {
+    let (mut conv, mut recurrent, mut dense) = (None, Vec::new(), Vec::new());
+    for layer in &metadata.layers {
+        let l = recurrent.len();
         match layer {
+            Layer::Conv(_) if conv.is_some() || l > 0 => {
+                return Err("a convolution stands above another layer".into());
+            }
+            Layer::Conv(record) => {
+                let layer = record.read(&tensors, "conv.0", width)?;
+                width = layer.filters.weight.len();
+                conv = Some(layer);
+            }
             Layer::Dense(record) => {
                 let layer = record.read(&tensors, &format!("dense.{}", dense.len()), width)?;
                 width = layer.weight.len();
                 dense.push(layer);
             }
             _ if !dense.is_empty() => {
-                return Err(format!("layer {l} is recurrent, above a dense one"));
+                return Err(format!("recurrent layer {l} stands above a dense one"));
             }
             Layer::Lstm(record) => {
                 let name = format!("lstm.{l}");
@@ -267,6 +283,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             })
             .collect(),
         golden: golden(&tensors, metadata.inputs.len(), width)?,
+        conv,
         recurrent,
         dense,
         input_names: (metadata.inputs.into_iter())
@@ -354,7 +371,7 @@ fn read_matrix<T: Element>(
 mod tests {
     use super::*;
     use crate::network::{Cell, NetworkConfig};
-    use lstm_nostd::artifact::{LayerKind, RandomModel};
+    use lstm_nostd::artifact::{LayerKind, RandomConv, RandomModel};
     use lstm_nostd::kernels::Scheme;
     use proptest::prelude::*;
 
@@ -369,6 +386,13 @@ mod tests {
             outputs: 2,
             peepholes,
             schemes: Scheme::ALL.to_vec(),
+            conv: (seed % 2 == 1).then_some(RandomConv {
+                filters: 4,
+                kernel: 3,
+                stride: 2,
+                first: 0,
+                is_rectified: seed % 4 == 1,
+            }),
             seed,
             ..RandomModel::default()
         };
@@ -381,6 +405,7 @@ mod tests {
     fn network(seed: u64) -> Network {
         let config = NetworkConfig {
             inputs: 1,
+            conv: None,
             hidden: vec![2],
             cell: Cell::Lstm { peepholes: false },
             dense: vec![],
@@ -455,8 +480,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quantised.safetensors");
         let said = |change: fn(&mut ModelFile)| {
-            // A seed that three divides has LSTM layers.
-            let mut file = example(3, true);
+            // A seed that three divides has LSTM layers, an even one no convolution.
+            let mut file = example(6, true);
             change(&mut file);
             write(&path, &file, &network(1)).unwrap();
             read(&path, &network(1)).unwrap_err().to_string()

@@ -93,6 +93,7 @@ mod tests {
         for peepholes in [false, true] {
             let config = NetworkConfig {
                 inputs: 3,
+                conv: None,
                 hidden: vec![4],
                 cell: Cell::Coupled { peepholes },
                 dense: vec![],

@@ -25,7 +25,7 @@ pub(crate) struct RecurrentPass {
     pub(super) cell_tanh: Panels,
     /// h as products see it, `[B + R, H]`.
     pub(super) hidden: Panels,
-    /// h of all steps as it is rounded on its way up alone, `[R, H]`; empty where it is not.
+    /// h as it is rounded on its way up alone, `[B + R, H]`; empty where it is not.
     upward: Panels,
     /// m of (D3), `[B, H]`, if that is active.
     pub(super) recurrent_mask: Panels,
@@ -153,12 +153,15 @@ impl RecurrentPass {
         }
     }
 
-    /// Makes the state after `last`, the step before, the initial state of `steps`.
-    pub(crate) fn carry_state(&mut self, last: StepRows, steps: &Steps) {
+    /// Makes the states in these `rows`, one for each sequence, the initial state of `steps`.
+    pub(crate) fn carry_state(&mut self, rows: &[usize], steps: &Steps) {
         for state in [&mut self.cell, &mut self.hidden] {
             let panels = state.panels();
-            let from = |panel| &state.panel(panel)[last.state..last.state + steps.sequences];
-            let kept: Vec<Line> = (0..panels).flat_map(from).copied().collect();
+            let of_panel = |panel| {
+                let lines = state.panel(panel);
+                rows.iter().map(move |row| lines[*row])
+            };
+            let kept: Vec<Line> = (0..panels).flat_map(of_panel).collect();
             state.reshape(steps.sequences + steps.rows, state.columns());
             for (panel, lines) in kept.chunks(steps.sequences.max(1)).enumerate() {
                 state.panel_mut(panel)[..steps.sequences].copy_from_slice(lines);
@@ -186,25 +189,21 @@ impl RecurrentPass {
         }
     }
 
-    /// Keeps the outputs of all steps as `format` has them; none without a format.
-    pub(crate) fn round_upward(&mut self, format: Option<ActivationFormat>, sequences: usize) {
+    /// Keeps the outputs as `format` has them; none without a format.
+    pub(crate) fn round_upward(&mut self, format: Option<ActivationFormat>) {
         let Some(format) = format else {
             return self.upward.reshape(0, 0);
         };
-        let rows = self.hidden.rows() - sequences;
-        self.upward.reshape(rows, self.hidden.columns());
-        for panel in 0..self.hidden.panels() {
-            let h = &self.hidden.panel(panel)[sequences..];
-            self.upward.panel_mut(panel).copy_from_slice(h);
-        }
+        self.upward.clone_from(&self.hidden);
+        let rows = self.upward.rows();
         format.round_rows(&mut self.upward, 0, rows);
     }
 
-    /// The outputs of all steps as they go up, and the row of the first.
-    pub(crate) fn upward(&self, sequences: usize) -> (&Panels, usize) {
+    /// The outputs as they go up, `[B + R, O]`.
+    pub(crate) fn upward(&self) -> &Panels {
         match self.upward.rows() {
-            0 => (&self.hidden, sequences),
-            _ => (&self.upward, 0),
+            0 => &self.hidden,
+            _ => &self.upward,
         }
     }
 
@@ -240,6 +239,7 @@ mod tests {
     fn recurrent_masks_hold_for_a_sequence_and_candidate_masks_for_a_step() {
         let config = NetworkConfig {
             inputs: 2,
+            conv: None,
             hidden: vec![20],
             cell: Cell::Lstm { peepholes: false },
             dense: vec![],

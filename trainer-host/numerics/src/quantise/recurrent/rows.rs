@@ -10,6 +10,7 @@ use super::Job;
 use crate::quantise::calibrate::RecurrentRanges;
 use crate::quantise::error::too_large;
 use crate::quantise::gptq::Curvature;
+use crate::quantise::magnitudes::Magnitudes;
 use crate::quantise::row::{Row, RowQuantiser};
 use crate::quantise::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
@@ -32,14 +33,13 @@ const MAX_X_SHIFT: i32 = 15;
 
 /// The narrowest and widest ranges of the first layer's inputs, and their shift, which is none.
 pub(in crate::quantise) fn input_ranges(
-    ranges: &RecurrentRanges,
+    inputs: &[Magnitudes],
     plan: &Plan<'_>,
     width: Width,
 ) -> (u8, Vec<f64>, Vec<f64>) {
-    let reach = |magnitudes: &crate::quantise::magnitudes::Magnitudes| {
-        magnitudes.reach(plan.clipping, width) * range_margin(width)
-    };
-    let narrowest: Vec<f64> = (ranges.input.iter().zip(plan.smallest_input_range))
+    let reach =
+        |magnitudes: &Magnitudes| magnitudes.reach(plan.clipping, width) * range_margin(width);
+    let narrowest: Vec<f64> = (inputs.iter().zip(plan.smallest_input_range))
         .map(|(magnitudes, least)| match reach(magnitudes) {
             0.0 => SMALLEST_RANGE,
             range => range.max(*least).max(SMALLEST_RANGE),
