@@ -12,7 +12,7 @@ use crate::import::{
     Assembled, Calibration, Ending, Hints, Imported, Pooling, assemble, check, open, read_scaler,
     write_run,
 };
-use crate::network::{Head, Mode};
+use crate::network::{Head, Mode, Padding};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -76,6 +76,12 @@ struct OpenArgs {
     /// States that the file takes as inputs begin at zero.
     #[arg(long)]
     zero_state: bool,
+    /// Steps from one output of a convolution to the next.
+    #[arg(long, value_name = "STEPS")]
+    conv_stride: Option<usize>,
+    /// What stands before the first step of a convolution [default: valid].
+    #[arg(long, value_enum)]
+    conv_padding: Option<Padding>,
 }
 
 /// Values of `--pooling`.
@@ -124,6 +130,8 @@ impl OpenArgs {
             map: self.map.clone(),
             output: self.output.clone(),
             zero_state: self.zero_state,
+            conv_stride: self.conv_stride,
+            conv_padding: self.conv_padding,
         }
     }
 

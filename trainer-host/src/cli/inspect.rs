@@ -340,7 +340,7 @@ fn text(model: &Inspected) -> String {
         outputs.join(", "),
         layers_table(&model.layers),
         cores_table(&model.cores),
-        spread_text(&model.most_spread),
+        spread_text(&model.most_spread, model.convolution.is_some()),
         (model.useless_int8.as_ref()).map_or_else(String::new, |line| format!("\n\n{line}")),
         (model.convolution.as_ref()).map_or_else(String::new, strided_text),
         model
@@ -382,7 +382,11 @@ fn layers_table(layers: &[Layer]) -> String {
 }
 
 /// Whether the data changes the number of instructions.
-fn spread_text(spreads: &[(Core, u64)]) -> String {
+fn spread_text(spreads: &[(Core, u64)], is_strided: bool) -> String {
+    let step = match is_strided {
+        true => "step that moves the outputs",
+        false => "step",
+    };
     let named = |constant: bool| -> Vec<&(Core, u64)> {
         (spreads.iter())
             .filter(|(_, most)| (*most == 0) == constant)
@@ -393,7 +397,7 @@ fn spread_text(spreads: &[(Core, u64)]) -> String {
     if !constant.is_empty() {
         let names: Vec<_> = constant.iter().map(|(core, _)| core.name()).collect();
         lines.push(format!(
-            "Every step takes the same instructions on {}.",
+            "Every {step} takes the same instructions on {}.",
             names.join(", ")
         ));
     }

@@ -1,6 +1,6 @@
 //! From the layers of a file to a network.
 //!
-//! A network here is an input stage, recurrent layers of one kind, and dense layers with ReLU between them. Layers that are linear in
+//! A network here is an input stage, a convolution over time or none, recurrent layers of one kind, and dense layers with ReLU between them. Layers that are linear in
 //! each step's values become one matrix, in f64: `y = W x + b` and `y = s ⊙ x + t` before a recurrent layer are
 //! multiplied into its input weights, and two dense layers without a ReLU between them into each other. A network that ends
 //! with a recurrent layer or a ReLU gets an output layer that copies its values.
@@ -13,11 +13,12 @@ use super::conventions::RecurrentWeights;
 use super::error::{ImportError, Problem};
 use super::limits::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, require_room, require_size};
 use super::linear::Linear;
-use super::model::{Layer, NamedLayer, Source};
+use super::model::{ConvWeights, Layer, NamedLayer, Source};
 use crate::data::Normalisation;
 use crate::network::lstm::peepholes_of;
 use crate::network::{
-    Cell, DenseLayer, Head, Mode, Network, NetworkConfig, RecurrentLayer, coupled,
+    Cell, ConvActivation, Convolution, DenseLayer, Head, Mode, Network, NetworkConfig,
+    RecurrentLayer, coupled,
 };
 
 /// What a file's network computes from its last layer's sums.
@@ -53,6 +54,7 @@ struct Growing {
     width: Option<usize>,
     /// The input stage.
     inputs: Option<(Vec<f64>, Vec<f64>)>,
+    conv: Option<(Convolution, Linear)>,
     recurrent: Vec<RecurrentLayer>,
     dense: Vec<DenseLayer>,
     /// Linear layers that the next matrix takes in.
@@ -96,6 +98,7 @@ impl Growing {
         match layer {
             Layer::Affine { scale, offset } => self.affine(name, scale, offset),
             Layer::Dense { weight, bias } => self.matrix(name, weight, bias.as_deref()),
+            Layer::Convolution(weights) => self.convolution(name, weights),
             Layer::Recurrent(weights) => self.recurrent(name, weights),
             Layer::Relu => self.relu(name),
             Layer::LastStep if self.recurrent.is_empty() || self.last_step => {
@@ -162,7 +165,7 @@ impl Growing {
                 "{name}: its factors and summands do not fit together, or are not finite"
             )));
         }
-        let at_input = self.recurrent.is_empty() && self.pending.is_none();
+        let at_input = self.recurrent.is_empty() && self.pending.is_none() && self.conv.is_none();
         if at_input && scale.iter().all(|s| *s > 0.0) {
             self.inputs = Some(match self.inputs.take() {
                 Some((s, t)) => after((&s, &t), (&scale, &offset)),
@@ -258,13 +261,68 @@ impl Growing {
         Ok(())
     }
 
-    fn relu(&mut self, name: &str) -> Result<(), Problem> {
-        let Some(width) = self.width.filter(|_| !self.recurrent.is_empty()) else {
-            return Err(Problem::refused(
-                name,
-                "a ReLU before the first recurrent layer has no place here",
-            ));
+    fn convolution(&mut self, name: &str, weights: &ConvWeights) -> Result<(), Problem> {
+        let refuse = |why: &str| Err(Problem::refused(name, why));
+        if self.conv.is_some() || !self.recurrent.is_empty() {
+            return refuse("one convolution can stand below the recurrent layers, and none above");
+        }
+        if self.pending.is_some() {
+            return refuse("a layer that mixes or turns the input's channels stands before it");
+        }
+        let (filters, bias) = (weights.weight.nrows(), &weights.bias);
+        let channels = weights.channels();
+        let fits = |bias: &Vec<f32>| bias.len() == filters;
+        if filters == 0 || channels == 0 || !bias.as_ref().is_none_or(fits) {
+            return Err(Problem::Damaged(format!(
+                "{name}: its weights and biases do not fit together"
+            )));
+        }
+        self.require_width(name, channels)?;
+        require_size(name, filters)?;
+        let bias = bias.clone().unwrap_or_else(|| vec![0.0; filters]);
+        let linear = Linear::Matrix {
+            weight: weights.weight.mapv(f64::from),
+            bias: bias.into_iter().map(f64::from).collect(),
         };
+        let conv = Convolution {
+            filters,
+            kernel: weights.kernel,
+            stride: weights.stride,
+            activation: ConvActivation::None,
+            padding: weights.padding,
+        };
+        self.width = Some(filters);
+        self.conv = Some((conv, linear));
+        Ok(())
+    }
+
+    /// A ReLU below the first recurrent layer: the convolution's, which takes in the linear layers between.
+    fn relu_of_convolution(&mut self, name: &str) -> Result<(), Problem> {
+        match &mut self.conv {
+            Some((conv, linear)) if conv.activation == ConvActivation::None => {
+                if let Some(next) = self.pending.take() {
+                    *linear = linear.clone().then(next);
+                    conv.filters = linear.outputs();
+                    let note = "what stands between the convolution and its ReLU was multiplied into its filters";
+                    self.notes.push(format!("{name}: {note}"));
+                }
+                conv.activation = ConvActivation::Relu;
+                Ok(())
+            }
+            // A second ReLU changes nothing.
+            Some(_) if self.pending.is_none() => Ok(()),
+            _ => Err(Problem::refused(
+                name,
+                "a ReLU before the first recurrent layer has no place here, but for a convolution's",
+            )),
+        }
+    }
+
+    fn relu(&mut self, name: &str) -> Result<(), Problem> {
+        if self.recurrent.is_empty() {
+            return self.relu_of_convolution(name);
+        }
+        let width = self.width.expect("the recurrent layer has a width");
         // A second ReLU changes nothing.
         if self.pending.is_none() && self.after_relu {
             return Ok(());
@@ -283,7 +341,10 @@ impl Growing {
                 "there is no LSTM or GRU in it, and a network here has at least one".into(),
             ));
         };
-        let inputs = first.inputs();
+        let inputs = match &self.conv {
+            Some((conv, linear)) => linear.layer().weight.ncols() / conv.kernel,
+            None => first.inputs(),
+        };
         self.couple();
         let cell = self.cell();
         let width = self.width.expect("the recurrent layer has a width");
@@ -295,6 +356,13 @@ impl Growing {
                 Linear::identity(width).layer()
             }
         };
+        if let (Some((conv, _)), false) = (&self.conv, self.last_step) {
+            let stride = conv.stride;
+            let note = format!(
+                "the file has an output once in {stride} steps; here the outputs stand until the next one"
+            );
+            self.notes.push(note);
+        }
         let ending = self.ending.unwrap_or(Ending::Plain);
         let config = self.config(inputs, output.bias.len(), ending);
         (config.validate())
@@ -308,7 +376,7 @@ impl Growing {
             layer
         });
         let network = Network {
-            conv: None,
+            conv: self.conv.as_ref().map(|(_, linear)| linear.layer()),
             config,
             recurrent: recurrent.collect(),
             dense: self.dense.into_iter().chain([output]).collect(),
@@ -347,7 +415,7 @@ impl Growing {
     fn config(&self, inputs: usize, outputs: usize, ending: Ending) -> NetworkConfig {
         NetworkConfig {
             inputs,
-            conv: None,
+            conv: self.conv.as_ref().map(|(conv, _)| *conv),
             hidden: self.recurrent.iter().map(|layer| layer.units()).collect(),
             cell: self.cell(),
             dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),

@@ -6,6 +6,7 @@
 use ndarray::Array2;
 
 use super::conventions::RecurrentWeights;
+use crate::network::Padding;
 
 /// An axis of an array of inputs or outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,59 @@ pub struct NamedLayer {
     pub layer: Layer,
 }
 
+/// A convolution over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvWeights {
+    /// `[F, K · C]`, the oldest step first.
+    pub weight: Array2<f32>,
+    /// `[F]`; zero if absent.
+    pub bias: Option<Vec<f32>>,
+    /// Steps that a filter looks at, `K`.
+    pub kernel: usize,
+    /// Steps from one output to the next.
+    pub stride: usize,
+    /// What stands before the first step.
+    pub padding: Padding,
+}
+
+impl ConvWeights {
+    /// Of `shape` filters, kernel and channels, with `value(f, k, c)`.
+    pub(super) fn new(
+        (filters, kernel, channels): (usize, usize, usize),
+        value: impl Fn(usize, usize, usize) -> f32,
+        bias: Option<Vec<f32>>,
+        (stride, padding): (usize, Padding),
+    ) -> Self {
+        let at = |(f, j): (usize, usize)| value(f, j / channels.max(1), j % channels.max(1));
+        Self {
+            weight: Array2::from_shape_fn((filters, kernel * channels), at),
+            bias,
+            kernel,
+            stride,
+            padding,
+        }
+    }
+
+    /// Of weights `[F, C, K]`, as PyTorch and ONNX have them.
+    pub(super) fn channels_first(
+        (filters, channels, kernel): (usize, usize, usize),
+        values: &[f32],
+        bias: Option<Vec<f32>>,
+        steps: (usize, Padding),
+    ) -> Self {
+        let value = |f: usize, k: usize, c: usize| values[(f * channels + c) * kernel + k];
+        Self::new((filters, kernel, channels), value, bias, steps)
+    }
+
+    /// Channels, `C`.
+    pub(super) fn channels(&self) -> usize {
+        self.weight.ncols() / self.kernel.max(1)
+    }
+}
+
+/// Why padding on both sides is refused.
+pub(super) const SAME_PADDING: &str = "it pads the end of a sequence too (padding \"same\"), so that an output follows from later steps, which a stream does not know yet; \"causal\" and \"valid\" are taken";
+
 /// What a layer does with each step's values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
@@ -69,6 +123,8 @@ pub enum Layer {
         /// `[O]`; zero if absent.
         bias: Option<Vec<f32>>,
     },
+    /// `y_n = Σ_k W_k x_{t−K+1+k} + b` over time, with an output once in a stride.
+    Convolution(ConvWeights),
     /// A recurrent layer over time, with an output for each step.
     Recurrent(RecurrentWeights),
     /// Keeps the last step alone.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::{ImportError, Problem};
 use super::model::{Layer, Source};
 use super::{keras, onnx, state_dict, tflite};
+use crate::network::Padding;
 
 /// What becomes of an LSTM's outputs over time, where the file does not say it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Hints {
     pub output: Option<String>,
     /// States that the file takes as inputs begin at zero.
     pub zero_state: bool,
+    /// Steps from one output of a convolution to the next.
+    pub conv_stride: Option<usize>,
+    /// What stands before the first step of a convolution.
+    pub conv_padding: Option<Padding>,
 }
 
 /// Reads the network of a file.
@@ -68,7 +73,14 @@ pub fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         [0x89, b'H', b'D', b'F', ..] => hints.used(&["--output"], keras::read_hdf5(bytes, hints)?),
         // The length of a header, which may begin as a pickle does.
         [_, _, _, _, 0, 0, 0, 0, b'{', ..] => hints.used(
-            &["--map", "--linear-head", "--time-first", POOLING],
+            &[
+                "--map",
+                "--linear-head",
+                "--time-first",
+                "--conv-stride",
+                "--conv-padding",
+                POOLING,
+            ],
             state_dict::read(bytes, hints)?,
         ),
         [0x80, 2..=5, ..] => Err(pickled()),
@@ -95,6 +107,8 @@ impl Hints {
             ("--time-first", self.time_first),
             ("--output", self.output.is_some()),
             ("--zero-state", self.zero_state),
+            ("--conv-stride", self.conv_stride.is_some()),
+            ("--conv-padding", self.conv_padding.is_some()),
             (
                 POOLING,
                 self.pooling

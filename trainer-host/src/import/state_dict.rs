@@ -5,6 +5,8 @@
 //! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM`, or `nn.GRU` with three rows a unit |
 //! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell`, `nn.GRUCell` |
 //! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
+//! | `*.weight` `[F, C, K]`, `*.bias` | `nn.Conv1d`, before all others |
+//! | `*.running_mean` and so on, of as many values as the convolution has filters | `nn.BatchNorm1d`, behind the convolution |
 //!
 //! Modules follow one another by their names, numbers by value: recurrent ones first, then linear layers, with a ReLU between
 //! those. `--map` gives other names. What this program's own export says in the metadata is taken from there.
@@ -18,8 +20,9 @@ use super::conventions::{Convention, RecurrentWeights, WeightsKind};
 use super::described::Described;
 use super::error::{Kind, Problem, short};
 use super::half;
-use super::model::{Axis, Layer, NamedLayer, Source};
+use super::model::{Axis, ConvWeights, Layer, NamedLayer, Source};
 use super::open::{Hints, Pooling};
+use crate::network::Padding;
 
 /// A tensor's shape and values.
 struct Tensor {
@@ -38,6 +41,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| Problem::Damaged(format!("safetensors: {error}")))?;
     let modules = modules(&tensors, hints)?;
+    let (convolution, modules) = convolution(modules, hints)?;
     let (mut layers, linear) = modules_in_order(&modules)?;
     if layers.is_empty() {
         return Err(Problem::Open(
@@ -73,6 +77,15 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
             layers.push(Layer::Relu.named(format!("the ReLU before {}", layer.name)));
         }
         layers.push(layer);
+    }
+    if !convolution.is_empty() {
+        let note = format!(
+            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding)",
+            list(convolution.iter())
+        );
+        notes.push(note);
+        let relu = Layer::Relu.named("the ReLU of the convolution");
+        layers.splice(0..0, convolution.into_iter().chain([relu]));
     }
     if let Some(described) = &described {
         layers.splice(0..0, described.input_stage());
@@ -129,20 +142,87 @@ fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
     layers.iter().filter_map(size).collect()
 }
 
+/// Takes an `nn.Conv1d` and the batch normalisation behind it out of the modules, if there is one.
+fn convolution(
+    mut modules: BTreeMap<String, Module>,
+    hints: &Hints,
+) -> Result<(Vec<NamedLayer>, BTreeMap<String, Module>), Problem> {
+    let rank = |module: &Module| module.get("weight").map_or(0, |weight| weight.shape.len());
+    let found = modules.iter().find(|(_, module)| rank(module) >= 3);
+    let Some(name) = found.map(|(name, _)| name.clone()) else {
+        let hinted = hints.conv_stride.is_some() || hints.conv_padding.is_some();
+        return match hinted {
+            true => Err(Problem::Open(
+                "--conv-stride and --conv-padding: there is no nn.Conv1d in it".into(),
+            )),
+            false => Ok((Vec::new(), modules)),
+        };
+    };
+    let module = modules.remove(&name).expect("it was found");
+    let weight = &module["weight"];
+    let [filters, channels, kernel] = weight.shape[..] else {
+        return Err(Problem::later(name.as_str(), Kind::Convolution));
+    };
+    if let Some(other) = module
+        .keys()
+        .find(|part| *part != "weight" && *part != "bias")
+    {
+        let why = format!("its tensor {} is none of an nn.Conv1d", short(other));
+        return Err(Problem::refused(name, why));
+    }
+    let Some(stride) = hints.conv_stride else {
+        return Err(Problem::Open(format!(
+            "{name} is a convolution, and a state_dict does not say its stride; --conv-stride N does"
+        )));
+    };
+    let steps = (stride, hints.conv_padding.unwrap_or(Padding::Valid));
+    let bias = module.get("bias").map(|bias| bias.values.clone());
+    let shape = (filters, channels, kernel);
+    let weights = ConvWeights::channels_first(shape, &weight.values, bias, steps);
+    let mut layers = vec![Layer::Convolution(weights).named(name)];
+    let is_behind = |module: &Module| {
+        (module.get("running_mean")).is_some_and(|mean| mean.values.len() == filters)
+    };
+    let behind = modules.iter().find(|(_, module)| is_behind(module));
+    if let Some(name) = behind.map(|(name, _)| name.clone()) {
+        let module = modules.remove(&name).expect("it was found");
+        layers.push(batch_normalisation(&name, &module, filters)?);
+    }
+    Ok((layers, modules))
+}
+
+/// An `nn.BatchNorm1d` of `count` channels.
+fn batch_normalisation(name: &str, module: &Module, count: usize) -> Result<NamedLayer, Problem> {
+    /// PyTorch's default, which a state_dict does not have.
+    const EPSILON: f64 = 1e-5;
+    let values = |part: &str, default: f64| -> Result<Vec<f64>, Problem> {
+        match module.get(part) {
+            None => Ok(vec![default; count]),
+            Some(tensor) if tensor.values.len() == count => {
+                Ok(tensor.values.iter().copied().map(f64::from).collect())
+            }
+            Some(_) => Err(Problem::Damaged(format!(
+                "{name}: its tensors have different lengths"
+            ))),
+        }
+    };
+    let (mean, variance) = (values("running_mean", 0.0)?, values("running_var", 1.0)?);
+    let (weight, bias) = (values("weight", 1.0)?, values("bias", 0.0)?);
+    let (scale, offset) = (0..count)
+        .map(|c| {
+            let scale = weight[c] / (variance[c] + EPSILON).sqrt();
+            (scale, bias[c] - scale * mean[c])
+        })
+        .unzip();
+    Ok(Layer::Affine { scale, offset }.named(name))
+}
+
 /// The recurrent layers, and the linear layers.
 fn modules_in_order(
     modules: &BTreeMap<String, Module>,
 ) -> Result<(Vec<NamedLayer>, Vec<NamedLayer>), Problem> {
     let mut names: Vec<&String> = modules.keys().collect();
     names.sort_by_cached_key(|name| natural(name));
-    // A convolution says more of the network than what stands beside it.
-    let is_convolution = |name: &&&String| {
-        let weight = modules[**name].get("weight");
-        weight.is_some_and(|weight| weight.shape.len() >= 3)
-    };
-    if let Some(name) = names.iter().find(is_convolution) {
-        return Err(Problem::later(name.as_str(), Kind::Convolution));
-    }
     let (mut recurrent, mut linear) = (Vec::new(), Vec::new());
     for name in names {
         let module = &modules[name];

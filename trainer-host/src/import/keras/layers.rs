@@ -14,7 +14,7 @@ const EPSILON: f64 = 1e-7;
 
 /// The layers that were read so far.
 pub(super) struct Reading {
-    weights: Weights,
+    pub(super) weights: Weights,
     /// Channels of the model's input, where it says them.
     channels: Option<usize>,
     layers: Vec<NamedLayer>,
@@ -112,9 +112,8 @@ impl Reading {
                 self.push(title, Layer::Softmax)
             }
             "Bidirectional" => later(Kind::Bidirectional),
-            "Conv1D" | "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => {
-                later(Kind::Convolution)
-            }
+            "Conv1D" => self.convolution(&title, config, &place),
+            "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => later(Kind::Convolution),
             "GlobalAveragePooling1D" => later(Kind::MeanPooling),
             "GlobalMaxPooling1D" => later(Kind::MaxPooling),
             _ => Err(Problem::refused(
@@ -148,7 +147,7 @@ impl Reading {
         }
     }
 
-    fn push(&mut self, title: impl Into<String>, layer: Layer) -> Result<(), Problem> {
+    pub(super) fn push(&mut self, title: impl Into<String>, layer: Layer) -> Result<(), Problem> {
         self.layers.push(layer.named(title));
         Ok(())
     }
@@ -238,7 +237,7 @@ impl Reading {
         }
     }
 
-    fn activation(&mut self, title: &str, activation: &Value) -> Result<(), Problem> {
+    pub(super) fn activation(&mut self, title: &str, activation: &Value) -> Result<(), Problem> {
         let layer = match function(activation).as_str() {
             "linear" | "null" => return Ok(()),
             "relu" => Layer::Relu,
@@ -376,7 +375,7 @@ fn numbers(value: &Value, title: &str, key: &str) -> Result<Vec<f64>, Problem> {
 }
 
 impl Numbers {
-    fn vector(&self) -> Vec<f32> {
+    pub(super) fn vector(&self) -> Vec<f32> {
         self.values.iter().map(|value| *value as f32).collect()
     }
 

@@ -3,6 +3,7 @@
 //! Sources: `keras/src/saving/saving_lib.py` (`.keras`) and `keras/src/legacy/saving/legacy_h5_format.py` (`.h5`).
 
 mod chain;
+mod convolution;
 mod layers;
 mod settings;
 mod weights;

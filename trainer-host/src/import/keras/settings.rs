@@ -61,6 +61,25 @@ const DENSE: [&str; 9] = [
     "bias_constraint",
 ];
 
+const CONVOLUTION: [&str; 16] = [
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "groups",
+    "activation",
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+    "rank",
+];
+
 const BATCH_NORMALISATION: [&str; 13] = [
     "axis",
     "epsilon",
@@ -96,6 +115,7 @@ fn settings(class: &str) -> Option<&'static [&'static str]> {
     Some(match class {
         "LSTM" | "GRU" => &RECURRENT,
         "Dense" => &DENSE,
+        "Conv1D" => &CONVOLUTION,
         "BatchNormalization" => &BATCH_NORMALISATION,
         "TimeDistributed" => &["layer"],
         "Normalization" => &["axis", "invert", "mean", "variance"],

@@ -6,6 +6,7 @@
 //! the network. An operator that cannot be read matters only if the output needs it.
 
 mod axes;
+mod convolution;
 mod operators;
 pub(crate) mod proto;
 mod recurrent;

@@ -46,7 +46,7 @@ impl Walk<'_> {
                 Err(Problem::later(node.title(), Kind::MeanPooling))
             }
             "ReduceMax" | "GlobalMaxPool" => Err(Problem::later(node.title(), Kind::MaxPooling)),
-            "Conv" => Err(Problem::later(node.title(), Kind::Convolution)),
+            "Conv" => of(self.convolution(node)?),
             _ => Err(unknown(node)),
         }
     }
@@ -316,6 +316,14 @@ fn known(operator: &str) -> Option<&'static [&'static str]> {
             "linear_before_reset",
         ],
         "Gemm" => &["alpha", "beta", "transA", "transB"],
+        "Conv" => &[
+            "auto_pad",
+            "dilations",
+            "group",
+            "kernel_shape",
+            "pads",
+            "strides",
+        ],
         "Softmax" | "LogSoftmax" | "Concat" | "Gather" | "Flatten" => &["axis"],
         "BatchNormalization" => &["epsilon", "momentum", "training_mode", "spatial"],
         "Dropout" => &["ratio", "seed"],

@@ -65,7 +65,7 @@ impl Walk<'_> {
 
     /// Holds the axes of the operator's input against the order that it reads, and learns the names of those of the
     /// graph's input.
-    fn take_order(
+    pub(super) fn take_order(
         &mut self,
         node: &Node,
         signal: &mut Signal,

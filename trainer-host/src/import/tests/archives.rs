@@ -11,6 +11,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use super::super::*;
 use super::containers::containers;
 use super::written::safetensors_of;
+use crate::network::Padding;
 
 fn small(name: &str) -> Vec<u8> {
     let mut all = containers().into_iter();
@@ -235,6 +236,57 @@ fn tensors_within_a_recurrent_module_are_read_or_refused() {
     );
 }
 
+#[test]
+fn a_convolution_of_keras_is_taken_with_the_padding_of_a_stream() {
+    let conv = |config| put(1, "Conv1D", config);
+    refused(conv(json!({"padding": "same"})), "later steps");
+    refused(conv(json!({"dilation_rate": [2]})), "dilation_rate");
+    refused(conv(json!({"groups": 2})), "groups");
+    refused(conv(json!({"strides": [0]})), "strides");
+    refused(
+        conv(json!({"data_format": "channels_first"})),
+        "channels_first",
+    );
+}
+
+/// Filters over three steps of five channels, for an LSTM that reads three values.
+#[test]
+fn a_convolution_of_a_state_dict_needs_its_stride() {
+    let file = |filters: usize, more: &[(&str, &[usize])]| {
+        let conv: [(&str, &[usize]); 2] = [
+            ("first.weight", &[filters, 5, 3]),
+            ("first.bias", &[filters]),
+        ];
+        let all: Vec<_> = conv.iter().chain(more).copied().collect();
+        state_dict(4, &all, "")
+    };
+    let with = |stride: Option<usize>| Hints {
+        conv_stride: stride,
+        ..Hints::default()
+    };
+    refused(imported(&file(3, &[]), &with(None)), "--conv-stride");
+    refused(imported(&file(2, &[]), &with(Some(2))), "reads 3 values");
+    let behind: [(&str, &[usize]); 3] = [
+        ("norm.weight", &[3]),
+        ("norm.bias", &[3]),
+        ("norm.running_mean", &[3]),
+    ];
+    for more in [&[][..], &behind] {
+        let bytes = file(3, more);
+        let source = read(&bytes, &with(Some(2))).unwrap();
+        let assembled = assemble(&source, Path::new("a")).unwrap();
+        let config = &assembled.network.config;
+        let conv = config.conv.unwrap();
+        assert_eq!((config.inputs, conv.filters, conv.kernel), (5, 3, 3));
+        assert_eq!((conv.stride, conv.padding), (2, Padding::Valid));
+        let Layer::Convolution(weights) = &source.layers[0].layer else {
+            panic!("{:?}", source.layers[0]);
+        };
+        // The oldest step first.
+        assert_eq!(weights.weight.dim(), (3, 15));
+    }
+}
+
 /// A file of this program's own export, with other metadata.
 fn described(change: impl Fn(&mut Value)) -> Result<Source, String> {
     let bytes = small("small.safetensors");
@@ -267,8 +319,22 @@ fn metadata_of_an_export_fits_the_network() {
     }
 }
 
-fn flags() -> [(&'static str, Hints); 6] {
+fn flags() -> [(&'static str, Hints); 8] {
     [
+        (
+            "--conv-stride",
+            Hints {
+                conv_stride: Some(2),
+                ..Hints::default()
+            },
+        ),
+        (
+            "--conv-padding",
+            Hints {
+                conv_padding: Some(Padding::Causal),
+                ..Hints::default()
+            },
+        ),
         (
             "--output",
             Hints {

@@ -107,6 +107,7 @@ fn hints(case: &Case) -> Hints {
     };
     Hints {
         pooling: is_state_dict.then_some(pooling),
+        conv_stride: (is_state_dict && case.kind == "conv1d-lstm").then_some(2),
         ..Hints::default()
     }
 }
@@ -118,7 +119,6 @@ fn later(kind: &str) -> Option<Kind> {
         "lstm-projection" => Kind::Projection,
         "bidirectional" => Kind::Bidirectional,
         "mean-pooling" => Kind::MeanPooling,
-        "conv1d-lstm" => Kind::Convolution,
         "reverse" => Kind::Reverse,
         _ => return None,
     })
