@@ -252,7 +252,7 @@ pub const BOARDS: &[Board] = &[
             memory: memory!("pico2"),
             time: Time::Hal(Hal {
                 module: "embassy_rp",
-                dependency: "embassy-rp = { version = \"0.10\", features = [\"rp235xa\", \"time-driver\"] }",
+                dependency: "embassy-rp = { version = \"0.10\", features = [\"imagedef-none\", \"rp235xa\", \"time-driver\"] }",
             }),
         },
     },
