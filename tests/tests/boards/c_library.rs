@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 
-use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel};
+use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomConv, RandomModel};
 use lstm_nostd::front_end::{Kind, Settings, Signal, Tables, test_samples};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{I16F16, Model};
@@ -48,6 +48,23 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
             let image = by_make(name, &library, folder.path(), &EXAMPLE);
             assert_eq!(printed(board, &image), expected, "{name} {scheme}, by make");
         }
+        // The first outputs come late, and the self-test knows what stands before them.
+        let conv = RandomConv {
+            filters: 6,
+            kernel: 5,
+            stride: 2,
+            first: 4,
+            is_rectified: true,
+        };
+        let expected = write_model_above(Some(conv), board, Scheme::W8a16, folder.path());
+        let image = by_make(name, &library, folder.path(), &EXAMPLE);
+        let found = printed(board, &image);
+        let moved = |text: &str| text.lines().skip(5).map(str::to_owned).collect::<Vec<_>>();
+        assert!(
+            found.starts_with("self-test: bit for bit"),
+            "{name}: {found}"
+        );
+        assert_eq!(moved(&found), moved(&expected), "{name}, a convolution");
         let expected = write_hearing_model(board, folder.path());
         let image = by_make(name, &library, folder.path(), &EXAMPLE);
         assert_eq!(printed(board, &image), expected, "{name}, samples");
@@ -59,7 +76,18 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
 
 /// Writes model.c and model.h; what the example should print.
 fn write_model(board: &Board, scheme: Scheme, folder: &Path) -> String {
+    write_model_above(None, board, scheme, folder)
+}
+
+/// The same, with a convolution below.
+fn write_model_above(
+    conv: Option<RandomConv>,
+    board: &Board,
+    scheme: Scheme,
+    folder: &Path,
+) -> String {
     let random = RandomModel {
+        conv,
         inputs: 5,
         hidden: vec![12, 7],
         dense: vec![6],
