@@ -192,12 +192,6 @@ impl Project<'_> {
         let others = Runner::of(board).filter(|runner| *runner != self.runner);
         let others = others.filter_map(|runner| runner.command(board));
         let startup = self.startup();
-        let flags = board.target_cpu.map(|cpu| {
-            format!(
-                "# Without the core's name the compiler would leave its DSP or vector instructions unused.\n\
-                 rustflags = [\"-C\", \"target-cpu={cpu}\"]\n"
-            )
-        });
         let parts = [
             ("NAME", self.name.package.clone()),
             ("BOARD", board.name.to_owned()),
@@ -219,7 +213,7 @@ impl Project<'_> {
                     .map(|line| format!("# runner = {line:?}\n"))
                     .collect(),
             ),
-            ("FLAGS", flags.unwrap_or_default()),
+            ("FLAGS", self.flags()),
             ("ENGINE", self.engine.dependency()),
             ("RUST", startup.rust_version().to_owned()),
             ("ENGINE_WORDS", self.engine.describe()),
@@ -246,6 +240,16 @@ impl Project<'_> {
             text.replace(&format!("{{{{{key}}}}}"), value)
         };
         parts.iter().fold(template.to_owned(), fill)
+    }
+
+    /// The compiler's flags, if the target alone does not name the core.
+    fn flags(&self) -> String {
+        self.board.target_cpu.map_or_else(String::new, |cpu| {
+            format!(
+                "# Without the core's name the compiler would leave its DSP or vector instructions unused.\n\
+                 rustflags = [\"-C\", \"target-cpu={cpu}\"]\n"
+            )
+        })
     }
 
     /// The engine's cargo features that the model needs, as in a list.
