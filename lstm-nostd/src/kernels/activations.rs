@@ -102,6 +102,8 @@ pub fn lanes_mut<A: Activation>(blocks: &mut [Block]) -> &mut [A] {
 /// (W) or (N): `count` activations of one width to the other one; other lanes stay as they are.
 ///
 /// `shift` is `n`, at most 8. Between equal widths it copies.
+// One copy of it is enough.
+#[inline(never)]
 pub fn convert(from: (Width, &[Block]), to: (Width, &mut [Block]), shift: u32, count: usize) {
     match ((from.0.in_build(), from.1), (to.0.in_build(), to.1)) {
         ((Width::Int8, x), (Width::Int16, y)) => {
@@ -112,8 +114,7 @@ pub fn convert(from: (Width, &[Block]), to: (Width, &mut [Block]), shift: u32, c
             let pairs = lanes_mut::<i8>(y).iter_mut().zip(lanes::<i16>(x));
             pairs.take(count).for_each(|(y, x)| *y = narrow(*x, shift));
         }
-        ((Width::Int16, x), (Width::Int16, y)) => copy::<i16>(x, y, count),
-        ((Width::Int8, x), (Width::Int8, y)) => copy::<i8>(x, y, count),
+        ((width, x), (_, y)) => copy::<i8>(x, y, count.wrapping_mul(width.bits() as usize / 8)),
     }
 }
 

@@ -222,7 +222,9 @@ fn batches<K: Kernels, A: Activation>(
 /// (UB) to (D) for one unit from the sums of its rows and its cell.
 ///
 /// Sums and stored biases may wrap, where an order moves a part from one to the other; together they do not.
-#[inline(always)]
+// On Helium only layers in another order come here, and flash would pay for every copy.
+#[cfg_attr(lstm_kernels = "mve", inline(never))]
+#[cfg_attr(not(lstm_kernels = "mve"), inline(always))]
 fn advance(
     m: u32,
     CoupledGates { bias, mult }: &CoupledGates,

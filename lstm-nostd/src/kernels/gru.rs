@@ -270,7 +270,9 @@ fn batches<K: Kernels, A: Activation>(
 /// (GA) to (GC) for one unit from the sums of its rows and its state.
 ///
 /// Sums and stored biases may wrap, where an order moves a part from one to the other; together they do not.
-#[inline(always)]
+// On Helium only layers in another order come here, and flash would pay for every copy.
+#[cfg_attr(lstm_kernels = "mve", inline(never))]
+#[cfg_attr(not(lstm_kernels = "mve"), inline(always))]
 fn advance(
     GruGates { bias, mult }: &GruGates,
     input: &[i32; GRU_ROWS],

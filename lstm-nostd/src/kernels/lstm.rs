@@ -147,7 +147,9 @@ pub(super) fn units<A: Activation>(
 }
 
 /// (B) to (D) for one unit from the products of its rows and its cell.
-#[inline(always)]
+// On Helium only layers in another order come here, and flash would pay for every copy.
+#[cfg_attr(lstm_kernels = "mve", inline(never))]
+#[cfg_attr(not(lstm_kernels = "mve"), inline(always))]
 pub fn advance(
     m: u32,
     [bias, mult]: &GateParameters,
