@@ -386,6 +386,37 @@ mod tests {
         );
     }
 
+    /// A footprint counts a step of the input, so that a longer stride costs less.
+    #[test]
+    fn a_convolution_is_searched_and_costs_less_with_a_longer_stride() {
+        let names = |count: usize| vec!["x".to_owned(); count];
+        let instructions = |stride: usize| {
+            let text = format!(r#"{{"train.conv.filters": 6, "train.conv.stride": {stride}}}"#);
+            let config = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
+            let conv = config.conv.unwrap();
+            assert_eq!((conv.filters, conv.stride), (6, stride));
+            let network = NetworkConfig {
+                inputs: 3,
+                conv: Some(conv),
+                hidden: vec![16],
+                cell: config.layer.cell(true),
+                dense: vec![],
+                outputs: 4,
+                head: Head::Softmax,
+                mode: crate::network::Mode::SequenceToOne,
+            };
+            let names = (&names(3)[..], &names(4)[..]);
+            let limits = Limits::default();
+            let found = footprint(&network, names, Scheme::W8a16, 0, &limits).unwrap();
+            found.instructions
+        };
+        let [one, two, four] = [1, 2, 4].map(instructions);
+        assert!(
+            two < one * 6 / 10 && four < two * 6 / 10,
+            "{one} {two} {four}"
+        );
+    }
+
     #[test]
     fn what_is_no_setting_is_refused() {
         for (text, problem) in [
