@@ -103,6 +103,7 @@
 //! | `w4a16` | yes | layers with int4 weights |
 //! | `front-end` | yes | features from samples of sound or vibration, [`front_end`] |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
+//! | `gru-before` | yes | GRU layers whose reset gate comes before the product |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `conv` | yes | a convolution with a stride below the recurrent layers |
 //! | `write` | no | writing model files; needs an allocator, for hosts |

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
-    AlignedBytes, Gru, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel, Recurrent,
-    Sizes, WriteError,
+    AlignedBytes, Gru, GruBefore, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel,
+    Recurrent, Sizes, WriteError,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
@@ -55,11 +55,14 @@ fn convolutions() -> impl Strategy<Value = RandomConv> {
 /// One kind of recurrent layer, or all in turn.
 fn kinds() -> impl Strategy<Value = Vec<LayerKind>> {
     let (lstm, gru, coupled) = (LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled);
+    let gru_before = LayerKind::GruBefore;
     prop::sample::select(vec![
         vec![lstm],
         vec![gru],
         vec![coupled],
+        vec![gru_before],
         vec![gru, coupled, lstm],
+        vec![gru_before, lstm],
     ])
 }
 
@@ -198,6 +201,7 @@ fn every_changed_byte_is_refused_or_runs() {
         (LayerKind::Lstm, mixed),
         (LayerKind::Gru, mixed),
         (LayerKind::Coupled, mixed),
+        (LayerKind::GruBefore, mixed),
     ]
     .into_iter()
     .flat_map(|(kind, schemes)| Order::ALL.map(|order| (kind, schemes, order)))
@@ -221,6 +225,7 @@ fn every_changed_byte_is_refused_or_runs() {
             Recurrent::Lstm(layer) => (&mut layer.w_x, &mut layer.bias),
             Recurrent::Gru(layer) => (&mut layer.w_x, &mut layer.bias),
             Recurrent::Coupled(layer) => (&mut layer.0.w_x, &mut layer.0.bias),
+            Recurrent::GruBefore(layer) => (&mut layer.w_x, &mut layer.bias),
         };
         w_x[0] = vec![schemes[0].weight_max(); 9];
         bias[0] = 0;
@@ -897,6 +902,62 @@ fn refuses_rows_of_coupled_gates() {
     assert_eq!(error, expected);
 }
 
+/// What a GRU layer refuses whose reset gate comes before the product, each by the row in the file: five rows of r and
+/// three of zeros, the same of z and n.
+#[test]
+fn refuses_rows_of_a_gru_with_reset_before_the_product() {
+    let layer_of = |error| ArtifactError::Layer {
+        kind: LayerKind::GruBefore,
+        index: 0,
+        error,
+    };
+    let changed = |change: &dyn Fn(&mut GruBefore)| {
+        let mut file = example_of_kind(LayerKind::GruBefore);
+        let Recurrent::GruBefore(layer) = &mut file.recurrent[0] else {
+            panic!("another kind")
+        };
+        change(layer);
+        match file.to_bytes() {
+            Err(WriteError::Refused(error)) => Some(error),
+            Err(error) => panic!("{error}"),
+            Ok(_) => None,
+        }
+    };
+    // Rows of the vectors: gate · 5 + unit.
+    let refused = |row, error: fn(usize) -> LayerError| Some(layer_of(error(row)));
+    let weight = |row| LayerError::Weight { row };
+    let overflow = |row| LayerError::Overflow { row };
+    assert_eq!(changed(&|layer| layer.w_h[3][1] = -128), refused(3, weight));
+    assert_eq!(
+        changed(&|layer| layer.w_x[7][1] = -128),
+        refused(10, weight)
+    );
+    assert_eq!(
+        changed(&|layer| layer.mult[6] = -1),
+        refused(9, |row| LayerError::Multiplier { row })
+    );
+    assert_eq!(
+        changed(&|layer| layer.bias[14] = i32::MIN),
+        refused(20, overflow)
+    );
+    // The bound counts the products with the reset state as those with the state.
+    let edge = |bias: i32| {
+        changed(&|layer| {
+            layer.w_x[10].fill(0);
+            layer.w_h[10].fill(0);
+            layer.w_h[10][0] = 1;
+            layer.bias[10] = bias;
+        })
+    };
+    assert_eq!(edge(i32::MAX - (1 << 15)), None);
+    assert_eq!(edge(i32::MAX - (1 << 15) + 1), refused(16, overflow));
+    // The sixth row of r lies in the second group, behind the layer's record.
+    let sixth = FIRST_LAYER + 16 + 3 * ROW_BLOCK + 4;
+    let file = example_of_kind(LayerKind::GruBefore);
+    let error = refusal(&changed_in(&file, |content| content[sixth] = 1));
+    assert_eq!(error, layer_of(LayerError::Weight { row: 5 }));
+}
+
 /// Fifteen rows and a sixteenth of zeros, input weights first.
 #[test]
 fn refuses_padding_rows_of_a_gru() {
@@ -1013,4 +1074,6 @@ fn a_file_of_lstm_layers_is_of_the_version_before() {
     assert_eq!(gru_example().to_bytes().unwrap()[4], 4);
     let coupled = example_of_kind(LayerKind::Coupled);
     assert_eq!(coupled.to_bytes().unwrap()[4], 5);
+    let gru_before = example_of_kind(LayerKind::GruBefore);
+    assert_eq!(gru_before.to_bytes().unwrap()[4], 6);
 }

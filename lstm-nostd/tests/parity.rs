@@ -76,7 +76,12 @@ fn fill<A: Activation>(blocks: &mut [Block], values: &[i16], shift: u32) {
 }
 
 fn kinds() -> impl Strategy<Value = LayerKind> {
-    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled])
+    prop::sample::select(vec![
+        LayerKind::Lstm,
+        LayerKind::Gru,
+        LayerKind::Coupled,
+        LayerKind::GruBefore,
+    ])
 }
 
 fn any_scheme() -> impl Strategy<Value = Scheme> {

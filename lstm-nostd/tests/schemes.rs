@@ -53,7 +53,12 @@ fn values(width: Width, blocks: &[Block], count: usize) -> Vec<i16> {
 }
 
 fn kinds() -> impl Strategy<Value = LayerKind> {
-    prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled])
+    prop::sample::select(vec![
+        LayerKind::Lstm,
+        LayerKind::Gru,
+        LayerKind::Coupled,
+        LayerKind::GruBefore,
+    ])
 }
 
 proptest! {
@@ -74,6 +79,7 @@ proptest! {
                 Recurrent::Lstm(layer) => layer.scheme = Scheme::W8a16,
                 Recurrent::Gru(layer) => layer.scheme = Scheme::W8a16,
                 Recurrent::Coupled(layer) => layer.scheme = Scheme::W8a16,
+                Recurrent::GruBefore(layer) => layer.scheme = Scheme::W8a16,
             }
         }
         large.dense.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
@@ -141,7 +147,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 4),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Gru, LayerKind::Coupled];
         let shape = RandomModel { inputs, hidden, kinds, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let file = shape.build();
         let bytes = file.to_bytes().unwrap();
@@ -181,7 +187,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Gru, LayerKind::Coupled];
         let shape = RandomModel { inputs: 4, hidden: vec![7, 5, 6], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();

@@ -1,6 +1,8 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
-use lstm_nostd::artifact::{Coupled, Dense, Gru, Lstm, ModelFile, RandomModel, Recurrent};
+use lstm_nostd::artifact::{
+    Coupled, Dense, Gru, GruBefore, Lstm, ModelFile, RandomModel, Recurrent,
+};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{
     FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
@@ -138,6 +140,18 @@ fn gru_reference(layer: &Gru, h: &mut f64, x: f64) {
     *h = (1.0 - z) * n + z * *h;
 }
 
+/// (GR1), (GR2), (GR3b) and (GR4) in f64.
+fn gru_before_reference(layer: &GruBefore, h: &mut f64, x: f64) {
+    let w = |rows: &[Vec<i8>], gate: usize| f64::from(rows[gate][0]) / 127.0;
+    let sum = |gate: usize, h: f64| {
+        let bias = f64::from(layer.bias[gate]) / 127.0 / 32_768.0;
+        w(&layer.w_x, gate) * x + w(&layer.w_h, gate) * h + bias
+    };
+    let (r, z) = (sigmoid(sum(0, *h)), sigmoid(sum(1, *h)));
+    let n = sum(2, r * *h).tanh();
+    *h = (1.0 - z) * n + z * *h;
+}
+
 proptest! {
     #[test]
     fn a_gru_unit_follows_the_real_equations(
@@ -155,6 +169,27 @@ proptest! {
             let raw = (x * 32_768.0).round();
             let [y] = model.step(&mut state, &[raw as i32]);
             gru_reference(layer, &mut h, raw / 32_768.0);
+            let found = f64::from(y.to_bits()) / 65_536.0;
+            prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
+    #[test]
+    fn a_gru_unit_with_reset_before_the_product_follows_the_real_equations(
+        w_x in prop::array::uniform3(-127i8..=127),
+        w_h in prop::array::uniform3(-127i8..=127),
+        bias in prop::array::uniform3(-2.0f64..2.0),
+        inputs in prop::collection::vec(-0.99f64..0.99, 1..40),
+    ) {
+        let Lstm { w_x, w_h, bias, mult, .. } = unit_of::<3, 0>(w_x, w_h, bias, None);
+        let layer = GruBefore { w_x, w_h, bias, mult, ..GruBefore::default() };
+        let bytes = around(Recurrent::GruBefore(layer.clone())).to_bytes().unwrap();
+        let model = OneUnit::new(Model::parse(&bytes).unwrap()).unwrap();
+        let (mut state, mut h) = (State::new(), 0.0);
+        for x in inputs {
+            let raw = (x * 32_768.0).round();
+            let [y] = model.step(&mut state, &[raw as i32]);
+            gru_before_reference(&layer, &mut h, raw / 32_768.0);
             let found = f64::from(y.to_bits()) / 65_536.0;
             prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
         }

@@ -122,14 +122,17 @@ pub const fn check_first_layer(file: &[u8]) {
     let kind = file[record + offset_of!(LayerHead, kind)];
     let is_gru = kind == LayerKind::Gru.code();
     let is_coupled = kind == LayerKind::Coupled.code();
+    let is_gru_before = kind == LayerKind::GruBefore.code();
     let is_conv = kind == LayerKind::Conv.code();
     if is_gru && !cfg!(feature = "gru")
         || is_coupled && !cfg!(feature = "coupled")
+        || is_gru_before && !cfg!(feature = "gru-before")
         || is_conv && !cfg!(feature = "conv")
     {
         panic!("{}", LayerError::NO_SUCH_LAYERS);
     }
-    if kind != LayerKind::Lstm.code() && !is_gru && !is_coupled && !is_conv {
+    let is_known = is_gru || is_coupled || is_gru_before || is_conv;
+    if kind != LayerKind::Lstm.code() && !is_known {
         return;
     }
     let scheme = file[record + offset_of!(LayerHead, scheme)];

@@ -10,6 +10,8 @@ use super::Conv;
 use super::Coupled;
 #[cfg(feature = "gru")]
 use super::Gru;
+#[cfg(feature = "gru-before")]
+use super::GruBefore;
 use super::{Dense, LayerKind, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
 use crate::layers::input::InputChannel;
@@ -228,6 +230,10 @@ impl Random {
                 let gates = &[true, false, true];
                 Recurrent::Coupled(Coupled(self.lstm(model, scheme, below, hidden, gates)))
             }
+            #[cfg(feature = "gru-before")]
+            LayerKind::GruBefore => {
+                Recurrent::GruBefore(self.gru_before(model, scheme, below, hidden))
+            }
             _ => {
                 let gates = &[true, true, false, true];
                 Recurrent::Lstm(self.lstm(model, scheme, below, hidden, gates))
@@ -342,6 +348,28 @@ impl Random {
             stride: shape.stride,
             first: shape.first,
             is_rectified: shape.is_rectified,
+        }
+    }
+
+    /// The rows of three gates without peepholes.
+    #[cfg(feature = "gru-before")]
+    fn gru_before(
+        &mut self,
+        model: &RandomModel,
+        scheme: Scheme,
+        below: (usize, Width),
+        hidden: usize,
+    ) -> GruBefore {
+        let rows = self.lstm(model, scheme, below, hidden, &[false; 3]);
+        GruBefore {
+            scheme,
+            x_shift: rows.x_shift,
+            h_shift: rows.h_shift,
+            input_shift: rows.input_shift,
+            w_x: rows.w_x,
+            w_h: rows.w_h,
+            bias: rows.bias,
+            mult: rows.mult,
         }
     }
 

@@ -136,7 +136,10 @@ pub(super) fn zeros_behind(
     Ok(())
 }
 
-#[cfg(all(feature = "write", any(feature = "gru", feature = "coupled")))]
+#[cfg(all(
+    feature = "write",
+    any(feature = "gru", feature = "gru-before", feature = "coupled")
+))]
 pub(super) use content::rows_of_group;
 #[cfg(feature = "write")]
 pub(super) use content::{GroupOfRows, RowFormats, rows_of_groups};
@@ -192,7 +195,7 @@ mod content {
 
     /// The weights of the rows of group `group`: `place` says where a row of the file lies in `part`, and `zeros` stand
     /// behind the last one.
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     pub(in crate::artifact) fn rows_of_group<'a>(
         part: &'a [Vec<i8>],
         zeros: &'a [i8],

@@ -18,6 +18,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::gru_cell::{GRU_ROWS, GruUnit, next_state};
 use super::{
     Activation, Block, I32x4, Kernels, RecurrentRows, Weights, Width, blocks, copy, lanes_mut,
     row_groups,
@@ -25,9 +26,6 @@ use super::{
 use crate::activation::{sigmoid, tanh};
 use crate::bounded::{add, mul};
 use crate::requant::{mul_high, round_shift, saturate16_symmetric};
-
-/// Rows of a unit.
-pub const GRU_ROWS: usize = 3;
 
 /// Biases and multipliers of one unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -49,15 +47,6 @@ pub struct GruParameters<'m> {
     pub recurrent: Weights<'m>,
     /// `[units]`
     pub gates: &'m [GruGates],
-}
-
-/// What one unit computed in one step, before anything was narrowed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GruUnit {
-    /// (GA) and (GB) without the clamp, of r, z and n.
-    pub z: [i32; GRU_ROWS],
-    /// (GC)
-    pub state: i32,
 }
 
 impl GruParameters<'_> {
@@ -293,11 +282,8 @@ fn advance(
     let reset = mul(2, mul_high(i32::from(r) << 16, recurrent));
     let z_n = mul_high(add(input, reset), mult[2]);
     let n = tanh(saturate16_symmetric(z_n));
-    // (GC): 2 · 2¹⁵ · |n| stays below 2³¹.
-    let kept = mul(2, mul_high(i32::from(z) << 16, h));
-    let new = mul(2 * (32_768 - i32::from(z)), i32::from(n));
     GruUnit {
         z: [z_r, z_z, z_n],
-        state: kept.saturating_add(new),
+        state: next_state(z, n, h),
     }
 }

@@ -17,6 +17,10 @@ pub mod dense;
 pub mod fft;
 #[cfg(feature = "gru")]
 pub mod gru;
+#[cfg(feature = "gru-before")]
+pub mod gru_before;
+#[cfg(any(feature = "gru", feature = "gru-before"))]
+mod gru_cell;
 pub mod lstm;
 mod rows;
 pub mod scalar;
@@ -34,7 +38,11 @@ pub use conv::ConvParameters;
 pub use coupled::{COUPLED_ROWS, CoupledGates, CoupledParameters, CoupledUnit};
 pub use dense::{DenseOutputs, DenseParameters, DenseWeights, dense_groups};
 #[cfg(feature = "gru")]
-pub use gru::{GRU_ROWS, GruGates, GruParameters, GruUnit};
+pub use gru::{GruGates, GruParameters};
+#[cfg(feature = "gru-before")]
+pub use gru_before::{GruBeforeGates, GruBeforeParameters};
+#[cfg(any(feature = "gru", feature = "gru-before"))]
+pub use gru_cell::{GRU_ROWS, GruUnit};
 pub use lstm::{GateParameters, LstmParameters, LstmUnit};
 pub use rows::{RecurrentRows, RowSums, row_groups};
 pub use scheme::Scheme;
@@ -81,7 +89,7 @@ pub trait Kernels: Sized {
     /// Sums of groups of rows, those with the layer input `x` and the hidden state `h` together: what it returns makes
     /// those from a group on, as many as there is room for; without what the stored biases hold,
     /// [`RecurrentRows::bias_excess`]. Operands are those of [`Kernels::row_sums`].
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,

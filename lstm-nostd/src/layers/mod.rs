@@ -10,6 +10,8 @@ pub mod coupled;
 pub mod dense;
 #[cfg(feature = "gru")]
 pub mod gru;
+#[cfg(feature = "gru-before")]
+pub mod gru_before;
 pub mod input;
 pub mod lstm;
 pub mod output;

@@ -7,12 +7,18 @@
 use super::coupled;
 #[cfg(feature = "gru")]
 use super::gru;
+#[cfg(feature = "gru-before")]
+use super::gru_before;
 use super::{LayerSize, lstm};
+#[cfg(feature = "gru-before")]
+use crate::kernels::GruBeforeParameters;
+#[cfg(feature = "gru")]
+use crate::kernels::GruParameters;
+#[cfg(any(feature = "gru", feature = "gru-before"))]
+use crate::kernels::GruUnit;
 use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows};
 #[cfg(feature = "coupled")]
 use crate::kernels::{CoupledParameters, CoupledUnit};
-#[cfg(feature = "gru")]
-use crate::kernels::{GruParameters, GruUnit};
 
 /// The parameters of one recurrent layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +31,9 @@ pub enum RecurrentLayer<'m> {
     /// See [`coupled`].
     #[cfg(feature = "coupled")]
     Coupled(CoupledParameters<'m>),
+    /// See [`gru_before`].
+    #[cfg(feature = "gru-before")]
+    GruBefore(GruBeforeParameters<'m>),
 }
 
 impl RecurrentLayer<'_> {
@@ -36,6 +45,8 @@ impl RecurrentLayer<'_> {
             Self::Gru(_) => Some("gru"),
             #[cfg(feature = "coupled")]
             Self::Coupled(_) => Some("coupled"),
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(_) => Some("gru-before"),
         }
     }
 }
@@ -45,8 +56,8 @@ impl RecurrentLayer<'_> {
 pub enum UnitStep {
     /// Of an LSTM layer.
     Lstm(LstmUnit),
-    /// Of a GRU layer.
-    #[cfg(feature = "gru")]
+    /// Of a GRU layer, whichever side of the product its reset gate is on.
+    #[cfg(any(feature = "gru", feature = "gru-before"))]
     Gru(GruUnit),
     /// Of a layer with coupled gates.
     #[cfg(feature = "coupled")]
@@ -58,7 +69,7 @@ impl UnitStep {
     pub const fn sums(&self) -> &[i32] {
         match self {
             Self::Lstm(step) => &step.z,
-            #[cfg(feature = "gru")]
+            #[cfg(any(feature = "gru", feature = "gru-before"))]
             Self::Gru(step) => &step.z,
             #[cfg(feature = "coupled")]
             Self::Coupled(step) => &step.z,
@@ -69,7 +80,7 @@ impl UnitStep {
     pub const fn cell(&self) -> i32 {
         match self {
             Self::Lstm(step) => step.cell,
-            #[cfg(feature = "gru")]
+            #[cfg(any(feature = "gru", feature = "gru-before"))]
             Self::Gru(step) => step.state,
             #[cfg(feature = "coupled")]
             Self::Coupled(step) => step.cell,
@@ -80,7 +91,7 @@ impl UnitStep {
     pub const fn as_lstm(&self) -> Option<&LstmUnit> {
         match self {
             Self::Lstm(step) => Some(step),
-            #[cfg(feature = "gru")]
+            #[cfg(any(feature = "gru", feature = "gru-before"))]
             Self::Gru(_) => None,
             #[cfg(feature = "coupled")]
             Self::Coupled(_) => None,
@@ -97,6 +108,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(_) => "gru",
             #[cfg(feature = "coupled")]
             Self::Coupled(_) => "coupled",
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(_) => "gru-before",
         }
     }
 
@@ -109,6 +122,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => &layer.rows,
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => &layer.rows,
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => &layer.rows,
         }
     }
 
@@ -120,6 +135,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => layer.units(),
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => layer.units(),
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => layer.units(),
         }
     }
 
@@ -132,6 +149,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => layer.cell_blocks(),
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => layer.cell_blocks(),
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => layer.cell_blocks(),
         }
     }
 
@@ -143,6 +162,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(_) => 0,
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => layer.cell_int_bits,
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(_) => 0,
         }
     }
 
@@ -154,6 +175,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(_) => None,
             #[cfg(feature = "coupled")]
             Self::Coupled(_) => None,
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(_) => None,
         }
     }
 
@@ -165,6 +188,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => layer.bytes(),
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => layer.bytes(),
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => layer.bytes(),
         }
     }
 
@@ -194,6 +219,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Gru(layer) => gru::step::<K>(layer, x, hidden, cell, next),
             #[cfg(feature = "coupled")]
             Self::Coupled(layer) => coupled::step::<K>(layer, x, hidden, cell, next),
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => gru_before::step::<K>(layer, x, hidden, cell, next),
         }
     }
 
@@ -222,6 +249,11 @@ impl<'m> RecurrentLayer<'m> {
                 let observer =
                     |unit: usize, step: &CoupledUnit| observer(unit, &UnitStep::Coupled(*step));
                 coupled::observed_step::<K>(layer, (x, hidden), cell, next, observer);
+            }
+            #[cfg(feature = "gru-before")]
+            Self::GruBefore(layer) => {
+                let observer = |unit: usize, step: &GruUnit| observer(unit, &UnitStep::Gru(*step));
+                gru_before::observed_step::<K>(layer, (x, hidden), cell, next, observer);
             }
         }
     }

@@ -21,14 +21,15 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
     // On M55, w8a8 is counted twice: with equal and with other shifts.
     let schemes = boards.len() * Scheme::ALL.len() + 1;
-    // LSTM without and with peepholes, GRU, and coupled gates without and with peepholes.
-    assert_eq!(steps.len(), shapes.len() * schemes * 5);
+    // LSTM without and with peepholes, GRU, coupled gates without and with peepholes, and GRU with reset before.
+    assert_eq!(steps.len(), shapes.len() * schemes * 6);
     for step in steps {
         check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
         let kind = match step.layer.as_str() {
             "gru" => RecurrentKind::Gru,
             "coupled" => RecurrentKind::Coupled,
+            "gru-before" => RecurrentKind::GruBefore,
             _ => RecurrentKind::Lstm,
         };
         let layer = RecurrentSize {
@@ -141,7 +142,7 @@ fn data_changes_the_count_of_a_step_within_its_bound() {
     let boards = ["mps2-an385", "mps2-an500", "mps2-an505"].map(board);
     let shapes = [Shape::new(3, 16)];
     let steps = bench::count(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
-    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 5);
+    assert_eq!(steps.len(), boards.len() * Scheme::ALL.len() * 6);
     steps.iter().for_each(check_spread);
 }
 

@@ -100,8 +100,15 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
     let mixed = vec![Scheme::W4a16, Scheme::W8a8, Scheme::W8a16];
     for schemes in schemes.into_iter().chain([mixed]) {
         let kinds = match schemes.len() {
-            1 => vec![vec![LayerKind::Gru], vec![LayerKind::Coupled]],
-            _ => vec![vec![LayerKind::Gru, LayerKind::Coupled, LayerKind::Lstm]],
+            1 => vec![
+                vec![LayerKind::Gru],
+                vec![LayerKind::Coupled],
+                vec![LayerKind::GruBefore],
+            ],
+            _ => vec![
+                vec![LayerKind::Gru, LayerKind::Coupled, LayerKind::Lstm],
+                vec![LayerKind::GruBefore, LayerKind::Lstm],
+            ],
         };
         for kinds in &kinds {
             for (seed, (inputs, hidden)) in SHAPES.into_iter().enumerate() {

@@ -4,12 +4,14 @@
 //! LSTM layer   a·1 + b·U + c·S·row(I, H) + d·lanes(I, H) + e·U·[peepholes]                       (K1)
 //! GRU layer    a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H)                                     (K1g)
 //! coupled      a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·U·[peepholes]                   (K1c)
+//! reset before a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·B                                (K1b)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
 //! `row` counts the work of a kernel's inner loop for a row (`rows.rs`). `lanes` counts the activations that a step
-//! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉. GRU layers on M0 and M3 make
+//! prepares once. GRU layers and those with coupled gates have G groups of four rows, ⌈3H/4⌉; GRU layers whose reset gate
+//! comes before the product have 3·⌈H/4⌉, and make the sums of each gate for B batches of 32 units. GRU layers on M0 and M3 make
 //! their sums for B batches of 16 units, and those with coupled gates for batches of 32 units; they prepare activations
 //! once for each. Elsewhere B is 1. A dense layer has G groups of four rows and R rows
 //! that lie in none; `work` counts the instructions of the groups' loops, and of what they read. U and S equal H,
@@ -131,7 +133,7 @@ impl From<Core> for &str {
 
 /// A kind of recurrent layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum RecurrentKind {
     /// LSTM, with or without peepholes.
     #[default]
@@ -140,11 +142,13 @@ pub enum RecurrentKind {
     Gru,
     /// LSTM with coupled gates, with or without peepholes.
     Coupled,
+    /// GRU, reset before the product.
+    GruBefore,
 }
 
 impl RecurrentKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Lstm, Self::Gru, Self::Coupled];
+    pub const ALL: [Self; 4] = [Self::Lstm, Self::Gru, Self::Coupled, Self::GruBefore];
 
     /// Of a layer of a model.
     pub const fn of(layer: &RecurrentLayer<'_>) -> Self {
@@ -152,6 +156,7 @@ impl RecurrentKind {
             RecurrentLayer::Lstm(_) => Self::Lstm,
             RecurrentLayer::Gru(_) => Self::Gru,
             RecurrentLayer::Coupled(_) => Self::Coupled,
+            RecurrentLayer::GruBefore(_) => Self::GruBefore,
         }
     }
 }
@@ -376,7 +381,7 @@ impl Fitted {
                 Box::new(|s: &Measured| s.instructions),
                 Box::new(|s: &Measured| s.estimated_cycles),
             ],
-            RecurrentKind::Gru | RecurrentKind::Coupled => [
+            RecurrentKind::Gru | RecurrentKind::Coupled | RecurrentKind::GruBefore => [
                 Box::new(|s: &Measured| s.model_instructions - dot(&rest_instructions, &rest(s))),
                 Box::new(|s: &Measured| s.estimated_model_cycles - dot(&rest_cycles, &rest(s))),
             ],

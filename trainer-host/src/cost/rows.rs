@@ -4,29 +4,46 @@ use std::cmp::Ordering;
 
 use lstm_nostd::kernels::coupled::UNITS as COUPLED_BATCH;
 use lstm_nostd::kernels::gru::UNITS as GRU_BATCH;
+use lstm_nostd::kernels::gru_before::UNITS as GRU_BEFORE_BATCH;
 use lstm_nostd::kernels::{COUPLED_ROWS, GRU_ROWS, Scheme, blocks, dense_groups, row_groups};
 
 use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
 
-/// The terms of (K1), (K1g) or (K1c).
+/// The terms of (K1), (K1g), (K1c) or (K1b).
 pub(super) fn layer_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     match layer.kind {
         RecurrentKind::Lstm => lstm_terms(core, layer),
         RecurrentKind::Gru => gru_terms(core, layer),
         RecurrentKind::Coupled => coupled_terms(core, layer),
+        RecurrentKind::GruBefore => gru_before_terms(core, layer),
     }
 }
 
 fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
     let count = row_groups(layer.hidden, COUPLED_ROWS);
-    let (inputs, hidden) = (layer.inputs, layer.hidden);
+    let hidden = layer.hidden;
     let units = match core {
         Core::M55 => 4 * blocks(hidden),
         _ => hidden,
     } as f64;
     let batches = hidden.div_ceil(COUPLED_BATCH) as f64;
     let peepholes = if layer.peepholes { units } else { 0.0 };
-    let row = match (core, layer.scheme, layer.shifts) {
+    let work = count as f64 * stored_row(core, layer);
+    vec![1.0, units, work, batches * lanes(layer), peepholes]
+}
+
+fn gru_before_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
+    let groups = GRU_ROWS * blocks(layer.hidden);
+    let batches = (GRU_ROWS * layer.hidden.div_ceil(GRU_BEFORE_BATCH)) as f64;
+    let work = groups as f64 * stored_row(core, layer);
+    let units = layer.hidden as f64;
+    vec![1.0, units, work, batches * lanes(layer), batches]
+}
+
+/// Work for four rows whose sums go to memory.
+fn stored_row(core: Core, layer: &RecurrentSize) -> f64 {
+    let (inputs, hidden) = (layer.inputs, layer.hidden);
+    match (core, layer.scheme, layer.shifts) {
         // `mve_coupled.s` sums the rows of one group at a time.
         (Core::M55, Scheme::W8a8, Ordering::Equal) => first_groups(inputs + hidden, 9, 3) as f64,
         (Core::M55, Scheme::W8a8, Ordering::Greater) => {
@@ -36,9 +53,7 @@ fn coupled_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {
             (first_groups(hidden, 9, 3) + groups(inputs, 9, 7)) as f64
         }
         _ => row(core, layer),
-    };
-    let work = count as f64 * row;
-    vec![1.0, units, work, batches * lanes(layer), peepholes]
+    }
 }
 
 fn gru_terms(core: Core, layer: &RecurrentSize) -> Vec<f64> {

@@ -4,6 +4,7 @@
 //! ```text
 //! lstm.0.w_x [4H, I]  lstm.0.w_h [4H, H]  lstm.0.bias [4H]  lstm.0.peephole [3H] (i, f, o)   dense.0.weight [O, I] …
 //! gru.0.w_x [3H, I]  gru.0.w_h [3H, H]  gru.0.bias [3H]  gru.0.recurrent_bias [H] (r, z, n)
+//! gru-before.0.w_x [3H, I]  gru-before.0.w_h [3H, H]  gru-before.0.bias [3H] (r, z, n)
 //! coupled.0.w_x [3H, I]  coupled.0.w_h [3H, H]  coupled.0.bias [3H]  coupled.0.peephole [2H] (i, o)
 //! inputs.mean [I]  inputs.deviation [I]     x = (value − mean) / deviation goes in
 //! targets.mean [O]  targets.deviation [O]   value = y · deviation + mean comes out, of a regression

@@ -6,7 +6,7 @@
 //! ... ─▶ Softmax or Sigmoid ─▶ output [batch, O] or [batch, time, O]
 //! ```
 //!
-//! A GRU has the operator GRU with `linear_before_reset = 1`. Coupled gates are those of an LSTM whose forget gates have
+//! A GRU has the operator GRU with `linear_before_reset = 1`, or 0 if its reset gate comes before the product. Coupled gates are those of an LSTM whose forget gates have
 //! the weights of the input gates with the opposite sign, which every program runs. Peepholes are the operator's input P. The un-normalisation of values is multiplied into the last matrix. Names of
 //! channels and outputs are in the file's metadata, as JSON.
 
@@ -149,6 +149,7 @@ impl Writing {
         let (operator, attributes) = match weights.kind {
             WeightsKind::Lstm => ("LSTM", vec![]),
             WeightsKind::Gru => ("GRU", vec![int("linear_before_reset", 1)]),
+            WeightsKind::GruBefore => ("GRU", vec![int("linear_before_reset", 0)]),
         };
         let name = |part: &str| format!("{}_{l}_{part}", operator.to_lowercase());
         let matrix = |weights: &Array2<f32>| [1, weights.nrows(), weights.ncols()];

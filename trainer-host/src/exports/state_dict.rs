@@ -36,6 +36,12 @@ pub enum ExportError {
          --format c and model files its integers"
     )]
     Convolution,
+    /// PyTorch has none.
+    #[error(
+        "PyTorch's nn.GRU has its reset gate after the product, and this network has it before; --format onnx has it \
+         (linear_before_reset = 0), and so has --format npz"
+    )]
+    ResetBefore,
     /// The container cannot hold it.
     #[error("safetensors: {0}")]
     Container(#[from] safetensors::SafeTensorError),
@@ -57,7 +63,7 @@ fn push<'v>(
 /// The file of a run's network.
 ///
 /// # Errors
-/// When it has peepholes that are not zero, or a convolution.
+/// When it has peepholes that are not zero, a reset gate before the product, or a convolution.
 pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
     if network.conv.is_some() {
         return Err(ExportError::Convolution);
@@ -67,6 +73,7 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     for (l, layer) in network.recurrent.iter().enumerate() {
         let kind = match layer {
             RecurrentLayer::Gru(_) => "gru",
+            RecurrentLayer::GruBefore(_) => return Err(ExportError::ResetBefore),
             RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => "lstm",
         };
         let name = |part: &str| match equal {

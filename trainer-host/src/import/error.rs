@@ -71,8 +71,6 @@ fn cut(text: &str, longest: usize) -> String {
 /// Kinds of layers that readers know and that networks here cannot hold yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Gated recurrent unit whose reset gate scales the state before the product.
-    ResetBefore,
     /// An LSTM whose forget gate is one minus its input gate.
     Coupled,
     /// An LSTM whose hidden state is projected.
@@ -93,9 +91,6 @@ impl Kind {
     /// In words.
     pub fn name(self) -> &'static str {
         match self {
-            Self::ResetBefore => {
-                "a GRU whose reset gate comes before the product (Keras reset_after=False, ONNX linear_before_reset=0), which needs a second pass over the state"
-            }
             Self::Coupled => "an LSTM of TensorFlow Lite with coupled input and forget gate",
             Self::Projection => "an LSTM with projection",
             Self::Reverse => "a layer that runs backwards in time (reverse)",
@@ -156,7 +151,7 @@ impl fmt::Display for Problem {
             Self::Damaged(text) => format!("damaged: {text}"),
             Self::Refused { what, why } => format!("{what}: {why}"),
             Self::Later { what, kind } => format!(
-                "{what} is {}, which is not taken yet; LSTM (also with coupled gates), GRU (reset after the product) and dense layers are",
+                "{what} is {}, which is not taken yet; LSTM (also with coupled gates), GRU and dense layers are",
                 kind.name()
             ),
             Self::Open(text) => text.clone(),

@@ -179,13 +179,18 @@ fn other_kinds_lose_the_same_share_as_an_lstm() {
     // Five seeds of each: their means differ by about a hundredth.
     const SAME: f64 = 1.05;
     for scheme in Scheme::ALL {
-        let [lstm, gru, coupled] = [LSTM, Cell::Gru, COUPLED].map(|cell| {
-            let [signal, rms, _] = error_of(cell, (scheme, false));
-            println!("{scheme} {cell:?}: RMS error of h {rms:.6}, of h {signal:.4}");
-            rms / signal
-        });
+        let [lstm, gru, coupled, gru_before] =
+            [LSTM, Cell::Gru, COUPLED, Cell::GruBefore].map(|cell| {
+                let [signal, rms, _] = error_of(cell, (scheme, false));
+                println!("{scheme} {cell:?}: RMS error of h {rms:.6}, of h {signal:.4}");
+                rms / signal
+            });
         assert!(gru <= SAME * lstm, "{scheme}: {gru} and {lstm}");
         assert!(coupled <= SAME * lstm, "{scheme}: {coupled} and {lstm}");
+        assert!(
+            gru_before <= SAME * lstm,
+            "{scheme}: {gru_before} and {lstm}"
+        );
     }
 }
 
@@ -204,7 +209,7 @@ fn w4a16_has_the_error_of_int4_weights() {
 
 #[test]
 fn the_error_does_not_grow_over_100_000_steps() {
-    for cell in [LSTM, Cell::Gru, COUPLED] {
+    for cell in [LSTM, Cell::Gru, COUPLED, Cell::GruBefore] {
         let case = Case::new(cell, 7, 100_000);
         let (squares, _) = case.errors((Scheme::W8a16, false), &case.exact());
         let rms = squares.map(f64::sqrt);

@@ -81,6 +81,19 @@ fn filtered(conv: &Convolution, [w, b]: [&Vec<f64>; 2], x: &[Vec<f64>]) -> Vec<V
     ends.map(at).collect()
 }
 
+/// (GR1), (GR2), (GR3b) and (GR4) with `[W_x, W_h, b]`, from h to the next h.
+fn gru_before_step([w_x, w_h, bias]: [&Vec<f64>; 3], x: &[f64], h: &mut Vec<f64>) {
+    let hidden = h.len();
+    let sum = |r: usize, h: &[f64]| dot(w_x, r, x) + dot(w_h, r, h) + bias[r];
+    let reset: Vec<f64> = (0..hidden).map(|u| sigmoid(sum(u, h)) * h[u]).collect();
+    let next = (0..hidden).map(|u| {
+        let z = sigmoid(sum(hidden + u, h));
+        let n = sum(2 * hidden + u, &reset).tanh();
+        (1.0 - z) * n + z * h[u]
+    });
+    *h = next.collect();
+}
+
 impl<'a> Reference<'a> {
     fn of(network: &'a Network) -> Self {
         let parameters = network.parameters();
@@ -126,6 +139,13 @@ impl<'a> Reference<'a> {
                 let recurrent_bias = arrays.next().unwrap();
                 for x in &mut values {
                     gru_step([w_x, w_h, bias, recurrent_bias], x, h);
+                    *x = h.clone();
+                }
+                continue;
+            }
+            if self.config.cell == Cell::GruBefore {
+                for x in &mut values {
+                    gru_before_step([w_x, w_h, bias], x, h);
                     *x = h.clone();
                 }
                 continue;
@@ -395,12 +415,13 @@ const SMOOTH: [Loss; 3] = [
     Loss::BinaryCrossEntropy,
     Loss::MeanSquaredError,
 ];
-const CELLS: [Cell; 5] = [
+const CELLS: [Cell; 6] = [
     Cell::Lstm { peepholes: false },
     Cell::Lstm { peepholes: true },
     Cell::Gru,
     Cell::Coupled { peepholes: false },
     Cell::Coupled { peepholes: true },
+    Cell::GruBefore,
 ];
 const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
 
@@ -418,6 +439,8 @@ fn gradients_are_slopes_for_every_loss_and_mode() {
             check(&config(&[4], false, &[], 2, mode), &[3, 5], loss, 2);
             let gru = config_of(Cell::Gru, &[5, 4], &[6], 3, mode);
             check(&gru, &[4, 7, 1, 7], loss, 1);
+            let gru_before = config_of(Cell::GruBefore, &[5, 4], &[6], 3, mode);
+            check(&gru_before, &[4, 7, 1, 7], loss, 1);
         }
     }
 }

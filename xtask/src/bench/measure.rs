@@ -44,15 +44,17 @@ pub(super) enum Layer {
     Lstm { peepholes: bool },
     Gru,
     Coupled { peepholes: bool },
+    GruBefore,
 }
 
 impl Layer {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Lstm { peepholes: false },
         Self::Lstm { peepholes: true },
         Self::Gru,
         Self::Coupled { peepholes: false },
         Self::Coupled { peepholes: true },
+        Self::GruBefore,
     ];
 
     fn has_peepholes(self) -> bool {
@@ -67,6 +69,7 @@ impl Layer {
             Self::Lstm { .. } => LayerKind::Lstm,
             Self::Gru => LayerKind::Gru,
             Self::Coupled { .. } => LayerKind::Coupled,
+            Self::GruBefore => LayerKind::GruBefore,
         }
     }
 }
@@ -249,6 +252,7 @@ impl Case {
             Layer::Gru => "-gru",
             Layer::Coupled { peepholes: false } => "-coupled",
             Layer::Coupled { peepholes: true } => "-coupled-peepholes",
+            Layer::GruBefore => "-gru-before",
         };
         format!("{core}-{}-{inputs}-{hidden}{equal}{layer}", self.scheme)
     }

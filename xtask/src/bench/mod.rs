@@ -55,7 +55,7 @@ pub struct Arguments {
     /// Only this core, for example m4; may be repeated
     #[arg(long)]
     core: Vec<String>,
-    /// Only this kind of layer, lstm, gru or coupled, and no engine; with --save, other kinds keep their figures
+    /// Only this kind of layer, lstm, gru, coupled or gru-before, and no engine; with --save, other kinds keep their figures
     #[arg(long, value_name = "KIND")]
     layer: Option<String>,
     /// This layer instead of those of the table, INPUTS,HIDDEN; may be repeated
@@ -131,7 +131,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// Counts the steps of any layers, in every scheme, as LSTM without and with peepholes, as GRU, and as coupled without and with.
+/// Counts the steps of any layers, in every scheme, as LSTM without and with peepholes, as GRU,
+/// as coupled without and with, and as GRU with its reset gate before the product.
 pub fn count(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
     measure::steps(boards, shapes, &Layer::ALL)
 }
@@ -151,7 +152,7 @@ fn chosen_layers(kind: Option<&str>) -> Result<Vec<Layer>> {
     let wanted = |layer: &Layer| kind.is_none_or(|kind| layer.kind().name() == kind);
     let layers: Vec<_> = Layer::ALL.into_iter().filter(wanted).collect();
     if layers.is_empty() {
-        bail!("--layer is lstm, gru or coupled");
+        bail!("--layer is lstm, gru, coupled or gru-before");
     }
     Ok(layers)
 }

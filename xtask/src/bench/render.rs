@@ -97,6 +97,9 @@ pub(super) fn page(table: &Table) -> Result<String> {
          loops of the LSTM. What follows from them is assembly, except on M0, where it is compiled code.\n\n{}\n\
          ## Coupled gates\n\n\
          The same of an LSTM layer with coupled gates, without peepholes.\n\n{}\n\
+         ## GRU, reset before the product\n\n\
+         The same of a GRU layer whose reset gate comes before the product. Products run in the loops of the LSTM, and what\n\
+         follows from them is compiled code.\n\n{}\n\
          ## Dense layers\n\n\
          Instructions for a further multiply-accumulate: what a layer of 64 inputs and ten outputs takes above one with\n\
          two outputs, divided by 8·64. Of CMSIS-NN it is `arm_fully_connected_s8`.\n\n{}\n\
@@ -117,6 +120,7 @@ pub(super) fn page(table: &Table) -> Result<String> {
         markdown(&SCHEME_HEADINGS, &scheme_rows(table)?),
         markdown(&KIND_HEADINGS, &kind_rows(table, "gru")),
         markdown(&KIND_HEADINGS, &kind_rows(table, "coupled")),
+        markdown(&KIND_HEADINGS, &kind_rows(table, "gru-before")),
         markdown(&DENSE_HEADINGS, &dense_rows(table)?),
         markdown(&shapes, &shape_rows(table)?),
         markdown(&PARTS_HEADINGS, &parts_rows(table)),

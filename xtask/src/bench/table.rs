@@ -84,7 +84,7 @@ pub struct Step {
     /// The layer.
     #[serde(flatten)]
     pub shape: Shape,
-    /// Its kind, `lstm`, `gru` or `coupled`.
+    /// Its kind, `lstm`, `gru`, `coupled` or `gru-before`.
     #[serde(default = "lstm", skip_serializing_if = "is_lstm")]
     pub layer: String,
     /// Whether it has peepholes.

@@ -10,6 +10,8 @@ pub mod coupled;
 pub mod dense;
 #[cfg(feature = "gru")]
 pub mod gru;
+#[cfg(feature = "gru-before")]
+pub mod gru_before;
 pub mod lstm;
 
 use super::cursor::Reader;
@@ -32,6 +34,8 @@ pub enum LayerKind {
     Coupled,
     /// Convolution over time.
     Conv,
+    /// Gated recurrent unit whose reset gate comes before the product.
+    GruBefore,
 }
 
 impl LayerKind {
@@ -43,6 +47,7 @@ impl LayerKind {
             Self::Gru => 3,
             Self::Coupled => 4,
             Self::Conv => 8,
+            Self::GruBefore => 5,
         }
     }
 
@@ -54,6 +59,7 @@ impl LayerKind {
             Self::Gru => "gru",
             Self::Coupled => "coupled",
             Self::Conv => "conv",
+            Self::GruBefore => "gru-before",
         }
     }
 
@@ -65,6 +71,7 @@ impl LayerKind {
             Self::Gru => 4,
             Self::Coupled => 5,
             Self::Conv => 7,
+            Self::GruBefore => 6,
         }
     }
 }
@@ -81,6 +88,7 @@ impl<'m> Reader<'m> {
         const COUPLED: u8 = LayerKind::Coupled.code();
         #[cfg(not(feature = "conv"))]
         const CONV: u8 = LayerKind::Conv.code();
+        const GRU_BEFORE: u8 = LayerKind::GruBefore.code();
         let head: &LayerHead = self.clone().record()?;
         match head.kind {
             LSTM => self.layer(place, index).map(RecurrentLayer::Lstm),
@@ -95,6 +103,10 @@ impl<'m> Reader<'m> {
             // With the feature, a convolution at its place was read before.
             #[cfg(not(feature = "conv"))]
             CONV => Err(Stop::from(LayerError::Feature).at(LayerKind::Conv, index)),
+            #[cfg(feature = "gru-before")]
+            GRU_BEFORE => self.layer(place, index).map(RecurrentLayer::GruBefore),
+            #[cfg(not(feature = "gru-before"))]
+            GRU_BEFORE => Err(Stop::from(LayerError::Feature).at(LayerKind::GruBefore, index)),
             kind => Err(no_kind(kind).at(LayerKind::Lstm, index)),
         }
     }
@@ -102,7 +114,7 @@ impl<'m> Reader<'m> {
 
 /// No recurrent layer has this number.
 fn no_kind(found: u8) -> Stop {
-    let [first, last] = [LayerKind::Lstm, LayerKind::Coupled].map(|kind| kind.code().into());
+    let [first, last] = [LayerKind::Lstm, LayerKind::GruBefore].map(|kind| kind.code().into());
     Stop::Layer(LayerError::Field {
         field: "kind",
         found: found.into(),
@@ -125,6 +137,8 @@ mod content {
     use super::coupled::Coupled;
     #[cfg(feature = "gru")]
     use super::gru::Gru;
+    #[cfg(feature = "gru-before")]
+    use super::gru_before::GruBefore;
     use super::lstm::Lstm;
     use crate::artifact::layer::Content;
     use crate::kernels::Scheme;
@@ -141,6 +155,9 @@ mod content {
         /// Long short-term memory with coupled gates.
         #[cfg(feature = "coupled")]
         Coupled(Coupled),
+        /// Gated recurrent unit whose reset gate comes before the product.
+        #[cfg(feature = "gru-before")]
+        GruBefore(GruBefore),
     }
 
     impl Recurrent {
@@ -157,6 +174,8 @@ mod content {
                 Self::Gru(layer) => layer.scheme,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer.scheme,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => layer.scheme,
             }
         }
 
@@ -168,6 +187,8 @@ mod content {
                 Self::Gru(layer) => layer.x_shift,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer.x_shift,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => layer.x_shift,
             }
         }
 
@@ -179,6 +200,8 @@ mod content {
                 Self::Gru(layer) => layer.h_shift,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer.h_shift,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => layer.h_shift,
             }
         }
 
@@ -190,6 +213,8 @@ mod content {
                 Self::Gru(layer) => layer.input_shift,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer.input_shift,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => layer.input_shift,
             }
         }
 
@@ -201,6 +226,8 @@ mod content {
                 Self::Gru(_) => 0,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer.cell_int_bits,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(_) => 0,
             }
         }
 
@@ -212,6 +239,8 @@ mod content {
                 Self::Gru(layer) => [&layer.w_x, &layer.w_h],
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => [&layer.w_x, &layer.w_h],
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => [&layer.w_x, &layer.w_h],
             }
         }
 
@@ -223,6 +252,8 @@ mod content {
                 Self::Gru(_) => None,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(_) => None,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(_) => None,
             }
         }
 
@@ -234,6 +265,8 @@ mod content {
                 Self::Gru(_) => None,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(_) => None,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(_) => None,
             }
         }
 
@@ -254,6 +287,8 @@ mod content {
                 }),
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => Self::Coupled(Coupled(layer.without_weights(scheme))),
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => Self::GruBefore(layer.without_weights(scheme)),
             }
         }
 
@@ -265,6 +300,8 @@ mod content {
                 Self::Gru(layer) => layer,
                 #[cfg(feature = "coupled")]
                 Self::Coupled(layer) => layer,
+                #[cfg(feature = "gru-before")]
+                Self::GruBefore(layer) => layer,
             }
         }
     }
@@ -285,6 +322,8 @@ mod content {
                 RecurrentLayer::Gru(layer) => Self::Gru(layer.into()),
                 #[cfg(feature = "coupled")]
                 RecurrentLayer::Coupled(layer) => Self::Coupled(layer.into()),
+                #[cfg(feature = "gru-before")]
+                RecurrentLayer::GruBefore(layer) => Self::GruBefore(layer.into()),
             }
         }
     }

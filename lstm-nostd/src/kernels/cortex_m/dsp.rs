@@ -32,7 +32,7 @@ use super::dense::{Finish, Places, finish};
 use super::dsp_gru::{self, GruCode, Walk};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(feature = "coupled")]
+#[cfg(any(feature = "coupled", feature = "gru-before"))]
 use super::stored::{Groups, Store};
 use super::{Place, fours};
 use crate::activation::{TABLES, Tables};
@@ -65,7 +65,7 @@ pub(super) struct Code {
     #[cfg(feature = "gru")]
     pub(super) gru: GruCode,
     /// The hidden state's part of a row whose sums go to memory.
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     stored: PartCode,
 }
 
@@ -123,7 +123,7 @@ const PAIRS: Code = Code {
         between: lstm_nostd_dsp_gru_pairs,
         h: PartCode::pairs_h(lstm_nostd_dsp_gru_pairs_half),
     },
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     stored: PartCode::pairs_h(lstm_nostd_dsp_pairs_h_half_stored),
 };
 
@@ -141,7 +141,7 @@ const PLAIN: Code = Code {
         between: lstm_nostd_dsp_gru_plain,
         h: PartCode::plain([lstm_nostd_dsp_plain_h, lstm_nostd_dsp_gru_sums]),
     },
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     stored: PartCode::plain([lstm_nostd_dsp_plain_h, lstm_nostd_dsp_stored]),
 };
 
@@ -167,7 +167,7 @@ const NIBBLES: Code = Code {
         between: lstm_nostd_dsp_gru_nibbles,
         h: PartCode::nibbles_h(lstm_nostd_dsp_gru_nibbles_half),
     },
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     stored: PartCode::nibbles_h(lstm_nostd_dsp_nibbles_h_half_stored),
 };
 
@@ -185,7 +185,7 @@ const GENERIC_NIBBLES: Code = Code {
         between: lstm_nostd_dsp_gru_generic_nibbles,
         h: PartCode::plain([lstm_nostd_dsp_generic_nibbles_h, lstm_nostd_dsp_gru_sums]),
     },
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     stored: PartCode::plain([lstm_nostd_dsp_generic_nibbles_h, lstm_nostd_dsp_stored]),
 };
 
@@ -206,7 +206,7 @@ pub(super) union After {
     finish: Finish,
     #[cfg(feature = "gru")]
     pub(super) walk: Walk,
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     store: Store,
 }
 
@@ -374,11 +374,11 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_gru_nibbles_half();
     #[cfg(feature = "gru")]
     fn lstm_nostd_dsp_gru_generic_nibbles();
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     fn lstm_nostd_dsp_stored();
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     fn lstm_nostd_dsp_pairs_h_half_stored();
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     fn lstm_nostd_dsp_nibbles_h_half_stored();
 }
 
@@ -458,7 +458,7 @@ impl Kernels for Dsp {
         dsp_gru::step(layer, x, h, cell, next);
     }
 
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,

@@ -7,7 +7,8 @@
 //! layout     holds the offsets of assembly to those of Rust
 //! gru        GRU layers of M3: what follows from sums
 //! coupled    layers with coupled gates of ARMv7-M, the same
-//! stored     sums of rows that go to memory, for GRU layers of M0 and M3, and layers with coupled gates
+//! stored     sums of rows that go to memory, for GRU layers of M0 and M3, those with the reset gate before the product,
+//!            and layers with coupled gates
 //! groups     loops over groups of sixteen weights (Helium)
 //! shared.s, activation.s   macros that several cores have in common
 //! ```
@@ -29,7 +30,7 @@ mod gru;
 mod layout;
 #[cfg(lstm_kernels = "mve")]
 pub mod mve;
-#[cfg(all(feature = "coupled", lstm_kernels = "mve"))]
+#[cfg(all(any(feature = "coupled", feature = "gru-before"), lstm_kernels = "mve"))]
 mod mve_coupled;
 #[cfg(lstm_kernels = "mve")]
 mod mve_dense;
@@ -41,6 +42,7 @@ mod mve_w8a8;
 mod narrow;
 #[cfg(any(
     feature = "coupled",
+    feature = "gru-before",
     all(feature = "gru", any(lstm_kernels = "v6m", lstm_kernels = "v7m"))
 ))]
 mod stored;

@@ -30,18 +30,20 @@
 
 use super::groups::{GROUP, entry};
 use super::layout::layout;
-#[cfg(feature = "coupled")]
+#[cfg(any(feature = "coupled", feature = "gru-before"))]
 use super::mve_coupled;
 #[cfg(feature = "gru")]
 use super::mve_gru;
 use super::{mve_dense, mve_w8a8};
 use crate::activation::TABLES;
+#[cfg(feature = "coupled")]
+use crate::kernels::Activation;
 #[cfg(feature = "gru")]
 use crate::kernels::GruParameters;
+#[cfg(any(feature = "coupled", feature = "gru-before"))]
+use crate::kernels::RecurrentRows;
 #[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
-#[cfg(feature = "coupled")]
-use crate::kernels::{Activation, RecurrentRows};
 use crate::kernels::{
     Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
     Weights, Width, scalar::Scalar,
@@ -198,7 +200,7 @@ fn scalar_step(
 }
 
 /// Sums of rows in another order.
-#[cfg(feature = "coupled")]
+#[cfg(any(feature = "coupled", feature = "gru-before"))]
 #[inline(never)]
 fn scalar_sums(
     rows: &RecurrentRows<'_>,
@@ -268,7 +270,7 @@ impl Kernels for Mve {
         unsafe { step(&frame) }
     }
 
-    #[cfg(feature = "coupled")]
+    #[cfg(any(feature = "coupled", feature = "gru-before"))]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,

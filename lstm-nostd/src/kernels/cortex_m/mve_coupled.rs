@@ -1,4 +1,5 @@
-//! Helium: a layer with coupled gates, with the groups of `mve.s`.
+//! Helium: a layer with coupled gates, with the groups of `mve.s`; a GRU layer whose reset gate comes before the product
+//! takes the sums alone.
 //!
 //! Activations are split into planes, or int8 ones copied, once for some units. The sums of four rows with the layer input
 //! are put together and shifted, those with the hidden state added to them, and the sums of both go to memory. Four units'
@@ -8,9 +9,13 @@
 use super::groups::{GROUP, entry};
 use super::layout::layout;
 use super::stored::{Groups, Store};
+#[cfg(feature = "coupled")]
 use crate::activation::TABLES;
+#[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
-use crate::kernels::{Activation, Block, CoupledGates, I32x4, RecurrentRows, Weights, Width};
+#[cfg(feature = "coupled")]
+use crate::kernels::{Activation, CoupledGates};
+use crate::kernels::{Block, I32x4, RecurrentRows, Weights, Width};
 
 /// Bytes of instructions of a group, and of one of int8 activations.
 const GROUP_BYTES: [usize; 2] = [14 * 4, 9 * 4];
@@ -89,6 +94,7 @@ layout! { "mve_coupled.s", ByteJob:
 }
 
 /// What it needs to know for units.
+#[cfg(feature = "coupled")]
 #[repr(C)]
 struct Units {
     cells: *mut i32,
@@ -109,6 +115,7 @@ struct Units {
     peepholes: *const [i16; 2],
 }
 
+#[cfg(feature = "coupled")]
 const _: () = assert!(
     size_of::<Units>() == 13 * 4 && size_of::<CoupledGates>() == 24,
     "`mve_coupled.s` loads thirteen words, and knows how far gates are apart"
@@ -118,7 +125,9 @@ unsafe extern "C" {
     fn lstm_nostd_mve_stored_rows(job: *const Job);
     fn lstm_nostd_mve_w4a16_stored_rows(job: *const Job);
     fn lstm_nostd_mve_w8a8_stored_rows(job: *const ByteJob);
+    #[cfg(feature = "coupled")]
     fn lstm_nostd_mve_coupled_int16(units: *const Units);
+    #[cfg(feature = "coupled")]
     fn lstm_nostd_mve_coupled_int8(units: *const Units);
 }
 
@@ -245,6 +254,7 @@ impl ByteJob {
 }
 
 /// (UB) to (H).
+#[cfg(feature = "coupled")]
 #[inline(always)]
 pub(super) fn units<A: Activation>(batch: CoupledBatch<'_, A>) {
     let (left, with_peepholes) = (batch.count(), !batch.peepholes.is_empty());

@@ -1,5 +1,5 @@
-//! Sums of groups of rows that go to memory, as GRU layers and layers with coupled gates take them: the loops of a
-//! recurrent step lead them there.
+//! Sums of groups of rows that go to memory, as GRU layers and layers with coupled gates take them, and on every core those
+//! whose reset gate comes before the product: the loops of a recurrent step lead them there.
 
 use super::layout::layout;
 use crate::kernels::{Block, I32x4, RecurrentRows, Scheme};

@@ -20,7 +20,7 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
 use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
@@ -103,7 +103,7 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     store: Store,
 }
 
@@ -202,7 +202,7 @@ unsafe extern "C" {
     fn lstm_nostd_v6m_relu_int8();
     fn lstm_nostd_v6m_tail();
     fn lstm_nostd_v6m_int8_tail();
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     fn lstm_nostd_v6m_stored_sums();
     fn lstm_nostd_v6m_int16();
     fn lstm_nostd_v6m_int8();
@@ -265,7 +265,7 @@ impl Kernels for V6m {
         unsafe { lstm_nostd_v6m_step(&frame) }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,

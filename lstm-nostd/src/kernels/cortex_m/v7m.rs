@@ -31,11 +31,11 @@
 use super::dense::{Finish, Places, finish};
 use super::layout::layout;
 use super::narrow::Narrow;
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
 use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
-#[cfg(any(feature = "gru", feature = "coupled"))]
+#[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
 use crate::kernels::Activation;
 #[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
@@ -127,7 +127,7 @@ struct Kept {
 union After {
     units: Units,
     finish: Finish,
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     store: Store,
 }
 
@@ -228,7 +228,7 @@ unsafe extern "C" {
     fn lstm_nostd_v7m_relu_int8();
     fn lstm_nostd_v7m_tail();
     fn lstm_nostd_v7m_int8_tail();
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     fn lstm_nostd_v7m_stored_sums();
 }
 
@@ -280,7 +280,7 @@ impl Kernels for V7m {
         unsafe { lstm_nostd_v7m_step(&frame) }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     #[inline(always)]
     fn group_sums(
         rows: &RecurrentRows<'_>,

@@ -86,7 +86,12 @@ fn seeds() -> Vec<Vec<u8>> {
             let shape = RandomModel {
                 inputs: 3,
                 hidden: vec![3, 2],
-                kinds: vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled],
+                kinds: vec![
+                    LayerKind::Lstm,
+                    LayerKind::Gru,
+                    LayerKind::Coupled,
+                    LayerKind::GruBefore,
+                ],
                 dense: vec![2],
                 outputs: 2,
                 peepholes: true,

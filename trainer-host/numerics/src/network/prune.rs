@@ -98,10 +98,11 @@ mod tests {
     use super::*;
     use crate::network::{Cell, Head, Mode};
 
-    const CELLS: [Cell; 3] = [
+    const CELLS: [Cell; 4] = [
         Cell::Lstm { peepholes: true },
         Cell::Gru,
         Cell::Coupled { peepholes: true },
+        Cell::GruBefore,
     ];
 
     fn network(cell: Cell) -> Network {

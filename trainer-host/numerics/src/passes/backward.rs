@@ -1,7 +1,8 @@
 //! Back-propagation through time: the exact gradient of a batch's loss.
 //!
 //! With (1) to (6) of [`crate::network`], from the last step to the first, for each LSTM layer from
-//! the top down (GRU layers have (GB1) to (GB4) of `recurrent/gru_cell.rs` in place of (B2) to (B9)):
+//! the top down (GRU layers have (GB1) to (GB4) of `recurrent/gru_cell.rs` in place of (B2) to (B9), or (RB1) to
+//! (RB3) of `recurrent/gru_before_cell.rs`):
 //!
 //! ```text
 //! d_h_t = d_h_t from above + W_hᵀ d_z_{t+1}                                 (B1)
@@ -285,6 +286,7 @@ mod tests {
             Cell::Lstm { peepholes: true },
             Cell::Gru,
             Cell::Coupled { peepholes: true },
+            Cell::GruBefore,
         ] {
             backends_agree(cell, ROUNDING);
         }

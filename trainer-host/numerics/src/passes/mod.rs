@@ -1,7 +1,7 @@
 //! The two directions through a network in f32: [`forward`], and [`backward`] through time.
 //!
 //! ```text
-//! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell → pass, back), dense
+//! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell, gru_before_cell → pass, back), dense
 //!   → convolution → forward → carried → shard → backward
 //! ```
 //!

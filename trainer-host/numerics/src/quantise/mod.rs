@@ -1,7 +1,7 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru), dense
+//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru, gru_before), dense
 //!   → convolution → mod → fake
 //! ```
 //!
@@ -51,8 +51,9 @@ pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 pub use recurrent::RecurrentIntegers;
 
-use crate::network::{Convolution, DenseLayer, Head, LayerShape, Mode, Network};
+use crate::network::{Cell, Convolution, DenseLayer, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
+use crate::passes::forward::LayerTrace;
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
 use crate::quantise::output::OutputFormat;
@@ -254,6 +255,10 @@ impl Walk<'_> {
             scheme,
             clipping: self.plan.clipping,
             moments: self.inputs.of_recurrent(l),
+            reset_moments: match self.network.config.cell {
+                Cell::GruBefore => self.inputs.of_reset(l),
+                Cell::Lstm { .. } | Cell::Gru | Cell::Coupled { .. } => None,
+            },
             equal_shifts: self.plan.equal_shifts,
         };
         let (integers, range) = job.quantise(layer, of_inputs)?;
@@ -384,7 +389,27 @@ impl<'a> LayerInputs<'a> {
         }))
     }
 
+    /// Of `[x_t; h_{t−1}]` of recurrent layer `l`.
     fn of_recurrent(&self, l: usize) -> Option<moments::Moments> {
+        self.of_layer(l, |x, layer| {
+            moments::with_state_before(x, layer.hidden.view())
+        })
+    }
+
+    /// Of `[x_t; r_t ⊙ h_{t−1}]`; r is the layer's first gate.
+    fn of_reset(&self, l: usize) -> Option<moments::Moments> {
+        self.of_layer(l, |x, layer| {
+            let r = layer.gates.slice(s![.., ..layer.cell.ncols()]);
+            moments::with_reset_state_before(x, r, layer.cell.view())
+        })
+    }
+
+    /// Of what `rows` makes of the inputs of layer `l` and of what it did.
+    fn of_layer(
+        &self,
+        l: usize,
+        rows: impl Fn(ArrayView2<'_, f32>, &LayerTrace) -> Array2<f64> + Sync,
+    ) -> Option<moments::Moments> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
@@ -397,7 +422,7 @@ impl<'a> LayerInputs<'a> {
                 (None, Some(filtered)) => filtered.view(),
                 (None, None) => sequence.view(),
             };
-            moments::with_state_before(x, trace[l].hidden.view())
+            rows(x, &trace[l])
         }))
     }
 

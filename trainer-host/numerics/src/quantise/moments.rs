@@ -79,6 +79,18 @@ pub(super) fn with_state_before(
     concatenate![Axis(1), x, before].mapv(f64::from)
 }
 
+/// `[x_t; r_t ⊙ h_{t−1}]` of all steps, `[T, I + H]`, from the inputs, the reset gates `r`, `[T, H]`, and the states.
+pub(super) fn with_reset_state_before(
+    x: ArrayView2<'_, f32>,
+    r: ArrayView2<'_, f32>,
+    states: ArrayView2<'_, f32>,
+) -> Array2<f64> {
+    let mut u = with_state_before(x, states);
+    let mut before = u.slice_mut(s![.., x.ncols()..]);
+    before.zip_mut_with(&r, |h, r| *h *= f64::from(*r));
+    u
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +117,11 @@ mod tests {
             array![[4.0], [5.0], [6.0]].view(),
         );
         assert_eq!(u, array![[1.0, 0.0], [2.0, 4.0], [3.0, 5.0]]);
+        let u = with_reset_state_before(
+            array![[1.0], [2.0], [3.0]].view(),
+            array![[0.25], [0.5], [0.125]].view(),
+            array![[4.0], [5.0], [6.0]].view(),
+        );
+        assert_eq!(u, array![[1.0, 0.0], [2.0, 2.0], [3.0, 0.625]]);
     }
 }

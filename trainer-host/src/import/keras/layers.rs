@@ -98,7 +98,9 @@ impl Reading {
             }
             "LSTM" => self.recurrent(WeightsKind::Lstm, &title, config, &place),
             // Before Keras had the setting, the reset gate came before the product.
-            "GRU" if config["reset_after"].as_bool() != Some(true) => later(Kind::ResetBefore),
+            "GRU" if config["reset_after"].as_bool() != Some(true) => {
+                self.recurrent(WeightsKind::GruBefore, &title, config, &place)
+            }
             "GRU" => self.recurrent(WeightsKind::Gru, &title, config, &place),
             "Dense" => self.dense(&title, config, &place),
             "TimeDistributed" => self.at_each_step(&title, config, &place),

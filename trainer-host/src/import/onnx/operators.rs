@@ -18,6 +18,9 @@ impl Walk<'_> {
         match node.op_type.as_str() {
             _ if !matches!(node.domain.as_str(), "" | "ai.onnx") => Err(unknown(node)),
             "LSTM" => self.recurrent(WeightsKind::Lstm, node),
+            "GRU" if node.int("linear_before_reset", 0) == 0 => {
+                self.recurrent(WeightsKind::GruBefore, node)
+            }
             "GRU" => self.recurrent(WeightsKind::Gru, node),
             "Gemm" => of(self.gemm(node)?),
             "MatMul" => of(self.matmul(node)?),

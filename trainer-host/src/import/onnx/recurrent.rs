@@ -157,7 +157,7 @@ impl Walk<'_> {
             biases,
             peepholes: match kind {
                 WeightsKind::Lstm => vector(7)?,
-                WeightsKind::Gru => None,
+                WeightsKind::Gru | WeightsKind::GruBefore => None,
             },
         })
     }
@@ -288,7 +288,7 @@ fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
         let names: Vec<String> = activations.strings.iter().map(|name| text(name)).collect();
         let needed = match kind {
             WeightsKind::Lstm => &ACTIVATIONS[..],
-            WeightsKind::Gru => &ACTIVATIONS[..2],
+            WeightsKind::Gru | WeightsKind::GruBefore => &ACTIVATIONS[..2],
         };
         let is_other = |(found, needed): &(&String, &&str)| !needed.eq_ignore_ascii_case(found);
         if let Some((name, _)) = names.iter().zip(needed).find(is_other) {
@@ -311,10 +311,5 @@ fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
         let why = format!("clip of {} is not taken; sums are not clipped here", clip.f);
         return Err(Problem::refused(title, why));
     }
-    match kind {
-        WeightsKind::Gru if node.int("linear_before_reset", 0) == 0 => {
-            Err(Problem::later(title, Kind::ResetBefore))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }

@@ -115,7 +115,6 @@ fn hints(case: &Case) -> Hints {
 /// The kinds that are refused for now.
 fn later(kind: &str) -> Option<Kind> {
     Some(match kind {
-        "gru-reset-before" => Kind::ResetBefore,
         "lstm-projection" => Kind::Projection,
         "bidirectional" => Kind::Bidirectional,
         "mean-pooling" => Kind::MeanPooling,

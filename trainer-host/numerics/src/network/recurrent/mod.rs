@@ -6,6 +6,7 @@
 
 pub mod coupled;
 pub mod gru;
+pub mod gru_before;
 pub mod lstm;
 
 use std::ops::{Deref, DerefMut, Range};
@@ -16,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use self::gru::GruLayer;
+use self::gru_before::GruBeforeLayer;
 use self::lstm::LstmLayer;
 use crate::network::ParameterKind;
 use crate::network::initialisation::{Initialisation, input_weights};
@@ -36,6 +38,8 @@ pub enum Cell {
         /// Whether the gates see the cell.
         peepholes: bool,
     },
+    /// Gated recurrent unit, reset before the product.
+    GruBefore,
 }
 
 /// The kind of the recurrent layers, as a configuration names it.
@@ -50,6 +54,9 @@ pub enum CellKind {
     Gru,
     /// LSTM whose forget gate is one less the input gate: three rows of weights a unit too.
     Coupled,
+    /// GRU whose reset gate comes before the product: of imported networks, and no lever of training.
+    #[cfg_attr(feature = "cli", clap(skip))]
+    GruBefore,
 }
 
 impl CellKind {
@@ -59,6 +66,7 @@ impl CellKind {
             Self::Lstm => Cell::Lstm { peepholes },
             Self::Gru => Cell::Gru,
             Self::Coupled => Cell::Coupled { peepholes },
+            Self::GruBefore => Cell::GruBefore,
         }
     }
 }
@@ -125,6 +133,7 @@ impl Cell {
             lstm_nostd::RecurrentLayer::Coupled(layer) => Self::Coupled {
                 peepholes: !layer.peepholes.is_empty(),
             },
+            lstm_nostd::RecurrentLayer::GruBefore(_) => Self::GruBefore,
         }
     }
 
@@ -134,6 +143,7 @@ impl Cell {
             Self::Lstm { .. } => CellKind::Lstm,
             Self::Gru => CellKind::Gru,
             Self::Coupled { .. } => CellKind::Coupled,
+            Self::GruBefore => CellKind::GruBefore,
         }
     }
 
@@ -143,6 +153,7 @@ impl Cell {
             Self::Lstm { .. } => "lstm",
             Self::Gru => "gru",
             Self::Coupled { .. } => "coupled",
+            Self::GruBefore => "gru-before",
         }
     }
 
@@ -152,6 +163,7 @@ impl Cell {
             None => Ok(Self::Lstm { peepholes }),
             Some("gru") => Ok(Self::Gru),
             Some("coupled") => Ok(Self::Coupled { peepholes }),
+            Some("gru-before") => Ok(Self::GruBefore),
             Some(kind) => Err(format!(
                 "kind {kind:?} of recurrent layers, which this version does not know"
             )),
@@ -164,6 +176,7 @@ impl Cell {
             Self::Lstm { .. } => None,
             Self::Gru => Some("gru"),
             Self::Coupled { .. } => Some("coupled"),
+            Self::GruBefore => Some("gru-before"),
         }
     }
 
@@ -173,6 +186,7 @@ impl Cell {
             Self::Lstm { .. } => "LSTM",
             Self::Gru => "GRU",
             Self::Coupled { .. } => "coupled LSTM",
+            Self::GruBefore => "reset-before GRU",
         }
     }
 
@@ -180,7 +194,7 @@ impl Cell {
     pub const fn gates(self) -> &'static [Gate] {
         match self {
             Self::Lstm { .. } => &lstm::GATES,
-            Self::Gru => &gru::GATES,
+            Self::Gru | Self::GruBefore => &gru::GATES,
             Self::Coupled { .. } => &coupled::GATES,
         }
     }
@@ -189,14 +203,14 @@ impl Cell {
     pub const fn peepholes(self) -> bool {
         match self {
             Self::Lstm { peepholes } | Self::Coupled { peepholes } => peepholes,
-            Self::Gru => false,
+            Self::Gru | Self::GruBefore => false,
         }
     }
 
     /// Values that a layer of `units` hands on.
     pub const fn outputs(self, units: usize) -> usize {
         match self {
-            Self::Lstm { .. } | Self::Gru | Self::Coupled { .. } => units,
+            Self::Lstm { .. } | Self::Gru | Self::Coupled { .. } | Self::GruBefore => units,
         }
     }
 
@@ -210,6 +224,7 @@ impl Cell {
             Self::Coupled { peepholes } => {
                 RecurrentLayer::Coupled(LstmLayer::zeros(self.gates(), inputs, units, peepholes))
             }
+            Self::GruBefore => RecurrentLayer::GruBefore(GruBeforeLayer::zeros(inputs, units)),
         }
     }
 }
@@ -223,6 +238,8 @@ pub enum RecurrentLayer {
     Gru(GruLayer),
     /// Long short-term memory with the gates of [`coupled::GATES`].
     Coupled(LstmLayer),
+    /// Gated recurrent unit whose reset gate comes before the product.
+    GruBefore(GruBeforeLayer),
 }
 
 impl RecurrentLayer {
@@ -230,7 +247,7 @@ impl RecurrentLayer {
     pub fn as_lstm(&self) -> Option<&LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
-            Self::Gru(_) | Self::Coupled(_) => None,
+            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) => None,
         }
     }
 
@@ -238,7 +255,7 @@ impl RecurrentLayer {
     pub fn as_lstm_mut(&mut self) -> Option<&mut LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
-            Self::Gru(_) | Self::Coupled(_) => None,
+            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) => None,
         }
     }
 
@@ -246,7 +263,7 @@ impl RecurrentLayer {
     pub fn peephole(&self) -> Option<&Array2<f32>> {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => layer.peephole.as_ref(),
-            Self::Gru(_) => None,
+            Self::Gru(_) | Self::GruBefore(_) => None,
         }
     }
 
@@ -254,7 +271,7 @@ impl RecurrentLayer {
     pub fn peephole_mut(&mut self) -> Option<&mut Option<Array2<f32>>> {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => Some(&mut layer.peephole),
-            Self::Gru(_) => None,
+            Self::Gru(_) | Self::GruBefore(_) => None,
         }
     }
 }
@@ -266,6 +283,7 @@ impl Deref for RecurrentLayer {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
+            Self::GruBefore(layer) => layer,
         }
     }
 }
@@ -275,6 +293,7 @@ impl DerefMut for RecurrentLayer {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
+            Self::GruBefore(layer) => layer,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The way back through a recurrent layer: (B1), (B10) and (B11) of [`crate::passes::backward`], around the elementwise
 //! half of the layer's kind.
 
+use ndarray::Axis;
+
 use super::lstm_cell::CellSums;
 use super::{
-    Around, Blocks, PackedKind, PackedRecurrent, RecurrentPass, gru_cell, lstm_cell,
-    unpack_gru_sums, unpack_lstm_sums,
+    Around, Blocks, PackedKind, PackedRecurrent, RecurrentPass, gru_before_cell, gru_cell,
+    lstm_cell, unpack_gru_before_sums, unpack_gru_sums, unpack_lstm_sums,
 };
 use crate::compute::lanes::{Backend, LANES};
 use crate::compute::panels::Panels;
@@ -14,8 +16,10 @@ use crate::passes::steps::StepRows;
 
 /// The weights as the backward pass needs them.
 pub(crate) struct RecurrentTransposed {
-    /// W_h, `[G H', H]`.
+    /// W_h of the gates whose products are with the state itself, `[G H', H]`.
     w_h: Panels,
+    /// W_hn of candidates that see a reset state, `[H', H]`; empty without.
+    candidates: Panels,
     /// W_x, `[G H', I]`; empty for the first layer, whose inputs need no gradient.
     w_x: Panels,
 }
@@ -24,11 +28,17 @@ impl RecurrentTransposed {
     /// Of a layer that reads the network's inputs, if it is the `first`.
     pub(crate) fn of(layer: &RecurrentLayer, first: bool) -> Self {
         let blocks = Blocks::of(layer);
+        let (w_x, w_h) = (layer.input_weights(), layer.recurrent_weights());
+        let (of_state, of_reset) = w_h.view().split_at(Axis(0), blocks.state_rows());
         Self {
-            w_h: blocks.pack_transposed(layer.recurrent_weights(), |r| blocks.of_state(r)),
+            w_h: blocks.pack_transposed(of_state, |r| blocks.of_state(r)),
+            candidates: match of_reset.is_empty() {
+                true => Panels::default(),
+                false => blocks.pack_transposed(of_reset, |u| blocks.column(0, u)),
+            },
             w_x: match first {
                 true => Panels::default(),
-                false => blocks.pack_transposed(layer.input_weights(), |r| blocks.of_input(r)),
+                false => blocks.pack_transposed(w_x.view(), |r| blocks.of_input(r)),
             },
         }
     }
@@ -43,10 +53,14 @@ pub(crate) struct RecurrentBack {
     d_cell: Panels,
     /// W_hᵀ d_z_{t+1} of (B1) before the mask of (D3), `[B, H]`.
     d_recurrent: Panels,
+    /// d_v of (RB1), `[B, H]`, where the reset gate comes before the product.
+    d_reset: Panels,
     /// d_W_xᵀ, `[I, G H']`.
     d_w_x: Panels,
-    /// d_W_hᵀ, `[H, G H']`.
+    /// d_W_hᵀ of the gates whose products are with the state itself, `[H, G H']`.
     d_w_h: Panels,
+    /// d_W_hnᵀ of candidates that see a reset state, `[H, H']`; empty without.
+    d_candidates: Panels,
     sums: CellSums,
 }
 
@@ -87,7 +101,12 @@ impl RecurrentBack {
                 let rounded = (&forward.hidden, step.state);
                 format.clip_gradient(rounded, (&mut self.d_hidden, step.row), step.count);
             }
-            self.step_back(around, forward, &weights.kind, step);
+            self.step_back(
+                around,
+                forward,
+                (&weights.kind, &transposed.candidates),
+                step,
+            );
             later = Some(step);
         }
     }
@@ -97,7 +116,7 @@ impl RecurrentBack {
         &mut self,
         around: Around<'_>,
         forward: &mut RecurrentPass,
-        kind: &PackedKind,
+        (kind, candidates): (&PackedKind, &Panels),
         step: StepRows,
     ) {
         let is_masked = around.dropout.candidate.is_active();
@@ -126,7 +145,53 @@ impl RecurrentBack {
                 candidate_mask,
                 d_bias: &mut self.sums.bias,
             }),
+            PackedKind::GruBefore(_) => {
+                around.backend.run(gru_before_cell::Backward {
+                    step,
+                    gates: &mut forward.gates,
+                    state: &forward.cell,
+                    d_hidden: &self.d_hidden,
+                    d_state: &mut self.d_cell,
+                    candidate_mask,
+                    d_bias: &mut self.sums.bias,
+                });
+                self.reset_back(around, forward, candidates, step);
+            }
         }
+    }
+
+    /// (RB1) to (RB3) after what the candidates pass back.
+    fn reset_back(
+        &mut self,
+        around: Around<'_>,
+        forward: &mut RecurrentPass,
+        candidates: &Panels,
+        step: StepRows,
+    ) {
+        self.d_reset.reset(step.count, forward.hidden.columns());
+        around.backend.run(Multiply {
+            c: &mut self.d_reset,
+            c_row: 0,
+            c_panel: 0,
+            a: &forward.gates,
+            a_rows: step.row..step.row + step.count,
+            a_panel: forward.blocks.reset_panel(),
+            w: candidates,
+        });
+        if let Some(format) = around.format {
+            let rounded = (&forward.reset, step.row);
+            format.clip_gradient(rounded, (&mut self.d_reset, 0), step.count);
+        }
+        let is_masked = around.dropout.recurrent.is_active();
+        around.backend.run(gru_before_cell::ResetBack {
+            step,
+            gates: &mut forward.gates,
+            state: &forward.cell,
+            recurrent_mask: is_masked.then_some(&forward.recurrent_mask),
+            d_reset: &self.d_reset,
+            d_state: &mut self.d_cell,
+            d_bias: &mut self.sums.bias,
+        });
     }
 
     /// (B1) through the mask of (D3).
@@ -179,12 +244,24 @@ impl RecurrentBack {
             d_panel: blocks.input_panel(),
         });
         self.correlate_states(around, forward);
+        if blocks.of_state < blocks.gates {
+            self.d_candidates
+                .reset(forward.hidden.columns(), blocks.padded());
+            around.backend.run(Correlate {
+                c: &mut self.d_candidates,
+                a: &forward.reset,
+                a_row: 0,
+                d: d_z,
+                d_rows: 0..d_z.rows(),
+                d_panel: blocks.reset_panel(),
+            });
+        }
     }
 
     /// (B10) for W_h: runs of steps whose states lie equally far from their rows are one product.
     fn correlate_states(&mut self, around: Around<'_>, forward: &RecurrentPass) {
         let blocks = forward.blocks;
-        let columns = blocks.gates * blocks.padded();
+        let columns = blocks.of_state * blocks.padded();
         self.d_w_h.reset(forward.hidden.columns(), columns);
         let distance = |step: &StepRows| step.before - step.row;
         for run in around
@@ -237,6 +314,7 @@ impl RecurrentBack {
     pub(crate) fn add(&mut self, other: &Self) {
         self.d_w_x.add(&other.d_w_x);
         self.d_w_h.add(&other.d_w_h);
+        self.d_candidates.add(&other.d_candidates);
         self.sums.add(&other.sums);
     }
 
@@ -244,13 +322,18 @@ impl RecurrentBack {
     pub(crate) fn unpack(&self, layer: &mut RecurrentLayer) {
         let blocks = Blocks::of(layer);
         let [w_x, w_h] = layer.weights_mut();
-        blocks.unpack(&self.d_w_x, w_x, |r| blocks.of_input(r));
-        blocks.unpack(&self.d_w_h, w_h, |r| blocks.of_state(r));
+        blocks.unpack(&self.d_w_x, w_x.view_mut(), |r| blocks.of_input(r));
+        let (of_state, of_reset) = (w_h.view_mut()).split_at(Axis(0), blocks.state_rows());
+        blocks.unpack(&self.d_w_h, of_state, |r| blocks.of_state(r));
+        blocks.unpack(&self.d_candidates, of_reset, |u| blocks.column(0, u));
         match layer {
             RecurrentLayer::Lstm(layer) | RecurrentLayer::Coupled(layer) => {
                 unpack_lstm_sums(&self.sums, blocks, layer);
             }
             RecurrentLayer::Gru(layer) => unpack_gru_sums(&self.sums, blocks, layer),
+            RecurrentLayer::GruBefore(layer) => {
+                unpack_gru_before_sums(&self.sums, blocks, layer);
+            }
         }
     }
 }

@@ -5,19 +5,22 @@
 //! the products of inputs and of the state enter, see [`Blocks`]; so both are one matrix product each.
 
 mod back;
+mod gru_before_cell;
 mod gru_cell;
 mod lstm_cell;
 mod pass;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
 pub(crate) use self::back::{RecurrentBack, RecurrentTransposed};
 use self::lstm_cell::{CellSums, Peepholes};
 pub(crate) use self::pass::RecurrentPass;
 use crate::compute::lanes::{Backend, LANES, Line};
-use crate::compute::panels::{Panels, row_slices};
+use crate::compute::panels::Panels;
 use crate::network::lstm::{PEEPHOLES, gate_of_peephole};
-use crate::network::{GateRole, GruLayer, LstmLayer, Recurrent as _, RecurrentLayer};
+use crate::network::{
+    GateRole, GruBeforeLayer, GruLayer, LstmLayer, Recurrent as _, RecurrentLayer,
+};
 use crate::passes::activation_format::ActivationFormat;
 use crate::passes::dropout::Dropout;
 use crate::passes::steps::Steps;
@@ -42,6 +45,9 @@ struct Blocks {
     first_of_inputs: usize,
     /// The sum of the state of gate g lies in block (g + turn) mod G.
     turn: usize,
+    /// The first gates, whose products are with the state itself: all of them, but for a candidate that sees the state
+    /// that a gate has reset.
+    of_state: usize,
 }
 
 impl Blocks {
@@ -54,13 +60,30 @@ impl Blocks {
             RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => (0, 0),
             // q, r, z, n
             RecurrentLayer::Gru(_) => (1, 1),
+            // r, z, n and one without sums.
+            RecurrentLayer::GruBefore(_) => (0, 0),
         };
+        let gates = layer.gates().len();
         Self {
             units: layer.units(),
-            gates: layer.gates().len(),
+            gates,
             first_of_inputs,
             turn,
+            of_state: match layer {
+                RecurrentLayer::GruBefore(_) => gates - 1,
+                _ => gates,
+            },
         }
+    }
+
+    /// Rows of weights that meet the state itself; those of candidates follow that see what a gate has reset.
+    fn state_rows(self) -> usize {
+        self.of_state * self.units
+    }
+
+    /// The first panel of the sums of such candidates.
+    fn reset_panel(self) -> usize {
+        self.of_state * self.padded() / LANES
     }
 
     /// Units rounded up to whole panels, H'.
@@ -98,26 +121,37 @@ impl Blocks {
         self.first_of_inputs * self.padded() + self.of_input(r)
     }
 
-    /// `[G H, K]` to `[K, G H']`, row r in `column(r)`.
-    fn pack(self, weights: &Array2<f32>, column: impl Fn(usize) -> usize) -> Panels {
-        let mut packed = Panels::zeros(weights.ncols(), self.gates * self.padded());
-        for (r, row) in row_slices(weights).enumerate() {
-            packed.write_column(column(r), row);
+    /// `[G H, K]` of any G to `[K, G H']`, row r in `column(r)`.
+    fn pack(self, weights: ArrayView2<'_, f32>, column: impl Fn(usize) -> usize) -> Panels {
+        let columns = weights.nrows() / self.units * self.padded();
+        let mut packed = Panels::zeros(weights.ncols(), columns);
+        for (r, row) in weights.rows().into_iter().enumerate() {
+            packed.write_column(column(r), row_slice(&row));
         }
         packed
     }
 
-    /// `[G H, K]` to `[G H', K]`, row r in row `column(r)`.
-    fn pack_transposed(self, weights: &Array2<f32>, column: impl Fn(usize) -> usize) -> Panels {
-        let mut packed = Panels::zeros(self.gates * self.padded(), weights.ncols());
-        for (r, row) in row_slices(weights).enumerate() {
-            packed.write_row(column(r), row);
+    /// `[G H, K]` of any G to `[G H', K]`, row r in row `column(r)`.
+    fn pack_transposed(
+        self,
+        weights: ArrayView2<'_, f32>,
+        column: impl Fn(usize) -> usize,
+    ) -> Panels {
+        let rows = weights.nrows() / self.units * self.padded();
+        let mut packed = Panels::zeros(rows, weights.ncols());
+        for (r, row) in weights.rows().into_iter().enumerate() {
+            packed.write_row(column(r), row_slice(&row));
         }
         packed
     }
 
     /// Rows of `packed`, `[K, G H']`, back to `[G H, K]`.
-    fn unpack(self, packed: &Panels, weights: &mut Array2<f32>, column: impl Fn(usize) -> usize) {
+    fn unpack(
+        self,
+        packed: &Panels,
+        mut weights: ArrayViewMut2<'_, f32>,
+        column: impl Fn(usize) -> usize,
+    ) {
         for (r, mut row) in weights.rows_mut().into_iter().enumerate() {
             let row = row
                 .as_slice_mut()
@@ -133,7 +167,7 @@ pub(crate) struct PackedRecurrent {
     blocks: Blocks,
     /// W_xᵀ, `[I, G H']`.
     w_x: Panels,
-    /// W_hᵀ, `[H, G H']`.
+    /// W_hᵀ of the gates whose products are with the state itself, `[H, G H']`.
     w_h: Panels,
     /// What the sums begin with, one line for each panel of the blocks.
     bias: Vec<Line>,
@@ -145,6 +179,8 @@ pub(crate) struct PackedRecurrent {
 enum PackedKind {
     Lstm(Peepholes),
     Gru,
+    /// With the reset gate before the product: W_hnᵀ of (GR3b), `[H, H']`.
+    GruBefore(Panels),
     /// With coupled gates.
     Coupled(Peepholes),
 }
@@ -173,11 +209,18 @@ impl PackedRecurrent {
                 of_gates(&layer.bias, &mut write);
                 PackedKind::Coupled(pack_peepholes(layer))
             }
+            RecurrentLayer::GruBefore(layer) => {
+                of_gates(&layer.bias, &mut write);
+                let candidates = layer.w_h.slice(s![blocks.state_rows().., ..]);
+                PackedKind::GruBefore(blocks.pack(candidates, |u| blocks.column(0, u)))
+            }
         };
+        let w_h = layer.recurrent_weights();
+        let of_state = w_h.slice(s![..blocks.state_rows(), ..]);
         Self {
             blocks,
-            w_x: blocks.pack(layer.input_weights(), |r| blocks.of_input(r)),
-            w_h: blocks.pack(layer.recurrent_weights(), |r| blocks.of_state(r)),
+            w_x: blocks.pack(layer.input_weights().view(), |r| blocks.of_input(r)),
+            w_h: blocks.pack(of_state, |r| blocks.of_state(r)),
             bias,
             kind,
         }
@@ -192,6 +235,12 @@ impl PackedRecurrent {
     pub(crate) fn outputs(&self) -> usize {
         self.w_h.rows()
     }
+}
+
+/// A row of a parameter array.
+fn row_slice<'a>(row: &'a ArrayView1<'_, f32>) -> &'a [f32] {
+    row.as_slice()
+        .expect("parameters are stored in row-major order")
 }
 
 fn pack_peepholes(layer: &LstmLayer) -> Peepholes {
@@ -234,6 +283,11 @@ fn unpack_gru_sums(sums: &CellSums, blocks: Blocks, layer: &mut GruLayer) {
     unpack_biases(&sums.bias, &mut layer.bias, |r| blocks.of_gate(r));
     let recurrent = &mut layer.recurrent_bias;
     unpack_biases(&sums.bias, recurrent, |u| blocks.column(0, u));
+}
+
+/// The same of a GRU layer whose reset gate comes before the product.
+fn unpack_gru_before_sums(sums: &CellSums, blocks: Blocks, layer: &mut GruBeforeLayer) {
+    unpack_biases(&sums.bias, &mut layer.bias, |r| blocks.of_gate(r));
 }
 
 fn unpack_biases(sums: &[Line], biases: &mut Array1<f32>, column: impl Fn(usize) -> usize) {

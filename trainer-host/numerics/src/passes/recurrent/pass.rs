@@ -5,7 +5,7 @@
 
 use ndarray::Array2;
 
-use super::{Around, Blocks, PackedKind, PackedRecurrent, gru_cell, lstm_cell};
+use super::{Around, Blocks, PackedKind, PackedRecurrent, gru_before_cell, gru_cell, lstm_cell};
 use crate::compute::lanes::Line;
 use crate::compute::panels::{Panels, broadcast};
 use crate::compute::product::Multiply;
@@ -33,6 +33,8 @@ pub(crate) struct RecurrentPass {
     pub(super) recurrent: Panels,
     /// m of (D4), `[R, H]`, if that is active.
     pub(super) candidate_mask: Panels,
+    /// r ⊙ h as products see it, `[R, H]`, where the reset gate comes before the product.
+    pub(super) reset: Panels,
 }
 
 impl RecurrentPass {
@@ -48,6 +50,7 @@ impl RecurrentPass {
             recurrent_mask: Panels::default(),
             recurrent: Panels::default(),
             candidate_mask: Panels::default(),
+            reset: Panels::default(),
         }
     }
 
@@ -126,7 +129,43 @@ impl RecurrentPass {
                 hidden: &mut self.hidden,
                 candidate_mask,
             }),
+            PackedKind::GruBefore(candidates) => {
+                self.reset_states(around, candidates, step);
+                let is_masked = around.dropout.candidate.is_active();
+                around.backend.run(gru_before_cell::Forward {
+                    step,
+                    gates: &mut self.gates,
+                    state: &mut self.cell,
+                    hidden: &mut self.hidden,
+                    candidate_mask: is_masked.then_some(&self.candidate_mask),
+                });
+            }
         }
+    }
+
+    /// r and v = r ⊙ h of one step, and the products of v with the weights of the candidates.
+    fn reset_states(&mut self, around: Around<'_>, candidates: &Panels, step: StepRows) {
+        let is_masked = around.dropout.recurrent.is_active();
+        self.reset.reshape(around.steps.rows, self.blocks.units);
+        around.backend.run(gru_before_cell::Reset {
+            step,
+            gates: &mut self.gates,
+            state: &self.cell,
+            recurrent_mask: is_masked.then_some(&self.recurrent_mask),
+            reset: &mut self.reset,
+        });
+        if let Some(format) = around.format {
+            format.round_rows(&mut self.reset, step.row, step.count);
+        }
+        around.backend.run(Multiply {
+            c: &mut self.gates,
+            c_row: step.row,
+            c_panel: self.blocks.reset_panel(),
+            a: &self.reset,
+            a_rows: step.row..step.row + step.count,
+            a_panel: 0,
+            w: candidates,
+        });
     }
 
     /// (D3) for `count` rows of h from row `first`.

@@ -65,6 +65,7 @@ pub(super) fn quantise(
         peephole: vec![0.0; layer.bias.len()],
         recurrent_bias,
         candidates: candidates.clone(),
+        reset: 0..0,
     };
     let (rows, formats) = rows.quantise(narrowest, widest)?;
     let mut quantised = Gru {

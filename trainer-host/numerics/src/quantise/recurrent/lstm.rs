@@ -69,6 +69,7 @@ pub(super) fn quantise(
             .collect(),
         recurrent_bias: vec![0.0; layer.bias.len()],
         candidates: 0..0,
+        reset: 0..0,
     };
     let (rows, formats) = rows.quantise(narrowest, widest)?;
     let mut quantised = Lstm {

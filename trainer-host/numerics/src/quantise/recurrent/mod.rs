@@ -1,6 +1,7 @@
 //! Recurrent layers of any kind in the quantiser: the one place where it asks for the kind.
 
 mod gru;
+mod gru_before;
 mod lstm;
 mod rows;
 
@@ -34,6 +35,8 @@ pub(super) struct Job<'a> {
     pub(super) clipping: Clipping,
     /// Of `[x_t; h_{t−1}]`, for a rounding by output error.
     pub(super) moments: Option<Moments>,
+    /// Of `[x_t; r_t ⊙ h_{t−1}]`, for the candidates of a kind that see that, where `moments` are.
+    pub(super) reset_moments: Option<Moments>,
     pub(super) equal_shifts: bool,
 }
 
@@ -64,6 +67,12 @@ impl Job<'_> {
                 integers.input_shift = input_shift;
                 (Recurrent::Coupled(Coupled(integers)), range, input_gain)
             }
+            RecurrentLayer::GruBefore(layer) => {
+                let ranges = (narrowest.as_slice(), widest.as_slice());
+                let (mut integers, range, input_gain) = gru_before::quantise(layer, self, ranges)?;
+                integers.input_shift = input_shift;
+                (Recurrent::GruBefore(integers), range, input_gain)
+            }
         };
         let integers = RecurrentIntegers {
             content,
@@ -83,6 +92,7 @@ pub fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
         Cell::Lstm { .. } => Recurrent::Lstm(lstm::empty(shape, peepholes, scheme)),
         Cell::Gru => Recurrent::Gru(gru::empty(shape, scheme)),
         Cell::Coupled { .. } => Recurrent::Coupled(Coupled(lstm::empty(shape, peepholes, scheme))),
+        Cell::GruBefore => Recurrent::GruBefore(gru_before::empty(shape, scheme)),
     }
 }
 
@@ -116,6 +126,9 @@ impl RecurrentIntegers {
                 &self.input_gain,
             )),
             Recurrent::Gru(integers) => RecurrentLayer::Gru(gru::real(integers, &self.input_gain)),
+            Recurrent::GruBefore(integers) => {
+                RecurrentLayer::GruBefore(gru_before::real(integers, &self.input_gain))
+            }
             Recurrent::Coupled(integers) => RecurrentLayer::Coupled(lstm::real(
                 &network::coupled::GATES,
                 integers,

@@ -11,6 +11,7 @@ use crate::quantise::calibrate::RecurrentRanges;
 use crate::quantise::error::too_large;
 use crate::quantise::gptq::Curvature;
 use crate::quantise::magnitudes::Magnitudes;
+use crate::quantise::moments::Moments;
 use crate::quantise::row::{Row, RowQuantiser};
 use crate::quantise::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
@@ -67,6 +68,8 @@ pub(super) struct Rows<'a> {
     pub(super) recurrent_bias: Vec<f64>,
     /// The rows that have such a bias.
     pub(super) candidates: Range<usize>,
+    /// The rows that see the state after a gate has reset it.
+    pub(super) reset: Range<usize>,
 }
 
 /// Magnitudes in a row that are the same for every κ and every input range.
@@ -118,23 +121,28 @@ impl Rows<'_> {
             .map(|(square, gain)| square * gain * gain)
             .chain(ranges.hidden_square.iter().copied())
             .collect();
-        let curvature = self.job.moments.as_ref().map(|moments| {
+        let curvature = |moments: &Moments| {
             let of_hidden = vec![1.0; self.w_h.ncols()];
             let all: Vec<f64> = gain.iter().copied().chain(of_hidden).collect();
             let moments = moments.scaled(&all);
             (Curvature::new(&moments.covariance), moments.mean.to_vec())
-        });
-        let rows = RowQuantiser {
+        };
+        let of_state = self.job.moments.as_ref().map(curvature);
+        let of_reset = self.job.reset_moments.as_ref().map(curvature);
+        let [rows, reset_rows] = [&of_state, &of_reset].map(|curvature| RowQuantiser {
             weight_max: f64::from(self.job.scheme.weight_max()),
             clipping: self.job.clipping,
             square: &square,
             curvature: curvature.as_ref().map(|(c, mean)| (c, mean.as_slice())),
             gain: GATE_GAIN,
-        };
+        });
         // Rows do not know of one another.
         let found: Vec<Result<IntegerRow, QuantiseError>> = (0..self.bias.len())
             .into_par_iter()
-            .map(|r| self.row(r, &recurrent[r], &formats, &rows))
+            .map(|r| match self.reset.contains(&r) {
+                true => self.row(r, &recurrent[r], &formats, &reset_rows),
+                false => self.row(r, &recurrent[r], &formats, &rows),
+            })
             .collect();
         let rows = found.into_iter().collect::<Result<_, _>>()?;
         Ok((rows, formats))
