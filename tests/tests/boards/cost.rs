@@ -26,12 +26,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
     for step in steps {
         check_spread(&step);
         let Shape { inputs, hidden } = step.shape;
-        let kind = match step.layer.as_str() {
-            "gru" => RecurrentKind::Gru,
-            "coupled" => RecurrentKind::Coupled,
-            "gru-before" => RecurrentKind::GruBefore,
-            _ => RecurrentKind::Lstm,
-        };
+        let kind = kind_of(&step);
         let layer = RecurrentSize {
             kind,
             scheme: Scheme::from_name(&step.scheme).unwrap(),
@@ -125,11 +120,20 @@ fn a_convolution_costs_what_the_model_says() {
     }
 }
 
+fn kind_of(step: &Step) -> RecurrentKind {
+    match step.layer.as_str() {
+        "gru" => RecurrentKind::Gru,
+        "coupled" => RecurrentKind::Coupled,
+        "gru-before" => RecurrentKind::GruBefore,
+        _ => RecurrentKind::Lstm,
+    }
+}
+
 /// Random data and extremes: inputs and cells at either end, at zero, and one end beside the other.
 fn check_spread(step: &Step) {
     let Shape { inputs, hidden } = step.shape;
     let core = Core::from_name(&step.core).unwrap();
-    let most = cost::most_spread(core, inputs, hidden, step.outputs);
+    let most = cost::most_spread(core, inputs, &[(kind_of(step), hidden)], step.outputs);
     let [least_count, most_count] = step.range;
     let name = step.name();
     assert!(least_count > 0, "{name}");

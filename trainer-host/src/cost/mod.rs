@@ -291,31 +291,45 @@ fn sizes(model: &Model<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
     (recurrent, dense.collect())
 }
 
-/// By how many instructions the data of two steps can make them differ, for a network with this many inputs, units of
-/// all LSTM layers, and rows of all dense layers.
+/// By how many instructions the data of two steps can make them differ, for a network with this many inputs, recurrent layers
+/// of these kinds and units, and rows of all dense layers.
 ///
-/// M4, M7, M33 and M55 have none: every step takes the same instructions. M3 takes three more for a cell that leaves its
+/// M4, M7, M33 and M55 have none: every step takes the same instructions. But for GRU layers whose reset gate comes before
+/// the product: what follows from their sums is compiled code, which differs by up to 3.5 instructions a unit. M3 takes three more for a cell that leaves its
 /// range. M0 has no saturating instructions: a unit has five activations, two uses of the cell, and two ends of an int8
 /// output with an instruction of one each, and five for a cell that leaves its range. Inputs and rows are compiled code,
 /// whose allowance is rounded up from counts.
-pub fn most_spread(core: Core, inputs: usize, units: usize, rows: usize) -> u64 {
+pub fn most_spread(
+    core: Core,
+    inputs: usize,
+    recurrent: &[(RecurrentKind, usize)],
+    rows: usize,
+) -> u64 {
+    let units: usize = recurrent.iter().map(|(_, units)| units).sum();
+    let compiled = recurrent
+        .iter()
+        .filter(|(kind, _)| *kind == RecurrentKind::GruBefore);
+    let compiled: usize = compiled.map(|(_, units)| units).sum();
     let [a_unit, other] = match core {
         Core::M0 => [14, 8],
         Core::M3 => [3, 3],
         Core::M4 | Core::M7 | Core::M33 | Core::M55 => [0, 0],
     };
-    (a_unit * units + other * (inputs + rows)) as u64
+    (a_unit * units + 4 * compiled + other * (inputs + rows)) as u64
 }
 
 /// The same, of a parsed model.
 pub fn most_spread_of(core: Core, model: &Model<'_>) -> u64 {
-    let units = (model.recurrent_layers().iter()).map(|layer| layer.units());
+    let recurrent = model.recurrent_layers().iter();
+    let recurrent: Vec<_> = recurrent
+        .map(|layer| (RecurrentKind::of(layer), layer.units()))
+        .collect();
     let filters = model.convolution().map(|layer| layer.outputs());
     let rows = model
         .dense_layers()
         .map(|layer| layer.outputs)
         .chain(filters);
-    most_spread(core, model.inputs(), units.sum(), rows.sum())
+    most_spread(core, model.inputs(), &recurrent, rows.sum())
 }
 
 /// Flash of the engine on `core`.
