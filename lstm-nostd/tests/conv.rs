@@ -120,6 +120,7 @@ fn without_convolution(file: &ModelFile) -> ModelFile {
         Recurrent::Lstm(layer) => layer.input_shift = 0,
         Recurrent::Gru(layer) => layer.input_shift = 0,
         Recurrent::Coupled(layer) => layer.0.input_shift = 0,
+        Recurrent::GruBefore(layer) => layer.input_shift = 0,
     }
     upper
 }
