@@ -8,11 +8,18 @@ use lstm_nostd::kernels::Width;
 use crate::data::{Dataset, Recording};
 use crate::integers::input_format::{InputFormat, RawRangeError, choose_formats};
 use crate::integers::stream::{Stream, raw_sequence};
-use crate::network::{Head, NetworkConfig};
+use crate::network::{Convolution, Head, NetworkConfig};
 use crate::quantise::QuantisedNetwork;
 
-/// Steps that are stored for the device's self-test, at most.
-pub const GOLDEN_STEPS: usize = 16;
+/// Steps that are stored for the device's self-test, at most, of a model without a convolution.
+const GOLDEN_STEPS: usize = 16;
+
+/// Steps that are stored for the device's self-test, at most. They hold three outputs of a convolution, so that the
+/// self-test runs all layers.
+pub fn most_golden_steps(conv: Option<&Convolution>) -> usize {
+    let of_conv = conv.map_or(0, |conv| conv.first() + 2 * conv.stride + 1);
+    of_conv.max(GOLDEN_STEPS)
+}
 
 /// Why no model file can be made for data.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -103,20 +110,16 @@ pub fn assemble(
         output_names: output_names.to_vec(),
         golden: Vec::new(),
     };
-    file.golden = golden_steps(&file.to_bytes()?, stage.formats, example);
+    let mut steps = raw_sequence(stage.formats, example);
+    steps.truncate(most_golden_steps(config.conv.as_ref()));
+    file.golden = golden_steps(&file.to_bytes()?, steps);
     Ok(file)
 }
 
-/// What the model answers to the first steps of `example`.
-fn golden_steps(
-    bytes: &AlignedBytes,
-    formats: &[InputFormat],
-    example: Recording<'_>,
-) -> Vec<(Vec<i32>, Vec<i32>)> {
+/// The raw `steps`, `[T][I]`, each with what the model answers to it.
+fn golden_steps(bytes: &AlignedBytes, steps: Vec<Vec<i32>>) -> Vec<(Vec<i32>, Vec<i32>)> {
     let model = Model::parse(bytes).expect("the writer returns only what parses");
     let mut stream = Stream::new(&model);
-    let mut steps = raw_sequence(formats, example);
-    steps.truncate(GOLDEN_STEPS);
     steps
         .into_iter()
         .map(|raw| {

@@ -7,7 +7,7 @@ use super::trial::{TrialError, decisions};
 use super::trial_config::{TrialConfig, footprint};
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
-use crate::integers::assemble::{GOLDEN_STEPS, raw_formats};
+use crate::integers::assemble::{most_golden_steps, raw_formats};
 use crate::run::RunConfig;
 use crate::search::SearchConfig;
 use crate::training_run::{TrainingRunError, check_initial};
@@ -206,7 +206,8 @@ impl TrialData {
         let train = &shape.example;
         let network = trial_config.run.train.network(train);
         let names = (train.channels.as_slice(), train.outputs.as_slice());
-        let steps = shape.first_steps.min(GOLDEN_STEPS);
+        let most = most_golden_steps(network.conv.as_ref());
+        let steps = shape.first_steps.min(most);
         Ok(footprint(
             &network,
             names,

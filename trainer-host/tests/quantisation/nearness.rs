@@ -131,6 +131,7 @@ impl Case {
             fake: fake.network.outputs_in(&fake.formats, &normalised),
             fake_unnarrowed: fake.network.outputs_in(&unnarrowed, &normalised),
             layers: layer_error::measure(&self.network, &model, &normalised, &real),
+            golden: file.golden,
         }
     }
 }
@@ -142,6 +143,8 @@ struct Quantised {
     /// With int16 activations that enter int8 layers as they are.
     fake_unnarrowed: Vec<Array2<f32>>,
     layers: Vec<LayerError>,
+    /// Raw inputs and outputs of the self-test.
+    golden: Vec<(Vec<i32>, Vec<i32>)>,
 }
 
 fn largest_distance(a: &[Array2<f32>], b: &[Array2<f32>]) -> f64 {
@@ -244,6 +247,30 @@ proptest! {
         };
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
+    }
+}
+
+/// A self-test that ended before the first output, or with it, would test the output layer alone.
+#[test]
+fn the_self_test_holds_three_outputs_of_a_convolution() {
+    for (kernel, padding) in [(20, Padding::Valid), (20, Padding::Causal)] {
+        let conv = Convolution {
+            filters: 4,
+            kernel,
+            stride: 9,
+            padding,
+            ..Convolution::default()
+        };
+        let config = NetworkConfig {
+            conv: Some(conv),
+            ..config(2, vec![5], vec![], false)
+        };
+        let case = Case::new(config, 7, 60);
+        let found = case.quantised(&[Scheme::W8a16], Clipping::MinMax, Rounding::Nearest);
+        let outputs = found.golden.iter().map(|(_, outputs)| outputs);
+        let moved = outputs.clone().zip(outputs.skip(1)).filter(|(a, b)| a != b);
+        let first = usize::from(padding == Padding::Valid);
+        assert_eq!(moved.count(), 2 + first, "{padding:?}");
     }
 }
 
