@@ -82,6 +82,9 @@ struct OpenArgs {
     /// What stands before the first step of a convolution [default: valid].
     #[arg(long, value_enum)]
     conv_padding: Option<Padding>,
+    /// Groups of a convolution; only 1 is taken [default: 1, unless its filters read one channel and no data says so].
+    #[arg(long, value_name = "GROUPS")]
+    conv_groups: Option<usize>,
 }
 
 /// Values of `--pooling`.
@@ -132,6 +135,8 @@ impl OpenArgs {
             zero_state: self.zero_state,
             conv_stride: self.conv_stride,
             conv_padding: self.conv_padding,
+            conv_groups: self.conv_groups,
+            has_data: false,
         }
     }
 
@@ -160,7 +165,10 @@ impl OpenArgs {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let hints = args.open.hints();
+    let hints = Hints {
+        has_data: !args.check.is_empty() || args.calibrate.is_some(),
+        ..args.open.hints()
+    };
     let source = open(&args.file, &hints)?;
     let mut assembled = assemble(&source, &args.file)?;
     let stated = hints

@@ -11,6 +11,7 @@ use ndarray::{Array1, Array2, Axis as Dimension};
 
 use super::conventions::RecurrentWeights;
 use super::error::{ImportError, Problem};
+use super::every_step::standing;
 use super::limits::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, require_room, require_size};
 use super::linear::Linear;
 use super::model::{ConvWeights, Layer, NamedLayer, Source};
@@ -127,10 +128,8 @@ impl Growing {
         require_size(name, inputs)?;
         match self.width {
             Some(width) if width != inputs => {
-                let before = match self.inputs.is_none()
-                    && self.pending.is_none()
-                    && self.recurrent.is_empty()
-                {
+                let is_first = self.conv.is_none() && self.recurrent.is_empty();
+                let before = match is_first && self.inputs.is_none() && self.pending.is_none() {
                     true => format!("the file's input has {width} channels"),
                     false => format!("the layer before it gives {width}"),
                 };
@@ -357,11 +356,7 @@ impl Growing {
             }
         };
         if let (Some((conv, _)), false) = (&self.conv, self.last_step) {
-            let stride = conv.stride;
-            let note = format!(
-                "the file has an output once in {stride} steps; here the outputs stand until the next one"
-            );
-            self.notes.push(note);
+            self.notes.extend(standing(conv));
         }
         let ending = self.ending.unwrap_or(Ending::Plain);
         let config = self.config(inputs, output.bias.len(), ending);

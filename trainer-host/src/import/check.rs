@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::assemble::Assembled;
 use super::error::{ImportError, Problem};
+use super::every_step::rows_of_file;
 use super::model::{Axis, Source};
 use super::npy;
 use crate::data::views;
-use crate::network::Mode;
 
 /// The largest difference of an output that is one of rounding.
 pub(super) const TOLERANCE: f64 = 1e-4;
@@ -28,7 +28,7 @@ pub struct Checked {
     pub largest: f64,
     /// The largest that is allowed.
     pub tolerance: f64,
-    /// Sequence, step and output of the largest difference.
+    /// Sequence, step and output of the largest difference, counted as in the array of outputs.
     pub at: [usize; 3],
     /// What the other program gave there.
     pub expected: f64,
@@ -210,22 +210,17 @@ fn compare(
         false => expected,
     };
     let expected = in_order(expected, &source.output_axes).map_err(refuse)?;
+    let (found, each) = rows_of_file(config, found);
     let steps = found.iter().map(Array2::nrows).max().unwrap_or(0);
     let needed = [found.len(), steps, config.outputs];
-    if expected.shape() != needed {
-        let per_step = config.mode == Mode::SequenceToSequence;
-        let each = if per_step {
-            "each step"
-        } else {
-            "each sequence"
-        };
+    if expected.shape() != needed || steps == 0 {
         return Err(refuse(format!(
             "the network gives {} values for {each} of {} sequences",
             config.outputs,
             found.len()
         )));
     }
-    Ok(nearness(found, &expected.view(), tolerance))
+    Ok(nearness(&found, &expected.view(), tolerance))
 }
 
 /// The largest difference and its place.

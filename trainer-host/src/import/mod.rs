@@ -16,6 +16,7 @@ mod check;
 mod conventions;
 mod described;
 mod error;
+mod every_step;
 mod half;
 mod inputs;
 mod into_run;

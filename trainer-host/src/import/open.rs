@@ -40,6 +40,10 @@ pub struct Hints {
     pub conv_stride: Option<usize>,
     /// What stands before the first step of a convolution.
     pub conv_padding: Option<Padding>,
+    /// Groups of a convolution; only 1 is taken.
+    pub conv_groups: Option<usize>,
+    /// Data follows, whose channels are held against the network's.
+    pub has_data: bool,
 }
 
 /// Reads the network of a file.
@@ -79,6 +83,7 @@ pub fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
                 "--time-first",
                 "--conv-stride",
                 "--conv-padding",
+                "--conv-groups",
                 POOLING,
             ],
             state_dict::read(bytes, hints)?,
@@ -109,6 +114,7 @@ impl Hints {
             ("--zero-state", self.zero_state),
             ("--conv-stride", self.conv_stride.is_some()),
             ("--conv-padding", self.conv_padding.is_some()),
+            ("--conv-groups", self.conv_groups.is_some()),
             (
                 POOLING,
                 self.pooling

@@ -11,6 +11,8 @@
 //! Modules follow one another by their names, numbers by value: recurrent ones first, then linear layers, with a ReLU between
 //! those. `--map` gives other names. What this program's own export says in the metadata is taken from there.
 
+mod convolution;
+
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
@@ -20,9 +22,8 @@ use super::conventions::{Convention, RecurrentWeights, WeightsKind};
 use super::described::Described;
 use super::error::{Kind, Problem, short};
 use super::half;
-use super::model::{Axis, ConvWeights, Layer, NamedLayer, Source};
+use super::model::{Axis, Layer, NamedLayer, Source};
 use super::open::{Hints, Pooling};
-use crate::network::Padding;
 
 /// A tensor's shape and values.
 struct Tensor {
@@ -41,7 +42,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| Problem::Damaged(format!("safetensors: {error}")))?;
     let modules = modules(&tensors, hints)?;
-    let (convolution, modules) = convolution(modules, hints)?;
+    let (convolution, modules) = convolution::taken_out(modules, hints)?;
     let (mut layers, linear) = modules_in_order(&modules)?;
     if layers.is_empty() {
         return Err(Problem::Open(
@@ -80,7 +81,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     }
     if !convolution.is_empty() {
         let note = format!(
-            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding)",
+            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
             list(convolution.iter())
         );
         notes.push(note);
@@ -140,81 +141,6 @@ fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
         _ => None,
     };
     layers.iter().filter_map(size).collect()
-}
-
-/// Takes an `nn.Conv1d` and the batch normalisation behind it out of the modules, if there is one.
-fn convolution(
-    mut modules: BTreeMap<String, Module>,
-    hints: &Hints,
-) -> Result<(Vec<NamedLayer>, BTreeMap<String, Module>), Problem> {
-    let rank = |module: &Module| module.get("weight").map_or(0, |weight| weight.shape.len());
-    let found = modules.iter().find(|(_, module)| rank(module) >= 3);
-    let Some(name) = found.map(|(name, _)| name.clone()) else {
-        let hinted = hints.conv_stride.is_some() || hints.conv_padding.is_some();
-        return match hinted {
-            true => Err(Problem::Open(
-                "--conv-stride and --conv-padding: there is no nn.Conv1d in it".into(),
-            )),
-            false => Ok((Vec::new(), modules)),
-        };
-    };
-    let module = modules.remove(&name).expect("it was found");
-    let weight = &module["weight"];
-    let [filters, channels, kernel] = weight.shape[..] else {
-        return Err(Problem::later(name.as_str(), Kind::Convolution));
-    };
-    if let Some(other) = module
-        .keys()
-        .find(|part| *part != "weight" && *part != "bias")
-    {
-        let why = format!("its tensor {} is none of an nn.Conv1d", short(other));
-        return Err(Problem::refused(name, why));
-    }
-    let Some(stride) = hints.conv_stride else {
-        return Err(Problem::Open(format!(
-            "{name} is a convolution, and a state_dict does not say its stride; --conv-stride N does"
-        )));
-    };
-    let steps = (stride, hints.conv_padding.unwrap_or(Padding::Valid));
-    let bias = module.get("bias").map(|bias| bias.values.clone());
-    let shape = (filters, channels, kernel);
-    let weights = ConvWeights::channels_first(shape, &weight.values, bias, steps);
-    let mut layers = vec![Layer::Convolution(weights).named(name)];
-    let is_behind = |module: &Module| {
-        (module.get("running_mean")).is_some_and(|mean| mean.values.len() == filters)
-    };
-    let behind = modules.iter().find(|(_, module)| is_behind(module));
-    if let Some(name) = behind.map(|(name, _)| name.clone()) {
-        let module = modules.remove(&name).expect("it was found");
-        layers.push(batch_normalisation(&name, &module, filters)?);
-    }
-    Ok((layers, modules))
-}
-
-/// An `nn.BatchNorm1d` of `count` channels.
-fn batch_normalisation(name: &str, module: &Module, count: usize) -> Result<NamedLayer, Problem> {
-    /// PyTorch's default, which a state_dict does not have.
-    const EPSILON: f64 = 1e-5;
-    let values = |part: &str, default: f64| -> Result<Vec<f64>, Problem> {
-        match module.get(part) {
-            None => Ok(vec![default; count]),
-            Some(tensor) if tensor.values.len() == count => {
-                Ok(tensor.values.iter().copied().map(f64::from).collect())
-            }
-            Some(_) => Err(Problem::Damaged(format!(
-                "{name}: its tensors have different lengths"
-            ))),
-        }
-    };
-    let (mean, variance) = (values("running_mean", 0.0)?, values("running_var", 1.0)?);
-    let (weight, bias) = (values("weight", 1.0)?, values("bias", 0.0)?);
-    let (scale, offset) = (0..count)
-        .map(|c| {
-            let scale = weight[c] / (variance[c] + EPSILON).sqrt();
-            (scale, bias[c] - scale * mean[c])
-        })
-        .unzip();
-    Ok(Layer::Affine { scale, offset }.named(name))
 }
 
 /// The recurrent layers, and the linear layers.

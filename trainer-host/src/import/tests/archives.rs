@@ -265,7 +265,8 @@ fn a_convolution_of_a_state_dict_needs_its_stride() {
         ..Hints::default()
     };
     refused(imported(&file(3, &[]), &with(None)), "--conv-stride");
-    refused(imported(&file(2, &[]), &with(Some(2))), "reads 3 values");
+    let message = "reads 3 values, and the layer before it gives 2";
+    refused(imported(&file(2, &[]), &with(Some(2))), message);
     let behind: [(&str, &[usize]); 3] = [
         ("norm.weight", &[3]),
         ("norm.bias", &[3]),
@@ -284,6 +285,71 @@ fn a_convolution_of_a_state_dict_needs_its_stride() {
         };
         // The oldest step first.
         assert_eq!(weights.weight.dim(), (3, 15));
+    }
+}
+
+/// Filters over three steps of `channels` channels, for an LSTM that reads three values.
+fn with_conv(channels: usize, more: &[(&str, &[usize])], hints: Hints) -> Result<Source, String> {
+    let conv: [(&str, &[usize]); 1] = [("first.weight", &[3, channels, 3])];
+    let all: Vec<_> = conv.iter().chain(more).copied().collect();
+    let hints = Hints {
+        conv_stride: Some(2),
+        ..hints
+    };
+    imported(&state_dict(4, &all, ""), &hints)
+}
+
+#[test]
+fn one_convolution_of_a_state_dict_is_taken_and_in_one_group() {
+    let second: [(&str, &[usize]); 1] = [("second.weight", &[3, 3, 3])];
+    let found = with_conv(5, &second, Hints::default());
+    refused(found, "one convolution can stand below");
+    refused(with_conv(1, &[], Hints::default()), "depthwise");
+    let groups = |conv_groups: usize| Hints {
+        conv_groups: Some(conv_groups),
+        ..Hints::default()
+    };
+    refused(with_conv(5, &[], groups(5)), "5 groups");
+    let has_data = Hints {
+        has_data: true,
+        ..Hints::default()
+    };
+    for hints in [groups(1), has_data] {
+        let notes = with_conv(1, &[], hints).unwrap().notes;
+        assert!(notes.iter().any(|note| note.contains("dilation")));
+    }
+}
+
+/// The other program has a row for each output of the convolution; here it stands until the next one.
+#[test]
+fn a_check_compares_every_output_of_a_convolution() {
+    let hints = Hints {
+        pooling: Some(Pooling::Steps),
+        ..Hints::default()
+    };
+    let source = with_conv(5, &[], hints).unwrap();
+    let assembled = assemble(&source, Path::new("a")).unwrap();
+    let value = |(s, t, c): (usize, usize, usize)| ((s * 7 + t * 3 + c) as f32).sin();
+    let inputs = ndarray::Array3::from_shape_fn((2, 10, 5), value);
+    let sequences: Vec<_> = inputs.outer_iter().map(|x| x.to_owned()).collect();
+    let rows = super::super::check::outputs_of(&assembled, &sequences);
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["inputs.npy", "outputs.npy"].map(|name| folder.path().join(name));
+    ndarray_npy::write_npy(&files[0], &inputs).unwrap();
+    let checked = |steps: &[usize]| {
+        let value = |(s, n, o): (usize, usize, usize)| rows[s][[steps[n], o]];
+        let outputs = ndarray::Array3::from_shape_fn((2, steps.len(), 1), value);
+        ndarray_npy::write_npy(&files[1], &outputs).unwrap();
+        check(&source, &assembled, [&files[0], &files[1]], None)
+    };
+    assert_eq!(checked(&[2, 4, 6, 8]).unwrap().values, 8);
+    let every: Vec<usize> = (0..10).collect();
+    for (steps, words) in [
+        (&every[..], "step 2 and every 2 from there, 4 in all"),
+        (&[0, 2, 4, 6], "not the same network"),
+    ] {
+        let error = checked(steps).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
     }
 }
 
@@ -319,8 +385,15 @@ fn metadata_of_an_export_fits_the_network() {
     }
 }
 
-fn flags() -> [(&'static str, Hints); 8] {
+fn flags() -> [(&'static str, Hints); 9] {
     [
+        (
+            "--conv-groups",
+            Hints {
+                conv_groups: Some(1),
+                ..Hints::default()
+            },
+        ),
         (
             "--conv-stride",
             Hints {
