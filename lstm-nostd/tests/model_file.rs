@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use lstm_nostd::artifact::{
     AlignedBytes, Gru, GruBefore, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel,
-    Recurrent, Sizes, WriteError,
+    Recurrent, Sizes, WriteError, check_first_layer,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
@@ -989,6 +989,49 @@ fn conv_example() -> ModelFile {
         ..RandomModel::default()
     };
     shape.build()
+}
+
+/// A convolution of few filters is in generic order for every core, so that the layer above it says which core it is for.
+#[test]
+fn the_build_looks_at_the_order_above_a_convolution_of_few_filters() {
+    for (filters, scheme) in [(1, Scheme::W8a16), (2, Scheme::W8a16), (2, Scheme::W4a16)] {
+        let shape = RandomModel {
+            inputs: 3,
+            hidden: vec![5],
+            outputs: 2,
+            schemes: vec![scheme],
+            conv: Some(RandomConv {
+                filters,
+                kernel: 5,
+                stride: 2,
+                first: 4,
+                is_rectified: true,
+            }),
+            ..RandomModel::default()
+        };
+        let order = Order::Paired.of(scheme);
+        let mut bytes = shape.build().to_bytes_in(order).unwrap().to_vec();
+        check_first_layer(&bytes);
+        let head = [
+            LayerKind::Lstm.code(),
+            scheme.code(),
+            0,
+            0,
+            filters as u8,
+            0,
+            5,
+            0,
+        ];
+        let places: Vec<usize> = (0..bytes.len() - 16)
+            .filter(|at| bytes[*at..].starts_with(&head) && bytes[at + 10] == order.code())
+            .collect();
+        let [record] = places[..] else {
+            panic!("{places:?}")
+        };
+        bytes[record + 10] = 99;
+        let found = std::panic::catch_unwind(|| check_first_layer(&bytes));
+        assert!(found.is_err(), "{filters} filters of {scheme:?}");
+    }
 }
 
 /// Damage of a convolution that the checksum cannot see, byte by byte.

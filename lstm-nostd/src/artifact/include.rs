@@ -3,9 +3,13 @@
 use core::mem::offset_of;
 
 use super::header::OLDEST_VERSION;
+#[cfg(feature = "conv")]
+use super::kinds::conv::ConvRecord;
 use super::layer::LayerHead;
 use super::rows::RecurrentRecord;
 use super::{ArtifactError, Header, LayerError, LayerKind, MAGIC, VERSION};
+#[cfg(feature = "conv")]
+use crate::kernels::Order;
 use crate::kernels::{Active, Kernels, Scheme};
 use crate::layers::input::ChannelWords;
 use crate::layers::output::ScaleWords;
@@ -100,8 +104,8 @@ pub const fn task_of_file(file: &[u8]) -> Task {
 }
 
 /// Refuses at compile time what this build cannot run: weights in the order of another core, and a scheme
-/// or a kind of layer whose cargo feature is off. It looks at the first layer, whose order all layers of a file follow; `Model::parse` looks
-/// at all of them.
+/// or a kind of layer whose cargo feature is off. It looks at the first layer, whose order all layers of a file follow, and
+/// at the second one where the first is a convolution in the order of every core; `Model::parse` looks at all of them.
 ///
 /// # Panics
 /// With the text of the error that `Model::parse` would return, which stops the build.
@@ -114,9 +118,13 @@ pub const fn check_first_layer(file: &[u8]) {
     };
     let channels =
         size_of::<Header>() + front_end_bytes(file) + sizes.inputs * size_of::<ChannelWords>();
-    let record = channels + scales * size_of::<ScaleWords>();
+    check_layer(file, channels + scales * size_of::<ScaleWords>());
+}
+
+/// Checks the layer whose record is at `record`.
+const fn check_layer(file: &[u8], record: usize) {
     // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds.
-    if file.len() < record + size_of::<RecurrentRecord>() {
+    if file.len().saturating_sub(record) < size_of::<RecurrentRecord>() {
         return;
     }
     let kind = file[record + offset_of!(LayerHead, kind)];
@@ -146,6 +154,10 @@ pub const fn check_first_layer(file: &[u8]) {
     }
     // A convolution's record has it at the same place.
     let order = file[record + offset_of!(RecurrentRecord, order)];
+    #[cfg(feature = "conv")]
+    if is_conv && order == Order::Generic.code() {
+        return check_layer(file, above_conv(file, record));
+    }
     let mut index = 0;
     while index < Active::ORDERS.len() {
         if Active::ORDERS[index].code() == order {
@@ -154,6 +166,19 @@ pub const fn check_first_layer(file: &[u8]) {
         index += 1;
     }
     panic!("{}", LayerError::other_core(order));
+}
+
+/// Where the record above that of a convolution in generic order is, which it has with few filters on every core.
+#[cfg(feature = "conv")]
+const fn above_conv(file: &[u8], record: usize) -> usize {
+    let filters = u16_at(file, record + offset_of!(LayerHead, units));
+    let channels = u16_at(file, record + offset_of!(LayerHead, inputs));
+    let weights = channels * u16_at(file, record + offset_of!(ConvRecord, kernel));
+    let is_nibbles = file[record + offset_of!(LayerHead, scheme)] == Scheme::W4a16.code();
+    let in_word = if is_nibbles { 8 } else { 4 };
+    // A row has words of weights, its bias and its multiplier.
+    let row = 4 * weights.div_ceil(in_word) + 2 * size_of::<i32>();
+    (record + size_of::<ConvRecord>()).saturating_add(filters.saturating_mul(row))
 }
 
 const fn u16_at(file: &[u8], at: usize) -> usize {
