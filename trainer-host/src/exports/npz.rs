@@ -6,6 +6,8 @@
 //! gru.0.w_x [3H, I]  gru.0.w_h [3H, H]  gru.0.bias [3H]  gru.0.recurrent_bias [H] (r, z, n)
 //! gru-before.0.w_x [3H, I]  gru-before.0.w_h [3H, H]  gru-before.0.bias [3H] (r, z, n)
 //! coupled.0.w_x [3H, I]  coupled.0.w_h [3H, H]  coupled.0.bias [3H]  coupled.0.peephole [2H] (i, o)
+//! conv.0.weight [F, K · C] (the oldest step first)  conv.0.bias [F]   of a convolution, and whole numbers:
+//! conv.0.kernel [1] (K)  conv.0.stride [1]  conv.0.first [1] (the first step with an output)  conv.0.relu [1] (1 or 0)
 //! inputs.mean [I]  inputs.deviation [I]     x = (value − mean) / deviation goes in
 //! targets.mean [O]  targets.deviation [O]   value = y · deviation + mean comes out, of a regression
 //! ```
@@ -16,7 +18,7 @@ use ndarray::{Array1, ArrayD, IxDyn};
 use ndarray_npy::{NpzWriter, WriteNpzError};
 
 use crate::data::Normalisation;
-use crate::network::Network;
+use crate::network::{ConvActivation, Network};
 use crate::run::Fitted;
 
 /// The archive of a run's network.
@@ -31,6 +33,18 @@ pub fn to_npz(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, WriteNpzErr
         let array = ArrayD::from_shape_vec(IxDyn(&parameter.shape), values)
             .expect("a parameter has as many values as its shape says");
         npz.add_array(parameter.name, &array)?;
+    }
+    if let Some(conv) = &network.config.conv {
+        let relu = usize::from(conv.activation == ConvActivation::Relu);
+        for (name, value) in [
+            ("kernel", conv.kernel),
+            ("stride", conv.stride),
+            ("first", conv.first()),
+            ("relu", relu),
+        ] {
+            let value = i64::try_from(value).expect("steps of a convolution are few");
+            npz.add_array(format!("conv.0.{name}"), &Array1::from(vec![value]))?;
+        }
     }
     let mut add = |name: &str, normalisation: &Normalisation| {
         let deviations = normalisation.deviation.iter().copied().map(f64::from);

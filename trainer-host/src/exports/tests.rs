@@ -15,7 +15,9 @@ use super::*;
 use crate::data::{Schema, views};
 use crate::import::onnx::proto;
 use crate::import::{Assembled, Ending, Hints, assemble, read};
-use crate::network::{Cell, Head, Mode, Network, NetworkConfig, RecurrentLayer};
+use crate::network::{
+    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding, RecurrentLayer,
+};
 use crate::run::NetworkOrigin;
 
 /// A network whose parameters are all drawn, and what a run would have fitted.
@@ -122,6 +124,36 @@ proptest! {
             prop_assert!(array.iter().eq(parameter.values));
         }
     }
+}
+
+/// Without them nobody could compute the network again from its weights.
+#[test]
+fn an_archive_says_the_steps_of_a_convolution() {
+    let config = NetworkConfig {
+        inputs: 3,
+        conv: Some(Convolution {
+            filters: 4,
+            kernel: 5,
+            stride: 2,
+            activation: ConvActivation::Relu,
+            padding: Padding::Valid,
+        }),
+        hidden: vec![4],
+        cell: Cell::Gru,
+        dense: vec![],
+        outputs: 2,
+        head: Head::Softmax,
+        mode: Mode::SequenceToOne,
+    };
+    let (network, fitted) = drawn(&config, true, 1);
+    let archive = to_npz(&network, &fitted).unwrap();
+    let mut npz = NpzReader::new(std::io::Cursor::new(archive)).unwrap();
+    for (name, expected) in [("kernel", 5), ("stride", 2), ("first", 4), ("relu", 1)] {
+        let found: ndarray::Array1<i64> = npz.by_name(&format!("conv.0.{name}")).unwrap();
+        assert_eq!(found.to_vec(), [expected], "{name}");
+    }
+    let weight: ndarray::Array2<f32> = npz.by_name("conv.0.weight").unwrap();
+    assert_eq!(weight.dim(), (4, 15));
 }
 
 /// The real outputs of a run's network, with its head.
