@@ -68,7 +68,8 @@ pub(super) fn strided_text(conv: &Strided) -> String {
     let header = ["core", "a step that moves the outputs", "a step between"];
     format!(
         "\n\nA convolution over {} steps: the outputs move at step {} and at every {} steps from there, and stand between. \
-         The estimates above are means over so many steps. Instructions, estimated:\n\n{}",
+         The estimates above are means over so many steps, for firmware that calls `moved`: a step between then ends early, \
+         while `step` computes the dense layers again. Instructions, estimated:\n\n{}",
         conv.kernel,
         conv.first,
         conv.stride,

@@ -72,7 +72,15 @@ impl Example {
             lines.extend(events.map(|event| event_line(model, event)));
             return lines;
         }
-        for (step, bits) in stream::run(model, &self.raw).iter().enumerate() {
+        // Of a convolution's outputs, those that move are printed.
+        let moves = |step: usize| match model.convolution() {
+            Some(conv) if model.mode() == Mode::SequenceToSequence => {
+                step >= conv.first && (step - conv.first).is_multiple_of(conv.stride)
+            }
+            _ => true,
+        };
+        let outputs = stream::run(model, &self.raw);
+        for (step, bits) in outputs.iter().enumerate().filter(|(step, _)| moves(*step)) {
             let outputs: Vec<_> = bits.iter().map(|bits| I16F16::from_bits(*bits)).collect();
             if model.mode() == Mode::SequenceToSequence {
                 lines.push(format!("step {step}:"));
