@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use xtask::firmware::{Application, Engine, Image};
-use xtask::{accuracy, bench, boards, demo, fuzz, mutants, set_up, test, torture, tuning};
+use xtask::{
+    accuracy, bench, boards, demo, fuzz, mutants, search_bench, set_up, test, torture, tuning,
+};
 
 /// Sets up, tests and demonstrates this project.
 #[derive(Parser)]
@@ -74,6 +76,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Replay the searches of `tune` over tables of real trainings, or record such a table
+    SearchBench(search_bench::Arguments),
     /// Attack every reader of bytes with hostile ones, guided by coverage
     Fuzz(fuzz::Arguments),
     /// Kill, fill the disk, cut the network and damage the line, and print what was lost
@@ -153,6 +157,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
+        Task::SearchBench(arguments) => search_bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Torture(arguments) => torture::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),

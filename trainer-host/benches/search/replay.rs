@@ -1,0 +1,176 @@
+//! A search over a surrogate, trial after trial, as `tune` makes it.
+
+use trainer_host::cost::{Core, Limits};
+use trainer_host::data::Options;
+use trainer_host::run::RunConfig;
+use trainer_host::search::{self, Observation, Outcome, Point, Progress, SearchConfig, stops};
+use trainer_host::train::TrainConfig;
+use trainer_host::tune::feasible::footprint_that_fits;
+use trainer_host::tune::study::Definition;
+use trainer_host::tune::trial_data::TrialData;
+
+use crate::Way;
+use crate::surrogate::Surrogate;
+use crate::table::Table;
+
+/// The limit of instructions.
+#[derive(Clone, Copy)]
+pub(crate) enum Chip {
+    Whole,
+    Half,
+}
+
+/// What is searched.
+pub(crate) struct Task<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) surrogate: Surrogate<'a>,
+    pub(crate) definition: Definition,
+    pub(crate) data: TrialData,
+    pub(crate) limit: f64,
+}
+
+/// A trial of a replay.
+pub(crate) struct Trial {
+    pub(crate) point: Point,
+    pub(crate) instructions: f64,
+    /// The observed error; `None` of a stopped trial.
+    pub(crate) error: Option<f64>,
+    pub(crate) values: Vec<f64>,
+    /// Units that were used when it ended.
+    pub(crate) units: f64,
+}
+
+impl<'a> Task<'a> {
+    pub(crate) fn new(table: &'a Table, chip: Chip) -> Self {
+        let limit = match chip {
+            Chip::Whole => table.head.limit,
+            Chip::Half => table.head.limit / 2,
+        };
+        let config = RunConfig {
+            source: table.head.source.clone(),
+            data: Options::default(),
+            train: TrainConfig::default(),
+        };
+        let core = Core::ALL
+            .into_iter()
+            .find(|core| core.name() == table.head.core);
+        let search = SearchConfig {
+            space: table.space.clone(),
+            chip: Limits {
+                core,
+                instructions: Some(limit),
+                ..Limits::default()
+            },
+            ..SearchConfig::default()
+        };
+        let data = TrialData::open(&config).expect("the table's source can be opened");
+        Self {
+            surrogate: Surrogate::new(table),
+            definition: Definition {
+                config,
+                search,
+                data_crc: 0,
+            },
+            data,
+            table,
+            limit: limit as f64,
+        }
+    }
+
+    /// Instructions of a step of a point that fits.
+    pub(crate) fn instructions(&self, point: &Point) -> Option<f64> {
+        let footprint = footprint_that_fits(&self.definition, &self.data, point)?;
+        Some(footprint.instructions as f64)
+    }
+}
+
+/// The trials of a search of so many units.
+pub(crate) fn search(
+    task: &Task<'_>,
+    way: &Way,
+    seed: u64,
+    units: usize,
+    from_base: bool,
+) -> Vec<Trial> {
+    let first = from_base.then(|| task.table.rows[0].point.clone());
+    let config = SearchConfig {
+        sampler: way.sampler,
+        objectives: way.objectives.to_vec(),
+        stopping: way.stopping,
+        seed,
+        first: first.into_iter().collect(),
+        ..task.definition.search.clone()
+    };
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut used = 0.0;
+    while used < units as f64 {
+        let earlier = &trials[..(trials.len() + 1)
+            .saturating_sub(config.lag)
+            .min(trials.len())];
+        let observations: Vec<Observation> = earlier
+            .iter()
+            .map(|trial| observation(trial, way))
+            .collect();
+        let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
+        let costs = |point: &Point| Some(costs(way, task.instructions(point)?));
+        let point = search::propose(&config, seed, trials.len(), &observations, &taken, costs);
+        let point = point.expect("some point of the space fits");
+        let instructions = task.instructions(&point).expect("what is proposed fits");
+        let others: Vec<Progress> = earlier
+            .iter()
+            .map(|trial| progress(trial, way, trial.values.len()))
+            .collect();
+        let (error, values) = task.surrogate.train(&point, seed);
+        let mut trial = Trial {
+            point,
+            instructions,
+            error: Some(error),
+            values,
+            units: 0.0,
+        };
+        let epochs = task.table.epochs;
+        let mut looks =
+            std::iter::successors(Some(0), |done| Some(way.stopping.next_look(*done, epochs)));
+        let end = looks.find(|done| {
+            *done == epochs
+                || *done > 0 && stops(way.stopping, epochs, &progress(&trial, way, *done), &others)
+        });
+        let end = end.expect("a trial ends");
+        if end < epochs {
+            trial.error = None;
+            trial.values.truncate(end);
+        }
+        used += end as f64 / epochs as f64;
+        trial.units = used;
+        trials.push(trial);
+    }
+    trials
+}
+
+fn costs(way: &Way, instructions: f64) -> Vec<f64> {
+    vec![instructions; way.objectives.len() - 1]
+}
+
+fn progress(trial: &Trial, way: &Way, epochs: usize) -> Progress {
+    Progress {
+        values: trial.values[..epochs].to_vec(),
+        costs: costs(way, trial.instructions),
+    }
+}
+
+fn observation(trial: &Trial, way: &Way) -> Observation {
+    let least = trial.values.iter().copied().fold(f64::INFINITY, f64::min);
+    Observation {
+        point: trial.point.clone(),
+        outcome: match trial.error {
+            Some(error) => {
+                Outcome::Finished([&[error][..], &costs(way, trial.instructions)].concat())
+            }
+            None => Outcome::Stopped {
+                epochs: trial.values.len(),
+                value: least,
+            },
+        },
+        values: trial.values.clone(),
+    }
+}

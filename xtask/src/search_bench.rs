@@ -1,0 +1,272 @@
+//! `cargo xtask search-bench`: how good the searches of `tune` are, replayed over tables of real trainings.
+//!
+//! `trainer-host/benches/search/` replays. A table is a CSV file with a row for each training of a random search;
+//! `cargo xtask search-bench record` makes one.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::command;
+use crate::trainer::Trainer;
+
+/// What to replay, or to record.
+#[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    record: Option<Task>,
+    /// Tables that `record` made
+    tables: Vec<PathBuf>,
+    /// Seeds of each search
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// Trainings to their end that a search may take
+    #[arg(long, default_value_t = 40)]
+    units: usize,
+    /// Only samplers with this in their name
+    #[arg(long)]
+    only: Option<String>,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Task {
+    /// Train the networks of a random search to their ends, and write their table
+    Record(Record),
+}
+
+/// The search that a table is recorded from.
+#[derive(Clone, Debug, clap::Args)]
+struct Record {
+    /// The data, as `trainer-host tune` takes it
+    source: String,
+    /// The table to write
+    table: PathBuf,
+    /// Instructions of a step, at most
+    #[arg(long)]
+    instructions: u64,
+    /// The core of the chip
+    #[arg(long, default_value = "M4")]
+    core: String,
+    /// Trainings
+    #[arg(long, default_value_t = 150)]
+    trials: usize,
+    /// Epochs of a training
+    #[arg(long, default_value_t = 30)]
+    epochs: usize,
+}
+
+/// Replays, or records.
+///
+/// # Errors
+/// When a table cannot be read or made.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(Task::Record(record)) = &arguments.record {
+        return self::record(record);
+    }
+    if arguments.tables.is_empty() {
+        bail!(
+            "no table is given; `cargo xtask search-bench record digits digits.csv --instructions 11000` makes one \
+             of the handwritten digits"
+        );
+    }
+    let here = std::env::current_dir()?;
+    let mut bench = command::cargo();
+    bench
+        .current_dir(command::root())
+        .args("bench --quiet --locked --package trainer-host --bench search --".split(' '));
+    for table in &arguments.tables {
+        bench.arg(here.join(table));
+    }
+    bench.args(["--seeds", &arguments.seeds.to_string()]);
+    bench.args(["--units", &arguments.units.to_string()]);
+    if let Some(only) = &arguments.only {
+        bench.args(["--only", only]);
+    }
+    command::run(&mut bench)
+}
+
+/// Begins with the configuration itself; all else is drawn at random, and nothing is stopped.
+fn record(record: &Record) -> Result<()> {
+    let trainer = Trainer::build()?;
+    let folder = command::root().join("target/search-bench");
+    std::fs::create_dir_all(&folder)?;
+    let stem = record.table.file_stem().context("the table has no name")?;
+    let study = folder.join(stem).with_extension("db");
+    let study = format!("sqlite://{}", study.display());
+    let flags = [
+        ("--trials", record.trials.to_string()),
+        ("--epochs", record.epochs.to_string()),
+        ("--max-instructions", record.instructions.to_string()),
+        ("--core", record.core.to_lowercase()),
+        ("--storage", study),
+        ("--sampler", "random".into()),
+        ("--stopping", "none".into()),
+        ("--finalists", "8".into()),
+        ("--repeats", "4".into()),
+    ];
+    let mut words = vec!["tune", record.source.as_str()];
+    words.extend(
+        flags
+            .iter()
+            .flat_map(|(flag, value)| [*flag, value.as_str()]),
+    );
+    let text = table(record, &trainer.run(&words)?)?;
+    std::fs::write(&record.table, text)
+        .with_context(|| format!("{} cannot be written", record.table.display()))?;
+    println!("{}", record.table.display());
+    Ok(())
+}
+
+/// The table of a finished study: its head, the names of settings, and a line for each training to its end.
+fn table(record: &Record, study: &Value) -> Result<String> {
+    let trials = study["trials"]
+        .as_array()
+        .context("the study has no trials")?;
+    let finished: Vec<&Value> = (trials.iter())
+        .filter(|trial| trial["result"]["error"].as_f64().is_some_and(|e| e > 0.0))
+        .collect();
+    let point = |trial: &Value| trial["point"].as_object().cloned().unwrap_or_default();
+    let first = finished
+        .first()
+        .context("no trial of the study has ended")?;
+    let names: Vec<String> = point(first).keys().cloned().collect();
+    let epochs = values(first).len();
+    let noise = noise(&finished);
+    let mut text = format!(
+        "# source = {:?}\n# limit = {}\n# core = {:?}\n# sd_point = {:.4}\n# sd_epoch = {:.4}\n",
+        record.source,
+        record.instructions,
+        record.core.to_uppercase(),
+        noise.point,
+        noise.epoch
+    );
+    let columns = (1..=epochs).map(|epoch| format!("v{epoch}"));
+    let heads: Vec<String> = names
+        .iter()
+        .cloned()
+        .chain(["error".into()])
+        .chain(columns)
+        .collect();
+    writeln!(text, "{}", heads.join(","))?;
+    for trial in finished
+        .iter()
+        .filter(|trial| values(trial).len() == epochs)
+    {
+        let point = point(trial);
+        let settings = names.iter().map(|name| match point.get(name) {
+            Some(Value::String(word)) => word.clone(),
+            other => other.map(Value::to_string).unwrap_or_default(),
+        });
+        let error = trial["result"]["error"].as_f64().unwrap_or_default();
+        let numbers = std::iter::once(error)
+            .chain(values(trial))
+            .map(|number| format!("{number:.6}"));
+        let fields: Vec<String> = settings.chain(numbers).collect();
+        writeln!(text, "{}", fields.join(","))?;
+    }
+    Ok(text)
+}
+
+/// The value after each epoch.
+fn values(trial: &Value) -> Vec<f64> {
+    let values = trial["values"].as_array().into_iter().flatten();
+    values.filter_map(Value::as_f64).collect()
+}
+
+/// Deviations of ln error.
+struct Noise {
+    /// Between trainings of a point with other seeds.
+    point: f64,
+    /// From one epoch to the next, less what a point has: half of the variance of differences, over the last half.
+    epoch: f64,
+}
+
+fn noise(trials: &[&Value]) -> Noise {
+    let (mut squares, mut freedom) = (0.0, 0.0);
+    let (mut steps, mut count) = (0.0, 0.0);
+    for trial in trials {
+        let repeats = trial["repeats"].as_array().into_iter().flatten();
+        let errors: Vec<f64> = std::iter::once(*trial)
+            .chain(repeats)
+            .filter_map(|training| training["result"]["error"].as_f64())
+            .filter(|error| *error > 0.0)
+            .map(f64::ln)
+            .collect();
+        let mean = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
+        squares += errors
+            .iter()
+            .map(|error| (error - mean).powi(2))
+            .sum::<f64>();
+        freedom += errors.len().saturating_sub(1) as f64;
+        let values = values(trial);
+        for pair in values[values.len() / 2..].windows(2) {
+            steps += (pair[1] / pair[0]).ln().powi(2) / 2.0;
+            count += 1.0;
+        }
+    }
+    Noise {
+        point: (squares / f64::max(freedom, 1.0)).sqrt(),
+        epoch: (steps / f64::max(count, 1.0)).sqrt(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn trial(units: u32, error: f64, repeats: &[f64], values: &[f64]) -> Value {
+        let repeats: Vec<Value> = repeats
+            .iter()
+            .map(|error| json!({ "result": { "error": error } }))
+            .collect();
+        json!({
+            "point": { "hidden": units, "scheme": "w8a16" },
+            "result": { "error": error },
+            "repeats": repeats,
+            "values": values,
+        })
+    }
+
+    #[test]
+    fn a_table_has_a_line_for_each_training_to_its_end() {
+        let e = std::f64::consts::E;
+        let study = json!({ "trials": [
+            trial(16, 0.1, &[0.1 * e * e], &[0.4, 0.2, 0.2, 0.2]),
+            json!({ "point": { "hidden": 9, "scheme": "w8a8" }, "result": null, "values": [0.5] }),
+            trial(32, 0.2, &[], &[0.4, 0.3, 0.3, 0.3 * e]),
+        ] });
+        let record = Record {
+            source: "digits".into(),
+            table: "digits.csv".into(),
+            instructions: 11_000,
+            core: "m4".into(),
+            trials: 3,
+            epochs: 4,
+        };
+        let text = table(&record, &study).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        // Two trainings, 2 apart: √2. Differences of the last two epochs: 0 and 1, of which half is noise.
+        assert_eq!(
+            lines[..5],
+            [
+                "# source = \"digits\"",
+                "# limit = 11000",
+                "# core = \"M4\"",
+                "# sd_point = 1.4142",
+                "# sd_epoch = 0.5000",
+            ]
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                "hidden,scheme,error,v1,v2,v3,v4",
+                "16,w8a16,0.100000,0.400000,0.200000,0.200000,0.200000",
+                "32,w8a16,0.200000,0.400000,0.300000,0.300000,0.815485",
+            ]
+        );
+    }
+}
