@@ -1,5 +1,8 @@
 //! A search over a surrogate, trial after trial, as `tune` makes it.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use trainer_host::cost::{Core, Limits};
 use trainer_host::data::Options;
 use trainer_host::run::RunConfig;
@@ -12,6 +15,14 @@ use trainer_host::tune::trial_data::TrialData;
 use crate::Way;
 use crate::surrogate::Surrogate;
 use crate::table::Table;
+
+/// Settings of the default space that a step's instructions do not depend on.
+const TRAINING: [&str; 4] = [
+    "train.learning_rate",
+    "train.dropout",
+    "train.input_noise",
+    "train.batch_size",
+];
 
 /// The limit of instructions.
 #[derive(Clone, Copy)]
@@ -27,6 +38,8 @@ pub(crate) struct Task<'a> {
     pub(crate) definition: Definition,
     pub(crate) data: TrialData,
     pub(crate) limit: f64,
+    /// Instructions of each structure that was asked for.
+    known: Mutex<HashMap<String, Option<f64>>>,
 }
 
 /// A trial of a replay.
@@ -74,13 +87,29 @@ impl<'a> Task<'a> {
             data,
             table,
             limit: limit as f64,
+            known: Mutex::default(),
         }
     }
 
-    /// Instructions of a step of a point that fits.
+    /// Instructions of a step of a point that fits. They follow from the structure alone, so each is estimated once.
     pub(crate) fn instructions(&self, point: &Point) -> Option<f64> {
-        let footprint = footprint_that_fits(&self.definition, &self.data, point)?;
-        Some(footprint.instructions as f64)
+        let structure = point
+            .iter()
+            .filter(|(name, _)| !TRAINING.contains(&name.as_str()));
+        let structure: Vec<String> = structure
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let structure = structure.join(" ");
+        let known = |known: &HashMap<String, Option<f64>>| known.get(&structure).copied();
+        if let Some(found) = self.known.lock().map_or(None, |all| known(&all)) {
+            return found;
+        }
+        let footprint = footprint_that_fits(&self.definition, &self.data, point);
+        let found = footprint.map(|footprint| footprint.instructions as f64);
+        if let Ok(mut all) = self.known.lock() {
+            all.insert(structure, found);
+        }
+        found
     }
 }
 
