@@ -131,27 +131,22 @@ fn grow(rows: Vec<usize>, places: &[Vec<f64>], errors: &[f64], rng: &mut impl Rn
             .sum::<f64>()
     };
     // One random place to divide for each coordinate; the best of them divides.
-    let mut best: Option<Division> = None;
-    let coordinates = places.first().map_or(0, Vec::len);
-    for coordinate in 0..coordinates {
+    let mut division = |coordinate: usize| -> Option<Division> {
         let value = |n: &usize| places[*n][coordinate];
         let low = rows.iter().map(value).fold(f64::INFINITY, f64::min);
         let high = rows.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
         let at = low + (high - low) * rng.random::<f64>();
         let (left, right): (Vec<usize>, Vec<usize>) = rows.iter().partition(|n| value(n) <= at);
-        if left.is_empty() || right.is_empty() {
-            continue;
-        }
-        let rest = spread(&left) + spread(&right);
-        if best.as_ref().is_none_or(|best| rest < best.rest) {
-            best = Some(Division {
-                rest,
-                coordinate,
-                at,
-                halves: [left, right],
-            });
-        }
-    }
+        (!left.is_empty() && !right.is_empty()).then(|| Division {
+            rest: spread(&left) + spread(&right),
+            coordinate,
+            at,
+            halves: [left, right],
+        })
+    };
+    let coordinates = places.first().map_or(0, Vec::len);
+    let divisions = (0..coordinates).filter_map(&mut division);
+    let best = divisions.min_by(|a, b| a.rest.total_cmp(&b.rest));
     match best {
         None => Node::Leaf(rows),
         Some(best) => Node::Split {
