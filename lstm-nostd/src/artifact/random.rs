@@ -79,18 +79,7 @@ impl RandomModel {
         let first = conv_scheme
             .or_else(|| recurrent_schemes.clone().next())
             .map_or(Width::Int16, Scheme::width);
-        let channels = (0..self.inputs).map(|_| {
-            let shift = random.below(12) as u8;
-            // Raw values of ±2²⁰ span several times the range of the first layer's inputs.
-            InputChannel {
-                mean: random.within(1 << 20),
-                fraction: random.within(1 << shift),
-                mult: random.below(1 << (30 - u32::from(shift))) as i32 >> (16 - first.bits()),
-                shift,
-                frac_bits: random.below(20) as u8,
-            }
-        });
-        let channels: Vec<_> = channels.collect();
+        let channels: Vec<_> = (0..self.inputs).map(|_| random.channel(first)).collect();
         let scales = (0..self.outputs).map(|_| OutputScale {
             offset: i64::from(random.within(1 << 30)) << random.below(32),
             exponent: random.within(40) as i16,
@@ -146,6 +135,18 @@ impl RandomModel {
 struct Random(u64);
 
 impl Random {
+    /// A channel for a first layer of this width. Raw values of ±2²⁰ span several times the range of its inputs.
+    fn channel(&mut self, first: Width) -> InputChannel {
+        let shift = self.below(12) as u8;
+        InputChannel {
+            mean: self.within(1 << 20),
+            fraction: self.within(1 << shift),
+            mult: self.below(1 << (30 - u32::from(shift))) as i32 >> (16 - first.bits()),
+            shift,
+            frac_bits: self.below(20) as u8,
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,7 +1,7 @@
 //! A GRU layer whose reset gate comes before the product: its parameters where they lie, and what follows from the sums of
 //! its rows.
 //!
-//! For the rows r, z, n of a unit, with its state h in 32 bits, and k and n as in [`super::rows`]:
+//! For the rows r, z, n of a unit, with its state h in 32 bits, and k and n as in `kernels/rows.rs`:
 //!
 //! ```text
 //! z_r     = sat±32767(mul_high((Σ_j w_x[r,j] · x_j << k) + (Σ_j w_h[r,j] · h_j << n) + bias_r, mult_r))
@@ -69,7 +69,7 @@ impl GruBeforeParameters<'_> {
     }
 }
 
-/// Units whose sums are made together: a gate's rows of them fill [`GROUPS`] groups.
+/// Units whose sums are made together: a gate's rows of them fill `GROUPS` groups.
 pub const UNITS: usize = 32;
 const GROUPS: usize = UNITS / 4;
 

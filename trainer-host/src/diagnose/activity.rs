@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::network::recurrent::gate_rows;
 use crate::network::{Activation, Cell, Gate, GateRole, Network};
-use crate::passes::forward::LayerTrace;
+use crate::passes::trace::LayerTrace;
 use crate::quantise::calibrate::evenly_spaced;
 
 /// Sequences that are looked at, at most: shares of activations do not change any more with others.

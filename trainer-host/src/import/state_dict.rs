@@ -79,15 +79,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         }
         layers.push(layer);
     }
-    if !convolution.is_empty() {
-        let note = format!(
-            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
-            list(convolution.iter())
-        );
-        notes.push(note);
-        let relu = Layer::Relu.named("the ReLU of the convolution");
-        layers.splice(0..0, convolution.into_iter().chain([relu]));
-    }
+    put_first(convolution, &mut layers, &mut notes);
     if let Some(described) = &described {
         layers.splice(0..0, described.input_stage());
         layers.extend(described.ending());
@@ -106,6 +98,19 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// Puts a convolution and a ReLU before all other layers.
+fn put_first(convolution: Vec<NamedLayer>, layers: &mut Vec<NamedLayer>, notes: &mut Vec<String>) {
+    if convolution.is_empty() {
+        return;
+    }
+    notes.push(format!(
+        "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
+        list(convolution.iter())
+    ));
+    let relu = Layer::Relu.named("the ReLU of the convolution");
+    layers.splice(0..0, convolution.into_iter().chain([relu]));
 }
 
 /// The order of the axes of arrays.

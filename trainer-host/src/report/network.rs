@@ -7,7 +7,7 @@ use super::histogram::histogram_svg;
 use super::page::Page;
 use crate::network::recurrent::gate_rows;
 use crate::network::{Activation, Gate, Network};
-use crate::passes::forward::LayerTrace;
+use crate::passes::trace::LayerTrace;
 
 /// Number of sequences whose activations fill the histograms.
 const SEQUENCES: usize = 32;

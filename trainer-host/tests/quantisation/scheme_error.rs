@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use trainer_host::integers::input_format::InputFormat;
 use trainer_host::integers::stream::Stream;
 use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
-use trainer_host::passes::forward::LayerTrace;
+use trainer_host::passes::trace::LayerTrace;
 use trainer_host::quantise::calibrate::Calibration;
 use trainer_host::quantise::magnitudes::Clipping;
 use trainer_host::quantise::{Plan, Rounding, quantise};

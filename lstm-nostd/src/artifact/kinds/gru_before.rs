@@ -5,7 +5,7 @@
 //! | section | content |
 //! | --- | --- |
 //! | weights | rows r of all units, then rows z, then rows n; each gate's in `⌈H/4⌉` groups of four with zeros behind the last row. A group lies as an LSTM unit's rows, see [`crate::kernels`] |
-//! | gates | `[H]` times [`GruBeforeGates`]: bias i32 of r, z and n, mult i32 of r, z and n |
+//! | gates | `[H]` times [`GruBeforeGates`](crate::kernels::GruBeforeGates): bias i32 of r, z and n, mult i32 of r, z and n |
 
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};

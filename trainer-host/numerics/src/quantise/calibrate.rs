@@ -5,7 +5,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::network::{Mode, Network};
-use crate::passes::forward::LayerStates;
+use crate::passes::trace::LayerStates;
 use crate::quantise::magnitudes::Magnitudes;
 
 /// Sequences that are looked at, at most: evenly spaced ones.

@@ -53,7 +53,7 @@ pub use recurrent::RecurrentIntegers;
 
 use crate::network::{Cell, Convolution, DenseLayer, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
-use crate::passes::forward::LayerTrace;
+use crate::passes::trace::LayerTrace;
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
 use crate::quantise::magnitudes::{Clipping, largest_integer};
 use crate::quantise::output::OutputFormat;

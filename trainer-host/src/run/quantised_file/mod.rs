@@ -154,24 +154,9 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
     }
     for (l, layer) in file.recurrent.iter().enumerate() {
         let name = format!("{}.{l}", layer.kind().name());
-        match layer {
-            Recurrent::Lstm(layer) => {
-                tensors.extend(lstm::tensors(layer, &name));
-                layers.push(Layer::Lstm(lstm::Record::of(layer)));
-            }
-            Recurrent::Gru(layer) => {
-                tensors.extend(gru::tensors(layer, &name));
-                layers.push(Layer::Gru(gru::Record::of(layer)));
-            }
-            Recurrent::Coupled(layer) => {
-                tensors.extend(lstm::tensors(layer, &name));
-                layers.push(Layer::Coupled(lstm::Record::of(layer)));
-            }
-            Recurrent::GruBefore(layer) => {
-                tensors.extend(gru_before::tensors(layer, &name));
-                layers.push(Layer::GruBefore(gru_before::Record::of(layer)));
-            }
-        }
+        let (of_layer, record) = recurrent_record(layer, &name);
+        tensors.extend(of_layer);
+        layers.push(record);
     }
     for (l, layer) in file.dense.iter().enumerate() {
         tensors.extend(dense::tensors(layer, &format!("dense.{l}")));
@@ -203,6 +188,28 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
         output_names: file.output_names.clone(),
     };
     tensors::write(path, tensors, Some(&metadata))
+}
+
+/// Tensors and record of a recurrent layer.
+fn recurrent_record(layer: &Recurrent, name: &str) -> (Vec<(String, Tensor)>, Layer) {
+    match layer {
+        Recurrent::Lstm(layer) => (
+            lstm::tensors(layer, name),
+            Layer::Lstm(lstm::Record::of(layer)),
+        ),
+        Recurrent::Gru(layer) => (
+            gru::tensors(layer, name),
+            Layer::Gru(gru::Record::of(layer)),
+        ),
+        Recurrent::Coupled(layer) => (
+            lstm::tensors(layer, name),
+            Layer::Coupled(lstm::Record::of(layer)),
+        ),
+        Recurrent::GruBefore(layer) => (
+            gru_before::tensors(layer, name),
+            Layer::GruBefore(gru_before::Record::of(layer)),
+        ),
+    }
 }
 
 /// Reads what [`write()`] wrote for `network`. A front end is not in the file: the run's `model.toml` has its settings.
@@ -258,27 +265,10 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             _ if !dense.is_empty() => {
                 return Err(format!("recurrent layer {l} stands above a dense one"));
             }
-            Layer::Lstm(record) => {
-                let name = format!("lstm.{l}");
-                let layer = record.read(&network::lstm::GATES, &tensors, &name, width)?;
-                width = layer.w_h.first().map_or(0, Vec::len);
-                recurrent.push(Recurrent::Lstm(layer));
-            }
-            Layer::Gru(record) => {
-                let layer = record.read(&tensors, &format!("gru.{l}"), width)?;
-                width = layer.recurrent_bias.len();
-                recurrent.push(Recurrent::Gru(layer));
-            }
-            Layer::Coupled(record) => {
-                let name = format!("coupled.{l}");
-                let layer = record.read(&network::coupled::GATES, &tensors, &name, width)?;
-                width = layer.w_h.first().map_or(0, Vec::len);
-                recurrent.push(Recurrent::Coupled(Coupled(layer)));
-            }
-            Layer::GruBefore(record) => {
-                let layer = record.read(&tensors, &format!("gru-before.{l}"), width)?;
-                width = layer.w_h.first().map_or(0, Vec::len);
-                recurrent.push(Recurrent::GruBefore(layer));
+            record => {
+                let layer;
+                (layer, width) = read_recurrent(record, &tensors, l, width)?;
+                recurrent.push(layer);
             }
         }
     }
@@ -303,6 +293,43 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         output_names: metadata.output_names,
     };
     Ok(Parsed::Integers(Box::new(file), metadata.weights))
+}
+
+/// Recurrent layer `l`, which reads `width` values, and its units.
+fn read_recurrent(
+    record: &Layer,
+    tensors: &SafeTensors<'_>,
+    l: usize,
+    width: usize,
+) -> Result<(Recurrent, usize), String> {
+    let units = |w_h: &[Vec<i8>]| w_h.first().map_or(0, Vec::len);
+    Ok(match record {
+        Layer::Lstm(record) => {
+            let gates = &network::lstm::GATES;
+            let layer = record.read(gates, tensors, &format!("lstm.{l}"), width)?;
+            let units = units(&layer.w_h);
+            (Recurrent::Lstm(layer), units)
+        }
+        Layer::Gru(record) => {
+            let layer = record.read(tensors, &format!("gru.{l}"), width)?;
+            let units = layer.recurrent_bias.len();
+            (Recurrent::Gru(layer), units)
+        }
+        Layer::Coupled(record) => {
+            let gates = &network::coupled::GATES;
+            let layer = record.read(gates, tensors, &format!("coupled.{l}"), width)?;
+            let units = units(&layer.w_h);
+            (Recurrent::Coupled(Coupled(layer)), units)
+        }
+        Layer::GruBefore(record) => {
+            let layer = record.read(tensors, &format!("gru-before.{l}"), width)?;
+            let units = units(&layer.w_h);
+            (Recurrent::GruBefore(layer), units)
+        }
+        Layer::Conv(_) | Layer::Dense(_) => {
+            return Err(format!("layer {l} is no recurrent one"));
+        }
+    })
 }
 
 /// The input stage.
