@@ -396,6 +396,8 @@ impl<'m> Model<'m> {
     /// Runs the convolution, if there is one, on the kernels `K`. If it has outputs, hands every recurrent layer its input,
     /// hidden state, cells and scratch, first to last. Buffers are long enough.
     #[inline(always)]
+    // Only the convolution runs on K here.
+    #[cfg_attr(not(feature = "conv"), allow(clippy::extra_unused_type_parameters))]
     fn advance_by<'a, K: Kernels>(
         &self,
         (hidden, cell): (&'a mut [Block], &'a mut [I32x4]),

@@ -142,7 +142,9 @@ proptest! {
         conv in convolutions(),
         hidden in prop::collection::vec(1usize..9, 1..=2),
         dense in prop::collection::vec(1usize..6, 0..=1),
-        kind in prop::sample::select(vec![LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled]),
+        kind in prop::sample::select(vec![
+            LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled, LayerKind::GruBefore
+        ]),
         schemes in prop::collection::vec(any_scheme(), 1..=3),
         seed in any::<u64>(),
     ) {

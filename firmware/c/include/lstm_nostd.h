@@ -76,8 +76,8 @@ void lstm_forget(const lstm_model *model, void *state);
 
 /* Advances `state` by one step. `raw` has an integer for each channel: a sensor's counts as they are, if the network was
  * trained on counts, else round(value * 2^FRACTION_BITS), see the exported header. `outputs` become logits in Q15.16, or
- * values in units of their own. A model with a convolution moves them once in a stride; else they stay as they are. So keep
- * outputs for each stream. */
+ * values in units of their own. A model with a convolution writes them in the first step after a reset, and then once in a
+ * stride; else they stay as they are. So keep outputs for each stream. */
 void lstm_step(const lstm_model *model, void *state, void *scratch, const int32_t *raw, int32_t *outputs);
 
 /* For a model with a front end: takes `count` samples, any number of them, 16 bits each, at the model's rate. It advances

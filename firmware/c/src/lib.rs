@@ -190,7 +190,7 @@ pub unsafe extern "C" fn lstm_self_test(
     if !unsafe { samples::self_test(model, state, scratch) } {
         return Status::SelfTest;
     }
-    // SAFETY: as for `lstm_reset` and `lstm_step`. A convolution may leave the first outputs as they are.
+    // SAFETY: as for `lstm_reset` and `lstm_step`. Outputs begin as zero, as in Rust.
     unsafe {
         lstm_reset(model, state);
         from_raw_parts_mut(outputs, model.outputs()).fill(I16F16::ZERO);

@@ -169,7 +169,10 @@ fn open_data(args: &Args, source: &ModelSource) -> anyhow::Result<Opened> {
     if let Some(data) = &args.data {
         config.name_data(data);
     }
-    let parts = config.open_data_of(&run.fitted, &run.folder)?;
+    let parts = config
+        .clone()
+        .without_variants()
+        .open_data_of(&run.fitted, &run.folder)?;
     print_notes(&parts.notes());
     let baselines = Baselines::of_values(&parts.train);
     let part = args.part.unwrap_or_else(|| default_part(run, &parts));

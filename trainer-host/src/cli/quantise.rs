@@ -26,7 +26,7 @@ use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 pub(super) struct Args {
     /// Run folder of `trainer-host train` or `import`; of a stopped run, its best weights so far are taken.
     run: PathBuf,
-    /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, recurrent layers first, for example
+    /// A scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer, a convolution first, then recurrent layers, for example
     /// w8a8,w8a16 [default: the scheme of quantisation-aware training, else w8a16].
     #[arg(long)]
     scheme: Option<Schemes>,

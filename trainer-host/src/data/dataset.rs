@@ -61,7 +61,16 @@ pub fn views(sequences: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
 }
 
 impl Dataset {
-    /// CRC-32 of all that is trained on: names, sequences and targets.
+    /// CRC-32 of the variants; `None` where there are none.
+    pub fn checksum_of_variants(&self) -> Option<u32> {
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+        let mut digest = crc.digest();
+        let values = self.variants.iter().flatten().flatten();
+        values.for_each(|value| digest.update(&value.to_le_bytes()));
+        (!self.variants.is_empty()).then(|| digest.finalize())
+    }
+
+    /// CRC-32 of what there is without variants: names, sequences and targets.
     pub fn checksum(&self) -> u32 {
         let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
         let mut digest = crc.digest();

@@ -24,7 +24,7 @@ use super::error::{DataError, Place, Problem};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignalVariants {
-    /// Variants of each recording beside itself, 1 to 64.
+    /// Variants of each recording beside itself, 0 to 64; 0 for the class `background` alone.
     pub count: usize,
     /// S of (SV1) in milliseconds, 0 to 1000.
     pub shift_ms: f64,
@@ -53,6 +53,11 @@ impl Default for SignalVariants {
 }
 
 impl SignalVariants {
+    /// What else it says of the data: the class `background`.
+    pub(crate) fn without_variants(self) -> Option<Self> {
+        self.background.then_some(Self { count: 0, ..self })
+    }
+
     /// Refuses numbers out of their range.
     pub(super) fn validate(&self, place: &Place) -> Result<(), DataError> {
         let [low, high] = self.snr_db;
@@ -60,7 +65,7 @@ impl SignalVariants {
             (
                 "signal_variants.count",
                 self.count as f64,
-                1.0..=64.0,
+                f64::from(u8::from(!self.background))..=64.0,
                 "1 to 64",
             ),
             (
@@ -131,17 +136,6 @@ impl SignalVariants {
         (moved.iter().zip(noise))
             .map(|(x, r)| (x + r).round() as i16)
             .collect()
-    }
-
-    /// Piece `seed` of the noise, of `length` samples, and the number of the recording that it is from: a variant of the
-    /// noise itself.
-    pub(super) fn piece(&self, noises: &[Vec<i16>], length: usize, seed: u64) -> (usize, Vec<i16>) {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let from = rng.random_range(0..noises.len());
-        let noise = &noises[from];
-        let begin = rng.random_range(0..noise.len());
-        let piece = noise.iter().cycle().skip(begin).take(length);
-        (from, piece.copied().collect())
     }
 
     /// k · r of (SV1) for a recording `x`.

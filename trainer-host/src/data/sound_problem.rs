@@ -32,6 +32,14 @@ pub enum SoundProblem {
         "no WAV file is there, and noise is taken from WAV files (--noise, signal_variants.noise)"
     )]
     NoNoise,
+    /// No recording of noise is as long as the others.
+    #[error(
+        "no recording of noise has {length} samples, the length of the class background's pieces; record longer ones"
+    )]
+    ShortNoise {
+        /// Samples of a piece.
+        length: usize,
+    },
     /// Variants of samples for data that has features.
     #[error(
         "variants of a signal are for WAV files, and this is {found}; leave them out (--noise, --signal-variants)"

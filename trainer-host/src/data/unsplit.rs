@@ -125,6 +125,10 @@ impl Unsplit {
             let means = fill::means(parts.train.channels.len(), train);
             (parts.all()).try_for_each(|data| data.fill(fill, &means, &place))?;
         }
+        // Variants are for training.
+        for judged in parts.validation.iter_mut().chain(&mut parts.test) {
+            judged.variants.clear();
+        }
         (parts.all()).try_for_each(|data| data.cut(&options, &place))?;
         Ok(parts)
     }

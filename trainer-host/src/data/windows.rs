@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use ndarray::s;
+use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
@@ -93,7 +93,12 @@ impl Window {
                 } else if !push_target(&mut cut.targets, &data.targets, i, rows.clone()) {
                     over_labels += 1;
                 } else {
-                    cut.sequences.push(sequence.slice(s![rows, ..]).to_owned());
+                    let same =
+                        |variant: &Array2<f32>| variant.slice(s![rows.clone(), ..]).to_owned();
+                    if let Some(variants) = data.variants.get(i) {
+                        cut.variants.push(variants.iter().map(same).collect());
+                    }
+                    cut.sequences.push(same(sequence));
                     if let Some(name) = data.names.get(i) {
                         cut.names.push(name_of_rows(name, from, self.length));
                     }

@@ -19,7 +19,7 @@ pub struct Integers {
     pub cells: Vec<usize>,
     /// What the inputs and each layer, dense ones too, add to the error of the outputs.
     pub stages: Vec<StageError>,
-    /// Schemes of the recurrent layers, then those of the dense layers.
+    /// Schemes of the convolution, if there is one, then of the recurrent layers, then of the dense layers.
     pub schemes: Vec<Scheme>,
     /// Other ways to quantise, tried on the same part; empty where the integers lose nothing.
     pub tried: Vec<Tried>,

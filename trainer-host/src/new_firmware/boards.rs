@@ -77,6 +77,8 @@ pub enum Runtime {
 /// What gives Embassy's tasks their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
+    /// None that Embassy can take: the core has no SysTick, and the chip's crate does not suit.
+    None,
     /// The core's own timer. The core's clock has so many Hz after a reset.
     SysTick(u32),
     /// A timer of the chip, by Embassy's crate for it.
@@ -146,7 +148,8 @@ pub const BOARDS: &[Board] = &[
         probe_chip: Some("nRF51822_xxAA"),
         runtime: Runtime::CortexM {
             memory: memory!("microbit"),
-            time: Time::SysTick(16_000_000),
+            // The nRF51 has no SysTick, and QEMU none of its clocks that `embassy-nrf` takes.
+            time: Time::None,
         },
     },
     Board {

@@ -34,7 +34,10 @@ impl Style {
     pub fn of(board: &Board) -> &'static [Self] {
         match board.runtime {
             // It has no timer that Embassy knows.
-            Runtime::Virt { .. } => &[Self::Loop],
+            Runtime::Virt { .. }
+            | Runtime::CortexM {
+                time: Time::None, ..
+            } => &[Self::Loop],
             Runtime::CortexM { .. } | Runtime::Esp { .. } => &[Self::Loop, Self::Embassy],
         }
     }

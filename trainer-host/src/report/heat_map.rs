@@ -73,8 +73,9 @@ fn png(values: ArrayView2<'_, f32>, scale: Scale) -> Vec<u8> {
     for unit in values.columns() {
         pixels.extend(unit.iter().flat_map(|value| colour(*value, scale)));
     }
+    // A convolution gives a short sequence no step.
     if pixels.is_empty() {
-        pixels = vec![255; 3];
+        pixels = vec![255; 3 * units.max(1)];
     }
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, steps.max(1) as u32, units.max(1) as u32);
@@ -104,6 +105,14 @@ fn colour(value: f32, scale: Scale) -> [u8; 3] {
 mod tests {
     use super::*;
     use ndarray::Array2;
+
+    #[test]
+    fn a_layer_without_a_step_has_a_picture() {
+        for units in [0, 1, 4] {
+            let values = Array2::<f32>::zeros((0, units));
+            assert!(!png(values.view(), Scale::Share).is_empty());
+        }
+    }
 
     #[test]
     fn colours_run_from_white() {

@@ -56,6 +56,14 @@ impl RunConfig {
         })
     }
 
+    /// The same data without variants of sequences, which are for training alone.
+    #[must_use]
+    pub fn without_variants(mut self) -> Self {
+        self.data.signal_variants =
+            (self.data.signal_variants.take()).and_then(|all| all.without_variants());
+        self
+    }
+
     /// Opens the data of the run in `folder`, for which `fitted` was fitted.
     ///
     /// # Errors

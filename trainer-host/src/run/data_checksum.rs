@@ -10,6 +10,9 @@ use crate::data::{Dataset, Parts};
 pub struct DataChecksum {
     /// What it was trained on.
     train: u32,
+    /// Variants of what it was trained on, which only training needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variants: Option<u32>,
     /// What its weights were chosen by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     validation: Option<u32>,
@@ -23,16 +26,20 @@ impl DataChecksum {
     pub fn of(data: &Parts) -> Self {
         Self {
             train: data.train.checksum(),
+            variants: data.train.checksum_of_variants(),
             validation: data.validation.as_ref().map(Dataset::checksum),
             test: data.test.as_ref().map(Dataset::checksum),
         }
     }
 
-    /// Whether `data` has the parts that this is of. A test part more or less says nothing against it.
+    /// Whether `data` has the parts that this is of. A test part or variants more or less say nothing against it.
     pub fn is_of(&self, data: &Parts) -> bool {
         let found = Self::of(data);
-        let same_test = self.test.is_none() || found.test.is_none() || self.test == found.test;
-        (self.train, self.validation) == (found.train, found.validation) && same_test
+        let same =
+            |own: Option<u32>, found: Option<u32>| own.is_none() || found.is_none() || own == found;
+        (self.train, self.validation) == (found.train, found.validation)
+            && same(self.test, found.test)
+            && same(self.variants, found.variants)
     }
 }
 

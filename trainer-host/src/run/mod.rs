@@ -77,13 +77,12 @@ impl Run {
         self.fitted.in_real_units(outputs)
     }
 
-    /// Opens the run's data, as [`RunConfig::open_data`] does, but without variants: they are for training alone.
+    /// Opens the run's data, as [`RunConfig::open_data`] does, but without variants of sequences.
     ///
     /// # Errors
     /// When it cannot be read or split, or is no longer what the run began with.
     pub fn open_data(&self) -> Result<Parts, RunError> {
-        let mut config = self.config.clone();
-        config.data.signal_variants = None;
+        let config = self.config.clone().without_variants();
         config.open_data_of(&self.fitted, &self.folder)
     }
 

@@ -81,7 +81,7 @@ pub struct QuantisationReport {
     pub file: PathBuf,
     /// The pictures.
     pub report: PathBuf,
-    /// Of the recurrent layers, then of the dense layers.
+    /// Of the convolution, if there is one, then of the recurrent layers, then of the dense layers.
     pub schemes: Vec<&'static str>,
     /// How ranges follow from what was observed.
     pub calibration: &'static str,

@@ -162,3 +162,39 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let refused = refuse(&bench, &words("train sounds --out other-run --epochs 1"));
     assert!(refused.contains("--front-end mfcc"), "{refused}");
 }
+
+/// Later stages need no variants, and have the class that was cut from noise.
+#[test]
+fn a_run_with_noise_goes_through_every_stage() {
+    let bench = Bench::new();
+    for number in 0..8 {
+        for (class, rises) in [("down", false), ("up", true)] {
+            let path = bench.path(&format!("sounds/{class}/{number}.wav"));
+            write(&path, 8000, &sweep(rises, number));
+        }
+    }
+    let noise = |factor: i32| -> Vec<i16> {
+        let at = |i: i32| (i * i * factor % 2003) as i16 - 1000;
+        (0..8000).map(at).collect()
+    };
+    write(&bench.path("noise/hall.wav"), 8000, &noise(7));
+    let settings = "--front-end mfcc --set data.front_end.frame=64 --set data.front_end.bands=8 \
+                    --set data.front_end.coefficients=5 --epochs 2 --noise noise";
+    train(&bench, "sounds", &words(settings));
+    // Other noise is other training, and the same to all that only reads the run.
+    write(&bench.path("noise/hall.wav"), 8000, &noise(11));
+    let refused = refuse(&bench, &words("train --resume run --epochs 5"));
+    assert!(refused.contains("no longer"), "{refused}");
+    std::fs::remove_dir_all(bench.path("noise")).unwrap();
+    bench.succeed(&["quantise", "run"]);
+    bench.succeed(&words("eval run --part train"));
+
+    write(&bench.path("noise/hall.wav"), 8000, &noise(7));
+    let settings = format!(
+        "train sounds --hidden 6 {settings} --set data.signal_variants.background=true --out cut"
+    );
+    bench.succeed(&words(&settings));
+    bench.succeed(&["quantise", "cut"]);
+    let found = bench.succeed(&words("eval cut --part train"));
+    assert!(found.contains("background"), "{found}");
+}

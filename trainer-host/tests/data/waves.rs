@@ -335,6 +335,7 @@ fn training_recordings_alone_have_variants_as_long_as_they_are() {
 #[test]
 fn pieces_of_noise_are_a_class_of_their_own() {
     let files = words_and_noise();
+    write_tone(&files.0.path().join("noise/hall.wav"), 70.0, 1000);
     let variants = SignalVariants {
         noise: Some(files.0.path().join("noise")),
         background: true,
@@ -350,6 +351,8 @@ fn pieces_of_noise_are_a_class_of_their_own() {
     );
     assert_eq!(parts.train.variants[2].len(), variants.count);
     assert_eq!(parts.test.unwrap().targets, Targets::Class(vec![2]));
+    std::fs::remove_file(files.0.path().join("noise/hall.wav")).unwrap();
+    refused(varied(&files, &variants), &["400 samples", "record longer"]);
     let silent = SignalVariants {
         noise: None,
         ..variants

@@ -233,7 +233,7 @@ struct FittingFlags {
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
     /// Quantisation-aware training: a scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer,
-    /// recurrent layers first, for example w4a16,w8a16.
+    /// a convolution first, then recurrent layers, for example w4a16,w8a16.
     #[arg(long, value_name = "SCHEME")]
     qat: Option<Schemes>,
     /// Also learn from the outputs of this run's network, or from the means over a folder of runs that `--seeds` wrote

@@ -180,13 +180,15 @@ impl<'a> Varying<'a> {
             return Err(place.refuse(SoundProblem::NoNoise.into()));
         }
         let rate = ear.tables.view().rate();
-        let noises = (files.iter()).map(|file| wav::samples(&file.path, rate, ear.channel));
+        // A part to test by is left for that.
+        let files = files.iter().filter(|file| file.part == Part::Train);
+        let noises = files.map(|file| wav::samples(&file.path, rate, ear.channel));
         let noises = noises.collect::<Result<_, _>>()?;
         Ok(Self { variants, noises })
     }
 
-    /// Adds pieces of noise as recordings of a class of their own: as many as other classes have in the mean, as long as
-    /// the median of `lengths`.
+    /// Adds pieces of noise as recordings of a class of their own, as long as the median of `lengths`: as many as other
+    /// classes have in the mean, or as many as there are. No two of them overlap, so that each may be in any part.
     fn add_background(
         &self,
         records: &mut Records,
@@ -195,23 +197,41 @@ impl<'a> Varying<'a> {
         folder: &Place,
     ) -> Result<(), DataError> {
         lengths.sort_unstable();
-        let median = lengths[lengths.len() / 2];
+        let length = lengths[lengths.len() / 2];
         let has_groups = records.records.iter().all(|record| record.group.is_some());
-        let count = lengths.len().div_ceil(records.labels.len().max(1));
+        let wanted = lengths.len().div_ceil(records.labels.len().max(1));
+        let pieces = (self.noises.iter().enumerate())
+            .flat_map(|(from, noise)| noise.chunks_exact(length).map(move |piece| (from, piece)));
+        let pieces: Vec<_> = pieces.collect();
+        if pieces.is_empty() {
+            return Err(folder
+                .clone()
+                .refuse(SoundProblem::ShortNoise { length }.into()));
+        }
+        if pieces.len() < wanted {
+            records.notes.push(format!(
+                "{} pieces of noise are of the class {BACKGROUND}, where other classes have {wanted}; record more noise",
+                pieces.len()
+            ));
+        }
         let label = records.labels.number(BACKGROUND);
         let label = label.map_err(|problem| folder.clone().refuse(problem))?;
-        let pieces: Vec<_> = (0..count)
+        let count = wanted.min(pieces.len());
+        // Evenly over all of the noise.
+        let chosen = (0..count).map(|n| pieces[n * pieces.len() / count]);
+        let heard: Vec<_> = chosen
+            .enumerate()
+            .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|piece| {
-                let number = lengths.len() + piece;
-                let (from, samples) = self.variants.piece(&self.noises, median, number as u64);
-                (from, ear.features(&samples), self.of(&samples, number, ear))
+            .map(|(n, (from, samples))| {
+                let variants = self.of(samples, lengths.len() + n, ear);
+                (from, ear.features(samples), variants)
             })
             .collect();
-        for (piece, (from, steps, variants)) in pieces.into_iter().enumerate() {
+        for (n, (from, steps, variants)) in heard.into_iter().enumerate() {
             let mut record = Record::new(folder.clone(), steps, None, Target::Label(label));
             record.variants = variants;
-            record.name = Some(format!("{BACKGROUND}/{piece}"));
+            record.name = Some(format!("{BACKGROUND}/{n}"));
             record.group = has_groups.then(|| format!("{BACKGROUND} {from}"));
             records.records.push(record);
         }

@@ -47,7 +47,7 @@ impl Kernels for Avx2 {
         }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     fn group_sums(
         rows: &RecurrentRows<'_>,
         x: &[Block],

@@ -62,7 +62,7 @@ impl Kernels for Avx512 {
         }
     }
 
-    #[cfg(any(feature = "gru", feature = "coupled"))]
+    #[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
     fn group_sums(
         rows: &RecurrentRows<'_>,
         x: &[Block],
