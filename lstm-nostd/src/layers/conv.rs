@@ -109,9 +109,12 @@ fn write<A: Activation>(channels: &[ChannelWords], raw: &[i32], window: &mut [Bl
     normalise_lanes(channels, raw, lanes);
 }
 
+// `zip` is a call on Cortex-M0, and with debug assertions one that may panic.
 #[inline(always)]
 fn narrow<A: Activation>(values: &[I16F16], y: &mut [A]) {
-    for (y, value) in y.iter_mut().zip(values) {
+    let mut values = values.iter();
+    for y in y {
+        let Some(value) = values.next() else { break };
         *y = A::saturate(value.to_bits());
     }
 }
