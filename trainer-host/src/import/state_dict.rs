@@ -70,8 +70,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     }
     let relu = linear.len() > 1 && !hints.linear_head;
     if relu && described.is_none() {
-        let note = "a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)";
-        notes.push(note.into());
+        notes.push("a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)".into());
     }
     for (n, layer) in linear.into_iter().enumerate() {
         if n > 0 && relu {
