@@ -385,72 +385,26 @@ fn metadata_of_an_export_fits_the_network() {
     }
 }
 
+type SetFlag = fn(&mut Hints);
+
+/// Each flag alone.
 fn flags() -> [(&'static str, Hints); 9] {
-    [
-        (
-            "--conv-groups",
-            Hints {
-                conv_groups: Some(1),
-                ..Hints::default()
-            },
-        ),
-        (
-            "--conv-stride",
-            Hints {
-                conv_stride: Some(2),
-                ..Hints::default()
-            },
-        ),
-        (
-            "--conv-padding",
-            Hints {
-                conv_padding: Some(Padding::Causal),
-                ..Hints::default()
-            },
-        ),
-        (
-            "--output",
-            Hints {
-                output: Some("zzz".into()),
-                ..Hints::default()
-            },
-        ),
-        (
-            "--map",
-            Hints {
-                map: vec![("a".into(), "b".into())],
-                ..Hints::default()
-            },
-        ),
-        (
-            "--linear-head",
-            Hints {
-                linear_head: true,
-                ..Hints::default()
-            },
-        ),
-        (
-            "--zero-state",
-            Hints {
-                zero_state: true,
-                ..Hints::default()
-            },
-        ),
-        (
-            "--time-first",
-            Hints {
-                time_first: true,
-                ..Hints::default()
-            },
-        ),
-        (
-            "--pooling",
-            Hints {
-                pooling: Some(Pooling::Steps),
-                ..Hints::default()
-            },
-        ),
-    ]
+    let flags: [(&str, SetFlag); 9] = [
+        ("--conv-groups", |h| h.conv_groups = Some(1)),
+        ("--conv-stride", |h| h.conv_stride = Some(2)),
+        ("--conv-padding", |h| h.conv_padding = Some(Padding::Causal)),
+        ("--output", |h| h.output = Some("zzz".into())),
+        ("--map", |h| h.map = vec![("a".into(), "b".into())]),
+        ("--linear-head", |h| h.linear_head = true),
+        ("--zero-state", |h| h.zero_state = true),
+        ("--time-first", |h| h.time_first = true),
+        ("--pooling", |h| h.pooling = Some(Pooling::Steps)),
+    ];
+    flags.map(|(name, set)| {
+        let mut hints = Hints::default();
+        set(&mut hints);
+        (name, hints)
+    })
 }
 
 #[test]
