@@ -971,7 +971,6 @@ fn refuses_padding_rows_of_a_gru() {
     assert_eq!(error, expected);
 }
 
-/// A file states the oldest version that has its layers, so that older engines read what they can.
 /// Three filters over five steps of three channels, two steps apart.
 fn conv_example() -> ModelFile {
     let shape = RandomModel {
