@@ -121,13 +121,16 @@ fn is_lstm(layer: &str) -> bool {
     layer == "lstm"
 }
 
+/// Kinds of layers, as a whole table has them.
+const KINDS: [&str; 4] = ["lstm", "gru", "coupled", "gru-before"];
+
 impl Step {
     /// Where it comes among the steps of its core.
     fn place_in_core(&self) -> impl Ord + use<> {
         let scheme = Scheme::ALL.iter().position(|s| s.name() == self.scheme);
         let shape = SHAPES.iter().position(|shape| *shape == self.shape);
-        let layer = (!is_lstm(&self.layer), self.peepholes);
-        (self.equal_shifts, scheme, shape, layer)
+        let layer = KINDS.iter().position(|kind| *kind == self.layer);
+        (self.equal_shifts, scheme, shape, layer, self.peepholes)
     }
 
     /// Whether `other` is the same case.
