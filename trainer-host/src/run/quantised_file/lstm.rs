@@ -13,8 +13,9 @@ use lstm_nostd::kernels::Scheme;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::{matrix, read_matrix, scheme_name, units_of};
-use crate::files::tensors::{Tensor, values, vector};
+use super::rows::{self, Rows};
+use super::{matrix, read_matrix, scheme_name};
+use crate::files::tensors::Tensor;
 use crate::network::Gate;
 use crate::network::lstm::peepholes_of;
 
@@ -32,12 +33,7 @@ pub(super) struct Record {
 
 /// The tensors of the layer `name`.
 pub(super) fn tensors(layer: &Lstm, name: &str) -> Vec<(String, Tensor)> {
-    let mut tensors = vec![
-        (format!("{name}.w_x"), matrix(&layer.w_x)),
-        (format!("{name}.w_h"), matrix(&layer.w_h)),
-        (format!("{name}.bias"), vector(&layer.bias)),
-        (format!("{name}.mult"), vector(&layer.mult)),
-    ];
+    let mut tensors = rows::tensors(name, [&layer.w_x, &layer.w_h], [&layer.bias, &layer.mult]);
     if !layer.peephole.is_empty() {
         tensors.push((format!("{name}.peephole"), matrix(&layer.peephole)));
     }
@@ -55,32 +51,31 @@ impl Record {
         }
     }
 
-    /// The layer `name` of this record with these gates, which has `width` inputs.
+    /// The layer `name` of this record with these gates, which has `width` inputs, and its units.
     pub(super) fn read(
         &self,
         gates: &[Gate],
         tensors: &SafeTensors<'_>,
         name: &str,
         width: usize,
-    ) -> Result<Lstm, String> {
-        let part = |part: &str| format!("{name}.{part}");
-        let units = units_of(tensors, &part("w_h"), gates.len())?;
-        let rows = gates.len() * units;
-        let peephole = part("peephole");
-        Ok(Lstm {
+    ) -> Result<(Lstm, usize), String> {
+        let rows = Rows::read(tensors, name, gates.len(), width)?;
+        let peephole = format!("{name}.peephole");
+        let layer = Lstm {
             scheme: self.scheme,
             x_shift: self.x_shift,
             h_shift: self.h_shift,
             input_shift: self.input_shift,
             cell_int_bits: self.cell_int_bits,
-            w_x: read_matrix(tensors, &part("w_x"), rows, width)?,
-            w_h: read_matrix(tensors, &part("w_h"), rows, units)?,
-            bias: values(tensors, &part("bias"), &[rows])?,
-            mult: values(tensors, &part("mult"), &[rows])?,
+            w_x: rows.w_x,
+            w_h: rows.w_h,
+            bias: rows.bias,
+            mult: rows.mult,
             peephole: match tensors.tensor(&peephole) {
-                Ok(_) => read_matrix(tensors, &peephole, peepholes_of(gates), units)?,
+                Ok(_) => read_matrix(tensors, &peephole, peepholes_of(gates), rows.units)?,
                 Err(_) => Vec::new(),
             },
-        })
+        };
+        Ok((layer, rows.units))
     }
 }

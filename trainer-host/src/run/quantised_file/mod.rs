@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
 //! | `conv.0.*` | in `conv.rs` |
-//! | `lstm.L.*`, `coupled.L.*`, `gru.L.*`, `gru-before.L.*` | in `lstm.rs`, `gru.rs`, `gru_before.rs` |
+//! | `lstm.L.*`, `coupled.L.*`, `gru.L.*`, `gru-before.L.*` | in `lstm.rs`, `gru.rs`; `rows.rs` has what all share |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
@@ -16,8 +16,8 @@
 mod conv;
 mod dense;
 mod gru;
-mod gru_before;
 mod lstm;
+mod rows;
 mod scheme_name;
 
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ enum Layer {
     Lstm(lstm::Record),
     Gru(gru::Record),
     Coupled(lstm::Record),
-    GruBefore(gru_before::Record),
+    GruBefore(gru::Record),
     Dense(dense::Record),
 }
 
@@ -206,8 +206,8 @@ fn recurrent_record(layer: &Recurrent, name: &str) -> (Vec<(String, Tensor)>, La
             Layer::Coupled(lstm::Record::of(layer)),
         ),
         Recurrent::GruBefore(layer) => (
-            gru_before::tensors(layer, name),
-            Layer::GruBefore(gru_before::Record::of(layer)),
+            gru::tensors_before(layer, name),
+            Layer::GruBefore(gru::Record::of_before(layer)),
         ),
     }
 }
@@ -302,28 +302,23 @@ fn read_recurrent(
     l: usize,
     width: usize,
 ) -> Result<(Recurrent, usize), String> {
-    let units = |w_h: &[Vec<i8>]| w_h.first().map_or(0, Vec::len);
     Ok(match record {
         Layer::Lstm(record) => {
             let gates = &network::lstm::GATES;
-            let layer = record.read(gates, tensors, &format!("lstm.{l}"), width)?;
-            let units = units(&layer.w_h);
+            let (layer, units) = record.read(gates, tensors, &format!("lstm.{l}"), width)?;
             (Recurrent::Lstm(layer), units)
         }
         Layer::Gru(record) => {
-            let layer = record.read(tensors, &format!("gru.{l}"), width)?;
-            let units = layer.recurrent_bias.len();
+            let (layer, units) = record.read(tensors, &format!("gru.{l}"), width)?;
             (Recurrent::Gru(layer), units)
         }
         Layer::Coupled(record) => {
             let gates = &network::coupled::GATES;
-            let layer = record.read(gates, tensors, &format!("coupled.{l}"), width)?;
-            let units = units(&layer.w_h);
+            let (layer, units) = record.read(gates, tensors, &format!("coupled.{l}"), width)?;
             (Recurrent::Coupled(Coupled(layer)), units)
         }
         Layer::GruBefore(record) => {
-            let layer = record.read(tensors, &format!("gru-before.{l}"), width)?;
-            let units = units(&layer.w_h);
+            let (layer, units) = record.read_before(tensors, &format!("gru-before.{l}"), width)?;
             (Recurrent::GruBefore(layer), units)
         }
         Layer::Conv(_) | Layer::Dense(_) => {

@@ -13,6 +13,7 @@
 //! d_n_t and d_z_t are (GB1) and (GB2) of [`super::gru_cell`]. The sums of a unit lie in the blocks r, z and n, and the
 //! last block has nothing. With (D3), v_t is masked as the state is that the other gates see.
 
+use super::gru_cell::{masked, state_after, update_back};
 use super::lstm_cell::{gate_lines, mask_lines};
 use crate::compute::activation::{sigmoid, tanh};
 use crate::compute::lanes::{Kernel, Lanes, Line};
@@ -111,8 +112,8 @@ impl Forward<'_> {
             for b in 0..count {
                 let z = sigmoid(V::load(&z_lines[b])); // (GR2)
                 let n = tanh(V::load(&n_lines[b])); // (GR3b)
-                let kept = if MASKED { V::load(&mask[b]).mul(n) } else { n }; // (D4)
-                let h = z.mul_add(V::load(&old[b]).sub(kept), kept); // (GR4)
+                let mask = masked::<V, MASKED>(mask, b);
+                let h = state_after(z, n, V::load(&old[b]), mask);
                 z.store(&mut z_lines[b]);
                 n.store(&mut n_lines[b]);
                 h.store(&mut new[b]);
@@ -157,7 +158,6 @@ impl Backward<'_> {
             count, row, before, ..
         } = self.step;
         let units = self.state.panels();
-        let one = V::splat(1.0);
         for u in 0..units {
             let mut bias = [1, 2].map(|block| V::load(&self.d_bias[block * units + u]));
             let [_, z_lines, n_lines, _] = gate_lines(self.gates, units, u, row, count);
@@ -168,16 +168,8 @@ impl Backward<'_> {
             for b in 0..count {
                 let (z, n) = (V::load(&z_lines[b]), V::load(&n_lines[b]));
                 let d_h = V::load(&d_hidden[b]).add(V::load(&d_state[b]));
-                let d_kept = d_h.mul(one.sub(z));
-                // With (D4), the n of (GR4) and its slope carry the mask.
-                let (kept, d_out) = if MASKED {
-                    let m = V::load(&mask[b]);
-                    (m.mul(n), d_kept.mul(m))
-                } else {
-                    (n, d_kept)
-                };
-                let d_n = d_out.mul(one.sub(n.mul(n))); // (GB1)
-                let d_z = d_h.mul(V::load(&old[b]).sub(kept)).mul(z.mul(one.sub(z))); // (GB2)
+                let mask = masked::<V, MASKED>(mask, b);
+                let [d_z, d_n] = update_back(z, n, V::load(&old[b]), d_h, mask);
                 d_h.mul(z).store(&mut d_state[b]); // (RB3)
                 d_z.store(&mut z_lines[b]);
                 d_n.store(&mut n_lines[b]);

@@ -20,6 +20,42 @@ use crate::compute::lanes::{Kernel, Lanes, Line};
 use crate::compute::panels::Panels;
 use crate::passes::steps::StepRows;
 
+/// Line `b` of a mask, if there is one.
+#[inline(always)]
+pub(super) fn masked<V: Lanes, const MASKED: bool>(mask: &[Line], b: usize) -> Option<V> {
+    // No closure: one that works on lanes may not be inlined.
+    if MASKED {
+        Some(V::load(&mask[b]))
+    } else {
+        None
+    }
+}
+
+/// (GR4): the state after the gates z and n, from the state before. `mask` is m of (D4).
+#[inline(always)]
+pub(super) fn state_after<V: Lanes>(z: V, n: V, before: V, mask: Option<V>) -> V {
+    let kept = match mask {
+        Some(mask) => mask.mul(n), // (D4)
+        None => n,
+    };
+    z.mul_add(before.sub(kept), kept)
+}
+
+/// (GB2) and (GB1): gradients of the sums of z and n, from d_h with back in it. `mask` is m of (D4).
+#[inline(always)]
+pub(super) fn update_back<V: Lanes>(z: V, n: V, before: V, d_h: V, mask: Option<V>) -> [V; 2] {
+    let one = V::splat(1.0);
+    let d_kept = d_h.mul(one.sub(z));
+    // With (D4), the n of (GR4) and its slope carry the mask.
+    let (kept, d_out) = match mask {
+        Some(mask) => (mask.mul(n), d_kept.mul(mask)),
+        None => (n, d_kept),
+    };
+    let d_n = d_out.mul(one.sub(n.mul(n))); // (GB1)
+    let d_z = d_h.mul(before.sub(kept)).mul(z.mul(one.sub(z))); // (GB2)
+    [d_z, d_n]
+}
+
 /// (GR1) to (GR4) after the products: sums become gates, and the state advances.
 pub(crate) struct Forward<'a> {
     pub(crate) step: StepRows,
@@ -64,8 +100,8 @@ impl Forward<'_> {
                 let r = sigmoid(V::load(&r_lines[b])); // (GR1)
                 let z = sigmoid(V::load(&z_lines[b])); // (GR2)
                 let n = tanh(r.mul_add(V::load(&q_lines[b]), V::load(&n_lines[b]))); // (GR3)
-                let kept = if MASKED { V::load(&mask[b]).mul(n) } else { n }; // (D4)
-                let h = z.mul_add(V::load(&old[b]).sub(kept), kept); // (GR4)
+                let mask = masked::<V, MASKED>(mask, b);
+                let h = state_after(z, n, V::load(&old[b]), mask);
                 r.store(&mut r_lines[b]);
                 z.store(&mut z_lines[b]);
                 n.store(&mut n_lines[b]);
@@ -123,16 +159,8 @@ impl Backward<'_> {
                 let (q, r) = (V::load(&q_lines[b]), V::load(&r_lines[b]));
                 let (z, n) = (V::load(&z_lines[b]), V::load(&n_lines[b]));
                 let d_h = V::load(&d_hidden[b]).add(V::load(&d_state[b]));
-                let d_kept = d_h.mul(one.sub(z));
-                // With (D4), the n of (GR4) and its slope carry the mask.
-                let (kept, d_out) = if MASKED {
-                    let m = V::load(&mask[b]);
-                    (m.mul(n), d_kept.mul(m))
-                } else {
-                    (n, d_kept)
-                };
-                let d_n = d_out.mul(one.sub(n.mul(n))); // (GB1)
-                let d_z = d_h.mul(V::load(&old[b]).sub(kept)).mul(z.mul(one.sub(z))); // (GB2)
+                let mask = masked::<V, MASKED>(mask, b);
+                let [d_z, d_n] = update_back(z, n, V::load(&old[b]), d_h, mask);
                 let d_q = d_n.mul(r); // (GB3)
                 let d_r = d_q.mul(q).mul(one.sub(r)); // (GB3)
                 d_h.mul(z).store(&mut d_state[b]); // (GB4)
