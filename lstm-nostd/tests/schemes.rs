@@ -147,7 +147,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 4),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::GruBefore, LayerKind::Gru, LayerKind::Coupled];
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
         let shape = RandomModel { inputs, hidden, kinds, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let file = shape.build();
         let bytes = file.to_bytes().unwrap();
@@ -187,8 +187,8 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::GruBefore, LayerKind::Gru, LayerKind::Coupled];
-        let shape = RandomModel { inputs: 4, hidden: vec![7, 5, 6], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let shape = RandomModel { inputs: 4, hidden: vec![7, 5, 6, 8], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         let (mut seen, mut unseen) = (Stream::new(&model), Stream::new(&model));
@@ -199,7 +199,7 @@ proptest! {
             model.observed_step(state, &mut seen.scratch, &raw, &mut seen.outputs, &mut observer).unwrap();
             prop_assert_eq!(unseen.step(&model, &raw), &seen.outputs[..]);
             let places: Vec<_> = steps.iter().map(|(layer, unit, _)| (*layer, *unit)).collect();
-            let expected: Vec<_> = [7, 5, 6].into_iter().enumerate().flat_map(|(l, count)| (0..count).map(move |u| (l, u))).collect();
+            let expected: Vec<_> = [7, 5, 6, 8].into_iter().enumerate().flat_map(|(l, count)| (0..count).map(move |u| (l, u))).collect();
             prop_assert_eq!(places, expected);
             for (layer, unit, step) in steps {
                 let block = 2 * layer + unit / 4;
