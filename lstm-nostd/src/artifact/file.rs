@@ -93,19 +93,14 @@ impl ModelFile {
         let scales = self.scales.iter().flat_map(|scale| scale.to_words());
         body.i32s(scales.map(|word| word as i32));
         let layers = self.recurrent_content().chain(self.dense_content());
-        let layers = self
-            .conv_content()
-            .map(|conv| (0, conv))
-            .into_iter()
-            .chain(layers);
-        let count = layers.clone().count();
-        for (place, (index, layer)) in layers.enumerate() {
+        let conv = self.conv_content().map(|conv| (0, conv));
+        let mut layers = conv.into_iter().chain(layers).peekable();
+        while let Some((index, layer)) = layers.next() {
             layer.check_weights().map_err(|error| {
                 let kind = layer.kind();
                 WriteError::Refused(ArtifactError::Layer { kind, index, error })
             })?;
-            let is_last = place + 1 == count;
-            layer.write(order, is_last, &mut body)?;
+            layer.write(order, layers.peek().is_none(), &mut body)?;
         }
         for (raw, outputs) in &self.golden {
             body.i32s(raw.iter().chain(outputs).copied());
@@ -150,12 +145,12 @@ impl ModelFile {
     }
 
     /// The recurrent layers, first to last, counted.
-    fn recurrent_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> + Clone {
+    fn recurrent_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
         self.recurrent.iter().map(Recurrent::content).enumerate()
     }
 
     /// The dense layers, first to last, counted.
-    fn dense_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> + Clone {
+    fn dense_content(&self) -> impl Iterator<Item = (usize, &dyn Content)> {
         let layers = self.dense.iter().map(|layer| layer as &dyn Content);
         layers.enumerate()
     }

@@ -121,6 +121,15 @@ pub const fn check_first_layer(file: &[u8]) {
     check_layer(file, channels + scales * size_of::<ScaleWords>());
 }
 
+/// Kinds of layers that a network may begin with.
+const FIRST: [LayerKind; 5] = [
+    LayerKind::Lstm,
+    LayerKind::Gru,
+    LayerKind::Coupled,
+    LayerKind::GruBefore,
+    LayerKind::Conv,
+];
+
 /// Checks the layer whose record is at `record`.
 const fn check_layer(file: &[u8], record: usize) {
     // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds.
@@ -128,20 +137,15 @@ const fn check_layer(file: &[u8], record: usize) {
         return;
     }
     let kind = file[record + offset_of!(LayerHead, kind)];
-    let is_gru = kind == LayerKind::Gru.code();
-    let is_coupled = kind == LayerKind::Coupled.code();
-    let is_gru_before = kind == LayerKind::GruBefore.code();
-    let is_conv = kind == LayerKind::Conv.code();
-    if is_gru && !cfg!(feature = "gru")
-        || is_coupled && !cfg!(feature = "coupled")
-        || is_gru_before && !cfg!(feature = "gru-before")
-        || is_conv && !cfg!(feature = "conv")
-    {
-        panic!("{}", LayerError::NO_SUCH_LAYERS);
+    let mut first = 0;
+    while first < FIRST.len() && FIRST[first].code() != kind {
+        first += 1;
     }
-    let is_known = is_gru || is_coupled || is_gru_before || is_conv;
-    if kind != LayerKind::Lstm.code() && !is_known {
+    if first == FIRST.len() {
         return;
+    }
+    if !FIRST[first].is_built_in() {
+        panic!("{}", LayerError::NO_SUCH_LAYERS);
     }
     let scheme = file[record + offset_of!(LayerHead, scheme)];
     let mut index = 0;
@@ -155,7 +159,7 @@ const fn check_layer(file: &[u8], record: usize) {
     // A convolution's record has it at the same place.
     let order = file[record + offset_of!(RecurrentRecord, order)];
     #[cfg(feature = "conv")]
-    if is_conv && order == Order::Generic.code() {
+    if matches!(FIRST[first], LayerKind::Conv) && order == Order::Generic.code() {
         return check_layer(file, above_conv(file, record));
     }
     let mut index = 0;

@@ -69,6 +69,30 @@ pub const fn blocks(n: usize) -> usize {
     n.div_ceil(4)
 }
 
+/// Sums of groups of rows from `first` on, group by group: see [`Kernels::group_sums`].
+#[cfg(any(
+    lstm_kernels = "x86",
+    feature = "gru",
+    feature = "gru-before",
+    feature = "coupled"
+))]
+#[inline(always)]
+fn sums_by_rows<K: Kernels>(
+    rows: &RecurrentRows<'_>,
+    first: usize,
+    sums: &mut [I32x4],
+    x: &[Block],
+    h: &[Block],
+) {
+    for (index, sums) in sums.iter_mut().enumerate() {
+        let group = first.wrapping_add(index);
+        *sums = K::row_sums(rows, group, x, h).total();
+        for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
+            *sum = sum.wrapping_sub(excess);
+        }
+    }
+}
+
 /// What a backend provides.
 ///
 /// A kind of recurrent layer is [`Kernels::row_sums`] and what follows from the sums, which is plain code in
@@ -96,15 +120,7 @@ pub trait Kernels: Sized {
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        move |first, sums| {
-            for (index, sums) in sums.iter_mut().enumerate() {
-                let group = first.wrapping_add(index);
-                *sums = Self::row_sums(rows, group, x, h).total();
-                for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
-                    *sum = sum.wrapping_sub(excess);
-                }
-            }
-        }
+        move |first, sums| sums_by_rows::<Self>(rows, first, sums, x, h)
     }
 
     /// What follows from the sums of some units of a GRU layer, equations (GA) to (GD) of [`gru`].

@@ -63,6 +63,17 @@ impl LayerKind {
         }
     }
 
+    /// Whether this build has layers of the kind; a cargo feature for each but LSTM and dense decides.
+    pub(super) const fn is_built_in(self) -> bool {
+        match self {
+            Self::Lstm | Self::Dense => true,
+            Self::Gru => cfg!(feature = "gru"),
+            Self::Coupled => cfg!(feature = "coupled"),
+            Self::Conv => cfg!(feature = "conv"),
+            Self::GruBefore => cfg!(feature = "gru-before"),
+        }
+    }
+
     /// The first version of model files that has the kind.
     #[cfg(feature = "write")]
     pub(super) const fn since(self) -> u16 {

@@ -21,6 +21,7 @@ use super::{padded, put};
 use crate::kernels::{
     Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
     Order, RecurrentRows, RowSums, Width, copy, lanes_mut, scalar::Scalar, scalar::nth,
+    sums_by_rows,
 };
 
 /// The kernels of this file; the specification on a CPU without AVX2.
@@ -53,7 +54,10 @@ impl Kernels for Avx2 {
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        move |first, sums| totals(rows, first, sums, x, h)
+        move |first, sums| {
+            let operands = Operands::of(rows, x, h).filter(|_| has_avx2());
+            totals(operands.as_ref(), rows, first, sums, x, h);
+        }
     }
 
     fn lstm_step(
@@ -103,6 +107,8 @@ fn lstm_step<A: Activation>(
     next: &mut [Block],
 ) {
     let rows = &layer.rows;
+    // `h` stays as it is until all sums are made.
+    let operands = Operands::of(rows, x, h);
     let shifts = (layer.cell_int_bits, rows.h_shift);
     let cells = cell.as_flattened_mut().chunks_mut(8);
     let lanes = lanes_mut::<A>(next).chunks_mut(8);
@@ -110,7 +116,7 @@ fn lstm_step<A: Activation>(
         let first = 8 * index;
         let count = layer.gates.len().saturating_sub(first).min(8);
         let mut sums = [[0; 4]; 8];
-        totals(rows, first, &mut sums[..count], x, h);
+        totals(operands.as_ref(), rows, first, &mut sums[..count], x, h);
         let (mut gates, mut peepholes) = Default::default();
         let gates = padded(layer.gates.get(first..).unwrap_or_default(), &mut gates);
         let peepholes = padded(
@@ -125,19 +131,22 @@ fn lstm_step<A: Activation>(
     copy::<A>(next, h, rows.outputs);
 }
 
-/// Sums of groups of rows from `first` on, with both activations and without what the stored biases hold.
-fn totals(rows: &RecurrentRows<'_>, first: usize, sums: &mut [I32x4], x: &[Block], h: &[Block]) {
-    let last = first + sums.len();
-    let operands = Operands::of(rows, x, h).filter(|rows| rows.has(last) && has_avx2());
-    if let Some(operands) = operands {
+/// Sums of groups of rows from `first` on, with both activations and without what the stored biases hold. There are
+/// `operands` only if the CPU has AVX2.
+fn totals(
+    operands: Option<&Operands<'_>>,
+    rows: &RecurrentRows<'_>,
+    first: usize,
+    sums: &mut [I32x4],
+    x: &[Block],
+    h: &[Block],
+) {
+    match operands {
         // SAFETY: the CPU has AVX2, and there are the groups.
-        return unsafe { products::totals(&operands, first, sums) };
-    }
-    for (group, sums) in (first..).zip(sums) {
-        *sums = Avx2::row_sums(rows, group, x, h).total();
-        for (sum, excess) in sums.iter_mut().zip(rows.bias_excess(group)) {
-            *sum = sum.wrapping_sub(excess);
-        }
+        Some(operands) if operands.has(first + sums.len()) => unsafe {
+            products::totals(operands, first, sums);
+        },
+        _ => sums_by_rows::<Avx2>(rows, first, sums, x, h),
     }
 }
 

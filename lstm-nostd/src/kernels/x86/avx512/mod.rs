@@ -69,14 +69,12 @@ impl Kernels for Avx512 {
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
         let mut others = Avx2::group_sums(rows, x, h);
-        move |first, sums| {
-            let last = first + sums.len();
-            let operands = Operands::of(rows, x, h).filter(|rows| rows.has(last) && has_avx512());
-            let Some(operands) = operands else {
-                return others(first, sums);
-            };
+        move |first, sums| match &Operands::of(rows, x, h).filter(|_| has_avx512()) {
             // SAFETY: the CPU has what the functions need, and there are the groups.
-            unsafe { products::totals(&operands, first, sums) };
+            Some(operands) if operands.has(first + sums.len()) => unsafe {
+                products::totals(operands, first, sums);
+            },
+            _ => others(first, sums),
         }
     }
 
