@@ -91,7 +91,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Begins with the configuration itself; all else is drawn at random, and nothing is stopped.
 fn record(record: &Record) -> Result<()> {
     let trainer = Trainer::build()?;
-    let folder = command::root().join("target/search-bench");
+    // The table is read from other folders than this one.
+    let file = std::env::current_dir()?.join(&record.source);
+    let source = match file.exists() {
+        true => file.display().to_string(),
+        false => record.source.clone(),
+    };
+    let record = &Record {
+        source,
+        ..record.clone()
+    };
+    let folder = command::target_root().join("search-bench");
     std::fs::create_dir_all(&folder)?;
     let stem = record.table.file_stem().context("the table has no name")?;
     let study = folder.join(stem).with_extension("db");

@@ -67,11 +67,15 @@ fn ways(epochs: usize) -> Vec<Way> {
     ]
 }
 
-/// A limit, and whether the search begins with the configuration of the table's first row.
-const SCENARIOS: [(&str, Chip, bool); 3] = [
-    ("any start", Chip::Whole, false),
-    ("from the configuration", Chip::Whole, true),
-    ("half the instructions", Chip::Half, false),
+/// A search of a chip, and whether it begins with the configuration of the table's first row.
+type Scenario = (&'static str, bool);
+
+const SCENARIOS: [(Chip, &[Scenario]); 2] = [
+    (
+        Chip::Whole,
+        &[("any start", false), ("from the configuration", true)],
+    ),
+    (Chip::Half, &[("half the instructions", false)]),
 ];
 
 fn main() {
@@ -90,30 +94,27 @@ fn main() {
             eprintln!("{}: {problem}", path.display());
             std::process::exit(2);
         });
-        for (name, chip, from_base) in SCENARIOS {
+        for (chip, scenarios) in SCENARIOS {
             let task = Task::new(&table, chip);
             let judge = Judge::new(&task);
-            println!(
-                "\n{}: {name}, {seeds} seeds, best true error {:.2} %",
-                path.display(),
-                100.0 * judge.least()
-            );
-            println!("{:<26}{}", "", header(&marks(units)));
-            for way in ways(table.epochs)
-                .iter()
-                .filter(|way| way.name.contains(&*only))
-            {
-                let found: Vec<Vec<Figures>> = (0..seeds)
-                    .into_par_iter()
-                    .map(|seed| {
-                        let trials = replay::search(&task, way, seed, units, from_base);
-                        marks(units)
-                            .iter()
-                            .map(|mark| judge.figures(&trials, *mark))
-                            .collect()
-                    })
-                    .collect();
-                println!("{:<26}{}", way.name, score::line(&found));
+            for (name, from_base) in scenarios {
+                println!(
+                    "\n{}: {name}, {seeds} seeds, best true error {:.2} %",
+                    path.display(),
+                    100.0 * judge.least()
+                );
+                println!("{:<26}{}", "", header(&marks(units)));
+                let ways = ways(table.epochs);
+                for way in ways.iter().filter(|way| way.name.contains(&*only)) {
+                    let figures = |seed| {
+                        let trials = replay::search(&task, way, seed, units, *from_base);
+                        let at = |mark: f64| judge.figures(&trials, mark);
+                        marks(units).into_iter().map(at).collect()
+                    };
+                    let found: Vec<Vec<Figures>> =
+                        (0..seeds).into_par_iter().map(figures).collect();
+                    println!("{:<26}{}", way.name, score::line(&found));
+                }
             }
         }
     }

@@ -2,10 +2,9 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use trainer_numerics::gaussian_process::{Observed, Places, Process};
 
 use crate::replay::{Task, Trial};
-use crate::surrogate::place;
+use crate::surrogate::{place, process};
 
 /// Points at random that stand for all points.
 const POINTS: usize = 4000;
@@ -88,15 +87,8 @@ impl<'a> Judge<'a> {
             .iter()
             .map(|(trial, _)| place(&self.task.table.space, &trial.point))
             .collect();
-        let process = Process::fit(Observed {
-            places: Places {
-                groups: (0..places.first()?.len()).collect(),
-                coordinates: places.concat(),
-            },
-            values: finished.iter().map(|(_, error)| error.ln()).collect(),
-            known_noise: vec![0.0; finished.len()],
-        });
-        let means: Vec<f64> = match process {
+        let errors = finished.iter().map(|(_, error)| error.ln()).collect();
+        let means: Vec<f64> = match process(&places, errors) {
             Some(process) => process
                 .at_all(&places)
                 .into_iter()

@@ -49,14 +49,7 @@ impl<'a> Surrogate<'a> {
         let trees = (0..TREES)
             .map(|_| grow(all.clone(), &places, &errors, &mut rng))
             .collect();
-        let process = Process::fit(Observed {
-            places: Places {
-                groups: (0..places[0].len()).collect(),
-                coordinates: places.concat(),
-            },
-            known_noise: vec![0.0; errors.len()],
-            values: errors,
-        });
+        let process = process(&places, errors);
         Self {
             table,
             trees,
@@ -101,6 +94,18 @@ impl<'a> Surrogate<'a> {
 
 fn mean(rows: &[usize], of: impl Fn(usize) -> f64) -> f64 {
     rows.iter().map(|n| of(*n)).sum::<f64>() / rows.len() as f64
+}
+
+/// The process of values at places, each with the same coordinates.
+pub(crate) fn process(places: &[Vec<f64>], values: Vec<f64>) -> Option<Process> {
+    Process::fit(Observed {
+        places: Places {
+            groups: (0..places.first()?.len()).collect(),
+            coordinates: places.concat(),
+        },
+        known_noise: vec![0.0; values.len()],
+        values,
+    })
 }
 
 /// A point's coordinates, each from 0 to 1; a choice has one for each of its values.
