@@ -64,7 +64,7 @@ fn with_peepholes(folder: &Path) -> PathBuf {
         network: config,
     };
     let path = folder.join("peepholes.onnx");
-    std::fs::write(&path, to_onnx(&network, &fitted)).unwrap();
+    std::fs::write(&path, to_onnx(&network, &fitted).unwrap()).unwrap();
     path
 }
 

@@ -208,7 +208,6 @@ fn foreign_file(format: Format, run: &Run) -> anyhow::Result<Vec<u8>> {
                 .with_context(|| format!("{}", run.folder.display()))?
         }
         Format::Npz => exports::to_npz(network, fitted)?,
-        _ if network.conv.is_some() => bail!(exports::ExportError::Convolution),
-        _ => exports::to_onnx(network, fitted),
+        _ => exports::to_onnx(network, fitted)?,
     })
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use clap::ValueEnum;
 use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::recognise::Settings;
@@ -36,49 +35,10 @@ pub(super) struct Args {
     recogniser: Option<PathBuf>,
     /// How the program waits for samples.
     #[arg(long, value_enum, default_value = "loop")]
-    style: StyleArg,
+    style: Style,
     /// What `cargo run` starts [default: qemu, if it has the board].
     #[arg(long, value_enum)]
-    runner: Option<RunnerArg>,
-}
-
-/// Values of `--runner`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RunnerArg {
-    /// The emulator.
-    Qemu,
-    /// Flashes and runs the board on the desk.
-    ProbeRs,
-    /// Flashes a chip of Espressif over its serial port.
-    Espflash,
-}
-
-/// Values of `--style`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StyleArg {
-    /// In a loop.
-    Loop,
-    /// In a task of Embassy, which awaits the sensor.
-    Embassy,
-}
-
-impl From<StyleArg> for Style {
-    fn from(arg: StyleArg) -> Self {
-        match arg {
-            StyleArg::Loop => Self::Loop,
-            StyleArg::Embassy => Self::Embassy,
-        }
-    }
-}
-
-impl From<RunnerArg> for Runner {
-    fn from(arg: RunnerArg) -> Self {
-        match arg {
-            RunnerArg::Qemu => Self::Qemu,
-            RunnerArg::ProbeRs => Self::ProbeRs,
-            RunnerArg::Espflash => Self::Espflash,
-        }
-    }
+    runner: Option<Runner>,
 }
 
 /// What was written.
@@ -129,7 +89,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         args.name.folder.display()
     );
     let (runner, runner_line) = args.runner()?;
-    let style = Style::from(args.style);
+    let style = args.style;
     ensure!(
         Style::of(board).contains(&style),
         "{} has no timer that Embassy knows; leave --style out for a loop",
@@ -201,7 +161,7 @@ impl Args {
                 names.first().unwrap_or(&"none")
             )
         };
-        let runner = self.runner.map(Runner::from).or(Runner::of(board).next());
+        let runner = self.runner.or(Runner::of(board).next());
         let runner = runner.with_context(refused)?;
         let line = runner.command(board).with_context(refused)?;
         Ok((runner, line))

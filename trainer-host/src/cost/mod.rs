@@ -294,9 +294,9 @@ fn sizes(model: &Model<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
 /// By how many instructions the data of two steps can make them differ, for a network with this many inputs, recurrent layers
 /// of these kinds and units, and rows of all dense layers.
 ///
-/// M4, M7, M33 and M55 have none: every step takes the same instructions. But for GRU layers whose reset gate comes before
-/// the product: what follows from their sums is compiled code, which differs by up to 3.5 instructions a unit. M3 takes three more for a cell that leaves its
-/// range. M0 has no saturating instructions: a unit has five activations, two uses of the cell, and two ends of an int8
+/// On M4, M7, M33 and M55 every step takes the same instructions, except in GRU layers whose reset gate comes before the
+/// product: what follows from their sums is compiled code, which differs by up to 3.5 instructions a unit. M3 takes three
+/// more for a cell that leaves its range. M0 has no saturating instructions: a unit has five activations, two uses of the cell, and two ends of an int8
 /// output with an instruction of one each, and five for a cell that leaves its range. Inputs and rows are compiled code,
 /// whose allowance is rounded up from counts.
 pub fn most_spread(

@@ -139,6 +139,16 @@ pub(super) fn open_unfilled(
 }
 
 impl Options {
+    /// Refuses settings of sound for data without samples.
+    fn refuse_sound(&self, found: &'static str, place: &Place) -> Result<(), DataError> {
+        let problem = match (&self.front_end, &self.signal_variants) {
+            (Some(_), _) => SoundProblem::NoSamples { found },
+            (None, Some(_)) => SoundProblem::NoSignal { found },
+            (None, None) => return Ok(()),
+        };
+        Err(place.clone().refuse(problem.into()))
+    }
+
     /// Refuses a test file beside another test part, and shares that cannot work.
     fn refuse_two_test_parts(&self, place: &Place) -> Result<(), DataError> {
         let refuse = |key, found: String, needed| {
@@ -188,13 +198,8 @@ fn open_as(
             found: "built-in data",
         }));
     }
-    if options.front_end.is_some() && known.is_none() {
-        let found = "built-in data";
-        return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
-    }
-    if options.signal_variants.is_some() && known.is_none() {
-        let found = "built-in data";
-        return Err(place.refuse(SoundProblem::NoSignal { found }.into()));
+    if known.is_none() {
+        options.refuse_sound("built-in data", &place)?;
     }
     let parts = built_in.parts(&options.sizes, options.seed)?;
     if let Some(known) = known {
@@ -223,16 +228,11 @@ fn open_file(
         }
         return Ok(parts);
     }
-    if options.front_end.is_some() && known.is_none() && layout != Layout::Waves {
-        let found = layout.describe();
-        return Err(place.refuse(SoundProblem::NoSamples { found }.into()));
-    }
-    if let Some(variants) = options.signal_variants.as_ref().filter(|_| known.is_none()) {
-        variants.validate(&place)?;
-        if layout != Layout::Waves {
-            let found = layout.describe();
-            return Err(place.refuse(SoundProblem::NoSignal { found }.into()));
-        }
+    match &options.signal_variants {
+        _ if known.is_some() => {}
+        _ if layout != Layout::Waves => options.refuse_sound(layout.describe(), &place)?,
+        Some(variants) => variants.validate(&place)?,
+        None => {}
     }
     if let Some(window) = &options.window {
         window.validate(&place)?;

@@ -13,7 +13,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use prost::Message;
 
-use super::{dense_layers, singles, stage};
+use super::{ExportError, dense_layers, singles, stage};
 use crate::import::onnx::proto::{
     Attribute, Dimension, Graph, Model, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo,
@@ -36,13 +36,12 @@ const INTS: i32 = 7;
 
 /// The file of a network that gives what a run's does, from real values to real values, classes, or probabilities.
 ///
-/// # Panics
+/// # Errors
 /// If the network has a convolution, for which there is no writer.
-pub fn to_onnx(network: &Network, fitted: &Fitted) -> Vec<u8> {
-    assert!(
-        network.conv.is_none(),
-        "there is no writer for a convolution"
-    );
+pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
+    if network.conv.is_some() {
+        return Err(ExportError::Convolution);
+    }
     let config = &network.config;
     let mut graph = Writing::default();
     let mut at = "input".to_owned();
@@ -71,7 +70,7 @@ pub fn to_onnx(network: &Network, fitted: &Fitted) -> Vec<u8> {
         Head::Softmax => graph.node("Softmax", &[&at], vec![int("axis", -1)]),
         Head::Sigmoid => graph.node("Sigmoid", &[&at], vec![]),
     };
-    graph.finish(&at, network, fitted).encode_to_vec()
+    Ok(graph.finish(&at, network, fitted).encode_to_vec())
 }
 
 /// A graph that grows from its input to its output.

@@ -105,7 +105,7 @@ proptest! {
         let (network, fitted) = drawn(&config, is_scaled, seed);
         let expected = in_real_units(&network, &fitted);
         let peepholes = config.cell.peepholes();
-        let onnx = again(&to_onnx(&network, &fitted));
+        let onnx = again(&to_onnx(&network, &fitted).unwrap());
         let state_dict = to_state_dict(&network, &fitted);
         prop_assert_eq!(state_dict.is_err(), peepholes || config.cell == Cell::GruBefore);
         for found in [Some(onnx), state_dict.ok().map(|bytes| again(&bytes))].into_iter().flatten() {
@@ -228,7 +228,7 @@ fn onnxruntime_computes_the_same() {
         let outputs = answers(&network, &fitted, &sequences);
         let stacked = |all: &[Array2<f32>]| ndarray::stack(ndarray::Axis(0), &views(all)).unwrap();
         let at = |end: &str| folder.path().join(format!("{n}{end}"));
-        std::fs::write(at(".onnx"), to_onnx(&network, &fitted)).unwrap();
+        std::fs::write(at(".onnx"), to_onnx(&network, &fitted).unwrap()).unwrap();
         let file = std::fs::File::create(at(".npz")).unwrap();
         let mut npz = ndarray_npy::NpzWriter::new(file);
         npz.add_array("inputs", &stacked(&sequences)).unwrap();
@@ -317,7 +317,7 @@ fn a_file_that_says_input_forget_is_a_network_with_coupled_gates() {
         mode: Mode::SequenceToOne,
     };
     let (network, fitted) = drawn(&config, false, 7);
-    let mut model = proto::Model::decode(&to_onnx(&network, &fitted)[..]).unwrap();
+    let mut model = proto::Model::decode(&to_onnx(&network, &fitted).unwrap()[..]).unwrap();
     let nodes = &mut model.graph.as_mut().unwrap().node;
     let lstm = nodes.iter_mut().find(|node| node.op_type == "LSTM");
     lstm.unwrap().attribute.push(proto::Attribute {

@@ -4,12 +4,13 @@ use super::boards::{Board, Runtime};
 
 /// What `cargo run` starts the program with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Runner {
     /// The emulator.
     Qemu,
-    /// Flashes and runs the board on the desk, by a debugger.
+    /// Flashes and runs the board on the desk.
     ProbeRs,
-    /// Flashes a chip of Espressif over its serial port, and shows what it prints.
+    /// Flashes a chip of Espressif over its serial port.
     Espflash,
 }
 

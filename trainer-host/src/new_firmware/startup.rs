@@ -11,11 +11,12 @@ macro_rules! template {
 
 /// How the program waits for samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Style {
     /// In a loop.
     #[default]
     Loop,
-    /// In a task of Embassy, which sleeps until the sensor has one.
+    /// In a task of Embassy, which awaits the sensor.
     Embassy,
 }
 
@@ -66,16 +67,20 @@ impl Startup {
         self.style == Style::Embassy
     }
 
+    /// The core's clock in Hz, if the project brings a clock of its own for Embassy.
+    fn core_hz(self) -> Option<u32> {
+        match self.board.runtime {
+            Runtime::CortexM {
+                time: Time::SysTick(core_hz),
+                ..
+            } if self.is_embassy() => Some(core_hz),
+            _ => None,
+        }
+    }
+
     /// Whether the project brings its own clock for Embassy.
     fn has_clock(self) -> bool {
-        let of_core = matches!(
-            self.board.runtime,
-            Runtime::CortexM {
-                time: Time::SysTick(_),
-                ..
-            }
-        );
-        self.is_embassy() && of_core
+        self.core_hz().is_some()
     }
 
     /// Embassy's crate for the chip, if the project uses it.
@@ -173,12 +178,7 @@ impl Startup {
         if self.is_embassy() {
             files.push(("src/sensor.rs", template!("sensor.rs.in").to_owned()));
         }
-        if let Runtime::CortexM {
-            time: Time::SysTick(core_hz),
-            ..
-        } = self.board.runtime
-            && self.is_embassy()
-        {
+        if let Some(core_hz) = self.core_hz() {
             let clock = template!("clock.rs.in").replace("{{CORE_HZ}}", &grouped(core_hz));
             files.push(("src/clock.rs", clock));
         }
@@ -187,11 +187,9 @@ impl Startup {
 
     /// What `src/board.rs` says.
     pub(super) fn board_does(self) -> &'static str {
-        match self.starts_the_board() {
+        let is_virt = matches!(self.board.runtime, Runtime::Virt { .. });
+        match self.starts_the_board() || is_virt {
             true => "starts, prints and ends",
-            false if matches!(self.board.runtime, Runtime::Virt { .. }) => {
-                "starts, prints and ends"
-            }
             false => "prints and ends",
         }
     }

@@ -64,34 +64,28 @@ impl PackedConv {
 }
 
 /// When the recurrent layers take a step.
+///
+/// The default is at each step.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moves {
+    /// With its outputs; none where each step is one of the recurrent layers.
+    conv: Option<Convolution>,
     /// Of each sequence: steps before the first one with an output. None without a convolution.
     waits: Vec<usize>,
-    stride: usize,
 }
 
 impl Moves {
-    /// At each step.
-    pub(crate) fn always() -> Self {
-        Self {
-            waits: Vec::new(),
-            stride: 1,
-        }
-    }
-
     /// Steps that the recurrent layers have taken after `steps` steps of sequence `b`.
     pub(crate) fn taken(&self, b: usize, steps: usize) -> usize {
-        let wait = self.waits.get(b).copied().unwrap_or(0);
-        match steps.checked_sub(wait + 1) {
-            Some(rest) => rest / self.stride + 1,
-            None => 0,
+        match &self.conv {
+            Some(conv) => conv.outputs_in(steps, self.waits[b]),
+            None => steps,
         }
     }
 
     /// Rows of the recurrent layers' steps for sequences of these lengths, longest first.
     pub(crate) fn steps(&self, inputs: &Steps) -> Steps {
-        if self.waits.is_empty() {
+        if self.conv.is_none() {
             return inputs.clone();
         }
         let taken = (0..inputs.sequences).map(|b| self.taken(b, inputs.length(b)));
@@ -127,8 +121,8 @@ impl ConvPass {
         let states = (0..sequences).map(|b| state(b).unwrap_or_else(|| weights.fresh()));
         self.states = states.collect();
         Moves {
+            conv: Some(weights.shape),
             waits: self.states.iter().map(|state| state.wait).collect(),
-            stride: weights.shape.stride,
         }
     }
 

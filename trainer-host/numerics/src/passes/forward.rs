@@ -133,7 +133,7 @@ impl Pass {
             backend,
             inputs: Steps::default(),
             steps: Steps::default(),
-            moves: Moves::always(),
+            moves: Moves::default(),
             stood: Vec::new(),
             input: Panels::default(),
             input_mask: Panels::default(),
@@ -200,7 +200,7 @@ impl Pass {
         let sequences = self.inputs.sequences;
         self.moves = match &network.conv {
             Some(weights) => self.conv.begin(weights, sequences, conv),
-            None => Moves::always(),
+            None => Moves::default(),
         };
         self.steps = self.moves.steps(&self.inputs);
     }

@@ -413,7 +413,8 @@ impl<'a> LayerInputs<'a> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
-            let filtered = network.filtered(*sequence).map(|y| match formats.conv {
+            let filtered = (l == 0).then(|| network.filtered(*sequence)).flatten();
+            let filtered = filtered.map(|y| match formats.conv {
                 Some(format) => y.mapv_into(|y| format.round(y)),
                 None => y,
             });

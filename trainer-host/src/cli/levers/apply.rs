@@ -52,28 +52,29 @@ impl FittingFlags {
 impl NetworkFlags {
     /// A flag that was given for the structure of the network.
     pub(super) fn structure(&self) -> Option<&'static str> {
+        let others = [
+            (self.layer.is_some(), "--layer"),
+            (self.hidden.is_some(), "--hidden"),
+            (self.dense.is_some(), "--dense"),
+            (self.no_peepholes, "--no-peepholes"),
+        ];
+        let mut flags = self.convolution().into_iter().chain(others);
+        flags.find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
+    /// Flags of a convolution, and whether they were given.
+    fn convolution(&self) -> [(bool, &'static str); 5] {
         [
             (self.conv_filters.is_some(), "--conv-filters"),
             (self.conv_kernel.is_some(), "--conv-kernel"),
             (self.conv_stride.is_some(), "--conv-stride"),
             (self.conv_activation.is_some(), "--conv-activation"),
             (self.conv_padding.is_some(), "--conv-padding"),
-            (self.layer.is_some(), "--layer"),
-            (self.hidden.is_some(), "--hidden"),
-            (self.dense.is_some(), "--dense"),
-            (self.no_peepholes, "--no-peepholes"),
         ]
-        .into_iter()
-        .find_map(|(is_given, flag)| is_given.then_some(flag))
     }
 
     pub(super) fn apply(self, config: &mut TrainConfig) {
-        let has_conv = self.conv_filters.is_some()
-            || self.conv_kernel.is_some()
-            || self.conv_stride.is_some()
-            || self.conv_activation.is_some()
-            || self.conv_padding.is_some();
-        if has_conv {
+        if self.convolution().iter().any(|(is_given, _)| *is_given) {
             let conv = config.conv.get_or_insert_with(Convolution::default);
             set(&mut conv.filters, self.conv_filters);
             set(&mut conv.kernel, self.conv_kernel);

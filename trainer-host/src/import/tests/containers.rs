@@ -30,7 +30,7 @@ pub(super) fn containers() -> Vec<(&'static str, Vec<u8>)> {
     let mut all = Vec::from(files());
     let small = network(&all[0].1);
     let fitted = fitted(&small);
-    let onnx = to_onnx(&small.network, &fitted);
+    let onnx = to_onnx(&small.network, &fitted).unwrap();
     let state_dict = to_state_dict(&small.network, &fitted).unwrap();
     all.extend([("small.onnx", onnx), ("small.safetensors", state_dict)]);
     all

@@ -55,24 +55,21 @@ impl Blocks {
     const ALL: usize = 4;
 
     fn of(layer: &RecurrentLayer) -> Self {
-        let (first_of_inputs, turn) = match layer {
-            // i, g, o and f, which has no sums.
-            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => (0, 0),
-            // q, r, z, n
-            RecurrentLayer::Gru(_) => (1, 1),
-            // r, z, n and one without sums.
-            RecurrentLayer::GruBefore(_) => (0, 0),
-        };
         let gates = layer.gates().len();
+        let (first_of_inputs, turn, of_state) = match layer {
+            // i, g, o and f, which has no sums.
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => (0, 0, gates),
+            // q, r, z, n
+            RecurrentLayer::Gru(_) => (1, 1, gates),
+            // r, z, n and one without sums.
+            RecurrentLayer::GruBefore(_) => (0, 0, gates - 1),
+        };
         Self {
             units: layer.units(),
             gates,
             first_of_inputs,
             turn,
-            of_state: match layer {
-                RecurrentLayer::GruBefore(_) => gates - 1,
-                _ => gates,
-            },
+            of_state,
         }
     }
 
