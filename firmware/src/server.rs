@@ -446,8 +446,12 @@ impl Work {
             }
         }
         // Steps that do not move the outputs leave them as they are.
-        (model.read_outputs(&self.state.hidden, &mut self.scratch, &mut self.outputs))
-            .map_err(|error| shape(error.found, error.needed))?;
+        (model.read_outputs(
+            (&self.state.hidden, &self.state.cell),
+            &mut self.scratch,
+            &mut self.outputs,
+        ))
+        .map_err(|error| shape(error.found, error.needed))?;
         Ok(Response::Done)
     }
 }

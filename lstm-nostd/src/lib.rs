@@ -106,6 +106,7 @@
 //! | `gru-before` | yes | GRU layers whose reset gate comes before the product |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `conv` | yes | a convolution with a stride below the recurrent layers |
+//! | `mean` | yes | models whose dense layers read the mean over time |
 //! | `write` | no | writing model files; needs an allocator, for hosts |
 //! | `kernels-scalar` | no | the specification in place of the target's kernels |
 //!

@@ -18,6 +18,8 @@ use crate::kernels::{
 #[cfg(feature = "conv")]
 use crate::layers::conv;
 use crate::layers::input::{ChannelWords, InputChannel};
+#[cfg(feature = "mean")]
+use crate::layers::mean;
 use crate::layers::output::{OutputScale, ScaleWords};
 use crate::layers::{ConvSize, LayerSize, RecurrentLayer, UnitStep, dense, input};
 use crate::size_error::SizeError;
@@ -32,7 +34,7 @@ pub const MAX_DENSE_LAYERS: usize = 4;
 /// What a model's layers need of the caller's buffers, in blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BufferSizes {
-    /// Cells, four to a block: Σ ⌈H/4⌉.
+    /// Cells, four to a block: Σ ⌈H/4⌉, and one more than ⌈H/4⌉ of the last layer for a mean over time.
     pub cell: usize,
     /// Hidden state, each layer in blocks of its width, then what a convolution keeps.
     pub hidden: usize,
@@ -43,14 +45,14 @@ pub struct BufferSizes {
     /// The part of scratch that holds a layer's input: raw inputs normalised, or converted.
     pub input: usize,
     /// Scratch memory. A recurrent layer keeps its input and its next hidden state there; a dense layer its
-    /// outputs, and its inputs if they are converted.
+    /// outputs, and its inputs if they are converted; a mean over time lies before them.
     pub scratch: usize,
 }
 
 impl BufferSizes {
-    /// For a model of `inputs` channels; the last dense layer is the output layer.
+    /// For a model of `inputs` channels in this mode; the last dense layer is the output layer.
     pub(crate) fn of_layers(
-        inputs: usize,
+        (inputs, mode): (usize, Mode),
         conv: Option<ConvSize>,
         recurrent: impl Iterator<Item = LayerSize>,
         dense: impl Iterator<Item = LayerSize>,
@@ -81,6 +83,14 @@ impl BufferSizes {
             (below, outputs_below) = (Some(width), outputs);
         }
         let (mut dense_blocks, mut output_blocks) = (0usize, 0);
+        #[cfg(feature = "mean")]
+        if mode == Mode::SequenceToMean {
+            sizes.cell = sizes.cell.saturating_add(mean::blocks(outputs_below));
+            dense_blocks = Width::Int16.blocks(outputs_below);
+            below = Some(Width::Int16);
+        }
+        #[cfg(not(feature = "mean"))]
+        let _ = mode;
         for LayerSize { width, outputs, .. } in dense {
             dense_blocks = dense_blocks.saturating_add(output_blocks);
             if below != Some(width) {
@@ -239,11 +249,12 @@ impl<'m> Model<'m> {
             .chain(self.dense_layers().map(DenseParameters::scheme))
     }
 
-    /// Names of this crate's cargo features that the model needs, one for each layer that needs one, the front end's and
-    /// the convolution's.
+    /// Names of this crate's cargo features that the model needs, one for each layer that needs one, the front end's, the
+    /// convolution's and the mean's.
     ///
     /// A firmware that runs this model alone can leave out all others.
     pub fn cargo_features(&self) -> impl Iterator<Item = &'static str> {
+        let mean = (self.mode == Mode::SequenceToMean).then_some("mean");
         let schemes = self.schemes().filter(|scheme| *scheme != Scheme::W8a16);
         let kinds = self.recurrent.iter().filter_map(|l| l.cargo_feature());
         #[cfg(feature = "front-end")]
@@ -255,7 +266,7 @@ impl<'m> Model<'m> {
         #[cfg(not(feature = "conv"))]
         let conv = None;
         let features = schemes.map(Scheme::name).chain(kinds);
-        features.chain(front_end).chain(conv)
+        features.chain(front_end).chain(conv).chain(mean)
     }
 
     /// Names of the input channels.
@@ -305,30 +316,31 @@ impl<'m> Model<'m> {
     ) -> Result<bool, SizeError> {
         self.check_buffers(&state, scratch, raw, outputs)?;
         let (hidden, cell) = state;
-        let outcome = self.advance_with::<Active>((&mut *hidden, cell), scratch, raw);
+        let outcome = self.advance_with::<Active>((&mut *hidden, &mut *cell), scratch, raw);
         if outcome.is_read() {
-            self.read_with::<Active>(hidden, scratch, outputs);
+            self.read_with::<Active>((hidden, cell), scratch, outputs);
         }
         Ok(outcome == Outcome::Moved)
     }
 
-    /// The outputs that a state stands for, `[O]`: those after its last step. `hidden` and `scratch` are as in
-    /// [`Model::step`].
+    /// The outputs that a state stands for, `[O]`: those after its last step. `state` is hidden state and cells; they and
+    /// `scratch` are as in [`Model::step`].
     ///
     /// # Errors
     /// [`SizeError`] when a buffer is too short; nothing was changed then.
     pub fn read_outputs(
         &self,
-        hidden: &[Block],
+        (hidden, cell): (&[Block], &[I32x4]),
         scratch: &mut [Block],
         outputs: &mut [I16F16],
     ) -> Result<(), SizeError> {
         check_sizes([
             ("hidden state", hidden.len(), self.buffers.hidden),
+            ("cell state", cell.len(), self.buffers.cell),
             ("scratch", scratch.len(), self.buffers.scratch),
             ("outputs", outputs.len(), self.outputs),
         ])?;
-        self.read_with::<Active>(hidden, scratch, outputs);
+        self.read_with::<Active>((hidden, cell), scratch, outputs);
         Ok(())
     }
 
@@ -349,7 +361,7 @@ impl<'m> Model<'m> {
         let (hidden, cell) = state;
         let mut index = 0;
         let outcome = self.advance_by::<Scalar>(
-            (&mut *hidden, cell),
+            (&mut *hidden, &mut *cell),
             scratch,
             raw,
             |layer, x, h, c, next| {
@@ -359,7 +371,7 @@ impl<'m> Model<'m> {
             },
         );
         if outcome.is_read() {
-            self.read_with::<Scalar>(hidden, scratch, outputs);
+            self.read_with::<Scalar>((hidden, cell), scratch, outputs);
         }
         Ok(outcome == Outcome::Moved)
     }
@@ -462,14 +474,19 @@ impl<'m> Model<'m> {
             (hidden, cell) = (upper_hidden, upper_cell);
             below = Some((rows.width, h));
         }
+        #[cfg(feature = "mean")]
+        if self.mode == Mode::SequenceToMean {
+            let (rows, (_, top)) = (self.recurrent.last()?.rows(), below?);
+            mean::add(rows, top, cell.get_mut(..mean::blocks(rows.outputs))?);
+        }
         Some(())
     }
 
-    /// The dense layers on the last recurrent layer's hidden state. Buffers are long enough.
+    /// The dense layers on the last recurrent layer's hidden state, or on its mean. Buffers are long enough.
     #[inline(always)]
     fn read_with<K: Kernels>(
         &self,
-        hidden: &[Block],
+        (hidden, cell): (&[Block], &[I32x4]),
         scratch: &mut [Block],
         outputs: &mut [I16F16],
     ) -> Option<()> {
@@ -478,6 +495,17 @@ impl<'m> Model<'m> {
         let start = end.checked_sub(top.width.blocks(top.outputs))?;
         let mut below = (top.width, hidden.get(start..end)?);
         let mut free = scratch;
+        #[cfg(feature = "mean")]
+        if self.mode == Mode::SequenceToMean {
+            let end = self.buffers.cell;
+            let start = end.checked_sub(mean::blocks(top.outputs))?;
+            let blocks = Width::Int16.blocks(top.outputs);
+            let (of_steps, rest) = free.split_at_mut_checked(blocks)?;
+            mean::read(top, cell.get(start..end)?, of_steps);
+            (below, free) = ((Width::Int16, &*of_steps), rest);
+        }
+        #[cfg(not(feature = "mean"))]
+        let _ = cell;
         for layer in &self.dense {
             let (x, rest) = converted(layer, below, free)?;
             let (y, rest) = rest.split_at_mut_checked(layer.width.blocks(layer.outputs))?;
@@ -733,7 +761,7 @@ impl<
         let mut outputs = [I16F16::ZERO; OUTPUTS];
         let _ = self
             .model
-            .read_with::<K>(&state.hidden, &mut scratch, &mut outputs);
+            .read_with::<K>((&state.hidden, &state.cell), &mut scratch, &mut outputs);
         outputs
     }
 

@@ -65,17 +65,29 @@ pub enum Mode {
     SequenceToOne,
     /// After every step.
     SequenceToSequence,
+    /// After the last step of a sequence, of the mean over its steps: see `layers::mean`.
+    SequenceToMean,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 2] = [Self::SequenceToOne, Self::SequenceToSequence];
+    pub const ALL: [Self; 3] = [
+        Self::SequenceToOne,
+        Self::SequenceToSequence,
+        Self::SequenceToMean,
+    ];
+
+    /// Whether each step has outputs of its own. Else those after the last step of a sequence count.
+    pub const fn is_per_step(self) -> bool {
+        matches!(self, Self::SequenceToSequence)
+    }
 
     /// The number of the mode in a model file.
     pub const fn code(self) -> u8 {
         match self {
             Self::SequenceToOne => 0,
             Self::SequenceToSequence => 1,
+            Self::SequenceToMean => 2,
         }
     }
 
@@ -89,6 +101,7 @@ impl Mode {
         match self {
             Self::SequenceToOne => "sequence-to-one",
             Self::SequenceToSequence => "sequence-to-sequence",
+            Self::SequenceToMean => "sequence-to-mean",
         }
     }
 

@@ -41,7 +41,7 @@ impl Stream {
 
     fn read(&mut self, model: &Model<'_>) -> Vec<I16F16> {
         let mut outputs = vec![I16F16::ZERO; model.outputs()];
-        let read = model.read_outputs(&self.hidden, &mut self.scratch, &mut outputs);
+        let read = model.read_outputs((&self.hidden, &self.cell), &mut self.scratch, &mut outputs);
         read.expect("the buffers are the model's");
         outputs
     }

@@ -7,7 +7,7 @@ use lstm_nostd::artifact::{
     Recurrent, Sizes, WriteError, check_first_layer,
 };
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{ArtifactError, Block, I16F16, Model, OutputScale, Task};
+use lstm_nostd::{ArtifactError, Block, I16F16, Mode, Model, OutputScale, Task};
 use proptest::prelude::*;
 
 fn shapes() -> impl Strategy<Value = RandomModel> {
@@ -18,12 +18,20 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
         hidden,
         dense,
         1usize..6,
-        (any::<bool>(), kinds()),
+        (any::<[bool; 2]>(), kinds()),
         (schemes(), prop::option::of(convolutions())),
         any::<u64>(),
     )
         .prop_map(
-            |(inputs, hidden, dense, outputs, (peepholes, kinds), (schemes, conv), seed)| {
+            |(
+                inputs,
+                hidden,
+                dense,
+                outputs,
+                ([peepholes, mean], kinds),
+                (schemes, conv),
+                seed,
+            )| {
                 RandomModel {
                     inputs,
                     hidden,
@@ -31,6 +39,7 @@ fn shapes() -> impl Strategy<Value = RandomModel> {
                     dense,
                     outputs,
                     peepholes,
+                    mean,
                     schemes,
                     conv,
                     seed,
@@ -211,6 +220,7 @@ fn every_changed_byte_is_refused_or_runs() {
             inputs: 9,
             hidden: vec![3, 2],
             kinds: vec![kind],
+            mean: kind == LayerKind::GruBefore,
             dense: vec![2],
             outputs: 1,
             peepholes: true,
@@ -1118,4 +1128,15 @@ fn a_file_of_lstm_layers_is_of_the_version_before() {
     assert_eq!(coupled.to_bytes().unwrap()[4], 5);
     let gru_before = example_of_kind(LayerKind::GruBefore);
     assert_eq!(gru_before.to_bytes().unwrap()[4], 6);
+    let mut mean = example();
+    mean.mode = Mode::SequenceToMean;
+    assert_eq!(mean.to_bytes().unwrap()[4], 8);
+    // Older files have no such mode.
+    let error = refusal(&changed_in(&mean, |content| content[4] = 7));
+    let expected = ArtifactError::Field {
+        field: "mode",
+        found: 2,
+        allowed: (0, 1),
+    };
+    assert_eq!(error, expected);
 }

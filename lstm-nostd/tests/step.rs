@@ -3,7 +3,7 @@
 use lstm_nostd::artifact::{
     Coupled, Dense, Gru, GruBefore, Lstm, ModelFile, RandomModel, Recurrent,
 };
-use lstm_nostd::kernels::Scheme;
+use lstm_nostd::kernels::{Block, Scheme, Width, lanes, lanes_mut};
 use lstm_nostd::{
     FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
 };
@@ -244,6 +244,42 @@ proptest! {
         }
     }
 
+    /// (P1) and (P2): outputs after each step are those of the dense layer on the mean of all hidden states so far.
+    #[test]
+    fn outputs_of_a_mean_are_those_of_the_mean_of_all_hidden_states(
+        scheme in prop::sample::select(Scheme::ALL.to_vec()),
+        steps in 1usize..20,
+        seed in any::<u64>(),
+    ) {
+        let shape = RandomModel { inputs: 3, hidden: vec![5], outputs: 2, mean: true, schemes: vec![scheme, Scheme::W8a16], seed, ..RandomModel::default() };
+        let file = shape.build();
+        let bytes = file.to_bytes().unwrap();
+        let model = Model::parse(&bytes).unwrap();
+        // The same dense layer on an int16 layer whose hidden state is set by hand.
+        let mut head = file.clone();
+        head.mode = Mode::SequenceToSequence;
+        head.recurrent = vec![file.recurrent[0].without_weights(Scheme::W8a16)];
+        let bytes = head.to_bytes().unwrap();
+        let head = FixedModel::<3, 2, 2, 2, 3>::new(Model::parse(&bytes).unwrap()).unwrap();
+        let rows = model.recurrent_layers()[0].rows();
+        let blocks = |count| vec![Block::default(); count];
+        let (mut hidden, mut scratch) = (blocks(model.hidden_blocks()), blocks(model.scratch_blocks()));
+        let (mut cell, mut outputs) = (vec![[0; 4]; model.cell_blocks()], [I16F16::ZERO; 2]);
+        let mut sums = [0i64; 5];
+        for (raw, t) in shape.raw_inputs(steps).iter().zip(1i64..) {
+            model.step((&mut hidden, &mut cell), &mut scratch, raw, &mut outputs).unwrap();
+            let mut state = State::new();
+            for (u, sum) in sums.iter_mut().enumerate() {
+                *sum += match rows.width {
+                    Width::Int16 => i64::from(lanes::<i16>(&hidden)[u]),
+                    Width::Int8 => i64::from(lanes::<i8>(&hidden)[u]) << rows.h_shift,
+                };
+                lanes_mut::<i16>(&mut state.hidden)[u] = (2 * *sum + t).div_euclid(2 * t) as i16;
+            }
+            prop_assert_eq!(head.outputs(&state), outputs);
+        }
+    }
+
     #[test]
     fn streams_are_independent_and_states_can_be_saved(seed in any::<u64>(), steps in 1usize..12) {
         let shape = RandomModel { inputs: 3, hidden: vec![5], outputs: 2, peepholes: true, seed, ..RandomModel::default() };
@@ -303,6 +339,33 @@ fn the_cell_saturates() {
         model.advance(&mut state, &[0]);
         assert_eq!(state.cell[0][0].signum(), sign, "the cell must not wrap");
     }
+}
+
+/// A mean counts 65,535 steps: the next one changes the hidden state alone.
+#[test]
+fn a_mean_stays_after_its_last_step() {
+    let mut file = one_unit([0, 0, 127, 0], [0; 4], [7.99, 0.0, 0.0, 7.99], None);
+    file.mode = Mode::SequenceToMean;
+    let bytes = file.to_bytes().unwrap();
+    // A cell, the steps, and a sum.
+    let model = FixedModel::<1, 1, 3, 1, 2>::new(Model::parse(&bytes).unwrap()).unwrap();
+    let mut state = State::new();
+    assert_eq!(model.outputs(&state), [I16F16::ZERO]);
+    for steps in [65_533, 65_534, 65_535] {
+        model.advance(&mut state, &[30_000]);
+        let h = i32::from(state.hidden[0].0[0]);
+        assert!(h > 10_000, "{h}");
+        state.cell[1][0] = steps;
+        state.cell[2][0] = steps * 32_767;
+    }
+    model.advance(&mut state, &[30_000]);
+    assert_eq!(
+        state.cell[1..],
+        [[65_535, 0, 0, 0], [65_535 * 32_767, 0, 0, 0]]
+    );
+    // Of 32767 in Q0.15; the output layer rounds to 2⁻¹².
+    let [mean] = model.outputs(&state);
+    assert!((mean.to_bits() - 2 * 32_767).abs() <= 8, "{mean}");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub fn random_models(
         dense: shape.2.to_vec(),
         outputs: shape.3,
         peepholes: seed % 2 == 1,
+        mean: false,
         schemes: schemes.to_vec(),
         conv: None,
         shifts: Some([Equal, Less, Greater][seed as usize % 3]),

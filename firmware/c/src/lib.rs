@@ -64,7 +64,7 @@ impl From<ArtifactError> for Status {
                 LayerError::SchemeLeftOut { .. } | LayerError::Feature => Self::SchemeLeftOut,
                 _ => Self::Invalid,
             },
-            ArtifactError::FrontEndLeftOut => Self::SchemeLeftOut,
+            ArtifactError::FrontEndLeftOut | ArtifactError::MeanLeftOut => Self::SchemeLeftOut,
             ArtifactError::Field { .. } | ArtifactError::Name { .. } => Self::Invalid,
         }
     }

@@ -58,6 +58,8 @@ pub enum ArtifactError {
     },
     /// The model takes samples, and this build has no front end.
     FrontEndLeftOut,
+    /// The model reads the mean over time, and this build has none.
+    MeanLeftOut,
     /// A layer is not one that the engine can run.
     Layer {
         /// What it is.
@@ -153,6 +155,8 @@ impl ArtifactError {
          quantise and export the model again with the trainer-host of this engine";
     /// Why a file with a front end is refused by a build without.
     pub(super) const NO_FRONT_END: &'static str = "this build of lstm-nostd has no front end, and the model takes samples; turn on the cargo feature `front-end`";
+    /// Why a file with a mean over time is refused by a build without.
+    pub(super) const NO_MEAN: &'static str = "this build of lstm-nostd has no mean over time, and the model reads it; turn on the cargo feature `mean`";
 }
 
 impl LayerError {
@@ -216,6 +220,7 @@ impl fmt::Display for ArtifactError {
                 "header: {field} must be in {low}..={high}, found {found}"
             )),
             Self::FrontEndLeftOut => say(format_args!("{}", Self::NO_FRONT_END)),
+            Self::MeanLeftOut => say(format_args!("{}", Self::NO_MEAN)),
             Self::Layer { kind, index, error } => {
                 say(format_args!("{}.{index}: {error}", kind.name()))
             }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::cursor::{Writer, fitted};
 #[cfg(feature = "front-end")]
 use super::header::FRONT_END_VERSION;
-use super::header::{CHECKSUM_BYTES, OLDEST_VERSION};
+use super::header::{CHECKSUM_BYTES, MEAN_VERSION, OLDEST_VERSION};
 use super::layer::Content;
 use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, WriteError};
 use crate::kernels::{Order, Scheme};
@@ -164,6 +164,14 @@ impl ModelFile {
         OLDEST_VERSION
     }
 
+    /// The oldest version that has the file's mode.
+    fn mode_version(&self) -> u16 {
+        match self.mode {
+            Mode::SequenceToMean => MEAN_VERSION,
+            Mode::SequenceToOne | Mode::SequenceToSequence => OLDEST_VERSION,
+        }
+    }
+
     fn outputs(&self) -> usize {
         self.dense.last().map_or(0, |layer| layer.weight.len())
     }
@@ -175,7 +183,7 @@ impl ModelFile {
         #[cfg(not(feature = "conv"))]
         let conv = None;
         let buffers = BufferSizes::of_layers(
-            self.channels.len(),
+            (self.channels.len(), self.mode),
             conv,
             self.recurrent_content().map(|(_, layer)| layer.size()),
             self.dense_content().map(|(_, layer)| layer.size()),
@@ -185,7 +193,8 @@ impl ModelFile {
             version: (self.recurrent_content().map(|(_, layer)| layer))
                 .chain(self.conv_content())
                 .map(|layer| layer.kind().since())
-                .fold(self.front_end_version(), u16::max),
+                .fold(self.front_end_version(), u16::max)
+                .max(self.mode_version()),
             task: self.task.code(),
             mode: self.mode.code(),
             file_bytes: 0,

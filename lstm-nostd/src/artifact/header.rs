@@ -10,11 +10,13 @@ use crate::task::{Mode, Task};
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
 /// The newest version that this engine reads and writes.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 /// The oldest version that it reads.
 pub(super) const OLDEST_VERSION: u16 = 3;
 /// The oldest version with front ends.
 pub(super) const FRONT_END_VERSION: u16 = 5;
+/// The oldest version with means over time.
+pub(super) const MEAN_VERSION: u16 = 8;
 
 /// Bytes of the checksum at the end of a file.
 pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();
@@ -44,7 +46,7 @@ pub struct Header {
     pub dense_layers: u8,
     /// 18..20: golden steps.
     pub golden_steps: u16,
-    /// 20..22: cell blocks, Σ ⌈H/4⌉.
+    /// 20..22: cell blocks, Σ ⌈H/4⌉, and for a mean over time one more than ⌈H/4⌉ of the last recurrent layer.
     pub cell_blocks: u16,
     /// 22..24: scratch blocks, see [`BufferSizes`](crate::model::BufferSizes).
     pub scratch_blocks: u16,
@@ -88,8 +90,13 @@ impl Header {
     }
 
     pub(super) fn mode(&self) -> Result<Mode, ArtifactError> {
-        let refused = code_error("mode", self.mode, Mode::ALL.len());
-        Mode::from_code(self.mode).ok_or(refused)
+        let modes = match self.version < MEAN_VERSION {
+            true => Mode::ALL.len() - 1,
+            false => Mode::ALL.len(),
+        };
+        let refused = code_error("mode", self.mode, modes);
+        let mode = Mode::from_code(self.mode).filter(|mode| usize::from(mode.code()) < modes);
+        mode.ok_or(refused)
     }
 }
 

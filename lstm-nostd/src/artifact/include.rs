@@ -13,7 +13,7 @@ use crate::kernels::Order;
 use crate::kernels::{Active, Kernels, Scheme};
 use crate::layers::input::ChannelWords;
 use crate::layers::output::ScaleWords;
-use crate::task::Task;
+use crate::task::{Mode, Task};
 
 /// The sizes that a model file's header states; [`Model::parse`](crate::Model::parse) checks them
 /// against its layers.
@@ -104,14 +104,19 @@ pub const fn task_of_file(file: &[u8]) -> Task {
 }
 
 /// Refuses at compile time what this build cannot run: weights in the order of another core, and a scheme
-/// or a kind of layer whose cargo feature is off. It looks at the first layer, whose order all layers of a file follow, and
-/// at the second one where the first is a convolution in the order of every core; `Model::parse` looks at all of them.
+/// or a kind of layer or a mean over time whose cargo feature is off. It looks at the first layer, whose order all layers of
+/// a file follow, and at the second one where the first is a convolution in the order of every core; `Model::parse` looks
+/// at all of them.
 ///
 /// # Panics
 /// With the text of the error that `Model::parse` would return, which stops the build.
 #[doc(hidden)]
 pub const fn check_first_layer(file: &[u8]) {
     let sizes = Sizes::of_file(file);
+    let mode = file[offset_of!(Header, mode)];
+    if mode == Mode::SequenceToMean.code() && !cfg!(feature = "mean") {
+        panic!("{}", ArtifactError::NO_MEAN);
+    }
     let scales = match task_of_file(file) {
         Task::Linear => sizes.outputs,
         Task::Sigmoid | Task::Softmax => 0,

@@ -9,12 +9,12 @@ use super::header::{Header, verified};
 use super::layer::{Place, View};
 #[cfg(feature = "conv")]
 use crate::kernels::ConvParameters;
-use crate::kernels::DenseParameters;
+use crate::kernels::{DenseParameters, Width};
 use crate::layers::RecurrentLayer;
 use crate::layers::input::ChannelWords;
 use crate::layers::output::{OutputScale, ScaleWords};
 use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, Model, names};
-use crate::task::Task;
+use crate::task::{Mode, Task};
 
 const MAX_INPUT_SHIFT: u8 = 31;
 
@@ -32,6 +32,9 @@ impl<'m> Model<'m> {
         let mut reader = Reader::new(content, file.len());
         let header = Header::read(&mut reader)?;
         let (task, mode) = (header.task()?, header.mode()?);
+        if mode == Mode::SequenceToMean && !cfg!(feature = "mean") {
+            return Err(ArtifactError::MeanLeftOut);
+        }
         let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
         #[cfg(feature = "front-end")]
         let front_end = match header.front_end_words {
@@ -47,8 +50,8 @@ impl<'m> Model<'m> {
             Task::Linear => scales(&mut reader, outputs)?,
             Task::Sigmoid | Task::Softmax => &[],
         };
-        let layers = Layers::read(&mut reader, header)?;
-        let buffers = layers.buffers(inputs);
+        let layers = Layers::read(&mut reader, header, mode)?;
+        let buffers = layers.buffers(inputs, mode);
         exactly("outputs", outputs, layers.output.outputs)?;
         exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
         exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
@@ -91,7 +94,7 @@ struct Layers<'m> {
 
 impl<'m> Layers<'m> {
     /// Reads as many layers of each kind as the header counts.
-    fn read(reader: &mut Reader<'m>, header: &Header) -> Result<Self, ArtifactError> {
+    fn read(reader: &mut Reader<'m>, header: &Header, mode: Mode) -> Result<Self, ArtifactError> {
         let mut place = Place {
             inputs: header.inputs.into(),
             width: None,
@@ -104,6 +107,9 @@ impl<'m> Layers<'m> {
         let recurrent = several(header.recurrent_layers, |index| {
             reader.recurrent_layer(&mut place, index)
         })?;
+        if mode == Mode::SequenceToMean {
+            place.width = Some(Width::Int16);
+        }
         let dense = several(hidden_dense, |index| reader.layer(&mut place, index))?;
         place.is_last = true;
         let output = reader.layer(&mut place, hidden_dense.into())?;
@@ -116,14 +122,14 @@ impl<'m> Layers<'m> {
         })
     }
 
-    fn buffers(&self, inputs: usize) -> BufferSizes {
+    fn buffers(&self, inputs: usize, mode: Mode) -> BufferSizes {
         let dense = self.dense.iter().chain([&self.output]);
         #[cfg(feature = "conv")]
         let conv = self.conv.map(|conv| conv.size());
         #[cfg(not(feature = "conv"))]
         let conv = None;
         BufferSizes::of_layers(
-            inputs,
+            (inputs, mode),
             conv,
             self.recurrent.iter().map(RecurrentLayer::size),
             dense.map(View::size),

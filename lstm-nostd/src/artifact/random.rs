@@ -38,6 +38,8 @@ pub struct RandomModel {
     /// A convolution below the recurrent layers; the first scheme is its.
     #[cfg(feature = "conv")]
     pub conv: Option<RandomConv>,
+    /// Whether the dense layers read the mean over time.
+    pub mean: bool,
     /// How k compares with n in layers of int8 activations; any way if not given.
     pub shifts: Option<Ordering>,
     /// Same seed, same model.
@@ -100,6 +102,9 @@ impl RandomModel {
             recurrent.push(random.recurrent(kind, self, scheme, below, hidden));
             below = (hidden, scheme.width());
         }
+        if self.mean {
+            below.1 = Width::Int16;
+        }
         let mut dense = Vec::new();
         for &outputs in self.dense.iter().chain([&self.outputs]) {
             let scheme = schemes.next().unwrap_or_default();
@@ -108,7 +113,10 @@ impl RandomModel {
         }
         ModelFile {
             task: Task::Linear,
-            mode: Mode::SequenceToSequence,
+            mode: match self.mean {
+                true => Mode::SequenceToMean,
+                false => Mode::SequenceToSequence,
+            },
             #[cfg(feature = "front-end")]
             front_end: None,
             channels,

@@ -14,6 +14,8 @@ pub mod gru;
 pub mod gru_before;
 pub mod input;
 pub mod lstm;
+#[cfg(feature = "mean")]
+pub mod mean;
 pub mod output;
 pub mod recurrent;
 

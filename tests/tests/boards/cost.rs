@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use lstm_nostd::Model;
+use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
 use trainer_host::cost::{
@@ -118,6 +120,51 @@ fn a_convolution_costs_what_the_model_says() {
         let error = found.mean(stride).instructions / mean - 1.0;
         assert!(error.abs() < MAX_CONV_ERROR, "{counted:?}: {found:?}");
     }
+}
+
+#[test]
+fn means_over_time_cost_what_the_model_says() {
+    let boards = ["microbit", "mps2-an385", "mps2-an386", "mps3-an547"].map(board);
+    let shapes = [(7, 45), (18, 60)].map(|(inputs, hidden)| Shape::new(inputs, hidden));
+    let steps = bench::count_means(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
+    assert!(steps.len() >= boards.len() * shapes.len() * Scheme::ALL.len());
+    let mut wrong = Vec::new();
+    for step in steps {
+        let core = Core::from_name(&step.core).unwrap();
+        let shape = RandomModel {
+            inputs: step.shape.inputs,
+            hidden: vec![step.shape.hidden],
+            outputs: step.outputs,
+            mean: true,
+            schemes: vec![Scheme::from_name(&step.scheme).unwrap()],
+            shifts: Some(match step.equal_shifts {
+                true => Ordering::Equal,
+                false => Ordering::Greater,
+            }),
+            ..RandomModel::default()
+        };
+        let bytes = shape.build().to_bytes_in(core.order()).unwrap();
+        let found = cost::step_of(core, &Model::parse(&bytes).unwrap());
+        let error = found.instructions / step.model_instructions as f64 - 1.0;
+        let compared = format!(
+            "{}: {:.0}, counted {}",
+            step.name(),
+            found.instructions,
+            step.model_instructions
+        );
+        println!("{compared}");
+        let model = Model::parse(&bytes).unwrap();
+        let [least, most] = step.range;
+        assert!(
+            most - least <= cost::most_spread_of(core, &model),
+            "{compared}: {:?}",
+            step.range
+        );
+        if error.abs() >= MAX_ERROR {
+            wrong.push(compared);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 fn kind_of(step: &Step) -> RecurrentKind {

@@ -27,17 +27,17 @@ const MAX_RELATIVE_ERROR: f64 = 0.01;
 /// Sequences that the board runs.
 const SEQUENCES: usize = 2;
 
-/// Two layers with peepholes, and an input stage, as an ONNX file.
-fn with_peepholes(folder: &Path) -> PathBuf {
+/// Two layers of this kind in this mode, and an input stage, as an ONNX file.
+fn exported(cell: Cell, mode: Mode, path: PathBuf) -> PathBuf {
     let config = NetworkConfig {
         inputs: 4,
         conv: None,
         hidden: vec![13, 9],
-        cell: Cell::Lstm { peepholes: true },
+        cell,
         dense: vec![6],
         outputs: 3,
         head: Head::Softmax,
-        mode: Mode::SequenceToSequence,
+        mode,
     };
     let mut network = Network::new(&config, 5).unwrap();
     for (n, value) in network.values_mut().into_iter().flatten().enumerate() {
@@ -63,7 +63,6 @@ fn with_peepholes(folder: &Path) -> PathBuf {
         raw: Vec::new(),
         network: config,
     };
-    let path = folder.join("peepholes.onnx");
     std::fs::write(&path, to_onnx(&network, &fitted).unwrap()).unwrap();
     path
 }
@@ -109,7 +108,7 @@ fn agrees(device: &mut Device, file: &Path, inputs: Option<PathBuf>, out: &Path)
         for recording in data.recordings().into_iter().take(SEQUENCES) {
             let raw = raw_sequence(&input_formats(&model), recording);
             let keep = match run.network.config.mode {
-                Mode::SequenceToOne => Keep::LastStep,
+                Mode::SequenceToOne | Mode::SequenceToMean => Keep::LastStep,
                 Mode::SequenceToSequence => Keep::EveryStep,
             };
             let found = device.run_sequence(&raw.concat(), keep).unwrap();
@@ -130,7 +129,16 @@ fn imported_networks_are_near_f32_and_an_m4_computes_their_bits() {
     let keras = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../trainer-host/src/import/tests/files/small.keras");
     let mut device = device(board(M4));
-    for (name, file) in [("keras", keras), ("onnx", with_peepholes(folder.path()))] {
+    let with_peepholes = (Cell::Lstm { peepholes: true }, Mode::SequenceToSequence);
+    let exported = |(cell, mode), name| exported(cell, mode, folder.path().join(name));
+    for (name, file) in [
+        ("keras", keras),
+        ("peepholes", exported(with_peepholes, "peepholes.onnx")),
+        (
+            "reset before, mean",
+            exported((Cell::GruBefore, Mode::SequenceToMean), "mean.onnx"),
+        ),
+    ] {
         let error = agrees(&mut device, &file, None, &folder.path().join(name));
         let error = error.unwrap_or_else(|| panic!("{name} is refused"));
         println!("{name}: relative RMS error {error:.5}");

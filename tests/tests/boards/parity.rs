@@ -122,6 +122,7 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
                     dense: vec![],
                     outputs: 2,
                     peepholes: seed % 2 == 1,
+                    mean: seed % 4 == 2,
                     schemes: schemes.clone(),
                     conv: None,
                     shifts: Some([Equal, Less, Greater][seed % 3]),

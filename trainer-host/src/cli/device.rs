@@ -57,7 +57,7 @@ impl DeviceArgs {
         let self_test = device.self_test()?;
         let formats = input_formats(model);
         let keep = match model.mode() {
-            Mode::SequenceToOne => Keep::LastStep,
+            Mode::SequenceToOne | Mode::SequenceToMean => Keep::LastStep,
             Mode::SequenceToSequence => Keep::EveryStep,
         };
         let (mut outputs, mut identical, mut steps, mut cost) = (Vec::new(), 0, 0, Some(0));

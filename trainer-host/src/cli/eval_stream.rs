@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::table::{percent, table};
@@ -11,11 +11,12 @@ use crate::data::Dataset;
 use crate::evaluate::{StreamScore, Streams};
 use crate::files::atomic;
 use crate::integers::endless::run_streams;
+use crate::network::Mode;
 use crate::passes::activation_format::ActivationFormats;
 use crate::recogniser::{ClassEvents, Detections, RecogniserFile, judge, recorded_events};
 use crate::report::stream_page;
 use crate::run::Run;
-use lstm_nostd::Model;
+use lstm_nostd::{Mode as EngineMode, Model};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct StreamArgs {
@@ -78,6 +79,17 @@ impl StreamArgs {
     ) -> anyhow::Result<Option<StreamResult>> {
         if !self.stream {
             return Ok(None);
+        }
+        let is_mean = match (run, model) {
+            (Some(run), _) => run.network.config.mode == Mode::SequenceToMean,
+            (None, Some(model)) => model.mode() == EngineMode::SequenceToMean,
+            (None, None) => false,
+        };
+        if is_mean {
+            bail!(
+                "--stream: the network reads the mean over a sequence (pooling = \"mean\"), and an endless stream has no \
+                 end to take a mean up to; train with --pooling last for streams, or reset the state for each window"
+            );
         }
         let streams = Streams::of(data);
         // First, since a mistake in its file is found at once.

@@ -175,7 +175,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         .pooling
         .is_some_and(|pooling| pooling == Pooling::Steps);
     if stated && assembled.network.config.mode != Mode::SequenceToSequence {
-        bail!("--steps: {} reads the last step alone", args.file.display());
+        bail!("--steps: {} has one output a sequence", args.file.display());
     }
     args.open.apply_task(&mut assembled)?;
     if let [mean, deviation] = args.scaler.as_slice() {

@@ -135,5 +135,7 @@ pub fn strided(
 pub fn strided_of(core: Core, model: &Model<'_>) -> Option<StridedCost> {
     let (recurrent, dense) = sizes(model);
     let conv = ConvSize::of(model.convolution()?);
-    Some(strided(core, &conv, &recurrent, &dense))
+    let mut cost = strided(core, &conv, &recurrent, &dense);
+    cost.moving.add_mean(core, model);
+    Some(cost)
 }

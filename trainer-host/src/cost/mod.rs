@@ -6,6 +6,7 @@
 //! coupled      a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·U·[peepholes]                   (K1c)
 //! reset before a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·B                                (K1b)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
+//! mean         a·1 + b·H + c·H·[int8 above], of a mean over time that is read after each step     (K6)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
 //!
@@ -21,7 +22,8 @@
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
 //! estimated instructions. `front_end.rs` has (K4), frames of features, `convolution.rs` (K5), a convolution. With one, the
-//! cost of a step is the mean over a stride. `flash.rs` estimates what waits for flash add.
+//! cost of a step is the mean over a stride. `mean.rs` has the constants of (K6). `flash.rs` estimates what waits for
+//! flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
@@ -31,6 +33,7 @@ mod flash;
 mod footprint;
 pub mod front_end;
 mod limits;
+mod mean;
 pub mod quantity;
 mod rows;
 mod table;
@@ -40,7 +43,7 @@ use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{Model, RecurrentLayer};
+use lstm_nostd::{Mode, Model, RecurrentLayer};
 use serde::{Deserialize, Serialize};
 
 use crate::network::Cell;
@@ -252,6 +255,19 @@ impl StepCost {
         self.estimated_cycles += dot(&fitted.rest_cycles, terms);
     }
 
+    /// Adds (K6), if the model's dense layers read a mean over time.
+    fn add_mean(&mut self, core: Core, model: &Model<'_>) {
+        if model.mode() == Mode::SequenceToMean {
+            let top = model.recurrent_layers().last();
+            let above = model.dense_layers().next().map(|layer| layer.width);
+            let units = top.map_or(0, |layer| layer.units());
+            let instructions = mean::instructions(core, units, above);
+            self.instructions += instructions;
+            // One each; a core that divides takes up to 12 for a division.
+            self.estimated_cycles += instructions;
+        }
+    }
+
     /// Adds compiled code, whose instructions take about 1.3 cycles each.
     fn add_instructions(&mut self, instructions: f64) {
         const CYCLES: f64 = 1.3;
@@ -262,10 +278,14 @@ impl StepCost {
 
 /// One step of a parsed model; above a convolution the mean over a stride.
 pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
-    let (recurrent, dense) = sizes(model);
-    match model.convolution() {
-        Some(conv) => strided(core, &ConvSize::of(conv), &recurrent, &dense).mean(conv.stride),
-        None => step(core, model.inputs(), &recurrent, &dense),
+    match strided_of(core, model) {
+        Some(cost) => cost.mean(model.stride()),
+        None => {
+            let (recurrent, dense) = sizes(model);
+            let mut cost = step(core, model.inputs(), &recurrent, &dense);
+            cost.add_mean(core, model);
+            cost
+        }
     }
 }
 
@@ -329,7 +349,11 @@ pub fn most_spread_of(core: Core, model: &Model<'_>) -> u64 {
         .dense_layers()
         .map(|layer| layer.outputs)
         .chain(filters);
-    most_spread(core, model.inputs(), &recurrent, rows.sum())
+    let of_mean = match (model.mode(), recurrent.last()) {
+        (Mode::SequenceToMean, Some((_, units))) => mean::most_spread(core, *units) as u64,
+        _ => 0,
+    };
+    most_spread(core, model.inputs(), &recurrent, rows.sum()) + of_mean
 }
 
 /// Flash of the engine on `core`.

@@ -58,6 +58,7 @@ pub use integers::{Integers, Tried};
 pub use streams::StreamCheck;
 
 use crate::data::Options;
+use crate::network::Pooling;
 use crate::run::{NetworkOrigin, Run};
 
 /// Everything that was found in a run.
@@ -166,7 +167,10 @@ impl Examined {
             found.extend(baselines::finding(&self.fit, known));
         }
         let (_, judged) = self.fit.judged();
-        found.extend(streams::findings(&self.stream, judged, config.for_streams));
+        // A mean over a sequence is for no endless stream.
+        if config.pooling == Pooling::Last {
+            found.extend(streams::findings(&self.stream, judged, config.for_streams));
+        }
         if let Some(integers) = &self.integers {
             found.extend(quantisation::findings(integers, config, &self.run.folder));
         }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! input [batch, time, I] ─▶ Sub, Div ─▶ Transpose ─▶ LSTM ─▶ Squeeze ─▶ LSTM … ─┬▶ Y_h ─▶ Squeeze ─▶ Gemm, Relu …
-//!        real values                                                           └▶ Y ─▶ Squeeze, Transpose ─▶ MatMul, Add, Relu …
+//!        real values                                                           ├▶ Y ─▶ Squeeze, Transpose ─▶ MatMul, Add, Relu …
+//!                                                                              └▶ Y ─▶ Squeeze, ReduceMean ─▶ Gemm, Relu …
 //! ... ─▶ Softmax or Sigmoid ─▶ output [batch, O] or [batch, time, O]
 //! ```
 //!
@@ -55,8 +56,15 @@ pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportErro
         let is_read = l + 1 == network.recurrent.len() && config.mode == Mode::SequenceToOne;
         at = graph.recurrent(l, &at, &weights, is_read);
     }
-    if config.mode == Mode::SequenceToSequence {
-        at = graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]);
+    match config.mode {
+        Mode::SequenceToOne => {}
+        Mode::SequenceToSequence => {
+            at = graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]);
+        }
+        Mode::SequenceToMean => {
+            let over_time = vec![ints("axes", &[0]), int("keepdims", 0)];
+            at = graph.node("ReduceMean", &[&at], over_time);
+        }
     }
     let dense = dense_layers(network, fitted);
     for (l, layer) in dense.iter().enumerate() {
@@ -178,7 +186,7 @@ impl Writing {
     fn dense(&mut self, l: usize, at: &str, layer: &DenseLayer, mode: Mode) -> String {
         let (weight, bias) = (format!("dense_{l}_weight"), format!("dense_{l}_bias"));
         let shape = |weights: &ArrayView2<'_, f32>| [weights.nrows(), weights.ncols()];
-        if mode == Mode::SequenceToOne {
+        if !mode.is_per_step() {
             self.floats(&weight, &shape(&layer.weight.view()), &layer.weight);
             self.floats(&bias, &[layer.bias.len()], &layer.bias);
             return self.node("Gemm", &[at, &weight, &bias], vec![int("transB", 1)]);
@@ -194,7 +202,7 @@ impl Writing {
         debug_assert_eq!(last.output[0], at);
         last.output[0] = "output".into();
         let config = &network.config;
-        let time = (config.mode == Mode::SequenceToSequence).then_some(Err("time"));
+        let time = config.mode.is_per_step().then_some(Err("time"));
         let input = [Err("batch"), Err("time"), Ok(config.inputs)];
         let output = [Err("batch")]
             .into_iter()

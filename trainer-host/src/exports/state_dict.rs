@@ -98,7 +98,8 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     }
     let (input_mean, input_deviation) = stage(&fitted.inputs).unwrap_or_default();
     let described = Described {
-        every_step: network.config.mode == Mode::SequenceToSequence,
+        every_step: network.config.mode.is_per_step(),
+        mean: network.config.mode == Mode::SequenceToMean,
         head: network.config.head,
         input_mean,
         input_deviation,

@@ -68,8 +68,8 @@ fn cells() -> impl Strategy<Value = Cell> {
 fn configs() -> impl Strategy<Value = NetworkConfig> {
     let sizes = (1..5usize, prop::collection::vec(1..9usize, 1..4));
     let above = (prop::collection::vec(1..7usize, 0..3), 1..4usize);
-    (sizes, above, cells(), any::<bool>(), 0..3usize).prop_map(
-        |((inputs, hidden), (dense, outputs), cell, per_step, head)| NetworkConfig {
+    (sizes, above, cells(), 0..3usize, 0..3usize).prop_map(
+        |((inputs, hidden), (dense, outputs), cell, mode, head)| NetworkConfig {
             inputs,
             conv: None,
             hidden,
@@ -77,10 +77,11 @@ fn configs() -> impl Strategy<Value = NetworkConfig> {
             dense,
             outputs: if head == 2 { outputs + 1 } else { outputs },
             head: [Head::Linear, Head::Sigmoid, Head::Softmax][head],
-            mode: match per_step {
-                true => Mode::SequenceToSequence,
-                false => Mode::SequenceToOne,
-            },
+            mode: [
+                Mode::SequenceToOne,
+                Mode::SequenceToSequence,
+                Mode::SequenceToMean,
+            ][mode],
         },
     )
 }
@@ -235,7 +236,7 @@ fn onnxruntime_computes_the_same() {
         let outputs = stacked(&outputs);
         match config.mode {
             Mode::SequenceToSequence => npz.add_array("outputs", &outputs).unwrap(),
-            Mode::SequenceToOne => {
+            Mode::SequenceToOne | Mode::SequenceToMean => {
                 let last = outputs.index_axis(ndarray::Axis(1), 0);
                 npz.add_array("outputs", &last).unwrap();
             }

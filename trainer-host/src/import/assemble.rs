@@ -62,7 +62,10 @@ struct Growing {
     pending: Option<Linear>,
     /// Whether a ReLU was the last layer that is not linear.
     after_relu: bool,
+    /// Whether the last step alone is read.
     last_step: bool,
+    /// Whether the mean over time is read.
+    mean: bool,
     ending: Option<Ending>,
     /// What helps when layers do not fit together.
     advice: &'static str,
@@ -102,7 +105,7 @@ impl Growing {
             Layer::Convolution(weights) => self.convolution(name, weights),
             Layer::Recurrent(weights) => self.recurrent(name, weights),
             Layer::Relu => self.relu(name),
-            Layer::LastStep if self.recurrent.is_empty() || self.last_step => {
+            Layer::LastStep if self.recurrent.is_empty() || self.is_pooled() => {
                 Err(Problem::refused(
                     name,
                     "a step is picked where there is no recurrent layer before; only the last one's last step can be",
@@ -112,10 +115,30 @@ impl Growing {
                 self.last_step = true;
                 Ok(())
             }
+            Layer::Mean => self.mean(name),
             Layer::Softmax => self.end(Ending::Softmax),
             Layer::LogSoftmax => self.end(Ending::LogSoftmax),
             Layer::Sigmoid => self.end(Ending::Sigmoid),
         }
+    }
+
+    /// Whether steps are gone.
+    fn is_pooled(&self) -> bool {
+        self.last_step || self.mean
+    }
+
+    /// Linear layers may stand before: the mean of what they give is what they give for the mean.
+    fn mean(&mut self, name: &str) -> Result<(), Problem> {
+        if self.recurrent.is_empty() || self.is_pooled() {
+            let why = "a mean over time where there is no recurrent layer before; only the last one's outputs are averaged";
+            return Err(Problem::refused(name, why));
+        }
+        if !self.dense.is_empty() {
+            let why = "a mean over time after a ReLU has no place here; the mean of a recurrent layer's outputs has";
+            return Err(Problem::refused(name, why));
+        }
+        self.mean = true;
+        Ok(())
     }
 
     fn end(&mut self, ending: Ending) -> Result<(), Problem> {
@@ -223,10 +246,10 @@ impl Growing {
         self.require_width(name, layer.inputs())?;
         require_size(name, layer.outputs())?;
         require_room(name, self.recurrent.len(), MAX_RECURRENT_LAYERS)?;
-        if self.last_step {
+        if self.is_pooled() {
             return Err(Problem::refused(
                 name,
-                "a recurrent layer above the last step of another one; only dense layers can follow the last step",
+                "a recurrent layer above the last step or the mean of another one; only dense layers can follow",
             ));
         }
         if let Some(below) = self.recurrent.first()
@@ -420,9 +443,10 @@ impl Growing {
                 Ending::Softmax | Ending::LogSoftmax => Head::Softmax,
                 Ending::Sigmoid => Head::Sigmoid,
             },
-            mode: match self.last_step {
-                true => Mode::SequenceToOne,
-                false => Mode::SequenceToSequence,
+            mode: match (self.last_step, self.mean) {
+                (true, _) => Mode::SequenceToOne,
+                (false, true) => Mode::SequenceToMean,
+                (false, false) => Mode::SequenceToSequence,
             },
         }
     }

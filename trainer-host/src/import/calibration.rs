@@ -15,7 +15,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::assemble::Assembled;
 use crate::data::{Options, Schema, views};
 use crate::evaluate::decide;
-use crate::network::{Head, Mode};
+use crate::network::Head;
 
 /// Where the ranges of an imported network come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,26 +111,23 @@ pub(super) fn with_own_answers(
     let mut npz = NpzWriter::new_compressed(&mut archive);
     npz.add_array("X_train", &x)?;
     npz.add_array("lengths_train", &lengths)?;
-    let rows = match config.mode {
-        Mode::SequenceToOne => 1,
-        Mode::SequenceToSequence => steps,
-    };
+    let rows = if config.mode.is_per_step() { steps } else { 1 };
     let mut y = Array3::<f32>::zeros((sequences.len(), rows, config.outputs));
     for (mut padded, answer) in y.outer_iter_mut().zip(&answers) {
         padded.slice_mut(s![..answer.nrows(), ..]).assign(answer);
     }
-    match (config.head, config.mode) {
-        (Head::Linear, Mode::SequenceToOne) => {
+    match (config.head, config.mode.is_per_step()) {
+        (Head::Linear, false) => {
             npz.add_array("y_train", &y.slice(s![.., 0, ..]).to_owned())?;
         }
-        (Head::Linear, Mode::SequenceToSequence) => npz.add_array("y_train", &y)?,
-        (_, mode) => {
+        (Head::Linear, true) => npz.add_array("y_train", &y)?,
+        (_, per_step) => {
             let decisions = Array2::from_shape_fn((sequences.len(), rows), |(n, t)| {
                 decide(y.slice(s![n, t, ..])) as i64
             });
-            match mode {
-                Mode::SequenceToOne => npz.add_array("y_train", &decisions.column(0).to_owned())?,
-                Mode::SequenceToSequence => npz.add_array("y_train", &decisions)?,
+            match per_step {
+                false => npz.add_array("y_train", &decisions.column(0).to_owned())?,
+                true => npz.add_array("y_train", &decisions)?,
             }
         }
     }

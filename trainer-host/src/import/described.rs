@@ -15,6 +15,9 @@ use crate::network::Head;
 pub struct Described {
     /// Whether every step is read, or the last one.
     pub every_step: bool,
+    /// Whether the mean over time is read in place of the last step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mean: bool,
     /// What the outputs mean.
     pub head: Head,
     /// Of the inputs, `[I]`: `x = (value - mean) / deviation` goes into the first layer. Empty where values do.
@@ -114,9 +117,10 @@ impl Described {
     }
 
     pub(super) fn pooling(&self) -> Pooling {
-        match self.every_step {
-            true => Pooling::Steps,
-            false => Pooling::Last,
+        match (self.every_step, self.mean) {
+            (true, _) => Pooling::Steps,
+            (false, true) => Pooling::Mean,
+            (false, false) => Pooling::Last,
         }
     }
 }

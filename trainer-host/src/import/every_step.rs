@@ -25,7 +25,9 @@ pub(super) fn rows_of_file(
     found: &[Array2<f32>],
 ) -> (Vec<Array2<f32>>, String) {
     let conv = match (config.mode, &config.conv) {
-        (Mode::SequenceToOne, _) => return (found.to_vec(), "each sequence".into()),
+        (Mode::SequenceToOne | Mode::SequenceToMean, _) => {
+            return (found.to_vec(), "each sequence".into());
+        }
         (Mode::SequenceToSequence, None) => return (found.to_vec(), "each step".into()),
         (Mode::SequenceToSequence, Some(conv)) => conv,
     };

@@ -129,6 +129,8 @@ pub enum Layer {
     Recurrent(RecurrentWeights),
     /// Keeps the last step alone.
     LastStep,
+    /// Keeps the mean of all steps.
+    Mean,
     /// `max(x, 0)`
     Relu,
     /// Probabilities of classes.

@@ -137,13 +137,11 @@ impl Hints {
 impl Source {
     /// What its layers read over time.
     fn pooling(&self) -> Pooling {
-        match self
-            .layers
-            .iter()
-            .any(|layer| layer.layer == Layer::LastStep)
-        {
-            true => Pooling::Last,
-            false => Pooling::Steps,
+        let has = |wanted: &Layer| self.layers.iter().any(|layer| layer.layer == *wanted);
+        match (has(&Layer::LastStep), has(&Layer::Mean)) {
+            (true, _) => Pooling::Last,
+            (false, true) => Pooling::Mean,
+            (false, false) => Pooling::Steps,
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     match pooling {
         Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
         Pooling::Steps => {}
-        Pooling::Mean => return Err(Problem::later("the pooling", Kind::MeanPooling)),
+        Pooling::Mean => layers.push(Layer::Mean.named("the mean over time")),
         Pooling::Max => return Err(Problem::later("the pooling", Kind::MaxPooling)),
     }
     let relu = linear.len() > 1 && !hints.linear_head;

@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::data::{Dataset, Recording, Targets};
 use crate::evaluate::decide;
 use crate::integers::stream::{Stream, input_formats, raw_sequence};
-use crate::network::{Mode, Network};
+use crate::network::Network;
+use crate::passes::activation_format::ActivationFormats;
 
 /// Sequences that are followed step by step, at most.
 const MOST: usize = 100;
@@ -83,15 +84,12 @@ pub fn find(
             ..Disagreements::default()
         };
     }
-    // The output layer after every step.
-    let mut every_step = network.clone();
-    every_step.config.mode = Mode::SequenceToSequence;
-    let last_only = network.config.mode == Mode::SequenceToOne;
+    let last_only = !network.config.mode.is_per_step();
     let found: Vec<Option<Disagreement>> = (0..data.len())
         .into_par_iter()
         .map(|s| {
             let sequences = (normalised[s].view(), data.recording(s));
-            let run = Run::of(&every_step, model, sequences, &bound);
+            let run = Run::of(network, model, sequences, &bound);
             let steps = run.float.len();
             let judged = if last_only {
                 steps - 1..steps
@@ -129,7 +127,8 @@ impl Run {
         bound: &[f64],
     ) -> Self {
         let trace = network.trace(normalised);
-        let outputs = network.outputs(&[normalised]).remove(0);
+        let formats = ActivationFormats::default();
+        let outputs = network.outputs_after_each_step(&formats, normalised);
         let mut stream = Stream::new(model);
         let mut run = Self {
             float: outputs.rows().into_iter().map(decide).collect(),

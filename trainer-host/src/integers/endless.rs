@@ -1,6 +1,6 @@
 //! A part's sequences in integers as endless streams, beside [`Streams::run`] in f32.
 
-use lstm_nostd::{Mode, Model};
+use lstm_nostd::Model;
 
 use crate::data::Recording;
 use crate::evaluate::Streams;
@@ -21,7 +21,7 @@ pub fn run_streams(
             let mut rows = Vec::new();
             for raw in raw_sequence(&formats, sequences[*s]) {
                 let outputs = state.step(model, &raw);
-                if model.mode() == Mode::SequenceToOne {
+                if !model.mode().is_per_step() {
                     rows.clear();
                 }
                 rows.push(outputs.iter().map(|y| y.to_bits()).collect());

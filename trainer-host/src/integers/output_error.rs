@@ -14,7 +14,7 @@
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{DenseParameters, Width, convert, lanes};
 use lstm_nostd::layers::dense::relu;
-use lstm_nostd::{Block, Model};
+use lstm_nostd::{Block, Mode as EngineMode, Model};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -144,18 +144,29 @@ impl Walk<'_> {
 
     fn top_width(&self) -> Width {
         let top = self.model.recurrent_layers().last();
-        top.map_or(Width::Int16, |layer| layer.rows().width)
+        match self.model.mode() {
+            // (P2)
+            EngineMode::SequenceToMean => Width::Int16,
+            _ => top.map_or(Width::Int16, |layer| layer.rows().width),
+        }
     }
 
     /// The steps whose outputs are read, in f64. Where only the last one is, and there is none, it is the state before the
     /// first step.
     fn judged(&self, hidden: &Array2<f32>) -> Array2<f64> {
-        let first = match (self.network.config.mode, hidden.nrows()) {
-            (Mode::SequenceToSequence, _) => 0,
-            (Mode::SequenceToOne, 0) => return Array2::zeros((1, hidden.ncols())),
-            (Mode::SequenceToOne, steps) => steps - 1,
-        };
-        hidden.slice(s![first.., ..]).mapv(f64::from)
+        let hidden = hidden.mapv(f64::from);
+        let none = || Array2::zeros((1, hidden.ncols()));
+        match self.network.config.mode {
+            Mode::SequenceToSequence => hidden,
+            Mode::SequenceToOne => match hidden.nrows() {
+                0 => none(),
+                steps => hidden.slice(s![steps - 1.., ..]).to_owned(),
+            },
+            Mode::SequenceToMean => {
+                let mean = hidden.mean_axis(Axis(0));
+                mean.map_or_else(none, |mean| mean.insert_axis(Axis(0)))
+            }
+        }
     }
 
     /// f32 from the convolution upwards, or from the first recurrent layer, on `x`, `[T, I]`.
@@ -208,12 +219,14 @@ impl Walk<'_> {
             for (l, hidden) in hidden.iter_mut().enumerate() {
                 hidden.extend((0..units[l]).map(|u| stream.hidden(model, l, u) as f32));
             }
-            top.push(stream.top(model).to_vec());
+            if self.network.config.mode.is_per_step() {
+                top.push(stream.head_input(model));
+            }
             moved.push(t);
         }
-        if self.network.config.mode == Mode::SequenceToOne {
+        if !self.network.config.mode.is_per_step() {
             // Of a sequence without a step, the state before it.
-            top = vec![stream.top(model).to_vec()];
+            top = vec![stream.head_input(model)];
         }
         let hidden = (hidden.into_iter().zip(units))
             .map(|(values, units)| {
@@ -267,7 +280,7 @@ impl Walk<'_> {
             }
         }
         match self.network.config.mode {
-            Mode::SequenceToOne => found,
+            Mode::SequenceToOne | Mode::SequenceToMean => found,
             Mode::SequenceToSequence => found.select(Axis(0), moved),
         }
     }

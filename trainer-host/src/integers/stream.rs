@@ -1,7 +1,7 @@
 //! A data set evaluated in integers: the same engine, the same bits as on the device.
 
 use lstm_nostd::kernels::{RecurrentRows, Width, lanes};
-use lstm_nostd::layers::UnitStep;
+use lstm_nostd::layers::{UnitStep, mean};
 use lstm_nostd::{Block, I16F16, Mode, Model, OutputScale, RecurrentLayer};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -92,13 +92,21 @@ impl Stream {
         self.cell[first + unit / 4][unit % 4]
     }
 
-    /// The hidden state of the last recurrent layer, in blocks of its width.
-    pub fn top<'s>(&'s self, model: &Model<'_>) -> &'s [Block] {
+    /// What the dense layers read after the last step, in blocks: the uppermost layer's hidden state, or its mean in int16.
+    pub fn head_input(&self, model: &Model<'_>) -> Vec<Block> {
         let blocks = |rows: &RecurrentRows<'_>| rows.width.blocks(rows.outputs);
         let mut rows = model.recurrent_layers().iter().map(RecurrentLayer::rows);
         let end: usize = rows.clone().map(blocks).sum();
-        let own = rows.next_back().map_or(0, blocks);
-        &self.hidden[end - own..end]
+        let Some(top) = rows.next_back() else {
+            return Vec::new();
+        };
+        if model.mode() == Mode::SequenceToMean {
+            let sums = &self.cell[self.cell.len() - mean::blocks(top.outputs)..];
+            let mut means = vec![Block::default(); Width::Int16.blocks(top.outputs)];
+            mean::read(top, sums, &mut means);
+            return means;
+        }
+        self.hidden[end - blocks(top)..end].to_vec()
     }
 
     /// Hidden value of a unit of recurrent layer `layer`.
@@ -141,7 +149,7 @@ pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
     let mut rows = Vec::with_capacity(raw.len());
     for step in raw {
         let outputs = stream.step(model, step);
-        if model.mode() == Mode::SequenceToOne {
+        if !model.mode().is_per_step() {
             rows.clear();
         }
         rows.push(outputs.iter().map(|y| y.to_bits()).collect());

@@ -1,7 +1,7 @@
 //! The recording that a new project classifies, and what the project prints about it.
 
 use lstm_nostd::recognise::{Event, Settings};
-use lstm_nostd::{I16F16, Mode, Model, Task, decide, probability};
+use lstm_nostd::{I16F16, Model, Task, decide, probability};
 
 use crate::data::{Dataset, Targets};
 use crate::integers::stream::{self, input_formats, raw_sequence};
@@ -74,7 +74,7 @@ impl Example {
         }
         // Of a convolution's outputs, those that move are printed.
         let moves = |step: usize| match model.convolution() {
-            Some(conv) if model.mode() == Mode::SequenceToSequence => {
+            Some(conv) if model.mode().is_per_step() => {
                 step >= conv.first && (step - conv.first).is_multiple_of(conv.stride)
             }
             _ => true,
@@ -82,7 +82,7 @@ impl Example {
         let outputs = stream::run(model, &self.raw);
         for (step, bits) in outputs.iter().enumerate().filter(|(step, _)| moves(*step)) {
             let outputs: Vec<_> = bits.iter().map(|bits| I16F16::from_bits(*bits)).collect();
-            if model.mode() == Mode::SequenceToSequence {
+            if model.mode().is_per_step() {
                 lines.push(format!("step {step}:"));
             }
             lines.extend(answer(model, &outputs));

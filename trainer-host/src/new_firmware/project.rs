@@ -368,7 +368,9 @@ impl Project<'_> {
     fn classify(&self) -> String {
         let text = match self.model.mode() {
             _ if self.recogniser.is_some() => template!("show/recognise.rs.in").trim_end(),
-            Mode::SequenceToOne => template!("show/after_the_last_step.rs.in").trim_end(),
+            Mode::SequenceToOne | Mode::SequenceToMean => {
+                template!("show/after_the_last_step.rs.in").trim_end()
+            }
             Mode::SequenceToSequence if self.model.convolution().is_some() => {
                 template!("show/after_every_move.rs.in").trim_end()
             }

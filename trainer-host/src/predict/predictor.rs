@@ -120,7 +120,7 @@ impl<'a> Predictor<'a> {
                 rows.push(Answer {
                     sequence: s,
                     name: data.names.get(s).cloned(),
-                    step: (meaning.mode == crate::network::Mode::SequenceToSequence).then_some(t),
+                    step: meaning.mode.is_per_step().then_some(t),
                     forecasts: forecasts.collect(),
                     ..meaning.answer(row.to_vec())
                 });
@@ -161,7 +161,7 @@ impl<'a> Predictor<'a> {
                 ..
             } => {
                 let keep = match model.mode() {
-                    Mode::SequenceToOne => Keep::LastStep,
+                    Mode::SequenceToOne | Mode::SequenceToMean => Keep::LastStep,
                     Mode::SequenceToSequence => Keep::EveryStep,
                 };
                 let one = |recording: &Recording<'_>| {

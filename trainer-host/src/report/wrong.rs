@@ -5,9 +5,10 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use super::page::data_table;
 use super::{Chart, Page, Series, escape};
-use crate::data::{Dataset, Targets, views};
+use crate::data::{Dataset, Targets};
 use crate::evaluate::{Outputs, decide};
-use crate::network::{Head, Mode, Network};
+use crate::network::{Head, Network};
+use crate::passes::activation_format::ActivationFormats;
 use crate::run::Run;
 
 /// Recordings in the table, at most.
@@ -183,10 +184,7 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
 
 /// Outputs of a network after each step, `[T, O]`, also where it is made for an answer at the end.
 fn after_each_step(network: &Network, sequence: &Array2<f32>) -> Array2<f32> {
-    let mut network = network.clone();
-    network.config.mode = Mode::SequenceToSequence;
-    let mut outputs = network.outputs(&views(std::slice::from_ref(sequence)));
-    outputs.pop().unwrap_or_default()
+    network.outputs_after_each_step(&ActivationFormats::default(), sequence.view())
 }
 
 #[cfg(test)]

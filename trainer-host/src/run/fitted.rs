@@ -12,7 +12,7 @@ use crate::data::{Dataset, FrontEnd, Normalisation, Parts, Schema};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::{DataLimit, raw_formats};
 use crate::integers::input_format::{InputFormat, MAX_SHIFT, RawRangeError, choose_formats};
-use crate::network::{Head, Mode, Network, NetworkConfig};
+use crate::network::{Head, Network, NetworkConfig};
 use crate::run::config_file;
 use crate::run::data_checksum::DataChecksum;
 use crate::run::error::RunError;
@@ -232,7 +232,7 @@ impl Fitted {
             raw,
             ..
         } = self;
-        let per_step = network.mode == Mode::SequenceToSequence;
+        let per_step = network.mode.is_per_step();
         if per_step != schema.task.is_per_step() || targets.is_some() == schema.task.is_class() {
             return Some(format!(
                 "schema.task is {}, and network.mode or the table of targets is not for that",

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, WriteError};
-use lstm_nostd::{Mode, Model};
 
 use crate::run::quantised_file::{self, ReadError};
 use crate::run::{QUANTISED, Run};
@@ -58,7 +58,7 @@ pub fn read(run: &Run) -> Result<Option<AlignedBytes>, RunIntegersError> {
 /// Whether `model` takes and gives what `run` does.
 fn fits(model: &Model<'_>, run: &Run) -> bool {
     let schema = &run.fitted.schema;
-    let per_step = model.mode() == Mode::SequenceToSequence;
+    let per_step = model.mode().is_per_step();
     model.input_names().eq(&schema.channels)
         && model.output_names().eq(&schema.outputs)
         && model.outputs() == run.network.config.outputs

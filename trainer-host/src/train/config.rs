@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, Convolution, Head, Mode, NetworkConfig};
+use crate::network::{CellKind, Convolution, Head, Mode, NetworkConfig, Pooling};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::perturbation::Perturbation;
@@ -35,6 +35,8 @@ pub struct TrainConfig {
     pub hidden: Vec<usize>,
     /// Whether LSTM layers, coupled ones too, have peephole connections. Other kinds have none.
     pub peepholes: bool,
+    /// What the dense layers read of the recurrent ones, for sequences of one target each.
+    pub pooling: Pooling,
     /// Units of each dense ReLU layer before the output layer.
     pub dense: Vec<usize>,
     /// Initial bias of the gates that keep the state, forget or update gates. A unit remembers for about `exp(bias)`
@@ -184,6 +186,7 @@ impl Default for TrainConfig {
             layer: CellKind::Lstm,
             hidden: vec![32],
             peepholes: true,
+            pooling: Pooling::Last,
             dense: Vec::new(),
             forget_bias: 1.0,
             epochs: 60,
@@ -282,6 +285,12 @@ impl TrainConfig {
             "left out with for_streams, where the order of sequences is that of streams",
         )?;
         require(
+            !(self.for_streams && self.pooling == Pooling::Mean),
+            "pooling",
+            "mean",
+            "last with for_streams, since an endless stream has no end to take a mean up to",
+        )?;
+        require(
             self.learning_rate.is_finite() && self.learning_rate > 0.0,
             "learning_rate",
             self.learning_rate,
@@ -349,6 +358,12 @@ impl TrainConfig {
             self.truncate.unwrap_or(0),
             "left out, since the data has one target a sequence and not one a step",
         )?;
+        require(
+            !per_step || self.pooling == Pooling::Last,
+            "pooling",
+            "mean",
+            "last, since the data has a target for each step",
+        )?;
         let bound_to_time = per_step || data.origin.is_some();
         require(
             !bound_to_time || self.augmentation.time_shift == 0,
@@ -405,6 +420,7 @@ impl TrainConfig {
         self.dense.clone_from(&network.dense);
         self.layer = network.cell.kind();
         self.peepholes = network.cell.peepholes();
+        self.pooling = Pooling::of(network.mode);
     }
 
     /// The runs that this one starts from and learns from, with their keys.
@@ -433,10 +449,9 @@ impl TrainConfig {
                 Head::Linear if data.targets.task().is_class() => Head::Softmax,
                 head => head,
             },
-            mode: if data.targets.task().is_per_step() {
-                Mode::SequenceToSequence
-            } else {
-                Mode::SequenceToOne
+            mode: match data.targets.task().is_per_step() {
+                true => Mode::SequenceToSequence,
+                false => self.pooling.mode(),
             },
         }
     }

@@ -233,6 +233,7 @@ fn is_structure(name: &str) -> bool {
         "hidden",
         "train.layer",
         "train.peepholes",
+        "train.pooling",
         "train.dense",
     ];
     names.contains(&name) || name.starts_with("hidden.")

@@ -251,3 +251,38 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
         "{text}"
     );
 }
+
+/// Trained, quantised and exported, and refused where a stream has no end.
+#[test]
+fn a_mean_over_time_goes_through_the_stages() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    train(
+        &bench,
+        "ramps.csv",
+        &["--epochs", "30", "--pooling", "mean"],
+    );
+    for scheme in ["w8a16", "w8a8"] {
+        let line = ["quantise", "run", "--scheme", scheme, "--json"];
+        let quantised = json(&bench.succeed(&line));
+        let of = |form: &str| {
+            let accuracy = &quantised["comparison"][form]["accuracy"];
+            accuracy.as_f64().unwrap()
+        };
+        let [float, integer] = ["float", "integer"].map(of);
+        assert!(
+            float > 0.9 && (float - integer).abs() < 0.1,
+            "{float} {integer}"
+        );
+    }
+    bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    let inspected = bench.succeed(&["inspect", "ramps.lstm"]);
+    assert!(inspected.contains("mean over time"), "{inspected}");
+    for line in [
+        &["eval", "run", "--part", "validation", "--stream"][..],
+        &["eval", "ramps.lstm", "--data", "ramps.csv", "--stream"],
+    ] {
+        let refused = bench.fail(line);
+        assert!(refused.contains("endless stream"), "{refused}");
+    }
+}

@@ -4,7 +4,7 @@
 //! shares no code with training but the parameters. Central differences of its loss are the truth
 //! for back-propagation through time; its loss is the truth for the forward pass.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -178,9 +178,17 @@ impl<'a> Reference<'a> {
                 *x = h.clone();
             }
         }
+        let zeros = vec![0.0; *self.config.hidden.last().unwrap()];
+        if self.config.mode == Mode::SequenceToMean {
+            // (P3) of the steps so far.
+            let mut sums = zeros.clone();
+            for (x, steps) in values.iter_mut().zip(1..) {
+                sums.iter_mut().zip(&*x).for_each(|(sum, h)| *sum += h);
+                *x = sums.iter().map(|sum| sum / f64::from(steps)).collect();
+            }
+        }
         if let Some(conv) = &self.config.conv {
             // At each step of the input, the state that stands; before the first one, zeros.
-            let zeros = vec![0.0; *self.config.hidden.last().unwrap()];
             let standing = |t: usize| match t.checked_sub(conv.first()) {
                 Some(since) => values[since / conv.stride].clone(),
                 None => zeros.clone(),
@@ -211,7 +219,7 @@ impl<'a> Reference<'a> {
         for example in batch {
             let outputs = self.outputs(example.sequence);
             let first = match self.config.mode {
-                Mode::SequenceToOne => outputs.len() - 1,
+                Mode::SequenceToOne | Mode::SequenceToMean => outputs.len() - 1,
                 Mode::SequenceToSequence => 0,
             };
             for (t, y) in outputs.iter().enumerate().skip(first) {
@@ -298,9 +306,11 @@ impl Batch {
     fn examples(&self, loss: Loss, mode: Mode) -> Vec<Example<'_>> {
         let on_values = loss.head() == Head::Linear;
         let of = |b: usize| match (on_values, mode) {
-            (true, Mode::SequenceToOne) => Target::Value(self.values[b].row(0).to_slice().unwrap()),
+            (true, Mode::SequenceToOne | Mode::SequenceToMean) => {
+                Target::Value(self.values[b].row(0).to_slice().unwrap())
+            }
             (true, _) => Target::ValuePerStep(self.values[b].view()),
-            (_, Mode::SequenceToOne) => Target::Class(self.classes[b][0]),
+            (_, Mode::SequenceToOne | Mode::SequenceToMean) => Target::Class(self.classes[b][0]),
             _ => Target::ClassPerStep(&self.classes[b]),
         };
         let example = |b: usize| Example {
@@ -423,7 +433,11 @@ const CELLS: [Cell; 6] = [
     Cell::Coupled { peepholes: true },
     Cell::GruBefore,
 ];
-const MODES: [Mode; 2] = [Mode::SequenceToOne, Mode::SequenceToSequence];
+const MODES: [Mode; 3] = [
+    Mode::SequenceToOne,
+    Mode::SequenceToSequence,
+    Mode::SequenceToMean,
+];
 
 #[test]
 fn gradients_are_slopes_for_every_loss_and_mode() {
@@ -490,12 +504,12 @@ proptest! {
         hidden in proptest::collection::vec(1usize..6, 1..3),
         dense in proptest::collection::vec(1usize..5, 0..2),
         lengths in proptest::collection::vec(1usize..6, 1..5),
-        cell in 0usize..3,
-        per_step: bool,
+        cell in 0usize..CELLS.len(),
+        mode in 0usize..MODES.len(),
         loss in 0usize..3,
         seed: u64,
     ) {
-        let mode = MODES[usize::from(per_step)];
+        let mode = MODES[mode];
         check(&config_of(CELLS[cell], &hidden, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
     }
 }
@@ -558,7 +572,7 @@ fn a_convolution_goes_on_over_windows_and_sequences() {
         let reference = Reference::of(&network);
         for (sequence, found) in views.iter().zip(network.outputs(&views)) {
             let mut expected = reference.outputs(*sequence);
-            if mode == Mode::SequenceToOne {
+            if !mode.is_per_step() {
                 expected.drain(..expected.len() - 1);
             }
             assert_eq!(found.nrows(), expected.len());
@@ -650,7 +664,7 @@ fn outputs_and_traces_are_those_of_the_reference() {
         let reference = Reference::of(&network);
         for (sequence, found) in views.iter().zip(&outputs) {
             let mut expected = reference.outputs(*sequence);
-            if mode == Mode::SequenceToOne {
+            if !mode.is_per_step() {
                 expected.drain(..expected.len() - 1);
             }
             assert_eq!(found.nrows(), expected.len());
@@ -669,7 +683,10 @@ fn outputs_and_traces_are_those_of_the_reference() {
         }
         let trace = network.trace(views[5]);
         assert_eq!(trace[0].cell.dim(), (40, 18));
-        let top = Array1::from_iter(trace[1].hidden.row(39).iter().copied());
+        let top = match mode {
+            Mode::SequenceToMean => trace[1].hidden.mean_axis(Axis(0)).unwrap(),
+            _ => Array1::from_iter(trace[1].hidden.row(39).iter().copied()),
+        };
         let mut y = network.dense[0].weight.dot(&top) + &network.dense[0].bias;
         y.mapv_inplace(|y| y.max(0.0));
         let y = network.dense[1].weight.dot(&y) + &network.dense[1].bias;

@@ -98,9 +98,10 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 26] = [
+const LEVERS: [&str; 27] = [
     "layer = 'gru'",
     "layer = 'coupled'",
+    "pooling = 'mean'",
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",
@@ -431,6 +432,13 @@ fn levers_that_are_not_for_the_data_are_refused_by_name() {
             "one target a sequence",
         ),
         (&per_step, "truncate = 0", "truncate", "at least 1"),
+        (&per_step, "pooling = 'mean'", "pooling", "each step"),
+        (
+            &classes,
+            "pooling = 'mean'\nfor_streams = true",
+            "pooling",
+            "endless stream",
+        ),
         (
             &per_step,
             "augmentation.time_shift = 1",

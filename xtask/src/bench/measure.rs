@@ -36,6 +36,8 @@ struct Case {
     equal_shifts: bool,
     shape: Shape,
     layer: Layer,
+    /// Whether outputs are those of the mean over time.
+    mean: bool,
 }
 
 /// The kind of a case's layer.
@@ -83,11 +85,11 @@ pub(super) struct Ready {
     image: Image,
 }
 
-/// Runs every shape on each board, in every scheme, as each of the layers.
+/// Runs every shape on each board, in every scheme, as each of the layers, whose last hidden state or mean over time is read.
 pub(super) fn steps(
     boards: &[&'static Board],
     shapes: &[Shape],
-    layers: &[Layer],
+    (layers, mean): (&[Layer], bool),
 ) -> Result<Vec<Step>> {
     let plugin = plugin()?;
     let mut ready = Vec::new();
@@ -95,7 +97,7 @@ pub(super) fn steps(
         eprintln!("building for {}", board.core);
         ready.push(ready_image(board)?);
     }
-    let cases = cases(&ready, shapes, layers);
+    let cases = cases(&ready, shapes, (layers, mean));
     let folder = command::target_root().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let results: Vec<Mutex<Option<Result<Step>>>> =
@@ -134,7 +136,11 @@ pub(super) fn steps(
 }
 
 /// What to measure in each image.
-fn cases<'r>(ready: &'r [Ready], shapes: &[Shape], layers: &[Layer]) -> Vec<(&'r Ready, Case)> {
+fn cases<'r>(
+    ready: &'r [Ready],
+    shapes: &[Shape],
+    (layers, mean): (&[Layer], bool),
+) -> Vec<(&'r Ready, Case)> {
     let mut cases = Vec::new();
     for ready in ready {
         for (scheme, equal_shifts) in schemes(ready.board) {
@@ -145,6 +151,7 @@ fn cases<'r>(ready: &'r [Ready], shapes: &[Shape], layers: &[Layer]) -> Vec<(&'r
                         equal_shifts,
                         shape,
                         layer,
+                        mean,
                     };
                     (ready, case)
                 }));
@@ -231,6 +238,7 @@ impl Case {
             dense: vec![],
             outputs: OUTPUTS[usize::from(self.layer.has_peepholes())],
             peepholes: self.layer.has_peepholes(),
+            mean: self.mean,
             schemes: vec![self.scheme],
             conv: None,
             shifts: Some(if self.equal_shifts {
@@ -254,7 +262,11 @@ impl Case {
             Layer::Coupled { peepholes: true } => "-coupled-peepholes",
             Layer::GruBefore => "-gru-before",
         };
-        format!("{core}-{}-{inputs}-{hidden}{equal}{layer}", self.scheme)
+        let mean = if self.mean { "-mean" } else { "" };
+        format!(
+            "{core}-{}-{inputs}-{hidden}{equal}{layer}{mean}",
+            self.scheme
+        )
     }
 }
 

@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         set_up::compiler_ready(board.target)?;
     }
     let table = Table {
-        steps: measure::steps(&boards, &shapes, &layers)?,
+        steps: measure::steps(&boards, &shapes, (&layers, false))?,
         engines: match arguments.layer {
             Some(_) => Vec::new(),
             None => (boards.iter().map(|board| measure::engine(board))).collect::<Result<_>>()?,
@@ -134,7 +134,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Counts the steps of any layers, in every scheme, as LSTM without and with peepholes, as GRU,
 /// as coupled without and with, and as GRU with its reset gate before the product.
 pub fn count(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
-    measure::steps(boards, shapes, &Layer::ALL)
+    measure::steps(boards, shapes, (&Layer::ALL, false))
+}
+
+/// The same of LSTM layers without peepholes alone, whose outputs are those of the mean over time.
+pub fn count_means(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
+    let lstm = Layer::Lstm { peepholes: false };
+    measure::steps(boards, shapes, (&[lstm], true))
 }
 
 /// The instructions of each interval between marks of a program that brings its model, without those of the marks.

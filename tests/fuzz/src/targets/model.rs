@@ -95,6 +95,7 @@ fn seeds() -> Vec<Vec<u8>> {
                 dense: vec![2],
                 outputs: 2,
                 peepholes: true,
+                mean: order == Order::Generic,
                 schemes: schemes.clone(),
                 ..RandomModel::default()
             };

@@ -26,6 +26,38 @@ pub enum Mode {
     SequenceToOne,
     /// An output after every step.
     SequenceToSequence,
+    /// One output of the mean of the uppermost recurrent layer's outputs over all valid steps.
+    SequenceToMean,
+}
+
+/// What a network that answers once a sequence reads of its uppermost recurrent layer, as a configuration names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The outputs after the last step.
+    #[default]
+    Last,
+    /// The mean of the outputs over all steps.
+    Mean,
+}
+
+impl Pooling {
+    /// Of a network in this mode.
+    pub const fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::SequenceToOne | Mode::SequenceToSequence => Self::Last,
+            Mode::SequenceToMean => Self::Mean,
+        }
+    }
+
+    /// The mode of a network that answers once a sequence.
+    pub const fn mode(self) -> Mode {
+        match self {
+            Self::Last => Mode::SequenceToOne,
+            Self::Mean => Mode::SequenceToMean,
+        }
+    }
 }
 
 impl Head {
@@ -40,11 +72,11 @@ impl Head {
 
     /// The kind of targets that such a network is judged by.
     pub fn task(self, mode: Mode) -> Task {
-        match (self, mode) {
-            (Self::Linear, Mode::SequenceToOne) => Task::Value,
-            (Self::Linear, Mode::SequenceToSequence) => Task::ValuePerStep,
-            (_, Mode::SequenceToOne) => Task::Class,
-            (_, Mode::SequenceToSequence) => Task::ClassPerStep,
+        match (self, mode.is_per_step()) {
+            (Self::Linear, false) => Task::Value,
+            (Self::Linear, true) => Task::ValuePerStep,
+            (_, false) => Task::Class,
+            (_, true) => Task::ClassPerStep,
         }
     }
 }
@@ -55,7 +87,13 @@ impl Mode {
         match self {
             Self::SequenceToOne => "sequence to one",
             Self::SequenceToSequence => "sequence to sequence",
+            Self::SequenceToMean => "sequence to one, mean over time",
         }
+    }
+
+    /// Whether each step has outputs of its own. Else a sequence has one.
+    pub const fn is_per_step(self) -> bool {
+        matches!(self, Self::SequenceToSequence)
     }
 }
 
@@ -84,6 +122,7 @@ impl From<Mode> for EngineMode {
         match mode {
             Mode::SequenceToOne => Self::SequenceToOne,
             Mode::SequenceToSequence => Self::SequenceToSequence,
+            Mode::SequenceToMean => Self::SequenceToMean,
         }
     }
 }
@@ -93,6 +132,7 @@ impl From<EngineMode> for Mode {
         match mode {
             EngineMode::SequenceToOne => Self::SequenceToOne,
             EngineMode::SequenceToSequence => Self::SequenceToSequence,
+            EngineMode::SequenceToMean => Self::SequenceToMean,
         }
     }
 }
@@ -107,7 +147,11 @@ mod tests {
             assert_eq!(Head::from(EngineTask::from(head)), head);
             let written = serde_json::to_value(head).unwrap();
             assert_eq!(written, serde_json::json!(head.name()));
-            for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
+            for mode in [
+                Mode::SequenceToOne,
+                Mode::SequenceToSequence,
+                Mode::SequenceToMean,
+            ] {
                 assert_eq!(Mode::from(EngineMode::from(mode)), mode);
                 let task = head.task(mode);
                 assert_eq!(task.is_class(), head != Head::Linear);

@@ -23,7 +23,7 @@ use ndarray::Array2;
 
 pub use convolution::{ConvActivation, Convolution, MAX_CONV_STEPS, Padding};
 pub use dense::DenseLayer;
-pub use head::{Head, Mode};
+pub use head::{Head, Mode, Pooling};
 pub use recurrent::coupled;
 pub use recurrent::gru::{self, GruLayer};
 pub use recurrent::gru_before::{self, GruBeforeLayer};

@@ -198,7 +198,7 @@ fn judged_rows(mode: Mode, batch: &[Example<'_>], window: &Range<usize>) -> usiz
         end.saturating_sub(window.start)
     };
     match mode {
-        Mode::SequenceToOne => {
+        Mode::SequenceToOne | Mode::SequenceToMean => {
             assert!(
                 (batch.iter()).all(|example| steps(example) == example.sequence.nrows()),
                 "a sequence with one target is one window"

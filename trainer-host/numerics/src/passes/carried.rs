@@ -3,7 +3,7 @@
 //! A stream is a place in a batch. Its next sequence begins with the state that its last one ended with, and the
 //! gradient ends at the sequence's first step.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
@@ -15,6 +15,8 @@ use crate::passes::forward::{PackedNetwork, Pass, WINDOW_STEPS};
 pub(crate) struct CarriedState {
     conv: Option<ConvState>,
     layers: Vec<CarriedLayer>,
+    /// Sum and steps of a mean over time.
+    mean: (Vec<f32>, usize),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +94,29 @@ impl NetworkStream {
 }
 
 impl Network {
+    /// Outputs before the head's σ or softmax after each step of a normalised sequence, `[T, I]`, also of a network that is
+    /// made for an answer at the end: `[T, O]`.
+    ///
+    /// # Panics
+    /// If the sequence is empty or has another number of channels than the network.
+    pub fn outputs_after_each_step(
+        &self,
+        formats: &ActivationFormats,
+        sequence: ArrayView2<'_, f32>,
+    ) -> Array2<f32> {
+        if self.config.mode == Mode::SequenceToMean {
+            let mut stream = NetworkStream::rounding(self, formats);
+            let steps = sequence.axis_chunks_iter(Axis(0), 1);
+            let rows: Vec<Array2<f32>> = steps.map(|step| stream.advance(step)).collect();
+            let rows: Vec<_> = rows.iter().map(|row| row.view()).collect();
+            return concatenate(Axis(0), &rows).expect("every step has as many outputs");
+        }
+        let mut network = self.clone();
+        network.config.mode = Mode::SequenceToSequence;
+        let mut outputs = network.outputs_in(formats, &[sequence]);
+        outputs.pop().unwrap_or_default()
+    }
+
     /// Runs normalised sequences, each `[T, I]`, one after the other without a reset between them, with activations
     /// rounded to `formats`. The first begins with a zero state.
     ///
@@ -107,9 +132,9 @@ impl Network {
             let outputs = stream.advance(sequence.view());
             let state = stream.state.as_ref().expect("a sequence has a step");
             StreamPart {
-                outputs: match self.config.mode {
-                    Mode::SequenceToOne => outputs.slice(s![-1.., ..]).to_owned(),
-                    Mode::SequenceToSequence => outputs,
+                outputs: match self.config.mode.is_per_step() {
+                    false => outputs.slice(s![-1.., ..]).to_owned(),
+                    true => outputs,
                 },
                 cells: (state.layers.iter())
                     .flat_map(|layer| layer.cell.clone())
@@ -134,6 +159,7 @@ impl Pass {
             for (layer, carried) in self.layers.iter_mut().zip(&start.layers) {
                 layer.begin_with(b, &carried.hidden, &carried.cell);
             }
+            self.mean.begin_with(b, &start.mean);
         }
         self.advance(network);
     }
@@ -148,6 +174,7 @@ impl Pass {
         CarriedState {
             conv: self.conv.state(b).cloned(),
             layers: layers.collect(),
+            mean: self.mean.at(b),
         }
     }
 }
@@ -210,7 +237,11 @@ mod tests {
 
     #[test]
     fn a_stream_of_one_sequence_is_the_sequence() {
-        for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
+        for mode in [
+            Mode::SequenceToOne,
+            Mode::SequenceToSequence,
+            Mode::SequenceToMean,
+        ] {
             let network = network(mode);
             let all = sequences(&[20, 600]);
             let expected = network.outputs(&views(&all));

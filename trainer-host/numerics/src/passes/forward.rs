@@ -14,6 +14,7 @@ use crate::passes::activation_format::ActivationFormats;
 use crate::passes::convolution::{ConvPass, ConvState, Moves, PackedConv};
 use crate::passes::dense::{PackedDense, relu};
 use crate::passes::dropout::Dropout;
+use crate::passes::mean::MeanOverTime;
 use crate::passes::recurrent::{Around, PackedRecurrent, RecurrentPass};
 use crate::passes::steps::Steps;
 
@@ -112,10 +113,12 @@ pub(crate) struct Pass {
     pub(crate) conv: ConvPass,
     pub(crate) layers: Vec<RecurrentPass>,
     pub(crate) dropout: Dropout,
-    /// Rows that enter the dense layers: `[B, H]` for sequence to one, `[R_in, H]` above a convolution. Else they enter as
-    /// they lie in the last recurrent layer.
+    /// Rows that enter the dense layers: `[B, H]` for sequence to one, by the last step or the mean, `[R_in, H]` above a
+    /// convolution. Else they enter as they lie in the last recurrent layer.
     pub(crate) features: Panels,
     is_gathered: bool,
+    /// What a mean over time has so far.
+    pub(crate) mean: MeanOverTime,
     /// Output of each dense layer, after ReLU except for the last.
     pub(crate) dense: Vec<Panels>,
 }
@@ -142,6 +145,7 @@ impl Pass {
             dropout: Dropout::default(),
             features: Panels::default(),
             is_gathered: false,
+            mean: MeanOverTime::default(),
             dense: Vec::new(),
         }
     }
@@ -213,6 +217,8 @@ impl Pass {
         for (layer, weights) in self.layers.iter_mut().zip(&network.recurrent) {
             layer.reset_state(&self.steps, weights.outputs());
         }
+        let outputs = network.recurrent.last().map_or(0, PackedRecurrent::outputs);
+        self.mean.reset(self.steps.sequences, outputs);
     }
 
     /// Runs all recurrent layers over sequences that go on where those before them ended: the
@@ -262,7 +268,15 @@ impl Pass {
                 format: network.formats.of_hidden(l),
             };
             layer.run(around, weights, x);
-            layer.round_upward(network.formats.of_upward(l));
+            // Of a mean over time, the mean is rounded on its way up.
+            let is_averaged =
+                network.mode == Mode::SequenceToMean && l + 1 == network.recurrent.len();
+            let format = network.formats.of_upward(l).filter(|_| !is_averaged);
+            layer.round_upward(format);
+            if is_averaged {
+                let own = (0..sequences).map(|b| self.moves.taken(b, self.inputs.length(b)));
+                self.mean.add(layer.outputs(), &self.steps, own);
+            }
         }
     }
 
@@ -306,7 +320,7 @@ impl Pass {
         self.state_row(b, self.inputs.length(b))
     }
 
-    /// The row of the state that each row of the head reads, if they are gathered.
+    /// The row of the state that each row of the head reads, if they are gathered; none of a mean over time.
     pub(crate) fn head_rows(&self, mode: Mode) -> Vec<usize> {
         match mode {
             Mode::SequenceToOne => (0..self.inputs.sequences)
@@ -316,6 +330,7 @@ impl Pass {
                 .flat_map(|(t, step)| (0..step.count).map(move |b| (t, b)))
                 .map(|(t, b)| self.state_row(b, t + 1))
                 .collect(),
+            Mode::SequenceToMean => Vec::new(),
         }
     }
 
@@ -343,11 +358,17 @@ impl Pass {
         self.dense = dense;
     }
 
-    /// Gathers the states that the head reads, where they do not lie as it reads them, and drops from them.
+    /// Gathers the states or the means that the head reads, where they do not lie as it reads them, and drops from them.
     fn prepare_head(&mut self, network: &PackedNetwork) {
         let top = self.layers.len() - 1;
-        self.is_gathered = network.mode == Mode::SequenceToOne || network.conv.is_some();
-        if self.is_gathered {
+        self.is_gathered = !network.mode.is_per_step() || network.conv.is_some();
+        let sequences = self.steps.sequences;
+        if network.mode == Mode::SequenceToMean {
+            self.mean.write(sequences, &mut self.features);
+            if let Some(format) = network.formats.of_upward(top) {
+                format.round_rows(&mut self.features, 0, sequences);
+            }
+        } else if self.is_gathered {
             let rows = self.head_rows(network.mode);
             let h = self.layers[top].upward();
             self.features.reshape(rows.len(), h.columns());
@@ -356,9 +377,11 @@ impl Pass {
             }
         }
         let between = &mut self.dropout.between_layers;
-        let (h, sequences) = (self.layers[top].upward(), self.steps.sequences);
+        let h = self.layers[top].upward();
         match network.mode {
-            Mode::SequenceToOne => between.apply(top, &self.features, 0, 0..sequences),
+            Mode::SequenceToOne | Mode::SequenceToMean => {
+                between.apply(top, &self.features, 0, 0..sequences);
+            }
             Mode::SequenceToSequence if self.is_gathered => {
                 between.apply(top, &self.features, 0, self.inputs.owners());
             }
@@ -380,9 +403,9 @@ impl Pass {
         let inputs = network.inputs();
         let outputs = network.dense[network.dense.len() - 1].weight.columns();
         let mut all: Vec<Array2<f32>> = (sequences.iter())
-            .map(|sequence| match network.mode {
-                Mode::SequenceToOne => Array2::zeros((1, outputs)),
-                Mode::SequenceToSequence => Array2::zeros((sequence.nrows(), outputs)),
+            .map(|sequence| match network.mode.is_per_step() {
+                false => Array2::zeros((1, outputs)),
+                true => Array2::zeros((sequence.nrows(), outputs)),
             })
             .collect();
         let longest = sequences.iter().map(ArrayView2::nrows).max().unwrap_or(0);
@@ -401,15 +424,15 @@ impl Pass {
             }
             self.head(network);
             for (b, (sequence, output)) in window.iter().zip(&mut all).enumerate() {
-                let rows = match network.mode {
-                    Mode::SequenceToOne => 0..1,
-                    Mode::SequenceToSequence => 0..sequence.nrows(),
+                let rows = match network.mode.is_per_step() {
+                    false => 0..1,
+                    true => 0..sequence.nrows(),
                 };
                 for t in rows {
                     // For sequence to one, a later window overwrites an earlier one's output.
-                    let (from, to) = match network.mode {
-                        Mode::SequenceToOne => (b, 0),
-                        Mode::SequenceToSequence => (self.inputs.steps[t].row + b, start + t),
+                    let (from, to) = match network.mode.is_per_step() {
+                        false => (b, 0),
+                        true => (self.inputs.steps[t].row + b, start + t),
                     };
                     for o in 0..outputs {
                         output[[to, o]] = self.logits().get(from, o);

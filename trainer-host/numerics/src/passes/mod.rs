@@ -1,8 +1,8 @@
 //! The two directions through a network in f32: [`forward`], and [`backward`] through time.
 //!
 //! ```text
-//! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell, gru_before_cell → pass, back), dense
-//!   → convolution → forward → trace, carried → shard → backward
+//! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell, gru_before_cell → pass, back),
+//!   mean, dense → convolution → forward → trace, carried → shard → backward
 //! ```
 //!
 //! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.
@@ -15,6 +15,7 @@ mod dense;
 pub mod dropout;
 pub mod example;
 pub mod forward;
+mod mean;
 pub mod perturbation;
 mod recurrent;
 mod shard;

@@ -209,7 +209,7 @@ impl Shard {
         self.loss = 0.0;
         for (b, example) in examples.iter().enumerate() {
             match task.weights.forward.mode {
-                Mode::SequenceToOne => self.loss += judge(b, example, 0),
+                Mode::SequenceToOne | Mode::SequenceToMean => self.loss += judge(b, example, 0),
                 Mode::SequenceToSequence => {
                     let running = |step: &&StepRows| step.count > b;
                     let steps = self.pass.inputs.steps.iter().take_while(running);
@@ -250,8 +250,10 @@ impl Shard {
                 }
             }
         }
-        self.drop_from_head_gradient(weights.forward.mode);
-        self.clip_upward_gradient(self.recurrent.len() - 1, weights);
+        self.drop_from_head_gradient(weights);
+        if weights.forward.mode != Mode::SequenceToMean {
+            self.clip_upward_gradient(self.recurrent.len() - 1, weights);
+        }
     }
 
     /// Clears what comes back to values of recurrent layer `l` that were clipped on their way up.
@@ -264,7 +266,7 @@ impl Shard {
         }
     }
 
-    fn drop_from_head_gradient(&mut self, mode: Mode) {
+    fn drop_from_head_gradient(&mut self, weights: &Weights) {
         let top = self.recurrent.len() - 1;
         let d_hidden = self.recurrent[top].d_outputs();
         let pass = &self.pass;
@@ -273,8 +275,16 @@ impl Shard {
             return between.backward(top, d_hidden);
         }
         between.backward(top, &mut self.d_features);
+        if weights.forward.mode == Mode::SequenceToMean {
+            if let Some(format) = weights.forward.formats.of_upward(top) {
+                let rounded = (&pass.features, 0);
+                let rows = pass.steps.sequences;
+                format.clip_gradient(rounded, (&mut self.d_features, 0), rows);
+            }
+            return (pass.mean).backward(&self.d_features, &pass.steps, d_hidden);
+        }
         d_hidden.reset(pass.steps.rows, self.d_features.columns());
-        for (from, state) in pass.head_rows(mode).into_iter().enumerate() {
+        for (from, state) in pass.head_rows(weights.forward.mode).into_iter().enumerate() {
             // What came before the first step of all needs no gradient.
             if let Some(to) = state.checked_sub(pass.steps.sequences) {
                 add_row(&self.d_features, from, d_hidden, to);

@@ -42,6 +42,8 @@ pub struct Calibration {
     pub conv: Option<ConvRanges>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<RecurrentRanges>,
+    /// Means over time of the uppermost recurrent layer's outputs, in a network that reads them; else of nothing.
+    pub mean: Magnitudes,
     /// Values after each hidden dense layer's ReLU, first to last.
     pub dense: Vec<Magnitudes>,
     /// Of each output before the head, `[O]`.
@@ -149,6 +151,7 @@ impl Observed {
             calibration: Calibration {
                 conv,
                 recurrent: recurrent.collect(),
+                mean: expecting(network.config.hidden.last().copied().unwrap_or_default()),
                 dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
                 outputs: vec![OutputRange::NOTHING; network.config.outputs],
             },
@@ -192,6 +195,14 @@ impl Observed {
             Mode::SequenceToOne => input
                 .slice(ndarray::s![input.nrows().saturating_sub(1).., ..])
                 .to_owned(),
+            Mode::SequenceToMean => match input.mean_axis(Axis(0)) {
+                Some(mean) => {
+                    let mean = mean.insert_axis(Axis(0));
+                    seen.calibration.mean.add(mean.view());
+                    mean
+                }
+                None => input.to_owned(),
+            },
         };
         let last = network.dense.len() - 1;
         for (l, dense) in network.dense.iter().enumerate() {
@@ -220,6 +231,7 @@ impl Observed {
             mine.hidden.merge(&theirs.hidden);
             mine.cell.merge(&theirs.cell);
         }
+        mine.mean.merge(&theirs.mean);
         merge_all(&mut mine.dense, &theirs.dense);
         for (mine, theirs) in mine.outputs.iter_mut().zip(&theirs.outputs) {
             *mine = mine.merged(*theirs);
@@ -242,6 +254,7 @@ impl Observed {
             layer.hidden.finish();
             layer.cell.finish();
         }
+        self.calibration.mean.finish();
         self.calibration
             .dense
             .iter_mut()

@@ -13,7 +13,7 @@ use ndarray::Array1;
 
 use super::dequantise::matrix;
 use super::{ConvIntegers, Q15, QuantisedNetwork, RecurrentIntegers};
-use crate::network::{DenseLayer, Network, NetworkConfig};
+use crate::network::{DenseLayer, Mode, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::output::OutputFormat;
 
@@ -38,11 +38,11 @@ impl QuantisedNetwork {
                     .collect(),
                 dense: self.dense(),
             },
-            formats: self.formats(),
+            formats: self.formats(config.mode),
         }
     }
 
-    fn formats(&self) -> ActivationFormats {
+    fn formats(&self, mode: Mode) -> ActivationFormats {
         let step = |step: f64| ActivationFormat { step: step as f32 };
         let conv = self.conv.as_ref();
         let first = usize::from(conv.is_some());
@@ -52,7 +52,13 @@ impl QuantisedNetwork {
             .chain((self.dense.iter()).map(|layer| (layer.scheme.width(), layer.input_shift)))
             .collect();
         // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
-        let narrowed = |l: usize, range: f64| match (inputs[l].0, inputs[l + 1]) {
+        let top = first + self.recurrent.len() - 1;
+        let handed_on = |l: usize| match mode {
+            // (P2)
+            Mode::SequenceToMean if l == top => Width::Int16,
+            _ => inputs[l].0,
+        };
+        let narrowed = |l: usize, range: f64| match (handed_on(l), inputs[l + 1]) {
             (Width::Int16, (Width::Int8, shift)) => {
                 Some(step(range * 2f64.powi(i32::from(shift)) / Q15))
             }

@@ -44,7 +44,7 @@ mod row;
 
 use lstm_nostd::artifact::{Dense, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 pub use convolution::ConvIntegers;
 pub use error::QuantiseError;
@@ -273,6 +273,18 @@ impl Walk<'_> {
             },
             reach: ranges.hidden.reach(self.plan.clipping, width),
         });
+        let is_last = l + 1 == self.network.recurrent.len();
+        if is_last && self.network.config.mode == Mode::SequenceToMean {
+            // (P2) gives int16 whatever the layer has.
+            self.below = Some(Signal {
+                width: Width::Int16,
+                range: 1.0,
+                reach: self
+                    .calibration
+                    .mean
+                    .reach(self.plan.clipping, Width::Int16),
+            });
+        }
         self.inputs.replace(l, &integers);
         self.quantised.recurrent.push(integers);
         Ok(())
@@ -432,11 +444,19 @@ impl<'a> LayerInputs<'a> {
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
             let top = trace[trace.len() - 1].hidden.view();
-            let first = match network.config.mode {
-                Mode::SequenceToSequence => 0,
-                Mode::SequenceToOne => top.nrows().saturating_sub(1),
+            let top = top.mapv(f64::from);
+            let mut values = match network.config.mode {
+                Mode::SequenceToSequence => top,
+                // Of a sequence that a convolution has no output for, there is none.
+                Mode::SequenceToOne => {
+                    let first = top.nrows().saturating_sub(1);
+                    top.slice(s![first.., ..]).to_owned()
+                }
+                Mode::SequenceToMean => match top.mean_axis(Axis(0)) {
+                    Some(mean) => mean.insert_axis(Axis(0)),
+                    None => top,
+                },
             };
-            let mut values: Array2<f64> = top.slice(s![first.., ..]).mapv(f64::from);
             for dense in &network.dense[..l] {
                 values = dense.rectified(&values);
             }

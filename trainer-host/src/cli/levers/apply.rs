@@ -54,6 +54,7 @@ impl NetworkFlags {
     pub(super) fn structure(&self) -> Option<&'static str> {
         let others = [
             (self.layer.is_some(), "--layer"),
+            (self.pooling.is_some(), "--pooling"),
             (self.hidden.is_some(), "--hidden"),
             (self.dense.is_some(), "--dense"),
             (self.no_peepholes, "--no-peepholes"),
@@ -83,6 +84,7 @@ impl NetworkFlags {
             set(&mut conv.padding, self.conv_padding);
         }
         set(&mut config.layer, self.layer);
+        set(&mut config.pooling, self.pooling);
         set(&mut config.hidden, self.hidden);
         set(&mut config.dense, self.dense);
         config.peepholes &= !self.no_peepholes;

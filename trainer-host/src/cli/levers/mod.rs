@@ -17,7 +17,7 @@ use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
 use crate::network::initialisation::{InputWeights, RecurrentWeights};
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, ConvActivation, Padding};
+use crate::network::{CellKind, ConvActivation, Padding, Pooling};
 use crate::optimiser::OptimiserKind;
 use crate::schedule::ScheduleKind;
 use crate::train::TrainConfig;
@@ -71,6 +71,9 @@ struct NetworkFlags {
         overrides_with = "hidden"
     )]
     hidden: Option<Vec<usize>>,
+    /// What the dense layers read over time, for sequences of one target each.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pooling: Option<Pooling>,
     /// Units of each dense ReLU layer before the output layer, separated by commas.
     #[arg(
         long,
@@ -307,6 +310,7 @@ mod tests {
                 "hidden = [4, 5]\ndense = [6]\npeepholes = false",
             ),
             ("--layer gru", "layer = \"gru\""),
+            ("--pooling mean", "pooling = \"mean\""),
             ("--forget-bias 3", "forget_bias = 3.0"),
             ("--chrono-steps 50", "initialisation.chrono_steps = 50"),
             ("--input-weights he", "initialisation.input = \"he\""),

@@ -31,10 +31,10 @@ impl Reading {
         }
     }
 
-    pub(super) fn has_last_step(&self) -> bool {
-        self.layers
-            .iter()
-            .any(|layer| layer.layer == Layer::LastStep)
+    /// Whether the steps are gone.
+    pub(super) fn is_pooled(&self) -> bool {
+        let pools = |layer: &NamedLayer| matches!(layer.layer, Layer::LastStep | Layer::Mean);
+        self.layers.iter().any(pools)
     }
 
     pub(super) fn channels(&self) -> Option<usize> {
@@ -43,7 +43,7 @@ impl Reading {
 
     /// Axes of the array at this place.
     fn rank(&self) -> i64 {
-        if self.has_last_step() { 2 } else { 3 }
+        if self.is_pooled() { 2 } else { 3 }
     }
 
     pub(super) fn finish(self) -> (Vec<NamedLayer>, Vec<String>) {
@@ -116,13 +116,26 @@ impl Reading {
             "Bidirectional" => later(Kind::Bidirectional),
             "Conv1D" => self.convolution(&title, config, &place),
             "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => later(Kind::Convolution),
-            "GlobalAveragePooling1D" => later(Kind::MeanPooling),
+            "GlobalAveragePooling1D" => self.mean_over_time(title, config),
             "GlobalMaxPooling1D" => later(Kind::MaxPooling),
             _ => Err(Problem::refused(
                 title,
                 "it is not taken; LSTM, GRU, Dense, TimeDistributed Dense, Normalization, BatchNormalization, Rescaling, Activation and Dropout are",
             )),
         }
+    }
+
+    /// Of all steps; those that `Masking` would leave out are no part of a sequence here.
+    fn mean_over_time(&mut self, title: String, config: &Value) -> Result<(), Problem> {
+        if !matches!(config["data_format"].as_str(), None | Some("channels_last")) {
+            let why = "its data_format is not channels_last, so that it is no mean over time";
+            return Err(Problem::refused(title, why));
+        }
+        if config["keepdims"] == true {
+            let why = "it keeps the axis of the steps (keepdims), which is not taken";
+            return Err(Problem::refused(title, why));
+        }
+        self.push(title, Layer::Mean)
     }
 
     fn rescaling(&mut self, title: &str, config: &Value) -> Result<(), Problem> {

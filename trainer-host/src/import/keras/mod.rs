@@ -95,7 +95,7 @@ fn source(
         reading.layer(link)?;
     }
     let axes = [Axis::Batch, Axis::Time, Axis::Channel];
-    let per_step = !reading.has_last_step();
+    let per_step = !reading.is_pooled();
     let channels = reading.channels();
     let (layers, notes) = reading.finish();
     Ok(Source {

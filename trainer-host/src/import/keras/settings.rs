@@ -123,6 +123,7 @@ fn settings(class: &str) -> Option<&'static [&'static str]> {
         "Activation" => &["activation"],
         "ReLU" => &["max_value", "negative_slope", "threshold"],
         "Softmax" => &["axis"],
+        "GlobalAveragePooling1D" => &["data_format", "keepdims"],
         _ => return None,
     })
 }

@@ -181,6 +181,39 @@ impl Walk<'_> {
         Ok(picked)
     }
 
+    /// `ReduceMean` over the steps, or `GlobalAveragePool`, which takes all axes behind the second one.
+    pub(super) fn mean_over_time(&mut self, node: &Node) -> Result<Signal, Problem> {
+        let signal = self.signal(node, 0)?;
+        let (axes, keeps) = match node.op_type.as_str() {
+            "GlobalAveragePool" => (Some((2..signal.axes.len() as i64).collect()), true),
+            _ => (self.ints(node, 1, "axes")?, node.int("keepdims", 1) != 0),
+        };
+        let axes: Vec<i64> = axes.unwrap_or_default();
+        let [axis] = axes[..] else {
+            let why = "it is a mean over several axes; one over the steps is taken";
+            return Err(Problem::refused(node.title(), why));
+        };
+        let axis = self.axis(node, &signal, axis)?;
+        if signal.axes[axis].role != Role::Is(Axis::Time) {
+            let why =
+                "it is a mean over another axis than the steps of a recurrent layer's outputs";
+            return Err(Problem::refused(node.title(), why));
+        }
+        if self.tree[signal.at].lengths.is_some() {
+            let why = "it is a mean over all steps, also those behind the end of sequences that sequence_lens make \
+                       shorter; here each mean is that of a sequence's own steps";
+            return Err(Problem::refused(node.title(), why));
+        }
+        let mut mean = self.after(&signal, Layer::Mean, node);
+        match keeps {
+            true => mean.axes[axis] = SignalAxis::one(),
+            false => {
+                mean.axes.remove(axis);
+            }
+        }
+        Ok(mean)
+    }
+
     fn axis(&self, node: &Node, signal: &Signal, axis: i64) -> Result<usize, Problem> {
         let rank = signal.axes.len();
         axis_number(axis, rank)

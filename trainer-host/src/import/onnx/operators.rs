@@ -45,9 +45,7 @@ impl Walk<'_> {
             "Transpose" => one(self.transpose(node)?),
             "Reshape" => one(self.reshape(node)?),
             "Flatten" => of(self.flatten(node)?),
-            "ReduceMean" | "GlobalAveragePool" => {
-                Err(Problem::later(node.title(), Kind::MeanPooling))
-            }
+            "ReduceMean" | "GlobalAveragePool" => of(self.mean_over_time(node)?),
             "ReduceMax" | "GlobalMaxPool" => Err(Problem::later(node.title(), Kind::MaxPooling)),
             "Conv" => of(self.convolution(node)?),
             _ => Err(unknown(node)),
@@ -342,6 +340,8 @@ fn known(operator: &str) -> Option<&'static [&'static str]> {
         "Shape" => &["start", "end"],
         "Slice" => &["starts", "ends", "axes"],
         "Squeeze" | "Unsqueeze" => &["axes"],
+        "ReduceMean" => &["axes", "keepdims", "noop_with_empty_axes"],
+        "GlobalAveragePool" => &[],
         "Transpose" => &["perm"],
         "Reshape" => &["allowzero"],
         "MatMul" | "Add" | "Sub" | "Mul" | "Div" | "Relu" | "Sigmoid" | "Identity" | "Expand" => {

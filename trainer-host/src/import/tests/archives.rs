@@ -126,6 +126,26 @@ fn an_output_of_a_layer_is_read_by_its_number() {
 }
 
 #[test]
+fn a_mean_over_time_is_read_where_it_is_one() {
+    let pooled = |config: Value, sequences: bool| {
+        keras(|model| {
+            let layers = model["config"]["layers"].as_array_mut().unwrap();
+            layers[2]["config"]["return_sequences"] = sequences.into();
+            let pooling = json!({"class_name": "GlobalAveragePooling1D", "config": config});
+            layers.insert(3, pooling);
+        })
+    };
+    let source = pooled(json!({"data_format": "channels_last"}), true).unwrap();
+    assert!(source.layers.iter().any(|l| l.layer == Layer::Mean));
+    assert_eq!(source.output_axes.len(), 2);
+    let first = json!({"data_format": "channels_first"});
+    refused(pooled(first, true), "channels_last");
+    refused(pooled(json!({"keepdims": true}), true), "keepdims");
+    // The last step is no sequence any more.
+    refused(pooled(json!({}), false), "a mean over time where");
+}
+
+#[test]
 fn settings_of_keras_are_read_or_refused() {
     refused(put(3, "ReLU", json!({"threshold": 0.5})), "threshold");
     refused(put(3, "ReLU", json!({"max_value": 6.0})), "max_value");

@@ -117,7 +117,6 @@ fn later(kind: &str) -> Option<Kind> {
     Some(match kind {
         "lstm-projection" => Kind::Projection,
         "bidirectional" => Kind::Bidirectional,
-        "mean-pooling" => Kind::MeanPooling,
         "reverse" => Kind::Reverse,
         _ => return None,
     })

@@ -1,0 +1,101 @@
+//! Mean over time of the uppermost recurrent layer's hidden state, in models that answer once a sequence.
+//!
+//! ```text
+//! s_t = s_{t−1} + h_t                               i32, in units of h, for t ≤ 65,535         (P1)
+//! m_t = floor((2^n · s_t + ⌊t/2⌋) / t)              Q0.15                                      (P2)
+//! ```
+//!
+//! (P2) rounds to the nearest value, with ties towards +∞, and is exact: there is one division for each unit, when outputs are
+//! read. It takes h from Q0.(15−n), so that a mean of int8 values has the resolution of int16, and dense layers see it as
+//! the output of a layer with int16 activations. After 65,535 steps the sum stays as it is. Until then |2^n · s_t| ≤ 2¹⁵ · t
+//! holds, and nothing can overflow.
+//!
+//! Above a convolution, t counts the steps that the recurrent layers took. Where t is 0, the mean is zero.
+//!
+//! Steps and sums lie behind the cells of a state: t, then zeros to a block of four, then the sum of each unit.
+
+use core::num::NonZero;
+
+use crate::kernels::{self, Activation, Block, I32x4, RecurrentRows, Width, lanes, lanes_mut};
+use crate::requant::saturate16;
+
+/// Steps that a mean counts, at most.
+pub const MOST_STEPS: u32 = u16::MAX as u32;
+
+/// Blocks of four behind the cells that hold steps and sums of a layer of `units` units.
+pub const fn blocks(units: usize) -> usize {
+    kernels::blocks(units).saturating_add(1)
+}
+
+/// (P1): adds the hidden state of a layer with these rows. `sums` is `[blocks(units)]`.
+pub fn add(rows: &RecurrentRows<'_>, hidden: &[Block], sums: &mut [I32x4]) {
+    let Some(([steps, ..], sums)) = sums.split_first_mut() else {
+        return;
+    };
+    if *steps as u32 >= MOST_STEPS {
+        return;
+    }
+    *steps = steps.wrapping_add(1);
+    match rows.width.in_build() {
+        Width::Int16 => add_lanes::<i16>(rows.outputs, hidden, sums),
+        Width::Int8 => add_lanes::<i8>(rows.outputs, hidden, sums),
+    }
+}
+
+#[inline(always)]
+fn add_lanes<A: Activation>(count: usize, hidden: &[Block], sums: &mut [I32x4]) {
+    let places = sums.as_flattened_mut().iter_mut().zip(lanes::<A>(hidden));
+    for (sum, h) in places.take(count) {
+        // A state that was saved elsewhere may hold anything.
+        *sum = sum.wrapping_add((*h).into());
+    }
+}
+
+/// (P2): the mean of the steps so far, `[units]` int16 lanes of `mean`; zeros before the first step.
+pub fn read(rows: &RecurrentRows<'_>, sums: &[I32x4], mean: &mut [Block]) {
+    let Some(([steps, ..], sums)) = sums.split_first() else {
+        return;
+    };
+    let steps = NonZero::new((*steps as u32).min(MOST_STEPS)).unwrap_or(NonZero::<u32>::MIN);
+    let places = lanes_mut::<i16>(mean).iter_mut().zip(sums.as_flattened());
+    for (mean, sum) in places.take(rows.outputs) {
+        *mean = of_sum(sum.wrapping_shl(rows.h_shift), steps);
+    }
+}
+
+/// (P2) of a sum in Q0.15.
+pub const fn of_sum(sum: i32, steps: NonZero<u32>) -> i16 {
+    // Not negative: |sum| is at most 2¹⁵ for each step.
+    let (least, half) = (steps.get() << 15, steps.get() >> 1);
+    let above = (sum as u32).wrapping_add(least).wrapping_add(half);
+    let mean = above.checked_div(steps.get());
+    match mean {
+        Some(mean) => saturate16((mean as i32).wrapping_sub(1 << 15)),
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At both ends of all values, and beside ties.
+    #[test]
+    fn a_mean_is_the_nearest_value_with_ties_upwards() {
+        for steps in [1u32, 2, 3, 4, 7, 100, 65_534, MOST_STEPS] {
+            let steps_i64 = i64::from(steps);
+            let ends = [-(1i64 << 15), -77, -1, 0, 1, 12_345, (1 << 15) - 1];
+            for sum in ends.iter().flat_map(|value| {
+                let sum = value * steps_i64;
+                [-1, 0, 1].map(|d| sum + d * (steps_i64 / 2))
+            }) {
+                if sum < -(steps_i64 << 15) || sum > ((1 << 15) - 1) * steps_i64 {
+                    continue;
+                }
+                let exact = (2 * sum + steps_i64).div_euclid(2 * steps_i64);
+                let found = of_sum(sum as i32, NonZero::new(steps).unwrap());
+                assert_eq!(i64::from(found), exact, "{sum} / {steps}");
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What a mean over time adds to a step after which outputs are read: (K6).
+
+use lstm_nostd::kernels::Width;
+
+use super::Core;
+
+/// a, b and c of (K6), and by how many instructions a unit the data of two steps can make them differ. From counts in QEMU
+/// for 45 units, to which `tests/tests/boards/cost.rs` holds them for other sizes. M0 divides by a function.
+const COUNTED: [([f64; 3], usize); 6] = [
+    ([100.0, 206.0, 0.0], 80),
+    ([74.0, 24.0, 13.3], 0),
+    ([74.0, 24.0, 13.3], 0),
+    ([74.0, 24.0, 13.3], 0),
+    ([74.0, 24.0, 13.3], 0),
+    ([65.0, 18.0, 5.0], 0),
+];
+
+/// Instructions for the mean of `units` units, and for its conversion if the dense layer above has int8 activations.
+pub(super) fn instructions(core: Core, units: usize, above: Option<Width>) -> f64 {
+    let ([once, each, converted], _) = COUNTED[core as usize];
+    let of_unit = match above {
+        Some(Width::Int8) => each + converted,
+        Some(Width::Int16) | None => each,
+    };
+    once + of_unit * units as f64
+}
+
+/// By how many of them the data of two steps can make them differ.
+pub(super) fn most_spread(core: Core, units: usize) -> usize {
+    let (_, of_unit) = COUNTED[core as usize];
+    of_unit * units
+}
