@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use lstm_nostd::artifact::{
     AlignedBytes, Gru, GruBefore, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel,
-    Recurrent, Sizes, WriteError, check_first_layer,
+    Recurrent, Sizes, VERSION, WriteError, check_first_layer,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Mode, Model, OutputScale, Task};
@@ -431,12 +431,12 @@ fn refuses_bad_magic() {
 
 #[test]
 fn refuses_version() {
-    let bytes = changed(|content| content[4] = 9);
+    let bytes = changed(|content| content[4] = VERSION as u8 + 1);
     assert_eq!(
         refusal(&bytes),
         ArtifactError::Version {
-            found: 9,
-            supported: 7
+            found: VERSION + 1,
+            supported: VERSION
         }
     );
 }
@@ -535,7 +535,8 @@ fn output_scales_are_those_of_a_linear_model() {
 #[test]
 fn an_older_version_is_named_with_its_cure() {
     let said = refusal(&changed(|content| content[4] = 2)).to_string();
-    assert!(said.contains("versions 3 to 7, found 2"), "{said}");
+    let versions = format!("versions 3 to {VERSION}, found 2");
+    assert!(said.contains(&versions), "{said}");
     assert!(said.contains("quantise and export"), "{said}");
 }
 

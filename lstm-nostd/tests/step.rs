@@ -244,7 +244,7 @@ proptest! {
         }
     }
 
-    /// (P1) and (P2): outputs after each step are those of the dense layer on the mean of all hidden states so far.
+    /// (MT1) and (MT2): outputs after each step are those of the dense layer on the mean of all hidden states so far.
     #[test]
     fn outputs_of_a_mean_are_those_of_the_mean_of_all_hidden_states(
         scheme in prop::sample::select(Scheme::ALL.to_vec()),

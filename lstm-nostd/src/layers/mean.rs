@@ -1,11 +1,11 @@
 //! Mean over time of the uppermost recurrent layer's hidden state, in models that answer once a sequence.
 //!
 //! ```text
-//! s_t = s_{t−1} + h_t                               i32, in units of h, for t ≤ 65,535         (P1)
-//! m_t = floor((2^n · s_t + ⌊t/2⌋) / t)              Q0.15                                      (P2)
+//! s_t = s_{t−1} + h_t                               i32, in units of h, for t ≤ 65,535         (MT1)
+//! m_t = floor((2^n · s_t + ⌊t/2⌋) / t)              Q0.15                                      (MT2)
 //! ```
 //!
-//! (P2) rounds to the nearest value, with ties towards +∞, and is exact: there is one division for each unit, when outputs are
+//! (MT2) rounds to the nearest value, with ties towards +∞, and is exact: there is one division for each unit, when outputs are
 //! read. It takes h from Q0.(15−n), so that a mean of int8 values has the resolution of int16, and dense layers see it as
 //! the output of a layer with int16 activations. After 65,535 steps the sum stays as it is. Until then |2^n · s_t| ≤ 2¹⁵ · t
 //! holds, and nothing can overflow.
@@ -27,7 +27,7 @@ pub const fn blocks(units: usize) -> usize {
     kernels::blocks(units).saturating_add(1)
 }
 
-/// (P1): adds the hidden state of a layer with these rows. `sums` is `[blocks(units)]`.
+/// (MT1): adds the hidden state of a layer with these rows. `sums` is `[blocks(units)]`.
 pub fn add(rows: &RecurrentRows<'_>, hidden: &[Block], sums: &mut [I32x4]) {
     let Some(([steps, ..], sums)) = sums.split_first_mut() else {
         return;
@@ -51,7 +51,7 @@ fn add_lanes<A: Activation>(count: usize, hidden: &[Block], sums: &mut [I32x4]) 
     }
 }
 
-/// (P2): the mean of the steps so far, `[units]` int16 lanes of `mean`; zeros before the first step.
+/// (MT2): the mean of the steps so far, `[units]` int16 lanes of `mean`; zeros before the first step.
 pub fn read(rows: &RecurrentRows<'_>, sums: &[I32x4], mean: &mut [Block]) {
     let Some(([steps, ..], sums)) = sums.split_first() else {
         return;
@@ -63,7 +63,7 @@ pub fn read(rows: &RecurrentRows<'_>, sums: &[I32x4], mean: &mut [Block]) {
     }
 }
 
-/// (P2) of a sum in Q0.15.
+/// (MT2) of a sum in Q0.15.
 pub const fn of_sum(sum: i32, steps: NonZero<u32>) -> i16 {
     // Not negative: |sum| is at most 2¹⁵ for each step.
     let (least, half) = (steps.get() << 15, steps.get() >> 1);

@@ -145,7 +145,7 @@ impl Walk<'_> {
     fn top_width(&self) -> Width {
         let top = self.model.recurrent_layers().last();
         match self.model.mode() {
-            // (P2)
+            // (MT2)
             EngineMode::SequenceToMean => Width::Int16,
             _ => top.map_or(Width::Int16, |layer| layer.rows().width),
         }

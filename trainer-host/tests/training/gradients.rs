@@ -180,7 +180,7 @@ impl<'a> Reference<'a> {
         }
         let zeros = vec![0.0; *self.config.hidden.last().unwrap()];
         if self.config.mode == Mode::SequenceToMean {
-            // (P3) of the steps so far.
+            // (MT3) of the steps so far.
             let mut sums = zeros.clone();
             for (x, steps) in values.iter_mut().zip(1..) {
                 sums.iter_mut().zip(&*x).for_each(|(sum, h)| *sum += h);

@@ -1,12 +1,12 @@
 //! The mean over time of the uppermost recurrent layer's outputs, which the dense layers read in place of the last ones.
 //!
 //! ```text
-//! m = 1/T Σ_t h_t                                                           (P3)
+//! m = 1/T Σ_t h_t                                                           (MT3)
 //! d_h_t from above = d_m / T                                                (P4)
 //! ```
 //!
 //! T is the number of valid steps of each sequence; above a convolution, of those that the recurrent layers took. Without
-//! such a step, the mean is zero, as in integers. The integer form of (P3) is (P1) and (P2) of `lstm_nostd::layers::mean`.
+//! such a step, the mean is zero, as in integers. The integer form of (MT3) is (MT1) and (MT2) of `lstm_nostd::layers::mean`.
 
 use crate::compute::lanes::Line;
 use crate::compute::panels::Panels;
@@ -53,7 +53,7 @@ impl MeanOverTime {
         }
     }
 
-    /// (P3) of the first `sequences` sequences, into `features`, `[B, H]`.
+    /// (MT3) of the first `sequences` sequences, into `features`, `[B, H]`.
     pub(crate) fn write(&self, sequences: usize, features: &mut Panels) {
         features.reshape(sequences, self.sums.columns());
         for panel in 0..self.sums.panels() {

@@ -54,7 +54,7 @@ impl QuantisedNetwork {
         // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
         let top = first + self.recurrent.len() - 1;
         let handed_on = |l: usize| match mode {
-            // (P2)
+            // (MT2)
             Mode::SequenceToMean if l == top => Width::Int16,
             _ => inputs[l].0,
         };

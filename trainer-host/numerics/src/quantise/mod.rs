@@ -275,7 +275,7 @@ impl Walk<'_> {
         });
         let is_last = l + 1 == self.network.recurrent.len();
         if is_last && self.network.config.mode == Mode::SequenceToMean {
-            // (P2) gives int16 whatever the layer has.
+            // (MT2) gives int16 whatever the layer has.
             self.below = Some(Signal {
                 width: Width::Int16,
                 range: 1.0,
