@@ -42,10 +42,13 @@ pub fn add(rows: &RecurrentRows<'_>, hidden: &[Block], sums: &mut [I32x4]) {
     }
 }
 
+// `zip` may panic with debug assertions.
 #[inline(always)]
 fn add_lanes<A: Activation>(count: usize, hidden: &[Block], sums: &mut [I32x4]) {
-    let places = sums.as_flattened_mut().iter_mut().zip(lanes::<A>(hidden));
-    for (sum, h) in places.take(count) {
+    let mut hidden = lanes::<A>(hidden).iter();
+    let sums = sums.as_flattened_mut().get_mut(..count);
+    for sum in sums.unwrap_or_default() {
+        let Some(h) = hidden.next() else { break };
         // A state that was saved elsewhere may hold anything.
         *sum = sum.wrapping_add((*h).into());
     }
@@ -57,8 +60,10 @@ pub fn read(rows: &RecurrentRows<'_>, sums: &[I32x4], mean: &mut [Block]) {
         return;
     };
     let steps = NonZero::new((*steps as u32).min(MOST_STEPS)).unwrap_or(NonZero::<u32>::MIN);
-    let places = lanes_mut::<i16>(mean).iter_mut().zip(sums.as_flattened());
-    for (mean, sum) in places.take(rows.outputs) {
+    let mut sums = sums.as_flattened().iter();
+    let mean = lanes_mut::<i16>(mean).get_mut(..rows.outputs);
+    for mean in mean.unwrap_or_default() {
+        let Some(sum) = sums.next() else { break };
         *mean = of_sum(sum.wrapping_shl(rows.h_shift), steps);
     }
 }
