@@ -15,6 +15,8 @@ const BY_TARGET: [(&str, &str); 4] = [
     ("thumbv7em", "mps2-an386"),
     ("thumbv8m.main", "mps2-an505"),
 ];
+/// Where the slots for models begin in the flash of a board, behind the program.
+const SLOTS: [(&str, u32); 2] = [("microbit", 0x3_0000), ("stm32f405", 0x080c_0000)];
 /// The model that is compiled in unless `LSTM_MODEL` names another.
 const DEFAULT_MODEL: &str = "../lstm-nostd/examples/tiny.lstm";
 
@@ -31,7 +33,8 @@ fn main() {
     let place = "_model_in_flash = ORIGIN(FLASH) + LENGTH(FLASH) / 2;\n";
     let regions = fs::read_to_string(&map).expect("the copy can be read");
     let regions = with_less_ram(regions);
-    fs::write(&map, regions + place).expect("the copy can be written to");
+    let slots = slots(&board);
+    fs::write(&map, regions + place + &slots).expect("the copy can be written to");
     println!("cargo::rustc-link-search={}", out.display());
     // `link.x` of cortex-m-rt includes memory.x; --nmagic keeps sections from being padded to pages.
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
@@ -40,6 +43,17 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LSTM_MODEL");
     let model = env::var("LSTM_MODEL").unwrap_or_else(|_| DEFAULT_MODEL.to_owned());
     copy(&model, &out.join("model.lstm"));
+}
+
+/// Names the place of the slots, and keeps the program out of them.
+fn slots(board: &str) -> String {
+    let place = SLOTS.iter().find(|(name, _)| *name == board);
+    place.map_or_else(String::new, |(_, place)| {
+        format!(
+            "_slots = {place:#x};\n\
+             ASSERT(__sidata + SIZEOF(.data) <= _slots, \"the program runs into the slots for models\");\n"
+        )
+    })
 }
 
 /// The memory map, with the feature `less-ram` without the last two kilobytes of its RAM.

@@ -46,6 +46,15 @@ impl Counter {
         (result, ticks)
     }
 
+    /// Goes on as a clock.
+    pub fn into_clock(self) -> Clock {
+        Clock {
+            _counter: self,
+            last: SYST::get_current(),
+            ticks: 0,
+        }
+    }
+
     /// Times an empty function and the loop of known length.
     pub fn rate(&mut self) -> TickRate {
         let ((), overhead) = self.measure(|| ());
@@ -56,6 +65,32 @@ impl Counter {
             loop_instructions: LOOP_INSTRUCTIONS,
         }
     }
+}
+
+/// The counter's ticks in 32 bits, for ever. It must be looked at once in 2²⁴ ticks.
+pub struct Clock {
+    _counter: Counter,
+    last: u32,
+    ticks: u32,
+}
+
+impl Clock {
+    /// Ticks since some moment, modulo 2³².
+    pub fn now(&mut self) -> u32 {
+        let current = SYST::get_current();
+        let elapsed = self.last.wrapping_sub(current) & RELOAD;
+        self.last = current;
+        self.ticks = self.ticks.wrapping_add(elapsed);
+        self.ticks
+    }
+}
+
+/// Instructions that `ticks` of [`Counter::measure`] stand for, with a core that takes a tick for each as in QEMU.
+pub fn instructions(rate: &TickRate, ticks: u32) -> u32 {
+    let net = |ticks: u32| u64::from(ticks.saturating_sub(rate.overhead));
+    let counted = net(ticks) * u64::from(rate.loop_instructions);
+    let whole = counted.checked_div(net(rate.loop_ticks)).unwrap_or(0);
+    u32::try_from(whole).unwrap_or(u32::MAX)
 }
 
 /// Executes [`LOOP_INSTRUCTIONS`] instructions when it is inlined.

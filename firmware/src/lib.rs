@@ -1,7 +1,8 @@
-//! Code that the applications share: the board, the counter, the depth of the stack, and the server of the link.
+//! Code that the applications share: the board, the counter, the depth of the stack, the model that the board started
+//! with, and the server of the link.
 //!
 //! ```text
-//! board → counter, stack → embedded → memory → line → server
+//! board → counter, stack → embedded → memory → line → started → server
 //! ```
 #![no_std]
 
@@ -11,6 +12,7 @@ pub mod line;
 pub mod memory;
 pub mod server;
 pub mod stack;
+pub mod started;
 
 lstm_nostd::include_model! {
     /// The embedded model: the file that `LSTM_MODEL` names, or else `../lstm-nostd/examples/tiny.lstm`.

@@ -3,31 +3,32 @@
 //! A model borrows its file. So each model is in use in its own [`Server::work_with`], which ends when another
 //! one is wanted and the file's buffer must be free.
 
-use core::fmt::Write as _;
+use core::fmt::{Debug, Write as _};
 
 use cortex_m::peripheral::SYST;
 use embedded_io::{Read, Write};
 use heapless::String;
 use lstm_link::{
-    Hello, ModelInfo, Refusal, Request, Resource, Responder, Response, StackUse, TickRate, Width,
-    checksum,
+    Hello, Manifest, ModelInfo, Refusal, Request, Resource, Responder, Response, Slots, StackUse,
+    TickRate, Width, checksum,
 };
 #[cfg(feature = "front-end")]
 use lstm_nostd::front_end::{FrontEnd, Signal};
 use lstm_nostd::{Block, Model};
+use lstm_update::{Flash, Store, Update, UpdateError};
 
-use crate::board::{CAPACITY, NAME};
+use crate::board::{self, CAPACITY, NAME};
 use crate::counter::Counter;
-use crate::embedded;
 use crate::line::{Line, Wanted};
 use crate::memory::{Memory, Work};
 use crate::stack::{Guard, Painted};
+use crate::started::Started;
 
 /// Samples that the front end takes at once.
 #[cfg(feature = "front-end")]
 const PART: usize = 32;
-/// Longest text of the engine's errors.
-const REASON_BYTES: usize = 192;
+/// The engine's error in words; what is longer is cut off.
+type Reason = String<192>;
 
 /// Why the work with a model ended. All but the first are requests that are still to be answered.
 enum Next {
@@ -39,6 +40,26 @@ enum Next {
     Load { bytes: u32 },
     /// A model file of this length has arrived.
     Parse { bytes: usize },
+    /// A model for the flash is about to arrive.
+    Update(Manifest),
+    /// The model that the board started with is to be kept.
+    Confirm,
+    /// The board is to start anew.
+    Restart,
+}
+
+impl Next {
+    /// What a request leads to that puts away the model in use.
+    fn after(request: &Request<'_>) -> Option<Self> {
+        Some(match *request {
+            Request::UseEmbedded => Self::Embedded,
+            Request::BeginLoad { bytes } => Self::Load { bytes },
+            Request::BeginUpdate(manifest) => Self::Update(manifest),
+            Request::Confirm => Self::Confirm,
+            Request::Restart => Self::Restart,
+            _ => return None,
+        })
+    }
 }
 
 /// Everything but the model and its file.
@@ -47,22 +68,26 @@ struct Server<'m, S> {
     work: &'m mut Work,
     counter: Counter,
     tick_rate: TickRate,
+    /// The model that the board started with.
     embedded: Option<ModelInfo>,
+    slots: Slots,
     program: Painted,
     guard: Guard,
     step_stack_bytes: u32,
 }
 
-/// Serves `serial`. `program` is the stack as it was painted when the program began.
-pub fn serve<S: Read + Write>(
+/// Serves `serial`, with models in the slots of `store`. `program` is the stack as it was painted when the program began.
+pub fn serve<S: Read + Write, F: Flash>(
     serial: S,
+    store: Store<F>,
     systick: SYST,
     program: Painted,
     memory: &'static mut Memory,
 ) -> ! {
     let mut counter = Counter::start(systick);
     let tick_rate = counter.rate();
-    let embedded = Model::parse(embedded::FILE).ok();
+    let mut started = Started::new(store);
+    let embedded = Model::parse(started.file()).ok();
     let responder = Responder::new(
         &mut memory.received,
         &mut memory.sent,
@@ -74,7 +99,8 @@ pub fn serve<S: Read + Write>(
         work: &mut memory.work,
         counter,
         tick_rate,
-        embedded: embedded.and_then(|model| fitting(&model, embedded::FILE).ok()),
+        embedded: embedded.and_then(|model| fitting(&model, started.file()).ok()),
+        slots: started.slots(),
         program,
         guard: Guard::lay(),
         step_stack_bytes: 0,
@@ -84,13 +110,19 @@ pub fn serve<S: Read + Write>(
     loop {
         next = match next {
             Next::NoModel => server.work_with(None),
-            Next::Embedded if server.embedded.is_some() => server.open(embedded::FILE),
+            Next::Embedded if server.embedded.is_some() => server.open(started.file()),
             Next::Embedded => {
                 server.line.refuse(Refusal::NoEmbeddedModel);
                 Next::NoModel
             }
             Next::Load { bytes } => server.load(bytes, file),
             Next::Parse { bytes } => server.open(file.get(..bytes).unwrap_or_default()),
+            Next::Update(manifest) => server.update(manifest, &mut started),
+            Next::Confirm => server.confirm(&mut started),
+            Next::Restart => {
+                server.line.answer(&Response::Done);
+                board::restart()
+            }
         };
     }
 }
@@ -99,7 +131,7 @@ impl<S: Read + Write> Server<'_, S> {
     /// Parses `file`, says so, and works with the model.
     fn open(&mut self, file: &[u8]) -> Next {
         self.work.reset();
-        let mut reason = String::<REASON_BYTES>::new();
+        let mut reason = Reason::new();
         let opened = Model::parse(file)
             .map_err(|error| {
                 // What does not fit in the text is left out.
@@ -125,22 +157,21 @@ impl<S: Read + Write> Server<'_, S> {
     /// Answers requests until another model is wanted.
     fn work_with(&mut self, model: Option<&Model<'_>>) -> Next {
         loop {
-            if self.line.wait() == Wanted::NewSession {
-                return Next::NoModel;
+            if let Some(next) = self.wait() {
+                return next;
             }
             let answer = match (self.line.request(), model) {
                 (None, _) => Err(Refusal::Unreadable),
-                (Some(Request::UseEmbedded), _) => return Next::Embedded,
-                (Some(Request::BeginLoad { bytes }), _) => return Next::Load { bytes },
-                (Some(Request::Load { .. } | Request::FinishLoad), _) => {
-                    Err(Refusal::LoadOrder { expected: 0 })
-                }
-                (Some(Request::Hello), _) => Ok(hello(self.tick_rate, self.embedded)),
-                (Some(Request::Stack), _) => Ok(Response::Stack(StackUse {
-                    program_bytes: self.program.used_bytes_of_all() as u32,
-                    step_bytes: self.step_stack_bytes,
-                })),
-                (Some(_), None) => Err(Refusal::NoModel),
+                (
+                    Some(
+                        Request::Load { .. }
+                        | Request::FinishLoad
+                        | Request::WriteUpdate { .. }
+                        | Request::FinishUpdate,
+                    ),
+                    _,
+                ) => Err(Refusal::LoadOrder { expected: 0 }),
+                (Some(request), None) => self.known(&request).ok_or(Refusal::NoModel),
                 (Some(Request::Reset), Some(_)) => {
                     self.work.reset();
                     Ok(Response::Done)
@@ -173,6 +204,7 @@ impl<S: Read + Write> Server<'_, S> {
                     self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
                     answer
                 }
+                (Some(request), Some(_)) => self.known(&request).ok_or(Refusal::Unreadable),
             };
             if !self.guard.is_whole() {
                 break;
@@ -205,14 +237,12 @@ impl<S: Read + Write> Server<'_, S> {
         self.line.answer(&Response::Done);
         let mut complete = 0;
         loop {
-            if self.line.wait() == Wanted::NewSession {
-                return Next::NoModel;
+            if let Some(next) = self.wait() {
+                return next;
             }
             let expected = complete as u32;
             let answer = match self.line.request() {
                 None => Err(Refusal::Unreadable),
-                Some(Request::UseEmbedded) => return Next::Embedded,
-                Some(Request::BeginLoad { bytes }) => return Next::Load { bytes },
                 Some(Request::FinishLoad) if complete == file.len() => {
                     return Next::Parse { bytes: complete };
                 }
@@ -229,16 +259,114 @@ impl<S: Read + Write> Server<'_, S> {
                 Some(Request::Load { .. } | Request::FinishLoad) => {
                     Err(Refusal::LoadOrder { expected })
                 }
-                Some(Request::Hello) => Ok(hello(self.tick_rate, self.embedded)),
-                Some(_) => Err(Refusal::NoModel),
+                Some(request) => self.known(&request).ok_or(Refusal::NoModel),
             };
             self.line.answer(&answer.unwrap_or_else(Response::Refused));
         }
     }
+
+    /// Prepares the flash for a new model, and receives it.
+    #[inline(never)]
+    fn update<F: Flash>(&mut self, manifest: Manifest, started: &mut Started<F>) -> Next {
+        match started.begin(manifest) {
+            Ok(update) => {
+                self.line.answer(&Response::Done);
+                self.receive(update)
+            }
+            Err(error) => self.refuse_update(&error),
+        }
+    }
+
+    /// Receives a new model into its slot.
+    fn receive<F: Flash>(&mut self, mut update: Update<'_, F>) -> Next {
+        loop {
+            if let Some(next) = self.wait() {
+                return next;
+            }
+            let answer = match self.line.request() {
+                None => Err(Refusal::Unreadable),
+                Some(Request::WriteUpdate { offset, bytes }) => match update.write(offset, bytes) {
+                    Ok(()) => Ok(Response::Done),
+                    Err(UpdateError::Order { expected }) => Err(Refusal::LoadOrder { expected }),
+                    Err(error) => return self.refuse_update(&error),
+                },
+                Some(Request::FinishUpdate) => return self.finish(update),
+                Some(Request::Load { .. } | Request::FinishLoad) => {
+                    Err(Refusal::LoadOrder { expected: 0 })
+                }
+                Some(request) => self.known(&request).ok_or(Refusal::NoModel),
+            };
+            self.line.answer(&answer.unwrap_or_else(Response::Refused));
+        }
+    }
+
+    /// Checks the new model and switches to it. Its stack is not to be that of every request.
+    #[inline(never)]
+    fn finish<F: Flash>(&mut self, update: Update<'_, F>) -> Next {
+        let finished = update.finish::<
+            { CAPACITY.state_blocks },
+            { CAPACITY.state_blocks },
+            { CAPACITY.scratch_blocks },
+            { CAPACITY.channels },
+        >();
+        if self.has_overflowed() {
+            return Next::NoModel;
+        }
+        match finished {
+            Ok(()) => {
+                self.line.answer(&Response::Done);
+                Next::NoModel
+            }
+            Err(error) => self.refuse_update(&error),
+        }
+    }
+
+    /// Says why a new model is not taken.
+    fn refuse_update<E: Debug>(&mut self, error: &UpdateError<E>) -> Next {
+        let mut reason = Reason::new();
+        // What does not fit in the text is left out.
+        let _ = write!(reason, "{error}");
+        self.line.refuse(Refusal::Update(&reason));
+        Next::NoModel
+    }
+
+    /// Keeps the model that the board started with.
+    fn confirm<F: Flash>(&mut self, started: &mut Started<F>) -> Next {
+        match started.confirm() {
+            Ok(()) => {
+                self.slots = started.slots();
+                self.line.answer(&Response::Done);
+                Next::NoModel
+            }
+            Err(error) => self.refuse_update(&UpdateError::Flash(error)),
+        }
+    }
+
+    /// Waits for a request; where it leads if it puts away the model in use.
+    fn wait(&mut self) -> Option<Next> {
+        match self.line.wait() {
+            Wanted::NewSession => Some(Next::NoModel),
+            Wanted::Answer => Next::after(&self.line.request()?),
+        }
+    }
+
+    /// Answers what needs no model in use.
+    fn known(&self, request: &Request<'_>) -> Option<Response<'static>> {
+        Some(match request {
+            Request::Hello => hello(self.tick_rate, self.embedded),
+            Request::Slots => Response::Slots(self.slots),
+            Request::Stack => Response::Stack(StackUse {
+                program_bytes: self.program.used_bytes_of_all() as u32,
+                step_bytes: self.step_stack_bytes,
+            }),
+            _ => return None,
+        })
+    }
 }
 
 impl Work {
-    /// Back to the begin of a stream.
+    /// Back to the begin of a stream. The zeros may lie on its stack, which is not to be that of every request.
+    #[inline(never)]
     fn reset(&mut self) {
         self.state.reset();
         #[cfg(feature = "front-end")]
@@ -394,8 +522,9 @@ impl Work {
     }
 
     /// Whether the front end computes the stored features, beside the signal in use. A board that has no room for a frame
-    /// refuses samples, and has nothing to test.
+    /// refuses samples, and has nothing to test. Its stack is not to be that of every request.
     #[cfg(feature = "front-end")]
+    #[inline(never)]
     fn hears_as_stored(&mut self, model: &Model<'_>) -> bool {
         let Ok(front_end) = fitting_front_end(model) else {
             return true;

@@ -517,11 +517,13 @@ impl<'m> Model<'m> {
         Some(())
     }
 
-    /// Runs the stored steps on the kernels of this build.
+    /// Runs the stored steps on the kernels of this build. State and scratch memory lie on its stack, and so not on that
+    /// of a caller that also parses.
     ///
     /// # Errors
     /// The first step whose outputs differ from the stored ones, or a [`SizeError`] when `CELLS`, `HIDDEN`,
     /// `SCRATCH` or `OUTPUTS` is too small.
+    #[inline(never)]
     pub fn self_test<
         const CELLS: usize,
         const HIDDEN: usize,

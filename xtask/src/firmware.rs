@@ -18,6 +18,10 @@ use crate::{command, qemu};
 pub enum Application {
     /// The example: classifies stored samples with the model in flash
     Classify,
+    /// Prints what a magnetometer on the I²C bus measures
+    Compass,
+    /// The example with an accelerometer: recognises motions, and counts what their magnitude takes
+    Motion,
     /// Runs models for the host, over the serial port
     Runner,
     /// Links only if the engine cannot panic
@@ -31,6 +35,8 @@ impl Application {
     pub fn binary(self) -> &'static str {
         match self {
             Self::Classify => "classify",
+            Self::Compass => "compass",
+            Self::Motion => "motion",
             Self::Runner => "runner",
             Self::NoPanic => "no_panic",
             Self::Bench => "bench",

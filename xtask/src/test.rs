@@ -134,7 +134,7 @@ fn firmware_lane() -> Result<Totals> {
         }
         let name = format!("images for {}", board.name);
         println!("== {name}");
-        totals.attempt(&name, || firmware::build_all(board, applications(board)));
+        totals.attempt(&name, || firmware::build_all(board, &applications(board)));
     }
     let board = boards::by_name(C_BOARD)?;
     totals.check("lints of the C library", c_library::lint(board)?);
@@ -142,13 +142,18 @@ fn firmware_lane() -> Result<Totals> {
 }
 
 /// The applications that tests and `cargo xtask bench` run on a board.
-fn applications(board: &Board) -> &'static [Application] {
-    use Application::{Bench, Classify, NoPanic, Runner};
+fn applications(board: &Board) -> Vec<Application> {
+    use Application::{Bench, Classify, Compass, Motion, NoPanic, Runner};
+    let mut applications = vec![Runner, Classify];
     if bench::BOARDS.contains(&board.name) {
-        &[Runner, Classify, NoPanic, Bench]
-    } else {
-        &[Runner, Classify]
+        applications.extend([NoPanic, Bench]);
     }
+    match board.name {
+        "microbit" => applications.push(Motion),
+        "mps2-an386" => applications.push(Compass),
+        _ => {}
+    }
+    applications
 }
 
 /// A cargo command in the repository's root; no argument holds a space.

@@ -37,6 +37,15 @@
 //! number guards it: the board carries out request *n + 1* once, after request *n*; to any ask about
 //! request *n* it repeats the answer that it keeps; older numbers are late copies, which it passes over.
 //!
+//! # A new model
+//!
+//! [`Request::Load`] brings a model into RAM, for this session. [`Request::BeginUpdate`], [`Request::WriteUpdate`] and
+//! [`Request::FinishUpdate`] bring one into flash, into a slot that is not in use. [`Request::Restart`] ends the session,
+//! and the board starts with the new model on trial. In the next session the host tests it, and sends
+//! [`Request::Confirm`]. If the host does not, the start after goes back.
+//!
+//! A host that lost the answer to its request to start anew learns from [`Reply::NoSession`] that the board did so.
+//!
 //! # Damage
 //!
 //! - A board answers a frame that it cannot read with [`Reply::Damaged`]. The host waits until the line is
@@ -81,8 +90,8 @@ mod words;
 pub use caller::{Dialogue, Fault, Opening, PieceSize, Step, Transfer};
 pub use frame::{FrameError, Receiver, checksum, decode, encode};
 pub use message::{
-    Hello, ModelInfo, Refusal, Request, Resource, Response, StackUse, TickRate, payload_bytes,
-    read_message, write_message,
+    Hello, Manifest, ModelInfo, Refusal, Request, Resource, Response, Slots, StackUse, TickRate,
+    payload_bytes, read_message, write_message,
 };
 pub use packet::{Ask, LEAST_PIECE, Packet, Reply, Unread, piece_bytes, read_reply};
 pub use responder::{Event, Responder};

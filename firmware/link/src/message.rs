@@ -79,6 +79,39 @@ pub enum Request<'a> {
         /// Samples, in [`Width::I16`].
         samples: &'a [u8],
     },
+    /// Which model did the board start with, and how long may one in its flash be? Answered by [`Response::Slots`].
+    Slots,
+    /// A new model for the flash follows; the present one is put away, and stays in its slot. Answered by
+    /// [`Response::Done`], or by [`Refusal::Update`].
+    BeginUpdate(Manifest),
+    /// The next part of the new model. Answered by [`Response::Done`].
+    WriteUpdate {
+        /// Position of the part in the file.
+        offset: u32,
+        /// The part.
+        bytes: &'a [u8],
+    },
+    /// The new model is complete: check it, and start with it next time, on trial. Answered by [`Response::Done`], or by
+    /// [`Refusal::Update`].
+    FinishUpdate,
+    /// Keep the model that the board started with, which is on trial. The model in use is put away. Answered by
+    /// [`Response::Done`].
+    Confirm,
+    /// Start anew. Answered by [`Response::Done`] before the board does so; it is in no session then.
+    Restart,
+}
+
+/// What [`Request::BeginUpdate`] announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// A later model has a higher version.
+    pub version: u32,
+    /// Length of the file.
+    pub bytes: u32,
+    /// CRC-32C of the whole file, as in [`ModelInfo`].
+    pub checksum: u32,
+    /// Takes an older model too, and one for another task.
+    pub force: bool,
 }
 
 /// What a board answers.
@@ -123,6 +156,8 @@ pub enum Response<'a> {
         /// that was too long for the counter.
         ticks: Option<u64>,
     },
+    /// To [`Request::Slots`].
+    Slots(Slots),
 }
 
 /// A board introduces itself.
@@ -175,6 +210,17 @@ pub struct ModelInfo {
     pub state_blocks: u32,
     /// Blocks of scratch memory that a step takes.
     pub scratch_blocks: u32,
+}
+
+/// What a board keeps in its flash. [`Hello::embedded`] describes the model that it started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Bytes of the longest model that a slot takes.
+    pub room_bytes: u32,
+    /// Version of the model that the board started with; `None` when it is the one that was compiled in.
+    pub version: Option<u32>,
+    /// Whether that model must be confirmed, or the next start goes back to the one before.
+    pub is_on_trial: bool,
 }
 
 /// Depth of the stack, measured by painting it.
@@ -240,6 +286,8 @@ pub enum Refusal<'a> {
     StackOverflow,
     /// The model takes no samples, or the firmware has no front end.
     NoFrontEnd,
+    /// The new model was not taken, for this reason. The one that the board started with stays.
+    Update(&'a str),
 }
 
 impl fmt::Display for Resource {
@@ -283,6 +331,7 @@ impl fmt::Display for Refusal<'_> {
             Self::NoFrontEnd => f.write_str(
                 "the model takes no samples, or the firmware was built without the cargo feature front-end",
             ),
+            Self::Update(reason) => write!(f, "the new model was not taken: {reason}"),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Every message survives its journey, and no noise on the line does harm.
 
 use lstm_link::{
-    Ask, FrameError, Hello, ModelInfo, Packet, Receiver, Refusal, Reply, Request, Resource,
-    Response, StackUse, TickRate, Width, decode, encode, payload_bytes, piece_bytes, read_message,
-    write_message,
+    Ask, FrameError, Hello, Manifest, ModelInfo, Packet, Receiver, Refusal, Reply, Request,
+    Resource, Response, Slots, StackUse, TickRate, Width, decode, encode, payload_bytes,
+    piece_bytes, read_message, write_message,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,6 +47,20 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
             reset: flag,
             samples: bytes,
         },
+        11 => Request::Slots,
+        12 => Request::BeginUpdate(Manifest {
+            version: number,
+            bytes: number / 2,
+            checksum: !number,
+            force: flag,
+        }),
+        13 => Request::WriteUpdate {
+            offset: number,
+            bytes,
+        },
+        14 => Request::FinishUpdate,
+        15 => Request::Confirm,
+        16 => Request::Restart,
         _ => Request::Stack,
     }
 }
@@ -98,6 +112,12 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
             ticks: flag.then_some(u64::from(number) << 20),
         },
         11 => Response::Refused(Refusal::NoFrontEnd),
+        12 => Response::Slots(Slots {
+            room_bytes: number,
+            version: flag.then_some(!number),
+            is_on_trial: flag,
+        }),
+        13 => Response::Refused(Refusal::Update(text)),
         _ => Response::Refused(Refusal::TooSmall {
             resource: Resource::StateBlocks,
             need: number,
@@ -148,7 +168,7 @@ fn reply(kind: u8, number: u32, bytes: &[u8]) -> Reply<'_> {
 
 proptest! {
     #[test]
-    fn requests_round_trip(kind in 0u8..11, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900)) {
+    fn requests_round_trip(kind in 0u8..=17, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900)) {
         let request = request(kind, flag, number, &bytes);
         let mut buffer = [0; BUFFER];
         let message = write_message(&request, &mut buffer).unwrap();
@@ -162,7 +182,7 @@ proptest! {
 
     #[test]
     fn responses_round_trip(
-        kind in 0u8..10, flag: bool, number: u32,
+        kind in 0u8..=14, flag: bool, number: u32,
         bytes in vec(any::<u8>(), 0..900), text in ".{0,80}",
     ) {
         let response = response(kind, flag, number, &bytes, &text);
@@ -300,11 +320,16 @@ fn a_payload_of_the_promised_length_fits() {
             offset: u32::MAX,
             bytes: &bytes,
         };
+        let update = Request::WriteUpdate {
+            offset: u32::MAX,
+            bytes: &bytes,
+        };
         let response = Response::Outputs {
             outputs: &bytes,
             ticks: Some(u64::MAX),
         };
         assert!(write_message(&request, &mut buffer).is_some());
+        assert!(write_message(&update, &mut buffer).is_some());
         assert!(write_message(&response, &mut buffer).is_some());
     }
 }

@@ -13,15 +13,20 @@
 //! | --- | --- | --- |
 //! | [`lsm303agr::Lsm303agr`], on the micro:bit | I²C | the crate `lsm303agr`, behind the cargo feature of that name |
 //! | [`adxl345::Adxl345`] | SPI | its few registers, here |
+//! | [`lsm303dlhc::Lsm303dlhc`], a magnetometer, which QEMU has too | I²C | its few registers, here |
+//! | [`moved::Moved`] | none | a program moves it, for examples and tests |
 //!
-//! [`magnitude`] adds a channel that does not depend on how the device is held.
+//! [`magnitude`] adds a channel that does not depend on how the device is held, by the exact root or by the quick one of
+//! the crate `micromath`.
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod adxl345;
 #[cfg(feature = "lsm303agr")]
 pub mod lsm303agr;
+pub mod lsm303dlhc;
 pub mod magnitude;
+pub mod moved;
 mod sampler;
 
 pub use sampler::{Polled, Sampler};

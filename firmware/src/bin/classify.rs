@@ -24,7 +24,7 @@ const SETTINGS: Settings = Settings {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let (mut serial, _) = board::start();
+    let mut serial = board::start().serial;
     // Checks the whole file. After this nothing can fail.
     let model = match embedded::load() {
         Ok(model) => model,

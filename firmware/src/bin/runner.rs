@@ -1,4 +1,4 @@
-//! Runs models for a host, over the serial port: the board's side of `trainer-host eval --device`.
+//! Runs models for a host, over the serial port: the board's side of `trainer-host eval --device` and of `update`.
 #![no_std]
 #![no_main]
 
@@ -7,14 +7,23 @@ use core::panic::PanicInfo;
 use lstm_firmware::memory::Memory;
 use lstm_firmware::stack::Painted;
 use lstm_firmware::{board, server};
+use lstm_update::Store;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
 
     let program = Painted::below_caller();
-    let (serial, systick) = board::start();
-    server::serve(serial, systick, program, MEMORY)
+    let board::Parts {
+        serial,
+        systick,
+        flash,
+        ..
+    } = board::start();
+    match Store::new(flash, board::SLOTS) {
+        Ok(store) => server::serve(serial, store, systick, program, MEMORY),
+        Err(error) => board::fail_because(error),
+    }
 }
 
 #[panic_handler]

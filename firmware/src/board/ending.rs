@@ -1,4 +1,4 @@
-//! Ends a program by semihosting; QEMU and `probe-rs` answer the request.
+//! Ends a program, or starts it anew. It ends by semihosting; QEMU and `probe-rs` answer the request.
 //!
 //! Without a debugger, the request is a fault and the core stops. That does no harm, since the program has ended.
 
@@ -25,6 +25,11 @@ pub fn fail_because(reason: impl Display) -> ! {
         let _ = writeln!(terminal, "{reason}");
     }
     fail()
+}
+
+/// Starts the program anew.
+pub fn restart() -> ! {
+    cortex_m::peripheral::SCB::sys_reset()
 }
 
 fn halt() -> ! {

@@ -1,7 +1,9 @@
 //! The board that this build is for; `build.rs` chooses it.
 //!
-//! A board is a module with its `NAME`, its [`CAPACITY`], and `start()`, which makes its serial port, an
-//! [`embedded_io::Read`] and [`embedded_io::Write`] at 115,200 baud, and hands over the core's SysTick.
+//! A board is a module with its `NAME`, its clock [`CORE_HZ`], its [`CAPACITY`], the places of its [`SLOTS`], and `start()`, which makes its
+//! [`Parts`].
+
+use embedded_hal::i2c;
 
 #[cfg(board = "microbit")]
 mod microbit;
@@ -20,9 +22,41 @@ mod mps;
 #[cfg(not(any(board = "microbit", board = "stm32f405")))]
 pub use self::mps::*;
 
+#[cfg(not(any(board = "microbit", board = "stm32f405")))]
+mod ram_flash;
+#[cfg(not(any(board = "microbit", board = "stm32f405")))]
+mod sbcon;
+
 mod ending;
+mod mapped_flash;
 mod wake;
-pub use ending::{fail, fail_because, succeed};
+pub use ending::{fail, fail_because, restart, succeed};
+pub use mapped_flash::{Controller, MappedFlash};
+
+/// What a program has of its board.
+pub struct Parts<S, F, I = NoBus> {
+    /// The serial port, an [`embedded_io::Read`] and [`embedded_io::Write`] at 115,200 baud.
+    pub serial: S,
+    /// The core's counter.
+    pub systick: cortex_m::peripheral::SYST,
+    /// Flash with the [`SLOTS`] for models.
+    pub flash: F,
+    /// The I²C bus for sensors, where there is a driver for it here.
+    pub i2c: Option<I>,
+}
+
+/// A bus that there is no driver for here.
+pub enum NoBus {}
+
+impl i2c::ErrorType for NoBus {
+    type Error = i2c::ErrorKind;
+}
+
+impl i2c::I2c for NoBus {
+    fn transaction(&mut self, _: u8, _: &mut [i2c::Operation<'_>]) -> Result<(), i2c::ErrorKind> {
+        match *self {}
+    }
+}
 
 /// The largest model that a board can hold, and its longest message.
 #[derive(Clone, Copy, Debug)]

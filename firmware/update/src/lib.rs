@@ -22,7 +22,7 @@
 //! store.confirm(&mut booted)?;
 //! // … a new model arrives, in pieces of any length:
 //! let present = Interface::of(&model);
-//! let mut update = store.begin(Some(&booted), manifest, &present)?;
+//! let mut update = store.begin(Some(&booted), manifest, Some(&present))?;
 //! update.write(offset, bytes)?;
 //! update.finish::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
 //! restart();
@@ -32,7 +32,7 @@
 //!
 //! | bytes | content |
 //! | --- | --- |
-//! | 0..32 | record: magic, sequence number, version and length of the model, its CRC-32, CRC-32 of the record |
+//! | 0..32 | record: magic, sequence number, version and length of the model, its CRC-32C, CRC-32C of the record |
 //! | 32..64 | mark: on trial |
 //! | 64..96 | mark: confirmed |
 //! | 128.. | the model file, read in place |
@@ -50,6 +50,7 @@ mod record;
 mod store;
 mod update;
 
+pub use record::crc32c;
 pub use store::{Booted, Flash, LayoutError, Store};
 pub use update::{Interface, Manifest, Update, UpdateError};
 

@@ -1,6 +1,6 @@
 //! What stands before the model in a slot.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISCSI, Crc};
 
 /// Where the mark of a trial begins.
 pub(crate) const TRIAL: u32 = 32;
@@ -15,9 +15,13 @@ const MAGIC: [u8; 8] = *b"lstmslot";
 /// A mark that was written whole.
 pub(crate) const MARK: [u8; PART_BYTES] = *b"lstm-nostd: this mark is set 100";
 
-/// CRC-32 (ISO HDLC) of bytes: of a model file in a [`Manifest`](crate::Manifest).
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(bytes)
+/// Its table lies in flash once.
+pub(crate) static CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
+
+/// CRC-32C (ISCSI) of bytes: of a model file in a [`Manifest`](crate::Manifest). A model file ends with its own CRC-32 of
+/// another polynomial. By that one, all files would have the same value as a whole.
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    CRC32C.checksum(bytes)
 }
 
 /// The record of a slot.
@@ -41,7 +45,7 @@ impl Record {
         for (place, field) in bytes[8..24].chunks_exact_mut(4).zip(fields) {
             place.copy_from_slice(&field.to_le_bytes());
         }
-        let crc = crc32(&bytes[..28]);
+        let crc = crc32c(&bytes[..28]);
         bytes[28..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -55,7 +59,7 @@ impl Record {
             return None;
         };
         let is_whole =
-            bytes.starts_with(&MAGIC) && u32::from_le_bytes(own) == crc32(bytes.get(..28)?);
+            bytes.starts_with(&MAGIC) && u32::from_le_bytes(own) == crc32c(bytes.get(..28)?);
         is_whole.then(|| Self {
             sequence: u32::from_le_bytes(sequence),
             version: u32::from_le_bytes(version),

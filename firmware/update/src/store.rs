@@ -6,7 +6,7 @@ use core::ops::Range;
 use embedded_storage::nor_flash::NorFlash;
 use lstm_nostd::Model;
 
-use crate::record::{CONFIRMED, MARK, MODEL, PART_BYTES, Record, TRIAL, crc32};
+use crate::record::{CONFIRMED, MARK, MODEL, PART_BYTES, Record, TRIAL, crc32c};
 
 /// Flash whose content the core can read in place, as it can that of microcontrollers.
 pub trait Flash: NorFlash {
@@ -144,6 +144,17 @@ impl<F: Flash> Store<F> {
         Ok(())
     }
 
+    /// Bytes of the longest model that both slots take.
+    pub fn room_bytes(&self) -> u32 {
+        self.room(0).min(self.room(1))
+    }
+
+    /// Bytes that a slot has for a model.
+    pub(crate) fn room(&self, slot: usize) -> u32 {
+        let bytes = |range: &Range<u32>| range.end.saturating_sub(range.start);
+        (self.slots.get(slot)).map_or(0, |range| bytes(range).saturating_sub(MODEL))
+    }
+
     /// The flash.
     pub fn into_flash(self) -> F {
         self.flash
@@ -153,7 +164,7 @@ impl<F: Flash> Store<F> {
     fn valid(&self, slot: usize) -> Option<(usize, Record)> {
         let record = Record::from_bytes(self.part(slot, 0))?;
         let file = self.file(slot, record.bytes)?;
-        (crc32(file) == record.crc && Model::parse(file).is_ok()).then_some((slot, record))
+        (crc32c(file) == record.crc && Model::parse(file).is_ok()).then_some((slot, record))
     }
 
     /// Slot and sequence number for a model when none of them was started: a slot without a confirmed model, and a number

@@ -153,7 +153,7 @@ fn manifest(version: u32, file: &[u8]) -> Manifest {
     Manifest {
         version,
         bytes: file.len() as u32,
-        crc: record::crc32(file),
+        crc: record::crc32c(file),
         force: false,
     }
 }
@@ -173,7 +173,7 @@ fn update(
     let built_in = good(1);
     let present = booted.map_or(&built_in[..], |booted| store.model(&booted));
     let present = Interface::of(&Model::parse(present).unwrap());
-    let mut update = store.begin(booted.as_ref(), manifest, &present)?;
+    let mut update = store.begin(booted.as_ref(), manifest, Some(&present))?;
     for (index, bytes) in file.chunks(piece).enumerate() {
         update.write((index * piece) as u32, bytes)?;
     }
@@ -252,7 +252,9 @@ fn an_update_without_a_started_model_keeps_the_confirmed_one_and_comes_next() {
     let mut store = store(in_use(&old));
     update(&mut store, manifest(6, &untried), &untried, 64).unwrap();
     let present = Interface::of(&Model::parse(&old).unwrap());
-    let mut update = store.begin(None, manifest(7, &new), &present).unwrap();
+    let mut update = store
+        .begin(None, manifest(7, &new), Some(&present))
+        .unwrap();
     update.write(0, &new).unwrap();
     update.finish::<1, 1, 16, 4>().unwrap();
     let booted = store.boot().unwrap().unwrap();
@@ -284,7 +286,7 @@ fn an_unconfirmed_model_is_gone_at_the_second_start() {
     assert!(booted.is_on_trial && store.model(&booted) == &new[..]);
     // Nothing may be written over the old model now.
     let present = Interface::of(&Model::parse(&new).unwrap());
-    let refused = store.begin(Some(&booted), manifest(7, &old), &present);
+    let refused = store.begin(Some(&booted), manifest(7, &old), Some(&present));
     assert_eq!(refused.unwrap_err(), UpdateError::OnTrial);
     let booted = store.boot().unwrap().unwrap();
     assert!(!booted.is_on_trial && store.model(&booted) == &old[..]);
@@ -345,13 +347,28 @@ fn what_is_wrong_with_a_model_is_said_and_the_old_one_stays() {
     assert_eq!(settle(&mut store).unwrap().version(), 4);
 }
 
+/// As after a start whose compiled-in model was none.
+#[test]
+fn a_device_without_a_model_takes_one_for_any_task() {
+    let other = model(2, 3, |_| ());
+    let mut store = store(Memory::new());
+    let mut update = store.begin(None, manifest(1, &other), None).unwrap();
+    update.write(0, &other).unwrap();
+    update.finish::<1, 1, 16, 4>().unwrap();
+    let booted = settle(&mut store).unwrap();
+    assert_eq!(store.model(&booted), &other[..]);
+    assert_eq!(store.room_bytes(), 2048 - 128);
+}
+
 #[test]
 fn pieces_out_of_order_are_refused() {
     let new = good(2);
     let mut store = store(Memory::new());
     assert_eq!(store.boot(), Ok(None));
     let present = Interface::of(&Model::parse(&new).unwrap());
-    let mut update = store.begin(None, manifest(1, &new), &present).unwrap();
+    let mut update = store
+        .begin(None, manifest(1, &new), Some(&present))
+        .unwrap();
     update.write(0, &new[..10]).unwrap();
     for (offset, bytes) in [
         (0, &new[..1]),

@@ -4,7 +4,7 @@ use core::fmt;
 
 use lstm_nostd::{ArtifactError, Model, SelfTestError};
 
-use crate::record::{MODEL, PART_BYTES, Record, crc32};
+use crate::record::{CRC32C, MODEL, PART_BYTES, Record, crc32c};
 use crate::store::{Booted, Flash, Store};
 
 /// What is about to arrive.
@@ -14,7 +14,7 @@ pub struct Manifest {
     pub version: u32,
     /// Length of the model file.
     pub bytes: u32,
-    /// CRC-32 (ISO HDLC, as in zip) of the model file.
+    /// CRC-32C (ISCSI, as [`crc32c`](crate::crc32c)) of the model file.
     pub crc: u32,
     /// Takes an older model too, and one for other inputs or outputs.
     pub force: bool,
@@ -103,8 +103,8 @@ pub struct Update<'s, F> {
     slot: usize,
     sequence: u32,
     manifest: Manifest,
-    /// Task, inputs, outputs and names of the model in use.
-    present: u32,
+    /// Of the model in use.
+    present: Option<Interface>,
     /// Bytes that arrived.
     arrived: u32,
     /// Those of them that are not yet in flash: less than a write unit, or the end.
@@ -112,7 +112,8 @@ pub struct Update<'s, F> {
 }
 
 impl<F: Flash> Store<F> {
-    /// Erases the slot that is not in use, for a new model. `present` is the model in use, from `booted` or compiled in.
+    /// Erases the slot that is not in use, for a new model. `present` is that of the model in use, from `booted` or compiled
+    /// in; a device without one takes a model for any task.
     ///
     /// # Errors
     /// When the model is older than the one in use or too long, that one is on trial, or the flash fails.
@@ -120,7 +121,7 @@ impl<F: Flash> Store<F> {
         &mut self,
         booted: Option<&Booted>,
         manifest: Manifest,
-        present: &Interface,
+        present: Option<&Interface>,
     ) -> Result<Update<'_, F>, UpdateError<F::Error>> {
         let (slot, sequence) = match booted {
             Some(booted) if booted.is_on_trial => return Err(UpdateError::OnTrial),
@@ -138,7 +139,7 @@ impl<F: Flash> Store<F> {
         };
         let [first, second] = &self.slots;
         let range = if slot == 0 { first } else { second }.clone();
-        let room = range.end.saturating_sub(range.start).saturating_sub(MODEL);
+        let room = self.room(slot);
         if manifest.bytes > room {
             return Err(UpdateError::TooLong {
                 bytes: manifest.bytes,
@@ -157,7 +158,7 @@ impl<F: Flash> Store<F> {
             slot,
             sequence,
             manifest,
-            present: present.0,
+            present: present.copied(),
             arrived: 0,
             waiting: [0xff; PART_BYTES],
         })
@@ -171,8 +172,7 @@ pub struct Interface(u32);
 impl Interface {
     /// Of a model.
     pub fn of(model: &Model<'_>) -> Self {
-        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-        let mut digest = crc.digest();
+        let mut digest = CRC32C.digest();
         digest.update(&[model.task().code(), model.mode().code()]);
         for count in [model.inputs(), model.outputs()] {
             digest.update(&(count as u32).to_le_bytes());
@@ -256,7 +256,7 @@ impl<F: Flash> Update<'_, F> {
     ) -> Result<(), UpdateError<F::Error>> {
         let Manifest { bytes, crc, .. } = self.manifest;
         let file = self.store.file(self.slot, bytes).unwrap_or_default();
-        if crc32(file) != crc {
+        if crc32c(file) != crc {
             return Err(UpdateError::Checksum);
         }
         let model = Model::parse(file).map_err(UpdateError::Model)?;
@@ -264,10 +264,12 @@ impl<F: Flash> Update<'_, F> {
         if golden.map_err(UpdateError::SelfTest)? == 0 {
             return Err(UpdateError::NoGoldenSteps);
         }
-        if Interface::of(&model) != Interface(self.present) && !self.manifest.force {
-            return Err(UpdateError::OtherTask);
+        match self.present {
+            Some(present) if Interface::of(&model) != present && !self.manifest.force => {
+                Err(UpdateError::OtherTask)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes what waits to byte `offset` of the model; bytes that did not arrive stay erased.

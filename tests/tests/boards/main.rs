@@ -8,9 +8,11 @@ mod cost;
 mod device;
 mod hearing;
 mod imported;
+mod motion;
 mod new_firmware;
 mod parity;
 mod riscv;
+mod update;
 
 /// The program that trains, quantises and exports.
 const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");

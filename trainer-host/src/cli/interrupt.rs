@@ -27,8 +27,13 @@ pub(super) fn hint_by(show: Option<Show>) {
     *SHOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = show;
 }
 
-/// A flag that the first Ctrl-C (or a termination signal) sets. Every call returns the same flag.
+/// A flag that the first Ctrl-C (or a termination signal) sets, for training. Every call returns the same flag.
 pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
+    flag_saying("whole epochs are kept")
+}
+
+/// [`flag`] for work that keeps something else; the hint of the program's first flag is shown.
+pub(super) fn flag_saying(kept: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
     let mut known = FLAG.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(flag) = &*known {
         return Ok(Arc::clone(flag));
@@ -39,9 +44,9 @@ pub(super) fn flag() -> anyhow::Result<Arc<AtomicBool>> {
         if set.swap(true, Ordering::SeqCst) {
             std::process::exit(STATUS.into());
         }
-        let hint = "stopping: whole epochs are kept; press Ctrl-C again to stop at once";
+        let hint = format!("stopping: {kept}; press Ctrl-C again to stop at once");
         match &*SHOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-            Some(show) => show(hint.to_owned()),
+            Some(show) => show(hint),
             None => say!("\n{hint}"),
         }
     })

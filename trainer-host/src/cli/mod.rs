@@ -46,6 +46,7 @@ mod terminal;
 mod train;
 mod training;
 mod tune;
+mod update;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 use serde_json::json;
@@ -84,6 +85,8 @@ enum Command {
     Export(export::Args),
     /// Write a project of its own with a model for a board; it builds and runs with `cargo run`.
     NewFirmware(new_firmware::Args),
+    /// Write a model into the flash of a device that runs the firmware's `runner`; the device tries it before it keeps it.
+    Update(update::Args),
     /// Show what is in a model file or a run.
     Inspect(inspect::Args),
     /// Search for the network that fits the chip. Any number of workers can share the search.
@@ -194,6 +197,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Quantise(args) => quantise::run(args, printer),
         Command::Export(args) => export::run(args, printer),
         Command::NewFirmware(args) => new_firmware::run(args, printer),
+        Command::Update(args) => update::run(args, printer),
         Command::Inspect(args) => inspect::run(args, printer),
         Command::Tune(args) => tune::run(*args, printer),
         Command::Compare(args) => compare::run(args, printer),

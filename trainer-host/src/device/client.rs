@@ -1,6 +1,7 @@
 //! A device that models are run on.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use lstm_link::{Hello, ModelInfo, Request, Response, StackUse, TickRate, Width};
@@ -13,15 +14,15 @@ use super::qemu::Qemu;
 use super::serial::Serial;
 
 /// How long an answer is waited for when nothing moves.
-const WAIT: Duration = Duration::from_secs(60);
+pub(super) const WAIT: Duration = Duration::from_secs(60);
 /// How long the first answer is waited for; a board may have to start first.
 const WAIT_FOR_HELLO: Duration = Duration::from_secs(20);
 
 /// A connected device.
 pub struct Device {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     unit: CostUnit,
-    info: DeviceInfo,
+    pub(super) info: DeviceInfo,
     model: Option<ModelInfo>,
 }
 
@@ -134,6 +135,15 @@ fn serial_port(address: &str) -> Result<Box<dyn Port>, DeviceError> {
     })
 }
 
+/// Asks a device who it is.
+fn introduction(exchange: &mut Exchange) -> Result<DeviceInfo, DeviceError> {
+    let message_bytes = exchange.message_bytes();
+    exchange.ask(&Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
+        Response::Hello(hello) => Some(DeviceInfo::new(hello, message_bytes)),
+        _ => None,
+    })
+}
+
 impl Device {
     /// Connects to `address`: `qemu:MACHINE`, which starts `image` in the emulator, or a serial port.
     ///
@@ -165,17 +175,46 @@ impl Device {
         session: u32,
     ) -> Result<Self, DeviceError> {
         let mut exchange = Exchange::open(address.to_owned(), port, session, WAIT_FOR_HELLO)?;
-        let message_bytes = exchange.message_bytes();
-        let info = exchange.ask(&Request::Hello, WAIT_FOR_HELLO, |answer| match answer {
-            Response::Hello(hello) => Some(DeviceInfo::new(hello, message_bytes)),
-            _ => None,
-        })?;
+        let info = introduction(&mut exchange)?;
         Ok(Self {
             exchange,
             unit,
             info,
             model: None,
         })
+    }
+
+    /// Connects to the emulator that `command` starts, with its serial line on standard input and output. `name` is its
+    /// address in messages.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when it does not start, or the device in it does not answer.
+    pub fn start(name: &str, command: Command) -> Result<Self, DeviceError> {
+        let qemu = Qemu::run(command).map_err(|error| DeviceError::Open {
+            device: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Self::connect(name, Box::new(qemu), CostUnit::Instructions, rand::random())
+    }
+
+    /// Begins another session, as is needed after the device has started anew. No model is in use then.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when the device does not answer.
+    pub fn reconnect(&mut self) -> Result<(), DeviceError> {
+        self.reconnect_as(rand::random())
+    }
+
+    pub(super) fn reconnect_as(&mut self, session: u32) -> Result<(), DeviceError> {
+        self.model = None;
+        self.exchange.reopen(session, WAIT_FOR_HELLO)?;
+        self.info = introduction(&mut self.exchange)?;
+        Ok(())
+    }
+
+    /// The model in use is put away.
+    pub(super) fn forget_model(&mut self) {
+        self.model = None;
     }
 
     /// What the device said of itself.
@@ -395,7 +434,7 @@ impl Device {
     }
 
     /// A request that is just carried out.
-    fn command(&mut self, request: Request<'_>) -> Result<(), DeviceError> {
+    pub(super) fn command(&mut self, request: Request<'_>) -> Result<(), DeviceError> {
         let done = |answer: &Response<'_>| matches!(answer, Response::Done).then_some(());
         self.exchange.ask(&request, WAIT, done)
     }
@@ -423,7 +462,7 @@ impl Device {
     }
 
     /// Bytes of arrays that fit in a message.
-    fn payload_bytes(&self) -> usize {
+    pub(super) fn payload_bytes(&self) -> usize {
         lstm_link::payload_bytes(self.info.message_bytes)
     }
 

@@ -95,22 +95,26 @@ impl Exchange {
             used: 0,
             filled: 0,
         };
-        let request = "hello";
-        let mut opening = Opening::default();
-        line.hold(&mut opening, request, wait)?;
-        let (frame_bytes, message_bytes) = opening.sizes().unwrap_or_default();
-        let piece = piece_bytes(FRAME_BYTES.min(frame_bytes.into()));
-        if piece < LEAST_PIECE || message_bytes < LEAST_MESSAGE_BYTES {
-            let sizes = format!("frames of {frame_bytes} and messages of {message_bytes} bytes");
-            return Err(line.unexpected(request, &sizes));
-        }
+        let (piece, message_bytes) = line.open(session, wait)?;
         Ok(Self {
             line,
             id: 0,
-            piece: PieceSize::new(piece as u16),
-            request: vec![0; message_bytes.into()],
-            answer: vec![0; message_bytes.into()],
+            piece,
+            request: vec![0; message_bytes],
+            answer: vec![0; message_bytes],
         })
+    }
+
+    /// Begins another session over the same port.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub(super) fn reopen(&mut self, session: u32, wait: Duration) -> Result<(), DeviceError> {
+        let (piece, message_bytes) = self.line.open(session, wait)?;
+        (self.id, self.piece) = (0, piece);
+        self.request.resize(message_bytes, 0);
+        self.answer.resize(message_bytes, 0);
+        Ok(())
     }
 
     /// The device's address.
@@ -150,7 +154,9 @@ impl Exchange {
                 device: self.line.device.clone(),
                 reason: printable(reason),
             }),
-            Some(Response::Refused(refusal)) => Err(self.line.refused(name, refusal.to_string())),
+            Some(Response::Refused(refusal)) => {
+                Err((self.line).refused(name, printable(&refusal.to_string())))
+            }
             Some(response) => read(&response)
                 .ok_or_else(|| self.line.unexpected(name, &short(&format!("{response:?}")))),
             None => Err(self.line.unexpected(name, "no message")),
@@ -164,6 +170,21 @@ impl Exchange {
 }
 
 impl Line {
+    /// Begins session number `session`: how the pieces of messages begin, and the bytes of the longest message.
+    fn open(&mut self, session: u32, wait: Duration) -> Result<(PieceSize, usize), DeviceError> {
+        self.session = session;
+        let request = "hello";
+        let mut opening = Opening::default();
+        self.hold(&mut opening, request, wait)?;
+        let (frame_bytes, message_bytes) = opening.sizes().unwrap_or_default();
+        let piece = piece_bytes(FRAME_BYTES.min(frame_bytes.into()));
+        if piece < LEAST_PIECE || message_bytes < LEAST_MESSAGE_BYTES {
+            let sizes = format!("frames of {frame_bytes} and messages of {message_bytes} bytes");
+            return Err(self.unexpected(request, &sizes));
+        }
+        Ok((PieceSize::new(piece as u16), message_bytes.into()))
+    }
+
     /// Asks and listens until the dialogue is at its end.
     fn hold(
         &mut self,
@@ -384,5 +405,11 @@ fn name(request: &Request<'_>) -> &'static str {
         Request::SelfTest => "self-test",
         Request::Stack => "stack",
         Request::Hear { .. } => "take samples",
+        Request::Slots => "slots",
+        Request::BeginUpdate(_) | Request::WriteUpdate { .. } | Request::FinishUpdate => {
+            "write a model into flash"
+        }
+        Request::Confirm => "keep the model",
+        Request::Restart => "start anew",
     }
 }

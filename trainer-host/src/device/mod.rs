@@ -16,7 +16,7 @@
 //! Nothing here knows of data sets or training. Modules use only those to their left:
 //!
 //! ```text
-//! error → port → qemu, serial → exchange → client
+//! error → port → qemu, serial → exchange → client → update
 //! ```
 
 mod client;
@@ -26,13 +26,17 @@ mod exchange;
 mod hostile;
 #[cfg(test)]
 mod noisy_line;
+#[cfg(test)]
+mod noisy_update;
 mod port;
 mod qemu;
 #[cfg(feature = "serial")]
 mod serial;
 #[cfg(test)]
 mod simulated;
+mod update;
 
 pub use client::{CostUnit, Device, DeviceInfo, Heard, Keep, Run, SelfTest};
 pub use error::DeviceError;
-pub use lstm_link::{ModelInfo, StackUse};
+pub use lstm_link::{ModelInfo, Slots, StackUse};
+pub use update::NewModel;

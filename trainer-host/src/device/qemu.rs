@@ -60,7 +60,7 @@ impl Qemu {
     }
 
     /// Starts `command`, whose standard input and output are the line.
-    fn run(mut command: Command) -> io::Result<Self> {
+    pub(super) fn run(mut command: Command) -> io::Result<Self> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

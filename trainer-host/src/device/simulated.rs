@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use lstm_link::{
-    Event, Hello, ModelInfo, Refusal, Request, Responder, Response, TickRate, Width, checksum,
-    read_message,
+    Event, Hello, Manifest, ModelInfo, Refusal, Request, Responder, Response, Slots, TickRate,
+    Width, checksum, read_message,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,9 +68,82 @@ impl Toy {
     }
 }
 
+/// A model in the board's flash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) file: Vec<u8>,
+    pub(super) version: Option<u32>,
+}
+
+/// The board's flash. The slots of real boards are tested by themselves, in `firmware/update`.
+#[derive(Debug, Default)]
+pub(super) struct Flash {
+    /// The model that is confirmed.
+    pub(super) kept: Stored,
+    /// The one that the board started with on trial.
+    trial: Option<Stored>,
+    /// The one that it tries at the next start.
+    next: Option<Stored>,
+    /// The one that arrives.
+    arriving: Option<(Manifest, Vec<u8>)>,
+    /// How often the board has started anew by request.
+    pub(super) starts: u64,
+}
+
+impl Flash {
+    /// The model that the board started with.
+    fn started(&self) -> &Stored {
+        self.trial.as_ref().unwrap_or(&self.kept)
+    }
+
+    fn carry_out(&mut self, request: Request<'_>) -> Response<'static> {
+        match (request, &mut self.arriving) {
+            (Request::Slots, _) => {
+                return Response::Slots(Slots {
+                    room_bytes: 1 << 16,
+                    version: self.started().version,
+                    is_on_trial: self.trial.is_some(),
+                });
+            }
+            (Request::BeginUpdate(_), _) if self.trial.is_some() => {
+                return Response::Refused(Refusal::Update("on trial"));
+            }
+            (Request::BeginUpdate(manifest), _)
+                if Some(manifest.version) < self.kept.version && !manifest.force =>
+            {
+                return Response::Refused(Refusal::Update("older"));
+            }
+            (Request::BeginUpdate(manifest), arriving) => *arriving = Some((manifest, Vec::new())),
+            (Request::WriteUpdate { offset, bytes }, Some((_, file)))
+                if offset as usize == file.len() =>
+            {
+                file.extend(bytes);
+            }
+            (Request::FinishUpdate, Some((manifest, file)))
+                if manifest.checksum == checksum(file) && manifest.bytes == file.len() as u32 =>
+            {
+                self.next = Some(Stored {
+                    file: std::mem::take(file),
+                    version: Some(manifest.version),
+                });
+                self.arriving = None;
+            }
+            (Request::Confirm, _) => {
+                if let Some(trial) = self.trial.take() {
+                    self.kept = trial;
+                }
+            }
+            (Request::Restart, _) => self.starts += 1,
+            _ => return Response::Refused(Refusal::LoadOrder { expected: 0 }),
+        }
+        Response::Done
+    }
+}
+
 /// The board: the exchange's own code, and a server for the stand-in.
 pub(super) struct Board {
     responder: Responder<'static>,
+    pub(super) flash: Flash,
     toy: Option<Toy>,
     file: Vec<u8>,
     file_bytes: usize,
@@ -78,16 +151,22 @@ pub(super) struct Board {
     pub(super) carried_out: u64,
 }
 
+/// The exchange's own code, in no session.
+fn responder() -> Responder<'static> {
+    let buffer = |bytes: usize| &mut *vec![0; bytes].leak();
+    Responder::new(
+        buffer(FRAME_BYTES),
+        buffer(FRAME_BYTES),
+        buffer(MESSAGE_BYTES),
+        buffer(MESSAGE_BYTES),
+    )
+}
+
 impl Board {
     pub(super) fn new() -> Self {
-        let buffer = |bytes: usize| &mut *vec![0; bytes].leak();
         Self {
-            responder: Responder::new(
-                buffer(FRAME_BYTES),
-                buffer(FRAME_BYTES),
-                buffer(MESSAGE_BYTES),
-                buffer(MESSAGE_BYTES),
-            ),
+            responder: responder(),
+            flash: Flash::default(),
             toy: None,
             file: Vec::new(),
             file_bytes: 0,
@@ -111,12 +190,57 @@ impl Board {
         let mut payload = Vec::new();
         let request = read_message(&message).expect("the host's requests are whole");
         let answer = self.carry_out(request, &mut payload);
-        Some((self.responder.answer(&answer).to_vec(), true))
+        let frame = self.responder.answer(&answer).to_vec();
+        if request == Request::Restart {
+            self.start_anew();
+        }
+        Some((frame, true))
+    }
+
+    /// Starts without power for a while: what was on trial is gone.
+    pub(super) fn lose_power(&mut self) {
+        self.flash.next = None;
+        self.start_anew();
+    }
+
+    /// Forgets all but its flash.
+    fn start_anew(&mut self) {
+        (self.responder, self.toy) = (responder(), None);
+        self.flash.trial = self.flash.next.take();
+        self.flash.arriving = None;
     }
 
     fn carry_out<'p>(&mut self, request: Request<'_>, payload: &'p mut Vec<u8>) -> Response<'p> {
         match (request, &mut self.toy) {
-            (Request::Hello, _) => hello(),
+            (Request::Hello, _) => match hello() {
+                Response::Hello(hello) => Response::Hello(Hello {
+                    embedded: Some(toy_info(&self.flash.started().file)),
+                    ..hello
+                }),
+                other => other,
+            },
+            (Request::UseEmbedded, toy) => {
+                *toy = Some(Toy::default());
+                Response::Model(toy_info(&self.flash.started().file))
+            }
+            (Request::SelfTest, Some(_)) => Response::SelfTest {
+                steps: 1,
+                passed: true,
+            },
+            (
+                Request::Slots
+                | Request::BeginUpdate(_)
+                | Request::WriteUpdate { .. }
+                | Request::FinishUpdate
+                | Request::Confirm
+                | Request::Restart,
+                toy,
+            ) => {
+                if request != Request::Slots {
+                    *toy = None;
+                }
+                self.flash.carry_out(request)
+            }
             (Request::BeginLoad { bytes }, _) => {
                 self.file.clear();
                 self.file_bytes = bytes as usize;
@@ -128,14 +252,7 @@ impl Board {
             }
             (Request::FinishLoad, _) if self.file.len() == self.file_bytes => {
                 self.toy = Some(Toy::default());
-                Response::Model(ModelInfo {
-                    bytes: self.file.len() as u32,
-                    checksum: checksum(&self.file),
-                    inputs: INPUTS as u32,
-                    outputs: OUTPUTS as u32,
-                    state_blocks: 1,
-                    scratch_blocks: 1,
-                })
+                Response::Model(toy_info(&self.file))
             }
             (Request::Reset, Some(toy)) => {
                 *toy = Toy::default();
@@ -176,6 +293,18 @@ impl Board {
             }
             _ => Response::Refused(Refusal::NoModel),
         }
+    }
+}
+
+/// What the board says of a model file.
+fn toy_info(file: &[u8]) -> ModelInfo {
+    ModelInfo {
+        bytes: file.len() as u32,
+        checksum: checksum(file),
+        inputs: INPUTS as u32,
+        outputs: OUTPUTS as u32,
+        state_blocks: 1,
+        scratch_blocks: 1,
     }
 }
 
