@@ -7,12 +7,15 @@ use super::error::too_large;
 use super::gptq::Curvature;
 use super::moments::Moments;
 use super::row::{Row, RowQuantiser};
-use super::{ACCUMULATOR_BOUND, QuantiseError, SMALLEST_SCALE, range_margin};
+use super::{ACCUMULATOR_BOUND, QuantiseError, SMALLEST_SCALE, Width, range_margin};
 use crate::network::DenseLayer;
 use crate::quantise::magnitudes::Clipping;
 
 /// The largest `output_shift` that the engine takes.
 const MAX_OUTPUT_SHIFT: u8 = 15;
+/// The range of int16 outputs of a hidden layer over the reach of the f32 network: a bit more than inputs have, since
+/// int4 weights lead to outputs that the f32 network never had.
+const OUTPUT_MARGIN_INT16: f64 = 2.5;
 
 /// One layer and what decides its formats.
 pub(super) struct Job<'a> {
@@ -37,7 +40,7 @@ impl Job<'_> {
         let largest = scales.iter().map(|(scale, _)| *scale).fold(0.0, f64::max);
         // One accumulator unit is s_r·2^(1−b), and the rounded high word drops 32 bits. A hidden layer's
         // outputs are int16 or int8 with y_real = y · range / 2^(b−1), the last layer's are Q15.16.
-        let margin = range_margin(self.scheme.width());
+        let margin = output_margin(self.scheme.width());
         let output_range = self
             .relu_reach
             .map_or(1.0, |reach| (reach * margin).max(largest * 2.5));
@@ -140,5 +143,13 @@ impl Job<'_> {
         })?;
         let bias = bias(&row) as i32;
         Ok((row, bias))
+    }
+}
+
+/// The range of a hidden layer's outputs over the reach of the f32 network.
+const fn output_margin(width: Width) -> f64 {
+    match width {
+        Width::Int16 => OUTPUT_MARGIN_INT16,
+        Width::Int8 => range_margin(width),
     }
 }
