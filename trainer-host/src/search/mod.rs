@@ -2,14 +2,15 @@
 //!
 //! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
 //! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`] decides which
-//! trials to stop early, [`pareto`] which trials no other one beats, and [`importance`] which settings
-//! mattered.
+//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, and
+//! [`importance`] which settings mattered.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
 mod config;
 mod domain;
 mod gaussian;
+pub mod handover;
 pub mod importance;
 pub mod pareto;
 mod parzen;

@@ -1,6 +1,6 @@
 //! The result of a study: its front, its best trial, and the run that trains that trial again on all data.
 
-use super::finalists::finalists;
+use super::finalists::{finalists, handed_over, judged_of};
 use super::stored_trial::StoredTrial;
 use super::study::Definition;
 use super::trial_config::{PointError, TrialConfig};
@@ -25,9 +25,9 @@ pub fn front<'a>(trials: &'a [StoredTrial], search: &SearchConfig) -> Vec<&'a St
     kept.into_iter().map(|(trial, _)| trial).collect()
 }
 
-/// The best of the finished trials that fit `limits`: the finalist (J1) of least mean error. If a trial was not
-/// trained again, the average excess of the other finalists is added to its error. A trial that failed with one
-/// of the seeds comes last. Of equal trials, the one of fewest instructions wins.
+/// The best of the finished trials that fit `limits`: the finalist (J1) that (J4) hands over. If some were not trained
+/// again, the one of least error: the average excess of the finalists is then added to the error of those. A trial that
+/// failed with one of the seeds comes last. Of equal trials, the one of fewest instructions wins.
 pub fn best<'a>(
     trials: &'a [StoredTrial],
     search: &SearchConfig,
@@ -35,6 +35,14 @@ pub fn best<'a>(
 ) -> Option<&'a StoredTrial> {
     let fits = || (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
     let finalists = finalists(fits(), search);
+    let judged = judged_of(&finalists, search);
+    if judged.len() == finalists.len()
+        && let Some(chosen) = handed_over(&judged)
+    {
+        return finalists
+            .into_iter()
+            .find(|trial| trial.number == chosen.trial);
+    }
     let is_finalist = |trial: &StoredTrial| finalists.iter().any(|f| f.number == trial.number);
     let luck = luck(trials, search);
     let standing = |trial: &StoredTrial| {

@@ -8,6 +8,7 @@
 //!             one that the study begins with. Of trials with the same settings, one               (J1)
 //! judged by   mean ± deviation over `repeats` trainings of seeds s, s + 1, …; there is none once
 //!             a training has failed                                                               (J2)
+//! handed over (J4) of `search/handover.rs`
 //! ```
 //!
 //! Finalists are computed from the stored trials and are not stored. A trial that was a finalist once and no
@@ -19,6 +20,7 @@ use super::stored_trial::{State, StoredTrial, TrainingId, is_over};
 use super::trial::TrialResult;
 use crate::cost::Footprint;
 use crate::evaluate::Spread;
+use crate::search::handover::{self, Score};
 use crate::search::{Point, SearchConfig, in_one_line};
 
 /// The score of a trial over several trainings, (J2).
@@ -177,10 +179,15 @@ impl Finalist {
 /// The finalists that were trained `repeats` times, the least mean error first; none where nothing is
 /// repeated.
 pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
+    judged_of(&finalists(trials, search), search)
+}
+
+/// Those of `finalists` that were trained `repeats` times, the least mean error first; none where nothing is repeated.
+pub(super) fn judged_of(finalists: &[&StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     if search.repeats < 2 {
         return Vec::new();
     }
-    let finalist = |trial: &StoredTrial| {
+    let finalist = |trial: &&StoredTrial| {
         Some(Finalist {
             trial: trial.number,
             point: trial.point.clone(),
@@ -189,8 +196,7 @@ pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
             judgement: trial.judgement(search.repeats)?,
         })
     };
-    let finalists = finalists(trials, search).into_iter();
-    let mut judged: Vec<Finalist> = finalists.filter_map(finalist).collect();
+    let mut judged: Vec<Finalist> = finalists.iter().filter_map(finalist).collect();
     let key = |finalist: &Finalist| (finalist.footprint.instructions, finalist.trial);
     judged.sort_by(|a, b| {
         let by_mean = (a.judgement.mean()).total_cmp(&b.judgement.mean());
@@ -199,32 +205,42 @@ pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     judged
 }
 
-/// What the search gained over the settings that it began with, of finalists with the least mean error first:
-///
-/// ```text
-/// d = m_begun − m_best        s = √((s_begun² + s_best²) / n) of n trainings each                     (J3)
-/// ```
-///
-/// d ≤ s may be the seeds' doing. `None` where those settings were not judged.
-pub fn gain_over_beginning(finalists: &[Finalist]) -> Option<String> {
+/// The finalist that the search hands over, (J4) of [`handover`](crate::search::handover); `None` where nothing was
+/// judged.
+pub fn handed_over(finalists: &[Finalist]) -> Option<&Finalist> {
+    let scores = scores(finalists);
+    let trainings = finalists.first()?.judgement.trainings;
+    finalists.get(handover::handed_over(&scores, trainings)?)
+}
+
+/// Scores of the `finalists`, of which those that failed come last.
+fn scores(finalists: &[Finalist]) -> Vec<Score> {
+    let score = |finalist: &Finalist| {
+        let error = finalist.judgement.error?;
+        Some(Score {
+            mean: error.mean,
+            deviation: error.deviation,
+            is_beginning: finalist.is_beginning,
+        })
+    };
+    finalists.iter().map_while(score).collect()
+}
+
+/// What became of the settings that the search began with, of finalists with the least mean error first; `None` where
+/// others are better by more than chance, or the beginning was not judged.
+pub fn fate_of_beginning(finalists: &[Finalist]) -> Option<String> {
     let best = finalists.first()?;
-    let begun = finalists.iter().find(|finalist| finalist.is_beginning)?;
     if best.is_beginning {
         return Some("The settings that the study began with are still the best.".into());
     }
-    let (Some(of_best), Some(of_begun)) = (best.judgement.error, begun.judgement.error) else {
-        return None;
-    };
-    let square = |spread: Spread| spread.deviation * spread.deviation;
-    let trainings = best.judgement.trainings.max(1) as f64;
-    let gain = of_begun.mean - of_best.mean;
-    let chance = ((square(of_best) + square(of_begun)) / trainings).sqrt();
-    (gain <= chance).then(|| {
-        format!(
-            "Trial {} is better than the settings that the study began with by {gain:.5}, which other seeds may undo (standard error {chance:.5}).",
-            best.trial
-        )
-    })
+    let begun = handed_over(finalists).filter(|chosen| chosen.is_beginning)?;
+    let gain = begun.judgement.mean() - best.judgement.mean();
+    let chance = handover::standard_error(&scores(finalists), best.judgement.trainings);
+    Some(format!(
+        "The settings that the study began with stay: trial {} is better by {gain:.5}, which other seeds may undo \
+         (standard error {chance:.5}). `tune best --trial {}` takes it all the same.",
+        best.trial, best.trial
+    ))
 }
 
 #[cfg(test)]
@@ -413,18 +429,24 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_that_may_be_chance_is_said() {
-        let said = |begun: [f64; 2], other: [f64; 2]| {
+    fn the_beginning_stays_unless_others_are_better_by_more_than_chance() {
+        let of = |begun: [f64; 2], other: [f64; 2]| {
             let trials = [trial(0, 9, &begun.map(Some)), trial(1, 9, &other.map(Some))];
-            gain_over_beginning(&judged(&trials, &search(1, 2)))
+            let search = search(1, 2);
+            let finalists = judged(&trials, &search);
+            let best = best(&trials, &search, &Limits::default()).unwrap().number;
+            assert_eq!(handed_over(&finalists).map(|f| f.trial), Some(best));
+            (best, fate_of_beginning(&finalists))
         };
-        let still = said([0.1, 0.1], [0.1, 0.2]).unwrap();
-        assert!(still.contains("still the best"), "{still}");
-        let chance = said([0.2, 0.4], [0.1, 0.4]).unwrap();
-        assert!(
-            chance.contains("Trial 1") && chance.contains("0.05000"),
-            "{chance}"
-        );
-        assert_eq!(said([0.3, 0.31], [0.1, 0.11]), None);
+        let (best, still) = of([0.1, 0.1], [0.1, 0.2]);
+        assert_eq!(best, 0);
+        assert!(still.unwrap().contains("still the best"));
+        // Better by 0.02, with a standard error of 0.05.
+        let (best, chance) = of([0.2, 0.3], [0.18, 0.28]);
+        assert_eq!(best, 0);
+        let chance = chance.unwrap();
+        let said = ["trial 1", "0.02000", "0.07071", "--trial 1"];
+        assert!(said.iter().all(|part| chance.contains(part)), "{chance}");
+        assert_eq!(of([0.3, 0.31], [0.1, 0.11]), (1, None));
     }
 }

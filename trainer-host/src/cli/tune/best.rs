@@ -32,7 +32,7 @@ use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
 use crate::tune::exported::{Exported, Searched, judging_part};
 use crate::tune::finalists::{
-    RepeatedScore, Repeats, gain_over_beginning, judged as judged_finalists,
+    RepeatedScore, Repeats, fate_of_beginning, judged as judged_finalists,
 };
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::study::Study;
@@ -122,7 +122,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         say!("{remark}");
     }
     let finalists = judged_finalists(&trials, &definition.search);
-    if let Some(line) = gain_over_beginning(&finalists).filter(|_| args.trial.is_none()) {
+    if let Some(line) = fate_of_beginning(&finalists).filter(|_| args.trial.is_none()) {
         say!("{line}");
     }
     let mut trial_config = retraining(definition, trial)?;

@@ -11,7 +11,7 @@ use crate::files::atomic;
 use crate::search::importance::importance;
 use crate::search::in_one_line;
 use crate::tune::best::{best, front};
-use crate::tune::finalists::{Finalist, Repeats, gain_over_beginning, judged};
+use crate::tune::finalists::{Finalist, Repeats, fate_of_beginning, judged};
 use crate::tune::report::study_page;
 use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, macs, observations};
 use crate::tune::study::{Definition, Study};
@@ -146,7 +146,7 @@ impl Overview {
                 self.definition.search.judged_by(),
                 finalist_table(&self.finalists)
             );
-            if let Some(line) = gain_over_beginning(&self.finalists) {
+            if let Some(line) = fate_of_beginning(&self.finalists) {
                 text += &format!("{line}\n");
             }
         }
