@@ -69,6 +69,9 @@ enum Task {
         /// Seeds of the searches, separated by commas
         #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,4")]
         seeds: Vec<String>,
+        /// The tuner's sampler: gaussian or tpe
+        #[arg(long, default_value = "gaussian")]
+        sampler: String,
         /// Test on the halves of the official test parts that the published figures come from
         #[arg(long)]
         half: bool,
@@ -182,12 +185,14 @@ fn run(task: Task) -> Result<()> {
             data,
             only,
             seeds,
+            sampler,
             half,
             json,
         } => tuning::run(&tuning::Options {
             data: data_folder(&data)?,
             only,
             seeds,
+            sampler,
             half,
             json,
         }),

@@ -1,7 +1,7 @@
 //! Searches replayed over tables of real trainings: what each sampler finds for how much training.
 //!
 //! ```text
-//! cargo bench -p trainer-host --bench search -- TABLE... [--seeds 20] [--units 40] [--only NAME]
+//! cargo bench -p trainer-host --bench search -- TABLE... [--seeds 20] [--units 40] [--only NAME] [--serve]
 //! ```
 //!
 //! A table has a row for each training (`table.rs`). Between its points a surrogate answers (`surrogate.rs`), with the
@@ -11,25 +11,31 @@
 //!
 //! - A *unit* is one training to its end. A stopped trial counts by its share of the epochs.
 //! - *Regret* is the true error of what is handed over, less the least true error of all points that fit, in points of a
-//!   percent. *Least* hands over the finished trial with the least observed error, *mean* the one with the least mean of
-//!   a Gaussian process over all finished trials.
+//!   percent. *Least* hands over the finished trial with the least observed error. *Best* hands over what `tune best`
+//!   does, once the finalists have been trained again.
 //! - *Area* is what the finished trials dominate in (ln error, instructions), by their true errors, in percent of what
 //!   all points dominate. It counts from the median error down, and up to the limit.
+//! - *Kept*, of searches that begin with the configuration: in how many percent what *best* hands over is no worse.
 //!
-//! Figures are means over seeds ± their standard errors.
+//! Figures are means over seeds ± their standard errors. With `--serve`, another program searches (`serve.rs`).
 
 mod replay;
+mod scenario;
 mod score;
+mod serve;
 mod surrogate;
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 use trainer_host::search::{Objective, Sampler, Stopping};
 
-use replay::{Chip, Task};
-use score::{Figures, Judge};
+use replay::Task;
+use scenario::{CHIPS, Chipped, Scenario};
+use score::Figures;
+use table::Table;
 
 /// A way to search.
 struct Way {
@@ -41,18 +47,12 @@ struct Way {
 
 const BOTH: &[Objective] = &[Objective::Error, Objective::Instructions];
 
-fn ways(epochs: usize) -> Vec<Way> {
-    // A ninth of the epochs and a third: an early look says little near the peak of the rate.
-    let first = (epochs / 9).max(1);
-    let stopping = Stopping::Halving {
-        first,
-        reduction: 3,
-    };
+fn ways() -> Vec<Way> {
     let way = |name, sampler, objectives| Way {
         name,
         sampler,
         objectives,
-        stopping,
+        stopping: Stopping::default(),
     };
     vec![
         way("random", Sampler::Random, BOTH),
@@ -67,57 +67,76 @@ fn ways(epochs: usize) -> Vec<Way> {
     ]
 }
 
-/// A search of a chip, and whether it begins with the configuration of the table's first row.
-type Scenario = (&'static str, bool);
-
-const SCENARIOS: [(Chip, &[Scenario]); 2] = [
-    (
-        Chip::Whole,
-        &[("any start", false), ("from the configuration", true)],
-    ),
-    (Chip::Half, &[("half the instructions", false)]),
-];
-
 fn main() {
-    let Arguments {
-        tables,
-        seeds,
-        units,
-        only,
-    } = Arguments::parse();
-    if tables.is_empty() {
+    let arguments = Arguments::parse();
+    if arguments.tables.is_empty() {
         println!("no table is given; `cargo xtask search-bench` says how to make one");
         return;
     }
-    for path in tables {
-        let table = table::Table::read(&path).unwrap_or_else(|problem| {
+    for path in &arguments.tables {
+        let done = Table::read(path).and_then(|table| bench(&table, &arguments));
+        if let Err(problem) = done {
             eprintln!("{}: {problem}", path.display());
             std::process::exit(2);
-        });
-        for (chip, scenarios) in SCENARIOS {
-            let task = Task::new(&table, chip);
-            let judge = Judge::new(&task);
-            for (name, from_base) in scenarios {
-                println!(
-                    "\n{}: {name}, {seeds} seeds, best true error {:.2} %",
-                    path.display(),
-                    100.0 * judge.least()
-                );
-                println!("{:<26}{}", "", header(&marks(units)));
-                let ways = ways(table.epochs);
-                for way in ways.iter().filter(|way| way.name.contains(&*only)) {
-                    let figures = |seed| {
-                        let trials = replay::search(&task, way, seed, units, *from_base);
-                        let at = |mark: f64| judge.figures(&trials, mark);
-                        marks(units).into_iter().map(at).collect()
-                    };
-                    let found: Vec<Vec<Figures>> =
-                        (0..seeds).into_par_iter().map(figures).collect();
-                    println!("{:<26}{}", way.name, score::line(&found));
-                }
-            }
         }
     }
+}
+
+fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
+    let tasks = CHIPS.map(|(chip, scenarios)| (Task::new(table, chip), scenarios));
+    let chips: Vec<Chipped<'_>> = (tasks.iter())
+        .map(|(task, scenarios)| Chipped::new(task, scenarios))
+        .collect();
+    let scenarios: Vec<Scenario<'_>> = chips.iter().flat_map(Chipped::scenarios).collect();
+    let marks = marks(arguments.units);
+    if arguments.serve {
+        let found = serve::serve(table, &scenarios, &marks)?;
+        let gaussian = ways().into_iter().find(|way| way.name == "gaussian");
+        let gaussian = gaussian.expect("it is one of the ways");
+        for (scenario, found) in scenarios.iter().zip(&found) {
+            let seeds = found.values().flat_map(BTreeMap::keys).copied().collect();
+            let ours = searched(scenario, &gaussian, arguments.units, seeds);
+            head(table, scenario, &marks);
+            print!("{}", serve::report(found, &ours));
+        }
+        return Ok(());
+    }
+    for scenario in &scenarios {
+        head(table, scenario, &marks);
+        for way in (ways().iter()).filter(|way| way.name.contains(&*arguments.only)) {
+            let seeds = (0..arguments.seeds).collect();
+            let found = searched(scenario, way, arguments.units, seeds);
+            let found: Vec<Vec<Figures>> = found.into_values().collect();
+            println!("{:<26}{}", way.name, score::line(&found));
+        }
+    }
+    Ok(())
+}
+
+/// Figures at each mark of a search with each of `seeds`.
+fn searched(
+    scenario: &Scenario<'_>,
+    way: &Way,
+    units: usize,
+    seeds: std::collections::BTreeSet<u64>,
+) -> BTreeMap<u64, Vec<Figures>> {
+    let figures = |seed: u64| {
+        let trials = replay::search(scenario, way, seed, units);
+        let at = |mark: f64| scenario.figures(&trials, mark, seed);
+        (seed, marks(units).into_iter().map(at).collect())
+    };
+    seeds.into_par_iter().map(figures).collect()
+}
+
+fn head(table: &Table, scenario: &Scenario<'_>, marks: &[f64]) {
+    println!(
+        "\n{}, {} of {} instructions: best true error {:.2} %",
+        table.head.source,
+        scenario.name,
+        scenario.task.limit,
+        100.0 * scenario.least()
+    );
+    println!("{:<26}{}", "", header(marks));
 }
 
 /// Where figures are taken: at a quarter, a half and all of the units.
@@ -132,11 +151,11 @@ fn header(marks: &[f64]) -> String {
         format!(
             "{:>14} {:>13} {:>13}",
             format!("least at {mark}"),
-            "mean",
+            "best",
             "area"
         )
     };
-    marks.iter().map(column).collect()
+    marks.iter().map(column).collect::<String>() + "   kept"
 }
 
 struct Arguments {
@@ -144,6 +163,7 @@ struct Arguments {
     seeds: u64,
     units: usize,
     only: String,
+    serve: bool,
 }
 
 impl Arguments {
@@ -153,6 +173,7 @@ impl Arguments {
             seeds: 20,
             units: 40,
             only: String::new(),
+            serve: false,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -162,6 +183,7 @@ impl Arguments {
                 "--seeds" => found.seeds = number(20) as u64,
                 "--units" => found.units = number(40),
                 "--only" => found.only = words.next().unwrap_or_default(),
+                "--serve" => found.serve = true,
                 // `cargo bench` adds it.
                 "--bench" => {}
                 path => found.tables.push(path.into()),

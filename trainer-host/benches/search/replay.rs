@@ -13,6 +13,7 @@ use trainer_host::tune::study::Definition;
 use trainer_host::tune::trial_data::TrialData;
 
 use crate::Way;
+use crate::scenario::Scenario;
 use crate::surrogate::Surrogate;
 use crate::table::Table;
 
@@ -113,21 +114,37 @@ impl<'a> Task<'a> {
     }
 }
 
-/// The trials of a search of so many units.
-pub(crate) fn search(
+/// A trial of `point` that was trained for `epochs`, after earlier ones took `units`; `None` if it does not fit.
+pub(crate) fn trial_of(
     task: &Task<'_>,
-    way: &Way,
+    point: Point,
     seed: u64,
-    units: usize,
-    from_base: bool,
-) -> Vec<Trial> {
-    let first = from_base.then(|| task.table.rows[0].point.clone());
+    epochs: usize,
+    units: &mut f64,
+) -> Option<Trial> {
+    let instructions = task.instructions(&point)?;
+    let (error, mut values) = task.surrogate.train(&point, seed, 0);
+    let all = task.table.epochs;
+    values.truncate(epochs);
+    *units += values.len() as f64 / all as f64;
+    Some(Trial {
+        point,
+        instructions,
+        error: (epochs >= all).then_some(error),
+        values,
+        units: *units,
+    })
+}
+
+/// The trials of a search of so many units.
+pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize) -> Vec<Trial> {
+    let task = scenario.task;
     let config = SearchConfig {
         sampler: way.sampler,
         objectives: way.objectives.to_vec(),
         stopping: way.stopping,
         seed,
-        first: first.into_iter().collect(),
+        first: scenario.first().into_iter().cloned().collect(),
         ..task.definition.search.clone()
     };
     let mut trials: Vec<Trial> = Vec::new();
@@ -144,36 +161,28 @@ pub(crate) fn search(
         let costs = |point: &Point| Some(costs(way, task.instructions(point)?));
         let point = search::propose(&config, seed, trials.len(), &observations, &taken, costs);
         let point = point.expect("some point of the space fits");
-        let instructions = task.instructions(&point).expect("what is proposed fits");
-        let others: Vec<Progress> = earlier
-            .iter()
-            .map(|trial| progress(trial, way, trial.values.len()))
-            .collect();
-        let (error, values) = task.surrogate.train(&point, seed);
-        let mut trial = Trial {
-            point,
-            instructions,
-            error: Some(error),
-            values,
-            units: 0.0,
-        };
-        let epochs = task.table.epochs;
-        let mut looks =
-            std::iter::successors(Some(0), |done| Some(way.stopping.next_look(*done, epochs)));
-        let end = looks.find(|done| {
-            *done == epochs
-                || *done > 0 && stops(way.stopping, epochs, &progress(&trial, way, *done), &others)
-        });
-        let end = end.expect("a trial ends");
-        if end < epochs {
-            trial.error = None;
-            trial.values.truncate(end);
-        }
-        used += end as f64 / epochs as f64;
-        trial.units = used;
-        trials.push(trial);
+        let end = end_of(task, way, &point, seed, earlier);
+        let trial = trial_of(task, point, seed, end, &mut used);
+        trials.push(trial.expect("what is proposed fits"));
     }
     trials
+}
+
+/// After how many epochs the rule of `way` ends a trial of `point`.
+fn end_of(task: &Task<'_>, way: &Way, point: &Point, seed: u64, earlier: &[Trial]) -> usize {
+    let epochs = task.table.epochs;
+    let whole = trial_of(task, point.clone(), seed, epochs, &mut 0.0);
+    let whole = whole.expect("what is proposed fits");
+    let others: Vec<Progress> = (earlier.iter())
+        .map(|trial| progress(trial, way, trial.values.len()))
+        .collect();
+    let mut looks =
+        std::iter::successors(Some(0), |done| Some(way.stopping.next_look(*done, epochs)));
+    let end = looks.find(|done| {
+        *done == epochs
+            || *done > 0 && stops(way.stopping, epochs, &progress(&whole, way, *done), &others)
+    });
+    end.expect("a trial ends")
 }
 
 fn costs(way: &Way, instructions: f64) -> Vec<f64> {

@@ -68,12 +68,13 @@ impl<'a> Surrogate<'a> {
         (process + leaves.sum::<f64>() / TREES as f64) / 2.0
     }
 
-    /// The luck of a training: the observed error, and the value after each epoch.
-    pub(crate) fn train(&self, point: &Point, seed: u64) -> (f64, Vec<f64>) {
+    /// The luck of a training: the observed error, and the value after each epoch. `repeat` counts the trainings of a
+    /// finalist.
+    pub(crate) fn train(&self, point: &Point, seed: u64, repeat: u64) -> (f64, Vec<f64>) {
         let at = place(&self.table.space, point);
         let crc = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
         let mut rng = ChaCha8Rng::seed_from_u64(crc.checksum(in_one_line(point).as_bytes()));
-        rng.set_stream(seed);
+        rng.set_stream(seed + (repeat << 32));
         let mut luck =
             |deviation: f64| deviation * Distribution::<f64>::sample(&StandardNormal, &mut rng);
         let error = self.error(point) + luck(self.table.head.sd_point);

@@ -13,11 +13,11 @@ use crate::out_of_range::{OutOfRange, require};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
-    /// Near good earlier trials, by the tree-structured Parzen estimator.
-    #[default]
-    Tpe,
     /// Where a Gaussian process of the error expects most: in turn a lower error, and a better front.
+    #[default]
     Gaussian,
+    /// Near good earlier trials, by the tree-structured Parzen estimator.
+    Tpe,
     /// At random.
     Random,
 }
@@ -64,8 +64,9 @@ pub struct SearchConfig {
     pub sampler: Sampler,
     /// Seed for choosing points; `train.seed` is the seed of the trainings.
     pub seed: u64,
-    /// Number of random trials at the beginning.
-    pub startup: usize,
+    /// Number of random trials at the beginning; by default 10 for the Parzen estimator and 5 for the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<usize>,
     /// A trial's point follows from all earlier trials but the last `lag`, which may still be running. So at most `lag`
     /// workers are busy at once, and any number of workers finds the same points.
     pub lag: usize,
@@ -95,9 +96,9 @@ impl Default for SearchConfig {
         Self {
             trials: 40,
             compute: None,
-            sampler: Sampler::Tpe,
+            sampler: Sampler::default(),
             seed: 0,
-            startup: 10,
+            startup: None,
             lag: 4,
             stopping: Stopping::default(),
             folds: None,
@@ -149,6 +150,15 @@ impl SearchConfig {
     /// Number of folds of a trial; 1 for the validation part alone, as in studies of a version without folds.
     pub fn folds(&self) -> usize {
         self.folds.unwrap_or(1)
+    }
+
+    /// Number of random trials at the beginning.
+    pub fn startup(&self) -> usize {
+        let default = match self.sampler {
+            Sampler::Gaussian => 5,
+            Sampler::Tpe | Sampler::Random => 10,
+        };
+        self.startup.unwrap_or(default)
     }
 
     /// In a few words, the trainings that judge a finalist.

@@ -94,7 +94,7 @@ pub fn propose(
     {
         return Ok(first.clone());
     }
-    if number >= config.startup {
+    if number >= config.startup() {
         let mut free = |point: &Point| match taken.contains(&point) {
             true => None,
             false => costs(point),
@@ -135,7 +135,7 @@ mod tests {
         for sampler in [Sampler::Random, Sampler::Tpe, Sampler::Gaussian] {
             let config = SearchConfig {
                 sampler,
-                startup: 3,
+                startup: Some(3),
                 space: space.clone(),
                 ..SearchConfig::default()
             };

@@ -1,7 +1,7 @@
 //! Decides which trials to stop early.
 //!
 //! ```text
-//! rung r      after r₀ ηʳ epochs                                                              (H1)
+//! rung r      after r₀ ηʳ epochs; if r₀ is not given, it is a ninth of the trial's epochs     (H1)
 //! halving     at a rung, a trial goes on if it is among the best ⌈n/η⌉ of the n that came as far (H2)
 //! median      a trial goes on if its lowest value is at most the median of the others' by then (H3)
 //! ```
@@ -24,23 +24,24 @@ pub enum Stopping {
     None,
     /// (H2)
     Halving {
-        /// r₀, at least 1.
-        #[serde(default = "default_first")]
-        first: usize,
+        /// r₀, at least 1. An early look says little while the rate is high, so the default grows with the epochs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<usize>,
         /// η, at least 2.
         #[serde(default = "default_reduction")]
         reduction: usize,
     },
     /// (H3)
     Median {
-        /// Epochs before the first look, at least 1.
-        #[serde(default = "default_first")]
-        first: usize,
+        /// Epochs before the first look, at least 1; by default a ninth of the trial's epochs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<usize>,
     },
 }
 
-fn default_first() -> usize {
-    5
+/// r₀ of a trial of `epochs`.
+fn first_of(first: Option<usize>, epochs: usize) -> usize {
+    first.unwrap_or(epochs / 9).max(1)
 }
 
 fn default_reduction() -> usize {
@@ -50,7 +51,7 @@ fn default_reduction() -> usize {
 impl Default for Stopping {
     fn default() -> Self {
         Self::Halving {
-            first: default_first(),
+            first: None,
             reduction: default_reduction(),
         }
     }
@@ -58,9 +59,9 @@ impl Default for Stopping {
 
 impl Stopping {
     /// `first` and `reduction`, or their defaults.
-    pub fn constants(self) -> (usize, usize) {
+    pub fn constants(self) -> (Option<usize>, usize) {
         match self {
-            Self::None => (default_first(), default_reduction()),
+            Self::None => (None, default_reduction()),
             Self::Halving { first, reduction } => (first, reduction),
             Self::Median { first } => (first, default_reduction()),
         }
@@ -70,8 +71,10 @@ impl Stopping {
     pub fn next_look(self, done: usize, epochs: usize) -> usize {
         let looks = |epoch: &usize| match self {
             Self::None => false,
-            Self::Halving { first, reduction } => is_rung(*epoch, first, reduction),
-            Self::Median { first } => *epoch >= first,
+            Self::Halving { first, reduction } => {
+                is_rung(*epoch, first_of(first, epochs), reduction)
+            }
+            Self::Median { first } => *epoch >= first_of(first, epochs),
         };
         (done + 1..epochs).find(looks).unwrap_or(epochs)
     }
@@ -82,7 +85,9 @@ impl Stopping {
     /// [`OutOfRange`]
     pub fn validate(self) -> Result<(), OutOfRange> {
         let (first, reduction) = self.constants();
-        require(first >= 1, "tune.stopping.first", first, "at least 1")?;
+        if let Some(first) = first {
+            require(first >= 1, "tune.stopping.first", first, "at least 1")?;
+        }
         require(
             reduction >= 2,
             "tune.stopping.reduction",
@@ -125,8 +130,12 @@ pub fn stops(stopping: Stopping, epochs: usize, own: &Progress, others: &[Progre
     }
     // The best trial of this many continues.
     let reduction = match stopping {
-        Stopping::Halving { first, reduction } if is_rung(done, first, reduction) => reduction,
-        Stopping::Median { first } if done >= first => 2,
+        Stopping::Halving { first, reduction }
+            if is_rung(done, first_of(first, epochs), reduction) =>
+        {
+            reduction
+        }
+        Stopping::Median { first } if done >= first_of(first, epochs) => 2,
         _ => return false,
     };
     let Some(own) = own.point(done) else {
@@ -163,13 +172,13 @@ mod tests {
     }
 
     const HALVING: Stopping = Stopping::Halving {
-        first: 2,
+        first: Some(2),
         reduction: 3,
     };
 
     #[test]
     fn the_next_look_is_the_next_epoch_that_may_stop() {
-        let median = Stopping::Median { first: 3 };
+        let median = Stopping::Median { first: Some(3) };
         for stopping in [HALVING, median, Stopping::None] {
             let mut looks = vec![0];
             while *looks.last().unwrap() < 20 {
@@ -182,6 +191,18 @@ mod tests {
             };
             assert_eq!(looks, expected);
         }
+    }
+
+    #[test]
+    fn looks_grow_with_the_epochs() {
+        let looks = |epochs| {
+            let next = |done: &usize| Some(Stopping::default().next_look(*done, epochs));
+            let all = std::iter::successors(Some(0), next).skip(1);
+            all.take_while(|&look| look < epochs).collect::<Vec<_>>()
+        };
+        assert_eq!(looks(60), [6, 18, 54]);
+        assert_eq!(looks(120), [13, 39, 117]);
+        assert_eq!(looks(4), [1, 3]);
     }
 
     #[test]
@@ -228,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_median_is_looked_at_after_each_epoch() {
-        let median = Stopping::Median { first: 3 };
+        let median = Stopping::Median { first: Some(3) };
         let others: Vec<_> = (0..5).map(|k| constant(f64::from(k), 20, 1.0)).collect();
         assert!(!stops(median, 20, &constant(9.0, 2, 1.0), &others));
         assert!(stops(median, 20, &constant(9.0, 4, 1.0), &others));

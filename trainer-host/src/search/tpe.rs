@@ -159,7 +159,7 @@ mod tests {
     fn stopped_and_failed_trials_repel() {
         let config = SearchConfig {
             space: toml::from_str("x = { low = 0.0, high = 1.0 }").unwrap(),
-            startup: 0,
+            startup: Some(0),
             ..SearchConfig::default()
         };
         let at = |x: f64, outcome| Observation {

@@ -1,7 +1,7 @@
 //! `cargo xtask tuning` compares the tuner with the hand-made configuration and with a random search of equal compute.
 //!
 //! For each data set and each of several seeds, it searches networks with at most half the instructions of the
-//! hand-made one. The tuner has 40 trials of the Parzen estimator with halving. The random search trains every trial to
+//! hand-made one. The tuner has 40 trials of a sampler with halving. The random search trains every trial to
 //! its end, until it has spent as many multiply-accumulates. Both begin with the hand-made configuration, made smaller
 //! until it fits. Both minimise error and instructions, so the area that their fronts dominate compares them:
 //!
@@ -62,6 +62,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// Seeds of the searches.
     pub seeds: Vec<String>,
+    /// The tuner's sampler, as `trainer-host tune --sampler` knows it.
+    pub sampler: String,
     /// Test on the halves that the published figures come from.
     pub half: bool,
     /// Print JSON instead of tables.
@@ -103,12 +105,13 @@ fn measure(trainer: &Trainer, experiment: &DataSet, options: &Options) -> Result
     let by_hand = place.by_hand()?;
     let limit = (number(&by_hand, "/instructions")? / 2.0).floor();
     let searches = (options.seeds.iter())
-        .map(|seed| place.search(epochs(experiment), limit, seed))
+        .map(|seed| place.search(&options.sampler, epochs(experiment), limit, seed))
         .collect::<Result<Vec<Value>>>()?;
     Ok(json!({
         "experiment": experiment.name,
         "by_hand": by_hand,
         "limit": limit,
+        "sampler": options.sampler,
         "searches": searches,
     }))
 }
@@ -132,8 +135,8 @@ impl Place<'_> {
         self.judged("by-hand", &study, 1)
     }
 
-    /// Both searches of one seed.
-    fn search(&self, epochs: &[&str], limit: f64, seed: &str) -> Result<Value> {
+    /// Both searches of one seed: with `sampler`, and at random.
+    fn search(&self, sampler: &str, epochs: &[&str], limit: f64, seed: &str) -> Result<Value> {
         let limit_text = limit.to_string();
         let common = ["--max-instructions", &limit_text, "--search-seed", seed];
         let side = |sampler: &str, flags: &[&str], compute: f64| -> Result<Value> {
@@ -147,7 +150,7 @@ impl Place<'_> {
         };
         let (trials, finalists) = (TRIALS.to_string(), FINALISTS.to_string());
         let flags = ["--trials", &trials, "--finalists", &finalists];
-        let tuned = side("tpe", &flags, f64::INFINITY)?;
+        let tuned = side(sampler, &flags, f64::INFINITY)?;
         let compute = number(&tuned, "/macs")?;
         let (compute_text, finalists) = (compute.to_string(), RANDOM_FINALISTS.to_string());
         let flags = [

@@ -35,8 +35,9 @@ pub(super) fn text(result: &Value) -> Result<String> {
     let nothing = ["-", "-", "-", "-"].map(String::from);
     let by_hand = &result["by_hand"];
     text += &row("by hand", &nothing, by_hand)?;
+    let sampler = result["sampler"].as_str().unwrap_or("tuned");
     for search in searches {
-        for (side, name) in [("tuned", "tpe"), ("random", "random")] {
+        for (side, name) in [("tuned", sampler), ("random", "random")] {
             let side = &search[side];
             let figures = [
                 format!("{:.2e}", number(side, "/macs")?),
@@ -193,7 +194,7 @@ mod tests {
         };
         let searches: Vec<Value> = (0..5).map(search).collect();
         let by_hand = judged(100, 0.95, 0.9);
-        text(&json!({ "experiment": "x", "limit": 50.0, "by_hand": by_hand, "searches": searches }))
+        text(&json!({ "experiment": "x", "limit": 50.0, "sampler": "tpe", "by_hand": by_hand, "searches": searches }))
             .unwrap()
     }
 

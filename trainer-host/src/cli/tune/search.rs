@@ -77,7 +77,7 @@ struct SearchArgs {
     /// finalists' repeats come on top.
     #[arg(long, value_name = "MACS")]
     compute: Option<f64>,
-    /// How to choose settings [default: tpe].
+    /// How to choose settings [default: gaussian].
     #[arg(long, value_enum)]
     sampler: Option<Sampler>,
     /// Seed for choosing settings [default: 0].

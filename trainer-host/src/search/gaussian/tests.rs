@@ -52,7 +52,7 @@ fn search_by(
 ) -> Vec<Observation> {
     let config = SearchConfig {
         sampler,
-        startup: 6,
+        startup: Some(6),
         space: space(),
         ..SearchConfig::default()
     };
