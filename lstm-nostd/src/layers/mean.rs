@@ -16,7 +16,7 @@
 
 use core::num::NonZero;
 
-use crate::kernels::{self, Activation, Block, I32x4, RecurrentRows, Width, lanes, lanes_mut};
+use crate::kernels::{self, Activation, Block, I32x4, RecurrentRows, Width, lanes_mut, quads};
 use crate::requant::saturate16;
 
 /// Steps that a mean counts, at most.
@@ -37,20 +37,25 @@ pub fn add(rows: &RecurrentRows<'_>, hidden: &[Block], sums: &mut [I32x4]) {
     }
     *steps = steps.wrapping_add(1);
     match rows.width.in_build() {
-        Width::Int16 => add_lanes::<i16>(rows.outputs, hidden, sums),
-        Width::Int8 => add_lanes::<i8>(rows.outputs, hidden, sums),
+        Width::Int16 => add_quads::<i16>(hidden, sums),
+        Width::Int8 => add_quads::<i8>(hidden, sums),
     }
 }
 
-// `zip` may panic with debug assertions.
+/// Adds whole blocks: what lies behind the last unit stands for nothing.
+// `zip` of two iterators may panic with debug assertions.
 #[inline(always)]
-fn add_lanes<A: Activation>(count: usize, hidden: &[Block], sums: &mut [I32x4]) {
-    let mut hidden = lanes::<A>(hidden).iter();
-    let sums = sums.as_flattened_mut().get_mut(..count);
-    for sum in sums.unwrap_or_default() {
-        let Some(h) = hidden.next() else { break };
+fn add_quads<A: Activation>(hidden: &[Block], sums: &mut [I32x4]) {
+    let mut hidden = quads::<A>(hidden).iter();
+    for [a, b, c, d] in sums {
+        let Some([h_a, h_b, h_c, h_d]) = hidden.next() else {
+            break;
+        };
         // A state that was saved elsewhere may hold anything.
-        *sum = sum.wrapping_add((*h).into());
+        *a = a.wrapping_add((*h_a).into());
+        *b = b.wrapping_add((*h_b).into());
+        *c = c.wrapping_add((*h_c).into());
+        *d = d.wrapping_add((*h_d).into());
     }
 }
 
