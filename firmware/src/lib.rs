@@ -1,8 +1,8 @@
 //! Code that the applications share: the board, the counter, the depth of the stack, the model that the board started
-//! with, and the server of the link.
+//! with, a model at work, and the server of the link.
 //!
 //! ```text
-//! board → counter, stack → embedded → memory → line → started → server
+//! board → counter, stack → embedded → memory → work → line → started → server
 //! ```
 #![no_std]
 
@@ -13,6 +13,7 @@ pub mod memory;
 pub mod server;
 pub mod stack;
 pub mod started;
+mod work;
 
 lstm_nostd::include_model! {
     /// The embedded model: the file that `LSTM_MODEL` names, or else `../lstm-nostd/examples/tiny.lstm`.
