@@ -142,6 +142,11 @@ impl WithReset {
 /// trial.
 fn update(device: &mut Device, file: &[u8], version: u32) -> Result<bool, DeviceError> {
     device.write_model(new(file, version), |_| true)?;
+    try_and_keep(device, file)
+}
+
+/// Tries and keeps a model that was written.
+fn try_and_keep(device: &mut Device, file: &[u8]) -> Result<bool, DeviceError> {
     device.restart()?;
     if !device.has_started_with(file) {
         return Ok(false);
@@ -162,19 +167,27 @@ fn resets_at_random_moments(board: &'static Board, count: u64) {
     } = WithReset::start(board, folder.path());
     let mut kept = (model(100), 1);
     let begin = Instant::now();
-    assert!(update(&mut device, &kept.0, kept.1).unwrap());
+    assert!(device.write_model(new(&kept.0, kept.1), |_| true).unwrap());
+    let written = begin.elapsed();
+    assert!(try_and_keep(&mut device, &kept.0).unwrap());
     let whole = begin.elapsed();
 
     let (mut cut, mut old, mut on_trial) = (0, 0, 0);
     for number in 0..count {
         // The golden ratio spreads the moments evenly, whatever their number.
         let moment = (0.618_034 * (number + 1) as f64).fract();
+        // Every second one is about the switch or after it.
+        let from = match number % 2 {
+            0 => Duration::ZERO,
+            _ => written.mul_f64(0.95),
+        };
+        let moment = from + (whole - from).mul_f64(moment);
         let file = model(101 + number);
         let version = kept.1 + 1;
         let presser = std::thread::spawn({
             let mut monitor = monitor.try_clone().unwrap();
             move || {
-                std::thread::sleep(whole.mul_f64(moment));
+                std::thread::sleep(moment);
                 monitor.write_all(b"system_reset\n").unwrap();
             }
         });
@@ -184,12 +197,13 @@ fn resets_at_random_moments(board: &'static Board, count: u64) {
         let now = settled(&mut device, &[(&file, version), (&kept.0, kept.1)]);
         old += u64::from(now.0 == kept.1);
         on_trial += u64::from(now.1);
-        // Every second model on trial is kept.
-        if now.1 && number % 2 == 0 {
+        // Of four models on trial two are kept.
+        let keeps = number % 4 < 2;
+        if now.1 && keeps {
             device.keep_model().unwrap();
         }
         device.restart().unwrap();
-        if now.0 == version && (!now.1 || number % 2 == 0) {
+        if now.0 == version && (!now.1 || keeps) {
             kept = (file, version);
         }
         let after = started_with(&mut device, &kept.0).unwrap();
