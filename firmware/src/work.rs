@@ -251,7 +251,7 @@ fn state_blocks(model: &Model<'_>) -> usize {
 #[cfg(feature = "front-end")]
 fn fitting_front_end<'a, 'm>(model: &'a Model<'m>) -> Result<&'a FrontEnd<'m>, Refusal<'static>> {
     let front_end = model.front_end().ok_or(Refusal::NoFrontEnd)?;
-    let (need, have) = (front_end.frame(), CAPACITY.frame_samples);
+    let (need, have) = (front_end.history(), CAPACITY.frame_samples);
     match need > have {
         true => Err(too_small(Resource::FrameSamples, need as u32, have as u32)),
         false => Ok(front_end),

@@ -101,7 +101,9 @@
 //! | --- | --- | --- |
 //! | `w8a8` | yes | layers with int8 activations |
 //! | `w4a16` | yes | layers with int4 weights |
-//! | `front-end` | yes | features from samples of sound or vibration, [`front_end`] |
+//! | `sound` | yes | features from samples of sound or vibration, [`front_end`] |
+//! | `statistics` | yes | statistics of samples of motion, [`front_end`] |
+//! | `front-end` | by the two | what they have in common; it does nothing alone |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
 //! | `gru-before` | yes | GRU layers whose reset gate comes before the product |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
@@ -151,6 +153,12 @@ compile_error!("model files are little-endian and read in place");
 
 pub mod activation;
 pub mod artifact;
+#[cfg(all(
+    feature = "front-end",
+    not(any(feature = "sound", feature = "statistics"))
+))]
+compile_error!("the cargo feature `front-end` does nothing alone: turn on `sound` or `statistics`");
+
 mod bounded;
 #[cfg(feature = "front-end")]
 pub mod front_end;

@@ -258,7 +258,7 @@ impl<'m> Model<'m> {
         let schemes = self.schemes().filter(|scheme| *scheme != Scheme::W8a16);
         let kinds = self.recurrent.iter().filter_map(|l| l.cargo_feature());
         #[cfg(feature = "front-end")]
-        let front_end = self.front_end.map(|_| "front-end");
+        let front_end = self.front_end.map(|front_end| front_end.cargo_feature());
         #[cfg(not(feature = "front-end"))]
         let front_end = None;
         #[cfg(feature = "conv")]

@@ -376,8 +376,8 @@ fn a_front_end_is_read_as_it_was_written() {
             (front_end.history(), front_end.work())
         );
         assert_eq!(
-            (front_end.kind(), front_end.frame(), front_end.hop()),
-            (kind, 32, 20)
+            (front_end.name(), front_end.frame(), front_end.hop()),
+            (kind.name(), 32, 20)
         );
         let mut signal = Signal::new(vec![0; sizes.history]);
         let (mut work, mut features) = (vec![[0; 2]; sizes.work], vec![0; sizes.inputs]);

@@ -47,7 +47,7 @@ typedef enum {
   LSTM_VERSION = 4,         /* export it again with the trainer-host of this engine */
   LSTM_CHECKSUM = 5,        /* the file was damaged */
   LSTM_OTHER_CORE = 6,      /* the weights are in the order of another core: export with --target CORE */
-  LSTM_SCHEME_LEFT_OUT = 7, /* built without the cargo feature w8a8, w4a16, gru, gru-before, coupled, conv, mean or front-end */
+  LSTM_SCHEME_LEFT_OUT = 7, /* built without a cargo feature: w8a8, w4a16, gru, gru-before, coupled, conv, mean, sound or statistics */
   LSTM_INVALID = 8,         /* a field, a weight or a name is not valid */
   LSTM_SELF_TEST = 9        /* outputs differ from those in the file */
 } lstm_status;
@@ -83,7 +83,7 @@ void lstm_step(const lstm_model *model, void *state, void *scratch, const int32_
 /* For a model with a front end: takes `count` samples, any number of them, 16 bits each, at the model's rate. It advances
  * `state` by one step at the end of each frame, with the frame's features. Returns how many frames ended; `outputs` are
  * those of the last one, and untouched if none did. A model without a front end takes nothing. The library has this
- * function with the cargo feature front-end. */
+ * function with the cargo feature sound or statistics. */
 uint32_t lstm_push_samples(const lstm_model *model, void *state, void *scratch, const int16_t *samples, size_t count,
                            int32_t *outputs);
 

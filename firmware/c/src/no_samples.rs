@@ -1,4 +1,4 @@
-//! In place of `samples.rs` where the library is built without the cargo feature `front-end`: no model takes samples.
+//! In place of `samples.rs` where the library is built without the cargo features `sound` and `statistics`: no model takes samples.
 
 use lstm_nostd::kernels::I32x4;
 use lstm_nostd::{Block, Model};

@@ -329,7 +329,7 @@ impl fmt::Display for Refusal<'_> {
                  more room for the stack (CAPACITY in the board's file), helps",
             ),
             Self::NoFrontEnd => f.write_str(
-                "the model takes no samples, or the firmware was built without the cargo feature front-end",
+                "the model takes no samples, or the firmware was built without the cargo feature sound or statistics",
             ),
             Self::Update(reason) => write!(f, "the new model was not taken: {reason}"),
         }

@@ -38,6 +38,9 @@ const FRAME: usize = 512;
 /// Largest sizes.
 const UNITS: usize = 128;
 const INPUTS: usize = 64;
+/// Features of a front end.
+#[cfg(feature = "front-end")]
+const FEATURES: usize = 96;
 const OUTPUTS: usize = 16;
 
 /// What a model reads and writes.
@@ -124,10 +127,10 @@ fn finish(stack_bytes: usize) -> ! {
 fn count_frames(front_end: &FrontEnd<'_>, random: &mut Random) -> usize {
     let mut signal = Signal::<[i16; FRAME]>::EMPTY;
     let mut work = [[0; 2]; FRAME / 2];
-    let mut features = [0; INPUTS];
+    let mut features = [0; FEATURES];
     let mut samples = [0i16; FRAME];
-    let (hop, mut stack_bytes) = (front_end.hop(), 0);
-    let kept = front_end.frame().saturating_sub(hop);
+    let (hop, mut stack_bytes) = (front_end.hop_samples(), 0);
+    let kept = front_end.history().saturating_sub(hop);
     for number in 0..=FRAMES {
         samples.fill_with(|| random.next() as i16);
         let count = if number == 0 { kept } else { hop };

@@ -56,7 +56,7 @@ pub enum ArtifactError {
         /// The smallest and largest value allowed.
         allowed: (u32, u32),
     },
-    /// The model takes samples, and this build has no front end.
+    /// The model takes samples, and this build has no front end of its kind.
     FrontEndLeftOut,
     /// The model reads the mean over time, and this build has none.
     MeanLeftOut,
@@ -154,7 +154,8 @@ impl ArtifactError {
     pub(super) const OTHER_VERSION: &'static str = "the model file has another version than this engine reads; \
          quantise and export the model again with the trainer-host of this engine";
     /// Why a file with a front end is refused by a build without.
-    pub(super) const NO_FRONT_END: &'static str = "this build of lstm-nostd has no front end, and the model takes samples; turn on the cargo feature `front-end`";
+    pub(super) const NO_FRONT_END: &'static str = "this build of lstm-nostd has no front end of the kind that the model takes samples with; \
+         turn on the cargo feature `sound` or, for a model for motion, `statistics`";
     /// Why a file with a mean over time is refused by a build without.
     pub(super) const NO_MEAN: &'static str = "this build of lstm-nostd has no mean over time, and the model reads it; turn on the cargo feature `mean`";
 }

@@ -4,8 +4,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::cursor::{Writer, fitted};
-#[cfg(feature = "front-end")]
-use super::header::FRONT_END_VERSION;
 use super::header::{CHECKSUM_BYTES, MEAN_VERSION, OLDEST_VERSION};
 use super::layer::Content;
 use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, WriteError};
@@ -158,8 +156,8 @@ impl ModelFile {
     /// The oldest version that has the file's front end, if there is one.
     fn front_end_version(&self) -> u16 {
         #[cfg(feature = "front-end")]
-        if self.front_end.is_some() {
-            return FRONT_END_VERSION;
+        if let Some(tables) = &self.front_end {
+            return super::front_end::since(tables);
         }
         OLDEST_VERSION
     }

@@ -10,13 +10,17 @@ use crate::task::{Mode, Task};
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
 /// The newest version that this engine reads and writes.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 /// The oldest version that it reads.
 pub(super) const OLDEST_VERSION: u16 = 3;
 /// The oldest version with front ends.
 pub(super) const FRONT_END_VERSION: u16 = 5;
 /// The oldest version with means over time.
 pub(super) const MEAN_VERSION: u16 = 8;
+
+/// The oldest version with front ends for motion.
+#[cfg(feature = "front-end")]
+pub(super) const STATISTICS_VERSION: u16 = 9;
 
 /// Bytes of the checksum at the end of a file.
 pub(super) const CHECKSUM_BYTES: usize = size_of::<u32>();

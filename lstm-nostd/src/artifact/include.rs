@@ -55,34 +55,42 @@ impl Sizes {
             "{}",
             ArtifactError::OTHER_VERSION
         );
-        let frame = frame_of_file(file);
+        let [history, work] = front_end_of_file(file);
         Self {
             inputs: u16_at(file, offset_of!(Header, inputs)),
             outputs: u16_at(file, offset_of!(Header, outputs)),
             cell_blocks: u16_at(file, offset_of!(Header, cell_blocks)),
             scratch_blocks: u16_at(file, offset_of!(Header, scratch_blocks)),
             hidden_blocks: u16_at(file, offset_of!(Header, hidden_blocks)),
-            history: frame,
-            work: frame / 2,
+            history,
+            work,
         }
     }
 }
 
-/// Samples of a frame of the file's front end; 0 without one.
-const fn frame_of_file(file: &[u8]) -> usize {
+/// Samples that a stream keeps for the file's front end, and blocks of its work memory; 0 without one.
+const fn front_end_of_file(file: &[u8]) -> [usize; 2] {
     if front_end_bytes(file) == 0 {
-        return 0;
+        return [0; 2];
     }
-    #[cfg(feature = "front-end")]
-    {
-        let at = size_of::<Header>() + offset_of!(crate::front_end::FrontEndRecord, frame_bits);
-        assert!(
-            file.len() > at,
-            "the model file ends in its front end: copy it again"
-        );
-        1 << (file[at] & 15)
+    let at = size_of::<Header>();
+    assert!(
+        file.len() >= at + front_end_bytes(file) && front_end_bytes(file) >= 32,
+        "the model file ends in its front end: copy it again"
+    );
+    #[cfg(feature = "statistics")]
+    if file[at] == crate::front_end::StatisticsRecord::CODE {
+        use crate::front_end::StatisticsRecord as Record;
+        let frame = u16_at(file, at + offset_of!(Record, frame));
+        let channels = u16_at(file, at + offset_of!(Record, channels));
+        return [frame * channels, frame.div_ceil(2)];
     }
-    #[cfg(not(feature = "front-end"))]
+    #[cfg(feature = "sound")]
+    if file[at] <= crate::front_end::Kind::LAST_CODE {
+        let bits = file[at + offset_of!(crate::front_end::SoundRecord, frame_bits)];
+        let frame = 1 << (bits & 15);
+        return [frame, frame / 2];
+    }
     panic!("{}", ArtifactError::NO_FRONT_END)
 }
 

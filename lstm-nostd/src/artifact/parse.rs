@@ -39,7 +39,10 @@ impl<'m> Model<'m> {
         #[cfg(feature = "front-end")]
         let front_end = match header.front_end_words {
             0 => None,
-            words => Some(super::front_end::read(&mut reader, words, inputs)?),
+            words => {
+                let size = (words, header.version);
+                Some(super::front_end::read(&mut reader, size, inputs)?)
+            }
         };
         #[cfg(not(feature = "front-end"))]
         if header.front_end_words > 0 {

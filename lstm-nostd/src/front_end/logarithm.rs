@@ -11,6 +11,9 @@
 use crate::bounded::{add, shl};
 use crate::requant::mul_high;
 
+/// Fraction bits of [`natural`].
+pub(super) const LOG_BITS: u32 = 16;
+
 /// Segments of a power of two, as a power of two.
 const SEGMENT_BITS: u32 = 6;
 const SEGMENTS: usize = 1 << SEGMENT_BITS;
@@ -52,10 +55,16 @@ const fn log2_fraction(i: usize) -> i32 {
     (bits + 1) >> 1
 }
 
-/// ln `value` in Q15.16; of 0 as of 1.
+/// ln of `value` | 1 in Q15.16, so that 0 has a logarithm.
+#[cfg(any(feature = "sound", test))]
 #[inline(always)]
 pub(super) fn natural(value: u64) -> i32 {
-    let value = value | 1;
+    of_positive(value | 1)
+}
+
+/// ln `value` in Q15.16, of 1 or more.
+#[inline(always)]
+pub(super) fn of_positive(value: u64) -> i32 {
     let zeros = value.leading_zeros();
     // The leading bit is 31.
     let mantissa = (value.wrapping_shl(zeros) >> 32) as u32;

@@ -1,141 +1,155 @@
-//! From samples of sound or vibration to the features that a network reads, in integers.
+//! From samples to the features that a network reads, in integers.
 //!
-//! ```text
-//! y_n = (x_n << 15) − a · x_{n−1}                pre-emphasis: x int16, a in Q0.15, y in Q1.30       (FE1)
-//! z_n = mul_floor16(y_n, w_n)                    window w in Q1.14; |z| < 2²⁹ in Q3.28               (FE2)
-//! X_k = 2/N · Σ_n z_n e^{−2πikn/N}               in Q3.28, for k = 0..N/2, by `fft`                (FE3)
-//! P_k = round_shift(Re X_k, 6)² + round_shift(Im X_k, 6)²                                            (FE4)
-//! E_b = Σ_k v_bk · P_k                           v in Q0.15; a triangle for each band, by `bands` (FE5)
-//! L_b = ln(E_b + floor) − offset                 in Q15.16, by `logarithm`                           (FE6)
-//! C_j = round(Σ_b D_jb · L_b / 2¹⁹)              D in Q0.15; coefficients in Q19.12                  (FE7)
-//! ```
+//! | front end | what it reads | features | its equations |
+//! | --- | --- | --- | --- |
+//! | [`Sound`] | one channel of sound or vibration | energies of bands, or their cepstrum | (FE1) to (FE7), `sound/` |
+//! | [`Statistics`] | several channels of motion | statistics of each channel and of magnitudes | (FS1) to (FS7), `statistics/` |
 //!
-//! A frame is N samples, and a frame begins every `hop` samples. The sample before a recording's first one is 0. The kinds
-//! log-mel and spectrum end with (FE6): a feature is `round_shift(L_b, 4)`, in Q19.12. Features are the raw inputs of the
-//! model's input stage ([`layers::input`](crate::layers::input)), which normalises them.
-//!
-//! # Formats
-//!
-//! Full scale, ±1, is ±2¹⁵ of a sample. `offset` takes the formats out of the logarithm, so that `L_b` is
-//! `ln(Σ_k v_bk · |Σ_n z_n e^{…}|² / N + floor)` with z in ±2, as usual formulas have it.
-//!
-//! Nothing overflows, and nothing needs a scale that depends on the signal:
-//! - |x| ≤ 2¹⁵ and a < 1 give |y| < 2³¹; w ≤ 1 gives |z| ≤ 2²⁹.
-//! - Each stage of the transform halves or quarters, so that a point's magnitude stays below √2 · 2²⁹; X stays below 2³⁰.
-//! - Parseval's equation gives Σ_k |X_k|² ≤ 2⁶⁰, so that Σ_k P_k ≤ 2⁴⁸ and E_b ≤ 2⁶³.
-//!
-//! Rounding errors of the transform are about an LSB of Q3.28. Those of 16-bit samples are a hundred times as large.
+//! A frame is N moments, and a frame begins every `hop` moments. A moment is a sample of each channel; samples of 16 bits
+//! lie moment by moment. Features are the raw inputs of the model's input stage
+//! ([`layers::input`](crate::layers::input)), which normalises them.
 //!
 //! # What the caller keeps
 //!
-//! A [`Signal`] holds the samples of the frame that is being filled, N of 16 bits, and the one before. Work memory of N/2 blocks of eight
-//! bytes is needed only while a frame is computed. Tables come with the model file; [`Tables`] makes them from
-//! [`Settings`] on a host.
+//! A [`Signal`] holds the samples of the frame that is being filled, and the one before. Work memory, in blocks of eight
+//! bytes, is needed only while a frame is computed. Tables come with the model file; `Tables` makes them on a host, from
+//! `Settings` of sound or `StatisticsSettings`.
 
-mod bands;
-mod fft;
 mod logarithm;
-mod record;
 #[cfg(feature = "write")]
-mod settings;
+mod settings_error;
 mod signal;
+#[cfg(feature = "sound")]
+mod sound;
+#[cfg(feature = "statistics")]
+mod statistics;
 #[cfg(feature = "write")]
 mod tables;
 
-pub(crate) use fft::turn_count;
-pub use record::{FrontEndRecord, Kind};
 #[cfg(feature = "write")]
-pub use settings::{Settings, SettingsError, Window};
+pub use settings_error::SettingsError;
 pub use signal::Signal;
+#[cfg(feature = "sound")]
+pub(crate) use sound::turn_count;
+#[cfg(feature = "sound")]
+pub use sound::{Kind, MAX_BANDS, MAX_FRAME_BITS, MIN_FRAME_BITS, Sound, SoundRecord};
+#[cfg(all(feature = "sound", feature = "write"))]
+pub use sound::{Settings, SoundTables, Window};
+#[cfg(feature = "statistics")]
+pub use statistics::{
+    Axes, MAX_CHANNELS, MAX_FRAME, MAX_SAMPLES, Statistic, Statistics, StatisticsRecord,
+};
+#[cfg(all(feature = "statistics", feature = "write"))]
+pub use statistics::{StatisticsSettings, StatisticsTables};
 #[cfg(feature = "write")]
 pub use tables::Tables;
 
-use crate::bounded::{mul, shl, sub};
-use crate::kernels::Active;
-use crate::kernels::fft::{Point, Turn};
-use crate::requant::{mul_floor16, round_shift};
 use crate::size_error::SizeError;
 
-/// The most bands.
-pub const MAX_BANDS: usize = 64;
-/// The shortest frame, as a power of two.
-pub const MIN_FRAME_BITS: u8 = 5;
-/// The longest frame, as a power of two.
-pub const MAX_FRAME_BITS: u8 = 11;
-/// Fraction bits of a feature.
+/// Fraction bits of a feature that is a logarithm, or follows from some.
 pub const FEATURE_BITS: u32 = 12;
-/// Fraction bits of (FE6).
-const LOG_BITS: u32 = 16;
-/// Fraction bits of the cosines of (FE7).
-const COSINE_BITS: u32 = 15;
 
-/// Two words of work memory: a point of the transform, or the power of a bin.
-pub type Word2 = Point;
+/// Two words of work memory.
+pub type Word2 = [i32; 2];
 
 /// The front end of a parsed model: a view of its tables.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FrontEnd<'m> {
-    pub(crate) record: &'m FrontEndRecord,
-    /// Q1.14, `[N]`.
-    pub(crate) window: &'m [i16],
-    /// Cosines and sines of one, two and three times an angle, Q1.30, see `fft`.
-    pub(crate) turns: &'m [Turn],
-    /// Cosine and sine of 2πk/N for k = 1..N/4, Q1.30.
-    pub(crate) halves: &'m [Word2],
-    /// Bins between neighbouring corners of the bands, `[bands + 1]`.
-    pub(crate) counts: &'m [u16],
-    /// Q0.15, see `bands`.
-    pub(crate) weights: &'m [u16],
-    /// Of kind mfcc, `[features, bands]`, Q0.15.
-    pub(crate) cosines: &'m [i16],
-    /// Features of the first frame of [`test_samples`].
-    pub(crate) golden: &'m [i32],
+pub enum FrontEnd<'m> {
+    /// For sound or vibration.
+    #[cfg(feature = "sound")]
+    Sound(Sound<'m>),
+    /// For motion.
+    #[cfg(feature = "statistics")]
+    Statistics(Statistics<'m>),
+}
+
+/// `$body` with `$own` as the front end of the kind that `$front_end` is.
+macro_rules! of_each_kind {
+    ($front_end:expr, $own:ident => $body:expr) => {
+        match $front_end {
+            #[cfg(feature = "sound")]
+            FrontEnd::Sound($own) => $body,
+            #[cfg(feature = "statistics")]
+            FrontEnd::Statistics($own) => $body,
+        }
+    };
 }
 
 impl FrontEnd<'_> {
-    /// What the features are.
-    pub fn kind(&self) -> Kind {
-        self.record.kind_of()
+    /// What the features are, as configurations call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sound")]
+            Self::Sound(sound) => sound.kind().name(),
+            #[cfg(feature = "statistics")]
+            Self::Statistics(_) => "statistics",
+        }
     }
 
-    /// Samples a second.
-    pub fn rate(&self) -> u32 {
-        self.record.rate
+    /// The cargo feature that the front end needs.
+    pub fn cargo_feature(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sound")]
+            Self::Sound(_) => "sound",
+            #[cfg(feature = "statistics")]
+            Self::Statistics(_) => "statistics",
+        }
     }
 
-    /// Samples of a frame, `N`, a power of two.
+    /// Moments in a thousand seconds; 0 where the rate is not known.
+    pub fn rate_mhz(&self) -> u64 {
+        match self {
+            #[cfg(feature = "sound")]
+            Self::Sound(sound) => u64::from(sound.rate()).wrapping_mul(1000),
+            #[cfg(feature = "statistics")]
+            Self::Statistics(statistics) => statistics.record.rate_mhz.into(),
+        }
+    }
+
+    /// Channels that samples come from: 1 for sound.
+    pub fn channels(&self) -> usize {
+        of_each_kind!(self, own => own.record.channels().into())
+    }
+
+    /// Moments of a frame, `N`.
     pub fn frame(&self) -> usize {
-        self.window.len()
+        of_each_kind!(self, own => own.record.frame())
     }
 
-    /// Samples from the begin of a frame to the begin of the next, 1..=`N`.
+    /// Moments from the begin of a frame to the begin of the next, 1..=`N`.
     pub fn hop(&self) -> usize {
-        self.record.hop.into()
+        of_each_kind!(self, own => own.record.hop.into())
     }
 
-    /// Bands.
-    pub fn bands(&self) -> usize {
-        self.record.bands.into()
+    /// Samples from the begin of a frame to the begin of the next.
+    pub fn hop_samples(&self) -> usize {
+        self.hop().wrapping_mul(self.channels())
     }
 
     /// Features of a frame.
     pub fn features(&self) -> usize {
-        self.record.features.into()
+        of_each_kind!(self, own => own.record.features.into())
     }
 
-    /// Length of a [`Signal`]'s samples: a frame.
+    /// Length of a [`Signal`]'s samples: a frame of every channel.
     pub fn history(&self) -> usize {
-        self.record.history()
+        of_each_kind!(self, own => own.record.history())
     }
 
     /// Bytes of a [`Signal`] with [`FrontEnd::history`] samples.
     pub fn signal_bytes(&self) -> usize {
-        self.record.signal_bytes()
+        let samples = self.history().wrapping_mul(size_of::<i16>());
+        samples.wrapping_add(size_of::<Signal<[i16; 0]>>())
     }
 
     /// Blocks of work memory.
     pub fn work(&self) -> usize {
-        self.record.work()
+        of_each_kind!(self, own => own.record.work())
+    }
+
+    /// Features of the first frame of [`test_samples`].
+    fn golden(&self) -> &[i32] {
+        of_each_kind!(self, own => own.golden)
     }
 
     /// Takes samples from the front of `samples` until a frame is whole; whether one is, and its features, `[features]`,
@@ -180,75 +194,19 @@ impl FrontEnd<'_> {
         }
         let is_whole = signal
             .whole(history)
-            .and_then(|(before, frame)| self.frame_features(before, frame, work, features))
-            .is_some();
-        signal.advance(history, self.hop());
-        is_whole
-    }
-
-    /// The features of `frame`, `[N]`, behind the sample `before`.
-    fn frame_features(
-        &self,
-        before: i16,
-        frame: &[i16],
-        work: &mut [Word2],
-        features: &mut [i32],
-    ) -> Option<()> {
-        let work = work.get_mut(..self.work())?;
-        let features = features.get_mut(..self.features())?;
-        self.window_points(before, frame, work);
-        fft::transform::<Active>(work, self.turns);
-        fft::power(work, self.halves)?;
-        let mut logarithms = [0; MAX_BANDS];
-        let logarithms = logarithms.get_mut(..self.record.bands.into())?;
-        bands::logarithms(self, work, logarithms);
-        match self.kind() {
-            Kind::Mfcc => self.coefficients(logarithms, features),
-            Kind::LogMel | Kind::Spectrum => {
-                for (feature, logarithm) in features.iter_mut().zip(logarithms) {
-                    *feature = round_shift(*logarithm, LOG_BITS - FEATURE_BITS);
+            .and_then(|(before, frame)| match self {
+                #[cfg(feature = "sound")]
+                Self::Sound(sound) => sound.frame_features(before, frame, work, features),
+                #[cfg(feature = "statistics")]
+                Self::Statistics(statistics) => {
+                    // Statistics are of the frame alone.
+                    let _ = before;
+                    statistics.frame_features(frame, work, features)
                 }
-            }
-        }
-        Some(())
-    }
-
-    /// (FE1) and (FE2): two samples become a point, whose place has the bits of its number in reverse.
-    #[inline(always)]
-    fn window_points(&self, before: i16, frame: &[i16], points: &mut [Word2]) {
-        let mut before = i32::from(before);
-        let emphasis = i32::from(self.record.emphasis);
-        let unused_bits = (points.len() as u32).leading_zeros().wrapping_add(1);
-        let (pairs, _) = frame.as_chunks::<2>();
-        let (weights, _) = self.window.as_chunks::<2>();
-        // A count of `enumerate` would have an overflow check.
-        let mut index = 0u32;
-        for ([even, odd], [w_even, w_odd]) in pairs.iter().zip(weights) {
-            let (even, odd) = (i32::from(*even), i32::from(*odd));
-            let y_even = sub(shl(even, 15), mul(emphasis, before));
-            let y_odd = sub(shl(odd, 15), mul(emphasis, even));
-            before = odd;
-            let place = index.reverse_bits().wrapping_shr(unused_bits);
-            index = index.wrapping_add(1);
-            if let Some(point) = points.get_mut(place as usize) {
-                *point = [mul_floor16(y_even, *w_even), mul_floor16(y_odd, *w_odd)];
-            }
-        }
-    }
-
-    /// (FE7)
-    #[inline(always)]
-    fn coefficients(&self, logarithms: &[i32], features: &mut [i32]) {
-        const SHIFT: u32 = COSINE_BITS + LOG_BITS - FEATURE_BITS;
-        let rows = self.cosines.chunks_exact(logarithms.len().max(1));
-        for (feature, row) in features.iter_mut().zip(rows) {
-            let mut sum = 1i64 << (SHIFT - 1);
-            for (cosine, logarithm) in row.iter().zip(logarithms.iter()) {
-                // 64 products of at most 2¹⁵ · 2²².
-                sum = sum.wrapping_add(i64::from(*cosine).wrapping_mul(i64::from(*logarithm)));
-            }
-            *feature = (sum >> SHIFT) as i32;
-        }
+            })
+            .is_some();
+        signal.advance(history, self.hop_samples());
+        is_whole
     }
 
     /// Whether this build computes the stored features of [`test_samples`]. Buffers as for [`FrontEnd::push`].
@@ -262,11 +220,11 @@ impl FrontEnd<'_> {
         features: &mut [i32],
     ) -> Result<bool, SizeError> {
         signal.reset();
-        for sample in test_samples().take(self.frame()) {
+        for sample in test_samples().take(self.history()) {
             self.push(signal, work, &mut &[sample][..], features)?;
         }
         signal.reset();
-        Ok(features.iter().zip(self.golden).all(|(a, b)| a == b))
+        Ok(features.iter().zip(self.golden()).all(|(a, b)| a == b))
     }
 }
 

@@ -13,7 +13,7 @@ pub mod cortex_m;
 #[cfg(feature = "coupled")]
 pub mod coupled;
 pub mod dense;
-#[cfg(feature = "front-end")]
+#[cfg(feature = "sound")]
 pub mod fft;
 #[cfg(feature = "gru")]
 pub mod gru;
@@ -179,7 +179,7 @@ pub trait Kernels: Sized {
     }
 
     /// A stage of the front end's transform, equation (FT3) of [`fft`]; operands as [`fft::stage`] has them.
-    #[cfg(feature = "front-end")]
+    #[cfg(feature = "sound")]
     #[inline(always)]
     fn fft_stage(points: &mut [fft::Point], turns: &[fft::Turn]) {
         fft::stage(points, turns);

@@ -59,19 +59,7 @@ impl InputChannel {
     /// The raw value of `value`, which is in the units of the training data: `round(value · 2^frac_bits)`, halves away
     /// from zero, saturating; 0 for NaN. A channel that was trained on whole counts has no fraction bits.
     pub const fn raw(self, value: f32) -> i32 {
-        // Two factors, as one power of two could leave f32.
-        let half = self.frac_bits as i16 / 2;
-        let scaled = value * power_of_two(half) * power_of_two(self.frac_bits as i16 - half);
-        // Towards zero; from 2²³ on there is nothing behind the point.
-        let whole = scaled as i32;
-        let rest = scaled - whole as f32;
-        if rest >= 0.5 {
-            whole.saturating_add(1)
-        } else if rest <= -0.5 {
-            whole.saturating_sub(1)
-        } else {
-            whole
-        }
+        to_fixed(value, self.frac_bits as i16)
     }
 
     /// (I)
@@ -98,6 +86,23 @@ impl InputChannel {
         let x = mul_high(exact, self.mult);
         let end = (1 << (width.bits() - 1)) - 1;
         x > end || x < -end - i32::from(width == Width::Int16)
+    }
+}
+
+/// `round(value · 2^bits)`, halves away from zero, saturating; 0 for NaN.
+pub(crate) const fn to_fixed(value: f32, bits: i16) -> i32 {
+    // Two factors, as one power of two could leave f32.
+    let half = bits / 2;
+    let scaled = value * power_of_two(half) * power_of_two(bits - half);
+    // Towards zero; from 2²³ on there is nothing behind the point.
+    let whole = scaled as i32;
+    let rest = scaled - whole as f32;
+    if rest >= 0.5 {
+        whole.saturating_add(1)
+    } else if rest <= -0.5 {
+        whole.saturating_sub(1)
+    } else {
+        whole
     }
 }
 

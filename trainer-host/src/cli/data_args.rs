@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::data::{Features, Fill, Forecast, FrontEnd, Kind, Options, Window};
+use crate::data::{ChannelStatistic, Features, Fill, Forecast, FrontEnd, Kind, Options, Window};
 
 /// Says what was read otherwise than it stands, a line each.
 pub(super) fn print_notes(notes: &[String]) {
@@ -27,10 +27,8 @@ pub(super) struct ReadArgs {
     /// or of one recording, the rows at the end.
     #[arg(long, value_name = "SHARE")]
     test_share: Option<f64>,
-    /// WAV files: the features that the chip makes of them: mfcc, log-mel or spectrum. Settings have keys:
-    /// --set data.front_end.frame=512.
-    #[arg(long, value_name = "KIND", value_parser = parse_features)]
-    front_end: Option<Features>,
+    #[command(flatten)]
+    front_end: FrontEndArgs,
     /// WAV files: variants of each training recording, moved in time, louder or quieter; see
     /// data.signal_variants in docs/front-end.md.
     #[arg(long, value_name = "N")]
@@ -54,6 +52,52 @@ pub(super) struct ReadArgs {
     data_seed: Option<u64>,
     #[command(flatten)]
     forecast: ForecastArgs,
+}
+
+/// Features that the chip makes.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
+#[command(next_help_heading = "Data")]
+struct FrontEndArgs {
+    /// The features that the chip makes: mfcc, log-mel or spectrum of WAV files; statistics of channels of motion. More
+    /// settings have keys: --set data.front_end.bands=30.
+    #[arg(long, value_name = "KIND", value_parser = parse_features)]
+    front_end: Option<Features>,
+    /// Front end: samples of each channel in a frame.
+    #[arg(long, value_name = "N")]
+    frame: Option<usize>,
+    /// Front end: samples of each channel from a frame to the next [default: half a frame].
+    #[arg(long, value_name = "N")]
+    hop: Option<usize>,
+    /// Front end: samples of each channel in a second [default: of WAV files, their own].
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+    /// Front end: which statistics, separated by commas: mean, deviation, minimum, maximum, crossings, differences
+    /// [default: all].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_statistic)]
+    statistics: Vec<ChannelStatistic>,
+}
+
+impl FrontEndArgs {
+    fn apply(&self, front_end: &mut Option<FrontEnd>) -> anyhow::Result<()> {
+        if let Some(kind) = self.front_end {
+            front_end.get_or_insert(FrontEnd::new(kind)).kind = kind;
+        }
+        let Some(front_end) = front_end else {
+            if *self != Self::default() {
+                bail!(
+                    "--frame, --hop, --rate and --statistics are for a front end; say with --front-end which one"
+                );
+            }
+            return Ok(());
+        };
+        front_end.frame = self.frame.or(front_end.frame);
+        front_end.hop = self.hop.or(front_end.hop);
+        front_end.rate = self.rate.or(front_end.rate);
+        if !self.statistics.is_empty() {
+            front_end.statistics = Some(self.statistics.clone());
+        }
+        Ok(())
+    }
 }
 
 /// How tables are read.
@@ -131,6 +175,10 @@ fn parse_features(text: &str) -> Result<Features, String> {
     parse(text)
 }
 
+fn parse_statistic(text: &str) -> Result<ChannelStatistic, String> {
+    parse(text)
+}
+
 /// A word as a configuration file would have it.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
@@ -160,9 +208,7 @@ impl ReadArgs {
             _ => options.test_share = self.test_share.or(options.test_share),
         }
         self.table.apply(options)?;
-        if let Some(kind) = self.front_end {
-            options.front_end.get_or_insert(FrontEnd::new(kind)).kind = kind;
-        }
+        self.front_end.apply(&mut options.front_end)?;
         if self.signal_variants.is_some() || self.noise.is_some() {
             let variants = options.signal_variants.get_or_insert_default();
             set(&mut variants.count, &self.signal_variants);

@@ -11,11 +11,13 @@ use super::Printer;
 use super::chip::ChipArgs;
 use super::footprint_text::{range, time_text};
 use super::inspect_below::{
-    Hearing, Strided, conv_text, hearing, hearing_text, strided, strided_text,
+    Hearing, Strided, conv_text, hearing, hearing_text, rate_of, seconds, seconds_text, strided,
+    strided_text,
 };
 use super::model_source::open_run;
 use super::several::{of_each, runs_in, texts};
 use super::table::table;
+use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
@@ -27,8 +29,19 @@ use crate::train::TrainConfig;
 pub(super) struct Args {
     /// Model file, run folder, or a folder of several runs (`train --seeds`).
     path: PathBuf,
+    /// Samples of each channel in a second, for instructions a second of signal [default: the front end's].
+    #[arg(long, value_name = "HZ", value_parser = parse_rate)]
+    rate: Option<f64>,
     #[command(flatten)]
     chip: ChipArgs,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "samples a second, above 0".to_owned())
 }
 
 /// What `inspect` says of a model file.
@@ -59,6 +72,9 @@ struct Inspected {
     /// Of a model that takes samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     front_end: Option<Hearing>,
+    /// On the cores of the estimates, where the rate is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    seconds: Vec<SecondOfSignal>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,7 +120,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let wanted = cores.filter(|core| chip.core.is_none_or(|only| only == *core));
     let footprint = |core| Footprint::of(core, &chip, &model, bytes.len());
     inspected.cores = wanted.map(footprint).collect();
-    inspected.front_end = hearing(&model, &inspected.cores);
+    let rate = rate_of(&model, args.rate);
+    inspected.front_end = hearing(&model, rate);
+    inspected.seconds = rate.map_or_else(Vec::new, |rate| seconds(&model, &inspected.cores, rate));
     inspected.convolution = strided(&model, &inspected.cores);
     let spread = |found: &Footprint| (found.core, most_spread_of(found.core, &model));
     inspected.most_spread = inspected.cores.iter().map(spread).collect();
@@ -228,6 +246,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         golden_steps: model.golden_steps().count(),
         convolution: None,
         front_end: None,
+        seconds: Vec::new(),
     }
 }
 
@@ -327,7 +346,7 @@ fn text(model: &Inspected) -> String {
          task           {}, {}\n\
          inputs         {}\n\
          outputs        {}\n\n{}\n\n\
-         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}{}{}",
+         Estimates for one step, with weights exported for the core and the engine in flash:\n\n{}\n{}{}{}{}{}",
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
@@ -347,6 +366,10 @@ fn text(model: &Inspected) -> String {
             .front_end
             .as_ref()
             .map_or_else(String::new, hearing_text),
+        match model.seconds.as_slice() {
+            [] => String::new(),
+            seconds => seconds_text(seconds),
+        },
     )
 }
 

@@ -1,6 +1,7 @@
 //! What `trainer-host inspect` says of what stands before the recurrent layers: a front end, a convolution.
 
 use lstm_nostd::Model;
+use lstm_nostd::front_end::FrontEnd;
 use serde::Serialize;
 
 use super::table::table;
@@ -25,15 +26,21 @@ pub(super) struct Strided {
 #[derive(Debug, Serialize)]
 pub(super) struct Hearing {
     kind: &'static str,
-    rate: u32,
+    /// Moments a second; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
+    channels: usize,
     frame: usize,
     hop: usize,
-    bands: usize,
+    /// Of sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bands: Option<usize>,
+    /// Of motion: what a sample of each channel is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fraction_bits: Option<Vec<i8>>,
     features: usize,
     /// RAM that a stream keeps beside the network's state.
     ram_bytes: usize,
-    /// On the cores of the estimates.
-    seconds: Vec<SecondOfSignal>,
 }
 
 /// The model's convolution, and what its steps take on `cores`.
@@ -77,25 +84,69 @@ pub(super) fn strided_text(conv: &Strided) -> String {
     )
 }
 
-/// The model's front end, and what it takes on `cores`.
-pub(super) fn hearing(model: &Model<'_>, cores: &[Footprint]) -> Option<Hearing> {
+/// The model's front end.
+pub(super) fn hearing(model: &Model<'_>, rate: Option<f64>) -> Option<Hearing> {
     let front_end = model.front_end()?;
-    let second =
-        |found: &Footprint| SecondOfSignal::of(found.core, front_end, found.instructions as f64);
+    let (bands, fraction_bits) = match front_end {
+        FrontEnd::Sound(sound) => (Some(sound.bands()), None),
+        FrontEnd::Statistics(statistics) => (None, Some(statistics.fraction_bits().to_vec())),
+    };
     Some(Hearing {
-        kind: front_end.kind().name(),
-        rate: front_end.rate(),
+        kind: front_end.name(),
+        rate,
+        channels: front_end.channels(),
         frame: front_end.frame(),
         hop: front_end.hop(),
-        bands: front_end.bands(),
+        bands,
+        fraction_bits,
         features: front_end.features(),
         ram_bytes: 2 * front_end.history() + 8 * front_end.work(),
-        seconds: cores.iter().map(second).collect(),
     })
 }
 
+/// Moments a second: those that were asked for, or those of the model.
+pub(super) fn rate_of(model: &Model<'_>, asked: Option<f64>) -> Option<f64> {
+    let of_model = || match model.front_end()?.rate_mhz() {
+        0 => None,
+        rate => Some(rate as f64 / 1000.0),
+    };
+    asked.or_else(of_model)
+}
+
+/// What a second of signal takes on `cores`.
+pub(super) fn seconds(model: &Model<'_>, cores: &[Footprint], rate: f64) -> Vec<SecondOfSignal> {
+    let second = |found: &Footprint| {
+        let step = found.instructions as f64;
+        SecondOfSignal::of(found.core, model.front_end(), step, rate)
+    };
+    cores.iter().map(second).collect()
+}
+
 pub(super) fn hearing_text(hearing: &Hearing) -> String {
-    let rows: Vec<Vec<String>> = (hearing.seconds.iter())
+    let rate = hearing.rate.map_or_else(
+        || "at a rate that is not known (--rate)".to_owned(),
+        |rate| format!("{rate} a second"),
+    );
+    let more = match (hearing.bands, &hearing.fraction_bits) {
+        (Some(bands), _) => format!("{bands} bands"),
+        (None, Some(bits)) => {
+            let bits: Vec<_> = bits.iter().map(i8::to_string).collect();
+            format!(
+                "{} channels whose samples have {} fraction bits",
+                hearing.channels,
+                bits.join(", ")
+            )
+        }
+        (None, None) => String::new(),
+    };
+    format!(
+        "\n\nSamples, {rate}: {} of frames of {} every {}, {more}, {} features, {} bytes of RAM a stream.",
+        hearing.kind, hearing.frame, hearing.hop, hearing.features, hearing.ram_bytes,
+    )
+}
+
+pub(super) fn seconds_text(seconds: &[SecondOfSignal]) -> String {
+    let rows: Vec<Vec<String>> = (seconds.iter())
         .map(|second| {
             let sum = second.front_end + second.network;
             let numbers = [second.frame, second.front_end, second.network, sum];
@@ -114,15 +165,7 @@ pub(super) fn hearing_text(hearing: &Hearing) -> String {
         "together",
     ];
     format!(
-        "\n\nSamples, {} a second: {} of frames of {} every {}, {} bands, {} features, {} bytes of RAM a stream.\n\
-         Instructions, estimated:\n\n{}",
-        hearing.rate,
-        hearing.kind,
-        hearing.frame,
-        hearing.hop,
-        hearing.bands,
-        hearing.features,
-        hearing.ram_bytes,
+        "\n\nInstructions for a second of signal, estimated:\n\n{}",
         table(&header, &rows)
     )
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lstm_nostd::Model;
-use lstm_nostd::front_end::Signal;
+use lstm_nostd::front_end::{FrontEnd, Signal, Tables, Word2};
 use serde::Serialize;
 
 use super::Printer;
@@ -287,7 +287,48 @@ impl<'m> StreamAnswers<'m> {
     }
 }
 
-/// A line in, a line out.
+/// A front end, and the samples of a stream that it still needs.
+struct Frames<'t> {
+    front_end: FrontEnd<'t>,
+    signal: Signal<Vec<i16>>,
+    work: Vec<Word2>,
+    features: Vec<i32>,
+}
+
+impl<'t> Frames<'t> {
+    fn new(tables: &'t Tables) -> Self {
+        let front_end = tables.view();
+        Self {
+            signal: Signal::new(vec![0; front_end.history()]),
+            work: vec![[0; 2]; front_end.work()],
+            features: vec![0; front_end.features()],
+            front_end,
+        }
+    }
+
+    /// The features, if a frame ends with `sample`.
+    fn after(&mut self, sample: i16) -> anyhow::Result<Option<Vec<f64>>> {
+        let mut sample = &[sample][..];
+        let (signal, work) = (&mut self.signal, &mut self.work);
+        let ended = (self.front_end).push(signal, work, &mut sample, &mut self.features)?;
+        let features = || self.features.iter().map(|feature| f64::from(*feature));
+        Ok(ended.then(|| features().collect()))
+    }
+
+    /// The features, if a frame ends with these values of the channels of motion.
+    fn after_values(&mut self, values: &[f64]) -> anyhow::Result<Option<Vec<f64>>> {
+        let FrontEnd::Statistics(statistics) = self.front_end else {
+            return Ok(None);
+        };
+        let mut features = None;
+        for (channel, value) in values.iter().enumerate() {
+            features = self.after(statistics.sample(channel, *value as f32))?;
+        }
+        Ok(features)
+    }
+}
+
+/// A line in, a line out; behind a front end for motion, a line out for each frame.
 fn answer_stream(
     args: &Args,
     source: &ModelSource,
@@ -296,7 +337,10 @@ fn answer_stream(
 ) -> anyhow::Result<()> {
     let (schema, meaning) = (source.schema()?, predictor.meaning());
     let mut answers = StreamAnswers::new(args, printer, &meaning)?;
-    let mut lines = StepLines::new(&schema.channels, "standard input");
+    let samples = source.known(&schema, true).schema_of_samples();
+    let channels = &samples.as_ref().unwrap_or(&schema).channels;
+    let mut frames = (source.front_end().filter(|_| samples.is_some())).map(Frames::new);
+    let mut lines = StepLines::new(channels, "standard input");
     for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
         let line =
             line.with_context(|| format!("standard input, line {number}: cannot be read"))?;
@@ -308,9 +352,16 @@ fn answer_stream(
             StepLine::Reset => {
                 predictor.reset()?;
                 answers.reset();
+                frames.iter_mut().for_each(|frames| frames.signal.reset());
                 continue;
             }
-            StepLine::Step(values) => answers.answer(predictor.step(&meaning, &values)?)?,
+            StepLine::Step(values) => match &mut frames {
+                None => answers.answer(predictor.step(&meaning, &values)?)?,
+                Some(frames) => match frames.after_values(&values)? {
+                    Some(features) => answers.answer(predictor.step(&meaning, &features)?)?,
+                    None => continue,
+                },
+            },
         };
         if !is_read {
             break;
@@ -335,10 +386,7 @@ fn answer_samples(
     };
     let meaning = predictor.meaning();
     let mut answers = StreamAnswers::new(args, printer, &meaning)?;
-    let front_end = tables.view();
-    let mut signal = Signal::new(vec![0; front_end.history()]);
-    let mut work = vec![[0; 2]; front_end.work()];
-    let mut features = vec![0; front_end.features()];
+    let mut frames = Frames::new(tables);
     let mut input = std::io::stdin().lock();
     let mut pair = [0; 2];
     loop {
@@ -350,12 +398,10 @@ fn answer_samples(
         input
             .read_exact(&mut pair[1..])
             .context("standard input: half a sample is at its end; samples have 16 bits")?;
-        let mut sample = &[i16::from_le_bytes(pair)][..];
-        if front_end.push(&mut signal, &mut work, &mut sample, &mut features)? {
-            let values: Vec<f64> = features.iter().map(|feature| f64::from(*feature)).collect();
-            if !answers.answer(predictor.step(&meaning, &values)?)? {
-                break;
-            }
+        if let Some(features) = frames.after(i16::from_le_bytes(pair))?
+            && !answers.answer(predictor.step(&meaning, &features)?)?
+        {
+            break;
         }
     }
     Ok(())

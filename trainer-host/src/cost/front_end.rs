@@ -10,10 +10,11 @@
 
 use std::sync::LazyLock;
 
-use lstm_nostd::front_end::{FrontEnd, Kind};
+use lstm_nostd::front_end::{FrontEnd, Kind, Sound};
 use serde::{Deserialize, Serialize};
 
 use super::fit::fit;
+use super::statistics::StatisticsSize;
 use super::{Core, dot};
 
 /// A frame that was counted.
@@ -76,17 +77,35 @@ static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
     Core::ALL.map(of_core).to_vec()
 });
 
-/// Instructions of a frame of `points` samples, `bands` bands and `coefficients`, 0 where the features are the bands.
+/// Instructions of a frame of sound: of `points` samples, `bands` bands and `coefficients`, 0 where the features are the bands.
 pub fn frame_instructions(core: Core, (points, bands, coefficients): (usize, usize, usize)) -> f64 {
     dot(&FITTED[core as usize], &terms(points, bands, coefficients))
 }
 
-/// What a model with a front end takes for a second of signal.
+/// Instructions of a frame of `front_end`.
+pub fn instructions(core: Core, front_end: &FrontEnd<'_>) -> f64 {
+    match front_end {
+        FrontEnd::Sound(sound) => of_sound(core, sound, front_end.frame()),
+        FrontEnd::Statistics(statistics) => {
+            StatisticsSize::of(statistics, front_end.frame()).instructions(core)
+        }
+    }
+}
+
+fn of_sound(core: Core, sound: &Sound<'_>, frame: usize) -> f64 {
+    let coefficients = match sound.kind() {
+        Kind::Mfcc => FrontEnd::Sound(*sound).features(),
+        Kind::LogMel | Kind::Spectrum => 0,
+    };
+    frame_instructions(core, (frame, sound.bands(), coefficients))
+}
+
+/// What a model takes for a second of signal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SecondOfSignal {
     /// The core.
     pub core: Core,
-    /// Instructions of a frame.
+    /// Instructions of a frame; 0 without a front end.
     pub frame: u64,
     /// Instructions of the front end in a second.
     pub front_end: u64,
@@ -95,14 +114,10 @@ pub struct SecondOfSignal {
 }
 
 impl SecondOfSignal {
-    /// Of `front_end`, before a network whose step takes `step` instructions.
-    pub fn of(core: Core, front_end: &FrontEnd<'_>, step: f64) -> Self {
-        let coefficients = match front_end.kind() {
-            Kind::Mfcc => front_end.features(),
-            Kind::LogMel | Kind::Spectrum => 0,
-        };
-        let frame = frame_instructions(core, (front_end.frame(), front_end.bands(), coefficients));
-        let frames = f64::from(front_end.rate()) / front_end.hop() as f64;
+    /// Of a network whose step takes `step` instructions, behind `front_end`, at `rate` moments a second.
+    pub fn of(core: Core, front_end: Option<&FrontEnd<'_>>, step: f64, rate: f64) -> Self {
+        let frame = front_end.map_or(0.0, |front_end| instructions(core, front_end));
+        let frames = rate / front_end.map_or(1.0, |front_end| front_end.hop() as f64);
         Self {
             core,
             frame: frame.round() as u64,

@@ -21,9 +21,9 @@
 //! For each core and scheme, `fit.rs` fits the coefficients to the counts in `assets/instructions.json`, by least
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
-//! estimated instructions. `front_end.rs` has (K4), frames of features, `convolution.rs` (K5), a convolution. With one, the
-//! cost of a step is the mean over a stride. `mean.rs` has the constants of (K6). `flash.rs` estimates what waits for
-//! flash add.
+//! estimated instructions. `front_end.rs` has (K4), frames of sound, `statistics.rs` (KS1), of motion, `convolution.rs`
+//! (K5), a convolution. With one, the cost of a step is the mean over a stride. `mean.rs` has the constants of (K6).
+//! `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
@@ -36,6 +36,7 @@ mod limits;
 mod mean;
 pub mod quantity;
 mod rows;
+pub mod statistics;
 mod table;
 mod wider;
 

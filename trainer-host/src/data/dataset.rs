@@ -153,7 +153,7 @@ impl Dataset {
             },
             groups: self.groups.as_ref().map(|groups| pick(groups, indices)),
             origin: self.origin.clone(),
-            front_end: self.front_end,
+            front_end: self.front_end.clone(),
             gaps: match self.gaps.is_empty() {
                 true => Vec::new(),
                 false => pick(&self.gaps, indices),
@@ -185,7 +185,7 @@ impl Dataset {
             outputs: self.outputs.clone(),
             groups: (self.groups.as_mut()).map(|groups| move_out(groups, indices)),
             origin: self.origin.clone(),
-            front_end: self.front_end,
+            front_end: self.front_end.clone(),
             // Of every sequence, or of none.
             names: move_out(&mut self.names, indices),
             variants: move_out(&mut self.variants, indices),

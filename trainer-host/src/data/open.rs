@@ -14,6 +14,7 @@ use super::layouts::{Halves, Hearing, Layout, Reading};
 use super::records::{Records, Taking};
 use super::sound_problem::SoundProblem;
 use super::split_error::SplitError;
+use super::statistics;
 use super::unsplit::{Parts, Unsplit};
 use super::{Dataset, Options, Schema};
 use lstm_nostd::front_end::Tables;
@@ -33,7 +34,33 @@ pub struct Known<'a> {
     pub unlabelled: bool,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// The channels of the file, where a front end makes statistics of them.
+    pub(crate) fn schema_of_samples(&self) -> Option<Schema> {
+        statistics::schema_of_samples(self.front_end?, self.schema)
+    }
+
+    /// Makes features of the channels, where a front end makes statistics of them.
+    pub(crate) fn make_features(&self, data: &mut Dataset, place: &Place) -> Result<(), DataError> {
+        match self.front_end {
+            Some(tables) => statistics::of_dataset(data, tables, place),
+            None => Ok(()),
+        }
+    }
+
+    /// What is known of the channels that statistics are made of. Nothing is known of their values.
+    pub(crate) fn of_samples<'s>(self, schema: &'s Schema) -> Known<'s>
+    where
+        'a: 's,
+    {
+        Known {
+            schema,
+            mean: None,
+            offsets: None,
+            ..self
+        }
+    }
+
     /// Refuses data that the training part's model cannot be applied to or, with targets, judged by.
     fn require(&self, data: &Dataset, place: &Place) -> Result<(), DataError> {
         match self.unlabelled {
@@ -77,20 +104,26 @@ pub fn open_split(
 /// Opens data to judge a model by, or to answer by one: the test file of the options or the test part of `source` if
 /// there is one, or else all of `source`. Where targets are not read, those of the set have no values.
 pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Dataset, DataError> {
+    let samples = known.schema_of_samples();
+    let read = match &samples {
+        Some(schema) => known.of_samples(schema),
+        None => known,
+    };
     let parts = match &options.test {
-        Some(path) => open_file(path, options, Some(known), 0.0)?,
-        None => open_as(source, options, Some(known), 0.0)?,
+        Some(path) => open_file(path, options, Some(read), 0.0)?,
+        None => open_as(source, options, Some(read), 0.0)?,
     };
     let place = Place::file(Path::new(source));
     let mut data = parts.test.unwrap_or(parts.train);
     if let Some(fill) = options.fill {
-        let means = match known.mean {
+        let means = match read.mean {
             Some(means) => means.iter().map(|mean| Some(*mean)).collect(),
             None => vec![None; data.channels.len()],
         };
         data.fill(fill, &means, &place)?;
     }
     data.cut(options, &place)?;
+    known.make_features(&mut data, &place)?;
     known.require(&data, &place)?;
     Ok(data)
 }
@@ -108,7 +141,7 @@ pub(super) fn open_unfilled(
         let schema = parts.train.schema();
         let origin = parts.train.origin.as_ref();
         let rows = origin.and_then(|origin| origin.of_file());
-        let tables = parts.train.front_end.map(|front_end| front_end.tables());
+        let tables = (parts.train.front_end.as_ref()).map(|front_end| front_end.tables());
         let tables = tables
             .transpose()
             .map_err(|error| place.clone().refuse(SoundProblem::FrontEnd(error).into()))?;
@@ -141,7 +174,8 @@ pub(super) fn open_unfilled(
 impl Options {
     /// Refuses settings of sound for data without samples.
     fn refuse_sound(&self, found: &'static str, place: &Place) -> Result<(), DataError> {
-        let problem = match (&self.front_end, &self.signal_variants) {
+        let of_sound = (self.front_end.as_ref()).filter(|_| self.statistics().is_none());
+        let problem = match (of_sound, &self.signal_variants) {
             (Some(_), _) => SoundProblem::NoSamples { found },
             (None, Some(_)) => SoundProblem::NoSignal { found },
             (None, None) => return Ok(()),
@@ -217,6 +251,13 @@ fn open_file(
     let place = Place::file(path);
     let layout = Layout::of(path)?;
     let schema = known.map(|known| known.schema);
+    if let Some(front_end) = options.front_end.as_ref().filter(|_| known.is_none()) {
+        let checked = front_end.refuse_foreign_keys();
+        checked.map_err(|problem| place.clone().refuse(problem))?;
+        if options.forecast.is_some() {
+            return Err(place.refuse(SoundProblem::ForecastOfSamples.into()));
+        }
+    }
     if let Some(forecast) = &options.forecast {
         if !matches!(layout, Layout::LongCsv | Layout::Recordings) {
             let found = layout.describe();

@@ -40,7 +40,7 @@ pub struct Options {
     /// Windows of a long CSV to forecast from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
-    /// How recordings of sound or vibration become features.
+    /// How recordings become features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front_end: Option<FrontEnd>,
     /// Variants of training recordings of sound or vibration.
@@ -64,6 +64,11 @@ impl Options {
             ) = (None, None, None);
         }
         options
+    }
+
+    /// The front end, if it makes statistics of channels.
+    pub(super) fn statistics(&self) -> Option<&FrontEnd> {
+        (self.front_end.as_ref()).filter(|front_end| front_end.kind.of_sound().is_none())
     }
 
     /// Whether the validation part is so many rows of a forecast's series, whatever the share.

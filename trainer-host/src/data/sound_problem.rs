@@ -1,6 +1,6 @@
-//! What can be wrong with recordings of sound.
+//! What can be wrong with recordings that a front end reads.
 
-/// A problem of WAV files, or of the front end that makes features of them.
+/// A problem of WAV files, or of the front end that makes features.
 #[derive(Debug, thiserror::Error)]
 pub enum SoundProblem {
     /// A recording of another rate than the others.
@@ -22,10 +22,34 @@ pub enum SoundProblem {
     #[error("{0}; see data.front_end in docs/front-end.md")]
     FrontEnd(lstm_nostd::front_end::SettingsError),
     /// A front end for data that has features.
-    #[error("the front end is for WAV files, and this is {found}; leave it out (--front-end)")]
+    #[error(
+        "this front end is for WAV files, and this is {found}; leave it out, or take --front-end statistics"
+    )]
     NoSamples {
         /// What the data is.
         found: &'static str,
+    },
+    /// Statistics of WAV files.
+    #[error(
+        "statistics are for recordings of several channels in tables or arrays, and these are WAV files; take another \
+         kind: --front-end mfcc, log-mel or spectrum"
+    )]
+    StatisticsOfSound,
+    /// A front end for a forecast.
+    #[error("a forecast has no front end; leave it out (--front-end)")]
+    ForecastOfSamples,
+    /// A recording without a whole frame.
+    #[error(
+        "recording {recording} has {rows} rows, and a frame {frame}; take a shorter frame (data.front_end.frame), or \
+         leave the recording out"
+    )]
+    ShorterThanFrame {
+        /// Its name, or its number from 0.
+        recording: String,
+        /// Its rows.
+        rows: usize,
+        /// Rows of a frame.
+        frame: usize,
     },
     /// A folder of noise without WAV files.
     #[error(

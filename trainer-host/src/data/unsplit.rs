@@ -9,7 +9,7 @@ use super::folds::{Fold, folds};
 use super::open::{OpenError, open_unfilled};
 use super::split;
 use super::split_error::SplitError;
-use super::{Dataset, Options, split_time};
+use super::{Dataset, Options, split_time, statistics};
 
 /// Data for training, and for choosing and testing if there is some.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +130,9 @@ impl Unsplit {
             judged.variants.clear();
         }
         (parts.all()).try_for_each(|data| data.cut(&options, &place))?;
+        if let Some(front_end) = options.statistics() {
+            statistics::of_parts(&mut parts, front_end, &place)?;
+        }
         Ok(parts)
     }
 
@@ -199,7 +202,7 @@ impl Parts {
         Ok(taken)
     }
 
-    fn all(&mut self) -> impl Iterator<Item = &mut Dataset> {
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Dataset> {
         let others = self.validation.iter_mut().chain(&mut self.test);
         std::iter::once(&mut self.train).chain(others)
     }

@@ -76,7 +76,7 @@ impl Window {
                 Task::Value | Task::ValuePerStep => Targets::Value(Vec::new()),
             },
             outputs: data.outputs.clone(),
-            front_end: data.front_end,
+            front_end: data.front_end.clone(),
             groups: data.groups.as_ref().map(|_| Vec::new()),
             notes: data.notes.clone(),
             ..Dataset::default()

@@ -98,11 +98,14 @@ fn step_bytes(model: &Model<'_>) -> usize {
 fn samples(upper: &str, model: &Model<'_>) -> String {
     model.front_end().map_or_else(String::new, |front_end| {
         format!(
-            "/* The model takes samples: so many a second, of so many a frame, which begin so far apart. */\n\
+            "/* The model takes samples: so many a second (0: not known) of each channel, of so many a frame, which begin so \
+             far\n   apart. Samples of several channels lie moment by moment. */\n\
              #define {upper}_RATE {}\n\
+             #define {upper}_CHANNELS {}\n\
              #define {upper}_FRAME {}\n\
              #define {upper}_HOP {}\n\n",
-            front_end.rate(),
+            front_end.rate_mhz() as f64 / 1000.0,
+            front_end.channels(),
             front_end.frame(),
             front_end.hop()
         )

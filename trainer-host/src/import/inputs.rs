@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis, Ix3};
 
 use super::error::{ImportError, Problem};
 use super::npy;
-use crate::data::{Dataset, Known, Targets, offset_of};
+use crate::data::{Dataset, Known, Place, Targets, offset_of};
 
 /// The sequences of an array `[N, T, I]` in `.npy`, or `[N, T]` of one channel, for a model that knows its channels.
 /// The targets have no values.
@@ -18,7 +18,12 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
     let shape = array.shape().to_vec();
     let refuse =
         |why: String| Problem::Open(format!("inputs of shape {shape:?}: {why}")).within(path);
-    let channels = &known.schema.channels;
+    let samples = known.schema_of_samples();
+    let reading = match &samples {
+        Some(schema) => known.of_samples(schema),
+        None => known,
+    };
+    let channels = &reading.schema.channels;
     let array = match array.ndim() == 2 && channels.len() == 1 {
         true => array.insert_axis(Axis(2)),
         false => array,
@@ -28,7 +33,7 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
     if array.dim().2 != channels.len() || array.is_empty() {
         return Err(needed());
     }
-    let offsets = known.offsets.unwrap_or_default().to_vec();
+    let offsets = reading.offsets.unwrap_or_default().to_vec();
     if let Some((at, value)) = array
         .indexed_iter()
         .find(|(_, value)| !(**value as f32).is_finite())
@@ -41,11 +46,14 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
         })
     };
     let sequences: Vec<Array2<f32>> = array.outer_iter().map(sequence).collect();
-    Ok(Dataset {
+    let mut data = Dataset {
         channels: channels.clone(),
         targets: Targets::Value(vec![Vec::new(); sequences.len()]),
         offsets,
         sequences,
         ..Dataset::default()
-    })
+    };
+    let features = known.make_features(&mut data, &Place::file(path));
+    features.map_err(|error| refuse(error.to_string()))?;
+    Ok(data)
 }

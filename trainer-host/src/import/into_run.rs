@@ -86,7 +86,7 @@ pub fn write_run(
         targets: (!data.schema.task.is_class()).then(|| Normalisation::unchanged(outputs)),
         schema: data.schema,
         values: None,
-        front_end: train.front_end,
+        front_end: train.front_end.clone(),
         inputs,
         raw: raw.map_err(|error| Problem::Open(error.to_string()).within(file))?,
     };

@@ -64,7 +64,7 @@ impl Fitted {
             schema: train.schema(),
             targets: Normalisation::of_targets(train),
             raw: raw_formats(train, &inputs.real_means())?,
-            front_end: train.front_end,
+            front_end: train.front_end.clone(),
             values: train
                 .origin
                 .as_ref()
@@ -179,7 +179,7 @@ impl Fitted {
     /// The front end of the model file, if the network takes features of samples.
     pub fn front_end_tables(&self) -> Option<Tables> {
         // `read` has refused settings that give none, and `fit` took them from data that was read with them.
-        self.front_end.and_then(|front_end| front_end.tables().ok())
+        (self.front_end.as_ref()).and_then(|front_end| front_end.tables().ok())
     }
 
     /// Names of the outputs as a model file wants them.

@@ -22,7 +22,7 @@ pub(super) fn initial(
     };
     let fitted = Fitted::read(folder)?;
     refuse_other(folder, &fitted, &train.schema())?;
-    refuse_other_front_end(folder, &fitted, train.front_end)?;
+    refuse_other_front_end(folder, &fitted, train.front_end.as_ref())?;
     let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
     if let Some(hidden) = &config.prune_to {
         network = prune(&network, hidden).map_err(TrainError::from)?;
@@ -75,7 +75,7 @@ pub(super) fn teach(
 fn outputs(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, TrainingRunError> {
     let teacher = Run::open(folder)?;
     refuse_other(folder, &teacher.fitted, &fitted.schema)?;
-    refuse_other_front_end(folder, &teacher.fitted, fitted.front_end)?;
+    refuse_other_front_end(folder, &teacher.fitted, fitted.front_end.as_ref())?;
     if teacher.network.config.outputs != fitted.network.outputs {
         return Err(TrainingRunError::OtherSchema {
             folder: folder.to_owned(),
@@ -89,9 +89,9 @@ fn outputs(folder: &Path, fitted: &Fitted, train: &Dataset) -> Result<Outputs, T
 fn refuse_other_front_end(
     folder: &Path,
     other: &Fitted,
-    own: Option<FrontEnd>,
+    own: Option<&FrontEnd>,
 ) -> Result<(), TrainingRunError> {
-    match other.front_end == own {
+    match other.front_end.as_ref() == own {
         true => Ok(()),
         false => Err(TrainingRunError::OtherSchema {
             folder: folder.to_owned(),

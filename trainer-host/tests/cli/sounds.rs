@@ -95,8 +95,12 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let model = Model::parse(&bytes).unwrap();
     let front_end = model.front_end().unwrap();
     assert_eq!(
-        (front_end.rate(), front_end.frame(), front_end.features()),
-        (8000, 64, 5)
+        (
+            front_end.rate_mhz(),
+            front_end.frame(),
+            front_end.features()
+        ),
+        (8_000_000, 64, 5)
     );
     let rows: Vec<Vec<&str>> = lines
         .lines()
@@ -124,7 +128,7 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
         (&front_end["kind"], &front_end["hop"]),
         (&"mfcc".into(), &32.into())
     );
-    let m4 = &front_end["seconds"][2];
+    let m4 = &inspected["seconds"][2];
     assert_eq!(m4["core"], "M4");
     // 250 frames a second, of more than 1,000 instructions each.
     assert!(m4["front_end"].as_u64().unwrap() > 250_000, "{m4}");
@@ -134,7 +138,7 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let project = "new-firmware listening --board mps2-an386 --model run/model.lstm";
     bench.succeed(&words(project));
     let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
-    assert!(read("listening/Cargo.toml").contains("\"front-end\""));
+    assert!(read("listening/Cargo.toml").contains("\"sound\""));
     assert!(read("listening/src/main.rs").contains("model.push_samples(&mut stream, samples)"));
 
     // The same samples through a pipe: the answer to the last frame is that to the recording.

@@ -76,8 +76,8 @@ fn a_folder_of_classes_gives_the_features_of_the_chip() {
         let options = options(kind);
         let parts = opened(&files, &options).unwrap();
         let train = &parts.train;
-        let front_end = train.front_end.unwrap();
-        assert_eq!((front_end.rate, front_end.hop), (Some(8000), Some(32)));
+        let front_end = train.front_end.clone().unwrap();
+        assert_eq!((front_end.rate, front_end.hop), (Some(8000.0), Some(32)));
         assert_eq!(train.outputs, ["high", "low"]);
         assert_eq!(train.targets, Targets::Class(vec![0, 1, 1]));
         assert_eq!(
@@ -191,7 +191,7 @@ fn what_cannot_be_heard_is_refused_by_its_file() {
         opened(&files, &bad),
         &["frame is 100", "power of two", "docs/front-end.md"],
     );
-    bad.front_end = good.front_end.map(|front_end| FrontEnd {
+    bad.front_end = good.front_end.clone().map(|front_end| FrontEnd {
         channel: Some(1),
         ..front_end
     });

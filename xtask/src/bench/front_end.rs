@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::image::Image;
 use super::measure::{Ready, built, intervals, plugin, ready_image};
+use super::statistics;
 use crate::boards::Board;
 use crate::firmware::{Application, Engine};
 use crate::{command, set_up};
@@ -57,15 +58,15 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
     let plugin = plugin()?;
     let folder = command::target_root().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    println!("core  points  bands  coefficients  instructions  stack  tables  code");
-    let mut counted = Vec::new();
+    let (mut counted, mut of_motion) = (Vec::new(), Vec::new());
     for board in boards {
         let ready = ready_image(board)?;
         let code = Image::read(&built(board, Application::NoPanic, Engine::Whole)?)?.bytes_of(&[
             "8no_panic8features",
-            "10lstm_nostd9front_end",
+            "10lstm_nostd9front_end5sound",
             "fft_stage",
         ]);
+        println!("core  points  bands  coefficients  instructions  stack  tables  code");
         for size in FRAMES {
             let frame = measured(&ready, (&plugin, &folder), size)?;
             println!(
@@ -80,8 +81,10 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
             );
             counted.push(frame);
         }
+        of_motion.extend(statistics::of_core(&ready, (&plugin, &folder))?);
     }
     if save {
+        statistics::save(&of_motion)?;
         let path = command::root().join(SAVED);
         let lines: Vec<_> = counted.iter().map(CountedFrame::to_json).collect();
         let text = format!("{{\"frames\": [\n  {}\n]}}\n", lines.join(",\n  "));

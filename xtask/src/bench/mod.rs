@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → front_end, convolution, summary → render, compare
+//! table → peer, image, cycles → measure → statistics → front_end, convolution, summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -17,6 +17,7 @@ mod image;
 mod measure;
 mod peer;
 mod render;
+mod statistics;
 mod summary;
 pub mod table;
 
@@ -62,7 +63,7 @@ pub struct Arguments {
     #[arg(long)]
     shape: Vec<Shape>,
     /// Count frames of the front end in place of steps, and fail where M4 takes more than it may; --save writes
-    /// trainer-host/assets/front_end.json
+    /// front_end.json and statistics.json in trainer-host/assets/
     #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare"])]
     front_end: bool,
     /// Print the table as JSON

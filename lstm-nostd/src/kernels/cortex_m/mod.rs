@@ -21,7 +21,7 @@ mod dense;
 pub mod dsp;
 #[cfg(all(feature = "gru", lstm_kernels = "dsp"))]
 mod dsp_gru;
-#[cfg(all(feature = "front-end", lstm_kernels = "dsp"))]
+#[cfg(all(feature = "sound", lstm_kernels = "dsp"))]
 mod fft;
 #[cfg(lstm_kernels = "mve")]
 mod groups;

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use lstm_nostd::front_end::Tables;
+use lstm_nostd::front_end::{FrontEnd as View, Tables};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -46,6 +46,9 @@ pub(super) fn read(
                 needed: "said for WAV files: --front-end mfcc, log-mel or spectrum",
             }));
         }
+        Some(Hearing::Model(tables, _)) if rate_of_sound(tables).is_none() => {
+            return Err(place.refuse(SoundProblem::StatisticsOfSound.into()));
+        }
         Some(Hearing::Model(tables, channel)) => Ear {
             tables: tables.clone(),
             channel,
@@ -53,10 +56,24 @@ pub(super) fn read(
         },
         Some(Hearing::Settings(front_end)) => {
             let rate = match front_end.rate {
-                Some(rate) => rate,
+                Some(rate)
+                    if rate.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&rate) =>
+                {
+                    rate as u32
+                }
+                Some(rate) => {
+                    return Err(place.refuse(Problem::Setting {
+                        key: "front_end.rate",
+                        found: rate.to_string(),
+                        needed: "a whole number for WAV files",
+                    }));
+                }
                 None => wav::rate(&first.path)?,
             };
-            let front_end = front_end.of_rate(rate);
+            let Some(kind) = front_end.kind.of_sound() else {
+                return Err(place.refuse(SoundProblem::StatisticsOfSound.into()));
+            };
+            let front_end = front_end.of_rate(kind, rate);
             let refused = |error| place.clone().refuse(SoundProblem::FrontEnd(error).into());
             Ear {
                 tables: front_end.tables().map_err(refused)?,
@@ -105,7 +122,7 @@ impl Ear {
             (_, named) => named?,
         };
         // The first refusal in the order of files, whichever thread meets one first.
-        let rate = self.tables.view().rate();
+        let rate = rate_of_sound(&self.tables).unwrap_or_default();
         let heard: Vec<Result<_, DataError>> = files
             .par_iter()
             .enumerate()
@@ -117,8 +134,8 @@ impl Ear {
             })
             .collect();
         let mut records = Records {
-            channels: channel_names(&self.tables),
-            front_end: self.front_end,
+            channels: channel_names(&self.tables, &[]),
+            front_end: self.front_end.clone(),
             ..Records::default()
         };
         let mut lengths = Vec::new();
@@ -179,7 +196,7 @@ impl<'a> Varying<'a> {
         if files.is_empty() {
             return Err(place.refuse(SoundProblem::NoNoise.into()));
         }
-        let rate = ear.tables.view().rate();
+        let rate = rate_of_sound(&ear.tables).unwrap_or_default();
         // A part to test by is left for that.
         let files = files.iter().filter(|file| file.part == Part::Train);
         let noises = files.map(|file| wav::samples(&file.path, rate, ear.channel));
@@ -240,12 +257,21 @@ impl<'a> Varying<'a> {
 
     /// Features of all variants of training recording `number`.
     fn of(&self, samples: &[i16], number: usize, ear: &Ear) -> Vec<Array2<f32>> {
-        let (count, rate) = (self.variants.count, ear.tables.view().rate());
+        let count = self.variants.count;
+        let rate = rate_of_sound(&ear.tables).unwrap_or_default();
         let seeds = (0..count).map(|variant| (number * count + variant) as u64);
         seeds
             .map(|seed| self.variants.variant(samples, rate, &self.noises, seed))
             .map(|varied| ear.features(&varied))
             .collect()
+    }
+}
+
+/// Samples a second of a front end for sound.
+fn rate_of_sound(tables: &Tables) -> Option<u32> {
+    match tables.view() {
+        View::Sound(sound) => Some(sound.rate()),
+        View::Statistics(_) => None,
     }
 }
 

@@ -1,10 +1,8 @@
-//! The record that a front end's section of the model file begins with.
+//! The record that the section of a front end for sound begins with.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Signal;
-
-/// What the features of a front end are.
+/// What the features of sound are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Mel-frequency cepstral coefficients.
@@ -18,6 +16,9 @@ pub enum Kind {
 impl Kind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Mfcc, Self::LogMel, Self::Spectrum];
+
+    /// The last kind's number in model files.
+    pub(crate) const LAST_CODE: u8 = Self::Spectrum.code();
 
     /// The kind's number in model files.
     pub const fn code(self) -> u8 {
@@ -41,7 +42,7 @@ impl Kind {
 /// The first 40 bytes of the section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct FrontEndRecord {
+pub struct SoundRecord {
     /// 0: [`Kind::code`].
     pub kind: u8,
     /// 1: log₂ of the samples of a frame, 5..=11.
@@ -68,21 +69,21 @@ pub struct FrontEndRecord {
     pub reserved: [u16; 5],
 }
 
-impl FrontEndRecord {
+impl SoundRecord {
     /// Samples of a frame.
     pub(crate) const fn frame(&self) -> usize {
         // The mask changes nothing in a checked record.
         1 << (self.frame_bits & 15)
     }
 
+    /// Sound has one channel.
+    pub(crate) const fn channels(&self) -> u16 {
+        1
+    }
+
     /// Samples that a stream keeps.
     pub(crate) const fn history(&self) -> usize {
         self.frame()
-    }
-
-    /// Bytes of a [`Signal`] with so many samples.
-    pub(crate) const fn signal_bytes(&self) -> usize {
-        size_of::<Signal<[i16; 0]>>() + self.history() * size_of::<i16>()
     }
 
     /// Blocks of work memory.

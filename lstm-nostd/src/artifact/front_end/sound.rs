@@ -1,4 +1,4 @@
-//! The section of a front end: its record, then its tables, each padded with zeros to 4 bytes.
+//! The section of a front end for sound.
 //!
 //! | table | content |
 //! | --- | --- |
@@ -10,24 +10,16 @@
 //! | cosines | of kind mfcc, i16 `[features, bands]` |
 //! | golden features | i32 `[features]` of the first frame of [`test_samples`](crate::front_end::test_samples) |
 
-use bytemuck::{AnyBitPattern, NoUninit};
-
-use super::ArtifactError;
-use super::cursor::{Reader, exactly, in_range};
+use super::padded;
+use crate::artifact::ArtifactError;
+use crate::artifact::cursor::{Reader, exactly, in_range};
 use crate::front_end::{
-    FrontEnd, FrontEndRecord, Kind, MAX_BANDS, MAX_FRAME_BITS, MIN_FRAME_BITS, turn_count,
+    Kind, MAX_BANDS, MAX_FRAME_BITS, MIN_FRAME_BITS, Sound, SoundRecord, turn_count,
 };
 
-/// Reads and checks the section of a front end that makes `inputs` features, `words` words of 4 bytes.
-pub(super) fn read<'m>(
-    reader: &mut Reader<'m>,
-    words: u16,
-    inputs: usize,
-) -> Result<FrontEnd<'m>, ArtifactError> {
-    let left_after = reader
-        .left()
-        .saturating_sub(usize::from(words).saturating_mul(4));
-    let record: &FrontEndRecord = reader.record()?;
+/// Reads and checks the section of a front end that makes `inputs` features.
+pub(super) fn read<'m>(reader: &mut Reader<'m>, inputs: usize) -> Result<Sound<'m>, ArtifactError> {
+    let record: &SoundRecord = reader.record()?;
     check(record, inputs)?;
     let frame = record.frame();
     let (bands, features) = (usize::from(record.bands), usize::from(record.features));
@@ -35,7 +27,7 @@ pub(super) fn read<'m>(
         Kind::Mfcc => features.saturating_mul(bands),
         Kind::LogMel | Kind::Spectrum => 0,
     };
-    let front_end = FrontEnd {
+    let sound = Sound {
         record,
         window: reader.slice(frame)?,
         turns: reader.slice(turn_count(record.work()))?,
@@ -45,27 +37,12 @@ pub(super) fn read<'m>(
         cosines: padded(reader, cosines)?,
         golden: reader.slice(features)?,
     };
-    exactly("bytes of the front end", reader.left(), left_after)?;
-    check_tables(&front_end)?;
-    Ok(front_end)
-}
-
-/// Values of two bytes, and the zeros behind an odd number of them.
-fn padded<'m, T: AnyBitPattern + NoUninit + Default + PartialEq>(
-    reader: &mut Reader<'m>,
-    count: usize,
-) -> Result<&'m [T], ArtifactError> {
-    let all: &[T] = reader.slice(count.saturating_add(count % 2))?;
-    let (values, padding) = all.split_at_checked(count).unwrap_or((all, &[]));
-    let is_zero = padding.iter().all(|value| *value == T::default());
-    in_range("padding of the front end", (!is_zero).into(), 0, 0)?;
-    Ok(values)
+    check_tables(&sound)?;
+    Ok(sound)
 }
 
 /// Every field of the record is within its range.
-fn check(record: &FrontEndRecord, inputs: usize) -> Result<(), ArtifactError> {
-    let kinds = Kind::ALL.len() as u32;
-    in_range("front-end kind", record.kind.into(), 1, kinds)?;
+fn check(record: &SoundRecord, inputs: usize) -> Result<(), ArtifactError> {
     let (least, most) = (MIN_FRAME_BITS.into(), MAX_FRAME_BITS.into());
     in_range(
         "front-end frame bits",
@@ -102,23 +79,23 @@ fn check(record: &FrontEndRecord, inputs: usize) -> Result<(), ArtifactError> {
 }
 
 /// The bounds of the tables, which keep every sum in range.
-fn check_tables(front_end: &FrontEnd<'_>) -> Result<(), ArtifactError> {
-    for weight in front_end.window {
+fn check_tables(sound: &Sound<'_>) -> Result<(), ArtifactError> {
+    for weight in sound.window {
         let magnitude = weight.unsigned_abs().into();
         in_range("front-end window's magnitude", magnitude, 0, 1 << 14)?;
     }
-    let turns = front_end.turns.iter().flatten();
-    let halves = front_end.halves.iter().flatten();
+    let turns = sound.turns.iter().flatten();
+    let halves = sound.halves.iter().flatten();
     let mut values = turns.chain(halves);
     while let (Some(cos), Some(sin)) = (values.next(), values.next()) {
         let square = |value: i32| u64::from(value.unsigned_abs()).pow(2);
         let is_within = square(*cos).saturating_add(square(*sin)) <= 1 << 60;
         in_range("front-end turn beyond 1", (!is_within).into(), 0, 0)?;
     }
-    let bins = front_end.counts.iter().map(|count| usize::from(*count));
+    let bins = sound.counts.iter().map(|count| usize::from(*count));
     let bins = bins.fold(0usize, usize::saturating_add);
-    exactly("front-end bins of the bands", bins, front_end.weights.len())?;
-    for weight in front_end.weights {
+    exactly("front-end bins of the bands", bins, sound.weights.len())?;
+    for weight in sound.weights {
         in_range("front-end weight", (*weight).into(), 0, 1 << 15)?;
     }
     Ok(())
@@ -130,21 +107,18 @@ pub(super) use write::append;
 #[cfg(feature = "write")]
 mod write {
     use crate::artifact::cursor::Writer;
-    use crate::front_end::Tables;
+    use crate::artifact::front_end::write::append_table;
+    use crate::front_end::SoundTables;
 
-    /// Appends the section of a front end.
-    pub(in crate::artifact) fn append(tables: &Tables, out: &mut Writer) {
+    /// Appends the section of a front end for sound.
+    pub(in crate::artifact::front_end) fn append(tables: &SoundTables, out: &mut Writer) {
         out.record(&tables.record);
-        let mut append = |bytes: &[u8]| {
-            out.0.extend_from_slice(bytes);
-            out.0.resize(out.0.len().next_multiple_of(4), 0);
-        };
-        append(bytemuck::cast_slice(&tables.window));
-        append(bytemuck::cast_slice(&tables.turns));
-        append(bytemuck::cast_slice(&tables.halves));
-        append(bytemuck::cast_slice(&tables.counts));
-        append(bytemuck::cast_slice(&tables.weights));
-        append(bytemuck::cast_slice(&tables.cosines));
-        append(bytemuck::cast_slice(&tables.golden));
+        append_table(bytemuck::cast_slice(&tables.window), out);
+        append_table(bytemuck::cast_slice(&tables.turns), out);
+        append_table(bytemuck::cast_slice(&tables.halves), out);
+        append_table(bytemuck::cast_slice(&tables.counts), out);
+        append_table(bytemuck::cast_slice(&tables.weights), out);
+        append_table(bytemuck::cast_slice(&tables.cosines), out);
+        append_table(bytemuck::cast_slice(&tables.golden), out);
     }
 }

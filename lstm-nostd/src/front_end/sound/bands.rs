@@ -8,15 +8,16 @@
 //! E_b = R_b + (S_{b+1} · 2¹⁵ − R_{b+1})                                                       (FB1)
 //! ```
 
+use super::Sound;
 use super::fft::power_of;
-use super::{FrontEnd, Word2, logarithm};
+use crate::front_end::{Word2, logarithm};
 
 /// (FE5) and (FE6): L_b of each band, `[bands]`, from the power of the bins.
 #[inline(always)]
-pub(super) fn logarithms(front_end: &FrontEnd<'_>, bins: &[Word2], out: &mut [i32]) -> Option<()> {
-    let record = front_end.record;
+pub(super) fn logarithms(sound: &Sound<'_>, bins: &[Word2], out: &mut [i32]) -> Option<()> {
+    let record = sound.record;
     let mut bins = bins.get(record.first_bin.into()..)?;
-    let mut weights = front_end.weights;
+    let mut weights = sound.weights;
     let mut section = |count: u16| {
         let (own, later) = bins.split_at_checked(count.into())?;
         let (v, later_weights) = weights.split_at_checked(count.into())?;
@@ -29,7 +30,7 @@ pub(super) fn logarithms(front_end: &FrontEnd<'_>, bins: &[Word2], out: &mut [i3
         }
         Some((rising, (sum << 15).wrapping_sub(rising)))
     };
-    let mut counts = front_end.counts.iter();
+    let mut counts = sound.counts.iter();
     let (mut rising, _) = section(*counts.next()?)?;
     for out in out {
         let (next, falling) = section(*counts.next()?)?;

@@ -1,9 +1,8 @@
-//! What a front end computes, in the units of its user, and what is refused.
-
-use alloc::string::String;
-use core::fmt;
+//! What a front end for sound computes, in the units of its user, and what is refused.
 
 use super::{Kind, MAX_BANDS, MAX_FRAME_BITS, MIN_FRAME_BITS};
+use crate::front_end::SettingsError;
+use crate::front_end::settings_error::{Check, first_refused};
 
 /// The window of a frame of `N` samples; of period `N`, so that frames add up evenly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +40,7 @@ impl Window {
     }
 }
 
-/// What a front end computes.
+/// What a front end for sound computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// What the features are.
@@ -109,15 +108,7 @@ impl Settings {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn validate(&self) -> Result<(), SettingsError> {
-        let mut checks = self.frame_checks().into_iter().chain(self.band_checks());
-        match checks.find(|(holds, ..)| !holds) {
-            None => Ok(()),
-            Some((_, setting, found, needed)) => Err(SettingsError::Range {
-                setting,
-                found,
-                needed,
-            }),
-        }
+        first_refused(self.frame_checks().into_iter().chain(self.band_checks()))
     }
 
     fn frame_checks(&self) -> [Check; 4] {
@@ -185,57 +176,8 @@ impl Settings {
     }
 }
 
-/// Whether a setting is in its range; its name and value, and the range in words.
-type Check = (bool, &'static str, f64, &'static str);
-
 /// What an energy of 1 is in the accumulator of (FE5): z has 28 fraction bits, X is scaled by 2/N, (FE4) drops 2 · 6 bits,
 /// weights have 15; formulas divide by N.
 pub(super) fn energy_unit(frame: usize) -> f64 {
     libm::exp2(61.0) / frame as f64
 }
-
-/// Why settings are refused.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SettingsError {
-    /// A setting is out of its range.
-    Range {
-        /// Its name.
-        setting: &'static str,
-        /// Its value.
-        found: f64,
-        /// What is allowed.
-        needed: &'static str,
-    },
-    /// A band is so narrow that no bin lies in it.
-    EmptyBand {
-        /// The band, from 0.
-        band: usize,
-        /// Where it begins and ends, in Hz.
-        from_to: (f64, f64),
-        /// The distance of two bins, in Hz.
-        bin: f64,
-    },
-}
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = match self {
-            Self::Range {
-                setting,
-                found,
-                needed,
-            } => alloc::format!("front end: {setting} is {found}; it may be {needed}"),
-            Self::EmptyBand {
-                band,
-                from_to: (from, to),
-                bin,
-            } => alloc::format!(
-                "front end: band {band}, {from:.0} to {to:.0} Hz, has no bin of the transform, which lie {bin:.1} Hz apart; \
-                 take a longer frame or fewer bands"
-            ),
-        };
-        f.write_str(&text)
-    }
-}
-
-impl core::error::Error for SettingsError {}
