@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
-use lstm_nostd::front_end::{Kind, Settings, Tables, Window, test_samples};
+use lstm_nostd::front_end::{Kind, Settings, StatisticsSettings, Tables, Window, test_samples};
 use lstm_tests::boards::{board, device};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
@@ -20,15 +20,19 @@ type Frames = Vec<(Vec<i32>, Vec<i32>)>;
 
 /// A small network behind a front end. Its channels take features over their whole range.
 fn model(settings: &Settings) -> AlignedBytes {
+    behind(Tables::new(settings).unwrap())
+}
+
+fn behind(tables: Tables) -> AlignedBytes {
     let shape = RandomModel {
-        inputs: settings.features(),
+        inputs: tables.view().features(),
         hidden: vec![6],
         outputs: 2,
         seed: 3,
         ..RandomModel::default()
     };
     let mut file = shape.build();
-    file.front_end = Some(Tables::new(settings).unwrap());
+    file.front_end = Some(tables);
     file.to_bytes().unwrap()
 }
 
@@ -45,7 +49,7 @@ fn of_host(file: &[u8], samples: &[i16]) -> Frames {
 
 fn of_device(device: &mut Device, file: &[u8], samples: &[i16]) -> Frames {
     let model = Model::parse(file).unwrap();
-    let hop = model.front_end().unwrap().hop();
+    let hop = model.front_end().unwrap().hop_samples();
     device.hear(samples, hop, true).unwrap().frames
 }
 
@@ -86,8 +90,15 @@ fn features_and_outputs_are_those_of_the_host(board: &'static Board) {
         })
         .take(900)
         .collect();
-    for settings in [digits, odd] {
-        let file = model(&settings);
+    // Three channels of which every statistic is taken, and two magnitudes.
+    let motion = StatisticsSettings {
+        frame: 13,
+        hop: 7,
+        magnitudes: vec![vec![0, 1, 2], vec![2, 0]],
+        ..StatisticsSettings::new(3)
+    };
+    let motion = Tables::of_statistics(&motion).unwrap();
+    for file in [model(&digits), model(&odd), behind(motion)] {
         device.load(&file).unwrap();
         assert!(device.self_test().unwrap().passed);
         let expected = of_host(&file, &samples);

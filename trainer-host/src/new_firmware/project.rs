@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use lstm_nostd::front_end::FrontEnd;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::recognise::Settings;
 use lstm_nostd::{Mode, Model, Task};
@@ -115,6 +116,11 @@ const SENSOR: &str =
 /// What a model that takes samples has there.
 const MICROPHONE: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
      // `model.push_samples(&mut stream, samples)` makes them of a microphone's 16-bit samples, and steps.\n";
+
+/// The same for motion.
+const MOTION_SENSOR: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
+     // `model.push_samples(&mut stream, samples)` makes them of 16-bit samples of all channels, moment by moment, and\n    \
+     // steps. `Statistics::sample` of the model's front end makes a sample of a value.\n";
 
 impl Project<'_> {
     /// Writes all files into the folder, which must not be there yet. After an error there is no folder.
@@ -389,7 +395,11 @@ impl Project<'_> {
                  let Some(raw) = sensor.sample().await else {\n            break;\n        };\n",
             ),
         };
-        let sensor = self.model.front_end().map_or(sensor, |_| MICROPHONE);
+        let sensor = match self.model.front_end() {
+            None => sensor,
+            Some(FrontEnd::Sound(_)) => MICROPHONE,
+            Some(FrontEnd::Statistics(_)) => MOTION_SENSOR,
+        };
         text.replace("{{SENSOR}}", sensor)
             .replace("{{EACH_SAMPLE}}", sample)
             .replace("{{EACH_STEP}}", step)

@@ -9,6 +9,7 @@ mod figures;
 mod find_rate;
 mod imported;
 mod making_it_fit;
+mod motion;
 mod new_firmware;
 mod pages;
 mod predict;

@@ -6,6 +6,7 @@ mod layouts;
 mod originals;
 mod published;
 mod refusals;
+mod statistics;
 mod unlabelled;
 mod waves;
 

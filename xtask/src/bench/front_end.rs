@@ -61,11 +61,10 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
     let (mut counted, mut of_motion) = (Vec::new(), Vec::new());
     for board in boards {
         let ready = ready_image(board)?;
-        let code = Image::read(&built(board, Application::NoPanic, Engine::Whole)?)?.bytes_of(&[
-            "8no_panic8features",
-            "10lstm_nostd9front_end5sound",
-            "fft_stage",
-        ]);
+        let image = Image::read(&built(board, Application::NoPanic, Engine::Whole)?)?;
+        let of_motion_code = image.bytes_of(&["10lstm_nostd9front_end10statistics"]);
+        let code = image.bytes_of(&["8no_panic8features", "10lstm_nostd9front_end", "fft_stage"])
+            - of_motion_code;
         println!("core  points  bands  coefficients  instructions  stack  tables  code");
         for size in FRAMES {
             let frame = measured(&ready, (&plugin, &folder), size)?;
@@ -81,7 +80,11 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
             );
             counted.push(frame);
         }
-        of_motion.extend(statistics::of_core(&ready, (&plugin, &folder))?);
+        of_motion.extend(statistics::of_core(
+            &ready,
+            (&plugin, &folder),
+            of_motion_code,
+        )?);
     }
     if save {
         statistics::save(&of_motion)?;

@@ -80,14 +80,18 @@ pub(super) struct CountedFrame {
 /// The repository's counts.
 const SAVED: &str = "trainer-host/assets/statistics.json";
 
-/// Counts and prints the frames of one core.
-pub(super) fn of_core(ready: &Ready, places: (&Path, &Path)) -> Result<Vec<CountedFrame>> {
-    println!("core  moments  channels  magnitudes  statistics  instructions  stack  tables");
+/// Counts and prints the frames of one core, whose code for statistics has so many bytes.
+pub(super) fn of_core(
+    ready: &Ready,
+    places: (&Path, &Path),
+    code: u64,
+) -> Result<Vec<CountedFrame>> {
+    println!("core  moments  channels  magnitudes  statistics  instructions  stack  tables  code");
     let mut counted = Vec::new();
     for size in &SIZES {
         let frame = measured(ready, places, size)?;
         println!(
-            "{:<4}  {:>7}  {:>8}  {:>10}  {:>10}  {:>12}  {:>5}  {:>6}",
+            "{:<4}  {:>7}  {:>8}  {:>10}  {:>10}  {:>12}  {:>5}  {:>6}  {code:>4}",
             frame.core,
             frame.frame,
             frame.channels,

@@ -49,8 +49,6 @@ pub const MAX_CHANNELS: usize = 64;
 pub const MAX_SAMPLES: usize = 1 << 15;
 /// Fraction bits of F and F'.
 const FLOOR_BITS: u32 = 8;
-/// Fraction bits of a mean.
-const MEAN_BITS: u32 = 6;
 
 /// A front end for motion: a view of its tables.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,12 +3,14 @@
 use alloc::vec::Vec;
 
 use super::{
-    Axes, FLOOR_BITS, MAX_CHANNELS, MAX_FRAME, MAX_SAMPLES, MEAN_BITS, Statistic, Statistics,
-    StatisticsRecord,
+    Axes, FLOOR_BITS, MAX_CHANNELS, MAX_FRAME, MAX_SAMPLES, Statistic, Statistics, StatisticsRecord,
 };
 use crate::front_end::logarithm::LOG_BITS;
 use crate::front_end::settings_error::{Check, first_refused};
 use crate::front_end::{FrontEnd, SettingsError, test_samples};
+
+/// Fraction bits of a mean, which (FS3) has by r.
+const MEAN_BITS: u32 = 6;
 
 /// What a front end for motion computes.
 #[derive(Clone, Debug, PartialEq)]
