@@ -35,7 +35,8 @@
 //! An engine reads versions 3 to 8 and refuses others by name; `trainer-host quantise` and `export` write the file
 //! anew from the run. A file states the oldest version that has what is in it: version 3 has LSTM and dense
 //! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end,
-//! version 6 GRU layers whose reset gate comes before the product, version 7 a convolution, version 8 means over time.
+//! version 6 GRU layers whose reset gate comes before the product, version 7 a convolution, version 8 means over time,
+//! version 9 front ends for motion.
 //! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;

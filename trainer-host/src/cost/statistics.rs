@@ -1,11 +1,11 @@
 //! What a frame of statistics costs on a core, from the sizes of the front end alone.
 //!
 //! ```text
-//! a·1 + b·N·C + c·N·V + d·N·A + e·N·M + f·N·V·[crossings] + g·V·L                               (KS1)
+//! a·1 + b·N·V + c·N·A + d·N·M + e·N·V·[crossings] + f·V·L + g·V + h·N·[C = 1]                     (KS1)
 //! ```
 //!
 //! N moments of C channels and M magnitudes, whose axes are A together, make V = C + M values a moment. Of each value's
-//! statistics, L are logarithms. The coefficients are fitted to the counts in `assets/statistics.json`, which `cargo xtask
+//! statistics, L are logarithms. The samples of one channel alone lie side by side. The coefficients are fitted to the counts in `assets/statistics.json`, which `cargo xtask
 //! bench --front-end --save` writes.
 
 use std::sync::LazyLock;
@@ -81,12 +81,13 @@ impl StatisticsSize {
         let values = (self.channels + self.magnitudes) as f64;
         vec![
             1.0,
-            n * self.channels as f64,
             n * values,
             n * self.axes as f64,
             n * self.magnitudes as f64,
             if self.crossings { n * values } else { 0.0 },
             values * self.logarithms as f64,
+            values,
+            if self.channels == 1 { n } else { 0.0 },
         ]
     }
 

@@ -47,6 +47,19 @@ impl Unsplit {
         })
     }
 
+    /// The same data with other statistics of its channels, where `options` differ in nothing else.
+    pub fn with_statistics_of(&self, options: &Options) -> Option<Self> {
+        let plain = |options: &Options| Options {
+            front_end: None,
+            ..options.clone()
+        };
+        let both = self.options.statistics().is_some() && options.statistics().is_some();
+        (both && plain(&self.options) == plain(options)).then(|| Self {
+            options: options.clone(),
+            ..self.clone()
+        })
+    }
+
     /// All but the test part, cut into windows: one set, or two of a forecast.
     ///
     /// # Errors

@@ -81,7 +81,11 @@ impl TrialData {
     pub fn with_test(&self, config: &RunConfig) -> Result<Parts, TrialError> {
         Ok(match self.base.data == config.data {
             true => config.divide(self.read.clone())?,
-            false => config.open_data()?,
+            // Statistics of channels that are here already.
+            false => match self.read.with_statistics_of(&config.data) {
+                Some(read) => config.divide(read)?,
+                None => config.open_data()?,
+            },
         })
     }
 

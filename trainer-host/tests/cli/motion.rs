@@ -61,10 +61,8 @@ fn tables_of_motion_become_a_model_that_takes_samples() {
     assert_eq!(network, (step * 62.5 / 8.0).round());
     assert!(inspected["seconds"][2]["front_end"].as_u64().unwrap() > 1000);
     let slower = json(&bench.succeed(&words("inspect run/model.lstm --rate 31.25 --json")));
-    assert_eq!(
-        slower["seconds"][2]["network"],
-        (network / 2.0).round() as u64
-    );
+    let half = slower["seconds"][2]["network"].as_f64().unwrap();
+    assert!((half - network / 2.0).abs() <= 1.0, "{half}, {network}");
 
     // A file, its lines through a pipe, and its samples through a pipe have the same answers.
     let rows = lines(true, 30, 40);
