@@ -52,7 +52,7 @@ fn padded<'m, T: AnyBitPattern + NoUninit + Default + PartialEq>(
     count: usize,
 ) -> Result<&'m [T], ArtifactError> {
     let in_word = size_of::<u32>() / size_of::<T>();
-    let all: &[T] = reader.slice(count.next_multiple_of(in_word))?;
+    let all: &[T] = reader.slice(count.div_ceil(in_word).saturating_mul(in_word))?;
     let (values, padding) = all.split_at_checked(count).unwrap_or((all, &[]));
     let is_zero = padding.iter().all(|value| *value == T::default());
     in_range("padding of the front end", (!is_zero).into(), 0, 0)?;

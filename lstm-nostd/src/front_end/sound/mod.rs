@@ -93,6 +93,8 @@ impl Sound<'_> {
     }
 
     /// The features of `frame`, `[N]`, behind the sample `before`.
+    // Registers of the other front end do not matter here.
+    #[inline(never)]
     pub(super) fn frame_features(
         &self,
         before: i16,

@@ -100,13 +100,16 @@ impl Statistics<'_> {
     }
 
     /// The features of `frame`, `[N, C]`.
+    // Registers of the other front end do not matter here.
+    #[inline(never)]
     pub(super) fn frame_features(
         &self,
         frame: &[i16],
         work: &mut [Word2],
         features: &mut [i32],
     ) -> Option<()> {
-        let values = work.as_flattened_mut().get_mut(..self.record.frame())?;
+        let values: &mut [i32] = bytemuck::try_cast_slice_mut(work).unwrap_or_default();
+        let values = values.get_mut(..self.record.frame())?;
         let channels = usize::from(self.record.channels);
         let mut features = features.get_mut(..self.record.features.into())?.iter_mut();
         for channel in 0..channels {
@@ -204,11 +207,15 @@ fn square(value: i32) -> u32 {
 /// (FS1)
 #[inline(always)]
 fn magnitude(axes: Axes, moment: &[i16]) -> i32 {
-    let mut sum = 0u32;
-    for channel in axes.channels() {
-        let value = moment.get(channel).copied().map_or(0, i32::from);
-        sum = sum.wrapping_add(square(value));
-    }
+    // The number in place of a third channel is beyond all channels.
+    let square_of = |channel: u8| {
+        let value = moment.get(usize::from(channel)).copied();
+        square(value.map_or(0, i32::from))
+    };
+    let Axes([a, b, c, _]) = axes;
+    let sum = square_of(a)
+        .wrapping_add(square_of(b))
+        .wrapping_add(square_of(c));
     root(sum) as i32
 }
 
