@@ -76,15 +76,16 @@ fn check(record: &StatisticsRecord, inputs: usize) -> Result<(), ArtifactError> 
     exactly("front-end features", record.features.into(), inputs)?;
     let reciprocal = record.reciprocal as u32;
     in_range("front-end reciprocal", reciprocal, 1 << 23, 1 << 24)?;
-    for [low, high] in [record.floor, record.difference_floor] {
-        in_range("front-end floor", low | high, 1, u32::MAX)?;
-        in_range("front-end floor's high word", high, 0, (1 << 30) - 1)?;
-    }
-    for offset in [record.offset, record.difference_offset] {
-        let offset = offset.unsigned_abs();
-        in_range("front-end offset's magnitude", offset, 0, 64 << 16)?;
-    }
-    Ok(())
+    check_logarithm(record.floor, record.offset)?;
+    check_logarithm(record.difference_floor, record.difference_offset)
+}
+
+/// The floor of a logarithm, and what is taken off it.
+fn check_logarithm([low, high]: [u32; 2], offset: i32) -> Result<(), ArtifactError> {
+    in_range("front-end floor", low | high, 1, u32::MAX)?;
+    in_range("front-end floor's high word", high, 0, (1 << 30) - 1)?;
+    let offset = offset.unsigned_abs();
+    in_range("front-end offset's magnitude", offset, 0, 64 << 16)
 }
 
 #[cfg(feature = "write")]
