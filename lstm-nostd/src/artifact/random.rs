@@ -73,7 +73,7 @@ impl RandomModel {
         let conv_scheme = (self.conv.as_ref()).and_then(|_| schemes.by_ref().next());
         #[cfg(not(feature = "conv"))]
         let conv_scheme: Option<Scheme> = None;
-        let mut recurrent_schemes = schemes
+        let recurrent_schemes = schemes
             .by_ref()
             .take(self.hidden.len())
             .collect::<Vec<_>>()
@@ -94,14 +94,7 @@ impl RandomModel {
             below.0 = shape.filters;
             conv
         });
-        let mut kinds = self.kinds.iter().cycle();
-        let mut recurrent = Vec::new();
-        for &hidden in &self.hidden {
-            let scheme = recurrent_schemes.next().unwrap_or_default();
-            let kind = kinds.next().copied().unwrap_or(LayerKind::Lstm);
-            recurrent.push(random.recurrent(kind, self, scheme, below, hidden));
-            below = (hidden, scheme.width());
-        }
+        let recurrent = random.recurrent_layers(self, recurrent_schemes, &mut below);
         if self.mean {
             below.1 = Width::Int16;
         }
@@ -220,6 +213,24 @@ impl Random {
             Some(Ordering::Equal) => (n, n),
             Some(Ordering::Greater) => (n + 1 + self.below(3) as u8, n),
         }
+    }
+
+    /// Recurrent layers of these schemes; `below` becomes what they hand on.
+    fn recurrent_layers(
+        &mut self,
+        model: &RandomModel,
+        mut schemes: impl Iterator<Item = Scheme>,
+        below: &mut (usize, Width),
+    ) -> Vec<Recurrent> {
+        let mut kinds = model.kinds.iter().cycle();
+        let mut layers = Vec::new();
+        for &hidden in &model.hidden {
+            let scheme = schemes.next().unwrap_or_default();
+            let kind = kinds.next().copied().unwrap_or(LayerKind::Lstm);
+            layers.push(self.recurrent(kind, model, scheme, *below, hidden));
+            *below = (hidden, scheme.width());
+        }
+        layers
     }
 
     /// A recurrent layer of this kind, on so many values of the width below.

@@ -7,9 +7,10 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Axis as Dimension};
+use ndarray::{Array1, Array2};
 
 use super::conventions::RecurrentWeights;
+use super::ending::Ending;
 use super::error::{ImportError, Problem};
 use super::every_step::standing;
 use super::limits::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, require_room, require_size};
@@ -21,19 +22,6 @@ use crate::network::{
     Cell, ConvActivation, Convolution, DenseLayer, Head, Mode, Network, NetworkConfig,
     RecurrentLayer, coupled,
 };
-
-/// What a file's network computes from its last layer's sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The sums themselves.
-    Plain,
-    /// Softmax over the outputs.
-    Softmax,
-    /// The logarithm of that.
-    LogSoftmax,
-    /// σ of each output.
-    Sigmoid,
-}
 
 /// A network out of a file's layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -491,27 +479,4 @@ fn require_finite(network: &Network) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-impl Ending {
-    /// A network's outputs `[R, O]` as the file's last layer gives them.
-    pub fn apply(self, outputs: &Array2<f32>) -> Array2<f32> {
-        let sums = outputs.mapv(f64::from);
-        let log_softmax = || {
-            let mut rows = sums.clone();
-            for mut row in rows.axis_iter_mut(Dimension(0)) {
-                let largest = row.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-                let total = row.mapv(|v| (v - largest).exp()).sum().ln() + largest;
-                row -= total;
-            }
-            rows
-        };
-        match self {
-            Self::Plain => sums,
-            Self::Softmax => log_softmax().mapv(f64::exp),
-            Self::LogSoftmax => log_softmax(),
-            Self::Sigmoid => sums.mapv(|v| 1.0 / (1.0 + (-v).exp())),
-        }
-        .mapv(|v| v as f32)
-    }
 }
