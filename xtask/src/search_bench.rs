@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Trainings to their end that a search may take
     #[arg(long, default_value_t = 40)]
     units: usize,
+    /// Trials that may run at once
+    #[arg(long, default_value_t = 4)]
+    lag: usize,
     /// Only samplers with this in their name
     #[arg(long)]
     only: Option<String>,
@@ -82,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     bench.args(["--seeds", &arguments.seeds.to_string()]);
     bench.args(["--units", &arguments.units.to_string()]);
+    bench.args(["--lag", &arguments.lag.to_string()]);
     if let Some(only) = &arguments.only {
         bench.args(["--only", only]);
     }

@@ -1,7 +1,7 @@
 //! Searches replayed over tables of real trainings: what each sampler finds for how much training.
 //!
 //! ```text
-//! cargo bench -p trainer-host --bench search -- TABLE... [--seeds 20] [--units 40] [--only NAME] [--serve]
+//! cargo bench -p trainer-host --bench search -- TABLE... [--seeds 20] [--units 40] [--only NAME] [--lag 4] [--serve]
 //! ```
 //!
 //! A table has a row for each training (`table.rs`). Between its points a surrogate answers (`surrogate.rs`), with the
@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
-use trainer_host::search::{Objective, Sampler, Stopping};
+use trainer_host::search::{Objective, Sampler, SearchConfig, Stopping};
 
 use replay::Task;
 use scenario::{CHIPS, Chipped, Scenario};
@@ -43,16 +43,18 @@ struct Way {
     sampler: Sampler,
     objectives: &'static [Objective],
     stopping: Stopping,
+    lag: usize,
 }
 
 const BOTH: &[Objective] = &[Objective::Error, Objective::Instructions];
 
-fn ways() -> Vec<Way> {
+fn ways(lag: usize) -> Vec<Way> {
     let way = |name, sampler, objectives| Way {
         name,
         sampler,
         objectives,
         stopping: Stopping::default(),
+        lag,
     };
     vec![
         way("random", Sampler::Random, BOTH),
@@ -91,7 +93,9 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     let marks = marks(arguments.units);
     if arguments.serve {
         let found = serve::serve(table, &scenarios, &marks)?;
-        let gaussian = ways().into_iter().find(|way| way.name == "gaussian");
+        let gaussian = ways(arguments.lag)
+            .into_iter()
+            .find(|way| way.name == "gaussian");
         let gaussian = gaussian.expect("it is one of the ways");
         for (scenario, found) in scenarios.iter().zip(&found) {
             let seeds = found.values().flat_map(BTreeMap::keys).copied().collect();
@@ -103,7 +107,7 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     }
     for scenario in &scenarios {
         head(table, scenario, &marks);
-        for way in (ways().iter()).filter(|way| way.name.contains(&*arguments.only)) {
+        for way in (ways(arguments.lag).iter()).filter(|way| way.name.contains(&*arguments.only)) {
             let seeds = (0..arguments.seeds).collect();
             let found = searched(scenario, way, arguments.units, seeds);
             let found: Vec<Vec<Figures>> = found.into_values().collect();
@@ -163,6 +167,7 @@ struct Arguments {
     seeds: u64,
     units: usize,
     only: String,
+    lag: usize,
     serve: bool,
 }
 
@@ -173,6 +178,7 @@ impl Arguments {
             seeds: 20,
             units: 40,
             only: String::new(),
+            lag: SearchConfig::default().lag,
             serve: false,
         };
         let mut words = std::env::args().skip(1);
@@ -182,6 +188,7 @@ impl Arguments {
             match word.as_str() {
                 "--seeds" => found.seeds = number(20) as u64,
                 "--units" => found.units = number(40),
+                "--lag" => found.lag = number(4),
                 "--only" => found.only = words.next().unwrap_or_default(),
                 "--serve" => found.serve = true,
                 // `cargo bench` adds it.

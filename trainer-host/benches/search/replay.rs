@@ -143,6 +143,7 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
         sampler: way.sampler,
         objectives: way.objectives.to_vec(),
         stopping: way.stopping,
+        lag: way.lag,
         seed,
         first: scenario.first().into_iter().cloned().collect(),
         ..task.definition.search.clone()
