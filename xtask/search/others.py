@@ -11,12 +11,14 @@ nothing. A unit is one training to its end.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import warnings
 
 warnings.filterwarnings("ignore")
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # Points that do not fit, before a search is given up.
 TRIES = 2000
 
@@ -26,9 +28,9 @@ class Bench:
 
     def __init__(self, table, units):
         command = "cargo bench --quiet --locked --package trainer-host --bench search --".split()
-        command += [table, "--serve", "--units", str(units)]
+        command += [os.path.abspath(table), "--serve", "--units", str(units)]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
         self.opening = self.read()
 
     def read(self):
@@ -199,8 +201,8 @@ def smac_search(search, facade_name, first):
     facade = getattr(smac, facade_name)
     with tempfile.TemporaryDirectory() as folder:
         scenario = smac.Scenario(space, deterministic=True, n_trials=100_000, seed=search.seed, output_directory=folder)
-        # Ten points at random, as our own searches begin.
-        design = facade.get_initial_design(scenario, n_configs=10)
+        # As many points at random as our own searches begin with.
+        design = facade.get_initial_design(scenario, n_configs=5)
         smac = facade(scenario, lambda config, seed=0: 0.0, initial_design=design, overwrite=True, logging_level=False)
         if first:
             answer = search.train(first)

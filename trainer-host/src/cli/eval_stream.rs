@@ -88,7 +88,8 @@ impl StreamArgs {
         if is_mean {
             bail!(
                 "--stream: the network reads the mean over a sequence (pooling = \"mean\"), and an endless stream has no \
-                 end to take a mean up to; train with --pooling last for streams, or reset the state for each window"
+                 end to take a mean up to; train with --pooling last for streams, or judge single windows by `eval` \
+                 without --stream"
             );
         }
         let streams = Streams::of(data);

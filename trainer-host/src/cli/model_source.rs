@@ -10,7 +10,7 @@ use lstm_nostd::kernels::Order;
 
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
-use crate::network::Head;
+use crate::network::{Head, Mode};
 use crate::run::integers;
 use crate::run::{Run, RunConfig, WEIGHTS, read_log};
 
@@ -97,6 +97,17 @@ impl ModelSource {
             outputs: model.output_names().map(str::to_owned).collect(),
             task: Head::from(model.task()).task(model.mode().into()),
         })
+    }
+
+    /// Whether the output layer reads the mean over a sequence.
+    pub(super) fn reads_the_mean(&self) -> anyhow::Result<bool> {
+        match (&self.run, &self.model) {
+            (Some(run), _) => Ok(run.network.config.mode == Mode::SequenceToMean),
+            (None, Some(bytes)) => {
+                Ok(Mode::from(Model::parse(bytes)?.mode()) == Mode::SequenceToMean)
+            }
+            (None, None) => Ok(false),
+        }
     }
 
     /// What makes the network's inputs of samples.

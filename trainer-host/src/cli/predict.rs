@@ -106,6 +106,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     };
     say_arithmetic(&predictor, source.run.is_some());
     let Some(name) = &args.data else {
+        if source.reads_the_mean()? {
+            say!(
+                "note: the network reads the mean over a sequence, which stays as it is after 65,535 steps; an empty line \
+                 begins the next sequence"
+            );
+        }
         return match args.samples {
             true => answer_samples(&args, &source, &mut predictor, printer),
             false => answer_stream(&args, &source, &mut predictor, printer),

@@ -5,7 +5,7 @@ use lstm_nostd::kernels::Width;
 use super::Core;
 
 /// a, b and c of (K6), and by how many instructions a unit the data of two steps can make them differ. From counts in QEMU
-/// for 45 and 60 units, to which `tests/tests/boards/cost.rs` holds them for other sizes. M0 divides by a function.
+/// for 45 and 60 units; `tests/tests/boards/cost.rs` holds them to counts of 45 and 33. M0 divides by a function.
 const COUNTED: [([f64; 3], usize); 6] = [
     ([100.0, 216.0, 0.0], 80),
     ([274.0, 24.0, 13.3], 0),

@@ -9,8 +9,8 @@
 //!              if it is behind by no more than 1.5 s                                          (J4)
 //! ```
 //!
-//! Over replayed searches ("Samplers side by side" in `docs/tuning.md`), what (J4) hands over is no worse than the
-//! beginning in 90 % or more, and its mean error is no higher than without (J4).
+//! "Samplers side by side" in `docs/tuning.md` replays searches that begin with a configuration, and prints in how many
+//! of them what (J4) hands over is no worse.
 
 /// By how many standard errors (J3) other settings must be ahead.
 pub const AHEAD: f64 = 1.5;

@@ -1,6 +1,6 @@
 //! The result of a study: its front, its best trial, and the run that trains that trial again on all data.
 
-use super::finalists::{finalists, handed_over, judged_of};
+use super::finalists::{all_judged, finalists, handed_over};
 use super::stored_trial::StoredTrial;
 use super::study::Definition;
 use super::trial_config::{PointError, TrialConfig};
@@ -35,13 +35,8 @@ pub fn best<'a>(
 ) -> Option<&'a StoredTrial> {
     let fits = || (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
     let finalists = finalists(fits(), search);
-    let judged = judged_of(&finalists, search);
-    if judged.len() == finalists.len()
-        && let Some(chosen) = handed_over(&judged)
-    {
-        return finalists
-            .into_iter()
-            .find(|trial| trial.number == chosen.trial);
+    if let Some(chosen) = handed_over(&all_judged(fits(), search)) {
+        return fits().find(|trial| trial.number == chosen.trial);
     }
     let is_finalist = |trial: &StoredTrial| finalists.iter().any(|f| f.number == trial.number);
     let luck = luck(trials, search);

@@ -182,8 +182,22 @@ pub fn judged(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     judged_of(&finalists(trials, search), search)
 }
 
+/// The finalists among `trials`, the least mean error first, once all of them were trained `repeats` times; none before,
+/// or where nothing is repeated.
+pub(super) fn all_judged<'a>(
+    trials: impl IntoIterator<Item = &'a StoredTrial>,
+    search: &SearchConfig,
+) -> Vec<Finalist> {
+    let finalists = finalists(trials, search);
+    let mut judged = judged_of(&finalists, search);
+    if judged.len() < finalists.len() {
+        judged.clear();
+    }
+    judged
+}
+
 /// Those of `finalists` that were trained `repeats` times, the least mean error first; none where nothing is repeated.
-pub(super) fn judged_of(finalists: &[&StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
+fn judged_of(finalists: &[&StoredTrial], search: &SearchConfig) -> Vec<Finalist> {
     if search.repeats < 2 {
         return Vec::new();
     }
@@ -226,9 +240,13 @@ fn scores(finalists: &[Finalist]) -> Vec<Score> {
     finalists.iter().map_while(score).collect()
 }
 
-/// What became of the settings that the search began with, of finalists with the least mean error first; `None` where
-/// others are better by more than chance, or the beginning was not judged.
-pub fn fate_of_beginning(finalists: &[Finalist]) -> Option<String> {
+/// What became of the settings that the search began with, where `best` chooses among `trials`; `None` where others are
+/// better by more than chance, the beginning is not among them, or a finalist was not judged yet.
+pub fn fate_of_beginning<'a>(
+    trials: impl IntoIterator<Item = &'a StoredTrial>,
+    search: &SearchConfig,
+) -> Option<String> {
+    let finalists = &all_judged(trials, search)[..];
     let best = finalists.first()?;
     if best.is_beginning {
         return Some("The settings that the study began with are still the best.".into());
@@ -436,7 +454,7 @@ mod tests {
             let finalists = judged(&trials, &search);
             let best = best(&trials, &search, &Limits::default()).unwrap().number;
             assert_eq!(handed_over(&finalists).map(|f| f.trial), Some(best));
-            (best, fate_of_beginning(&finalists))
+            (best, fate_of_beginning(&trials, &search))
         };
         let (best, still) = of([0.1, 0.1], [0.1, 0.2]);
         assert_eq!(best, 0);
@@ -448,5 +466,18 @@ mod tests {
         let said = ["trial 1", "0.02000", "0.07071", "--trial 1"];
         assert!(said.iter().all(|part| chance.contains(part)), "{chance}");
         assert_eq!(of([0.3, 0.31], [0.1, 0.11]), (1, None));
+    }
+
+    /// What is said is what `best` does: of the trials that fit, once all their finalists are judged.
+    #[test]
+    fn what_is_said_of_the_beginning_is_of_the_trials_at_hand() {
+        let trials = [
+            trial(0, 9, &[Some(0.2), Some(0.2)]),
+            trial(1, 5, &[Some(0.3), Some(0.3)]),
+            trial(2, 9, &[Some(0.25)]),
+        ];
+        assert!(fate_of_beginning(&trials[..2], &search(1, 2)).is_some());
+        assert_eq!(fate_of_beginning(&trials[1..2], &search(1, 2)), None);
+        assert_eq!(fate_of_beginning(&trials, &search(2, 2)), None);
     }
 }

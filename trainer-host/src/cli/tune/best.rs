@@ -31,9 +31,7 @@ use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
 use crate::tune::exported::{Exported, Searched, judging_part};
-use crate::tune::finalists::{
-    RepeatedScore, Repeats, fate_of_beginning, judged as judged_finalists,
-};
+use crate::tune::finalists::{RepeatedScore, Repeats, fate_of_beginning};
 use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::study::Study;
 use crate::tune::trial::request;
@@ -121,8 +119,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if let Some(remark) = remark(&trials, &definition.search).filter(|_| args.trial.is_none()) {
         say!("{remark}");
     }
-    let finalists = judged_finalists(&trials, &definition.search);
-    if let Some(line) = fate_of_beginning(&finalists).filter(|_| args.trial.is_none()) {
+    let fitting = (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
+    let fate = fate_of_beginning(fitting, &definition.search);
+    if let Some(line) = fate.filter(|_| args.trial.is_none()) {
         say!("{line}");
     }
     let mut trial_config = retraining(definition, trial)?;

@@ -146,7 +146,7 @@ impl Overview {
                 self.definition.search.judged_by(),
                 finalist_table(&self.finalists)
             );
-            if let Some(line) = fate_of_beginning(&self.finalists) {
+            if let Some(line) = fate_of_beginning(&self.trials, &self.definition.search) {
                 text += &format!("{line}\n");
             }
         }
