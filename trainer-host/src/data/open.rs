@@ -183,6 +183,19 @@ impl Options {
         Err(place.clone().refuse(problem.into()))
     }
 
+    /// Refuses settings of a front end that contradict themselves, and a front end for a forecast.
+    fn refuse_front_end(&self, place: &Place) -> Result<(), DataError> {
+        let Some(front_end) = &self.front_end else {
+            return Ok(());
+        };
+        let checked = front_end.refuse_foreign_keys();
+        checked.map_err(|problem| place.clone().refuse(problem))?;
+        match self.forecast {
+            Some(_) => Err((place.clone()).refuse(SoundProblem::ForecastOfSamples.into())),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a test file beside another test part, and shares that cannot work.
     fn refuse_two_test_parts(&self, place: &Place) -> Result<(), DataError> {
         let refuse = |key, found: String, needed| {
@@ -251,12 +264,8 @@ fn open_file(
     let place = Place::file(path);
     let layout = Layout::of(path)?;
     let schema = known.map(|known| known.schema);
-    if let Some(front_end) = options.front_end.as_ref().filter(|_| known.is_none()) {
-        let checked = front_end.refuse_foreign_keys();
-        checked.map_err(|problem| place.clone().refuse(problem))?;
-        if options.forecast.is_some() {
-            return Err(place.refuse(SoundProblem::ForecastOfSamples.into()));
-        }
+    if known.is_none() {
+        options.refuse_front_end(&place)?;
     }
     if let Some(forecast) = &options.forecast {
         if !matches!(layout, Layout::LongCsv | Layout::Recordings) {

@@ -38,50 +38,7 @@ pub(super) fn read(
     let Some(first) = files.first() else {
         return Err(place.refuse(Problem::NoRecordings));
     };
-    let ear = match reading.hearing {
-        None => {
-            return Err(place.refuse(Problem::Setting {
-                key: "front_end",
-                found: "left out".to_owned(),
-                needed: "said for WAV files: --front-end mfcc, log-mel or spectrum",
-            }));
-        }
-        Some(Hearing::Model(tables, _)) if rate_of_sound(tables).is_none() => {
-            return Err(place.refuse(SoundProblem::StatisticsOfSound.into()));
-        }
-        Some(Hearing::Model(tables, channel)) => Ear {
-            tables: tables.clone(),
-            channel,
-            front_end: None,
-        },
-        Some(Hearing::Settings(front_end)) => {
-            let rate = match front_end.rate {
-                Some(rate)
-                    if rate.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&rate) =>
-                {
-                    rate as u32
-                }
-                Some(rate) => {
-                    return Err(place.refuse(Problem::Setting {
-                        key: "front_end.rate",
-                        found: rate.to_string(),
-                        needed: "a whole number for WAV files",
-                    }));
-                }
-                None => wav::rate(&first.path)?,
-            };
-            let Some(kind) = front_end.kind.of_sound() else {
-                return Err(place.refuse(SoundProblem::StatisticsOfSound.into()));
-            };
-            let front_end = front_end.of_rate(kind, rate);
-            let refused = |error| place.clone().refuse(SoundProblem::FrontEnd(error).into());
-            Ear {
-                tables: front_end.tables().map_err(refused)?,
-                channel: front_end.channel,
-                front_end: Some(front_end),
-            }
-        }
-    };
+    let ear = Ear::new(reading.hearing, first, &place)?;
     let varying = (reading.variants)
         .map(|variants| Varying::new(variants, &ear))
         .transpose()?;
@@ -109,6 +66,53 @@ struct Ear {
 }
 
 impl Ear {
+    fn new(hearing: Option<Hearing<'_>>, first: &Listed, place: &Place) -> Result<Self, DataError> {
+        let refuse = |problem| Err(place.clone().refuse(problem));
+        match hearing {
+            None => refuse(Problem::Setting {
+                key: "front_end",
+                found: "left out".to_owned(),
+                needed: "said for WAV files: --front-end mfcc, log-mel or spectrum",
+            }),
+            Some(Hearing::Model(tables, _)) if rate_of_sound(tables).is_none() => {
+                refuse(SoundProblem::StatisticsOfSound.into())
+            }
+            Some(Hearing::Model(tables, channel)) => Ok(Self {
+                tables: tables.clone(),
+                channel,
+                front_end: None,
+            }),
+            Some(Hearing::Settings(front_end)) => Self::of_settings(front_end, first, place),
+        }
+    }
+
+    fn of_settings(front_end: &FrontEnd, first: &Listed, place: &Place) -> Result<Self, DataError> {
+        let refuse = |problem| place.clone().refuse(problem);
+        let is_whole =
+            |rate: f64| rate.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&rate);
+        let rate = match front_end.rate {
+            Some(rate) if is_whole(rate) => rate as u32,
+            Some(rate) => {
+                return Err(refuse(Problem::Setting {
+                    key: "front_end.rate",
+                    found: rate.to_string(),
+                    needed: "a whole number for WAV files",
+                }));
+            }
+            None => wav::rate(&first.path)?,
+        };
+        let Some(kind) = front_end.kind.of_sound() else {
+            return Err(refuse(SoundProblem::StatisticsOfSound.into()));
+        };
+        let front_end = front_end.of_rate(kind, rate);
+        let tables = front_end.tables();
+        Ok(Self {
+            tables: tables.map_err(|error| refuse(SoundProblem::FrontEnd(error).into()))?,
+            channel: front_end.channel,
+            front_end: Some(front_end),
+        })
+    }
+
     fn records(
         &self,
         folder: &Place,
