@@ -219,7 +219,7 @@ fn judged_of(finalists: &[&StoredTrial], search: &SearchConfig) -> Vec<Finalist>
     judged
 }
 
-/// The finalist that the search hands over, (J4) of [`handover`](crate::search::handover); `None` where nothing was
+/// The finalist that the search hands over, (J4) of [`handover`]; `None` where nothing was
 /// judged.
 pub fn handed_over(finalists: &[Finalist]) -> Option<&Finalist> {
     let scores = scores(finalists);
