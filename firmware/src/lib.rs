@@ -2,7 +2,7 @@
 //! with, a model at work, and the server of the link.
 //!
 //! ```text
-//! board → counter, stack → embedded → memory → work → line → started → server
+//! board → counter, stack → embedded → memory → work → line, windows → started → server
 //! ```
 #![no_std]
 
@@ -13,6 +13,8 @@ pub mod memory;
 pub mod server;
 pub mod stack;
 pub mod started;
+#[cfg(feature = "window")]
+mod windows;
 mod work;
 
 lstm_nostd::include_model! {

@@ -13,6 +13,8 @@ use lstm_link::{
     TickRate,
 };
 use lstm_nostd::Model;
+#[cfg(feature = "window")]
+use lstm_nostd::WindowModel;
 use lstm_update::{Flash, Store, Update, UpdateError};
 
 use crate::board::{self, CAPACITY, NAME};
@@ -25,6 +27,16 @@ use crate::work::{fitting, too_small};
 
 /// The engine's error in words; what is longer is cut off.
 type Reason = String<192>;
+
+/// A model of either type.
+#[derive(Clone, Copy)]
+enum Loaded<'a, 'm> {
+    /// It runs step by step.
+    Steps(&'a Model<'m>),
+    /// It takes whole windows.
+    #[cfg(feature = "window")]
+    Windows(&'a WindowModel<'m>),
+}
 
 /// Why the work with a model ended. All but the first are requests that are still to be answered.
 enum Next {
@@ -127,21 +139,58 @@ impl<S: Read + Write> Server<'_, S> {
     /// Parses `file`, says so, and works with the model.
     fn open(&mut self, file: &[u8]) -> Next {
         self.work.reset();
-        let mut reason = Reason::new();
-        let opened = Model::parse(file)
-            .map_err(|error| {
+        #[cfg(feature = "window")]
+        if let Some(next) = self.open_window(file) {
+            return next;
+        }
+        self.open_steps(file)
+    }
+
+    /// The same of a model of whole windows, if it is one. Two models at once would not fit on a small stack.
+    #[cfg(feature = "window")]
+    #[inline(never)]
+    fn open_window(&mut self, file: &[u8]) -> Option<Next> {
+        match &WindowModel::parse(file) {
+            Ok(model) if model.is_of_windows() => {
+                let info = fitting(model, file);
+                Some(self.work_with_opened(info, Loaded::Windows(model)))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn open_steps(&mut self, file: &[u8]) -> Next {
+        match &Model::parse(file) {
+            Ok(model) => {
+                let info = fitting(model, file);
+                self.work_with_opened(info, Loaded::Steps(model))
+            }
+            Err(error) => {
+                let mut reason = Reason::new();
                 // What does not fit in the text is left out.
                 let _ = write!(reason, "{error}");
-                Refusal::Model(&reason)
-            })
-            .and_then(|model| Ok((fitting(&model, file)?, model)));
+                if !self.has_overflowed() {
+                    self.line.refuse(Refusal::Model(&reason));
+                }
+                Next::NoModel
+            }
+        }
+    }
+
+    /// Says what a model is, and works with it, if this board has room for it.
+    fn work_with_opened(
+        &mut self,
+        info: Result<ModelInfo, Refusal<'static>>,
+        model: Loaded<'_, '_>,
+    ) -> Next {
         if self.has_overflowed() {
             return Next::NoModel;
         }
-        match opened {
-            Ok((info, model)) => {
+        match info {
+            Ok(info) => {
                 self.line.answer(&Response::Model(info));
-                self.work_with(Some(&model))
+                self.work_with(Some(model))
             }
             Err(refusal) => {
                 self.line.refuse(refusal);
@@ -151,7 +200,7 @@ impl<S: Read + Write> Server<'_, S> {
     }
 
     /// Answers requests until another model is wanted.
-    fn work_with(&mut self, model: Option<&Model<'_>>) -> Next {
+    fn work_with(&mut self, model: Option<Loaded<'_, '_>>) -> Next {
         loop {
             if let Some(next) = self.wait() {
                 return next;
@@ -168,13 +217,28 @@ impl<S: Read + Write> Server<'_, S> {
                     _,
                 ) => Err(Refusal::LoadOrder { expected: 0 }),
                 (Some(request), None) => self.known(&request).ok_or(Refusal::NoModel),
-                (Some(Request::Reset), Some(_)) => {
+                #[cfg(feature = "window")]
+                (Some(request), Some(Loaded::Windows(model))) => match self.known(&request) {
+                    Some(answer) => Ok(answer),
+                    None => {
+                        let stack = Painted::below_caller();
+                        let answer = self.work.of_windows(&mut self.counter, model, &request);
+                        let used = stack.used_bytes() as u32;
+                        self.step_stack_bytes = self.step_stack_bytes.max(used);
+                        answer
+                    }
+                },
+                (Some(Request::Reset), Some(Loaded::Steps(_))) => {
                     self.work.reset();
                     Ok(Response::Done)
                 }
-                (Some(Request::SelfTest), Some(model)) => Ok(self.work.self_test(model)),
-                (Some(Request::ReadState), Some(model)) => Ok(self.work.read_state(model)),
-                (Some(Request::WriteState { bytes }), Some(model)) => {
+                (Some(Request::SelfTest), Some(Loaded::Steps(model))) => {
+                    Ok(self.work.self_test(model))
+                }
+                (Some(Request::ReadState), Some(Loaded::Steps(model))) => {
+                    Ok(self.work.read_state(model))
+                }
+                (Some(Request::WriteState { bytes }), Some(Loaded::Steps(model))) => {
                     self.work.write_state(model, bytes)
                 }
                 (
@@ -184,7 +248,7 @@ impl<S: Read + Write> Server<'_, S> {
                         width,
                         inputs,
                     }),
-                    Some(model),
+                    Some(Loaded::Steps(model)),
                 ) => {
                     self.work.reset_if(reset);
                     let stack = Painted::below_caller();
@@ -193,7 +257,7 @@ impl<S: Read + Write> Server<'_, S> {
                     self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
                     answer
                 }
-                (Some(Request::Hear { reset, samples }), Some(model)) => {
+                (Some(Request::Hear { reset, samples }), Some(Loaded::Steps(model))) => {
                     self.work.reset_if(reset);
                     let stack = Painted::below_caller();
                     let answer = self.work.hear(&mut self.counter, model, samples);

@@ -3,7 +3,7 @@
 use lstm_link::{ModelInfo, Refusal, Resource, Response, Width, checksum};
 #[cfg(feature = "front-end")]
 use lstm_nostd::front_end::{FrontEnd, Signal};
-use lstm_nostd::{Block, Model};
+use lstm_nostd::{Block, Model, Parsed};
 
 use crate::board::CAPACITY;
 use crate::counter::Counter;
@@ -243,8 +243,20 @@ fn state_bytes(model: &Model<'_>) -> [usize; 2] {
 }
 
 /// Blocks of the longer part of a state. Hidden state has no more blocks than cells, but for the window of a convolution.
-fn state_blocks(model: &Model<'_>) -> usize {
-    model.cell_blocks().max(model.hidden_blocks())
+/// A model of whole windows has none.
+fn state_blocks(model: &Parsed<'_>) -> usize {
+    match model.is_of_windows() {
+        true => 0,
+        false => model.cell_blocks().max(model.hidden_blocks()),
+    }
+}
+
+/// Blocks of scratch; of a model of whole windows, its buffer for one step.
+fn scratch_blocks(model: &Parsed<'_>) -> usize {
+    match model.is_of_windows() {
+        true => model.hidden_blocks() + model.scratch_blocks(),
+        false => model.scratch_blocks(),
+    }
 }
 
 /// The model's front end, if this board has room for a frame of it.
@@ -259,7 +271,7 @@ fn fitting_front_end<'a, 'm>(model: &'a Model<'m>) -> Result<&'a FrontEnd<'m>, R
 }
 
 /// The model's shape, if this board has room for it.
-pub(crate) fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>> {
+pub(crate) fn fitting(model: &Parsed<'_>, file: &[u8]) -> Result<ModelInfo, Refusal<'static>> {
     let limits = [
         (
             Resource::StateBlocks,
@@ -268,7 +280,7 @@ pub(crate) fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refus
         ),
         (
             Resource::ScratchBlocks,
-            model.scratch_blocks(),
+            scratch_blocks(model),
             CAPACITY.scratch_blocks,
         ),
         (Resource::Channels, model.inputs(), CAPACITY.channels),
@@ -285,7 +297,7 @@ pub(crate) fn fitting(model: &Model<'_>, file: &[u8]) -> Result<ModelInfo, Refus
         inputs: model.inputs() as u32,
         outputs: model.outputs() as u32,
         state_blocks: state_blocks(model) as u32,
-        scratch_blocks: model.scratch_blocks() as u32,
+        scratch_blocks: scratch_blocks(model) as u32,
     })
 }
 
@@ -297,7 +309,7 @@ pub(crate) fn too_small(resource: Resource, need: u32, have: u32) -> Refusal<'st
     }
 }
 
-fn shape(bytes: usize, unit_bytes: usize) -> Refusal<'static> {
+pub(crate) fn shape(bytes: usize, unit_bytes: usize) -> Refusal<'static> {
     Refusal::Shape {
         bytes: bytes as u32,
         unit_bytes: unit_bytes as u32,

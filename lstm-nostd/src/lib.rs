@@ -31,8 +31,8 @@
 //!
 //! Normalisation is part of the model, so a step takes what the sensor gives. Each channel has a binary
 //! fixed-point format: `raw = round(real · 2^f)` in an i32, saturating, with the fraction bits `f` of
-//! [`Model::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts, an ADC's for example,
-//! go in as they are. For a channel that was trained on real units, m/s² for example, [`Model::raw`] converts:
+//! [`Parsed::input_channel`]. A channel that was trained on whole counts has `f = 0`: its counts, an ADC's for example,
+//! go in as they are. For a channel that was trained on real units, m/s² for example, [`Parsed::raw`] converts:
 //!
 //! ```
 //! # lstm_nostd::include_model!(mod gestures = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
@@ -64,6 +64,11 @@
 //! # }
 //! ```
 //!
+//! # Whole windows
+//!
+//! A model with layers that run backwards in time, or both ways, answers for a whole window and has no step.
+//! [`Model::parse`] refuses it; [`WindowModel`] runs it, in a buffer of the caller: see [`window`].
+//!
 //! # When to reset
 //!
 //! Call [`State::reset`] at the beginning of each recording, or of each window of a stream. A network that was trained
@@ -78,9 +83,9 @@
 //!
 //! Outputs are logits in Q15.16 ([`I16F16`]): [`decide`] names the class, [`probability`] has sigmoid and
 //! softmax in fixed point. Outputs of a linear model are distances from an offset, each in a unit of its own:
-//! [`Model::value`] returns an output in the units of the training data as f32. On cores that had better not
+//! [`Parsed::value`] returns an output in the units of the training data as f32. On cores that had better not
 //! compute in f32, [`OutputScale::whole`] returns it exactly, as an integer times a power of two.
-//! [`Model::output_names`] has the names of classes or values.
+//! [`Parsed::output_names`] has the names of classes or values.
 //!
 //! ```
 //! # lstm_nostd::include_model!(mod tank = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
@@ -109,6 +114,7 @@
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `conv` | yes | a convolution with a stride below the recurrent layers |
 //! | `mean` | yes | models whose dense layers read the mean over time |
+//! | `window` | yes | models of whole windows, with layers that run backwards or both ways, `WindowModel` |
 //! | `write` | no | writing model files; needs an allocator, for hosts |
 //! | `kernels-scalar` | no | the specification in place of the target's kernels |
 //!
@@ -140,7 +146,7 @@
 //!
 //! ```text
 //! bounded → requant → activation → kernels → layers, front_end → task, state → model, probability
-//!         → sample_stream, recognise, artifact
+//!         → sample_stream, recognise, window, artifact
 //! ```
 #![no_std]
 #![deny(unsafe_code)]
@@ -173,14 +179,18 @@ pub mod sample_stream;
 mod size_error;
 pub mod state;
 pub mod task;
+#[cfg(feature = "window")]
+pub mod window;
 
 pub use artifact::ArtifactError;
 pub use fixed::types::I16F16;
 pub use kernels::Block;
-pub use layers::RecurrentLayer;
 pub use layers::input::InputChannel;
 pub use layers::output::OutputScale;
-pub use model::{FixedModel, Model, SelfTestError, decide};
+pub use layers::{Direction, RecurrentLayer};
+pub use model::{FixedModel, Model, Parsed, SelfTestError, decide};
 pub use size_error::SizeError;
 pub use state::State;
 pub use task::{Mode, Task};
+#[cfg(feature = "window")]
+pub use window::WindowModel;

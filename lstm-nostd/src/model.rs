@@ -1,9 +1,11 @@
 //! A parsed model, and its time step.
 //!
-//! [`Model`] is a view of a model file whose sizes are known at run time; [`FixedModel`] knows them
-//! at compile time, so that its step takes and returns arrays and cannot fail.
+//! [`Parsed`] is a view of a model file whose sizes are known at run time. [`Model`] is one with a time step; [`FixedModel`]
+//! knows its sizes at compile time, so that its step takes and returns arrays and cannot fail. A file with layers that run
+//! backwards has no step: it is a `WindowModel`, of [`crate::window`].
 
 use core::fmt;
+use core::ops::Deref;
 
 use fixed::types::I16F16;
 use heapless::Vec;
@@ -21,7 +23,7 @@ use crate::layers::input::{ChannelWords, InputChannel};
 #[cfg(feature = "mean")]
 use crate::layers::mean;
 use crate::layers::output::{OutputScale, ScaleWords};
-use crate::layers::{ConvSize, LayerSize, RecurrentLayer, UnitStep, dense, input};
+use crate::layers::{ConvSize, Direction, LayerSize, RecurrentLayer, UnitStep, dense, input};
 use crate::size_error::SizeError;
 use crate::state::State;
 use crate::task::{Mode, Task};
@@ -106,11 +108,11 @@ impl BufferSizes {
     }
 }
 
-/// A model file that was checked as a whole; made by [`Model::parse`].
+/// A model file that was checked as a whole: what it takes and gives, and its layers.
 ///
-/// It borrows its parameters from the file, in place.
+/// It borrows its parameters from the file, in place. [`Model`] or `WindowModel` runs it.
 #[derive(Clone, Debug)]
-pub struct Model<'m> {
+pub struct Parsed<'m> {
     pub(crate) task: Task,
     pub(crate) mode: Mode,
     pub(crate) outputs: usize,
@@ -125,6 +127,9 @@ pub struct Model<'m> {
     /// Of a linear model, `[O]`; empty for logits.
     pub(crate) scales: &'m [ScaleWords],
     pub(crate) recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
+    /// Of each recurrent layer.
+    #[cfg(feature = "window")]
+    pub(crate) directions: Vec<Direction, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     pub(crate) dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
     pub(crate) output: DenseParameters<'m>,
@@ -132,7 +137,26 @@ pub struct Model<'m> {
     pub(crate) names: &'m [u8],
 }
 
-impl<'m> Model<'m> {
+impl<'m> Parsed<'m> {
+    /// Whether it takes a whole window at once, because a layer runs backwards. It has no step then.
+    pub fn is_of_windows(&self) -> bool {
+        #[cfg(feature = "window")]
+        return (self.directions.iter()).any(|direction| *direction != Direction::Forward);
+        #[cfg(not(feature = "window"))]
+        false
+    }
+
+    /// The direction of recurrent layer `l`.
+    pub fn direction(&self, l: usize) -> Direction {
+        #[cfg(feature = "window")]
+        return self.directions.get(l).copied().unwrap_or_default();
+        #[cfg(not(feature = "window"))]
+        {
+            let _ = l;
+            Direction::Forward
+        }
+    }
+
     /// Raw input channels, `I`.
     pub fn inputs(&self) -> usize {
         self.channels.len()
@@ -265,8 +289,13 @@ impl<'m> Model<'m> {
         let conv = self.conv.map(|_| "conv");
         #[cfg(not(feature = "conv"))]
         let conv = None;
+        let window = self.is_of_windows().then_some("window");
         let features = schemes.map(Scheme::name).chain(kinds);
-        features.chain(front_end).chain(conv).chain(mean)
+        features
+            .chain(front_end)
+            .chain(conv)
+            .chain(mean)
+            .chain(window)
     }
 
     /// Names of the input channels.
@@ -295,14 +324,50 @@ impl<'m> Model<'m> {
             .filter_map(move |s| s.split_at_checked(inputs))
     }
 
+    /// The dense layers on what is `below` them. `free` is scratch.
+    #[inline(always)]
+    pub(crate) fn dense_with<'a, K: Kernels>(
+        &self,
+        mut below: (Width, &'a [Block]),
+        mut free: &'a mut [Block],
+        outputs: &mut [I16F16],
+    ) -> Option<()> {
+        for layer in &self.dense {
+            let (x, rest) = converted(layer, below, free)?;
+            let (y, rest) = rest.split_at_mut_checked(layer.width.blocks(layer.outputs))?;
+            dense::relu::<K>(layer, x, y);
+            (below, free) = ((layer.width, &*y), rest);
+        }
+        let (x, _) = converted(&self.output, below, free)?;
+        dense::output::<K>(&self.output, x, outputs);
+        Some(())
+    }
+}
+
+/// A model that runs step by step; made by [`Model::parse`].
+///
+/// What it takes and gives, and its layers, is [`Parsed`]'s.
+#[derive(Clone, Debug)]
+pub struct Model<'m>(pub(crate) Parsed<'m>);
+
+impl<'m> Deref for Model<'m> {
+    type Target = Parsed<'m>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<'m> Model<'m> {
     /// One time step for a model whose sizes became known at run time; whether the outputs moved.
     ///
-    /// They always do, unless the model has a convolution: then they move once in a [`Model::stride`]. Between these steps
+    /// They always do, unless the model has a convolution: then they move once in a [`Parsed::stride`]. Between these steps
     /// the function returns early, and leaves `outputs` as they are; in the first step after a reset it writes those that a
     /// fresh state stands for. So whoever keeps a buffer of outputs for each stream always has the outputs that stand.
     ///
-    /// `state` is hidden state and cells, of at least [`Model::hidden_blocks`] and
-    /// [`Model::cell_blocks`], `scratch` has [`Model::scratch_blocks`], `raw` is `[I]` in each channel's raw format, `outputs` is
+    /// `state` is hidden state and cells, of at least [`Parsed::hidden_blocks`] and
+    /// [`Parsed::cell_blocks`], `scratch` has [`Parsed::scratch_blocks`], `raw` is `[I]` in each channel's raw format, `outputs` is
     /// `[O]`. What a buffer has beyond that is not touched.
     ///
     /// # Errors
@@ -506,15 +571,7 @@ impl<'m> Model<'m> {
         }
         #[cfg(not(feature = "mean"))]
         let _ = cell;
-        for layer in &self.dense {
-            let (x, rest) = converted(layer, below, free)?;
-            let (y, rest) = rest.split_at_mut_checked(layer.width.blocks(layer.outputs))?;
-            dense::relu::<K>(layer, x, y);
-            (below, free) = ((layer.width, &*y), rest);
-        }
-        let (x, _) = converted(&self.output, below, free)?;
-        dense::output::<K>(&self.output, x, outputs);
-        Some(())
+        self.dense_with::<K>(below, free, outputs)
     }
 
     /// Runs the stored steps on the kernels of this build. State and scratch memory lie on its stack, and so not on that
@@ -584,7 +641,7 @@ impl Outcome {
 }
 
 /// Refuses the first buffer that is too short: what it is, its length, the length that it needs.
-fn check_sizes<const N: usize>(
+pub(crate) fn check_sizes<const N: usize>(
     buffers: [(&'static str, usize, usize); N],
 ) -> Result<(), SizeError> {
     for (what, found, needed) in buffers {
@@ -725,7 +782,7 @@ impl<
     }
 
     /// [`FixedModel::step`] that returns early, with nothing, where the outputs do not move. They always do, unless the
-    /// model has a convolution: then once in a [`Model::stride`].
+    /// model has a convolution: then once in a [`Parsed::stride`].
     pub fn moved(
         &self,
         state: &mut State<CELLS, HIDDEN>,
@@ -767,7 +824,7 @@ impl<
         outputs
     }
 
-    /// `outputs` in the units of the training data, see [`Model::value`].
+    /// `outputs` in the units of the training data, see [`Parsed::value`].
     pub fn values(&self, outputs: &[I16F16; OUTPUTS]) -> [f32; OUTPUTS] {
         let mut values = [0.0; OUTPUTS];
         for (r, (value, raw)) in values.iter_mut().zip(outputs).enumerate() {
@@ -776,7 +833,7 @@ impl<
         values
     }
 
-    /// What a step takes for `value` of channel `channel`, in the units of the training data: see [`Model::raw`].
+    /// What a step takes for `value` of channel `channel`, in the units of the training data: see [`Parsed::raw`].
     pub fn raw(&self, channel: usize, value: f32) -> i32 {
         self.model.raw(channel, value)
     }

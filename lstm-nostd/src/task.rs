@@ -3,7 +3,7 @@
 /// What a model's outputs mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Values: [`Model::value`](crate::Model::value) has them in real units.
+    /// Values: [`Parsed::value`](crate::Parsed::value) has them in real units.
     Linear,
     /// Logits of independent probabilities.
     Sigmoid,

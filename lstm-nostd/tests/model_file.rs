@@ -551,7 +551,8 @@ fn refuses_layer_field() {
         (9, "cell integer bits"),
         (11, "hidden shift"),
         (12, "input shift"),
-        (13, "reserved byte"),
+        (13, "direction"),
+        (14, "reserved byte"),
     ] {
         let error = refusal(&changed(|content| content[FIRST_LAYER + at] = 77));
         let expected =

@@ -85,6 +85,7 @@ fn around(recurrent: Recurrent) -> ModelFile {
         }],
         scales: vec![OutputScale::LOGIT],
         recurrent: vec![recurrent],
+        directions: Vec::new(),
         dense: vec![dense],
         input_names: vec!["x".into()],
         output_names: vec!["h".into()],

@@ -52,6 +52,7 @@ pub fn random_models(
     let shapes = shapes.iter().chain(&long_rows);
     let models = shapes.zip(0..).map(|(shape, seed)| RandomModel {
         inputs: shape.0,
+        directions: Vec::new(),
         hidden: shape.1.to_vec(),
         kinds: kinds.to_vec(),
         dense: shape.2.to_vec(),

@@ -146,6 +146,7 @@ impl Training {
         let config = NetworkConfig {
             inputs,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![hidden],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![],

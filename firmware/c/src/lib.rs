@@ -64,7 +64,11 @@ impl From<ArtifactError> for Status {
                 LayerError::SchemeLeftOut { .. } | LayerError::Feature => Self::SchemeLeftOut,
                 _ => Self::Invalid,
             },
-            ArtifactError::FrontEndLeftOut | ArtifactError::MeanLeftOut => Self::SchemeLeftOut,
+            ArtifactError::FrontEndLeftOut
+            | ArtifactError::MeanLeftOut
+            | ArtifactError::WindowLeftOut => Self::SchemeLeftOut,
+            // It has no step.
+            ArtifactError::WholeWindows => Self::Invalid,
             ArtifactError::Field { .. } | ArtifactError::Name { .. } => Self::Invalid,
         }
     }

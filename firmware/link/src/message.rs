@@ -288,6 +288,8 @@ pub enum Refusal<'a> {
     NoFrontEnd,
     /// The new model was not taken, for this reason. The one that the board started with stays.
     Update(&'a str),
+    /// The model takes whole windows, and the request is not one.
+    WholeWindows,
 }
 
 impl fmt::Display for Resource {
@@ -332,6 +334,9 @@ impl fmt::Display for Refusal<'_> {
                 "the model takes no samples, or the firmware was built without the cargo feature sound or statistics",
             ),
             Self::Update(reason) => write!(f, "the new model was not taken: {reason}"),
+            Self::WholeWindows => f.write_str(
+                "the model takes whole windows and has no state: all steps of a window must fit in one message, and begin anew",
+            ),
         }
     }
 }

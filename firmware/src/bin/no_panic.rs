@@ -49,6 +49,13 @@ fn main() -> ! {
         if let Ok(model) = embedded::Model::new(model.clone()) {
             outputs = fixed_step(&model, &mut state, &raw);
         }
+        #[cfg(all(feature = "window", not(debug_assertions)))]
+        black_box(window(
+            black_box(embedded::FILE),
+            &black_box([0; 40]),
+            &mut black_box([Block::default(); 40]),
+            &mut outputs,
+        ));
         if cfg!(feature = "reachable-panic") {
             black_box(outputs[black_box(0)]);
         }
@@ -81,6 +88,16 @@ fn fixed_step(
     raw: &[i32; SIZES.inputs],
 ) -> [I16F16; SIZES.outputs] {
     black_box(model.step(state, raw))
+}
+
+/// A model of whole windows, parsed, run and tested. With debug assertions the core library's own checks stay in it.
+#[cfg(all(feature = "window", not(debug_assertions)))]
+#[inline(never)]
+fn window(file: &[u8], raw: &[i32], buffer: &mut [Block], outputs: &mut [I16F16]) -> bool {
+    let Ok(model) = lstm_nostd::WindowModel::parse(file) else {
+        return false;
+    };
+    model.run(raw, buffer, outputs).is_ok() && model.self_test(buffer).is_ok()
 }
 
 /// Samples of a stream, for frames of 256.

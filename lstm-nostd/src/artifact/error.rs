@@ -60,6 +60,10 @@ pub enum ArtifactError {
     FrontEndLeftOut,
     /// The model reads the mean over time, and this build has none.
     MeanLeftOut,
+    /// The model takes whole windows, and this build has no such models.
+    WindowLeftOut,
+    /// The model takes whole windows, and has no step.
+    WholeWindows,
     /// A layer is not one that the engine can run.
     Layer {
         /// What it is.
@@ -158,6 +162,10 @@ impl ArtifactError {
          turn on the cargo feature `sound` or, for a model for motion, `statistics`";
     /// Why a file with a mean over time is refused by a build without.
     pub(super) const NO_MEAN: &'static str = "this build of lstm-nostd has no mean over time, and the model reads it; turn on the cargo feature `mean`";
+    /// Why a file with layers that run backwards is refused by a build without.
+    pub(super) const NO_WINDOW: &'static str = "this build of lstm-nostd has no layers that run backwards, and the model has one; turn on the cargo feature `window`";
+    /// Why a file with layers that run backwards is no `Model`.
+    pub(super) const WHOLE_WINDOWS: &'static str = "the model has a layer that runs backwards over a whole window, so that it has no time step; load it as a `WindowModel`, with `include_window_model!` or `WindowModel::parse`";
 }
 
 impl LayerError {
@@ -222,6 +230,8 @@ impl fmt::Display for ArtifactError {
             )),
             Self::FrontEndLeftOut => say(format_args!("{}", Self::NO_FRONT_END)),
             Self::MeanLeftOut => say(format_args!("{}", Self::NO_MEAN)),
+            Self::WindowLeftOut => say(format_args!("{}", Self::NO_WINDOW)),
+            Self::WholeWindows => say(format_args!("{}", Self::WHOLE_WINDOWS)),
             Self::Layer { kind, index, error } => {
                 say(format_args!("{}.{index}: {error}", kind.name()))
             }

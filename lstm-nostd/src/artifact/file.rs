@@ -2,15 +2,19 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem::offset_of;
 
 use super::cursor::{Writer, fitted};
-use super::header::{CHECKSUM_BYTES, MEAN_VERSION, OLDEST_VERSION};
+use super::header::{CHECKSUM_BYTES, MEAN_VERSION, OLDEST_VERSION, WINDOW_VERSION};
 use super::layer::Content;
-use super::{AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, WriteError};
+use super::{
+    AlignedBytes, ArtifactError, CRC, Dense, Header, MAGIC, Recurrent, RecurrentRecord, WriteError,
+};
 use crate::kernels::{Order, Scheme};
+use crate::layers::Direction;
 use crate::layers::input::InputChannel;
 use crate::layers::output::OutputScale;
-use crate::model::{BufferSizes, Model};
+use crate::model::{BufferSizes, Model, Parsed};
 use crate::task::{Mode, Task};
 
 /// The most bytes of a name.
@@ -37,6 +41,8 @@ pub struct ModelFile {
     pub scales: Vec<OutputScale>,
     /// Recurrent layers, first to last.
     pub recurrent: Vec<Recurrent>,
+    /// Of each recurrent layer; those behind the end run forwards.
+    pub directions: Vec<Direction>,
     /// Dense layers, first to last; the last one is the output layer.
     pub dense: Vec<Dense>,
     /// Names of the channels, `[I]`.
@@ -92,13 +98,22 @@ impl ModelFile {
         body.i32s(scales.map(|word| word as i32));
         let layers = self.recurrent_content().chain(self.dense_content());
         let conv = self.conv_content().map(|conv| (0, conv));
-        let mut layers = conv.into_iter().chain(layers).peekable();
-        while let Some((index, layer)) = layers.next() {
+        let first = usize::from(conv.is_some());
+        let layers = conv.into_iter().chain(layers).enumerate();
+        let mut layers = layers.peekable();
+        while let Some((place, (index, layer))) = layers.next() {
             layer.check_weights().map_err(|error| {
                 let kind = layer.kind();
                 WriteError::Refused(ArtifactError::Layer { kind, index, error })
             })?;
+            let start = body.0.len();
             layer.write(order, layers.peek().is_none(), &mut body)?;
+            let direction = place
+                .checked_sub(first)
+                .and_then(|l| self.directions.get(l));
+            if let Some(direction) = direction.filter(|_| place < first + self.recurrent.len()) {
+                body.0[start + offset_of!(RecurrentRecord, direction)] = direction.code();
+            }
         }
         for (raw, outputs) in &self.golden {
             body.i32s(raw.iter().chain(outputs).copied());
@@ -119,7 +134,7 @@ impl ModelFile {
         let checksum = CRC.checksum(&out.0);
         out.record(&checksum);
         let bytes = AlignedBytes::from(out.0.as_slice());
-        Model::parse(&bytes).map_err(WriteError::Refused)?;
+        Parsed::parse(&bytes).map_err(WriteError::Refused)?;
         Ok(bytes)
     }
 
@@ -170,6 +185,20 @@ impl ModelFile {
         }
     }
 
+    /// Whether the model takes a whole window at once, because a layer runs backwards.
+    pub fn is_of_windows(&self) -> bool {
+        let directions = self.directions.iter().take(self.recurrent.len());
+        directions.copied().any(|one| one != Direction::Forward)
+    }
+
+    /// The oldest version that has the layers' directions.
+    fn direction_version(&self) -> u16 {
+        match self.is_of_windows() {
+            true => WINDOW_VERSION,
+            false => OLDEST_VERSION,
+        }
+    }
+
     fn outputs(&self) -> usize {
         self.dense.last().map_or(0, |layer| layer.weight.len())
     }
@@ -180,19 +209,28 @@ impl ModelFile {
         let conv = self.conv.as_ref().map(super::Conv::buffers);
         #[cfg(not(feature = "conv"))]
         let conv = None;
-        let buffers = BufferSizes::of_layers(
-            (self.channels.len(), self.mode),
-            conv,
-            self.recurrent_content().map(|(_, layer)| layer.size()),
-            self.dense_content().map(|(_, layer)| layer.size()),
-        );
+        let io = (self.channels.len(), self.mode);
+        let recurrent = self.recurrent_content().map(|(_, layer)| layer.size());
+        let dense = self.dense_content().map(|(_, layer)| layer.size());
+        let buffers = match self.is_of_windows() {
+            false => BufferSizes::of_layers(io, conv, recurrent, dense),
+            #[cfg(feature = "window")]
+            true => {
+                let directions = self.directions.iter().copied();
+                let directions = directions.chain(core::iter::repeat(Direction::Forward));
+                BufferSizes::of_window(io, conv, directions.zip(recurrent), dense)
+            }
+            #[cfg(not(feature = "window"))]
+            true => return Err(WriteError::Refused(ArtifactError::WindowLeftOut)),
+        };
         Ok(Header {
             magic: MAGIC,
             version: (self.recurrent_content().map(|(_, layer)| layer))
                 .chain(self.conv_content())
                 .map(|layer| layer.kind().since())
                 .fold(self.front_end_version(), u16::max)
-                .max(self.mode_version()),
+                .max(self.mode_version())
+                .max(self.direction_version()),
             task: self.task.code(),
             mode: self.mode.code(),
             file_bytes: 0,
@@ -233,9 +271,10 @@ impl ModelFile {
     }
 }
 
-impl From<&Model<'_>> for ModelFile {
+impl From<&Parsed<'_>> for ModelFile {
     /// The content of a parsed model: `parse(write(m)) == m`.
-    fn from(model: &Model<'_>) -> Self {
+    fn from(model: &Parsed<'_>) -> Self {
+        let directions = (0..model.recurrent_layers().len()).map(|l| model.direction(l));
         Self {
             task: model.task(),
             mode: model.mode(),
@@ -252,6 +291,10 @@ impl From<&Model<'_>> for ModelFile {
             recurrent: (model.recurrent_layers().iter())
                 .map(Recurrent::from)
                 .collect(),
+            directions: match model.is_of_windows() {
+                true => directions.collect(),
+                false => Vec::new(),
+            },
             dense: model.dense_layers().map(Dense::from).collect(),
             input_names: model.input_names().map(String::from).collect(),
             output_names: model.output_names().map(String::from).collect(),
@@ -260,5 +303,12 @@ impl From<&Model<'_>> for ModelFile {
                 .map(|(raw, out)| (raw.into(), out.into()))
                 .collect(),
         }
+    }
+}
+
+impl From<&Model<'_>> for ModelFile {
+    /// The content of a parsed model.
+    fn from(model: &Model<'_>) -> Self {
+        (&**model).into()
     }
 }

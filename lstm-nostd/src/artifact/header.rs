@@ -10,13 +10,15 @@ use crate::task::{Mode, Task};
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
 /// The newest version that this engine reads and writes.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 /// The oldest version that it reads.
 pub(super) const OLDEST_VERSION: u16 = 3;
 /// The oldest version with front ends.
 pub(super) const FRONT_END_VERSION: u16 = 5;
 /// The oldest version with means over time.
 pub(super) const MEAN_VERSION: u16 = 8;
+/// The oldest version with layers that run backwards.
+pub(super) const WINDOW_VERSION: u16 = 10;
 
 /// The oldest version with front ends for motion.
 #[cfg(feature = "front-end")]
@@ -50,7 +52,8 @@ pub struct Header {
     pub dense_layers: u8,
     /// 18..20: golden steps.
     pub golden_steps: u16,
-    /// 20..22: cell blocks, Σ ⌈H/4⌉, and for a mean over time one more than ⌈H/4⌉ of the last recurrent layer.
+    /// 20..22: cell blocks, Σ ⌈H/4⌉, and for a mean over time one more than ⌈H/4⌉ of the last recurrent layer. 0 in a
+    /// model of whole windows, and in no other.
     pub cell_blocks: u16,
     /// 22..24: scratch blocks, see [`BufferSizes`](crate::model::BufferSizes).
     pub scratch_blocks: u16,
@@ -58,7 +61,7 @@ pub struct Header {
     pub names_bytes: u32,
     /// 28..30: words of 4 bytes of the front end's section; 0 without one, as in every file before version 5.
     pub front_end_words: u16,
-    /// 30..32: hidden blocks, Σ ⌈H/4⌉ of int16 and ⌈H/8⌉ of int8 layers.
+    /// 30..32: hidden blocks, Σ ⌈H/4⌉ of int16 and ⌈H/8⌉ of int8 layers; of a model of whole windows, what each step keeps.
     pub hidden_blocks: u16,
 }
 

@@ -36,6 +36,17 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// Blocks of the buffer of [`WindowModel::run`](crate::WindowModel::run) for a window of so many steps, of a file with
+    /// layers that run backwards.
+    #[cfg(feature = "window")]
+    pub const fn window_blocks(self, steps: usize) -> usize {
+        assert!(
+            self.cell_blocks == 0,
+            "the model has a time step; ask `WindowModel::buffer_blocks` how much it needs for a window"
+        );
+        self.hidden_blocks * steps + self.scratch_blocks
+    }
+
     /// Reads the header of a file at compile time.
     ///
     /// # Panics
@@ -121,6 +132,23 @@ pub const fn task_of_file(file: &[u8]) -> Task {
 #[doc(hidden)]
 pub const fn check_first_layer(file: &[u8]) {
     let sizes = Sizes::of_file(file);
+    if sizes.cell_blocks == 0 {
+        panic!("{}", ArtifactError::WHOLE_WINDOWS);
+    }
+    check_layers(file, sizes);
+}
+
+/// [`check_first_layer`] of a model of whole windows, or of any other.
+///
+/// # Panics
+/// With the text of the error that `WindowModel::parse` would return, which stops the build.
+#[doc(hidden)]
+#[cfg(feature = "window")]
+pub const fn check_first_layer_of_window(file: &[u8]) {
+    check_layers(file, Sizes::of_file(file));
+}
+
+const fn check_layers(file: &[u8], sizes: Sizes) {
     let mode = file[offset_of!(Header, mode)];
     if mode == Mode::SequenceToMean.code() && !cfg!(feature = "mean") {
         panic!("{}", ArtifactError::NO_MEAN);
@@ -306,4 +334,53 @@ macro_rules! sample_stream_of_model {
 #[cfg(not(feature = "front-end"))]
 macro_rules! sample_stream_of_model {
     () => {};
+}
+
+/// Compiles a model file of whole windows into flash as a module with its sizes and a loader.
+///
+/// The build stops if the file is for another core or needs what the cargo features leave out, and says which. A file without
+/// layers that run backwards is taken, too.
+///
+/// ```
+/// lstm_nostd::include_window_model!(pub mod gestures = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tiny.lstm"));
+///
+/// # fn main() -> Result<(), lstm_nostd::ArtifactError> {
+/// const STEPS: usize = 50;
+/// let model = gestures::load()?; // checks the whole file once
+/// // With layers that run backwards, `gestures::SIZES.window_blocks(STEPS)` is a constant for an array.
+/// let mut buffer = vec![lstm_nostd::Block::ZERO; model.buffer_blocks(STEPS)];
+/// let mut outputs = [lstm_nostd::I16F16::ZERO; gestures::SIZES.outputs];
+/// let raw = [0; STEPS * gestures::SIZES.inputs];
+/// model.run(&raw, &mut buffer, &mut outputs)?;
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+#[cfg(feature = "window")]
+macro_rules! include_window_model {
+    ($(#[$attribute:meta])* $visibility:vis mod $name:ident = $path:expr) => {
+        $(#[$attribute])*
+        $visibility mod $name {
+            const _: () = $crate::artifact::check_first_layer_of_window(include_bytes!($path));
+
+            static ALIGNED: &$crate::artifact::Aligned<[u8]> =
+                &$crate::artifact::Aligned(*include_bytes!($path));
+
+            /// The model file.
+            pub static FILE: &[u8] = &ALIGNED.0;
+            /// The model's sizes.
+            pub const SIZES: $crate::artifact::Sizes =
+                $crate::artifact::Sizes::of_file(include_bytes!($path));
+            /// What the outputs mean.
+            pub const TASK: $crate::Task = $crate::artifact::task_of_file(include_bytes!($path));
+
+            /// Checks the file; after it, nothing can fail.
+            ///
+            /// # Errors
+            /// What is wrong with the file.
+            pub fn load() -> Result<$crate::WindowModel<'static>, $crate::artifact::ArtifactError> {
+                $crate::WindowModel::parse(FILE)
+            }
+        }
+    };
 }

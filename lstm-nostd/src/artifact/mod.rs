@@ -1,7 +1,7 @@
 //! The model file: a network's integers in one buffer, parsed in place.
 //!
 //! Little-endian; every section begins on a 4-byte boundary of the file, and the file itself must
-//! lie on one. Version 8:
+//! lie on one. Version 10:
 //!
 //! | section | content |
 //! | --- | --- |
@@ -32,11 +32,11 @@
 //!
 //! # Versions
 //!
-//! An engine reads versions 3 to 8 and refuses others by name; `trainer-host quantise` and `export` write the file
+//! An engine reads versions 3 to 10 and refuses others by name; `trainer-host quantise` and `export` write the file
 //! anew from the run. A file states the oldest version that has what is in it: version 3 has LSTM and dense
 //! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end,
 //! version 6 GRU layers whose reset gate comes before the product, version 7 a convolution, version 8 means over time,
-//! version 9 front ends for motion.
+//! version 9 front ends for motion, version 10 layers that run backwards.
 //! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
@@ -66,6 +66,9 @@ pub use error::{ArtifactError, LayerError};
 pub use file::{MAX_NAME_BYTES, ModelFile};
 pub use header::{Header, MAGIC, VERSION};
 pub use include::Sizes;
+#[cfg(feature = "window")]
+#[doc(hidden)]
+pub use include::check_first_layer_of_window;
 #[doc(hidden)]
 pub use include::{check_first_layer, task_of_file};
 pub use kinds::LayerKind;

@@ -5,16 +5,22 @@ use heapless::Vec;
 
 use super::ArtifactError;
 use super::cursor::{Reader, exactly, in_range};
-use super::header::{Header, verified};
-use super::layer::{Place, View};
+use super::header::{Header, WINDOW_VERSION, verified};
+use super::kinds::LayerKind;
+use super::layer::{Place, Stop, View, layer_range};
+use super::rows::RecurrentRecord;
 #[cfg(feature = "conv")]
 use crate::kernels::ConvParameters;
 use crate::kernels::{DenseParameters, Width};
-use crate::layers::RecurrentLayer;
+#[cfg(feature = "window")]
+use crate::layers::LayerSize;
 use crate::layers::input::ChannelWords;
 use crate::layers::output::{OutputScale, ScaleWords};
-use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, Model, names};
+use crate::layers::{Direction, RecurrentLayer};
+use crate::model::{BufferSizes, MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, Model, Parsed, names};
 use crate::task::{Mode, Task};
+#[cfg(feature = "window")]
+use crate::window::WindowModel;
 
 const MAX_INPUT_SHIFT: u8 = 31;
 
@@ -26,63 +32,115 @@ impl<'m> Model<'m> {
     /// fail or panic later.
     ///
     /// # Errors
+    /// What is wrong with the file, see [`ArtifactError`]. A file with layers that run backwards has no step: it is a
+    /// `WindowModel`.
+    pub fn parse(file: &'m [u8]) -> Result<Self, ArtifactError> {
+        parse(file, true).map(Self)
+    }
+}
+
+impl<'m> TryFrom<Parsed<'m>> for Model<'m> {
+    type Error = ArtifactError;
+
+    /// The model, if it has a step.
+    fn try_from(parsed: Parsed<'m>) -> Result<Self, ArtifactError> {
+        match parsed.is_of_windows() {
+            true => Err(ArtifactError::WholeWindows),
+            false => Ok(Self(parsed)),
+        }
+    }
+}
+
+#[cfg(feature = "window")]
+impl<'m> WindowModel<'m> {
+    /// Parses a model file in place, with or without layers that run backwards.
+    ///
+    /// `file` is the whole file and begins on a 4-byte boundary
+    /// ([`include_window_model!`](crate::include_window_model) sees to that). The model that is returned cannot fail or panic
+    /// later.
+    ///
+    /// # Errors
     /// What is wrong with the file, see [`ArtifactError`].
     pub fn parse(file: &'m [u8]) -> Result<Self, ArtifactError> {
-        let content = verified(file)?;
-        let mut reader = Reader::new(content, file.len());
-        let header = Header::read(&mut reader)?;
-        let (task, mode) = (header.task()?, header.mode()?);
-        if mode == Mode::SequenceToMean && !cfg!(feature = "mean") {
-            return Err(ArtifactError::MeanLeftOut);
-        }
-        let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
-        #[cfg(feature = "front-end")]
-        let front_end = match header.front_end_words {
-            0 => None,
-            words => {
-                let size = (words, header.version);
-                Some(super::front_end::read(&mut reader, size, inputs)?)
-            }
-        };
-        #[cfg(not(feature = "front-end"))]
-        if header.front_end_words > 0 {
-            return Err(ArtifactError::FrontEndLeftOut);
-        }
-        let channels = channels(&mut reader, inputs)?;
-        let scales = match task {
-            Task::Linear => scales(&mut reader, outputs)?,
-            Task::Sigmoid | Task::Softmax => &[],
-        };
-        let layers = Layers::read(&mut reader, header, mode)?;
-        let buffers = layers.buffers(inputs, mode);
-        exactly("outputs", outputs, layers.output.outputs)?;
-        exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
-        exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
-        let scratch_blocks = header.scratch_blocks.into();
-        exactly("scratch blocks", scratch_blocks, buffers.scratch)?;
-        let golden_steps = usize::from(header.golden_steps);
-        let golden = reader.slice(golden_steps.saturating_mul(inputs.saturating_add(outputs)))?;
-        let names = reader.bytes(header.names_bytes as usize)?;
-        exactly("bytes after the names", reader.left(), 0)?;
-        check_names(names, inputs.saturating_add(task.name_count(outputs)))?;
-        Ok(Self {
-            task,
-            mode,
-            outputs,
-            buffers,
-            #[cfg(feature = "front-end")]
-            front_end,
-            channels,
-            #[cfg(feature = "conv")]
-            conv: layers.conv,
-            scales,
-            recurrent: layers.recurrent,
-            dense: layers.dense,
-            output: layers.output,
-            golden,
-            names,
-        })
+        parse(file, false).map(Self)
     }
+}
+
+impl<'m> Parsed<'m> {
+    /// Parses a model file in place, with or without layers that run backwards: for those who only look at it, or find out
+    /// which type it is.
+    ///
+    /// # Errors
+    /// What is wrong with the file, see [`ArtifactError`].
+    pub fn parse(file: &'m [u8]) -> Result<Self, ArtifactError> {
+        parse(file, false)
+    }
+}
+
+/// The model in a file, which must have a time step if that is needed.
+fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
+    let content = verified(file)?;
+    let mut reader = Reader::new(content, file.len());
+    let header = Header::read(&mut reader)?;
+    let (task, mode) = (header.task()?, header.mode()?);
+    if mode == Mode::SequenceToMean && !cfg!(feature = "mean") {
+        return Err(ArtifactError::MeanLeftOut);
+    }
+    let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
+    #[cfg(feature = "front-end")]
+    let front_end = match header.front_end_words {
+        0 => None,
+        words => {
+            let size = (words, header.version);
+            Some(super::front_end::read(&mut reader, size, inputs)?)
+        }
+    };
+    #[cfg(not(feature = "front-end"))]
+    if header.front_end_words > 0 {
+        return Err(ArtifactError::FrontEndLeftOut);
+    }
+    let channels = channels(&mut reader, inputs)?;
+    let scales = match task {
+        Task::Linear => scales(&mut reader, outputs)?,
+        Task::Sigmoid | Task::Softmax => &[],
+    };
+    let layers = Layers::read(&mut reader, header, mode)?;
+    #[cfg(feature = "window")]
+    if needs_step && layers.are_of_windows() {
+        return Err(ArtifactError::WholeWindows);
+    }
+    #[cfg(not(feature = "window"))]
+    let _ = needs_step;
+    let buffers = layers.buffers(inputs, mode);
+    exactly("outputs", outputs, layers.output.outputs)?;
+    exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
+    exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
+    let scratch_blocks = header.scratch_blocks.into();
+    exactly("scratch blocks", scratch_blocks, buffers.scratch)?;
+    let golden_steps = usize::from(header.golden_steps);
+    let golden = reader.slice(golden_steps.saturating_mul(inputs.saturating_add(outputs)))?;
+    let names = reader.bytes(header.names_bytes as usize)?;
+    exactly("bytes after the names", reader.left(), 0)?;
+    check_names(names, inputs.saturating_add(task.name_count(outputs)))?;
+    Ok(Parsed {
+        task,
+        mode,
+        outputs,
+        buffers,
+        #[cfg(feature = "front-end")]
+        front_end,
+        channels,
+        #[cfg(feature = "conv")]
+        conv: layers.conv,
+        scales,
+        recurrent: layers.recurrent,
+        #[cfg(feature = "window")]
+        directions: layers.directions,
+        dense: layers.dense,
+        output: layers.output,
+        golden,
+        names,
+    })
 }
 
 /// The layers of a file, first to last.
@@ -90,6 +148,8 @@ struct Layers<'m> {
     #[cfg(feature = "conv")]
     conv: Option<ConvParameters<'m>>,
     recurrent: Vec<RecurrentLayer<'m>, MAX_RECURRENT_LAYERS>,
+    #[cfg(feature = "window")]
+    directions: Vec<Direction, MAX_RECURRENT_LAYERS>,
     /// All but the output layer.
     dense: Vec<DenseParameters<'m>, MAX_DENSE_LAYERS>,
     output: DenseParameters<'m>,
@@ -107,7 +167,23 @@ impl<'m> Layers<'m> {
         let conv = reader.convolution(&mut place)?;
         // The header has at least one.
         let hidden_dense = header.dense_layers.saturating_sub(1);
+        #[cfg(feature = "window")]
+        let (mut directions, mut below) = (Vec::new(), place);
         let recurrent = several(header.recurrent_layers, |index| {
+            let direction = reader.direction(header.version, index)?;
+            #[cfg(feature = "window")]
+            {
+                let before = directions.last().copied();
+                let _ = directions.push(direction);
+                if direction == Direction::Beside {
+                    return reader.layer_beside((&below, &mut place), before, index);
+                }
+                below = place;
+            }
+            #[cfg(not(feature = "window"))]
+            let Direction::Forward = direction else {
+                return Err(ArtifactError::WindowLeftOut);
+            };
             reader.recurrent_layer(&mut place, index)
         })?;
         if mode == Mode::SequenceToMean {
@@ -120,9 +196,17 @@ impl<'m> Layers<'m> {
             #[cfg(feature = "conv")]
             conv,
             recurrent,
+            #[cfg(feature = "window")]
+            directions,
             dense,
             output,
         })
+    }
+
+    /// Whether one runs backwards.
+    #[cfg(feature = "window")]
+    fn are_of_windows(&self) -> bool {
+        (self.directions.iter()).any(|direction| *direction != Direction::Forward)
     }
 
     fn buffers(&self, inputs: usize, mode: Mode) -> BufferSizes {
@@ -131,12 +215,79 @@ impl<'m> Layers<'m> {
         let conv = self.conv.map(|conv| conv.size());
         #[cfg(not(feature = "conv"))]
         let conv = None;
-        BufferSizes::of_layers(
-            (inputs, mode),
+        let recurrent = self.recurrent.iter().map(RecurrentLayer::size);
+        let dense = dense.map(View::size);
+        #[cfg(feature = "window")]
+        if self.are_of_windows() {
+            let recurrent = directed(&self.recurrent, &self.directions);
+            return BufferSizes::of_window((inputs, mode), conv, recurrent, dense);
+        }
+        BufferSizes::of_layers((inputs, mode), conv, recurrent, dense)
+    }
+}
+
+/// Sizes of recurrent layers with their directions.
+// `zip` is a call on Cortex-M0, and with debug assertions one that may panic.
+#[cfg(feature = "window")]
+fn directed(
+    layers: &[RecurrentLayer<'_>],
+    directions: &[Direction],
+) -> impl Iterator<Item = (Direction, LayerSize)> {
+    let (mut layers, mut directions) = (layers.iter(), directions.iter());
+    core::iter::from_fn(move || Some((*directions.next()?, layers.next()?.size())))
+}
+
+#[cfg(feature = "window")]
+impl Parsed<'_> {
+    /// What the layers need to run over a whole window.
+    pub(crate) fn window_sizes(&self) -> BufferSizes {
+        #[cfg(feature = "conv")]
+        let conv = self.conv.map(|conv| conv.size());
+        #[cfg(not(feature = "conv"))]
+        let conv = None;
+        BufferSizes::of_window(
+            (self.inputs(), self.mode),
             conv,
-            self.recurrent.iter().map(RecurrentLayer::size),
-            dense.map(View::size),
+            directed(&self.recurrent, &self.directions),
+            self.dense_layers().map(View::size),
         )
+    }
+}
+
+impl<'m> Reader<'m> {
+    /// The direction in the record of the next recurrent layer, in a file of this version.
+    fn direction(&mut self, version: u16, index: usize) -> Result<Direction, ArtifactError> {
+        let record: &RecurrentRecord = self.clone().record()?;
+        let known = match version < WINDOW_VERSION {
+            true => 1,
+            false => Direction::ALL.len(),
+        };
+        let found = record.direction.into();
+        // A number that is none says nothing of the kind.
+        layer_range("direction", found, 0, known as u32 - 1)
+            .map_err(|error| Stop::from(error).at(LayerKind::Lstm, index))?;
+        Ok(Direction::from_code(record.direction).unwrap_or_default())
+    }
+
+    /// Recurrent layer `index`, on the inputs of the layer before it, whose direction is `before`.
+    #[cfg(feature = "window")]
+    fn layer_beside(
+        &mut self,
+        (below, place): (&Place, &mut Place),
+        before: Option<Direction>,
+        index: usize,
+    ) -> Result<RecurrentLayer<'m>, ArtifactError> {
+        let mut own = *below;
+        let layer = self.recurrent_layer(&mut own, index)?;
+        // It stands beside a layer that runs forwards, whose values are as wide.
+        let bits = |place: &Place| place.width.map_or(0, Width::bits);
+        let needed = match before {
+            Some(Direction::Forward) => bits(place),
+            _ => 0,
+        };
+        in_range("bits of a layer beside another", bits(&own), needed, needed)?;
+        place.inputs = place.inputs.saturating_add(own.inputs);
+        Ok(layer)
     }
 }
 

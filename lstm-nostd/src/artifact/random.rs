@@ -14,6 +14,7 @@ use super::Gru;
 use super::GruBefore;
 use super::{Dense, LayerKind, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
+use crate::layers::Direction;
 use crate::layers::input::InputChannel;
 use crate::layers::output::OutputScale;
 use crate::task::{Mode, Task};
@@ -27,6 +28,8 @@ pub struct RandomModel {
     pub hidden: Vec<usize>,
     /// Kinds of the recurrent layers, over and over; LSTM for all when there are none.
     pub kinds: Vec<LayerKind>,
+    /// Directions of the recurrent layers; those behind the end run forwards.
+    pub directions: Vec<Direction>,
     /// Units of each hidden dense layer.
     pub dense: Vec<usize>,
     /// Outputs.
@@ -117,6 +120,7 @@ impl RandomModel {
             conv,
             scales,
             recurrent,
+            directions: self.directions.clone(),
             dense,
             input_names: (0..self.inputs).map(|j| format!("in{j}")).collect(),
             output_names: (0..self.outputs).map(|r| format!("out{r}")).collect(),
@@ -223,11 +227,17 @@ impl Random {
         below: &mut (usize, Width),
     ) -> Vec<Recurrent> {
         let mut kinds = model.kinds.iter().cycle();
-        let mut layers = Vec::new();
+        let (mut layers, mut beneath) = (Vec::new(), *below);
         for &hidden in &model.hidden {
             let scheme = schemes.next().unwrap_or_default();
             let kind = kinds.next().copied().unwrap_or(LayerKind::Lstm);
+            if model.directions.get(layers.len()) == Some(&Direction::Beside) {
+                layers.push(self.recurrent(kind, model, scheme, beneath, hidden));
+                below.0 += hidden;
+                continue;
+            }
             layers.push(self.recurrent(kind, model, scheme, *below, hidden));
+            beneath = *below;
             *below = (hidden, scheme.width());
         }
         layers

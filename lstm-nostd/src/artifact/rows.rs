@@ -30,8 +30,10 @@ pub struct RecurrentRecord {
     pub h_shift: u8,
     /// 12: above a layer of the other width 0..=8, see [`convert`](crate::kernels::convert); else 0.
     pub input_shift: u8,
-    /// 13..16: zero.
-    pub reserved: [u8; 3],
+    /// 13: [`Direction::code`](crate::layers::Direction::code).
+    pub direction: u8,
+    /// 14..16: zero.
+    pub reserved: [u8; 2],
 }
 
 impl RecurrentRecord {
@@ -188,7 +190,8 @@ mod content {
                 order: order.code(),
                 h_shift: formats.h_shift,
                 input_shift: formats.input_shift,
-                reserved: [0; 3],
+                direction: 0,
+                reserved: [0; 2],
             })
         }
     }

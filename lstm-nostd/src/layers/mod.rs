@@ -8,6 +8,7 @@ pub mod conv;
 #[cfg(feature = "coupled")]
 pub mod coupled;
 pub mod dense;
+mod direction;
 #[cfg(feature = "gru")]
 pub mod gru;
 #[cfg(feature = "gru-before")]
@@ -19,6 +20,7 @@ pub mod mean;
 pub mod output;
 pub mod recurrent;
 
+pub use direction::Direction;
 pub use recurrent::{RecurrentLayer, UnitStep};
 
 use crate::kernels::Width;

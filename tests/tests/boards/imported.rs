@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use lstm_nostd::Model;
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::{board, device, image, orders};
 use lstm_tests::models::trained_model;
@@ -12,6 +11,7 @@ use trainer_host::data::{Normalisation, Schema};
 use trainer_host::device::{Device, Keep};
 use trainer_host::exports::to_onnx;
 use trainer_host::import::{Calibration, Hints, assemble, open, write_run};
+use trainer_host::integers::engine::AnyModel;
 use trainer_host::integers::stream::{self, input_formats, raw_sequence};
 use trainer_host::network::{Cell, Head, Mode, Network, NetworkConfig};
 use trainer_host::run::choose::{Request, choose};
@@ -32,6 +32,7 @@ fn exported(cell: Cell, mode: Mode, path: PathBuf) -> PathBuf {
     let config = NetworkConfig {
         inputs: 4,
         conv: None,
+        directions: Vec::new(),
         hidden: vec![13, 9],
         cell,
         dense: vec![6],
@@ -89,7 +90,7 @@ fn agrees(device: &mut Device, file: &Path, inputs: Option<PathBuf>, out: &Path)
         equal_shifts: false,
     };
     let chosen = choose(run.network_and_fit(), &data, None, &request).unwrap();
-    let model = Model::parse(&chosen.bytes).unwrap();
+    let model = AnyModel::parse(&chosen.bytes).unwrap();
     let (mut signal, mut noise) = (0.0, 0.0);
     let integers = stream::outputs(&model, &data.recordings());
     for (exact, found) in run

@@ -4,11 +4,13 @@ use std::cmp::Ordering::{Equal, Greater, Less};
 
 use lstm_nostd::artifact::{LayerKind, RandomConv, RandomModel};
 use lstm_nostd::kernels::Scheme;
+use lstm_nostd::{Direction, Mode};
 use lstm_tests::boards::{device, orders};
 use lstm_tests::models::{Sizes, random_models, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use trainer_host::device::{Device, Keep};
+use trainer_host::integers::engine::{AnyModel, Engine as _};
 use xtask::boards::{BOARDS, Board};
 
 use crate::TRAINER;
@@ -23,10 +25,14 @@ const OTHER_STEPS: usize = 4;
 /// Number of time steps for every model with a convolution: several strides.
 const CONVOLUTION_STEPS: usize = 9;
 
+/// Number of time steps of every window.
+const WINDOW_STEPS: usize = 5;
+
 on_every_board! {
     random_models_agree_with_the_host
     random_layers_of_other_kinds_agree_with_the_host
     random_convolutions_agree_with_the_host
+    random_windows_agree_with_the_host
     a_trained_model_agrees_with_the_host
 }
 
@@ -117,6 +123,7 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
                 }
                 let random = RandomModel {
                     inputs,
+                    directions: Vec::new(),
                     hidden: hidden.to_vec(),
                     kinds: kinds.clone(),
                     dense: vec![],
@@ -172,6 +179,64 @@ fn random_convolutions_agree_with_the_host(board: &'static Board) {
             compare_orders(&mut device, board, &random, CONVOLUTION_STEPS);
         }
     }
+}
+
+/// Layers that run backwards and both ways, above one another and above a convolution, in each scheme and mode.
+fn random_windows_agree_with_the_host(board: &'static Board) {
+    use Direction::{Beside, Forward, Reverse};
+    const STACKS: [(&[usize], &[Direction], bool); 4] = [
+        (&[3], &[Reverse], false),
+        (&[3, 5], &[Forward, Beside], false),
+        (&[2, 2, 3], &[Forward, Beside, Reverse], false),
+        (&[3, 3], &[Forward, Beside], true),
+    ];
+    let mut device = device(board);
+    for (n, scheme) in Scheme::ALL.into_iter().enumerate() {
+        for (seed, (hidden, directions, has_conv)) in STACKS.into_iter().enumerate() {
+            let mode = Mode::ALL[(n + seed) % Mode::ALL.len()];
+            let random = RandomModel {
+                inputs: 2,
+                hidden: hidden.to_vec(),
+                directions: directions.to_vec(),
+                kinds: vec![[LayerKind::Lstm, LayerKind::Gru][seed % 2]],
+                outputs: 2,
+                mean: mode == Mode::SequenceToMean,
+                schemes: vec![scheme],
+                conv: has_conv.then_some(RandomConv {
+                    filters: 3,
+                    kernel: 2,
+                    stride: 2,
+                    first: 1,
+                    is_rectified: true,
+                }),
+                seed: seed as u64,
+                ..RandomModel::default()
+            };
+            let mut file = random.build();
+            file.mode = mode;
+            for order in orders(board) {
+                let name = format!("{random:?} in {order:?} order");
+                let bytes = file.to_bytes_in(order).unwrap();
+                compare_windows(&mut device, &bytes, &random.raw_inputs(WINDOW_STEPS), &name);
+            }
+        }
+    }
+}
+
+/// Runs the window `raw` through the model in `file` on both sides.
+fn compare_windows(device: &mut Device, file: &[u8], raw: &[Vec<i32>], name: &str) {
+    let loaded = device.load(file);
+    loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let model = AnyModel::parse(file).unwrap();
+    let keep = match model.mode().is_per_step() {
+        true => Keep::EveryStep,
+        false => Keep::LastStep,
+    };
+    let found = device.run_sequence(&raw.concat(), keep).unwrap();
+    assert_eq!(found.outputs, model.answers(raw).concat(), "{name}");
+    // There is no state to go on from.
+    let refused = device.run(&raw.concat(), keep).unwrap_err().to_string();
+    assert!(refused.contains("whole windows"), "{refused}");
 }
 
 fn a_trained_model_agrees_with_the_host(board: &'static Board) {

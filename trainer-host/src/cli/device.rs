@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use lstm_nostd::{Mode, Model};
+use lstm_nostd::Mode;
 use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::device::{Device, Keep};
 use crate::evaluate::{Score, score};
+use crate::integers::engine::AnyModel;
 use crate::integers::stream::{input_formats, raw_sequence, real_outputs, run};
 
 /// Where the device is.
@@ -46,7 +47,7 @@ impl DeviceArgs {
     pub(super) fn evaluate(
         &self,
         file: &[u8],
-        model: &Model<'_>,
+        model: &AnyModel<'_>,
         data: &Dataset,
     ) -> anyhow::Result<Option<DeviceResult>> {
         let Some(address) = &self.device else {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
-use lstm_nostd::Model;
 
 use super::Printer;
 use super::data_args::{ReadArgs, print_notes};
@@ -18,6 +17,7 @@ use super::several::{of_each, runs_in};
 use crate::data::{self, BuiltIn, Dataset, Parts};
 use crate::evaluate::{Baselines, compare};
 use crate::integers::clamped;
+use crate::integers::engine::AnyModel;
 use crate::integers::stream;
 use crate::run::{NetworkOrigin, Run};
 
@@ -80,7 +80,7 @@ fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     }
     let file = source.for_this_computer()?;
     let model = (file.as_deref())
-        .map(|bytes| Model::parse(bytes))
+        .map(|bytes| AnyModel::parse(bytes))
         .transpose()?;
     let float = source.run.as_ref().map(|run| run.outputs(&data));
     let integer = (model.as_ref()).map(|model| stream::outputs(model, &data.recordings()));
@@ -96,7 +96,13 @@ fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     let clamped_inputs = (model.as_ref())
         .map(|model| clamped::count(model, &data.recordings()))
         .unwrap_or_default();
-    let forms = (source.run.as_ref(), model.as_ref());
+    let of_windows = match (&source.run, &model) {
+        (Some(run), _) => run.network.config.is_of_windows(),
+        (None, model) => model.as_ref().is_some_and(|model| model.is_of_windows()),
+    };
+    args.stream.refuse_windows(of_windows)?;
+    let steps = model.as_ref().and_then(AnyModel::steps);
+    let forms = (source.run.as_ref(), steps);
     Ok(Evaluated {
         stream: args.stream.evaluate(forms, (&name, &data))?,
         clamped_inputs,

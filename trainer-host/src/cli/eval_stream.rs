@@ -53,6 +53,17 @@ pub(super) struct StreamResult {
 }
 
 impl StreamArgs {
+    /// Refuses an endless stream for a network that answers for whole windows alone.
+    pub(super) fn refuse_windows(&self, of_windows: bool) -> anyhow::Result<()> {
+        if self.stream && of_windows {
+            bail!(
+                "--stream: the network has a layer that runs backwards over a whole window, so that it has no time step; \
+                 evaluate it without --stream, window by window"
+            );
+        }
+        Ok(())
+    }
+
     /// The same for one of several runs: its page has the run's name in its own.
     pub(super) fn of_run(&self, run: &Path) -> Self {
         let named = |html: &PathBuf| {

@@ -138,6 +138,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         bail!("--target orders the weights of a model file; leave it out for the f32 network");
     }
     let (bytes, schemes) = match is_integers {
+        true if format == Format::C && run.network.config.is_of_windows() => bail!(
+            "{}: the network has a layer that runs backwards over a whole window, and the C library steps; export a model \
+             file, which `WindowModel` of the engine runs",
+            args.run.display()
+        ),
         true => model_file(&args, &run)?,
         false => (foreign_file(format, &run)?, Vec::new()),
     };

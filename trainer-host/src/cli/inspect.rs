@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Model, OutputScale, Task};
+use lstm_nostd::{Direction, OutputScale, Parsed, Task};
 use serde::Serialize;
 
 use super::Printer;
@@ -56,6 +56,9 @@ struct Inspected {
     /// Of each value; none for classes.
     output_scales: Vec<Scale>,
     layers: Vec<Layer>,
+    /// Of a model of whole windows: bytes of its buffer for each step; `scratch_bytes` come once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_bytes_per_step: Option<usize>,
     state_bytes: usize,
     scratch_bytes: usize,
     macs_per_step: usize,
@@ -113,7 +116,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         return printer.print(&inspect_run(&run), run_text);
     }
     let bytes = model::read(&args.path)?;
-    let model = Model::parse(&bytes)?;
+    let model = Parsed::parse(&bytes)?;
     let mut inspected = inspect(&model, bytes.len());
     let cores = Core::ALL.into_iter();
     let chip = args.chip.limits();
@@ -173,7 +176,7 @@ fn run_text(run: &InspectedRun) -> String {
     format!(
         "data           {}\n\
          origin         {}\n\
-         network        {} inputs,{} {} {:?}{}, dense {:?}, {} outputs\n\
+         network        {} inputs,{} {} {:?}{}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
          outputs        {}\n\
@@ -191,6 +194,7 @@ fn run_text(run: &InspectedRun) -> String {
         } else {
             ""
         },
+        directions_text(&run.network),
         run.network.dense,
         run.network.outputs,
         run.parameters,
@@ -209,7 +213,17 @@ fn run_text(run: &InspectedRun) -> String {
     )
 }
 
-fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
+/// What is said of layers that run backwards.
+fn directions_text(network: &NetworkConfig) -> String {
+    if !network.is_of_windows() {
+        return String::new();
+    }
+    let names = (0..network.hidden.len()).map(|l| network.direction(l).name());
+    let names: Vec<&str> = names.collect();
+    format!(" ({}; whole windows only)", names.join(", "))
+}
+
+fn inspect(model: &Parsed<'_>, file_bytes: usize) -> Inspected {
     let layers = layers(model);
     let orders = model
         .recurrent_layers()
@@ -241,7 +255,12 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
         cores: Vec::new(),
         most_spread: Vec::new(),
         useless_int8: None,
-        state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
+        window_bytes_per_step: (model.is_of_windows())
+            .then(|| state_bytes(0, model.hidden_blocks())),
+        state_bytes: match model.is_of_windows() {
+            true => 0,
+            false => state_bytes(model.cell_blocks(), model.hidden_blocks()),
+        },
         scratch_bytes: scratch_bytes(model.scratch_blocks()),
         golden_steps: model.golden_steps().count(),
         convolution: None,
@@ -250,7 +269,7 @@ fn inspect(model: &Model<'_>, file_bytes: usize) -> Inspected {
     }
 }
 
-fn output_scales(model: &Model<'_>) -> Vec<Scale> {
+fn output_scales(model: &Parsed<'_>) -> Vec<Scale> {
     let values = match model.task() {
         Task::Linear => model.outputs(),
         Task::Sigmoid | Task::Softmax => 0,
@@ -262,7 +281,7 @@ fn output_scales(model: &Model<'_>) -> Vec<Scale> {
 }
 
 /// All layers, first to last.
-fn layers(model: &Model<'_>) -> Vec<Layer> {
+fn layers(model: &Parsed<'_>) -> Vec<Layer> {
     let mut width = model.inputs();
     let mut layers = Vec::new();
     let stride = model.stride();
@@ -282,18 +301,29 @@ fn layers(model: &Model<'_>) -> Vec<Layer> {
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
         let (rows, bytes) = (layer.rows(), layer.bytes());
         let (cell, cell_bits) = (Cell::of(layer), layer.cell_int_bits());
-        let shape = LayerShape::recurrent(cell, l, width, layer.units());
+        let shape = LayerShape::recurrent(cell, l, rows.inputs, layer.units());
+        let direction = model.direction(l);
         layers.push(Layer {
-            name: shape.name(),
+            name: match direction {
+                Direction::Forward => shape.name(),
+                Direction::Reverse | Direction::Beside => {
+                    format!("{} {}", shape.name(), direction.name())
+                }
+            },
             scheme: rows.scheme().name(),
-            inputs: width,
+            inputs: rows.inputs,
             units: layer.units(),
             peepholes: cell.peepholes(),
             cell_format: Some(format!("Q{cell_bits}.{}", 31 - cell_bits)),
             parameter_bytes: bytes,
             macs_per_step: shape.multiplications().div_ceil(stride),
         });
-        width = shape.outputs;
+        let beside = if direction == Direction::Beside {
+            width
+        } else {
+            0
+        };
+        width = beside + shape.outputs;
     }
     for (l, layer) in model.dense_layers().enumerate() {
         let shape = LayerShape::dense(l, width, layer.outputs);
@@ -341,7 +371,7 @@ fn text(model: &Inspected) -> String {
     format!(
         "model file     {} bytes of flash, {} golden steps\n\
          weights        in {} order\n\
-         RAM            {} bytes of state a stream, {} bytes of scratch during a step\n\
+         RAM            {}\n\
          work           {} multiply-accumulates a step\n\
          task           {}, {}\n\
          inputs         {}\n\
@@ -350,8 +380,7 @@ fn text(model: &Inspected) -> String {
         model.file_bytes,
         model.golden_steps,
         model.weights_order,
-        model.state_bytes,
-        model.scratch_bytes,
+        ram_text(model),
         model.macs_per_step,
         model.task,
         model.mode,
@@ -371,6 +400,21 @@ fn text(model: &Inspected) -> String {
             seconds => seconds_text(seconds),
         },
     )
+}
+
+/// What RAM is for.
+fn ram_text(model: &Inspected) -> String {
+    match model.window_bytes_per_step {
+        Some(bytes) => format!(
+            "whole windows only, no time step: a buffer of {} bytes, and {bytes} bytes for each step of a window (below: for \
+             one step)",
+            model.scratch_bytes
+        ),
+        None => format!(
+            "{} bytes of state a stream, {} bytes of scratch during a step",
+            model.state_bytes, model.scratch_bytes
+        ),
+    }
 }
 
 fn layers_table(layers: &[Layer]) -> String {

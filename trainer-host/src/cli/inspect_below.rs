@@ -1,6 +1,6 @@
 //! What `trainer-host inspect` says of what stands before the recurrent layers: a front end, a convolution.
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::front_end::FrontEnd;
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub(super) struct Hearing {
 }
 
 /// The model's convolution, and what its steps take on `cores`.
-pub(super) fn strided(model: &Model<'_>, cores: &[Footprint]) -> Option<Strided> {
+pub(super) fn strided(model: &Parsed<'_>, cores: &[Footprint]) -> Option<Strided> {
     let layer = model.convolution()?;
     let instructions = |found: &Footprint| {
         let cost = strided_of(found.core, model)?;
@@ -85,7 +85,7 @@ pub(super) fn strided_text(conv: &Strided) -> String {
 }
 
 /// The model's front end.
-pub(super) fn hearing(model: &Model<'_>, rate: Option<f64>) -> Option<Hearing> {
+pub(super) fn hearing(model: &Parsed<'_>, rate: Option<f64>) -> Option<Hearing> {
     let front_end = model.front_end()?;
     let (bands, fraction_bits) = match front_end {
         FrontEnd::Sound(sound) => (Some(sound.bands()), None),
@@ -105,7 +105,7 @@ pub(super) fn hearing(model: &Model<'_>, rate: Option<f64>) -> Option<Hearing> {
 }
 
 /// Moments a second: those that were asked for, or those of the model.
-pub(super) fn rate_of(model: &Model<'_>, asked: Option<f64>) -> Option<f64> {
+pub(super) fn rate_of(model: &Parsed<'_>, asked: Option<f64>) -> Option<f64> {
     let of_model = || match model.front_end()?.rate_mhz() {
         0 => None,
         rate => Some(rate as f64 / 1000.0),
@@ -114,7 +114,7 @@ pub(super) fn rate_of(model: &Model<'_>, asked: Option<f64>) -> Option<f64> {
 }
 
 /// What a second of signal takes on `cores`.
-pub(super) fn seconds(model: &Model<'_>, cores: &[Footprint], rate: f64) -> Vec<SecondOfSignal> {
+pub(super) fn seconds(model: &Parsed<'_>, cores: &[Footprint], rate: f64) -> Vec<SecondOfSignal> {
     let second = |found: &Footprint| {
         let step = found.instructions as f64;
         SecondOfSignal::of(found.core, model.front_end(), step, rate)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Order;
@@ -52,7 +52,7 @@ impl ModelSource {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.is_dir() {
             let model = model::read(path)?;
-            let front_end = Model::parse(&model)?.front_end().map(Tables::from);
+            let front_end = Parsed::parse(&model)?.front_end().map(Tables::from);
             return Ok(Self {
                 run: None,
                 model: Some(model),
@@ -78,7 +78,7 @@ impl ModelSource {
         if self.run.is_some() {
             return Ok(Some(Cow::Borrowed(bytes)));
         }
-        let rewritten = model::in_order(&Model::parse(bytes)?, Order::Generic)?;
+        let rewritten = model::in_order(&Parsed::parse(bytes)?, Order::Generic)?;
         Ok(Some(Cow::Owned(rewritten)))
     }
 
@@ -91,7 +91,7 @@ impl ModelSource {
             .model
             .as_ref()
             .ok_or_else(|| anyhow::anyhow!("there is no model"))?;
-        let model = Model::parse(bytes)?;
+        let model = Parsed::parse(bytes)?;
         Ok(Schema {
             channels: model.input_names().map(str::to_owned).collect(),
             outputs: model.output_names().map(str::to_owned).collect(),
@@ -104,7 +104,7 @@ impl ModelSource {
         match (&self.run, &self.model) {
             (Some(run), _) => Ok(run.network.config.mode == Mode::SequenceToMean),
             (None, Some(bytes)) => {
-                Ok(Mode::from(Model::parse(bytes)?.mode()) == Mode::SequenceToMean)
+                Ok(Mode::from(Parsed::parse(bytes)?.mode()) == Mode::SequenceToMean)
             }
             (None, None) => Ok(false),
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::recognise::{Settings, States};
-use lstm_nostd::{Mode, Model};
+use lstm_nostd::{Mode, Model, Parsed};
 use serde::Serialize;
 
 use super::Printer;
@@ -96,6 +96,17 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         board.name
     );
     let source = ModelSource::open(&args.model)?;
+    let of_windows = match (&source.run, &source.model) {
+        (Some(run), _) => run.network.config.is_of_windows(),
+        (None, Some(model)) => Parsed::parse(model)?.is_of_windows(),
+        (None, None) => false,
+    };
+    ensure!(
+        !of_windows,
+        "{}: the network has a layer that runs backwards over a whole window, and projects feed a stream step by step; \
+         include the model file with `include_window_model!` of the engine",
+        args.model.display()
+    );
     let file = fitting_file(&args, &source)?;
     let model = Model::parse(&file)?;
     let mut example = example(&source, &model);
@@ -180,7 +191,7 @@ fn fitting_file(args: &Args, source: &ModelSource) -> anyhow::Result<AlignedByte
     let file = source.model.as_ref().with_context(|| {
         format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
     })?;
-    let file = model::in_order(&Model::parse(file)?, args.board.core.order())
+    let file = model::in_order(&Parsed::parse(file)?, args.board.core.order())
         .with_context(|| name.to_string())?;
     ensure!(
         Model::parse(&file)?.golden_steps().next().is_some(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::front_end::{FrontEnd, Signal, Tables, Word2};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::data::{self, Dataset, StepLine, StepLines};
 use crate::files::atomic;
 use crate::import::read_array;
 use crate::integers::clamped;
+use crate::integers::engine::AnyModel;
 use crate::predict::{
     Answer, Answers, Arithmetic, Format, Meaning, Predictor, csv_header, csv_line, json_line,
     to_csv, to_json_lines, to_npz,
@@ -88,7 +89,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
     let file = source.for_this_computer()?;
     let model = (file.as_deref())
-        .map(|bytes| Model::parse(bytes))
+        .map(|bytes| AnyModel::parse(bytes))
         .transpose()?;
     if !args.f32 {
         args.device_needs(model.is_some())?;
@@ -105,6 +106,12 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         ),
     };
     say_arithmetic(&predictor, source.run.is_some());
+    if args.data.is_none() && predictor.is_of_windows() {
+        bail!(
+            "--stdin: the network has a layer that runs backwards over a whole window, so that it has no stream; name a file \
+             with windows"
+        );
+    }
     let Some(name) = &args.data else {
         if source.reads_the_mean()? {
             say!(
@@ -159,7 +166,7 @@ impl Args {
 
 /// Says what the numbers are computed in.
 fn say_arithmetic(predictor: &Predictor<'_>, is_run: bool) {
-    let schemes = |model: &Model<'_>| {
+    let schemes = |model: &Parsed<'_>| {
         let mut names: Vec<&str> = model.schemes().map(|scheme| scheme.name()).collect();
         names.dedup();
         names.join(", ")

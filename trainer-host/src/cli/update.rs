@@ -153,7 +153,7 @@ impl Args {
 /// The model with its weights in the order of the device's core; as it is for a board that this program does not know.
 fn in_order_of(device: &Device, file: &AlignedBytes) -> anyhow::Result<AlignedBytes> {
     match Board::named(&device.info().board) {
-        Ok(board) => Ok(model::in_order(&Model::parse(file)?, board.core.order())?),
+        Ok(board) => Ok(model::in_order(&*Model::parse(file)?, board.core.order())?),
         Err(_) => Ok(file.clone()),
     }
 }

@@ -8,7 +8,7 @@
 //! A step between two windows, of which there are S − K where they do not meet, takes a/2. a to e were read from counts in
 //! QEMU on M0, M4 and M55, f is estimated. `tests/tests/boards/cost.rs` holds the sum to counts.
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::kernels::{ConvParameters, Scheme};
 
 use super::{Core, DenseSize, RecurrentKind, RecurrentSize, StepCost, fitted, layers, rows, sizes};
@@ -132,7 +132,7 @@ pub fn strided(
 }
 
 /// The steps of a parsed model, if it has a convolution.
-pub fn strided_of(core: Core, model: &Model<'_>) -> Option<StridedCost> {
+pub fn strided_of(core: Core, model: &Parsed<'_>) -> Option<StridedCost> {
     let (recurrent, dense) = sizes(model);
     let conv = ConvSize::of(model.convolution()?);
     let mut cost = strided(core, &conv, &recurrent, &dense);

@@ -1,6 +1,6 @@
 //! What a model needs of a chip.
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl Footprint {
     }
 
     /// Of `model`, whose file has `file_bytes` bytes, at the clock and wait states of `chip`.
-    pub fn of(core: Core, chip: &Limits, model: &Model<'_>, file_bytes: usize) -> Self {
+    pub fn of(core: Core, chip: &Limits, model: &Parsed<'_>, file_bytes: usize) -> Self {
         let cost = step_of(core, model);
         let engine = engine_flash(core);
         let mut below = (model.convolution().map(|conv| conv.scheme()).into_iter())
@@ -72,7 +72,7 @@ impl Footprint {
 }
 
 /// What a step of `model` reads from flash, with code of `code_bytes` bytes; above a convolution the mean over a stride.
-fn step_reads(model: &Model<'_>, instructions: u64, code_bytes: usize) -> StepReads {
+fn step_reads(model: &Parsed<'_>, instructions: u64, code_bytes: usize) -> StepReads {
     let recurrent = model.recurrent_layers().iter();
     let layers = recurrent.clone().map(|layer| layer.bytes());
     let conv = model.convolution().map(|layer| layer.bytes());

@@ -44,7 +44,7 @@ use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{Mode, Model, RecurrentLayer};
+use lstm_nostd::{Mode, Parsed, RecurrentLayer};
 use serde::{Deserialize, Serialize};
 
 use crate::network::Cell;
@@ -257,7 +257,7 @@ impl StepCost {
     }
 
     /// Adds (K6), if the model's dense layers read a mean over time.
-    fn add_mean(&mut self, core: Core, model: &Model<'_>) {
+    fn add_mean(&mut self, core: Core, model: &Parsed<'_>) {
         if model.mode() == Mode::SequenceToMean {
             let top = model.recurrent_layers().last();
             let above = model.dense_layers().next().map(|layer| layer.width);
@@ -278,7 +278,7 @@ impl StepCost {
 }
 
 /// One step of a parsed model; above a convolution the mean over a stride.
-pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
+pub fn step_of(core: Core, model: &Parsed<'_>) -> StepCost {
     match strided_of(core, model) {
         Some(cost) => cost.mean(model.stride()),
         None => {
@@ -291,7 +291,7 @@ pub fn step_of(core: Core, model: &Model<'_>) -> StepCost {
 }
 
 /// Sizes of the recurrent and of the dense layers.
-fn sizes(model: &Model<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
+fn sizes(model: &Parsed<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
     let recurrent = (model.recurrent_layers().iter())
         .map(|layer| {
             let rows = layer.rows();
@@ -340,7 +340,7 @@ pub fn most_spread(
 }
 
 /// The same, of a parsed model.
-pub fn most_spread_of(core: Core, model: &Model<'_>) -> u64 {
+pub fn most_spread_of(core: Core, model: &Parsed<'_>) -> u64 {
     let recurrent = model.recurrent_layers().iter();
     let recurrent: Vec<_> = recurrent
         .map(|layer| (RecurrentKind::of(layer), layer.units()))

@@ -1,6 +1,6 @@
 //! Whether int8 activations pay on a core: the footprint of a model beside that of its shape with int16 activations.
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::artifact::{AlignedBytes, ModelFile};
 use lstm_nostd::kernels::Scheme;
 
@@ -8,7 +8,7 @@ use super::{Core, Footprint, Limits};
 
 /// A model of the same shape, in which layers of w8a8 are layers of w8a16 and all weights are zero; `None` if no layer
 /// is in w8a8, or if the file cannot be made.
-fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
+fn with_int16_activations(model: &Parsed<'_>) -> Option<AlignedBytes> {
     if !model.schemes().any(|scheme| scheme == Scheme::W8a8) {
         return None;
     }
@@ -40,11 +40,11 @@ fn with_int16_activations(model: &Model<'_>) -> Option<AlignedBytes> {
 /// none. `footprints` are those of `model`, whose file has `file_bytes` bytes.
 pub fn useless_int8(
     footprints: &[Footprint],
-    model: &Model<'_>,
+    model: &Parsed<'_>,
     file_bytes: usize,
 ) -> Option<String> {
     let bytes = with_int16_activations(model)?;
-    let wider = Model::parse(&bytes).ok()?;
+    let wider = Parsed::parse(&bytes).ok()?;
     let gains = |found: &Footprint| {
         let wide = Footprint::of(found.core, &Limits::default(), &wider, file_bytes);
         found.saves_against(&wide)
@@ -61,6 +61,7 @@ pub fn useless_int8(
 
 #[cfg(test)]
 mod tests {
+    use lstm_nostd::Model;
     use lstm_nostd::artifact::RandomModel;
 
     use super::*;

@@ -33,6 +33,12 @@ pub enum DiagnoseError {
     /// It cannot be judged.
     #[error(transparent)]
     Judge(#[from] TrainingRunError),
+    /// It has a layer that runs backwards.
+    #[error("{}: its network has a layer that runs backwards over whole windows, and findings are of layers that run step by step; `trainer-host eval` and `quantise` say how it does", folder.display())]
+    Windows {
+        /// The run.
+        folder: PathBuf,
+    },
     /// Its integers.
     #[error(transparent)]
     Integers(#[from] RunIntegersError),
@@ -102,6 +108,10 @@ impl Examined {
             false => training(folder)?,
         };
         let mut run = Run::open_stopped(folder)?;
+        if run.network.config.is_of_windows() {
+            let folder = folder.to_owned();
+            return Err(DiagnoseError::Windows { folder });
+        }
         if let Some(data) = data {
             run.config.name_data(data);
         }

@@ -177,6 +177,7 @@ pub(in crate::diagnose) mod tests {
         let config = NetworkConfig {
             inputs: 2,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![UNITS, UNITS],
             cell: Cell::Lstm { peepholes: true },
             dense: Vec::new(),

@@ -8,6 +8,7 @@
 //! coupled.0.w_x [3H, I]  coupled.0.w_h [3H, H]  coupled.0.bias [3H]  coupled.0.peephole [2H] (i, o)
 //! conv.0.weight [F, K · C] (the oldest step first)  conv.0.bias [F]   of a convolution, and whole numbers:
 //! conv.0.kernel [1] (K)  conv.0.stride [1]  conv.0.first [1] (the first step with an output)  conv.0.relu [1] (1 or 0)
+//! directions [L]     of each recurrent layer, if one runs backwards: 0 forwards, 1 in reverse, 2 in reverse beside the one before
 //! inputs.mean [I]  inputs.deviation [I]     x = (value − mean) / deviation goes in
 //! targets.mean [O]  targets.deviation [O]   value = y · deviation + mean comes out, of a regression
 //! ```
@@ -45,6 +46,10 @@ pub fn to_npz(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, WriteNpzErr
             let value = i64::try_from(value).expect("steps of a convolution are few");
             npz.add_array(format!("conv.0.{name}"), &Array1::from(vec![value]))?;
         }
+    }
+    if network.config.is_of_windows() {
+        let codes = (0..network.recurrent.len()).map(|l| network.config.direction(l).code());
+        npz.add_array("directions", &codes.map(i64::from).collect::<Array1<i64>>())?;
     }
     let mut add = |name: &str, normalisation: &Normalisation| {
         let deviations = normalisation.deviation.iter().copied().map(f64::from);

@@ -38,10 +38,13 @@ const INTS: i32 = 7;
 /// The file of a network that gives what a run's does, from real values to real values, classes, or probabilities.
 ///
 /// # Errors
-/// If the network has a convolution, for which there is no writer.
+/// If the network has a convolution or a layer that runs backwards, for which there is no writer.
 pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
     if network.conv.is_some() {
         return Err(ExportError::Convolution);
+    }
+    if network.config.is_of_windows() {
+        return Err(ExportError::Windows);
     }
     let config = &network.config;
     let mut graph = Writing::default();

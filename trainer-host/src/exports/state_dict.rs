@@ -36,6 +36,12 @@ pub enum ExportError {
          --format c and model files its integers"
     )]
     Convolution,
+    /// No writer for it.
+    #[error(
+        "a network with a layer that runs backwards is not written to this format; --format npz has all of its \
+         parameters, and model files its integers"
+    )]
+    Windows,
     /// PyTorch has none.
     #[error(
         "PyTorch's nn.GRU has its reset gate after the product, and this network has it before; --format onnx has it \
@@ -63,10 +69,13 @@ fn push<'v>(
 /// The file of a run's network.
 ///
 /// # Errors
-/// When it has peepholes that are not zero, a reset gate before the product, or a convolution.
+/// When it has peepholes that are not zero, a reset gate before the product, a convolution, or a layer that runs backwards.
 pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
     if network.conv.is_some() {
         return Err(ExportError::Convolution);
+    }
+    if network.config.is_of_windows() {
+        return Err(ExportError::Windows);
     }
     let mut tensors = Tensors::new();
     let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);

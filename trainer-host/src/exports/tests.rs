@@ -72,6 +72,7 @@ fn configs() -> impl Strategy<Value = NetworkConfig> {
         |((inputs, hidden), (dense, outputs), cell, mode, head)| NetworkConfig {
             inputs,
             conv: None,
+            directions: Vec::new(),
             hidden,
             cell,
             dense,
@@ -139,6 +140,7 @@ fn an_archive_says_the_steps_of_a_convolution() {
             activation: ConvActivation::Relu,
             padding: Padding::Valid,
         }),
+        directions: Vec::new(),
         hidden: vec![4],
         cell: Cell::Gru,
         dense: vec![],
@@ -270,6 +272,7 @@ fn a_state_dict_has_pytorch_s_names() {
     let config = |cell: Cell, hidden: Vec<usize>, dense: Vec<usize>| NetworkConfig {
         inputs: 3,
         conv: None,
+        directions: Vec::new(),
         hidden,
         cell,
         dense,
@@ -310,6 +313,7 @@ fn a_file_that_says_input_forget_is_a_network_with_coupled_gates() {
     let config = NetworkConfig {
         inputs: 3,
         conv: None,
+        directions: Vec::new(),
         hidden: vec![4],
         cell: Cell::Lstm { peepholes: true },
         dense: vec![],

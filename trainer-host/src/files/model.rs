@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
 use lstm_nostd::kernels::Order;
-use lstm_nostd::{ArtifactError, Model};
+use lstm_nostd::{ArtifactError, Parsed};
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub fn read(path: &Path) -> Result<AlignedBytes, ModelFileError> {
         source,
     })?;
     let bytes = AlignedBytes::from(bytes.as_slice());
-    Model::parse(&bytes).map_err(|source| ModelFileError::Refused {
+    Parsed::parse(&bytes).map_err(|source| ModelFileError::Refused {
         path: path.to_owned(),
         source,
     })?;
@@ -48,6 +48,6 @@ pub fn read(path: &Path) -> Result<AlignedBytes, ModelFileError> {
 ///
 /// # Errors
 /// When the layers cannot be written in it.
-pub fn in_order(model: &Model<'_>, order: Order) -> Result<AlignedBytes, WriteError> {
+pub fn in_order(model: &Parsed<'_>, order: Order) -> Result<AlignedBytes, WriteError> {
     ModelFile::from(model).to_bytes_in(order)
 }

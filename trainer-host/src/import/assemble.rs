@@ -5,22 +5,23 @@
 //! multiplied into its input weights, and two dense layers without a ReLU between them into each other. A network that ends
 //! with a recurrent layer or a ReLU gets an output layer that copies its values.
 
+mod recurrent;
+
 use std::path::Path;
 
 use ndarray::{Array1, Array2};
 
-use super::conventions::RecurrentWeights;
 use super::ending::Ending;
 use super::error::{ImportError, Problem};
 use super::every_step::standing;
-use super::limits::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS, require_room, require_size};
+use super::limits::{MAX_DENSE_LAYERS, require_room, require_size};
 use super::linear::Linear;
 use super::model::{ConvWeights, Layer, NamedLayer, Source};
 use crate::data::Normalisation;
 use crate::network::lstm::peepholes_of;
 use crate::network::{
-    Cell, ConvActivation, Convolution, DenseLayer, Head, Mode, Network, NetworkConfig,
-    RecurrentLayer, coupled,
+    ConvActivation, Convolution, DenseLayer, Direction, Head, Mode, Network, NetworkConfig,
+    RecurrentLayer,
 };
 
 /// A network out of a file's layers.
@@ -45,6 +46,8 @@ struct Growing {
     inputs: Option<(Vec<f64>, Vec<f64>)>,
     conv: Option<(Convolution, Linear)>,
     recurrent: Vec<RecurrentLayer>,
+    /// Of each recurrent layer.
+    directions: Vec<Direction>,
     dense: Vec<DenseLayer>,
     /// Linear layers that the next matrix takes in.
     pending: Option<Linear>,
@@ -91,15 +94,26 @@ impl Growing {
             Layer::Affine { scale, offset } => self.affine(name, scale, offset),
             Layer::Dense { weight, bias } => self.matrix(name, weight, bias.as_deref()),
             Layer::Convolution(weights) => self.convolution(name, weights),
-            Layer::Recurrent(weights) => self.recurrent(name, weights),
+            Layer::Recurrent(weights) => self.recurrent(name, &[(weights, Direction::Forward)]),
+            Layer::Reverse(weights) => self.recurrent(name, &[(weights, Direction::Reverse)]),
+            Layer::Both(halves) => {
+                let [forward, reverse] = &**halves;
+                let halves = [(forward, Direction::Forward), (reverse, Direction::Beside)];
+                self.recurrent(name, &halves)
+            }
             Layer::Relu => self.relu(name),
-            Layer::LastStep if self.recurrent.is_empty() || self.is_pooled() => {
+            Layer::LastStep | Layer::OwnLastStep
+                if self.recurrent.is_empty() || self.is_pooled() =>
+            {
                 Err(Problem::refused(
                     name,
                     "a step is picked where there is no recurrent layer before; only the last one's last step can be",
                 ))
             }
-            Layer::LastStep => {
+            Layer::LastStep | Layer::OwnLastStep => {
+                if *layer == Layer::LastStep {
+                    self.require_forward(name)?;
+                }
                 self.last_step = true;
                 Ok(())
             }
@@ -226,48 +240,6 @@ impl Growing {
                 None => Array1::zeros(outputs),
             },
         });
-        Ok(())
-    }
-
-    fn recurrent(&mut self, name: &str, weights: &RecurrentWeights) -> Result<(), Problem> {
-        let mut layer = weights.layer(name)?;
-        self.require_width(name, layer.inputs())?;
-        require_size(name, layer.outputs())?;
-        require_room(name, self.recurrent.len(), MAX_RECURRENT_LAYERS)?;
-        if self.is_pooled() {
-            return Err(Problem::refused(
-                name,
-                "a recurrent layer above the last step or the mean of another one; only dense layers can follow",
-            ));
-        }
-        if let Some(below) = self.recurrent.first()
-            && below.cell().name() != layer.cell().name()
-        {
-            let (below, above) = (below.cell().title(), layer.cell().title());
-            return Err(Problem::refused(
-                name,
-                format!(
-                    "a {above} layer above a {below} layer; the recurrent layers of a network here are of one kind"
-                ),
-            ));
-        }
-        if !self.dense.is_empty() {
-            return Err(Problem::refused(
-                name,
-                "a dense layer with ReLU before a recurrent layer has no place here",
-            ));
-        }
-        if let Some(before) = self.pending.take() {
-            let w_x = layer.input_weights().mapv(f64::from);
-            let bias = layer.bias_mut();
-            *bias = (bias.mapv(f64::from) + w_x.dot(before.bias())).mapv(|b| b as f32);
-            let [input, _] = layer.weights_mut();
-            *input = before.before(w_x).mapv(|w| w as f32);
-            let note = "the linear layer before it was multiplied into its input weights";
-            self.notes.push(format!("{name}: {note}"));
-        }
-        self.width = Some(layer.outputs());
-        self.recurrent.push(layer);
         Ok(())
     }
 
@@ -398,30 +370,12 @@ impl Growing {
         })
     }
 
-    /// Makes layers with coupled gates of LSTMs if all of them answer as such.
-    fn couple(&mut self) {
-        let found = |layer: &RecurrentLayer| coupled::coupled(layer.as_lstm()?);
-        let layers: Option<Vec<_>> = self.recurrent.iter().map(found).collect();
-        if let Some(layers) = layers {
-            self.recurrent = layers.into_iter().map(RecurrentLayer::Coupled).collect();
-            let note = "each forget gate is one less the input gate, so the layers are of the kind coupled, with three rows of weights a unit";
-            self.notes.push(note.into());
-        }
-    }
-
-    /// The kind of the recurrent layers. If any LSTM has peepholes, all have.
-    fn cell(&self) -> Cell {
-        let cells = || self.recurrent.iter().map(|layer| layer.cell());
-        let with_peepholes = cells().find(|cell| cell.peepholes());
-        let any = with_peepholes.or_else(|| cells().next());
-        any.expect("there is a recurrent layer")
-    }
-
     /// The structure of what has grown.
     fn config(&self, inputs: usize, outputs: usize, ending: Ending) -> NetworkConfig {
         NetworkConfig {
             inputs,
             conv: self.conv.as_ref().map(|(conv, _)| *conv),
+            directions: self.directions(),
             hidden: self.recurrent.iter().map(|layer| layer.units()).collect(),
             cell: self.cell(),
             dense: self.dense.iter().map(|layer| layer.bias.len()).collect(),

@@ -146,6 +146,9 @@ fn in_order(array: ArrayD<f64>, axes: &[Axis]) -> Result<ArrayD<f64>, String> {
     }
     let mut array = array;
     let mut axes = axes.to_vec();
+    if let Some(half) = axes.iter().position(|axis| *axis == Axis::Half) {
+        (array, axes) = side_by_side(array, axes, half);
+    }
     for n in (0..axes.len()).rev() {
         if axes[n] == Axis::One && array.shape()[n] == 1 {
             array = array.index_axis_move(Dimension(n), 0);
@@ -171,6 +174,27 @@ fn in_order(array: ArrayD<f64>, axes: &[Axis]) -> Result<ArrayD<f64>, String> {
         3 => Ok(array),
         _ => Err("an axis of the file is longer than one".into()),
     }
+}
+
+/// The array with the axis of halves and that of channels as one, halves outside.
+fn side_by_side(array: ArrayD<f64>, mut axes: Vec<Axis>, half: usize) -> (ArrayD<f64>, Vec<Axis>) {
+    let last = axes.len() - 1;
+    let Some(channel) = axes.iter().position(|axis| *axis == Axis::Channel) else {
+        return (array, axes);
+    };
+    let mut order: Vec<usize> = (0..axes.len())
+        .filter(|n| *n != half && *n != channel)
+        .collect();
+    order.extend([half, channel]);
+    let array = array.permuted_axes(order.as_slice());
+    axes = order[..last].iter().map(|n| axes[*n]).collect();
+    axes[last - 1] = Axis::Channel;
+    let mut shape = array.shape().to_vec();
+    let channels = shape.pop().unwrap_or(1);
+    shape[last - 1] *= channels;
+    let values: Vec<f64> = array.iter().copied().collect();
+    let joined = ArrayD::from_shape_vec(shape, values);
+    (joined.expect("axes are joined that are neighbours"), axes)
 }
 
 /// The network's outputs as the file's last layer gives them.

@@ -15,6 +15,7 @@ use crate::data::{
 };
 use crate::files::atomic::{self, WriteFileError};
 use crate::integers::assemble::raw_formats;
+use crate::network::NetworkConfig;
 use crate::run::{
     CALIBRATION, DataChecksum, Fitted, FolderLock, NetworkOrigin, RunConfig, RunError, WEIGHTS,
     checkpoint,
@@ -113,6 +114,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ImportError> {
     Ok(atomic::write(path, bytes).map_err(RunError::from)?)
 }
 
+/// What is said of layers that run backwards.
+fn directions_text(config: &NetworkConfig) -> &'static str {
+    match config.is_of_windows() {
+        true => " (whole windows only: backwards or both ways)",
+        false => "",
+    }
+}
+
 /// Inputs, layers and outputs in words.
 fn describe(assembled: &Assembled) -> String {
     let config = &assembled.network.config;
@@ -127,7 +136,7 @@ fn describe(assembled: &Assembled) -> String {
     format!(
         "{} inputs, {}{} layers of {}{dense}, {} outputs ({}, {})",
         config.inputs,
-        config.cell.title(),
+        [config.cell.title(), directions_text(config)].concat(),
         if config.cell.peepholes() {
             " (peepholes)"
         } else {

@@ -17,6 +17,8 @@ pub enum Axis {
     Time,
     /// Channels, units or outputs.
     Channel,
+    /// The two halves of a layer that runs both ways.
+    Half,
     /// An axis of length one.
     One,
 }
@@ -127,8 +129,15 @@ pub enum Layer {
     Convolution(ConvWeights),
     /// A recurrent layer over time, with an output for each step.
     Recurrent(RecurrentWeights),
+    /// The same from the last step to the first; its outputs are in the order of time.
+    Reverse(RecurrentWeights),
+    /// Two of them on the same inputs, forwards and in reverse, whose outputs of each step stand side by side.
+    Both(Box<[RecurrentWeights; 2]>),
     /// Keeps the last step alone.
     LastStep,
+    /// Keeps of each half of a layer the outputs after its own last step, which is the first one in time for a half that runs
+    /// in reverse.
+    OwnLastStep,
     /// Keeps the mean of all steps.
     Mean,
     /// `max(x, 0)`

@@ -138,7 +138,8 @@ impl Source {
     /// What its layers read over time.
     fn pooling(&self) -> Pooling {
         let has = |wanted: &Layer| self.layers.iter().any(|layer| layer.layer == *wanted);
-        match (has(&Layer::LastStep), has(&Layer::Mean)) {
+        let is_last = has(&Layer::LastStep) || has(&Layer::OwnLastStep);
+        match (is_last, has(&Layer::Mean)) {
             (true, _) => Pooling::Last,
             (false, true) => Pooling::Mean,
             (false, false) => Pooling::Steps,

@@ -3,6 +3,7 @@
 //! | name | what it is taken for |
 //! | --- | --- |
 //! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM`, or `nn.GRU` with three rows a unit |
+//! | the same with `_reverse` behind it | the half of a bidirectional one that runs backwards |
 //! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell`, `nn.GRUCell` |
 //! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
 //! | `*.weight` `[F, C, K]`, `*.bias` | `nn.Conv1d`, before all others |
@@ -62,7 +63,12 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
                 .into(),
         );
     }
+    let is_both = |layer: &NamedLayer| matches!(layer.layer, Layer::Both(_));
     match pooling {
+        Pooling::Last if layers.last().is_some_and(is_both) => {
+            notes.push("of the last layer, each half's own last step is read (h_n), which is the first one in time for the half that runs backwards; PyTorch's out[:, -1] is another value, and is not taken".into());
+            layers.push(Layer::OwnLastStep.named("the last step"));
+        }
         Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
         Pooling::Steps => {}
         Pooling::Mean => layers.push(Layer::Mean.named("the mean over time")),
@@ -141,6 +147,10 @@ fn described(
 fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
     let size = |layer: &NamedLayer| match &layer.layer {
         Layer::Recurrent(weights) => Some((weights.input.ncols(), weights.recurrent.ncols())),
+        Layer::Both(halves) => {
+            let outputs = halves.iter().map(|half| half.recurrent.ncols());
+            Some((halves[0].input.ncols(), outputs.sum()))
+        }
         Layer::Dense { weight, .. } => Some((weight.ncols(), weight.nrows())),
         _ => None,
     };
@@ -282,27 +292,36 @@ fn recurrent_layers(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Prob
     let kind = kind_of(title, module)?;
     if module.contains_key("weight_ih") {
         require_all_read(title, module, |part| PARTS.contains(&part))?;
-        return Ok(vec![recurrent(kind, title.into(), module, "")?]);
+        let weights = recurrent(kind, title, module, "")?;
+        return Ok(vec![Layer::Recurrent(weights).named(title)]);
     }
     let layers = module
         .keys()
-        .filter(|part| part.starts_with("weight_ih_l"))
+        .filter(|part| part.starts_with("weight_ih_l") && !part.ends_with(REVERSE))
         .count();
+    // Of one layer all are.
+    let is_both = module.keys().any(|part| part.ends_with(REVERSE));
+    let ways: &[&str] = if is_both { &["", REVERSE] } else { &[""] };
     let read: Vec<String> = (0..layers)
-        .flat_map(|l| PARTS.map(|part| format!("{part}_l{l}")))
+        .flat_map(|l| ways.iter().map(move |way| format!("_l{l}{way}")))
+        .flat_map(|suffix| PARTS.map(|part| format!("{part}{suffix}")))
         .collect();
     require_all_read(title, module, |part| read.iter().any(|read| read == part))?;
     (0..layers)
         .map(|l| {
-            recurrent(
-                kind,
-                format!("{title} layer {l}"),
-                module,
-                &format!("_l{l}"),
-            )
+            let name = format!("{title} layer {l}");
+            let half = |way: &str| recurrent(kind, &name, module, &format!("_l{l}{way}"));
+            Ok(match is_both {
+                false => Layer::Recurrent(half("")?),
+                true => Layer::Both(Box::new([half("")?, half(REVERSE)?])),
+            }
+            .named(&name))
         })
         .collect()
 }
+
+/// What the names of tensors end in that are of the half that runs backwards.
+const REVERSE: &str = "_reverse";
 
 /// The tensors of a recurrent layer.
 const PARTS: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
@@ -329,9 +348,6 @@ fn require_all_read(
 /// The kind of a recurrent module, by its rows of weights for each unit. Refuses those that are not taken.
 fn kind_of(title: &str, module: &Module) -> Result<WeightsKind, Problem> {
     let parts = || module.keys();
-    if parts().any(|part| part.ends_with("_reverse")) {
-        return Err(Problem::later(title, Kind::Bidirectional));
-    }
     if parts().any(|part| part.starts_with("weight_hr")) {
         return Err(Problem::later(title, Kind::Projection));
     }
@@ -355,10 +371,10 @@ fn kind_of(title: &str, module: &Module) -> Result<WeightsKind, Problem> {
 
 fn recurrent(
     kind: WeightsKind,
-    name: String,
+    name: &str,
     module: &Module,
     suffix: &str,
-) -> Result<NamedLayer, Problem> {
+) -> Result<RecurrentWeights, Problem> {
     let matrix = |part: &str| {
         let part = format!("{part}{suffix}");
         let missing = || Problem::Damaged(format!("{name} has no {part}"));
@@ -376,15 +392,14 @@ fn recurrent(
         (None, Some(second)) => vec![vec![0.0; second.len()], second],
         (first, second) => first.into_iter().chain(second).collect(),
     };
-    let weights = RecurrentWeights {
+    Ok(RecurrentWeights {
         kind,
         convention: Convention::PyTorch,
         input: matrix("weight_ih")?,
         recurrent: matrix("weight_hh")?,
         biases,
         peepholes: None,
-    };
-    Ok(Layer::Recurrent(weights).named(name))
+    })
 }
 
 /// An `nn.Linear`.

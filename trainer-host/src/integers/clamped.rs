@@ -3,7 +3,7 @@
 //! A raw value is clamped to 32 bits, and a first layer's input to its 16 or 8 bits, (I) of the engine. A device
 //! goes on with the clamped value; the host counts for it, as it feeds the same raw values.
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub struct ClampedInput {
 }
 
 /// The channels of `model` in which values of `sequences`, each `[T, I]` in real units, are clamped.
-pub fn count(model: &Model<'_>, sequences: &[Recording<'_>]) -> Vec<ClampedInput> {
+pub fn count(model: &Parsed<'_>, sequences: &[Recording<'_>]) -> Vec<ClampedInput> {
     let formats = input_formats(model);
     let width = model.input_width();
     let of_channel = |(j, name): (usize, &str)| {

@@ -9,6 +9,7 @@ pub mod clamped;
 mod convolution;
 pub mod disagreement;
 pub mod endless;
+pub mod engine;
 pub mod input_format;
 pub mod layer_error;
 pub mod output_error;

@@ -2,12 +2,13 @@
 
 use lstm_nostd::kernels::{RecurrentRows, Width, lanes};
 use lstm_nostd::layers::{UnitStep, mean};
-use lstm_nostd::{Block, I16F16, Mode, Model, OutputScale, RecurrentLayer};
+use lstm_nostd::{Block, I16F16, Mode, Model, OutputScale, Parsed, RecurrentLayer};
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::data::Recording;
 use crate::evaluate::Outputs;
+use crate::integers::engine::Engine;
 use crate::integers::input_format::InputFormat;
 
 /// The state of one stream and what a step needs beside it, of any model's sizes.
@@ -125,7 +126,7 @@ impl Stream {
 }
 
 /// The raw formats that `model`'s input channels take.
-pub fn input_formats(model: &Model<'_>) -> Vec<InputFormat> {
+pub fn input_formats(model: &Parsed<'_>) -> Vec<InputFormat> {
     (0..model.inputs())
         .filter_map(|j| model.input_channel(j))
         .map(|channel| InputFormat {
@@ -144,39 +145,30 @@ pub fn raw_sequence(formats: &[InputFormat], sequence: Recording<'_>) -> Vec<Vec
 
 /// Outputs of `model` over the steps of `raw`, from a fresh state, as bits of Q15.16: those after
 /// the last step for sequence to one, `[1][O]`, or after every step, `[T][O]`.
-pub fn run(model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
-    let mut stream = Stream::new(model);
-    let mut rows = Vec::with_capacity(raw.len());
-    for step in raw {
-        let outputs = stream.step(model, step);
-        if !model.mode().is_per_step() {
-            rows.clear();
-        }
-        rows.push(outputs.iter().map(|y| y.to_bits()).collect());
-    }
-    rows
+pub fn run(model: &impl Engine, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
+    model.answers(raw)
 }
 
 /// Outputs of `model` for sequences of real values, each `[T, I]`, in real units: `[1, O]` after the last step
 /// for sequence to one, `[T, O]` otherwise.
-pub fn outputs(model: &Model<'_>, sequences: &[Recording<'_>]) -> Outputs {
-    distances(model, sequences, &vec![0.0; model.outputs()])
+pub fn outputs(model: &impl Engine, sequences: &[Recording<'_>]) -> Outputs {
+    distances(model, sequences, &vec![0.0; model.parsed().outputs()])
 }
 
 /// [`outputs`] less `means`, `[O]`, which are taken off before f32 could lose what is left.
-pub fn distances(model: &Model<'_>, sequences: &[Recording<'_>], means: &[f64]) -> Outputs {
-    let formats = input_formats(model);
+pub fn distances(model: &impl Engine, sequences: &[Recording<'_>], means: &[f64]) -> Outputs {
+    let formats = input_formats(model.parsed());
     sequences
         .par_iter()
         .map(|sequence| {
             let bits = run(model, &raw_sequence(&formats, *sequence));
-            in_real_units(model, &bits, means)
+            in_real_units(model.parsed(), &bits, means)
         })
         .collect()
 }
 
 /// Bits of Q15.16, `[T][O]`, to real values with every digit.
-pub fn exact_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f64> {
+pub fn exact_outputs(model: &Parsed<'_>, bits: &[Vec<i32>]) -> Array2<f64> {
     let scales: Vec<OutputScale> = (0..model.outputs())
         .map(|o| model.output_scale(o))
         .collect();
@@ -187,12 +179,12 @@ pub fn exact_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f64> {
 }
 
 /// Bits of Q15.16, `[T][O]`, to real values.
-pub fn real_outputs(model: &Model<'_>, bits: &[Vec<i32>]) -> Array2<f32> {
+pub fn real_outputs(model: &Parsed<'_>, bits: &[Vec<i32>]) -> Array2<f32> {
     in_real_units(model, bits, &vec![0.0; model.outputs()])
 }
 
 /// (V) of the engine's outputs, less `means`; without them what `Model::value` gives on a device.
-fn in_real_units(model: &Model<'_>, bits: &[Vec<i32>], means: &[f64]) -> Array2<f32> {
+fn in_real_units(model: &Parsed<'_>, bits: &[Vec<i32>], means: &[f64]) -> Array2<f32> {
     let scales: Vec<(OutputScale, f64)> = (0..model.outputs())
         .map(|o| model.output_scale(o))
         .map(|scale| (scale, 2f64.powi(scale.exponent.into())))

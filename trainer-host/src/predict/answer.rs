@@ -1,6 +1,6 @@
 //! What one row of outputs means.
 
-use lstm_nostd::{I16F16, Model, probability};
+use lstm_nostd::{I16F16, Parsed, probability};
 use ndarray::ArrayView1;
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -68,7 +68,7 @@ impl Meaning {
     }
 
     /// Of a model file.
-    pub fn of_model(model: &Model<'_>, arithmetic: Arithmetic) -> Self {
+    pub fn of_model(model: &Parsed<'_>, arithmetic: Arithmetic) -> Self {
         Self {
             head: model.task().into(),
             mode: model.mode().into(),

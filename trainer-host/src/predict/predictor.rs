@@ -1,6 +1,6 @@
 //! A network that answers: in f32, in integers on this machine, or in integers on a device.
 
-use lstm_nostd::{Mode, Model};
+use lstm_nostd::{Mode, Parsed};
 use ndarray::{Array2, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
@@ -8,6 +8,7 @@ use super::answer::{Answer, Answers, Meaning};
 use super::arithmetic::Arithmetic;
 use crate::data::{Dataset, Recording, offset_of};
 use crate::device::{Device, DeviceError, Keep};
+use crate::integers::engine::AnyModel;
 use crate::integers::input_format::InputFormat;
 use crate::integers::stream::{self, Stream, input_formats, raw_sequence};
 use crate::passes::carried::NetworkStream;
@@ -25,18 +26,18 @@ pub enum Predictor<'a> {
     /// In integers.
     Integers {
         /// The model.
-        model: &'a Model<'a>,
+        model: &'a AnyModel<'a>,
         /// Of its inputs.
         formats: Vec<InputFormat>,
         /// Of the training data, for values that f32 would lose.
         offsets: Vec<f64>,
-        /// Where the stream stands.
-        stream: Stream,
+        /// Where the stream stands; none of a model of whole windows.
+        stream: Option<Stream>,
     },
     /// On a device that has the model loaded.
     Device {
         /// The model.
-        model: &'a Model<'a>,
+        model: &'a AnyModel<'a>,
         /// Of its inputs.
         formats: Vec<InputFormat>,
         /// Of the training data.
@@ -54,12 +55,12 @@ impl<'a> Predictor<'a> {
     }
 
     /// The integers of `model`; `run` is theirs, if there is one.
-    pub fn integers(model: &'a Model<'a>, run: Option<&Run>) -> Self {
+    pub fn integers(model: &'a AnyModel<'a>, run: Option<&Run>) -> Self {
         Self::Integers {
             model,
             formats: input_formats(model),
             offsets: offsets(run),
-            stream: Stream::new(model),
+            stream: model.steps().map(Stream::new),
         }
     }
 
@@ -68,7 +69,7 @@ impl<'a> Predictor<'a> {
     /// # Errors
     /// When the device does not take the file.
     pub fn device(
-        (file, model): (&[u8], &'a Model<'a>),
+        (file, model): (&[u8], &'a AnyModel<'a>),
         run: Option<&Run>,
         mut device: Device,
     ) -> Result<Self, DeviceError> {
@@ -79,6 +80,14 @@ impl<'a> Predictor<'a> {
             offsets: offsets(run),
             device: Box::new(device),
         })
+    }
+
+    /// Whether it answers for whole windows alone, and has no stream.
+    pub fn is_of_windows(&self) -> bool {
+        match self {
+            Self::Float { run, .. } => run.network.config.is_of_windows(),
+            Self::Integers { model, .. } | Self::Device { model, .. } => model.is_of_windows(),
+        }
     }
 
     /// What its numbers are computed in.
@@ -148,6 +157,7 @@ impl<'a> Predictor<'a> {
                 Ok(outputs.iter().map(|rows| rows.mapv(f64::from)).collect())
             }
             Self::Integers { model, formats, .. } => {
+                let model: &AnyModel<'_> = model;
                 let one = |recording: &Recording<'_>| {
                     let bits = stream::run(model, &raw_sequence(formats, *recording));
                     stream::exact_outputs(model, &bits)
@@ -181,7 +191,7 @@ impl<'a> Predictor<'a> {
     /// When the device fails.
     ///
     /// # Panics
-    /// When there are fewer values than channels.
+    /// When there are fewer values than channels, or the network is one [of whole windows](Self::is_of_windows).
     pub fn step(&mut self, meaning: &Meaning, values: &[f64]) -> Result<Answer, DeviceError> {
         let outputs = match self {
             Self::Float { run, stream } => {
@@ -202,7 +212,10 @@ impl<'a> Predictor<'a> {
                 stream,
             } => {
                 let raw = raw_step(formats, values, offsets);
-                let bits = stream.step(model, &raw).iter().map(|y| y.to_bits());
+                let (Some(steps), Some(stream)) = (model.steps(), stream) else {
+                    panic!("a model of whole windows has no stream");
+                };
+                let bits = stream.step(steps, &raw).iter().map(|y| y.to_bits());
                 exact_row(model, bits.collect())
             }
             Self::Device {
@@ -225,7 +238,7 @@ impl<'a> Predictor<'a> {
     pub fn reset(&mut self) -> Result<(), DeviceError> {
         match self {
             Self::Float { stream, .. } => stream.reset(),
-            Self::Integers { model, stream, .. } => *stream = Stream::new(model),
+            Self::Integers { model, stream, .. } => *stream = model.steps().map(Stream::new),
             Self::Device { device, .. } => device.reset()?,
         }
         Ok(())
@@ -249,7 +262,7 @@ fn raw_step(formats: &[InputFormat], values: &[f64], offsets: &[f64]) -> Vec<i32
     formats.iter().enumerate().map(raw).collect()
 }
 
-fn exact_row(model: &Model<'_>, bits: Vec<i32>) -> Vec<f64> {
+fn exact_row(model: &Parsed<'_>, bits: Vec<i32>) -> Vec<f64> {
     let row = stream::exact_outputs(model, &[bits]);
     row.into_raw_vec_and_offset().0
 }

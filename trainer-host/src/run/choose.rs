@@ -10,7 +10,6 @@
 //! Held out is the validation part, or every fifth training sequence where there is none. The test part
 //! has no say.
 
-use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
 use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};
@@ -19,6 +18,7 @@ use serde::Serialize;
 use crate::data::{Dataset, Recording, views};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::{InputStage, assemble};
+use crate::integers::engine::AnyModel;
 use crate::integers::input_format::{InputFormat, RawRangeError};
 use crate::integers::stream;
 use crate::network::{Head, Network};
@@ -251,7 +251,7 @@ impl Trial<'_> {
         let distance = |(clipping, rounding)| -> Result<f64, ChooseError> {
             let (_, file) = self.integers(clipping, rounding, &calibration, fit)?;
             let bytes = file.to_bytes()?;
-            let model = Model::parse(&bytes).expect("the writer returns only what parses");
+            let model = AnyModel::parse(&bytes).expect("the writer returns only what parses");
             let found = stream::distances(&model, &real, &means);
             Ok(output_distance(network.config.head, &exact, &found))
         };

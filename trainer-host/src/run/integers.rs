@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::artifact::{AlignedBytes, WriteError};
 
 use crate::run::quantised_file::{self, ReadError};
@@ -46,7 +46,7 @@ pub fn read(run: &Run) -> Result<Option<AlignedBytes>, RunIntegersError> {
         Err(source) => return Err(RunIntegersError::NoModel { path, source }),
     };
     let fits = {
-        let model = Model::parse(&bytes).expect("the writer returns only what parses");
+        let model = Parsed::parse(&bytes).expect("the writer returns only what parses");
         fits(&model, run)
     };
     if !fits {
@@ -56,7 +56,7 @@ pub fn read(run: &Run) -> Result<Option<AlignedBytes>, RunIntegersError> {
 }
 
 /// Whether `model` takes and gives what `run` does.
-fn fits(model: &Model<'_>, run: &Run) -> bool {
+fn fits(model: &Parsed<'_>, run: &Run) -> bool {
     let schema = &run.fitted.schema;
     let per_step = model.mode().is_per_step();
     model.input_names().eq(&schema.channels)

@@ -14,6 +14,7 @@ use crate::data::{Dataset, Parts, views};
 use crate::evaluate::{Baselines, Comparison, Score, compare};
 use crate::integers::clamped::{self, ClampedInput};
 use crate::integers::disagreement::{self, Disagreements};
+use crate::integers::engine::AnyModel;
 use crate::integers::layer_error::{self, LayerError, sqnr_db};
 use crate::integers::stream;
 use crate::integers::unit_trace::{UnitTrace, unit_traces};
@@ -137,8 +138,9 @@ pub fn measure(
     chosen: Chosen,
     files: Files,
 ) -> Result<QuantisationReport, ArtifactError> {
-    let model = Model::parse(&chosen.bytes)?;
-    let layers = layer_errors(run, data, &model);
+    let model = AnyModel::parse(&chosen.bytes)?;
+    // Layers that run backwards are not followed step by step.
+    let layers = (model.steps()).map_or_else(Vec::new, |model| layer_errors(run, data, model));
     let (part, judged) = match (&data.test, &data.validation) {
         (Some(test), _) => ("test part", test),
         (None, Some(validation)) => ("validation part", validation),
@@ -162,7 +164,9 @@ pub fn measure(
         part,
         clamped_inputs: clamped::count(&model, &judged.recordings()),
         classes: class_changes(&comparison),
-        disagreements: disagreements(run, other, &model, judged, &layers),
+        disagreements: (model.steps())
+            .map(|model| disagreements(run, other, model, judged, &layers))
+            .unwrap_or_default(),
         comparison,
         layers,
         weights: weight_errors(&run.network, &fake, schemes),
@@ -181,7 +185,7 @@ pub fn measure(
                 instructions: cost::step_of(core, &model).instructions.round() as u64,
             })
             .collect(),
-        traces: traces(run, &model, judged),
+        traces: (model.steps()).map_or_else(Vec::new, |model| traces(run, model, judged)),
         reference: reference.map(|run| run.folder),
     })
 }

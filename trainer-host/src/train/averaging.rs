@@ -36,6 +36,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 2,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![3],
             cell: Cell::Lstm { peepholes: true },
             dense: Vec::new(),

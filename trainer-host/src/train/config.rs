@@ -441,6 +441,7 @@ impl TrainConfig {
         NetworkConfig {
             inputs: data.channels.len(),
             conv: self.conv,
+            directions: Vec::new(),
             hidden: self.hidden.clone(),
             cell: self.layer.cell(self.peepholes),
             dense: self.dense.clone(),

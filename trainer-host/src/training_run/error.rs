@@ -57,6 +57,15 @@ pub enum TrainingRunError {
         /// What differs.
         what: &'static str,
     },
+    /// The run to begin with has a layer that runs backwards.
+    #[error(
+        "{}: its network has a layer that runs backwards over whole windows, and there is no gradient for it here; train it where it comes from, and import it",
+        folder.display()
+    )]
+    Windows {
+        /// The other run.
+        folder: PathBuf,
+    },
     /// The data was opened with another split than that of the runs that this one starts from or learns from.
     #[error(
         "the data has another split than the runs of init and teacher; open it with RunConfig::with_known_split"

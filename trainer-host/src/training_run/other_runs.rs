@@ -23,6 +23,11 @@ pub(super) fn initial(
     let fitted = Fitted::read(folder)?;
     refuse_other(folder, &fitted, &train.schema())?;
     refuse_other_front_end(folder, &fitted, train.front_end.as_ref())?;
+    if fitted.network.is_of_windows() {
+        return Err(TrainingRunError::Windows {
+            folder: folder.clone(),
+        });
+    }
     let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
     if let Some(hidden) = &config.prune_to {
         network = prune(&network, hidden).map_err(TrainError::from)?;

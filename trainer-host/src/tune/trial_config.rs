@@ -345,6 +345,7 @@ fn empty_model(
         },
         conv: network.conv.as_ref().map(conv),
         recurrent,
+        directions: Vec::new(),
         dense,
         input_names: channels.to_vec(),
         output_names: outputs.to_vec(),
@@ -399,6 +400,7 @@ mod tests {
             let network = NetworkConfig {
                 inputs: 3,
                 conv: Some(conv),
+                directions: Vec::new(),
                 hidden: vec![16],
                 cell: config.layer.cell(true),
                 dense: vec![],

@@ -163,6 +163,7 @@ fn config(inputs: usize, hidden: Vec<usize>, dense: Vec<usize>, peepholes: bool)
     NetworkConfig {
         inputs,
         conv: None,
+        directions: Vec::new(),
         hidden,
         cell: Cell::Lstm { peepholes },
         dense,

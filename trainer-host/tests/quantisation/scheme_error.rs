@@ -47,6 +47,7 @@ impl Case {
         let config = NetworkConfig {
             inputs: INPUTS,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![HIDDEN],
             cell,
             dense: vec![],
@@ -94,6 +95,7 @@ impl Case {
             channels: quantised.input_range.iter().map(channel).collect(),
             scales: vec![quantised.outputs[0].scale],
             recurrent: quantised.recurrent_content(),
+            directions: Vec::new(),
             dense: quantised.dense,
             input_names: (0..INPUTS).map(|j| format!("x{j}")).collect(),
             output_names: vec!["y".into()],

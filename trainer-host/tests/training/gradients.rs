@@ -410,6 +410,7 @@ fn config_of(
     NetworkConfig {
         inputs: 3,
         conv: None,
+        directions: Vec::new(),
         hidden: hidden.to_vec(),
         cell,
         dense: dense.to_vec(),

@@ -233,6 +233,7 @@ impl Case {
     fn model(self) -> RandomModel {
         RandomModel {
             inputs: self.shape.inputs,
+            directions: Vec::new(),
             hidden: vec![self.shape.hidden],
             kinds: vec![self.layer.kind()],
             dense: vec![],

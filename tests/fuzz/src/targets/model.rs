@@ -3,8 +3,9 @@
 //! An input is a file without its checksum.
 
 use lstm_nostd::artifact::{AlignedBytes, LayerKind, RandomModel};
+use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{Order, Scheme};
-use lstm_nostd::{Block, I16F16, Model};
+use lstm_nostd::{Block, Direction, I16F16, Model, Parsed, WindowModel};
 
 use crate::Target;
 
@@ -31,11 +32,16 @@ pub(crate) fn accepts(data: &[u8]) -> bool {
     let crc = CRC.checksum(&content);
     content.extend(crc.to_le_bytes());
     let bytes = AlignedBytes::from(content.as_slice());
-    let Ok(model) = Model::parse(&bytes) else {
+    let Ok(parsed) = Parsed::parse(&bytes) else {
         return false;
     };
-    steps_as_specified(&model);
-    let names = model.input_names().chain(model.output_names());
+    if parsed.is_of_windows() {
+        window_as_specified(&parsed.clone().into());
+    }
+    if let Ok(model) = Model::try_from(parsed.clone()) {
+        steps_as_specified(&model);
+    }
+    let names = parsed.input_names().chain(parsed.output_names());
     names.for_each(|name| assert!(name.len() < 256));
     true
 }
@@ -69,6 +75,21 @@ fn steps_as_specified(model: &Model<'_>) {
     }
 }
 
+/// Extreme inputs as a window, through the kernels of this machine and through the specification.
+fn window_as_specified(model: &WindowModel<'_>) {
+    let steps = [i32::MIN, i32::MAX, 0, 12_345];
+    let raw: Vec<i32> = (steps.iter())
+        .flat_map(|raw| vec![*raw; model.inputs()])
+        .collect();
+    let mut buffer = vec![Block::default(); model.buffer_blocks(steps.len())];
+    let mut outputs = [0, 1].map(|_| vec![I16F16::ZERO; model.output_count(steps.len())]);
+    let ran = model.run(&raw, &mut buffer, &mut outputs[0]);
+    ran.expect("buffers as long as the model says");
+    let specified = model.run_with::<Scalar>(&raw, &mut buffer, &mut outputs[1]);
+    specified.expect("buffers as long as the model says");
+    assert_eq!(outputs[0], outputs[1]);
+}
+
 /// A small model in every scheme and order.
 fn seeds() -> Vec<Vec<u8>> {
     let schemes = [
@@ -99,10 +120,18 @@ fn seeds() -> Vec<Vec<u8>> {
                 schemes: schemes.clone(),
                 ..RandomModel::default()
             };
-            let mut file = shape.build();
-            file.golden = vec![(vec![1; 3], vec![2; 2])];
-            let bytes = file.to_bytes_in(order).expect("a model that fits");
-            seeds.push(bytes[..bytes.len() - 4].to_vec());
+            let window = RandomModel {
+                hidden: vec![3, 2, 2],
+                directions: vec![Direction::Reverse, Direction::Forward, Direction::Beside],
+                schemes: vec![schemes[0]],
+                ..shape.clone()
+            };
+            for shape in [shape, window] {
+                let mut file = shape.build();
+                file.golden = vec![(vec![1; 3], vec![2; 2])];
+                let bytes = file.to_bytes_in(order).expect("a model that fits");
+                seeds.push(bytes[..bytes.len() - 4].to_vec());
+            }
         }
     }
     seeds

@@ -178,6 +178,7 @@ mod tests {
         NetworkConfig {
             inputs: 3,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![20, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

@@ -21,6 +21,8 @@ pub mod shape;
 
 use ndarray::Array2;
 
+pub use lstm_nostd::Direction;
+
 pub use convolution::{ConvActivation, Convolution, MAX_CONV_STEPS, Padding};
 pub use dense::DenseLayer;
 pub use head::{Head, Mode, Pooling};
@@ -167,6 +169,7 @@ mod tests {
         NetworkConfig {
             inputs: 3,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![20, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

@@ -109,6 +109,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 3,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![6, 5],
             cell,
             dense: vec![4],

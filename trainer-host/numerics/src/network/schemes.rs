@@ -145,6 +145,7 @@ mod tests {
             let network = NetworkConfig {
                 inputs: 1,
                 conv: None,
+                directions: Vec::new(),
                 hidden: vec![2; lstm],
                 cell: Cell::Lstm { peepholes: false },
                 dense: vec![2; dense],

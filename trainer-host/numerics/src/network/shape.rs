@@ -1,5 +1,6 @@
 //! The structure of a network, and the walk over its layers.
 
+use lstm_nostd::Direction;
 use lstm_nostd::model::{MAX_DENSE_LAYERS, MAX_RECURRENT_LAYERS};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ pub struct NetworkConfig {
     pub conv: Option<Convolution>,
     /// Units `H` of each recurrent layer, first to last.
     pub hidden: Vec<usize>,
+    /// Of each recurrent layer; empty if all run forwards. A layer that runs both ways is two: see [`Direction::Beside`].
+    pub directions: Vec<Direction>,
     /// The kind of the recurrent layers.
     pub cell: Cell,
     /// Units of each dense ReLU layer between the last recurrent layer and the output layer.
@@ -39,6 +42,9 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     conv: Option<Convolution>,
     hidden: Vec<usize>,
+    /// Names of directions; absent if all layers run forwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    directions: Vec<String>,
     /// The kind of the recurrent layers; LSTM if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
@@ -53,7 +59,16 @@ impl TryFrom<Stored> for NetworkConfig {
     type Error = String;
 
     fn try_from(stored: Stored) -> Result<Self, String> {
+        let direction = |name: &String| {
+            let known = Direction::ALL.into_iter().find(|one| one.name() == name);
+            known.ok_or_else(|| format!("direction {name:?}, which this version does not know"))
+        };
         Ok(Self {
+            directions: stored
+                .directions
+                .iter()
+                .map(direction)
+                .collect::<Result<_, _>>()?,
             inputs: stored.inputs,
             conv: stored.conv,
             hidden: stored.hidden,
@@ -72,6 +87,9 @@ impl From<NetworkConfig> for Stored {
             inputs: config.inputs,
             conv: config.conv,
             hidden: config.hidden,
+            directions: (config.directions.iter())
+                .map(|direction| direction.name().to_owned())
+                .collect(),
             kind: config.cell.stored_kind().map(str::to_owned),
             peepholes: config.cell.peepholes(),
             dense: config.dense,
@@ -196,6 +214,14 @@ pub enum StructureError {
         /// The largest number that is allowed.
         largest: usize,
     },
+    /// A direction has no layer, or stands beside none that runs forwards.
+    #[error(
+        "directions are {found}; each is of a recurrent layer, and \"beside\" follows \"forward\""
+    )]
+    Directions {
+        /// Their names.
+        found: String,
+    },
 }
 
 impl NetworkConfig {
@@ -209,9 +235,17 @@ impl NetworkConfig {
             width = layer.outputs;
             layers.push(layer);
         }
+        let mut beneath = width;
         for (number, &units) in self.hidden.iter().enumerate() {
-            let layer = LayerShape::recurrent(self.cell, number, width, units);
-            width = layer.outputs;
+            let is_beside = self.direction(number) == Direction::Beside;
+            let inputs = if is_beside { beneath } else { width };
+            let layer = LayerShape::recurrent(self.cell, number, inputs, units);
+            beneath = inputs;
+            width = if is_beside {
+                width + layer.outputs
+            } else {
+                layer.outputs
+            };
             layers.push(layer);
         }
         for (number, &units) in self.dense.iter().chain([&self.outputs]).enumerate() {
@@ -219,6 +253,23 @@ impl NetworkConfig {
             width = units;
         }
         layers
+    }
+
+    /// The direction of recurrent layer `l`.
+    pub fn direction(&self, l: usize) -> Direction {
+        self.directions.get(l).copied().unwrap_or_default()
+    }
+
+    /// Whether the network answers for whole windows alone, because a layer runs backwards.
+    pub fn is_of_windows(&self) -> bool {
+        let mut directions = self.directions.iter();
+        directions.any(|direction| *direction != Direction::Forward)
+    }
+
+    /// Values that the first dense layer reads.
+    pub fn head_inputs(&self) -> usize {
+        let layers = self.layers();
+        layers[layers.len() - 1 - self.dense.len()].inputs
     }
 
     /// How many layers [`NetworkConfig::layers`] has.
@@ -267,6 +318,7 @@ impl NetworkConfig {
         for (what, found) in edges.into_iter().chain(hidden).chain(dense) {
             size(what, found, MAX_LAYER_SIZE)?;
         }
+        self.require_directions()?;
         let Some(conv) = &self.conv else {
             return Ok(());
         };
@@ -275,6 +327,24 @@ impl NetworkConfig {
         size("conv.stride".into(), conv.stride, MAX_CONV_STEPS)?;
         let window = "conv.kernel times inputs".into();
         size(window, conv.kernel * self.inputs, MAX_LAYER_SIZE)
+    }
+}
+
+impl NetworkConfig {
+    fn require_directions(&self) -> Result<(), StructureError> {
+        let before = |l: usize| l.checked_sub(1).map(|l| self.direction(l));
+        let fits = |(l, direction): (usize, &Direction)| {
+            let stands = *direction != Direction::Beside || before(l) == Some(Direction::Forward);
+            stands && l < self.hidden.len()
+        };
+        match self.directions.iter().enumerate().all(fits) {
+            true => Ok(()),
+            false => {
+                let names = self.directions.iter().map(|direction| direction.name());
+                let found = names.collect::<Vec<_>>().join(", ");
+                Err(StructureError::Directions { found })
+            }
+        }
     }
 }
 
@@ -304,6 +374,7 @@ mod tests {
             inputs: 3,
             conv: None,
             hidden: vec![20, 7],
+            directions: Vec::new(),
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],
             outputs: 2,

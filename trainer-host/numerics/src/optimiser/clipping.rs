@@ -31,6 +31,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 1,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![1],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![],

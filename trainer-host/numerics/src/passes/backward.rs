@@ -244,6 +244,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 5,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![33, 20],
             cell,
             dense: vec![7],

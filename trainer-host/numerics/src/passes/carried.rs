@@ -199,6 +199,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 3,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![18, 7],
             cell: Cell::Lstm { peepholes: true },
             dense: vec![5],

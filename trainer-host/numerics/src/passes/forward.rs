@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::compute::lanes::Backend;
 use crate::compute::panels::{Panels, copy_row};
-use crate::network::{Mode, Network};
+use crate::network::{Direction, Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::convolution::{ConvPass, ConvState, Moves, PackedConv};
 use crate::passes::dense::{PackedDense, relu};
@@ -17,6 +17,7 @@ use crate::passes::dropout::Dropout;
 use crate::passes::mean::MeanOverTime;
 use crate::passes::recurrent::{Around, PackedRecurrent, RecurrentPass};
 use crate::passes::steps::Steps;
+use crate::passes::window::{Joined, Stack, join, turn};
 
 /// Sequences that are evaluated together.
 pub(super) const GROUP: usize = 16;
@@ -69,6 +70,7 @@ pub(crate) struct PackedNetwork {
     pub(crate) recurrent: Vec<PackedRecurrent>,
     pub(crate) dense: Vec<PackedDense>,
     pub(crate) mode: Mode,
+    pub(crate) stack: Stack,
     /// What activations are rounded to.
     pub(crate) formats: ActivationFormats,
 }
@@ -80,6 +82,7 @@ impl PackedNetwork {
             recurrent: network.recurrent.iter().map(PackedRecurrent::of).collect(),
             dense: network.dense.iter().map(PackedDense::of).collect(),
             mode: network.config.mode,
+            stack: Stack::of(&network.config),
             formats: formats.clone(),
         }
     }
@@ -112,6 +115,8 @@ pub(crate) struct Pass {
     /// Used with a convolution alone.
     pub(crate) conv: ConvPass,
     pub(crate) layers: Vec<RecurrentPass>,
+    /// Of networks with layers that run backwards.
+    pub(crate) joined: Joined,
     pub(crate) dropout: Dropout,
     /// Rows that enter the dense layers: `[B, H]` for sequence to one, by the last step or the mean, `[R_in, H]` above a
     /// convolution. Else they enter as they lie in the last recurrent layer.
@@ -142,6 +147,7 @@ impl Pass {
             input_mask: Panels::default(),
             conv: ConvPass::default(),
             layers: Vec::new(),
+            joined: Joined::default(),
             dropout: Dropout::default(),
             features: Panels::default(),
             is_gathered: false,
@@ -217,7 +223,8 @@ impl Pass {
         for (layer, weights) in self.layers.iter_mut().zip(&network.recurrent) {
             layer.reset_state(&self.steps, weights.outputs());
         }
-        let outputs = network.recurrent.last().map_or(0, PackedRecurrent::outputs);
+        self.joined.reset(&network.stack);
+        let outputs = network.dense[0].weight.rows();
         self.mean.reset(self.steps.sequences, outputs);
     }
 
@@ -245,15 +252,22 @@ impl Pass {
         }
         for (l, weights) in network.recurrent.iter().enumerate() {
             let sequences = self.steps.sequences;
+            let stack = &network.stack;
             let (below, layer) = self.layers.split_at_mut(l);
             let layer = &mut layer[0];
             layer.fill_masks(&mut self.dropout, &self.steps);
-            let x = match below.last() {
-                Some(below) => {
-                    let (h, first) = (below.upward(), sequences);
-                    let owners = self.steps.owners();
-                    (self.dropout.between_layers).apply(l - 1, h, first, owners);
-                    self.dropout.between_layers.kept(l - 1, h, first)
+            let x = match stack.below(l) {
+                Some(place) => {
+                    let h = match self.joined.outputs.get(place) {
+                        Some(joined) => joined,
+                        None => below[place].upward(),
+                    };
+                    // Both halves of a layer read the same.
+                    if stack.direction(l) != Direction::Beside {
+                        let owners = self.steps.owners();
+                        (self.dropout.between_layers).apply(place, h, sequences, owners);
+                    }
+                    self.dropout.between_layers.kept(place, h, sequences)
                 }
                 None if network.conv.is_some() => {
                     let place = network.recurrent.len();
@@ -267,27 +281,60 @@ impl Pass {
                 dropout: &self.dropout,
                 format: network.formats.of_hidden(l),
             };
-            layer.run(around, weights, x);
+            match stack.is_reverse(l) {
+                false => layer.run(around, weights, x),
+                true => {
+                    turn(x, &self.steps, &mut self.joined.turned[l]);
+                    layer.run(around, weights, (&self.joined.turned[l], 0));
+                }
+            }
             // Of a mean over time, the mean is rounded on its way up.
             let is_averaged =
                 network.mode == Mode::SequenceToMean && l + 1 == network.recurrent.len();
             let format = network.formats.of_upward(l).filter(|_| !is_averaged);
             layer.round_upward(format);
+            if stack.is_of_windows() && stack.is_last_half(l) {
+                self.join_halves(network, l);
+            }
             if is_averaged {
                 let own = (0..sequences).map(|b| self.moves.taken(b, self.inputs.length(b)));
-                self.mean.add(layer.outputs(), &self.steps, own);
+                let h = match self.joined.outputs.get(l) {
+                    Some(joined) => joined,
+                    None => self.layers[l].outputs(),
+                };
+                self.mean.add(h, &self.steps, own);
             }
+        }
+    }
+
+    /// Puts what the halves of a layer hand on side by side; the last one is recurrent layer `l`.
+    fn join_halves(&mut self, network: &PackedNetwork, l: usize) {
+        let halves = network.stack.halves(l);
+        let columns = (halves.iter()).map(|half| network.recurrent[half.layer].outputs());
+        let joined = &mut self.joined.outputs[l];
+        joined.reset(self.steps.sequences + self.steps.rows, columns.sum());
+        for half in halves {
+            join(self.layers[half.layer].upward(), half, &self.steps, joined);
+        }
+    }
+
+    /// What recurrent layer `l` hands on in the order of time, with what stands beside it if it is the last half of a layer,
+    /// `[B + R, O]`.
+    pub(crate) fn upward(&self, l: usize) -> &Panels {
+        match self.joined.outputs.get(l) {
+            Some(joined) => joined,
+            None => self.layers[l].upward(),
         }
     }
 
     /// What recurrent layer `l` reads, and its first row.
     pub(crate) fn layer_input(&self, network: &PackedNetwork, l: usize) -> (&Panels, usize) {
+        if network.stack.is_reverse(l) {
+            return (&self.joined.turned[l], 0);
+        }
         let between = &self.dropout.between_layers;
-        match l.checked_sub(1) {
-            Some(below) => {
-                let h = self.layers[below].upward();
-                between.kept(below, h, self.steps.sequences)
-            }
+        match network.stack.below(l) {
+            Some(below) => between.kept(below, self.upward(below), self.steps.sequences),
             None if network.conv.is_some() => {
                 between.kept(network.recurrent.len(), self.conv.outputs(), 0)
             }
@@ -301,7 +348,7 @@ impl Pass {
         let between = &self.dropout.between_layers;
         match self.is_gathered {
             true => between.kept(top, &self.features, 0),
-            false => between.kept(top, self.layers[top].upward(), self.steps.sequences),
+            false => between.kept(top, self.upward(top), self.steps.sequences),
         }
     }
 
@@ -368,16 +415,24 @@ impl Pass {
             if let Some(format) = network.formats.of_upward(top) {
                 format.round_rows(&mut self.features, 0, sequences);
             }
+        } else if network.mode == Mode::SequenceToOne && network.stack.is_of_windows() {
+            self.gather_ends(network);
         } else if self.is_gathered {
             let rows = self.head_rows(network.mode);
-            let h = self.layers[top].upward();
+            let h = match self.joined.outputs.get(top) {
+                Some(joined) => joined,
+                None => self.layers[top].upward(),
+            };
             self.features.reshape(rows.len(), h.columns());
             for (to, from) in rows.into_iter().enumerate() {
                 copy_row(h, from, &mut self.features, to);
             }
         }
+        let h = match self.joined.outputs.get(top) {
+            Some(joined) => joined,
+            None => self.layers[top].upward(),
+        };
         let between = &mut self.dropout.between_layers;
-        let h = self.layers[top].upward();
         match network.mode {
             Mode::SequenceToOne | Mode::SequenceToMean => {
                 between.apply(top, &self.features, 0, 0..sequences);
@@ -386,6 +441,20 @@ impl Pass {
                 between.apply(top, &self.features, 0, self.inputs.owners());
             }
             Mode::SequenceToSequence => between.apply(top, h, sequences, self.steps.owners()),
+        }
+    }
+
+    /// The outputs of each half of the uppermost layer after its own last step: (WD2).
+    fn gather_ends(&mut self, network: &PackedNetwork) {
+        let columns = network.dense[0].weight.rows();
+        self.features.reset(self.steps.sequences, columns);
+        for half in network.stack.top() {
+            for b in 0..self.steps.sequences {
+                let end = self.layers[half.layer].upward().row(self.end_row(b));
+                for (u, value) in end.into_iter().enumerate() {
+                    self.features.set(b, half.column + u, value);
+                }
+            }
         }
     }
 
@@ -409,11 +478,16 @@ impl Pass {
             })
             .collect();
         let longest = sequences.iter().map(ArrayView2::nrows).max().unwrap_or(0);
-        for start in (0..longest).step_by(WINDOW_STEPS) {
+        // A layer that runs backwards begins with the last step.
+        let window_steps = match network.stack.is_of_windows() {
+            true => longest.max(1),
+            false => WINDOW_STEPS,
+        };
+        for start in (0..longest).step_by(window_steps) {
             let window: Vec<_> = (sequences.iter())
                 .take_while(|sequence| sequence.nrows() > start)
                 .map(|sequence| {
-                    let end = sequence.nrows().min(start + WINDOW_STEPS);
+                    let end = sequence.nrows().min(start + window_steps);
                     sequence.slice_move(s![start..end, ..])
                 })
                 .collect();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell, gru_before_cell → pass, back),
-//!   mean, dense → convolution → forward → trace, carried → shard → backward
+//!   mean, dense, window → convolution → forward → trace, carried → shard → backward
 //! ```
 //!
 //! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.
@@ -21,3 +21,4 @@ mod recurrent;
 mod shard;
 mod steps;
 pub mod trace;
+mod window;

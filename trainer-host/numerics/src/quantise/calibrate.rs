@@ -4,7 +4,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::network::{Mode, Network};
+use crate::network::{Direction, Mode, Network};
 use crate::passes::trace::LayerStates;
 use crate::quantise::magnitudes::Magnitudes;
 
@@ -124,6 +124,7 @@ pub fn evenly_spaced<T: Copy>(all: &[T], most: usize) -> Vec<T> {
 /// Magnitudes, and sums of squares with their number of steps.
 struct Observed {
     calibration: Calibration,
+    directions: Vec<Direction>,
     steps: f64,
 }
 
@@ -151,10 +152,11 @@ impl Observed {
             calibration: Calibration {
                 conv,
                 recurrent: recurrent.collect(),
-                mean: expecting(network.config.hidden.last().copied().unwrap_or_default()),
+                mean: expecting(network.config.head_inputs()),
                 dense: dense.map(|layer| expecting(layer.bias.len())).collect(),
                 outputs: vec![OutputRange::NOTHING; network.config.outputs],
             },
+            directions: network.config.directions.clone(),
             steps: 0.0,
         }
     }
@@ -172,12 +174,15 @@ impl Observed {
             }
             ranges.outputs.add(filtered.view());
         }
-        let mut input = match &filtered {
+        let bottom = match &filtered {
             Some(filtered) => filtered.view(),
             None => sequence,
         };
-        seen.steps = input.nrows() as f64;
-        for (ranges, layer) in seen.calibration.recurrent.iter_mut().zip(states) {
+        seen.steps = bottom.nrows() as f64;
+        let hidden = |l: usize| states[l].hidden.view();
+        let layers = seen.calibration.recurrent.iter_mut().zip(states);
+        for (l, (ranges, layer)) in layers.enumerate() {
+            let input = network.layer_inputs(l, bottom, hidden);
             for (j, column) in input.axis_iter(Axis(1)).enumerate() {
                 ranges.input[j].add(column.insert_axis(Axis(1)));
                 ranges.input_square[j] = square(column.iter());
@@ -187,23 +192,11 @@ impl Observed {
             }
             ranges.hidden.add(layer.hidden.view());
             ranges.cell.add(layer.cell.view());
-            input = layer.hidden.view();
         }
-        let mut values: Array2<f32> = match network.config.mode {
-            Mode::SequenceToSequence => input.to_owned(),
-            // Of a sequence that a convolution has no output for, there is none.
-            Mode::SequenceToOne => input
-                .slice(ndarray::s![input.nrows().saturating_sub(1).., ..])
-                .to_owned(),
-            Mode::SequenceToMean => match input.mean_axis(Axis(0)) {
-                Some(mean) => {
-                    let mean = mean.insert_axis(Axis(0));
-                    seen.calibration.mean.add(mean.view());
-                    mean
-                }
-                None => input.to_owned(),
-            },
-        };
+        let mut values: Array2<f32> = network.head_values(hidden);
+        if network.config.mode == Mode::SequenceToMean {
+            seen.calibration.mean.add(values.view());
+        }
         let last = network.dense.len() - 1;
         for (l, dense) in network.dense.iter().enumerate() {
             if l < last {
@@ -244,6 +237,7 @@ impl Observed {
             conv.input.iter_mut().for_each(Magnitudes::finish);
             conv.outputs.finish();
         }
+        share_ranges(&mut self.calibration.recurrent, &self.directions);
         for layer in &mut self.calibration.recurrent {
             let squares = layer
                 .input_square
@@ -260,6 +254,18 @@ impl Observed {
             .iter_mut()
             .for_each(Magnitudes::finish);
         self.calibration
+    }
+}
+
+/// Halves that stand side by side have one range of outputs, so that they have one format.
+fn share_ranges(layers: &mut [RecurrentRanges], directions: &[Direction]) {
+    for (l, direction) in directions.iter().enumerate() {
+        if *direction == Direction::Beside {
+            let (before, own) = layers.split_at_mut(l);
+            let before = &mut before[l - 1].hidden;
+            before.merge(&own[0].hidden);
+            own[0].hidden = before.clone();
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use ndarray::Array1;
 
 use super::dequantise::matrix;
 use super::{ConvIntegers, Q15, QuantisedNetwork, RecurrentIntegers};
-use crate::network::{DenseLayer, Mode, Network, NetworkConfig};
+use crate::network::{DenseLayer, Direction, Mode, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::output::OutputFormat;
 
@@ -38,11 +38,12 @@ impl QuantisedNetwork {
                     .collect(),
                 dense: self.dense(),
             },
-            formats: self.formats(config.mode),
+            formats: self.formats(config),
         }
     }
 
-    fn formats(&self, mode: Mode) -> ActivationFormats {
+    fn formats(&self, config: &NetworkConfig) -> ActivationFormats {
+        let mode = config.mode;
         let step = |step: f64| ActivationFormat { step: step as f32 };
         let conv = self.conv.as_ref();
         let first = usize::from(conv.is_some());
@@ -53,12 +54,16 @@ impl QuantisedNetwork {
             .collect();
         // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
         let top = first + self.recurrent.len() - 1;
+        let above = |l: usize| {
+            let beside = config.direction((l + 1).wrapping_sub(first)) == Direction::Beside;
+            l + 1 + usize::from(beside)
+        };
         let handed_on = |l: usize| match mode {
             // (MT2)
-            Mode::SequenceToMean if l == top => Width::Int16,
+            Mode::SequenceToMean if above(l) > top => Width::Int16,
             _ => inputs[l].0,
         };
-        let narrowed = |l: usize, range: f64| match (handed_on(l), inputs[l + 1]) {
+        let narrowed = |l: usize, range: f64| match (handed_on(l), inputs[above(l)]) {
             (Width::Int16, (Width::Int8, shift)) => {
                 Some(step(range * 2f64.powi(i32::from(shift)) / Q15))
             }

@@ -44,14 +44,14 @@ mod row;
 
 use lstm_nostd::artifact::{Dense, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, s};
 
 pub use convolution::ConvIntegers;
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 pub use recurrent::RecurrentIntegers;
 
-use crate::network::{Cell, Convolution, DenseLayer, Head, LayerShape, Mode, Network};
+use crate::network::{Cell, Convolution, DenseLayer, Direction, Head, LayerShape, Mode, Network};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::passes::trace::LayerTrace;
 use crate::quantise::calibrate::{Calibration, evenly_spaced};
@@ -173,6 +173,7 @@ pub fn quantise(
         plan,
         inputs: LayerInputs::new(network, plan, sequences),
         below: None,
+        beneath: None,
         quantised: QuantisedNetwork {
             input_range: Vec::new(),
             conv: None,
@@ -206,6 +207,8 @@ struct Walk<'a> {
     inputs: LayerInputs<'a>,
     /// What the layer below hands upwards; `None` below the first.
     below: Option<Signal>,
+    /// What the last recurrent layer read.
+    beneath: Option<Signal>,
     quantised: QuantisedNetwork,
 }
 
@@ -241,7 +244,16 @@ impl Walk<'_> {
     fn recurrent(&mut self, l: usize, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
         let width = scheme.width();
         let (layer, ranges) = (&self.network.recurrent[l], &self.calibration.recurrent[l]);
-        let of_inputs = match self.below {
+        let is_beside = self.network.config.direction(l) == Direction::Beside;
+        if !is_beside {
+            self.beneath = self.below;
+        }
+        let of_inputs = match self.beneath {
+            // Both halves read the same integers.
+            None if is_beside => {
+                let range = self.quantised.input_range.clone();
+                (0, range.clone(), range)
+            }
             None => recurrent::input_ranges(&ranges.input, self.plan, width),
             Some(below) => {
                 let (shift, range) = below.arriving(width);
@@ -425,17 +437,17 @@ impl<'a> LayerInputs<'a> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
-            let filtered = (l == 0).then(|| network.filtered(*sequence)).flatten();
+            let filtered = network.filtered(*sequence);
             let filtered = filtered.map(|y| match formats.conv {
                 Some(format) => y.mapv_into(|y| format.round(y)),
                 None => y,
             });
-            let x = match (l.checked_sub(1), &filtered) {
-                (Some(below), _) => trace[below].hidden.view(),
-                (None, Some(filtered)) => filtered.view(),
-                (None, None) => sequence.view(),
+            let bottom = match &filtered {
+                Some(filtered) => filtered.view(),
+                None => sequence.view(),
             };
-            rows(x, &trace[l])
+            let x = network.layer_inputs(l, bottom, |l| trace[l].hidden.view());
+            rows(x.view(), &trace[l])
         }))
     }
 
@@ -443,20 +455,8 @@ impl<'a> LayerInputs<'a> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(moments::Moments::of(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
-            let top = trace[trace.len() - 1].hidden.view();
-            let top = top.mapv(f64::from);
-            let mut values = match network.config.mode {
-                Mode::SequenceToSequence => top,
-                // Of a sequence that a convolution has no output for, there is none.
-                Mode::SequenceToOne => {
-                    let first = top.nrows().saturating_sub(1);
-                    top.slice(s![first.., ..]).to_owned()
-                }
-                Mode::SequenceToMean => match top.mean_axis(Axis(0)) {
-                    Some(mean) => mean.insert_axis(Axis(0)),
-                    None => top,
-                },
-            };
+            let values = network.head_values(|l| trace[l].hidden.view());
+            let mut values = values.mapv(f64::from);
             for dense in &network.dense[..l] {
                 values = dense.rectified(&values);
             }

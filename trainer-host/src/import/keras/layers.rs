@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::chain::{Link, class, name, require_own_class, title};
 use super::settings::{require_channels, require_settings};
 use super::weights::{Numbers, Weights};
-use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
 use crate::import::error::{Kind, Problem, short};
 use crate::import::model::{Layer, NamedLayer};
 
@@ -18,7 +17,7 @@ pub(super) struct Reading {
     /// Channels of the model's input, where it says them.
     channels: Option<usize>,
     layers: Vec<NamedLayer>,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Reading {
@@ -33,7 +32,12 @@ impl Reading {
 
     /// Whether the steps are gone.
     pub(super) fn is_pooled(&self) -> bool {
-        let pools = |layer: &NamedLayer| matches!(layer.layer, Layer::LastStep | Layer::Mean);
+        let pools = |layer: &NamedLayer| {
+            matches!(
+                layer.layer,
+                Layer::LastStep | Layer::OwnLastStep | Layer::Mean
+            )
+        };
         self.layers.iter().any(pools)
     }
 
@@ -96,12 +100,7 @@ impl Reading {
                 self.notes.push(format!("{title}: {note}"));
                 Ok(())
             }
-            "LSTM" => self.recurrent(WeightsKind::Lstm, &title, config, &place),
-            // Before Keras had the setting, the reset gate came before the product.
-            "GRU" if config["reset_after"].as_bool() != Some(true) => {
-                self.recurrent(WeightsKind::GruBefore, &title, config, &place)
-            }
-            "GRU" => self.recurrent(WeightsKind::Gru, &title, config, &place),
+            "LSTM" | "GRU" => self.recurrent(layer, &title, &place),
             "Dense" => self.dense(&title, config, &place),
             "TimeDistributed" => self.at_each_step(&title, config, &place),
             "Normalization" => self.normalisation(&title, config, &place),
@@ -113,7 +112,7 @@ impl Reading {
                 require_channels(&title, config, self.rank())?;
                 self.push(title, Layer::Softmax)
             }
-            "Bidirectional" => later(Kind::Bidirectional),
+            "Bidirectional" => self.bidirectional(&title, config, &place),
             "Conv1D" => self.convolution(&title, config, &place),
             "SeparableConv1D" | "DepthwiseConv1D" | "ConvLSTM1D" => later(Kind::Convolution),
             "GlobalAveragePooling1D" => self.mean_over_time(title, config),
@@ -165,56 +164,6 @@ impl Reading {
     pub(super) fn push(&mut self, title: impl Into<String>, layer: Layer) -> Result<(), Problem> {
         self.layers.push(layer.named(title));
         Ok(())
-    }
-
-    fn recurrent(
-        &mut self,
-        kind: WeightsKind,
-        title: &str,
-        config: &Value,
-        place: &str,
-    ) -> Result<(), Problem> {
-        let is = |key: &str| config[key].as_bool().unwrap_or(false);
-        for (key, needed) in [("activation", "tanh"), ("recurrent_activation", "sigmoid")] {
-            let found = function(&config[key]);
-            if found != needed {
-                let why = format!("activation {found} is not taken ({key}); {needed} is");
-                return Err(Problem::refused(title, why));
-            }
-        }
-        if is("go_backwards") {
-            return Err(Problem::later(title, Kind::Reverse));
-        }
-        if is("time_major") {
-            return Err(Problem::refused(title, "time_major is not taken"));
-        }
-        if is("stateful") {
-            let note = "it is stateful; here each sequence begins with a state of zeros";
-            self.notes.push(format!("{title}: {note}"));
-        }
-        let cell = format!("{place}/cell");
-        let array = |n: usize, part: &str| self.weights.array(&cell, place, n, part);
-        let biases = match config["use_bias"].as_bool().unwrap_or(true) {
-            true => array(2, "bias")?.rows(),
-            false => Vec::new(),
-        };
-        let parts = ["kernel", "recurrent_kernel", "bias"];
-        let read = &parts[..if biases.is_empty() { 2 } else { 3 }];
-        self.weights.require_all_read(&cell, place, read, title)?;
-        let weights = RecurrentWeights {
-            kind,
-            convention: Convention::Keras,
-            input: array(0, "kernel")?.matrix(title)?,
-            recurrent: array(1, "recurrent_kernel")?.matrix(title)?,
-            biases,
-            peepholes: None,
-        };
-        require_units(title, config, weights.recurrent.nrows())?;
-        self.push(title, Layer::Recurrent(weights))?;
-        match is("return_sequences") {
-            true => Ok(()),
-            false => self.push(title, Layer::LastStep),
-        }
     }
 
     fn dense(&mut self, title: &str, config: &Value, place: &str) -> Result<(), Problem> {
@@ -349,7 +298,7 @@ fn input_channels(config: &Value) -> Option<usize> {
 }
 
 /// Refuses weights of another number of units than the configuration says.
-fn require_units(title: &str, config: &Value, units: usize) -> Result<(), Problem> {
+pub(super) fn require_units(title: &str, config: &Value, units: usize) -> Result<(), Problem> {
     match config["units"].as_u64() {
         Some(declared) if declared != units as u64 => Err(Problem::Damaged(format!(
             "{title}: units is {declared}, and its weights are of {units}"
@@ -359,7 +308,7 @@ fn require_units(title: &str, config: &Value, units: usize) -> Result<(), Proble
 }
 
 /// The name of a function of Keras, which may be an object. Of another it is the whole object, which is no name.
-fn function(value: &Value) -> String {
+pub(super) fn function(value: &Value) -> String {
     let is_function = value["class_name"] == "function"
         && (value["registered_name"].is_null() || value["registered_name"] == value["config"])
         && (value["module"].as_str())
@@ -395,7 +344,7 @@ impl Numbers {
     }
 
     /// Its rows; a vector is one.
-    fn rows(&self) -> Vec<Vec<f32>> {
+    pub(super) fn rows(&self) -> Vec<Vec<f32>> {
         let length = self.shape.last().copied().unwrap_or(1).max(1);
         let vector = self.vector();
         vector.chunks(length).map(<[f32]>::to_vec).collect()
@@ -405,7 +354,7 @@ impl Numbers {
         self.values
     }
 
-    fn matrix(&self, title: &str) -> Result<ndarray::Array2<f32>, Problem> {
+    pub(super) fn matrix(&self, title: &str) -> Result<ndarray::Array2<f32>, Problem> {
         let damaged = || {
             Problem::Damaged(format!(
                 "{title}: an array of shape {:?} is no matrix",

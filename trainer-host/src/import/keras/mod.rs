@@ -5,6 +5,7 @@
 mod chain;
 mod convolution;
 mod layers;
+mod recurrent;
 mod settings;
 mod weights;
 

@@ -118,6 +118,7 @@ fn settings(class: &str) -> Option<&'static [&'static str]> {
         "Conv1D" => &CONVOLUTION,
         "BatchNormalization" => &BATCH_NORMALISATION,
         "TimeDistributed" => &["layer"],
+        "Bidirectional" => &["layer", "backward_layer", "merge_mode"],
         "Normalization" => &["axis", "invert", "mean", "variance"],
         "Rescaling" => &["scale", "offset"],
         "Activation" => &["activation"],

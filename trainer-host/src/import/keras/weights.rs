@@ -133,6 +133,40 @@ impl Weights {
         }
     }
 
+    /// Where the arrays of a half of a bidirectional layer are, which is the part `numbered` or the group `named`.
+    pub(super) fn half(&self, place: &str, numbered: &str, named: &str) -> Result<String, Problem> {
+        if !self.by_name {
+            return Ok(format!("{place}/{numbered}"));
+        }
+        let (mut paths, mut met) = (vec![place.to_owned()], 0);
+        for _ in 0..=DEEPEST {
+            let mut inner = Vec::new();
+            for path in &paths {
+                let group = self
+                    .file
+                    .group(path)
+                    .map_err(|error| damaged(path, error))?;
+                for group in group.groups().map_err(|error| damaged(path, error))? {
+                    met += 1;
+                    let below = format!("{path}/{}", group.name());
+                    if group.name() == named {
+                        return Ok(below);
+                    }
+                    inner.push(below);
+                }
+                if met > MOST_MEMBERS {
+                    let why = format!("it has more than {MOST_MEMBERS} groups");
+                    return Err(damaged(place, why));
+                }
+            }
+            paths = inner;
+        }
+        Err(damaged(
+            place,
+            format!("there is no {} in it", short(named)),
+        ))
+    }
+
     /// Array `n` of a layer, or the one with this name.
     pub(super) fn array(
         &self,

@@ -27,6 +27,16 @@ use super::open::Hints;
 
 /// Numbers of the types of whole numbers.
 const WHOLE_NUMBERS: [i32; 8] = [2, 3, 4, 5, 6, 7, 12, 13];
+/// Operators that may see the halves of a bidirectional layer on an axis of their own.
+const TURNING: [&str; 7] = [
+    "Transpose",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Gather",
+    "Slice",
+];
 /// Axes of an array, at most.
 const MOST_AXES: usize = 8;
 /// Outputs of an operator, at most.
@@ -257,7 +267,14 @@ impl<'a> Walk<'a> {
         match self.input(node, n)? {
             Value::Signal(mut signal) => {
                 self.name_axes(&mut signal);
-                Ok(signal)
+                let is_half = |axis: &SignalAxis| axis.role == Role::Is(Axis::Half);
+                match signal.axes.iter().any(is_half) && !TURNING.contains(&&*node.op_type) {
+                    true => Err(Problem::refused(
+                        node.title(),
+                        "it reads both halves of a bidirectional layer on an axis of their own; let units of both become one axis before (Transpose and Reshape)",
+                    )),
+                    false => Ok(signal),
+                }
             }
             _ => Err(Problem::refused(
                 node.title(),

@@ -6,7 +6,7 @@ use super::proto::Node;
 use super::value::{Number, Role, Signal, SignalAxis, Value};
 use super::{Lengths, Walk};
 use crate::import::conventions::{Convention, RecurrentWeights, WeightsKind};
-use crate::import::error::{Kind, Problem, short};
+use crate::import::error::{Problem, short};
 use crate::import::model::{Axis, Layer};
 
 /// The activations of the gates, of the candidate and, in an LSTM, of the cell.
@@ -18,7 +18,7 @@ impl Walk<'_> {
         kind: WeightsKind,
         node: &Node,
     ) -> Result<Vec<Value>, Problem> {
-        refuse_settings(kind, node)?;
+        let way = refuse_settings(kind, node)?;
         let batch_first = node.int("layout", 0) == 1;
         let mut signal = self.signal(node, 0)?;
         let order = match batch_first {
@@ -26,11 +26,11 @@ impl Walk<'_> {
             false => [Axis::Time, Axis::Batch, Axis::Channel],
         };
         self.take_order(node, &mut signal, order)?;
-        let mut weights = self.recurrent_weights(kind, node)?;
+        let mut halves = self.recurrent_weights(kind, node, way)?;
         if kind == WeightsKind::Lstm && node.int("input_forget", 0) != 0 {
-            weights.couple(&node.title())?;
+            (halves.iter_mut()).try_for_each(|weights| weights.couple(&node.title()))?;
         }
-        let units = weights.recurrent.ncols();
+        let units = halves[0].recurrent.ncols();
         let declared = node.int("hidden_size", units as i64);
         if declared != units as i64 {
             let why = format!("hidden_size is {declared}, and its weights are of {units} units");
@@ -49,13 +49,29 @@ impl Walk<'_> {
             SignalAxis::is(Axis::Time, size(Axis::Time)),
             SignalAxis::is(Axis::Batch, size(Axis::Batch)),
         );
-        let (one, channel) = (
-            SignalAxis::one(),
-            SignalAxis::is(Axis::Channel, Some(units)),
-        );
-        let mut every = self.after(&signal, Layer::Recurrent(weights), node);
+        let channel = SignalAxis::is(Axis::Channel, Some(units));
+        let mut halves = halves.into_iter();
+        let (layer, one) = match (way, halves.next(), halves.next()) {
+            (Way::Both, Some(forward), Some(reverse)) => (
+                Layer::Both(Box::new([forward, reverse])),
+                SignalAxis::is(Axis::Half, Some(2)),
+            ),
+            (Way::Reverse, Some(weights), _) => (Layer::Reverse(weights), SignalAxis::one()),
+            (_, Some(weights), _) => (Layer::Recurrent(weights), SignalAxis::one()),
+            (_, None, _) => {
+                return Err(Problem::Damaged(format!(
+                    "{}: it has no weights",
+                    node.title()
+                )));
+            }
+        };
+        let mut every = self.after(&signal, layer, node);
         self.tree[every.at].lengths = lengths;
-        let mut last = self.after(&every, Layer::LastStep, node);
+        let end = match way {
+            Way::Forward => Layer::LastStep,
+            Way::Reverse | Way::Both => Layer::OwnLastStep,
+        };
+        let mut last = self.after(&every, end, node);
         (every.axes, last.axes) = match batch_first {
             true => (vec![batch, time, one, channel], vec![batch, one, channel]),
             false => (vec![time, one, batch, channel], vec![one, batch, channel]),
@@ -127,39 +143,55 @@ impl Walk<'_> {
         &self,
         kind: WeightsKind,
         node: &Node,
-    ) -> Result<RecurrentWeights, Problem> {
-        let matrix = |n: usize| -> Result<Array2<f32>, Problem> {
+        way: Way,
+    ) -> Result<Vec<RecurrentWeights>, Problem> {
+        let count = way.halves();
+        let matrices = |n: usize| -> Result<Vec<Array2<f32>>, Problem> {
             let (shape, values) = self.floats(node, n)?;
             match shape[..] {
-                [1, rows, columns] => Ok(Array2::from_shape_vec((rows, columns), values)
-                    .expect("a constant has as many values as its shape says")),
+                [halves, rows, columns] if halves == count && rows * columns > 0 => {
+                    let matrix = |values: &[f32]| {
+                        Array2::from_shape_vec((rows, columns), values.to_vec())
+                            .expect("a constant has as many values as its shape says")
+                    };
+                    Ok(values.chunks(rows * columns).map(matrix).collect())
+                }
                 _ => Err(Problem::Damaged(format!(
                     "{}: input {n} has the shape {shape:?}",
                     node.title()
                 ))),
             }
         };
-        let vector = |n: usize| -> Result<Option<Vec<f32>>, Problem> {
+        // One for each half, or nothing.
+        let vectors = |n: usize| -> Result<Vec<Vec<f32>>, Problem> {
             match self.optional(node, n)? {
-                None => Ok(None),
-                Some(_) => Ok(Some(self.floats(node, n)?.1)),
+                None => Ok(Vec::new()),
+                Some(_) => {
+                    let values = self.floats(node, n)?.1;
+                    let length = values.len().div_ceil(count).max(1);
+                    Ok(values.chunks(length).map(<[f32]>::to_vec).collect())
+                }
             }
         };
-        let biases = vector(3)?.map_or(Vec::new(), |both| {
-            let (input, recurrent) = both.split_at(both.len() / 2);
-            vec![input.to_vec(), recurrent.to_vec()]
-        });
-        Ok(RecurrentWeights {
-            kind,
-            convention: Convention::Onnx,
-            input: matrix(1)?,
-            recurrent: matrix(2)?,
-            biases,
-            peepholes: match kind {
-                WeightsKind::Lstm => vector(7)?,
-                WeightsKind::Gru | WeightsKind::GruBefore => None,
-            },
-        })
+        let biases = vectors(3)?;
+        let peepholes = match kind {
+            WeightsKind::Lstm => vectors(7)?,
+            WeightsKind::Gru | WeightsKind::GruBefore => Vec::new(),
+        };
+        let halves = matrices(1)?.into_iter().zip(matrices(2)?).enumerate();
+        let half =
+            |(n, (input, recurrent)): (usize, (Array2<f32>, Array2<f32>))| RecurrentWeights {
+                kind,
+                convention: Convention::Onnx,
+                input,
+                recurrent,
+                biases: biases.get(n).map_or(Vec::new(), |both| {
+                    let (input, recurrent) = both.split_at(both.len() / 2);
+                    vec![input.to_vec(), recurrent.to_vec()]
+                }),
+                peepholes: peepholes.get(n).cloned(),
+            };
+        Ok(halves.map(half).collect())
     }
 
     /// Refuses a state that does not begin with zeros.
@@ -265,33 +297,52 @@ fn fixed(node: &Node, values: &[Number], signal: &Signal) -> Result<Option<Lengt
     }
 }
 
-/// Refuses what a layer here does not do.
-fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
+/// The attribute `direction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Reverse,
+    Both,
+}
+
+impl Way {
+    /// Halves that have weights of their own.
+    const fn halves(self) -> usize {
+        match self {
+            Self::Forward | Self::Reverse => 1,
+            Self::Both => 2,
+        }
+    }
+}
+
+/// Which way it runs. Refuses what a layer here does not do.
+fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<Way, Problem> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let title = node.title();
-    match node
+    let way = match node
         .attribute("direction")
         .map(|direction| text(&direction.s))
         .as_deref()
     {
-        None | Some("forward" | "") => {}
-        Some("reverse") => return Err(Problem::later(title, Kind::Reverse)),
-        Some("bidirectional") => return Err(Problem::later(title, Kind::Bidirectional)),
+        None | Some("forward" | "") => Way::Forward,
+        Some("reverse") => Way::Reverse,
+        Some("bidirectional") => Way::Both,
         Some(other) => {
             return Err(Problem::refused(
                 title,
                 format!("direction {other} is unknown"),
             ));
         }
-    }
+    };
     if let Some(activations) = node.attribute("activations") {
         let names: Vec<String> = activations.strings.iter().map(|name| text(name)).collect();
         let needed = match kind {
             WeightsKind::Lstm => &ACTIVATIONS[..],
             WeightsKind::Gru | WeightsKind::GruBefore => &ACTIVATIONS[..2],
         };
+        let needed = needed.repeat(way.halves());
         let is_other = |(found, needed): &(&String, &&str)| !needed.eq_ignore_ascii_case(found);
-        if let Some((name, _)) = names.iter().zip(needed).find(is_other) {
+        if let Some((name, _)) = names.iter().zip(&needed).find(is_other) {
             let why = format!(
                 "activation {} is not taken; gates have a sigmoid, candidate and cell a tanh",
                 short(name)
@@ -311,5 +362,5 @@ fn refuse_settings(kind: WeightsKind, node: &Node) -> Result<(), Problem> {
         let why = format!("clip of {} is not taken; sums are not clipped here", clip.f);
         return Err(Problem::refused(title, why));
     }
-    Ok(())
+    Ok(way)
 }

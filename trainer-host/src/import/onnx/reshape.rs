@@ -106,6 +106,23 @@ fn reshaped(axes: &[SignalAxis], shape: &[Size]) -> Option<Vec<SignalAxis>> {
     one_to_one(&kept, shape)
         .or_else(|| joined(&kept, shape))
         .or_else(|| parted(&kept, shape))
+        .or_else(|| reshaped(&side_by_side(&kept)?, shape))
+}
+
+/// The halves of a layer and their units as one axis, where they are neighbours in this order.
+fn side_by_side(kept: &[SignalAxis]) -> Option<Vec<SignalAxis>> {
+    let half = (kept.iter()).position(|axis| axis.role == Role::Is(Axis::Half))?;
+    let [halves, units] = kept.get(half..half + 2)?.try_into().ok()?;
+    if units.role != Role::Is(Axis::Channel) {
+        return None;
+    }
+    let size = halves
+        .size
+        .zip(units.size)
+        .and_then(|(a, b)| a.checked_mul(b));
+    let mut axes = kept.to_vec();
+    axes.splice(half..half + 2, [SignalAxis::is(Axis::Channel, size)]);
+    Some(axes)
 }
 
 /// Every axis stays, and those of length one come and go.

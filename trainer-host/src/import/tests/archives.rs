@@ -146,6 +146,65 @@ fn a_mean_over_time_is_read_where_it_is_one() {
 }
 
 #[test]
+fn layers_of_keras_that_run_backwards_are_taken_where_their_order_is_that_of_time() {
+    let backwards = |sequences: bool| {
+        keras(|model| {
+            let config = &mut model["config"]["layers"][2]["config"];
+            config["go_backwards"] = true.into();
+            config["return_sequences"] = sequences.into();
+        })
+    };
+    let source = backwards(false).unwrap();
+    assert!(
+        source
+            .layers
+            .iter()
+            .any(|l| matches!(l.layer, Layer::Reverse(_)))
+    );
+    assert!(source.layers.iter().any(|l| l.layer == Layer::OwnLastStep));
+    refused(backwards(true), "from the last to the first");
+    let wrapped = |mode: &str| {
+        keras(|model| {
+            let layer = &mut model["config"]["layers"][2];
+            let config = json!({"name": "both", "merge_mode": mode, "layer": layer.clone()});
+            *layer = json!({"class_name": "Bidirectional", "config": config});
+        })
+    };
+    refused(wrapped("sum"), "merge_mode");
+    // The arrays of the halves are looked for.
+    refused(wrapped("concat"), "forward_layer");
+}
+
+#[test]
+fn the_halves_of_a_state_dict_end_with_their_own_last_steps() {
+    let reverse: [(&'static str, &'static [usize]); 4] = [
+        ("rnn.weight_ih_l0_reverse", &[8, 3]),
+        ("rnn.weight_hh_l0_reverse", &[8, 2]),
+        ("rnn.bias_ih_l0_reverse", &[8]),
+        ("rnn.bias_hh_l0_reverse", &[8]),
+    ];
+    let hints = Hints::default();
+    // Dense layers read both.
+    let dense: (&str, &[usize]) = ("a.weight", &[1, 4]);
+    let with = |halves: &[(&'static str, &'static [usize])]| -> Vec<(&str, &[usize])> {
+        halves.iter().copied().chain([dense]).collect()
+    };
+    let map = Hints {
+        map: vec![("fc".into(), String::new())],
+        ..Hints::default()
+    };
+    let source = imported(&state_dict(4, &with(&reverse), ""), &map).unwrap();
+    assert!(matches!(source.layers[0].layer, Layer::Both(_)));
+    assert_eq!(source.layers[1].layer, Layer::OwnLastStep);
+    assert!(source.notes.iter().any(|note| note.contains("h_n")));
+    refused(imported(&state_dict(4, &reverse, ""), &hints), "gives 4");
+    let source = imported(&state_dict(4, &with(&reverse[..3]), ""), &map);
+    assert!(source.is_ok(), "a bias may be absent: {source:?}");
+    let lone = state_dict(4, &with(&reverse[1..]), "");
+    refused(imported(&lone, &map), "weight_ih_l0_reverse");
+}
+
+#[test]
 fn settings_of_keras_are_read_or_refused() {
     refused(put(3, "ReLU", json!({"threshold": 0.5})), "threshold");
     refused(put(3, "ReLU", json!({"max_value": 6.0})), "max_value");

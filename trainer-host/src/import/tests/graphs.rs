@@ -372,6 +372,61 @@ fn a_reshape_that_may_exchange_axes_is_refused() {
     taken(computed(&[0, 1]));
 }
 
+/// A node that runs an LSTM both ways, and its weights.
+fn both_ways(outputs: &str) -> (Node, Vec<Tensor>) {
+    let direction = Attribute {
+        name: "direction".into(),
+        s: b"bidirectional".to_vec(),
+        kind: 3,
+        ..Attribute::default()
+    };
+    let node = node("LSTM", "x W_2 R_2 B_2", outputs, vec![direction]);
+    let units = SIZES[3] as i64;
+    let weights = [
+        floats("W_2", &[2, 4 * units, SIZES[2] as i64]),
+        floats("R_2", &[2, 4 * units, units]),
+        floats("B_2", &[2, 8 * units]),
+    ];
+    (node, weights.into())
+}
+
+#[test]
+fn both_halves_of_a_bidirectional_layer_become_one_axis() {
+    let graph = |nodes: Vec<Node>| {
+        let (lstm, mut constants) = both_ways("Y h");
+        constants.push(whole("joined", &[0, 0, -1]));
+        constants.push(whole("ends", &[0, -1]));
+        constants.push(whole("last", &[-1]));
+        let nodes = [lstm].into_iter().chain(nodes).collect();
+        import(nodes, constants, fixed())
+    };
+    let turned = |to: &str, perm: &[i64], shape: &str, from: &str| {
+        [
+            node("Transpose", from, "t", vec![ints("perm", perm)]),
+            node("Reshape", &format!("t {shape}"), to, vec![]),
+        ]
+    };
+    let is_both = |source: &Source| matches!(source.layers[0].layer, Layer::Both(_));
+    let every = graph(turned("o", &[0, 2, 1, 3], "joined", "Y").into()).unwrap();
+    assert!(is_both(&every) && every.layers.len() == 1);
+    let ends = graph(turned("o", &[1, 0, 2], "ends", "h").into()).unwrap();
+    assert!(is_both(&ends) && ends.layers[1].layer == Layer::OwnLastStep);
+    // As an output, halves may stay where they are.
+    assert!(graph(vec![node("Identity", "Y", "o", vec![])]).is_ok());
+    refused(
+        graph(vec![node("Relu", "Y", "o", vec![])]),
+        "axis of their own",
+    );
+    // Units outside of halves.
+    let exchanged = turned("o", &[0, 2, 3, 1], "joined", "Y");
+    refused(graph(exchanged.into()), "is not known to");
+    let last = [node("Gather", "j last", "o", vec![int("axis", 0)])];
+    let last = turned("j", &[0, 2, 1, 3], "joined", "Y")
+        .into_iter()
+        .chain(last);
+    refused(graph(last.collect()), "h_n");
+}
+
 #[test]
 fn a_flatten_keeps_sequences_and_channels_apart() {
     // An axis of length one before the sequences is flattened into the channels.

@@ -23,7 +23,7 @@ mod scheme_name;
 use std::path::{Path, PathBuf};
 
 use lstm_nostd::artifact::{Coupled, ModelFile, Recurrent};
-use lstm_nostd::{InputChannel, OutputScale};
+use lstm_nostd::{Direction, InputChannel, OutputScale};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,9 @@ struct Metadata {
     scales: Vec<Scale>,
     /// First to last.
     layers: Vec<Layer>,
+    /// Names of the directions of recurrent layers; absent if all run forwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    directions: Vec<String>,
     output_names: Vec<String>,
 }
 
@@ -185,6 +188,9 @@ pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), Wri
             })
             .collect(),
         layers,
+        directions: (file.directions.iter())
+            .map(|direction| direction.name().to_owned())
+            .collect(),
         output_names: file.output_names.clone(),
     };
     tensors::write(path, tensors, Some(&metadata))
@@ -246,6 +252,8 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let metadata: Metadata = tensors::metadata(bytes, NONE)?;
     let mut width = metadata.inputs.len();
     let (mut conv, mut recurrent, mut dense) = (None, Vec::new(), Vec::new());
+    let directions = directions(&metadata.directions)?;
+    let mut beneath = width;
     for layer in &metadata.layers {
         let l = recurrent.len();
         match layer {
@@ -266,9 +274,12 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 return Err(format!("recurrent layer {l} stands above a dense one"));
             }
             record => {
-                let layer;
-                (layer, width) = read_recurrent(record, &tensors, l, width)?;
+                let is_beside = directions.get(l) == Some(&Direction::Beside);
+                let inputs = if is_beside { beneath } else { width };
+                let (layer, units) = read_recurrent(record, &tensors, l, inputs)?;
                 recurrent.push(layer);
+                beneath = inputs;
+                width = if is_beside { width + units } else { units };
             }
         }
     }
@@ -286,6 +297,7 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         golden: golden(&tensors, metadata.inputs.len(), width)?,
         conv,
         recurrent,
+        directions,
         dense,
         input_names: (metadata.inputs.into_iter())
             .map(|input| input.name)
@@ -293,6 +305,15 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         output_names: metadata.output_names,
     };
     Ok(Parsed::Integers(Box::new(file), metadata.weights))
+}
+
+/// Directions by their names.
+fn directions(names: &[String]) -> Result<Vec<Direction>, String> {
+    let direction = |name: &String| {
+        let known = Direction::ALL.into_iter().find(|one| one.name() == name);
+        known.ok_or_else(|| format!("direction {name:?} is unknown"))
+    };
+    names.iter().map(direction).collect()
 }
 
 /// Recurrent layer `l`, which reads `width` values, and its units.

@@ -17,6 +17,10 @@ fn example(seed: u64, peepholes: bool) -> ModelFile {
     let shape = RandomModel {
         inputs: 3,
         hidden: vec![5, 2],
+        directions: match seed % 3 {
+            2 => vec![Direction::Reverse, Direction::Forward],
+            _ => Vec::new(),
+        },
         kinds: vec![KINDS[seed as usize % KINDS.len()]],
         dense: vec![4],
         outputs: 2,
@@ -42,6 +46,7 @@ fn network(seed: u64) -> Network {
     let config = NetworkConfig {
         inputs: 1,
         conv: None,
+        directions: Vec::new(),
         hidden: vec![2],
         cell: Cell::Lstm { peepholes: false },
         dense: vec![],

@@ -94,6 +94,7 @@ mod tests {
             let config = NetworkConfig {
                 inputs: 3,
                 conv: None,
+                directions: Vec::new(),
                 hidden: vec![4],
                 cell: Cell::Coupled { peepholes },
                 dense: vec![],

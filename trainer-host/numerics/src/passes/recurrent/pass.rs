@@ -279,6 +279,7 @@ mod tests {
         let config = NetworkConfig {
             inputs: 2,
             conv: None,
+            directions: Vec::new(),
             hidden: vec![20],
             cell: Cell::Lstm { peepholes: false },
             dense: vec![],

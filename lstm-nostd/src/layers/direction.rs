@@ -1,0 +1,44 @@
+//! Which way a recurrent layer runs over time.
+
+/// Which way a recurrent layer runs over time.
+///
+/// A layer that runs both ways is two layers in a model: one that runs forwards, and one of [`Direction::Beside`] after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// From the first step to the last.
+    #[default]
+    Forward,
+    /// From the last step to the first.
+    Reverse,
+    /// From the last step to the first, on the inputs of the layer before it. Their outputs of each step stand side by side
+    /// for the layer above.
+    Beside,
+}
+
+impl Direction {
+    /// Every direction.
+    pub const ALL: [Self; 3] = [Self::Forward, Self::Reverse, Self::Beside];
+
+    /// The number of the direction in a model file.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Forward => 0,
+            Self::Reverse => 1,
+            Self::Beside => 2,
+        }
+    }
+
+    /// The direction with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+
+    /// Its name in files and messages: `reverse`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Reverse => "reverse",
+            Self::Beside => "beside",
+        }
+    }
+}
