@@ -53,7 +53,7 @@
 //! | --- | --- | --- |
 //! | `cli` | [`cli`], the command-line program; implies `import` and `plots` | clap, indicatif, ctrlc |
 //! | `import` | [`import`], networks that other programs trained, and [`exports`], networks for them | prost, hdf5-reader |
-//! | `plots` | [`report`] and the `report.html` of a run | png, base64 |
+//! | `plots` | [`report`], the `report.html` of a run, and its curves for TensorBoard | png, base64, prost |
 //! | `sqlite` | studies in a file | rusqlite |
 //! | `postgres` | studies on a PostgreSQL server | tokio, tokio-postgres, tokio-postgres-rustls, rustls, futures-util |
 //! | `serial` | boards on a serial port | serialport |

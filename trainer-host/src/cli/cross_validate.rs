@@ -17,6 +17,7 @@ use crate::files::{atomic, disk};
 use crate::passes::activation_format::ActivationFormats;
 use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
+use crate::training_run::tensorboard::{self, Curves, CurvesError};
 
 /// Where the scores are written, in the folder of `--out`.
 pub(super) const CROSS_VALIDATION: &str = "cross-validation.json";
@@ -52,11 +53,12 @@ struct Figure {
     values: Vec<f64>,
 }
 
-/// Trains and judges `count` networks; writes the scores to `out`, if there is one.
+/// Trains and judges `count` networks; writes the scores to `out`, and the curves to `curves/fold-N`, if there are
+/// such folders.
 pub(super) fn run(
     config: &RunConfig,
     data: Option<Unsplit>,
-    (count, out): (usize, Option<&Path>),
+    (count, out, curves): (usize, Option<&Path>, Option<&Path>),
     overwrite: bool,
     printer: Printer,
 ) -> anyhow::Result<()> {
@@ -64,6 +66,7 @@ pub(super) fn run(
     refuse_other_parts(config)?;
     let file = out.map(|folder| folder.join(CROSS_VALIDATION));
     refuse_existing(file.as_deref(), overwrite)?;
+    let curves_of = |fold: Fold| Some(curves?.join(format!("fold-{}", fold.number())));
     let stop = interrupt::flag()?;
     if count < 2 {
         bail!(SplitError::Folds(count));
@@ -73,6 +76,12 @@ pub(super) fn run(
         None => config.read_data()?,
     };
     data.check_folds(count, config.train.split().seed)?;
+    for folder in Fold::all(count).filter_map(curves_of) {
+        if !overwrite {
+            tensorboard::refuse_existing(&folder)?;
+        }
+    }
+    let mut written = Ok(());
     let mut by_group = false;
     let mut folds = Vec::new();
     for fold in Fold::all(count) {
@@ -83,7 +92,9 @@ pub(super) fn run(
             say!("{}", parts.train.summary());
         }
         by_group = parts.train.groups.is_some();
-        folds.push(judged(config, fold, parts, &stop)?);
+        let (score, curves) = judged(config, fold, parts, curves_of(fold).as_deref(), &stop)?;
+        folds.push(score);
+        written = written.and(curves);
     }
     let result = CrossValidation {
         data: config.source.clone(),
@@ -98,7 +109,9 @@ pub(super) fn run(
         }
         atomic::write(file, Versioned::of(&result).to_json()?.as_bytes())?;
     }
-    printer.print(&result, text)
+    printer.print(&result, text)?;
+    written?;
+    Ok(())
 }
 
 /// Refuses a configuration in which a fold would judge a network that was trained on it, or that learned from
@@ -117,13 +130,15 @@ fn refuse_other_parts(config: &RunConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Trains the network of `fold` and judges it on that fold, which is the test part of `parts`.
+/// Trains the network of `fold` and judges it on that fold, which is the test part of `parts`. Says too whether the
+/// curves, which go to the folder `curves`, were written.
 fn judged(
     config: &RunConfig,
     fold: Fold,
     parts: Parts,
+    curves: Option<&Path>,
     stop: &AtomicBool,
-) -> anyhow::Result<JudgedFold> {
+) -> anyhow::Result<(JudgedFold, Result<(), CurvesError>)> {
     let (number, count) = (fold.number(), fold.count());
     let Some(judged) = parts.test else {
         bail!("fold {number} is empty");
@@ -135,7 +150,9 @@ fn judged(
         .as_ref()
         .map(|part| fitted.normalised(part));
     let mut trainer = Trainer::new(&config.train, &train, validation.as_ref())?;
-    let ending = trainer.run(&mut (), stop)?;
+    let mut observer = ();
+    let mut curves = Curves::open(curves, &[], &mut observer)?;
+    let ending = trainer.run(&mut curves, stop)?;
     let state = trainer.into_state();
     match ending {
         Ending::Stopped => bail!(interrupt::Stopped(format!(
@@ -157,13 +174,14 @@ fn judged(
     };
     let score = score(&judged, &fitted.in_real_units(outputs));
     say!("fold {number} of {count}: {}", score.describe());
-    Ok(JudgedFold {
+    let judged = JudgedFold {
         fold: number,
         train_sequences: train.len(),
         judged_sequences: judged.len(),
         best_epoch: state.best.as_ref().map(|best| best.epoch),
         score,
-    })
+    };
+    Ok((judged, curves.finish()))
 }
 
 fn refuse_existing(file: Option<&Path>, overwrite: bool) -> anyhow::Result<()> {

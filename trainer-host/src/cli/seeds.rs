@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::settings::divided;
 use super::table::{percent, table};
-use super::training::{is_existing, train};
+use super::training::{is_existing, refuse_existing, train};
 use crate::data::Unsplit;
 use crate::evaluate::{Score, Spread};
 use crate::run::RunConfig;
@@ -95,18 +95,25 @@ impl FigureSpread {
     }
 }
 
-/// Trains with each of `seeds` into `out/seed-N`. Continues a run that is there with the same configuration.
+/// Trains with each of `seeds` into `out/seed-N`, with its curves in `curves/seed-N`. Continues a run that is there
+/// with the same configuration.
 pub(super) fn run(
     (config, data): (&RunConfig, Option<Unsplit>),
-    out: &Path,
+    (out, curves): (&Path, Option<&Path>),
     seeds: &[u64],
     overwrite: bool,
     stop: &AtomicBool,
     printer: Printer,
 ) -> anyhow::Result<()> {
+    let folder_of = |seed: u64| out.join(format!("seed-{seed}"));
+    let new = (seeds.iter().map(|&seed| folder_of(seed)))
+        .filter(|folder| !overwrite && RunConfig::refuse_existing(folder).is_ok());
+    for folder in new {
+        refuse_existing(&folder, curves)?;
+    }
     let mut runs = Vec::new();
     for &seed in seeds {
-        let folder = out.join(format!("seed-{seed}"));
+        let folder = folder_of(seed);
         let mut config = config.clone();
         config.train.seed = seed;
         let config = config.with_known_split()?.with_initial_structure()?;
@@ -122,7 +129,7 @@ pub(super) fn run(
             }
             other => other?,
         };
-        let metrics = train(run, &folder, &format!("seed {seed}: "), stop)?;
+        let metrics = train(run, &folder, curves, &format!("seed {seed}: "), stop)?;
         runs.push(SeedRun { seed, metrics });
     }
     let part = |part: fn(&Metrics) -> &Option<Score>| {

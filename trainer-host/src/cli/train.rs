@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::Printer;
 use super::score_text::details;
 use super::settings::{Settings, divided, with_data, with_known_split};
-use super::training::train;
+use super::training::{refuse_existing, train};
 use super::{cross_validate, interrupt, seeds};
 use crate::run::RunConfig;
 use crate::run::toml_text::to_toml;
@@ -42,6 +42,10 @@ pub(super) struct Args {
     /// and print mean and deviation. --out also writes the scores to FOLDER/cross-validation.json.
     #[arg(long, value_name = "K", conflicts_with_all = ["resume", "seeds"])]
     folds: Option<usize>,
+    /// Also write the curves for TensorBoard: into DIR/NAME, with the name of the run's folder, or into
+    /// DIR/fold-N. With --resume, those of the finished epochs too.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Print the resulting settings as a file for --config, and do nothing else.
     #[arg(long)]
     print_config: bool,
@@ -69,17 +73,18 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     }
     let config = with_data(settings)?;
     if let Some(count) = args.folds {
-        let out = args.out.as_deref();
-        return cross_validate::run(&config, data, (count, out), args.overwrite, printer);
+        let asked = (count, args.out.as_deref(), args.tensorboard.as_deref());
+        return cross_validate::run(&config, data, asked, args.overwrite, printer);
     }
     let out = args
         .out
         .context("name the run folder to write: --out FOLDER")?;
+    let curves = args.tensorboard.as_deref();
     let stop = interrupt::flag()?;
     if !args.seeds.is_empty() {
         return seeds::run(
             (&config, data),
-            &out,
+            (&out, curves),
             &args.seeds,
             args.overwrite,
             &stop,
@@ -87,17 +92,18 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         );
     }
     if !args.overwrite {
-        RunConfig::refuse_existing(&out)?;
+        refuse_existing(&out, curves)?;
     }
     let data = divided(&config, data)?;
     let run = TrainingRun::begin_with(config, data, &out, args.overwrite)?;
-    let metrics = train(run, &out, "", &stop)?;
+    let metrics = train(run, &out, curves, "", &stop)?;
     printer.print(&metrics, text)
 }
 
 /// Goes on with the run in `folder`.
 fn resume(args: Args, folder: &Path, printer: Printer) -> anyhow::Result<()> {
     let before = RunConfig::read(folder)?;
+    let curves = args.tensorboard;
     let mut asked = args.settings.over(before.clone())?;
     let epochs = std::mem::replace(&mut asked.train.epochs, before.train.epochs);
     if asked != before {
@@ -118,7 +124,7 @@ fn resume(args: Args, folder: &Path, printer: Printer) -> anyhow::Result<()> {
             run.epochs_done()
         );
     }
-    let metrics = train(run, folder, "", &*interrupt::flag()?)?;
+    let metrics = train(run, folder, curves.as_deref(), "", &*interrupt::flag()?)?;
     printer.print(&metrics, text)
 }
 

@@ -3,18 +3,22 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
+
 use super::data_args::print_notes;
 use super::interrupt;
 use super::progress::Progress;
 use crate::data::Dataset;
 use crate::network::Head;
 use crate::run::{RunConfig, RunError};
+use crate::training_run::tensorboard::{self, Curves};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
-/// Trains and shows progress; each line begins with `label`.
+/// Trains and shows progress; each line begins with `label`. The curves go to a folder in `curves`, if it is given.
 pub(super) fn train(
     run: TrainingRun,
     folder: &Path,
+    curves: Option<&Path>,
     label: &str,
     stop: &AtomicBool,
 ) -> anyhow::Result<Metrics> {
@@ -23,13 +27,32 @@ pub(super) fn train(
     say!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
-    let metrics = run.train(&mut progress, stop)?;
-    metrics.ok_or_else(|| {
-        let command = format!("trainer-host train --resume {}", folder.display());
+    let curves_folder = curves.map(|all| tensorboard::folder_of(all, folder));
+    let mut observer = Curves::open(curves_folder.as_deref(), run.history(), &mut progress)?;
+    let metrics = run.train(&mut observer, stop)?;
+    let written = observer.finish();
+    let mut command = format!("trainer-host train --resume {}", folder.display());
+    if let Some(curves) = curves {
+        command += &format!(" --tensorboard {}", curves.display());
+    }
+    let metrics = metrics.ok_or_else(|| {
         let stopped =
             format!("stopped before the last of {epochs} epochs; continue with `{command}`");
-        interrupt::Stopped(stopped).into()
-    })
+        interrupt::Stopped(stopped)
+    })?;
+    written.with_context(|| {
+        format!("the run is whole, its curves are not; `{command}` writes them again")
+    })?;
+    Ok(metrics)
+}
+
+/// Refuses a run in `folder`, and curves of its name in `curves`.
+pub(super) fn refuse_existing(folder: &Path, curves: Option<&Path>) -> anyhow::Result<()> {
+    RunConfig::refuse_existing(folder)?;
+    if let Some(curves) = curves {
+        tensorboard::refuse_existing(&tensorboard::folder_of(curves, folder))?;
+    }
+    Ok(())
 }
 
 /// Says how to learn whole numbers that were taken for classes, if the loss is one for values.

@@ -8,6 +8,8 @@ mod error;
 mod finish;
 mod other_runs;
 mod recorder;
+#[cfg(feature = "plots")]
+pub mod tensorboard;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -23,6 +23,7 @@ mod schema;
 mod several_runs;
 mod sounds;
 mod stages;
+mod tensorboard;
 
 use std::path::PathBuf;
 

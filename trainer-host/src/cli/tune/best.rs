@@ -402,7 +402,7 @@ fn trained(
     } else {
         TrainingRun::begin_with(config.clone(), parts.clone(), out, overwrite)?
     };
-    train(run, out, label, &stop)?;
+    train(run, out, None, label, &stop)?;
     Ok(Run::open(out)?)
 }
 
