@@ -159,6 +159,7 @@ mod tests {
     fn stopped_and_failed_trials_repel() {
         let config = SearchConfig {
             space: toml::from_str("x = { low = 0.0, high = 1.0 }").unwrap(),
+            sampler: Sampler::Tpe,
             startup: Some(0),
             ..SearchConfig::default()
         };
