@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
+use indicatif::ProgressBar;
 
 /// The exit status after Ctrl-C: 128 + SIGINT, as shells have it.
 pub(super) const STATUS: u8 = 130;
@@ -25,6 +26,15 @@ static SHOW: Mutex<Option<Show>> = Mutex::new(None);
 /// From now on `show` prints the hint of the first Ctrl-C; without one, it goes to standard error.
 pub(super) fn hint_by(show: Option<Show>) {
     *SHOW.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = show;
+}
+
+/// From now on the hint stands above `bar`; on standard error if the bar is hidden, for it would print nothing.
+pub(super) fn hint_above(bar: &ProgressBar) {
+    let bar = bar.clone();
+    match bar.is_hidden() {
+        true => hint_by(None),
+        false => hint_by(Some(Box::new(move |hint| bar.println(hint)))),
+    }
 }
 
 /// A flag that the first Ctrl-C (or a termination signal) sets, for training. Every call returns the same flag.

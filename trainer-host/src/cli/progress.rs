@@ -27,8 +27,7 @@ impl Progress {
                     .unwrap_or_else(|_| ProgressStyle::default_bar()),
             );
             bar.set_position(done as u64);
-            let shown = bar.clone();
-            interrupt::hint_by(Some(Box::new(move |hint| shown.println(hint))));
+            interrupt::hint_above(&bar);
             bar
         });
         Self {

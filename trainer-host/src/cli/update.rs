@@ -1,7 +1,8 @@
 //! `trainer-host update`: a new model for a device's flash, tried before it is kept.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, bail, ensure};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::Printer;
 use super::interrupt::{self, Stopped};
 use super::model_source::ModelSource;
-use crate::device::{Device, NewModel, SelfTest};
+use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
 use crate::new_firmware::Board;
 use crate::run::QUANTISED;
@@ -32,7 +33,7 @@ pub(super) struct Args {
     /// seconds since 1970].
     #[arg(long, value_name = "N")]
     model_version: Option<u32>,
-    /// Take an older version too, and a model with other inputs, outputs, names or another task.
+    /// Take an older version too, and a model with other inputs, outputs or names, or another task or mode.
     #[arg(long)]
     force: bool,
 }
@@ -43,7 +44,9 @@ pub(super) struct Args {
 enum Outcome {
     /// The device tried the model and keeps it.
     Updated,
-    /// The device ran this model before.
+    /// The device had this model on trial, and keeps it now.
+    Confirmed,
+    /// The device kept this model before.
     Present,
 }
 
@@ -57,7 +60,7 @@ struct Updated<'a> {
     outcome: Outcome,
     /// Of the model that the device keeps; `None` of the one that is compiled in.
     version: Option<u32>,
-    /// Of the model before.
+    /// Of the model that the device had started with before.
     previous_version: Option<u32>,
     /// Golden steps that the device repeated.
     self_test_steps: usize,
@@ -67,51 +70,29 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
     let given = args.file(&source)?;
     let version = args.version()?;
-    let stop = interrupt::flag_saying("the device keeps the model that it has")?;
+    let stop = interrupt::flag_saying(
+        "until the new model is confirmed, the device keeps the one that it has",
+    )?;
     let mut device = Device::open(&args.device, args.image.as_deref())?;
     let file = in_order_of(&device, given).with_context(|| args.model.display().to_string())?;
-
-    let mut before = device.slots()?;
-    let is_there = device.has_started_with(&file);
-    if before.is_on_trial && !is_there {
-        say!("note: the device has another model on trial; it starts anew to go back");
-        device.restart()?;
-        before = device.slots()?;
-    }
-    let mut outcome = Outcome::Present;
-    if !is_there || (args.force && !before.is_on_trial) {
-        outcome = Outcome::Updated;
-        let new = NewModel {
-            file: &file,
-            version,
-            force: args.force,
-        };
-        write(&mut device, new, &stop)?;
-        device.restart().context(NOT_KEPT)?;
-        ensure!(
-            device.has_started_with(&file) && device.slots()?.is_on_trial,
-            "{}: the device took the model, and started with another one",
-            args.device
-        );
-    }
-    let self_test = try_out(&mut device)?;
-    device.keep_model().context(NOT_KEPT)?;
+    let new = NewModel {
+        file: &file,
+        version,
+        force: args.force,
+    };
+    let replaced = replace(&mut device, new, &|| stop.load(Ordering::SeqCst))?;
     let updated = Updated {
         device: &args.device,
         board: device.info().board.clone(),
         model: &args.model,
         file_bytes: file.len(),
-        outcome,
-        version: device.slots()?.version,
-        previous_version: before.version,
-        self_test_steps: self_test.steps,
+        outcome: replaced.outcome,
+        version: replaced.version,
+        previous_version: replaced.previous_version,
+        self_test_steps: replaced.self_test.steps,
     };
     printer.print(&updated, Updated::to_text)
 }
-
-/// What an error means after the model was written.
-const NOT_KEPT: &str =
-    "the new model was written and is not confirmed; the device tries it once, and then goes back";
 
 impl Args {
     /// The model file.
@@ -158,40 +139,192 @@ fn in_order_of(device: &Device, file: &AlignedBytes) -> anyhow::Result<AlignedBy
     }
 }
 
+/// What a device runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Running {
+    slots: Slots,
+    /// `None` of a model that the device has no room for.
+    model: Option<ModelInfo>,
+}
+
+impl Running {
+    fn of(device: &mut Device) -> Result<Self, DeviceError> {
+        Ok(Self {
+            slots: device.slots()?,
+            model: device.info().embedded,
+        })
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.slots.version {
+            Some(version) => write!(f, "version {version}"),
+            None => f.write_str("the model that is compiled into the firmware"),
+        }
+    }
+}
+
+/// What became of a device's model.
+#[derive(Debug)]
+struct Replaced {
+    outcome: Outcome,
+    version: Option<u32>,
+    previous_version: Option<u32>,
+    self_test: SelfTest,
+}
+
+/// What an error means before the new model is confirmed.
+const NOT_KEPT: &str =
+    "the new model was written and is not confirmed; the device tries it once, and then goes back";
+/// What an error means when the device may have carried out the last request of writing.
+const PERHAPS_WRITTEN: &str =
+    "the device may have switched to the new model; then it tries it once, and goes back";
+/// What an error means when the device may have carried out the request to confirm.
+const PERHAPS_KEPT: &str =
+    "the device may have confirmed the new model or not; the same command again shows it";
+/// What an error means after that request was answered.
+const KEPT: &str = "the device confirmed the new model";
+
+/// Writes a model, tries it and keeps it, unless the device has it or `stopped` says so.
+fn replace(
+    device: &mut Device,
+    new: NewModel<'_>,
+    stopped: &dyn Fn() -> bool,
+) -> anyhow::Result<Replaced> {
+    let mut before = Running::of(device)?;
+    if before.slots.is_on_trial && !device.has_started_with(new.file) {
+        say!("note: the device has another model on trial; it starts anew to go back");
+        device.restart()?;
+        before = Running::of(device)?;
+    }
+    // What it went back to may be this model.
+    let outcome = match device.has_started_with(new.file) {
+        true if before.slots.is_on_trial => Outcome::Confirmed,
+        true if !new.force => Outcome::Present,
+        _ => Outcome::Updated,
+    };
+    if outcome == Outcome::Updated {
+        write(device, new, stopped)?;
+        start_with(device, new.file, &before)?;
+    }
+    let self_test = try_out(device, outcome, &before)?;
+    let mut after = before.slots;
+    if outcome != Outcome::Present {
+        keep(device, outcome, &before, stopped)?;
+        after = device.slots().context(KEPT)?;
+    }
+    Ok(Replaced {
+        outcome,
+        version: after.version,
+        previous_version: before.slots.version,
+        self_test,
+    })
+}
+
 /// Writes the model, until it is there or Ctrl-C stops it.
-fn write(device: &mut Device, new: NewModel<'_>, stop: &AtomicBool) -> anyhow::Result<()> {
+fn write(device: &mut Device, new: NewModel<'_>, stopped: &dyn Fn() -> bool) -> anyhow::Result<()> {
     // Hidden where standard error is no terminal.
     let bar = ProgressBar::new(new.file.len() as u64);
     let style = ProgressStyle::with_template(
         "{elapsed_precise} [{bar:16}] {bytes} of {total_bytes}, {eta} left",
     );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let shown = bar.clone();
-    interrupt::hint_by(Some(Box::new(move |hint| shown.println(hint))));
+    interrupt::hint_above(&bar);
+    let mut is_whole = false;
     let written = device.write_model(new, |bytes| {
         bar.set_position(bytes as u64);
-        !stop.load(Ordering::SeqCst)
+        is_whole = bytes == new.file.len();
+        !stopped()
     });
     interrupt::hint_by(None);
     bar.finish_and_clear();
-    match written? {
-        true => Ok(()),
-        false => bail!(Stopped(
+    match written {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!(Stopped(
             "the update was stopped; the device keeps the model that it has".into()
         )),
+        // A refusal is the device's word that it did not switch.
+        Err(error) if is_whole && !matches!(error, DeviceError::Refused { .. }) => {
+            Err(anyhow::Error::new(error).context(PERHAPS_WRITTEN))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Has the device test itself with the model that it started with; without success it goes back to the one before.
-fn try_out(device: &mut Device) -> anyhow::Result<SelfTest> {
+/// Has the device start with the model that was written.
+fn start_with(device: &mut Device, file: &[u8], before: &Running) -> anyhow::Result<()> {
+    device.restart().context(NOT_KEPT)?;
+    let now = Running::of(device).context(NOT_KEPT)?;
+    let has_started = device.has_started_with(file);
+    match now.slots.is_on_trial {
+        true if has_started => Ok(()),
+        true if now.model.is_none() => {
+            let then = go_back(device, before);
+            bail!("the device took the model and has no room to run it; {then}")
+        }
+        true => bail!(
+            "the device took the model and has another one on trial, {now}; does another program use it?"
+        ),
+        false => bail!(
+            "the device took the model and did not start with it; it has {now}, and may try the new one at its next start"
+        ),
+    }
+}
+
+/// Has the device test itself with the model that it started with; without success it goes back from one on trial.
+fn try_out(device: &mut Device, outcome: Outcome, before: &Running) -> anyhow::Result<SelfTest> {
     let tested = device.use_embedded().and_then(|_| device.self_test());
     let reason = match tested {
         Ok(test) if test.passed && test.steps > 0 => return Ok(test),
         Ok(test) => format!("one of {} golden steps has other outputs there", test.steps),
         Err(error) => error.to_string(),
     };
-    device.restart().context(NOT_KEPT)?;
-    bail!("the device's self-test failed, and it went back to the model before: {reason}")
+    let then = match outcome {
+        Outcome::Present => {
+            "it has no model to go back to, and keeps this one until another is written".to_owned()
+        }
+        Outcome::Updated | Outcome::Confirmed => go_back(device, before),
+    };
+    bail!("the device's self-test failed: {reason}; {then}")
+}
+
+/// Confirms the model on trial, if nothing stops it.
+fn keep(
+    device: &mut Device,
+    outcome: Outcome,
+    before: &Running,
+    stopped: &dyn Fn() -> bool,
+) -> anyhow::Result<()> {
+    if stopped() {
+        let then = match outcome {
+            Outcome::Updated => go_back(device, before),
+            Outcome::Confirmed | Outcome::Present => "its model is on trial as before".to_owned(),
+        };
+        bail!(Stopped(format!(
+            "the update was stopped before the device confirmed the model; {then}"
+        )));
+    }
+    let kept = device.keep_model();
+    kept.map_err(|error| {
+        let meaning = match error {
+            DeviceError::Refused { .. } => NOT_KEPT,
+            _ => PERHAPS_KEPT,
+        };
+        anyhow::Error::new(error).context(meaning)
+    })
+}
+
+/// Has a device with a model on trial start anew, and says what it has then.
+fn go_back(device: &mut Device, before: &Running) -> String {
+    match device.restart().and_then(|()| Running::of(device)) {
+        Ok(now) if now.slots.is_on_trial => {
+            "it still has a model on trial, and goes back at its next start".to_owned()
+        }
+        Ok(now) if now == *before => format!("it went back to {now}"),
+        Ok(now) => format!("it has {now} now"),
+        Err(error) => format!("it goes back at its next start, unless it did so already: {error}"),
+    }
 }
 
 impl Updated<'_> {
@@ -206,6 +339,7 @@ impl Updated<'_> {
                 version(self.version),
                 version(self.previous_version)
             ),
+            Outcome::Confirmed => format!("confirmed   {}", version(self.version)),
             Outcome::Present => format!("unchanged   {}", version(self.version)),
         };
         format!(
@@ -214,3 +348,6 @@ impl Updated<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

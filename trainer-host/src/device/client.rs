@@ -462,7 +462,7 @@ impl Device {
     }
 
     /// Bytes of arrays that fit in a message.
-    pub(super) fn payload_bytes(&self) -> usize {
+    pub(crate) fn payload_bytes(&self) -> usize {
         lstm_link::payload_bytes(self.info.message_bytes)
     }
 

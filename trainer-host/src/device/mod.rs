@@ -33,7 +33,7 @@ mod qemu;
 #[cfg(feature = "serial")]
 mod serial;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 mod update;
 
 pub use client::{CostUnit, Device, DeviceInfo, Heard, Keep, Run, SelfTest};

@@ -75,8 +75,12 @@ fn updates(noise: Noise, count: u32, seed: u64) -> u32 {
             Err(_) => {
                 errors += 1;
                 assert!(found == kept || (keeps && found == new));
-                // As when its power goes, so that nothing is on trial.
-                line.world().board.lose_power();
+                let board = &mut line.world().board;
+                // As when its power goes: it tries a model that it switched to, and the start after settles.
+                board.start_anew();
+                assert!([&found, &new].contains(&board.flash.started()));
+                board.start_anew();
+                assert_eq!(board.flash.started(), &found);
             }
         }
         kept = found;
@@ -117,6 +121,36 @@ fn thousands_of_updates_over_a_noisy_line_are_carried_out_once() {
             };
             updates(noise, 300, 7);
         }
+    }
+}
+
+#[test]
+fn after_a_lost_answer_to_the_last_request_a_power_cut_tries_the_model_and_a_second_one_goes_back()
+{
+    let line = Simulated(World::new(CLEAN, 9));
+    let mut device = line.connect(1).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(9);
+    let first = Stored {
+        file: vec![1; 5000],
+        version: Some(7),
+    };
+    update(&mut device, &first, true, &mut random).unwrap();
+    let new = NewModel {
+        file: &[2; 5000],
+        version: 8,
+        force: false,
+    };
+    let lost = device.write_model(new, |bytes| {
+        line.world().to_host.is_cut = bytes == new.file.len();
+        true
+    });
+    assert!(matches!(lost, Err(DeviceError::Timeout { .. })), "{lost:?}");
+    for (session, is_on_trial, file) in [(2, true, new.file), (3, false, &first.file)] {
+        line.world().to_host.is_cut = false;
+        line.world().board.start_anew();
+        device.reconnect_as(session).unwrap();
+        assert_eq!(device.slots().unwrap().is_on_trial, is_on_trial);
+        assert!(device.has_started_with(file));
     }
 }
 

@@ -70,16 +70,16 @@ impl Toy {
 
 /// A model in the board's flash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) file: Vec<u8>,
-    pub(super) version: Option<u32>,
+pub(crate) struct Stored {
+    pub(crate) file: Vec<u8>,
+    pub(crate) version: Option<u32>,
 }
 
 /// The board's flash. The slots of real boards are tested by themselves, in `firmware/update`.
 #[derive(Debug, Default)]
-pub(super) struct Flash {
+pub(crate) struct Flash {
     /// The model that is confirmed.
-    pub(super) kept: Stored,
+    pub(crate) kept: Stored,
     /// The one that the board started with on trial.
     trial: Option<Stored>,
     /// The one that it tries at the next start.
@@ -87,13 +87,28 @@ pub(super) struct Flash {
     /// The one that arrives.
     arriving: Option<(Manifest, Vec<u8>)>,
     /// How often the board has started anew by request.
-    pub(super) starts: u64,
+    pub(crate) starts: u64,
+    /// The golden steps of a model with this file give other outputs.
+    pub(crate) fails: Vec<u8>,
+    /// The board takes the model with this file and has no room for it.
+    pub(crate) has_no_room: Vec<u8>,
 }
 
 impl Flash {
     /// The model that the board started with.
-    fn started(&self) -> &Stored {
+    pub(super) fn started(&self) -> &Stored {
         self.trial.as_ref().unwrap_or(&self.kept)
+    }
+
+    /// Whether that is on trial.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.trial.is_some()
+    }
+
+    /// Its shape, if the board has room for it.
+    fn embedded(&self) -> Option<ModelInfo> {
+        let file = &self.started().file;
+        (self.trial.is_none() || *file != self.has_no_room).then(|| toy_info(file))
     }
 
     fn carry_out(&mut self, request: Request<'_>) -> Response<'static> {
@@ -113,7 +128,11 @@ impl Flash {
             {
                 return Response::Refused(Refusal::Update("older"));
             }
-            (Request::BeginUpdate(manifest), arriving) => *arriving = Some((manifest, Vec::new())),
+            (Request::BeginUpdate(manifest), arriving) => {
+                *arriving = Some((manifest, Vec::new()));
+                // It lay in the slot that is erased.
+                self.next = None;
+            }
             (Request::WriteUpdate { offset, bytes }, Some((_, file)))
                 if offset as usize == file.len() =>
             {
@@ -141,9 +160,9 @@ impl Flash {
 }
 
 /// The board: the exchange's own code, and a server for the stand-in.
-pub(super) struct Board {
+pub(crate) struct Board {
     responder: Responder<'static>,
-    pub(super) flash: Flash,
+    pub(crate) flash: Flash,
     toy: Option<Toy>,
     file: Vec<u8>,
     file_bytes: usize,
@@ -197,14 +216,8 @@ impl Board {
         Some((frame, true))
     }
 
-    /// Starts without power for a while: what was on trial is gone.
-    pub(super) fn lose_power(&mut self) {
-        self.flash.next = None;
-        self.start_anew();
-    }
-
-    /// Forgets all but its flash.
-    fn start_anew(&mut self) {
+    /// Forgets all but its flash, by request or without power for a while.
+    pub(super) fn start_anew(&mut self) {
         (self.responder, self.toy) = (responder(), None);
         self.flash.trial = self.flash.next.take();
         self.flash.arriving = None;
@@ -214,18 +227,21 @@ impl Board {
         match (request, &mut self.toy) {
             (Request::Hello, _) => match hello() {
                 Response::Hello(hello) => Response::Hello(Hello {
-                    embedded: Some(toy_info(&self.flash.started().file)),
+                    embedded: self.flash.embedded(),
                     ..hello
                 }),
                 other => other,
             },
-            (Request::UseEmbedded, toy) => {
-                *toy = Some(Toy::default());
-                Response::Model(toy_info(&self.flash.started().file))
-            }
+            (Request::UseEmbedded, toy) => match self.flash.embedded() {
+                Some(info) => {
+                    *toy = Some(Toy::default());
+                    Response::Model(info)
+                }
+                None => Response::Refused(Refusal::NoEmbeddedModel),
+            },
             (Request::SelfTest, Some(_)) => Response::SelfTest {
                 steps: 1,
-                passed: true,
+                passed: self.flash.started().file != self.flash.fails,
             },
             (
                 Request::Slots
@@ -327,21 +343,21 @@ pub(super) fn hello() -> Response<'static> {
 
 /// How bad the line is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Noise {
+pub(crate) struct Noise {
     /// Mean number of bytes between two that are hurt.
-    pub(super) bytes_per_hurt: f64,
+    pub(crate) bytes_per_hurt: f64,
     /// The board has no buffer for bytes that arrive while it computes or sends: they are lost.
-    pub(super) unbuffered: bool,
+    pub(crate) unbuffered: bool,
 }
 
-pub(super) const CLEAN: Noise = Noise {
+pub(crate) const CLEAN: Noise = Noise {
     bytes_per_hurt: f64::INFINITY,
     unbuffered: false,
 };
 
 /// One direction of the line.
 #[derive(Default)]
-pub(super) struct Channel {
+pub(crate) struct Channel {
     /// Bytes and when they arrive.
     bytes: VecDeque<(Duration, u8)>,
     /// When the last byte has left.
@@ -350,6 +366,8 @@ pub(super) struct Channel {
     until_hurt: f64,
     /// Zeros that are lost next, besides the noise.
     pub(super) lost_zeros: usize,
+    /// Every byte is lost.
+    pub(crate) is_cut: bool,
 }
 
 impl Channel {
@@ -358,6 +376,9 @@ impl Channel {
         self.free = self.free.max(now) + BYTE;
         if byte == 0 && self.lost_zeros > 0 {
             self.lost_zeros -= 1;
+            return;
+        }
+        if self.is_cut {
             return;
         }
         self.until_hurt -= 1.0;
@@ -392,14 +413,14 @@ impl Channel {
 }
 
 /// The line, the board at its end, and time.
-pub(super) struct World {
+pub(crate) struct World {
     begin: Instant,
     pub(super) now: Duration,
     noise: Noise,
     random: ChaCha8Rng,
     pub(super) to_board: Channel,
-    pub(super) to_host: Channel,
-    pub(super) board: Board,
+    pub(crate) to_host: Channel,
+    pub(crate) board: Board,
     /// Until when the board computes or sends.
     busy: Duration,
     /// Frames on the line, both ways.
@@ -408,7 +429,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(noise: Noise, seed: u64) -> Arc<Mutex<Self>> {
+    pub(crate) fn new(noise: Noise, seed: u64) -> Arc<Mutex<Self>> {
         Arc::new(Mutex::new(Self {
             begin: Instant::now(),
             now: Duration::ZERO,
@@ -457,14 +478,14 @@ impl World {
 
 /// The host's end of the line.
 #[derive(Clone)]
-pub(super) struct Simulated(pub(super) Arc<Mutex<World>>);
+pub(crate) struct Simulated(pub(crate) Arc<Mutex<World>>);
 
 impl Simulated {
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().unwrap()
     }
 
-    pub(super) fn connect(&self, session: u32) -> Result<Device, DeviceError> {
+    pub(crate) fn connect(&self, session: u32) -> Result<Device, DeviceError> {
         Device::connect(
             "simulated",
             Box::new(self.clone()),

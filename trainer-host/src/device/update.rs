@@ -17,7 +17,7 @@ pub struct NewModel<'f> {
     pub file: &'f [u8],
     /// The device refuses a version that is lower than that of the model it started with.
     pub version: u32,
-    /// Has it take an older version too, and a model for another task.
+    /// Has it take an older version too, and a model with other inputs, outputs or names, or another task or mode.
     pub force: bool,
 }
 
@@ -47,7 +47,8 @@ impl Device {
     ///
     /// # Errors
     /// [`DeviceError::Refused`] with the device's reason when it does not take the model, and others. The device keeps
-    /// the model that it has.
+    /// the model that it has. If `goes_on` knew of all bytes before an error that is no refusal, the device may have
+    /// carried out the last request: then it starts with the new model next time, on trial.
     pub fn write_model(
         &mut self,
         model: NewModel<'_>,
@@ -82,7 +83,8 @@ impl Device {
         Ok(true)
     }
 
-    /// Has the device start anew, and begins a session with it. No model is in use then.
+    /// Has the device start anew, and begins a session with it. No model is in use then. If another program has begun a
+    /// session meanwhile, the device does not start anew; [`slots`](Self::slots) shows what it runs.
     ///
     /// # Errors
     /// [`DeviceError`] when it does not answer afterwards, among others.
