@@ -3,7 +3,7 @@
 //! A model borrows its file. So each model is in use in its own [`Server::work_with`], which ends when another
 //! one is wanted and the file's buffer must be free.
 
-use core::fmt::{Debug, Write as _};
+use core::fmt::{Debug, Display, Write as _};
 
 use cortex_m::peripheral::SYST;
 use embedded_io::{Read, Write};
@@ -15,7 +15,7 @@ use lstm_link::{
 use lstm_nostd::Model;
 #[cfg(feature = "window")]
 use lstm_nostd::WindowModel;
-use lstm_update::{Flash, Store, Update, UpdateError};
+use lstm_update::{Checked, Flash, Store, Update, UpdateError};
 
 use crate::board::{self, CAPACITY, NAME};
 use crate::counter::Counter;
@@ -85,7 +85,7 @@ struct Server<'m, S> {
 }
 
 /// Serves `serial`, with models in the slots of `store`. `program` is the stack as it was painted when the program began.
-pub fn serve<S: Read + Write, F: Flash>(
+pub fn serve<S: Read + Write, F: Flash<Error: Display>>(
     serial: S,
     store: Store<F>,
     systick: SYST,
@@ -95,7 +95,7 @@ pub fn serve<S: Read + Write, F: Flash>(
     let mut counter = Counter::start(systick);
     let tick_rate = counter.rate();
     let mut started = Started::new(store);
-    let embedded = Model::parse(started.file()).ok();
+    let embedded = started_with(started.file());
     let responder = Responder::new(
         &mut memory.received,
         &mut memory.sent,
@@ -107,7 +107,7 @@ pub fn serve<S: Read + Write, F: Flash>(
         work: &mut memory.work,
         counter,
         tick_rate,
-        embedded: embedded.and_then(|model| fitting(&model, started.file()).ok()),
+        embedded,
         slots: started.slots(),
         program,
         guard: Guard::lay(),
@@ -132,6 +132,16 @@ pub fn serve<S: Read + Write, F: Flash>(
                 board::restart()
             }
         };
+    }
+}
+
+/// What the board says of the model that it started with, if it has room for it. The model is not to lie on the stack of
+/// the whole program.
+#[inline(never)]
+fn started_with(file: &[u8]) -> Option<ModelInfo> {
+    match &Model::parse(file) {
+        Ok(model) => fitting(model, file).ok(),
+        Err(_) => None,
     }
 }
 
@@ -327,7 +337,11 @@ impl<S: Read + Write> Server<'_, S> {
 
     /// Prepares the flash for a new model, and receives it.
     #[inline(never)]
-    fn update<F: Flash>(&mut self, manifest: Manifest, started: &mut Started<F>) -> Next {
+    fn update<F: Flash<Error: Display>>(
+        &mut self,
+        manifest: Manifest,
+        started: &mut Started<F>,
+    ) -> Next {
         match started.begin(manifest) {
             Ok(update) => {
                 self.line.answer(&Response::Done);
@@ -338,7 +352,7 @@ impl<S: Read + Write> Server<'_, S> {
     }
 
     /// Receives a new model into its slot.
-    fn receive<F: Flash>(&mut self, mut update: Update<'_, F>) -> Next {
+    fn receive<F: Flash<Error: Display>>(&mut self, mut update: Update<'_, F>) -> Next {
         loop {
             if let Some(next) = self.wait() {
                 return next;
@@ -360,19 +374,13 @@ impl<S: Read + Write> Server<'_, S> {
         }
     }
 
-    /// Checks the new model and switches to it. Its stack is not to be that of every request.
-    #[inline(never)]
-    fn finish<F: Flash>(&mut self, update: Update<'_, F>) -> Next {
-        let finished = update.finish::<
-            { CAPACITY.state_blocks },
-            { CAPACITY.state_blocks },
-            { CAPACITY.scratch_blocks },
-            { CAPACITY.channels },
-        >();
+    /// Checks the new model, and switches to it if the stack was deep enough for that.
+    fn finish<F: Flash<Error: Display>>(&mut self, update: Update<'_, F>) -> Next {
+        let checked = checked(update);
         if self.has_overflowed() {
             return Next::NoModel;
         }
-        match finished {
+        match checked.and_then(Checked::switch) {
             Ok(()) => {
                 self.line.answer(&Response::Done);
                 Next::NoModel
@@ -382,16 +390,19 @@ impl<S: Read + Write> Server<'_, S> {
     }
 
     /// Says why a new model is not taken.
-    fn refuse_update<E: Debug>(&mut self, error: &UpdateError<E>) -> Next {
+    fn refuse_update<E: Debug + Display>(&mut self, error: &UpdateError<E>) -> Next {
         let mut reason = Reason::new();
         // What does not fit in the text is left out.
-        let _ = write!(reason, "{error}");
+        let _ = match error {
+            UpdateError::Flash(error) => write!(reason, "the flash failed: {error}"),
+            error => write!(reason, "{error}"),
+        };
         self.line.refuse(Refusal::Update(&reason));
         Next::NoModel
     }
 
     /// Keeps the model that the board started with.
-    fn confirm<F: Flash>(&mut self, started: &mut Started<F>) -> Next {
+    fn confirm<F: Flash<Error: Display>>(&mut self, started: &mut Started<F>) -> Next {
         match started.confirm() {
             Ok(()) => {
                 self.slots = started.slots();
@@ -422,6 +433,18 @@ impl<S: Read + Write> Server<'_, S> {
             _ => return None,
         })
     }
+}
+
+/// The new model if it works here. The stack of its golden steps is not to be that of every request.
+#[inline(never)]
+fn checked<F: Flash>(update: Update<'_, F>) -> Result<Checked<'_, F>, UpdateError<F::Error>> {
+    update.check::<
+        { CAPACITY.channels },
+        { CAPACITY.state_blocks },
+        { CAPACITY.state_blocks },
+        { CAPACITY.scratch_blocks },
+        { CAPACITY.channels },
+    >()
 }
 
 fn hello(tick_rate: TickRate, embedded: Option<ModelInfo>) -> Response<'static> {

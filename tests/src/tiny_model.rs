@@ -15,8 +15,18 @@ pub fn tiny_model() -> AlignedBytes {
 
 /// One of other weights, and of so many classes; `golden` may change an output of the golden steps.
 pub fn tiny_model_of(seed: u64, outputs: usize, golden: impl Fn(&mut i32)) -> AlignedBytes {
+    tiny_model_with(3, seed, outputs, golden)
+}
+
+/// [`tiny_model_of`] with so many inputs.
+pub fn tiny_model_with(
+    inputs: usize,
+    seed: u64,
+    outputs: usize,
+    golden: impl Fn(&mut i32),
+) -> AlignedBytes {
     let random = RandomModel {
-        inputs: 3,
+        inputs,
         hidden: vec![5],
         dense: vec![],
         outputs,

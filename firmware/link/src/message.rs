@@ -95,7 +95,7 @@ pub enum Request<'a> {
     /// [`Refusal::Update`].
     FinishUpdate,
     /// Keep the model that the board started with, which is on trial. The model in use is put away. Answered by
-    /// [`Response::Done`].
+    /// [`Response::Done`], or by [`Refusal::Update`].
     Confirm,
     /// Start anew. Answered by [`Response::Done`] before the board does so; it is in no session then.
     Restart,
@@ -110,7 +110,7 @@ pub struct Manifest {
     pub bytes: u32,
     /// CRC-32C of the whole file, as in [`ModelInfo`].
     pub checksum: u32,
-    /// Takes an older model too, and one for another task.
+    /// Takes an older model too, and one with other inputs, outputs or names, or another task or mode.
     pub force: bool,
 }
 
@@ -282,7 +282,7 @@ pub enum Refusal<'a> {
         unit_bytes: u32,
     },
     /// The stack ran into the program's variables while the request was carried out. The board forgets its model and
-    /// its state: any of them may be damaged.
+    /// its state: any of them may be damaged. A new model for the flash was not taken then.
     StackOverflow,
     /// The model takes no samples, or the firmware has no front end.
     NoFrontEnd,
@@ -308,7 +308,9 @@ impl fmt::Display for Resource {
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable => f.write_str("it knows no such request"),
+            Self::Unreadable => {
+                f.write_str("it knows no such request; was its firmware built from this version?")
+            }
             Self::TooSmall {
                 resource,
                 need,

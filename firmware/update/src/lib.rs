@@ -1,14 +1,13 @@
 //! Replaces the model of a device that runs `lstm-nostd`. `no_std`, no heap.
 //!
 //! Flash has two slots. A new model goes into the slot that is not in use. It is checked as a whole: checksum, parser,
-//! golden steps, and whether it is for the same inputs and outputs. The last write switches to it. At the next start it
-//! is *on trial*; firmware that finds it good calls [`Store::confirm`]. Without that, the start after goes back to the
-//! model before.
+//! golden steps, room, and [`Interface`]. The last write switches to it. At the next start it is *on trial*; firmware that
+//! finds it good calls [`Store::confirm`]. Without that, the start after goes back to the model before.
 //!
 //! ```text
-//! begin ─▶ write … write ─▶ finish ─▶ restart: boot, on trial ─▶ confirm
-//!  erases   in order         checks,    │
-//!  a slot                    switches   └─ restart without confirm: the model before
+//! begin ─▶ write … write ─▶ check ─▶ switch ─▶ restart: boot, on trial ─▶ confirm
+//!  erases   in order                              │
+//!  a slot                                         └─ restart without confirm: the model before
 //! ```
 //!
 //! A power cut at any moment leaves a device that starts with a valid model: nothing touches the slot in use, and a
@@ -24,7 +23,8 @@
 //! let present = Interface::of(&model);
 //! let mut update = store.begin(Some(&booted), manifest, Some(&present))?;
 //! update.write(offset, bytes)?;
-//! update.finish::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
+//! let checked = update.check::<INPUTS, CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
+//! checked.switch()?;
 //! restart();
 //! ```
 //!
@@ -52,7 +52,7 @@ mod update;
 
 pub use record::crc32c;
 pub use store::{Booted, Flash, LayoutError, Store};
-pub use update::{Interface, Manifest, Update, UpdateError};
+pub use update::{Checked, Interface, Manifest, Update, UpdateError};
 
 #[cfg(test)]
 mod tests;

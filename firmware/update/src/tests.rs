@@ -10,7 +10,7 @@ use embedded_storage::nor_flash::{
 };
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
 use lstm_nostd::kernels::Block;
-use lstm_nostd::{I16F16, Model};
+use lstm_nostd::{I16F16, Mode, Model, SelfTestError};
 use proptest::prelude::*;
 
 use super::*;
@@ -123,14 +123,25 @@ impl Flash for Memory {
 
 /// A small model with golden steps; every one of three channels and `outputs` outputs has the same interface.
 fn model(seed: u64, outputs: usize, golden: impl Fn(&mut i32)) -> AlignedBytes {
+    model_of(seed, (3, outputs), Mode::SequenceToSequence, golden)
+}
+
+/// [`model`] with any number of inputs, and of any mode.
+fn model_of(
+    seed: u64,
+    (inputs, outputs): (usize, usize),
+    mode: Mode,
+    golden: impl Fn(&mut i32),
+) -> AlignedBytes {
     let random = RandomModel {
-        inputs: 3,
+        inputs,
         hidden: std::vec![4],
         outputs,
         seed,
         ..RandomModel::default()
     };
     let mut file = random.build();
+    file.mode = mode;
     let bytes = file.to_bytes().unwrap();
     let model = Model::parse(&bytes).unwrap();
     let mut state = lstm_nostd::State::<1, 1>::new();
@@ -177,7 +188,7 @@ fn update(
     for (index, bytes) in file.chunks(piece).enumerate() {
         update.write((index * piece) as u32, bytes)?;
     }
-    update.finish::<1, 1, 16, 4>()
+    update.check::<3, 1, 1, 16, 4>()?.switch()
 }
 
 /// Restarts and confirms.
@@ -256,7 +267,7 @@ fn an_update_without_a_started_model_keeps_the_confirmed_one_and_comes_next() {
         .begin(None, manifest(7, &new), Some(&present))
         .unwrap();
     update.write(0, &new).unwrap();
-    update.finish::<1, 1, 16, 4>().unwrap();
+    update.check::<3, 1, 1, 16, 4>().unwrap().switch().unwrap();
     let booted = store.boot().unwrap().unwrap();
     assert!(booted.is_on_trial && store.model(&booted) == &new[..]);
     let booted = store.boot().unwrap().unwrap();
@@ -317,8 +328,11 @@ fn what_is_wrong_with_a_model_is_said_and_the_old_one_stays() {
     let other = model(2, 3, |_| ());
     assert_eq!(
         refusal(&mut store, manifest(6, &other), &other),
-        UpdateError::OtherTask
+        UpdateError::OtherInterface
     );
+    let other_mode = model_of(2, (3, 2), Mode::SequenceToOne, |_| ());
+    let found = refusal(&mut store, manifest(6, &other_mode), &other_mode);
+    assert_eq!(found, UpdateError::OtherInterface);
     let mut damaged = new.to_vec();
     damaged[40] ^= 1;
     assert_eq!(
@@ -328,6 +342,13 @@ fn what_is_wrong_with_a_model_is_said_and_the_old_one_stays() {
     // Force takes no model that does not work.
     let found = refusal(&mut store, forced(manifest(6, &damaged)), &damaged);
     assert!(matches!(found, UpdateError::Model(_)));
+    // Nor one whose inputs the program has no room for.
+    let wide = model_of(2, (4, 2), Mode::SequenceToSequence, |_| ());
+    let found = refusal(&mut store, forced(manifest(6, &wide)), &wide);
+    let UpdateError::SelfTest(SelfTestError::Size(size)) = found else {
+        panic!("{found}");
+    };
+    assert_eq!((size.found, size.needed), (3, 4));
     let wrong = model(2, 2, |output| *output ^= 1);
     let found = refusal(&mut store, forced(manifest(6, &wrong)), &wrong);
     assert!(matches!(found, UpdateError::SelfTest(_)));
@@ -347,6 +368,19 @@ fn what_is_wrong_with_a_model_is_said_and_the_old_one_stays() {
     assert_eq!(settle(&mut store).unwrap().version(), 4);
 }
 
+/// As when a program finds something wrong after the check.
+#[test]
+fn a_model_that_was_checked_and_not_switched_to_leaves_the_old_one() {
+    let (old, new) = (good(1), good(2));
+    let mut store = store(in_use(&old));
+    let booted = store.boot().unwrap().unwrap();
+    let mut update = store.begin(Some(&booted), manifest(6, &new), None).unwrap();
+    update.write(0, &new).unwrap();
+    assert!(update.check::<3, 1, 1, 16, 4>().is_ok());
+    let booted = store.boot().unwrap().unwrap();
+    assert!(!booted.is_on_trial && store.model(&booted) == &old[..]);
+}
+
 /// As after a start whose compiled-in model was none.
 #[test]
 fn a_device_without_a_model_takes_one_for_any_task() {
@@ -354,7 +388,7 @@ fn a_device_without_a_model_takes_one_for_any_task() {
     let mut store = store(Memory::new());
     let mut update = store.begin(None, manifest(1, &other), None).unwrap();
     update.write(0, &other).unwrap();
-    update.finish::<1, 1, 16, 4>().unwrap();
+    update.check::<3, 1, 1, 16, 4>().unwrap().switch().unwrap();
     let booted = settle(&mut store).unwrap();
     assert_eq!(store.model(&booted), &other[..]);
     assert_eq!(store.room_bytes(), 2048 - 128);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use lstm_nostd::{ArtifactError, Model, SelfTestError};
+use lstm_nostd::{ArtifactError, Model, SelfTestError, SizeError};
 
 use crate::record::{CRC32C, MODEL, PART_BYTES, Record, crc32c};
 use crate::store::{Booted, Flash, Store};
@@ -16,7 +16,7 @@ pub struct Manifest {
     pub bytes: u32,
     /// CRC-32C (ISCSI, as [`crc32c`](crate::crc32c)) of the model file.
     pub crc: u32,
-    /// Takes an older model too, and one for other inputs or outputs.
+    /// Takes an older model too, and one with another [`Interface`].
     pub force: bool,
 }
 
@@ -48,12 +48,12 @@ pub enum UpdateError<E> {
     Checksum,
     /// The parser refuses the model.
     Model(ArtifactError),
-    /// The golden steps give other outputs here.
+    /// The golden steps give other outputs here, or the model needs longer buffers than the program has.
     SelfTest(SelfTestError),
     /// The model has no golden steps, so nothing shows that it works here.
     NoGoldenSteps,
-    /// The model has other inputs, outputs, names or another task than the one in use.
-    OtherTask,
+    /// The model has another [`Interface`] than the one in use.
+    OtherInterface,
     /// The flash failed.
     Flash(E),
 }
@@ -85,9 +85,10 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
                 f,
                 "the model has no golden steps, which show that it works here; export it from a run"
             ),
-            Self::OtherTask => write!(
+            Self::OtherInterface => write!(
                 f,
-                "the model has other inputs, outputs or another task than the one in use; force it if you want it"
+                "the model has other inputs, outputs or names, another task or another mode (such as sequence-to-mean) \
+                 than the one in use; force it if you want it"
             ),
             Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
         }
@@ -96,7 +97,7 @@ impl<E: fmt::Debug> fmt::Display for UpdateError<E> {
 
 impl<E: fmt::Debug> core::error::Error for UpdateError<E> {}
 
-/// A slot that is being written. Dropped before [`Update::finish`], it leaves everything as it was.
+/// A slot that is being written. Dropped, it leaves everything as it was.
 #[derive(Debug)]
 pub struct Update<'s, F> {
     store: &'s mut Store<F>,
@@ -165,7 +166,8 @@ impl<F: Flash> Store<F> {
     }
 }
 
-/// What a device's program expects of a model: its task, and inputs and outputs with their names.
+/// What a device's program expects of a model: its task, its mode (when its outputs are read), and inputs and outputs with
+/// their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface(u32);
 
@@ -185,7 +187,7 @@ impl Interface {
     }
 }
 
-impl<F: Flash> Update<'_, F> {
+impl<'s, F: Flash> Update<'s, F> {
     /// Takes the next piece of the model file, which begins at byte `offset`; of any length.
     ///
     /// # Errors
@@ -210,21 +212,22 @@ impl<F: Flash> Update<'_, F> {
         Ok(())
     }
 
-    /// Checks the model as a whole and switches to it: the next [`Store::boot`] starts with it, on trial. The constants
-    /// are the largest sizes that the program has room for, as in [`Model::self_test`].
+    /// Checks the model as a whole: whether it is the manifest's, has room and works here, and has the interface of the one
+    /// in use. The constants are the largest sizes that the program has room for: raw inputs of a step, and the others as
+    /// in [`Model::self_test`].
     ///
     /// # Errors
-    /// What is wrong with the model, or that the flash fails. The model in use stays.
-    pub fn finish<
+    /// What is wrong with the model, or that the flash fails.
+    pub fn check<
+        const INPUTS: usize,
         const CELLS: usize,
         const HIDDEN: usize,
         const SCRATCH: usize,
         const OUTPUTS: usize,
     >(
         mut self,
-    ) -> Result<(), UpdateError<F::Error>> {
-        let Manifest { bytes, crc, .. } = self.manifest;
-        if self.arrived != bytes {
+    ) -> Result<Checked<'s, F>, UpdateError<F::Error>> {
+        if self.arrived != self.manifest.bytes {
             return Err(UpdateError::Order {
                 expected: self.arrived,
             });
@@ -233,20 +236,13 @@ impl<F: Flash> Update<'_, F> {
         if beyond > 0 {
             self.flush(self.arrived.wrapping_sub(beyond))?;
         }
-        self.check::<CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
-        let record = Record {
-            sequence: self.sequence,
-            version: self.manifest.version,
-            bytes,
-            crc,
-        };
-        let start = self.start();
-        let written = self.store.flash.write(start, &record.to_bytes());
-        written.map_err(UpdateError::Flash)
+        self.look::<INPUTS, CELLS, HIDDEN, SCRATCH, OUTPUTS>()?;
+        Ok(Checked(self))
     }
 
-    /// Whether the model in flash is the manifest's, works here, and is for the same inputs and outputs.
-    fn check<
+    /// [`Update::check`] of what is in flash.
+    fn look<
+        const INPUTS: usize,
         const CELLS: usize,
         const HIDDEN: usize,
         const SCRATCH: usize,
@@ -259,14 +255,24 @@ impl<F: Flash> Update<'_, F> {
         if crc32c(file) != crc {
             return Err(UpdateError::Checksum);
         }
-        let model = Model::parse(file).map_err(UpdateError::Model)?;
+        // By reference: a small stack has no room for copies of a model.
+        let parsed = Model::parse(file);
+        let model = (parsed.as_ref()).map_err(|error| UpdateError::Model(*error))?;
+        // Golden steps bring their inputs along, and a program does not.
+        if model.inputs() > INPUTS {
+            return Err(UpdateError::SelfTest(SelfTestError::Size(SizeError {
+                what: "inputs that the program has room for",
+                found: INPUTS,
+                needed: model.inputs(),
+            })));
+        }
         let golden = model.self_test::<CELLS, HIDDEN, SCRATCH, OUTPUTS>();
         if golden.map_err(UpdateError::SelfTest)? == 0 {
             return Err(UpdateError::NoGoldenSteps);
         }
         match self.present {
-            Some(present) if Interface::of(&model) != present && !self.manifest.force => {
-                Err(UpdateError::OtherTask)
+            Some(present) if Interface::of(model) != present && !self.manifest.force => {
+                Err(UpdateError::OtherInterface)
             }
             _ => Ok(()),
         }
@@ -284,5 +290,29 @@ impl<F: Flash> Update<'_, F> {
     fn start(&self) -> u32 {
         let range = self.store.slots.get(self.slot);
         range.map_or(0, |range| range.start)
+    }
+}
+
+/// A slot whose model was found good. Dropped, it leaves everything as it was: a program that has checks of its own, such as
+/// one that its stack was deep enough, makes them before the switch.
+#[derive(Debug)]
+pub struct Checked<'s, F>(Update<'s, F>);
+
+impl<F: Flash> Checked<'_, F> {
+    /// Switches to the model: the next [`Store::boot`] starts with it, on trial.
+    ///
+    /// # Errors
+    /// When the flash fails. The model in use stays.
+    pub fn switch(self) -> Result<(), UpdateError<F::Error>> {
+        let Self(update) = self;
+        let record = Record {
+            sequence: update.sequence,
+            version: update.manifest.version,
+            bytes: update.manifest.bytes,
+            crc: update.manifest.crc,
+        };
+        let start = update.start();
+        let written = update.store.flash.write(start, &record.to_bytes());
+        written.map_err(UpdateError::Flash)
     }
 }
