@@ -75,17 +75,7 @@ impl ModelFile {
     /// When the lengths of a layer's own vectors contradict each other.
     pub fn to_bytes_in(&self, order: Order) -> Result<AlignedBytes, WriteError> {
         let names = self.names()?;
-        let scales = match self.task {
-            Task::Linear => self.outputs(),
-            Task::Sigmoid | Task::Softmax => 0,
-        };
-        if self.scales.len() != scales {
-            return Err(WriteError::Refused(ArtifactError::Field {
-                field: "output scales",
-                found: self.scales.len() as u32,
-                allowed: (scales as u32, scales as u32),
-            }));
-        }
+        self.check_scales()?;
         let mut header = self.header(names.len())?;
         let mut body = Writer::default();
         #[cfg(feature = "front-end")]
@@ -96,25 +86,7 @@ impl ModelFile {
         body.i32s(self.channels.iter().flat_map(|channel| channel.to_words()));
         let scales = self.scales.iter().flat_map(|scale| scale.to_words());
         body.i32s(scales.map(|word| word as i32));
-        let layers = self.recurrent_content().chain(self.dense_content());
-        let conv = self.conv_content().map(|conv| (0, conv));
-        let first = usize::from(conv.is_some());
-        let layers = conv.into_iter().chain(layers).enumerate();
-        let mut layers = layers.peekable();
-        while let Some((place, (index, layer))) = layers.next() {
-            layer.check_weights().map_err(|error| {
-                let kind = layer.kind();
-                WriteError::Refused(ArtifactError::Layer { kind, index, error })
-            })?;
-            let start = body.0.len();
-            layer.write(order, layers.peek().is_none(), &mut body)?;
-            let direction = place
-                .checked_sub(first)
-                .and_then(|l| self.directions.get(l));
-            if let Some(direction) = direction.filter(|_| place < first + self.recurrent.len()) {
-                body.0[start + offset_of!(RecurrentRecord, direction)] = direction.code();
-            }
-        }
+        self.write_layers(order, &mut body)?;
         for (raw, outputs) in &self.golden {
             body.i32s(raw.iter().chain(outputs).copied());
         }
@@ -136,6 +108,46 @@ impl ModelFile {
         let bytes = AlignedBytes::from(out.0.as_slice());
         Parsed::parse(&bytes).map_err(WriteError::Refused)?;
         Ok(bytes)
+    }
+
+    /// Refuses scales of another number than the task has.
+    fn check_scales(&self) -> Result<(), WriteError> {
+        let scales = match self.task {
+            Task::Linear => self.outputs(),
+            Task::Sigmoid | Task::Softmax => 0,
+        };
+        if self.scales.len() != scales {
+            return Err(WriteError::Refused(ArtifactError::Field {
+                field: "output scales",
+                found: self.scales.len() as u32,
+                allowed: (scales as u32, scales as u32),
+            }));
+        }
+        Ok(())
+    }
+
+    /// Writes the layers, first to last, with weights in this order and each recurrent one's direction.
+    fn write_layers(&self, order: Order, body: &mut Writer) -> Result<(), WriteError> {
+        let layers = self.recurrent_content().chain(self.dense_content());
+        let conv = self.conv_content().map(|conv| (0, conv));
+        let first = usize::from(conv.is_some());
+        let layers = conv.into_iter().chain(layers).enumerate();
+        let mut layers = layers.peekable();
+        while let Some((place, (index, layer))) = layers.next() {
+            layer.check_weights().map_err(|error| {
+                let kind = layer.kind();
+                WriteError::Refused(ArtifactError::Layer { kind, index, error })
+            })?;
+            let start = body.0.len();
+            layer.write(order, layers.peek().is_none(), body)?;
+            let direction = place
+                .checked_sub(first)
+                .and_then(|l| self.directions.get(l));
+            if let Some(direction) = direction.filter(|_| place < first + self.recurrent.len()) {
+                body.0[start + offset_of!(RecurrentRecord, direction)] = direction.code();
+            }
+        }
+        Ok(())
     }
 
     /// Schemes of the convolution, if there is one, then of the recurrent layers, then of the dense layers.

@@ -9,6 +9,8 @@ use super::header::{Header, WINDOW_VERSION, verified};
 use super::kinds::LayerKind;
 use super::layer::{Place, Stop, View, layer_range};
 use super::rows::RecurrentRecord;
+#[cfg(feature = "front-end")]
+use crate::front_end::FrontEnd;
 #[cfg(feature = "conv")]
 use crate::kernels::ConvParameters;
 use crate::kernels::{DenseParameters, Width};
@@ -88,13 +90,7 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
     }
     let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
     #[cfg(feature = "front-end")]
-    let front_end = match header.front_end_words {
-        0 => None,
-        words => {
-            let size = (words, header.version);
-            Some(super::front_end::read(&mut reader, size, inputs)?)
-        }
-    };
+    let front_end = front_end(&mut reader, header)?;
     #[cfg(not(feature = "front-end"))]
     if header.front_end_words > 0 {
         return Err(ArtifactError::FrontEndLeftOut);
@@ -113,10 +109,7 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
     let _ = needs_step;
     let buffers = layers.buffers(inputs, mode);
     exactly("outputs", outputs, layers.output.outputs)?;
-    exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
-    exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
-    let scratch_blocks = header.scratch_blocks.into();
-    exactly("scratch blocks", scratch_blocks, buffers.scratch)?;
+    check_blocks(header, &buffers)?;
     let golden_steps = usize::from(header.golden_steps);
     let golden = reader.slice(golden_steps.saturating_mul(inputs.saturating_add(outputs)))?;
     let names = reader.bytes(header.names_bytes as usize)?;
@@ -141,6 +134,29 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
         golden,
         names,
     })
+}
+
+/// What makes the raw inputs of samples, if the file has it.
+#[cfg(feature = "front-end")]
+fn front_end<'m>(
+    reader: &mut Reader<'m>,
+    header: &Header,
+) -> Result<Option<FrontEnd<'m>>, ArtifactError> {
+    match header.front_end_words {
+        0 => Ok(None),
+        words => {
+            let size = (words, header.version);
+            super::front_end::read(reader, size, header.inputs.into()).map(Some)
+        }
+    }
+}
+
+/// The header counts as many blocks as the layers need.
+fn check_blocks(header: &Header, buffers: &BufferSizes) -> Result<(), ArtifactError> {
+    exactly("cell blocks", header.cell_blocks.into(), buffers.cell)?;
+    exactly("hidden blocks", header.hidden_blocks.into(), buffers.hidden)?;
+    let scratch_blocks = header.scratch_blocks.into();
+    exactly("scratch blocks", scratch_blocks, buffers.scratch)
 }
 
 /// The layers of a file, first to last.

@@ -28,6 +28,7 @@
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
 mod convolution;
+mod cores;
 mod fit;
 mod flash;
 mod footprint;
@@ -43,13 +44,14 @@ mod wider;
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
-use lstm_nostd::kernels::{Order, Scheme};
+use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{Mode, Parsed, RecurrentLayer};
 use serde::{Deserialize, Serialize};
 
 use crate::network::Cell;
 
 pub use self::convolution::{ConvSize, StridedCost, strided, strided_of};
+pub use self::cores::Core;
 pub use self::flash::{FlashReads, FlashWaits};
 pub use self::footprint::Footprint;
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
@@ -60,80 +62,6 @@ use self::table::{Measured, Table};
 
 /// The largest relative error of instructions that the tests allow.
 pub const MAX_ERROR: f64 = 0.03;
-
-/// A core that was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&str")]
-pub enum Core {
-    /// Cortex-M0; M0+ executes the same instructions in a few cycles less.
-    M0,
-    /// Cortex-M3
-    M3,
-    /// Cortex-M4
-    M4,
-    /// Cortex-M7
-    M7,
-    /// Cortex-M33 with the DSP extension
-    M33,
-    /// Cortex-M55 with Helium
-    M55,
-}
-
-impl Core {
-    /// From the smallest to the largest.
-    pub const ALL: [Self; 6] = [Self::M0, Self::M3, Self::M4, Self::M7, Self::M33, Self::M55];
-
-    /// For example `M4`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::M0 => "M0",
-            Self::M3 => "M3",
-            Self::M4 => "M4",
-            Self::M7 => "M7",
-            Self::M33 => "M33",
-            Self::M55 => "M55",
-        }
-    }
-
-    /// The core of this name, in capitals or not, with or without `Cortex-`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.to_lowercase();
-        let short = name.strip_prefix("cortex-").unwrap_or(&name);
-        Self::ALL
-            .into_iter()
-            .find(|core| core.name().to_lowercase() == short)
-    }
-
-    /// The order of weights that its kernels read.
-    pub fn order(self) -> Order {
-        Order::for_core(self.name()).expect("the engine has kernels for every core here")
-    }
-}
-
-impl std::str::FromStr for Core {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::from_name(name).ok_or_else(|| {
-            let names = Self::ALL.map(|core| core.name().to_lowercase()).join(", ");
-            format!("no core is called `{name}`; there are {names}")
-        })
-    }
-}
-
-impl TryFrom<String> for Core {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
-    }
-}
-
-impl From<Core> for &str {
-    fn from(core: Core) -> Self {
-        core.name()
-    }
-}
 
 /// A kind of recurrent layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -484,12 +412,8 @@ mod tests {
     }
 
     #[test]
-    fn more_units_cost_more_and_names_are_found() {
+    fn more_units_cost_more() {
         for core in Core::ALL {
-            assert_eq!(
-                Core::from_name(&format!("cortex-{}", core.name())),
-                Some(core)
-            );
             let cost = |hidden| {
                 let lstm = RecurrentSize {
                     kind: RecurrentKind::Lstm,
@@ -512,6 +436,5 @@ mod tests {
                 );
             }
         }
-        assert_eq!(Core::from_name("z80"), None);
     }
 }

@@ -8,7 +8,8 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use crate::network::{Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::convolution::ConvState;
-use crate::passes::forward::{PackedNetwork, Pass, WINDOW_STEPS};
+use crate::passes::forward::{PackedNetwork, Pass};
+use crate::passes::outputs::WINDOW_STEPS;
 
 /// h and c of every recurrent layer of one stream, and what its convolution keeps.
 #[derive(Clone, Debug, PartialEq)]

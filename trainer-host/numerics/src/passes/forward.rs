@@ -4,8 +4,7 @@
 //! recurrent layers run over its outputs, or over all steps, one after the other, then the dense layers. Above a
 //! convolution the dense layers read, for each step of the input, the state that stands after it.
 
-use ndarray::{Array2, ArrayView2, s};
-use rayon::prelude::*;
+use ndarray::ArrayView2;
 
 use crate::compute::lanes::Backend;
 use crate::compute::panels::{Panels, copy_row};
@@ -18,50 +17,6 @@ use crate::passes::mean::MeanOverTime;
 use crate::passes::recurrent::{Around, PackedRecurrent, RecurrentPass};
 use crate::passes::steps::Steps;
 use crate::passes::window::{Joined, Stack, join, turn};
-
-/// Sequences that are evaluated together.
-pub(super) const GROUP: usize = 16;
-/// Steps that are evaluated before the state is carried over, which bounds the memory of long
-/// sequences.
-pub(super) const WINDOW_STEPS: usize = 512;
-
-impl Network {
-    /// Outputs before the head's σ or softmax for normalised sequences, each `[T, I]`, in their
-    /// order: `[1, O]` for sequence to one, `[T, O]` otherwise. Uses all threads; the result does
-    /// not depend on their number, nor on which sequences are evaluated together.
-    ///
-    /// # Panics
-    /// If a sequence is empty or has another number of channels than the network.
-    pub fn outputs(&self, sequences: &[ArrayView2<'_, f32>]) -> Vec<Array2<f32>> {
-        self.outputs_in(&ActivationFormats::default(), sequences)
-    }
-
-    /// [`Network::outputs`] with activations rounded to `formats`.
-    ///
-    /// # Panics
-    /// As [`Network::outputs`].
-    pub fn outputs_in(
-        &self,
-        formats: &ActivationFormats,
-        sequences: &[ArrayView2<'_, f32>],
-    ) -> Vec<Array2<f32>> {
-        let packed = PackedNetwork::rounding(self, formats);
-        let mut order: Vec<usize> = (0..sequences.len()).collect();
-        order.sort_by_key(|&s| std::cmp::Reverse(sequences[s].nrows()));
-        let groups: Vec<Vec<Array2<f32>>> = order
-            .par_chunks(GROUP)
-            .map_init(Pass::default, |pass, group| {
-                let group: Vec<_> = group.iter().map(|&s| sequences[s]).collect();
-                pass.outputs(&packed, &group)
-            })
-            .collect();
-        let mut outputs = vec![Array2::zeros((0, 0)); sequences.len()];
-        for (s, output) in order.into_iter().zip(groups.into_iter().flatten()) {
-            outputs[s] = output;
-        }
-        outputs
-    }
-}
 
 /// A network's parameters in panels.
 #[derive(Clone, Debug)]
@@ -243,13 +198,7 @@ impl Pass {
     /// Runs all recurrent layers from the states before the first step.
     pub(crate) fn advance(&mut self, network: &PackedNetwork) {
         network.formats.round_inputs(&mut self.input);
-        if let Some(weights) = &network.conv {
-            let (input, format) = ((&self.input, &self.inputs), network.formats.conv);
-            (self.conv).run(self.backend, weights, input, &self.steps, format);
-            let (outputs, owners) = (self.conv.outputs(), self.steps.owners());
-            let place = network.recurrent.len();
-            (self.dropout.between_layers).apply(place, outputs, 0, owners);
-        }
+        self.convolve(network);
         for (l, weights) in network.recurrent.iter().enumerate() {
             let sequences = self.steps.sequences;
             let stack = &network.stack;
@@ -297,14 +246,31 @@ impl Pass {
                 self.join_halves(network, l);
             }
             if is_averaged {
-                let own = (0..sequences).map(|b| self.moves.taken(b, self.inputs.length(b)));
-                let h = match self.joined.outputs.get(l) {
-                    Some(joined) => joined,
-                    None => self.layers[l].outputs(),
-                };
-                self.mean.add(h, &self.steps, own);
+                self.add_to_mean(l);
             }
         }
+    }
+
+    /// Runs the convolution, if there is one, and drops from its outputs.
+    fn convolve(&mut self, network: &PackedNetwork) {
+        if let Some(weights) = &network.conv {
+            let (input, format) = ((&self.input, &self.inputs), network.formats.conv);
+            (self.conv).run(self.backend, weights, input, &self.steps, format);
+            let (outputs, owners) = (self.conv.outputs(), self.steps.owners());
+            let place = network.recurrent.len();
+            (self.dropout.between_layers).apply(place, outputs, 0, owners);
+        }
+    }
+
+    /// Adds the outputs of recurrent layer `l`, the last one, to the mean over time.
+    fn add_to_mean(&mut self, l: usize) {
+        let sequences = self.steps.sequences;
+        let own = (0..sequences).map(|b| self.moves.taken(b, self.inputs.length(b)));
+        let h = match self.joined.outputs.get(l) {
+            Some(joined) => joined,
+            None => self.layers[l].outputs(),
+        };
+        self.mean.add(h, &self.steps, own);
     }
 
     /// Puts what the halves of a layer hand on side by side; the last one is recurrent layer `l`.
@@ -461,59 +427,5 @@ impl Pass {
     /// Outputs of the last dense layer, one row for each row that entered.
     pub(crate) fn logits(&self) -> &Panels {
         &self.dense[self.dense.len() - 1]
-    }
-
-    /// Evaluates sequences, longest first, window by window.
-    fn outputs(
-        &mut self,
-        network: &PackedNetwork,
-        sequences: &[ArrayView2<'_, f32>],
-    ) -> Vec<Array2<f32>> {
-        let inputs = network.inputs();
-        let outputs = network.dense[network.dense.len() - 1].weight.columns();
-        let mut all: Vec<Array2<f32>> = (sequences.iter())
-            .map(|sequence| match network.mode.is_per_step() {
-                false => Array2::zeros((1, outputs)),
-                true => Array2::zeros((sequence.nrows(), outputs)),
-            })
-            .collect();
-        let longest = sequences.iter().map(ArrayView2::nrows).max().unwrap_or(0);
-        // A layer that runs backwards begins with the last step.
-        let window_steps = match network.stack.is_of_windows() {
-            true => longest.max(1),
-            false => WINDOW_STEPS,
-        };
-        for start in (0..longest).step_by(window_steps) {
-            let window: Vec<_> = (sequences.iter())
-                .take_while(|sequence| sequence.nrows() > start)
-                .map(|sequence| {
-                    let end = sequence.nrows().min(start + window_steps);
-                    sequence.slice_move(s![start..end, ..])
-                })
-                .collect();
-            self.load(&window, inputs);
-            match start {
-                0 => self.recurrent(network),
-                _ => self.recurrent_after(network),
-            }
-            self.head(network);
-            for (b, (sequence, output)) in window.iter().zip(&mut all).enumerate() {
-                let rows = match network.mode.is_per_step() {
-                    false => 0..1,
-                    true => 0..sequence.nrows(),
-                };
-                for t in rows {
-                    // For sequence to one, a later window overwrites an earlier one's output.
-                    let (from, to) = match network.mode.is_per_step() {
-                        false => (b, 0),
-                        true => (self.inputs.steps[t].row + b, start + t),
-                    };
-                    for o in 0..outputs {
-                        output[[to, o]] = self.logits().get(from, o);
-                    }
-                }
-            }
-        }
-        all
     }
 }

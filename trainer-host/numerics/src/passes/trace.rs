@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use crate::compute::panels::Panels;
 use crate::network::Network;
 use crate::passes::activation_format::ActivationFormats;
-use crate::passes::forward::{GROUP, PackedNetwork, Pass};
+use crate::passes::forward::{PackedNetwork, Pass};
+use crate::passes::outputs::GROUP;
 
 /// Steps of sequences whose states are kept together, where one has no more.
 const GROUP_STEPS: usize = 16_384;

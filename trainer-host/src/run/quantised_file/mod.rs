@@ -22,7 +22,7 @@ mod scheme_name;
 
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::artifact::{Coupled, ModelFile, Recurrent};
+use lstm_nostd::artifact::{Conv, Coupled, Dense, ModelFile, Recurrent};
 use lstm_nostd::{Direction, InputChannel, OutputScale};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -250,39 +250,8 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
         return Ok(Parsed::Other(format));
     }
     let metadata: Metadata = tensors::metadata(bytes, NONE)?;
-    let mut width = metadata.inputs.len();
-    let (mut conv, mut recurrent, mut dense) = (None, Vec::new(), Vec::new());
     let directions = directions(&metadata.directions)?;
-    let mut beneath = width;
-    for layer in &metadata.layers {
-        let l = recurrent.len();
-        match layer {
-            Layer::Conv(_) if conv.is_some() || l > 0 => {
-                return Err("a convolution stands above another layer".into());
-            }
-            Layer::Conv(record) => {
-                let layer = record.read(&tensors, "conv.0", width)?;
-                width = layer.filters.weight.len();
-                conv = Some(layer);
-            }
-            Layer::Dense(record) => {
-                let layer = record.read(&tensors, &format!("dense.{}", dense.len()), width)?;
-                width = layer.weight.len();
-                dense.push(layer);
-            }
-            _ if !dense.is_empty() => {
-                return Err(format!("recurrent layer {l} stands above a dense one"));
-            }
-            record => {
-                let is_beside = directions.get(l) == Some(&Direction::Beside);
-                let inputs = if is_beside { beneath } else { width };
-                let (layer, units) = read_recurrent(record, &tensors, l, inputs)?;
-                recurrent.push(layer);
-                beneath = inputs;
-                width = if is_beside { width + units } else { units };
-            }
-        }
-    }
+    let layers = Layers::read(&tensors, &metadata, &directions)?;
     let file = ModelFile {
         task: metadata.head.into(),
         front_end: None,
@@ -294,17 +263,74 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 exponent: scale.exponent,
             })
             .collect(),
-        golden: golden(&tensors, metadata.inputs.len(), width)?,
-        conv,
-        recurrent,
+        golden: golden(&tensors, metadata.inputs.len(), layers.outputs)?,
+        conv: layers.conv,
+        recurrent: layers.recurrent,
         directions,
-        dense,
+        dense: layers.dense,
         input_names: (metadata.inputs.into_iter())
             .map(|input| input.name)
             .collect(),
         output_names: metadata.output_names,
     };
     Ok(Parsed::Integers(Box::new(file), metadata.weights))
+}
+
+/// The layers of a file, first to last.
+struct Layers {
+    conv: Option<Conv>,
+    recurrent: Vec<Recurrent>,
+    dense: Vec<Dense>,
+    /// Of the last one.
+    outputs: usize,
+}
+
+impl Layers {
+    /// Reads the layers of `metadata`, each on the values of the one before.
+    fn read(
+        tensors: &SafeTensors<'_>,
+        metadata: &Metadata,
+        directions: &[Direction],
+    ) -> Result<Self, String> {
+        let mut width = metadata.inputs.len();
+        let (mut conv, mut recurrent, mut dense) = (None, Vec::new(), Vec::new());
+        let mut beneath = width;
+        for layer in &metadata.layers {
+            let l = recurrent.len();
+            match layer {
+                Layer::Conv(_) if conv.is_some() || l > 0 => {
+                    return Err("a convolution stands above another layer".into());
+                }
+                Layer::Conv(record) => {
+                    let layer = record.read(tensors, "conv.0", width)?;
+                    width = layer.filters.weight.len();
+                    conv = Some(layer);
+                }
+                Layer::Dense(record) => {
+                    let layer = record.read(tensors, &format!("dense.{}", dense.len()), width)?;
+                    width = layer.weight.len();
+                    dense.push(layer);
+                }
+                _ if !dense.is_empty() => {
+                    return Err(format!("recurrent layer {l} stands above a dense one"));
+                }
+                record => {
+                    let is_beside = directions.get(l) == Some(&Direction::Beside);
+                    let inputs = if is_beside { beneath } else { width };
+                    let (layer, units) = read_recurrent(record, tensors, l, inputs)?;
+                    recurrent.push(layer);
+                    beneath = inputs;
+                    width = if is_beside { width + units } else { units };
+                }
+            }
+        }
+        Ok(Self {
+            conv,
+            recurrent,
+            dense,
+            outputs: width,
+        })
+    }
 }
 
 /// Directions by their names.
