@@ -16,6 +16,7 @@ use super::interrupt::{self, Stopped};
 use super::model_source::ModelSource;
 use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
+use crate::integers::engine::AnyModel;
 use crate::new_firmware::Board;
 use crate::run::QUANTISED;
 
@@ -69,6 +70,12 @@ struct Updated<'a> {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
     let given = args.file(&source)?;
+    if AnyModel::parse(given)?.steps().is_none() {
+        bail!(
+            "{}: a network of whole windows has no time step, and slots for updates take models with one; compile it in",
+            args.model.display()
+        );
+    }
     let version = args.version()?;
     let stop = interrupt::flag_saying(
         "until the new model is confirmed, the device keeps the one that it has",

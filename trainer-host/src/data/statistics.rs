@@ -142,9 +142,17 @@ fn samples(statistics: &Statistics<'_>, rows: &Array2<f32>, offsets: &[f64]) -> 
     rows.flat_map(of_row).collect()
 }
 
-/// f of each channel, `[C]`.
-fn fraction_bits(train: &Dataset, magnitudes: &[Vec<String>]) -> Vec<i8> {
-    let of_channel = |channel: usize| {
+/// What a channel's values ask of f.
+#[derive(Clone, Copy)]
+struct Fraction {
+    /// Whether all values are whole numbers of 16 bits, which stay as they are.
+    is_counts: bool,
+    /// The greatest f at which they need at most half of a sample's range.
+    most_bits: i32,
+}
+
+impl Fraction {
+    fn of(train: &Dataset, channel: usize) -> Self {
         let offset = train.offset(channel);
         let values = || {
             let columns = train.sequences.iter().map(move |rows| rows.column(channel));
@@ -154,26 +162,45 @@ fn fraction_bits(train: &Dataset, magnitudes: &[Vec<String>]) -> Vec<i8> {
             })
         };
         let most = values().fold(0.0, |most: f64, x| most.max(x.abs()));
-        if most <= f64::from(i16::MAX) && values().all(|x| x.fract() == 0.0) {
-            return 0;
+        let counts = f64::from(i16::MIN)..=f64::from(i16::MAX);
+        Self {
+            is_counts: values().all(|x| counts.contains(&x) && x.fract() == 0.0),
+            most_bits: ((MOST / most).log2().floor() as i32).clamp(-MOST_BITS, MOST_BITS),
         }
-        ((MOST / most).log2().floor() as i32).clamp(-MOST_BITS, MOST_BITS)
-    };
-    let mut bits: Vec<i32> = (0..train.channels.len())
+    }
+
+    /// What the axes of a magnitude ask together.
+    fn and(self, other: Self) -> Self {
+        Self {
+            is_counts: self.is_counts && other.is_counts,
+            most_bits: self.most_bits.min(other.most_bits),
+        }
+    }
+
+    fn bits(self) -> i8 {
+        match self.is_counts {
+            true => 0,
+            false => self.most_bits as i8,
+        }
+    }
+}
+
+/// f of each channel, `[C]`.
+fn fraction_bits(train: &Dataset, magnitudes: &[Vec<String>]) -> Vec<i8> {
+    let mut asked: Vec<Fraction> = (0..train.channels.len())
         .into_par_iter()
-        .map(of_channel)
+        .map(|channel| Fraction::of(train, channel))
         .collect();
     // A channel of several magnitudes makes all of theirs equal: as many rounds as there are magnitudes are enough.
     for axes in magnitudes.iter().cycle().take(magnitudes.len().pow(2)) {
-        let own = |bits: &[i32]| -> Vec<usize> {
-            let is_own = |j: &usize| axes.contains(&train.channels[*j]);
-            (0..bits.len()).filter(is_own).collect()
-        };
-        let own = own(&bits);
-        let least = own.iter().map(|j| bits[*j]).min().unwrap_or_default();
-        own.iter().for_each(|j| bits[*j] = least);
+        let is_own = |j: &usize| axes.contains(&train.channels[*j]);
+        let own: Vec<usize> = (0..asked.len()).filter(is_own).collect();
+        let together = own.iter().map(|j| asked[*j]).reduce(Fraction::and);
+        if let Some(together) = together {
+            own.iter().for_each(|j| asked[*j] = together);
+        }
     }
-    bits.into_iter().map(|bits| bits as i8).collect()
+    asked.into_iter().map(Fraction::bits).collect()
 }
 
 #[cfg(test)]
@@ -192,7 +219,7 @@ mod tests {
 
     #[test]
     fn samples_use_a_quarter_to_a_half_of_their_range_and_counts_stay() {
-        let counts = recording([[1.0, -32_767.0, 0.0], [7.0, 5.0, 0.0]]);
+        let counts = recording([[1.0, -32_768.0, 0.0], [7.0, 32_767.0, 0.0]]);
         assert_eq!(fraction_bits(&counts, &[]), [0, 0, 0]);
         // 16384 / 0.75 lies between 2¹⁴ and 2¹⁵, 16384 / 100 000 between 2⁻³ and 2⁻².
         let other = recording([[0.5, 1e5, 16_384.5], [-0.75, 5.0, 0.0]]);
@@ -203,6 +230,13 @@ mod tests {
         ];
         assert_eq!(fraction_bits(&other, &magnitudes), [-3, -3, -3]);
         assert_eq!(fraction_bits(&other, &magnitudes[1..]), [-1, -3, -1]);
+        // An axis of whole numbers, or of none but zero, leaves the others theirs.
+        let still = recording([[0.0, 0.5, 3.0], [0.0, 0.75, 1.0]]);
+        assert_eq!(fraction_bits(&still, &[]), [0, 14, 0]);
+        let magnitude = [vec!["ax".into(), "ay".into()]];
+        assert_eq!(fraction_bits(&still, &magnitude), [14, 14, 0]);
+        let all = [["ax", "ay", "az"].map(str::to_owned).to_vec()];
+        assert_eq!(fraction_bits(&still, &all), [12, 12, 12]);
     }
 
     #[test]

@@ -165,6 +165,13 @@ impl Walk<'_> {
                     format!("it picks step {index}, and only the last valid one can be"),
                 ));
             }
+            Role::Is(Axis::Half) => {
+                return Err(Problem::refused(
+                    node.title(),
+                    "it picks one of the two directions; let both become one axis of channels, in PyTorch by \
+                     `h_n.transpose(0, 1).flatten(1)`",
+                ));
+            }
             _ => {
                 return Err(Problem::refused(
                     node.title(),
