@@ -226,55 +226,22 @@ impl<S: Read + Write> Server<'_, S> {
                     ),
                     _,
                 ) => Err(Refusal::LoadOrder { expected: 0 }),
-                (Some(request), None) => self.known(&request).ok_or(Refusal::NoModel),
-                #[cfg(feature = "window")]
-                (Some(request), Some(Loaded::Windows(model))) => match self.known(&request) {
-                    Some(answer) => Ok(answer),
-                    None => {
+                (Some(request), model) => match (self.known(&request), model) {
+                    (Some(answer), _) => Ok(answer),
+                    (None, None) => Err(Refusal::NoModel),
+                    #[cfg(feature = "window")]
+                    (None, Some(Loaded::Windows(model))) => {
                         let stack = Painted::below_caller();
                         let answer = self.work.of_windows(&mut self.counter, model, &request);
                         let used = stack.used_bytes() as u32;
                         self.step_stack_bytes = self.step_stack_bytes.max(used);
                         answer
                     }
+                    (None, Some(Loaded::Steps(model))) => {
+                        let stack = &mut self.step_stack_bytes;
+                        (self.work).of_steps(&mut self.counter, model, &request, stack)
+                    }
                 },
-                (Some(Request::Reset), Some(Loaded::Steps(_))) => {
-                    self.work.reset();
-                    Ok(Response::Done)
-                }
-                (Some(Request::SelfTest), Some(Loaded::Steps(model))) => {
-                    Ok(self.work.self_test(model))
-                }
-                (Some(Request::ReadState), Some(Loaded::Steps(model))) => {
-                    Ok(self.work.read_state(model))
-                }
-                (Some(Request::WriteState { bytes }), Some(Loaded::Steps(model))) => {
-                    self.work.write_state(model, bytes)
-                }
-                (
-                    Some(Request::Run {
-                        reset,
-                        every_step,
-                        width,
-                        inputs,
-                    }),
-                    Some(Loaded::Steps(model)),
-                ) => {
-                    self.work.reset_if(reset);
-                    let stack = Painted::below_caller();
-                    let inputs = (width, inputs);
-                    let answer = self.work.run(&mut self.counter, model, inputs, every_step);
-                    self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
-                    answer
-                }
-                (Some(Request::Hear { reset, samples }), Some(Loaded::Steps(model))) => {
-                    self.work.reset_if(reset);
-                    let stack = Painted::below_caller();
-                    let answer = self.work.hear(&mut self.counter, model, samples);
-                    self.step_stack_bytes = self.step_stack_bytes.max(stack.used_bytes() as u32);
-                    answer
-                }
-                (Some(request), Some(_)) => self.known(&request).ok_or(Refusal::Unreadable),
             };
             if !self.guard.is_whole() {
                 break;

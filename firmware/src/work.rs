@@ -1,6 +1,6 @@
 //! A model at work: steps, samples, its state and its golden steps, answered as the link's messages.
 
-use lstm_link::{ModelInfo, Refusal, Resource, Response, Width, checksum};
+use lstm_link::{ModelInfo, Refusal, Request, Resource, Response, Width, checksum};
 #[cfg(feature = "front-end")]
 use lstm_nostd::front_end::{FrontEnd, Signal};
 use lstm_nostd::{Block, Model, Parsed};
@@ -8,12 +8,52 @@ use lstm_nostd::{Block, Model, Parsed};
 use crate::board::CAPACITY;
 use crate::counter::Counter;
 use crate::memory::Work;
+use crate::stack::Painted;
 
 /// Samples that the front end takes at once.
 #[cfg(feature = "front-end")]
 const PART: usize = 32;
 
 impl Work {
+    /// The answer to a request on a model that runs step by step; `stack_bytes` becomes at least the stack of its steps.
+    pub(crate) fn of_steps(
+        &mut self,
+        counter: &mut Counter,
+        model: &Model<'_>,
+        request: &Request<'_>,
+        stack_bytes: &mut u32,
+    ) -> Result<Response<'_>, Refusal<'static>> {
+        match *request {
+            Request::Reset => {
+                self.reset();
+                Ok(Response::Done)
+            }
+            Request::SelfTest => Ok(self.self_test(model)),
+            Request::ReadState => Ok(self.read_state(model)),
+            Request::WriteState { bytes } => self.write_state(model, bytes),
+            Request::Run {
+                reset,
+                every_step,
+                width,
+                inputs,
+            } => {
+                self.reset_if(reset);
+                let stack = Painted::below_caller();
+                let answer = self.run(counter, model, (width, inputs), every_step);
+                *stack_bytes = (*stack_bytes).max(stack.used_bytes() as u32);
+                answer
+            }
+            Request::Hear { reset, samples } => {
+                self.reset_if(reset);
+                let stack = Painted::below_caller();
+                let answer = self.hear(counter, model, samples);
+                *stack_bytes = (*stack_bytes).max(stack.used_bytes() as u32);
+                answer
+            }
+            _ => Err(Refusal::Unreadable),
+        }
+    }
+
     /// Back to the begin of a stream. The zeros may lie on its stack, which is not to be that of every request.
     #[inline(never)]
     pub(crate) fn reset(&mut self) {
@@ -22,7 +62,7 @@ impl Work {
         self.signal.reset();
     }
 
-    pub(crate) fn reset_if(&mut self, is_asked: bool) {
+    fn reset_if(&mut self, is_asked: bool) {
         if is_asked {
             self.reset();
         }
@@ -30,7 +70,7 @@ impl Work {
 
     /// Firmware without a front end.
     #[cfg(not(feature = "front-end"))]
-    pub(crate) fn hear(
+    fn hear(
         &mut self,
         _: &mut Counter,
         _: &Model<'_>,
@@ -41,7 +81,7 @@ impl Work {
 
     /// Advances `model` by `samples`.
     #[cfg(feature = "front-end")]
-    pub(crate) fn hear(
+    fn hear(
         &mut self,
         counter: &mut Counter,
         model: &Model<'_>,
@@ -110,7 +150,7 @@ impl Work {
     }
 
     /// Advances `model` by the time steps in `inputs`, `[T, I]`.
-    pub(crate) fn run(
+    fn run(
         &mut self,
         counter: &mut Counter,
         model: &Model<'_>,
@@ -156,7 +196,7 @@ impl Work {
     }
 
     /// Repeats the golden steps, beside the state in use.
-    pub(crate) fn self_test(&mut self, model: &Model<'_>) -> Response<'static> {
+    fn self_test(&mut self, model: &Model<'_>) -> Response<'static> {
         let result = model.self_test::<
             { CAPACITY.state_blocks },
             { CAPACITY.state_blocks },
@@ -189,7 +229,7 @@ impl Work {
         true
     }
 
-    pub(crate) fn read_state(&mut self, model: &Model<'_>) -> Response<'_> {
+    fn read_state(&mut self, model: &Model<'_>) -> Response<'_> {
         let saved = state_bytes(model).into_iter().zip(self.state.bytes());
         let mut bytes = 0;
         for (length, part) in saved {
@@ -208,7 +248,7 @@ impl Work {
         }
     }
 
-    pub(crate) fn write_state(
+    fn write_state(
         &mut self,
         model: &Model<'_>,
         bytes: &[u8],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lstm_nostd::kernels::Order;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
-use lstm_nostd::{Direction, OutputScale, Parsed, Task};
+use lstm_nostd::{OutputScale, Parsed, Task};
 use serde::Serialize;
 
 use super::Printer;
@@ -14,13 +14,14 @@ use super::inspect_below::{
     Hearing, Strided, conv_text, hearing, hearing_text, rate_of, seconds, seconds_text, strided,
     strided_text,
 };
+use super::inspect_layers::{Layer, layers, layers_table};
 use super::model_source::open_run;
 use super::several::{of_each, runs_in, texts};
 use super::table::table;
 use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
-use crate::network::{Cell, Head, LayerShape, Mode, NetworkConfig};
+use crate::network::{Head, Mode, NetworkConfig};
 use crate::run::quantised_file;
 use crate::run::{MODEL, NetworkOrigin, QUANTISED, Run};
 use crate::train::TrainConfig;
@@ -91,18 +92,6 @@ struct Channel {
 struct Scale {
     offset: i64,
     exponent: i16,
-}
-
-#[derive(Debug, Serialize)]
-struct Layer {
-    name: String,
-    scheme: &'static str,
-    inputs: usize,
-    units: usize,
-    peepholes: bool,
-    cell_format: Option<String>,
-    parameter_bytes: usize,
-    macs_per_step: usize,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
@@ -280,68 +269,6 @@ fn output_scales(model: &Parsed<'_>) -> Vec<Scale> {
         .collect()
 }
 
-/// All layers, first to last.
-fn layers(model: &Parsed<'_>) -> Vec<Layer> {
-    let mut width = model.inputs();
-    let mut layers = Vec::new();
-    let stride = model.stride();
-    if let Some(layer) = model.convolution() {
-        layers.push(Layer {
-            name: "conv.0".into(),
-            scheme: layer.scheme().name(),
-            inputs: width,
-            units: layer.outputs(),
-            peepholes: false,
-            cell_format: None,
-            parameter_bytes: layer.bytes(),
-            macs_per_step: (layer.outputs() * layer.filters.inputs).div_ceil(stride),
-        });
-        width = layer.outputs();
-    }
-    for (l, layer) in model.recurrent_layers().iter().enumerate() {
-        let (rows, bytes) = (layer.rows(), layer.bytes());
-        let (cell, cell_bits) = (Cell::of(layer), layer.cell_int_bits());
-        let shape = LayerShape::recurrent(cell, l, rows.inputs, layer.units());
-        let direction = model.direction(l);
-        layers.push(Layer {
-            name: match direction {
-                Direction::Forward => shape.name(),
-                Direction::Reverse | Direction::Beside => {
-                    format!("{} {}", shape.name(), direction.name())
-                }
-            },
-            scheme: rows.scheme().name(),
-            inputs: rows.inputs,
-            units: layer.units(),
-            peepholes: cell.peepholes(),
-            cell_format: Some(format!("Q{cell_bits}.{}", 31 - cell_bits)),
-            parameter_bytes: bytes,
-            macs_per_step: shape.multiplications().div_ceil(stride),
-        });
-        let beside = if direction == Direction::Beside {
-            width
-        } else {
-            0
-        };
-        width = beside + shape.outputs;
-    }
-    for (l, layer) in model.dense_layers().enumerate() {
-        let shape = LayerShape::dense(l, width, layer.outputs);
-        layers.push(Layer {
-            name: shape.name(),
-            scheme: layer.scheme().name(),
-            inputs: width,
-            units: shape.units,
-            peepholes: false,
-            cell_format: None,
-            parameter_bytes: layer.bytes(),
-            macs_per_step: shape.multiplications().div_ceil(stride),
-        });
-        width = shape.outputs;
-    }
-    layers
-}
-
 fn order_name(order: Order) -> &'static str {
     match order {
         Order::Generic => "generic",
@@ -415,37 +342,6 @@ fn ram_text(model: &Inspected) -> String {
             model.state_bytes, model.scratch_bytes
         ),
     }
-}
-
-fn layers_table(layers: &[Layer]) -> String {
-    let rows: Vec<Vec<String>> = layers
-        .iter()
-        .map(|layer| {
-            vec![
-                layer.name.clone(),
-                layer.scheme.into(),
-                layer.inputs.to_string(),
-                layer.units.to_string(),
-                if layer.peepholes { "yes" } else { "" }.into(),
-                layer.cell_format.clone().unwrap_or_default(),
-                layer.parameter_bytes.to_string(),
-                layer.macs_per_step.to_string(),
-            ]
-        })
-        .collect();
-    table(
-        &[
-            "layer",
-            "scheme",
-            "inputs",
-            "units",
-            "peepholes",
-            "cell",
-            "bytes",
-            "MAC/step",
-        ],
-        &rows,
-    )
 }
 
 /// Whether the data changes the number of instructions.

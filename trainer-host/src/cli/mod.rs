@@ -27,6 +27,7 @@ mod help;
 mod import;
 mod inspect;
 mod inspect_below;
+mod inspect_layers;
 mod interrupt;
 mod levers;
 mod manual;

@@ -96,17 +96,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         board.name
     );
     let source = ModelSource::open(&args.model)?;
-    let of_windows = match (&source.run, &source.model) {
-        (Some(run), _) => run.network.config.is_of_windows(),
-        (None, Some(model)) => Parsed::parse(model)?.is_of_windows(),
-        (None, None) => false,
-    };
-    ensure!(
-        !of_windows,
-        "{}: the network has a layer that runs backwards over a whole window, and projects feed a stream step by step; \
-         include the model file with `include_window_model!` of the engine",
-        args.model.display()
-    );
+    refuse_windows(&args.model, &source)?;
     let file = fitting_file(&args, &source)?;
     let model = Model::parse(&file)?;
     let mut example = example(&source, &model);
@@ -149,6 +139,22 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         say!("note: by these settings, the example recording has no event");
     }
     printer.print(&written, Written::to_text)
+}
+
+/// Refuses a network that takes whole windows.
+fn refuse_windows(path: &Path, source: &ModelSource) -> anyhow::Result<()> {
+    let of_windows = match (&source.run, &source.model) {
+        (Some(run), _) => run.network.config.is_of_windows(),
+        (None, Some(model)) => Parsed::parse(model)?.is_of_windows(),
+        (None, None) => false,
+    };
+    ensure!(
+        !of_windows,
+        "{}: the network has a layer that runs backwards over a whole window, and projects feed a stream step by step; \
+         include the model file with `include_window_model!` of the engine",
+        path.display()
+    );
+    Ok(())
 }
 
 /// The settings in the file at `path`, for this model.

@@ -63,17 +63,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
                 .into(),
         );
     }
-    let is_both = |layer: &NamedLayer| matches!(layer.layer, Layer::Both(_));
-    match pooling {
-        Pooling::Last if layers.last().is_some_and(is_both) => {
-            notes.push("of the last layer, each half's own last step is read (h_n), which is the first one in time for the half that runs backwards; PyTorch's out[:, -1] is another value, and is not taken".into());
-            layers.push(Layer::OwnLastStep.named("the last step"));
-        }
-        Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
-        Pooling::Steps => {}
-        Pooling::Mean => layers.push(Layer::Mean.named("the mean over time")),
-        Pooling::Max => return Err(Problem::later("the pooling", Kind::MaxPooling)),
-    }
+    push_pooling(pooling, &mut layers, &mut notes)?;
     let relu = linear.len() > 1 && !hints.linear_head;
     if relu && described.is_none() {
         notes.push("a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)".into());
@@ -103,6 +93,26 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// Puts what is read of the steps behind the recurrent layers.
+fn push_pooling(
+    pooling: Pooling,
+    layers: &mut Vec<NamedLayer>,
+    notes: &mut Vec<String>,
+) -> Result<(), Problem> {
+    let is_both = |layer: &NamedLayer| matches!(layer.layer, Layer::Both(_));
+    match pooling {
+        Pooling::Last if layers.last().is_some_and(is_both) => {
+            notes.push("of the last layer, each half's own last step is read (h_n), which is the first one in time for the half that runs backwards; PyTorch's out[:, -1] is another value, and is not taken".into());
+            layers.push(Layer::OwnLastStep.named("the last step"));
+        }
+        Pooling::Last => layers.push(Layer::LastStep.named("the last step")),
+        Pooling::Steps => {}
+        Pooling::Mean => layers.push(Layer::Mean.named("the mean over time")),
+        Pooling::Max => return Err(Problem::later("the pooling", Kind::MaxPooling)),
+    }
+    Ok(())
 }
 
 /// Puts a convolution and a ReLU before all other layers.

@@ -50,21 +50,7 @@ impl Walk<'_> {
             SignalAxis::is(Axis::Batch, size(Axis::Batch)),
         );
         let channel = SignalAxis::is(Axis::Channel, Some(units));
-        let mut halves = halves.into_iter();
-        let (layer, one) = match (way, halves.next(), halves.next()) {
-            (Way::Both, Some(forward), Some(reverse)) => (
-                Layer::Both(Box::new([forward, reverse])),
-                SignalAxis::is(Axis::Half, Some(2)),
-            ),
-            (Way::Reverse, Some(weights), _) => (Layer::Reverse(weights), SignalAxis::one()),
-            (_, Some(weights), _) => (Layer::Recurrent(weights), SignalAxis::one()),
-            (_, None, _) => {
-                return Err(Problem::Damaged(format!(
-                    "{}: it has no weights",
-                    node.title()
-                )));
-            }
-        };
+        let (layer, one) = layer_of(way, halves, node)?;
         let mut every = self.after(&signal, layer, node);
         self.tree[every.at].lengths = lengths;
         let end = match way {
@@ -313,6 +299,29 @@ impl Way {
             Self::Both => 2,
         }
     }
+}
+
+/// The layer of `halves`, and the axis of its outputs along which they lie.
+fn layer_of(
+    way: Way,
+    halves: Vec<RecurrentWeights>,
+    node: &Node,
+) -> Result<(Layer, SignalAxis), Problem> {
+    let mut halves = halves.into_iter();
+    Ok(match (way, halves.next(), halves.next()) {
+        (Way::Both, Some(forward), Some(reverse)) => (
+            Layer::Both(Box::new([forward, reverse])),
+            SignalAxis::is(Axis::Half, Some(2)),
+        ),
+        (Way::Reverse, Some(weights), _) => (Layer::Reverse(weights), SignalAxis::one()),
+        (_, Some(weights), _) => (Layer::Recurrent(weights), SignalAxis::one()),
+        (_, None, _) => {
+            return Err(Problem::Damaged(format!(
+                "{}: it has no weights",
+                node.title()
+            )));
+        }
+    })
 }
 
 /// Which way it runs. Refuses what a layer here does not do.

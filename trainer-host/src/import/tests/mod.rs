@@ -1,11 +1,12 @@
 //! The readers on files of the programs that write them; on small files of the same network ([`containers`]) and those
 //! that the tests write ([`written`]); on damaged ones ([`damaged`]), and on whole ones that are to be refused ([`graphs`],
-//! [`archives`]).
+//! [`archives`], [`state_dicts`]).
 
 mod archives;
 mod containers;
 mod damaged;
 mod graphs;
+mod state_dicts;
 mod written;
 
 use std::path::{Path, PathBuf};
