@@ -349,7 +349,7 @@ macro_rules! sample_stream_of_model {
 /// let model = gestures::load()?; // checks the whole file once
 /// // With layers that run backwards, `gestures::SIZES.window_blocks(STEPS)` is a constant for an array.
 /// let mut buffer = vec![lstm_nostd::Block::ZERO; model.buffer_blocks(STEPS)];
-/// let mut outputs = [lstm_nostd::I16F16::ZERO; gestures::SIZES.outputs];
+/// let mut outputs = vec![lstm_nostd::I16F16::ZERO; model.output_count(STEPS)];
 /// let raw = [0; STEPS * gestures::SIZES.inputs];
 /// model.run(&raw, &mut buffer, &mut outputs)?;
 /// # Ok(())

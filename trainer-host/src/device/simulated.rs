@@ -4,14 +4,16 @@
 //! board's model is a stand-in that mixes every input into its state, so that a request that was carried out twice
 //! or not at all shows in every later output.
 
+mod flash;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use lstm_link::{
-    Event, Hello, Manifest, ModelInfo, Refusal, Request, Responder, Response, Slots, TickRate,
-    Width, checksum, read_message,
+    Event, Hello, ModelInfo, Refusal, Request, Responder, Response, TickRate, Width, checksum,
+    read_message,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use super::client::{CostUnit, Device, Keep};
 use super::error::DeviceError;
 use super::port::Port;
+pub(crate) use flash::{Flash, Stored};
 
 /// A byte at 115,200 baud.
 pub(super) const BYTE: Duration = Duration::from_nanos(86_806);
@@ -65,97 +68,6 @@ impl Toy {
         Self {
             state: [(); 4].map(|()| words.next().unwrap_or_default()),
         }
-    }
-}
-
-/// A model in the board's flash.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) file: Vec<u8>,
-    pub(crate) version: Option<u32>,
-}
-
-/// The board's flash. The slots of real boards are tested by themselves, in `firmware/update`.
-#[derive(Debug, Default)]
-pub(crate) struct Flash {
-    /// The model that is confirmed.
-    pub(crate) kept: Stored,
-    /// The one that the board started with on trial.
-    trial: Option<Stored>,
-    /// The one that it tries at the next start.
-    next: Option<Stored>,
-    /// The one that arrives.
-    arriving: Option<(Manifest, Vec<u8>)>,
-    /// How often the board has started anew by request.
-    pub(crate) starts: u64,
-    /// The golden steps of a model with this file give other outputs.
-    pub(crate) fails: Vec<u8>,
-    /// The board takes the model with this file and has no room for it.
-    pub(crate) has_no_room: Vec<u8>,
-}
-
-impl Flash {
-    /// The model that the board started with.
-    pub(super) fn started(&self) -> &Stored {
-        self.trial.as_ref().unwrap_or(&self.kept)
-    }
-
-    /// Whether that is on trial.
-    pub(crate) fn is_on_trial(&self) -> bool {
-        self.trial.is_some()
-    }
-
-    /// Its shape, if the board has room for it.
-    fn embedded(&self) -> Option<ModelInfo> {
-        let file = &self.started().file;
-        (self.trial.is_none() || *file != self.has_no_room).then(|| toy_info(file))
-    }
-
-    fn carry_out(&mut self, request: Request<'_>) -> Response<'static> {
-        match (request, &mut self.arriving) {
-            (Request::Slots, _) => {
-                return Response::Slots(Slots {
-                    room_bytes: 1 << 16,
-                    version: self.started().version,
-                    is_on_trial: self.trial.is_some(),
-                });
-            }
-            (Request::BeginUpdate(_), _) if self.trial.is_some() => {
-                return Response::Refused(Refusal::Update("on trial"));
-            }
-            (Request::BeginUpdate(manifest), _)
-                if Some(manifest.version) < self.kept.version && !manifest.force =>
-            {
-                return Response::Refused(Refusal::Update("older"));
-            }
-            (Request::BeginUpdate(manifest), arriving) => {
-                *arriving = Some((manifest, Vec::new()));
-                // It lay in the slot that is erased.
-                self.next = None;
-            }
-            (Request::WriteUpdate { offset, bytes }, Some((_, file)))
-                if offset as usize == file.len() =>
-            {
-                file.extend(bytes);
-            }
-            (Request::FinishUpdate, Some((manifest, file)))
-                if manifest.checksum == checksum(file) && manifest.bytes == file.len() as u32 =>
-            {
-                self.next = Some(Stored {
-                    file: std::mem::take(file),
-                    version: Some(manifest.version),
-                });
-                self.arriving = None;
-            }
-            (Request::Confirm, _) => {
-                if let Some(trial) = self.trial.take() {
-                    self.kept = trial;
-                }
-            }
-            (Request::Restart, _) => self.starts += 1,
-            _ => return Response::Refused(Refusal::LoadOrder { expected: 0 }),
-        }
-        Response::Done
     }
 }
 
@@ -257,18 +169,8 @@ impl Board {
                 }
                 self.flash.carry_out(request)
             }
-            (Request::BeginLoad { bytes }, _) => {
-                self.file.clear();
-                self.file_bytes = bytes as usize;
-                Response::Done
-            }
-            (Request::Load { offset, bytes }, _) if offset as usize == self.file.len() => {
-                self.file.extend(bytes);
-                Response::Done
-            }
-            (Request::FinishLoad, _) if self.file.len() == self.file_bytes => {
-                self.toy = Some(Toy::default());
-                Response::Model(toy_info(&self.file))
+            (Request::BeginLoad { .. } | Request::Load { .. } | Request::FinishLoad, _) => {
+                self.load(request)
             }
             (Request::Reset, Some(toy)) => {
                 *toy = Toy::default();
@@ -282,33 +184,56 @@ impl Board {
                 *toy = Toy::from_bytes(bytes);
                 Response::Done
             }
-            (
-                Request::Run {
-                    reset,
-                    every_step,
-                    width,
-                    inputs,
-                },
-                Some(toy),
-            ) => {
-                if reset {
-                    *toy = Toy::default();
-                }
-                let inputs: Vec<_> = width.get(inputs).collect();
-                let keep = if every_step {
-                    Keep::EveryStep
-                } else {
-                    Keep::LastStep
-                };
-                let outputs = toy.run(&inputs, keep);
-                *payload = outputs.iter().flat_map(|y| y.to_le_bytes()).collect();
-                Response::Outputs {
-                    outputs: payload,
-                    ticks: Some(inputs.len() as u64),
-                }
+            (Request::Run { .. }, Some(toy)) => run(toy, request, payload),
+            _ => Response::Refused(Refusal::NoModel),
+        }
+    }
+
+    /// A piece of a model that comes into memory.
+    fn load(&mut self, request: Request<'_>) -> Response<'static> {
+        match request {
+            Request::BeginLoad { bytes } => {
+                self.file.clear();
+                self.file_bytes = bytes as usize;
+                Response::Done
+            }
+            Request::Load { offset, bytes } if offset as usize == self.file.len() => {
+                self.file.extend(bytes);
+                Response::Done
+            }
+            Request::FinishLoad if self.file.len() == self.file_bytes => {
+                self.toy = Some(Toy::default());
+                Response::Model(toy_info(&self.file))
             }
             _ => Response::Refused(Refusal::NoModel),
         }
+    }
+}
+
+/// Steps of the stand-in.
+fn run<'p>(toy: &mut Toy, request: Request<'_>, payload: &'p mut Vec<u8>) -> Response<'p> {
+    let Request::Run {
+        reset,
+        every_step,
+        width,
+        inputs,
+    } = request
+    else {
+        return Response::Refused(Refusal::NoModel);
+    };
+    if reset {
+        *toy = Toy::default();
+    }
+    let inputs: Vec<_> = width.get(inputs).collect();
+    let keep = match every_step {
+        true => Keep::EveryStep,
+        false => Keep::LastStep,
+    };
+    let outputs = toy.run(&inputs, keep);
+    *payload = outputs.iter().flat_map(|y| y.to_le_bytes()).collect();
+    Response::Outputs {
+        outputs: payload,
+        ticks: Some(inputs.len() as u64),
     }
 }
 
