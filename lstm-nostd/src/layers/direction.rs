@@ -41,4 +41,9 @@ impl Direction {
             Self::Beside => "beside",
         }
     }
+
+    /// The direction of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
 }

@@ -60,8 +60,8 @@ impl TryFrom<Stored> for NetworkConfig {
 
     fn try_from(stored: Stored) -> Result<Self, String> {
         let direction = |name: &String| {
-            let known = Direction::ALL.into_iter().find(|one| one.name() == name);
-            known.ok_or_else(|| format!("direction {name:?}, which this version does not know"))
+            Direction::from_name(name)
+                .ok_or_else(|| format!("direction {name:?}, which this version does not know"))
         };
         Ok(Self {
             directions: stored
@@ -328,9 +328,8 @@ impl NetworkConfig {
         let window = "conv.kernel times inputs".into();
         size(window, conv.kernel * self.inputs, MAX_LAYER_SIZE)
     }
-}
 
-impl NetworkConfig {
+    /// Refuses a direction without a layer, and one of [`Direction::Beside`] that stands beside nothing.
     fn require_directions(&self) -> Result<(), StructureError> {
         let before = |l: usize| l.checked_sub(1).map(|l| self.direction(l));
         let fits = |(l, direction): (usize, &Direction)| {

@@ -29,6 +29,8 @@ pub struct ActivationFormats {
     pub hidden: Vec<Option<ActivationFormat>>,
     /// Of each LSTM layer's hidden state on its way up alone, where it is int16 and the layer above int8.
     pub upward: Vec<Option<ActivationFormat>>,
+    /// Of a mean over time, which is int16, where the layer above is int8.
+    pub mean: Option<ActivationFormat>,
     /// Of each hidden dense layer's outputs, first to last.
     pub dense: Vec<Option<ActivationFormat>>,
 }

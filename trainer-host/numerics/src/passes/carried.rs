@@ -112,9 +112,9 @@ impl Network {
             let rows: Vec<_> = rows.iter().map(|row| row.view()).collect();
             return concatenate(Axis(0), &rows).expect("every step has as many outputs");
         }
-        let mut network = self.clone();
-        network.config.mode = Mode::SequenceToSequence;
-        let mut outputs = network.outputs_in(formats, &[sequence]);
+        let mut packed = PackedNetwork::rounding(self, formats);
+        packed.mode = Mode::SequenceToSequence;
+        let mut outputs = Pass::default().outputs(&packed, &[sequence]);
         outputs.pop().unwrap_or_default()
     }
 

@@ -207,10 +207,7 @@ impl Pass {
             layer.fill_masks(&mut self.dropout, &self.steps);
             let x = match stack.below(l) {
                 Some(place) => {
-                    let h = match self.joined.outputs.get(place) {
-                        Some(joined) => joined,
-                        None => below[place].upward(),
-                    };
+                    let h = handed_on(&self.joined.outputs, below, place);
                     // Both halves of a layer read the same.
                     if stack.direction(l) != Direction::Beside {
                         let owners = self.steps.owners();
@@ -237,17 +234,13 @@ impl Pass {
                     layer.run(around, weights, (&self.joined.turned[l], 0));
                 }
             }
-            // Of a mean over time, the mean is rounded on its way up.
-            let is_averaged =
-                network.mode == Mode::SequenceToMean && l + 1 == network.recurrent.len();
-            let format = network.formats.of_upward(l).filter(|_| !is_averaged);
-            layer.round_upward(format);
+            layer.round_upward(network.formats.of_upward(l));
             if stack.is_of_windows() && stack.is_last_half(l) {
                 self.join_halves(network, l);
             }
-            if is_averaged {
-                self.add_to_mean(l);
-            }
+        }
+        if network.mode == Mode::SequenceToMean {
+            self.add_to_mean();
         }
     }
 
@@ -262,14 +255,11 @@ impl Pass {
         }
     }
 
-    /// Adds the outputs of recurrent layer `l`, the last one, to the mean over time.
-    fn add_to_mean(&mut self, l: usize) {
+    /// Adds the outputs of the last recurrent layer to the mean over time.
+    fn add_to_mean(&mut self) {
         let sequences = self.steps.sequences;
         let own = (0..sequences).map(|b| self.moves.taken(b, self.inputs.length(b)));
-        let h = match self.joined.outputs.get(l) {
-            Some(joined) => joined,
-            None => self.layers[l].outputs(),
-        };
+        let h = handed_on(&self.joined.outputs, &self.layers, self.layers.len() - 1);
         self.mean.add(h, &self.steps, own);
     }
 
@@ -284,15 +274,6 @@ impl Pass {
         }
     }
 
-    /// What recurrent layer `l` hands on in the order of time, with what stands beside it if it is the last half of a layer,
-    /// `[B + R, O]`.
-    pub(crate) fn upward(&self, l: usize) -> &Panels {
-        match self.joined.outputs.get(l) {
-            Some(joined) => joined,
-            None => self.layers[l].upward(),
-        }
-    }
-
     /// What recurrent layer `l` reads, and its first row.
     pub(crate) fn layer_input(&self, network: &PackedNetwork, l: usize) -> (&Panels, usize) {
         if network.stack.is_reverse(l) {
@@ -300,7 +281,10 @@ impl Pass {
         }
         let between = &self.dropout.between_layers;
         match network.stack.below(l) {
-            Some(below) => between.kept(below, self.upward(below), self.steps.sequences),
+            Some(below) => {
+                let h = handed_on(&self.joined.outputs, &self.layers, below);
+                between.kept(below, h, self.steps.sequences)
+            }
             None if network.conv.is_some() => {
                 between.kept(network.recurrent.len(), self.conv.outputs(), 0)
             }
@@ -314,7 +298,10 @@ impl Pass {
         let between = &self.dropout.between_layers;
         match self.is_gathered {
             true => between.kept(top, &self.features, 0),
-            false => between.kept(top, self.upward(top), self.steps.sequences),
+            false => {
+                let h = handed_on(&self.joined.outputs, &self.layers, top);
+                between.kept(top, h, self.steps.sequences)
+            }
         }
     }
 
@@ -378,27 +365,21 @@ impl Pass {
         let sequences = self.steps.sequences;
         if network.mode == Mode::SequenceToMean {
             self.mean.write(sequences, &mut self.features);
-            if let Some(format) = network.formats.of_upward(top) {
+            if let Some(format) = network.formats.mean {
                 format.round_rows(&mut self.features, 0, sequences);
             }
         } else if network.mode == Mode::SequenceToOne && network.stack.is_of_windows() {
             self.gather_ends(network);
         } else if self.is_gathered {
             let rows = self.head_rows(network.mode);
-            let h = match self.joined.outputs.get(top) {
-                Some(joined) => joined,
-                None => self.layers[top].upward(),
-            };
+            let h = handed_on(&self.joined.outputs, &self.layers, top);
             self.features.reshape(rows.len(), h.columns());
             for (to, from) in rows.into_iter().enumerate() {
                 copy_row(h, from, &mut self.features, to);
             }
         }
-        let h = match self.joined.outputs.get(top) {
-            Some(joined) => joined,
-            None => self.layers[top].upward(),
-        };
         let between = &mut self.dropout.between_layers;
+        let h = handed_on(&self.joined.outputs, &self.layers, top);
         match network.mode {
             Mode::SequenceToOne | Mode::SequenceToMean => {
                 between.apply(top, &self.features, 0, 0..sequences);
@@ -427,5 +408,14 @@ impl Pass {
     /// Outputs of the last dense layer, one row for each row that entered.
     pub(crate) fn logits(&self) -> &Panels {
         &self.dense[self.dense.len() - 1]
+    }
+}
+
+/// What recurrent layer `l` of `layers` hands on in the order of time, `[B + R, O]`: of the last half of a layer the outputs
+/// of all halves, which are `joined`.
+fn handed_on<'a>(joined: &'a [Panels], layers: &'a [RecurrentPass], l: usize) -> &'a Panels {
+    match joined.get(l) {
+        Some(joined) => joined,
+        None => layers[l].upward(),
     }
 }

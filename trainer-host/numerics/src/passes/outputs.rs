@@ -53,7 +53,7 @@ impl Network {
 
 impl Pass {
     /// Evaluates sequences, longest first, window by window.
-    fn outputs(
+    pub(super) fn outputs(
         &mut self,
         network: &PackedNetwork,
         sequences: &[ArrayView2<'_, f32>],

@@ -251,9 +251,7 @@ impl Shard {
             }
         }
         self.drop_from_head_gradient(weights);
-        if weights.forward.mode != Mode::SequenceToMean {
-            self.clip_upward_gradient(self.recurrent.len() - 1, weights);
-        }
+        self.clip_upward_gradient(self.recurrent.len() - 1, weights);
     }
 
     /// Clears what comes back to values of recurrent layer `l` that were clipped on their way up.
@@ -276,7 +274,7 @@ impl Shard {
         }
         between.backward(top, &mut self.d_features);
         if weights.forward.mode == Mode::SequenceToMean {
-            if let Some(format) = weights.forward.formats.of_upward(top) {
+            if let Some(format) = weights.forward.formats.mean {
                 let rounded = (&pass.features, 0);
                 let rows = pass.steps.sequences;
                 format.clip_gradient(rounded, (&mut self.d_features, 0), rows);

@@ -12,7 +12,8 @@ use crate::passes::outputs::GROUP;
 /// Steps of sequences whose states are kept together, where one has no more.
 const GROUP_STEPS: usize = 16_384;
 
-/// What one recurrent layer did with one sequence, in the order of its own steps: from the last one if it runs backwards. Above a convolution it takes fewer steps than the sequence has.
+/// What one recurrent layer did with one sequence, in the order of its own steps: from the last one if it runs backwards.
+/// Above a convolution it takes fewer steps than the sequence has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerTrace {
     /// The gates' activations after each step, in the order of the layer's gates, `[T, G H]`.
@@ -23,7 +24,8 @@ pub struct LayerTrace {
     pub cell: Array2<f32>,
 }
 
-/// The states of one recurrent layer over one sequence, in the order of its own steps: from the last one if it runs backwards. Above a convolution it takes fewer steps than the sequence has.
+/// The states of one recurrent layer over one sequence, in the order of its own steps: from the last one if it runs
+/// backwards. Above a convolution it takes fewer steps than the sequence has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerStates {
     /// h after each step, `[T, O]`.

@@ -43,7 +43,6 @@ impl QuantisedNetwork {
     }
 
     fn formats(&self, config: &NetworkConfig) -> ActivationFormats {
-        let mode = config.mode;
         let step = |step: f64| ActivationFormat { step: step as f32 };
         let conv = self.conv.as_ref();
         let first = usize::from(conv.is_some());
@@ -52,22 +51,22 @@ impl QuantisedNetwork {
             .chain((self.recurrent.iter()).map(|l| (l.scheme().width(), l.input_shift())))
             .chain((self.dense.iter()).map(|layer| (layer.scheme.width(), layer.input_shift)))
             .collect();
-        // (N) of docs/numerics.md: int16 values of this range on their way to the layer above.
-        let top = first + self.recurrent.len() - 1;
-        let above = |l: usize| {
-            let beside = config.direction((l + 1).wrapping_sub(first)) == Direction::Beside;
-            l + 1 + usize::from(beside)
-        };
-        let handed_on = |l: usize| match mode {
-            // (MT2)
-            Mode::SequenceToMean if above(l) > top => Width::Int16,
-            _ => inputs[l].0,
-        };
-        let narrowed = |l: usize, range: f64| match (handed_on(l), inputs[above(l)]) {
+        // (N) of docs/numerics.md: int16 values of this range on their way to layer `above`.
+        let narrowed = |width: Width, above: usize, range: f64| match (width, inputs[above]) {
             (Width::Int16, (Width::Int8, shift)) => {
                 Some(step(range * 2f64.powi(i32::from(shift)) / Q15))
             }
             _ => None,
+        };
+        let is_mean = config.mode == Mode::SequenceToMean;
+        let head = first + self.recurrent.len();
+        let upward = |l: usize| {
+            let beside = config.direction(l + 1) == Direction::Beside;
+            match first + l + 1 + usize::from(beside) {
+                // The mean goes up in their place.
+                above if is_mean && above == head => None,
+                above => narrowed(inputs[first + l].0, above, 1.0),
+            }
         };
         ActivationFormats {
             input: match inputs[0].0 {
@@ -80,18 +79,18 @@ impl QuantisedNetwork {
             },
             conv: conv.and_then(|conv| match conv.format() {
                 Some(format) => Some(format),
-                None => narrowed(0, conv.output_range),
+                None => narrowed(inputs[0].0, 1, conv.output_range),
             }),
             hidden: (self.recurrent.iter())
                 .map(RecurrentIntegers::format)
                 .collect(),
-            upward: (0..self.recurrent.len())
-                .map(|l| narrowed(first + l, 1.0))
-                .collect(),
-            dense: (self.relu_range.iter().zip(first + self.recurrent.len()..))
+            upward: (0..self.recurrent.len()).map(upward).collect(),
+            // (MT2)
+            mean: (is_mean.then_some(Width::Int16)).and_then(|width| narrowed(width, head, 1.0)),
+            dense: (self.relu_range.iter().zip(head..))
                 .map(|(range, l)| match inputs[l].0 {
                     Width::Int8 => Some(step(range / 128.0)),
-                    Width::Int16 => narrowed(l, *range),
+                    width => narrowed(width, l + 1, *range),
                 })
                 .collect(),
         }
@@ -123,4 +122,50 @@ fn bias(layer: &Dense, unit: impl Fn(usize) -> f64, centre: impl Fn(usize) -> f6
     values
         .map(|(r, bias)| (f64::from(*bias) * unit(r) + centre(r)) as f32)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lstm_nostd::kernels::Scheme;
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::network::{Cell, Head};
+    use crate::quantise::calibrate::Calibration;
+    use crate::quantise::magnitudes::Clipping;
+    use crate::quantise::{Plan, Rounding, quantise};
+
+    #[test]
+    fn a_mean_over_time_is_rounded_in_place_of_its_outputs() {
+        let schemes = [Scheme::W8a16, Scheme::W8a16, Scheme::W8a8];
+        for second in [Direction::Forward, Direction::Beside] {
+            let config = NetworkConfig {
+                inputs: 2,
+                conv: None,
+                directions: vec![Direction::Forward, second],
+                hidden: vec![3, 3],
+                cell: Cell::Gru,
+                dense: vec![],
+                outputs: 2,
+                head: Head::Softmax,
+                mode: Mode::SequenceToMean,
+            };
+            let network = Network::new(&config, 1).unwrap();
+            let sequence = Array2::from_shape_fn((9, 2), |(t, j)| ((t * 3 + j) as f32).sin());
+            let sequences = [sequence.view()];
+            let plan = Plan {
+                schemes: &schemes,
+                smallest_input_range: &[0.0; 2],
+                output_mean: &[0.0; 2],
+                clipping: Clipping::MinMax,
+                rounding: Rounding::Nearest,
+                equal_shifts: false,
+            };
+            let calibration = Calibration::observe(&network, &sequences);
+            let quantised = quantise(&network, &calibration, &plan, &sequences).unwrap();
+            let formats = quantised.fake(&config).formats;
+            assert_eq!(formats.upward, [None, None], "{second:?}");
+            assert!(formats.mean.is_some(), "{second:?}");
+        }
+    }
 }

@@ -336,8 +336,7 @@ impl Layers {
 /// Directions by their names.
 fn directions(names: &[String]) -> Result<Vec<Direction>, String> {
     let direction = |name: &String| {
-        let known = Direction::ALL.into_iter().find(|one| one.name() == name);
-        known.ok_or_else(|| format!("direction {name:?} is unknown"))
+        Direction::from_name(name).ok_or_else(|| format!("direction {name:?} is unknown"))
     };
     names.iter().map(direction).collect()
 }
