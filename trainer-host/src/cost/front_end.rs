@@ -10,94 +10,74 @@
 
 use std::sync::LazyLock;
 
-use lstm_nostd::front_end::{FrontEnd, Kind, Sound};
+use lstm_nostd::front_end::{FrontEnd, Kind};
 use serde::{Deserialize, Serialize};
 
-use super::fit::fit;
+use super::counted::CountedFrames;
 use super::statistics::StatisticsSize;
 use super::{Core, dot};
 
-/// A frame that was counted.
-#[derive(Clone, Debug, Deserialize)]
-struct CountedFrame {
-    /// The core's name.
-    core: String,
+/// The sizes that (K4) follows from.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct SoundSize {
     /// Samples of a frame.
     points: usize,
     /// Bands.
     bands: usize,
     /// Coefficients; 0 where the features are the bands.
     coefficients: usize,
-    /// Executed instructions of a frame with half a frame of new samples, the mean of eight.
-    instructions: u64,
 }
 
-/// Every frame that was counted.
-#[derive(Clone, Debug, Deserialize)]
-struct CountedFrames {
-    /// By core, then by size.
-    frames: Vec<CountedFrame>,
+/// The frames that were counted.
+fn counted() -> CountedFrames<SoundSize> {
+    CountedFrames::parse(include_str!("../../assets/front_end.json"))
 }
 
-impl CountedFrames {
-    /// Those of this build.
-    fn of_this_build() -> Self {
-        serde_json::from_str(include_str!("../../assets/front_end.json"))
-            .expect("the tests read this file")
+impl SoundSize {
+    /// The terms of (K4).
+    fn terms(&self) -> Vec<f64> {
+        let bits = (self.points / 2).max(1).ilog2();
+        let stages = (bits - bits % 2) / 2;
+        // The first stage of four has no turns.
+        let turned = stages - u32::from(bits.is_multiple_of(2));
+        let n = self.points as f64;
+        vec![
+            1.0,
+            n,
+            if bits % 2 == 1 { n } else { 0.0 },
+            n / 8.0 * f64::from(turned),
+            self.bands as f64,
+            (self.coefficients * self.bands) as f64,
+        ]
+    }
+
+    /// Instructions of a frame.
+    fn instructions(&self, core: Core) -> f64 {
+        dot(&FITTED[core as usize], &self.terms())
     }
 }
 
-/// The terms of (K4).
-fn terms(points: usize, bands: usize, coefficients: usize) -> Vec<f64> {
-    let bits = (points / 2).max(1).ilog2();
-    let stages = (bits - bits % 2) / 2;
-    // The first stage of four has no turns.
-    let turned = stages - u32::from(bits.is_multiple_of(2));
-    let n = points as f64;
-    vec![
-        1.0,
-        n,
-        if bits % 2 == 1 { n } else { 0.0 },
-        n / 8.0 * f64::from(turned),
-        bands as f64,
-        (coefficients * bands) as f64,
-    ]
-}
-
 /// By core.
-static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
-    let counted = CountedFrames::of_this_build().frames;
-    let of_core = |core: Core| {
-        let rows: Vec<_> = (counted.iter())
-            .filter(|frame| Core::from_name(&frame.core) == Some(core))
-            .collect();
-        let frame = |f: &&CountedFrame| terms(f.points, f.bands, f.coefficients);
-        fit(&rows, frame, |f| f.instructions as f64)
-    };
-    Core::ALL.map(of_core).to_vec()
-});
-
-/// Instructions of a frame of sound: of `points` samples, `bands` bands and `coefficients`, 0 where the features are the bands.
-pub fn frame_instructions(core: Core, (points, bands, coefficients): (usize, usize, usize)) -> f64 {
-    dot(&FITTED[core as usize], &terms(points, bands, coefficients))
-}
+static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| counted().fitted(SoundSize::terms));
 
 /// Instructions of a frame of `front_end`.
 pub fn instructions(core: Core, front_end: &FrontEnd<'_>) -> f64 {
     match front_end {
-        FrontEnd::Sound(sound) => of_sound(core, sound, front_end.frame()),
+        FrontEnd::Sound(sound) => {
+            let size = SoundSize {
+                points: front_end.frame(),
+                bands: sound.bands(),
+                coefficients: match sound.kind() {
+                    Kind::Mfcc => front_end.features(),
+                    Kind::LogMel | Kind::Spectrum => 0,
+                },
+            };
+            size.instructions(core)
+        }
         FrontEnd::Statistics(statistics) => {
             StatisticsSize::of(statistics, front_end.frame()).instructions(core)
         }
     }
-}
-
-fn of_sound(core: Core, sound: &Sound<'_>, frame: usize) -> f64 {
-    let coefficients = match sound.kind() {
-        Kind::Mfcc => FrontEnd::Sound(*sound).features(),
-        Kind::LogMel | Kind::Spectrum => 0,
-    };
-    frame_instructions(core, (frame, sound.bands(), coefficients))
 }
 
 /// What a model takes for a second of signal.
@@ -130,23 +110,9 @@ impl SecondOfSignal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::MAX_ERROR;
 
     #[test]
     fn every_counted_frame_is_met() {
-        let counted = CountedFrames::of_this_build().frames;
-        for core in Core::ALL {
-            let own = counted
-                .iter()
-                .filter(|frame| Core::from_name(&frame.core) == Some(core));
-            let mut frames = 0;
-            for frame in own {
-                let size = (frame.points, frame.bands, frame.coefficients);
-                let ratio = frame_instructions(core, size) / frame.instructions as f64;
-                assert!((ratio - 1.0).abs() < MAX_ERROR, "{frame:?}: {ratio}");
-                frames += 1;
-            }
-            assert!(frames >= 7, "{core:?}");
-        }
+        counted().require_met(7, |core, size| size.instructions(core));
     }
 }

@@ -29,6 +29,7 @@
 
 mod convolution;
 mod cores;
+mod counted;
 mod fit;
 mod flash;
 mod footprint;
@@ -240,14 +241,14 @@ fn sizes(model: &Parsed<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
     (recurrent, dense.collect())
 }
 
-/// By how many instructions the data of two steps can make them differ, for a network with this many inputs, recurrent layers
-/// of these kinds and units, and rows of all dense layers.
+/// By how many instructions the data of two steps can make them differ, for a network with this many inputs, recurrent
+/// layers of these kinds and units, and rows of all dense layers.
 ///
 /// On M4, M7, M33 and M55 every step takes the same instructions, except in GRU layers whose reset gate comes before the
 /// product: what follows from their sums is compiled code, which differs by up to 3.5 instructions a unit. M3 takes three
-/// more for a cell that leaves its range. M0 has no saturating instructions: a unit has five activations, two uses of the cell, and two ends of an int8
-/// output with an instruction of one each, and five for a cell that leaves its range. Inputs and rows are compiled code,
-/// whose allowance is rounded up from counts.
+/// more for a cell that leaves its range. M0 has no saturating instructions: a unit has five activations, two uses of the
+/// cell, and two ends of an int8 output with an instruction of one each, and five for a cell that leaves its range. Inputs
+/// and rows are compiled code, whose allowance is rounded up from counts.
 pub fn most_spread(
     core: Core,
     inputs: usize,

@@ -5,15 +5,15 @@
 //! ```
 //!
 //! N moments of C channels and M magnitudes, whose axes are A together, make V = C + M values a moment. Of each value's
-//! statistics, L are logarithms. The samples of one channel alone lie side by side. The coefficients are fitted to the counts in `assets/statistics.json`, which `cargo xtask
-//! bench --front-end --save` writes.
+//! statistics, L are logarithms. The samples of one channel alone lie side by side. The coefficients are fitted to the
+//! counts in `assets/statistics.json`, which `cargo xtask bench --front-end --save` writes.
 
 use std::sync::LazyLock;
 
 use lstm_nostd::front_end::{Statistic, Statistics};
 use serde::Deserialize;
 
-use super::fit::fit;
+use super::counted::CountedFrames;
 use super::{Core, dot};
 
 /// The sizes that (KS1) follows from.
@@ -33,30 +33,9 @@ pub struct StatisticsSize {
     pub logarithms: usize,
 }
 
-/// A frame that was counted.
-#[derive(Clone, Debug, Deserialize)]
-struct CountedFrame {
-    /// The core's name.
-    core: String,
-    #[serde(flatten)]
-    size: StatisticsSize,
-    /// Executed instructions of a frame with half a frame of new samples, the mean of eight.
-    instructions: u64,
-}
-
-/// Every frame that was counted.
-#[derive(Clone, Debug, Deserialize)]
-struct CountedFrames {
-    /// By core, then by size.
-    frames: Vec<CountedFrame>,
-}
-
-impl CountedFrames {
-    /// Those of this build.
-    fn of_this_build() -> Self {
-        serde_json::from_str(include_str!("../../assets/statistics.json"))
-            .expect("the tests read this file")
-    }
+/// The frames that were counted.
+fn counted() -> CountedFrames<StatisticsSize> {
+    CountedFrames::parse(include_str!("../../assets/statistics.json"))
 }
 
 impl StatisticsSize {
@@ -98,40 +77,14 @@ impl StatisticsSize {
 }
 
 /// By core.
-static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
-    let counted = CountedFrames::of_this_build().frames;
-    let of_core = |core: Core| {
-        let rows: Vec<_> = (counted.iter())
-            .filter(|frame| Core::from_name(&frame.core) == Some(core))
-            .collect();
-        fit(
-            &rows,
-            |frame| frame.size.terms(),
-            |frame| frame.instructions as f64,
-        )
-    };
-    Core::ALL.map(of_core).to_vec()
-});
+static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| counted().fitted(StatisticsSize::terms));
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::MAX_ERROR;
 
     #[test]
     fn every_counted_frame_is_met() {
-        let counted = CountedFrames::of_this_build().frames;
-        for core in Core::ALL {
-            let own = counted
-                .iter()
-                .filter(|frame| Core::from_name(&frame.core) == Some(core));
-            let mut frames = 0;
-            for frame in own {
-                let ratio = frame.size.instructions(core) / frame.instructions as f64;
-                assert!((ratio - 1.0).abs() < MAX_ERROR, "{frame:?}: {ratio}");
-                frames += 1;
-            }
-            assert!(frames >= 10, "{core:?}");
-        }
+        counted().require_met(10, |core, size| size.instructions(core));
     }
 }

@@ -6,9 +6,12 @@
 use lstm_nostd::front_end::{
     FrontEnd as View, Kind, Settings, SettingsError, Statistic, StatisticsSettings, Tables, Window,
 };
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::error::{DataError, Place};
 use super::problem::Problem;
+use super::sound_problem::SoundProblem;
 
 /// What features are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -312,6 +315,20 @@ impl FrontEnd {
             None => Tables::of_statistics(&self.statistics_settings()),
         }
     }
+
+    /// [`FrontEnd::tables`] for the data at `place`.
+    pub(super) fn tables_for(&self, place: &Place) -> Result<Tables, DataError> {
+        let refuse = |error| place.clone().refuse(SoundProblem::FrontEnd(error).into());
+        self.tables().map_err(refuse)
+    }
+}
+
+/// The features of a recording, `[T, features]`: whole numbers, as the chip has them.
+pub(super) fn features_of(front_end: &View<'_>, samples: &[i16]) -> Array2<f32> {
+    let features = front_end.recording(samples);
+    let shape = (features.len() / front_end.features(), front_end.features());
+    let values = features.into_iter().map(|value| value as f32).collect();
+    Array2::from_shape_vec(shape, values).expect("whole frames")
 }
 
 /// Whether three names are the same but for one place, where they have x, y and z.

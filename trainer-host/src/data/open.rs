@@ -48,16 +48,19 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What is known of the channels that statistics are made of. Nothing is known of their values.
-    pub(crate) fn of_samples<'s>(self, schema: &'s Schema) -> Known<'s>
+    /// What is known of the channels of the file, `samples` where statistics are made of them: nothing of their values.
+    pub(crate) fn of_samples<'s>(self, samples: Option<&'s Schema>) -> Known<'s>
     where
         'a: 's,
     {
-        Known {
-            schema,
-            mean: None,
-            offsets: None,
-            ..self
+        match samples {
+            Some(schema) => Known {
+                schema,
+                mean: None,
+                offsets: None,
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -105,10 +108,7 @@ pub fn open_split(
 /// there is one, or else all of `source`. Where targets are not read, those of the set have no values.
 pub fn open_test(source: &str, options: &Options, known: Known<'_>) -> Result<Dataset, DataError> {
     let samples = known.schema_of_samples();
-    let read = match &samples {
-        Some(schema) => known.of_samples(schema),
-        None => known,
-    };
+    let read = known.of_samples(samples.as_ref());
     let parts = match &options.test {
         Some(path) => open_file(path, options, Some(read), 0.0)?,
         None => open_as(source, options, Some(read), 0.0)?,
@@ -141,10 +141,9 @@ pub(super) fn open_unfilled(
         let schema = parts.train.schema();
         let origin = parts.train.origin.as_ref();
         let rows = origin.and_then(|origin| origin.of_file());
-        let tables = (parts.train.front_end.as_ref()).map(|front_end| front_end.tables());
-        let tables = tables
-            .transpose()
-            .map_err(|error| place.clone().refuse(SoundProblem::FrontEnd(error).into()))?;
+        let front_end = parts.train.front_end.as_ref();
+        let tables = front_end.map(|front_end| front_end.tables_for(&place));
+        let tables = tables.transpose()?;
         let known = Known {
             front_end: tables.as_ref(),
             schema: &schema,

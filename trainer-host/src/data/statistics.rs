@@ -11,13 +11,12 @@
 //! Features come from the integers of the chip. A frame has the target of its last row, where rows have targets.
 
 use lstm_nostd::front_end::{FrontEnd as View, Statistics, Tables};
-use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::error::{DataError, Place};
-use super::front_end::{FrontEnd, channel_names};
+use super::front_end::{FrontEnd, channel_names, features_of};
 use super::sound_problem::SoundProblem;
-use super::{Dataset, Parts, Schema, Targets};
+use super::{Dataset, Parts, Recording, Schema, Targets};
 
 /// Values of the training part need at most this much of a sample's range.
 const MOST: f64 = 16_384.0;
@@ -69,8 +68,7 @@ pub(super) fn of_parts(
         None => fraction_bits(&parts.train, &magnitudes),
     };
     let front_end = front_end.of_channels(&channels, bits);
-    let tables =
-        (front_end.tables()).map_err(|error| refused(SoundProblem::FrontEnd(error).into()))?;
+    let tables = front_end.tables_for(place)?;
     for data in parts.all() {
         of_dataset(data, &tables, place)?;
         data.front_end = Some(front_end.clone());
@@ -98,15 +96,8 @@ pub(super) fn of_dataset(
         };
         return Err(place.clone().refuse(short.into()));
     }
-    let offsets: Vec<f64> = (0..data.channels.len()).map(|j| data.offset(j)).collect();
-    let sequences = data.sequences.par_iter();
-    let features = sequences.map(|rows| {
-        let samples = samples(&statistics, rows, &offsets);
-        let features = view.recording(&samples);
-        let shape = (features.len() / view.features(), view.features());
-        let values = features.into_iter().map(|value| value as f32).collect();
-        Array2::from_shape_vec(shape, values).expect("whole frames")
-    });
+    let recordings = data.recordings().into_par_iter();
+    let features = recordings.map(|recording| features_of(&view, &samples(&statistics, recording)));
     let features = features.collect();
     let ends = |rows: usize| (frame - 1..rows).step_by(hop);
     match &mut data.targets {
@@ -130,16 +121,10 @@ pub(super) fn of_dataset(
 }
 
 /// (SM1) of a recording `[T, C]`, row by row.
-fn samples(statistics: &Statistics<'_>, rows: &Array2<f32>, offsets: &[f64]) -> Vec<i16> {
-    let rows = rows.rows().into_iter();
-    let of_row = |row: ndarray::ArrayView1<'_, f32>| -> Vec<i16> {
-        let values = row.iter().zip(offsets).enumerate();
-        let sample = |(channel, (value, offset)): (usize, (&f32, &f64))| {
-            statistics.sample(channel, (f64::from(*value) + offset) as f32)
-        };
-        values.map(sample).collect()
-    };
-    rows.flat_map(of_row).collect()
+fn samples(statistics: &Statistics<'_>, recording: Recording<'_>) -> Vec<i16> {
+    let values = recording.steps().flat_map(|row| (0..).zip(row));
+    let sample = |(channel, value): (usize, f64)| statistics.sample(channel, value as f32);
+    values.map(sample).collect()
 }
 
 /// What a channel's values ask of f.
@@ -153,13 +138,9 @@ struct Fraction {
 
 impl Fraction {
     fn of(train: &Dataset, channel: usize) -> Self {
-        let offset = train.offset(channel);
         let values = || {
-            let columns = train.sequences.iter().map(move |rows| rows.column(channel));
-            columns.flat_map(move |column| {
-                let values: Vec<f64> = column.iter().map(|x| f64::from(*x) + offset).collect();
-                values
-            })
+            let recordings = train.recordings().into_iter();
+            recordings.flat_map(move |recording| recording.channel(channel))
         };
         let most = values().fold(0.0, |most: f64, x| most.max(x.abs()));
         let counts = f64::from(i16::MIN)..=f64::from(i16::MAX);

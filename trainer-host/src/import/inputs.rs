@@ -19,10 +19,7 @@ pub fn read_array(path: &Path, known: Known<'_>) -> Result<Dataset, ImportError>
     let refuse =
         |why: String| Problem::Open(format!("inputs of shape {shape:?}: {why}")).within(path);
     let samples = known.schema_of_samples();
-    let reading = match &samples {
-        Some(schema) => known.of_samples(schema),
-        None => known,
-    };
+    let reading = known.of_samples(samples.as_ref());
     let channels = &reading.schema.channels;
     let array = match array.ndim() == 2 && channels.len() == 1 {
         true => array.insert_axis(Axis(2)),

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Array3, ArrayD};
 use ndarray_npy::{NpzWriter, WritableElement};
 use trainer_host::data::{Dataset, Kind, Options, Targets, Window, open, open_split};
 
-use super::{Files, open_bytes};
+use super::{Files, open_bytes, refused};
 
 fn with_kind(kind: Kind) -> Options {
     Options {
@@ -20,14 +20,6 @@ fn npz<A: WritableElement>(x: &Array3<f64>, y: &ArrayD<A>) -> Vec<u8> {
     npz.add_array("y_train", y).unwrap();
     npz.finish().unwrap();
     bytes.into_inner()
-}
-
-#[track_caller]
-fn refused(result: Result<impl std::fmt::Debug, impl std::fmt::Display>, pieces: &[&str]) {
-    let message = result.unwrap_err().to_string();
-    for piece in pieces {
-        assert!(message.contains(piece), "{piece:?} is not in: {message}");
-    }
 }
 
 #[test]

@@ -35,3 +35,12 @@ fn open_bytes(name: &str, bytes: impl AsRef<[u8]>, options: &Options) -> Result<
     let files = Files::new();
     open(files.write(name, bytes).to_str().unwrap(), options)
 }
+
+/// Holds that `result` is refused with all `pieces` in its message.
+#[track_caller]
+fn refused(result: Result<impl std::fmt::Debug, impl std::fmt::Display>, pieces: &[&str]) {
+    let message = result.unwrap_err().to_string();
+    for piece in pieces {
+        assert!(message.contains(piece), "{piece:?} is not in: {message}");
+    }
+}

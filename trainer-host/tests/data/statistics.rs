@@ -6,7 +6,7 @@ use trainer_host::data::{
     open_split, open_test,
 };
 
-use super::Files;
+use super::{Files, refused};
 
 /// Frames of 4 rows every 2.
 fn options() -> Options {
@@ -46,14 +46,6 @@ fn csv(rows: [usize; 4], label_per_row: bool) -> String {
 fn opened(text: &str, options: &Options) -> Result<Parts, DataError> {
     let files = Files::new();
     open(files.write("motion.csv", text).to_str().unwrap(), options)
-}
-
-#[track_caller]
-fn refused(result: Result<Parts, DataError>, pieces: &[&str]) {
-    let message = result.unwrap_err().to_string();
-    for piece in pieces {
-        assert!(message.contains(piece), "{piece:?} is not in: {message}");
-    }
 }
 
 #[test]

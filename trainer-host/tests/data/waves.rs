@@ -8,7 +8,7 @@ use trainer_host::data::{
     DataError, Features, FrontEnd, Options, Parts, SignalVariants, Targets, open,
 };
 
-use super::Files;
+use super::{Files, refused};
 
 const SPEC: WavSpec = WavSpec {
     channels: 1,
@@ -51,14 +51,6 @@ fn write_tone(path: &Path, hertz: f64, length: usize) {
 
 fn opened(files: &Files, options: &Options) -> Result<Parts, DataError> {
     open(files.0.path().to_str().unwrap(), options)
-}
-
-#[track_caller]
-fn refused(result: Result<Parts, DataError>, pieces: &[&str]) {
-    let message = result.unwrap_err().to_string();
-    for piece in pieces {
-        assert!(message.contains(piece), "{piece:?} is not in: {message}");
-    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::super::error::{DataError, Place, Problem};
-use super::super::front_end::{FrontEnd, channel_names};
+use super::super::front_end::{FrontEnd, channel_names, features_of};
 use super::super::records::{Labels, Record, Records, Target};
 use super::super::signal_variants::SignalVariants;
 use super::super::sound_problem::SoundProblem;
@@ -60,6 +60,8 @@ pub(super) fn read(
 /// What all recordings are heard with.
 struct Ear {
     tables: Tables,
+    /// Samples a second.
+    rate: u32,
     channel: Option<u16>,
     /// Of a configuration, with every setting.
     front_end: Option<FrontEnd>,
@@ -74,14 +76,15 @@ impl Ear {
                 found: "left out".to_owned(),
                 needed: "said for WAV files: --front-end mfcc, log-mel or spectrum",
             }),
-            Some(Hearing::Model(tables, _)) if rate_of_sound(tables).is_none() => {
-                refuse(SoundProblem::StatisticsOfSound.into())
-            }
-            Some(Hearing::Model(tables, channel)) => Ok(Self {
-                tables: tables.clone(),
-                channel,
-                front_end: None,
-            }),
+            Some(Hearing::Model(tables, channel)) => match tables.view() {
+                View::Sound(sound) => Ok(Self {
+                    tables: tables.clone(),
+                    rate: sound.rate(),
+                    channel,
+                    front_end: None,
+                }),
+                View::Statistics(_) => refuse(SoundProblem::StatisticsOfSound.into()),
+            },
             Some(Hearing::Settings(front_end)) => Self::of_settings(front_end, first, place),
         }
     }
@@ -105,9 +108,9 @@ impl Ear {
             return Err(refuse(SoundProblem::StatisticsOfSound.into()));
         };
         let front_end = front_end.of_rate(kind, rate);
-        let tables = front_end.tables();
         Ok(Self {
-            tables: tables.map_err(|error| refuse(SoundProblem::FrontEnd(error).into()))?,
+            tables: front_end.tables_for(place)?,
+            rate,
             channel: front_end.channel,
             front_end: Some(front_end),
         })
@@ -126,12 +129,11 @@ impl Ear {
             (_, named) => named?,
         };
         // The first refusal in the order of files, whichever thread meets one first.
-        let rate = rate_of_sound(&self.tables).unwrap_or_default();
         let heard: Vec<Result<_, DataError>> = files
             .par_iter()
             .enumerate()
             .map(|(number, file)| {
-                let samples = wav::samples(&file.path, rate, self.channel)?;
+                let samples = wav::samples(&file.path, self.rate, self.channel)?;
                 let variants = varying.map(|varying| varying.of(&samples, number, self));
                 let variants = variants.unwrap_or_default();
                 Ok((self.features(&samples), variants, samples.len()))
@@ -165,13 +167,9 @@ impl Ear {
         Ok(records)
     }
 
-    /// Features of a recording, `[T, I]`: whole numbers, as the chip has them.
+    /// Features of a recording, `[T, I]`.
     fn features(&self, samples: &[i16]) -> Array2<f32> {
-        let front_end = self.tables.view();
-        let features = front_end.recording(samples);
-        let shape = (features.len() / front_end.features(), front_end.features());
-        let values = features.into_iter().map(|value| value as f32).collect();
-        Array2::from_shape_vec(shape, values).expect("whole frames")
+        features_of(&self.tables.view(), samples)
     }
 }
 
@@ -200,10 +198,9 @@ impl<'a> Varying<'a> {
         if files.is_empty() {
             return Err(place.refuse(SoundProblem::NoNoise.into()));
         }
-        let rate = rate_of_sound(&ear.tables).unwrap_or_default();
         // A part to test by is left for that.
         let files = files.iter().filter(|file| file.part == Part::Train);
-        let noises = files.map(|file| wav::samples(&file.path, rate, ear.channel));
+        let noises = files.map(|file| wav::samples(&file.path, ear.rate, ear.channel));
         let noises = noises.collect::<Result<_, _>>()?;
         Ok(Self { variants, noises })
     }
@@ -262,20 +259,11 @@ impl<'a> Varying<'a> {
     /// Features of all variants of training recording `number`.
     fn of(&self, samples: &[i16], number: usize, ear: &Ear) -> Vec<Array2<f32>> {
         let count = self.variants.count;
-        let rate = rate_of_sound(&ear.tables).unwrap_or_default();
         let seeds = (0..count).map(|variant| (number * count + variant) as u64);
         seeds
-            .map(|seed| self.variants.variant(samples, rate, &self.noises, seed))
+            .map(|seed| self.variants.variant(samples, ear.rate, &self.noises, seed))
             .map(|varied| ear.features(&varied))
             .collect()
-    }
-}
-
-/// Samples a second of a front end for sound.
-fn rate_of_sound(tables: &Tables) -> Option<u32> {
-    match tables.view() {
-        View::Sound(sound) => Some(sound.rate()),
-        View::Statistics(_) => None,
     }
 }
 
