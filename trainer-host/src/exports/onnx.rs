@@ -40,12 +40,7 @@ const INTS: i32 = 7;
 /// # Errors
 /// If the network has a convolution or a layer that runs backwards, for which there is no writer.
 pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
-    if network.conv.is_some() {
-        return Err(ExportError::Convolution);
-    }
-    if network.config.is_of_windows() {
-        return Err(ExportError::Windows);
-    }
+    ExportError::require_writer(network)?;
     let config = &network.config;
     let mut graph = Writing::default();
     let mut at = "input".to_owned();

@@ -53,6 +53,19 @@ pub enum ExportError {
     Container(#[from] safetensors::SafeTensorError),
 }
 
+impl ExportError {
+    /// Refuses a network for which neither ONNX nor `state_dict` has a writer.
+    pub(super) fn require_writer(network: &Network) -> Result<(), Self> {
+        if network.conv.is_some() {
+            return Err(Self::Convolution);
+        }
+        match network.config.is_of_windows() {
+            true => Err(Self::Windows),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Tensors by their names, as bytes.
 type Tensors = Vec<(String, Vec<usize>, Vec<u8>)>;
 
@@ -71,12 +84,7 @@ fn push<'v>(
 /// # Errors
 /// When it has peepholes that are not zero, a reset gate before the product, a convolution, or a layer that runs backwards.
 pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
-    if network.conv.is_some() {
-        return Err(ExportError::Convolution);
-    }
-    if network.config.is_of_windows() {
-        return Err(ExportError::Windows);
-    }
+    ExportError::require_writer(network)?;
     let mut tensors = Tensors::new();
     let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
     for (l, layer) in network.recurrent.iter().enumerate() {

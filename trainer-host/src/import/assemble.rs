@@ -21,7 +21,7 @@ use crate::data::Normalisation;
 use crate::network::lstm::peepholes_of;
 use crate::network::{
     ConvActivation, Convolution, DenseLayer, Direction, Head, Mode, Network, NetworkConfig,
-    RecurrentLayer,
+    Pooling, RecurrentLayer,
 };
 
 /// A network out of a file's layers.
@@ -53,10 +53,8 @@ struct Growing {
     pending: Option<Linear>,
     /// Whether a ReLU was the last layer that is not linear.
     after_relu: bool,
-    /// Whether the last step alone is read.
-    last_step: bool,
-    /// Whether the mean over time is read.
-    mean: bool,
+    /// What is read of the steps, where it is not each of them.
+    pooled: Option<Pooling>,
     ending: Option<Ending>,
     /// What helps when layers do not fit together.
     advice: &'static str,
@@ -103,7 +101,7 @@ impl Growing {
             }
             Layer::Relu => self.relu(name),
             Layer::LastStep | Layer::OwnLastStep
-                if self.recurrent.is_empty() || self.is_pooled() =>
+                if self.recurrent.is_empty() || self.pooled.is_some() =>
             {
                 Err(Problem::refused(
                     name,
@@ -114,7 +112,7 @@ impl Growing {
                 if *layer == Layer::LastStep {
                     self.require_forward(name)?;
                 }
-                self.last_step = true;
+                self.pooled = Some(Pooling::Last);
                 Ok(())
             }
             Layer::Mean => self.mean(name),
@@ -124,14 +122,9 @@ impl Growing {
         }
     }
 
-    /// Whether steps are gone.
-    fn is_pooled(&self) -> bool {
-        self.last_step || self.mean
-    }
-
     /// Linear layers may stand before: the mean of what they give is what they give for the mean.
     fn mean(&mut self, name: &str) -> Result<(), Problem> {
-        if self.recurrent.is_empty() || self.is_pooled() {
+        if self.recurrent.is_empty() || self.pooled.is_some() {
             let why = "a mean over time where there is no recurrent layer before; only the last one's outputs are averaged";
             return Err(Problem::refused(name, why));
         }
@@ -139,7 +132,7 @@ impl Growing {
             let why = "a mean over time after a ReLU has no place here; the mean of a recurrent layer's outputs has";
             return Err(Problem::refused(name, why));
         }
-        self.mean = true;
+        self.pooled = Some(Pooling::Mean);
         Ok(())
     }
 
@@ -338,7 +331,9 @@ impl Growing {
                 Linear::identity(width).layer()
             }
         };
-        if let (Some((conv, _)), false) = (&self.conv, self.last_step) {
+        if let Some((conv, _)) = &self.conv
+            && self.pooled != Some(Pooling::Last)
+        {
             self.notes.extend(standing(conv));
         }
         let ending = self.ending.unwrap_or(Ending::Plain);
@@ -385,11 +380,7 @@ impl Growing {
                 Ending::Softmax | Ending::LogSoftmax => Head::Softmax,
                 Ending::Sigmoid => Head::Sigmoid,
             },
-            mode: match (self.last_step, self.mean) {
-                (true, _) => Mode::SequenceToOne,
-                (false, true) => Mode::SequenceToMean,
-                (false, false) => Mode::SequenceToSequence,
-            },
+            mode: self.pooled.map_or(Mode::SequenceToSequence, Pooling::mode),
         }
     }
 }

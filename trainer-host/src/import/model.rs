@@ -6,7 +6,7 @@
 use ndarray::Array2;
 
 use super::conventions::RecurrentWeights;
-use crate::network::Padding;
+use crate::network::{Padding, Pooling};
 
 /// An axis of an array of inputs or outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +156,15 @@ impl Layer {
         NamedLayer {
             name: name.into(),
             layer: self,
+        }
+    }
+
+    /// What it keeps of the steps; `None` for a layer that keeps each of them.
+    pub(super) const fn pooling(&self) -> Option<Pooling> {
+        match self {
+            Self::LastStep | Self::OwnLastStep => Some(Pooling::Last),
+            Self::Mean => Some(Pooling::Mean),
+            _ => None,
         }
     }
 

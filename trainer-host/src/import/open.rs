@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::error::{ImportError, Problem};
-use super::model::{Layer, Source};
+use super::model::Source;
 use super::{keras, onnx, state_dict, tflite};
-use crate::network::Padding;
+use crate::network::{self, Padding};
 
 /// What becomes of an LSTM's outputs over time, where the file does not say it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,12 +137,11 @@ impl Hints {
 impl Source {
     /// What its layers read over time.
     fn pooling(&self) -> Pooling {
-        let has = |wanted: &Layer| self.layers.iter().any(|layer| layer.layer == *wanted);
-        let is_last = has(&Layer::LastStep) || has(&Layer::OwnLastStep);
-        match (is_last, has(&Layer::Mean)) {
-            (true, _) => Pooling::Last,
-            (false, true) => Pooling::Mean,
-            (false, false) => Pooling::Steps,
+        let mut layers = self.layers.iter();
+        match layers.find_map(|layer| layer.layer.pooling()) {
+            Some(network::Pooling::Last) => Pooling::Last,
+            Some(network::Pooling::Mean) => Pooling::Mean,
+            None => Pooling::Steps,
         }
     }
 }

@@ -18,14 +18,7 @@ pub fn run_streams(
     streams.follow(|stream| {
         let mut state = Stream::new(model);
         let part = |s: &usize| {
-            let mut rows = Vec::new();
-            for raw in raw_sequence(&formats, sequences[*s]) {
-                let outputs = state.step(model, &raw);
-                if !model.mode().is_per_step() {
-                    rows.clear();
-                }
-                rows.push(outputs.iter().map(|y| y.to_bits()).collect());
-            }
+            let rows = state.answers(model, &raw_sequence(&formats, sequences[*s]));
             StreamPart {
                 outputs: real_outputs(model, &rows),
                 cells: cells(model, &state),

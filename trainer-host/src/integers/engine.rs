@@ -64,16 +64,7 @@ impl Engine for Model<'_> {
     }
 
     fn answers(&self, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
-        let mut stream = Stream::new(self);
-        let mut rows = Vec::with_capacity(raw.len());
-        for step in raw {
-            let outputs = stream.step(self, step);
-            if !self.mode().is_per_step() {
-                rows.clear();
-            }
-            rows.push(outputs.iter().map(|y| y.to_bits()).collect());
-        }
-        rows
+        Stream::new(self).answers(self, raw)
     }
 }
 

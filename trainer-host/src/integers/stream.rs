@@ -61,6 +61,23 @@ impl Stream {
         &self.outputs
     }
 
+    /// Outputs over the steps of `raw`, `[T][I]`, as bits of Q15.16: `[1][O]` of a model that answers once, or after every
+    /// step, `[T][O]`.
+    ///
+    /// # Panics
+    /// As [`Stream::step`].
+    pub fn answers(&mut self, model: &Model<'_>, raw: &[Vec<i32>]) -> Vec<Vec<i32>> {
+        let mut rows = Vec::with_capacity(raw.len());
+        for step in raw {
+            let outputs = self.step(model, step);
+            if !model.mode().is_per_step() {
+                rows.clear();
+            }
+            rows.push(outputs.iter().map(|y| y.to_bits()).collect());
+        }
+        rows
+    }
+
     /// Back to the state before the first step.
     pub fn reset(&mut self) {
         self.hidden.fill(Block::default());

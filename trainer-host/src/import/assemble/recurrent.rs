@@ -46,7 +46,7 @@ impl Growing {
         self.require_width(name, layer.inputs())?;
         require_size(name, layer.outputs())?;
         require_room(name, self.recurrent.len(), MAX_RECURRENT_LAYERS)?;
-        if self.is_pooled() {
+        if self.pooled.is_some() {
             return Err(Problem::refused(
                 name,
                 "a recurrent layer above the last step or the mean of another one; only dense layers can follow",

@@ -32,13 +32,8 @@ impl Reading {
 
     /// Whether the steps are gone.
     pub(super) fn is_pooled(&self) -> bool {
-        let pools = |layer: &NamedLayer| {
-            matches!(
-                layer.layer,
-                Layer::LastStep | Layer::OwnLastStep | Layer::Mean
-            )
-        };
-        self.layers.iter().any(pools)
+        let mut layers = self.layers.iter();
+        layers.any(|layer| layer.layer.pooling().is_some())
     }
 
     pub(super) fn channels(&self) -> Option<usize> {

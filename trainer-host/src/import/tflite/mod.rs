@@ -257,10 +257,8 @@ impl Chain<'_> {
             true => [Axis::Time, Axis::Batch, Axis::Channel],
             false => [Axis::Batch, Axis::Time, Axis::Channel],
         };
-        let per_step = !self
-            .layers
-            .iter()
-            .any(|layer| layer.layer == Layer::LastStep);
+        let is_pooled = |layer: &NamedLayer| layer.layer.pooling().is_some();
+        let per_step = !self.layers.iter().any(is_pooled);
         let mut output_axes: Vec<Axis> = (axes.into_iter())
             .filter(|axis| per_step || *axis != Axis::Time)
             .collect();
