@@ -6,7 +6,7 @@ use lstm_nostd::{Block, I16F16, WindowModel};
 use crate::board::CAPACITY;
 use crate::counter::Counter;
 use crate::memory::Work;
-use crate::work::{shape, too_small};
+use crate::work::{steps_in, too_small};
 
 /// Words of a block.
 const WORDS: usize = size_of::<Block>() / size_of::<i32>();
@@ -48,10 +48,7 @@ impl Work {
         every_step: bool,
     ) -> Result<Response<'_>, Refusal<'static>> {
         let step_bytes = model.inputs() * width.bytes();
-        if inputs.is_empty() || inputs.len() % step_bytes != 0 {
-            return Err(shape(inputs.len(), step_bytes));
-        }
-        let steps = inputs.len() / step_bytes;
+        let steps = steps_in(inputs, step_bytes)?;
         let (words, answers) = (steps * model.inputs(), model.output_count(steps));
         let (raw_blocks, answer_blocks) = (words.div_ceil(WORDS), answers.div_ceil(WORDS));
         let need = raw_blocks + answer_blocks + model.buffer_blocks(steps);

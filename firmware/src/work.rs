@@ -158,10 +158,7 @@ impl Work {
         every_step: bool,
     ) -> Result<Response<'_>, Refusal<'static>> {
         let step_bytes = model.inputs() * width.bytes();
-        if inputs.is_empty() || inputs.len() % step_bytes != 0 {
-            return Err(shape(inputs.len(), step_bytes));
-        }
-        let steps = inputs.len() / step_bytes;
+        let steps = steps_in(inputs, step_bytes)?;
         let kept_steps = if every_step { steps } else { 1 };
         let output_bytes = model.outputs() * 4;
         let need = kept_steps * output_bytes;
@@ -349,7 +346,15 @@ pub(crate) fn too_small(resource: Resource, need: u32, have: u32) -> Refusal<'st
     }
 }
 
-pub(crate) fn shape(bytes: usize, unit_bytes: usize) -> Refusal<'static> {
+/// The time steps in `inputs`, each of `step_bytes` bytes.
+pub(crate) fn steps_in(inputs: &[u8], step_bytes: usize) -> Result<usize, Refusal<'static>> {
+    match inputs.is_empty() || inputs.len() % step_bytes != 0 {
+        true => Err(shape(inputs.len(), step_bytes)),
+        false => Ok(inputs.len() / step_bytes),
+    }
+}
+
+fn shape(bytes: usize, unit_bytes: usize) -> Refusal<'static> {
     Refusal::Shape {
         bytes: bytes as u32,
         unit_bytes: unit_bytes as u32,

@@ -1,7 +1,5 @@
 //! BBC micro:bit, version 1: Nordic nRF51822, Cortex-M0 at 16 MHz, 16 KB of RAM. QEMU emulates it.
 
-use core::ops::Range;
-
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use microbit::Board;
 use microbit::hal::uart::{Baudrate, Parity, Uart};
@@ -31,10 +29,7 @@ pub const CAPACITY: Capacity = Capacity {
 };
 
 /// Bytes of a slot.
-const SLOT_BYTES: u32 = 32 * 1024;
-
-/// Where the slots for models lie in the flash.
-pub const SLOTS: [Range<u32>; 2] = [0..SLOT_BYTES, SLOT_BYTES..2 * SLOT_BYTES];
+pub const SLOT_BYTES: u32 = 32 * 1024;
 
 unsafe extern "C" {
     /// Where the program's flash ends and the slots begin; `build.rs` defines it.

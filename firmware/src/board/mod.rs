@@ -1,7 +1,9 @@
 //! The board that this build is for; `build.rs` chooses it.
 //!
-//! A board is a module with its `NAME`, its clock [`CORE_HZ`], its [`CAPACITY`], the places of its [`SLOTS`], and `start()`, which makes its
-//! [`Parts`].
+//! A board is a module with its `NAME`, its clock [`CORE_HZ`], its [`CAPACITY`], its [`SLOT_BYTES`], and `start()`, which
+//! makes its [`Parts`].
+
+use core::ops::Range;
 
 use embedded_hal::i2c;
 
@@ -32,6 +34,9 @@ mod mapped_flash;
 mod wake;
 pub use ending::{fail, fail_because, restart, succeed};
 pub use mapped_flash::{Controller, MappedFlash};
+
+/// Where the slots for models lie in the flash.
+pub const SLOTS: [Range<u32>; 2] = [0..SLOT_BYTES, SLOT_BYTES..2 * SLOT_BYTES];
 
 /// What a program has of its board.
 pub struct Parts<S, F, I = NoBus> {

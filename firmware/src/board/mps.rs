@@ -1,7 +1,5 @@
 //! ARM's MPS2 and MPS3 FPGA images, as QEMU emulates them: Cortex-M3, M4, M7, M33 and M55.
 
-use core::ops::Range;
-
 use cortex_m::Peripherals;
 
 use super::cmsdk_uart::CmsdkUart;
@@ -89,10 +87,7 @@ pub const CAPACITY: Capacity = Capacity {
 };
 
 /// Bytes of a slot: a model of [`CAPACITY`], its record and marks, and the rest of a sector.
-const SLOT_BYTES: u32 = 260 * 1024;
-
-/// Where the slots for models lie in the flash.
-pub const SLOTS: [Range<u32>; 2] = [0..SLOT_BYTES, SLOT_BYTES..2 * SLOT_BYTES];
+pub const SLOT_BYTES: u32 = 260 * 1024;
 
 /// Starts the board. To be called once.
 pub fn start() -> Parts<CmsdkUart, MappedFlash<RamFlash>, Sbcon> {

@@ -2,8 +2,6 @@
 //!
 //! QEMU's machine netduinoplus2 has this chip.
 
-use core::ops::Range;
-
 use embedded_hal_nb::serial::Read as _;
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use stm32f4xx_hal::pac::{CorePeripherals, FLASH, Interrupt, Peripherals, USART1};
@@ -35,10 +33,7 @@ pub const CAPACITY: Capacity = Capacity {
 };
 
 /// Bytes of a slot, which is a sector: 10 and 11, the last two.
-const SLOT_BYTES: u32 = 128 * 1024;
-
-/// Where the slots for models lie in the flash.
-pub const SLOTS: [Range<u32>; 2] = [0..SLOT_BYTES, SLOT_BYTES..2 * SLOT_BYTES];
+pub const SLOT_BYTES: u32 = 128 * 1024;
 
 unsafe extern "C" {
     /// Where the program's flash ends and the slots begin; `build.rs` defines it.
