@@ -98,7 +98,7 @@ fn mean(rows: &[usize], of: impl Fn(usize) -> f64) -> f64 {
 }
 
 /// The process of values at places, each with the same coordinates.
-pub(crate) fn process(places: &[Vec<f64>], values: Vec<f64>) -> Option<Process> {
+fn process(places: &[Vec<f64>], values: Vec<f64>) -> Option<Process> {
     Process::fit(Observed {
         places: Places {
             groups: (0..places.first()?.len()).collect(),
@@ -110,7 +110,7 @@ pub(crate) fn process(places: &[Vec<f64>], values: Vec<f64>) -> Option<Process> 
 }
 
 /// A point's coordinates, each from 0 to 1; a choice has one for each of its values.
-pub(crate) fn place(space: &Space, point: &Point) -> Vec<f64> {
+fn place(space: &Space, point: &Point) -> Vec<f64> {
     let mut all = Vec::new();
     for (name, parameter) in &space.parameters {
         let value = point.get(name);

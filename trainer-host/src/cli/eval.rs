@@ -70,6 +70,7 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
 
 fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     let source = ModelSource::open(&args.model)?;
+    args.stream.refuse(&source)?;
     let Opened {
         name,
         mut data,
@@ -96,11 +97,6 @@ fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     let clamped_inputs = (model.as_ref())
         .map(|model| clamped::count(model, &data.recordings()))
         .unwrap_or_default();
-    let of_windows = match (&source.run, &model) {
-        (Some(run), _) => run.network.config.is_of_windows(),
-        (None, model) => model.as_ref().is_some_and(|model| model.is_of_windows()),
-    };
-    args.stream.refuse_windows(of_windows)?;
     let steps = model.as_ref().and_then(AnyModel::steps);
     let forms = (source.run.as_ref(), steps);
     Ok(Evaluated {

@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Serialize;
 
+use super::model_source::ModelSource;
 use super::table::{percent, table};
 
 use crate::data::Dataset;
 use crate::evaluate::{StreamScore, Streams};
 use crate::files::atomic;
 use crate::integers::endless::run_streams;
-use crate::network::Mode;
 use crate::passes::activation_format::ActivationFormats;
 use crate::recogniser::{ClassEvents, Detections, RecogniserFile, judge, recorded_events};
 use crate::report::stream_page;
 use crate::run::Run;
-use lstm_nostd::{Mode as EngineMode, Model};
+use lstm_nostd::Model;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct StreamArgs {
@@ -53,12 +53,22 @@ pub(super) struct StreamResult {
 }
 
 impl StreamArgs {
-    /// Refuses an endless stream for a network that answers for whole windows alone.
-    pub(super) fn refuse_windows(&self, of_windows: bool) -> anyhow::Result<()> {
-        if self.stream && of_windows {
+    /// Refuses an endless stream for a network that answers for whole windows or sequences alone.
+    pub(super) fn refuse(&self, source: &ModelSource) -> anyhow::Result<()> {
+        if !self.stream {
+            return Ok(());
+        }
+        if source.is_of_windows()? {
             bail!(
                 "--stream: the network has a layer that runs backwards over a whole window, so that it has no time step; \
                  evaluate it without --stream, window by window"
+            );
+        }
+        if source.reads_the_mean()? {
+            bail!(
+                "--stream: the network reads the mean over a sequence (pooling = \"mean\"), and an endless stream has no \
+                 end to take a mean up to; train with --pooling last for streams, or judge single windows by `eval` \
+                 without --stream"
             );
         }
         Ok(())
@@ -90,18 +100,6 @@ impl StreamArgs {
     ) -> anyhow::Result<Option<StreamResult>> {
         if !self.stream {
             return Ok(None);
-        }
-        let is_mean = match (run, model) {
-            (Some(run), _) => run.network.config.mode == Mode::SequenceToMean,
-            (None, Some(model)) => model.mode() == EngineMode::SequenceToMean,
-            (None, None) => false,
-        };
-        if is_mean {
-            bail!(
-                "--stream: the network reads the mean over a sequence (pooling = \"mean\"), and an endless stream has no \
-                 end to take a mean up to; train with --pooling last for streams, or judge single windows by `eval` \
-                 without --stream"
-            );
         }
         let streams = Streams::of(data);
         // First, since a mistake in its file is found at once.

@@ -21,21 +21,19 @@ pub(super) struct Layer {
 
 /// All layers, first to last.
 pub(super) fn layers(model: &Parsed<'_>) -> Vec<Layer> {
-    let mut width = model.inputs();
     let mut layers = Vec::new();
     let stride = model.stride();
     if let Some(layer) = model.convolution() {
         layers.push(Layer {
             name: "conv.0".into(),
             scheme: layer.scheme().name(),
-            inputs: width,
+            inputs: model.inputs(),
             units: layer.outputs(),
             peepholes: false,
             cell_format: None,
             parameter_bytes: layer.bytes(),
             macs_per_step: (layer.outputs() * layer.filters.inputs).div_ceil(stride),
         });
-        width = layer.outputs();
     }
     for (l, layer) in model.recurrent_layers().iter().enumerate() {
         let (rows, bytes) = (layer.rows(), layer.bytes());
@@ -57,26 +55,19 @@ pub(super) fn layers(model: &Parsed<'_>) -> Vec<Layer> {
             parameter_bytes: bytes,
             macs_per_step: shape.multiplications().div_ceil(stride),
         });
-        let beside = if direction == Direction::Beside {
-            width
-        } else {
-            0
-        };
-        width = beside + shape.outputs;
     }
     for (l, layer) in model.dense_layers().enumerate() {
-        let shape = LayerShape::dense(l, width, layer.outputs);
+        let shape = LayerShape::dense(l, layer.inputs, layer.outputs);
         layers.push(Layer {
             name: shape.name(),
             scheme: layer.scheme().name(),
-            inputs: width,
+            inputs: layer.inputs,
             units: shape.units,
             peepholes: false,
             cell_format: None,
             parameter_bytes: layer.bytes(),
             macs_per_step: shape.multiplications().div_ceil(stride),
         });
-        width = shape.outputs;
     }
     layers
 }

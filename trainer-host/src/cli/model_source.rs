@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use anyhow::Context;
 use lstm_nostd::Parsed;
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::front_end::Tables;
@@ -97,6 +98,23 @@ impl ModelSource {
             outputs: model.output_names().map(str::to_owned).collect(),
             task: Head::from(model.task()).task(model.mode().into()),
         })
+    }
+
+    /// The model file. `path` is what was opened; the error names it where a run has no integers.
+    pub(super) fn quantised(&self, path: &Path) -> anyhow::Result<&AlignedBytes> {
+        let name = path.display();
+        self.model.as_ref().with_context(|| {
+            format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
+        })
+    }
+
+    /// Whether the network has a layer that runs backwards, so that it takes whole windows.
+    pub(super) fn is_of_windows(&self) -> anyhow::Result<bool> {
+        match (&self.run, &self.model) {
+            (Some(run), _) => Ok(run.network.config.is_of_windows()),
+            (None, Some(bytes)) => Ok(Parsed::parse(bytes)?.is_of_windows()),
+            (None, None) => Ok(false),
+        }
     }
 
     /// Whether the output layer reads the mean over a sequence.

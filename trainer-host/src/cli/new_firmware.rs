@@ -143,13 +143,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 
 /// Refuses a network that takes whole windows.
 fn refuse_windows(path: &Path, source: &ModelSource) -> anyhow::Result<()> {
-    let of_windows = match (&source.run, &source.model) {
-        (Some(run), _) => run.network.config.is_of_windows(),
-        (None, Some(model)) => Parsed::parse(model)?.is_of_windows(),
-        (None, None) => false,
-    };
     ensure!(
-        !of_windows,
+        !source.is_of_windows()?,
         "{}: the network has a layer that runs backwards over a whole window, and projects feed a stream step by step; \
          include the model file with `include_window_model!` of the engine",
         path.display()
@@ -194,9 +189,7 @@ impl Args {
 /// The model file with weights in the order of the board's core; it fits the flash, and firmware can test itself by it.
 fn fitting_file(args: &Args, source: &ModelSource) -> anyhow::Result<AlignedBytes> {
     let name = args.model.display();
-    let file = source.model.as_ref().with_context(|| {
-        format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
-    })?;
+    let file = source.quantised(&args.model)?;
     let file = model::in_order(&Parsed::parse(file)?, args.board.core.order())
         .with_context(|| name.to_string())?;
     ensure!(

@@ -368,13 +368,14 @@ fn answer_stream(
                 frames.iter_mut().for_each(|frames| frames.signal.reset());
                 continue;
             }
-            StepLine::Step(values) => match &mut frames {
-                None => answers.answer(predictor.step(&meaning, &values)?)?,
-                Some(frames) => match frames.after_values(&values)? {
-                    Some(features) => answers.answer(predictor.step(&meaning, &features)?)?,
-                    None => continue,
-                },
-            },
+            StepLine::Step(values) => {
+                let step = match &mut frames {
+                    None => Some(values),
+                    Some(frames) => frames.after_values(&values)?,
+                };
+                let Some(step) = step else { continue };
+                answers.answer(predictor.step(&meaning, &step)?)?
+            }
         };
         if !is_read {
             break;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::settings::divided;
 use super::table::{percent, table};
-use super::training::{is_existing, refuse_existing, train};
+use super::training::{is_existing, refuse_existing_curves, train};
 use crate::data::Unsplit;
 use crate::evaluate::{Score, Spread};
 use crate::run::RunConfig;
@@ -109,7 +109,7 @@ pub(super) fn run(
     let new = (seeds.iter().map(|&seed| folder_of(seed)))
         .filter(|folder| !overwrite && RunConfig::refuse_existing(folder).is_ok());
     for folder in new {
-        refuse_existing(&folder, curves)?;
+        refuse_existing_curves(&folder, curves)?;
     }
     let mut runs = Vec::new();
     for &seed in seeds {

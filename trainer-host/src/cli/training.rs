@@ -49,6 +49,11 @@ pub(super) fn train(
 /// Refuses a run in `folder`, and curves of its name in `curves`.
 pub(super) fn refuse_existing(folder: &Path, curves: Option<&Path>) -> anyhow::Result<()> {
     RunConfig::refuse_existing(folder)?;
+    refuse_existing_curves(folder, curves)
+}
+
+/// Refuses curves in `curves` that have the name of the run in `folder`.
+pub(super) fn refuse_existing_curves(folder: &Path, curves: Option<&Path>) -> anyhow::Result<()> {
     if let Some(curves) = curves {
         tensorboard::refuse_existing(&tensorboard::folder_of(curves, folder))?;
     }

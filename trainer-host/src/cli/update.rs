@@ -16,7 +16,6 @@ use super::interrupt::{self, Stopped};
 use super::model_source::ModelSource;
 use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
-use crate::integers::engine::AnyModel;
 use crate::new_firmware::Board;
 use crate::run::QUANTISED;
 
@@ -69,13 +68,12 @@ struct Updated<'a> {
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let source = ModelSource::open(&args.model)?;
+    ensure!(
+        !source.is_of_windows()?,
+        "{}: a network of whole windows has no time step, and slots for updates take models with one; compile it in",
+        args.model.display()
+    );
     let given = args.file(&source)?;
-    if AnyModel::parse(given)?.steps().is_none() {
-        bail!(
-            "{}: a network of whole windows has no time step, and slots for updates take models with one; compile it in",
-            args.model.display()
-        );
-    }
     let version = args.version()?;
     let stop = interrupt::flag_saying(
         "until the new model is confirmed, the device keeps the one that it has",
@@ -104,13 +102,11 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
 impl Args {
     /// The model file.
     fn file<'s>(&self, source: &'s ModelSource) -> anyhow::Result<&'s AlignedBytes> {
-        let name = self.model.display();
-        let file = source.model.as_ref().with_context(|| {
-            format!("{name}: is not quantised yet; `trainer-host quantise {name}` does that")
-        })?;
+        let file = source.quantised(&self.model)?;
         ensure!(
             Model::parse(file)?.golden_steps().next().is_some(),
-            "{name}: has no golden steps, by which the device tests itself; export it again with this trainer-host"
+            "{}: has no golden steps, by which the device tests itself; export it again with this trainer-host",
+            self.model.display()
         );
         Ok(file)
     }

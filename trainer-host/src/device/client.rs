@@ -23,7 +23,7 @@ pub struct Device {
     pub(super) exchange: Exchange,
     unit: CostUnit,
     pub(super) info: DeviceInfo,
-    model: Option<ModelInfo>,
+    pub(super) model: Option<ModelInfo>,
 }
 
 /// What a device said of itself.
@@ -135,6 +135,11 @@ fn serial_port(address: &str) -> Result<Box<dyn Port>, DeviceError> {
     })
 }
 
+/// Whether this is what a device says of the model in `file`.
+pub(super) fn is_of(model: &ModelInfo, file: &[u8]) -> bool {
+    model.bytes as usize == file.len() && model.checksum == lstm_link::checksum(file)
+}
+
 /// Asks a device who it is.
 fn introduction(exchange: &mut Exchange) -> Result<DeviceInfo, DeviceError> {
     let message_bytes = exchange.message_bytes();
@@ -212,11 +217,6 @@ impl Device {
         Ok(())
     }
 
-    /// The model in use is put away.
-    pub(super) fn forget_model(&mut self) {
-        self.model = None;
-    }
-
     /// What the device said of itself.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
@@ -238,9 +238,7 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Model`] when the engine on the device refuses the file, with its reason, and others.
     pub fn load(&mut self, file: &[u8]) -> Result<ModelInfo, DeviceError> {
-        let is_file = |model: &ModelInfo| {
-            model.bytes as usize == file.len() && model.checksum == lstm_link::checksum(file)
-        };
+        let is_file = |model: &ModelInfo| is_of(model, file);
         if self.info.embedded.as_ref().is_some_and(is_file) {
             return self.open_model(Request::UseEmbedded, is_file);
         }

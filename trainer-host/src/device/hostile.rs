@@ -165,7 +165,7 @@ fn a_model_that_is_not_the_one_sent_is_refused() {
             let response = match ask.body {
                 Ask::Open => None,
                 Ask::Send { bytes, .. } => Some(match read_message(bytes) {
-                    Some(Request::Hello) => hello(),
+                    Some(Request::Hello) => hello(None),
                     Some(Request::FinishLoad) => Response::Model(lie),
                     _ => Response::Done,
                 }),

@@ -88,6 +88,19 @@ fn updates(noise: Noise, count: u32, seed: u64) -> u32 {
     errors
 }
 
+/// A board that was updated to a model of version 7.
+fn board_with_first(seed: u64) -> (Simulated, Device, Stored) {
+    let line = Simulated(World::new(CLEAN, seed));
+    let mut device = line.connect(1).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let first = Stored {
+        file: vec![1; 5000],
+        version: Some(7),
+    };
+    update(&mut device, &first, true, &mut random).unwrap();
+    (line, device, first)
+}
+
 fn every_update_arrives(count: u32) {
     for (bytes_per_hurt, unbuffered) in [(1e4, false), (1e4, true), (1e3, false), (1e3, true)] {
         let noise = Noise {
@@ -127,14 +140,7 @@ fn thousands_of_updates_over_a_noisy_line_are_carried_out_once() {
 #[test]
 fn after_a_lost_answer_to_the_last_request_a_power_cut_tries_the_model_and_a_second_one_goes_back()
 {
-    let line = Simulated(World::new(CLEAN, 9));
-    let mut device = line.connect(1).unwrap();
-    let mut random = ChaCha8Rng::seed_from_u64(9);
-    let first = Stored {
-        file: vec![1; 5000],
-        version: Some(7),
-    };
-    update(&mut device, &first, true, &mut random).unwrap();
+    let (line, mut device, first) = board_with_first(9);
     let new = NewModel {
         file: &[2; 5000],
         version: 8,
@@ -156,14 +162,7 @@ fn after_a_lost_answer_to_the_last_request_a_power_cut_tries_the_model_and_a_sec
 
 #[test]
 fn a_stopped_update_and_a_refused_one_leave_the_model() {
-    let line = Simulated(World::new(CLEAN, 8));
-    let mut device = line.connect(1).unwrap();
-    let mut random = ChaCha8Rng::seed_from_u64(8);
-    let first = Stored {
-        file: vec![1; 5000],
-        version: Some(7),
-    };
-    update(&mut device, &first, true, &mut random).unwrap();
+    let (_, mut device, first) = board_with_first(8);
     let new = |version, force| NewModel {
         file: &[2; 5000],
         version,

@@ -137,13 +137,7 @@ impl Board {
 
     fn carry_out<'p>(&mut self, request: Request<'_>, payload: &'p mut Vec<u8>) -> Response<'p> {
         match (request, &mut self.toy) {
-            (Request::Hello, _) => match hello() {
-                Response::Hello(hello) => Response::Hello(Hello {
-                    embedded: self.flash.embedded(),
-                    ..hello
-                }),
-                other => other,
-            },
+            (Request::Hello, _) => hello(self.flash.embedded()),
             (Request::UseEmbedded, toy) => match self.flash.embedded() {
                 Some(info) => {
                     *toy = Some(Toy::default());
@@ -249,7 +243,7 @@ fn toy_info(file: &[u8]) -> ModelInfo {
     }
 }
 
-pub(super) fn hello() -> Response<'static> {
+pub(super) fn hello(embedded: Option<ModelInfo>) -> Response<'static> {
     Response::Hello(Hello {
         version: "0",
         board: "simulated",
@@ -262,7 +256,7 @@ pub(super) fn hello() -> Response<'static> {
             loop_ticks: 1,
             loop_instructions: 1,
         },
-        embedded: None,
+        embedded,
     })
 }
 

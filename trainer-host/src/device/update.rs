@@ -7,7 +7,7 @@
 
 use lstm_link::{Manifest, Request, Response, Slots, checksum};
 
-use super::client::{Device, WAIT};
+use super::client::{Device, WAIT, is_of};
 use super::error::DeviceError;
 
 /// A model for a device's flash.
@@ -36,9 +36,8 @@ impl Device {
 
     /// Whether the device has started with this model file.
     pub fn has_started_with(&self, file: &[u8]) -> bool {
-        self.info.embedded.as_ref().is_some_and(|model| {
-            model.bytes as usize == file.len() && model.checksum == checksum(file)
-        })
+        let embedded = self.info.embedded.as_ref();
+        embedded.is_some_and(|model| is_of(model, file))
     }
 
     /// Writes a model into the slot that is not in use. `goes_on` gets the number of bytes that are there, after each
@@ -59,7 +58,7 @@ impl Device {
             version,
             force,
         } = model;
-        self.forget_model();
+        self.model = None;
         self.command(Request::BeginUpdate(Manifest {
             version,
             bytes: u32::try_from(file.len()).unwrap_or(u32::MAX),
@@ -105,7 +104,7 @@ impl Device {
     /// # Errors
     /// [`DeviceError::Refused`] when the device cannot write to its flash, and others.
     pub fn keep_model(&mut self) -> Result<(), DeviceError> {
-        self.forget_model();
+        self.model = None;
         self.command(Request::Confirm)
     }
 }

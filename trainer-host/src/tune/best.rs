@@ -34,10 +34,10 @@ pub fn best<'a>(
     limits: &Limits,
 ) -> Option<&'a StoredTrial> {
     let fits = || (trials.iter()).filter(|trial| limits.check(&trial.footprint).is_ok());
-    let finalists = finalists(fits(), search);
     if let Some(chosen) = handed_over(&all_judged(fits(), search)) {
         return fits().find(|trial| trial.number == chosen.trial);
     }
+    let finalists = finalists(fits(), search);
     let is_finalist = |trial: &StoredTrial| finalists.iter().any(|f| f.number == trial.number);
     let luck = luck(trials, search);
     let standing = |trial: &StoredTrial| {

@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
+use lstm_nostd::Direction;
+use lstm_nostd::artifact::RandomModel;
+
 use super::*;
 use crate::device::simulated::{CLEAN, Flash, Simulated, Stored, World};
 
@@ -177,6 +180,30 @@ fn a_lost_answer_to_the_last_request_is_said_to_leave_a_model_on_trial() {
     device.reconnect().unwrap();
     device.restart().unwrap();
     assert!(device.slots().unwrap().is_on_trial && device.has_started_with(&SECOND));
+}
+
+#[test]
+fn a_network_of_whole_windows_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("windows.lstm");
+    let random = RandomModel {
+        inputs: 2,
+        hidden: vec![4],
+        directions: vec![Direction::Reverse],
+        outputs: 2,
+        ..RandomModel::default()
+    };
+    let bytes = random.build().to_bytes().unwrap();
+    std::fs::write(&model, &bytes[..]).unwrap();
+    let args = Args {
+        device: "none".into(),
+        model,
+        image: None,
+        model_version: None,
+        force: false,
+    };
+    let error = run(args, Printer { json: false }).unwrap_err().to_string();
+    assert!(error.contains("slots for updates"), "{error}");
 }
 
 #[test]
