@@ -84,28 +84,43 @@ impl BufferSizes {
             widest = widest.max(width.blocks(outputs));
             (below, outputs_below) = (Some(width), outputs);
         }
-        let (mut dense_blocks, mut output_blocks) = (0usize, 0);
         #[cfg(feature = "mean")]
-        if mode == Mode::SequenceToMean {
-            sizes.cell = sizes.cell.saturating_add(mean::blocks(outputs_below));
-            dense_blocks = Width::Int16.blocks(outputs_below);
-            below = Some(Width::Int16);
-        }
-        #[cfg(not(feature = "mean"))]
-        let _ = mode;
-        for LayerSize { width, outputs, .. } in dense {
-            dense_blocks = dense_blocks.saturating_add(output_blocks);
-            if below != Some(width) {
-                dense_blocks = dense_blocks.saturating_add(width.blocks(outputs_below));
+        let mean_blocks = match mode {
+            Mode::SequenceToMean => {
+                sizes.cell = sizes.cell.saturating_add(mean::blocks(outputs_below));
+                below = Some(Width::Int16);
+                Width::Int16.blocks(outputs_below)
             }
-            output_blocks = width.blocks(outputs);
-            (below, outputs_below) = (Some(width), outputs);
-        }
+            Mode::SequenceToOne | Mode::SequenceToSequence => 0,
+        };
+        #[cfg(not(feature = "mean"))]
+        let (mean_blocks, _) = (0usize, mode);
+        let (dense_blocks, _) = dense_blocks((below, outputs_below), dense);
+        let dense_blocks = mean_blocks.saturating_add(dense_blocks);
         sizes.hidden = sizes.hidden.saturating_add(sizes.window);
         let recurrent = sizes.input.saturating_add(widest).max(values);
         sizes.scratch = dense_blocks.max(sizes.filtered.saturating_add(recurrent));
         sizes
     }
+}
+
+/// Scratch of dense layers on so many values of this width: their inputs where they are converted, and their outputs but
+/// those of the last layer. Also how many outputs that one has.
+#[inline(always)]
+pub(crate) fn dense_blocks(
+    (mut below, mut outputs_below): (Option<Width>, usize),
+    dense: impl Iterator<Item = LayerSize>,
+) -> (usize, usize) {
+    let (mut blocks, mut output_blocks) = (0usize, 0);
+    for LayerSize { width, outputs, .. } in dense {
+        blocks = blocks.saturating_add(output_blocks);
+        if below != Some(width) {
+            blocks = blocks.saturating_add(width.blocks(outputs_below));
+        }
+        output_blocks = width.blocks(outputs);
+        (below, outputs_below) = (Some(width), outputs);
+    }
+    (blocks, outputs_below)
 }
 
 /// A model file that was checked as a whole: what it takes and gives, and its layers.
@@ -141,7 +156,7 @@ impl<'m> Parsed<'m> {
     /// Whether it takes a whole window at once, because a layer runs backwards. It has no step then.
     pub fn is_of_windows(&self) -> bool {
         #[cfg(feature = "window")]
-        return (self.directions.iter()).any(|direction| *direction != Direction::Forward);
+        return Direction::need_window(&self.directions);
         #[cfg(not(feature = "window"))]
         false
     }
@@ -558,17 +573,19 @@ impl<'m> Model<'m> {
         let top = self.recurrent.last()?.rows();
         let end = self.buffers.hidden.wrapping_sub(self.buffers.window);
         let start = end.checked_sub(top.width.blocks(top.outputs))?;
-        let mut below = (top.width, hidden.get(start..end)?);
-        let mut free = scratch;
+        let (below, free) = ((top.width, hidden.get(start..end)?), scratch);
         #[cfg(feature = "mean")]
-        if self.mode == Mode::SequenceToMean {
-            let end = self.buffers.cell;
-            let start = end.checked_sub(mean::blocks(top.outputs))?;
-            let blocks = Width::Int16.blocks(top.outputs);
-            let (of_steps, rest) = free.split_at_mut_checked(blocks)?;
-            mean::read(top, cell.get(start..end)?, of_steps);
-            (below, free) = ((Width::Int16, &*of_steps), rest);
-        }
+        let (below, free) = match self.mode {
+            Mode::SequenceToMean => {
+                let end = self.buffers.cell;
+                let start = end.checked_sub(mean::blocks(top.outputs))?;
+                let blocks = Width::Int16.blocks(top.outputs);
+                let (of_steps, rest) = free.split_at_mut_checked(blocks)?;
+                mean::read(top, cell.get(start..end)?, of_steps);
+                ((Width::Int16, &*of_steps), rest)
+            }
+            Mode::SequenceToOne | Mode::SequenceToSequence => (below, free),
+        };
         #[cfg(not(feature = "mean"))]
         let _ = cell;
         self.dense_with::<K>(below, free, outputs)

@@ -53,7 +53,7 @@ use crate::layers::conv;
 #[cfg(feature = "mean")]
 use crate::layers::mean;
 use crate::layers::{ConvSize, Direction, LayerSize, RecurrentLayer, input};
-use crate::model::{BufferSizes, Parsed, SelfTestError, check_sizes};
+use crate::model::{BufferSizes, Parsed, SelfTestError, check_sizes, dense_blocks};
 use crate::size_error::SizeError;
 use crate::task::Mode;
 
@@ -146,17 +146,10 @@ const fn mean_blocks(outputs: usize, mode: Mode) -> usize {
 
 /// Scratch of the dense layers on `top`: the outputs, zeros in place of outputs that are not there yet, values between layers.
 fn answer_blocks(top: (Option<Width>, usize), dense: impl Iterator<Item = LayerSize>) -> usize {
-    let mut blocks = blocks_of(top);
-    let mut below = top;
-    let mut last = (None, 0);
-    for LayerSize { width, outputs, .. } in dense {
-        blocks = blocks.saturating_add(blocks_of(last));
-        if below.0 != Some(width) {
-            blocks = blocks.saturating_add(width.blocks(below.1));
-        }
-        (below, last) = ((Some(width), outputs), (Some(width), outputs));
-    }
-    blocks.saturating_add(value_blocks(below.1))
+    let (values, outputs) = dense_blocks(top, dense);
+    blocks_of(top)
+        .saturating_add(values)
+        .saturating_add(value_blocks(outputs))
 }
 
 /// Blocks that hold so many outputs of a model.

@@ -1,12 +1,15 @@
 //! The front end against formulas in f64, its tables against their bounds, and its section in model files.
 
+mod sealed;
+
 use std::f64::consts::PI;
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel, Sizes};
+use lstm_nostd::artifact::{ModelFile, RandomModel, Sizes};
 use lstm_nostd::front_end::{Kind, Settings, SettingsError, Signal, Tables, Window};
 use lstm_nostd::{ArtifactError, Model};
 use proptest::prelude::*;
+use sealed::sealed;
 
 /// What is asked of a logarithm of a band above −70 dB of full scale.
 const MAX_LOG_ERROR: f64 = 0.02;
@@ -404,9 +407,7 @@ fn every_changed_byte_of_a_front_end_is_refused_or_runs() {
             for value in [0, 1, 0x40, 0x7f, 0x80, 0xff, content[at] ^ 1] {
                 let mut changed = content.to_vec();
                 changed[at] = value;
-                let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&changed);
-                changed.extend(checksum.to_le_bytes());
-                let changed = AlignedBytes::from(changed.as_slice());
+                let changed = sealed(changed);
                 let Ok(model) = Model::parse(&changed) else {
                     refused += 1;
                     continue;
@@ -442,9 +443,7 @@ fn turns_beyond_one_are_refused() {
     let at = 32 + 40 + 2 * 32;
     assert_eq!(content[at..at + 8], [0, 0, 0, 0x40, 0, 0, 0, 0]);
     content[at + 7] = 1;
-    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
-    content.extend(checksum.to_le_bytes());
-    let error = Model::parse(&AlignedBytes::from(content.as_slice())).unwrap_err();
+    let error = Model::parse(&sealed(content)).unwrap_err();
     let ArtifactError::Field { field, .. } = error else {
         panic!("{error:?}")
     };

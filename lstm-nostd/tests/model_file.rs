@@ -1,5 +1,7 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
+mod sealed;
+
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
@@ -9,6 +11,7 @@ use lstm_nostd::artifact::{
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Mode, Model, OutputScale, Task};
 use proptest::prelude::*;
+use sealed::sealed;
 
 fn shapes() -> impl Strategy<Value = RandomModel> {
     let hidden = prop::collection::vec(1usize..20, 1..=3);
@@ -142,12 +145,6 @@ fn changed_in(file: &ModelFile, change: impl FnOnce(&mut [u8])) -> AlignedBytes 
     let mut content = bytes[..bytes.len() - 4].to_vec();
     change(&mut content);
     sealed(content)
-}
-
-fn sealed(mut content: Vec<u8>) -> AlignedBytes {
-    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
-    content.extend(checksum.to_le_bytes());
-    AlignedBytes::from(content.as_slice())
 }
 
 fn refusal(bytes: &[u8]) -> ArtifactError {

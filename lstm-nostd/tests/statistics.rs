@@ -1,11 +1,14 @@
 //! The front end for motion against formulas in f64, and its section in model files.
 
-use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel, Sizes};
+mod sealed;
+
+use lstm_nostd::artifact::{ModelFile, RandomModel, Sizes};
 use lstm_nostd::front_end::{
     FrontEnd, Signal, Statistic, StatisticsSettings, Tables, test_samples,
 };
 use lstm_nostd::{ArtifactError, Model};
 use proptest::prelude::*;
+use sealed::sealed;
 
 /// Of a mean, in LSB of a sample: half an LSB of Q16.6, and as much for the rounded reciprocal.
 const MAX_MEAN_ERROR: f64 = 1.0 / 64.0;
@@ -244,13 +247,6 @@ fn a_front_end_is_read_as_it_was_written() {
     assert_eq!(short.unwrap_err().what, "work memory");
 }
 
-/// With the checksum of what it holds.
-fn refilled(mut content: Vec<u8>) -> AlignedBytes {
-    let checksum = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
-    content.extend(checksum.to_le_bytes());
-    AlignedBytes::from(content.as_slice())
-}
-
 /// Where the header has its version, and the file the front end.
 const VERSION_AT: usize = 4;
 const RECORD_AT: usize = 32;
@@ -260,7 +256,7 @@ fn files_of_versions_before_have_no_such_front_end() {
     let bytes = with_statistics().to_bytes().unwrap();
     let mut content = bytes[..bytes.len() - 4].to_vec();
     content[VERSION_AT] -= 1;
-    let error = Model::parse(&refilled(content)).unwrap_err();
+    let error = Model::parse(&sealed(content)).unwrap_err();
     assert_eq!(
         error,
         ArtifactError::Field {
@@ -283,7 +279,7 @@ fn every_changed_byte_of_a_front_end_is_refused_or_runs() {
         for value in [0, 1, 0x40, 0x7f, 0x80, 0xff, content[at] ^ 1] {
             let mut changed = content.to_vec();
             changed[at] = value;
-            let changed = refilled(changed);
+            let changed = sealed(changed);
             let Ok(model) = Model::parse(&changed) else {
                 refused += 1;
                 continue;
@@ -296,6 +292,14 @@ fn every_changed_byte_of_a_front_end_is_refused_or_runs() {
         }
     }
     assert!(ran > 500 && refused > 150, "{ran} ran, {refused} refused");
+}
+
+/// A file of this content is refused for this field.
+fn refuses(content: Vec<u8>, field: &str) {
+    match Model::parse(&sealed(content)) {
+        Err(ArtifactError::Field { field: found, .. }) => assert_eq!(found, field),
+        other => panic!("{field}: {other:?}"),
+    }
 }
 
 #[test]
@@ -326,21 +330,13 @@ fn each_field_of_the_section_is_checked() {
     ] {
         let mut changed = content.to_vec();
         changed[at] = value;
-        match Model::parse(&refilled(changed)) {
-            Err(ArtifactError::Field { field: found, .. }) => assert_eq!(found, field),
-            other => panic!("{field}: {other:?}"),
-        }
+        refuses(changed, field);
     }
     // Frame and channels are each in range, and their samples are too many: 2048 moments of 64 channels.
     let mut changed = content.to_vec();
     changed[RECORD_AT + 8..RECORD_AT + 10].copy_from_slice(&[0, 8]);
     changed[RECORD_AT + 12] = 64;
-    match Model::parse(&refilled(changed)) {
-        Err(ArtifactError::Field { field, .. }) => {
-            assert_eq!(field, "front-end samples of a frame");
-        }
-        other => panic!("{other:?}"),
-    }
+    refuses(changed, "front-end samples of a frame");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Models of whole windows against the same layers run one after the other by hand, and against steps.
 
-use lstm_nostd::artifact::{
-    AlignedBytes, ArtifactError, LayerKind, ModelFile, RandomConv, RandomModel, Sizes,
-};
+mod sealed;
+
+use lstm_nostd::artifact::{ArtifactError, LayerKind, ModelFile, RandomConv, RandomModel, Sizes};
 use lstm_nostd::kernels::{
     Active, Block, Kernels, Order, RecurrentRows, Scheme, Width, convert, lanes, scalar::Scalar,
 };
 use lstm_nostd::layers::{dense, mean};
 use lstm_nostd::{Direction, I16F16, Mode, Model, SelfTestError, WindowModel};
 use proptest::prelude::*;
+use sealed::sealed;
 
 use Direction::{Beside, Forward, Reverse};
 
@@ -377,13 +378,6 @@ fn example() -> RandomModel {
         seed: 3,
         ..RandomModel::default()
     }
-}
-
-/// A file with its checksum repaired.
-fn sealed(mut content: Vec<u8>) -> AlignedBytes {
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
-    content.extend(crc.to_le_bytes());
-    AlignedBytes::from(content.as_slice())
 }
 
 /// Damage that the checksum cannot see: what is accepted runs, as specified.

@@ -1,13 +1,14 @@
 //! Boards under test: their images, built once, and QEMU.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use lstm_nostd::kernels::Order;
 use trainer_host::device::Device;
 use xtask::boards::{self, Board};
 use xtask::firmware::{Application, Engine, Image};
+use xtask::qemu;
 
 /// Makes a module of tests, one for each board, from a function of a board.
 #[macro_export]
@@ -65,9 +66,38 @@ pub fn orders(board: &Board) -> Vec<Order> {
     orders
 }
 
+/// What an application prints that runs to its end.
+///
+/// # Panics
+/// When it fails.
+pub fn printed(board: &'static Board, application: Application) -> String {
+    let image = image(board, application);
+    let output = qemu::command(board).arg(image).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    // The stray zero byte of the micro:bit's port.
+    String::from_utf8(output.stdout).unwrap().replace('\0', "")
+}
+
+/// The emulated micro:bit with two kilobytes less for the stack of the application that serves models.
+pub fn device_with_less_ram() -> (&'static Board, Device) {
+    let board = board("microbit");
+    let image = Image {
+        board,
+        application: Application::Runner,
+        model: None,
+        feature: Some("less-ram"),
+        engine: Engine::Whole,
+    };
+    let path = image.build().unwrap_or_else(|error| panic!("{error:#}"));
+    (board, opened(board, &path))
+}
+
 /// The emulated board, running the application that serves models.
 pub fn device(board: &'static Board) -> Device {
-    let image = image(board, Application::Runner);
+    opened(board, &image(board, Application::Runner))
+}
+
+fn opened(board: &Board, image: &Path) -> Device {
     let address = format!("qemu:{}", board.machine);
-    Device::open(&address, Some(&image)).unwrap_or_else(|error| panic!("{error}"))
+    Device::open(&address, Some(image)).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -141,9 +141,6 @@ def optuna_ways():
     def hyperband(epochs):
         return optuna.pruners.HyperbandPruner(min_resource=max(epochs // 9, 1), max_resource=epochs)
 
-    def none(_):
-        return optuna.pruners.NopPruner()
-
     def way(make, directions, pruner):
         def run(search, first):
             chosen = pruner(search.epochs) if pruner else None

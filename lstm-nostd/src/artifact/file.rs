@@ -199,8 +199,8 @@ impl ModelFile {
 
     /// Whether the model takes a whole window at once, because a layer runs backwards.
     pub fn is_of_windows(&self) -> bool {
-        let directions = self.directions.iter().take(self.recurrent.len());
-        directions.copied().any(|one| one != Direction::Forward)
+        let layers = self.directions.len().min(self.recurrent.len());
+        Direction::need_window(&self.directions[..layers])
     }
 
     /// The oldest version that has the layers' directions.

@@ -90,14 +90,14 @@ const fn front_end_of_file(file: &[u8]) -> [usize; 2] {
         "the model file ends in its front end: copy it again"
     );
     #[cfg(feature = "statistics")]
-    if file[at] == crate::front_end::StatisticsRecord::CODE {
+    if file[at] == crate::front_end::STATISTICS_CODE {
         use crate::front_end::StatisticsRecord as Record;
         let frame = u16_at(file, at + offset_of!(Record, frame));
         let channels = u16_at(file, at + offset_of!(Record, channels));
         return [frame * channels, frame.div_ceil(2)];
     }
     #[cfg(feature = "sound")]
-    if file[at] <= crate::front_end::Kind::LAST_CODE {
+    if file[at] <= crate::front_end::LAST_SOUND_CODE {
         let bits = file[at + offset_of!(crate::front_end::SoundRecord, frame_bits)];
         let frame = 1 << (bits & 15);
         return [frame, frame / 2];
@@ -257,16 +257,8 @@ macro_rules! include_model {
         $visibility mod $name {
             const _: () = $crate::artifact::check_first_layer(include_bytes!($path));
 
-            static ALIGNED: &$crate::artifact::Aligned<[u8]> =
-                &$crate::artifact::Aligned(*include_bytes!($path));
+            $crate::content_of_model!($path);
 
-            /// The model file.
-            pub static FILE: &[u8] = &ALIGNED.0;
-            /// The model's sizes.
-            pub const SIZES: $crate::artifact::Sizes =
-                $crate::artifact::Sizes::of_file(include_bytes!($path));
-            /// What the outputs mean.
-            pub const TASK: $crate::Task = $crate::artifact::task_of_file(include_bytes!($path));
             /// The model's type.
             pub type Model = $crate::FixedModel<
                 'static,
@@ -308,6 +300,24 @@ macro_rules! include_model {
                 Model::new(model).map_err($crate::artifact::ArtifactError::from)
             }
         }
+    };
+}
+
+/// What a module of any model file has of it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! content_of_model {
+    ($path:expr) => {
+        static ALIGNED: &$crate::artifact::Aligned<[u8]> =
+            &$crate::artifact::Aligned(*include_bytes!($path));
+
+        /// The model file.
+        pub static FILE: &[u8] = &ALIGNED.0;
+        /// The model's sizes.
+        pub const SIZES: $crate::artifact::Sizes =
+            $crate::artifact::Sizes::of_file(include_bytes!($path));
+        /// What the outputs mean.
+        pub const TASK: $crate::Task = $crate::artifact::task_of_file(include_bytes!($path));
     };
 }
 
@@ -363,16 +373,7 @@ macro_rules! include_window_model {
         $visibility mod $name {
             const _: () = $crate::artifact::check_first_layer_of_window(include_bytes!($path));
 
-            static ALIGNED: &$crate::artifact::Aligned<[u8]> =
-                &$crate::artifact::Aligned(*include_bytes!($path));
-
-            /// The model file.
-            pub static FILE: &[u8] = &ALIGNED.0;
-            /// The model's sizes.
-            pub const SIZES: $crate::artifact::Sizes =
-                $crate::artifact::Sizes::of_file(include_bytes!($path));
-            /// What the outputs mean.
-            pub const TASK: $crate::Task = $crate::artifact::task_of_file(include_bytes!($path));
+            $crate::content_of_model!($path);
 
             /// Checks the file; after it, nothing can fail.
             ///

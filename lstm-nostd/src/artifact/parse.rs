@@ -102,7 +102,7 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
     };
     let layers = Layers::read(&mut reader, header, mode)?;
     #[cfg(feature = "window")]
-    if needs_step && layers.are_of_windows() {
+    if needs_step && Direction::need_window(&layers.directions) {
         return Err(ArtifactError::WholeWindows);
     }
     #[cfg(not(feature = "window"))]
@@ -219,12 +219,6 @@ impl<'m> Layers<'m> {
         })
     }
 
-    /// Whether one runs backwards.
-    #[cfg(feature = "window")]
-    fn are_of_windows(&self) -> bool {
-        (self.directions.iter()).any(|direction| *direction != Direction::Forward)
-    }
-
     fn buffers(&self, inputs: usize, mode: Mode) -> BufferSizes {
         let dense = self.dense.iter().chain([&self.output]);
         #[cfg(feature = "conv")]
@@ -234,7 +228,7 @@ impl<'m> Layers<'m> {
         let recurrent = self.recurrent.iter().map(RecurrentLayer::size);
         let dense = dense.map(View::size);
         #[cfg(feature = "window")]
-        if self.are_of_windows() {
+        if Direction::need_window(&self.directions) {
             let recurrent = directed(&self.recurrent, &self.directions);
             return BufferSizes::of_window((inputs, mode), conv, recurrent, dense);
         }

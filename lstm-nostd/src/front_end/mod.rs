@@ -49,6 +49,11 @@ use crate::size_error::SizeError;
 /// Fraction bits of a feature that is a logarithm, or follows from some.
 pub const FEATURE_BITS: u32 = 12;
 
+/// The last number of a kind of sound in model files; they begin with 1.
+pub(crate) const LAST_SOUND_CODE: u8 = 3;
+/// The number of statistics in model files.
+pub(crate) const STATISTICS_CODE: u8 = 4;
+
 /// Two words of work memory.
 pub type Word2 = [i32; 2];
 

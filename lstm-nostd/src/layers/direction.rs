@@ -19,6 +19,12 @@ impl Direction {
     /// Every direction.
     pub const ALL: [Self; 3] = [Self::Forward, Self::Reverse, Self::Beside];
 
+    /// Whether layers of these directions take a whole window at once, because one runs backwards.
+    #[cfg(any(feature = "window", feature = "write"))]
+    pub(crate) fn need_window(directions: &[Self]) -> bool {
+        directions.iter().any(|one| *one != Self::Forward)
+    }
+
     /// The number of the direction in a model file.
     pub const fn code(self) -> u8 {
         match self {

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use lstm_link::{Ask, Packet, Reply, decode, encode};
 use lstm_nostd::recognise::{Event, Settings, States};
 use lstm_nostd::{Model, decide};
-use lstm_tests::boards::{board, image};
+use lstm_tests::boards::{board, image, printed};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
@@ -22,11 +22,7 @@ on_every_board! {
 }
 
 fn the_example_prints_the_classes_of_the_host(board: &'static Board) {
-    let image = image(board, Application::Classify);
-    let output = qemu::command(board).arg(image).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    // The stray zero byte of the micro:bit's port.
-    let printed = String::from_utf8(output.stdout).unwrap().replace('\0', "");
+    let printed = printed(board, Application::Classify);
 
     let file = tiny_model();
     let model = Model::parse(&file).unwrap();

@@ -144,7 +144,8 @@ fn means_over_time_cost_what_the_model_says() {
             ..RandomModel::default()
         };
         let bytes = shape.build().to_bytes_in(core.order()).unwrap();
-        let found = cost::step_of(core, &Model::parse(&bytes).unwrap());
+        let model = Model::parse(&bytes).unwrap();
+        let found = cost::step_of(core, &model);
         let error = found.instructions / step.model_instructions as f64 - 1.0;
         let compared = format!(
             "{}: {:.0}, counted {}",
@@ -153,7 +154,6 @@ fn means_over_time_cost_what_the_model_says() {
             step.model_instructions
         );
         println!("{compared}");
-        let model = Model::parse(&bytes).unwrap();
         let [least, most] = step.range;
         assert!(
             most - least <= cost::most_spread_of(core, &model),

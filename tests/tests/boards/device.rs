@@ -2,14 +2,13 @@
 
 use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
-use lstm_tests::boards::{board, device};
+use lstm_tests::boards::{board, device, device_with_less_ram};
 use lstm_tests::models::{Sizes, random_models, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
-use trainer_host::device::{CostUnit, Device, DeviceError, Keep};
+use trainer_host::device::{CostUnit, DeviceError, Keep};
 use xtask::boards::Board;
-use xtask::firmware::{Application, Engine, Image};
 
 use crate::TRAINER;
 
@@ -292,21 +291,13 @@ fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
 #[test]
 #[ignore = "long: builds an image of its own"]
 fn a_stack_that_runs_into_the_variables_is_noticed() {
-    let image = Image {
-        board: board("microbit"),
-        application: Application::Runner,
-        model: None,
-        feature: Some("less-ram"),
-        engine: Engine::Whole,
-    };
-    let path = image.build().unwrap();
-    let mut device = Device::open("qemu:microbit", Some(&path)).unwrap();
+    let (board, mut device) = device_with_less_ram();
     let info = device.info().clone();
     let mut overflows = 0;
     for schemes in [&[Scheme::W8a16][..], &[Scheme::W8a8], &[Scheme::W4a16]] {
         let room = (info.model_bytes, info.channels);
         for random in random_models(&[LayerKind::Lstm], schemes, Sizes::Large, room) {
-            let file = random.build().to_bytes_in(image.board.order()).unwrap();
+            let file = random.build().to_bytes_in(board.order()).unwrap();
             if file.len() > info.model_bytes {
                 continue;
             }

@@ -16,7 +16,7 @@ use lstm_sensors::adxl345::{Adxl345, Range, Rate};
 use lstm_sensors::magnitude::with_quick_magnitude;
 use lstm_sensors::moved::{Motion, Moved};
 use lstm_sensors::{Polled, Sampler};
-use lstm_tests::boards::{board, image};
+use lstm_tests::boards::{board, image, printed};
 use trainer_host::recogniser::host_recogniser;
 use xtask::boards::Board;
 use xtask::firmware::Application;
@@ -148,11 +148,7 @@ fn a_sensor_on_a_bus_gives_the_same_events() {
 
 /// The events are the host's, and the magnitude by `micromath` takes fewer instructions than by `libm`.
 fn the_example_recognises_motions(board: &'static Board) {
-    let image = image(board, Application::Motion);
-    let output = qemu::command(board).arg(image).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    // The stray zero byte of the micro:bit's port.
-    let printed = String::from_utf8(output.stdout).unwrap().replace('\0', "");
+    let printed = printed(board, Application::Motion);
     let file = model();
     let model = Model::parse(&file).unwrap();
     let mut expected = String::new();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use lstm_link::emulator;
 use lstm_nostd::artifact::{AlignedBytes, LayerKind};
 use lstm_nostd::kernels::Scheme;
-use lstm_tests::boards::{board, device, image};
+use lstm_tests::boards::{board, device, device_with_less_ram, image};
 use lstm_tests::models::{Sizes, random_models};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
@@ -18,7 +18,7 @@ use lstm_tests::tiny_model::{tiny_model, tiny_model_of, tiny_model_with};
 use serde_json::Value;
 use trainer_host::device::{Device, DeviceError, Keep, NewModel};
 use xtask::boards::Board;
-use xtask::firmware::{Application, Engine, Image};
+use xtask::firmware::Application;
 
 use crate::TRAINER;
 
@@ -275,15 +275,7 @@ fn two_hundred_resets_during_updates_leave_valid_models() {
 #[test]
 #[ignore = "long: builds an image of its own"]
 fn a_model_whose_check_overflows_the_stack_is_not_tried() {
-    let image = Image {
-        board: board("microbit"),
-        application: Application::Runner,
-        model: None,
-        feature: Some("less-ram"),
-        engine: Engine::Whole,
-    };
-    let path = image.build().unwrap();
-    let mut device = Device::open("qemu:microbit", Some(&path)).unwrap();
+    let (board, mut device) = device_with_less_ram();
     let room = (device.info().model_bytes, device.info().channels);
     let mut overflows = 0;
     for random in random_models(&[LayerKind::Lstm], &[Scheme::W8a16], Sizes::Large, room) {
@@ -294,7 +286,7 @@ fn a_model_whose_check_overflows_the_stack_is_not_tried() {
             let outputs = reference.run(&raw);
             file.golden.push((raw, outputs));
         }
-        let file = file.to_bytes_in(image.board.order()).unwrap();
+        let file = file.to_bytes_in(board.order()).unwrap();
         let forced = NewModel {
             force: true,
             ..new(&file, 1)

@@ -6,13 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::front_end::{Kind, Settings, Tables};
 use serde_json::json;
 
 use super::image::Image;
-use super::measure::{Ready, built, intervals, plugin, ready_image};
-use super::statistics;
+use super::measure::{Ready, built, plugin, ready_image};
+use super::{frames, statistics};
 use crate::boards::Board;
 use crate::firmware::{Application, Engine};
 use crate::{command, set_up};
@@ -88,10 +87,7 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
     }
     if save {
         statistics::save(&of_motion)?;
-        let path = command::root().join(SAVED);
-        let lines: Vec<_> = counted.iter().map(CountedFrame::to_json).collect();
-        let text = format!("{{\"frames\": [\n  {}\n]}}\n", lines.join(",\n  "));
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        frames::save(SAVED, counted.iter().map(CountedFrame::to_json))?;
     }
     refuse_more_than_allowed(&counted)
 }
@@ -145,29 +141,16 @@ fn measured(
         coefficients,
         ..Settings::new(kind, rate)
     };
-    let shape = RandomModel {
-        inputs: settings.features(),
-        hidden: vec![4],
-        outputs: 1,
-        seed: 1,
-        ..RandomModel::default()
-    };
-    let mut file = shape.build();
-    let plain = file.to_bytes()?.len();
-    file.front_end = Some(Tables::new(&settings)?);
-    let bytes = file.to_bytes()?;
     let core = ready.board.core_name();
     let name = format!("{core}-front-end-{points}-{bands}-{coefficients}");
-    let run = ready.run(places, &name, &bytes)?;
-    let frames = intervals(&run.counts)?;
-    let count = frames.len().max(1) as u64;
+    let cost = frames::cost(ready, places, &name, Tables::new(&settings)?)?;
     Ok(CountedFrame {
         core: core.to_owned(),
         points,
         bands,
         coefficients,
-        instructions: (frames.iter().sum::<u64>() + count / 2) / count,
-        stack_bytes: run.stack_bytes,
-        table_bytes: bytes.len() - plain,
+        instructions: cost.instructions,
+        stack_bytes: cost.stack_bytes,
+        table_bytes: cost.table_bytes,
     })
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → statistics → front_end, convolution, summary → render, compare
+//! table → peer, image, cycles → measure → frames → statistics → front_end, convolution, summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -12,6 +12,7 @@
 mod compare;
 pub mod convolution;
 mod cycles;
+mod frames;
 mod front_end;
 mod image;
 mod measure;

@@ -1,16 +1,14 @@
 //! What a frame of statistics costs on each core, counted in QEMU: `FrontEnd::push` with the samples of half a frame,
 //! from samples to features.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use lstm_nostd::artifact::RandomModel;
+use anyhow::Result;
 use lstm_nostd::front_end::{Statistic, StatisticsSettings, Tables};
 use serde_json::json;
 
-use super::measure::{Ready, intervals};
-use crate::command;
+use super::frames;
+use super::measure::Ready;
 
 /// Sizes of a front end.
 struct Size {
@@ -108,10 +106,7 @@ pub(super) fn of_core(
 
 /// Makes the counts those of the repository.
 pub(super) fn save(counted: &[CountedFrame]) -> Result<()> {
-    let path = command::root().join(SAVED);
-    let lines: Vec<_> = counted.iter().map(CountedFrame::to_json).collect();
-    let text = format!("{{\"frames\": [\n  {}\n]}}\n", lines.join(",\n  "));
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    frames::save(SAVED, counted.iter().map(CountedFrame::to_json))
 }
 
 impl CountedFrame {
@@ -155,17 +150,6 @@ fn measured(ready: &Ready, places: (&Path, &Path), size: &Size) -> Result<Counte
         magnitudes: size.magnitudes(),
         ..StatisticsSettings::new(size.channels)
     };
-    let shape = RandomModel {
-        inputs: settings.features(),
-        hidden: vec![4],
-        outputs: 1,
-        seed: 1,
-        ..RandomModel::default()
-    };
-    let mut file = shape.build();
-    let plain = file.to_bytes()?.len();
-    file.front_end = Some(Tables::of_statistics(&settings)?);
-    let bytes = file.to_bytes()?;
     let core = ready.board.core_name();
     let (frame, channels) = (size.frame, size.channels);
     let statistics = size.statistics.len();
@@ -173,9 +157,7 @@ fn measured(ready: &Ready, places: (&Path, &Path), size: &Size) -> Result<Counte
         "{core}-statistics-{frame}-{channels}-{}-{statistics}",
         size.magnitudes
     );
-    let run = ready.run(places, &name, &bytes)?;
-    let frames = intervals(&run.counts)?;
-    let count = frames.len().max(1) as u64;
+    let cost = frames::cost(ready, places, &name, Tables::of_statistics(&settings)?)?;
     let has = |wanted: &Statistic| size.statistics.contains(wanted);
     Ok(CountedFrame {
         core: core.to_owned(),
@@ -189,8 +171,8 @@ fn measured(ready: &Ready, places: (&Path, &Path), size: &Size) -> Result<Counte
             .iter()
             .filter(|wanted| has(wanted))
             .count(),
-        instructions: (frames.iter().sum::<u64>() + count / 2) / count,
-        stack_bytes: run.stack_bytes,
-        table_bytes: bytes.len() - plain,
+        instructions: cost.instructions,
+        stack_bytes: cost.stack_bytes,
+        table_bytes: cost.table_bytes,
     })
 }

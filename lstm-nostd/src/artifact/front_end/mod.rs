@@ -12,12 +12,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use super::ArtifactError;
 use super::cursor::{Reader, exactly, in_range};
 use super::header::STATISTICS_VERSION;
-use crate::front_end::FrontEnd;
-
-/// The last kind of sound in a section's first byte; they begin with 1.
-const SOUND: u8 = 3;
-/// The kind for motion.
-const STATISTICS: u8 = 4;
+use crate::front_end::{FrontEnd, LAST_SOUND_CODE, STATISTICS_CODE};
 
 /// Reads and checks the section of a front end that makes `inputs` features, `words` words of 4 bytes, in a file of
 /// version `version`.
@@ -31,15 +26,15 @@ pub(super) fn read<'m>(
         .saturating_sub(usize::from(words).saturating_mul(4));
     let kind = reader.clone().bytes(1)?.first().copied().unwrap_or(0);
     let last = match version < STATISTICS_VERSION {
-        true => SOUND,
-        false => STATISTICS,
+        true => LAST_SOUND_CODE,
+        false => STATISTICS_CODE,
     };
     in_range("front-end kind", kind.into(), 1, last.into())?;
     let front_end = match kind {
         #[cfg(feature = "statistics")]
-        STATISTICS => FrontEnd::Statistics(statistics::read(reader, inputs)?),
+        STATISTICS_CODE => FrontEnd::Statistics(statistics::read(reader, inputs)?),
         #[cfg(feature = "sound")]
-        1..=SOUND => FrontEnd::Sound(sound::read(reader, inputs)?),
+        1..=LAST_SOUND_CODE => FrontEnd::Sound(sound::read(reader, inputs)?),
         _ => return Err(ArtifactError::FrontEndLeftOut),
     };
     exactly("bytes of the front end", reader.left(), left_after)?;
@@ -65,16 +60,16 @@ pub(super) use write::{append, since};
 #[cfg(feature = "write")]
 mod write {
     use crate::artifact::cursor::Writer;
-    use crate::artifact::header::{FRONT_END_VERSION, STATISTICS_VERSION};
+    use crate::artifact::header;
     use crate::front_end::Tables;
 
     /// The oldest version with such a front end.
     pub(in crate::artifact) const fn since(tables: &Tables) -> u16 {
         match tables {
             #[cfg(feature = "sound")]
-            Tables::Sound(_) => FRONT_END_VERSION,
+            Tables::Sound(_) => header::FRONT_END_VERSION,
             #[cfg(feature = "statistics")]
-            Tables::Statistics(_) => STATISTICS_VERSION,
+            Tables::Statistics(_) => header::STATISTICS_VERSION,
         }
     }
 

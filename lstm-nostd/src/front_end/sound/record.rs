@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::front_end::LAST_SOUND_CODE;
+
 /// What the features of sound are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -17,15 +19,12 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Mfcc, Self::LogMel, Self::Spectrum];
 
-    /// The last kind's number in model files.
-    pub(crate) const LAST_CODE: u8 = Self::Spectrum.code();
-
     /// The kind's number in model files.
     pub const fn code(self) -> u8 {
         match self {
             Self::Mfcc => 1,
             Self::LogMel => 2,
-            Self::Spectrum => 3,
+            Self::Spectrum => LAST_SOUND_CODE,
         }
     }
 

@@ -76,7 +76,7 @@ impl Axes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct StatisticsRecord {
-    /// 0: [`StatisticsRecord::CODE`].
+    /// 0: 4, the number of statistics.
     pub kind: u8,
     /// 1: the sum of [`Statistic::bit`], not 0.
     pub statistics: u8,
@@ -105,9 +105,6 @@ pub struct StatisticsRecord {
 }
 
 impl StatisticsRecord {
-    /// The number of this front end in model files.
-    pub const CODE: u8 = 4;
-
     /// Channels, `C`.
     pub(crate) const fn channels(&self) -> u16 {
         self.channels

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::front_end::logarithm::LOG_BITS;
 use crate::front_end::settings_error::{Check, first_refused};
-use crate::front_end::{FrontEnd, SettingsError, test_samples};
+use crate::front_end::{FrontEnd, STATISTICS_CODE, SettingsError, test_samples};
 
 /// Fraction bits of a mean, which (FS3) has by r.
 const MEAN_BITS: u32 = 6;
@@ -121,13 +121,14 @@ impl StatisticsSettings {
 
     fn magnitude_checks(&self) -> [Check; 4] {
         let channels = self.fraction_bits.len();
-        let all = || self.magnitudes.iter().flatten();
-        let lengths = self.magnitudes.iter().map(Vec::len);
-        let scales_differ = |axes: &&Vec<usize>| {
+        let greatest = self.magnitudes.iter().flatten().copied().max();
+        let mut lengths = self.magnitudes.iter().map(Vec::len);
+        let wrong_length = lengths.find(|length| !matches!(length, 2 | 3));
+        let without_scale = self.magnitudes.iter().position(|axes| {
             let mut bits = axes.iter().filter_map(|j| self.fraction_bits.get(*j));
             let first = bits.next();
             bits.any(|bits| Some(bits) != first)
-        };
+        });
         [
             (
                 self.magnitudes.len() <= MAX_CHANNELS,
@@ -136,27 +137,21 @@ impl StatisticsSettings {
                 "at most 64",
             ),
             (
-                lengths.clone().all(|length| matches!(length, 2 | 3)),
+                wrong_length.is_none(),
                 "magnitudes: the number of channels of one",
-                lengths
-                    .clone()
-                    .find(|length| !matches!(length, 2 | 3))
-                    .unwrap_or(0) as f64,
+                wrong_length.unwrap_or(0) as f64,
                 "2 or 3",
             ),
             (
-                all().all(|channel| *channel < channels),
+                greatest.is_none_or(|channel| channel < channels),
                 "magnitudes: a channel's number",
-                all().copied().max().unwrap_or(0) as f64,
+                greatest.unwrap_or(0) as f64,
                 "below the number of channels",
             ),
             (
-                !self.magnitudes.iter().any(|axes| scales_differ(&axes)),
+                without_scale.is_none(),
                 "magnitudes: one that has no common scale",
-                self.magnitudes
-                    .iter()
-                    .position(|axes| scales_differ(&axes))
-                    .unwrap_or(0) as f64,
+                without_scale.unwrap_or(0) as f64,
                 "of channels with equal fraction_bits",
             ),
         ]
@@ -192,7 +187,7 @@ impl StatisticsTables {
             Axes::new(&channels)
         };
         let record = StatisticsRecord {
-            kind: StatisticsRecord::CODE,
+            kind: STATISTICS_CODE,
             statistics: settings.bits(),
             hop: settings.hop as u16,
             rate_mhz: libm::round(settings.rate * 1000.0) as u32,
