@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Printer;
 use super::data_args::print_notes;
+use super::model_source::QuantisedArgs;
 use super::run_data::RunData;
 use super::several::{of_each, runs_in, texts};
 use super::table::percent;
@@ -17,12 +18,14 @@ pub(super) struct Args {
     /// such runs (`train --seeds`).
     run: PathBuf,
     #[command(flatten)]
+    quantised: QuantisedArgs,
+    #[command(flatten)]
     data: RunData,
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let diagnosed = |run: &Path| {
-        let diagnosis = diagnose(run, args.data.data.as_deref())?;
+        let diagnosis = diagnose(run, args.data.data.as_deref(), &args.quantised.wanted())?;
         print_notes(&diagnosis.notes);
         Ok(diagnosis)
     };

@@ -12,7 +12,7 @@ use super::device::DeviceArgs;
 use super::eval_runs::EvaluatedRuns;
 use super::eval_stream::StreamArgs;
 use super::evaluated::Evaluated;
-use super::model_source::ModelSource;
+use super::model_source::{ModelSource, QuantisedArgs};
 use super::several::{of_each, runs_in};
 use crate::data::{self, BuiltIn, Dataset, Parts};
 use crate::evaluate::{Baselines, compare};
@@ -35,6 +35,8 @@ pub(super) struct Args {
     /// Evaluate only the first N sequences.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
     #[command(flatten)]
     stream: StreamArgs,
     #[command(flatten)]
@@ -69,7 +71,8 @@ pub(super) fn run(mut args: Args, printer: Printer) -> anyhow::Result<()> {
 }
 
 fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
-    let source = ModelSource::open(&args.model)?;
+    let source = ModelSource::open(&args.model, &args.quantised)?;
+    source.say_which();
     args.stream.refuse(&source)?;
     let Opened {
         name,
@@ -102,6 +105,7 @@ fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     Ok(Evaluated {
         stream: args.stream.evaluate(forms, (&name, &data))?,
         clamped_inputs,
+        quantisation: source.quantisation(),
         device,
         sequences: data.len(),
         criterion: BuiltIn::named(&name).and_then(|task| task.judge(&data, &outputs)),

@@ -16,6 +16,9 @@ use crate::integers::clamped::{self, ClampedInput};
 pub(super) struct Evaluated {
     pub(super) data: String,
     pub(super) sequences: usize,
+    /// Name of the run's quantisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) quantisation: Option<String>,
     /// f32 against integers, for a quantised run.
     pub(super) comparison: Option<Comparison>,
     /// The score, if there is only f32 or only integers.

@@ -9,12 +9,11 @@ use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::Printer;
-use super::model_source::open_run;
+use super::model_source::{QuantisedArgs, open_run};
 use crate::cost::Core;
 use crate::exports;
 use crate::files::atomic;
 use crate::run;
-use crate::run::quantised_file;
 use crate::run::{FolderLock, Run};
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +30,8 @@ pub(super) struct Args {
     /// Core to order the weights of the integers for; `generic` runs on every core [default: generic].
     #[arg(long, value_enum)]
     target: Option<Target>,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
 }
 
 /// What is written.
@@ -115,6 +116,9 @@ impl Target {
 struct Exported {
     file: PathBuf,
     file_bytes: usize,
+    /// Name of the quantisation; none of an f32 network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantisation: Option<String>,
     /// Of a convolution, the recurrent layers, the dense layers; none of an f32 network.
     schemes: Vec<&'static str>,
 }
@@ -137,14 +141,16 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     if !is_integers && args.target.is_some() {
         bail!("--target orders the weights of a model file; leave it out for the f32 network");
     }
-    let (bytes, schemes) = match is_integers {
+    args.quantised
+        .refuse_for(!is_integers, "the f32 network is not quantised")?;
+    let (bytes, quantised) = match is_integers {
         true if format == Format::C && run.network.config.is_of_windows() => bail!(
             "{}: the network has a layer that runs backwards over a whole window, and the C library steps; export a model \
              file, which `WindowModel` of the engine runs",
             args.run.display()
         ),
         true => model_file(&args, &run)?,
-        false => (foreign_file(format, &run)?, Vec::new()),
+        false => (foreign_file(format, &run)?, None),
     };
     let (file, _lock) = match args.output {
         Some(file) => (file, None),
@@ -158,11 +164,13 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         _ => atomic::write(&file, &bytes)?,
     }
     let file_bytes = bytes.len();
+    let (quantisation, schemes) = quantised.unzip();
     printer.print(
         &Exported {
             file,
             file_bytes,
-            schemes,
+            quantisation,
+            schemes: schemes.unwrap_or_default(),
         },
         Exported::to_text,
     )
@@ -178,17 +186,16 @@ fn write_c(file: &Path, model: &[u8]) -> anyhow::Result<()> {
     Ok(atomic::write(file, text.source.as_bytes())?)
 }
 
-/// The run's integers, and their schemes.
-fn model_file(args: &Args, run: &Run) -> anyhow::Result<(Vec<u8>, Vec<&'static str>)> {
-    let quantised = args.run.join(run::QUANTISED);
-    let mut content = quantised_file::read(&quantised, &run.network)?;
-    content.front_end = run.fitted.front_end_tables();
+/// A quantisation's name, and the schemes of its layers.
+type Quantised = (String, Vec<&'static str>);
+
+/// The run's integers, and which they are.
+fn model_file(args: &Args, run: &Run) -> anyhow::Result<(Vec<u8>, Option<Quantised>)> {
+    let integers = args.quantised.of(run)?;
     let order = args.target.unwrap_or(Target::Generic).order();
-    let bytes = content
-        .to_bytes_in(order)
-        .with_context(|| format!("{}", quantised.display()))?;
-    let schemes = content.schemes().map(|scheme| scheme.name()).collect();
-    Ok((bytes.to_vec(), schemes))
+    let bytes = integers.in_order(order)?;
+    let schemes = integers.file.schemes().map(|scheme| scheme.name());
+    Ok((bytes.to_vec(), Some((integers.name, schemes.collect()))))
 }
 
 /// The run's f32 network.

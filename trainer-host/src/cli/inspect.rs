@@ -15,15 +15,15 @@ use super::inspect_below::{
     strided_text,
 };
 use super::inspect_layers::{Layer, layers, layers_table};
-use super::model_source::open_run;
+use super::model_source::{QuantisedArgs, open_run};
 use super::several::{of_each, runs_in, texts};
 use super::table::table;
 use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Head, Mode, NetworkConfig};
-use crate::run::quantised_file;
-use crate::run::{MODEL, NetworkOrigin, QUANTISED, Run};
+use crate::run::quantisations::{self, Quantisation};
+use crate::run::{MODEL, NetworkOrigin, Run};
 use crate::train::TrainConfig;
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,8 @@ pub(super) struct Args {
     /// Samples of each channel in a second, for instructions a second of signal [default: the front end's].
     #[arg(long, value_name = "HZ", value_parser = parse_rate)]
     rate: Option<f64>,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
     #[command(flatten)]
     chip: ChipArgs,
 }
@@ -97,14 +99,21 @@ struct Scale {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let runs = runs_in(&args.path)?;
     if !runs.is_empty() {
+        args.quantised
+            .refuse_for(true, "this folder holds several runs; name one of them")?;
         let found = of_each(runs, |run| Ok(inspect_run(&open_run(run)?)))?;
         return printer.print(&found, |found| texts(found, run_text));
     }
-    if args.path.is_dir() {
+    let is_run = args.path.is_dir();
+    if is_run && !args.quantised.wanted().is_said() {
         let run = open_run(&args.path)?;
         return printer.print(&inspect_run(&run), run_text);
     }
-    let bytes = model::read(&args.path)?;
+    let bytes = match is_run {
+        true => args.quantised.of(&open_run(&args.path)?)?.bytes,
+        false => model::read(&args.path)?,
+    };
+    args.quantised.refuse_for(!is_run, "this is a model file")?;
     let model = Parsed::parse(&bytes)?;
     let mut inspected = inspect(&model, bytes.len());
     let cores = Core::ALL.into_iter();
@@ -133,12 +142,40 @@ struct InspectedRun {
     outputs: Vec<String>,
     training: TrainConfig,
     quantised: bool,
-    /// Whether the integers were made from the weights that the run has now.
+    /// Whether the integers that were made last are of the weights that the run has now.
     quantised_is_current: bool,
+    /// All quantisations, that which was made last at the end.
+    quantisations: Vec<Kept>,
     exported: bool,
 }
 
+/// A quantisation of a run.
+#[derive(Debug, Serialize)]
+struct Kept {
+    name: String,
+    file: PathBuf,
+    /// Of a convolution, the recurrent layers, the dense layers.
+    schemes: Vec<&'static str>,
+    /// Whether it was made from the weights that the run has now.
+    is_current: bool,
+}
+
+impl Kept {
+    fn of(one: &Quantisation, run: &Run) -> Self {
+        let schemes = one.stored.file.schemes();
+        Self {
+            name: one.name.clone(),
+            file: one.path.clone(),
+            schemes: schemes.map(|scheme| scheme.name()).collect(),
+            is_current: one.stored.is_of(&run.network),
+        }
+    }
+}
+
 fn inspect_run(run: &Run) -> InspectedRun {
+    let all = quantisations::all(&run.folder);
+    let kept = |all: &Vec<Quantisation>| all.iter().map(|one| Kept::of(one, run)).collect();
+    let kept: Vec<Kept> = all.as_ref().map(kept).unwrap_or_default();
     InspectedRun {
         data: run.config.source.clone(),
         origin: run.fitted.origin.clone(),
@@ -147,9 +184,10 @@ fn inspect_run(run: &Run) -> InspectedRun {
         channels: run.fitted.schema.channels.clone(),
         outputs: run.fitted.schema.outputs.clone(),
         training: run.config.train.clone(),
-        quantised: run.folder.join(QUANTISED).exists(),
-        quantised_is_current: quantised_file::read(&run.folder.join(QUANTISED), &run.network)
-            .is_ok(),
+        // One that cannot be read is there all the same.
+        quantised: all.is_err() || !kept.is_empty(),
+        quantised_is_current: kept.last().is_some_and(|last| last.is_current),
+        quantisations: kept,
         exported: run.folder.join(MODEL).exists(),
     }
 }
@@ -193,13 +231,28 @@ fn run_text(run: &InspectedRun) -> String {
         run.training.batch_size,
         run.training.learning_rate,
         run.training.seed,
-        if run.quantised && !run.quantised_is_current {
-            "not from these weights; `trainer-host quantise`".to_owned()
-        } else {
-            stage(run.quantised, "quantise")
-        },
+        quantised_text(run).unwrap_or_else(|| stage(run.quantised, "quantise")),
         stage(run.exported, "export"),
     )
+}
+
+/// What is said of quantisations, if there are some.
+fn quantised_text(run: &InspectedRun) -> Option<String> {
+    let names = run.quantisations.iter().map(|kept| match kept.is_current {
+        true => kept.name.clone(),
+        false => format!("{} (not from these weights)", kept.name),
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    let last = match run.quantisations.len() {
+        0 | 1 => "",
+        _ => "; the last one is taken, or --quantised NAME",
+    };
+    match run.quantised && !run.quantised_is_current {
+        true if names.is_empty() => Some("not readable; `trainer-host quantise`".to_owned()),
+        true => Some(format!("{names}; `trainer-host quantise` makes it again")),
+        false if names.is_empty() => None,
+        false => Some(format!("{names}{last}")),
+    }
 }
 
 /// What is said of layers that run backwards.

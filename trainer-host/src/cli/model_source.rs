@@ -1,9 +1,9 @@
 //! The argument of `eval` and `predict`: a run with its network and perhaps integers, or a model file.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use lstm_nostd::Parsed;
 use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::front_end::Tables;
@@ -11,8 +11,10 @@ use lstm_nostd::kernels::Order;
 
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
+use crate::network::schemes::Schemes;
 use crate::network::{Head, Mode};
-use crate::run::integers;
+use crate::run::integers::{self, RunIntegers};
+use crate::run::quantisations::Wanted;
 use crate::run::{Run, RunConfig, WEIGHTS, read_log};
 
 /// Opens a run; of one that was stopped, the best weights so far, and a line says so.
@@ -38,34 +40,93 @@ pub(super) fn warn_if_stopped(folder: &Path) {
     );
 }
 
+/// Which of a run's quantisations is taken.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct QuantisedArgs {
+    /// Of a run with several quantisations, the last one with this scheme, or with one for each layer [default: the last one
+    /// made].
+    #[arg(long, value_name = "SCHEME", conflicts_with = "quantised")]
+    scheme: Option<Schemes>,
+    /// Of a run with several quantisations, the one of this name, which `trainer-host quantise --name` gave, or its scheme.
+    #[arg(long, value_name = "NAME")]
+    quantised: Option<String>,
+}
+
+impl QuantisedArgs {
+    /// What is wanted.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            schemes: self.scheme.clone(),
+            name: self.quantised.clone(),
+        }
+    }
+
+    /// Refuses the flags if `refused`, for this reason.
+    pub(super) fn refuse_for(&self, refused: bool, reason: &str) -> anyhow::Result<()> {
+        ensure!(
+            !(refused && self.wanted().is_said()),
+            "--scheme and --quantised choose one of a run's quantisations; leave them out: {reason}"
+        );
+        Ok(())
+    }
+
+    /// The integers of `run` that are wanted; a line says which, if nothing was said and there are several.
+    pub(super) fn of(&self, run: &Run) -> anyhow::Result<RunIntegers> {
+        let integers = integers::read_some(run, &self.wanted())?;
+        if let Some(note) = integers.note() {
+            say!("{note}");
+        }
+        Ok(integers)
+    }
+}
+
+/// The quantisation of a run that was taken.
+struct Taken {
+    name: String,
+    path: PathBuf,
+    /// Which it is, where there are several.
+    note: Option<String>,
+}
+
 /// A run or a model file.
 pub(super) struct ModelSource {
     /// The run, with the f32 network; absent for a model file.
     pub(super) run: Option<Run>,
     /// The model file, or a quantised run's; absent before `quantise`.
     pub(super) model: Option<AlignedBytes>,
+    /// The run's quantisation that `model` is.
+    taken: Option<Taken>,
     /// What makes the network's inputs of samples.
     front_end: Option<Tables>,
 }
 
 impl ModelSource {
-    /// Opens a run folder or a model file.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    /// Opens a run folder, with the quantisation that is asked for, or a model file.
+    pub(super) fn open(path: &Path, quantised: &QuantisedArgs) -> anyhow::Result<Self> {
         if !path.is_dir() {
+            let reason = format!("{} is a model file", path.display());
+            quantised.refuse_for(true, &reason)?;
             let model = model::read(path)?;
             let front_end = Parsed::parse(&model)?.front_end().map(Tables::from);
             return Ok(Self {
                 run: None,
                 model: Some(model),
+                taken: None,
                 front_end,
             });
         }
         let run = open_run(path)?;
-        let model = integers::read(&run)?;
+        let found = integers::read(&run, &quantised.wanted())?;
         let front_end = run.fitted.front_end_tables();
+        let taken = found.map(|found| {
+            let (note, name, path) = (found.note(), found.name, found.path);
+            (found.bytes, Taken { name, path, note })
+        });
+        let (model, taken) = taken.unzip();
         Ok(Self {
             run: Some(run),
             model,
+            taken,
             front_end,
         })
     }
@@ -126,6 +187,23 @@ impl ModelSource {
             }
             (None, None) => Ok(false),
         }
+    }
+
+    /// Name of the run's quantisation.
+    pub(super) fn quantisation(&self) -> Option<String> {
+        self.taken.as_ref().map(|taken| taken.name.clone())
+    }
+
+    /// Says which quantisation was taken, if a run has several and none was asked for.
+    pub(super) fn say_which(&self) {
+        if let Some(note) = self.taken.as_ref().and_then(|taken| taken.note.as_ref()) {
+            say!("{note}");
+        }
+    }
+
+    /// The file of the integers; `path` is what was opened.
+    pub(super) fn file<'a>(&'a self, path: &'a Path) -> &'a Path {
+        self.taken.as_ref().map_or(path, |taken| &taken.path)
     }
 
     /// What makes the network's inputs of samples.

@@ -9,7 +9,7 @@ use lstm_nostd::{Mode, Model, Parsed};
 use serde::Serialize;
 
 use super::Printer;
-use super::model_source::ModelSource;
+use super::model_source::{ModelSource, QuantisedArgs};
 use crate::files::model;
 use crate::new_firmware::{Board, Engine, Example, Project, ProjectName, Runner, Style};
 use crate::recogniser::{RecogniserFile, host_recogniser};
@@ -25,6 +25,8 @@ pub(super) struct Args {
     /// Run folder, after `trainer-host quantise`, or a model file.
     #[arg(long)]
     model: PathBuf,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
     /// The engine: a folder with lstm-nostd, or a version of the registry [default: this program's own source, written
     /// into the project].
     #[arg(long, value_name = "PATH|VERSION")]
@@ -95,7 +97,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         "{} has no timer that Embassy knows; leave --style out for a loop",
         board.name
     );
-    let source = ModelSource::open(&args.model)?;
+    let source = ModelSource::open(&args.model, &args.quantised)?;
+    source.say_which();
     refuse_windows(&args.model, &source)?;
     let file = fitting_file(&args, &source)?;
     let model = Model::parse(&file)?;

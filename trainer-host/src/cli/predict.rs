@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Printer;
 use super::data_args::{ReadArgs, print_notes};
 use super::device::DeviceArgs;
-use super::model_source::ModelSource;
+use super::model_source::{ModelSource, QuantisedArgs};
 use super::table::table;
 use crate::data::{self, Dataset, StepLine, StepLines};
 use crate::files::atomic;
@@ -48,8 +48,10 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE", visible_alias = "output")]
     out: Option<PathBuf>,
     /// Compute in f32, of a run that is quantised too [default: in integers, where there are some].
-    #[arg(long, conflicts_with = "device")]
+    #[arg(long, conflicts_with_all = ["device", "scheme", "quantised"])]
     f32: bool,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -78,6 +80,9 @@ enum FormatArg {
 struct Predicted<'a> {
     data: &'a str,
     arithmetic: Arithmetic,
+    /// Name of the run's quantisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantisation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a Path>,
     answers: usize,
@@ -86,12 +91,13 @@ struct Predicted<'a> {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let source = ModelSource::open(&args.model)?;
+    let source = ModelSource::open(&args.model, &args.quantised)?;
     let file = source.for_this_computer()?;
     let model = (file.as_deref())
         .map(|bytes| AnyModel::parse(bytes))
         .transpose()?;
     if !args.f32 {
+        source.say_which();
         args.device_needs(model.is_some())?;
     }
     let mut predictor = match (&model, &source.run) {
@@ -135,7 +141,8 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         }
     }
     let answers = predictor.answers(&data)?;
-    write(&args, (name, &answers), printer)
+    let quantisation = source.quantisation().filter(|_| !args.f32);
+    write(&args, (name, &answers), quantisation, printer)
 }
 
 impl Args {
@@ -201,7 +208,12 @@ fn open_data(args: &Args, source: &ModelSource, name: &str) -> anyhow::Result<Da
     }
 }
 
-fn write(args: &Args, (name, answers): (&str, &Answers), printer: Printer) -> anyhow::Result<()> {
+fn write(
+    args: &Args,
+    (name, answers): (&str, &Answers),
+    quantisation: Option<String>,
+    printer: Printer,
+) -> anyhow::Result<()> {
     let bytes = match args.format().unwrap_or(Format::Text) {
         Format::Text => text(answers).into_bytes(),
         Format::Csv => to_csv(answers).into_bytes(),
@@ -211,6 +223,7 @@ fn write(args: &Args, (name, answers): (&str, &Answers), printer: Printer) -> an
     let predicted = Predicted {
         data: name,
         arithmetic: answers.meaning.arithmetic,
+        quantisation,
         file: args.out.as_deref(),
         answers: answers.rows.len(),
         rows: args.out.is_none().then_some(answers),

@@ -18,8 +18,8 @@ use crate::quantise::magnitudes::Clipping;
 use crate::report::quantisation_page;
 use crate::run::choose::{Request, choose};
 use crate::run::quantisation::{Files, Memory, QuantisationReport, measure};
-use crate::run::quantised_file;
-use crate::run::{FolderLock, QUANTISATION_REPORT, QUANTISED, Run};
+use crate::run::quantisations;
+use crate::run::{FolderLock, Run};
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// w8a8,w8a16 [default: the scheme of quantisation-aware training, else w8a16].
     #[arg(long)]
     scheme: Option<Schemes>,
+    /// Name of the quantisation: a run keeps one of each name, so two of one scheme need names [default: the scheme].
+    #[arg(long, value_parser = quantisations::check_name)]
+    name: Option<String>,
     /// How to derive ranges and scales from the training part: from the largest value, from a percentile, or
     /// from the least mean squared error. `auto` keeps what is nearest to f32 on held-out data.
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Calibrate::Auto)]
@@ -122,13 +125,15 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         data.validation.as_ref(),
         &request,
     )?;
+    let name = (args.name).unwrap_or_else(|| quantisations::name_of(&request.schemes));
     let files = Files {
-        integers: run.folder.join(QUANTISED),
-        report: run.folder.join(QUANTISATION_REPORT),
+        integers: quantisations::path_of(&run.folder, &name),
+        report: quantisations::page_of(&run.folder, &name),
+        name,
     };
     let integers = chosen.file.clone();
     let report = measure(&run, &data, &request.schemes, chosen, files)?;
-    quantised_file::write(&report.file, &integers, &run.network)?;
+    quantisations::write(&run.folder, &report.name, &integers, &run.network)?;
     atomic::write(&report.report, quantisation_page(&report).as_bytes())?;
     printer.print(&report, text)
 }

@@ -13,11 +13,10 @@ use serde::Serialize;
 
 use super::Printer;
 use super::interrupt::{self, Stopped};
-use super::model_source::ModelSource;
+use super::model_source::{ModelSource, QuantisedArgs};
 use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
 use crate::new_firmware::Board;
-use crate::run::QUANTISED;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,6 +25,8 @@ pub(super) struct Args {
     /// Model file, or run folder after `trainer-host quantise`.
     #[arg(long)]
     model: PathBuf,
+    #[command(flatten)]
+    quantised: QuantisedArgs,
     /// Firmware for QEMU to start; `cargo xtask firmware build --application runner` builds it.
     #[arg(long, value_name = "ELF")]
     image: Option<PathBuf>,
@@ -67,14 +68,15 @@ struct Updated<'a> {
 }
 
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
-    let source = ModelSource::open(&args.model)?;
+    let source = ModelSource::open(&args.model, &args.quantised)?;
+    source.say_which();
     ensure!(
         !source.is_of_windows()?,
         "{}: a network of whole windows has no time step, and slots for updates take models with one; compile it in",
         args.model.display()
     );
     let given = args.file(&source)?;
-    let version = args.version()?;
+    let version = args.version(source.file(&args.model))?;
     let stop = interrupt::flag_saying(
         "until the new model is confirmed, the device keeps the one that it has",
     )?;
@@ -111,16 +113,12 @@ impl Args {
         Ok(file)
     }
 
-    /// The model's version.
-    fn version(&self) -> anyhow::Result<u32> {
+    /// The model's version, whose file is `path`.
+    fn version(&self, path: &Path) -> anyhow::Result<u32> {
         if let Some(version) = self.model_version {
             return Ok(version);
         }
-        let path = match self.model.is_dir() {
-            true => self.model.join(QUANTISED),
-            false => self.model.clone(),
-        };
-        let changed = std::fs::metadata(&path)
+        let changed = std::fs::metadata(path)
             .and_then(|file| file.modified())
             .ok();
         let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());

@@ -155,6 +155,15 @@ impl Unsplit {
 }
 
 impl Parts {
+    /// The part that results are reported on, with its name: the test part, or what there is in its place.
+    pub fn last_judged(&self) -> (&'static str, &Dataset) {
+        match (&self.test, &self.validation) {
+            (Some(test), _) => ("test part", test),
+            (None, Some(validation)) => ("validation part", validation),
+            (None, None) => ("training part", &self.train),
+        }
+    }
+
     /// What was read otherwise than it stands, a line each; what is not of the training part names its part.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.train.notes.clone();

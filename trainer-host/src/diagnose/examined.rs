@@ -16,7 +16,8 @@ use crate::integers::output_error;
 use crate::integers::stream;
 use crate::quantise::calibrate::evenly_spaced;
 use crate::run::choose::choose;
-use crate::run::integers::{self, RunIntegersError};
+use crate::run::integers::{self, RunIntegers, RunIntegersError};
+use crate::run::quantisations::Wanted;
 use crate::run::{Fitted, LOG, METRICS, NetworkOrigin, Run, RunConfig, RunError, read_log};
 use crate::train::EpochRecord;
 use crate::training_run::TrainingRunError;
@@ -91,16 +92,18 @@ pub struct Examined {
     pub stream: StreamCheck,
     /// Of a quantised run.
     pub integers: Option<Integers>,
+    /// Which of several quantisations these are, if none was asked for.
+    pub which: Option<String>,
 }
 
 impl Examined {
-    /// Opens and measures the run in `folder`, which may have been stopped; `data` is where its data lies now,
-    /// if not where the run had it.
+    /// Opens and measures the run in `folder`, which may have been stopped, and its integers that are wanted; `data` is
+    /// where its data lies now, if not where the run had it.
     ///
     /// # Errors
     /// When the folder holds no run, a file of it is damaged, its data is not what it was, or no epoch was
     /// finished.
-    pub fn open(folder: &Path, data: Option<&str>) -> Result<Self, DiagnoseError> {
+    pub fn open(folder: &Path, data: Option<&str>, wanted: &Wanted) -> Result<Self, DiagnoseError> {
         RunConfig::read(folder)?;
         let is_imported = Fitted::read(folder)?.origin != NetworkOrigin::Trained;
         let (history, finished, best_epoch) = match is_imported && !folder.join(LOG).exists() {
@@ -121,7 +124,9 @@ impl Examined {
         let normalised = run.fitted.normalised_inputs(looked_at);
         let activity = LayerActivity::observe(&run.network, &views(&normalised));
         let stream = StreamCheck::measure(&run, looked_at, &data.train)?;
-        let integers = measure_integers(&run, &data)?;
+        let found = integers::read(&run, wanted)?;
+        let which = found.as_ref().and_then(RunIntegers::note);
+        let integers = found.map(|found| measure_integers(&run, &data, found));
         Ok(Self {
             run,
             history,
@@ -132,6 +137,7 @@ impl Examined {
             activity,
             stream,
             integers,
+            which,
         })
     }
 }
@@ -174,11 +180,8 @@ fn finished(folder: &Path) -> Result<Option<(u64, Option<u64>)>, DiagnoseError> 
     Ok(Some((epochs, metrics["best_epoch"].as_u64())))
 }
 
-fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, DiagnoseError> {
-    let Some(bytes) = integers::read(run)? else {
-        return Ok(None);
-    };
-    let model = Model::parse(&bytes).expect("the writer returns only what parses");
+fn measure_integers(run: &Run, data: &Parts, found: RunIntegers) -> Integers {
+    let model = Model::parse(&found.bytes).expect("the writer returns only what parses");
     let (part, judged): (_, &Dataset) = match &data.validation {
         Some(validation) => ("validation", validation),
         None => ("training", &data.train),
@@ -200,6 +203,7 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
     };
     let hidden = network.config.hidden.iter();
     let mut integers = Integers {
+        name: found.name,
         part,
         comparison: compared(&model),
         layers: layer_error::measure(network, &model, &normalised, &real),
@@ -218,5 +222,5 @@ fn measure_integers(run: &Run, data: &Parts) -> Result<Option<Integers>, Diagnos
         };
         integers.tried = integers.ways().into_iter().filter_map(try_out).collect();
     }
-    Ok(Some(integers))
+    integers
 }

@@ -9,6 +9,8 @@ use crate::integers::output_error::StageError;
 /// Measurements of a run's integers.
 #[derive(Clone, Debug)]
 pub struct Integers {
+    /// Name of the quantisation.
+    pub name: String,
     /// The part that both networks ran over.
     pub part: &'static str,
     /// f32 against integers. After quantisation-aware training, f32 means the weights before rounding.

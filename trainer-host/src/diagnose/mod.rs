@@ -59,6 +59,7 @@ pub use streams::StreamCheck;
 
 use crate::data::Options;
 use crate::network::Pooling;
+use crate::run::quantisations::Wanted;
 use crate::run::{NetworkOrigin, Run};
 
 /// Everything that was found in a run.
@@ -84,19 +85,28 @@ pub struct Diagnosis {
     pub fit: Fit,
     /// The worst first.
     pub findings: Vec<Finding>,
+    /// Name of the quantisation whose integers were looked at, of a quantised run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<String>,
     /// What of the data was read otherwise than it stands.
     pub notes: Vec<String>,
 }
 
-/// Diagnoses the run in `folder`, finished or stopped; `data` is where its data lies now, if not where the run
-/// had it.
+/// Diagnoses the run in `folder`, finished or stopped, with those of its integers that are wanted; `data` is where its data
+/// lies now, if not where the run had it.
 ///
 /// # Errors
 /// When the folder holds no run, a file of it is damaged, or no epoch was finished.
-pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, DiagnoseError> {
-    let examined = Examined::open(folder, data)?;
+pub fn diagnose(
+    folder: &Path,
+    data: Option<&str>,
+    wanted: &Wanted,
+) -> Result<Diagnosis, DiagnoseError> {
+    let examined = Examined::open(folder, data, wanted)?;
     let findings = examined.findings();
     let own_answers = examined.has_own_answers();
+    let notes = examined.data.notes().into_iter().chain(examined.which);
+    let notes = notes.collect();
     let Run { config, fitted, .. } = examined.run;
     Ok(Diagnosis {
         run: folder.to_owned(),
@@ -108,7 +118,8 @@ pub fn diagnose(folder: &Path, data: Option<&str>) -> Result<Diagnosis, Diagnose
         best_epoch: examined.best_epoch,
         fit: examined.fit,
         findings,
-        notes: examined.data.notes(),
+        quantisation: examined.integers.map(|integers| integers.name),
+        notes,
     })
 }
 

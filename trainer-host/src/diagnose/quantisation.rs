@@ -201,6 +201,7 @@ pub(in crate::diagnose) mod tests {
     fn integers(right: usize, agreement: f64, scheme: Scheme, saturated: usize) -> Integers {
         let score = |right: usize| part(&[&[right, 200 - right], &[0, 200]]).0.score;
         let mut integers = Integers {
+            name: "w8a16".into(),
             part: "validation",
             comparison: Comparison {
                 float: score(198),
@@ -250,6 +251,7 @@ pub(in crate::diagnose) mod tests {
             crate::evaluate::score(&data, &outputs.to_vec())
         };
         let mut integers = Integers {
+            name: "w8a16".into(),
             comparison: Comparison {
                 float: score(0.0),
                 integer: score(growth),

@@ -7,18 +7,20 @@
 //! | `chart.rs`, `axis.rs` | lines and points over two axes |
 //! | `histogram.rs`, `heat_map.rs`, `parallel.rs`, `bars.rs` | other pictures |
 //! | `run.rs`, `quantisation.rs`, `rate.rs`, `stream.rs` | a page each |
-//! | `score.rs`, `wrong.rs`, `network.rs` | sections of pages |
+//! | `score.rs`, `wrong.rs`, `quantised.rs`, `features.rs`, `network.rs` | sections of pages |
 
 mod axis;
 mod bars;
 mod chart;
 mod clock;
+mod features;
 mod heat_map;
 mod histogram;
 mod network;
 mod page;
 mod parallel;
 mod quantisation;
+mod quantised;
 mod rate;
 mod run;
 mod score;
@@ -27,7 +29,7 @@ mod wrong;
 
 pub use bars::bars;
 pub use chart::{Chart, Look, Series};
-pub use heat_map::{Scale, heat_map_svg};
+pub use heat_map::{HeatMap, Scale};
 pub use histogram::histogram_svg;
 pub use network::network_sections;
 pub use page::{Page, confusion_table, data_table, escape, marked_table};

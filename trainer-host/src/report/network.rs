@@ -1,8 +1,8 @@
 //! Pictures of a network's inside: histograms of weights and activations, and the gates over one sequence.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 
-use super::heat_map::{Scale, heat_map_svg};
+use super::heat_map::{HeatMap, Scale};
 use super::histogram::histogram_svg;
 use super::page::Page;
 use crate::network::recurrent::gate_rows;
@@ -37,13 +37,31 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     for (l, trace) in example.iter().enumerate() {
         page.section(
             &format!("{kind} layer {l} over one sequence"),
-            &small(&activity(network.recurrent[l].gates(), trace)),
+            &small(&activity(network.recurrent[l].gates(), trace, None)),
         );
     }
 }
 
+/// Gates and states of all recurrent layers over one normalised sequence, `[T, I]`, in pictures that have at most so many
+/// pixels together: of what does not fit, evenly spaced steps and units are left.
+pub(super) fn gate_pictures(
+    network: &Network,
+    sequence: ArrayView2<'_, f32>,
+    pixels: usize,
+) -> String {
+    let traces = network.trace(sequence);
+    let layers = || network.recurrent.iter().zip(&traces);
+    let pictures: usize = layers().map(|(layer, _)| layer.gates().len() + 2).sum();
+    let of_one = pixels / pictures.max(1);
+    let layers = layers().enumerate().map(|(l, (layer, trace))| {
+        let name = format!("<p>{} layer {l}</p>", network.config.cell.title());
+        name + &small(&activity(layer.gates(), trace, Some(of_one)))
+    });
+    layers.collect()
+}
+
 /// Pictures side by side, as many as there is room for.
-fn small(pictures: &str) -> String {
+pub(super) fn small(pictures: &str) -> String {
     format!("<div class=\"small\">{pictures}</div>")
 }
 
@@ -74,9 +92,21 @@ fn histograms(gates: &[Gate], traces: Vec<&LayerTrace>) -> String {
     html + &histogram_svg("hidden state h", &values, Some((-1.0, 1.0)))
 }
 
-/// Gates, cell and hidden state over time, with a row of pixels for each unit.
-fn activity(gates: &[Gate], trace: &LayerTrace) -> String {
+/// Units of a picture that has not room for all.
+const UNITS: usize = 32;
+
+/// Gates, cell and hidden state over time, with a row of pixels for each unit; each picture has at most so many pixels.
+fn activity(gates: &[Gate], trace: &LayerTrace, pixels: Option<usize>) -> String {
     let hidden = trace.hidden.ncols();
+    let draw = |title: &str, values: ArrayView2<'_, f32>, scale: Scale| {
+        let map = HeatMap::of_units(title, values, scale);
+        match pixels {
+            None => map.svg(),
+            Some(pixels) => map
+                .within((pixels / hidden.clamp(1, UNITS)).max(1), UNITS)
+                .svg(),
+        }
+    };
     let mut html = String::new();
     for (g, gate) in gates.iter().enumerate() {
         let values = trace.gates.slice(s![.., gate_rows(g, hidden)]);
@@ -84,12 +114,53 @@ fn activity(gates: &[Gate], trace: &LayerTrace) -> String {
             Activation::Tanh => Scale::Signed(1.0),
             Activation::Sigmoid => Scale::Share,
         };
-        html += &heat_map_svg(&title(gate), values, scale);
+        html += &draw(&title(gate), values, scale);
     }
     let limit = trace
         .cell
         .iter()
         .fold(1e-3f32, |limit, c| limit.max(c.abs()));
-    html += &heat_map_svg("cell c", trace.cell.view(), Scale::Signed(limit));
-    html + &heat_map_svg("hidden state h", trace.hidden.view(), Scale::Signed(1.0))
+    html += &draw("cell c", trace.cell.view(), Scale::Signed(limit));
+    html + &draw("hidden state h", trace.hidden.view(), Scale::Signed(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::network::{Cell, Head, Mode, NetworkConfig};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Pictures of gates stay within their pixels, and small layers over few steps are drawn whole.
+        #[test]
+        fn gates_of_any_recording_have_room(steps in 1usize..300, hidden in prop::collection::vec(1usize..80, 1..3), gru: bool) {
+            let config = NetworkConfig {
+                inputs: 2,
+                conv: None,
+                directions: Vec::new(),
+                cell: if gru { Cell::Gru } else { Cell::Lstm { peepholes: true } },
+                dense: Vec::new(),
+                outputs: 2,
+                head: Head::Softmax,
+                mode: Mode::SequenceToOne,
+                hidden: hidden.clone(),
+            };
+            let network = Network::new(&config, 1).unwrap();
+            let sequence = Array2::from_shape_fn((steps, 2), |(t, i)| ((7 * t + i) % 11) as f32 - 5.0);
+            let limit = 20_000;
+            let html = gate_pictures(&network, sequence.view(), limit);
+            let gates = network.recurrent[0].gates().len();
+            let pictures = hidden.len() * (gates + 2);
+            prop_assert_eq!(html.matches("<svg").count(), pictures);
+            // Besides its pixels a picture has colours and labels.
+            prop_assert!(html.len() < limit * 4 / 3 + 2000 * pictures, "{}", html.len());
+            for units in &hidden {
+                let last = format!(">{}</text>", units - 1);
+                prop_assert!(html.contains(&last));
+            }
+        }
+    }
 }

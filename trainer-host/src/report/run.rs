@@ -2,11 +2,14 @@
 //! wrongly, and pictures of the network's inside.
 
 use super::clock;
+use super::features::feature_section;
+use super::quantised::quantised_sections;
 use super::score::{baseline_section, percent, score_sections};
 use super::wrong::wrong_sections;
 use super::{Chart, Look, Page, Series, network_sections};
 use crate::data::{Dataset, Parts};
 use crate::evaluate::{BaselineScore, Outputs, Score, score};
+use crate::run::side_by_side::Quantised;
 use crate::run::toml_text::to_toml;
 use crate::run::{Run, RunConfig};
 use crate::train::EpochRecord;
@@ -38,12 +41,12 @@ pub struct Progress<'a> {
 /// Recordings of the training part whose accuracy is shown, at most.
 const TRAINING: usize = 2000;
 
-/// The HTML page of a run.
+/// The HTML page of a run, of which `judged` are the parts, and `quantised` its quantisations.
 pub fn run_report(
     run: &Run,
     data: &Parts,
     progress: &Progress<'_>,
-    judged: &[JudgedPart<'_>],
+    (judged, quantised): (&[JudgedPart<'_>], &[Quantised]),
 ) -> String {
     let config = &run.config;
     let mut page = Page::new(&format!("Training on {}", config.source));
@@ -54,16 +57,15 @@ pub fn run_report(
         score_sections(&mut page, part.name, part.score);
         baseline_section(&mut page, part.name, part.score, part.baselines);
     }
+    quantised_sections(&mut page, quantised);
     // The test part chose nothing, and says most.
     if let Some(part) = judged.last() {
         wrong_sections(&mut page, run, (part.name, part.data), part.outputs);
     }
     let shown = data.validation.as_ref().unwrap_or(&data.train);
-    network_sections(
-        &mut page,
-        &run.network,
-        &run.fitted.normalised_inputs(shown),
-    );
+    let inputs = run.fitted.normalised_inputs(shown);
+    feature_section(&mut page, shown, &inputs);
+    network_sections(&mut page, &run.network, &inputs);
     page.text("Configuration", &to_toml(config).unwrap_or_default());
     page.finish()
 }

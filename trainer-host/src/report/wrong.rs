@@ -1,8 +1,10 @@
-//! The recordings that are decided wrongly: a table, and for the most confident ones their signals and the probabilities
-//! after each step.
+//! The recordings that are decided wrongly: a table, and for the most confident ones their signals, the probabilities after
+//! each step, and what the gates did.
 
 use ndarray::{Array2, ArrayView1, Axis};
 
+use super::features::feature_picture;
+use super::network::gate_pictures;
 use super::page::data_table;
 use super::{Chart, Page, Series, escape};
 use crate::data::{Dataset, Targets};
@@ -19,6 +21,8 @@ const DRAWN: usize = 6;
 const CHANNELS: usize = 6;
 /// Points of a line, at most.
 const POINTS: usize = 400;
+/// Pixels of the gates of all recordings that are drawn, at most. A pixel takes a byte at most, and four thirds of it as text.
+const GATE_PIXELS: usize = 192 * 1024;
 
 /// A wrong decision.
 struct Wrong {
@@ -82,7 +86,15 @@ pub(super) fn wrong_sections(
     let charts: String = (wrong.iter().take(DRAWN))
         .map(|wrong| drawn(run, data, wrong, &name(wrong.sequence)))
         .collect();
-    page.section(&format!("Signals of wrong decisions, {part}"), &charts);
+    let note = format!(
+        "<p>Gates are those of the f32 network, a row of pixels for each unit. Their pictures take at most {} KB of this file: \
+         of long recordings and large layers, they show evenly spaced steps and units.</p>",
+        GATE_PIXELS.div_ceil(1024) * 4 / 3
+    );
+    page.section(
+        &format!("Signals of wrong decisions, {part}"),
+        &(note + &charts),
+    );
 }
 
 /// The wrong decision of a sequence that has the highest probability; `None` if all are right, or are values.
@@ -149,12 +161,17 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
         return String::new();
     };
     let class = |class: usize| data.outputs.get(class).map_or("", String::as_str);
+    let few = match signals.ncols() > CHANNELS {
+        true => format!("; the first {CHANNELS} of {} inputs", signals.ncols()),
+        false => String::new(),
+    };
     let title = format!(
-        "{name}: {}, decided as {} at step {}",
+        "{name}: {}, decided as {} at step {}{few}",
         class(wrong.truth),
         class(wrong.decision),
         wrong.step
     );
+    let features = feature_picture(data, signals.view());
     let channels = signals
         .axis_iter(Axis(1))
         .zip(&data.channels)
@@ -162,6 +179,16 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
     let lines =
         channels.map(|(values, name)| over_steps(name, values.iter().map(|v| f64::from(*v))));
     let inputs = Chart::lines(&title, ("step", "input, in deviations"), lines.collect());
+    inputs.figure() + &features + &thought(run, signals, wrong, class) + &gates(run, signals)
+}
+
+/// The probabilities of truth and decision after each step.
+fn thought<'a>(
+    run: &Run,
+    signals: &Array2<f32>,
+    wrong: &Wrong,
+    class: impl Fn(usize) -> &'a str,
+) -> String {
     let [truth, decision] = [wrong.truth, wrong.decision].map(|class_number| {
         let steps = after_each_step(&run.network, signals);
         let shares = steps.outer_iter().map(|row| {
@@ -179,7 +206,13 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
             vec![truth, decision],
         )
     };
-    inputs.figure() + &thought.figure()
+    thought.figure()
+}
+
+/// What the gates did, to be opened.
+fn gates(run: &Run, signals: &Array2<f32>) -> String {
+    let pictures = gate_pictures(&run.network, signals.view(), GATE_PIXELS / DRAWN);
+    format!("<details><summary>Gates over these steps</summary>{pictures}</details>\n")
 }
 
 /// Outputs of a network after each step, `[T, O]`, also where it is made for an answer at the end.

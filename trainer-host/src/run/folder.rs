@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::files::atomic::{self, WriteFileError};
 use crate::files::disk;
 use crate::run::error::RunError;
+use crate::run::quantisations;
 
 /// The chosen network.
 pub const WEIGHTS: &str = "weights.safetensors";
@@ -18,9 +19,9 @@ pub const LOG: &str = "log.jsonl";
 pub const METRICS: &str = "metrics.json";
 /// Pictures.
 pub const REPORT: &str = "report.html";
-/// Pictures of the integers.
-pub const QUANTISATION_REPORT: &str = "quantisation.html";
-/// The integers.
+/// Pictures of the integers, as an earlier version named them.
+pub(super) const QUANTISATION_REPORT: &str = "quantisation.html";
+/// The integers, as an earlier version named them; `quantisations` has the names of today.
 pub const QUANTISED: &str = "quantised.safetensors";
 /// The data of an imported run that came with inputs alone or without data.
 pub const CALIBRATION: &str = "calibration.npz";
@@ -107,6 +108,7 @@ fn is_without_locks(error: &std::io::Error) -> bool {
 /// # Errors
 /// When a file cannot be removed.
 pub fn remove(folder: &Path) -> Result<(), RunError> {
+    let quantised = quantisations::files_and_pages(folder);
     remove_files(
         folder,
         &[
@@ -116,13 +118,12 @@ pub fn remove(folder: &Path) -> Result<(), RunError> {
             LOG,
             METRICS,
             REPORT,
-            QUANTISED,
-            QUANTISATION_REPORT,
             MODEL,
             CALIBRATION,
             FITTED,
         ],
-    )
+    )?;
+    quantised.iter().try_for_each(|path| remove_file(path))
 }
 
 /// Removes what a finished run has and a stopped one has not: the chosen weights, which its checkpoint holds too, and
@@ -133,12 +134,20 @@ pub(super) fn remove_ending(folder: &Path) -> Result<(), RunError> {
 
 fn remove_files(folder: &Path, files: &[&str]) -> Result<(), RunError> {
     for file in files {
-        let path = folder.join(file);
-        if path.is_file() {
-            disk::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
-        }
+        remove_file(&folder.join(file))?;
     }
     Ok(())
+}
+
+/// Removes a file that may be there.
+pub(super) fn remove_file(path: &Path) -> Result<(), RunError> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    Ok(disk::remove_file(path).map_err(|source| {
+        let path = path.to_owned();
+        WriteFileError { path, source }
+    })?)
 }
 
 #[cfg(test)]

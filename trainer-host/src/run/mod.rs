@@ -8,7 +8,7 @@
 //! | `checkpoint.safetensors` | the state after the last finished epoch, for `--resume` |
 //! | `log.jsonl` | one line an epoch |
 //! | `metrics.json`, `report.html` | final figures and pictures |
-//! | `quantised.safetensors`, `quantisation.html` | the integers and their report, after `quantise` |
+//! | `quantised-NAME.safetensors`, `quantisation-NAME.html` | integers and their report, after `quantise` of a scheme |
 //! | `model.lstm` | the model file, after `export` |
 //! | `calibration.npz` | inputs of an imported network, with its own answers as targets |
 //! | `.lock` | locked by the process that writes the run |
@@ -27,8 +27,10 @@ mod network_origin;
 mod other_runs;
 mod paths;
 pub mod quantisation;
+pub mod quantisations;
 pub mod quantised_file;
 mod several;
+pub mod side_by_side;
 pub mod toml_text;
 
 use std::path::{Path, PathBuf};
@@ -44,8 +46,7 @@ pub use data_checksum::DataChecksum;
 pub use error::RunError;
 pub use fitted::Fitted;
 pub use folder::{
-    CALIBRATION, CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISATION_REPORT, QUANTISED,
-    REPORT, WEIGHTS, remove,
+    CALIBRATION, CHECKPOINT, FolderLock, LOG, METRICS, MODEL, QUANTISED, REPORT, WEIGHTS, remove,
 };
 pub use log::read_log;
 pub use network_origin::NetworkOrigin;

@@ -66,6 +66,17 @@ pub struct Memory {
     pub scratch_bytes: usize,
 }
 
+impl Memory {
+    /// Of a model, whose file in the generic order has so many bytes.
+    pub(super) fn of(model: &AnyModel<'_>, file_bytes: usize) -> Self {
+        Self {
+            file_bytes,
+            state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
+            scratch_bytes: scratch_bytes(model.scratch_blocks()),
+        }
+    }
+}
+
 /// What a step costs on a core, by [`crate::cost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OnCore {
@@ -78,6 +89,8 @@ pub struct OnCore {
 /// What `quantise` found.
 #[derive(Clone, Debug, Serialize)]
 pub struct QuantisationReport {
+    /// Its name among the run's quantisations.
+    pub name: String,
     /// The integers.
     pub file: PathBuf,
     /// The pictures.
@@ -121,6 +134,8 @@ pub struct QuantisationReport {
 /// Where results are written.
 #[derive(Clone, Debug)]
 pub struct Files {
+    /// The quantisation's name.
+    pub name: String,
     /// The integers.
     pub integers: PathBuf,
     /// The pictures.
@@ -141,11 +156,7 @@ pub fn measure(
     let model = AnyModel::parse(&chosen.bytes)?;
     // Layers that run backwards are not followed step by step.
     let layers = (model.steps()).map_or_else(Vec::new, |model| layer_errors(run, data, model));
-    let (part, judged) = match (&data.test, &data.validation) {
-        (Some(test), _) => ("test part", test),
-        (None, Some(validation)) => ("validation part", validation),
-        (None, None) => ("training part", &data.train),
-    };
+    let (part, judged) = data.last_judged();
     let reference = reference(run);
     let other = reference.as_ref().unwrap_or(run);
     let found = stream::outputs(&model, &judged.recordings());
@@ -155,6 +166,7 @@ pub fn measure(
     let fake = run.fitted.in_normalised_units(&fake);
     let recurrent = &chosen.file.recurrent;
     Ok(QuantisationReport {
+        name: files.name,
         file: files.integers,
         report: files.report,
         schemes: schemes.iter().map(|scheme| scheme.name()).collect(),
@@ -174,20 +186,20 @@ pub fn measure(
             .map(|m| format!("Q{m}.{}", 31 - m))
             .collect(),
         x_shifts: recurrent.iter().map(Recurrent::x_shift).collect(),
-        memory: Memory {
-            file_bytes: chosen.bytes.len(),
-            state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
-            scratch_bytes: scratch_bytes(model.scratch_blocks()),
-        },
-        cores: (Core::ALL.into_iter())
-            .map(|core| OnCore {
-                core: core.name(),
-                instructions: cost::step_of(core, &model).instructions.round() as u64,
-            })
-            .collect(),
+        memory: Memory::of(&model, chosen.bytes.len()),
+        cores: steps_on_cores(&model),
         traces: (model.steps()).map_or_else(Vec::new, |model| traces(run, model, judged)),
         reference: reference.map(|run| run.folder),
     })
+}
+
+/// A step of `model` on each core.
+pub(super) fn steps_on_cores(model: &AnyModel<'_>) -> Vec<OnCore> {
+    let step = |core: Core| OnCore {
+        core: core.name(),
+        instructions: cost::step_of(core, model).instructions.round() as u64,
+    };
+    Core::ALL.into_iter().map(step).collect()
 }
 
 /// Each recurrent layer's integers against f32, over some of the training part.
@@ -233,7 +245,7 @@ fn traces(run: &Run, model: &Model<'_>, judged: &Dataset) -> Vec<UnitTrace> {
 
 /// The network before quantisation-aware training, if that was fine-tuning of a run that is still there:
 /// the f32 weights of the fine-tuned run are no network to compare with.
-fn reference(run: &Run) -> Option<Run> {
+pub(super) fn reference(run: &Run) -> Option<Run> {
     let TrainConfig { qat, init, .. } = &run.config.train;
     let before = Run::open(init.as_ref().filter(|_| qat.is_some())?).ok()?;
     (before.fitted.schema == run.fitted.schema).then_some(before)

@@ -19,6 +19,9 @@ use crate::passes::activation_format::ActivationFormats;
 #[cfg(feature = "plots")]
 use crate::report::{JudgedPart, Progress, run_report};
 use crate::run::choose::{Request, choose};
+use crate::run::side_by_side::Quantised;
+#[cfg(feature = "plots")]
+use crate::run::side_by_side::side_by_side;
 #[cfg(feature = "plots")]
 use crate::run::{CHECKPOINT, FolderLock, checkpoint};
 use crate::run::{METRICS, REPORT, Run};
@@ -57,6 +60,9 @@ pub struct Metrics {
     pub baselines: Besides,
     /// Test sequences that pass the criterion of a built-in task's paper.
     pub criterion: Option<Judgement>,
+    /// Of a run that is reported again: its quantisations, that which was made last at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quantisations: Vec<Quantised>,
 }
 
 /// Baselines of a classification, part by part.
@@ -179,9 +185,12 @@ pub fn report(
     let data = run.open_data()?;
     let course = Course::read(&run)?;
     let baselines = Baselines::fit(&data.train);
-    let judged = judge(&run, &data, &course, &baselines)?;
+    let mut judged = judge(&run, &data, &course, &baselines)?;
+    let (quantised, notes) = side_by_side(&run, &data)?;
+    judged.metrics.quantisations = quantised;
     write_report(&run, &data, &course, &judged)?;
-    Ok((judged.metrics, data.notes()))
+    let notes = data.notes().into_iter().chain(notes);
+    Ok((judged.metrics, notes.collect()))
 }
 
 /// Judges the chosen network, beside `baselines`, and writes metrics and report.
@@ -244,6 +253,7 @@ fn judge(
             test: judged_beside(baselines, data.test.as_ref()),
         },
         criterion,
+        quantisations: Vec::new(),
     };
     Ok(Judged {
         metrics,
@@ -302,6 +312,6 @@ fn write_report(
             Ending::Stopped => "stopped before its end",
         },
     };
-    let page = run_report(run, data, &progress, &parts);
+    let page = run_report(run, data, &progress, (&parts, &metrics.quantisations));
     Ok(atomic::write(&run.folder.join(REPORT), page.as_bytes())?)
 }

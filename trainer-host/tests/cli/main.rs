@@ -14,6 +14,7 @@ mod new_firmware;
 mod pages;
 mod predict;
 mod python;
+mod quantisations;
 mod refused_data;
 mod refused_files;
 mod refused_flags;

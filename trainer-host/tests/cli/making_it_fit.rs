@@ -229,7 +229,7 @@ fn the_report_of_quantise_has_layers_units_classes_and_memory() {
         assert_ne!(disagreement["float"], disagreement["integer"]);
         assert!(disagreement["parted_at"].as_u64() <= disagreement["judged_step"].as_u64());
     }
-    let page = std::fs::read_to_string(bench.path("base/quantisation.html")).unwrap();
+    let page = std::fs::read_to_string(bench.path("base/quantisation-w4a16-w8a16.html")).unwrap();
     for part in [
         "largest error",
         "median error",

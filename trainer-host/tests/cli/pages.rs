@@ -32,6 +32,7 @@ for(const table of all('table.data')){
   th.click();const up=column().join();th.click();const down=column().reverse().join();
   if(th.getAttribute('aria-sort')==='descending'&&(up===down||new Set(column()).size<column().length))found.sorted++;
 }
+for(const e of all('details'))e.open=true;
 const width=document.documentElement.clientWidth;
 found.width=width;found.scroll=document.documentElement.scrollWidth;
 for(const e of all('body *')){
@@ -102,7 +103,9 @@ fn pages_work_on_a_phone_and_on_a_desk() {
     for line in [
         "train digits --out run --epochs 3 --hidden 6",
         "train ramps.csv --out other --epochs 4 --hidden 4",
+        "quantise run --scheme w8a8",
         "quantise run",
+        "report run",
         "find-rate ramps.csv --out rate.html --updates 40",
         "compare run other --html compare.html",
         "eval run --part validation --stream --html stream.html",
@@ -114,7 +117,7 @@ fn pages_work_on_a_phone_and_on_a_desk() {
     for page in [
         "run/report.html",
         "other/report.html",
-        "run/quantisation.html",
+        "run/quantisation-w8a16.html",
         "rate.html",
         "compare.html",
         "stream.html",

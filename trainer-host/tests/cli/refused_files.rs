@@ -129,7 +129,7 @@ fn integers_of_another_run_are_refused() {
     ];
     bench.succeed(&arguments);
     bench.succeed(&["quantise", "other"]);
-    let file = "quantised.safetensors";
+    let file = "quantised-w8a16.safetensors";
     std::fs::copy(bench.path("other").join(file), bench.path("run").join(file)).unwrap();
     let said = bench.fail(&["eval", "run", "--part", "train"]);
     assert!(

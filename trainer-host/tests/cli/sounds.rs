@@ -75,6 +75,8 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let settings = "--front-end mfcc --set data.front_end.frame=64 --set data.front_end.bands=8 \
                     --set data.front_end.coefficients=5 --epochs 12";
     train(&bench, "sounds", &words(settings));
+    let page = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
+    assert!(page.contains("Features over one sequence") && page.contains("feature 0"));
     bench.succeed(&["quantise", "run"]);
     bench.succeed(&["export", "run"]);
     let of_run = json(&bench.succeed(&words("eval run --part train --json")));

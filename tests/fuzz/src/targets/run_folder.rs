@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 
 use trainer_host::data::Options;
 use trainer_host::run::choose::{Request, choose};
+use trainer_host::run::integers;
+use trainer_host::run::quantisations::Wanted;
 use trainer_host::run::{
     CHECKPOINT, LOG, QUANTISED, Run, RunConfig, WEIGHTS, quantised_file, read_log,
 };
@@ -125,6 +127,7 @@ fn reads(path: &Path) -> bool {
     let integers = run.as_ref().ok().map(|run| {
         quantised_file::read(&path.join(QUANTISED), &run.network)
             .is_ok_and(|file| file.to_bytes().is_ok())
+            && integers::read(run, &Wanted::default()).is_ok_and(|found| found.is_some())
     });
     let log = read_log(path);
     let resumed = TrainingRun::resume(path);

@@ -22,11 +22,9 @@ use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, sc
 use crate::files::atomic;
 use crate::integers::stream;
 use crate::run::choose::{Chosen, choose};
-use crate::run::quantised_file;
+use crate::run::quantisations;
 use crate::run::toml_text::to_toml;
-use crate::run::{
-    CHECKPOINT, Fitted, FolderLock, LOG, METRICS, QUANTISED, REPORT, Run, RunConfig, WEIGHTS,
-};
+use crate::run::{CHECKPOINT, Fitted, FolderLock, LOG, METRICS, REPORT, Run, RunConfig, WEIGHTS};
 use crate::search::{Point, SearchConfig, in_one_line};
 use crate::training_run::TrainingRun;
 use crate::tune::best::{best, retraining};
@@ -156,10 +154,11 @@ fn retrain(
     let (kept, seeds) = trained_with_each(trial_config, &parts, &args)?;
     let lock = FolderLock::take(&args.out)?;
     keep(&kept.run.folder, &lock)?;
-    let integers = args.out.join(QUANTISED);
-    quantised_file::write(&integers, &kept.integers.file, &kept.run.network)?;
+    let file = &kept.integers.file;
+    let name = quantisations::name_of(&file.schemes().collect::<Vec<_>>());
+    quantisations::write(&args.out, &name, file, &kept.run.network)?;
     let core = limits.core();
-    let bytes = kept.integers.file.to_bytes_in(core.order())?;
+    let bytes = file.to_bytes_in(core.order())?;
     let model = Model::parse(&bytes)?;
     let footprint = Footprint::of(core, limits, &model, bytes.len());
     if args.trial.is_none() {

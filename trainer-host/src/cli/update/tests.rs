@@ -198,6 +198,7 @@ fn a_network_of_whole_windows_is_refused_by_name() {
     let args = Args {
         device: "none".into(),
         model,
+        quantised: QuantisedArgs::default(),
         image: None,
         model_version: None,
         force: false,
@@ -214,6 +215,7 @@ fn the_version_is_the_time_of_the_files_last_change_however_long_ago() {
     let args = Args {
         device: String::new(),
         model: path,
+        quantised: QuantisedArgs::default(),
         image: None,
         model_version: None,
         force: false,
@@ -221,10 +223,10 @@ fn the_version_is_the_time_of_the_files_last_change_however_long_ago() {
     for seconds in [0, 1, 1_000_000_000, 1_750_000_000] {
         let changed = UNIX_EPOCH + Duration::from_secs(seconds);
         file.set_modified(changed).unwrap();
-        assert_eq!(args.version().unwrap(), seconds as u32);
+        assert_eq!(args.version(&args.model).unwrap(), seconds as u32);
     }
     let before_1970: SystemTime = UNIX_EPOCH - Duration::from_secs(1);
     file.set_modified(before_1970).unwrap();
-    let error = args.version().unwrap_err().to_string();
+    let error = args.version(&args.model).unwrap_err().to_string();
     assert!(error.contains("--model-version"), "{error}");
 }

@@ -10,8 +10,8 @@
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
 //! The metadata entry `lstm-nostd` holds the rest as JSON: one record for each input and for each layer, the
-//! names of outputs, and the fingerprint of the f32 weights that the integers came from. A further kind of
-//! layer brings a file with its record and a line in `Layer`.
+//! names of outputs, the fingerprint of the f32 weights that the integers came from, and the file's number among
+//! quantisations of the run. A further kind of layer brings a file with its record and a line in `Layer`.
 
 mod conv;
 mod dense;
@@ -19,6 +19,7 @@ mod gru;
 mod lstm;
 mod rows;
 mod scheme_name;
+mod write;
 
 use std::path::{Path, PathBuf};
 
@@ -27,9 +28,12 @@ use lstm_nostd::{Direction, InputChannel, OutputScale};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use crate::files::atomic::WriteFileError;
-use crate::files::tensors::{self, Element, Tensor, values, vector};
+use crate::files::tensors::{self, Element, values};
 use crate::network::{self, Head, Mode, Network};
+
+use write::matrix;
+pub use write::write;
+pub(super) use write::write_numbered;
 
 /// Of the metadata. Version 1 had a list for each field of a layer, and no number; version 2 had one exponent for
 /// all outputs, and shifted inputs before it took their means off.
@@ -89,6 +93,9 @@ struct Metadata {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     directions: Vec<String>,
     output_names: Vec<String>,
+    /// Greater than those of quantisations of the run that were made before; 0 in a file of an earlier version.
+    #[serde(default)]
+    number: u64,
 }
 
 /// The number that every version of the metadata has, or had none.
@@ -133,88 +140,40 @@ enum Layer {
 
 /// What a file says, or why it says nothing.
 enum Parsed {
-    /// The integers, and the fingerprint of their weights.
-    Integers(Box<ModelFile>, String),
+    /// The integers.
+    Integers(Box<Stored>),
     /// Another version's, of that format.
     Other(u32),
 }
 
-/// Writes `file`, the integers of `network`, to `path`.
-///
-/// # Errors
-/// When the file cannot be written; nothing is left behind then.
-pub fn write(path: &Path, file: &ModelFile, network: &Network) -> Result<(), WriteFileError> {
-    let channel = |of: fn(&InputChannel) -> i32| file.channels.iter().map(of).collect::<Vec<_>>();
-    let mut tensors: Vec<(String, Tensor)> = vec![
-        ("input.mean".into(), vector(&channel(|c| c.mean))),
-        ("input.fraction".into(), vector(&channel(|c| c.fraction))),
-        ("input.mult".into(), vector(&channel(|c| c.mult))),
-    ];
-    let mut layers = Vec::new();
-    if let Some(layer) = &file.conv {
-        tensors.extend(conv::tensors(layer, "conv.0"));
-        layers.push(Layer::Conv(conv::Record::of(layer)));
-    }
-    for (l, layer) in file.recurrent.iter().enumerate() {
-        let name = format!("{}.{l}", layer.kind().name());
-        let (of_layer, record) = recurrent_record(layer, &name);
-        tensors.extend(of_layer);
-        layers.push(record);
-    }
-    for (l, layer) in file.dense.iter().enumerate() {
-        tensors.extend(dense::tensors(layer, &format!("dense.{l}")));
-        layers.push(Layer::Dense(dense::Record::of(layer)));
-    }
-    let (raw, outputs): (Vec<_>, Vec<_>) = file.golden.iter().cloned().unzip();
-    tensors.push(("golden.raw".into(), matrix(&raw)));
-    tensors.push(("golden.outputs".into(), matrix(&outputs)));
-    let inputs = file.channels.iter().zip(&file.input_names);
-    let metadata = Metadata {
-        format: FORMAT,
-        weights: network.fingerprint(),
-        head: file.task.into(),
-        mode: file.mode.into(),
-        inputs: inputs
-            .map(|(channel, name)| Input {
-                name: name.clone(),
-                shift: channel.shift,
-                frac_bits: channel.frac_bits,
-            })
-            .collect(),
-        scales: (file.scales.iter())
-            .map(|scale| Scale {
-                offset: scale.offset,
-                exponent: scale.exponent,
-            })
-            .collect(),
-        layers,
-        directions: (file.directions.iter())
-            .map(|direction| direction.name().to_owned())
-            .collect(),
-        output_names: file.output_names.clone(),
-    };
-    tensors::write(path, tensors, Some(&metadata))
+/// The content of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The integers, without a front end: the run's `model.toml` has its settings.
+    pub file: ModelFile,
+    /// Greater than those of quantisations of the run that were made before.
+    pub number: u64,
+    /// [`Network::fingerprint`] of what was quantised.
+    weights: String,
 }
 
-/// Tensors and record of a recurrent layer.
-fn recurrent_record(layer: &Recurrent, name: &str) -> (Vec<(String, Tensor)>, Layer) {
-    match layer {
-        Recurrent::Lstm(layer) => (
-            lstm::tensors(layer, name),
-            Layer::Lstm(lstm::Record::of(layer)),
-        ),
-        Recurrent::Gru(layer) => (
-            gru::tensors(layer, name),
-            Layer::Gru(gru::Record::of(layer)),
-        ),
-        Recurrent::Coupled(layer) => (
-            lstm::tensors(layer, name),
-            Layer::Coupled(lstm::Record::of(layer)),
-        ),
-        Recurrent::GruBefore(layer) => (
-            gru::tensors_before(layer, name),
-            Layer::GruBefore(gru::Record::of_before(layer)),
-        ),
+impl Stored {
+    /// Whether these are integers of `network`.
+    pub fn is_of(&self, network: &Network) -> bool {
+        self.weights == network.fingerprint()
+    }
+
+    /// The integers, if they are of `network`; the error names `path`.
+    ///
+    /// # Errors
+    /// [`ReadError::OtherWeights`]
+    pub fn of(self, path: &Path, network: &Network) -> Result<ModelFile, ReadError> {
+        match self.is_of(network) {
+            true => Ok(self.file),
+            false => Err(ReadError::OtherWeights {
+                path: path.to_owned(),
+            }),
+        }
     }
 }
 
@@ -223,14 +182,21 @@ fn recurrent_record(layer: &Recurrent, name: &str) -> (Vec<(String, Tensor)>, La
 /// # Errors
 /// [`ReadError`]; whether the integers make a model is for the model file's parser to say.
 pub fn read(path: &Path, network: &Network) -> Result<ModelFile, ReadError> {
+    read_stored(path)?.of(path, network)
+}
+
+/// Reads a file, whatever network its integers are of.
+///
+/// # Errors
+/// As [`read()`], but for [`ReadError::OtherWeights`].
+pub fn read_stored(path: &Path) -> Result<Stored, ReadError> {
     let path = || path.to_owned();
     let bytes = std::fs::read(path()).map_err(|source| ReadError::Unreadable {
         path: path(),
         source,
     })?;
     match parse(&bytes) {
-        Ok(Parsed::Integers(file, weights)) if weights == network.fingerprint() => Ok(*file),
-        Ok(Parsed::Integers(..)) => Err(ReadError::OtherWeights { path: path() }),
+        Ok(Parsed::Integers(stored)) => Ok(*stored),
         Ok(Parsed::Other(found)) => Err(ReadError::OtherFormat {
             path: path(),
             found,
@@ -273,7 +239,11 @@ fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             .collect(),
         output_names: metadata.output_names,
     };
-    Ok(Parsed::Integers(Box::new(file), metadata.weights))
+    Ok(Parsed::Integers(Box::new(Stored {
+        file,
+        number: metadata.number,
+        weights: metadata.weights,
+    })))
 }
 
 /// The layers of a file, first to last.
@@ -406,13 +376,6 @@ fn golden(
     let raw = read_matrix(tensors, "golden.raw", steps, inputs)?;
     let outputs = read_matrix(tensors, "golden.outputs", steps, outputs)?;
     Ok(raw.into_iter().zip(outputs).collect())
-}
-
-/// A tensor of two dimensions.
-fn matrix<T: Element>(rows: &[Vec<T>]) -> Tensor {
-    let mut tensor = vector(&rows.concat());
-    tensor.shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
-    tensor
 }
 
 /// Units of a layer whose recurrent weights are the tensor `name`, with so many rows a unit.

@@ -92,7 +92,8 @@ proptest! {
             prop_assert!(parse(&bytes).is_err());
         } else {
             bytes[at] = value;
-            if let Ok(Parsed::Integers(file, _)) = parse(&bytes) {
+            if let Ok(Parsed::Integers(stored)) = parse(&bytes) {
+                let file = stored.file;
                 // Whatever was read, the model file's own check decides.
                 let _ = file.to_bytes();
             }

@@ -1,0 +1,89 @@
+//! The quantisations of a run side by side: scores, agreement with f32, bytes and instructions.
+
+use super::Page;
+use super::page::data_table;
+use super::score::percent;
+use crate::evaluate::Score;
+use crate::run::side_by_side::Quantised;
+
+/// Adds the tables of `quantised`, if there are quantisations.
+pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
+    let Some(first) = quantised.first() else {
+        return;
+    };
+    let [score, float] = match &first.comparison.float {
+        Score::Classes(score) => ["accuracy", &percent(Some(score.accuracy))],
+        Score::Values(score) => ["mean squared error", &format!("{:.5}", score.errors.mse)],
+    };
+    let near = match first.comparison.agreement {
+        Some(_) => "decides as f32",
+        None => "RMS difference, deviations",
+    };
+    let fixed = [
+        "quantisation",
+        "schemes",
+        score,
+        near,
+        "file, bytes",
+        "RAM, bytes",
+    ];
+    let cores = first
+        .cores
+        .iter()
+        .map(|core| format!("{}, a step", core.core));
+    let cores: Vec<String> = cores.collect();
+    let header: Vec<&str> = (fixed.into_iter())
+        .chain(cores.iter().map(String::as_str))
+        .collect();
+    let note = format!(
+        "<p>On the {}, where f32 has {float}. Instructions of a step are estimated. The quantisation in the last row was \
+         made last, and is taken where none is named.</p>",
+        first.part
+    );
+    let table = data_table(&header, quantised.iter().map(row));
+    page.section("Quantisations", &(note + &table));
+    let seconds: Vec<Vec<String>> = quantised.iter().flat_map(second_rows).collect();
+    if !seconds.is_empty() {
+        let note = "<p>Instructions, estimated, of the front end and of the network apart.</p>";
+        let header = ["quantisation", "core", "front end", "network", "together"];
+        let table = data_table(&header, seconds.into_iter());
+        page.section("A second of signal", &format!("{note}{table}"));
+    }
+}
+
+fn row(one: &Quantised) -> Vec<String> {
+    let mut schemes = one.schemes.clone();
+    schemes.dedup();
+    let comparison = &one.comparison;
+    let score = match &comparison.integer {
+        Score::Classes(score) => percent(Some(score.accuracy)),
+        Score::Values(score) => format!("{:.5}", score.errors.mse),
+    };
+    let near = match (comparison.agreement, comparison.rms_difference) {
+        (Some(agreement), _) => format!("{:.2} %", 100.0 * agreement),
+        (None, Some(rms)) => format!("{rms:.5}"),
+        (None, None) => "–".to_owned(),
+    };
+    let memory = &one.memory;
+    let mut row = vec![
+        one.name.clone(),
+        schemes.join(", "),
+        score,
+        near,
+        memory.file_bytes.to_string(),
+        (memory.state_bytes + memory.scratch_bytes).to_string(),
+    ];
+    row.extend(one.cores.iter().map(|core| core.instructions.to_string()));
+    row
+}
+
+/// A row for each core.
+fn second_rows(one: &Quantised) -> Vec<Vec<String>> {
+    let row = |second: &crate::cost::front_end::SecondOfSignal| {
+        let sum = second.front_end + second.network;
+        let numbers = [second.front_end, second.network, sum].map(|number| number.to_string());
+        let names = [one.name.clone(), second.core.name().to_owned()];
+        names.into_iter().chain(numbers).collect()
+    };
+    one.seconds.iter().map(row).collect()
+}

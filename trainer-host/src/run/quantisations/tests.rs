@@ -1,0 +1,137 @@
+use lstm_nostd::artifact::RandomModel;
+use proptest::prelude::*;
+
+use super::*;
+use crate::network::{Cell, Head, Mode};
+
+/// Integers of one scheme for both layers.
+fn integers(scheme: Scheme) -> ModelFile {
+    let shape = RandomModel {
+        inputs: 1,
+        hidden: vec![2],
+        outputs: 1,
+        schemes: vec![scheme],
+        ..RandomModel::default()
+    };
+    shape.build()
+}
+
+fn config() -> NetworkConfig {
+    NetworkConfig {
+        inputs: 1,
+        conv: None,
+        directions: Vec::new(),
+        hidden: vec![2],
+        cell: Cell::Lstm { peepholes: false },
+        dense: vec![],
+        outputs: 1,
+        head: Head::Linear,
+        mode: Mode::SequenceToOne,
+    }
+}
+
+fn network() -> Network {
+    Network::new(&config(), 1).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let all = all(folder).unwrap();
+    all.into_iter().map(|one| one.name).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever was made in whatever order, each name is there once, and the last one made comes last; made again, it has the
+    /// same bytes.
+    #[test]
+    fn the_last_one_made_comes_last(order in prop::collection::vec(0usize..4, 1..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |n: usize| match n {
+            3 => ("mine".to_owned(), Scheme::ALL[0]),
+            n => (Scheme::ALL[n].name().to_owned(), Scheme::ALL[n]),
+        };
+        let mut expected: Vec<String> = Vec::new();
+        for n in &order {
+            let (name, scheme) = of(*n);
+            let path = write(folder.path(), &name, &integers(scheme), &network()).unwrap();
+            expected.retain(|other| *other != name);
+            expected.push(name.clone());
+            prop_assert_eq!(names(folder.path()), expected.clone());
+            let bytes = std::fs::read(&path).unwrap();
+            write(folder.path(), &name, &integers(scheme), &network()).unwrap();
+            prop_assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_file_of_an_earlier_version_is_read_until_its_scheme_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let before = path.join(QUANTISED);
+    quantised_file::write_numbered(&before, &integers(Scheme::W8a8), &network(), 0).unwrap();
+    assert_eq!(names(path), ["w8a8"]);
+    write(path, "w4a16", &integers(Scheme::W4a16), &network()).unwrap();
+    assert_eq!(names(path), ["w8a8", "w4a16"]);
+    std::fs::write(path.join(QUANTISATION_REPORT), "page").unwrap();
+    write(path, "w8a8", &integers(Scheme::W8a8), &network()).unwrap();
+    assert_eq!(names(path), ["w4a16", "w8a8"]);
+    assert!(!before.exists() && !path.join(QUANTISATION_REPORT).exists());
+    // One that nobody can read is in the way of nothing that is made anew.
+    std::fs::write(&before, "half").unwrap();
+    assert!(all(path).is_err() && named(path, "w8a8").unwrap().is_ok());
+    write(path, "w8a16", &integers(Scheme::W8a16), &network()).unwrap();
+    assert_eq!(names(path), ["w4a16", "w8a8", "w8a16"]);
+}
+
+#[test]
+fn what_is_wanted_is_found_or_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (name, scheme) in [
+        ("w8a16", Scheme::W8a16),
+        ("small", Scheme::W8a16),
+        ("w8a8", Scheme::W8a8),
+    ] {
+        write(path, name, &integers(scheme), &network()).unwrap();
+    }
+    let of = |schemes: Option<&str>, name: Option<&str>| {
+        let wanted = Wanted {
+            schemes: schemes.map(|schemes| schemes.parse().unwrap()),
+            name: name.map(str::to_owned),
+        };
+        let found = wanted.of(all(path).unwrap(), &config());
+        found.map(|found| found.map(|one| one.name).unwrap_or_default())
+    };
+    assert_eq!(of(None, None).as_deref(), Ok("w8a8"));
+    assert_eq!(of(Some("w8a16"), None).as_deref(), Ok("small"));
+    assert_eq!(of(None, Some("w8a16")).as_deref(), Ok("w8a16"));
+    let error = of(Some("w8a16,w8a8"), None).unwrap_err();
+    assert!(error.contains("w8a16, small, w8a8"), "{error}");
+    assert!(of(None, Some("none")).unwrap_err().contains("none"));
+    assert!(
+        of(Some("w8a8,w8a8,w8a8"), None)
+            .unwrap_err()
+            .contains("--scheme")
+    );
+}
+
+#[test]
+fn names_are_names_of_files_and_of_no_other_scheme() {
+    assert_eq!(check_name("small_2").as_deref(), Ok("small_2"));
+    for name in [
+        "",
+        "w8a8",
+        "w8a8-w8a16",
+        "../a",
+        "A",
+        "a.b",
+        &"a".repeat(41),
+    ] {
+        assert!(check_name(name).is_err(), "{name}");
+    }
+    let [a, b] = [Scheme::W8a8, Scheme::W8a16];
+    assert_eq!(name_of(&[a, a]), "w8a8");
+    assert_eq!(name_of(&[a, b, a]), "w8a8-w8a16-w8a8");
+}

@@ -1,0 +1,103 @@
+//! The quantisations of a run beside one another: how good each is, and what it costs.
+
+use lstm_nostd::kernels::Scheme;
+use serde::Serialize;
+
+use super::integers::{RunIntegers, RunIntegersError};
+use super::quantisation::{Memory, OnCore, reference, steps_on_cores};
+use super::{Run, quantisations};
+use crate::cost::Core;
+use crate::cost::front_end::SecondOfSignal;
+use crate::data::Parts;
+use crate::evaluate::{Baselines, Comparison, compare};
+use crate::integers::engine::AnyModel;
+use crate::integers::stream;
+
+/// One quantisation of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quantised {
+    /// Its name.
+    pub name: String,
+    /// Of the convolution, if there is one, then of the recurrent layers, then of the dense layers.
+    pub schemes: Vec<&'static str>,
+    /// Which part the scores are of.
+    pub part: &'static str,
+    /// f32 and integers.
+    pub comparison: Comparison,
+    /// What a device needs.
+    pub memory: Memory,
+    /// A step on each core.
+    pub cores: Vec<OnCore>,
+    /// A second of signal on each core, front end and network apart, where the rate is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub seconds: Vec<SecondOfSignal>,
+}
+
+/// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those of other weights
+/// than the run has now are left out, and a note says which.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn side_by_side(
+    run: &Run,
+    data: &Parts,
+) -> Result<(Vec<Quantised>, Vec<String>), RunIntegersError> {
+    let all = quantisations::all(&run.folder)?;
+    if all.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let (part, judged) = data.last_judged();
+    let reference = reference(run);
+    let exact = reference.as_ref().unwrap_or(run).outputs(judged);
+    let baselines = Baselines::of_values(&data.train);
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
+    for one in all {
+        if !one.stored.is_of(&run.network) {
+            notes.push(format!(
+                "note: the quantisation {} is not of the run's weights, and is left out; make it again with `trainer-host quantise`",
+                one.name
+            ));
+            continue;
+        }
+        let integers = RunIntegers::of(run, one)?;
+        let compared = |model: &AnyModel<'_>| {
+            let outputs = stream::outputs(model, &judged.recordings());
+            compare(judged, &exact, &outputs).beside(&baselines, judged)
+        };
+        found.push(Quantised::of(&integers, part, compared));
+    }
+    Ok((found, notes))
+}
+
+impl Quantised {
+    fn of(
+        integers: &RunIntegers,
+        part: &'static str,
+        compared: impl Fn(&AnyModel<'_>) -> Comparison,
+    ) -> Self {
+        let model = AnyModel::parse(&integers.bytes).expect("integers of a run are a model");
+        let cores = steps_on_cores(&model);
+        let rate = model
+            .front_end()
+            .map_or(0, |front_end| front_end.rate_mhz());
+        let second = |(core, step): (Core, &OnCore)| {
+            let step = step.instructions as f64;
+            SecondOfSignal::of(core, model.front_end(), step, rate as f64 / 1000.0)
+        };
+        let seconds = Core::ALL.into_iter().zip(&cores).map(second);
+        let schemes = integers.file.schemes();
+        Self {
+            name: integers.name.clone(),
+            schemes: schemes.map(Scheme::name).collect(),
+            part,
+            comparison: compared(&model),
+            memory: Memory::of(&model, integers.bytes.len()),
+            seconds: if rate > 0 {
+                seconds.collect()
+            } else {
+                Vec::new()
+            },
+            cores,
+        }
+    }
+}
