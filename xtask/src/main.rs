@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use xtask::data_sets::spoken_stream;
 use xtask::firmware::{Application, Engine, Image};
 use xtask::{
     accuracy, bench, boards, demo, fuzz, mutants, search_bench, set_up, test, torture, tuning,
@@ -79,6 +80,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Make a long recording of words and noise, with marks, from short recordings
+    SpokenStream(spoken_stream::Arguments),
     /// Replay the searches of `tune` over tables of real trainings, or record such a table
     SearchBench(search_bench::Arguments),
     /// Attack every reader of bytes with hostile ones, guided by coverage
@@ -160,6 +163,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
+        Task::SpokenStream(arguments) => spoken_stream::run(&arguments),
         Task::SearchBench(arguments) => search_bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Torture(arguments) => torture::run(&arguments),

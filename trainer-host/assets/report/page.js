@@ -1,8 +1,9 @@
 (() => {
 "use strict";
 const all = (q, r = document) => [...r.querySelectorAll(q)];
-const make = (name, attributes = {}, text) => {
-  const e = document.createElement(name);
+const NS = "http://www.w3.org/2000/svg";
+const make = (name, attributes = {}, text, ns) => {
+  const e = ns ? document.createElementNS(ns, name) : document.createElement(name);
   for (const k in attributes) e.setAttribute(k, attributes[k]);
   if (text !== undefined) e.textContent = text;
   return e;
@@ -62,17 +63,11 @@ const ticks = (low, high, log, n) => {
 function chart(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const old = figure.querySelector("svg"), off = new Set(), log = [data.log[0], data.log[1]];
-  const NS = "http://www.w3.org/2000/svg";
   let dots = [], svg = old, cursor, frame;
   const place = (v, axis) => log[axis] ? Math.log10(v) : v;
   const fits = p => p.every((v, i) => v !== null && isFinite(place(v, i)));
-  const put = (name, attributes, text, parent = svg) => {
-    const e = document.createElementNS(NS, name);
-    for (const k in attributes) e.setAttribute(k, attributes[k]);
-    if (text !== undefined) e.textContent = text;
-    parent.append(e);
-    return e;
-  };
+  const put = (name, attributes, text, parent = svg) => parent.appendChild(make(name, attributes, text, NS));
+  const at = x => data.dates ? new Date(1e3 * x).toISOString().slice(0, 16).replace("T", " ") : num(x);
   const range = axis => {
     let low = Infinity, high = -Infinity;
     data.series.forEach((s, n) => off.has(n) || s.p.forEach(p => {
@@ -84,16 +79,15 @@ function chart(figure) {
   };
   const draw = () => {
     const W = Math.max(260, figure.clientWidth), H = Math.round(Math.min(340, Math.max(220, W * 0.45)));
-    const next = document.createElementNS(NS, "svg");
+    const next = old.cloneNode();
     next.setAttribute("viewBox", `0 0 ${W} ${H}`);
-    next.setAttribute("role", "img");
-    next.setAttribute("aria-label", old.getAttribute("aria-label"));
     svg.replaceWith(next);
     svg = next;
     const [x0, x1] = range(0), [y0, y1] = range(1), box = frame = [56, 10, W - 12, H - 40];
     const X = v => box[0] + (v - x0) / (x1 - x0) * (box[2] - box[0]);
     const Y = v => box[3] - (v - y0) / (y1 - y0) * (box[3] - box[1]);
-    for (const [v, label] of ticks(x0, x1, log[0], Math.max(3, W / 110))) {
+    const xs = data.dates || ticks(x0, x1, log[0], Math.max(3, W / 110));
+    for (const [v, label] of xs.filter((t, i) => i % Math.ceil(xs.length * 80 / W) < 1)) {
       put("line", { class: "grid", x1: X(v), x2: X(v), y1: box[1], y2: box[3] });
       put("text", { x: X(v), y: box[3] + 15, "text-anchor": "middle" }, label);
     }
@@ -114,24 +108,26 @@ function chart(figure) {
     dots = [];
     data.series.forEach((s, n) => {
       if (off.has(n)) return;
-      let at = [];
+      const runs = [[]];
       s.p.forEach((p, i) => {
-        if (!fits(p)) return;
+        if (!fits(p)) return s.look === "line" && runs.unshift([]);
         const d = { x: X(place(p[0], 0)), y: Y(place(p[1], 1)), p, s, n, note: s.note || s.notes && s.notes[i] };
-        at.push(d);
+        runs[0].push(d);
         dots.push(d);
       });
       const look = s.rank === undefined ? { class: `s${n % 7}` } : { class: "rank" + (s.rank < 0.1 ? " best" : ""), style: `--r:${100 * s.rank}%` };
-      if (s.look !== "points" && at.length > 1) {
-        let path = at;
-        if (s.look === "front") {
-          path = [...at].sort((a, b) => a.x - b.x);
-          path = path.flatMap((d, i) => i ? [{ x: d.x, y: path[i - 1].y }, d] : [d]);
+      for (const run of runs) {
+        if (s.look !== "points" && run.length > 1) {
+          let path = run;
+          if (s.look === "front") {
+            path = [...run].sort((a, b) => a.x - b.x);
+            path = path.flatMap((d, i) => i ? [{ x: d.x, y: path[i - 1].y }, d] : [d]);
+          }
+          put("polyline", { ...look, points: path.map(d => `${d.x.toFixed(1)},${d.y.toFixed(1)}`).join(" ") });
         }
-        put("polyline", { ...look, points: path.map(d => `${d.x.toFixed(1)},${d.y.toFixed(1)}`).join(" ") });
+        if (s.look !== "line" || run.length < 2)
+          run.forEach(d => put("circle", { ...look, cx: d.x, cy: d.y, r: s.look === "front" ? 5 : 3.5 }));
       }
-      if (s.look !== "line" || at.length < 2)
-        at.forEach(d => put("circle", { ...look, cx: d.x, cy: d.y, r: s.look === "front" ? 5 : 3.5 }));
     });
     cursor = put("g", { class: "cursor" });
     svg.addEventListener("pointermove", hover);
@@ -155,8 +151,8 @@ function chart(figure) {
     }
     same.forEach(d => put("circle", { cx: d.x, cy: d.y, r: 6 }, undefined, cursor));
     const lines = noted
-      ? [best.s.name, `${data.x}: ${num(best.p[0])}`, `${data.y}: ${num(best.p[1])}`, best.note]
-      : [`${data.x}: ${num(best.p[0])}`, ...same.slice(0, 12).map(d => `${d.s.name}: ${num(d.p[1])}`)];
+      ? [best.s.name, `${data.x}: ${at(best.p[0])}`, `${data.y}: ${num(best.p[1])}`, best.note]
+      : [`${data.x}: ${at(best.p[0])}`, ...same.slice(0, 12).map(d => `${d.s.name}: ${num(d.p[1])}`)];
     show(lines.filter(l => l).join("\n"), e.clientX, e.clientY);
   };
   const tools = figure.querySelector(".tools");

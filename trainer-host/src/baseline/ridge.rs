@@ -269,6 +269,7 @@ mod tests {
                 change,
                 rows: None,
                 values: None,
+                time: Default::default(),
             }),
             ..Dataset::default()
         }

@@ -66,6 +66,7 @@ mod tests {
             estimated_seconds: None,
             flash_bytes: 1,
             ram_bytes: 2,
+            second: None,
         };
         assert_eq!(time_text(&footprint), None);
         footprint.estimated_seconds = Some(38_000.0 / 160e6);

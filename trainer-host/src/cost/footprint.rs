@@ -6,6 +6,7 @@ use lstm_nostd::model::{scratch_bytes, state_bytes};
 use serde::{Deserialize, Serialize};
 
 use super::flash::{FlashWaits, StepReads};
+use super::front_end::SecondOfSignal;
 use super::quantity::Hertz;
 use super::{Core, Limits, engine_flash, step_of};
 
@@ -28,9 +29,21 @@ pub struct Footprint {
     pub flash_bytes: usize,
     /// State of a stream, scratch and stack of a step.
     pub ram_bytes: usize,
+    /// A second of signal, front end and network apart; only of a trial of the tuner whose model takes samples of a known rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondOfSignal>,
 }
 
 impl Footprint {
+    /// The same with what a second of signal takes of `model`.
+    #[must_use]
+    pub fn with_second(self, model: &Parsed<'_>) -> Self {
+        Self {
+            second: SecondOfSignal::of_model(self.core, model, self.instructions as f64),
+            ..self
+        }
+    }
+
     /// Whether it needs fewer instructions, RAM or flash than `other`.
     pub fn saves_against(&self, other: &Self) -> bool {
         self.instructions < other.instructions
@@ -67,6 +80,7 @@ impl Footprint {
             ram_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks())
                 + scratch_bytes(model.scratch_blocks())
                 + cost.stack_bytes.round() as usize,
+            second: None,
         }
     }
 }

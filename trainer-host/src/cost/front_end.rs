@@ -10,6 +10,7 @@
 
 use std::sync::LazyLock;
 
+use lstm_nostd::Parsed;
 use lstm_nostd::front_end::{FrontEnd, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +82,7 @@ pub fn instructions(core: Core, front_end: &FrontEnd<'_>) -> f64 {
 }
 
 /// What a model takes for a second of signal.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecondOfSignal {
     /// The core.
     pub core: Core,
@@ -94,6 +95,16 @@ pub struct SecondOfSignal {
 }
 
 impl SecondOfSignal {
+    /// Of `model`, of which a step takes `step` instructions, at the rate of its own samples; `None` where it takes none or
+    /// their rate is not known.
+    pub fn of_model(core: Core, model: &Parsed<'_>, step: f64) -> Option<Self> {
+        let front_end = model.front_end()?;
+        match front_end.rate_mhz() {
+            0 => None,
+            rate => Some(Self::of(core, Some(front_end), step, rate as f64 / 1000.0)),
+        }
+    }
+
     /// Of a network whose step takes `step` instructions, behind `front_end`, at `rate` moments a second.
     pub fn of(core: Core, front_end: Option<&FrontEnd<'_>>, step: f64, rate: f64) -> Self {
         let frame = front_end.map_or(0.0, |front_end| instructions(core, front_end));

@@ -238,6 +238,7 @@ mod tests {
         estimated_seconds: Some(26_000.0 / 64e6),
         flash_bytes: 30_000,
         ram_bytes: 900,
+        second: None,
     };
 
     #[test]

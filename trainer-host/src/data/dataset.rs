@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{DataError, Place, Problem};
 use super::front_end::FrontEnd;
 use super::offsets::offset_of;
-use super::origin::Origin;
+use super::origin::{Moment, Origin};
 use super::{Targets, Task};
 
 /// A set of sequences that share channels, with one target (or one per step) each.
@@ -26,6 +26,8 @@ pub struct Dataset {
     pub variants: Vec<Vec<Array2<f32>>>,
     /// Where the channels of a forecast are changes: the values in the last row of each window, `[C]`, in real units.
     pub levels: Vec<Vec<f64>>,
+    /// When the target of each window of a forecast is; empty for other data, and for windows without targets.
+    pub moments: Vec<Moment>,
     /// What the network is to say about each sequence.
     pub targets: Targets,
     /// Name of each class, or of each output of a regression, `[O]`.
@@ -140,6 +142,10 @@ impl Dataset {
                 true => Vec::new(),
                 false => pick(&self.levels, indices),
             },
+            moments: match self.moments.is_empty() {
+                true => Vec::new(),
+                false => pick(&self.moments, indices),
+            },
             targets: match &self.targets {
                 Targets::Class(t) => Targets::Class(pick(t, indices)),
                 Targets::ClassPerStep(t) => Targets::ClassPerStep(pick(t, indices)),
@@ -190,6 +196,7 @@ impl Dataset {
             names: move_out(&mut self.names, indices),
             variants: move_out(&mut self.variants, indices),
             levels: move_out(&mut self.levels, indices),
+            moments: move_out(&mut self.moments, indices),
             gaps: move_out(&mut self.gaps, indices),
             notes: Vec::new(),
         }

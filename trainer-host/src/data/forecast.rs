@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, Place, Problem};
 use super::fill::{self, Fill};
-use super::origin::Origin;
-use super::records::{Record, Records};
+use super::origin::{Origin, TimeUnit};
+use super::records::{FirstTime, Record, Records};
 use super::windows::name_of_rows;
 use super::{Dataset, Normalisation, Parts, differences, forecast_windows, offset_of, time_gaps};
 
@@ -284,6 +284,7 @@ fn origin(
         (!cutting.only_test).then(|| of_training_rows(series, offsets))
     };
     let mut origin = Origin {
+        time: TimeUnit::of(series.first().and_then(|first| first.begins)),
         channels: targets,
         change: cutting.forecast.change,
         rows: fitted(series, offsets),
@@ -318,6 +319,9 @@ fn of_training_rows(series: &[Bounded], offsets: &[f64]) -> Normalisation {
 /// One series and the rows of its parts' targets: training (from row 0), validation and test.
 pub(super) struct Bounded {
     place: Place,
+    /// The time of each row, or its number.
+    pub(super) times: Vec<f64>,
+    begins: Option<FirstTime>,
     name: Option<String>,
     pub(super) values: Array2<f32>,
     /// The changes from row to row, if these are the inputs.
@@ -377,6 +381,8 @@ fn bounded(
     }
     let is_missing = |row: ArrayView1<'_, f32>| targets.iter().any(|at| row[*at].is_nan());
     Ok(Bounded {
+        times: times(&record, rows),
+        begins: record.begins,
         is_missing: record.steps.rows().into_iter().map(is_missing).collect(),
         gaps,
         place: record.place,
@@ -386,6 +392,21 @@ fn bounded(
         group: record.group,
         parts: [0..validation, validation..test, test..rows],
     })
+}
+
+/// The time of each row, or its number where no time is known.
+fn times(record: &Record, rows: usize) -> Vec<f64> {
+    match record.begins {
+        Some(FirstTime { time, .. }) => {
+            let steps = record.time_steps.iter().map(|step| f64::from(*step));
+            let later = steps.scan(time, |now, step| {
+                *now += step;
+                Some(*now)
+            });
+            std::iter::once(time).chain(later).collect()
+        }
+        None => (0..rows).map(|row| row as f64).collect(),
+    }
 }
 
 /// Refuses windows that would not fit into memory.

@@ -3,7 +3,7 @@
 use ndarray::{Array2, s};
 
 use super::forecast::{Bounded, Cutting, Forecast};
-use super::{Dataset, Targets, offset_of, time_gaps};
+use super::{Dataset, Moment, Targets, offset_of, time_gaps};
 
 /// The windows of each part, and how many were left out; with the series, the offsets of their values.
 pub(super) fn all(
@@ -41,8 +41,9 @@ fn windows(
 ) -> Dataset {
     let (mut cut, mut targets) = (Cut::default(), Vec::new());
     let channels = empty.origin.iter().flat_map(|origin| &origin.channels);
-    for series in series {
+    for (number, series) in series.iter().enumerate() {
         let part = &series.parts[which];
+        let mut before = None;
         // Training windows, and those of a file that is all test, begin at the first row.
         let first = part.start.max(forecast.reach() - 1);
         for target in (first..part.end).step_by(forecast.stride) {
@@ -56,6 +57,12 @@ fn windows(
                 continue;
             }
             cut.push((series, offsets), from, forecast);
+            cut.moments.push(Moment {
+                series: number,
+                time: series.times[target],
+                is_after_gap: before != target.checked_sub(forecast.stride),
+            });
+            before = Some(target);
             let at = |row: usize, channel: usize| series.values[[row, channel]];
             let value = |channel: &usize| match forecast.change {
                 true => at(target, *channel) - at(last, *channel),
@@ -92,6 +99,8 @@ fn unlabelled_windows(
 struct Cut {
     sequences: Vec<Array2<f32>>,
     levels: Vec<Vec<f64>>,
+    /// Of the targets.
+    moments: Vec<Moment>,
     names: Vec<Option<String>>,
     groups: Vec<Option<String>>,
 }
@@ -112,6 +121,7 @@ impl Cut {
         Dataset {
             sequences: self.sequences,
             levels: self.levels,
+            moments: self.moments,
             targets: Targets::Value(targets),
             names: names.unwrap_or_default(),
             groups: self.groups.into_iter().collect(),

@@ -57,7 +57,7 @@ pub use normalise::Normalisation;
 pub(crate) use offsets::offset_of;
 pub use open::{Known, OpenError, open, open_split, open_test};
 pub use options::Options;
-pub use origin::Origin;
+pub use origin::{Moment, Origin, TimeUnit};
 pub use recording::Recording;
 pub use signal_variants::SignalVariants;
 pub use sound_problem::SoundProblem;

@@ -90,6 +90,16 @@ pub(super) struct Record {
     pub(super) group: Option<String>,
     /// The time from each step to the next one, where it is known.
     pub(super) time_steps: Vec<f32>,
+    /// The time of the first step, where it is known.
+    pub(super) begins: Option<FirstTime>,
+}
+
+/// When a record begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct FirstTime {
+    /// In the units of the file's times; of dates, in seconds since 1970.
+    pub(super) time: f64,
+    pub(super) is_date: bool,
 }
 
 impl Record {
@@ -105,6 +115,7 @@ impl Record {
             name: None,
             group: None,
             time_steps: Vec::new(),
+            begins: None,
         }
     }
 

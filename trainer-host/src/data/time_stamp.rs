@@ -41,6 +41,11 @@ impl Time {
         number(field).or_else(|| moment(field))
     }
 
+    /// The time as a number, whose last digits f64 may lose.
+    pub(super) fn value(self) -> f64 {
+        self.whole as f64 + self.fraction
+    }
+
     /// Units from `earlier` to this time.
     pub(super) fn since(self, earlier: Self) -> f64 {
         self.whole.wrapping_sub(earlier.whole) as f64 + (self.fraction - earlier.fraction)

@@ -339,7 +339,6 @@ pub(in crate::diagnose) mod tests {
                     ..Beside::default()
                 },
                 outputs: Vec::new(),
-                traces: Vec::new(),
             }),
         };
         fit(part.clone(), Some(part))

@@ -74,6 +74,11 @@ impl Baselines {
         scores
     }
 
+    /// What ridge regression says of `part`, of a regression.
+    pub fn linear(&self, part: &Dataset) -> Option<Outputs> {
+        Some(self.ridge.as_ref()?.outputs(part))
+    }
+
     /// The score of `outputs`, that of a regression with ridge beside it.
     pub fn score(&self, part: &Dataset, outputs: &Outputs) -> Score {
         self.beside(part, score(part, outputs))

@@ -19,7 +19,7 @@ pub use roc::Roc;
 pub use spread::Spread;
 pub use stream::{CellGrowth, StreamScore, Streams};
 pub use value_table::ValueTable;
-pub use values::{Beside, Errors, OutputScore, Trace, ValueScore};
+pub use values::{Beside, Errors, OutputScore, ValueScore, values_of};
 
 use crate::data::{Dataset, Targets};
 

@@ -29,9 +29,6 @@ pub struct ValueScore {
     pub beside: Beside,
     /// Each output.
     pub outputs: Vec<OutputScore>,
-    /// A part of the forecast and the truth, for drawing.
-    #[serde(skip)]
-    pub traces: Vec<Trace>,
 }
 
 /// Errors of one output.
@@ -78,20 +75,6 @@ pub struct Errors {
     pub r2: Option<f64>,
 }
 
-/// One output over the first windows of a part.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trace {
-    /// The output.
-    pub name: String,
-    /// The truth.
-    pub truth: Vec<f64>,
-    /// The forecast.
-    pub forecast: Vec<f64>,
-}
-
-/// Number of windows to draw: the hours of a week.
-const TRACED: usize = 168;
-
 /// One judged value.
 #[derive(Clone, Copy)]
 struct Judged {
@@ -136,14 +119,6 @@ impl ValueScore {
             })
             .collect();
         let all = |of| mean_over(&scores, of);
-        let traced = |values: &[Judged], of: fn(&Judged) -> f64| -> Vec<f64> {
-            values.iter().take(TRACED).map(of).collect()
-        };
-        let traces = (names.iter().zip(&judged)).map(|(name, judged)| Trace {
-            name: (*name).to_owned(),
-            truth: traced(judged, |j| j.truth),
-            forecast: traced(judged, |j| j.found),
-        });
         Self {
             values: judged.iter().map(Vec::len).sum(),
             errors: all(|o| Some(o.errors)).unwrap_or(Errors::NONE),
@@ -152,11 +127,6 @@ impl ValueScore {
                 persistence: all(|o| o.beside.persistence),
                 standardised_persistence: all(|o| o.beside.standardised_persistence),
                 ..Beside::default()
-            },
-            traces: if persists {
-                traces.collect()
-            } else {
-                Vec::new()
             },
             outputs: scores,
         }
@@ -277,6 +247,15 @@ impl Errors {
     }
 }
 
+/// Truth and forecast of each value of output `o`, in real units: of a forecast of changes, what they lead to.
+///
+/// # Panics
+/// When the targets are classes.
+pub fn values_of(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<(f64, f64)> {
+    let judged = judged(data, outputs, o).into_iter();
+    judged.map(|value| (value.truth, value.found)).collect()
+}
+
 /// All values of output `o`.
 fn judged(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<Judged> {
     let mut judged = Vec::new();
@@ -325,7 +304,6 @@ mod tests {
             (score.beside.persistence, score.beside.standardised),
             (None, None)
         );
-        assert!(score.traces.is_empty());
     }
 
     #[test]
@@ -383,11 +361,11 @@ mod tests {
                     offset: Vec::new(),
                 }),
                 values: None,
+                time: Default::default(),
             });
-            ValueScore::of(
-                &data,
-                &vec![array![[11.0 - base(0)]], array![[19.0 - base(1)]]],
-            )
+            let outputs = vec![array![[11.0 - base(0)]], array![[19.0 - base(1)]]];
+            assert_eq!(values_of(&data, &outputs, 0), [(12.0, 11.0), (19.0, 19.0)]);
+            ValueScore::of(&data, &outputs)
         };
         let score = score_of(true);
         assert_eq!(score, score_of(false));
@@ -404,7 +382,5 @@ mod tests {
             (own.mse, own.mae, other.mse, other.mae),
             (0.125, 0.25, 0.625, 0.75)
         );
-        assert_eq!(score.traces[0].truth, [12.0, 19.0]);
-        assert_eq!(score.traces[0].forecast, [11.0, 19.0]);
     }
 }

@@ -43,6 +43,11 @@ impl Range {
         }
     }
 
+    /// Its ends, which are values where the axis is linear.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Where a value lies, from 0 to 1; `None` for one that has no place.
     pub(super) fn share(&self, value: f64) -> Option<f64> {
         let place = if self.log { value.log10() } else { value };

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::axis::{Range, is_wide};
+use super::dates;
 use super::page::escape;
 
 /// How a series is drawn.
@@ -27,7 +28,7 @@ pub enum Look {
 pub struct Series {
     /// Name in the legend.
     pub name: String,
-    /// Points `(x, y)`; those that are not finite are left out.
+    /// Points `(x, y)`. Those that are not finite are left out, and a line is open there.
     pub points: Vec<(f64, f64)>,
     /// How they are drawn.
     pub look: Look,
@@ -71,6 +72,8 @@ pub struct Chart {
     pub marks: Vec<(f64, String)>,
     /// Whether x and y begin as logarithmic axes.
     pub log: [bool; 2],
+    /// Whether x is a date: seconds since 1970.
+    pub has_dates: bool,
 }
 
 const SIZE: (f64, f64) = (640.0, 300.0);
@@ -157,10 +160,10 @@ impl Chart {
     /// What the script draws.
     fn data(&self) -> Value {
         let series = self.series.iter().map(|series| {
-            let points = series
-                .points
-                .iter()
-                .map(|point| [short(point.0), short(point.1)]);
+            let points = (series.points.iter()).map(|point| match self.has_dates {
+                true => [json!(point.0.round()), short(point.1)],
+                false => [short(point.0), short(point.1)],
+            });
             let look = match series.look {
                 Look::Line => "line",
                 Look::Points => "points",
@@ -182,13 +185,27 @@ impl Chart {
             }
             value
         });
-        json!({
+        let mut data = json!({
             "x": self.x,
             "y": self.y,
             "log": self.log,
             "marks": self.marks,
             "series": series.collect::<Vec<_>>(),
-        })
+        });
+        if self.has_dates {
+            data["dates"] = json!(self.date_ticks());
+        }
+        data
+    }
+
+    /// Ticks of x where it is a date.
+    fn date_ticks(&self) -> Vec<(f64, String)> {
+        let points = self.series.iter().flat_map(|series| &series.points);
+        let (low, high) = Range::of(points.map(|point| point.0), false).ends();
+        // A name is wide, and would be cut off at the right edge.
+        let mut ticks = dates::ticks(low, high, 6.0);
+        ticks.retain(|(at, _)| *at <= high - 0.08 * (high - low));
+        ticks
     }
 
     fn svg(&self, inside: &str) -> String {
@@ -203,7 +220,13 @@ impl Chart {
             SIZE.1,
             escape(&self.title)
         );
-        draw_axes(&mut svg, &range, [&self.x, &self.y]);
+        let ticks = match self.has_dates {
+            true => (self.date_ticks().into_iter())
+                .filter_map(|(at, text)| Some((range[0].share(at)?, text)))
+                .collect(),
+            false => range[0].ticks(6.0),
+        };
+        draw_axes(&mut svg, (&ticks, &range[1]), [&self.x, &self.y]);
         for (value, name) in &self.marks {
             let share = range[0]
                 .share(*value)
@@ -250,10 +273,11 @@ fn up(share: f64) -> f64 {
     BOX[3] - share * (BOX[3] - BOX[1])
 }
 
-fn draw_axes(svg: &mut String, range: &[Range; 2], names: [&str; 2]) {
+/// Axes with these ticks of x, and the range of y.
+fn draw_axes(svg: &mut String, (ticks, y): (&[(f64, String)], &Range), names: [&str; 2]) {
     let [left, top, right, bottom] = BOX;
-    for (share, text) in range[0].ticks(6.0) {
-        let x = across(share);
+    for (share, text) in ticks {
+        let x = across(*share);
         let _ = write!(
             svg,
             "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\
@@ -261,7 +285,7 @@ fn draw_axes(svg: &mut String, range: &[Range; 2], names: [&str; 2]) {
             bottom + 15.0
         );
     }
-    for (share, text) in range[1].ticks(6.0) {
+    for (share, text) in y.ticks(6.0) {
         let y = up(share);
         let _ = write!(
             svg,
@@ -291,7 +315,21 @@ fn draw_series(svg: &mut String, range: &[Range; 2], n: usize, series: &Series) 
         let (x, y) = (range[0].share(point.0)?, range[1].share(point.1)?);
         Some((across(x), up(y)))
     };
-    let mut points: Vec<(f64, f64)> = series.points.iter().filter_map(place).collect();
+    // A line is open where a point has no place.
+    let mut runs: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
+    for point in series.points.iter().map(place) {
+        match (point, runs.last_mut()) {
+            (Some(point), Some(run)) => run.push(point),
+            (None, _) if series.look == Look::Line => runs.push(Vec::new()),
+            _ => {}
+        }
+    }
+    runs.iter()
+        .for_each(|run| draw_run(svg, run.clone(), n, series));
+}
+
+/// Draws points of a series that nothing parts.
+fn draw_run(svg: &mut String, mut points: Vec<(f64, f64)>, n: usize, series: &Series) {
     let style = match series.rank {
         None => format!("class=\"s{}\"", n % 7),
         Some(rank) => {
@@ -384,6 +422,33 @@ mod tests {
         assert!(
             steps[0] > 50.0 && (steps[0] - steps[1]).abs() < 0.3,
             "{heights:?}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_open_where_a_point_is_missing_and_dates_have_names() {
+        let missing = (1.5e9 + 7200.0, f64::NAN);
+        let points = [
+            (1.5e9, 1.0),
+            (1.5e9 + 3600.0, 2.0),
+            missing,
+            (1.5e9 + 1e4, 1.0),
+            (1.5e9 + 2e4, 0.0),
+        ];
+        let chart = Chart {
+            has_dates: true,
+            ..Chart::lines("t", ("time", "y"), vec![line("a", &points)])
+        };
+        let html = chart.figure();
+        assert_eq!(html.matches("<polyline").count(), 2, "{html}");
+        // 1.5e9 is 2017-07-14 02:40, and has all of its digits.
+        assert!(
+            html.contains("[1500003600.0,2.0]") && html.contains(">07-14 04:00</text>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("\"dates\":[[1500001200.0,\"07-14 03:00\"]"),
+            "{html}"
         );
     }
 

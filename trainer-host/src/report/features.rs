@@ -37,9 +37,9 @@ pub(super) fn feature_section(page: &mut Page, data: &Dataset, inputs: &[Array2<
 /// What the features are.
 fn title(front_end: &FrontEnd) -> &'static str {
     match front_end.kind {
-        Features::Mfcc => "mel-frequency cepstral coefficients",
-        Features::LogMel => "logarithms of mel bands",
-        Features::Spectrum => "logarithms of bands of equal width",
-        Features::Statistics => "statistics of the channels",
+        Features::Mfcc => "MFCC",
+        Features::LogMel => "log-mel bands",
+        Features::Spectrum => "bands of the spectrum",
+        Features::Statistics => "statistics",
     }
 }

@@ -4,16 +4,18 @@
 //! | file | what it has |
 //! | --- | --- |
 //! | `page.rs` | the page, its tables, its style and script (`assets/report/`) |
-//! | `chart.rs`, `axis.rs` | lines and points over two axes |
+//! | `chart.rs`, `axis.rs`, `dates.rs` | lines and points over two axes |
 //! | `histogram.rs`, `heat_map.rs`, `parallel.rs`, `bars.rs` | other pictures |
 //! | `run.rs`, `quantisation.rs`, `rate.rs`, `stream.rs` | a page each |
-//! | `score.rs`, `wrong.rs`, `quantised.rs`, `features.rs`, `network.rs` | sections of pages |
+//! | `score.rs`, `wrong.rs`, `forecast.rs`, `quantised.rs`, `features.rs`, `network.rs` | sections of pages |
 
 mod axis;
 mod bars;
 mod chart;
 mod clock;
+mod dates;
 mod features;
+mod forecast;
 mod heat_map;
 mod histogram;
 mod network;

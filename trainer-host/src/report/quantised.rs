@@ -36,7 +36,7 @@ pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
         .chain(cores.iter().map(String::as_str))
         .collect();
     let note = format!(
-        "<p>On the {}, where f32 has {float}. Instructions of a step are estimated. The quantisation in the last row was \
+        "<p>On the {}, where f32 has {float}. Below each core stand the instructions of a step, estimated. The quantisation in the last row was \
          made last, and is taken where none is named.</p>",
         first.part
     );

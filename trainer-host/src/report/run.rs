@@ -3,6 +3,7 @@
 
 use super::clock;
 use super::features::feature_section;
+use super::forecast::{Forecasts, forecast_sections};
 use super::quantised::quantised_sections;
 use super::score::{baseline_section, percent, score_sections};
 use super::wrong::wrong_sections;
@@ -26,6 +27,10 @@ pub struct JudgedPart<'a> {
     pub score: &'a Score,
     /// Simpler methods on the same part.
     pub baselines: &'a [BaselineScore],
+    /// What is judged: `f32`.
+    pub judged_as: &'a str,
+    /// What ridge regression says of a forecast.
+    pub linear: Option<&'a Outputs>,
 }
 
 /// What a page shows of how training went.
@@ -60,6 +65,7 @@ pub fn run_report(
     quantised_sections(&mut page, quantised);
     // The test part chose nothing, and says most.
     if let Some(part) = judged.last() {
+        forecast_sections(&mut page, part.name, &forecasts(run, part, quantised));
         wrong_sections(&mut page, run, (part.name, part.data), part.outputs);
     }
     let shown = data.validation.as_ref().unwrap_or(&data.train);
@@ -68,6 +74,21 @@ pub fn run_report(
     network_sections(&mut page, &run.network, &inputs);
     page.text("Configuration", &to_toml(config).unwrap_or_default());
     page.finish()
+}
+
+/// The forecasts of a part, if they are some.
+fn forecasts<'a>(run: &Run, part: &'a JudgedPart<'_>, quantised: &'a [Quantised]) -> Forecasts<'a> {
+    let integers = quantised.iter().filter(|one| one.part == part.name);
+    let integers: Vec<(&str, &Outputs)> = integers
+        .map(|one| (one.name.as_str(), &one.outputs))
+        .collect();
+    let has_some = part.data.origin.is_some() && !integers.is_empty();
+    Forecasts {
+        data: part.data,
+        judged: (part.outputs, part.judged_as),
+        linear: part.linear,
+        integers: (has_some.then(|| run.outputs(part.data)), integers),
+    }
 }
 
 /// The page of a run that is being trained, or that was stopped: `state` says which, and whether it goes on.

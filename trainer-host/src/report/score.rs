@@ -1,12 +1,9 @@
 //! The sections of a report that show a score. For classes: confusion matrix, figures of each class, ROC curve. For
-//! values: errors, and a part of the forecast.
+//! values: errors.
 
 use super::page::{data_table as table, escape};
 use super::{Chart, Page, Series, confusion_table};
 use crate::evaluate::{BaselineScore, ClassScore, Roc, Score, ValueScore};
-
-/// Number of forecasts to draw, at most.
-const DRAWN: usize = 8;
 
 /// Adds the sections of `score`, the score of the named part.
 pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
@@ -29,9 +26,6 @@ pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
                 &format!("Errors, {part}"),
                 &(summary + &error_table(values)),
             );
-            if !values.traces.is_empty() {
-                page.section(&format!("Forecast, {part}"), &forecast_svgs(values));
-            }
         }
     }
 }
@@ -116,20 +110,6 @@ fn error_table(score: &ValueScore) -> String {
         std::iter::once(name).chain(figures).collect()
     });
     table(&header, rows)
-}
-
-fn forecast_svgs(score: &ValueScore) -> String {
-    let line = |name: &str, values: &[f64]| Series::over_positions(name, values.iter().copied());
-    (score.traces.iter().take(DRAWN))
-        .map(|trace| {
-            let curves = vec![
-                line("truth", &trace.truth),
-                line("forecast", &trace.forecast),
-            ];
-            let title = format!("{}, first windows", trace.name);
-            Chart::lines(&title, ("window", ""), curves).figure()
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::quantisation::{Memory, OnCore, reference, steps_on_cores};
 use super::{Run, quantisations};
 use crate::cost::Core;
 use crate::cost::front_end::SecondOfSignal;
-use crate::data::Parts;
-use crate::evaluate::{Baselines, Comparison, compare};
+use crate::data::{Dataset, Parts};
+use crate::evaluate::{Baselines, Comparison, Outputs, compare};
 use crate::integers::engine::AnyModel;
 use crate::integers::stream;
 
@@ -31,6 +31,9 @@ pub struct Quantised {
     /// A second of signal on each core, front end and network apart, where the rate is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub seconds: Vec<SecondOfSignal>,
+    /// What the integers say of that part.
+    #[serde(skip)]
+    pub outputs: Outputs,
 }
 
 /// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those of other weights
@@ -60,11 +63,9 @@ pub fn side_by_side(
             continue;
         }
         let integers = RunIntegers::of(run, one)?;
-        let compared = |model: &AnyModel<'_>| {
-            let outputs = stream::outputs(model, &judged.recordings());
-            compare(judged, &exact, &outputs).beside(&baselines, judged)
-        };
-        found.push(Quantised::of(&integers, part, compared));
+        let compared =
+            |outputs: &Outputs| compare(judged, &exact, outputs).beside(&baselines, judged);
+        found.push(Quantised::of(&integers, (part, judged), compared));
     }
     Ok((found, notes))
 }
@@ -72,31 +73,25 @@ pub fn side_by_side(
 impl Quantised {
     fn of(
         integers: &RunIntegers,
-        part: &'static str,
-        compared: impl Fn(&AnyModel<'_>) -> Comparison,
+        (part, judged): (&'static str, &Dataset),
+        compared: impl Fn(&Outputs) -> Comparison,
     ) -> Self {
         let model = AnyModel::parse(&integers.bytes).expect("integers of a run are a model");
         let cores = steps_on_cores(&model);
-        let rate = model
-            .front_end()
-            .map_or(0, |front_end| front_end.rate_mhz());
+        let outputs = stream::outputs(&model, &judged.recordings());
         let second = |(core, step): (Core, &OnCore)| {
-            let step = step.instructions as f64;
-            SecondOfSignal::of(core, model.front_end(), step, rate as f64 / 1000.0)
+            SecondOfSignal::of_model(core, &model, step.instructions as f64)
         };
-        let seconds = Core::ALL.into_iter().zip(&cores).map(second);
+        let seconds = Core::ALL.into_iter().zip(&cores).filter_map(second);
         let schemes = integers.file.schemes();
         Self {
             name: integers.name.clone(),
             schemes: schemes.map(Scheme::name).collect(),
             part,
-            comparison: compared(&model),
+            comparison: compared(&outputs),
+            outputs,
             memory: Memory::of(&model, integers.bytes.len()),
-            seconds: if rate > 0 {
-                seconds.collect()
-            } else {
-                Vec::new()
-            },
+            seconds: seconds.collect(),
             cores,
         }
     }

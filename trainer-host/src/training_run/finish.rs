@@ -216,6 +216,9 @@ struct Judged {
     validation: Option<Outputs>,
     #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "for the report"))]
     test: Option<Outputs>,
+    /// What ridge regression says of the last part of a forecast.
+    #[cfg_attr(not(feature = "plots"), expect(dead_code, reason = "for the report"))]
+    linear: Option<Outputs>,
 }
 
 /// The figures of the chosen network.
@@ -255,7 +258,9 @@ fn judge(
         criterion,
         quantisations: Vec::new(),
     };
+    let (_, last) = data.last_judged();
     Ok(Judged {
+        linear: (last.origin.as_ref()).and_then(|_| baselines.linear(last)),
         metrics,
         validation,
         test,
@@ -282,6 +287,8 @@ fn write_report(
             outputs: Option::as_ref(outputs)?,
             score: Option::as_ref(score)?,
             baselines,
+            judged_as: &metrics.judged_as,
+            linear: judged.linear.as_ref(),
         })
     };
     let beside = &metrics.baselines;

@@ -307,6 +307,7 @@ mod tests {
                 estimated_seconds: None,
                 flash_bytes: 1,
                 ram_bytes: 1,
+                second: None,
             },
             own: trainings.next().unwrap(),
             values: Vec::new(),

@@ -168,6 +168,7 @@ mod tests {
         estimated_seconds: None,
         flash_bytes: 1,
         ram_bytes: 1,
+        second: None,
     };
     /// Epochs of each trial.
     const EPOCHS: usize = 10;

@@ -13,6 +13,7 @@ pub mod base_point;
 pub mod best;
 mod claim;
 mod contact;
+pub mod cost_columns;
 pub mod database;
 pub mod default_space;
 pub mod exported;

@@ -1,6 +1,7 @@
 //! The page of a study: its history, errors and costs, and the settings that mattered.
 
 use super::best::{best, front};
+use super::cost_columns::CostColumns;
 use super::finalists::{Finalist, judged};
 use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
@@ -107,8 +108,12 @@ fn note(trial: &StoredTrial) -> String {
             trial.values.len()
         ),
     };
+    let second = trial.footprint.second.map_or_else(String::new, |second| {
+        let (front_end, network) = (second.front_end, second.network);
+        format!(" a step; {front_end} of the front end and {network} of the network a second")
+    });
     format!(
-        "trial {}: {figures}\n{} instructions, {} B flash, {} B RAM\n{}",
+        "trial {}: {figures}\n{} instructions{second}, {} B flash, {} B RAM\n{}",
         trial.number,
         trial.footprint.instructions,
         trial.footprint.flash_bytes,
@@ -317,55 +322,40 @@ fn lines(space: &Space, trials: &[StoredTrial], ranks: &[f64]) -> Vec<Line> {
 }
 
 fn finalist_table(finalists: &[Finalist]) -> String {
-    let header = [
-        "trial",
-        "error",
-        "accuracy",
-        "instructions",
-        "flash",
-        "RAM",
-        "settings",
-    ];
+    let costs = CostColumns::of(finalists.iter().map(|finalist| &finalist.footprint));
+    let mut header = vec!["trial", "error", "accuracy"];
+    header.extend(costs.header());
+    header.push("settings");
     let rows = finalists.iter().map(|finalist| {
-        vec![
+        let mut row = vec![
             finalist.trial.to_string(),
             finalist.judgement.error_text(),
             finalist.judgement.accuracy_text(),
-            finalist.footprint.instructions.to_string(),
-            finalist.footprint.flash_bytes.to_string(),
-            finalist.footprint.ram_bytes.to_string(),
-            escape(&finalist.settings()),
-        ]
+        ];
+        row.extend(costs.cells(&finalist.footprint));
+        row.push(escape(&finalist.settings()));
+        row
     });
     data_table(&header, rows)
 }
 
 fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
-    let header = [
-        "trial",
-        "state",
-        "error",
-        "accuracy",
-        "epochs",
-        "instructions",
-        "flash",
-        "RAM",
-        "settings",
-    ];
+    let costs = CostColumns::of(trials.iter().map(|trial| &trial.footprint));
+    let mut header = vec!["trial", "state", "error", "accuracy", "epochs"];
+    header.extend(costs.header());
+    header.push("settings");
     let rows = trials.iter().map(|trial| {
         let result = trial.own.result.as_ref();
         let accuracy = result.and_then(|result| result.accuracy);
-        let row = vec![
+        let mut row = vec![
             trial.number.to_string(),
             trial.own.state.name().to_owned(),
             result.map_or(String::new(), |r| format!("{:.5}", r.error)),
             accuracy.map_or(String::new(), |a| format!("{:.2} %", 100.0 * a)),
             trial.values.len().to_string(),
-            trial.footprint.instructions.to_string(),
-            trial.footprint.flash_bytes.to_string(),
-            trial.footprint.ram_bytes.to_string(),
-            escape(&in_one_line(&trial.point)),
         ];
+        row.extend(costs.cells(&trial.footprint));
+        row.push(escape(&in_one_line(&trial.point)));
         (front.contains(&trial.number), row)
     });
     marked_table(&header, rows)

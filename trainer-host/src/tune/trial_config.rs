@@ -9,6 +9,7 @@
 //! | `train.…`, `data.…` | that key of the configuration file |
 
 use lstm_nostd::artifact::{Dense, ModelFile, WriteError};
+use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_RECURRENT_LAYERS;
@@ -286,7 +287,7 @@ pub enum FootprintError {
     Data(#[from] RunError),
 }
 
-/// The cost of a network of this structure with `scheme` in all layers, to the byte. A model's size follows from the
+/// The cost of a network of this structure behind `front_end`, if there is one, with `scheme` in all layers, to the byte. A model's size follows from the
 /// sizes of its layers, its names and its golden steps alone. Only a w8a8 layer on an M55 may cost less, if its two
 /// shifts are equal.
 ///
@@ -296,15 +297,18 @@ pub fn footprint(
     network: &NetworkConfig,
     (channels, outputs): (&[String], &[String]),
     scheme: Scheme,
-    golden_steps: usize,
+    (front_end, golden_steps): (Option<Tables>, usize),
     limits: &Limits,
 ) -> Result<Footprint, FootprintError> {
     network.validate()?;
     let core = limits.core();
-    let file = empty_model(network, (channels, outputs), scheme, golden_steps);
+    let file = ModelFile {
+        front_end,
+        ..empty_model(network, (channels, outputs), scheme, golden_steps)
+    };
     let bytes = file.to_bytes_in(core.order())?;
     let model = Model::parse(&bytes).expect("the writer returns only what parses");
-    Ok(Footprint::of(core, limits, &model, bytes.len()))
+    Ok(Footprint::of(core, limits, &model, bytes.len()).with_second(&model))
 }
 
 /// A model of this structure without useful weights.
@@ -355,7 +359,10 @@ fn empty_model(
 
 #[cfg(test)]
 mod tests {
+    use lstm_nostd::front_end::{Kind, Settings};
+
     use super::*;
+    use crate::network::Cell;
 
     fn base() -> RunConfig {
         RunConfig {
@@ -410,7 +417,7 @@ mod tests {
             };
             let names = (&names(3)[..], &names(4)[..]);
             let limits = Limits::default();
-            let found = footprint(&network, names, Scheme::W8a16, 0, &limits).unwrap();
+            let found = footprint(&network, names, Scheme::W8a16, (None, 0), &limits).unwrap();
             found.instructions
         };
         let [one, two, four] = [1, 2, 4].map(instructions);
@@ -418,6 +425,47 @@ mod tests {
             two < one * 6 / 10 && four < two * 6 / 10,
             "{one} {two} {four}"
         );
+    }
+
+    /// A front end is a section of the model file, and the costs of a second of signal are known with it.
+    #[test]
+    fn a_front_end_costs_flash_and_has_a_share_of_each_second() {
+        let tables = Tables::new(&Settings::new(Kind::Mfcc, 8000)).unwrap();
+        let inputs = tables.view().features();
+        let network = NetworkConfig {
+            inputs,
+            conv: None,
+            directions: Vec::new(),
+            hidden: vec![8],
+            cell: Cell::Gru,
+            dense: vec![],
+            outputs: 2,
+            head: Head::Softmax,
+            mode: crate::network::Mode::SequenceToOne,
+        };
+        let names = |count: usize| (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>();
+        let (channels, outputs) = (names(inputs), names(2));
+        let of = |front_end: Option<Tables>| {
+            let names = (&channels[..], &outputs[..]);
+            footprint(
+                &network,
+                names,
+                Scheme::W8a16,
+                (front_end, 0),
+                &Limits::default(),
+            )
+            .unwrap()
+        };
+        let (plain, heard) = (of(None), of(Some(tables)));
+        assert!(plain.second.is_none() && heard.flash_bytes > plain.flash_bytes + 1000);
+        let second = heard.second.unwrap();
+        // 62.5 frames a second.
+        assert_eq!(
+            second.network,
+            (62.5 * heard.instructions as f64).round() as u64
+        );
+        let frames = (62.5 * second.frame as f64) as u64;
+        assert!(second.front_end.abs_diff(frames) <= 32, "{second:?}");
     }
 
     #[test]

@@ -210,13 +210,15 @@ impl TrialData {
         let train = &shape.example;
         let network = trial_config.run.train.network(train);
         let names = (train.channels.as_slice(), train.outputs.as_slice());
+        // Settings that give no tables were refused when the data was read with them.
+        let front_end = (train.front_end.as_ref()).and_then(|front_end| front_end.tables().ok());
         let most = most_golden_steps(network.conv.as_ref());
         let steps = shape.first_steps.min(most);
         Ok(footprint(
             &network,
             names,
             trial_config.scheme,
-            steps,
+            (front_end, steps),
             limits,
         )?)
     }

@@ -242,8 +242,18 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
         let other = bench.fail(&other);
         assert!(other.contains("outputs are load[+2]"), "{other}");
     }
+    bench.succeed(&["report", "run"]);
     let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
     assert!(report.contains("Forecast, test part") && report.contains("persistence"));
+    // Targets, forecasts and integers stand at their hours: row 480 is 20 days after the first of January.
+    let first = 1_704_067_200 + 480 * 3600;
+    for name in ["target", "forecast, f32", "ridge regression", "w8a16"] {
+        let point = format!("\"name\":\"{name}\",\"p\":[[{first}.0,");
+        assert!(
+            report.replace("\"look\":\"line\",", "").contains(&point),
+            "{name}"
+        );
+    }
     let text = bench.succeed(&["eval", "run"]);
     // Heads of a wide table stand in lines.
     assert!(

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use trainer_host::data::{
-    Dataset, Fill, Forecast, Known, Options, Parts, Targets, open_split, open_test,
+    Dataset, Fill, Forecast, Known, Options, Parts, Targets, TimeUnit, open_split, open_test,
 };
 
 use super::Files;
@@ -266,6 +266,12 @@ fn windows_over_gaps_in_time_are_left_out() {
         .map(|hour| (hour * hour) as f32)
         .collect();
     assert_eq!(targets.concat(), expected);
+    // Each target has its time, and the first one behind the gap says so. 2024 begins 19,723 days after 1970.
+    assert_eq!(train.origin.as_ref().unwrap().time, TimeUnit::Dates);
+    let found = (train.moments.iter()).map(|moment| (moment.time as usize, moment.is_after_gap));
+    let expected = (3..10).chain(18..30);
+    let expected = expected.map(|hour| (3600 * (24 * 19_723 + hour), [3, 18].contains(&hour)));
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     assert!(
         train.notes[0].starts_with("1 gap in time"),
         "{:?}",

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-const RATE: u32 = 8000;
+pub(super) const RATE: u32 = 8000;
 const FRAME: usize = 256;
 const HOP: usize = 128;
 const BINS: usize = FRAME / 2 + 1;
@@ -73,7 +73,7 @@ pub(super) fn long_csv(folder: &Path, half: bool) -> Result<[String; 2]> {
 }
 
 /// The samples of a RIFF file of 8 kHz, 16 bits, mono.
-fn samples(bytes: &[u8]) -> Result<Vec<i16>> {
+pub(super) fn samples(bytes: &[u8]) -> Result<Vec<i16>> {
     ensure!(
         bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE"),
         "this is no WAV file"

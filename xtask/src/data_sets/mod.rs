@@ -2,10 +2,11 @@
 //!
 //! Most are read by `trainer-host` as their publishers give them. Three need a step before that, which this floor does:
 //! recordings of speech become MFCC (`mfcc.rs`), blocks of lines a long CSV (`blocks.rs`), and a series is cut to its
-//! first rows.
+//! first rows. `spoken_stream.rs` makes a long recording of short ones.
 
 mod blocks;
 mod mfcc;
+pub mod spoken_stream;
 
 use std::path::{Path, PathBuf};
 

@@ -160,7 +160,7 @@ fn retrain(
     let core = limits.core();
     let bytes = file.to_bytes_in(core.order())?;
     let model = Model::parse(&bytes)?;
-    let footprint = Footprint::of(core, limits, &model, bytes.len());
+    let footprint = Footprint::of(core, limits, &model, bytes.len()).with_second(&model);
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }

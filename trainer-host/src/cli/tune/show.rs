@@ -11,6 +11,7 @@ use crate::files::atomic;
 use crate::search::importance::importance;
 use crate::search::in_one_line;
 use crate::tune::best::{best, front};
+use crate::tune::cost_columns::CostColumns;
 use crate::tune::finalists::{Finalist, Repeats, fate_of_beginning, judged};
 use crate::tune::report::study_page;
 use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, macs, observations};
@@ -161,31 +162,26 @@ impl Overview {
 }
 
 fn finalist_table(finalists: &[Finalist]) -> String {
+    let costs = CostColumns::of(finalists.iter().map(|finalist| &finalist.footprint));
     let row = |finalist: &Finalist| {
-        vec![
+        let mut row = vec![
             finalist.trial.to_string(),
             finalist.judgement.error_text(),
             finalist.judgement.accuracy_text(),
-            finalist.footprint.instructions.to_string(),
-            finalist.footprint.flash_bytes.to_string(),
-            finalist.footprint.ram_bytes.to_string(),
-            finalist.settings(),
-        ]
+        ];
+        row.extend(costs.cells(&finalist.footprint));
+        row.push(finalist.settings());
+        row
     };
     let rows: Vec<Vec<String>> = finalists.iter().map(row).collect();
-    let header = [
-        "trial",
-        "error",
-        "integers",
-        "instructions",
-        "flash",
-        "RAM",
-        "settings",
-    ];
+    let mut header = vec!["trial", "error", "integers"];
+    header.extend(costs.header());
+    header.push("settings");
     table_with_text(&header, &rows)
 }
 
 fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
+    let costs = CostColumns::of(trials.iter().map(|trial| &trial.footprint));
     let rows: Vec<Vec<String>> = (trials.iter())
         .map(|trial| {
             let result = trial.own.result.as_ref();
@@ -198,11 +194,9 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
                 result.map_or("-".into(), |result| format!("{:.5}", result.error)),
                 share(result.and_then(|result| result.accuracy)),
                 share(result.and_then(|result| result.float_accuracy)),
-                trial.footprint.instructions.to_string(),
-                trial.footprint.flash_bytes.to_string(),
-                trial.footprint.ram_bytes.to_string(),
-                in_one_line(&trial.point),
             ]);
+            row.extend(costs.cells(&trial.footprint));
+            row.push(in_one_line(&trial.point));
             row
         })
         .collect();
@@ -210,15 +204,9 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
     if with_state {
         header.push("state");
     }
-    header.extend([
-        "error",
-        "integers",
-        "f32",
-        "instructions",
-        "flash",
-        "RAM",
-        "settings",
-    ]);
+    header.extend(["error", "integers", "f32"]);
+    header.extend(costs.header());
+    header.push("settings");
     table_with_text(&header, &rows)
 }
 

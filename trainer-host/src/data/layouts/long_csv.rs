@@ -16,11 +16,11 @@ use super::super::counter::Counter;
 use super::super::error::{DataError, Place, Problem};
 use super::super::fields::Row;
 use super::super::offsets::Narrow;
-use super::super::records::{Gap, Labels, Record, Records, Target, note_gap};
+use super::super::records::{FirstTime, Gap, Labels, Record, Records, Target, note_gap};
 use super::super::runs::Runs;
 use super::super::table::Table;
 use super::super::text;
-use super::super::time_stamp::Time;
+use super::super::time_stamp::{self, Time};
 use super::Reading;
 
 /// Reads all of a file.
@@ -186,6 +186,7 @@ impl<'a> Tables<'a> {
 struct Series {
     id: String,
     lines: Runs,
+    begins: Option<FirstTime>,
     time: Clock,
     time_steps: Vec<f32>,
     group: Option<String>,
@@ -361,6 +362,10 @@ impl File<'_, '_> {
         let is_timed = self.layout.time.is_some();
         Ok(Series {
             id: id.to_owned(),
+            begins: is_timed.then(|| FirstTime {
+                time: time.value(),
+                is_date: time_stamp::is_date(text),
+            }),
             lines: Runs::counting(),
             time: Clock {
                 now: time,
@@ -446,6 +451,7 @@ impl File<'_, '_> {
             },
             group: series.group,
             time_steps: series.time_steps,
+            begins: series.begins,
             ..Record::new(place, steps, series.gap, target)
         });
         self.ended.insert(series.id);
