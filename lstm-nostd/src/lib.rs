@@ -111,6 +111,7 @@
 //! | `front-end` | by the two | what they have in common; it does nothing alone |
 //! | `gru` | yes | GRU layers; LSTM layers are in every build |
 //! | `gru-before` | yes | GRU layers whose reset gate comes before the product |
+//! | `projection` | yes | LSTM layers with a recurrent projection |
 //! | `coupled` | yes | LSTM layers whose forget gate is one less the input gate |
 //! | `conv` | yes | a convolution with a stride below the recurrent layers |
 //! | `mean` | yes | models whose dense layers read the mean over time |

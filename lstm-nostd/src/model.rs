@@ -46,7 +46,8 @@ pub struct BufferSizes {
     pub filtered: usize,
     /// The part of scratch that holds a layer's input: raw inputs normalised, or converted.
     pub input: usize,
-    /// Scratch memory. A recurrent layer keeps its input and its next hidden state there; a dense layer its
+    /// Scratch memory. A recurrent layer keeps its input and its next hidden state there, with a
+    /// projection what its units show too; a dense layer its
     /// outputs, and its inputs if they are converted; a mean over time lies before them.
     pub scratch: usize,
 }
@@ -74,6 +75,7 @@ impl BufferSizes {
             width,
             outputs,
             cells,
+            scratch,
         } in recurrent
         {
             if below != Some(width) {
@@ -81,7 +83,7 @@ impl BufferSizes {
             }
             sizes.cell = sizes.cell.saturating_add(cells);
             sizes.hidden = sizes.hidden.saturating_add(width.blocks(outputs));
-            widest = widest.max(width.blocks(outputs));
+            widest = widest.max(scratch);
             (below, outputs_below) = (Some(width), outputs);
         }
         #[cfg(feature = "mean")]
@@ -536,9 +538,10 @@ impl<'m> Model<'m> {
         let (mut hidden, mut cell) = (hidden, cell);
         for layer in &self.recurrent {
             let rows = layer.rows();
+            let size = layer.size();
             let n = rows.width.blocks(rows.outputs);
             let (h, upper_hidden) = hidden.split_at_mut_checked(n)?;
-            let (c, upper_cell) = cell.split_at_mut_checked(layer.cell_blocks())?;
+            let (c, upper_cell) = cell.split_at_mut_checked(size.cells)?;
             let x = match below {
                 Some((width, x)) if width.in_build() == rows.width.in_build() => x,
                 Some(x) => {
@@ -550,7 +553,7 @@ impl<'m> Model<'m> {
                     &*input
                 }
             };
-            step(layer, x, h, c, next.get_mut(..n)?);
+            step(layer, x, h, c, next.get_mut(..size.scratch)?);
             (hidden, cell) = (upper_hidden, upper_cell);
             below = Some((rows.width, h));
         }

@@ -119,9 +119,9 @@ const fn blocks_of((width, count): (Option<Width>, usize)) -> usize {
     }
 }
 
-/// Scratch of one layer: its state, its next hidden state, its inputs, and the sums of a mean.
+/// Scratch of one layer: its state, the scratch of its step, its inputs, and the sums of a mean.
 fn record_blocks(size: LayerSize, below: (Option<Width>, usize), mode: Mode) -> usize {
-    let state = size.width.blocks(size.outputs).saturating_mul(2);
+    let state = size.width.blocks(size.outputs).saturating_add(size.scratch);
     let cells = size.cells.saturating_mul(CELL_BLOCKS);
     let input = match below.0 == Some(size.width) {
         true => 0,
@@ -450,9 +450,8 @@ impl WindowModel<'_> {
     ) -> Option<()> {
         let layer = half.layer;
         let rows = layer.rows();
-        let blocks = rows.width.blocks(rows.outputs);
-        let (hidden, free) = free.split_at_mut_checked(blocks)?;
-        let (next, free) = free.split_at_mut_checked(blocks)?;
+        let (hidden, free) = free.split_at_mut_checked(rows.width.blocks(rows.outputs))?;
+        let (next, free) = free.split_at_mut_checked(layer.scratch_blocks())?;
         let (cells, free) = split_cells(free, layer.cell_blocks())?;
         let input = match below {
             Some(below) if below.width.in_build() == rows.width.in_build() => 0,

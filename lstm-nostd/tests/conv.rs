@@ -121,6 +121,7 @@ fn without_convolution(file: &ModelFile) -> ModelFile {
         Recurrent::Gru(layer) => layer.input_shift = 0,
         Recurrent::Coupled(layer) => layer.0.input_shift = 0,
         Recurrent::GruBefore(layer) => layer.input_shift = 0,
+        Recurrent::Projected(layer) => layer.input_shift = 0,
     }
     upper
 }
@@ -143,7 +144,7 @@ proptest! {
         hidden in prop::collection::vec(1usize..9, 1..=2),
         dense in prop::collection::vec(1usize..6, 0..=1),
         kind in prop::sample::select(vec![
-            LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled, LayerKind::GruBefore
+            LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled, LayerKind::GruBefore, LayerKind::Projected
         ]),
         schemes in prop::collection::vec(any_scheme(), 1..=3),
         seed in any::<u64>(),

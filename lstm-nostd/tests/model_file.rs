@@ -5,8 +5,8 @@ mod sealed;
 use std::hint::black_box;
 
 use lstm_nostd::artifact::{
-    AlignedBytes, Gru, GruBefore, LayerError, LayerKind, Lstm, ModelFile, RandomConv, RandomModel,
-    Recurrent, Sizes, VERSION, WriteError, check_first_layer,
+    AlignedBytes, Gru, GruBefore, LayerError, LayerKind, Lstm, ModelFile, Projected, RandomConv,
+    RandomModel, Recurrent, Sizes, VERSION, WriteError, check_first_layer,
 };
 use lstm_nostd::kernels::{Order, Scheme};
 use lstm_nostd::{ArtifactError, Block, I16F16, Mode, Model, OutputScale, Task};
@@ -67,14 +67,15 @@ fn convolutions() -> impl Strategy<Value = RandomConv> {
 /// One kind of recurrent layer, or all in turn.
 fn kinds() -> impl Strategy<Value = Vec<LayerKind>> {
     let (lstm, gru, coupled) = (LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled);
-    let gru_before = LayerKind::GruBefore;
+    let (gru_before, projected) = (LayerKind::GruBefore, LayerKind::Projected);
     prop::sample::select(vec![
         vec![lstm],
         vec![gru],
         vec![coupled],
         vec![gru_before],
+        vec![projected],
         vec![gru, coupled, lstm],
-        vec![gru_before, lstm],
+        vec![gru_before, projected, lstm],
     ])
 }
 
@@ -208,6 +209,7 @@ fn every_changed_byte_is_refused_or_runs() {
         (LayerKind::Gru, mixed),
         (LayerKind::Coupled, mixed),
         (LayerKind::GruBefore, mixed),
+        (LayerKind::Projected, mixed),
     ]
     .into_iter()
     .flat_map(|(kind, schemes)| Order::ALL.map(|order| (kind, schemes, order)))
@@ -233,6 +235,7 @@ fn every_changed_byte_is_refused_or_runs() {
             Recurrent::Gru(layer) => (&mut layer.w_x, &mut layer.bias),
             Recurrent::Coupled(layer) => (&mut layer.0.w_x, &mut layer.0.bias),
             Recurrent::GruBefore(layer) => (&mut layer.w_x, &mut layer.bias),
+            Recurrent::Projected(layer) => (&mut layer.lstm.w_x, &mut layer.lstm.bias),
         };
         w_x[0] = vec![schemes[0].weight_max(); 9];
         bias[0] = 0;
@@ -967,6 +970,65 @@ fn refuses_rows_of_a_gru_with_reset_before_the_product() {
     assert_eq!(error, layer_of(LayerError::Weight { row: 5 }));
 }
 
+/// What a layer with a projection refuses of it: outputs, shift and unit of its record, and its rows.
+#[test]
+fn refuses_what_a_projection_cannot_have() {
+    let file = example_of_kind(LayerKind::Projected);
+    let layer_of = |error| ArtifactError::Layer {
+        kind: LayerKind::Projected,
+        index: 0,
+        error,
+    };
+    // Behind the record of the units: outputs, output shift, order, unit.
+    let record = FIRST_LAYER + 16;
+    let changed = |at: usize, bytes: &[u8]| {
+        let change = |content: &mut [u8]| {
+            content[record + at..record + at + bytes.len()].copy_from_slice(bytes);
+        };
+        refusal(&changed_in(&file, change))
+    };
+    let field = |field, found, allowed| {
+        layer_of(LayerError::Field {
+            field,
+            found,
+            allowed,
+        })
+    };
+    assert_eq!(changed(0, &[0, 0]), field("outputs", 0, (1, 65_535)));
+    assert_eq!(changed(2, &[16]), field("output shift", 16, (0, 15)));
+    assert_eq!(changed(3, &[9]), layer_of(LayerError::Order { found: 9 }));
+    let most = f32::MAX.to_bits();
+    for unit in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let bits = unit.to_bits();
+        let expected = field("unit of the outputs", bits, (1, most));
+        assert_eq!(changed(4, &bits.to_le_bytes()), expected);
+    }
+    let refused = |change: &dyn Fn(&mut Projected)| {
+        let mut file = file.clone();
+        let Recurrent::Projected(layer) = &mut file.recurrent[0] else {
+            panic!("another kind")
+        };
+        change(layer);
+        match file.to_bytes() {
+            Err(WriteError::Refused(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let row = 0;
+    assert_eq!(
+        refused(&|layer| layer.projection.weight[0][1] = -128),
+        layer_of(LayerError::Weight { row })
+    );
+    assert_eq!(
+        refused(&|layer| layer.projection.bias[0] = i32::MIN),
+        layer_of(LayerError::Overflow { row })
+    );
+    assert_eq!(
+        refused(&|layer| layer.lstm.bias[0] = i32::MIN),
+        layer_of(LayerError::Overflow { row })
+    );
+}
+
 /// Fifteen rows and a sixteenth of zeros, input weights first.
 #[test]
 fn refuses_padding_rows_of_a_gru() {
@@ -1130,6 +1192,8 @@ fn a_file_of_lstm_layers_is_of_the_version_before() {
     let mut mean = example();
     mean.mode = Mode::SequenceToMean;
     assert_eq!(mean.to_bytes().unwrap()[4], 8);
+    let projected = example_of_kind(LayerKind::Projected);
+    assert_eq!(projected.to_bytes().unwrap()[4], 11);
     // Older files have no such mode.
     let error = refusal(&changed_in(&mean, |content| content[4] = 7));
     let expected = ArtifactError::Field {

@@ -27,7 +27,7 @@ fn run<K: Kernels>(
     let (mut h, mut c) = start.clone();
     let step = |x: &Vec<Block>| {
         // Lanes past the last unit of the scratch must not come through.
-        let mut next = vec![Block([-1; 4]); h.len()];
+        let mut next = vec![Block([-1; 4]); layer.scratch_blocks()];
         layer.step::<K>(x, &mut h, &mut c, &mut next);
         (h.clone(), c.clone())
     };
@@ -81,6 +81,7 @@ fn kinds() -> impl Strategy<Value = LayerKind> {
         LayerKind::Gru,
         LayerKind::Coupled,
         LayerKind::GruBefore,
+        LayerKind::Projected,
     ])
 }
 
@@ -108,7 +109,8 @@ proptest! {
         let file = shape.build();
         let width = scheme.width();
         let cells = c.chunks(4).take(hidden.div_ceil(4)).map(|c| c.try_into().unwrap());
-        let start = (activations(width, &h, hidden), cells.collect());
+        let [_, w_h] = file.recurrent[0].weights();
+        let start = (activations(width, &h, w_h[0].len()), cells.collect());
         let steps: Vec<_> = x.chunks(40).map(|x| activations(width, x, inputs)).collect();
         let generic = file.to_bytes().unwrap();
         let generic = Model::parse(&generic).unwrap();

@@ -3,8 +3,8 @@
 use lstm_nostd::artifact::{LayerKind, ModelFile, RandomModel, Recurrent};
 use lstm_nostd::kernels::scalar::Scalar;
 use lstm_nostd::kernels::{
-    Block, GRU_ROWS, I32x4, Kernels, LstmParameters, RecurrentRows, Scheme, Width, convert, lanes,
-    lanes_mut, narrow, row_groups,
+    Block, I32x4, Kernels, LstmParameters, RecurrentRows, Scheme, Width, convert, lanes, lanes_mut,
+    narrow,
 };
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{I16F16, Model};
@@ -58,6 +58,7 @@ fn kinds() -> impl Strategy<Value = LayerKind> {
         LayerKind::Gru,
         LayerKind::Coupled,
         LayerKind::GruBefore,
+        LayerKind::Projected,
     ])
 }
 
@@ -80,18 +81,20 @@ proptest! {
                 Recurrent::Gru(layer) => layer.scheme = Scheme::W8a16,
                 Recurrent::Coupled(layer) => layer.scheme = Scheme::W8a16,
                 Recurrent::GruBefore(layer) => layer.scheme = Scheme::W8a16,
+                Recurrent::Projected(layer) => {
+                    layer.scheme = Scheme::W8a16;
+                    layer.projection.scheme = Scheme::W8a16;
+                }
             }
         }
         large.dense.iter_mut().for_each(|layer| layer.scheme = Scheme::W8a16);
         let raw = shape.raw_inputs(6);
         prop_assert_eq!(outputs(&small, &raw), outputs(&large, &raw));
         let row = |n: usize| n.div_ceil(4) * 16;
-        let mut width = inputs;
         let mut weights = 0;
-        for hidden in &shape.hidden {
-            let groups = if kind == LayerKind::Lstm { *hidden } else { row_groups(*hidden, GRU_ROWS) };
-            weights += groups * (row(width) + row(*hidden));
-            width = *hidden;
+        for layer in &small.recurrent {
+            let [w_x, w_h] = layer.weights();
+            weights += w_x.len().div_ceil(4) * (row(w_x[0].len()) + row(w_h[0].len()));
         }
         let saved = large.to_bytes().unwrap().len() - small.to_bytes().unwrap().len();
         prop_assert!(2 * saved >= weights, "{saved} bytes of {weights}");
@@ -147,7 +150,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 4),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Projected, LayerKind::Gru, LayerKind::Coupled];
         let shape = RandomModel { inputs, hidden, kinds, outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let file = shape.build();
         let bytes = file.to_bytes().unwrap();
@@ -157,7 +160,7 @@ proptest! {
         let layers = model.recurrent_layers();
         let mut own: Vec<_> = layers.iter().map(|layer| {
             let n = layer.rows().width.blocks(layer.rows().outputs);
-            (vec![Block::default(); n], vec![[0; 4]; layer.cell_blocks()], vec![Block::default(); n])
+            (vec![Block::default(); n], vec![[0; 4]; layer.cell_blocks()], vec![Block::default(); layer.scratch_blocks()])
         }).collect();
         for raw in shape.raw_inputs(5) {
             stream.step(&model, &raw);
@@ -187,7 +190,7 @@ proptest! {
         schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=3),
         seed in any::<u64>(),
     ) {
-        let kinds = vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled];
+        let kinds = vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Projected, LayerKind::Coupled];
         let shape = RandomModel { inputs: 4, hidden: vec![7, 5, 6, 8], kinds, dense: vec![3], outputs: 2, peepholes: true, schemes, seed, ..RandomModel::default() };
         let bytes = shape.build().to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();

@@ -1,9 +1,10 @@
 //! The time step: near the real-valued equations, independent streams, whole states.
 
 use lstm_nostd::artifact::{
-    Coupled, Dense, Gru, GruBefore, Lstm, ModelFile, RandomModel, Recurrent,
+    Coupled, Dense, Gru, GruBefore, LayerKind, Lstm, ModelFile, Projected, RandomModel, Recurrent,
 };
-use lstm_nostd::kernels::{Block, Scheme, Width, lanes, lanes_mut};
+use lstm_nostd::kernels::{Block, Scheme, Width, lanes, lanes_mut, narrow};
+use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{
     FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
 };
@@ -220,6 +221,84 @@ proptest! {
             reference(&lstm, &mut c, &mut h, raw / 32_768.0);
             let found = f64::from(y.to_bits()) / 65_536.0;
             prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
+    /// (PJ1) and (PJ2): two units, and a projection to one output in units of two.
+    #[test]
+    fn a_projection_follows_the_real_equations(
+        w_x in prop::array::uniform8(-127i8..=127),
+        w_h in prop::array::uniform8(-63i8..=63),
+        bias in prop::array::uniform8(-2.0f64..2.0),
+        w_r in prop::array::uniform2(-64i8..=64),
+        inputs in prop::collection::vec(-0.99f64..0.99, 1..40),
+    ) {
+        let lstm = unit_of::<8, 0>(w_x, w_h, bias, None);
+        // In Q0.15 of two, h is half of Σ w/64 · m.
+        let projection = Dense { weight: vec![w_r.to_vec()], bias: vec![0], mult: vec![1 << 25], ..Dense::default() };
+        let layer = Projected { lstm, projection, unit: 2.0 };
+        let bytes = around(Recurrent::Projected(layer)).to_bytes().unwrap();
+        let model = FixedModel::<1, 1, 1, 1, 3>::new(Model::parse(&bytes).unwrap()).unwrap();
+        let (mut state, mut c, mut h) = (State::new(), [0.0; 2], 0.0);
+        for x in inputs {
+            let raw = (x * 32_768.0).round();
+            let [y] = model.step(&mut state, &[raw as i32]);
+            let mut shown = [0.0; 2];
+            for (u, c) in c.iter_mut().enumerate() {
+                let z = |gate: usize| {
+                    let row = 2 * gate + u;
+                    let weights = f64::from(w_x[row]) * raw / 32_768.0 + f64::from(w_h[row]) * h;
+                    weights / 127.0 + bias[row]
+                };
+                *c = sigmoid(z(1)) * *c + sigmoid(z(0)) * z(2).tanh();
+                shown[u] = sigmoid(z(3)) * c.tanh();
+            }
+            h = (f64::from(w_r[0]) * shown[0] + f64::from(w_r[1]) * shown[1]) / 128.0;
+            let found = f64::from(y.to_bits()) / 65_536.0;
+            prop_assert!((found - h).abs() <= MAX_STEP_ERROR, "h: {found} against {h}");
+        }
+    }
+
+    /// (PB) in plain 64-bit sums, from what the units show.
+    #[test]
+    fn outputs_of_a_projection_are_its_rows_of_what_the_units_show(
+        hidden in 1usize..20,
+        scheme in prop::sample::select(Scheme::ALL.to_vec()),
+        seed in any::<u64>(),
+    ) {
+        let kinds = vec![LayerKind::Projected];
+        let shape = RandomModel { inputs: 3, hidden: vec![hidden], kinds, outputs: 1, schemes: vec![scheme], seed, ..RandomModel::default() };
+        let file = shape.build();
+        let Recurrent::Projected(layer) = &file.recurrent[0] else { unreachable!("it is projected") };
+        let bytes = file.to_bytes().unwrap();
+        let model = Model::parse(&bytes).unwrap();
+        let blocks = |count| vec![Block::default(); count];
+        let (mut state, mut scratch) = (blocks(model.hidden_blocks()), blocks(model.scratch_blocks()));
+        let (mut cell, mut outputs) = (vec![[0; 4]; model.cell_blocks()], [I16F16::ZERO]);
+        for raw in shape.raw_inputs(6) {
+            let mut shown = Vec::new();
+            let mut observer = |_: usize, _: usize, step: &UnitStep| {
+                let m = step.as_lstm().unwrap().hidden;
+                shown.push(match scheme.width() {
+                    Width::Int16 => i64::from(m),
+                    Width::Int8 => narrow(m, layer.h_shift.into()).into(),
+                });
+            };
+            let both = (&mut state[..], &mut cell[..]);
+            model.observed_step(both, &mut scratch, &raw, &mut outputs, &mut observer).unwrap();
+            let rows = &layer.projection;
+            for (p, row) in rows.weight.iter().enumerate() {
+                let products = row.iter().zip(&shown).map(|(w, m)| i64::from(*w) * m);
+                let sum = products.sum::<i64>() + i64::from(rows.bias[p]);
+                // The rounded high word, shifted.
+                let high = (sum * i64::from(rows.mult[p]) + (1 << 31)) >> 32;
+                let value = high << rows.output_shift;
+                let (found, expected) = match scheme.width() {
+                    Width::Int16 => (i64::from(lanes::<i16>(&state)[p]), value.clamp(-32_768, 32_767)),
+                    Width::Int8 => (i64::from(lanes::<i8>(&state)[p]), value.clamp(-127, 127)),
+                };
+                prop_assert_eq!(found, expected, "output {}", p);
+            }
         }
     }
 

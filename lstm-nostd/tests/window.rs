@@ -13,11 +13,12 @@ use sealed::sealed;
 
 use Direction::{Beside, Forward, Reverse};
 
-const KINDS: [LayerKind; 4] = [
+const KINDS: [LayerKind; 5] = [
     LayerKind::Lstm,
     LayerKind::Gru,
     LayerKind::Coupled,
     LayerKind::GruBefore,
+    LayerKind::Projected,
 ];
 
 /// Directions of one to four recurrent layers, of which one runs backwards.
@@ -65,7 +66,11 @@ fn shapes() -> impl Strategy<Value = (RandomModel, Mode)> {
                     first: kernel - 1,
                     is_rectified,
                 });
-                let kinds = KINDS.iter().cycle().skip(seed as usize % 4).take(4);
+                let kinds = KINDS
+                    .iter()
+                    .cycle()
+                    .skip(seed as usize % KINDS.len())
+                    .take(4);
                 let shape = RandomModel {
                     inputs,
                     hidden: units[..directions.len()].to_vec(),
@@ -169,8 +174,8 @@ fn arriving(x: &Values, width: Width, shift: u32) -> Vec<Block> {
 fn by_hand(model: &WindowModel<'_>, l: usize, inputs: &[Vec<Block>]) -> (Vec<Vec<i32>>, Vec<i32>) {
     let layer = &model.recurrent_layers()[l];
     let rows: &RecurrentRows<'_> = layer.rows();
-    let n = rows.width.blocks(rows.outputs);
-    let (mut h, mut next) = (vec![Block::ZERO; n], vec![Block::ZERO; n]);
+    let mut h = vec![Block::ZERO; rows.width.blocks(rows.outputs)];
+    let mut next = vec![Block::ZERO; layer.scratch_blocks()];
     let mut c = vec![[0; 4]; layer.cell_blocks()];
     let mut sums = vec![[0; 4]; mean::blocks(rows.outputs)];
     let mut step = |x: &Vec<Block>| {

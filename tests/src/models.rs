@@ -58,6 +58,7 @@ pub fn random_models(
         dense: shape.2.to_vec(),
         outputs: shape.3,
         peepholes: seed % 2 == 1,
+        projection: None,
         mean: false,
         schemes: schemes.to_vec(),
         conv: None,

@@ -28,6 +28,7 @@ pub(crate) fn main() {
             scheme: Scheme::W8a16,
             inputs: CHANNELS,
             hidden: units,
+            projection: None,
             peepholes: true,
             shifts: Ordering::Equal,
         };

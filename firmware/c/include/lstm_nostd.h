@@ -47,7 +47,7 @@ typedef enum {
   LSTM_VERSION = 4,         /* export it again with the trainer-host of this engine */
   LSTM_CHECKSUM = 5,        /* the file was damaged */
   LSTM_OTHER_CORE = 6,      /* the weights are in the order of another core: export with --target CORE */
-  LSTM_SCHEME_LEFT_OUT = 7, /* built without a cargo feature: w8a8, w4a16, gru, gru-before, coupled, conv, mean, sound or statistics */
+  LSTM_SCHEME_LEFT_OUT = 7, /* built without a cargo feature: w8a8, w4a16, gru, gru-before, coupled, conv, mean, projection, sound or statistics */
   LSTM_INVALID = 8,         /* a field, a weight or a name is not valid */
   LSTM_SELF_TEST = 9        /* outputs differ from those in the file */
 } lstm_status;

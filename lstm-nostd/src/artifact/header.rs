@@ -10,7 +10,7 @@ use crate::task::{Mode, Task};
 /// The first bytes of every model file.
 pub const MAGIC: [u8; 4] = *b"LSTM";
 /// The newest version that this engine reads and writes.
-pub const VERSION: u16 = 10;
+pub const VERSION: u16 = 11;
 /// The oldest version that it reads.
 pub(super) const OLDEST_VERSION: u16 = 3;
 /// The oldest version with front ends.

@@ -163,11 +163,12 @@ const fn check_layers(file: &[u8], sizes: Sizes) {
 }
 
 /// Kinds of layers that a network may begin with.
-const FIRST: [LayerKind; 5] = [
+const FIRST: [LayerKind; 6] = [
     LayerKind::Lstm,
     LayerKind::Gru,
     LayerKind::Coupled,
     LayerKind::GruBefore,
+    LayerKind::Projected,
     LayerKind::Conv,
 ];
 

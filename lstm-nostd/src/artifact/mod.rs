@@ -1,7 +1,7 @@
 //! The model file: a network's integers in one buffer, parsed in place.
 //!
 //! Little-endian; every section begins on a 4-byte boundary of the file, and the file itself must
-//! lie on one. Version 10:
+//! lie on one. Version 11:
 //!
 //! | section | content |
 //! | --- | --- |
@@ -10,7 +10,7 @@
 //! | input channels | `I` times 16 bytes: mean i32, fraction i32, mult i32, shift u8, fraction bits u8, zero u16, see [`layers::input`](crate::layers::input) |
 //! | output scales | in linear tasks, `O` times 12 bytes: offset i64, exponent i16, zero u16, see [`layers::output`](crate::layers::output) |
 //! | convolution | if the model has one, `ConvRecord` and the sections of a dense layer, `kinds::conv` |
-//! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru`, `kinds::coupled`, `kinds::gru_before` |
+//! | recurrent layers | for each [`RecurrentRecord`] and the sections of its kind: [`kinds::lstm`], `kinds::gru`, `kinds::coupled`, `kinds::gru_before`, `kinds::projected` |
 //! | dense layers | for each [`DenseRecord`](kinds::dense::DenseRecord) and the sections that it names; the last is the output layer |
 //! | golden steps | for each raw inputs i32 `[I]`, outputs i32 `[O]` |
 //! | names | of `I` channels, then of the classes or values: u8 length, UTF-8; zeros to 4 bytes |
@@ -32,11 +32,11 @@
 //!
 //! # Versions
 //!
-//! An engine reads versions 3 to 10 and refuses others by name; `trainer-host quantise` and `export` write the file
+//! An engine reads versions 3 to 11 and refuses others by name; `trainer-host quantise` and `export` write the file
 //! anew from the run. A file states the oldest version that has what is in it: version 3 has LSTM and dense
 //! layers, version 4 has GRU layers too, version 5 layers with coupled gates, and a front end,
 //! version 6 GRU layers whose reset gate comes before the product, version 7 a convolution, version 8 means over time,
-//! version 9 front ends for motion, version 10 layers that run backwards.
+//! version 9 front ends for motion, version 10 layers that run backwards, version 11 projections.
 //! Version 2 shifted raw inputs before it took the mean off, and had one exponent for all outputs.
 
 mod aligned;
@@ -80,6 +80,8 @@ pub use kinds::coupled::Coupled;
 pub use kinds::gru::Gru;
 #[cfg(all(feature = "write", feature = "gru-before"))]
 pub use kinds::gru_before::GruBefore;
+#[cfg(all(feature = "write", feature = "projection"))]
+pub use kinds::projected::Projected;
 #[cfg(feature = "write")]
 pub use kinds::{Recurrent, dense::Dense, lstm::Lstm};
 #[cfg(all(feature = "write", feature = "conv"))]

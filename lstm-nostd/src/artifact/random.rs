@@ -12,6 +12,8 @@ use super::Coupled;
 use super::Gru;
 #[cfg(feature = "gru-before")]
 use super::GruBefore;
+#[cfg(feature = "projection")]
+use super::Projected;
 use super::{Dense, LayerKind, Lstm, ModelFile, Recurrent};
 use crate::kernels::{Scheme, Width};
 use crate::layers::Direction;
@@ -41,6 +43,8 @@ pub struct RandomModel {
     /// A convolution below the recurrent layers; the first scheme is its.
     #[cfg(feature = "conv")]
     pub conv: Option<RandomConv>,
+    /// Outputs of layers with a projection; from one to all units if not given.
+    pub projection: Option<usize>,
     /// Whether the dense layers read the mean over time.
     pub mean: bool,
     /// How k compares with n in layers of int8 activations; any way if not given.
@@ -135,6 +139,9 @@ impl RandomModel {
         (0..steps).map(|_| step(&mut random)).collect()
     }
 }
+
+/// Which gates of an LSTM, i, f, g and o, may have peepholes.
+const LSTM_PEEPHOLES: [bool; 4] = [true, true, false, true];
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
 struct Random(u64);
@@ -232,13 +239,15 @@ impl Random {
             let scheme = schemes.next().unwrap_or_default();
             let kind = kinds.next().copied().unwrap_or(LayerKind::Lstm);
             if model.directions.get(layers.len()) == Some(&Direction::Beside) {
-                layers.push(self.recurrent(kind, model, scheme, beneath, hidden));
-                below.0 += hidden;
+                let layer = self.recurrent(kind, model, scheme, beneath, hidden);
+                below.0 += layer.outputs();
+                layers.push(layer);
                 continue;
             }
-            layers.push(self.recurrent(kind, model, scheme, *below, hidden));
+            let layer = self.recurrent(kind, model, scheme, *below, hidden);
             beneath = *below;
-            *below = (hidden, scheme.width());
+            *below = (layer.outputs(), scheme.width());
+            layers.push(layer);
         }
         layers
     }
@@ -258,15 +267,20 @@ impl Random {
             #[cfg(feature = "coupled")]
             LayerKind::Coupled => {
                 let gates = &[true, false, true];
-                Recurrent::Coupled(Coupled(self.lstm(model, scheme, below, hidden, gates)))
+                let sizes = (hidden, hidden);
+                Recurrent::Coupled(Coupled(self.lstm(model, scheme, below, sizes, gates)))
             }
             #[cfg(feature = "gru-before")]
             LayerKind::GruBefore => {
                 Recurrent::GruBefore(self.gru_before(model, scheme, below, hidden))
             }
+            #[cfg(feature = "projection")]
+            LayerKind::Projected => {
+                Recurrent::Projected(self.projected(model, scheme, below, hidden))
+            }
             _ => {
-                let gates = &[true, true, false, true];
-                Recurrent::Lstm(self.lstm(model, scheme, below, hidden, gates))
+                let sizes = (hidden, hidden);
+                Recurrent::Lstm(self.lstm(model, scheme, below, sizes, &LSTM_PEEPHOLES))
             }
         }
     }
@@ -284,13 +298,13 @@ impl Random {
         [inputs, hidden].map(|count| self.weights(scheme, count))
     }
 
-    /// Rows and peepholes of gates of which these may have peepholes.
+    /// Rows and peepholes of gates of which these may have peepholes; rows read so many outputs of the step before.
     fn lstm(
         &mut self,
         model: &RandomModel,
         scheme: Scheme,
         (inputs, below): (usize, Width),
-        hidden: usize,
+        (hidden, outputs): (usize, usize),
         gates: &[bool],
     ) -> Lstm {
         let (x_shift, h_shift) = self.shifts(model, scheme);
@@ -304,7 +318,7 @@ impl Random {
         };
         let mut peephole = Vec::new();
         for row in 0..gates.len() * hidden {
-            let mut parts = self.parts(scheme, inputs, hidden);
+            let mut parts = self.parts(scheme, inputs, outputs);
             let has_peephole = model.peepholes && gates[row / hidden];
             let p = if has_peephole {
                 self.within(if row % 5 == 0 { 16_000 } else { 2_000 }) as i16
@@ -328,6 +342,24 @@ impl Random {
             .map(<[i16]>::to_vec)
             .collect();
         layer
+    }
+
+    #[cfg(feature = "projection")]
+    fn projected(
+        &mut self,
+        model: &RandomModel,
+        scheme: Scheme,
+        below: (usize, Width),
+        hidden: usize,
+    ) -> Projected {
+        let any = 1 + self.below(hidden.max(1) as u64) as usize;
+        let outputs = model.projection.unwrap_or(any);
+        let sizes = (hidden, outputs);
+        Projected {
+            lstm: self.lstm(model, scheme, below, sizes, &LSTM_PEEPHOLES),
+            projection: self.dense(scheme, (hidden, scheme.width()), outputs),
+            unit: (1 + self.below(1 << 16)) as f32 / 1024.0,
+        }
     }
 
     #[cfg(feature = "gru")]
@@ -390,7 +422,7 @@ impl Random {
         below: (usize, Width),
         hidden: usize,
     ) -> GruBefore {
-        let rows = self.lstm(model, scheme, below, hidden, &[false; 3]);
+        let rows = self.lstm(model, scheme, below, (hidden, hidden), &[false; 3]);
         GruBefore {
             scheme,
             x_shift: rows.x_shift,

@@ -78,26 +78,26 @@ pub(super) fn weights<'m>(
     (order, groups): (u8, usize),
     (inputs, outputs, shifts): (usize, usize, Ordering),
 ) -> Result<Weights<'m>, Stop> {
-    let refused = LayerError::Order { found: order };
-    let order = Order::from_code(order).ok_or(refused)?;
+    let code = order;
+    let order = checked_order(scheme, code)?;
+    let lanes = order.rows(inputs, outputs, shifts).lanes();
+    let words = reader.slice(Weights::words(scheme, groups, lanes))?;
+    // Lanes fill whole blocks.
+    let weights = Weights::of(scheme, order, words);
+    Ok(weights.ok_or(LayerError::Order { found: code })?)
+}
+
+/// The order of this code, if weights of `scheme` lie in it and this build reads it.
+pub(super) fn checked_order(scheme: Scheme, code: u8) -> Result<Order, LayerError> {
+    let refused = LayerError::Order { found: code };
+    let order = Order::from_code(code).ok_or(refused)?;
     if order.of(scheme) != order {
-        return Err(LayerError::SchemeOrder { scheme, order }.into());
+        return Err(LayerError::SchemeOrder { scheme, order });
     }
-    let count = groups.saturating_mul(order.rows(inputs, outputs, shifts).lanes() / 4);
-    if !Active::ORDERS.contains(&order) {
-        return Err(refused.into());
+    match Active::ORDERS.contains(&order) {
+        true => Ok(order),
+        false => Err(refused),
     }
-    Ok(match order {
-        Order::Generic if scheme == Scheme::W4a16 => Weights::Nibbles(reader.slice(count)?),
-        Order::Generic => Weights::Generic(reader.slice(count)?),
-        Order::Offset => Weights::Offset(reader.slice(count)?),
-        Order::Paired => Weights::Paired(reader.slice(count)?),
-        Order::Grouped => Weights::Grouped(reader.slice(count / 4)?),
-        Order::GroupedBytes => Weights::GroupedBytes(reader.slice(count / 4)?),
-        Order::GroupedNibbles => Weights::GroupedNibbles(reader.slice(count / 4)?),
-        Order::PairedNibbles => Weights::PairedNibbles(reader.slice(count)?),
-        Order::OffsetNibbles => Weights::OffsetNibbles(reader.slice(count / 2)?),
-    })
 }
 
 /// What the products of row `lane` of group `group` may reach: it is row `row` of the file. Nothing but zeros

@@ -9,9 +9,13 @@
 //! as the input part of four recurrent rows does, so that the same loops sum them. One or two rows that are left
 //! follow as in the generic order; three are padded to a group.
 
+use core::cmp::Ordering;
+
 use fixed::types::I16F16;
 
 use super::{Activation, Order, RecurrentRows, Scheme, Weights, Width, blocks};
+#[cfg(any(feature = "conv", feature = "projection"))]
+use super::{Block, Kernels, lanes_mut};
 use crate::requant::{mul_high, saturating_shift_left};
 
 /// The parameters of one dense layer as they lie in a model file.
@@ -45,6 +49,55 @@ pub const fn dense_groups(order: Order, outputs: usize) -> usize {
 }
 
 impl<'m> DenseParameters<'m> {
+    /// Words of the sections of rows in `order`: of those in groups, of the others, and of biases and multipliers. `sizes` are
+    /// inputs and outputs.
+    pub(crate) fn words(
+        scheme: Scheme,
+        order: Order,
+        (inputs, outputs): (usize, usize),
+    ) -> [usize; 3] {
+        let groups = dense_groups(order, outputs);
+        let lanes = order.rows(inputs, 0, Ordering::Equal).lanes();
+        let rest = outputs.saturating_sub(groups.saturating_mul(4));
+        let row = match scheme {
+            Scheme::W4a16 => inputs.div_ceil(8),
+            Scheme::W8a16 | Scheme::W8a8 => blocks(inputs),
+        };
+        [
+            Weights::words(scheme, groups, lanes),
+            row.saturating_mul(rest),
+            outputs.saturating_mul(2),
+        ]
+    }
+
+    /// The layer whose sections these words are, with the shifts of output and input; none if there are others.
+    pub(crate) fn of_words(
+        scheme: Scheme,
+        order: Order,
+        sizes: (usize, usize),
+        (output_shift, input_shift): (u32, u32),
+        words: &'m [u32],
+    ) -> Option<Self> {
+        let [groups, rest, _] = Self::words(scheme, order, sizes);
+        let (groups, words) = words.split_at_checked(groups)?;
+        let (rest, rows) = words.split_at_checked(rest)?;
+        Some(Self {
+            inputs: sizes.0,
+            outputs: sizes.1,
+            groups: Weights::of(scheme, order, groups)?,
+            weights: match scheme {
+                Scheme::W8a16 | Scheme::W8a8 => {
+                    DenseWeights::Int8(bytemuck::try_cast_slice(rest).ok()?)
+                }
+                Scheme::W4a16 => DenseWeights::Nibbles(bytemuck::try_cast_slice(rest).ok()?),
+            },
+            width: scheme.width(),
+            rows: bytemuck::try_cast_slice(rows).ok()?,
+            output_shift,
+            input_shift,
+        })
+    }
+
     /// How the layer is quantised.
     pub const fn scheme(&self) -> Scheme {
         match (self.weights, self.width) {
@@ -131,6 +184,43 @@ impl DenseOutputs<'_> {
             Self::Int8(y) if cfg!(feature = "w8a8") => store(y, first, values.map(relu)),
             Self::Int8(_) => {}
         }
+    }
+}
+
+/// Outputs of a layer without ReLU that others read: (E), saturated to `y: [O]` in blocks of the layer's width. `free` is
+/// scratch of [`value_blocks`].
+#[cfg(any(feature = "conv", feature = "projection"))]
+#[inline(always)]
+pub fn linear<K: Kernels>(
+    layer: &DenseParameters<'_>,
+    x: &[Block],
+    y: &mut [Block],
+    free: &mut [Block],
+) {
+    // Blocks are eight bytes on an 8-byte boundary, so that the cast never fails.
+    let values: &mut [I16F16] = bytemuck::try_cast_slice_mut(free).unwrap_or_default();
+    let values = values.get_mut(..layer.outputs).unwrap_or_default();
+    K::dense(layer, x, &mut DenseOutputs::Values(values));
+    match layer.width.in_build() {
+        Width::Int16 => narrow(values, lanes_mut::<i16>(y)),
+        Width::Int8 => narrow(values, lanes_mut::<i8>(y)),
+    }
+}
+
+/// Blocks of scratch that [`linear`] needs: the values before they are narrowed.
+#[cfg(any(feature = "conv", feature = "projection"))]
+pub(crate) const fn value_blocks(outputs: usize) -> usize {
+    outputs.div_ceil(2)
+}
+
+// `zip` is a call on Cortex-M0, and with debug assertions one that may panic.
+#[cfg(any(feature = "conv", feature = "projection"))]
+#[inline(always)]
+fn narrow<A: Activation>(values: &[I16F16], y: &mut [A]) {
+    let mut values = values.iter();
+    for y in y {
+        let Some(value) = values.next() else { break };
+        *y = A::saturate(value.to_bits());
     }
 }
 

@@ -47,10 +47,19 @@ pub struct LstmUnit {
 }
 
 impl LstmParameters<'_> {
-    /// Units: cells, and groups of rows. Each has one output, as no projection follows.
+    /// Units: cells, and groups of rows. Each has one output, unless a [projection](super::projected) follows.
     #[inline(always)]
     pub const fn units(&self) -> usize {
-        self.rows.outputs
+        self.gates.len()
+    }
+
+    /// Blocks that hold the hidden state before a step, and what the units show after it.
+    #[inline(always)]
+    pub const fn hidden_blocks(&self) -> usize {
+        let (before, after) = (self.rows.outputs, self.units());
+        self.rows
+            .width
+            .blocks(if before > after { before } else { after })
     }
 
     /// Blocks of four that hold the cells.
@@ -72,11 +81,10 @@ impl LstmParameters<'_> {
     #[inline(always)]
     pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
         let (rows, units) = (&self.rows, self.units());
-        let lanes = rows.width.blocks(rows.outputs);
+        let lanes = self.hidden_blocks();
         rows.inputs > 0
             && units > 0
             && rows.weights.block_count().wrapping_mul(4) / units >= rows.layout().lanes()
-            && self.gates.len() >= units
             && (self.peepholes.is_empty() || self.peepholes.len() >= units)
             && x.len() >= rows.width.blocks(rows.inputs)
             && h.len() >= lanes
@@ -109,11 +117,11 @@ pub fn step(
     match layer.rows.width.in_build() {
         Width::Int16 => {
             units::<i16>(layer, cell, next, total, observer);
-            copy::<i16>(next, h, layer.rows.outputs);
+            copy::<i16>(next, h, layer.units());
         }
         Width::Int8 => {
             units::<i8>(layer, cell, next, total, observer);
-            copy::<i8>(next, h, layer.rows.outputs);
+            copy::<i8>(next, h, layer.units());
         }
     }
 }

@@ -22,6 +22,8 @@ pub mod gru_before;
 #[cfg(any(feature = "gru", feature = "gru-before"))]
 mod gru_cell;
 pub mod lstm;
+#[cfg(feature = "projection")]
+pub mod projected;
 mod rows;
 pub mod scalar;
 mod scheme;
@@ -44,6 +46,8 @@ pub use gru_before::{GruBeforeGates, GruBeforeParameters};
 #[cfg(any(feature = "gru", feature = "gru-before"))]
 pub use gru_cell::{GRU_ROWS, GruUnit};
 pub use lstm::{GateParameters, LstmParameters, LstmUnit};
+#[cfg(feature = "projection")]
+pub use projected::{ProjectedParameters, ProjectionRecord};
 pub use rows::{RecurrentRows, RowSums, row_groups};
 pub use scheme::Scheme;
 pub use weights::{

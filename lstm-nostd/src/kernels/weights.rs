@@ -37,6 +37,8 @@
 use core::cmp::Ordering;
 use core::ops::Range;
 
+use bytemuck::AnyBitPattern;
+
 use super::{Active, I32x4, Kernels, Scheme};
 
 /// Weights of four inputs to four rows: `block[row][input]`.
@@ -250,6 +252,35 @@ pub enum Weights<'m> {
     PairedNibbles(&'m [NibbleLanes]),
     /// [`Order::OffsetNibbles`]
     OffsetNibbles(&'m [NibbleWords]),
+}
+
+impl<'m> Weights<'m> {
+    /// Those of `scheme` that lie in `order` in these words; none if they do not fill whole blocks.
+    pub(crate) fn of(scheme: Scheme, order: Order, words: &'m [u32]) -> Option<Self> {
+        fn cast<T: AnyBitPattern>(words: &[u32]) -> Option<&[T]> {
+            bytemuck::try_cast_slice(words).ok()
+        }
+        Some(match order {
+            Order::Generic if scheme == Scheme::W4a16 => Self::Nibbles(cast(words)?),
+            Order::Generic => Self::Generic(cast(words)?),
+            Order::Offset => Self::Offset(cast(words)?),
+            Order::Paired => Self::Paired(cast(words)?),
+            Order::Grouped => Self::Grouped(cast(words)?),
+            Order::GroupedBytes => Self::GroupedBytes(cast(words)?),
+            Order::GroupedNibbles => Self::GroupedNibbles(cast(words)?),
+            Order::PairedNibbles => Self::PairedNibbles(cast(words)?),
+            Order::OffsetNibbles => Self::OffsetNibbles(cast(words)?),
+        })
+    }
+
+    /// Words that `groups` groups of four rows of `scheme` take, each row of so many lanes.
+    pub(crate) const fn words(scheme: Scheme, groups: usize, lanes: usize) -> usize {
+        let lanes = match scheme {
+            Scheme::W4a16 => lanes / 2,
+            Scheme::W8a16 | Scheme::W8a8 => lanes,
+        };
+        groups.saturating_mul(lanes)
+    }
 }
 
 impl Weights<'_> {

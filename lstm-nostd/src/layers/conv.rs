@@ -12,10 +12,9 @@
 //! The first lane of the block counts the steps since the start; an output takes S of them off. The second one is not zero
 //! once there was a step. A state of zeros is the one before the first step.
 
-use fixed::types::I16F16;
-
 use super::input::{ChannelWords, normalise_lanes};
-use crate::kernels::{Activation, Block, ConvParameters, DenseOutputs, Kernels, Width, lanes_mut};
+use crate::kernels::dense::{self, linear};
+use crate::kernels::{Activation, Block, ConvParameters, Kernels, Width, lanes_mut};
 
 /// Where a convolution stands after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +78,7 @@ pub(crate) fn outputs<K: Kernels>(
     if layer.is_rectified {
         super::dense::relu::<K>(&layer.filters, window, y);
     } else {
-        // Blocks are eight bytes on an 8-byte boundary, so that the cast never fails.
-        let values: &mut [I16F16] = bytemuck::try_cast_slice_mut(free).unwrap_or_default();
-        let values = values.get_mut(..layer.outputs()).unwrap_or_default();
-        K::dense(&layer.filters, window, &mut DenseOutputs::Values(values));
-        match layer.width().in_build() {
-            Width::Int16 => narrow(values, lanes_mut::<i16>(y)),
-            Width::Int8 => narrow(values, lanes_mut::<i8>(y)),
-        }
+        linear::<K>(&layer.filters, window, y, free);
     }
     let kept = layer.stride.wrapping_mul(layer.channels)..layer.filters.inputs;
     match layer.width().in_build() {
@@ -99,7 +91,7 @@ pub(crate) fn outputs<K: Kernels>(
 pub(crate) const fn value_blocks(is_rectified: bool, outputs: usize) -> usize {
     match is_rectified {
         true => 0,
-        false => outputs.div_ceil(2),
+        false => dense::value_blocks(outputs),
     }
 }
 
@@ -107,16 +99,6 @@ pub(crate) const fn value_blocks(is_rectified: bool, outputs: usize) -> usize {
 fn write<A: Activation>(channels: &[ChannelWords], raw: &[i32], window: &mut [Block], at: usize) {
     let lanes = lanes_mut::<A>(window).get_mut(at..).unwrap_or_default();
     normalise_lanes(channels, raw, lanes);
-}
-
-// `zip` is a call on Cortex-M0, and with debug assertions one that may panic.
-#[inline(always)]
-fn narrow<A: Activation>(values: &[I16F16], y: &mut [A]) {
-    let mut values = values.iter();
-    for y in y {
-        let Some(value) = values.next() else { break };
-        *y = A::saturate(value.to_bits());
-    }
 }
 
 /// Moves the `kept` lanes to the front.

@@ -18,6 +18,8 @@ pub mod lstm;
 #[cfg(feature = "mean")]
 pub mod mean;
 pub mod output;
+#[cfg(feature = "projection")]
+pub mod projected;
 pub mod recurrent;
 
 pub use direction::Direction;
@@ -34,6 +36,20 @@ pub(crate) struct LayerSize {
     pub(crate) outputs: usize,
     /// Blocks of cells.
     pub(crate) cells: usize,
+    /// Blocks of scratch of a recurrent layer, beside its input.
+    pub(crate) scratch: usize,
+}
+
+impl LayerSize {
+    /// Of a layer whose scratch is as long as its outputs.
+    pub(crate) const fn of(width: Width, outputs: usize, cells: usize) -> Self {
+        Self {
+            width,
+            outputs,
+            cells,
+            scratch: width.blocks(outputs),
+        }
+    }
 }
 
 /// What a convolution needs of the caller's buffers.

@@ -9,6 +9,8 @@ use super::coupled;
 use super::gru;
 #[cfg(feature = "gru-before")]
 use super::gru_before;
+#[cfg(feature = "projection")]
+use super::projected;
 use super::{LayerSize, lstm};
 #[cfg(feature = "gru-before")]
 use crate::kernels::GruBeforeParameters;
@@ -16,6 +18,8 @@ use crate::kernels::GruBeforeParameters;
 use crate::kernels::GruParameters;
 #[cfg(any(feature = "gru", feature = "gru-before"))]
 use crate::kernels::GruUnit;
+#[cfg(feature = "projection")]
+use crate::kernels::ProjectedParameters;
 use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentRows};
 #[cfg(feature = "coupled")]
 use crate::kernels::{CoupledParameters, CoupledUnit};
@@ -34,6 +38,9 @@ pub enum RecurrentLayer<'m> {
     /// See [`gru_before`].
     #[cfg(feature = "gru-before")]
     GruBefore(GruBeforeParameters<'m>),
+    /// See [`projected`].
+    #[cfg(feature = "projection")]
+    Projected(ProjectedParameters<'m>),
 }
 
 impl RecurrentLayer<'_> {
@@ -47,6 +54,8 @@ impl RecurrentLayer<'_> {
             Self::Coupled(_) => Some("coupled"),
             #[cfg(feature = "gru-before")]
             Self::GruBefore(_) => Some("gru-before"),
+            #[cfg(feature = "projection")]
+            Self::Projected(_) => Some("projection"),
         }
     }
 }
@@ -54,7 +63,7 @@ impl RecurrentLayer<'_> {
 /// What one unit computed in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitStep {
-    /// Of an LSTM layer.
+    /// Of an LSTM layer, with or without a projection.
     Lstm(LstmUnit),
     /// Of a GRU layer, whichever side of the product its reset gate is on.
     #[cfg(any(feature = "gru", feature = "gru-before"))]
@@ -110,6 +119,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(_) => "coupled",
             #[cfg(feature = "gru-before")]
             Self::GruBefore(_) => "gru-before",
+            #[cfg(feature = "projection")]
+            Self::Projected(_) => "projected",
         }
     }
 
@@ -124,6 +135,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => &layer.rows,
             #[cfg(feature = "gru-before")]
             Self::GruBefore(layer) => &layer.rows,
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => &layer.lstm.rows,
         }
     }
 
@@ -137,6 +150,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => layer.units(),
             #[cfg(feature = "gru-before")]
             Self::GruBefore(layer) => layer.units(),
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.lstm.units(),
         }
     }
 
@@ -151,6 +166,30 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => layer.cell_blocks(),
             #[cfg(feature = "gru-before")]
             Self::GruBefore(layer) => layer.cell_blocks(),
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.lstm.cell_blocks(),
+        }
+    }
+
+    /// Blocks of scratch that a step needs.
+    #[inline(always)]
+    pub const fn scratch_blocks(&self) -> usize {
+        match self {
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.scratch_blocks(),
+            _ => {
+                let rows = self.rows();
+                rows.width.blocks(rows.outputs)
+            }
+        }
+    }
+
+    /// What one is, in real units, of the hidden state in Q0.15: `h_real = h · 2^(n−15) · unit`. It is one but with a projection.
+    pub const fn hidden_unit(&self) -> f32 {
+        match self {
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.unit(),
+            _ => 1.0,
         }
     }
 
@@ -164,6 +203,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => layer.cell_int_bits,
             #[cfg(feature = "gru-before")]
             Self::GruBefore(_) => 0,
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.lstm.cell_int_bits,
         }
     }
 
@@ -177,6 +218,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(_) => None,
             #[cfg(feature = "gru-before")]
             Self::GruBefore(_) => None,
+            #[cfg(feature = "projection")]
+            Self::Projected(_) => None,
         }
     }
 
@@ -190,21 +233,25 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => layer.bytes(),
             #[cfg(feature = "gru-before")]
             Self::GruBefore(layer) => layer.bytes(),
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => layer.bytes(),
         }
     }
 
     /// What it needs of the caller's buffers.
     pub(crate) fn size(&self) -> LayerSize {
+        let rows = self.rows();
         LayerSize {
-            width: self.rows().width,
-            outputs: self.rows().outputs,
+            width: rows.width,
+            outputs: rows.outputs,
             cells: self.cell_blocks(),
+            scratch: self.scratch_blocks(),
         }
     }
 
     /// Advances `hidden`, in blocks of the rows' width, and `cell` by the step whose input is `x`.
     ///
-    /// `next`, as long as `hidden`, is scratch: every unit is computed from the old hidden state.
+    /// `next`, [`RecurrentLayer::scratch_blocks`] long, is scratch: every unit is computed from the old hidden state.
     #[inline(always)]
     pub fn step<K: Kernels>(
         &self,
@@ -221,6 +268,8 @@ impl<'m> RecurrentLayer<'m> {
             Self::Coupled(layer) => coupled::step::<K>(layer, x, hidden, cell, next),
             #[cfg(feature = "gru-before")]
             Self::GruBefore(layer) => gru_before::step::<K>(layer, x, hidden, cell, next),
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => projected::step::<K>(layer, x, hidden, cell, next),
         }
     }
 
@@ -254,6 +303,12 @@ impl<'m> RecurrentLayer<'m> {
             Self::GruBefore(layer) => {
                 let observer = |unit: usize, step: &GruUnit| observer(unit, &UnitStep::Gru(*step));
                 gru_before::observed_step::<K>(layer, (x, hidden), cell, next, observer);
+            }
+            #[cfg(feature = "projection")]
+            Self::Projected(layer) => {
+                let observer =
+                    |unit: usize, step: &LstmUnit| observer(unit, &UnitStep::Lstm(*step));
+                projected::observed_step::<K>(layer, (x, hidden), cell, next, observer);
             }
         }
     }

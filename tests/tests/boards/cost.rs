@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use lstm_nostd::Model;
-use lstm_nostd::artifact::RandomModel;
+use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
 use trainer_host::cost::{
@@ -34,6 +34,7 @@ fn layers_between_those_of_the_table_cost_what_the_model_says() {
             scheme: Scheme::from_name(&step.scheme).unwrap(),
             inputs,
             hidden,
+            projection: None,
             peepholes: step.peepholes,
             shifts: match step.equal_shifts {
                 true => Ordering::Equal,
@@ -96,6 +97,7 @@ fn a_convolution_costs_what_the_model_says() {
             scheme: counted.scheme,
             inputs: filters,
             hidden,
+            projection: None,
             peepholes: false,
             shifts: Ordering::Greater,
         };
@@ -128,22 +130,47 @@ fn means_over_time_cost_what_the_model_says() {
     let shapes = [(7, 45), (18, 33)].map(|(inputs, hidden)| Shape::new(inputs, hidden));
     let steps = bench::count_means(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
     assert!(steps.len() >= boards.len() * shapes.len() * Scheme::ALL.len());
+    check_models(&steps, |step| RandomModel {
+        mean: true,
+        ..random_of(step)
+    });
+}
+
+#[test]
+fn projections_cost_what_the_model_says() {
+    let boards = ["microbit", "mps2-an385", "mps2-an386", "mps3-an547"].map(board);
+    let shapes = [(7, 45), (18, 60), (33, 24)].map(|(inputs, hidden)| Shape::new(inputs, hidden));
+    let steps =
+        bench::count_projections(&boards, &shapes).unwrap_or_else(|error| panic!("{error:#}"));
+    assert!(steps.len() >= boards.len() * shapes.len() * Scheme::ALL.len());
+    check_models(&steps, |step| RandomModel {
+        kinds: vec![LayerKind::Projected],
+        projection: Some(bench::projection(step.shape.hidden)),
+        ..random_of(step)
+    });
+}
+
+/// A model of one LSTM layer without peepholes and of what else `step` says.
+fn random_of(step: &Step) -> RandomModel {
+    RandomModel {
+        inputs: step.shape.inputs,
+        hidden: vec![step.shape.hidden],
+        outputs: step.outputs,
+        schemes: vec![Scheme::from_name(&step.scheme).unwrap()],
+        shifts: Some(match step.equal_shifts {
+            true => Ordering::Equal,
+            false => Ordering::Greater,
+        }),
+        ..RandomModel::default()
+    }
+}
+
+/// Each step costs what the model says of `random`, a network of its sizes.
+fn check_models(steps: &[Step], random: impl Fn(&Step) -> RandomModel) {
     let mut wrong = Vec::new();
     for step in steps {
         let core = Core::from_name(&step.core).unwrap();
-        let shape = RandomModel {
-            inputs: step.shape.inputs,
-            hidden: vec![step.shape.hidden],
-            outputs: step.outputs,
-            mean: true,
-            schemes: vec![Scheme::from_name(&step.scheme).unwrap()],
-            shifts: Some(match step.equal_shifts {
-                true => Ordering::Equal,
-                false => Ordering::Greater,
-            }),
-            ..RandomModel::default()
-        };
-        let bytes = shape.build().to_bytes_in(core.order()).unwrap();
+        let bytes = random(step).build().to_bytes_in(core.order()).unwrap();
         let model = Model::parse(&bytes).unwrap();
         let found = cost::step_of(core, &model);
         let error = found.instructions / step.model_instructions as f64 - 1.0;

@@ -9,7 +9,7 @@ use lstm_tests::boards::{board, device, image, orders};
 use lstm_tests::models::trained_model;
 use trainer_host::data::{Normalisation, Schema};
 use trainer_host::device::{Device, Keep};
-use trainer_host::exports::to_onnx;
+use trainer_host::exports::{to_onnx, to_state_dict};
 use trainer_host::import::{Calibration, Hints, assemble, open, write_run};
 use trainer_host::integers::engine::AnyModel;
 use trainer_host::integers::stream::{self, input_formats, raw_sequence};
@@ -26,8 +26,14 @@ const M4: &str = "mps2-an386";
 const MAX_RELATIVE_ERROR: f64 = 0.01;
 /// Sequences that the board runs.
 const SEQUENCES: usize = 2;
+/// Five outputs of thirteen and of nine units.
+const PROJECTED: Cell = Cell::Projected {
+    peepholes: false,
+    outputs: 5,
+};
 
-/// Two layers of this kind in this mode, and an input stage, as an ONNX file.
+/// Two layers of this kind in this mode, and an input stage, as an ONNX file; with a projection, which ONNX has not, as a
+/// `state_dict`.
 fn exported(cell: Cell, mode: Mode, path: PathBuf) -> PathBuf {
     let config = NetworkConfig {
         inputs: 4,
@@ -64,7 +70,11 @@ fn exported(cell: Cell, mode: Mode, path: PathBuf) -> PathBuf {
         raw: Vec::new(),
         network: config,
     };
-    std::fs::write(&path, to_onnx(&network, &fitted).unwrap()).unwrap();
+    let bytes = match cell.projection() {
+        Some(_) => to_state_dict(&network, &fitted),
+        None => to_onnx(&network, &fitted),
+    };
+    std::fs::write(&path, bytes.unwrap()).unwrap();
     path
 }
 
@@ -138,6 +148,10 @@ fn imported_networks_are_near_f32_and_an_m4_computes_their_bits() {
         (
             "reset before, mean",
             exported((Cell::GruBefore, Mode::SequenceToMean), "mean.onnx"),
+        ),
+        (
+            "projection, mean",
+            exported((PROJECTED, Mode::SequenceToMean), "projected.safetensors"),
         ),
     ] {
         let error = agrees(&mut device, &file, None, &folder.path().join(name));

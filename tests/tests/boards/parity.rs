@@ -110,10 +110,11 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
                 vec![LayerKind::Gru],
                 vec![LayerKind::Coupled],
                 vec![LayerKind::GruBefore],
+                vec![LayerKind::Projected],
             ],
             _ => vec![
                 vec![LayerKind::Gru, LayerKind::Coupled, LayerKind::Lstm],
-                vec![LayerKind::GruBefore, LayerKind::Lstm],
+                vec![LayerKind::GruBefore, LayerKind::Lstm, LayerKind::Projected],
             ],
         };
         for kinds in &kinds {
@@ -129,6 +130,7 @@ fn random_layers_of_other_kinds_agree_with_the_host(board: &'static Board) {
                     dense: vec![],
                     outputs: 2,
                     peepholes: seed % 2 == 1,
+                    projection: None,
                     mean: seed % 4 == 2,
                     schemes: schemes.clone(),
                     conv: None,
@@ -198,7 +200,7 @@ fn random_windows_agree_with_the_host(board: &'static Board) {
                 inputs: 2,
                 hidden: hidden.to_vec(),
                 directions: directions.to_vec(),
-                kinds: vec![[LayerKind::Lstm, LayerKind::Gru][seed % 2]],
+                kinds: vec![[LayerKind::Lstm, LayerKind::Gru, LayerKind::Projected][seed % 3]],
                 outputs: 2,
                 mean: mode == Mode::SequenceToMean,
                 schemes: vec![scheme],

@@ -203,7 +203,7 @@ fn run_text(run: &InspectedRun) -> String {
     format!(
         "data           {}\n\
          origin         {}\n\
-         network        {} inputs,{} {} {:?}{}{}, dense {:?}, {} outputs\n\
+         network        {} inputs,{} {} {:?}{}{}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
          outputs        {}\n\
@@ -221,6 +221,7 @@ fn run_text(run: &InspectedRun) -> String {
         } else {
             ""
         },
+        projection_text(&run.network),
         directions_text(&run.network),
         run.network.dense,
         run.network.outputs,
@@ -252,6 +253,14 @@ fn quantised_text(run: &InspectedRun) -> Option<String> {
         true => Some(format!("{names}; `trainer-host quantise` makes it again")),
         false if names.is_empty() => None,
         false => Some(format!("{names}{last}")),
+    }
+}
+
+/// What is said of a projection.
+fn projection_text(network: &NetworkConfig) -> String {
+    match network.cell.projection() {
+        Some(outputs) => format!(" projected to {outputs}"),
+        None => String::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! coupled      a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·U·[peepholes]                   (K1c)
 //! reset before a·1 + b·U + c·G·row(I, H) + d·B·lanes(I, H) + e·B                                (K1b)
 //! beyond it    a·1 + b·I + Σ over dense layers (c·G + d·work(G, I) + e·R + f·R·blocks(I))      (K2)
+//! projection   a·1 + b·P + the dense rows of (K2), of P rows on H values                                 (K7)
 //! mean         a·1 + b·H + c·H·[int8 above], of a mean over time that is read after each step     (K6)
 //! stack        a·1 + b·lanes(I, H)                                                                 (K3)
 //! ```
@@ -22,8 +23,8 @@
 //! squares of relative errors. It does so on first use, so the model is as new as the counts. Instructions are
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
 //! estimated instructions. `front_end.rs` has (K4), frames of sound, `statistics.rs` (KS1), of motion, `convolution.rs`
-//! (K5), a convolution. With one, the cost of a step is the mean over a stride. `mean.rs` has the constants of (K6).
-//! `flash.rs` estimates what waits for flash add.
+//! (K5), a convolution. With one, the cost of a step is the mean over a stride. `mean.rs` has the constants of (K6), and
+//! `projection.rs` those of (K7). `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
@@ -36,6 +37,7 @@ mod footprint;
 pub mod front_end;
 mod limits;
 mod mean;
+mod projection;
 pub mod quantity;
 mod rows;
 pub mod statistics;
@@ -86,7 +88,7 @@ impl RecurrentKind {
     /// Of a layer of a model.
     pub const fn of(layer: &RecurrentLayer<'_>) -> Self {
         match layer {
-            RecurrentLayer::Lstm(_) => Self::Lstm,
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Projected(_) => Self::Lstm,
             RecurrentLayer::Gru(_) => Self::Gru,
             RecurrentLayer::Coupled(_) => Self::Coupled,
             RecurrentLayer::GruBefore(_) => Self::GruBefore,
@@ -105,10 +107,19 @@ pub struct RecurrentSize {
     pub inputs: usize,
     /// `H`
     pub hidden: usize,
+    /// `P`, of an LSTM with a projection.
+    pub projection: Option<usize>,
     /// Whether it has peepholes, as an LSTM may.
     pub peepholes: bool,
     /// How the shift of the layer input compares with the shift of the hidden state.
     pub shifts: Ordering,
+}
+
+impl RecurrentSize {
+    /// Values that its rows read of the step before, which it hands on.
+    pub fn outputs(&self) -> usize {
+        self.projection.unwrap_or(self.hidden)
+    }
 }
 
 /// Sizes of a dense layer.
@@ -174,6 +185,7 @@ fn layers(core: Core, recurrent: &[RecurrentSize]) -> (StepCost, Scheme, &'stati
         cost.estimated_cycles += dot(&fitted.layer_cycles, &terms);
         let stack = dot(&fitted.stack, &rows::stack_terms(layer));
         cost.stack_bytes = cost.stack_bytes.max(stack);
+        cost.add_projection(core, layer);
     }
     (cost, top.0, fitted(core, top))
 }
@@ -185,12 +197,29 @@ impl StepCost {
         self.estimated_cycles += dot(&fitted.rest_cycles, terms);
     }
 
+    /// Adds (K7), if the layer has a projection.
+    fn add_projection(&mut self, core: Core, layer: &RecurrentSize) {
+        let Some(outputs) = layer.projection else {
+            return;
+        };
+        let rows = DenseSize {
+            inputs: layer.hidden,
+            outputs,
+        };
+        let own = fitted(core, (layer.scheme, RecurrentKind::Lstm));
+        let mut terms = rows::rest_terms(core, 0, layer.scheme, &[rows]);
+        // What a whole step takes beyond its layers is counted with the output layer.
+        terms[0] = 0.0;
+        self.add(own, &terms);
+        self.add_instructions(projection::instructions(core, outputs));
+    }
+
     /// Adds (K6), if the model's dense layers read a mean over time.
     fn add_mean(&mut self, core: Core, model: &Parsed<'_>) {
         if model.mode() == Mode::SequenceToMean {
             let top = model.recurrent_layers().last();
             let above = model.dense_layers().next().map(|layer| layer.width);
-            let units = top.map_or(0, |layer| layer.units());
+            let units = top.map_or(0, |layer| layer.rows().outputs);
             let instructions = mean::instructions(core, units, above);
             self.instructions += instructions;
             // One each; a core that divides takes up to 12 for a division.
@@ -223,13 +252,14 @@ pub fn step_of(core: Core, model: &Parsed<'_>) -> StepCost {
 fn sizes(model: &Parsed<'_>) -> (Vec<RecurrentSize>, Vec<DenseSize>) {
     let recurrent = (model.recurrent_layers().iter())
         .map(|layer| {
-            let rows = layer.rows();
+            let (rows, cell) = (layer.rows(), Cell::of(layer));
             RecurrentSize {
                 kind: RecurrentKind::of(layer),
                 scheme: rows.scheme(),
                 inputs: rows.inputs,
                 hidden: layer.units(),
-                peepholes: Cell::of(layer).peepholes(),
+                projection: cell.projection(),
+                peepholes: cell.peepholes(),
                 shifts: rows.x_shift.cmp(&rows.h_shift),
             }
         })
@@ -274,13 +304,16 @@ pub fn most_spread_of(core: Core, model: &Parsed<'_>) -> u64 {
     let recurrent: Vec<_> = recurrent
         .map(|layer| (RecurrentKind::of(layer), layer.units()))
         .collect();
+    let layers = model.recurrent_layers().iter();
+    let projections = layers.filter_map(|layer| Cell::of(layer).projection());
     let filters = model.convolution().map(|layer| layer.outputs());
     let rows = model
         .dense_layers()
         .map(|layer| layer.outputs)
-        .chain(filters);
-    let of_mean = match (model.mode(), recurrent.last()) {
-        (Mode::SequenceToMean, Some((_, units))) => mean::most_spread(core, *units) as u64,
+        .chain(filters)
+        .chain(projections);
+    let of_mean = match (model.mode(), model.recurrent_layers().last()) {
+        (Mode::SequenceToMean, Some(layer)) => mean::most_spread(core, layer.rows().outputs) as u64,
         _ => 0,
     };
     most_spread(core, model.inputs(), &recurrent, rows.sum()) + of_mean
@@ -421,6 +454,7 @@ mod tests {
                     scheme: Scheme::W8a16,
                     inputs: 8,
                     hidden,
+                    projection: None,
                     peepholes: true,
                     shifts: Ordering::Greater,
                 };

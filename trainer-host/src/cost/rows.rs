@@ -146,12 +146,12 @@ pub(super) fn stack_terms(layer: &RecurrentSize) -> Vec<f64> {
 
 /// Activations in whole blocks.
 fn lanes(layer: &RecurrentSize) -> f64 {
-    4.0 * (blocks(layer.inputs) + blocks(layer.hidden)) as f64
+    4.0 * (blocks(layer.inputs) + blocks(layer.outputs())) as f64
 }
 
 /// Work for four rows.
 fn row(core: Core, layer: &RecurrentSize) -> f64 {
-    let (inputs, hidden) = (layer.inputs, layer.hidden);
+    let (inputs, hidden) = (layer.inputs, layer.outputs());
     let work = match (core, layer.scheme) {
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16 | Scheme::W8a8) => {
             // The first block of inputs precedes its loop.

@@ -34,6 +34,7 @@ impl Measured {
             scheme: Scheme::from_name(&self.scheme).unwrap_or_default(),
             inputs: self.inputs,
             hidden: self.hidden,
+            projection: None,
             peepholes: self.peepholes,
             shifts: match self.equal_shifts {
                 true => Ordering::Equal,

@@ -55,7 +55,8 @@ impl LayerActivity {
 
     /// Adds one sequence.
     pub fn add(&mut self, trace: &LayerTrace) {
-        let units = trace.hidden.ncols();
+        let shown = trace.of_units();
+        let units = shown.ncols();
         self.steps += trace.hidden.nrows();
         for (g, gate) in self.gates.iter().enumerate() {
             let values = trace.gates.slice(s![.., gate_rows(g, units)]);
@@ -73,7 +74,7 @@ impl LayerActivity {
                 }
             }
         }
-        let hidden = trace.hidden.mapv(f64::from);
+        let hidden = shown.mapv(f64::from);
         self.hidden += &hidden.sum_axis(ndarray::Axis(0));
         self.product += &hidden.t().dot(&hidden);
     }
@@ -90,7 +91,7 @@ impl LayerActivity {
     /// Each recurrent layer of `network` over some of `sequences`, `[T, I]` each and normalised.
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Vec<Self> {
         let layers: Vec<Self> = (network.recurrent.iter())
-            .map(|layer| Self::none(layer.cell(), layer.outputs()))
+            .map(|layer| Self::none(layer.cell(), layer.units()))
             .collect();
         // One sum for each sequence, added in their order: the same on any number of threads.
         let parts: Vec<Vec<Self>> = evenly_spaced(sequences, MOST_SEQUENCES)
@@ -173,6 +174,7 @@ pub(super) mod tests {
             }),
             hidden: Array2::from_shape_fn((STEPS, units), |(t, u)| hidden(t, u)),
             cell: Array2::zeros((STEPS, units)),
+            shown: Array2::zeros((STEPS, 0)),
         });
         seen
     }
@@ -205,6 +207,7 @@ pub(super) mod tests {
             ],
             hidden: array![[0.5, 0.1], [-0.5, 0.3]],
             cell: Array2::zeros((2, 2)),
+            shown: Array2::zeros((2, 0)),
         });
         assert_eq!(seen.low, array![[2, 0], [0, 0], [1, 0], [0, 1]]);
         assert_eq!(seen.high, array![[0, 1], [0, 0], [1, 0], [2, 0]]);
@@ -223,6 +226,7 @@ pub(super) mod tests {
             }),
             hidden: Array2::from_shape_fn((range.len(), 3), |(t, u)| noise(range.start + t, u)),
             cell: Array2::zeros((range.len(), 3)),
+            shown: Array2::zeros((range.len(), 0)),
         };
         let [mut a, mut b] = [LayerActivity::none(LSTM, 3), LayerActivity::none(LSTM, 3)];
         a.add(&trace(0..400));

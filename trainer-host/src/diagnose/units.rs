@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::activity::LayerActivity;
 use super::finding::{Figure, Finding, Kind, Lever, Severity, sizes};
-use crate::network::Network;
 use crate::network::recurrent::square;
+use crate::network::{Network, RecurrentLayer};
 
 /// h lies within ±1. A unit whose h varies by a hundredth of that does no more than a bias.
 const STILL: f64 = 0.01;
@@ -36,9 +36,11 @@ pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Pat
         .enumerate()
         .map(|(l, seen)| Layer::of(l, seen, network))
         .collect();
+    // A projection has fewer outputs than a layer has units.
+    let least = 1 + network.config.cell.projection().unwrap_or(0);
     let fewer: Vec<usize> = layers
         .iter()
-        .map(|layer| (layer.units - layer.dead - layer.redundant).max(1))
+        .map(|layer| (layer.units - layer.dead - layer.redundant).max(least))
         .collect();
     let prune = Lever::train(
         &format!("--prune-to {} --epochs 20", sizes(&fewer)),
@@ -155,8 +157,12 @@ impl Layer {
     }
 }
 
-/// Norm of the weights that read each unit of layer `l`: its own recurrent ones and the layer's above.
+/// Norm of the weights that read each unit of layer `l`: its own recurrent ones and the layer's above, or its projection's.
 fn outgoing(network: &Network, l: usize) -> Vec<f64> {
+    if let RecurrentLayer::Projected(layer) = &network.recurrent[l] {
+        let columns = layer.w_r.columns().into_iter();
+        return columns.map(|column| square(column).sqrt()).collect();
+    }
     let own = network.recurrent[l].recurrent_weights();
     let above = network.weights_above(l);
     let units = own.ncols();

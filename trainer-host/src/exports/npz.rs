@@ -5,6 +5,7 @@
 //! lstm.0.w_x [4H, I]  lstm.0.w_h [4H, H]  lstm.0.bias [4H]  lstm.0.peephole [3H] (i, f, o)   dense.0.weight [O, I] …
 //! gru.0.w_x [3H, I]  gru.0.w_h [3H, H]  gru.0.bias [3H]  gru.0.recurrent_bias [H] (r, z, n)
 //! gru-before.0.w_x [3H, I]  gru-before.0.w_h [3H, H]  gru-before.0.bias [3H] (r, z, n)
+//! projected.0.w_x [4H, I]  projected.0.w_h [4H, P]  projected.0.bias [4H]  projected.0.peephole [3H]  projected.0.w_r [P, H]
 //! coupled.0.w_x [3H, I]  coupled.0.w_h [3H, H]  coupled.0.bias [3H]  coupled.0.peephole [2H] (i, o)
 //! conv.0.weight [F, K · C] (the oldest step first)  conv.0.bias [F]   of a convolution, and whole numbers:
 //! conv.0.kernel [1] (K)  conv.0.stride [1]  conv.0.first [1] (the first step with an output)  conv.0.relu [1] (1 or 0)

@@ -38,9 +38,13 @@ const INTS: i32 = 7;
 /// The file of a network that gives what a run's does, from real values to real values, classes, or probabilities.
 ///
 /// # Errors
-/// If the network has a convolution or a layer that runs backwards, for which there is no writer.
+/// If the network has a convolution or a layer that runs backwards, for which there is no writer, or a projection, which ONNX
+/// has not.
 pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
     ExportError::require_writer(network)?;
+    if network.config.cell.projection().is_some() {
+        return Err(ExportError::Projection);
+    }
     let config = &network.config;
     let mut graph = Writing::default();
     let mut at = "input".to_owned();

@@ -6,6 +6,7 @@
 //! | LSTMs of other sizes: an `nn.ModuleList` | `lstm.0.weight_ih_l0`, …, `lstm.1.weight_ih_l0`, … |
 //! | one linear layer: `nn.Linear` | `head.weight`, `head.bias` |
 //! | coupled gates: an LSTM whose forget gates have the weights of the input gates with the opposite sign | as LSTMs |
+//! | projections: an LSTM with `proj_size=P` | `lstm.weight_hr_l0`, … besides |
 //! | GRUs: as LSTMs, with `nn.GRU` | `gru.weight_ih_l0`, … |
 //! | several, with `nn.ReLU` between: `nn.Sequential` | `head.0.weight`, `head.2.weight`, … |
 //!
@@ -48,6 +49,12 @@ pub enum ExportError {
          (linear_before_reset = 0), and so has --format npz"
     )]
     ResetBefore,
+    /// ONNX has none.
+    #[error(
+        "the LSTM of ONNX has no projection, and this network has one; --format state-dict has it (proj_size), and so has \
+         --format npz"
+    )]
+    Projection,
     /// The container cannot hold it.
     #[error("safetensors: {0}")]
     Container(#[from] safetensors::SafeTensorError),
@@ -91,7 +98,9 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
         let kind = match layer {
             RecurrentLayer::Gru(_) => "gru",
             RecurrentLayer::GruBefore(_) => return Err(ExportError::ResetBefore),
-            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => "lstm",
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) | RecurrentLayer::Projected(_) => {
+                "lstm"
+            }
         };
         let name = |part: &str| match equal {
             true => format!("{kind}.{part}_l{l}"),
@@ -162,6 +171,9 @@ fn push_recurrent(
     );
     for (part, bias) in ["bias_ih", "bias_hh"].iter().zip(&weights.biases) {
         push(tensors, name(part), &[bias.len()], bias);
+    }
+    if let Some(projection) = &weights.projection {
+        push(tensors, name("weight_hr"), projection.shape(), projection);
     }
     Ok(())
 }

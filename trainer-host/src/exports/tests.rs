@@ -62,7 +62,12 @@ fn drawn(config: &NetworkConfig, is_scaled: bool, seed: u64) -> (Network, Fitted
 fn cells() -> impl Strategy<Value = Cell> {
     let lstm = [true, false].map(|peepholes| Cell::Lstm { peepholes });
     let coupled = [true, false].map(|peepholes| Cell::Coupled { peepholes });
-    prop::sample::select([&lstm[..], &coupled[..], &[Cell::Gru, Cell::GruBefore]].concat())
+    let projected = [true, false].map(|peepholes| Cell::Projected {
+        peepholes,
+        outputs: 2,
+    });
+    let gru = [Cell::Gru, Cell::GruBefore];
+    prop::sample::select([&lstm[..], &coupled, &projected, &gru].concat())
 }
 
 fn configs() -> impl Strategy<Value = NetworkConfig> {
@@ -73,7 +78,10 @@ fn configs() -> impl Strategy<Value = NetworkConfig> {
             inputs,
             conv: None,
             directions: Vec::new(),
-            hidden,
+            // A projection has fewer outputs than units.
+            hidden: (hidden.iter())
+                .map(|units| units + cell.projection().unwrap_or(0))
+                .collect(),
             cell,
             dense,
             outputs: if head == 2 { outputs + 1 } else { outputs },
@@ -107,10 +115,12 @@ proptest! {
         let (network, fitted) = drawn(&config, is_scaled, seed);
         let expected = in_real_units(&network, &fitted);
         let peepholes = config.cell.peepholes();
-        let onnx = again(&to_onnx(&network, &fitted).unwrap());
+        let onnx = to_onnx(&network, &fitted);
+        prop_assert_eq!(onnx.is_err(), config.cell.projection().is_some());
         let state_dict = to_state_dict(&network, &fitted);
         prop_assert_eq!(state_dict.is_err(), peepholes || config.cell == Cell::GruBefore);
-        for found in [Some(onnx), state_dict.ok().map(|bytes| again(&bytes))].into_iter().flatten() {
+        for bytes in [onnx.ok(), state_dict.ok()].into_iter().flatten() {
+            let found = again(&bytes);
             prop_assert_eq!(&found.network, &expected);
             prop_assert_eq!(found.inputs, is_scaled.then(|| fitted.inputs.clone()));
             prop_assert_eq!(found.ending, match config.head {

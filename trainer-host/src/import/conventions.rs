@@ -16,6 +16,8 @@
 //! No file has a layer of three rows with coupled gates. Where they are coupled, the forget gates have the weights of the
 //! input gates with the opposite sign; the attribute `input_forget` of ONNX says so too, and the rows of f do not count.
 //!
+//! PyTorch's LSTM with `proj_size` has a projection, `[P, H]`, and recurrent weights `[4H, P]`.
+//!
 //! Sources: PyTorch's `torch.nn.LSTM` and `torch.nn.GRU`, the ONNX operators `LSTM` and `GRU`, Keras' `LSTMCell` and
 //! `GRUCell`, and TensorFlow Lite's operator `UNIDIRECTIONAL_SEQUENCE_LSTM`. Their equations are (1) to (6) of
 //! [`crate::network::lstm`] and (GR1) to (GR4) of [`crate::network::gru`].
@@ -69,6 +71,8 @@ pub struct RecurrentWeights {
     pub biases: Vec<Vec<f32>>,
     /// Peephole weights, `[3H]`.
     pub peepholes: Option<Vec<f32>>,
+    /// Weights of a projection, `[P, H]`.
+    pub projection: Option<Array2<f32>>,
 }
 
 impl WeightsKind {
@@ -84,7 +88,9 @@ impl WeightsKind {
     /// Of a network's layer.
     const fn of(layer: &RecurrentLayer) -> Self {
         match layer {
-            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => Self::Lstm,
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) | RecurrentLayer::Projected(_) => {
+                Self::Lstm
+            }
             RecurrentLayer::Gru(_) => Self::Gru,
             RecurrentLayer::GruBefore(_) => Self::GruBefore,
         }
@@ -177,6 +183,7 @@ impl RecurrentWeights {
             RecurrentLayer::Lstm(layer) | RecurrentLayer::Coupled(layer) => (&layer.bias, None),
             RecurrentLayer::Gru(layer) => (&layer.bias, Some(&layer.recurrent_bias)),
             RecurrentLayer::GruBefore(layer) => (&layer.bias, None),
+            RecurrentLayer::Projected(layer) => (&layer.lstm.bias, None),
         };
         let mut biases = vec![vec![0.0; gates.len() * units]; convention.biases(kind)];
         for (block, (role, gate)) in roles.iter().zip(&gates).enumerate() {
@@ -199,7 +206,24 @@ impl RecurrentWeights {
             recurrent: ordered(layer.recurrent_weights()),
             biases,
             peepholes,
+            projection: match layer {
+                RecurrentLayer::Projected(layer) => Some(layer.w_r.clone()),
+                _ => None,
+            },
         }
+    }
+
+    /// Units: with a projection the values that it reads, else those that the rows read of the step before.
+    fn units(&self) -> usize {
+        match &self.projection {
+            Some(projection) => projection.ncols(),
+            None => self.rows(&self.recurrent).ncols(),
+        }
+    }
+
+    /// Values that the layer hands on.
+    pub(super) fn outputs(&self) -> usize {
+        self.rows(&self.recurrent).ncols()
     }
 
     /// Gives the forget gates of an LSTM the weights of its input gates with the opposite sign, which couples them:
@@ -209,7 +233,7 @@ impl RecurrentWeights {
     /// When sizes do not fit together.
     pub(super) fn couple(&mut self, name: &str) -> Result<(), Problem> {
         self.require_sizes(name, &self.rows(&self.input), &self.rows(&self.recurrent))?;
-        let units = self.rows(&self.recurrent).ncols();
+        let units = self.units();
         let blocks = |roles: &[GateRole]| {
             [Input, Forget].map(|wanted| {
                 let block = roles.iter().position(|role| *role == wanted);
@@ -248,9 +272,9 @@ impl RecurrentWeights {
     /// When sizes do not fit together.
     pub(super) fn layer(&self, name: &str) -> Result<RecurrentLayer, Problem> {
         let (input, recurrent) = (self.rows(&self.input), self.rows(&self.recurrent));
-        let units = recurrent.ncols();
+        let units = self.units();
         self.require_sizes(name, &input, &recurrent)?;
-        let cell = self.kind.cell(self.peepholes.is_some());
+        let cell = self.cell();
         let mut layer = cell.zeros(input.ncols(), units);
         for (block, role) in self.convention.gates(self.kind).iter().enumerate() {
             let to = gate_rows(self.kind.position(*role), units);
@@ -279,7 +303,22 @@ impl RecurrentWeights {
                 to.row_mut(self.kind.peephole_row(role)).assign(&values);
             }
         }
+        if let (Some(from), RecurrentLayer::Projected(to)) = (&self.projection, &mut layer) {
+            to.w_r.assign(from);
+        }
         Ok(layer)
+    }
+
+    /// The network's kind of layer.
+    fn cell(&self) -> Cell {
+        let peepholes = self.peepholes.is_some();
+        match &self.projection {
+            Some(projection) => Cell::Projected {
+                peepholes,
+                outputs: projection.nrows(),
+            },
+            None => self.kind.cell(peepholes),
+        }
     }
 
     /// Refuses sizes that are none of the kind's.
@@ -289,10 +328,14 @@ impl RecurrentWeights {
         input: &Array2<f32>,
         recurrent: &Array2<f32>,
     ) -> Result<(), Problem> {
-        let units = recurrent.ncols();
+        let units = self.units();
         let rows = self.convention.gates(self.kind).len() * units;
+        let projects =
+            |to: &Array2<f32>| self.kind == WeightsKind::Lstm && to.nrows() == recurrent.ncols();
         let fits = units > 0
+            && recurrent.ncols() > 0
             && recurrent.nrows() == rows
+            && self.projection.as_ref().is_none_or(projects)
             && input.nrows() == rows
             && input.ncols() > 0
             && self.biases.len() <= 2
@@ -303,10 +346,11 @@ impl RecurrentWeights {
         }
         let biases: Vec<usize> = self.biases.iter().map(Vec::len).collect();
         Err(Problem::Damaged(format!(
-            "{name}: input weights {:?}, recurrent weights {:?}, biases {biases:?} and {} peepholes are none of a {}",
+            "{name}: input weights {:?}, recurrent weights {:?}, biases {biases:?}, {} peepholes and weights {:?} of a projection are none of a {}",
             self.input.shape(),
             self.recurrent.shape(),
             self.peepholes.as_ref().map_or(0, Vec::len),
+            self.projection.as_ref().map_or(&[][..], |w| w.shape()),
             self.kind.title(),
         )))
     }

@@ -3,6 +3,7 @@
 //! | name | what it is taken for |
 //! | --- | --- |
 //! | `*.weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on for `l1`, … | `nn.LSTM`, or `nn.GRU` with three rows a unit |
+//! | `*.weight_hr_l0` besides, and so on | `nn.LSTM` with `proj_size` |
 //! | the same with `_reverse` behind it | the half of a bidirectional one that runs backwards |
 //! | `*.weight_ih`, `weight_hh`, `bias_ih`, `bias_hh` | `nn.LSTMCell`, `nn.GRUCell` |
 //! | `*.weight` `[O, I]`, `*.bias` | `nn.Linear` |
@@ -156,9 +157,9 @@ fn described(
 /// Values that each layer reads and gives.
 fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
     let size = |layer: &NamedLayer| match &layer.layer {
-        Layer::Recurrent(weights) => Some((weights.input.ncols(), weights.recurrent.ncols())),
+        Layer::Recurrent(weights) => Some((weights.input.ncols(), weights.outputs())),
         Layer::Both(halves) => {
-            let outputs = halves.iter().map(|half| half.recurrent.ncols());
+            let outputs = halves.iter().map(RecurrentWeights::outputs);
             Some((halves[0].input.ncols(), outputs.sum()))
         }
         Layer::Dense { weight, .. } => Some((weight.ncols(), weight.nrows())),
@@ -314,7 +315,10 @@ fn recurrent_layers(name: &str, module: &Module) -> Result<Vec<NamedLayer>, Prob
     let ways: &[&str] = if is_both { &["", REVERSE] } else { &[""] };
     let read: Vec<String> = (0..layers)
         .flat_map(|l| ways.iter().map(move |way| format!("_l{l}{way}")))
-        .flat_map(|suffix| PARTS.map(|part| format!("{part}{suffix}")))
+        .flat_map(|suffix| {
+            let parts = PARTS.into_iter().chain([PROJECTION]);
+            parts.map(move |part| format!("{part}{suffix}"))
+        })
         .collect();
     require_all_read(title, module, |part| read.iter().any(|read| read == part))?;
     (0..layers)
@@ -335,6 +339,8 @@ const REVERSE: &str = "_reverse";
 
 /// The tensors of a recurrent layer.
 const PARTS: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+/// The tensor of its projection, if it has one.
+const PROJECTION: &str = "weight_hr";
 
 /// Refuses a recurrent module with tensors that are none of an `nn.LSTM` or `nn.GRU`, such as peepholes or an initial
 /// state.
@@ -358,8 +364,9 @@ fn require_all_read(
 /// The kind of a recurrent module, by its rows of weights for each unit. Refuses those that are not taken.
 fn kind_of(title: &str, module: &Module) -> Result<WeightsKind, Problem> {
     let parts = || module.keys();
-    if parts().any(|part| part.starts_with("weight_hr")) {
-        return Err(Problem::later(title, Kind::Projection));
+    if parts().any(|part| part.starts_with(PROJECTION)) {
+        // No nn.GRU has one.
+        return Ok(WeightsKind::Lstm);
     }
     let recurrent = ["weight_hh_l0", "weight_hh"]
         .iter()
@@ -409,6 +416,10 @@ fn recurrent(
         recurrent: matrix("weight_hh")?,
         biases,
         peepholes: None,
+        projection: match module.contains_key(&format!("{PROJECTION}{suffix}")) {
+            true => Some(matrix(PROJECTION)?),
+            false => None,
+        },
     })
 }
 

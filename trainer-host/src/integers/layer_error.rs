@@ -54,7 +54,8 @@ const GATE_MAX: u32 = 32_767;
 /// Sums over values; merged in the order of the sequences, whatever thread computed them.
 #[derive(Clone, Copy, Default)]
 struct Sums {
-    count: f64,
+    hidden_count: f64,
+    cell_count: f64,
     hidden_max: f64,
     hidden_square: f64,
     signal_square: f64,
@@ -126,9 +127,11 @@ fn compare(
         for (l, (sums, exact)) in all.iter_mut().zip(&trace).enumerate() {
             let layer = &layers[l];
             let cell_unit = 2f64.powi(layer.cell_int_bits() as i32 - 31);
+            for o in 0..layer.rows().outputs {
+                sums.add_hidden(stream.hidden(model, l, o), exact.hidden[[t, o]].into());
+            }
             for u in 0..layer.units() {
                 let cell = f64::from(stream.cell(model, l, u)) * cell_unit;
-                sums.add_hidden(stream.hidden(model, l, u), exact.hidden[[t, u]].into());
                 sums.add_cell(cell, exact.cell[[t, u]].into());
             }
         }
@@ -140,7 +143,7 @@ fn compare(
 impl Sums {
     fn add_hidden(&mut self, hidden: f64, exact: f64) {
         let error = (hidden - exact).abs();
-        self.count += 1.0;
+        self.hidden_count += 1.0;
         self.hidden_max = self.hidden_max.max(error);
         self.hidden_square += error * error;
         self.signal_square += exact * exact;
@@ -148,6 +151,7 @@ impl Sums {
 
     fn add_cell(&mut self, cell: f64, exact: f64) {
         let error = (cell - exact).abs();
+        self.cell_count += 1.0;
         self.cell_max = self.cell_max.max(error);
         self.cell_square += error * error;
         self.cell_signal_square += exact * exact;
@@ -182,7 +186,8 @@ impl Sums {
     }
 
     fn merge(&mut self, other: &Self) {
-        self.count += other.count;
+        self.hidden_count += other.hidden_count;
+        self.cell_count += other.cell_count;
         self.hidden_max = self.hidden_max.max(other.hidden_max);
         self.hidden_square += other.hidden_square;
         self.signal_square += other.signal_square;
@@ -196,14 +201,14 @@ impl Sums {
     }
 
     fn finish(self, layer: String) -> LayerError {
-        let rms = |square: f64| (square / self.count.max(1.0)).sqrt();
+        let rms = |square: f64, count: f64| (square / count.max(1.0)).sqrt();
         LayerError {
             layer,
             hidden_max: self.hidden_max,
-            hidden_rms: rms(self.hidden_square),
-            hidden_signal_rms: rms(self.signal_square),
+            hidden_rms: rms(self.hidden_square, self.hidden_count),
+            hidden_signal_rms: rms(self.signal_square, self.hidden_count),
             cell_max: self.cell_max,
-            cell_rms: rms(self.cell_square),
+            cell_rms: rms(self.cell_square, self.cell_count),
             gates_sqnr_db: sqnr_db(self.gate_signal_square, self.gate_square),
             cell_sqnr_db: sqnr_db(self.cell_signal_square, self.cell_square),
             hidden_sqnr_db: sqnr_db(self.signal_square, self.hidden_square),

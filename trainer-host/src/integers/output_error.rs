@@ -106,7 +106,7 @@ struct Traced {
     inputs: Array2<f32>,
     /// A row of blocks for each output of the convolution, if there is one.
     filtered: Option<(Width, Vec<Vec<Block>>)>,
-    /// Of each recurrent layer, `[N, H]`, with a row for each of its steps.
+    /// Of each recurrent layer, `[N, O]`, with a row for each of its steps.
     hidden: Vec<Array2<f32>>,
     /// The top layer's blocks after each judged step.
     top: Vec<Vec<Block>>,
@@ -205,11 +205,11 @@ impl Walk<'_> {
     fn traced(&self, real: Recording<'_>) -> Traced {
         let model = self.model;
         let raw = raw_sequence(&input_formats(model), real);
-        let units: Vec<usize> = (model.recurrent_layers().iter())
-            .map(|layer| layer.units())
+        let outputs: Vec<usize> = (model.recurrent_layers().iter())
+            .map(|layer| layer.rows().outputs)
             .collect();
         let mut stream = Stream::new(model);
-        let mut hidden: Vec<Vec<f32>> = vec![Vec::new(); units.len()];
+        let mut hidden: Vec<Vec<f32>> = vec![Vec::new(); outputs.len()];
         let (mut top, mut moved) = (Vec::new(), Vec::new());
         for (t, step) in raw.iter().enumerate() {
             stream.step(model, step);
@@ -217,7 +217,7 @@ impl Walk<'_> {
                 continue;
             }
             for (l, hidden) in hidden.iter_mut().enumerate() {
-                hidden.extend((0..units[l]).map(|u| stream.hidden(model, l, u) as f32));
+                hidden.extend((0..outputs[l]).map(|o| stream.hidden(model, l, o) as f32));
             }
             if self.network.config.mode.is_per_step() {
                 top.push(stream.head_input(model));
@@ -228,10 +228,10 @@ impl Walk<'_> {
             // Of a sequence without a step, the state before it.
             top = vec![stream.head_input(model)];
         }
-        let hidden = (hidden.into_iter().zip(units))
-            .map(|(values, units)| {
-                let shape = (moved.len(), units);
-                Array2::from_shape_vec(shape, values).expect("a row has a value for each unit")
+        let hidden = (hidden.into_iter().zip(outputs))
+            .map(|(values, outputs)| {
+                let shape = (moved.len(), outputs);
+                Array2::from_shape_vec(shape, values).expect("a row has a value for each output")
             })
             .collect();
         let convolution = model.convolution();

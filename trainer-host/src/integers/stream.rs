@@ -127,18 +127,20 @@ impl Stream {
         self.hidden[end - blocks(top)..end].to_vec()
     }
 
-    /// Hidden value of a unit of recurrent layer `layer`.
-    pub fn hidden(&self, model: &Model<'_>, layer: usize, unit: usize) -> f64 {
+    /// Hidden value `output` of recurrent layer `layer`: that of a unit, but with a projection.
+    pub fn hidden(&self, model: &Model<'_>, layer: usize, output: usize) -> f64 {
         let blocks = |rows: &RecurrentRows<'_>| rows.width.blocks(rows.outputs);
-        let mut rows = model.recurrent_layers().iter().map(RecurrentLayer::rows);
-        let below: usize = rows.by_ref().take(layer).map(blocks).sum();
-        let this = rows.next().expect("the model has the layer");
+        let layers = model.recurrent_layers();
+        let below = layers[..layer].iter().map(RecurrentLayer::rows);
+        let below: usize = below.map(blocks).sum();
+        let this = layers[layer].rows();
         let own = &self.hidden[below..];
         let value = match this.width {
-            Width::Int16 => i32::from(lanes::<i16>(own)[unit]),
-            Width::Int8 => i32::from(lanes::<i8>(own)[unit]),
+            Width::Int16 => i32::from(lanes::<i16>(own)[output]),
+            Width::Int8 => i32::from(lanes::<i8>(own)[output]),
         };
-        f64::from(value) * 2f64.powi(this.h_shift as i32 - 15)
+        let unit = f64::from(layers[layer].hidden_unit());
+        f64::from(value) * 2f64.powi(this.h_shift as i32 - 15) * unit
     }
 }
 

@@ -71,14 +71,14 @@ fn title(gate: &Gate) -> String {
 }
 
 fn histograms(gates: &[Gate], traces: Vec<&LayerTrace>) -> String {
-    let hidden = traces[0].hidden.ncols();
+    let units = traces[0].cell.ncols();
     let gather = |values: &dyn Fn(&LayerTrace) -> Vec<f32>| -> Vec<f32> {
         traces.iter().flat_map(|trace| values(trace)).collect()
     };
     let mut html = String::new();
     for (g, gate) in gates.iter().enumerate() {
         let values = gather(&|trace| {
-            let columns = gate_rows(g, hidden);
+            let columns = gate_rows(g, units);
             trace.gates.slice(s![.., columns]).iter().copied().collect()
         });
         html += &histogram_svg(&title(gate), &values, Some(gate.activation.range()));
@@ -89,7 +89,10 @@ fn histograms(gates: &[Gate], traces: Vec<&LayerTrace>) -> String {
         None,
     );
     let values = gather(&|trace| trace.hidden.iter().copied().collect());
-    html + &histogram_svg("hidden state h", &values, Some((-1.0, 1.0)))
+    // Outputs of a projection have no range of their own.
+    let is_projected = traces[0].shown.ncols() > 0;
+    let range = (!is_projected).then_some((-1.0, 1.0));
+    html + &histogram_svg("hidden state h", &values, range)
 }
 
 /// Units of a picture that has not room for all.
@@ -97,31 +100,34 @@ const UNITS: usize = 32;
 
 /// Gates, cell and hidden state over time, with a row of pixels for each unit; each picture has at most so many pixels.
 fn activity(gates: &[Gate], trace: &LayerTrace, pixels: Option<usize>) -> String {
-    let hidden = trace.hidden.ncols();
+    let units = trace.cell.ncols();
     let draw = |title: &str, values: ArrayView2<'_, f32>, scale: Scale| {
         let map = HeatMap::of_units(title, values, scale);
         match pixels {
             None => map.svg(),
             Some(pixels) => map
-                .within((pixels / hidden.clamp(1, UNITS)).max(1), UNITS)
+                .within((pixels / units.clamp(1, UNITS)).max(1), UNITS)
                 .svg(),
         }
     };
     let mut html = String::new();
     for (g, gate) in gates.iter().enumerate() {
-        let values = trace.gates.slice(s![.., gate_rows(g, hidden)]);
+        let values = trace.gates.slice(s![.., gate_rows(g, units)]);
         let scale = match gate.activation {
             Activation::Tanh => Scale::Signed(1.0),
             Activation::Sigmoid => Scale::Share,
         };
         html += &draw(&title(gate), values, scale);
     }
-    let limit = trace
-        .cell
-        .iter()
-        .fold(1e-3f32, |limit, c| limit.max(c.abs()));
+    let largest = |values: &Array2<f32>, least: f32| {
+        let values = values.iter();
+        values.fold(least, |limit, value| limit.max(value.abs()))
+    };
+    let limit = largest(&trace.cell, 1e-3);
     html += &draw("cell c", trace.cell.view(), Scale::Signed(limit));
-    html + &draw("hidden state h", trace.hidden.view(), Scale::Signed(1.0))
+    // Outputs of a projection may be larger than one.
+    let limit = largest(&trace.hidden, 1.0);
+    html + &draw("hidden state h", trace.hidden.view(), Scale::Signed(limit))
 }
 
 #[cfg(test)]

@@ -180,8 +180,10 @@ fn network_line(run: &Run) -> String {
         true => " with peepholes",
         false => "",
     };
+    let projection = network.cell.projection();
+    let projection = projection.map_or(String::new(), |outputs| format!(" projected to {outputs}"));
     format!(
-        "{} {:?}{peepholes}, dense {:?}, {} outputs; {parameters} parameters, about {} KB in int8",
+        "{} {:?}{peepholes}{projection}, dense {:?}, {} outputs; {parameters} parameters, about {} KB in int8",
         network.cell.title(),
         network.hidden,
         network.dense,

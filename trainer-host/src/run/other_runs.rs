@@ -48,6 +48,7 @@ impl RunConfig {
                 .prune_to
                 .clone()
                 .unwrap_or_else(|| train.hidden.clone());
+            train.projection = train.prune_projection_to.or(train.projection);
         }
         Ok(self)
     }

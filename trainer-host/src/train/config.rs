@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, Convolution, Head, Mode, NetworkConfig, Pooling};
+use crate::network::{CellKind, Convolution, Pooling};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::perturbation::Perturbation;
@@ -35,6 +35,9 @@ pub struct TrainConfig {
     pub hidden: Vec<usize>,
     /// Whether LSTM layers, coupled ones too, have peephole connections. Other kinds have none.
     pub peepholes: bool,
+    /// Values that each LSTM layer hands on, by a recurrent projection; without one, that of each unit. Other kinds have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projection: Option<usize>,
     /// What the dense layers read of the recurrent ones, for sequences of one target each.
     pub pooling: Pooling,
     /// Units of each dense ReLU layer before the output layer.
@@ -108,6 +111,9 @@ pub struct TrainConfig {
     /// With `init`: number of hidden units of each LSTM layer to keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prune_to: Option<Vec<usize>>,
+    /// With `init`: number of outputs of each projection to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prune_projection_to: Option<usize>,
     /// Quantisation-aware training for the scheme of all layers, or of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qat: Option<Schemes>,
@@ -186,6 +192,7 @@ impl Default for TrainConfig {
             layer: CellKind::Lstm,
             hidden: vec![32],
             peepholes: true,
+            projection: None,
             pooling: Pooling::Last,
             dense: Vec::new(),
             forget_bias: 1.0,
@@ -214,6 +221,7 @@ impl Default for TrainConfig {
             initialisation: Initialisation::default(),
             init: None,
             prune_to: None,
+            prune_projection_to: None,
             qat: None,
             distillation: None,
         }
@@ -247,12 +255,7 @@ impl TrainConfig {
         self.optimiser.validate()?;
         self.schedule.validate(self.learning_rate)?;
         self.augmentation.validate()?;
-        require(
-            self.prune_to.is_none() || self.init.is_some(),
-            "prune_to",
-            format!("{:?}", self.prune_to.as_deref().unwrap_or_default()),
-            "left out without init, the run whose network is pruned",
-        )?;
+        self.validate_structure()?;
         if let Some(distillation) = &self.distillation {
             distillation.validate()?;
         }
@@ -413,48 +416,11 @@ impl TrainConfig {
         self.split_seed = (split.seed != self.seed).then_some(split.seed);
     }
 
-    /// Takes over the structure of another run's network, for a run with `init`.
-    pub fn take_structure(&mut self, network: &NetworkConfig) {
-        self.conv = network.conv;
-        self.hidden.clone_from(&network.hidden);
-        self.dense.clone_from(&network.dense);
-        self.layer = network.cell.kind();
-        self.peepholes = network.cell.peepholes();
-        self.pooling = Pooling::of(network.mode);
-    }
-
     /// The runs that this one starts from and learns from, with their keys.
     pub fn other_runs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let teacher = self.distillation.as_ref().map(|d| d.teacher.as_path());
         let runs = [("init", self.init.as_deref()), ("distillation", teacher)];
         runs.into_iter().filter_map(|(key, run)| Some((key, run?)))
-    }
-
-    /// The network for `data`. It has a softmax over the classes (or one sigmoid output, for two classes under binary
-    /// cross-entropy), or linear outputs for values. If a loss on values trains classes, the largest output still
-    /// decides.
-    pub fn network(&self, data: &Dataset) -> NetworkConfig {
-        let loss = self.loss.loss_for(&data.targets);
-        let one_output = loss == Loss::BinaryCrossEntropy
-            && data.targets.task().is_class()
-            && data.outputs.len() == 2;
-        NetworkConfig {
-            inputs: data.channels.len(),
-            conv: self.conv,
-            directions: Vec::new(),
-            hidden: self.hidden.clone(),
-            cell: self.layer.cell(self.peepholes),
-            dense: self.dense.clone(),
-            outputs: if one_output { 1 } else { data.outputs.len() },
-            head: match loss.head() {
-                Head::Linear if data.targets.task().is_class() => Head::Softmax,
-                head => head,
-            },
-            mode: match data.targets.task().is_per_step() {
-                true => Mode::SequenceToSequence,
-                false => self.pooling.mode(),
-            },
-        }
     }
 
     /// The noise and dropout for `data`.

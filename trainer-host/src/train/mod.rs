@@ -1,7 +1,7 @@
 //! Training: epochs of shuffled mini-batches, the best weights kept by validation.
 //!
 //! ```text
-//! seed, state → augmentation, averaging, distillation → config → derived_defaults, divergence → error → qat
+//! seed, state → augmentation, averaging, distillation → config → structure → derived_defaults, divergence → error → qat
 //!   → observer, validation, streams, epoch_sums → batches → trainer → find_rate
 //! ```
 //!
@@ -23,6 +23,7 @@ mod qat;
 mod seed;
 mod state;
 mod streams;
+mod structure;
 mod trainer;
 mod validation;
 

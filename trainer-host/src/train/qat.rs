@@ -11,15 +11,18 @@
 //! Training and `quantise` choose formats in the same way: calibration over the same sequences, row scales with the
 //! least squared error, the nearest integers. So `export` writes the integers that the last validation judged.
 
+use lstm_nostd::artifact::Recurrent;
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
 
 use super::error::TrainError;
 use crate::data::{Dataset, views};
-use crate::network::Network;
+use crate::network::{Network, RecurrentLayer};
 use crate::quantise::calibrate::Calibration;
 use crate::quantise::magnitudes::Clipping;
-use crate::quantise::{FakeQuantised, Plan, QuantisedNetwork, Rounding, quantise};
+use crate::quantise::{
+    FakeQuantised, Plan, QuantisedNetwork, RecurrentIntegers, Rounding, quantise,
+};
 
 /// How ranges are chosen during training, and by `quantise` after it.
 pub const QAT_CLIPPING: Clipping = Clipping::MeanSquaredError;
@@ -94,6 +97,7 @@ impl Fake {
             for ((q, weights), d) in integers.weights().into_iter().zip(weights).zip(gradients) {
                 clip(q, most, weights, d);
             }
+            clip_projection(integers, (w, fake), &mut gradient.recurrent[l]);
         }
         for (l, integers) in self.integers.dense.iter().enumerate() {
             let most = integers.scheme.weight_max();
@@ -105,6 +109,25 @@ impl Fake {
                 &mut gradient.dense[l].weight,
             );
         }
+    }
+}
+
+/// (S3) of the rows of a projection, if the layer has one.
+fn clip_projection(
+    integers: &RecurrentIntegers,
+    (weights, fake): (&RecurrentLayer, &RecurrentLayer),
+    gradient: &mut RecurrentLayer,
+) {
+    let most = integers.scheme().weight_max();
+    if let (
+        Recurrent::Projected(q),
+        RecurrentLayer::Projected(w),
+        RecurrentLayer::Projected(fake),
+        RecurrentLayer::Projected(d),
+    ) = (&integers.content, weights, fake, gradient)
+    {
+        let rows = &q.projection.weight;
+        clip(rows, most, (&w.w_r, &fake.w_r), &mut d.w_r);
     }
 }
 

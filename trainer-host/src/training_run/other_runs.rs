@@ -29,8 +29,11 @@ pub(super) fn initial(
         });
     }
     let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
-    if let Some(hidden) = &config.prune_to {
-        network = prune(&network, hidden).map_err(TrainError::from)?;
+    let projection = config.prune_projection_to;
+    if config.prune_to.is_some() || projection.is_some() {
+        let hidden = config.prune_to.as_ref();
+        let hidden = hidden.unwrap_or(&network.config.hidden);
+        network = prune(&network, hidden, projection).map_err(TrainError::from)?;
     }
     let fitted = Fitted {
         origin: NetworkOrigin::Trained,

@@ -47,7 +47,8 @@ pub fn base_point(
             let place = value(name).and_then(|value| parameter.domain.nearest(&value));
             // A setting without a value in the configuration is in the middle of its range.
             let place = place.unwrap_or(0.5);
-            let is_size = name == "layers" || name.starts_with("hidden");
+            let is_size =
+                ["layers", "train.projection"].contains(&name) || name.starts_with("hidden");
             if is_size { place * share } else { place }
         });
         if allowed(&point) {

@@ -235,6 +235,7 @@ fn is_structure(name: &str) -> bool {
         "train.layer",
         "train.peepholes",
         "train.pooling",
+        "train.projection",
         "train.dense",
     ];
     names.contains(&name) || name.starts_with("hidden.")
@@ -242,13 +243,14 @@ fn is_structure(name: &str) -> bool {
 
 /// Whether a key of the configuration changes the validation part, or the initial network.
 fn judges(key: &str) -> bool {
-    const KEYS: [&str; 13] = [
+    const KEYS: [&str; 14] = [
         "train.seed",
         "train.split_seed",
         "train.validation_share",
         "train.validation_fold",
         "train.init",
         "train.prune_to",
+        "train.prune_projection_to",
         "train.hidden",
         "data.seed",
         "data.test",
@@ -409,7 +411,7 @@ mod tests {
                 conv: Some(conv),
                 directions: Vec::new(),
                 hidden: vec![16],
-                cell: config.layer.cell(true),
+                cell: config.layer.cell(true, None),
                 dense: vec![],
                 outputs: 4,
                 head: Head::Softmax,

@@ -296,3 +296,46 @@ fn a_mean_over_time_goes_through_the_stages() {
         assert!(refused.contains("endless stream"), "{refused}");
     }
 }
+
+/// Trained, quantised in each scheme and for its integers, pruned, examined and exported.
+#[test]
+fn a_projection_goes_through_the_stages() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    let few = ["--hidden", "8", "--projection", "3", "--epochs", "30"];
+    train(&bench, "ramps.csv", &few);
+    for scheme in ["w8a16", "w8a8", "w4a16"] {
+        let line = ["quantise", "run", "--scheme", scheme, "--json"];
+        let quantised = json(&bench.succeed(&line));
+        let of = |form: &str| {
+            let accuracy = &quantised["comparison"][form]["accuracy"];
+            accuracy.as_f64().unwrap()
+        };
+        let [float, integer] = ["float", "integer"].map(of);
+        assert!(
+            float > 0.9 && (float - integer).abs() < 0.1,
+            "{scheme}: {float} {integer}"
+        );
+    }
+    bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
+    let inspected = bench.succeed(&["inspect", "ramps.lstm"]);
+    assert!(inspected.contains("8 to 3"), "{inspected}");
+    bench.succeed(&["diagnose", "run"]);
+    bench.succeed(&["report", "run"]);
+    let refused = bench.fail(&["export", "run", "-o", "ramps.onnx"]);
+    assert!(refused.contains("no projection"), "{refused}");
+    let line = "train ramps.csv --init run --prune-to 6 --prune-projection-to 2 --qat w8a8 --epochs 2 --out fewer";
+    let words: Vec<&str> = line.split(' ').collect();
+    bench.succeed(&words);
+    let inspected = bench.succeed(&["inspect", "fewer"]);
+    assert!(
+        inspected.contains("[6]") && inspected.contains("projected to 2"),
+        "{inspected}"
+    );
+    let other = "train ramps.csv --out other --projection 3";
+    let refused = |flags: &str| bench.fail(&crate::words(&format!("{other} {flags}")));
+    let said = refused("--layer gru");
+    assert!(said.contains("projection"), "{said}");
+    let said = refused("--hidden 3");
+    assert!(said.contains("fewer than the units"), "{said}");
+}

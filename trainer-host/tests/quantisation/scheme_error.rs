@@ -22,6 +22,10 @@ use trainer_host::quantise::{Plan, Rounding, quantise};
 
 const LSTM: Cell = Cell::Lstm { peepholes: false };
 const COUPLED: Cell = Cell::Coupled { peepholes: false };
+const PROJECTED: Cell = Cell::Projected {
+    peepholes: false,
+    outputs: 32,
+};
 const INPUTS: usize = 16;
 const HIDDEN: usize = 64;
 /// Largest magnitude of a weight or bias.
@@ -122,13 +126,13 @@ impl Case {
         for (t, step) in self.inputs.rows().into_iter().enumerate() {
             let raw: Vec<i32> = step.iter().map(|x| FORMAT.raw(*x)).collect();
             stream.step(&model, &raw);
-            for u in 0..HIDDEN {
+            for u in 0..exact.hidden.ncols() {
                 let error = stream.hidden(&model, 0, u) - f64::from(exact.hidden[[t, u]]);
                 squares[10 * t / steps] += error * error;
                 largest = largest.max(error.abs());
             }
         }
-        let count = (steps / 10 * HIDDEN) as f64;
+        let count = (steps / 10 * exact.hidden.ncols()) as f64;
         (squares.map(|square| square / count), largest)
     }
 }
@@ -181,8 +185,8 @@ fn other_kinds_lose_the_same_share_as_an_lstm() {
     // Five seeds of each: their means differ by about a hundredth.
     const SAME: f64 = 1.05;
     for scheme in Scheme::ALL {
-        let [lstm, gru, coupled, gru_before] =
-            [LSTM, Cell::Gru, COUPLED, Cell::GruBefore].map(|cell| {
+        let [lstm, gru, coupled, gru_before, projected] =
+            [LSTM, Cell::Gru, COUPLED, Cell::GruBefore, PROJECTED].map(|cell| {
                 let [signal, rms, _] = error_of(cell, (scheme, false));
                 println!("{scheme} {cell:?}: RMS error of h {rms:.6}, of h {signal:.4}");
                 rms / signal
@@ -192,6 +196,12 @@ fn other_kinds_lose_the_same_share_as_an_lstm() {
         assert!(
             gru_before <= SAME * lstm,
             "{scheme}: {gru_before} and {lstm}"
+        );
+        // Weights are rounded twice on the way to h: those of the units, and those of the projection.
+        let twice = SAME * std::f64::consts::SQRT_2;
+        assert!(
+            projected <= twice * lstm,
+            "{scheme}: {projected} and {lstm}"
         );
     }
 }
@@ -211,7 +221,7 @@ fn w4a16_has_the_error_of_int4_weights() {
 
 #[test]
 fn the_error_does_not_grow_over_100_000_steps() {
-    for cell in [LSTM, Cell::Gru, COUPLED, Cell::GruBefore] {
+    for cell in [LSTM, Cell::Gru, COUPLED, Cell::GruBefore, PROJECTED] {
         let case = Case::new(cell, 7, 100_000);
         let (squares, _) = case.errors((Scheme::W8a16, false), &case.exact());
         let rms = squares.map(f64::sqrt);

@@ -111,7 +111,8 @@ impl<'a> Reference<'a> {
 
     /// h and c of each recurrent layer before the first step; of a GRU h alone counts.
     fn zero_state(&self) -> Vec<[Vec<f64>; 2]> {
-        let zeros = |hidden: &usize| [(); 2].map(|()| vec![0.0; *hidden]);
+        let cell = self.config.cell;
+        let zeros = |hidden: &usize| [cell.outputs(*hidden), *hidden].map(|size| vec![0.0; size]);
         self.config.hidden.iter().map(zeros).collect()
     }
 
@@ -156,6 +157,8 @@ impl<'a> Reference<'a> {
             } else {
                 &none
             };
+            let projection = self.config.cell.projection();
+            let projection = projection.map(|rows| (rows, arrays.next().unwrap()));
             let is_coupled = matches!(self.config.cell, Cell::Coupled { .. });
             // Blocks of g and o, and of o among the peepholes.
             let [g_at, o_at, p_o_at] =
@@ -164,6 +167,7 @@ impl<'a> Reference<'a> {
                 let z: Vec<f64> = (0..o_at + hidden)
                     .map(|r| dot(w_x, r, x) + dot(w_h, r, h) + bias[r])
                     .collect();
+                let mut shown = vec![0.0; hidden];
                 for u in 0..hidden {
                     let i = sigmoid(z[u] + peephole[u] * c[u]);
                     let f = match is_coupled {
@@ -173,12 +177,18 @@ impl<'a> Reference<'a> {
                     let g = z[g_at + u].tanh();
                     c[u] = f * c[u] + i * g;
                     let o = sigmoid(z[o_at + u] + peephole[p_o_at + u] * c[u]);
-                    h[u] = o * c[u].tanh();
+                    shown[u] = o * c[u].tanh();
                 }
+                // (PJ2)
+                *h = match projection {
+                    Some((rows, w_r)) => (0..rows).map(|p| dot(w_r, p, &shown)).collect(),
+                    None => shown,
+                };
                 *x = h.clone();
             }
         }
-        let zeros = vec![0.0; *self.config.hidden.last().unwrap()];
+        let units = *self.config.hidden.last().unwrap();
+        let zeros = vec![0.0; self.config.cell.outputs(units)];
         if self.config.mode == Mode::SequenceToMean {
             // (MT3) of the steps so far.
             let mut sums = zeros.clone();
@@ -426,13 +436,22 @@ const SMOOTH: [Loss; 3] = [
     Loss::BinaryCrossEntropy,
     Loss::MeanSquaredError,
 ];
-const CELLS: [Cell; 6] = [
+const PROJECTED: Cell = Cell::Projected {
+    peepholes: true,
+    outputs: 3,
+};
+const CELLS: [Cell; 8] = [
     Cell::Lstm { peepholes: false },
     Cell::Lstm { peepholes: true },
     Cell::Gru,
     Cell::Coupled { peepholes: false },
     Cell::Coupled { peepholes: true },
     Cell::GruBefore,
+    PROJECTED,
+    Cell::Projected {
+        peepholes: false,
+        outputs: 2,
+    },
 ];
 const MODES: [Mode; 3] = [
     Mode::SequenceToOne,
@@ -456,6 +475,8 @@ fn gradients_are_slopes_for_every_loss_and_mode() {
             check(&gru, &[4, 7, 1, 7], loss, 1);
             let gru_before = config_of(Cell::GruBefore, &[5, 4], &[6], 3, mode);
             check(&gru_before, &[4, 7, 1, 7], loss, 1);
+            let projected = config_of(PROJECTED, &[5, 4], &[6], 3, mode);
+            check(&projected, &[4, 7, 1, 7], loss, 1);
         }
     }
 }
@@ -511,6 +532,9 @@ proptest! {
         seed: u64,
     ) {
         let mode = MODES[mode];
+        // A projection has fewer outputs than units.
+        let more = CELLS[cell].projection().unwrap_or(0);
+        let hidden: Vec<usize> = hidden.iter().map(|units| units + more).collect();
         check(&config_of(CELLS[cell], &hidden, &dense, 2, mode), &lengths, SMOOTH[loss], seed);
     }
 }
@@ -543,7 +567,7 @@ const fn convolution(
 fn gradients_of_a_convolution_are_slopes() {
     for (seed, conv) in CONVOLUTIONS.into_iter().enumerate() {
         for mode in MODES {
-            for cell in [Cell::Lstm { peepholes: true }, Cell::Gru] {
+            for cell in [Cell::Lstm { peepholes: true }, Cell::Gru, PROJECTED] {
                 let config = NetworkConfig {
                     conv: Some(conv),
                     ..config_of(cell, &[4], &[3], 2, mode)
@@ -679,7 +703,8 @@ fn outputs_and_traces_are_those_of_the_reference() {
         for ((s, layers), (n, view)) in states.into_iter().zip(views.iter().enumerate()) {
             assert_eq!(s, n);
             for (states, trace) in layers.iter().zip(network.trace(*view)) {
-                assert_eq!((&states.hidden, &states.cell), (&trace.hidden, &trace.cell));
+                let of_states = (&states.hidden, &states.cell, &states.shown);
+                assert_eq!(of_states, (&trace.hidden, &trace.cell, &trace.shown));
             }
         }
         let trace = network.trace(views[5]);

@@ -98,10 +98,11 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 27] = [
+const LEVERS: [&str; 28] = [
     "layer = 'gru'",
     "layer = 'coupled'",
     "pooling = 'mean'",
+    "projection = 3",
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
     "optimiser = { kind = 'rmsprop', momentum = 0.5 }",

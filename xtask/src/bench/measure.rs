@@ -43,13 +43,20 @@ struct Case {
 /// The kind of a case's layer.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Layer {
-    Lstm { peepholes: bool },
+    Lstm {
+        peepholes: bool,
+    },
     Gru,
-    Coupled { peepholes: bool },
+    Coupled {
+        peepholes: bool,
+    },
     GruBefore,
+    /// With [`super::projection`] outputs.
+    Projected,
 }
 
 impl Layer {
+    /// Those of the table.
     pub(super) const ALL: [Self; 6] = [
         Self::Lstm { peepholes: false },
         Self::Lstm { peepholes: true },
@@ -72,6 +79,7 @@ impl Layer {
             Self::Gru => LayerKind::Gru,
             Self::Coupled { .. } => LayerKind::Coupled,
             Self::GruBefore => LayerKind::GruBefore,
+            Self::Projected => LayerKind::Projected,
         }
     }
 }
@@ -239,6 +247,7 @@ impl Case {
             dense: vec![],
             outputs: OUTPUTS[usize::from(self.layer.has_peepholes())],
             peepholes: self.layer.has_peepholes(),
+            projection: Some(super::projection(self.shape.hidden)),
             mean: self.mean,
             schemes: vec![self.scheme],
             conv: None,
@@ -262,6 +271,7 @@ impl Case {
             Layer::Coupled { peepholes: false } => "-coupled",
             Layer::Coupled { peepholes: true } => "-coupled-peepholes",
             Layer::GruBefore => "-gru-before",
+            Layer::Projected => "-projected",
         };
         let mean = if self.mean { "-mean" } else { "" };
         format!(

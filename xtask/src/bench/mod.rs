@@ -145,6 +145,16 @@ pub fn count_means(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<St
     measure::steps(boards, shapes, (&[lstm], true))
 }
 
+/// Outputs of `hidden` units with a projection in [`count_projections`].
+pub fn projection(hidden: usize) -> usize {
+    hidden.div_ceil(3)
+}
+
+/// The same of LSTM layers without peepholes alone, of [`projection`] outputs.
+pub fn count_projections(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
+    measure::steps(boards, shapes, (&[Layer::Projected], false))
+}
+
 /// The instructions of each interval between marks of a program that brings its model, without those of the marks.
 pub(crate) fn intervals_of(board: &Board, image: &Path) -> Result<Vec<u64>> {
     let mark = image::Image::read(image)?.address(measure::MARK)?;

@@ -8,17 +8,15 @@
 //! | weights | i8 `[rows][⌈I/4⌉][4]`, padded with zeros; w4a16: `[rows][⌈I/8⌉][4]` bytes of two nibbles w + 8 |
 //! | rows | `[O]` times bias i32, mult i32 |
 
-use core::cmp::Ordering;
-
 use bytemuck::{Pod, Zeroable};
 
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{
     LayerHead, Place, Stop, View, check_row, layer_range, magnitude, zeros,
 };
-use crate::artifact::rows::{reach, weights};
+use crate::artifact::rows::{checked_order, reach};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{DenseParameters, DenseWeights, Order, Scheme, blocks, dense_groups};
+use crate::kernels::{DenseParameters, Scheme};
 use crate::layers::LayerSize;
 
 pub(super) const MAX_OUTPUT_SHIFT: u8 = 15;
@@ -65,11 +63,7 @@ impl<'m> View<'m> for DenseParameters<'m> {
     }
 
     fn size(&self) -> LayerSize {
-        LayerSize {
-            width: self.width,
-            outputs: self.outputs,
-            cells: 0,
-        }
+        LayerSize::of(self.width, self.outputs, 0)
     }
 }
 
@@ -82,31 +76,14 @@ pub(super) fn sections<'m>(
     (inputs, outputs): (usize, usize),
     (output_shift, input_shift): (u32, u32),
 ) -> Result<DenseParameters<'m>, Stop> {
-    // In an unknown order there are none, and the order is refused.
-    let order = Order::from_code(order_code).unwrap_or_default();
-    if order.of(scheme) != order {
-        return Err(LayerError::SchemeOrder { scheme, order }.into());
-    }
-    let count = dense_groups(order, outputs);
-    let shape = (inputs, 0, Ordering::Equal);
-    let groups = weights(reader, scheme, (order_code, count), shape)?;
-    let rest = outputs.saturating_sub(count.saturating_mul(4));
-    let of_rest = |row: usize| row.saturating_mul(rest);
-    let layer = DenseParameters {
-        inputs,
-        outputs,
-        groups,
-        weights: match scheme {
-            Scheme::W8a16 | Scheme::W8a8 => {
-                DenseWeights::Int8(reader.slice(of_rest(blocks(inputs)))?)
-            }
-            Scheme::W4a16 => DenseWeights::Nibbles(reader.slice(of_rest(inputs.div_ceil(8)))?),
-        },
-        width: scheme.width(),
-        rows: reader.slice(outputs)?,
-        output_shift,
-        input_shift,
-    };
+    let order = checked_order(scheme, order_code)?;
+    let sizes = (inputs, outputs);
+    let words = DenseParameters::words(scheme, order, sizes);
+    let words = words.into_iter().fold(0, usize::saturating_add);
+    let words = reader.slice(words)?;
+    let layer = DenseParameters::of_words(scheme, order, sizes, (output_shift, input_shift), words);
+    // The words are as many as there must be.
+    let layer = layer.ok_or(LayerError::Order { found: order_code })?;
     check_rows(&layer)?;
     Ok(layer)
 }
@@ -208,11 +185,7 @@ mod content {
         }
 
         fn size(&self) -> LayerSize {
-            LayerSize {
-                width: self.scheme.width(),
-                outputs: self.weight.len(),
-                cells: 0,
-            }
+            LayerSize::of(self.scheme.width(), self.weight.len(), 0)
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {

@@ -31,11 +31,7 @@ impl<'m> View<'m> for GruBeforeParameters<'m> {
     }
 
     fn size(&self) -> LayerSize {
-        LayerSize {
-            width: self.rows.width,
-            outputs: self.rows.outputs,
-            cells: self.cell_blocks(),
-        }
+        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
     }
 }
 
@@ -151,11 +147,7 @@ mod content {
         }
 
         fn size(&self) -> LayerSize {
-            LayerSize {
-                width: self.scheme.width(),
-                outputs: self.hidden(),
-                cells: blocks(self.hidden()),
-            }
+            LayerSize::of(self.scheme.width(), self.hidden(), blocks(self.hidden()))
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {

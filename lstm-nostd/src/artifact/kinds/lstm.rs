@@ -15,7 +15,7 @@ use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::LstmParameters;
+use crate::kernels::{LstmParameters, RecurrentRows};
 use crate::layers::LayerSize;
 
 pub(super) const MAX_CELL_INT_BITS: u32 = 15;
@@ -29,34 +29,41 @@ impl<'m> View<'m> for LstmParameters<'m> {
 
     fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop> {
         let record: &RecurrentRecord = reader.record()?;
-        let kind = (Self::KIND, PEEPHOLES);
-        let rows = record.read(
-            kind,
-            place,
-            (1, MAX_CELL_INT_BITS),
-            |scheme, units, shifts| {
-                // A unit's rows are a group.
-                let shape = (place.inputs, units, shifts);
-                weights(reader, scheme, (record.order, units), shape)
-            },
-        )?;
-        let layer = Self {
-            gates: reader.slice(rows.outputs)?,
-            peepholes: peepholes(reader, record, rows.outputs)?,
-            rows,
-            cell_int_bits: record.cell_int_bits.into(),
-        };
-        check_units(&layer)?;
-        Ok(layer)
+        sections(reader, record, Self::KIND, place, None)
     }
 
     fn size(&self) -> LayerSize {
-        LayerSize {
-            width: self.rows.width,
-            outputs: self.rows.outputs,
-            cells: self.cell_blocks(),
-        }
+        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
     }
+}
+
+/// Reads and checks the sections of the units of a layer of `kind`, whose rows read so many values of the step before; one of
+/// each unit if none are given.
+pub(super) fn sections<'m>(
+    reader: &mut Reader<'m>,
+    record: &'m RecurrentRecord,
+    kind: LayerKind,
+    place: Place,
+    outputs: Option<usize>,
+) -> Result<LstmParameters<'m>, Stop> {
+    let (flags, m) = ((kind, PEEPHOLES), (1, MAX_CELL_INT_BITS));
+    let rows = record.read(flags, place, m, |scheme, units, shifts| {
+        // A unit's rows are a group.
+        let shape = (place.inputs, outputs.unwrap_or(units), shifts);
+        weights(reader, scheme, (record.order, units), shape)
+    })?;
+    let units = rows.outputs;
+    let layer = LstmParameters {
+        gates: reader.slice(units)?,
+        peepholes: peepholes(reader, record, units)?,
+        rows: RecurrentRows {
+            outputs: outputs.unwrap_or(units),
+            ..rows
+        },
+        cell_int_bits: record.cell_int_bits.into(),
+    };
+    check_units(&layer)?;
+    Ok(layer)
 }
 
 /// The peepholes of `units` units, if the record says that there are any.
@@ -138,7 +145,7 @@ mod content {
     }
 
     impl Lstm {
-        fn hidden(&self) -> usize {
+        pub(in crate::artifact::kinds) fn hidden(&self) -> usize {
             self.w_h.len() / 4
         }
 
@@ -203,11 +210,7 @@ mod content {
         }
 
         fn size(&self) -> LayerSize {
-            LayerSize {
-                width: self.scheme.width(),
-                outputs: self.hidden(),
-                cells: blocks(self.hidden()),
-            }
+            LayerSize::of(self.scheme.width(), self.hidden(), blocks(self.hidden()))
         }
 
         fn check_weights(&self) -> Result<(), LayerError> {
@@ -218,6 +221,14 @@ mod content {
         fn write(&self, order: Order, _: bool, out: &mut Writer) -> Result<(), WriteError> {
             let order = order.of(self.scheme);
             out.record(&self.record(self.kind(), self.hidden(), order)?);
+            self.write_sections(order, out);
+            Ok(())
+        }
+    }
+
+    impl Lstm {
+        /// Appends the sections of the units in `order`.
+        pub(in crate::artifact::kinds) fn write_sections(&self, order: Order, out: &mut Writer) {
             for unit in 0..self.hidden() {
                 self.group(unit).write(self.scheme, order, out);
             }
@@ -233,7 +244,6 @@ mod content {
                     out.record(&[*i, *f, 0, *o]);
                 }
             }
-            Ok(())
         }
     }
 

@@ -13,6 +13,8 @@ pub mod gru;
 #[cfg(feature = "gru-before")]
 pub mod gru_before;
 pub mod lstm;
+#[cfg(feature = "projection")]
+pub mod projected;
 
 use super::cursor::Reader;
 #[cfg(feature = "write")]
@@ -36,6 +38,8 @@ pub enum LayerKind {
     Conv,
     /// Gated recurrent unit whose reset gate comes before the product.
     GruBefore,
+    /// LSTM with a recurrent projection, with or without peepholes.
+    Projected,
 }
 
 impl LayerKind {
@@ -48,6 +52,7 @@ impl LayerKind {
             Self::Coupled => 4,
             Self::Conv => 8,
             Self::GruBefore => 5,
+            Self::Projected => 6,
         }
     }
 
@@ -60,6 +65,7 @@ impl LayerKind {
             Self::Coupled => "coupled",
             Self::Conv => "conv",
             Self::GruBefore => "gru-before",
+            Self::Projected => "projected",
         }
     }
 
@@ -71,6 +77,7 @@ impl LayerKind {
             Self::Coupled => cfg!(feature = "coupled"),
             Self::Conv => cfg!(feature = "conv"),
             Self::GruBefore => cfg!(feature = "gru-before"),
+            Self::Projected => cfg!(feature = "projection"),
         }
     }
 
@@ -83,6 +90,7 @@ impl LayerKind {
             Self::Coupled => 5,
             Self::Conv => 7,
             Self::GruBefore => 6,
+            Self::Projected => 11,
         }
     }
 }
@@ -100,6 +108,7 @@ impl<'m> Reader<'m> {
         #[cfg(not(feature = "conv"))]
         const CONV: u8 = LayerKind::Conv.code();
         const GRU_BEFORE: u8 = LayerKind::GruBefore.code();
+        const PROJECTED: u8 = LayerKind::Projected.code();
         let head: &LayerHead = self.clone().record()?;
         match head.kind {
             LSTM => self.layer(place, index).map(RecurrentLayer::Lstm),
@@ -118,6 +127,10 @@ impl<'m> Reader<'m> {
             GRU_BEFORE => self.layer(place, index).map(RecurrentLayer::GruBefore),
             #[cfg(not(feature = "gru-before"))]
             GRU_BEFORE => Err(Stop::from(LayerError::Feature).at(LayerKind::GruBefore, index)),
+            #[cfg(feature = "projection")]
+            PROJECTED => self.layer(place, index).map(RecurrentLayer::Projected),
+            #[cfg(not(feature = "projection"))]
+            PROJECTED => Err(Stop::from(LayerError::Feature).at(LayerKind::Projected, index)),
             kind => Err(no_kind(kind).at(LayerKind::Lstm, index)),
         }
     }
@@ -125,7 +138,7 @@ impl<'m> Reader<'m> {
 
 /// No recurrent layer has this number.
 fn no_kind(found: u8) -> Stop {
-    let [first, last] = [LayerKind::Lstm, LayerKind::GruBefore].map(|kind| kind.code().into());
+    let [first, last] = [LayerKind::Lstm, LayerKind::Projected].map(|kind| kind.code().into());
     Stop::Layer(LayerError::Field {
         field: "kind",
         found: found.into(),
@@ -151,6 +164,8 @@ mod content {
     #[cfg(feature = "gru-before")]
     use super::gru_before::GruBefore;
     use super::lstm::Lstm;
+    #[cfg(feature = "projection")]
+    use super::projected::Projected;
     use crate::artifact::layer::Content;
     use crate::kernels::Scheme;
     use crate::layers::RecurrentLayer;
@@ -169,6 +184,9 @@ mod content {
         /// Gated recurrent unit whose reset gate comes before the product.
         #[cfg(feature = "gru-before")]
         GruBefore(GruBefore),
+        /// Long short-term memory with a recurrent projection.
+        #[cfg(feature = "projection")]
+        Projected(Projected),
     }
 
     impl Recurrent {
@@ -187,6 +205,8 @@ mod content {
                 Self::Coupled(layer) => layer.scheme,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => layer.scheme,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer.scheme,
             }
         }
 
@@ -200,6 +220,8 @@ mod content {
                 Self::Coupled(layer) => layer.x_shift,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => layer.x_shift,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer.x_shift,
             }
         }
 
@@ -213,6 +235,8 @@ mod content {
                 Self::Coupled(layer) => layer.h_shift,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => layer.h_shift,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer.h_shift,
             }
         }
 
@@ -226,6 +250,8 @@ mod content {
                 Self::Coupled(layer) => layer.input_shift,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => layer.input_shift,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer.input_shift,
             }
         }
 
@@ -239,10 +265,17 @@ mod content {
                 Self::Coupled(layer) => layer.cell_int_bits,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(_) => 0,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer.cell_int_bits,
             }
         }
 
-        /// Rows of the input weights, `[I]` each, and of the recurrent weights, `[H]` each.
+        /// Values that it hands on.
+        pub fn outputs(&self) -> usize {
+            self.content().size().outputs
+        }
+
+        /// Rows of the input weights, `[I]` each, and of the recurrent weights, `[O]` each.
         pub fn weights(&self) -> [&[Vec<i8>]; 2] {
             match self {
                 Self::Lstm(layer) => [&layer.w_x, &layer.w_h],
@@ -252,6 +285,8 @@ mod content {
                 Self::Coupled(layer) => [&layer.w_x, &layer.w_h],
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => [&layer.w_x, &layer.w_h],
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => [&layer.w_x, &layer.w_h],
             }
         }
 
@@ -265,6 +300,8 @@ mod content {
                 Self::Coupled(_) => None,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(_) => None,
+                #[cfg(feature = "projection")]
+                Self::Projected(_) => None,
             }
         }
 
@@ -278,6 +315,8 @@ mod content {
                 Self::Coupled(_) => None,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(_) => None,
+                #[cfg(feature = "projection")]
+                Self::Projected(_) => None,
             }
         }
 
@@ -300,6 +339,8 @@ mod content {
                 Self::Coupled(layer) => Self::Coupled(Coupled(layer.without_weights(scheme))),
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => Self::GruBefore(layer.without_weights(scheme)),
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => Self::Projected(layer.without_weights(scheme)),
             }
         }
 
@@ -313,6 +354,8 @@ mod content {
                 Self::Coupled(layer) => layer,
                 #[cfg(feature = "gru-before")]
                 Self::GruBefore(layer) => layer,
+                #[cfg(feature = "projection")]
+                Self::Projected(layer) => layer,
             }
         }
     }
@@ -335,6 +378,8 @@ mod content {
                 RecurrentLayer::Coupled(layer) => Self::Coupled(layer.into()),
                 #[cfg(feature = "gru-before")]
                 RecurrentLayer::GruBefore(layer) => Self::GruBefore(layer.into()),
+                #[cfg(feature = "projection")]
+                RecurrentLayer::Projected(layer) => Self::Projected(layer.into()),
             }
         }
     }

@@ -443,7 +443,7 @@ impl Kernels for Dsp {
         // ends after H ≥ 1 units. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { frame.run(rows, x, h) }
         if width == Width::Int16 {
-            copy_lanes(h, next, rows.outputs);
+            copy_lanes(h, next, layer.units());
         }
     }
 

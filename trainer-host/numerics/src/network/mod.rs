@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! x   = the convolution's answer to the inputs, if there is one: (CV) of convolution
-//! h   = the recurrent layers' answer to x, one kind for all: (1) to (6) of lstm, (GR1) to (GR4) of gru, (GR3b) of gru_before, (CF) of coupled
+//! h   = the recurrent layers' answer to x, one kind for all: (1) to (6) of lstm, (GR1) to (GR4) of gru, (GR3b) of gru_before, (CF) of coupled,
+//!       (PJ1) and (PJ2) of projected
 //! y   = W h + b, with ReLU between dense layers                                 (7)
 //! ```
 //!
@@ -30,6 +31,7 @@ pub use recurrent::coupled;
 pub use recurrent::gru::{self, GruLayer};
 pub use recurrent::gru_before::{self, GruBeforeLayer};
 pub use recurrent::lstm::{self, LstmLayer};
+pub use recurrent::projected::{self, ProjectedLayer};
 pub use recurrent::{
     Activation, Cell, CellKind, Gate, GateRole, LayerParameter, Recurrent, RecurrentLayer,
 };

@@ -5,73 +5,147 @@
 //! ```
 //!
 //! Into a unit lead its gate rows of W_x and W_h, out of it its columns of W_h and of the layer
-//! above (Han et al. 2015 by single weights, Li et al. 2017 by whole filters). What is left keeps its order; the
-//! network is physically smaller, and is then fine-tuned.
+//! above. Of a projection, they are its columns, and its outputs are rated alike, by its rows (Han et al. 2015 by single
+//! weights, Li et al. 2017 by whole filters). What is left keeps its order; the network is physically smaller, and is then
+//! fine-tuned.
 
 use ndarray::Array2;
 
 use crate::network::recurrent::square;
-use crate::network::{DenseLayer, Network, NetworkConfig};
+use crate::network::{
+    DenseLayer, Network, NetworkConfig, Recurrent as _, RecurrentLayer, StructureError,
+};
 
-/// A network cannot be pruned to these sizes.
+/// Why a network cannot be pruned to these sizes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot prune {found:?} hidden units to {wanted:?}: name one size for each recurrent layer, from 1 to what it has"
-)]
-pub struct PruneError {
-    /// Hidden units of each recurrent layer.
-    pub found: Vec<usize>,
-    /// What was asked for.
-    pub wanted: Vec<usize>,
+pub enum PruneError {
+    /// The units.
+    #[error(
+        "cannot prune {found:?} hidden units to {wanted:?}: name one size for each recurrent layer, from 1 to what it has"
+    )]
+    Units {
+        /// Hidden units of each recurrent layer.
+        found: Vec<usize>,
+        /// What was asked for.
+        wanted: Vec<usize>,
+    },
+    /// The outputs of a projection.
+    #[error(
+        "cannot prune {found} outputs of the projections to {wanted}: name a size from 1 to what they have"
+    )]
+    Outputs {
+        /// Outputs of each recurrent layer.
+        found: usize,
+        /// What was asked for.
+        wanted: usize,
+    },
+    /// There is no projection.
+    #[error("cannot prune outputs of {kind} layers: they have no projection")]
+    NoProjection {
+        /// What the layers are.
+        kind: &'static str,
+    },
+    /// What would be left is no network.
+    #[error("cannot prune: {0}")]
+    Structure(#[from] StructureError),
 }
 
-/// `network` with the `hidden` units of each recurrent layer that (PR1) rates highest; the first ones of equal
-/// rates.
+/// `network` with the `hidden` units of each recurrent layer that (PR1) rates highest, and as many outputs of each projection
+/// as `projection` says, if it does; the first ones of equal rates.
 ///
 /// # Errors
-/// When there is not one size for each layer, or one is 0 or larger than the layer.
-pub fn prune(network: &Network, hidden: &[usize]) -> Result<Network, PruneError> {
-    let found = &network.config.hidden;
-    let fits = hidden.len() == found.len()
-        && hidden
-            .iter()
-            .zip(found)
-            .all(|(to, from)| (1..=*from).contains(to));
+/// [`PruneError`]
+pub fn prune(
+    network: &Network,
+    hidden: &[usize],
+    projection: Option<usize>,
+) -> Result<Network, PruneError> {
+    let config = &network.config;
+    let fits = hidden.len() == config.hidden.len()
+        && (hidden.iter().zip(&config.hidden)).all(|(to, from)| (1..=*from).contains(to));
     if !fits {
-        return Err(PruneError {
-            found: found.clone(),
+        return Err(PruneError::Units {
+            found: config.hidden.clone(),
             wanted: hidden.to_vec(),
         });
     }
+    let cell = match projection {
+        Some(outputs) => config.cell.with_projection(outputs),
+        None => config.cell,
+    };
+    match (projection, config.cell.projection()) {
+        (Some(wanted), Some(found)) if !(1..=found).contains(&wanted) => {
+            return Err(PruneError::Outputs { found, wanted });
+        }
+        (Some(_), None) => {
+            let kind = config.cell.title();
+            return Err(PruneError::NoProjection { kind });
+        }
+        _ => {}
+    }
+    let left = NetworkConfig {
+        hidden: hidden.to_vec(),
+        cell,
+        ..config.clone()
+    };
+    left.validate()?;
     let mut pruned = network.clone();
     for (l, &count) in hidden.iter().enumerate() {
         let kept = best(&scores(&pruned, l), count);
         pruned.recurrent[l].keep_units(&kept);
-        match pruned.recurrent.get_mut(l + 1) {
-            Some(above) => above.keep_inputs(&kept),
-            None => {
-                let DenseLayer { weight, .. } = &mut pruned.dense[0];
-                *weight = columns(weight, &kept);
-            }
+        if cell.projection().is_none() {
+            keep_inputs_above(&mut pruned, l, &kept);
+        }
+        let scores = output_scores(&pruned, l);
+        if let (Some(outputs), RecurrentLayer::Projected(layer)) =
+            (projection, &mut pruned.recurrent[l])
+        {
+            let kept = best(&scores, outputs);
+            layer.keep_outputs(&kept);
+            keep_inputs_above(&mut pruned, l, &kept);
         }
     }
-    pruned.config = NetworkConfig {
-        hidden: hidden.to_vec(),
-        ..network.config.clone()
-    };
+    pruned.config = left;
     Ok(pruned)
+}
+
+/// Keeps, of what recurrent layer `l` hands on, these values alone.
+fn keep_inputs_above(network: &mut Network, l: usize, kept: &[usize]) {
+    match network.recurrent.get_mut(l + 1) {
+        Some(above) => above.keep_inputs(kept),
+        None => {
+            let DenseLayer { weight, .. } = &mut network.dense[0];
+            *weight = columns(weight, kept);
+        }
+    }
 }
 
 /// (PR1) for every unit of layer `l`.
 fn scores(network: &Network, l: usize) -> Vec<f64> {
     let layer = &network.recurrent[l];
-    let above = network.weights_above(l);
+    let out_of = |u: usize| match layer {
+        RecurrentLayer::Projected(layer) => square(layer.w_r.column(u)),
+        _ => square_out(network, l, u),
+    };
     (0..layer.units())
-        .map(|u| {
-            let out = square(layer.recurrent_weights().column(u)) + square(above.column(u));
-            (layer.square_into(u) * out).sqrt()
-        })
+        .map(|u| (layer.square_into(u) * out_of(u)).sqrt())
         .collect()
+}
+
+/// (PR1) for every output of the projection of layer `l`; of none without.
+fn output_scores(network: &Network, l: usize) -> Vec<f64> {
+    let RecurrentLayer::Projected(layer) = &network.recurrent[l] else {
+        return Vec::new();
+    };
+    (0..layer.outputs())
+        .map(|p| (square(layer.w_r.row(p)) * square_out(network, l, p)).sqrt())
+        .collect()
+}
+
+/// Sum of the squared weights that read value `value` of what layer `l` hands on.
+fn square_out(network: &Network, l: usize, value: usize) -> f64 {
+    let recurrent = network.recurrent[l].recurrent_weights();
+    square(recurrent.column(value)) + square(network.weights_above(l).column(value))
 }
 
 /// The indices of the `count` largest scores, in ascending order.
@@ -147,7 +221,7 @@ mod tests {
                 }
             }
         }
-        let pruned = prune(&network, &[4, 3]).unwrap();
+        let pruned = prune(&network, &[4, 3], None).unwrap();
         assert_eq!(pruned.config.hidden, [4, 3]);
         let shape = Network::zeros(&pruned.config).unwrap();
         let shapes = |n: &Network| {
@@ -165,11 +239,61 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         for wanted in [&[4][..], &[0, 3], &[7, 3], &[4, 3, 2]] {
-            let said = prune(&network(CELLS[1]), wanted).unwrap_err().to_string();
+            let said = prune(&network(CELLS[1]), wanted, None)
+                .unwrap_err()
+                .to_string();
             assert!(said.contains("[6, 5]"), "{said}");
         }
         for cell in CELLS {
-            assert_eq!(prune(&network(cell), &[6, 5]).unwrap(), network(cell));
+            assert_eq!(prune(&network(cell), &[6, 5], None).unwrap(), network(cell));
         }
+    }
+
+    const PROJECTED: Cell = Cell::Projected {
+        peepholes: true,
+        outputs: 4,
+    };
+
+    /// Of a projection, units that it does not read and outputs that nothing reads are the ones to go.
+    #[test]
+    fn units_and_outputs_of_a_projection_are_pruned_apart() {
+        let mut network = network(PROJECTED);
+        for l in [0, 1] {
+            let dead = [1, 3];
+            if let RecurrentLayer::Projected(layer) = &mut network.recurrent[l] {
+                layer.w_r.column_mut(2).fill(0.0);
+                (dead.iter()).for_each(|p| layer.lstm.w_h.column_mut(*p).fill(0.0));
+            }
+            for p in dead {
+                match l {
+                    0 => {
+                        let [w_x, _] = network.recurrent[1].weights_mut();
+                        w_x.column_mut(p).fill(0.0);
+                    }
+                    _ => network.dense[0].weight.column_mut(p).fill(0.0),
+                }
+            }
+        }
+        let pruned = prune(&network, &[5, 4], Some(2)).unwrap();
+        assert_eq!(pruned.config.hidden, [5, 4]);
+        assert_eq!(pruned.config.cell.projection(), Some(2));
+        let shape = Network::zeros(&pruned.config).unwrap();
+        let shapes = |n: &Network| -> Vec<_> {
+            let parameters = n.parameters();
+            parameters.iter().map(|p| p.shape.clone()).collect()
+        };
+        assert_eq!(shapes(&pruned), shapes(&shape));
+        let x = Array2::from_shape_fn((7, 3), |(t, j)| ((3 * t + j) as f32).sin());
+        let [a, b] = [&network, &pruned].map(|n| n.outputs(&[x.view()]).remove(0));
+        assert!((a - b).iter().all(|d| d.abs() < 1e-6));
+        for (wanted, outputs, why) in [
+            (&[6, 5][..], Some(5), "4 outputs"),
+            (&[6, 4], None, "fewer than the units"),
+        ] {
+            let said = prune(&network, wanted, outputs).unwrap_err().to_string();
+            assert!(said.contains(why), "{said}");
+        }
+        let said = prune(&self::network(CELLS[1]), &[6, 5], Some(2)).unwrap_err();
+        assert!(said.to_string().contains("no projection"), "{said}");
     }
 }

@@ -49,6 +49,9 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
     peepholes: bool,
+    /// Outputs of recurrent layers with a projection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    projection: Option<usize>,
     dense: Vec<usize>,
     outputs: usize,
     head: Head,
@@ -72,7 +75,7 @@ impl TryFrom<Stored> for NetworkConfig {
             inputs: stored.inputs,
             conv: stored.conv,
             hidden: stored.hidden,
-            cell: Cell::of_stored(stored.kind.as_deref(), stored.peepholes)?,
+            cell: Cell::of_stored(stored.kind.as_deref(), stored.peepholes, stored.projection)?,
             dense: stored.dense,
             outputs: stored.outputs,
             head: stored.head,
@@ -92,6 +95,7 @@ impl From<NetworkConfig> for Stored {
                 .collect(),
             kind: config.cell.stored_kind().map(str::to_owned),
             peepholes: config.cell.peepholes(),
+            projection: config.cell.projection(),
             dense: config.dense,
             outputs: config.outputs,
             head: config.head,
@@ -177,11 +181,14 @@ impl LayerShape {
 
     /// Multiplications of weights each time that it has an output.
     pub fn multiplications(&self) -> usize {
-        let recurrent = match self.kind {
-            LayerKind::Recurrent(_) => self.outputs,
-            LayerKind::Convolution | LayerKind::Dense => 0,
+        let (recurrent, projection) = match self.kind {
+            LayerKind::Recurrent(cell) => {
+                let rows = cell.projection().unwrap_or(0);
+                (self.outputs, rows * self.units)
+            }
+            LayerKind::Convolution | LayerKind::Dense => (0, 0),
         };
-        self.rows * (self.inputs + recurrent)
+        self.rows * (self.inputs + recurrent) + projection
     }
 }
 
@@ -197,6 +204,17 @@ pub enum StructureError {
         found: usize,
         /// The largest that is allowed.
         largest: usize,
+    },
+    /// A projection must have fewer outputs than each layer has units.
+    #[error(
+        "projection is {found}, and must be between 1 and {}, fewer than the units of each recurrent layer: {hidden:?}",
+        hidden.iter().min().map_or(0, |least| least.saturating_sub(1))
+    )]
+    Projection {
+        /// The outputs.
+        found: usize,
+        /// The units of the recurrent layers.
+        hidden: Vec<usize>,
     },
     /// There must be a recurrent layer.
     #[error("hidden is empty; give at least one {kind} layer, for example hidden = [32]")]
@@ -319,6 +337,13 @@ impl NetworkConfig {
             size(what, found, MAX_LAYER_SIZE)?;
         }
         self.require_directions()?;
+        if let Some(found) = self.cell.projection() {
+            let least = self.hidden.iter().copied().min().unwrap_or(0);
+            if !(1..least).contains(&found) {
+                let hidden = self.hidden.clone();
+                return Err(StructureError::Projection { found, hidden });
+            }
+        }
         let Some(conv) = &self.conv else {
             return Ok(());
         };

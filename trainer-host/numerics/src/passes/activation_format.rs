@@ -27,6 +27,8 @@ pub struct ActivationFormats {
     pub conv: Option<ActivationFormat>,
     /// Of each LSTM layer's hidden state, first to last.
     pub hidden: Vec<Option<ActivationFormat>>,
+    /// Of what the units of each layer with a projection show, first to last; `None` without one.
+    pub shown: Vec<Option<ActivationFormat>>,
     /// Of each LSTM layer's hidden state on its way up alone, where it is int16 and the layer above int8.
     pub upward: Vec<Option<ActivationFormat>>,
     /// Of a mean over time, which is int16, where the layer above is int8.
@@ -80,6 +82,11 @@ impl ActivationFormats {
     /// Of LSTM layer `l`.
     pub(crate) fn of_hidden(&self, l: usize) -> Option<ActivationFormat> {
         self.hidden.get(l).copied().flatten()
+    }
+
+    /// Of what the units of layer `l` show.
+    pub(crate) fn of_shown(&self, l: usize) -> Option<ActivationFormat> {
+        self.shown.get(l).copied().flatten()
     }
 
     /// Of LSTM layer `l` on its way up alone.

@@ -288,6 +288,10 @@ mod tests {
             Cell::Gru,
             Cell::Coupled { peepholes: true },
             Cell::GruBefore,
+            Cell::Projected {
+                peepholes: true,
+                outputs: 5,
+            },
         ] {
             backends_agree(cell, ROUNDING);
         }

@@ -176,7 +176,7 @@ impl Pass {
             self.layers = network.recurrent.iter().map(RecurrentPass::of).collect();
         }
         for (layer, weights) in self.layers.iter_mut().zip(&network.recurrent) {
-            layer.reset_state(&self.steps, weights.outputs());
+            layer.reset_state(&self.steps, weights);
         }
         self.joined.reset(&network.stack);
         let outputs = network.dense[0].weight.rows();
@@ -226,6 +226,7 @@ impl Pass {
                 steps: &self.steps,
                 dropout: &self.dropout,
                 format: network.formats.of_hidden(l),
+                shown: network.formats.of_shown(l),
             };
             match stack.is_reverse(l) {
                 false => layer.run(around, weights, x),

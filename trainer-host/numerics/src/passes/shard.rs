@@ -298,6 +298,7 @@ impl Shard {
             steps: &pass.steps,
             dropout: &pass.dropout,
             format: weights.forward.formats.of_hidden(l),
+            shown: weights.forward.formats.of_shown(l),
         };
         let (below, layer) = self.recurrent.split_at_mut(l);
         let layer = &mut layer[0];

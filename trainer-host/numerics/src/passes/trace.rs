@@ -22,6 +22,18 @@ pub struct LayerTrace {
     pub hidden: Array2<f32>,
     /// The state that lasts after each step, `[T, H]`: c of an LSTM, of a GRU h without rounding.
     pub cell: Array2<f32>,
+    /// o ⊙ tanh(c) after each step, `[T, H]`, of a layer with a projection; of others `[T, 0]`.
+    pub shown: Array2<f32>,
+}
+
+impl LayerTrace {
+    /// What each unit hands on, `[T, H]`: h, or m of a layer with a projection.
+    pub fn of_units(&self) -> ArrayView2<'_, f32> {
+        match self.shown.ncols() {
+            0 => self.hidden.view(),
+            _ => self.shown.view(),
+        }
+    }
 }
 
 /// The states of one recurrent layer over one sequence, in the order of its own steps: from the last one if it runs
@@ -32,6 +44,8 @@ pub struct LayerStates {
     pub hidden: Array2<f32>,
     /// The state that lasts after each step, `[T, H]`: c of an LSTM, of a GRU h without rounding.
     pub cell: Array2<f32>,
+    /// o ⊙ tanh(c) after each step, `[T, H]`, of a layer with a projection; of others `[T, 0]`.
+    pub shown: Array2<f32>,
 }
 
 impl Network {
@@ -58,10 +72,11 @@ impl Network {
         let steps = pass.steps.rows;
         let layers = pass.layers.iter().zip(pass.states(0));
         layers
-            .map(|(layer, LayerStates { hidden, cell })| LayerTrace {
+            .map(|(layer, states)| LayerTrace {
                 gates: layer.gates(steps),
-                hidden,
-                cell,
+                hidden: states.hidden,
+                cell: states.cell,
+                shown: states.shown,
             })
             .collect()
     }
@@ -114,6 +129,10 @@ impl Pass {
             .map(|layer| LayerStates {
                 hidden: unpack(layer.outputs()),
                 cell: unpack(layer.cell()),
+                shown: match layer.shown() {
+                    Some(shown) => unpack(shown),
+                    None => Array2::zeros((rows.len(), 0)),
+                },
             })
             .collect()
     }

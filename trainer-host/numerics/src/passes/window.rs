@@ -23,7 +23,8 @@ pub(crate) struct Half {
 pub(crate) struct Stack {
     /// Of each recurrent layer; empty if all run forwards.
     directions: Vec<Direction>,
-    units: Vec<usize>,
+    /// Values that each recurrent layer hands on.
+    outputs: Vec<usize>,
 }
 
 impl Stack {
@@ -33,7 +34,9 @@ impl Stack {
                 directions: (0..config.hidden.len())
                     .map(|l| config.direction(l))
                     .collect(),
-                units: config.hidden.clone(),
+                outputs: (config.hidden.iter())
+                    .map(|units| config.cell.outputs(*units))
+                    .collect(),
             },
             false => Self::default(),
         }
@@ -73,7 +76,7 @@ impl Stack {
             is_reverse: self.is_reverse(layer),
         };
         match self.direction(l) {
-            Direction::Beside => vec![half(l - 1, 0), half(l, self.units[l - 1])],
+            Direction::Beside => vec![half(l - 1, 0), half(l, self.outputs[l - 1])],
             Direction::Forward | Direction::Reverse => vec![half(l, 0)],
         }
     }

@@ -18,12 +18,14 @@ pub struct RecurrentRanges {
     pub input: Vec<Magnitudes>,
     /// Mean square of each input channel, `[I]`.
     pub input_square: Vec<f64>,
-    /// Mean square of each hidden unit, `[H]`.
+    /// Mean square of each value that it hands on, `[O]`.
     pub hidden_square: Vec<f64>,
     /// Of all hidden values.
     pub hidden: Magnitudes,
     /// Of all cells; of nothing in a kind without cells.
     pub cell: Magnitudes,
+    /// Of what the units show, before a projection; of nothing without one.
+    pub shown: Magnitudes,
 }
 
 /// What a convolution saw and did.
@@ -139,7 +141,8 @@ impl Observed {
                 input_square: vec![0.0; inputs],
                 hidden_square: vec![0.0; hidden],
                 hidden: expecting(hidden),
-                cell: expecting(hidden),
+                cell: expecting(layer.units()),
+                shown: expecting(layer.units()),
             }
         });
         let conv = network.config.conv.map(|conv| ConvRanges {
@@ -192,6 +195,7 @@ impl Observed {
             }
             ranges.hidden.add(layer.hidden.view());
             ranges.cell.add(layer.cell.view());
+            ranges.shown.add(layer.shown.view());
         }
         let mut values: Array2<f32> = network.head_values(hidden);
         if network.config.mode == Mode::SequenceToMean {
@@ -223,6 +227,7 @@ impl Observed {
             add(&mut mine.hidden_square, &theirs.hidden_square);
             mine.hidden.merge(&theirs.hidden);
             mine.cell.merge(&theirs.cell);
+            mine.shown.merge(&theirs.shown);
         }
         mine.mean.merge(&theirs.mean);
         merge_all(&mut mine.dense, &theirs.dense);
@@ -247,6 +252,7 @@ impl Observed {
             layer.input.iter_mut().for_each(Magnitudes::finish);
             layer.hidden.finish();
             layer.cell.finish();
+            layer.shown.finish();
         }
         self.calibration.mean.finish();
         self.calibration
@@ -257,14 +263,16 @@ impl Observed {
     }
 }
 
-/// Halves that stand side by side have one range of outputs, so that they have one format.
+/// Halves that stand side by side have one range of outputs, and of what their units show, so that they have one format.
 fn share_ranges(layers: &mut [RecurrentRanges], directions: &[Direction]) {
     for (l, direction) in directions.iter().enumerate() {
         if *direction == Direction::Beside {
             let (before, own) = layers.split_at_mut(l);
-            let before = &mut before[l - 1].hidden;
-            before.merge(&own[0].hidden);
-            own[0].hidden = before.clone();
+            let (before, own) = (&mut before[l - 1], &mut own[0]);
+            before.hidden.merge(&own.hidden);
+            before.shown.merge(&own.shown);
+            own.hidden.clone_from(&before.hidden);
+            own.shown.clone_from(&before.shown);
         }
     }
 }

@@ -36,14 +36,10 @@ impl Job<'_> {
         let layer = self.layer;
         let inputs = layer.weight.ncols();
         let full_scale = self.full_scale();
-        let scales: Vec<(f64, f64)> = (0..layer.bias.len()).map(|r| self.scales(r)).collect();
-        let largest = scales.iter().map(|(scale, _)| *scale).fold(0.0, f64::max);
+        let (scales, largest) = self.all_scales();
         // One accumulator unit is s_r·2^(1−b), and the rounded high word drops 32 bits. A hidden layer's
         // outputs are int16 or int8 with y_real = y · range / 2^(b−1), the last layer's are Q15.16.
-        let margin = output_margin(self.scheme.width());
-        let output_range = self
-            .relu_reach
-            .map_or(1.0, |reach| (reach * margin).max(largest * 2.5));
+        let output_range = self.range_of(largest);
         let units_per_one = if self.relu_reach.is_some() {
             full_scale / output_range
         } else {
@@ -76,6 +72,25 @@ impl Job<'_> {
             quantised.weight.push(row.weights);
         }
         Ok((quantised, output_range))
+    }
+
+    /// The range of the outputs.
+    pub(super) fn output_range(&self) -> f64 {
+        self.range_of(self.all_scales().1)
+    }
+
+    /// The range of the outputs, where this is the largest scale of a row.
+    fn range_of(&self, largest: f64) -> f64 {
+        let margin = output_margin(self.scheme.width());
+        let range = |reach: f64| (reach * margin).max(largest * 2.5);
+        self.relu_reach.map_or(1.0, range)
+    }
+
+    /// The scales of all rows, with the least of each, and the largest one.
+    fn all_scales(&self) -> (Vec<(f64, f64)>, f64) {
+        let scales: Vec<(f64, f64)> = (0..self.layer.bias.len()).map(|r| self.scales(r)).collect();
+        let largest = scales.iter().map(|(scale, _)| *scale).fold(0.0, f64::max);
+        (scales, largest)
     }
 
     /// Integer activations of one times their range.
@@ -147,7 +162,7 @@ impl Job<'_> {
 }
 
 /// The range of a hidden layer's outputs over the reach of the f32 network.
-const fn output_margin(width: Width) -> f64 {
+pub(super) const fn output_margin(width: Width) -> f64 {
     match width {
         Width::Int16 => OUTPUT_MARGIN_INT16,
         Width::Int8 => range_margin(width),

@@ -65,8 +65,11 @@ impl QuantisedNetwork {
             match first + l + 1 + usize::from(beside) {
                 // The mean goes up in their place.
                 above if is_mean && above == head => None,
-                above => narrowed(inputs[first + l].0, above, 1.0),
+                above => narrowed(inputs[first + l].0, above, self.recurrent[l].hidden_unit()),
             }
+        };
+        let of_layers = |format: fn(&RecurrentIntegers) -> Option<ActivationFormat>| {
+            self.recurrent.iter().map(format).collect()
         };
         ActivationFormats {
             input: match inputs[0].0 {
@@ -81,12 +84,12 @@ impl QuantisedNetwork {
                 Some(format) => Some(format),
                 None => narrowed(inputs[0].0, 1, conv.output_range),
             }),
-            hidden: (self.recurrent.iter())
-                .map(RecurrentIntegers::format)
-                .collect(),
+            hidden: of_layers(RecurrentIntegers::format),
+            shown: of_layers(RecurrentIntegers::shown_format),
             upward: (0..self.recurrent.len()).map(upward).collect(),
             // (MT2)
-            mean: (is_mean.then_some(Width::Int16)).and_then(|width| narrowed(width, head, 1.0)),
+            mean: (self.recurrent.last().filter(|_| is_mean))
+                .and_then(|top| narrowed(Width::Int16, head, top.hidden_unit())),
             dense: (self.relu_range.iter().zip(head..))
                 .map(|(range, l)| match inputs[l].0 {
                     Width::Int8 => Some(step(range / 128.0)),

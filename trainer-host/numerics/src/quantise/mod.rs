@@ -1,8 +1,8 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru, gru_before), dense
-//!   → convolution → mod → fake
+//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru, gru_before → projected),
+//!   dense → convolution → layer_inputs → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest
@@ -36,6 +36,7 @@ mod dequantise;
 mod error;
 mod fake;
 mod gptq;
+mod layer_inputs;
 pub mod magnitudes;
 mod moments;
 pub mod output;
@@ -44,17 +45,17 @@ mod row;
 
 use lstm_nostd::artifact::{Dense, Recurrent};
 use lstm_nostd::kernels::{Scheme, Width};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::ArrayView2;
 
 pub use convolution::ConvIntegers;
 pub use error::QuantiseError;
 pub use fake::FakeQuantised;
 pub use recurrent::RecurrentIntegers;
 
-use crate::network::{Cell, Convolution, DenseLayer, Direction, Head, LayerShape, Mode, Network};
-use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
-use crate::passes::trace::LayerTrace;
-use crate::quantise::calibrate::{Calibration, evenly_spaced};
+use crate::network::{DenseLayer, Direction, Head, LayerShape, Mode, Network};
+use crate::passes::activation_format::ActivationFormat;
+use crate::quantise::calibrate::Calibration;
+use crate::quantise::layer_inputs::LayerInputs;
 use crate::quantise::magnitudes::{Clipping, largest_integer};
 use crate::quantise::output::OutputFormat;
 
@@ -74,8 +75,6 @@ const WIDTH_SHIFT: u8 = 8;
 const SMALLEST_SCALE: f64 = 1.0 / 65_536.0;
 /// The bound on a row's accumulator, `docs/numerics.md`.
 const ACCUMULATOR_BOUND: f64 = 2_147_483_648.0;
-/// Sequences that moments are taken over, at most.
-const MOMENT_SEQUENCES: usize = 256;
 
 /// How weights become integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -167,11 +166,12 @@ pub fn quantise(
     assert_eq!(plan.output_mean.len(), network.config.outputs);
     let (conv_schemes, schemes) = (plan.schemes).split_at(usize::from(network.conv.is_some()));
     let (recurrent_schemes, dense_schemes) = schemes.split_at(network.recurrent.len());
+    let asks = plan.rounding == Rounding::Gptq;
     let mut walk = Walk {
         network,
         calibration,
         plan,
-        inputs: LayerInputs::new(network, plan, sequences),
+        inputs: LayerInputs::new(asks.then_some(network), sequences),
         below: None,
         beneath: None,
         quantised: QuantisedNetwork {
@@ -267,11 +267,10 @@ impl Walk<'_> {
             scheme,
             clipping: self.plan.clipping,
             moments: self.inputs.of_recurrent(l),
-            reset_moments: match self.network.config.cell {
-                Cell::GruBefore => self.inputs.of_reset(l),
-                Cell::Lstm { .. } | Cell::Gru | Cell::Coupled { .. } => None,
-            },
+            reset_moments: self.inputs.of_reset(l),
+            shown_moments: self.inputs.of_shown(l),
             equal_shifts: self.plan.equal_shifts,
+            least_range: self.range_beside(l),
         };
         let (integers, range) = job.quantise(layer, of_inputs)?;
         if l == 0 && self.quantised.conv.is_none() {
@@ -279,10 +278,7 @@ impl Walk<'_> {
         }
         self.below = Some(Signal {
             width,
-            range: match width {
-                Width::Int16 => 1.0,
-                Width::Int8 => 0.5f64.powi(i32::from(WIDTH_SHIFT - integers.hidden_shift())),
-            },
+            range: integers.output_range(),
             reach: ranges.hidden.reach(self.plan.clipping, width),
         });
         let is_last = l + 1 == self.network.recurrent.len();
@@ -290,7 +286,7 @@ impl Walk<'_> {
             // (MT2) gives int16 whatever the layer has.
             self.below = Some(Signal {
                 width: Width::Int16,
-                range: 1.0,
+                range: integers.hidden_unit(),
                 reach: self
                     .calibration
                     .mean
@@ -300,6 +296,20 @@ impl Walk<'_> {
         self.inputs.replace(l, &integers);
         self.quantised.recurrent.push(integers);
         Ok(())
+    }
+
+    /// The range that the outputs of the half beside recurrent layer `l` need; 0 if there is none.
+    fn range_beside(&self, l: usize) -> f64 {
+        let config = &self.network.config;
+        let other = match (config.direction(l), config.direction(l + 1)) {
+            (Direction::Beside, _) => l - 1,
+            (_, Direction::Beside) => l + 1,
+            _ => return 0.0,
+        };
+        let scheme = self.plan.schemes[usize::from(config.conv.is_some()) + other];
+        let layer = &self.network.recurrent[other];
+        let ranges = &self.calibration.recurrent[other];
+        recurrent::least_range(layer, ranges, scheme, self.plan.clipping)
     }
 
     /// Dense layer `l`.
@@ -387,96 +397,5 @@ fn narrowing_shift(reach: f64) -> u8 {
 fn hidden_format(shift: u8) -> ActivationFormat {
     ActivationFormat {
         step: 2f32.powi(i32::from(shift) - 15),
-    }
-}
-
-/// The inputs that each layer sees above the integers below it.
-struct LayerInputs<'a> {
-    /// With the layers so far replaced by what their integers mean; `None` where nothing asks.
-    hybrid: Option<(Network, ActivationFormats)>,
-    sequences: Vec<ArrayView2<'a, f32>>,
-}
-
-impl<'a> LayerInputs<'a> {
-    fn new(network: &Network, plan: &Plan<'_>, sequences: &[ArrayView2<'a, f32>]) -> Self {
-        Self {
-            hybrid: (plan.rounding == Rounding::Gptq)
-                .then(|| (network.clone(), ActivationFormats::default())),
-            sequences: evenly_spaced(sequences, MOMENT_SEQUENCES),
-        }
-    }
-
-    fn of_convolution(&self, conv: &Convolution) -> Option<moments::Moments> {
-        self.hybrid.as_ref()?;
-        Some(moments::Moments::of(&self.sequences, |sequence| {
-            conv.windows(*sequence).mapv(f64::from)
-        }))
-    }
-
-    /// Of `[x_t; h_{t−1}]` of recurrent layer `l`.
-    fn of_recurrent(&self, l: usize) -> Option<moments::Moments> {
-        self.of_layer(l, |x, layer| {
-            moments::with_state_before(x, layer.hidden.view())
-        })
-    }
-
-    /// Of `[x_t; r_t ⊙ h_{t−1}]`; r is the layer's first gate.
-    fn of_reset(&self, l: usize) -> Option<moments::Moments> {
-        self.of_layer(l, |x, layer| {
-            let r = layer.gates.slice(s![.., ..layer.cell.ncols()]);
-            moments::with_reset_state_before(x, r, layer.cell.view())
-        })
-    }
-
-    /// Of what `rows` makes of the inputs of layer `l` and of what it did.
-    fn of_layer(
-        &self,
-        l: usize,
-        rows: impl Fn(ArrayView2<'_, f32>, &LayerTrace) -> Array2<f64> + Sync,
-    ) -> Option<moments::Moments> {
-        let (network, formats) = self.hybrid.as_ref()?;
-        Some(moments::Moments::of(&self.sequences, |sequence| {
-            let trace = network.trace_in(formats, *sequence);
-            let filtered = network.filtered(*sequence);
-            let filtered = filtered.map(|y| match formats.conv {
-                Some(format) => y.mapv_into(|y| format.round(y)),
-                None => y,
-            });
-            let bottom = match &filtered {
-                Some(filtered) => filtered.view(),
-                None => sequence.view(),
-            };
-            let x = network.layer_inputs(l, bottom, |l| trace[l].hidden.view());
-            rows(x.view(), &trace[l])
-        }))
-    }
-
-    fn of_dense(&self, l: usize) -> Option<moments::Moments> {
-        let (network, formats) = self.hybrid.as_ref()?;
-        Some(moments::Moments::of(&self.sequences, |sequence| {
-            let trace = network.trace_in(formats, *sequence);
-            let values = network.head_values(|l| trace[l].hidden.view());
-            let mut values = values.mapv(f64::from);
-            for dense in &network.dense[..l] {
-                values = dense.rectified(&values);
-            }
-            values
-        }))
-    }
-
-    /// Goes on with what the integers of the convolution mean.
-    fn replace_convolution(&mut self, integers: &ConvIntegers) {
-        if let Some((network, formats)) = &mut self.hybrid {
-            network.conv = Some(integers.layer());
-            formats.conv = integers.format();
-        }
-    }
-
-    /// Goes on with what the integers of a layer mean.
-    fn replace(&mut self, l: usize, integers: &RecurrentIntegers) {
-        if let Some((network, formats)) = &mut self.hybrid {
-            network.recurrent[l] = integers.layer();
-            formats.hidden.push(integers.format());
-        }
     }
 }

@@ -53,6 +53,15 @@ impl Moments {
         Self { mean, covariance }
     }
 
+    /// Without a mean that a bias makes up for: `E[u uᵀ]` in the place of C, and no mean.
+    pub(super) fn uncentred(&self) -> Self {
+        let mean = self.mean.view().insert_axis(Axis(1));
+        Self {
+            covariance: &self.covariance + &mean.dot(&mean.t()),
+            mean: Array1::zeros(self.mean.len()),
+        }
+    }
+
     /// With the inputs scaled by `gain`, `[n]`.
     pub(super) fn scaled(&self, gain: &[f64]) -> Self {
         let mut scaled = self.clone();

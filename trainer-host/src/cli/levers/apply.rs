@@ -28,6 +28,7 @@ impl FittingFlags {
     pub(super) fn apply(self, config: &mut TrainConfig) -> anyhow::Result<()> {
         config.init = self.init.or(config.init.take());
         config.prune_to = self.prune_to.or(config.prune_to.take());
+        config.prune_projection_to = self.prune_projection_to.or(config.prune_projection_to);
         config.qat = self.qat.or(config.qat.take());
         if let Some(teacher) = self.teacher {
             match &mut config.distillation {
@@ -55,6 +56,7 @@ impl NetworkFlags {
         let others = [
             (self.layer.is_some(), "--layer"),
             (self.pooling.is_some(), "--pooling"),
+            (self.projection.is_some(), "--projection"),
             (self.hidden.is_some(), "--hidden"),
             (self.dense.is_some(), "--dense"),
             (self.no_peepholes, "--no-peepholes"),
@@ -85,6 +87,7 @@ impl NetworkFlags {
         }
         set(&mut config.layer, self.layer);
         set(&mut config.pooling, self.pooling);
+        config.projection = self.projection.or(config.projection);
         set(&mut config.hidden, self.hidden);
         set(&mut config.dense, self.dense);
         config.peepholes &= !self.no_peepholes;

@@ -71,6 +71,9 @@ struct NetworkFlags {
         overrides_with = "hidden"
     )]
     hidden: Option<Vec<usize>>,
+    /// Outputs of each LSTM layer, by a recurrent projection: fewer than it has units. Without, each unit has one.
+    #[arg(long, value_name = "OUTPUTS")]
+    projection: Option<usize>,
     /// What the dense layers read over time, for sequences of one target each.
     #[arg(long, value_enum, value_name = "KIND")]
     pooling: Option<Pooling>,
@@ -235,6 +238,9 @@ struct FittingFlags {
     /// With --init: keep this many hidden units of each recurrent layer, those with the largest weights.
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     prune_to: Option<Vec<usize>>,
+    /// With --init: keep this many outputs of each projection, those with the largest weights.
+    #[arg(long, value_name = "OUTPUTS")]
+    prune_projection_to: Option<usize>,
     /// Quantisation-aware training: a scheme (w8a16, w8a8 or w4a16) for all layers, or one for each layer,
     /// a convolution first, then recurrent layers, for example w4a16,w8a16.
     #[arg(long, value_name = "SCHEME")]
@@ -311,6 +317,7 @@ mod tests {
             ),
             ("--layer gru", "layer = \"gru\""),
             ("--pooling mean", "pooling = \"mean\""),
+            ("--projection 3", "projection = 3"),
             ("--forget-bias 3", "forget_bias = 3.0"),
             ("--chrono-steps 50", "initialisation.chrono_steps = 50"),
             ("--input-weights he", "initialisation.input = \"he\""),
@@ -395,6 +402,10 @@ mod tests {
             (
                 "--time-shift 4 --scaling 0.1",
                 "augmentation = { time_shift = 4, scaling = 0.1 }",
+            ),
+            (
+                "--init runs/a --prune-projection-to 3",
+                "init = \"runs/a\"\nprune_projection_to = 3",
             ),
             (
                 "--init runs/a --prune-to 8,4 --qat w4a16",

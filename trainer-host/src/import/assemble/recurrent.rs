@@ -63,6 +63,14 @@ impl Growing {
                 ),
             ));
         }
+        if let Some(below) = self.recurrent.first()
+            && below.cell().projection() != layer.cell().projection()
+        {
+            return Err(Problem::refused(
+                name,
+                "its projection has another number of outputs than that of the layer below; those of a network here have one",
+            ));
+        }
         if !self.dense.is_empty() {
             return Err(Problem::refused(
                 name,

@@ -45,6 +45,7 @@ fn onnx_and_keras_give_the_same_gru_with_reset_before_the_product() {
                 _ => vec![bias(0.25), bias(0.75)],
             },
             peepholes: None,
+            projection: None,
         };
         let layer = weights.layer("gru").unwrap();
         let again = RecurrentWeights::of(&layer, convention).layer("gru");
@@ -77,6 +78,7 @@ fn every_convention_gives_the_same_gru() {
             recurrent: matrix((kind, convention), units, units),
             biases: vec![bias(3), bias(4)],
             peepholes: None,
+            projection: None,
         };
         let layer = weights.layer("gru").unwrap();
         assert_eq!(
@@ -119,6 +121,7 @@ fn every_convention_gives_the_same_layer() {
             recurrent: matrix((kind, convention), units, units),
             biases: vec![bias.clone(), bias],
             peepholes: Some(peepholes),
+            projection: None,
         };
         let layer = weights.layer("lstm").unwrap();
         let back = RecurrentWeights::of(&layer, convention);
@@ -163,6 +166,7 @@ fn coupling_makes_forget_gates_the_opposite_of_input_gates() {
             recurrent: matrix((kind, convention), units, units),
             biases: vec![of(gates, 7); convention.biases(kind)],
             peepholes: Some(of(&convention.peepholes(), 9)),
+            projection: None,
         };
         let before = weights.layer("lstm").unwrap();
         weights.couple("lstm").unwrap();
@@ -187,6 +191,7 @@ fn refuses_sizes_of_no_lstm() {
         recurrent: Array2::zeros((8, 3)),
         biases: vec![],
         peepholes: None,
+        projection: None,
     };
     assert!(matches!(weights.layer("a"), Err(Problem::Damaged(_))));
 }

@@ -141,6 +141,7 @@ impl Reading {
             recurrent: array(1, "recurrent_kernel")?.matrix(title)?,
             biases,
             peepholes: None,
+            projection: None,
         };
         require_units(title, config, weights.recurrent.nrows())?;
         Ok(weights)

@@ -176,6 +176,7 @@ impl Walk<'_> {
                     vec![input.to_vec(), recurrent.to_vec()]
                 }),
                 peepholes: peepholes.get(n).cloned(),
+                projection: None,
             };
         Ok(halves.map(half).collect())
     }

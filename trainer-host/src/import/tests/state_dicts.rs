@@ -57,6 +57,43 @@ fn the_halves_of_a_state_dict_end_with_their_own_last_steps() {
 }
 
 #[test]
+fn each_half_of_a_state_dict_has_its_projection() {
+    let more: [(&str, &[usize]); 7] = [
+        ("rnn.weight_hr_l0", &[1, 2]),
+        ("rnn.weight_ih_l0_reverse", &[8, 3]),
+        ("rnn.weight_hh_l0_reverse", &[8, 1]),
+        ("rnn.bias_ih_l0_reverse", &[8]),
+        ("rnn.weight_hr_l0_reverse", &[1, 2]),
+        ("rnn.weight_hh_l0", &[8, 1]),
+        ("fc.weight", &[1, 2]),
+    ];
+    let with = |more: &[(&str, &[usize])]| {
+        let mut all = vec![
+            ("rnn.weight_ih_l0".to_owned(), vec![8, 3]),
+            ("fc.bias".to_owned(), vec![1]),
+        ];
+        all.extend(
+            more.iter()
+                .map(|(name, shape)| (name.to_string(), shape.to_vec())),
+        );
+        imported(&safetensors_of(&all), &Hints::default())
+    };
+    let source = with(&more).unwrap();
+    let Layer::Both(halves) = &source.layers[0].layer else {
+        panic!("{:?}", source.layers[0]);
+    };
+    assert!(halves.iter().all(|half| half.projection.is_some()));
+    let network = assemble(&source, Path::new("both")).unwrap().network;
+    assert_eq!(network.config.hidden, [2, 2]);
+    assert_eq!(network.config.cell.projection(), Some(1));
+    // One half without it.
+    let lone: Vec<_> = (more.iter().copied())
+        .filter(|(name, _)| *name != "rnn.weight_hr_l0_reverse")
+        .collect();
+    refused(with(&lone), "of a projection");
+}
+
+#[test]
 fn tensors_within_a_recurrent_module_are_read_or_refused() {
     let hints = Hints::default();
     for extra in ["rnn.h0", "rnn.weight_ci_l0", "rnn.weight_ih_l2"] {

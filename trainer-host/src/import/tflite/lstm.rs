@@ -59,6 +59,7 @@ impl Chain<'_> {
             recurrent,
             biases,
             peepholes,
+            projection: None,
         };
         self.layers.push(Layer::Recurrent(weights).named(title));
         Ok(())

@@ -32,6 +32,11 @@ pub(super) fn tensors(layer: &Dense, name: &str) -> Vec<(String, Tensor)> {
     ]
 }
 
+/// Outputs of the layer `name`.
+pub(super) fn outputs(tensors: &SafeTensors<'_>, name: &str) -> Result<usize, String> {
+    rows_of(tensors, &format!("{name}.weight"))
+}
+
 impl Record {
     pub(super) fn of(layer: &Dense) -> Self {
         Self {
@@ -49,7 +54,7 @@ impl Record {
         width: usize,
     ) -> Result<Dense, String> {
         let part = |part: &str| format!("{name}.{part}");
-        let rows = rows_of(tensors, &part("weight"))?;
+        let rows = outputs(tensors, name)?;
         Ok(Dense {
             scheme: self.scheme,
             input_shift: self.input_shift,

@@ -69,7 +69,7 @@ impl Record {
         name: &str,
         width: usize,
     ) -> Result<(Gru, usize), String> {
-        let rows = Rows::read(tensors, name, GRU_ROWS, width)?;
+        let rows = Rows::read(tensors, name, GRU_ROWS, (width, None))?;
         let recurrent_bias = values(tensors, &format!("{name}.recurrent_bias"), &[rows.units])?;
         let layer = Gru {
             scheme: self.scheme,
@@ -92,7 +92,7 @@ impl Record {
         name: &str,
         width: usize,
     ) -> Result<(GruBefore, usize), String> {
-        let rows = Rows::read(tensors, name, GRU_ROWS, width)?;
+        let rows = Rows::read(tensors, name, GRU_ROWS, (width, None))?;
         let layer = GruBefore {
             scheme: self.scheme,
             x_shift: self.x_shift,

@@ -51,15 +51,16 @@ impl Record {
         }
     }
 
-    /// The layer `name` of this record with these gates, which has `width` inputs, and its units.
+    /// The layer `name` of this record with these gates, which has `width` inputs and hands on a value of each unit or as many
+    /// as are given, and its units.
     pub(super) fn read(
         &self,
         gates: &[Gate],
         tensors: &SafeTensors<'_>,
         name: &str,
-        width: usize,
+        (width, outputs): (usize, Option<usize>),
     ) -> Result<(Lstm, usize), String> {
-        let rows = Rows::read(tensors, name, gates.len(), width)?;
+        let rows = Rows::read(tensors, name, gates.len(), (width, outputs))?;
         let peephole = format!("{name}.peephole");
         let layer = Lstm {
             scheme: self.scheme,

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `input.mean`, `input.fraction`, `input.mult` | i32 `[I]` |
 //! | `conv.0.*` | in `conv.rs` |
-//! | `lstm.L.*`, `coupled.L.*`, `gru.L.*`, `gru-before.L.*` | in `lstm.rs`, `gru.rs`; `rows.rs` has what all share |
+//! | `lstm.L.*`, `coupled.L.*`, `gru.L.*`, `gru-before.L.*`, `projected.L.*` | in `lstm.rs`, `gru.rs`, `projected.rs`; `rows.rs` has what all share |
 //! | `dense.L.*` | in `dense.rs` |
 //! | `golden.raw`, `golden.outputs` | i32 `[S, I]`, `[S, O]` |
 //!
@@ -17,6 +17,7 @@ mod conv;
 mod dense;
 mod gru;
 mod lstm;
+mod projected;
 mod rows;
 mod scheme_name;
 mod write;
@@ -135,6 +136,7 @@ enum Layer {
     Gru(gru::Record),
     Coupled(lstm::Record),
     GruBefore(gru::Record),
+    Projected(projected::Record),
     Dense(dense::Record),
 }
 
@@ -287,10 +289,10 @@ impl Layers {
                 record => {
                     let is_beside = directions.get(l) == Some(&Direction::Beside);
                     let inputs = if is_beside { beneath } else { width };
-                    let (layer, units) = read_recurrent(record, tensors, l, inputs)?;
+                    let (layer, outputs) = read_recurrent(record, tensors, l, inputs)?;
                     recurrent.push(layer);
                     beneath = inputs;
-                    width = if is_beside { width + units } else { units };
+                    width = if is_beside { width + outputs } else { outputs };
                 }
             }
         }
@@ -311,7 +313,7 @@ fn directions(names: &[String]) -> Result<Vec<Direction>, String> {
     names.iter().map(direction).collect()
 }
 
-/// Recurrent layer `l`, which reads `width` values, and its units.
+/// Recurrent layer `l`, which reads `width` values, and the values that it hands on.
 fn read_recurrent(
     record: &Layer,
     tensors: &SafeTensors<'_>,
@@ -321,7 +323,8 @@ fn read_recurrent(
     Ok(match record {
         Layer::Lstm(record) => {
             let gates = &network::lstm::GATES;
-            let (layer, units) = record.read(gates, tensors, &format!("lstm.{l}"), width)?;
+            let (layer, units) =
+                record.read(gates, tensors, &format!("lstm.{l}"), (width, None))?;
             (Recurrent::Lstm(layer), units)
         }
         Layer::Gru(record) => {
@@ -330,12 +333,17 @@ fn read_recurrent(
         }
         Layer::Coupled(record) => {
             let gates = &network::coupled::GATES;
-            let (layer, units) = record.read(gates, tensors, &format!("coupled.{l}"), width)?;
+            let (layer, units) =
+                record.read(gates, tensors, &format!("coupled.{l}"), (width, None))?;
             (Recurrent::Coupled(Coupled(layer)), units)
         }
         Layer::GruBefore(record) => {
             let (layer, units) = record.read_before(tensors, &format!("gru-before.{l}"), width)?;
             (Recurrent::GruBefore(layer), units)
+        }
+        Layer::Projected(record) => {
+            let (layer, outputs) = record.read(tensors, &format!("projected.{l}"), width)?;
+            (Recurrent::Projected(layer), outputs)
         }
         Layer::Conv(_) | Layer::Dense(_) => {
             return Err(format!("layer {l} is no recurrent one"));

@@ -11,7 +11,7 @@ pub(super) struct Rows {
     pub(super) units: usize,
     /// `[G H, I]`
     pub(super) w_x: Vec<Vec<i8>>,
-    /// `[G H, H]`
+    /// `[G H, O]`, where O is H but with a projection
     pub(super) w_h: Vec<Vec<i8>>,
     /// `[G H]`
     pub(super) bias: Vec<i32>,
@@ -20,12 +20,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Those of the layer `name`, which has `width` inputs.
+    /// Those of the layer `name`, which has `width` inputs, and as many outputs as units if none are given.
     pub(super) fn read(
         tensors: &SafeTensors<'_>,
         name: &str,
         gates: usize,
-        width: usize,
+        (width, outputs): (usize, Option<usize>),
     ) -> Result<Self, String> {
         let part = |part: &str| format!("{name}.{part}");
         let units = units_of(tensors, &part("w_h"), gates)?;
@@ -33,7 +33,7 @@ impl Rows {
         Ok(Self {
             units,
             w_x: read_matrix(tensors, &part("w_x"), rows, width)?,
-            w_h: read_matrix(tensors, &part("w_h"), rows, units)?,
+            w_h: read_matrix(tensors, &part("w_h"), rows, outputs.unwrap_or(units))?,
             bias: values(tensors, &part("bias"), &[rows])?,
             mult: values(tensors, &part("mult"), &[rows])?,
         })

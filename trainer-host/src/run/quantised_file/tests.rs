@@ -6,11 +6,12 @@ use lstm_nostd::artifact::{LayerKind, RandomConv, RandomModel};
 use lstm_nostd::kernels::Scheme;
 use proptest::prelude::*;
 
-const KINDS: [LayerKind; 4] = [
+const KINDS: [LayerKind; 5] = [
     LayerKind::Lstm,
     LayerKind::Gru,
     LayerKind::Coupled,
     LayerKind::GruBefore,
+    LayerKind::Projected,
 ];
 
 fn example(seed: u64, peepholes: bool) -> ModelFile {
@@ -122,8 +123,8 @@ fn sizes_of_zero_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("quantised.safetensors");
     let said = |change: fn(&mut ModelFile)| {
-        // A seed that four divides has LSTM layers and no convolution.
-        let mut file = example(4, true);
+        // A seed that ten divides has LSTM layers and no convolution.
+        let mut file = example(10, true);
         change(&mut file);
         write(&path, &file, &network(1)).unwrap();
         read(&path, &network(1)).unwrap_err().to_string()

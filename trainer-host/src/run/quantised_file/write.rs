@@ -5,7 +5,7 @@ use std::path::Path;
 use lstm_nostd::InputChannel;
 use lstm_nostd::artifact::{ModelFile, Recurrent};
 
-use super::{FORMAT, Input, Layer, Metadata, Scale, conv, dense, gru, lstm};
+use super::{FORMAT, Input, Layer, Metadata, Scale, conv, dense, gru, lstm, projected};
 use crate::files::atomic::WriteFileError;
 use crate::files::tensors::{self, Element, Tensor, vector};
 use crate::network::Network;
@@ -102,6 +102,10 @@ fn recurrent_record(layer: &Recurrent, name: &str) -> (Vec<(String, Tensor)>, La
         Recurrent::GruBefore(layer) => (
             gru::tensors_before(layer, name),
             Layer::GruBefore(gru::Record::of_before(layer)),
+        ),
+        Recurrent::Projected(layer) => (
+            projected::tensors(layer, name),
+            Layer::Projected(projected::Record::of(layer)),
         ),
     }
 }

@@ -128,7 +128,7 @@ fn lstm_step<A: Activation>(
         put(cells, count, advanced);
         put(lanes, count, hidden.map(A::saturate));
     }
-    copy::<A>(next, h, rows.outputs);
+    copy::<A>(next, h, layer.units());
 }
 
 /// Sums of groups of rows from `first` on, with both activations and without what the stored biases hold. There are

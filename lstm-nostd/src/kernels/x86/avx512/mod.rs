@@ -57,8 +57,8 @@ impl Kernels for Avx512 {
             }
         }
         match rows.width.in_build() {
-            Width::Int16 => copy::<i16>(next, h, rows.outputs),
-            Width::Int8 => copy::<i8>(next, h, rows.outputs),
+            Width::Int16 => copy::<i16>(next, h, units),
+            Width::Int8 => copy::<i8>(next, h, units),
         }
     }
 

@@ -52,6 +52,7 @@ pub fn expanded(layer: &LstmLayer) -> LstmLayer {
     let bias: Array1<f32> =
         concatenate(Axis(0), &[i, (-&i).view(), g, o]).expect("vectors can be joined");
     LstmLayer {
+        gates: &crate::network::lstm::GATES,
         w_x: rows(&layer.w_x),
         w_h: rows(&layer.w_h),
         bias,
@@ -71,6 +72,7 @@ pub fn coupled(layer: &LstmLayer) -> Option<LstmLayer> {
         .flat_map(|gate| gate_rows(gate, units))
         .collect();
     let found = LstmLayer {
+        gates: &GATES,
         w_x: layer.w_x.select(Axis(0), &kept),
         w_h: layer.w_h.select(Axis(0), &kept),
         bias: layer.bias.select(Axis(0), &kept),

@@ -58,9 +58,11 @@ pub const PEEPHOLES: usize = 3;
 /// Parameters of one LSTM layer of `H` units with G gates; rows in the order of [`GATES`], or of [`coupled::GATES`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LstmLayer {
+    /// In the order of the rows: [`GATES`] or [`coupled::GATES`].
+    pub gates: &'static [Gate],
     /// Input weights, `[G H, I]`.
     pub w_x: Array2<f32>,
-    /// Recurrent weights, `[G H, H]`: they tell G.
+    /// Recurrent weights, `[G H, H]`; below a projection `[G H, P]`.
     pub w_h: Array2<f32>,
     /// Biases, `[G H]`.
     pub bias: Array1<f32>,
@@ -81,9 +83,15 @@ pub fn peepholes_of(gates: &[Gate]) -> usize {
 
 impl LstmLayer {
     /// A layer of these gates whose parameters are all zero.
-    pub(crate) fn zeros(gates: &[Gate], inputs: usize, units: usize, peepholes: bool) -> Self {
+    pub(crate) fn zeros(
+        gates: &'static [Gate],
+        inputs: usize,
+        units: usize,
+        peepholes: bool,
+    ) -> Self {
         let rows = gates.len() * units;
         Self {
+            gates,
             w_x: Array2::zeros((rows, inputs)),
             w_h: Array2::zeros((rows, units)),
             bias: Array1::zeros(rows),
@@ -95,7 +103,7 @@ impl LstmLayer {
 impl Recurrent for LstmLayer {
     fn cell(&self) -> Cell {
         let peepholes = self.peephole.is_some();
-        match self.w_h.nrows() == coupled::GATES.len() * self.w_h.ncols() {
+        match self.gates.len() == coupled::GATES.len() {
             true => Cell::Coupled { peepholes },
             false => Cell::Lstm { peepholes },
         }

@@ -4,230 +4,27 @@
 //! lie together: row = gate · H + unit. A kind is [`Cell`] in a structure and [`RecurrentLayer`] in a network; what it
 //! must know of itself is the trait [`Recurrent`].
 
+mod cell;
 pub mod coupled;
 pub mod gru;
 pub mod gru_before;
 pub mod lstm;
+pub mod projected;
 
 use std::ops::{Deref, DerefMut, Range};
 
 use ndarray::{Array, Array1, Array2, ArrayView1, Dimension, s};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
+pub use self::cell::{Activation, Cell, CellKind, Gate, GateRole};
 use self::gru::GruLayer;
 use self::gru_before::GruBeforeLayer;
 use self::lstm::LstmLayer;
+use self::projected::ProjectedLayer;
 use crate::network::ParameterKind;
 use crate::network::initialisation::{Initialisation, input_weights};
 use crate::network::prune::{columns, rows};
-
-/// The kind of a network's recurrent layers, and what is decided of that kind alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// Long short-term memory.
-    Lstm {
-        /// Whether the gates see the cell.
-        peepholes: bool,
-    },
-    /// Gated recurrent unit, reset after the product.
-    Gru,
-    /// Long short-term memory whose forget gate is one less the input gate.
-    Coupled {
-        /// Whether the gates see the cell.
-        peepholes: bool,
-    },
-    /// Gated recurrent unit, reset before the product.
-    GruBefore,
-}
-
-/// The kind of the recurrent layers, as a configuration names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum CellKind {
-    /// Long short-term memory.
-    #[default]
-    Lstm,
-    /// Gated recurrent unit: three rows of weights a unit in place of four.
-    Gru,
-    /// LSTM whose forget gate is one less the input gate: three rows of weights a unit too.
-    Coupled,
-    /// GRU whose reset gate comes before the product: of imported networks, and no lever of training.
-    #[cfg_attr(feature = "cli", clap(skip))]
-    GruBefore,
-}
-
-impl CellKind {
-    /// The kind with what is decided of it alone.
-    pub const fn cell(self, peepholes: bool) -> Cell {
-        match self {
-            Self::Lstm => Cell::Lstm { peepholes },
-            Self::Gru => Cell::Gru,
-            Self::Coupled => Cell::Coupled { peepholes },
-            Self::GruBefore => Cell::GruBefore,
-        }
-    }
-}
-
-/// What a gate does in its cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GateRole {
-    /// How much of the candidate enters the state.
-    Input,
-    /// How much of the state stays.
-    Forget,
-    /// How much of the candidate enters the state, and how much of the state leaves it.
-    Coupled,
-    /// What may enter the state.
-    Candidate,
-    /// How much of the state is shown.
-    Output,
-    /// How much of the state the candidate sees.
-    Reset,
-}
-
-/// What a gate's sum goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// σ, 0 to 1.
-    Sigmoid,
-    /// tanh, −1 to 1.
-    Tanh,
-}
-
-impl Activation {
-    /// The ends of its values.
-    pub const fn range(self) -> (f32, f32) {
-        match self {
-            Self::Sigmoid => (0.0, 1.0),
-            Self::Tanh => (-1.0, 1.0),
-        }
-    }
-}
-
-/// A gate of a kind of layer, in the order in which its rows are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gate {
-    /// What it does.
-    pub role: GateRole,
-    /// Its letter in the equations.
-    pub letter: &'static str,
-    /// What it is called.
-    pub name: &'static str,
-    /// What its sum goes through.
-    pub activation: Activation,
-    /// The row of its weights in the layer's peepholes, if it has some.
-    pub peephole: Option<usize>,
-}
-
-impl Cell {
-    /// The kind of a layer in a model file.
-    pub const fn of(layer: &lstm_nostd::RecurrentLayer<'_>) -> Self {
-        match layer {
-            lstm_nostd::RecurrentLayer::Lstm(layer) => Self::Lstm {
-                peepholes: !layer.peepholes.is_empty(),
-            },
-            lstm_nostd::RecurrentLayer::Gru(_) => Self::Gru,
-            lstm_nostd::RecurrentLayer::Coupled(layer) => Self::Coupled {
-                peepholes: !layer.peepholes.is_empty(),
-            },
-            lstm_nostd::RecurrentLayer::GruBefore(_) => Self::GruBefore,
-        }
-    }
-
-    /// Its name in a configuration.
-    pub const fn kind(self) -> CellKind {
-        match self {
-            Self::Lstm { .. } => CellKind::Lstm,
-            Self::Gru => CellKind::Gru,
-            Self::Coupled { .. } => CellKind::Coupled,
-            Self::GruBefore => CellKind::GruBefore,
-        }
-    }
-
-    /// The name of the kind, with which the names of its layers and their parameters begin.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lstm { .. } => "lstm",
-            Self::Gru => "gru",
-            Self::Coupled { .. } => "coupled",
-            Self::GruBefore => "gru-before",
-        }
-    }
-
-    /// The kind that files name, if they name one, with or without peepholes. Files of LSTM networks name none.
-    pub(super) fn of_stored(kind: Option<&str>, peepholes: bool) -> Result<Self, String> {
-        match kind {
-            None => Ok(Self::Lstm { peepholes }),
-            Some("gru") => Ok(Self::Gru),
-            Some("coupled") => Ok(Self::Coupled { peepholes }),
-            Some("gru-before") => Ok(Self::GruBefore),
-            Some(kind) => Err(format!(
-                "kind {kind:?} of recurrent layers, which this version does not know"
-            )),
-        }
-    }
-
-    /// What [`Cell::of_stored`] reads.
-    pub(super) const fn stored_kind(self) -> Option<&'static str> {
-        match self {
-            Self::Lstm { .. } => None,
-            Self::Gru => Some("gru"),
-            Self::Coupled { .. } => Some("coupled"),
-            Self::GruBefore => Some("gru-before"),
-        }
-    }
-
-    /// As it is written in text.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Lstm { .. } => "LSTM",
-            Self::Gru => "GRU",
-            Self::Coupled { .. } => "coupled LSTM",
-            Self::GruBefore => "reset-before GRU",
-        }
-    }
-
-    /// The gates of a layer.
-    pub const fn gates(self) -> &'static [Gate] {
-        match self {
-            Self::Lstm { .. } => &lstm::GATES,
-            Self::Gru | Self::GruBefore => &gru::GATES,
-            Self::Coupled { .. } => &coupled::GATES,
-        }
-    }
-
-    /// Whether there are peepholes.
-    pub const fn peepholes(self) -> bool {
-        match self {
-            Self::Lstm { peepholes } | Self::Coupled { peepholes } => peepholes,
-            Self::Gru | Self::GruBefore => false,
-        }
-    }
-
-    /// Values that a layer of `units` hands on.
-    pub const fn outputs(self, units: usize) -> usize {
-        match self {
-            Self::Lstm { .. } | Self::Gru | Self::Coupled { .. } | Self::GruBefore => units,
-        }
-    }
-
-    /// A layer whose parameters are all zero.
-    pub fn zeros(self, inputs: usize, units: usize) -> RecurrentLayer {
-        match self {
-            Self::Lstm { peepholes } => {
-                RecurrentLayer::Lstm(LstmLayer::zeros(self.gates(), inputs, units, peepholes))
-            }
-            Self::Gru => RecurrentLayer::Gru(GruLayer::zeros(inputs, units)),
-            Self::Coupled { peepholes } => {
-                RecurrentLayer::Coupled(LstmLayer::zeros(self.gates(), inputs, units, peepholes))
-            }
-            Self::GruBefore => RecurrentLayer::GruBefore(GruBeforeLayer::zeros(inputs, units)),
-        }
-    }
-}
 
 /// A recurrent layer of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -240,6 +37,8 @@ pub enum RecurrentLayer {
     Coupled(LstmLayer),
     /// Gated recurrent unit whose reset gate comes before the product.
     GruBefore(GruBeforeLayer),
+    /// Long short-term memory with a recurrent projection.
+    Projected(ProjectedLayer),
 }
 
 impl RecurrentLayer {
@@ -247,7 +46,7 @@ impl RecurrentLayer {
     pub fn as_lstm(&self) -> Option<&LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
-            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) => None,
+            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) | Self::Projected(_) => None,
         }
     }
 
@@ -255,7 +54,7 @@ impl RecurrentLayer {
     pub fn as_lstm_mut(&mut self) -> Option<&mut LstmLayer> {
         match self {
             Self::Lstm(layer) => Some(layer),
-            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) => None,
+            Self::Gru(_) | Self::Coupled(_) | Self::GruBefore(_) | Self::Projected(_) => None,
         }
     }
 
@@ -263,6 +62,7 @@ impl RecurrentLayer {
     pub fn peephole(&self) -> Option<&Array2<f32>> {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => layer.peephole.as_ref(),
+            Self::Projected(layer) => layer.lstm.peephole.as_ref(),
             Self::Gru(_) | Self::GruBefore(_) => None,
         }
     }
@@ -271,6 +71,7 @@ impl RecurrentLayer {
     pub fn peephole_mut(&mut self) -> Option<&mut Option<Array2<f32>>> {
         match self {
             Self::Lstm(layer) | Self::Coupled(layer) => Some(&mut layer.peephole),
+            Self::Projected(layer) => Some(&mut layer.lstm.peephole),
             Self::Gru(_) | Self::GruBefore(_) => None,
         }
     }
@@ -284,6 +85,7 @@ impl Deref for RecurrentLayer {
             Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
             Self::GruBefore(layer) => layer,
+            Self::Projected(layer) => layer,
         }
     }
 }
@@ -294,6 +96,7 @@ impl DerefMut for RecurrentLayer {
             Self::Lstm(layer) | Self::Coupled(layer) => layer,
             Self::Gru(layer) => layer,
             Self::GruBefore(layer) => layer,
+            Self::Projected(layer) => layer,
         }
     }
 }
@@ -343,7 +146,7 @@ pub trait Recurrent {
     /// Weights of the inputs, `[G H, I]`.
     fn input_weights(&self) -> &Array2<f32>;
 
-    /// Weights of the layer's own outputs a step before, `[G H, O]`.
+    /// Weights of the layer's own outputs a step before, `[G H, O]`. O is H but with a projection.
     fn recurrent_weights(&self) -> &Array2<f32>;
 
     /// The weights of the inputs and of the layer's own outputs.
@@ -401,15 +204,22 @@ pub trait Recurrent {
         }
     }
 
-    /// Keeps these units alone, in ascending order.
+    /// Keeps these units alone, in ascending order, and what they hand on.
     fn keep_units(&mut self, units: &[usize]) {
+        self.keep_rows_of(units);
+        let [_, w_h] = self.weights_mut();
+        *w_h = columns(w_h, units);
+    }
+
+    /// Keeps the rows of these units alone, in ascending order, and what they have of other parameters.
+    fn keep_rows_of(&mut self, units: &[usize]) {
         let (all, gates) = (self.units(), self.gates().len());
         let kept: Vec<usize> = (0..gates)
             .flat_map(|gate| units.iter().map(move |u| gate * all + u))
             .collect();
         let [w_x, w_h] = self.weights_mut();
         *w_x = rows(w_x, &kept);
-        *w_h = columns(&rows(w_h, &kept), units);
+        *w_h = rows(w_h, &kept);
         let bias = self.bias_mut();
         *bias = kept.iter().map(|r| bias[*r]).collect();
         self.keep_other_units(units);

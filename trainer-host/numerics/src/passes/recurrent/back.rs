@@ -1,12 +1,19 @@
 //! The way back through a recurrent layer: (B1), (B10) and (B11) of [`crate::passes::backward`], around the elementwise
-//! half of the layer's kind.
+//! half of the layer's kind. Through a projection, (PJ2) of [`crate::network::projected`]:
+//!
+//! ```text
+//! d_m_t = W_rᵀ d_h_t                                                       (PB1)
+//! d_W_r = Σ_t d_h_t m_tᵀ                                                   (PB2)
+//! ```
+//!
+//! (B2) and (B3) have d_m in place of d_h then.
 
 use ndarray::Axis;
 
 use super::lstm_cell::CellSums;
 use super::{
     Around, Blocks, PackedKind, PackedRecurrent, RecurrentPass, gru_before_cell, gru_cell,
-    lstm_cell, unpack_gru_before_sums, unpack_gru_sums, unpack_lstm_sums,
+    lstm_cell, row_slice, unpack_gru_before_sums, unpack_gru_sums, unpack_lstm_sums,
 };
 use crate::compute::lanes::{Backend, LANES};
 use crate::compute::panels::Panels;
@@ -20,6 +27,8 @@ pub(crate) struct RecurrentTransposed {
     w_h: Panels,
     /// W_hn of candidates that see a reset state, `[H', H]`; empty without.
     candidates: Panels,
+    /// W_r of a projection, `[P, H]`; empty without.
+    w_r: Panels,
     /// W_x, `[G H', I]`; empty for the first layer, whose inputs need no gradient.
     w_x: Panels,
 }
@@ -36,6 +45,16 @@ impl RecurrentTransposed {
                 true => Panels::default(),
                 false => blocks.pack_transposed(of_reset, |u| blocks.column(0, u)),
             },
+            w_r: match layer {
+                RecurrentLayer::Projected(layer) => {
+                    let mut w_r = Panels::zeros(layer.w_r.nrows(), layer.w_r.ncols());
+                    for (p, row) in layer.w_r.rows().into_iter().enumerate() {
+                        w_r.write_row(p, row_slice(&row));
+                    }
+                    w_r
+                }
+                _ => Panels::default(),
+            },
             w_x: match first {
                 true => Panels::default(),
                 false => blocks.pack_transposed(w_x.view(), |r| blocks.of_input(r)),
@@ -47,11 +66,13 @@ impl RecurrentTransposed {
 /// Buffers and gradients of one layer.
 #[derive(Debug, Default)]
 pub(crate) struct RecurrentBack {
-    /// d_h, `[R, H]`.
+    /// d_h, `[R, O]`.
     d_hidden: Panels,
+    /// d_m of (PB1), `[R, H]`, where there is a projection.
+    d_shown: Panels,
     /// What a step passes back to the state that lasts, `back` of (B7) or (GB4), `[B, H]`.
     d_cell: Panels,
-    /// W_hᵀ d_z_{t+1} of (B1) before the mask of (D3), `[B, H]`.
+    /// W_hᵀ d_z_{t+1} of (B1) before the mask of (D3), `[B, O]`.
     d_recurrent: Panels,
     /// d_v of (RB1), `[B, H]`, where the reset gate comes before the product.
     d_reset: Panels,
@@ -61,6 +82,8 @@ pub(crate) struct RecurrentBack {
     d_w_h: Panels,
     /// d_W_hnᵀ of candidates that see a reset state, `[H, H']`; empty without.
     d_candidates: Panels,
+    /// d_W_rᵀ of (PB2), `[H, P]`; empty without a projection.
+    d_w_r: Panels,
     sums: CellSums,
 }
 
@@ -77,11 +100,15 @@ impl RecurrentBack {
             steps,
             dropout,
             format,
+            ..
         } = around;
         let w_h = &transposed.w_h;
-        let hidden = forward.hidden.columns();
-        self.d_cell.reset(steps.sequences, hidden);
-        self.sums.reset(hidden.div_ceil(LANES));
+        let units = forward.cell.columns();
+        self.d_cell.reset(steps.sequences, units);
+        self.sums.reset(units.div_ceil(LANES));
+        if forward.shown().is_some() {
+            self.d_shown.reset(steps.rows, units);
+        }
         let mut later = None;
         for &step in steps.steps.iter().rev() {
             match later {
@@ -101,12 +128,7 @@ impl RecurrentBack {
                 let rounded = (&forward.hidden, step.state);
                 format.clip_gradient(rounded, (&mut self.d_hidden, step.row), step.count);
             }
-            self.step_back(
-                around,
-                forward,
-                (&weights.kind, &transposed.candidates),
-                step,
-            );
+            self.step_back(around, forward, (&weights.kind, transposed), step);
             later = Some(step);
         }
     }
@@ -116,19 +138,27 @@ impl RecurrentBack {
         &mut self,
         around: Around<'_>,
         forward: &mut RecurrentPass,
-        (kind, candidates): (&PackedKind, &Panels),
+        (kind, transposed): (&PackedKind, &RecurrentTransposed),
         step: StepRows,
     ) {
+        if let PackedKind::Projected(..) = kind {
+            self.project_back(around, forward, &transposed.w_r, step);
+        }
         let is_masked = around.dropout.candidate.is_active();
         let candidate_mask = is_masked.then_some(&forward.candidate_mask);
         match kind {
-            PackedKind::Lstm(peepholes) | PackedKind::Coupled(peepholes) => {
+            PackedKind::Lstm(peepholes)
+            | PackedKind::Coupled(peepholes)
+            | PackedKind::Projected(peepholes, _) => {
                 around.backend.run(lstm_cell::Backward {
                     step,
                     gates: &mut forward.gates,
                     cell: &forward.cell,
                     cell_tanh: &forward.cell_tanh,
-                    d_hidden: &self.d_hidden,
+                    d_hidden: match kind {
+                        PackedKind::Projected(..) => &self.d_shown,
+                        _ => &self.d_hidden,
+                    },
                     d_cell: &mut self.d_cell,
                     peepholes,
                     candidate_mask,
@@ -155,8 +185,31 @@ impl RecurrentBack {
                     candidate_mask,
                     d_bias: &mut self.sums.bias,
                 });
-                self.reset_back(around, forward, candidates, step);
+                self.reset_back(around, forward, &transposed.candidates, step);
             }
+        }
+    }
+
+    /// (PB1), before what the units pass back.
+    fn project_back(
+        &mut self,
+        around: Around<'_>,
+        forward: &RecurrentPass,
+        w_r: &Panels,
+        step: StepRows,
+    ) {
+        around.backend.run(Multiply {
+            c: &mut self.d_shown,
+            c_row: step.row,
+            c_panel: 0,
+            a: &self.d_hidden,
+            a_rows: step.row..step.row + step.count,
+            a_panel: 0,
+            w: w_r,
+        });
+        if let Some(format) = around.shown {
+            let rounded = (&forward.shown, step.state);
+            format.clip_gradient(rounded, (&mut self.d_shown, step.row), step.count);
         }
     }
 
@@ -244,6 +297,19 @@ impl RecurrentBack {
             d_panel: blocks.input_panel(),
         });
         self.correlate_states(around, forward);
+        if let Some(shown) = forward.shown() {
+            // (PB2)
+            let rows = self.d_hidden.rows();
+            self.d_w_r.reset(shown.columns(), self.d_hidden.columns());
+            around.backend.run(Correlate {
+                c: &mut self.d_w_r,
+                a: shown,
+                a_row: around.steps.sequences,
+                d: &self.d_hidden,
+                d_rows: 0..rows,
+                d_panel: 0,
+            });
+        }
         if blocks.of_state < blocks.gates {
             self.d_candidates
                 .reset(forward.hidden.columns(), blocks.padded());
@@ -306,7 +372,7 @@ impl RecurrentBack {
         });
     }
 
-    /// d_h, `[R, H]`.
+    /// d_h, `[R, O]`.
     pub(crate) fn d_outputs(&mut self) -> &mut Panels {
         &mut self.d_hidden
     }
@@ -315,6 +381,7 @@ impl RecurrentBack {
         self.d_w_x.add(&other.d_w_x);
         self.d_w_h.add(&other.d_w_h);
         self.d_candidates.add(&other.d_candidates);
+        self.d_w_r.add(&other.d_w_r);
         self.sums.add(&other.sums);
     }
 
@@ -329,6 +396,15 @@ impl RecurrentBack {
         match layer {
             RecurrentLayer::Lstm(layer) | RecurrentLayer::Coupled(layer) => {
                 unpack_lstm_sums(&self.sums, blocks, layer);
+            }
+            RecurrentLayer::Projected(layer) => {
+                unpack_lstm_sums(&self.sums, blocks, &mut layer.lstm);
+                for (p, mut row) in layer.w_r.rows_mut().into_iter().enumerate() {
+                    let row = row
+                        .as_slice_mut()
+                        .expect("gradients are stored in row-major order");
+                    self.d_w_r.read_column(p, row);
+                }
             }
             RecurrentLayer::Gru(layer) => unpack_gru_sums(&self.sums, blocks, layer),
             RecurrentLayer::GruBefore(layer) => {

@@ -33,6 +33,8 @@ pub(crate) struct Around<'a> {
     pub(crate) dropout: &'a Dropout,
     /// What the layer's outputs are rounded to.
     pub(crate) format: Option<ActivationFormat>,
+    /// What the units of a layer with a projection show is rounded to.
+    pub(crate) shown: Option<ActivationFormat>,
 }
 
 /// Where the sums of a layer's G gates lie: in four blocks of H' columns. Those of the inputs are G neighbours, and so are
@@ -58,7 +60,9 @@ impl Blocks {
         let gates = layer.gates().len();
         let (first_of_inputs, turn, of_state) = match layer {
             // i, g, o and f, which has no sums.
-            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) => (0, 0, gates),
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) | RecurrentLayer::Projected(_) => {
+                (0, 0, gates)
+            }
             // q, r, z, n
             RecurrentLayer::Gru(_) => (1, 1, gates),
             // r, z, n and one without sums.
@@ -180,6 +184,8 @@ enum PackedKind {
     GruBefore(Panels),
     /// With coupled gates.
     Coupled(Peepholes),
+    /// With a recurrent projection: W_rᵀ of (PJ2), `[H, P]`.
+    Projected(Peepholes, Panels),
 }
 
 impl PackedRecurrent {
@@ -206,6 +212,14 @@ impl PackedRecurrent {
                 of_gates(&layer.bias, &mut write);
                 PackedKind::Coupled(pack_peepholes(layer))
             }
+            RecurrentLayer::Projected(layer) => {
+                of_gates(&layer.lstm.bias, &mut write);
+                let mut w_r = Panels::zeros(layer.w_r.ncols(), layer.w_r.nrows());
+                for (p, row) in layer.w_r.rows().into_iter().enumerate() {
+                    w_r.write_column(p, row_slice(&row));
+                }
+                PackedKind::Projected(pack_peepholes(&layer.lstm), w_r)
+            }
             RecurrentLayer::GruBefore(layer) => {
                 of_gates(&layer.bias, &mut write);
                 let candidates = layer.w_h.slice(s![blocks.state_rows().., ..]);
@@ -226,6 +240,11 @@ impl PackedRecurrent {
     /// Inputs `I`.
     pub(crate) fn inputs(&self) -> usize {
         self.w_x.rows()
+    }
+
+    /// Units `H`.
+    pub(crate) fn units(&self) -> usize {
+        self.blocks.units
     }
 
     /// Values that it hands on.

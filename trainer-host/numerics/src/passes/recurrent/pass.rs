@@ -23,13 +23,15 @@ pub(crate) struct RecurrentPass {
     pub(super) cell: Panels,
     /// tanh(c) of an LSTM, `[R, H]`.
     pub(super) cell_tanh: Panels,
-    /// h as products see it, `[B + R, H]`.
+    /// h as products see it, `[B + R, O]`.
     pub(super) hidden: Panels,
-    /// h as it is rounded on its way up alone, `[B + R, H]`; empty where it is not.
+    /// m of (PJ1) as products see it, `[B + R, H]`, where there is a projection.
+    pub(super) shown: Panels,
+    /// h as it is rounded on its way up alone, `[B + R, O]`; empty where it is not.
     upward: Panels,
-    /// m of (D3), `[B, H]`, if that is active.
+    /// m of (D3), `[B, O]`, if that is active.
     pub(super) recurrent_mask: Panels,
-    /// h ⊙ m of (D3), `[B + R, H]`, if that is active.
+    /// h ⊙ m of (D3), `[B + R, O]`, if that is active.
     pub(super) recurrent: Panels,
     /// m of (D4), `[R, H]`, if that is active.
     pub(super) candidate_mask: Panels,
@@ -46,6 +48,7 @@ impl RecurrentPass {
             cell: Panels::default(),
             cell_tanh: Panels::default(),
             hidden: Panels::default(),
+            shown: Panels::default(),
             upward: Panels::default(),
             recurrent_mask: Panels::default(),
             recurrent: Panels::default(),
@@ -76,8 +79,8 @@ impl RecurrentPass {
             w: &weights.w_x,
         });
         if masked {
-            let units = self.blocks.units;
-            self.recurrent.reshape(steps.sequences + steps.rows, units);
+            let outputs = self.hidden.columns();
+            (self.recurrent).reshape(steps.sequences + steps.rows, outputs);
             self.mask_states(0, steps.sequences);
         }
         for &step in &steps.steps {
@@ -122,6 +125,23 @@ impl RecurrentPass {
                     is_coupled: matches!(kind, PackedKind::Coupled(_)),
                 });
             }
+            PackedKind::Projected(peepholes, w_r) => {
+                let steps = around.steps;
+                self.cell_tanh.reshape(steps.rows, self.blocks.units);
+                let rows = steps.sequences + steps.rows;
+                self.shown.reshape(rows, self.blocks.units);
+                around.backend.run(lstm_cell::Forward {
+                    step,
+                    gates: &mut self.gates,
+                    cell: &mut self.cell,
+                    cell_tanh: &mut self.cell_tanh,
+                    hidden: &mut self.shown,
+                    peepholes,
+                    candidate_mask,
+                    is_coupled: false,
+                });
+                self.project(around, w_r, step);
+            }
             PackedKind::Gru => around.backend.run(gru_cell::Forward {
                 step,
                 gates: &mut self.gates,
@@ -141,6 +161,26 @@ impl RecurrentPass {
                 });
             }
         }
+    }
+
+    /// (PJ2) of one step.
+    fn project(&mut self, around: Around<'_>, w_r: &Panels, step: StepRows) {
+        if let Some(format) = around.shown {
+            format.round_rows(&mut self.shown, step.state, step.count);
+        }
+        let rows = step.state..step.state + step.count;
+        for panel in 0..self.hidden.panels() {
+            self.hidden.panel_mut(panel)[rows.clone()].fill(Line::default());
+        }
+        around.backend.run(Multiply {
+            c: &mut self.hidden,
+            c_row: step.state,
+            c_panel: 0,
+            a: &self.shown,
+            a_rows: rows,
+            a_panel: 0,
+            w: w_r,
+        });
     }
 
     /// r and v = r ⊙ h of one step, and the products of v with the weights of the candidates.
@@ -183,9 +223,13 @@ impl RecurrentPass {
     }
 
     /// Makes the state before the first step zero.
-    pub(crate) fn reset_state(&mut self, steps: &Steps, outputs: usize) {
-        for state in [&mut self.cell, &mut self.hidden] {
-            state.reshape(steps.sequences + steps.rows, outputs);
+    pub(crate) fn reset_state(&mut self, steps: &Steps, weights: &PackedRecurrent) {
+        let states = [
+            (&mut self.cell, weights.units()),
+            (&mut self.hidden, weights.outputs()),
+        ];
+        for (state, width) in states {
+            state.reshape(steps.sequences + steps.rows, width);
             for panel in 0..state.panels() {
                 state.panel_mut(panel)[..steps.sequences].fill(Line::default());
             }
@@ -216,15 +260,15 @@ impl RecurrentPass {
 
     /// Draws the masks of dropout within the layer, as far as they are active.
     pub(crate) fn fill_masks(&mut self, dropout: &mut Dropout, steps: &Steps) {
-        let hidden = self.hidden.columns();
+        let (outputs, units) = (self.hidden.columns(), self.cell.columns());
         let (recurrent, candidate) = (&mut dropout.recurrent, &mut dropout.candidate);
         let sequences = steps.sequences;
         if recurrent.is_active() {
-            recurrent.fill(&mut self.recurrent_mask, sequences, hidden, 0..sequences);
+            recurrent.fill(&mut self.recurrent_mask, sequences, outputs, 0..sequences);
         }
         if candidate.is_active() {
             let (rows, owners) = (steps.rows, steps.owners());
-            candidate.fill(&mut self.candidate_mask, rows, hidden, owners);
+            candidate.fill(&mut self.candidate_mask, rows, units, owners);
         }
     }
 
@@ -249,6 +293,11 @@ impl RecurrentPass {
     /// The outputs, `[B + R, O]`.
     pub(crate) fn outputs(&self) -> &Panels {
         &self.hidden
+    }
+
+    /// m of (PJ1), `[B + R, H]`, if the layer has a projection.
+    pub(crate) fn shown(&self) -> Option<&Panels> {
+        (self.shown.rows() > 0).then_some(&self.shown)
     }
 
     /// The states that last, `[B + R, H]`.

@@ -32,11 +32,12 @@ pub(super) fn empty(shape: &LayerShape, peepholes: usize, scheme: Scheme) -> Lst
 }
 
 /// (FQ1) of a layer of these gates; `gain` is `2^κ / S_j`, `[I]`.
-pub(super) fn real(gates: &[Gate], layer: &Lstm, gain: &[f64]) -> LstmLayer {
+pub(super) fn real(gates: &'static [Gate], layer: &Lstm, gain: &[f64]) -> LstmLayer {
     let units = layer.mult.len() / gates.len();
     let scale = |r: usize| f64::from(layer.mult[r]) / GATE_GAIN;
     let unit = 0.5f64.powi(layer.cell_int_bits.into());
     LstmLayer {
+        gates,
         w_x: matrix(&layer.w_x, |r, j| scale(r) * gain[j]),
         w_h: matrix(&layer.w_h, |r, _| scale(r)),
         bias: (layer.bias.iter().enumerate())
@@ -57,7 +58,7 @@ pub(super) fn quantise(
     job: &Job<'_>,
     (narrowest, widest): (&[f64], &[f64]),
 ) -> Result<(Lstm, Vec<f64>, Vec<f64>), QuantiseError> {
-    let (inputs, hidden) = (layer.w_x.ncols(), layer.w_h.ncols());
+    let (inputs, hidden) = (layer.w_x.ncols(), layer.units());
     let cell_int_bits = cell_int_bits(job)?;
     let rows = Rows {
         job,
@@ -114,7 +115,7 @@ fn cell_int_bits(job: &Job<'_>) -> Result<u8, QuantiseError> {
 
 /// The peephole of row `r` against a cell in units of `2^m`; 0 where there is none.
 fn peephole(layer: &LstmLayer, r: usize, m: u8) -> f64 {
-    let hidden = layer.w_h.ncols();
+    let hidden = layer.units();
     match (&layer.peephole, layer.gates()[r / hidden].peephole) {
         (Some(peephole), Some(p)) => f64::from(peephole[[p, r % hidden]]) * 2f64.powi(m.into()),
         _ => 0.0,

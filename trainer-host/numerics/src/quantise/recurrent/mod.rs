@@ -3,6 +3,7 @@
 mod gru;
 mod gru_before;
 mod lstm;
+mod projected;
 mod rows;
 
 use lstm_nostd::artifact::{Coupled, Recurrent};
@@ -37,7 +38,24 @@ pub(super) struct Job<'a> {
     pub(super) moments: Option<Moments>,
     /// Of `[x_t; r_t ⊙ h_{t−1}]`, for the candidates of a kind that see that, where `moments` are.
     pub(super) reset_moments: Option<Moments>,
+    /// Of what the units show, for the rows of a projection, where `moments` are.
+    pub(super) shown_moments: Option<Moments>,
     pub(super) equal_shifts: bool,
+    /// What the range of its outputs is at least: that of the half beside it, whose outputs stand in the same format; 0 without.
+    pub(super) least_range: f64,
+}
+
+/// The range that the outputs of a layer need, if its weights have a say in that.
+pub(super) fn least_range(
+    layer: &RecurrentLayer,
+    ranges: &RecurrentRanges,
+    scheme: Scheme,
+    clipping: Clipping,
+) -> f64 {
+    match layer {
+        RecurrentLayer::Projected(layer) => projected::least_range(layer, ranges, scheme, clipping),
+        _ => 0.0,
+    }
 }
 
 impl Job<'_> {
@@ -73,6 +91,12 @@ impl Job<'_> {
                 integers.input_shift = input_shift;
                 (Recurrent::GruBefore(integers), range, input_gain)
             }
+            RecurrentLayer::Projected(layer) => {
+                let ranges = (narrowest.as_slice(), widest.as_slice());
+                let (mut integers, range, input_gain) = projected::quantise(layer, self, ranges)?;
+                integers.lstm.input_shift = input_shift;
+                (Recurrent::Projected(integers), range, input_gain)
+            }
         };
         let integers = RecurrentIntegers {
             content,
@@ -93,6 +117,7 @@ pub fn empty(cell: Cell, shape: &LayerShape, scheme: Scheme) -> Recurrent {
         Cell::Gru => Recurrent::Gru(gru::empty(shape, scheme)),
         Cell::Coupled { .. } => Recurrent::Coupled(Coupled(lstm::empty(shape, peepholes, scheme))),
         Cell::GruBefore => Recurrent::GruBefore(gru_before::empty(shape, scheme)),
+        Cell::Projected { .. } => Recurrent::Projected(projected::empty(shape, peepholes, scheme)),
     }
 }
 
@@ -107,9 +132,19 @@ impl RecurrentIntegers {
         self.content.input_shift()
     }
 
-    /// The shift of an int8 hidden state.
-    pub fn hidden_shift(&self) -> u8 {
-        self.content.h_shift()
+    /// What one is, in real units, of h in the format that an accumulator and a mean over time have it in: one, but with a
+    /// projection.
+    pub fn hidden_unit(&self) -> f64 {
+        match &self.content {
+            Recurrent::Projected(layer) => layer.unit.into(),
+            _ => 1.0,
+        }
+    }
+
+    /// Range of what the layer hands on: `h_real = h · range / 2^(b−1)`.
+    pub fn output_range(&self) -> f64 {
+        let width = self.scheme().width();
+        self.hidden_unit() * projected::shown_range(width, self.content.h_shift())
     }
 
     /// Rows of the input weights and of the recurrent weights.
@@ -129,6 +164,9 @@ impl RecurrentIntegers {
             Recurrent::GruBefore(integers) => {
                 RecurrentLayer::GruBefore(gru_before::real(integers, &self.input_gain))
             }
+            Recurrent::Projected(integers) => {
+                RecurrentLayer::Projected(projected::real(integers, &self.input_gain))
+            }
             Recurrent::Coupled(integers) => RecurrentLayer::Coupled(lstm::real(
                 &network::coupled::GATES,
                 integers,
@@ -139,6 +177,15 @@ impl RecurrentIntegers {
 
     /// The step of an int8 hidden state.
     pub(super) fn format(&self) -> Option<ActivationFormat> {
-        (self.scheme().width() == Width::Int8).then(|| hidden_format(self.hidden_shift()))
+        (self.scheme().width() == Width::Int8).then(|| ActivationFormat {
+            step: (self.output_range() / 128.0) as f32,
+        })
+    }
+
+    /// The step of what the units of an int8 layer with a projection show.
+    pub(super) fn shown_format(&self) -> Option<ActivationFormat> {
+        let is_shown = matches!(self.content, Recurrent::Projected(_));
+        (is_shown && self.scheme().width() == Width::Int8)
+            .then(|| hidden_format(self.content.h_shift()))
     }
 }
