@@ -1,7 +1,7 @@
 //! Requests on a model of whole windows. Its buffer, the window and the answers lie in the scratch memory of a step.
 
 use lstm_link::{Refusal, Request, Resource, Response, Width};
-use lstm_nostd::{Block, I16F16, WindowModel};
+use lstm_nostd::{Block, I16F16, SelfTestError, WindowModel};
 
 use crate::board::CAPACITY;
 use crate::counter::Counter;
@@ -30,13 +30,26 @@ impl Work {
             } if !every_step || model.mode().is_per_step() => {
                 self.run_window(counter, model, (*width, inputs), *every_step)
             }
-            Request::SelfTest => Ok(Response::SelfTest {
-                steps: model.golden_steps().count() as u32,
-                passed: model.self_test(&mut self.scratch).is_ok(),
-            }),
+            Request::SelfTest => self.window_self_test(model),
             Request::Reset => Ok(Response::Done),
             _ => Err(Refusal::WholeWindows),
         }
+    }
+
+    /// Runs the golden steps as one window.
+    fn window_self_test(
+        &mut self,
+        model: &WindowModel<'_>,
+    ) -> Result<Response<'_>, Refusal<'static>> {
+        let result = model.self_test(&mut self.scratch);
+        if let Err(SelfTestError::Size(size)) = result {
+            let (need, have) = (size.needed as u32, size.found as u32);
+            return Err(too_small(Resource::ScratchBlocks, need, have));
+        }
+        Ok(Response::SelfTest {
+            steps: model.golden_steps().count() as u32,
+            passed: result.is_ok(),
+        })
     }
 
     /// Runs `model` over the window in `inputs`, `[T, I]`.

@@ -203,7 +203,7 @@ fn run_text(run: &InspectedRun) -> String {
     format!(
         "data           {}\n\
          origin         {}\n\
-         network        {} inputs,{} {} {:?}{}{}{}, dense {:?}, {} outputs\n\
+         network        {} inputs,{} {} {}{}{}, dense {:?}, {} outputs\n\
          parameters     {}\n\
          inputs         {}\n\
          outputs        {}\n\
@@ -215,14 +215,13 @@ fn run_text(run: &InspectedRun) -> String {
         run.network.inputs,
         conv_text(run.network.conv.as_ref()),
         run.network.cell.title(),
-        run.network.hidden,
+        run.network.recurrent_text(),
         if run.network.cell.peepholes() {
             " with peepholes"
         } else {
             ""
         },
         projection_text(&run.network),
-        directions_text(&run.network),
         run.network.dense,
         run.network.outputs,
         run.parameters,
@@ -262,16 +261,6 @@ fn projection_text(network: &NetworkConfig) -> String {
         Some(outputs) => format!(" projected to {outputs}"),
         None => String::new(),
     }
-}
-
-/// What is said of layers that run backwards.
-fn directions_text(network: &NetworkConfig) -> String {
-    if !network.is_of_windows() {
-        return String::new();
-    }
-    let names = (0..network.hidden.len()).map(|l| network.direction(l).name());
-    let names: Vec<&str> = names.collect();
-    format!(" ({}; whole windows only)", names.join(", "))
 }
 
 fn inspect(model: &Parsed<'_>, file_bytes: usize) -> Inspected {

@@ -17,7 +17,7 @@ use crate::quantise::Rounding;
 use crate::quantise::magnitudes::Clipping;
 use crate::report::quantisation_page;
 use crate::run::choose::{Request, choose};
-use crate::run::quantisation::{Files, Memory, QuantisationReport, measure};
+use crate::run::quantisation::{Files, QuantisationReport, measure};
 use crate::run::quantisations;
 use crate::run::{FolderLock, Run};
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
@@ -167,17 +167,14 @@ fn text(report: &QuantisationReport) -> String {
             report.disagreements.sequences, first.sequence, first.parted_at, first.steps,
         ));
     }
-    let Memory {
-        file_bytes,
-        state_bytes,
-        scratch_bytes,
-    } = report.memory;
     let steps: Vec<String> = (report.cores.iter())
         .map(|core| format!("{} {}", core.core, core.instructions))
         .collect();
     sections.push(format!(
-        "flash {file_bytes} bytes, RAM {state_bytes} + {scratch_bytes} bytes\n\
+        "flash {} bytes, RAM {}\n\
          instructions a step, estimated: {}\nreport {}\n",
+        report.memory.file_bytes,
+        report.memory.ram(),
         steps.join(", "),
         report.report.display()
     ));

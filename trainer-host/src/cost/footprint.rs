@@ -1,8 +1,8 @@
 //! What a model needs of a chip.
 
-use lstm_nostd::Parsed;
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
+use lstm_nostd::{Parsed, WindowModel};
 use serde::{Deserialize, Serialize};
 
 use super::flash::{FlashWaits, StepReads};
@@ -27,7 +27,8 @@ pub struct Footprint {
     pub estimated_seconds: Option<f64>,
     /// The model file, and the engine's code and tables.
     pub flash_bytes: usize,
-    /// State of a stream, scratch and stack of a step.
+    /// State of a stream, scratch and stack of a step; of a network that answers for whole windows alone, the buffer of one and
+    /// the stack.
     pub ram_bytes: usize,
     /// A second of signal, front end and network apart; only of a trial of the tuner whose model takes samples of a known rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,12 +78,34 @@ impl Footprint {
             flash_waits,
             estimated_seconds: chip.clock.map(seconds),
             flash_bytes: file_bytes + engine.all,
-            ram_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks())
-                + scratch_bytes(model.scratch_blocks())
-                + cost.stack_bytes.round() as usize,
+            ram_bytes: buffers(model) + cost.stack_bytes.round() as usize,
             second: None,
         }
     }
+
+    /// The same with RAM for a window of `steps` steps, if `model` answers for whole windows alone: the buffer of
+    /// [`WindowModel::run`]. Raw inputs and outputs are the caller's.
+    #[must_use]
+    pub fn over_window(self, model: &Parsed<'_>, steps: usize) -> Self {
+        match window_bytes(model, steps) {
+            Some(bytes) => Self {
+                ram_bytes: self.ram_bytes - buffers(model) + bytes,
+                ..self
+            },
+            None => self,
+        }
+    }
+}
+
+/// Bytes of state and scratch; of a model of whole windows, of the buffer for one step.
+fn buffers(model: &Parsed<'_>) -> usize {
+    state_bytes(model.cell_blocks(), model.hidden_blocks()) + scratch_bytes(model.scratch_blocks())
+}
+
+/// Bytes of the buffer for a window of `steps` steps, of a model that answers for whole windows alone.
+pub fn window_bytes(model: &Parsed<'_>, steps: usize) -> Option<usize> {
+    let of_windows = model.is_of_windows();
+    of_windows.then(|| scratch_bytes(WindowModel::from(model.clone()).buffer_blocks(steps)))
 }
 
 /// What a step of `model` reads from flash, with code of `code_bytes` bytes; above a convolution the mean over a stride.

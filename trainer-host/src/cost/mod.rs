@@ -56,7 +56,7 @@ use crate::network::Cell;
 pub use self::convolution::{ConvSize, StridedCost, strided, strided_of};
 pub use self::cores::Core;
 pub use self::flash::{FlashReads, FlashWaits};
-pub use self::footprint::Footprint;
+pub use self::footprint::{Footprint, window_bytes};
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
 pub use self::wider::useless_int8;
 

@@ -164,6 +164,20 @@ impl Parts {
         }
     }
 
+    /// Steps of the longest sequence of all parts.
+    pub fn longest(&self) -> usize {
+        let parts = [
+            Some(&self.train),
+            self.validation.as_ref(),
+            self.test.as_ref(),
+        ];
+        let sequences = parts.into_iter().flatten().flat_map(|part| &part.sequences);
+        sequences
+            .map(|sequence| sequence.nrows())
+            .max()
+            .unwrap_or(0)
+    }
+
     /// What was read otherwise than it stands, a line each; what is not of the training part names its part.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.train.notes.clone();

@@ -34,12 +34,6 @@ pub enum DiagnoseError {
     /// It cannot be judged.
     #[error(transparent)]
     Judge(#[from] TrainingRunError),
-    /// It has a layer that runs backwards.
-    #[error("{}: its network has a layer that runs backwards over whole windows, and findings are of layers that run step by step; `trainer-host eval` and `quantise` say how it does", folder.display())]
-    Windows {
-        /// The run.
-        folder: PathBuf,
-    },
     /// Its integers.
     #[error(transparent)]
     Integers(#[from] RunIntegersError),
@@ -88,9 +82,9 @@ pub struct Examined {
     pub fit: Fit,
     /// Activity of the LSTM layers over the validation part, or over the training part if there is no validation part.
     pub activity: Vec<LayerActivity>,
-    /// The same part as an endless stream.
-    pub stream: StreamCheck,
-    /// Of a quantised run.
+    /// The same part as an endless stream; none of a network that answers for whole windows alone.
+    pub stream: Option<StreamCheck>,
+    /// Of a quantised run whose network runs step by step.
     pub integers: Option<Integers>,
     /// Which of several quantisations these are, if none was asked for.
     pub which: Option<String>,
@@ -111,10 +105,6 @@ impl Examined {
             false => training(folder)?,
         };
         let mut run = Run::open_stopped(folder)?;
-        if run.network.config.is_of_windows() {
-            let folder = folder.to_owned();
-            return Err(DiagnoseError::Windows { folder });
-        }
         if let Some(data) = data {
             run.config.name_data(data);
         }
@@ -123,10 +113,15 @@ impl Examined {
         let looked_at = data.validation.as_ref().unwrap_or(&data.train);
         let normalised = run.fitted.normalised_inputs(looked_at);
         let activity = LayerActivity::observe(&run.network, &views(&normalised));
-        let stream = StreamCheck::measure(&run, looked_at, &data.train)?;
         let found = integers::read(&run, wanted)?;
         let which = found.as_ref().and_then(RunIntegers::note);
-        let integers = found.map(|found| measure_integers(&run, &data, found));
+        let (stream, integers) = match run.network.config.is_of_windows() {
+            true => (None, None),
+            false => (
+                Some(StreamCheck::measure(&run, looked_at, &data.train)?),
+                found.map(|found| measure_integers(&run, &data, found)),
+            ),
+        };
         Ok(Self {
             run,
             history,

@@ -92,6 +92,10 @@ pub struct Diagnosis {
     pub notes: Vec<String>,
 }
 
+/// What is not looked at of a network that answers for whole windows alone.
+const LEFT_OUT: &str = "a layer runs backwards, so the network has no endless stream to look at, and integers are not compared \
+                        layer by layer; `trainer-host quantise` compares their outputs";
+
 /// Diagnoses the run in `folder`, finished or stopped, with those of its integers that are wanted; `data` is where its data
 /// lies now, if not where the run had it.
 ///
@@ -106,7 +110,10 @@ pub fn diagnose(
     let findings = examined.findings();
     let own_answers = examined.has_own_answers();
     let notes = examined.data.notes().into_iter().chain(examined.which);
-    let notes = notes.collect();
+    let mut notes: Vec<String> = notes.collect();
+    if examined.run.network.config.is_of_windows() {
+        notes.push(LEFT_OUT.into());
+    }
     let Run { config, fitted, .. } = examined.run;
     Ok(Diagnosis {
         run: folder.to_owned(),
@@ -179,8 +186,9 @@ impl Examined {
         }
         let (_, judged) = self.fit.judged();
         // A mean over a sequence is for no endless stream.
-        if config.pooling == Pooling::Last {
-            found.extend(streams::findings(&self.stream, judged, config.for_streams));
+        let stream = self.stream.as_ref();
+        if let Some(stream) = stream.filter(|_| config.pooling == Pooling::Last) {
+            found.extend(streams::findings(stream, judged, config.for_streams));
         }
         if let Some(integers) = &self.integers {
             found.extend(quantisation::findings(integers, config, &self.run.folder));

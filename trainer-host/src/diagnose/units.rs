@@ -5,7 +5,7 @@ use std::path::Path;
 use super::activity::LayerActivity;
 use super::finding::{Figure, Finding, Kind, Lever, Severity, sizes};
 use crate::network::recurrent::square;
-use crate::network::{Network, RecurrentLayer};
+use crate::network::{Direction, Network, RecurrentLayer};
 
 /// h lies within ±1. A unit whose h varies by a hundredth of that does no more than a bias.
 const STILL: f64 = 0.01;
@@ -38,10 +38,15 @@ pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Pat
         .collect();
     // A projection has fewer outputs than a layer has units.
     let least = 1 + network.config.cell.projection().unwrap_or(0);
-    let fewer: Vec<usize> = layers
-        .iter()
-        .map(|layer| (layer.units - layer.dead - layer.redundant).max(least))
-        .collect();
+    let mut fewer: Vec<usize> = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let own = (layer.units - layer.dead - layer.redundant).max(least);
+        // Both halves of a layer keep as many.
+        match (network.config.direction(l), fewer.last_mut()) {
+            (Direction::Beside, Some(other)) => *other = own.max(*other),
+            _ => fewer.push(own),
+        }
+    }
     let prune = Lever::train(
         &format!("--prune-to {} --epochs 20", sizes(&fewer)),
         "a smaller network that starts from these weights",
@@ -167,7 +172,10 @@ fn outgoing(network: &Network, l: usize) -> Vec<f64> {
     let above = network.weights_above(l);
     let units = own.ncols();
     (0..units)
-        .map(|u| (square(own.column(u)) + square(above.column(u))).sqrt())
+        .map(|u| {
+            let above = above.iter().map(|weights| square(weights.column(u)));
+            (square(own.column(u)) + above.sum::<f64>()).sqrt()
+        })
         .collect()
 }
 

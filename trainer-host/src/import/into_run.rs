@@ -15,7 +15,6 @@ use crate::data::{
 };
 use crate::files::atomic::{self, WriteFileError};
 use crate::integers::assemble::raw_formats;
-use crate::network::NetworkConfig;
 use crate::run::{
     CALIBRATION, DataChecksum, Fitted, FolderLock, NetworkOrigin, RunConfig, RunError, WEIGHTS,
     checkpoint,
@@ -114,14 +113,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), ImportError> {
     Ok(atomic::write(path, bytes).map_err(RunError::from)?)
 }
 
-/// What is said of layers that run backwards.
-fn directions_text(config: &NetworkConfig) -> &'static str {
-    match config.is_of_windows() {
-        true => " (whole windows only: backwards or both ways)",
-        false => "",
-    }
-}
-
 /// Inputs, layers and outputs in words.
 fn describe(assembled: &Assembled) -> String {
     let config = &assembled.network.config;
@@ -133,16 +124,20 @@ fn describe(assembled: &Assembled) -> String {
         true => String::new(),
         false => format!(", dense layers of {}", sizes(&config.dense)),
     };
+    let recurrent = match config.is_of_windows() {
+        true => config.recurrent_text(),
+        false => sizes(&config.hidden),
+    };
     format!(
         "{} inputs, {}{} layers of {}{dense}, {} outputs ({}, {})",
         config.inputs,
-        [config.cell.title(), directions_text(config)].concat(),
+        config.cell.title(),
         if config.cell.peepholes() {
             " (peepholes)"
         } else {
             ""
         },
-        sizes(&config.hidden),
+        recurrent,
         config.outputs,
         config.head.name(),
         config.mode.describe()

@@ -63,8 +63,11 @@ fn summary(report: &QuantisationReport) -> Vec<(&'static str, String)> {
         ("rounding", report.rounding.to_string()),
         ("flash, model file", format!("{} bytes", memory.file_bytes)),
         (
-            "RAM, state and scratch",
-            format!("{} + {} bytes", memory.state_bytes, memory.scratch_bytes),
+            match memory.window {
+                Some(_) => "RAM",
+                None => "RAM, state and scratch",
+            },
+            memory.ram(),
         ),
     ];
     let clamped = report.clamped_inputs.iter();

@@ -71,7 +71,7 @@ fn row(one: &Quantised) -> Vec<String> {
         score,
         near,
         memory.file_bytes.to_string(),
-        (memory.state_bytes + memory.scratch_bytes).to_string(),
+        memory.ram_bytes().to_string(),
     ];
     row.extend(one.cores.iter().map(|core| core.instructions.to_string()));
     row

@@ -183,9 +183,9 @@ fn network_line(run: &Run) -> String {
     let projection = network.cell.projection();
     let projection = projection.map_or(String::new(), |outputs| format!(" projected to {outputs}"));
     format!(
-        "{} {:?}{peepholes}{projection}, dense {:?}, {} outputs; {parameters} parameters, about {} KB in int8",
+        "{} {}{peepholes}{projection}, dense {:?}, {} outputs; {parameters} parameters, about {} KB in int8",
         network.cell.title(),
-        network.hidden,
+        network.recurrent_text(),
         network.dense,
         network.outputs,
         parameters.div_ceil(1024)

@@ -64,15 +64,60 @@ pub struct Memory {
     pub state_bytes: usize,
     /// Bytes of scratch during a step.
     pub scratch_bytes: usize,
+    /// Of a network that answers for whole windows alone, which has no state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowMemory>,
+}
+
+/// What a window needs while it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct WindowMemory {
+    /// Steps of the longest sequence of the data.
+    pub steps: usize,
+    /// Bytes of the buffer for a window of so many.
+    pub buffer_bytes: usize,
 }
 
 impl Memory {
-    /// Of a model, whose file in the generic order has so many bytes.
-    pub(super) fn of(model: &AnyModel<'_>, file_bytes: usize) -> Self {
+    /// Of a model, whose file in the generic order has so many bytes, for sequences of up to `steps` steps.
+    pub(super) fn of(model: &AnyModel<'_>, file_bytes: usize, steps: usize) -> Self {
+        let window = cost::window_bytes(model, steps);
+        let [state_bytes, scratch_bytes] = match window {
+            Some(_) => [0, 0],
+            None => [
+                state_bytes(model.cell_blocks(), model.hidden_blocks()),
+                scratch_bytes(model.scratch_blocks()),
+            ],
+        };
         Self {
             file_bytes,
-            state_bytes: state_bytes(model.cell_blocks(), model.hidden_blocks()),
-            scratch_bytes: scratch_bytes(model.scratch_blocks()),
+            state_bytes,
+            scratch_bytes,
+            window: window.map(|buffer_bytes| WindowMemory {
+                steps,
+                buffer_bytes,
+            }),
+        }
+    }
+
+    /// Bytes of RAM, without the stack.
+    pub fn ram_bytes(&self) -> usize {
+        match self.window {
+            Some(window) => window.buffer_bytes,
+            None => self.state_bytes + self.scratch_bytes,
+        }
+    }
+
+    /// What RAM is for.
+    pub fn ram(&self) -> String {
+        match self.window {
+            Some(WindowMemory {
+                steps,
+                buffer_bytes,
+            }) => format!(
+                "{buffer_bytes} bytes for a window of {steps} steps, the most that the data has"
+            ),
+            None => format!("{} + {} bytes", self.state_bytes, self.scratch_bytes),
         }
     }
 }
@@ -186,7 +231,7 @@ pub fn measure(
             .map(|m| format!("Q{m}.{}", 31 - m))
             .collect(),
         x_shifts: recurrent.iter().map(Recurrent::x_shift).collect(),
-        memory: Memory::of(&model, chosen.bytes.len()),
+        memory: Memory::of(&model, chosen.bytes.len(), data.longest()),
         cores: steps_on_cores(&model),
         traces: (model.steps()).map_or_else(Vec::new, |model| traces(run, model, judged)),
         reference: reference.map(|run| run.folder),

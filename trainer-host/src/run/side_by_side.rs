@@ -65,7 +65,12 @@ pub fn side_by_side(
         let integers = RunIntegers::of(run, one)?;
         let compared =
             |outputs: &Outputs| compare(judged, &exact, outputs).beside(&baselines, judged);
-        found.push(Quantised::of(&integers, (part, judged), compared));
+        found.push(Quantised::of(
+            &integers,
+            (part, judged),
+            data.longest(),
+            compared,
+        ));
     }
     Ok((found, notes))
 }
@@ -74,6 +79,7 @@ impl Quantised {
     fn of(
         integers: &RunIntegers,
         (part, judged): (&'static str, &Dataset),
+        longest: usize,
         compared: impl Fn(&Outputs) -> Comparison,
     ) -> Self {
         let model = AnyModel::parse(&integers.bytes).expect("integers of a run are a model");
@@ -90,7 +96,7 @@ impl Quantised {
             part,
             comparison: compared(&outputs),
             outputs,
-            memory: Memory::of(&model, integers.bytes.len()),
+            memory: Memory::of(&model, integers.bytes.len(), longest),
             seconds: seconds.collect(),
             cores,
         }

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Fold, Task};
 use crate::loss::{Loss, LossConfig};
 use crate::network::initialisation::Initialisation;
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, Convolution, Pooling};
+use crate::network::{CellKind, Convolution, LayerDirections, Pooling};
 use crate::optimiser::OptimiserConfig;
 use crate::out_of_range::{OutOfRange, require};
 use crate::passes::perturbation::Perturbation;
@@ -33,6 +33,8 @@ pub struct TrainConfig {
     pub layer: CellKind,
     /// Hidden units of each recurrent layer, first to last.
     pub hidden: Vec<usize>,
+    /// Which way all recurrent layers run over time, or each of them. A bidirectional layer has its units each way.
+    pub direction: LayerDirections,
     /// Whether LSTM layers, coupled ones too, have peephole connections. Other kinds have none.
     pub peepholes: bool,
     /// Values that each LSTM layer hands on, by a recurrent projection; without one, that of each unit. Other kinds have none.
@@ -191,6 +193,7 @@ impl Default for TrainConfig {
             conv: None,
             layer: CellKind::Lstm,
             hidden: vec![32],
+            direction: LayerDirections::default(),
             peepholes: true,
             projection: None,
             pooling: Pooling::Last,

@@ -3,11 +3,11 @@
 use super::TrainConfig;
 use crate::data::Dataset;
 use crate::loss::Loss;
-use crate::network::{CellKind, Head, Mode, NetworkConfig, Pooling};
+use crate::network::{CellKind, Head, LayerDirections, Mode, NetworkConfig, Pooling};
 use crate::out_of_range::{OutOfRange, require};
 
 impl TrainConfig {
-    /// Refuses what no network has, and pruning of none.
+    /// Refuses what no network has, pruning of none, and streams through layers that run backwards.
     pub(super) fn validate_structure(&self) -> Result<(), OutOfRange> {
         require(
             self.prune_to.is_none() || self.init.is_some(),
@@ -27,13 +27,36 @@ impl TrainConfig {
             self.projection.unwrap_or_default(),
             "left out with layer gru or coupled, which have none",
         )?;
-        Ok(())
+        self.validate_direction()
+    }
+
+    /// Refuses directions of other layers, and streams through layers that run backwards.
+    fn validate_direction(&self) -> Result<(), OutOfRange> {
+        let direction = &self.direction;
+        require(
+            direction.suit(self.hidden.len()),
+            "direction",
+            direction,
+            "one direction for all layers, or one for each of hidden",
+        )?;
+        require(
+            !(direction.need_windows() && self.for_streams),
+            "for_streams",
+            true,
+            "left out where a layer runs backwards (direction), since an endless stream has no last step to begin with",
+        )?;
+        require(
+            !direction.need_windows() || self.truncate.is_none(),
+            "truncate",
+            self.truncate.unwrap_or_default(),
+            "left out where a layer runs backwards (direction), since it begins with the last step of the whole sequence",
+        )
     }
 
     /// Takes over the structure of another run's network, for a run with `init`.
     pub fn take_structure(&mut self, network: &NetworkConfig) {
         self.conv = network.conv;
-        self.hidden.clone_from(&network.hidden);
+        (self.hidden, self.direction) = LayerDirections::of(network);
         self.dense.clone_from(&network.dense);
         self.layer = network.cell.kind();
         self.peepholes = network.cell.peepholes();
@@ -49,11 +72,12 @@ impl TrainConfig {
         let one_output = loss == Loss::BinaryCrossEntropy
             && data.targets.task().is_class()
             && data.outputs.len() == 2;
+        let (hidden, directions) = self.direction.halves(&self.hidden);
         NetworkConfig {
             inputs: data.channels.len(),
             conv: self.conv,
-            directions: Vec::new(),
-            hidden: self.hidden.clone(),
+            directions,
+            hidden,
             cell: self.layer.cell(self.peepholes, self.projection),
             dense: self.dense.clone(),
             outputs: if one_output { 1 } else { data.outputs.len() },

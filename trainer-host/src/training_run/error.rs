@@ -61,12 +61,12 @@ pub enum TrainingRunError {
         /// What differs.
         what: &'static str,
     },
-    /// The run to begin with has a layer that runs backwards.
+    /// A bidirectional layer of the run to begin with has other units each way.
     #[error(
-        "{}: its network has a layer that runs backwards over whole windows, and there is no gradient for it here; train it where it comes from, and import it",
+        "{}: a bidirectional layer of its network has more units one way than the other way, and training has as many both ways",
         folder.display()
     )]
-    Windows {
+    Halves {
         /// The other run.
         folder: PathBuf,
     },

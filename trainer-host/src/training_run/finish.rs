@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use lstm_nostd::Model;
 use serde::Serialize;
 
 use super::error::TrainingRunError;
@@ -14,6 +13,7 @@ use crate::evaluate::{BaselineScore, Baselines, Outputs, Score, Streams};
 use crate::files::atomic;
 use crate::files::versioned::Versioned;
 use crate::integers::endless::run_streams;
+use crate::integers::engine::AnyModel;
 use crate::integers::stream;
 use crate::passes::activation_format::ActivationFormats;
 #[cfg(feature = "plots")]
@@ -107,13 +107,13 @@ pub(crate) fn judged_outputs(
         equal_shifts: false,
     };
     let chosen = choose(run.network_and_fit(), &data.train, None, &request)?;
-    let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
-    Ok(match &streams {
-        None => stream::outputs(&model, &part.recordings()),
-        Some(streams) => {
-            let parts = run_streams(&model, streams, &part.recordings());
+    let model = AnyModel::parse(&chosen.bytes).expect("the writer returns only what parses");
+    Ok(match (&streams, &model) {
+        (Some(streams), AnyModel::Steps(model)) => {
+            let parts = run_streams(model, streams, &part.recordings());
             parts.into_iter().map(|part| part.outputs).collect()
         }
+        _ => stream::outputs(&model, &part.recordings()),
     })
 }
 

@@ -6,8 +6,8 @@ use super::error::TrainingRunError;
 use crate::data::{Dataset, FrontEnd, Schema};
 use crate::evaluate::Outputs;
 use crate::integers::assemble::raw_formats;
-use crate::network::Network;
 use crate::network::prune::prune;
+use crate::network::{LayerDirections, Network};
 use crate::run::checkpoint;
 use crate::run::{Fitted, NetworkOrigin, Run, WEIGHTS, run_or_runs};
 use crate::train::{TrainConfig, TrainError};
@@ -23,16 +23,16 @@ pub(super) fn initial(
     let fitted = Fitted::read(folder)?;
     refuse_other(folder, &fitted, &train.schema())?;
     refuse_other_front_end(folder, &fitted, train.front_end.as_ref())?;
-    if fitted.network.is_of_windows() {
-        return Err(TrainingRunError::Windows {
+    if !fitted.network.has_equal_halves() {
+        return Err(TrainingRunError::Halves {
             folder: folder.clone(),
         });
     }
     let mut network = checkpoint::read_weights(&folder.join(WEIGHTS), &fitted.network)?;
     let projection = config.prune_projection_to;
     if config.prune_to.is_some() || projection.is_some() {
-        let hidden = config.prune_to.as_ref();
-        let hidden = hidden.unwrap_or(&network.config.hidden);
+        let (all, _) = LayerDirections::of(&network.config);
+        let hidden = config.prune_to.as_ref().unwrap_or(&all);
         network = prune(&network, hidden, projection).map_err(TrainError::from)?;
     }
     let fitted = Fitted {

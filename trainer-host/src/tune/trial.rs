@@ -10,7 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::trial_config::{FootprintError, PointError, TrialConfig};
+use super::trial_config::{PointError, TrialConfig};
+use super::trial_footprint::FootprintError;
 use crate::cost::{Exceeded, Footprint};
 use crate::data::{Dataset, Fold, SplitError};
 use crate::evaluate::Score;

@@ -1,4 +1,4 @@
-//! From a point of the search space to the configuration of a trial, and to the size and cost of its model.
+//! From a point of the search space to the configuration of a trial.
 //!
 //! | setting | what it is |
 //! | --- | --- |
@@ -8,19 +8,11 @@
 //! | `scheme` | w8a16, w8a8 or w4a16, of all layers |
 //! | `train.…`, `data.…` | that key of the configuration file |
 
-use lstm_nostd::artifact::{Dense, ModelFile, WriteError};
-use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Scheme;
-use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::model::MAX_RECURRENT_LAYERS;
-use lstm_nostd::{Model, OutputScale};
 
-use crate::cost::{Footprint, Limits};
-use crate::network::{Head, LayerKind, NetworkConfig, StructureError};
-use crate::quantise::convolution;
-use crate::quantise::recurrent::empty;
+use crate::run::RunConfig;
 use crate::run::config_file::{ConfigError, ConfigFile};
-use crate::run::{RunConfig, RunError};
 use crate::search::{Point, Value};
 
 /// The configuration of a trial.
@@ -233,6 +225,7 @@ fn is_structure(name: &str) -> bool {
         "layers",
         "hidden",
         "train.layer",
+        "train.direction",
         "train.peepholes",
         "train.pooling",
         "train.projection",
@@ -275,98 +268,11 @@ fn setting(key: &str, value: &Value) -> String {
     }
 }
 
-/// Why a network's cost cannot be computed.
-#[derive(Debug, thiserror::Error)]
-pub enum FootprintError {
-    /// The engine has no such network.
-    #[error(transparent)]
-    Structure(#[from] StructureError),
-    /// No model file holds it.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Its data cannot be read as its settings say.
-    #[error(transparent)]
-    Data(#[from] RunError),
-}
-
-/// The cost of a network of this structure behind `front_end`, if there is one, with `scheme` in all layers, to the byte. A model's size follows from the
-/// sizes of its layers, its names and its golden steps alone. Only a w8a8 layer on an M55 may cost less, if its two
-/// shifts are equal.
-///
-/// # Errors
-/// When the engine or the file format has no such model.
-pub fn footprint(
-    network: &NetworkConfig,
-    (channels, outputs): (&[String], &[String]),
-    scheme: Scheme,
-    (front_end, golden_steps): (Option<Tables>, usize),
-    limits: &Limits,
-) -> Result<Footprint, FootprintError> {
-    network.validate()?;
-    let core = limits.core();
-    let file = ModelFile {
-        front_end,
-        ..empty_model(network, (channels, outputs), scheme, golden_steps)
-    };
-    let bytes = file.to_bytes_in(core.order())?;
-    let model = Model::parse(&bytes).expect("the writer returns only what parses");
-    Ok(Footprint::of(core, limits, &model, bytes.len()).with_second(&model))
-}
-
-/// A model of this structure without useful weights.
-fn empty_model(
-    network: &NetworkConfig,
-    (channels, outputs): (&[String], &[String]),
-    scheme: Scheme,
-    golden_steps: usize,
-) -> ModelFile {
-    let rows = |count: usize, width: usize| vec![vec![0; width]; count];
-    let (mut recurrent, mut dense) = (Vec::new(), Vec::new());
-    let conv = |conv| convolution::empty(conv, network.inputs, scheme);
-    for layer in network.layers() {
-        match layer.kind {
-            LayerKind::Convolution => {}
-            LayerKind::Recurrent(cell) => recurrent.push(empty(cell, &layer, scheme)),
-            LayerKind::Dense => dense.push(Dense {
-                scheme,
-                weight: rows(layer.rows, layer.inputs),
-                bias: vec![0; layer.rows],
-                mult: vec![1; layer.rows],
-                ..Dense::default()
-            }),
-        }
-    }
-    let channel = InputChannel {
-        mult: 1,
-        ..InputChannel::default()
-    };
-    ModelFile {
-        task: network.head.into(),
-        front_end: None,
-        mode: network.mode.into(),
-        channels: vec![channel; network.inputs],
-        scales: match network.head {
-            Head::Linear => vec![OutputScale::LOGIT; network.outputs],
-            Head::Sigmoid | Head::Softmax => Vec::new(),
-        },
-        conv: network.conv.as_ref().map(conv),
-        recurrent,
-        directions: Vec::new(),
-        dense,
-        input_names: channels.to_vec(),
-        output_names: outputs.to_vec(),
-        golden: vec![(vec![0; network.inputs], vec![0; network.outputs]); golden_steps],
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use lstm_nostd::front_end::{Kind, Settings};
-
+pub(in crate::tune) mod tests {
     use super::*;
-    use crate::network::Cell;
 
-    fn base() -> RunConfig {
+    pub(in crate::tune) fn base() -> RunConfig {
         RunConfig {
             source: "digits".into(),
             data: crate::data::Options::default(),
@@ -374,7 +280,7 @@ mod tests {
         }
     }
 
-    fn point(text: &str) -> Point {
+    pub(in crate::tune) fn point(text: &str) -> Point {
         serde_json::from_str(text).unwrap()
     }
 
@@ -395,79 +301,6 @@ mod tests {
             text.contains("adamw") && text.contains("weight_decay"),
             "{text}"
         );
-    }
-
-    /// A footprint counts a step of the input, so that a longer stride costs less.
-    #[test]
-    fn a_convolution_is_searched_and_costs_less_with_a_longer_stride() {
-        let names = |count: usize| vec!["x".to_owned(); count];
-        let instructions = |stride: usize| {
-            let text = format!(r#"{{"train.conv.filters": 6, "train.conv.stride": {stride}}}"#);
-            let config = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
-            let conv = config.conv.unwrap();
-            assert_eq!((conv.filters, conv.stride), (6, stride));
-            let network = NetworkConfig {
-                inputs: 3,
-                conv: Some(conv),
-                directions: Vec::new(),
-                hidden: vec![16],
-                cell: config.layer.cell(true, None),
-                dense: vec![],
-                outputs: 4,
-                head: Head::Softmax,
-                mode: crate::network::Mode::SequenceToOne,
-            };
-            let names = (&names(3)[..], &names(4)[..]);
-            let limits = Limits::default();
-            let found = footprint(&network, names, Scheme::W8a16, (None, 0), &limits).unwrap();
-            found.instructions
-        };
-        let [one, two, four] = [1, 2, 4].map(instructions);
-        assert!(
-            two < one * 6 / 10 && four < two * 6 / 10,
-            "{one} {two} {four}"
-        );
-    }
-
-    /// A front end is a section of the model file, and the costs of a second of signal are known with it.
-    #[test]
-    fn a_front_end_costs_flash_and_has_a_share_of_each_second() {
-        let tables = Tables::new(&Settings::new(Kind::Mfcc, 8000)).unwrap();
-        let inputs = tables.view().features();
-        let network = NetworkConfig {
-            inputs,
-            conv: None,
-            directions: Vec::new(),
-            hidden: vec![8],
-            cell: Cell::Gru,
-            dense: vec![],
-            outputs: 2,
-            head: Head::Softmax,
-            mode: crate::network::Mode::SequenceToOne,
-        };
-        let names = |count: usize| (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>();
-        let (channels, outputs) = (names(inputs), names(2));
-        let of = |front_end: Option<Tables>| {
-            let names = (&channels[..], &outputs[..]);
-            footprint(
-                &network,
-                names,
-                Scheme::W8a16,
-                (front_end, 0),
-                &Limits::default(),
-            )
-            .unwrap()
-        };
-        let (plain, heard) = (of(None), of(Some(tables)));
-        assert!(plain.second.is_none() && heard.flash_bytes > plain.flash_bytes + 1000);
-        let second = heard.second.unwrap();
-        // 62.5 frames a second.
-        assert_eq!(
-            second.network,
-            (62.5 * heard.instructions as f64).round() as u64
-        );
-        let frames = (62.5 * second.frame as f64) as u64;
-        assert!(second.front_end.abs_diff(frames) <= 32, "{second:?}");
     }
 
     #[test]

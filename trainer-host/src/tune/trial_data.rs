@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::trial::{TrialError, decisions};
-use super::trial_config::{TrialConfig, footprint};
+use super::trial_config::TrialConfig;
+use super::trial_footprint::footprint;
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
 use crate::integers::assemble::{most_golden_steps, raw_formats};
@@ -42,11 +43,15 @@ struct Shape {
     example: Dataset,
     /// Of the first sequence.
     first_steps: usize,
+    /// Of the longest one.
+    longest: usize,
 }
 
 impl Shape {
-    fn of(train: &Dataset) -> Self {
+    fn of(parts: &Parts) -> Self {
+        let train = &parts.train;
         Self {
+            longest: parts.longest(),
             example: train.select(&[0]),
             first_steps: train.sequences.first().map_or(0, |first| first.nrows()),
         }
@@ -67,7 +72,7 @@ impl TrialData {
         Ok(Self {
             base: base.clone(),
             read,
-            shape: Shape::of(&parts.train),
+            shape: Shape::of(&parts),
             parts: Arc::new(parts),
             folds: Mutex::default(),
             shapes: Mutex::default(),
@@ -191,7 +196,7 @@ impl TrialData {
         }
         let key = format!("{:?}", config.data);
         let mut shapes = lock(&self.shapes);
-        let read = || (self.with_test(config).ok()).map(|parts| Shape::of(&parts.train));
+        let read = || (self.with_test(config).ok()).map(|parts| Shape::of(&parts));
         shapes.entry(key).or_insert_with(read).clone()
     }
 
@@ -218,7 +223,7 @@ impl TrialData {
             &network,
             names,
             trial_config.scheme,
-            (front_end, steps),
+            (front_end, steps, shape.longest),
             limits,
         )?)
     }

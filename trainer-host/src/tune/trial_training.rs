@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lstm_nostd::Model;
-
 use super::trial::{TrialError, TrialResult, request, value};
 use super::trial_config::TrialConfig;
 use super::trial_data::{TrialData, in_fold};
 use crate::data::{Dataset, Fold, Parts};
 use crate::evaluate::score;
+use crate::integers::engine::AnyModel;
 use crate::integers::stream;
 use crate::run::choose::choose;
 use crate::run::{Run, RunConfig};
@@ -230,7 +229,7 @@ impl FoldTraining {
             Some(judge),
             &request,
         )?;
-        let model = Model::parse(&chosen.bytes).expect("the writer returns only what parses");
+        let model = AnyModel::parse(&chosen.bytes).expect("the writer returns only what parses");
         let integers = score(judge, &stream::outputs(&model, &judge.recordings()));
         let best_epoch = metrics.best_epoch.unwrap_or(metrics.epochs);
         Ok(TrialResult::of(

@@ -2,6 +2,7 @@
 
 #[path = "../bench/mod.rs"]
 mod bench;
+mod both_ways;
 mod configuration;
 mod diagnose;
 mod examples;

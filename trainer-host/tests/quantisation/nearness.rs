@@ -1,6 +1,5 @@
 //! Quantised networks stay near the f32 network that they came from, whatever its shape and scale.
 
-use lstm_nostd::Direction;
 use lstm_nostd::kernels::Scheme;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -11,7 +10,8 @@ use trainer_host::integers::input_format::choose_formats;
 use trainer_host::integers::layer_error::{self, LayerError};
 use trainer_host::integers::stream;
 use trainer_host::network::{
-    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding, RecurrentLayer,
+    Cell, ConvActivation, Convolution, Direction, Head, Mode, Network, NetworkConfig, Padding,
+    RecurrentLayer,
 };
 use trainer_host::quantise::calibrate::Calibration;
 use trainer_host::quantise::magnitudes::Clipping;
@@ -98,7 +98,11 @@ impl Case {
             .collect();
         let calibration = Calibration::observe(&self.network, &normalised);
         let layers = self.network.config.layer_count();
-        let schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
+        let mut schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
+        let first = usize::from(config.conv.is_some());
+        for l in (0..config.hidden.len()).filter(|l| config.direction(*l) == Direction::Beside) {
+            schemes[first + l] = schemes[first + l - 1];
+        }
         let plan = Plan {
             schemes: &schemes,
             smallest_input_range: &smallest,
@@ -117,6 +121,7 @@ impl Case {
         let file = assemble(config, &quantised, &stage, (&inputs, &outputs), real[0]).unwrap();
         let bytes = file.to_bytes().unwrap();
         let model = AnyModel::parse(&bytes).unwrap();
+        let layers = |model| layer_error::measure(&self.network, model, &normalised, &real);
         let fake = quantised.fake(config);
         let mut unnarrowed = fake.formats.clone();
         unnarrowed.upward.clear();
@@ -131,10 +136,7 @@ impl Case {
             outputs: stream::outputs(&model, &real),
             fake: fake.network.outputs_in(&fake.formats, &normalised),
             fake_unnarrowed: fake.network.outputs_in(&unnarrowed, &normalised),
-            layers: match model.steps() {
-                Some(model) => layer_error::measure(&self.network, model, &normalised, &real),
-                None => Vec::new(),
-            },
+            layers: model.steps().map(layers).unwrap_or_default(),
             golden: file.golden,
         }
     }
@@ -293,6 +295,47 @@ proptest! {
         };
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
+    }
+}
+
+const STACKS: [&[Direction]; 4] = [
+    &[Direction::Forward, Direction::Beside],
+    &[Direction::Reverse],
+    &[Direction::Reverse, Direction::Forward, Direction::Beside],
+    &[
+        Direction::Forward,
+        Direction::Beside,
+        Direction::Forward,
+        Direction::Beside,
+    ],
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+
+    #[test]
+    fn the_fake_quantised_network_both_ways_is_what_the_integers_compute(
+        inputs in 1usize..6,
+        stack in prop::sample::select(STACKS.to_vec()),
+        hidden in prop::collection::vec(2usize..12, 4),
+        mode in prop::sample::select(vec![Mode::SequenceToOne, Mode::SequenceToSequence, Mode::SequenceToMean]),
+        schemes in prop::collection::vec(prop::sample::select(Scheme::ALL.to_vec()), 1..=4),
+        rounding in prop::sample::select(Rounding::ALL.to_vec()),
+        seed in any::<u64>(),
+    ) {
+        let config = NetworkConfig {
+            directions: stack.to_vec(),
+            mode,
+            ..config(inputs, hidden[..stack.len()].to_vec(), vec![4], true)
+        };
+        let case = Case::new(config, seed >> 1, 30);
+        let found = case.quantised(&schemes, Clipping::MinMax, rounding);
+        let most = match schemes.contains(&Scheme::W8a8) {
+            true => MAX_FAKE_DISTANCE_INT8,
+            false => MAX_FAKE_DISTANCE,
+        };
+        let distance = largest_distance(&found.fake, &found.outputs);
+        prop_assert!(distance <= most, "{:?} {:?} {:?} {:?}: {}", stack, mode, schemes, rounding, distance);
     }
 }
 

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use trainer_host::loss::{Expected, Loss, Objective, Target};
 use trainer_host::network::{
-    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding,
+    Cell, ConvActivation, Convolution, Direction, Head, Mode, Network, NetworkConfig, Padding,
 };
 use trainer_host::passes::activation_format::{ActivationFormat, ActivationFormats};
 use trainer_host::passes::backward::Backpropagation;
@@ -133,62 +133,36 @@ impl<'a> Reference<'a> {
             let (w, b) = (arrays.next().unwrap(), arrays.next().unwrap());
             values = filtered(conv, [w, b], &values);
         }
-        for (&hidden, [h, c]) in self.config.hidden.iter().zip(state) {
-            let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
-            let bias = arrays.next().unwrap();
-            if self.config.cell == Cell::Gru {
-                let recurrent_bias = arrays.next().unwrap();
-                for x in &mut values {
-                    gru_step([w_x, w_h, bias, recurrent_bias], x, h);
-                    *x = h.clone();
-                }
-                continue;
+        let mut beneath = values.clone();
+        // After each half's own last step, (WD2).
+        let mut ends: Vec<f64> = Vec::new();
+        for (l, [h, c]) in state.iter_mut().enumerate() {
+            let direction = self.config.direction(l);
+            if direction != Direction::Beside {
+                beneath = std::mem::take(&mut values);
+                ends.clear();
             }
-            if self.config.cell == Cell::GruBefore {
-                for x in &mut values {
-                    gru_before_step([w_x, w_h, bias], x, h);
-                    *x = h.clone();
-                }
-                continue;
+            let mut own = beneath.clone();
+            if direction != Direction::Forward {
+                own.reverse();
             }
-            let none = vec![0.0; 3 * hidden];
-            let peephole = if self.config.cell.peepholes() {
-                arrays.next().unwrap()
-            } else {
-                &none
-            };
-            let projection = self.config.cell.projection();
-            let projection = projection.map(|rows| (rows, arrays.next().unwrap()));
-            let is_coupled = matches!(self.config.cell, Cell::Coupled { .. });
-            // Blocks of g and o, and of o among the peepholes.
-            let [g_at, o_at, p_o_at] =
-                if is_coupled { [1, 2, 1] } else { [2, 3, 2] }.map(|n| n * hidden);
-            for x in &mut values {
-                let z: Vec<f64> = (0..o_at + hidden)
-                    .map(|r| dot(w_x, r, x) + dot(w_h, r, h) + bias[r])
-                    .collect();
-                let mut shown = vec![0.0; hidden];
-                for u in 0..hidden {
-                    let i = sigmoid(z[u] + peephole[u] * c[u]);
-                    let f = match is_coupled {
-                        true => 1.0 - i,
-                        false => sigmoid(z[hidden + u] + peephole[hidden + u] * c[u]),
-                    };
-                    let g = z[g_at + u].tanh();
-                    c[u] = f * c[u] + i * g;
-                    let o = sigmoid(z[o_at + u] + peephole[p_o_at + u] * c[u]);
-                    shown[u] = o * c[u].tanh();
+            self.recurrent(&mut arrays, &mut own, [h, c]);
+            ends.extend(h.iter());
+            if direction != Direction::Forward {
+                own.reverse();
+            }
+            match direction {
+                Direction::Beside => {
+                    (values.iter_mut().zip(own)).for_each(|(x, own)| x.extend(own))
                 }
-                // (PJ2)
-                *h = match projection {
-                    Some((rows, w_r)) => (0..rows).map(|p| dot(w_r, p, &shown)).collect(),
-                    None => shown,
-                };
-                *x = h.clone();
+                Direction::Forward | Direction::Reverse => values = own,
             }
         }
-        let units = *self.config.hidden.last().unwrap();
-        let zeros = vec![0.0; self.config.cell.outputs(units)];
+        let zeros = vec![0.0; ends.len()];
+        if self.config.is_of_windows() && self.config.mode == Mode::SequenceToOne {
+            let last = values.last_mut();
+            last.into_iter().for_each(|last| last.clone_from(&ends));
+        }
         if self.config.mode == Mode::SequenceToMean {
             // (MT3) of the steps so far.
             let mut sums = zeros.clone();
@@ -222,6 +196,68 @@ impl<'a> Reference<'a> {
             }
         }
         values
+    }
+
+    /// One recurrent layer over `values` in the order of its steps, which become its outputs, from the state h, c.
+    fn recurrent<'p>(
+        &self,
+        arrays: &mut impl Iterator<Item = &'p Vec<f64>>,
+        values: &mut [Vec<f64>],
+        [h, c]: [&mut Vec<f64>; 2],
+    ) {
+        let hidden = c.len();
+        let (w_x, w_h) = (arrays.next().unwrap(), arrays.next().unwrap());
+        let bias = arrays.next().unwrap();
+        if self.config.cell == Cell::Gru {
+            let recurrent_bias = arrays.next().unwrap();
+            for x in values {
+                gru_step([w_x, w_h, bias, recurrent_bias], x, h);
+                *x = h.clone();
+            }
+            return;
+        }
+        if self.config.cell == Cell::GruBefore {
+            for x in values {
+                gru_before_step([w_x, w_h, bias], x, h);
+                *x = h.clone();
+            }
+            return;
+        }
+        let none = vec![0.0; 3 * hidden];
+        let peephole = if self.config.cell.peepholes() {
+            arrays.next().unwrap()
+        } else {
+            &none
+        };
+        let projection = self.config.cell.projection();
+        let projection = projection.map(|rows| (rows, arrays.next().unwrap()));
+        let is_coupled = matches!(self.config.cell, Cell::Coupled { .. });
+        // Blocks of g and o, and of o among the peepholes.
+        let [g_at, o_at, p_o_at] =
+            if is_coupled { [1, 2, 1] } else { [2, 3, 2] }.map(|n| n * hidden);
+        for x in values {
+            let z: Vec<f64> = (0..o_at + hidden)
+                .map(|r| dot(w_x, r, x) + dot(w_h, r, h) + bias[r])
+                .collect();
+            let mut shown = vec![0.0; hidden];
+            for u in 0..hidden {
+                let i = sigmoid(z[u] + peephole[u] * c[u]);
+                let f = match is_coupled {
+                    true => 1.0 - i,
+                    false => sigmoid(z[hidden + u] + peephole[hidden + u] * c[u]),
+                };
+                let g = z[g_at + u].tanh();
+                c[u] = f * c[u] + i * g;
+                let o = sigmoid(z[o_at + u] + peephole[p_o_at + u] * c[u]);
+                shown[u] = o * c[u].tanh();
+            }
+            // (PJ2)
+            *h = match projection {
+                Some((rows, w_r)) => (0..rows).map(|p| dot(w_r, p, &shown)).collect(),
+                None => shown,
+            };
+            *x = h.clone();
+        }
     }
 
     fn loss(&self, objective: &Objective, batch: &[Example<'_>]) -> f64 {
@@ -578,6 +614,106 @@ fn gradients_of_a_convolution_are_slopes() {
     }
 }
 
+/// Layers in reverse and both ways, alone and above one another.
+const STACKS: [&[(usize, Direction)]; 4] = [
+    &[(4, Direction::Forward), (5, Direction::Beside)],
+    &[(4, Direction::Reverse)],
+    &[
+        (4, Direction::Forward),
+        (4, Direction::Beside),
+        (4, Direction::Forward),
+        (4, Direction::Beside),
+    ],
+    &[
+        (4, Direction::Reverse),
+        (4, Direction::Forward),
+        (5, Direction::Beside),
+        (4, Direction::Forward),
+    ],
+];
+
+/// A network of these layers.
+fn stack_of(stack: &[(usize, Direction)], cell: Cell, mode: Mode) -> NetworkConfig {
+    let (hidden, directions): (Vec<usize>, Vec<_>) = stack.iter().copied().unzip();
+    NetworkConfig {
+        directions,
+        ..config_of(cell, &hidden, &[3], 2, mode)
+    }
+}
+
+/// Each sequence begins backwards with its own last step, whatever the lengths around it.
+#[test]
+fn gradients_of_layers_both_ways_are_slopes() {
+    for (s, stack) in STACKS.into_iter().enumerate() {
+        for (m, mode) in MODES.into_iter().enumerate() {
+            // Every kind meets two stacks in each mode.
+            for cell in [s + 2 * m, s + 2 * m + 3].map(|c| CELLS[c % CELLS.len()]) {
+                let config = stack_of(stack, cell, mode);
+                check(&config, &[3, 5, 1], Loss::CrossEntropy, s as u64);
+            }
+        }
+    }
+}
+
+/// 17 units a half: the second half begins within a panel, and ends in another one.
+#[test]
+fn gradients_of_layers_both_ways_are_slopes_across_panels() {
+    let stack = [(17, Direction::Forward), (17, Direction::Beside)];
+    for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
+        let config = stack_of(&stack, Cell::Gru, mode);
+        check(&config, &[3, 1], Loss::CrossEntropy, 3);
+    }
+}
+
+/// Also of sequences that end before the first output of the convolution.
+#[test]
+fn gradients_of_layers_both_ways_above_a_convolution_are_slopes() {
+    for (seed, conv) in (0..).zip(CONVOLUTIONS) {
+        for mode in MODES {
+            let config = NetworkConfig {
+                conv: Some(conv),
+                ..stack_of(STACKS[0], Cell::Gru, mode)
+            };
+            check(&config, &[9, 1, 7, 2], Loss::MeanSquaredError, seed);
+        }
+    }
+}
+
+/// A batch across shards has the mean of the gradients of its sequences alone.
+#[test]
+fn layers_both_ways_see_no_other_sequence() {
+    const ROUNDING: f32 = 1e-6;
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let config = stack_of(
+        STACKS[2],
+        Cell::Lstm { peepholes: true },
+        Mode::SequenceToOne,
+    );
+    let network = random_network(&config, &mut rng);
+    let lengths: Vec<usize> = (0..20).map(|b| 1 + b % 7).collect();
+    let batch = Batch::random(&lengths, &config, &mut rng);
+    let examples = batch.examples(Loss::CrossEntropy, config.mode);
+    let none = Perturbation::default();
+    let mut all = Backpropagation::new(&network, Loss::CrossEntropy, none);
+    let mut alone = Backpropagation::new(&network, Loss::CrossEntropy, none);
+    let (_, found) = all.gradient(&network, &examples);
+    let mut sums: Vec<Vec<f32>> = (found.parameters().iter())
+        .map(|parameter| vec![0.0; parameter.values.len()])
+        .collect();
+    for example in &examples {
+        let (_, own) = alone.gradient(&network, &[*example]);
+        for (sum, parameter) in sums.iter_mut().zip(own.parameters()) {
+            let values = sum.iter_mut().zip(parameter.values);
+            values.for_each(|(sum, value)| *sum += value / 20.0);
+        }
+    }
+    for (sum, parameter) in sums.iter().zip(found.parameters()) {
+        for (a, b) in sum.iter().zip(parameter.values) {
+            assert!((a - b).abs() < ROUNDING, "{}: {a} {b}", parameter.name);
+        }
+    }
+}
+
 /// Sequences that are evaluated in windows, and streams of sequences of any lengths, are one long sequence.
 #[test]
 fn a_convolution_goes_on_over_windows_and_sequences() {
@@ -666,6 +802,34 @@ fn streams_through_a_convolution_have_the_loss_of_the_long_sequences() {
                 (found - expected).abs() < 1e-4,
                 "{conv:?}: {found} {expected}"
             );
+        }
+    }
+}
+
+/// What narrows on its way up alone is clipped in each half.
+#[test]
+fn clipping_on_the_way_up_stops_the_gradient_of_its_half_alone() {
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
+        let config = stack_of(STACKS[0], Cell::Gru, mode);
+        let network = random_network(&config, &mut rng);
+        let batch = Batch::random(&[7, 4, 9], &config, &mut rng);
+        let examples = batch.examples(Loss::CrossEntropy, mode);
+        let none = Perturbation::default();
+        for clipped in [0, 1] {
+            let mut backpropagation = Backpropagation::new(&network, Loss::CrossEntropy, none);
+            let mut upward = vec![None; 2];
+            upward[clipped] = Some(ActivationFormat { step: 1e-12 });
+            backpropagation.round_activations(ActivationFormats {
+                upward,
+                ..ActivationFormats::default()
+            });
+            let (_, gradient) = backpropagation.gradient(&network, &examples);
+            let is_zero = [0, 1].map(|half| {
+                let parameters = gradient.recurrent[half].parameters();
+                (parameters.iter()).all(|p| p.values.iter().all(|value| *value == 0.0))
+            });
+            assert_eq!(is_zero, [clipped == 0, clipped == 1], "{mode:?}");
         }
     }
 }
@@ -767,11 +931,22 @@ fn gradients_pass_rounding_on_the_way_up_and_not_clipping() {
 #[test]
 fn gradients_do_not_depend_on_threads_or_earlier_batches() {
     let mut rng = ChaCha8Rng::seed_from_u64(6);
-    let config = config(&[20, 9], true, &[], 3, Mode::SequenceToSequence);
-    let network = random_network(&config, &mut rng);
+    let forwards = config(&[20, 9], true, &[], 3, Mode::SequenceToSequence);
+    let both = stack_of(
+        STACKS[2],
+        Cell::Lstm { peepholes: true },
+        Mode::SequenceToSequence,
+    );
+    for config in [forwards, both] {
+        on_any_threads(&config, &mut rng);
+    }
+}
+
+fn on_any_threads(config: &NetworkConfig, rng: &mut ChaCha8Rng) {
+    let network = random_network(config, rng);
     let lengths: Vec<usize> = (0..40).map(|_| rng.random_range(1..30)).collect();
-    let batch = Batch::random(&lengths, &config, &mut rng);
-    let other = Batch::random(&[50; 33], &config, &mut rng);
+    let batch = Batch::random(&lengths, config, rng);
+    let other = Batch::random(&[50; 33], config, rng);
     let examples = batch.examples(Loss::CrossEntropy, config.mode);
     let perturbation = Perturbation {
         input_noise: 0.1,
@@ -882,11 +1057,10 @@ fn gradients_under_dropout_are_slopes_of_the_loss_that_the_same_masks_give() {
         |p| p.candidate_dropout = 0.4,
         |p| p.input_noise = 0.4,
     ];
-    for (cell, mode) in CELLS[1..]
-        .iter()
-        .flat_map(|cell| MODES.map(|mode| (*cell, mode)))
-    {
-        let config = config_of(cell, &[17, 5], &[], 2, mode);
+    let forwards = (CELLS[1..].iter())
+        .flat_map(|cell| MODES.map(|mode| config_of(*cell, &[17, 5], &[], 2, mode)));
+    let both = MODES.map(|mode| stack_of(STACKS[3], Cell::Lstm { peepholes: true }, mode));
+    for config in forwards.chain(both) {
         for (form, set) in forms.iter().enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64(10);
             let mut network = random_network(&config, &mut rng);

@@ -98,10 +98,12 @@ fn interrupted(config: &TrainConfig, train: &Dataset, validation: &Dataset) -> T
     trainer.into_state()
 }
 
-const LEVERS: [&str; 28] = [
+const LEVERS: [&str; 30] = [
     "layer = 'gru'",
     "layer = 'coupled'",
     "pooling = 'mean'",
+    "direction = 'bidirectional'",
+    "direction = 'reverse'",
     "projection = 3",
     "optimiser.kind = 'gradient-descent'",
     "optimiser = { kind = 'sgd', nesterov = true }",
@@ -433,6 +435,24 @@ fn levers_that_are_not_for_the_data_are_refused_by_name() {
             "one target a sequence",
         ),
         (&per_step, "truncate = 0", "truncate", "at least 1"),
+        (
+            &per_step,
+            "direction = 'bidirectional'\ntruncate = 5",
+            "truncate",
+            "a layer runs backwards",
+        ),
+        (
+            &classes,
+            "direction = 'reverse'\nfor_streams = true",
+            "for_streams",
+            "an endless stream has no last step",
+        ),
+        (
+            &classes,
+            "direction = ['bidirectional', 'forward']",
+            "direction",
+            "one for each of hidden",
+        ),
         (&per_step, "pooling = 'mean'", "pooling", "each step"),
         (
             &classes,

@@ -170,6 +170,43 @@ pub(crate) fn copy_row(source: &Panels, from: usize, target: &mut Panels, to: us
     }
 }
 
+/// Copies row `from` of `source` to the columns from `column` on of row `to` of `target`.
+pub(crate) fn copy_to_columns(
+    (source, from): (&Panels, usize),
+    (target, to): (&mut Panels, usize),
+    column: usize,
+) {
+    let columns = source.columns();
+    for panel in 0..source.panels() {
+        let line = source.panel(panel)[from];
+        let first = panel * LANES;
+        if column.is_multiple_of(LANES) {
+            target.panel_mut(panel + column / LANES)[to] = line;
+            continue;
+        }
+        for (lane, value) in line.0.iter().take(columns - first).enumerate() {
+            target.set(to, column + first + lane, *value);
+        }
+    }
+}
+
+/// Copies the columns from `column` on of row `from` of `source` to row `to` of `target`, as many as that has.
+pub(crate) fn copy_from_columns(
+    (source, from): (&Panels, usize),
+    (target, to): (&mut Panels, usize),
+    column: usize,
+) {
+    let columns = target.columns();
+    for panel in 0..target.panels() {
+        let first = panel * LANES;
+        let line = &mut target.panel_mut(panel)[to];
+        *line = Line::default();
+        for (lane, value) in line.0.iter_mut().take(columns - first).enumerate() {
+            *value = source.get(from, column + first + lane);
+        }
+    }
+}
+
 /// Adds row `from` of `source` to row `to` of `target`, which has as many columns.
 pub(crate) fn add_row(source: &Panels, from: usize, target: &mut Panels, to: usize) {
     for panel in 0..source.panels() {

@@ -13,6 +13,7 @@
 
 pub mod convolution;
 pub mod dense;
+mod direction;
 mod head;
 pub mod initialisation;
 pub mod prune;
@@ -20,12 +21,15 @@ pub mod recurrent;
 pub mod schemes;
 pub mod shape;
 
-use ndarray::Array2;
+use std::ops::Range;
+
+use ndarray::{ArrayView2, s};
 
 pub use lstm_nostd::Direction;
 
 pub use convolution::{ConvActivation, Convolution, MAX_CONV_STEPS, Padding};
 pub use dense::DenseLayer;
+pub use direction::{LayerDirection, LayerDirections};
 pub use head::{Head, Mode, Pooling};
 pub use recurrent::coupled;
 pub use recurrent::gru::{self, GruLayer};
@@ -73,6 +77,14 @@ pub struct Parameter<'a> {
     pub kind: ParameterKind,
     /// The values.
     pub values: &'a [f32],
+}
+
+/// Where the values are read that a recurrent layer hands on.
+struct PlaceAbove {
+    /// The recurrent layers that read them; none where the first dense layer does.
+    layers: Range<usize>,
+    /// Which of their inputs they are.
+    columns: Range<usize>,
 }
 
 impl Network {
@@ -133,11 +145,36 @@ impl Network {
         conv.chain(recurrent).chain(dense).collect()
     }
 
-    /// The weights that read what recurrent layer `l` hands on to the layer above: `[.., O]`.
-    pub fn weights_above(&self, l: usize) -> &Array2<f32> {
-        match self.recurrent.get(l + 1) {
-            Some(above) => above.input_weights(),
-            None => &self.dense[0].weight,
+    /// The weights that read what recurrent layer `l` hands on, each `[.., O]`: of the layer above, of both its halves if it has
+    /// two, or of the first dense layer.
+    pub fn weights_above(&self, l: usize) -> Vec<ArrayView2<'_, f32>> {
+        let place = self.place_above(l);
+        let all = match place.layers.is_empty() {
+            true => vec![&self.dense[0].weight],
+            false => (self.recurrent[place.layers].iter())
+                .map(|layer| layer.input_weights())
+                .collect(),
+        };
+        let columns = place.columns;
+        (all.into_iter())
+            .map(|weights| weights.slice(s![.., columns.clone()]))
+            .collect()
+    }
+
+    /// Where what recurrent layer `l` hands on is read.
+    fn place_above(&self, l: usize) -> PlaceAbove {
+        let is_beside = |l: usize| self.config.direction(l) == Direction::Beside;
+        let outputs = self.recurrent[l].outputs();
+        let first = match is_beside(l) {
+            true => self.recurrent[l - 1].outputs(),
+            false => 0,
+        };
+        let above = l + 1 + usize::from(is_beside(l + 1));
+        let halves = 1 + usize::from(is_beside(above + 1));
+        let last = self.recurrent.len();
+        PlaceAbove {
+            layers: above.min(last)..(above + halves).min(last),
+            columns: first..first + outputs,
         }
     }
 

@@ -13,7 +13,8 @@ use ndarray::Array2;
 
 use crate::network::recurrent::square;
 use crate::network::{
-    DenseLayer, Network, NetworkConfig, Recurrent as _, RecurrentLayer, StructureError,
+    DenseLayer, LayerDirections, Network, NetworkConfig, PlaceAbove, Recurrent as _,
+    RecurrentLayer, StructureError,
 };
 
 /// Why a network cannot be pruned to these sizes.
@@ -51,7 +52,7 @@ pub enum PruneError {
 }
 
 /// `network` with the `hidden` units of each recurrent layer that (PR1) rates highest, and as many outputs of each projection
-/// as `projection` says, if it does; the first ones of equal rates.
+/// as `projection` says, if it does; the first ones of equal rates. Of a bidirectional layer, each half keeps so many.
 ///
 /// # Errors
 /// [`PruneError`]
@@ -61,14 +62,17 @@ pub fn prune(
     projection: Option<usize>,
 ) -> Result<Network, PruneError> {
     let config = &network.config;
-    let fits = hidden.len() == config.hidden.len()
-        && (hidden.iter().zip(&config.hidden)).all(|(to, from)| (1..=*from).contains(to));
+    let (found, directions) = LayerDirections::of(config);
+    let fits = hidden.len() == found.len()
+        && config.has_equal_halves()
+        && (hidden.iter().zip(&found)).all(|(to, from)| (1..=*from).contains(to));
     if !fits {
         return Err(PruneError::Units {
-            found: config.hidden.clone(),
+            found,
             wanted: hidden.to_vec(),
         });
     }
+    let (halves, _) = directions.halves(hidden);
     let cell = match projection {
         Some(outputs) => config.cell.with_projection(outputs),
         None => config.cell,
@@ -84,39 +88,53 @@ pub fn prune(
         _ => {}
     }
     let left = NetworkConfig {
-        hidden: hidden.to_vec(),
+        hidden: halves.clone(),
         cell,
         ..config.clone()
     };
     left.validate()?;
     let mut pruned = network.clone();
-    for (l, &count) in hidden.iter().enumerate() {
+    for (l, &count) in halves.iter().enumerate() {
         let kept = best(&scores(&pruned, l), count);
+        let place = pruned.place_above(l);
         pruned.recurrent[l].keep_units(&kept);
         if cell.projection().is_none() {
-            keep_inputs_above(&mut pruned, l, &kept);
+            keep_inputs(&mut pruned, place, &kept);
         }
         let scores = output_scores(&pruned, l);
+        let place = pruned.place_above(l);
         if let (Some(outputs), RecurrentLayer::Projected(layer)) =
             (projection, &mut pruned.recurrent[l])
         {
             let kept = best(&scores, outputs);
             layer.keep_outputs(&kept);
-            keep_inputs_above(&mut pruned, l, &kept);
+            keep_inputs(&mut pruned, place, &kept);
         }
     }
     pruned.config = left;
     Ok(pruned)
 }
 
-/// Keeps, of what recurrent layer `l` hands on, these values alone.
-fn keep_inputs_above(network: &mut Network, l: usize, kept: &[usize]) {
-    match network.recurrent.get_mut(l + 1) {
-        Some(above) => above.keep_inputs(kept),
-        None => {
-            let DenseLayer { weight, .. } = &mut network.dense[0];
-            *weight = columns(weight, kept);
-        }
+/// Keeps, of the values that are read at `place`, these alone.
+fn keep_inputs(
+    network: &mut Network,
+    PlaceAbove {
+        layers,
+        columns: own,
+    }: PlaceAbove,
+    kept: &[usize],
+) {
+    let of = |inputs: usize| -> Vec<usize> {
+        let kept = kept.iter().map(|value| own.start + value);
+        (0..own.start).chain(kept).chain(own.end..inputs).collect()
+    };
+    if layers.is_empty() {
+        let DenseLayer { weight, .. } = &mut network.dense[0];
+        *weight = columns(weight, &of(weight.ncols()));
+    }
+    for layer in &mut network.recurrent[layers] {
+        let kept = of(layer.inputs());
+        layer.keep_inputs(&kept);
     }
 }
 
@@ -145,7 +163,9 @@ fn output_scores(network: &Network, l: usize) -> Vec<f64> {
 /// Sum of the squared weights that read value `value` of what layer `l` hands on.
 fn square_out(network: &Network, l: usize, value: usize) -> f64 {
     let recurrent = network.recurrent[l].recurrent_weights();
-    square(recurrent.column(value)) + square(network.weights_above(l).column(value))
+    let above = network.weights_above(l);
+    let above = above.iter().map(|weights| square(weights.column(value)));
+    square(recurrent.column(value)) + above.sum::<f64>()
 }
 
 /// The indices of the `count` largest scores, in ascending order.
@@ -170,7 +190,7 @@ pub(crate) fn columns(w: &Array2<f32>, chosen: &[usize]) -> Array2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Cell, Head, Mode};
+    use crate::network::{Cell, Direction, Head, Mode};
 
     const CELLS: [Cell; 4] = [
         Cell::Lstm { peepholes: true },
@@ -234,6 +254,41 @@ mod tests {
         let x = Array2::from_shape_fn((7, 3), |(t, j)| ((3 * t + j) as f32).sin());
         let [a, b] = [&network, &pruned].map(|n| n.outputs(&[x.view()]).remove(0));
         assert!((a - b).iter().all(|d| d.abs() < 1e-6));
+    }
+
+    /// Both halves of a layer lose units of their own, and the layer above loses the inputs that those were.
+    #[test]
+    fn units_of_each_half_are_pruned_apart() {
+        for cell in CELLS {
+            let config = NetworkConfig {
+                hidden: vec![6, 6, 5, 5],
+                directions: [Direction::Forward, Direction::Beside].repeat(2),
+                ..network(cell).config
+            };
+            let mut network = Network::new(&config, 3).unwrap();
+            for (l, dead) in [[1, 4], [0, 5], [2, 3], [0, 1]].into_iter().enumerate() {
+                for u in dead {
+                    let [_, w_h] = network.recurrent[l].weights_mut();
+                    w_h.column_mut(u).fill(0.0);
+                    let first = l % 2 * config.hidden[l];
+                    match l {
+                        0 | 1 => (network.recurrent[2..].iter_mut()).for_each(|above| {
+                            above.weights_mut()[0].column_mut(first + u).fill(0.0)
+                        }),
+                        _ => network.dense[0].weight.column_mut(first + u).fill(0.0),
+                    }
+                }
+            }
+            let pruned = prune(&network, &[4, 3], None).unwrap();
+            assert_eq!(pruned.config.hidden, [4, 4, 3, 3]);
+            let x = Array2::from_shape_fn((7, 3), |(t, j)| ((3 * t + j) as f32).sin());
+            let [a, b] = [&network, &pruned].map(|n| n.outputs(&[x.view()]).remove(0));
+            assert!((a - b).iter().all(|d| d.abs() < 1e-6), "{cell:?}");
+            let said = prune(&network, &[4, 4, 3, 3], None)
+                .unwrap_err()
+                .to_string();
+            assert!(said.contains("[6, 5]"), "{said}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use lstm_nostd::kernels::Scheme;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::network::NetworkConfig;
+use crate::network::{Direction, LayerDirections, NetworkConfig};
 
 /// As on the command line, `w8a8` or `w4a16,w8a16`, a convolution and recurrent layers first; in a configuration a name or a list
 /// of names.
@@ -36,23 +36,37 @@ impl Schemes {
         }
     }
 
-    /// Of each layer of a network: a convolution, recurrent layers, dense layers.
+    /// Of each layer of a network in the order of [`NetworkConfig::layers`]: a convolution, recurrent layers, dense layers. Both
+    /// halves of a bidirectional layer have the same: it is one layer.
     ///
     /// # Errors
     /// [`SchemeCount`]
     pub fn per_layer(&self, network: &NetworkConfig) -> Result<Vec<Scheme>, SchemeCount> {
-        let layers = network.layer_count();
-        match self.single() {
-            Some(all) => Ok(vec![all; layers]),
-            None if self.0.len() == layers => Ok(self.0.clone()),
-            None => Err(SchemeCount {
-                schemes: self.clone(),
-                conv: usize::from(network.conv.is_some()),
-                kind: network.cell.title(),
-                recurrent: network.hidden.len(),
-                dense: network.dense.len() + 1,
-            }),
+        if let Some(all) = self.single() {
+            return Ok(vec![all; network.layer_count()]);
         }
+        let conv = usize::from(network.conv.is_some());
+        let recurrent = LayerDirections::of(network).0.len();
+        let dense = network.dense.len() + 1;
+        if self.0.len() != conv + recurrent + dense {
+            return Err(SchemeCount {
+                schemes: self.clone(),
+                conv,
+                kind: network.cell.title(),
+                recurrent,
+                dense,
+            });
+        }
+        let mut each = self.0.iter().copied();
+        let mut of_layers: Vec<Scheme> = each.by_ref().take(conv).collect();
+        for l in 0..network.hidden.len() {
+            match network.direction(l) {
+                Direction::Beside => of_layers.extend(of_layers.last().copied()),
+                Direction::Forward | Direction::Reverse => of_layers.extend(each.next()),
+            }
+        }
+        of_layers.extend(each);
+        Ok(of_layers)
     }
 
     fn from_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
@@ -163,6 +177,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_bidirectional_layer_has_one_scheme() {
+        let network = NetworkConfig {
+            inputs: 1,
+            conv: None,
+            directions: vec![Direction::Forward, Direction::Beside, Direction::Reverse],
+            hidden: vec![2; 3],
+            cell: Cell::Gru,
+            dense: vec![],
+            outputs: 2,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        };
+        let found = |text: &str| text.parse::<Schemes>().unwrap().per_layer(&network);
+        let [a, b, c] = [Scheme::W8a8, Scheme::W4a16, Scheme::W8a16];
+        assert_eq!(found("w8a8,w4a16,w8a16"), Ok(vec![a, a, b, c]));
+        let said = found("w8a8,w8a8,w4a16,w8a16").unwrap_err().to_string();
+        assert!(said.contains("3 layers, 2 GRU and 1 dense"), "{said}");
     }
 
     #[test]

@@ -223,10 +223,12 @@ pub enum StructureError {
         kind: &'static str,
     },
     /// Too many layers.
-    #[error("there are {found} {kind} layers, and at most {largest} are supported")]
+    #[error("there are {found} {kind} layers{counted}, and at most {largest} are supported")]
     TooManyLayers {
         /// The kind of the recurrent layers, or dense.
         kind: &'static str,
+        /// What is to be said of their count.
+        counted: &'static str,
         /// How many there were.
         found: usize,
         /// The largest number that is allowed.
@@ -315,13 +317,18 @@ impl NetworkConfig {
             return Err(StructureError::NoRecurrentLayer { kind });
         }
         // What the engine takes, whose dense layers include the output layer.
-        for (kind, found, largest) in [
-            (kind, self.hidden.len(), MAX_RECURRENT_LAYERS),
-            ("hidden dense", self.dense.len(), MAX_DENSE_LAYERS - 1),
+        let counted = match self.directions.contains(&Direction::Beside) {
+            true => " (a bidirectional one counts twice)",
+            false => "",
+        };
+        for (kind, counted, found, largest) in [
+            (kind, counted, self.hidden.len(), MAX_RECURRENT_LAYERS),
+            ("hidden dense", "", self.dense.len(), MAX_DENSE_LAYERS - 1),
         ] {
             if found > largest {
                 return Err(StructureError::TooManyLayers {
                     kind,
+                    counted,
                     found,
                     largest,
                 });
@@ -331,7 +338,9 @@ impl NetworkConfig {
             ("inputs".to_owned(), self.inputs),
             ("outputs".to_owned(), self.outputs),
         ];
-        let hidden = numbered("hidden", &self.hidden);
+        let number = |l: usize| self.layer_number(l);
+        let hidden = self.hidden.iter().enumerate();
+        let hidden = hidden.map(|(l, units)| (format!("hidden[{}]", number(l)), *units));
         let dense = numbered("dense", &self.dense);
         for (what, found) in edges.into_iter().chain(hidden).chain(dense) {
             size(what, found, MAX_LAYER_SIZE)?;

@@ -135,7 +135,8 @@ impl Backpropagation {
     ///
     /// # Panics
     /// If no sequence reaches the window, a sequence or target does not fit the network, or a
-    /// sequence with one target is longer than the window.
+    /// sequence with one target is longer than the window. If a layer runs backwards, and a sequence is
+    /// longer than the window or there are streams.
     pub fn window(
         &mut self,
         network: &Network,
@@ -147,6 +148,11 @@ impl Backpropagation {
         assert!(
             self.streams.is_empty() || batch.len() <= self.streams.len(),
             "a batch has no more sequences than there are streams"
+        );
+        assert!(
+            !weights.forward.stack.is_of_windows()
+                || (self.streams.is_empty() && batch.iter().all(|e| is_within(e, &window))),
+            "a layer that runs backwards begins with the last step"
         );
         let deals = deal(batch, window.start);
         let task = Task {
@@ -200,13 +206,18 @@ fn judged_rows(mode: Mode, batch: &[Example<'_>], window: &Range<usize>) -> usiz
     match mode {
         Mode::SequenceToOne | Mode::SequenceToMean => {
             assert!(
-                (batch.iter()).all(|example| steps(example) == example.sequence.nrows()),
+                batch.iter().all(|example| is_within(example, window)),
                 "a sequence with one target is one window"
             );
             batch.len()
         }
         Mode::SequenceToSequence => batch.iter().map(steps).sum(),
     }
+}
+
+/// Whether all steps of an example are in `window`.
+fn is_within(example: &Example<'_>, window: &Range<usize>) -> bool {
+    window.start == 0 && example.sequence.nrows() <= window.end
 }
 
 /// Cuts a batch into shards of similar length: sorted by length, then dealt like cards. Keeps the sequences that reach

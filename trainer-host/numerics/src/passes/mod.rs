@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! example, perturbation, steps, activation_format, dropout → recurrent (lstm_cell, gru_cell, gru_before_cell → pass, back),
-//!   mean, dense, window → convolution → forward → outputs → trace, carried → shard → backward
+//!   mean, dense, window → window_back, convolution → forward → outputs → trace, carried → shard → backward
 //! ```
 //!
 //! A kind of recurrent layer has files of its own in `recurrent/`, which is the only place that asks for the kind.
@@ -23,3 +23,4 @@ mod shard;
 mod steps;
 pub mod trace;
 mod window;
+mod window_back;

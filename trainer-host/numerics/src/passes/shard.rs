@@ -12,7 +12,7 @@ use rand_distr::StandardNormal;
 use crate::compute::lanes::Backend;
 use crate::compute::panels::{Panels, add_row};
 use crate::loss::{Objective, SoftTargets};
-use crate::network::{Mode, Network};
+use crate::network::{Direction, Mode, Network};
 use crate::passes::activation_format::ActivationFormats;
 use crate::passes::carried::CarriedState;
 use crate::passes::convolution::ConvBack;
@@ -23,6 +23,7 @@ use crate::passes::forward::{PackedNetwork, Pass};
 use crate::passes::perturbation::Perturbation;
 use crate::passes::recurrent::{Around, RecurrentBack, RecurrentTransposed};
 use crate::passes::steps::StepRows;
+use crate::passes::window_back::{JoinedBack, from_ends, inputs_in_time};
 
 /// What is the same for all shards of a batch.
 pub(crate) struct Task<'a> {
@@ -56,12 +57,13 @@ pub(crate) struct Weights {
 impl Weights {
     pub(crate) fn of(network: &Network, formats: &ActivationFormats) -> Self {
         let layers = network.recurrent.iter().enumerate();
-        let on_inputs = network.conv.is_none();
+        let forward = PackedNetwork::rounding(network, formats);
+        let on_inputs = |l: usize| forward.stack.below(l).is_none() && network.conv.is_none();
         Self {
-            forward: PackedNetwork::rounding(network, formats),
             recurrent: layers
-                .map(|(l, layer)| RecurrentTransposed::of(layer, l == 0 && on_inputs))
+                .map(|(l, layer)| RecurrentTransposed::of(layer, on_inputs(l)))
                 .collect(),
+            forward,
             dense: network.dense.iter().map(transposed).collect(),
         }
     }
@@ -76,6 +78,7 @@ pub(crate) struct Shard {
     pub(crate) right: usize,
     conv: ConvBack,
     recurrent: Vec<RecurrentBack>,
+    joined: JoinedBack,
     dense: Vec<DenseBack>,
     /// Gradient of the head's inputs where they are gathered: `[B, H]` for sequence to one.
     d_features: Panels,
@@ -92,6 +95,7 @@ impl Shard {
             right: 0,
             conv: ConvBack::default(),
             recurrent: Vec::new(),
+            joined: JoinedBack::default(),
             dense: Vec::new(),
             d_features: Panels::default(),
             ended: Vec::new(),
@@ -126,6 +130,7 @@ impl Shard {
                 .map(|_| RecurrentBack::default())
                 .collect();
         }
+        self.joined.reset(&forward.stack);
         self.dense
             .resize_with(forward.dense.len(), DenseBack::default);
         self.loss(task, examples);
@@ -227,6 +232,7 @@ impl Shard {
         let backend = self.pass.backend;
         let is_gathered = self.pass.is_gathered();
         let (head_input, head_first) = self.pass.head_input();
+        let top = self.recurrent.len() - 1;
         for l in (0..self.dense.len()).rev() {
             let (below, layer) = self.dense.split_at_mut(l);
             let layer = &mut layer[0];
@@ -239,7 +245,7 @@ impl Shard {
             let d_input = match below.last_mut() {
                 Some(below) => &mut below.d_outputs,
                 None if is_gathered => &mut self.d_features,
-                None => self.recurrent[weights.recurrent.len() - 1].d_outputs(),
+                None => self.joined.of_layer(&mut self.recurrent, top).0,
             };
             layer.d_inputs(backend, &weights.dense[l], d_input);
             if l > 0 {
@@ -251,7 +257,17 @@ impl Shard {
             }
         }
         self.drop_from_head_gradient(weights);
-        self.clip_upward_gradient(self.recurrent.len() - 1, weights);
+        self.hand_back(top, weights);
+    }
+
+    /// The gradients of the outputs of the halves of a layer, whose last one is `l`, from that of what it hands on.
+    fn hand_back(&mut self, l: usize, weights: &Weights) {
+        let stack = &weights.forward.stack;
+        let steps = &self.pass.steps;
+        (self.joined).to_halves((stack, l), steps, &mut self.recurrent);
+        for half in stack.halves(l) {
+            self.clip_upward_gradient(half.layer, weights);
+        }
     }
 
     /// Clears what comes back to values of recurrent layer `l` that were clipped on their way up.
@@ -266,8 +282,8 @@ impl Shard {
 
     fn drop_from_head_gradient(&mut self, weights: &Weights) {
         let top = self.recurrent.len() - 1;
-        let d_hidden = self.recurrent[top].d_outputs();
-        let pass = &self.pass;
+        let (d_hidden, _) = self.joined.of_layer(&mut self.recurrent, top);
+        let (pass, stack) = (&self.pass, &weights.forward.stack);
         let between = &pass.dropout.between_layers;
         if !pass.is_gathered() {
             return between.backward(top, d_hidden);
@@ -280,6 +296,9 @@ impl Shard {
                 format.clip_gradient(rounded, (&mut self.d_features, 0), rows);
             }
             return (pass.mean).backward(&self.d_features, &pass.steps, d_hidden);
+        }
+        if weights.forward.mode == Mode::SequenceToOne && stack.is_of_windows() {
+            return from_ends(stack, &self.d_features, &pass.steps, d_hidden);
         }
         d_hidden.reset(pass.steps.rows, self.d_features.columns());
         for (from, state) in pass.head_rows(weights.forward.mode).into_iter().enumerate() {
@@ -308,15 +327,24 @@ impl Shard {
         let forward = &pass.layers[l];
         layer.correlate(around, forward, pass.layer_input(&weights.forward, l));
         let between = &around.dropout.between_layers;
-        if let Some(below) = below.last_mut() {
-            let d_inputs = below.d_outputs();
-            layer.d_inputs(around.backend, forward, transposed, d_inputs);
-            between.backward(l - 1, d_inputs);
-            self.clip_upward_gradient(l - 1, weights);
-        } else if weights.forward.conv.is_some() {
-            let d_outputs = self.conv.d_outputs();
-            layer.d_inputs(around.backend, forward, transposed, d_outputs);
-            between.backward(weights.recurrent.len(), d_outputs);
+        let stack = &weights.forward.stack;
+        let own = |into: &mut Panels| layer.d_inputs(around.backend, forward, transposed, into);
+        let ((d_inputs, turned), place) = match stack.below(l) {
+            Some(place) => (self.joined.of_layer(below, place), place),
+            None if weights.forward.conv.is_some() => {
+                let room = (self.conv.d_outputs(), &mut self.joined.turned);
+                (room, weights.recurrent.len())
+            }
+            None => return,
+        };
+        inputs_in_time((stack, l), around.steps, turned, own, d_inputs);
+        // Both halves of a layer read the same, and the one that runs forwards comes last here.
+        if stack.direction(l) == Direction::Beside {
+            return;
+        }
+        between.backward(place, d_inputs);
+        if let Some(place) = stack.below(l) {
+            self.hand_back(place, weights);
         }
     }
 

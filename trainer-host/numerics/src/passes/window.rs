@@ -2,11 +2,13 @@
 //!
 //! Such a layer runs forwards over rows that were turned: those of each sequence from its own last step to its first. Its
 //! states stay in the order of its own steps, and what it hands on is turned again. The halves of a layer stand side by
-//! side in matrices of their own, [`Joined`].
+//! side in matrices of their own, [`Joined`]. The way back is [`super::window_back`].
+
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, concatenate, s};
 
-use crate::compute::panels::{Panels, copy_row};
+use crate::compute::panels::{Panels, copy_row, copy_to_columns};
 use crate::network::{Direction, Mode, Network, NetworkConfig};
 use crate::passes::steps::Steps;
 
@@ -47,6 +49,16 @@ impl Stack {
         !self.directions.is_empty()
     }
 
+    /// How many recurrent layers there are where one runs backwards; else none.
+    pub(crate) fn of_windows(&self) -> usize {
+        self.directions.len()
+    }
+
+    /// Whether layer `l` reads what the layer after it reads too.
+    pub(crate) fn has_beside(&self, l: usize) -> bool {
+        self.direction(l + 1) == Direction::Beside
+    }
+
     pub(crate) fn direction(&self, l: usize) -> Direction {
         self.directions.get(l).copied().unwrap_or_default()
     }
@@ -65,7 +77,7 @@ impl Stack {
 
     /// Whether layer `l` is the last half of a layer.
     pub(crate) fn is_last_half(&self, l: usize) -> bool {
-        self.direction(l + 1) != Direction::Beside
+        !self.has_beside(l)
     }
 
     /// The halves of the layer whose last one is `l`.
@@ -84,6 +96,11 @@ impl Stack {
     /// The halves of the uppermost layer.
     pub(crate) fn top(&self) -> Vec<Half> {
         self.halves(self.directions.len() - 1)
+    }
+
+    /// Columns of what a half hands on.
+    pub(crate) fn columns(&self, half: Half) -> Range<usize> {
+        half.column..half.column + self.outputs[half.layer]
     }
 }
 
@@ -131,10 +148,8 @@ pub(crate) fn join(hidden: &Panels, half: Half, steps: &Steps, into: &mut Panels
     let rows = turned_rows(steps);
     for (row, turned) in rows.into_iter().enumerate() {
         let from = if half.is_reverse { turned } else { row };
-        let values = hidden.row(steps.sequences + from);
-        for (u, value) in values.into_iter().enumerate() {
-            into.set(steps.sequences + row, half.column + u, value);
-        }
+        let (from, to) = (steps.sequences + from, steps.sequences + row);
+        copy_to_columns((hidden, from), (into, to), half.column);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     FittingFlags, LossFlags, NetworkFlags, OptimiserFlags, OverfittingFlags, RunFlags,
     ScheduleFlags,
 };
-use crate::network::Convolution;
+use crate::network::{Convolution, LayerDirection};
 use crate::optimiser::OptimiserConfig;
 use crate::schedule::Schedule;
 use crate::train::{Distillation, EarlyStopping, TrainConfig};
@@ -58,6 +58,8 @@ impl NetworkFlags {
             (self.pooling.is_some(), "--pooling"),
             (self.projection.is_some(), "--projection"),
             (self.hidden.is_some(), "--hidden"),
+            (self.direction.is_some(), "--direction"),
+            (self.bidirectional, "--bidirectional"),
             (self.dense.is_some(), "--dense"),
             (self.no_peepholes, "--no-peepholes"),
         ];
@@ -89,6 +91,8 @@ impl NetworkFlags {
         set(&mut config.pooling, self.pooling);
         config.projection = self.projection.or(config.projection);
         set(&mut config.hidden, self.hidden);
+        let both = (self.bidirectional).then(|| LayerDirection::Bidirectional.into());
+        set(&mut config.direction, self.direction.or(both));
         set(&mut config.dense, self.dense);
         config.peepholes &= !self.no_peepholes;
         set(&mut config.forget_bias, self.forget_bias);

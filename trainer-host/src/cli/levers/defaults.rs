@@ -17,7 +17,7 @@ use crate::train::{
 type Default = fn(&TrainConfig) -> String;
 
 /// The default of each flag that has one, by the flag's name as a field.
-const DEFAULTS: [(&str, Default); 44] = [
+const DEFAULTS: [(&str, Default); 45] = [
     ("conv_filters", |_| {
         Convolution::default().filters.to_string()
     }),
@@ -29,6 +29,7 @@ const DEFAULTS: [(&str, Default); 44] = [
     ("conv_padding", |_| name(Convolution::default().padding)),
     ("layer", |c| name(c.layer)),
     ("hidden", |c| sizes(&c.hidden)),
+    ("direction", |c| c.direction.to_string()),
     ("pooling", |c| name(c.pooling)),
     ("dense", |c| sizes(&c.dense)),
     ("forget_bias", |c| c.forget_bias.to_string()),

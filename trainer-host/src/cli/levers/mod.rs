@@ -17,7 +17,7 @@ use crate::data::Fold;
 use crate::loss::{ClassWeights, Loss};
 use crate::network::initialisation::{InputWeights, RecurrentWeights};
 use crate::network::schemes::Schemes;
-use crate::network::{CellKind, ConvActivation, Padding, Pooling};
+use crate::network::{CellKind, ConvActivation, LayerDirections, Padding, Pooling};
 use crate::optimiser::OptimiserKind;
 use crate::schedule::ScheduleKind;
 use crate::train::TrainConfig;
@@ -74,6 +74,14 @@ struct NetworkFlags {
     /// Outputs of each LSTM layer, by a recurrent projection: fewer than it has units. Without, each unit has one.
     #[arg(long, value_name = "OUTPUTS")]
     projection: Option<usize>,
+    /// Which way the recurrent layers run over time: forward, reverse or bidirectional, for all layers, or for each, for example
+    /// bidirectional,forward. A layer that runs backwards begins with the last step, so the network answers for whole sequences
+    /// alone.
+    #[arg(long, value_name = "DIRECTION")]
+    direction: Option<LayerDirections>,
+    /// Run all recurrent layers both ways, with as many units each way: --direction bidirectional.
+    #[arg(long, conflicts_with = "direction")]
+    bidirectional: bool,
     /// What the dense layers read over time, for sequences of one target each.
     #[arg(long, value_enum, value_name = "KIND")]
     pooling: Option<Pooling>,
@@ -316,6 +324,12 @@ mod tests {
                 "hidden = [4, 5]\ndense = [6]\npeepholes = false",
             ),
             ("--layer gru", "layer = \"gru\""),
+            ("--bidirectional", "direction = \"bidirectional\""),
+            ("--direction reverse", "direction = \"reverse\""),
+            (
+                "--hidden 4,5 --direction bidirectional,forward",
+                "hidden = [4, 5]\ndirection = [\"bidirectional\", \"forward\"]",
+            ),
             ("--pooling mean", "pooling = \"mean\""),
             ("--projection 3", "projection = 3"),
             ("--forget-bias 3", "forget_bias = 3.0"),

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
-use lstm_nostd::Model;
 use serde::Serialize;
 
 use super::limits::LimitArgs;
@@ -20,6 +19,7 @@ use crate::cost::{Footprint, Limits, useless_int8};
 use crate::data::{Dataset, Parts, counted};
 use crate::evaluate::{Baselines, Comparison, Outputs, Score, Spread, compare, score};
 use crate::files::atomic;
+use crate::integers::engine::AnyModel;
 use crate::integers::stream;
 use crate::run::choose::{Chosen, choose};
 use crate::run::quantisations;
@@ -159,8 +159,9 @@ fn retrain(
     quantisations::write(&args.out, &name, file, &kept.run.network)?;
     let core = limits.core();
     let bytes = file.to_bytes_in(core.order())?;
-    let model = Model::parse(&bytes)?;
-    let footprint = Footprint::of(core, limits, &model, bytes.len()).with_second(&model);
+    let model = AnyModel::parse(&bytes)?;
+    let of_step = Footprint::of(core, limits, &model, bytes.len()).with_second(&model);
+    let footprint = of_step.over_window(&model, parts.longest());
     if args.trial.is_none() {
         limits.check(&footprint)?;
     }
@@ -183,7 +184,7 @@ fn retrain(
         epochs: trial_config.run.train.epochs,
         on_all: parts.validation.is_none(),
         scheme: trial_config.scheme.name(),
-        useless_int8: useless_int8(&[footprint], &model, bytes.len()),
+        useless_int8: useless_int8(&[of_step], &model, bytes.len()),
         footprint,
         test,
         model: args.export,
@@ -264,7 +265,7 @@ fn trained_with_each(
 
 /// The outputs of integers for a part.
 fn outputs_of(integers: &Chosen, part: &Dataset) -> Outputs {
-    let model = Model::parse(&integers.bytes).expect("the writer returns only what parses");
+    let model = AnyModel::parse(&integers.bytes).expect("the writer returns only what parses");
     stream::outputs(&model, &part.recordings())
 }
 
