@@ -8,6 +8,7 @@ mod cost;
 mod device;
 mod hearing;
 mod imported;
+mod listening;
 mod motion;
 mod new_firmware;
 mod parity;
