@@ -188,7 +188,7 @@ impl DenseOutputs<'_> {
 }
 
 /// Outputs of a layer without ReLU that others read: (E), saturated to `y: [O]` in blocks of the layer's width. `free` is
-/// scratch of [`value_blocks`].
+/// scratch of `value_blocks`.
 #[cfg(any(feature = "conv", feature = "projection"))]
 #[inline(always)]
 pub fn linear<K: Kernels>(
