@@ -1,7 +1,7 @@
 //! The project's own commands, as a library that the integration tests build their images with.
 //!
 //! ```text
-//! command, logged → boards, locks, packages, sizes → toolchain, set_up → qemu → firmware → c_library, riscv, trainer, data_sets → bench, demo, accuracy, tuning, search_bench, fuzz, mutants, torture → test
+//! command, logged, spread → boards, locks, packages, sizes → toolchain, set_up → qemu → firmware → c_library, riscv, trainer, data_sets → bench, demo, accuracy, tuning, variants, search_bench, fuzz, mutants, torture → test
 //! ```
 
 pub mod accuracy;
@@ -22,8 +22,10 @@ pub mod riscv;
 pub mod search_bench;
 pub mod set_up;
 pub mod sizes;
+pub mod spread;
 pub mod test;
 pub mod toolchain;
 pub mod torture;
 pub mod trainer;
 pub mod tuning;
+pub mod variants;

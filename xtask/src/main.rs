@@ -1,14 +1,15 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::data_sets::spoken_stream;
 use xtask::firmware::{Application, Engine, Image};
 use xtask::{
-    accuracy, bench, boards, demo, fuzz, mutants, search_bench, set_up, test, torture, tuning,
+    accuracy, bench, boards, data_sets, demo, fuzz, mutants, search_bench, set_up, test, torture,
+    tuning, variants,
 };
 
 /// Sets up, tests and demonstrates this project.
@@ -82,6 +83,10 @@ enum Task {
     },
     /// Make a long recording of words and noise, with marks, from short recordings
     SpokenStream(spoken_stream::Arguments),
+    /// Compare kinds of recurrent layers on four data sets: accuracy, flash, RAM and instructions
+    Kinds(variants::Arguments),
+    /// Compare strides of a convolution below the recurrent layers on three data sets
+    Strides(variants::Arguments),
     /// Replay the searches of `tune` over tables of real trainings, or record such a table
     SearchBench(search_bench::Arguments),
     /// Attack every reader of bytes with hostile ones, guided by coverage
@@ -147,16 +152,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder of data sets in canonical form, since kept runs are found by this path.
-fn data_folder(given: &Path) -> Result<PathBuf> {
-    (given.canonicalize()).with_context(|| {
-        format!(
-            "--data {} cannot be read; docs/data-sets.md says where the data sets come from",
-            given.display()
-        )
-    })
-}
-
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo => demo::run(),
@@ -164,6 +159,8 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::SetUp { check } => set_up::run(check),
         Task::SpokenStream(arguments) => spoken_stream::run(&arguments),
+        Task::Kinds(arguments) => variants::compare_kinds(&arguments),
+        Task::Strides(arguments) => variants::compare_strides(&arguments),
         Task::SearchBench(arguments) => search_bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Torture(arguments) => torture::run(&arguments),
@@ -177,7 +174,7 @@ fn run(task: Task) -> Result<()> {
             half,
             json,
         } => accuracy::run(&accuracy::Options {
-            data: data_folder(&data)?,
+            data: data_sets::folder(&data)?,
             only,
             seeds,
             schemes,
@@ -193,7 +190,7 @@ fn run(task: Task) -> Result<()> {
             half,
             json,
         } => tuning::run(&tuning::Options {
-            data: data_folder(&data)?,
+            data: data_sets::folder(&data)?,
             only,
             seeds,
             sampler,

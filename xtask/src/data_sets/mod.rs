@@ -17,6 +17,8 @@ use anyhow::{Context, Result, bail};
 pub struct DataSet {
     /// Name of the configuration and of the folder for runs.
     pub name: &'static str,
+    /// Steps in a second, where its publishers say.
+    pub rate: Option<f64>,
     /// The forms that can be read, the first that is there is taken.
     forms: &'static [Form],
 }
@@ -62,6 +64,7 @@ const fn in_two(path: &'static str, test: &'static str) -> Form {
 /// Spoken digits.
 pub const FSDD: DataSet = DataSet {
     name: "fsdd",
+    rate: Some(62.5),
     forms: &[
         as_it_is("fsdd/fsdd_mfcc13.npz"),
         Form {
@@ -74,6 +77,7 @@ pub const FSDD: DataSet = DataSet {
 /// Speakers of two vowels.
 pub const JAPANESE_VOWELS: DataSet = DataSet {
     name: "japanese_vowels",
+    rate: None,
     forms: &[
         as_it_is("japanese_vowels/japanese_vowels.npz"),
         in_two(
@@ -90,6 +94,7 @@ pub const JAPANESE_VOWELS: DataSet = DataSet {
 /// Heartbeats.
 pub const ECG5000: DataSet = DataSet {
     name: "ecg5000",
+    rate: None,
     forms: &[
         as_it_is("ecg5000/ecg5000.npz"),
         in_two("ECG5000/ECG5000_TRAIN.tsv", "ECG5000/ECG5000_TEST.tsv"),
@@ -100,6 +105,7 @@ pub const ECG5000: DataSet = DataSet {
 /// Activities of persons.
 pub const UCI_HAR: DataSet = DataSet {
     name: "uci_har",
+    rate: Some(50.0),
     forms: &[
         as_it_is("uci_har/uci_har_subset.npz"),
         as_it_is("UCI HAR Dataset"),
@@ -108,6 +114,7 @@ pub const UCI_HAR: DataSet = DataSet {
 /// Temperatures of a transformer, to forecast.
 pub const ETTH1: DataSet = DataSet {
     name: "etth1",
+    rate: None,
     forms: &[
         as_it_is("etth1/ETTh1_first_14400.csv"),
         Form {
@@ -251,6 +258,19 @@ fn half_of(text: &str) -> String {
         .into_iter()
         .chain(kept.into_iter().map(|i| series[i]));
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// The folder of data sets in canonical form, since kept runs are found by this path.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn folder(given: &Path) -> Result<PathBuf> {
+    (given.canonicalize()).with_context(|| {
+        format!(
+            "--data {} cannot be read; docs/data-sets.md says where the data sets come from",
+            given.display()
+        )
+    })
 }
 
 /// The data sets of `known` that `only` names, or all if `only` is empty. Each must lie in `folder` in one of its

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::command;
 use crate::data_sets::{DataSet, FSDD, Source, UCI_HAR, wanted};
+use crate::spread::Spread;
 use crate::trainer::{Trainer, number};
 
 mod table;
@@ -231,7 +232,7 @@ impl Place<'_> {
             "point": best["point"],
             "instructions": best["footprint"]["instructions"],
             "folds": fold_accuracies(study, &best["trial"])?,
-            "test": spread(&SEEDS.iter().map(test).collect::<Result<Vec<f64>>>()?),
+            "test": Spread::of(&SEEDS.iter().map(test).collect::<Result<Vec<f64>>>()?).to_json(),
         }))
     }
 }
@@ -278,15 +279,7 @@ fn fold_accuracies(study: &Value, trial: &Value) -> Result<Value> {
             each.push(self::number(fold, "/accuracy")?);
         }
     }
-    Ok(json!({ "mean": spread(&each)["mean"], "each": each }))
-}
-
-/// Mean, and deviation of the sample.
-fn spread(values: &[f64]) -> Value {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    json!({ "mean": mean, "deviation": (squares / (count - 1.0).max(1.0)).sqrt() })
+    Ok(json!({ "mean": Spread::of(&each).mean, "each": each }))
 }
 
 /// The trials, in their order, that fit within `compute` multiply-accumulates of training, and what they took.

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{FINALISTS, FOLDS, REPEATS, SEEDS, TRIALS, WINS_OF_FIVE, spread};
+use super::{FINALISTS, FOLDS, REPEATS, SEEDS, TRIALS, WINS_OF_FIVE};
+use crate::spread::Spread;
 use crate::trainer::number;
 
 /// Means of equally many right decisions may differ by this much, because they are added in different orders.
@@ -90,9 +91,9 @@ fn above(judged: &Value, by_hand: &Value) -> Result<String> {
             .sum::<f64>()
             / REPEATS as f64
     };
-    let spread = spread(&(0..FOLDS).map(of_fold).collect::<Vec<f64>>());
-    let error = number(&spread, "/deviation")? / (FOLDS as f64).sqrt();
-    Ok(format!("{:+.2} ± {error:.2}", number(&spread, "/mean")?))
+    let spread = Spread::of(&(0..FOLDS).map(of_fold).collect::<Vec<f64>>());
+    let error = spread.deviation / (FOLDS as f64).sqrt();
+    Ok(format!("{:+.2} ± {error:.2}", spread.mean))
 }
 
 /// Whether the tuner meets the demands against the hand-made configuration.
