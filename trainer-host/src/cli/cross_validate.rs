@@ -81,6 +81,7 @@ pub(super) fn run(
             tensorboard::refuse_existing(&folder)?;
         }
     }
+    remove_further_curves(count, curves)?;
     let mut written = Ok(());
     let mut by_group = false;
     let mut folds = Vec::new();
@@ -111,6 +112,16 @@ pub(super) fn run(
     }
     printer.print(&result, text)?;
     written?;
+    Ok(())
+}
+
+/// Removes the curves in `all` of folds beyond `count`, which an earlier cross-validation with more folds wrote.
+fn remove_further_curves(count: usize, all: Option<&Path>) -> Result<(), CurvesError> {
+    let Some(all) = all else { return Ok(()) };
+    let further = (count + 1..).map(|number| all.join(format!("fold-{number}")));
+    for folder in further.take_while(|folder| folder.join(tensorboard::EVENT_FILE).exists()) {
+        tensorboard::remove(&folder)?;
+    }
     Ok(())
 }
 

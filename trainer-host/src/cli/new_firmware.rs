@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use lstm_nostd::artifact::AlignedBytes;
-use lstm_nostd::recognise::{Settings, States};
-use lstm_nostd::{Mode, Model, Parsed};
+use lstm_nostd::recognise::Settings;
+use lstm_nostd::{Model, Parsed};
 use serde::Serialize;
 
 use super::Printer;
@@ -159,12 +159,6 @@ fn refuse_windows(path: &Path, source: &ModelSource) -> anyhow::Result<()> {
 fn recogniser(path: &Path, model: &Model<'_>) -> anyhow::Result<Settings> {
     let file = RecogniserFile::read(path)?;
     let settings = file.settings(model)?;
-    ensure!(
-        model.mode() != Mode::SequenceToMean || matches!(settings.states, States::Windows { .. }),
-        "{}: [running] is for endless streams, and the network reads the mean over a sequence (pooling = \"mean\"); \
-         take [windows], each of which begins with a reset",
-        path.display()
-    );
     host_recogniser(model, settings).map_err(|error| file.at_field(&error))?;
     Ok(settings)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Printer;
 use super::settings::divided;
 use super::table::{percent, table};
-use super::training::{is_existing, refuse_existing_curves, train};
+use super::training::{is_existing, refuse_existing_curves, refuse_other_curves, train};
 use crate::data::Unsplit;
 use crate::evaluate::{Score, Spread};
 use crate::run::RunConfig;
@@ -106,10 +106,13 @@ pub(super) fn run(
     printer: Printer,
 ) -> anyhow::Result<()> {
     let folder_of = |seed: u64| out.join(format!("seed-{seed}"));
-    let new = (seeds.iter().map(|&seed| folder_of(seed)))
-        .filter(|folder| !overwrite && RunConfig::refuse_existing(folder).is_ok());
-    for folder in new {
-        refuse_existing_curves(&folder, curves)?;
+    if !overwrite {
+        for folder in seeds.iter().map(|&seed| folder_of(seed)) {
+            match RunConfig::refuse_existing(&folder) {
+                Ok(()) => refuse_existing_curves(&folder, curves)?,
+                Err(_) => refuse_other_curves(&folder, curves)?,
+            }
+        }
     }
     let mut runs = Vec::new();
     for &seed in seeds {

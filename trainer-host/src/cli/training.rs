@@ -10,7 +10,7 @@ use super::interrupt;
 use super::progress::Progress;
 use crate::data::Dataset;
 use crate::network::Head;
-use crate::run::{RunConfig, RunError};
+use crate::run::{RunConfig, RunError, read_log};
 use crate::training_run::tensorboard::{self, Curves};
 use crate::training_run::{Metrics, TrainingRun, TrainingRunError};
 
@@ -56,6 +56,16 @@ pub(super) fn refuse_existing(folder: &Path, curves: Option<&Path>) -> anyhow::R
 pub(super) fn refuse_existing_curves(folder: &Path, curves: Option<&Path>) -> anyhow::Result<()> {
     if let Some(curves) = curves {
         tensorboard::refuse_existing(&tensorboard::folder_of(curves, folder))?;
+    }
+    Ok(())
+}
+
+/// Refuses curves in `curves` that have the name of the run in `folder` but are not its own.
+pub(super) fn refuse_other_curves(folder: &Path, curves: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(curves) = curves {
+        // A run that was stopped in its first epoch has no log yet.
+        let history = read_log(folder).unwrap_or_default();
+        tensorboard::refuse_other(&tensorboard::folder_of(curves, folder), &history)?;
     }
     Ok(())
 }

@@ -19,8 +19,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lstm_nostd::Model;
 use lstm_nostd::recognise::{Settings, SettingsError, States};
+use lstm_nostd::{Mode, Model};
 use serde::{Deserialize, Serialize};
 
 use crate::run::config_file::{self, ConfigError};
@@ -158,7 +158,8 @@ impl RecogniserFile {
     /// The settings for `model`, whose classes have names.
     ///
     /// # Errors
-    /// When a class is unknown, or cannot be left out. The error has line and field.
+    /// When a class is unknown, or cannot be left out, or when one state runs on although the network reads a mean over
+    /// time. The error has line and field.
     pub fn settings(&self, model: &Model<'_>) -> Result<Settings, ConfigError> {
         let names: Vec<&str> = model.output_names().collect();
         let mut background = 0;
@@ -176,7 +177,14 @@ impl RecogniserFile {
                 self.refuse(&["decision", "background"], problem)
             })?;
         }
-        self.with_background(background)
+        let settings = self.with_background(background)?;
+        let has_windows = matches!(settings.states, States::Windows { .. });
+        if model.mode() == Mode::SequenceToMean && !has_windows {
+            let problem = "it is for endless streams, and the network reads the mean over a sequence \
+                           (pooling = \"mean\"); take [windows], each of which begins with a reset";
+            return Err(self.refuse(&["running"], problem.into()));
+        }
+        Ok(settings)
     }
 
     fn with_background(&self, background: u64) -> Result<Settings, ConfigError> {
@@ -244,6 +252,11 @@ mod tests {
 
     /// The settings for a model of three classes, or the refusal, its path cut to the file's name.
     fn read(name: &str, text: &str) -> Result<Settings, String> {
+        read_for(Mode::SequenceToOne, name, text)
+    }
+
+    /// The same for a model of this mode.
+    fn read_for(mode: Mode, name: &str, text: &str) -> Result<Settings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -255,6 +268,7 @@ mod tests {
         };
         let mut file = shape.build();
         (file.task, file.scales) = (Task::Softmax, Vec::new());
+        file.mode = mode;
         let bytes = file.to_bytes().unwrap();
         let model = Model::parse(&bytes).unwrap();
         RecogniserFile::read(&path)
@@ -263,6 +277,17 @@ mod tests {
                 let place = format!("{}/", folder.path().display());
                 error.to_string().replace(&place, "")
             })
+    }
+
+    #[test]
+    fn a_mean_over_time_has_windows_alone() {
+        let read = |text| read_for(Mode::SequenceToMean, "r.toml", text);
+        assert!(read(GOOD).is_ok());
+        let refused = read("rate_hz = 1\n[running]\n[decision]\non = 1\noff = 1\n").unwrap_err();
+        assert!(
+            refused.contains("r.toml:2") && refused.contains("take [windows]"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -82,10 +82,39 @@ pub fn refuse_existing(folder: &Path) -> Result<(), CurvesError> {
     }
 }
 
+/// Refuses a folder whose curves are not those of a training with the finished epochs `history`.
+///
+/// # Errors
+/// [`CurvesError::OtherTraining`], and when they cannot be read.
+pub fn refuse_other(folder: &Path, history: &[EpochRecord]) -> Result<(), CurvesError> {
+    let path = folder.join(EVENT_FILE);
+    match brought_to(history, &read(&path)?) {
+        Some(_) => Ok(()),
+        None => Err(CurvesError::OtherTraining { path }),
+    }
+}
+
+/// Removes curves that an earlier training left in `folder`, and the folder if nothing else is in it.
+///
+/// # Errors
+/// When they cannot be removed.
+pub fn remove(folder: &Path) -> Result<(), CurvesError> {
+    let path = folder.join(EVENT_FILE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(|source| WriteFileError { path, source })?,
+    }
+    // Another program's files may be there.
+    std::fs::remove_dir(folder).ok();
+    Ok(())
+}
+
 /// Writes the curves of a training, and passes every event on.
 pub struct Curves<'a> {
     /// The event file; `None` where none is wanted, or after a failure.
     path: Option<PathBuf>,
+    /// What the file becomes once the training has begun, and so holds the lock of its run.
+    beginning: Option<Vec<u8>>,
     observer: &'a mut dyn Observer,
     /// The first failure to write.
     failure: Option<CurvesError>,
@@ -94,7 +123,8 @@ pub struct Curves<'a> {
 impl<'a> Curves<'a> {
     /// Curves in `folder`, if there is one, of a training whose finished epochs are `history`. An event of one of them
     /// that is in the file keeps its time. Other events of the file go: a process that was killed may have written an
-    /// epoch that its checkpoint does not have.
+    /// epoch that its checkpoint does not have. What is there is replaced when the training begins and not before, since
+    /// another process may hold the run.
     ///
     /// # Errors
     /// When the file cannot be read or written, or says otherwise than `history`.
@@ -104,28 +134,45 @@ impl<'a> Curves<'a> {
         observer: &'a mut dyn Observer,
     ) -> Result<Self, CurvesError> {
         let path = folder.map(|folder| folder.join(EVENT_FILE));
+        let mut beginning = None;
         if let Some((folder, path)) = folder.zip(path.as_deref()) {
             let before = read(path)?;
             let bytes = brought_to(history, &before).ok_or_else(|| CurvesError::OtherTraining {
                 path: path.to_owned(),
             })?;
-            // TensorBoard may have the file open: it stays where nothing changes.
-            if bytes != before {
+            if before.is_empty() {
                 disk::create_dir_all(folder).map_err(|source| WriteFileError {
                     path: folder.to_owned(),
                     source,
                 })?;
                 atomic::write(path, &bytes)?;
+            } else if bytes != before {
+                // TensorBoard may have the file open: it stays where nothing changes.
+                beginning = Some(bytes);
             }
         }
         Ok(Self {
             path,
+            beginning,
             observer,
             failure: None,
         })
     }
 
+    /// Writes what stands before the first epoch of this training.
+    fn begin(&mut self) {
+        let beginning = self.beginning.take();
+        let Some((path, bytes)) = self.path.as_deref().zip(beginning) else {
+            return;
+        };
+        if let Err(error) = atomic::write(path, &bytes) {
+            self.failure = Some(error.into());
+            self.path = None;
+        }
+    }
+
     fn add(&mut self, record: &EpochRecord) {
+        self.begin();
         // After a failure, half a record may stand at the end, and a reader would not get beyond it.
         let Some(path) = self.path.take() else { return };
         match disk::append(&path, &Event::of_epoch(record).to_record()) {
@@ -138,13 +185,15 @@ impl<'a> Curves<'a> {
     ///
     /// # Errors
     /// The first failure to write an epoch. Nothing was written after it.
-    pub fn finish(self) -> Result<(), CurvesError> {
+    pub fn finish(mut self) -> Result<(), CurvesError> {
+        self.begin();
         self.failure.map_or(Ok(()), Err)
     }
 }
 
 impl Observer for Curves<'_> {
     fn batch(&mut self, progress: &BatchProgress) {
+        self.begin();
         self.observer.batch(progress);
     }
 
@@ -410,6 +459,22 @@ mod tests {
             "{other}"
         );
         assert_eq!(steps(folder), [1]);
+        refuse_other(folder, &[record(1), record(2)]).unwrap();
+        refuse_other(folder, &[]).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_replaced_before_a_training_begins() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path();
+        write(folder, &[], &[record(1), record(2)]).unwrap();
+        // As of a training that another process keeps from its run.
+        let mut none = ();
+        drop(Curves::open(Some(folder), &[], &mut none).unwrap());
+        assert_eq!(steps(folder), [1, 2]);
+        remove(folder).unwrap();
+        assert!(!folder.exists());
+        remove(folder).unwrap();
     }
 
     #[test]

@@ -193,6 +193,26 @@ fn each_seed_and_each_fold_has_curves_of_its_own() {
     );
     bench.succeed(&words(&format!("{folds} --overwrite")));
     assert_eq!([fold(1), fold(2)], before);
+    // Curves of further folds would look as if they belonged to these.
+    bench.succeed(&words(&format!("{common} --folds 3 --overwrite")));
+    assert!(bench.path("curves/fold-3").exists());
+    bench.succeed(&words(&format!("{folds} --overwrite")));
+    assert!(!bench.path("curves/fold-3").exists());
+    assert_eq!([fold(1), fold(2)], before);
+}
+
+#[test]
+fn curves_of_another_training_are_refused_before_the_first_seed() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps());
+    let common = "train ramps.csv --epochs 1 --hidden 2 --validation-share 0.2";
+    bench.succeed(&words(&format!("{common} --out all --seeds 5")));
+    let other = "--out other/seed-5 --learning-rate 0.5 --tensorboard curves";
+    bench.succeed(&words(&format!("{common} {other}")));
+    let both = format!("{common} --out all --seeds 3,5 --tensorboard curves");
+    let said = refuse(&bench, &words(&both));
+    assert!(said.contains("of another training"), "{said}");
+    assert!(!bench.path("all/seed-3").exists());
 }
 
 #[test]
