@@ -90,10 +90,13 @@ fn compare(comparison: &Comparison, arguments: &Arguments) -> Result<()> {
             println!("{}", table::text(&measured, &arguments.seeds));
             println!("{}", (comparison.verdict)(&measured));
         }
-        results.push(measured.to_json());
+        results.push(measured);
     }
     if arguments.json {
+        let results: Vec<_> = results.iter().map(measure::Measured::to_json).collect();
         println!("{}", serde_json::to_string_pretty(&results)?);
+    } else {
+        print!("{}", table::summary(&results));
     }
     Ok(())
 }
