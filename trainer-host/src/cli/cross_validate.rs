@@ -17,7 +17,7 @@ use crate::files::{atomic, disk};
 use crate::passes::activation_format::ActivationFormats;
 use crate::run::{Fitted, RunConfig};
 use crate::train::{Ending, SplitRule, Trainer};
-use crate::training_run::tensorboard::{self, Curves, CurvesError};
+use crate::training_run::tensorboard::{self, Curves, CurvesError, EVENT_FILE};
 
 /// Where the scores are written, in the folder of `--out`.
 pub(super) const CROSS_VALIDATION: &str = "cross-validation.json";
@@ -66,7 +66,7 @@ pub(super) fn run(
     refuse_other_parts(config)?;
     let file = out.map(|folder| folder.join(CROSS_VALIDATION));
     refuse_existing(file.as_deref(), overwrite)?;
-    let curves_of = |fold: Fold| Some(curves?.join(format!("fold-{}", fold.number())));
+    let curves_of = |number: usize| Some(curves?.join(format!("fold-{number}")));
     let stop = interrupt::flag()?;
     if count < 2 {
         bail!(SplitError::Folds(count));
@@ -76,12 +76,12 @@ pub(super) fn run(
         None => config.read_data()?,
     };
     data.check_folds(count, config.train.split().seed)?;
-    for folder in Fold::all(count).filter_map(curves_of) {
-        if !overwrite {
+    let further = further_curves(count, curves);
+    if !overwrite {
+        for folder in (1..=count).filter_map(curves_of).chain(further.clone()) {
             tensorboard::refuse_existing(&folder)?;
         }
     }
-    remove_further_curves(count, curves)?;
     let mut written = Ok(());
     let mut by_group = false;
     let mut folds = Vec::new();
@@ -93,7 +93,8 @@ pub(super) fn run(
             say!("{}", parts.train.summary());
         }
         by_group = parts.train.groups.is_some();
-        let (score, curves) = judged(config, fold, parts, curves_of(fold).as_deref(), &stop)?;
+        let curves = curves_of(fold.number());
+        let (score, curves) = judged(config, fold, parts, curves.as_deref(), &stop)?;
         folds.push(score);
         written = written.and(curves);
     }
@@ -104,24 +105,30 @@ pub(super) fn run(
         folds,
     };
     if let Some(file) = &file {
-        if let Some(folder) = file.parent() {
-            disk::create_dir_all(folder)
-                .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
-        }
-        atomic::write(file, Versioned::of(&result).to_json()?.as_bytes())?;
+        write(file, &result)?;
     }
     printer.print(&result, text)?;
+    for folder in &further {
+        tensorboard::remove(folder)?;
+    }
     written?;
     Ok(())
 }
 
-/// Removes the curves in `all` of folds beyond `count`, which an earlier cross-validation with more folds wrote.
-fn remove_further_curves(count: usize, all: Option<&Path>) -> Result<(), CurvesError> {
-    let Some(all) = all else { return Ok(()) };
-    let further = (count + 1..).map(|number| all.join(format!("fold-{number}")));
-    for folder in further.take_while(|folder| folder.join(tensorboard::EVENT_FILE).exists()) {
-        tensorboard::remove(&folder)?;
+/// The folders in `all` with curves of folds beyond `count`, which an earlier cross-validation with more folds wrote.
+fn further_curves(count: usize, all: Option<&Path>) -> Vec<PathBuf> {
+    let further = (count + 1..).map_while(|number| Some(all?.join(format!("fold-{number}"))));
+    further
+        .take_while(|folder| folder.join(EVENT_FILE).exists())
+        .collect()
+}
+
+fn write(file: &Path, result: &CrossValidation) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        disk::create_dir_all(folder)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
     }
+    atomic::write(file, Versioned::of(result).to_json()?.as_bytes())?;
     Ok(())
 }
 

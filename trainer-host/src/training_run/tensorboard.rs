@@ -100,9 +100,8 @@ pub fn refuse_other(folder: &Path, history: &[EpochRecord]) -> Result<(), Curves
 /// When they cannot be removed.
 pub fn remove(folder: &Path) -> Result<(), CurvesError> {
     let path = folder.join(EVENT_FILE);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        removed => removed.map_err(|source| WriteFileError { path, source })?,
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
     }
     // Another program's files may be there.
     std::fs::remove_dir(folder).ok();

@@ -196,6 +196,10 @@ fn each_seed_and_each_fold_has_curves_of_its_own() {
     // Curves of further folds would look as if they belonged to these.
     bench.succeed(&words(&format!("{common} --folds 3 --overwrite")));
     assert!(bench.path("curves/fold-3").exists());
+    std::fs::remove_dir_all(bench.path("curves/fold-1")).unwrap();
+    std::fs::remove_dir_all(bench.path("curves/fold-2")).unwrap();
+    let said = refuse(&bench, &words(&folds));
+    assert!(said.contains("fold-3"), "{said}");
     bench.succeed(&words(&format!("{folds} --overwrite")));
     assert!(!bench.path("curves/fold-3").exists());
     assert_eq!([fold(1), fold(2)], before);

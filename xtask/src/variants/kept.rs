@@ -24,11 +24,9 @@ impl Kept {
         let trainer = Trainer::build()?;
         let program = fs::read(trainer.program())
             .with_context(|| format!("{} cannot be read", trainer.program().display()))?;
-        let mut hasher = DefaultHasher::new();
-        program.hash(&mut hasher);
         let folder = command::target_root()
             .join(name)
-            .join(format!("{:016x}", hasher.finish()));
+            .join(format!("{:016x}", hash(&program)));
         fs::create_dir_all(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
         let results = match fs::read(folder.join("results.json")) {
@@ -43,9 +41,15 @@ impl Kept {
         })
     }
 
-    /// Where runs go.
+    /// Where data goes that has to be made first.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where the runs of the training `arguments` go: those of other arguments lie elsewhere.
+    pub(super) fn folder_of(&self, arguments: &[&str]) -> String {
+        let name = format!("{:016x}", hash(&arguments));
+        self.folder.join(name).to_string_lossy().into_owned()
     }
 
     /// What a command of the trainer says, from `answer` of its JSON.
@@ -64,8 +68,17 @@ impl Kept {
         let result = answer(&self.trainer.run(arguments)?)?;
         self.results.insert(line, result.clone());
         let path = self.folder.join("results.json");
-        fs::write(&path, serde_json::to_vec_pretty(&self.results)?)
+        // A command that is stopped here leaves the results before this one.
+        let new = path.with_extension("new");
+        fs::write(&new, serde_json::to_vec_pretty(&self.results)?)
+            .and_then(|()| fs::rename(&new, &path))
             .with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(result)
     }
+}
+
+fn hash(content: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    hasher.finish()
 }

@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub(super) name: String,
     /// The flags that the folds chose.
     pub(super) setting: String,
+    /// Number of settings that they chose from.
+    pub(super) settings: usize,
     /// Accuracy over the folds in %, one mean for each seed.
     pub(super) folds: Spread,
     /// Accuracy on the test part in %, in f32 and in w8a16.
@@ -57,6 +59,7 @@ impl Row {
         json!({
             "name": self.name,
             "setting": self.setting,
+            "settings": self.settings,
             "folds": self.folds.to_json(),
             "test": { "f32": self.float.to_json(), "w8a16": self.integer.to_json() },
             "instructions": self.instructions,
@@ -110,6 +113,7 @@ fn row(kept: &mut Kept, data: Data, variant: &Variant, seeds: &[u64]) -> Result<
     Ok(Row {
         name: variant.name.clone(),
         setting: setting.to_owned(),
+        settings: variant.settings.len(),
         folds: Spread::of(&of_folds),
         float: Spread::of(&float),
         integer: Spread::of(&integer),
@@ -157,13 +161,13 @@ fn tested(
     setting: &str,
     seeds: &[u64],
 ) -> Result<(Vec<f64>, Vec<f64>, Value)> {
-    let name = variant.name.replace([' ', ','], "-");
-    let out = kept.folder().join(data.0.name).join(name);
-    let out = out.to_string_lossy().into_owned();
     let all = seeds.iter().map(u64::to_string).collect::<Vec<_>>();
     let all = all.join(",");
     let mut arguments = line("train", data, variant, setting);
-    arguments.extend(["--seeds", &all, "--out", &out, "--overwrite"]);
+    arguments.extend(["--seeds", &all, "--overwrite"]);
+    // What the runs are is in the name of their folder, and so in the lines below.
+    let out = kept.folder_of(&arguments);
+    arguments.extend(["--out", &out]);
     kept.run(&arguments, |_| Ok(Value::Null))?;
     let (mut float, mut integer) = (Vec::new(), Vec::new());
     for seed in seeds {

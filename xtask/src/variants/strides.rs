@@ -95,6 +95,7 @@ mod tests {
         Row {
             name: name.to_owned(),
             setting: String::new(),
+            settings: 1,
             folds: spread,
             float: spread,
             integer: spread,

@@ -7,7 +7,7 @@ use crate::spread::Spread;
 pub(super) fn text(measured: &Measured, seeds: &[u64]) -> String {
     let mut text = format!(
         "{}: accuracy in %, mean ± deviation of {} trainings; cost in w8a16 on an M4, estimated. The folds chose the\n\
-         setting, so that theirs is a little lucky.\n\n\
+         setting, so that theirs is a little lucky, the more so the more settings there were.\n\n\
          | | setting | folds | test, f32 | test, w8a16 | model file | with engine | RAM | instructions a step{} |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | ---{} |\n",
         measured.data_set,
@@ -26,9 +26,13 @@ fn line(row: &Row, rate: Option<f64>) -> String {
         format!(" | {:.0}", rate * row.instructions)
     });
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {}{second} |\n",
+        "| {} | {}{} | {} | {} | {} | {} | {} | {} | {}{second} |\n",
         row.name,
         row.setting.replace("--", ""),
+        match row.settings {
+            1 => String::new(),
+            of => format!(" (of {of})"),
+        },
         shown(row.folds),
         shown(row.float),
         shown(row.integer),
@@ -81,6 +85,7 @@ mod tests {
             Row {
                 name: name.to_owned(),
                 setting: "--learning-rate 0.01".to_owned(),
+                settings: 3,
                 folds: spread,
                 float: spread,
                 integer: spread,
