@@ -99,11 +99,14 @@ proptest! {
         scheme in any_scheme(),
         seed in any::<u64>(),
         x in prop::collection::vec(value(any::<i16>(), [i16::MIN, i16::MAX, 0]), 40 * 3),
-        h in prop::collection::vec(value(-32_767i16.., [-32_767, 32_767, 0]), 40),
+        // Of a projection, which may have more outputs than units.
+        outputs in prop::option::of(1usize..80),
+        h in prop::collection::vec(value(-32_767i16.., [-32_767, 32_767, 0]), 80),
         c in prop::collection::vec(value(any::<i32>(), [i32::MIN, i32::MAX, 0]), 40),
     ) {
         let shape = RandomModel {
             inputs, hidden: vec![hidden], kinds: vec![kind], outputs: 1, peepholes, schemes: vec![scheme], seed,
+            projection: outputs,
             ..RandomModel::default()
         };
         let file = shape.build();

@@ -40,6 +40,8 @@ fn shapes() -> impl Strategy<Value = (RandomModel, Mode)> {
     let conv = prop::option::of((1usize..6, 1u16..4, 1u16..4, any::<bool>()));
     let mode = prop::sample::select(Mode::ALL.to_vec());
     let dense = prop::collection::vec(1usize..6, 0..2);
+    // Of projections, which may have more outputs than units.
+    let projection = prop::option::of(1usize..21);
     (
         sizes,
         directions(),
@@ -47,7 +49,7 @@ fn shapes() -> impl Strategy<Value = (RandomModel, Mode)> {
         conv,
         mode,
         dense,
-        any::<(bool, u64)>(),
+        (any::<(bool, u64)>(), projection),
     )
         .prop_map(
             |(
@@ -57,7 +59,7 @@ fn shapes() -> impl Strategy<Value = (RandomModel, Mode)> {
                 conv,
                 mode,
                 dense,
-                (peepholes, seed),
+                ((peepholes, seed), projection),
             )| {
                 let conv = conv.map(|(filters, kernel, stride, is_rectified)| RandomConv {
                     filters,
@@ -82,6 +84,7 @@ fn shapes() -> impl Strategy<Value = (RandomModel, Mode)> {
                     peepholes,
                     conv,
                     mean: mode == Mode::SequenceToMean,
+                    projection,
                     seed,
                     ..RandomModel::default()
                 };

@@ -10,6 +10,7 @@ use super::Printer;
 use super::data_args::print_notes;
 use super::interrupt;
 use super::table::table;
+use super::training::print_later_steps;
 use crate::data::{Fold, Parts, SplitError, Unsplit, views};
 use crate::evaluate::{Errors, Score, Spread, Streams, score};
 use crate::files::versioned::Versioned;
@@ -62,7 +63,7 @@ pub(super) fn run(
     overwrite: bool,
     printer: Printer,
 ) -> anyhow::Result<()> {
-    config.train.validate()?;
+    config.validate()?;
     refuse_other_parts(config)?;
     let file = out.map(|folder| folder.join(CROSS_VALIDATION));
     refuse_existing(file.as_deref(), overwrite)?;
@@ -90,6 +91,7 @@ pub(super) fn run(
         let parts = data.clone().fold(fold, share, seed)?;
         if fold.number() == 1 {
             print_notes(&parts.notes());
+            print_later_steps(config.train.direction.need_windows(), &parts.train);
             say!("{}", parts.train.summary());
         }
         by_group = parts.train.groups.is_some();

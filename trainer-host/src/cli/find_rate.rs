@@ -50,6 +50,7 @@ struct Found {
 pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let (settings, data) = args.settings.suited()?;
     let config = with_data(settings)?;
+    config.validate()?;
     if let Some((key, _)) = config.train.other_runs().next() {
         bail!("{key}: find-rate searches for training from fresh weights; omit this setting");
     }

@@ -67,6 +67,7 @@ mod tests {
             flash_bytes: 1,
             ram_bytes: 2,
             second: None,
+            window_steps: None,
         };
         assert_eq!(time_text(&footprint), None);
         footprint.estimated_seconds = Some(38_000.0 / 160e6);

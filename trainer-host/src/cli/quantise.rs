@@ -17,7 +17,7 @@ use crate::quantise::Rounding;
 use crate::quantise::magnitudes::Clipping;
 use crate::report::quantisation_page;
 use crate::run::choose::{Request, choose};
-use crate::run::quantisation::{Files, QuantisationReport, measure};
+use crate::run::quantisation::{Files, NOT_FOLLOWED, QuantisationReport, measure};
 use crate::run::quantisations;
 use crate::run::{FolderLock, Run};
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING};
@@ -147,7 +147,10 @@ fn text(report: &QuantisationReport) -> String {
             report.calibration,
             report.rounding,
         ),
-        layer_table(report),
+        match report.layers.is_empty() {
+            true => format!("{NOT_FOLLOWED}\n"),
+            false => layer_table(report),
+        },
         noise_table(report),
         report.comparison.to_text(report.part),
     ];
@@ -204,13 +207,14 @@ fn changed_classes(report: &QuantisationReport) -> Option<String> {
     (!changed.is_empty()).then(|| table(&header, &changed))
 }
 
-/// Signal-to-quantisation-noise ratios of each layer.
+/// Signal-to-quantisation-noise ratios of each layer; of weights alone where layers were not followed step by step.
 fn noise_table(report: &QuantisationReport) -> String {
     let decibels = |value: f64| format!("{value:.1}");
     let rows: Vec<Vec<String>> = (report.weights.iter().enumerate())
         .map(|(l, weights)| {
             let mut row = vec![weights.layer.clone(), decibels(weights.sqnr_db)];
             match report.layers.get(l) {
+                None if report.layers.is_empty() => {}
                 Some(layer) => row.extend(
                     [
                         layer.gates_sqnr_db,
@@ -225,7 +229,8 @@ fn noise_table(report: &QuantisationReport) -> String {
         })
         .collect();
     let header = ["SQNR, dB", "weights", "gates", "cell", "hidden"];
-    table(&header, &rows)
+    let columns = rows.first().map_or(header.len(), Vec::len);
+    table(&header[..columns], &rows)
 }
 
 fn layer_table(report: &QuantisationReport) -> String {

@@ -24,6 +24,10 @@ pub(super) fn train(
 ) -> anyhow::Result<Metrics> {
     print_notes(&run.data().notes());
     print_doubt(run.config(), &run.data().train);
+    print_later_steps(
+        run.config().train.direction.need_windows(),
+        &run.data().train,
+    );
     say!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
@@ -80,6 +84,16 @@ fn print_doubt(config: &RunConfig, train: &Dataset) {
             "note: whole numbers are taken for classes, and {} is a loss for values: --task values learns \
              the numbers, --task classes says that they are classes",
             loss.name()
+        );
+    }
+}
+
+/// Says that answers at each step see later steps, if a layer runs backwards.
+pub(super) fn print_later_steps(runs_backwards: bool, train: &Dataset) {
+    if runs_backwards && train.targets.task().is_per_step() {
+        say!(
+            "note: a layer runs backwards, so the answer at each step sees all later steps of its sequence: use it for no target \
+             that is to be known before them, such as the next value"
         );
     }
 }

@@ -33,6 +33,9 @@ pub struct Footprint {
     /// A second of signal, front end and network apart; only of a trial of the tuner whose model takes samples of a known rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondOfSignal>,
+    /// Steps of the window that the RAM is for, of a network that answers for whole windows alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_steps: Option<usize>,
 }
 
 impl Footprint {
@@ -80,6 +83,7 @@ impl Footprint {
             flash_bytes: file_bytes + engine.all,
             ram_bytes: buffers(model) + cost.stack_bytes.round() as usize,
             second: None,
+            window_steps: None,
         }
     }
 
@@ -90,6 +94,7 @@ impl Footprint {
         match window_bytes(model, steps) {
             Some(bytes) => Self {
                 ram_bytes: self.ram_bytes - buffers(model) + bytes,
+                window_steps: Some(steps),
                 ..self
             },
             None => self,

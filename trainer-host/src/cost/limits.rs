@@ -25,7 +25,7 @@ pub struct Limits {
     /// Flash for model and engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash: Option<Bytes>,
-    /// RAM for state, scratch and stack.
+    /// RAM for state, scratch and stack; of a network of whole windows, for the buffer of the longest sequence and the stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ram: Option<Bytes>,
     /// Time of a step, from the estimate of cycles; needs a clock.
@@ -117,7 +117,10 @@ impl Limits {
             {
                 return Err(Exceeded {
                     what,
-                    found: format!("{found} {unit}"),
+                    found: match model.window_steps.filter(|_| what == "RAM") {
+                        Some(steps) => format!("{found} {unit} for a window of {steps} steps"),
+                        None => format!("{found} {unit}"),
+                    },
                     limit: limit.to_string(),
                 });
             }
@@ -239,6 +242,7 @@ mod tests {
         flash_bytes: 30_000,
         ram_bytes: 900,
         second: None,
+        window_steps: None,
     };
 
     #[test]
@@ -260,6 +264,21 @@ mod tests {
         let limits: Limits = toml::from_str(enough).unwrap();
         limits.check(&MODEL).unwrap();
         Limits::default().check(&MODEL).unwrap();
+    }
+
+    #[test]
+    fn too_much_ram_for_a_window_names_its_steps() {
+        let limits: Limits = toml::from_str("ram = 800\nflash = 30").unwrap();
+        let model = Footprint {
+            flash_bytes: 20,
+            window_steps: Some(40),
+            ..MODEL
+        };
+        let said = limits.check(&model).unwrap_err().to_string();
+        assert!(
+            said.contains("900 bytes for a window of 40 steps"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -79,6 +79,19 @@ impl BuiltIn {
         }
     }
 
+    /// Whether each step's answer must follow from the steps up to it, since a later step tells it: the next symbol of a string,
+    /// and a spike at the end of an interval, after which the input changes.
+    pub fn tells_later(self) -> bool {
+        match self {
+            Self::EmbeddedReber | Self::TimedSpikes => true,
+            Self::Digits
+            | Self::Adding
+            | Self::TemporalOrder
+            | Self::TemporalOrder3
+            | Self::SpikeDelays => false,
+        }
+    }
+
     /// How many sequences of `data` pass the criterion of this task's paper, if it has one.
     ///
     /// `outputs` are those before the head's softmax, `[1, O]` or `[T, O]` a sequence.

@@ -1,6 +1,7 @@
 //! Pictures of a network's inside: histograms of weights and activations, and the gates over one sequence.
 
-use ndarray::{Array2, ArrayView2, s};
+use lstm_nostd::Direction;
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::heat_map::{HeatMap, Scale};
 use super::histogram::histogram_svg;
@@ -19,15 +20,15 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
         .collect();
     page.section("Weights", &small(&weights));
     let traces: Vec<Vec<LayerTrace>> = (sequences.iter().take(SEQUENCES))
-        .map(|sequence| network.trace(sequence.view()))
+        .map(|sequence| traces_over_time(network, sequence.view()))
         .collect();
     let Some(example) = traces.first() else {
         return;
     };
-    let kind = network.config.cell.title();
+    let title = |l: usize| network.config.recurrent_title(l);
     for l in 0..network.recurrent.len() {
         page.section(
-            &format!("Activations of {kind} layer {l}"),
+            &format!("Activations of {}", title(l)),
             &small(&histograms(
                 network.recurrent[l].gates(),
                 traces.iter().map(|trace| &trace[l]).collect(),
@@ -36,10 +37,25 @@ pub fn network_sections(page: &mut Page, network: &Network, sequences: &[Array2<
     }
     for (l, trace) in example.iter().enumerate() {
         page.section(
-            &format!("{kind} layer {l} over one sequence"),
+            &format!("{} over one sequence", title(l)),
             &small(&activity(network.recurrent[l].gates(), trace, None)),
         );
     }
+}
+
+/// What each recurrent layer did with a normalised sequence, `[T, I]`, in the order of time also where it runs backwards.
+fn traces_over_time(network: &Network, sequence: ArrayView2<'_, f32>) -> Vec<LayerTrace> {
+    let mut traces = network.trace(sequence);
+    for (l, trace) in traces.iter_mut().enumerate() {
+        if network.config.direction(l) == Direction::Forward {
+            continue;
+        }
+        let values = [&mut trace.gates, &mut trace.hidden, &mut trace.cell];
+        for values in values.into_iter().chain([&mut trace.shown]) {
+            values.invert_axis(Axis(0));
+        }
+    }
+    traces
 }
 
 /// Gates and states of all recurrent layers over one normalised sequence, `[T, I]`, in pictures that have at most so many
@@ -49,12 +65,12 @@ pub(super) fn gate_pictures(
     sequence: ArrayView2<'_, f32>,
     pixels: usize,
 ) -> String {
-    let traces = network.trace(sequence);
+    let traces = traces_over_time(network, sequence);
     let layers = || network.recurrent.iter().zip(&traces);
     let pictures: usize = layers().map(|(layer, _)| layer.gates().len() + 2).sum();
     let of_one = pixels / pictures.max(1);
     let layers = layers().enumerate().map(|(l, (layer, trace))| {
-        let name = format!("<p>{} layer {l}</p>", network.config.cell.title());
+        let name = format!("<p>{}</p>", network.config.recurrent_title(l));
         name + &small(&activity(layer.gates(), trace, Some(of_one)))
     });
     layers.collect()
@@ -136,6 +152,48 @@ mod tests {
 
     use super::*;
     use crate::network::{Cell, Head, Mode, NetworkConfig};
+
+    /// The last step alone is not zero, so that each half has its first large state there: the half in reverse begins with it.
+    #[test]
+    fn halves_are_drawn_in_the_order_of_time_and_named_by_their_layer() {
+        let mut network = Network::new(
+            &NetworkConfig {
+                inputs: 1,
+                conv: None,
+                directions: vec![Direction::Forward, Direction::Beside],
+                cell: Cell::Lstm { peepholes: false },
+                dense: Vec::new(),
+                outputs: 2,
+                head: Head::Softmax,
+                mode: Mode::SequenceToOne,
+                hidden: vec![3, 3],
+            },
+            1,
+        )
+        .unwrap();
+        let sequence = Array2::from_shape_fn((6, 1), |(t, _)| [0.0, 4.0][usize::from(t == 5)]);
+        let own = network.trace(sequence.view());
+        let traces = traces_over_time(&network, sequence.view());
+        assert_eq!(traces[0], own[0]);
+        for (t, row) in traces[1].cell.outer_iter().enumerate() {
+            assert_eq!(row, own[1].cell.row(5 - t));
+            assert_eq!(traces[1].gates.row(t), own[1].gates.row(5 - t));
+        }
+        assert_ne!(traces[1], own[1]);
+        let html = gate_pictures(&network, sequence.view(), 20_000);
+        for title in [
+            "<p>LSTM layer 0, forward half</p>",
+            "<p>LSTM layer 0, reverse half</p>",
+        ] {
+            assert!(html.contains(title), "{title}");
+        }
+        network.config.directions = vec![Direction::Forward, Direction::Reverse];
+        assert_eq!(
+            network.config.recurrent_title(1),
+            "LSTM layer 1, in reverse"
+        );
+        assert_eq!(network.config.recurrent_title(0), "LSTM layer 0");
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]

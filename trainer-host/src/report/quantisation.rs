@@ -6,7 +6,7 @@ use super::page::escape;
 use super::score::percent;
 use super::{Chart, Page, Series, confusion_table};
 use crate::evaluate::Score;
-use crate::run::quantisation::QuantisationReport;
+use crate::run::quantisation::{NOT_FOLLOWED, QuantisationReport};
 
 /// The HTML page of a report. Class names come from the report's comparison.
 pub fn quantisation_page(report: &QuantisationReport) -> String {
@@ -35,7 +35,9 @@ pub fn quantisation_page(report: &QuantisationReport) -> String {
             "Confusion in integers",
             &confusion_table(&names, &integer.confusion),
         );
-        page.section("Where decisions differ", &disagreements(report, &names));
+        if !report.layers.is_empty() {
+            page.section("Where decisions differ", &disagreements(report, &names));
+        }
     }
     if !report.candidates.is_empty() {
         page.section(
@@ -85,6 +87,14 @@ fn summary(report: &QuantisationReport) -> Vec<(&'static str, String)> {
 
 fn layers(report: &QuantisationReport) -> String {
     let decibels = |value: f64| format!("{value:.1}");
+    let columns = match report.layers.is_empty() {
+        true => 3,
+        false => 9,
+    };
+    let note = match report.layers.is_empty() {
+        true => format!("<p>{NOT_FOLLOWED}</p>"),
+        false => String::new(),
+    };
     let rows = report.weights.iter().enumerate().map(|(l, weights)| {
         let mut row = vec![
             weights.layer.clone(),
@@ -100,6 +110,7 @@ fn layers(report: &QuantisationReport) -> String {
                 layer.saturated_cells.to_string(),
                 layer.saturated_gates.to_string(),
             ]),
+            None if report.layers.is_empty() => {}
             None => row.extend(vec!["–".into(); 6]),
         }
         row
@@ -116,7 +127,8 @@ fn layers(report: &QuantisationReport) -> String {
         "saturated gates",
     ];
     "<p>Signal-to-quantisation-noise ratios: with 20 dB more, the error is a tenth.</p>".to_owned()
-        + &table(&header, rows)
+        + &note
+        + &table(&header[..columns], rows)
 }
 
 /// A value in f32 and in integers, and how far they are apart.

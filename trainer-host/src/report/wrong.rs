@@ -182,6 +182,10 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
     inputs.figure() + &features + &thought(run, signals, wrong, class) + &gates(run, signals)
 }
 
+/// Said in place of the probabilities after each step of a network that has none.
+const ONE_ANSWER: &str = "<p>A layer runs backwards, so the network answers once for the whole recording, and there are no \
+                          probabilities after each step.</p>\n";
+
 /// The probabilities of truth and decision after each step.
 fn thought<'a>(
     run: &Run,
@@ -189,6 +193,10 @@ fn thought<'a>(
     wrong: &Wrong,
     class: impl Fn(usize) -> &'a str,
 ) -> String {
+    let config = &run.network.config;
+    if config.is_of_windows() && !config.mode.is_per_step() {
+        return ONE_ANSWER.to_owned();
+    }
     let [truth, decision] = [wrong.truth, wrong.decision].map(|class_number| {
         let steps = after_each_step(&run.network, signals);
         let shares = steps.outer_iter().map(|row| {

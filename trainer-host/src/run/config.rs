@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{self, BuiltIn, Known, Options, Parts, Place, Task, Unsplit};
+use crate::out_of_range::{OutOfRange, require};
 use crate::run::config_file;
 use crate::run::error::RunError;
 use crate::run::fitted::Fitted;
@@ -27,6 +28,24 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
+    /// Refuses settings of training that no run has, and layers that run backwards for built-in data whose later steps tell the
+    /// answers.
+    ///
+    /// # Errors
+    /// [`OutOfRange`], the first such setting.
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        self.train.validate()?;
+        let direction = &self.train.direction;
+        let tells_later = BuiltIn::named(&self.source).is_some_and(BuiltIn::tells_later);
+        require(
+            !(tells_later && direction.need_windows()),
+            "direction",
+            direction,
+            "forward for this built-in data: its answers are to follow from earlier steps, and a layer that runs backwards reads \
+             the later steps that tell them",
+        )
+    }
+
     /// Opens the data and splits the validation part off, as the seed says.
     ///
     /// # Errors

@@ -187,6 +187,10 @@ pub struct Files {
     pub report: PathBuf,
 }
 
+/// Said in place of what each layer's integers do, of a network of whole windows.
+pub const NOT_FOLLOWED: &str =
+    "A layer runs backwards, so integers are not followed layer by layer and step by step.";
+
 /// Runs f32 network and integers over the run's data and compares them.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ pub enum Objective {
     Error,
     /// Flash of model and engine in bytes.
     Flash,
-    /// RAM of state, scratch and stack in bytes.
+    /// RAM of state, scratch and stack in bytes; of a network of whole windows, of the longest sequence's buffer and the stack.
     Ram,
     /// Instructions of a step.
     Instructions,

@@ -17,7 +17,7 @@ pub enum TrainError {
     #[error(transparent)]
     Structure(#[from] StructureError),
     /// The network cannot be pruned to the sizes.
-    #[error("prune_to: {0}")]
+    #[error("{key}: {0}", key = pruning_key(.0))]
     Prune(#[from] PruneError),
     /// The schemes of quantisation-aware training do not match the layers.
     #[error("qat: {0}")]
@@ -41,9 +41,44 @@ pub enum TrainError {
     State(String),
 }
 
+/// The keys that a pruning that cannot be done was asked for by.
+fn pruning_key(error: &PruneError) -> &'static str {
+    match error {
+        PruneError::Units { .. } => "prune_to",
+        PruneError::Outputs { .. } | PruneError::NoProjection { .. } => "prune_projection_to",
+        PruneError::Structure(_) => "prune_to and prune_projection_to",
+    }
+}
+
 // By hand: its words are part of the error's own, and as its source they would be printed twice.
 impl From<Divergence> for TrainError {
     fn from(divergence: Divergence) -> Self {
         Self::Diverged(divergence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pruning_that_cannot_be_done_is_refused_by_its_own_key() {
+        let units = PruneError::Units {
+            found: vec![8],
+            wanted: vec![9],
+        };
+        let outputs = PruneError::Outputs {
+            found: 5,
+            wanted: 6,
+        };
+        let none = PruneError::NoProjection { kind: "GRU" };
+        for (error, begin) in [
+            (units, "prune_to: cannot prune [8]"),
+            (outputs, "prune_projection_to: cannot prune 5 outputs"),
+            (none, "prune_projection_to: cannot prune outputs of GRU"),
+        ] {
+            let said = TrainError::from(error).to_string();
+            assert!(said.starts_with(begin), "{said}");
+        }
     }
 }

@@ -98,7 +98,7 @@ impl TrainingRun {
     }
 
     fn refuse(config: &RunConfig, folder: &Path, overwrite: bool) -> Result<(), TrainingRunError> {
-        config.train.validate().map_err(TrainError::from)?;
+        config.validate().map_err(TrainError::from)?;
         if !overwrite {
             RunConfig::refuse_existing(folder)?;
         }
@@ -114,6 +114,7 @@ impl TrainingRun {
         let (mut fitted, initial) = match initial(&config.train, &data.train)? {
             Some((fitted, network)) => {
                 config.train.take_structure(&network.config);
+                config.validate().map_err(TrainError::from)?;
                 (fitted, Some(network))
             }
             None => (Fitted::fit(&config.train, &data.train)?, None),

@@ -55,6 +55,7 @@ mod tests {
             flash_bytes: 300,
             ram_bytes: 40,
             second: None,
+            window_steps: None,
         };
         let heard = Footprint {
             second: Some(SecondOfSignal {

@@ -308,6 +308,7 @@ mod tests {
                 flash_bytes: 1,
                 ram_bytes: 1,
                 second: None,
+                window_steps: None,
             },
             own: trainings.next().unwrap(),
             values: Vec::new(),

@@ -169,6 +169,7 @@ mod tests {
         flash_bytes: 1,
         ram_bytes: 1,
         second: None,
+        window_steps: None,
     };
     /// Epochs of each trial.
     const EPOCHS: usize = 10;

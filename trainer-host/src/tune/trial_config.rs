@@ -106,15 +106,13 @@ impl TrialConfig {
         if config.train.qat.is_some() {
             config.train.qat = Some(scheme.into());
         }
-        config.train.validate()?;
-        Ok(Self {
-            run: RunConfig {
-                source: base.source.clone(),
-                data: config.data,
-                train: config.train,
-            },
-            scheme,
-        })
+        let run = RunConfig {
+            source: base.source.clone(),
+            data: config.data,
+            train: config.train,
+        };
+        run.validate()?;
+        Ok(Self { run, scheme })
     }
 
     /// The same training with another seed, on the same parts. Repeat 0 is the trial's own training.

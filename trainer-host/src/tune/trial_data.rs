@@ -48,6 +48,7 @@ struct Shape {
 }
 
 impl Shape {
+    /// Of all parts, the test part included: the final model answers for its windows, too.
     fn of(parts: &Parts) -> Self {
         let train = &parts.train;
         Self {
@@ -65,14 +66,16 @@ impl TrialData {
     /// When it cannot be read, or no model file can hold it.
     pub fn open(base: &RunConfig) -> Result<Self, TrialError> {
         let read = base.read_data()?;
-        let parts = without_test(base.divide(read.clone())?);
+        let parts = base.divide(read.clone())?;
+        let shape = Shape::of(&parts);
+        let parts = without_test(parts);
         check_initial(&base.train, &parts.train)?;
         let means = Normalisation::of_inputs(&parts.train).real_means();
         raw_formats(&parts.train, &means).map_err(TrainingRunError::from)?;
         Ok(Self {
             base: base.clone(),
             read,
-            shape: Shape::of(&parts),
+            shape,
             parts: Arc::new(parts),
             folds: Mutex::default(),
             shapes: Mutex::default(),
@@ -200,10 +203,10 @@ impl TrialData {
         shapes.entry(key).or_insert_with(read).clone()
     }
 
-    /// What the model of `plan` will need.
+    /// What the model of `trial_config` will need.
     ///
     /// # Errors
-    /// When the engine has no such network, or the data cannot be read as `plan` says.
+    /// When the engine has no such network, or the data cannot be read as `trial_config` says.
     pub fn footprint(
         &self,
         trial_config: &TrialConfig,
@@ -212,21 +215,44 @@ impl TrialData {
         let shape = self
             .shape(&trial_config.run)
             .ok_or(TrialError::Unreadable)?;
-        let train = &shape.example;
-        let network = trial_config.run.train.network(train);
-        let names = (train.channels.as_slice(), train.outputs.as_slice());
-        // Settings that give no tables were refused when the data was read with them.
-        let front_end = (train.front_end.as_ref()).and_then(|front_end| front_end.tables().ok());
-        let most = most_golden_steps(network.conv.as_ref());
-        let steps = shape.first_steps.min(most);
-        Ok(footprint(
-            &network,
-            names,
-            trial_config.scheme,
-            (front_end, steps, shape.longest),
-            limits,
-        )?)
+        of_shape(&shape, trial_config, limits)
     }
+}
+
+/// Refuses `trial_config` when its model would need more than `limits` allow over `parts`, before it is trained on them: their
+/// sequences may be longer than those of the search, whose validation part may be cut from the same recordings.
+///
+/// # Errors
+/// As [`TrialData::footprint`], and when the model needs more.
+pub fn require_fit(
+    trial_config: &TrialConfig,
+    parts: &Parts,
+    limits: &Limits,
+) -> Result<(), TrialError> {
+    let found = of_shape(&Shape::of(parts), trial_config, limits)?;
+    Ok(limits.check(&found)?)
+}
+
+/// What the model of `trial_config` will need for data of this shape.
+fn of_shape(
+    shape: &Shape,
+    trial_config: &TrialConfig,
+    limits: &Limits,
+) -> Result<Footprint, TrialError> {
+    let train = &shape.example;
+    let network = trial_config.run.train.network(train);
+    let names = (train.channels.as_slice(), train.outputs.as_slice());
+    // Settings that give no tables were refused when the data was read with them.
+    let front_end = (train.front_end.as_ref()).and_then(|front_end| front_end.tables().ok());
+    let most = most_golden_steps(network.conv.as_ref());
+    let steps = shape.first_steps.min(most);
+    Ok(footprint(
+        &network,
+        names,
+        trial_config.scheme,
+        (front_end, steps, shape.longest),
+        limits,
+    )?)
 }
 
 /// `config` with that fold as its validation part.
@@ -253,4 +279,53 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn groups<'a>(parts: impl IntoIterator<Item = &'a Dataset>) -> usize {
     let groups = parts.into_iter().filter_map(|part| part.groups.as_ref());
     groups.flatten().collect::<BTreeSet<_>>().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial_config::tests::{base, point};
+    use super::*;
+    use crate::data::Options;
+
+    /// Sequences of so many steps, each with a label of its own.
+    fn csv(sequences: usize, steps: usize) -> String {
+        let row = |n: usize| {
+            let (series, t) = (n / steps, n % steps);
+            format!("s{series},{t},{}.5,{}\n", n % 7, ["a", "b"][series % 2])
+        };
+        let rows: String = (0..sequences * steps).map(row).collect();
+        format!("series_id,t,x,label\n{rows}")
+    }
+
+    /// A trial and the model in the end have RAM for the same window, which is the longest one of all parts.
+    #[test]
+    fn ram_is_for_the_longest_sequence_of_the_test_part_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let [train, test] = [(20, 6), (2, 30)].map(|(sequences, steps)| {
+            let path = folder.path().join(format!("{steps}.csv"));
+            std::fs::write(&path, csv(sequences, steps)).unwrap();
+            path
+        });
+        let base = RunConfig {
+            source: train.to_string_lossy().into_owned(),
+            data: Options {
+                test: Some(test),
+                ..Options::default()
+            },
+            ..base()
+        };
+        let data = TrialData::open(&base).unwrap();
+        let trial = r#"{"train.direction": "bidirectional", "hidden": 8}"#;
+        let trial = TrialConfig::new(&base, &point(trial)).unwrap();
+        let found = data.footprint(&trial, &Limits::default()).unwrap();
+        assert_eq!(found.window_steps, Some(30));
+        let parts = data.with_test(&trial.run).unwrap();
+        let of = |ram: u64| Limits {
+            ram: Some(crate::cost::quantity::Bytes(ram)),
+            ..Limits::default()
+        };
+        require_fit(&trial, &parts, &of(found.ram_bytes as u64)).unwrap();
+        let said = require_fit(&trial, &parts, &of(found.ram_bytes as u64 - 1)).unwrap_err();
+        assert!(said.to_string().contains("a window of 30 steps"), "{said}");
+    }
 }

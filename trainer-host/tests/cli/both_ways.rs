@@ -32,6 +32,15 @@ fn a_bidirectional_network_goes_through_every_stage() {
         network["directions"],
         serde_json::json!(["forward", "beside"])
     );
+    let said = bench.succeed(&words("quantise both"));
+    assert!(
+        said.contains("not followed layer by layer") && !said.contains("h max error"),
+        "{said}"
+    );
+    assert!(
+        said.contains("weights") && !said.contains("gates"),
+        "{said}"
+    );
     let quantised = succeed(&bench, "quantise both");
     let memory = &quantised["memory"];
     assert_eq!(memory["window"]["steps"], 8);
@@ -80,6 +89,62 @@ fn networks_of_either_kind_begin_with_and_learn_from_one_another() {
         said.contains("--bidirectional: a run with --init"),
         "{said}"
     );
+}
+
+/// An untrained network decides some recordings wrongly, and has one answer for each.
+#[test]
+fn a_report_shows_what_the_network_says_and_no_more() {
+    let bench = bench();
+    let train = |flags: &str, out: &str| {
+        let line = format!(
+            "train ramps.csv --hidden 4 --learning-rate 1e-9 --epochs 1 --validation-share 0.5 {flags}"
+        );
+        bench.succeed(&words(&format!("{line} --out {out}")));
+        std::fs::read_to_string(bench.path(&format!("{out}/report.html"))).unwrap()
+    };
+    let curve = "Probability after each step";
+    let page = train("--bidirectional", "both");
+    assert!(!page.contains(curve) && page.contains("answers once for the whole recording"));
+    for title in ["LSTM layer 0, forward half", "LSTM layer 0, reverse half"] {
+        assert!(page.contains(title), "{title}");
+    }
+    assert!(train("", "forward").contains(curve));
+}
+
+#[test]
+fn answers_that_later_steps_tell_are_refused_or_noted() {
+    let bench = Bench::new();
+    for begin in ["train --out no", "train --folds 2", "find-rate"] {
+        for task in ["embedded-reber", "timed-spikes"] {
+            let line = format!("{begin} {task} --direction reverse");
+            let said = refuse(&bench, &words(&line));
+            assert!(
+                said.contains("direction is reverse, and must be forward"),
+                "{said}"
+            );
+        }
+    }
+    let labelled = |n: usize| {
+        let (series, t) = (n / 6, n % 6);
+        format!(
+            "s{series},{t},{},{}\n",
+            (n * 5) % 7,
+            ["a", "b"][(n / 3) % 2]
+        )
+    };
+    let rows: String = (0..120).map(labelled).collect();
+    bench.file(
+        "each.csv",
+        format!("series_id,t,x,label\n{rows}").as_bytes(),
+    );
+    let note = "sees all later steps";
+    for (flags, is_noted) in [("--bidirectional", true), ("", false)] {
+        let line = format!("train each.csv --hidden 3 --epochs 1 {flags} --overwrite --out each");
+        let output = bench.run(&words(&line));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.contains(note), is_noted, "{said}");
+    }
 }
 
 #[test]

@@ -127,6 +127,18 @@ impl NetworkConfig {
         l.saturating_sub((0..=l).filter(is_half).count())
     }
 
+    /// What recurrent layer `l` is, for example `LSTM layer 1, reverse half`: layers count from 0, and a bidirectional one has
+    /// two halves.
+    pub fn recurrent_title(&self, l: usize) -> String {
+        let way = match (self.direction(l), self.direction(l + 1)) {
+            (Direction::Beside, _) => ", reverse half",
+            (Direction::Forward, Direction::Beside) => ", forward half",
+            (Direction::Reverse, _) => ", in reverse",
+            (Direction::Forward, _) => "",
+        };
+        format!("{} layer {}{way}", self.cell.title(), self.layer_number(l))
+    }
+
     /// Units of the recurrent layers, and which way these run if one runs backwards: `[32, 16] (bidirectional,forward; whole
     /// windows only)`.
     pub fn recurrent_text(&self) -> String {

@@ -96,7 +96,8 @@ impl NetworkStream {
 
 impl Network {
     /// Outputs before the head's σ or softmax after each step of a normalised sequence, `[T, I]`, also of a network that is
-    /// made for an answer at the end: `[T, O]`.
+    /// made for an answer at the end: `[T, O]`. A network of whole windows that answers once has no such outputs: of a layer
+    /// that runs backwards, the head would read the state at each step, and not the one after the layer's own last step.
     ///
     /// # Panics
     /// If the sequence is empty or has another number of channels than the network.

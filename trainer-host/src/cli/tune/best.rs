@@ -34,7 +34,7 @@ use crate::tune::stored_trial::{StoredTrial, is_over};
 use crate::tune::study::Study;
 use crate::tune::trial::request;
 use crate::tune::trial_config::TrialConfig;
-use crate::tune::trial_data::TrialData;
+use crate::tune::trial_data::{TrialData, require_fit};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -137,6 +137,9 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     trial_config.run = trial_config.run.with_known_split()?;
     let parts = data.with_test(&trial_config.run)?;
     drop(data);
+    if args.trial.is_none() {
+        require_fit(&trial_config, &parts, &limits)?;
+    }
     let retrained = retrain(&trial_config, (trial, parts), &limits, args)?;
     for warning in warnings(&retrained) {
         say!("{warning}");

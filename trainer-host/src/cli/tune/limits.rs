@@ -13,7 +13,7 @@ pub(super) struct LimitArgs {
     /// Most flash for model and engine, for example 64K.
     #[arg(long)]
     flash: Option<Bytes>,
-    /// Most RAM for state, scratch and stack, for example 2K.
+    /// Most RAM for state, scratch and stack (of a network of whole windows: the longest sequence's buffer and the stack), for example 2K.
     #[arg(long)]
     ram: Option<Bytes>,
     /// Longest time of a step, for example 5ms; needs a clock.

@@ -15,9 +15,11 @@ use super::watch::Watch;
 use crate::cli::data_args::print_notes;
 use crate::cli::settings::{Settings, with_data, with_known_split};
 use crate::cli::table::percent;
+use crate::cli::training::print_later_steps;
 use crate::cli::{Printer, interrupt};
 use crate::cost::Limits;
 use crate::cost::quantity::Seconds;
+use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
 use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping, in_one_line};
 use crate::tune::base_point::base_point;
@@ -269,6 +271,12 @@ pub(super) fn data_of(study: &Study) -> anyhow::Result<TrialData> {
     Ok(data)
 }
 
+/// Whether a trial may have a layer that runs backwards.
+fn may_run_backwards(config: &RunConfig, search: &SearchConfig) -> bool {
+    let is_searched = search.space.parameters.contains_key("train.direction");
+    is_searched || config.train.direction.need_windows()
+}
+
 /// The study of these settings: a new one, or the existing one.
 fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, TrialData)> {
     let mut search = settings.tune.take().unwrap_or_default();
@@ -291,6 +299,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     let config = with_known_split(with_data(settings)?)?.with_initial_structure()?;
     let data = TrialData::open(&config)?;
     print_notes(&data.all().notes());
+    print_later_steps(may_run_backwards(&config, &search), data.train());
     let mut definition = Definition {
         data_crc: data.checksum(),
         config,
