@@ -63,11 +63,15 @@ const ticks = (low, high, log, n) => {
 function chart(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const old = figure.querySelector("svg"), off = new Set(), log = [data.log[0], data.log[1]];
-  let dots = [], svg = old, cursor, frame;
+  let dots = [], svg = old, cursor, frame, span;
   const place = (v, axis) => log[axis] ? Math.log10(v) : v;
   const fits = p => p.every((v, i) => v !== null && isFinite(place(v, i)));
   const put = (name, attributes, text, parent = svg) => parent.appendChild(make(name, attributes, text, NS));
-  const at = x => data.dates ? new Date(1e3 * x).toISOString().slice(0, 16).replace("T", " ") : num(x);
+  const line = (c, x1, x2, y1, y2, g) => put("line", { class: c, x1, x2, y1, y2 }, undefined, g);
+  const word = (x, y, anchor, text) => put("text", { x, y, "text-anchor": anchor }, text);
+  const at = (v, i) => !i && data.dates
+    ? new Date(Math.round(1e3 * v)).toISOString().slice(0, span[0] < 320 ? 23 : span[0] < 2e4 ? 19 : 16).replace("T", " ").replace(/\.000$/, "")
+    : log[i] ? num(v) : apart(v, span[i] / 1e3);
   const range = axis => {
     let low = Infinity, high = -Infinity;
     data.series.forEach((s, n) => off.has(n) || s.p.forEach(p => {
@@ -83,27 +87,28 @@ function chart(figure) {
     next.setAttribute("viewBox", `0 0 ${W} ${H}`);
     svg.replaceWith(next);
     svg = next;
-    const [x0, x1] = range(0), [y0, y1] = range(1), box = frame = [56, 10, W - 12, H - 40];
-    const X = v => box[0] + (v - x0) / (x1 - x0) * (box[2] - box[0]);
-    const Y = v => box[3] - (v - y0) / (y1 - y0) * (box[3] - box[1]);
+    const [x0, x1] = range(0), [y0, y1] = range(1), [l, u, r, b] = frame = [56, 10, W - 12, H - 40];
+    span = [x1 - x0, y1 - y0];
+    const X = v => l + (v - x0) / (x1 - x0) * (r - l);
+    const Y = v => b - (v - y0) / (y1 - y0) * (b - u);
     const xs = data.dates || ticks(x0, x1, log[0], Math.max(3, W / 110));
     for (const [v, label] of xs.filter((t, i) => i % Math.ceil(xs.length * 80 / W) < 1)) {
-      put("line", { class: "grid", x1: X(v), x2: X(v), y1: box[1], y2: box[3] });
-      put("text", { x: X(v), y: box[3] + 15, "text-anchor": "middle" }, label);
+      line("grid", X(v), X(v), u, b);
+      word(X(v), b + 15, "middle", label);
     }
     for (const [v, label] of ticks(y0, y1, log[1], H / 50)) {
-      put("line", { class: "grid", x1: box[0], x2: box[2], y1: Y(v), y2: Y(v) });
-      put("text", { x: box[0] - 5, y: Y(v) + 4, "text-anchor": "end" }, label);
+      line("grid", l, r, Y(v), Y(v));
+      word(l - 5, Y(v) + 4, "end", label);
     }
-    put("rect", { class: "frame", x: box[0], y: box[1], width: box[2] - box[0], height: box[3] - box[1] });
-    put("text", { x: (box[0] + box[2]) / 2, y: H - 6, "text-anchor": "middle" }, data.x);
-    put("text", { transform: `translate(12 ${(box[1] + box[3]) / 2}) rotate(-90)`, "text-anchor": "middle" }, data.y);
+    put("rect", { class: "frame", x: l, y: u, width: r - l, height: b - u });
+    word((l + r) / 2, H - 6, "middle", data.x);
+    put("text", { transform: `translate(12 ${(u + b) / 2}) rotate(-90)`, "text-anchor": "middle" }, data.y);
     for (const [v, label] of data.marks) {
       const x = X(place(v, 0));
-      if (!(x >= box[0] && x <= box[2])) continue;
-      put("line", { class: "mark", x1: x, x2: x, y1: box[1], y2: box[3] });
-      const right = x > (box[0] + box[2]) / 2;
-      put("text", { x: x + (right ? -5 : 5), y: box[1] + 13, "text-anchor": right ? "end" : "start" }, label);
+      if (!(x >= l && x <= r)) continue;
+      line("mark", x, x, u, b);
+      const right = x > (l + r) / 2;
+      word(x + (right ? -5 : 5), u + 13, right ? "end" : "start", label);
     }
     dots = [];
     data.series.forEach((s, n) => {
@@ -147,12 +152,12 @@ function chart(figure) {
     let same = [best];
     if (!noted) {
       same = dots.filter(d => d.p[0] === best.p[0]);
-      put("line", { class: "mark", x1: best.x, x2: best.x, y1: frame[1], y2: frame[3] }, undefined, cursor);
+      line("mark", best.x, best.x, frame[1], frame[3], cursor);
     }
     same.forEach(d => put("circle", { cx: d.x, cy: d.y, r: 6 }, undefined, cursor));
     const lines = noted
-      ? [best.s.name, `${data.x}: ${at(best.p[0])}`, `${data.y}: ${num(best.p[1])}`, best.note]
-      : [`${data.x}: ${at(best.p[0])}`, ...same.slice(0, 12).map(d => `${d.s.name}: ${num(d.p[1])}`)];
+      ? [best.s.name, `${data.x}: ${at(best.p[0], 0)}`, `${data.y}: ${at(best.p[1], 1)}`, best.note]
+      : [`${data.x}: ${at(best.p[0], 0)}`, ...same.slice(0, 12).map(d => `${d.s.name}: ${at(d.p[1], 1)}`)];
     show(lines.filter(l => l).join("\n"), e.clientX, e.clientY);
   };
   const tools = figure.querySelector(".tools");

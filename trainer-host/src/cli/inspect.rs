@@ -22,6 +22,7 @@ use crate::cost::front_end::SecondOfSignal;
 use crate::cost::{Core, FlashWaits, Footprint, most_spread_of, useless_int8};
 use crate::files::model;
 use crate::network::{Head, Mode, NetworkConfig};
+use crate::run::integers::{self, RunIntegers};
 use crate::run::quantisations::{self, Quantisation};
 use crate::run::{MODEL, NetworkOrigin, Run};
 use crate::train::TrainConfig;
@@ -146,6 +147,8 @@ struct InspectedRun {
     quantised_is_current: bool,
     /// All quantisations, that which was made last at the end.
     quantisations: Vec<Kept>,
+    /// What is wrong with those that are of no use, and what makes them again.
+    quantisation_problems: Vec<String>,
     exported: bool,
 }
 
@@ -174,8 +177,13 @@ impl Kept {
 
 fn inspect_run(run: &Run) -> InspectedRun {
     let all = quantisations::all(&run.folder);
-    let kept = |all: &Vec<Quantisation>| all.iter().map(|one| Kept::of(one, run)).collect();
-    let kept: Vec<Kept> = all.as_ref().map(kept).unwrap_or_default();
+    let kept: Vec<Kept> = (all.readable.iter())
+        .map(|one| Kept::of(one, run))
+        .collect();
+    let tried = (all.readable.into_iter()).filter_map(|one| RunIntegers::of(run, one).err());
+    let unreadable = all.unreadable.into_iter();
+    let problems = tried.chain(unreadable.map(|file| integers::unusable(run, file)));
+    let problems: Vec<String> = problems.map(|problem| problem.to_string()).collect();
     InspectedRun {
         data: run.config.source.clone(),
         origin: run.fitted.origin.clone(),
@@ -185,9 +193,10 @@ fn inspect_run(run: &Run) -> InspectedRun {
         outputs: run.fitted.schema.outputs.clone(),
         training: run.config.train.clone(),
         // One that cannot be read is there all the same.
-        quantised: all.is_err() || !kept.is_empty(),
+        quantised: !problems.is_empty() || !kept.is_empty(),
         quantised_is_current: kept.last().is_some_and(|last| last.is_current),
         quantisations: kept,
+        quantisation_problems: problems,
         exported: run.folder.join(MODEL).exists(),
     }
 }
@@ -247,12 +256,19 @@ fn quantised_text(run: &InspectedRun) -> Option<String> {
         0 | 1 => "",
         _ => "; the last one is taken, or --quantised NAME",
     };
-    match run.quantised && !run.quantised_is_current {
-        true if names.is_empty() => Some("not readable; `trainer-host quantise`".to_owned()),
-        true => Some(format!("{names}; `trainer-host quantise` makes it again")),
-        false if names.is_empty() => None,
-        false => Some(format!("{names}{last}")),
+    if !run.quantised {
+        return None;
     }
+    let names = match names.is_empty() {
+        true => "not readable".to_owned(),
+        false => names + last,
+    };
+    // Under the names, in the column of all values.
+    let problems = run.quantisation_problems.iter();
+    let problems: String = problems
+        .map(|problem| format!("\n{:15}{problem}", ""))
+        .collect();
+    Some(names + &problems)
 }
 
 /// What is said of a projection.

@@ -9,6 +9,7 @@ use lstm_nostd::artifact::AlignedBytes;
 use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Order;
 
+use super::data_args::print_notes;
 use crate::data::{Known, Options, Schema};
 use crate::files::model;
 use crate::network::schemes::Schemes;
@@ -73,9 +74,7 @@ impl QuantisedArgs {
     /// The integers of `run` that are wanted; a line says which, if nothing was said and there are several.
     pub(super) fn of(&self, run: &Run) -> anyhow::Result<RunIntegers> {
         let integers = integers::read_some(run, &self.wanted())?;
-        if let Some(note) = integers.note() {
-            say!("{note}");
-        }
+        print_notes(&integers.notes);
         Ok(integers)
     }
 }
@@ -84,8 +83,8 @@ impl QuantisedArgs {
 struct Taken {
     name: String,
     path: PathBuf,
-    /// Which it is, where there are several.
-    note: Option<String>,
+    /// Which it is, where there are several, and which ones cannot be read.
+    notes: Vec<String>,
 }
 
 /// A run or a model file.
@@ -119,8 +118,8 @@ impl ModelSource {
         let found = integers::read(&run, &quantised.wanted())?;
         let front_end = run.fitted.front_end_tables();
         let taken = found.map(|found| {
-            let (note, name, path) = (found.note(), found.name, found.path);
-            (found.bytes, Taken { name, path, note })
+            let (notes, name, path) = (found.notes, found.name, found.path);
+            (found.bytes, Taken { name, path, notes })
         });
         let (model, taken) = taken.unzip();
         Ok(Self {
@@ -194,10 +193,10 @@ impl ModelSource {
         self.taken.as_ref().map(|taken| taken.name.clone())
     }
 
-    /// Says which quantisation was taken, if a run has several and none was asked for.
+    /// Says which quantisation was taken, if a run has several and none was asked for, and which ones cannot be read.
     pub(super) fn say_which(&self) {
-        if let Some(note) = self.taken.as_ref().and_then(|taken| taken.note.as_ref()) {
-            say!("{note}");
+        if let Some(taken) = &self.taken {
+            print_notes(&taken.notes);
         }
     }
 

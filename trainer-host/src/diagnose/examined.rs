@@ -86,8 +86,8 @@ pub struct Examined {
     pub stream: Option<StreamCheck>,
     /// Of a quantised run whose network runs step by step.
     pub integers: Option<Integers>,
-    /// Which of several quantisations these are, if none was asked for.
-    pub which: Option<String>,
+    /// Which of several quantisations these are, if none was asked for; and those that cannot be read.
+    pub notes: Vec<String>,
 }
 
 impl Examined {
@@ -114,7 +114,7 @@ impl Examined {
         let normalised = run.fitted.normalised_inputs(looked_at);
         let activity = LayerActivity::observe(&run.network, &views(&normalised));
         let found = integers::read(&run, wanted)?;
-        let which = found.as_ref().and_then(RunIntegers::note);
+        let notes = (found.as_ref()).map_or_else(Vec::new, |found| found.notes.clone());
         let (stream, integers) = match run.network.config.is_of_windows() {
             true => (None, None),
             false => (
@@ -132,7 +132,7 @@ impl Examined {
             activity,
             stream,
             integers,
-            which,
+            notes,
         })
     }
 }

@@ -88,7 +88,7 @@ pub struct Diagnosis {
     /// Name of the quantisation whose integers were looked at, of a quantised run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
-    /// What of the data was read otherwise than it stands.
+    /// What of the data was read otherwise than it stands, which quantisation was taken, and what was not looked at.
     pub notes: Vec<String>,
 }
 
@@ -109,7 +109,7 @@ pub fn diagnose(
     let examined = Examined::open(folder, data, wanted)?;
     let findings = examined.findings();
     let own_answers = examined.has_own_answers();
-    let notes = examined.data.notes().into_iter().chain(examined.which);
+    let notes = examined.data.notes().into_iter().chain(examined.notes);
     let mut notes: Vec<String> = notes.collect();
     if examined.run.network.config.is_of_windows() {
         notes.push(LEFT_OUT.into());

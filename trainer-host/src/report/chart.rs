@@ -159,11 +159,12 @@ impl Chart {
 
     /// What the script draws.
     fn data(&self) -> Value {
+        let all = || self.series.iter().flat_map(|series| &series.points);
+        let (low, high) = Range::of(all().map(|point| point.1), false).ends();
         let series = self.series.iter().map(|series| {
-            let points = (series.points.iter()).map(|point| match self.has_dates {
-                true => [json!(point.0.round()), short(point.1)],
-                false => [short(point.0), short(point.1)],
-            });
+            // Times have many digits that they share: all of them are kept.
+            let points = (series.points.iter())
+                .map(|point| [json!(point.0), told_apart(point.1, high - low)]);
             let look = match series.look {
                 Look::Line => "line",
                 Look::Points => "points",
@@ -265,6 +266,16 @@ fn short(value: f64) -> Value {
     digits.map_or(Value::Null, |value| json!(value))
 }
 
+/// The same, or all digits, if short ones are off by more than a part of `range` that can be seen.
+fn told_apart(value: f64, range: f64) -> Value {
+    let text = short(value);
+    let is_near = |near: f64| (near - value).abs() <= 1e-4 * range;
+    match text.as_f64().is_none_or(is_near) {
+        true => text,
+        false => json!(value),
+    }
+}
+
 fn across(share: f64) -> f64 {
     BOX[0] + share * (BOX[2] - BOX[0])
 }
@@ -362,112 +373,4 @@ fn draw_run(svg: &mut String, mut points: Vec<(f64, f64)>, n: usize, series: &Se
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(name: &str, points: &[(f64, f64)]) -> Series {
-        Series::line(name, points.to_vec())
-    }
-
-    #[test]
-    fn every_line_is_drawn_named_and_has_its_values() {
-        let chart = Chart {
-            marks: vec![(0.5, "best <epoch>".into())],
-            ..Chart::lines(
-                "loss",
-                ("epoch", "loss"),
-                vec![
-                    line("training", &[(0.0, 1.0), (1.0, 0.25)]),
-                    line("</script>", &[(0.0, 2.0), (1.0, f64::NAN)]),
-                ],
-            )
-        };
-        let html = chart.figure();
-        // The second one has a single point with a place, which no line can show.
-        assert_eq!(
-            (
-                html.matches("<polyline").count(),
-                html.matches("<circle").count()
-            ),
-            (1, 1)
-        );
-        assert!(
-            html.contains("class=\"s0\">training<")
-                && html.contains("[1.0,0.25]")
-                && html.contains("[1.0,null]")
-        );
-        assert_eq!(html.matches("</script>").count(), 1, "{html}");
-        assert!(html.contains("best &lt;epoch&gt;"));
-        assert!(chart.svg_file().starts_with("<svg") && chart.svg_file().contains("--c:#0072b2"));
-    }
-
-    /// The places of the first line in `svg`.
-    fn first_line(svg: &str) -> &str {
-        let (_, points) = svg.split_once("points=\"").unwrap();
-        points.split_once('"').unwrap().0
-    }
-
-    /// On a logarithmic axis, a tenth and a hundredth lie as far apart as one and a tenth.
-    #[test]
-    fn wide_ranges_are_drawn_where_their_axis_has_them() {
-        let series = line("trials", &[(1.0, 1.0), (2.0, 0.1), (3.0, 0.01)]);
-        let chart = Chart::lines("t", ("epoch", "error"), vec![series]).with_suited_axes();
-        assert_eq!(chart.log, [false, true]);
-        let svg = chart.svg("");
-        let points = first_line(&svg);
-        let heights: Vec<f64> = (points.split_whitespace())
-            .map(|point| point.split(',').nth(1).unwrap().parse().unwrap())
-            .collect();
-        let steps = [heights[1] - heights[0], heights[2] - heights[1]];
-        assert!(
-            steps[0] > 50.0 && (steps[0] - steps[1]).abs() < 0.3,
-            "{heights:?}"
-        );
-    }
-
-    #[test]
-    fn a_line_is_open_where_a_point_is_missing_and_dates_have_names() {
-        let missing = (1.5e9 + 7200.0, f64::NAN);
-        let points = [
-            (1.5e9, 1.0),
-            (1.5e9 + 3600.0, 2.0),
-            missing,
-            (1.5e9 + 1e4, 1.0),
-            (1.5e9 + 2e4, 0.0),
-        ];
-        let chart = Chart {
-            has_dates: true,
-            ..Chart::lines("t", ("time", "y"), vec![line("a", &points)])
-        };
-        let html = chart.figure();
-        assert_eq!(html.matches("<polyline").count(), 2, "{html}");
-        // 1.5e9 is 2017-07-14 02:40, and has all of its digits.
-        assert!(
-            html.contains("[1500003600.0,2.0]") && html.contains(">07-14 04:00</text>"),
-            "{html}"
-        );
-        assert!(
-            html.contains("\"dates\":[[1500001200.0,\"07-14 03:00\"]"),
-            "{html}"
-        );
-    }
-
-    #[test]
-    fn a_front_is_drawn_in_steps_and_nothing_stops_the_drawing() {
-        let mut front = line("front", &[(2.0, 1.0), (1.0, 3.0)]);
-        front.look = Look::Front;
-        let svg = Chart::lines("f", ("cost", "error"), vec![front]).svg("");
-        let points = first_line(&svg);
-        assert_eq!(
-            (
-                points.split_whitespace().count(),
-                svg.matches("<circle").count()
-            ),
-            (4, 2)
-        );
-        for points in [&[][..], &[(f64::NAN, 1.0)], &[(0.0, f64::INFINITY)]] {
-            let chart = Chart::lines("none", ("x", "y"), vec![line("a", points)]);
-            assert!(chart.figure().contains("</svg>"));
-        }
-    }
-}
+mod tests;

@@ -3,8 +3,16 @@
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
-/// Steps between ticks of less than a month.
-const STEPS: [i64; 15] = [
+/// Steps between ticks of less than a second, in milliseconds.
+const FINE: [i64; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+/// Steps between ticks of less than a month, in seconds.
+const STEPS: [i64; 21] = [
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
     MINUTE,
     2 * MINUTE,
     5 * MINUTE,
@@ -35,18 +43,32 @@ pub(super) fn to_the_minute(seconds: i64) -> String {
     )
 }
 
+/// The name of a moment, in milliseconds since 1970, beside those that are `step` milliseconds away: the day, day and minute,
+/// or the time of the day, as finely as they differ.
+fn beside(at: i64, step: i64) -> String {
+    let (seconds, milliseconds) = (at.div_euclid(1000), at.rem_euclid(1000));
+    let minute = to_the_minute(seconds);
+    let (day, time) = minute.split_at(minute.len() - 6);
+    let second = seconds.rem_euclid(MINUTE);
+    match step {
+        step if step >= 1000 * DAY => day.to_owned(),
+        step if step >= 1000 * MINUTE => minute[5..].to_owned(),
+        1000.. => format!("{}:{second:02}", time.trim_start()),
+        _ => format!("{}:{second:02}.{milliseconds:03}", time.trim_start()),
+    }
+}
+
 /// Some `count` round moments from `low` to `high`, in seconds since 1970, with their names.
 pub(super) fn ticks(low: f64, high: f64, count: f64) -> Vec<(f64, String)> {
     let raw = (high - low) / count.max(1.0);
-    if let Some(step) = STEPS.into_iter().find(|step| *step as f64 >= 0.8 * raw) {
-        let first = (low / step as f64).ceil() as i64;
-        let last = (high / step as f64).floor() as i64;
+    let steps = STEPS.into_iter().map(|seconds| 1000 * seconds);
+    let mut steps = FINE.into_iter().chain(steps);
+    if let Some(step) = steps.find(|step| *step as f64 >= 800.0 * raw) {
+        let first = (1e3 * low / step as f64).ceil() as i64;
+        let last = (1e3 * high / step as f64).floor() as i64;
         return (first..=last)
-            .map(|k| (k * step, to_the_minute(k * step)))
-            .map(|(at, text)| match step >= DAY {
-                true => (at as f64, text[..text.len() - 6].to_owned()),
-                false => (at as f64, text[5..].to_owned()),
-            })
+            .map(|k| ((k * step) as f64 / 1e3, beside(k * step, step)))
+            .filter(|(at, _)| (low..=high).contains(at))
             .collect();
     }
     let month = 30.44 * DAY as f64;
@@ -121,6 +143,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ticks_have_names_as_fine_as_their_steps() {
+        // 1.5e9 is 2017-07-14 02:40:00.
+        let second = |width: f64| ticks(1.5e9, 1.5e9 + width, 6.0)[1].clone();
+        assert_eq!(second(0.6), (1_500_000_000.1, "02:40:00.100".to_owned()));
+        assert_eq!(second(90.0), (1_500_000_015.0, "02:40:15".to_owned()));
+        assert_eq!(second(600.0), (1_500_000_120.0, "07-14 02:42".to_owned()));
+        assert_eq!(second(6e5), (1_500_163_200.0, "2017-07-16".to_owned()));
+    }
+
     proptest! {
         /// Days follow each other, and months begin where they should.
         #[test]
@@ -136,7 +168,7 @@ mod tests {
 
         /// Ticks ascend within the range, and there are about as many as asked for.
         #[test]
-        fn ticks_are_round_moments_in_the_range(low in -6e9f64..4e9, width in 4.0f64..9.5, count in 3.0f64..10.0) {
+        fn ticks_are_round_moments_in_the_range(low in -6e9f64..4e9, width in -1.5f64..9.5, count in 3.0f64..10.0) {
             let high = low + 10f64.powf(width);
             let ticks = ticks(low, high, count);
             prop_assert!((1..=16).contains(&ticks.len()), "{:?}", ticks);

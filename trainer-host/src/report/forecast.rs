@@ -45,7 +45,7 @@ pub(super) fn forecast_sections(page: &mut Page, part: &str, forecasts: &Forecas
     let thinned = windows.len().div_ceil(POINTS);
     let each = match thinned {
         0 | 1 => String::new(),
-        n => format!(" Over the whole part, each {n}th window is drawn."),
+        n => format!(" Over the whole part, one window in {n} is drawn."),
     };
     let note = format!(
         "<p>Each value stands at the time that it is for; lines are open at gaps.{of}{each}</p>"

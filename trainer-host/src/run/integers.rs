@@ -1,31 +1,54 @@
 //! The integers of a quantised run, held to be of the run's own weights and shape.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lstm_nostd::Parsed;
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, WriteError};
-use lstm_nostd::kernels::Order;
+use lstm_nostd::kernels::{Order, Scheme};
 
 use crate::run::Run;
-use crate::run::quantisations::{self, Quantisation, Wanted};
+use crate::run::quantisations::{self, NotFound, Quantisation, Quantisations, Unreadable, Wanted};
 use crate::run::quantised_file::ReadError;
 
 /// Why a run's integers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunIntegersError {
-    /// They cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// There are others.
-    #[error("{}: {problem}; make it with `trainer-host quantise`", folder.display())]
+    /// They are there, and of no use.
+    #[error("{problem}; `{again}` makes it again, or delete the file")]
+    Unusable {
+        /// Why, and in which file.
+        problem: Problem,
+        /// The command that makes them again.
+        again: String,
+    },
+    /// There are none, or others.
+    #[error("{}: {problem}; `{make}` makes one", folder.display())]
     NotThere {
         /// The run.
         folder: PathBuf,
         /// What was asked for, and what there is.
         problem: String,
+        /// The command that makes them.
+        make: String,
     },
+    /// No network like this one has the schemes that were asked for.
+    #[error("{}: {problem}", folder.display())]
+    OtherLayers {
+        /// The run.
+        folder: PathBuf,
+        /// What was asked for, and what layers there are.
+        problem: String,
+    },
+}
+
+/// Why integers are of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// They cannot be read, or are of other weights.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// They make no model.
-    #[error("{}: {source}; make it again with `trainer-host quantise`", path.display())]
+    #[error("{}: {source}", path.display())]
     NoModel {
         /// The file.
         path: PathBuf,
@@ -33,7 +56,7 @@ pub enum RunIntegersError {
         source: WriteError,
     },
     /// They are another network's.
-    #[error("{}: it has other channels, outputs or steps than this run; make it again with `trainer-host quantise`", path.display())]
+    #[error("{}: it has other channels, outputs or steps than this run", path.display())]
     OtherShape {
         /// The file.
         path: PathBuf,
@@ -51,22 +74,13 @@ pub struct RunIntegers {
     pub bytes: AlignedBytes,
     /// What the model file is made of.
     pub file: ModelFile,
-    /// Names of all quantisations of the run, if there are several and none was asked for.
-    pub several: Vec<String>,
+    /// Which quantisation this is, where there are several and none was asked for; and those that cannot be read.
+    pub notes: Vec<String>,
+    /// The command that makes it again.
+    again: String,
 }
 
 impl RunIntegers {
-    /// Which quantisation was taken, in words, where there are several and none was asked for.
-    pub fn note(&self) -> Option<String> {
-        (!self.several.is_empty()).then(|| {
-            format!(
-                "note: there are quantisations {}; {}, the last one made, is taken, and --quantised NAME takes another",
-                self.several.join(", "),
-                self.name
-            )
-        })
-    }
-
     /// The model file in another order of weights.
     ///
     /// # Errors
@@ -74,9 +88,12 @@ impl RunIntegers {
     pub fn in_order(&self, order: Order) -> Result<AlignedBytes, RunIntegersError> {
         self.file
             .to_bytes_in(order)
-            .map_err(|source| RunIntegersError::NoModel {
-                path: self.path.clone(),
-                source,
+            .map_err(|source| RunIntegersError::Unusable {
+                problem: Problem::NoModel {
+                    path: self.path.clone(),
+                    source,
+                },
+                again: self.again.clone(),
             })
     }
 
@@ -85,31 +102,60 @@ impl RunIntegers {
     /// # Errors
     /// When they are damaged, or not of this run.
     pub fn of(run: &Run, one: Quantisation) -> Result<Self, RunIntegersError> {
-        let Quantisation { name, path, stored } = one;
-        let mut file = stored.of(&path, &run.network)?;
-        file.front_end = run.fitted.front_end_tables();
-        let bytes = match file.to_bytes() {
-            Ok(bytes) => bytes,
-            Err(source) => return Err(RunIntegersError::NoModel { path, source }),
-        };
-        let fits = {
-            let model = Parsed::parse(&bytes).expect("the writer returns only what parses");
-            fits(&model, run)
-        };
-        match fits {
-            false => Err(RunIntegersError::OtherShape { path }),
-            true => Ok(Self {
+        let schemes: Vec<Scheme> = one.stored.file.schemes().collect();
+        let network = &run.network.config;
+        let again = quantisations::command(&run.folder, network, Some(&one.name), Some(&schemes));
+        let (name, path) = (one.name.clone(), one.path.clone());
+        match model_file(run, one) {
+            Err(problem) => Err(RunIntegersError::Unusable { problem, again }),
+            Ok((file, bytes)) => Ok(Self {
                 name,
                 path,
                 bytes,
                 file,
-                several: Vec::new(),
+                notes: Vec::new(),
+                again,
             }),
         }
     }
 }
 
-/// The run's integers that are wanted; `None` before `quantise`.
+/// What `one` holds, if it is of `run`: fields and bytes of the model file.
+fn model_file(run: &Run, one: Quantisation) -> Result<(ModelFile, AlignedBytes), Problem> {
+    let path = one.path;
+    let mut file = one.stored.of(&path, &run.network)?;
+    file.front_end = run.fitted.front_end_tables();
+    let bytes = match file.to_bytes() {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(Problem::NoModel { path, source }),
+    };
+    let fits = {
+        let model = Parsed::parse(&bytes).expect("the writer returns only what parses");
+        fits(&model, run)
+    };
+    match fits {
+        true => Ok((file, bytes)),
+        false => Err(Problem::OtherShape { path }),
+    }
+}
+
+/// What is wrong with a file of `run`, and which command makes it again.
+pub fn unusable(run: &Run, file: Unreadable) -> RunIntegersError {
+    let network = &run.network.config;
+    RunIntegersError::Unusable {
+        again: quantisations::command(&run.folder, network, file.name.as_deref(), None),
+        problem: file.error.into(),
+    }
+}
+
+/// What is said of each file of `run` that cannot be read.
+pub fn left_out(run: &Run, unreadable: Vec<Unreadable>) -> Vec<String> {
+    let note = |file| format!("a quantisation is left out: {}", unusable(run, file));
+    unreadable.into_iter().map(note).collect()
+}
+
+/// The run's integers that are wanted; `None` before `quantise`. Where nothing is said, those of the last file that can be
+/// read.
 ///
 /// # Errors
 /// When there are none that are wanted, or they are damaged, or not of this run.
@@ -117,23 +163,31 @@ pub fn read(run: &Run, wanted: &Wanted) -> Result<Option<RunIntegers>, RunIntege
     // Who names one does not care whether others can be read.
     let named = wanted.name.as_ref();
     if let Some(found) = named.and_then(|name| quantisations::named(&run.folder, name)) {
-        return RunIntegers::of(run, found?).map(Some);
+        let found = found.map_err(|file| unusable(run, file))?;
+        return RunIntegers::of(run, found).map(Some);
     }
-    let all = quantisations::all(&run.folder)?;
-    let several: Vec<String> = match wanted.is_said() || all.len() < 2 {
-        true => Vec::new(),
-        false => all.iter().map(|one| one.name.clone()).collect(),
+    let all = quantisations::all(&run.folder);
+    let found =
+        (wanted.of(&all, &run.network.config)).map_err(|why| not_found(run, wanted, &why))?;
+    let Quantisations {
+        readable,
+        unreadable,
+    } = all;
+    let Some(found) = found else {
+        let first = unreadable.into_iter().next();
+        return first.map_or(Ok(None), |file| Err(unusable(run, file)));
     };
-    let found = wanted.of(all, &run.network.config).map_err(|problem| {
-        let folder = run.folder.clone();
-        RunIntegersError::NotThere { folder, problem }
-    })?;
-    let Some(found) = found else { return Ok(None) };
-    let integers = RunIntegers::of(run, found)?;
-    Ok(Some(RunIntegers {
-        several,
-        ..integers
-    }))
+    let mut integers = RunIntegers::of(run, found)?;
+    if !wanted.is_said() && readable.len() > 1 {
+        let names: Vec<String> = readable.into_iter().map(|one| one.name).collect();
+        integers.notes.push(format!(
+            "there are quantisations {}; {}, the last one made, is taken, and --quantised NAME takes another",
+            names.join(", "),
+            integers.name
+        ));
+    }
+    integers.notes.extend(left_out(run, unreadable));
+    Ok(Some(integers))
 }
 
 /// [`read`] where there must be some.
@@ -141,13 +195,19 @@ pub fn read(run: &Run, wanted: &Wanted) -> Result<Option<RunIntegers>, RunIntege
 /// # Errors
 /// As [`read`], and before `quantise`.
 pub fn read_some(run: &Run, wanted: &Wanted) -> Result<RunIntegers, RunIntegersError> {
-    read(run, wanted)?.ok_or_else(|| not_quantised(&run.folder))
+    let before = || NotFound::Others("is not quantised yet".into());
+    read(run, wanted)?.ok_or_else(|| not_found(run, wanted, &before()))
 }
 
-fn not_quantised(folder: &Path) -> RunIntegersError {
-    RunIntegersError::NotThere {
-        folder: folder.to_owned(),
-        problem: "is not quantised yet".into(),
+fn not_found(run: &Run, wanted: &Wanted, why: &NotFound) -> RunIntegersError {
+    let (folder, problem) = (run.folder.clone(), why.to_string());
+    match why {
+        NotFound::Count(_) => RunIntegersError::OtherLayers { folder, problem },
+        NotFound::Others(_) => RunIntegersError::NotThere {
+            make: wanted.command(&folder, &run.network.config),
+            folder,
+            problem,
+        },
     }
 }
 

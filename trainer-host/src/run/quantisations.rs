@@ -13,7 +13,7 @@ use lstm_nostd::kernels::Scheme;
 use super::error::RunError;
 use super::folder::{QUANTISATION_REPORT, QUANTISED, remove_file};
 use super::quantised_file::{self, ReadError, Stored};
-use crate::network::schemes::Schemes;
+use crate::network::schemes::{SchemeCount, Schemes};
 use crate::network::{Network, NetworkConfig};
 
 const PREFIX: &str = "quantised-";
@@ -50,6 +50,35 @@ impl Quantisation {
     }
 }
 
+/// A file of a quantisation that nobody can read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The name that the file has; none of that of an earlier version.
+    pub name: Option<String>,
+    /// Why.
+    pub error: ReadError,
+}
+
+/// The quantisations in a run's folder.
+#[derive(Debug, Default)]
+pub struct Quantisations {
+    /// Those that can be read: that which was made last at the end.
+    pub readable: Vec<Quantisation>,
+    /// The others, in the order of their names.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Why there is none that is wanted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotFound {
+    /// No network of this structure has so many schemes.
+    #[error("--scheme {0}")]
+    Count(#[from] SchemeCount),
+    /// There are others.
+    #[error("{0}")]
+    Others(String),
+}
+
 /// Which of a run's quantisations is meant; the one that was made last, if nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -65,21 +94,20 @@ impl Wanted {
         *self != Self::default()
     }
 
-    /// The one of `all`, the oldest first, that is meant for a network of this structure.
+    /// The one that is meant for a network of this structure.
     pub(super) fn of(
         &self,
-        all: Vec<Quantisation>,
+        all: &Quantisations,
         network: &NetworkConfig,
-    ) -> Result<Option<Quantisation>, String> {
+    ) -> Result<Option<Quantisation>, NotFound> {
         let schemes = (self.schemes.as_ref())
             .map(|schemes| schemes.per_layer(network))
-            .transpose()
-            .map_err(|error| format!("--scheme {error}"))?;
+            .transpose()?;
         let fits = |one: &&Quantisation| {
             schemes.as_ref().is_none_or(|schemes| one.has(schemes))
                 && self.name.as_ref().is_none_or(|name| *name == one.name)
         };
-        let found = all.iter().rfind(fits).cloned();
+        let found = all.readable.iter().rfind(fits).cloned();
         if found.is_some() || !self.is_said() {
             return Ok(found);
         }
@@ -87,12 +115,61 @@ impl Wanted {
             (Some(name), _) => format!("of the name {name}"),
             (None, schemes) => format!("of scheme {}", schemes.clone().unwrap_or_default()),
         };
-        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-        let there = match names.is_empty() {
+        let there = all.names();
+        Err(NotFound::Others(format!(
+            "no quantisation {asked}; there is {there}"
+        )))
+    }
+
+    /// The command that makes what is wanted of the run in `folder`.
+    pub(super) fn command(&self, folder: &Path, network: &NetworkConfig) -> String {
+        match (&self.name, &self.schemes) {
+            (Some(name), _) => command(folder, network, Some(name), None),
+            (None, Some(schemes)) => {
+                format!(
+                    "trainer-host quantise {} --scheme {schemes}",
+                    folder.display()
+                )
+            }
+            (None, None) => command(folder, network, None, None),
+        }
+    }
+}
+
+impl Quantisations {
+    /// What there is, in words.
+    fn names(&self) -> String {
+        let readable = self.readable.iter().map(|one| one.name.clone());
+        let unreadable = self.unreadable.iter().map(|one| {
+            let name = one.name.as_deref().unwrap_or(QUANTISED);
+            format!("{name}, which cannot be read")
+        });
+        let names: Vec<String> = readable.chain(unreadable).collect();
+        match names.is_empty() {
             true => "none".to_owned(),
             false => names.join(", "),
-        };
-        Err(format!("no quantisation {asked}; there is {there}"))
+        }
+    }
+}
+
+/// The command that makes a quantisation of the run in `folder`: of the name that its file has, and with these schemes of its
+/// layers. SCHEME stands in it for schemes that nobody knows. A file of an earlier version that cannot be read has no name,
+/// and gives way to whatever is made.
+pub(super) fn command(
+    folder: &Path,
+    network: &NetworkConfig,
+    name: Option<&str>,
+    schemes: Option<&[Scheme]>,
+) -> String {
+    let line = format!("trainer-host quantise {}", folder.display());
+    let Some(name) = name else { return line };
+    let of_name = schemes_of(name);
+    let schemes = of_name.as_deref().or(schemes);
+    let schemes = schemes.and_then(|schemes| Schemes::of_layers(schemes, network));
+    let schemes = schemes.map_or("SCHEME".to_owned(), |schemes| schemes.to_string());
+    match of_name.is_some() {
+        true => format!("{line} --scheme {schemes}"),
+        false => format!("{line} --scheme {schemes} --name {name}"),
     }
 }
 
@@ -103,6 +180,11 @@ pub fn name_of(schemes: &[Scheme]) -> String {
         true => names[0].to_owned(),
         false => names.join("-"),
     }
+}
+
+/// The schemes of a name that [`name_of`] made; `None` of a user's.
+fn schemes_of(name: &str) -> Option<Vec<Scheme>> {
+    name.split('-').map(Scheme::from_name).collect()
 }
 
 /// Checks a user's name for a quantisation.
@@ -116,10 +198,7 @@ pub fn check_name(name: &str) -> Result<String, String> {
             "a name has lower-case letters, digits, - and _, {LONGEST} at most"
         ));
     }
-    match name
-        .split('-')
-        .all(|part| Scheme::from_name(part).is_some())
-    {
+    match schemes_of(name).is_some() {
         true => Err("this is the name of a scheme, which --scheme sets".into()),
         false => Ok(name.to_owned()),
     }
@@ -152,28 +231,32 @@ fn files(folder: &Path) -> Vec<(Option<String>, PathBuf)> {
     files
 }
 
-/// All quantisations of the run in `folder`, that which was made last at the end.
-///
-/// # Errors
-/// When a file cannot be read, or is damaged.
-pub fn all(folder: &Path) -> Result<Vec<Quantisation>, ReadError> {
-    let mut all: Vec<Quantisation> = files(folder)
-        .into_iter()
-        .map(Quantisation::read)
-        .collect::<Result<_, _>>()?;
-    all.sort_by_key(|one| one.stored.number);
+/// All quantisations of the run in `folder`. One that cannot be read is in the way of no other.
+pub fn all(folder: &Path) -> Quantisations {
+    let (mut all, mut unreadable) = (Vec::new(), Vec::new());
+    for (name, path) in files(folder) {
+        match Quantisation::read((name.clone(), path)) {
+            Ok(one) => all.push(one),
+            Err(error) => unreadable.push(Unreadable { name, error }),
+        }
+    }
+    all.sort_by_key(|one: &Quantisation| one.stored.number);
     // A name that an earlier version's file shares: a process was killed before it could remove that one.
     let names: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
     let is_last = |n: usize| !names[n + 1..].contains(&names[n]);
     let kept = all.into_iter().enumerate().filter(|(n, _)| is_last(*n));
-    Ok(kept.map(|(_, one)| one).collect())
+    Quantisations {
+        readable: kept.map(|(_, one)| one).collect(),
+        unreadable,
+    }
 }
 
 /// The quantisation of this name alone, whatever the others are.
-pub(super) fn named(folder: &Path, name: &str) -> Option<Result<Quantisation, ReadError>> {
+pub(super) fn named(folder: &Path, name: &str) -> Option<Result<Quantisation, Unreadable>> {
     let mut files = files(folder).into_iter();
     let found = files.find(|(found, _)| found.as_deref() == Some(name))?;
-    Some(Quantisation::read(found))
+    let name = found.0.clone();
+    Some(Quantisation::read(found).map_err(|error| Unreadable { name, error }))
 }
 
 /// Writes `file`, the integers of `network`, into a run's folder, whose lock the caller has. It takes the place of the one

@@ -3,7 +3,7 @@
 use lstm_nostd::kernels::Scheme;
 use serde::Serialize;
 
-use super::integers::{RunIntegers, RunIntegersError};
+use super::integers::{self, RunIntegers};
 use super::quantisation::{Memory, OnCore, reference, steps_on_cores};
 use super::{Run, quantisations};
 use crate::cost::Core;
@@ -36,33 +36,27 @@ pub struct Quantised {
     pub outputs: Outputs,
 }
 
-/// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those of other weights
-/// than the run has now are left out, and a note says which.
-///
-/// # Errors
-/// When one cannot be read.
-pub fn side_by_side(
-    run: &Run,
-    data: &Parts,
-) -> Result<(Vec<Quantised>, Vec<String>), RunIntegersError> {
-    let all = quantisations::all(&run.folder)?;
-    if all.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+/// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those that cannot be
+/// read, or are of other weights than the run has now, are left out, and a note for each says why.
+pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
+    let all = quantisations::all(&run.folder);
+    let mut notes = integers::left_out(run, all.unreadable);
+    if all.readable.is_empty() {
+        return (Vec::new(), notes);
     }
     let (part, judged) = data.last_judged();
     let reference = reference(run);
     let exact = reference.as_ref().unwrap_or(run).outputs(judged);
     let baselines = Baselines::of_values(&data.train);
-    let (mut found, mut notes) = (Vec::new(), Vec::new());
-    for one in all {
-        if !one.stored.is_of(&run.network) {
-            notes.push(format!(
-                "note: the quantisation {} is not of the run's weights, and is left out; make it again with `trainer-host quantise`",
-                one.name
-            ));
-            continue;
-        }
-        let integers = RunIntegers::of(run, one)?;
+    let mut found = Vec::new();
+    for one in all.readable {
+        let integers = match RunIntegers::of(run, one) {
+            Ok(integers) => integers,
+            Err(why) => {
+                notes.push(format!("a quantisation is left out: {why}"));
+                continue;
+            }
+        };
         let compared =
             |outputs: &Outputs| compare(judged, &exact, outputs).beside(&baselines, judged);
         found.push(Quantised::of(
@@ -72,7 +66,7 @@ pub fn side_by_side(
             compared,
         ));
     }
-    Ok((found, notes))
+    (found, notes)
 }
 
 impl Quantised {

@@ -7,7 +7,6 @@ use crate::integers::assemble::DataLimit;
 use crate::run::RunError;
 use crate::run::checkpoint::CheckpointError;
 use crate::run::choose::ChooseError;
-use crate::run::integers::RunIntegersError;
 use crate::train::TrainError;
 
 /// Why a run cannot begin or continue.
@@ -19,9 +18,6 @@ pub enum TrainingRunError {
     /// Its configuration, or the training itself.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// Its integers.
-    #[error(transparent)]
-    Integers(#[from] RunIntegersError),
     /// Its checkpoint or weights.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

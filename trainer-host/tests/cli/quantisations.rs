@@ -95,6 +95,8 @@ fn several_quantisations_live_in_a_run() {
         assert!(row.contains(&format!("<td>{bytes}</td>")), "{row}");
     }
 
+    one_that_cannot_be_read_is_in_the_way_of_no_other(&bench);
+
     // Its scheme made again takes the place of the earlier version's file.
     quantise("--scheme w8a16");
     assert!(first.exists() && !bench.path("run/quantised.safetensors").exists());
@@ -105,5 +107,64 @@ fn several_quantisations_live_in_a_run() {
     // Of other weights, none is taken.
     bench.succeed(&words("train --resume run --epochs 12"));
     let said = String::from_utf8(bench.run(&words("report run")).stderr).unwrap();
-    assert!(said.contains("w8a8 is not of the run's weights"), "{said}");
+    assert!(
+        said.contains("not of the run's weights")
+            && said.contains("`trainer-host quantise run --scheme w4a16 --name small`")
+            && !said.contains("note: note"),
+        "{said}"
+    );
+}
+
+/// `small` of `run` cut short, and whole again in the end.
+fn one_that_cannot_be_read_is_in_the_way_of_no_other(bench: &Bench) {
+    let small = bench.path("run/quantised-small.safetensors");
+    let whole = std::fs::read(&small).unwrap();
+    std::fs::write(&small, &whole[..300]).unwrap();
+    let mend = "`trainer-host quantise run --scheme SCHEME --name small` makes it again, or delete the file";
+    for line in [
+        "eval run --part validation",
+        "eval run --part validation --scheme w8a16",
+        "export run -o model.lstm",
+        "predict run ramps.csv",
+        "diagnose run",
+        "report run",
+    ] {
+        let output = bench.run(&words(line));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{line}: {said}");
+        assert!(
+            said.contains("note: a quantisation is left out"),
+            "{line}: {said}"
+        );
+        assert!(
+            said.contains(mend) && !said.contains("note: note"),
+            "{line}: {said}"
+        );
+    }
+    let shown = bench.run(&words("inspect run"));
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("w8a16, w8a8") && shown.contains(mend),
+        "{shown}"
+    );
+    let shown = json(&bench.succeed(&words("inspect run --json")));
+    assert_eq!(shown["quantisation_problems"].as_array().unwrap().len(), 1);
+    for (flags, expected) in [
+        ("--quantised small", mend),
+        (
+            "--scheme w4a16",
+            "small, which cannot be read; `trainer-host quantise run --scheme w4a16`",
+        ),
+    ] {
+        let line = format!("eval run --part validation {flags}");
+        let refused = refuse(bench, &words(&line));
+        assert!(refused.contains(expected), "{refused}");
+    }
+    // What no command can make is not to be made.
+    let refused = refuse(bench, &words("export run --scheme w8a8,w8a8,w8a8"));
+    assert!(
+        refused.contains("one for all layers, or one for each") && !refused.contains("quantise"),
+        "{refused}"
+    );
+    std::fs::write(&small, &whole).unwrap();
 }

@@ -69,6 +69,25 @@ impl Schemes {
         Ok(of_layers)
     }
 
+    /// The shortest list of which [`per_layer`](Self::per_layer) makes `layers`; `None` if these are not of such a network.
+    pub fn of_layers(layers: &[Scheme], network: &NetworkConfig) -> Option<Self> {
+        let first = *layers.first()?;
+        if layers.iter().all(|scheme| *scheme == first) {
+            return Some(first.into());
+        }
+        let conv = usize::from(network.conv.is_some());
+        let is_second_half = |layer: usize| {
+            let l = layer.checked_sub(conv);
+            let l = l.filter(|l| *l < network.hidden.len());
+            l.is_some_and(|l| network.direction(l) == Direction::Beside)
+        };
+        let each = layers.iter().enumerate();
+        let each = each.filter(|(layer, _)| !is_second_half(*layer));
+        let schemes = Self(each.map(|(_, scheme)| *scheme).collect());
+        let is_same = schemes.per_layer(network).as_deref() == Ok(layers);
+        is_same.then_some(schemes)
+    }
+
     fn from_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let scheme = |name: &str| {
             let known = Scheme::ALL.map(Scheme::name).join(", ");
@@ -169,7 +188,12 @@ mod tests {
             };
             match schemes.per_layer(&network) {
                 Ok(found) if all.len() == 1 => prop_assert!(found.iter().all(|s| *s == all[0])),
-                Ok(found) => prop_assert_eq!(found, all),
+                Ok(found) => {
+                    prop_assert_eq!(&found, &all);
+                    let again = Schemes::of_layers(&found, &network);
+                    let again = again.and_then(|again| again.per_layer(&network).ok());
+                    prop_assert_eq!(again, Some(found));
+                }
                 Err(error) => {
                     let said = error.to_string();
                     prop_assert!(all.len() > 1 && all.len() != lstm + dense + 1);
@@ -195,6 +219,13 @@ mod tests {
         let found = |text: &str| text.parse::<Schemes>().unwrap().per_layer(&network);
         let [a, b, c] = [Scheme::W8a8, Scheme::W4a16, Scheme::W8a16];
         assert_eq!(found("w8a8,w4a16,w8a16"), Ok(vec![a, a, b, c]));
+        let list = |layers: &[Scheme]| Schemes::of_layers(layers, &network);
+        assert_eq!(list(&[a, a, b, c]), "w8a8,w4a16,w8a16".parse().ok());
+        assert_eq!(list(&[c, c, c, c]), Some(c.into()));
+        assert_eq!(
+            [list(&[a, b, b, c]), list(&[a, b]), list(&[])],
+            [None, None, None]
+        );
         let said = found("w8a8,w8a8,w4a16,w8a16").unwrap_err().to_string();
         assert!(said.contains("3 layers, 2 GRU and 1 dense"), "{said}");
     }

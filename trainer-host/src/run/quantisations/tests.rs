@@ -35,7 +35,7 @@ fn network() -> Network {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let all = all(folder).unwrap();
+    let all = all(folder).readable;
     all.into_iter().map(|one| one.name).collect()
 }
 
@@ -80,7 +80,8 @@ fn a_file_of_an_earlier_version_is_read_until_its_scheme_is_made_again() {
     assert!(!before.exists() && !path.join(QUANTISATION_REPORT).exists());
     // One that nobody can read is in the way of nothing that is made anew.
     std::fs::write(&before, "half").unwrap();
-    assert!(all(path).is_err() && named(path, "w8a8").unwrap().is_ok());
+    assert!(all(path).unreadable.len() == 1 && named(path, "w8a8").unwrap().is_ok());
+    assert_eq!(names(path), ["w4a16", "w8a8"]);
     write(path, "w8a16", &integers(Scheme::W8a16), &network()).unwrap();
     assert_eq!(names(path), ["w4a16", "w8a8", "w8a16"]);
 }
@@ -101,8 +102,9 @@ fn what_is_wanted_is_found_or_named() {
             schemes: schemes.map(|schemes| schemes.parse().unwrap()),
             name: name.map(str::to_owned),
         };
-        let found = wanted.of(all(path).unwrap(), &config());
-        found.map(|found| found.map(|one| one.name).unwrap_or_default())
+        let found = wanted.of(&all(path), &config());
+        let found = found.map(|found| found.map(|one| one.name).unwrap_or_default());
+        found.map_err(|error| error.to_string())
     };
     assert_eq!(of(None, None).as_deref(), Ok("w8a8"));
     assert_eq!(of(Some("w8a16"), None).as_deref(), Ok("small"));
@@ -134,4 +136,36 @@ fn names_are_names_of_files_and_of_no_other_scheme() {
     let [a, b] = [Scheme::W8a8, Scheme::W8a16];
     assert_eq!(name_of(&[a, a]), "w8a8");
     assert_eq!(name_of(&[a, b, a]), "w8a8-w8a16-w8a8");
+}
+
+/// The command says all that the file had, as far as anybody knows it.
+#[test]
+fn the_command_that_makes_one_again_makes_the_same_one() {
+    let [a, b] = [Scheme::W8a8, Scheme::W4a16];
+    let line = |name: Option<&str>, schemes: Option<&[Scheme]>| {
+        command(Path::new("run"), &config(), name, schemes)
+    };
+    for (name, schemes, flags) in [
+        (None, None, ""),
+        (Some("w8a8"), None, " --scheme w8a8"),
+        (Some("w8a8-w4a16"), None, " --scheme w8a8,w4a16"),
+        // Of a network with other layers.
+        (Some("w8a8-w4a16-w8a8"), None, " --scheme SCHEME"),
+        (
+            Some("mine"),
+            Some(&[a, b][..]),
+            " --scheme w8a8,w4a16 --name mine",
+        ),
+        (
+            Some("mine"),
+            Some(&[b, b][..]),
+            " --scheme w4a16 --name mine",
+        ),
+        (Some("mine"), None, " --scheme SCHEME --name mine"),
+    ] {
+        assert_eq!(
+            line(name, schemes),
+            format!("trainer-host quantise run{flags}")
+        );
+    }
 }

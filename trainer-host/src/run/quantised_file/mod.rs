@@ -40,11 +40,11 @@ pub(super) use write::write_numbered;
 /// all outputs, and shifted inputs before it took their means off.
 const FORMAT: u32 = 3;
 
-/// Why a quantised network cannot be read.
+/// Why a quantised network cannot be read. The message names the file; which command makes it again is for a run to say.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be opened.
-    #[error("{}: cannot be read: {source}; make it with `trainer-host quantise`", path.display())]
+    #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// Another version of this program wrote the file.
-    #[error("{}: another version of trainer-host wrote it (format {found}, and this one reads {FORMAT}); make it again with `trainer-host quantise`", path.display())]
+    #[error("{}: another version of trainer-host wrote it (format {found}, and this one reads {FORMAT})", path.display())]
     OtherFormat {
         /// The file.
         path: PathBuf,
@@ -60,13 +60,13 @@ pub enum ReadError {
         found: u32,
     },
     /// The integers are of other weights.
-    #[error("{}: these integers are not of the run's weights, which are newer or another network's; make them again with `trainer-host quantise`", path.display())]
+    #[error("{}: these integers are not of the run's weights, which are newer or another network's", path.display())]
     OtherWeights {
         /// The file.
         path: PathBuf,
     },
     /// The file is no quantised network, or a damaged one.
-    #[error("{}: {problem}; make it again with `trainer-host quantise`", path.display())]
+    #[error("{}: {problem}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
