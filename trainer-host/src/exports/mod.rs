@@ -16,10 +16,10 @@ pub use npz::to_npz;
 pub use onnx::to_onnx;
 pub use state_dict::{ExportError, to_state_dict};
 
-use ndarray::Array1;
+use ndarray::{Array1, Array3};
 
 use crate::data::Normalisation;
-use crate::network::{DenseLayer, Network};
+use crate::network::{Convolution, DenseLayer, Network};
 use crate::run::Fitted;
 
 /// A normalisation that changes something, as real means and deviations, each `[I]`.
@@ -56,6 +56,14 @@ fn dense_layers(network: &Network, fitted: &Fitted) -> Vec<DenseLayer> {
     let mut layers = below.to_vec();
     layers.push(output_in_real_units(network, fitted));
     layers
+}
+
+/// The weights of a convolution as `[F, C, K]`, in the order of PyTorch and ONNX.
+fn channels_first(conv: &Convolution, layer: &DenseLayer) -> Array3<f32> {
+    let channels = layer.weight.ncols() / conv.kernel;
+    Array3::from_shape_fn((conv.filters, channels, conv.kernel), |(f, c, k)| {
+        layer.weight[[f, k * channels + c]]
+    })
 }
 
 fn singles(values: &[f64]) -> Array1<f32> {

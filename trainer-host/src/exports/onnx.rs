@@ -1,7 +1,7 @@
 //! ONNX, operators of version 17.
 //!
 //! ```text
-//! input [batch, time, I] ─▶ Sub, Div ─▶ Transpose ─▶ LSTM ─▶ Squeeze ─▶ LSTM … ─┬▶ Y_h ─▶ Squeeze ─▶ Gemm, Relu …
+//! input [batch, time, I] ─▶ Sub, Div (─▶ Transpose, Conv, Relu) ─▶ Transpose ─▶ LSTM ─▶ Squeeze ─▶ LSTM … ─┬▶ Y_h ─▶ Squeeze ─▶ Gemm, Relu …
 //!        real values                                                           ├▶ Y ─▶ Squeeze, Transpose ─▶ MatMul, Add, Relu …
 //!                                                                              └▶ Y ─▶ Squeeze, ReduceMean ─▶ Gemm, Relu …
 //! ... ─▶ Softmax or Sigmoid ─▶ output [batch, O] or [batch, time, O]
@@ -14,13 +14,15 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use prost::Message;
 
-use super::{ExportError, dense_layers, singles, stage};
+use super::{ExportError, channels_first, dense_layers, singles, stage};
 use crate::import::onnx::proto::{
     Attribute, Dimension, Graph, Model, Node, OperatorSet, Property, Shape, Tensor, TensorType,
     Type, ValueInfo,
 };
 use crate::import::{Convention, RecurrentWeights, WeightsKind};
-use crate::network::{DenseLayer, Head, Mode, Network};
+use crate::network::{
+    ConvActivation, Convolution, DenseLayer, Direction, Head, Mode, Network, Padding,
+};
 use crate::run::Fitted;
 
 /// Version of the operators.
@@ -33,15 +35,15 @@ const FLOAT: i32 = 1;
 const INT64: i32 = 7;
 /// Numbers of the types of attributes.
 const INT: i32 = 2;
+const STRING: i32 = 3;
 const INTS: i32 = 7;
 
 /// The file of a network that gives what a run's does, from real values to real values, classes, or probabilities.
 ///
 /// # Errors
-/// If the network has a convolution or a layer that runs backwards, for which there is no writer, or a projection, which ONNX
-/// has not.
+/// If the network has a projection, which ONNX has not, or a bidirectional layer with other units each way.
 pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
-    ExportError::require_writer(network)?;
+    ExportError::require_equal_halves(network)?;
     if network.config.cell.projection().is_some() {
         return Err(ExportError::Projection);
     }
@@ -52,12 +54,11 @@ pub fn to_onnx(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportErro
         at = graph.with_vector("Sub", &at, ("input_mean", singles(&means).view()));
         at = graph.with_vector("Div", &at, ("input_deviation", singles(&deviations).view()));
     }
-    at = graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]);
-    for (l, layer) in network.recurrent.iter().enumerate() {
-        let weights = RecurrentWeights::of(layer, Convention::Onnx);
-        let is_read = l + 1 == network.recurrent.len() && config.mode == Mode::SequenceToOne;
-        at = graph.recurrent(l, &at, &weights, is_read);
-    }
+    at = match (&config.conv, &network.conv) {
+        (Some(conv), Some(layer)) => graph.convolution(&at, conv, layer),
+        _ => graph.node("Transpose", &[&at], vec![ints("perm", &[1, 0, 2])]),
+    };
+    at = graph.stacked(&at, network);
     match config.mode {
         Mode::SequenceToOne => {}
         Mode::SequenceToSequence => {
@@ -147,42 +148,115 @@ impl Writing {
         self.node(operator, &[at, name], vec![])
     }
 
-    /// `[T, B, I]` to `[T, B, H]`, or to the last step `[B, H]`.
+    /// `[B, T, C]` to `[N, B, F]`, with N outputs of the convolution.
+    fn convolution(&mut self, at: &str, conv: &Convolution, layer: &DenseLayer) -> String {
+        let weights = channels_first(conv, layer);
+        self.floats("conv_W", weights.shape(), &weights);
+        self.floats("conv_B", &[layer.bias.len()], &layer.bias);
+        let mut at = self.node("Transpose", &[at], vec![ints("perm", &[0, 2, 1])]);
+        let before = match conv.padding {
+            Padding::Causal => conv.kernel as i64 - 1,
+            Padding::Valid => 0,
+        };
+        let settings = vec![
+            ints("kernel_shape", &[conv.kernel as i64]),
+            ints("strides", &[conv.stride as i64]),
+            ints("pads", &[before, 0]),
+        ];
+        at = self.node("Conv", &[&at, "conv_W", "conv_B"], settings);
+        if conv.activation == ConvActivation::Relu {
+            at = self.node("Relu", &[&at], vec![]);
+        }
+        self.node("Transpose", &[&at], vec![ints("perm", &[2, 0, 1])])
+    }
+
+    /// All recurrent layers, from `[T, B, I]` to `[T, B, O]`, or to the last step `[B, O]`.
+    fn stacked(&mut self, at: &str, network: &Network) -> String {
+        let config = &network.config;
+        let mut at = at.to_owned();
+        let mut l = 0;
+        while let Some(first) = network.recurrent.get(l) {
+            let is_both = config.direction(l + 1) == Direction::Beside;
+            let second = network.recurrent.get(l + 1).filter(|_| is_both);
+            let halves: Vec<RecurrentWeights> = (std::iter::once(first).chain(second))
+                .map(|layer| RecurrentWeights::of(layer, Convention::Onnx))
+                .collect();
+            let direction = match (config.direction(l), is_both) {
+                (_, true) => Some("bidirectional"),
+                (Direction::Forward, false) => None,
+                (Direction::Reverse | Direction::Beside, false) => Some("reverse"),
+            };
+            let is_top = l + halves.len() == network.recurrent.len();
+            let last_step = is_top && config.mode == Mode::SequenceToOne;
+            at = self.recurrent((l, &at), &halves, direction, last_step);
+            l += halves.len();
+        }
+        at
+    }
+
+    /// `[T, B, I]` to `[T, B, O]`, or to the last step of each half `[B, O]`.
     fn recurrent(
         &mut self,
-        l: usize,
-        at: &str,
-        weights: &RecurrentWeights,
+        (l, at): (usize, &str),
+        halves: &[RecurrentWeights],
+        direction: Option<&str>,
         last_step: bool,
     ) -> String {
+        let weights = &halves[0];
         let (operator, attributes) = match weights.kind {
             WeightsKind::Lstm => ("LSTM", vec![]),
             WeightsKind::Gru => ("GRU", vec![int("linear_before_reset", 1)]),
             WeightsKind::GruBefore => ("GRU", vec![int("linear_before_reset", 0)]),
         };
         let name = |part: &str| format!("{}_{l}_{part}", operator.to_lowercase());
-        let matrix = |weights: &Array2<f32>| [1, weights.nrows(), weights.ncols()];
-        self.floats(&name("W"), &matrix(&weights.input), &weights.input);
-        self.floats(&name("R"), &matrix(&weights.recurrent), &weights.recurrent);
-        let biases = weights.biases.concat();
-        self.floats(&name("B"), &[1, biases.len()], &biases);
+        let count = halves.len();
+        let matrix = |weights: &Array2<f32>| [count, weights.nrows(), weights.ncols()];
+        let all = halves.iter();
+        let inputs = all.clone().flat_map(|half| &half.input);
+        self.floats(&name("W"), &matrix(&weights.input), inputs);
+        let recurrent = all.clone().flat_map(|half| &half.recurrent);
+        self.floats(&name("R"), &matrix(&weights.recurrent), recurrent);
+        let biases: Vec<f32> = all.clone().flat_map(|half| half.biases.concat()).collect();
+        self.floats(&name("B"), &[count, biases.len() / count], &biases);
         let (w, r, b, p) = (name("W"), name("R"), name("B"), name("P"));
         let mut inputs = vec![at, &w, &r, &b];
-        if let Some(peepholes) = &weights.peepholes {
-            self.floats(&p, &[1, peepholes.len()], peepholes);
+        let peepholes: Vec<f32> = all
+            .flat_map(|half| half.peepholes.clone().unwrap_or_default())
+            .collect();
+        if !peepholes.is_empty() {
+            self.floats(&p, &[count, peepholes.len() / count], &peepholes);
             // Between: lengths of sequences, and the initial states.
             inputs.extend(["", "", "", &p]);
         }
         let (every, last) = (name("Y"), name("Y_h"));
         let units = int("hidden_size", weights.recurrent.ncols() as i64);
-        let attributes = [units].into_iter().chain(attributes).collect();
-        self.push(operator, &inputs, &[&every, &last], attributes);
+        let direction = direction.map(|direction| text("direction", direction));
+        let attributes = [units].into_iter().chain(attributes).chain(direction);
+        self.push(operator, &inputs, &[&every, &last], attributes.collect());
+        if count > 1 {
+            return self.side_by_side(if last_step { &last } else { &every }, last_step);
+        }
         let (output, axis) = if last_step { (last, 0) } else { (every, 1i64) };
         let axes = format!("axis_{axis}");
         if !self.constants.iter().any(|constant| constant.name == axes) {
             self.constant(&axes, INT64, &[1], axis.to_le_bytes().to_vec());
         }
         self.node("Squeeze", &[&output, &axes], vec![])
+    }
+
+    /// The halves of a layer, `[T, 2, B, H]` or `[2, B, H]`, as one axis of values.
+    fn side_by_side(&mut self, at: &str, last_step: bool) -> String {
+        let (order, shape): (&[i64], &[i64]) = match last_step {
+            true => (&[1, 0, 2], &[0, -1]),
+            false => (&[0, 2, 1, 3], &[0, 0, -1]),
+        };
+        let turned = self.node("Transpose", &[at], vec![ints("perm", order)]);
+        let name = format!("joined_{}", shape.len());
+        if !self.constants.iter().any(|constant| constant.name == name) {
+            let bytes = shape.iter().flat_map(|size| size.to_le_bytes()).collect();
+            self.constant(&name, INT64, &[shape.len()], bytes);
+        }
+        self.node("Reshape", &[&turned, &name], vec![])
     }
 
     fn dense(&mut self, l: usize, at: &str, layer: &DenseLayer, mode: Mode) -> String {
@@ -204,7 +278,12 @@ impl Writing {
         debug_assert_eq!(last.output[0], at);
         last.output[0] = "output".into();
         let config = &network.config;
-        let time = config.mode.is_per_step().then_some(Err("time"));
+        // A convolution has an output once in a stride.
+        let steps = match config.conv {
+            Some(_) => "outputs",
+            None => "time",
+        };
+        let time = config.mode.is_per_step().then_some(Err(steps));
         let input = [Err("batch"), Err("time"), Ok(config.inputs)];
         let output = [Err("batch")]
             .into_iter()
@@ -242,6 +321,15 @@ fn int(name: &str, value: i64) -> Attribute {
         name: name.into(),
         i: value,
         kind: INT,
+        ..Attribute::default()
+    }
+}
+
+fn text(name: &str, value: &str) -> Attribute {
+    Attribute {
+        name: name.into(),
+        s: value.as_bytes().to_vec(),
+        kind: STRING,
         ..Attribute::default()
     }
 }

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | LSTMs of equal sizes: one `nn.LSTM(I, H, num_layers=L)` | `lstm.weight_ih_l0`, `lstm.weight_hh_l0`, `lstm.bias_ih_l0`, `lstm.bias_hh_l0`, … |
 //! | LSTMs of other sizes: an `nn.ModuleList` | `lstm.0.weight_ih_l0`, …, `lstm.1.weight_ih_l0`, … |
+//! | bidirectional ones: the half in reverse | `lstm.weight_ih_l0_reverse`, … |
+//! | a convolution: `nn.Conv1d`; stride, padding and ReLU stand in the metadata | `conv.weight`, `conv.bias` |
 //! | one linear layer: `nn.Linear` | `head.weight`, `head.bias` |
 //! | coupled gates: an LSTM whose forget gates have the weights of the input gates with the opposite sign | as LSTMs |
 //! | projections: an LSTM with `proj_size=P` | `lstm.weight_hr_l0`, … besides |
@@ -17,9 +19,9 @@ use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{dense_layers, stage};
+use super::{channels_first, dense_layers, stage};
 use crate::import::{Convention, Described, RecurrentWeights};
-use crate::network::{Mode, Network, RecurrentLayer};
+use crate::network::{Direction, LayerDirections, Mode, Network, RecurrentLayer};
 use crate::run::Fitted;
 
 /// Why a network cannot be written.
@@ -31,18 +33,18 @@ pub enum ExportError {
          --format npz; or train with --no-peepholes"
     )]
     Peepholes,
-    /// No writer for it.
+    /// PyTorch has none.
     #[error(
-        "a network with a convolution is not written to this format; --format npz has all of its parameters, and \
-         --format c and model files its integers"
+        "PyTorch's nn.LSTM and nn.GRU run in reverse only beside a half that runs forwards, and this network has a layer in \
+         reverse alone; --format onnx has it (direction), and so has --format npz"
     )]
-    Convolution,
-    /// No writer for it.
+    Reverse,
+    /// Neither ONNX nor PyTorch has such.
     #[error(
-        "a network with a layer that runs backwards is not written to this format; --format npz has all of its \
-         parameters, and model files its integers"
+        "a bidirectional layer of this network has more units one way than the other way, which ONNX and PyTorch have not; \
+         --format npz has all of its parameters, and model files its integers"
     )]
-    Windows,
+    Halves,
     /// PyTorch has none.
     #[error(
         "PyTorch's nn.GRU has its reset gate after the product, and this network has it before; --format onnx has it \
@@ -61,14 +63,11 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    /// Refuses a network for which neither ONNX nor `state_dict` has a writer.
-    pub(super) fn require_writer(network: &Network) -> Result<(), Self> {
-        if network.conv.is_some() {
-            return Err(Self::Convolution);
-        }
-        match network.config.is_of_windows() {
-            true => Err(Self::Windows),
-            false => Ok(()),
+    /// Refuses a bidirectional layer with other units each way.
+    pub(super) fn require_equal_halves(network: &Network) -> Result<(), Self> {
+        match network.config.has_equal_halves() {
+            true => Ok(()),
+            false => Err(Self::Halves),
         }
     }
 }
@@ -89,25 +88,26 @@ fn push<'v>(
 /// The file of a run's network.
 ///
 /// # Errors
-/// When it has peepholes that are not zero, a reset gate before the product, a convolution, or a layer that runs backwards.
+/// When it has peepholes that are not zero, a reset gate before the product, a layer that runs in reverse alone, or a
+/// bidirectional one with other units each way.
 pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, ExportError> {
-    ExportError::require_writer(network)?;
     let mut tensors = Tensors::new();
-    let equal = network.config.hidden.windows(2).all(|two| two[0] == two[1]);
-    for (l, layer) in network.recurrent.iter().enumerate() {
-        let kind = match layer {
-            RecurrentLayer::Gru(_) => "gru",
-            RecurrentLayer::GruBefore(_) => return Err(ExportError::ResetBefore),
-            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) | RecurrentLayer::Projected(_) => {
-                "lstm"
-            }
-        };
-        let name = |part: &str| match equal {
-            true => format!("{kind}.{part}_l{l}"),
-            false => format!("{kind}.{l}.{part}_l0"),
-        };
-        push_recurrent(&mut tensors, layer, name)?;
+    if let (Some(conv), Some(layer)) = (&network.config.conv, &network.conv) {
+        let weights = channels_first(conv, layer);
+        push(
+            &mut tensors,
+            "conv.weight".into(),
+            weights.shape(),
+            &weights,
+        );
+        push(
+            &mut tensors,
+            "conv.bias".into(),
+            &[layer.bias.len()],
+            &layer.bias,
+        );
     }
+    push_stacked(&mut tensors, network)?;
     let dense = dense_layers(network, fitted);
     for (l, layer) in dense.iter().enumerate() {
         let name = |part: &str| match dense.len() {
@@ -124,6 +124,7 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
     }
     let (input_mean, input_deviation) = stage(&fitted.inputs).unwrap_or_default();
     let described = Described {
+        conv: network.config.conv,
         every_step: network.config.mode.is_per_step(),
         mean: network.config.mode == Mode::SequenceToMean,
         head: network.config.head,
@@ -141,6 +142,37 @@ pub fn to_state_dict(network: &Network, fitted: &Fitted) -> Result<Vec<u8>, Expo
         (Described::KEY.to_owned(), described.to_json()),
     ]);
     Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// All recurrent layers: one module if they are alike, else a list of modules.
+fn push_stacked(tensors: &mut Tensors, network: &Network) -> Result<(), ExportError> {
+    let config = &network.config;
+    ExportError::require_equal_halves(network)?;
+    if config.directions.contains(&Direction::Reverse) {
+        return Err(ExportError::Reverse);
+    }
+    let (sizes, directions) = LayerDirections::of(config);
+    let equal = sizes.windows(2).all(|two| two[0] == two[1]) && directions.is_one();
+    for (l, layer) in network.recurrent.iter().enumerate() {
+        let kind = match layer {
+            RecurrentLayer::Gru(_) => "gru",
+            RecurrentLayer::GruBefore(_) => return Err(ExportError::ResetBefore),
+            RecurrentLayer::Lstm(_) | RecurrentLayer::Coupled(_) | RecurrentLayer::Projected(_) => {
+                "lstm"
+            }
+        };
+        let number = config.layer_number(l);
+        let way = match config.direction(l) {
+            Direction::Beside => "_reverse",
+            Direction::Forward | Direction::Reverse => "",
+        };
+        let name = |part: &str| match equal {
+            true => format!("{kind}.{part}_l{number}{way}"),
+            false => format!("{kind}.{number}.{part}_l0{way}"),
+        };
+        push_recurrent(tensors, layer, name)?;
+    }
+    Ok(())
 }
 
 fn push_recurrent(

@@ -16,7 +16,8 @@ use crate::data::{Schema, views};
 use crate::import::onnx::proto;
 use crate::import::{Assembled, Ending, Hints, assemble, read};
 use crate::network::{
-    Cell, ConvActivation, Convolution, Head, Mode, Network, NetworkConfig, Padding, RecurrentLayer,
+    Cell, ConvActivation, Convolution, Direction, Head, LayerDirections, Mode, Network,
+    NetworkConfig, Padding, RecurrentLayer,
 };
 use crate::run::NetworkOrigin;
 
@@ -73,26 +74,57 @@ fn cells() -> impl Strategy<Value = Cell> {
 fn configs() -> impl Strategy<Value = NetworkConfig> {
     let sizes = (1..5usize, prop::collection::vec(1..9usize, 1..4));
     let above = (prop::collection::vec(1..7usize, 0..3), 1..4usize);
-    (sizes, above, cells(), 0..3usize, 0..3usize).prop_map(
-        |((inputs, hidden), (dense, outputs), cell, mode, head)| NetworkConfig {
-            inputs,
-            conv: None,
-            directions: Vec::new(),
+    let shape = (prop::option::of(convolutions()), 0..6usize);
+    (sizes, above, cells(), (0..3usize, 0..3usize), shape).prop_map(
+        |((inputs, hidden), (dense, outputs), cell, (mode, head), (conv, way))| {
             // A projection has fewer outputs than units.
-            hidden: (hidden.iter())
+            let hidden: Vec<usize> = (hidden.iter())
                 .map(|units| units + cell.projection().unwrap_or(0))
-                .collect(),
-            cell,
-            dense,
-            outputs: if head == 2 { outputs + 1 } else { outputs },
-            head: [Head::Linear, Head::Sigmoid, Head::Softmax][head],
-            mode: [
-                Mode::SequenceToOne,
-                Mode::SequenceToSequence,
-                Mode::SequenceToMean,
-            ][mode],
+                .collect();
+            let (hidden, directions) = directions(way, hidden.len()).halves(&hidden);
+            NetworkConfig {
+                inputs,
+                conv,
+                directions,
+                hidden,
+                cell,
+                dense,
+                outputs: if head == 2 { outputs + 1 } else { outputs },
+                head: [Head::Linear, Head::Sigmoid, Head::Softmax][head],
+                mode: [
+                    Mode::SequenceToOne,
+                    Mode::SequenceToSequence,
+                    Mode::SequenceToMean,
+                ][mode],
+            }
         },
     )
+}
+
+fn convolutions() -> impl Strategy<Value = Convolution> {
+    let activations = prop::sample::select(vec![ConvActivation::Relu, ConvActivation::None]);
+    let paddings = prop::sample::select(vec![Padding::Causal, Padding::Valid]);
+    (2..7usize, 1..5usize, 1..4usize, activations, paddings).prop_map(
+        |(filters, kernel, stride, activation, padding)| Convolution {
+            filters,
+            kernel,
+            stride,
+            activation,
+            padding,
+        },
+    )
+}
+
+/// Of so many layers: half of the ways have one that runs backwards or both ways, the first one or the last one.
+fn directions(way: usize, layers: usize) -> LayerDirections {
+    let mut names = vec!["forward"; layers];
+    match way {
+        0 => names[0] = "bidirectional",
+        1 => names[layers - 1] = "bidirectional",
+        2 => names[layers - 1] = "reverse",
+        _ => {}
+    }
+    names.join(",").parse().unwrap()
 }
 
 fn again(bytes: &[u8]) -> Assembled {
@@ -118,7 +150,8 @@ proptest! {
         let onnx = to_onnx(&network, &fitted);
         prop_assert_eq!(onnx.is_err(), config.cell.projection().is_some());
         let state_dict = to_state_dict(&network, &fitted);
-        prop_assert_eq!(state_dict.is_err(), peepholes || config.cell == Cell::GruBefore);
+        let has_none = config.cell == Cell::GruBefore || config.directions.contains(&Direction::Reverse);
+        prop_assert_eq!(state_dict.is_err(), peepholes || has_none);
         for bytes in [onnx.ok(), state_dict.ok()].into_iter().flatten() {
             let found = again(&bytes);
             prop_assert_eq!(&found.network, &expected);
@@ -225,7 +258,10 @@ fn onnxruntime_computes_the_same() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let count = 24;
     for n in 0..count {
-        let config = configs().new_tree(&mut runner).unwrap().current();
+        // ONNX has no projection.
+        let config =
+            configs().prop_filter("projection", |config| config.cell.projection().is_none());
+        let config = config.new_tree(&mut runner).unwrap().current();
         let (network, mut fitted) = drawn(&config, n % 2 == 0, n as u64);
         if let Some(targets) = &mut fitted.targets {
             targets.deviation.fill(1.0);
@@ -247,7 +283,14 @@ fn onnxruntime_computes_the_same() {
         npz.add_array("inputs", &stacked(&sequences)).unwrap();
         let outputs = stacked(&outputs);
         match config.mode {
-            Mode::SequenceToSequence => npz.add_array("outputs", &outputs).unwrap(),
+            Mode::SequenceToSequence => {
+                // A file has an output for each step of the recurrent layers.
+                let moves = config
+                    .conv
+                    .map_or((0, 1), |conv| (conv.first(), conv.stride));
+                let moved = outputs.slice(ndarray::s![.., moves.0..;moves.1, ..]);
+                npz.add_array("outputs", &moved.to_owned()).unwrap();
+            }
             Mode::SequenceToOne | Mode::SequenceToMean => {
                 let last = outputs.index_axis(ndarray::Axis(1), 0);
                 npz.add_array("outputs", &last).unwrap();

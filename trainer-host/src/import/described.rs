@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::error::{Problem, short};
 use super::model::{Layer, NamedLayer};
 use super::open::Pooling;
-use crate::network::Head;
+use crate::network::{Convolution, Head};
 
 /// What a `state_dict` does not say: JSON in the file's metadata, where this program's own export wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Described {
+    /// The convolution, whose stride, padding and activation no tensor says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conv: Option<Convolution>,
     /// Whether every step is read, or the last one.
     pub every_step: bool,
     /// Whether the mean over time is read in place of the last step.

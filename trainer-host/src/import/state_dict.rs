@@ -26,6 +26,7 @@ use super::error::{Kind, Problem, short};
 use super::half;
 use super::model::{Axis, Layer, NamedLayer, Source};
 use super::open::{Hints, Pooling};
+use crate::network::ConvActivation;
 
 /// A tensor's shape and values.
 struct Tensor {
@@ -44,7 +45,9 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
     let tensors = SafeTensors::deserialize(bytes)
         .map_err(|error| Problem::Damaged(format!("safetensors: {error}")))?;
     let modules = modules(&tensors, hints)?;
-    let (convolution, modules) = convolution::taken_out(modules, hints)?;
+    let described = Described::of(bytes)?;
+    let said = described.as_ref().and_then(|described| described.conv);
+    let (convolution, modules) = convolution::taken_out(modules, hints, said.as_ref())?;
     let (mut layers, linear) = modules_in_order(&modules)?;
     if layers.is_empty() {
         return Err(Problem::Open(
@@ -55,7 +58,12 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         "layers in this order: {}",
         list(layers.iter().chain(&linear))
     )];
-    let described = described(bytes, &layers, &linear)?;
+    if let Some(described) = &described {
+        let first = convolution.first().or(layers.first());
+        require_described(described, first, linear.last())?;
+    }
+    let is_linear = said.is_some_and(|conv| conv.activation == ConvActivation::None);
+    let is_said = said.is_some();
     let said = described.as_ref().map(Described::pooling);
     let pooling = hints.pooling.or(said).unwrap_or_default();
     if hints.pooling.or(said).is_none() {
@@ -75,7 +83,13 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         }
         layers.push(layer);
     }
-    put_first(convolution, &mut layers, &mut notes);
+    if !convolution.is_empty() && !is_said {
+        notes.push(format!(
+            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
+            list(convolution.iter())
+        ));
+    }
+    put_first(convolution, !is_linear, &mut layers);
     if let Some(described) = &described {
         layers.splice(0..0, described.input_stage());
         layers.extend(described.ending());
@@ -116,17 +130,13 @@ fn push_pooling(
     Ok(())
 }
 
-/// Puts a convolution and a ReLU before all other layers.
-fn put_first(convolution: Vec<NamedLayer>, layers: &mut Vec<NamedLayer>, notes: &mut Vec<String>) {
+/// Puts a convolution before all other layers, and a ReLU behind it if it has one.
+fn put_first(convolution: Vec<NamedLayer>, has_relu: bool, layers: &mut Vec<NamedLayer>) {
     if convolution.is_empty() {
         return;
     }
-    notes.push(format!(
-        "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
-        list(convolution.iter())
-    ));
-    let relu = Layer::Relu.named("the ReLU of the convolution");
-    layers.splice(0..0, convolution.into_iter().chain([relu]));
+    let relu = has_relu.then(|| Layer::Relu.named("the ReLU of the convolution"));
+    layers.splice(0..0, convolution.into_iter().chain(relu));
 }
 
 /// The order of the axes of arrays.
@@ -137,26 +147,22 @@ fn axes(time_first: bool) -> [Axis; 3] {
     }
 }
 
-/// What this program's own export wrote, which must fit the layers.
-fn described(
-    bytes: &[u8],
-    layers: &[NamedLayer],
-    linear: &[NamedLayer],
-) -> Result<Option<Described>, Problem> {
-    let described = Described::of(bytes)?;
-    let ends = (
-        sizes(layers).first().copied(),
-        sizes(linear).last().copied(),
-    );
-    if let (Some(described), (Some((inputs, _)), Some((_, outputs)))) = (&described, ends) {
-        described.require_sizes(inputs, outputs)?;
+/// Refuses what this program's own export wrote if it does not fit the layers.
+fn require_described(
+    described: &Described,
+    first: Option<&NamedLayer>,
+    last: Option<&NamedLayer>,
+) -> Result<(), Problem> {
+    match (first.and_then(size), last.and_then(size)) {
+        (Some((inputs, _)), Some((_, outputs))) => described.require_sizes(inputs, outputs),
+        _ => Ok(()),
     }
-    Ok(described)
 }
 
-/// Values that each layer reads and gives.
-fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
-    let size = |layer: &NamedLayer| match &layer.layer {
+/// Values that a layer reads and gives.
+fn size(layer: &NamedLayer) -> Option<(usize, usize)> {
+    match &layer.layer {
+        Layer::Convolution(weights) => Some((weights.channels(), weights.weight.nrows())),
         Layer::Recurrent(weights) => Some((weights.input.ncols(), weights.outputs())),
         Layer::Both(halves) => {
             let outputs = halves.iter().map(RecurrentWeights::outputs);
@@ -164,8 +170,7 @@ fn sizes(layers: &[NamedLayer]) -> Vec<(usize, usize)> {
         }
         Layer::Dense { weight, .. } => Some((weight.ncols(), weight.nrows())),
         _ => None,
-    };
-    layers.iter().filter_map(size).collect()
+    }
 }
 
 /// The recurrent layers, and the linear layers.

@@ -646,11 +646,9 @@ fn stack_of(stack: &[(usize, Direction)], cell: Cell, mode: Mode) -> NetworkConf
 fn gradients_of_layers_both_ways_are_slopes() {
     for (s, stack) in STACKS.into_iter().enumerate() {
         for (m, mode) in MODES.into_iter().enumerate() {
-            // Every kind meets two stacks in each mode.
-            for cell in [s + 2 * m, s + 2 * m + 3].map(|c| CELLS[c % CELLS.len()]) {
-                let config = stack_of(stack, cell, mode);
-                check(&config, &[3, 5, 1], Loss::CrossEntropy, s as u64);
-            }
+            // Every kind meets one of them at least.
+            let config = stack_of(stack, CELLS[(s + 3 * m) % CELLS.len()], mode);
+            check(&config, &[3, 4, 1], Loss::CrossEntropy, s as u64);
         }
     }
 }
@@ -659,23 +657,19 @@ fn gradients_of_layers_both_ways_are_slopes() {
 #[test]
 fn gradients_of_layers_both_ways_are_slopes_across_panels() {
     let stack = [(17, Direction::Forward), (17, Direction::Beside)];
-    for mode in [Mode::SequenceToOne, Mode::SequenceToSequence] {
-        let config = stack_of(&stack, Cell::Gru, mode);
-        check(&config, &[3, 1], Loss::CrossEntropy, 3);
-    }
+    let config = stack_of(&stack, Cell::Gru, Mode::SequenceToSequence);
+    check(&config, &[2, 1], Loss::CrossEntropy, 3);
 }
 
 /// Also of sequences that end before the first output of the convolution.
 #[test]
 fn gradients_of_layers_both_ways_above_a_convolution_are_slopes() {
-    for (seed, conv) in (0..).zip(CONVOLUTIONS) {
-        for mode in MODES {
-            let config = NetworkConfig {
-                conv: Some(conv),
-                ..stack_of(STACKS[0], Cell::Gru, mode)
-            };
-            check(&config, &[9, 1, 7, 2], Loss::MeanSquaredError, seed);
-        }
+    for (n, mode) in MODES.into_iter().enumerate() {
+        let config = NetworkConfig {
+            conv: Some([CONVOLUTIONS[0], CONVOLUTIONS[3]][n % 2]),
+            ..stack_of(STACKS[0], Cell::Gru, mode)
+        };
+        check(&config, &[9, 1, 7, 2], Loss::MeanSquaredError, n as u64);
     }
 }
 

@@ -57,6 +57,11 @@ impl LayerDirections {
         self.0.len() == 1 || self.0.len() == layers
     }
 
+    /// Whether all layers have the same.
+    pub fn is_one(&self) -> bool {
+        self.0.len() == 1
+    }
+
     /// Whether a layer runs backwards, so that the network answers for whole windows alone.
     pub fn need_windows(&self) -> bool {
         (self.0.iter()).any(|direction| *direction != LayerDirection::Forward)

@@ -6,12 +6,14 @@ use super::Module;
 use crate::import::error::{Kind, Problem, short};
 use crate::import::model::{ConvWeights, Layer, NamedLayer};
 use crate::import::open::Hints;
-use crate::network::Padding;
+use crate::network::{Convolution, Padding};
 
-/// Takes an `nn.Conv1d` and the batch normalisation behind it out of the modules, if there is one.
+/// Takes an `nn.Conv1d` and the batch normalisation behind it out of the modules, if there is one. `said` is what this
+/// program's own export says of it.
 pub(super) fn taken_out(
     mut modules: BTreeMap<String, Module>,
     hints: &Hints,
+    said: Option<&Convolution>,
 ) -> Result<(Vec<NamedLayer>, BTreeMap<String, Module>), Problem> {
     let rank = |module: &Module| module.get("weight").map_or(0, |weight| weight.shape.len());
     let found = modules.iter().find(|(_, module)| rank(module) >= 3);
@@ -46,13 +48,16 @@ pub(super) fn taken_out(
         let why = format!("its tensor {} is none of an nn.Conv1d", short(other));
         return Err(Problem::refused(name, why));
     }
-    let Some(stride) = hints.conv_stride else {
+    let Some(stride) = hints.conv_stride.or(said.map(|conv| conv.stride)) else {
         return Err(Problem::Open(format!(
             "{name} is a convolution, and a state_dict does not say its stride; --conv-stride N does"
         )));
     };
-    require_one_group(&name, (filters, channels), hints)?;
-    let steps = (stride, hints.conv_padding.unwrap_or(Padding::Valid));
+    if said.is_none() {
+        require_one_group(&name, (filters, channels), hints)?;
+    }
+    let padding = hints.conv_padding.or(said.map(|conv| conv.padding));
+    let steps = (stride, padding.unwrap_or(Padding::Valid));
     let bias = module.get("bias").map(|bias| bias.values.clone());
     let shape = (filters, channels, kernel);
     let weights = ConvWeights::channels_first(shape, &weight.values, bias, steps);
