@@ -7,9 +7,10 @@
 //! ... ─▶ Softmax or Sigmoid ─▶ output [batch, O] or [batch, time, O]
 //! ```
 //!
-//! A GRU has the operator GRU with `linear_before_reset = 1`, or 0 if its reset gate comes before the product. Coupled gates are those of an LSTM whose forget gates have
-//! the weights of the input gates with the opposite sign, which every program runs. Peepholes are the operator's input P. The un-normalisation of values is multiplied into the last matrix. Names of
-//! channels and outputs are in the file's metadata, as JSON.
+//! A GRU has the operator GRU with `linear_before_reset = 1`, or 0 if its reset gate comes before the product. Coupled
+//! gates are those of an LSTM whose forget gates have the weights of the input gates with the opposite sign, which every
+//! program runs. Peepholes are the operator's input P. The un-normalisation of values is multiplied into the last matrix.
+//! Names of channels and outputs are in the file's metadata, as JSON.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use prost::Message;

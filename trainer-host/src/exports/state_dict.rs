@@ -53,10 +53,16 @@ pub enum ExportError {
     ResetBefore,
     /// ONNX has none.
     #[error(
-        "the LSTM of ONNX has no projection, and this network has one; --format state-dict has it (proj_size), and so has \
-         --format npz"
+        "the LSTM of ONNX has no projection, and this network has one; --format npz has it, and so has --format \
+         safetensors (proj_size), unless there are peepholes"
     )]
     Projection,
+    /// Neither PyTorch nor ONNX has both.
+    #[error(
+        "this network has peepholes, which PyTorch's nn.LSTM has not, and a projection, which the LSTM of ONNX has not; \
+         --format npz has both"
+    )]
+    ProjectionAndPeepholes,
     /// The container cannot hold it.
     #[error("safetensors: {0}")]
     Container(#[from] safetensors::SafeTensorError),
@@ -187,7 +193,10 @@ fn push_recurrent(
         .flatten()
         .any(|weight| *weight != 0.0)
     {
-        return Err(ExportError::Peepholes);
+        return Err(match weights.projection {
+            Some(_) => ExportError::ProjectionAndPeepholes,
+            None => ExportError::Peepholes,
+        });
     }
     push(
         tensors,

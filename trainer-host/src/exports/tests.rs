@@ -360,6 +360,39 @@ fn a_state_dict_has_pytorch_s_names() {
     }
 }
 
+/// Each refusal names a format that has the network.
+#[test]
+fn a_projection_with_peepholes_has_npz_alone() {
+    let config = |cell| NetworkConfig {
+        inputs: 3,
+        conv: None,
+        directions: Vec::new(),
+        hidden: vec![4],
+        cell,
+        dense: Vec::new(),
+        outputs: 2,
+        head: Head::Softmax,
+        mode: Mode::SequenceToOne,
+    };
+    let projected = |peepholes| {
+        let outputs = 2;
+        drawn(&config(Cell::Projected { peepholes, outputs }), true, 1)
+    };
+    let (network, fitted) = projected(false);
+    to_state_dict(&network, &fitted).unwrap();
+    let refused = to_onnx(&network, &fitted).unwrap_err().to_string();
+    assert!(
+        refused.contains("npz") && refused.contains("safetensors"),
+        "{refused}"
+    );
+    let (network, fitted) = projected(true);
+    let refused = to_state_dict(&network, &fitted).unwrap_err().to_string();
+    assert!(
+        refused.contains("npz has both") && !refused.contains("--format onnx"),
+        "{refused}"
+    );
+}
+
 /// The attribute `input_forget` of ONNX couples the gates, and the rows of f do not count.
 #[test]
 fn a_file_that_says_input_forget_is_a_network_with_coupled_gates() {
