@@ -73,16 +73,12 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         );
     }
     push_pooling(pooling, &mut layers, &mut notes)?;
-    let relu = linear.len() > 1 && !hints.linear_head;
-    if relu && described.is_none() {
-        notes.push("a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)".into());
-    }
-    for (n, layer) in linear.into_iter().enumerate() {
-        if n > 0 && relu {
-            layers.push(Layer::Relu.named(format!("the ReLU before {}", layer.name)));
-        }
-        layers.push(layer);
-    }
+    push_linear(
+        linear,
+        (hints, described.is_none()),
+        &mut layers,
+        &mut notes,
+    );
     if !convolution.is_empty() && !is_said {
         notes.push(format!(
             "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
@@ -108,6 +104,26 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// Puts the linear layers behind the recurrent ones, with a ReLU between them. `is_guessed` says that nothing in the file
+/// tells of the ReLU.
+fn push_linear(
+    linear: Vec<NamedLayer>,
+    (hints, is_guessed): (&Hints, bool),
+    layers: &mut Vec<NamedLayer>,
+    notes: &mut Vec<String>,
+) {
+    let relu = linear.len() > 1 && !hints.linear_head;
+    if relu && is_guessed {
+        notes.push("a state_dict does not say what stands between linear layers; a ReLU does (--linear-head: nothing)".into());
+    }
+    for (n, layer) in linear.into_iter().enumerate() {
+        if n > 0 && relu {
+            layers.push(Layer::Relu.named(format!("the ReLU before {}", layer.name)));
+        }
+        layers.push(layer);
+    }
 }
 
 /// Puts what is read of the steps behind the recurrent layers.

@@ -18,17 +18,8 @@ pub(super) fn taken_out(
     let rank = |module: &Module| module.get("weight").map_or(0, |weight| weight.shape.len());
     let found = modules.iter().find(|(_, module)| rank(module) >= 3);
     let Some(name) = found.map(|(name, _)| name.clone()) else {
-        let hinted = [hints.conv_stride, hints.conv_groups]
-            .iter()
-            .any(Option::is_some)
-            || hints.conv_padding.is_some();
-        return match hinted {
-            true => Err(Problem::Open(
-                "--conv-stride, --conv-padding and --conv-groups: there is no nn.Conv1d in it"
-                    .into(),
-            )),
-            false => Ok((Vec::new(), modules)),
-        };
+        require_no_hint(hints)?;
+        return Ok((Vec::new(), modules));
     };
     let module = modules.remove(&name).expect("it was found");
     if let Some((other, _)) = modules.iter().find(|(_, module)| rank(module) >= 3) {
@@ -71,6 +62,17 @@ pub(super) fn taken_out(
         layers.push(batch_normalisation(&name, &module, filters)?);
     }
     Ok((layers, modules))
+}
+
+/// Refuses hints for a convolution where there is none.
+fn require_no_hint(hints: &Hints) -> Result<(), Problem> {
+    let is_hinted = hints.conv_stride.is_some() || hints.conv_groups.is_some();
+    match is_hinted || hints.conv_padding.is_some() {
+        true => Err(Problem::Open(
+            "--conv-stride, --conv-padding and --conv-groups: there is no nn.Conv1d in it".into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a convolution in groups, as far as its weights tell it: those of a depthwise one have one channel.
