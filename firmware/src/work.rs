@@ -348,7 +348,7 @@ pub(crate) fn too_small(resource: Resource, need: u32, have: u32) -> Refusal<'st
 
 /// The time steps in `inputs`, each of `step_bytes` bytes.
 pub(crate) fn steps_in(inputs: &[u8], step_bytes: usize) -> Result<usize, Refusal<'static>> {
-    match inputs.is_empty() || inputs.len() % step_bytes != 0 {
+    match inputs.is_empty() || !inputs.len().is_multiple_of(step_bytes) {
         true => Err(shape(inputs.len(), step_bytes)),
         false => Ok(inputs.len() / step_bytes),
     }

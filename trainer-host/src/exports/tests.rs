@@ -249,6 +249,18 @@ for n in range(int(sys.argv[2])):
 /// Largest difference, in deviations of a regression's outputs.
 const TOLERANCE: f64 = 1e-4;
 
+/// What onnxruntime's outputs differ by, for each of the `count` networks in `folder`.
+fn differences(python: &str, folder: &Path, count: usize) -> Vec<f64> {
+    let output = Command::new(python)
+        .args(["-c", RUN, folder.to_str().unwrap(), &count.to_string()])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
 #[test]
 fn onnxruntime_computes_the_same() {
     let Some(python) = python_with("onnxruntime") else {
@@ -298,21 +310,7 @@ fn onnxruntime_computes_the_same() {
         }
         npz.finish().unwrap();
     }
-    let output = Command::new(python)
-        .args([
-            "-c",
-            RUN,
-            folder.path().to_str().unwrap(),
-            &count.to_string(),
-        ])
-        .output()
-        .unwrap();
-    let (text, errors) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{errors}");
-    let differences: Vec<f64> = text.lines().map(|line| line.parse().unwrap()).collect();
+    let differences = differences(&python, folder.path(), count);
     let largest = differences.iter().copied().fold(0.0, f64::max);
     println!("onnxruntime: largest difference {largest:.2e} of {count} networks");
     assert_eq!(differences.len(), count);

@@ -79,12 +79,7 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         &mut layers,
         &mut notes,
     );
-    if !convolution.is_empty() && !is_said {
-        notes.push(format!(
-            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
-            list(convolution.iter())
-        ));
-    }
+    notes.extend(guess(&convolution).filter(|_| !is_said));
     put_first(convolution, !is_linear, &mut layers);
     if let Some(described) = &described {
         layers.splice(0..0, described.input_stage());
@@ -104,6 +99,17 @@ pub(super) fn read(bytes: &[u8], hints: &Hints) -> Result<Source, Problem> {
         integer: false,
         notes,
     })
+}
+
+/// What a file that says nothing of its convolution is taken to mean.
+fn guess(convolution: &[NamedLayer]) -> Option<String> {
+    let guess = || {
+        format!(
+            "{} and a ReLU stand before all others; a state_dict does not say so, nor stride and padding (--conv-stride, --conv-padding), groups and dilation, which are taken as 1",
+            list(convolution.iter())
+        )
+    };
+    (!convolution.is_empty()).then(guess)
 }
 
 /// Puts the linear layers behind the recurrent ones, with a ReLU between them. `is_guessed` says that nothing in the file
