@@ -101,10 +101,10 @@ pub fn refuse_other(folder: &Path, history: &[EpochRecord]) -> Result<(), Curves
 pub fn remove(folder: &Path) -> Result<(), CurvesError> {
     let path = folder.join(EVENT_FILE);
     if path.exists() {
-        std::fs::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
+        disk::remove_file(&path).map_err(|source| WriteFileError { path, source })?;
     }
     // Another program's files may be there.
-    std::fs::remove_dir(folder).ok();
+    disk::remove_dir(folder).ok();
     Ok(())
 }
 
