@@ -100,13 +100,14 @@ impl Chart {
     /// The same with logarithmic axes where values have a wide range.
     #[must_use]
     pub fn with_suited_axes(mut self) -> Self {
-        let points = || self.series.iter().flat_map(|series| &series.points);
-        let wide = [
-            is_wide(points().map(|point| point.0)),
-            is_wide(points().map(|point| point.1)),
-        ];
-        self.log = wide;
+        self.log = [0, 1].map(|axis| is_wide(self.values(axis)));
         self
+    }
+
+    /// What all points have on x, axis 0, or on y, axis 1.
+    fn values(&self, axis: usize) -> impl Iterator<Item = f64> {
+        let points = self.series.iter().flat_map(|series| &series.points);
+        points.map(move |(x, y)| [*x, *y][axis])
     }
 
     /// The picture with its title, its legend and its values, for a page.
@@ -159,8 +160,7 @@ impl Chart {
 
     /// What the script draws.
     fn data(&self) -> Value {
-        let all = || self.series.iter().flat_map(|series| &series.points);
-        let (low, high) = Range::of(all().map(|point| point.1), false).ends();
+        let (low, high) = Range::of(self.values(1), false).ends();
         let series = self.series.iter().map(|series| {
             // Times have many digits that they share: all of them are kept.
             let points = (series.points.iter())
@@ -201,8 +201,7 @@ impl Chart {
 
     /// Ticks of x where it is a date.
     fn date_ticks(&self) -> Vec<(f64, String)> {
-        let points = self.series.iter().flat_map(|series| &series.points);
-        let (low, high) = Range::of(points.map(|point| point.0), false).ends();
+        let (low, high) = Range::of(self.values(0), false).ends();
         // A name is wide, and would be cut off at the right edge.
         let mut ticks = dates::ticks(low, high, 6.0);
         ticks.retain(|(at, _)| *at <= high - 0.08 * (high - low));
@@ -210,11 +209,7 @@ impl Chart {
     }
 
     fn svg(&self, inside: &str) -> String {
-        let points = || self.series.iter().flat_map(|series| &series.points);
-        let range = [
-            Range::of(points().map(|point| point.0), self.log[0]),
-            Range::of(points().map(|point| point.1), self.log[1]),
-        ];
+        let range = [0, 1].map(|axis| Range::of(self.values(axis), self.log[axis]));
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{inside}",
             SIZE.0,
@@ -335,8 +330,9 @@ fn draw_series(svg: &mut String, range: &[Range; 2], n: usize, series: &Series) 
             _ => {}
         }
     }
-    runs.iter()
-        .for_each(|run| draw_run(svg, run.clone(), n, series));
+    for run in runs {
+        draw_run(svg, run, n, series);
+    }
 }
 
 /// Draws points of a series that nothing parts.

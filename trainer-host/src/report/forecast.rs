@@ -51,46 +51,42 @@ pub(super) fn forecast_sections(page: &mut Page, part: &str, forecasts: &Forecas
         "<p>Each value stands at the time that it is for; lines are open at gaps.{of}{each}</p>"
     );
     let mut html = note;
+    let evenly: Vec<usize> = windows.iter().copied().step_by(thinned.max(1)).collect();
     for o in 0..data.outputs.len().min(DRAWN) {
         let name = origin.value_name(data, o);
-        html += &forecasts.drawn(
-            o,
-            &format!("{name}, the whole part"),
-            &every(&windows, thinned),
-        );
+        let lines = forecasts.lines(o);
+        html += &forecasts.drawn(&lines, &format!("{name}, the whole part"), &evenly);
         if thinned > 1 {
             let title = format!("{name}, the first windows");
-            html += &forecasts.drawn(o, &title, &windows[..windows.len().min(FIRST)]);
+            html += &forecasts.drawn(&lines, &title, &windows[..windows.len().min(FIRST)]);
         }
-        html += &forecasts.difference(
-            o,
-            &format!("{name}, integers less f32"),
-            &every(&windows, thinned),
-        );
+        let title = format!("{name}, integers less f32");
+        html += &forecasts.difference(o, &title, &evenly);
     }
     page.section(&format!("Forecast, {part}"), &html);
 }
 
-/// Each `n`th of `windows`.
-fn every(windows: &[usize], n: usize) -> Vec<usize> {
-    windows.iter().copied().step_by(n.max(1)).collect()
-}
-
 impl Forecasts<'_> {
-    /// Targets and forecasts of output `o` for these windows.
-    fn drawn(&self, o: usize, title: &str, windows: &[usize]) -> String {
+    /// Targets and forecasts of output `o`: their names, and a value for each window.
+    fn lines(&self, o: usize) -> Vec<(String, Vec<f64>)> {
         let (judged, name) = self.judged;
-        let pairs = values_of(self.data, judged, o);
-        let line = |name: &str, value: &dyn Fn(usize) -> f64| self.line(name, windows, value);
-        let mut series = vec![
-            line("target", &|s| pairs[s].0),
-            line(&format!("forecast, {name}"), &|s| pairs[s].1),
+        let (targets, forecasts) = values_of(self.data, judged, o).into_iter().unzip();
+        let mut lines = vec![
+            ("target".to_owned(), targets),
+            (format!("forecast, {name}"), forecasts),
         ];
         if let Some(linear) = self.linear {
-            let pairs = values_of(self.data, linear, o);
-            series.push(line("ridge regression", &|s| pairs[s].1));
+            let pairs = values_of(self.data, linear, o).into_iter();
+            let values = pairs.map(|pair| pair.1).collect();
+            lines.push(("ridge regression".to_owned(), values));
         }
-        self.chart(title, series)
+        lines
+    }
+
+    /// `lines` over these windows.
+    fn drawn(&self, lines: &[(String, Vec<f64>)], title: &str, windows: &[usize]) -> String {
+        let line = |(name, values): &(String, Vec<f64>)| self.line(name, windows, &|s| values[s]);
+        self.chart(title, lines.iter().map(line).collect())
     }
 
     /// What the integers of each quantisation change of output `o`; nothing before `quantise`.

@@ -50,8 +50,13 @@ fn traces_over_time(network: &Network, sequence: ArrayView2<'_, f32>) -> Vec<Lay
         if network.config.direction(l) == Direction::Forward {
             continue;
         }
-        let values = [&mut trace.gates, &mut trace.hidden, &mut trace.cell];
-        for values in values.into_iter().chain([&mut trace.shown]) {
+        let LayerTrace {
+            gates,
+            hidden,
+            cell,
+            shown,
+        } = trace;
+        for values in [gates, hidden, cell, shown] {
             values.invert_axis(Axis(0));
         }
     }

@@ -87,13 +87,9 @@ fn summary(report: &QuantisationReport) -> Vec<(&'static str, String)> {
 
 fn layers(report: &QuantisationReport) -> String {
     let decibels = |value: f64| format!("{value:.1}");
-    let columns = match report.layers.is_empty() {
-        true => 3,
-        false => 9,
-    };
-    let note = match report.layers.is_empty() {
-        true => format!("<p>{NOT_FOLLOWED}</p>"),
-        false => String::new(),
+    let (columns, note) = match report.layers.is_empty() {
+        true => (3, format!("<p>{NOT_FOLLOWED}</p>")),
+        false => (9, String::new()),
     };
     let rows = report.weights.iter().enumerate().map(|(l, weights)| {
         let mut row = vec![

@@ -3,6 +3,7 @@
 use super::Page;
 use super::page::data_table;
 use super::score::percent;
+use crate::cost::front_end::SecondOfSignal;
 use crate::evaluate::Score;
 use crate::run::side_by_side::Quantised;
 
@@ -79,7 +80,7 @@ fn row(one: &Quantised) -> Vec<String> {
 
 /// A row for each core.
 fn second_rows(one: &Quantised) -> Vec<Vec<String>> {
-    let row = |second: &crate::cost::front_end::SecondOfSignal| {
+    let row = |second: &SecondOfSignal| {
         let sum = second.front_end + second.network;
         let numbers = [second.front_end, second.network, sum].map(|number| number.to_string());
         let names = [one.name.clone(), second.core.name().to_owned()];

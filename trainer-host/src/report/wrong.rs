@@ -9,7 +9,7 @@ use super::page::data_table;
 use super::{Chart, Page, Series, escape};
 use crate::data::{Dataset, Targets};
 use crate::evaluate::{Outputs, decide};
-use crate::network::{Head, Network};
+use crate::network::Head;
 use crate::passes::activation_format::ActivationFormats;
 use crate::run::Run;
 
@@ -197,21 +197,21 @@ fn thought<'a>(
     if config.is_of_windows() && !config.mode.is_per_step() {
         return ONE_ANSWER.to_owned();
     }
-    let [truth, decision] = [wrong.truth, wrong.decision].map(|class_number| {
-        let steps = after_each_step(&run.network, signals);
-        let shares = steps.outer_iter().map(|row| {
-            let shares = probabilities(row, run.network.config.head);
-            shares.get(class_number).copied().unwrap_or(f64::NAN)
-        });
-        let shares: Vec<f64> = shares.collect();
-        over_steps(class(class_number), shares.into_iter())
-    });
+    let formats = ActivationFormats::default();
+    // Also where the network is made for an answer at the end.
+    let steps = (run.network).outputs_after_each_step(&formats, signals.view());
+    let rows = steps.outer_iter();
+    let shares: Vec<Vec<f64>> = rows.map(|row| probabilities(row, config.head)).collect();
+    let of_class = |number: usize| {
+        let shares = shares.iter().map(|row| row.get(number).copied());
+        over_steps(class(number), shares.map(|share| share.unwrap_or(f64::NAN)))
+    };
     let thought = Chart {
         marks: vec![(wrong.step as f64, "decision".to_owned())],
         ..Chart::lines(
             "Probability after each step, f32",
             ("step", "probability"),
-            vec![truth, decision],
+            vec![of_class(wrong.truth), of_class(wrong.decision)],
         )
     };
     thought.figure()
@@ -221,11 +221,6 @@ fn thought<'a>(
 fn gates(run: &Run, signals: &Array2<f32>) -> String {
     let pictures = gate_pictures(&run.network, signals.view(), GATE_PIXELS / DRAWN);
     format!("<details><summary>Gates over these steps</summary>{pictures}</details>\n")
-}
-
-/// Outputs of a network after each step, `[T, O]`, also where it is made for an answer at the end.
-fn after_each_step(network: &Network, sequence: &Array2<f32>) -> Array2<f32> {
-    network.outputs_after_each_step(&ActivationFormats::default(), sequence.view())
 }
 
 #[cfg(test)]
