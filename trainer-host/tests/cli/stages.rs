@@ -262,6 +262,23 @@ fn a_forecast_beats_persistence_from_training_to_integers() {
     );
 }
 
+/// Quantises `run` in each of `schemes`: f32 decides well, and integers about as well.
+fn both_decide_well(bench: &Bench, schemes: &[&str]) {
+    for scheme in schemes {
+        let line = ["quantise", "run", "--scheme", scheme, "--json"];
+        let quantised = json(&bench.succeed(&line));
+        let of = |form: &str| {
+            let accuracy = &quantised["comparison"][form]["accuracy"];
+            accuracy.as_f64().unwrap()
+        };
+        let [float, integer] = ["float", "integer"].map(of);
+        assert!(
+            float > 0.9 && (float - integer).abs() < 0.1,
+            "{scheme}: {float} {integer}"
+        );
+    }
+}
+
 /// Trained, quantised and exported, and refused where a stream has no end.
 #[test]
 fn a_mean_over_time_goes_through_the_stages() {
@@ -272,19 +289,7 @@ fn a_mean_over_time_goes_through_the_stages() {
         "ramps.csv",
         &["--epochs", "30", "--pooling", "mean"],
     );
-    for scheme in ["w8a16", "w8a8"] {
-        let line = ["quantise", "run", "--scheme", scheme, "--json"];
-        let quantised = json(&bench.succeed(&line));
-        let of = |form: &str| {
-            let accuracy = &quantised["comparison"][form]["accuracy"];
-            accuracy.as_f64().unwrap()
-        };
-        let [float, integer] = ["float", "integer"].map(of);
-        assert!(
-            float > 0.9 && (float - integer).abs() < 0.1,
-            "{float} {integer}"
-        );
-    }
+    both_decide_well(&bench, &["w8a16", "w8a8"]);
     bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
     let inspected = bench.succeed(&["inspect", "ramps.lstm"]);
     assert!(inspected.contains("mean over time"), "{inspected}");
@@ -304,19 +309,7 @@ fn a_projection_goes_through_the_stages() {
     bench.file("ramps.csv", ramps().as_bytes());
     let few = ["--hidden", "8", "--projection", "3", "--epochs", "30"];
     train(&bench, "ramps.csv", &few);
-    for scheme in ["w8a16", "w8a8", "w4a16"] {
-        let line = ["quantise", "run", "--scheme", scheme, "--json"];
-        let quantised = json(&bench.succeed(&line));
-        let of = |form: &str| {
-            let accuracy = &quantised["comparison"][form]["accuracy"];
-            accuracy.as_f64().unwrap()
-        };
-        let [float, integer] = ["float", "integer"].map(of);
-        assert!(
-            float > 0.9 && (float - integer).abs() < 0.1,
-            "{scheme}: {float} {integer}"
-        );
-    }
+    both_decide_well(&bench, &["w8a16", "w8a8", "w4a16"]);
     bench.succeed(&["export", "run", "-o", "ramps.lstm"]);
     let inspected = bench.succeed(&["inspect", "ramps.lstm"]);
     assert!(inspected.contains("8 to 3"), "{inspected}");

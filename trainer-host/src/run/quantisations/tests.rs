@@ -2,7 +2,6 @@ use lstm_nostd::artifact::RandomModel;
 use proptest::prelude::*;
 
 use super::*;
-use crate::network::{Cell, Head, Mode};
 
 /// Integers of one scheme for both layers.
 fn integers(scheme: Scheme) -> ModelFile {
@@ -16,22 +15,12 @@ fn integers(scheme: Scheme) -> ModelFile {
     shape.build()
 }
 
-fn config() -> NetworkConfig {
-    NetworkConfig {
-        inputs: 1,
-        conv: None,
-        directions: Vec::new(),
-        hidden: vec![2],
-        cell: Cell::Lstm { peepholes: false },
-        dense: vec![],
-        outputs: 1,
-        head: Head::Linear,
-        mode: Mode::SequenceToOne,
-    }
+fn network() -> Network {
+    quantised_file::tests::network(1)
 }
 
-fn network() -> Network {
-    Network::new(&config(), 1).unwrap()
+fn config() -> NetworkConfig {
+    network().config
 }
 
 fn names(folder: &Path) -> Vec<String> {

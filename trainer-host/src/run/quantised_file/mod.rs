@@ -418,4 +418,4 @@ fn read_matrix<T: Element>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -43,7 +43,7 @@ fn example(seed: u64, peepholes: bool) -> ModelFile {
 }
 
 /// Any network: the integers above are nobody's.
-fn network(seed: u64) -> Network {
+pub(in crate::run) fn network(seed: u64) -> Network {
     let config = NetworkConfig {
         inputs: 1,
         conv: None,
