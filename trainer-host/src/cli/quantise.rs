@@ -96,8 +96,10 @@ fn request(args: &Args, run: &Run) -> anyhow::Result<Request> {
         (None, trained) => trained.cloned().unwrap_or_default().per_layer(network)?,
     };
     let as_trained = trained.is_some_and(|qat| qat.per_layer(network).as_ref() == Ok(&schemes));
-    let lstm = &schemes[..network.hidden.len()];
-    if args.equal_shifts && lstm.iter().all(|scheme| scheme.width() != Width::Int8) {
+    let mut recurrent = (schemes.iter())
+        .skip(network.first_recurrent())
+        .take(network.hidden.len());
+    if args.equal_shifts && recurrent.all(|scheme| scheme.width() != Width::Int8) {
         bail!(
             "--equal-shifts: no recurrent layer has int8 activations; quantise with --scheme w8a8"
         );

@@ -141,6 +141,21 @@ fn equal_shifts_make_a_file_for_m55_smaller() {
 }
 
 #[test]
+fn equal_shifts_are_of_recurrent_layers_behind_a_convolution_too() {
+    let bench = Bench::new();
+    let conv = ["--conv-filters", "4", "--conv-stride", "2"];
+    let small = ["--epochs", "1", "--hidden", "6"];
+    train(&bench, "digits", &[&conv[..], &small].concat());
+    let quantise = |schemes| ["quantise", "run", "--equal-shifts", "--scheme", schemes];
+    let said = bench.fail(&quantise("w8a8,w8a16,w8a16"));
+    assert!(
+        said.contains("no recurrent layer has int8 activations"),
+        "{said}"
+    );
+    bench.succeed(&quantise("w8a16,w8a8,w8a16"));
+}
+
+#[test]
 fn one_output_for_two_classes_goes_through_every_stage() {
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());

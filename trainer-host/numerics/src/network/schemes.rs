@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::network::{Direction, LayerDirections, NetworkConfig};
 
-/// As on the command line, `w8a8` or `w4a16,w8a16`, a convolution and recurrent layers first; in a configuration a name or a list
-/// of names.
+/// As on the command line, `w8a8` or `w4a16,w8a16`, a convolution and recurrent layers first; in a configuration a name
+/// or a list of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schemes(Vec<Scheme>);
 
@@ -36,8 +36,8 @@ impl Schemes {
         }
     }
 
-    /// Of each layer of a network in the order of [`NetworkConfig::layers`]: a convolution, recurrent layers, dense layers. Both
-    /// halves of a bidirectional layer have the same: it is one layer.
+    /// Of each layer of a network in the order of [`NetworkConfig::layers`]: a convolution, recurrent layers, dense
+    /// layers. Both halves of a bidirectional layer have the same: it is one layer.
     ///
     /// # Errors
     /// [`SchemeCount`]
@@ -45,7 +45,7 @@ impl Schemes {
         if let Some(all) = self.single() {
             return Ok(vec![all; network.layer_count()]);
         }
-        let conv = usize::from(network.conv.is_some());
+        let conv = network.first_recurrent();
         let recurrent = LayerDirections::of(network).0.len();
         let dense = network.dense.len() + 1;
         if self.0.len() != conv + recurrent + dense {
@@ -75,7 +75,7 @@ impl Schemes {
         if layers.iter().all(|scheme| *scheme == first) {
             return Some(first.into());
         }
-        let conv = usize::from(network.conv.is_some());
+        let conv = network.first_recurrent();
         let is_second_half = |layer: usize| {
             let l = layer.checked_sub(conv);
             let l = l.filter(|l| *l < network.hidden.len());

@@ -292,9 +292,15 @@ impl NetworkConfig {
         layers[layers.len() - 1 - self.dense.len()].inputs
     }
 
+    /// The place of the first recurrent layer in the order of [`NetworkConfig::layers`]: behind a convolution, if there is
+    /// one.
+    pub fn first_recurrent(&self) -> usize {
+        usize::from(self.conv.is_some())
+    }
+
     /// How many layers [`NetworkConfig::layers`] has.
     pub fn layer_count(&self) -> usize {
-        usize::from(self.conv.is_some()) + self.hidden.len() + self.dense.len() + 1
+        self.first_recurrent() + self.hidden.len() + self.dense.len() + 1
     }
 
     /// Steps of the input from one step of the recurrent layers to the next.

@@ -164,7 +164,7 @@ pub fn quantise(
 ) -> Result<QuantisedNetwork, QuantiseError> {
     assert_eq!(plan.schemes.len(), network.config.layer_count());
     assert_eq!(plan.output_mean.len(), network.config.outputs);
-    let (conv_schemes, schemes) = (plan.schemes).split_at(usize::from(network.conv.is_some()));
+    let (conv_schemes, schemes) = (plan.schemes).split_at(network.config.first_recurrent());
     let (recurrent_schemes, dense_schemes) = schemes.split_at(network.recurrent.len());
     let asks = plan.rounding == Rounding::Gptq;
     let mut walk = Walk {
@@ -306,7 +306,7 @@ impl Walk<'_> {
             (_, Direction::Beside) => l + 1,
             _ => return 0.0,
         };
-        let scheme = self.plan.schemes[usize::from(config.conv.is_some()) + other];
+        let scheme = self.plan.schemes[config.first_recurrent() + other];
         let layer = &self.network.recurrent[other];
         let ranges = &self.calibration.recurrent[other];
         recurrent::least_range(layer, ranges, scheme, self.plan.clipping)
