@@ -177,7 +177,7 @@ impl Writing {
         let mut at = at.to_owned();
         let mut l = 0;
         while let Some(first) = network.recurrent.get(l) {
-            let is_both = config.direction(l + 1) == Direction::Beside;
+            let is_both = config.is_beside(l + 1);
             let second = network.recurrent.get(l + 1).filter(|_| is_both);
             let halves: Vec<RecurrentWeights> = (std::iter::once(first).chain(second))
                 .map(|layer| RecurrentWeights::of(layer, Convention::Onnx))

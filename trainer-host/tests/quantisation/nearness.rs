@@ -100,7 +100,7 @@ impl Case {
         let layers = self.network.config.layer_count();
         let mut schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
         let first = usize::from(config.conv.is_some());
-        for l in (0..config.hidden.len()).filter(|l| config.direction(*l) == Direction::Beside) {
+        for l in (0..config.hidden.len()).filter(|l| config.is_beside(*l)) {
             schemes[first + l] = schemes[first + l - 1];
         }
         let plan = Plan {
@@ -234,6 +234,14 @@ const MAX_FAKE_DISTANCE: f64 = 0.005;
 /// what follows from it.
 const MAX_FAKE_DISTANCE_INT8: f64 = 0.1;
 
+/// The most that integers of `schemes` and the fake-quantised network may differ by.
+fn max_fake_distance(schemes: &[Scheme]) -> f64 {
+    match schemes.contains(&Scheme::W8a8) {
+        true => MAX_FAKE_DISTANCE_INT8,
+        false => MAX_FAKE_DISTANCE,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
@@ -249,10 +257,7 @@ proptest! {
     ) {
         let case = Case::new(config(inputs, hidden, dense, true), seed >> 1, 30);
         let found = case.quantised(&schemes, clipping, rounding);
-        let most = match schemes.contains(&Scheme::W8a8) {
-            true => MAX_FAKE_DISTANCE_INT8,
-            false => MAX_FAKE_DISTANCE,
-        };
+        let most = max_fake_distance(&schemes);
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
     }
@@ -289,10 +294,7 @@ proptest! {
             false => schemes.to_vec(),
         };
         let found = case.quantised(&schemes, clipping, rounding);
-        let most = match schemes.contains(&Scheme::W8a8) {
-            true => MAX_FAKE_DISTANCE_INT8,
-            false => MAX_FAKE_DISTANCE,
-        };
+        let most = max_fake_distance(&schemes);
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
     }
@@ -330,10 +332,7 @@ proptest! {
         };
         let case = Case::new(config, seed >> 1, 30);
         let found = case.quantised(&schemes, Clipping::MinMax, rounding);
-        let most = match schemes.contains(&Scheme::W8a8) {
-            true => MAX_FAKE_DISTANCE_INT8,
-            false => MAX_FAKE_DISTANCE,
-        };
+        let most = max_fake_distance(&schemes);
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?} {:?}: {}", stack, mode, schemes, rounding, distance);
     }
@@ -413,10 +412,7 @@ proptest! {
         let config = NetworkConfig { conv: Some(conv), ..config(inputs, vec![7], vec![4], true) };
         let case = Case::new(config, seed >> 1, 30);
         let found = case.quantised(&schemes, clipping, rounding);
-        let most = match schemes.contains(&Scheme::W8a8) {
-            true => MAX_FAKE_DISTANCE_INT8,
-            false => MAX_FAKE_DISTANCE,
-        };
+        let most = max_fake_distance(&schemes);
         let distance = largest_distance(&found.fake, &found.outputs);
         prop_assert!(distance <= most, "{:?} {:?} {:?}: {}", schemes, clipping, rounding, distance);
     }

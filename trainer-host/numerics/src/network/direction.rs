@@ -118,18 +118,27 @@ impl LayerDirections {
 }
 
 impl NetworkConfig {
+    /// Whether recurrent layer `l` is the second half of a bidirectional one: it reads what the layer before it reads.
+    pub fn is_beside(&self, l: usize) -> bool {
+        self.direction(l) == Direction::Beside
+    }
+
+    /// The layer that reads what recurrent layer `l` hands on, as a number from the first recurrent layer on.
+    pub fn layer_above(&self, l: usize) -> usize {
+        l + 1 + usize::from(self.is_beside(l + 1))
+    }
+
     /// Whether each bidirectional layer has as many units each way.
     pub fn has_equal_halves(&self) -> bool {
         let of = |l: usize| self.hidden.get(l);
         let layers = 1..self.hidden.len();
-        let mut halves = layers.filter(|l| self.direction(*l) == Direction::Beside);
+        let mut halves = layers.filter(|l| self.is_beside(*l));
         halves.all(|l| of(l) == of(l - 1))
     }
 
     /// The number of the layer that recurrent layer `l` is or is a half of, from 0.
     pub fn layer_number(&self, l: usize) -> usize {
-        let is_half = |below: &usize| self.direction(*below) == Direction::Beside;
-        l.saturating_sub((0..=l).filter(is_half).count())
+        l.saturating_sub((0..=l).filter(|below| self.is_beside(*below)).count())
     }
 
     /// What recurrent layer `l` is, for example `LSTM layer 1, reverse half`: layers count from 0, and a bidirectional one has

@@ -163,14 +163,13 @@ impl Network {
 
     /// Where what recurrent layer `l` hands on is read.
     fn place_above(&self, l: usize) -> PlaceAbove {
-        let is_beside = |l: usize| self.config.direction(l) == Direction::Beside;
         let outputs = self.recurrent[l].outputs();
-        let first = match is_beside(l) {
+        let first = match self.config.is_beside(l) {
             true => self.recurrent[l - 1].outputs(),
             false => 0,
         };
-        let above = l + 1 + usize::from(is_beside(l + 1));
-        let halves = 1 + usize::from(is_beside(above + 1));
+        let above = self.config.layer_above(l);
+        let halves = 1 + usize::from(self.config.is_beside(above + 1));
         let last = self.recurrent.len();
         PlaceAbove {
             layers: above.min(last)..(above + halves).min(last),

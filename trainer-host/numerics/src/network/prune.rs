@@ -101,13 +101,12 @@ pub fn prune(
         if cell.projection().is_none() {
             keep_inputs(&mut pruned, place, &kept);
         }
-        let scores = output_scores(&pruned, l);
-        let place = pruned.place_above(l);
-        if let (Some(outputs), RecurrentLayer::Projected(layer)) =
-            (projection, &mut pruned.recurrent[l])
-        {
-            let kept = best(&scores, outputs);
-            layer.keep_outputs(&kept);
+        if let Some(outputs) = projection {
+            let kept = best(&output_scores(&pruned, l), outputs);
+            let place = pruned.place_above(l);
+            if let RecurrentLayer::Projected(layer) = &mut pruned.recurrent[l] {
+                layer.keep_outputs(&kept);
+            }
             keep_inputs(&mut pruned, place, &kept);
         }
     }

@@ -79,7 +79,7 @@ impl Schemes {
         let is_second_half = |layer: usize| {
             let l = layer.checked_sub(conv);
             let l = l.filter(|l| *l < network.hidden.len());
-            l.is_some_and(|l| network.direction(l) == Direction::Beside)
+            l.is_some_and(|l| network.is_beside(l))
         };
         let each = layers.iter().enumerate();
         let each = each.filter(|(layer, _)| !is_second_half(*layer));

@@ -257,7 +257,7 @@ impl NetworkConfig {
         }
         let mut beneath = width;
         for (number, &units) in self.hidden.iter().enumerate() {
-            let is_beside = self.direction(number) == Direction::Beside;
+            let is_beside = self.is_beside(number);
             let inputs = if is_beside { beneath } else { width };
             let layer = LayerShape::recurrent(self.cell, number, inputs, units);
             beneath = inputs;

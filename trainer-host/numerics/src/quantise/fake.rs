@@ -13,7 +13,7 @@ use ndarray::Array1;
 
 use super::dequantise::matrix;
 use super::{ConvIntegers, Q15, QuantisedNetwork, RecurrentIntegers};
-use crate::network::{DenseLayer, Direction, Mode, Network, NetworkConfig};
+use crate::network::{DenseLayer, Mode, Network, NetworkConfig};
 use crate::passes::activation_format::{ActivationFormat, ActivationFormats};
 use crate::quantise::output::OutputFormat;
 
@@ -60,13 +60,10 @@ impl QuantisedNetwork {
         };
         let is_mean = config.mode == Mode::SequenceToMean;
         let head = first + self.recurrent.len();
-        let upward = |l: usize| {
-            let beside = config.direction(l + 1) == Direction::Beside;
-            match first + l + 1 + usize::from(beside) {
-                // The mean goes up in their place.
-                above if is_mean && above == head => None,
-                above => narrowed(inputs[first + l].0, above, self.recurrent[l].hidden_unit()),
-            }
+        let upward = |l: usize| match first + config.layer_above(l) {
+            // The mean goes up in their place.
+            above if is_mean && above == head => None,
+            above => narrowed(inputs[first + l].0, above, self.recurrent[l].hidden_unit()),
         };
         let of_layers = |format: fn(&RecurrentIntegers) -> Option<ActivationFormat>| {
             self.recurrent.iter().map(format).collect()
@@ -133,7 +130,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::network::{Cell, Head};
+    use crate::network::{Cell, Direction, Head};
     use crate::quantise::calibrate::Calibration;
     use crate::quantise::magnitudes::Clipping;
     use crate::quantise::{Plan, Rounding, quantise};

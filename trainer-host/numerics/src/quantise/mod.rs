@@ -244,7 +244,7 @@ impl Walk<'_> {
     fn recurrent(&mut self, l: usize, name: String, scheme: Scheme) -> Result<(), QuantiseError> {
         let width = scheme.width();
         let (layer, ranges) = (&self.network.recurrent[l], &self.calibration.recurrent[l]);
-        let is_beside = self.network.config.direction(l) == Direction::Beside;
+        let is_beside = self.network.config.is_beside(l);
         if !is_beside {
             self.beneath = self.below;
         }
