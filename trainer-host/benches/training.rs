@@ -10,12 +10,16 @@
 //! `matrixmultiply` or by this crate's own panels, whichever is faster here. Before it is timed,
 //! each shape is trained for a few updates on one thread and on two, and the weights must be the
 //! same to the bit.
+//!
+//! A second table has the kinds of recurrent layers on one thread: multiply-accumulates a second, three times those of
+//! a forward pass for an update, and the share of the LSTM's.
 
 use std::time::Instant;
 
 use ndarray::{Array2, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use trainer_host::compute::large_product::LargeProduct;
 use trainer_host::loss::{Loss, Target};
@@ -33,6 +37,8 @@ const SHAPES: [(usize, usize, usize); 6] = [
     (40, 20, 128),
     (100, 16, 128),
 ];
+/// Of the table of kinds.
+const KIND_SHAPES: [(usize, usize, usize); 3] = [(128, 9, 32), (128, 9, 64), (40, 20, 128)];
 const BATCH: usize = 32;
 /// A measurement is the best of several of at least this long: the machine has other work.
 const MEASURE_SECONDS: f64 = 0.25;
@@ -41,13 +47,21 @@ const MEASUREMENTS: usize = 6;
 const UPDATES: usize = 20;
 
 fn main() {
-    let [one, two] = [1, 2].map(|threads| {
+    let pools = [1, 2].map(|threads| {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .expect("threads start")
     });
-    let peaks = [(&one, 1), (&two, 2)].map(|(pool, threads)| {
+    shapes(&pools);
+    kinds(&pools[0]);
+}
+
+/// LSTM layers of several shapes, on one thread and on two.
+fn shapes(pools: &[ThreadPool; 2]) {
+    let [one, two] = pools;
+    let cell = Cell::Lstm { peepholes: true };
+    let peaks = [(one, 1), (two, 2)].map(|(pool, threads)| {
         let library = pool.install(|| library_peak(threads));
         let own = pool.install(|| own_peak(threads));
         println!(
@@ -60,17 +74,17 @@ fn main() {
     println!("  T,  I,   H | 1 thread: seq/s (share) | 2 threads: seq/s (share)");
     for (steps, inputs, hidden) in SHAPES {
         let work = (24 * hidden * (inputs + hidden) * steps) as f64;
-        let [a, b] = [&one, &two].map(|pool| {
+        let [a, b] = [one, two].map(|pool| {
             pool.install(|| {
-                let mut training = Training::new(steps, inputs, hidden);
+                let mut training = Training::new(cell, (steps, inputs, hidden));
                 (0..UPDATES).for_each(|_| training.update());
                 training.network
             })
         });
         assert_eq!(a, b, "weights on one thread and on two");
-        let rates = [&one, &two].map(|pool| {
+        let rates = [one, two].map(|pool| {
             pool.install(|| {
-                let mut training = Training::new(steps, inputs, hidden);
+                let mut training = Training::new(cell, (steps, inputs, hidden));
                 rate(|| training.update()) * BATCH as f64
             })
         });
@@ -81,6 +95,38 @@ fn main() {
             rates[1],
             100.0 * rates[1] * work / peaks[1]
         );
+    }
+}
+
+/// Every kind of recurrent layer that can be trained, on one thread.
+fn kinds(pool: &ThreadPool) {
+    println!("\n  T,  I,   H, kind      | 10⁹ multiply-accumulates a second (of the LSTM's)");
+    for (steps, inputs, hidden) in KIND_SHAPES {
+        // Weights of the recurrent layer.
+        let gates = |count: usize| count * hidden * (inputs + hidden);
+        let outputs = hidden / 2;
+        let projected = 4 * hidden * (inputs + outputs) + hidden * outputs;
+        let peepholes = true;
+        let kinds = [
+            (Cell::Lstm { peepholes }, "lstm", gates(4)),
+            (Cell::Gru, "gru", gates(3)),
+            (Cell::Coupled { peepholes }, "coupled", gates(3)),
+            (
+                Cell::Projected { peepholes, outputs },
+                "projected",
+                projected,
+            ),
+        ];
+        let mut of_lstm = None;
+        for (cell, name, weights) in kinds {
+            let updates = pool.install(|| {
+                let mut training = Training::new(cell, (steps, inputs, hidden));
+                rate(|| training.update())
+            });
+            let speed = updates * (3 * weights * steps * BATCH) as f64 / 1e9;
+            let share = 100.0 * speed / *of_lstm.get_or_insert(speed);
+            println!("{steps:3}, {inputs:2}, {hidden:3}, {name:9} | {speed:6.2} ({share:5.1} %)");
+        }
     }
 }
 
@@ -142,13 +188,13 @@ struct Training {
 }
 
 impl Training {
-    fn new(steps: usize, inputs: usize, hidden: usize) -> Self {
+    fn new(cell: Cell, (steps, inputs, hidden): (usize, usize, usize)) -> Self {
         let config = NetworkConfig {
             inputs,
             conv: None,
             directions: Vec::new(),
             hidden: vec![hidden],
-            cell: Cell::Lstm { peepholes: true },
+            cell,
             dense: vec![],
             outputs: 10,
             head: Head::Softmax,

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 BUDGETS = [1024, 3072, 6144]
-RATES = [0.003, 0.01]
+RATES = [0.003, 0.01, 0.03]
 FOLDS = 3
 BATCH = 100
 # The norm of the gradient, at most.

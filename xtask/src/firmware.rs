@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice;
 
 use anyhow::{Context, Result};
-use lstm_nostd::Model;
+use lstm_nostd::Parsed;
 use lstm_nostd::artifact::AlignedBytes;
 
 use crate::boards::Board;
@@ -44,6 +45,21 @@ impl Application {
     }
 }
 
+/// The cargo features of engine and firmware, for what not every model needs.
+pub static FEATURES: [&str; 11] = [
+    "w8a8",
+    "w4a16",
+    "gru",
+    "gru-before",
+    "coupled",
+    "conv",
+    "mean",
+    "projection",
+    "window",
+    "sound",
+    "statistics",
+];
+
 /// What the engine in an image can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -51,6 +67,8 @@ pub enum Engine {
     Whole,
     /// LSTM layers in w8a16, which need no cargo feature.
     Smallest,
+    /// The same and what these cargo features add, some of [`FEATURES`].
+    With(&'static [&'static str]),
     /// The layers of the image's model, as `new-firmware` builds it.
     ForModel,
 }
@@ -85,9 +103,10 @@ impl Image<'_> {
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let engine = match self.engine {
-            Engine::Whole => "",
-            Engine::Smallest => "-w8a16",
-            Engine::ForModel => "-for-model",
+            Engine::Whole => String::new(),
+            Engine::Smallest => "-w8a16".to_owned(),
+            Engine::With(features) => format!("-with-{}", features.join("-")),
+            Engine::ForModel => "-for-model".to_owned(),
         };
         let feature = self.feature.map(|feature| format!("-{feature}"));
         let feature = feature.unwrap_or_default();
@@ -127,10 +146,13 @@ impl Image<'_> {
         if self.engine != Engine::Whole {
             cargo.arg("--no-default-features");
         }
-        if self.engine == Engine::ForModel {
-            for feature in self.model_features()? {
-                cargo.args(["--features", feature]);
-            }
+        let features = match self.engine {
+            Engine::Whole | Engine::Smallest => BTreeSet::new(),
+            Engine::With(features) => features.iter().copied().collect(),
+            Engine::ForModel => self.model_features()?,
+        };
+        for feature in features {
+            cargo.args(["--features", feature]);
         }
         match self.model {
             Some(model) => {
@@ -155,7 +177,7 @@ impl Image<'_> {
             std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let bytes = AlignedBytes::from(bytes.as_slice());
         let model =
-            Model::parse(&bytes).with_context(|| format!("{} is refused", path.display()))?;
+            Parsed::parse(&bytes).with_context(|| format!("{} is refused", path.display()))?;
         Ok(model.cargo_features().collect())
     }
 }
@@ -187,6 +209,25 @@ pub(crate) fn cargo_for(
     Ok(cargo)
 }
 
+/// Compiles the firmware of `no_panic` with each of [`FEATURES`] alone. `new-firmware` builds a project with the features
+/// that its model needs, so each must do without the others.
+pub fn check_features(board: &'static Board) -> Result<()> {
+    for feature in &FEATURES {
+        let image = Image {
+            board,
+            application: Application::NoPanic,
+            model: None,
+            feature: None,
+            engine: Engine::With(slice::from_ref(feature)),
+        };
+        let mut check = image.cargo("check")?;
+        check.args(["--quiet", "--bin", image.application.binary()]);
+        command::run(&mut check)
+            .with_context(|| format!("the feature {feature} alone, for {}", board.name))?;
+    }
+    Ok(())
+}
+
 /// Builds several applications for a board at once, so that [`Image::build`] has no more to compile.
 pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<()> {
     let image = Image {
@@ -208,4 +249,21 @@ pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<
 /// The folder for building images. Boards share it, because cargo separates builds with other targets or flags.
 pub(crate) fn target_directory() -> PathBuf {
     command::target_root().join("firmware")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_features_are_those_of_engine_and_firmware() {
+        for manifest in ["lstm-nostd/Cargo.toml", "firmware/Cargo.toml"] {
+            let text = std::fs::read_to_string(command::root().join(manifest)).unwrap();
+            let default = text
+                .lines()
+                .find_map(|line| line.strip_prefix("default = "));
+            let names: Vec<String> = serde_json::from_str(default.unwrap()).unwrap();
+            assert_eq!(names, FEATURES, "{manifest}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ use crate::{bench, c_library, command, locks, logged, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
 const LINTED_BOARDS: [&str; 3] = ["microbit", "mps2-an386", "stm32f405"];
+/// A board for each of the engine's kernels.
+const KERNEL_BOARDS: [&str; 4] = ["microbit", "mps2-an385", "mps2-an386", "mps3-an547"];
 /// The board whose core the C library is linted for.
 const C_BOARD: &str = "mps2-an386";
 /// The command for the tests of all packages. It always has the same features, so nothing is built twice.
@@ -131,6 +133,11 @@ fn firmware_lane() -> Result<Totals> {
     for board in &BOARDS {
         if LINTED_BOARDS.contains(&board.name) {
             totals.lint_firmware(board)?;
+        }
+        if KERNEL_BOARDS.contains(&board.name) {
+            let name = format!("each feature alone for {}", board.name);
+            println!("== {name}");
+            totals.attempt(&name, || firmware::check_features(board));
         }
         let name = format!("images for {}", board.name);
         println!("== {name}");

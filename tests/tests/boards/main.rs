@@ -6,6 +6,7 @@ mod applications;
 mod c_library;
 mod cost;
 mod device;
+mod flash;
 mod hearing;
 mod imported;
 mod listening;

@@ -64,6 +64,7 @@ mod tests {
             estimated_cycles: 38_000,
             flash_waits: None,
             estimated_seconds: None,
+            file_bytes: 0,
             flash_bytes: 1,
             ram_bytes: 2,
             second: None,

@@ -1,14 +1,14 @@
 //! What a model needs of a chip.
 
-use lstm_nostd::kernels::Scheme;
 use lstm_nostd::model::{scratch_bytes, state_bytes};
 use lstm_nostd::{Parsed, WindowModel};
 use serde::{Deserialize, Serialize};
 
+use super::engine::EngineFlash;
 use super::flash::{FlashWaits, StepReads};
 use super::front_end::SecondOfSignal;
 use super::quantity::Hertz;
-use super::{Core, Limits, engine_flash, step_of};
+use super::{Core, Limits, step_of};
 
 /// What a model costs on a core, with its weights in the order for it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Footprint {
     /// Seconds of a step, estimated, with the most waits; `None` if the clock is not known.
     #[serde(default)]
     pub estimated_seconds: Option<f64>,
+    /// The model file; 0 in studies of earlier versions, which did not keep it.
+    #[serde(default)]
+    pub file_bytes: usize,
     /// The model file, and the engine's code and tables.
     pub flash_bytes: usize,
     /// State of a stream, scratch and stack of a step; of a network that answers for whole windows alone, the buffer of one and
@@ -58,15 +61,7 @@ impl Footprint {
     /// Of `model`, whose file has `file_bytes` bytes, at the clock and wait states of `chip`.
     pub fn of(core: Core, chip: &Limits, model: &Parsed<'_>, file_bytes: usize) -> Self {
         let cost = step_of(core, model);
-        let engine = engine_flash(core);
-        let mut below = (model.convolution().map(|conv| conv.scheme()).into_iter())
-            .chain((model.recurrent_layers().iter()).map(|layer| layer.rows().scheme()));
-        let plain = below.all(|scheme| scheme == Scheme::W8a16);
-        let engine = if plain {
-            engine.w8a16
-        } else {
-            engine.every_scheme
-        };
+        let engine = EngineFlash::of(core, model);
         let instructions = cost.instructions.round() as u64;
         let flash_waits = chip.wait_states.map(|wait_states| {
             let reads = step_reads(model, instructions, engine.step);
@@ -80,7 +75,8 @@ impl Footprint {
             estimated_cycles: cost.estimated_cycles.round() as u64,
             flash_waits,
             estimated_seconds: chip.clock.map(seconds),
-            flash_bytes: file_bytes + engine.all,
+            file_bytes,
+            flash_bytes: file_bytes + engine.all(),
             ram_bytes: buffers(model) + cost.stack_bytes.round() as usize,
             second: None,
             window_steps: None,

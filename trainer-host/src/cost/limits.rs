@@ -25,6 +25,9 @@ pub struct Limits {
     /// Flash for model and engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash: Option<Bytes>,
+    /// The model file, for example for a slot that updates write to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_file: Option<Bytes>,
     /// RAM for state, scratch and stack; of a network of whole windows, for the buffer of the longest sequence and the stack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ram: Option<Bytes>,
@@ -67,6 +70,7 @@ impl Limits {
             wait_states: self.wait_states.or(others_wait_states),
             flash_reads: self.flash_reads.or(other.flash_reads),
             flash: self.flash.or(other.flash),
+            model_file: self.model_file.or(other.model_file),
             ram: self.ram.or(other.ram),
             latency: self.latency.or(other.latency),
             instructions: self.instructions.or(other.instructions),
@@ -96,6 +100,12 @@ impl Limits {
                 "flash",
                 model.flash_bytes as u64,
                 self.flash.map(|b| b.0),
+                "bytes",
+            ),
+            (
+                "the model file",
+                model.file_bytes as u64,
+                self.model_file.map(|b| b.0),
                 "bytes",
             ),
             (
@@ -222,6 +232,7 @@ impl Chip {
             wait_states: self.flash.map(|(wait_states, _)| wait_states),
             flash_reads: self.flash.map(|(_, reads)| reads),
             flash: Some(Bytes(self.flash_kib * 1024)),
+            model_file: None,
             ram: Some(Bytes(self.ram_kib * 1024)),
             latency: None,
             instructions: None,
@@ -239,6 +250,7 @@ mod tests {
         estimated_cycles: 26_000,
         flash_waits: None,
         estimated_seconds: Some(26_000.0 / 64e6),
+        file_bytes: 5_000,
         flash_bytes: 30_000,
         ram_bytes: 900,
         second: None,
@@ -249,6 +261,7 @@ mod tests {
     fn each_limit_is_checked() {
         for (text, problem) in [
             ("flash = \"29K\"", "flash would be 30000 bytes"),
+            ("model_file = \"4K\"", "the model file would be 5000 bytes"),
             ("ram = 800", "RAM would be 900 bytes, and at most 800"),
             ("instructions = 19999", "20000 instructions"),
             ("clock = \"64MHz\"\nlatency = \"0.4ms\"", "time of a step"),
@@ -270,6 +283,7 @@ mod tests {
     fn too_much_ram_for_a_window_names_its_steps() {
         let limits: Limits = toml::from_str("ram = 800\nflash = 30").unwrap();
         let model = Footprint {
+            file_bytes: 10,
             flash_bytes: 20,
             window_steps: Some(40),
             ..MODEL

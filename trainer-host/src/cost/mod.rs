@@ -24,13 +24,15 @@
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
 //! estimated instructions. `front_end.rs` has (K4), frames of sound, `statistics.rs` (KS1), of motion, `convolution.rs`
 //! (K5), a convolution. With one, the cost of a step is the mean over a stride. `mean.rs` has the constants of (K6), and
-//! `projection.rs` those of (K7). `flash.rs` estimates what waits for flash add.
+//! `projection.rs` those of (K7). `engine.rs` has (K8), flash of the engine, and
+//! `flash.rs` estimates what waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
 mod convolution;
 mod cores;
 mod counted;
+mod engine;
 mod fit;
 mod flash;
 mod footprint;
@@ -55,6 +57,7 @@ use crate::network::Cell;
 
 pub use self::convolution::{ConvSize, StridedCost, strided, strided_of};
 pub use self::cores::Core;
+pub use self::engine::{MAX_FLASH_ERROR, engine_bytes};
 pub use self::flash::{FlashReads, FlashWaits};
 pub use self::footprint::{Footprint, window_bytes};
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
@@ -140,24 +143,6 @@ pub struct StepCost {
     pub estimated_cycles: f64,
     /// Deepest stack of the step in bytes.
     pub stack_bytes: f64,
-}
-
-/// Flash of one build of the engine, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct BuildFlash {
-    /// The code of a step.
-    pub step: usize,
-    /// Parser, step and tables.
-    pub all: usize,
-}
-
-/// Flash of the engine, by the schemes that are built in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct EngineFlash {
-    /// With scheme w8a16 alone.
-    pub w8a16: BuildFlash,
-    /// With every scheme.
-    pub every_scheme: BuildFlash,
 }
 
 /// One step of a model: `channels` raw inputs, recurrent layers (at least one), dense layers (at least one).
@@ -319,11 +304,6 @@ pub fn most_spread_of(core: Core, model: &Parsed<'_>) -> u64 {
     most_spread(core, model.inputs(), &recurrent, rows.sum()) + of_mean
 }
 
-/// Flash of the engine on `core`.
-pub fn engine_flash(core: Core) -> EngineFlash {
-    MODEL.engines[core as usize]
-}
-
 /// The coefficients of (K1) to (K3).
 #[derive(Clone, Debug, Default)]
 struct Fitted {
@@ -337,7 +317,6 @@ struct Fitted {
 struct CostModel {
     /// By core, scheme and kind.
     fitted: Vec<Fitted>,
-    engines: Vec<EngineFlash>,
 }
 
 static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
@@ -348,11 +327,7 @@ static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
             fitted.extend(RecurrentKind::ALL.map(|kind| Fitted::to(&table, core, scheme, kind)));
         }
     }
-    let engines = Core::ALL.map(|core| table.engine(core));
-    CostModel {
-        fitted,
-        engines: engines.to_vec(),
-    }
+    CostModel { fitted }
 });
 
 fn fitted(core: Core, (scheme, kind): (Scheme, RecurrentKind)) -> &'static Fitted {

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use lstm_nostd::kernels::Scheme;
 use serde::Deserialize;
 
-use super::{BuildFlash, Core, DenseSize, EngineFlash, RecurrentKind, RecurrentSize};
+use super::engine::EngineFlash;
+use super::{Core, DenseSize, RecurrentKind, RecurrentSize};
 
 /// One measured step.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,26 +53,9 @@ impl Measured {
 }
 
 #[derive(Deserialize)]
-struct Flash {
-    step: usize,
-    tables: usize,
-    parser: usize,
-}
-
-impl From<&Flash> for BuildFlash {
-    fn from(flash: &Flash) -> Self {
-        Self {
-            step: flash.step,
-            all: flash.step + flash.tables + flash.parser,
-        }
-    }
-}
-
-#[derive(Deserialize)]
 struct Engine {
     core: String,
-    w8a16: Flash,
-    every_scheme: Flash,
+    w8a16: EngineFlash,
 }
 
 /// The table.
@@ -94,15 +78,12 @@ impl Table {
         steps.filter(wanted).cloned().collect()
     }
 
-    pub(super) fn engine(&self, core: Core) -> EngineFlash {
+    /// The engine with LSTM layers in w8a16 alone.
+    pub(super) fn smallest_engine(&self, core: Core) -> EngineFlash {
         let engine = self
             .engines
             .iter()
             .find(|engine| engine.core == core.name());
-        let engine = engine.expect("the table holds every core");
-        EngineFlash {
-            w8a16: (&engine.w8a16).into(),
-            every_scheme: (&engine.every_scheme).into(),
-        }
+        engine.expect("the table holds every core").w8a16
     }
 }

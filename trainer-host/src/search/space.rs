@@ -4,6 +4,7 @@
 //! [tune.space]
 //! "train.learning_rate" = { low = 1e-4, high = 1e-1, scale = "log" }
 //! "train.batch_size" = { choices = [16, 32, 64] }
+//! "train.layer" = ["lstm", "gru"]
 //! layers = { low = 1, high = 2 }
 //! "hidden.1" = { low = 8, high = 64, scale = "log", when = { layers = [2] } }
 //! ```
@@ -11,16 +12,19 @@
 //! Bounds that are both whole numbers make a setting of whole numbers; [`Domain`] has the equations.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::domain::{Domain, Scale, range};
 use super::point::{Point, Value};
 
 /// A setting of the search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ParameterText", into = "ParameterText")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(into = "ParameterText")]
 pub struct Parameter {
     /// Its values.
     pub domain: Domain,
@@ -44,6 +48,37 @@ struct ParameterText {
     choices: Option<Vec<Value>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     when: BTreeMap<String, Vec<Value>>,
+}
+
+/// A table, or a list of choices.
+impl<'de> Deserialize<'de> for Parameter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ParameterVisitor)
+    }
+}
+
+struct ParameterVisitor;
+
+impl<'de> Visitor<'de> for ParameterVisitor {
+    type Value = Parameter;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table with `low` and `high` or with `choices`, or a list of choices")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Parameter, A::Error> {
+        let text = ParameterText::deserialize(MapAccessDeserializer::new(map))?;
+        text.try_into().map_err(de::Error::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Parameter, A::Error> {
+        let choices = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        let text = ParameterText {
+            choices: Some(choices),
+            ..ParameterText::default()
+        };
+        text.try_into().map_err(de::Error::custom)
+    }
 }
 
 impl TryFrom<ParameterText> for Parameter {
@@ -275,6 +310,11 @@ mod tests {
         let text = toml::to_string(&example).unwrap();
         assert_eq!(space(&text), example, "{text}");
         example.validate().unwrap();
+        // Two numbers are two choices, and no range.
+        for list in [r#"["w8a16", "w4a16"]"#, "[16, 64]"] {
+            let table = space(&format!("a = {{ choices = {list} }}"));
+            assert_eq!(space(&format!("a = {list}")), table);
+        }
     }
 
     proptest! {
@@ -312,6 +352,8 @@ mod tests {
             ("a = { low = 0, high = 1, scale = \"log\" }", "above 0"),
             ("a = { low = 1 }", "either"),
             ("a = { choices = [] }", "empty"),
+            ("a = []", "empty"),
+            ("a = 3", "a list of choices"),
             ("a = { low = 1.0, high = 2.0, step = 1 }", "whole numbers"),
             ("a = { low = 1, high = 2, stp = 1 }", "unknown field"),
         ] {

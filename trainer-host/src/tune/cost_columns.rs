@@ -52,6 +52,7 @@ mod tests {
             estimated_cycles: 12,
             flash_waits: None,
             estimated_seconds: None,
+            file_bytes: 0,
             flash_bytes: 300,
             ram_bytes: 40,
             second: None,

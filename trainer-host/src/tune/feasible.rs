@@ -133,6 +133,10 @@ fn smallest(footprints: &[Footprint], chip: &Limits) -> String {
             format!("{} bytes of flash", least(|f| f.flash_bytes as u64)),
         ),
         (
+            chip.model_file.is_some(),
+            format!("a model file of {} bytes", least(|f| f.file_bytes as u64)),
+        ),
+        (
             chip.ram.is_some(),
             format!("{} bytes of RAM", least(|f| f.ram_bytes as u64)),
         ),

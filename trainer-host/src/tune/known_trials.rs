@@ -166,6 +166,7 @@ mod tests {
         estimated_cycles: 1,
         flash_waits: None,
         estimated_seconds: None,
+        file_bytes: 0,
         flash_bytes: 1,
         ram_bytes: 1,
         second: None,

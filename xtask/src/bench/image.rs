@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lstm_nostd::kernels::Scheme;
 use object::read::elf::{ElfFile32, ProgramHeader as _};
 use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 
@@ -151,7 +152,13 @@ impl Image {
             ".Lanon.",
             "9of_layers",
         ];
-        if built == firmware::Engine::Smallest {
+        let is_scheme = |feature: &&str| Scheme::from_name(feature).is_some();
+        let has_other_schemes = match built {
+            firmware::Engine::Smallest => false,
+            firmware::Engine::With(features) => features.iter().any(is_scheme),
+            firmware::Engine::Whole | firmware::Engine::ForModel => true,
+        };
+        if !has_other_schemes {
             // With other schemes the specification uses these too.
             of_parser.extend(["13RecurrentRows4part", "7weights4sums"]);
         }
@@ -176,6 +183,8 @@ impl Image {
                     symbol,
                     &[
                         "8no_panic4step",
+                        "8no_panic6window",
+                        "8no_panic8features",
                         "lstm_nostd",
                         "compiler_builtins",
                         "__aeabi_",

@@ -14,7 +14,7 @@ use lstm_nostd::model::{scratch_bytes, state_bytes};
 
 use super::cycles::{Class, Executed, estimate, is_long};
 use super::image::Image;
-use super::table::{Engine, Parts, Shape, Step};
+use super::table::{Engine, Flash, Parts, Shape, Step};
 use crate::boards::Board;
 use crate::firmware::{self, Application};
 use crate::{command, qemu};
@@ -208,16 +208,17 @@ pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
     })
 }
 
-/// Flash of the engine on a board's core, read from images for this board.
+/// Flash of an engine on a board's core, read from an image for this board.
+pub(super) fn flash(board: &'static Board, engine: firmware::Engine) -> Result<Flash> {
+    Image::read(&built(board, Application::NoPanic, engine)?)?.engine(engine)
+}
+
+/// Flash of the smallest engine and of the whole one on a board's core.
 pub(super) fn engine(board: &'static Board) -> Result<Engine> {
-    let read = |engine| {
-        let path = built(board, Application::NoPanic, engine)?;
-        Image::read(&path)?.engine(engine)
-    };
     Ok(Engine {
         core: board.core_name().to_owned(),
-        w8a16: read(firmware::Engine::Smallest)?,
-        every_scheme: read(firmware::Engine::Whole)?,
+        w8a16: flash(board, firmware::Engine::Smallest)?,
+        every_scheme: flash(board, firmware::Engine::Whole)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what a time step costs on each core, counted in QEMU.
 //!
 //! ```text
-//! table → peer, image, cycles → measure → frames → statistics → front_end, convolution, summary → render, compare
+//! table → peer, image, cycles → measure → frames → statistics → front_end, features, convolution, summary → render, compare
 //! ```
 //!
 //! For each core, one image steps models that QEMU puts into its flash. A QEMU plugin (`../../instruction-counter`)
@@ -12,6 +12,7 @@
 mod compare;
 pub mod convolution;
 mod cycles;
+mod features;
 mod frames;
 mod front_end;
 mod image;
@@ -29,6 +30,7 @@ use anyhow::{Context, Result, bail};
 use self::measure::Layer;
 use self::table::{SHAPES, Shape, Step, Table};
 use crate::boards::{self, Board};
+use crate::firmware::{self, Application, Engine};
 use crate::{command, qemu, set_up};
 
 /// A board for each core.
@@ -67,6 +69,10 @@ pub struct Arguments {
     /// front_end.json and statistics.json in trainer-host/assets/
     #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare"])]
     front_end: bool,
+    /// Build the engine with each cargo feature in place of counting steps, and print the flash that it adds; --save
+    /// writes trainer-host/assets/engine_features.json
+    #[arg(long, conflicts_with_all = ["layer", "shape", "json", "compare", "front_end"])]
+    engine: bool,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -84,6 +90,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let boards = chosen_boards(&arguments.core)?;
     if arguments.front_end {
         return front_end::run(&boards, arguments.save);
+    }
+    if arguments.engine {
+        if arguments.save && boards.len() < BOARDS.len() {
+            bail!("--save writes all cores; leave out --core");
+        }
+        return features::run(&boards, arguments.save);
     }
     let shapes = chosen_shapes(&arguments.shape)?;
     let layers = chosen_layers(arguments.layer.as_deref())?;
@@ -153,6 +165,22 @@ pub fn projection(hidden: usize) -> usize {
 /// The same of LSTM layers without peepholes alone, of [`projection`] outputs.
 pub fn count_projections(boards: &[&'static Board], shapes: &[Shape]) -> Result<Vec<Step>> {
     measure::steps(boards, shapes, (&[Layer::Projected], false))
+}
+
+/// Flash of the engine that is built for a model, in bytes.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn engine_bytes(board: &'static Board, model: &Path) -> Result<u64> {
+    let image = firmware::Image {
+        board,
+        application: Application::NoPanic,
+        model: Some(model),
+        feature: None,
+        engine: Engine::ForModel,
+    };
+    let flash = image::Image::read(&image.build()?)?.engine(Engine::ForModel)?;
+    Ok(flash.step + flash.tables + flash.parser)
 }
 
 /// The instructions of each interval between marks of a program that brings its model, without those of the marks.

@@ -38,7 +38,7 @@ use super::{Place, fours};
 use crate::activation::{TABLES, Tables};
 #[cfg(feature = "gru")]
 use crate::kernels::GruParameters;
-#[cfg(feature = "front-end")]
+#[cfg(feature = "sound")]
 use crate::kernels::fft;
 #[cfg(feature = "coupled")]
 use crate::kernels::{Activation, coupled::CoupledBatch};
@@ -385,7 +385,7 @@ unsafe extern "C" {
 impl Kernels for Dsp {
     const ORDERS: &'static [Order] = &[Order::Paired, Order::PairedNibbles, Order::Generic];
 
-    #[cfg(feature = "front-end")]
+    #[cfg(feature = "sound")]
     #[inline(always)]
     fn fft_stage(points: &mut [fft::Point], turns: &[fft::Turn]) {
         super::fft::stage(points, turns);

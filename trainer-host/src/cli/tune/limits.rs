@@ -13,6 +13,9 @@ pub(super) struct LimitArgs {
     /// Most flash for model and engine, for example 64K.
     #[arg(long)]
     flash: Option<Bytes>,
+    /// Most flash for the model file alone, for example what a slot for updates holds.
+    #[arg(long)]
+    model_file: Option<Bytes>,
     /// Most RAM for state, scratch and stack (of a network of whole windows: the longest sequence's buffer and the stack), for example 2K.
     #[arg(long)]
     ram: Option<Bytes>,
@@ -34,6 +37,7 @@ impl LimitArgs {
     pub(super) fn limits(&self) -> Limits {
         let own = Limits {
             flash: self.flash,
+            model_file: self.model_file,
             ram: self.ram,
             latency: self.latency,
             instructions: self.max_instructions,
