@@ -19,8 +19,8 @@ pub(super) const CANDIDATE_END: f32 = 0.9;
 /// Over all steps of all sequences that were looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerActivity {
-    /// The name of the layer's kind, as in `lstm`.
-    pub kind: &'static str,
+    /// The layer, as in `lstm.0`, or `lstm.0, reverse half`.
+    pub name: String,
     /// The layer's gates.
     pub gates: &'static [Gate],
     /// Steps of all sequences together.
@@ -38,11 +38,11 @@ pub struct LayerActivity {
 }
 
 impl LayerActivity {
-    /// Nothing seen of a layer of this kind.
-    fn none(cell: Cell, hidden: usize) -> Self {
+    /// Nothing seen of a layer of this name and kind.
+    fn none(name: String, cell: Cell, hidden: usize) -> Self {
         let gates = cell.gates();
         Self {
-            kind: cell.name(),
+            name,
             gates,
             steps: 0,
             low: Array2::zeros((gates.len(), hidden)),
@@ -90,8 +90,14 @@ impl LayerActivity {
 
     /// Each recurrent layer of `network` over some of `sequences`, `[T, I]` each and normalised.
     pub fn observe(network: &Network, sequences: &[ArrayView2<'_, f32>]) -> Vec<Self> {
-        let layers: Vec<Self> = (network.recurrent.iter())
-            .map(|layer| Self::none(layer.cell(), layer.units()))
+        let layers: Vec<Self> = (network.recurrent.iter().enumerate())
+            .map(|(l, layer)| {
+                Self::none(
+                    network.config.recurrent_name(l),
+                    layer.cell(),
+                    layer.units(),
+                )
+            })
             .collect();
         // One sum for each sequence, added in their order: the same on any number of threads.
         let parts: Vec<Vec<Self>> = evenly_spaced(sequences, MOST_SEQUENCES)
@@ -155,9 +161,21 @@ impl LayerActivity {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::network::{Direction, Head, Mode, NetworkConfig};
+
     const LSTM: Cell = Cell::Lstm { peepholes: false };
 
     use ndarray::array;
+
+    fn seen_nothing(units: usize) -> LayerActivity {
+        LayerActivity::none("lstm.0".into(), LSTM, units)
+    }
+
+    /// The same layer as number 1.
+    pub(in crate::diagnose) fn second(layer: LayerActivity) -> LayerActivity {
+        let name = "lstm.1".into();
+        LayerActivity { name, ..layer }
+    }
 
     /// A layer whose gates and hidden values are what these functions say of step and unit; gates in the
     /// order i, f, g, o.
@@ -167,7 +185,7 @@ pub(super) mod tests {
         hidden: impl Fn(usize, usize) -> f32,
     ) -> LayerActivity {
         const STEPS: usize = 1000;
-        let mut seen = LayerActivity::none(LSTM, units);
+        let mut seen = seen_nothing(units);
         seen.add(&LayerTrace {
             gates: Array2::from_shape_fn((STEPS, 4 * units), |(t, r)| {
                 gate(t, r / units, r % units)
@@ -198,7 +216,7 @@ pub(super) mod tests {
 
     #[test]
     fn counts_and_sums_by_hand() {
-        let mut seen = LayerActivity::none(LSTM, 2);
+        let mut seen = seen_nothing(2);
         // Two steps of two units, gates i, f, g, o.
         seen.add(&LayerTrace {
             gates: array![
@@ -218,6 +236,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn both_halves_of_a_layer_have_its_number() {
+        let config = NetworkConfig {
+            inputs: 1,
+            conv: None,
+            directions: vec![Direction::Forward, Direction::Beside, Direction::Forward],
+            hidden: vec![2, 2, 3],
+            cell: LSTM,
+            dense: Vec::new(),
+            outputs: 2,
+            head: Head::Softmax,
+            mode: Mode::SequenceToOne,
+        };
+        let network = Network::new(&config, 1).unwrap();
+        let sequence = Array2::zeros((4, 1));
+        let seen = LayerActivity::observe(&network, &[sequence.view()]);
+        let names: Vec<&str> = seen.iter().map(|layer| layer.name.as_str()).collect();
+        let expected = ["lstm.0, forward half", "lstm.0, reverse half", "lstm.1"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
     fn halves_that_are_merged_are_the_whole() {
         let whole = layer(3, lively, noise);
         let trace = |range: std::ops::Range<usize>| LayerTrace {
@@ -228,7 +267,7 @@ pub(super) mod tests {
             cell: Array2::zeros((range.len(), 3)),
             shown: Array2::zeros((range.len(), 0)),
         };
-        let [mut a, mut b] = [LayerActivity::none(LSTM, 3), LayerActivity::none(LSTM, 3)];
+        let [mut a, mut b] = [seen_nothing(3), seen_nothing(3)];
         a.add(&trace(0..400));
         b.add(&trace(400..1000));
         a.merge(&b);

@@ -27,10 +27,7 @@ pub(super) fn findings(
     left: f64,
     median_steps: usize,
 ) -> Vec<Finding> {
-    let saturated = layers
-        .iter()
-        .enumerate()
-        .filter_map(|(l, layer)| saturated(l, layer, config));
+    let saturated = layers.iter().filter_map(|layer| saturated(layer, config));
     saturated
         .chain(short_memory(layers, config, left, median_steps))
         .collect()
@@ -64,15 +61,15 @@ pub(super) fn largest_saturation(layers: &[LayerActivity]) -> f64 {
     gates.fold(0.0, f64::max)
 }
 
-fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
-    let kind = layer.kind;
+fn saturated(layer: &LayerActivity, config: &TrainConfig) -> Option<Finding> {
+    let layer_name = &layer.name;
     let mut evidence = Vec::new();
     let mut names = Vec::new();
     for (number, gate) in layer.gates.iter().enumerate() {
         let name = gate.name;
         let (share, ends) = saturation(layer, number);
         let figure = Figure::at_least(
-            format!("layer {kind}.{l}, {name}: share of activations {ends}"),
+            format!("layer {layer_name}, {name}: share of activations {ends}"),
             share,
             SATURATED,
         );
@@ -88,7 +85,7 @@ fn saturated(l: usize, layer: &LayerActivity, config: &TrainConfig) -> Option<Fi
         Kind::SaturatedGates,
         Severity::Warning,
         format!(
-            "Layer {kind}.{l}: nearly all activations of the {} are at an end of their range, where no gradient passes.",
+            "Layer {layer_name}: nearly all activations of the {} are at an end of their range, where no gradient passes.",
             names.join(", ")
         ),
         evidence,
@@ -164,7 +161,7 @@ fn short_memory(
 
 #[cfg(test)]
 pub(in crate::diagnose) mod tests {
-    use super::super::activity::tests::{layer, lively, noise};
+    use super::super::activity::tests::{layer, lively, noise, second};
     use super::*;
 
     /// What is found in layers of which one has one illness.
@@ -189,7 +186,7 @@ pub(in crate::diagnose) mod tests {
         vec![
             (
                 Kind::SaturatedGates,
-                findings(&[layer(8, lively, noise), shut], &config, 0.1, 100),
+                findings(&[layer(8, lively, noise), second(shut)], &config, 0.1, 100),
             ),
             (Kind::ShortMemory, findings(&[forgetful], &config, 0.9, 100)),
         ]

@@ -20,7 +20,7 @@ const MANY: f64 = 0.25;
 
 /// A layer's units, counted by what is wrong with them.
 struct Layer {
-    kind: &'static str,
+    name: String,
     units: usize,
     still: usize,
     unread: usize,
@@ -52,18 +52,8 @@ pub(super) fn findings(layers: &[LayerActivity], network: &Network, folder: &Pat
         "a smaller network that starts from these weights",
     )
     .with("--init", folder.display().to_string());
-    let found = |(l, layer): (usize, &Layer)| {
-        [
-            layer.dead_units(l, &prune),
-            layer.redundant_units(l, &prune),
-        ]
-    };
-    layers
-        .iter()
-        .enumerate()
-        .flat_map(found)
-        .flatten()
-        .collect()
+    let found = |layer: &Layer| [layer.dead_units(&prune), layer.redundant_units(&prune)];
+    layers.iter().flat_map(found).flatten().collect()
 }
 
 impl Layer {
@@ -86,7 +76,7 @@ impl Layer {
             }
         }
         Self {
-            kind: seen.kind,
+            name: seen.name.clone(),
             units,
             still: count(&still),
             unread: count(&unread),
@@ -100,8 +90,8 @@ impl Layer {
         count as f64 / self.units as f64
     }
 
-    fn dead_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
-        let kind = self.kind;
+    fn dead_units(&self, prune: &Lever) -> Option<Finding> {
+        let name = &self.name;
         let many = self.share(self.dead) >= MANY;
         let found = Finding::when(
             Kind::DeadUnits,
@@ -111,23 +101,21 @@ impl Layer {
                 Severity::Note
             },
             format!(
-                "Layer {kind}.{l}: {} of {} units do nothing.",
+                "Layer {name}: {} of {} units do nothing.",
                 self.dead, self.units
             ),
             vec![
                 Figure::at_least(
-                    format!("{kind}.{l}: share of units that do nothing"),
+                    format!("{name}: share of units that do nothing"),
                     self.share(self.dead),
                     WORTH_PRUNING,
                 ),
                 Figure::of(
-                    format!("{kind}.{l}: units whose h has a deviation of {STILL} or less"),
+                    format!("{name}: units whose h has a deviation of {STILL} or less"),
                     self.still as f64,
                 ),
                 Figure::of(
-                    format!(
-                        "{kind}.{l}: units without effect, by the norm of their outgoing weights"
-                    ),
+                    format!("{name}: units without effect, by the norm of their outgoing weights"),
                     self.unread as f64,
                 ),
             ],
@@ -137,22 +125,22 @@ impl Layer {
         Some(found.advise([prune.clone()]).advise(rate))
     }
 
-    fn redundant_units(&self, l: usize, prune: &Lever) -> Option<Finding> {
-        let kind = self.kind;
+    fn redundant_units(&self, prune: &Lever) -> Option<Finding> {
+        let name = &self.name;
         let examples = self.pairs.iter().take(3);
         let examples: Vec<String> = examples.map(|(u, v)| format!("{u} and {v}")).collect();
         let found = Finding::when(
             Kind::RedundantUnits,
             Severity::Note,
             format!(
-                "Layer {kind}.{l}: {} of {} units repeat other units, for example {}.",
+                "Layer {name}: {} of {} units repeat other units, for example {}.",
                 self.redundant,
                 self.units,
                 examples.join("; ")
             ),
             vec![Figure::at_least(
                 format!(
-                    "{kind}.{l}: share of units whose h correlates by {SAME} or more with an earlier unit's"
+                    "{name}: share of units whose h correlates by {SAME} or more with an earlier unit's"
                 ),
                 self.share(self.redundant),
                 WORTH_PRUNING,
@@ -181,7 +169,7 @@ fn outgoing(network: &Network, l: usize) -> Vec<f64> {
 
 #[cfg(test)]
 pub(in crate::diagnose) mod tests {
-    use super::super::activity::tests::{layer, lively, noise};
+    use super::super::activity::tests::{layer, lively, noise, second};
     use super::*;
     use crate::network::{Cell, Head, Mode, NetworkConfig};
 
@@ -202,9 +190,13 @@ pub(in crate::diagnose) mod tests {
         Network::new(&config, 1).unwrap()
     }
 
-    fn found(second: &LayerActivity, network: &Network) -> Vec<Finding> {
+    fn found(ill: &LayerActivity, network: &Network) -> Vec<Finding> {
         let healthy = layer(UNITS, lively, noise);
-        findings(&[healthy, second.clone()], network, Path::new("runs/a run"))
+        findings(
+            &[healthy, second(ill.clone())],
+            network,
+            Path::new("runs/a run"),
+        )
     }
 
     /// What is found in networks whose second layer has one illness.

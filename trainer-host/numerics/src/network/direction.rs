@@ -144,13 +144,28 @@ impl NetworkConfig {
     /// What recurrent layer `l` is, for example `LSTM layer 1, reverse half`: layers count from 0, and a bidirectional one has
     /// two halves.
     pub fn recurrent_title(&self, l: usize) -> String {
-        let way = match (self.direction(l), self.direction(l + 1)) {
+        let (number, way) = (self.layer_number(l), self.way(l));
+        format!("{} layer {number}{way}", self.cell.title())
+    }
+
+    /// The same in short, for example `lstm.1, reverse half`.
+    pub fn recurrent_name(&self, l: usize) -> String {
+        format!(
+            "{}.{}{}",
+            self.cell.name(),
+            self.layer_number(l),
+            self.way(l)
+        )
+    }
+
+    /// Which way recurrent layer `l` runs, behind its name.
+    fn way(&self, l: usize) -> &'static str {
+        match (self.direction(l), self.direction(l + 1)) {
             (Direction::Beside, _) => ", reverse half",
             (Direction::Forward, Direction::Beside) => ", forward half",
             (Direction::Reverse, _) => ", in reverse",
             (Direction::Forward, _) => "",
-        };
-        format!("{} layer {}{way}", self.cell.title(), self.layer_number(l))
+        }
     }
 
     /// Units of the recurrent layers, and which way these run if one runs backwards: `[32, 16] (bidirectional,forward; whole
