@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::files::atomic::{self, WriteFileError};
 
@@ -94,6 +96,24 @@ pub(crate) fn write<M: Serialize>(
 /// The tensors of a file.
 pub(crate) fn open(bytes: &[u8]) -> Result<SafeTensors<'_>, String> {
     SafeTensors::deserialize(bytes).map_err(|error| format!("not a safetensors file ({error})"))
+}
+
+/// The metadata of the file `path`, of which its head alone is read: a length of eight bytes, and so many bytes of JSON.
+/// `None` where a file has none that is an `M`.
+pub(crate) fn metadata_alone<M: DeserializeOwned>(path: &Path) -> Option<M> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(rename = "__metadata__")]
+        entries: HashMap<String, String>,
+    }
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let mut json = Vec::new();
+    let mut head = file.take(u64::from_le_bytes(length));
+    head.read_to_end(&mut json).ok()?;
+    let head: Head = serde_json::from_slice(&json).ok()?;
+    serde_json::from_str(head.entries.get(KEY)?).ok()
 }
 
 /// The metadata of a file; `otherwise` says what a file without it is.

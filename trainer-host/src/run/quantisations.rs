@@ -271,21 +271,20 @@ pub fn write(
     network: &Network,
 ) -> Result<PathBuf, RunError> {
     let path = path_of(folder, name);
-    let mut others = Vec::new();
-    let mut replaced = None;
+    let (mut most, mut replaced) = (0, None);
     for (found, path) in files(folder) {
-        let is_before = found.is_none();
-        if found.as_deref() == Some(name) {
-            continue;
-        }
-        match Quantisation::read((found, path.clone())) {
-            Ok(other) if other.name != name => others.push(other.stored.number),
-            // One that nobody can read is made again by this.
-            _ if is_before => replaced = Some(path),
-            _ => {}
+        match found {
+            Some(found) if found == name => {}
+            Some(_) => most = most.max(quantised_file::number_of(&path).unwrap_or(0)),
+            // A file of an earlier version is named by its schemes. One that nobody can read is made again by this.
+            None => {
+                let read = Quantisation::read((None, path.clone()));
+                let is_other = read.is_ok_and(|other| other.name != name);
+                replaced = (!is_other).then_some(path);
+            }
         }
     }
-    let number = others.into_iter().max().map_or(1, |most| most + 1);
+    let number = most + 1;
     quantised_file::write_numbered(&path, file, network, number)?;
     if let Some(before) = replaced {
         remove_file(&before)?;

@@ -1,5 +1,7 @@
 //! The quantisations of a run beside one another: how good each is, and what it costs.
 
+use std::sync::Arc;
+
 use lstm_nostd::kernels::Scheme;
 use serde::Serialize;
 
@@ -34,6 +36,9 @@ pub struct Quantised {
     /// What the integers say of that part.
     #[serde(skip)]
     pub outputs: Outputs,
+    /// What the f32 network says of it that they are compared with.
+    #[serde(skip)]
+    pub float: Arc<Outputs>,
 }
 
 /// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those that cannot be
@@ -46,7 +51,7 @@ pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
     }
     let (part, judged) = data.last_judged();
     let reference = reference(run);
-    let exact = reference.as_ref().unwrap_or(run).outputs(judged);
+    let exact = Arc::new(reference.as_ref().unwrap_or(run).outputs(judged));
     let baselines = Baselines::of_values(&data.train);
     let mut found = Vec::new();
     for one in all.readable {
@@ -59,12 +64,9 @@ pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
         };
         let compared =
             |outputs: &Outputs| compare(judged, &exact, outputs).beside(&baselines, judged);
-        found.push(Quantised::of(
-            &integers,
-            (part, judged),
-            data.longest(),
-            compared,
-        ));
+        let longest = data.longest();
+        let one = Quantised::of(&integers, (part, judged), longest, &exact, compared);
+        found.push(one);
     }
     (found, notes)
 }
@@ -74,6 +76,7 @@ impl Quantised {
         integers: &RunIntegers,
         (part, judged): (&'static str, &Dataset),
         longest: usize,
+        float: &Arc<Outputs>,
         compared: impl Fn(&Outputs) -> Comparison,
     ) -> Self {
         let model = AnyModel::parse(&integers.bytes).expect("integers of a run are a model");
@@ -90,6 +93,7 @@ impl Quantised {
             part,
             comparison: compared(&outputs),
             outputs,
+            float: Arc::clone(float),
             memory: Memory::of(&model, integers.bytes.len(), longest),
             seconds: seconds.collect(),
             cores,

@@ -75,6 +75,28 @@ fn a_file_of_an_earlier_version_is_read_until_its_scheme_is_made_again() {
     assert_eq!(names(path), ["w4a16", "w8a8", "w8a16"]);
 }
 
+/// A file's head has its number: what is made anew is the last one, though the tensors of another are cut off.
+#[test]
+fn the_number_of_a_file_that_is_cut_off_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["a", "b"] {
+        write(path, name, &integers(Scheme::W8a16), &network()).unwrap();
+    }
+    let file = path_of(path, "b");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    write(path, "c", &integers(Scheme::W8a16), &network()).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(names(path), ["a", "b", "c"]);
+    // No file, no head, a head that promises more than there is: no number.
+    for bytes in [&b"1234"[..], &[255; 8], &[255; 40]] {
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(quantised_file::number_of(&file), None);
+    }
+    assert_eq!(quantised_file::number_of(&path.join("none")), None);
+}
+
 #[test]
 fn what_is_wanted_is_found_or_named() {
     let folder = tempfile::tempdir().unwrap();

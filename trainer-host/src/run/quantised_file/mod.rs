@@ -210,6 +210,16 @@ pub fn read_stored(path: &Path) -> Result<Stored, ReadError> {
     }
 }
 
+/// The number of a file ([`Stored::number`]), of which its head alone is read; `None` where it has none that this version
+/// can read.
+pub(super) fn number_of(path: &Path) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        number: u64,
+    }
+    tensors::metadata_alone(path).map(|Numbered { number }| number)
+}
+
 fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     const NONE: &str = "this is not a quantised network";
     let tensors = tensors::open(bytes)?;
