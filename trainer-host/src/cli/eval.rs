@@ -211,9 +211,14 @@ fn default_part(run: &Run, parts: &Parts) -> DataPart {
 }
 
 fn part_of(parts: Parts, part: DataPart, args: &Args) -> anyhow::Result<Dataset> {
+    let others = match parts.validation {
+        Some(_) => "--part validation judges the part that chose the weights",
+        None => "--part train judges what it was trained on",
+    };
     let missing = |part| {
         format!(
-            "{}: the run's data has no {part} part; choose another with --part or --data",
+            "{}: the run's data has no {part} part; {others}, --data FILE other recordings, and `train --test-share 0.2` keeps a \
+             test part",
             args.model.display()
         )
     };

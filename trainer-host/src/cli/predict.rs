@@ -14,7 +14,7 @@ use super::data_args::{ReadArgs, print_notes};
 use super::device::DeviceArgs;
 use super::model_source::{ModelSource, QuantisedArgs};
 use super::table::table;
-use crate::data::{self, Dataset, StepLine, StepLines};
+use crate::data::{self, Dataset, StepLine, StepLines, counted};
 use crate::files::atomic;
 use crate::import::read_array;
 use crate::integers::clamped;
@@ -230,8 +230,13 @@ fn write(
     };
     if let Some(file) = &args.out {
         atomic::write(file, &bytes)?;
-        let line =
-            |_: &Predicted<'_>| format!("{}: {} answers", file.display(), answers.rows.len());
+        let line = |_: &Predicted<'_>| {
+            format!(
+                "{}: {}",
+                file.display(),
+                counted(answers.rows.len(), "answer")
+            )
+        };
         return printer.print(&predicted, line);
     }
     if printer.json {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::data_args::print_notes;
 use super::interrupt;
 use super::progress::Progress;
-use crate::data::Dataset;
+use crate::data::{Dataset, counted};
 use crate::network::Head;
 use crate::run::{RunConfig, RunError, read_log};
 use crate::training_run::tensorboard::{self, Curves};
@@ -28,6 +28,7 @@ pub(super) fn train(
         run.config().train.direction.need_windows(),
         &run.data().train,
     );
+    print_few_updates(run.config(), &run.data().train);
     say!("{label}{}", run.data().train.summary());
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
@@ -96,6 +97,27 @@ pub(super) fn print_later_steps(runs_backwards: bool, train: &Dataset) {
              that is to be known before them, such as the next value"
         );
     }
+}
+
+/// A recording that is longer than this is worth cutting.
+const LONG: usize = 1000;
+/// Recordings that give more updates than this in an epoch need no cutting.
+const FEW: usize = 8;
+
+/// Says how to get more updates out of a few long recordings.
+fn print_few_updates(config: &RunConfig, train: &Dataset) {
+    let longest = train.summary().length.max;
+    if train.len() > FEW || longest < LONG || config.train.truncate.is_some() {
+        return;
+    }
+    let or_truncate = match train.targets.task().is_per_step() {
+        true => ", or --truncate 100 updates after each 100 steps",
+        false => "",
+    };
+    say!(
+        "note: {} of up to {longest} steps make few updates in an epoch: --window 100 --step 50 cuts them{or_truncate}",
+        counted(train.len(), "recording")
+    );
 }
 
 /// Whether this error says that the folder already holds a run.

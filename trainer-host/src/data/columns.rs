@@ -182,9 +182,10 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// A column named `timestamp`, `Time (s)` or `time_ms`.
+    /// A column named `timestamp`, `Time (s)` or `time_ms`, else one named `date`.
     fn usual_time(&self) -> Option<usize> {
-        self.names.iter().position(|name| counter::is_time(name))
+        let first = |is: fn(&str) -> bool| self.names.iter().position(|name| is(name));
+        first(counter::is_time).or_else(|| first(counter::is_date))
     }
 
     /// The input channels among the columns that mean nothing else, and whether they were named.
@@ -213,8 +214,16 @@ impl<'a> Header<'a> {
             .map(|at| self.names[*at].as_str())
             .collect();
         if !others.is_empty() {
+            // What names recordings in the training data may have another name here.
+            let one = match self.position(&wanted.columns.series) {
+                Some(_) => String::new(),
+                None => format!(
+                    "; without a column {:?}, the file is one recording (--series names it)",
+                    wanted.columns.series
+                ),
+            };
             notes.push(format!(
-                "columns that the training part does not have were left out: {}",
+                "columns that the training part does not have were left out: {}{one}",
                 others.join(", ")
             ));
         }

@@ -47,6 +47,11 @@ pub(super) fn is_time(name: &str) -> bool {
     TIMES.contains(&word.as_str()) && UNITS.contains(&unit.as_str())
 }
 
+/// Whether a column of this name is the time where no other one is: beside a time, it may be the day alone.
+pub(super) fn is_date(name: &str) -> bool {
+    ["date", "datetime", "date_time"].contains(&name.to_lowercase().as_str())
+}
+
 /// The part of a name before its unit, and the unit.
 fn word_and_unit(name: &str) -> (String, String) {
     let name = name.to_lowercase();

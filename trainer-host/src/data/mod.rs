@@ -11,6 +11,7 @@ mod dataset;
 mod differences;
 pub mod digits;
 mod error;
+mod field_problem;
 mod fields;
 mod fill;
 mod folds;

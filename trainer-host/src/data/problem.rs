@@ -55,6 +55,15 @@ pub enum Problem {
         /// The field.
         found: String,
     },
+    /// A word in a column that was taken for a channel, since nothing says what it is.
+    #[error(
+        "{found:?} is not a number; correct it, or say what the column is: a person or machine (--group), the class \
+         (--label), the recording (--series), or none of these (--channels names the channels)"
+    )]
+    NoChannel {
+        /// The field.
+        found: String,
+    },
     /// NaN, or a value beyond the range of f32.
     #[error(
         "{found} is not a finite number; correct it, leave the sequence out, or, where NaN means that a \
@@ -474,17 +483,6 @@ pub enum Problem {
         /// The size asked for.
         found: usize,
     },
-}
-
-impl Problem {
-    /// Whether it is that a value is missing.
-    pub(super) fn is_gap(&self) -> bool {
-        match self {
-            Self::MissingValue => true,
-            Self::NotFinite { found } => super::text::is_missing(found),
-            _ => false,
-        }
-    }
 }
 
 /// Names, the first of many.

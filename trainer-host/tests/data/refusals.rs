@@ -230,7 +230,7 @@ fn refuses_text_for_a_number() {
     refuses(
         "a.csv",
         CSV.replace("2.5", "two"),
-        &["a.csv:3, column x", "\"two\" is not a number"],
+        &["a.csv:3, column x", "\"two\" is not a number", "--group"],
     );
     refuses(
         "a.csv",
@@ -941,11 +941,19 @@ fn refuses_time_stamps_out_of_order_or_taken_for_a_channel() {
             "sort",
         ],
     );
+    let other = text.replace("date", "when");
+    refuses_with(
+        &with_forecast(|_, _| {}),
+        "a.csv",
+        &other,
+        &["a.csv:2, column when", "is a time stamp", "--time"],
+    );
+    // A column of that name is the time without a word.
     refuses_with(
         &with_forecast(|_, _| {}),
         "a.csv",
         text,
-        &["a.csv:2, column date", "is a time stamp", "--time"],
+        &["a.csv:3", "does not come after"],
     );
     refuses_with(&named, "a.csv", SERIES, &["a.csv:1", "no column \"date\""]);
 }

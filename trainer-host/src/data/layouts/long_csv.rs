@@ -334,7 +334,13 @@ impl File<'_, '_> {
                     });
                     f64::NAN
                 }
-                Err(problem) => return Err(self.place_of(row, *column).refuse(problem)),
+                Err(problem) => {
+                    let problem = match self.layout.channels_are_named {
+                        true => problem,
+                        false => problem.of_no_channel(),
+                    };
+                    return Err(self.place_of(row, *column).refuse(problem));
+                }
             };
             self.tables.counters[j].take(value, is_first);
             series.values.push(self.tables.narrow.value(j, value));
