@@ -19,6 +19,7 @@ mod config;
 pub mod config_file;
 mod data_checksum;
 mod error;
+pub mod estimate;
 mod fitted;
 mod folder;
 pub mod integers;

@@ -89,6 +89,14 @@ impl<'a> Model<'a> {
         })
     }
 
+    /// Mean and deviation of ln error at each of `points`.
+    pub(super) fn expected(&self, points: &[Point]) -> Vec<(f64, f64)> {
+        let places: Vec<Vec<f64>> = (points.iter())
+            .map(|point| coordinates(self.space, point))
+            .collect();
+        self.process.at_all(&places)
+    }
+
     /// The point of trial `number`, among those for which `costs` returns their costs.
     pub(super) fn propose(
         &self,

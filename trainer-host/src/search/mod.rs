@@ -2,11 +2,12 @@
 //!
 //! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
 //! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`] decides which
-//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, and
-//! [`importance`] which settings mattered.
+//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, [`importance`]
+//! which settings mattered, and [`belief`] what the process expects of each setting's values.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
+pub mod belief;
 mod config;
 mod domain;
 mod gaussian;

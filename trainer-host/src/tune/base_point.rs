@@ -3,6 +3,7 @@
 
 use crate::data::Dataset;
 use crate::run::RunConfig;
+use crate::run::toml_text::to_table;
 use crate::search::{Point, Space, Value};
 
 /// By how much sizes shrink from one attempt to fit the chip to the next.
@@ -21,7 +22,8 @@ pub fn base_point(
     let perturbation = config.train.perturbation(data);
     config.train.dropout = Some(perturbation.dropout);
     config.train.input_noise = Some(perturbation.input_noise);
-    let written = toml::Value::try_from(&config).ok()?;
+    // In the digits of a person: 0.01, and not the nearest f32.
+    let written = toml::Value::Table(to_table(&config).ok()?);
     let hidden = |layer: usize| {
         let of_layer = config
             .train
@@ -43,7 +45,7 @@ pub fn base_point(
     };
     let mut share = 1.0;
     loop {
-        let point = space.point(|name, parameter| {
+        let mut point = space.point(|name, parameter| {
             let place = value(name).and_then(|value| parameter.domain.nearest(&value));
             // A setting without a value in the configuration is in the middle of its range.
             let place = place.unwrap_or(0.5);
@@ -52,6 +54,14 @@ pub fn base_point(
             if is_size { place * share } else { place }
         });
         if allowed(&point) {
+            for (name, chosen) in &mut point {
+                // On a logarithmic scale, a number may come back with another last digit.
+                if let (Value::Real(found), Some(Value::Real(own))) = (&*chosen, value(name))
+                    && (found - own).abs() <= 1e-12 * own.abs()
+                {
+                    *chosen = Value::Real(own);
+                }
+            }
             return Some(point);
         }
         if share < 0.01 {

@@ -1,7 +1,7 @@
 //! Finding the network that fits the chip. A study is a search whose trials are training runs. Each trial is
 //! judged by its integers, and its cost on the chip is known before it begins.
 //!
-//! [`trial_config`] turns a point into a configuration, and [`trial_footprint`] computes what its model will need.
+//! [`trial_config`] turns a point into a configuration, and [`estimate`](crate::run::estimate) computes what its model will need.
 //! [`trial_training`] trains, quantises and judges it on [`trial_data`]; [`trial`] has the result. A [`study`]
 //! lies in a [`database`], from which any number of [`worker`]s in any number of processes claim trainings. The
 //! [`finalists`] are trained again before [`best`] picks one.
@@ -30,7 +30,6 @@ pub mod study;
 pub mod trial;
 pub mod trial_config;
 pub mod trial_data;
-pub mod trial_footprint;
 pub mod trial_training;
 mod watch;
 pub mod worker;

@@ -7,11 +7,13 @@ use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
 use crate::cost::{Footprint, Limits};
 use crate::report::{
-    Axis, Chart, Line, Look, Page, Series, bars, data_table, escape, marked_table, parallel_svg,
+    Axis, Chart, Line, Look, Page, Series, bars, columns, data_table, escape, marked_table,
+    parallel_svg,
 };
 use crate::run::toml_text::to_toml;
+use crate::search::belief::{Expected, beliefs};
 use crate::search::importance::importance;
-use crate::search::{Domain, Parameter, Space, Value, in_one_line, pareto, short_name};
+use crate::search::{Domain, Parameter, Sampler, Space, Value, in_one_line, pareto, short_name};
 
 /// A self-contained page: history, fronts, settings, importance, learning curves, all trials. A page of a study that
 /// `is_live` loads itself again.
@@ -30,10 +32,10 @@ pub fn study_page(
     page.section("History", &history(trials).figure());
     let front = front(trials, search);
     let finalists = judged(trials, search);
-    let pictures: Vec<String> = (COSTS.iter())
-        .map(|cost| front_chart(cost, &search.chip, trials, (&front, &finalists)).figure())
+    let pictures: Vec<Chart> = (COSTS.iter())
+        .map(|cost| front_chart(cost, &search.chip, trials, (&front, &finalists)))
         .collect();
-    page.section("Error and cost", &pictures.concat());
+    page.charts("Error and cost", &pictures);
     if !finalists.is_empty() {
         let heading = format!("Finalists, mean ± deviation of {}", search.judged_by());
         page.section(&heading, &finalist_table(&finalists));
@@ -50,7 +52,7 @@ pub fn study_page(
     );
     let importance = importance(&search.space, &observations(trials, search));
     page.section("Importance of the settings", &bars(&importance));
-    page.section("Error over each setting", &slices(&search.space, trials));
+    page.section("Error over each setting", &slices(definition, trials));
     page.section("Learning curves", &curves(trials, &ranks).figure());
     let front: Vec<usize> = front.iter().map(|trial| trial.number).collect();
     page.section("All trials", &trial_table(trials, &front));
@@ -63,7 +65,6 @@ pub fn study_page(
 fn summary(definition: &Definition, trials: &[StoredTrial]) -> Vec<(&'static str, String)> {
     let search = &definition.search;
     let best = best(trials, search, &search.chip).map(note);
-    let chip = toml::to_string(&search.chip).unwrap_or_default();
     vec![
         ("trials", counts(trials, search.trials)),
         (
@@ -74,8 +75,29 @@ fn summary(definition: &Definition, trials: &[StoredTrial]) -> Vec<(&'static str
             ),
         ),
         ("best", best.unwrap_or_default().replace('\n', ", ")),
-        ("limits", chip.trim().replace('\n', ", ").replace('"', "")),
+        ("limits", limits(&search.chip)),
     ]
+}
+
+/// The chip and what a model may cost there.
+fn limits(chip: &Limits) -> String {
+    let named = |name: &str, value: Option<String>| value.map(|value| format!("{name} {value}"));
+    let parts = [
+        named("core", Some(chip.core().name().to_owned())),
+        named("clock", chip.clock.map(|clock| clock.to_string())),
+        named(
+            "wait states of the flash",
+            chip.wait_states.map(|n| n.to_string()),
+        ),
+        named("flash", chip.flash.map(|bytes| bytes.to_string())),
+        named("RAM", chip.ram.map(|bytes| bytes.to_string())),
+        named("time of a step", chip.latency.map(|time| time.to_string())),
+        named(
+            "instructions of a step",
+            chip.instructions.map(|n| n.to_string()),
+        ),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The number of trials in each state, of `all`.
@@ -161,23 +183,90 @@ fn history(trials: &[StoredTrial]) -> Chart {
     Chart::lines("Error of the trials", labels, vec![all, so_far])
 }
 
-/// Finished trials over each setting that has numbers.
-fn slices(space: &Space, trials: &[StoredTrial]) -> String {
-    let chart = |(name, parameter): (&String, &Parameter)| {
-        if matches!(parameter.domain, Domain::Choices(_)) {
-            return String::new();
+/// Finished trials over each setting, and what the search expects there.
+fn slices(definition: &Definition, trials: &[StoredTrial]) -> String {
+    let search = &definition.search;
+    let best = best(trials, search, &search.chip);
+    // Another sampler has no process that expects anything.
+    let beliefs = match (search.sampler, best) {
+        (Sampler::Gaussian, Some(best)) => {
+            beliefs(&search.space, &observations(trials, search), &best.point)
         }
-        let place = |trial: &StoredTrial| {
-            let error = trial.own.result.as_ref()?.error;
-            Some((trial.point.get(name)?.number()?, error))
-        };
-        let all = cloud("finished trials", Look::Points, trials, place);
-        let name = short_name(name);
-        Chart::lines(name, (name, "error"), vec![all])
-            .with_suited_axes()
-            .figure()
+        _ => Vec::new(),
     };
-    space.parameters.iter().map(chart).collect()
+    let of = |name: &String| beliefs.iter().find(|(of, _)| of == name);
+    let charts = search.space.parameters.iter().map(|(name, parameter)| {
+        let expected = of(name).map_or(&[][..], |(_, expected)| expected);
+        slice(name, parameter, trials, expected).figure()
+    });
+    let charts: String = charts.collect();
+    let note = match beliefs.is_empty() {
+        true => "",
+        false => {
+            "<p>The lines say what the search expects of each value while all other settings are those of the best trial: the \
+             median, and a deviation of its process more and less. They are open where they leave the range of the trials.</p>"
+        }
+    };
+    format!("{note}{}", columns(&charts))
+}
+
+/// Finished trials over one setting.
+fn slice(
+    name: &str,
+    parameter: &Parameter,
+    trials: &[StoredTrial],
+    expected: &[Expected],
+) -> Chart {
+    let choices: &[Value] = match &parameter.domain {
+        Domain::Choices(choices) => choices,
+        _ => &[],
+    };
+    // Choices stand side by side in their order.
+    let across = |value: &Value| match choices.iter().position(|choice| choice == value) {
+        Some(at) => Some(at as f64),
+        None => value.number(),
+    };
+    let place = |trial: &StoredTrial| {
+        let error = trial.own.result.as_ref()?.error;
+        Some((across(trial.point.get(name)?)?, error))
+    };
+    let all = cloud("finished trials", Look::Points, trials, place);
+    let (low, high) = (all.points.iter()).fold((f64::INFINITY, 0f64), |(low, high), point| {
+        (low.min(point.1), high.max(point.1))
+    });
+    let shown = |error: f64| match (0.5 * low..=1.2 * high).contains(&error) {
+        true => error,
+        false => f64::NAN,
+    };
+    let line = |name: &str, value: fn(&Expected) -> f64| {
+        let points = expected.iter();
+        let points = points.filter_map(|at| Some((across(&at.value)?, shown(value(at)))));
+        Series {
+            look: if choices.is_empty() {
+                Look::Line
+            } else {
+                Look::Points
+            },
+            ..Series::line(name, points.collect())
+        }
+    };
+    let mut series = vec![all];
+    if !expected.is_empty() {
+        series.extend([
+            line("expected", |at| at.error),
+            line("a deviation less", |at| at.range[0]),
+            line("a deviation more", |at| at.range[1]),
+        ]);
+    }
+    let name = short_name(name);
+    let chart = Chart::lines(name, (name, "error"), series);
+    match choices.is_empty() {
+        true => chart.with_suited_axes(),
+        false => Chart {
+            x_names: choices.iter().map(Value::to_string).collect(),
+            ..chart
+        },
+    }
 }
 
 fn curves(trials: &[StoredTrial], ranks: &[f64]) -> Chart {

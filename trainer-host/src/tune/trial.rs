@@ -11,11 +11,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::trial_config::{PointError, TrialConfig};
-use super::trial_footprint::FootprintError;
 use crate::cost::{Exceeded, Footprint};
 use crate::data::{Dataset, Fold, SplitError};
 use crate::evaluate::Score;
 use crate::run::choose::{ChooseError, Request};
+use crate::run::estimate::FootprintError;
 use crate::run::{Run, RunError};
 use crate::search::Objective;
 use crate::train::{QAT_CLIPPING, QAT_ROUNDING, TrainError, Validation};

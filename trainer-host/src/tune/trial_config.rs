@@ -268,7 +268,12 @@ fn setting(key: &str, value: &Value) -> String {
 
 #[cfg(test)]
 pub(in crate::tune) mod tests {
+    use lstm_nostd::kernels::Scheme;
+
     use super::*;
+    use crate::cost::Limits;
+    use crate::network::{Head, NetworkConfig};
+    use crate::run::estimate;
 
     pub(in crate::tune) fn base() -> RunConfig {
         RunConfig {
@@ -322,5 +327,76 @@ pub(in crate::tune) mod tests {
             let error = TrialConfig::new(&base(), &point).unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");
         }
+    }
+
+    /// A footprint counts a step of the input, so that a longer stride costs less.
+    #[test]
+    fn a_convolution_is_searched_and_costs_less_with_a_longer_stride() {
+        let names = |count: usize| vec!["x".to_owned(); count];
+        let instructions = |stride: usize| {
+            let text = format!(r#"{{"train.conv.filters": 6, "train.conv.stride": {stride}}}"#);
+            let config = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
+            let conv = config.conv.unwrap();
+            assert_eq!((conv.filters, conv.stride), (6, stride));
+            let network = NetworkConfig {
+                inputs: 3,
+                conv: Some(conv),
+                directions: Vec::new(),
+                hidden: vec![16],
+                cell: config.layer.cell(true, None),
+                dense: vec![],
+                outputs: 4,
+                head: Head::Softmax,
+                mode: crate::network::Mode::SequenceToOne,
+            };
+            let names = (&names(3)[..], &names(4)[..]);
+            let limits = Limits::default();
+            let found =
+                estimate::footprint(&network, names, Scheme::W8a16, (None, 0, 1), &limits).unwrap();
+            found.instructions
+        };
+        let [one, two, four] = [1, 2, 4].map(instructions);
+        assert!(
+            two < one * 6 / 10 && four < two * 6 / 10,
+            "{one} {two} {four}"
+        );
+    }
+
+    /// A layer both ways costs as two, and its outputs at each step need RAM for the longest window.
+    #[test]
+    fn directions_are_searched_and_need_ram_for_the_longest_window() {
+        let names = |count: usize| vec!["x".to_owned(); count];
+        let footprint = |direction: &str, longest: usize| {
+            let text = format!(r#"{{"train.direction": "{direction}", "hidden": 16}}"#);
+            let train = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
+            let (hidden, directions) = train.direction.halves(&train.hidden);
+            let network = NetworkConfig {
+                inputs: 3,
+                conv: None,
+                directions,
+                hidden,
+                cell: crate::network::Cell::Gru,
+                dense: vec![],
+                outputs: 4,
+                head: Head::Softmax,
+                mode: crate::network::Mode::SequenceToSequence,
+            };
+            let names = (&names(3)[..], &names(4)[..]);
+            let limits = Limits::default();
+            estimate::footprint(&network, names, Scheme::W8a16, (None, 0, longest), &limits)
+                .unwrap()
+        };
+        let [one, two] = ["reverse", "bidirectional"].map(|way| footprint(way, 10));
+        assert!(
+            two.instructions > one.instructions * 18 / 10,
+            "{one:?} {two:?}"
+        );
+        // 32 int16 outputs a step.
+        let longer = footprint("bidirectional", 110).ram_bytes - two.ram_bytes;
+        assert_eq!(longer, 100 * 32 * 2);
+        let forward = [10, 110].map(|longest| footprint("forward", longest).ram_bytes);
+        assert_eq!(forward[0], forward[1]);
+        let said = TrialConfig::new(&base(), &point(r#"{"train.direction": "both"}"#));
+        assert!(said.unwrap_err().to_string().contains("no direction"));
     }
 }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use super::trial::{TrialError, decisions};
 use super::trial_config::TrialConfig;
-use super::trial_footprint::footprint;
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
 use crate::integers::assemble::{most_golden_steps, raw_formats};
-use crate::run::RunConfig;
+use crate::run::{RunConfig, estimate};
 use crate::search::SearchConfig;
 use crate::training_run::{TrainingRunError, check_initial};
 
@@ -246,7 +245,7 @@ fn of_shape(
     let front_end = (train.front_end.as_ref()).and_then(|front_end| front_end.tables().ok());
     let most = most_golden_steps(network.conv.as_ref());
     let steps = shape.first_steps.min(most);
-    Ok(footprint(
+    Ok(estimate::footprint(
         &network,
         names,
         trial_config.scheme,

@@ -1,4 +1,4 @@
-//! The size and cost of a trial's model, before it is trained.
+//! The size and cost of a network's integers, before it is trained or quantised.
 
 use lstm_nostd::artifact::{Dense, ModelFile, WriteError};
 use lstm_nostd::front_end::Tables;
@@ -6,11 +6,12 @@ use lstm_nostd::kernels::Scheme;
 use lstm_nostd::layers::input::InputChannel;
 use lstm_nostd::{OutputScale, Parsed};
 
+use super::{Run, RunError};
 use crate::cost::{Footprint, Limits};
+use crate::integers::assemble::most_golden_steps;
 use crate::network::{Head, LayerKind, NetworkConfig, StructureError};
 use crate::quantise::convolution;
 use crate::quantise::recurrent::empty;
-use crate::run::RunError;
 
 /// Why a network's cost cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,25 @@ pub fn footprint(
     let model = Parsed::parse(&bytes).expect("the writer returns only what parses");
     let of_step = Footprint::of(core, limits, &model, bytes.len()).with_second(&model);
     Ok(of_step.over_window(&model, longest))
+}
+
+/// The cost of the integers of `run`, with `scheme` in all layers, for windows of `longest` steps where it answers for whole
+/// windows alone. The file is as large as that of `quantise` where the first recording has as many steps as it keeps.
+///
+/// # Errors
+/// As [`footprint`].
+pub fn of_run(
+    run: &Run,
+    scheme: Scheme,
+    longest: usize,
+    limits: &Limits,
+) -> Result<Footprint, FootprintError> {
+    let network = &run.network.config;
+    let schema = &run.fitted.schema;
+    let names = (&schema.channels[..], run.fitted.output_names());
+    let steps = most_golden_steps(network.conv.as_ref());
+    let front_end = run.fitted.front_end_tables();
+    footprint(network, names, scheme, (front_end, steps, longest), limits)
 }
 
 /// A model of this structure without useful weights.
@@ -102,42 +122,8 @@ fn empty_model(
 mod tests {
     use lstm_nostd::front_end::{Kind, Settings};
 
-    use super::super::trial_config::TrialConfig;
-    use super::super::trial_config::tests::{base, point};
     use super::*;
     use crate::network::Cell;
-
-    /// A footprint counts a step of the input, so that a longer stride costs less.
-    #[test]
-    fn a_convolution_is_searched_and_costs_less_with_a_longer_stride() {
-        let names = |count: usize| vec!["x".to_owned(); count];
-        let instructions = |stride: usize| {
-            let text = format!(r#"{{"train.conv.filters": 6, "train.conv.stride": {stride}}}"#);
-            let config = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
-            let conv = config.conv.unwrap();
-            assert_eq!((conv.filters, conv.stride), (6, stride));
-            let network = NetworkConfig {
-                inputs: 3,
-                conv: Some(conv),
-                directions: Vec::new(),
-                hidden: vec![16],
-                cell: config.layer.cell(true, None),
-                dense: vec![],
-                outputs: 4,
-                head: Head::Softmax,
-                mode: crate::network::Mode::SequenceToOne,
-            };
-            let names = (&names(3)[..], &names(4)[..]);
-            let limits = Limits::default();
-            let found = footprint(&network, names, Scheme::W8a16, (None, 0, 1), &limits).unwrap();
-            found.instructions
-        };
-        let [one, two, four] = [1, 2, 4].map(instructions);
-        assert!(
-            two < one * 6 / 10 && four < two * 6 / 10,
-            "{one} {two} {four}"
-        );
-    }
 
     /// A front end is a section of the model file, and the costs of a second of signal are known with it.
     #[test]
@@ -178,42 +164,5 @@ mod tests {
         );
         let frames = (62.5 * second.frame as f64) as u64;
         assert!(second.front_end.abs_diff(frames) <= 32, "{second:?}");
-    }
-
-    /// A layer both ways costs as two, and its outputs at each step need RAM for the longest window.
-    #[test]
-    fn directions_are_searched_and_need_ram_for_the_longest_window() {
-        let names = |count: usize| vec!["x".to_owned(); count];
-        let footprint = |direction: &str, longest: usize| {
-            let text = format!(r#"{{"train.direction": "{direction}", "hidden": 16}}"#);
-            let train = TrialConfig::new(&base(), &point(&text)).unwrap().run.train;
-            let (hidden, directions) = train.direction.halves(&train.hidden);
-            let network = NetworkConfig {
-                inputs: 3,
-                conv: None,
-                directions,
-                hidden,
-                cell: crate::network::Cell::Gru,
-                dense: vec![],
-                outputs: 4,
-                head: Head::Softmax,
-                mode: crate::network::Mode::SequenceToSequence,
-            };
-            let names = (&names(3)[..], &names(4)[..]);
-            let limits = Limits::default();
-            super::footprint(&network, names, Scheme::W8a16, (None, 0, longest), &limits).unwrap()
-        };
-        let [one, two] = ["reverse", "bidirectional"].map(|way| footprint(way, 10));
-        assert!(
-            two.instructions > one.instructions * 18 / 10,
-            "{one:?} {two:?}"
-        );
-        // 32 int16 outputs a step.
-        let longer = footprint("bidirectional", 110).ram_bytes - two.ram_bytes;
-        assert_eq!(longer, 100 * 32 * 2);
-        let forward = [10, 110].map(|longest| footprint("forward", longest).ram_bytes);
-        assert_eq!(forward[0], forward[1]);
-        let said = TrialConfig::new(&base(), &point(r#"{"train.direction": "both"}"#));
-        assert!(said.unwrap_err().to_string().contains("no direction"));
     }
 }
