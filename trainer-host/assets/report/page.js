@@ -41,10 +41,11 @@ addEventListener("pointermove", e => {
 });
 
 const apart = (v, s) => Math.abs(num(v) - v) > s / 100 ? v.toFixed(Math.max(0, -Math.floor(Math.log10(s)))) : num(v);
-const ticks = (low, high, log, n) => {
+// At most so many round values, whole ones if `whole`.
+const ticks = (low, high, log, most, whole) => {
   const out = [];
   if (log) {
-    const step = Math.max(1, Math.ceil((high - low) / n));
+    const step = Math.max(1, Math.ceil((high - low) / most));
     for (let d = Math.floor(low); d <= high; d++)
       for (const m of high - low < 2 ? [1, 2, 5] : [1]) {
         const v = d + Math.log10(m);
@@ -53,8 +54,9 @@ const ticks = (low, high, log, n) => {
     if (out.length > 1) return out;
     out.length = 0;
   }
-  const raw = (high - low) / n, p = 10 ** Math.floor(Math.log10(raw));
-  const s = [1, 2, 5, 10].map(m => m * p).find(v => v >= raw * 0.6);
+  const raw = (high - low) / most, p = 10 ** Math.floor(Math.log10(raw));
+  const round = [1, 2, 5, 10].map(m => m * p).find(v => v >= raw * 0.999);
+  const s = whole && !log ? Math.max(1, round) : round;
   for (let k = Math.ceil(low / s - 1e-9); k * s <= high + s * 1e-9; k++)
     out.push([k * s, log ? num(10 ** (k * s)) : apart(+(k * s).toPrecision(12), s)]);
   return out;
@@ -69,7 +71,8 @@ function chart(figure) {
   const put = (name, attributes, text, parent = svg) => parent.appendChild(make(name, attributes, text, NS));
   const line = (c, x1, x2, y1, y2, g) => put("line", { class: c, x1, x2, y1, y2 }, undefined, g);
   const word = (x, y, anchor, text) => put("text", { x, y, "text-anchor": anchor }, text);
-  const at = (v, i) => !i && data.dates
+  const whole = [0, 1].map(i => data.series.every(s => s.p.every(p => p[i] === null || Number.isInteger(p[i]))));
+  const at = (v, i) => !i && data.names ? (data.names.find(n => n[0] === v) || [0, num(v)])[1] : !i && data.dates
     ? new Date(Math.round(1e3 * v)).toISOString().slice(0, span[0] < 320 ? 23 : span[0] < 2e4 ? 19 : 16).replace("T", " ").replace(/\.000$/, "")
     : log[i] ? num(v) : apart(v, span[i] / 1e3);
   const range = axis => {
@@ -77,8 +80,9 @@ function chart(figure) {
     data.series.forEach((s, n) => off.has(n) || s.p.forEach(p => {
       if (fits(p)) { low = Math.min(low, place(p[axis], axis)); high = Math.max(high, place(p[axis], axis)); }
     }));
+    if (!axis && data.names) return [-0.5, data.names.length - 0.5];
     if (low > high) return [0, 1];
-    const room = high > low ? 0.04 * (high - low) : 0.5;
+    const room = high > low ? 0.04 * (high - low) : !log[axis] && !whole[axis] && Math.abs(low) / 2 || 0.5;
     return [low - room, high + room];
   };
   const draw = () => {
@@ -87,28 +91,29 @@ function chart(figure) {
     next.setAttribute("viewBox", `0 0 ${W} ${H}`);
     svg.replaceWith(next);
     svg = next;
-    const [x0, x1] = range(0), [y0, y1] = range(1), [l, u, r, b] = frame = [56, 10, W - 12, H - 40];
+    const [x0, x1] = range(0), [y0, y1] = range(1), ys = ticks(y0, y1, log[1], H / 36, whole[1]);
+    const wide = Math.max(5, ...ys.map(t => t[1].length)), [l, u, r, b] = frame = [25 + 6.8 * wide, 10, W - 12, H - 40];
     span = [x1 - x0, y1 - y0];
     const X = v => l + (v - x0) / (x1 - x0) * (r - l);
     const Y = v => b - (v - y0) / (y1 - y0) * (b - u);
-    const xs = data.dates || ticks(x0, x1, log[0], Math.max(3, W / 110));
+    const xs = data.dates || data.names || ticks(x0, x1, log[0], Math.max(3, (r - l) / 76), whole[0]);
     for (const [v, label] of xs.filter((t, i) => i % Math.ceil(xs.length * 80 / W) < 1)) {
       line("grid", X(v), X(v), u, b);
-      word(X(v), b + 15, "middle", label);
+      word(Math.min(X(v), W - 3.5 * label.length), b + 15, "middle", label);
     }
-    for (const [v, label] of ticks(y0, y1, log[1], H / 50)) {
+    for (const [v, label] of ys) {
       line("grid", l, r, Y(v), Y(v));
       word(l - 5, Y(v) + 4, "end", label);
     }
     put("rect", { class: "frame", x: l, y: u, width: r - l, height: b - u });
     word((l + r) / 2, H - 6, "middle", data.x);
     put("text", { transform: `translate(12 ${(u + b) / 2}) rotate(-90)`, "text-anchor": "middle" }, data.y);
-    for (const [v, label] of data.marks) {
+    for (const [row, [v, label]] of data.marks.entries()) {
       const x = X(place(v, 0));
       if (!(x >= l && x <= r)) continue;
       line("mark", x, x, u, b);
       const right = x > (l + r) / 2;
-      word(x + (right ? -5 : 5), u + 13, right ? "end" : "start", label);
+      put("text", { class: "note", x: x + (right ? -5 : 5), y: u + 13 + 15 * row, "text-anchor": right ? "end" : "start" }, label);
     }
     dots = [];
     data.series.forEach((s, n) => {
@@ -172,7 +177,7 @@ function chart(figure) {
   });
   ["x", "y"].forEach((name, axis) => {
     const values = data.series.flatMap(s => s.p.map(p => p[axis])).filter(v => v !== null);
-    if (!values.length || values.some(v => v <= 0) || values.reduce((a, b) => Math.max(a, b)) < 3 * values.reduce((a, b) => Math.min(a, b))) return;
+    if (!axis && (data.names || data.dates) || !values.length || values.some(v => v <= 0) || values.reduce((a, b) => Math.max(a, b)) < 3 * values.reduce((a, b) => Math.min(a, b))) return;
     const b = make("button", { class: "log", "aria-pressed": log[axis] }, `log ${name}`);
     b.onclick = () => { log[axis] = !log[axis]; b.setAttribute("aria-pressed", log[axis]); draw(); };
     tools.append(b);

@@ -257,6 +257,7 @@ fn page(runs: &[Finished], names: &[String], comparison: &Comparison) -> String 
         }),
         ("Learning rate", "", |r| Some(f64::from(r.learning_rate))),
     ];
+    let mut drawn = Vec::new();
     for (title, unit, value) in charts {
         let curves: Vec<Series> = (runs.iter().zip(names))
             .map(|(run, name)| {
@@ -267,9 +268,11 @@ fn page(runs: &[Finished], names: &[String], comparison: &Comparison) -> String 
             .filter(|curve| !curve.points.is_empty())
             .collect();
         if !curves.is_empty() {
-            let chart = Chart::lines(title, ("epoch", unit), curves);
-            page.section(title, &chart.figure());
+            drawn.push(Chart::lines(title, ("epoch", unit), curves));
         }
+    }
+    if !drawn.is_empty() {
+        page.charts("Curves", &drawn);
     }
     page.finish()
 }

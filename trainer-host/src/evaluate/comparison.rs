@@ -130,7 +130,9 @@ impl Comparison {
             (None, None) => "none".to_owned(),
         };
         if let Some(growth) = self.error_growth {
-            text += &format!(", squared error {:+.2} %", 100.0 * growth);
+            // What rounds to nothing is no loss and no gain: it has no minus.
+            let hundredths = (1e4 * growth).round() + 0.0;
+            text += &format!(", squared error {:+.2} %", hundredths / 100.0);
         }
         text
     }

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use baselines::{BaselineScore, Baselines};
 pub use classes::{ClassFigures, ClassScore, GroupScore};
 pub use comparison::{Comparison, compare};
-pub use roc::Roc;
+pub use roc::{AtThreshold, Roc};
 pub use spread::Spread;
 pub use stream::{CellGrowth, StreamScore, Streams};
 pub use value_table::ValueTable;

@@ -7,6 +7,8 @@ pub(super) struct Range {
     low: f64,
     high: f64,
     log: bool,
+    /// Whether all values are whole, so that ticks are too.
+    whole: bool,
 }
 
 /// Positive values whose range is at least this wide lie on a logarithmic axis.
@@ -30,16 +32,36 @@ impl Range {
     /// The range of `values` with a little room, never an empty one. Those that are not finite are left out.
     pub(super) fn of(values: impl Iterator<Item = f64>, log: bool) -> Self {
         let place = |value: f64| if log { value.log10() } else { value };
-        let (low, high) = ends(values.map(place));
+        let mut whole = !log;
+        let (low, high) = ends(
+            values
+                .inspect(|value| whole &= value.fract() == 0.0)
+                .map(place),
+        );
         if low > high {
-            let (low, high, log) = (0.0, 1.0, false);
-            return Self { low, high, log };
+            return Self::between(0.0, 1.0);
         }
-        let room = if high > low { 0.04 * (high - low) } else { 0.5 };
+        let room = match high - low {
+            width if width > 0.0 => 0.04 * width,
+            // A single value: about half of it on both sides.
+            _ if log || whole || low == 0.0 => 0.5,
+            _ => 0.5 * low.abs(),
+        };
         Self {
             low: low - room,
             high: high + room,
             log,
+            whole,
+        }
+    }
+
+    /// The range from `low` to `high`, without room.
+    pub(super) fn between(low: f64, high: f64) -> Self {
+        Self {
+            low,
+            high,
+            log: false,
+            whole: false,
         }
     }
 
@@ -71,6 +93,7 @@ impl Range {
         let power = 10f64.powf(raw.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
         let step = (steps.into_iter().find(|step| *step >= 0.6 * raw)).unwrap_or(raw);
+        let step = if self.whole { step.max(1.0) } else { step };
         let first = (self.low / step - 1e-9).ceil() as i64;
         let last = (self.high / step + 1e-9).floor() as i64;
         (first..=last)
@@ -156,6 +179,22 @@ mod tests {
                 prop_assert!((there - share).abs() < 0.02, "{text}: {there} {share}");
             }
         }
+    }
+
+    #[test]
+    fn whole_values_have_whole_ticks() {
+        let texts = |values: &[f64]| -> Vec<String> {
+            let ticks = Range::of(values.iter().copied(), false).ticks(8.0);
+            ticks.into_iter().map(|(_, text)| text).collect()
+        };
+        assert_eq!(texts(&[1.0, 2.0]), ["1", "2"]);
+        assert_eq!(texts(&[1.0]), ["1"]);
+        assert!(
+            texts(&[6e-6]).contains(&"6e-6".to_owned()),
+            "{:?}",
+            texts(&[6e-6])
+        );
+        assert!(texts(&[1.0, 2.5]).contains(&"1.2".to_owned()));
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct Chart {
     pub log: [bool; 2],
     /// Whether x is a date: seconds since 1970.
     pub has_dates: bool,
+    /// Names of the values 0, 1 and so on of x; empty where x is a number.
+    pub x_names: Vec<String>,
 }
 
 const SIZE: (f64, f64) = (640.0, 300.0);
@@ -193,6 +195,9 @@ impl Chart {
             "marks": self.marks,
             "series": series.collect::<Vec<_>>(),
         });
+        if !self.x_names.is_empty() {
+            data["names"] = json!(self.x_names.iter().enumerate().collect::<Vec<_>>());
+        }
         if self.has_dates {
             data["dates"] = json!(self.date_ticks());
         }
@@ -209,22 +214,44 @@ impl Chart {
     }
 
     fn svg(&self, inside: &str) -> String {
-        let range = [0, 1].map(|axis| Range::of(self.values(axis), self.log[axis]));
+        let mut range = [0, 1].map(|axis| Range::of(self.values(axis), self.log[axis]));
+        if !self.x_names.is_empty() {
+            range[0] = Range::between(-0.5, self.x_names.len() as f64 - 0.5);
+        }
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{inside}",
             SIZE.0,
             SIZE.1,
             escape(&self.title)
         );
-        let ticks = match self.has_dates {
-            true => (self.date_ticks().into_iter())
+        let names = self.x_names.iter().enumerate();
+        let names = names.map(|(at, name)| (at as f64, escape(name)));
+        let placed = |ticks: Vec<(f64, String)>| {
+            let ticks = ticks.into_iter();
+            ticks
                 .filter_map(|(at, text)| Some((range[0].share(at)?, text)))
-                .collect(),
-            false => range[0].ticks(6.0),
+                .collect()
+        };
+        let ticks = match (self.has_dates, self.x_names.is_empty()) {
+            (true, _) => placed(self.date_ticks()),
+            (false, true) => range[0].ticks(6.0),
+            (false, false) => placed(names.collect()),
         };
         draw_axes(&mut svg, (&ticks, &range[1]), [&self.x, &self.y]);
-        for (value, name) in &self.marks {
-            let share = range[0]
+        self.draw_marks(&mut svg, &range[0]);
+        let mut order: Vec<(usize, &Series)> = self.series.iter().enumerate().collect();
+        // The best of ranked lines lie on top.
+        order.sort_by(|a, b| b.1.rank.unwrap_or(0.0).total_cmp(&a.1.rank.unwrap_or(0.0)));
+        for (n, series) in order {
+            draw_series(&mut svg, &range, n, series);
+        }
+        svg + "</svg>"
+    }
+
+    /// Draws the marks, whose names stand below one another.
+    fn draw_marks(&self, svg: &mut String, range: &Range) {
+        for (row, (value, name)) in self.marks.iter().enumerate() {
+            let share = range
                 .share(*value)
                 .filter(|share| (0.0..=1.0).contains(share));
             let Some(share) = share else { continue };
@@ -241,17 +268,10 @@ impl Chart {
                 BOX[1],
                 BOX[3],
                 x + beside,
-                BOX[1] + 13.0,
+                BOX[1] + 13.0 + 15.0 * row as f64,
                 escape(name)
             );
         }
-        let mut order: Vec<(usize, &Series)> = self.series.iter().enumerate().collect();
-        // The best of ranked lines lie on top.
-        order.sort_by(|a, b| b.1.rank.unwrap_or(0.0).total_cmp(&a.1.rank.unwrap_or(0.0)));
-        for (n, series) in order {
-            draw_series(&mut svg, &range, n, series);
-        }
-        svg + "</svg>"
     }
 }
 

@@ -1,6 +1,6 @@
 //! Forecasts over time: targets, forecasts and the linear baseline on the axis that the data has, and what integers change.
 
-use super::{Chart, Page, Series};
+use super::{Chart, Page, Series, columns};
 use crate::data::{Dataset, Moment, TimeUnit};
 use crate::evaluate::{Outputs, values_of};
 
@@ -19,8 +19,10 @@ pub(super) struct Forecasts<'a> {
     pub(super) judged: (&'a Outputs, &'a str),
     /// The linear baseline's.
     pub(super) linear: Option<&'a Outputs>,
-    /// The f32 network's, and those of the integers of each quantisation by its name; none before `quantise`.
-    pub(super) integers: (Option<Outputs>, Vec<(&'a str, &'a Outputs)>),
+    /// Those of the f32 network that the integers are compared with; none before `quantise`.
+    pub(super) float: Option<&'a Outputs>,
+    /// Those of the integers of each quantisation, by its name.
+    pub(super) integers: Vec<(&'a str, &'a Outputs)>,
 }
 
 /// Adds the forecasts of the part of this name, if they are forecasts.
@@ -55,13 +57,16 @@ pub(super) fn forecast_sections(page: &mut Page, part: &str, forecasts: &Forecas
     for o in 0..data.outputs.len().min(DRAWN) {
         let name = origin.value_name(data, o);
         let lines = forecasts.lines(o);
-        html += &forecasts.drawn(&lines, &format!("{name}, the whole part"), &evenly);
+        let whole = format!("{name}, the whole part");
+        let mut figures = forecasts.drawn(&lines, (&whole, &name), &evenly);
         if thinned > 1 {
             let title = format!("{name}, the first windows");
-            html += &forecasts.drawn(&lines, &title, &windows[..windows.len().min(FIRST)]);
+            let first = &windows[..windows.len().min(FIRST)];
+            figures += &forecasts.drawn(&lines, (&title, &name), first);
         }
         let title = format!("{name}, integers less f32");
-        html += &forecasts.difference(o, &title, &evenly);
+        figures += &forecasts.difference(o, (&title, &name), &evenly);
+        html += &columns(&figures);
     }
     page.section(&format!("Forecast, {part}"), &html);
 }
@@ -84,22 +89,27 @@ impl Forecasts<'_> {
     }
 
     /// `lines` over these windows.
-    fn drawn(&self, lines: &[(String, Vec<f64>)], title: &str, windows: &[usize]) -> String {
+    fn drawn(
+        &self,
+        lines: &[(String, Vec<f64>)],
+        names: (&str, &str),
+        windows: &[usize],
+    ) -> String {
         let line = |(name, values): &(String, Vec<f64>)| self.line(name, windows, &|s| values[s]);
-        self.chart(title, lines.iter().map(line).collect())
+        self.chart(names, lines.iter().map(line).collect())
     }
 
     /// What the integers of each quantisation change of output `o`; nothing before `quantise`.
-    fn difference(&self, o: usize, title: &str, windows: &[usize]) -> String {
-        let (Some(float), integers) = &self.integers else {
+    fn difference(&self, o: usize, names: (&str, &str), windows: &[usize]) -> String {
+        let Some(float) = self.float else {
             return String::new();
         };
         let exact = values_of(self.data, float, o);
-        let series = integers.iter().map(|(name, outputs)| {
+        let series = self.integers.iter().map(|(name, outputs)| {
             let found = values_of(self.data, outputs, o);
             self.line(name, windows, &|s| found[s].1 - exact[s].1)
         });
-        self.chart(title, series.collect())
+        self.chart(names, series.collect())
     }
 
     /// A line over the times of `windows`, open where one of them, or one between them, comes after a gap.
@@ -107,7 +117,8 @@ impl Forecasts<'_> {
         Series::line(name, with_gaps(&self.data.moments, windows, value))
     }
 
-    fn chart(&self, title: &str, series: Vec<Series>) -> String {
+    /// A chart with its title and what the axis upwards shows.
+    fn chart(&self, (title, y): (&str, &str), series: Vec<Series>) -> String {
         let unit = self
             .data
             .origin
@@ -119,7 +130,7 @@ impl Forecasts<'_> {
         };
         let chart = Chart {
             has_dates: unit == TimeUnit::Dates,
-            ..Chart::lines(title, (x, ""), series)
+            ..Chart::lines(title, (x, y), series)
         };
         chart.figure()
     }

@@ -62,7 +62,7 @@ fn draw(title: &str, (low, high): (f64, f64), shares: &[f64]) -> String {
             number(value(bin + 1)),
         );
     }
-    let ends = Range::of([low, high].into_iter(), false);
+    let ends = Range::between(low, high);
     for (share, text) in ends.ticks(4.0) {
         let x = left + share * (right - left);
         let _ = write!(
@@ -92,6 +92,14 @@ mod tests {
             assert_eq!(svg.matches("<rect").count(), BINS, "{values:?}");
         }
         let svg = histogram_svg("gate", &[0.5], Some((0.0, 1.0)));
+        // The ticks of both ends stand below the ends of the bars.
+        for (x, text) in [(BOX[0], "0"), (BOX[2], "1")] {
+            let tick = format!(
+                "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}<",
+                BOX[3] + 15.0
+            );
+            assert!(svg.contains(&tick), "{svg}");
+        }
         assert!(svg.contains("0.5 to 0.525: 100.0 %"), "{svg}");
     }
 }

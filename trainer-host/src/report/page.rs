@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use super::Chart;
+
 /// A self-contained HTML page, built section by section.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -64,6 +66,12 @@ impl Page {
         let _ = writeln!(self.body, "<h2 id=\"s{number}\">{heading}</h2>\n{html}");
     }
 
+    /// Adds a heading, and charts side by side where there is room for two.
+    pub fn charts(&mut self, heading: &str, charts: &[Chart]) {
+        let figures: String = charts.iter().map(Chart::figure).collect();
+        self.section(heading, &columns(&figures));
+    }
+
     /// Adds a heading, and preformatted text.
     pub fn text(&mut self, heading: &str, text: &str) {
         self.section(heading, &format!("<pre>{}</pre>", escape(text)));
@@ -88,10 +96,23 @@ impl Page {
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">{reload}<title>{}</title>\
-             <style>{STYLE}</style></head>\n<body>\n{head}{links}{sections}<script>{SCRIPT}</script></body></html>\n",
-            self.title
+             <style>{STYLE}</style></head>\n<body>\n{head}{links}{sections}<script>{}</script></body></html>\n",
+            self.title,
+            script()
         )
     }
+}
+
+/// The page's script without indentation and comments.
+fn script() -> String {
+    let lines = SCRIPT.lines().map(str::trim_start);
+    let lines = lines.filter(|line| !line.starts_with("//"));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Figures side by side where there is room for two.
+pub fn columns(figures: &str) -> String {
+    format!("<div class=\"cols\">{figures}</div>\n")
 }
 
 /// Milliseconds since 1970.
@@ -107,9 +128,18 @@ pub fn data_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
 
 /// [`data_table`] in which some rows stand out.
 pub fn marked_table(header: &[&str], rows: impl Iterator<Item = (bool, Vec<String>)>) -> String {
+    let rows: Vec<(bool, Vec<String>)> = rows.collect();
+    // Words stand at the left, as text does; numbers line up at the right.
+    let is_text = |cell: &str| cell.starts_with(|c: char| c.is_alphabetic());
     let mut html = String::from("<div class=\"wide\"><table class=\"data\"><thead><tr>");
-    for name in header {
-        let _ = write!(html, "<th>{}</th>", escape(name));
+    for (column, name) in header.iter().enumerate() {
+        let first = rows.first().and_then(|(_, row)| row.get(column));
+        let class = match column == 0 || first.is_some_and(|cell| is_text(cell)) {
+            true => " class=\"text\"",
+            false => "",
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(html, "<th{class}>{}</th>", escape(name));
     }
     html.push_str("</tr></thead><tbody>");
     for (stands_out, row) in rows {
@@ -118,47 +148,12 @@ pub fn marked_table(header: &[&str], rows: impl Iterator<Item = (bool, Vec<Strin
         let class = if stands_out { " class=\"front\"" } else { "" };
         let _ = write!(html, "<tr{class}><th>{}</th>", escape(name));
         for cell in cells {
-            // Words stand at the left, as text does; numbers line up at the right.
-            let is_text = cell.starts_with(|c: char| c.is_alphabetic());
-            let class = if is_text { " class=\"text\"" } else { "" };
+            let class = if is_text(cell) { " class=\"text\"" } else { "" };
             let _ = write!(html, "<td{class}>{cell}</td>");
         }
         html.push_str("</tr>\n");
     }
     html + "</tbody></table></div>"
-}
-
-/// A confusion matrix as an HTML table, shaded by each row's share; rows are the truth.
-pub fn confusion_table(classes: &[String], confusion: &[Vec<usize>]) -> String {
-    let name = |c: usize| classes.get(c).map_or_else(|| c.to_string(), |n| escape(n));
-    let mut html = String::from("<div class=\"wide\"><table><tr><th>truth \\ decision</th>");
-    for c in 0..confusion.len() {
-        let _ = write!(html, "<th>{}</th>", name(c));
-    }
-    html.push_str("<th>recall</th></tr>\n");
-    for (truth, row) in confusion.iter().enumerate() {
-        let total = row.iter().sum::<usize>();
-        let _ = write!(html, "<tr><th>{}</th>", name(truth));
-        for (decision, count) in row.iter().enumerate() {
-            let share = *count as f64 / total.max(1) as f64;
-            let colour = if decision == truth {
-                "0,114,178"
-            } else {
-                "213,94,0"
-            };
-            let _ = write!(
-                html,
-                "<td style=\"background:rgba({colour},{:.2})\" data-t=\"{} decided as {}: {count} of {total}\">{count}</td>",
-                0.6 * share,
-                name(truth),
-                name(decision),
-            );
-        }
-        let recall = 100.0 * row[truth] as f64 / total.max(1) as f64;
-        let _ = writeln!(html, "<td>{recall:.1} %</td></tr>");
-    }
-    html.push_str("</table></div>");
-    html
 }
 
 /// Text as HTML.
@@ -175,11 +170,14 @@ mod tests {
 
     #[test]
     fn names_from_files_cannot_break_the_page() {
-        let table = confusion_table(&["<b>".into(), "a&b".into()], &[vec![1, 2], vec![0, 4]]);
-        assert!(table.contains("&lt;b&gt;") && table.contains("a&amp;b"));
-        assert!(table.contains("33.3 %") && table.contains("100.0 %"));
         let table = data_table(&["a<b"], [vec!["<i>".to_owned()]].into_iter());
         assert!(table.contains("a&lt;b") && table.contains("&lt;i&gt;"));
+        // The head stands above its cells: words at the left.
+        let table = data_table(
+            &["a", "b", "c"],
+            [["x", "y", "1"].map(str::to_owned).to_vec()].into_iter(),
+        );
+        assert!(table.contains("<th class=\"text\">b</th><th>c</th>"));
     }
 
     #[test]
@@ -195,7 +193,7 @@ mod tests {
     /// The page stays one light file that asks no other place for anything.
     #[test]
     fn the_script_is_small_and_asks_for_nothing() {
-        assert!(SCRIPT.len() <= 10_240, "{} bytes", SCRIPT.len());
+        assert!(script().len() <= 10_240, "{} bytes", script().len());
         for word in ["http://", "https://", "fetch(", "import(", "url("] {
             let known = "http://www.w3.org/2000/svg";
             let text = [STYLE, SCRIPT].concat().replace(known, "");

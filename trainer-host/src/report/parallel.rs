@@ -36,7 +36,7 @@ pub fn parallel_svg(title: &str, axes: &[Axis], lines: &[Line]) -> String {
     let y = |place: f64| HEIGHT - 20.0 - place.clamp(0.0, 1.0) * (HEIGHT - 20.0 - MARGIN.1);
     let mut svg = format!(
         "<div class=\"wide\"><svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{HEIGHT}\" \
-         viewBox=\"0 0 {width} {HEIGHT}\" style=\"min-width:{:.0}px\" role=\"img\" aria-label=\"{}\">",
+         viewBox=\"0 0 {width} {HEIGHT}\" class=\"over\" style=\"min-width:{:.0}px\" role=\"img\" aria-label=\"{}\">",
         0.8 * width,
         escape(title)
     );

@@ -4,7 +4,7 @@ use super::clock;
 use super::page::data_table as table;
 use super::page::escape;
 use super::score::percent;
-use super::{Chart, Page, Series, confusion_table};
+use super::{Chart, Page, Series, columns, confusion_table};
 use crate::evaluate::Score;
 use crate::run::quantisation::{NOT_FOLLOWED, QuantisationReport};
 
@@ -20,7 +20,7 @@ pub fn quantisation_page(report: &QuantisationReport) -> String {
         let title = format!("h, RMS error {:.5}", trace.hidden_rms);
         let svg = pair_svg(&title, &trace.hidden, &trace.integer_hidden)
             + &pair_svg("c", &trace.cell, &trace.integer_cell);
-        page.section(&heading, &svg);
+        page.section(&heading, &columns(&svg));
     }
     if let (Score::Classes(float), Score::Classes(integer)) =
         (&report.comparison.float, &report.comparison.integer)
@@ -56,7 +56,7 @@ fn summary(report: &QuantisationReport) -> Vec<(&'static str, String)> {
         ("judged on", report.part.to_string()),
         ("f32", comparison.float.describe()),
         ("integers", comparison.integer.describe()),
-        ("as near to f32 as", comparison.nearness()),
+        ("as f32", comparison.nearness()),
         (
             "largest difference of an output",
             format!("{:.4}", comparison.largest_difference),

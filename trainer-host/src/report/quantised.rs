@@ -3,6 +3,7 @@
 use super::Page;
 use super::page::data_table;
 use super::score::percent;
+use crate::cost::Core;
 use crate::cost::front_end::SecondOfSignal;
 use crate::evaluate::Score;
 use crate::run::side_by_side::Quantised;
@@ -28,17 +29,11 @@ pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
         "file, bytes",
         "RAM, bytes",
     ];
-    let cores = first
-        .cores
-        .iter()
-        .map(|core| format!("{}, a step", core.core));
-    let cores: Vec<String> = cores.collect();
-    let header: Vec<&str> = (fixed.into_iter())
-        .chain(cores.iter().map(String::as_str))
-        .collect();
+    let cores = first.cores.iter().map(|core| core.core);
+    let header: Vec<&str> = fixed.into_iter().chain(cores).collect();
     let note = format!(
-        "<p>On the {}, where f32 has {float}. Below each core stand the instructions of a step, estimated. The quantisation in the last row was \
-         made last, and is taken where none is named.</p>",
+        "<p>On the {}, where f32 has {float}. Below M0 to M55 stand the instructions of a step on that core, \
+         estimated. The quantisation in the last row was made last, and is taken where none is named.</p>",
         first.part
     );
     let table = data_table(&header, quantised.iter().map(row));
@@ -52,14 +47,42 @@ pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
     }
 }
 
+/// The quantisation in a line of a summary.
+pub(super) fn quantised_row(one: &Quantised) -> (&'static str, String) {
+    let [name, score] = match &one.comparison.integer {
+        Score::Classes(_) => ["accuracy", &score_of(one)],
+        Score::Values(_) => ["mean squared error", &score_of(one)],
+    };
+    let core = one.cores.iter().find(|core| core.core == Core::M4.name());
+    let step = core.map_or(String::new(), |core| {
+        format!(
+            ", {} instructions a step on {}, estimated",
+            core.instructions, core.core
+        )
+    });
+    let text = format!(
+        "{}: {name} {score} on the {}, as f32 {}; file {} bytes, RAM {} bytes{step}",
+        one.name,
+        one.part,
+        one.comparison.nearness(),
+        one.memory.file_bytes,
+        one.memory.ram_bytes()
+    );
+    ("integers", text)
+}
+
+fn score_of(one: &Quantised) -> String {
+    match &one.comparison.integer {
+        Score::Classes(score) => percent(Some(score.accuracy)),
+        Score::Values(score) => format!("{:.5}", score.errors.mse),
+    }
+}
+
 fn row(one: &Quantised) -> Vec<String> {
     let mut schemes = one.schemes.clone();
     schemes.dedup();
     let comparison = &one.comparison;
-    let score = match &comparison.integer {
-        Score::Classes(score) => percent(Some(score.accuracy)),
-        Score::Values(score) => format!("{:.5}", score.errors.mse),
-    };
+    let score = score_of(one);
     let near = match (comparison.agreement, comparison.rms_difference) {
         (Some(agreement), _) => format!("{:.2} %", 100.0 * agreement),
         (None, Some(rms)) => format!("{rms:.5}"),

@@ -2,45 +2,60 @@
 //! values: errors.
 
 use super::page::{data_table as table, escape};
-use super::{Chart, Page, Series, confusion_table};
-use crate::evaluate::{BaselineScore, ClassScore, Roc, Score, ValueScore};
+use super::threshold::threshold_charts;
+use super::{Page, columns, confusion_table};
+use crate::evaluate::{BaselineScore, ClassScore, Score, ValueScore};
 
-/// Adds the sections of `score`, the score of the named part.
-pub fn score_sections(page: &mut Page, part: &str, score: &Score) {
-    let summary = format!("<p>{}</p>", escape(&score.describe()));
-    match score {
-        Score::Classes(classes) => {
-            let names: Vec<String> = classes.classes.iter().map(|c| c.name.clone()).collect();
-            let matrix = confusion_table(&names, &classes.confusion);
-            page.section(&format!("Confusion, {part}"), &(summary + &matrix));
-            page.section(&format!("Classes, {part}"), &class_table(classes));
-            if let Some(roc) = &classes.roc {
-                page.section(&format!("ROC, {part}"), &roc_svg(roc));
-            }
-            if !classes.groups.is_empty() {
-                page.section(&format!("Groups, {part}"), &group_table(classes));
-            }
-        }
-        Score::Values(values) => {
-            page.section(
-                &format!("Errors, {part}"),
-                &(summary + &error_table(values)),
-            );
-        }
-    }
-}
-
-/// Adds the baselines of a classification beside the network's score on the named part, if there are any.
-pub(super) fn baseline_section(
+/// Adds `score`, the score of the named part, with simpler methods beside it.
+pub(super) fn score_section(
     page: &mut Page,
     part: &str,
     score: &Score,
     baselines: &[BaselineScore],
 ) {
-    let Score::Classes(own) = score else { return };
-    if baselines.is_empty() {
-        return;
+    let summary = format!("<p>{}</p>", escape(&score.describe()));
+    let heading = part
+        .strip_suffix(" part")
+        .map(|name| format!("Scores of the {name} part"));
+    let heading = heading.unwrap_or_else(|| part.to_owned());
+    let html = match score {
+        Score::Classes(classes) => class_tables(classes, baselines),
+        Score::Values(values) => error_table(values),
+    };
+    page.section(&heading, &(summary + &html));
+    if let Score::Classes(ClassScore { roc: Some(roc), .. }) = score {
+        let heading = format!("ROC and threshold, {part}");
+        page.section(&heading, &threshold_charts(roc));
     }
+}
+
+/// Confusion, figures of each class and group, and the network beside simpler methods.
+fn class_tables(classes: &ClassScore, baselines: &[BaselineScore]) -> String {
+    let names: Vec<String> = classes.classes.iter().map(|c| c.name.clone()).collect();
+    let block = |name: &str, table: &str| format!("<div><h3>{name}</h3>{table}</div>");
+    let mut others = block("Classes", &class_table(classes));
+    if !classes.groups.is_empty() {
+        others += &block("Groups", &group_table(classes));
+    }
+    if !baselines.is_empty() {
+        others += &block(
+            "Beside simpler methods",
+            &baseline_table(classes, baselines),
+        );
+    }
+    let confusion = block("Confusion", &confusion_table(&names, &classes.confusion));
+    // A wide matrix has the whole width.
+    match names.len() > NARROW {
+        true => confusion + &columns(&others),
+        false => columns(&(confusion + &others)),
+    }
+}
+
+/// Classes whose confusion leaves room for another table, at most.
+const NARROW: usize = 6;
+
+/// The baselines of a classification beside the network's score.
+fn baseline_table(own: &ClassScore, baselines: &[BaselineScore]) -> String {
     let own = [Some(own.accuracy), Some(own.balanced_accuracy)];
     let rows = baselines.iter().map(|baseline| {
         let figures = [baseline.accuracy, baseline.balanced_accuracy];
@@ -51,10 +66,7 @@ pub(super) fn baseline_section(
         let [accuracy, balanced] = figures.map(percent);
         vec![name.to_owned(), accuracy, balanced]
     });
-    page.section(
-        &format!("Beside simpler methods, {part}"),
-        &table(&["method", "accuracy", "balanced accuracy"], rows),
-    );
+    table(&["method", "accuracy", "balanced accuracy"], rows)
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {
@@ -88,18 +100,6 @@ fn group_table(score: &ClassScore) -> String {
     table(&["group", "accuracy", "correct", "of"], rows)
 }
 
-fn roc_svg(roc: &Roc) -> String {
-    let curves = vec![
-        Series::line(
-            &format!("{}, area {:.4}", roc.positive, roc.auc),
-            roc.points.clone(),
-        ),
-        Series::line("chance, area 0.5", vec![(0.0, 0.0), (1.0, 1.0)]),
-    ];
-    let labels = ("false positive rate", "true positive rate");
-    Chart::lines("Receiver operating characteristic", labels, curves).figure()
-}
-
 fn error_table(score: &ValueScore) -> String {
     let errors = score.table();
     let header: Vec<&str> = std::iter::once("output").chain(errors.header).collect();
@@ -115,7 +115,7 @@ fn error_table(score: &ValueScore) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::ClassFigures;
+    use crate::evaluate::{ClassFigures, Roc};
 
     #[test]
     fn two_classes_have_a_table_and_a_curve_and_names_cannot_break_the_page() {
@@ -138,7 +138,7 @@ mod tests {
             groups: Vec::new(),
         });
         let mut page = Page::new("run");
-        score_sections(&mut page, "test part", &score);
+        score_section(&mut page, "test part", &score, &[]);
         let html = page.finish();
         assert!(html.contains("&lt;b&gt;") && !html.contains("<b>"));
         assert!(html.contains("<td>–</td><td>50.0 %</td><td>25.0 %</td><td>2</td>"));

@@ -1,6 +1,6 @@
 //! A part as endless streams: cells and decisions with a reset before each sequence and without.
 
-use super::{Chart, Page, Series};
+use super::{Chart, Page, Series, columns, escape};
 use crate::evaluate::StreamScore;
 
 /// The page for the data `name`: the scores of each form of the network that there is.
@@ -8,7 +8,6 @@ pub fn stream_page(name: &str, scores: &[(&str, &Option<StreamScore>)]) -> Strin
     let mut page = Page::new(&format!("{name} as a stream"));
     for (form, score) in scores {
         let Some(score) = score else { continue };
-        page.text(form, &score.to_text());
         let over =
             |name: &str, values: &[f64]| Series::over_positions(name, values.iter().copied());
         let x = "sequences since the stream began";
@@ -16,16 +15,17 @@ pub fn stream_page(name: &str, scores: &[(&str, &Option<StreamScore>)]) -> Strin
             over("with resets", &score.cells.reset_by_position),
             over("without", &score.cells.stream_by_position),
         ];
-        let title = format!("{form}: how large the cells are");
-        let chart = Chart::lines(&title, (x, "RMS of all cells"), cells);
-        page.section(&title, &chart.figure());
         let errors = vec![
             over("with resets", &score.reset_errors),
             over("without", &score.stream_errors),
         ];
-        let title = format!("{form}: {}", score.error_name);
-        let chart = Chart::lines(&title, (x, score.error_name), errors);
-        page.section(&title, &chart.figure());
+        let charts = [
+            Chart::lines("How large the cells are", (x, "RMS of all cells"), cells),
+            Chart::lines(score.error_name, (x, score.error_name), errors),
+        ];
+        let charts = charts.map(|chart| chart.figure()).concat();
+        let text = escape(&score.to_text());
+        page.section(form, &format!("<pre>{text}</pre>{}", columns(&charts)));
     }
     page.finish()
 }

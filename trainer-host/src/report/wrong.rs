@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 use super::features::feature_picture;
 use super::network::gate_pictures;
 use super::page::data_table;
-use super::{Chart, Page, Series, escape};
+use super::{Chart, Page, Series, columns, escape};
 use crate::data::{Dataset, Targets};
 use crate::evaluate::{Outputs, decide};
 use crate::network::Head;
@@ -179,7 +179,8 @@ fn drawn(run: &Run, data: &Dataset, wrong: &Wrong, name: &str) -> String {
     let lines =
         channels.map(|(values, name)| over_steps(name, values.iter().map(|v| f64::from(*v))));
     let inputs = Chart::lines(&title, ("step", "input, in deviations"), lines.collect());
-    inputs.figure() + &features + &thought(run, signals, wrong, class) + &gates(run, signals)
+    let charts = inputs.figure() + &thought(run, signals, wrong, class);
+    columns(&charts) + &features + &gates(run, signals)
 }
 
 /// Said in place of the probabilities after each step of a network that has none.

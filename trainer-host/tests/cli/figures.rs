@@ -25,7 +25,10 @@ fn classes_have_their_figures_in_text_json_and_report() {
     assert!(score["roc"]["auc"].as_f64().unwrap() >= 0.5);
     assert_eq!(score["classes"][0]["name"], "down");
     let report = std::fs::read_to_string(bench.path("run/report.html")).unwrap();
-    assert!(report.contains("Classes, validation part") && report.contains("ROC, validation part"));
+    assert!(
+        report.contains("Scores of the validation part")
+            && report.contains("ROC and threshold, validation part")
+    );
     let text = bench.succeed(&["eval", "run", "--part", "validation"]);
     assert!(
         text.contains("precision") && text.contains("support"),

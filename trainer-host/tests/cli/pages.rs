@@ -13,7 +13,7 @@ const BEFORE: &str = "<script>window.problems=[];addEventListener('error',e=>pro
 
 /// Uses the page as a person would, and sends what it found to the page around it.
 const AFTER: &str = r#"<script>(()=>{
-const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figure.chart').length,shown:0,toggled:0,sorted:0,tables:all('table.data').length,cut:[]};
+const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figure.chart').length,shown:0,toggled:0,sorted:0,tables:all('table.data').length,cut:[],overlap:[]};
 const send=(e,type,x,y)=>e.dispatchEvent(new PointerEvent(type,{bubbles:true,clientX:x,clientY:y}));
 for(const figure of all('figure.chart')){
   figure.scrollIntoView();
@@ -26,6 +26,13 @@ for(const figure of all('figure.chart')){
   const b=figure.querySelector('.tools button');
   if(b){const n=svg().querySelectorAll('polyline,circle').length;b.click();
     if(svg().querySelectorAll('polyline,circle').length<n||b.getAttribute('aria-pressed')!=='true')found.toggled++;b.click();}
+}
+for(const svg of all('figure.chart svg')){
+  const t=[...svg.querySelectorAll('text:not(.note)')].map(e=>[e.textContent,e.getBoundingClientRect()]),edge=svg.getBoundingClientRect();
+  t.forEach(([a,p],i)=>{
+    if(p.left<edge.left-1||p.right>edge.right+1)found.cut.push(a);
+    t.slice(i+1).forEach(([b,q])=>{if(p.left<q.right-1&&q.left<p.right-1&&p.top<q.bottom-3&&q.top<p.bottom-3)found.overlap.push(a+' '+b);});
+  });
 }
 for(const table of all('table.data')){
   const th=table.querySelector('thead th'),column=()=>[...table.tBodies[0].rows].map(r=>r.cells[0].textContent);
@@ -94,15 +101,59 @@ fn used(bench: &Bench, browser: &str, file: &Path, width: usize) -> Value {
     })
 }
 
+/// Sixty classes with long names that no ASCII has.
+fn many_classes() -> String {
+    let rows = (0..60 * 4 * 6).map(|n| {
+        let (class, series, t) = (n / 24, n / 6, n % 6);
+        let name = format!("Gebärde {class} <mit> einem sehr langen Namen, 手話");
+        format!("s{series},{t},{}.5,\"{name}\"\n", (class * (t + 1)) % 17)
+    });
+    format!("series_id,t,x,label\n{}", rows.collect::<String>())
+}
+
+/// Sequences with a value at each step, whose numbers are large.
+fn values() -> String {
+    let rows = (0..40 * 12).map(|n: u32| {
+        let (series, t) = (n / 12, n % 12);
+        let flow = 120_000 + 7000 * ((n * n) % 11);
+        format!(
+            "s{series},{t},{flow},{}.25\n",
+            2_000_000 + series * 1000 + t
+        )
+    });
+    format!("series_id,t,flow,level\n{}", rows.collect::<String>())
+}
+
+/// The hours of 25 days.
+fn load() -> String {
+    let rows = (0..25 * 24).map(|n| {
+        let (day, hour) = (1 + n / 24, n % 24);
+        format!(
+            "2026-01-{day:02} {hour:02}:00:00,{}.5\n",
+            40 + (hour * hour) % 13
+        )
+    });
+    format!("date,kW\n{}", rows.collect::<String>())
+}
+
 #[test]
 #[ignore = "long: opens each page in Chromium"]
 fn pages_work_on_a_phone_and_on_a_desk() {
     let Some(browser) = chromium() else { return };
     let bench = Bench::new();
     bench.file("ramps.csv", ramps().as_bytes());
+    bench.file("many.csv", many_classes());
+    bench.file("values.csv", values());
+    bench.file("load.csv", load());
     for line in [
         "train digits --out run --epochs 3 --hidden 6",
         "train ramps.csv --out other --epochs 4 --hidden 4",
+        "train ramps.csv --out both --epochs 1 --hidden 4 --bidirectional --validation-share 0",
+        "train many.csv --out many --epochs 2 --hidden 4 --test-share 0.3",
+        "train values.csv --out values --targets level --epochs 2 --hidden 4",
+        "train load.csv --out forecast --look-back 8 --epochs 2 --hidden 4 --test-share 0.2",
+        "quantise forecast",
+        "report forecast",
         "quantise run --scheme w8a8",
         "quantise run",
         "report run",
@@ -117,6 +168,10 @@ fn pages_work_on_a_phone_and_on_a_desk() {
     for page in [
         "run/report.html",
         "other/report.html",
+        "both/report.html",
+        "many/report.html",
+        "values/report.html",
+        "forecast/report.html",
         "run/quantisation-w8a16.html",
         "rate.html",
         "compare.html",
@@ -128,6 +183,7 @@ fn pages_work_on_a_phone_and_on_a_desk() {
             let at = format!("{page} at {width} pixels: {found:#}");
             assert_eq!(found["problems"], Value::Array(Vec::new()), "{at}");
             assert_eq!(found["cut"], Value::Array(Vec::new()), "{at}");
+            assert_eq!(found["overlap"], Value::Array(Vec::new()), "{at}");
             assert!(found["scroll"].as_u64() <= found["width"].as_u64(), "{at}");
             assert!(found["charts"].as_u64() > Some(0), "{at}");
             assert_eq!(found["shown"], found["charts"], "{at}");
