@@ -1,5 +1,4 @@
 (() => {
-"use strict";
 const all = (q, r = document) => [...r.querySelectorAll(q)];
 const NS = "http://www.w3.org/2000/svg";
 const make = (name, attributes = {}, text, ns) => {
@@ -18,7 +17,7 @@ const num = v => {
 const tip = make("div", { id: "tip" });
 document.body.append(tip);
 let fixed = false;
-const hide = () => { if (!fixed) tip.style.display = "none"; };
+const hide = () => fixed || (tip.style.display = "none");
 const show = (text, x, y) => {
   if (fixed) return;
   tip.textContent = text;
@@ -28,7 +27,7 @@ const show = (text, x, y) => {
   tip.style.top = (y + 16 + b.height > innerHeight ? Math.max(4, y - b.height - 10) : y + 16) + scrollY + "px";
 };
 const fix = on => { fixed = on; tip.classList.toggle("fixed", on); };
-addEventListener("keydown", e => { if (e.key === "Escape") { fix(false); hide(); } });
+addEventListener("keydown", e => e.key === "Escape" && (fix(false), hide()));
 addEventListener("click", e => {
   if (e.target.closest("#tip")) return;
   if (fixed) { fix(false); hide(); return; }
@@ -62,9 +61,15 @@ const ticks = (low, high, log, most, whole) => {
   return out;
 };
 
+// What was switched stays so when a live page loads itself again.
+const kept = {}, here = location.pathname;
+try { Object.assign(kept, JSON.parse(sessionStorage[here])); } catch { }
+const keep = () => { try { sessionStorage[here] = JSON.stringify(kept); } catch { } };
+
 function chart(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
-  const old = figure.querySelector("svg"), off = new Set(), log = [data.log[0], data.log[1]];
+  const old = figure.querySelector("svg"), name = figure.querySelector("figcaption").textContent;
+  const mine = kept[name] = kept[name] || { off: [], log: data.log }, off = new Set(mine.off), log = mine.log;
   let dots = [], svg = old, cursor, frame, span;
   const place = (v, axis) => log[axis] ? Math.log10(v) : v;
   const fits = p => p.every((v, i) => v !== null && isFinite(place(v, i)));
@@ -142,7 +147,7 @@ function chart(figure) {
     cursor = put("g", { class: "cursor" });
     svg.addEventListener("pointermove", hover);
     svg.addEventListener("pointerdown", hover);
-    svg.addEventListener("pointerleave", () => { if (!fixed) cursor.replaceChildren(); });
+    svg.addEventListener("pointerleave", () => fixed || cursor.replaceChildren());
   };
   const hover = e => {
     if (fixed) return;
@@ -167,10 +172,12 @@ function chart(figure) {
   };
   const tools = figure.querySelector(".tools");
   all("span", tools).forEach((span, n) => {
-    const b = make("button", { class: span.className, "aria-pressed": "true" }, span.textContent);
+    const b = make("button", { class: span.className, "aria-pressed": !off.has(n) }, span.textContent);
     b.onclick = () => {
       off.has(n) ? off.delete(n) : off.add(n);
       b.setAttribute("aria-pressed", !off.has(n));
+      mine.off = [...off];
+      keep();
       draw();
     };
     span.replaceWith(b);
@@ -179,12 +186,12 @@ function chart(figure) {
     const values = data.series.flatMap(s => s.p.map(p => p[axis])).filter(v => v !== null);
     if (!axis && (data.names || data.dates) || !values.length || values.some(v => v <= 0) || values.reduce((a, b) => Math.max(a, b)) < 3 * values.reduce((a, b) => Math.min(a, b))) return;
     const b = make("button", { class: "log", "aria-pressed": log[axis] }, `log ${name}`);
-    b.onclick = () => { log[axis] = !log[axis]; b.setAttribute("aria-pressed", log[axis]); draw(); };
+    b.onclick = () => { log[axis] = !log[axis]; b.setAttribute("aria-pressed", log[axis]); keep(); draw(); };
     tools.append(b);
   });
   draw();
   let width = figure.clientWidth;
-  addEventListener("resize", () => { if (figure.clientWidth !== width) { width = figure.clientWidth; draw(); } });
+  addEventListener("resize", () => { if (figure.clientWidth !== width) width = figure.clientWidth, draw(); });
 }
 all("figure.chart").forEach(chart);
 
@@ -209,7 +216,7 @@ all("table.data").forEach(table => {
       body.append(...sorted);
     };
     th.onclick = sort;
-    th.onkeydown = e => { if (e.key === "Enter") sort(); };
+    th.onkeydown = e => e.key === "Enter" && sort();
   });
   if (rows.length > 8) {
     const input = make("input", { type: "search", placeholder: "filter rows", "aria-label": "filter rows" });

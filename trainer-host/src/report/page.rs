@@ -18,10 +18,10 @@ pub struct Page {
 
 const STYLE: &str = include_str!("../../assets/report/page.css");
 const SCRIPT: &str = include_str!("../../assets/report/page.js");
-/// A page of work that goes on is loaded again after four seconds. One that is older than ten minutes says so instead:
+/// A page of work that goes on is loaded again after four seconds, unless a click holds values. One that is older than ten minutes says so instead:
 /// the work was killed, or this is a copy. WRITTEN is the time of writing in milliseconds since 1970.
 const RELOAD: &str = "<script>{const old=Date.now()-WRITTEN;\
-    if(old<6e5)setTimeout(()=>location.reload(),4e3);\
+    if(old<6e5)setInterval(()=>document.querySelector('#tip.fixed')||location.reload(),4e3);\
     else addEventListener('DOMContentLoaded',()=>{const p=document.querySelector('.live');\
     p.textContent+=' It was last written '+Math.round(old/6e4)+' minutes ago, so it has stopped loading itself.'})}\
     </script>";
