@@ -751,7 +751,7 @@ fn messages_are_cut() {
         .unwrap_err()
         .to_string();
     assert!(
-        message.len() < 2000 && message.ends_with("leave the column out"),
+        message.len() < 2000 && message.ends_with("(--channels names the channels)"),
         "{}",
         message.len()
     );
