@@ -58,14 +58,14 @@ pub(super) fn forecast_sections(page: &mut Page, part: &str, forecasts: &Forecas
         let name = origin.value_name(data, o);
         let lines = forecasts.lines(o);
         let whole = format!("{name}, the whole part");
-        let mut figures = forecasts.drawn(&lines, (&whole, &name), &evenly);
+        let mut figures = forecasts.drawn(&lines, (&whole, name), &evenly);
         if thinned > 1 {
             let title = format!("{name}, the first windows");
             let first = &windows[..windows.len().min(FIRST)];
-            figures += &forecasts.drawn(&lines, (&title, &name), first);
+            figures += &forecasts.drawn(&lines, (&title, name), first);
         }
         let title = format!("{name}, integers less f32");
-        figures += &forecasts.difference(o, (&title, &name), &evenly);
+        figures += &forecasts.difference(o, (&title, name), &evenly);
         html += &columns(&figures);
     }
     page.section(&format!("Forecast, {part}"), &html);

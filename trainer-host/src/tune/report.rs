@@ -90,6 +90,7 @@ fn limits(chip: &Limits) -> String {
             chip.wait_states.map(|n| n.to_string()),
         ),
         named("flash", chip.flash.map(|bytes| bytes.to_string())),
+        named("model file", chip.model_file.map(|bytes| bytes.to_string())),
         named("RAM", chip.ram.map(|bytes| bytes.to_string())),
         named("time of a step", chip.latency.map(|time| time.to_string())),
         named(
