@@ -21,6 +21,8 @@ pub enum Application {
     Classify,
     /// Prints what a magnetometer on the I²C bus measures
     Compass,
+    /// Hears a stream of samples from the serial port, with a model that has a front end, and prints its events
+    Listen,
     /// The example with an accelerometer: recognises motions, and counts what their magnitude takes
     Motion,
     /// Runs models for the host, over the serial port
@@ -37,6 +39,7 @@ impl Application {
         match self {
             Self::Classify => "classify",
             Self::Compass => "compass",
+            Self::Listen => "listen",
             Self::Motion => "motion",
             Self::Runner => "runner",
             Self::NoPanic => "no_panic",

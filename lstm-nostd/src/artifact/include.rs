@@ -322,7 +322,7 @@ macro_rules! content_of_model {
     };
 }
 
-/// The type of a stream of samples, in builds with front ends.
+/// The types of a stream of samples, in builds with front ends.
 #[doc(hidden)]
 #[macro_export]
 #[cfg(feature = "front-end")]
@@ -336,6 +336,9 @@ macro_rules! sample_stream_of_model {
             { SIZES.history },
             { SIZES.work },
         >;
+        /// What the front end remembers of one stream of samples, where a recogniser has the states of the network.
+        #[allow(dead_code)]
+        pub type Frames = $crate::sample_stream::Frames<{ SIZES.history }, { SIZES.work }>;
     };
 }
 

@@ -114,13 +114,15 @@ pub struct Project<'a> {
 const SENSOR: &str =
     "    // Your sensor comes here: one integer for each channel, see README.md.\n";
 /// What a model that takes samples has there.
-const MICROPHONE: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
-     // `model.push_samples(&mut stream, samples)` makes them of a microphone's 16-bit samples, and steps.\n";
-
-/// The same for motion.
-const MOTION_SENSOR: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
-     // `model.push_samples(&mut stream, samples)` makes them of 16-bit samples of all channels, moment by moment, and\n    \
-     // steps. `Statistics::sample` of the model's front end makes a sample of a value.\n";
+const SAMPLES: &str = "    // These are the features of the example. With `network::SampleStream::new()` in place of the state,\n    \
+     // `model.push_samples(&mut stream, samples)` takes 16-bit samples of {{SOURCE}}, and steps.\n";
+/// The same with a recogniser.
+const SAMPLES_OF_EVENTS: &str = "    // These are the features of the example. With `let mut frames = network::Frames::new()`, take those of 16-bit\n    \
+     // samples of {{SOURCE}}:\n    \
+     // `while let Some(features) = model.next_frame(&mut frames, &mut samples) { recogniser.step(&features) ... }`.\n";
+/// Where samples of motion come from.
+const MOTION_SENSOR: &str =
+    "all channels, moment by moment (`Statistics::sample` makes them of values)";
 
 impl Project<'_> {
     /// Writes all files into the folder, which must not be there yet. After an error there is no folder.
@@ -395,12 +397,17 @@ impl Project<'_> {
                  let Some(raw) = sensor.sample().await else {\n            break;\n        };\n",
             ),
         };
-        let sensor = match self.model.front_end() {
-            None => sensor,
-            Some(FrontEnd::Sound(_)) => MICROPHONE,
-            Some(FrontEnd::Statistics(_)) => MOTION_SENSOR,
+        let source = match self.model.front_end() {
+            None => None,
+            Some(FrontEnd::Sound(_)) => Some("a microphone"),
+            Some(FrontEnd::Statistics(_)) => Some(MOTION_SENSOR),
         };
-        text.replace("{{SENSOR}}", sensor)
+        let sensor = match (source, self.recogniser) {
+            (None, _) => sensor.to_owned(),
+            (Some(source), None) => SAMPLES.replace("{{SOURCE}}", source),
+            (Some(source), Some(_)) => SAMPLES_OF_EVENTS.replace("{{SOURCE}}", source),
+        };
+        text.replace("{{SENSOR}}", &sensor)
             .replace("{{EACH_SAMPLE}}", sample)
             .replace("{{EACH_STEP}}", step)
     }

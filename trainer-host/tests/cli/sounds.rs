@@ -142,6 +142,11 @@ fn a_folder_of_sounds_becomes_a_model_that_hears() {
     let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
     assert!(read("listening/Cargo.toml").contains("\"sound\""));
     assert!(read("listening/src/main.rs").contains("model.push_samples(&mut stream, samples)"));
+    std::fs::write(bench.path("r.toml"), "rate_hz = 250\n[running]\n").unwrap();
+    bench.succeed(&words(
+        "new-firmware events --board mps2-an386 --model run/model.lstm --recogniser r.toml",
+    ));
+    assert!(read("events/src/main.rs").contains("model.next_frame(&mut frames, &mut samples)"));
 
     // The same samples through a pipe: the answer to the last frame is that to the recording.
     let samples: Vec<u8> = sweep(true, 3)
