@@ -79,8 +79,8 @@ struct OpenArgs {
     /// Steps from one output of a convolution to the next.
     #[arg(long, value_name = "STEPS")]
     conv_stride: Option<usize>,
-    /// What stands before the first step of a convolution [default: valid].
-    #[arg(long, value_enum)]
+    /// What stands before the first step of a convolution: zeros, or nothing [default: valid].
+    #[arg(long, value_name = "causal|valid")]
     conv_padding: Option<Padding>,
     /// Groups of a convolution; only 1 is taken [default: 1, unless its filters read one channel and no data says so].
     #[arg(long, value_name = "GROUPS")]

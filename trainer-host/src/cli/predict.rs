@@ -372,9 +372,13 @@ fn answer_stream(
     let channels = &samples.as_ref().unwrap_or(&schema).channels;
     let mut frames = (source.front_end().filter(|_| samples.is_some())).map(Frames::new);
     let mut lines = StepLines::new(channels, "standard input");
+    let advice = match source.front_end() {
+        Some(_) => "; samples of 16 bits are taken with --samples",
+        None => "",
+    };
     for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
         let line =
-            line.with_context(|| format!("standard input, line {number}: cannot be read"))?;
+            line.with_context(|| format!("standard input, line {number}: no text{advice}"))?;
         let is_read = match lines.take(&line)? {
             StepLine::Header if answers.format == Format::Csv => {
                 answers.write(&csv_header(&meaning, (false, false), &[]))?

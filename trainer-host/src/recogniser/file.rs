@@ -38,6 +38,7 @@ struct Content {
     rate_hz: f64,
     windows: Option<Windows>,
     running: Option<Running>,
+    #[serde(default)]
     decision: Decision,
     #[serde(default)]
     judge: JudgeSettings,

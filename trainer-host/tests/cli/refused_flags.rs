@@ -1,7 +1,7 @@
 //! Which flags does the program refuse, alone and together?
 
 use crate::bench::Bench;
-use crate::{exported, ramps};
+use crate::{exported, ramps, words};
 
 #[test]
 fn bad_flags_are_refused() {
@@ -29,6 +29,22 @@ fn bad_flags_are_refused() {
             !bench.path("run").exists(),
             "{argument}: nothing is left behind"
         );
+    }
+}
+
+/// As a flag, in a configuration and at an import.
+#[test]
+fn padding_same_is_refused_with_the_reason() {
+    let bench = Bench::new();
+    bench.file("ramps.csv", ramps().as_bytes());
+    bench.file("same.toml", b"[train.conv]\npadding = \"same\"\n");
+    for rest in [
+        "train ramps.csv --out run --conv-stride 2 --conv-padding same",
+        "train ramps.csv --out run --config same.toml",
+        "import net.safetensors --out run --conv-padding same",
+    ] {
+        let said = bench.fail(&words(rest));
+        assert!(said.contains("later steps"), "{rest}: {said}");
     }
 }
 

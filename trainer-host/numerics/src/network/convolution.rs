@@ -10,6 +10,8 @@
 //! `[W_0 | … | W_{K−1}]` is one matrix, `[F, K · C]`, which meets the last K steps one after the other, the oldest first: a
 //! [`DenseLayer`](crate::network::DenseLayer) holds the parameters.
 
+use std::str::FromStr;
+
 use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +34,52 @@ pub enum ConvActivation {
 
 /// What stands before the first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Padding {
     /// K − 1 steps of zeros: the first output comes with the first step.
     #[default]
     Causal,
     /// Nothing: the first output comes with step K − 1, counted from 0. Until then the outputs are those of a fresh state.
     Valid,
+}
+
+impl Padding {
+    /// As in a configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Causal => "causal",
+            Self::Valid => "valid",
+        }
+    }
+}
+
+impl From<Padding> for &'static str {
+    fn from(padding: Padding) -> Self {
+        padding.name()
+    }
+}
+
+impl FromStr for Padding {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [Self::Causal, Self::Valid];
+        let found = all.into_iter().find(|padding| padding.name() == name);
+        found.ok_or_else(|| {
+            format!(
+                "no padding {name:?}; there are \"causal\" and \"valid\", whose outputs follow from earlier steps alone; \
+                 with \"same\" an output follows from later steps, which a stream does not know yet"
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for Padding {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
 }
 
 /// The shape of a convolution.

@@ -26,7 +26,9 @@ const DEFAULTS: [(&str, Default); 45] = [
     ("conv_activation", |_| {
         name(Convolution::default().activation)
     }),
-    ("conv_padding", |_| name(Convolution::default().padding)),
+    ("conv_padding", |_| {
+        Convolution::default().padding.name().to_owned()
+    }),
     ("layer", |c| name(c.layer)),
     ("hidden", |c| sizes(&c.hidden)),
     ("direction", |c| c.direction.to_string()),

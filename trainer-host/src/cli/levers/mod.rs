@@ -58,7 +58,7 @@ struct NetworkFlags {
     conv_activation: Option<ConvActivation>,
     /// What stands before the first step of a sequence: zeros, with an output at the first step, or nothing, with the first
     /// output at the end of the first whole kernel.
-    #[arg(long, value_enum, value_name = "KIND")]
+    #[arg(long, value_name = "causal|valid")]
     conv_padding: Option<Padding>,
     /// Kind of the recurrent layers.
     #[arg(long, value_enum, value_name = "KIND")]
