@@ -292,8 +292,10 @@ mod tests {
             ("ecg5000", 500, true),
             ("etth1", 8592, false),
             ("fsdd", 2700, true),
+            ("fsdd_sound", 2700, true),
             ("japanese_vowels", 270, true),
             ("uci_har", 2400, true),
+            ("uci_har_statistics", 2400, true),
         ];
         for (name, sequences, one_class) in sizes {
             let path = folder.join(name).with_extension("toml");

@@ -7,7 +7,7 @@
 //! c_j = Σ_m E_m D_jm                              orthonormal DCT-II, j = 0..13
 //! ```
 //!
-//! A recording is a `digit_speaker_index.wav` of 8 kHz, 16 bits, mono. The official split tests on the indices 0 to 4.
+//! `recordings.rs` says what is tested.
 
 use std::f64::consts::PI;
 use std::fmt::Write;
@@ -15,61 +15,38 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::recordings::{self, Recording};
+
 pub(super) const RATE: u32 = 8000;
 const FRAME: usize = 256;
 const HOP: usize = 128;
 const BINS: usize = FRAME / 2 + 1;
 const FILTERS: usize = 20;
 const COEFFICIENTS: usize = 13;
-/// Recordings with a lower index are the test part.
-const TESTED: usize = 5;
 
-/// Long CSVs of the training and the test part of the recordings in `folder`. With `half`, every other recording of
-/// each digit is tested: from the first on of an even digit, from the second on of an odd one.
+/// Long CSVs of the training and the test part of the recordings in `folder`, see [`recordings::parts`].
 pub(super) fn long_csv(folder: &Path, half: bool) -> Result<[String; 2]> {
-    let unreadable = || format!("{} cannot be read", folder.display());
-    let entries = std::fs::read_dir(folder).with_context(unreadable)?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "wav") {
-            paths.push(path);
-        }
-    }
-    ensure!(!paths.is_empty(), "{}: holds no .wav", folder.display());
-    paths.sort();
-    let names: Vec<String> = (0..COEFFICIENTS).map(|j| format!("mfcc{j}")).collect();
-    let header = format!("series_id,t,{},label\n", names.join(","));
-    let mut parts = [header.clone(), header];
+    let [train, test] = recordings::parts(folder, half)?;
     let transform = Transform::new();
-    let mut tested = [0u8; 256];
-    for path in paths {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let (digit, index) = (|| {
-            let mut words = stem.split('_');
-            let (digit, _, index) = (words.next()?, words.next()?, words.next()?);
-            Some((digit.parse::<u8>().ok()?, index.parse::<usize>().ok()?))
-        })()
-        .with_context(|| format!("{}: is not called digit_speaker_index.wav", path.display()))?;
-        if index < TESTED {
-            let turn = &mut tested[usize::from(digit)];
-            *turn = turn.wrapping_add(1);
-            if half && turn.wrapping_add(digit) % 2 == 0 {
-                continue;
-            }
-        }
-        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    Ok([rows_of(&train, &transform)?, rows_of(&test, &transform)?])
+}
+
+/// A header, and a row for each frame.
+fn rows_of(recordings: &[Recording], transform: &Transform) -> Result<String> {
+    let names: Vec<String> = (0..COEFFICIENTS).map(|j| format!("mfcc{j}")).collect();
+    let mut text = format!("series_id,t,{},label\n", names.join(","));
+    for Recording { path, name, digit } in recordings {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         let samples = samples(&bytes).with_context(|| path.display().to_string())?;
-        let part = &mut parts[usize::from(index < TESTED)];
         for (t, frame) in transform.frames(&samples).enumerate() {
-            write!(part, "{stem},{t}")?;
+            write!(text, "{name},{t}")?;
             for value in frame {
-                write!(part, ",{value}")?;
+                write!(text, ",{value}")?;
             }
-            writeln!(part, ",{digit}")?;
+            writeln!(text, ",{digit}")?;
         }
     }
-    Ok(parts)
+    Ok(text)
 }
 
 /// The samples of a RIFF file of 8 kHz, 16 bits, mono.

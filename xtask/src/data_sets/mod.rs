@@ -1,11 +1,12 @@
 //! The published data sets that have a configuration, the forms in which they are read, and the choice among them.
 //!
-//! Most are read by `trainer-host` as their publishers give them. Three need a step before that, which this floor does:
-//! recordings of speech become MFCC (`mfcc.rs`), blocks of lines a long CSV (`blocks.rs`), and a series is cut to its
-//! first rows. `spoken_stream.rs` makes a long recording of short ones.
+//! Most are read by `trainer-host` as their publishers give them. Some need a step before that, which this floor does:
+//! recordings of speech become MFCC (`mfcc.rs`) or lie in folders of parts and classes (`recordings.rs`), blocks of lines
+//! become a long CSV (`blocks.rs`), and a series is cut to its first rows. `spoken_stream.rs` makes a long recording of short ones.
 
 mod blocks;
 mod mfcc;
+mod recordings;
 pub mod spoken_stream;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use anyhow::{Context, Result, bail};
 pub struct DataSet {
     /// Name of the configuration and of the folder for runs.
     pub name: &'static str,
-    /// Steps in a second, where its publishers say.
+    /// Steps in a second, where its publishers say; of sound, samples.
     pub rate: Option<f64>,
     /// The forms that can be read, the first that is there is taken.
     forms: &'static [Form],
@@ -31,6 +32,8 @@ struct Form {
     /// Path of the test part, if it has one of its own.
     test: Option<&'static str>,
     step: Step,
+    /// What `trainer-host` has to be told of it.
+    flags: &'static [&'static str],
 }
 
 /// What is done before `trainer-host` reads it.
@@ -41,6 +44,8 @@ enum Step {
     FirstRows(usize),
     /// Computes MFCC from recordings.
     Mfcc,
+    /// Copies recordings into folders of parts and classes.
+    Sounds,
     /// Makes a long CSV from blocks of lines, whose counts a file beside each part says.
     Blocks,
 }
@@ -50,14 +55,21 @@ const fn as_it_is(path: &'static str) -> Form {
         path,
         test: None,
         step: Step::Nothing,
+        flags: &[],
     }
 }
 
 const fn in_two(path: &'static str, test: &'static str) -> Form {
     Form {
-        path,
         test: Some(test),
-        step: Step::Nothing,
+        ..as_it_is(path)
+    }
+}
+
+const fn made_by(step: Step, path: &'static str) -> Form {
+    Form {
+        step,
+        ..as_it_is(path)
     }
 }
 
@@ -67,11 +79,16 @@ pub const FSDD: DataSet = DataSet {
     rate: Some(62.5),
     forms: &[
         as_it_is("fsdd/fsdd_mfcc13.npz"),
-        Form {
-            path: "free-spoken-digit-dataset/recordings",
-            test: None,
-            step: Step::Mfcc,
-        },
+        made_by(Step::Mfcc, "free-spoken-digit-dataset/recordings"),
+    ],
+};
+/// The same, from the recordings.
+pub const FSDD_SOUND: DataSet = DataSet {
+    name: "fsdd_sound",
+    rate: Some(8000.0),
+    forms: &[
+        as_it_is("fsdd/wav"),
+        made_by(Step::Sounds, "free-spoken-digit-dataset/recordings"),
     ],
 };
 /// Speakers of two vowels.
@@ -85,9 +102,8 @@ pub const JAPANESE_VOWELS: DataSet = DataSet {
             "JapaneseVowels/JapaneseVowels_TEST.ts",
         ),
         Form {
-            path: "japanese+vowels/ae.train",
             test: Some("japanese+vowels/ae.test"),
-            step: Step::Blocks,
+            ..made_by(Step::Blocks, "japanese+vowels/ae.train")
         },
     ],
 };
@@ -111,17 +127,29 @@ pub const UCI_HAR: DataSet = DataSet {
         as_it_is("UCI HAR Dataset"),
     ],
 };
+/// The same, with statistics of short frames in place of the samples.
+pub const UCI_HAR_STATISTICS: DataSet = DataSet {
+    name: "uci_har_statistics",
+    forms: &[
+        // The archive has no names of channels, which would say what the axes of a magnitude are.
+        Form {
+            flags: &[
+                "--set",
+                "data.front_end.magnitudes=[[\"x0\",\"x1\",\"x2\"],[\"x3\",\"x4\",\"x5\"],[\"x6\",\"x7\",\"x8\"]]",
+            ],
+            ..as_it_is("uci_har/uci_har_subset.npz")
+        },
+        as_it_is("UCI HAR Dataset"),
+    ],
+    ..UCI_HAR
+};
 /// Temperatures of a transformer, to forecast.
 pub const ETTH1: DataSet = DataSet {
     name: "etth1",
     rate: None,
     forms: &[
         as_it_is("etth1/ETTh1_first_14400.csv"),
-        Form {
-            path: "ETT-small/ETTh1.csv",
-            test: None,
-            step: Step::FirstRows(14_400),
-        },
+        made_by(Step::FirstRows(14_400), "ETT-small/ETTh1.csv"),
     ],
 };
 
@@ -130,6 +158,7 @@ pub const ETTH1: DataSet = DataSet {
 pub struct Source {
     data: PathBuf,
     test: Option<PathBuf>,
+    flags: &'static [&'static str],
 }
 
 impl Source {
@@ -139,6 +168,7 @@ impl Source {
         if let Some(test) = &self.test {
             arguments.extend(["--test".to_owned(), test.to_string_lossy().into_owned()]);
         }
+        arguments.extend(self.flags.iter().map(|flag| (*flag).to_owned()));
         arguments
     }
 }
@@ -173,36 +203,37 @@ impl DataSet {
         let test = form.test.map(|test| folder.join(test));
         std::fs::create_dir_all(made)
             .with_context(|| format!("{} cannot be made", made.display()))?;
-        Ok(match form.step {
-            Step::Nothing => Source {
-                data,
-                test: match test {
-                    Some(test) if half => {
-                        let name = test.file_name().unwrap_or_default().to_string_lossy();
-                        Some(write(made, &name, &half_of(&read(&test)?))?)
-                    }
-                    test => test,
-                },
+        let (data, test) = match form.step {
+            Step::Nothing => match test {
+                Some(test) if half => {
+                    let name = test.file_name().unwrap_or_default().to_string_lossy();
+                    (data, Some(write(made, &name, &half_of(&read(&test)?))?))
+                }
+                test => (data, test),
             },
-            Step::FirstRows(rows) => Source {
-                data: write(made, "first_rows.csv", &first_rows(&data, rows)?)?,
-                test: None,
-            },
+            Step::FirstRows(rows) => (
+                write(made, "first_rows.csv", &first_rows(&data, rows)?)?,
+                None,
+            ),
             Step::Mfcc => {
                 let [train, test] = mfcc::long_csv(&data, half)?;
-                Source {
-                    data: write(made, "train.csv", &train)?,
-                    test: Some(write(made, "test.csv", &test)?),
-                }
+                let test = write(made, "test.csv", &test)?;
+                (write(made, "train.csv", &train)?, Some(test))
+            }
+            Step::Sounds => {
+                let sounds = made.join("recordings");
+                recordings::copy(&data, &sounds, half)?;
+                (sounds, None)
             }
             Step::Blocks => {
                 let test = test.context("blocks come in two parts")?;
-                Source {
-                    data: write(made, "train.csv", &blocks::long_csv(&data, false)?)?,
-                    test: Some(write(made, "test.csv", &blocks::long_csv(&test, half)?)?),
-                }
+                let test = write(made, "test.csv", &blocks::long_csv(&test, half)?)?;
+                let train = blocks::long_csv(&data, false)?;
+                (write(made, "train.csv", &train)?, Some(test))
             }
-        })
+        };
+        let flags = form.flags;
+        Ok(Source { data, test, flags })
     }
 }
 
