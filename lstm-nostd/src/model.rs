@@ -535,6 +535,10 @@ impl<'m> Model<'m> {
         mut step: impl FnMut(&RecurrentLayer<'m>, &[Block], &mut [Block], &mut [I32x4], &mut [Block]),
     ) -> Option<()> {
         let (input, next) = scratch.split_at_mut_checked(self.buffers.input)?;
+        if below.is_none() {
+            let first = self.recurrent.first()?.rows();
+            input::normalise(self.channels, raw, first.width, input);
+        }
         let (mut hidden, mut cell) = (hidden, cell);
         for layer in &self.recurrent {
             let rows = layer.rows();
@@ -548,10 +552,7 @@ impl<'m> Model<'m> {
                     convert(x, (rows.width, input), rows.input_shift, rows.inputs);
                     &*input
                 }
-                None => {
-                    input::normalise(self.channels, raw, rows.width, input);
-                    &*input
-                }
+                None => &*input,
             };
             step(layer, x, h, c, next.get_mut(..size.scratch)?);
             (hidden, cell) = (upper_hidden, upper_cell);

@@ -58,6 +58,17 @@ impl Width {
             Self::Int8 => n.div_ceil(8),
         }
     }
+
+    /// Whether `blocks` have room for `n` activations.
+    #[inline(always)]
+    pub const fn fits(self, n: usize, blocks: &[Block]) -> bool {
+        // A slice has no more bytes than `isize::MAX`, so that its lanes can be counted.
+        let lanes = match self.in_build() {
+            Self::Int16 => blocks.len().wrapping_mul(4),
+            Self::Int8 => blocks.len().wrapping_mul(8),
+        };
+        lanes >= n
+    }
 }
 
 /// An integer type of activations.

@@ -37,6 +37,7 @@ pub struct CoupledGates {
 
 /// The parameters of one layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct CoupledParameters<'m> {
     /// Rows i, g, o of each unit, one unit after the other; zeros behind the last row fill its group.
     pub rows: RecurrentRows<'m>,
@@ -64,7 +65,7 @@ impl CoupledParameters<'_> {
     /// Units, each with one output.
     #[inline(always)]
     pub const fn units(&self) -> usize {
-        self.rows.outputs
+        self.gates.len()
     }
 
     /// Blocks of four that hold the cells.

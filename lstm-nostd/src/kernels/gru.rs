@@ -39,21 +39,22 @@ pub struct GruGates {
 
 /// The parameters of one GRU layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct GruParameters<'m> {
     /// Sizes and formats, and the input weights: rows r, z, n of each unit, one unit after the other; zeros behind the
     /// last row fill its group.
     pub rows: RecurrentRows<'m>,
-    /// The recurrent weights, in the same order of rows.
-    pub recurrent: Weights<'m>,
     /// `[units]`
     pub gates: &'m [GruGates],
+    /// The recurrent weights, in the same order of rows.
+    pub recurrent: Weights<'m>,
 }
 
 impl GruParameters<'_> {
     /// Units, each with one output.
     #[inline(always)]
     pub const fn units(&self) -> usize {
-        self.rows.outputs
+        self.gates.len()
     }
 
     /// Blocks of four that hold the states.
@@ -98,7 +99,6 @@ impl GruParameters<'_> {
     #[inline(never)]
     pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
         let (rows, units) = (&self.rows, self.units());
-        let lanes = rows.width.blocks(units);
         let groups = row_groups(units, GRU_ROWS);
         let whole = |rows: &RecurrentRows<'_>| {
             let lanes = rows.layout().lanes().saturating_mul(groups);
@@ -109,11 +109,11 @@ impl GruParameters<'_> {
             && rows.weights.order() == self.recurrent.order()
             && whole(&self.input_rows())
             && whole(&self.recurrent_rows())
-            && self.gates.len() >= units
-            && x.len() >= rows.width.blocks(rows.inputs)
-            && h.len() >= lanes
-            && cell.len() >= self.cell_blocks()
-            && next.len() >= lanes
+            && rows.outputs == units
+            && rows.width.fits(rows.inputs, x)
+            && rows.width.fits(units, h)
+            && rows.width.fits(units, next)
+            && super::have_room(cell, units)
     }
 }
 

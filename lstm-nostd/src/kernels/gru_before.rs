@@ -36,6 +36,7 @@ pub struct GruBeforeGates {
 
 /// The parameters of one layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct GruBeforeParameters<'m> {
     /// The rows r of all units, then their rows z, then their rows n, each in [`GruBeforeParameters::gate_groups`] groups
     /// with zeros behind the last row.
@@ -48,7 +49,7 @@ impl GruBeforeParameters<'_> {
     /// Units, each with one output.
     #[inline(always)]
     pub const fn units(&self) -> usize {
-        self.rows.outputs
+        self.gates.len()
     }
 
     /// Blocks of four that hold the states.
@@ -60,7 +61,7 @@ impl GruBeforeParameters<'_> {
     /// Groups of four rows of one gate.
     #[inline(always)]
     pub const fn gate_groups(&self) -> usize {
-        blocks(self.units())
+        blocks(self.rows.outputs)
     }
 
     /// Bytes that weights and gates take.

@@ -22,7 +22,9 @@ use crate::requant::{mul_high, round_shift, saturate16, saturate16_symmetric};
 pub type GateParameters = [I32x4; 2];
 
 /// The parameters of one LSTM layer as they lie in a model file.
+// Of every kind, rows and gates lie first: `layers/recurrent.rs` says why.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct LstmParameters<'m> {
     /// Four rows for each unit, in gate order i, f, g, o.
     pub rows: RecurrentRows<'m>,
@@ -81,15 +83,15 @@ impl LstmParameters<'_> {
     #[inline(always)]
     pub(super) fn fits(&self, x: &[Block], h: &[Block], cell: &[I32x4], next: &[Block]) -> bool {
         let (rows, units) = (&self.rows, self.units());
-        let lanes = self.hidden_blocks();
         rows.inputs > 0
             && units > 0
             && rows.weights.block_count().wrapping_mul(4) / units >= rows.layout().lanes()
             && (self.peepholes.is_empty() || self.peepholes.len() >= units)
-            && x.len() >= rows.width.blocks(rows.inputs)
-            && h.len() >= lanes
-            && cell.len() >= self.cell_blocks()
-            && next.len() >= lanes
+            && rows.width.fits(rows.inputs, x)
+            && rows.width.fits(rows.outputs, h)
+            && rows.width.fits(units, h)
+            && rows.width.fits(units, next)
+            && super::have_room(cell, units)
     }
 
     /// The peepholes of the first unit, or null without peepholes.

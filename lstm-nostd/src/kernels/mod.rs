@@ -73,6 +73,14 @@ pub const fn blocks(n: usize) -> usize {
     n.div_ceil(4)
 }
 
+/// Whether these blocks of four have room for `n` values.
+// `as_flattened` has an assertion of the core library.
+#[cfg(lstm_cortex_m)]
+const fn have_room(blocks: &[I32x4], n: usize) -> bool {
+    // A slice has no more bytes than `isize::MAX`.
+    blocks.len().wrapping_mul(4) >= n
+}
+
 /// Sums of groups of rows from `first` on, group by group: see [`Kernels::group_sums`].
 #[cfg(any(
     lstm_kernels = "x86",

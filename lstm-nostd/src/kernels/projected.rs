@@ -20,6 +20,7 @@ use super::{
 
 /// The parameters of one layer as they lie in a model file.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct ProjectedParameters<'m> {
     /// The units. The outputs of their rows are those of the projection: what the rows read of the step before.
     pub lstm: LstmParameters<'m>,

@@ -98,10 +98,18 @@ impl<'m> RecurrentRows<'m> {
     }
 
     /// What the stored biases of group `group` hold above the biases of the layer's equations.
+    #[inline(always)]
+    pub fn bias_excess(&self, group: usize) -> I32x4 {
+        match GROUPED {
+            true => self.excess(group),
+            false => [0; 4],
+        }
+    }
+
     // One copy of it is enough.
     #[inline(never)]
-    pub fn bias_excess(&self, group: usize) -> I32x4 {
-        if !GROUPED || !self.weights.order().has_bias_excess() {
+    fn excess(&self, group: usize) -> I32x4 {
+        if !self.weights.order().has_bias_excess() {
             return [0; 4];
         }
         grouped_bias_excess(

@@ -325,16 +325,21 @@ impl Weights<'_> {
         }
     }
 
-    /// Blocks of four inputs by four rows, with the padding of groups.
+    /// Blocks of four inputs by four rows, with the padding of groups; none of an order or a scheme that this build does
+    /// not read.
     pub const fn block_count(&self) -> usize {
         match self {
-            Self::Generic(blocks) | Self::Offset(blocks) => blocks.len(),
-            Self::Paired(blocks) => blocks.len(),
-            Self::Grouped(groups) | Self::GroupedBytes(groups) => groups.len().saturating_mul(4),
-            Self::Nibbles(blocks) => blocks.len(),
-            Self::GroupedNibbles(groups) => groups.len().saturating_mul(4),
-            Self::PairedNibbles(blocks) => blocks.len(),
-            Self::OffsetNibbles(groups) => groups.len().wrapping_mul(2),
+            Self::Generic(blocks) => blocks.len(),
+            Self::Offset(blocks) if OFFSET => blocks.len(),
+            Self::Paired(blocks) if PAIRED => blocks.len(),
+            // As many groups lie in memory, so that their blocks can be counted.
+            Self::Grouped(groups) if GROUPED => groups.len().wrapping_mul(4),
+            Self::GroupedBytes(groups) if GROUPED_BYTES => groups.len().wrapping_mul(4),
+            Self::Nibbles(blocks) if cfg!(feature = "w4a16") => blocks.len(),
+            Self::GroupedNibbles(groups) if GROUPED_NIBBLES => groups.len().wrapping_mul(4),
+            Self::PairedNibbles(blocks) if PAIRED_NIBBLES => blocks.len(),
+            Self::OffsetNibbles(groups) if OFFSET_NIBBLES => groups.len().wrapping_mul(2),
+            _ => 0,
         }
     }
 

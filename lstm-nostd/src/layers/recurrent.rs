@@ -25,7 +25,9 @@ use crate::kernels::{Block, I32x4, Kernels, LstmParameters, LstmUnit, RecurrentR
 use crate::kernels::{CoupledParameters, CoupledUnit};
 
 /// The parameters of one recurrent layer as they lie in a model file.
+// Rows and gates lie at the same place in every kind, so that a step asks for the kind once.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub enum RecurrentLayer<'m> {
     /// See [`lstm`].
     Lstm(LstmParameters<'m>),

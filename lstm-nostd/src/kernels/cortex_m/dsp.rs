@@ -27,6 +27,7 @@ use core::ptr;
 
 use bytemuck::cast;
 
+use super::Place;
 use super::dense::{Finish, Places, finish};
 #[cfg(feature = "gru")]
 use super::dsp_gru::{self, GruCode, Walk};
@@ -34,7 +35,6 @@ use super::layout::layout;
 use super::narrow::Narrow;
 #[cfg(any(feature = "coupled", feature = "gru-before"))]
 use super::stored::{Groups, Store};
-use super::{Place, fours};
 use crate::activation::{TABLES, Tables};
 #[cfg(feature = "gru")]
 use crate::kernels::GruParameters;
@@ -264,13 +264,14 @@ pub(super) struct Start {
     nibbles: u32,
 }
 
-/// What is widened before a step, first and past the last byte, and to how many bytes.
+/// What is widened before a step, to a copy whose part of the layer input has the bytes that the frame has as `h.start`.
 #[repr(C)]
 struct Widened {
-    x: [*const u8; 2],
-    h: [*const u8; 2],
+    x: *const Block,
+    h: *const Block,
     h_shift: u32,
-    bytes: usize,
+    /// Of the hidden state's part.
+    h_bytes: usize,
 }
 
 layout! { "dsp.s", Frame:
@@ -304,8 +305,8 @@ layout! { "dsp.s", Frame:
 }
 
 const _: () = assert!(
-    core::mem::offset_of!(Frame, weights) == 29 * 4 && size_of::<Widened>() == 6 * 4,
-    "`dsp.s` copies 29 words, `dsp_w8a8.s` loads six"
+    core::mem::offset_of!(Frame, weights) == 29 * 4 && size_of::<Widened>() == 4 * 4,
+    "`dsp.s` copies 29 words, `dsp_w8a8.s` loads four"
 );
 
 core::arch::global_asm!(
@@ -327,9 +328,10 @@ core::arch::global_asm!(
 unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
     fn lstm_nostd_dsp_w8a8_step(frame: *mut Frame, widened: *const Widened);
+    /// The first `count` int16 lanes of `to` become those of `from`; both have as many. It keeps the callee-saved registers.
+    pub(super) fn lstm_nostd_dsp_copy(to: *mut Block, from: *const Block, count: usize);
     fn lstm_nostd_dsp_pairs();
     fn lstm_nostd_dsp_pairs_x_loop();
-    fn lstm_nostd_dsp_copy(to: *mut Block, from: *const Block, end: *const Block);
     fn lstm_nostd_dsp_pairs_x_end();
     fn lstm_nostd_dsp_pairs_x_half();
     fn lstm_nostd_dsp_pairs_h_loop();
@@ -398,14 +400,14 @@ impl Kernels for Dsp {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        if !layer.fits(x, h, cell, next) {
-            return;
-        }
         let rows = &layer.rows;
         // The parser refuses the orders of other cores.
         let Some(code) = Code::of(&rows.weights) else {
             return;
         };
+        if !layer.fits(x, h, cell, next) {
+            return;
+        }
         let width = rows.width.in_build();
         // The mask changes nothing and shows that shifts are in range.
         let m = layer.cell_int_bits & 15;
@@ -443,7 +445,8 @@ impl Kernels for Dsp {
         // ends after H ≥ 1 units. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { frame.run(rows, x, h) }
         if width == Width::Int16 {
-            copy_lanes(h, next, layer.units());
+            // SAFETY: `fits` holds: `h` and `next` have H lanes.
+            unsafe { lstm_nostd_dsp_copy(h.as_mut_ptr(), next.as_ptr(), layer.units()) }
         }
     }
 
@@ -539,24 +542,6 @@ impl Kernels for Dsp {
     }
 }
 
-/// The first `count` int16 lanes of `h` become those of `next`.
-#[inline(always)]
-pub(super) fn copy_lanes(h: &mut [Block], next: &[Block], count: usize) {
-    let whole = (count / 4).min(h.len()).min(next.len());
-    let to = h.as_mut_ptr();
-    // SAFETY: both have as many blocks, and the assembly ends after them. It keeps the callee-saved registers.
-    unsafe { lstm_nostd_dsp_copy(to, next.as_ptr(), to.wrapping_add(whole)) }
-    let rest = count % 4;
-    if rest == 0 {
-        return;
-    }
-    if let (Some(h), Some(next)) = (h.get_mut(whole), next.get(whole)) {
-        for (h, next) in h.0.iter_mut().zip(next.0).take(rest) {
-            *h = next;
-        }
-    }
-}
-
 impl Code {
     /// For weights of an order that this core reads.
     #[inline(always)]
@@ -589,12 +574,10 @@ impl Frame {
             Width::Int16 => unsafe { lstm_nostd_dsp_step(self) },
             Width::Int8 => {
                 let widened = Widened {
-                    x: fours(x.as_ptr(), rows.inputs, Width::Int8),
-                    h: fours(h.as_ptr(), rows.outputs, Width::Int8),
+                    x: x.as_ptr(),
+                    h: h.as_ptr(),
                     h_shift: rows.h_shift & 31,
-                    bytes: blocks(rows.inputs)
-                        .wrapping_add(blocks(rows.outputs))
-                        .wrapping_mul(size_of::<Block>()),
+                    h_bytes: blocks(rows.outputs).wrapping_mul(size_of::<Block>()),
                 };
                 // SAFETY: the blocks of `x` and `h` have int8 lanes, and what the frame leads to is a copy of them,
                 // which the assembly puts on its stack before. Its stack is 192 bytes and the copy.

@@ -319,25 +319,34 @@
     b       lstm_nostd_dsp_finish
     lstm_end lstm_nostd_dsp_step
 
-    @ Blocks of eight bytes from r1 to r0, up to r2
+    @ r2 lanes of two bytes from r1 to r0
     lstm_function lstm_nostd_dsp_copy
     push    {r4-r10, lr}
-    sub     r12, r2, #32
-    cmp     r0, r12
-    bhi     2f
+    subs    r2, r2, #16
+    blo     2f
 1:
     ldmia   r1!, {r3-r10}
     stmia   r0!, {r3-r10}
-    cmp     r0, r12
-    bls     1b
+    subs    r2, r2, #16
+    bhs     1b
 2:
-    cmp     r0, r2
-    beq     4f
+    @ The lower bits of r2 count what is left: eight, four, two, one.
+    lsls    r3, r2, #28
+    beq     3f
+    lsls    r3, r2, #29
+    itt     cs
+    ldmiacs r1!, {r4-r7}
+    stmiacs r0!, {r4-r7}
+    itt     mi
+    ldrdmi  r4, r5, [r1], #8
+    strdmi  r4, r5, [r0], #8
+    lsls    r3, r2, #31
+    itt     cs
+    ldrcs   r4, [r1], #4
+    strcs   r4, [r0], #4
+    itt     mi
+    ldrhmi  r4, [r1]
+    strhmi  r4, [r0]
 3:
-    ldrd    r3, r4, [r1], #8
-    strd    r3, r4, [r0], #8
-    cmp     r0, r2
-    bne     3b
-4:
     pop     {r4-r10, pc}
     lstm_end lstm_nostd_dsp_copy

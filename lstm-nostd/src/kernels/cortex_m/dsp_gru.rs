@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::Place;
-use super::dsp::{After, Code, Frame, PartCode, Rows, copy_lanes};
+use super::dsp::{After, Code, Frame, PartCode, Rows, lstm_nostd_dsp_copy};
 use super::layout::layout;
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{Block, GruGates, GruParameters, I32x4, Width};
@@ -152,6 +152,7 @@ pub(super) fn step(
     // argument is below 2¹⁵.
     unsafe { frame.run(rows, x, h) }
     if width == Width::Int16 {
-        copy_lanes(h, next, rows.outputs);
+        // SAFETY: `fits` holds: `h` and `next` have H lanes.
+        unsafe { lstm_nostd_dsp_copy(h.as_mut_ptr(), next.as_ptr(), layer.units()) }
     }
 }

@@ -1,7 +1,7 @@
 @ What int8 activations need beside `dsp.s`; `dsp.rs` explains it.
 @
-@ r1 points to the words of `dsp::Widened`:
-@ first and past the last byte of the layer input, the same of the hidden state, n, bytes of the copy.
+@ r1 points to the words of `dsp::Widened`: layer input, hidden state, n, bytes of the hidden state's copy. Before that
+@ comes the layer input's, whose bytes are what the frame has at H. A copy has twice the bytes of what it is of.
 
 @ Four bytes from \src to int16 at r2 and, where \shift says so, times 2^n: n is in r10, and lr is the mask of
 @ what does not come from the lane below.
@@ -51,8 +51,7 @@
     mls     r5, r5, r11, r1
     asr     r5, r5, r12
     ssat    r5, #8, r5
-    rsb     r5, r5, #0
-    ssat    r5, #8, r5
+    qsub8   r5, r3, r5              @ r3 is still SQUASH, whose lowest byte is zero.
     strb    r5, [r10], #1
     stmia   sp, {r4, r7, r8, r9, r10}
     ldr     r1, [sp, #CELL_END]
@@ -65,12 +64,17 @@
     lstm_function lstm_nostd_dsp_w8a8_step
     push    {r4-r10, lr}
     mov     r4, sp
-    ldmia   r1, {r5-r8, r10, r12}
+    ldmia   r1, {r5, r7, r10, r12}
+    ldr     r3, [r0, #H]
+    add     r6, r5, r3, lsr #1
+    add     r8, r7, r12, lsr #1
+    sub     sp, sp, r3
     sub     sp, sp, r12
     mov     r2, sp
     str     r2, [r0, #X]
+    add     r3, r3, r2
+    str     r3, [r0, #H]
     lstm_based X_END
-    lstm_based H
     lstm_based H_END
     lstm_widen r5, r6, 0
     mvn     lr, #0

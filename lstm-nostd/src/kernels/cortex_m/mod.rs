@@ -51,7 +51,7 @@ pub mod v6m;
 #[cfg(lstm_kernels = "v7m")]
 pub mod v7m;
 
-#[cfg(not(lstm_kernels = "mve"))]
+#[cfg(not(any(lstm_kernels = "mve", lstm_kernels = "dsp")))]
 use super::{Block, Width, blocks};
 
 /// The core of this build; `build.rs` of the crate chooses it by the target.
@@ -71,7 +71,7 @@ pub type Core = v7m::V7m;
 type Place = unsafe extern "C" fn();
 
 /// First and past the last byte of `len` activations in blocks of four.
-#[cfg(not(lstm_kernels = "mve"))]
+#[cfg(not(any(lstm_kernels = "mve", lstm_kernels = "dsp")))]
 #[inline(always)]
 fn fours(start: *const Block, len: usize, width: Width) -> [*const u8; 2] {
     let start = start.cast::<u8>();
