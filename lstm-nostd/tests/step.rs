@@ -6,7 +6,8 @@ use lstm_nostd::artifact::{
 use lstm_nostd::kernels::{Block, Scheme, Width, lanes, lanes_mut, narrow};
 use lstm_nostd::layers::UnitStep;
 use lstm_nostd::{
-    FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, State, Task,
+    FixedModel, I16F16, InputChannel, Mode, Model, OutputScale, SelfTestError, SizeError, State,
+    Task,
 };
 use proptest::prelude::*;
 
@@ -482,37 +483,6 @@ fn run_time_and_compile_time_sizes_give_the_same_outputs() {
 }
 
 #[test]
-fn short_buffers_are_refused() {
-    let shape = RandomModel {
-        inputs: 5,
-        hidden: vec![7],
-        dense: vec![],
-        outputs: 4,
-        peepholes: true,
-        schemes: vec![],
-        seed: 3,
-        ..RandomModel::default()
-    };
-    let bytes = shape.build().to_bytes().unwrap();
-    let model = Model::parse(&bytes).unwrap();
-    let mut state = State::<2, 1>::new();
-    let mut scratch = [lstm_nostd::Block::default(); 4];
-    let mut outputs = [I16F16::ZERO; 4];
-    let error = model
-        .step(
-            (&mut state.hidden, &mut state.cell),
-            &mut scratch,
-            &[0; 5],
-            &mut outputs,
-        )
-        .unwrap_err();
-    assert_eq!(
-        (error.what, error.found, error.needed),
-        ("hidden state", 1, 2)
-    );
-}
-
-#[test]
 fn self_test_finds_the_step_that_differs() {
     let mut file = one_unit(
         [90, -20, 100, 50],
@@ -557,4 +527,111 @@ fn an_update_gate_at_its_end_keeps_the_state() {
             );
         }
     }
+}
+
+/// A model with all that a step keeps in its buffers: two widths, a projection, dense layers.
+fn with_every_buffer(seed: u64) -> RandomModel {
+    RandomModel {
+        inputs: 3,
+        hidden: vec![9, 6],
+        kinds: vec![LayerKind::Projected, LayerKind::Gru],
+        dense: vec![5],
+        outputs: 2,
+        schemes: vec![Scheme::W8a8, Scheme::W8a16],
+        mean: seed % 2 == 1,
+        seed,
+        ..RandomModel::default()
+    }
+}
+
+/// The buffers of a step: hidden state, cells, scratch, inputs, outputs.
+type Buffers = (Vec<Block>, Vec<[i32; 4]>, Vec<Block>, Vec<i32>, Vec<I16F16>);
+
+/// What takes them.
+type Call = fn(&Model<'_>, &mut Buffers) -> Result<(), SizeError>;
+
+/// Takes a place off one of them; the length that is left.
+type Shorten = fn(&mut Buffers) -> Option<usize>;
+
+/// What is refused, its length, and the length that is needed.
+type Short = (&'static str, usize, usize);
+
+/// A step and what reads outputs refuse each buffer with a place too few by name and lengths, and change nothing; with no
+/// more than they need, they run.
+#[test]
+fn buffers_that_are_too_short_are_refused() {
+    let found = |error: SizeError| -> Short { (error.what, error.found, error.needed) };
+    for seed in 0..6 {
+        let random = with_every_buffer(seed);
+        let bytes = random.build().to_bytes().unwrap();
+        let model = Model::parse(&bytes).unwrap();
+        let whole: Buffers = (
+            vec![Block([3; 4]); model.hidden_blocks()],
+            vec![[5; 4]; model.cell_blocks()],
+            vec![Block([7; 4]); model.scratch_blocks()],
+            random.raw_inputs(1).concat(),
+            vec![I16F16::from_bits(9); model.outputs()],
+        );
+        assert!(whole.2.len() > 1);
+        let calls: [Call; 3] = [
+            |model, (hidden, cell, scratch, raw, outputs)| {
+                (model.step((hidden, cell), scratch, raw, outputs)).map(|_| ())
+            },
+            |model, (hidden, cell, scratch, raw, outputs)| {
+                let observed =
+                    model.observed_step((hidden, cell), scratch, raw, outputs, &mut |_, _, _| ());
+                observed.map(|_| ())
+            },
+            |model, (hidden, cell, scratch, _, outputs)| {
+                model.read_outputs((hidden, cell), scratch, outputs)
+            },
+        ];
+        let shorten: [(&str, Shorten); 5] = [
+            ("hidden state", |b| b.0.pop().map(|_| b.0.len())),
+            ("cell state", |b| b.1.pop().map(|_| b.1.len())),
+            ("scratch", |b| b.2.pop().map(|_| b.2.len())),
+            ("inputs", |b| b.3.pop().map(|_| b.3.len())),
+            ("outputs", |b| b.4.pop().map(|_| b.4.len())),
+        ];
+        for (index, call) in calls.iter().enumerate() {
+            for (what, shorten) in shorten {
+                // Outputs are read without inputs.
+                if index == 2 && what == "inputs" {
+                    continue;
+                }
+                let mut short = whole.clone();
+                let left = shorten(&mut short).unwrap();
+                let before = short.clone();
+                let error = call(&model, &mut short).unwrap_err();
+                assert_eq!(found(error), (what, left, left + 1), "{index}");
+                assert_eq!(short, before, "{index}: {what}");
+            }
+            let mut buffers = whole.clone();
+            assert_eq!(call(&model, &mut buffers), Ok(()));
+            assert_ne!(buffers.4, whole.4, "{index}: outputs were written");
+        }
+    }
+}
+
+/// Buffers that are known at compile time: those of the self-test must be long enough, those of a fixed model must fit.
+#[test]
+fn sizes_that_do_not_fit_are_refused() {
+    let mut file = with_every_buffer(0).build();
+    let step = with_every_buffer(0).raw_inputs(1).concat();
+    file.golden.push((step, vec![0; 2]));
+    let bytes = file.to_bytes().unwrap();
+    let model = Model::parse(&bytes).unwrap();
+    let scratch = model.scratch_blocks();
+    assert!((2..64).contains(&scratch));
+    let refused = |what, found, needed| SizeError {
+        what,
+        found,
+        needed,
+    };
+    let test = model.self_test::<64, 64, 1, 2>();
+    let expected = SelfTestError::Size(refused("scratch", 1, scratch));
+    assert_eq!(test, Err(expected));
+    let fixed = FixedModel::<3, 2, 64, 64, 64>::new(model.clone());
+    let expected = refused("cell blocks", 64, model.cell_blocks());
+    assert_eq!(fixed.unwrap_err(), expected);
 }

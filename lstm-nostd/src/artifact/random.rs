@@ -43,7 +43,7 @@ pub struct RandomModel {
     /// A convolution below the recurrent layers; the first scheme is its.
     #[cfg(feature = "conv")]
     pub conv: Option<RandomConv>,
-    /// Outputs of layers with a projection; from one to all units if not given.
+    /// Outputs of layers with a projection; from one to twice the units if not given.
     pub projection: Option<usize>,
     /// Whether the dense layers read the mean over time.
     pub mean: bool,
@@ -352,7 +352,7 @@ impl Random {
         below: (usize, Width),
         hidden: usize,
     ) -> Projected {
-        let any = 1 + self.below(hidden.max(1) as u64) as usize;
+        let any = 1 + self.below(2 * hidden.max(1) as u64) as usize;
         let outputs = model.projection.unwrap_or(any);
         let sizes = (hidden, outputs);
         Projected {
