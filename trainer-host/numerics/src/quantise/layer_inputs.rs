@@ -1,6 +1,6 @@
 //! What each layer of a network reads above the integers of those below it, for roundings by output error.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{ArrayView2, s};
 
 use super::calibrate::evenly_spaced;
 use super::convolution::ConvIntegers;
@@ -8,7 +8,7 @@ use super::moments::{self, Moments};
 use super::recurrent::RecurrentIntegers;
 use crate::network::{Cell, Convolution, Network};
 use crate::passes::activation_format::ActivationFormats;
-use crate::passes::trace::LayerTrace;
+
 /// Sequences that moments are taken over, at most.
 const MOMENT_SEQUENCES: usize = 256;
 
@@ -35,42 +35,15 @@ impl<'a> LayerInputs<'a> {
         }))
     }
 
-    /// Of `[x_t; h_{t−1}]` of recurrent layer `l`.
-    pub(super) fn of_recurrent(&self, l: usize) -> Option<Moments> {
-        self.of_layer(l, |x, layer| {
-            moments::with_state_before(x, layer.hidden.view())
-        })
-    }
-
-    /// Of `[x_t; r_t ⊙ h_{t−1}]`, where candidates see that; r is the layer's first gate.
-    pub(super) fn of_reset(&self, l: usize) -> Option<Moments> {
-        self.of_kind(|cell| cell == Cell::GruBefore)?;
-        self.of_layer(l, |x, layer| {
-            let r = layer.gates.slice(s![.., ..layer.cell.ncols()]);
-            moments::with_reset_state_before(x, r, layer.cell.view())
-        })
-    }
-
-    /// Of what the units show, m, where there is a projection.
-    pub(super) fn of_shown(&self, l: usize) -> Option<Moments> {
-        self.of_kind(|cell| cell.projection().is_some())?;
-        self.of_layer(l, |_, layer| layer.shown.mapv(f64::from))
-    }
-
-    /// Nothing, if the layers are of another kind.
-    fn of_kind(&self, fits: impl Fn(Cell) -> bool) -> Option<()> {
-        let (network, _) = self.hybrid.as_ref()?;
-        fits(network.config.cell).then_some(())
-    }
-
-    /// Of what `rows` makes of the inputs of layer `l` and of what it did.
-    fn of_layer(
-        &self,
-        l: usize,
-        rows: impl Fn(ArrayView2<'_, f32>, &LayerTrace) -> Array2<f64> + Sync,
-    ) -> Option<Moments> {
-        let (network, formats) = self.hybrid.as_ref()?;
-        Some(Moments::of(&self.sequences, |sequence| {
+    /// Of what the rows of recurrent layer `l` see: `[x_t; h_{t−1}]`; `[x_t; r_t ⊙ h_{t−1}]`, where candidates see that; and
+    /// what the units show, m, where there is a projection.
+    pub(super) fn of_recurrent(&self, l: usize) -> [Option<Moments>; 3] {
+        let Some((network, formats)) = self.hybrid.as_ref() else {
+            return [const { None }; 3];
+        };
+        let cell = network.config.cell;
+        let (resets, shows) = (cell == Cell::GruBefore, cell.projection().is_some());
+        Moments::of_each(&self.sequences, |sequence| {
             let trace = network.trace_in(formats, *sequence);
             let filtered = network.filtered(*sequence);
             let filtered = filtered.map(|y| match formats.conv {
@@ -82,8 +55,18 @@ impl<'a> LayerInputs<'a> {
                 None => sequence.view(),
             };
             let x = network.layer_inputs(l, bottom, |l| trace[l].hidden.view());
-            rows(x.view(), &trace[l])
-        }))
+            let layer = &trace[l];
+            let reset = resets.then(|| {
+                // r is the first gate.
+                let r = layer.gates.slice(s![.., ..layer.cell.ncols()]);
+                moments::with_reset_state_before(x.view(), r, layer.cell.view())
+            });
+            [
+                Some(moments::with_state_before(x.view(), layer.hidden.view())),
+                reset,
+                shows.then(|| layer.shown.mapv(f64::from)),
+            ]
+        })
     }
 
     pub(super) fn of_dense(&self, l: usize) -> Option<Moments> {

@@ -261,14 +261,15 @@ impl Walk<'_> {
                 (shift, range.clone(), range)
             }
         };
+        let [moments, reset_moments, shown_moments] = self.inputs.of_recurrent(l);
         let job = recurrent::Job {
             name,
             ranges,
             scheme,
             clipping: self.plan.clipping,
-            moments: self.inputs.of_recurrent(l),
-            reset_moments: self.inputs.of_reset(l),
-            shown_moments: self.inputs.of_shown(l),
+            moments,
+            reset_moments,
+            shown_moments,
             equal_shifts: self.plan.equal_shifts,
             least_range: self.range_beside(l),
         };

@@ -21,36 +21,68 @@ pub(super) struct Moments {
     pub(super) covariance: Array2<f64>,
 }
 
+/// Sums over rows `u`.
+struct Sums {
+    rows: f64,
+    /// Σ u
+    sum: Array1<f64>,
+    /// Σ u uᵀ
+    products: Array2<f64>,
+}
+
+impl Sums {
+    fn of(u: &Array2<f64>) -> Self {
+        Self {
+            rows: u.nrows() as f64,
+            sum: u.sum_axis(Axis(0)),
+            products: u.t().dot(u),
+        }
+    }
+
+    fn and(mut self, more: &Self) -> Self {
+        self.rows += more.rows;
+        self.sum += &more.sum;
+        self.products += &more.products;
+        self
+    }
+
+    fn moments(self) -> Moments {
+        // A convolution may have no output in any of them.
+        let rows = self.rows.max(1.0);
+        let mean = self.sum / rows;
+        let column = mean.view().insert_axis(Axis(1));
+        let covariance = self.products / rows - column.dot(&column.t());
+        Moments { mean, covariance }
+    }
+}
+
 impl Moments {
     /// Over the rows of all parts, each `[T, n]`, that `part` makes of `items`; the same on any number
     /// of threads.
     pub(super) fn of<T: Sync>(items: &[T], part: impl Fn(&T) -> Array2<f64> + Sync) -> Self {
-        let mut total: Option<(f64, Array1<f64>, Array2<f64>)> = None;
+        let [moments] = Self::of_each(items, |item| [Some(part(item))]);
+        moments.expect("every item has the part")
+    }
+
+    /// The same of several parts of each item; of those that no item has, nothing.
+    pub(super) fn of_each<T: Sync, const N: usize>(
+        items: &[T],
+        parts: impl Fn(&T) -> [Option<Array2<f64>>; N] + Sync,
+    ) -> [Option<Self>; N] {
+        let mut totals: [Option<Sums>; N] = [const { None }; N];
         for chunk in items.chunks(CHUNK) {
             let sums: Vec<_> = (chunk.par_iter())
-                .map(|item| {
-                    let u = part(item);
-                    (u.nrows() as f64, u.sum_axis(Axis(0)), u.t().dot(&u))
-                })
+                .map(|item| parts(item).map(|u| u.as_ref().map(Sums::of)))
                 .collect();
-            for (rows, sum, products) in sums {
-                match &mut total {
-                    Some(total) => {
-                        total.0 += rows;
-                        total.1 += &sum;
-                        total.2 += &products;
-                    }
-                    None => total = Some((rows, sum, products)),
-                }
+            for (total, sums) in sums.into_iter().flat_map(|sums| (0..N).zip(sums)) {
+                totals[total] = match (totals[total].take(), sums) {
+                    (Some(total), Some(sums)) => Some(total.and(&sums)),
+                    (total, sums) => total.or(sums),
+                };
             }
         }
-        let (rows, sum, products) = total.expect("there is a calibration sequence");
-        // A convolution may have no output in any of them.
-        let rows = rows.max(1.0);
-        let mean = sum / rows;
-        let column = mean.view().insert_axis(Axis(1));
-        let covariance = products / rows - column.dot(&column.t());
-        Self { mean, covariance }
+        assert!(!items.is_empty(), "there is no calibration sequence");
+        totals.map(|total| total.map(Sums::moments))
     }
 
     /// Without a mean that a bias makes up for: `E[u uᵀ]` in the place of C, and no mean.
@@ -117,6 +149,25 @@ mod tests {
         let scaled = moments.scaled(&[1.0, 0.5]);
         assert_eq!(scaled.mean, array![2.0, 2.0]);
         assert_eq!(scaled.covariance, array![[1.0, 0.0], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn parts_beside_one_another_have_the_moments_of_each_alone() {
+        let items: Vec<Array2<f64>> = (0..CHUNK + 3)
+            .map(|i| Array2::from_shape_fn((3, 2), |(t, j)| (i * 7 + t * 3 + j) as f64 / 3.0))
+            .collect();
+        let root = |u: &Array2<f64>| u.mapv(f64::sqrt);
+        let [plain, none, roots] =
+            Moments::of_each(&items, |u| [Some(u.clone()), None, Some(root(u))]);
+        assert!(none.is_none());
+        for (found, alone) in [
+            (plain, Moments::of(&items, Clone::clone)),
+            (roots, Moments::of(&items, root)),
+        ] {
+            let found = found.unwrap();
+            assert_eq!(found.mean, alone.mean);
+            assert_eq!(found.covariance, alone.covariance);
+        }
     }
 
     #[test]
