@@ -15,6 +15,7 @@ use lstm_link::{
 use lstm_nostd::Model;
 #[cfg(feature = "window")]
 use lstm_nostd::WindowModel;
+use lstm_nostd::kernels::{Active, Kernels, Order};
 use lstm_update::{Checked, Flash, Store, Update, UpdateError};
 
 use crate::board::{self, CAPACITY, NAME};
@@ -24,6 +25,12 @@ use crate::memory::{Memory, Work};
 use crate::stack::{Guard, Painted};
 use crate::started::Started;
 use crate::work::{fitting, too_small};
+
+/// The order of weights that suits the kernels of this build.
+const ORDER: Order = match <Active as Kernels>::ORDERS {
+    [best, ..] => *best,
+    [] => Order::Generic,
+};
 
 /// The engine's error in words; what is longer is cut off.
 type Reason = String<192>;
@@ -393,6 +400,7 @@ impl<S: Read + Write> Server<'_, S> {
         Some(match request {
             Request::Hello => hello(self.tick_rate, self.embedded),
             Request::Slots => Response::Slots(self.slots),
+            Request::WeightOrder => Response::WeightOrder { code: ORDER.code() },
             Request::Stack => Response::Stack(StackUse {
                 program_bytes: self.program.used_bytes_of_all() as u32,
                 step_bytes: self.step_stack_bytes,

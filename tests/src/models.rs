@@ -1,6 +1,7 @@
 //! Models for the tests on boards.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -74,26 +75,34 @@ pub fn random_models(
 }
 
 /// A model that `trainer`, the program that users run, has trained on the handwritten digits and quantised.
-///
-/// Two epochs leave it far from its best, but its weights, formats and normalisation are those of a trained model.
 pub fn trained_model(trainer: &str) -> &'static [u8] {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
     FILE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("there is room for temporary files");
-        let stages: [&[&str]; 3] = [
-            &[
-                "train", "digits", "--out", "run", "--hidden", "14", "--epochs", "2",
-            ],
-            &["quantise", "run"],
-            &["export", "run"],
-        ];
-        for arguments in stages {
-            let mut command = Command::new(trainer);
-            command.current_dir(folder.path()).args(arguments);
-            let output = command.output().expect("the trainer starts");
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{arguments:?}: {errors}");
-        }
+        train_in(folder.path(), trainer);
         std::fs::read(folder.path().join("run/model.lstm")).expect("export wrote the model")
     })
+}
+
+/// The run folder of that model, `run` in `folder`.
+///
+/// Two epochs leave it far from its best, but its weights, formats and normalisation are those of a trained model.
+pub fn train_in(folder: &Path, trainer: &str) {
+    for arguments in [
+        "train digits --out run --hidden 14 --epochs 2",
+        "quantise run",
+        "export run",
+    ] {
+        run_in(folder, trainer, arguments);
+    }
+}
+
+/// What `trainer` prints with these arguments in `folder`, where it succeeds.
+pub fn run_in(folder: &Path, trainer: &str, arguments: &str) -> String {
+    let mut command = Command::new(trainer);
+    command.current_dir(folder).args(arguments.split(' '));
+    let output = command.output().expect("the trainer starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments}: {errors}");
+    String::from_utf8(output.stdout).expect("the trainer prints UTF-8")
 }

@@ -99,6 +99,9 @@ pub enum Request<'a> {
     Confirm,
     /// Start anew. Answered by [`Response::Done`] before the board does so; it is in no session then.
     Restart,
+    /// Which order of weights suits the board's kernels? Answered by [`Response::WeightOrder`]; a board of an earlier firmware
+    /// refuses it.
+    WeightOrder,
 }
 
 /// What [`Request::BeginUpdate`] announces.
@@ -158,6 +161,11 @@ pub enum Response<'a> {
     },
     /// To [`Request::Slots`].
     Slots(Slots),
+    /// To [`Request::WeightOrder`].
+    WeightOrder {
+        /// The number of the order in a model file.
+        code: u8,
+    },
 }
 
 /// A board introduces itself.

@@ -61,6 +61,7 @@ fn request(kind: u8, flag: bool, number: u32, bytes: &[u8]) -> Request<'_> {
         14 => Request::FinishUpdate,
         15 => Request::Confirm,
         16 => Request::Restart,
+        17 => Request::WeightOrder,
         _ => Request::Stack,
     }
 }
@@ -118,6 +119,7 @@ fn response<'a>(kind: u8, flag: bool, number: u32, bytes: &'a [u8], text: &'a st
             is_on_trial: flag,
         }),
         13 => Response::Refused(Refusal::Update(text)),
+        14 => Response::WeightOrder { code: number as u8 },
         _ => Response::Refused(Refusal::TooSmall {
             resource: Resource::StateBlocks,
             need: number,
@@ -168,7 +170,7 @@ fn reply(kind: u8, number: u32, bytes: &[u8]) -> Reply<'_> {
 
 proptest! {
     #[test]
-    fn requests_round_trip(kind in 0u8..=17, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900)) {
+    fn requests_round_trip(kind in 0u8..=18, flag: bool, number: u32, bytes in vec(any::<u8>(), 0..900)) {
         let request = request(kind, flag, number, &bytes);
         let mut buffer = [0; BUFFER];
         let message = write_message(&request, &mut buffer).unwrap();
@@ -182,7 +184,7 @@ proptest! {
 
     #[test]
     fn responses_round_trip(
-        kind in 0u8..=14, flag: bool, number: u32,
+        kind in 0u8..=15, flag: bool, number: u32,
         bytes in vec(any::<u8>(), 0..900), text in ".{0,80}",
     ) {
         let response = response(kind, flag, number, &bytes, &text);

@@ -110,7 +110,7 @@ fn sums_by_rows<K: Kernels>(
 /// A kind of recurrent layer is [`Kernels::row_sums`] and what follows from the sums, which is plain code in
 /// the file of the kind. Where the whole step pays in assembly, a backend has its own.
 pub trait Kernels: Sized {
-    /// The orders of weights that it reads, the generic one among them.
+    /// The orders of weights that it reads, the one that suits it best first, the generic one among them.
     const ORDERS: &'static [Order];
 
     /// The sums of four rows of a recurrent layer, those of group `group`.

@@ -2,13 +2,15 @@
 
 use lstm_nostd::artifact::{LayerKind, RandomModel};
 use lstm_nostd::kernels::Scheme;
-use lstm_tests::boards::{board, device, device_with_less_ram};
-use lstm_tests::models::{Sizes, random_models, trained_model};
+use lstm_nostd::{Direction, WindowModel};
+use lstm_tests::boards::{board, device, device_with_less_ram, image};
+use lstm_tests::models::{Sizes, random_models, run_in, train_in, trained_model};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
-use trainer_host::device::{CostUnit, DeviceError, Keep};
+use trainer_host::device::{CostUnit, Device, DeviceError, Keep};
 use xtask::boards::Board;
+use xtask::firmware::Application;
 
 use crate::TRAINER;
 
@@ -18,6 +20,7 @@ on_every_board! {
     the_state_is_saved_restored_and_reset
     golden_steps_are_repeated
     instructions_and_stack_are_measured
+    a_board_says_which_order_suits_it
 }
 
 /// A model that is not the one in flash, so that it travels over the line.
@@ -90,6 +93,7 @@ fn what_a_board_cannot_do_is_refused(board: &'static Board) {
     };
     let refused = message(device.load(&wide.build().to_bytes().unwrap()).unwrap_err());
     assert!(refused.contains("inputs or outputs"), "{refused}");
+    too_much_scratch_is_refused(&mut device);
 
     device.load(&model().build().to_bytes().unwrap()).unwrap();
     let refused = message(device.run(&[1, 2, 3, 4], Keep::LastStep).unwrap_err());
@@ -206,6 +210,73 @@ fn instructions_and_stack_are_measured(board: &'static Board) {
         stack.step_bytes < stack.program_bytes && stack.program_bytes < most,
         "{stack:?}"
     );
+}
+
+fn a_board_says_which_order_suits_it(board: &'static Board) {
+    assert_eq!(device(board).order().unwrap(), Some(board.order()));
+}
+
+/// A run has no core's order of weights. Its steps cost what those of the model file cost that was exported for the board's
+/// core, and less than those of a file in the generic order, which is taken as it is.
+#[test]
+fn a_run_is_evaluated_in_the_order_of_the_board() {
+    let board = board("mps2-an386");
+    let image = image(board, Application::Runner);
+    let folder = tempfile::tempdir().unwrap();
+    train_in(folder.path(), TRAINER);
+    run_in(
+        folder.path(),
+        TRAINER,
+        "export run --target m4 --out m4.lstm",
+    );
+    let [run, exported, generic] = [
+        "run",
+        "m4.lstm --data digits",
+        "run/model.lstm --data digits",
+    ]
+    .map(|model| {
+        let device = format!(
+            "--device qemu:{} --image {}",
+            board.machine,
+            image.display()
+        );
+        let arguments = format!("eval {model} --limit 3 {device} --json");
+        let printed = run_in(folder.path(), TRAINER, &arguments);
+        let found: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        let device = &found["device"];
+        assert_eq!(device["identical"], 3, "{printed}");
+        assert_eq!(device["self_test_passed"], true, "{printed}");
+        device["cost_per_step"].as_f64().unwrap()
+    });
+    println!("a step costs {run} instructions, {exported} exported, {generic} generic");
+    assert_eq!(run, exported);
+    assert!(run < 0.9 * generic, "{run} and {generic}");
+}
+
+/// A model of whole windows may need more scratch than a board has, where its file is not too long.
+fn too_much_scratch_is_refused(device: &mut Device) {
+    let info = device.info().clone();
+    let wide = RandomModel {
+        inputs: 1,
+        hidden: vec![4],
+        kinds: vec![LayerKind::Projected],
+        // Four to a block, and a step has them more than four times.
+        projection: Some(info.scratch_blocks),
+        directions: vec![Direction::Reverse],
+        outputs: 1,
+        // The sums of long rows stay small.
+        schemes: vec![Scheme::W4a16],
+        ..RandomModel::default()
+    };
+    let bytes = wide.build().to_bytes().unwrap();
+    assert!(bytes.len() <= info.model_bytes);
+    let needed = WindowModel::parse(&bytes).unwrap().buffer_blocks(1);
+    let refused = device.load(&bytes).unwrap_err().to_string();
+    let expected = format!(
+        "needs {needed} blocks of scratch memory, the board has {}",
+        info.scratch_blocks
+    );
+    assert!(refused.contains(&expected), "{refused}");
 }
 
 /// One stream without a reset: every output of every step is the host's.

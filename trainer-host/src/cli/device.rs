@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 use lstm_nostd::Mode;
 use serde::Serialize;
 
+use super::model_source::ModelSource;
 use crate::data::Dataset;
 use crate::device::{Device, Keep};
 use crate::evaluate::{Score, score};
@@ -43,18 +44,19 @@ pub(super) struct DeviceResult {
 }
 
 impl DeviceArgs {
-    /// Runs every sequence of `data` on the device, if one was named.
+    /// Runs every sequence of `data` on the device, if one was named. `model` is `source`'s.
     pub(super) fn evaluate(
         &self,
-        file: &[u8],
+        source: &ModelSource,
         model: &AnyModel<'_>,
         data: &Dataset,
     ) -> anyhow::Result<Option<DeviceResult>> {
-        let Some(address) = &self.device else {
+        let (Some(address), Some(mut device)) = (&self.device, self.open()?) else {
             return Ok(None);
         };
-        let mut device = Device::open(address, self.image.as_deref())?;
-        device.load(file)?;
+        if let Some(file) = source.for_device(&mut device)? {
+            device.load(&file)?;
+        }
         let self_test = device.self_test()?;
         let formats = input_formats(model);
         let keep = match model.mode() {

@@ -93,9 +93,9 @@ fn evaluated(args: &Args) -> anyhow::Result<Evaluated> {
     let Some(outputs) = float.or(integer) else {
         bail!("{}: holds no model", args.model.display());
     };
-    let device = match (&source.model, &model) {
-        (Some(file), Some(model)) => args.device.evaluate(file, model, &data)?,
-        _ => args.device.refuse_without_model(&args.model)?,
+    let device = match &model {
+        Some(model) => args.device.evaluate(&source, model, &data)?,
+        None => args.device.refuse_without_model(&args.model)?,
     };
     let clamped_inputs = (model.as_ref())
         .map(|model| clamped::count(model, &data.recordings()))

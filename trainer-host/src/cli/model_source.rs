@@ -11,6 +11,7 @@ use lstm_nostd::kernels::Order;
 
 use super::data_args::print_notes;
 use crate::data::{Known, Options, Schema};
+use crate::device::Device;
 use crate::files::model;
 use crate::network::schemes::Schemes;
 use crate::network::{Head, Mode};
@@ -141,6 +142,29 @@ impl ModelSource {
         }
         let rewritten = model::in_order(&Parsed::parse(bytes)?, Order::Generic)?;
         Ok(Some(Cow::Owned(rewritten)))
+    }
+
+    /// The model file for `device`: a run's in the order of weights that suits it, where the device says that and has room for
+    /// it; a model file as it is, in the order that it was exported in.
+    pub(super) fn for_device(
+        &self,
+        device: &mut Device,
+    ) -> anyhow::Result<Option<Cow<'_, AlignedBytes>>> {
+        let Some(bytes) = &self.model else {
+            return Ok(None);
+        };
+        let order = match self.run {
+            Some(_) => device.order()?,
+            None => None,
+        };
+        if let Some(order) = order {
+            let rewritten = model::in_order(&Parsed::parse(bytes)?, order)?;
+            // Some orders pad rows.
+            if rewritten.len() <= device.info().model_bytes {
+                return Ok(Some(Cow::Owned(rewritten)));
+            }
+        }
+        Ok(Some(Cow::Borrowed(bytes)))
     }
 
     /// What data must share with the model.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lstm_link::{Hello, ModelInfo, Request, Response, StackUse, TickRate, Width};
+use lstm_nostd::kernels::Order;
 
 use super::error::DeviceError;
 use super::exchange::{Exchange, printable};
@@ -230,6 +231,22 @@ impl Device {
     /// The model in use.
     pub fn model(&self) -> Option<&ModelInfo> {
         self.model.as_ref()
+    }
+
+    /// The order of weights that suits the device's kernels; `None` if its firmware does not say, being older than the question.
+    ///
+    /// # Errors
+    /// [`DeviceError`] when the device does not answer.
+    pub fn order(&mut self) -> Result<Option<Order>, DeviceError> {
+        let asked = Request::WeightOrder;
+        let order = self.exchange.ask(&asked, WAIT, |answer| match answer {
+            Response::WeightOrder { code } => Some(Order::from_code(*code)),
+            _ => None,
+        });
+        match order {
+            Err(DeviceError::Refused { .. }) => Ok(None),
+            order => order,
+        }
     }
 
     /// Sends a model file and works with it, or with the one in flash when it is the same. The state is

@@ -411,5 +411,6 @@ fn name(request: &Request<'_>) -> &'static str {
         }
         Request::Confirm => "keep the model",
         Request::Restart => "start anew",
+        Request::WeightOrder => "order of weights",
     }
 }

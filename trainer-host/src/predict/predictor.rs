@@ -64,22 +64,14 @@ impl<'a> Predictor<'a> {
         }
     }
 
-    /// The integers of `model`, which is in the file `file`, on `device`.
-    ///
-    /// # Errors
-    /// When the device does not take the file.
-    pub fn device(
-        (file, model): (&[u8], &'a AnyModel<'a>),
-        run: Option<&Run>,
-        mut device: Device,
-    ) -> Result<Self, DeviceError> {
-        device.load(file)?;
-        Ok(Self::Device {
+    /// The integers of `model` on `device`, which has it loaded, in whatever order of weights.
+    pub fn device(model: &'a AnyModel<'a>, run: Option<&Run>, device: Device) -> Self {
+        Self::Device {
             model,
             formats: input_formats(model),
             offsets: offsets(run),
             device: Box::new(device),
-        })
+        }
     }
 
     /// Whether it answers for whole windows alone, and has no stream.
