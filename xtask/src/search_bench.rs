@@ -109,7 +109,7 @@ fn record(record: &Record) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let stem = record.table.file_stem().context("the table has no name")?;
     let study = folder.join(stem).with_extension("db");
-    let study = format!("sqlite://{}", study.display());
+    let study = study.display().to_string();
     let flags = [
         ("--trials", record.trials.to_string()),
         ("--epochs", record.epochs.to_string()),
