@@ -2,7 +2,7 @@
 """Samplers of Optuna and SMAC over the tables of `cargo xtask search-bench`.
 
     pip install optuna smac
-    python3 xtask/search/others.py TABLE... [--seeds 20] [--units 40] [--only NAME]
+    python3 xtask/search/others.py TABLE... [--data FOLDER] [--seeds 20] [--units 40] [--only NAME]
 
 The bench answers what a training gives, with the same space, noise and costs as for our own samplers, and judges what
 was found, paired by seed. A sampler learns the costs of a point by asking. A point that does not fit the chip costs it
@@ -26,9 +26,9 @@ TRIES = 2000
 class Bench:
     """The bench, over a line of JSON each way."""
 
-    def __init__(self, table, units):
+    def __init__(self, table, units, data):
         command = "cargo bench --quiet --locked --package trainer-host --bench search --".split()
-        command += [os.path.abspath(table), "--serve", "--units", str(units)]
+        command += [os.path.abspath(table), "--serve", "--units", str(units), "--data", os.path.abspath(data)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
         self.opening = self.read()
@@ -237,6 +237,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--data", default="", help="folder of the data sets that the tables' trainings are of")
     parser.add_argument("--units", type=int, default=40)
     parser.add_argument("--only", default="", help="only samplers with this in their name")
     arguments = parser.parse_args()
@@ -250,7 +251,7 @@ def main():
     if not ways:
         sys.exit("no sampler is left")
     for table in arguments.tables:
-        bench = Bench(table, arguments.units)
+        bench = Bench(table, arguments.units, arguments.data)
         for index, scenario in enumerate(bench.opening["scenarios"]):
             for name, run in ways.items():
                 for seed in range(arguments.seeds):

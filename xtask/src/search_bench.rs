@@ -6,11 +6,20 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::command;
 use crate::trainer::Trainer;
+
+/// The folder of the tables that the repository keeps; its README says how they were recorded.
+const TABLES: &str = "xtask/search/tables";
+/// Their names, and the data that they need, below the folder of data sets.
+const KEPT: [(&str, &str); 3] = [
+    ("digits_m4.csv", ""),
+    ("vowels_m4.csv", "japanese_vowels/japanese_vowels.npz"),
+    ("spoken_m55.csv", "fsdd/fsdd_mfcc13.npz"),
+];
 
 /// What to replay, or to record.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,8 +27,11 @@ use crate::trainer::Trainer;
 pub struct Arguments {
     #[command(subcommand)]
     record: Option<Task>,
-    /// Tables that `record` made
+    /// Tables that `record` made [default: those in xtask/search/tables]
     tables: Vec<PathBuf>,
+    /// The folder of the data sets that the tables' trainings are of
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Seeds of each search
     #[arg(long, default_value_t = 20)]
     seeds: u64,
@@ -43,7 +55,7 @@ enum Task {
 /// The search that a table is recorded from.
 #[derive(Clone, Debug, clap::Args)]
 struct Record {
-    /// The data, as `trainer-host tune` takes it
+    /// The data, as `trainer-host tune` takes it; the table keeps this path, so give it from the folder of data sets
     source: String,
     /// The table to write
     table: PathBuf,
@@ -69,19 +81,29 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(Task::Record(record)) = &arguments.record {
         return self::record(record);
     }
-    if arguments.tables.is_empty() {
-        bail!(
-            "no table is given; `cargo xtask search-bench record digits digits.csv --instructions 11000` makes one \
-             of the handwritten digits"
-        );
-    }
     let here = std::env::current_dir()?;
+    let kept = |(name, source): &(&str, &str)| {
+        let is_there = source.is_empty()
+            || (arguments.data.iter()).any(|folder| here.join(folder).join(source).exists());
+        if !is_there {
+            println!("{name} is left out: --data FOLDER names the folder that holds {source}");
+        }
+        is_there.then(|| command::root().join(TABLES).join(name))
+    };
+    let tables = match arguments.tables.as_slice() {
+        [] => KEPT.iter().filter_map(kept).collect(),
+        tables => tables
+            .iter()
+            .map(|table| here.join(table))
+            .collect::<Vec<_>>(),
+    };
     let mut bench = command::cargo();
     bench
         .current_dir(command::root())
         .args("bench --quiet --locked --package trainer-host --bench search --".split(' '));
-    for table in &arguments.tables {
-        bench.arg(here.join(table));
+    bench.args(tables);
+    if let Some(folder) = &arguments.data {
+        bench.arg("--data").arg(here.join(folder));
     }
     bench.args(["--seeds", &arguments.seeds.to_string()]);
     bench.args(["--units", &arguments.units.to_string()]);
@@ -95,16 +117,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Begins with the configuration itself; all else is drawn at random, and nothing is stopped.
 fn record(record: &Record) -> Result<()> {
     let trainer = Trainer::build()?;
-    // The table is read from other folders than this one.
-    let file = std::env::current_dir()?.join(&record.source);
-    let source = match file.exists() {
-        true => file.display().to_string(),
-        false => record.source.clone(),
-    };
-    let record = &Record {
-        source,
-        ..record.clone()
-    };
     let folder = command::target_root().join("search-bench");
     std::fs::create_dir_all(&folder)?;
     let stem = record.table.file_stem().context("the table has no name")?;

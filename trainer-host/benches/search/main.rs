@@ -76,7 +76,11 @@ fn main() {
         return;
     }
     for path in &arguments.tables {
-        let done = Table::read(path).and_then(|table| bench(&table, &arguments));
+        let table = Table::read(path).and_then(|mut table| {
+            table.find_data(&arguments.data)?;
+            Ok(table)
+        });
+        let done = table.and_then(|table| bench(&table, &arguments));
         if let Err(problem) = done {
             eprintln!("{}: {problem}", path.display());
             std::process::exit(2);
@@ -164,6 +168,8 @@ fn header(marks: &[f64]) -> String {
 
 struct Arguments {
     tables: Vec<PathBuf>,
+    /// The folder of the tables' data.
+    data: PathBuf,
     seeds: u64,
     units: usize,
     only: String,
@@ -175,6 +181,7 @@ impl Arguments {
     fn parse() -> Self {
         let mut found = Self {
             tables: Vec::new(),
+            data: PathBuf::new(),
             seeds: 20,
             units: 40,
             only: String::new(),
@@ -189,6 +196,7 @@ impl Arguments {
                 "--seeds" => found.seeds = number(20) as u64,
                 "--units" => found.units = number(40),
                 "--lag" => found.lag = number(4),
+                "--data" => found.data = words.next().unwrap_or_default().into(),
                 "--only" => found.only = words.next().unwrap_or_default(),
                 "--serve" => found.serve = true,
                 // `cargo bench` adds it.

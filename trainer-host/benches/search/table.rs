@@ -17,6 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use trainer_host::data::BuiltIn;
 use trainer_host::search::{Domain, Point, Space, Value};
 use trainer_host::tune::default_space::{FEWEST, default_space};
 
@@ -54,6 +55,22 @@ struct Column {
 }
 
 impl Table {
+    /// Finds the data that costs follow from: built-in data, or a path below `folder`.
+    pub(crate) fn find_data(&mut self, folder: &Path) -> Result<(), String> {
+        let source = &self.head.source;
+        if BuiltIn::named(source).is_some() {
+            return Ok(());
+        }
+        let path = folder.join(source);
+        if !path.exists() {
+            return Err(format!(
+                "its trainings are of {source}, which is not there; `--data FOLDER` names the folder that holds it"
+            ));
+        }
+        self.head.source = path.display().to_string();
+        Ok(())
+    }
+
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
         let (head, lines): (Vec<&str>, Vec<&str>) =
