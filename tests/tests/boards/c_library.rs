@@ -47,6 +47,9 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
             let expected = write_model(board, scheme, folder.path());
             let image = by_make(name, &library, folder.path(), &EXAMPLE);
             assert_eq!(printed(board, &image), expected, "{name} {scheme}, by make");
+            if (name, scheme) == ("mps2-an386", Scheme::W8a16) {
+                check_flash(&image, folder.path());
+            }
         }
         // The first outputs come late, and the self-test knows what stands before them.
         let conv = RandomConv {
@@ -72,6 +75,46 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
         let image = by_cmake(flags, &library, folder.path());
         assert_eq!(printed(board, &image), expected, "{name}, by CMake");
     }
+}
+
+/// The library's page says what the example takes of the flash without its model: the text and data of `arm-none-eabi-size`.
+fn check_flash(image: &Path, folder: &Path) {
+    let sizes = |path: &Path| {
+        let printed = Command::new("arm-none-eabi-size").arg(path).output();
+        let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+        let row = printed.lines().nth(1).unwrap().split_whitespace();
+        row.take(2)
+            .map(|bytes| bytes.parse::<f64>().unwrap())
+            .sum::<f64>()
+    };
+    let model = folder.join("model.o");
+    let mut compiler = Command::new("arm-none-eabi-gcc");
+    let include = c_library::folder_of_sources().join("include");
+    compiler.args(["-mcpu=cortex-m4", "-mthumb", "-Os", "-c", "-o"]);
+    run(compiler
+        .arg(&model)
+        .arg(folder.join("model.c"))
+        .arg(format!("-I{}", include.display())));
+    let found = sizes(image) - sizes(&model);
+    println!("the example takes {found} bytes of flash without the model");
+    let page = words_of_page();
+    let at = page.windows(2).position(|words| words == ["bytes", "of"]);
+    check_figure(&page[at.unwrap() - 1], found);
+}
+
+fn words_of_page() -> Vec<String> {
+    let page = std::fs::read_to_string(c_library::folder_of_sources().join("README.md")).unwrap();
+    page.split_whitespace().map(str::to_owned).collect()
+}
+
+/// A figure of the page, `1,234`, is the one that was found; another version of GCC may differ a little.
+fn check_figure(on_page: &str, found: f64) {
+    let figure: f64 = on_page.replace(',', "").parse().unwrap();
+    let more = 100.0 * (figure / found - 1.0);
+    assert!(
+        more.abs() < 1.0,
+        "firmware/c/README.md says {on_page}, and {found} was found"
+    );
 }
 
 /// Writes model.c and model.h; what the example should print.
@@ -222,6 +265,9 @@ fn a_step_in_c_takes_at_most_two_percent_more_instructions_than_in_rust() {
             };
             let in_c = count(board, &library, &random.build());
             check(board, scheme.name(), in_c, in_rust.model_instructions);
+            if scheme == Scheme::W8a16 {
+                check_page_of(board, in_c, in_rust.model_instructions);
+            }
         }
     }
 }
@@ -245,6 +291,18 @@ fn check(board: &Board, what: &str, in_c: u64, in_rust: u64) {
         board.core
     );
     assert!(more.abs() < MAX_PERCENT, "{}, {what}: {more} %", board.core);
+}
+
+/// The library's page says "IN_C in place of IN_RUST on CORE".
+fn check_page_of(board: &Board, in_c: u64, in_rust: u64) {
+    let page = words_of_page();
+    let mut of_cores = page.windows(7).filter(|words| {
+        let core = words[6].trim_end_matches([',', '.']);
+        words[1..4] == ["in", "place", "of"] && core == board.core
+    });
+    let words = of_cores.next().expect("the page has the core");
+    check_figure(&words[0], in_c as f64);
+    check_figure(&words[4], in_rust as f64);
 }
 
 fn by_make(
