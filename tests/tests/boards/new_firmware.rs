@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use lstm_nostd::artifact::{AlignedBytes, RandomModel};
+use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel};
+use lstm_nostd::front_end::{Kind, Settings, StatisticsSettings, Tables};
 use lstm_nostd::{Mode, Task};
 use lstm_tests::reference::Reference;
 use trainer_host::new_firmware::{BOARDS, Board, Style};
@@ -175,6 +176,21 @@ fn every_board_and_every_kind_of_answer() {
             desk.run_and_lint(&name, &expected);
         }
     }
+    for (name, tables) in [
+        (
+            "sound",
+            Tables::new(&Settings::new(Kind::Mfcc, 8000)).unwrap(),
+        ),
+        (
+            "motion",
+            Tables::of_statistics(&StatisticsSettings::new(3)).unwrap(),
+        ),
+    ] {
+        let file = format!("{name}.lstm");
+        std::fs::write(desk.path(&file), &*behind(tables)).unwrap();
+        let expected = desk.project(name, "mps2-an386", &file);
+        desk.run_and_lint(name, &expected);
+    }
     let settings = "rate_hz = 1\n[windows]\nsteps = 3\nhop = 1\n[decision]\non = 0.1\noff = 0.1\n";
     std::fs::write(desk.path("r.toml"), settings).unwrap();
     for style in STYLES {
@@ -201,17 +217,35 @@ fn every_board_and_every_kind_of_answer() {
 
 /// A small model with golden steps.
 fn model(task: Task, outputs: usize, mode: Mode) -> AlignedBytes {
-    let random = RandomModel {
-        inputs: 3,
+    let random = small(3, outputs);
+    let mut file = random.build();
+    (file.task, file.mode) = (task, mode);
+    with_golden_steps(file, &random)
+}
+
+/// One that takes samples.
+fn behind(tables: Tables) -> AlignedBytes {
+    let random = small(tables.view().features(), 3);
+    let mut file = random.build();
+    file.front_end = Some(tables);
+    (file.task, file.mode) = (Task::Softmax, Mode::SequenceToOne);
+    with_golden_steps(file, &random)
+}
+
+fn small(inputs: usize, outputs: usize) -> RandomModel {
+    RandomModel {
+        inputs,
         hidden: vec![5],
         dense: vec![],
         outputs,
         peepholes: true,
         seed: 7,
         ..RandomModel::default()
-    };
-    let mut file = random.build();
-    (file.task, file.mode) = (task, mode);
+    }
+}
+
+fn with_golden_steps(mut file: ModelFile, random: &RandomModel) -> AlignedBytes {
+    let (task, outputs) = (file.task, random.outputs);
     file.output_names = (0..task.name_count(outputs))
         .map(|o| format!("answer {o}"))
         .collect();

@@ -231,6 +231,7 @@ impl Project<'_> {
             ("SETTINGS_ROW", self.settings_row().to_owned()),
             ("RESETS", self.resets().to_owned()),
             ("STATE_WORDS", self.state_words()),
+            ("SELF_TEST", self.self_test().to_owned()),
             ("CLASSIFY", self.classify()),
             ("SHOW", self.show().trim_end().to_owned()),
             ("CHANNELS", self.channels()),
@@ -370,6 +371,14 @@ impl Project<'_> {
 
     fn state_bytes(&self) -> usize {
         self.states() * state_bytes(self.model.cell_blocks(), self.model.hidden_blocks())
+    }
+
+    /// The call that checks the stored steps, and of a front end the stored features.
+    fn self_test(&self) -> &'static str {
+        match self.model.front_end() {
+            None => "self_test()",
+            Some(_) => "self_test_of_samples(&mut network::SampleStream::new())",
+        }
     }
 
     /// The walk over the steps.
