@@ -17,9 +17,9 @@ pub const NAME: &str = "microbit";
 /// Clock of the core.
 pub const CORE_HZ: u32 = 16_000_000;
 
-/// Sizes that leave 6 KB and 128 bytes for the stack, which a model file with many layers needs while it is parsed.
+/// Sizes that leave 6 KB and 256 bytes for the stack, which a model file with many layers needs while it is parsed.
 pub const CAPACITY: Capacity = Capacity {
-    model_bytes: 5 * 1024 + 128,
+    model_bytes: 5 * 1024,
     frame_bytes: 256,
     message_bytes: 512,
     state_blocks: 19,
