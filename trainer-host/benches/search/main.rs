@@ -90,9 +90,16 @@ fn main() {
 
 fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     let tasks = CHIPS.map(|(chip, scenarios)| (Task::new(table, chip), scenarios));
-    let chips: Vec<Chipped<'_>> = (tasks.iter())
-        .map(|(task, scenarios)| Chipped::new(task, scenarios))
-        .collect();
+    let mut chips = Vec::new();
+    for (task, scenarios) in &tasks {
+        match Chipped::new(task, scenarios) {
+            Some(chip) => chips.push(chip),
+            None => println!(
+                "\n{}: no point fits {} instructions",
+                table.head.source, task.limit
+            ),
+        }
+    }
     let scenarios: Vec<Scenario<'_>> = chips.iter().flat_map(Chipped::scenarios).collect();
     let marks = marks(arguments.units);
     if arguments.serve {

@@ -30,12 +30,16 @@ pub(crate) const CHIPS: [(Chip, &[(&str, bool)]); 2] = [
 ];
 
 impl<'a> Chipped<'a> {
-    pub(crate) fn new(task: &'a Task<'a>, scenarios: &'static [(&'static str, bool)]) -> Self {
-        Self {
-            judge: Judge::new(task),
+    /// `None` where no point of the space fits the chip.
+    pub(crate) fn new(
+        task: &'a Task<'a>,
+        scenarios: &'static [(&'static str, bool)],
+    ) -> Option<Self> {
+        Some(Self {
+            judge: Judge::new(task)?,
             task,
             scenarios,
-        }
+        })
     }
 
     pub(crate) fn scenarios(&self) -> impl Iterator<Item = Scenario<'_>> {

@@ -34,7 +34,8 @@ pub(crate) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(task: &'a Task<'a>) -> Self {
+    /// `None` where no point of the space fits.
+    pub(crate) fn new(task: &'a Task<'a>) -> Option<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let space = &task.definition.search.space;
         let rows = task.table.rows.iter().map(|row| row.point.clone());
@@ -46,13 +47,13 @@ impl<'a> Judge<'a> {
             .collect();
         let mut errors: Vec<f64> = points.iter().map(|(error, _)| *error).collect();
         errors.sort_by(f64::total_cmp);
-        let middle = errors[errors.len() / 2];
-        Self {
+        let middle = *errors.get(errors.len() / 2)?;
+        Some(Self {
             least: errors[0],
             middle,
             area: area(&points, middle, task.limit),
             task,
-        }
+        })
     }
 
     /// The least true error.
