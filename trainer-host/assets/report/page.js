@@ -66,10 +66,10 @@ const kept = {}, here = location.pathname;
 try { Object.assign(kept, JSON.parse(sessionStorage[here])); } catch { }
 const keep = () => { try { sessionStorage[here] = JSON.stringify(kept); } catch { } };
 
-function chart(figure) {
+function chart(figure, n) {
   const data = JSON.parse(figure.querySelector("script").textContent);
-  const old = figure.querySelector("svg"), name = figure.querySelector("figcaption").textContent;
-  const mine = kept[name] = kept[name] || { off: [], log: data.log }, off = new Set(mine.off), log = mine.log;
+  const old = figure.querySelector("svg"), name = n + figure.querySelector("figcaption").textContent;
+  const mine = kept[name] ||= { off: [], log: data.log }, off = new Set(mine.off), log = mine.log;
   let dots = [], svg = old, cursor, frame, span;
   const place = (v, axis) => log[axis] ? Math.log10(v) : v;
   const fits = p => p.every((v, i) => v !== null && isFinite(place(v, i)));
@@ -77,7 +77,7 @@ function chart(figure) {
   const line = (c, x1, x2, y1, y2, g) => put("line", { class: c, x1, x2, y1, y2 }, undefined, g);
   const word = (x, y, anchor, text) => put("text", { x, y, "text-anchor": anchor }, text);
   const whole = [0, 1].map(i => data.series.every(s => s.p.every(p => p[i] === null || Number.isInteger(p[i]))));
-  const at = (v, i) => !i && data.names ? (data.names.find(n => n[0] === v) || [0, num(v)])[1] : !i && data.dates
+  const at = (v, i) => !i && data.names ? (data.names[v] || [0, num(v)])[1] : !i && data.dates
     ? new Date(Math.round(1e3 * v)).toISOString().slice(0, span[0] < 320 ? 23 : span[0] < 2e4 ? 19 : 16).replace("T", " ").replace(/\.000$/, "")
     : log[i] ? num(v) : apart(v, span[i] / 1e3);
   const range = axis => {

@@ -13,7 +13,7 @@ const BEFORE: &str = "<script>window.problems=[];addEventListener('error',e=>pro
 
 /// Uses the page as a person would, and sends what it found to the page around it.
 const AFTER: &str = r#"<script>(()=>{
-const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figure.chart').length,shown:0,toggled:0,sorted:0,tables:all('table.data').length,cut:[],overlap:[]};
+const all=q=>[...document.querySelectorAll(q)],found={problems,charts:all('figure.chart').length,shown:0,toggled:0,sorted:0,tables:all('table.data').length,cut:[],overlap:[],mixed:[],twins:0};
 const send=(e,type,x,y)=>e.dispatchEvent(new PointerEvent(type,{bubbles:true,clientX:x,clientY:y}));
 for(const figure of all('figure.chart')){
   figure.scrollIntoView();
@@ -26,6 +26,16 @@ for(const figure of all('figure.chart')){
   const b=figure.querySelector('.tools button');
   if(b){const n=svg().querySelectorAll('polyline,circle').length;b.click();
     if(svg().querySelectorAll('polyline,circle').length<n||b.getAttribute('aria-pressed')!=='true')found.toggled++;b.click();}
+}
+const title=figure=>figure.querySelector('figcaption').textContent;
+const drawn=figure=>{const b=figure.querySelector('.tools button:not(.log)');if(b){b.click();b.click();}return figure.querySelector('svg').outerHTML;};
+for(const figure of all('figure.chart')){
+  const log=figure.querySelector('.tools .log'),twins=all('figure.chart').filter(f=>f!==figure&&title(f)===title(figure));
+  if(!log||!twins.length)continue;
+  const before=twins.map(drawn).join();
+  log.click();found.twins++;
+  if(twins.map(drawn).join()!==before)found.mixed.push(title(figure));
+  log.click();
 }
 for(const svg of all('figure.chart svg')){
   const t=[...svg.querySelectorAll('text:not(.note)')].map(e=>[e.textContent,e.getBoundingClientRect()]),edge=svg.getBoundingClientRect();
@@ -184,6 +194,10 @@ fn pages_work_on_a_phone_and_on_a_desk() {
             assert_eq!(found["problems"], Value::Array(Vec::new()), "{at}");
             assert_eq!(found["cut"], Value::Array(Vec::new()), "{at}");
             assert_eq!(found["overlap"], Value::Array(Vec::new()), "{at}");
+            assert_eq!(found["mixed"], Value::Array(Vec::new()), "{at}");
+            // The charts of wrong decisions have one title each time.
+            let has_twins = found["twins"].as_u64() > Some(0);
+            assert!(has_twins || page != "run/report.html", "{at}");
             assert!(found["scroll"].as_u64() <= found["width"].as_u64(), "{at}");
             assert!(found["charts"].as_u64() > Some(0), "{at}");
             assert_eq!(found["shown"], found["charts"], "{at}");
