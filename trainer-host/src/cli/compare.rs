@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Printer;
 use super::table::{percent, table};
 use crate::files::atomic;
-use crate::report::{Chart, Page, Series, data_table, escape};
+use crate::report::{Chart, Page, Series, data_table, escape, over_epochs};
 use crate::run::toml_text::to_table;
 use crate::run::{METRICS, RunConfig, read_log};
 use crate::train::EpochRecord;
@@ -260,11 +260,7 @@ fn page(runs: &[Finished], names: &[String], comparison: &Comparison) -> String 
     let mut drawn = Vec::new();
     for (title, unit, value) in charts {
         let curves: Vec<Series> = (runs.iter().zip(names))
-            .map(|(run, name)| {
-                let points = run.history.iter();
-                let points = points.filter_map(|r| Some((r.epoch as f64, value(r)?)));
-                Series::line(name, points.collect())
-            })
+            .map(|(run, name)| over_epochs(&run.history, name, value))
             .filter(|curve| !curve.points.is_empty())
             .collect();
         if !curves.is_empty() {

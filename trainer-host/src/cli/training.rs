@@ -28,8 +28,9 @@ pub(super) fn train(
         run.config().train.direction.need_windows(),
         &run.data().train,
     );
-    print_few_updates(run.config(), &run.data().train);
-    say!("{label}{}", run.data().train.summary());
+    let summary = run.data().train.summary();
+    print_few_updates(run.config(), &run.data().train, summary.length.max);
+    say!("{label}{summary}");
     let epochs = run.config().train.epochs;
     let mut progress = Progress::new(label, epochs, run.epochs_done());
     let curves_folder = curves.map(|all| tensorboard::folder_of(all, folder));
@@ -99,14 +100,13 @@ pub(super) fn print_later_steps(runs_backwards: bool, train: &Dataset) {
     }
 }
 
-/// A recording that is longer than this is worth cutting.
+/// A recording of at least so many steps is worth cutting.
 const LONG: usize = 1000;
 /// Recordings that give more updates than this in an epoch need no cutting.
 const FEW: usize = 8;
 
-/// Says how to get more updates out of a few long recordings.
-fn print_few_updates(config: &RunConfig, train: &Dataset) {
-    let longest = train.summary().length.max;
+/// Says how to get more updates out of a few recordings, the longest of which has so many steps.
+fn print_few_updates(config: &RunConfig, train: &Dataset, longest: usize) {
     if train.len() > FEW || longest < LONG || config.train.truncate.is_some() {
         return;
     }

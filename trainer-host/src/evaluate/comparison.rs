@@ -93,7 +93,8 @@ fn targets(data: &Dataset, o: usize) -> Vec<f64> {
     }
 }
 
-fn variance(values: Vec<f64>) -> f64 {
+/// The mean squared distance of `values` from their mean.
+pub fn variance(values: Vec<f64>) -> f64 {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count

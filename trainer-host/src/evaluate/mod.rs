@@ -14,12 +14,12 @@ use serde::Serialize;
 
 pub use baselines::{BaselineScore, Baselines};
 pub use classes::{ClassFigures, ClassScore, GroupScore};
-pub use comparison::{Comparison, compare};
+pub use comparison::{Comparison, compare, variance};
 pub use roc::{AtThreshold, Roc};
 pub use spread::Spread;
 pub use stream::{CellGrowth, StreamScore, Streams};
 pub use value_table::ValueTable;
-pub use values::{Beside, Errors, OutputScore, ValueScore, values_of};
+pub use values::{Beside, Errors, JudgedValue, OutputScore, ValueScore, judged, values_of};
 
 use crate::data::{Dataset, Targets};
 

@@ -75,11 +75,17 @@ pub struct Errors {
     pub r2: Option<f64>,
 }
 
-/// One judged value.
-#[derive(Clone, Copy)]
-struct Judged {
-    truth: f64,
-    found: f64,
+/// One judged value, in real units.
+#[derive(Clone, Copy, Debug)]
+pub struct JudgedValue {
+    /// Its sequence in the data.
+    pub sequence: usize,
+    /// Its step of the sequence; `None` where a sequence has one value.
+    pub step: Option<usize>,
+    /// Its target.
+    pub truth: f64,
+    /// The output for it.
+    pub found: f64,
     /// The value that persistence predicts.
     last: f64,
 }
@@ -90,7 +96,7 @@ impl ValueScore {
     /// # Panics
     /// When the targets are classes.
     pub(super) fn of(data: &Dataset, outputs: &Outputs) -> Self {
-        let judged: Vec<Vec<Judged>> = (0..data.outputs.len())
+        let judged: Vec<Vec<JudgedValue>> = (0..data.outputs.len())
             .map(|o| judged(data, outputs, o))
             .collect();
         let persists = data.origin.is_some();
@@ -256,25 +262,31 @@ pub fn values_of(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<(f64, f64)>
     judged.map(|value| (value.truth, value.found)).collect()
 }
 
-/// All values of output `o`.
-fn judged(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<Judged> {
+/// All values of output `o`, sequence by sequence.
+///
+/// # Panics
+/// When the targets are classes.
+pub fn judged(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<JudgedValue> {
     let mut judged = Vec::new();
     for (s, outputs) in outputs.iter().enumerate() {
         let change = (data.origin.as_ref()).is_some_and(|origin| origin.change);
         let last = persistence::value(data, s, o).unwrap_or(0.0);
         let base = if change { last } else { 0.0 };
-        let mut push = |truth: f32, found: f32| {
-            judged.push(Judged {
+        let mut push = |step: Option<usize>, truth: f32, found: f32| {
+            judged.push(JudgedValue {
+                sequence: s,
+                step,
                 truth: base + f64::from(truth),
                 found: base + f64::from(found),
                 last,
             });
         };
         match &data.targets {
-            Targets::Value(values) => push(values[s][o], outputs[[0, o]]),
+            Targets::Value(values) => push(None, values[s][o], outputs[[0, o]]),
             Targets::ValuePerStep(values) => (values[s].column(o).iter())
                 .zip(outputs.column(o))
-                .for_each(|(truth, found)| push(*truth, *found)),
+                .enumerate()
+                .for_each(|(step, (truth, found))| push(Some(step), *truth, *found)),
             Targets::Class(_) | Targets::ClassPerStep(_) => panic!("classes are no values"),
         }
     }

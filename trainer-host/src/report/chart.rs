@@ -72,10 +72,20 @@ pub struct Chart {
     pub marks: Vec<(f64, String)>,
     /// Whether x and y begin as logarithmic axes.
     pub log: [bool; 2],
-    /// Whether x is a date: seconds since 1970.
-    pub has_dates: bool,
-    /// Names of the values 0, 1 and so on of x; empty where x is a number.
-    pub x_names: Vec<String>,
+    /// What x is.
+    pub x_ticks: Ticks,
+}
+
+/// What the axis to the right counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Ticks {
+    /// Numbers.
+    #[default]
+    Numbers,
+    /// Seconds since 1970, which stand there as dates.
+    Dates,
+    /// The values 0, 1 and so on, which have these names.
+    Names(Vec<String>),
 }
 
 const SIZE: (f64, f64) = (640.0, 300.0);
@@ -195,11 +205,12 @@ impl Chart {
             "marks": self.marks,
             "series": series.collect::<Vec<_>>(),
         });
-        if !self.x_names.is_empty() {
-            data["names"] = json!(self.x_names.iter().enumerate().collect::<Vec<_>>());
-        }
-        if self.has_dates {
-            data["dates"] = json!(self.date_ticks());
+        match &self.x_ticks {
+            Ticks::Numbers => {}
+            Ticks::Dates => data["dates"] = json!(self.date_ticks()),
+            Ticks::Names(names) => {
+                data["names"] = json!(names.iter().enumerate().collect::<Vec<_>>());
+            }
         }
         data
     }
@@ -215,8 +226,8 @@ impl Chart {
 
     fn svg(&self, inside: &str) -> String {
         let mut range = [0, 1].map(|axis| Range::of(self.values(axis), self.log[axis]));
-        if !self.x_names.is_empty() {
-            range[0] = Range::between(-0.5, self.x_names.len() as f64 - 0.5);
+        if let Ticks::Names(names) = &self.x_ticks {
+            range[0] = Range::between(-0.5, names.len() as f64 - 0.5);
         }
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{inside}",
@@ -224,18 +235,19 @@ impl Chart {
             SIZE.1,
             escape(&self.title)
         );
-        let names = self.x_names.iter().enumerate();
-        let names = names.map(|(at, name)| (at as f64, escape(name)));
         let placed = |ticks: Vec<(f64, String)>| {
             let ticks = ticks.into_iter();
             ticks
                 .filter_map(|(at, text)| Some((range[0].share(at)?, text)))
                 .collect()
         };
-        let ticks = match (self.has_dates, self.x_names.is_empty()) {
-            (true, _) => placed(self.date_ticks()),
-            (false, true) => range[0].ticks(6.0),
-            (false, false) => placed(names.collect()),
+        let ticks = match &self.x_ticks {
+            Ticks::Numbers => range[0].ticks(6.0),
+            Ticks::Dates => placed(self.date_ticks()),
+            Ticks::Names(names) => {
+                let names = names.iter().enumerate();
+                placed(names.map(|(at, name)| (at as f64, escape(name))).collect())
+            }
         };
         draw_axes(&mut svg, (&ticks, &range[1]), [&self.x, &self.y]);
         self.draw_marks(&mut svg, &range[0]);

@@ -1,6 +1,6 @@
 //! Forecasts over time: targets, forecasts and the linear baseline on the axis that the data has, and what integers change.
 
-use super::{Chart, Page, Series, columns};
+use super::{Chart, Page, Series, Ticks, columns};
 use crate::data::{Dataset, Moment, TimeUnit};
 use crate::evaluate::{Outputs, values_of};
 
@@ -129,7 +129,10 @@ impl Forecasts<'_> {
             TimeUnit::Numbers | TimeUnit::Dates => "time",
         };
         let chart = Chart {
-            has_dates: unit == TimeUnit::Dates,
+            x_ticks: match unit {
+                TimeUnit::Dates => Ticks::Dates,
+                _ => Ticks::Numbers,
+            },
             ..Chart::lines(title, (x, y), series)
         };
         chart.figure()

@@ -33,14 +33,15 @@ mod values;
 mod wrong;
 
 pub use bars::bars;
-pub use chart::{Chart, Look, Series};
+pub use chart::{Chart, Look, Series, Ticks};
 pub use confusion::confusion_table;
 pub use heat_map::{HeatMap, Scale};
 pub use histogram::histogram_svg;
 pub use network::network_sections;
-pub use page::{Page, columns, data_table, escape, marked_table};
+use page::columns;
+pub use page::{Page, beside, data_table, escape, marked_table};
 pub use parallel::{Axis, Line, parallel_svg};
 pub use quantisation::quantisation_page;
 pub use rate::rate_report;
-pub use run::{JudgedPart, Progress, progress_page, run_report};
+pub use run::{JudgedPart, Progress, over_epochs, progress_page, run_report};
 pub use stream::stream_page;

@@ -68,8 +68,7 @@ impl Page {
 
     /// Adds a heading, and charts side by side where there is room for two.
     pub fn charts(&mut self, heading: &str, charts: &[Chart]) {
-        let figures: String = charts.iter().map(Chart::figure).collect();
-        self.section(heading, &columns(&figures));
+        self.section(heading, &beside(charts));
     }
 
     /// Adds a heading, and preformatted text.
@@ -110,8 +109,14 @@ fn script() -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
+/// The figures of charts, side by side where there is room for two.
+pub fn beside(charts: &[Chart]) -> String {
+    let figures: String = charts.iter().map(Chart::figure).collect();
+    columns(&figures)
+}
+
 /// Figures side by side where there is room for two.
-pub fn columns(figures: &str) -> String {
+pub(super) fn columns(figures: &str) -> String {
     format!("<div class=\"cols\">{figures}</div>\n")
 }
 

@@ -13,10 +13,7 @@ pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
     let Some(first) = quantised.first() else {
         return;
     };
-    let [score, float] = match &first.comparison.float {
-        Score::Classes(score) => ["accuracy", &percent(Some(score.accuracy))],
-        Score::Values(score) => ["mean squared error", &format!("{:.5}", score.errors.mse)],
-    };
+    let (score, float) = figure(&first.comparison.float);
     let near = match first.comparison.agreement {
         Some(_) => "decides as f32",
         None => "RMS difference, deviations",
@@ -48,11 +45,8 @@ pub(super) fn quantised_sections(page: &mut Page, quantised: &[Quantised]) {
 }
 
 /// The quantisation in a line of a summary.
-pub(super) fn quantised_row(one: &Quantised) -> (&'static str, String) {
-    let [name, score] = match &one.comparison.integer {
-        Score::Classes(_) => ["accuracy", &score_of(one)],
-        Score::Values(_) => ["mean squared error", &score_of(one)],
-    };
+pub(super) fn quantised_line(one: &Quantised) -> String {
+    let (name, score) = figure(&one.comparison.integer);
     let core = one.cores.iter().find(|core| core.core == Core::M4.name());
     let step = core.map_or(String::new(), |core| {
         format!(
@@ -60,21 +54,21 @@ pub(super) fn quantised_row(one: &Quantised) -> (&'static str, String) {
             core.instructions, core.core
         )
     });
-    let text = format!(
+    format!(
         "{}: {name} {score} on the {}, as f32 {}; file {} bytes, RAM {} bytes{step}",
         one.name,
         one.part,
         one.comparison.nearness(),
         one.memory.file_bytes,
         one.memory.ram_bytes()
-    );
-    ("integers", text)
+    )
 }
 
-fn score_of(one: &Quantised) -> String {
-    match &one.comparison.integer {
-        Score::Classes(score) => percent(Some(score.accuracy)),
-        Score::Values(score) => format!("{:.5}", score.errors.mse),
+/// The name of a score's main figure, and the figure.
+fn figure(score: &Score) -> (&'static str, String) {
+    match score {
+        Score::Classes(score) => ("accuracy", percent(Some(score.accuracy))),
+        Score::Values(score) => ("mean squared error", format!("{:.5}", score.errors.mse)),
     }
 }
 
@@ -82,7 +76,7 @@ fn row(one: &Quantised) -> Vec<String> {
     let mut schemes = one.schemes.clone();
     schemes.dedup();
     let comparison = &one.comparison;
-    let score = score_of(one);
+    let (_, score) = figure(&comparison.integer);
     let near = match (comparison.agreement, comparison.rms_difference) {
         (Some(agreement), _) => format!("{:.2} %", 100.0 * agreement),
         (None, Some(rms)) => format!("{rms:.5}"),

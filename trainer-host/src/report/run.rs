@@ -6,7 +6,7 @@ use lstm_nostd::kernels::Scheme;
 use super::clock;
 use super::features::feature_section;
 use super::forecast::{Forecasts, forecast_sections};
-use super::quantised::{quantised_row, quantised_sections};
+use super::quantised::{quantised_line, quantised_sections};
 use super::score::{percent, score_section};
 use super::values::value_sections;
 use super::wrong::wrong_sections;
@@ -61,7 +61,7 @@ pub fn run_report(
     let mut page = Page::new(&format!("Training on {}", config.source));
     let training = training_accuracy(run, &data.train);
     let known = (progress, judged, quantised);
-    page.summary(&summary(run, data, known, training));
+    summary(&mut page, (run, data), known, training);
     curve_section(&mut page, progress, training);
     quantised_sections(&mut page, quantised);
     // The test part chose nothing, and says most.
@@ -160,13 +160,15 @@ fn training_accuracy(run: &Run, train: &Dataset) -> Option<f64> {
     }
 }
 
-/// What matters most, by name.
+/// Adds what matters most, by name.
 fn summary(
-    run: &Run,
-    data: &Parts,
+    page: &mut Page,
+    (run, data): (&Run, &Parts),
     (progress, judged, quantised): (&Progress<'_>, &[JudgedPart<'_>], &[Quantised]),
     training: Option<f64>,
-) -> Vec<(&'static str, String)> {
+) {
+    let scheme = Scheme::default();
+    let as_scheme = format!("as {}", scheme.name());
     let part = |name: &str| judged.iter().find(|part| part.name.starts_with(name));
     let scored = |name| part(name).map_or(String::new(), |part| part.score.describe());
     let training = training.map(|share| percent(Some(share)));
@@ -185,13 +187,10 @@ fn summary(
     match quantised.last() {
         // Those that were made last come first.
         Some(_) => rows.extend(
-            quantised
-                .iter()
-                .rev()
-                .take(MOST_QUANTISED)
-                .map(quantised_row),
+            (quantised.iter().rev().take(MOST_QUANTISED))
+                .map(|one| ("integers", quantised_line(one))),
         ),
-        None => rows.push(("as w8a16", cost_line(run, data))),
+        None => rows.push((&as_scheme, cost_line(run, data, scheme))),
     }
     rows.extend([
         ("data", data_line(data)),
@@ -201,7 +200,7 @@ fn summary(
         ("written", clock::now()),
         ("by", command()),
     ]);
-    rows
+    page.summary(&rows);
 }
 
 /// Quantisations in the summary, at most.
@@ -222,10 +221,11 @@ fn best_baseline(part: &str, baselines: &[BaselineScore]) -> String {
     })
 }
 
-/// What the integers of a run that is not quantised would cost.
-fn cost_line(run: &Run, data: &Parts) -> String {
-    let limits = Limits::default();
-    let cost = estimate::of_run(run, Scheme::default(), data.longest(), &limits);
+/// What the integers of a run that is not quantised would cost, with this scheme in all layers.
+fn cost_line(run: &Run, data: &Parts, scheme: Scheme) -> String {
+    let first = data.train.sequences.first();
+    let lengths = (first.map_or(0, |first| first.nrows()), data.longest());
+    let cost = estimate::of_run(run, scheme, lengths, &Limits::default());
     cost.map_or(String::new(), |cost| {
         format!(
             "about {} bytes of flash with the engine, {} bytes of RAM, {} instructions a step on {}; trainer-host quantise \
@@ -347,7 +347,8 @@ fn curve_section(page: &mut Page, progress: &Progress<'_>, training: Option<f64>
     page.charts("Curves", &charts);
 }
 
-fn over_epochs(
+/// A line of a value over the epochs that have it.
+pub fn over_epochs(
     history: &[EpochRecord],
     name: &str,
     value: fn(&EpochRecord) -> Option<f64>,

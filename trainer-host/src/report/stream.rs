@@ -1,6 +1,6 @@
 //! A part as endless streams: cells and decisions with a reset before each sequence and without.
 
-use super::{Chart, Page, Series, columns, escape};
+use super::{Chart, Page, Series, beside, escape};
 use crate::evaluate::StreamScore;
 
 /// The page for the data `name`: the scores of each form of the network that there is.
@@ -23,9 +23,8 @@ pub fn stream_page(name: &str, scores: &[(&str, &Option<StreamScore>)]) -> Strin
             Chart::lines("How large the cells are", (x, "RMS of all cells"), cells),
             Chart::lines(score.error_name, (x, score.error_name), errors),
         ];
-        let charts = charts.map(|chart| chart.figure()).concat();
         let text = escape(&score.to_text());
-        page.section(form, &format!("<pre>{text}</pre>{}", columns(&charts)));
+        page.section(form, &format!("<pre>{text}</pre>{}", beside(&charts)));
     }
     page.finish()
 }

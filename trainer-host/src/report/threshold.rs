@@ -2,7 +2,7 @@
 
 use super::axis::number;
 use super::score::percent;
-use super::{Chart, Look, Series, columns, escape};
+use super::{Chart, Look, Series, beside, escape};
 use crate::evaluate::{AtThreshold, Roc};
 
 /// Points of a curve lie so far apart in a rate, at least.
@@ -24,7 +24,7 @@ pub(super) fn threshold_charts(roc: &Roc) -> String {
         curve(roc, &shown, [own, best]),
         over_threshold(&shown, [own, best]),
     ];
-    text + &columns(&charts.map(|chart| chart.figure()).concat())
+    text + &beside(&charts)
 }
 
 /// Precision, recall and F1 in words.

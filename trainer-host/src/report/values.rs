@@ -1,9 +1,9 @@
 //! What a regression answers beside its targets: each answer over its target, and where the errors are largest.
 
 use super::page::{data_table, escape};
-use super::{Chart, Look, Page, Series, columns};
+use super::{Chart, Look, Page, Series};
 use crate::data::{Dataset, Targets};
-use crate::evaluate::{Outputs, values_of};
+use crate::evaluate::{JudgedValue, Outputs, judged, variance};
 
 /// Outputs that are drawn, at most.
 const DRAWN: usize = 8;
@@ -12,50 +12,23 @@ const POINTS: usize = 600;
 /// Rows of the table, at most.
 const LISTED: usize = 100;
 
-/// An answer of an output.
-struct Answer {
-    sequence: usize,
-    /// Of its sequence; `None` where a sequence has one answer.
-    step: Option<usize>,
-    truth: f64,
-    found: f64,
-}
-
 /// Adds the answers for the part of this name, unless they are classes or a forecast, which is drawn over time.
 pub(super) fn value_sections(page: &mut Page, part: &str, data: &Dataset, outputs: &Outputs) {
     let is_class = matches!(data.targets, Targets::Class(_) | Targets::ClassPerStep(_));
     if is_class || data.origin.is_some() {
         return;
     }
-    let answers: Vec<Vec<Answer>> = (0..data.outputs.len())
-        .map(|o| answers(data, outputs, o))
+    let answers: Vec<Vec<JudgedValue>> = (0..data.outputs.len())
+        .map(|o| judged(data, outputs, o))
         .collect();
-    let figures: String = (answers.iter().zip(&data.outputs).take(DRAWN))
-        .map(|(answers, name)| picture(data, name, answers).figure())
+    let pictures: Vec<Chart> = (answers.iter().zip(&data.outputs).take(DRAWN))
+        .map(|(answers, name)| picture(data, name, answers))
         .collect();
-    page.section(&format!("Answers over targets, {part}"), &columns(&figures));
+    page.charts(&format!("Answers over targets, {part}"), &pictures);
     page.section(&format!("Largest errors, {part}"), &largest(data, &answers));
 }
 
-fn answers(data: &Dataset, outputs: &Outputs, o: usize) -> Vec<Answer> {
-    let is_per_step = matches!(data.targets, Targets::ValuePerStep(_));
-    let places = outputs.iter().enumerate().flat_map(|(sequence, rows)| {
-        let steps = if is_per_step { rows.nrows() } else { 1 };
-        (0..steps).map(move |step| (sequence, is_per_step.then_some(step)))
-    });
-    let values = values_of(data, outputs, o).into_iter();
-    let answer = |((sequence, step), (truth, found))| Answer {
-        sequence,
-        step,
-        truth,
-        found,
-    };
-    // A target that is missing has no error.
-    let answers = places.zip(values).map(answer);
-    answers.filter(|answer| answer.truth.is_finite()).collect()
-}
-
-fn name(data: &Dataset, answer: &Answer) -> String {
+fn name(data: &Dataset, answer: &JudgedValue) -> String {
     let name = data.names.get(answer.sequence);
     let name = name
         .cloned()
@@ -66,7 +39,7 @@ fn name(data: &Dataset, answer: &Answer) -> String {
     }
 }
 
-fn picture(data: &Dataset, output: &str, answers: &[Answer]) -> Chart {
+fn picture(data: &Dataset, output: &str, answers: &[JudgedValue]) -> Chart {
     let every = answers.len().div_ceil(POINTS).max(1);
     let drawn = || answers.iter().step_by(every);
     let truths = || drawn().map(|answer| answer.truth);
@@ -94,13 +67,10 @@ fn picture(data: &Dataset, output: &str, answers: &[Answer]) -> Chart {
 }
 
 /// A table of the answers that are furthest from their targets, in deviations of the output's targets.
-fn largest(data: &Dataset, answers: &[Vec<Answer>]) -> String {
-    let mut all: Vec<(f64, usize, &Answer)> = Vec::new();
+fn largest(data: &Dataset, answers: &[Vec<JudgedValue>]) -> String {
+    let mut all: Vec<(f64, usize, &JudgedValue)> = Vec::new();
     for (o, answers) in answers.iter().enumerate() {
-        let count = answers.len().max(1) as f64;
-        let mean = answers.iter().map(|answer| answer.truth).sum::<f64>() / count;
-        let square = |answer: &Answer| (answer.truth - mean).powi(2);
-        let deviation = (answers.iter().map(square).sum::<f64>() / count).sqrt();
+        let deviation = variance(answers.iter().map(|answer| answer.truth).collect()).sqrt();
         let deviation = if deviation > 0.0 { deviation } else { 1.0 };
         all.extend(answers.iter().map(|answer| {
             let error = (answer.found - answer.truth) / deviation;
@@ -177,7 +147,7 @@ mod tests {
             ..data()
         };
         let outputs = vec![ndarray::Array2::zeros((steps, 1))];
-        let found = answers(&data, &outputs, 0);
+        let found = judged(&data, &outputs, 0);
         assert_eq!(
             (found.len(), name(&data, &found[7]).as_str()),
             (steps, "a, step 7")

@@ -29,8 +29,8 @@ pub enum FootprintError {
 
 /// The cost of a network of this structure behind `front_end`, if there is one, with `scheme` in all layers, to the byte. A
 /// model's size follows from the sizes of its layers, its names and its golden steps alone. Only a w8a8 layer on an M55 may
-/// cost less, if its two shifts are equal. `golden_steps` are stored in the file; a network that answers for whole windows alone has RAM for one of
-/// `longest` steps.
+/// cost less, if its two shifts are equal. The file keeps the first recording, of `first_steps` steps, or its first steps if it has
+/// more than a file keeps; a network that answers for whole windows alone has RAM for one of `longest` steps.
 ///
 /// # Errors
 /// When the engine or the file format has no such model.
@@ -38,11 +38,12 @@ pub fn footprint(
     network: &NetworkConfig,
     (channels, outputs): (&[String], &[String]),
     scheme: Scheme,
-    (front_end, golden_steps, longest): (Option<Tables>, usize, usize),
+    (front_end, first_steps, longest): (Option<Tables>, usize, usize),
     limits: &Limits,
 ) -> Result<Footprint, FootprintError> {
     network.validate()?;
     let core = limits.core();
+    let golden_steps = first_steps.min(most_golden_steps(network.conv.as_ref()));
     let file = ModelFile {
         front_end,
         ..empty_model(network, (channels, outputs), scheme, golden_steps)
@@ -53,23 +54,22 @@ pub fn footprint(
     Ok(of_step.over_window(&model, longest))
 }
 
-/// The cost of the integers of `run`, with `scheme` in all layers, for windows of `longest` steps where it answers for whole
-/// windows alone. The file is as large as that of `quantise` where the first recording has as many steps as it keeps.
+/// The cost of the integers of `run`, with `scheme` in all layers: the first recording has `first_steps` steps, and the
+/// longest one `longest`.
 ///
 /// # Errors
 /// As [`footprint`].
 pub fn of_run(
     run: &Run,
     scheme: Scheme,
-    longest: usize,
+    (first_steps, longest): (usize, usize),
     limits: &Limits,
 ) -> Result<Footprint, FootprintError> {
     let network = &run.network.config;
     let schema = &run.fitted.schema;
     let names = (&schema.channels[..], run.fitted.output_names());
-    let steps = most_golden_steps(network.conv.as_ref());
-    let front_end = run.fitted.front_end_tables();
-    footprint(network, names, scheme, (front_end, steps, longest), limits)
+    let lengths = (run.fitted.front_end_tables(), first_steps, longest);
+    footprint(network, names, scheme, lengths, limits)
 }
 
 /// A model of this structure without useful weights.
@@ -143,18 +143,22 @@ mod tests {
         };
         let names = |count: usize| (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>();
         let (channels, outputs) = (names(inputs), names(2));
-        let of = |front_end: Option<Tables>| {
+        let of = |front_end: Option<Tables>, first_steps: usize| {
             let names = (&channels[..], &outputs[..]);
             footprint(
                 &network,
                 names,
                 Scheme::W8a16,
-                (front_end, 0, 1),
+                (front_end, first_steps, 1),
                 &Limits::default(),
             )
             .unwrap()
         };
-        let (plain, heard) = (of(None), of(Some(tables)));
+        // A file keeps a short recording whole, and no more than its most of a long one.
+        let most = most_golden_steps(None);
+        let kept = [most - 1, most, most + 100].map(|steps| of(None, steps).flash_bytes);
+        assert!(kept[0] < kept[1] && kept[1] == kept[2], "{kept:?}");
+        let (plain, heard) = (of(None, 0), of(Some(tables), 0));
         assert!(plain.second.is_none() && heard.flash_bytes > plain.flash_bytes + 1000);
         let second = heard.second.unwrap();
         // 62.5 frames a second.

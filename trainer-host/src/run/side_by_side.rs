@@ -42,8 +42,13 @@ pub struct Quantised {
 }
 
 /// All quantisations of `run`, the oldest first, judged on the last part of `data` that there is. Those that cannot be
-/// read, or are of other weights than the run has now, are left out, and a note for each says why.
-pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
+/// read, or are of other weights than the run has now, are left out, and a note for each says why. `baselines` were fitted to
+/// the training part.
+pub fn side_by_side(
+    run: &Run,
+    data: &Parts,
+    baselines: &Baselines,
+) -> (Vec<Quantised>, Vec<String>) {
     let all = quantisations::all(&run.folder);
     let mut notes = integers::left_out(run, all.unreadable);
     if all.readable.is_empty() {
@@ -52,7 +57,7 @@ pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
     let (part, judged) = data.last_judged();
     let reference = reference(run);
     let exact = Arc::new(reference.as_ref().unwrap_or(run).outputs(judged));
-    let baselines = Baselines::of_values(&data.train);
+    let longest = data.longest();
     let mut found = Vec::new();
     for one in all.readable {
         let integers = match RunIntegers::of(run, one) {
@@ -63,8 +68,7 @@ pub fn side_by_side(run: &Run, data: &Parts) -> (Vec<Quantised>, Vec<String>) {
             }
         };
         let compared =
-            |outputs: &Outputs| compare(judged, &exact, outputs).beside(&baselines, judged);
-        let longest = data.longest();
+            |outputs: &Outputs| compare(judged, &exact, outputs).beside(baselines, judged);
         let one = Quantised::of(&integers, (part, judged), longest, &exact, compared);
         found.push(one);
     }

@@ -1,6 +1,8 @@
 //! What the search believes of one setting: the error that its Gaussian process expects along the setting's values, while
 //! the other settings stay as they are in one point.
 
+use std::collections::BTreeMap;
+
 use super::gaussian::Model;
 use super::{Domain, Observation, Parameter, Point, Space, Value};
 
@@ -23,9 +25,9 @@ pub fn beliefs(
     space: &Space,
     observations: &[Observation],
     around: &Point,
-) -> Vec<(String, Vec<Expected>)> {
+) -> BTreeMap<String, Vec<Expected>> {
     let Some(model) = Model::new(space, observations, &[]) else {
-        return Vec::new();
+        return BTreeMap::new();
     };
     let along = |(name, parameter): (&String, &Parameter)| {
         around.get(name)?;
@@ -87,9 +89,9 @@ mod tests {
             })
             .collect();
         let found = beliefs(&space, &observations, &point(0.3, "x"));
-        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(names, ["a", "b"]);
-        let least = (found[0].1.iter())
+        let least = (found["a"].iter())
             .min_by(|a, b| a.error.total_cmp(&b.error))
             .unwrap();
         assert!(
@@ -97,14 +99,14 @@ mod tests {
             "{least:?}"
         );
         assert!((0.08..0.13).contains(&least.error), "{least:?}");
-        let width = |at: usize| (found[0].1[at].range[1] / found[0].1[at].range[0]).ln();
+        let width = |at: usize| (found["a"][at].range[1] / found["a"][at].range[0]).ln();
         assert!(
             width(VALUES - 1) > 2.0 * width(9),
             "{} {}",
             width(VALUES - 1),
             width(9)
         );
-        let [x, y] = [&found[1].1[0], &found[1].1[1]];
+        let [x, y] = [&found["b"][0], &found["b"][1]];
         assert!(y.error > 1.3 * x.error && x.range[0] < x.error && x.error < x.range[1]);
         assert!(beliefs(&space, &observations[..2], &point(0.3, "x")).is_empty());
     }

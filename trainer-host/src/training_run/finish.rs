@@ -186,7 +186,7 @@ pub fn report(
     let course = Course::read(&run)?;
     let baselines = Baselines::fit(&data.train);
     let mut judged = judge(&run, &data, &course, &baselines)?;
-    let (quantised, notes) = side_by_side(&run, &data);
+    let (quantised, notes) = side_by_side(&run, &data, &baselines);
     judged.metrics.quantisations = quantised;
     write_report(&run, &data, &course, &judged)?;
     let notes = data.notes().into_iter().chain(notes);

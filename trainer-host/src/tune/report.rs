@@ -1,5 +1,7 @@
 //! The page of a study: its history, errors and costs, and the settings that mattered.
 
+use std::collections::BTreeMap;
+
 use super::best::{best, front};
 use super::cost_columns::CostColumns;
 use super::finalists::{Finalist, judged};
@@ -7,13 +9,19 @@ use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
 use crate::cost::{Footprint, Limits};
 use crate::report::{
-    Axis, Chart, Line, Look, Page, Series, bars, columns, data_table, escape, marked_table,
+    Axis, Chart, Line, Look, Page, Series, Ticks, bars, beside, data_table, escape, marked_table,
     parallel_svg,
 };
 use crate::run::toml_text::to_toml;
 use crate::search::belief::{Expected, beliefs};
 use crate::search::importance::importance;
-use crate::search::{Domain, Parameter, Sampler, Space, Value, in_one_line, pareto, short_name};
+use crate::search::{
+    Domain, Observation, Parameter, Sampler, SearchConfig, Space, Value, in_one_line, pareto,
+    short_name,
+};
+
+/// What is expected along each setting, by its name.
+type Beliefs = BTreeMap<String, Vec<Expected>>;
 
 /// A self-contained page: history, fronts, settings, importance, learning curves, all trials. A page of a study that
 /// `is_live` loads itself again.
@@ -28,7 +36,8 @@ pub fn study_page(
     if is_live {
         page.live("The study goes on.");
     }
-    page.summary(&summary(definition, trials));
+    let best = best(trials, search, &search.chip);
+    page.summary(&summary(definition, trials, best));
     page.section("History", &history(trials).figure());
     let front = front(trials, search);
     let finalists = judged(trials, search);
@@ -50,9 +59,12 @@ pub fn study_page(
             &lines,
         ),
     );
-    let importance = importance(&search.space, &observations(trials, search));
+    let observations = observations(trials, search);
+    let importance = importance(&search.space, &observations);
     page.section("Importance of the settings", &bars(&importance));
-    page.section("Error over each setting", &slices(definition, trials));
+    let beliefs = best.map(|best| believed(search, &observations, best));
+    let slices = slices(&search.space, trials, &beliefs.unwrap_or_default());
+    page.section("Error over each setting", &slices);
     page.section("Learning curves", &curves(trials, &ranks).figure());
     let front: Vec<usize> = front.iter().map(|trial| trial.number).collect();
     page.section("All trials", &trial_table(trials, &front));
@@ -62,9 +74,12 @@ pub fn study_page(
     page.finish()
 }
 
-fn summary(definition: &Definition, trials: &[StoredTrial]) -> Vec<(&'static str, String)> {
+fn summary(
+    definition: &Definition,
+    trials: &[StoredTrial],
+    best: Option<&StoredTrial>,
+) -> Vec<(&'static str, String)> {
     let search = &definition.search;
-    let best = best(trials, search, &search.chip).map(note);
     vec![
         ("trials", counts(trials, search.trials)),
         (
@@ -74,7 +89,10 @@ fn summary(definition: &Definition, trials: &[StoredTrial]) -> Vec<(&'static str
                 macs(trials.iter().map(|trial| &trial.own))
             ),
         ),
-        ("best", best.unwrap_or_default().replace('\n', ", ")),
+        (
+            "best",
+            best.map(note).unwrap_or_default().replace('\n', ", "),
+        ),
         ("limits", limits(&search.chip)),
     ]
 }
@@ -184,23 +202,21 @@ fn history(trials: &[StoredTrial]) -> Chart {
     Chart::lines("Error of the trials", labels, vec![all, so_far])
 }
 
+/// What the search expects along each setting, the others as in the `best` trial. A sampler without a process expects nothing.
+fn believed(search: &SearchConfig, observations: &[Observation], best: &StoredTrial) -> Beliefs {
+    match search.sampler {
+        Sampler::Gaussian => beliefs(&search.space, observations, &best.point),
+        _ => Beliefs::new(),
+    }
+}
+
 /// Finished trials over each setting, and what the search expects there.
-fn slices(definition: &Definition, trials: &[StoredTrial]) -> String {
-    let search = &definition.search;
-    let best = best(trials, search, &search.chip);
-    // Another sampler has no process that expects anything.
-    let beliefs = match (search.sampler, best) {
-        (Sampler::Gaussian, Some(best)) => {
-            beliefs(&search.space, &observations(trials, search), &best.point)
-        }
-        _ => Vec::new(),
-    };
-    let of = |name: &String| beliefs.iter().find(|(of, _)| of == name);
-    let charts = search.space.parameters.iter().map(|(name, parameter)| {
-        let expected = of(name).map_or(&[][..], |(_, expected)| expected);
-        slice(name, parameter, trials, expected).figure()
+fn slices(space: &Space, trials: &[StoredTrial], beliefs: &Beliefs) -> String {
+    let charts = space.parameters.iter().map(|(name, parameter)| {
+        let expected = beliefs.get(name).map_or(&[][..], Vec::as_slice);
+        slice(name, parameter, trials, expected)
     });
-    let charts: String = charts.collect();
+    let charts: Vec<Chart> = charts.collect();
     let note = match beliefs.is_empty() {
         true => "",
         false => {
@@ -208,7 +224,7 @@ fn slices(definition: &Definition, trials: &[StoredTrial]) -> String {
              median, and a deviation of its process more and less. They are open where they leave the range of the trials.</p>"
         }
     };
-    format!("{note}{}", columns(&charts))
+    format!("{note}{}", beside(&charts))
 }
 
 /// Finished trials over one setting.
@@ -264,7 +280,7 @@ fn slice(
     match choices.is_empty() {
         true => chart.with_suited_axes(),
         false => Chart {
-            x_names: choices.iter().map(Value::to_string).collect(),
+            x_ticks: Ticks::Names(choices.iter().map(Value::to_string).collect()),
             ..chart
         },
     }

@@ -7,7 +7,7 @@ use super::trial::{TrialError, decisions};
 use super::trial_config::TrialConfig;
 use crate::cost::{Footprint, Limits};
 use crate::data::{Dataset, Fold, Normalisation, Parts, Unsplit};
-use crate::integers::assemble::{most_golden_steps, raw_formats};
+use crate::integers::assemble::raw_formats;
 use crate::run::{RunConfig, estimate};
 use crate::search::SearchConfig;
 use crate::training_run::{TrainingRunError, check_initial};
@@ -243,13 +243,11 @@ fn of_shape(
     let names = (train.channels.as_slice(), train.outputs.as_slice());
     // Settings that give no tables were refused when the data was read with them.
     let front_end = (train.front_end.as_ref()).and_then(|front_end| front_end.tables().ok());
-    let most = most_golden_steps(network.conv.as_ref());
-    let steps = shape.first_steps.min(most);
     Ok(estimate::footprint(
         &network,
         names,
         trial_config.scheme,
-        (front_end, steps, shape.longest),
+        (front_end, shape.first_steps, shape.longest),
         limits,
     )?)
 }

@@ -71,7 +71,7 @@ fn a_line_is_open_where_a_point_is_missing_and_dates_have_names() {
         (1.5e9 + 2e4, 0.0),
     ];
     let chart = Chart {
-        has_dates: true,
+        x_ticks: Ticks::Dates,
         ..Chart::lines("t", ("time", "y"), vec![line("a", &points)])
     };
     let html = chart.figure();
@@ -99,7 +99,10 @@ fn points_stay_apart_whatever_digits_they_share() {
             let points: Vec<(f64, f64)> = points.collect();
             let series = vec![line("a", &points)];
             let chart = Chart {
-                has_dates,
+                x_ticks: match has_dates {
+                    true => Ticks::Dates,
+                    false => Ticks::Numbers,
+                },
                 ..Chart::lines("t", ("time", "pressure"), series)
             };
             let data = chart.data();
