@@ -72,11 +72,9 @@ fn stages(trainer: &Trainer, board: &'static Board) -> Result<Found> {
         board.core
     ));
     let image = |application| Image {
-        board,
-        application,
         model: Some(Path::new(model)),
-        feature: None,
         engine: Engine::ForModel,
+        ..Image::of(board, application)
     };
     let runner = image(Application::Runner).build()?;
     let classify = image(Application::Classify).build()?;

@@ -68,9 +68,7 @@ pub static FEATURES: [&str; 11] = [
 pub enum Engine {
     /// Every scheme and every kind of layer.
     Whole,
-    /// LSTM layers in w8a16, which need no cargo feature.
-    Smallest,
-    /// The same and what these cargo features add, some of [`FEATURES`].
+    /// LSTM layers in w8a16, which need no cargo feature, and what these add, some of [`FEATURES`].
     With(&'static [&'static str]),
     /// The layers of the image's model, as `new-firmware` builds it.
     ForModel,
@@ -91,6 +89,19 @@ pub struct Image<'a> {
     pub engine: Engine,
 }
 
+impl Image<'static> {
+    /// With the whole engine and the small model.
+    pub const fn of(board: &'static Board, application: Application) -> Self {
+        Self {
+            board,
+            application,
+            model: None,
+            feature: None,
+            engine: Engine::Whole,
+        }
+    }
+}
+
 impl Image<'_> {
     /// Builds the image and returns the path of its ELF file. No other image uses this path, so the file stays when
     /// others are built.
@@ -107,8 +118,7 @@ impl Image<'_> {
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let engine = match self.engine {
             Engine::Whole => String::new(),
-            Engine::Smallest => "-w8a16".to_owned(),
-            Engine::With(features) => format!("-with-{}", features.join("-")),
+            Engine::With(features) => format!("-w8a16-{}", features.join("-")),
             Engine::ForModel => "-for-model".to_owned(),
         };
         let feature = self.feature.map(|feature| format!("-{feature}"));
@@ -150,7 +160,7 @@ impl Image<'_> {
             cargo.arg("--no-default-features");
         }
         let features = match self.engine {
-            Engine::Whole | Engine::Smallest => BTreeSet::new(),
+            Engine::Whole => BTreeSet::new(),
             Engine::With(features) => features.iter().copied().collect(),
             Engine::ForModel => self.model_features()?,
         };
@@ -217,11 +227,8 @@ pub(crate) fn cargo_for(
 pub fn check_features(board: &'static Board) -> Result<()> {
     for feature in &FEATURES {
         let image = Image {
-            board,
-            application: Application::NoPanic,
-            model: None,
-            feature: None,
             engine: Engine::With(slice::from_ref(feature)),
+            ..Image::of(board, Application::NoPanic)
         };
         let mut check = image.cargo("check")?;
         check.args(["--quiet", "--bin", image.application.binary()]);
@@ -233,14 +240,7 @@ pub fn check_features(board: &'static Board) -> Result<()> {
 
 /// Builds several applications for a board at once, so that [`Image::build`] has no more to compile.
 pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<()> {
-    let image = Image {
-        board,
-        application: Application::Runner,
-        model: None,
-        feature: None,
-        engine: Engine::Whole,
-    };
-    let mut cargo = image.cargo("build")?;
+    let mut cargo = Image::of(board, Application::Runner).cargo("build")?;
     cargo.arg("--quiet");
     for application in applications {
         cargo.args(["--bin", application.binary()]);

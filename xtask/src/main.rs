@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::data_sets::spoken_stream;
-use xtask::firmware::{Application, Engine, Image};
+use xtask::firmware::{Application, Image};
 use xtask::{
     accuracy, bench, boards, data_sets, demo, fuzz, mutants, search_bench, set_up, test, torture,
     tuning, variants,
@@ -133,11 +133,8 @@ impl ImageArguments {
         let board = boards::by_name(&self.board)?;
         set_up::compiler_ready(board.target)?;
         Ok(Image {
-            board,
-            application: self.application,
             model: self.model.as_deref(),
-            feature: None,
-            engine: Engine::Whole,
+            ..Image::of(board, self.application)
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::boards::{self, BOARDS, Board};
-use crate::firmware::{self, Application, Engine, Image};
+use crate::firmware::{self, Application, Image};
 use crate::{bench, c_library, command, locks, logged, set_up, sizes, torture};
 
 /// Boards that together compile every file of the firmware.
@@ -193,14 +193,7 @@ impl Totals {
 
     /// The linter on the firmware of one board.
     fn lint_firmware(&mut self, board: &'static Board) -> Result<()> {
-        let image = Image {
-            board,
-            application: Application::Runner,
-            model: None,
-            feature: None,
-            engine: Engine::Whole,
-        };
-        let mut lint = image.cargo("clippy")?;
+        let mut lint = Image::of(board, Application::Runner).cargo("clippy")?;
         lint.args(["--bins", "--quiet", "--", "-D", "warnings"]);
         self.check(&format!("lints of the firmware for {}", board.name), lint);
         Ok(())

@@ -76,10 +76,7 @@ fn main() {
         return;
     }
     for path in &arguments.tables {
-        let table = Table::read(path).and_then(|mut table| {
-            table.find_data(&arguments.data)?;
-            Ok(table)
-        });
+        let table = Table::read(path, &arguments.data);
         let done = table.and_then(|table| bench(&table, &arguments));
         if let Err(problem) = done {
             eprintln!("{}: {problem}", path.display());

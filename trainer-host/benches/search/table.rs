@@ -55,23 +55,8 @@ struct Column {
 }
 
 impl Table {
-    /// Finds the data that costs follow from: built-in data, or a path below `folder`.
-    pub(crate) fn find_data(&mut self, folder: &Path) -> Result<(), String> {
-        let source = &self.head.source;
-        if BuiltIn::named(source).is_some() {
-            return Ok(());
-        }
-        let path = folder.join(source);
-        if !path.exists() {
-            return Err(format!(
-                "its trainings are of {source}, which is not there; `--data FOLDER` names the folder that holds it"
-            ));
-        }
-        self.head.source = path.display().to_string();
-        Ok(())
-    }
-
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+    /// Reads a table of trainings on built-in data, or on data below `folder`.
+    pub(crate) fn read(path: &Path, folder: &Path) -> Result<Self, String> {
         let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
         let (head, lines): (Vec<&str>, Vec<&str>) =
             text.lines().partition(|line| line.starts_with('#'));
@@ -79,8 +64,9 @@ impl Table {
             .iter()
             .map(|line| line.trim_start_matches(['#', ' ']))
             .collect();
-        let head: Head =
+        let mut head: Head =
             toml::from_str(&head.join("\n")).map_err(|error| format!("its head: {error}"))?;
+        head.source = found(head.source, folder)?;
         let (names, rows) = lines.split_first().ok_or("it has no line of names")?;
         let names: Vec<&str> = names.split(',').collect();
         let error = names
@@ -119,6 +105,20 @@ impl Table {
             epochs: names.len() - error - 1,
             rows,
         })
+    }
+}
+
+/// The data that costs follow from: built in, or below `folder`.
+fn found(source: String, folder: &Path) -> Result<String, String> {
+    let path = folder.join(&source);
+    if BuiltIn::named(&source).is_some() {
+        Ok(source)
+    } else if path.exists() {
+        Ok(path.display().to_string())
+    } else {
+        Err(format!(
+            "its trainings are of {source}, which is not there; `--data FOLDER` names the folder that holds it"
+        ))
     }
 }
 

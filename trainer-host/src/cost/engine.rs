@@ -9,14 +9,13 @@
 //! scheme and a kind of layer have more than both alone; other pairs are left out. (K8) is within [`MAX_FLASH_ERROR`]
 //! of the engine that `new-firmware` builds for a model.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lstm_nostd::Parsed;
 use serde::Deserialize;
 
-use super::Core;
 use super::table::Table;
+use super::{Core, MODEL};
 
 /// The largest relative error of (K8).
 pub const MAX_FLASH_ERROR: f64 = 0.05;
@@ -47,30 +46,34 @@ struct Pair {
     beyond: isize,
 }
 
-struct Engines {
-    /// By core.
-    smallest: Vec<EngineFlash>,
-    added: Vec<Added>,
+/// The engines of a core.
+pub(super) struct Engines {
+    smallest: EngineFlash,
+    added: Added,
 }
 
-static ENGINES: LazyLock<Engines> = LazyLock::new(|| {
-    let table = Table::of_this_build();
-    Engines {
-        smallest: Core::ALL.map(|core| table.smallest_engine(core)).into(),
-        added: serde_json::from_str(include_str!("../../assets/engine_features.json")).expect(
+impl Engines {
+    /// Of each core, in the order of [`Core::ALL`].
+    pub(super) fn all(table: &Table) -> Vec<Self> {
+        let text = include_str!("../../assets/engine_features.json");
+        let added: Vec<Added> = serde_json::from_str(text).expect(
             "assets/engine_features.json is written by `cargo xtask bench --engine --save`",
-        ),
+        );
+        let of_core = |(core, added): (Core, Added)| {
+            assert_eq!(added.core, core, "the cores lie in order");
+            Self {
+                smallest: table.smallest_engine(core),
+                added,
+            }
+        };
+        Core::ALL.into_iter().zip(added).map(of_core).collect()
     }
-});
+}
 
 impl EngineFlash {
     /// Of the engine on `core` that runs `model`, (K8).
     pub(super) fn of(core: Core, model: &Parsed<'_>) -> Self {
-        // A feature that two layers need is there once.
-        let mut features: Vec<_> = model.cargo_features().collect();
-        features.sort_unstable();
-        features.dedup();
-        Self::with(core, &features)
+        Self::with(core, &model.cargo_features().collect())
     }
 
     /// The code of a step, its tables and the parser.
@@ -78,17 +81,15 @@ impl EngineFlash {
         self.step + self.tables + self.parser
     }
 
-    fn with(core: Core, features: &[&str]) -> Self {
-        let mut sum = ENGINES.smallest[core as usize];
-        let Some(added) = ENGINES.added.iter().find(|added| added.core == core) else {
-            return sum;
-        };
+    fn with(core: Core, features: &BTreeSet<&str>) -> Self {
+        let Engines { smallest, added } = &MODEL.engines[core as usize];
+        let mut sum = *smallest;
         for one in features.iter().filter_map(|name| added.features.get(*name)) {
             sum.step += one.step;
             sum.tables += one.tables;
             sum.parser += one.parser;
         }
-        let is_there = |pair: &&Pair| pair.features.iter().all(|f| features.contains(&f.as_str()));
+        let is_there = |pair: &&Pair| pair.features.iter().all(|f| features.contains(f.as_str()));
         let beyond = added.pairs.iter().filter(is_there).map(|pair| pair.beyond);
         sum.step = sum.step.saturating_add_signed(beyond.sum());
         sum
@@ -119,14 +120,14 @@ mod tests {
         let features = features();
         let features: Vec<_> = features.iter().map(String::as_str).collect();
         for core in Core::ALL {
-            let smallest = EngineFlash::with(core, &[]).all();
+            let smallest = EngineFlash::with(core, &BTreeSet::new()).all();
             for feature in &features {
-                let with = EngineFlash::with(core, &[feature]).all();
+                let with = EngineFlash::with(core, &[*feature].into()).all();
                 assert!(with > smallest + 200, "{} {feature}", core.name());
                 assert!(with < 2 * smallest, "{} {feature}", core.name());
             }
-            let known = ENGINES.added.iter().find(|added| added.core == core);
-            assert_eq!(known.unwrap().features.len(), features.len());
+            let known = &MODEL.engines[core as usize].added;
+            assert_eq!(known.features.len(), features.len());
         }
     }
 }

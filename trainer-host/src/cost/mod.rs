@@ -24,8 +24,8 @@
 //! within [`MAX_ERROR`] of QEMU's counts, also for layers between those in the table. Cycles are estimated from
 //! estimated instructions. `front_end.rs` has (K4), frames of sound, `statistics.rs` (KS1), of motion, `convolution.rs`
 //! (K5), a convolution. With one, the cost of a step is the mean over a stride. `mean.rs` has the constants of (K6), and
-//! `projection.rs` those of (K7). `engine.rs` has (K8), flash of the engine, and
-//! `flash.rs` estimates what waits for flash add.
+//! `projection.rs` those of (K7). `engine.rs` has (K8), flash of the engine, and `flash.rs` estimates what
+//! waits for flash add.
 //!
 //! The model assumes weights in the order that `export --target CORE` gives them.
 
@@ -63,6 +63,7 @@ pub use self::footprint::{Footprint, window_bytes};
 pub use self::limits::{CHIPS, Chip, Exceeded, Limits};
 pub use self::wider::useless_int8;
 
+use self::engine::Engines;
 use self::fit::fit;
 use self::table::{Measured, Table};
 
@@ -317,6 +318,8 @@ struct Fitted {
 struct CostModel {
     /// By core, scheme and kind.
     fitted: Vec<Fitted>,
+    /// By core.
+    engines: Vec<Engines>,
 }
 
 static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
@@ -327,7 +330,8 @@ static MODEL: LazyLock<CostModel> = LazyLock::new(|| {
             fitted.extend(RecurrentKind::ALL.map(|kind| Fitted::to(&table, core, scheme, kind)));
         }
     }
-    CostModel { fitted }
+    let engines = Engines::all(&table);
+    CostModel { fitted, engines }
 });
 
 fn fitted(core: Core, (scheme, kind): (Scheme, RecurrentKind)) -> &'static Fitted {

@@ -10,7 +10,7 @@ use super::measure::flash;
 use super::table::Flash;
 use crate::boards::Board;
 use crate::firmware::{Engine, FEATURES};
-use crate::{command, set_up};
+use crate::set_up;
 
 /// The repository's sizes; `trainer-host/src/cost/engine.rs` reads them.
 const SAVED: &str = "trainer-host/assets/engine_features.json";
@@ -57,21 +57,19 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
             .iter()
             .map(serde_json::to_string)
             .collect::<serde_json::Result<_>>()?;
-        let path = command::root().join(SAVED);
-        std::fs::write(&path, format!("[\n  {}\n]\n", lines.join(",\n  ")))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        super::save(SAVED, &format!("[\n  {}\n]\n", lines.join(",\n  ")))?;
     }
     Ok(())
 }
 
 fn of_core(board: &'static Board) -> Result<Added> {
     let core = board.core_name();
-    let smallest = flash(board, Engine::Smallest)?;
+    let smallest = flash(board, Engine::With(&[]), None)?;
     let mut features = BTreeMap::new();
     for feature in &FEATURES {
-        let with = flash(board, Engine::With(slice::from_ref(feature)))?;
-        let added = all(with)
-            .checked_sub(all(smallest))
+        let with = flash(board, Engine::With(slice::from_ref(feature)), None)?;
+        let added = (with.all())
+            .checked_sub(smallest.all())
             .filter(|&added| added > 0)
             .with_context(|| format!("{feature} adds nothing on {core}"))?;
         // Code that only the parser calls without the feature may become the step's as well.
@@ -88,9 +86,9 @@ fn of_core(board: &'static Board) -> Result<Added> {
     }
     let mut pairs = Vec::new();
     for pair in &PAIRS {
-        let with = flash(board, Engine::With(pair))?;
-        let alone = pair.iter().map(|feature| all(features[feature]));
-        let beyond = all(with) as i64 - (all(smallest) + alone.sum::<u64>()) as i64;
+        let with = flash(board, Engine::With(pair), None)?;
+        let alone = pair.iter().map(|feature| features[feature].all());
+        let beyond = with.all() as i64 - (smallest.all() + alone.sum::<u64>()) as i64;
         println!("{core:<4}  {:<20}  {beyond:>+5}", pair.join(" and "));
         pairs.push(Pair {
             features: *pair,
@@ -102,8 +100,4 @@ fn of_core(board: &'static Board) -> Result<Added> {
         features,
         pairs,
     })
-}
-
-fn all(flash: Flash) -> u64 {
-    flash.step + flash.tables + flash.parser
 }

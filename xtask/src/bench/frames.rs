@@ -1,14 +1,12 @@
 //! Frames of a front end of any kind, counted in QEMU.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lstm_nostd::artifact::RandomModel;
 use lstm_nostd::front_end::Tables;
 
 use super::measure::{Ready, intervals};
-use crate::command;
 
 /// What a frame costs.
 pub(super) struct FrameCost {
@@ -49,8 +47,7 @@ pub(super) fn cost(
 
 /// Makes frames, each an object of JSON, those of the repository's file `saved`.
 pub(super) fn save(saved: &str, frames: impl Iterator<Item = String>) -> Result<()> {
-    let path = command::root().join(saved);
     let lines: Vec<_> = frames.collect();
     let text = format!("{{\"frames\": [\n  {}\n]}}\n", lines.join(",\n  "));
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    super::save(saved, &text)
 }

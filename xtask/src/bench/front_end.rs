@@ -10,10 +10,10 @@ use lstm_nostd::front_end::{Kind, Settings, Tables};
 use serde_json::json;
 
 use super::image::Image;
-use super::measure::{Ready, built, plugin, ready_image};
+use super::measure::{Ready, plugin, ready_image};
 use super::{frames, statistics};
 use crate::boards::Board;
-use crate::firmware::{Application, Engine};
+use crate::firmware::{self, Application};
 use crate::{command, set_up};
 
 /// Samples of a frame, the rate, bands, and coefficients or 0 for log-mel.
@@ -60,7 +60,7 @@ pub(super) fn run(boards: &[&'static Board], save: bool) -> Result<()> {
     let (mut counted, mut of_motion) = (Vec::new(), Vec::new());
     for board in boards {
         let ready = ready_image(board)?;
-        let image = Image::read(&built(board, Application::NoPanic, Engine::Whole)?)?;
+        let image = Image::read(&firmware::Image::of(board, Application::NoPanic).build()?)?;
         let of_motion_code = image.bytes_of(&["10lstm_nostd9front_end10statistics"]);
         let code = image.bytes_of(&["8no_panic8features", "10lstm_nostd9front_end", "fft_stage"])
             - of_motion_code;

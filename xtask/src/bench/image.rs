@@ -154,7 +154,6 @@ impl Image {
         ];
         let is_scheme = |feature: &&str| Scheme::from_name(feature).is_some();
         let has_other_schemes = match built {
-            firmware::Engine::Smallest => false,
             firmware::Engine::With(features) => features.iter().any(is_scheme),
             firmware::Engine::Whole | firmware::Engine::ForModel => true,
         };

@@ -197,7 +197,7 @@ pub(super) fn plugin() -> Result<PathBuf> {
 }
 
 pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
-    let path = built(board, Application::Bench, firmware::Engine::Whole)?;
+    let path = firmware::Image::of(board, Application::Bench).build()?;
     let image = Image::read(&path)?;
     Ok(Ready {
         board,
@@ -208,33 +208,27 @@ pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
     })
 }
 
-/// Flash of an engine on a board's core, read from an image for this board.
-pub(super) fn flash(board: &'static Board, engine: firmware::Engine) -> Result<Flash> {
-    Image::read(&built(board, Application::NoPanic, engine)?)?.engine(engine)
+/// Flash of an engine on a board's core; [`firmware::Engine::ForModel`] is the one for `model`.
+pub(super) fn flash(
+    board: &'static Board,
+    engine: firmware::Engine,
+    model: Option<&Path>,
+) -> Result<Flash> {
+    let image = firmware::Image {
+        engine,
+        model,
+        ..firmware::Image::of(board, Application::NoPanic)
+    };
+    Image::read(&image.build()?)?.engine(engine)
 }
 
 /// Flash of the smallest engine and of the whole one on a board's core.
 pub(super) fn engine(board: &'static Board) -> Result<Engine> {
     Ok(Engine {
         core: board.core_name().to_owned(),
-        w8a16: flash(board, firmware::Engine::Smallest)?,
-        every_scheme: flash(board, firmware::Engine::Whole)?,
+        w8a16: flash(board, firmware::Engine::With(&[]), None)?,
+        every_scheme: flash(board, firmware::Engine::Whole, None)?,
     })
-}
-
-pub(super) fn built(
-    board: &'static Board,
-    application: Application,
-    engine: firmware::Engine,
-) -> Result<PathBuf> {
-    let image = firmware::Image {
-        board,
-        application,
-        model: None,
-        feature: None,
-        engine,
-    };
-    image.build()
 }
 
 impl Case {

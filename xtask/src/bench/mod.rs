@@ -30,7 +30,7 @@ use anyhow::{Context, Result, bail};
 use self::measure::Layer;
 use self::table::{SHAPES, Shape, Step, Table};
 use crate::boards::{self, Board};
-use crate::firmware::{self, Application, Engine};
+use crate::firmware::Engine;
 use crate::{command, qemu, set_up};
 
 /// A board for each core.
@@ -122,15 +122,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 .clone()
                 .over(Table::load(&command::root().join(SAVED))?),
         };
-        let save = |name: &str, text: String| {
-            let path = command::root().join(name);
-            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-        };
-        save(SAVED, table.to_json())?;
-        save(SAVED_TEXT, render::page(&table)?)?;
+        save(SAVED, &table.to_json())?;
+        save(SAVED_TEXT, &render::page(&table)?)?;
         let readme = std::fs::read_to_string(command::root().join(README))
             .with_context(|| format!("{README} cannot be read"))?;
-        save(README, render::readme(&readme, &table)?)?;
+        save(README, &render::readme(&readme, &table)?)?;
     }
     match earlier {
         Some(earlier) => compare::print(&earlier, &table),
@@ -172,15 +168,7 @@ pub fn count_projections(boards: &[&'static Board], shapes: &[Shape]) -> Result<
 /// # Errors
 /// When it cannot be built.
 pub fn engine_bytes(board: &'static Board, model: &Path) -> Result<u64> {
-    let image = firmware::Image {
-        board,
-        application: Application::NoPanic,
-        model: Some(model),
-        feature: None,
-        engine: Engine::ForModel,
-    };
-    let flash = image::Image::read(&image.build()?)?.engine(Engine::ForModel)?;
-    Ok(flash.step + flash.tables + flash.parser)
+    Ok(measure::flash(board, Engine::ForModel, Some(model))?.all())
 }
 
 /// The instructions of each interval between marks of a program that brings its model, without those of the marks.
@@ -192,6 +180,12 @@ pub(crate) fn intervals_of(board: &Board, image: &Path) -> Result<Vec<u64>> {
     let counts = std::fs::read_to_string(&counts)
         .with_context(|| format!("QEMU's plugin left no {}", counts.display()))?;
     measure::intervals(&counts)
+}
+
+/// Writes a file of the repository.
+fn save(name: &str, text: &str) -> Result<()> {
+    let path = command::root().join(name);
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn chosen_layers(kind: Option<&str>) -> Result<Vec<Layer>> {

@@ -180,6 +180,13 @@ pub struct Flash {
     pub parser: u64,
 }
 
+impl Flash {
+    /// Step, tables and parser.
+    pub fn all(self) -> u64 {
+        self.step + self.tables + self.parser
+    }
+}
+
 /// The whole table.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Table {
