@@ -8,6 +8,7 @@
 
 pub mod board;
 pub mod counter;
+pub mod event;
 pub mod line;
 pub mod memory;
 pub mod server;

@@ -139,24 +139,24 @@ impl<
         (front_end.push_checked(signal, work, samples, &mut features)).then_some(features)
     }
 
-    /// [`FixedModel::self_test`] of the front end and the network; returns the steps of the network. It leaves a stream that begins.
+    /// [`FixedModel::self_test`] of the front end and the network; returns the steps of the network. It leaves frames of a stream that begins.
     ///
     /// # Errors
     /// What differs from what is stored in the file.
     pub fn self_test_of_samples<const HISTORY: usize, const WORK: usize>(
         &self,
-        stream: &mut SampleStream<CELLS, HIDDEN, HISTORY, WORK>,
+        frames: &mut Frames<HISTORY, WORK>,
     ) -> Result<usize, SelfTestError> {
         let mut features = [0; INPUTS];
         if let Some(front_end) = self.model().front_end() {
-            let Frames { signal, work } = &mut stream.frames;
+            let Frames { signal, work } = frames;
             match front_end.self_test(signal, work, &mut features) {
                 Ok(true) => {}
                 Ok(false) => return Err(SelfTestError::Features),
                 Err(error) => return Err(SelfTestError::Size(error)),
             }
         }
-        stream.reset();
+        frames.reset();
         self.self_test()
     }
 }

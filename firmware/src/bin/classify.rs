@@ -6,6 +6,7 @@
 use core::panic::PanicInfo;
 
 use embedded_io::Write as _;
+use lstm_firmware::event::print_event;
 use lstm_firmware::{board, embedded};
 use lstm_nostd::Task;
 use lstm_nostd::recognise::{Settings, States};
@@ -67,12 +68,7 @@ fn main() -> ! {
         for (raw, _) in samples {
             let Ok(raw) = raw.try_into() else { continue };
             if let Some(event) = recogniser.step(raw) {
-                let name = model.model().output_names().nth(event.class);
-                let (step, name, confidence) = (event.step, name.unwrap_or("?"), event.confidence);
-                let _ = writeln!(
-                    serial,
-                    "event at step {step}: {name} ({confidence} of 32768)"
-                );
+                print_event(&mut serial, event, model.model());
             }
         }
     }

@@ -13,6 +13,7 @@
 use core::panic::PanicInfo;
 
 use embedded_io::{Read, Write as _};
+use lstm_firmware::event::print_event;
 use lstm_firmware::{board, embedded};
 use lstm_nostd::recognise::{Settings, States};
 
@@ -42,8 +43,8 @@ fn main() -> ! {
         Ok(model) => model,
         Err(error) => board::fail_because(format_args!("the model is refused: {error}")),
     };
-    let mut stream = embedded::SampleStream::new();
-    if let Err(error) = model.self_test_of_samples(&mut stream) {
+    let mut frames = embedded::Frames::new();
+    if let Err(error) = model.self_test_of_samples(&mut frames) {
         board::fail_because(error);
     }
     if model.model().front_end().is_none() {
@@ -54,7 +55,6 @@ fn main() -> ! {
         Ok(recogniser) => recogniser,
         Err(error) => board::fail_because(error),
     };
-    let mut frames = embedded::Frames::new();
     let _ = writeln!(serial, "listening");
     let mut left = u32::from_le_bytes(next(&mut serial));
     while left > 0 {
@@ -66,15 +66,9 @@ fn main() -> ! {
         left -= count as u32;
         let mut samples = heard.get(..count).unwrap_or_default();
         while let Some(features) = model.next_frame(&mut frames, &mut samples) {
-            let Some(event) = recogniser.step(&features) else {
-                continue;
-            };
-            let name = model.model().output_names().nth(event.class);
-            let (step, name, confidence) = (event.step, name.unwrap_or("?"), event.confidence);
-            let _ = writeln!(
-                serial,
-                "event at step {step}: {name} ({confidence} of 32768)"
-            );
+            if let Some(event) = recogniser.step(&features) {
+                print_event(&mut serial, event, model.model());
+            }
         }
     }
     board::succeed()

@@ -19,6 +19,7 @@ use embedded_io::Write;
 use heapless::spsc::Queue;
 use lstm_firmware::board;
 use lstm_firmware::counter::{Counter, instructions};
+use lstm_firmware::event::print_event;
 use lstm_nostd::recognise::{Settings, States};
 use lstm_sensors::magnitude::{magnitude, quick_magnitude, sum_of_squares, with_quick_magnitude};
 use lstm_sensors::moved::{Motion, Moved};
@@ -88,16 +89,9 @@ fn main() -> ! {
                 Err(never) => match never {},
             }
             while let Some(sample) = consumer.dequeue() {
-                let Some(event) = recogniser.step(&with_quick_magnitude(sample)) else {
-                    continue;
-                };
-                let name = model.model().output_names().nth(event.class);
-                let (name, step) = (name.unwrap_or("?"), event.step);
-                let confidence = event.confidence;
-                let _ = writeln!(
-                    serial,
-                    "event at step {step}: {name} ({confidence} of 32768)"
-                );
+                if let Some(event) = recogniser.step(&with_quick_magnitude(sample)) {
+                    print_event(&mut serial, event, model.model());
+                }
             }
         }
     }

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use lstm_nostd::Mode;
+use lstm_nostd::kernels::Order;
 use serde::Serialize;
 
 use super::model_source::ModelSource;
 use crate::data::Dataset;
-use crate::device::{Device, Keep};
+use crate::device::{Device, DeviceError, Keep};
 use crate::evaluate::{Score, score};
 use crate::integers::engine::AnyModel;
 use crate::integers::stream::{input_formats, raw_sequence, real_outputs, run};
+use crate::new_firmware::Board;
 
 /// Where the device is.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -43,7 +45,25 @@ pub(super) struct DeviceResult {
     self_test_passed: bool,
 }
 
+/// The order of weights that suits `device`, if it says that or is a board that this program knows.
+pub(super) fn order_of(device: &mut Device) -> Result<Option<Order>, DeviceError> {
+    let said = device.order()?;
+    let known = || Board::named(&device.info().board).ok();
+    Ok(said.or_else(|| known().map(|board| board.core.order())))
+}
+
 impl DeviceArgs {
+    /// The device that was named, with the model of `source` loaded.
+    pub(super) fn loaded(&self, source: &ModelSource) -> anyhow::Result<Option<Device>> {
+        let Some(mut device) = self.open()? else {
+            return Ok(None);
+        };
+        if let Some(file) = source.for_device(&mut device)? {
+            device.load(&file)?;
+        }
+        Ok(Some(device))
+    }
+
     /// Runs every sequence of `data` on the device, if one was named. `model` is `source`'s.
     pub(super) fn evaluate(
         &self,
@@ -51,12 +71,9 @@ impl DeviceArgs {
         model: &AnyModel<'_>,
         data: &Dataset,
     ) -> anyhow::Result<Option<DeviceResult>> {
-        let (Some(address), Some(mut device)) = (&self.device, self.open()?) else {
+        let (Some(address), Some(mut device)) = (&self.device, self.loaded(source)?) else {
             return Ok(None);
         };
-        if let Some(file) = source.for_device(&mut device)? {
-            device.load(&file)?;
-        }
         let self_test = device.self_test()?;
         let formats = input_formats(model);
         let keep = match model.mode() {

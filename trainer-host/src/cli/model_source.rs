@@ -10,6 +10,7 @@ use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Order;
 
 use super::data_args::print_notes;
+use super::device::order_of;
 use crate::data::{Known, Options, Schema};
 use crate::device::Device;
 use crate::files::model;
@@ -144,7 +145,7 @@ impl ModelSource {
         Ok(Some(Cow::Owned(rewritten)))
     }
 
-    /// The model file for `device`: a run's in the order of weights that suits it, where the device says that and has room for
+    /// The model file for `device`: a run's in the order of weights that suits it, where that is known and the device has room for
     /// it; a model file as it is, in the order that it was exported in.
     pub(super) fn for_device(
         &self,
@@ -154,7 +155,7 @@ impl ModelSource {
             return Ok(None);
         };
         let order = match self.run {
-            Some(_) => device.order()?,
+            Some(_) => order_of(device)?,
             None => None,
         };
         if let Some(order) = order {

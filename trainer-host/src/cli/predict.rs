@@ -15,7 +15,6 @@ use super::device::DeviceArgs;
 use super::model_source::{ModelSource, QuantisedArgs};
 use super::table::table;
 use crate::data::{self, Dataset, StepLine, StepLines, counted};
-use crate::device::Device;
 use crate::files::atomic;
 use crate::import::read_array;
 use crate::integers::clamped;
@@ -102,7 +101,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         args.device_needs(model.is_some())?;
     }
     let mut predictor = match (&model, &source.run) {
-        (Some(model), run) if !args.f32 => match on_device(&args.device, &source)? {
+        (Some(model), run) if !args.f32 => match args.device.loaded(&source)? {
             Some(device) => Predictor::device(model, run.as_ref(), device),
             None => Predictor::integers(model, run.as_ref()),
         },
@@ -144,17 +143,6 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
     let answers = predictor.answers(&data)?;
     let quantisation = source.quantisation().filter(|_| !args.f32);
     write(&args, (name, &answers), quantisation, printer)
-}
-
-/// The device that was named, with the model loaded.
-fn on_device(args: &DeviceArgs, source: &ModelSource) -> anyhow::Result<Option<Device>> {
-    let Some(mut device) = args.open()? else {
-        return Ok(None);
-    };
-    if let Some(file) = source.for_device(&mut device)? {
-        device.load(&file)?;
-    }
-    Ok(Some(device))
 }
 
 impl Args {

@@ -12,11 +12,11 @@ use lstm_nostd::artifact::AlignedBytes;
 use serde::Serialize;
 
 use super::Printer;
+use super::device::order_of;
 use super::interrupt::{self, Stopped};
 use super::model_source::{ModelSource, QuantisedArgs};
 use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
-use crate::new_firmware::Board;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -81,7 +81,7 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         "until the new model is confirmed, the device keeps the one that it has",
     )?;
     let mut device = Device::open(&args.device, args.image.as_deref())?;
-    let file = in_order_of(&device, given).with_context(|| args.model.display().to_string())?;
+    let file = in_order_of(&mut device, given).with_context(|| args.model.display().to_string())?;
     let new = NewModel {
         file: &file,
         version,
@@ -132,11 +132,11 @@ impl Args {
     }
 }
 
-/// The model with its weights in the order of the device's core; as it is for a board that this program does not know.
-fn in_order_of(device: &Device, file: &AlignedBytes) -> anyhow::Result<AlignedBytes> {
-    match Board::named(&device.info().board) {
-        Ok(board) => Ok(model::in_order(&*Model::parse(file)?, board.core.order())?),
-        Err(_) => Ok(file.clone()),
+/// The model with its weights in the order that suits the device; as it is where that is not known.
+fn in_order_of(device: &mut Device, file: &AlignedBytes) -> anyhow::Result<AlignedBytes> {
+    match order_of(device)? {
+        Some(order) => Ok(model::in_order(&*Model::parse(file)?, order)?),
+        None => Ok(file.clone()),
     }
 }
 

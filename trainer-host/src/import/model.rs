@@ -6,6 +6,7 @@
 use ndarray::Array2;
 
 use super::conventions::RecurrentWeights;
+use crate::network::convolution::LATER_STEPS;
 use crate::network::{Padding, Pooling};
 
 /// An axis of an array of inputs or outputs.
@@ -106,7 +107,11 @@ impl ConvWeights {
 }
 
 /// Why padding on both sides is refused.
-pub(super) const SAME_PADDING: &str = "it pads the end of a sequence too (padding \"same\"), so that an output follows from later steps, which a stream does not know yet; \"causal\" and \"valid\" are taken";
+pub(super) fn same_padding() -> String {
+    format!(
+        "it pads the end of a sequence too (padding \"same\"), so that {LATER_STEPS}; \"causal\" and \"valid\" are taken"
+    )
+}
 
 /// What a layer does with each step's values.
 #[derive(Clone, Debug, PartialEq)]

@@ -377,7 +377,7 @@ impl Project<'_> {
     fn self_test(&self) -> &'static str {
         match self.model.front_end() {
             None => "self_test()",
-            Some(_) => "self_test_of_samples(&mut network::SampleStream::new())",
+            Some(_) => "self_test_of_samples(&mut network::Frames::new())",
         }
     }
 

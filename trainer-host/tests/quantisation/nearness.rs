@@ -99,7 +99,7 @@ impl Case {
         let calibration = Calibration::observe(&self.network, &normalised);
         let layers = self.network.config.layer_count();
         let mut schemes: Vec<_> = schemes.iter().copied().cycle().take(layers).collect();
-        let first = usize::from(config.conv.is_some());
+        let first = config.first_recurrent();
         for l in (0..config.hidden.len()).filter(|l| config.is_beside(*l)) {
             schemes[first + l] = schemes[first + l - 1];
         }
@@ -128,7 +128,7 @@ impl Case {
         for (format, scheme) in unnarrowed
             .dense
             .iter_mut()
-            .zip(&schemes[usize::from(config.conv.is_some()) + config.hidden.len()..])
+            .zip(&schemes[config.first_recurrent() + config.hidden.len()..])
         {
             format.take_if(|_| *scheme != Scheme::W8a8);
         }

@@ -329,7 +329,7 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_step(frame: *const Frame);
     fn lstm_nostd_dsp_w8a8_step(frame: *mut Frame, widened: *const Widened);
     /// The first `count` int16 lanes of `to` become those of `from`; both have as many. It keeps the callee-saved registers.
-    pub(super) fn lstm_nostd_dsp_copy(to: *mut Block, from: *const Block, count: usize);
+    fn lstm_nostd_dsp_copy(to: *mut Block, from: *const Block, count: usize);
     fn lstm_nostd_dsp_pairs();
     fn lstm_nostd_dsp_pairs_x_loop();
     fn lstm_nostd_dsp_pairs_x_end();
@@ -382,6 +382,18 @@ unsafe extern "C" {
     fn lstm_nostd_dsp_pairs_h_half_stored();
     #[cfg(any(feature = "coupled", feature = "gru-before"))]
     fn lstm_nostd_dsp_nibbles_h_half_stored();
+}
+
+/// Copies a step's hidden state from `next` into `h`. With int8 activations it is there already.
+///
+/// # Safety
+/// `h` and `next` have lanes for `units` values of `width`.
+#[inline(always)]
+pub(super) unsafe fn bring_back(width: Width, h: &mut [Block], next: &[Block], units: usize) {
+    if width == Width::Int16 {
+        // SAFETY: the caller says so.
+        unsafe { lstm_nostd_dsp_copy(h.as_mut_ptr(), next.as_ptr(), units) }
+    }
 }
 
 impl Kernels for Dsp {
@@ -444,10 +456,8 @@ impl Kernels for Dsp {
         // that hold I and H lanes; it writes H lanes of `cell` and `next` or, once they were copied, of `h`. It
         // ends after H ≥ 1 units. Segments are in range as the clamped argument is below 2¹⁵.
         unsafe { frame.run(rows, x, h) }
-        if width == Width::Int16 {
-            // SAFETY: `fits` holds: `h` and `next` have H lanes.
-            unsafe { lstm_nostd_dsp_copy(h.as_mut_ptr(), next.as_ptr(), layer.units()) }
-        }
+        // SAFETY: `fits` holds: `h` and `next` have H lanes.
+        unsafe { bring_back(width, h, next, layer.units()) }
     }
 
     #[cfg(feature = "gru")]

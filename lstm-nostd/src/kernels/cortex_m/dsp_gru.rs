@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::Place;
-use super::dsp::{After, Code, Frame, PartCode, Rows, lstm_nostd_dsp_copy};
+use super::dsp::{After, Code, Frame, PartCode, Rows, bring_back};
 use super::layout::layout;
 use crate::activation::{TABLES, Tables};
 use crate::kernels::{Block, GruGates, GruParameters, I32x4, Width};
@@ -151,8 +151,6 @@ pub(super) fn step(
     // copied, of `h`, and up to three groups' sums. It ends after H ≥ 1 units. Segments are in range as the clamped
     // argument is below 2¹⁵.
     unsafe { frame.run(rows, x, h) }
-    if width == Width::Int16 {
-        // SAFETY: `fits` holds: `h` and `next` have H lanes.
-        unsafe { lstm_nostd_dsp_copy(h.as_mut_ptr(), next.as_ptr(), layer.units()) }
-    }
+    // SAFETY: `fits` holds: `h` and `next` have H lanes.
+    unsafe { bring_back(width, h, next, layer.units()) }
 }

@@ -59,6 +59,10 @@ impl From<Padding> for &'static str {
     }
 }
 
+/// Why an output whose convolution is padded with "same" cannot be computed in a stream.
+pub const LATER_STEPS: &str =
+    "an output follows from later steps, which a stream does not know yet";
+
 impl FromStr for Padding {
     type Err = String;
 
@@ -68,7 +72,7 @@ impl FromStr for Padding {
         found.ok_or_else(|| {
             format!(
                 "no padding {name:?}; there are \"causal\" and \"valid\", whose outputs follow from earlier steps alone; \
-                 with \"same\" an output follows from later steps, which a stream does not know yet"
+                 with \"same\" {LATER_STEPS}"
             )
         })
     }

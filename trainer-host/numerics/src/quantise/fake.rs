@@ -45,7 +45,7 @@ impl QuantisedNetwork {
     fn formats(&self, config: &NetworkConfig) -> ActivationFormats {
         let step = |step: f64| ActivationFormat { step: step as f32 };
         let conv = self.conv.as_ref();
-        let first = usize::from(conv.is_some());
+        let first = config.first_recurrent();
         let inputs: Vec<(Width, u8)> = (conv.iter())
             .map(|conv| (conv.content.filters.scheme.width(), 0))
             .chain((self.recurrent.iter()).map(|l| (l.scheme().width(), l.input_shift())))

@@ -74,11 +74,13 @@ impl Moments {
             let sums: Vec<_> = (chunk.par_iter())
                 .map(|item| parts(item).map(|u| u.as_ref().map(Sums::of)))
                 .collect();
-            for (total, sums) in sums.into_iter().flat_map(|sums| (0..N).zip(sums)) {
-                totals[total] = match (totals[total].take(), sums) {
-                    (Some(total), Some(sums)) => Some(total.and(&sums)),
-                    (total, sums) => total.or(sums),
-                };
+            for sums in sums {
+                for (total, sums) in totals.iter_mut().zip(sums) {
+                    *total = match (total.take(), sums) {
+                        (Some(total), Some(sums)) => Some(total.and(&sums)),
+                        (total, sums) => total.or(sums),
+                    };
+                }
             }
         }
         assert!(!items.is_empty(), "there is no calibration sequence");
