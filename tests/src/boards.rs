@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use lstm_nostd::kernels::Order;
 use trainer_host::device::Device;
 use xtask::boards::{self, Board};
-use xtask::firmware::{Application, Engine, Image};
+use xtask::firmware::{Application, Image};
 use xtask::qemu;
 
 /// Makes a module of tests, one for each board, from a function of a board.
@@ -47,13 +48,7 @@ pub fn image(board: &'static Board, application: Application) -> PathBuf {
     let path = built
         .entry((board.name, application.binary()))
         .or_insert_with(|| {
-            let image = Image {
-                board,
-                application,
-                model: None,
-                feature: None,
-                engine: Engine::Whole,
-            };
+            let image = Image::of(board, application);
             image.build().unwrap_or_else(|error| panic!("{error:#}"))
         });
     path.clone()
@@ -78,15 +73,30 @@ pub fn printed(board: &'static Board, application: Application) -> String {
     String::from_utf8(output.stdout).unwrap().replace('\0', "")
 }
 
+/// QEMU, with its serial port under the test's control. Dropping it ends QEMU.
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        Self(child.expect("`cargo xtask set-up` installs QEMU"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// The emulated micro:bit with two kilobytes less for the stack of the application that serves models.
 pub fn device_with_less_ram() -> (&'static Board, Device) {
     let board = board("microbit");
     let image = Image {
-        board,
-        application: Application::Runner,
-        model: None,
         feature: Some("less-ram"),
-        engine: Engine::Whole,
+        ..Image::of(board, Application::Runner)
     };
     let path = image.build().unwrap_or_else(|error| panic!("{error:#}"));
     (board, opened(board, &path))

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use lstm_nostd::artifact::{LayerKind, RandomModel};
+use lstm_nostd::artifact::{LayerKind, ModelFile, RandomModel};
+use lstm_nostd::front_end::Tables;
 use lstm_nostd::kernels::Scheme;
+use xtask::command;
 
 /// How large the largest random models are.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +102,18 @@ pub fn train_in(folder: &Path, trainer: &str) {
 /// What `trainer` prints with these arguments in `folder`, where it succeeds.
 pub fn run_in(folder: &Path, trainer: &str, arguments: &str) -> String {
     let mut command = Command::new(trainer);
-    command.current_dir(folder).args(arguments.split(' '));
-    let output = command.output().expect("the trainer starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments}: {errors}");
-    String::from_utf8(output.stdout).expect("the trainer prints UTF-8")
+    let command = (command.current_dir(folder)).args(arguments.split_whitespace());
+    command::printed(command).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// A random model of this shape with as many inputs as the front end has features.
+pub fn behind(tables: Tables, shape: RandomModel) -> ModelFile {
+    let shape = RandomModel {
+        inputs: tables.view().features(),
+        ..shape
+    };
+    ModelFile {
+        front_end: Some(tables),
+        ..shape.build()
+    }
 }

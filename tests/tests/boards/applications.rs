@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use lstm_link::{Ask, Packet, Reply, decode, encode};
 use lstm_nostd::recognise::{Event, Settings, States};
 use lstm_nostd::{Model, decide};
-use lstm_tests::boards::{board, image, printed};
+use lstm_tests::boards::{Running, board, image, printed};
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
 use trainer_host::recogniser::host_recogniser;
 use xtask::boards::Board;
-use xtask::firmware::{Application, Engine, Image};
+use xtask::firmware::{Application, Image};
 use xtask::qemu;
 
 on_every_board! {
@@ -75,11 +75,8 @@ fn the_example_says_why_it_refuses_a_model() {
     std::fs::write(&path, file).unwrap();
     let board = board("mps2-an386");
     let image = Image {
-        board,
-        application: Application::Classify,
         model: Some(&path),
-        feature: None,
-        engine: Engine::Whole,
+        ..Image::of(board, Application::Classify)
     };
     let output = qemu::command(board)
         .arg(image.build().unwrap())
@@ -100,28 +97,28 @@ fn a_damaged_frame_is_answered_and_the_line_goes_on(board: &'static Board) {
     let open = encode(&Packet::new(7, 1, Ask::Open), &mut buffer).unwrap();
     // Bytes may be lost until the port is on. The first answer shows that it is on.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(qemu.ask(open), Answer::Opened);
+    assert_eq!(ask(&mut qemu, open), Answer::Opened);
 
     let mut damaged = open.to_vec();
     damaged[2] ^= 0x55;
-    assert_eq!(qemu.ask(&damaged), Answer::Damaged);
-    assert_eq!(qemu.ask(b"no frame at all\0"), Answer::Damaged);
+    assert_eq!(ask(&mut qemu, &damaged), Answer::Damaged);
+    assert_eq!(ask(&mut qemu, b"no frame at all\0"), Answer::Damaged);
     // Longer than any board's buffer.
     let mut long = vec![9; 20_000];
     long.push(0);
-    assert_eq!(qemu.ask(&long), Answer::Damaged);
+    assert_eq!(ask(&mut qemu, &long), Answer::Damaged);
     // A frame whose last zero was lost ends with the next zero, whatever that belongs to.
     let [frame @ .., _] = open else {
         panic!("a frame has zeros");
     };
-    assert_eq!(qemu.ask(&[frame, &[0]].concat()), Answer::Opened);
+    assert_eq!(ask(&mut qemu, &[frame, &[0]].concat()), Answer::Opened);
     let fetch = Ask::Fetch {
         id: 1,
         offset: 0,
         most: 0,
     };
     let fetch = encode(&Packet::new(7, 2, fetch), &mut buffer).unwrap();
-    assert_eq!(qemu.ask(fetch), Answer::Nothing);
+    assert_eq!(ask(&mut qemu, fetch), Answer::Nothing);
 }
 
 /// The parts of an answer that the test checks.
@@ -134,58 +131,38 @@ enum Answer {
     Other,
 }
 
-/// QEMU, with its serial port under the test's control. Dropping it ends QEMU.
-struct Running(std::process::Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        Self(child.expect("`cargo xtask set-up` installs QEMU"))
-    }
-
-    /// Sends bytes; the next answer.
-    fn ask(&mut self, bytes: &[u8]) -> Answer {
-        self.0.stdin.as_mut().unwrap().write_all(bytes).unwrap();
-        let mut frame = Vec::new();
-        loop {
-            let mut byte = [0];
-            self.0
-                .stdout
-                .as_mut()
-                .unwrap()
-                .read_exact(&mut byte)
-                .unwrap();
-            match byte {
-                [0] if frame.is_empty() => {}
-                [0] => break,
-                [byte] => frame.push(byte),
-            }
-        }
-        let answer: Packet<Reply<'_>> = decode(&mut frame).unwrap();
-        match answer.body {
-            Reply::Opened { .. } => Answer::Opened,
-            Reply::Damaged => Answer::Damaged,
-            Reply::Taken { id: 1, have: 0 } => Answer::Nothing,
-            _ => Answer::Other,
+/// Sends bytes; the next answer.
+fn ask(qemu: &mut Running, bytes: &[u8]) -> Answer {
+    qemu.0.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    let mut frame = Vec::new();
+    loop {
+        let mut byte = [0];
+        qemu.0
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut byte)
+            .unwrap();
+        match byte {
+            [0] if frame.is_empty() => {}
+            [0] => break,
+            [byte] => frame.push(byte),
         }
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+    let answer: Packet<Reply<'_>> = decode(&mut frame).unwrap();
+    match answer.body {
+        Reply::Opened { .. } => Answer::Opened,
+        Reply::Damaged => Answer::Damaged,
+        Reply::Taken { id: 1, have: 0 } => Answer::Nothing,
+        _ => Answer::Other,
     }
 }
 
 /// Links the image that links only if no panic can be reached.
 fn no_panic(board_name: &str, feature: Option<&'static str>) -> Image<'static> {
     Image {
-        board: board(board_name),
-        application: Application::NoPanic,
-        model: None,
         feature,
-        engine: Engine::Whole,
+        ..Image::of(board(board_name), Application::NoPanic)
     }
 }
 

@@ -10,12 +10,13 @@ use lstm_nostd::front_end::{Kind, Settings, Signal, Tables, test_samples};
 use lstm_nostd::kernels::Scheme;
 use lstm_nostd::{I16F16, Model};
 use lstm_tests::boards::board;
+use lstm_tests::models::behind;
 use lstm_tests::reference::Reference;
 use trainer_host::exports::CSource;
 use xtask::bench;
 use xtask::bench::table::Shape;
 use xtask::boards::Board;
-use xtask::{c_library, qemu};
+use xtask::{c_library, command, qemu};
 
 /// Steps of the example's sensor, and the least frames of its microphone.
 const STEPS: u32 = 20;
@@ -80,8 +81,7 @@ fn a_program_in_c_prints_the_outputs_of_the_host() {
 /// The library's page says what the example takes of the flash without its model: the text and data of `arm-none-eabi-size`.
 fn check_flash(image: &Path, folder: &Path) {
     let sizes = |path: &Path| {
-        let printed = Command::new("arm-none-eabi-size").arg(path).output();
-        let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+        let printed = command::printed(Command::new("arm-none-eabi-size").arg(path)).unwrap();
         let row = printed.lines().nth(1).unwrap().split_whitespace();
         row.take(2)
             .map(|bytes| bytes.parse::<f64>().unwrap())
@@ -168,16 +168,14 @@ fn write_model_above(
 /// A network behind a front end.
 fn hearing(settings: &Settings) -> ModelFile {
     let random = RandomModel {
-        inputs: settings.features(),
         hidden: vec![8],
         outputs: 3,
         seed: 5,
         ..RandomModel::default()
     };
-    let mut file = random.build();
+    let mut file = behind(Tables::new(settings).unwrap(), random);
     file.task = lstm_nostd::Task::Softmax;
     file.scales.clear();
-    file.front_end = Some(Tables::new(settings).unwrap());
     file
 }
 

@@ -5,6 +5,7 @@ use lstm_nostd::artifact::{LayerKind, ModelFile, RandomConv, RandomModel};
 use lstm_nostd::front_end::{Kind, Settings, StatisticsSettings, Tables, Window};
 use lstm_nostd::kernels::Scheme;
 use lstm_tests::boards::board;
+use lstm_tests::models::behind;
 use trainer_host::cost::{self, Core, MAX_FLASH_ERROR};
 use xtask::bench;
 
@@ -28,58 +29,54 @@ fn flash_of_any_engine_is_what_the_model_says() {
         first: 0,
         is_rectified: true,
     };
-    let behind = |tables: Tables| {
-        let shape = RandomModel {
-            inputs: tables.view().features(),
-            ..small()
-        };
-        ModelFile {
-            front_end: Some(tables),
-            ..shape.build()
-        }
-    };
     let sound = Settings {
         window: Window::Hann,
         ..Settings::new(Kind::Mfcc, 8000)
     };
-    let with = |shape: RandomModel| shape.build();
     let models = [
         (
             "narrow",
-            with(RandomModel {
+            RandomModel {
                 schemes: vec![Scheme::W8a8],
                 ..small()
-            }),
+            }
+            .build(),
         ),
         (
             "conv",
-            with(RandomModel {
+            RandomModel {
                 conv: Some(conv),
                 schemes: vec![Scheme::W4a16],
                 ..small()
-            }),
+            }
+            .build(),
         ),
         (
             "mean",
-            with(RandomModel {
+            RandomModel {
                 kinds: vec![LayerKind::Coupled],
                 schemes: vec![Scheme::W8a8],
                 mean: true,
                 ..small()
-            }),
+            }
+            .build(),
         ),
         (
             "projected",
-            with(RandomModel {
+            RandomModel {
                 kinds: vec![LayerKind::Projected],
                 schemes: vec![Scheme::W4a16],
                 ..small()
-            }),
+            }
+            .build(),
         ),
-        ("sound", behind(Tables::new(&sound).unwrap())),
+        ("sound", behind(Tables::new(&sound).unwrap(), small())),
         (
             "motion",
-            behind(Tables::of_statistics(&StatisticsSettings::new(3)).unwrap()),
+            behind(
+                Tables::of_statistics(&StatisticsSettings::new(3)).unwrap(),
+                small(),
+            ),
         ),
     ];
     for (name, file) in models {

@@ -6,6 +6,7 @@ use lstm_nostd::Model;
 use lstm_nostd::artifact::{AlignedBytes, RandomModel};
 use lstm_nostd::front_end::{Kind, Settings, StatisticsSettings, Tables, Window, test_samples};
 use lstm_tests::boards::{board, device};
+use lstm_tests::models::behind;
 use lstm_tests::on_every_board;
 use lstm_tests::reference::Reference;
 use trainer_host::device::{Device, DeviceError};
@@ -20,20 +21,17 @@ type Frames = Vec<(Vec<i32>, Vec<i32>)>;
 
 /// A small network behind a front end. Its channels take features over their whole range.
 fn model(settings: &Settings) -> AlignedBytes {
-    behind(Tables::new(settings).unwrap())
+    model_behind(Tables::new(settings).unwrap())
 }
 
-fn behind(tables: Tables) -> AlignedBytes {
+fn model_behind(tables: Tables) -> AlignedBytes {
     let shape = RandomModel {
-        inputs: tables.view().features(),
         hidden: vec![6],
         outputs: 2,
         seed: 3,
         ..RandomModel::default()
     };
-    let mut file = shape.build();
-    file.front_end = Some(tables);
-    file.to_bytes().unwrap()
+    behind(tables, shape).to_bytes().unwrap()
 }
 
 fn of_host(file: &[u8], samples: &[i16]) -> Frames {
@@ -98,7 +96,7 @@ fn features_and_outputs_are_those_of_the_host(board: &'static Board) {
         ..StatisticsSettings::new(3)
     };
     let motion = Tables::of_statistics(&motion).unwrap();
-    for file in [model(&digits), model(&odd), behind(motion)] {
+    for file in [model(&digits), model(&odd), model_behind(motion)] {
         device.load(&file).unwrap();
         assert!(device.self_test().unwrap().passed);
         let expected = of_host(&file, &samples);

@@ -4,15 +4,17 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use lstm_nostd::Model;
 use lstm_nostd::artifact::AlignedBytes;
-use lstm_tests::boards::{board, device};
+use lstm_tests::boards::{Running, board, device};
+use lstm_tests::models::run_in;
 use serde_json::Value;
 use xtask::data_sets::spoken_stream::{self, Arguments, Stream};
-use xtask::firmware::{Application, Engine, Image};
+use xtask::firmware::{Application, Image};
 use xtask::qemu;
+
+use crate::TRAINER;
 
 /// How events follow from the answers of a network that hears on and on: the settings of the application `listen`.
 const RECOGNISER: &str = "\
@@ -38,24 +40,16 @@ const TRAINING: &str = "--out run --front-end mfcc --noise stream/noise --set da
 fn heard_on_board(name: &str, model: &Path, samples: &[i16]) -> String {
     let board = board(name);
     let image = Image {
-        board,
-        application: Application::Listen,
         model: Some(model),
-        feature: None,
-        engine: Engine::Whole,
+        ..Image::of(board, Application::Listen)
     };
-    let mut qemu = qemu::command(board)
-        .arg(image.build().unwrap())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut printed = BufReader::new(qemu.stdout.take().unwrap());
+    let mut qemu = Running::start(qemu::command(board).arg(image.build().unwrap()));
+    let mut printed = BufReader::new(qemu.0.stdout.take().unwrap());
     let mut line = String::new();
     // Bytes before that may be lost. The micro:bit's port begins with a stray zero byte.
     printed.read_line(&mut line).unwrap();
     assert_eq!(line.trim_start_matches('\0'), "listening\n");
-    let mut microphone = qemu.stdin.take().unwrap();
+    let mut microphone = qemu.0.stdin.take().unwrap();
     let count = u32::try_from(samples.len()).unwrap();
     let bytes = samples.iter().flat_map(|sample| sample.to_le_bytes());
     let sent: Vec<u8> = count.to_le_bytes().into_iter().chain(bytes).collect();
@@ -63,7 +57,7 @@ fn heard_on_board(name: &str, model: &Path, samples: &[i16]) -> String {
     let mut events = String::new();
     printed.read_to_string(&mut events).unwrap();
     sender.join().unwrap().unwrap();
-    assert!(qemu.wait().unwrap().success());
+    assert!(qemu.0.wait().unwrap().success());
     events
 }
 
@@ -83,12 +77,7 @@ fn recordings() -> Option<PathBuf> {
 
 /// Runs the trainer in `folder`, and returns what it prints.
 fn trainer(folder: &Path, line: &str) -> Value {
-    let mut command = Command::new(super::TRAINER);
-    let words = line.split_whitespace().chain(["--json"]);
-    let output = command.current_dir(folder).args(words).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {errors}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_str(&run_in(folder, TRAINER, &format!("{line} --json"))).unwrap()
 }
 
 /// The stream in `folder`, with features of the model there.

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use lstm_nostd::artifact::{AlignedBytes, ModelFile, RandomModel};
 use lstm_nostd::front_end::{Kind, Settings, StatisticsSettings, Tables};
 use lstm_nostd::{Mode, Task};
+use lstm_tests::models::{behind, run_in};
 use lstm_tests::reference::Reference;
 use trainer_host::new_firmware::{BOARDS, Board, Style};
 use xtask::toolchain::Toolchain;
@@ -29,9 +30,7 @@ impl Desk {
     }
 
     fn trainer(&self, line: &str) -> String {
-        let mut trainer = Command::new(TRAINER);
-        trainer.current_dir(&self.0).args(line.split_whitespace());
-        succeeded(&trainer.output().unwrap(), line)
+        run_in(self.0.path(), TRAINER, line)
     }
 
     /// Writes a project; the lines that it should print.
@@ -187,7 +186,7 @@ fn every_board_and_every_kind_of_answer() {
         ),
     ] {
         let file = format!("{name}.lstm");
-        std::fs::write(desk.path(&file), &*behind(tables)).unwrap();
+        std::fs::write(desk.path(&file), &*hearing(tables)).unwrap();
         let expected = desk.project(name, "mps2-an386", &file);
         desk.run_and_lint(name, &expected);
     }
@@ -224,10 +223,9 @@ fn model(task: Task, outputs: usize, mode: Mode) -> AlignedBytes {
 }
 
 /// One that takes samples.
-fn behind(tables: Tables) -> AlignedBytes {
+fn hearing(tables: Tables) -> AlignedBytes {
     let random = small(tables.view().features(), 3);
-    let mut file = random.build();
-    file.front_end = Some(tables);
+    let mut file = behind(tables, random.clone());
     (file.task, file.mode) = (Task::Softmax, Mode::SequenceToOne);
     with_golden_steps(file, &random)
 }
