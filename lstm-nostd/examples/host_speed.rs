@@ -1,8 +1,10 @@
 //! Time of a layer's step on the host: the specification, and the kernels of each instruction set.
 //!
 //! ```text
-//! cargo run --release -p lstm-nostd --features write --example host_speed
+//! cargo run --release -p lstm-nostd --features write --example host_speed [KIND]
 //! ```
+//!
+//! With a KIND, `lstm`, `gru` or `coupled`, only layers of that kind are timed.
 //!
 //! Kernels for what the CPU lacks are those of the set before. They run in turn, and each figure is the least of many
 //! means.
@@ -22,7 +24,12 @@ fn main() {
         "{:>7} {:>6} {:>8} {:>14} {:>10} {:>10}",
         "layer", "scheme", "shape", "specification", "AVX2", "this CPU"
     );
+    let only = std::env::args().nth(1);
     for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Coupled] {
+        let name = format!("{kind:?}").to_lowercase();
+        if only.as_ref().is_some_and(|only| *only != name) {
+            continue;
+        }
         for scheme in Scheme::ALL {
             for (inputs, hidden) in [(3, 16), (9, 32), (16, 64), (10, 118), (40, 128)] {
                 show(kind, scheme, (inputs, hidden));

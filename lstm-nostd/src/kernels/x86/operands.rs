@@ -44,6 +44,19 @@ pub(super) struct Part<'a> {
     pub(super) shift: u32,
 }
 
+impl Part<'_> {
+    #[inline(always)]
+    fn sum(&self, kind: u8, of: impl Fn(i32) -> i32) -> i32 {
+        if kind == NARROW {
+            let lanes = self.activations.iter().map(|&x| of(i32::from(x as i8)));
+            return lanes.fold(0, i32::wrapping_add);
+        }
+        let (lanes, _) = self.activations.as_chunks();
+        let lanes = lanes.iter().map(|&x| of(i32::from(i16::from_ne_bytes(x))));
+        lanes.fold(0, i32::wrapping_add)
+    }
+}
+
 impl<'a> Operands<'a> {
     /// `None` if weights lie in an order for a chip, or if there are fewer activations than the layer has.
     #[inline(always)]
@@ -77,6 +90,16 @@ impl<'a> Operands<'a> {
             weights,
             stride,
             parts,
+        })
+    }
+
+    /// What each row has besides its products, if each of its activations x adds `of(x)` in place of a product. Additions
+    /// wrap.
+    #[inline(always)]
+    pub(super) fn excess(&self, of: impl Fn(i32) -> i32 + Copy) -> i32 {
+        let parts = self.parts.iter();
+        parts.fold(0, |sum: i32, part| {
+            sum.wrapping_add(part.sum(self.kind, of)) << part.shift
         })
     }
 

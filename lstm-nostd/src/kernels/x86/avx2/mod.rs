@@ -14,14 +14,15 @@ use core::arch::x86_64::{
 };
 
 use products::widened;
+use units::{Narrow, UNITS};
 
 use super::cpu::has_avx2;
 use super::operands::Operands;
 use super::{padded, put};
 use crate::kernels::{
-    Activation, Block, DenseOutputs, DenseParameters, DenseWeights, I32x4, Kernels, LstmParameters,
-    Order, RecurrentRows, RowSums, Width, copy, lanes_mut, scalar::Scalar, scalar::nth,
-    sums_by_rows,
+    Block, DenseOutputs, DenseParameters, DenseWeights, GateParameters, I32x4, Kernels,
+    LstmParameters, Order, RecurrentRows, RowSums, Width, copy, lanes_mut, scalar::Scalar,
+    scalar::nth, sums_by_rows,
 };
 
 /// The kernels of this file; the specification on a CPU without AVX2.
@@ -54,9 +55,15 @@ impl Kernels for Avx2 {
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
+        let mut excess = None;
         move |first, sums| {
             let operands = Operands::of(rows, x, h).filter(|_| has_avx2());
-            totals(operands.as_ref(), rows, first, sums, x, h);
+            let operands = operands.as_ref().map(|operands| {
+                // SAFETY: the CPU has AVX2.
+                let excess = excess.get_or_insert_with(|| unsafe { products::excess(operands) });
+                (operands, *excess)
+            });
+            totals(operands, rows, first, sums, x, h);
         }
     }
 
@@ -97,44 +104,76 @@ impl Kernels for Avx2 {
     }
 }
 
-/// A step as a whole, eight units at a time. Where the last ones are fewer, zeros stand for the others.
+/// Units whose sums are made before the first of them advances. A unit advances in one long chain of instructions, and
+/// those of several registers overlap.
+const AHEAD: usize = 4 * UNITS;
+
+/// A step as a whole.
 #[target_feature(enable = "avx2")]
-fn lstm_step<A: Activation>(
+fn lstm_step<A: Narrow>(
     layer: &LstmParameters<'_>,
     x: &[Block],
     h: &mut [Block],
     cell: &mut [I32x4],
     next: &mut [Block],
 ) {
-    let rows = &layer.rows;
     // `h` stays as it is until all sums are made.
-    let operands = Operands::of(rows, x, h);
-    let shifts = (layer.cell_int_bits, rows.h_shift);
-    let cells = cell.as_flattened_mut().chunks_mut(8);
-    let lanes = lanes_mut::<A>(next).chunks_mut(8);
-    for (index, (cells, lanes)) in cells.zip(lanes).enumerate() {
-        let first = 8 * index;
-        let count = layer.gates.len().saturating_sub(first).min(8);
-        let mut sums = [[0; 4]; 8];
-        totals(operands.as_ref(), rows, first, &mut sums[..count], x, h);
-        let (mut gates, mut peepholes) = Default::default();
-        let gates = padded(layer.gates.get(first..).unwrap_or_default(), &mut gates);
-        let peepholes = padded(
-            layer.peepholes.get(first..).unwrap_or_default(),
-            &mut peepholes,
-        );
-        let mut advanced = *padded(cells, &mut [0; 8]);
-        let hidden = units::advance(shifts, gates, peepholes, &sums, &mut advanced);
-        put(cells, count, advanced);
-        put(lanes, count, hidden.map(A::saturate));
+    let operands = Operands::of(&layer.rows, x, h);
+    let operands = operands.as_ref().map(|rows| (rows, products::excess(rows)));
+    let cells = cell.as_flattened_mut().chunks_mut(AHEAD);
+    let lanes = lanes_mut::<A>(next).chunks_mut(AHEAD);
+    let gates = layer.gates.chunks(AHEAD);
+    for (index, ((gates, cells), lanes)) in gates.zip(cells).zip(lanes).enumerate() {
+        let first = AHEAD * index;
+        let mut sums = [[0; 4]; AHEAD];
+        let some = &mut sums[..gates.len()];
+        totals(operands, &layer.rows, first, some, x, h);
+        let peepholes = layer.peepholes.get(first..).unwrap_or_default();
+        lstm_units(layer, (gates, peepholes), &sums, cells, lanes);
     }
     copy::<A>(next, h, layer.units());
 }
 
+/// (B) to (H) of some units. Where the last ones do not fill a register, zeros stand for the others.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn lstm_units<A: Narrow>(
+    layer: &LstmParameters<'_>,
+    (gates, peepholes): (&[GateParameters], &[[i16; 4]]),
+    sums: &[I32x4; AHEAD],
+    cells: &mut [i32],
+    lanes: &mut [A],
+) {
+    let shifts = (layer.cell_int_bits, layer.rows.h_shift);
+    let places = (cells.as_chunks_mut().0.iter_mut()).zip(lanes.as_chunks_mut().0);
+    let units = gates.as_chunks().0.iter().zip(sums.as_chunks().0);
+    let mut whole_peepholes = peepholes.as_chunks().0.iter();
+    for ((gates, sums), (cells, lanes)) in units.zip(places) {
+        let hidden = units::lstm(shifts, gates, whole_peepholes.next(), sums, cells);
+        // SAFETY: this function has the instructions.
+        *lanes = unsafe { A::narrow(hidden) };
+    }
+    let (whole, count) = (gates.len() / UNITS, gates.len() % UNITS);
+    if let (1.., Some(sums)) = (count, sums.as_chunks().0.get(whole)) {
+        let first = whole * UNITS;
+        let (cells, lanes) = (&mut cells[first..], &mut lanes[first..]);
+        let (mut some_gates, mut some_peepholes) = Default::default();
+        let gates = padded(&gates[first..], &mut some_gates);
+        let peepholes = peepholes
+            .get(first..)
+            .map(|some| padded(some, &mut some_peepholes));
+        let mut advanced = *padded(cells, &mut [0; UNITS]);
+        let hidden = units::lstm(shifts, gates, peepholes, sums, &mut advanced);
+        put(cells, count, advanced);
+        // SAFETY: this function has the instructions.
+        put(lanes, count, unsafe { A::narrow(hidden) });
+    }
+}
+
 /// Sums of groups of rows from `first` on, with both activations and without what the stored biases hold. There are
-/// `operands` only if the CPU has AVX2.
+/// `operands`, with what their sums are too large by, only if the CPU has AVX2.
 fn totals(
-    operands: Option<&Operands<'_>>,
+    operands: Option<(&Operands<'_>, i32)>,
     rows: &RecurrentRows<'_>,
     first: usize,
     sums: &mut [I32x4],
@@ -143,8 +182,8 @@ fn totals(
 ) {
     match operands {
         // SAFETY: the CPU has AVX2, and there are the groups.
-        Some(operands) if operands.has(first + sums.len()) => unsafe {
-            products::totals(operands, first, sums);
+        Some((operands, excess)) if operands.has(first + sums.len()) => unsafe {
+            products::totals(operands, excess, first, sums);
         },
         _ => sums_by_rows::<Avx2>(rows, first, sums, x, h),
     }

@@ -1,8 +1,9 @@
-//! Sums of products of four rows, four groups side by side, so that they share what is done to the activations.
+//! Sums of products of four rows, four or eight groups side by side, so that they share what is done to the activations.
 //!
 //! ```text
 //! int8 × int16   a block of sixteen weights is widened; vpmaddwd with four activations, four times over
-//! int8 × int8    two blocks: vpmaddubsw of |x| with w · sign(x), whose pairs stay below 2¹⁵, then vpmaddwd with ones
+//! int8 × int8    two blocks: vpmaddubsw of |x| with w, or with −w − 1 where x is negative, whose pairs stay below 2¹⁵, then
+//!                vpmaddwd with ones. So each negative x is added once too often, and taken off the sums
 //! int4 × int16   four blocks are shifted by 0, 4, 8 and 12 and masked, which makes inputs 0 and 1, then 2 and 3 of rows
 //!                0 and 2, then those of rows 1 and 3; vpmaddwd with the activations 0 and 1 or 2 and 3 of each block.
 //!                The nibbles are w + 8, so that 8 · Σx is taken off the sums
@@ -13,98 +14,110 @@
 
 use core::arch::x86_64::{
     __m256i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_set1_epi32, _mm256_abs_epi8,
-    _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastq_epi64, _mm256_cvtepi8_epi16,
-    _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_maskload_epi64, _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_set1_epi16,
-    _mm256_set1_epi64x, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_shuffle_epi32, _mm256_sign_epi8, _mm256_sll_epi32, _mm256_srli_epi16,
-    _mm256_storeu_si256, _mm256_sub_epi32, _mm256_unpackhi_epi32, _mm256_unpacklo_epi32,
-    _mm256_zextsi128_si256,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastq_epi64, _mm256_cmpgt_epi8,
+    _mm256_cvtepi8_epi16, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_maskload_epi64, _mm256_permute2x128_si256,
+    _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_epi64x,
+    _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_shuffle_epi32,
+    _mm256_sll_epi32, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_sub_epi32,
+    _mm256_unpackhi_epi32, _mm256_unpacklo_epi32, _mm256_xor_si256, _mm256_zextsi128_si256,
 };
 
 use crate::kernels::x86::operands::{NARROW, NIBBLES, Operands, Part, WIDE};
 use crate::kernels::x86::put;
 use crate::kernels::{Activation, Block, I32x4, RecurrentRows, RowBlock, quads};
 
-/// Groups whose products are summed side by side.
-const SUMMED: usize = 4;
-
-/// What the sums are too large by; the sums of four groups, each in eight lanes; of int4 weights those of rows 1 and 3.
-type Sums = [__m256i; 2 * SUMMED + 1];
+/// What the sums of these operands are too large by.
+#[target_feature(enable = "avx2")]
+pub(super) fn excess(operands: &Operands<'_>) -> i32 {
+    match operands.kind {
+        WIDE => 0,
+        NARROW => operands.excess(|x| x.min(0)),
+        _ => operands.excess(|x| x << 3),
+    }
+}
 
 /// The sums of the rows of some groups, from `first` on, with both activations.
 ///
 /// # Safety
 /// There are the groups.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn totals(operands: &Operands<'_>, first: usize, sums: &mut [I32x4]) {
-    for (index, sums) in sums.chunks_mut(SUMMED).enumerate() {
-        let count = sums.len();
-        // Past the last group, the last one again.
-        let group = |n: usize| first + SUMMED * index + n.min(count - 1);
-        let groups = core::array::from_fn(group);
+pub(super) unsafe fn totals(
+    operands: &Operands<'_>,
+    excess: i32,
+    first: usize,
+    sums: &mut [I32x4],
+) {
+    let excess = _mm256_set1_epi32(excess);
+    // Groups of int4 weights take two registers each.
+    let step = if operands.kind == NIBBLES { 4 } else { 8 };
+    for (index, sums) in sums.chunks_mut(step).enumerate() {
+        let first = first + step * index;
         // SAFETY: as above.
-        let [lower, upper] = unsafe {
-            match operands.kind {
-                WIDE => totals_of::<WIDE>(operands, groups),
-                NARROW => totals_of::<NARROW>(operands, groups),
-                _ => totals_of::<NIBBLES>(operands, groups),
-            }
-        };
-        let mut rows = [[0; 4]; SUMMED];
-        // SAFETY: each register has the rows of two groups, and the stores need no alignment.
         unsafe {
-            _mm256_storeu_si256(rows.as_mut_ptr().cast(), lower);
-            _mm256_storeu_si256(rows.as_mut_ptr().add(2).cast(), upper);
+            match (operands.kind, sums.len()) {
+                (WIDE, 5..) => totals_of::<WIDE, 8>(operands, excess, first, sums),
+                (WIDE, _) => totals_of::<WIDE, 4>(operands, excess, first, sums),
+                (NARROW, 5..) => totals_of::<NARROW, 8>(operands, excess, first, sums),
+                (NARROW, _) => totals_of::<NARROW, 4>(operands, excess, first, sums),
+                _ => totals_of::<NIBBLES, 4>(operands, excess, first, sums),
+            }
         }
-        put(sums, count, rows);
     }
 }
 
-/// The sums of four groups with both activations: the rows of two groups, then those of the other two.
+/// The sums of up to `N` groups, side by side.
 ///
 /// # Safety
 /// `KIND` is the operands' kind, and it has the groups.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn totals_of<const KIND: u8>(
+unsafe fn totals_of<const KIND: u8, const N: usize>(
     operands: &Operands<'_>,
-    groups: [usize; SUMMED],
-) -> [__m256i; 2] {
-    let mut sums = [_mm256_setzero_si256(); 2 * SUMMED + 1];
+    excess: __m256i,
+    first: usize,
+    totals: &mut [I32x4],
+) {
+    let count = totals.len();
+    // Past the last group, the last one again.
+    let groups: [usize; N] = core::array::from_fn(|n| first + n.min(count - 1));
+    let mut sums = [[_mm256_setzero_si256(); N]; 2];
     for part in &operands.parts {
         // SAFETY: as above.
         let rows = groups.map(|group| unsafe { operands.row(group, part) });
         // SAFETY: each row has the part's blocks, and the activations have as many times four.
         unsafe {
             match KIND {
-                WIDE => wide(&mut sums, rows, part),
-                NARROW => narrow(&mut sums, rows, part),
+                WIDE => wide(&mut sums[0], rows, part),
+                NARROW => narrow(&mut sums[0], rows, part),
                 _ => nibbles(&mut sums, rows, part),
             }
         }
         if part.shift != 0 {
             let shift = _mm_cvtsi32_si128(part.shift as i32);
-            let count = if KIND == NIBBLES { 2 * SUMMED } else { SUMMED };
-            for sum in &mut sums[..=count] {
+            let used = if KIND == NIBBLES { 2 } else { 1 };
+            for sum in sums[..used].as_flattened_mut() {
                 *sum = _mm256_sll_epi32(*sum, shift);
             }
         }
     }
-    let [excess, a, b, c, d, second @ ..] = sums;
-    match KIND {
-        WIDE => [rows_of_pairs(a, b), rows_of_pairs(c, d)],
-        NARROW => [rows_of_blocks(a, b), rows_of_blocks(c, d)],
-        _ => {
-            let excess = interleaved(excess, excess);
-            let mut sums = [a, b, c, d];
-            for (sum, second) in sums.iter_mut().zip(second) {
-                *sum = _mm256_sub_epi32(interleaved(*sum, second), excess);
-            }
-            let [a, b, c, d] = sums;
-            [rows_of_blocks(a, b), rows_of_blocks(c, d)]
+    let [mut sums, others] = sums;
+    if KIND == NIBBLES {
+        for (sum, other) in sums.iter_mut().zip(others) {
+            *sum = interleaved(*sum, other);
         }
     }
+    let mut rows = [[0; 4]; N];
+    let pairs = rows.as_chunks_mut::<2>().0.iter_mut();
+    for (rows, [a, b]) in pairs.zip(sums.as_chunks().0) {
+        let pair = match KIND {
+            WIDE => rows_of_pairs(*a, *b),
+            _ => rows_of_blocks(*a, *b),
+        };
+        // SAFETY: the rows of two groups, and the store needs no alignment.
+        unsafe { _mm256_storeu_si256(rows.as_mut_ptr().cast(), _mm256_sub_epi32(pair, excess)) };
+    }
+    put(totals, count, rows);
 }
 
 /// Adds lanes `[i, i, f, f | g, g, o, o]` of each group: the even and the odd pairs of inputs of a gate.
@@ -113,8 +126,7 @@ unsafe fn totals_of<const KIND: u8>(
 /// From each row on there are the part's blocks, of sixteen bytes, and it has eight bytes of activations for each.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn wide(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
-    let [_, sums @ ..] = sums;
+unsafe fn wide<const N: usize>(sums: &mut [__m256i; N], rows: [*const u8; N], part: &Part<'_>) {
     let x = part.activations.as_ptr();
     for index in 0..part.blocks {
         // SAFETY: there is a block for each index; loads need no alignment.
@@ -134,8 +146,7 @@ unsafe fn wide(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
 /// From each row on there are the part's blocks, of sixteen bytes, and it has four bytes of activations for each.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
-    let [_, sums @ ..] = sums;
+unsafe fn narrow<const N: usize>(sums: &mut [__m256i; N], rows: [*const u8; N], part: &Part<'_>) {
     let x = part.activations.as_ptr();
     let ones = _mm256_set1_epi16(1);
     // Four bytes over and over, and the next four in the upper half.
@@ -143,9 +154,10 @@ unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
         0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, //
         4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7,
     );
+    let negative = |x: __m256i| _mm256_cmpgt_epi8(_mm256_setzero_si256(), x);
     let products = |weights: __m256i, x: __m256i| {
-        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
-        _mm256_madd_epi16(pairs, ones)
+        let weights = _mm256_xor_si256(weights, negative(x));
+        _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(x), weights), ones)
     };
     for index in 0..part.blocks / 2 {
         // SAFETY: there are two blocks for each index; loads need no alignment.
@@ -172,20 +184,24 @@ unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
     }
 }
 
-/// Adds lanes `[i, g]` of each group, four times, and `[f, o]` behind those of all groups.
+/// Adds lanes `[i, g]` of each group, four times, and `[f, o]` in the other half of `sums`.
 ///
 /// # Safety
 /// From each row on there are the part's blocks, of eight bytes, and it has eight bytes of activations for each.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
+unsafe fn nibbles<const N: usize>(
+    sums: &mut [[__m256i; N]; 2],
+    rows: [*const u8; N],
+    part: &Part<'_>,
+) {
     let x = part.activations.as_ptr();
     let whole = part.blocks / 4;
     for index in 0..whole {
         // SAFETY: there are four blocks for each index; loads need no alignment.
         unsafe {
             let x = _mm256_loadu_si256(x.add(32 * index).cast());
-            let mut weights = [x; SUMMED];
+            let mut weights = [x; N];
             for (weights, row) in weights.iter_mut().zip(rows) {
                 *weights = _mm256_loadu_si256(row.add(32 * index).cast());
             }
@@ -200,7 +216,7 @@ unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
             let left = part.blocks % 4;
             let here = _mm256_loadu_si256(ONES.as_ptr().add(3 - left).cast());
             let x = _mm256_maskload_epi64(x.add(32 * whole).cast(), here);
-            let mut weights = [x; SUMMED];
+            let mut weights = [x; N];
             for (weights, row) in weights.iter_mut().zip(rows) {
                 *weights = _mm256_maskload_epi64(row.add(32 * whole).cast(), here);
             }
@@ -212,17 +228,14 @@ unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
 /// What [`nibbles`] adds for four blocks of each group.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn four_blocks(sums: &mut Sums, weights: [__m256i; SUMMED], x: __m256i) {
-    let [excess, sums @ ..] = sums;
-    let (of_i_g, of_f_o) = sums.split_at_mut(SUMMED);
-    let (nibble, eight) = (_mm256_set1_epi16(15), _mm256_set1_epi16(8));
+fn four_blocks<const N: usize>(sums: &mut [[__m256i; N]; 2], weights: [__m256i; N], x: __m256i) {
+    let [of_i_g, of_f_o] = sums;
+    let nibble = _mm256_set1_epi16(15);
     let x_01 = _mm256_shuffle_epi32::<0b10_10_00_00>(x);
     let x_23 = _mm256_shuffle_epi32::<0b11_11_01_01>(x);
     let add = |sum: &mut __m256i, w: __m256i, x: __m256i| {
         *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
     };
-    add(excess, eight, x_01);
-    add(excess, eight, x_23);
     for ((i_g, f_o), w) in of_i_g.iter_mut().zip(of_f_o).zip(weights) {
         let masked = |w: __m256i| _mm256_and_si256(w, nibble);
         add(i_g, masked(w), x_01);

@@ -3,48 +3,57 @@
 //! A product of two values of 16 bits is `vpmaddwd` with zeros in the upper half of one of them.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi32, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_setzero_si128,
-    _mm256_abs_epi32, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_blend_epi32,
-    _mm256_blendv_epi8, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_min_epi32, _mm256_mul_epi32, _mm256_mulhi_epu16, _mm256_mullo_epi16,
-    _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32, _mm256_set_m128i, _mm256_set1_epi32,
-    _mm256_set1_epi64x, _mm256_setr_epi32, _mm256_setr_epi64x, _mm256_shuffle_ps,
-    _mm256_sign_epi32, _mm256_slli_epi32, _mm256_sra_epi32, _mm256_srai_epi32, _mm256_srli_epi16,
-    _mm256_srli_epi32, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_unpackhi_epi32,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
+    __m128i, __m256i, _mm_add_epi32, _mm_cvtsi32_si128, _mm_cvtsi128_si64, _mm_extract_epi64,
+    _mm_load_sd, _mm_loadh_pd, _mm_loadu_si128, _mm_packs_epi16, _mm_packs_epi32,
+    _mm_setzero_si128, _mm_storel_epi64, _mm_storeu_si128, _mm256_abs_epi32, _mm256_add_epi32,
+    _mm256_add_epi64, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8, _mm256_castpd_ps,
+    _mm256_castps_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_max_epi32, _mm256_min_epi32, _mm256_min_epu32, _mm256_mul_epi32,
+    _mm256_mulhi_epu16, _mm256_mullo_epi16, _mm256_permute2x128_si256, _mm256_permutevar8x32_epi32,
+    _mm256_set_m128d, _mm256_set_m128i, _mm256_set1_epi32, _mm256_set1_epi64x, _mm256_setr_epi32,
+    _mm256_setzero_si256, _mm256_shuffle_ps, _mm256_sign_epi32, _mm256_slli_epi32,
+    _mm256_sra_epi32, _mm256_srai_epi32, _mm256_srl_epi32, _mm256_srli_epi16, _mm256_srli_epi32,
+    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64,
+    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
 use crate::activation::{SIGMOID_BITS, SIGMOID_GUARD, Segment, TABLES, TANH_BITS, TANH_GUARD};
-use crate::kernels::{GateParameters, I32x4};
+use crate::kernels::{Activation, GateParameters, I32x4};
+
+/// Units in a register.
+pub(super) const UNITS: usize = 8;
 
 /// Advances the cells of eight units, whose sums of products are `sums`, and returns (D) rounded to `n` bits less, (H)
 /// without the clamp.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn advance(
+pub(super) fn lstm(
     (m, n): (u32, u32),
-    gates: &[GateParameters; 8],
-    peepholes: &[[i16; 4]; 8],
-    sums: &[I32x4; 8],
-    cells: &mut [i32; 8],
-) -> [i32; 8] {
-    let [mut accs, mut mults] = [[_mm_setzero_si128(); 8]; 2];
+    gates: &[GateParameters; UNITS],
+    peepholes: Option<&[[i16; 4]; UNITS]>,
+    sums: &[I32x4; UNITS],
+    cells: &mut [i32; UNITS],
+) -> __m256i {
+    let [mut accs, mut mults] = [[_mm_setzero_si128(); UNITS]; 2];
     for (u, [bias, mult]) in gates.iter().enumerate() {
         accs[u] = _mm_add_epi32(load(&sums[u]), load(bias));
         mults[u] = load(mult);
     }
-    let [acc_i, acc_f, acc_g, acc_o] = columns(accs);
+    let [mut acc_i, mut acc_f, acc_g, mut acc_o] = columns(accs);
     let [mult_i, mult_f, mult_g, mult_o] = columns(mults);
-    let [p_i, p_f, p_o] = peephole_columns(peepholes);
     // SAFETY: eight cells, and the load needs no alignment.
     let c = unsafe { _mm256_loadu_si256(cells.as_ptr().cast()) };
+    let mut p_o = _mm256_setzero_si256();
+    if let Some(peepholes) = peepholes {
+        let (p_i, p_f);
+        [p_i, p_f, p_o] = peephole_columns(peepholes);
+        let old = upper_half(c);
+        acc_i = _mm256_add_epi32(acc_i, _mm256_madd_epi16(p_i, old));
+        acc_f = _mm256_add_epi32(acc_f, _mm256_madd_epi16(p_f, old));
+    }
     // (B)
-    let z = |acc: __m256i, p: __m256i, c16: __m256i, mult: __m256i| {
-        mul_high(_mm256_add_epi32(acc, _mm256_madd_epi16(p, c16)), mult)
-    };
-    let old = upper_half(c);
-    let i = sigmoid(z(acc_i, p_i, old, mult_i));
-    let f = sigmoid(z(acc_f, p_f, old, mult_f));
+    let i = sigmoid(mul_high(acc_i, mult_i));
+    let f = sigmoid(mul_high(acc_f, mult_f));
     let g = tanh(mul_high(acc_g, mult_g));
     // (C)
     let kept = mul_round16(f, c);
@@ -52,19 +61,59 @@ pub(super) fn advance(
     let cell = saturating_add(_mm256_slli_epi32::<1>(kept), round_shift(new, m));
     // SAFETY: as above.
     unsafe { _mm256_storeu_si256(cells.as_mut_ptr().cast(), cell) };
-    let o = sigmoid(z(acc_o, p_o, upper_half(cell), mult_o));
+    if peepholes.is_some() {
+        acc_o = _mm256_add_epi32(acc_o, _mm256_madd_epi16(p_o, upper_half(cell)));
+    }
+    let o = sigmoid(mul_high(acc_o, mult_o));
     // (D)
     let squashed = tanh(round_shift(cell, 19 - m));
     let hidden = round_shift(_mm256_madd_epi16(o, squashed), 15);
-    let hidden = if n == 0 {
-        hidden
-    } else {
-        round_shift(hidden, n)
-    };
-    let mut lanes = [0; 8];
-    // SAFETY: as above.
-    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), hidden) };
-    lanes
+    match n {
+        0 => hidden,
+        _ => round_shift(hidden, n),
+    }
+}
+
+/// Types of activations that eight lanes can be narrowed to.
+pub(super) trait Narrow: Activation {
+    /// [`Activation::saturate`] of eight lanes.
+    ///
+    /// # Safety
+    /// The CPU has the instructions.
+    unsafe fn narrow(lanes: __m256i) -> [Self; UNITS];
+}
+
+impl Narrow for i16 {
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn narrow(lanes: __m256i) -> [Self; UNITS] {
+        let mut narrowed = [0; UNITS];
+        // SAFETY: sixteen bytes, and the store needs no alignment.
+        unsafe { _mm_storeu_si128(narrowed.as_mut_ptr().cast(), in_16_bits(lanes)) };
+        narrowed
+    }
+}
+
+impl Narrow for i8 {
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn narrow(lanes: __m256i) -> [Self; UNITS] {
+        let mut narrowed = [0; UNITS];
+        let lanes = in_16_bits(_mm256_max_epi32(lanes, _mm256_set1_epi32(-127)));
+        // SAFETY: eight bytes, and the store needs no alignment.
+        unsafe { _mm_storel_epi64(narrowed.as_mut_ptr().cast(), _mm_packs_epi16(lanes, lanes)) };
+        narrowed
+    }
+}
+
+/// Lanes saturated to 16 bits.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn in_16_bits(lanes: __m256i) -> __m128i {
+    _mm_packs_epi32(
+        _mm256_castsi256_si128(lanes),
+        _mm256_extracti128_si256::<1>(lanes),
+    )
 }
 
 #[target_feature(enable = "avx2")]
@@ -77,7 +126,7 @@ fn load(values: &I32x4) -> __m128i {
 /// Column r of the result has value r of each row.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn columns(rows: [__m128i; 8]) -> [__m256i; 4] {
+fn columns(rows: [__m128i; UNITS]) -> [__m256i; 4] {
     let both = |u: usize| _mm256_set_m128i(rows[u + 4], rows[u]);
     let (a, b, c, d) = (both(0), both(1), both(2), both(3));
     let (ab_01, ab_23) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
@@ -93,7 +142,7 @@ fn columns(rows: [__m128i; 8]) -> [__m256i; 4] {
 /// Peepholes of i, f and o in the lower halves of lanes, and zeros in the upper ones.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn peephole_columns(peepholes: &[[i16; 4]; 8]) -> [__m256i; 3] {
+fn peephole_columns(peepholes: &[[i16; 4]; UNITS]) -> [__m256i; 3] {
     // The gates i and f of four units, then g and o.
     let apart = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
     let four = |first: usize| {
@@ -183,10 +232,11 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     z: __m256i,
 ) -> __m256i {
     let (bits, guard) = const { (BITS as i32, GUARD as i32) };
-    let u = _mm256_min_epi32(_mm256_abs_epi32(z), _mm256_set1_epi32(0x7fff));
+    let u = _mm256_min_epu32(_mm256_abs_epi32(z), _mm256_set1_epi32(0x7fff));
     let t = _mm256_and_si256(u, _mm256_set1_epi32((1 << bits) - 1));
-    let k = _mm256_sra_epi32(u, _mm_cvtsi32_si128(bits));
-    let [base, slope] = table.at(k);
+    let k = _mm256_srl_epi32(u, _mm_cvtsi32_si128(bits));
+    // SAFETY: the segments go up to 0x7fff.
+    let [base, slope] = unsafe { table.at(k) };
     let tilted = _mm256_add_epi32(slope, _mm256_madd_epi16(slope, t));
     // ⌊tilted · t / 2¹⁶⌋ by halves of `tilted`.
     let upper = _mm256_madd_epi16(tilted, _mm256_slli_epi32::<16>(t));
@@ -202,19 +252,36 @@ static SIGMOID: Pairs<64> = Pairs(TABLES.sigmoid.pairs());
 static TANH: Pairs<128> = Pairs(TABLES.tanh.pairs());
 
 impl<const SEGMENTS: usize> Pairs<SEGMENTS> {
-    /// Values and slopes of the segments `k`. Eight loads of eight bytes take less time than two gather loads.
+    /// Values and slopes of the segments `k`, which must be less than `SEGMENTS`. Eight loads of eight bytes take less
+    /// time than two gather loads.
+    ///
+    /// # Safety
+    /// There are the segments.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn at(&self, k: __m256i) -> [__m256i; 2] {
-        let mut places = [0; 8];
-        // SAFETY: 32 bytes, and the store needs no alignment.
-        unsafe { _mm256_storeu_si256(places.as_mut_ptr().cast(), k) };
-        let pair =
-            |lane: usize| -> i64 { bytemuck::cast(self.0[places[lane] as usize % SEGMENTS]) };
+    unsafe fn at(&self, k: __m256i) -> [__m256i; 2] {
+        let table = self.0.as_ptr().cast::<f64>();
+        // Two places to a word.
+        let four = |k: __m128i| {
+            let (a, b) = (
+                _mm_cvtsi128_si64(k) as u64,
+                _mm_extract_epi64::<1>(k) as u64,
+            );
+            let places = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
+            // SAFETY: the caller's promise.
+            unsafe {
+                let at = places.map(|place| table.add(place as usize));
+                [
+                    _mm_loadh_pd(_mm_load_sd(at[0]), at[1]),
+                    _mm_loadh_pd(_mm_load_sd(at[2]), at[3]),
+                ]
+            }
+        };
+        let [a, b] = four(_mm256_castsi256_si128(k));
+        let [c, d] = four(_mm256_extracti128_si256::<1>(k));
         // Lanes 0, 1, 4, 5, and the others.
-        let a = _mm256_setr_epi64x(pair(0), pair(1), pair(4), pair(5));
-        let b = _mm256_setr_epi64x(pair(2), pair(3), pair(6), pair(7));
-        let (a, b) = (_mm256_castsi256_ps(a), _mm256_castsi256_ps(b));
+        let a = _mm256_castpd_ps(_mm256_set_m128d(c, a));
+        let b = _mm256_castpd_ps(_mm256_set_m128d(d, b));
         [
             _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
             _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),

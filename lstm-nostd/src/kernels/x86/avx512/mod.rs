@@ -19,8 +19,8 @@ use crate::kernels::coupled::CoupledBatch;
 #[cfg(feature = "gru")]
 use crate::kernels::gru::GruBatch;
 use crate::kernels::{
-    Block, DenseOutputs, DenseParameters, I32x4, Kernels, LstmParameters, Order, RecurrentRows,
-    RowSums, Width, copy, lanes_mut,
+    Block, DenseOutputs, DenseParameters, GateParameters, I32x4, Kernels, LstmParameters, Order,
+    RecurrentRows, RowSums, Width, copy, lanes_mut,
 };
 use units::{Narrow, UNITS};
 
@@ -43,22 +43,15 @@ impl Kernels for Avx512 {
         cell: &mut [I32x4],
         next: &mut [Block],
     ) {
-        let (rows, units) = (&layer.rows, layer.gates.len());
-        // `h` stays as it is until all sums are made.
-        let operands = Operands::of(rows, x, h).filter(|rows| rows.has(units) && has_avx512());
-        let Some(operands) = operands else {
+        if !has_avx512() {
             return Avx2::lstm_step(layer, x, h, cell, next);
-        };
-        // SAFETY: the CPU has what the functions need, and there are the groups of all units.
-        unsafe {
-            match rows.width.in_build() {
-                Width::Int16 => lstm_units::<i16>(layer, &operands, cell, next),
-                Width::Int8 => lstm_units::<i8>(layer, &operands, cell, next),
-            }
         }
-        match rows.width.in_build() {
-            Width::Int16 => copy::<i16>(next, h, units),
-            Width::Int8 => copy::<i8>(next, h, units),
+        // SAFETY: the CPU has what the functions need.
+        unsafe {
+            match layer.rows.width.in_build() {
+                Width::Int16 => lstm_step::<i16>(layer, x, h, cell, next),
+                Width::Int8 => lstm_step::<i8>(layer, x, h, cell, next),
+            }
         }
     }
 
@@ -68,13 +61,14 @@ impl Kernels for Avx512 {
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        let mut others = Avx2::group_sums(rows, x, h);
+        let mut excess = None;
         move |first, sums| match &Operands::of(rows, x, h).filter(|_| has_avx512()) {
             // SAFETY: the CPU has what the functions need, and there are the groups.
             Some(operands) if operands.has(first + sums.len()) => unsafe {
-                products::totals(operands, first, sums);
+                let excess = *excess.get_or_insert_with(|| products::excess(operands));
+                products::totals(operands, excess, first, sums);
             },
-            _ => others(first, sums),
+            _ => Avx2::group_sums(rows, x, h)(first, sums),
         }
     }
 
@@ -124,35 +118,69 @@ impl Kernels for Avx512 {
     }
 }
 
-/// (A) to (H), sixteen units at a time. Where the last ones are fewer, zeros stand for the others. `next` becomes the
-/// hidden state.
-///
-/// # Safety
-/// The operands have a group of rows for each unit.
+/// Units whose sums are made before the first of them advances. A unit advances in one long chain of instructions, and
+/// those of several registers overlap.
+const AHEAD: usize = 2 * UNITS;
+
+/// (A) to (H).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn lstm_units<A: Narrow>(
+fn lstm_step<A: Narrow>(
     layer: &LstmParameters<'_>,
-    operands: &Operands<'_>,
+    x: &[Block],
+    h: &mut [Block],
     cell: &mut [I32x4],
     next: &mut [Block],
 ) {
-    let shifts = (layer.cell_int_bits, layer.rows.h_shift);
-    let mut peepholes = layer.peepholes.chunks(UNITS);
-    let cells = cell.as_flattened_mut().chunks_mut(UNITS);
-    let lanes = lanes_mut::<A>(next).chunks_mut(UNITS);
-    let gates = layer.gates.chunks(UNITS);
+    let units = layer.units();
+    // `h` stays as it is until all sums are made.
+    let Some(operands) = Operands::of(&layer.rows, x, h).filter(|rows| rows.has(units)) else {
+        return Avx2::lstm_step(layer, x, h, cell, next);
+    };
+    let excess = products::excess(&operands);
+    let cells = cell.as_flattened_mut().chunks_mut(AHEAD);
+    let lanes = lanes_mut::<A>(next).chunks_mut(AHEAD);
+    let gates = layer.gates.chunks(AHEAD);
     for (index, ((gates, cells), lanes)) in gates.zip(cells).zip(lanes).enumerate() {
-        let count = gates.len();
-        let mut sums = [[0; 4]; UNITS];
-        // SAFETY: as above.
-        unsafe { products::totals(operands, UNITS * index, &mut sums[..count]) };
+        let first = AHEAD * index;
+        let mut sums = [[0; 4]; AHEAD];
+        // SAFETY: there is a group of rows for each unit.
+        unsafe { products::totals(&operands, excess, first, &mut sums[..gates.len()]) };
+        let peepholes = layer.peepholes.get(first..).unwrap_or_default();
+        lstm_units(layer, (gates, peepholes), &sums, cells, lanes);
+    }
+    copy::<A>(next, h, units);
+}
+
+/// (B) to (H) of some units. Where the last ones do not fill a register, zeros stand for the others.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[inline]
+fn lstm_units<A: Narrow>(
+    layer: &LstmParameters<'_>,
+    (gates, peepholes): (&[GateParameters], &[[i16; 4]]),
+    sums: &[I32x4; AHEAD],
+    cells: &mut [i32],
+    lanes: &mut [A],
+) {
+    let shifts = (layer.cell_int_bits, layer.rows.h_shift);
+    let places = (cells.as_chunks_mut().0.iter_mut()).zip(lanes.as_chunks_mut().0);
+    let units = gates.as_chunks().0.iter().zip(sums.as_chunks().0);
+    let mut whole_peepholes = peepholes.as_chunks().0.iter();
+    for ((gates, sums), (cells, lanes)) in units.zip(places) {
+        let hidden = units::lstm(shifts, gates, whole_peepholes.next(), sums, cells);
+        // SAFETY: this function has the instructions.
+        *lanes = unsafe { A::narrow(hidden) };
+    }
+    let (whole, count) = (gates.len() / UNITS, gates.len() % UNITS);
+    if let (1.., Some(sums)) = (count, sums.as_chunks().0.get(whole)) {
+        let first = whole * UNITS;
+        let (cells, lanes) = (&mut cells[first..], &mut lanes[first..]);
         let (mut some_gates, mut some_peepholes) = Default::default();
-        let gates = padded(gates, &mut some_gates);
+        let gates = padded(&gates[first..], &mut some_gates);
         let peepholes = peepholes
-            .next()
+            .get(first..)
             .map(|some| padded(some, &mut some_peepholes));
         let mut advanced = *padded(cells, &mut [0; UNITS]);
-        let hidden = units::lstm(shifts, gates, peepholes, &sums, &mut advanced);
+        let hidden = units::lstm(shifts, gates, peepholes, sums, &mut advanced);
         put(cells, count, advanced);
         // SAFETY: this function has the instructions.
         put(lanes, count, unsafe { A::narrow(hidden) });

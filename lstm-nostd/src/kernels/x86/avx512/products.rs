@@ -3,27 +3,27 @@
 //! ```text
 //! int8 × int16   two blocks of sixteen weights are widened; vpdpwssd with eight activations, four times over
 //! int8 × int8    four blocks: vpdpbusd of w + 128, as unsigned bytes, with sixteen activations, four times over
-//! int4 × int16   eight blocks are shifted by 0, 4, 8 and 12 and masked, which makes inputs 0 and 1, then 2 and 3 of
-//!                rows 0 and 2, then those of rows 1 and 3; vpdpwssd with the activations 0 and 1 or 2 and 3 of each
-//!                block. The nibbles are w + 8
+//! int4 × int16   eight blocks, whose bytes are put in the order of rows; vpdpbusd of the lower nibbles, then of the upper
+//!                ones, with the lower bytes of the activations, which have no sign, and with the upper ones. The nibbles
+//!                are w + 8
 //! ```
 //!
-//! Weights are too large by the same for all rows: 128 · Σx or 8 · Σx is summed once and taken off. Additions wrap: what
-//! a part of a sum is above the end of i32, another part takes back.
+//! Weights are too large by the same for all rows: 128 · Σx or 8 · Σx is taken off the sums. Additions wrap: what a part
+//! of a sum is above the end of i32, another part takes back.
 //!
 //! Functions of the standard library that take a closure, such as `array::map`, do not have the instructions, so that
 //! the closure would be called. So there are loops.
 
 use core::arch::x86_64::{
     __m128i, __m512i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_maskz_loadu_epi32,
-    _mm256_loadu_si256, _mm256_zextsi128_si256, _mm512_add_epi32, _mm512_and_si512,
-    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi8_epi16, _mm512_dpbusd_epi32,
-    _mm512_dpwssd_epi32, _mm512_loadu_si512, _mm512_maskz_loadu_epi32, _mm512_maskz_loadu_epi64,
-    _mm512_permutexvar_epi32, _mm512_permutexvar_epi64, _mm512_set1_epi8, _mm512_set1_epi16,
-    _mm512_setr_epi32, _mm512_setr_epi64, _mm512_setzero_si512, _mm512_shuffle_epi32,
-    _mm512_shuffle_i64x2, _mm512_shuffle_ps, _mm512_sll_epi32, _mm512_srli_epi16,
-    _mm512_storeu_si512, _mm512_sub_epi32, _mm512_unpackhi_epi32, _mm512_unpacklo_epi32,
-    _mm512_xor_si512, _mm512_zextsi128_si512,
+    _mm_setr_epi8, _mm256_loadu_si256, _mm256_zextsi128_si256, _mm512_add_epi32, _mm512_and_si512,
+    _mm512_broadcast_i32x4, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi8_epi16,
+    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_loadu_si512, _mm512_maskz_loadu_epi32,
+    _mm512_maskz_loadu_epi64, _mm512_permutexvar_epi32, _mm512_permutexvar_epi64, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setr_epi64, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_shuffle_ps, _mm512_sll_epi32,
+    _mm512_slli_epi32, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_sub_epi32, _mm512_xor_si512,
+    _mm512_zextsi128_si512,
 };
 
 use crate::kernels::I32x4;
@@ -33,15 +33,32 @@ use crate::kernels::x86::put;
 /// Groups whose products are summed side by side.
 const SUMMED: usize = 8;
 
-/// What the sums are too large by; the sums of eight groups, each in sixteen lanes; of int4 weights those of rows 1 and 3.
-type Sums = [__m512i; 2 * SUMMED + 1];
+/// The sums of eight groups, each in sixteen lanes. Of int4 weights they are those with the lower bytes of the
+/// activations, and the others those with the upper bytes.
+type Sums = [[__m512i; SUMMED]; 2];
+
+/// What the sums of these operands are too large by.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn excess(operands: &Operands<'_>) -> i32 {
+    match operands.kind {
+        WIDE => 0,
+        NARROW => operands.excess(|x| x << 7),
+        _ => operands.excess(|x| x << 3),
+    }
+}
 
 /// The sums of the rows of some groups, from `first` on, with both activations.
 ///
 /// # Safety
 /// There are the groups.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn totals(operands: &Operands<'_>, first: usize, sums: &mut [I32x4]) {
+pub(super) unsafe fn totals(
+    operands: &Operands<'_>,
+    excess: i32,
+    first: usize,
+    sums: &mut [I32x4],
+) {
+    let excess = _mm512_set1_epi32(excess);
     for (index, sums) in sums.chunks_mut(SUMMED).enumerate() {
         let count = sums.len();
         // Past the last group, the last one again.
@@ -58,8 +75,9 @@ pub(super) unsafe fn totals(operands: &Operands<'_>, first: usize, sums: &mut [I
         let mut rows = [[0; 4]; SUMMED];
         // SAFETY: each register has the rows of four groups, and the stores need no alignment.
         unsafe {
-            _mm512_storeu_si512(rows.as_mut_ptr().cast(), lower);
-            _mm512_storeu_si512(rows.as_mut_ptr().add(4).cast(), upper);
+            let at = rows.as_mut_ptr();
+            _mm512_storeu_si512(at.cast(), _mm512_sub_epi32(lower, excess));
+            _mm512_storeu_si512(at.add(4).cast(), _mm512_sub_epi32(upper, excess));
         }
         put(sums, count, rows);
     }
@@ -75,63 +93,37 @@ unsafe fn totals_of<const KIND: u8>(
     operands: &Operands<'_>,
     groups: [usize; SUMMED],
 ) -> [__m512i; 2] {
-    let mut sums = [_mm512_setzero_si512(); 2 * SUMMED + 1];
+    let mut sums = [[_mm512_setzero_si512(); SUMMED]; 2];
     for part in &operands.parts {
         // SAFETY: as above.
         let rows = groups.map(|group| unsafe { operands.row(group, part) });
         // SAFETY: each row has the part's blocks, and the activations have as many times four.
         unsafe {
             match KIND {
-                WIDE => wide(&mut sums, rows, part),
-                NARROW => narrow(&mut sums, rows, part),
+                WIDE => wide(&mut sums[0], rows, part),
+                NARROW => narrow(&mut sums[0], rows, part),
                 _ => nibbles(&mut sums, rows, part),
             }
         }
         if part.shift != 0 {
             let shift = _mm_cvtsi32_si128(part.shift as i32);
-            let count = if KIND == NIBBLES { 2 * SUMMED } else { SUMMED };
-            for sum in &mut sums[..=count] {
+            let used = if KIND == NIBBLES { 2 } else { 1 };
+            for sum in sums[..used].as_flattened_mut() {
                 *sum = _mm512_sll_epi32(*sum, shift);
             }
         }
     }
-    let (mut sums, excess) = together::<KIND>(sums);
-    for sum in sums.as_flattened_mut() {
-        *sum = _mm512_sub_epi32(*sum, excess);
+    let [mut sums, upper] = sums;
+    if KIND == NIBBLES {
+        for (sum, upper) in sums.iter_mut().zip(upper) {
+            *sum = _mm512_add_epi32(*sum, _mm512_slli_epi32::<8>(upper));
+        }
     }
-    let [lower, upper] = sums;
+    let [a, b, c, d, e, f, g, h] = sums;
     match KIND {
-        WIDE => [rows_of_pairs(lower), rows_of_pairs(upper)],
-        _ => [rows_of_blocks(lower), rows_of_blocks(upper)],
+        WIDE => [rows_of_pairs([a, b, c, d]), rows_of_pairs([e, f, g, h])],
+        _ => [rows_of_blocks([a, b, c, d]), rows_of_blocks([e, f, g, h])],
     }
-}
-
-/// The sums of four groups and of the others, one register for each, and what they are too large by.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn together<const KIND: u8>([excess, sums @ ..]: Sums) -> ([[__m512i; 4]; 2], __m512i) {
-    let mut groups = [[_mm512_setzero_si512(); 4]; 2];
-    let (first, second) = sums.split_at(SUMMED);
-    for ((sum, first), second) in groups.as_flattened_mut().iter_mut().zip(first).zip(second) {
-        *sum = match KIND {
-            NIBBLES => interleaved(*first, *second),
-            _ => *first,
-        };
-    }
-    match KIND {
-        NIBBLES => (groups, interleaved(excess, excess)),
-        _ => (groups, excess),
-    }
-}
-
-/// `[i, f, g, o]` of even and odd blocks from `[i, g]` and `[f, o]` of all blocks.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn interleaved(of_i_g: __m512i, of_f_o: __m512i) -> __m512i {
-    _mm512_add_epi32(
-        _mm512_unpacklo_epi32(of_i_g, of_f_o),
-        _mm512_unpackhi_epi32(of_i_g, of_f_o),
-    )
 }
 
 /// Adds lanes `[i, i, f, f, g, g, o, o]` of each group, twice: the even and the odd pairs of inputs of a gate.
@@ -140,8 +132,7 @@ fn interleaved(of_i_g: __m512i, of_f_o: __m512i) -> __m512i {
 /// From each row on there are the part's blocks, of sixteen bytes, and it has eight bytes of activations for each.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[inline]
-unsafe fn wide(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
-    let [_, sums @ ..] = sums;
+unsafe fn wide(sums: &mut [__m512i; SUMMED], rows: [*const u8; SUMMED], part: &Part<'_>) {
     let x = part.activations.as_ptr();
     for index in 0..part.blocks / 2 {
         // SAFETY: there are two blocks for each index; loads need no alignment.
@@ -166,16 +157,18 @@ unsafe fn wide(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
     }
 }
 
-/// Adds lanes `[i, g]` of each group, eight times, and `[f, o]` behind those of all groups.
+/// Adds lanes `[i, f, g, o]` of each group, four times.
 ///
 /// # Safety
 /// From each row on there are the part's blocks, of eight bytes, and it has eight bytes of activations for each.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[inline]
 unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
-    let [excess, sums @ ..] = sums;
-    let (of_i_g, of_f_o) = sums.split_at_mut(SUMMED);
-    let (nibble, eight) = (_mm512_set1_epi16(15), _mm512_set1_epi16(8));
+    let [lower, upper] = sums;
+    let nibble = _mm512_set1_epi8(15);
+    // Of two blocks, the bytes of i, then those of f, g and o.
+    let in_rows = _mm_setr_epi8(0, 2, 8, 10, 1, 3, 9, 11, 4, 6, 12, 14, 5, 7, 13, 15);
+    let in_rows = _mm512_broadcast_i32x4(in_rows);
     let mut start = 0;
     while start < part.blocks {
         let here = mask_of((part.blocks - start).min(8));
@@ -183,18 +176,23 @@ unsafe fn nibbles(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
         let x = unsafe {
             _mm512_maskz_loadu_epi64(here, part.activations.as_ptr().add(8 * start).cast())
         };
-        let x_01 = _mm512_shuffle_epi32::<0b10_10_00_00>(x);
-        let x_23 = _mm512_shuffle_epi32::<0b11_11_01_01>(x);
-        *excess = _mm512_dpwssd_epi32(*excess, eight, x_01);
-        *excess = _mm512_dpwssd_epi32(*excess, eight, x_23);
-        for ((i_g, f_o), row) in of_i_g.iter_mut().zip(&mut *of_f_o).zip(rows) {
+        // These bytes of two blocks, for each of four rows.
+        let bytes =
+            |places: [u8; 4]| _mm512_shuffle_epi8(x, _mm512_set1_epi32(i32::from_ne_bytes(places)));
+        let lower_01 = bytes([0, 2, 8, 10]);
+        let lower_23 = bytes([4, 6, 12, 14]);
+        let upper_01 = bytes([1, 3, 9, 11]);
+        let upper_23 = bytes([5, 7, 13, 15]);
+        for ((lower, upper), row) in lower.iter_mut().zip(&mut *upper).zip(rows) {
             // SAFETY: as above.
             let w = unsafe { _mm512_maskz_loadu_epi64(here, row.add(8 * start).cast()) };
-            let masked = |w: __m512i| _mm512_and_si512(w, nibble);
-            *i_g = _mm512_dpwssd_epi32(*i_g, masked(w), x_01);
-            *i_g = _mm512_dpwssd_epi32(*i_g, masked(_mm512_srli_epi16::<4>(w)), x_23);
-            *f_o = _mm512_dpwssd_epi32(*f_o, masked(_mm512_srli_epi16::<8>(w)), x_01);
-            *f_o = _mm512_dpwssd_epi32(*f_o, _mm512_srli_epi16::<12>(w), x_23);
+            let w = _mm512_shuffle_epi8(w, in_rows);
+            let w_01 = _mm512_and_si512(w, nibble);
+            let w_23 = _mm512_and_si512(_mm512_srli_epi16::<4>(w), nibble);
+            *lower = _mm512_dpbusd_epi32(*lower, lower_01, w_01);
+            *upper = _mm512_dpbusd_epi32(*upper, w_01, upper_01);
+            *lower = _mm512_dpbusd_epi32(*lower, lower_23, w_23);
+            *upper = _mm512_dpbusd_epi32(*upper, w_23, upper_23);
         }
         start += 8;
     }
@@ -212,8 +210,7 @@ const fn mask_of(lanes: usize) -> u8 {
 /// From each row on there are the part's blocks, of sixteen bytes, and it has four bytes of activations for each.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[inline]
-unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
-    let [excess, sums @ ..] = sums;
+unsafe fn narrow(sums: &mut [__m512i; SUMMED], rows: [*const u8; SUMMED], part: &Part<'_>) {
     let x = part.activations.as_ptr();
     let offset = _mm512_set1_epi8(-128);
     for index in 0..part.blocks / 4 {
@@ -224,7 +221,6 @@ unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
                 let blocks = _mm512_loadu_si512(row.add(64 * index).cast());
                 *sum = _mm512_dpbusd_epi32(*sum, _mm512_xor_si512(blocks, offset), x);
             }
-            *excess = _mm512_dpbusd_epi32(*excess, offset, x);
         }
     }
     let left = part.blocks % 4;
@@ -239,7 +235,6 @@ unsafe fn narrow(sums: &mut Sums, rows: [*const u8; SUMMED], part: &Part<'_>) {
                 let blocks = _mm512_maskz_loadu_epi32(lanes, row.add(64 * index).cast());
                 *sum = _mm512_dpbusd_epi32(*sum, _mm512_xor_si512(blocks, offset), x);
             }
-            *excess = _mm512_dpbusd_epi32(*excess, offset, x);
         }
     }
 }
