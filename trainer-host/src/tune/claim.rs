@@ -49,10 +49,22 @@ pub(super) fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
     costs.map(|cost| cost.of(0.0, footprint)).collect()
 }
 
+/// The point of a new trial.
+#[derive(Clone, Debug)]
+pub(super) struct Proposal {
+    /// Number of the trial.
+    pub(super) number: usize,
+    /// Its settings.
+    pub(super) point: Point,
+    /// What its model needs.
+    pub(super) footprint: Footprint,
+}
+
 impl Study {
-    /// This process's next task. `propose` returns the point of a new trial, from the points already taken
-    /// and the trials that the new one follows from. A worker without a heartbeat for `lost_after` seconds is
-    /// lost.
+    /// This process's next task. `propose` returns a new trial from the points already taken and the trials that the new
+    /// one follows from. A sampler may think for longer than others would wait, so the study is not locked meanwhile. If
+    /// another worker began that trial, `propose` is asked for the next one. A worker without a heartbeat for
+    /// `lost_after` seconds is lost.
     ///
     /// # Errors
     /// What `propose` or the database says.
@@ -60,39 +72,61 @@ impl Study {
         &mut self,
         process: &Process,
         lost_after: f64,
-        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<(Point, Footprint), NothingFits>,
+        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<Proposal, NothingFits>,
     ) -> Result<Claim, StudyError> {
-        self.transaction(|study| {
-            study.with_trials(|study, trials| {
-                let is_lost = |training: &StoredTraining| {
-                    let is_silent = training.silent_seconds > lost_after;
-                    let is_running = training.state == State::Running;
-                    is_running && (is_silent || process.has_ended(&training.worker))
-                };
-                let mut all = trials.iter().flat_map(StoredTrial::trainings);
-                if let Some((id, training)) = all.find(|(_, training)| is_lost(training)) {
-                    return study.take_up(trials, id, training.attempt, process);
-                }
-                let number = trials.len();
-                let before = before(trials, number, &study.definition.search);
-                if before.iter().any(StoredTrial::is_running) {
-                    return Ok(Claim::Wait);
-                }
-                if is_over(trials, &study.definition.search) {
-                    return study.claim_repeat(trials, process);
-                }
-                // Trials are begun in their order, so that these points too follow from the definition.
-                let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
-                let (point, footprint) = propose(&taken, before)?;
-                study.insert_trial(number, &point, &footprint, process)?;
-                Ok(Claim::Training(Box::new(Claimed {
-                    attempt: Attempt::first(TrainingId::own(number)),
-                    point,
-                    footprint,
-                    earlier: progress(before, &study.definition.search),
-                })))
-            })
-        })
+        let mut proposal = None;
+        loop {
+            let claim = self.transaction(|study| {
+                study.with_trials(|study, trials| {
+                    study.next(trials, (process, lost_after), proposal.take())
+                })
+            })?;
+            if let Some(claim) = claim {
+                return Ok(claim);
+            }
+            let trials = &self.known.all;
+            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
+            let before = before(trials, trials.len(), &self.definition.search);
+            proposal = Some(propose(&taken, before)?);
+        }
+    }
+
+    /// The task that follows on `trials`. `None` if it is a new trial, and `proposal` is not the one.
+    fn next(
+        &mut self,
+        trials: &[StoredTrial],
+        (process, lost_after): (&Process, f64),
+        proposal: Option<Proposal>,
+    ) -> Result<Option<Claim>, StudyError> {
+        let is_lost = |training: &StoredTraining| {
+            let is_silent = training.silent_seconds > lost_after;
+            let is_running = training.state == State::Running;
+            is_running && (is_silent || process.has_ended(&training.worker))
+        };
+        let mut all = trials.iter().flat_map(StoredTrial::trainings);
+        if let Some((id, training)) = all.find(|(_, training)| is_lost(training)) {
+            return self
+                .take_up(trials, id, training.attempt, process)
+                .map(Some);
+        }
+        let before = before(trials, trials.len(), &self.definition.search);
+        if before.iter().any(StoredTrial::is_running) {
+            return Ok(Some(Claim::Wait));
+        }
+        if is_over(trials, &self.definition.search) {
+            return self.claim_repeat(trials, process).map(Some);
+        }
+        // Trials are begun in their order, so that these points too follow from the definition.
+        let Some(new) = proposal.filter(|proposal| proposal.number == trials.len()) else {
+            return Ok(None);
+        };
+        self.insert_trial(&new, process)?;
+        Ok(Some(Claim::Training(Box::new(Claimed {
+            attempt: Attempt::first(TrainingId::own(new.number)),
+            point: new.point,
+            footprint: new.footprint,
+            earlier: progress(before, &self.definition.search),
+        }))))
     }
 
     /// The next repeat, once all trials have ended; the choice of finalists needs all of them.
@@ -131,13 +165,7 @@ impl Study {
         }))
     }
 
-    fn insert_trial(
-        &mut self,
-        number: usize,
-        point: &Point,
-        footprint: &Footprint,
-        process: &Process,
-    ) -> Result<(), StudyError> {
+    fn insert_trial(&mut self, new: &Proposal, process: &Process) -> Result<(), StudyError> {
         let now = self.database.now();
         let statement = format!(
             "INSERT INTO trials (study, number, state, point, footprint, worker, attempt, heartbeat, began, macs) \
@@ -145,9 +173,9 @@ impl Study {
         );
         let parameters = [
             self.name.as_str().into(),
-            number.into(),
-            to_json(point).as_str().into(),
-            to_json(footprint).as_str().into(),
+            new.number.into(),
+            to_json(&new.point).as_str().into(),
+            to_json(&new.footprint).as_str().into(),
             process.name().as_str().into(),
         ];
         self.database.execute(&statement, &parameters)?;

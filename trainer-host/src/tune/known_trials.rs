@@ -120,7 +120,7 @@ mod tests {
     use crate::cost::{Core, Footprint};
     use crate::run::RunConfig;
     use crate::search::{Point, SearchConfig, Value};
-    use crate::tune::claim::{Claim, Claimed};
+    use crate::tune::claim::{Claim, Claimed, Proposal};
     use crate::tune::database::{Database, Storage};
     use crate::tune::process::Process;
     use crate::tune::study::{Definition, End};
@@ -223,7 +223,12 @@ mod tests {
 
     fn claim(study: &mut Study) -> Claimed {
         let claim = study.claim(&Process::this(), 60.0, |taken, _| {
-            Ok((point(taken.len()), FOOTPRINT))
+            let number = taken.len();
+            Ok(Proposal {
+                number,
+                point: point(number),
+                footprint: FOOTPRINT,
+            })
         });
         match claim.unwrap() {
             Claim::Training(claimed) => *claimed,

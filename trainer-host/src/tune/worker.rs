@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::claim::{Claim, Claimed};
+use super::claim::{Claim, Claimed, Proposal};
 use super::contact::Contact;
 pub use super::contact::Event;
 use super::database::Storage;
@@ -22,7 +22,6 @@ use super::trial_config::TrialConfig;
 use super::trial_data::TrialData;
 use super::trial_training::TrialTraining;
 use super::watch::Watch;
-use crate::cost::Footprint;
 use crate::files::atomic::WriteFileError;
 use crate::search::{self, NothingFits, Point};
 
@@ -69,6 +68,9 @@ pub enum WorkError {
 /// The trainings of this process, and the flags that cancel them.
 type Active = Mutex<BTreeMap<Attempt, Arc<AtomicBool>>>;
 
+/// The latest proposal of this process. Its workers would all compute the same one, so the first of them does.
+type Latest = Mutex<Option<Proposal>>;
+
 /// Works on the study until all its trainings have ended or `stop` is set.
 ///
 /// # Errors
@@ -81,6 +83,7 @@ pub fn work(
     stop: &AtomicBool,
 ) -> Result<(), WorkError> {
     let active = Active::default();
+    let latest = Latest::default();
     let ended = AtomicBool::new(false);
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -101,6 +104,7 @@ pub fn work(
                     definition,
                     data,
                     active: &active,
+                    latest: &latest,
                     process: Process::this(),
                 };
                 scope.spawn(move || {
@@ -191,6 +195,7 @@ struct Worker<'a> {
     definition: &'a Definition,
     data: &'a TrialData,
     active: &'a Active,
+    latest: &'a Latest,
     process: Process,
 }
 
@@ -211,7 +216,7 @@ impl Worker<'_> {
             let lost_after = self.place.lost_after.as_secs_f64();
             let claim = self.ask(&mut study, |study| {
                 study.claim(&self.process, lost_after, |taken, earlier| {
-                    propose(self.definition, self.data, taken, earlier)
+                    self.propose(taken, earlier)
                 })
             })?;
             match claim {
@@ -221,6 +226,18 @@ impl Worker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The next trial, or a later one if this process knows it already.
+    fn propose(&self, taken: &[&Point], earlier: &[StoredTrial]) -> Result<Proposal, NothingFits> {
+        let mut latest = lock(self.latest);
+        match &*latest {
+            Some(known) if known.number >= taken.len() => Ok(known.clone()),
+            _ => {
+                let proposal = propose(self.definition, self.data, taken, earlier)?;
+                Ok(latest.insert(proposal).clone())
+            }
+        }
     }
 
     /// Asks the study, and asks again while its database fails.
@@ -338,13 +355,13 @@ struct Ended {
     macs: f64,
 }
 
-/// The next point and what its model needs, among those that fit the chip.
+/// The next trial, among those that fit the chip.
 fn propose(
     definition: &Definition,
     data: &TrialData,
     taken: &[&Point],
     earlier: &[StoredTrial],
-) -> Result<(Point, Footprint), NothingFits> {
+) -> Result<Proposal, NothingFits> {
     let search = &definition.search;
     let observations = observations(earlier, search);
     let footprint = |point: &Point| footprint_that_fits(definition, data, point);
@@ -353,14 +370,12 @@ fn propose(
         let costs = search.objectives.iter().skip(1);
         Some(costs.map(|cost| cost.of(f64::NAN, &footprint)).collect())
     };
-    let point = search::propose(
-        search,
-        search.seed,
-        taken.len(),
-        &observations,
-        taken,
-        costs,
-    )?;
+    let number = taken.len();
+    let point = search::propose(search, search.seed, number, &observations, taken, costs)?;
     let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;
-    Ok((point, footprint))
+    Ok(Proposal {
+        number,
+        point,
+        footprint,
+    })
 }

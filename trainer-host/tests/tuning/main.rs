@@ -4,6 +4,7 @@
 mod bench;
 mod best;
 mod costs;
+mod crowd;
 mod finalists;
 mod folds;
 mod one_trial;

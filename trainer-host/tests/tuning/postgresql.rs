@@ -14,7 +14,7 @@ fn workers_share_a_study_on_a_postgresql_server() {
     };
     let bench = bench();
     let alone = search(&bench, "alone.db");
-    share(&bench, &server.address, &alone);
+    share(&bench, &server.address, &["1", "1"], &alone);
     // One that is killed is gone on with.
     let mut child = begin(
         &bench,

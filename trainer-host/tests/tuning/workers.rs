@@ -32,20 +32,25 @@ fn any_number_of_workers_finds_the_same() {
 fn two_processes_share_a_study() {
     let bench = bench_with_folds();
     let alone = search(&bench, "alone.db");
-    share(&bench, "shared.db", &alone);
+    share(&bench, "shared.db", &["1", "1"], &alone);
 }
 
-/// Two processes work on one study at once; both end with what one alone found, and no trial is ended twice.
-pub(crate) fn share(bench: &Bench, storage: &str, alone: &Value) {
-    let processes = [begin(bench, storage, "1"), begin(bench, storage, "1")];
-    let mut all = Vec::new();
+/// Processes with so many workers each work on one study at once; all end with what one worker alone found, and no trial
+/// is ended twice. Returns what each process says on its way.
+pub(crate) fn share(bench: &Bench, storage: &str, workers: &[&str], alone: &Value) -> Vec<String> {
+    let processes: Vec<_> = (workers.iter())
+        .map(|workers| begin(bench, storage, workers))
+        .collect();
+    let (mut all, mut said) = (Vec::new(), Vec::new());
     for process in processes {
         let (study, errors) = finish(process);
         assert_eq!(found(&study), found(alone));
         all.extend(ended(&errors));
+        said.push(errors);
     }
     all.sort_unstable();
     assert_eq!(all, trainings(alone));
+    said
 }
 
 /// Workers are killed at any moment, fifty times; whoever comes next goes on.
