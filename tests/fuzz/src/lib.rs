@@ -32,29 +32,34 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// All of them.
-pub const TARGETS: [Target; 12] = [
+/// All of them; without the feature `trainer`, those that need no trainer.
+pub const TARGETS: &[Target] = &[
     targets::model::TARGET,
     targets::link::FRAMES,
     targets::link::EXCHANGE,
+    #[cfg(feature = "trainer")]
     targets::data::CSV,
+    #[cfg(feature = "trainer")]
     targets::data::NPZ,
+    #[cfg(feature = "trainer")]
     targets::data::TS,
+    #[cfg(feature = "trainer")]
     targets::data::TSV,
+    #[cfg(feature = "trainer")]
     targets::import::SAFETENSORS,
+    #[cfg(feature = "trainer")]
     targets::import::ONNX,
+    #[cfg(feature = "trainer")]
     targets::import::KERAS,
+    #[cfg(feature = "trainer")]
     targets::import::TFLITE,
+    #[cfg(feature = "trainer")]
     targets::run_folder::TARGET,
 ];
 
-/// Runs a target by its name.
-///
-/// # Panics
-/// If there is no such target, or something does not hold.
-pub fn run(name: &str, data: &[u8]) {
-    let target = TARGETS.iter().find(|target| target.name == name);
-    (target.expect("a target of this name").run)(data);
+/// The target of this name.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().copied().find(|target| target.name == name)
 }
 
 impl Target {
@@ -80,6 +85,16 @@ impl Target {
             .iter()
             .map(|path| std::fs::read(path).expect("a kept input"));
         kept.chain((self.seeds)()).collect()
+    }
+
+    /// Writes its inputs into a folder, for a fuzzer to begin with.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn write_inputs(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut inputs = self.inputs().into_iter().enumerate();
+        inputs.try_for_each(|(n, input)| std::fs::write(folder.join(format!("{n:04}")), input))
     }
 }
 

@@ -1,4 +1,0 @@
-//! The target `onnx` as a program of libFuzzer.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lstm_fuzz::run("onnx", data));

@@ -1,4 +1,0 @@
-//! The target `run_folder` as a program of libFuzzer.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lstm_fuzz::run("run_folder", data));
