@@ -369,6 +369,17 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn an_attack_is_counted_whether_it_finds_something_or_not() {
+        let attack = |script: &str| watched(Command::new("sh").args(["-c", script]));
+        let says = format!("echo begun >&2; echo '{EXECUTED}      7' >&2");
+        assert_eq!(attack(&says).unwrap(), (7, true));
+        assert_eq!(attack(&format!("{says}; exit 77")).unwrap(), (7, false));
+        let error = attack("exit 1").unwrap_err().to_string();
+        assert!(error.contains("it did not begin"), "{error}");
+    }
+
     #[test]
     fn the_targets_are_those_of_the_fuzz_crate() {
         let folder = command::root().join("tests/fuzz/src/targets");
