@@ -29,13 +29,14 @@ use trainer_host::passes::backward::Backpropagation;
 use trainer_host::passes::example::Example;
 use trainer_host::passes::perturbation::Perturbation;
 
-const SHAPES: [(usize, usize, usize); 6] = [
+const SHAPES: [(usize, usize, usize); 7] = [
     (128, 9, 32),
     (128, 9, 64),
     (140, 1, 32),
     (40, 13, 64),
     (40, 20, 128),
     (100, 16, 128),
+    (50, 32, 256),
 ];
 /// Of the table of kinds.
 const KIND_SHAPES: [(usize, usize, usize); 3] = [(128, 9, 32), (128, 9, 64), (40, 20, 128)];

@@ -17,6 +17,11 @@ use super::panels::Panels;
 /// Rows of A and D in one block. [`Correlate`] reads a block for all tiles of C before it takes the next one. For 4H up
 /// to 512, a block of both stays in the second-level cache.
 const BLOCK_ROWS: usize = 128;
+/// Rows of a block where C has at least [`LARGE`] lines: it does not stay in the second-level cache, and each block
+/// reads and writes it once.
+const LARGE_BLOCK_ROWS: usize = 1024;
+/// Lines of half a megabyte.
+const LARGE: usize = 8192;
 
 /// `C[c_rows] += A[a_rows] · W`, see the module's documentation. C may have more panels than W, and A more than the rows
 /// of W fill: then a run of them enters.
@@ -128,7 +133,11 @@ impl Kernel for Correlate<'_> {
             segment: 0,
             last_segment: 0,
         };
-        for (start, depth) in blocks(d_rows.len(), BLOCK_ROWS) {
+        let block_rows = match c.panels() * c.rows() {
+            LARGE.. => LARGE_BLOCK_ROWS,
+            _ => BLOCK_ROWS,
+        };
+        for (start, depth) in blocks(d_rows.len(), block_rows) {
             for (panel, panels) in blocks(c.panels(), V::TILE.1) {
                 for a_panel in 0..a.panels() {
                     let first = a_panel * LANES;
@@ -333,23 +342,24 @@ mod tests {
 
     #[test]
     fn correlating_more_rows_than_a_block_goes_through_all() {
-        let (a, d) = (
-            matrix(3 * BLOCK_ROWS + 5, 20, 1),
-            matrix(3 * BLOCK_ROWS + 5, 40, 2),
-        );
-        for backend in Backend::available() {
-            let mut c = Panels::zeros(20, 40);
-            backend.run(Correlate {
-                c: &mut c,
-                a: &a,
-                a_row: 0,
-                d: &d,
-                d_rows: 0..d.rows(),
-                d_panel: 0,
-            });
-            for (m, n) in [(0, 0), (19, 39), (7, 16)] {
-                let sum: f32 = (0..a.rows()).map(|r| a.get(r, m) * d.get(r, n)).sum();
-                assert_eq!(c.get(m, n), sum, "{backend:?}");
+        // A small C, and one of `LARGE` lines.
+        for (block, columns, width) in [(3 * BLOCK_ROWS, 20, 40), (LARGE_BLOCK_ROWS, 256, 512)] {
+            let rows = block + 5;
+            let (a, d) = (matrix(rows, columns, 1), matrix(rows, width, 2));
+            for backend in Backend::available() {
+                let mut c = Panels::zeros(columns, width);
+                backend.run(Correlate {
+                    c: &mut c,
+                    a: &a,
+                    a_row: 0,
+                    d: &d,
+                    d_rows: 0..rows,
+                    d_panel: 0,
+                });
+                for (m, n) in [(0, 0), (columns - 1, width - 1), (7, 16)] {
+                    let sum: f32 = (0..rows).map(|r| a.get(r, m) * d.get(r, n)).sum();
+                    assert_eq!(c.get(m, n), sum, "{backend:?}");
+                }
             }
         }
     }
