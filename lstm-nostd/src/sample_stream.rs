@@ -139,7 +139,7 @@ impl<
         (front_end.push_checked(signal, work, samples, &mut features)).then_some(features)
     }
 
-    /// [`FixedModel::self_test`] of the front end and the network; returns the steps of the network. It leaves frames of a stream that begins.
+    /// [`FixedModel::self_test`] of the front end and the network; returns the steps of the network. Afterwards `frames` is as new.
     ///
     /// # Errors
     /// What differs from what is stored in the file.
@@ -150,13 +150,14 @@ impl<
         let mut features = [0; INPUTS];
         if let Some(front_end) = self.model().front_end() {
             let Frames { signal, work } = frames;
-            match front_end.self_test(signal, work, &mut features) {
+            let found = front_end.self_test(signal, work, &mut features);
+            frames.reset();
+            match found {
                 Ok(true) => {}
                 Ok(false) => return Err(SelfTestError::Features),
                 Err(error) => return Err(SelfTestError::Size(error)),
             }
         }
-        frames.reset();
         self.self_test()
     }
 }

@@ -68,7 +68,7 @@ pub static FEATURES: [&str; 11] = [
 pub enum Engine {
     /// Every scheme and every kind of layer.
     Whole,
-    /// LSTM layers in w8a16, which need no cargo feature, and what these add, some of [`FEATURES`].
+    /// LSTM layers in w8a16, which need no cargo feature, and what the listed features add, some of [`FEATURES`].
     With(&'static [&'static str]),
     /// The layers of the image's model, as `new-firmware` builds it.
     ForModel,
@@ -118,7 +118,10 @@ impl Image<'_> {
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let engine = match self.engine {
             Engine::Whole => String::new(),
-            Engine::With(features) => format!("-w8a16-{}", features.join("-")),
+            Engine::With(features) => {
+                let names = features.iter().map(|feature| format!("-{feature}"));
+                "-w8a16".to_owned() + &names.collect::<String>()
+            }
             Engine::ForModel => "-for-model".to_owned(),
         };
         let feature = self.feature.map(|feature| format!("-{feature}"));

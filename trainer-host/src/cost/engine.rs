@@ -59,6 +59,7 @@ impl Engines {
         let added: Vec<Added> = serde_json::from_str(text).expect(
             "assets/engine_features.json is written by `cargo xtask bench --engine --save`",
         );
+        assert_eq!(added.len(), Core::ALL.len(), "a row for each core");
         let of_core = |(core, added): (Core, Added)| {
             assert_eq!(added.core, core, "the cores lie in order");
             Self {

@@ -100,7 +100,7 @@ impl Roc {
     /// What the network decides by itself: positive where that is the more probable class.
     pub fn own(&self) -> AtThreshold {
         let above = self.points.iter().take_while(|point| point.score > 0.0);
-        // The score of the first point is infinite.
+        // `of` begins with a point whose score is infinite.
         let last = self.points[above.count() - 1];
         AtThreshold { score: 0.0, ..last }
     }

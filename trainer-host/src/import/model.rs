@@ -107,7 +107,7 @@ impl ConvWeights {
 }
 
 /// Why padding on both sides is refused.
-pub(super) fn same_padding() -> String {
+pub(super) fn why_not_same_padding() -> String {
     format!(
         "it pads the end of a sequence too (padding \"same\"), so that {LATER_STEPS}; \"causal\" and \"valid\" are taken"
     )

@@ -7,13 +7,15 @@ use super::stored_trial::{
 };
 use super::study::{Study, StudyError, to_json};
 use crate::cost::Footprint;
-use crate::search::{NothingFits, Point, Progress, SearchConfig};
+use crate::search::{Point, Progress, SearchConfig};
 
 /// A worker's next task.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Work on this training.
     Training(Box<Claimed>),
+    /// Propose a new trial, as [`Study::known`] has it, and ask again with it.
+    Propose,
     /// Wait until other workers have ended their trainings.
     Wait,
     /// Stop: all trainings have ended.
@@ -49,10 +51,10 @@ pub(super) fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
     costs.map(|cost| cost.of(0.0, footprint)).collect()
 }
 
-/// The point of a new trial.
+/// A trial that may begin.
 #[derive(Clone, Debug)]
 pub(super) struct Proposal {
-    /// Number of the trial.
+    /// Its number.
     pub(super) number: usize,
     /// Its settings.
     pub(super) point: Point,
@@ -61,72 +63,57 @@ pub(super) struct Proposal {
 }
 
 impl Study {
-    /// This process's next task. `propose` returns a new trial from the points already taken and the trials that the new
-    /// one follows from. A sampler may think for longer than others would wait, so the study is not locked meanwhile. If
-    /// another worker began that trial, `propose` is asked for the next one. A worker without a heartbeat for
-    /// `lost_after` seconds is lost.
+    /// This process's next task. If a new trial is due, it is `proposal`, or [`Claim::Propose`] where that has another
+    /// number: a sampler may think for longer than others would wait for the study, so nobody thinks while the study is
+    /// locked. A worker without a heartbeat for `lost_after` seconds is lost.
     ///
     /// # Errors
-    /// What `propose` or the database says.
+    /// What the database says.
     pub(super) fn claim(
         &mut self,
         process: &Process,
         lost_after: f64,
-        mut propose: impl FnMut(&[&Point], &[StoredTrial]) -> Result<Proposal, NothingFits>,
+        proposal: Option<&Proposal>,
     ) -> Result<Claim, StudyError> {
-        let mut proposal = None;
-        loop {
-            let claim = self.transaction(|study| {
-                study.with_trials(|study, trials| {
-                    study.next(trials, (process, lost_after), proposal.take())
-                })
-            })?;
-            if let Some(claim) = claim {
-                return Ok(claim);
-            }
-            let trials = &self.known.all;
-            let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
-            let before = before(trials, trials.len(), &self.definition.search);
-            proposal = Some(propose(&taken, before)?);
-        }
+        self.transaction(|study| {
+            study.with_trials(|study, trials| {
+                let is_lost = |training: &StoredTraining| {
+                    let is_silent = training.silent_seconds > lost_after;
+                    let is_running = training.state == State::Running;
+                    is_running && (is_silent || process.has_ended(&training.worker))
+                };
+                let mut all = trials.iter().flat_map(StoredTrial::trainings);
+                if let Some((id, training)) = all.find(|(_, training)| is_lost(training)) {
+                    return study.take_up(trials, id, training.attempt, process);
+                }
+                let number = trials.len();
+                let before = before(trials, number, &study.definition.search);
+                if before.iter().any(StoredTrial::is_running) {
+                    return Ok(Claim::Wait);
+                }
+                if is_over(trials, &study.definition.search) {
+                    return study.claim_repeat(trials, process);
+                }
+                // Trials are begun in their order, so that their points too follow from the definition.
+                let Some(new) = proposal.filter(|proposal| proposal.number == number) else {
+                    return Ok(Claim::Propose);
+                };
+                study.insert_trial(new, process)?;
+                Ok(Claim::Training(Box::new(Claimed {
+                    attempt: Attempt::first(TrainingId::own(number)),
+                    point: new.point.clone(),
+                    footprint: new.footprint,
+                    earlier: progress(before, &study.definition.search),
+                })))
+            })
+        })
     }
 
-    /// The task that follows on `trials`. `None` if it is a new trial, and `proposal` is not the one.
-    fn next(
-        &mut self,
-        trials: &[StoredTrial],
-        (process, lost_after): (&Process, f64),
-        proposal: Option<Proposal>,
-    ) -> Result<Option<Claim>, StudyError> {
-        let is_lost = |training: &StoredTraining| {
-            let is_silent = training.silent_seconds > lost_after;
-            let is_running = training.state == State::Running;
-            is_running && (is_silent || process.has_ended(&training.worker))
-        };
-        let mut all = trials.iter().flat_map(StoredTrial::trainings);
-        if let Some((id, training)) = all.find(|(_, training)| is_lost(training)) {
-            return self
-                .take_up(trials, id, training.attempt, process)
-                .map(Some);
-        }
-        let before = before(trials, trials.len(), &self.definition.search);
-        if before.iter().any(StoredTrial::is_running) {
-            return Ok(Some(Claim::Wait));
-        }
-        if is_over(trials, &self.definition.search) {
-            return self.claim_repeat(trials, process).map(Some);
-        }
-        // Trials are begun in their order, so that these points too follow from the definition.
-        let Some(new) = proposal.filter(|proposal| proposal.number == trials.len()) else {
-            return Ok(None);
-        };
-        self.insert_trial(&new, process)?;
-        Ok(Some(Claim::Training(Box::new(Claimed {
-            attempt: Attempt::first(TrainingId::own(new.number)),
-            point: new.point,
-            footprint: new.footprint,
-            earlier: progress(before, &self.definition.search),
-        }))))
+    /// All points that are taken, and the trials that the next one follows from, as this process read them last.
+    pub(super) fn known(&self) -> (Vec<&Point>, &[StoredTrial]) {
+        let trials = &self.known.all;
+        let taken = trials.iter().map(|trial| &trial.point).collect();
+        (taken, before(trials, trials.len(), &self.definition.search))
     }
 
     /// The next repeat, once all trials have ended; the choice of finalists needs all of them.

@@ -221,16 +221,25 @@ mod tests {
         study.database.run(&(statements + "COMMIT;")).unwrap();
     }
 
+    /// The trial after those that `study` knows.
+    fn proposal(study: &Study) -> Proposal {
+        let number = study.known().0.len();
+        Proposal {
+            number,
+            point: point(number),
+            footprint: FOOTPRINT,
+        }
+    }
+
+    fn ask(study: &mut Study, proposal: Option<&Proposal>) -> Claim {
+        let claim = study.claim(&Process::this(), 60.0, proposal);
+        claim.unwrap()
+    }
+
     fn claim(study: &mut Study) -> Claimed {
-        let claim = study.claim(&Process::this(), 60.0, |taken, _| {
-            let number = taken.len();
-            Ok(Proposal {
-                number,
-                point: point(number),
-                footprint: FOOTPRINT,
-            })
-        });
-        match claim.unwrap() {
+        assert!(matches!(ask(study, None), Claim::Propose));
+        let proposal = proposal(study);
+        match ask(study, Some(&proposal)) {
             Claim::Training(claimed) => *claimed,
             other => panic!("{other:?}"),
         }
@@ -278,5 +287,19 @@ mod tests {
             trials.map(|t| (t.point, t.own.state, t.values)).collect()
         };
         assert_eq!(read(&mut again.unwrap()), read(&mut study));
+    }
+    /// Two workers think of the same trial at once; one begins it, and the other thinks of the next one.
+    #[test]
+    fn a_trial_that_another_worker_has_begun_is_not_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut late = study(folder.path(), &Arc::default());
+        let storage = Storage::File(folder.path().join("s.db"));
+        let mut early = Study::open(storage.open().unwrap(), "s").unwrap();
+        assert!(matches!(ask(&mut late, None), Claim::Propose));
+        let thought_of = proposal(&late);
+        assert_eq!(claim(&mut early).attempt.training.trial, 0);
+        assert!(matches!(ask(&mut late, Some(&thought_of)), Claim::Propose));
+        assert_eq!(late.trials().unwrap().len(), 1);
+        assert_eq!(claim(&mut late).attempt.training.trial, 1);
     }
 }

@@ -68,8 +68,9 @@ pub enum WorkError {
 /// The trainings of this process, and the flags that cancel them.
 type Active = Mutex<BTreeMap<Attempt, Arc<AtomicBool>>>;
 
-/// The latest proposal of this process. Its workers would all compute the same one, so the first of them does.
-type Latest = Mutex<Option<Proposal>>;
+/// The latest proposal of this process, with its number. Its workers would all compute the same one, so the first of them
+/// does.
+type Latest = Mutex<Option<(usize, Result<Proposal, NothingFits>)>>;
 
 /// Works on the study until all its trainings have ended or `stop` is set.
 ///
@@ -212,14 +213,16 @@ impl Worker<'_> {
             |problem| self.report(problem),
             is_to_stop,
         )?;
+        let mut proposal = None;
         while !self.contact.is_to_stop() {
             let lost_after = self.place.lost_after.as_secs_f64();
             let claim = self.ask(&mut study, |study| {
-                study.claim(&self.process, lost_after, |taken, earlier| {
-                    self.propose(taken, earlier)
-                })
+                study.claim(&self.process, lost_after, proposal.as_ref())
             })?;
             match claim {
+                Claim::Propose => {
+                    proposal = Some(self.propose(&study).map_err(StudyError::from)?);
+                }
                 Claim::Training(claimed) => self.attempt(&mut study, &claimed, &pool)?,
                 Claim::Wait => std::thread::sleep(LOOK_EVERY),
                 Claim::Done => break,
@@ -228,14 +231,15 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// The next trial, or a later one if this process knows it already.
-    fn propose(&self, taken: &[&Point], earlier: &[StoredTrial]) -> Result<Proposal, NothingFits> {
+    /// The trial after those that `study` knows.
+    fn propose(&self, study: &Study) -> Result<Proposal, NothingFits> {
+        let (taken, earlier) = study.known();
         let mut latest = lock(self.latest);
         match &*latest {
-            Some(known) if known.number >= taken.len() => Ok(known.clone()),
+            Some((number, known)) if *number == taken.len() => known.clone(),
             _ => {
-                let proposal = propose(self.definition, self.data, taken, earlier)?;
-                Ok(latest.insert(proposal).clone())
+                let proposal = propose(self.definition, self.data, &taken, earlier);
+                latest.insert((taken.len(), proposal)).1.clone()
             }
         }
     }

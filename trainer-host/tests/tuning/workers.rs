@@ -35,8 +35,8 @@ fn two_processes_share_a_study() {
     share(&bench, "shared.db", &["1", "1"], &alone);
 }
 
-/// Processes with so many workers each work on one study at once; all end with what one worker alone found, and no trial
-/// is ended twice. Returns what each process says on its way.
+/// Starts a process for each entry of `workers`, with that many workers. All end with what one worker alone found, and no
+/// trial is ended twice. Returns what each process says on its way.
 pub(crate) fn share(bench: &Bench, storage: &str, workers: &[&str], alone: &Value) -> Vec<String> {
     let processes: Vec<_> = (workers.iter())
         .map(|workers| begin(bench, storage, workers))

@@ -208,7 +208,7 @@ pub(super) fn ready_image(board: &'static Board) -> Result<Ready> {
     })
 }
 
-/// Flash of an engine on a board's core; [`firmware::Engine::ForModel`] is the one for `model`.
+/// Flash of an engine on a board's core. `model` is the one that [`firmware::Engine::ForModel`] is built for.
 pub(super) fn flash(
     board: &'static Board,
     engine: firmware::Engine,

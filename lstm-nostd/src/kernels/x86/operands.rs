@@ -45,6 +45,7 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// The sum of `of(x)` over the activations x. Additions wrap.
     #[inline(always)]
     fn sum(&self, kind: u8, of: impl Fn(i32) -> i32) -> i32 {
         if kind == NARROW {
@@ -93,8 +94,7 @@ impl<'a> Operands<'a> {
         })
     }
 
-    /// What each row has besides its products, if each of its activations x adds `of(x)` in place of a product. Additions
-    /// wrap.
+    /// The sum of `of(x)` over the activations x of both parts, shifted as the sums of products are. Additions wrap.
     #[inline(always)]
     pub(super) fn excess(&self, of: impl Fn(i32) -> i32 + Copy) -> i32 {
         let parts = self.parts.iter();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::layers::Reading;
 use crate::import::error::{Problem, short};
-use crate::import::model::{ConvWeights, Layer, same_padding};
+use crate::import::model::{ConvWeights, Layer, why_not_same_padding};
 use crate::network::Padding;
 
 impl Reading {
@@ -26,7 +26,7 @@ impl Reading {
         let padding = match config["padding"].as_str() {
             Some("causal") => Padding::Causal,
             Some("valid") | None => Padding::Valid,
-            Some("same") => return refuse(same_padding()),
+            Some("same") => return refuse(why_not_same_padding()),
             Some(other) => return refuse(format!("padding {} is not taken", short(other))),
         };
         let stride = match whole(&config["strides"]) {

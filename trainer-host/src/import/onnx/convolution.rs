@@ -4,7 +4,7 @@ use super::Walk;
 use super::proto::Node;
 use super::value::Signal;
 use crate::import::error::Problem;
-use crate::import::model::{Axis, ConvWeights, Layer, same_padding};
+use crate::import::model::{Axis, ConvWeights, Layer, why_not_same_padding};
 use crate::network::Padding;
 
 impl Walk<'_> {
@@ -30,7 +30,7 @@ impl Walk<'_> {
         let is_auto = auto.is_some_and(|auto| auto != b"NOTSET" && auto != b"VALID");
         let before = kernel as i64 - 1;
         let padding = match all("pads").unwrap_or_else(|| vec![0, 0])[..] {
-            _ if is_auto => return Err(refuse(same_padding())),
+            _ if is_auto => return Err(refuse(why_not_same_padding())),
             [0, 0] => Padding::Valid,
             [start, 0] if start == before => Padding::Causal,
             [_, 0] => {
@@ -39,7 +39,7 @@ impl Walk<'_> {
                 );
                 return Err(refuse(why));
             }
-            _ => return Err(refuse(same_padding())),
+            _ => return Err(refuse(why_not_same_padding())),
         };
         let stride = match all("strides").as_deref() {
             None => 1,

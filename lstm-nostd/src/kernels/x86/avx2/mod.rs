@@ -1,7 +1,7 @@
 //! Hosts with AVX2.
 //!
 //! ```text
-//! products   sums of products of four groups of rows side by side, 16 or 32 products to an instruction
+//! products   sums of products of four or eight groups of rows side by side, 16 or 32 products to an instruction
 //! units      what follows from the sums, eight units side by side
 //! ```
 

@@ -2,15 +2,14 @@
 //!
 //! ```text
 //! int8 × int16   a block of sixteen weights is widened; vpmaddwd with four activations, four times over
-//! int8 × int8    two blocks: vpmaddubsw of |x| with w, or with −w − 1 where x is negative, whose pairs stay below 2¹⁵, then
+//! int8 × int8    two blocks: vpmaddubsw of |x| with w, or with −w − 1 where x is negative, whose pairs fit 16 bits, then
 //!                vpmaddwd with ones. So each negative x is added once too often, and taken off the sums
 //! int4 × int16   four blocks are shifted by 0, 4, 8 and 12 and masked, which makes inputs 0 and 1, then 2 and 3 of rows
 //!                0 and 2, then those of rows 1 and 3; vpmaddwd with the activations 0 and 1 or 2 and 3 of each block.
 //!                The nibbles are w + 8, so that 8 · Σx is taken off the sums
 //! ```
 //!
-//! A weight is never −128, as the parser refuses it. Additions wrap: what a part of a sum is above the end of i32, another
-//! part takes back.
+//! Additions wrap: what a part of a sum is above the end of i32, another part takes back.
 
 use core::arch::x86_64::{
     __m256i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_set1_epi32, _mm256_abs_epi8,

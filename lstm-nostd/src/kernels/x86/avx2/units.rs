@@ -235,7 +235,8 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     let u = _mm256_min_epu32(_mm256_abs_epi32(z), _mm256_set1_epi32(0x7fff));
     let t = _mm256_and_si256(u, _mm256_set1_epi32((1 << bits) - 1));
     let k = _mm256_srl_epi32(u, _mm_cvtsi32_si128(bits));
-    // SAFETY: the segments go up to 0x7fff.
+    const { assert!(0x7fff >> BITS < SEGMENTS) }
+    // SAFETY: `u` is at most 0x7fff, so that `k` is less than `SEGMENTS`.
     let [base, slope] = unsafe { table.at(k) };
     let tilted = _mm256_add_epi32(slope, _mm256_madd_epi16(slope, t));
     // ⌊tilted · t / 2¹⁶⌋ by halves of `tilted`.
@@ -245,18 +246,19 @@ fn evaluate<const BITS: u32, const GUARD: u32, const SEGMENTS: usize>(
     _mm256_sign_epi32(_mm256_sra_epi32(y, _mm_cvtsi32_si128(guard)), z)
 }
 
-/// Value and slope of each segment side by side, for one load of eight bytes.
+/// Value and slope of each segment side by side, for one aligned load of eight bytes.
+#[repr(align(8))]
 struct Pairs<const SEGMENTS: usize>([Segment; SEGMENTS]);
 
 static SIGMOID: Pairs<64> = Pairs(TABLES.sigmoid.pairs());
 static TANH: Pairs<128> = Pairs(TABLES.tanh.pairs());
 
 impl<const SEGMENTS: usize> Pairs<SEGMENTS> {
-    /// Values and slopes of the segments `k`, which must be less than `SEGMENTS`. Eight loads of eight bytes take less
+    /// Values and slopes of the segments `k`. Eight loads of eight bytes take less
     /// time than two gather loads.
     ///
     /// # Safety
-    /// There are the segments.
+    /// Each of `k` is less than `SEGMENTS`.
     #[target_feature(enable = "avx2")]
     #[inline]
     unsafe fn at(&self, k: __m256i) -> [__m256i; 2] {
@@ -268,7 +270,7 @@ impl<const SEGMENTS: usize> Pairs<SEGMENTS> {
                 _mm_extract_epi64::<1>(k) as u64,
             );
             let places = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller gives segments of the table, which begins on an 8-byte boundary.
             unsafe {
                 let at = places.map(|place| table.add(place as usize));
                 [

@@ -61,14 +61,14 @@ impl Kernels for Avx512 {
         x: &[Block],
         h: &[Block],
     ) -> impl FnMut(usize, &mut [I32x4]) {
-        let mut excess = None;
+        let (mut excess, mut of_avx2) = (None, Avx2::group_sums(rows, x, h));
         move |first, sums| match &Operands::of(rows, x, h).filter(|_| has_avx512()) {
             // SAFETY: the CPU has what the functions need, and there are the groups.
             Some(operands) if operands.has(first + sums.len()) => unsafe {
                 let excess = *excess.get_or_insert_with(|| products::excess(operands));
                 products::totals(operands, excess, first, sums);
             },
-            _ => Avx2::group_sums(rows, x, h)(first, sums),
+            _ => of_avx2(first, sums),
         }
     }
 

@@ -11,8 +11,8 @@
 //! Weights are too large by the same for all rows: 128 · Σx or 8 · Σx is taken off the sums. Additions wrap: what a part
 //! of a sum is above the end of i32, another part takes back.
 //!
-//! Functions of the standard library that take a closure, such as `array::map`, do not have the instructions, so that
-//! the closure would be called. So there are loops.
+//! Functions of the standard library that take a closure, such as `array::map`, do not have the instructions. A closure
+//! that uses them would be called and not inlined, so there are loops instead.
 
 use core::arch::x86_64::{
     __m128i, __m512i, _mm_cvtsi32_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_maskz_loadu_epi32,
@@ -33,8 +33,8 @@ use crate::kernels::x86::put;
 /// Groups whose products are summed side by side.
 const SUMMED: usize = 8;
 
-/// The sums of eight groups, each in sixteen lanes. Of int4 weights they are those with the lower bytes of the
-/// activations, and the others those with the upper bytes.
+/// The sums of eight groups, each in sixteen lanes. With int4 weights, `[0]` is of the activations' lower bytes and `[1]`
+/// of their upper bytes; otherwise `[1]` stays zero.
 type Sums = [[__m512i; SUMMED]; 2];
 
 /// What the sums of these operands are too large by.
