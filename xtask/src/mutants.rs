@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::command;
 
@@ -80,12 +80,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         for file in files {
             mutants.arg("--file").arg(file);
         }
-        mutants.args(["--shard", &arguments.shard, "--output", "target/mutants"]);
+        let output = command::root().join("target/mutants").join(package);
+        std::fs::create_dir_all(&output).with_context(|| output.display().to_string())?;
+        mutants.args(["--shard", &arguments.shard, "--output"]);
+        mutants.arg(output);
         if arguments.list {
             mutants.arg("--list");
         } else {
-            // Doctests take longer than all other tests, and test nothing else.
-            mutants.args(["--", "--lib", "--tests"]);
+            // Examples and doctests take longer to build than all tests, and test nothing else.
+            mutants.args(["--cargo-arg=--lib", "--cargo-arg=--tests"]);
         }
         if command::run(&mut mutants).is_err() {
             missed.push(package);
@@ -94,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match missed.as_slice() {
         [] => Ok(()),
         missed => bail!(
-            "no test notices some changes of {}; target/mutants/mutants.out/missed.txt lists them",
+            "no test notices some changes of {}; target/mutants/PACKAGE/mutants.out/missed.txt lists them",
             missed.join(" and ")
         ),
     }
