@@ -22,6 +22,11 @@ use crate::data::{Dataset, Targets, counted};
 pub const FEW: usize = 200;
 /// From this number of sequences on, a validation part is split off by default.
 pub const VALIDATED: usize = 60;
+/// From this number of channels on, few recordings have recurrent dropout. Several channels of a few recordings are easily
+/// learned by heart. With one channel, masks take away the memory that the shape of its curve needs.
+pub const SEVERAL_CHANNELS: usize = 3;
+/// This recurrent dropout.
+pub const SEVERAL_CHANNELS_DROPOUT: f32 = 0.3;
 /// U of (DD1).
 pub const UPDATES: usize = 2000;
 /// M of (DD2).
@@ -38,6 +43,8 @@ pub struct Recordings {
     pub most_steps: usize,
     /// Steps of all together.
     pub all_steps: usize,
+    /// Channels of a step.
+    pub channels: usize,
     /// Whether each has one class.
     pub one_class: bool,
     /// Whether a split is wanted however few there are: groups are known, so that the validation part says something
@@ -56,6 +63,7 @@ impl Recordings {
             median_steps: all.first().map_or(0, |one| one.median_steps),
             most_steps: max(|one| one.most_steps),
             all_steps: sum(|one| one.all_steps),
+            channels: max(|one| one.channels),
             one_class: all.iter().all(|one| one.one_class),
             must_split: all.iter().any(|one| one.must_split),
         }
@@ -68,6 +76,7 @@ impl Recordings {
             median_steps: summary.length.median,
             most_steps: summary.length.max,
             all_steps: summary.steps,
+            channels: data.channels.len(),
             one_class: matches!(data.targets, Targets::Class(_)),
             must_split: data.groups.is_some()
                 || summary.outputs.iter().any(|class| class.count == 1),
@@ -122,6 +131,9 @@ impl Recordings {
         defaults.batch_size = 8;
         defaults.learning_rate = 0.005;
         defaults.augmentation.time_shift = self.median_steps / 20;
+        if self.channels >= SEVERAL_CHANNELS {
+            defaults.recurrent_dropout = SEVERAL_CHANNELS_DROPOUT;
+        }
         Ok(())
     }
 
@@ -209,6 +221,7 @@ mod tests {
             median_steps: steps,
             most_steps: steps,
             all_steps: sequences * steps,
+            channels: 6,
             one_class,
             must_split: false,
         }
@@ -363,6 +376,24 @@ mod tests {
     }
 
     #[test]
+    fn recurrent_dropout_is_for_few_recordings_of_several_channels() {
+        let rate = |recordings: Recordings| suited(&recordings, |_| {}).recurrent_dropout;
+        let few = Recordings {
+            channels: SEVERAL_CHANNELS,
+            ..recordings(FEW - 1, 100, true)
+        };
+        assert_eq!(rate(few), SEVERAL_CHANNELS_DROPOUT);
+        let others = [
+            Recordings { channels: 2, ..few },
+            recordings(FEW, 100, true),
+            recordings(FEW - 1, 100, false),
+        ];
+        assert_eq!(others.map(rate), [0.0; 3]);
+        let set = suited(&few, |config| config.recurrent_dropout = 0.1);
+        assert_eq!(set.recurrent_dropout, 0.1);
+    }
+
+    #[test]
     fn what_is_derived_is_said_but_not_what_is_set() {
         let few = recordings(40, 100, true);
         let defaults = suited(&few, |_| {});
@@ -374,6 +405,7 @@ mod tests {
             "validation_share = 0,",
             "learning_rate = 0.005,",
             "augmentation.time_shift = 5,",
+            "recurrent_dropout = 0.3,",
         ] {
             assert!(line.contains(said), "{line}");
         }

@@ -29,7 +29,9 @@ mod validation;
 
 pub use augmentation::Augmentation;
 pub use config::{CLASS_DROPOUT, CLASS_INPUT_NOISE, EarlyStopping, SplitRule, TrainConfig};
-pub use derived_defaults::{FEW, Recordings, UPDATES, VALIDATED};
+pub use derived_defaults::{
+    FEW, Recordings, SEVERAL_CHANNELS, SEVERAL_CHANNELS_DROPOUT, UPDATES, VALIDATED,
+};
 pub use distillation::Distillation;
 pub use divergence::Divergence;
 pub use error::TrainError;

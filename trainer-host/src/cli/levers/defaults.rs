@@ -10,8 +10,8 @@ use crate::network::Convolution;
 use crate::optimiser::{OptimiserConfig, OptimiserKind};
 use crate::schedule::{Schedule, ScheduleKind};
 use crate::train::{
-    CLASS_DROPOUT, CLASS_INPUT_NOISE, Distillation, EarlyStopping, FEW, Recordings, TrainConfig,
-    UPDATES, VALIDATED,
+    CLASS_DROPOUT, CLASS_INPUT_NOISE, Distillation, EarlyStopping, FEW, Recordings,
+    SEVERAL_CHANNELS, SEVERAL_CHANNELS_DROPOUT, TrainConfig, UPDATES, VALIDATED,
 };
 
 type Default = fn(&TrainConfig) -> String;
@@ -101,7 +101,12 @@ const DEFAULTS: [(&str, Default); 45] = [
     ("input_noise", |_| for_classes(CLASS_INPUT_NOISE)),
     ("input_dropout", |c| c.input_dropout.to_string()),
     ("dropout", |_| for_classes(CLASS_DROPOUT)),
-    ("recurrent_dropout", |c| c.recurrent_dropout.to_string()),
+    ("recurrent_dropout", |c| {
+        let general = c.recurrent_dropout;
+        format!(
+            "{general}; {FEW_MEANS} and {SEVERAL_CHANNELS} channels or more: {SEVERAL_CHANNELS_DROPOUT}"
+        )
+    }),
     ("candidate_dropout", |c| c.candidate_dropout.to_string()),
     ("time_shift", |c| {
         let general = c.augmentation.time_shift;
@@ -123,6 +128,7 @@ fn or_few(general: &TrainConfig, text: Default) -> String {
         median_steps: 100,
         most_steps: 100,
         all_steps: 100,
+        channels: 1,
         one_class: true,
         must_split: false,
     };
