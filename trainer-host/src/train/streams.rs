@@ -8,16 +8,25 @@
 //!
 //! A network that meets every sequence with a zero state may count up all that it sees: its cells never have to stop
 //! growing or to forget. Here each sequence begins with the state that another one left behind, and the loss after the
-//! sequence says whether the network got rid of it. In a real stream a class stays for a while, and nobody knows for how
-//! long, so a stream goes through runs of one class whose lengths have no scale of their own:
+//! sequence says whether the network got rid of it. Where a class stays, a memory of what was seen before says the
+//! right class, and the network learns to trust it. It has to forget where the class changes. So classes change more
+//! often than in a real stream. A stream goes through short runs of one class:
 //!
 //! ```text
-//! run = ⌊(1 + longest)^u⌋,  u uniform in [0, 1),  longest = half of the stream, at most 64      (ST1)
+//! run = ⌊4^u⌋ sequences,  u uniform in [0, 1)                                              (ST1)
 //! ```
 //!
-//! What grows in a long run has to be forgotten after it. All sequences of a run come from one group (person, machine),
-//! as they do on a device. Runs of several groups would teach the network to take the mean of groups, which a device
-//! never meets. Streams begin with zero states in each epoch, as a device does.
+//! Half of the runs have one sequence, the others two or three. All sequences of a run come from one group (person,
+//! machine), as they do on a device. Runs of several groups would teach the network to take the mean of groups, which
+//! a device never meets. Streams begin with zero states in each epoch, as a device does.
+//!
+//! A network first learns what the classes look like, and then to do without resets. So in the first half of a run
+//! some sequences still begin with a zero state, fewer and fewer. Where a share d of the run is done, it is this share
+//! of them:
+//!
+//! ```text
+//! p = max(0, 1 − 2 d)                                                                      (ST2)
+//! ```
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -31,8 +40,10 @@ use crate::passes::backward::Backpropagation;
 /// Sequences that a stream goes through in an epoch, at least, where there are that many. Cells that grow need some
 /// sequences to be seen.
 const LEAST_SEQUENCES: usize = 16;
-/// Longest run of sequences of one class, where a stream is twice as long.
-const LONGEST_RUN: usize = 64;
+/// Sets the choice of resets apart from other uses of a batch's seed.
+const RESETS: u64 = 0x57;
+/// Longest run of sequences of one class.
+const LONGEST_RUN: usize = 3;
 
 /// Number of streams, `1..=batch_size`.
 pub(super) fn stream_count(config: &TrainConfig, data: &Dataset) -> usize {
@@ -44,8 +55,7 @@ pub(super) fn stream_count(config: &TrainConfig, data: &Dataset) -> usize {
 pub(super) fn batches(config: &TrainConfig, data: &Dataset, epoch: usize) -> Vec<Vec<usize>> {
     let mut rng = ChaCha8Rng::seed_from_u64(mix(config.seed, epoch as u64));
     let streams = stream_count(config, data);
-    let longest = (data.len() / streams / 2).clamp(1, LONGEST_RUN);
-    let order = runs(data, longest, &mut rng).concat();
+    let order = runs(data, &mut rng).concat();
     // The first streams have one sequence more than the others.
     let (each, more) = (order.len() / streams, order.len() % streams);
     let first = |stream: usize| stream * each + stream.min(more);
@@ -68,14 +78,36 @@ pub(super) fn begin(
     }
 }
 
-/// (ST1), in 1..=longest.
-fn run_length(longest: usize, u: f64) -> usize {
-    let length = (1.0 + longest as f64).powf(u);
-    (length as usize).clamp(1, longest)
+/// Sets some streams to zero (ST2) before a batch of an epoch, which both count from 1. `done` is the share of the run
+/// that is done.
+pub(super) fn reset_some(
+    config: &TrainConfig,
+    backpropagation: &mut Backpropagation,
+    (epoch, batch): (usize, usize),
+    done: f64,
+) {
+    let share = reset_share(done);
+    if !config.for_streams || share == 0.0 {
+        return;
+    }
+    let seed = mix(mix(config.seed, epoch as u64), batch as u64);
+    let mut rng = ChaCha8Rng::seed_from_u64(mix(seed, RESETS));
+    backpropagation.reset_streams(|_| rng.random_bool(share));
+}
+
+/// (ST2)
+fn reset_share(done: f64) -> f64 {
+    (1.0 - 2.0 * done).max(0.0)
+}
+
+/// (ST1), in 1..=[`LONGEST_RUN`].
+fn run_length(u: f64) -> usize {
+    let length = (1.0 + LONGEST_RUN as f64).powf(u);
+    (length as usize).clamp(1, LONGEST_RUN)
 }
 
 /// All sequences, in runs (ST1) of one class and one group, in random order.
-fn runs(data: &Dataset, longest: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
+fn runs(data: &Dataset, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..data.len()).collect();
     order.shuffle(rng);
     let Targets::Class(classes) = &data.targets else {
@@ -88,7 +120,7 @@ fn runs(data: &Dataset, longest: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>>
     for alike in order.chunk_by(|a, b| kind(a) == kind(b)) {
         let mut rest = alike;
         while !rest.is_empty() {
-            let length = run_length(longest, rng.random::<f64>()).min(rest.len());
+            let length = run_length(rng.random::<f64>()).min(rest.len());
             let (run, after) = rest.split_at(length);
             runs.push(run.to_vec());
             rest = after;
@@ -138,9 +170,10 @@ mod tests {
         }
     }
 
-    /// Of three classes, a neighbour in a stream is of the same class in a third of all cases by chance.
+    /// Runs (ST1) have 1.71 sequences in the mean. After each run, the next one is of the same class in a third of all
+    /// cases.
     #[test]
-    fn a_class_stays_for_a_while() {
+    fn a_class_changes_often_and_stays_for_a_while() {
         let data = data((0..3000).map(|s| s % 3).collect());
         let Targets::Class(classes) = &data.targets else {
             unreachable!()
@@ -150,7 +183,7 @@ mod tests {
             .flat_map(|pair| pair[0].iter().zip(&pair[1]))
             .filter(|(a, b)| classes[**a] == classes[**b]);
         let share = same.count() as f64 / data.len() as f64;
-        assert!((0.8..1.0).contains(&share), "{share}");
+        assert!((share - 0.61).abs() < 0.04, "{share}");
     }
 
     /// A person's stream is this person's alone.
@@ -159,31 +192,34 @@ mod tests {
         let mut data = data((0..300).map(|s| s % 3).collect());
         data.groups = Some((0..300).map(|s| (s / 30).to_string()).collect());
         let groups = data.groups.clone().unwrap_or_default();
-        let found = runs(&data, 64, &mut ChaCha8Rng::seed_from_u64(0));
+        let found = runs(&data, &mut ChaCha8Rng::seed_from_u64(0));
         for run in &found {
             assert!(run.iter().all(|s| groups[*s] == groups[run[0]]), "{run:?}");
             assert!(run.iter().all(|s| s % 3 == run[0] % 3), "{run:?}");
         }
         assert!(
-            found.iter().any(|run| run.len() == 10),
-            "no run is as long as a class stays"
+            found.iter().any(|run| run.len() == LONGEST_RUN),
+            "no run is as long as a run may be"
         );
         assert_eq!(found.concat().len(), 300);
     }
 
-    /// As many runs are 1 to 7 long as 8 to 64: 8 is about the root of 65.
     #[test]
-    fn lengths_of_runs_have_no_scale() {
+    fn fewer_and_fewer_sequences_begin_anew_in_the_first_half_of_a_run() {
+        let shares = [0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 0.999].map(reset_share);
+        assert_eq!(shares, [1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn half_of_the_runs_have_one_sequence() {
         let lengths: Vec<usize> = (0..4000)
-            .map(|n| run_length(64, f64::from(n) / 4000.0))
+            .map(|n| run_length(f64::from(n) / 4000.0))
             .collect();
         assert!(lengths.is_sorted());
-        assert_eq!((lengths[0], lengths[3999]), (1, 64));
-        let longer = |than: f64| lengths.iter().filter(|l| **l as f64 >= than).count();
-        for least in [3.0, 8.0, 22.0] {
-            let expected = (4000.0 * (1.0 - f64::ln(least) / f64::ln(65.0))) as usize;
-            assert!(longer(least).abs_diff(expected) <= 1, "{least}");
+        let count = |length| lengths.iter().filter(|l| **l == length).count();
+        // log₄ 2, log₄ 1.5 and log₄ (4/3).
+        for (length, expected) in [(1, 2000_usize), (2, 1170), (LONGEST_RUN, 830)] {
+            assert!(count(length).abs_diff(expected) <= 1, "{length}");
         }
-        assert_eq!(run_length(1, 0.999), 1);
     }
 }

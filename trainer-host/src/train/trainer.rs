@@ -265,6 +265,8 @@ impl<'a> Trainer<'a> {
                 batches: order.len(),
             };
             let batch = Batch::of(config, self.train, indices, epoch);
+            let done = self.position(place, 0.0).done;
+            streams::reset_some(config, backpropagation, (epoch, place.batch), done);
             let Some(done) = self.batch(&batch, place, backpropagation, stop)? else {
                 return Ok(None);
             };

@@ -120,6 +120,15 @@ impl Backpropagation {
         self.streams = vec![None; streams];
     }
 
+    /// Sets those streams to zero whose number `is_reset` chooses, so that their next sequence begins with a zero state.
+    pub fn reset_streams(&mut self, mut is_reset: impl FnMut(usize) -> bool) {
+        for (number, state) in self.streams.iter_mut().enumerate() {
+            if is_reset(number) {
+                *state = None;
+            }
+        }
+    }
+
     /// The mean loss of `batch` and its gradient, in the shape of a network.
     ///
     /// # Panics

@@ -308,4 +308,35 @@ mod tests {
             assert_eq!(rows, batch.iter().map(|s| s.nrows()).sum::<usize>());
         }
     }
+
+    /// A stream that is set to zero gives the loss of its next sequence alone, and the others go on.
+    #[test]
+    fn a_reset_stream_begins_anew() {
+        let network = network(Mode::SequenceToOne);
+        let batches = [sequences(&[9, 9]), sequences(&[6, 6])];
+        let loss = |parts: &[&[Array2<f32>]], reset: &[usize]| {
+            let none = Perturbation::default();
+            let mut training = Backpropagation::new(&network, Loss::CrossEntropy, none);
+            training.begin_streams(2);
+            let mut last = 0.0;
+            for batch in parts {
+                training.reset_streams(|number| reset.contains(&number));
+                let example = |sequence| Example {
+                    sequence,
+                    target: Target::Class(1),
+                    seed: 0,
+                    teacher: None,
+                };
+                let examples: Vec<_> = views(batch).into_iter().map(example).collect();
+                last = training.gradient(&network, &examples).0;
+            }
+            last
+        };
+        let [first, second] = &batches;
+        let fresh = loss(&[second], &[]);
+        assert_eq!(loss(&[first, second], &[0, 1]), fresh);
+        let one_goes_on = loss(&[first, second], &[0]);
+        let both_go_on = loss(&[first, second], &[]);
+        assert!(one_goes_on != fresh && one_goes_on != both_go_on);
+    }
 }
