@@ -123,7 +123,7 @@ fn dense_work(core: Core, scheme: Scheme, inputs: usize, groups: usize) -> usize
         (Core::M3, Scheme::W4a16) => [38 * eight, 63 * eight + 3 * eight.div_ceil(2)],
         (Core::M3, _) => [18 * four, 30 * four + 3 * four.div_ceil(4)],
         (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
-            [8 * four, turns(4 * four, [16, 9], 0, NIBBLES)]
+            [8 * four, 16 + turns(4 * four, [16, 9], 1, NIBBLES)]
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W8a16) => {
             [0, 14 + turns(4 * four, [14, 8], 1, INPUTS)]
@@ -158,7 +158,7 @@ fn row(core: Core, layer: &RecurrentSize) -> f64 {
             14 + turns(inputs, [14, 8], 1, INPUTS) + turns(hidden, [14, 8], 0, HIDDEN)
         }
         (Core::M4 | Core::M7 | Core::M33, Scheme::W4a16) => {
-            turns(inputs, [16, 9], 0, NIBBLES) + turns(hidden, [16, 9], 0, HIDDEN_NIBBLES)
+            16 + turns(inputs, [16, 9], 1, NIBBLES) + turns(hidden, [16, 9], 0, HIDDEN_NIBBLES)
         }
         (Core::M0 | Core::M3, Scheme::W4a16) => inputs.div_ceil(8) + hidden.div_ceil(8),
         (Core::M55, Scheme::W8a16 | Scheme::W4a16) => {

@@ -156,7 +156,7 @@ const NIBBLES: Code = Code {
             test: lstm_nostd_dsp_nibbles_x_end,
             bytes: NIBBLES_BYTES,
             unroll: FOUR,
-            before: 0,
+            before: 1,
             rounding: 1,
             shift_bytes: 0,
         },
@@ -736,10 +736,10 @@ impl Start {
             sum.wrapping_add((word as i16).into())
                 .wrapping_add(word >> 16)
         };
-        let sum = |activations: &[Block], len: usize| {
+        let sum = |activations: &[Block], len: usize, before: usize| {
             let all = blocks(len);
             let whole = if has_half_blocks {
-                whole_blocks(len)
+                whole_blocks(len).max(before)
             } else {
                 all
             };
@@ -752,7 +752,9 @@ impl Start {
             // The first two lanes of the half block, if there is one.
             i64::from(part(whole..all).fold(sum, |sum, block| word(sum, words(*block)[0])))
         };
-        let sum = (sum(x, rows.inputs) << (rows.x_shift & 31)).wrapping_add(sum(h, rows.outputs));
+        // The first block of the layer input is a whole one.
+        let of_inputs = sum(x, rows.inputs, 1) << (rows.x_shift & 31);
+        let sum = of_inputs.wrapping_add(sum(h, rows.outputs, 0));
         let lanes = sum.wrapping_mul(-2184);
         Self {
             lanes: [lanes as u32, (lanes >> 32) as u32],

@@ -11,6 +11,18 @@
     smlad   r5, lr, \x, r5
 .endm
 
+@ The first eight products set the accumulators; two products of lanes fit 32 bits.
+.macro lstm_first_nibbles w, x
+    smuad   r0, \w, \x
+    and     lr, r12, \w
+    smuad   r2, lr, \x
+    and     lr, r12, \w, lsr #4
+    smuad   r3, lr, \x
+    and     lr, r12, \w, lsr #8
+    smuad   r5, lr, \x
+    asr     r1, r0, #31
+.endm
+
 @ Sixteen products, four inputs to four rows. r6 walks the weights, r7 the activations. 64 bytes.
 .macro lstm_nibble_block
     ldrd    r8, r9, [r7], #8
@@ -63,13 +75,12 @@
 
     lstm_function lstm_nostd_dsp_nibbles
     lstm_part products
-    movs    r0, #0
-    movs    r1, #0
-    movs    r2, #0
-    movs    r3, #0
-    movs    r5, #0
     mov     r12, #0x000f000f
     ldr     r7, [sp, #X]
+    ldrd    r8, r9, [r7], #8
+    ldrd    r10, r11, [r6], #8
+    lstm_first_nibbles r10, r8
+    lstm_nibbles r11, r9
     ldr     pc, [sp, #X_ENTRY]
     .p2align 2
     lstm_place lstm_nostd_dsp_nibbles_x_loop
@@ -88,16 +99,15 @@
     lstm_place lstm_nostd_dsp_nibbles_x_half
     lstm_part products
     lstm_nibble_half_block
-    @ Shift by k, and what the sums begin with
-    ldrd    r7, r4, [sp, #H]
-    ldrd    r8, r9, [sp, #START]
-    ldr     r10, [sp, #START+8]
-    umlal   r8, r9, r0, r4
-    mla     r1, r1, r4, r9
-    mov     r0, r8
-    mla     r2, r2, r4, r10
-    mla     r3, r3, r4, r10
-    mla     r5, r5, r4, r10
+    @ Shift by k, and what the sums begin with: H, SCALE and START follow one another.
+    add     lr, sp, #H
+    ldmia   lr, {r7-r11}
+    umlal   r9, r10, r0, r8
+    mla     r1, r1, r8, r10
+    mov     r0, r9
+    mla     r2, r2, r8, r11
+    mla     r3, r3, r8, r11
+    mla     r5, r5, r8, r11
     ldr     pc, [sp, #H_ENTRY]
     .p2align 2
     lstm_place lstm_nostd_dsp_nibbles_h_loop
