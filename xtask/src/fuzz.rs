@@ -25,7 +25,7 @@ pub struct Arguments {
     )]
     minutes: Option<u64>,
     /// In place of a time: how often each target is executed; `model` ten times as often
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST))]
     executions: Option<u64>,
     /// Only these targets, separated by commas
     #[arg(long, value_delimiter = ',')]
@@ -54,6 +54,8 @@ pub const TARGETS: [&str; 12] = [
 /// Targets that need no trainer, which takes most of the time of building.
 const WITHOUT_TRAINER: [&str; 3] = ["model", "frames", "exchange"];
 
+/// libFuzzer counts in 32 bits with a sign.
+const MOST: u64 = i32::MAX as u64 / MODEL_SHARE;
 /// Executions of `model` for one of another target: its bytes alone are read on boards, and its executions are short.
 const MODEL_SHARE: u64 = 10;
 
@@ -203,7 +205,9 @@ fn watched(attack: &mut Command) -> Result<(u64, bool)> {
     }
     let holds = child.wait()?.success();
     let executions = executions.with_context(|| {
-        format!("`{shown}` does not say how many executions it made, so it did not begin")
+        format!(
+            "`{shown}` does not say how many executions it made, so it was killed or did not begin"
+        )
     })?;
     Ok((executions, holds))
 }
@@ -364,7 +368,16 @@ mod tests {
         let count = ["--executions", "7"];
         assert!(matches!(end_of(&count, "csv"), End::Executions(7)));
         assert!(matches!(end_of(&count, "model"), End::Executions(70)));
-        for refused in [&["fuzz"][..], &["fuzz", "2", "--executions", "7"]] {
+        let (most, more) = (MOST.to_string(), (MOST + 1).to_string());
+        let End::Executions(of_model) = end_of(&["--executions", &most], "model") else {
+            panic!("a count was asked for");
+        };
+        assert!(i32::try_from(of_model).is_ok(), "{of_model}");
+        for refused in [
+            &["fuzz"][..],
+            &["fuzz", "2", "--executions", "7"],
+            &["fuzz", "--executions", &more],
+        ] {
             assert!(Line::try_parse_from(refused).is_err(), "{refused:?}");
         }
     }
@@ -377,7 +390,7 @@ mod tests {
         assert_eq!(attack(&says).unwrap(), (7, true));
         assert_eq!(attack(&format!("{says}; exit 77")).unwrap(), (7, false));
         let error = attack("exit 1").unwrap_err().to_string();
-        assert!(error.contains("it did not begin"), "{error}");
+        assert!(error.contains("did not begin"), "{error}");
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn resume(args: Args, folder: &Path, printer: Printer) -> anyhow::Result<()> {
     if epochs != before.train.epochs {
         run = run.up_to(epochs)?;
         say!(
-            "note: goes on after epoch {} up to {epochs}; from here on the learning rate is that of a schedule over {epochs} epochs",
+            "note: goes on after epoch {} up to {epochs}; from here on the learning rate, and the resets of training for streams, are those of {epochs} epochs",
             run.epochs_done()
         );
     }

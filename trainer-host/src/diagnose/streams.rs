@@ -107,7 +107,7 @@ pub(super) fn findings(
     );
     let train = Lever::train(
         "--for-streams",
-        "each sequence begins with the state that another one left behind, so that the network learns to forget",
+        "sequences begin with the state that another one left behind, so that the network learns to forget",
     );
     let longer = Lever::look(
         "train on long recordings with several classes and a target for each step, with --truncate and the state \

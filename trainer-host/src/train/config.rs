@@ -58,7 +58,8 @@ pub struct TrainConfig {
     /// whole sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncate: Option<usize>,
-    /// Whether to train for an endless stream: each sequence begins with the state that another one left behind.
+    /// Whether to train for an endless stream: in the second half of training, each sequence begins with the state that
+    /// another one left behind.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub for_streams: bool,
     /// The peak learning rate.
@@ -463,6 +464,14 @@ impl TrainConfig {
     /// run that may stop early, or that has another schedule, counts from the first epoch.
     pub fn may_be_best(&self, epoch: usize) -> bool {
         let late = self.schedule.anneals_late() && self.early_stopping.is_none();
-        !late || 2 * epoch > self.epochs
+        (!late || 2 * epoch > self.epochs) && self.is_watched(epoch)
+    }
+
+    /// Whether the validation loss after `epoch`, from 1, counts for early stopping and for schedules that follow it.
+    ///
+    /// Training for streams resets fewer and fewer sequences in its first half (ST2 in `streams.rs`), and is validated
+    /// without resets all the time. So there the first half says little.
+    pub(super) fn is_watched(&self, epoch: usize) -> bool {
+        !self.for_streams || 2 * epoch > self.epochs
     }
 }

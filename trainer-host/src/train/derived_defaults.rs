@@ -25,7 +25,7 @@ pub const VALIDATED: usize = 60;
 /// From this number of channels on, few recordings have recurrent dropout. Several channels of a few recordings are easily
 /// learned by heart. With one channel, masks take away the memory that the shape of its curve needs.
 pub const SEVERAL_CHANNELS: usize = 3;
-/// This recurrent dropout.
+/// Recurrent dropout of few recordings with several channels.
 pub const SEVERAL_CHANNELS_DROPOUT: f32 = 0.3;
 /// U of (DD1).
 pub const UPDATES: usize = 2000;
@@ -164,7 +164,7 @@ impl Recordings {
         n.saturating_sub(validation).max(1)
     }
 
-    /// A line that says which keys of `config` are those of `defaults` because of the number of recordings; `None` if
+    /// A line that says which keys of `config` are those of `defaults` because of the number of recordings and of their channels; `None` if
     /// there are none.
     pub fn derived(&self, defaults: &TrainConfig, config: &TrainConfig) -> Option<String> {
         let [general, defaults, found] = [&TrainConfig::default(), defaults, config].map(entries);

@@ -16,7 +16,6 @@ use serde::Serialize;
 use super::batches::{Batch, batches};
 use super::config::TrainConfig;
 use super::error::TrainError;
-use super::streams;
 use super::trainer::initial_network;
 use super::validation::check;
 use crate::data::Dataset;
@@ -179,9 +178,8 @@ pub fn find_rate(
         lowest: f64::INFINITY,
     };
     for epoch in 1.. {
-        let order = batches(config, train, epoch);
-        streams::begin(config, &mut backpropagation, &order);
-        for indices in order {
+        // Training for streams resets every sequence at its beginning, too (ST2).
+        for indices in batches(config, train, epoch) {
             let batch = Batch::of(config, train, &indices, epoch);
             let examples = batch.examples(None);
             let window = config.truncate.unwrap_or(batch.longest());

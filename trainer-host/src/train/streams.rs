@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A network that meets every sequence with a zero state may count up all that it sees: its cells never have to stop
-//! growing or to forget. Here each sequence begins with the state that another one left behind, and the loss after the
+//! growing or to forget. Here sequences begin with the state that another one left behind, and the loss after the
 //! sequence says whether the network got rid of it. Where a class stays, a memory of what was seen before says the
 //! right class, and the network learns to trust it. It has to forget where the class changes. So classes change more
 //! often than in a real stream. A stream goes through short runs of one class:
@@ -16,13 +16,12 @@
 //! run = ⌊4^u⌋ sequences,  u uniform in [0, 1)                                              (ST1)
 //! ```
 //!
-//! Half of the runs have one sequence, the others two or three. All sequences of a run come from one group (person,
+//! Half of these lengths are one sequence, the others two or three; the last run of a class ends with it. All sequences of a run come from one group (person,
 //! machine), as they do on a device. Runs of several groups would teach the network to take the mean of groups, which
 //! a device never meets. Streams begin with zero states in each epoch, as a device does.
 //!
-//! A network first learns what the classes look like, and then to do without resets. So in the first half of a run
-//! some sequences still begin with a zero state, fewer and fewer. Where a share d of the run is done, it is this share
-//! of them:
+//! A network first learns what the classes look like, and then to do without resets. So in the first half of training,
+//! some sequences still begin with a zero state. When a share d of training is done, a sequence does so with probability
 //!
 //! ```text
 //! p = max(0, 1 − 2 d)                                                                      (ST2)
@@ -40,7 +39,7 @@ use crate::passes::backward::Backpropagation;
 /// Sequences that a stream goes through in an epoch, at least, where there are that many. Cells that grow need some
 /// sequences to be seen.
 const LEAST_SEQUENCES: usize = 16;
-/// Sets the choice of resets apart from other uses of a batch's seed.
+/// Sets the choice of a batch's resets apart from the noise of the sequence with this number.
 const RESETS: u64 = 0x57;
 /// Longest run of sequences of one class.
 const LONGEST_RUN: usize = 3;
@@ -78,7 +77,7 @@ pub(super) fn begin(
     }
 }
 
-/// Sets some streams to zero (ST2) before a batch of an epoch, which both count from 1. `done` is the share of the run
+/// Sets some streams to zero (ST2) before a batch of an epoch, which both count from 1. `done` is the share of training
 /// that is done.
 pub(super) fn reset_some(
     config: &TrainConfig,
@@ -205,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn fewer_and_fewer_sequences_begin_anew_in_the_first_half_of_a_run() {
+    fn fewer_and_fewer_sequences_begin_anew_in_the_first_half_of_training() {
         let shares = [0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 0.999].map(reset_share);
         assert_eq!(shares, [1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0]);
     }
 
     #[test]
-    fn half_of_the_runs_have_one_sequence() {
+    fn half_of_the_lengths_are_one_sequence() {
         let lengths: Vec<usize> = (0..4000)
             .map(|n| run_length(f64::from(n) / 4000.0))
             .collect();

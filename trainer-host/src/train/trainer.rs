@@ -265,8 +265,8 @@ impl<'a> Trainer<'a> {
                 batches: order.len(),
             };
             let batch = Batch::of(config, self.train, indices, epoch);
-            let done = self.position(place, 0.0).done;
-            streams::reset_some(config, backpropagation, (epoch, place.batch), done);
+            let share_done = self.position(place, 0.0).done;
+            streams::reset_some(config, backpropagation, (epoch, place.batch), share_done);
             let Some(done) = self.batch(&batch, place, backpropagation, stop)? else {
                 return Ok(None);
             };
@@ -418,7 +418,8 @@ impl<'a> Trainer<'a> {
 
     /// Updates the learning rate and the count for early stopping by an epoch's validation loss.
     fn observe(&mut self, record: &EpochRecord) -> Verdict {
-        let Some(validation) = record.validation else {
+        let watched = (record.validation).filter(|_| self.config.is_watched(record.epoch));
+        let Some(validation) = watched else {
             return Verdict::Waiting;
         };
         let min_delta = self.config.early_stopping.map_or(0.0, |e| e.min_delta);

@@ -211,7 +211,7 @@ impl TrainingRun {
         })
     }
 
-    /// The same run up to another number of epochs. What it ended with before is removed once it goes on.
+    /// The same run up to another number of epochs, with the learning rates and resets of a run of so many. What it ended with before is removed once it goes on.
     ///
     /// # Errors
     /// When it has done more already, when early stopping has ended it, or when no run can have this number.

@@ -8,9 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use trainer_host::data::{self, Dataset, Normalisation, Options, Targets};
 use trainer_host::evaluate::{Score, StreamScore, Streams};
 use trainer_host::passes::activation_format::ActivationFormats;
+use trainer_host::schedule::Schedule;
 use trainer_host::train::{
-    BatchProgress, Divergence, Ending, EpochRecord, Observer, TrainConfig, TrainError, TrainState,
-    Trainer,
+    BatchProgress, Divergence, EarlyStopping, Ending, EpochRecord, Observer, TrainConfig,
+    TrainError, TrainState, Trainer,
 };
 
 /// Some of the digits, normalised: a training and a validation part.
@@ -100,6 +101,57 @@ fn the_same_seed_gives_the_same_weights_on_any_number_of_threads() {
             ..config()
         })
     );
+}
+
+/// Stops after the first epoch.
+struct StopsAfterOne<'a>(&'a AtomicBool);
+
+impl Observer for StopsAfterOne<'_> {
+    fn epoch(&mut self, _: &EpochRecord, _: &TrainState) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// In the first half of training for streams, some sequences begin with a zero state (ST2). So an epoch that is all of
+/// training differs from the first one of a thousand.
+#[test]
+fn resets_fade_with_the_share_of_training_that_is_done() {
+    let (train, _) = digits();
+    let first_of = |epochs, for_streams| {
+        let config = TrainConfig {
+            epochs,
+            for_streams,
+            schedule: Schedule::Constant,
+            ..config()
+        };
+        let (mut trainer, stop) = (Trainer::new(&config, &train, None).unwrap(), go());
+        trainer.run(&mut StopsAfterOne(&stop), &stop).unwrap();
+        trainer.into_state().network
+    };
+    assert_eq!(first_of(1, false), first_of(1000, false));
+    assert_ne!(first_of(1, true), first_of(1000, true));
+}
+
+/// Validation in streams says little while sequences are still reset, so early stopping waits for the second half.
+#[test]
+fn training_for_streams_does_not_stop_early_in_its_first_half() {
+    let (train, validation) = digits();
+    let ended_after = |for_streams| {
+        let config = TrainConfig {
+            epochs: 8,
+            for_streams,
+            early_stopping: Some(EarlyStopping {
+                patience: 1,
+                min_delta: 1e9,
+            }),
+            ..config()
+        };
+        let mut trainer = Trainer::new(&config, &train, Some(&validation)).unwrap();
+        assert_eq!(trainer.run(&mut (), &go()).unwrap(), Ending::Early);
+        trainer.state().epochs()
+    };
+    let usual = ended_after(false);
+    assert_eq!(ended_after(true), 4 + usual);
 }
 
 /// Stops in the middle of the third epoch.

@@ -11,7 +11,8 @@
     smlad   r5, lr, \x, r5
 .endm
 
-@ The first eight products set the accumulators; two products of lanes fit 32 bits.
+@ The first eight products set the accumulators. Two products of lanes fit 32 bits: a weight is at least -7, so that no lane
+@ of four nibbles is -32768.
 .macro lstm_first_nibbles w, x
     smuad   r0, \w, \x
     and     lr, r12, \w

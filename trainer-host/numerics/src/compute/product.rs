@@ -348,6 +348,7 @@ mod tests {
             let (a, d) = (matrix(rows, columns, 1), matrix(rows, width, 2));
             for backend in Backend::available() {
                 let mut c = Panels::zeros(columns, width);
+                assert_eq!(c.panels() * c.rows() >= LARGE, block == LARGE_BLOCK_ROWS);
                 backend.run(Correlate {
                     c: &mut c,
                     a: &a,

@@ -104,7 +104,7 @@ const DEFAULTS: [(&str, Default); 45] = [
     ("recurrent_dropout", |c| {
         let general = c.recurrent_dropout;
         format!(
-            "{general}; {FEW_MEANS} and {SEVERAL_CHANNELS} channels or more: {SEVERAL_CHANNELS_DROPOUT}"
+            "{general}; {FEW_MEANS}, if they have {SEVERAL_CHANNELS} channels or more: {SEVERAL_CHANNELS_DROPOUT}"
         )
     }),
     ("candidate_dropout", |c| c.candidate_dropout.to_string()),

@@ -126,7 +126,8 @@ struct RunFlags {
     /// carries over to the next. For data with a target for each step.
     #[arg(long, value_name = "STEPS")]
     truncate: Option<usize>,
-    /// Train for an endless stream without resets: each sequence begins with the state that another one left behind.
+    /// Train for an endless stream without resets: in the second half of training, each sequence begins with the state
+    /// that another one left behind.
     #[arg(long)]
     for_streams: bool,
     /// Judge and keep a moving average of the weights with this decay, for example 0.99; 0 for none.
