@@ -14,6 +14,8 @@ const TOO_COARSE: f64 = 0.02;
 const FAR_TOO_COARSE: f64 = 0.05;
 /// Fewer persons or machines say little about others, even with many sequences.
 const FEW_GROUPS: usize = 5;
+/// Folds that are proposed; each needs a sequence.
+const FOLDS: usize = 5;
 /// With fewer sequences, the error depends on which ones were drawn.
 const FEW_SEQUENCES: usize = 50;
 /// Two parts differ by more than chance if the difference is at least two of its standard errors.
@@ -29,7 +31,8 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     // A forecast is not cross-validated, and one of several folds already is.
-    let folds = train.origin.is_none() && config.validation_fold.is_none();
+    let recordings = train.len() + fit.validation.as_ref().map_or(0, |part| part.sequences);
+    let folds = train.origin.is_none() && config.validation_fold.is_none() && recordings >= FOLDS;
     found.extend(no_validation(fit, folds));
     found.extend(small_validation(fit, config, folds));
     found.extend(test_gap(fit));
@@ -52,7 +55,7 @@ fn no_validation(fit: &Fit, folds: bool) -> Option<Finding> {
     )?;
     let folds = folds.then(|| {
         Lever::train(
-            "--folds 5",
+            &format!("--folds {FOLDS}"),
             "every recording judges a network that has not seen it",
         )
     });
@@ -113,7 +116,7 @@ fn more_decisions(config: &TrainConfig, folds: bool) -> Vec<Lever> {
     let mut levers = Vec::new();
     if folds {
         levers.push(Lever::train(
-            "--folds 5",
+            &format!("--folds {FOLDS}"),
             "every recording judges once: five times as many decisions",
         ));
     }

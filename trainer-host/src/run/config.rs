@@ -169,6 +169,17 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// Seeks in `folder` the files that the working directory does not have.
+    pub fn seek_in(&mut self, folder: &Path) {
+        self.change_paths(|path| {
+            let there = folder.join(path);
+            match !path.exists() && there.exists() {
+                true => there,
+                false => path.to_owned(),
+            }
+        });
+    }
+
     fn change_paths(&mut self, change: impl Fn(&Path) -> PathBuf) {
         let Self {
             source,

@@ -1,7 +1,7 @@
 //! What can a study not search, and what must it keep?
 
 use crate::bench::json;
-use crate::{bench, search};
+use crate::{bench, bench_with, search};
 
 #[test]
 fn what_cannot_be_searched_is_refused_with_its_place() {
@@ -121,6 +121,33 @@ fn trials_are_judged_by_the_same_data() {
     bench.file("series.csv", rows(1.0));
     let errors = bench.fail(&[&data[..], &place, &["2"]].concat());
     assert!(errors.contains("another data"), "{errors}");
+}
+
+/// From any folder; other data is refused by all that judge by it.
+#[test]
+fn a_study_finds_its_own_data_and_takes_no_other() {
+    let bench = bench_with(&[("trials = 12", "trials = 2\nrepeats = 1")]);
+    search(&bench, "s.db");
+    let below = bench.path("below");
+    std::fs::create_dir(&below).unwrap();
+    let join = ["tune", "--join", "--storage"];
+    let best = ["tune", "best", "--out", "best", "--storage"];
+    for arguments in [&join[..], &best] {
+        let mut command = bench.command(&[arguments, &["../s.db"]].concat());
+        let output = command.current_dir(&below).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+    }
+    let text = std::fs::read_to_string(bench.path("few.csv")).unwrap();
+    let (shorter, _) = text.trim_end().rsplit_once('\n').unwrap();
+    bench.file("few.csv", shorter);
+    for arguments in [&join[..], &best] {
+        let errors = bench.fail(&[arguments, &["s.db"]].concat());
+        assert!(
+            errors.contains("is not the data that study"),
+            "{arguments:?}: {errors}"
+        );
+    }
 }
 
 #[test]

@@ -39,7 +39,8 @@ impl PlaceArgs {
         }
     }
 
-    /// Opens the existing study. Creates no file, and no tables in another program's file.
+    /// Opens the existing study. Creates no file, and no tables in another program's file. Data that the working directory
+    /// does not have is sought beside the study's file.
     pub(super) fn open(&self) -> anyhow::Result<Study> {
         if let Storage::File(path) = &self.storage {
             anyhow::ensure!(
@@ -48,7 +49,13 @@ impl PlaceArgs {
                 path.display()
             );
         }
-        Ok(Study::open(self.storage.open_existing()?, &self.study)?)
+        let mut study = Study::open(self.storage.open_existing()?, &self.study)?;
+        if let Storage::File(path) = &self.storage
+            && let Some(folder) = path.parent()
+        {
+            study.definition.config.seek_in(folder);
+        }
+        Ok(study)
     }
 
     /// The folder for the runs of the study's trials: in `out`, or beside the study's file.
