@@ -461,10 +461,10 @@ impl TrainConfig {
     ///
     /// While the learning rate is near its peak, a low loss is mostly luck. Measured over splits of five data sets:
     /// with a cosine schedule, weights chosen from the second half of a run did as well or better on a third part. A
-    /// run that may stop early, or that has another schedule, counts from the first epoch.
+    /// run that may stop early, or that has another schedule, counts from the first epoch, if it is not for streams.
     pub fn may_be_best(&self, epoch: usize) -> bool {
         let late = self.schedule.anneals_late() && self.early_stopping.is_none();
-        (!late || 2 * epoch > self.epochs) && self.is_watched(epoch)
+        !(late || self.for_streams) || self.is_in_second_half(epoch)
     }
 
     /// Whether the validation loss after `epoch`, from 1, counts for early stopping and for schedules that follow it.
@@ -472,6 +472,10 @@ impl TrainConfig {
     /// Training for streams resets fewer and fewer sequences in its first half (ST2 in `streams.rs`), and is validated
     /// without resets all the time. So there the first half says little.
     pub(super) fn is_watched(&self, epoch: usize) -> bool {
-        !self.for_streams || 2 * epoch > self.epochs
+        !self.for_streams || self.is_in_second_half(epoch)
+    }
+
+    fn is_in_second_half(&self, epoch: usize) -> bool {
+        2 * epoch > self.epochs
     }
 }

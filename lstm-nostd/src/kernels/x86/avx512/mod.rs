@@ -151,38 +151,4 @@ fn lstm_step<A: Narrow>(
     copy::<A>(next, h, units);
 }
 
-/// (B) to (H) of some units. Where the last ones do not fill a register, zeros stand for the others.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn lstm_units<A: Narrow>(
-    layer: &LstmParameters<'_>,
-    (gates, peepholes): (&[GateParameters], &[[i16; 4]]),
-    sums: &[I32x4; AHEAD],
-    cells: &mut [i32],
-    lanes: &mut [A],
-) {
-    let shifts = (layer.cell_int_bits, layer.rows.h_shift);
-    let places = (cells.as_chunks_mut().0.iter_mut()).zip(lanes.as_chunks_mut().0);
-    let units = gates.as_chunks().0.iter().zip(sums.as_chunks().0);
-    let mut whole_peepholes = peepholes.as_chunks().0.iter();
-    for ((gates, sums), (cells, lanes)) in units.zip(places) {
-        let hidden = units::lstm(shifts, gates, whole_peepholes.next(), sums, cells);
-        // SAFETY: this function has the instructions.
-        *lanes = unsafe { A::narrow(hidden) };
-    }
-    let (whole, count) = (gates.len() / UNITS, gates.len() % UNITS);
-    if let (1.., Some(sums)) = (count, sums.as_chunks().0.get(whole)) {
-        let first = whole * UNITS;
-        let (cells, lanes) = (&mut cells[first..], &mut lanes[first..]);
-        let (mut some_gates, mut some_peepholes) = Default::default();
-        let gates = padded(&gates[first..], &mut some_gates);
-        let peepholes = peepholes
-            .get(first..)
-            .map(|some| padded(some, &mut some_peepholes));
-        let mut advanced = *padded(cells, &mut [0; UNITS]);
-        let hidden = units::lstm(shifts, gates, peepholes, sums, &mut advanced);
-        put(cells, count, advanced);
-        // SAFETY: this function has the instructions.
-        put(lanes, count, unsafe { A::narrow(hidden) });
-    }
-}
+lstm_units!("avx512f,avx512bw,avx512vl,avx512vnni");
