@@ -1,12 +1,22 @@
 //! `cargo xtask mutants`: changes the code in one place at a time, and looks whether a test notices.
 //!
-//! `cargo mutants` makes the changes; this names the modules that matter most, where a wrong result would look like a
-//! right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
+//! `cargo mutants` makes the changes; [`parts`] names the modules that matter most, where a wrong result would look like
+//! a right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
+//!
+//! Two passes keep a change at a few seconds. The first one runs only the quick tests of each part, built without
+//! optimisation. The second one runs all tests of the package, on what the first one missed. Both work on a copy of the
+//! repository in `target/mutants`, which stays, as does what was built of it.
 
-use std::path::PathBuf;
+mod copy;
+mod parts;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use self::copy::Copy;
+use self::parts::{PARTS, Part};
 use crate::command;
 
 /// What to change.
@@ -23,106 +33,192 @@ pub struct Arguments {
     list: bool,
 }
 
-/// A package, the features that its tests need, and those of its files that are changed.
-const MODULES: [(&str, &[&str], &[&str]); 3] = [
-    (
-        "lstm-nostd",
-        // Without it, tests that build model files are left out without a word.
-        &["write"],
-        &[
-            "lstm-nostd/src/requant.rs",
-            "lstm-nostd/src/layers",
-            "lstm-nostd/src/probability.rs",
-            "lstm-nostd/src/artifact",
-            "lstm-nostd/src/kernels/scalar.rs",
-        ],
-    ),
-    (
-        "trainer-host",
-        &[],
-        &[
-            "trainer-host/src/data/split.rs",
-            "trainer-host/src/data/folds.rs",
-            "trainer-host/src/cost",
-        ],
-    ),
-    (
-        "trainer-numerics",
-        &[],
-        &[
-            "trainer-host/numerics/src/schedule",
-            "trainer-host/numerics/src/quantise",
-        ],
-    ),
-];
-
-/// Makes the changes, package by package.
+/// Makes the changes, part by part.
 ///
 /// # Errors
-/// When `cargo mutants` is not installed, and when no test notices a change.
+/// When `cargo mutants` is not installed or fails, and when no test notices a change.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if command::find_program("cargo-mutants").is_none() {
         bail!("cargo-mutants is not installed; `cargo install --locked cargo-mutants` installs it");
     }
-    let mut missed = Vec::new();
-    for (package, features, modules) in MODULES {
-        let files = files(modules, arguments.only.as_deref());
+    let copy = Copy::make()?;
+    let mut all = Vec::new();
+    for part in &PARTS {
+        let files = part.files(arguments.only.as_deref());
         if files.is_empty() {
             continue;
         }
-        let mut mutants = command::cargo();
-        mutants
-            .current_dir(command::root())
-            .args(["mutants", "--package", package]);
-        for feature in features {
-            mutants.args(["--features", feature]);
-        }
-        for file in files {
-            mutants.arg("--file").arg(file);
-        }
-        let output = command::root().join("target/mutants").join(package);
-        std::fs::create_dir_all(&output).with_context(|| output.display().to_string())?;
-        mutants.args(["--shard", &arguments.shard, "--output"]);
-        mutants.arg(output);
         if arguments.list {
-            mutants.arg("--list");
-        } else {
-            // Examples and doctests take longer to build than all tests, and test nothing else.
-            mutants.args(["--cargo-arg=--lib", "--cargo-arg=--tests"]);
+            let mut list = changes(&copy, part, &files, &arguments.shard);
+            command::run(list.arg("--list"))?;
+            continue;
         }
-        if command::run(&mut mutants).is_err() {
-            missed.push(package);
+        let found = run_part(&copy, part, &files, &arguments.shard)?;
+        println!("{}: {}", part.name, found.in_words());
+        all.push((part.name, found));
+    }
+    let missed: Vec<&str> = (all.iter().flat_map(|(_, found)| &found.missed))
+        .map(String::as_str)
+        .collect();
+    for (part, found) in &all {
+        println!("{part}: {}", found.in_words());
+    }
+    if !missed.is_empty() {
+        bail!("no test notices these changes:\n{}", missed.join("\n"));
+    }
+    Ok(())
+}
+
+/// What became of the changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Found {
+    noticed: usize,
+    /// Tests took many times as long as without the change.
+    hung: usize,
+    not_compiled: usize,
+    /// Their names.
+    missed: Vec<String>,
+}
+
+impl Found {
+    /// Reads the lists that `cargo mutants` leaves in `folder`.
+    fn read(folder: &Path) -> Result<Self> {
+        let lines = |name: &str| -> Result<Vec<String>> {
+            let path = folder.join("mutants.out").join(name);
+            let text =
+                std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            Ok(text.lines().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            noticed: lines("caught.txt")?.len(),
+            hung: lines("timeout.txt")?.len(),
+            not_compiled: lines("unviable.txt")?.len(),
+            missed: lines("missed.txt")?,
+        })
+    }
+
+    /// What both passes found, where `second` looked at what this one missed.
+    fn then(self, second: Self) -> Self {
+        Self {
+            noticed: self.noticed + second.noticed,
+            hung: self.hung + second.hung,
+            not_compiled: self.not_compiled + second.not_compiled,
+            missed: second.missed,
         }
     }
-    match missed.as_slice() {
-        [] => Ok(()),
-        missed => bail!(
-            "no test notices some changes of {}; target/mutants/PACKAGE/mutants.out/missed.txt lists them",
-            missed.join(" and ")
+
+    fn in_words(&self) -> String {
+        let missed = self.missed.len();
+        let all = self.noticed + self.hung + self.not_compiled + missed;
+        format!(
+            "{all} changes; tests notice {}, {} make them hang, {} do not compile, {missed} survive",
+            self.noticed, self.hung, self.not_compiled
+        )
+    }
+}
+
+/// Both passes over the files of `part`.
+fn run_part(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Result<Found> {
+    let folder = |pass: &str| {
+        let folder = copy.results().join(part.name).join(pass);
+        folder.join(shard.replace('/', "-of-"))
+    };
+    let mut first = changes(copy, part, files, shard);
+    quick_tests(&mut first, part);
+    let found = finish(&mut first, &folder("quick"))?;
+    if found.missed.is_empty() {
+        return Ok(found);
+    }
+    let mut second = changes(copy, part, files, "0/1");
+    for name in &found.missed {
+        second.arg("--re").arg(exactly(name));
+    }
+    second.args(["--cargo-arg=--lib", "--cargo-arg=--tests"]);
+    let second = finish(&mut second, &folder("all"))?;
+    if second == Found::default() {
+        bail!("cargo mutants no longer finds the changes that the quick tests missed");
+    }
+    Ok(found.then(second))
+}
+
+/// `cargo mutants` over `files`.
+fn changes(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Command {
+    let mut mutants = command::cargo();
+    mutants
+        .current_dir(copy.tree())
+        .env("CARGO_TARGET_DIR", copy.build())
+        .env("CARGO_INCREMENTAL", "1")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .args(["mutants", "--in-place", "--package", part.package])
+        .args(["--shard", shard]);
+    for feature in part.features {
+        mutants.args(["--features", feature]);
+    }
+    for file in files {
+        mutants.arg("--file").arg(file);
+    }
+    mutants
+}
+
+/// Only the part's quick tests, built quickly.
+fn quick_tests(mutants: &mut Command, part: &Part) {
+    // A hang is found sooner; the limit is still five times as long as the tests take.
+    mutants.args(["--minimum-test-timeout", "10"]);
+    let tested = match part.alone {
+        Some(module) => copy::package_of(module),
+        None => part.package.to_owned(),
+    };
+    mutants.arg(format!("--test-package={tested}"));
+    let optimised = format!("--cargo-arg=profile.dev.package.{tested}.opt-level=0");
+    mutants.args(["--cargo-arg=--config", &optimised]);
+    for argument in part.quick {
+        mutants.arg(format!("--cargo-arg={argument}"));
+    }
+    if !part.filters.is_empty() {
+        mutants.args(["--", "--"]).args(part.filters);
+    }
+}
+
+/// Runs `cargo mutants`, with what it finds in `folder`.
+fn finish(mutants: &mut Command, folder: &Path) -> Result<Found> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    // Where no change is found, it writes no lists; those of an earlier call are not its.
+    let lists = folder.join("mutants.out");
+    if lists.exists() {
+        std::fs::remove_dir_all(&lists).with_context(|| lists.display().to_string())?;
+    }
+    // Before `--`, behind which the arguments of the tests begin.
+    mutants.env("CARGO_MUTANTS_OUTPUT", folder);
+    let status = mutants
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("`{}` cannot be started", command::shown(mutants)))?;
+    match status.code() {
+        // 2: no test noticed some changes; 3: some made tests hang.
+        Some(0 | 2 | 3) if lists.exists() => Found::read(folder),
+        Some(0) => Ok(Found::default()),
+        Some(4) => bail!(
+            "the tests do not build, or fail, without any change; {} says why",
+            lists.join("log/baseline.log").display()
         ),
+        _ => bail!("`{}` failed with {status}", command::shown(mutants)),
     }
 }
 
-/// Patterns for the files of these modules.
-fn files(modules: &[&str], only: Option<&str>) -> Vec<String> {
-    let is_wanted = |path: &str| only.is_none_or(|only| path.contains(only));
-    let mut files = Vec::new();
-    for module in modules {
-        let mut sources = Vec::new();
-        walk(&command::root().join(module), &mut sources);
-        let names = sources
-            .iter()
-            .filter_map(|path| path.strip_prefix(command::root()).ok());
-        files.extend(
-            names
-                .map(|name| name.display().to_string())
-                .filter(|name| is_wanted(name)),
-        );
+/// A pattern that fits this name alone.
+fn exactly(name: &str) -> String {
+    let mut pattern = String::from("^");
+    for sign in name.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(sign) {
+            pattern.push('\\');
+        }
+        pattern.push(sign);
     }
-    files
+    pattern + "$"
 }
 
-fn walk(path: &std::path::Path, files: &mut Vec<PathBuf>) {
+/// The files below `path`, or itself.
+fn walk(path: &Path, files: &mut Vec<PathBuf>) {
     if path.is_file() {
         files.push(path.to_owned());
     }
@@ -136,12 +232,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_module_has_files() {
-        for (package, _, modules) in MODULES {
-            for module in modules {
-                assert!(!files(&[module], None).is_empty(), "{package}: {module}");
-            }
-            assert!(files(modules, Some("no such file")).is_empty());
-        }
+    fn a_name_becomes_a_pattern_of_itself() {
+        assert_eq!(
+            exactly("a/b.rs:1:2: replace f -> Option<[T; 2]> with None"),
+            r"^a/b\.rs:1:2: replace f \-> Option<\[T; 2\]> with None$"
+        );
+    }
+
+    #[test]
+    fn what_the_first_pass_missed_is_counted_by_the_second() {
+        let found = |noticed, missed: &[&str]| Found {
+            noticed,
+            hung: 1,
+            not_compiled: 0,
+            missed: missed.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let both = found(5, &["a", "b", "c"]).then(found(1, &["b"]));
+        assert_eq!(
+            both.in_words(),
+            "9 changes; tests notice 6, 2 make them hang, 0 do not compile, 1 survive"
+        );
     }
 }
