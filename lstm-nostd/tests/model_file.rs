@@ -710,6 +710,60 @@ fn refuses_order() {
 }
 
 #[test]
+fn weights_for_another_core_are_named_with_it() {
+    for (orders, cores) in [
+        (&[1, 6][..], "for Cortex-M4, M7 and M33"),
+        (&[2, 4, 5], "for Cortex-M55 and M85"),
+        (&[3, 7], "for Cortex-M0 and M3"),
+        (&[8, 77], "of a later version"),
+    ] {
+        for &found in orders {
+            let said = LayerError::Order { found }.to_string();
+            assert!(said.contains(cores), "{found}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_writer_names_the_most_that_a_field_holds() {
+    let mut file = example();
+    file.recurrent = vec![file.recurrent[0].clone(); 256];
+    assert_eq!(
+        file.to_bytes().unwrap_err(),
+        WriteError::TooLarge {
+            field: "recurrent layers",
+            found: 256,
+            most: 255
+        }
+    );
+    let mut file = example();
+    file.golden = vec![(Vec::new(), Vec::new()); 65_536];
+    assert_eq!(
+        file.to_bytes().unwrap_err(),
+        WriteError::TooLarge {
+            field: "golden steps",
+            found: 65_536,
+            most: 65_535
+        }
+    );
+}
+
+#[test]
+fn scales_reach_to_their_ends_and_no_further() {
+    let written = |offset, exponent| {
+        let mut file = example();
+        file.scales[1] = OutputScale { offset, exponent };
+        file.to_bytes()
+    };
+    let most = OutputScale::MAX_OFFSET as i64;
+    for (offset, exponent) in [(most, 250), (-most, -250)] {
+        assert!(written(offset, exponent).is_ok());
+        assert!(written(offset + offset.signum(), exponent).is_err());
+        assert!(written(offset, exponent + exponent.signum()).is_err());
+    }
+}
+
+#[test]
 fn refuses_a_pair_that_stands_for_no_weights() {
     let bytes = example().to_bytes_in(Order::Paired).unwrap();
     let first = FIRST_LAYER + 16;

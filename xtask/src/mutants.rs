@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: changes the code in one place at a time, and looks whether a test notices.
 //!
-//! `cargo mutants` makes the changes; [`parts`] names the modules that matter most, where a wrong result would look like
-//! a right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
+//! `cargo mutants` makes the changes; [`parts`] names the modules that matter most, where a wrong result would look
+//! like a right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
 //!
 //! Two passes keep a change at a few seconds. The first one runs only the quick tests of each part, built without
 //! optimisation. The second one runs all tests of the package, on what the first one missed. Both work on a copy of the
@@ -12,12 +12,19 @@ mod parts;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use self::copy::Copy;
 use self::parts::{PARTS, Part};
 use crate::command;
+
+/// Cases of a property in the first pass: most of what any case notices, few notice.
+const CASES: &str = "16";
+/// The first pass gives the tests at least this long.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(15);
+const FAILS_ANYWAY: &str = "the tests do not build, or fail, without any change";
 
 /// What to change.
 #[derive(Clone, Debug, clap::Args)]
@@ -124,7 +131,7 @@ fn run_part(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Result<F
         folder.join(shard.replace('/', "-of-"))
     };
     let mut first = changes(copy, part, files, shard);
-    quick_tests(&mut first, part);
+    quick_tests(copy, &mut first, part)?;
     let found = finish(&mut first, &folder("quick"))?;
     if found.missed.is_empty() {
         return Ok(found);
@@ -141,42 +148,68 @@ fn run_part(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Result<F
     Ok(found.then(second))
 }
 
-/// `cargo mutants` over `files`.
-fn changes(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Command {
-    let mut mutants = command::cargo();
-    mutants
+/// Cargo in the copy, building as little as it can.
+fn cargo(copy: &Copy, part: &Part, command: &str) -> Command {
+    let mut cargo = command::cargo();
+    cargo
         .current_dir(copy.tree())
         .env("CARGO_TARGET_DIR", copy.build())
         .env("CARGO_INCREMENTAL", "1")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .args(["mutants", "--in-place", "--package", part.package])
-        .args(["--shard", shard]);
+        .arg(command);
     for feature in part.features {
-        mutants.args(["--features", feature]);
+        cargo.args(["--features", feature]);
     }
+    cargo
+}
+
+/// `cargo mutants` over `files`.
+fn changes(copy: &Copy, part: &Part, files: &[String], shard: &str) -> Command {
+    let mut mutants = cargo(copy, part, "mutants");
+    mutants
+        .args(["--in-place", "--package", part.package])
+        .args(["--shard", shard]);
     for file in files {
         mutants.arg("--file").arg(file);
     }
     mutants
 }
 
-/// Only the part's quick tests, built quickly.
-fn quick_tests(mutants: &mut Command, part: &Part) {
-    // A hang is found sooner; the limit is still five times as long as the tests take.
-    mutants.args(["--minimum-test-timeout", "10"]);
+/// Only the part's quick tests, built quickly. They must pass without any change first.
+fn quick_tests(copy: &Copy, mutants: &mut Command, part: &Part) -> Result<()> {
     let tested = match part.alone {
         Some(module) => copy::package_of(module),
         None => part.package.to_owned(),
     };
-    mutants.arg(format!("--test-package={tested}"));
-    let optimised = format!("--cargo-arg=profile.dev.package.{tested}.opt-level=0");
-    mutants.args(["--cargo-arg=--config", &optimised]);
-    for argument in part.quick {
-        mutants.arg(format!("--cargo-arg={argument}"));
-    }
+    let unoptimised = format!("profile.dev.package.{tested}.opt-level=0");
+    // `cargo mutants` would build the package of the files, and not the one that is tested.
+    let unchanged = |no_run: &[&str]| {
+        let mut tests = cargo(copy, part, "test");
+        tests
+            .args(["--quiet", "--package", &tested, "--config", &unoptimised])
+            .args(part.quick)
+            .args(no_run)
+            .arg("--")
+            .args(part.filters)
+            .env("PROPTEST_CASES", CASES);
+        command::run(&mut tests).context(FAILS_ANYWAY)
+    };
+    unchanged(&["--no-run"])?;
+    let start = Instant::now();
+    unchanged(&[])?;
+    // A change that makes a loop endless is found by the time that the tests take.
+    let limit = (5 * start.elapsed()).max(SHORTEST_LIMIT).as_secs();
+    mutants
+        .args(["--baseline", "skip", "--timeout", &limit.to_string()])
+        .arg(format!("--test-package={tested}"))
+        .arg("--cargo-arg=--config")
+        .arg(format!("--cargo-arg={unoptimised}"))
+        .args((part.quick.iter()).map(|argument| format!("--cargo-arg={argument}")))
+        .env("PROPTEST_CASES", CASES);
     if !part.filters.is_empty() {
         mutants.args(["--", "--"]).args(part.filters);
     }
+    Ok(())
 }
 
 /// Runs `cargo mutants`, with what it finds in `folder`.
@@ -197,10 +230,7 @@ fn finish(mutants: &mut Command, folder: &Path) -> Result<Found> {
         // 2: no test noticed some changes; 3: some made tests hang.
         Some(0 | 2 | 3) if lists.exists() => Found::read(folder),
         Some(0) => Ok(Found::default()),
-        Some(4) => bail!(
-            "the tests do not build, or fail, without any change; {} says why",
-            lists.join("log/baseline.log").display()
-        ),
+        Some(4) => bail!("{FAILS_ANYWAY}; see {}", lists.join("log").display()),
         _ => bail!("`{}` failed with {status}", command::shown(mutants)),
     }
 }

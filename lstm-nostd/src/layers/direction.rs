@@ -53,3 +53,32 @@ impl Direction {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_those_of_the_format_and_lead_back() {
+        let all = [
+            (Direction::Forward, 0, "forward"),
+            (Direction::Reverse, 1, "reverse"),
+            (Direction::Beside, 2, "beside"),
+        ];
+        for (one, code, name) in all {
+            assert_eq!((one.code(), one.name()), (code, name));
+            assert_eq!(Direction::from_code(code), Some(one));
+            assert_eq!(Direction::from_name(name), Some(one));
+        }
+        assert_eq!(Direction::from_code(3), None);
+        assert_eq!(Direction::from_name(""), None);
+    }
+
+    #[test]
+    fn only_layers_that_run_backwards_need_the_whole_window() {
+        use Direction::{Beside, Forward, Reverse};
+        assert!(!Direction::need_window(&[]) && !Direction::need_window(&[Forward; 2]));
+        assert!(Direction::need_window(&[Forward, Reverse, Forward]));
+        assert!(Direction::need_window(&[Forward, Beside]));
+    }
+}

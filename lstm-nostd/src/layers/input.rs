@@ -174,7 +174,78 @@ mod tests {
         assert!(small.clamps(1, Width::Int16) && !small.clamps(-1, Width::Int16));
     }
 
+    /// A quarter of the difference from the mean.
+    const QUARTERS: InputChannel = InputChannel {
+        mean: 0,
+        fraction: 0,
+        mult: 1 << 30,
+        shift: 0,
+        frac_bits: 0,
+    };
+
+    #[test]
+    fn values_are_clamped_from_the_first_one_beyond_each_end() {
+        for (width, ends) in [(Width::Int16, -32_768..=32_767), (Width::Int8, -127..=127)] {
+            for x in [*ends.start(), *ends.end()] {
+                for x in x - 1..=x + 1 {
+                    let is_clamped = QUARTERS.clamps(4 * x, width);
+                    assert_eq!(is_clamped, !ends.contains(&x), "{x} {width:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_normalised_into_lanes_of_the_width() {
+        let halves = InputChannel {
+            mult: i32::MAX,
+            ..QUARTERS
+        };
+        let channels = [QUARTERS.to_words(), halves.to_words()];
+        let mut x = [Block([9; 4])];
+        normalise(&channels, &[400, -600], Width::Int16, &mut x);
+        assert_eq!(x, [Block([100, -300, 9, 9])]);
+        normalise(&channels, &[4, -600], Width::Int8, &mut x);
+        let lanes: &[i8] = crate::kernels::lanes(&x);
+        assert_eq!(lanes[..2], [1, -127]);
+    }
+
+    #[test]
+    fn words_lie_as_in_the_format_and_lead_back() {
+        let channel = InputChannel {
+            mean: -5,
+            fraction: 6,
+            mult: 7,
+            shift: 31,
+            frac_bits: 200,
+        };
+        assert_eq!(channel.to_words(), [-5, 6, 7, 31 + 256 * 200]);
+        assert_eq!(InputChannel::from_words(channel.to_words()), channel);
+    }
+
+    #[test]
+    fn a_small_value_with_many_fraction_bits_keeps_them() {
+        let channel = InputChannel {
+            frac_bits: 140,
+            ..QUARTERS
+        };
+        assert_eq!(channel.raw(2f32.powi(-120)), 1 << 20);
+    }
+
     proptest! {
+        /// (I) clamps where a step of it leaves 32 bits, or its result the width.
+        #[test]
+        fn clamped_values_are_those_that_no_step_of_it_holds(channel in channels(), raw in any_i32()) {
+            let fits = |value: i128| i32::try_from(value).is_ok();
+            let difference = i128::from(raw) - i128::from(channel.mean);
+            let shifted = difference << channel.shift;
+            let exact = shifted - i128::from(channel.fraction);
+            let is_held = fits(difference) && fits(shifted) && fits(exact);
+            let x = (exact * i128::from(channel.mult) + (1 << 31)) >> 32;
+            prop_assert_eq!(!channel.clamps(raw, Width::Int16), is_held && (-32_768..=32_767).contains(&x));
+            prop_assert_eq!(!channel.clamps(raw, Width::Int8), is_held && (-127..=127).contains(&x));
+        }
+
         /// (I) in whole numbers of any size: what it clamps stands at an end, what it does not is exact.
         #[test]
         fn clamped_values_are_those_that_stand_at_an_end(channel in channels(), raw in any_i32()) {

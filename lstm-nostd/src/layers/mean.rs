@@ -89,6 +89,49 @@ pub const fn of_sum(sum: i32, steps: NonZero<u32>) -> i16 {
 mod tests {
     use super::*;
 
+    /// Of two steps of five units with int16 values, and of int8 ones, where one is 2⁻⁷.
+    #[cfg(feature = "write")]
+    #[test]
+    fn a_mean_of_two_steps_is_half_of_their_sum() {
+        let shape = crate::artifact::RandomModel {
+            inputs: 1,
+            hidden: alloc::vec![5],
+            outputs: 1,
+            ..Default::default()
+        };
+        let bytes = shape.build().to_bytes().unwrap();
+        let model = crate::Model::parse(&bytes).unwrap();
+        let int16 = *model.recurrent_layers()[0].rows();
+        let int8 = RecurrentRows {
+            width: Width::Int8,
+            h_shift: 8,
+            ..int16
+        };
+        assert_eq!([1, 4, 5].map(blocks), [2, 2, 3]);
+        let steps = [[10i16, -20, 30, -40, 50], [20, 20, -31, -40, 7]];
+        for (rows, expected) in [
+            (int16, [15, 0, 0, -40, 29]),
+            (int8, [15 * 256, 0, -128, -40 * 256, 57 * 128]),
+        ] {
+            let mut sums = [[0; 4]; blocks(5)];
+            for step in steps {
+                let mut hidden = [Block::ZERO; 2];
+                match rows.width {
+                    Width::Int16 => lanes_mut::<i16>(&mut hidden)[..5].copy_from_slice(&step),
+                    Width::Int8 => lanes_mut::<i8>(&mut hidden)[..5]
+                        .copy_from_slice(&step.map(|value| value as i8)),
+                }
+                add(&rows, &hidden, &mut sums);
+            }
+            let mut mean = [Block([3; 4]); 2];
+            read(&rows, &sums, &mut mean);
+            assert_eq!(
+                lanes_mut::<i16>(&mut mean)[..6],
+                [&expected[..], &[3]].concat()
+            );
+        }
+    }
+
     /// At both ends of all values, and beside ties.
     #[test]
     fn a_mean_is_the_nearest_value_with_ties_upwards() {

@@ -119,6 +119,20 @@ mod tests {
     }
 
     #[test]
+    fn powers_of_two_stop_at_the_ends_of_normal_numbers() {
+        for exponent in -300..300 {
+            let expected = 2f32.powi(exponent.clamp(-126, 127));
+            assert_eq!(power_of_two(exponent as i16), expected, "{exponent}");
+        }
+    }
+
+    #[test]
+    fn the_sum_of_the_largest_offset_and_any_output_fits() {
+        assert_eq!(OutputScale::MAX_OFFSET, 1u64 << (i64::BITS - 2));
+        assert!(i64::MAX - OutputScale::MAX_OFFSET as i64 > i64::from(i32::MAX));
+    }
+
+    #[test]
     fn exponents_at_their_ends_give_what_f32_holds() {
         let value = |exponent| {
             let scale = OutputScale {

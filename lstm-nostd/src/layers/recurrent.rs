@@ -315,3 +315,101 @@ impl<'m> RecurrentLayer<'m> {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(all(
+    feature = "write",
+    feature = "gru",
+    feature = "gru-before",
+    feature = "coupled",
+    feature = "projection"
+))]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::Model;
+    use crate::artifact::{LayerKind, ModelFile, RandomModel, Recurrent};
+    use crate::kernels::scalar::Scalar;
+
+    /// Each kind with its names: its own, and the one of its cargo feature.
+    const KINDS: [(LayerKind, &str, Option<&str>); 5] = [
+        (LayerKind::Lstm, "lstm", None),
+        (LayerKind::Gru, "gru", Some("gru")),
+        (LayerKind::Coupled, "coupled", Some("coupled")),
+        (LayerKind::GruBefore, "gru-before", Some("gru-before")),
+        (LayerKind::Projected, "projected", Some("projection")),
+    ];
+
+    /// A layer of this kind with 3 inputs and 8 units, and four outputs if it has a projection.
+    fn file(kind: LayerKind) -> ModelFile {
+        let shape = RandomModel {
+            inputs: 3,
+            hidden: vec![8],
+            kinds: vec![kind],
+            outputs: 2,
+            projection: Some(4),
+            seed: 3,
+            ..RandomModel::default()
+        };
+        shape.build()
+    }
+
+    #[test]
+    fn a_layer_is_what_its_file_says() {
+        for (kind, name, feature) in KINDS {
+            let mut file = file(kind);
+            if let Recurrent::Projected(layer) = &mut file.recurrent[0] {
+                layer.unit = 2.5;
+            }
+            let bytes = file.to_bytes().unwrap();
+            let model = Model::parse(&bytes).unwrap();
+            let layer = &model.recurrent_layers()[0];
+            assert_eq!((layer.kind(), layer.cargo_feature()), (name, feature));
+            assert_eq!(layer.units(), 8, "{name}");
+            assert_eq!(layer.as_lstm().is_some(), kind == LayerKind::Lstm, "{name}");
+            let (cell_int_bits, unit) = match &file.recurrent[0] {
+                Recurrent::Lstm(layer) => (layer.cell_int_bits, 1.0),
+                Recurrent::Coupled(layer) => (layer.cell_int_bits, 1.0),
+                Recurrent::Projected(layer) => (layer.lstm.cell_int_bits, 2.5),
+                Recurrent::Gru(_) | Recurrent::GruBefore(_) => (0, 1.0),
+            };
+            assert_eq!(layer.cell_int_bits(), u32::from(cell_int_bits), "{name}");
+            assert_eq!(layer.hidden_unit(), unit, "{name}");
+            // Three or four gates read 3 inputs and 4 or 8 values of the step before; each has a bias.
+            let rest = bytes.len() - layer.bytes();
+            assert!(layer.bytes() >= 3 * 8 * (3 + 4 + 4), "{name}");
+            assert!((100..400).contains(&rest), "{name}: {rest}");
+        }
+    }
+
+    #[test]
+    fn an_observer_sees_the_state_that_a_step_leaves() {
+        for (kind, name, _) in KINDS {
+            let bytes = file(kind).to_bytes().unwrap();
+            let model = Model::parse(&bytes).unwrap();
+            let layer = &model.recurrent_layers()[0];
+            let rows = layer.rows();
+            let zeros = vec![Block::ZERO; rows.width.blocks(rows.outputs)];
+            let (mut hidden, mut expected) = (zeros.clone(), zeros.clone());
+            let mut cell = vec![[0; 4]; layer.cell_blocks()];
+            let mut expected_cell = cell.clone();
+            let mut next = vec![Block::ZERO; layer.scratch_blocks()];
+            let x = [Block([20_000, -12_000, 9_000, 0])];
+            let mut seen = Vec::new();
+            layer.observed_step::<Scalar>(&x, &mut hidden, &mut cell, &mut next, |unit, step| {
+                assert_eq!(
+                    step.as_lstm().is_some(),
+                    name == "lstm" || name == "projected"
+                );
+                seen.push((unit, step.cell()));
+            });
+            layer.step::<Scalar>(&x, &mut expected, &mut expected_cell, &mut next);
+            assert_ne!(hidden, zeros, "{name}");
+            assert_eq!((&hidden, &cell), (&expected, &expected_cell), "{name}");
+            let states = cell.as_flattened().iter().copied().enumerate();
+            assert_eq!(seen, states.collect::<Vec<_>>(), "{name}");
+        }
+    }
+}

@@ -139,3 +139,128 @@ pub fn strided_of(core: Core, model: &Parsed<'_>) -> Option<StridedCost> {
     cost.moving.add_mean(core, model);
     Some(cost)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use super::*;
+    use crate::cost::step;
+
+    const CONV: ConvSize = ConvSize {
+        scheme: Scheme::W8a16,
+        channels: 3,
+        filters: 8,
+        kernel: 5,
+        stride: 2,
+        is_rectified: true,
+    };
+
+    const LSTM: RecurrentSize = RecurrentSize {
+        kind: RecurrentKind::Lstm,
+        scheme: Scheme::W8a16,
+        inputs: 8,
+        hidden: 12,
+        projection: None,
+        peepholes: false,
+        shifts: Ordering::Greater,
+    };
+
+    const DENSE: DenseSize = DenseSize {
+        inputs: 12,
+        outputs: 5,
+    };
+
+    /// a = 125, b = 33, c = 465, d = 160, e = 290 and f = 7 on M4.
+    #[test]
+    fn steps_and_outputs_take_what_was_counted() {
+        assert_eq!(CONV.each_step(Core::M4), 125.0 + 33.0 * 3.0);
+        assert_eq!(ConvSize::left_out(Core::M4), 62.5);
+        assert_eq!(CONV.each_output(Core::M4), 465.0 + 290.0);
+        let apart = ConvSize { stride: 5, ..CONV };
+        assert_eq!(apart.each_output(Core::M4), 465.0);
+        let nibbles = ConvSize {
+            scheme: Scheme::W4a16,
+            is_rectified: false,
+            ..apart
+        };
+        assert_eq!(nibbles.each_output(Core::M4), 465.0 + 160.0 + 7.0 * 8.0);
+        assert_eq!(nibbles.each_output(Core::M55), 310.0 + 7.0 * 8.0);
+        assert_eq!(nibbles.each_output(Core::M0), 630.0 + 12.0 * 8.0);
+    }
+
+    #[test]
+    fn windows_that_do_not_meet_leave_steps_out() {
+        for (kernel, stride, share) in [
+            (5, 2, 1.0),
+            (3, 3, 1.0),
+            (3, 5, 0.5),
+            (1, 4, 0.0),
+            (1, 1, 0.0),
+            (4, 1, 1.0),
+        ] {
+            let conv = ConvSize {
+                kernel,
+                stride,
+                ..CONV
+            };
+            assert_eq!(conv.taken_in(), share, "{kernel} {stride}");
+        }
+    }
+
+    #[test]
+    fn the_mean_of_a_stride_has_one_step_that_moves_and_the_deepest_stack() {
+        let cost = |instructions, estimated_cycles, stack_bytes| StepCost {
+            instructions,
+            estimated_cycles,
+            stack_bytes,
+        };
+        let strided = StridedCost {
+            moving: cost(100.0, 130.0, 40.0),
+            waiting: cost(20.0, 26.0, 60.0),
+        };
+        assert_eq!(strided.mean(4), cost(40.0, 52.0, 60.0));
+        assert_eq!(strided.mean(1), cost(100.0, 130.0, 60.0));
+    }
+
+    /// Of 5 · 3 inputs, as a dense layer of the same scheme takes them.
+    #[test]
+    fn filters_take_what_a_dense_layer_takes_and_the_rest_is_added() {
+        let of = |conv: &ConvSize| strided(Core::M4, conv, &[LSTM], &[DENSE]);
+        let dense = |outputs| {
+            let filters = DenseSize {
+                inputs: 15,
+                outputs,
+            };
+            step(Core::M4, 0, &[LSTM], &[DENSE, filters])
+        };
+        let more = ConvSize {
+            filters: 21,
+            ..CONV
+        };
+        let (few, many) = (of(&CONV), of(&more));
+        let near = |found: f64, expected: f64| (found - expected).abs() < 1e-6 * expected;
+        let gained = |value: fn(&StepCost) -> f64| {
+            let found = value(&many.moving) - value(&few.moving);
+            near(found, value(&dense(21)) - value(&dense(8)))
+        };
+        assert!(gained(|cost| cost.instructions) && gained(|cost| cost.estimated_cycles));
+        // What every step of a model has is counted with the convolution's own steps.
+        let none = fitted(Core::M4, (Scheme::W8a16, RecurrentKind::Lstm)).rest_instructions[0];
+        let own = CONV.each_step(Core::M4) + CONV.each_output(Core::M4);
+        let expected = dense(8).instructions - none + own;
+        assert!(near(few.moving.instructions, expected));
+        assert!(near(few.waiting.instructions, CONV.each_step(Core::M4)));
+        assert!(near(
+            few.waiting.estimated_cycles,
+            1.3 * few.waiting.instructions
+        ));
+        let apart = ConvSize {
+            kernel: 3,
+            stride: 5,
+            ..CONV
+        };
+        let half = (apart.each_step(Core::M4) + ConvSize::left_out(Core::M4)) / 2.0;
+        assert!(near(of(&apart).waiting.instructions, half));
+    }
+}

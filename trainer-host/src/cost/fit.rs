@@ -79,6 +79,22 @@ mod tests {
     use super::fit;
 
     #[test]
+    fn terms_that_rows_cannot_tell_apart_share_the_effect() {
+        let rows = [1.0, 2.0, 5.0];
+        let found = fit(&rows, |a| vec![*a, *a], |a| 6.0 * a);
+        assert!(found.iter().all(|c| (c - 3.0).abs() < 1e-6), "{found:?}");
+        // Small coefficients are preferred, and by little.
+        let found = fit(&rows, |a| vec![*a], |a| 6.0 * a)[0];
+        assert!((6.0 - 1e-7..6.0).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn rows_without_a_value_have_no_relative_error_and_are_left_out() {
+        let found = fit(&[0.0, 1.0, 2.0], |a| vec![*a], |a| 6.0 * a)[0];
+        assert!((found - 6.0).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
     fn exact_values_give_their_coefficients() {
         let rows: Vec<(f64, f64)> = (0..12)
             .map(|k| (f64::from(k * k), f64::from(7 - k)))

@@ -153,6 +153,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_of_just_the_units_code_holds_it() {
+        let waits = |cache| step().waits(1, FlashReads::of(16, 16, cache));
+        let code = |cache| waits(cache).at_most - waits(cache).at_least;
+        assert_eq!(code(UNIT_CODE_BYTES), 341);
+        assert_eq!(code(UNIT_CODE_BYTES - 1), 6_548);
+        assert_eq!(FlashReads::default(), FlashReads::of(16, 16, 0));
+        assert_eq!(FlashReads::default().code_cache, None);
+    }
+
+    #[test]
     fn no_wait_states_cost_nothing() {
         let none = FlashWaits {
             at_least: 0,

@@ -128,3 +128,123 @@ fn step_reads(model: &Parsed<'_>, instructions: u64, code_bytes: usize) -> StepR
         code_bytes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lstm_nostd::artifact::{LayerKind, RandomConv, RandomModel};
+    use lstm_nostd::{Direction, Model};
+
+    use super::*;
+
+    fn shape() -> RandomModel {
+        RandomModel {
+            inputs: 5,
+            hidden: vec![9, 7],
+            kinds: vec![LayerKind::Lstm],
+            outputs: 3,
+            ..RandomModel::default()
+        }
+    }
+
+    #[test]
+    fn a_footprint_is_made_of_the_costs_of_a_step() {
+        let bytes = shape().build().to_bytes().unwrap();
+        let model = Parsed::parse(&bytes).unwrap();
+        let chip = Limits {
+            clock: Some(Hertz(1e6)),
+            wait_states: Some(2),
+            ..Limits::default()
+        };
+        let found = Footprint::of(Core::M4, &chip, &model, 1000);
+        let cost = step_of(Core::M4, &model);
+        let engine = EngineFlash::of(Core::M4, &model);
+        assert_eq!(found.instructions, cost.instructions.round() as u64);
+        assert_eq!(found.flash_bytes, 1000 + engine.all());
+        assert_eq!(super::super::engine_bytes(Core::M4, &model), engine.all());
+        // Cells of 12 and 8 lanes, hidden states of the same, and scratch as long as the engine says.
+        let state = 4 * 20 + 2 * 20;
+        let scratch = 8 * Model::parse(&bytes).unwrap().scratch_blocks();
+        let stack = cost.stack_bytes.round() as usize;
+        assert_eq!(buffers(&model), state + scratch);
+        assert_eq!(found.ram_bytes, state + scratch + stack);
+        let waits = found.flash_waits.unwrap();
+        let seconds = (cost.estimated_cycles + waits.at_most as f64) / 1e6;
+        assert!((found.estimated_seconds.unwrap() - seconds).abs() < 1e-12);
+        assert_eq!(found.over_window(&model, 9), found);
+        let reads = step_reads(&model, 77, 88);
+        assert_eq!(
+            (reads.units, reads.instructions, reads.code_bytes),
+            (16, 77, 88)
+        );
+        let layers = model.recurrent_layers().iter().map(|layer| layer.bytes());
+        let all: Vec<_> = layers
+            .chain(model.dense_layers().map(|l| l.bytes()))
+            .collect();
+        assert_eq!(reads.layer_bytes, all);
+        let none = Footprint::of(Core::M4, &Limits::default(), &model, 1000);
+        assert_eq!((none.flash_waits, none.estimated_seconds), (None, None));
+    }
+
+    #[test]
+    fn a_step_above_a_convolution_reads_a_strides_share() {
+        let conv = RandomConv {
+            filters: 6,
+            kernel: 3,
+            stride: 3,
+            first: 2,
+            is_rectified: true,
+        };
+        let shape = RandomModel {
+            conv: Some(conv),
+            ..shape()
+        };
+        let bytes = shape.build().to_bytes().unwrap();
+        let model = Parsed::parse(&bytes).unwrap();
+        let reads = step_reads(&model, 0, 0);
+        let filters = model.convolution().unwrap().bytes();
+        assert_eq!(reads.layer_bytes.len(), 4);
+        assert_eq!(reads.layer_bytes[0], filters.div_ceil(3));
+        assert_eq!(reads.units, 16usize.div_ceil(3));
+    }
+
+    #[test]
+    fn a_window_takes_the_buffer_of_all_its_steps() {
+        let shape = RandomModel {
+            directions: vec![Direction::Reverse],
+            ..shape()
+        };
+        let bytes = shape.build().to_bytes().unwrap();
+        let model = Parsed::parse(&bytes).unwrap();
+        let one = Footprint::of(Core::M4, &Limits::default(), &model, 1000);
+        let many = one.over_window(&model, 40);
+        let buffer = 8 * WindowModel::parse(&bytes).unwrap().buffer_blocks(40);
+        assert_eq!(window_bytes(&model, 40), Some(buffer));
+        let stack = step_of(Core::M4, &model).stack_bytes.round() as usize;
+        assert_eq!(many.ram_bytes, buffer + stack);
+        assert_eq!(many.window_steps, Some(40));
+    }
+
+    #[test]
+    fn whatever_is_less_saves() {
+        let bytes = shape().build().to_bytes().unwrap();
+        let model = Parsed::parse(&bytes).unwrap();
+        let it = Footprint::of(Core::M4, &Limits::default(), &model, 1000);
+        assert!(!it.saves_against(&it));
+        for less in [
+            Footprint {
+                instructions: it.instructions - 1,
+                ..it
+            },
+            Footprint {
+                ram_bytes: it.ram_bytes - 1,
+                ..it
+            },
+            Footprint {
+                flash_bytes: it.flash_bytes - 1,
+                ..it
+            },
+        ] {
+            assert!(less.saves_against(&it) && !it.saves_against(&less));
+        }
+    }
+}

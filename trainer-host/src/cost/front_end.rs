@@ -123,6 +123,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn without_a_front_end_every_moment_is_a_step() {
+        let expected = SecondOfSignal {
+            core: Core::M4,
+            frame: 0,
+            front_end: 0,
+            network: 30_000,
+        };
+        assert_eq!(SecondOfSignal::of(Core::M4, None, 600.0, 50.0), expected);
+    }
+
+    /// 512 points are 256 complex ones of eight bits: four stages of four, and 256 points are seven bits.
+    #[test]
+    fn terms_count_points_stages_bands_and_cosines() {
+        let size = |points| SoundSize {
+            points,
+            bands: 20,
+            coefficients: 13,
+        };
+        let found = size(512).terms();
+        assert_eq!(found, [1.0, 512.0, 0.0, 64.0 * 3.0, 20.0, 260.0]);
+        let found = size(256).terms();
+        assert_eq!(found, [1.0, 256.0, 256.0, 32.0 * 3.0, 20.0, 260.0]);
+    }
+
+    #[test]
     fn every_counted_frame_is_met() {
         counted().require_met(7, |core, size| size.instructions(core));
     }

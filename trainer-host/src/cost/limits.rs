@@ -280,6 +280,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_just_as_much_as_allowed_is_accepted() {
+        let limits = Limits {
+            clock: Some(Hertz(64e6)),
+            flash: Some(Bytes(30_000)),
+            model_file: Some(Bytes(5_000)),
+            ram: Some(Bytes(900)),
+            latency: Some(Seconds(26_000.0 / 64e6)),
+            instructions: Some(20_000),
+            ..Limits::default()
+        };
+        assert_eq!(limits.check(&MODEL), Ok(()));
+        let unknown = Footprint {
+            estimated_seconds: None,
+            ..MODEL
+        };
+        let said = limits.check(&unknown).unwrap_err().to_string();
+        assert!(said.contains("unknown without a clock"), "{said}");
+    }
+
+    #[test]
+    fn a_chip_has_the_limits_of_its_data_sheet() {
+        let limits = Chip::named("STM32F407VG").unwrap().limits();
+        let expected = Limits {
+            core: Some(Core::M4),
+            clock: Some(Hertz(168e6)),
+            wait_states: Some(5),
+            flash_reads: Some(FlashReads::of(16, 16, 1024)),
+            flash: Some(Bytes(1 << 20)),
+            ram: Some(Bytes(192 << 10)),
+            ..Limits::default()
+        };
+        assert_eq!(limits, expected);
+        assert_eq!(Limits::default().core(), Core::M4);
+    }
+
+    #[test]
     fn too_much_ram_for_a_window_names_its_steps() {
         let limits: Limits = toml::from_str("ram = 800\nflash = 30").unwrap();
         let model = Footprint {

@@ -30,3 +30,19 @@ pub(super) fn most_spread(core: Core, units: usize) -> usize {
     let (_, of_unit) = COUNTED[core as usize];
     of_unit * units
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_takes_what_was_counted_once_and_for_each_unit() {
+        let of = |core, above| instructions(core, 10, above).round();
+        assert_eq!(of(Core::M0, Some(Width::Int8)), 100.0 + 2160.0);
+        assert_eq!(of(Core::M4, None), 254.0 + 240.0);
+        assert_eq!(of(Core::M4, Some(Width::Int16)), 254.0 + 240.0);
+        assert_eq!(of(Core::M4, Some(Width::Int8)), 254.0 + 373.0);
+        assert_eq!(most_spread(Core::M0, 10), 800);
+        assert_eq!(most_spread(Core::M55, 10), 0);
+    }
+}

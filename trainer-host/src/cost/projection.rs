@@ -18,3 +18,14 @@ pub(super) fn instructions(core: Core, outputs: usize) -> f64 {
     let [once, each] = COUNTED[core as usize];
     once + each * outputs as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_takes_what_was_counted_once_and_for_each_output() {
+        assert_eq!(instructions(Core::M0, 10), 900.0 + 180.0);
+        assert_eq!(instructions(Core::M55, 10), 390.0 - 80.0);
+    }
+}

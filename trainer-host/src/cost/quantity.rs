@@ -201,6 +201,56 @@ mod tests {
     }
 
     #[test]
+    fn quantities_are_written_in_the_largest_unit_that_holds_them_whole() {
+        for (bytes, text) in [
+            (1023, "1023"),
+            (1024, "1K"),
+            (1536, "1536"),
+            (1 << 20, "1M"),
+            (3 << 20, "3M"),
+            ((1 << 20) + 1024, "1025K"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), text);
+        }
+        for (seconds, text) in [
+            (1.0, "1s"),
+            (0.25, "250ms"),
+            (1e-3, "1ms"),
+            (2e-4, "200us"),
+            (1.5e-9, "0.002us"),
+        ] {
+            assert_eq!(Seconds(seconds).to_string(), text);
+        }
+        for (hertz, text) in [
+            (1e6, "1MHz"),
+            (64e6, "64MHz"),
+            (1e3, "1kHz"),
+            (999.0, "999Hz"),
+        ] {
+            assert_eq!(Hertz(hertz).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_configuration_are_in_base_units() {
+        #[derive(serde::Deserialize)]
+        struct Configuration {
+            ram: Bytes,
+            time: Seconds,
+            clock: Hertz,
+        }
+        let found: Configuration = toml::from_str("ram = 800\ntime = 0.5\nclock = 32e3").unwrap();
+        assert_eq!((found.ram, found.time), (Bytes(800), Seconds(0.5)));
+        assert_eq!(found.clock, Hertz(32e3));
+    }
+
+    #[test]
+    fn a_time_is_read_to_the_nanosecond_and_is_never_zero() {
+        assert_eq!("0.0001us".parse(), Ok(Seconds(1e-9)));
+        assert_eq!("1.2344us".parse(), Ok(Seconds(1234e-9)));
+    }
+
+    #[test]
     fn quantities_are_read_as_they_are_written() {
         for bytes in [1, 1000, 1024, 65536, 1 << 20, 1536] {
             assert_eq!(Bytes(bytes).to_string().parse(), Ok(Bytes(bytes)));

@@ -209,3 +209,156 @@ fn groups(len: usize, instructions: usize, unroll: usize) -> usize {
     let groups = len.div_ceil(16);
     instructions * groups + 2 * groups.div_ceil(unroll)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(kind: RecurrentKind, scheme: Scheme, hidden: usize) -> RecurrentSize {
+        RecurrentSize {
+            kind,
+            scheme,
+            inputs: 20,
+            hidden,
+            projection: None,
+            peepholes: false,
+            shifts: Ordering::Equal,
+        }
+    }
+
+    /// Loops of three blocks behind a first one, of 16, and of eight whose turns all end alike.
+    #[test]
+    fn turns_count_whole_and_half_blocks_and_ends() {
+        for (len, instructions) in [
+            (1, 0),
+            (5, 8),
+            (16, 3 * 14),
+            (17, 3 * 14 + 8),
+            (19, 4 * 14 + 2 * 4),
+            (20, 4 * 14 + 2 * 4),
+        ] {
+            assert_eq!(turns(len, [14, 8], 1, INPUTS), instructions, "{len}");
+        }
+        for (len, instructions) in [(64, 16 * 14), (68, 17 * 14 + 2 * 4)] {
+            assert_eq!(turns(len, [14, 8], 0, HIDDEN), instructions, "{len}");
+        }
+        for (len, instructions) in [(2, 9 + 3), (4, 16 + 3), (36, 9 * 16 + 2 * 3)] {
+            let found = turns(len, [16, 9], 0, HIDDEN_NIBBLES);
+            assert_eq!(found, instructions, "{len}");
+        }
+    }
+
+    #[test]
+    fn groups_hold_sixteen_and_the_first_may_precede_its_loop() {
+        for (len, instructions) in [(0, 0), (16, 9 + 2), (64, 4 * 9 + 2 * 2)] {
+            assert_eq!(groups(len, 9, 3), instructions, "{len}");
+        }
+        for (len, instructions) in [(3, 9), (16, 9), (17, 2 * 9 + 2), (80, 5 * 9 + 2 * 2)] {
+            assert_eq!(first_groups(len, 9, 3), instructions, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_work_of_its_kernels_loops() {
+        use Scheme::{W4a16, W8a8, W8a16};
+        for (core, scheme, work) in [
+            (Core::M0, W8a16, 5 + 6),
+            (Core::M3, W4a16, 3 + 3),
+            (Core::M4, W8a16, 14 + 64 + 6 * 14),
+            (Core::M7, W4a16, 16 + 4 * 16 + 6 * 16 + 3),
+            (Core::M55, W8a16, 14 + 16 + 14 + 16),
+            (Core::M55, W8a8, 17 + 2 * 17 + 2),
+        ] {
+            let found = row(core, &layer(RecurrentKind::Lstm, scheme, 24));
+            assert_eq!(found, f64::from(work), "{core:?} {scheme}");
+        }
+    }
+
+    /// Helium sums both parts of an int8 row at once where their shifts are equal.
+    #[test]
+    fn unequal_shifts_part_the_rows_of_int8_activations() {
+        let int8 = |shifts| RecurrentSize {
+            shifts,
+            ..layer(RecurrentKind::Lstm, Scheme::W8a8, 80)
+        };
+        for (shifts, sum, stored) in [
+            (Ordering::Equal, 17 + 6 * 17 + 2, 9 + 6 * 9 + 2 * 2),
+            (Ordering::Greater, 36 + 5 * 17 + 2 + 11, 20 + 5 * 9 + 2),
+            (Ordering::Less, 5 * 17 + 4 + 36 + 11, 5 * 9 + 4 + 20),
+        ] {
+            let found = row(Core::M55, &int8(shifts));
+            assert_eq!(found, f64::from(sum), "{shifts:?}");
+            let found = stored_row(Core::M55, &int8(shifts));
+            assert_eq!(found, f64::from(stored), "{shifts:?}");
+        }
+        assert_eq!(stored_row(Core::M0, &int8(Ordering::Equal)), 25.0);
+    }
+
+    /// 1, units, work, lanes and what is the kind's own.
+    #[test]
+    fn the_terms_of_a_layer_are_those_of_its_kind() {
+        use RecurrentKind::{Coupled, Gru, GruBefore, Lstm};
+        use Scheme::{W8a8, W8a16};
+        let of = |core, layer: &RecurrentSize| layer_terms(core, layer);
+        let with_peepholes = |layer| RecurrentSize {
+            peepholes: true,
+            ..layer
+        };
+        let lstm = layer(Lstm, W8a16, 24);
+        assert_eq!(of(Core::M4, &lstm), [1.0, 24.0, 24.0 * 162.0, 44.0, 0.0]);
+        let found = of(Core::M4, &with_peepholes(lstm));
+        assert_eq!(found, [1.0, 24.0, 24.0 * 162.0, 44.0, 24.0]);
+        let found = of(Core::M55, &with_peepholes(layer(Lstm, W8a16, 22)));
+        assert_eq!(found, [1.0, 24.0, 22.0 * 60.0, 44.0, 24.0]);
+        let found = of(Core::M55, &layer(Lstm, W8a8, 21));
+        assert_eq!(found, [1.0, 24.0, 22.0 * 53.0, 44.0, 0.0]);
+        // 18 groups of four of 72 rows; M0 makes the sums for 16 units at a time.
+        let gru = layer(Gru, W8a16, 24);
+        assert_eq!(of(Core::M0, &gru), [1.0, 24.0, 18.0 * 11.0, 2.0 * 44.0]);
+        assert_eq!(of(Core::M4, &gru), [1.0, 24.0, 18.0 * 162.0, 44.0]);
+        let found = of(Core::M55, &layer(Gru, W8a16, 22));
+        assert_eq!(found, [1.0, 24.0, 17.0 * 60.0, 44.0]);
+        let found = of(Core::M55, &layer(Gru, W8a8, 24));
+        assert_eq!(found, [1.0, 24.0, 18.0 * 40.0, 44.0]);
+        // Two batches of 32 units; three times as many where each gate has its own.
+        let found = of(Core::M4, &with_peepholes(layer(Coupled, W8a16, 40)));
+        assert_eq!(found, [1.0, 40.0, 30.0 * 218.0, 2.0 * 60.0, 40.0]);
+        let found = of(Core::M55, &layer(Coupled, W8a16, 38));
+        assert_eq!(found, [1.0, 40.0, 29.0 * 74.0, 2.0 * 60.0, 0.0]);
+        let found = of(Core::M4, &layer(GruBefore, W8a16, 40));
+        assert_eq!(found, [1.0, 40.0, 30.0 * 218.0, 6.0 * 60.0, 6.0]);
+        assert_eq!(stack_terms(&lstm), [1.0, 44.0]);
+    }
+
+    /// Two groups of four on 20 inputs: what is prepared once, and each group.
+    #[test]
+    fn the_work_of_dense_groups_is_that_of_their_loops() {
+        use Scheme::{W4a16, W8a8, W8a16};
+        for (core, scheme, prepared, group) in [
+            (Core::M0, W4a16, 58 * 3, 105 * 3),
+            (Core::M0, W8a16, 25 * 5, 49 * 5 + 2 * 3),
+            (Core::M3, W4a16, 38 * 3, 63 * 3 + 3 * 2),
+            (Core::M3, W8a8, 18 * 5, 30 * 5 + 3 * 2),
+            (Core::M4, W4a16, 8 * 5, 16 + 4 * 16),
+            (Core::M7, W8a16, 0, 14 + 64),
+            (Core::M33, W8a8, 13 * 5, 14 + 64),
+            (Core::M55, W8a8, 3 * 2, 12 * 2),
+            (Core::M55, W8a16, 6 * 3, 16 * 2),
+        ] {
+            let found = dense_work(core, scheme, 20, 2);
+            assert_eq!(found, prepared + 2 * group, "{core:?} {scheme}");
+        }
+        assert_eq!(dense_work(Core::M55, W8a16, 20, 0), 0);
+    }
+
+    /// Ten rows on 20 inputs are two groups and two rows, three on ten are one group.
+    #[test]
+    fn the_terms_beyond_the_layers_sum_groups_and_single_rows() {
+        let dense = [(20, 10), (10, 3)].map(|(inputs, outputs)| DenseSize { inputs, outputs });
+        let found = rest_terms(Core::M4, 7, Scheme::W8a16, &dense[..1]);
+        assert_eq!(found, [1.0, 7.0, 2.0, 2.0 * 78.0, 2.0, 2.0 * 5.0]);
+        let found = rest_terms(Core::M4, 7, Scheme::W8a16, &dense);
+        let second = 14.0 + turns(12, [14, 8], 1, INPUTS) as f64;
+        assert_eq!(found, [1.0, 7.0, 3.0, 2.0 * 78.0 + second, 2.0, 10.0]);
+    }
+}

@@ -84,6 +84,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn terms_count_moments_values_axes_and_logarithms() {
+        let size = StatisticsSize {
+            frame: 50,
+            channels: 6,
+            magnitudes: 2,
+            axes: 5,
+            crossings: true,
+            logarithms: 2,
+        };
+        let values = 8.0;
+        let found = size.terms();
+        let expected = [1.0, 400.0, 250.0, 100.0, 400.0, 2.0 * values, values, 0.0];
+        assert_eq!(found, expected);
+        let one = StatisticsSize {
+            channels: 1,
+            crossings: false,
+            ..size
+        };
+        let expected = [1.0, 150.0, 250.0, 100.0, 0.0, 6.0, 3.0, 50.0];
+        assert_eq!(one.terms(), expected);
+    }
+
+    #[test]
     fn every_counted_frame_is_met() {
         counted().require_met(10, |core, size| size.instructions(core));
     }

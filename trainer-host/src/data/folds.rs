@@ -234,6 +234,33 @@ mod tests {
         }
     }
 
+    /// Persons with 6, 5, 4, 3, 2 and 1 sequences of each class: three folds of seven are possible, and dealing the
+    /// largest first finds them.
+    #[test]
+    fn unequal_groups_are_shared_out_equally() {
+        let of = [6, 3, 5, 1, 2, 4].into_iter().enumerate();
+        let of: Vec<(usize, usize)> = of
+            .flat_map(|(person, count)| (0..count).flat_map(move |_| [(0, person), (2, person)]))
+            .collect();
+        let groups = of.iter().map(|(_, person)| person.to_string()).collect();
+        let data = data(of.iter().map(|(class, _)| *class).collect(), Some(groups));
+        for seed in 0..5 {
+            for fold in folds(&data, 3, seed).unwrap() {
+                let of_first = fold.iter().filter(|i| of[**i].0 == 0).count();
+                assert_eq!((of_first, fold.len()), (7, 14));
+            }
+        }
+    }
+
+    #[test]
+    fn folds_are_numbered_from_one() {
+        let all: Vec<_> = Fold::all(3)
+            .map(|fold| (fold.number(), fold.count()))
+            .collect();
+        assert_eq!(all, [(1, 3), (2, 3), (3, 3)]);
+        assert_eq!(Fold::all(2).count(), 2);
+    }
+
     #[test]
     fn a_seed_determines_the_folds() {
         let data = data((0..60).map(|i| i % 3).collect(), None);

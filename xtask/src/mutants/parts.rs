@@ -20,7 +20,7 @@ pub(super) struct Part {
     pub(super) alone: Option<&'static str>,
     /// Arguments of cargo that choose the test programs of the first pass.
     pub(super) quick: &'static [&'static str],
-    /// What the names of the tests of the first pass have in them.
+    /// Arguments of the test programs: what the names of the tests of the first pass have in them.
     pub(super) filters: &'static [&'static str],
 }
 
@@ -47,6 +47,7 @@ pub(super) const PARTS: [Part; 7] = [
             "makes the random models of tests; any other model would test as well",
         )],
         quick: &["--test=model_file"],
+        filters: &["--skip=every_changed_byte"],
         ..ENGINE
     },
     Part {

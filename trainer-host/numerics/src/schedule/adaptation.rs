@@ -108,6 +108,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_equal_loss_is_no_improvement() {
+        let mut monitor = Monitor::default();
+        for (loss, improved, since) in [
+            (0.5, true, 0),
+            (0.5, false, 1),
+            (0.75, false, 2),
+            (0.25, true, 0),
+        ] {
+            assert_eq!(monitor.observe(loss, 0.0), improved);
+            assert_eq!(monitor.since(), since);
+        }
+    }
+
+    #[test]
     fn the_rate_is_lowered_after_patience_without_an_improvement() {
         use Verdict::{Improved, Lowered, Waiting};
         let schedule = Schedule::Plateau {

@@ -321,6 +321,73 @@ mod tests {
         }
     }
 
+    /// The constants of docs/training.md.
+    #[test]
+    fn constants_that_are_left_out_are_those_of_the_pages() {
+        let (factor, patience, min_delta, lowest_rate) = (0.5, 5, 0.0, 0.0);
+        let all = [
+            (ScheduleKind::Constant, Schedule::Constant),
+            (ScheduleKind::Cosine, Schedule::Cosine { warm_up: 0.05 }),
+            (ScheduleKind::Step, Schedule::Step { every: 20, factor }),
+            (
+                ScheduleKind::Exponential,
+                Schedule::Exponential { factor: 0.95 },
+            ),
+            (
+                ScheduleKind::OneCycle,
+                Schedule::OneCycle {
+                    warm_up: 0.3,
+                    start: 0.04,
+                    end: 4e-6,
+                    low_momentum: 0.85,
+                    high_momentum: 0.95,
+                },
+            ),
+            (
+                ScheduleKind::Plateau,
+                Schedule::Plateau {
+                    factor,
+                    patience,
+                    min_delta,
+                    lowest_rate,
+                },
+            ),
+            (
+                ScheduleKind::Backtracking,
+                Schedule::Backtracking {
+                    factor,
+                    patience,
+                    min_delta,
+                    lowest_rate,
+                },
+            ),
+        ];
+        for (kind, schedule) in all {
+            assert_eq!(Schedule::from(kind), schedule);
+            assert_eq!(schedule.kind(), kind);
+            let follows = matches!(kind, ScheduleKind::Plateau | ScheduleKind::Backtracking);
+            assert_eq!(schedule.needs_validation(), follows, "{kind:?}");
+            let anneals = matches!(kind, ScheduleKind::Cosine | ScheduleKind::OneCycle);
+            assert_eq!(schedule.anneals_late(), anneals, "{kind:?}");
+        }
+        assert_eq!(Schedule::default().kind(), ScheduleKind::Cosine);
+    }
+
+    #[test]
+    fn constants_at_the_ends_of_their_ranges_are_accepted() {
+        for text in [
+            "kind = 'cosine'\nwarm_up = 0.0",
+            "kind = 'step'\nevery = 1\nfactor = 1.0",
+            "kind = 'exponential'\nfactor = 1.0",
+            "kind = 'one-cycle'\nwarm_up = 0.0\nstart = 1.0\nend = 1.0",
+            "kind = 'one-cycle'\nlow_momentum = 0.0\nhigh_momentum = 0.0",
+            "kind = 'plateau'\npatience = 1\nmin_delta = 0.0\nlowest_rate = 0.01",
+        ] {
+            let schedule: Schedule = toml::from_str(text).unwrap();
+            assert_eq!(schedule.validate(0.01), Ok(()), "{text}");
+        }
+    }
+
     #[test]
     fn constants_out_of_range_are_named() {
         for (text, key) in [
@@ -338,7 +405,9 @@ mod tests {
                 "schedule.low_momentum",
             ),
             ("kind = \"plateau\"\nfactor = 1.0", "schedule.factor"),
+            ("kind = \"plateau\"\nfactor = 0.0", "schedule.factor"),
             ("kind = \"plateau\"\nmin_delta = -1.0", "schedule.min_delta"),
+            ("kind = \"plateau\"\nmin_delta = inf", "schedule.min_delta"),
             ("kind = \"backtracking\"\npatience = 0", "schedule.patience"),
             (
                 "kind = \"plateau\"\nlowest_rate = 1.0",

@@ -101,6 +101,19 @@ mod tests {
     }
 
     #[test]
+    fn without_a_warm_up_the_peak_comes_first() {
+        let at = Position {
+            epochs: 0,
+            done: 0.0,
+            scale: 1.0,
+        };
+        let one_cycle: Schedule = toml::from_str("kind = 'one-cycle'\nwarm_up = 0.0").unwrap();
+        for schedule in [Schedule::Cosine { warm_up: 0.0 }, one_cycle] {
+            assert_eq!(schedule.rate(0.25, at), 0.25);
+        }
+    }
+
+    #[test]
     fn constant_stays() {
         assert_eq!(rates(Schedule::Constant, 0.5), [0.5; 100]);
     }
