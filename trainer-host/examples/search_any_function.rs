@@ -4,7 +4,7 @@
 //! cargo run --release -p trainer-host --example search_any_function
 //! ```
 
-use trainer_host::search::{Observation, Outcome, Point, SearchConfig, propose};
+use trainer_host::search::{FirstFold, Observation, Outcome, Point, SearchConfig, propose};
 
 /// Trials of the search.
 const TRIALS: usize = 60;
@@ -26,12 +26,9 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut observations: Vec<Observation> = Vec::new();
     let mut least = f64::INFINITY;
     for number in 0..TRIALS {
-        let taken: Vec<&Point> = observations.iter().map(|o| &o.point).collect();
         // The last argument returns further objectives, which are known before the trial: none here. It returns `None` for
         // points that cannot be used, such as networks that do not fit a chip.
-        let point = propose(&config, 0, number, &observations, &taken, |_| {
-            Some(Vec::new())
-        })?;
+        let point = propose(&config, 0, number, &observations, &[], |_| Some(Vec::new()))?;
         let outcome = match error(&point) {
             Some(value) => Outcome::Finished(vec![value]),
             None => Outcome::Failed,
@@ -47,6 +44,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             point,
             outcome,
             values: Vec::new(),
+            first_fold: FirstFold::default(),
         });
     }
     Ok(())

@@ -162,12 +162,13 @@ fn table(record: &Record, study: &Value) -> Result<String> {
     let epochs = values(first).len();
     let noise = noise(&finished);
     let mut text = format!(
-        "# source = {:?}\n# limit = {}\n# core = {:?}\n# sd_point = {:.4}\n# sd_epoch = {:.4}\n",
+        "# source = {:?}\n# limit = {}\n# core = {:?}\n# sd_point = {:.4}\n# sd_epoch = {:.4}\n# sd_fold = {:.4}\n",
         record.source,
         record.instructions,
         record.core.to_uppercase(),
         noise.point,
-        noise.epoch
+        noise.epoch,
+        noise.fold
     );
     let columns = (1..=epochs).map(|epoch| format!("v{epoch}"));
     let heads: Vec<String> = names
@@ -208,6 +209,37 @@ struct Noise {
     point: f64,
     /// From one epoch to the next, less what a point has: half of the variance of differences, over the last half.
     epoch: f64,
+    /// Of a fold, less the means of its trial and of its fold, over the best third of the trials.
+    fold: f64,
+}
+
+/// [`Noise::fold`]: the interaction of trials and folds.
+fn noise_of_folds(trials: &[&Value]) -> f64 {
+    let error = |trial: &Value| trial["result"]["error"].as_f64().unwrap_or(f64::INFINITY);
+    let mut order: Vec<&Value> = trials.to_vec();
+    order.sort_by(|a, b| error(a).total_cmp(&error(b)));
+    order.truncate(trials.len().div_ceil(3));
+    let errors = |trial: &&Value| -> Vec<f64> {
+        let folds = trial["result"]["folds"].as_array().into_iter().flatten();
+        let errors = folds.filter_map(|fold| fold["error"].as_f64());
+        errors.map(|error| error.max(1e-6).ln()).collect()
+    };
+    let rows: Vec<Vec<f64>> = order.iter().map(errors).collect();
+    let folds = rows.first().map_or(0, Vec::len);
+    if rows.len() < 2 || folds < 2 || rows.iter().any(|row| row.len() != folds) {
+        return 0.0;
+    }
+    let (n, k) = (rows.len() as f64, folds as f64);
+    let of_fold = |f: usize| rows.iter().map(|row| row[f]).sum::<f64>() / n;
+    let middle = (0..folds).map(of_fold).sum::<f64>() / k;
+    let mut squares = 0.0;
+    for row in &rows {
+        let of_trial = row.iter().sum::<f64>() / k;
+        for (f, error) in row.iter().enumerate() {
+            squares += (error - of_trial - of_fold(f) + middle).powi(2);
+        }
+    }
+    (squares / ((n - 1.0) * (k - 1.0))).sqrt()
 }
 
 fn noise(trials: &[&Value]) -> Noise {
@@ -236,6 +268,7 @@ fn noise(trials: &[&Value]) -> Noise {
     Noise {
         point: (squares / f64::max(freedom, 1.0)).sqrt(),
         epoch: (steps / f64::max(count, 1.0)).sqrt(),
+        fold: noise_of_folds(trials),
     }
 }
 
@@ -255,6 +288,20 @@ mod tests {
             "repeats": repeats,
             "values": values,
         })
+    }
+
+    /// Of six trials, the best two: ±d/2 in each of two folds, so that σ² = 4 (d/2)² / 1.
+    #[test]
+    fn folds_scatter_by_what_neither_trial_nor_fold_explains() {
+        let of = |folds: [f64; 2]| {
+            let folds: Vec<Value> = folds.iter().map(|e| json!({ "error": e.exp() })).collect();
+            json!({ "result": { "error": folds[0]["error"], "folds": folds } })
+        };
+        let trials = [[-3.0, -2.0], [-2.5, -2.1]].map(of);
+        let others = [[-0.5, 0.0]; 4].map(of);
+        let all: Vec<&Value> = others.iter().chain(&trials).collect();
+        assert!((noise_of_folds(&all) - 0.3).abs() < 1e-12);
+        assert_eq!(noise_of_folds(&all[..1]), 0.0);
     }
 
     #[test]
@@ -277,17 +324,18 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         // Two trainings, 2 apart: √2. Differences of the last two epochs: 0 and 1, of which half is noise.
         assert_eq!(
-            lines[..5],
+            lines[..6],
             [
                 "# source = \"digits\"",
                 "# limit = 11000",
                 "# core = \"M4\"",
                 "# sd_point = 1.4142",
                 "# sd_epoch = 0.5000",
+                "# sd_fold = 0.0000",
             ]
         );
         assert_eq!(
-            lines[5..],
+            lines[6..],
             [
                 "hidden,scheme,error,v1,v2,v3,v4",
                 "16,w8a16,0.100000,0.400000,0.200000,0.200000,0.200000",

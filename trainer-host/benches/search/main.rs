@@ -9,7 +9,8 @@
 //! trainings takes a second, and samplers can be compared over many seeds. The seeds are paired: the same point has the
 //! same luck with every sampler.
 //!
-//! - A *unit* is one training to its end. A stopped trial counts by its share of the epochs.
+//! - A *unit* is one training of all folds to their ends. A stopped trial counts by its share of the epochs, and a trial of
+//!   the first fold alone as a third.
 //! - *Regret* is the true error of what is handed over, less the least true error of all points that fit, in points of a
 //!   percent. *Least* hands over the finished trial with the least observed error. *Best* hands over what `tune best`
 //!   does, once the finalists have been trained again.
@@ -44,6 +45,8 @@ struct Way {
     objectives: &'static [Objective],
     stopping: Stopping,
     lag: usize,
+    /// Whether a trial may train its first fold alone.
+    first_fold: bool,
 }
 
 const BOTH: &[Objective] = &[Objective::Error, Objective::Instructions];
@@ -55,6 +58,7 @@ fn ways(lag: usize) -> Vec<Way> {
         objectives,
         stopping: Stopping::default(),
         lag,
+        first_fold: true,
     };
     vec![
         way("random", Sampler::Random, BOTH),
@@ -65,6 +69,10 @@ fn ways(lag: usize) -> Vec<Way> {
         Way {
             stopping: Stopping::None,
             ..way("gaussian, never stopping", Sampler::Gaussian, BOTH)
+        },
+        Way {
+            first_fold: false,
+            ..way("gaussian, all folds", Sampler::Gaussian, BOTH)
         },
     ]
 }

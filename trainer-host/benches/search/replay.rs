@@ -3,18 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use trainer_host::cost::{Core, Limits};
+use trainer_host::cost::{Core, Footprint, Limits};
 use trainer_host::data::Options;
 use trainer_host::run::RunConfig;
-use trainer_host::search::{self, Observation, Outcome, Point, Progress, SearchConfig, stops};
+use trainer_host::search::{self, Point, Progress, SearchConfig, stops};
 use trainer_host::train::TrainConfig;
 use trainer_host::tune::feasible::footprint_that_fits;
+use trainer_host::tune::plan::{Plan, Trains};
+use trainer_host::tune::stored_trial::{State, StoredTraining, StoredTrial, before, observations};
 use trainer_host::tune::study::Definition;
+use trainer_host::tune::trial::{FoldResult, TrialResult};
 use trainer_host::tune::trial_data::TrialData;
 
 use crate::Way;
 use crate::scenario::Scenario;
-use crate::surrogate::Surrogate;
+use crate::surrogate::{FOLDS, Surrogate, Training};
 use crate::table::Table;
 
 /// Settings of the default space that a step's instructions do not depend on.
@@ -39,17 +42,16 @@ pub(crate) struct Task<'a> {
     pub(crate) definition: Definition,
     pub(crate) data: TrialData,
     pub(crate) limit: f64,
-    /// Instructions of each structure that was asked for.
-    known: Mutex<HashMap<String, Option<f64>>>,
+    /// The footprint of each structure that was asked for.
+    known: Mutex<HashMap<String, Option<Footprint>>>,
 }
 
 /// A trial of a replay.
 pub(crate) struct Trial {
     pub(crate) point: Point,
     pub(crate) instructions: f64,
-    /// The observed error; `None` of a stopped trial.
+    /// The observed error of all folds; `None` of a trial that has not trained them.
     pub(crate) error: Option<f64>,
-    pub(crate) values: Vec<f64>,
     /// Units that were used when it ended.
     pub(crate) units: f64,
 }
@@ -92,8 +94,13 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Instructions of a step of a point that fits. They follow from the structure alone, so each is estimated once.
+    /// Instructions of a step of a point that fits.
     pub(crate) fn instructions(&self, point: &Point) -> Option<f64> {
+        Some(self.footprint(point)?.instructions as f64)
+    }
+
+    /// The footprint of a point that fits. It follows from the structure alone, so each is estimated once.
+    fn footprint(&self, point: &Point) -> Option<Footprint> {
         let structure = point
             .iter()
             .filter(|(name, _)| !TRAINING.contains(&name.as_str()));
@@ -101,12 +108,11 @@ impl<'a> Task<'a> {
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
         let structure = structure.join(" ");
-        let known = |known: &HashMap<String, Option<f64>>| known.get(&structure).copied();
+        let known = |known: &HashMap<String, Option<Footprint>>| known.get(&structure).copied();
         if let Some(found) = self.known.lock().map_or(None, |all| known(&all)) {
             return found;
         }
-        let footprint = footprint_that_fits(&self.definition, &self.data, point);
-        let found = footprint.map(|footprint| footprint.instructions as f64);
+        let found = footprint_that_fits(&self.definition, &self.data, point);
         if let Ok(mut all) = self.known.lock() {
             all.insert(structure, found);
         }
@@ -114,7 +120,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// A trial of `point` that was trained for `epochs`, after earlier ones took `units`; `None` if it does not fit.
+/// A trial of `point` that trained all folds for `epochs`, after earlier ones took `units`; `None` if it does not fit.
 pub(crate) fn trial_of(
     task: &Task<'_>,
     point: Point,
@@ -123,15 +129,12 @@ pub(crate) fn trial_of(
     units: &mut f64,
 ) -> Option<Trial> {
     let instructions = task.instructions(&point)?;
-    let (error, mut values) = task.surrogate.train(&point, seed, 0);
     let all = task.table.epochs;
-    values.truncate(epochs);
-    *units += values.len() as f64 / all as f64;
+    *units += epochs.min(all) as f64 / all as f64;
     Some(Trial {
+        error: (epochs >= all).then(|| task.surrogate.train(&point, seed, 0).error),
         point,
         instructions,
-        error: (epochs >= all).then_some(error),
-        values,
         units: *units,
     })
 }
@@ -144,72 +147,120 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
         objectives: way.objectives.to_vec(),
         stopping: way.stopping,
         lag: way.lag,
+        folds: Some(FOLDS),
+        first_fold: Some(way.first_fold),
         seed,
         first: scenario.first().into_iter().cloned().collect(),
         ..task.definition.search.clone()
     };
-    let mut trials: Vec<Trial> = Vec::new();
+    let mut stored: Vec<StoredTrial> = Vec::new();
+    let mut trials = Vec::new();
     let mut used = 0.0;
     while used < units as f64 {
-        let earlier = &trials[..(trials.len() + 1)
-            .saturating_sub(config.lag)
-            .min(trials.len())];
-        let observations: Vec<Observation> = earlier
-            .iter()
-            .map(|trial| observation(trial, way))
-            .collect();
-        let taken: Vec<&Point> = trials.iter().map(|trial| &trial.point).collect();
-        let costs = |point: &Point| Some(costs(way, task.instructions(point)?));
-        let point = search::propose(&config, seed, trials.len(), &observations, &taken, costs);
+        let earlier = before(&stored, stored.len(), &config);
+        let running = stored[earlier.len()..].iter().map(|trial| &trial.point);
+        let running: Vec<&Point> = running.collect();
+        let costs = |point: &Point| Some(config.costs(&task.footprint(point)?));
+        let known = observations(earlier, &config);
+        let point = search::propose(&config, seed, stored.len(), &known, &running, costs);
         let point = point.expect("some point of the space fits");
-        let end = end_of(task, way, &point, seed, earlier);
-        let trial = trial_of(task, point, seed, end, &mut used);
-        trials.push(trial.expect("what is proposed fits"));
+        let (trial, part) = trained(task, &config, point, &stored, seed);
+        used += part;
+        trials.push(Trial {
+            point: trial.point.clone(),
+            instructions: trial.footprint.instructions as f64,
+            error: trial.own.result.as_ref().map(|result| result.error),
+            units: used,
+        });
+        stored.push(trial);
     }
     trials
 }
 
-/// After how many epochs the rule of `way` ends a trial of `point`.
-fn end_of(task: &Task<'_>, way: &Way, point: &Point, seed: u64, earlier: &[Trial]) -> usize {
+/// The trial of `point` after the `trials` of a study, and what part of a whole training it takes.
+fn trained(
+    task: &Task<'_>,
+    config: &SearchConfig,
+    point: Point,
+    trials: &[StoredTrial],
+    seed: u64,
+) -> (StoredTrial, f64) {
     let epochs = task.table.epochs;
-    let whole = trial_of(task, point.clone(), seed, epochs, &mut 0.0);
-    let whole = whole.expect("what is proposed fits");
-    let others: Vec<Progress> = (earlier.iter())
-        .map(|trial| progress(trial, way, trial.values.len()))
-        .collect();
-    let mut looks =
-        std::iter::successors(Some(0), |done| Some(way.stopping.next_look(*done, epochs)));
-    let end = looks.find(|done| {
-        *done == epochs
-            || *done > 0 && stops(way.stopping, epochs, &progress(&whole, way, *done), &others)
+    let plan = Plan::of(trials, &point, config);
+    let footprint = task.footprint(&point).expect("what is proposed fits");
+    let training = task.surrogate.train(&point, seed, 0);
+    let done = plan
+        .continues
+        .map_or(0, |number| trials[number].values.len());
+    let values = match plan.has_values_of_first_fold() {
+        true => training.first_values.clone(),
+        false => training.values.clone(),
+    };
+    let whole = Progress {
+        values,
+        costs: config.costs(&footprint),
+    };
+    let rivals = plan.rivals(before(trials, trials.len(), config), config);
+    let end = end_of(config, &whole, &rivals, epochs);
+    let fold = 1.0 / FOLDS as f64;
+    let part = (end - done) as f64 / epochs as f64;
+    let part = match plan.trains {
+        Trains::AllFolds => part,
+        Trains::FirstFold => fold * part,
+        Trains::OtherFolds => 1.0 - fold,
+    };
+    let trial = StoredTrial {
+        number: trials.len(),
+        point,
+        footprint,
+        plan,
+        own: ended(plan, &training, (end, epochs)),
+        values: whole.values[..end].to_vec(),
+        repeats: Vec::new(),
+    };
+    (trial, part)
+}
+
+/// A training that ended after so many of the epochs.
+fn ended(plan: Plan, training: &Training, (end, epochs): (usize, usize)) -> StoredTraining {
+    let folds = training.folds.map(|error| FoldResult {
+        error,
+        accuracy: None,
     });
-    end.expect("a trial ends")
-}
-
-fn costs(way: &Way, instructions: f64) -> Vec<f64> {
-    vec![instructions; way.objectives.len() - 1]
-}
-
-fn progress(trial: &Trial, way: &Way, epochs: usize) -> Progress {
-    Progress {
-        values: trial.values[..epochs].to_vec(),
-        costs: costs(way, trial.instructions),
-    }
-}
-
-fn observation(trial: &Trial, way: &Way) -> Observation {
-    let least = trial.values.iter().copied().fold(f64::INFINITY, f64::min);
-    Observation {
-        point: trial.point.clone(),
-        outcome: match trial.error {
-            Some(error) => {
-                Outcome::Finished([&[error][..], &costs(way, trial.instructions)].concat())
-            }
-            None => Outcome::Stopped {
-                epochs: trial.values.len(),
-                value: least,
-            },
+    let is_whole = end == epochs && plan.trains != Trains::FirstFold;
+    StoredTraining {
+        state: match is_whole {
+            true => State::Finished,
+            false => State::Stopped,
         },
-        values: trial.values.clone(),
+        worker: String::new(),
+        attempt: 1,
+        silent_seconds: 0.0,
+        seconds: None,
+        macs: 0.0,
+        result: is_whole.then(|| TrialResult {
+            error: training.error,
+            accuracy: None,
+            float_accuracy: None,
+            best_epoch: end,
+            epochs: end,
+            folds: folds.to_vec(),
+        }),
+        first_fold: (end == epochs && !is_whole).then_some(folds[0]),
+        problem: None,
     }
+}
+
+/// After how many epochs the rule ends a trial.
+fn end_of(config: &SearchConfig, whole: &Progress, rivals: &[Progress], epochs: usize) -> usize {
+    let rule = config.stopping;
+    let mut looks = std::iter::successors(Some(0), |done| Some(rule.next_look(*done, epochs)));
+    let is_end = |done: &usize| {
+        let so_far = Progress {
+            values: whole.values[..*done].to_vec(),
+            costs: whole.costs.clone(),
+        };
+        *done == epochs || *done > 0 && stops(rule, epochs, &so_far, rivals)
+    };
+    looks.find(is_end).expect("a trial ends")
 }

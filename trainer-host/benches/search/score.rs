@@ -115,7 +115,7 @@ impl<'a> Judge<'a> {
             .collect();
         let score = |(trial, own): &&(&Trial, f64)| {
             let repeats = (1..config.repeats as u64)
-                .map(|repeat| self.task.surrogate.train(&trial.point, seed, repeat).0);
+                .map(|repeat| self.task.surrogate.train(&trial.point, seed, repeat).error);
             let errors: Vec<f64> = std::iter::once(*own).chain(repeats).collect();
             let Spread { mean, deviation } = Spread::of(&errors);
             Score {

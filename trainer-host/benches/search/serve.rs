@@ -120,8 +120,8 @@ pub(crate) fn serve(
                     ..Answer::default()
                 };
                 if answer.instructions.is_some() {
-                    let (error, values) = task.surrogate.train(&point, seed, 0);
-                    (answer.error, answer.values) = (Some(error), values);
+                    let training = task.surrogate.train(&point, seed, 0);
+                    (answer.error, answer.values) = (Some(training.error), training.values);
                 }
                 say(serde_json::to_string(&answer))?;
             }

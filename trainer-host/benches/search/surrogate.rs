@@ -4,6 +4,7 @@
 //! ln error(x) = (trees(x) + process(x)) / 2
 //! ln value_t  = ln error(x) + curve_t(x),     curve_t the mean of ln value_t − ln error in the trees' leaves
 //! observed    = ln error(x) + z · sd_point,   values besides + z_t · sd_epoch
+//! fold f      = observed + ln (k w_f / Σ w),  w_f = exp(z_f · sd_fold),  so that the mean of the k folds is what is observed
 //! ```
 //!
 //! The trees are extremely randomised (Geurts, Ernst and Wehenkel 2006), the process is the trainer's Gaussian one. A
@@ -18,6 +19,8 @@ use trainer_numerics::gaussian_process::{Observed, Places, Process};
 use crate::table::Table;
 
 const TREES: usize = 60;
+/// k
+pub(crate) const FOLDS: usize = 3;
 /// Rows of a node that is not divided.
 const LEAF: usize = 4;
 
@@ -25,6 +28,18 @@ pub(crate) struct Surrogate<'a> {
     table: &'a Table,
     trees: Vec<Node>,
     process: Process,
+}
+
+/// What a training gives.
+pub(crate) struct Training {
+    /// Of all folds.
+    pub(crate) error: f64,
+    /// The mean over the folds after each epoch.
+    pub(crate) values: Vec<f64>,
+    /// The error of each fold.
+    pub(crate) folds: [f64; FOLDS],
+    /// The values of the first fold.
+    pub(crate) first_values: Vec<f64>,
 }
 
 enum Node {
@@ -68,9 +83,8 @@ impl<'a> Surrogate<'a> {
         (process + leaves.sum::<f64>() / TREES as f64) / 2.0
     }
 
-    /// The luck of a training: the observed error, and the value after each epoch. `repeat` counts the trainings of a
-    /// finalist.
-    pub(crate) fn train(&self, point: &Point, seed: u64, repeat: u64) -> (f64, Vec<f64>) {
+    /// The luck of a training. `repeat` counts the trainings of a finalist.
+    pub(crate) fn train(&self, point: &Point, seed: u64, repeat: u64) -> Training {
         let at = place(&self.table.space, point);
         let crc = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
         let mut rng = ChaCha8Rng::seed_from_u64(crc.checksum(in_one_line(point).as_bytes()));
@@ -88,8 +102,21 @@ impl<'a> Surrogate<'a> {
                 / TREES as f64;
             (error + curve + luck(self.table.head.sd_epoch)).exp()
         });
-        let values = values.collect();
-        (error.exp(), values)
+        let values: Vec<f64> = values.collect();
+        let head = &self.table.head;
+        let weights = [(); FOLDS].map(|()| luck(head.sd_fold).exp());
+        let sum: f64 = weights.iter().sum();
+        let folds = weights.map(|weight| FOLDS as f64 * weight / sum);
+        // With what the mean has, a fold's values scatter by √k as much.
+        let more = head.sd_epoch * (FOLDS as f64 - 1.0).sqrt();
+        Training {
+            first_values: (values.iter())
+                .map(|value| value * folds[0] * luck(more).exp())
+                .collect(),
+            folds: folds.map(|fold| error.exp() * fold),
+            error: error.exp(),
+            values,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! # core = "M4"
 //! # sd_point = 0.108               deviation of ln error between seeds, of a point and of an epoch
 //! # sd_epoch = 0.066
+//! # sd_fold = 0.142              σ of (FI2) in `search/fidelity.rs`, of the best third
 //! learning_rate,layers,scheme(0 w8a16 1 w8a8 2 w4a16),…,error,v1,v2,…
 //! 0.01,1,0,…,0.032,0.38,0.21,…
 //! ```
@@ -29,6 +30,9 @@ pub(crate) struct Head {
     pub(crate) core: String,
     pub(crate) sd_point: f64,
     pub(crate) sd_epoch: f64,
+    /// 0 of a table that does not say.
+    #[serde(default)]
+    pub(crate) sd_fold: f64,
 }
 
 pub(crate) struct Table {

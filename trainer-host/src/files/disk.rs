@@ -22,6 +22,15 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+/// `std::fs::copy`. A failure may leave a part of the copy.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    if let Err(error) = faults::next() {
+        std::fs::write(to, "")?;
+        return Err(error);
+    }
+    std::fs::copy(from, to).map(drop)
+}
+
 /// `std::fs::remove_file`
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     faults::next()?;

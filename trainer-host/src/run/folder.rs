@@ -76,6 +76,11 @@ impl FolderLock {
         })
     }
 
+    /// Whether a file of a run's folder with this name is its lock.
+    pub(crate) fn is_named(name: &std::ffi::OsStr) -> bool {
+        name == LOCK
+    }
+
     /// Takes `folder` from a process that has lost it but may be asleep: a new process locks a new file, and
     /// the old lock holds nothing. Call it once that process can no longer write, because the folder has moved.
     ///

@@ -85,6 +85,7 @@ mod tests {
                     point: point(a, b),
                     outcome: Outcome::Finished(vec![error]),
                     values: Vec::new(),
+                    first_fold: Default::default(),
                 }
             })
             .collect();

@@ -76,6 +76,10 @@ pub struct SearchConfig {
     /// the validation part alone. The default depends on the size of the validation part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
+    /// Whether a trial may train its first fold alone, once the first trials show that one fold says enough. Only
+    /// [`Sampler::Gaussian`] goes on with such trials. Absent in studies of a version without this: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_fold: Option<bool>,
     /// Number of the best trials to train again when the search is over.
     pub finalists: usize,
     /// Trainings of each finalist, each with another seed, the trial's own included; 1 for no further training.
@@ -102,6 +106,7 @@ impl Default for SearchConfig {
             lag: 4,
             stopping: Stopping::default(),
             folds: None,
+            first_fold: None,
             finalists: 4,
             repeats: 3,
             objectives: vec![Objective::Error, Objective::Instructions],
@@ -150,6 +155,17 @@ impl SearchConfig {
     /// Number of folds of a trial; 1 for the validation part alone, as in studies of a version without folds.
     pub fn folds(&self) -> usize {
         self.folds.unwrap_or(1)
+    }
+
+    /// All objectives but the first, of a model with this footprint.
+    pub fn costs(&self, footprint: &Footprint) -> Vec<f64> {
+        let costs = self.objectives.iter().skip(1);
+        costs.map(|cost| cost.of(f64::NAN, footprint)).collect()
+    }
+
+    /// Whether a trial may train its first fold alone.
+    pub fn first_fold(&self) -> bool {
+        self.folds() > 1 && self.first_fold == Some(true)
     }
 
     /// Number of random trials at the beginning.

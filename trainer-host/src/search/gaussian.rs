@@ -14,7 +14,12 @@
 //! of which only one dimension is uncertain here, so that it has a closed form.
 //!
 //! A stopped trial enters with what a regression over the finished ones expects of it, and with the doubt of that
-//! regression. A failed trial enters with the highest value seen. Trials that run are expected to end at their means.
+//! regression. Where folds are trained one after the other, a first regression leads from a fold's values to its error,
+//! a second one from the first fold's error to that of all folds. A failed trial enters with the highest value seen.
+//! Trials that run are expected to end at their means.
+//!
+//! Stopped trials are among the points to choose from. To choose one means to go on with it: the process doubts it less
+//! than a new point, so it is chosen where its mean is low.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
@@ -50,6 +55,8 @@ pub(super) struct Model<'a> {
     space: &'a Space,
     process: Process,
     finished: Vec<Finished<'a>>,
+    /// Points of trials that may go on.
+    stopped: Vec<&'a Point>,
 }
 
 impl<'a> Model<'a> {
@@ -75,6 +82,10 @@ impl<'a> Model<'a> {
         };
         process.believe(&places(&mut running.iter().copied()));
         let means = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
+        let stopped = entering.iter().filter(|o| {
+            matches!(o.outcome, Outcome::Stopped { .. }) && !running.contains(&&o.point)
+        });
+        let stopped = stopped.map(|o| &o.point).collect();
         let finished = (finished.into_iter().zip(means))
             .map(|((observation, values), (mean, _))| Finished {
                 point: &observation.point,
@@ -86,7 +97,13 @@ impl<'a> Model<'a> {
             space,
             process,
             finished,
+            stopped,
         })
+    }
+
+    /// Whether `point` is that of a stopped trial, which may go on.
+    pub(super) fn can_go_on(&self, point: &Point) -> bool {
+        self.stopped.contains(&point)
     }
 
     /// Mean and deviation of ln error at each of `points`.
@@ -132,7 +149,7 @@ impl<'a> Model<'a> {
         Some(candidates.swap_remove(best).0)
     }
 
-    /// Points to choose from with their costs: at random, and near good ones.
+    /// Points to choose from with their costs: at random, those of stopped trials, and near good ones.
     fn candidates(
         &self,
         cost: Option<usize>,
@@ -142,6 +159,8 @@ impl<'a> Model<'a> {
         let mut with_costs = |point: Point| costs(&point).map(|costs| (point, costs));
         let draws = (0..DRAWS).map(|_| self.space.draw(rng));
         let mut candidates: Vec<_> = draws.filter_map(&mut with_costs).take(ANYWHERE).collect();
+        let stopped = self.stopped.iter().map(|&point| point.clone());
+        candidates.extend(stopped.filter_map(&mut with_costs));
         for centre in self.centres(cost) {
             for distance in DISTANCES {
                 let around = (0..NEAR).map(|_| near(self.space, centre, distance, rng));
@@ -238,12 +257,17 @@ fn observed(
     let highest = (finished.iter())
         .map(|(_, values)| logarithm.at(values[0]))
         .fold(f64::NEG_INFINITY, f64::max);
+    let endings = Endings {
+        entering,
+        finished,
+        logarithm,
+    };
     let mut observed = Observed::default();
     observed.places.groups = groups(space);
     for observation in entering {
         let value = match &observation.outcome {
             Outcome::Finished(values) => Some((logarithm.at(values[0]), 0.0)),
-            Outcome::Stopped { .. } => expected(observation, finished, logarithm),
+            Outcome::Stopped { .. } => endings.expected(observation),
             Outcome::Failed => Some((highest, 0.0)),
         };
         if let Some((value, noise)) = value {
@@ -256,38 +280,97 @@ fn observed(
     observed
 }
 
-/// What a stopped trial would have ended with, and the variance of that: ln final against ln lowest value by then, over
-/// the finished trials, with a slope that is drawn to 1. `None` where no three of them came as far.
-fn expected(
-    stopped: &Observation,
-    finished: &[(&Observation, &[f64])],
+/// How trials end, to tell what stopped ones would have ended with.
+struct Endings<'a> {
+    entering: &'a [&'a Observation],
+    finished: &'a [(&'a Observation, &'a [f64])],
     logarithm: Logarithm,
-) -> Option<(f64, f64)> {
-    let epochs = stopped.values.len();
-    let lowest = |values: &[f64]| {
-        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-        libm::log(least.max(1e-12))
-    };
-    let pairs: Vec<(f64, f64)> = (finished.iter())
-        .filter_map(|(o, ends)| Some((lowest(o.values.get(..epochs)?), logarithm.at(ends[0]))))
-        .collect();
-    if epochs == 0 || pairs.len() < FEWEST {
-        return None;
+}
+
+impl Endings<'_> {
+    /// The ln error that a stopped trial would have ended with, and the variance of that. `None` where fewer than three
+    /// trials came as far.
+    fn expected(&self, stopped: &Observation) -> Option<(f64, f64)> {
+        let first_fold = stopped.first_fold;
+        if let Some(error) = first_fold.error {
+            return Some(self.of_all_folds()?.at(self.logarithm.at(error)));
+        }
+        let (epochs, lowest) = (stopped.values.len(), lowest(&stopped.values));
+        let of = |o: &Observation, ending: f64| {
+            let is_alike = o.first_fold.has_values == first_fold.has_values;
+            let values = o
+                .values
+                .get(..epochs)
+                .filter(|v| is_alike && !v.is_empty())?;
+            Some((self::lowest(values), self.logarithm.at(ending)))
+        };
+        if !first_fold.has_values {
+            let pairs = self.finished.iter().filter_map(|(o, ends)| of(o, ends[0]));
+            return Some(Line::through(pairs.collect())?.at(lowest));
+        }
+        let pairs = (self.entering.iter()).filter_map(|o| of(o, o.first_fold.error?));
+        let (of_fold, variance) = Line::through(pairs.collect())?.at(lowest);
+        let line = self.of_all_folds()?;
+        let (mean, doubt) = line.at(of_fold);
+        Some((mean, doubt + line.slope * line.slope * variance))
     }
-    let n = pairs.len() as f64;
-    let (x, y) = (
-        pairs.iter().map(|p| p.0).sum::<f64>() / n,
-        pairs.iter().map(|p| p.1).sum::<f64>() / n,
-    );
-    let spread: f64 = pairs.iter().map(|p| (p.0 - x) * (p.0 - x)).sum();
-    let product: f64 = pairs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
-    let slope = (product + 1.0) / (spread + 1.0);
-    let rest = |p: &(f64, f64)| p.1 - y - slope * (p.0 - x);
-    let rests: f64 = pairs.iter().map(|p| rest(p) * rest(p)).sum();
-    let variance = rests / (n - 2.0).max(1.0) + 0.02;
-    let off = lowest(&stopped.values) - x;
-    let doubt = 1.0 + 1.0 / n + off * off / (spread + 1.0);
-    Some((y + slope * off, variance * doubt))
+
+    /// From ln error of the first fold to that of all folds.
+    fn of_all_folds(&self) -> Option<Line> {
+        let pairs = self.finished.iter().filter_map(|(o, ends)| {
+            let first = self.logarithm.at(o.first_fold.error?);
+            Some((first, self.logarithm.at(ends[0])))
+        });
+        Line::through(pairs.collect())
+    }
+}
+
+/// ln of the lowest value.
+fn lowest(values: &[f64]) -> f64 {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    libm::log(least.max(1e-12))
+}
+
+/// A regression whose slope is drawn to 1.
+struct Line {
+    n: f64,
+    middle: (f64, f64),
+    spread: f64,
+    slope: f64,
+    variance: f64,
+}
+
+impl Line {
+    /// `None` of fewer than three pairs.
+    fn through(pairs: Vec<(f64, f64)>) -> Option<Self> {
+        if pairs.len() < FEWEST {
+            return None;
+        }
+        let n = pairs.len() as f64;
+        let (x, y) = (
+            pairs.iter().map(|p| p.0).sum::<f64>() / n,
+            pairs.iter().map(|p| p.1).sum::<f64>() / n,
+        );
+        let spread: f64 = pairs.iter().map(|p| (p.0 - x) * (p.0 - x)).sum();
+        let product: f64 = pairs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+        let slope = (product + 1.0) / (spread + 1.0);
+        let rest = |p: &(f64, f64)| p.1 - y - slope * (p.0 - x);
+        let rests: f64 = pairs.iter().map(|p| rest(p) * rest(p)).sum();
+        Some(Self {
+            n,
+            middle: (x, y),
+            spread,
+            slope,
+            variance: rests / (n - 2.0).max(1.0) + 0.02,
+        })
+    }
+
+    /// y at x, and its variance.
+    fn at(&self, x: f64) -> (f64, f64) {
+        let off = x - self.middle.0;
+        let doubt = 1.0 + 1.0 / self.n + off * off / (self.spread + 1.0);
+        (self.middle.1 + self.slope * off, self.variance * doubt)
+    }
 }
 
 /// The expected amount by which a normal value is below `than`.

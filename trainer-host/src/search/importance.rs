@@ -103,6 +103,7 @@ mod tests {
                         point,
                         outcome,
                         values: Vec::new(),
+                        first_fold: Default::default(),
                     }
                 })
                 .collect();

@@ -2,7 +2,7 @@
 //!
 //! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
 //! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`] decides which
-//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, [`importance`]
+//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, [`fidelity`] whether one fold says enough, [`importance`]
 //! which settings mattered, and [`belief`] what the process expects of each setting's values.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
@@ -10,6 +10,7 @@
 pub mod belief;
 mod config;
 mod domain;
+pub mod fidelity;
 mod gaussian;
 pub mod handover;
 pub mod importance;
@@ -35,7 +36,7 @@ use rand_chacha::ChaCha8Rng;
 pub enum Outcome {
     /// It was trained to its end, with these objectives. All are minimised; the first counts most.
     Finished(Vec<f64>),
-    /// It was stopped after `epochs` with the loss or error `value`.
+    /// It was stopped after `epochs` with the loss or error `value`, or only its first fold was trained.
     Stopped {
         /// Epochs that it was trained for.
         epochs: usize,
@@ -55,6 +56,17 @@ pub struct Observation {
     pub outcome: Outcome,
     /// Its value after each epoch; empty where that is not known.
     pub values: Vec<f64>,
+    /// What is known of its first fold alone.
+    pub first_fold: FirstFold,
+}
+
+/// What is known of the first of several folds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FirstFold {
+    /// Its error, once it was trained to its end.
+    pub error: Option<f64>,
+    /// Whether the trial's values are of this fold. Otherwise they are means over all folds.
+    pub has_values: bool,
 }
 
 /// No point that is allowed was found.
@@ -72,8 +84,9 @@ const TRIES: usize = 20_000;
 /// Draws that may hit taken points. After this many, a taken point is tried again.
 const TAKEN: usize = 1000;
 
-/// The point of trial `number`, one for which `costs` returns its objectives but the first. It differs from `taken`, the
-/// points of earlier trials, unless the space has hardly any others. `taken` begins with the points of `observations`.
+/// The point of trial `number`, one for which `costs` returns its objectives but the first, while trials of the points
+/// `running` run. It differs from theirs and from those of `observations`, unless the space has hardly any others. But
+/// [`Sampler::Gaussian`] also proposes to go on with a trial that was stopped: then the point is that trial's.
 ///
 /// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
 /// search, are drawn at random.
@@ -85,7 +98,7 @@ pub fn propose(
     seed: u64,
     number: usize,
     observations: &[Observation],
-    taken: &[&Point],
+    running: &[&Point],
     mut costs: impl FnMut(&Point) -> Option<Vec<f64>>,
 ) -> Result<Point, NothingFits> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -95,20 +108,19 @@ pub fn propose(
     {
         return Ok(first.clone());
     }
+    let is_new =
+        |point: &Point| !running.contains(&point) && observations.iter().all(|o| o.point != *point);
     if number >= config.startup() {
-        let mut free = |point: &Point| match taken.contains(&point) {
-            true => None,
-            false => costs(point),
-        };
         let point = match config.sampler {
             Sampler::Random => None,
             Sampler::Tpe => tpe::Estimator::new(&config.space, observations)
-                .and_then(|e| e.propose(&mut rng, |point| free(point).is_some())),
-            Sampler::Gaussian => {
-                let running = taken.get(observations.len()..).unwrap_or_default();
-                gaussian::Model::new(&config.space, observations, running)
-                    .and_then(|m| m.propose(number, &mut rng, &mut free))
-            }
+                .and_then(|e| e.propose(&mut rng, |p| is_new(p) && costs(p).is_some())),
+            Sampler::Gaussian => gaussian::Model::new(&config.space, observations, running)
+                .and_then(|model| {
+                    let is_allowed = |p: &Point| is_new(p) || model.can_go_on(p);
+                    let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
+                    model.propose(number, &mut rng, allowed)
+                }),
         };
         if let Some(point) = point {
             return Ok(point);
@@ -117,7 +129,7 @@ pub fn propose(
     let draws = (0..TRIES).map(|_| config.space.draw(&mut rng));
     let mut again = None;
     for point in draws.filter(|point| costs(point).is_some()).take(TAKEN) {
-        if !taken.contains(&&point) {
+        if is_new(&point) {
             return Ok(point);
         }
         again.get_or_insert(point);
@@ -150,11 +162,13 @@ mod tests {
                             point: point.clone(),
                             outcome: Outcome::Finished(vec![point["b"].number().unwrap()]),
                             values: Vec::new(),
+                            first_fold: FirstFold::default(),
                         })
                         .collect();
-                    let taken: Vec<&Point> = points.iter().collect();
-                    let point =
-                        propose(&config, 3, number, &observations, &taken, |_| Some(vec![]));
+                    let running: Vec<&Point> = points.iter().skip(observations.len()).collect();
+                    let point = propose(&config, 3, number, &observations, &running, |_| {
+                        Some(vec![])
+                    });
                     points.push(point.unwrap());
                 }
                 points

@@ -108,6 +108,7 @@ mod tests {
                 point,
                 outcome,
                 values: Vec::new(),
+                first_fold: Default::default(),
             });
         }
         let value = |o: &Observation| bowl(&o.point);
@@ -150,6 +151,7 @@ mod tests {
                 point,
                 outcome,
                 values: Vec::new(),
+                first_fold: Default::default(),
             });
         }
         assert!(propose(&config, 1, 30, &seen, &[], |_| None).is_err());
@@ -167,6 +169,7 @@ mod tests {
             point: [("x".to_owned(), super::super::Value::Real(x))].into(),
             outcome,
             values: Vec::new(),
+            first_fold: Default::default(),
         };
         let mut seen = vec![
             at(0.1, Outcome::Finished(vec![1.0])),

@@ -1,6 +1,7 @@
 //! Handing out trainings: a lost one first, then the next trial, then the finalists' repeats.
 
 use super::finalists::next_repeat;
+use super::plan::Plan;
 use super::process::Process;
 use super::stored_trial::{
     Attempt, State, StoredTraining, StoredTrial, TrainingId, before, is_over,
@@ -31,24 +32,32 @@ pub(super) struct Claimed {
     pub(super) point: Point,
     /// What its model needs.
     pub(super) footprint: Footprint,
-    /// The progress of the trials that its point follows from; it is compared with these alone. Empty for a repeat.
+    /// What it trains; all folds for a repeat.
+    pub(super) plan: Plan,
+    /// How many epochs the trial that it goes on with has had.
+    pub(super) done: usize,
+    /// The progress of the trials that its point follows from; it is compared with these alone. Empty for a repeat, and
+    /// for a trial that goes on with another one.
     pub(super) earlier: Vec<Progress>,
 }
 
-/// The values and costs of the trials that another one is compared with.
-fn progress(earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
-    (earlier.iter())
-        .map(|trial| Progress {
-            values: trial.values.clone(),
-            costs: costs(search, &trial.footprint),
-        })
-        .collect()
-}
-
-/// All objectives but the first.
-pub(super) fn costs(search: &SearchConfig, footprint: &Footprint) -> Vec<f64> {
-    let costs = search.objectives.iter().skip(1);
-    costs.map(|cost| cost.of(0.0, footprint)).collect()
+/// A task of a worker: an attempt at trial `trial`, after the earlier ones of `trials`.
+fn own_training(
+    trials: &[StoredTrial],
+    attempt: Attempt,
+    (point, footprint, plan): (&Point, Footprint, Plan),
+    search: &SearchConfig,
+) -> Claimed {
+    let earlier = before(trials, attempt.training.trial, search);
+    let continued = plan.continues.and_then(|number| trials.get(number));
+    Claimed {
+        attempt,
+        point: point.clone(),
+        footprint,
+        plan,
+        done: continued.map_or(0, |trial| trial.values.len()),
+        earlier: plan.rivals(earlier, search),
+    }
 }
 
 /// A trial that may begin.
@@ -99,21 +108,22 @@ impl Study {
                     return Ok(Claim::Propose);
                 };
                 study.insert_trial(new, process)?;
-                Ok(Claim::Training(Box::new(Claimed {
-                    attempt: Attempt::first(TrainingId::own(number)),
-                    point: new.point.clone(),
-                    footprint: new.footprint,
-                    earlier: progress(before, &study.definition.search),
-                })))
+                let search = &study.definition.search;
+                let plan = Plan::of(trials, &new.point, search);
+                let attempt = Attempt::first(TrainingId::own(number));
+                let what = (&new.point, new.footprint, plan);
+                let claimed = own_training(trials, attempt, what, search);
+                Ok(Claim::Training(Box::new(claimed)))
             })
         })
     }
 
-    /// All points that are taken, and the trials that the next one follows from, as this process read them last.
-    pub(super) fn known(&self) -> (Vec<&Point>, &[StoredTrial]) {
+    /// The trials that the next one follows from, and the points of those after them, as this process read them last.
+    pub(super) fn known(&self) -> (&[StoredTrial], Vec<&Point>) {
         let trials = &self.known.all;
-        let taken = trials.iter().map(|trial| &trial.point).collect();
-        (taken, before(trials, trials.len(), &self.definition.search))
+        let earlier = before(trials, trials.len(), &self.definition.search);
+        let running = trials[earlier.len()..].iter().map(|trial| &trial.point);
+        (earlier, running.collect())
     }
 
     /// The next repeat, once all trials have ended; the choice of finalists needs all of them.
@@ -137,18 +147,20 @@ impl Study {
     /// An attempt at a training of `trials`.
     fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
         let TrainingId { trial, repeat } = attempt.training;
-        let earlier = match repeat {
-            0 => progress(
-                before(trials, trial, &self.definition.search),
-                &self.definition.search,
-            ),
-            _ => Vec::new(),
-        };
-        Claim::Training(Box::new(Claimed {
-            attempt,
-            point: trials[trial].point.clone(),
-            footprint: trials[trial].footprint,
-            earlier,
+        let stored = &trials[trial];
+        Claim::Training(Box::new(match repeat {
+            0 => {
+                let what = (&stored.point, stored.footprint, stored.plan);
+                own_training(trials, attempt, what, &self.definition.search)
+            }
+            _ => Claimed {
+                attempt,
+                point: stored.point.clone(),
+                footprint: stored.footprint,
+                plan: Plan::default(),
+                done: 0,
+                earlier: Vec::new(),
+            },
         }))
     }
 

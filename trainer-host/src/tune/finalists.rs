@@ -262,7 +262,7 @@ pub fn fate_of_beginning<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -290,11 +290,16 @@ mod tests {
                 epochs: 1,
                 folds: Vec::new(),
             }),
+            first_fold: None,
             problem: None,
         }
     }
 
-    fn trial(number: usize, instructions: u64, errors: &[Option<f64>]) -> StoredTrial {
+    pub(in crate::tune) fn trial(
+        number: usize,
+        instructions: u64,
+        errors: &[Option<f64>],
+    ) -> StoredTrial {
         let mut trainings = errors.iter().map(|error| training(*error));
         StoredTrial {
             number,
@@ -311,6 +316,7 @@ mod tests {
                 second: None,
                 window_steps: None,
             },
+            plan: Default::default(),
             own: trainings.next().unwrap(),
             values: Vec::new(),
             repeats: trainings.collect(),

@@ -17,8 +17,13 @@ pub(super) fn name(training: TrainingId) -> String {
 }
 
 /// The folder for this attempt, with the files that earlier attempts left on this machine. Those attempts can write no
-/// more, because their folder is gone.
-pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, WriteFileError> {
+/// more, because their folder is gone. Without such files, a copy of those of the trial that this one `continues`; where
+/// that trial's folder is not on this machine, the runs begin anew, with the same result.
+pub(super) fn take_over(
+    folder: &Path,
+    attempt: Attempt,
+    continues: Option<usize>,
+) -> Result<PathBuf, WriteFileError> {
     let name = name(attempt.training);
     let of_attempt = |number: usize| folder.join(format!("{name}.attempt-{number}"));
     let own = of_attempt(attempt.number);
@@ -26,6 +31,12 @@ pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, Writ
         path: folder.to_owned(),
         source,
     })?;
+    // A copy that was not finished.
+    for copy in (1..attempt.number).map(|n| of_attempt(n).with_added_extension("copy")) {
+        if copy.is_dir() {
+            disk::remove_dir_all(&copy).map_err(|source| WriteFileError { path: copy, source })?;
+        }
+    }
     let earlier = (1..attempt.number).rev().map(of_attempt);
     for left in std::iter::once(folder.join(&name)).chain(earlier) {
         if attempt.number > 1 && left.is_dir() && !own.exists() {
@@ -33,7 +44,36 @@ pub(super) fn take_over(folder: &Path, attempt: Attempt) -> Result<PathBuf, Writ
             take_locks_away(&own)?;
         }
     }
+    let continued = continues.map(|trial| folder.join(self::name(TrainingId::own(trial))));
+    if let Some(continued) = continued.filter(|continued| continued.is_dir() && !own.exists()) {
+        let copy = own.with_added_extension("copy");
+        copy_folder(&continued, &copy)?;
+        move_folder(&copy, &own)?;
+    }
     Ok(own)
+}
+
+/// Copies a folder with all that is in it, but for the locks of runs, and replaces any folder there.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), WriteFileError> {
+    let failed = |source| WriteFileError {
+        path: to.to_owned(),
+        source,
+    };
+    if to.is_dir() {
+        disk::remove_dir_all(to).map_err(failed)?;
+    }
+    disk::create_dir_all(to).map_err(failed)?;
+    for entry in std::fs::read_dir(from).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Some(name) = path.file_name().filter(|name| !FolderLock::is_named(name)) else {
+            continue;
+        };
+        match path.is_dir() {
+            true => copy_folder(&path, &to.join(name))?,
+            false => disk::copy(&path, &to.join(name)).map_err(failed)?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes the runs in `folder` away from a process that still holds their locks: the training's own run, or that of
@@ -84,16 +124,56 @@ mod tests {
                 std::fs::create_dir_all(first.join("fold-1")).unwrap();
                 std::fs::write(first.join("fold-1/checkpoint"), "two epochs").unwrap();
                 std::fs::write(first.join("fold-1/.lock"), "").unwrap();
-                take_over(&folder, attempt(2))
+                take_over(&folder, attempt(2), None)
             },
             |done, call, fault| {
                 assert!(done.is_err(), "call {call}, {fault:?}");
-                let own = take_over(&folder, attempt(3)).unwrap();
+                let own = take_over(&folder, attempt(3), None).unwrap();
                 let left = std::fs::read_to_string(own.join("fold-1/checkpoint"));
                 assert_eq!(left.unwrap(), "two epochs", "call {call}, {fault:?}");
             },
         );
         assert!(calls >= 3, "{calls}");
+    }
+
+    /// A trial goes on in a copy, whichever call fails before; the trial that was stopped keeps its files.
+    #[test]
+    fn a_fault_while_a_trial_is_continued_loses_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("trials");
+        let training = TrainingId::own(3);
+        let attempt = |number| Attempt { training, number };
+        let calls = at_each_call(
+            || {
+                std::fs::remove_dir_all(&folder).ok();
+                let stopped = folder.join("trial-0001").join("fold-1");
+                std::fs::create_dir_all(&stopped).unwrap();
+                for file in ["checkpoint", "log", ".lock"] {
+                    std::fs::write(stopped.join(file), "two epochs").unwrap();
+                }
+                take_over(&folder, attempt(1), Some(1))
+            },
+            |done, call, fault| {
+                assert!(done.is_err(), "call {call}, {fault:?}");
+                let own = take_over(&folder, attempt(2), Some(1)).unwrap();
+                for trial in [own, folder.join("trial-0001")] {
+                    for file in ["checkpoint", "log"] {
+                        let text = std::fs::read_to_string(trial.join("fold-1").join(file));
+                        assert_eq!(text.unwrap(), "two epochs", "call {call}, {fault:?}");
+                    }
+                }
+                let mut names: Vec<_> = (std::fs::read_dir(&folder).unwrap().flatten())
+                    .map(|entry| entry.file_name())
+                    .collect();
+                names.sort();
+                assert_eq!(names, ["trial-0001", "trial-0003.attempt-2"], "call {call}");
+                assert!(!folder.join("trial-0003.attempt-2/fold-1/.lock").exists());
+            },
+        );
+        assert!(calls >= 5, "{calls}");
+        // Where the trial was trained on another machine, there is nothing to copy.
+        let own = take_over(&folder, attempt(5), Some(9)).unwrap();
+        assert!(own.ends_with("trial-0003.attempt-5"));
     }
 
     /// The folder of an ended training replaces an older one; a fault leaves what moves as it is.

@@ -5,6 +5,7 @@
 //! with the study.
 
 use super::database::{Cell, DatabaseError};
+use super::plan::Plan;
 use super::stored_trial::{StoredTraining, StoredTrial, training_columns};
 use super::study::{Study, StudyError};
 
@@ -47,11 +48,12 @@ impl Study {
         let from = "FROM trials WHERE study = $1 AND number >= $2 ORDER BY number";
         let query = format!("SELECT number, point, footprint, {columns} {from}");
         for row in self.rows_from(&query, ended)? {
-            let trial = StoredTrial::read(&row, self.database.as_ref())?;
+            let mut trial = StoredTrial::read(&row, self.database.as_ref())?;
             let next = self.known.all.len();
             if trial.number != next {
                 return Err(self.content(format!("trial {next} is missing")));
             }
+            trial.plan = Plan::of(&self.known.all, &trial.point, &self.definition.search);
             self.known.all.push(trial);
         }
         let epochs = "SELECT number, value FROM epochs WHERE study = $1 AND number >= $2 \
@@ -223,7 +225,8 @@ mod tests {
 
     /// The trial after those that `study` knows.
     fn proposal(study: &Study) -> Proposal {
-        let number = study.known().0.len();
+        let (earlier, running) = study.known();
+        let number = earlier.len() + running.len();
         Proposal {
             number,
             point: point(number),

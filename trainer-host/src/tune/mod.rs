@@ -3,8 +3,8 @@
 //!
 //! [`trial_config`] turns a point into a configuration, and [`estimate`](crate::run::estimate) computes what its model will need.
 //! [`trial_training`] trains, quantises and judges it on [`trial_data`]; [`trial`] has the result. A [`study`]
-//! lies in a [`database`], from which any number of [`worker`]s in any number of processes claim trainings. The
-//! [`finalists`] are trained again before [`best`] picks one.
+//! lies in a [`database`], from which any number of [`worker`]s in any number of processes claim trainings. A [`plan`] says
+//! which folds a trial trains. The [`finalists`] are trained again before [`best`] picks one.
 //!
 //! The points that are tried follow from the configuration alone, however many workers there are and whenever
 //! they are killed: see [`SearchConfig::lag`](crate::search::SearchConfig).
@@ -22,6 +22,7 @@ pub mod finalists;
 mod folders;
 mod known_trials;
 mod patience;
+pub mod plan;
 mod process;
 #[cfg(feature = "plots")]
 pub mod report;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::best::{best, front};
 use super::cost_columns::CostColumns;
 use super::finalists::{Finalist, judged};
+use super::plan::counted;
 use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
 use crate::cost::{Footprint, Limits};
@@ -81,7 +82,7 @@ fn summary(
 ) -> Vec<(&'static str, String)> {
     let search = &definition.search;
     vec![
-        ("trials", counts(trials, search.trials)),
+        ("trials", counts(trials, search)),
         (
             "compute",
             format!(
@@ -119,14 +120,15 @@ fn limits(chip: &Limits) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The number of trials in each state, of `all`.
-fn counts(trials: &[StoredTrial], all: usize) -> String {
+/// How many trials there are, and how many in each state.
+fn counts(trials: &[StoredTrial], search: &SearchConfig) -> String {
     let count = |state| {
         let trials = trials.iter().filter(|trial| trial.own.state == state);
         trials.count()
     };
     format!(
-        "{} finished, {} stopped early, {} failed, {} running, of {all}",
+        "{}: {} finished, {} stopped early, {} failed, {} running",
+        counted(trials, search),
         count(State::Finished),
         count(State::Stopped),
         count(State::Failed),
@@ -136,12 +138,12 @@ fn counts(trials: &[StoredTrial], all: usize) -> String {
 
 /// What is shown of a trial under the pointer: its figures, its cost and its settings.
 fn note(trial: &StoredTrial) -> String {
-    let figures = match &trial.own.result {
-        Some(result) => {
-            let accuracy = result.accuracy;
+    let figures = match trial.figures() {
+        Some((error, accuracy)) => {
             let accuracy =
                 accuracy.map_or(String::new(), |a| format!(", accuracy {:.2} %", 100.0 * a));
-            format!("error {:.5}{accuracy}", result.error)
+            let fold = trial.own.first_fold.map_or("", |_| " in the first fold");
+            format!("error {error:.5}{accuracy}{fold}")
         }
         None => format!(
             "{} after {} epochs",
@@ -383,8 +385,8 @@ fn front_chart(
 
 /// Ranks from 0, the best, to 1, the worst: by error, or by the lowest value of a stopped trial.
 fn ranks(trials: &[StoredTrial]) -> Vec<f64> {
-    let value = |trial: &StoredTrial| match &trial.own.result {
-        Some(result) => result.error,
+    let value = |trial: &StoredTrial| match trial.figures() {
+        Some((error, _)) => error,
         None => lowest(&trial.values),
     };
     let values: Vec<f64> = trials.iter().map(value).collect();
@@ -451,12 +453,12 @@ fn trial_table(trials: &[StoredTrial], front: &[usize]) -> String {
     header.extend(costs.header());
     header.push("settings");
     let rows = trials.iter().map(|trial| {
-        let result = trial.own.result.as_ref();
-        let accuracy = result.and_then(|result| result.accuracy);
+        let figures = trial.figures();
+        let accuracy = figures.and_then(|(_, accuracy)| accuracy);
         let mut row = vec![
             trial.number.to_string(),
-            trial.own.state.name().to_owned(),
-            result.map_or(String::new(), |r| format!("{:.5}", r.error)),
+            trial.state_text(),
+            figures.map_or(String::new(), |(error, _)| format!("{error:.5}")),
             accuracy.map_or(String::new(), |a| format!("{:.2} %", 100.0 * a)),
             trial.values.len().to_string(),
         ];

@@ -3,15 +3,17 @@
 //! Training 0 of a trial is its own, which guides the search. Later trainings repeat it with other seeds
 //! ([`finalists`](super::finalists)). A training is first running, and then finished, stopped or failed for good.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::database::{Cell, Database, DatabaseError};
-use super::trial::TrialResult;
+use super::plan::{Plan, whole_trials};
+use super::trial::{FoldResult, TrialResult};
 use crate::cost::Footprint;
-use crate::search::{Observation, Outcome, Point, SearchConfig};
+use crate::search::{FirstFold, Observation, Outcome, Point, SearchConfig};
 
 /// The state of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -101,6 +103,9 @@ pub struct StoredTraining {
     pub macs: f64,
     /// Its result, if it is finished.
     pub result: Option<TrialResult>,
+    /// The result of its first fold, if it was stopped after that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_fold: Option<FoldResult>,
     /// What went wrong, if it failed.
     pub problem: Option<String>,
 }
@@ -114,10 +119,13 @@ pub struct StoredTrial {
     pub point: Point,
     /// What its model needs.
     pub footprint: Footprint,
+    /// What it trains.
+    pub plan: Plan,
     /// Its own training.
     #[serde(flatten)]
     pub own: StoredTraining,
-    /// The value after each epoch of its own training.
+    /// The value after each epoch of its own training: of its first fold if it trains that before the others, otherwise
+    /// the mean over the folds.
     pub values: Vec<f64>,
     /// Trainings of the same settings with other seeds, in order.
     pub repeats: Vec<StoredTraining>,
@@ -133,6 +141,33 @@ impl StoredTrial {
         let all = std::iter::once(&self.own).chain(&self.repeats);
         all.enumerate()
             .map(move |(repeat, training)| (id(repeat), training))
+    }
+
+    /// In a few words, how its own training ended, and which trial it went on with.
+    pub fn state_text(&self) -> String {
+        let state = match self.own.first_fold {
+            Some(_) => "first fold",
+            None => self.own.state.name(),
+        };
+        match self.plan.continues {
+            Some(stopped) => format!("{state}, after {stopped}"),
+            None => state.into(),
+        }
+    }
+
+    /// Error and accuracy of its own training: of all its folds, or of the first one.
+    pub fn figures(&self) -> Option<(f64, Option<f64>)> {
+        let of_all = self
+            .own
+            .result
+            .as_ref()
+            .map(|all| (all.error, all.accuracy));
+        let of_first = || {
+            self.own
+                .first_fold
+                .map(|first| (first.error, first.accuracy))
+        };
+        of_all.or_else(of_first)
     }
 
     /// Whether its own training runs.
@@ -155,7 +190,17 @@ impl StoredTrial {
             point: self.point.clone(),
             outcome,
             values: self.values.clone(),
+            first_fold: FirstFold {
+                error: self.first_fold().map(|fold| fold.error),
+                has_values: self.plan.has_values_of_first_fold(),
+            },
         })
+    }
+
+    /// The result of its first fold, where there are several, once that was trained to its end.
+    fn first_fold(&self) -> Option<&FoldResult> {
+        let finished = || self.own.result.as_ref()?.folds.first();
+        self.own.first_fold.as_ref().or_else(finished)
     }
 
     /// The result of its own training, in the order of the search's objectives; `None` unless it is finished.
@@ -165,14 +210,16 @@ impl StoredTrial {
     }
 }
 
-/// Those of the trials that have ended.
+/// Those of the trials that have ended, without those that a later one went on with.
 pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
-    let ended = trials.iter().filter_map(|trial| trial.observation(search));
-    ended.collect()
+    let ended = || trials.iter().filter(|trial| !trial.is_running());
+    let continued: BTreeSet<usize> = ended().filter_map(|trial| trial.plan.continues).collect();
+    let last = ended().filter(|trial| !continued.contains(&trial.number));
+    last.filter_map(|trial| trial.observation(search)).collect()
 }
 
 /// The trials that trial `number` follows from.
-pub(super) fn before<'a>(
+pub fn before<'a>(
     trials: &'a [StoredTrial],
     number: usize,
     search: &SearchConfig,
@@ -183,7 +230,8 @@ pub(super) fn before<'a>(
 /// Whether the study begins no more trials.
 pub fn is_over(trials: &[StoredTrial], search: &SearchConfig) -> bool {
     let spent = || macs(before(trials, trials.len(), search).iter().map(|t| &t.own));
-    trials.len() >= search.trials || search.compute.is_some_and(|compute| spent() >= compute)
+    whole_trials(trials, search) >= search.trials
+        || search.compute.is_some_and(|compute| spent() >= compute)
 }
 
 /// Multiply-accumulates of trainings.
@@ -220,10 +268,11 @@ impl StoredTraining {
         };
         let known = State::ALL.into_iter().find(|known| known.name() == state);
         let state = known.ok_or_else(wrong)?;
-        let (mut result, mut problem) = (None, None);
+        let (mut result, mut first_fold, mut problem) = (None, None, None);
         if let Cell::Text(end) = end {
             match state {
                 State::Failed => problem = Some(from_json(end, database)?),
+                State::Stopped => first_fold = Some(from_json(end, database)?),
                 _ => result = Some(from_json(end, database)?),
             }
         }
@@ -241,13 +290,14 @@ impl StoredTraining {
             },
             macs: *macs,
             result,
+            first_fold,
             problem,
         })
     }
 }
 
 impl StoredTrial {
-    /// From its number, point and footprint, and then [`training_columns`]; without epochs and repeats.
+    /// From its number, point and footprint, and then [`training_columns`]; without plan, epochs and repeats.
     pub(super) fn read(row: &[Cell], database: &dyn Database) -> Result<Self, DatabaseError> {
         let [
             Cell::Integer(number),
@@ -262,6 +312,7 @@ impl StoredTrial {
             number: *number as usize,
             point: from_json(point, database)?,
             footprint: from_json(footprint, database)?,
+            plan: Plan::default(),
             own: StoredTraining::read(own, database)?,
             values: Vec::new(),
             repeats: Vec::new(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::database::{Cell, Database, DatabaseError};
 use super::stored_trial::{Attempt, State, StoredTrial, TrainingId, content, from_json};
-use super::trial::TrialResult;
+use super::trial::{FoldResult, TrialResult};
 use crate::run::RunConfig;
 use crate::search::{NothingFits, SearchConfig};
 
@@ -32,6 +32,8 @@ pub enum End {
     Finished(TrialResult),
     /// It was stopped early, since others did better.
     Stopped,
+    /// Its first fold was trained to its end, and no other.
+    FirstFold(FoldResult),
     /// What went wrong.
     Failed(String),
 }
@@ -110,6 +112,8 @@ impl Study {
     ) -> Result<Self, StudyError> {
         let is_open = definition.search.folds.is_none();
         definition.search.folds.get_or_insert(folds);
+        let is_free = definition.search.first_fold.is_none();
+        definition.search.first_fold.get_or_insert(true);
         let text = to_json(&definition);
         database.execute(
             "INSERT INTO studies (study, definition) VALUES ($1, $2) ON CONFLICT (study) DO NOTHING",
@@ -135,9 +139,12 @@ impl Study {
         if is_open || as_before.folds() == before.search.folds() {
             as_before.folds = before.search.folds;
         }
+        if is_free || as_before.first_fold() == before.search.first_fold() {
+            as_before.first_fold = before.search.first_fold;
+        }
         if as_before != before.search {
             return Err(different(
-                "search (space, objectives, chip, sampler, startup, stopping, folds, seed or lag)",
+                "search (space, objectives, chip, sampler, startup, stopping, folds, first_fold, seed or lag)",
             ));
         }
         study.extend(&definition.search)?;
@@ -259,6 +266,7 @@ impl Study {
         let (state, result) = match end {
             End::Finished(result) => (State::Finished, Cell::Text(to_json(result))),
             End::Stopped => (State::Stopped, Cell::Null),
+            End::FirstFold(result) => (State::Stopped, Cell::Text(to_json(result))),
             End::Failed(problem) => (State::Failed, Cell::Text(to_json(problem))),
         };
         self.transaction(|study| {

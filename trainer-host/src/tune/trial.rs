@@ -92,13 +92,16 @@ impl TrialResult {
             float_accuracy: mean(|fold| fold.float_accuracy),
             best_epoch: best_epochs[folds.len() / 2],
             epochs: folds.iter().map(|fold| fold.epochs).max()?,
-            folds: (folds.iter())
-                .map(|fold| FoldResult {
-                    error: fold.error,
-                    accuracy: fold.accuracy,
-                })
-                .collect(),
+            folds: (folds.iter()).map(Self::of_fold).collect(),
         })
+    }
+
+    /// This result as that of a fold.
+    pub(super) fn of_fold(&self) -> FoldResult {
+        FoldResult {
+            error: self.error,
+            accuracy: self.accuracy,
+        }
     }
 
     /// The figures to minimise, in the order of `objectives`.

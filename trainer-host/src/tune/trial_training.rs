@@ -1,14 +1,17 @@
 //! The training of a trial: one run judged on the validation part, or one run for each fold.
 //!
 //! The folds are trained in step, each up to the next epoch at which the trial may be stopped. The value of an
-//! epoch is the mean over the folds, so all of them decide whether the trial is stopped. Each fold's run has its
-//! own folder, `fold-1` and on, and names its fold (`train.validation_fold`).
+//! epoch is the mean over the folds, so all of them decide whether the trial is stopped. Or the first fold is trained
+//! before the others; then its values alone are the trial's ([`plan`](super::plan)). Each fold's run has its own folder,
+//! `fold-1` and on, and names its fold (`train.validation_fold`).
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::trial::{TrialError, TrialResult, request, value};
+use super::plan::Trains;
+use super::trial::{FoldResult, TrialError, TrialResult, request, value};
 use super::trial_config::TrialConfig;
 use super::trial_data::{TrialData, in_fold};
 use crate::data::{Dataset, Fold, Parts};
@@ -41,6 +44,37 @@ pub trait Follower: Observer {
         let _ = value;
         true
     }
+}
+
+/// What of a trial is trained.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Which folds.
+    pub trains: Trains,
+    /// Epochs of each of them that another trial has counted: with [`Trains::OtherFolds`], of the first fold.
+    pub done: usize,
+    /// At which epochs the follower may stop the training.
+    pub stopping: Stopping,
+}
+
+impl Part {
+    /// All folds, from their beginning.
+    pub fn whole(stopping: Stopping) -> Self {
+        Self {
+            trains: Trains::AllFolds,
+            done: 0,
+            stopping,
+        }
+    }
+}
+
+/// What a training ended with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trained {
+    /// The result of all folds.
+    AllFolds(TrialResult),
+    /// That of the first one.
+    FirstFold(FoldResult),
 }
 
 /// A training of a trial, in one run or one for each fold.
@@ -118,41 +152,62 @@ impl TrialTraining {
         self.trial_config.run.train.epochs
     }
 
-    /// Trains in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
-    /// `stopping` says at which epochs `follower` may stop the training. Returns `None` if it did, or if `stop` was
-    /// set.
+    /// Trains `part` in `folder`, from the beginning or from where an earlier attempt left it, quantises and judges.
+    /// Returns `None` if `follower` or `stop` ended it before.
     ///
     /// # Errors
     /// [`TrialError`]
     pub fn run(
         &self,
         folder: &Path,
-        stopping: Stopping,
+        part: Part,
         follower: &mut dyn Follower,
         stop: &AtomicBool,
-    ) -> Result<Option<TrialResult>, TrialError> {
-        let mut together = Together {
-            follower,
-            stop,
-            macs: self
-                .folds
-                .iter()
-                .map(FoldTraining::macs_per_epoch)
-                .collect(),
-            values: vec![Vec::new(); self.folds.len()],
-            has_ended: vec![false; self.folds.len()],
-            taken: 0,
-            stopped_early: false,
+    ) -> Result<Option<Trained>, TrialError> {
+        let mut together = Together::new(&self.folds, part, (follower, stop));
+        let count = self.folds.len();
+        let stages = match part.trains {
+            Trains::AllFolds => [0..count, count..count],
+            Trains::FirstFold => [0..1, 1..1],
+            Trains::OtherFolds => [0..1, 1..count],
         };
-        let mut finished: Vec<Option<Metrics>> = self.folds.iter().map(|_| None).collect();
+        let mut finished = Vec::new();
+        for stage in stages {
+            match self.train_in_step(folder, stage, part.stopping, &mut together)? {
+                Some(metrics) => finished.extend(metrics),
+                None => return Ok(None),
+            }
+        }
+        let results = self.folds.iter().zip(&finished);
+        let results =
+            results.map(|(fold, metrics)| fold.result(&self.trial_config, folder, metrics));
+        let mut results = results.collect::<Result<Vec<TrialResult>, _>>()?;
+        Ok(match part.trains {
+            Trains::FirstFold => results
+                .pop()
+                .map(|first| Trained::FirstFold(first.of_fold())),
+            _ => TrialResult::mean(results).map(Trained::AllFolds),
+        })
+    }
+
+    /// Trains these folds in step to their ends; `None` if they were called off.
+    fn train_in_step(
+        &self,
+        folder: &Path,
+        folds: Range<usize>,
+        stopping: Stopping,
+        together: &mut Together<'_>,
+    ) -> Result<Option<Vec<Metrics>>, TrialError> {
+        let mut finished: Vec<Option<Metrics>> = folds.clone().map(|_| None).collect();
         let mut until = 0;
         while finished.iter().any(Option::is_none) {
-            until = match self.folds.len() {
+            until = match folds.len() {
                 1 => self.epochs(),
                 _ => stopping.next_look(until, self.epochs()),
             };
-            for (n, fold) in self.folds.iter().enumerate() {
-                if finished[n].is_none() && !together.is_called_off() {
+            for (ended, n) in finished.iter_mut().zip(folds.clone()) {
+                let fold = &self.folds[n];
+                if ended.is_none() && !together.is_called_off() {
                     if let Some(fold) = fold.fold {
                         together.follower.fold(fold);
                     }
@@ -160,7 +215,7 @@ impl TrialTraining {
                     let judge = fold.judge()?;
                     together.take_up(n, run.history(), judge);
                     if run.epochs_done() < until || until == self.epochs() {
-                        finished[n] = together.train(n, run, judge, until)?;
+                        *ended = together.train(n, run, judge, until)?;
                     }
                 }
             }
@@ -168,10 +223,7 @@ impl TrialTraining {
                 return Ok(None);
             }
         }
-        let results = self.folds.iter().zip(finished.into_iter().flatten());
-        let results =
-            results.map(|(fold, metrics)| fold.result(&self.trial_config, folder, &metrics));
-        Ok(TrialResult::mean(results.collect::<Result<_, _>>()?))
+        Ok(finished.into_iter().collect())
     }
 }
 
@@ -246,12 +298,43 @@ struct Together<'a> {
     stop: &'a AtomicBool,
     /// Multiply-accumulates of an epoch of each run.
     macs: Vec<f64>,
+    /// Epochs of each run that another trial has counted.
+    done: Vec<usize>,
+    /// The values are means over so many runs at the beginning.
+    valued: usize,
     /// Of the epochs of each run.
     values: Vec<Vec<f64>>,
     has_ended: Vec<bool>,
     /// Epochs whose values the follower has taken.
     taken: usize,
     stopped_early: bool,
+}
+
+impl<'a> Together<'a> {
+    fn new(
+        folds: &[FoldTraining],
+        part: Part,
+        (follower, stop): (&'a mut dyn Follower, &'a AtomicBool),
+    ) -> Self {
+        let done = |n| match part.trains {
+            Trains::OtherFolds if n > 0 => 0,
+            _ => part.done,
+        };
+        Self {
+            follower,
+            stop,
+            macs: folds.iter().map(FoldTraining::macs_per_epoch).collect(),
+            done: (0..folds.len()).map(done).collect(),
+            valued: match part.trains {
+                Trains::AllFolds => folds.len(),
+                Trains::FirstFold | Trains::OtherFolds => 1,
+            },
+            values: vec![Vec::new(); folds.len()],
+            has_ended: vec![false; folds.len()],
+            taken: 0,
+            stopped_early: false,
+        }
+    }
 }
 
 impl Together<'_> {
@@ -294,7 +377,9 @@ impl Together<'_> {
     fn take(&mut self, n: usize, record: &EpochRecord, judge: &Dataset) {
         let validation = record.validation.as_ref();
         self.values[n].push(validation.map_or(record.train_loss, |v| value(v, judge)));
-        self.follower.spent(self.macs[n]);
+        if self.values[n].len() > self.done[n] {
+            self.follower.spent(self.macs[n]);
+        }
         self.tell();
     }
 
@@ -304,12 +389,15 @@ impl Together<'_> {
             true => None,
             false => Some(values.len()),
         };
-        let longest = self.values.iter().map(Vec::len).max().unwrap_or(0);
-        let known = self.values.iter().zip(&self.has_ended).filter_map(epochs);
+        let valued = &self.values[..self.valued];
+        let longest = valued.iter().map(Vec::len).max().unwrap_or(0);
+        let known = valued.iter().zip(&self.has_ended).filter_map(epochs);
         let known = known.min().unwrap_or(longest);
         while self.taken < known && !self.stopped_early {
             let of_run = |values: &Vec<f64>| values.get(self.taken).or(values.last()).copied();
-            let values: Vec<f64> = self.values.iter().filter_map(of_run).collect();
+            let values: Vec<f64> = (self.values[..self.valued].iter())
+                .filter_map(of_run)
+                .collect();
             self.taken += 1;
             let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
             self.stopped_early = !self.follower.value(mean);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::claim::{Claimed, costs};
+use super::claim::Claimed;
 use super::contact::{Contact, Event};
 use super::stored_trial::lowest;
 use super::study::{Study, StudyError};
@@ -49,7 +49,7 @@ impl<'a, 'w> Watch<'a, 'w> {
         halt: &'a AtomicBool,
     ) -> Self {
         Self {
-            costs: costs(search, &claimed.footprint),
+            costs: search.costs(&claimed.footprint),
             contact,
             search,
             study,

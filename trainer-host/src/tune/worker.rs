@@ -20,7 +20,7 @@ use super::study::{Definition, End, Study, StudyError};
 use super::trial::TrialError;
 use super::trial_config::TrialConfig;
 use super::trial_data::TrialData;
-use super::trial_training::TrialTraining;
+use super::trial_training::{Part, Trained, TrialTraining};
 use super::watch::Watch;
 use crate::files::atomic::WriteFileError;
 use crate::search::{self, NothingFits, Point};
@@ -233,13 +233,14 @@ impl Worker<'_> {
 
     /// The trial after those that `study` knows.
     fn propose(&self, study: &Study) -> Result<Proposal, NothingFits> {
-        let (taken, earlier) = study.known();
+        let (earlier, running) = study.known();
+        let next = earlier.len() + running.len();
         let mut latest = lock(self.latest);
         match &*latest {
-            Some((number, known)) if *number == taken.len() => known.clone(),
+            Some((number, known)) if *number == next => known.clone(),
             _ => {
-                let proposal = propose(self.definition, self.data, &taken, earlier);
-                latest.insert((taken.len(), proposal)).1.clone()
+                let proposal = propose(self.definition, self.data, earlier, &running);
+                latest.insert((next, proposal)).1.clone()
             }
         }
     }
@@ -324,9 +325,14 @@ impl Worker<'_> {
             footprint: claimed.footprint,
             epochs,
         });
-        let folder = take_over(&self.place.folder, attempt)?;
+        let folder = take_over(&self.place.folder, attempt, claimed.plan.continues)?;
         let mut watch = Watch::new(&self.contact, search, study, claimed, epochs, halt);
-        let result = pool.install(|| run.run(&folder, search.stopping, &mut watch, halt));
+        let part = Part {
+            trains: claimed.plan.trains,
+            done: claimed.done,
+            stopping: search.stopping,
+        };
+        let result = pool.install(|| run.run(&folder, part, &mut watch, halt));
         let Watch {
             values,
             macs,
@@ -338,7 +344,8 @@ impl Worker<'_> {
             return Err(failure.into());
         }
         let end = match result {
-            Ok(Some(result)) => End::Finished(result),
+            Ok(Some(Trained::AllFolds(result))) => End::Finished(result),
+            Ok(Some(Trained::FirstFold(result))) => End::FirstFold(result),
             Ok(None) if stopped_early => End::Stopped,
             Ok(None) => return Ok(None),
             Err(error) if error.is_of_settings() => End::Failed(error.to_string()),
@@ -363,19 +370,15 @@ struct Ended {
 fn propose(
     definition: &Definition,
     data: &TrialData,
-    taken: &[&Point],
     earlier: &[StoredTrial],
+    running: &[&Point],
 ) -> Result<Proposal, NothingFits> {
     let search = &definition.search;
     let observations = observations(earlier, search);
     let footprint = |point: &Point| footprint_that_fits(definition, data, point);
-    let costs = |point: &Point| {
-        let footprint = footprint(point)?;
-        let costs = search.objectives.iter().skip(1);
-        Some(costs.map(|cost| cost.of(f64::NAN, &footprint)).collect())
-    };
-    let number = taken.len();
-    let point = search::propose(search, search.seed, number, &observations, taken, costs)?;
+    let costs = |point: &Point| Some(search.costs(&footprint(point)?));
+    let number = earlier.len() + running.len();
+    let point = search::propose(search, search.seed, number, &observations, running, costs)?;
     let footprint = footprint(&point).ok_or(NothingFits { tries: 1 })?;
     Ok(Proposal {
         number,

@@ -6,6 +6,7 @@ mod best;
 mod costs;
 mod crowd;
 mod finalists;
+mod first_fold;
 mod folds;
 mod one_trial;
 mod postgresql;
@@ -111,8 +112,8 @@ fn finish(child: Child) -> (Value, String) {
 
 /// What a study found, without who found it and when.
 fn found(study: &Value) -> Vec<Value> {
-    let of_training = ["state", "result", "macs", "problem"];
-    let of_trial = ["number", "point", "footprint", "values"];
+    let of_training = ["state", "result", "first_fold", "macs", "problem"];
+    let of_trial = ["number", "point", "footprint", "plan", "values"];
     let only = |value: &Value, keys: &[&str]| -> Vec<Value> {
         keys.iter().map(|key| value[*key].clone()).collect()
     };

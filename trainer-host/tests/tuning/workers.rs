@@ -12,7 +12,8 @@ use crate::{begin, bench, bench_with_folds, ended, finish, found, search, spawn,
 fn any_number_of_workers_finds_the_same() {
     let bench = bench_with_folds();
     let alone = search(&bench, "a.db");
-    assert_eq!(alone["trials"].as_array().unwrap().len(), 12);
+    let mut trials = alone["trials"].as_array().unwrap().iter();
+    assert!(trials.any(|trial| trial["plan"]["continues"].is_u64()));
     let (together, _) = finish(begin(&bench, "b.db", "3"));
     assert_eq!(found(&together), found(&alone));
     // Some were stopped, and the front is of finished ones.

@@ -206,10 +206,9 @@ pub(super) fn run(args: StudyArgs, printer: Printer) -> anyhow::Result<()> {
     }
     let overview = Overview::new(&study, &trials);
     if is_to_stop() {
-        let (trials, repeats) = overview.ended();
         bail!(interrupt::Stopped(format!(
-            "stopped after {trials} of {} trials and {repeats} repeats; the same command continues",
-            study.definition.search.trials
+            "stopped after {}; the same command continues",
+            overview.ended()
         )));
     }
     printer.print(&overview, Overview::text)

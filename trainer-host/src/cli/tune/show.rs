@@ -13,8 +13,11 @@ use crate::search::in_one_line;
 use crate::tune::best::{best, front};
 use crate::tune::cost_columns::CostColumns;
 use crate::tune::finalists::{Finalist, Repeats, fate_of_beginning, judged};
+use crate::tune::plan::counted;
 use crate::tune::report::study_page;
-use crate::tune::stored_trial::{State, StoredTrial, TrainingId, lowest, macs, observations};
+use crate::tune::stored_trial::{
+    State, StoredTraining, StoredTrial, TrainingId, lowest, macs, observations,
+};
 use crate::tune::study::{Definition, Study};
 
 #[derive(Debug, clap::Args)]
@@ -90,11 +93,16 @@ impl Overview {
     }
 
     /// How many trials and how many repeats have ended.
-    pub(super) fn ended(&self) -> (usize, usize) {
-        let all = self.trials.iter().flat_map(StoredTrial::trainings);
-        let ended = all.filter(|(_, training)| training.state != State::Running);
-        let (repeats, trials): (Vec<_>, Vec<_>) = ended.partition(|(id, _)| id.repeat > 0);
-        (trials.len(), repeats.len())
+    pub(super) fn ended(&self) -> String {
+        let is_over = |training: &&StoredTraining| training.state != State::Running;
+        let ended = self.trials.iter().filter(|trial| !trial.is_running());
+        let trials: Vec<StoredTrial> = ended.cloned().collect();
+        let repeats = self.trials.iter().flat_map(|trial| &trial.repeats);
+        format!(
+            "{} and {} repeats",
+            counted(&trials, &self.definition.search),
+            repeats.filter(is_over).count()
+        )
     }
 
     /// The study's progress, and the compute it has used.
@@ -112,10 +120,9 @@ impl Overview {
             folds => format!(" of {folds} folds"),
         };
         let mut line = format!(
-            "study {}: {} of {} trials{folds} ({}){repeats}, {:.2e} multiply-accumulates of training",
+            "study {}: {}{folds} ({}){repeats}, {:.2e} multiply-accumulates of training",
             self.study,
-            self.trials.len(),
-            search.trials,
+            counted(&self.trials, search),
             counts.join(", "),
             self.macs,
         );
@@ -188,11 +195,12 @@ fn trial_table(trials: &[&StoredTrial], with_state: bool) -> String {
             let share = |share: Option<f64>| share.map_or("-".into(), percent);
             let mut row = vec![trial.number.to_string()];
             if with_state {
-                row.push(trial.own.state.name().into());
+                row.push(trial.state_text());
             }
+            let figures = trial.figures();
             row.extend([
-                result.map_or("-".into(), |result| format!("{:.5}", result.error)),
-                share(result.and_then(|result| result.accuracy)),
+                figures.map_or("-".into(), |(error, _)| format!("{error:.5}")),
+                share(figures.and_then(|(_, accuracy)| accuracy)),
                 share(result.and_then(|result| result.float_accuracy)),
             ]);
             row.extend(costs.cells(&trial.footprint));
@@ -215,13 +223,15 @@ pub(super) fn training_line(trial: &StoredTrial, id: TrainingId) -> String {
     let Some((_, training)) = trial.trainings().find(|(other, _)| *other == id) else {
         return String::new();
     };
-    let outcome = match (&training.result, &training.problem) {
-        (Some(result), _) => match result.accuracy {
-            Some(accuracy) => format!("accuracy {}", percent(accuracy)),
-            None => format!("error {:.5}", result.error),
-        },
-        (None, Some(problem)) => problem.clone(),
-        (None, None) => format!(
+    let figure = |error: f64, accuracy: Option<f64>| match accuracy {
+        Some(accuracy) => format!("accuracy {}", percent(accuracy)),
+        None => format!("error {error:.5}"),
+    };
+    let outcome = match (&training.result, &training.first_fold, &training.problem) {
+        (Some(result), ..) => figure(result.error, result.accuracy),
+        (_, Some(fold), _) => format!("first fold, {}", figure(fold.error, fold.accuracy)),
+        (.., Some(problem)) => problem.clone(),
+        (None, None, None) => format!(
             "error {:.4} after {} epochs",
             lowest(&trial.values),
             trial.values.len()
@@ -231,8 +241,10 @@ pub(super) fn training_line(trial: &StoredTrial, id: TrainingId) -> String {
         0 => String::new(),
         repeat => format!("repeat {repeat} "),
     };
+    let continued = trial.plan.continues.filter(|_| id.repeat == 0);
+    let after = continued.map_or(String::new(), |stopped| format!(", after trial {stopped}"));
     format!(
-        "trial {:>4} {repeat}{:<8} {outcome}, {} instructions, {} B flash, {} B RAM; {}",
+        "trial {:>4} {repeat}{:<8} {outcome}{after}, {} instructions, {} B flash, {} B RAM; {}",
         trial.number,
         training.state.name(),
         trial.footprint.instructions,

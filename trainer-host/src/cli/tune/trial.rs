@@ -20,7 +20,7 @@ use crate::search::{Point, SearchConfig, Stopping};
 use crate::tune::trial::TrialResult;
 use crate::tune::trial_config::TrialConfig;
 use crate::tune::trial_data::TrialData;
-use crate::tune::trial_training::{Follower, TrialTraining};
+use crate::tune::trial_training::{Follower, Part, Trained, TrialTraining};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -108,9 +108,10 @@ pub(super) fn run(args: Args, printer: Printer) -> anyhow::Result<()> {
         let _ = disk::remove_dir(other);
     }
     let mut progress = Progress::new("", training.epochs(), 0);
-    let result = training.run(&args.out, Stopping::None, &mut progress, &stop)?;
+    let part = Part::whole(Stopping::None);
+    let trained = training.run(&args.out, part, &mut progress, &stop)?;
     drop(progress);
-    let Some(result) = result else {
+    let Some(Trained::AllFolds(result)) = trained else {
         let stopped = "stopped before the last epoch; the same command continues";
         bail!(interrupt::Stopped(stopped.into()));
     };

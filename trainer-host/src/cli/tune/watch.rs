@@ -12,6 +12,7 @@ use crate::cost::Limits;
 use crate::files::atomic;
 use crate::search::{Point, in_one_line};
 use crate::tune::best::best;
+use crate::tune::plan::{counted, whole_trials};
 use crate::tune::report::study_page;
 use crate::tune::stored_trial::{Attempt, StoredTrial, TrainingId};
 use crate::tune::study::{Definition, Study};
@@ -87,13 +88,14 @@ impl Watch {
             page: place.folder.join(PAGE),
             page_at: Instant::now() + PAGE_EVERY,
             workers: (0..workers).map(|_| None).collect(),
-            screen: terminal.then(|| Screen::new(workers, count, ended.len())),
+            screen: terminal
+                .then(|| Screen::new(workers, count, whole_trials(&ended, &definition.search))),
             ended,
         };
         if !watch.ended.is_empty() {
             watch.line(&format!(
-                "{} of {count} trials have already ended{}",
-                watch.ended.len(),
+                "{} have already ended{}",
+                counted(&watch.ended, &definition.search),
                 watch.best_line()
             ));
         }
@@ -188,7 +190,8 @@ impl Watch {
             self.page_at = Instant::now() + PAGE_EVERY;
         }
         if let Some(screen) = &self.screen {
-            let ended = self.ended.len().min(self.definition.search.trials);
+            let search = &self.definition.search;
+            let ended = whole_trials(&self.ended, search).min(search.trials);
             screen.best.set_position(ended as u64);
             screen.best.set_message(self.best_line());
         }

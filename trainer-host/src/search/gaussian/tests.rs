@@ -58,13 +58,14 @@ fn search_by(
     };
     let mut seen: Vec<Observation> = Vec::new();
     for n in 0..trials {
-        let taken: Vec<&Point> = seen.iter().map(|o| &o.point).collect();
-        let known = &seen[..n.saturating_sub(2)];
-        let point = propose(&config, seed, n, known, &taken, |p| Some(costs(p))).unwrap();
+        let (known, last) = seen.split_at(n.saturating_sub(2));
+        let running: Vec<&Point> = last.iter().map(|o| &o.point).collect();
+        let point = propose(&config, seed, n, known, &running, |p| Some(costs(p))).unwrap();
         let value = error(&point, seed);
         seen.push(Observation {
             outcome: outcome(n, [vec![value], costs(&point)].concat()),
             values: vec![3.0, 2.0, value],
+            first_fold: Default::default(),
             point,
         });
     }
