@@ -8,6 +8,10 @@ use super::stopping::Stopping;
 use crate::cost::{Footprint, Limits};
 use crate::out_of_range::{OutOfRange, require};
 
+/// The longest lag at which a first fold alone pays. Replayed with twenty seeds, 40 trainings hand over 0.35 points above
+/// the least with a lag of 16 (0.59 with all folds in step); 80 trainings 0.86 with a lag of 64 (0.69).
+const LONGEST_LAG: usize = 16;
+
 /// How points are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -163,9 +167,9 @@ impl SearchConfig {
         costs.map(|cost| cost.of(f64::NAN, footprint)).collect()
     }
 
-    /// Whether a trial may train its first fold alone.
+    /// Whether a trial may train its first fold alone. With a long lag, the other folds would come too late.
     pub fn first_fold(&self) -> bool {
-        self.folds() > 1 && self.first_fold == Some(true)
+        self.folds() > 1 && self.first_fold == Some(true) && self.lag <= LONGEST_LAG
     }
 
     /// Number of random trials at the beginning.

@@ -218,10 +218,15 @@ mod tests {
         }
         // Trial 7 may still run when trial 9 begins.
         assert_eq!(add(&mut trials, 7, &search, true).continues, None);
-        for (sampler, is_wanted) in [(Sampler::Gaussian, false), (Sampler::Tpe, true)] {
+        for (sampler, is_wanted, folds) in [
+            (Sampler::Gaussian, false, 3),
+            (Sampler::Gaussian, true, 1),
+            (Sampler::Tpe, true, 3),
+        ] {
             let other = SearchConfig {
                 sampler,
                 first_fold: Some(is_wanted),
+                folds: Some(folds),
                 ..search.clone()
             };
             assert_eq!(Plan::of(&trials, &point(50), &other), Plan::default());
